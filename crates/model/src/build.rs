@@ -1,0 +1,56 @@
+//! A build: what one commit on one ref made run. Its number counts up within the project.
+
+use crate::{
+    event::{Author, Trigger},
+    git::{GitRef, Sha},
+    ids::{BuildId, ProjectId},
+    status::Status,
+    time::Timestamp,
+};
+use std::time::Duration;
+
+/// What one commit on one ref made run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Kozmic's own id, as in addresses.
+    pub id: BuildId,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The number that people see, from 1 within the project.
+    pub number: i64,
+    /// The branch or pull request.
+    pub git_ref: GitRef,
+    /// The commit.
+    pub sha: Sha,
+    /// Follows from the jobs' states.
+    pub status: Status,
+    /// What brought the change.
+    pub trigger: Trigger,
+    /// Who wrote the commit.
+    pub author: Author,
+    /// The commit's message; empty until it is known.
+    pub message: String,
+    /// When the delivery was understood.
+    pub created_at: Timestamp,
+    /// When the first job started.
+    pub started_at: Option<Timestamp>,
+    /// When the last job ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Build {
+    /// The message's first line, or the pull request's title, or a word in their place.
+    pub fn headline(&self) -> &str {
+        let first = self.message.lines().next().map(str::trim).filter(|line| !line.is_empty());
+        match (&self.trigger, first) {
+            (_, Some(line)) => line,
+            (Trigger::PullRequest { title, .. }, None) => title,
+            (Trigger::Push, None) => "(no message)",
+        }
+    }
+
+    /// How long it ran, or runs until now; none before it started.
+    pub fn duration(&self, now: Timestamp) -> Option<Duration> {
+        self.started_at.map(|start| self.finished_at.unwrap_or(now).since(start))
+    }
+}

@@ -1,0 +1,99 @@
+//! What the forge shows beside a commit.
+
+use crate::{
+    git::Sha,
+    ids::{BuildId, ProjectId},
+    status::Status,
+};
+use serde::{Deserialize, Serialize};
+
+/// The name under which a forge lists what Kozmic says of a commit.
+pub const CONTEXT: &str = "Kozmic-CI";
+
+/// The longest description that GitHub takes, in characters.
+const DESCRIPTION_LIMIT: usize = 140;
+
+/// What the forge shall show beside a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitStatus {
+    /// The project whose repository has the commit.
+    pub project: ProjectId,
+    /// The build that it speaks of.
+    pub build: BuildId,
+    /// The commit.
+    pub sha: Sha,
+    /// The colour.
+    pub state: CommitState,
+    /// One line.
+    pub description: String,
+    /// Where a click leads: the build's page.
+    pub target_url: String,
+}
+
+/// The four colours a forge knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitState {
+    /// Waits or runs.
+    Pending,
+    /// All is well.
+    Success,
+    /// The code is at fault.
+    Failure,
+    /// Kozmic is at fault, or somebody stopped it.
+    Error,
+}
+
+impl From<Status> for CommitState {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Enqueued | Status::Pending => Self::Pending,
+            Status::Success => Self::Success,
+            Status::Failure => Self::Failure,
+            Status::Error | Status::Canceled => Self::Error,
+        }
+    }
+}
+
+/// The line beside the commit; `culprit` is the title of the job that decided a bad end.
+pub fn description(number: i64, status: Status, culprit: Option<&str>) -> String {
+    let because = |what: &str| match culprit {
+        Some(title) => (format!("Kozmic build #{number} {what} because of the \""), title, "\" job"),
+        None => (format!("Kozmic build #{number} {what}"), "", ""),
+    };
+    let (head, title, tail) = match status {
+        Status::Enqueued | Status::Pending => (format!("Kozmic build #{number} is pending"), "", ""),
+        Status::Success => (format!("Kozmic build #{number} has passed"), "", ""),
+        Status::Failure | Status::Error => because("has failed"),
+        Status::Canceled => (format!("Kozmic build #{number} was canceled"), "", ""),
+    };
+    let room = DESCRIPTION_LIMIT - head.chars().count() - tail.chars().count();
+    format!("{head}{}{tail}", shortened(title, room))
+}
+
+fn shortened(text: &str, room: usize) -> String {
+    match text.chars().count() <= room {
+        true => text.to_owned(),
+        false => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_what_happened() {
+        assert_eq!(description(7, Status::Enqueued, None), "Kozmic build #7 is pending");
+        assert_eq!(description(7, Status::Success, None), "Kozmic build #7 has passed");
+        let failed = description(7, Status::Failure, Some("Tests"));
+        assert_eq!(failed, "Kozmic build #7 has failed because of the \"Tests\" job");
+    }
+
+    #[test]
+    fn a_long_title_is_cut_to_what_github_takes() {
+        let line = description(7, Status::Failure, Some(&"ä".repeat(200)));
+        assert_eq!(line.chars().count(), 140);
+        assert!(line.ends_with("…\" job"));
+    }
+}

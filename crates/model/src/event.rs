@@ -1,0 +1,103 @@
+//! What a delivery says, in Kozmic's own words, and whether it asks for a build.
+
+use crate::git::{GitRef, Sha};
+use serde::{Deserialize, Serialize};
+
+/// What a delivery says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The forge tries the hook's address.
+    Ping,
+    /// A commit to build.
+    Change(Box<Change>),
+    /// Something that no build comes from, and why, in a sentence.
+    Ignored(String),
+}
+
+/// A commit that somebody pushed or proposed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The branch or pull request it is on.
+    pub git_ref: GitRef,
+    /// The commit.
+    pub sha: Sha,
+    /// What brought it.
+    pub trigger: Trigger,
+    /// The commit's message; a pull request's payload does not carry it.
+    pub message: Option<String>,
+    /// Who wrote the commit, or who proposed it where the payload says no more.
+    pub author: Author,
+    /// The texts that may ask to skip the build.
+    pub skip_texts: Vec<String>,
+}
+
+/// What brought a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// A push to a branch.
+    Push,
+    /// A pull request.
+    PullRequest {
+        /// Its number.
+        number: u64,
+        /// Its title.
+        title: String,
+    },
+}
+
+impl Trigger {
+    /// The word in `KOZMIC_EVENT`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::PullRequest { .. } => "pull_request",
+        }
+    }
+}
+
+/// Who wrote a commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// Full name or login.
+    pub name: String,
+    /// Mail address, if known.
+    pub email: Option<String>,
+}
+
+/// The words that skip a build wherever they stand in a message.
+const SKIP_WORDS: [&str; 4] = ["[ci skip]", "[skip ci]", "skip_ci", "ci_skip"];
+
+impl Change {
+    /// The word that asks to skip this build, if its author wrote one.
+    pub fn skip_word(&self) -> Option<&'static str> {
+        let texts = self.message.iter().chain(&self.skip_texts);
+        let lower = texts.map(|text| text.to_lowercase()).collect::<Vec<_>>();
+        SKIP_WORDS.into_iter().find(|word| lower.iter().any(|text| text.contains(word)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(message: Option<&str>, texts: &[&str]) -> Change {
+        Change {
+            git_ref: GitRef::Branch("main".into()),
+            sha: "a".repeat(40).parse().unwrap(),
+            trigger: Trigger::Push,
+            message: message.map(str::to_owned),
+            author: Author::default(),
+            skip_texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn each_skip_word_skips_in_message_and_texts() {
+        for word in SKIP_WORDS {
+            assert_eq!(change(Some(&format!("Fix {word} typo")), &[]).skip_word(), Some(word));
+            assert_eq!(change(None, &["title", &word.to_uppercase()]).skip_word(), Some(word));
+        }
+        assert_eq!(change(Some("skip ci? no"), &["ci"]).skip_word(), None);
+    }
+}

@@ -1,0 +1,170 @@
+//! Commits and refs, as far as a push names them.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// A commit's full object id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sha(String);
+
+impl Sha {
+    /// The first ten digits, enough for people.
+    pub fn short(&self) -> &str {
+        &self.0[..10]
+    }
+
+    /// All digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Sha {
+    type Err = NotASha;
+    fn from_str(text: &str) -> Result<Self, NotASha> {
+        let hexadecimal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        match hexadecimal && matches!(text.len(), 40 | 64) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(NotASha(text.chars().take(80).collect())),
+        }
+    }
+}
+
+impl TryFrom<String> for Sha {
+    type Error = NotASha;
+    fn try_from(text: String) -> Result<Self, NotASha> {
+        text.parse()
+    }
+}
+
+impl From<Sha> for String {
+    fn from(sha: Sha) -> Self {
+        sha.0
+    }
+}
+
+impl fmt::Display for Sha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is no commit id.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("\"{0}\" is not a commit id: it needs 40 or 64 lower-case hexadecimal digits")]
+pub struct NotASha(String);
+
+/// What a build is of: a branch, or a pull request whose branch lives in another repository.
+///
+/// A pull request from a branch of the same repository counts as that branch, so that its push and its pull
+/// request make one build.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum GitRef {
+    /// A branch of the project's own repository, without `refs/heads/`.
+    Branch(String),
+    /// A pull request from a fork, by its number.
+    PullRequest(u64),
+}
+
+impl GitRef {
+    /// The name people read: `main`, `#12`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Branch(name) => name.clone(),
+            Self::PullRequest(number) => format!("#{number}"),
+        }
+    }
+}
+
+impl fmt::Display for GitRef {
+    /// The full ref to fetch: `refs/heads/main`, `refs/pull/12/head`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(name) => write!(f, "refs/heads/{name}"),
+            Self::PullRequest(number) => write!(f, "refs/pull/{number}/head"),
+        }
+    }
+}
+
+impl FromStr for GitRef {
+    type Err = NotARef;
+    fn from_str(text: &str) -> Result<Self, NotARef> {
+        let fault = || NotARef(text.chars().take(200).collect());
+        if let Some(branch) = text.strip_prefix("refs/heads/") {
+            return if is_branch_name(branch) { Ok(Self::Branch(branch.to_owned())) } else { Err(fault()) };
+        }
+        let number = text.strip_prefix("refs/pull/").and_then(|rest| rest.strip_suffix("/head"));
+        number.and_then(|digits| digits.parse().ok()).map(Self::PullRequest).ok_or_else(fault)
+    }
+}
+
+impl TryFrom<String> for GitRef {
+    type Error = NotARef;
+    fn try_from(text: String) -> Result<Self, NotARef> {
+        text.parse()
+    }
+}
+
+impl From<GitRef> for String {
+    fn from(git_ref: GitRef) -> Self {
+        git_ref.to_string()
+    }
+}
+
+/// The text names neither a branch nor a pull request's head.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("\"{0}\" is not a ref that is built: it needs to be refs/heads/<branch> or refs/pull/<number>/head")]
+pub struct NotARef(String);
+
+/// Whether git accepts the name for a branch (the rules of `git check-ref-format`).
+pub fn is_branch_name(name: &str) -> bool {
+    let bad = |c: char| c.is_control() || c == ' ' || "~^:?*[\\".contains(c);
+    let parts_fit =
+        name.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"));
+    parts_fit
+        && !name.starts_with('-')
+        && name.len() <= 250
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.contains("@{")
+        && name != "@"
+        && !name.contains(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ref_survives_the_way_to_text_and_back() {
+        for text in ["refs/heads/main", "refs/heads/feature/x", "refs/pull/12/head"] {
+            assert_eq!(text.parse::<GitRef>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_git_would_misread_is_no_ref() {
+        for text in [
+            "refs/tags/v1",
+            "main",
+            "refs/heads/",
+            "refs/heads/-x",
+            "refs/heads/a..b",
+            "refs/heads/a b",
+            "refs/pull/x/head",
+        ] {
+            assert!(text.parse::<GitRef>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sha_is_all_or_nothing() {
+        assert!("a".repeat(40).parse::<Sha>().is_ok());
+        assert!("b".repeat(64).parse::<Sha>().is_ok());
+        assert!("a".repeat(39).parse::<Sha>().is_err());
+        assert!("A".repeat(40).parse::<Sha>().is_err());
+        assert!("--upload-pack=x".parse::<Sha>().is_err());
+    }
+}

@@ -1,0 +1,152 @@
+//! A hook: what to run when a project is pushed to. People write it in a form; here it is checked.
+
+use crate::{
+    ids::{HookId, ProjectId, WebhookId},
+    image::ImageName,
+};
+use std::collections::BTreeMap;
+
+/// The script that a new hook starts with.
+pub const DEFAULT_SCRIPT: &str = "#!/bin/bash\necho \"It works!\"\n";
+
+/// The longest title, in characters.
+pub const TITLE_LIMIT: usize = 80;
+
+/// The longest script, in bytes.
+pub const SCRIPT_LIMIT: usize = 256 * 1024;
+
+/// What to run for a project's pushes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Kozmic's own id, as in the address that the forge calls.
+    pub id: HookId,
+    /// The project whose pushes wake it.
+    pub project: ProjectId,
+    /// What people wrote.
+    pub recipe: HookRecipe,
+    /// The webhook at the forge that calls it; none where creating it failed.
+    pub webhook: Option<WebhookId>,
+}
+
+/// The part of a hook that people write, valid as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookRecipe {
+    /// The name on the job's tab.
+    pub title: String,
+    /// The image that the script runs in.
+    pub image: ImageName,
+    /// The script, starting with its shebang.
+    pub script: String,
+}
+
+/// A hook as typed into the form, right or wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HookDraft {
+    /// The title field.
+    pub title: String,
+    /// The image field.
+    pub image: String,
+    /// The script field.
+    pub script: String,
+}
+
+/// A sentence beside each field that is wrong, by the field's name.
+pub type FieldFaults = BTreeMap<&'static str, String>;
+
+impl HookDraft {
+    /// The hook that the draft describes, or what to change, field by field.
+    ///
+    /// # Errors
+    /// Names every field that is wrong and says what would be right.
+    pub fn check(&self) -> Result<HookRecipe, FieldFaults> {
+        let mut faults = FieldFaults::new();
+        let title = self.title.trim().to_owned();
+        if let Some(fault) = title_fault(&title) {
+            faults.insert("title", fault);
+        }
+        // Browsers send CR LF; a carriage return behind the shebang would name an interpreter that is not there.
+        let script = self.script.replace("\r\n", "\n");
+        if let Some(fault) = script_fault(&script) {
+            faults.insert("script", fault);
+        }
+        match self.image.parse() {
+            Ok(image) if faults.is_empty() => Ok(HookRecipe { title, image, script }),
+            Ok(_) => Err(faults),
+            Err(fault) => {
+                faults.insert("image", fault.to_string());
+                Err(faults)
+            }
+        }
+    }
+}
+
+impl From<&HookRecipe> for HookDraft {
+    fn from(recipe: &HookRecipe) -> Self {
+        let HookRecipe { title, image, script } = recipe.clone();
+        Self { title, image: image.to_string(), script }
+    }
+}
+
+fn title_fault(title: &str) -> Option<String> {
+    if title.is_empty() {
+        return Some("Give the hook a title, such as Tests.".to_owned());
+    }
+    if title.chars().count() > TITLE_LIMIT {
+        return Some(format!("Keep the title to {TITLE_LIMIT} characters."));
+    }
+    title.contains(char::is_control).then(|| "Keep the title to one line.".to_owned())
+}
+
+fn script_fault(script: &str) -> Option<String> {
+    if script.len() > SCRIPT_LIMIT {
+        return Some(format!(
+            "Keep the script to {} KiB; a longer one belongs into the repository.",
+            SCRIPT_LIMIT / 1024
+        ));
+    }
+    if script.contains('\0') {
+        return Some("The script has a NUL byte, which no interpreter reads.".to_owned());
+    }
+    let first_line = script.lines().next().unwrap_or_default();
+    match first_line.strip_prefix("#!") {
+        None => Some("A script starts with #! and its interpreter, such as #!/bin/bash.".to_owned()),
+        Some(interpreter) if interpreter.trim().is_empty() => {
+            Some("Name the interpreter after #!, such as #!/bin/bash.".to_owned())
+        }
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(title: &str, image: &str, script: &str) -> HookDraft {
+        HookDraft { title: title.into(), image: image.into(), script: script.into() }
+    }
+
+    #[test]
+    fn a_good_draft_becomes_a_hook_with_unix_line_ends() {
+        let recipe = draft(" Tests ", "debian:bookworm", "#!/bin/sh\r\nmake\r\n").check().unwrap();
+        assert_eq!((recipe.title.as_str(), recipe.script.as_str()), ("Tests", "#!/bin/sh\nmake\n"));
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let faults = draft("", "Not An Image", "make").check().unwrap_err();
+        assert_eq!(faults.keys().copied().collect::<Vec<_>>(), ["image", "script", "title"]);
+        assert!(faults["script"].contains("#!"));
+    }
+
+    #[test]
+    fn the_default_script_is_valid() {
+        assert!(draft("Tests", "debian", DEFAULT_SCRIPT).check().is_ok());
+    }
+
+    #[test]
+    fn a_shebang_without_interpreter_and_a_nul_byte_are_refused() {
+        assert!(draft("a", "debian", "#!  \necho").check().unwrap_err().contains_key("script"));
+        assert!(draft("a", "debian", "#!/bin/sh\n\0").check().unwrap_err().contains_key("script"));
+        assert!(draft("a\nb", "debian", DEFAULT_SCRIPT).check().unwrap_err().contains_key("title"));
+    }
+}

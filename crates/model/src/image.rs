@@ -1,0 +1,158 @@
+//! The name of a Docker image, parsed once at the edge.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// An image's name as people write it: `debian`, `ubuntu:24.04`, `registry.example:5000/team/image@sha256:…`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImageName {
+    repository: String,
+    tag: Option<String>,
+    digest: Option<String>,
+}
+
+impl ImageName {
+    /// The name without tag and digest.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// What to pull: the digest if one is given, else the tag, else `latest`.
+    pub fn reference(&self) -> &str {
+        self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.repository)?;
+        self.tag.iter().try_for_each(|tag| write!(f, ":{tag}"))?;
+        self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
+    }
+}
+
+/// Why a text is no image name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum NotAnImage {
+    /// Nothing was written.
+    #[error("Name a Docker image, such as debian:bookworm.")]
+    Empty,
+    /// The part before tag and digest breaks Docker's rules.
+    #[error(
+        "\"{0}\" is not the name of a Docker image: use lower-case letters, digits and . _ - between slashes."
+    )]
+    Repository(String),
+    /// The part after the colon breaks Docker's rules.
+    #[error("\"{0}\" is not a tag: use up to 128 letters, digits, and . _ -")]
+    Tag(String),
+    /// The part after the @ breaks Docker's rules.
+    #[error("\"{0}\" is not a digest: it looks like sha256: and 64 hexadecimal digits.")]
+    Digest(String),
+}
+
+impl FromStr for ImageName {
+    type Err = NotAnImage;
+
+    fn from_str(text: &str) -> Result<Self, NotAnImage> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(NotAnImage::Empty);
+        }
+        let (rest, digest) = match text.split_once('@') {
+            Some((rest, digest)) => (rest, Some(digest)),
+            None => (text, None),
+        };
+        // A colon before the last slash belongs to the registry's port.
+        let (repository, tag) = match rest.rsplit_once(':') {
+            Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+            _ => (rest, None),
+        };
+        let cut = |part: &str| part.chars().take(80).collect::<String>();
+        if !is_repository(repository) {
+            return Err(NotAnImage::Repository(cut(repository)));
+        }
+        if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
+            return Err(NotAnImage::Tag(cut(tag)));
+        }
+        if let Some(digest) = digest.filter(|digest| !is_digest(digest)) {
+            return Err(NotAnImage::Digest(cut(digest)));
+        }
+        let own = |part: Option<&str>| part.map(str::to_owned);
+        Ok(Self { repository: repository.to_owned(), tag: own(tag), digest: own(digest) })
+    }
+}
+
+fn is_repository(text: &str) -> bool {
+    let (host, path) = match text.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
+        _ => (None, text),
+    };
+    text.len() <= 255 && host.is_none_or(is_host) && path.split('/').all(is_component)
+}
+
+fn is_host(text: &str) -> bool {
+    let (name, port) = text.split_once(':').unwrap_or((text, "1"));
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(fits) && port.parse::<u16>().is_ok()
+}
+
+fn is_component(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(plain) && text.ends_with(plain) && text.chars().all(|c| plain(c) || "._-".contains(c))
+}
+
+fn is_tag(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.len() <= 128 && text.starts_with(plain) && text.chars().all(|c| plain(c) || c == '.' || c == '-')
+}
+
+fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+impl TryFrom<String> for ImageName {
+    type Error = NotAnImage;
+    fn try_from(text: String) -> Result<Self, NotAnImage> {
+        text.parse()
+    }
+}
+
+impl From<ImageName> for String {
+    fn from(image: ImageName) -> Self {
+        image.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_as_people_write_them_are_understood() {
+        let digest = format!("debian@sha256:{}", "0".repeat(64));
+        for text in [
+            "debian",
+            "kozmic/debian:bookworm",
+            "localhost:5000/a/b:1.2",
+            "ghcr.io/team/image",
+            digest.as_str(),
+        ] {
+            assert_eq!(text.parse::<ImageName>().unwrap().to_string(), text);
+        }
+        assert_eq!("localhost:5000/a".parse::<ImageName>().unwrap().reference(), "latest");
+        assert_eq!(digest.parse::<ImageName>().unwrap().reference(), &digest[7..]);
+    }
+
+    #[test]
+    fn each_wrong_part_is_named() {
+        let fault = |text: &str| text.parse::<ImageName>().unwrap_err();
+        assert_eq!(fault("  "), NotAnImage::Empty);
+        assert_eq!(fault("Debian"), NotAnImage::Repository("Debian".into()));
+        assert_eq!(fault("a b"), NotAnImage::Repository("a b".into()));
+        assert_eq!(fault("debian:-x"), NotAnImage::Tag("-x".into()));
+        assert_eq!(fault("debian@sha256:1"), NotAnImage::Digest("sha256:1".into()));
+        assert_eq!(fault("../x"), NotAnImage::Repository("../x".into()));
+    }
+}

@@ -1,0 +1,146 @@
+//! A job: one script of a build, in one container.
+
+use crate::{
+    ids::{BuildId, JobId, ProjectId},
+    phase::Phase,
+    spec::JobSpec,
+    status::Status,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One script of a build and how far it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Kozmic's own id, as in addresses.
+    pub id: JobId,
+    /// The build it belongs to.
+    pub build: BuildId,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// What runs.
+    pub spec: JobSpec,
+    /// Where it stands.
+    pub status: Status,
+    /// Which run this is, from 1; 0 before a runner took it.
+    pub attempt: i32,
+    /// Why it waits or ended badly, in a sentence.
+    pub reason: Option<String>,
+    /// What the script returned.
+    pub return_code: Option<i64>,
+    /// Whether somebody asked to stop it.
+    pub cancel_requested: bool,
+    /// The container of the running attempt, once there is one.
+    pub container: Option<String>,
+    /// Where the time went.
+    pub phases: Vec<Phase>,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// When a runner took it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Job {
+    /// How long it ran, or runs until now; none before it started.
+    pub fn duration(&self, now: Timestamp) -> Option<Duration> {
+        self.started_at.map(|start| self.finished_at.unwrap_or(now).since(start))
+    }
+
+    /// The run that is meant when a result is written.
+    pub fn attempt(&self) -> Attempt {
+        Attempt { job: self.id, number: self.attempt }
+    }
+}
+
+/// One run of a job: results are accepted from this run only, and its log is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    /// The job.
+    pub job: JobId,
+    /// Which run, from 1.
+    pub number: i32,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The script ended by itself with this code; 0 is success.
+    Returned(i64),
+    /// No output for the stall timeout.
+    Stalled(Duration),
+    /// Longer than a job may take.
+    TimedOut(Duration),
+    /// Somebody stopped it.
+    Canceled,
+    /// Kozmic could not run it, and why.
+    Broken(String),
+}
+
+impl Outcome {
+    /// The job's last status.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Returned(0) => Status::Success,
+            Self::Returned(_) | Self::Stalled(_) | Self::TimedOut(_) => Status::Failure,
+            Self::Canceled => Status::Canceled,
+            Self::Broken(_) => Status::Error,
+        }
+    }
+
+    /// What the script returned, if it got to return something.
+    pub fn return_code(&self) -> Option<i64> {
+        match self {
+            Self::Returned(code) => Some(*code),
+            Self::Stalled(_) | Self::TimedOut(_) | Self::Canceled | Self::Broken(_) => None,
+        }
+    }
+
+    /// Why the job ended badly, in a sentence; none on success.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Returned(0) => None,
+            Self::Returned(code) => Some(format!("The script returned {code}{}.", signal_name(*code))),
+            Self::Stalled(limit) => Some(format!("Stopped: no output for {}.", crate::time::spoken(*limit))),
+            Self::TimedOut(limit) => {
+                Some(format!("Stopped: the job took longer than {}.", crate::time::spoken(*limit)))
+            }
+            Self::Canceled => Some("Canceled by a person.".to_owned()),
+            Self::Broken(why) => Some(why.clone()),
+        }
+    }
+}
+
+/// Codes above 128 mean that a signal ended the script; the usual ones get their name.
+fn signal_name(code: i64) -> &'static str {
+    match code {
+        126 => " (the interpreter cannot be run)",
+        127 => " (a command or the interpreter was not found)",
+        130 => " (SIGINT)",
+        137 => " (SIGKILL, often for want of memory)",
+        139 => " (SIGSEGV)",
+        143 => " (SIGTERM)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_script_is_an_outcome_and_our_failure_is_an_error() {
+        assert_eq!(Outcome::Returned(0).status(), Status::Success);
+        assert_eq!(Outcome::Returned(3).status(), Status::Failure);
+        assert_eq!(Outcome::Stalled(Duration::from_secs(900)).status(), Status::Failure);
+        assert_eq!(Outcome::Broken("no engine".into()).status(), Status::Error);
+        assert_eq!(Outcome::Returned(0).reason(), None);
+        assert_eq!(
+            Outcome::Stalled(Duration::from_secs(900)).reason().unwrap(),
+            "Stopped: no output for 15 min 00 s."
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! The parts of a job's time, so that people see where it went.
+
+use crate::time::{Timestamp, spoken};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What a job does during one part of its time, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseKind {
+    /// The image comes from its registry.
+    Pull,
+    /// The commit comes out of the mirror.
+    Checkout,
+    /// The script runs.
+    Build,
+}
+
+impl PhaseKind {
+    /// The word in logs and on pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Checkout => "checkout",
+            Self::Build => "build",
+        }
+    }
+}
+
+/// One part of a job's time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// What happened.
+    pub kind: PhaseKind,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; none while it lasts.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Phase {
+    /// A phase that begins now.
+    pub fn begin(kind: PhaseKind, now: Timestamp) -> Self {
+        Self { kind, started_at: now, finished_at: None }
+    }
+
+    /// How long it took, or takes until now.
+    pub fn duration(&self, now: Timestamp) -> Duration {
+        self.finished_at.unwrap_or(now).since(self.started_at)
+    }
+}
+
+/// The line that Kozmic writes into a log at a phase: bold violet, so that it is told apart from output.
+pub fn mark(kind: PhaseKind, text: &str) -> String {
+    format!("\u{1b}[1;38;5;141m{}  {text}\u{1b}[0m\n", kind.word())
+}
+
+/// [`mark`] with the time that the phase took.
+pub fn mark_done(kind: PhaseKind, text: &str, took: Duration) -> String {
+    mark(kind, &format!("{text} · {}", spoken(took)))
+}

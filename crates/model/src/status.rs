@@ -1,0 +1,118 @@
+//! The states of jobs and builds, and how a build's follows from its jobs'.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Where a job, or a build as a whole, stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Waits for a runner.
+    Enqueued,
+    /// A runner is at it.
+    Pending,
+    /// The script returned 0.
+    Success,
+    /// The script returned something else, or took too long.
+    Failure,
+    /// Kozmic could not run it.
+    Error,
+    /// A person, or a newer push, stopped it.
+    Canceled,
+}
+
+impl Status {
+    /// All states, in the order of a job's life.
+    pub const ALL: [Self; 6] =
+        [Self::Enqueued, Self::Pending, Self::Success, Self::Failure, Self::Error, Self::Canceled];
+
+    /// Whether nothing more will happen.
+    pub fn is_finished(self) -> bool {
+        !matches!(self, Self::Enqueued | Self::Pending)
+    }
+
+    /// The word in the database, in JSON and in style sheets.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Enqueued => "enqueued",
+            Self::Pending => "pending",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Error => "error",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The word on pages.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Enqueued => "Waiting",
+            Self::Pending => "Running",
+            Self::Success => "Success",
+            Self::Failure => "Failure",
+            Self::Error => "Error",
+            Self::Canceled => "Canceled",
+        }
+    }
+
+    /// A build's status: failed as soon as one job failed, successful when all did, and running in between.
+    pub fn of_build(jobs: &[Self]) -> Self {
+        let any = |status| jobs.contains(&status);
+        let all_finished = jobs.iter().all(|status| status.is_finished());
+        match () {
+            () if any(Self::Error) => Self::Error,
+            () if any(Self::Failure) => Self::Failure,
+            () if !all_finished && jobs.iter().all(|status| *status == Self::Enqueued) => Self::Enqueued,
+            () if !all_finished => Self::Pending,
+            () if any(Self::Canceled) => Self::Canceled,
+            () => Self::Success,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Status {
+    type Err = NotAStatus;
+    fn from_str(text: &str) -> Result<Self, NotAStatus> {
+        Self::ALL.into_iter().find(|status| status.word() == text).ok_or_else(|| NotAStatus(text.to_owned()))
+    }
+}
+
+/// The text names no status.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not a status")]
+pub struct NotAStatus(String);
+
+#[cfg(test)]
+mod tests {
+    use super::Status::{self, Canceled, Enqueued, Error, Failure, Pending, Success};
+
+    #[test]
+    fn a_builds_status_follows_from_its_jobs() {
+        let table: &[(&[Status], Status)] = &[
+            (&[Enqueued, Enqueued], Enqueued),
+            (&[Enqueued, Pending], Pending),
+            (&[Enqueued, Success], Pending),
+            (&[Success, Success], Success),
+            (&[Pending, Failure], Failure),
+            (&[Failure, Error], Error),
+            (&[Success, Canceled], Canceled),
+            (&[Pending, Canceled], Pending),
+        ];
+        for (jobs, status) in table {
+            assert_eq!(Status::of_build(jobs), *status, "{jobs:?}");
+        }
+    }
+
+    #[test]
+    fn every_word_is_read_back() {
+        for status in Status::ALL {
+            assert_eq!(status.word().parse::<Status>().unwrap(), status);
+        }
+    }
+}

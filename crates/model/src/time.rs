@@ -1,0 +1,80 @@
+//! Points in time and the way people read lengths of time.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Milliseconds since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The time that passed since `earlier`; none if `earlier` lies ahead, as it may when a clock was set.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+    }
+
+    /// The point `length` later.
+    pub fn after(self, length: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The point `length` earlier.
+    pub fn before(self, length: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// A length as a person says it: `61 ms`, `4.2 s`, `2 min 05 s`, `1 h 03 min`.
+pub fn spoken(length: Duration) -> String {
+    let (ms, s) = (length.as_millis(), length.as_secs());
+    match s {
+        _ if ms < 1_000 => format!("{ms} ms"),
+        0..10 => format!("{}.{} s", s, (ms % 1_000) / 100),
+        10..60 => format!("{s} s"),
+        60..3_600 => format!("{} min {:02} s", s / 60, s % 60),
+        _ => format!("{} h {:02} min", s / 3_600, (s % 3_600) / 60),
+    }
+}
+
+/// A length as on a watch: `0:07`, `12:40`, `1:02:03`.
+pub fn clock(length: Duration) -> String {
+    let s = length.as_secs();
+    match s {
+        0..3_600 => format!("{}:{:02}", s / 60, s % 60),
+        _ => format!("{}:{:02}:{:02}", s / 3_600, (s % 3_600) / 60, s % 60),
+    }
+}
+
+/// An age in one short word, as in a list: `now`, `5 min`, `2 h`, `16 d`.
+pub fn age(length: Duration) -> String {
+    match length.as_secs() {
+        0..60 => "now".to_owned(),
+        s @ 60..3_600 => format!("{} min", s / 60),
+        s @ 3_600..86_400 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_said_as_people_say_them() {
+        let said = |ms| spoken(Duration::from_millis(ms));
+        assert_eq!(said(61), "61 ms");
+        assert_eq!(said(4_250), "4.2 s");
+        assert_eq!(said(59_999), "59 s");
+        assert_eq!(said(125_000), "2 min 05 s");
+        assert_eq!(said(3_780_000), "1 h 03 min");
+        assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
+        assert_eq!(age(Duration::from_secs(59)), "now");
+        assert_eq!(age(Duration::from_secs(86_400 * 16)), "16 d");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_negative_length() {
+        assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
+    }
+}

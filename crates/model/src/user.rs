@@ -1,0 +1,36 @@
+//! Who signed in. A user comes from the forge and is the first who meets Kozmic, before any push.
+
+use crate::ids::{ForgeUserId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// What the forge says of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The forge's number of the person; logins can change, this does not.
+    pub forge_id: ForgeUserId,
+    /// The short name, as in an address.
+    pub login: String,
+    /// The full name; the login where the person gave none.
+    pub name: String,
+    /// Where the forge keeps the person's picture.
+    pub avatar_url: String,
+    /// The primary, verified address, if the forge tells one.
+    pub email: Option<String>,
+}
+
+/// A person who signed in at least once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Kozmic's own id.
+    pub id: UserId,
+    /// As the forge told it at the last sign-in.
+    pub profile: Profile,
+}
+
+impl User {
+    /// Up to two letters that stand for the person where there is no picture.
+    pub fn initials(&self) -> String {
+        let letters = self.profile.name.split_whitespace().filter_map(|word| word.chars().next());
+        letters.take(2).flat_map(char::to_uppercase).collect()
+    }
+}
