@@ -1,0 +1,67 @@
+# Packages of the distribution (Debian, Ubuntu): what is there stays as it is, what is missing is
+# installed in one go. Say what is wanted first (want_command, want_file), then install_wanted.
+# Sourced; needs common.sh.
+
+WANTED=()
+
+# want_command COMMAND [PACKAGE]: the package is wanted if the command is missing.
+want_command() { have_command "$1" || WANTED+=("${2:-$1}"); }
+
+# want_file PATH PACKAGE: the package is wanted if the file is missing.
+want_file() { [[ -e $1 ]] || WANTED+=("$2"); }
+
+# want_build_tools: what Cargo needs to link, and to compile the C code of SQLite and ring.
+want_build_tools() {
+  want_command cc gcc
+  want_file /usr/include/stdio.h libc6-dev
+  want_command git
+}
+
+# want_base_image_tools: what base-image.sh calls.
+want_base_image_tools() {
+  want_command debootstrap
+  want_file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
+  want_command tar
+}
+
+# want_browser: a browser and its driver for the tests. Debian has both as packages; Ubuntu hands
+# these names on to snap.
+want_browser() {
+  if [[ $(distribution) == ubuntu ]]; then
+    have_command chromium || have_command chromium-browser || WANTED+=(chromium-browser)
+    want_command chromedriver chromium-chromedriver
+  else
+    want_command chromium
+    want_command chromedriver chromium-driver
+  fi
+}
+
+distribution() { (. /etc/os-release 2>/dev/null && echo "${ID:-unknown}") || echo unknown; }
+
+# install_wanted: installs what was wanted; asks the network only if there is something to install.
+install_wanted() {
+  ((${#WANTED[@]} > 0)) || return 0
+  have_command apt-get || die "please install ${WANTED[*]}: this is no Debian or Ubuntu, so it is not done here"
+  note "packages: installing ${WANTED[*]}"
+  apt_update
+  quietly apt-install apt_get install --yes --no-install-recommends "${WANTED[@]}"
+  hash -r
+  WANTED=()
+}
+
+# Lists of packages are fetched once a run. An address that fails is no reason to give up: what is
+# wanted may come from another one, and if not, the installation says so.
+APT_UPDATED=false
+apt_update() {
+  [[ $APT_UPDATED == false ]] || return 0
+  attended apt_get update >"$LOGS/apt-update.log" 2>&1 ||
+    note "packages: apt-get update had trouble (see $LOGS/apt-update.log), going on"
+  APT_UPDATED=true
+}
+
+# Asks nothing, restarts nothing by itself, and waits for another apt instead of failing.
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+    apt-get --quiet -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+    -o Dpkg::Options::=--force-confold "$@"
+}
