@@ -1,8 +1,7 @@
-# What every script here stands on: where the repository is, notes with the time, root rights, and
-# processes that never outlive the script. Sourced first; expects `set -euo pipefail`.
+# What every script here stands on: notes with the time, root rights, and processes that never
+# outlive the script. Sourced first, from the repository's root, under `set -euo pipefail`.
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cd "$ROOT" || exit
+ROOT=$PWD
 LOGS=${CARGO_TARGET_DIR:-$ROOT/target}/script
 mkdir -p "$LOGS"
 
@@ -35,10 +34,17 @@ as_root() {
 quietly() {
   local log=$LOGS/$1.log
   shift
-  attended "$@" >"$log" 2>&1 || {
+  attended into_log "$log" "$@" || {
     tail -n 20 "$log" >&2
     die "$1 failed; the whole output is in $log"
   }
+}
+
+# into_log FILE COMMAND…: to be run by spawn or attended, so that only the command's output moves.
+into_log() {
+  local log=$1
+  shift
+  "$@" >"$log" 2>&1
 }
 
 # is_process PID NAME: true while a process with this id and program name lives (a zombie does not).
@@ -97,11 +103,11 @@ signal_children() {
   done
 }
 
-# A second Ctrl-C does not wait any longer.
+# interrupted SIGNAL CODE: hands the signal on. A second one does not wait any longer.
 interrupted() {
   trap 'signal_children KILL' INT TERM HUP
-  stop_children INT
-  exit "$1"
+  stop_children "$1"
+  exit "$2"
 }
 
 # ── The end ──────────────────────────────────────────────────────────────────────────────────────
@@ -124,5 +130,5 @@ leave() {
 }
 
 trap leave EXIT
-trap 'interrupted 130' INT
-trap 'interrupted 143' TERM HUP
+trap 'interrupted INT 130' INT
+trap 'interrupted TERM 143' TERM HUP

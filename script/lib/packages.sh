@@ -54,7 +54,7 @@ install_wanted() {
 APT_UPDATED=false
 apt_update() {
   [[ $APT_UPDATED == false ]] || return 0
-  attended apt_get update >"$LOGS/apt-update.log" 2>&1 ||
+  attended into_log "$LOGS/apt-update.log" apt_get update ||
     note "packages: apt-get update had trouble (see $LOGS/apt-update.log), going on"
   APT_UPDATED=true
 }
