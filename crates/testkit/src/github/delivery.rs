@@ -1,0 +1,200 @@
+//! Deliveries: the signed POST with which a push reaches Kozmic, and the book of their answers.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::join_all;
+use reqwest::RequestBuilder;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::double::Double;
+use super::hook::Hook;
+use super::signature::{sign, sign_sha1};
+use super::world::World;
+use super::{GitHub, random};
+
+/// A delivery that was sent.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The value of `X-GitHub-Delivery`; the same when it is sent again.
+    pub uuid: String,
+    /// The webhook that it was for.
+    pub hook_id: u64,
+    /// Full name of the repository.
+    pub repository: String,
+    /// The value of `X-GitHub-Event`.
+    pub event: String,
+    /// The exact body that was signed and sent.
+    pub body: Vec<u8>,
+    /// Whether it was sent before.
+    pub redelivery: bool,
+    /// When it was sent.
+    pub at: Instant,
+    /// Time until the whole answer was there.
+    pub took: Duration,
+    /// The answer: status and body, or why there is none.
+    pub answer: Result<(u16, String), String>,
+}
+
+/// What is to be delivered to all webhooks of a repository that want it.
+pub(super) struct Occasion {
+    pub(super) repository: String,
+    pub(super) event: String,
+    pub(super) payload: Value,
+}
+
+/// One POST that is about to be sent.
+struct Parcel {
+    uuid: String,
+    repository: String,
+    event: String,
+    body: Vec<u8>,
+    redelivery: bool,
+}
+
+impl Delivery {
+    /// The status of the answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.answer.as_ref().ok().map(|(status, _)| *status)
+    }
+
+    /// Whether it was answered with 2xx.
+    pub fn arrived(&self) -> bool {
+        self.status().is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// The body as JSON.
+    pub fn payload(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+impl Parcel {
+    fn new(occasion: &Occasion, hook: &Hook) -> Self {
+        let json = occasion.payload.to_string();
+        let body = if hook.content_type == "json" { json } else { form(&json) };
+        Self {
+            uuid: random::uuid(),
+            repository: occasion.repository.clone(),
+            event: occasion.event.clone(),
+            body: body.into_bytes(),
+            redelivery: false,
+        }
+    }
+}
+
+/// The body of a webhook that did not ask for JSON.
+fn form(json: &str) -> String {
+    form_urlencoded::Serializer::new(String::new()).append_pair("payload", json).finish()
+}
+
+impl Double {
+    /// Delivers to each webhook that wants the event; the answer comes when all have answered.
+    pub(super) async fn deliver(&self, occasion: Occasion) -> Vec<Delivery> {
+        let hooks = self.read(|world| {
+            let hooks = world.repository(&occasion.repository).map(|one| one.hooks.clone());
+            hooks
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|hook| hook.wants(&occasion.event))
+                .collect::<Vec<_>>()
+        });
+        join_all(hooks.iter().map(|hook| self.send(hook, Parcel::new(&occasion, hook)))).await
+    }
+
+    /// Delivers to one webhook, whatever it wants: pings go so.
+    pub(super) async fn deliver_to(&self, hook: &Hook, occasion: &Occasion) -> Delivery {
+        self.send(hook, Parcel::new(occasion, hook)).await
+    }
+
+    async fn send(&self, hook: &Hook, parcel: Parcel) -> Delivery {
+        let at = Instant::now();
+        let answer = self.post(hook, &parcel).await.map_err(|error| format!("{error:#}"));
+        let Parcel { uuid, repository, event, body, redelivery } = parcel;
+        let took = at.elapsed();
+        let delivery =
+            Delivery { uuid, hook_id: hook.id, repository, event, body, redelivery, at, took, answer };
+        self.change(|world| world.note_delivery(&delivery));
+        delivery
+    }
+
+    async fn post(&self, hook: &Hook, parcel: &Parcel) -> Result<(u16, String)> {
+        let request = self.http.post(&hook.url);
+        let response = addressed(request, hook, parcel).send().await?;
+        let status = response.status().as_u16();
+        Ok((status, response.text().await.context("read the answer")?))
+    }
+}
+
+impl World {
+    fn note_delivery(&mut self, delivery: &Delivery) {
+        self.deliveries.push(delivery.clone());
+        let Some(repository) = self.repository_mut(&delivery.repository) else { return };
+        let Some(hook) = repository.hooks.iter_mut().find(|hook| hook.id == delivery.hook_id) else { return };
+        let message = if delivery.arrived() { "OK" } else { "Invalid HTTP Response" };
+        hook.last_response = (delivery.status(), message.to_owned());
+    }
+}
+
+/// Adds GitHub's headers and the body.
+fn addressed(request: RequestBuilder, hook: &Hook, parcel: &Parcel) -> RequestBuilder {
+    let kind =
+        if hook.content_type == "json" { "application/json" } else { "application/x-www-form-urlencoded" };
+    let request = request
+        .header("Accept", "*/*")
+        .header("Content-Type", kind)
+        .header("User-Agent", "GitHub-Hookshot/760256b")
+        .header("X-GitHub-Event", &parcel.event)
+        .header("X-GitHub-Delivery", &parcel.uuid)
+        .header("X-GitHub-Hook-ID", hook.id)
+        .header("X-GitHub-Hook-Installation-Target-Type", "repository");
+    let request = match &hook.secret {
+        Some(secret) => request
+            .header("X-Hub-Signature", sign_sha1(secret, &parcel.body))
+            .header("X-Hub-Signature-256", sign(secret, &parcel.body)),
+        None => request,
+    };
+    request.body(parcel.body.clone())
+}
+
+impl GitHub {
+    /// All deliveries that were answered or given up so far, in that order.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.double.read(|world| world.deliveries.clone())
+    }
+
+    /// Waits for a delivery, past or to come, of which `is_it` says yes.
+    pub async fn wait_for_delivery(
+        &self,
+        limit: Duration,
+        is_it: impl Fn(&Delivery) -> bool,
+    ) -> Option<Delivery> {
+        self.double.wait_until(limit, |world| world.deliveries.iter().find(|one| is_it(one)).cloned()).await
+    }
+
+    /// Sends a delivery again, byte by byte the same.
+    pub async fn redeliver(&self, uuid: &str) -> Result<Delivery> {
+        let delivery = self.deliveries().into_iter().rev().find(|one| one.uuid == uuid);
+        let Delivery { repository, event, body, hook_id, .. } =
+            delivery.with_context(|| format!("there was no delivery {uuid}"))?;
+        let hook = self.hook(&repository, hook_id)?;
+        let parcel = Parcel { uuid: uuid.to_owned(), repository, event, body, redelivery: true };
+        Ok(self.double.send(&hook, parcel).await)
+    }
+
+    /// Delivers an event and body of the test's own making, rightly signed, to all webhooks.
+    pub async fn deliver(&self, repository: &str, event: &str, payload: &Value) -> Result<Vec<Delivery>> {
+        let hooks = self.hooks(repository);
+        ensure!(!hooks.is_empty(), "{repository} has no webhook");
+        let (repository, event, payload) = (repository.to_owned(), event.to_owned(), payload.clone());
+        let occasion = Occasion { repository, event, payload };
+        let send = hooks.iter().map(|hook| self.double.deliver_to(hook, &occasion));
+        Ok(join_all(send).await)
+    }
+
+    fn hook(&self, repository: &str, id: u64) -> Result<Hook> {
+        let hook = self.hooks(repository).into_iter().find(|hook| hook.id == id);
+        hook.with_context(|| format!("{repository} has no webhook {id}"))
+    }
+}

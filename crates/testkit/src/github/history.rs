@@ -1,0 +1,86 @@
+//! What git knows of commits, in the form in which payloads and REST answers need it.
+
+use anyhow::{Context, Result};
+
+use super::git::Git;
+
+/// The most commits that a push payload lists.
+const MOST_COMMITS: &str = "2048";
+
+/// One commit, as git tells it.
+#[derive(Debug, Clone)]
+pub(super) struct CommitFacts {
+    pub(super) sha: String,
+    pub(super) tree: String,
+    pub(super) parents: Vec<String>,
+    pub(super) author: Signature,
+    pub(super) committer: Signature,
+    pub(super) message: String,
+    pub(super) added: Vec<String>,
+    pub(super) removed: Vec<String>,
+    pub(super) modified: Vec<String>,
+}
+
+/// Who, and when (RFC 3339).
+#[derive(Debug, Clone)]
+pub(super) struct Signature {
+    pub(super) name: String,
+    pub(super) email: String,
+    pub(super) date: String,
+}
+
+impl Git {
+    /// One commit.
+    pub(super) async fn commit_facts(&self, sha: &str) -> Result<CommitFacts> {
+        let one = self.log(&["-1", sha]).await?;
+        one.into_iter().next().with_context(|| format!("git shows no commit {sha}"))
+    }
+
+    /// The commits that a push from `before` to `after` brings, oldest first.
+    pub(super) async fn commits_between(
+        &self,
+        before: Option<&str>,
+        after: &str,
+    ) -> Result<Vec<CommitFacts>> {
+        match before {
+            Some(before) => self.log(&[after, &format!("^{before}")]).await,
+            None => self.log(&["-1", after]).await,
+        }
+    }
+
+    async fn log(&self, range: &[&str]) -> Result<Vec<CommitFacts>> {
+        let format = "--format=%x01%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x02";
+        let mut args = vec!["-c", "core.quotePath=false", "log", "--reverse", "--name-status"];
+        args.extend(["--diff-merges=first-parent", "--no-renames", "--max-count", MOST_COMMITS, format]);
+        args.extend(range);
+        let output = self.feed(&args, b"").await?;
+        let text = String::from_utf8_lossy(&output);
+        text.split('\u{1}').skip(1).map(parse).collect()
+    }
+}
+
+fn parse(text: &str) -> Result<CommitFacts> {
+    let (head, changes) = text.split_once('\u{2}').context("git's log has another form")?;
+    let fields: Vec<&str> = head.split('\0').collect();
+    let field = |index: usize| fields.get(index).copied().unwrap_or_default().to_owned();
+    let signature = |first| Signature {
+        name: field(first),
+        email: field(first + 1),
+        date: field(first + 2).replace("+00:00", "Z"),
+    };
+    let changed = |letter: char| {
+        let line = |line: &str| line.strip_prefix(letter).map(|path| path.trim().to_owned());
+        changes.lines().filter_map(line).collect()
+    };
+    Ok(CommitFacts {
+        sha: field(0),
+        tree: field(1),
+        parents: field(2).split(' ').filter(|sha| !sha.is_empty()).map(str::to_owned).collect(),
+        author: signature(3),
+        committer: signature(6),
+        message: field(9).trim_end().to_owned(),
+        added: changed('A'),
+        removed: changed('D'),
+        modified: changed('M'),
+    })
+}

@@ -1,0 +1,102 @@
+//! Who exists at the double: people and organizations, their tokens, and approvals under way.
+
+use super::random;
+use super::{GitHub, stamp};
+
+/// A person or an organization.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    pub(super) id: u64,
+    pub(super) login: String,
+    pub(super) name: String,
+    pub(super) email: String,
+    pub(super) created_at: String,
+    /// `None`: a person. `Some`: an organization with these members.
+    pub(super) members: Option<Vec<String>>,
+}
+
+/// What a bearer token stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub(super) login: String,
+    pub(super) scopes: Vec<String>,
+}
+
+/// A person's approval, waiting to be exchanged for a token.
+#[derive(Debug, Clone)]
+pub(super) struct Grant {
+    pub(super) login: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) code_challenge: Option<String>,
+}
+
+impl Account {
+    /// Whether this is an organization with that member.
+    pub(super) fn has_member(&self, login: &str) -> bool {
+        self.members.iter().flatten().any(|member| member.eq_ignore_ascii_case(login))
+    }
+
+    /// GitHub's word for the kind of account.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.members.is_some() { "Organization" } else { "User" }
+    }
+}
+
+impl GitHub {
+    /// Adds a person; the answer is their id.
+    pub fn add_user(&self, login: &str, name: &str, email: &str) -> u64 {
+        self.add_account(login, name, email, None)
+    }
+
+    /// Adds an organization with these members; the answer is its id.
+    pub fn add_organization(&self, login: &str, members: &[&str]) -> u64 {
+        let members = members.iter().map(|&member| member.to_owned()).collect();
+        self.add_account(login, login, "", Some(members))
+    }
+
+    /// A token of this person with all scopes that Kozmic might want, for git and REST.
+    pub fn token(&self, login: &str) -> String {
+        self.token_with_scopes(login, &["repo", "user", "admin:repo_hook", "read:org"])
+    }
+
+    /// A new token of this person with just these scopes.
+    pub fn token_with_scopes(&self, login: &str, scopes: &[&str]) -> String {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        self.double.change(|world| world.issue_token("ghp_", login, scopes))
+    }
+
+    /// Takes back all tokens of this person, as when they revoke the application.
+    pub fn revoke_tokens(&self, login: &str) {
+        self.double.change(|world| world.tokens.retain(|_, token| token.login != login));
+    }
+
+    /// Sets how many calls in an hour a person may make (5000 at GitHub).
+    pub fn set_rate_limit(&self, limit: u32) {
+        self.double.change(|world| world.rate.limit = limit);
+    }
+
+    fn add_account(&self, login: &str, name: &str, email: &str, members: Option<Vec<String>>) -> u64 {
+        self.double.change(|world| {
+            let id = world.fresh_id();
+            world.accounts.push(Account {
+                id,
+                login: login.to_owned(),
+                name: name.to_owned(),
+                email: email.to_owned(),
+                created_at: stamp::now(),
+                members,
+            });
+            id
+        })
+    }
+}
+
+impl super::world::World {
+    /// Makes a token; the prefix tells its kind, as at GitHub.
+    pub(super) fn issue_token(&mut self, prefix: &str, login: &str, scopes: Vec<String>) -> String {
+        let secret = format!("{prefix}{}", random::hex(18));
+        self.tokens.insert(secret.clone(), Token { login: login.to_owned(), scopes });
+        secret
+    }
+}

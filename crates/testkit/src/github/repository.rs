@@ -1,0 +1,165 @@
+//! Repositories, and who may do what with them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+
+use super::hook::Hook;
+use super::pull::Pull;
+use super::status::Status;
+use super::world::World;
+use super::{GitHub, stamp};
+
+/// What a person may do with a repository, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// May read.
+    Pull,
+    /// May sort issues.
+    Triage,
+    /// May write.
+    Push,
+    /// May change some settings.
+    Maintain,
+    /// May do everything, webhooks included.
+    Admin,
+}
+
+/// A repository to be added.
+#[derive(Debug, Clone)]
+pub struct NewRepository {
+    full_name: String,
+    private: bool,
+    permissions: BTreeMap<String, Permission>,
+}
+
+/// A repository at the double.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    /// GitHub's number for it.
+    pub id: u64,
+    /// Login of the person or organization that owns it.
+    pub owner: String,
+    /// Its name without the owner.
+    pub name: String,
+    /// Whether only some may see it.
+    pub private: bool,
+    /// The full name of the repository that it was forked from.
+    pub fork_of: Option<String>,
+    /// The branch that a clone checks out.
+    pub default_branch: String,
+    pub(super) created_at: String,
+    pub(super) permissions: BTreeMap<String, Permission>,
+    pub(super) announced: BTreeMap<String, String>,
+    pub(super) hooks: Vec<Hook>,
+    pub(super) pulls: Vec<Pull>,
+    pub(super) statuses: Vec<Status>,
+}
+
+impl NewRepository {
+    /// A public repository `owner/name`; the owner has all permissions.
+    pub fn public(full_name: &str) -> Self {
+        Self { full_name: full_name.to_owned(), private: false, permissions: BTreeMap::new() }
+    }
+
+    /// A repository `owner/name` that only its owner and those allowed may see.
+    pub fn private(full_name: &str) -> Self {
+        Self { private: true, ..Self::public(full_name) }
+    }
+
+    /// Gives one more person a permission.
+    #[must_use]
+    pub fn allow(mut self, login: &str, permission: Permission) -> Self {
+        self.permissions.insert(login.to_owned(), permission);
+        self
+    }
+}
+
+impl Repository {
+    /// `owner/name`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
+    /// What this person may do, `None` if they may not even see it.
+    pub fn permission_of(&self, login: Option<&str>) -> Option<Permission> {
+        let own = login.and_then(|login| {
+            let owns = self.owner.eq_ignore_ascii_case(login);
+            if owns { Some(Permission::Admin) } else { self.permissions.get(login).copied() }
+        });
+        own.or((!self.private).then_some(Permission::Pull))
+    }
+
+    /// How the person relates to it, in GitHub's words; `None` for a stranger.
+    pub(super) fn affiliation(&self, world: &World, login: &str) -> Option<&'static str> {
+        if self.owner.eq_ignore_ascii_case(login) {
+            return Some("owner");
+        }
+        let member = world.account(&self.owner).is_some_and(|owner| owner.has_member(login));
+        let known = self.permissions.contains_key(login);
+        match (known, member) {
+            (true, true) => Some("organization_member"),
+            (true, false) => Some("collaborator"),
+            (false, true) if !self.private => Some("organization_member"),
+            (false, _) => None,
+        }
+    }
+}
+
+impl GitHub {
+    /// Adds an empty repository; the answer is its id.
+    pub fn add_repository(&self, new: NewRepository) -> Result<u64> {
+        let (owner, name) = new.full_name.split_once('/').unwrap_or(("", &new.full_name));
+        let known = self.double.read(|world| world.account(owner).is_some());
+        ensure!(known, "nobody is called {owner:?}: add the owner of {} first", new.full_name);
+        self.double.git(&new.full_name).init()?;
+        Ok(self.double.change(|world| {
+            let id = world.fresh_id();
+            world.repositories.push(Repository {
+                id,
+                owner: owner.to_owned(),
+                name: name.to_owned(),
+                private: new.private,
+                fork_of: None,
+                default_branch: "main".to_owned(),
+                created_at: stamp::now(),
+                permissions: new.permissions,
+                announced: BTreeMap::new(),
+                hooks: Vec::new(),
+                pulls: Vec::new(),
+                statuses: Vec::new(),
+            });
+            id
+        }))
+    }
+
+    /// Adds `count` public repositories `owner/<prefix>-001` and so on, to have several pages of them.
+    pub fn add_repositories(&self, owner: &str, prefix: &str, count: usize) -> Result<()> {
+        (1..=count).try_for_each(|number| {
+            self.add_repository(NewRepository::public(&format!("{owner}/{prefix}-{number:03}"))).map(drop)
+        })
+    }
+
+    /// The repository as it is now.
+    pub fn repository(&self, full_name: &str) -> Option<Repository> {
+        self.double.read(|world| world.repository(full_name).cloned())
+    }
+
+    /// Gives a person a permission, or takes it away with `None`.
+    pub fn set_permission(&self, repository: &str, login: &str, permission: Option<Permission>) {
+        self.double.change(|world| {
+            let Some(repository) = world.repository_mut(repository) else { return };
+            match permission {
+                Some(permission) => repository.permissions.insert(login.to_owned(), permission),
+                None => repository.permissions.remove(login),
+            };
+        });
+    }
+
+    /// Removes a repository, as its owner may do at any time.
+    pub fn delete_repository(&self, full_name: &str) {
+        self.double.change(|world| {
+            world.repositories.retain(|one| !one.full_name().eq_ignore_ascii_case(full_name));
+        });
+    }
+}

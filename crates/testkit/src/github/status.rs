@@ -1,0 +1,103 @@
+//! Commit statuses: the end of the way of a push.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+
+use super::GitHub;
+use super::world::World;
+
+/// What a commit status can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The checker failed.
+    Error,
+    /// The commit failed.
+    Failure,
+    /// Not known yet.
+    Pending,
+    /// The commit is good.
+    Success,
+}
+
+/// A commit status that was set.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// GitHub's number for it.
+    pub id: u64,
+    /// The commit.
+    pub sha: String,
+    /// What it says.
+    pub state: State,
+    /// Who says it, such as `Kozmic-CI`.
+    pub context: String,
+    /// The sentence beside it.
+    pub description: Option<String>,
+    /// Where the details are.
+    pub target_url: Option<String>,
+    /// Login of the person whose token set it.
+    pub creator: String,
+    /// When it arrived.
+    pub at: Instant,
+    pub(super) created_at: String,
+}
+
+impl State {
+    /// GitHub's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Failure => "failure",
+            Self::Pending => "pending",
+            Self::Success => "success",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = anyhow::Error;
+
+    fn from_str(word: &str) -> Result<Self> {
+        let states = [Self::Error, Self::Failure, Self::Pending, Self::Success];
+        match states.into_iter().find(|state| state.as_str() == word) {
+            Some(state) => Ok(state),
+            None => bail!("{word:?} is no state of a commit status"),
+        }
+    }
+}
+
+impl GitHub {
+    /// The statuses of a commit, oldest first.
+    pub fn statuses(&self, repository: &str, sha: &str) -> Vec<Status> {
+        self.double.read(|world| statuses(world, repository, sha))
+    }
+
+    /// Waits until the newest status of a commit has this state; woken by each status that arrives.
+    pub async fn wait_for_status(
+        &self,
+        repository: &str,
+        sha: &str,
+        state: State,
+        limit: Duration,
+    ) -> Result<Status> {
+        let newest = |world: &World| statuses(world, repository, sha).pop().filter(|one| one.state == state);
+        self.double.wait_until(limit, newest).await.ok_or_else(|| {
+            let seen: Vec<_> = self.statuses(repository, sha).iter().map(|one| one.state.as_str()).collect();
+            let seen = if seen.is_empty() { "none".to_owned() } else { seen.join(", ") };
+            anyhow!("no status {state} of {sha} within {limit:?}; statuses so far: {seen}")
+        })
+    }
+}
+
+fn statuses(world: &World, repository: &str, sha: &str) -> Vec<Status> {
+    let Some(repository) = world.repository(repository) else { return Vec::new() };
+    repository.statuses.iter().filter(|status| status.sha == sha).cloned().collect()
+}

@@ -1,0 +1,74 @@
+//! Everything that the double knows: people, repositories, tokens, and what has happened so far.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::delivery::Delivery;
+use super::journal::Journal;
+use super::people::{Account, Grant, Token};
+use super::repository::Repository;
+
+/// Calls in an hour that GitHub grants to a person.
+const RATE_LIMIT: u32 = 5000;
+
+/// The state of the double, behind one lock.
+pub(super) struct World {
+    pub(super) accounts: Vec<Account>,
+    pub(super) repositories: Vec<Repository>,
+    pub(super) tokens: BTreeMap<String, Token>,
+    pub(super) grants: BTreeMap<String, Grant>,
+    pub(super) deliveries: Vec<Delivery>,
+    pub(super) journal: Journal,
+    pub(super) rate: Rate,
+    last_id: u64,
+}
+
+/// The hour's limit of calls, and how many each person has used up.
+pub(super) struct Rate {
+    pub(super) limit: u32,
+    pub(super) used: BTreeMap<String, u32>,
+    pub(super) since: SystemTime,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            accounts: Vec::new(),
+            repositories: Vec::new(),
+            tokens: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            deliveries: Vec::new(),
+            journal: Journal::default(),
+            rate: Rate { limit: RATE_LIMIT, used: BTreeMap::new(), since: SystemTime::now() },
+            last_id: 1000,
+        }
+    }
+}
+
+impl World {
+    /// An id that nothing else has.
+    pub(super) fn fresh_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// The account of this login, in any case of letters.
+    pub(super) fn account(&self, login: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.login.eq_ignore_ascii_case(login))
+    }
+
+    /// The repository of this full name, in any case of letters.
+    pub(super) fn repository(&self, full_name: &str) -> Option<&Repository> {
+        self.repositories.iter().find(|repository| repository.full_name().eq_ignore_ascii_case(full_name))
+    }
+
+    /// The repository of this full name, to be changed.
+    pub(super) fn repository_mut(&mut self, full_name: &str) -> Option<&mut Repository> {
+        self.repositories.iter_mut().find(|repository| repository.full_name().eq_ignore_ascii_case(full_name))
+    }
+
+    /// The login whose address of mail this is.
+    pub(super) fn login_of_email(&self, email: &str) -> Option<&str> {
+        self.accounts.iter().find(|account| account.email == email).map(|account| account.login.as_str())
+    }
+}

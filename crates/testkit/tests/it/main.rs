@@ -1,0 +1,9 @@
+//! The testkit's own tests: is the double what GitHub is, and do the helpers help?
+
+mod support;
+mod oauth;
+mod rest;
+mod hooks;
+mod git;
+mod pulls;
+mod faults;
