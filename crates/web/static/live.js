@@ -1,0 +1,76 @@
+// Keeps the page true: when the server says that something changed, the page is fetched again and the parts marked
+// with data-live are put in place of the old ones. Whatever a person holds (focus, open details, scrolling) stays.
+
+import { Socket } from './socket.js';
+
+/** At most one look at the server in this time, in milliseconds. */
+const PAUSE = 400;
+
+let busy = false;
+let again = false;
+
+/** Begins to listen, if the page has parts that change. */
+export function listen(changed) {
+  const { live } = document.body.dataset;
+  if (!live || !document.querySelector('[data-live]')) return;
+  new Socket(() => live, { message: () => refresh(changed) });
+}
+
+/** Looks again; calls meanwhile are answered by one more look. */
+async function refresh(changed) {
+  again = busy;
+  if (busy) return;
+  busy = true;
+  try {
+    await look(changed);
+  } catch {
+    // The server is away; the next message, or the connection that comes back, makes up for it.
+  }
+  await new Promise((done) => setTimeout(done, PAUSE));
+  busy = false;
+  if (again) refresh(changed);
+}
+
+async function look(changed) {
+  const address = document.querySelector('main').dataset.self ?? location.href;
+  const answer = await fetch(address, { headers: { 'X-Kozmic-Part': 'live' }, credentials: 'same-origin' });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  if (becameAnother(page)) return void location.replace(answer.url);
+  swap(page);
+  changed();
+}
+
+/** An empty project got its first build, or the session ended: this is another page now. */
+function becameAnother(page) {
+  const [here, there] = [document, page].map((tree) => tree.querySelector('main')?.dataset ?? {});
+  return here.page !== there.page;
+}
+
+function swap(page) {
+  document.title = page.title;
+  const [here, there] = [document, page].map((tree) => tree.querySelector('main'));
+  if (there.dataset.status) here.dataset.status = there.dataset.status;
+  const news = new Map([...page.querySelectorAll('[data-live]')].map((part) => [part.dataset.live, part]));
+  for (const old of document.querySelectorAll('[data-live]')) {
+    const fresh = news.get(old.dataset.live);
+    if (fresh && !old.isEqualNode(fresh)) replace(old, document.adoptNode(fresh));
+  }
+}
+
+function replace(old, fresh) {
+  const focus = old.contains(document.activeElement) ? trace(document.activeElement) : null;
+  const open = [...old.querySelectorAll('details')].map((details) => details.open);
+  const [left, top] = [old.scrollLeft, old.scrollTop];
+  fresh.querySelectorAll('details').forEach((details, index) => { details.open = open[index] ?? false; });
+  old.replaceWith(fresh);
+  [fresh.scrollLeft, fresh.scrollTop] = [left, top];
+  if (focus) fresh.querySelector(focus)?.focus({ preventScroll: true });
+}
+
+/** A selector that finds the same link or button in the new part. */
+function trace(node) {
+  if (node.id) return `#${CSS.escape(node.id)}`;
+  const href = node.getAttribute('href');
+  return href ? `a[href="${CSS.escape(href)}"]` : node.localName;
+}

@@ -1,0 +1,182 @@
+// Draws a log of any length: rows have one height, so only the blocks near the window are in the page, and the rest is
+// empty space of the right size. All text is set as text, never as markup.
+
+import { PLAIN, parse } from './ansi.js';
+import { look } from './colour.js';
+import { BLOCK, LONGEST } from './lines.js';
+
+/** How far beyond the window rows are drawn, in pixels. */
+const MARGIN = 600;
+
+/** The part of the page that shows a log's lines. */
+export class Viewer {
+  /** `view` scrolls; `onfollow` is told when following the end begins or stops. */
+  constructor(view, lines, onfollow) {
+    this.view = view;
+    this.lines = lines;
+    this.onfollow = onfollow;
+    this.rows = view.appendChild(element('div', 'log-rows'));
+    this.drawn = new Map();
+    this.following = false;
+    this.target = 0;
+    this.sought = 0;
+    this.top = 0;
+    this.width = 0;
+    this.height = parseFloat(getComputedStyle(view).lineHeight) || 20;
+    view.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.refresh()).observe(view);
+  }
+
+  /** Draws again soon, once however often it is asked. */
+  refresh() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.#draw();
+    });
+  }
+
+  /** Forgets all lines and begins with others. */
+  restart(lines) {
+    this.lines = lines;
+    this.drawn.forEach((block) => block.node.remove());
+    this.drawn.clear();
+    this.refresh();
+  }
+
+  /** Keeps the end in sight, or stops to. */
+  follow(on) {
+    if (on) this.sought = 0;
+    if (on !== this.following) this.onfollow(on);
+    this.following = on;
+    this.refresh();
+  }
+
+  /** Marks a line and brings it into the middle of the view as soon as it is there; 0 marks none. */
+  seek(number, scroll = true) {
+    this.target = number;
+    this.sought = scroll ? number : 0;
+    if (number && scroll) this.follow(false);
+    this.rows.querySelector('.target')?.classList.remove('target');
+    this.#row(number)?.classList.add('target');
+    this.refresh();
+  }
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.view;
+    const atEnd = scrollTop + clientHeight >= scrollHeight - this.height;
+    if (scrollTop < this.top - 1 && !atEnd) this.follow(false);
+    else if (atEnd && scrollTop > this.top && !this.following && !this.sought) this.follow(true);
+    this.top = scrollTop;
+    this.refresh();
+  }
+
+  #draw() {
+    const count = this.lines.count;
+    this.rows.style.height = `${count * this.height}px`;
+    if (this.sought && this.sought <= count) this.#reach();
+    if (this.following) this.view.scrollTop = this.view.scrollHeight;
+    this.top = this.view.scrollTop;
+    const [first, last] = this.#window(count);
+    for (const [index, block] of this.drawn) {
+      if (index < first || index > last) {
+        block.node.remove();
+        this.drawn.delete(index);
+      }
+    }
+    for (let index = first; index <= last; index += 1) this.#drawBlock(index, count);
+    this.#widen();
+  }
+
+  #reach() {
+    this.view.scrollTop = (this.sought - 0.5) * this.height - this.view.clientHeight / 2;
+    this.sought = 0;
+  }
+
+  /** The first and last block to draw. */
+  #window(count) {
+    const size = BLOCK * this.height;
+    const first = Math.max(0, Math.floor((this.top - MARGIN) / size));
+    const last = Math.floor((this.top + this.view.clientHeight + MARGIN) / size);
+    return [first, Math.min(last, Math.ceil(count / BLOCK) - 1)];
+  }
+
+  /** Draws what a block has more than before; whole blocks never change. */
+  #drawBlock(index, count) {
+    const block = this.drawn.get(index) ?? this.#newBlock(index);
+    if (block.whole) return;
+    const texts = this.lines.block(index);
+    const keep = Math.max(0, block.node.childElementCount - 1);
+    block.node.lastElementChild?.remove();
+    let style = block.before;
+    for (let at = keep; at < texts.length; at += 1) {
+      block.before = style;
+      const line = parse(texts[at], style);
+      block.node.append(this.#drawLine(index * BLOCK + at, line.runs));
+      style = line.style;
+    }
+    block.whole = count > (index + 1) * BLOCK;
+  }
+
+  /** `before` is the style before the last line drawn, which is the one that may still grow. */
+  #newBlock(index) {
+    const block = { node: element('div', 'b'), before: PLAIN, whole: false };
+    block.node.style.top = `${index * BLOCK * this.height}px`;
+    this.drawn.set(index, block);
+    this.rows.append(block.node);
+    return block;
+  }
+
+  #drawLine(index, runs) {
+    const row = element('div', index + 1 === this.target ? 'l target' : 'l');
+    row.id = `L${index + 1}`;
+    const link = row.appendChild(element('a', '', String(index + 1)));
+    link.href = `#L${index + 1}`;
+    link.tabIndex = -1;
+    const text = row.appendChild(element('span'));
+    const shown = drawRuns(text, runs);
+    const missing = this.lines.missing(index) + shown.missing;
+    if (missing > 0) text.append(element('span', 'note', ` … ${missing.toLocaleString()} more characters in the raw log`));
+    return row;
+  }
+
+  #row(number) {
+    return number ? this.rows.querySelector(`#L${number}`) : null;
+  }
+
+  /** The rows are as wide as the widest seen, so that scrolling sideways stays where it is. */
+  #widen() {
+    const width = this.view.scrollWidth;
+    if (width > this.width && width > this.view.clientWidth) {
+      this.width = width;
+      this.rows.style.width = `${width}px`;
+    }
+  }
+}
+
+/** Sets runs of text into a row, up to the longest line that is shown. */
+function drawRuns(row, runs) {
+  let room = LONGEST;
+  let missing = 0;
+  for (const { text, style } of runs) {
+    const shown = text.slice(0, room);
+    room -= shown.length;
+    missing += text.length - shown.length;
+    if (shown !== '') row.append(style === PLAIN ? shown : drawRun(shown, style));
+  }
+  return { missing };
+}
+
+function drawRun(text, style) {
+  const { classes, ink, ground } = look(style);
+  const run = element('span', classes, text);
+  if (ink) run.style.color = ink;
+  if (ground) run.style.backgroundColor = ground;
+  return run;
+}
+
+function element(name, classes = '', text = '') {
+  const made = document.createElement(name);
+  if (classes) made.className = classes;
+  if (text) made.textContent = text;
+  return made;
+}
