@@ -30,7 +30,7 @@ want_engine() {
 # The client is a package of its own in newer releases, and part of docker.io in older ones.
 want_docker_client() {
   apt_update
-  if apt-cache show docker-cli >/dev/null 2>&1; then WANTED+=(docker-cli); else WANTED+=(docker.io); fi
+  if apt-cache show docker-cli >/dev/null 2>&1; then want docker-cli; else want docker.io; fi
 }
 
 # prepare_engine: after it, DOCKER_HOST names an engine that answers.

@@ -4,11 +4,15 @@
 
 WANTED=()
 
+want() {
+  [[ " ${WANTED[*]} " == *" $1 "* ]] || WANTED+=("$1")
+}
+
 # want_command COMMAND [PACKAGE]: the package is wanted if the command is missing.
-want_command() { have_command "$1" || WANTED+=("${2:-$1}"); }
+want_command() { have_command "$1" || want "${2:-$1}"; }
 
 # want_file PATH PACKAGE: the package is wanted if the file is missing.
-want_file() { [[ -e $1 ]] || WANTED+=("$2"); }
+want_file() { [[ -e $1 ]] || want "$2"; }
 
 # want_build_tools: what Cargo needs to link, and to compile the C code of SQLite and ring.
 want_build_tools() {
@@ -28,7 +32,7 @@ want_base_image_tools() {
 # these names on to snap.
 want_browser() {
   if [[ $(distribution) == ubuntu ]]; then
-    have_command chromium || have_command chromium-browser || WANTED+=(chromium-browser)
+    have_command chromium || want_command chromium-browser
     want_command chromedriver chromium-chromedriver
   else
     want_command chromium
