@@ -1,0 +1,175 @@
+//! The Docker engine, over its API alone: no directory is shared with its host, so it may be local, remote or nested.
+
+mod account;
+mod containers;
+mod images;
+mod pull;
+
+use super::{
+    Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, NewContainer,
+    OutputStream,
+};
+use async_trait::async_trait;
+use bollard::{Docker, errors::Error};
+use bytes::Bytes;
+use kozmic_model::image::ImageName;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// How long the engine may take to answer a plain question.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long uploads and pulls may take.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// What applies to each job's container.
+#[derive(Clone, Debug, Default)]
+pub struct DockerSettings {
+    /// `unix:///var/run/docker.sock`, `tcp://host:2375`, `https://host:2376`.
+    pub url: String,
+    /// The network of job containers.
+    pub network: String,
+    /// Memory in bytes.
+    pub memory: Option<i64>,
+    /// Processor time in thousandths of a core.
+    pub millicores: Option<i64>,
+    /// Number of processes and threads.
+    pub processes: Option<i64>,
+    /// `name:address` pairs for `/etc/hosts`.
+    pub extra_hosts: Vec<String>,
+    /// Capabilities beyond Docker's default ones.
+    pub capabilities: Vec<String>,
+}
+
+/// A Docker engine.
+pub struct DockerEngine {
+    settings: DockerSettings,
+    /// The connection, once there was something to connect to.
+    docker: OnceLock<Docker>,
+    accounts: Mutex<HashMap<String, Account>>,
+}
+
+impl DockerEngine {
+    /// An engine at `settings.url`; asks it nothing yet, so it may come up later.
+    pub fn new(settings: DockerSettings) -> Self {
+        Self { settings, docker: OnceLock::new(), accounts: Mutex::default() }
+    }
+
+    fn docker(&self) -> Result<Docker, EngineError> {
+        if let Some(docker) = self.docker.get() {
+            return Ok(docker.clone());
+        }
+        let url = &self.settings.url;
+        let docker = match url.starts_with("unix://") {
+            true => Docker::connect_with_unix(url, TIMEOUT.as_secs(), bollard::API_DEFAULT_VERSION),
+            false => Docker::connect_with_host(url),
+        };
+        let docker = docker.map_err(|fault| self.fault(fault))?.with_timeout(TIMEOUT);
+        Ok(self.docker.get_or_init(|| docker).clone())
+    }
+
+    /// For what may take long.
+    fn patient(&self) -> Result<Docker, EngineError> {
+        Ok(self.docker()?.with_timeout(PATIENCE))
+    }
+
+    fn fault(&self, fault: Error) -> EngineError {
+        match fault {
+            Error::DockerResponseServerError { status_code: status, message } => {
+                EngineError::Refused { status, message }
+            }
+            Error::DockerStreamError { error: message } => EngineError::Refused { status: 0, message },
+            fault @ (Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
+                EngineError::Unexpected { cause: chain(&fault) }
+            }
+            fault => EngineError::Unreachable { engine: self.settings.url.clone(), cause: chain(&fault) },
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for DockerEngine {
+    async fn version(&self) -> Result<String, EngineError> {
+        let version = self.docker()?.version().await.map_err(|fault| self.fault(fault))?;
+        Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
+    }
+
+    async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError> {
+        self.find_image(name).await
+    }
+
+    async fn pull(&self, name: &ImageName, progress: mpsc::Sender<String>) -> Result<(), EngineError> {
+        self.pull_image(name, progress).await
+    }
+
+    async fn account(&self, image: &Image) -> Result<Account, EngineError> {
+        self.find_account(image).await
+    }
+
+    async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError> {
+        self.create_container(wanted).await
+    }
+
+    async fn upload(
+        &self,
+        container: &ContainerId,
+        path: &str,
+        archive: mpsc::Receiver<std::io::Result<Bytes>>,
+    ) -> Result<(), EngineError> {
+        self.upload_archive(container, path, archive).await
+    }
+
+    async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError> {
+        self.stat(container, path).await
+    }
+
+    async fn attach(&self, container: &ContainerId) -> Result<Attached, EngineError> {
+        self.attach_to(container).await
+    }
+
+    async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError> {
+        self.output_of(container)
+    }
+
+    async fn start(&self, container: &ContainerId) -> Result<(), EngineError> {
+        let options = None::<bollard::query_parameters::StartContainerOptions>;
+        self.docker()?.start_container(&container.0, options).await.map_err(|fault| self.fault(fault))
+    }
+
+    async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError> {
+        self.wait_for(container).await
+    }
+
+    async fn state(&self, container: &ContainerId) -> Result<Option<ContainerState>, EngineError> {
+        self.state_of(container).await
+    }
+
+    async fn stop(&self, container: &ContainerId, grace: Duration) -> Result<(), EngineError> {
+        self.stop_container(container, grace).await
+    }
+
+    async fn remove(&self, container: &ContainerId) -> Result<(), EngineError> {
+        self.remove_container(container).await
+    }
+
+    async fn containers(&self, instance: &str) -> Result<Vec<FoundContainer>, EngineError> {
+        self.containers_of(instance).await
+    }
+}
+
+fn chain(fault: &Error) -> String {
+    let mut text = fault.to_string();
+    let mut source = std::error::Error::source(fault);
+    while let Some(inner) = source {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! Pulling an image, told in lines that people can follow.
+
+use super::{DockerEngine, EngineError};
+use bollard::{models::CreateImageInfo, query_parameters::CreateImageOptionsBuilder};
+use futures_util::StreamExt;
+use kozmic_model::image::ImageName;
+use std::collections::BTreeMap;
+use tokio::sync::mpsc;
+
+/// A line of progress is told each time that this much more of the image has come, in percent.
+const STEP: i64 = 10;
+
+impl DockerEngine {
+    pub(super) async fn pull_image(
+        &self,
+        name: &ImageName,
+        progress: mpsc::Sender<String>,
+    ) -> Result<(), EngineError> {
+        let options =
+            CreateImageOptionsBuilder::default().from_image(name.repository()).tag(name.reference()).build();
+        let docker = self.patient()?;
+        let mut events = docker.create_image(Some(options), None, None).boxed();
+        let mut told = Told::default();
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|fault| self.fault(fault))?;
+            if let Some(line) = told.line(event) {
+                // Who no longer listens misses a line; the pull goes on.
+                let _ = progress.send(line).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was told so far.
+#[derive(Default)]
+struct Told {
+    /// Bytes that came and bytes in all, of each layer.
+    layers: BTreeMap<String, (i64, i64)>,
+    percent: i64,
+}
+
+impl Told {
+    /// The next line worth telling.
+    fn line(&mut self, event: CreateImageInfo) -> Option<String> {
+        let status = event.status?;
+        let detail = event.progress_detail.and_then(|detail| detail.current.zip(detail.total));
+        let (layer, current, total) = match (event.id, detail) {
+            (Some(layer), Some((current, total))) if status == "Downloading" => (layer, current, total),
+            // The steps of single layers would drown the rest.
+            (Some(_), _) if !status.starts_with("Pulling from") => return None,
+            _ => return Some(status),
+        };
+        self.layers.insert(layer, (current, total));
+        let (current, total) =
+            self.layers.values().fold((0, 0), |(a, b), (current, total)| (a + current, b + total));
+        let percent = current * 100 / total.max(1) / STEP * STEP;
+        (percent > self.percent).then(|| {
+            self.percent = percent;
+            format!("{percent} % of {} MB", total / 1_000_000)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bollard::models::ProgressDetail;
+
+    fn event(id: Option<&str>, status: &str, progress: Option<(i64, i64)>) -> CreateImageInfo {
+        CreateImageInfo {
+            id: id.map(str::to_owned),
+            status: Some(status.to_owned()),
+            progress_detail: progress.map(|(c, t)| ProgressDetail { current: Some(c), total: Some(t) }),
+            ..CreateImageInfo::default()
+        }
+    }
+
+    #[test]
+    fn progress_comes_in_steps_and_layers_stay_quiet() {
+        let mut told = Told::default();
+        assert_eq!(
+            told.line(event(Some("12"), "Pulling from library/debian", None)).unwrap(),
+            "Pulling from library/debian"
+        );
+        assert_eq!(told.line(event(Some("a"), "Waiting", None)), None);
+        assert_eq!(told.line(event(Some("a"), "Downloading", Some((5_000_000, 100_000_000)))), None);
+        assert_eq!(
+            told.line(event(Some("a"), "Downloading", Some((25_000_000, 100_000_000)))).unwrap(),
+            "20 % of 100 MB"
+        );
+        assert_eq!(
+            told.line(event(None, "Status: Downloaded newer image", None)).unwrap(),
+            "Status: Downloaded newer image"
+        );
+    }
+}

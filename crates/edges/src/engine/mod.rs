@@ -1,0 +1,200 @@
+//! Where containers run. The trait is the contract; Docker is its implementation.
+
+pub mod docker;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use kozmic_model::{image::ImageName, job::Attempt};
+use std::{pin::Pin, time::Duration};
+use tokio::{io::AsyncWrite, sync::mpsc};
+
+/// An engine for containers. Calls may be made at once by many. A container's life: `create`, `upload` and
+/// `attach` in any order, `start`, `wait`, `remove`. An engine that does not answer gives
+/// [`EngineError::Unreachable`], after which nothing is known of what it did.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// The engine's own version; the way to ask whether it answers.
+    async fn version(&self) -> Result<String, EngineError>;
+
+    /// The image of that name on the engine, if it is there.
+    async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError>;
+
+    /// Pulls an image; tells lines of progress on the way. Errors carry the engine's own words.
+    async fn pull(&self, name: &ImageName, progress: mpsc::Sender<String>) -> Result<(), EngineError>;
+
+    /// As whom, and with what, scripts run in an image.
+    async fn account(&self, image: &Image) -> Result<Account, EngineError>;
+
+    /// Creates a container; it does not run yet.
+    async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError>;
+
+    /// Unpacks a tar archive into a directory of a container, running or not.
+    async fn upload(
+        &self,
+        container: &ContainerId,
+        path: &str,
+        archive: mpsc::Receiver<std::io::Result<Bytes>>,
+    ) -> Result<(), EngineError>;
+
+    /// Whether a path exists in a container, running or not.
+    async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError>;
+
+    /// Listens to a container that was not started yet: no byte of its output is missed.
+    async fn attach(&self, container: &ContainerId) -> Result<Attached, EngineError>;
+
+    /// All output of a container from its start, and what follows until it ends.
+    async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError>;
+
+    /// Starts a container.
+    async fn start(&self, container: &ContainerId) -> Result<(), EngineError>;
+
+    /// Waits until a container ended; gives what it returned.
+    async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError>;
+
+    /// Where a container stands; none if it does not exist.
+    async fn state(&self, container: &ContainerId) -> Result<Option<ContainerState>, EngineError>;
+
+    /// Stops a container: SIGTERM, and SIGKILL after the grace period. One that ended or is gone is fine.
+    async fn stop(&self, container: &ContainerId, grace: Duration) -> Result<(), EngineError>;
+
+    /// Removes a container and its volumes, running or not. One that is gone is fine.
+    async fn remove(&self, container: &ContainerId) -> Result<(), EngineError>;
+
+    /// The containers of an installation of Kozmic.
+    async fn containers(&self, instance: &str) -> Result<Vec<FoundContainer>, EngineError>;
+}
+
+/// An image on the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// The engine's id of its content.
+    pub id: String,
+    /// The user that its containers run as if nothing else is said; empty for root.
+    pub default_user: String,
+}
+
+/// As whom, and with what, scripts run in an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name or number to run as.
+    pub user: String,
+    /// Its number.
+    pub uid: u64,
+    /// Its group's number.
+    pub gid: u64,
+    /// Its home directory.
+    pub home: String,
+    /// Whether there is a `/bin/sh`.
+    pub has_shell: bool,
+}
+
+/// A container's id at the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ContainerId(pub String);
+
+/// A container to create.
+#[derive(Clone, Debug)]
+pub struct NewContainer {
+    /// The installation that it belongs to.
+    pub instance: String,
+    /// The attempt that it runs.
+    pub attempt: Attempt,
+    /// The id of the image.
+    pub image: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Name or number of the user.
+    pub user: String,
+    /// The directory to start in.
+    pub working_dir: String,
+    /// Names and values.
+    pub environment: Vec<(String, String)>,
+    /// A path that is a volume of its own.
+    pub volume: String,
+    /// Whether its standard input stays open until [`Attached::input`] is closed.
+    pub takes_input: bool,
+}
+
+/// The two ends of a container that is listened to.
+pub struct Attached {
+    /// What it prints.
+    pub output: OutputStream,
+    /// Its standard input.
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+/// What a container prints, in order within each channel.
+pub type OutputStream = BoxStream<'static, Result<Output, EngineError>>;
+
+/// A piece of what a container printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Standard output or standard error.
+    pub channel: Channel,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// Which of its two channels a container wrote to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// Where a container stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// It was never started.
+    Created,
+    /// It runs.
+    Running,
+    /// It ended, with this code.
+    Exited(i64),
+}
+
+/// A container of an installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundContainer {
+    /// Its id.
+    pub id: ContainerId,
+    /// The attempt that it runs.
+    pub attempt: Attempt,
+}
+
+/// Why the engine did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// It does not answer.
+    #[error("the Docker engine at {engine} does not answer: {cause}")]
+    Unreachable {
+        /// Its address.
+        engine: String,
+        /// What the network said.
+        cause: String,
+    },
+    /// It said no.
+    #[error("the Docker engine says: {message}")]
+    Refused {
+        /// The HTTP status; 0 where the refusal came later, in a stream.
+        status: u16,
+        /// Its own words.
+        message: String,
+    },
+    /// It answered something that is not understood.
+    #[error("the Docker engine answered something unexpected: {cause}")]
+    Unexpected {
+        /// What was wrong with it.
+        cause: String,
+    },
+}
+
+impl EngineError {
+    /// Whether it is the connection that failed, and not what was asked.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}

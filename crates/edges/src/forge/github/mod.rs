@@ -1,0 +1,168 @@
+//! GitHub, or an Enterprise server of it: a thin client of just the calls that Kozmic makes.
+
+mod client;
+mod oauth;
+mod payload;
+mod repositories;
+mod webhooks;
+
+use super::{Forge, ForgeError, UnreadablePayload, Webhook};
+use async_trait::async_trait;
+use client::Client;
+use hmac::{Hmac, KeyInit, Mac};
+use kozmic_model::{
+    commit_status::{CONTEXT, CommitStatus},
+    event::{Author, Event},
+    git::Sha,
+    ids::WebhookId,
+    project::Repository,
+    user::Profile,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::Sha256;
+use url::Url;
+
+/// Where a GitHub is and as which OAuth application Kozmic speaks to it.
+#[derive(Clone)]
+pub struct GitHubSettings {
+    /// `https://github.com`, or an Enterprise server.
+    pub url: Url,
+    /// `https://api.github.com`, or `https://…/api/v3`.
+    pub api_url: Url,
+    /// The OAuth application's id.
+    pub client_id: String,
+    /// The OAuth application's secret.
+    pub client_secret: SecretString,
+}
+
+/// A GitHub.
+pub struct GitHub {
+    settings: GitHubSettings,
+    client: Client,
+}
+
+impl GitHub {
+    /// A client; makes no call yet.
+    ///
+    /// # Errors
+    /// The system's network library cannot be set up.
+    pub fn new(settings: GitHubSettings) -> anyhow::Result<Self> {
+        let client = Client::new(settings.api_url.clone())?;
+        Ok(Self { settings, client })
+    }
+}
+
+#[derive(Deserialize)]
+struct CommitAnswer {
+    commit: CommitBody,
+}
+
+#[derive(Deserialize)]
+struct CommitBody {
+    message: String,
+    author: Option<CommitAuthor>,
+}
+
+#[derive(Deserialize)]
+struct CommitAuthor {
+    name: Option<String>,
+    email: Option<String>,
+}
+
+#[async_trait]
+impl Forge for GitHub {
+    fn authorize_url(&self, state: &str, redirect: &Url) -> Url {
+        oauth::authorize_url(&self.settings, state, redirect)
+    }
+
+    async fn exchange_code(&self, code: &str, redirect: &Url) -> Result<SecretString, ForgeError> {
+        oauth::exchange_code(&self.client, &self.settings, code, redirect).await
+    }
+
+    async fn profile(&self, token: &SecretString) -> Result<Profile, ForgeError> {
+        oauth::profile(&self.client, token).await
+    }
+
+    async fn picture(&self, url: &str) -> Result<(String, Vec<u8>), ForgeError> {
+        self.client.picture(url).await
+    }
+
+    async fn repositories(&self, token: &SecretString) -> Result<Vec<Repository>, ForgeError> {
+        repositories::administered(&self.client, token).await
+    }
+
+    async fn ensure_webhook(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        wanted: &Webhook,
+        known: Option<WebhookId>,
+    ) -> Result<WebhookId, ForgeError> {
+        webhooks::ensure(&self.client, token, repository, (wanted, known)).await
+    }
+
+    async fn set_status(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        status: &CommitStatus,
+    ) -> Result<(), ForgeError> {
+        let path = self.client.repository_path(repository, &["statuses", status.sha.as_str()])?;
+        let body = json!({
+            "state": status.state,
+            "target_url": status.target_url,
+            "description": status.description,
+            "context": CONTEXT,
+        });
+        self.client.post(path, token, &body).await.map(drop)
+    }
+
+    async fn commit(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        sha: &Sha,
+    ) -> Result<(String, Author), ForgeError> {
+        let path = self.client.repository_path(repository, &["commits", sha.as_str()])?;
+        let CommitBody { message, author } = self.client.get::<CommitAnswer>(path, token).await?.commit;
+        let (name, email) = author.map_or((None, None), |author| (author.name, author.email));
+        Ok((message, Author { name: name.unwrap_or_default(), email }))
+    }
+
+    fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool {
+        signature_holds(secret.expose_secret(), body, signature)
+    }
+
+    fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
+        payload::event(name, payload)
+    }
+
+    async fn greet(&self) -> Result<String, ForgeError> {
+        self.client.greet().await
+    }
+}
+
+fn signature_holds(secret: &str, body: &[u8], signature: &str) -> bool {
+    let expected = signature.strip_prefix("sha256=").and_then(|digits| hex::decode(digits).ok());
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(body);
+    expected.is_some_and(|expected| mac.verify_slice(&expected).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn githubs_own_example_signature_holds() {
+        let body = b"Hello, World!";
+        let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        assert!(signature_holds("It's a Secret to Everybody", body, signature));
+        assert!(!signature_holds("It's a Secret to Everybody", b"Hello, World?", signature));
+        assert!(!signature_holds("another", body, signature));
+        assert!(!signature_holds("It's a Secret to Everybody", body, &signature[7..]));
+        assert!(!signature_holds("It's a Secret to Everybody", body, "sha256="));
+    }
+}

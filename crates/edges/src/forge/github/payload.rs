@@ -1,0 +1,188 @@
+//! What GitHub's deliveries say. A payload is hostile until it is parsed into the model's types.
+
+use super::UnreadablePayload;
+use kozmic_model::{
+    event::{Author, Change, Event, Trigger},
+    git::{GitRef, Sha, is_branch_name},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
+    match name {
+        "ping" => Ok(Event::Ping),
+        "push" => Ok(push(read(name, payload)?)),
+        "pull_request" => Ok(pull_request(read(name, payload)?)),
+        other => Ok(Event::Ignored(format!("\"{other}\" events start no build"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, UnreadablePayload> {
+    let fault =
+        |cause: serde_json::Error| UnreadablePayload { event: event.to_owned(), cause: cause.to_string() };
+    serde_json::from_slice(payload).map_err(fault)
+}
+
+#[derive(Deserialize)]
+struct Push {
+    #[serde(rename = "ref")]
+    git_ref: String,
+    after: String,
+    #[serde(default)]
+    deleted: bool,
+    head_commit: Option<Commit>,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    message: String,
+    author: Option<Person>,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    name: Option<String>,
+    email: Option<String>,
+    username: Option<String>,
+}
+
+fn push(push: Push) -> Event {
+    if push.deleted {
+        return Event::Ignored(format!("{} was deleted", push.git_ref));
+    }
+    let Ok(git_ref @ GitRef::Branch(_)) = push.git_ref.parse::<GitRef>() else {
+        return Event::Ignored(format!("{} is not a branch", push.git_ref));
+    };
+    let sha = match push.after.parse::<Sha>() {
+        Ok(sha) => sha,
+        Err(fault) => return Event::Ignored(fault.to_string()),
+    };
+    let (message, author) = match push.head_commit {
+        Some(commit) => (Some(commit.message), commit.author.map(author).unwrap_or_default()),
+        None => (None, Author::default()),
+    };
+    Event::Change(Box::new(Change {
+        git_ref,
+        sha,
+        trigger: Trigger::Push,
+        message,
+        author,
+        skip_texts: vec![],
+    }))
+}
+
+fn author(person: Person) -> Author {
+    let name = person.name.or(person.username).unwrap_or_default();
+    Author { name, email: person.email.filter(|email| !email.is_empty()) }
+}
+
+#[derive(Deserialize)]
+struct PullRequestEvent {
+    action: String,
+    number: u64,
+    pull_request: PullRequest,
+    repository: Repository,
+}
+
+#[derive(Deserialize)]
+struct PullRequest {
+    title: String,
+    body: Option<String>,
+    head: Head,
+    user: Option<Login>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "ref")]
+    branch: String,
+    sha: String,
+    /// None where the fork was deleted.
+    repo: Option<Repository>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    id: i64,
+}
+
+#[derive(Deserialize)]
+struct Login {
+    login: String,
+}
+
+fn pull_request(event: PullRequestEvent) -> Event {
+    let PullRequestEvent { action, number, pull_request, repository } = event;
+    if !["opened", "synchronize", "reopened"].contains(&action.as_str()) {
+        return Event::Ignored(format!("a pull request that was {action} starts no build"));
+    }
+    let PullRequest { title, body, head, user } = pull_request;
+    let sha = match head.sha.parse::<Sha>() {
+        Ok(sha) => sha,
+        Err(fault) => return Event::Ignored(fault.to_string()),
+    };
+    let is_own_branch =
+        head.repo.is_some_and(|head| head.id == repository.id) && is_branch_name(&head.branch);
+    let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
+    let skip_texts = [Some(title.clone()), body].into_iter().flatten().collect();
+    let author = Author { name: user.map(|user| user.login).unwrap_or_default(), email: None };
+    let trigger = Trigger::PullRequest { number, title };
+    Event::Change(Box::new(Change { git_ref, sha, trigger, message: None, author, skip_texts }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn said(name: &str, payload: &Value) -> Event {
+        event(name, payload.to_string().as_bytes()).unwrap()
+    }
+
+    fn pull(action: &str, head_repo: Option<i64>) -> Value {
+        json!({ "action": action, "number": 5, "repository": { "id": 1 }, "pull_request": {
+            "title": "T", "body": null, "user": { "login": "eve" },
+            "head": { "ref": "main", "sha": "b".repeat(40), "repo": head_repo.map(|id| json!({ "id": id })) },
+        }})
+    }
+
+    #[test]
+    fn a_push_to_a_branch_is_a_change() {
+        let payload = json!({ "ref": "refs/heads/feature/x", "after": "a".repeat(40), "head_commit": {
+            "message": "Fix it", "author": { "name": "Anna", "email": "anna@example.org", "username": "anna" } } });
+        let Event::Change(change) = said("push", &payload) else { panic!("a change") };
+        assert_eq!(change.git_ref, GitRef::Branch("feature/x".into()));
+        assert_eq!(change.message.as_deref(), Some("Fix it"));
+        assert_eq!(change.author, Author { name: "Anna".into(), email: Some("anna@example.org".into()) });
+    }
+
+    #[test]
+    fn tags_deletions_and_other_events_are_ignored_with_a_reason() {
+        let tag = json!({ "ref": "refs/tags/v1", "after": "a".repeat(40) });
+        assert_eq!(said("push", &tag), Event::Ignored("refs/tags/v1 is not a branch".into()));
+        let gone = json!({ "ref": "refs/heads/x", "after": "0".repeat(40), "deleted": true });
+        assert_eq!(said("push", &gone), Event::Ignored("refs/heads/x was deleted".into()));
+        assert_eq!(said("star", &json!({})), Event::Ignored("\"star\" events start no build".into()));
+        let Event::Ignored(_) = said("pull_request", &pull("closed", Some(1))) else { panic!("ignored") };
+    }
+
+    #[test]
+    fn a_pull_request_counts_as_its_branch_only_within_one_repository() {
+        for (head_repo, git_ref) in [
+            (Some(1), GitRef::Branch("main".into())),
+            (Some(2), GitRef::PullRequest(5)),
+            (None, GitRef::PullRequest(5)),
+        ] {
+            let Event::Change(change) = said("pull_request", &pull("opened", head_repo)) else {
+                panic!("a change")
+            };
+            assert_eq!(change.git_ref, git_ref);
+        }
+    }
+
+    #[test]
+    fn a_payload_that_github_would_not_send_is_named() {
+        let fault = event("push", b"{}").unwrap_err();
+        assert!(fault.to_string().contains("\"push\"") && fault.to_string().contains("ref"), "{fault}");
+        assert!(event("push", b"\xff").is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! One commit's files on disk, for one attempt of a job; removed when dropped.
+
+use super::{Git, GitError, Mirrors, Wanted};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::sync::RwLock;
+
+/// One commit's files, out of a mirror.
+pub struct Checkout {
+    pub(super) dir: PathBuf,
+    pub(super) mirror: PathBuf,
+    pub(super) wanted: Wanted,
+    pub(super) lock: Arc<RwLock<()>>,
+}
+
+impl Mirrors {
+    /// Puts the files of a commit that was fetched into `dir`, which must not exist.
+    ///
+    /// # Errors
+    /// The disk is full, or the mirror is damaged.
+    pub async fn check_out(&self, wanted: &Wanted, dir: PathBuf) -> Result<Checkout, GitError> {
+        let io = |cause| GitError::Io { what: "checkout", cause };
+        let lock = self.lock_of(wanted.project);
+        let mirror = self.path(wanted.project);
+        let checkout = Checkout { dir, mirror, wanted: wanted.clone(), lock: Arc::clone(&lock) };
+        tokio::fs::create_dir_all(checkout.tree()).await.map_err(io)?;
+        let git = Git::new(&checkout.mirror)
+            .with("GIT_WORK_TREE", &checkout.tree())
+            .with("GIT_INDEX_FILE", &checkout.index());
+        let _reading = lock.read().await;
+        git.run("read-tree", ["read-tree", "--reset", "-u", wanted.sha.as_str()]).await?;
+        Ok(checkout)
+    }
+}
+
+impl Checkout {
+    pub(super) fn tree(&self) -> PathBuf {
+        self.dir.join("tree")
+    }
+
+    pub(super) fn index(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let dir = std::mem::take(&mut self.dir);
+        // Thousands of files take a while: not on a thread that serves others.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || remove(&dir))),
+            Err(_) => remove(&dir),
+        }
+    }
+}
+
+fn remove(dir: &Path) {
+    if let Err(fault) = std::fs::remove_dir_all(dir)
+        && fault.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(dir = %dir.display(), %fault, "a checkout could not be removed");
+    }
+}

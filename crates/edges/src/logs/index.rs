@@ -1,0 +1,66 @@
+//! The index beside a log: 16 bytes a piece.
+
+use super::Source;
+use kozmic_model::time::Timestamp;
+
+/// The length of a piece's record, in bytes.
+pub(super) const RECORD: usize = 16;
+
+/// One piece of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Length in bytes.
+    pub(super) length: u32,
+    pub(super) source: Source,
+    pub(super) at: Timestamp,
+}
+
+impl Piece {
+    /// Length (4 bytes), source (1), nothing (3), time (8), little-endian.
+    pub(super) fn to_record(self) -> [u8; RECORD] {
+        let mut record = [0; RECORD];
+        record[..4].copy_from_slice(&self.length.to_le_bytes());
+        record[4] = match self.source {
+            Source::Kozmic => 0,
+            Source::Output => 1,
+            Source::ErrorOutput => 2,
+        };
+        record[8..].copy_from_slice(&self.at.0.to_le_bytes());
+        record
+    }
+
+    /// None for bytes that no writer of this version wrote.
+    pub(super) fn from_record(record: [u8; RECORD]) -> Option<Self> {
+        let [a, b, c, d, source, _, _, _, time @ ..] = record;
+        let source = match source {
+            0 => Source::Kozmic,
+            1 => Source::Output,
+            2 => Source::ErrorOutput,
+            _ => return None,
+        };
+        Some(Self {
+            length: u32::from_le_bytes([a, b, c, d]),
+            source,
+            at: Timestamp(i64::from_le_bytes(time)),
+        })
+    }
+}
+
+/// The pieces that an index tells of, up to the first that is cut short or unknown.
+pub(super) fn pieces(index: &[u8]) -> impl Iterator<Item = Piece> + '_ {
+    let (records, _) = index.as_chunks::<RECORD>();
+    records.iter().map_while(|record| Piece::from_record(*record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_back_and_a_torn_one_ends_the_index() {
+        let piece = Piece { length: 70_000, source: Source::ErrorOutput, at: Timestamp(1_700_000_000_123) };
+        let mut index = piece.to_record().to_vec();
+        index.extend_from_slice(&piece.to_record()[..9]);
+        assert_eq!(pieces(&index).collect::<Vec<_>>(), [piece]);
+    }
+}

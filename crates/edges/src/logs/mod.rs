@@ -1,0 +1,112 @@
+//! What jobs printed: one append-only file of bytes for each attempt, addressed by offset, and beside it an index
+//! that tells for each piece how long it is, where it came from and when.
+//!
+//! A piece is written first and indexed after that. After a crash the index is what counts: a tail that it does
+//! not know is cut off and read from the container once more, so that no byte is missing and none doubled.
+
+mod index;
+mod replay;
+mod writer;
+
+pub use writer::LogWriter;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use kozmic_model::job::Attempt;
+use std::{
+    io::ErrorKind,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::task::spawn_blocking;
+
+/// Where a piece of a log came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Kozmic's own words.
+    Kozmic,
+    /// The container's standard output.
+    Output,
+    /// The container's standard error.
+    ErrorOutput,
+}
+
+/// The directory of all logs; cheap to clone.
+#[derive(Clone)]
+pub struct Logs {
+    dir: Arc<Path>,
+}
+
+impl Logs {
+    /// Keeps logs in `dir`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn open(dir: PathBuf) -> Result<Self> {
+        std::fs::create_dir_all(&dir).with_context(|| format!("make the directory {}", dir.display()))?;
+        Ok(Self { dir: dir.into() })
+    }
+
+    /// Writes an attempt's log, from where an earlier writer stopped. One writer at a time.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub async fn writer(&self, attempt: Attempt) -> Result<LogWriter> {
+        let path = self.path(attempt);
+        spawn_blocking(move || LogWriter::open(&path)).await.context("wait for the disk")?
+    }
+
+    /// Reads an attempt's log. One that does not exist yet is empty.
+    pub fn reader(&self, attempt: Attempt) -> LogReader {
+        LogReader { path: self.path(attempt).into() }
+    }
+
+    /// A thousand jobs a directory.
+    fn path(&self, attempt: Attempt) -> PathBuf {
+        let Attempt { job, number } = attempt;
+        self.dir.join(format!("{}/{job}-{number}.log", job.0 / 1_000))
+    }
+}
+
+/// Reads one attempt's log while it grows.
+#[derive(Clone)]
+pub struct LogReader {
+    path: Arc<Path>,
+}
+
+impl LogReader {
+    /// How many bytes there are now.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub async fn len(&self) -> Result<u64> {
+        match tokio::fs::metadata(&self.path).await {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(0),
+            Err(fault) => Err(fault).context("measure a log"),
+        }
+    }
+
+    /// Up to `limit` bytes from `offset`; fewer at the end, none behind it.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub async fn read(&self, offset: u64, limit: usize) -> Result<Bytes> {
+        let path = Arc::clone(&self.path);
+        let read =
+            spawn_blocking(move || read_at(&path, offset, limit)).await.context("wait for the disk")?;
+        read.context("read a log")
+    }
+}
+
+fn read_at(path: &Path, offset: u64, limit: usize) -> std::io::Result<Bytes> {
+    let file = match std::fs::File::open(path) {
+        Err(fault) if fault.kind() == ErrorKind::NotFound => return Ok(Bytes::new()),
+        opened => opened?,
+    };
+    let left = usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; left.min(limit)];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes.into())
+}

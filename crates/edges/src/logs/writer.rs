@@ -1,0 +1,156 @@
+//! Appends to a log, and finds its end again after a crash.
+
+use super::{
+    Source,
+    index::{Piece, RECORD, pieces},
+    replay::ReplayCount,
+};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use kozmic_model::time::Timestamp;
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::Arc,
+};
+use tokio::task::spawn_blocking;
+
+/// Appends to one attempt's log.
+pub struct LogWriter {
+    files: Arc<Files>,
+    length: u64,
+    index_length: u64,
+    seen: Seen,
+}
+
+struct Files {
+    data: File,
+    index: File,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    output: ReplayCount,
+    error_output: ReplayCount,
+}
+
+impl LogWriter {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).context("make a directory for logs")?;
+        }
+        let open = |path: &Path| {
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .context("open a log")
+        };
+        let files = Files { data: open(path)?, index: open(&path.with_extension("index"))? };
+        files.recover()
+    }
+
+    /// Appends a piece; gives the log's new length. A piece that was appended is never lost.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub async fn append(&mut self, source: Source, bytes: Bytes, now: Timestamp) -> Result<u64> {
+        self.seen.add(source, &bytes);
+        let length = u32::try_from(bytes.len()).context("a piece of a log has less than 4 GiB")?;
+        let record = Piece { length, source, at: now }.to_record();
+        let (files, at, index_at) = (Arc::clone(&self.files), self.length, self.index_length);
+        let write = move || {
+            files.data.write_all_at(&bytes, at)?;
+            files.index.write_all_at(&record, index_at)
+        };
+        spawn_blocking(write).await.context("wait for the disk")?.context("write a log")?;
+        self.length += u64::from(length);
+        self.index_length += RECORD as u64;
+        Ok(self.length)
+    }
+
+    /// How many bytes of a stream to skip when a container's output is read anew from its start.
+    pub fn replayed(&self, source: Source) -> u64 {
+        match source {
+            Source::Kozmic => 0,
+            Source::Output => self.seen.output.total(),
+            Source::ErrorOutput => self.seen.error_output.total(),
+        }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, source: Source, bytes: &[u8]) {
+        match source {
+            Source::Kozmic => {}
+            Source::Output => self.output.add(bytes),
+            Source::ErrorOutput => self.error_output.add(bytes),
+        }
+    }
+}
+
+impl Files {
+    /// Cuts off what the index does not know, and counts what it knows.
+    fn recover(self) -> Result<LogWriter> {
+        let there = self.data.metadata().context("measure a log")?.len();
+        let mut index = vec![0; usize::try_from(self.index.metadata()?.len())?];
+        self.index.read_exact_at(&mut index, 0).context("read a log's index")?;
+        let (mut length, mut index_length, mut seen) = (0, 0, Seen::default());
+        for piece in pieces(&index) {
+            let end = length + u64::from(piece.length);
+            if end > there {
+                break;
+            }
+            let mut bytes = vec![0; piece.length as usize];
+            self.data.read_exact_at(&mut bytes, length).context("read a log")?;
+            seen.add(piece.source, &bytes);
+            (length, index_length) = (end, index_length + RECORD as u64);
+        }
+        self.data.set_len(length).context("cut a log's torn end")?;
+        self.index.set_len(index_length).context("cut a log index's torn end")?;
+        Ok(LogWriter { files: Arc::new(self), length, index_length, seen })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Logs;
+    use kozmic_model::{ids::JobId, job::Attempt};
+
+    const ATTEMPT: Attempt = Attempt { job: JobId(1_234), number: 1 };
+
+    #[tokio::test]
+    async fn a_log_goes_on_where_it_stopped_without_its_torn_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = Logs::open(dir.path().into()).unwrap();
+        let mut writer = logs.writer(ATTEMPT).await.unwrap();
+        writer.append(Source::Kozmic, "checkout\n".into(), Timestamp(1)).await.unwrap();
+        writer.append(Source::Output, "one\n".into(), Timestamp(2)).await.unwrap();
+        drop(writer);
+        let path = dir.path().join("1/1234-1.log");
+        let torn = [std::fs::read(&path).unwrap(), b"not indexed".to_vec()].concat();
+        std::fs::write(&path, torn).unwrap();
+
+        let mut writer = logs.writer(ATTEMPT).await.unwrap();
+        assert_eq!(writer.replayed(Source::Output), 4);
+        assert_eq!(writer.replayed(Source::ErrorOutput), 0);
+        assert_eq!(writer.append(Source::ErrorOutput, "two\n".into(), Timestamp(3)).await.unwrap(), 17);
+        let reader = logs.reader(ATTEMPT);
+        assert_eq!(reader.read(0, 100).await.unwrap(), "checkout\none\ntwo\n");
+        assert_eq!(reader.read(9, 3).await.unwrap(), "one");
+        assert_eq!(reader.read(17, 10).await.unwrap(), "");
+        assert_eq!(reader.read(99, 10).await.unwrap(), "");
+        assert_eq!(reader.len().await.unwrap(), 17);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_does_not_exist_is_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let reader = Logs::open(dir.path().into()).unwrap().reader(ATTEMPT);
+        assert_eq!((reader.len().await.unwrap(), reader.read(0, 9).await.unwrap().len()), (0, 0));
+    }
+}

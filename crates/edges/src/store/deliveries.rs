@@ -1,0 +1,124 @@
+//! Deliveries: stored before they are answered, thought about afterwards. They stay, so that one can be looked at
+//! and replayed after a fault was mended.
+
+use super::{Store, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    ids::{DeliveryId, HookId},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::OnConflict,
+};
+
+pub(super) const WAITING: &str = "waiting";
+pub(super) const HANDLED: &str = "handled";
+const IGNORED: &str = "ignored";
+const FAILED: &str = "failed";
+
+/// A delivery as it came in, its signature checked.
+pub struct NewDelivery {
+    /// The hook whose address was called.
+    pub hook: HookId,
+    /// The forge's own id of the delivery; a repeated one is the same delivery.
+    pub uuid: String,
+    /// The forge's word for what happened.
+    pub event: String,
+    /// The body.
+    pub payload: Vec<u8>,
+}
+
+/// What became of a delivery that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It was new.
+    New,
+    /// It came before.
+    Duplicate,
+}
+
+/// A stored delivery that nobody thought about yet.
+pub struct WaitingDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// As it came in.
+    pub delivery: NewDelivery,
+}
+
+impl Store {
+    /// Stores a delivery, once.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn store_delivery(&self, delivery: NewDelivery, now: Timestamp) -> Result<Stored> {
+        let NewDelivery { hook, uuid, event, payload } = delivery;
+        let row = rows::delivery::ActiveModel {
+            id: NotSet,
+            hook_id: Set(hook.0),
+            uuid: Set(uuid),
+            event: Set(event),
+            payload: Set(payload),
+            state: Set(WAITING.to_owned()),
+            note: Set(None),
+            received_at: Set(now.0),
+        };
+        let once = OnConflict::column(rows::delivery::Column::Uuid).do_nothing().to_owned();
+        let insert = rows::delivery::Entity::insert(row).on_conflict(once);
+        match insert.exec_without_returning(&self.db).await.context("store a delivery")? {
+            0 => Ok(Stored::Duplicate),
+            _ => Ok(Stored::New),
+        }
+    }
+
+    /// The oldest delivery that nobody thought about yet.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn waiting_delivery(&self) -> Result<Option<WaitingDelivery>> {
+        let row = rows::delivery::Entity::find()
+            .filter(rows::delivery::Column::State.eq(WAITING))
+            .order_by_asc(rows::delivery::Column::Id);
+        let row = row.one(&self.db).await.context("find a waiting delivery")?;
+        Ok(row.map(|row| {
+            let rows::delivery::Model { id, hook_id, uuid, event, payload, .. } = row;
+            let delivery = NewDelivery { hook: HookId(hook_id), uuid, event, payload };
+            WaitingDelivery { id: DeliveryId(id), delivery }
+        }))
+    }
+
+    /// Notes why no build comes from a delivery.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn ignore_delivery(&self, id: DeliveryId, why: &str) -> Result<()> {
+        settle(&self.db, id, IGNORED, Some(why)).await
+    }
+
+    /// Notes what went wrong with a delivery; it stays for a look and a replay.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn fail_delivery(&self, id: DeliveryId, why: &str) -> Result<()> {
+        settle(&self.db, id, FAILED, Some(why)).await
+    }
+}
+
+/// Notes what became of a delivery.
+pub(super) async fn settle(
+    db: &impl ConnectionTrait,
+    id: DeliveryId,
+    state: &str,
+    note: Option<&str>,
+) -> Result<()> {
+    let row = rows::delivery::ActiveModel {
+        id: Unchanged(id.0),
+        state: Set(state.to_owned()),
+        note: Set(note.map(str::to_owned)),
+        ..Default::default()
+    };
+    row.update(db).await.context("note what became of a delivery")?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! A change becomes a build: hook call, build, job and the first commit status in one transaction.
+
+use super::{
+    Store, builds,
+    deliveries::{HANDLED, settle},
+    read, rows,
+};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    build::Build,
+    event::Change,
+    ids::{DeliveryId, HookId, JobId, ProjectId},
+    spec::JobSpec,
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+};
+
+/// What a change led to.
+#[derive(Debug)]
+pub enum Enqueued {
+    /// A job, in a new build or in the one that another hook's delivery began.
+    Job(Box<Build>, JobId),
+    /// Nothing: this hook has built this commit on this ref.
+    BuiltBefore(Box<Build>),
+}
+
+impl Store {
+    /// Enqueues a job for a change that a delivery brought to a hook, and settles the delivery.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn enqueue(
+        &self,
+        delivery: DeliveryId,
+        hook: (ProjectId, HookId),
+        (change, spec): (&Change, &JobSpec),
+        now: Timestamp,
+    ) -> Result<Enqueued> {
+        let (project, hook) = hook;
+        let tx = self.write().await?;
+        let build = find_or_add_build(&tx, project, change, now).await?;
+        let called = rows::hook_call::Entity::find()
+            .filter(rows::hook_call::Column::HookId.eq(hook.0))
+            .filter(rows::hook_call::Column::BuildId.eq(build.id));
+        let called_before = called.count(&tx).await.context("look for an earlier call")? > 0;
+        let enqueued = if called_before {
+            settle(&tx, delivery, HANDLED, Some(&format!("build #{} has it already", build.number))).await?;
+            Enqueued::BuiltBefore(Box::new(read::build(build)?))
+        } else {
+            add_call(&tx, delivery, hook, build.id).await?;
+            let job = add_job(&tx, &build, spec, now).await?;
+            settle(&tx, delivery, HANDLED, Some(&format!("job {job} of build #{}", build.number))).await?;
+            Enqueued::Job(Box::new(builds::refresh(&tx, build.id, now).await?), job)
+        };
+        tx.commit().await.context("commit a build")?;
+        Ok(enqueued)
+    }
+}
+
+async fn find_or_add_build(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    change: &Change,
+    now: Timestamp,
+) -> Result<rows::build::Model> {
+    let there = rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(project.0))
+        .filter(rows::build::Column::GitRef.eq(change.git_ref.to_string()))
+        .filter(rows::build::Column::Sha.eq(change.sha.as_str()));
+    if let Some(row) = there.one(tx).await.context("look for an earlier build")? {
+        return Ok(row);
+    }
+    let last = rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(project.0))
+        .order_by_desc(rows::build::Column::Number);
+    let last = last.one(tx).await.context("find the last build's number")?;
+    let row = rows::build::ActiveModel {
+        id: NotSet,
+        project_id: Set(project.0),
+        number: Set(last.map_or(0, |build| build.number) + 1),
+        git_ref: Set(change.git_ref.to_string()),
+        sha: Set(change.sha.to_string()),
+        status: Set(Status::Enqueued.word().to_owned()),
+        trigger: Set(serde_json::to_string(&change.trigger)?),
+        author: Set(serde_json::to_string(&change.author)?),
+        message: Set(change.message.clone().unwrap_or_default()),
+        created_at: Set(now.0),
+        started_at: Set(None),
+        finished_at: Set(None),
+    };
+    row.insert(tx).await.context("add a build")
+}
+
+async fn add_call(tx: &DatabaseTransaction, delivery: DeliveryId, hook: HookId, build: i64) -> Result<()> {
+    let row = rows::hook_call::ActiveModel {
+        id: NotSet,
+        hook_id: Set(hook.0),
+        build_id: Set(build),
+        delivery_id: Set(delivery.0),
+    };
+    row.insert(tx).await.context("note the hook's call")?;
+    Ok(())
+}
+
+async fn add_job(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+    spec: &JobSpec,
+    now: Timestamp,
+) -> Result<JobId> {
+    let row = rows::job::ActiveModel {
+        id: NotSet,
+        build_id: Set(build.id),
+        project_id: Set(build.project_id),
+        spec: Set(serde_json::to_string(spec)?),
+        status: Set(Status::Enqueued.word().to_owned()),
+        attempt: Set(0),
+        reason: Set(None),
+        return_code: Set(None),
+        cancel_requested: Set(false),
+        runner: Set(None),
+        lease_until: Set(None),
+        container: Set(None),
+        phases: Set("[]".to_owned()),
+        created_at: Set(now.0),
+        started_at: Set(None),
+        finished_at: Set(None),
+    };
+    Ok(JobId(row.insert(tx).await.context("add a job")?.id))
+}

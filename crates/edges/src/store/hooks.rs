@@ -1,0 +1,95 @@
+//! Hooks and the secrets that their webhooks are signed with.
+
+use super::{Store, read, rows};
+use crate::secret;
+use anyhow::{Context, Result};
+use kozmic_model::{
+    hook::{Hook, HookRecipe},
+    ids::{HookId, ProjectId, WebhookId},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+};
+use secrecy::SecretString;
+
+const SECRET_PLACE: &str = "hook.secret";
+
+impl Store {
+    /// A project's hooks, the oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn hooks_of(&self, project: ProjectId) -> Result<Vec<Hook>> {
+        let rows = rows::hook::Entity::find()
+            .filter(rows::hook::Column::ProjectId.eq(project.0))
+            .order_by_asc(rows::hook::Column::Id);
+        rows.all(&self.db).await.context("list hooks")?.into_iter().map(read::hook).collect()
+    }
+
+    /// One hook.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn hook(&self, id: HookId) -> Result<Option<Hook>> {
+        let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook")?;
+        row.map(read::hook).transpose()
+    }
+
+    /// Adds a hook, with a random secret of its own.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn add_hook(&self, project: ProjectId, recipe: &HookRecipe, now: Timestamp) -> Result<Hook> {
+        let HookRecipe { title, image, script } = recipe.clone();
+        let row = rows::hook::ActiveModel {
+            id: NotSet,
+            project_id: Set(project.0),
+            title: Set(title),
+            image: Set(image.to_string()),
+            script: Set(script),
+            secret: Set(self.vault.seal(SECRET_PLACE, &secret::random())),
+            webhook_id: Set(None),
+            created_at: Set(now.0),
+        };
+        read::hook(row.insert(&self.db).await.context("add a hook")?)
+    }
+
+    /// Changes what a hook runs; builds that were planned before run what they were planned with.
+    ///
+    /// # Errors
+    /// There is no such hook, or the database does not answer.
+    pub async fn change_hook(&self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
+        let HookRecipe { title, image, script } = recipe.clone();
+        let row = rows::hook::ActiveModel {
+            id: Unchanged(id.0),
+            title: Set(title),
+            image: Set(image.to_string()),
+            script: Set(script),
+            ..Default::default()
+        };
+        read::hook(row.update(&self.db).await.context("change a hook")?)
+    }
+
+    /// Notes the webhook at the forge that calls a hook.
+    ///
+    /// # Errors
+    /// There is no such hook, or the database does not answer.
+    pub async fn connect_hook(&self, id: HookId, webhook: WebhookId) -> Result<()> {
+        let webhook_id = Set(Some(webhook.0));
+        let row = rows::hook::ActiveModel { id: Unchanged(id.0), webhook_id, ..Default::default() };
+        row.update(&self.db).await.context("note a webhook")?;
+        Ok(())
+    }
+
+    /// What a hook's deliveries are signed with.
+    ///
+    /// # Errors
+    /// It was sealed with another key, or the database does not answer.
+    pub async fn hook_secret(&self, id: HookId) -> Result<Option<SecretString>> {
+        let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook's secret")?;
+        row.map(|row| self.vault.open(SECRET_PLACE, &row.secret)).transpose()
+    }
+}

@@ -1,0 +1,14 @@
+//! The database's tables, step by step, forward only. A step is never edited once it was released.
+
+mod m0001_create_tables;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// All steps, in order.
+pub(super) struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_create_tables::Migration)]
+    }
+}

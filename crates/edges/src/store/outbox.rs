@@ -1,0 +1,103 @@
+//! The outbox: what the forge shall be told, until it was. A row says *what about*, not *what*: the words are made
+//! of the newest state when it is sent, so that nothing outdated ever goes out and many changes make one call.
+
+use super::{Store, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    ids::{BuildId, OutboxId},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+
+const COMMIT_STATUS: &str = "commit_status";
+
+/// Something that waits to be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing {
+    /// Its id.
+    pub id: OutboxId,
+    /// The build whose commit status is meant.
+    pub build: BuildId,
+    /// Counts the changes since it was first written; a change while it is sent means: send again.
+    pub version: i32,
+    /// How often sending failed.
+    pub tries: i32,
+    /// When it may be sent.
+    pub not_before: Timestamp,
+}
+
+impl Store {
+    /// What to send next: the one that may be sent first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn next_outgoing(&self) -> Result<Option<Outgoing>> {
+        let row = rows::outbox::Entity::find()
+            .order_by_asc(rows::outbox::Column::NotBefore)
+            .order_by_asc(rows::outbox::Column::Id);
+        let row = row.one(&self.db).await.context("look into the outbox")?;
+        Ok(row.map(|row| Outgoing {
+            id: OutboxId(row.id),
+            build: BuildId(row.subject),
+            version: row.version,
+            tries: row.tries,
+            not_before: Timestamp(row.not_before),
+        }))
+    }
+
+    /// Takes out what was sent, unless it changed meanwhile.
+    ///
+    /// # Errors
+    /// The database does not answer; then it is sent again.
+    pub async fn sent(&self, outgoing: Outgoing) -> Result<()> {
+        rows::outbox::Entity::delete_many()
+            .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
+            .filter(rows::outbox::Column::Version.eq(outgoing.version))
+            .exec(&self.db)
+            .await
+            .context("take out what was sent")?;
+        Ok(())
+    }
+
+    /// Notes that sending failed and when to try again.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn postpone(&self, outgoing: Outgoing, until: Timestamp, fault: &str) -> Result<()> {
+        rows::outbox::Entity::update_many()
+            .col_expr(rows::outbox::Column::Tries, Expr::value(outgoing.tries.saturating_add(1)))
+            .col_expr(rows::outbox::Column::NotBefore, Expr::value(until.0))
+            .col_expr(rows::outbox::Column::Fault, Expr::value(fault))
+            .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
+            .exec(&self.db)
+            .await
+            .context("postpone what could not be sent")?;
+        Ok(())
+    }
+}
+
+/// Writes that a build's commit status is to be sent.
+pub(super) async fn commit_status(tx: &DatabaseTransaction, build: i64, now: Timestamp) -> Result<()> {
+    let row = rows::outbox::ActiveModel {
+        id: NotSet,
+        kind: Set(COMMIT_STATUS.to_owned()),
+        subject: Set(build),
+        version: Set(1),
+        tries: Set(0),
+        not_before: Set(now.0),
+        fault: Set(None),
+        created_at: Set(now.0),
+    };
+    // A row that waits out the forge's rate limit goes on waiting: only its version grows.
+    let version = Expr::col((rows::outbox::Entity, rows::outbox::Column::Version)).add(1);
+    let again = OnConflict::columns([rows::outbox::Column::Kind, rows::outbox::Column::Subject])
+        .value(rows::outbox::Column::Version, version)
+        .to_owned();
+    let insert = rows::outbox::Entity::insert(row).on_conflict(again);
+    insert.exec_without_returning(tx).await.context("write into the outbox")?;
+    Ok(())
+}

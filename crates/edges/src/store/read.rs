@@ -1,0 +1,104 @@
+//! From rows to the model's types. A row that does not parse is an error that names it, never a guess.
+
+use super::rows;
+use anyhow::{Context, Result};
+use kozmic_model::{
+    build::Build,
+    hook::{Hook, HookRecipe},
+    ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId, WebhookId},
+    job::Job,
+    project::{Project, Repository},
+    runner::Runner,
+    time::Timestamp,
+    user::{Profile, User},
+};
+
+pub(super) fn user(row: rows::user::Model) -> User {
+    let rows::user::Model { id, forge_id, login, name, avatar_url, email, .. } = row;
+    let profile = Profile { forge_id: ForgeUserId(forge_id), login, name, avatar_url, email };
+    User { id: UserId(id), profile }
+}
+
+pub(super) fn repository(row: rows::repository::Model) -> Repository {
+    let rows::repository::Model {
+        forge_id, owner, name, private, default_branch, html_url, clone_url, ..
+    } = row;
+    Repository { id: RepositoryId(forge_id), owner, name, private, default_branch, html_url, clone_url }
+}
+
+pub(super) fn project(row: rows::project::Model) -> Project {
+    let rows::project::Model {
+        id,
+        owner_id,
+        forge_id,
+        owner,
+        name,
+        private,
+        default_branch,
+        html_url,
+        clone_url,
+        ..
+    } = row;
+    let id_at_forge = RepositoryId(forge_id);
+    let repository =
+        Repository { id: id_at_forge, owner, name, private, default_branch, html_url, clone_url };
+    Project { id: ProjectId(id), owner: UserId(owner_id), repository }
+}
+
+pub(super) fn hook(row: rows::hook::Model) -> Result<Hook> {
+    let rows::hook::Model { id, project_id, title, image, script, webhook_id, .. } = row;
+    let image = image.parse().with_context(|| format!("read the image of hook {id}"))?;
+    let recipe = HookRecipe { title, image, script };
+    Ok(Hook { id: HookId(id), project: ProjectId(project_id), recipe, webhook: webhook_id.map(WebhookId) })
+}
+
+pub(super) fn build(row: rows::build::Model) -> Result<Build> {
+    let id = row.id;
+    parse_build(row).with_context(|| format!("read build {id} from the database"))
+}
+
+fn parse_build(row: rows::build::Model) -> Result<Build> {
+    Ok(Build {
+        id: BuildId(row.id),
+        project: ProjectId(row.project_id),
+        number: row.number,
+        git_ref: row.git_ref.parse()?,
+        sha: row.sha.parse()?,
+        status: row.status.parse()?,
+        trigger: serde_json::from_str(&row.trigger)?,
+        author: serde_json::from_str(&row.author)?,
+        message: row.message,
+        created_at: Timestamp(row.created_at),
+        started_at: row.started_at.map(Timestamp),
+        finished_at: row.finished_at.map(Timestamp),
+    })
+}
+
+pub(super) fn job(row: rows::job::Model) -> Result<Job> {
+    let id = row.id;
+    parse_job(row).with_context(|| format!("read job {id} from the database"))
+}
+
+fn parse_job(row: rows::job::Model) -> Result<Job> {
+    Ok(Job {
+        id: JobId(row.id),
+        build: BuildId(row.build_id),
+        project: ProjectId(row.project_id),
+        spec: serde_json::from_str(&row.spec)?,
+        status: row.status.parse()?,
+        attempt: row.attempt,
+        reason: row.reason,
+        return_code: row.return_code,
+        cancel_requested: row.cancel_requested,
+        container: row.container,
+        phases: serde_json::from_str(&row.phases)?,
+        created_at: Timestamp(row.created_at),
+        started_at: row.started_at.map(Timestamp),
+        finished_at: row.finished_at.map(Timestamp),
+    })
+}
+
+pub(super) fn runner(row: rows::runner::Model) -> Runner {
+    let rows::runner::Model { name, slots, busy, trouble, seen_at } = row;
+    Runner { name, slots, busy, trouble, seen_at: Timestamp(seen_at) }
+}

@@ -1,0 +1,83 @@
+//! The tables as Rust sees them. Nothing outside the store knows these types; `read` turns them into the model's.
+#![expect(unreachable_pub, reason = "SeaORM's derive writes `pub` into private modules")]
+
+macro_rules! rows {
+    ($($module:ident = $table:literal { $($(#[$attribute:meta])* $field:ident: $type:ty),+ $(,)? })+) => {$(
+        pub(super) mod $module {
+            use sea_orm::entity::prelude::{
+                ActiveModelBehavior, DeriveEntityModel, DerivePrimaryKey, DeriveRelation, EntityTrait, EnumIter,
+                PrimaryKeyTrait,
+            };
+
+            #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub struct Model {
+                $($(#[$attribute])* pub $field: $type,)+
+            }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    )+};
+}
+
+rows! {
+    user = "user" {
+        #[sea_orm(primary_key)] id: i64,
+        forge_id: i64, login: String, name: String, avatar_url: String, email: Option<String>, token: Vec<u8>,
+        created_at: i64, signed_in_at: i64,
+    }
+    avatar = "avatar" {
+        #[sea_orm(primary_key, auto_increment = false)] user_id: i64,
+        content_type: String, picture: Vec<u8>,
+    }
+    session = "session" {
+        #[sea_orm(primary_key, auto_increment = false)] fingerprint: String,
+        user_id: i64, created_at: i64, expires_at: i64,
+    }
+    repository = "repository" {
+        #[sea_orm(primary_key)] id: i64,
+        user_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
+        html_url: String, clone_url: String,
+    }
+    project = "project" {
+        #[sea_orm(primary_key)] id: i64,
+        owner_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
+        html_url: String, clone_url: String, created_at: i64,
+    }
+    hook = "hook" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, title: String, image: String, script: String, secret: Vec<u8>, webhook_id: Option<i64>,
+        created_at: i64,
+    }
+    delivery = "delivery" {
+        #[sea_orm(primary_key)] id: i64,
+        hook_id: i64, uuid: String, event: String, payload: Vec<u8>, state: String, note: Option<String>,
+        received_at: i64,
+    }
+    build = "build" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, number: i64, git_ref: String, sha: String, status: String, trigger: String, author: String,
+        message: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
+    }
+    hook_call = "hook_call" {
+        #[sea_orm(primary_key)] id: i64,
+        hook_id: i64, build_id: i64, delivery_id: i64,
+    }
+    job = "job" {
+        #[sea_orm(primary_key)] id: i64,
+        build_id: i64, project_id: i64, spec: String, status: String, attempt: i32, reason: Option<String>,
+        return_code: Option<i64>, cancel_requested: bool, runner: Option<String>, lease_until: Option<i64>,
+        container: Option<String>, phases: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
+    }
+    outbox = "outbox" {
+        #[sea_orm(primary_key)] id: i64,
+        kind: String, subject: i64, version: i32, tries: i32, not_before: i64, fault: Option<String>, created_at: i64,
+    }
+    runner = "runner" {
+        #[sea_orm(primary_key, auto_increment = false)] name: String,
+        slots: i32, busy: i32, trouble: Option<String>, seen_at: i64,
+    }
+}

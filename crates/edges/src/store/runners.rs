@@ -1,0 +1,43 @@
+//! What runners say of themselves, so that a job that waits can say why.
+
+use super::{Store, read, rows};
+use anyhow::{Context, Result};
+use kozmic_model::runner::Runner;
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+
+impl Store {
+    /// Notes what a runner says of itself.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_runner(&self, runner: &Runner) -> Result<()> {
+        let Runner { name, slots, busy, trouble, seen_at } = runner.clone();
+        let row = rows::runner::ActiveModel {
+            name: Set(name),
+            slots: Set(slots),
+            busy: Set(busy),
+            trouble: Set(trouble),
+            seen_at: Set(seen_at.0),
+        };
+        let newest = OnConflict::column(rows::runner::Column::Name)
+            .update_columns([
+                rows::runner::Column::Slots,
+                rows::runner::Column::Busy,
+                rows::runner::Column::Trouble,
+                rows::runner::Column::SeenAt,
+            ])
+            .to_owned();
+        let insert = rows::runner::Entity::insert(row).on_conflict(newest);
+        insert.exec_without_returning(&self.db).await.context("note a runner")?;
+        Ok(())
+    }
+
+    /// All runners that ever said something.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn runners(&self) -> Result<Vec<Runner>> {
+        let rows = rows::runner::Entity::find().all(&self.db).await.context("list runners")?;
+        Ok(rows.into_iter().map(read::runner).collect())
+    }
+}

@@ -1,0 +1,159 @@
+//! People and their sessions.
+
+use super::{Store, read, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    ids::UserId,
+    time::Timestamp,
+    user::{Profile, User},
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::OnConflict,
+};
+use secrecy::SecretString;
+
+const TOKEN_PLACE: &str = "user.token";
+
+/// A session that begins: who holds the secret behind the fingerprint is the user.
+pub struct NewSession {
+    /// SHA-256 of the secret in the cookie.
+    pub fingerprint: String,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// A person's picture.
+pub struct Avatar {
+    /// An image type, such as `image/png`.
+    pub content_type: String,
+    /// The picture.
+    pub bytes: Vec<u8>,
+}
+
+impl Store {
+    /// Notes who signed in, with the forge's token (sealed), and begins a session.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn sign_in(
+        &self,
+        profile: &Profile,
+        token: &SecretString,
+        session: &NewSession,
+        now: Timestamp,
+    ) -> Result<User> {
+        let tx = self.write().await?;
+        let user = upsert_user(&tx, profile, self.vault.seal(TOKEN_PLACE, token), now).await?;
+        let row = rows::session::ActiveModel {
+            fingerprint: Set(session.fingerprint.clone()),
+            user_id: Set(user.id.0),
+            created_at: Set(now.0),
+            expires_at: Set(session.expires_at.0),
+        };
+        row.insert(&tx).await.context("begin a session")?;
+        let expired = rows::session::Column::ExpiresAt.lt(now.0);
+        rows::session::Entity::delete_many()
+            .filter(expired)
+            .exec(&tx)
+            .await
+            .context("drop expired sessions")?;
+        tx.commit().await.context("commit a sign-in")?;
+        Ok(user)
+    }
+
+    /// Who holds a session, if it has not ended.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn user_of_session(&self, fingerprint: &str, now: Timestamp) -> Result<Option<User>> {
+        let session = rows::session::Entity::find_by_id(fingerprint.to_owned());
+        let session = session.filter(rows::session::Column::ExpiresAt.gt(now.0));
+        match session.one(&self.db).await.context("find a session")? {
+            Some(session) => self.user(UserId(session.user_id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        let row = rows::user::Entity::find_by_id(id.0).one(&self.db).await.context("find a user")?;
+        Ok(row.map(read::user))
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn sign_out(&self, fingerprint: &str) -> Result<()> {
+        let session = rows::session::Entity::delete_by_id(fingerprint.to_owned());
+        session.exec(&self.db).await.context("end a session")?;
+        Ok(())
+    }
+
+    /// A user's token at the forge.
+    ///
+    /// # Errors
+    /// There is no such user, or the token was sealed with another key.
+    pub async fn token_of(&self, id: UserId) -> Result<SecretString> {
+        let row = rows::user::Entity::find_by_id(id.0).one(&self.db).await.context("find a user's token")?;
+        let row = row.with_context(|| format!("there is no user {id}"))?;
+        self.vault.open(TOKEN_PLACE, &row.token)
+    }
+
+    /// A user's picture, if it could be fetched.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn avatar(&self, id: UserId) -> Result<Option<Avatar>> {
+        let row = rows::avatar::Entity::find_by_id(id.0).one(&self.db).await.context("find a picture")?;
+        Ok(row.map(|row| Avatar { content_type: row.content_type, bytes: row.picture }))
+    }
+
+    /// Keeps a user's picture.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn keep_avatar(&self, id: UserId, avatar: Avatar) -> Result<()> {
+        let row = rows::avatar::ActiveModel {
+            user_id: Set(id.0),
+            content_type: Set(avatar.content_type),
+            picture: Set(avatar.bytes),
+        };
+        let newest = OnConflict::column(rows::avatar::Column::UserId)
+            .update_columns([rows::avatar::Column::ContentType, rows::avatar::Column::Picture])
+            .to_owned();
+        let keep = rows::avatar::Entity::insert(row).on_conflict(newest);
+        keep.exec_without_returning(&self.db).await.context("keep a picture")?;
+        Ok(())
+    }
+}
+
+async fn upsert_user(
+    tx: &DatabaseTransaction,
+    profile: &Profile,
+    token: Vec<u8>,
+    now: Timestamp,
+) -> Result<User> {
+    let Profile { forge_id, login, name, avatar_url, email } = profile.clone();
+    let known = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(forge_id.0));
+    let known = known.one(tx).await.context("find a user")?;
+    let row = rows::user::ActiveModel {
+        id: known.as_ref().map_or(NotSet, |row| Set(row.id)),
+        forge_id: Set(forge_id.0),
+        login: Set(login),
+        name: Set(name),
+        avatar_url: Set(avatar_url),
+        email: Set(email),
+        token: Set(token),
+        created_at: Set(known.as_ref().map_or(now.0, |row| row.created_at)),
+        signed_in_at: Set(now.0),
+    };
+    let row = if known.is_some() { row.update(tx).await } else { row.insert(tx).await };
+    Ok(read::user(row.context("note a user")?))
+}
