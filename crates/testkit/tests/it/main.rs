@@ -7,3 +7,6 @@ mod hooks;
 mod git;
 mod pulls;
 mod faults;
+mod server;
+mod people;
+mod browser;

@@ -1,0 +1,76 @@
+//! Scripts in the page: asking it something, and waiting inside it instead of asking again and again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use fantoccini::error::CmdError;
+use fantoccini::wd::TimeoutConfiguration;
+use serde_json::{Value, json};
+
+use super::Browser;
+
+/// Answers when the condition holds: looks whenever the page changes and before each frame is drawn. The
+/// condition is put into the text, as the page's own rules may forbid to make a function of a string.
+const WAIT: &str = r"
+const [limit, done] = arguments;
+const holds = () => { try { return !!(CONDITION) } catch { return false } };
+let over = false;
+const finish = (answer) => { if (!over) { over = true; observer.disconnect(); done(answer) } };
+const look = () => { if (holds()) finish(true) };
+const observer = new MutationObserver(look);
+observer.observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+addEventListener('pagehide', () => finish(false));
+const frame = () => { look(); if (!over) requestAnimationFrame(frame) };
+frame();
+setTimeout(() => finish(false), limit);
+";
+
+/// How long one script waits: if its page is left, the driver does not always notice before.
+const SLICE: Duration = Duration::from_secs(2);
+/// How much longer than the script itself the driver waits for it.
+const GRACE: Duration = Duration::from_millis(500);
+
+impl Browser {
+    /// The value of a JavaScript expression.
+    pub async fn eval(&self, expression: &str) -> Result<Value> {
+        let outcome = self.client.execute(&format!("return ({expression})"), Vec::new()).await;
+        outcome.with_context(|| format!("run in the page: {expression}"))
+    }
+
+    /// Waits until a JavaScript expression is true, over reloads and redirects too.
+    pub async fn wait_for(&self, condition: &str, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        let script = WAIT.replace("CONDITION", condition);
+        let timeouts = TimeoutConfiguration::new(Some(SLICE + GRACE), None, None);
+        self.client.update_timeouts(timeouts).await.context("set the script's time limit")?;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let slice = u64::try_from(left.min(SLICE).as_millis()).unwrap_or(u64::MAX);
+            match self.client.execute_async(&script, vec![json!(slice)]).await {
+                Ok(Value::Bool(true)) => return Ok(()),
+                Err(error) if !went_away(&error) => {
+                    return Err(error).with_context(|| format!("wait in the page for: {condition}"));
+                }
+                _ if left.is_zero() => return Err(self.lateness(condition, limit).await),
+                _ => {}
+            }
+        }
+    }
+
+    async fn lateness(&self, condition: &str, limit: Duration) -> anyhow::Error {
+        let url = self.client.current_url().await.map(String::from).unwrap_or_default();
+        let text = self.eval("document.body.innerText").await.unwrap_or_default();
+        anyhow!(
+            "within {limit:?} it did not become true: {condition}\nat {url}:\n{}",
+            text.as_str().unwrap_or("")
+        )
+    }
+}
+
+/// Whether the page may have been left while the script waited.
+fn went_away(error: &CmdError) -> bool {
+    let CmdError::Standard(error) = error else { return false };
+    ["script timeout", "unload", "navigat", "context", "detached", "aborted"]
+        .iter()
+        .any(|word| error.message.to_lowercase().contains(word))
+}

@@ -1,0 +1,196 @@
+//! The live log as a browser's page reads it: a WebSocket from a byte offset on.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::person::Person;
+
+/// How long connecting may take.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// The statuses after which nothing more comes.
+const FINAL: [&str; 4] = ["success", "failure", "error", "canceled"];
+
+/// One message of the live log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Frame {
+    /// A piece of the log.
+    Log {
+        /// Byte offset of its beginning.
+        offset: u64,
+        /// Byte offset after its end.
+        next: u64,
+        /// The piece; bytes that are no UTF-8 come as replacement characters.
+        data: String,
+    },
+    /// The job's status, now and whenever it changes.
+    Status {
+        /// Such as `pending`.
+        status: String,
+        /// What the script ended with.
+        return_code: Option<i64>,
+    },
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// `success`, `failure`, `error` or `canceled`.
+    pub status: String,
+    /// What the script ended with.
+    pub return_code: Option<i64>,
+}
+
+/// A viewer of a live log. It checks that no byte is missing or comes twice.
+pub struct Live {
+    person: Person,
+    path: String,
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    offset: u64,
+    text: String,
+    frames: usize,
+    finished: Option<Finished>,
+}
+
+impl Live {
+    pub(crate) async fn open(person: &Person, project: u64, job: u64, offset: u64) -> Result<Self> {
+        let path = format!("/projects/{project}/jobs/{job}/log/live");
+        let socket = connect(person, &path, offset).await?;
+        let (person, text) = (person.clone(), String::new());
+        Ok(Self { person, path, socket, offset, text, frames: 0, finished: None })
+    }
+
+    /// The text read so far.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The byte offset after all that was read.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many pieces of log have come.
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+
+    /// Connects again, where the last connection stopped, as the page does after a lost one.
+    pub async fn reconnect(&mut self) -> Result<()> {
+        self.socket = connect(&self.person, &self.path, self.offset).await?;
+        Ok(())
+    }
+
+    /// The next frame; `None` when the connection is closed or lost.
+    pub async fn next(&mut self, limit: Duration) -> Result<Option<Frame>> {
+        let frame = tokio::time::timeout(limit, self.receive()).await;
+        let frame = frame.map_err(|_| anyhow!("nothing came within {limit:?}; so far:\n{}", self.text))??;
+        if let Some(frame) = &frame {
+            self.take(frame)?;
+        }
+        Ok(frame)
+    }
+
+    /// Reads until the text holds this, within a limit for all of it.
+    pub async fn read_until(&mut self, text: &str, limit: Duration) -> Result<()> {
+        let read = async {
+            while !self.text.contains(text) {
+                let frame = self.receive().await?;
+                let frame =
+                    frame.with_context(|| format!("the log ended without {text:?}:\n{}", self.text))?;
+                self.take(&frame)?;
+            }
+            anyhow::Ok(())
+        };
+        let outcome = tokio::time::timeout(limit, read).await;
+        outcome.map_err(|_| anyhow!("no {text:?} within {limit:?}; so far:\n{}", self.text))?
+    }
+
+    /// Reads until the job has ended and the server has closed the connection or said how it ended.
+    pub async fn read_to_end(&mut self, limit: Duration) -> Result<Finished> {
+        let read = async {
+            loop {
+                if let Some(finished) = &self.finished {
+                    return anyhow::Ok(finished.clone());
+                }
+                let frame = self.receive().await?.context("the connection closed before the job's end")?;
+                self.take(&frame)?;
+            }
+        };
+        let outcome = tokio::time::timeout(limit, read).await;
+        outcome.map_err(|_| anyhow!("the job did not end within {limit:?}; so far:\n{}", self.text))?
+    }
+
+    fn take(&mut self, frame: &Frame) -> Result<()> {
+        match frame {
+            Frame::Log { offset, next, data } => {
+                let here = self.offset;
+                ensure!(*offset == here, "the log goes on at byte {offset}, but {here} bytes were read");
+                ensure!(next > offset, "a piece of log of no length at {offset}");
+                self.offset = *next;
+                self.frames += 1;
+                self.text.push_str(data);
+            }
+            Frame::Status { status, return_code } if FINAL.contains(&status.as_str()) => {
+                self.finished = Some(Finished { status: status.clone(), return_code: *return_code });
+            }
+            Frame::Status { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<Option<Frame>> {
+        loop {
+            match self.socket.next().await {
+                None | Some(Ok(Message::Close(_))) => return Ok(None),
+                Some(Ok(Message::Text(text))) => {
+                    let frame = serde_json::from_str(&text);
+                    return frame.map(Some).with_context(|| format!("not a frame of the live log: {text}"));
+                }
+                Some(Ok(Message::Binary(_))) => bail!("the live log sent a binary frame"),
+                Some(Ok(_)) => {}
+                Some(Err(error)) if is_lost(&error) => return Ok(None),
+                Some(Err(error)) => return Err(error).context("the live log broke off"),
+            }
+        }
+    }
+}
+
+/// Whether the other side is gone, as when the server was killed.
+fn is_lost(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Io(_)
+            | Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+    )
+}
+
+async fn connect(
+    person: &Person,
+    path: &str,
+    offset: u64,
+) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    let url = person.address(&format!("{path}?offset={offset}"))?;
+    let origin = url.origin().ascii_serialization();
+    let mut request =
+        url.as_str().replacen("http", "ws", 1).into_client_request().context("ask for a log")?;
+    request.headers_mut().insert("origin", HeaderValue::from_str(&origin).context("write the origin")?);
+    if let Some(cookies) = person.cookies() {
+        let cookies = HeaderValue::from_bytes(cookies.as_bytes()).context("write the cookies")?;
+        request.headers_mut().insert("cookie", cookies);
+    }
+    let opened = tokio::time::timeout(OPEN_LIMIT, connect_async(request)).await;
+    let (socket, _) = opened.context("the live log did not open in time")?.context("open the live log")?;
+    Ok(socket)
+}

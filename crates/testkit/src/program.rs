@@ -1,0 +1,127 @@
+//! A child process whose output is collected: the `kozmic` binary, or the browser's driver.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+/// A running child. It is killed when this is dropped; while a test fails, its output is shown then.
+pub(crate) struct Program {
+    name: String,
+    child: Child,
+    pid: u32,
+    lines: watch::Sender<Vec<Line>>,
+    readers: TaskTracker,
+}
+
+/// One line that a child printed.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// Whether it came on standard output, not on standard error.
+    pub(crate) stdout: bool,
+    pub(crate) text: String,
+}
+
+impl Program {
+    /// Starts the command.
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        let program = command.as_std().get_program().to_owned();
+        let name = Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
+        let start = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            start.kill_on_drop(true).spawn().with_context(|| format!("start {}", program.display()))?;
+        let pid = child.id().context("a child that was just started has an id")?;
+        let (lines, readers) = (watch::Sender::new(Vec::new()), TaskTracker::new());
+        let stdout = child.stdout.take().context("the child has an output")?;
+        let stderr = child.stderr.take().context("the child has an error output")?;
+        readers.spawn(collect(stdout, true, lines.clone()));
+        readers.spawn(collect(stderr, false, lines.clone()));
+        readers.close();
+        Ok(Self { name, child, pid, lines, readers })
+    }
+
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Waits for a line on standard output; an error if the child ends before, or the time is up.
+    pub(crate) async fn wait_for_line(
+        &mut self,
+        limit: Duration,
+        is_it: impl Fn(&str) -> bool,
+    ) -> Result<String> {
+        let mut lines = self.lines.subscribe();
+        let find = |lines: &Vec<Line>| {
+            lines.iter().find(|line| line.stdout && is_it(&line.text)).map(|line| line.text.clone())
+        };
+        let outcome = tokio::select! {
+            found = lines.wait_for(|lines| find(lines).is_some()) => {
+                found.ok().and_then(|lines| find(&lines)).context("the line is there")
+            }
+            status = self.child.wait() => Err(anyhow!("it ended ({})", status.context("wait for it")?)),
+            () = tokio::time::sleep(limit) => Err(anyhow!("no such line within {limit:?}")),
+        };
+        if outcome.is_err() && self.child.try_wait().is_ok_and(|status| status.is_some()) {
+            self.readers.wait().await;
+        }
+        outcome.with_context(|| format!("{} did not become ready; it printed:\n{}", self.name, self.output()))
+    }
+
+    /// Asks it to end (SIGTERM), by its id.
+    pub(crate) fn ask_to_end(&self) -> Result<()> {
+        let kill = ["-c", "kill -TERM \"$1\"", "kill", &self.pid.to_string()];
+        let status = std::process::Command::new("sh").args(kill).status().context("run kill")?;
+        ensure!(status.success(), "{} ({}) could not be asked to end: {status}", self.name, self.pid);
+        Ok(())
+    }
+
+    /// Kills it (SIGKILL) and waits until it is gone.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.with_context(|| format!("kill {}", self.name))
+    }
+
+    /// Waits until it ends and all its output is read.
+    pub(crate) async fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let status = tokio::time::timeout(limit, self.child.wait()).await;
+        let status =
+            status.map_err(|_| anyhow!("{} did not end within {limit:?}:\n{}", self.name, self.output()))?;
+        // A grandchild may hold the pipes open: what matters has been read by then.
+        tokio::time::timeout(Duration::from_secs(1), self.readers.wait()).await.ok();
+        status.context("wait for a child")
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// All that it printed so far.
+    pub(crate) fn output(&self) -> String {
+        self.lines.borrow().iter().map(|line| format!("{}\n", line.text)).collect()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.child.start_kill().ok();
+        if std::thread::panicking() {
+            eprintln!("--- output of {} ({}) ---\n{}---", self.name, self.pid, self.output());
+        }
+    }
+}
+
+async fn collect(stream: impl AsyncRead + Unpin, stdout: bool, lines: watch::Sender<Vec<Line>>) {
+    let mut reader = BufReader::new(stream);
+    let mut bytes = Vec::new();
+    while reader.read_until(b'\n', &mut bytes).await.is_ok_and(|length| length > 0) {
+        let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+        lines.send_modify(|lines| lines.push(Line { stdout, text }));
+        bytes.clear();
+    }
+}

@@ -1,0 +1,219 @@
+//! The real `kozmic` binary as a child process, with GitHub's double in GitHub's place.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Output};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::github::GitHub;
+use crate::program::Program;
+
+/// What the server prints when it takes calls, before its address.
+const READY: &str = "Kozmic listens on http://";
+/// How long it may take to get there.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take to end when asked.
+const END_LIMIT: Duration = Duration::from_secs(30);
+/// Ports to choose from: below those that the system gives to outgoing connections, so that none of
+/// these takes the port while a server is restarted.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// How to run a server.
+#[derive(Clone)]
+pub struct ServerOptions {
+    binary: PathBuf,
+    github: GitHub,
+    port: Option<u16>,
+    data_dir: Option<PathBuf>,
+    env: Vec<(String, Option<String>)>,
+}
+
+impl ServerOptions {
+    /// This binary, in front of this GitHub, with defaults for all else.
+    pub fn new(binary: impl Into<PathBuf>, github: &GitHub) -> Self {
+        Self { binary: binary.into(), github: github.clone(), port: None, data_dir: None, env: Vec::new() }
+    }
+
+    /// Listens on this port instead of any free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Keeps its data here instead of in a directory that is removed at the end.
+    #[must_use]
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(dir.into());
+        self
+    }
+
+    /// Sets the Docker engine's address.
+    #[must_use]
+    pub fn docker_url(self, url: &str) -> Self {
+        self.env("KOZMIC_DOCKER_URL", url)
+    }
+
+    /// Sets a variable of its environment; the last one of a name counts.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// Takes a variable away, also one that this harness sets.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.env.push((name.to_owned(), None));
+        self
+    }
+}
+
+/// A server, running or stopped. Its process is killed when this is dropped.
+pub struct Server {
+    options: ServerOptions,
+    port: u16,
+    data_dir: PathBuf,
+    _temporary: Option<TempDir>,
+    program: Option<Program>,
+}
+
+impl Server {
+    /// Starts a server and waits until it takes calls.
+    pub async fn start(options: ServerOptions) -> Result<Self> {
+        let mut server = Self::launch(options)?;
+        server.wait_ready().await?;
+        Ok(server)
+    }
+
+    /// Starts a server without waiting, for one that is expected to refuse its settings.
+    pub fn launch(options: ServerOptions) -> Result<Self> {
+        let port = match options.port {
+            Some(port) => port,
+            None => free_port()?,
+        };
+        let temporary = match options.data_dir {
+            Some(_) => None,
+            None => Some(TempDir::with_prefix("kozmic-data-").context("make a data directory")?),
+        };
+        let data_dir = options.data_dir.clone().or(temporary.as_ref().map(|dir| dir.path().to_owned()));
+        let data_dir = data_dir.context("there is a data directory")?;
+        let mut server = Self { options, port, data_dir, _temporary: temporary, program: None };
+        server.program = Some(Program::start(server.command(&["serve"]))?);
+        Ok(server)
+    }
+
+    /// Waits until it takes calls.
+    pub async fn wait_ready(&mut self) -> Result<()> {
+        let program = self.program.as_mut().context("the server was stopped")?;
+        program.wait_for_line(START_LIMIT, |line| line.starts_with(READY)).await?;
+        Ok(())
+    }
+
+    /// Its address without a slash at the end, such as `http://127.0.0.1:20001`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it keeps its data.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The id of its process, if it was started and not yet stopped.
+    pub fn pid(&self) -> Option<u32> {
+        self.program.as_ref().map(Program::pid)
+    }
+
+    /// All that it printed since it was last started.
+    pub fn output(&self) -> String {
+        self.program.as_ref().map(Program::output).unwrap_or_default()
+    }
+
+    /// Whether its process runs.
+    pub fn is_running(&mut self) -> bool {
+        self.program.as_mut().is_some_and(Program::is_running)
+    }
+
+    /// Kills it with SIGKILL, as a crash or an impatient system does.
+    pub async fn kill_9(&mut self) -> Result<()> {
+        self.program.as_mut().context("the server was stopped")?.kill().await
+    }
+
+    /// Asks it to end with SIGTERM and waits until it has.
+    pub async fn terminate(&mut self) -> Result<ExitStatus> {
+        self.program.as_ref().context("the server was stopped")?.ask_to_end()?;
+        self.wait_exit(END_LIMIT).await
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn wait_exit(&mut self, limit: Duration) -> Result<ExitStatus> {
+        self.program.as_mut().context("the server was stopped")?.wait(limit).await
+    }
+
+    /// Starts it again with the same data directory and port, after asking it to end if it still runs.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.restart_with(&[]).await
+    }
+
+    /// The same with some variables set anew.
+    pub async fn restart_with(&mut self, env: &[(&str, &str)]) -> Result<()> {
+        if self.is_running() {
+            self.terminate().await?;
+        }
+        for (name, value) in env {
+            self.options.env.push(((*name).to_owned(), Some((*value).to_owned())));
+        }
+        self.program = Some(Program::start(self.command(&["serve"]))?);
+        self.wait_ready().await
+    }
+
+    /// Runs another command of the binary with the same settings, such as `check`, to its end.
+    pub async fn run(&self, args: &[&str]) -> Result<Output> {
+        let output = tokio::time::timeout(END_LIMIT, self.command(args).kill_on_drop(true).output()).await;
+        output.with_context(|| format!("kozmic {args:?} did not end"))?.context("run kozmic")
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.options.binary);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("KOZMIC_") {
+                command.env_remove(name);
+            }
+        }
+        let github = &self.options.github;
+        command
+            .args(args)
+            .current_dir(&self.data_dir)
+            .env("KOZMIC_LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("KOZMIC_PUBLIC_URL", self.url())
+            .env("KOZMIC_DATA_DIR", &self.data_dir)
+            .env("KOZMIC_GITHUB_URL", github.url())
+            .env("KOZMIC_GITHUB_API_URL", github.api_url())
+            .env("KOZMIC_GITHUB_CLIENT_ID", github.client_id())
+            .env("KOZMIC_GITHUB_CLIENT_SECRET", github.client_secret());
+        for (name, value) in &self.options.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> Result<u16> {
+    let mut seed = [0; 2];
+    getrandom::fill(&mut seed).context("ask the system for randomness")?;
+    let start = usize::from(u16::from_ne_bytes(seed)) % PORTS.len();
+    let mut ports = PORTS.cycle().skip(start).take(PORTS.len());
+    match ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
+        Some(port) => Ok(port),
+        None => bail!("no port is free between {} and {}", PORTS.start, PORTS.end),
+    }
+}
