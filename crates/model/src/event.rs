@@ -72,7 +72,12 @@ impl Change {
     /// The word that asks to skip this build, if its author wrote one.
     pub fn skip_word(&self) -> Option<&'static str> {
         let texts = self.message.iter().chain(&self.skip_texts);
-        let lower = texts.map(|text| text.to_lowercase()).collect::<Vec<_>>();
+        Self::skip_word_in(&texts.map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The word in any of the texts that asks to skip a build.
+    pub fn skip_word_in(texts: &[&str]) -> Option<&'static str> {
+        let lower = texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>();
         SKIP_WORDS.into_iter().find(|word| lower.iter().any(|text| text.contains(word)))
     }
 }

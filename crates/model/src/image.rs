@@ -94,7 +94,9 @@ fn is_repository(text: &str) -> bool {
 fn is_host(text: &str) -> bool {
     let (name, port) = text.split_once(':').unwrap_or((text, "1"));
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(fits) && port.parse::<u16>().is_ok()
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(fits)
+        && port.parse::<u16>().is_ok()
 }
 
 fn is_component(text: &str) -> bool {

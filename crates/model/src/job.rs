@@ -74,8 +74,8 @@ pub enum Outcome {
     Stalled(Duration),
     /// Longer than a job may take.
     TimedOut(Duration),
-    /// Somebody stopped it.
-    Canceled,
+    /// Somebody stopped it; who, in a sentence.
+    Canceled(String),
     /// Kozmic could not run it, and why.
     Broken(String),
 }
@@ -86,7 +86,7 @@ impl Outcome {
         match self {
             Self::Returned(0) => Status::Success,
             Self::Returned(_) | Self::Stalled(_) | Self::TimedOut(_) => Status::Failure,
-            Self::Canceled => Status::Canceled,
+            Self::Canceled(_) => Status::Canceled,
             Self::Broken(_) => Status::Error,
         }
     }
@@ -95,7 +95,7 @@ impl Outcome {
     pub fn return_code(&self) -> Option<i64> {
         match self {
             Self::Returned(code) => Some(*code),
-            Self::Stalled(_) | Self::TimedOut(_) | Self::Canceled | Self::Broken(_) => None,
+            Self::Stalled(_) | Self::TimedOut(_) | Self::Canceled(_) | Self::Broken(_) => None,
         }
     }
 
@@ -108,8 +108,7 @@ impl Outcome {
             Self::TimedOut(limit) => {
                 Some(format!("Stopped: the job took longer than {}.", crate::time::spoken(*limit)))
             }
-            Self::Canceled => Some("Canceled by a person.".to_owned()),
-            Self::Broken(why) => Some(why.clone()),
+            Self::Canceled(why) | Self::Broken(why) => Some(why.clone()),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{Store, outbox, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
+    commit_status::CommitState,
     event::Author,
     git::GitRef,
     ids::{BuildId, ProjectId},
@@ -95,10 +96,12 @@ pub(super) async fn jobs_of(db: &impl ConnectionTrait, build: i64) -> Result<Vec
     rows.all(db).await.context("list a build's jobs")?.into_iter().map(read::job).collect()
 }
 
-/// Brings a build's status and times in line with its jobs. Whatever changed is told to the forge through the
-/// outbox, which is written here, in the same transaction.
+/// Brings a build's status and times in line with its jobs. If the forge shall show something else than before, that
+/// is written into the outbox, in the same transaction.
 pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp) -> Result<Build> {
     let jobs = jobs_of(tx, build).await?;
+    let before = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
+    let before = before.with_context(|| format!("there is no build {build}"))?.status.parse::<Status>()?;
     let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
     let all_finished = jobs.iter().all(|job| job.status.is_finished());
     let started_at = jobs.iter().filter_map(|job| job.started_at).min();
@@ -111,6 +114,8 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
         ..Default::default()
     };
     let row = row.update(tx).await.context("bring a build in line with its jobs")?;
-    outbox::commit_status(tx, build, now).await?;
+    if CommitState::from(before) != CommitState::from(status) {
+        outbox::commit_status(tx, build, now).await?;
+    }
     read::build(row)
 }

@@ -3,7 +3,7 @@
 use super::{
     Store, builds,
     deliveries::{HANDLED, settle},
-    read, rows,
+    outbox, read, rows,
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -93,7 +93,9 @@ async fn find_or_add_build(
         started_at: Set(None),
         finished_at: Set(None),
     };
-    row.insert(tx).await.context("add a build")
+    let row = row.insert(tx).await.context("add a build")?;
+    outbox::commit_status(tx, row.id, now).await?;
+    Ok(row)
 }
 
 async fn add_call(tx: &DatabaseTransaction, delivery: DeliveryId, hook: HookId, build: i64) -> Result<()> {

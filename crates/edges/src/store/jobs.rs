@@ -54,6 +54,7 @@ impl Store {
             runner: Set(Some(runner.to_owned())),
             lease_until: Set(Some(lease_until.0)),
             container: Set(None),
+            cancel_requested: Set(false),
             phases: Set("[]".to_owned()),
             started_at: Set(Some(now.0)),
             ..Default::default()
@@ -97,12 +98,15 @@ impl Store {
         Ok(())
     }
 
-    /// Notes an attempt's container, before its script may start. False if the attempt no longer holds the job.
+    /// Notes an attempt's container and where its time went, before its script may start. False if the attempt no
+    /// longer holds the job.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_container(&self, attempt: Attempt, container: &str) -> Result<bool> {
-        let update = of_attempt(attempt).col_expr(rows::job::Column::Container, Expr::value(container));
+    pub async fn note_container(&self, attempt: Attempt, container: &str, phases: &[Phase]) -> Result<bool> {
+        let update = of_attempt(attempt)
+            .col_expr(rows::job::Column::Container, Expr::value(container))
+            .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(phases)?));
         Ok(update.exec(&self.db).await.context("note a job's container")?.rows_affected > 0)
     }
 
@@ -128,7 +132,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Build>> {
         let tx = self.write().await?;
+        let held =
+            rows::job::Entity::find_by_id(attempt.job.0).one(&tx).await.context("find the job to finish")?;
+        let Some(held) = held else { return Ok(None) };
+        let mut phases = serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
+        phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
         let update = of_attempt(attempt)
+            .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(&phases)?))
             .col_expr(rows::job::Column::Status, Expr::value(outcome.status().word()))
             .col_expr(rows::job::Column::Reason, Expr::value(outcome.reason()))
             .col_expr(rows::job::Column::ReturnCode, Expr::value(outcome.return_code()))
@@ -158,7 +168,10 @@ impl Store {
                 change.reason = Set(Some(why.to_owned()));
                 change.finished_at = Set(Some(now.0));
             }
-            Status::Pending => change.cancel_requested = Set(true),
+            Status::Pending => {
+                change.reason = Set(Some(why.to_owned()));
+                change.cancel_requested = Set(true);
+            }
             Status::Success | Status::Failure | Status::Error | Status::Canceled => return Ok(()),
         }
         change.update(&tx).await.context("cancel a job")?;

@@ -6,11 +6,14 @@ use kozmic_model::runner::Runner;
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
 impl Store {
-    /// Notes what a runner says of itself.
+    /// Notes what a runner says of itself; true if it is able to work now and was not before, or the other way.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_runner(&self, runner: &Runner) -> Result<()> {
+    pub async fn note_runner(&self, runner: &Runner) -> Result<bool> {
+        let known = rows::runner::Entity::find_by_id(runner.name.clone());
+        let known = known.one(&self.db).await.context("find a runner")?;
+        let changed = known.is_none_or(|known| known.trouble != runner.trouble);
         let Runner { name, slots, busy, trouble, seen_at } = runner.clone();
         let row = rows::runner::ActiveModel {
             name: Set(name),
@@ -29,7 +32,7 @@ impl Store {
             .to_owned();
         let insert = rows::runner::Entity::insert(row).on_conflict(newest);
         insert.exec_without_returning(&self.db).await.context("note a runner")?;
-        Ok(())
+        Ok(changed)
     }
 
     /// All runners that ever said something.

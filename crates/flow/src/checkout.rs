@@ -1,0 +1,55 @@
+//! The wanted commit, out of the project's mirror; fetched before, if the mirror lacks it.
+
+use crate::{Flow, job_log::JobLog};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    git::{Checkout, GitError, Wanted},
+    store::ClaimedJob,
+};
+use kozmic_model::time::spoken;
+use std::time::Duration;
+
+/// Pauses between tries to reach the forge, in seconds.
+const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 40];
+
+/// The files of the job's commit.
+pub(crate) async fn commit(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLog) -> Result<Checkout> {
+    let wanted = wanted(flow, claimed).await?;
+    fetch(flow, &wanted, log).await.context("fetch the commit")?;
+    let attempt = claimed.job.attempt();
+    let dir = flow.settings.work_dir.join(format!("{}-{}", attempt.job, attempt.number));
+    if dir.exists() {
+        tokio::fs::remove_dir_all(&dir).await.context("remove an old checkout")?;
+    }
+    flow.edges.mirrors.check_out(&wanted, dir).await.context("check out the commit")
+}
+
+/// Tries again while the forge does not answer; a commit that is not there does not come by waiting.
+async fn fetch(flow: &Flow, wanted: &Wanted, log: &mut JobLog) -> Result<()> {
+    for pause in PAUSES.map(Duration::from_secs) {
+        match flow.edges.mirrors.fetch(wanted).await {
+            Err(fault @ (GitError::Failed { .. } | GitError::TooSlow { .. })) => {
+                log.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;
+                tokio::time::sleep(pause).await;
+            }
+            fetched => return Ok(fetched?),
+        }
+    }
+    Ok(flow.edges.mirrors.fetch(wanted).await?)
+}
+
+/// A private repository is read with the token of who made the project, which stays on the runner's side.
+async fn wanted(flow: &Flow, claimed: &ClaimedJob) -> Result<Wanted> {
+    let ClaimedJob { build, project, .. } = claimed;
+    let token = match project.repository.private {
+        true => Some(flow.edges.store.token_of(project.owner).await?),
+        false => None,
+    };
+    Ok(Wanted {
+        project: project.id,
+        url: project.repository.clone_url.clone(),
+        token,
+        git_ref: build.git_ref.clone(),
+        sha: build.sha.clone(),
+    })
+}

@@ -1,0 +1,181 @@
+//! Follows a container whose script runs: every byte that it prints into the log, until it ends or is stopped.
+
+use crate::{
+    Flow,
+    halt::Halt,
+    job_log::JobLog,
+    prepare::{STARTED, Started},
+};
+use anyhow::{Context, Result};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use kozmic_edges::engine::{Channel, ContainerId, ContainerState, EngineError, Output, OutputStream};
+use kozmic_model::job::{Attempt, Outcome};
+use std::time::Duration;
+
+/// How many pieces that are there already are written at once.
+const BATCH: usize = 64;
+
+/// So long after its output a container has ended, or it was the connection that ended.
+const END_LAG: Duration = Duration::from_secs(3);
+
+/// Where an attempt's container stands, for who takes the attempt up again.
+pub(crate) enum Found {
+    /// Its script has begun, and may have ended.
+    Started(ContainerId),
+    /// Its script has not begun: it can be begun anew.
+    NotStarted,
+    /// It had begun and is not there any more.
+    Gone(String),
+}
+
+/// Looks for an attempt's container. One whose script never began is removed.
+pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
+    let engine = &flow.edges.engine;
+    let all = engine.containers(&flow.settings.instance).await.context("look for the job's container")?;
+    for found in all.into_iter().filter(|found| found.attempt == attempt) {
+        if has_started(flow, &found.id).await? {
+            return Ok(Found::Started(found.id));
+        }
+        engine.remove(&found.id).await.context("remove a container that never started")?;
+    }
+    let job = flow.edges.store.job_by_id(attempt.job).await?.context("the job is gone")?;
+    Ok(match job.container {
+        Some(id) => Found::Gone(format!(
+            "The job's container {} is gone: it was removed while Kozmic was not looking.",
+            id.get(..12).unwrap_or(&id)
+        )),
+        None => Found::NotStarted,
+    })
+}
+
+async fn has_started(flow: &Flow, container: &ContainerId) -> Result<bool> {
+    let engine = &flow.edges.engine;
+    match engine.state(container).await.context("look at the job's container")? {
+        None | Some(ContainerState::Created) => Ok(false),
+        Some(ContainerState::Running | ContainerState::Exited(_)) => {
+            engine.has_file(container, STARTED).await.context("look whether the script began")
+        }
+    }
+}
+
+/// Follows a container that was just started.
+pub(crate) async fn started(
+    flow: &Flow,
+    started: Started,
+    log: &mut JobLog,
+    halt: &mut Halt,
+) -> Result<Outcome> {
+    let Started { container, attached } = started;
+    match to_the_end(flow, (&container, attached.output), log, halt).await? {
+        Some(outcome) => Ok(outcome),
+        None => again(flow, &container, log, halt).await,
+    }
+}
+
+/// Follows a container that an earlier process started, or to which the connection was lost, from where the log ends.
+pub(crate) async fn again(
+    flow: &Flow,
+    container: &ContainerId,
+    log: &mut JobLog,
+    halt: &mut Halt,
+) -> Result<Outcome> {
+    loop {
+        let output = flow.edges.engine.output(container).await.context("read the container's output")?;
+        let skip = (log.replayed(Channel::Output), log.replayed(Channel::Error));
+        if let Some(outcome) = to_the_end(flow, (container, skipping(output, skip)), log, halt).await? {
+            return Ok(outcome);
+        }
+    }
+}
+
+/// Writes output until it ends. None if the container goes on all the same: the connection was lost.
+async fn to_the_end(
+    flow: &Flow,
+    (container, output): (&ContainerId, OutputStream),
+    log: &mut JobLog,
+    halt: &mut Halt,
+) -> Result<Option<Outcome>> {
+    let mut stopped = None;
+    let mut output = output.ready_chunks(BATCH);
+    let stall = flow.settings.stall_timeout;
+    loop {
+        tokio::select! {
+            batch = output.next() => match batch {
+                Some(batch) => print(log, batch).await?,
+                None => break,
+            },
+            () = tokio::time::sleep(stall), if stopped.is_none() => {
+                stopped = Some(stop(flow, container, Outcome::Stalled(stall)));
+            }
+            outcome = halt.halted(), if stopped.is_none() => {
+                stopped = Some(stop(flow, container, outcome));
+            }
+        }
+    }
+    if let Some(outcome) = stopped {
+        return Ok(Some(outcome));
+    }
+    match tokio::time::timeout(END_LAG, flow.edges.engine.wait(container)).await {
+        Ok(code) => Ok(Some(Outcome::Returned(code.context("wait for the container's end")?))),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Stops the container beside the reading of its last words.
+fn stop(flow: &Flow, container: &ContainerId, outcome: Outcome) -> Outcome {
+    let (engine, container, grace) = (flow.edges.engine.clone(), container.clone(), flow.settings.stop_grace);
+    flow.tasks.spawn(async move {
+        if let Err(fault) = engine.stop(&container, grace).await {
+            tracing::warn!(container.id = container.0, %fault, "a container could not be stopped");
+        }
+    });
+    outcome
+}
+
+/// Writes what came at once with as few writes as the order of the two channels allows.
+async fn print(log: &mut JobLog, batch: Vec<Result<Output, EngineError>>) -> Result<()> {
+    let mut pending: Option<(Channel, BytesMut)> = None;
+    for piece in batch {
+        let Output { channel, bytes } = match piece {
+            Ok(piece) => piece,
+            Err(fault) => {
+                flush(log, pending.take()).await?;
+                return Err(fault.into());
+            }
+        };
+        match &mut pending {
+            Some((same, gathered)) if *same == channel => gathered.extend_from_slice(&bytes),
+            _ => {
+                flush(log, pending.take()).await?;
+                pending = Some((channel, BytesMut::from(bytes)));
+            }
+        }
+    }
+    flush(log, pending).await
+}
+
+async fn flush(log: &mut JobLog, pending: Option<(Channel, BytesMut)>) -> Result<()> {
+    match pending {
+        Some((channel, bytes)) => log.print(channel, bytes.freeze()).await,
+        None => Ok(()),
+    }
+}
+
+/// Drops so many bytes from the start of each channel.
+fn skipping(output: OutputStream, skip: (u64, u64)) -> OutputStream {
+    let skipped = output.scan(skip, |(of_output, of_error), piece| {
+        let piece = piece.map(|Output { channel, bytes }| {
+            let skip = if channel == Channel::Output { &mut *of_output } else { &mut *of_error };
+            Output { channel, bytes: behind(bytes, skip) }
+        });
+        std::future::ready(Some(piece))
+    });
+    skipped.boxed()
+}
+
+fn behind(bytes: Bytes, skip: &mut u64) -> Bytes {
+    let cut = usize::try_from(*skip).unwrap_or(usize::MAX).min(bytes.len());
+    *skip -= cut as u64;
+    bytes.slice(cut..)
+}

@@ -1,0 +1,62 @@
+//! An attempt's log as the steps write it: output as it comes, Kozmic's own lines between, viewers woken each time.
+
+use anyhow::Result;
+use bytes::Bytes;
+use kozmic_edges::{
+    Edges,
+    broker::{Broker, Topic},
+    clock,
+    engine::Channel,
+    logs::{LogWriter, Source},
+};
+use kozmic_model::{ids::JobId, job::Attempt};
+
+pub(crate) struct JobLog {
+    writer: LogWriter,
+    broker: Broker,
+    job: JobId,
+    /// Whether the last byte ended a line.
+    at_line_start: bool,
+}
+
+impl JobLog {
+    pub(crate) async fn open(edges: &Edges, attempt: Attempt) -> Result<Self> {
+        let writer = edges.logs.writer(attempt).await?;
+        let reader = edges.logs.reader(attempt);
+        let last = reader.read(reader.len().await?.saturating_sub(1), 1).await?;
+        let at_line_start = last.is_empty() || last == "\n";
+        Ok(Self { writer, broker: edges.broker.clone(), job: attempt.job, at_line_start })
+    }
+
+    /// Kozmic's own words, on lines of their own.
+    pub(crate) async fn say(&mut self, text: &str) -> Result<()> {
+        let gap = if self.at_line_start { "" } else { "\n" };
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        self.append(Source::Kozmic, format!("{gap}{text}{end}").into()).await
+    }
+
+    /// What the container printed.
+    pub(crate) async fn print(&mut self, channel: Channel, bytes: Bytes) -> Result<()> {
+        self.append(source(channel), bytes).await
+    }
+
+    /// How many bytes of a channel to skip when the container's output is read anew from its start.
+    pub(crate) fn replayed(&self, channel: Channel) -> u64 {
+        self.writer.replayed(source(channel))
+    }
+
+    async fn append(&mut self, source: Source, bytes: Bytes) -> Result<()> {
+        let Some(last) = bytes.last() else { return Ok(()) };
+        self.at_line_start = *last == b'\n';
+        self.writer.append(source, bytes, clock::now()).await?;
+        self.broker.ring(Topic::Log(self.job));
+        Ok(())
+    }
+}
+
+fn source(channel: Channel) -> Source {
+    match channel {
+        Channel::Output => Source::Output,
+        Channel::Error => Source::ErrorOutput,
+    }
+}

@@ -1,0 +1,144 @@
+//! The last step: what happened is told. Pages hear of it at once; the forge through the outbox, which outlives
+//! crashes and the forge's outages.
+
+use crate::Flow;
+use anyhow::{Context, Error, Result};
+use kozmic_edges::{Edges, broker::Topic, clock, forge::ForgeError, store::Outgoing};
+use kozmic_model::{
+    build::Build,
+    commit_status::{CommitStatus, description},
+    ids::{JobId, ProjectId},
+    job::Job,
+    project::Project,
+};
+use std::time::Duration;
+use url::Url;
+
+/// How often to look into the outbox without being woken.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// What the forge refuses so often is given up: waiting does not mend it.
+const REFUSALS: i32 = 6;
+
+/// Wakes all who show a job, its build or its project, and who sends statuses.
+pub(crate) fn change(edges: &Edges, project: ProjectId, job: JobId) {
+    for topic in [Topic::Job(job), Topic::Project(project), Topic::Projects, Topic::Outbox] {
+        edges.broker.ring(topic);
+    }
+}
+
+/// What to do after a look into the outbox.
+enum Next {
+    /// Look again at once.
+    Look,
+    /// Wait for so long, or until something new comes in.
+    Wait(Duration),
+    /// The forge asks for silence for so long.
+    BeQuiet(Duration),
+}
+
+/// Sends what the outbox holds, one after another, the longest due first.
+pub(crate) async fn forever(flow: Flow) {
+    let mut bell = flow.edges.broker.bell(Topic::Outbox);
+    while !flow.stop.is_cancelled() {
+        let next = next(&flow).await.unwrap_or_else(|fault| {
+            tracing::error!(error = format!("{fault:#}"), "the outbox cannot be worked on");
+            Next::BeQuiet(Duration::from_secs(5))
+        });
+        match next {
+            Next::Look => {}
+            Next::Wait(wait) => tokio::select! {
+                () = bell.rung() => {}
+                () = tokio::time::sleep(wait.min(LOOK)) => {}
+                () = flow.stop.cancelled() => {}
+            },
+            Next::BeQuiet(wait) => drop(flow.pause(wait).await),
+        }
+    }
+}
+
+/// Sends one message if one is due.
+async fn next(flow: &Flow) -> Result<Next> {
+    let Some(outgoing) = flow.edges.store.next_outgoing().await? else { return Ok(Next::Wait(LOOK)) };
+    let ahead = outgoing.not_before.since(clock::now());
+    if !ahead.is_zero() {
+        return Ok(Next::Wait(ahead));
+    }
+    let told = tokio::select! {
+        told = tell(flow, outgoing) => told,
+        () = flow.stop.cancelled() => return Ok(Next::Look),
+    };
+    match told {
+        Ok(()) => flow.edges.store.sent(outgoing).await.map(|()| Next::Look),
+        Err(fault) => postpone(flow, outgoing, &fault).await,
+    }
+}
+
+async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
+    let (project, status) = compose(flow, outgoing).await?;
+    let token = flow.edges.store.token_of(project.owner).await?;
+    Ok(flow.edges.forge.set_status(&token, &project.repository, &status).await?)
+}
+
+/// What the forge shall show now.
+async fn compose(flow: &Flow, outgoing: Outgoing) -> Result<(Project, CommitStatus)> {
+    let store = &flow.edges.store;
+    let build = store.build_of_job(outgoing.build).await?;
+    let project = store.project(build.project).await?.context("the build's project is gone")?;
+    let jobs = store.jobs_of(build.id).await?;
+    let culprit = jobs.iter().find(|job| job.status == build.status).map(|job: &Job| job.spec.title.as_str());
+    let status = CommitStatus {
+        project: project.id,
+        build: build.id,
+        sha: build.sha.clone(),
+        state: build.status.into(),
+        description: description(build.number, build.status, culprit),
+        target_url: build_url(&flow.settings.public_url, &build),
+    };
+    Ok((project, status))
+}
+
+/// The address of a build's page.
+pub(crate) fn build_url(public_url: &Url, build: &Build) -> String {
+    let base = public_url.as_str().trim_end_matches('/');
+    format!("{base}/projects/{}/builds/{}/", build.project, build.id)
+}
+
+async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Next> {
+    let words = format!("{fault:#}");
+    tracing::warn!(
+        build.id = outgoing.build.0,
+        tries = outgoing.tries,
+        error = words,
+        "a commit status was not sent"
+    );
+    let asked = match fault.downcast_ref::<ForgeError>() {
+        Some(fault) => fault.try_again(),
+        None => None,
+    };
+    if asked.is_none() && outgoing.tries >= REFUSALS {
+        return flow.edges.store.sent(outgoing).await.map(|()| Next::Look);
+    }
+    let wait = asked.unwrap_or_default().max(backoff(outgoing.tries));
+    flow.edges.store.postpone(outgoing, clock::now().after(wait), &words).await?;
+    match fault.downcast_ref::<ForgeError>() {
+        Some(ForgeError::RateLimited { wait, .. }) => Ok(Next::BeQuiet(*wait)),
+        _ => Ok(Next::Look),
+    }
+}
+
+/// 1 s, doubled with each try, up to 10 minutes.
+fn backoff(tries: i32) -> Duration {
+    Duration::from_secs(1_u64 << tries.clamp(0, 20)).min(Duration::from_secs(600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_come_ever_more_seldom_up_to_ten_minutes() {
+        let seconds = [0, 1, 2, 9, 10, 500].map(|tries| backoff(tries).as_secs());
+        assert_eq!(seconds, [1, 2, 4, 512, 600, 600]);
+    }
+}

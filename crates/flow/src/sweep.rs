@@ -1,0 +1,43 @@
+//! Removes what nobody needs any more: containers of attempts that hold no job, checkouts that a crash left.
+
+use crate::Flow;
+use anyhow::{Context, Result};
+use std::{io::ErrorKind, time::Duration};
+
+const EVERY: Duration = Duration::from_secs(600);
+
+pub(crate) async fn forever(flow: Flow) {
+    loop {
+        if let Err(fault) = containers(&flow).await {
+            tracing::warn!(error = format!("{fault:#}"), "containers could not be swept up");
+        }
+        if !flow.pause(EVERY).await {
+            return;
+        }
+    }
+}
+
+async fn containers(flow: &Flow) -> Result<()> {
+    let engine = &flow.edges.engine;
+    for found in engine.containers(&flow.settings.instance).await.context("list containers")? {
+        if !flow.edges.store.holds(found.attempt).await? {
+            tracing::info!(
+                container.id = found.id.0,
+                job.id = found.attempt.job.0,
+                "a container is swept up"
+            );
+            engine.remove(&found.id).await.context("remove a container")?;
+        }
+    }
+    Ok(())
+}
+
+/// Empties the directory of checkouts, before the first job of this process.
+pub(crate) async fn checkouts(flow: &Flow) -> Result<()> {
+    match tokio::fs::remove_dir_all(&flow.settings.work_dir).await {
+        Err(fault) if fault.kind() != ErrorKind::NotFound => {
+            Err(fault).context("empty the directory of checkouts")
+        }
+        _ => Ok(()),
+    }
+}
