@@ -4,15 +4,44 @@
 //!
 //! In the order of a push: a commit appears at [`github`], a [`server`] runs it, a [`person`] or a
 //! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
-//! [`github`].
+//! [`github`]. A story reads so:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use kozmic_testkit::github::{Commit, GitHub, NewRepository, State};
+//! use kozmic_testkit::person::{NewHook, Person};
+//! use kozmic_testkit::server::{Server, ServerOptions};
+//!
+//! # async fn story() -> anyhow::Result<()> {
+//! let limit = Duration::from_secs(60);
+//! let github = GitHub::start().await?;
+//! github.add_user("anna", "Anna Orbit", "anna@example.com");
+//! github.add_repository(NewRepository::public("anna/hello"))?;
+//!
+//! let server = Server::start(ServerOptions::new("target/debug/kozmic", &github)).await?;
+//! let anna = Person::sign_in(&server, &github, "anna").await?;
+//! let project = anna.add_project("anna/hello").await?;
+//! let hook = NewHook { title: "Tests", image: "kozmic/debian:bookworm", script: "#!/bin/bash\necho hi" };
+//! anna.add_hook(project, hook).await?;
+//!
+//! let pushed = github.push_commit("anna/hello", "main", Commit::new("Begin").file("a", "1")).await?;
+//! let build = anna.wait_for_build(project, limit, |build| build.job.is_some()).await?;
+//! anna.live(project, build.job()?, 0).await?.read_until("hi", limit).await?;
+//! github.wait_for_status("anna/hello", &pushed.sha, State::Success, limit).await?;
+//! github.assert_no_wrong_calls();
+//! # Ok(())
+//! # }
+//! ```
 
 mod http;
 mod program;
-pub mod html;
 
 pub mod github;
 pub mod server;
+pub mod html;
 pub mod person;
 pub mod live;
 pub mod browser;
 pub mod docker;
+pub mod demo;

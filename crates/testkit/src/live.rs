@@ -79,6 +79,11 @@ impl Live {
         self.offset
     }
 
+    /// How the job ended, if that has come.
+    pub fn finished(&self) -> Option<&Finished> {
+        self.finished.as_ref()
+    }
+
     /// How many pieces of log have come.
     pub fn frames(&self) -> usize {
         self.frames

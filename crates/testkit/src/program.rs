@@ -4,19 +4,31 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-/// A running child. It is killed when this is dropped; while a test fails, its output is shown then.
+/// A running child, which is killed when this is dropped.
 pub(crate) struct Program {
     name: String,
+    show: Show,
     child: Child,
     pid: u32,
     lines: watch::Sender<Vec<Line>>,
     readers: TaskTracker,
+}
+
+/// When to show a child's output at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// Always: a test's harness keeps what is printed to itself unless the test fails.
+    Always,
+    /// Only while a test panics.
+    OnPanic,
+    /// Never.
+    Never,
 }
 
 /// One line that a child printed.
@@ -29,7 +41,7 @@ pub(crate) struct Line {
 
 impl Program {
     /// Starts the command.
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, show: Show) -> Result<Self> {
         let program = command.as_std().get_program().to_owned();
         let name = Path::new(&program).file_name().unwrap_or(&program).to_string_lossy().into_owned();
         let start = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -42,7 +54,7 @@ impl Program {
         readers.spawn(collect(stdout, true, lines.clone()));
         readers.spawn(collect(stderr, false, lines.clone()));
         readers.close();
-        Ok(Self { name, child, pid, lines, readers })
+        Ok(Self { name, show, child, pid, lines, readers })
     }
 
     /// The process's id.
@@ -60,21 +72,35 @@ impl Program {
         let find = |lines: &Vec<Line>| {
             lines.iter().find(|line| line.stdout && is_it(&line.text)).map(|line| line.text.clone())
         };
-        let outcome = tokio::select! {
+        let found = tokio::select! {
             found = lines.wait_for(|lines| find(lines).is_some()) => {
-                found.ok().and_then(|lines| find(&lines)).context("the line is there")
+                Ok(found.ok().and_then(|lines| find(&lines)).unwrap_or_default())
             }
-            status = self.child.wait() => Err(anyhow!("it ended ({})", status.context("wait for it")?)),
-            () = tokio::time::sleep(limit) => Err(anyhow!("no such line within {limit:?}")),
+            status = self.child.wait() => Err(format!("it ended ({})", status.context("wait for it")?)),
+            () = tokio::time::sleep(limit) => Err(format!("that took more than {limit:?}")),
         };
-        if outcome.is_err() && self.child.try_wait().is_ok_and(|status| status.is_some()) {
-            self.readers.wait().await;
+        match found {
+            Ok(line) => Ok(line),
+            Err(why) => {
+                self.drain().await;
+                bail!("{} did not become ready: {why}; it printed:\n{}", self.name, self.output())
+            }
         }
-        outcome.with_context(|| format!("{} did not become ready; it printed:\n{}", self.name, self.output()))
     }
 
-    /// Asks it to end (SIGTERM), by its id.
-    pub(crate) fn ask_to_end(&self) -> Result<()> {
+    /// Waits for the last output of a child that has ended.
+    async fn drain(&mut self) {
+        if !self.is_running() {
+            // A grandchild may hold the pipes open: what matters has been read by then.
+            tokio::time::timeout(Duration::from_secs(1), self.readers.wait()).await.ok();
+        }
+    }
+
+    /// Asks it to end (SIGTERM), by its id. Fine if it has ended already.
+    pub(crate) fn ask_to_end(&mut self) -> Result<()> {
+        if !self.is_running() {
+            return Ok(());
+        }
         let kill = ["-c", "kill -TERM \"$1\"", "kill", &self.pid.to_string()];
         let status = std::process::Command::new("sh").args(kill).status().context("run kill")?;
         ensure!(status.success(), "{} ({}) could not be asked to end: {status}", self.name, self.pid);
@@ -91,8 +117,7 @@ impl Program {
         let status = tokio::time::timeout(limit, self.child.wait()).await;
         let status =
             status.map_err(|_| anyhow!("{} did not end within {limit:?}:\n{}", self.name, self.output()))?;
-        // A grandchild may hold the pipes open: what matters has been read by then.
-        tokio::time::timeout(Duration::from_secs(1), self.readers.wait()).await.ok();
+        self.drain().await;
         status.context("wait for a child")
     }
 
@@ -110,7 +135,12 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         self.child.start_kill().ok();
-        if std::thread::panicking() {
+        let shown = match self.show {
+            Show::Always => true,
+            Show::OnPanic => std::thread::panicking(),
+            Show::Never => false,
+        };
+        if shown {
             eprintln!("--- output of {} ({}) ---\n{}---", self.name, self.pid, self.output());
         }
     }

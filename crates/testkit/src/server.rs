@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::github::GitHub;
-use crate::program::Program;
+use crate::program::{Program, Show};
 
 /// What the server prints when it takes calls, before its address.
 const READY: &str = "Kozmic listens on http://";
@@ -30,12 +30,20 @@ pub struct ServerOptions {
     port: Option<u16>,
     data_dir: Option<PathBuf>,
     env: Vec<(String, Option<String>)>,
+    show: Show,
 }
 
 impl ServerOptions {
     /// This binary, in front of this GitHub, with defaults for all else.
     pub fn new(binary: impl Into<PathBuf>, github: &GitHub) -> Self {
-        Self { binary: binary.into(), github: github.clone(), port: None, data_dir: None, env: Vec::new() }
+        Self {
+            binary: binary.into(),
+            github: github.clone(),
+            port: None,
+            data_dir: None,
+            env: Vec::new(),
+            show: Show::Always,
+        }
     }
 
     /// Listens on this port instead of any free one.
@@ -49,6 +57,14 @@ impl ServerOptions {
     #[must_use]
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(dir.into());
+        self
+    }
+
+    /// Does not print the server's output when it is dropped. (A test's harness shows it only if the test
+    /// fails; other programs ask for [`Server::output`].)
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.show = Show::Never;
         self
     }
 
@@ -103,7 +119,7 @@ impl Server {
         let data_dir = options.data_dir.clone().or(temporary.as_ref().map(|dir| dir.path().to_owned()));
         let data_dir = data_dir.context("there is a data directory")?;
         let mut server = Self { options, port, data_dir, _temporary: temporary, program: None };
-        server.program = Some(Program::start(server.command(&["serve"]))?);
+        server.program = Some(Program::start(server.command(&["serve"]), server.options.show)?);
         Ok(server)
     }
 
@@ -146,7 +162,7 @@ impl Server {
 
     /// Asks it to end with SIGTERM and waits until it has.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
-        self.program.as_ref().context("the server was stopped")?.ask_to_end()?;
+        self.program.as_mut().context("the server was stopped")?.ask_to_end()?;
         self.wait_exit(END_LIMIT).await
     }
 
@@ -168,7 +184,7 @@ impl Server {
         for (name, value) in env {
             self.options.env.push(((*name).to_owned(), Some((*value).to_owned())));
         }
-        self.program = Some(Program::start(self.command(&["serve"]))?);
+        self.program = Some(Program::start(self.command(&["serve"]), self.options.show)?);
         self.wait_ready().await
     }
 

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use url::{ParseError, Url};
 
 use super::Browser;
-use crate::program::Program;
+use crate::program::{Program, Show};
 
 const READY: &str = "ChromeDriver was started successfully on port ";
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ impl Driver {
         let mut command = Command::new("chromedriver");
         command.args(["--port=0", "--log-level=WARNING"]);
         let install = "start chromedriver: are the packages chromium and chromium-driver installed?";
-        let mut program = Program::start(command).context(install)?;
+        let mut program = Program::start(command, Show::OnPanic).context(install)?;
         let line = program.wait_for_line(START_LIMIT, |line| line.starts_with(READY)).await?;
         let port = line.trim_start_matches(READY).trim_end_matches('.');
         let port = port.parse().with_context(|| format!("read chromedriver's port from {line:?}"))?;

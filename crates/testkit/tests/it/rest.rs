@@ -141,6 +141,16 @@ async fn a_call_that_is_not_githubs_is_noted() -> Result<()> {
 }
 
 #[tokio::test]
+async fn anybody_may_see_that_github_answers() -> Result<()> {
+    let github = github_of_anna().await?;
+    for url in [github.api_url(), format!("{}/", github.api_url())] {
+        assert_eq!(client().get(url).send().await?.status(), 200);
+    }
+    github.assert_no_wrong_calls();
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_bad_credentials() -> Result<()> {
     let github = github_of_anna().await?;
     let response = call(&github, "gho_stolen", Method::GET, "/user").send().await?;

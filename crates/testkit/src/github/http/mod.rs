@@ -37,6 +37,8 @@ pub(super) fn router(double: Shared) -> Router {
         .route("/login/oauth/authorize", get(oauth::ask).post(oauth::decide))
         .route("/login/oauth/access_token", post(oauth::exchange))
         .route("/avatars/u/{id}", get(avatar::picture))
+        .route("/api/v3", get(user::greeting))
+        .route("/api/v3/", get(user::greeting))
         .nest("/api/v3", rest(double.clone()))
         .route("/{owner}", get(web::account))
         .route("/{owner}/{repository}", get(web::repository))

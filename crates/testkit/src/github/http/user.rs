@@ -1,9 +1,22 @@
-//! The signed-in person, as Kozmic asks for them right after signing in.
+//! The signed-in person, as Kozmic asks for them right after signing in, and the API's greeting.
 
+use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::json;
 
+use super::Shared;
 use super::call::Call;
 use super::reply::{Reply, answer};
+
+/// `GET /`: what anybody may ask, to see whether GitHub answers.
+pub(super) async fn greeting(State(double): State<Shared>) -> Reply {
+    let addresses = json!({
+        "current_user_url": double.api("/user"),
+        "emails_url": double.api("/user/emails"),
+        "repository_url": double.api("/repos/{owner}/{repo}"),
+    });
+    Ok(answer(StatusCode::OK, addresses))
+}
 
 /// `GET /user`.
 pub(super) async fn own(call: Call) -> Reply {

@@ -1,0 +1,100 @@
+//! The demo that `script/demo` runs: the whole way of a push, told step by step in the terminal.
+
+mod sample;
+mod stage;
+mod story;
+mod terminal;
+mod summary;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use stage::{Act, Stage};
+use terminal::Terminal;
+
+/// Starts Kozmic beside a double of GitHub, pushes a commit, and follows its build.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "kozmic-demo", version)]
+pub struct Options {
+    /// Stop after the build; the exit code is 0 only if everything happened
+    #[arg(long)]
+    once: bool,
+    /// The `kozmic` binary [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    kozmic: Option<PathBuf>,
+    /// The Docker engine [default: as Kozmic finds it]
+    #[arg(long, value_name = "URL")]
+    docker_url: Option<String>,
+    /// The image that the sample's tests run in
+    #[arg(long, default_value = "kozmic/debian:bookworm")]
+    image: String,
+    /// The port of Kozmic's pages [default: 8080; with --once any free one]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Where Kozmic keeps its data [default: a directory that is removed at the end]
+    #[arg(long, value_name = "PATH")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Runs the demo; whatever it started has ended when this returns.
+pub async fn run(options: Options) -> ExitCode {
+    let terminal = Terminal::new();
+    let mut stage = None;
+    let outcome = tokio::select! {
+        outcome = play(&options, &terminal, &mut stage) => outcome.map(|()| None),
+        signal = interrupted() => signal.map(Some),
+    };
+    let code = match outcome {
+        Ok(None) => ExitCode::SUCCESS,
+        // Ctrl-C is how one leaves when all is told; before, not everything has happened.
+        Ok(Some(_)) if stage.as_ref().is_some_and(|stage| stage.act == Act::Told) => ExitCode::SUCCESS,
+        Ok(Some(signal)) => ExitCode::from(128 + signal),
+        Err(error) => {
+            terminal.failure(&error, stage.as_ref().and_then(Stage::server_output).as_deref());
+            ExitCode::FAILURE
+        }
+    };
+    match clear(stage).await {
+        Ok(()) => code,
+        Err(error) => {
+            terminal.failure(&error, None);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play(options: &Options, terminal: &Terminal, place: &mut Option<Stage>) -> Result<()> {
+    let stage = place.insert(Stage::set(options, terminal).await?);
+    stage.wait_ready(terminal).await?;
+    let report = story::tell(stage, options, terminal).await?;
+    summary::print(stage, &report, terminal);
+    if options.once {
+        return Ok(());
+    }
+    summary::invite(stage, terminal);
+    stage.act = Act::Told;
+    stage.stay_open(terminal).await
+}
+
+async fn clear(stage: Option<Stage>) -> Result<()> {
+    match stage {
+        Some(stage) => stage.clear().await,
+        None => Ok(()),
+    }
+}
+
+/// Returns when somebody wants the demo to end, with the signal's number.
+async fn interrupted() -> Result<u8> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    tokio::select! {
+        _ = interrupt.recv() => Ok(2),
+        _ = terminate.recv() => Ok(15),
+        _ = hang_up.recv() => Ok(1),
+    }
+}

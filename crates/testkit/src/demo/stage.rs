@@ -1,0 +1,108 @@
+//! What the demo starts, and stops at the end: the double and the server.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::terminal::Terminal;
+use super::{Options, sample};
+use crate::github::GitHub;
+use crate::server::{Server, ServerOptions};
+
+/// Where people look for Kozmic if nothing else is said.
+const USUAL_PORT: u16 = 8080;
+/// For waits that only a person ends.
+const FOREVER: Duration = Duration::from_secs(u64::MAX / 4);
+
+/// The running double and server.
+pub(super) struct Stage {
+    pub(super) github: GitHub,
+    pub(super) server: Server,
+    pub(super) act: Act,
+}
+
+/// How far the demo has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    /// The server is not ready yet; if it never is, the error shows its output.
+    Starting,
+    /// The story is being told.
+    Playing,
+    /// The story is over, and one may leave.
+    Told,
+}
+
+impl Stage {
+    /// Starts both; the server may take a moment until it is ready.
+    pub(super) async fn set(options: &Options, terminal: &Terminal) -> Result<Self> {
+        let github = GitHub::start().await.context("start the double of GitHub")?;
+        sample::prepare(&github).await.context("make the sample repository")?;
+        terminal.step(&format!("a double of GitHub listens on {}", github.url()));
+        let mut server = ServerOptions::new(binary(options)?, &github).quiet();
+        if let Some(url) = &options.docker_url {
+            server = server.docker_url(url);
+        }
+        if let Some(dir) = &options.data_dir {
+            std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
+            server = server.data_dir(dir.canonicalize().context("find the data directory")?);
+        }
+        if let Some(port) = port(options)? {
+            server = server.port(port);
+        }
+        Ok(Self { github, server: Server::launch(server)?, act: Act::Starting })
+    }
+
+    pub(super) async fn wait_ready(&mut self, terminal: &Terminal) -> Result<()> {
+        self.server.wait_ready().await?;
+        self.act = Act::Playing;
+        terminal.step(&format!("Kozmic listens on {}", self.server.url()));
+        Ok(())
+    }
+
+    /// What the server printed, for when the story goes wrong.
+    pub(super) fn server_output(&self) -> Option<String> {
+        (self.act != Act::Starting).then(|| self.server.output())
+    }
+
+    /// Tells of each commit status that arrives, until the server ends by itself.
+    pub(super) async fn stay_open(&mut self, terminal: &Terminal) -> Result<()> {
+        let github = self.github.clone();
+        let tell = async {
+            let mut last = github.last_status_id();
+            while let Some((repository, status)) = github.next_status(last, FOREVER).await {
+                last = status.id;
+                terminal.status(&repository, &status);
+            }
+        };
+        tokio::select! {
+            () = tell => Ok(()),
+            status = self.server.wait_exit(FOREVER) => bail!("Kozmic has ended ({})", status?),
+        }
+    }
+
+    /// Ends the server, and with it the demo.
+    pub(super) async fn clear(mut self) -> Result<()> {
+        self.server.terminate().await.map(drop)
+    }
+}
+
+fn binary(options: &Options) -> Result<PathBuf> {
+    let beside = || Ok(std::env::current_exe().context("find this program")?.with_file_name("kozmic"));
+    let binary = options.kozmic.clone().map_or_else(beside, Ok::<_, anyhow::Error>)?;
+    let binary = binary.canonicalize();
+    binary.context("find the kozmic binary: build it with `cargo build`, or name it with --kozmic")
+}
+
+/// The port to listen on; `None` for any free one.
+fn port(options: &Options) -> Result<Option<u16>> {
+    let port = match (options.port, options.once) {
+        (None, true) => return Ok(None),
+        (port, _) => port.unwrap_or(USUAL_PORT),
+    };
+    if TcpListener::bind(("127.0.0.1", port)).is_err() {
+        bail!("port {port} is taken: end what listens there, or choose another one with --port");
+    }
+    Ok(Some(port))
+}
