@@ -17,7 +17,6 @@ export class Feed {
   /** `on` has `text(string)`, `reset()`, `status(frame)`, `done(frame)`, `connected()` and `lost(failures)`. */
   constructor(path, on) {
     this.on = on;
-    this.final = null;
     this.socket = new Socket(() => `${path}?offset=${this.#have}&attempt=${this.#attempt}`, {
       open: () => on.connected(),
       message: (frame) => this.#heard(frame),
@@ -26,15 +25,16 @@ export class Feed {
   }
 
   #heard(frame) {
-    if (frame.type === 'reset') this.#restart(frame.attempt);
+    if (frame.type === 'hello') this.#meet(frame.attempt);
     else if (frame.type === 'log') this.#log(frame);
-    else if (frame.type === 'status') this.on.status(frame);
-    else if (frame.type === 'end') this.#end(frame);
+    else if (frame.type === 'status') this.#status(frame);
   }
 
-  /** Another run of the job began: its log is its own. */
-  #restart(attempt) {
+  /** Another run of the job began: its log is its own, and begins anew. */
+  #meet(attempt) {
+    if (attempt === this.#attempt) return;
     this.#attempt = attempt;
+    if (this.#have === 0) return;
     this.#have = 0;
     this.on.reset();
   }
@@ -47,9 +47,10 @@ export class Feed {
     this.on.text(frame.data);
   }
 
-  #end(frame) {
-    this.socket.stop();
-    this.on.done(frame);
+  #status(frame) {
+    if (frame.finished) this.socket.stop();
+    if (frame.finished) this.on.done(frame);
+    else this.on.status(frame);
   }
 
   #lost(failures) {

@@ -13,7 +13,7 @@ let again = false;
 export function listen(changed) {
   const { live } = document.body.dataset;
   if (!live || !document.querySelector('[data-live]')) return;
-  new Socket(() => live, { message: () => refresh(changed) });
+  new Socket(() => live, { message: ({ type }) => type === 'tick' || refresh(changed) });
 }
 
 /** Looks again; calls meanwhile are answered by one more look. */

@@ -25,6 +25,7 @@ function start(log) {
     lost: (failures) => state(parts, 'lost', failures > 5 ? 'no connection; still trying' : 'connecting again …'),
   });
   parts.follow.hidden = false;
+  parts.note.hidden = false;
   parts.follow.addEventListener('click', () => viewer.follow(!viewer.following));
   links(viewer, log.dataset.follow !== 'no');
 }

@@ -1,0 +1,48 @@
+//! What every page and handler has at hand. It stands beside the way of a push: people look at it from here.
+
+use axum_extra::extract::cookie::Key;
+use kozmic_edges::Edges;
+use std::sync::Arc;
+use url::Url;
+
+/// The outside and the face that the router serves.
+pub struct App {
+    /// Everything outside of this process.
+    pub edges: Arc<Edges>,
+    /// How this installation shows itself.
+    pub face: Face,
+}
+
+/// How this installation shows itself to browsers.
+pub struct Face {
+    /// How browsers and the forge reach this server.
+    pub public_url: Url,
+    /// What cookies are signed with.
+    pub cookie_key: Key,
+    /// What people call the forge, such as `GitHub`.
+    pub forge_name: String,
+    /// The forge's own address.
+    pub github_url: Url,
+}
+
+/// The state of all handlers.
+pub(crate) type Shared = Arc<App>;
+
+impl Face {
+    /// Whether browsers reach this server by https, so that cookies may be bound to it.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+
+    /// Where the forge sends a browser back to after a sign-in.
+    pub(crate) fn callback_url(&self) -> Url {
+        self.join("_auth/auth-callback/")
+    }
+
+    fn join(&self, path: &str) -> Url {
+        let mut url = self.public_url.clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{base}/{path}"));
+        url
+    }
+}

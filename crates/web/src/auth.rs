@@ -1,0 +1,127 @@
+//! Who asks. A browser shows its session by a signed cookie; each form shows that it is ours by a token of the session.
+
+mod cookies;
+mod csrf;
+mod next;
+mod access;
+
+pub(crate) use access::project;
+pub(crate) use cookies::{Cookies, Departure, Notice, Tone};
+pub(crate) use csrf::{Checked, Nothing};
+pub(crate) use next::local_path;
+
+use crate::{app::Shared, error::WebError};
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    http::{HeaderMap, Uri, request::Parts},
+};
+use kozmic_edges::{clock, secret};
+use kozmic_model::user::User;
+use secrecy::{ExposeSecret, SecretString};
+use std::convert::Infallible;
+use url::form_urlencoded;
+
+/// The person who asks, signed in.
+#[derive(Clone)]
+pub(crate) struct SignedIn {
+    /// The person.
+    pub(crate) user: User,
+    /// The browser's session.
+    pub(crate) session: Session,
+}
+
+/// A browser's session, by the secret that its cookie carries.
+#[derive(Clone)]
+pub(crate) struct Session(pub(crate) SecretString);
+
+impl Session {
+    /// What the store knows the session by.
+    pub(crate) fn fingerprint(&self) -> String {
+        secret::fingerprint(self.0.expose_secret())
+    }
+
+    /// What each form of this session carries: only who can read our pages knows it.
+    pub(crate) fn csrf_token(&self) -> String {
+        secret::fingerprint(&format!("form of {}", self.0.expose_secret()))
+    }
+}
+
+impl FromRequestParts<Shared> for SignedIn {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, WebError> {
+        let visitor = visitor(&parts.headers, app).await?;
+        visitor.ok_or_else(|| WebError::SignIn(wanted(&parts.uri, &parts.method)))
+    }
+}
+
+impl OptionalFromRequestParts<Shared> for SignedIn {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Option<Self>, WebError> {
+        visitor(&parts.headers, app).await
+    }
+}
+
+impl FromRequestParts<Shared> for Cookies {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers, &app.face))
+    }
+}
+
+/// Who the cookie belongs to; nobody where it is missing, forged, or its session over.
+pub(crate) async fn visitor(headers: &HeaderMap, app: &Shared) -> Result<Option<SignedIn>, WebError> {
+    let Some(session) = Cookies::of(headers, &app.face).session() else { return Ok(None) };
+    let user = app.edges.store.user_of_session(&session.fingerprint(), clock::now()).await?;
+    Ok(user.map(|user| SignedIn { user, session }))
+}
+
+/// Where to sign in, and to come back to `path` afterwards.
+pub(crate) fn sign_in_address(path: &str) -> String {
+    match local_path(path) {
+        None | Some("/") => "/login/".to_owned(),
+        Some(path) => {
+            format!("/login/?next={}", form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>())
+        }
+    }
+}
+
+/// The page to show after signing in: what was asked for, if asking for it again changes nothing.
+fn wanted(uri: &Uri, method: &axum::http::Method) -> String {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    if method.is_safe() { path.to_owned() } else { "/".to_owned() }
+}
+
+/// Whether two texts are the same, in a time that does not depend on where they differ.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    let differences = one.bytes().zip(other.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    one.len() == other.len() && differences == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_token_belongs_to_its_session_and_does_not_give_it_away() {
+        let [one, two] = ["one", "two"].map(|secret| Session(secret.into()));
+        assert_eq!(one.csrf_token(), one.clone().csrf_token());
+        assert_ne!(one.csrf_token(), two.csrf_token());
+        assert_ne!(one.csrf_token(), one.fingerprint());
+    }
+
+    #[test]
+    fn texts_are_compared_whole() {
+        assert!(same("abc", "abc"));
+        assert!(!same("abc", "abd") && !same("abc", "ab") && !same("", "a"));
+    }
+
+    #[test]
+    fn after_signing_in_one_comes_back() {
+        assert_eq!(sign_in_address("/projects/1/?a=b"), "/login/?next=%2Fprojects%2F1%2F%3Fa%3Db");
+        assert_eq!(sign_in_address("/"), "/login/");
+        assert_eq!(sign_in_address("//evil.example/"), "/login/");
+    }
+}

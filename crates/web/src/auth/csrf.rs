@@ -1,0 +1,40 @@
+//! Forms prove that they come from a page of ours: a token of the session stands in each.
+
+use super::{SignedIn, same, visitor};
+use crate::{app::Shared, error::WebError};
+use axum::{
+    Form,
+    extract::{FromRequest, Request},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+/// What a form says, once its token was found right. All fields of `T` are text.
+pub(crate) struct Checked<T>(pub(crate) T, pub(crate) SignedIn);
+
+/// A form without fields of its own.
+#[derive(Deserialize)]
+pub(crate) struct Nothing {}
+
+#[derive(Deserialize)]
+struct Guarded<T> {
+    #[serde(default)]
+    csrf_token: String,
+    #[serde(flatten)]
+    form: T,
+}
+
+impl<T: DeserializeOwned + Send> FromRequest<Shared> for Checked<T> {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, WebError> {
+        let visitor = visitor(request.headers(), app).await?;
+        let visitor = visitor.ok_or_else(|| WebError::SignIn("/".to_owned()))?;
+        let form = Form::<Guarded<T>>::from_request(request, app).await;
+        let Form(Guarded { csrf_token, form }) =
+            form.map_err(|fault| WebError::Senseless(fault.body_text()))?;
+        match same(&csrf_token, &visitor.session.csrf_token()) {
+            true => Ok(Self(form, visitor)),
+            false => Err(WebError::StaleForm),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Where to go after signing in: a path of ours and nothing else, so that no link can send people astray.
+
+/// The path, if it stays on this server.
+pub(crate) fn local_path(path: &str) -> Option<&str> {
+    // Browsers read a backslash as a slash, and `//host` as another host.
+    let stays = path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
+    let clean = path.bytes().all(|byte| byte.is_ascii_graphic());
+    (stays && clean && path.len() <= 2_000).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local_path;
+
+    #[test]
+    fn only_paths_of_ours_are_followed() {
+        for path in ["/", "/projects/1/", "/projects/1/history/?page=2"] {
+            assert_eq!(local_path(path), Some(path));
+        }
+        let astray =
+            ["", "projects", "//x", "/\\x", "https://x/", "/a b", "/a\nb", "/ä", "javascript:alert(1)"];
+        for path in astray {
+            assert_eq!(local_path(path), None, "{path:?}");
+        }
+    }
+}

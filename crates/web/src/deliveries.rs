@@ -1,0 +1,137 @@
+//! The door that pushes come in by: each delivery of the forge is checked, stored and answered at once. What it
+//! means is thought about afterwards, in `flow::receive`.
+
+use crate::app::Shared;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use kozmic_edges::{
+    broker::Topic,
+    clock, secret,
+    store::{NewDelivery, Stored},
+};
+use kozmic_model::ids::HookId;
+use serde_json::json;
+
+/// The largest payload that GitHub sends, in bytes.
+pub(crate) const LARGEST: usize = 25 * 1024 * 1024;
+
+/// The longest event name and delivery id that are believed, in bytes.
+const LONGEST_NAME: usize = 100;
+
+/// Why a delivery is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("there is no such hook")]
+    UnknownHook,
+    #[error("the payload is larger than {LARGEST} bytes")]
+    TooLarge,
+    #[error("the body could not be read")]
+    Unreadable,
+    #[error("the signature in X-Hub-Signature-256 is missing or does not fit")]
+    BadSignature,
+    #[error("the header {0} is missing, too long, or not text")]
+    BadHeader(&'static str),
+    #[error("the delivery could not be stored; please send it again")]
+    Ours(#[from] anyhow::Error),
+}
+
+/// `POST /_hooks/hook/<id>/`
+pub(crate) async fn receive(
+    State(app): State<Shared>,
+    Path(hook): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let body = body.map_err(|fault| unread(&fault))?;
+    let hook = authentic(&app, &hook, &headers, &body).await?;
+    let delivery = NewDelivery {
+        hook,
+        uuid: text(&headers, "X-GitHub-Delivery")?,
+        event: text(&headers, "X-GitHub-Event")?,
+        payload: body.into(),
+    };
+    let (uuid, event) = (delivery.uuid.clone(), delivery.event.clone());
+    let stored = app.edges.store.store_delivery(delivery, clock::now()).await?;
+    app.edges.broker.ring(Topic::Deliveries);
+    let status = match stored {
+        Stored::New => "accepted",
+        Stored::Duplicate => "duplicate",
+    };
+    tracing::info!(hook.id = hook.0, delivery.uuid = uuid, delivery.event = event, status, "delivery");
+    Ok((StatusCode::ACCEPTED, Json(json!({ "status": status }))).into_response())
+}
+
+/// The hook, if the body is signed with its secret. The way is as long for a hook that does not exist.
+async fn authentic(app: &Shared, hook: &str, headers: &HeaderMap, body: &[u8]) -> Result<HookId, Refusal> {
+    let signature = text(headers, "X-Hub-Signature-256").map_err(|_| Refusal::BadSignature)?;
+    let hook = hook.parse().unwrap_or(HookId(0));
+    let known = app.edges.store.hook_secret(hook).await?;
+    let is_known = known.is_some();
+    let secret = known.unwrap_or_else(secret::random);
+    match (app.edges.forge.signature_holds(&secret, body, &signature), is_known) {
+        (true, true) => Ok(hook),
+        (_, false) => Err(Refusal::UnknownHook),
+        (false, true) => Err(Refusal::BadSignature),
+    }
+}
+
+fn text(headers: &HeaderMap, name: &'static str) -> Result<String, Refusal> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    match value {
+        Some(text) if !text.is_empty() && text.len() <= LONGEST_NAME => Ok(text.to_owned()),
+        _ => Err(Refusal::BadHeader(name)),
+    }
+}
+
+fn unread(fault: &BytesRejection) -> Refusal {
+    match fault.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::Unreadable,
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = match &self {
+            Self::UnknownHook => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable | Self::BadHeader(_) => StatusCode::BAD_REQUEST,
+            Self::BadSignature => StatusCode::UNAUTHORIZED,
+            Self::Ours(cause) => {
+                tracing::error!("a delivery is lost unless it comes again: {cause:#}");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        };
+        (status, Json(json!({ "error": self.to_string() }))).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_are_no_names_are_refused() {
+        let mut headers = HeaderMap::new();
+        assert!(text(&headers, "X-GitHub-Event").is_err());
+        headers.insert("X-GitHub-Event", " push ".parse().unwrap());
+        assert_eq!(text(&headers, "X-GitHub-Event").unwrap(), "push");
+        headers.insert("X-GitHub-Event", axum::http::HeaderValue::from_bytes(b"p\xffsh").unwrap());
+        assert!(text(&headers, "X-GitHub-Event").is_err());
+        headers.insert("X-GitHub-Event", "x".repeat(101).parse().unwrap());
+        assert!(text(&headers, "X-GitHub-Event").is_err());
+    }
+
+    #[test]
+    fn a_refusal_says_why_and_hides_our_faults() {
+        assert_eq!(Refusal::TooLarge.into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(Refusal::BadSignature.into_response().status(), StatusCode::UNAUTHORIZED);
+        let ours = Refusal::from(anyhow::anyhow!("disk"));
+        assert!(!ours.to_string().contains("disk"));
+    }
+}

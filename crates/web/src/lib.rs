@@ -1,0 +1,19 @@
+//! Kozmic's face: the pages that people watch a push on, the live log, and the door that deliveries come in by.
+//!
+//! HTTP only: what happens is decided in the model and done in the flow. Pages are rendered here and work without
+//! scripts; the scripts under `static/` make them better. The order of the modules is the order in which a request
+//! meets them.
+
+mod app;
+mod routes;
+mod headers;
+mod error;
+mod assets;
+mod deliveries;
+mod health;
+mod auth;
+mod pages;
+mod live;
+
+pub use app::{App, Face};
+pub use routes::router;

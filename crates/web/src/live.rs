@@ -1,0 +1,72 @@
+//! What goes on while people watch: a job's log as it grows, and word that a page's facts changed.
+//!
+//! Both are WebSockets that are woken by bells. A viewer that is slow slows only itself.
+
+mod frames;
+mod log;
+mod news;
+mod origin;
+mod text;
+
+pub(crate) use log::log;
+pub(crate) use news::news;
+
+use axum::{
+    body::Bytes,
+    extract::ws::{Message, WebSocket},
+};
+use std::time::Duration;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+
+/// How often a silent connection says that it is alive.
+const TICK: Duration = Duration::from_secs(30);
+
+/// A viewer that takes nothing for so long is gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a connection is over before its time.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    /// The other side is gone.
+    #[error("the viewer is gone")]
+    Gone,
+    /// We failed.
+    #[error(transparent)]
+    Ours(#[from] anyhow::Error),
+}
+
+/// Sends a message, unless the other side is gone.
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Broken> {
+    match timeout(PATIENCE, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(Broken::Gone),
+    }
+}
+
+/// Says that the connection is alive: to the network, and to scripts, which do not see pings.
+async fn tick(socket: &mut WebSocket) -> Result<(), Broken> {
+    send(socket, Message::Ping(Bytes::new())).await?;
+    send(socket, Message::text(r#"{"type":"tick"}"#)).await
+}
+
+/// Listens until the other side says something; most say nothing.
+async fn listen(socket: &mut WebSocket) -> Result<(), Broken> {
+    match socket.recv().await {
+        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Broken::Gone),
+        Some(Ok(_)) => Ok(()),
+    }
+}
+
+/// The ticks of a connection, the first one only after a while.
+fn ticks() -> Interval {
+    let mut ticks = interval_at(Instant::now() + TICK, TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Closes a connection whose work is done, and waits a little until the other side knows.
+async fn close(socket: &mut WebSocket) {
+    if send(socket, Message::Close(None)).await.is_ok() {
+        let _ = timeout(PATIENCE, async { while listen(socket).await.is_ok() {} }).await;
+    }
+}

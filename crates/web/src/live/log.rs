@@ -1,0 +1,159 @@
+//! A job's log over a WebSocket, from any byte on: what there is at once, what comes as it comes, and at the end
+//! the job's last state.
+
+use super::{Broken, close, frames, listen, origin::OurSocket, send, text, tick, ticks};
+use crate::{
+    app::Shared,
+    auth::{self, SignedIn},
+    error::WebError,
+};
+use axum::{
+    extract::{Path, Query, State, ws::WebSocket},
+    response::Response,
+};
+use kozmic_edges::{broker::Topic, logs::LogReader};
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    job::Job,
+    project::Role,
+    status::Status,
+};
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// The most that one frame carries, in bytes of log.
+const PIECE: usize = 256 * 1024;
+
+/// After a frame of a running log, so long nothing is sent: what came meanwhile goes out as one. No eye sees it,
+/// and a script that prints byte by byte does not keep the server busy.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// What a viewer has already.
+#[derive(Deserialize)]
+pub(crate) struct Have {
+    #[serde(default)]
+    offset: u64,
+    #[serde(default)]
+    attempt: i32,
+}
+
+/// One viewer of one job's log.
+struct Viewer {
+    app: Shared,
+    socket: WebSocket,
+    job: Job,
+    log: LogReader,
+    offset: u64,
+    told: Option<Status>,
+}
+
+/// `GET /projects/<id>/jobs/<job>/log/live?offset=N`
+pub(crate) async fn log(
+    State(app): State<Shared>,
+    person: SignedIn,
+    Path((project, job)): Path<(ProjectId, JobId)>,
+    Query(have): Query<Have>,
+    OurSocket(upgrade): OurSocket,
+) -> Result<Response, WebError> {
+    let project = auth::project(&app, &person, project, Role::Member).await?;
+    let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
+    let upgrade = upgrade.write_buffer_size(PIECE);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let mut viewer = Viewer::new(app, socket, job, &have);
+        if let Err(Broken::Ours(fault)) = viewer.watch().await {
+            tracing::error!(job.id = viewer.job.id.0, "a live log broke off: {fault:#}");
+        }
+    }))
+}
+
+impl Viewer {
+    fn new(app: Shared, socket: WebSocket, job: Job, have: &Have) -> Self {
+        let log = app.edges.logs.reader(job.attempt());
+        // What the viewer has of an earlier attempt is no part of this log.
+        let is_same = have.attempt == 0 || have.attempt == job.attempt;
+        let offset = if is_same { have.offset } else { 0 };
+        Self { app, socket, job, log, offset, told: None }
+    }
+
+    /// Shows the log until the job is over or the viewer gone.
+    async fn watch(&mut self) -> Result<(), Broken> {
+        let broker = &self.app.edges.broker;
+        let mut log_bell = broker.bell(Topic::Log(self.job.id));
+        let mut job_bell = broker.bell(Topic::Job(self.job.id));
+        let mut ticks = ticks();
+        // The bells hang now: whatever changes after this look is heard.
+        self.look().await?;
+        send(&mut self.socket, frames::hello(self.job.attempt)).await?;
+        loop {
+            self.tell().await?;
+            if self.job.status.is_finished() {
+                close(&mut self.socket).await;
+                return Ok(());
+            }
+            tokio::select! {
+                () = log_bell.rung() => {}
+                () = job_bell.rung() => self.renew().await?,
+                _ = ticks.tick() => {
+                    tick(&mut self.socket).await?;
+                    self.renew().await?;
+                }
+                heard = listen(&mut self.socket) => heard?,
+            }
+        }
+    }
+
+    /// Sends what there is: the state if it changed, the log's new bytes; the last state after the last byte.
+    async fn tell(&mut self) -> Result<(), Broken> {
+        let status = self.job.status;
+        if self.told.replace(status) != Some(status) && !status.is_finished() {
+            send(&mut self.socket, frames::status(&self.job)).await?;
+        }
+        let sent = self.drain(status.is_finished()).await?;
+        if status.is_finished() {
+            send(&mut self.socket, frames::status(&self.job)).await?;
+        } else if sent {
+            sleep(BREATH).await;
+        }
+        Ok(())
+    }
+
+    /// Sends the log's bytes from where the viewer is to the end; true if there were any.
+    async fn drain(&mut self, over: bool) -> Result<bool, Broken> {
+        let start = self.offset;
+        loop {
+            let bytes = self.log.read(self.offset, PIECE).await?;
+            let (data, used) = text::whole(&bytes, over && bytes.len() < PIECE);
+            if used > 0 {
+                let next = self.offset + used as u64;
+                send(&mut self.socket, frames::log(self.offset, next, &data)).await?;
+                self.offset = next;
+            }
+            if bytes.len() < PIECE {
+                return Ok(self.offset > start);
+            }
+        }
+    }
+
+    /// Looks at the job again; another attempt begins another log.
+    async fn renew(&mut self) -> Result<(), Broken> {
+        match self.look().await? {
+            true => send(&mut self.socket, frames::hello(self.job.attempt)).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Reads the job's row; true if another attempt began.
+    async fn look(&mut self) -> Result<bool, Broken> {
+        let attempt = self.job.attempt;
+        if let Some(job) = self.app.edges.store.job(self.job.project, self.job.id).await? {
+            self.job = job;
+        }
+        if self.job.attempt == attempt {
+            return Ok(false);
+        }
+        self.log = self.app.edges.logs.reader(self.job.attempt());
+        self.offset = 0;
+        Ok(true)
+    }
+}

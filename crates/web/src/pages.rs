@@ -1,0 +1,19 @@
+//! The pages, one file for each subject: what they show is gathered here, how it looks stands in `templates/`.
+
+mod parts;
+mod frame;
+mod tail;
+pub(crate) mod sign_in;
+pub(crate) mod avatars;
+pub(crate) mod account;
+pub(crate) mod repositories;
+pub(crate) mod projects;
+pub(crate) mod builds;
+pub(crate) mod raw_log;
+pub(crate) mod cancel;
+pub(crate) mod history;
+pub(crate) mod settings;
+pub(crate) mod hooks;
+
+#[cfg(test)]
+pub(crate) use frame::samples;

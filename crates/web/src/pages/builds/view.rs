@@ -1,0 +1,143 @@
+//! What a build's page says of its jobs: which to show first, why one waits, where the time went.
+
+use super::super::{frame::Frame, parts};
+use askama::filters::Safe;
+use kozmic_model::{
+    ids::{BuildId, JobId, ProjectId},
+    job::Job,
+    phase::Phase,
+    runner::why_waiting,
+    status::Status,
+    time::{Timestamp, spoken},
+};
+
+/// A job's tab.
+pub(super) struct JobTab {
+    pub(super) project: ProjectId,
+    pub(super) build: BuildId,
+    pub(super) id: JobId,
+    pub(super) title: String,
+    pub(super) status: Status,
+    pub(super) note: Note,
+    pub(super) is_shown: bool,
+}
+
+/// What stands behind a job's title.
+pub(super) enum Note {
+    /// How long it took or takes.
+    Time(Safe<String>),
+    /// Why it waits, shortly.
+    Waits(String),
+    /// It ended without having begun.
+    Never,
+}
+
+/// A part of the bar that shows where the time went.
+pub(super) struct PhasePart {
+    pub(super) word: &'static str,
+    pub(super) time: Safe<String>,
+    /// How much of the whole, from 1 to 10.
+    pub(super) share: u64,
+    pub(super) lasts: bool,
+}
+
+impl JobTab {
+    /// The tab of a job, beside the one whose log is shown.
+    pub(super) fn of(job: &Job, shown: Option<&Job>, frame: &Frame) -> Self {
+        let note = match (job.started_at, job.status) {
+            (Some(start), _) => Note::Time(parts::length(&start, &job.finished_at, &frame.now)),
+            (None, Status::Enqueued) => Note::Waits(shortly(&reason(job, frame).unwrap_or_default())),
+            (None, _) => Note::Never,
+        };
+        Self {
+            project: job.project,
+            build: job.build,
+            id: job.id,
+            title: job.spec.title.clone(),
+            status: job.status,
+            note,
+            is_shown: shown.is_some_and(|shown| shown.id == job.id),
+        }
+    }
+}
+
+impl PhasePart {
+    /// The bar of a job: each phase by its share of the whole.
+    pub(super) fn of(phases: &[Phase], status: Status, now: Timestamp) -> Vec<Self> {
+        let lengths = phases.iter().map(|phase| phase.duration(now).as_millis()).collect::<Vec<_>>();
+        let whole = lengths.iter().sum::<u128>().max(1);
+        let part = |(phase, length): (&Phase, &u128)| {
+            let lasts = phase.finished_at.is_none() && !status.is_finished();
+            let tenths = u64::try_from((length * 10).div_ceil(whole)).unwrap_or(10);
+            let time = match lasts {
+                true => parts::length(&phase.started_at, &None, &now),
+                false => Safe(spoken(phase.duration(now))),
+            };
+            Self { word: phase.kind.word(), time, share: tenths.clamp(1, 10), lasts }
+        };
+        phases.iter().zip(&lengths).map(part).collect()
+    }
+}
+
+/// The job to show when none is named: what went wrong first, then what runs.
+pub(super) fn telling(jobs: &[Job]) -> Option<&Job> {
+    let order = [Status::Error, Status::Failure, Status::Pending, Status::Canceled, Status::Enqueued];
+    order.iter().find_map(|status| jobs.iter().find(|job| job.status == *status)).or(jobs.first())
+}
+
+/// Why a job waits or ended badly, in a sentence.
+pub(super) fn reason(job: &Job, frame: &Frame) -> Option<String> {
+    match job.status {
+        Status::Enqueued => Some(why_waiting(&frame.runners, frame.now)),
+        Status::Pending if job.cancel_requested => Some("Stops: somebody asked to cancel it.".to_owned()),
+        _ => job.reason.clone(),
+    }
+}
+
+/// The sentence's beginning, as it fits onto a tab.
+fn shortly(sentence: &str) -> String {
+    let end = sentence.find([':', '.']).unwrap_or(sentence.len());
+    let mut signs = sentence[..end].chars();
+    signs.next().map(|first| first.to_lowercase().chain(signs).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::frame::samples;
+    use kozmic_model::phase::PhaseKind;
+
+    #[test]
+    fn the_job_that_went_wrong_is_shown_first() {
+        let jobs = [Status::Success, Status::Pending, Status::Failure].map(samples::job);
+        assert_eq!(telling(&jobs).unwrap().status, Status::Failure);
+        assert_eq!(telling(&jobs[..2]).unwrap().status, Status::Pending);
+        assert_eq!(telling(&jobs[..1]).unwrap().status, Status::Success);
+        assert!(telling(&[]).is_none());
+    }
+
+    #[test]
+    fn each_phase_has_its_share_and_none_vanishes() {
+        let phase = |kind, from, to: Option<i64>| Phase {
+            kind,
+            started_at: Timestamp(from),
+            finished_at: to.map(Timestamp),
+        };
+        let phases = [phase(PhaseKind::Checkout, 0, Some(61)), phase(PhaseKind::Build, 61, None)];
+        let bar = PhasePart::of(&phases, Status::Pending, Timestamp(64_061));
+        assert_eq!(
+            bar.iter().map(|part| (part.share, part.lasts)).collect::<Vec<_>>(),
+            [(1, false), (10, true)]
+        );
+        assert_eq!(bar[0].time.0, "61 ms");
+        assert!(bar[1].time.0.contains("1:04"));
+        assert!(!PhasePart::of(&phases, Status::Error, Timestamp(64_061))[1].lasts);
+    }
+
+    #[test]
+    fn a_tab_says_shortly_why_its_job_waits() {
+        assert_eq!(shortly("Waits for a free runner: 2 of 2 jobs run now."), "waits for a free runner");
+        assert_eq!(shortly("Starts in a moment."), "starts in a moment");
+        assert_eq!(shortly(""), "");
+    }
+}

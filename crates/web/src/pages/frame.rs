@@ -1,0 +1,236 @@
+//! What surrounds every page of a person who signed in: the band, the list of projects, the banner of trouble.
+
+use crate::{
+    app::Shared,
+    auth::{Cookies, Notice, SignedIn},
+    error::WebError,
+    health,
+};
+use askama::Template;
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+    response::{Html, Response},
+};
+use kozmic_edges::{clock, store::ProjectLine};
+use kozmic_model::{
+    build::Build,
+    ids::ProjectId,
+    project::{Project, Role},
+    runner::Runner,
+    time::Timestamp,
+    user::User,
+};
+
+/// From this many projects on, a field to filter them is worth its place.
+const MANY_PROJECTS: usize = 9;
+
+/// The header by which the page's own script says that it only wants the parts that change.
+const PART: &str = "x-kozmic-part";
+
+/// A person's request for a page.
+pub(crate) struct Visit {
+    /// Who asks.
+    pub(crate) person: SignedIn,
+    /// Their browser's cookies.
+    pub(crate) cookies: Cookies,
+    /// Whether the page is already shown, and only its changing parts are wanted.
+    pub(crate) only_live: bool,
+}
+
+/// What surrounds a page.
+pub(crate) struct Frame {
+    /// The time that all ages on the page refer to.
+    pub(crate) now: Timestamp,
+    /// The person who looks.
+    pub(crate) user: User,
+    /// What the page's forms carry.
+    pub(crate) csrf: String,
+    /// The list at the left.
+    pub(crate) projects: Vec<ProjectLine>,
+    /// The project that the page is about.
+    pub(crate) current: Option<ProjectId>,
+    /// What is known of the runners.
+    pub(crate) runners: Vec<Runner>,
+    /// A sentence left by the page before.
+    pub(crate) notice: Option<Notice>,
+    /// What people call the forge.
+    pub(crate) forge: String,
+}
+
+impl FromRequestParts<Shared> for Visit {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, WebError> {
+        let person = <SignedIn as FromRequestParts<Shared>>::from_request_parts(parts, app).await?;
+        Ok(Self::new(person, &parts.headers, app))
+    }
+}
+
+impl Visit {
+    /// A request by a person already known.
+    pub(crate) fn new(person: SignedIn, headers: &HeaderMap, app: &Shared) -> Self {
+        let only_live = headers.contains_key(PART);
+        Self { person, cookies: Cookies::of(headers, &app.face), only_live }
+    }
+
+    /// Gathers what surrounds a page, about a project or not.
+    pub(crate) async fn frame(&self, app: &Shared, current: Option<ProjectId>) -> Result<Frame, WebError> {
+        let store = &app.edges.store;
+        Ok(Frame {
+            now: clock::now(),
+            user: self.person.user.clone(),
+            csrf: self.person.session.csrf_token(),
+            projects: store.projects_of(self.person.user.id).await?,
+            current,
+            runners: store.runners().await?,
+            notice: if self.only_live { None } else { self.cookies.notice() },
+            forge: app.face.forge_name.clone(),
+        })
+    }
+
+    /// The project, if this person may do in it what `role` may.
+    pub(crate) async fn project(&self, app: &Shared, id: ProjectId, role: Role) -> Result<Project, WebError> {
+        crate::auth::project(app, &self.person, id, role).await
+    }
+
+    /// The page as an answer; a notice that it showed is not shown again.
+    pub(crate) fn show(self, page: &impl Template) -> Result<Response, WebError> {
+        let html = Html(page.render()?);
+        let shown = !self.only_live && self.cookies.notice().is_some();
+        let cookies = if shown { self.cookies.forget_notice() } else { self.cookies };
+        Ok(cookies.onto(html))
+    }
+}
+
+impl Frame {
+    /// Why no job can start anywhere, if so.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        health::trouble(&self.runners, self.now)
+    }
+
+    /// Whether the list is long enough for a field that filters it.
+    pub(crate) fn many_projects(&self) -> bool {
+        self.projects.len() >= MANY_PROJECTS
+    }
+
+    /// Where the page listens for news.
+    pub(crate) fn live_address(&self) -> String {
+        match self.current {
+            Some(project) => format!("/live?project={project}"),
+            None => "/live".to_owned(),
+        }
+    }
+
+    /// The latest build of the page's project.
+    pub(crate) fn latest(&self) -> Option<&Build> {
+        self.projects.iter().find(|line| self.is_current(&line.project))?.latest.as_ref()
+    }
+
+    /// Whether no newer build of the page's project is known.
+    pub(crate) fn is_latest(&self, build: &Build) -> bool {
+        self.latest().is_none_or(|latest| latest.id == build.id)
+    }
+
+    /// Whether a line of the list is the page's project.
+    pub(crate) fn is_current(&self, project: &Project) -> bool {
+        self.current == Some(project.id)
+    }
+}
+
+/// A project, builds and jobs to try pages with.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::{Frame, ProjectLine, Timestamp};
+    use kozmic_model::{
+        build::Build,
+        event::{Author, Trigger},
+        git::GitRef,
+        hook::DEFAULT_SCRIPT,
+        ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
+        job::Job,
+        project::{Project, Repository},
+        spec::{JobSpec, Origin},
+        status::Status,
+        user::{Profile, User},
+    };
+
+    /// What surrounds a page about that project.
+    pub(crate) fn frame() -> Frame {
+        let profile = Profile {
+            forge_id: ForgeUserId(3),
+            login: "anna".into(),
+            name: "Anna <i>Li</i>".into(),
+            avatar_url: String::new(),
+            email: None,
+        };
+        let line = ProjectLine { project: project(), latest: Some(build(Status::Pending)) };
+        Frame {
+            now: Timestamp(66_000),
+            user: User { id: UserId(1), profile },
+            csrf: "token".into(),
+            projects: vec![line],
+            current: Some(ProjectId(1)),
+            runners: Vec::new(),
+            notice: None,
+            forge: "GitHub".into(),
+        }
+    }
+
+    /// A project of `adlift/show`.
+    pub(crate) fn project() -> Project {
+        let repository = Repository {
+            id: RepositoryId(7),
+            owner: "adlift".into(),
+            name: "show".into(),
+            private: false,
+            default_branch: "master".into(),
+            html_url: "https://github.com/adlift/show".into(),
+            clone_url: "https://github.com/adlift/show.git".into(),
+        };
+        Project { id: ProjectId(1), owner: UserId(1), repository }
+    }
+
+    /// A build of that project.
+    pub(crate) fn build(status: Status) -> Build {
+        Build {
+            id: BuildId(5),
+            project: ProjectId(1),
+            number: 62,
+            git_ref: GitRef::Branch("79-render-js-callback".into()),
+            sha: "fb383b8665".repeat(4).parse().unwrap(),
+            status,
+            trigger: Trigger::PullRequest { number: 241, title: "JSONP".into() },
+            author: Author { name: "Andy <b>Mikhaylenko</b>".into(), email: None },
+            message: "Add JSONP as an option\n\nfor generating <script>slot</script> JS".into(),
+            created_at: Timestamp(1_000),
+            started_at: Some(Timestamp(2_000)),
+            finished_at: None,
+        }
+    }
+
+    /// A job of that build.
+    pub(crate) fn job(status: Status) -> Job {
+        Job {
+            id: JobId(9),
+            build: BuildId(5),
+            project: ProjectId(1),
+            spec: JobSpec {
+                title: "Tests".into(),
+                image: "debian:bookworm".parse().unwrap(),
+                script: DEFAULT_SCRIPT.into(),
+                origin: Origin::Hook(HookId(1)),
+            },
+            status,
+            attempt: 1,
+            reason: None,
+            return_code: None,
+            cancel_requested: false,
+            container: None,
+            phases: Vec::new(),
+            created_at: Timestamp(1_000),
+            started_at: Some(Timestamp(2_000)),
+            finished_at: None,
+        }
+    }
+}

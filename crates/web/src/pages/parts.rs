@@ -1,0 +1,158 @@
+//! The small parts that many pages share: marks of states, ages, lengths of time, links to the forge.
+//!
+//! Templates hand over everything by reference, so that is how it is taken here.
+
+use askama::filters::Safe;
+use chrono::{DateTime, SecondsFormat};
+use kozmic_model::{
+    build::Build,
+    event::Trigger,
+    project::Project,
+    status::Status,
+    time::{Timestamp, age, clock as watch, spoken},
+};
+use url::Url;
+
+/// A state's mark: told by its shape as well as by its colour.
+pub(crate) fn mark(status: &Status) -> Safe<&'static str> {
+    Safe(match status {
+        Status::Enqueued => {
+            r#"<svg class="mark enqueued" viewBox="0 0 16 16" aria-hidden="true"><circle class="ring" cx="8" cy="8" r="6" stroke-dasharray="3 3.28"/></svg>"#
+        }
+        Status::Pending => {
+            r#"<svg class="mark pending" viewBox="0 0 16 16" aria-hidden="true"><circle class="ring" cx="8" cy="8" r="6.5"/><circle class="core" cx="8" cy="8" r="3.2"/></svg>"#
+        }
+        Status::Success => {
+            r#"<svg class="mark success" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="8"/><path class="cut" d="m4.6 8.3 2.3 2.3 4.5-4.9"/></svg>"#
+        }
+        Status::Failure => {
+            r#"<svg class="mark failure" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="8"/><path class="cut" d="m5.3 5.3 5.4 5.4m0-5.4-5.4 5.4"/></svg>"#
+        }
+        Status::Error => {
+            r#"<svg class="mark error" viewBox="0 0 16 16" aria-hidden="true"><path d="M8 .6c.6 0 1.1.3 1.4.8l6.2 11.3c.6 1.1-.2 2.4-1.4 2.4H1.8C.6 15.1-.2 13.8.4 12.7L6.6 1.4C6.9.9 7.4.6 8 .6z"/><path class="cut" d="M8 5.6v3.6m0 2.9v.1"/></svg>"#
+        }
+        Status::Canceled => {
+            r#"<svg class="mark canceled" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="8"/><path class="cut" d="M4.6 8h6.8"/></svg>"#
+        }
+    })
+}
+
+/// The mark beside what needs a person.
+pub(crate) fn warning() -> Safe<&'static str> {
+    mark(&Status::Error)
+}
+
+/// The mark beside what is as it should be.
+pub(crate) fn fine() -> Safe<&'static str> {
+    mark(&Status::Success)
+}
+
+/// The mark of a project that nothing was built of.
+pub(crate) fn no_mark() -> Safe<&'static str> {
+    Safe(
+        r#"<svg class="mark none" viewBox="0 0 16 16" aria-hidden="true"><circle class="ring" cx="8" cy="8" r="5"/></svg>"#,
+    )
+}
+
+/// A state as mark and word.
+pub(crate) fn pill(status: &Status) -> Safe<String> {
+    Safe(format!(r#"<span class="pill {}">{}{}</span>"#, status.word(), mark(status).0, status.label()))
+}
+
+/// When something happened, as `2 h`; the script keeps it true.
+pub(crate) fn short_age(at: &Timestamp, now: &Timestamp) -> Safe<String> {
+    time(at, "age", &age(now.since(*at)))
+}
+
+/// When something happened, as `2 h ago`.
+pub(crate) fn ago(at: &Timestamp, now: &Timestamp) -> Safe<String> {
+    let text = match age(now.since(*at)).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    };
+    time(at, "ago", &text)
+}
+
+/// How long something took, or takes since `start`.
+pub(crate) fn length(start: &Timestamp, end: &Option<Timestamp>, now: &Timestamp) -> Safe<String> {
+    let text = watch(end.unwrap_or(*now).since(*start));
+    match end {
+        Some(_) => Safe(text),
+        None => Safe(format!(r#"<time data-at="{}" data-as="clock">{text}</time>"#, start.0)),
+    }
+}
+
+/// How long something took, as people say it.
+pub(crate) fn spoken_length(start: &Timestamp, end: &Timestamp) -> String {
+    spoken(end.since(*start))
+}
+
+/// When a build last did something.
+pub(crate) fn last_seen(build: &Build) -> Timestamp {
+    build.finished_at.or(build.started_at).unwrap_or(build.created_at)
+}
+
+/// The commit's whole message, if it says more than its headline.
+pub(crate) fn rest_of_message(build: &Build) -> Option<&str> {
+    let message = build.message.trim();
+    (message.lines().count() > 1).then_some(message)
+}
+
+fn time(at: &Timestamp, manner: &str, text: &str) -> Safe<String> {
+    let Some(date) = DateTime::from_timestamp_millis(at.0) else { return Safe(text.to_owned()) };
+    let (machine, people) =
+        (date.to_rfc3339_opts(SecondsFormat::Secs, true), date.format("%-d %B %Y, %H:%M:%S UTC"));
+    Safe(format!(
+        r#"<time datetime="{machine}" title="{people}" data-at="{}" data-as="{manner}">{text}</time>"#,
+        at.0
+    ))
+}
+
+/// The commit's page at the forge.
+pub(crate) fn commit_url(project: &Project, build: &Build) -> Option<String> {
+    page_url(project, &format!("commit/{}", build.sha))
+}
+
+/// The number and page of the pull request that a build came from.
+pub(crate) fn pull_request(project: &Project, build: &Build) -> Option<(u64, Option<String>)> {
+    match build.trigger {
+        Trigger::PullRequest { number, .. } => Some((number, page_url(project, &format!("pull/{number}")))),
+        Trigger::Push => None,
+    }
+}
+
+/// A page of the repository at the forge; none if the forge's address is no address for people.
+pub(crate) fn page_url(project: &Project, page: &str) -> Option<String> {
+    let root = &project.repository.html_url;
+    let scheme = Url::parse(root).ok()?.scheme().to_owned();
+    matches!(scheme.as_str(), "http" | "https").then(|| format!("{}/{page}", root.trim_end_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::frame::samples;
+
+    #[test]
+    fn a_length_ticks_only_while_it_lasts() {
+        let now = Timestamp(64_000);
+        assert_eq!(length(&Timestamp(0), &Some(Timestamp(7_000)), &now).0, "0:07");
+        let running = length(&Timestamp(0), &None, &now).0;
+        assert_eq!(running, r#"<time data-at="0" data-as="clock">1:04</time>"#);
+    }
+
+    #[test]
+    fn ages_carry_their_full_date() {
+        let said = ago(&Timestamp(0), &Timestamp(7_200_000)).0;
+        assert!(said.contains("1 January 1970, 00:00:00 UTC") && said.ends_with(">2 h ago</time>"));
+        assert!(ago(&Timestamp(0), &Timestamp(0)).0.ends_with(">just now</time>"));
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_become_links() {
+        let mut project = samples::project();
+        assert_eq!(page_url(&project, "pull/1").unwrap(), "https://github.com/adlift/show/pull/1");
+        project.repository.html_url = "javascript:alert(1)//".into();
+        assert_eq!(page_url(&project, "pull/1"), None);
+    }
+}

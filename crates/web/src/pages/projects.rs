@@ -1,0 +1,53 @@
+//! From the list of projects to what one wants to see first.
+
+use super::frame::{Frame, Visit};
+use super::parts;
+use crate::{app::Shared, error::WebError};
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use kozmic_model::{ids::ProjectId, project::Role};
+
+/// Which of a project's tabs a page belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tab {
+    /// Its latest build.
+    Latest,
+    /// Its history.
+    History,
+    /// Its settings.
+    Settings,
+    /// An older build.
+    Other,
+}
+
+/// What to do first, for who has no project.
+#[derive(Template)]
+#[template(path = "first_steps.html")]
+struct FirstSteps {
+    frame: Frame,
+}
+
+/// `GET /projects/`: the first project, or how to make one.
+pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Response, WebError> {
+    let frame = visit.frame(&app, None).await?;
+    match frame.projects.first() {
+        Some(line) => {
+            let address = format!("/projects/{}/", line.project.id);
+            Ok(Redirect::to(&address).into_response())
+        }
+        None => visit.show(&FirstSteps { frame }),
+    }
+}
+
+/// `GET /projects/<id>/`: the latest build.
+pub(crate) async fn project(
+    State(app): State<Shared>,
+    visit: Visit,
+    Path(id): Path<ProjectId>,
+) -> Result<Redirect, WebError> {
+    let project = visit.project(&app, id, Role::Member).await?;
+    Ok(Redirect::to(&format!("/projects/{}/builds/latest/", project.id)))
+}

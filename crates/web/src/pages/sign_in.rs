@@ -1,0 +1,175 @@
+//! Signing in through the forge, and out again.
+//!
+//! The browser leaves with a random `state` in its cookie and must bring the same back: nobody can slip a browser
+//! the sign-in of somebody else.
+
+use crate::{
+    app::Shared,
+    auth::{Checked, Cookies, Departure, Nothing, Notice, SignedIn, Tone, local_path, same},
+    error::WebError,
+};
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use kozmic_edges::secret;
+use kozmic_flow::sync;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    forge: String,
+    start: String,
+    notice: Option<Notice>,
+}
+
+/// Where to go after signing in.
+#[derive(Deserialize)]
+pub(crate) struct After {
+    #[serde(default)]
+    next: String,
+}
+
+/// What the forge sends a browser back with.
+#[derive(Deserialize)]
+pub(crate) struct Arrival {
+    code: Option<String>,
+    #[serde(default)]
+    state: String,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+/// `GET /`: what Kozmic is, or one's projects.
+pub(crate) async fn home(
+    State(app): State<Shared>,
+    cookies: Cookies,
+    person: Option<SignedIn>,
+) -> Result<Response, WebError> {
+    match person {
+        Some(_) => Ok(Redirect::to("/projects/").into_response()),
+        None => page(&app, cookies, "/"),
+    }
+}
+
+/// `GET /login/`
+pub(crate) async fn login(
+    State(app): State<Shared>,
+    cookies: Cookies,
+    Query(After { next }): Query<After>,
+    person: Option<SignedIn>,
+) -> Result<Response, WebError> {
+    let next = local_path(&next).unwrap_or("/");
+    match person {
+        Some(_) => Ok(Redirect::to(next).into_response()),
+        None => page(&app, cookies, next),
+    }
+}
+
+/// `GET /_auth/`: off to the forge.
+pub(crate) async fn depart(
+    State(app): State<Shared>,
+    cookies: Cookies,
+    Query(After { next }): Query<After>,
+) -> Response {
+    let state = secret::random().expose_secret().to_owned();
+    let forge = app.edges.forge.authorize_url(&state, &app.face.callback_url());
+    let next = local_path(&next).unwrap_or("/").to_owned();
+    cookies.set_departure(&Departure { state, next }).onto(Redirect::to(forge.as_str()))
+}
+
+/// `GET /_auth/auth-callback/`: back from the forge.
+pub(crate) async fn arrive(
+    State(app): State<Shared>,
+    cookies: Cookies,
+    Query(arrival): Query<Arrival>,
+) -> Response {
+    let departure = cookies.departure();
+    let next = departure.as_ref().map_or_else(|| "/".to_owned(), |departure| departure.next.clone());
+    let cookies = cookies.forget_departure();
+    let code = match usable_code(arrival, departure.as_ref()) {
+        Ok(code) => code,
+        Err(why) => return turned_back(cookies, &next, why),
+    };
+    match sync::sign_in(&app.edges, &code, &app.face.callback_url()).await {
+        Ok(signed_in) => {
+            let local = local_path(&next).unwrap_or("/");
+            cookies.set_session(&signed_in.session, sync::SESSION).onto(Redirect::to(local))
+        }
+        Err(fault) => {
+            tracing::warn!("sign-in failed: {fault:#}");
+            let forge = &app.face.forge_name;
+            turned_back(cookies, &next, format!("{forge} did not confirm the sign-in. Please try again."))
+        }
+    }
+}
+
+/// `POST /logout/`
+pub(crate) async fn logout(
+    State(app): State<Shared>,
+    cookies: Cookies,
+    Checked(Nothing {}, person): Checked<Nothing>,
+) -> Result<Response, WebError> {
+    app.edges.store.sign_out(&person.session.fingerprint()).await?;
+    Ok(cookies.forget_session().onto(Redirect::to("/")))
+}
+
+/// The code to hand in at the forge, or what to tell the person.
+fn usable_code(arrival: Arrival, departure: Option<&Departure>) -> Result<String, String> {
+    let known = departure.is_some_and(|departure| same(&departure.state, &arrival.state));
+    match (known, arrival.error.as_deref(), arrival.code) {
+        (false, ..) => {
+            Err("That sign-in was too old, or began in another window. Please try again.".to_owned())
+        }
+        (true, Some("access_denied"), _) => {
+            Err("You did not let Kozmic in. That is fine; nothing was changed.".to_owned())
+        }
+        (true, Some(error), _) => {
+            Err(format!("The sign-in failed: {}", arrival.error_description.as_deref().unwrap_or(error)))
+        }
+        (true, None, Some(code)) => Ok(code),
+        (true, None, None) => Err("The sign-in came back without a code. Please try again.".to_owned()),
+    }
+}
+
+fn turned_back(cookies: Cookies, next: &str, why: String) -> Response {
+    cookies.set_notice(Tone::Bad, why).onto(Redirect::to(&crate::auth::sign_in_address(next)))
+}
+
+fn page(app: &Shared, cookies: Cookies, next: &str) -> Result<Response, WebError> {
+    let query = form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>();
+    let start = if next == "/" { "/_auth/".to_owned() } else { format!("/_auth/?next={query}") };
+    let notice = cookies.notice();
+    let html = Html(SignInPage { forge: app.face.forge_name.clone(), start, notice }.render()?);
+    Ok(cookies.forget_notice().onto(html))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(code: Option<&str>, state: &str, error: Option<&str>) -> Arrival {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        Arrival { code: own(code), state: state.into(), error: own(error), error_description: None }
+    }
+
+    #[test]
+    fn a_code_counts_only_with_the_state_that_left() {
+        let departure = Departure { state: "abc".into(), next: "/".into() };
+        assert_eq!(usable_code(arrival(Some("1"), "abc", None), Some(&departure)).unwrap(), "1");
+        assert!(usable_code(arrival(Some("1"), "abd", None), Some(&departure)).is_err());
+        assert!(usable_code(arrival(Some("1"), "", None), None).is_err());
+        assert!(usable_code(arrival(None, "abc", None), Some(&departure)).is_err());
+    }
+
+    #[test]
+    fn who_declines_is_not_scolded() {
+        let departure = Departure { state: "abc".into(), next: "/".into() };
+        let said = usable_code(arrival(None, "abc", Some("access_denied")), Some(&departure)).unwrap_err();
+        assert!(said.contains("That is fine"));
+    }
+}

@@ -1,0 +1,125 @@
+//! Every address, and the layers that each request goes through.
+
+use crate::{
+    app::{App, Shared},
+    assets, deliveries,
+    error::{self, WebError},
+    headers, health, live,
+    pages::{
+        account, avatars, builds, cancel, history, hooks, projects, raw_log, repositories, settings, sign_in,
+    },
+};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{Method, Uri},
+    middleware::from_fn,
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use std::sync::Arc;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::CompressionLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    trace::TraceLayer,
+};
+use tracing::Span;
+
+/// The largest form, in bytes: a script of 256 KiB grows threefold when it is encoded.
+const LARGEST_FORM: usize = 1024 * 1024;
+
+/// What the program serves.
+pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    pages()
+        .merge(doors())
+        .fallback(elsewhere)
+        .method_not_allowed_fallback(|| async { WebError::Method })
+        .layer(CatchPanicLayer::custom(error::caught))
+        .layer(from_fn(error::explain))
+        .layer(CompressionLayer::new())
+        .layer(from_fn(headers::secure))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .with_state(app)
+}
+
+/// What people look at.
+fn pages() -> Router<Shared> {
+    Router::new()
+        .route("/", get(sign_in::home))
+        .route("/login/", get(sign_in::login))
+        .route("/_auth/", get(sign_in::depart))
+        .route("/_auth/auth-callback/", get(sign_in::arrive))
+        .route("/logout/", post(sign_in::logout))
+        .route("/account/settings/", get(account::settings))
+        .route("/avatars/{user}", get(avatars::avatar))
+        .route("/repositories/", get(repositories::list).post(repositories::refresh))
+        .route("/projects/", get(projects::list).post(repositories::choose))
+        .route("/projects/{project}/", get(projects::project))
+        .route("/projects/{project}/builds/latest/", get(builds::latest))
+        .route("/projects/{project}/builds/{build}/", get(builds::build))
+        .route("/projects/{project}/builds/{build}/jobs/{job}/", get(builds::job))
+        .route("/projects/{project}/jobs/{job}/log/", get(raw_log::raw))
+        .route("/projects/{project}/jobs/{job}/cancel/", post(cancel::cancel))
+        .route("/projects/{project}/history/", get(history::history))
+        .route("/projects/{project}/settings/", get(settings::settings))
+        .route("/projects/{project}/hooks/add/", get(hooks::blank).post(hooks::add))
+        .route("/projects/{project}/hooks/{hook}/edit/", get(hooks::filled).post(hooks::edit))
+        .route("/projects/{project}/hooks/{hook}/connect/", post(hooks::connect))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+}
+
+/// What machines talk to.
+fn doors() -> Router<Shared> {
+    let delivery = || post(deliveries::receive).layer(DefaultBodyLimit::max(deliveries::LARGEST));
+    Router::new()
+        .route("/_hooks/hook/{hook}/", delivery())
+        .route("/_hooks/hook/{hook}", delivery())
+        .route("/live", get(live::news))
+        .route("/projects/{project}/jobs/{job}/log/live", get(live::log))
+        .route("/static/{name}", get(assets::serve))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+}
+
+/// An address that we do not know; perhaps it only lacks its last slash.
+async fn elsewhere(method: Method, uri: Uri) -> Response {
+    match with_slash(&uri) {
+        Some(address) if method.is_safe() => Redirect::permanent(&address).into_response(),
+        _ => WebError::NotFound.into_response(),
+    }
+}
+
+/// The same address with a slash at its end, if it looks like one of a page.
+fn with_slash(uri: &Uri) -> Option<String> {
+    let path = uri.path();
+    let is_page = ["/login", "/logout", "/_auth", "/repositories", "/projects", "/account"]
+        .iter()
+        .any(|start| path.starts_with(start));
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    (is_page && !path.ends_with('/')).then(|| format!("{path}/{query}"))
+}
+
+/// Without the query, which may carry a code to sign in with.
+fn span(request: &Request) -> Span {
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", request.id = id, http.method = %request.method(), http.path = request.uri().path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_slash_is_forgiven_on_pages_only() {
+        let slashed = |address: &str| with_slash(&address.parse().unwrap());
+        assert_eq!(slashed("/projects/1/history?page=2").unwrap(), "/projects/1/history/?page=2");
+        assert_eq!(slashed("/login").unwrap(), "/login/");
+        for address in ["/projects/1/", "/static/x.css", "/favicon.ico", "/healthz/x"] {
+            assert_eq!(slashed(address), None, "{address}");
+        }
+    }
+}
