@@ -1,2 +1,52 @@
-//! placeholder
-fn main() {}
+//! The program: reads settings, names the concrete edges, and serves.
+//!
+//! It stands around the way of a push: everything is put together here, and nothing is decided.
+
+mod settings;
+mod data_dir;
+mod failure;
+mod wire;
+mod commands;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::{path::PathBuf, process::ExitCode};
+
+/// A self-hosted continuous integration server.
+#[derive(Parser)]
+#[command(name = "kozmic", version, about)]
+struct Arguments {
+    /// The settings file; kozmic.toml in the current directory if it is there.
+    #[arg(long, env = "KOZMIC_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves pages, takes deliveries and runs jobs, in one process.
+    Serve,
+    /// Says what is reachable and what is not, a line each.
+    Check,
+}
+
+fn main() -> ExitCode {
+    let Arguments { config, command } = Arguments::parse();
+    match run(config, &command) {
+        Ok(code) => code,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn run(config: Option<PathBuf>, command: &Command) -> Result<ExitCode, Failure> {
+    let settings = settings::Settings::read(config)?;
+    commands::init_log(&settings);
+    // One cryptography library for all that speaks TLS; a second installation would be a fault of ours.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().map_err(|fault| Failure::other(fault.into()))?;
+    match command {
+        Command::Serve => runtime.block_on(commands::serve(settings)),
+        Command::Check => Ok(runtime.block_on(commands::check(settings))),
+    }
+}

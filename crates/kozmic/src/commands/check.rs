@@ -1,0 +1,65 @@
+//! `kozmic check`: what is reachable and what is not, a line each.
+
+use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use kozmic_edges::{
+    engine::{Engine, docker::DockerEngine},
+    forge::{Forge, github::GitHub},
+    git::Mirrors,
+};
+use std::process::ExitCode;
+
+/// What a look at one thing found.
+type Look = Result<String, String>;
+
+/// Looks at everything; exit code 0 only if all is well.
+pub(crate) async fn check(settings: Settings) -> ExitCode {
+    let looks = [
+        ("settings", settings_line(&settings)),
+        ("data directory", data_dir(&settings).await),
+        ("git", Mirrors::version().await.map_err(|fault| fault.to_string())),
+        ("Docker engine", docker(&settings).await),
+        ("GitHub", github(&settings).await),
+    ];
+    for (what, look) in &looks {
+        tell(what, look);
+    }
+    ExitCode::from(u8::from(looks.iter().any(|(_, look)| look.is_err())))
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn tell(what: &str, look: &Look) {
+    match look {
+        Ok(found) => println!("ok    {what}: {found}"),
+        Err(fault) => println!("FAIL  {what}: {fault}"),
+    }
+}
+
+fn settings_line(settings: &Settings) -> Look {
+    let server = &settings.server;
+    Ok(format!("listens on {}, reached as {}", server.listen, server.public_url))
+}
+
+async fn data_dir(settings: &Settings) -> Look {
+    let path = settings.server.data_dir.display();
+    let dir = match DataDir::take(&settings.server.data_dir) {
+        Ok(dir) => dir,
+        Err(Failure::DataDirInUse { process, .. }) => {
+            return Ok(format!("{path}, used by process {process}"));
+        }
+        Err(fault) => return Err(fault.to_string()),
+    };
+    let server = wire::server(settings, &dir).await.map_err(|fault| format!("{path}: {fault:#}"))?;
+    server.flow.edges.store.ping().await.map_err(|fault| format!("{path}: {fault:#}"))?;
+    Ok(format!("{path}, the database is up to date"))
+}
+
+async fn docker(settings: &Settings) -> Look {
+    let engine = DockerEngine::new(settings.docker.clone());
+    let version = engine.version().await.map_err(|fault| fault.to_string())?;
+    Ok(format!("{version} at {}", settings.docker.url))
+}
+
+async fn github(settings: &Settings) -> Look {
+    let forge = GitHub::new(settings.github.clone()).map_err(|fault| format!("{fault:#}"))?;
+    forge.greet().await.map_err(|fault| fault.to_string())
+}

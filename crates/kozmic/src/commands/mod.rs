@@ -1,0 +1,20 @@
+//! The program's commands.
+
+mod check;
+mod serve;
+
+pub(crate) use check::check;
+pub(crate) use serve::serve;
+
+use crate::settings::Settings;
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Starts the server's own log, on standard error.
+pub(crate) fn init_log(settings: &Settings) {
+    let filter = EnvFilter::try_new(&settings.log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    match settings.log.is_json {
+        true => tracing_subscriber::registry().with(filter).with(lines.json()).init(),
+        false => tracing_subscriber::registry().with(filter).with(lines.with_ansi(false)).init(),
+    }
+}

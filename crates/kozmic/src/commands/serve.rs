@@ -1,0 +1,64 @@
+//! `kozmic serve`: pages, deliveries and jobs in one process, until a signal ends it.
+
+use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use anyhow::Context;
+use std::{future::IntoFuture, process::ExitCode, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long open connections and half-done steps may take to end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Serves until SIGTERM or SIGINT.
+#[expect(clippy::print_stdout, reason = "who starts a server by hand or from a script waits for this line")]
+pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
+    let dir = DataDir::take(&settings.server.data_dir)?;
+    let address = settings.server.listen;
+    let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Listen { address, cause })?;
+    let address = listener.local_addr().context("read the address that we listen on")?;
+    let server = wire::server(&settings, &dir).await?;
+    let stop = server.flow.stop.clone();
+    let ended = signals(stop.clone())?;
+    server.flow.start();
+    println!("Kozmic listens on http://{address}");
+    tracing::info!(%address, public_url = %settings.server.public_url, "serving");
+    let serve = axum::serve(listener, kozmic_web::router(server.app))
+        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        served = serve.into_future() => served.context("serve")?,
+        () = after_stop(&stop) => tracing::info!("connections that stayed open were cut"),
+    }
+    if tokio::time::timeout(FAREWELL, server.flow.shut_down()).await.is_err() {
+        tracing::warn!("some steps did not end in time; the next start goes on with them");
+    }
+    ended.abort();
+    tracing::info!("stopped; running containers go on and are found again");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn after_stop(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(FAREWELL).await;
+}
+
+/// The first signal stops in order, a second one at once.
+fn signals(stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    Ok(tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stop.is_cancelled() {
+                std::process::exit(1);
+            }
+            tracing::info!("stopping: no new work is taken");
+            stop.cancel();
+        }
+    }))
+}

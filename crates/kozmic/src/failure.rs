@@ -1,0 +1,50 @@
+//! Why the program ends, and with which code: scripts that start Kozmic can tell the reasons apart.
+
+use crate::settings::SettingsFault;
+use anyhow::Error;
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+/// Why the program ends.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Exit code 2: a setting is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsFault),
+    /// Exit code 3: the address and port cannot be had.
+    #[error(
+        "cannot listen on {address}: {cause}. Another program may use the port; set KOZMIC_LISTEN to another one"
+    )]
+    Listen { address: SocketAddr, cause: std::io::Error },
+    /// Exit code 4: another process works in the data directory.
+    #[error(
+        "the data directory {} is used by another Kozmic (process {process}): stop it, or set KOZMIC_DATA_DIR to \
+         another directory", path.display()
+    )]
+    DataDirInUse { path: PathBuf, process: String },
+    /// Exit code 1: anything else.
+    #[error("{0:#}")]
+    Other(Error),
+}
+
+impl Failure {
+    pub(crate) fn other(fault: Error) -> Self {
+        Self::Other(fault)
+    }
+
+    /// Says it on standard error; gives the exit code.
+    pub(crate) fn tell(&self) -> ExitCode {
+        eprintln!("kozmic: {self}");
+        match self {
+            Self::Other(_) => ExitCode::from(1),
+            Self::Settings(_) => ExitCode::from(2),
+            Self::Listen { .. } => ExitCode::from(3),
+            Self::DataDirInUse { .. } => ExitCode::from(4),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(fault: Error) -> Self {
+        Self::Other(fault)
+    }
+}

@@ -1,0 +1,187 @@
+//! How an installation is set up: `kozmic.toml`, and the environment, which wins.
+//!
+//! Every setting has one name: `runner_concurrency` in the file is `KOZMIC_RUNNER_CONCURRENCY` in the environment,
+//! and `KOZMIC_RUNNER_CONCURRENCY_FILE` names a file that has the value in it.
+
+mod keys;
+mod source;
+mod values;
+
+pub(crate) use source::SettingsFault;
+
+use kozmic_edges::{engine::docker::DockerSettings, forge::github::GitHubSettings};
+use secrecy::SecretString;
+use source::Source;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use url::Url;
+
+/// All settings, parsed.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) server: ServerSettings,
+    pub(crate) github: GitHubSettings,
+    pub(crate) docker: DockerSettings,
+    pub(crate) runner: RunnerSettings,
+    pub(crate) log: LogSettings,
+}
+
+/// Where the server listens and keeps its things.
+#[derive(Clone)]
+pub(crate) struct ServerSettings {
+    /// `KOZMIC_LISTEN`
+    pub(crate) listen: SocketAddr,
+    /// `KOZMIC_PUBLIC_URL`
+    pub(crate) public_url: Url,
+    /// `KOZMIC_SECRET_KEY`; none: the one in the data directory.
+    pub(crate) secret_key: Option<SecretString>,
+    /// `KOZMIC_DATA_DIR`
+    pub(crate) data_dir: PathBuf,
+    /// `KOZMIC_DATABASE_URL`; none: a file in the data directory.
+    pub(crate) database_url: Option<String>,
+}
+
+/// How jobs run.
+#[derive(Clone)]
+pub(crate) struct RunnerSettings {
+    /// `KOZMIC_RUNNER_CONCURRENCY`
+    pub(crate) concurrency: usize,
+    /// `KOZMIC_STALL_TIMEOUT`
+    pub(crate) stall_timeout: Duration,
+    /// `KOZMIC_JOB_TIMEOUT`
+    pub(crate) job_timeout: Duration,
+    /// `KOZMIC_STOP_TIMEOUT`
+    pub(crate) stop_timeout: Duration,
+}
+
+/// What the server says of itself.
+#[derive(Clone)]
+pub(crate) struct LogSettings {
+    /// `KOZMIC_LOG`
+    pub(crate) filter: String,
+    /// `KOZMIC_LOG_FORMAT` is `json`.
+    pub(crate) is_json: bool,
+}
+
+impl Settings {
+    /// Reads the file, if there is one, and the environment.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong, where it stands, and what would be right.
+    pub(crate) fn read(config: Option<PathBuf>) -> Result<Self, SettingsFault> {
+        Self::from_source(&Source::read(config, std::env::vars())?)
+    }
+
+    fn from_source(source: &Source) -> Result<Self, SettingsFault> {
+        Ok(Self {
+            server: server(source)?,
+            github: github(source)?,
+            docker: docker(source)?,
+            runner: RunnerSettings {
+                concurrency: source.parse("runner_concurrency", values::count)?.unwrap_or_else(processors),
+                stall_timeout: source.required("stall_timeout", values::seconds)?,
+                job_timeout: source.required("job_timeout", values::seconds)?,
+                stop_timeout: source.required("stop_timeout", values::seconds)?,
+            },
+            log: LogSettings {
+                filter: source.required("log", values::text)?,
+                is_json: source.required("log_format", values::log_format)?,
+            },
+        })
+    }
+}
+
+fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
+    let listen = source.required("listen", values::address)?;
+    let public_url = match source.parse("public_url", values::url)? {
+        Some(url) => url,
+        None => Url::parse(&format!("http://{listen}")).expect("an address with port makes a URL"),
+    };
+    Ok(ServerSettings {
+        listen,
+        public_url,
+        secret_key: source.parse("secret_key", values::secret_key)?,
+        data_dir: source.required("data_dir", values::path)?,
+        database_url: source.parse("database_url", values::database_url)?,
+    })
+}
+
+fn github(source: &Source) -> Result<GitHubSettings, SettingsFault> {
+    Ok(GitHubSettings {
+        url: source.required("github_url", values::url)?,
+        api_url: source.required("github_api_url", values::url)?,
+        client_id: source.required("github_client_id", values::text)?,
+        client_secret: source.required("github_client_secret", values::text)?.into(),
+    })
+}
+
+fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
+    let from_host = || std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+    let url = source.parse("docker_url", values::docker_url)?.or_else(from_host);
+    Ok(DockerSettings {
+        url: url.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned()),
+        network: source.required("docker_network", values::text)?,
+        memory: source.parse("docker_memory_limit", values::bytes)?,
+        millicores: source.parse("docker_cpu_limit", values::millicores)?,
+        processes: source.parse("docker_process_limit", values::processes)?,
+        extra_hosts: source.parse("docker_extra_hosts", values::list)?.unwrap_or_default(),
+        capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
+    })
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(environment: &[(&str, &str)]) -> Result<Settings, SettingsFault> {
+        let needed = [("KOZMIC_GITHUB_CLIENT_ID", "id"), ("KOZMIC_GITHUB_CLIENT_SECRET", "secret")];
+        let all =
+            needed.iter().chain(environment).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::from_source(&Source::from_text("", all).unwrap())
+    }
+
+    #[test]
+    fn defaults_are_as_documented() {
+        let settings = read(&[]).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(settings.server.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.server.public_url.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(settings.runner.stall_timeout, Duration::from_secs(900));
+        assert_eq!(settings.runner.job_timeout, Duration::from_secs(2_700));
+        assert_eq!(settings.github.api_url.as_str(), "https://api.github.com/");
+        assert_eq!(settings.docker.network, "bridge");
+        assert!(settings.runner.concurrency > 0);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_would_be_right() {
+        for (name, value, right) in [
+            ("KOZMIC_LISTEN", "8080", "127.0.0.1:8080"),
+            ("KOZMIC_RUNNER_CONCURRENCY", "two", "from 1 to 1000"),
+            ("KOZMIC_RUNNER_CONCURRENCY", "0", "from 1 to 1000"),
+            ("KOZMIC_STALL_TIMEOUT", "15m", "seconds"),
+            ("KOZMIC_PUBLIC_URL", "ci.example.org", "https://"),
+            ("KOZMIC_DATABASE_URL", "postgres://db/kozmic", "sqlite"),
+            ("KOZMIC_DOCKER_MEMORY_LIMIT", "lots", "2g"),
+            ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
+            ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),
+            ("KOZMIC_LOG_FORMAT", "xml", "json"),
+            ("KOZMIC_SECRET_KEY", "short", "32"),
+        ] {
+            let Err(fault) = read(&[(name, value)]) else { panic!("{name}={value} is refused") };
+            let fault = fault.to_string();
+            assert!(fault.contains(name) && fault.contains(right), "{fault}");
+            assert!(name == "KOZMIC_SECRET_KEY" || fault.contains(value), "{fault}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_where_to_get_it() {
+        let Err(fault) = Settings::from_source(&Source::from_text("", []).unwrap()) else {
+            panic!("refused")
+        };
+        assert!(fault.to_string().contains("KOZMIC_GITHUB_CLIENT_ID is missing"), "{fault}");
+    }
+}

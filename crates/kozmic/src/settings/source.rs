@@ -1,0 +1,254 @@
+//! Where settings come from: the file, then the environment over it. What nobody knows is an error with a hint.
+
+use super::keys::{find, nearest, variable};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Read by the command line, not a setting.
+const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
+
+/// The values as written, each with the place where it stands.
+pub(super) struct Source {
+    values: BTreeMap<&'static str, Value>,
+}
+
+struct Value {
+    text: String,
+    place: String,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsFault {
+    /// The settings file, or a file that a setting names, cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("{}: {cause}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what is wrong.
+        cause: toml::de::Error,
+    },
+    /// Nobody knows the setting.
+    #[error("{place}: there is no setting \"{name}\"; did you mean \"{nearest}\"?")]
+    Unknown {
+        /// The file or the environment.
+        place: String,
+        /// As written.
+        name: String,
+        /// The known one that is most like it.
+        nearest: String,
+    },
+    /// The value cannot be used.
+    #[error("{variable} in {place} is {value}: it needs to be {right}")]
+    Wrong {
+        /// The setting by its name in the environment.
+        variable: String,
+        /// The file or the environment.
+        place: String,
+        /// As written, quoted; not shown for secrets.
+        value: String,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// The setting is needed.
+    #[error("{variable} is missing: {hint}")]
+    Missing {
+        /// The setting by its name in the environment.
+        variable: String,
+        /// How to come by a value.
+        hint: &'static str,
+    },
+}
+
+impl Source {
+    pub(super) fn read(
+        config: Option<PathBuf>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsFault> {
+        let implied = PathBuf::from("kozmic.toml");
+        let path = config.or_else(|| implied.exists().then_some(implied));
+        let mut source = Self { values: BTreeMap::new() };
+        if let Some(path) = path {
+            source.take_file(&path, &read_file(&path)?)?;
+        }
+        source.take_environment(environment)?;
+        Ok(source)
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_text(
+        file: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsFault> {
+        let mut source = Self { values: BTreeMap::new() };
+        source.take_file(Path::new("kozmic.toml"), file)?;
+        source.take_environment(environment)?;
+        Ok(source)
+    }
+
+    fn take_file(&mut self, path: &Path, text: &str) -> Result<(), SettingsFault> {
+        let table = toml::from_str::<toml::Table>(text);
+        let table = table.map_err(|cause| SettingsFault::Syntax { path: path.to_owned(), cause })?;
+        let place = path.display().to_string();
+        for (name, value) in table {
+            let Some(key) = find(&name) else {
+                return Err(SettingsFault::Unknown { place, nearest: nearest(&name).to_owned(), name });
+            };
+            let text = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+                other => other.to_string(),
+            };
+            self.values.insert(key.name, Value { text, place: place.clone() });
+        }
+        Ok(())
+    }
+
+    fn take_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), SettingsFault> {
+        for (variable, text) in environment {
+            let Some(name) = variable.strip_prefix("KOZMIC_").map(str::to_lowercase) else { continue };
+            if variable == CONFIG_VARIABLE || is_of_kubernetes(&variable) {
+                continue;
+            }
+            let (key, text) = match (find(&name), name.strip_suffix("_file").and_then(find)) {
+                (Some(key), _) => (key, text),
+                (None, Some(key)) => {
+                    (key, read_file(Path::new(&text))?.trim_end_matches(['\n', '\r']).to_owned())
+                }
+                (None, None) => {
+                    let nearest = super::keys::variable(nearest(&name));
+                    return Err(SettingsFault::Unknown {
+                        place: "the environment".to_owned(),
+                        name: variable,
+                        nearest,
+                    });
+                }
+            };
+            self.values.insert(key.name, Value { text, place: "the environment".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// A setting that may be left out; an empty value counts as left out.
+    pub(super) fn parse<T>(
+        &self,
+        name: &'static str,
+        parse: fn(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, SettingsFault> {
+        let value = self.values.get(name).filter(|value| !value.text.trim().is_empty());
+        let default = find(name).and_then(|key| key.default);
+        let (text, place) = match (value, default) {
+            (Some(value), _) => (value.text.as_str(), value.place.as_str()),
+            (None, Some(default)) => (default, "the defaults"),
+            (None, None) => return Ok(None),
+        };
+        parse(text.trim()).map(Some).map_err(|right| SettingsFault::Wrong {
+            variable: variable(name),
+            place: place.to_owned(),
+            value: if name.contains("secret") { "not shown".to_owned() } else { format!("\"{text}\"") },
+            right,
+        })
+    }
+
+    /// A setting that is needed.
+    pub(super) fn required<T>(
+        &self,
+        name: &'static str,
+        parse: fn(&str) -> Result<T, &'static str>,
+    ) -> Result<T, SettingsFault> {
+        let hint = find(name).map_or("", |key| key.hint);
+        self.parse(name, parse)?.ok_or_else(|| SettingsFault::Missing { variable: variable(name), hint })
+    }
+}
+
+fn plain(item: &toml::Value) -> String {
+    item.as_str().map_or_else(|| item.to_string(), str::to_owned)
+}
+
+fn read_file(path: &Path) -> Result<String, SettingsFault> {
+    std::fs::read_to_string(path).map_err(|cause| SettingsFault::Unreadable { path: path.to_owned(), cause })
+}
+
+/// Kubernetes tells a container of a service named `kozmic` in variables that look like settings.
+fn is_of_kubernetes(variable: &str) -> bool {
+    variable.contains("_SERVICE_") || variable == "KOZMIC_PORT" || variable.starts_with("KOZMIC_PORT_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{keys::KEYS, values};
+
+    fn pairs(environment: &[(&str, &str)]) -> Vec<(String, String)> {
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let file =
+            "data_dir = \"/a\"\nstall_timeout = 60\ndocker_capabilities = [\"SYS_ADMIN\", \"NET_RAW\"]";
+        let source =
+            Source::from_text(file, pairs(&[("KOZMIC_DATA_DIR", "/b"), ("KOZMIC_PORT", "tcp://x")])).unwrap();
+        assert_eq!(source.parse("data_dir", values::text).unwrap().unwrap(), "/b");
+        assert_eq!(source.parse("stall_timeout", values::text).unwrap().unwrap(), "60");
+        assert_eq!(
+            source.parse("docker_capabilities", values::list).unwrap().unwrap(),
+            ["SYS_ADMIN", "NET_RAW"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_nearest_known_one() {
+        let fault = Source::from_text("stal_timeout = 1", []).err().unwrap().to_string();
+        assert_eq!(
+            fault,
+            "kozmic.toml: there is no setting \"stal_timeout\"; did you mean \"stall_timeout\"?"
+        );
+        let fault = Source::from_text("", pairs(&[("KOZMIC_LISTN", "x")])).err().unwrap().to_string();
+        assert!(fault.contains("KOZMIC_LISTN") && fault.contains("KOZMIC_LISTEN"), "{fault}");
+    }
+
+    #[test]
+    fn a_secret_may_stand_in_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hush\n").unwrap();
+        let path = file.path().display().to_string();
+        let source = Source::from_text("", pairs(&[("KOZMIC_GITHUB_CLIENT_SECRET_FILE", &path)])).unwrap();
+        assert_eq!(source.required("github_client_secret", values::text).unwrap(), "hush");
+        let missing = Source::from_text("", pairs(&[("KOZMIC_SECRET_KEY_FILE", "/does/not/exist")]));
+        assert!(missing.err().unwrap().to_string().contains("/does/not/exist"));
+    }
+
+    #[test]
+    fn the_example_file_has_every_setting_with_its_default() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kozmic.example.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        for key in KEYS {
+            let line = text
+                .lines()
+                .find(|line| line.trim_start_matches("# ").starts_with(&format!("{} =", key.name)));
+            let line = line.unwrap_or_else(|| panic!("{} is missing in kozmic.example.toml", key.name));
+            assert!(key.default.is_none_or(|default| line.contains(default)), "{line}");
+        }
+        let all = text.lines().map(|line| match line.strip_prefix("# ") {
+            Some(setting) if KEYS.iter().any(|key| setting.starts_with(&format!("{} =", key.name))) => {
+                setting
+            }
+            _ => line,
+        });
+        Source::from_text(&all.collect::<Vec<_>>().join("\n"), []).unwrap();
+    }
+}

@@ -1,0 +1,108 @@
+//! From the text of a setting to its value; on failure, what would be right.
+
+use secrecy::SecretString;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use url::Url;
+
+type Parsed<T> = Result<T, &'static str>;
+
+pub(super) fn text(text: &str) -> Parsed<String> {
+    Ok(text.to_owned())
+}
+
+pub(super) fn path(text: &str) -> Parsed<PathBuf> {
+    Ok(PathBuf::from(text))
+}
+
+pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
+    text.parse().map_err(|_| "an address with a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
+}
+
+pub(super) fn url(text: &str) -> Parsed<Url> {
+    const RIGHT: &str = "an address that starts with https:// or http://, such as https://ci.example.org";
+    let url = Url::parse(text).map_err(|_| RIGHT)?;
+    let fits = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    if fits { Ok(url) } else { Err(RIGHT) }
+}
+
+pub(super) fn docker_url(text: &str) -> Parsed<String> {
+    const RIGHT: &str = "an engine's address that starts with unix://, tcp://, http:// or https://";
+    let known = ["unix:///", "tcp://", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    if known { Ok(text.to_owned()) } else { Err(RIGHT) }
+}
+
+pub(super) fn database_url(text: &str) -> Parsed<String> {
+    match text.starts_with("sqlite:") {
+        true => Ok(text.to_owned()),
+        false => Err("a sqlite: address (this version knows no other database)"),
+    }
+}
+
+pub(super) fn secret_key(text: &str) -> Parsed<SecretString> {
+    match text.len() >= 32 {
+        true => Ok(text.to_owned().into()),
+        false => Err("at least 32 characters long, such as the output of openssl rand -hex 32"),
+    }
+}
+
+pub(super) fn count(text: &str) -> Parsed<usize> {
+    text.parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or("a number of jobs from 1 to 1000")
+}
+
+pub(super) fn seconds(text: &str) -> Parsed<Duration> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=604_800).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 604800")
+}
+
+pub(super) fn bytes(text: &str) -> Parsed<i64> {
+    const RIGHT: &str = "a number of bytes, with k, m or g behind it if you like, such as 2g; at least 6m";
+    let lower = text.to_lowercase();
+    let (number, unit) = match lower.strip_suffix(['k', 'm', 'g']) {
+        Some(number) => (number, &lower[number.len()..]),
+        None => (lower.as_str(), ""),
+    };
+    let factor = match unit {
+        "k" => 1 << 10,
+        "m" => 1 << 20,
+        "g" => 1 << 30,
+        _ => 1_i64,
+    };
+    let bytes = number.parse::<i64>().ok().and_then(|number| number.checked_mul(factor));
+    bytes.filter(|bytes| *bytes >= 6 << 20).ok_or(RIGHT)
+}
+
+pub(super) fn millicores(text: &str) -> Parsed<i64> {
+    const RIGHT: &str = "a number of processors from 0.01 to 1024, such as 1.5";
+    let cores = text.parse::<f64>().ok().filter(|cores| (0.01..=1024.0).contains(cores)).ok_or(RIGHT)?;
+    format!("{:.0}", cores * 1_000.0).parse().map_err(|_| RIGHT)
+}
+
+pub(super) fn processes(text: &str) -> Parsed<i64> {
+    text.parse().ok().filter(|count| *count >= 1).ok_or("a number of processes, such as 4096")
+}
+
+pub(super) fn list(text: &str) -> Parsed<Vec<String>> {
+    Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
+pub(super) fn log_format(text: &str) -> Parsed<bool> {
+    match text {
+        "json" => Ok(true),
+        "text" => Ok(false),
+        _ => Err("text or json"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_shares_are_read_as_people_write_them() {
+        assert_eq!(bytes("2g").unwrap(), 2 << 30);
+        assert_eq!(bytes("512M").unwrap(), 512 << 20);
+        assert!(bytes("1").is_err() && bytes("9999999999g").is_err());
+        assert_eq!(millicores("1.5").unwrap(), 1_500);
+        assert!(millicores("NaN").is_err() && millicores("0").is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! Puts the concrete parts together: the only place that names them all.
+
+use crate::{data_dir::DataDir, settings::Settings};
+use anyhow::{Context, Result};
+use axum_extra::extract::cookie::Key;
+use hkdf::Hkdf;
+use kozmic_edges::{
+    Edges, broker::Broker, engine::docker::DockerEngine, forge::github::GitHub, git::Mirrors, logs::Logs,
+    store::Store,
+};
+use kozmic_flow::{Flow, FlowSettings};
+use kozmic_web::{App, Face};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Everything that a server is made of.
+pub(crate) struct Server {
+    pub(crate) flow: Flow,
+    pub(crate) app: App,
+}
+
+/// Makes a server of its settings, in its data directory.
+pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server> {
+    let secret_key = match settings.server.secret_key.clone() {
+        Some(key) => key,
+        None => dir.secret_key()?,
+    };
+    let edges = edges(settings, dir, &secret_key).await?;
+    let flow = Flow {
+        edges: edges.clone(),
+        settings: Arc::new(flow_settings(settings, dir)?),
+        stop: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    };
+    let face = Face {
+        public_url: settings.server.public_url.clone(),
+        cookie_key: cookie_key(&secret_key),
+        forge_name: "GitHub".to_owned(),
+        github_url: settings.github.url.clone(),
+    };
+    Ok(Server { flow, app: App { edges: Arc::new(edges), face } })
+}
+
+async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {
+    let database_url = settings.server.database_url.clone().unwrap_or_else(|| dir.database_url());
+    Ok(Edges {
+        store: Store::open(&database_url, secret_key).await?,
+        broker: Broker::default(),
+        forge: Arc::new(GitHub::new(settings.github.clone()).context("set up the client for GitHub")?),
+        engine: Arc::new(DockerEngine::new(settings.docker.clone())),
+        mirrors: Mirrors::open(dir.join("mirrors")).context("make the directory of mirrors")?,
+        logs: Logs::open(dir.join("logs"))?,
+    })
+}
+
+fn flow_settings(settings: &Settings, dir: &DataDir) -> Result<FlowSettings> {
+    Ok(FlowSettings {
+        public_url: settings.server.public_url.clone(),
+        instance: dir.instance()?,
+        slots: settings.runner.concurrency,
+        stall_timeout: settings.runner.stall_timeout,
+        job_timeout: settings.runner.job_timeout,
+        stop_grace: settings.runner.stop_timeout,
+        work_dir: dir.join("work"),
+    })
+}
+
+/// Cookies are signed with a key of their own, drawn from the installation's.
+fn cookie_key(secret_key: &SecretString) -> Key {
+    let mut key = [0; 64];
+    Hkdf::<Sha256>::new(None, secret_key.expose_secret().as_bytes())
+        .expand(b"kozmic cookies v1", &mut key)
+        .expect("64 bytes are a valid length for HKDF-SHA-256");
+    Key::from(&key)
+}
