@@ -10,7 +10,7 @@ BASE_IMAGE=kozmic/debian:bookworm
 BASE_SUITE=bookworm
 BASE_PACKAGES=bash,sudo,git,openssh-client,ca-certificates
 BASE_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-BASE_MIRROR=${KOZMIC_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+BASE_MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 # On disk: /tmp is often small, or mounted so that no system can be written into it.
 BASE_DIRECTORY=/var/tmp/kozmic-base-image
 

@@ -86,12 +86,21 @@ attended() {
   await "$SPAWNED"
 }
 
-# stop_children SIGNAL: signals all of them and waits until they are gone.
+# finale COMMAND…: the script's last act. Its exit code is the script's, after Ctrl-C as well.
+IS_FINALE=false
+finale() {
+  IS_FINALE=true
+  attended "$@"
+}
+
+# stop_children SIGNAL: signals all of them and waits until they are gone; CHILD_CODE is the exit
+# code of the last one.
 stop_children() {
   local child
   signal_children "$1"
   for child in "${CHILDREN[@]}"; do
-    while kill -0 "$child" 2>/dev/null; do wait "$child" 2>/dev/null || true; done
+    # A further signal ends the waiting, not the child.
+    while CHILD_CODE=0 && { wait "$child" 2>/dev/null || CHILD_CODE=$?; } && kill -0 "$child" 2>/dev/null; do :; done
   done
   CHILDREN=()
 }
@@ -107,6 +116,7 @@ signal_children() {
 interrupted() {
   trap 'signal_children KILL' INT TERM HUP
   stop_children "$1"
+  if [[ $IS_FINALE == true ]]; then exit "$CHILD_CODE"; fi
   exit "$2"
 }
 
