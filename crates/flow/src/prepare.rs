@@ -19,6 +19,8 @@ use kozmic_model::{
 };
 use tokio::{io::AsyncWriteExt, sync::mpsc};
 
+/// The volume's directory, below the container's root.
+const ROOT: &str = "kozmic";
 const VOLUME: &str = "/kozmic";
 const SOURCE: &str = "/kozmic/src";
 const SCRIPT: &str = "/kozmic/script.sh";
@@ -121,8 +123,8 @@ async fn fill(
     let owner = Ownership { uid: account.uid, gid: account.gid };
     let content = claimed.job.spec.script.clone().into_bytes();
     let script = Extra { path: "script.sh", mode: 0o755, content };
-    let archive = checkout.into_archive(owner, vec![script]);
-    flow.edges.engine.upload(container, VOLUME, archive).await.context("put the checkout into the container")
+    let archive = checkout.into_archive(ROOT, owner, vec![script]);
+    flow.edges.engine.upload(container, "/", archive).await.context("put the checkout into the container")
 }
 
 fn new_container(flow: &Flow, claimed: &ClaimedJob, image: &Image, account: &Account) -> NewContainer {

@@ -23,6 +23,11 @@ const FINAL: [&str; 4] = ["success", "failure", "error", "canceled"];
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Frame {
+    /// The first message: which attempt's log follows.
+    Hello {
+        /// Counts from 1; 0 while the job waits.
+        attempt: i32,
+    },
     /// A piece of the log.
     Log {
         /// Byte offset of its beginning.
@@ -148,7 +153,7 @@ impl Live {
             Frame::Status { status, return_code } if FINAL.contains(&status.as_str()) => {
                 self.finished = Some(Finished { status: status.clone(), return_code: *return_code });
             }
-            Frame::Status { .. } => {}
+            Frame::Hello { .. } | Frame::Status { .. } => {}
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ pub struct Ownership {
 
 /// A file that goes along with a checkout.
 pub struct Extra {
-    /// Its path beside `src`.
+    /// Its path below the archive's root.
     pub path: &'static str,
     /// Its permissions, such as `0o755`.
     pub mode: u32,
@@ -38,13 +38,14 @@ pub struct Extra {
 pub type Archive = mpsc::Receiver<io::Result<Bytes>>;
 
 impl Checkout {
-    /// The checkout as `src/`, with `extras` beside it, all belonging to `owner`. The checkout is removed when the
-    /// archive was read or dropped.
-    pub fn into_archive(self, owner: Ownership, extras: Vec<Extra>) -> Archive {
+    /// The checkout as `<root>/src/`, with `extras` beside `src`, all belonging to `owner`. The checkout is removed
+    /// when the archive was read or dropped.
+    pub fn into_archive(self, root: &'static str, owner: Ownership, extras: Vec<Extra>) -> Archive {
         let (sender, receiver) = mpsc::channel(4);
         tokio::task::spawn_blocking(move || {
             let _reading = self.lock.blocking_read();
-            let mut writer = Tar { tar: Builder::new(Chunks::new(sender.clone())), owner };
+            let mut writer =
+                Tar { tar: Builder::new(Chunks::new(sender.clone())), root: Path::new(root), owner };
             let written = writer.checkout(&self, &extras).and_then(|()| writer.tar.into_inner()?.flush());
             if let Err(fault) = written {
                 // Who reads learns of it; if nobody reads any more, nobody needs to.
@@ -57,16 +58,17 @@ impl Checkout {
 
 struct Tar {
     tar: Builder<Chunks>,
+    root: &'static Path,
     owner: Ownership,
 }
 
 impl Tar {
     fn checkout(&mut self, checkout: &Checkout, extras: &[Extra]) -> io::Result<()> {
-        self.directory("./", 0o755)?;
+        self.directory("", 0o755)?;
         for Extra { path, mode, content } in extras {
             self.file(path, *mode, content)?;
         }
-        self.tree(&checkout.tree(), Path::new("src"))?;
+        self.tree(&checkout.tree(), &self.root.join("src"))?;
         self.git_dir(checkout)
     }
 
@@ -84,7 +86,7 @@ impl Tar {
         self.file("src/.git/packed-refs", 0o644, packed_refs(checkout)?.as_bytes())?;
         self.file("src/.git/config", 0o644, config(&checkout.wanted.url).as_bytes())?;
         self.file("src/.git/index", 0o644, &fs::read(checkout.index())?)?;
-        self.tree(&checkout.mirror.join("objects"), Path::new("src/.git/objects"))
+        self.tree(&checkout.mirror.join("objects"), &self.root.join("src/.git/objects"))
     }
 
     fn tree(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -110,12 +112,12 @@ impl Tar {
 
     fn directory(&mut self, path: &str, mode: u32) -> io::Result<()> {
         let mut header = self.plain(EntryType::Directory, mode, 0);
-        self.tar.append_data(&mut header, path, io::empty())
+        self.tar.append_data(&mut header, self.root.join(path).join(""), io::empty())
     }
 
     fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
         let mut header = self.plain(EntryType::Regular, mode, content.len() as u64);
-        self.tar.append_data(&mut header, path, content)
+        self.tar.append_data(&mut header, self.root.join(path), content)
     }
 
     fn plain(&self, kind: EntryType, mode: u32, size: u64) -> Header {

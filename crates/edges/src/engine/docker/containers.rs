@@ -51,11 +51,12 @@ impl DockerEngine {
         Ok(ContainerId(created.id))
     }
 
-    /// `json-file` without rotation: a runner that comes back reads all output from its start. `init`: a script
+    /// `json-file`, never rotated, whatever the engine's own default: a runner that comes back reads all output from
+    /// its start. `init`: a script
     /// is not process 1, so that signals end it and orphans are reaped.
     fn host_config(&self) -> HostConfig {
         let settings = self.settings.clone();
-        let no_rotation = HashMap::from([("max-size".to_owned(), "-1".to_owned())]);
+        let no_rotation = HashMap::from([("max-size".to_owned(), "1t".to_owned())]);
         HostConfig {
             init: Some(true),
             log_config: Some(HostConfigLogConfig {
