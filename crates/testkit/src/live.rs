@@ -23,9 +23,9 @@ const FINAL: [&str; 4] = ["success", "failure", "error", "canceled"];
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Frame {
-    /// The first message: which attempt's log follows.
+    /// Whose log follows: the first message, and again when another attempt begins.
     Hello {
-        /// Counts from 1; 0 while the job waits.
+        /// Counts from 1; 0 while the job waits. Each attempt's log begins at byte 0.
         attempt: i32,
     },
     /// A piece of the log.
@@ -44,6 +44,8 @@ pub enum Frame {
         /// What the script ended with.
         return_code: Option<i64>,
     },
+    /// The connection is alive.
+    Tick,
 }
 
 /// How a job ended.
@@ -60,6 +62,7 @@ pub struct Live {
     person: Person,
     path: String,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    attempt: Option<i32>,
     offset: u64,
     text: String,
     frames: usize,
@@ -71,7 +74,7 @@ impl Live {
         let path = format!("/projects/{project}/jobs/{job}/log/live");
         let socket = connect(person, &path, offset).await?;
         let (person, text) = (person.clone(), String::new());
-        Ok(Self { person, path, socket, offset, text, frames: 0, finished: None })
+        Ok(Self { person, path, socket, attempt: None, offset, text, frames: 0, finished: None })
     }
 
     /// The text read so far.
@@ -153,9 +156,19 @@ impl Live {
             Frame::Status { status, return_code } if FINAL.contains(&status.as_str()) => {
                 self.finished = Some(Finished { status: status.clone(), return_code: *return_code });
             }
-            Frame::Hello { .. } | Frame::Status { .. } => {}
+            Frame::Hello { attempt } => self.greet(*attempt),
+            Frame::Status { .. } | Frame::Tick => {}
         }
         Ok(())
+    }
+
+    /// Begins anew when another attempt has begun since the last greeting.
+    fn greet(&mut self, attempt: i32) {
+        if self.attempt.is_some_and(|known| known != attempt) {
+            self.offset = 0;
+            self.text.clear();
+        }
+        self.attempt = Some(attempt);
     }
 
     async fn receive(&mut self) -> Result<Option<Frame>> {

@@ -140,6 +140,12 @@ impl Server {
         &self.data_dir
     }
 
+    /// What its containers' label `kozmic.instance` says, once it has started.
+    pub fn instance(&self) -> Option<String> {
+        let name = std::fs::read_to_string(self.data_dir.join("instance")).ok()?;
+        Some(name.trim().to_owned())
+    }
+
     /// The id of its process, if it was started and not yet stopped.
     pub fn pid(&self) -> Option<u32> {
         self.program.as_ref().map(Program::pid)

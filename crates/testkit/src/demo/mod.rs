@@ -48,6 +48,9 @@ pub async fn run(options: Options) -> ExitCode {
         outcome = play(&options, &terminal, &mut stage) => outcome.map(|()| None),
         signal = interrupted() => signal.map(Some),
     };
+    if let Some(stage) = &mut stage {
+        stage.interrupted = matches!(outcome, Ok(Some(_)));
+    }
     let code = match outcome {
         Ok(None) => ExitCode::SUCCESS,
         // Ctrl-C is how one leaves when all is told; before, not everything has happened.

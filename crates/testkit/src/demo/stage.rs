@@ -8,11 +8,14 @@ use anyhow::{Context, Result, bail};
 
 use super::terminal::Terminal;
 use super::{Options, sample};
+use crate::docker::{Docker, INSTANCE};
 use crate::github::GitHub;
 use crate::server::{Server, ServerOptions};
 
 /// Where people look for Kozmic if nothing else is said.
 const USUAL_PORT: u16 = 8080;
+/// How long the server may take to end by the signal that ended the demo.
+const END_BY_ITSELF: Duration = Duration::from_secs(2);
 /// For waits that only a person ends.
 const FOREVER: Duration = Duration::from_secs(u64::MAX / 4);
 
@@ -21,6 +24,10 @@ pub(super) struct Stage {
     pub(super) github: GitHub,
     pub(super) server: Server,
     pub(super) act: Act,
+    /// Whether a signal ends the demo.
+    pub(super) interrupted: bool,
+    /// Where containers are to be removed, as nobody comes back to them.
+    leftovers: Option<Docker>,
 }
 
 /// How far the demo has come.
@@ -51,7 +58,9 @@ impl Stage {
         if let Some(port) = port(options)? {
             server = server.port(port);
         }
-        Ok(Self { github, server: Server::launch(server)?, act: Act::Starting })
+        let server = Server::launch(server)?;
+        let leftovers = options.data_dir.is_none().then(|| docker(options));
+        Ok(Self { github, server, act: Act::Starting, interrupted: false, leftovers })
     }
 
     pub(super) async fn wait_ready(&mut self, terminal: &Terminal) -> Result<()> {
@@ -82,9 +91,17 @@ impl Stage {
         }
     }
 
-    /// Ends the server, and with it the demo.
+    /// Ends the server, and removes what it would find again at its next start, if there is none.
     pub(super) async fn clear(mut self) -> Result<()> {
-        self.server.terminate().await.map(drop)
+        if self.interrupted {
+            // Ctrl-C reached the server, too, and a second signal would cut it short.
+            self.server.wait_exit(END_BY_ITSELF).await.ok();
+        }
+        self.server.terminate().await?;
+        if let (Some(docker), Some(instance)) = (&self.leftovers, self.server.instance()) {
+            docker.clean(&format!("{INSTANCE}={instance}")).await.context("remove the demo's containers")?;
+        }
+        Ok(())
     }
 }
 
@@ -93,6 +110,10 @@ fn binary(options: &Options) -> Result<PathBuf> {
     let binary = options.kozmic.clone().map_or_else(beside, Ok::<_, anyhow::Error>)?;
     let binary = binary.canonicalize();
     binary.context("find the kozmic binary: build it with `cargo build`, or name it with --kozmic")
+}
+
+fn docker(options: &Options) -> Docker {
+    options.docker_url.as_deref().map_or_else(Docker::default, Docker::at)
 }
 
 /// The port to listen on; `None` for any free one.

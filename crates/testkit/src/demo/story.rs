@@ -78,7 +78,7 @@ async fn follow(live: &mut Live, terminal: &Terminal) -> Result<Seen> {
                 waiting.push_str(&data);
                 waiting = terminal.log(&waiting);
             }
-            Some(Frame::Hello { .. } | Frame::Status { .. }) => {
+            Some(_) => {
                 if let Some(finished) = live.finished() {
                     terminal.log(&format!("{waiting}\n"));
                     let first_line = first_line.context("the job ended before a line of its log came")?;

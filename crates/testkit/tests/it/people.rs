@@ -96,13 +96,19 @@ async fn latest() -> Html<String> {
     ))
 }
 
-/// Job 3 sends two pieces and closes in between; job 4 leaves a hole; job 5 says nothing.
+/// Job 3 sends two pieces and closes in between; job 4 leaves a hole; job 5 says
+/// nothing; job 6 has another attempt when one comes back.
 async fn live(Path(job): Path<u64>, Query(query): Query<Fields>, upgrade: WebSocketUpgrade) -> Response {
     let offset: usize = query.get("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
     let hole = if job == 4 { 1 } else { 0 };
-    let mut frames: Vec<Value> = vec![json!({"type": "status", "status": "pending", "return_code": null})];
+    let mut frames: Vec<Value> = vec![
+        json!({"type": "hello", "attempt": if job == 6 && offset > 0 { 2 } else { 1 }}),
+        json!({"type": "tick"}),
+        json!({"type": "status", "status": "pending", "return_code": null}),
+    ];
     match (job, offset) {
         (5, _) => {}
+        (6, 6) => frames.push(json!({"type": "log", "offset": 0, "next": 6, "data": "again\n"})),
         (_, 0) => frames.push(json!({"type": "log", "offset": hole, "next": 6, "data": "first\n"})),
         _ => {
             frames.push(json!({"type": "log", "offset": 6, "next": 13, "data": "second\n"}));
@@ -169,7 +175,21 @@ async fn a_live_log_with_a_hole_or_silence_is_an_error() -> Result<()> {
     let hole = anna.live(7, 4, 0).await?.read_until("first", LIMIT).await;
     assert!(hole.is_err_and(|error| error.to_string().contains("goes on at byte 1")));
     let mut silent = anna.live(7, 5, 0).await?;
+    assert_eq!(silent.next(LIMIT).await?, Some(Frame::Hello { attempt: 1 }));
+    assert_eq!(silent.next(LIMIT).await?, Some(Frame::Tick));
     assert!(matches!(silent.next(LIMIT).await?, Some(Frame::Status { .. })));
     assert!(silent.next(Duration::from_millis(50)).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_attempt_has_a_log_of_its_own() -> Result<()> {
+    let github = github_of_anna().await?;
+    let anna = Person::sign_in_at(&kozmic(&github).await?, &github, "anna").await?;
+    let mut live = anna.live(7, 6, 0).await?;
+    live.read_until("first", LIMIT).await?;
+    live.reconnect().await?;
+    live.read_until("again", LIMIT).await?;
+    assert_eq!((live.text(), live.offset()), ("again\n", 6));
     Ok(())
 }
