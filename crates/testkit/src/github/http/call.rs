@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -39,30 +39,19 @@ pub(super) struct Call {
 
 /// Checks headers, token and limit; what passes has a [`Call`].
 pub(super) async fn identify(State(double): State<Shared>, mut request: Request, next: Next) -> Response {
-    let uri = request.extensions().get::<axum::extract::OriginalUri>().map(|uri| uri.0.clone());
+    let uri = request.extensions().get::<OriginalUri>().map(|uri| uri.0.clone());
     let uri = uri.unwrap_or_else(|| request.uri().clone());
     let line = format!("{} {uri}", request.method());
     check_headers(&double, &line, request.headers());
-    if !request.headers().contains_key(USER_AGENT) {
-        let message = "Request forbidden by administrative rules. Please make sure your request has a \
-                       User-Agent header";
-        return Refusal::new(StatusCode::FORBIDDEN, message).into_response();
-    }
-    let token = bearer(request.headers());
-    let Some(token) = token.and_then(|token| double.read(|world| world.tokens.get(&token).cloned())) else {
-        let refusal = if request.headers().contains_key(AUTHORIZATION) {
-            Refusal::bad_credentials()
-        } else {
-            Refusal::new(StatusCode::UNAUTHORIZED, "Requires authentication")
-        };
-        return refusal.into_response();
+    let token = match credentials(&double, request.headers()) {
+        Ok(token) => token,
+        Err(refusal) => return refusal.into_response(),
     };
     let limits = double.change(|world| count(world, &token.login));
-    let query = uri.query().unwrap_or_default();
     let call = Call {
         double,
         login: token.login.clone(),
-        query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        query: form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
         scopes: token.scopes.clone(),
         line,
         content_type: text(request.headers(), &CONTENT_TYPE).to_owned(),
@@ -76,9 +65,23 @@ pub(super) async fn identify(State(double): State<Shared>, mut request: Request,
     response
 }
 
+/// Whose token the call has, or why GitHub does not even look at it.
+fn credentials(double: &Double, headers: &HeaderMap) -> Result<Token, Refusal> {
+    if !headers.contains_key(USER_AGENT) {
+        let message = "Request forbidden by administrative rules. Please make sure your request has a \
+                       User-Agent header";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, message));
+    }
+    if !headers.contains_key(AUTHORIZATION) {
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "Requires authentication"));
+    }
+    let token = bearer(headers).and_then(|token| double.read(|world| world.tokens.get(&token).cloned()));
+    token.ok_or_else(Refusal::bad_credentials)
+}
+
 fn check_headers(double: &Double, line: &str, headers: &HeaderMap) {
-    for (name, required) in [("user-agent", true), ("authorization", true)] {
-        if required && !headers.contains_key(name) {
+    for name in [USER_AGENT, AUTHORIZATION] {
+        if !headers.contains_key(&name) {
             double.wrong(&format!("{line}: the header {name} is missing"));
         }
     }
