@@ -1,8 +1,7 @@
 //! Style sheets and scripts, built into the program. Their names carry a hash, so that browsers keep them for good.
 
-use crate::error::WebError;
+use crate::{address::At, error::WebError};
 use axum::{
-    extract::Path,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -63,7 +62,7 @@ pub(crate) fn url(source: &str) -> String {
 }
 
 /// `GET /static/<name>.<hash>.<ext>`
-pub(crate) async fn serve(Path(name): Path<String>) -> Result<Response, WebError> {
+pub(crate) async fn serve(At(name): At<String>) -> Result<Response, WebError> {
     let asset = BY_NAME.get(name.as_str()).ok_or(WebError::NotFound)?;
     let headers =
         [(CONTENT_TYPE, asset.content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];

@@ -11,9 +11,9 @@ let again = false;
 
 /** Begins to listen, if the page has parts that change. */
 export function listen(changed) {
-  const { live } = document.body.dataset;
-  if (!live || !document.querySelector('[data-live]')) return;
-  new Socket(() => live, { message: ({ type }) => type === 'tick' || refresh(changed) });
+  const { news } = document.body.dataset;
+  if (!news || !document.querySelector('[data-live]')) return;
+  new Socket(() => news, { message: ({ type }) => type === 'tick' || refresh(changed) });
 }
 
 /** Looks again; calls meanwhile are answered by one more look. */

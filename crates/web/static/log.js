@@ -11,13 +11,13 @@ function start(log) {
   const part = (name) => log.querySelector(`[data-part="${name}"]`);
   const parts = { view: part('view'), feed: part('feed'), count: part('count'), follow: part('follow'), note: part('note'), status: part('status') };
   let lines = new Lines();
-  const viewer = new Viewer(parts.view, lines, (on) => parts.follow.setAttribute('aria-pressed', String(on)));
+  const viewer = new Viewer(parts.view, lines, (on) => pressed(parts.follow, on));
   const show = () => {
-    tell(parts, lines.count);
+    tell(parts, () => lines.count);
     viewer.refresh();
   };
   new Feed(log.dataset.feed, {
-    connected: () => state(parts, '', 'connected'),
+    connected: () => state(parts, '', 'reading …'),
     text: (text) => { lines.append(text); show(); },
     reset: () => { lines = new Lines(); viewer.restart(lines); show(); },
     status: (frame) => state(parts, frame.status === 'pending' ? 'live' : '', frame.status === 'pending' ? 'live' : 'waiting'),
@@ -26,7 +26,7 @@ function start(log) {
   });
   parts.follow.hidden = false;
   parts.note.hidden = false;
-  parts.follow.addEventListener('click', () => viewer.follow(!viewer.following));
+  parts.follow.addEventListener('click', () => viewer.follow(over(parts.follow) || !viewer.following));
   links(viewer, log.dataset.follow !== 'no');
 }
 
@@ -47,23 +47,34 @@ function links(viewer, follow) {
 }
 
 function state(parts, kind, text) {
-  parts.feed.className = `feed ${kind}`;
+  parts.feed.className = `right feed ${kind}`;
   if (parts.feed.textContent !== text) parts.feed.textContent = text;
 }
 
 let told = 0;
 
 /** The number of lines, told at most once per drawing. */
-function tell(parts, count) {
-  parts.note.hidden = count > 0;
-  if (told) return;
-  told = requestAnimationFrame(() => {
+function tell(parts, counted) {
+  told ||= requestAnimationFrame(() => {
     told = 0;
+    const count = counted();
+    parts.note.hidden = count > 0;
     parts.count.textContent = count === 0 ? '' : `${count.toLocaleString()} ${count === 1 ? 'line' : 'lines'}`;
   });
 }
 
+/** While lines come, the button says whether their end is followed; afterwards it just leads there. */
+function pressed(button, on) {
+  if (!over(button)) button.setAttribute('aria-pressed', String(on));
+}
+
+function over(button) {
+  return !button.hasAttribute('aria-pressed');
+}
+
 function ended(parts, frame, count) {
+  parts.follow.removeAttribute('aria-pressed');
+  parts.follow.textContent = 'To the end';
   state(parts, '', 'ended');
   parts.note.textContent = 'This job wrote no output.';
   parts.note.hidden = count > 0;

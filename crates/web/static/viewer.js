@@ -117,12 +117,13 @@ export class Viewer {
     block.whole = count > (index + 1) * BLOCK;
   }
 
-  /** `before` is the style before the last line drawn, which is the one that may still grow. */
+  /** Blocks stand in the page in their order, for who listens or copies. `before` is the style before the last line drawn, which is the one that may still grow. */
   #newBlock(index) {
     const block = { node: element('div', 'b'), before: PLAIN, whole: false };
     block.node.style.top = `${index * BLOCK * this.height}px`;
+    const later = [...this.drawn].filter(([other]) => other > index).sort(([one], [other]) => one - other)[0];
+    this.rows.insertBefore(block.node, later?.[1].node ?? null);
     this.drawn.set(index, block);
-    this.rows.append(block.node);
     return block;
   }
 

@@ -3,12 +3,13 @@
 
 use super::{Broken, close, frames, listen, origin::OurSocket, send, text, tick, ticks};
 use crate::{
+    address::{Ask, At},
     app::Shared,
     auth::{self, SignedIn},
     error::WebError,
 };
 use axum::{
-    extract::{Path, Query, State, ws::WebSocket},
+    extract::{State, ws::WebSocket},
     response::Response,
 };
 use kozmic_edges::{broker::Topic, logs::LogReader};
@@ -52,8 +53,8 @@ struct Viewer {
 pub(crate) async fn log(
     State(app): State<Shared>,
     person: SignedIn,
-    Path((project, job)): Path<(ProjectId, JobId)>,
-    Query(have): Query<Have>,
+    At((project, job)): At<(ProjectId, JobId)>,
+    Ask(have): Ask<Have>,
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
     let project = auth::project(&app, &person, project, Role::Member).await?;

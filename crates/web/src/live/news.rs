@@ -2,13 +2,14 @@
 
 use super::{Broken, listen, origin::OurSocket, send, tick, ticks};
 use crate::{
+    address::Ask,
     app::Shared,
     auth::{self, SignedIn},
     error::WebError,
 };
 use axum::{
     extract::{
-        Query, State,
+        State,
         ws::{Message, WebSocket},
     },
     response::Response,
@@ -27,7 +28,7 @@ pub(crate) struct About {
 pub(crate) async fn news(
     State(app): State<Shared>,
     person: SignedIn,
-    Query(About { project }): Query<About>,
+    Ask(About { project }): Ask<About>,
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
     if let Some(project) = project {

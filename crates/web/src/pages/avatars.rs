@@ -1,9 +1,9 @@
 //! People's pictures, served by us: a page asks no other host for anything.
 
-use crate::{app::Shared, auth::SignedIn, error::WebError};
+use crate::{address::At, app::Shared, auth::SignedIn, error::WebError};
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -23,7 +23,7 @@ const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp
 pub(crate) async fn avatar(
     State(app): State<Shared>,
     _: SignedIn,
-    Path(user): Path<UserId>,
+    At(user): At<UserId>,
 ) -> Result<Response, WebError> {
     let kept = app.edges.store.avatar(user).await?;
     let drawable = kept.filter(|avatar| PICTURES.contains(&avatar.content_type.as_str()));

@@ -4,10 +4,14 @@ mod view;
 
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab, tail};
-use crate::{app::Shared, error::WebError};
+use crate::{
+    address::{Ask, At},
+    app::Shared,
+    error::WebError,
+};
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use kozmic_edges::clock;
@@ -64,8 +68,8 @@ pub(crate) struct Wanted {
 pub(crate) async fn latest(
     State(app): State<Shared>,
     visit: Visit,
-    Path(id): Path<ProjectId>,
-    Query(Wanted { git_ref }): Query<Wanted>,
+    At(id): At<ProjectId>,
+    Ask(Wanted { git_ref }): Ask<Wanted>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Member).await?;
     let git_ref = git_ref.filter(|text| !text.is_empty());
@@ -82,7 +86,7 @@ pub(crate) async fn latest(
 pub(crate) async fn build(
     State(app): State<Shared>,
     visit: Visit,
-    Path((project, build)): Path<(ProjectId, BuildId)>,
+    At((project, build)): At<(ProjectId, BuildId)>,
 ) -> Result<Response, WebError> {
     show(&app, visit, (project, build), None).await
 }
@@ -91,7 +95,7 @@ pub(crate) async fn build(
 pub(crate) async fn job(
     State(app): State<Shared>,
     visit: Visit,
-    Path((project, build, job)): Path<(ProjectId, BuildId, JobId)>,
+    At((project, build, job)): At<(ProjectId, BuildId, JobId)>,
 ) -> Result<Response, WebError> {
     show(&app, visit, (project, build), Some(job)).await
 }

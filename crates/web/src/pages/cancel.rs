@@ -1,14 +1,12 @@
 //! The button that stops a job.
 
 use crate::{
+    address::At,
     app::Shared,
     auth::{self, Checked, Nothing},
     error::WebError,
 };
-use axum::{
-    extract::{Path, State},
-    response::Redirect,
-};
+use axum::{extract::State, response::Redirect};
 use kozmic_flow::run;
 use kozmic_model::{
     ids::{JobId, ProjectId},
@@ -18,7 +16,7 @@ use kozmic_model::{
 /// `POST /projects/<id>/jobs/<job>/cancel/`
 pub(crate) async fn cancel(
     State(app): State<Shared>,
-    Path((project, job)): Path<(ProjectId, JobId)>,
+    At((project, job)): At<(ProjectId, JobId)>,
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;

@@ -115,7 +115,7 @@ impl Frame {
     }
 
     /// Where the page listens for news.
-    pub(crate) fn live_address(&self) -> String {
+    pub(crate) fn news_address(&self) -> String {
         match self.current {
             Some(project) => format!("/live?project={project}"),
             None => "/live".to_owned(),

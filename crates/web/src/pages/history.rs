@@ -2,10 +2,14 @@
 
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab};
-use crate::{app::Shared, error::WebError};
+use crate::{
+    address::{Ask, At},
+    app::Shared,
+    error::WebError,
+};
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use kozmic_model::{
@@ -40,8 +44,8 @@ pub(crate) struct Turned {
 pub(crate) async fn history(
     State(app): State<Shared>,
     visit: Visit,
-    Path(id): Path<ProjectId>,
-    Query(Turned { page }): Query<Turned>,
+    At(id): At<ProjectId>,
+    Ask(Turned { page }): Ask<Turned>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Member).await?;
     let page = page.and_then(|text| text.parse::<u64>().ok()).unwrap_or(1).max(1);

@@ -3,15 +3,16 @@
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab};
 use crate::{
+    address::At,
     app::Shared,
     auth::{self, Checked, Cookies, Nothing, Tone},
     error::WebError,
 };
 use askama::Template;
 use axum::{
-    extract::{Path, State},
-    http::HeaderMap,
-    response::{Redirect, Response},
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
 };
 use kozmic_edges::clock;
 use kozmic_flow::sync;
@@ -60,7 +61,7 @@ impl From<Typed> for HookDraft {
 pub(crate) async fn blank(
     State(app): State<Shared>,
     visit: Visit,
-    Path(project): Path<ProjectId>,
+    At(project): At<ProjectId>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
     let draft = HookDraft { script: DEFAULT_SCRIPT.to_owned(), ..HookDraft::default() };
@@ -70,7 +71,7 @@ pub(crate) async fn blank(
 /// `POST /projects/<id>/hooks/add/`
 pub(crate) async fn add(
     State(app): State<Shared>,
-    Path(project): Path<ProjectId>,
+    At(project): At<ProjectId>,
     headers: HeaderMap,
     Checked(typed, person): Checked<Typed>,
 ) -> Result<Response, WebError> {
@@ -90,7 +91,7 @@ pub(crate) async fn add(
 pub(crate) async fn filled(
     State(app): State<Shared>,
     visit: Visit,
-    Path((project, hook)): Path<(ProjectId, HookId)>,
+    At((project, hook)): At<(ProjectId, HookId)>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
@@ -101,7 +102,7 @@ pub(crate) async fn filled(
 /// `POST /projects/<id>/hooks/<hook>/edit/`
 pub(crate) async fn edit(
     State(app): State<Shared>,
-    Path((project, hook)): Path<(ProjectId, HookId)>,
+    At((project, hook)): At<(ProjectId, HookId)>,
     headers: HeaderMap,
     Checked(typed, person): Checked<Typed>,
 ) -> Result<Response, WebError> {
@@ -119,7 +120,7 @@ pub(crate) async fn edit(
 pub(crate) async fn connect(
     State(app): State<Shared>,
     cookies: Cookies,
-    Path((project, hook)): Path<(ProjectId, HookId)>,
+    At((project, hook)): At<(ProjectId, HookId)>,
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Response, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
@@ -168,5 +169,7 @@ async fn form(
     faults: FieldFaults,
 ) -> Result<Response, WebError> {
     let frame = visit.frame(app, Some(project.id)).await?;
-    visit.show(&HookPage { frame, project, tab: Tab::Settings, hook, draft, faults })
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = visit.show(&HookPage { frame, project, tab: Tab::Settings, hook, draft, faults })?;
+    Ok((status, page).into_response())
 }

@@ -56,7 +56,12 @@ pub(crate) fn no_mark() -> Safe<&'static str> {
 
 /// A state as mark and word.
 pub(crate) fn pill(status: &Status) -> Safe<String> {
-    Safe(format!(r#"<span class="pill {}">{}{}</span>"#, status.word(), mark(status).0, status.label()))
+    Safe(format!(
+        r#"<span class="pill {}">{}<span>{}</span></span>"#,
+        status.word(),
+        mark(status).0,
+        status.label()
+    ))
 }
 
 /// When something happened, as `2 h`; the script keeps it true.

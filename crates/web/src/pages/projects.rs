@@ -2,10 +2,10 @@
 
 use super::frame::{Frame, Visit};
 use super::parts;
-use crate::{app::Shared, error::WebError};
+use crate::{address::At, app::Shared, error::WebError};
 use askama::Template;
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use kozmic_model::{ids::ProjectId, project::Role};
@@ -46,7 +46,7 @@ pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Resp
 pub(crate) async fn project(
     State(app): State<Shared>,
     visit: Visit,
-    Path(id): Path<ProjectId>,
+    At(id): At<ProjectId>,
 ) -> Result<Redirect, WebError> {
     let project = visit.project(&app, id, Role::Member).await?;
     Ok(Redirect::to(&format!("/projects/{}/builds/latest/", project.id)))

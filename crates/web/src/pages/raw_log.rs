@@ -1,10 +1,10 @@
 //! A job's log as plain text, whole or by range, as the container wrote it.
 
 use super::frame::Visit;
-use crate::{app::Shared, error::WebError};
+use crate::{address::At, app::Shared, error::WebError};
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, State},
+    extract::State,
     http::{
         HeaderMap, StatusCode,
         header::{ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE},
@@ -41,7 +41,7 @@ enum Asked {
 pub(crate) async fn raw(
     State(app): State<Shared>,
     visit: Visit,
-    Path((project, job)): Path<(ProjectId, JobId)>,
+    At((project, job)): At<(ProjectId, JobId)>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Member).await?;

@@ -2,12 +2,9 @@
 
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab};
-use crate::{app::Shared, error::WebError};
+use crate::{address::At, app::Shared, error::WebError};
 use askama::Template;
-use axum::{
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use kozmic_model::{
     hook::Hook,
     ids::ProjectId,
@@ -28,7 +25,7 @@ struct SettingsPage {
 pub(crate) async fn settings(
     State(app): State<Shared>,
     visit: Visit,
-    Path(id): Path<ProjectId>,
+    At(id): At<ProjectId>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
     let frame = visit.frame(&app, Some(id)).await?;

@@ -4,13 +4,14 @@
 //! the sign-in of somebody else.
 
 use crate::{
+    address::Ask,
     app::Shared,
     auth::{Checked, Cookies, Departure, Nothing, Notice, SignedIn, Tone, local_path, same},
     error::WebError,
 };
 use askama::Template;
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{Html, IntoResponse, Redirect, Response},
 };
 use kozmic_edges::secret;
@@ -60,7 +61,7 @@ pub(crate) async fn home(
 pub(crate) async fn login(
     State(app): State<Shared>,
     cookies: Cookies,
-    Query(After { next }): Query<After>,
+    Ask(After { next }): Ask<After>,
     person: Option<SignedIn>,
 ) -> Result<Response, WebError> {
     let next = local_path(&next).unwrap_or("/");
@@ -74,7 +75,7 @@ pub(crate) async fn login(
 pub(crate) async fn depart(
     State(app): State<Shared>,
     cookies: Cookies,
-    Query(After { next }): Query<After>,
+    Ask(After { next }): Ask<After>,
 ) -> Response {
     let state = secret::random().expose_secret().to_owned();
     let forge = app.edges.forge.authorize_url(&state, &app.face.callback_url());
@@ -86,7 +87,7 @@ pub(crate) async fn depart(
 pub(crate) async fn arrive(
     State(app): State<Shared>,
     cookies: Cookies,
-    Query(arrival): Query<Arrival>,
+    Ask(arrival): Ask<Arrival>,
 ) -> Response {
     let departure = cookies.departure();
     let next = departure.as_ref().map_or_else(|| "/".to_owned(), |departure| departure.next.clone());
