@@ -7,7 +7,7 @@ use kozmic_edges::{
     store::ClaimedJob,
 };
 use kozmic_model::time::spoken;
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 /// Pauses between tries to reach the forge, in seconds.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 40];
@@ -52,4 +52,14 @@ async fn wanted(flow: &Flow, claimed: &ClaimedJob) -> Result<Wanted> {
         git_ref: build.git_ref.clone(),
         sha: build.sha.clone(),
     })
+}
+
+/// Removes the checkouts that a crash left, before the first job of this process.
+pub(crate) async fn clear(flow: &Flow) -> Result<()> {
+    match tokio::fs::remove_dir_all(&flow.settings.work_dir).await {
+        Err(fault) if fault.kind() != ErrorKind::NotFound => {
+            Err(fault).context("empty the directory of checkouts")
+        }
+        _ => Ok(()),
+    }
 }

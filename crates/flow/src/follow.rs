@@ -2,14 +2,14 @@
 
 use crate::{
     Flow,
+    gate::{self, Started},
     halt::Halt,
     job_log::JobLog,
-    prepare::{STARTED, Started},
 };
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use kozmic_edges::engine::{Channel, ContainerId, ContainerState, EngineError, Output, OutputStream};
+use kozmic_edges::engine::{Channel, ContainerId, EngineError, Output, OutputStream};
 use kozmic_model::job::{Attempt, Outcome};
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
     let engine = &flow.edges.engine;
     let all = engine.containers(&flow.settings.instance).await.context("look for the job's container")?;
     for found in all.into_iter().filter(|found| found.attempt == attempt) {
-        if has_started(flow, &found.id).await? {
+        if gate::was_opened(flow, &found.id).await? {
             return Ok(Found::Started(found.id));
         }
         engine.remove(&found.id).await.context("remove a container that never started")?;
@@ -47,16 +47,6 @@ pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
         )),
         None => Found::NotStarted,
     })
-}
-
-async fn has_started(flow: &Flow, container: &ContainerId) -> Result<bool> {
-    let engine = &flow.edges.engine;
-    match engine.state(container).await.context("look at the job's container")? {
-        None | Some(ContainerState::Created) => Ok(false),
-        Some(ContainerState::Running | ContainerState::Exited(_)) => {
-            engine.has_file(container, STARTED).await.context("look whether the script began")
-        }
-    }
 }
 
 /// Follows a container that was just started.

@@ -4,17 +4,19 @@
 //! GitHub ─▶ receive ─▶ plan ─▶ (the queue) ─▶ run ─▶ prepare ─▶ checkout ─▶ follow ─▶ report ─▶ GitHub
 //! ```
 //!
-//! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more.
+//! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `halt` and
+//! `job_log` are what a running job holds in its hands.
 
-mod receive;
+pub mod receive;
 pub mod sync;
 mod sweep;
 mod plan;
 pub mod run;
-mod halt;
 mod prepare;
 mod checkout;
 mod follow;
+mod gate;
+mod halt;
 mod job_log;
 mod report;
 
@@ -22,8 +24,6 @@ use kozmic_edges::Edges;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
-
-pub use receive::delivery as receive_delivery;
 
 /// What the steps of one installation have in common.
 #[derive(Clone)]

@@ -1,79 +1,61 @@
 //! Gets an attempt's container ready: image, account, container and checkout.
 //!
-//! Starting a container is what takes longest, and a checkout does not need it, so both happen at once: the
-//! container starts with a shell that waits for a line on its standard input, and gets it when the files are there.
-//! An image without a shell gets its files first and is started after that.
+//! Starting a container is what takes longest, and a checkout does not need it, so both happen at once; `gate` keeps
+//! the script from beginning before its files are there.
 
-use crate::{Flow, checkout, job_log::JobLog, report};
+use crate::{
+    Flow, checkout,
+    gate::{self, SCRIPT, SOURCE, Started, VOLUME},
+    job_log::JobLog,
+    report,
+};
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    engine::{Account, Attached, ContainerId, Image, NewContainer},
-    git::{Checkout, Extra, Ownership},
+    engine::{Account, ContainerId, Image, NewContainer},
+    git::{Checkout, Ownership},
     store::ClaimedJob,
 };
 use kozmic_model::{
     image::ImageName,
     phase::{Phase, PhaseKind, mark, mark_done},
     spec::{BuildFacts, environment},
+    time::Timestamp,
 };
-use tokio::{io::AsyncWriteExt, sync::mpsc};
+use tokio::sync::mpsc;
 
-/// The volume's directory, below the container's root.
-const ROOT: &str = "kozmic";
-const VOLUME: &str = "/kozmic";
-const SOURCE: &str = "/kozmic/src";
-const SCRIPT: &str = "/kozmic/script.sh";
-
-/// Exists in a container as soon as its script may have begun.
-pub(crate) const STARTED: &str = "/kozmic/.started";
-
-/// Waits for the line that says that the files are there; without it (the runner died) nothing has happened.
-const GATE: &str = "read -r _ && : > /kozmic/.started && cd /kozmic/src && exec /kozmic/script.sh";
-
-/// A container whose script runs.
-pub(crate) struct Started {
-    pub(crate) container: ContainerId,
-    pub(crate) attached: Attached,
-}
-
-/// Makes an attempt's container and starts its script.
+/// Makes an attempt's container and lets its script begin.
 pub(crate) async fn container(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLog) -> Result<Started> {
     let mut phases = Vec::new();
     let image = image(flow, claimed, log, &mut phases).await?;
     let account = flow.edges.engine.account(&image).await.context("look into the image")?;
-    let wanted = new_container(flow, claimed, &image, &account);
-    let engine = &flow.edges.engine;
     let begun = clock::now();
-    let start = async {
-        let container = engine.create(&wanted).await.context("create the container")?;
-        let attached = engine.attach(&container).await.context("listen to the container")?;
-        if account.has_shell {
-            engine.start(&container).await.context("start the container")?;
-        }
-        anyhow::Ok((container, attached))
-    };
-    let ((container, mut attached), checkout) =
-        tokio::try_join!(start, checkout::commit(flow, claimed, log))?;
-    let took = clock::now().since(begun);
-    phases.push(Phase { finished_at: Some(begun.after(took)), ..Phase::begin(PhaseKind::Checkout, begun) });
-    fill(flow, claimed, &container, (checkout, &account)).await?;
-    phases.push(Phase::begin(PhaseKind::Build, clock::now()));
-    let sha = claimed.build.sha.short();
-    log.say(&mark_done(PhaseKind::Checkout, &format!("{sha} of {}", claimed.build.git_ref.label()), took))
-        .await?;
-    log.say(&mark(PhaseKind::Build, &format!("{SCRIPT} in {}{}", claimed.job.spec.image, as_whom(&account))))
-        .await?;
-    let is_ours = flow.edges.store.note_container(claimed.job.attempt(), &container.0, &phases).await?;
+    let start = gate::close(flow, new_container(flow, claimed, &image, &account), account.has_shell);
+    let (closed, checkout) = tokio::try_join!(start, checkout::commit(flow, claimed, log))?;
+    fill(flow, claimed, &closed.container, (checkout, &account)).await?;
+    note_phases(claimed, log, (&mut phases, begun), &account).await?;
+    let attempt = claimed.job.attempt();
+    let is_ours = flow.edges.store.note_container(attempt, &closed.container.0, &phases).await?;
     anyhow::ensure!(is_ours, "another runner took the job over");
-    if account.has_shell {
-        attached.input.write_all(b"go\n").await.context("let the script begin")?;
-    } else {
-        engine.start(&container).await.context("start the container")?;
-    }
-    attached.input.shutdown().await.context("close the script's input")?;
+    let started = closed.open(flow).await?;
     report::change(&flow.edges, claimed.project.id, claimed.job.id);
-    Ok(Started { container, attached })
+    Ok(started)
+}
+
+/// Marks in the log that the checkout is done and the build begins.
+async fn note_phases(
+    claimed: &ClaimedJob,
+    log: &mut JobLog,
+    (phases, begun): (&mut Vec<Phase>, Timestamp),
+    account: &Account,
+) -> Result<()> {
+    let now = clock::now();
+    phases.push(Phase { finished_at: Some(now), ..Phase::begin(PhaseKind::Checkout, begun) });
+    phases.push(Phase::begin(PhaseKind::Build, now));
+    let what = format!("{} of {}", claimed.build.sha.short(), claimed.build.git_ref.label());
+    let checkout = mark_done(PhaseKind::Checkout, &what, now.since(begun));
+    let build = format!("{SCRIPT} in {}{}", claimed.job.spec.image, as_whom(account));
+    log.say(&format!("{checkout}{}", mark(PhaseKind::Build, &build))).await
 }
 
 async fn image(
@@ -121,9 +103,8 @@ async fn fill(
     (checkout, account): (Checkout, &Account),
 ) -> Result<()> {
     let owner = Ownership { uid: account.uid, gid: account.gid };
-    let content = claimed.job.spec.script.clone().into_bytes();
-    let script = Extra { path: "script.sh", mode: 0o755, content };
-    let archive = checkout.into_archive(ROOT, owner, vec![script]);
+    let files = gate::files(&claimed.job.spec.script, account.has_shell);
+    let archive = checkout.into_archive(gate::ROOT, owner, files);
     flow.edges.engine.upload(container, "/", archive).await.context("put the checkout into the container")
 }
 
@@ -142,12 +123,11 @@ fn new_container(flow: &Flow, claimed: &ClaimedJob, image: &Image, account: &Acc
     };
     let mut environment = environment(&facts, job.id, &job.spec.title);
     environment.push(("HOME".to_owned(), account.home.clone()));
-    let gate = || ["/bin/sh", "-c", GATE].map(str::to_owned).to_vec();
     NewContainer {
         instance: flow.settings.instance.clone(),
         attempt: job.attempt(),
         image: image.id.clone(),
-        command: if account.has_shell { gate() } else { vec![SCRIPT.to_owned()] },
+        command: gate::command(account.has_shell),
         user: account.user.clone(),
         working_dir: if account.has_shell { "/" } else { SOURCE }.to_owned(),
         environment,

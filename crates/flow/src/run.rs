@@ -1,7 +1,7 @@
 //! The runner: takes jobs from the queue under a lease, runs each to its end, and takes up again what an earlier
 //! process of the same installation had begun.
 
-use crate::{Flow, follow, halt::Halt, job_log::JobLog, prepare, report, sweep};
+use crate::{Flow, checkout, follow, halt::Halt, job_log::JobLog, prepare, report};
 use anyhow::{Error, Result};
 use kozmic_edges::{Edges, broker::Topic, clock, engine::EngineError, store::ClaimedJob};
 use kozmic_model::{
@@ -49,7 +49,7 @@ struct Desk {
 pub(crate) async fn forever(flow: Flow) {
     let desk = Desk { slots: Arc::new(Semaphore::new(flow.settings.slots)), trouble: Arc::default(), flow };
     desk.flow.tasks.spawn(desk.clone().beat());
-    if let Err(fault) = sweep::checkouts(&desk.flow).await {
+    if let Err(fault) = checkout::clear(&desk.flow).await {
         tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
     }
     desk.take_up().await;
@@ -103,6 +103,10 @@ impl Desk {
             Some(trouble) => tracing::warn!(trouble, "no jobs can be taken"),
             None => tracing::info!("jobs can be taken again"),
         }
+        self.note_now().await;
+    }
+
+    async fn note_now(&self) {
         if let Err(fault) = self.note(clock::now()).await {
             tracing::warn!(error = format!("{fault:#}"), "the runner cannot note its state");
         }
@@ -154,6 +158,7 @@ impl Desk {
         tracing::info!(job.id = claimed.job.id.0, build.number = claimed.build.number, "a job starts");
         report::change(&self.flow.edges, claimed.project.id, claimed.job.id);
         self.flow.tasks.spawn(self.clone().job(claimed, false, Some(permit)));
+        self.note_now().await;
     }
 
     /// Runs a job to its end, unless everything stops meanwhile: then the next start takes it up again.
@@ -167,6 +172,7 @@ impl Desk {
             () = self.flow.stop.cancelled() => {}
         }
         drop(permit);
+        self.note_now().await;
     }
 
     async fn outcome(&self, claimed: &ClaimedJob, is_taken_up: bool) -> Outcome {

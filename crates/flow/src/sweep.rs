@@ -1,8 +1,8 @@
-//! Removes what nobody needs any more: containers of attempts that hold no job, checkouts that a crash left.
+//! Removes what nobody needs any more: containers of attempts that hold no job.
 
 use crate::Flow;
 use anyhow::{Context, Result};
-use std::{io::ErrorKind, time::Duration};
+use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(600);
 
@@ -30,14 +30,4 @@ async fn containers(flow: &Flow) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Empties the directory of checkouts, before the first job of this process.
-pub(crate) async fn checkouts(flow: &Flow) -> Result<()> {
-    match tokio::fs::remove_dir_all(&flow.settings.work_dir).await {
-        Err(fault) if fault.kind() != ErrorKind::NotFound => {
-            Err(fault).context("empty the directory of checkouts")
-        }
-        _ => Ok(()),
-    }
 }

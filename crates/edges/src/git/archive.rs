@@ -2,7 +2,7 @@
 //!
 //! The history's objects come straight out of the mirror; nothing is copied on the way.
 
-use super::{Checkout, GitRef};
+use super::{Checkout, GitRef, Wanted};
 use bytes::Bytes;
 use std::{
     fs::{self, File, Metadata},
@@ -84,7 +84,7 @@ impl Tar {
         };
         self.file("src/.git/HEAD", 0o644, head.as_bytes())?;
         self.file("src/.git/packed-refs", 0o644, packed_refs(checkout)?.as_bytes())?;
-        self.file("src/.git/config", 0o644, config(&checkout.wanted.url).as_bytes())?;
+        self.file("src/.git/config", 0o644, config(&checkout.wanted).as_bytes())?;
         self.file("src/.git/index", 0o644, &fs::read(checkout.index())?)?;
         self.tree(&checkout.mirror.join("objects"), &self.root.join("src/.git/objects"))
     }
@@ -185,13 +185,29 @@ fn loose_tags(dir: &Path, name: &str, found: &mut Vec<(String, String)>) -> io::
 }
 
 /// `checkStat = minimal`: the files' inode numbers differ in the container, and git shall not take them for changed.
-fn config(url: &str) -> String {
-    let url = url.replace(['\\', '"', '\n'], "");
+fn config(wanted: &Wanted) -> String {
+    let url = quoted(&wanted.url);
+    let upstream = match &wanted.git_ref {
+        GitRef::Branch(branch) => {
+            let branch = quoted(branch);
+            format!(
+                "[branch {branch}]\n\tremote = origin\n\tmerge = {}\n",
+                quoted(&wanted.git_ref.to_string())
+            )
+        }
+        GitRef::PullRequest(_) => String::new(),
+    };
     format!(
         "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n\
          \tcheckStat = minimal\n\ttrustctime = false\n\
-         [remote \"origin\"]\n\turl = \"{url}\"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
+         [remote \"origin\"]\n\turl = {url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n{upstream}"
     )
+}
+
+/// A text as a value or a section's name in git's configuration.
+fn quoted(text: &str) -> String {
+    let text = text.replace('\n', "").replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{text}\"")
 }
 
 /// Gathers what is written into pieces for a channel.

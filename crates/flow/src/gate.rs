@@ -1,0 +1,121 @@
+//! The gate that a script waits behind: its container runs already, while its files are still on their way.
+//!
+//! A shell waits for a line on standard input, notes that it came, and becomes the script. Without the line, because
+//! the runner died, nothing has happened. An image without a shell is started when its files are there.
+
+use crate::Flow;
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    engine::{Attached, ContainerId, ContainerState, Engine, NewContainer},
+    git::Extra,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{io::AsyncWriteExt, sync::oneshot};
+
+/// The volume's directory, below the container's root.
+pub(crate) const ROOT: &str = "kozmic";
+/// The volume that a job's files are in.
+pub(crate) const VOLUME: &str = "/kozmic";
+/// The repository.
+pub(crate) const SOURCE: &str = "/kozmic/src";
+/// The script.
+pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
+/// Exists as soon as the script may have begun.
+const STARTED: &str = "/kozmic/.started";
+const WAIT: &str = "read -r _ && : > /kozmic/.started && cd /kozmic/src && exec /kozmic/script.sh";
+
+/// How often, and how long apart, to look at a shell that is about to end or to begin.
+const SETTLING_LOOKS: u32 = 100;
+const SETTLING_PAUSE: Duration = Duration::from_millis(50);
+
+/// A container whose script waits.
+pub(crate) struct Closed {
+    pub(crate) container: ContainerId,
+    attached: Attached,
+    has_shell: bool,
+}
+
+/// A container whose script has begun.
+pub(crate) struct Started {
+    pub(crate) container: ContainerId,
+    pub(crate) attached: Attached,
+}
+
+/// What a container runs.
+pub(crate) fn command(has_shell: bool) -> Vec<String> {
+    match has_shell {
+        true => ["/bin/sh", "-c", WAIT].map(str::to_owned).to_vec(),
+        false => vec![SCRIPT.to_owned()],
+    }
+}
+
+/// The files that a container gets beside its repository. Where no shell notes that the script began, the note comes
+/// with the script: such a container is not started before.
+pub(crate) fn files(script: &str, has_shell: bool) -> Vec<Extra> {
+    let script = Extra { path: "script.sh", mode: 0o755, content: script.as_bytes().to_vec() };
+    let note = Extra { path: ".started", mode: 0o644, content: Vec::new() };
+    if has_shell { vec![script] } else { vec![script, note] }
+}
+
+/// Creates a container with the gate closed. If nobody waits for it any more, because the job was stopped or its
+/// commit cannot be had, the container is removed again.
+pub(crate) async fn close(flow: &Flow, wanted: NewContainer, has_shell: bool) -> Result<Closed> {
+    let (sender, receiver) = oneshot::channel();
+    let engine = flow.edges.engine.clone();
+    flow.tasks.spawn(async move {
+        let container = match engine.create(&wanted).await.context("create the container") {
+            Ok(container) => container,
+            Err(fault) => return drop(sender.send(Err(fault))),
+        };
+        let closed = attach_and_start(&engine, &container, has_shell).await;
+        if sender.send(closed).is_err()
+            && let Err(fault) = engine.remove(&container).await
+        {
+            tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
+        }
+    });
+    receiver.await.context("create the container")?
+}
+
+async fn attach_and_start(
+    engine: &Arc<dyn Engine>,
+    container: &ContainerId,
+    has_shell: bool,
+) -> Result<Closed> {
+    let attached = engine.attach(container).await.context("listen to the container")?;
+    if has_shell {
+        engine.start(container).await.context("start the container")?;
+    }
+    Ok(Closed { container: container.clone(), attached, has_shell })
+}
+
+impl Closed {
+    /// Lets the script begin.
+    pub(crate) async fn open(self, flow: &Flow) -> Result<Started> {
+        let Self { container, mut attached, has_shell } = self;
+        match has_shell {
+            true => attached.input.write_all(b"go\n").await.context("let the script begin")?,
+            false => flow.edges.engine.start(&container).await.context("start the container")?,
+        }
+        attached.input.shutdown().await.context("close the script's input")?;
+        Ok(Started { container, attached })
+    }
+}
+
+/// Whether a container's script has begun, seen after whoever held the gate is gone: a shell that still waits finds its
+/// input closed and ends, or had got its line and becomes the script.
+pub(crate) async fn was_opened(flow: &Flow, container: &ContainerId) -> Result<bool> {
+    let engine = &flow.edges.engine;
+    for _ in 0..SETTLING_LOOKS {
+        let state = engine.state(container).await.context("look at the job's container")?;
+        if matches!(state, None | Some(ContainerState::Created)) {
+            return Ok(false);
+        }
+        let has_begun = engine.has_file(container, STARTED).await.context("look whether the script began")?;
+        if has_begun || matches!(state, Some(ContainerState::Exited(_))) {
+            return Ok(has_begun);
+        }
+        tokio::time::sleep(SETTLING_PAUSE).await;
+    }
+    Ok(false)
+}

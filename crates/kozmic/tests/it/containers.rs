@@ -1,0 +1,77 @@
+//! Images that are not made for Kozmic work as well, and nothing is left on the engine.
+
+use crate::world::World;
+use anyhow::Result;
+
+/// Makes an image by running commands in the base image; returns its name.
+async fn image(world: &World, name: &str, commands: &str, change: &str) -> Result<String> {
+    let name = format!("kozmic-test/{name}:latest");
+    let run = ["run", "-d", "--user", "root", crate::world::IMAGE, "bash", "-c", commands];
+    let container = world.docker.run(&run).await?;
+    anyhow::ensure!(world.docker.run(&["wait", &container]).await? == "0", "prepare {name}");
+    world.docker.run(&["commit", "--change", change, &container, &name]).await?;
+    world.docker.remove(&container).await?;
+    Ok(name)
+}
+
+#[tokio::test]
+async fn without_a_user_kozmic_the_images_own_user_runs_the_script() -> Result<()> {
+    let world = World::new().await?;
+    let prepare = "userdel kozmic && useradd --create-home worker";
+    let image = image(&world, "worker", prepare, "USER worker").await?;
+    world.hook_in(&image, "id -un; git log --format=%s; touch mine; echo $HOME").await?;
+    world.push("Begin").await?;
+    let build = world.finished().await?;
+    let log = world.log().await?;
+    assert_eq!(build.status, "success", "{log}");
+    assert!(log.contains("worker\nBegin\n/home/worker\n"), "{log}");
+    world.docker.run(&["rmi", &image]).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_image_without_a_shell_runs_what_it_can() -> Result<()> {
+    let world = World::new().await?;
+    let prepare = "cp /bin/bash /bin/only && rm -f /bin/sh /bin/dash /usr/bin/sh /usr/bin/dash; true";
+    let image = image(&world, "shell-less", prepare, "USER root").await?;
+    let script = "#!/bin/only\necho in $PWD; echo $(<file)";
+    let hook = kozmic_testkit::person::NewHook { title: "Tests", image: &image, script };
+    world.anna.add_hook(world.project, hook).await?;
+    world.push("Begin").await?;
+    let build = world.finished().await?;
+    let log = world.log().await?;
+    assert_eq!(build.status, "success", "{log}");
+    assert!(log.contains("in /kozmic/src\nBegin\n"), "{log}");
+    world.docker.run(&["rmi", &image]).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn symbolic_links_modes_and_odd_names_arrive_as_they_are() -> Result<()> {
+    let world = World::new().await?;
+    let work = tempfile::tempdir()?;
+    let url = world.github.clone_url_as("anna", crate::world::REPOSITORY);
+    let long = "d".repeat(120);
+    let script = format!(
+        "set -e; git init -q -b main .; git config user.name A; git config user.email a@example.com; \
+         ln -s /etc/passwd outside; ln -s ../.. up; echo x > 'a b \"c\"'; mkdir -p {long}/{long}; echo deep > {long}/{long}/{long}; \
+         printf '#!/bin/sh\\necho ran' > run.sh; chmod +x run.sh; mkdir empty; touch empty/.keep; \
+         git add -A; git commit -qm Odd; git push -q {url} main"
+    );
+    let pushed = tokio::process::Command::new("bash").args(["-c", &script]).current_dir(work.path()).output();
+    let hook = format!(
+        "set -e; ./run.sh; readlink outside up; cat 'a b \"c\"' {long}/{long}/{long}; git status --porcelain; git diff-index HEAD; echo end"
+    );
+    world.hook(&hook).await?;
+    let pushed = pushed.await?;
+    assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
+    let build = world.finished().await?;
+    let log = world.log().await?;
+    assert_eq!(build.status, "success", "{log}");
+    assert!(
+        log.contains("ran/etc/passwd\n../..\nx\ndeep\nend\n")
+            || log.contains("ran\n/etc/passwd\n../..\nx\ndeep\nend\n"),
+        "{log}"
+    );
+    world.end().await
+}

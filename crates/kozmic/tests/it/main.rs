@@ -1,0 +1,20 @@
+//! The stories that Kozmic promises, told against a GitHub double, a real Docker engine and a real browser.
+//!
+//! Without those parts the tests fail; `script/test` brings them.
+
+#![expect(unreachable_pub, reason = "a test binary has no outside")]
+
+mod world;
+mod layers;
+mod documents;
+mod program;
+mod sign_in;
+mod projects;
+mod first_build;
+mod deliveries;
+mod outcomes;
+mod containers;
+mod interruptions;
+mod forge_faults;
+mod long_logs;
+mod browser;

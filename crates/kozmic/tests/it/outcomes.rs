@@ -1,0 +1,105 @@
+//! How jobs end: badly, late, silent, canceled, or not at all for want of an image.
+
+use crate::world::{GATE, IMAGE, LIMIT, World};
+use anyhow::Result;
+use kozmic_testkit::github::State;
+
+#[tokio::test]
+async fn a_failed_script_is_a_failure_with_its_code() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("echo to stdout; echo to stderr >&2; exit 42").await?;
+    let pushed = world.push("Break").await?;
+    let line = world.status(&pushed.sha, State::Failure).await?;
+    assert_eq!(line, "Kozmic build #1 has failed because of the \"Tests\" job");
+    let log = world.log().await?;
+    assert!(
+        log.contains("to stdout") && log.contains("to stderr") && log.contains("The script returned 42."),
+        "{log}"
+    );
+    assert!(world.page("builds/latest/").await?.contains("The script returned 42."));
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_interpreter_that_is_not_there_is_named() -> Result<()> {
+    let world = World::new().await?;
+    let hook =
+        kozmic_testkit::person::NewHook { title: "T", image: IMAGE, script: "#!/usr/bin/no-such-thing\n" };
+    world.anna.add_hook(world.project, hook).await?;
+    world.push("Begin").await?;
+    assert_eq!(world.finished().await?.status, "failure");
+    let log = world.log().await?;
+    assert!(log.contains("not found"), "{log}");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_silent_job_is_stopped_and_its_log_says_so() -> Result<()> {
+    let world = World::with(&[("KOZMIC_STALL_TIMEOUT", "1")]).await?;
+    world.hook("echo going to sleep; sleep 600").await?;
+    world.push("Sleep").await?;
+    assert_eq!(world.finished().await?.status, "failure");
+    let log = world.log().await?;
+    assert!(log.contains("going to sleep") && log.contains("Stopped: no output for 1.0 s."), "{log}");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_job_that_never_ends_is_stopped() -> Result<()> {
+    let world = World::with(&[("KOZMIC_JOB_TIMEOUT", "2")]).await?;
+    world.hook("while true; do echo again; sleep 0.1; done").await?;
+    world.push("Loop").await?;
+    assert_eq!(world.finished().await?.status, "failure");
+    assert!(world.log().await?.contains("Stopped: the job took longer than 2.0 s."));
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_running_job_is_canceled_with_time_to_say_goodbye() -> Result<()> {
+    let world = World::new().await?;
+    world.hook(&format!("trap 'echo goodbye; exit 1' TERM\necho up and running\n{GATE}")).await?;
+    let pushed = world.push("Wait").await?;
+    let mut live = world.live().await?;
+    live.read_until("up and running", LIMIT).await?;
+    world.anna.cancel(world.project, world.build().await?.job()?).await?.ensure_ok()?;
+    let finished = live.read_to_end(LIMIT).await?;
+    assert_eq!((finished.status.as_str(), finished.return_code), ("canceled", None));
+    assert!(live.text().contains("goodbye") && live.text().contains("anceled by"), "{}", live.text());
+    assert_eq!(world.status(&pushed.sha, State::Error).await?, "Kozmic build #1 was canceled");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_waiting_job_says_why_and_can_be_canceled() -> Result<()> {
+    let world = World::with(&[("KOZMIC_RUNNER_CONCURRENCY", "1")]).await?;
+    world.hook(&format!("echo first; {GATE}")).await?;
+    world.push("One").await?;
+    let mut first = world.live().await?;
+    first.read_until("first", LIMIT).await?;
+    world.push("Two").await?;
+    let two = world.anna.wait_for_build(world.project, LIMIT, |build| build.build == 2).await?;
+    let html = world.page("builds/latest/").await?;
+    assert!(html.contains("Waits for a free runner: 1 of 1 jobs run now."), "{html}");
+    world.anna.cancel(world.project, two.job()?).await?.ensure_ok()?;
+    assert_eq!(world.finished().await?.status, "canceled");
+    world.open_gate().await?;
+    assert_eq!(first.read_to_end(LIMIT).await?.status, "success");
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_image_that_cannot_be_pulled_ends_the_job_with_the_engines_words() -> Result<()> {
+    let world = World::new().await?;
+    // A registry on a closed port: refused at once, and by nobody else's machine.
+    world.hook_in("127.0.0.1:9/no/such-image:1", "true").await?;
+    let pushed = world.push("Begin").await?;
+    assert_eq!(world.finished().await?.status, "error");
+    let log = world.log().await?;
+    assert!(
+        log.contains("pull")
+            && log.contains("pull the image 127.0.0.1:9/no/such-image:1: the Docker engine says: ")
+    );
+    assert!(log.contains("connection refused"), "{log}");
+    world.status(&pushed.sha, State::Error).await?;
+    world.end().await
+}

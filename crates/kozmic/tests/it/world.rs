@@ -1,0 +1,142 @@
+//! What most stories begin with: a GitHub with Anna and her repository, a server, Anna signed in, her project.
+
+use anyhow::{Context, Result};
+use kozmic_testkit::{
+    docker::{Docker, INSTANCE},
+    github::{Commit, GitHub, NewRepository, Pushed, State},
+    live::Live,
+    person::{Build, NewHook, Person},
+    server::{Server, ServerOptions},
+};
+use std::time::Duration;
+
+/// How long a test waits for what has to come. It never waits for so long if all is well.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// The base image for jobs.
+pub const IMAGE: &str = "kozmic/debian:bookworm";
+
+/// Anna's repository.
+pub const REPOSITORY: &str = "anna/hello";
+
+/// A wait in a script until a test opens the gate.
+pub const GATE: &str = "until [ -e /tmp/gate ]; do sleep 0.02; done";
+
+/// The stage of a story.
+pub struct World {
+    pub github: GitHub,
+    pub server: Server,
+    pub anna: Person,
+    pub project: u64,
+    pub docker: Docker,
+}
+
+/// A server's settings, for a GitHub.
+pub fn options(github: &GitHub) -> ServerOptions {
+    ServerOptions::new(env!("CARGO_BIN_EXE_kozmic"), github).env("KOZMIC_LOG", "info,sea_orm_migration=warn")
+}
+
+/// A GitHub with Anna and her repository.
+pub async fn github() -> Result<GitHub> {
+    let github = GitHub::start().await?;
+    github.add_user("anna", "Anna Orbit", "anna@example.com");
+    github.add_user("eve", "Eve Outside", "eve@example.com");
+    github.add_repository(NewRepository::public(REPOSITORY))?;
+    Ok(github)
+}
+
+impl World {
+    pub async fn new() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// With these settings beyond the defaults.
+    pub async fn with(settings: &[(&str, &str)]) -> Result<Self> {
+        let github = github().await?;
+        let settings =
+            settings.iter().fold(options(&github), |options, (name, value)| options.env(name, value));
+        let server = Server::start(settings).await?;
+        let anna = Person::sign_in(&server, &github, "anna").await?;
+        let project = anna.add_project(REPOSITORY).await?;
+        Ok(Self { github, server, anna, project, docker: Docker::default() })
+    }
+
+    /// Adds a hook named Tests.
+    pub async fn hook(&self, script: &str) -> Result<()> {
+        self.hook_in(IMAGE, script).await
+    }
+
+    pub async fn hook_in(&self, image: &str, script: &str) -> Result<()> {
+        let script = format!("#!/bin/bash\n{script}\n");
+        self.anna.add_hook(self.project, NewHook { title: "Tests", image, script: &script }).await.map(drop)
+    }
+
+    pub async fn push(&self, message: &str) -> Result<Pushed> {
+        let commit = Commit::new(message).file("file", message);
+        self.github.push_commit(REPOSITORY, "main", commit).await
+    }
+
+    /// The latest build as soon as its first job is there.
+    pub async fn build(&self) -> Result<Build> {
+        self.anna.wait_for_build(self.project, LIMIT, |build| build.job.is_some()).await
+    }
+
+    /// The latest build when it ended.
+    pub async fn finished(&self) -> Result<Build> {
+        let is_finished = |build: &Build| !["enqueued", "pending"].contains(&build.status.as_str());
+        self.anna.wait_for_build(self.project, LIMIT, is_finished).await
+    }
+
+    /// The live log of the latest build.
+    pub async fn live(&self) -> Result<Live> {
+        let build = self.build().await?;
+        self.anna.live(self.project, build.job()?, 0).await
+    }
+
+    /// The raw log of the latest build.
+    pub async fn log(&self) -> Result<String> {
+        let build = self.build().await?;
+        Ok(String::from_utf8_lossy(&self.anna.raw_log(self.project, build.job()?).await?).into_owned())
+    }
+
+    pub async fn page(&self, path: &str) -> Result<String> {
+        let page = self.anna.get(&format!("/projects/{}/{path}", self.project)).await?;
+        page.ensure_ok()?;
+        Ok(page.body)
+    }
+
+    pub async fn status(&self, sha: &str, state: State) -> Result<String> {
+        let status = self.github.wait_for_status(REPOSITORY, sha, state, LIMIT).await?;
+        Ok(status.description.unwrap_or_default())
+    }
+
+    /// The label of this installation's containers.
+    pub fn label(&self) -> Result<String> {
+        let instance = std::fs::read_to_string(self.server.data_dir().join("instance"))?;
+        Ok(format!("{INSTANCE}={}", instance.trim()))
+    }
+
+    /// The id of the one container that runs.
+    pub async fn container(&self) -> Result<String> {
+        let all = self.docker.containers(&self.label()?).await?;
+        Ok(all.into_iter().next().context("a job's container is there")?.id)
+    }
+
+    /// Lets the script go on.
+    pub async fn open_gate(&self) -> Result<()> {
+        self.docker.run(&["exec", &self.container().await?, "touch", "/tmp/gate"]).await.map(drop)
+    }
+
+    /// Every story ends tidily: nothing is left on the engine, and GitHub understood every call.
+    pub async fn end(mut self) -> Result<()> {
+        let label = self.label()?;
+        if self.server.is_running() {
+            self.docker.wait_until_clean(&label, LIMIT).await?;
+            let status = self.server.terminate().await?;
+            anyhow::ensure!(status.success(), "the server ended with {status}");
+        }
+        self.docker.clean(&label).await?;
+        self.github.assert_no_wrong_calls();
+        Ok(())
+    }
+}
