@@ -5,7 +5,7 @@ use crate::app::Shared;
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::{FromRequest, Path, Request, State, rejection::BytesRejection},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -44,11 +44,13 @@ pub(crate) enum Refusal {
 pub(crate) async fn receive(
     State(app): State<Shared>,
     Path(hook): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<Response, Refusal> {
-    let body = body.map_err(|fault| unread(&fault))?;
-    let hook = authentic(&app, &hook, &headers, &body).await?;
+    let headers = request.headers().clone();
+    // Who does not even claim to be the forge may not make us read megabytes.
+    let signature = text(&headers, "X-Hub-Signature-256").map_err(|_| Refusal::BadSignature)?;
+    let body = Bytes::from_request(request, &app).await.map_err(|fault| unread(&fault))?;
+    let hook = authentic(&app, &hook, &signature, &body).await?;
     let delivery = NewDelivery {
         hook,
         uuid: text(&headers, "X-GitHub-Delivery")?,
@@ -67,13 +69,12 @@ pub(crate) async fn receive(
 }
 
 /// The hook, if the body is signed with its secret. The way is as long for a hook that does not exist.
-async fn authentic(app: &Shared, hook: &str, headers: &HeaderMap, body: &[u8]) -> Result<HookId, Refusal> {
-    let signature = text(headers, "X-Hub-Signature-256").map_err(|_| Refusal::BadSignature)?;
+async fn authentic(app: &Shared, hook: &str, signature: &str, body: &[u8]) -> Result<HookId, Refusal> {
     let hook = hook.parse().unwrap_or(HookId(0));
     let known = app.edges.store.hook_secret(hook).await?;
     let is_known = known.is_some();
     let secret = known.unwrap_or_else(secret::random);
-    match (app.edges.forge.signature_holds(&secret, body, &signature), is_known) {
+    match (app.edges.forge.signature_holds(&secret, body, signature), is_known) {
         (true, true) => Ok(hook),
         (_, false) => Err(Refusal::UnknownHook),
         (false, true) => Err(Refusal::BadSignature),

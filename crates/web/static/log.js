@@ -75,6 +75,7 @@ function over(button) {
 function ended(parts, frame, count) {
   parts.follow.removeAttribute('aria-pressed');
   parts.follow.textContent = 'To the end';
+  parts.follow.hidden = count === 0;
   state(parts, '', 'ended');
   parts.note.textContent = 'This job wrote no output.';
   parts.note.hidden = count > 0;

@@ -73,6 +73,7 @@ export class Viewer {
   #draw() {
     const count = this.lines.count;
     this.rows.style.height = `${count * this.height}px`;
+    this.rows.style.setProperty('--digits', String(count).length);
     if (this.sought && this.sought <= count) this.#reach();
     if (this.following) this.view.scrollTop = this.view.scrollHeight;
     this.top = this.view.scrollTop;

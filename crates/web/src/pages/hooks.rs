@@ -38,6 +38,11 @@ impl HookPage {
     fn fault(&self, field: &str) -> Option<&str> {
         self.faults.get(field).map(String::as_str)
     }
+
+    /// Whether to begin mending here: the first wrong field in the form's order.
+    fn begins(&self, field: &str) -> bool {
+        ["title", "image", "script"].into_iter().find(|name| self.faults.contains_key(name)) == Some(field)
+    }
 }
 
 /// The fields as typed.

@@ -145,8 +145,9 @@ fn page(app: &Shared, cookies: Cookies, next: &str) -> Result<Response, WebError
     let query = form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>();
     let start = if next == "/" { "/_auth/".to_owned() } else { format!("/_auth/?next={query}") };
     let notice = cookies.notice();
+    let cookies = if notice.is_some() { cookies.forget_notice() } else { cookies };
     let html = Html(SignInPage { forge: app.face.forge_name.clone(), start, notice }.render()?);
-    Ok(cookies.forget_notice().onto(html))
+    Ok(cookies.onto(html))
 }
 
 #[cfg(test)]
