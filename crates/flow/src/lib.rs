@@ -59,7 +59,8 @@ pub struct FlowSettings {
 
 impl Flow {
     /// Starts all that goes on in the background: deliveries, jobs, statuses, cleaning up.
-    pub fn start(&self) {
+    pub async fn start(&self) {
+        run::introduce(self).await;
         self.tasks.spawn(receive::forever(self.clone()));
         self.tasks.spawn(run::forever(self.clone()));
         self.tasks.spawn(report::forever(self.clone()));

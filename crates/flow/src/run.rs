@@ -45,9 +45,18 @@ struct Desk {
     trouble: Arc<Mutex<Option<String>>>,
 }
 
+/// Says that this runner is there, and whether it can work, before anybody asks.
+pub(crate) async fn introduce(flow: &Flow) {
+    let desk = Desk::new(flow.clone());
+    match tokio::time::timeout(ENGINE_LOOK, desk.flow.edges.engine.version()).await {
+        Ok(Err(fault)) => desk.say(Some(sentence(&fault.into()))).await,
+        Ok(Ok(_)) | Err(_) => desk.note_now().await,
+    }
+}
+
 /// Takes jobs until everything stops.
 pub(crate) async fn forever(flow: Flow) {
-    let desk = Desk { slots: Arc::new(Semaphore::new(flow.settings.slots)), trouble: Arc::default(), flow };
+    let desk = Desk::new(flow);
     desk.flow.tasks.spawn(desk.clone().beat());
     if let Err(fault) = checkout::clear(&desk.flow).await {
         tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
@@ -75,6 +84,10 @@ pub(crate) async fn forever(flow: Flow) {
 }
 
 impl Desk {
+    fn new(flow: Flow) -> Self {
+        Self { slots: Arc::new(Semaphore::new(flow.settings.slots)), trouble: Arc::default(), flow }
+    }
+
     /// Says every few seconds that this runner is there, and keeps its jobs.
     async fn beat(self) {
         loop {

@@ -38,7 +38,6 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         public_url: settings.server.public_url.clone(),
         cookie_key: cookie_key(&secret_key),
         forge_name: "GitHub".to_owned(),
-        github_url: settings.github.url.clone(),
     };
     Ok(Server { flow, app: App { edges: Arc::new(edges), face } })
 }

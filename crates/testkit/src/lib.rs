@@ -45,3 +45,4 @@ pub mod live;
 pub mod browser;
 pub mod docker;
 pub mod demo;
+pub mod bench;

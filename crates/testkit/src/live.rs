@@ -72,7 +72,7 @@ pub struct Live {
 impl Live {
     pub(crate) async fn open(person: &Person, project: u64, job: u64, offset: u64) -> Result<Self> {
         let path = format!("/projects/{project}/jobs/{job}/log/live");
-        let socket = connect(person, &path, offset).await?;
+        let socket = connect(person, &format!("{path}?offset={offset}")).await?;
         let (person, text) = (person.clone(), String::new());
         Ok(Self { person, path, socket, attempt: None, offset, text, frames: 0, finished: None })
     }
@@ -99,7 +99,7 @@ impl Live {
 
     /// Connects again, where the last connection stopped, as the page does after a lost one.
     pub async fn reconnect(&mut self) -> Result<()> {
-        self.socket = connect(&self.person, &self.path, self.offset).await?;
+        self.socket = connect(&self.person, &format!("{}?offset={}", self.path, self.offset)).await?;
         Ok(())
     }
 
@@ -188,6 +188,25 @@ impl Live {
     }
 }
 
+/// Word that what a project's pages show has changed, as its open pages get it.
+pub struct News(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl News {
+    pub(crate) async fn open(person: &Person, project: u64) -> Result<Self> {
+        Ok(Self(connect(person, &format!("/live?project={project}")).await?))
+    }
+
+    /// Waits for the next word; the first one comes at once.
+    pub async fn next(&mut self) -> Result<()> {
+        loop {
+            let message = self.0.next().await.context("the news ended")?.context("the news broke off")?;
+            if message.to_text().is_ok_and(|text| text.contains("changed")) {
+                return Ok(());
+            }
+        }
+    }
+}
+
 /// Whether the other side is gone, as when the server was killed.
 fn is_lost(error: &Error) -> bool {
     matches!(
@@ -199,12 +218,9 @@ fn is_lost(error: &Error) -> bool {
     )
 }
 
-async fn connect(
-    person: &Person,
-    path: &str,
-    offset: u64,
-) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
-    let url = person.address(&format!("{path}?offset={offset}"))?;
+/// A WebSocket as a page of the server opens it, with the person's cookies.
+async fn connect(person: &Person, path: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+    let url = person.address(path)?;
     let origin = url.origin().ascii_serialization();
     let mut request =
         url.as_str().replacen("http", "ws", 1).into_client_request().context("ask for a log")?;
@@ -214,6 +230,8 @@ async fn connect(
         request.headers_mut().insert("cookie", cookies);
     }
     let opened = tokio::time::timeout(OPEN_LIMIT, connect_async(request)).await;
-    let (socket, _) = opened.context("the live log did not open in time")?.context("open the live log")?;
+    let (socket, _) = opened
+        .with_context(|| format!("{path} did not open in time"))?
+        .with_context(|| format!("open {path}"))?;
     Ok(socket)
 }

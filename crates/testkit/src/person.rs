@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::github::GitHub;
 use crate::http;
-use crate::live::Live;
+use crate::live::{Live, News};
 use crate::server::Server;
 
 pub use page::Page;
@@ -114,6 +114,11 @@ impl Person {
     /// Opens the live log of a job from a byte offset.
     pub async fn live(&self, project: u64, job: u64, offset: u64) -> Result<Live> {
         Live::open(self, project, job, offset).await
+    }
+
+    /// Opens the news of a project.
+    pub async fn news(&self, project: u64) -> Result<News> {
+        News::open(self, project).await
     }
 
     /// The repositories' home.

@@ -21,8 +21,6 @@ pub struct Face {
     pub cookie_key: Key,
     /// What people call the forge, such as `GitHub`.
     pub forge_name: String,
-    /// The forge's own address.
-    pub github_url: Url,
 }
 
 /// The state of all handlers.

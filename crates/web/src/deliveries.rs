@@ -10,10 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kozmic_edges::{
-    broker::Topic,
-    clock, secret,
+    secret,
     store::{NewDelivery, Stored},
 };
+use kozmic_flow::receive;
 use kozmic_model::ids::HookId;
 use serde_json::json;
 
@@ -41,7 +41,7 @@ pub(crate) enum Refusal {
 }
 
 /// `POST /_hooks/hook/<id>/`
-pub(crate) async fn receive(
+pub(crate) async fn take(
     State(app): State<Shared>,
     Path(hook): Path<String>,
     request: Request,
@@ -58,8 +58,7 @@ pub(crate) async fn receive(
         payload: body.into(),
     };
     let (uuid, event) = (delivery.uuid.clone(), delivery.event.clone());
-    let stored = app.edges.store.store_delivery(delivery, clock::now()).await?;
-    app.edges.broker.ring(Topic::Deliveries);
+    let stored = receive::delivery(&app.edges, delivery).await?;
     let status = match stored {
         Stored::New => "accepted",
         Stored::Duplicate => "duplicate",

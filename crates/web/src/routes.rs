@@ -74,7 +74,7 @@ fn pages() -> Router<Shared> {
 
 /// What machines talk to.
 fn doors() -> Router<Shared> {
-    let delivery = || post(deliveries::receive).layer(DefaultBodyLimit::max(deliveries::LARGEST));
+    let delivery = || post(deliveries::take).layer(DefaultBodyLimit::max(deliveries::LARGEST));
     Router::new()
         .route("/_hooks/hook/{hook}/", delivery())
         .route("/_hooks/hook/{hook}", delivery())

@@ -23,7 +23,8 @@ const FAILED: &str = "failed";
 pub struct NewDelivery {
     /// The hook whose address was called.
     pub hook: HookId,
-    /// The forge's own id of the delivery; a repeated one is the same delivery.
+    /// The forge's own id of what happened. GitHub uses one for all hooks that it tells of it, so it takes hook and
+    /// id to tell a repeated delivery.
     pub uuid: String,
     /// The forge's word for what happened.
     pub event: String,
@@ -65,7 +66,8 @@ impl Store {
             note: Set(None),
             received_at: Set(now.0),
         };
-        let once = OnConflict::column(rows::delivery::Column::Uuid).do_nothing().to_owned();
+        let identity = [rows::delivery::Column::HookId, rows::delivery::Column::Uuid];
+        let once = OnConflict::columns(identity).do_nothing().to_owned();
         let insert = rows::delivery::Entity::insert(row).on_conflict(once);
         match insert.exec_without_returning(&self.db).await.context("store a delivery")? {
             0 => Ok(Stored::Duplicate),

@@ -22,7 +22,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let server = wire::server(&settings, &dir).await?;
     let stop = server.flow.stop.clone();
     let ended = signals(stop.clone())?;
-    server.flow.start();
+    server.flow.start().await;
     println!("Kozmic listens on http://{address}");
     tracing::info!(%address, public_url = %settings.server.public_url, "serving");
     let serve = axum::serve(listener, kozmic_web::router(server.app))

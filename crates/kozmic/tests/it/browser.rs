@@ -75,6 +75,8 @@ async fn a_long_log_stays_light_and_its_lines_have_addresses() -> Result<()> {
     let browser = Browser::start(View::DESKTOP).await?;
     browser.sign_in(&world.server.url(), "anna").await?;
     browser.open(&format!("{}/projects/{}/builds/latest/", world.server.url(), world.project)).await?;
+    browser.wait_for("document.querySelector('[data-part=feed]').innerText === 'ended'", LIMIT).await?;
+    browser.click("[data-part=follow]").await?;
     browser.wait_for("document.querySelector('.log').innerText.includes('line 200000')", LIMIT).await?;
     let nodes =
         browser.eval("document.querySelectorAll('.log *').length").await?.as_u64().unwrap_or(u64::MAX);

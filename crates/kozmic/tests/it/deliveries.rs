@@ -46,7 +46,7 @@ async fn a_second_delivery_of_the_same_push_joins_the_build() -> Result<()> {
     world.hook("echo once").await?;
     let pushed = world.push("Begin").await?;
     world.status(&pushed.sha, State::Success).await?;
-    let again = world.github.redeliver(&pushed.deliveries[0].uuid).await?;
+    let again = world.github.redeliver(&pushed.deliveries[0]).await?;
     assert!(again.arrived());
     let payload = pushed.deliveries[0].payload();
     world.github.deliver(REPOSITORY, "push", &payload).await?;

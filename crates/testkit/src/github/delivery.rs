@@ -17,7 +17,7 @@ use super::{GitHub, random};
 /// A delivery that was sent.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// The value of `X-GitHub-Delivery`; the same when it is sent again.
+    /// The value of `X-GitHub-Delivery`: the same when it is sent again, and for all webhooks of one event.
     pub uuid: String,
     /// The webhook that it was for.
     pub hook_id: u64,
@@ -71,11 +71,11 @@ impl Delivery {
 }
 
 impl Parcel {
-    fn new(occasion: &Occasion, hook: &Hook) -> Self {
+    fn new(uuid: &str, occasion: &Occasion, hook: &Hook) -> Self {
         let json = occasion.payload.to_string();
         let body = if hook.content_type == "json" { json } else { form(&json) };
         Self {
-            uuid: random::uuid(),
+            uuid: uuid.to_owned(),
             repository: occasion.repository.clone(),
             event: occasion.event.clone(),
             body: body.into_bytes(),
@@ -100,12 +100,14 @@ impl Double {
                 .filter(|hook| hook.wants(&occasion.event))
                 .collect::<Vec<_>>()
         });
-        join_all(hooks.iter().map(|hook| self.send(hook, Parcel::new(&occasion, hook)))).await
+        // GitHub gives all deliveries of one event the same id, whichever webhook they go to.
+        let uuid = random::uuid();
+        join_all(hooks.iter().map(|hook| self.send(hook, Parcel::new(&uuid, &occasion, hook)))).await
     }
 
     /// Delivers to one webhook, whatever it wants: pings go so.
     pub(super) async fn deliver_to(&self, hook: &Hook, occasion: &Occasion) -> Delivery {
-        self.send(hook, Parcel::new(occasion, hook)).await
+        self.send(hook, Parcel::new(&random::uuid(), occasion, hook)).await
     }
 
     async fn send(&self, hook: &Hook, parcel: Parcel) -> Delivery {
@@ -174,13 +176,10 @@ impl GitHub {
     }
 
     /// Sends a delivery again, byte by byte the same.
-    pub async fn redeliver(&self, uuid: &str) -> Result<Delivery> {
-        let delivery = self.deliveries().into_iter().rev().find(|one| one.uuid == uuid);
-        let Delivery { repository, event, body, hook_id, .. } =
-            delivery.with_context(|| format!("there was no delivery {uuid}"))?;
+    pub async fn redeliver(&self, delivery: &Delivery) -> Result<Delivery> {
+        let Delivery { uuid, repository, event, body, hook_id, .. } = delivery.clone();
         let hook = self.hook(&repository, hook_id)?;
-        let parcel = Parcel { uuid: uuid.to_owned(), repository, event, body, redelivery: true };
-        Ok(self.double.send(&hook, parcel).await)
+        Ok(self.double.send(&hook, Parcel { uuid, repository, event, body, redelivery: true }).await)
     }
 
     /// Delivers an event and body of the test's own making, rightly signed, to all webhooks.

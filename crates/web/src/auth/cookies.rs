@@ -158,7 +158,6 @@ mod tests {
             public_url: url.parse().unwrap(),
             cookie_key: Key::from(&[7; 64]),
             forge_name: "GitHub".into(),
-            github_url: "https://github.com".parse().unwrap(),
         }
     }
 

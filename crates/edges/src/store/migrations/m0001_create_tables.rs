@@ -66,7 +66,7 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("project", &["forge_id"], true),
     ("project", &["owner_id"], false),
     ("hook", &["project_id"], false),
-    ("delivery", &["uuid"], true),
+    ("delivery", &["hook_id", "uuid"], true),
     ("delivery", &["state", "id"], false),
     ("build", &["project_id", "git_ref", "sha"], true),
     ("build", &["project_id", "number"], true),

@@ -1,0 +1,107 @@
+//! The benchmark that `bench/run` runs: Kozmic side by side with the bare engine, the variants interleaved in
+//! one run, so that what else the machine does slows all of them.
+
+mod figures;
+mod usage;
+mod script;
+mod engine;
+mod stage;
+mod first_line;
+mod throughput;
+mod webhooks;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+
+use engine::Bare;
+use figures::line;
+use stage::Stage;
+
+/// Measures Kozmic side by side with the bare Docker engine.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "kozmic-bench", version)]
+pub struct Options {
+    /// A `kozmic` binary; several are compared with each other [default: the one beside this program]
+    #[arg(long, value_name = "PATH")]
+    kozmic: Vec<PathBuf>,
+    /// The Docker engine
+    #[arg(long, value_name = "URL", default_value = "unix:///var/run/docker.sock")]
+    docker_url: String,
+    /// The image that everything runs in
+    #[arg(long, default_value = "kozmic/debian:bookworm")]
+    image: String,
+    /// The network of Kozmic's and the bare engine's containers
+    #[arg(long, default_value = "bridge")]
+    network: String,
+    /// Rounds of the time to the first line
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Rounds of a million lines
+    #[arg(long, default_value_t = 3)]
+    long_rounds: usize,
+    /// Measure only this
+    #[arg(long)]
+    only: Vec<Part>,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    FirstLine,
+    Throughput,
+    Webhooks,
+}
+
+/// Runs the benchmark; whatever it started has ended when this returns.
+pub async fn run(options: Options) -> ExitCode {
+    match measure(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            line(&format!("the benchmark failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(options: &Options) -> Result<()> {
+    let bare = Bare::new(options)?;
+    let mut stages = Vec::new();
+    for binary in binaries(options)? {
+        stages.push(Stage::set(options, binary).await?);
+    }
+    line(&format!("load at the start: {}", usage::load()));
+    let outcome = parts(options, &bare, &stages).await;
+    line(&format!("\nload at the end: {}", usage::load()));
+    for stage in stages {
+        stage.clear().await?;
+    }
+    outcome
+}
+
+async fn parts(options: &Options, bare: &Bare, stages: &[Stage]) -> Result<()> {
+    let wanted = |part| options.only.is_empty() || options.only.contains(&part);
+    if wanted(Part::FirstLine) {
+        first_line::measure(options.rounds, bare, stages).await.context("measure the first line")?;
+    }
+    if wanted(Part::Throughput) {
+        throughput::measure(options.long_rounds, bare, stages).await.context("measure a million lines")?;
+    }
+    if wanted(Part::Webhooks) {
+        webhooks::measure(stages).await.context("measure webhooks")?;
+    }
+    Ok(())
+}
+
+fn binaries(options: &Options) -> Result<Vec<PathBuf>> {
+    let mut binaries = options.kozmic.clone();
+    if binaries.is_empty() {
+        binaries.push(std::env::current_exe().context("find this program")?.with_file_name("kozmic"));
+    }
+    let find = |path: PathBuf| {
+        path.canonicalize().with_context(|| format!("find the kozmic binary {}", path.display()))
+    };
+    binaries.into_iter().map(find).collect()
+}

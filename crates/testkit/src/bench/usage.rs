@@ -1,0 +1,44 @@
+//! What a process costs, and how busy the machine is, as Linux tells it.
+
+use anyhow::{Context, Result};
+
+/// Ticks a second of the times in `/proc`: the same on every Linux.
+const TICKS: f64 = 100.0;
+/// Bytes a megabyte, in units of 1,024 bytes.
+const KILOBYTES: f64 = 1024.0;
+
+/// The time on processors of a process and its ended children, in seconds.
+pub(super) fn processor_seconds(pid: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("read a process's times")?;
+    // The name, in brackets, may hold anything.
+    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / TICKS)
+}
+
+/// The memory that a process holds now, in MB.
+pub(super) fn memory(pid: u32) -> Result<f64> {
+    status(pid, "VmRSS:")
+}
+
+/// The most memory that a process held since [`forget_peak`], in MB.
+pub(super) fn peak_memory(pid: u32) -> Result<f64> {
+    status(pid, "VmHWM:")
+}
+
+/// Begins the peak anew.
+pub(super) fn forget_peak(pid: u32) -> Result<()> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").context("begin a process's peak anew")
+}
+
+/// How many processes wanted to run in the last 1, 5 and 15 minutes.
+pub(super) fn load() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+}
+
+fn status(pid: u32, name: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("read a process's state")?;
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next());
+    Ok(value.context("a process has memory")?.parse::<f64>()? / KILOBYTES)
+}

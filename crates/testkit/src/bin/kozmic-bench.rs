@@ -1,0 +1,11 @@
+//! `kozmic-bench`: what `bench/run` runs, Kozmic side by side with the bare engine.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use kozmic_testkit::bench::{Options, run};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    run(Options::parse()).await
+}
