@@ -22,7 +22,8 @@ pub(crate) const SOURCE: &str = "/kozmic/src";
 pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
 /// Exists as soon as the script may have begun.
 const STARTED: &str = "/kozmic/.started";
-const WAIT: &str = "read -r _ && : > /kozmic/.started && cd /kozmic/src && exec /kozmic/script.sh";
+/// Both channels become one, so that the log has their lines in the order in which they were written.
+const WAIT: &str = "read -r _ && : > /kozmic/.started && cd /kozmic/src && exec /kozmic/script.sh 2>&1";
 
 /// How often, and how long apart, to look at a shell that is about to end or to begin.
 const SETTLING_LOOKS: u32 = 100;

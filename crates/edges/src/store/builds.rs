@@ -9,6 +9,7 @@ use kozmic_model::{
     git::GitRef,
     ids::{BuildId, ProjectId},
     job::Job,
+    spec::Origin,
     status::Status,
     time::Timestamp,
 };
@@ -88,12 +89,16 @@ fn of_project(project: ProjectId) -> sea_orm::Select<rows::build::Entity> {
     rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0))
 }
 
-/// A build's jobs, in the order of their tabs.
+/// A build's jobs, in the order of their hooks: deliveries come in any order.
 pub(super) async fn jobs_of(db: &impl ConnectionTrait, build: i64) -> Result<Vec<Job>> {
-    let rows = rows::job::Entity::find()
-        .filter(rows::job::Column::BuildId.eq(build))
-        .order_by_asc(rows::job::Column::Id);
-    rows.all(db).await.context("list a build's jobs")?.into_iter().map(read::job).collect()
+    let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+    let rows = rows.all(db).await.context("list a build's jobs")?;
+    let mut jobs = rows.into_iter().map(read::job).collect::<Result<Vec<_>>>()?;
+    jobs.sort_by_key(|job| {
+        let Origin::Hook(hook) = job.spec.origin;
+        (hook, job.id)
+    });
+    Ok(jobs)
 }
 
 /// Brings a build's status and times in line with its jobs. If the forge shall show something else than before, that

@@ -7,13 +7,13 @@ use kozmic_testkit::github::State;
 #[tokio::test]
 async fn a_failed_script_is_a_failure_with_its_code() -> Result<()> {
     let world = World::new().await?;
-    world.hook("echo to stdout; echo to stderr >&2; exit 42").await?;
+    world.hook("for i in 1 2 3; do echo out $i; echo err $i >&2; done; exit 42").await?;
     let pushed = world.push("Break").await?;
     let line = world.status(&pushed.sha, State::Failure).await?;
     assert_eq!(line, "Kozmic build #1 has failed because of the \"Tests\" job");
     let log = world.log().await?;
     assert!(
-        log.contains("to stdout") && log.contains("to stderr") && log.contains("The script returned 42."),
+        log.contains("out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n") && log.contains("The script returned 42."),
         "{log}"
     );
     assert!(world.page("builds/latest/").await?.contains("The script returned 42."));
