@@ -44,5 +44,6 @@ pub mod person;
 pub mod live;
 pub mod browser;
 pub mod docker;
+pub mod registry;
 pub mod demo;
 pub mod bench;

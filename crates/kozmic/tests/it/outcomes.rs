@@ -2,7 +2,7 @@
 
 use crate::world::{GATE, IMAGE, LIMIT, World};
 use anyhow::Result;
-use kozmic_testkit::github::State;
+use kozmic_testkit::{github::State, registry::Registry};
 
 #[tokio::test]
 async fn a_failed_script_is_a_failure_with_its_code() -> Result<()> {
@@ -101,5 +101,33 @@ async fn an_image_that_cannot_be_pulled_ends_the_job_with_the_engines_words() ->
     );
     assert!(log.contains("connection refused"), "{log}");
     world.status(&pushed.sha, State::Error).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_image_that_is_absent_is_pulled_with_its_progress_in_the_log() -> Result<()> {
+    let world = World::new().await?;
+    let registry = Registry::start().await?;
+    // An image of its own content, so that the engine has to fetch it.
+    let made = world
+        .docker
+        .run(&["run", "-d", IMAGE, "bash", "-c", "head -c 3000000 /dev/urandom > /tmp/new"])
+        .await?;
+    world.docker.run(&["wait", &made]).await?;
+    let local = world.docker.run(&["commit", &made]).await?;
+    world.docker.remove(&made).await?;
+    let image = registry.publish(&world.docker, &local, "team/tools:1").await?;
+    world.docker.run(&["rmi", "--force", &local]).await?;
+    world.hook_in(&image, "stat -c %s /tmp/new").await?;
+    world.push("Begin").await?;
+    let build = world.finished().await?;
+    let log = world.log().await?;
+    assert_eq!(build.status, "success", "{log}");
+    assert!(
+        log.contains("pull  ") && log.contains("Pulling from team/tools") && log.contains("\n3000000\n"),
+        "{log}"
+    );
+    assert!(world.page("builds/latest/").await?.contains("pull "), "the phase stands on the page");
+    world.docker.run(&["rmi", &image]).await?;
     world.end().await
 }
