@@ -48,7 +48,7 @@ struct Desk {
 /// Says that this runner is there, and whether it can work, before anybody asks.
 pub(crate) async fn introduce(flow: &Flow) {
     let desk = Desk::new(flow.clone());
-    match tokio::time::timeout(ENGINE_LOOK, desk.flow.edges.engine.version()).await {
+    match tokio::time::timeout(ENGINE_LOOK, desk.flow.edges.engine.ping()).await {
         Ok(Err(fault)) => desk.say(Some(sentence(&fault.into()))).await,
         Ok(Ok(_)) | Err(_) => desk.note_now().await,
     }
@@ -143,7 +143,7 @@ impl Desk {
 
     /// The next job, if the engine answers: a job is not taken to wait for an engine.
     async fn claim(&self) -> Result<Option<ClaimedJob>> {
-        self.flow.edges.engine.version().await?;
+        self.flow.edges.engine.ping().await?;
         self.say(None).await;
         let now = clock::now();
         self.flow.edges.store.claim_job(&self.flow.settings.instance, lease(now), now).await
@@ -208,7 +208,7 @@ impl Desk {
     }
 
     async fn engine_answers(&self) {
-        while self.flow.edges.engine.version().await.is_err() {
+        while self.flow.edges.engine.ping().await.is_err() {
             tokio::time::sleep(ENGINE_LOOK).await;
         }
         self.say(None).await;

@@ -14,7 +14,10 @@ use tokio::{io::AsyncWrite, sync::mpsc};
 /// [`EngineError::Unreachable`], after which nothing is known of what it did.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// The engine's own version; the way to ask whether it answers.
+    /// Asks whether the engine answers, which costs it nothing.
+    async fn ping(&self) -> Result<(), EngineError>;
+
+    /// The engine's own version. An engine may start other programs to find out.
     async fn version(&self) -> Result<String, EngineError>;
 
     /// The image of that name on the engine, if it is there.

@@ -93,6 +93,10 @@ impl DockerEngine {
 
 #[async_trait]
 impl Engine for DockerEngine {
+    async fn ping(&self) -> Result<(), EngineError> {
+        self.docker()?.ping().await.map(drop).map_err(|fault| self.fault(fault))
+    }
+
     async fn version(&self) -> Result<String, EngineError> {
         let version = self.docker()?.version().await.map_err(|fault| self.fault(fault))?;
         Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
