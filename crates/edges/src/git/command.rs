@@ -66,6 +66,8 @@ impl Git {
             "-c",
             "gc.auto=0",
             "-c",
+            "maintenance.auto=false",
+            "-c",
             "fetch.unpackLimit=1",
             "-c",
             "core.hooksPath=/dev/null",

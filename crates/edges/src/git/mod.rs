@@ -110,15 +110,16 @@ impl Mirrors {
     pub async fn fetch(&self, wanted: &Wanted) -> Result<(), GitError> {
         let lock = self.lock_of(wanted.project);
         let _writing = lock.write().await;
-        let git = Git::new(&self.path(wanted.project));
-        if !self.path(wanted.project).join("HEAD").exists() {
+        let mirror = self.path(wanted.project);
+        let git = Git::new(&mirror);
+        if !mirror.join("HEAD").exists() {
             git.init_bare().await?;
-        } else if git.has_commit(&wanted.sha).await? {
+        } else if is_at(&mirror, wanted) {
             return Ok(());
         }
         let git = git.with_token(&wanted.url, wanted.token.as_ref());
         let by_ref = git.fetch(&wanted.url, &format!("+{0}:{0}", wanted.git_ref)).await;
-        if git.has_commit(&wanted.sha).await? {
+        if is_at(&mirror, wanted) || git.has_commit(&wanted.sha).await? {
             return Ok(());
         }
         // The ref moved on or is gone; many servers still give a commit by its id.
@@ -137,6 +138,13 @@ impl Mirrors {
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(locks.entry(project).or_default())
     }
+}
+
+/// Whether the mirror's ref is at the wanted commit, which it is for nearly every push once it was fetched. Git moves
+/// a ref last, so all of the commit is there. Asking git itself would cost a process.
+fn is_at(mirror: &Path, wanted: &Wanted) -> bool {
+    let at = std::fs::read_to_string(mirror.join(wanted.git_ref.to_string()));
+    at.is_ok_and(|at| at.trim_end() == wanted.sha.as_str())
 }
 
 /// A repository that answers but lacks the commit is no reason to try again; one that does not answer is.
