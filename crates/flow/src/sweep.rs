@@ -1,15 +1,25 @@
-//! Removes what nobody needs any more: containers of attempts that hold no job.
+//! Removes what nobody needs any more: containers of attempts that hold no job, deliveries that were understood long
+//! ago.
 
 use crate::Flow;
 use anyhow::{Context, Result};
+use kozmic_edges::clock;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(600);
+
+/// A delivery's payload has up to 25 MB; the forge itself repeats one for three days.
+const DELIVERIES_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 pub(crate) async fn forever(flow: Flow) {
     loop {
         if let Err(fault) = containers(&flow).await {
             tracing::warn!(error = format!("{fault:#}"), "containers could not be swept up");
+        }
+        match flow.edges.store.forget_deliveries(clock::now().before(DELIVERIES_KEPT)).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old deliveries were forgotten"),
+            Err(fault) => tracing::warn!(error = format!("{fault:#}"), "old deliveries stay"),
         }
         if !flow.pause(EVERY).await {
             return;

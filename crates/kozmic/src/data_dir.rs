@@ -5,9 +5,9 @@ use anyhow::Context;
 use kozmic_edges::secret;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,8 +20,9 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the directory where it is missing, and takes it.
     pub(crate) fn take(path: &Path) -> Result<Self, Failure> {
-        std::fs::create_dir_all(path)
-            .with_context(|| format!("make the data directory {}", path.display()))?;
+        // Logs of private repositories lie here: only this user may look.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.with_context(|| format!("make the data directory {}", path.display()))?;
         let path = path.canonicalize().context("find the data directory")?;
         let lock = path.join("kozmic.lock");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
@@ -81,16 +82,19 @@ impl DataDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_directory_is_taken_once_and_keeps_its_key_and_name() {
         let dir = tempfile::tempdir().unwrap();
-        let taken = DataDir::take(dir.path()).unwrap();
-        let Err(Failure::DataDirInUse { process, .. }) = DataDir::take(dir.path()) else { panic!("in use") };
+        let path = dir.path().join("data");
+        let taken = DataDir::take(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        let Err(Failure::DataDirInUse { process, .. }) = DataDir::take(&path) else { panic!("in use") };
         assert_eq!(process, std::process::id().to_string());
         let (key, name) = (taken.secret_key().unwrap(), taken.instance().unwrap());
         drop(taken);
-        let again = DataDir::take(dir.path()).unwrap();
+        let again = DataDir::take(&path).unwrap();
         assert_eq!(again.secret_key().unwrap().expose_secret(), key.expose_secret());
         assert_eq!(again.instance().unwrap(), name);
     }

@@ -99,6 +99,17 @@ impl Store {
         settle(&self.db, id, IGNORED, Some(why)).await
     }
 
+    /// Forgets deliveries that came before a time and were understood; those that failed stay.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_deliveries(&self, before: Timestamp) -> Result<u64> {
+        let old = rows::delivery::Entity::delete_many()
+            .filter(rows::delivery::Column::State.is_in([HANDLED, IGNORED]))
+            .filter(rows::delivery::Column::ReceivedAt.lt(before.0));
+        Ok(old.exec(&self.db).await.context("forget old deliveries")?.rows_affected)
+    }
+
     /// Notes what went wrong with a delivery; it stays for a look and a replay.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub struct ClaimedJob {
 
 impl Store {
     /// Gives the oldest waiting job to a runner, until the lease ends. A job whose runner let its lease end is
-    /// given away anew, as a new attempt.
+    /// given to another, as a new attempt.
     ///
     /// # Errors
     /// The database does not answer; then no job was given.
@@ -41,11 +41,13 @@ impl Store {
         lease_until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<ClaimedJob>> {
-        if waiting(now).one(&self.db).await.context("look for a waiting job")?.is_none() {
+        if waiting(runner, now).one(&self.db).await.context("look for a waiting job")?.is_none() {
             return Ok(None);
         }
         let tx = self.write().await?;
-        let Some(row) = waiting(now).one(&tx).await.context("find a waiting job")? else { return Ok(None) };
+        let Some(row) = waiting(runner, now).one(&tx).await.context("find a waiting job")? else {
+            return Ok(None);
+        };
         let claimed = rows::job::ActiveModel {
             id: Unchanged(row.id),
             status: Set(Status::Pending.word().to_owned()),
@@ -215,10 +217,13 @@ impl Store {
     }
 }
 
-fn waiting(now: Timestamp) -> sea_orm::Select<rows::job::Entity> {
+/// What a runner may take: what waits, and what another runner let go. Its own jobs it has in hand, however old the
+/// lease.
+fn waiting(runner: &str, now: Timestamp) -> sea_orm::Select<rows::job::Entity> {
     let lapsed = Condition::all()
         .add(rows::job::Column::Status.eq(Status::Pending.word()))
-        .add(rows::job::Column::LeaseUntil.lt(now.0));
+        .add(rows::job::Column::LeaseUntil.lt(now.0))
+        .add(rows::job::Column::Runner.ne(runner));
     let enqueued = rows::job::Column::Status.eq(Status::Enqueued.word());
     rows::job::Entity::find()
         .filter(Condition::any().add(enqueued).add(lapsed))

@@ -11,12 +11,12 @@ fn crates() -> PathBuf {
 
 fn sources(dir: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+    for entry in fs::read_dir(dir).expect("the directory is there").flatten() {
         let path = entry.path();
         if path.is_dir() {
             found.extend(sources(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+            found.push((path.clone(), fs::read_to_string(&path).expect("a source file is text")));
         }
     }
     found

@@ -76,7 +76,7 @@ async fn a_push_arrives_signed_and_whole() -> Result<()> {
 
     let delivery = &pushed.deliveries[0];
     assert_eq!(delivery.answer, Ok((202, "thanks".to_owned())));
-    let again = github.redeliver(&delivery).await?;
+    let again = github.redeliver(delivery).await?;
     let (second, same) = received.recv().await.context("it comes again")?;
     assert_eq!((second["x-github-delivery"].to_str()?, &same), (delivery.uuid.as_str(), &body));
     assert!(again.redelivery && again.arrived());
