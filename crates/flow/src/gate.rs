@@ -7,7 +7,7 @@ use crate::Flow;
 use anyhow::{Context, Result};
 use kozmic_edges::{
     engine::{Attached, ContainerId, ContainerState, Engine, NewContainer},
-    git::Extra,
+    git::{Archive, Extra},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncWriteExt, sync::oneshot};
@@ -28,6 +28,20 @@ const WAIT: &str = "read -r _ && : > /kozmic/.started && cd /kozmic/src && exec 
 /// How often, and how long apart, to look at a shell that is about to end or to begin.
 const SETTLING_LOOKS: u32 = 100;
 const SETTLING_PAUSE: Duration = Duration::from_millis(50);
+
+/// A container that comes to be.
+pub(crate) struct Closing {
+    /// The way to put files into its volume while it starts.
+    pub(crate) side_door: SideDoor,
+    /// The container itself, as soon as it stands there.
+    pub(crate) gate: Gate,
+}
+
+/// A gate that is being closed.
+pub(crate) struct Gate(oneshot::Receiver<Result<Closed>>);
+
+/// A container beside another one, that shares its volume. Starting a container takes longest, and locks it.
+pub(crate) struct SideDoor(oneshot::Receiver<Result<ContainerId>>);
 
 /// A container whose script waits.
 pub(crate) struct Closed {
@@ -60,22 +74,34 @@ pub(crate) fn files(script: &str, has_shell: bool) -> Vec<Extra> {
 
 /// Creates a container with the gate closed. If nobody waits for it any more, because the job was stopped or its
 /// commit cannot be had, the container is removed again.
-pub(crate) async fn close(flow: &Flow, wanted: NewContainer, has_shell: bool) -> Result<Closed> {
-    let (sender, receiver) = oneshot::channel();
+pub(crate) fn close(flow: &Flow, wanted: NewContainer, has_shell: bool) -> Closing {
+    let (sender, closed) = oneshot::channel();
+    let (side_sender, side_door) = oneshot::channel();
     let engine = flow.edges.engine.clone();
     flow.tasks.spawn(async move {
         let container = match engine.create(&wanted).await.context("create the container") {
             Ok(container) => container,
             Err(fault) => return drop(sender.send(Err(fault))),
         };
-        let closed = attach_and_start(&engine, &container, has_shell).await;
-        if sender.send(closed).is_err()
-            && let Err(fault) = engine.remove(&container).await
-        {
-            tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
+        let side_door = async {
+            let beside = engine.create_beside(&container, &wanted).await;
+            if let Err(Ok(beside)) = side_sender.send(beside.context("create the container beside it")) {
+                remove(&engine, &beside).await;
+            }
+        };
+        let start = attach_and_start(&engine, &container, has_shell);
+        let (closed, ()) = tokio::join!(start, side_door);
+        if sender.send(closed).is_err() {
+            remove(&engine, &container).await;
         }
     });
-    receiver.await.context("create the container")?
+    Closing { side_door: SideDoor(side_door), gate: Gate(closed) }
+}
+
+async fn remove(engine: &Arc<dyn Engine>, container: &ContainerId) {
+    if let Err(fault) = engine.remove(container).await {
+        tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
+    }
 }
 
 async fn attach_and_start(
@@ -88,6 +114,28 @@ async fn attach_and_start(
         engine.start(container).await.context("start the container")?;
     }
     Ok(Closed { container: container.clone(), attached, has_shell })
+}
+
+impl Gate {
+    /// Waits until the container runs as far as its gate.
+    pub(crate) async fn closed(self) -> Result<Closed> {
+        self.0.await.context("create the container")?
+    }
+}
+
+impl SideDoor {
+    /// Unpacks an archive into the root directory; only what is in the volume counts.
+    pub(crate) async fn carry_in(self, flow: &Flow, archive: Archive) -> Result<()> {
+        let beside = match self.0.await {
+            Ok(beside) => beside?,
+            // The container itself was not created; who waits for it learns why.
+            Err(_) => std::future::pending().await,
+        };
+        let uploaded = flow.edges.engine.upload(&beside, "/", archive).await;
+        let engine = flow.edges.engine.clone();
+        flow.tasks.spawn(async move { remove(&engine, &beside).await });
+        uploaded.context("put the checkout into the container")
+    }
 }
 
 impl Closed {

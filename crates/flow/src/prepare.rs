@@ -1,19 +1,19 @@
 //! Gets an attempt's container ready: image, account, container and checkout.
 //!
-//! Starting a container is what takes longest, and a checkout does not need it, so both happen at once; `gate` keeps
-//! the script from beginning before its files are there.
+//! Starting a container is what takes longest, and the checkout and its way into the container's volume do not need
+//! it, so all happen at once; `gate` keeps the script from beginning before its files are there.
 
 use crate::{
     Flow, checkout,
-    gate::{self, SCRIPT, SOURCE, Started, VOLUME},
+    gate::{self, Closing, SCRIPT, SOURCE, Started, VOLUME},
     job_log::JobLog,
     report,
 };
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    engine::{Account, ContainerId, Image, NewContainer},
-    git::{Checkout, Ownership},
+    engine::{Account, Image, NewContainer},
+    git::{Archive, Checkout, Ownership},
     store::ClaimedJob,
 };
 use kozmic_model::{
@@ -30,9 +30,15 @@ pub(crate) async fn container(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLo
     let image = image(flow, claimed, log, &mut phases).await?;
     let account = flow.edges.engine.account(&image).await.context("look into the image")?;
     let begun = clock::now();
-    let start = gate::close(flow, new_container(flow, claimed, &image, &account), account.has_shell);
-    let (closed, checkout) = tokio::try_join!(start, checkout::commit(flow, claimed, log))?;
-    fill(flow, claimed, &closed.container, (checkout, &account)).await?;
+    let Closing { side_door, gate } =
+        gate::close(flow, new_container(flow, claimed, &image, &account), account.has_shell);
+    // Starting git holds up this thread for a moment: the engine is to hear of the container before.
+    tokio::task::yield_now().await;
+    let fill = async {
+        let checkout = checkout::commit(flow, claimed, log).await?;
+        side_door.carry_in(flow, archive(claimed, checkout, &account)).await
+    };
+    let (closed, ()) = tokio::try_join!(gate.closed(), fill)?;
     note_phases(claimed, log, (&mut phases, begun), &account).await?;
     let attempt = claimed.job.attempt();
     let is_ours = flow.edges.store.note_container(attempt, &closed.container.0, &phases).await?;
@@ -95,17 +101,11 @@ async fn pull(flow: &Flow, name: &ImageName, log: &mut JobLog) -> Result<()> {
     told
 }
 
-/// Puts checkout and script into the container's volume.
-async fn fill(
-    flow: &Flow,
-    claimed: &ClaimedJob,
-    container: &ContainerId,
-    (checkout, account): (Checkout, &Account),
-) -> Result<()> {
+/// Checkout and script, as they lie in the container's volume.
+fn archive(claimed: &ClaimedJob, checkout: Checkout, account: &Account) -> Archive {
     let owner = Ownership { uid: account.uid, gid: account.gid };
     let files = gate::files(&claimed.job.spec.script, account.has_shell);
-    let archive = checkout.into_archive(gate::ROOT, owner, files);
-    flow.edges.engine.upload(container, "/", archive).await.context("put the checkout into the container")
+    checkout.into_archive(gate::ROOT, owner, files)
 }
 
 fn new_container(flow: &Flow, claimed: &ClaimedJob, image: &Image, account: &Account) -> NewContainer {

@@ -10,8 +10,8 @@ use std::{pin::Pin, time::Duration};
 use tokio::{io::AsyncWrite, sync::mpsc};
 
 /// An engine for containers. Calls may be made at once by many. A container's life: `create`, `upload` and
-/// `attach` in any order, `start`, `wait`, `remove`. An engine that does not answer gives
-/// [`EngineError::Unreachable`], after which nothing is known of what it did.
+/// `attach` in any order, `start`, `wait`, `remove`; and `create_beside`, to `upload` while it starts. An engine that
+/// does not answer gives [`EngineError::Unreachable`], after which nothing is known of what it did.
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// Asks whether the engine answers, which costs it nothing.
@@ -32,7 +32,15 @@ pub trait Engine: Send + Sync {
     /// Creates a container; it does not run yet.
     async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError>;
 
-    /// Unpacks a tar archive into a directory of a container, running or not.
+    /// Creates a container that shares another one's volumes and labels and is never started: files can be put into
+    /// the volumes through it while the other one starts, which locks that one.
+    async fn create_beside(
+        &self,
+        container: &ContainerId,
+        wanted: &NewContainer,
+    ) -> Result<ContainerId, EngineError>;
+
+    /// Unpacks a tar archive into a directory of a container, running or not. It waits for one that starts.
     async fn upload(
         &self,
         container: &ContainerId,

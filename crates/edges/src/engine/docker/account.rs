@@ -1,13 +1,9 @@
 //! As whom scripts run in an image: looked up in its `/etc/passwd`, in a container that is never started.
 
 use super::{Account, ContainerId, DockerEngine, EngineError, Image};
-use bollard::{
-    errors::Error,
-    models::{ContainerCreateBody, HostConfig},
-    query_parameters::{CreateContainerOptions, DownloadFromContainerOptionsBuilder},
-};
+use bollard::{errors::Error, query_parameters::DownloadFromContainerOptionsBuilder};
 use futures_util::TryStreamExt;
-use std::{io::Read, sync::PoisonError};
+use std::{collections::HashMap, io::Read, sync::PoisonError};
 
 /// The user that scripts run as where the image has it.
 const USER: &str = "kozmic";
@@ -22,16 +18,7 @@ impl DockerEngine {
         if let Some(account) = known {
             return Ok(account);
         }
-        let body = ContainerCreateBody {
-            image: Some(image.id.clone()),
-            cmd: Some(vec!["kozmic-looks-only".to_owned()]),
-            host_config: Some(HostConfig { network_mode: Some("none".to_owned()), ..HostConfig::default() }),
-            ..ContainerCreateBody::default()
-        };
-        let options = None::<CreateContainerOptions>;
-        let created =
-            self.docker()?.create_container(options, body).await.map_err(|fault| self.fault(fault))?;
-        let container = ContainerId(created.id);
+        let container = self.create_idle(&image.id, HashMap::new(), Vec::new()).await?;
         let account = self.look(&container, &image.default_user).await;
         self.remove_container(&container).await?;
         let account = account?;

@@ -193,7 +193,7 @@ impl DockerEngine {
     }
 }
 
-fn labels(wanted: &NewContainer) -> HashMap<String, String> {
+pub(super) fn labels(wanted: &NewContainer) -> HashMap<String, String> {
     HashMap::from([
         (INSTANCE.to_owned(), wanted.instance.clone()),
         (JOB.to_owned(), wanted.attempt.job.to_string()),

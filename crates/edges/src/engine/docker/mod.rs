@@ -2,6 +2,7 @@
 
 mod account;
 mod containers;
+mod idle;
 mod images;
 mod pull;
 
@@ -116,6 +117,15 @@ impl Engine for DockerEngine {
 
     async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError> {
         self.create_container(wanted).await
+    }
+
+    async fn create_beside(
+        &self,
+        container: &ContainerId,
+        wanted: &NewContainer,
+    ) -> Result<ContainerId, EngineError> {
+        let labels = containers::labels(wanted);
+        self.create_idle(&wanted.image, labels, vec![container.0.clone()]).await
     }
 
     async fn upload(

@@ -1,0 +1,32 @@
+//! Containers that are never started: to look into an image, and to fill a volume while another container starts.
+
+use super::{ContainerId, DockerEngine, EngineError};
+use bollard::{
+    models::{ContainerCreateBody, HostConfig},
+    query_parameters::CreateContainerOptions,
+};
+use std::collections::HashMap;
+
+impl DockerEngine {
+    /// A container of this image that shares the volumes of those.
+    pub(super) async fn create_idle(
+        &self,
+        image: &str,
+        labels: HashMap<String, String>,
+        volumes_from: Vec<String>,
+    ) -> Result<ContainerId, EngineError> {
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            cmd: Some(vec!["kozmic-never-starts-this".to_owned()]),
+            labels: Some(labels),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".to_owned()),
+                volumes_from: Some(volumes_from),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let created = self.docker()?.create_container(None::<CreateContainerOptions>, body).await;
+        Ok(ContainerId(created.map_err(|fault| self.fault(fault))?.id))
+    }
+}
