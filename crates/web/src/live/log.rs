@@ -21,13 +21,13 @@ use kozmic_model::{
 };
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// The most that one frame carries, in bytes of log.
 const PIECE: usize = 256 * 1024;
 
-/// After a frame of a running log, so long nothing is sent: what came meanwhile goes out as one. No eye sees it,
-/// and a script that prints byte by byte does not keep the server busy.
+/// After a frame that follows closely on another one, so long nothing is sent: what came meanwhile goes out as one.
+/// No eye sees it, and a script that prints byte by byte does not keep the server busy.
 const BREATH: Duration = Duration::from_millis(10);
 
 /// What a viewer has already.
@@ -47,6 +47,8 @@ struct Viewer {
     log: LogReader,
     offset: u64,
     told: Option<Status>,
+    /// When the last bytes went out.
+    sent: Option<Instant>,
 }
 
 /// `GET /projects/<id>/jobs/<job>/log/live?offset=N`
@@ -74,7 +76,7 @@ impl Viewer {
         // What the viewer has of an earlier attempt is no part of this log.
         let is_same = have.attempt == 0 || have.attempt == job.attempt;
         let offset = if is_same { have.offset } else { 0 };
-        Self { app, socket, job, log, offset, told: None }
+        Self { app, socket, job, log, offset, told: None, sent: None }
     }
 
     /// Shows the log until the job is over or the viewer gone.
@@ -110,11 +112,15 @@ impl Viewer {
         if self.told.replace(status) != Some(status) && !status.is_finished() {
             send(&mut self.socket, frames::status(&self.job)).await?;
         }
-        let sent = self.drain(status.is_finished()).await?;
+        let has_sent = self.drain(status.is_finished()).await?;
         if status.is_finished() {
             send(&mut self.socket, frames::status(&self.job)).await?;
-        } else if sent {
-            sleep(BREATH).await;
+        } else if has_sent {
+            let before = self.sent.replace(Instant::now());
+            // The first two go out at once: Kozmic's own line, and what the script begins with.
+            if before.is_some_and(|before| before.elapsed() < 2 * BREATH) {
+                sleep(BREATH).await;
+            }
         }
         Ok(())
     }
