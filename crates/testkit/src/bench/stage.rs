@@ -41,7 +41,8 @@ impl Stage {
     pub(super) async fn set(options: &Options, binary: PathBuf) -> Result<Self> {
         let github = GitHub::start().await.context("start the double of GitHub")?;
         github.add_user(LOGIN, "Anna Orbit", "anna@example.com");
-        let name = if options.kozmic.len() > 1 { binary.display().to_string() } else { "Kozmic".to_owned() };
+        let file = binary.file_name().unwrap_or_default().to_string_lossy();
+        let name = if options.kozmic.len() > 1 { file.into_owned() } else { "Kozmic".to_owned() };
         let server = ServerOptions::new(binary, &github).quiet().docker_url(&options.docker_url);
         let server = Server::start(server.env("KOZMIC_DOCKER_NETWORK", &options.network)).await?;
         let anna = Person::sign_in(&server, &github, LOGIN).await.context("sign in")?;
