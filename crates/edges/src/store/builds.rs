@@ -80,7 +80,7 @@ impl Store {
             author: Set(serde_json::to_string(author)?),
             ..Default::default()
         };
-        row.update(&self.db).await.context("describe a build")?;
+        row.update(&self.writer).await.context("describe a build")?;
         Ok(())
     }
 }

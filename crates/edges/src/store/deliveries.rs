@@ -69,7 +69,7 @@ impl Store {
         let identity = [rows::delivery::Column::HookId, rows::delivery::Column::Uuid];
         let once = OnConflict::columns(identity).do_nothing().to_owned();
         let insert = rows::delivery::Entity::insert(row).on_conflict(once);
-        match insert.exec_without_returning(&self.db).await.context("store a delivery")? {
+        match insert.exec_without_returning(&self.writer).await.context("store a delivery")? {
             0 => Ok(Stored::Duplicate),
             _ => Ok(Stored::New),
         }
@@ -96,7 +96,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn ignore_delivery(&self, id: DeliveryId, why: &str) -> Result<()> {
-        settle(&self.db, id, IGNORED, Some(why)).await
+        settle(&self.writer, id, IGNORED, Some(why)).await
     }
 
     /// Forgets deliveries that came before a time and were understood; those that failed stay.
@@ -107,7 +107,7 @@ impl Store {
         let old = rows::delivery::Entity::delete_many()
             .filter(rows::delivery::Column::State.is_in([HANDLED, IGNORED]))
             .filter(rows::delivery::Column::ReceivedAt.lt(before.0));
-        Ok(old.exec(&self.db).await.context("forget old deliveries")?.rows_affected)
+        Ok(old.exec(&self.writer).await.context("forget old deliveries")?.rows_affected)
     }
 
     /// Notes what went wrong with a delivery; it stays for a look and a replay.
@@ -115,7 +115,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn fail_delivery(&self, id: DeliveryId, why: &str) -> Result<()> {
-        settle(&self.db, id, FAILED, Some(why)).await
+        settle(&self.writer, id, FAILED, Some(why)).await
     }
 }
 

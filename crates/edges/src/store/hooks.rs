@@ -54,7 +54,7 @@ impl Store {
             webhook_id: Set(None),
             created_at: Set(now.0),
         };
-        read::hook(row.insert(&self.db).await.context("add a hook")?)
+        read::hook(row.insert(&self.writer).await.context("add a hook")?)
     }
 
     /// Changes what a hook runs; builds that were planned before run what they were planned with.
@@ -70,7 +70,7 @@ impl Store {
             script: Set(script),
             ..Default::default()
         };
-        read::hook(row.update(&self.db).await.context("change a hook")?)
+        read::hook(row.update(&self.writer).await.context("change a hook")?)
     }
 
     /// Notes the webhook at the forge that calls a hook.
@@ -80,7 +80,7 @@ impl Store {
     pub async fn connect_hook(&self, id: HookId, webhook: WebhookId) -> Result<()> {
         let webhook_id = Set(Some(webhook.0));
         let row = rows::hook::ActiveModel { id: Unchanged(id.0), webhook_id, ..Default::default() };
-        row.update(&self.db).await.context("note a webhook")?;
+        row.update(&self.writer).await.context("note a webhook")?;
         Ok(())
     }
 

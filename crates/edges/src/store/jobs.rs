@@ -94,7 +94,7 @@ impl Store {
             .col_expr(rows::job::Column::LeaseUntil, Expr::value(lease_until.0))
             .filter(rows::job::Column::Runner.eq(runner))
             .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-            .exec(&self.db)
+            .exec(&self.writer)
             .await
             .context("renew leases")?;
         Ok(())
@@ -109,7 +109,7 @@ impl Store {
         let update = of_attempt(attempt)
             .col_expr(rows::job::Column::Container, Expr::value(container))
             .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(phases)?));
-        Ok(update.exec(&self.db).await.context("note a job's container")?.rows_affected > 0)
+        Ok(update.exec(&self.writer).await.context("note a job's container")?.rows_affected > 0)
     }
 
     /// Notes where an attempt's time goes.
@@ -119,7 +119,7 @@ impl Store {
     pub async fn note_phases(&self, attempt: Attempt, phases: &[Phase]) -> Result<()> {
         let phases = serde_json::to_string(phases)?;
         let update = of_attempt(attempt).col_expr(rows::job::Column::Phases, Expr::value(phases));
-        update.exec(&self.db).await.context("note a job's phases")?;
+        update.exec(&self.writer).await.context("note a job's phases")?;
         Ok(())
     }
 

@@ -38,6 +38,9 @@ use std::{sync::Arc, time::Duration};
 #[derive(Clone)]
 pub struct Store {
     db: DatabaseConnection,
+    /// One connection for all that writes. SQLite has one writer at a time; whoever comes in between sleeps and tries
+    /// again, for up to 100 ms and out of turn, while here everybody waits in line.
+    writer: DatabaseConnection,
     vault: Arc<seal::Vault>,
 }
 
@@ -57,10 +60,12 @@ impl Store {
                 .busy_timeout(Duration::from_secs(20))
                 .foreign_keys(true)
         });
-        let db = Database::connect(options).await.context("open the database")?;
+        let db = Database::connect(options.clone()).await.context("open the database")?;
         db.execute_unprepared("PRAGMA journal_mode = WAL").await.context("switch the database to WAL")?;
         migrations::Migrator::up(&db, None).await.context("bring the database's tables up to date")?;
-        Ok(Self { db, vault: Arc::new(seal::Vault::new(secret_key)) })
+        options.max_connections(1);
+        let writer = Database::connect(options).await.context("open the database to write")?;
+        Ok(Self { db, writer, vault: Arc::new(seal::Vault::new(secret_key)) })
     }
 
     /// Whether the database answers.
@@ -77,6 +82,6 @@ impl Store {
         let immediate = Some(SqliteTransactionMode::Immediate);
         let options =
             TransactionOptions { sqlite_transaction_mode: immediate, ..TransactionOptions::default() };
-        self.db.begin_with_options(options).await.context("begin a transaction")
+        self.writer.begin_with_options(options).await.context("begin a transaction")
     }
 }

@@ -57,7 +57,7 @@ impl Store {
         rows::outbox::Entity::delete_many()
             .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
             .filter(rows::outbox::Column::Version.eq(outgoing.version))
-            .exec(&self.db)
+            .exec(&self.writer)
             .await
             .context("take out what was sent")?;
         Ok(())
@@ -73,7 +73,7 @@ impl Store {
             .col_expr(rows::outbox::Column::NotBefore, Expr::value(until.0))
             .col_expr(rows::outbox::Column::Fault, Expr::value(fault))
             .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
-            .exec(&self.db)
+            .exec(&self.writer)
             .await
             .context("postpone what could not be sent")?;
         Ok(())

@@ -31,7 +31,7 @@ impl Store {
             ])
             .to_owned();
         let insert = rows::runner::Entity::insert(row).on_conflict(newest);
-        insert.exec_without_returning(&self.db).await.context("note a runner")?;
+        insert.exec_without_returning(&self.writer).await.context("note a runner")?;
         Ok(changed)
     }
 

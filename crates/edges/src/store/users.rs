@@ -92,7 +92,7 @@ impl Store {
     /// The database does not answer.
     pub async fn sign_out(&self, fingerprint: &str) -> Result<()> {
         let session = rows::session::Entity::delete_by_id(fingerprint.to_owned());
-        session.exec(&self.db).await.context("end a session")?;
+        session.exec(&self.writer).await.context("end a session")?;
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl Store {
             .update_columns([rows::avatar::Column::ContentType, rows::avatar::Column::Picture])
             .to_owned();
         let keep = rows::avatar::Entity::insert(row).on_conflict(newest);
-        keep.exec_without_returning(&self.db).await.context("keep a picture")?;
+        keep.exec_without_returning(&self.writer).await.context("keep a picture")?;
         Ok(())
     }
 }
