@@ -24,10 +24,14 @@ pub(crate) async fn commit(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLog) 
     flow.edges.mirrors.check_out(&wanted, dir).await.context("check out the commit")
 }
 
-/// Tries again while the forge does not answer; a commit that is not there does not come by waiting.
+/// A webhook may be faster than the ref that it speaks of: so often a commit that is not there is looked for again.
+const LAG_PAUSES: usize = 2;
+
+/// Tries again while the forge does not answer.
 async fn fetch(flow: &Flow, wanted: &Wanted, log: &mut JobLog) -> Result<()> {
-    for pause in PAUSES.map(Duration::from_secs) {
+    for (tries, pause) in PAUSES.map(Duration::from_secs).into_iter().enumerate() {
         match flow.edges.mirrors.fetch(wanted).await {
+            Err(GitError::NoSuchCommit { .. }) if tries < LAG_PAUSES => tokio::time::sleep(pause).await,
             Err(fault @ (GitError::Failed { .. } | GitError::TooSlow { .. })) => {
                 log.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;
                 tokio::time::sleep(pause).await;

@@ -11,13 +11,17 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use kozmic_edges::engine::{Channel, ContainerId, EngineError, Output, OutputStream};
 use kozmic_model::job::{Attempt, Outcome};
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
+use tokio::time::Instant;
 
 /// How many pieces that are there already are written at once.
 const BATCH: usize = 64;
 
 /// So long after its output a container has ended, or it was the connection that ended.
 const END_LAG: Duration = Duration::from_secs(3);
+
+/// So long after SIGKILL a container has ended, or its engine cannot end it.
+const STOP_LAG: Duration = Duration::from_secs(30);
 
 /// Where an attempt's container stands, for who takes the attempt up again.
 pub(crate) enum Found {
@@ -29,24 +33,26 @@ pub(crate) enum Found {
     Gone(String),
 }
 
-/// Looks for an attempt's container. One whose script never began is removed.
+/// Looks for an attempt's container. One whose script never began is removed and forgotten.
 pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
     let engine = &flow.edges.engine;
     let all = engine.containers(&flow.settings.instance).await.context("look for the job's container")?;
-    for found in all.into_iter().filter(|found| found.attempt == attempt) {
+    let mut own = all.into_iter().filter(|found| found.attempt == attempt).peekable();
+    let job = flow.edges.store.job_by_id(attempt.job).await?.context("the job is gone")?;
+    if let (None, Some(id)) = (own.peek(), job.container) {
+        let id = id.get(..12).unwrap_or(&id);
+        return Ok(Found::Gone(format!(
+            "The job's container {id} is gone: it was removed while Kozmic was not looking."
+        )));
+    }
+    for found in own {
         if gate::was_opened(flow, &found.id).await? {
             return Ok(Found::Started(found.id));
         }
+        flow.edges.store.forget_container(attempt).await?;
         engine.remove(&found.id).await.context("remove a container that never started")?;
     }
-    let job = flow.edges.store.job_by_id(attempt.job).await?.context("the job is gone")?;
-    Ok(match job.container {
-        Some(id) => Found::Gone(format!(
-            "The job's container {} is gone: it was removed while Kozmic was not looking.",
-            id.get(..12).unwrap_or(&id)
-        )),
-        None => Found::NotStarted,
-    })
+    Ok(Found::NotStarted)
 }
 
 /// Follows a container that was just started.
@@ -58,6 +64,10 @@ pub(crate) async fn started(
 ) -> Result<Outcome> {
     let Started { container, attached } = started;
     match to_the_end(flow, (&container, attached.output), log, halt).await? {
+        Some(Outcome::Returned(code)) if code != 0 && !gate::has_begun(flow, &container).await? => {
+            let cause = "it closed before the script could begin".to_owned();
+            Err(EngineError::Cut { cause }.into())
+        }
         Some(outcome) => Ok(outcome),
         None => again(flow, &container, log, halt).await,
     }
@@ -88,19 +98,26 @@ async fn to_the_end(
 ) -> Result<Option<Outcome>> {
     let mut stopped = None;
     let mut output = output.ready_chunks(BATCH);
-    let stall = flow.settings.stall_timeout;
+    let settings = &flow.settings;
+    // A container that cannot be stopped does not hold up its job for ever.
+    let mut patience = pin!(tokio::time::sleep(Duration::MAX));
     loop {
-        tokio::select! {
+        let why = tokio::select! {
             batch = output.next() => match batch {
-                Some(batch) => print(log, batch).await?,
+                Some(batch) if log.length() < settings.log_limit => {
+                    print(log, batch).await?;
+                    continue;
+                }
+                Some(_) => Outcome::Flooded(settings.log_limit),
                 None => break,
             },
-            () = tokio::time::sleep(stall), if stopped.is_none() => {
-                stopped = Some(stop(flow, container, Outcome::Stalled(stall)));
-            }
-            outcome = halt.halted(), if stopped.is_none() => {
-                stopped = Some(stop(flow, container, outcome));
-            }
+            () = tokio::time::sleep(settings.stall_timeout), if stopped.is_none() => Outcome::Stalled(settings.stall_timeout),
+            outcome = halt.halted(), if stopped.is_none() => outcome,
+            () = &mut patience => break,
+        };
+        if stopped.is_none() {
+            stopped = Some(stop(flow, container, why));
+            patience.as_mut().reset(Instant::now() + settings.stop_grace + STOP_LAG);
         }
     }
     if let Some(outcome) = stopped {

@@ -6,7 +6,7 @@
 use crate::Flow;
 use anyhow::{Context, Result};
 use kozmic_edges::{
-    engine::{Attached, ContainerId, ContainerState, Engine, NewContainer},
+    engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer},
     git::{Archive, Extra},
 };
 use std::{sync::Arc, time::Duration};
@@ -142,29 +142,37 @@ impl Closed {
     /// Lets the script begin.
     pub(crate) async fn open(self, flow: &Flow) -> Result<Started> {
         let Self { container, mut attached, has_shell } = self;
-        match has_shell {
-            true => attached.input.write_all(b"go\n").await.context("let the script begin")?,
-            false => flow.edges.engine.start(&container).await.context("start the container")?,
+        if has_shell {
+            attached.input.write_all(b"go\n").await.map_err(cut).context("let the script begin")?;
+        } else {
+            flow.edges.engine.start(&container).await.context("start the container")?;
         }
-        attached.input.shutdown().await.context("close the script's input")?;
+        attached.input.shutdown().await.map_err(cut).context("close the script's input")?;
         Ok(Started { container, attached })
     }
 }
 
+fn cut(fault: std::io::Error) -> EngineError {
+    EngineError::Cut { cause: fault.to_string() }
+}
+
+/// Whether a container that ended got as far as its script. If the connection to a shell at the gate is lost, the shell
+/// ends by itself, and what it returns is not the script's doing.
+pub(crate) async fn has_begun(flow: &Flow, container: &ContainerId) -> Result<bool> {
+    flow.edges.engine.has_file(container, STARTED).await.context("look whether the script began")
+}
+
 /// Whether a container's script has begun, seen after whoever held the gate is gone: a shell that still waits finds its
-/// input closed and ends, or had got its line and becomes the script.
+/// input closed and ends, or had got its line and becomes the script. One that runs on has become it.
 pub(crate) async fn was_opened(flow: &Flow, container: &ContainerId) -> Result<bool> {
     let engine = &flow.edges.engine;
     for _ in 0..SETTLING_LOOKS {
-        let state = engine.state(container).await.context("look at the job's container")?;
-        if matches!(state, None | Some(ContainerState::Created)) {
-            return Ok(false);
+        match engine.state(container).await.context("look at the job's container")? {
+            None | Some(ContainerState::Created) => return Ok(false),
+            Some(ContainerState::Exited(_)) => return has_begun(flow, container).await,
+            Some(ContainerState::Running) if has_begun(flow, container).await? => return Ok(true),
+            Some(ContainerState::Running) => tokio::time::sleep(SETTLING_PAUSE).await,
         }
-        let has_begun = engine.has_file(container, STARTED).await.context("look whether the script began")?;
-        if has_begun || matches!(state, Some(ContainerState::Exited(_))) {
-            return Ok(has_begun);
-        }
-        tokio::time::sleep(SETTLING_PAUSE).await;
     }
-    Ok(false)
+    Ok(true)
 }

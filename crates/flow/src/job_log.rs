@@ -17,15 +17,22 @@ pub(crate) struct JobLog {
     job: JobId,
     /// Whether the last byte ended a line.
     at_line_start: bool,
+    length: u64,
 }
 
 impl JobLog {
     pub(crate) async fn open(edges: &Edges, attempt: Attempt) -> Result<Self> {
         let writer = edges.logs.writer(attempt).await?;
         let reader = edges.logs.reader(attempt);
-        let last = reader.read(reader.len().await?.saturating_sub(1), 1).await?;
+        let length = reader.len().await?;
+        let last = reader.read(length.saturating_sub(1), 1).await?;
         let at_line_start = last.is_empty() || last == "\n";
-        Ok(Self { writer, broker: edges.broker.clone(), job: attempt.job, at_line_start })
+        Ok(Self { writer, broker: edges.broker.clone(), job: attempt.job, at_line_start, length })
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
     }
 
     /// Kozmic's own words, on lines of their own.
@@ -48,7 +55,7 @@ impl JobLog {
     async fn append(&mut self, source: Source, bytes: Bytes) -> Result<()> {
         let Some(last) = bytes.last() else { return Ok(()) };
         self.at_line_start = *last == b'\n';
-        self.writer.append(source, bytes, clock::now()).await?;
+        self.length = self.writer.append(source, bytes, clock::now()).await?;
         self.broker.ring(Topic::Log(self.job));
         Ok(())
     }

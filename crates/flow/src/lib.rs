@@ -4,8 +4,8 @@
 //! GitHub ─▶ receive ─▶ plan ─▶ (the queue) ─▶ run ─▶ prepare ─▶ checkout ─▶ follow ─▶ report ─▶ GitHub
 //! ```
 //!
-//! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `halt` and
-//! `job_log` are what a running job holds in its hands.
+//! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `desk`,
+//! `halt` and `job_log` are what the runner has at hand.
 
 pub mod receive;
 pub mod sync;
@@ -16,14 +16,20 @@ mod prepare;
 mod checkout;
 mod follow;
 mod gate;
+mod desk;
 mod halt;
 mod job_log;
 mod report;
 
+use desk::Desk;
+use futures_util::FutureExt;
 use kozmic_edges::Edges;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
+
+/// How long a part of the server rests after a panic.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the steps of one installation have in common.
 #[derive(Clone)]
@@ -51,6 +57,8 @@ pub struct FlowSettings {
     pub stall_timeout: Duration,
     /// A job that takes longer is stopped.
     pub job_timeout: Duration,
+    /// A job whose log gets longer is stopped, in bytes.
+    pub log_limit: u64,
     /// Between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
     /// Where checkouts lie until they are in their containers.
@@ -60,11 +68,31 @@ pub struct FlowSettings {
 impl Flow {
     /// Starts all that goes on in the background: deliveries, jobs, statuses, cleaning up.
     pub async fn start(&self) {
-        run::introduce(self).await;
-        self.tasks.spawn(receive::forever(self.clone()));
-        self.tasks.spawn(run::forever(self.clone()));
-        self.tasks.spawn(report::forever(self.clone()));
-        self.tasks.spawn(sweep::forever(self.clone()));
+        let desk = Desk::open(self).await;
+        run::take_up(&desk).await;
+        self.keep("runner's beat", {
+            let desk = desk.clone();
+            move |_| desk.clone().beat()
+        });
+        self.keep("runner", move |_| run::forever(desk.clone()));
+        self.keep("deliveries", receive::forever);
+        self.keep("statuses", report::forever);
+        self.keep("sweeping", sweep::forever);
+    }
+
+    /// Keeps a loop going: one that panics is a fault of ours, and begins again instead of being missed.
+    fn keep<F: Future<Output = ()> + Send>(
+        &self,
+        name: &'static str,
+        work: impl Fn(Self) -> F + Send + 'static,
+    ) {
+        let flow = self.clone();
+        self.tasks.spawn(async move {
+            while AssertUnwindSafe(work(flow.clone())).catch_unwind().await.is_err() {
+                tracing::error!(name, "a part of the server has a fault and begins again");
+                flow.pause(RESTART_PAUSE).await;
+            }
+        });
     }
 
     /// Stops taking new work and waits until what had begun is left in order.

@@ -8,14 +8,17 @@ use kozmic_edges::{
     clock,
     store::{Enqueued, NewDelivery, Stored, WaitingDelivery},
 };
-use kozmic_model::event::{Change, Event};
+use kozmic_model::{
+    event::{Change, Event},
+    ids::DeliveryId,
+};
 use std::time::Duration;
 
 /// How often to look for deliveries without being woken.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// A delivery that cannot be worked on so often is put aside, so that it does not hold up the others.
-const TRIES: u32 = 5;
+/// How long to wait after trouble.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stores a delivery whose signature holds, and wakes who waits for it.
 ///
@@ -27,57 +30,64 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
     Ok(stored)
 }
 
-/// Works on deliveries as they come, the oldest first.
+/// Works on deliveries as they come, the oldest first. One that cannot be worked on, because the database or the disk
+/// has trouble, is passed over and tried again in the next round: it holds up no other, and is never given up.
 pub(crate) async fn forever(flow: Flow) {
     let mut bell = flow.edges.broker.bell(Topic::Deliveries);
-    let mut tries = 0;
+    let mut behind = DeliveryId(0);
     while !flow.stop.is_cancelled() {
-        match next(&flow, tries).await {
-            Ok(true) => tries = 0,
-            Ok(false) => tokio::select! {
-                () = bell.rung() => {}
-                () = tokio::time::sleep(LOOK) => {}
-                () = flow.stop.cancelled() => {}
+        let fault = match flow.edges.store.waiting_delivery(behind).await {
+            Ok(Some(waiting)) => match work_on(&flow, &waiting).await {
+                Ok(()) => continue,
+                Err(fault) => {
+                    behind = waiting.id;
+                    Some(fault)
+                }
             },
-            Err(fault) => {
-                tries += 1;
-                tracing::error!(error = format!("{fault:#}"), tries, "a delivery could not be worked on");
-                flow.pause(Duration::from_secs(1)).await;
-            }
+            Ok(None) => None,
+            Err(fault) => Some(fault),
+        };
+        if let Some(fault) = fault {
+            tracing::error!(error = format!("{fault:#}"), "a delivery could not be worked on yet");
+            flow.pause(PAUSE).await;
+            continue;
+        }
+        behind = DeliveryId(0);
+        tokio::select! {
+            () = bell.rung() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            () = flow.stop.cancelled() => {}
         }
     }
 }
 
-/// Works on the oldest delivery; false if there is none.
-async fn next(flow: &Flow, tries: u32) -> Result<bool> {
+/// Settles one delivery. Only what its payload says can settle it as failed.
+async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
     let store = &flow.edges.store;
-    let Some(waiting) = store.waiting_delivery().await? else { return Ok(false) };
-    if tries >= TRIES {
-        store.fail_delivery(waiting.id, "it could not be worked on; the server's log says why").await?;
-        return Ok(true);
-    }
-    let WaitingDelivery { id, ref delivery } = waiting;
+    let WaitingDelivery { id, ref delivery } = *waiting;
     match flow.edges.forge.event(&delivery.event, &delivery.payload) {
         Ok(Event::Change(change)) => match change.skip_word() {
-            Some(word) => {
-                store.ignore_delivery(id, &format!("its author asks to skip it with {word}")).await?
-            }
-            None => enqueue(flow, &waiting, &change).await?,
+            Some(word) => ignore(flow, waiting, &format!("its author asks to skip it with {word}")).await,
+            None => enqueue(flow, waiting, &change).await,
         },
-        Ok(Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await?,
-        Ok(Event::Ignored(why)) => store.ignore_delivery(id, &why).await?,
+        Ok(Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await,
+        Ok(Event::Ignored(why)) => ignore(flow, waiting, &why).await,
         Err(fault) => {
-            tracing::warn!(delivery.uuid, %fault, "a delivery could not be read");
-            store.fail_delivery(id, &fault.to_string()).await?;
+            tracing::warn!(delivery.uuid, %fault, "a delivery cannot be read");
+            store.fail_delivery(id, &fault.to_string()).await
         }
     }
-    Ok(true)
+}
+
+async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()> {
+    tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
+    flow.edges.store.ignore_delivery(waiting.id, why).await
 }
 
 async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {
     let store = &flow.edges.store;
     let Some(hook) = store.hook(waiting.delivery.hook).await? else {
-        return store.ignore_delivery(waiting.id, "its hook was deleted").await;
+        return ignore(flow, waiting, "its hook was deleted").await;
     };
     let spec = plan::job(&hook);
     let enqueued = store.enqueue(waiting.id, (hook.project, hook.id), (change, &spec), clock::now()).await?;

@@ -17,8 +17,15 @@ use url::Url;
 /// How often to look into the outbox without being woken.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// What the forge refuses so often is given up: waiting does not mend it.
-const REFUSALS: i32 = 6;
+/// What the forge refuses so often, for about a day, is given up. Earlier somebody may yet act: sign in again, say, or
+/// bring the commit back.
+const REFUSALS: i32 = 150;
+
+/// The longest silence of all for one person's rate limit; that person's own messages wait as long as asked.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The longest wait that a forge is believed to mean.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Wakes all who show a job, its build or its project, and who sends statuses.
 pub(crate) fn change(edges: &Edges, project: ProjectId, job: JobId) {
@@ -83,7 +90,7 @@ async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
 /// What the forge shall show now.
 async fn compose(flow: &Flow, outgoing: Outgoing) -> Result<(Project, CommitStatus)> {
     let store = &flow.edges.store;
-    let build = store.build_of_job(outgoing.build).await?;
+    let build = store.build_by_id(outgoing.build).await?;
     let project = store.project(build.project).await?.context("the build's project is gone")?;
     let jobs = store.jobs_of(build.id).await?;
     let culprit = jobs.iter().find(|job| job.status == build.status).map(|job: &Job| job.spec.title.as_str());
@@ -112,17 +119,15 @@ async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Next
         error = words,
         "a commit status was not sent"
     );
-    let asked = match fault.downcast_ref::<ForgeError>() {
-        Some(fault) => fault.try_again(),
-        None => None,
-    };
-    if asked.is_none() && outgoing.tries >= REFUSALS {
+    let of_forge = fault.downcast_ref::<ForgeError>();
+    if of_forge.is_some_and(|fault| fault.try_again().is_none()) && outgoing.tries >= REFUSALS {
         return flow.edges.store.sent(outgoing).await.map(|()| Next::Look);
     }
-    let wait = asked.unwrap_or_default().max(backoff(outgoing.tries));
+    let asked = of_forge.and_then(ForgeError::try_again).unwrap_or_default().min(LONGEST_WAIT);
+    let wait = asked.max(backoff(outgoing.tries));
     flow.edges.store.postpone(outgoing, clock::now().after(wait), &words).await?;
-    match fault.downcast_ref::<ForgeError>() {
-        Some(ForgeError::RateLimited { wait, .. }) => Ok(Next::BeQuiet(*wait)),
+    match of_forge {
+        Some(ForgeError::RateLimited { .. }) => Ok(Next::BeQuiet(asked.min(SILENCE))),
         _ => Ok(Next::Look),
     }
 }

@@ -61,6 +61,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir) -> Result<FlowSettings> {
         slots: settings.runner.concurrency,
         stall_timeout: settings.runner.stall_timeout,
         job_timeout: settings.runner.job_timeout,
+        log_limit: settings.runner.log_limit,
         stop_grace: settings.runner.stop_timeout,
         work_dir: dir.join("work"),
     })

@@ -74,6 +74,8 @@ pub enum Outcome {
     Stalled(Duration),
     /// Longer than a job may take.
     TimedOut(Duration),
+    /// It printed more bytes than a log may have.
+    Flooded(u64),
     /// Somebody stopped it; who, in a sentence.
     Canceled(String),
     /// Kozmic could not run it, and why.
@@ -85,7 +87,7 @@ impl Outcome {
     pub fn status(&self) -> Status {
         match self {
             Self::Returned(0) => Status::Success,
-            Self::Returned(_) | Self::Stalled(_) | Self::TimedOut(_) => Status::Failure,
+            Self::Returned(_) | Self::Stalled(_) | Self::TimedOut(_) | Self::Flooded(_) => Status::Failure,
             Self::Canceled(_) => Status::Canceled,
             Self::Broken(_) => Status::Error,
         }
@@ -95,7 +97,9 @@ impl Outcome {
     pub fn return_code(&self) -> Option<i64> {
         match self {
             Self::Returned(code) => Some(*code),
-            Self::Stalled(_) | Self::TimedOut(_) | Self::Canceled(_) | Self::Broken(_) => None,
+            Self::Stalled(_) | Self::TimedOut(_) | Self::Flooded(_) | Self::Canceled(_) | Self::Broken(_) => {
+                None
+            }
         }
     }
 
@@ -108,6 +112,7 @@ impl Outcome {
             Self::TimedOut(limit) => {
                 Some(format!("Stopped: the job took longer than {}.", crate::time::spoken(*limit)))
             }
+            Self::Flooded(limit) => Some(format!("Stopped: the log is longer than {} MiB.", limit >> 20)),
             Self::Canceled(why) | Self::Broken(why) => Some(why.clone()),
         }
     }

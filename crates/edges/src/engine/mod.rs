@@ -187,6 +187,12 @@ pub enum EngineError {
         /// What the network said.
         cause: String,
     },
+    /// The connection to a container was lost.
+    #[error("the connection to the container was lost: {cause}")]
+    Cut {
+        /// What was noticed.
+        cause: String,
+    },
     /// It said no.
     #[error("the Docker engine says: {message}")]
     Refused {
@@ -206,6 +212,6 @@ pub enum EngineError {
 impl EngineError {
     /// Whether it is the connection that failed, and not what was asked.
     pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Cut { .. })
     }
 }

@@ -40,6 +40,15 @@ impl Store {
         rows.one(&self.db).await.context("find the latest build")?.map(read::build).transpose()
     }
 
+    /// One build, whichever project it belongs to.
+    ///
+    /// # Errors
+    /// The database does not answer, or there is no such build.
+    pub async fn build_by_id(&self, id: BuildId) -> Result<Build> {
+        let row = rows::build::Entity::find_by_id(id.0).one(&self.db).await.context("find a build")?;
+        read::build(row.with_context(|| format!("there is no build {id}"))?)
+    }
+
     /// One build of a project.
     ///
     /// # Errors
@@ -69,7 +78,7 @@ impl Store {
         jobs_of(&self.db, build.0).await
     }
 
-    /// Notes what the forge said of a commit after its build was planned. What is known stays.
+    /// Notes what the forge said of a commit after its build was planned.
     ///
     /// # Errors
     /// The database does not answer.
@@ -104,18 +113,20 @@ pub(super) async fn jobs_of(db: &impl ConnectionTrait, build: i64) -> Result<Vec
 /// Brings a build's status and times in line with its jobs. If the forge shall show something else than before, that
 /// is written into the outbox, in the same transaction.
 pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp) -> Result<Build> {
-    let jobs = jobs_of(tx, build).await?;
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+    let jobs = jobs.all(tx).await.context("list a build's jobs")?;
+    let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
     let before = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
     let before = before.with_context(|| format!("there is no build {build}"))?.status.parse::<Status>()?;
-    let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
-    let all_finished = jobs.iter().all(|job| job.status.is_finished());
+    let status = Status::of_build(&statuses);
+    let all_finished = statuses.iter().all(|status| status.is_finished());
     let started_at = jobs.iter().filter_map(|job| job.started_at).min();
     let finished_at = jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished);
     let row = rows::build::ActiveModel {
         id: Unchanged(build),
         status: Set(status.word().to_owned()),
-        started_at: Set(started_at.map(|at| at.0)),
-        finished_at: Set(finished_at.map(|at| at.0)),
+        started_at: Set(started_at),
+        finished_at: Set(finished_at),
         ..Default::default()
     };
     let row = row.update(tx).await.context("bring a build in line with its jobs")?;

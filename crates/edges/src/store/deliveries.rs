@@ -50,7 +50,7 @@ pub struct WaitingDelivery {
 }
 
 impl Store {
-    /// Stores a delivery, once.
+    /// Stores a delivery, once. One that failed before and is sent again gets another chance.
     ///
     /// # Errors
     /// The database does not answer.
@@ -67,7 +67,10 @@ impl Store {
             received_at: Set(now.0),
         };
         let identity = [rows::delivery::Column::HookId, rows::delivery::Column::Uuid];
-        let once = OnConflict::columns(identity).do_nothing().to_owned();
+        let once = OnConflict::columns(identity)
+            .update_column(rows::delivery::Column::State)
+            .action_and_where(rows::delivery::Column::State.eq(FAILED))
+            .to_owned();
         let insert = rows::delivery::Entity::insert(row).on_conflict(once);
         match insert.exec_without_returning(&self.writer).await.context("store a delivery")? {
             0 => Ok(Stored::Duplicate),
@@ -75,13 +78,14 @@ impl Store {
         }
     }
 
-    /// The oldest delivery that nobody thought about yet.
+    /// The oldest delivery behind another one that nobody thought about yet.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn waiting_delivery(&self) -> Result<Option<WaitingDelivery>> {
+    pub async fn waiting_delivery(&self, behind: DeliveryId) -> Result<Option<WaitingDelivery>> {
         let row = rows::delivery::Entity::find()
             .filter(rows::delivery::Column::State.eq(WAITING))
+            .filter(rows::delivery::Column::Id.gt(behind.0))
             .order_by_asc(rows::delivery::Column::Id);
         let row = row.one(&self.db).await.context("find a waiting delivery")?;
         Ok(row.map(|row| {

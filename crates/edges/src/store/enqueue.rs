@@ -3,7 +3,7 @@
 use super::{
     Store, builds,
     deliveries::{HANDLED, settle},
-    outbox, read, rows,
+    outbox, rows,
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -26,7 +26,7 @@ pub enum Enqueued {
     /// A job, in a new build or in the one that another hook's delivery began.
     Job(Box<Build>, JobId),
     /// Nothing: this hook has built this commit on this ref.
-    BuiltBefore(Box<Build>),
+    BuiltBefore,
 }
 
 impl Store {
@@ -50,7 +50,7 @@ impl Store {
         let called_before = called.count(&tx).await.context("look for an earlier call")? > 0;
         let enqueued = if called_before {
             settle(&tx, delivery, HANDLED, Some(&format!("build #{} has it already", build.number))).await?;
-            Enqueued::BuiltBefore(Box::new(read::build(build)?))
+            Enqueued::BuiltBefore
         } else {
             add_call(&tx, delivery, hook, build.id).await?;
             let job = add_job(&tx, &build, spec, now).await?;

@@ -1,10 +1,10 @@
 //! The queue: a table with leases. Results are accepted only from the attempt that holds the job.
 
 use super::{Store, builds, projects, read, rows};
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use kozmic_model::{
     build::Build,
-    ids::{BuildId, JobId, ProjectId},
+    ids::{JobId, ProjectId},
     job::{Attempt, Job, Outcome},
     phase::Phase,
     project::Project,
@@ -14,7 +14,7 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
     sea_query::Expr,
 };
 
@@ -41,30 +41,23 @@ impl Store {
         lease_until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<ClaimedJob>> {
-        if waiting(runner, now).one(&self.db).await.context("look for a waiting job")?.is_none() {
+        if next_for(&self.db, runner, now).await?.is_none() {
             return Ok(None);
         }
         let tx = self.write().await?;
-        let Some(row) = waiting(runner, now).one(&tx).await.context("find a waiting job")? else {
-            return Ok(None);
-        };
-        let claimed = rows::job::ActiveModel {
-            id: Unchanged(row.id),
-            status: Set(Status::Pending.word().to_owned()),
-            attempt: Set(row.attempt + 1),
-            reason: Set(None),
-            runner: Set(Some(runner.to_owned())),
-            lease_until: Set(Some(lease_until.0)),
-            container: Set(None),
-            cancel_requested: Set(false),
-            phases: Set("[]".to_owned()),
-            started_at: Set(Some(now.0)),
-            ..Default::default()
-        };
-        let row = claimed.update(&tx).await.context("claim a job")?;
-        let claimed = with_surroundings(&tx, read::job(row)?, now).await?;
+        let mut claimed = None;
+        while let Some(row) = next_for(&tx, runner, now).await? {
+            claimed = match read::job(row.clone()) {
+                Ok(_) => Some(hold(&tx, row, (runner, lease_until), now).await?),
+                Err(fault) => {
+                    spoil(&tx, &row, &fault, now).await?;
+                    continue;
+                }
+            };
+            break;
+        }
         tx.commit().await.context("commit a claim")?;
-        Ok(Some(claimed))
+        Ok(claimed)
     }
 
     /// The jobs that a runner held when it stopped, the oldest first.
@@ -79,7 +72,10 @@ impl Store {
             .order_by_asc(rows::job::Column::Id);
         let mut held = Vec::new();
         for row in rows.all(&tx).await.context("list held jobs")? {
-            held.push(with_surroundings(&tx, read::job(row)?, now).await?);
+            match read::job(row.clone()) {
+                Ok(job) => held.push(with_surroundings(&tx, job, now).await?),
+                Err(fault) => spoil(&tx, &row, &fault, now).await?,
+            }
         }
         tx.commit().await.context("commit held jobs")?;
         Ok(held)
@@ -110,6 +106,16 @@ impl Store {
             .col_expr(rows::job::Column::Container, Expr::value(container))
             .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(phases)?));
         Ok(update.exec(&self.writer).await.context("note a job's container")?.rows_affected > 0)
+    }
+
+    /// Forgets an attempt's container, whose script never began.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_container(&self, attempt: Attempt) -> Result<()> {
+        let update = of_attempt(attempt).col_expr(rows::job::Column::Container, Expr::value(None::<String>));
+        update.exec(&self.writer).await.context("forget a job's container")?;
+        Ok(())
     }
 
     /// Notes where an attempt's time goes.
@@ -206,28 +212,71 @@ impl Store {
         let job = self.job_by_id(attempt.job).await?;
         Ok(job.is_some_and(|job| job.attempt == attempt.number && job.status == Status::Pending))
     }
-
-    /// A build by its id alone, for who comes from the outbox.
-    ///
-    /// # Errors
-    /// The database does not answer, or there is no such build.
-    pub async fn build_of_job(&self, build: BuildId) -> Result<Build> {
-        let row = rows::build::Entity::find_by_id(build.0).one(&self.db).await.context("find a build")?;
-        read::build(row.with_context(|| format!("there is no build {build}"))?)
-    }
 }
 
-/// What a runner may take: what waits, and what another runner let go. Its own jobs it has in hand, however old the
-/// lease.
-fn waiting(runner: &str, now: Timestamp) -> sea_orm::Select<rows::job::Entity> {
-    let lapsed = Condition::all()
-        .add(rows::job::Column::Status.eq(Status::Pending.word()))
-        .add(rows::job::Column::LeaseUntil.lt(now.0))
-        .add(rows::job::Column::Runner.ne(runner));
-    let enqueued = rows::job::Column::Status.eq(Status::Enqueued.word());
-    rows::job::Entity::find()
-        .filter(Condition::any().add(enqueued).add(lapsed))
-        .order_by_asc(rows::job::Column::Id)
+/// What a runner may take next: what waits, else what another runner let go. Its own jobs it has in hand, however old
+/// the lease.
+async fn next_for(
+    db: &impl ConnectionTrait,
+    runner: &str,
+    now: Timestamp,
+) -> Result<Option<rows::job::Model>> {
+    let oldest = || rows::job::Entity::find().order_by_asc(rows::job::Column::Id);
+    let enqueued = oldest().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
+    if let Some(row) = enqueued.one(db).await.context("look for a waiting job")? {
+        return Ok(Some(row));
+    }
+    let lapsed = oldest()
+        .filter(rows::job::Column::Status.eq(Status::Pending.word()))
+        .filter(rows::job::Column::LeaseUntil.lt(now.0))
+        .filter(rows::job::Column::Runner.ne(runner));
+    lapsed.one(db).await.context("look for a job that was let go")
+}
+
+/// Writes a job down as a runner's. A request to cancel it stays: the runner will find it.
+async fn hold(
+    tx: &DatabaseTransaction,
+    row: rows::job::Model,
+    (runner, lease_until): (&str, Timestamp),
+    now: Timestamp,
+) -> Result<ClaimedJob> {
+    let held = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        status: Set(Status::Pending.word().to_owned()),
+        attempt: Set(row.attempt + 1),
+        reason: Set(row.reason.filter(|_| row.cancel_requested)),
+        runner: Set(Some(runner.to_owned())),
+        lease_until: Set(Some(lease_until.0)),
+        container: Set(None),
+        phases: Set("[]".to_owned()),
+        started_at: Set(Some(now.0)),
+        ..Default::default()
+    };
+    let row = held.update(tx).await.context("claim a job")?;
+    with_surroundings(tx, read::job(row)?, now).await
+}
+
+/// Ends a job whose row cannot be read, so that it does not hold up the others.
+async fn spoil(
+    tx: &DatabaseTransaction,
+    row: &rows::job::Model,
+    fault: &Error,
+    now: Timestamp,
+) -> Result<()> {
+    tracing::error!(
+        job.id = row.id,
+        error = format!("{fault:#}"),
+        "a job cannot be read and ends as an error"
+    );
+    let spoilt = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        status: Set(Status::Error.word().to_owned()),
+        reason: Set(Some(format!("The job cannot be read any more: {fault:#}."))),
+        finished_at: Set(Some(now.0)),
+        ..Default::default()
+    };
+    spoilt.update(tx).await.context("end a job that cannot be read")?;
+    builds::refresh(tx, row.build_id, now).await.map(drop)
 }
 
 fn of_attempt(attempt: Attempt) -> UpdateMany<rows::job::Entity> {

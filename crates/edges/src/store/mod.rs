@@ -1,7 +1,7 @@
 //! The database: what is true. Every other part may be lost and found again from here.
 //!
 //! One method is one unit of work; no transaction leaves its method. Every transaction that writes goes through
-//! [`Store::write`]. The methods stand in one file for each noun.
+//! `Store::write`. The methods stand in one file for each noun.
 
 mod seal;
 mod migrations;

@@ -96,6 +96,7 @@ pub(super) async fn commit_status(tx: &DatabaseTransaction, build: i64, now: Tim
     let version = Expr::col((rows::outbox::Entity, rows::outbox::Column::Version)).add(1);
     let again = OnConflict::columns([rows::outbox::Column::Kind, rows::outbox::Column::Subject])
         .value(rows::outbox::Column::Version, version)
+        .value(rows::outbox::Column::Tries, 0)
         .to_owned();
     let insert = rows::outbox::Entity::insert(row).on_conflict(again);
     insert.exec_without_returning(tx).await.context("write into the outbox")?;

@@ -43,6 +43,7 @@ pub(super) const KEYS: &[Key] = &[
     key("runner_concurrency", None),
     key("stall_timeout", Some("900")),
     key("job_timeout", Some("2700")),
+    key("log_limit", Some("1g")),
     key("stop_timeout", Some("10")),
     key("log", Some("info")),
     key("log_format", Some("text")),

@@ -49,6 +49,8 @@ pub(crate) struct RunnerSettings {
     pub(crate) stall_timeout: Duration,
     /// `KOZMIC_JOB_TIMEOUT`
     pub(crate) job_timeout: Duration,
+    /// `KOZMIC_LOG_LIMIT`, in bytes.
+    pub(crate) log_limit: u64,
     /// `KOZMIC_STOP_TIMEOUT`
     pub(crate) stop_timeout: Duration,
 }
@@ -80,6 +82,7 @@ impl Settings {
                 concurrency: source.parse("runner_concurrency", values::count)?.unwrap_or_else(processors),
                 stall_timeout: source.required("stall_timeout", values::seconds)?,
                 job_timeout: source.required("job_timeout", values::seconds)?,
+                log_limit: source.required("log_limit", values::bytes)?.unsigned_abs(),
                 stop_timeout: source.required("stop_timeout", values::seconds)?,
             },
             log: LogSettings {

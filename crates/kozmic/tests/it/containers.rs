@@ -25,7 +25,7 @@ async fn without_a_user_kozmic_the_images_own_user_runs_the_script() -> Result<(
     let log = world.log().await?;
     assert_eq!(build.status, "success", "{log}");
     assert!(log.contains("worker\nBegin\n/home/worker\n"), "{log}");
-    world.docker.run(&["rmi", &image]).await?;
+    world.remove_image(&image).await?;
     world.end().await
 }
 
@@ -42,7 +42,7 @@ async fn an_image_without_a_shell_runs_what_it_can() -> Result<()> {
     let log = world.log().await?;
     assert_eq!(build.status, "success", "{log}");
     assert!(log.contains("in /kozmic/src\nBegin\n"), "{log}");
-    world.docker.run(&["rmi", &image]).await?;
+    world.remove_image(&image).await?;
     world.end().await
 }
 

@@ -55,6 +55,17 @@ async fn a_job_that_never_ends_is_stopped() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_job_that_floods_its_log_is_stopped() -> Result<()> {
+    let world = World::with(&[("KOZMIC_LOG_LIMIT", "8m")]).await?;
+    world.hook("yes 'the same line over and over again'").await?;
+    world.push("Flood").await?;
+    assert_eq!(world.finished().await?.status, "failure");
+    let log = world.log().await?;
+    assert!(log.contains("Stopped: the log is longer than 8 MiB.") && log.len() < 32 << 20, "{}", log.len());
+    world.end().await
+}
+
+#[tokio::test]
 async fn a_running_job_is_canceled_with_time_to_say_goodbye() -> Result<()> {
     let world = World::new().await?;
     world.hook(&format!("trap 'echo goodbye; exit 1' TERM\necho up and running\n{GATE}")).await?;
@@ -97,7 +108,7 @@ async fn an_image_that_cannot_be_pulled_ends_the_job_with_the_engines_words() ->
     let log = world.log().await?;
     assert!(
         log.contains("pull")
-            && log.contains("pull the image 127.0.0.1:9/no/such-image:1: the Docker engine says: ")
+            && log.contains("Pull the image 127.0.0.1:9/no/such-image:1: the Docker engine says: ")
     );
     assert!(log.contains("connection refused"), "{log}");
     world.status(&pushed.sha, State::Error).await?;
@@ -128,6 +139,6 @@ async fn an_image_that_is_absent_is_pulled_with_its_progress_in_the_log() -> Res
         "{log}"
     );
     assert!(world.page("builds/latest/").await?.contains("pull "), "the phase stands on the page");
-    world.docker.run(&["rmi", &image]).await?;
+    world.remove_image(&image).await?;
     world.end().await
 }

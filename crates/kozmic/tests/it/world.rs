@@ -127,6 +127,12 @@ impl World {
         self.docker.run(&["exec", &self.container().await?, "touch", "/tmp/gate"]).await.map(drop)
     }
 
+    /// Takes an image off the engine, when the jobs' containers are gone that used it.
+    pub async fn remove_image(&self, image: &str) -> Result<()> {
+        self.docker.wait_until_clean(&self.label()?, LIMIT).await?;
+        self.docker.run(&["rmi", image]).await.map(drop)
+    }
+
     /// Every story ends tidily: nothing is left on the engine, and GitHub understood every call.
     pub async fn end(mut self) -> Result<()> {
         let label = self.label()?;
