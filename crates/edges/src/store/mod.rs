@@ -16,6 +16,8 @@ mod builds;
 mod jobs;
 mod outbox;
 mod runners;
+#[cfg(test)]
+mod tests;
 
 pub use builds::Page;
 pub use deliveries::{NewDelivery, Stored, WaitingDelivery};
