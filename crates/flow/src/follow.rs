@@ -33,23 +33,25 @@ pub(crate) enum Found {
     Gone(String),
 }
 
-/// Looks for an attempt's container. One whose script never began is removed and forgotten.
+/// Looks for an attempt's container. One whose script never began is removed and forgotten, as is the one beside it.
 pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
     let engine = &flow.edges.engine;
     let all = engine.containers(&flow.settings.instance).await.context("look for the job's container")?;
-    let mut own = all.into_iter().filter(|found| found.attempt == attempt).peekable();
+    let own = all.into_iter().filter(|found| found.attempt == attempt).collect::<Vec<_>>();
     let job = flow.edges.store.job_by_id(attempt.job).await?.context("the job is gone")?;
-    if let (None, Some(id)) = (own.peek(), job.container) {
+    if let Some(id) = job.container.filter(|id| own.iter().all(|found| found.id.0 != *id)) {
         let id = id.get(..12).unwrap_or(&id);
         return Ok(Found::Gone(format!(
             "The job's container {id} is gone: it was removed while Kozmic was not looking."
         )));
     }
-    for found in own {
+    for found in &own {
         if gate::was_opened(flow, &found.id).await? {
-            return Ok(Found::Started(found.id));
+            return Ok(Found::Started(found.id.clone()));
         }
-        flow.edges.store.forget_container(attempt).await?;
+    }
+    flow.edges.store.forget_container(attempt).await?;
+    for found in own {
         engine.remove(&found.id).await.context("remove a container that never started")?;
     }
     Ok(Found::NotStarted)

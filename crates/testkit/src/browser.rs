@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 use driver::Driver;
 
-/// Where Debian's package puts the browser.
-const CHROMIUM: &str = "/usr/bin/chromium";
+/// Where distributions' packages put the browser.
+const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium"];
 /// What the browser is told not to do.
 const QUIET: [&str; 10] = [
     "--headless=new",
@@ -157,13 +157,17 @@ impl Browser {
     }
 }
 
+fn chromium() -> &'static str {
+    CHROMIUM.into_iter().find(|path| Path::new(path).exists()).unwrap_or(CHROMIUM[0])
+}
+
 fn capabilities(view: View, profile: &Path) -> Map<String, Value> {
     let mut args: Vec<String> = QUIET.iter().map(|&arg| arg.to_owned()).collect();
     args.push(format!("--user-data-dir={}", profile.display()));
     args.push(format!("--window-size={},{}", view.width, view.height));
     let mut capabilities = Map::new();
     capabilities.insert("browserName".to_owned(), json!("chrome"));
-    capabilities.insert("goog:chromeOptions".to_owned(), json!({"binary": CHROMIUM, "args": args}));
+    capabilities.insert("goog:chromeOptions".to_owned(), json!({"binary": chromium(), "args": args}));
     capabilities.insert("goog:loggingPrefs".to_owned(), json!({"browser": "ALL"}));
     capabilities
 }
