@@ -84,6 +84,18 @@ impl Store {
         Ok(())
     }
 
+    /// Gives a hook a new secret, in place of one that cannot be opened any more.
+    ///
+    /// # Errors
+    /// There is no such hook, or the database does not answer.
+    pub async fn renew_hook_secret(&self, id: HookId) -> Result<SecretString> {
+        let fresh = secret::random();
+        let sealed = Set(self.vault.seal(SECRET_PLACE, &fresh));
+        let row = rows::hook::ActiveModel { id: Unchanged(id.0), secret: sealed, ..Default::default() };
+        row.update(&self.writer).await.context("give a hook a new secret")?;
+        Ok(fresh)
+    }
+
     /// What a hook's deliveries are signed with.
     ///
     /// # Errors

@@ -1,8 +1,11 @@
 //! Kill any process at any time and start it again: nothing is lost, nothing runs twice, no line is missing.
 
-use crate::world::{GATE, LIMIT, REPOSITORY, World};
+use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
-use kozmic_testkit::github::{FaultKind, FaultRule, State};
+use kozmic_testkit::{
+    github::{FaultKind, FaultRule, State},
+    person::{NewHook, Person},
+};
 
 #[tokio::test]
 async fn a_job_outlives_kill_9_with_a_whole_log() -> Result<()> {
@@ -128,5 +131,23 @@ async fn without_an_engine_jobs_wait_and_say_so() -> Result<()> {
     world.server.restart_with(&[("KOZMIC_DOCKER_URL", "unix:///var/run/docker.sock")]).await?;
     world.status(&pushed.sha, State::Success).await?;
     assert_eq!(world.anna.get("/readyz").await?.status, 200);
+    world.end().await
+}
+
+#[tokio::test]
+async fn who_lost_the_secret_key_signs_in_and_saves_the_hook_again() -> Result<()> {
+    let mut world = World::new().await?;
+    world.hook("echo with a new secret").await?;
+    world.server.terminate().await?;
+    std::fs::remove_file(world.server.data_dir().join("secret_key"))?;
+    world.server.restart().await?;
+    let refused = world.push("Lost").await?;
+    assert!(refused.deliveries.iter().all(|delivery| !delivery.arrived()));
+    world.anna = Person::sign_in(&world.server, &world.github, "anna").await?;
+    let script = "#!/bin/bash\necho with a new secret";
+    let path = format!("/projects/{}/hooks/1/edit/", world.project);
+    world.anna.try_hook(&path, NewHook { title: "Tests", image: IMAGE, script }).await?.ensure_ok()?;
+    let pushed = world.push("Found").await?;
+    world.status(&pushed.sha, State::Success).await?;
     world.end().await
 }
