@@ -22,6 +22,9 @@ use serde::Deserialize;
 /// Builds on a page.
 const PER_PAGE: u64 = 25;
 
+/// No history reaches so far; a number beyond it would not fit into a database's count of rows.
+const LAST_PAGE: u64 = 1_000_000_000;
+
 #[derive(Template)]
 #[template(path = "history.html")]
 struct HistoryPage {
@@ -48,7 +51,7 @@ pub(crate) async fn history(
     Ask(Turned { page }): Ask<Turned>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Member).await?;
-    let page = page.and_then(|text| text.parse::<u64>().ok()).unwrap_or(1).max(1);
+    let page = page.and_then(|text| text.parse::<u64>().ok()).unwrap_or(1).clamp(1, LAST_PAGE);
     let found = app.edges.store.builds(id, page, PER_PAGE).await?;
     let pages = found.total.div_ceil(PER_PAGE).max(1);
     if page > pages {
