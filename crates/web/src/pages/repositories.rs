@@ -51,7 +51,8 @@ pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Resp
     let mut frame = visit.frame(&app, None).await?;
     let user = visit.person.user.id;
     let known = app.edges.store.repositories(user).await?;
-    let repositories = match known.is_empty() && frame.notice.is_none() {
+    // A page that only looks for news must not make the forge work, whatever rings.
+    let repositories = match known.is_empty() && frame.notice.is_none() && !visit.only_live {
         true => sync::repositories(&app.edges, user).await.unwrap_or_else(|fault| {
             let text = unreachable(user, &fault);
             frame.notice = Some(Notice { tone: Tone::Bad, text });
