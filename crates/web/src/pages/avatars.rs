@@ -19,19 +19,22 @@ struct Initials {
 /// The types that browsers draw and that can carry nothing else.
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-/// `GET /avatars/<user>`
+/// `GET /avatars/<user>`: one's own.
 pub(crate) async fn avatar(
     State(app): State<Shared>,
-    _: SignedIn,
+    person: SignedIn,
     At(user): At<UserId>,
 ) -> Result<Response, WebError> {
+    // No page shows anybody else yet, so nobody can count through who is here.
+    if user != person.user.id {
+        return Err(WebError::NotFound);
+    }
     let kept = app.edges.store.avatar(user).await?;
     let drawable = kept.filter(|avatar| PICTURES.contains(&avatar.content_type.as_str()));
     if let Some(avatar) = drawable {
         return Ok(picture(&avatar.content_type, avatar.bytes));
     }
-    let person = app.edges.store.user(user).await?.ok_or(WebError::NotFound)?;
-    Ok(picture("image/svg+xml", Initials { letters: person.initials() }.render()?))
+    Ok(picture("image/svg+xml", Initials { letters: person.user.initials() }.render()?))
 }
 
 fn picture(content_type: &str, body: impl IntoResponse) -> Response {
