@@ -16,9 +16,14 @@ use kozmic_edges::{
 use kozmic_flow::receive;
 use kozmic_model::ids::HookId;
 use serde_json::json;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The largest payload that GitHub sends, in bytes.
 pub(crate) const LARGEST: usize = 25 * 1024 * 1024;
+
+/// How long a payload may take to arrive. GitHub itself waits 10 s for everything.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The longest event name and delivery id that are believed, in bytes.
 const LONGEST_NAME: usize = 100;
@@ -30,6 +35,8 @@ pub(crate) enum Refusal {
     UnknownHook,
     #[error("the payload is larger than {LARGEST} bytes")]
     TooLarge,
+    #[error("the body did not arrive within {} s", BODY_TIME.as_secs())]
+    TooSlow,
     #[error("the body could not be read")]
     Unreadable,
     #[error("the signature in X-Hub-Signature-256 is missing or does not fit")]
@@ -49,7 +56,8 @@ pub(crate) async fn take(
     let headers = request.headers().clone();
     // Who does not even claim to be the forge may not make us read megabytes.
     let signature = text(&headers, "X-Hub-Signature-256").map_err(|_| Refusal::BadSignature)?;
-    let body = Bytes::from_request(request, &app).await.map_err(|fault| unread(&fault))?;
+    let body = timeout(BODY_TIME, Bytes::from_request(request, &app)).await.map_err(|_| Refusal::TooSlow)?;
+    let body = body.map_err(|fault| unread(&fault))?;
     let hook = authentic(&app, &hook, &signature, &body).await?;
     let delivery = NewDelivery {
         hook,
@@ -100,6 +108,7 @@ impl IntoResponse for Refusal {
         let status = match &self {
             Self::UnknownHook => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Unreadable | Self::BadHeader(_) => StatusCode::BAD_REQUEST,
             Self::BadSignature => StatusCode::UNAUTHORIZED,
             Self::Ours(cause) => {

@@ -27,6 +27,12 @@ pub(crate) enum WebError {
     /// The request makes no sense, and why, in a sentence.
     #[error("{0}")]
     Senseless(String),
+    /// The form is larger than any that we have.
+    #[error("the form is too large")]
+    TooLarge,
+    /// The form came too slowly.
+    #[error("the form took too long")]
+    TooSlow,
     /// The address knows other methods than this one.
     #[error("method not allowed")]
     Method,
@@ -63,6 +69,8 @@ impl WebError {
             Self::SignIn(_) => StatusCode::SEE_OTHER,
             Self::StaleForm | Self::Foreign => StatusCode::FORBIDDEN,
             Self::Senseless(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Ours(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -75,6 +83,8 @@ impl WebError {
             Self::StaleForm => "This form is out of date",
             Self::Foreign => "That came from elsewhere",
             Self::Senseless(_) => "That request makes no sense",
+            Self::TooLarge => "That is too large",
+            Self::TooSlow => "That took too long",
             Self::Method => "This address works differently",
             Self::Ours(_) => "Something went wrong on our side",
         }
@@ -90,6 +100,8 @@ impl WebError {
             }
             Self::Foreign => "Only pages of this server may ask for this.",
             Self::Senseless(why) => why,
+            Self::TooLarge => "Nothing was changed: the form is too large. Go back and make it shorter.",
+            Self::TooSlow => "Nothing was changed: the form did not arrive in time. Go back and send it once more.",
             Self::Method => "The page exists, but it cannot be asked in this way.",
             Self::Ours(_) => {
                 "Nothing you did. Try again in a moment; if it stays like this, tell who runs this server the number \
