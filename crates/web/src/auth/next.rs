@@ -1,11 +1,14 @@
 //! Where to go after signing in: a path of ours and nothing else, so that no link can send people astray.
 
+/// The longest path that is kept, in bytes: written as hexadecimal digits of JSON, it has to fit into a cookie of 4 KiB.
+const LONGEST: usize = 900;
+
 /// The path, if it stays on this server.
 pub(crate) fn local_path(path: &str) -> Option<&str> {
     // Browsers read a backslash as a slash, and `//host` as another host.
     let stays = path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
     let clean = path.bytes().all(|byte| byte.is_ascii_graphic());
-    (stays && clean && path.len() <= 2_000).then_some(path)
+    (stays && clean && path.len() <= LONGEST).then_some(path)
 }
 
 #[cfg(test)]
