@@ -27,7 +27,8 @@ impl FromRequestParts<Shared> for OurSocket {
         }
         let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
         let upgrade = upgrade.map_err(IntoResponse::into_response)?;
-        Ok(Self(upgrade.max_message_size(LONGEST)))
+        // A frame is gathered before the message that it belongs to is measured.
+        Ok(Self(upgrade.max_message_size(LONGEST).max_frame_size(LONGEST)))
     }
 }
 
