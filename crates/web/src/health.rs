@@ -1,7 +1,12 @@
 //! Whether Kozmic can do its work: for load balancers, for monitors, and for the banner on each page.
 
-use crate::app::Shared;
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use crate::{app::Shared, auth};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+};
 use kozmic_edges::clock;
 use kozmic_model::{
     runner::{RUNNER_SILENCE, Runner},
@@ -14,10 +19,15 @@ pub(crate) async fn alive() -> &'static str {
     "ok"
 }
 
+/// What strangers are told instead of an engine's trouble, which names addresses.
+const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
+
 /// `GET /readyz`: the database answers, and a runner can start containers.
-pub(crate) async fn ready(State(app): State<Shared>) -> impl IntoResponse {
+pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
     let database = database_trouble(&app).await;
+    let is_known = matches!(auth::visitor(&headers, &app).await, Ok(Some(_)));
     let engine = engine_trouble(&app).await;
+    let engine = engine.map(|trouble| if is_known { trouble } else { FOR_STRANGERS.to_owned() });
     let ready = database.is_none() && engine.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let reasons = database.iter().chain(&engine).cloned().collect::<Vec<_>>();
