@@ -1,18 +1,13 @@
 //! One commit's files on disk, for one attempt of a job; removed when dropped.
 
-use super::{Git, GitError, Mirrors, Wanted};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-use tokio::sync::RwLock;
+use super::{Git, GitError, Mirrors, Wanted, private_dir};
+use std::path::{Path, PathBuf};
 
 /// One commit's files, out of a mirror.
 pub struct Checkout {
     pub(super) dir: PathBuf,
     pub(super) mirror: PathBuf,
     pub(super) wanted: Wanted,
-    pub(super) lock: Arc<RwLock<()>>,
 }
 
 impl Mirrors {
@@ -22,14 +17,14 @@ impl Mirrors {
     /// The disk is full, or the mirror is damaged.
     pub async fn check_out(&self, wanted: &Wanted, dir: PathBuf) -> Result<Checkout, GitError> {
         let io = |cause| GitError::Io { what: "checkout", cause };
-        let lock = self.lock_of(wanted.project);
         let mirror = self.path(wanted.project);
-        let checkout = Checkout { dir, mirror, wanted: wanted.clone(), lock: Arc::clone(&lock) };
-        tokio::fs::create_dir_all(checkout.tree()).await.map_err(io)?;
+        let checkout = Checkout { dir, mirror, wanted: wanted.clone() };
+        // Only this user may look in; the files themselves keep the modes that they shall have in the container.
+        private_dir(&checkout.dir).and_then(|()| std::fs::create_dir(checkout.tree())).map_err(io)?;
         let git = Git::new(&checkout.mirror)
             .with("GIT_WORK_TREE", &checkout.tree())
             .with("GIT_INDEX_FILE", &checkout.index());
-        let _reading = lock.read().await;
+        // Without a lock: a fetch only adds objects, and the index is the checkout's own.
         git.run("read-tree", ["read-tree", "--reset", "-u", wanted.sha.as_str()]).await?;
         Ok(checkout)
     }

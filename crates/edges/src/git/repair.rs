@@ -1,0 +1,83 @@
+//! Keeps mirrors sound when a process dies in the middle: made whole or not at all, and not locked for ever.
+
+use super::{GitError, command::Git};
+use std::{fs, io, path::Path};
+
+/// Makes an empty mirror. One that was begun and not finished is not mistaken for one.
+pub(super) async fn make_whole(path: &Path) -> Result<(), GitError> {
+    let io = |cause| GitError::Io { what: "init", cause };
+    let begun = path.with_extension("begun");
+    match tokio::fs::remove_dir_all(&begun).await {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(io(fault)),
+        _ => {}
+    }
+    Git::new(&begun).init_bare().await?;
+    tokio::fs::rename(&begun, path).await.map_err(io)
+}
+
+/// Removes what killed gits left in the mirrors below `dir`: before the first fetch of this process nobody else writes
+/// there.
+pub(super) fn remove_remains(dir: &Path) -> io::Result<()> {
+    for mirror in fs::read_dir(dir)? {
+        let mirror = mirror?;
+        if mirror.file_type()?.is_dir() {
+            remove_locks(&mirror.path())?;
+            remove_unfinished(&mirror.path().join("objects/pack"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Locks, which would stop every fetch to come.
+fn remove_locks(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let path = entry.path();
+        // Objects have no locks, and there are many of them.
+        if entry.file_type()?.is_dir() && entry.file_name() != "objects" {
+            remove_locks(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "lock") {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Packs that were cut off, which nobody would ever remove.
+fn remove_unfinished(packs: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(packs).into_iter().flatten() {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b"tmp_") {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    tracing::info!(path = %path.display(), "a file that a killed git left is removed");
+    fs::remove_file(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mirror_is_made_whole_and_what_a_killed_git_left_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("1.git");
+        fs::create_dir_all(dir.path().join("1.begun/refs")).unwrap();
+        make_whole(&path).await.unwrap();
+        assert!(path.join("HEAD").exists() && !dir.path().join("1.begun").exists());
+        fs::write(path.join("refs/heads/main.lock"), "").unwrap();
+        fs::write(path.join("packed-refs.lock"), "").unwrap();
+        fs::write(path.join("objects/pack/tmp_pack_Xy12"), "").unwrap();
+        fs::write(path.join("objects/pack/pack-1.pack"), "").unwrap();
+        fs::write(dir.path().join("README"), "no mirror").unwrap();
+        remove_remains(dir.path()).unwrap();
+        assert!(!path.join("refs/heads/main.lock").exists() && !path.join("packed-refs.lock").exists());
+        assert!(!path.join("objects/pack/tmp_pack_Xy12").exists());
+        assert!(path.join("objects/pack/pack-1.pack").exists() && path.join("config").exists());
+    }
+}
