@@ -101,7 +101,9 @@ impl WebError {
             Self::Foreign => "Only pages of this server may ask for this.",
             Self::Senseless(why) => why,
             Self::TooLarge => "Nothing was changed: the form is too large. Go back and make it shorter.",
-            Self::TooSlow => "Nothing was changed: the form did not arrive in time. Go back and send it once more.",
+            Self::TooSlow => {
+                "Nothing was changed: the form did not arrive in time. Go back and send it once more."
+            }
             Self::Method => "The page exists, but it cannot be asked in this way.",
             Self::Ours(_) => {
                 "Nothing you did. Try again in a moment; if it stays like this, tell who runs this server the number \

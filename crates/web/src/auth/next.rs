@@ -13,7 +13,7 @@ pub(crate) fn local_path(path: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::local_path;
+    use super::{LONGEST, local_path};
 
     #[test]
     fn only_paths_of_ours_are_followed() {
@@ -25,5 +25,14 @@ mod tests {
         for path in astray {
             assert_eq!(local_path(path), None, "{path:?}");
         }
+    }
+
+    #[test]
+    fn the_longest_path_fits_into_a_cookie() {
+        let longest = format!("/{}", "\\".repeat(LONGEST - 1)).replacen("/\\", "/x", 1);
+        assert!(local_path(&longest).is_some() && local_path(&format!("{longest}x")).is_none());
+        let json = serde_json::json!({ "state": "0".repeat(64), "next": longest }).to_string();
+        let (digits, around) = (2 * json.len(), "__Host-kozmic_sign_in=".len() + 44);
+        assert!(digits + around <= 4096, "{}", digits + around);
     }
 }
