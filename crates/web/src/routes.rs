@@ -17,9 +17,10 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer,
+    classify::ServerErrorsFailureClass,
     compression::CompressionLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer,
@@ -40,7 +41,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(error::explain))
         .layer(CompressionLayer::new())
         .layer(from_fn(headers::secure))
-        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(broke_off))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .with_state(app)
@@ -107,6 +108,13 @@ fn with_slash(uri: &Uri) -> Option<String> {
 fn span(request: &Request) -> Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     tracing::info_span!("request", request.id = id, http.method = %request.method(), http.path = request.uri().path())
+}
+
+/// Faults are logged where they become pages; what is left are answers that end in the middle.
+fn broke_off(fault: ServerErrorsFailureClass, _: Duration, _: &Span) {
+    if let ServerErrorsFailureClass::Error(fault) = fault {
+        tracing::error!("an answer broke off: {fault}");
+    }
 }
 
 #[cfg(test)]
