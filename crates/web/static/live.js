@@ -3,8 +3,12 @@
 
 import { Socket } from './socket.js';
 
-/** At most one look at the server in this time, in milliseconds. */
+/** At most one look at the server in this time, in milliseconds; a tab that nobody sees has more of it. */
 const PAUSE = 400;
+const PAUSE_UNSEEN = 5_000;
+
+/** A look that takes longer has failed, so that the next one gets its turn. */
+const PATIENCE = 20_000;
 
 let busy = false;
 let again = false;
@@ -26,17 +30,25 @@ async function refresh(changed) {
   } catch {
     // The server is away; the next message, or the connection that comes back, makes up for it.
   }
-  await new Promise((done) => setTimeout(done, PAUSE));
+  await pause();
   busy = false;
   if (again) refresh(changed);
 }
 
+/** Ends at once when the tab is looked at. */
+function pause() {
+  return new Promise((done) => {
+    setTimeout(done, document.hidden ? PAUSE_UNSEEN : PAUSE);
+    if (document.hidden) document.addEventListener('visibilitychange', done, { once: true });
+  });
+}
+
 async function look(changed) {
   const address = document.querySelector('main').dataset.self ?? location.href;
-  const answer = await fetch(address, { headers: { 'X-Kozmic-Part': 'live' }, credentials: 'same-origin' });
+  const answer = await fetch(address, { headers: { 'X-Kozmic-Part': 'live' }, credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
-  if (becameAnother(page)) return void location.replace(answer.url);
+  if (becameAnother(page)) return void (typed() || location.replace(answer.url));
   swap(page);
   changed();
 }
@@ -45,6 +57,11 @@ async function look(changed) {
 function becameAnother(page) {
   const [here, there] = [document, page].map((tree) => tree.querySelector('main')?.dataset ?? {});
   return here.page !== there.page;
+}
+
+/** Whether somebody typed something that would be lost. */
+function typed() {
+  return [...document.querySelectorAll('main :is(input, textarea)')].some((field) => field.value !== field.defaultValue);
 }
 
 function swap(page) {
