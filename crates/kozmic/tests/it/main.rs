@@ -17,4 +17,5 @@ mod containers;
 mod interruptions;
 mod forge_faults;
 mod long_logs;
+mod pages;
 mod browser;
