@@ -1,12 +1,19 @@
 //! How much of a container's output is in the log already, in the engine's own measure.
 //!
 //! Docker's `json-file` driver keeps output as text: each byte that is not UTF-8 comes back as U+FFFD, three bytes
-//! long. Who reads a container's output anew skips as many bytes as what is there would have come back as.
+//! long. It cuts a line every 16 KiB before it does so, newline not counted, which breaks a character that lies across
+//! (seen with Docker 20.10). Who reads a container's output anew skips as many bytes as what is there would have come
+//! back as.
+
+/// So many bytes of a line Docker keeps together: the buffer of its `Copier`.
+const CUT: usize = 16 * 1024;
 
 /// Counts the bytes of one stream as they would be read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReplayCount {
     bytes: u64,
+    /// How many bytes came since the line's start or its last cut.
+    since_cut: usize,
     /// The beginning of a character whose end has not come.
     open: [u8; 4],
     open_length: usize,
@@ -14,19 +21,34 @@ pub(super) struct ReplayCount {
 
 impl ReplayCount {
     pub(super) fn add(&mut self, piece: &[u8]) {
-        if self.open_length == 0 {
-            self.add_text(piece);
-            return;
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let reach = &rest[..rest.len().min(CUT - self.since_cut)];
+            let newline = reach.iter().position(|byte| *byte == b'\n');
+            let (part, behind) = rest.split_at(newline.map_or(reach.len(), |at| at + 1));
+            self.since_cut += part.len();
+            let is_cut = newline.is_some() || self.since_cut == CUT;
+            self.since_cut = if is_cut { 0 } else { self.since_cut };
+            self.add_part(part);
+            rest = behind;
         }
-        let mut joined = self.open[..self.open_length].to_vec();
-        joined.extend_from_slice(piece);
-        self.open_length = 0;
-        self.add_text(&joined);
     }
 
     /// An unfinished character counts by its bytes: that much of it is in the log.
     pub(super) fn total(&self) -> u64 {
         self.bytes + self.open_length as u64
+    }
+
+    /// A part of a line, up to its end, the next cut or wherever the piece ends.
+    fn add_part(&mut self, part: &[u8]) {
+        if self.open_length == 0 {
+            self.add_text(part);
+            return;
+        }
+        let mut joined = self.open[..self.open_length].to_vec();
+        joined.extend_from_slice(part);
+        self.open_length = 0;
+        self.add_text(&joined);
     }
 
     fn add_text(&mut self, text: &[u8]) {
@@ -35,7 +57,7 @@ impl ReplayCount {
             self.bytes += chunk.valid().len() as u64;
             let invalid = chunk.invalid();
             let is_last = chunks.peek().is_none();
-            if is_last && may_go_on(invalid) {
+            if is_last && may_go_on(invalid) && self.has_room_for(missing(invalid)) {
                 self.open[..invalid.len()].copy_from_slice(invalid);
                 self.open_length = invalid.len();
             } else {
@@ -43,11 +65,22 @@ impl ReplayCount {
             }
         }
     }
+
+    /// Whether so many bytes more come before the next cut. Right behind a cut, nothing goes on.
+    fn has_room_for(&self, missing: usize) -> bool {
+        self.since_cut > 0 && self.since_cut + missing <= CUT
+    }
 }
 
 /// Whether the bytes begin a character that more bytes could end.
 fn may_go_on(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|fault| fault.error_len().is_none())
+}
+
+/// How many bytes the character that begins so lacks.
+fn missing(beginning: &[u8]) -> usize {
+    let length = beginning.first().map_or(0, |first| first.leading_ones() as usize);
+    length.saturating_sub(beginning.len())
 }
 
 #[cfg(test)]
@@ -71,5 +104,33 @@ mod tests {
     fn each_byte_that_is_no_text_counts_as_the_sign_in_its_place() {
         assert_eq!(total(&[b"a\xff\xfeb"]), 8);
         assert_eq!(total(&[b"\xc3", b"x"]), 4);
+    }
+
+    #[test]
+    fn a_character_across_a_cut_of_a_long_line_counts_by_the_signs_for_its_bytes() {
+        // Each as `docker logs` of Docker 20.10 gives it back.
+        let line = |start: &str, times: usize, sign: &str| [start, &sign.repeat(times), "\n"].concat();
+        for (line, there) in [
+            (line("", 30_000, "ü"), 60_001),
+            (line("x", 30_000, "ü"), 60_002 + 3 * 4),
+            (line("", 20_000, "€"), 60_001 + 2 * 6),
+            (line("x", 20_000, "😀"), 80_002 + 4 * 8),
+            (line(&"a".repeat(16_384), 0, "") + &line("x", 8_200, "ü"), 16_385 + 16_402 + 4),
+            (line(&"a".repeat(16_383), 0, "") + &line("x", 8_200, "ü"), 16_384 + 16_402 + 4),
+            (line(&"a".repeat(16_383), 1, "ü") + &line("x", 8_191, "ü"), 16_386 + 16_384 + 4),
+        ] {
+            assert_eq!(total(&[line.as_bytes()]), there);
+            for size in [1, 7, 4_096, 16_383] {
+                assert_eq!(total(&line.as_bytes().chunks(size).collect::<Vec<_>>()), there, "{size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_beginning_that_the_next_cut_breaks_counts_as_broken_at_once() {
+        let line = "a".repeat(16_382);
+        assert_eq!(total(&[line.as_bytes(), b"\xe2"]), 16_382 + 3);
+        assert_eq!(total(&[&line.as_bytes()[1..], b"\xe2"]), 16_381 + 1);
+        assert_eq!(total(&[line.as_bytes(), b"\xe2", b"\x82", b"\xac"]), 16_382 + 9);
     }
 }
