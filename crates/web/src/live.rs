@@ -11,10 +11,12 @@ mod text;
 pub(crate) use log::log;
 pub(crate) use news::news;
 
+use crate::{app::Shared, auth::SignedIn};
 use axum::{
     body::Bytes,
     extract::ws::{Message, WebSocket},
 };
+use kozmic_edges::clock;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
@@ -27,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Why a connection is over before its time.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
-    /// The other side is gone.
+    /// The other side is gone, or its session over.
     #[error("the viewer is gone")]
     Gone,
     /// We failed.
@@ -47,6 +49,12 @@ async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Broken> {
 async fn tick(socket: &mut WebSocket) -> Result<(), Broken> {
     send(socket, Message::Ping(Bytes::new())).await?;
     send(socket, Message::text(r#"{"type":"tick"}"#)).await
+}
+
+/// Goes on only while the session lasts: who signs out in one tab hears no more in any other.
+async fn stay(app: &Shared, person: &SignedIn) -> Result<(), Broken> {
+    let user = app.edges.store.user_of_session(&person.session.fingerprint(), clock::now()).await?;
+    user.map(drop).ok_or(Broken::Gone)
 }
 
 /// Listens until the other side says something; most say nothing.

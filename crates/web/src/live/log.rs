@@ -1,7 +1,7 @@
 //! A job's log over a WebSocket, from any byte on: what there is at once, what comes as it comes, and at the end
 //! the job's last state.
 
-use super::{Broken, close, frames, listen, origin::OurSocket, send, text, tick, ticks};
+use super::{Broken, close, frames, listen, origin::OurSocket, send, stay, text, tick, ticks};
 use crate::{
     address::{Ask, At},
     app::Shared,
@@ -42,6 +42,7 @@ pub(crate) struct Have {
 /// One viewer of one job's log.
 struct Viewer {
     app: Shared,
+    person: SignedIn,
     socket: WebSocket,
     job: Job,
     log: LogReader,
@@ -63,7 +64,7 @@ pub(crate) async fn log(
     let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
     let upgrade = upgrade.write_buffer_size(PIECE);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let mut viewer = Viewer::new(app, socket, job, &have);
+        let mut viewer = Viewer::new(app, person, socket, job, &have);
         if let Err(Broken::Ours(fault)) = viewer.watch().await {
             tracing::error!(job.id = viewer.job.id.0, "a live log broke off: {fault:#}");
         }
@@ -71,12 +72,12 @@ pub(crate) async fn log(
 }
 
 impl Viewer {
-    fn new(app: Shared, socket: WebSocket, job: Job, have: &Have) -> Self {
+    fn new(app: Shared, person: SignedIn, socket: WebSocket, job: Job, have: &Have) -> Self {
         let log = app.edges.logs.reader(job.attempt());
         // What the viewer has of an earlier attempt is no part of this log.
         let is_same = have.attempt == 0 || have.attempt == job.attempt;
         let offset = if is_same { have.offset } else { 0 };
-        Self { app, socket, job, log, offset, told: None, sent: None }
+        Self { app, person, socket, job, log, offset, told: None, sent: None }
     }
 
     /// Shows the log until the job is over or the viewer gone.
@@ -98,6 +99,7 @@ impl Viewer {
                 () = log_bell.rung() => {}
                 () = job_bell.rung() => self.renew().await?,
                 _ = ticks.tick() => {
+                    stay(&self.app, &self.person).await?;
                     tick(&mut self.socket).await?;
                     self.renew().await?;
                 }

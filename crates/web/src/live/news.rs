@@ -1,6 +1,6 @@
 //! Word that what a page shows has changed. The page then looks again by itself.
 
-use super::{Broken, listen, origin::OurSocket, send, tick, ticks};
+use super::{Broken, listen, origin::OurSocket, send, stay, tick, ticks};
 use crate::{
     address::Ask,
     app::Shared,
@@ -37,21 +37,29 @@ pub(crate) async fn news(
     let broker = &app.edges.broker;
     let list = broker.bell(Topic::Projects);
     let page = broker.bell(project.map_or(Topic::Projects, Topic::Project));
-    Ok(upgrade.on_upgrade(|socket| async move {
+    Ok(upgrade.on_upgrade(move |socket| async move {
         // Whoever goes away goes away: there is nothing to put in order.
-        let _ = tell(socket, list, page).await;
+        let _ = tell((app, person), socket, list, page).await;
     }))
 }
 
 /// Says at once that there may be news (the page was made before the bells hung), and then whenever one rings.
-async fn tell(mut socket: WebSocket, mut list: Bell, mut page: Bell) -> Result<(), Broken> {
+async fn tell(
+    (app, person): (Shared, SignedIn),
+    mut socket: WebSocket,
+    mut list: Bell,
+    mut page: Bell,
+) -> Result<(), Broken> {
     let mut ticks = ticks();
     send(&mut socket, changed()).await?;
     loop {
         tokio::select! {
             () = list.rung() => send(&mut socket, changed()).await?,
             () = page.rung() => send(&mut socket, changed()).await?,
-            _ = ticks.tick() => tick(&mut socket).await?,
+            _ = ticks.tick() => {
+                stay(&app, &person).await?;
+                tick(&mut socket).await?;
+            }
             heard = listen(&mut socket) => heard?,
         }
     }
