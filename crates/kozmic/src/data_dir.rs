@@ -6,8 +6,8 @@ use kozmic_edges::secret;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
-    io::{Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io::{self, ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -24,6 +24,7 @@ impl DataDir {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.with_context(|| format!("make the data directory {}", path.display()))?;
         let path = path.canonicalize().context("find the data directory")?;
+        warn_if_open(&path)?;
         let lock = path.join("kozmic.lock");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
         let mut file = file.with_context(|| format!("open {}", lock.display()))?;
@@ -54,36 +55,72 @@ impl DataDir {
 
     /// The key that seals and signs, made at the first start.
     pub(crate) fn secret_key(&self) -> anyhow::Result<SecretString> {
-        Ok(self.keep("secret_key", secret::random)?.into())
+        let key = self.keep("secret_key", secret::random)?;
+        anyhow::ensure!(
+            key.expose_secret().len() >= 32,
+            "the key in {} is shorter than 32 characters: put the right one back from a backup, or remove the file to \
+             have a new one made; everybody then signs in again and saves their hooks again",
+            self.join("secret_key").display()
+        );
+        Ok(key)
     }
 
     /// The name that tells this installation's containers from others'.
     pub(crate) fn instance(&self) -> anyhow::Result<String> {
-        self.keep("instance", || secret::random().expose_secret()[..12].to_owned().into())
+        let name = self.keep("instance", || secret::random().expose_secret()[..12].into())?;
+        let name = name.expose_secret();
+        anyhow::ensure!(
+            name.len() == 12 && name.bytes().all(|digit| digit.is_ascii_hexdigit()),
+            "the name in {} is not 12 hexadecimal digits: put the right one back from a backup, or remove the file to \
+             have a new one made; containers that still run under the old name are then not found again",
+            self.join("instance").display()
+        );
+        Ok(name.to_owned())
     }
 
     /// The content of a small file that is made where it is missing; only this user may read it.
-    fn keep(&self, name: &str, make: impl FnOnce() -> SecretString) -> anyhow::Result<String> {
+    fn keep(&self, name: &str, make: impl FnOnce() -> SecretString) -> anyhow::Result<SecretString> {
         let path = self.join(name);
-        if path.exists() {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-            return Ok(text.trim().to_owned());
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return Ok(text.trim().into()),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => {}
+            Err(fault) => return Err(fault).with_context(|| format!("read {}", path.display())),
         }
-        let value = make().expose_secret().to_owned();
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let mut file = file.with_context(|| format!("make {}", path.display()))?;
-        writeln!(file, "{value}")
-            .and_then(|()| file.sync_all())
-            .with_context(|| format!("write {}", path.display()))?;
+        let value = make();
+        let written = write_whole(&path, &format!("{}\n", value.expose_secret()));
+        written.with_context(|| format!("write {}", path.display()))?;
         Ok(value)
     }
+}
+
+/// Writes a file that is there with all that is in it, or not at all, whenever the machine stops.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let begun = path.with_extension("begun");
+    match std::fs::remove_file(&begun) {
+        Err(fault) if fault.kind() != ErrorKind::NotFound => return Err(fault),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&begun)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&begun, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+/// A directory that somebody made for us keeps its mode: they may have their reasons.
+fn warn_if_open(path: &Path) -> anyhow::Result<()> {
+    let mode = std::fs::metadata(path).context("look at the data directory")?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let mode = format!("{:03o}", mode & 0o777);
+        let path = path.display();
+        tracing::warn!(mode, "other users may look into the data directory: run chmod 700 {path}");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
     #[test]
     fn a_directory_is_taken_once_and_keeps_its_key_and_name() {
         let dir = tempfile::tempdir().unwrap();
@@ -97,5 +134,35 @@ mod tests {
         let again = DataDir::take(&path).unwrap();
         assert_eq!(again.secret_key().unwrap().expose_secret(), key.expose_secret());
         assert_eq!(again.instance().unwrap(), name);
+    }
+
+    #[test]
+    fn a_key_or_name_that_was_cut_off_is_refused_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = DataDir::take(dir.path()).unwrap();
+        for (name, text) in
+            [("secret_key", ""), ("secret_key", "0123"), ("instance", ""), ("instance", "0123456789xy")]
+        {
+            std::fs::write(taken.join(name), text).unwrap();
+            let refusal = match name {
+                "instance" => taken.instance().unwrap_err(),
+                _ => taken.secret_key().unwrap_err(),
+            };
+            let words = refusal.to_string();
+            let path = taken.join(name).display().to_string();
+            assert!(words.contains(&path) && words.contains("remove the file"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_kept_file_is_whole_and_private_even_after_a_crash() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = DataDir::take(dir.path()).unwrap();
+        std::fs::write(taken.join("secret_key.begun"), "01").unwrap();
+        let key = taken.secret_key().unwrap();
+        let path = taken.join("secret_key");
+        assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), key.expose_secret());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!taken.join("secret_key.begun").exists());
     }
 }

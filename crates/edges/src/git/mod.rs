@@ -91,7 +91,7 @@ pub enum GitError {
 }
 
 impl Mirrors {
-    /// Keeps mirrors in `dir`, which is made where it is missing.
+    /// Keeps mirrors in `dir`, which is made where it is missing, for this user only.
     ///
     /// # Errors
     /// The directory cannot be made.

@@ -14,8 +14,9 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use kozmic_model::job::Attempt;
 use std::{
+    fs::DirBuilder,
     io::ErrorKind,
-    os::unix::fs::FileExt,
+    os::unix::fs::{DirBuilderExt, FileExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -39,12 +40,14 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Keeps logs in `dir`, which is made where it is missing.
+    /// Keeps logs in `dir`, which is made where it is missing, for this user only.
     ///
     /// # Errors
     /// The directory cannot be made.
     pub fn open(dir: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&dir).with_context(|| format!("make the directory {}", dir.display()))?;
+        // Logs of private repositories lie here: only this user may look.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        made.with_context(|| format!("make the directory {}", dir.display()))?;
         Ok(Self { dir: dir.into() })
     }
 

@@ -3,7 +3,12 @@
 use crate::world::{github, options};
 use anyhow::Result;
 use kozmic_testkit::server::Server;
-use std::{net::TcpListener, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    time::Duration,
+};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -50,6 +55,31 @@ async fn a_data_directory_is_used_by_one_server() -> Result<()> {
     assert_eq!(code, Some(4), "{words}");
     let process = first.pid().map(|pid| format!("process {pid}")).unwrap_or_default();
     assert!(words.contains(&process), "{words}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_data_directory_that_others_may_read_is_a_warning() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755))?;
+    let github = github().await?;
+    let path = dir.path().display().to_string();
+    let server = Server::start(options(&github).quiet().env("KOZMIC_DATA_DIR", &path)).await?;
+    assert!(server.output().contains(&format!("run chmod 700 {path}")), "{}", server.output());
+    for made in ["logs", "mirrors"] {
+        let mode = fs::metadata(dir.path().join(made))?.permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{made}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_damaged_key_is_named() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    fs::write(dir.path().join("secret_key"), "cut")?;
+    let (code, words) = refusal(&[("KOZMIC_DATA_DIR", &dir.path().display().to_string())]).await?;
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("/secret_key is shorter than 32 characters"), "{words}");
     Ok(())
 }
 
