@@ -64,7 +64,7 @@ async fn a_data_directory_that_others_may_read_is_a_warning() -> Result<()> {
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755))?;
     let github = github().await?;
     let path = dir.path().display().to_string();
-    let server = Server::start(options(&github).quiet().env("KOZMIC_DATA_DIR", &path)).await?;
+    let server = Server::start(options(&github).quiet().data_dir(dir.path())).await?;
     assert!(server.output().contains(&format!("run chmod 700 {path}")), "{}", server.output());
     for made in ["logs", "mirrors"] {
         let mode = fs::metadata(dir.path().join(made))?.permissions().mode();

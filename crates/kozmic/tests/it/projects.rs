@@ -6,6 +6,7 @@ use kozmic_testkit::{
     github::{FaultKind, FaultRule, NewRepository, Permission},
     person::NewHook,
 };
+use reqwest::Client;
 
 #[tokio::test]
 async fn only_repositories_that_one_administers_are_offered() -> Result<()> {
@@ -100,5 +101,37 @@ async fn a_webhook_that_github_refuses_leaves_the_hook_and_can_be_tried_again() 
         .await?
         .ensure_ok()?;
     assert_eq!(world.github.hooks(REPOSITORY).len(), 1);
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_webhook_that_github_made_while_its_answer_was_lost_is_taken_over() -> Result<()> {
+    let world = World::new().await?;
+    let hooks = format!("/api/v3/repos/{REPOSITORY}/hooks");
+    let fault = world.github.fault(FaultRule::new(FaultKind::CloseConnection).method("POST").path(&hooks));
+    let typed = NewHook { title: "Tests", image: IMAGE, script: "#!/bin/bash\necho connected" };
+    world.anna.try_hook(&format!("/projects/{}/hooks/add/", world.project), typed).await?;
+    assert!(world.github.hooks(REPOSITORY).is_empty());
+    drop(fault);
+    // What the double does not do with a lost answer: the webhook is there, with a secret that nobody knows any more.
+    let url = format!("{}/_hooks/hook/1/", world.server.url());
+    let made = Client::new()
+        .post(format!("{}/repos/{REPOSITORY}/hooks", world.github.api_url()))
+        .bearer_auth(world.github.token("anna"))
+        .header("User-Agent", "a test")
+        .header("Accept", "application/vnd.github+json")
+        .header("X-GitHub-Api-Version", "2022-11-28")
+        .json(&serde_json::json!({ "config": { "url": url, "secret": "lost" }, "active": false }))
+        .send()
+        .await?;
+    assert_eq!(made.status(), 201, "{}", made.text().await?);
+
+    world.anna.try_hook(&format!("/projects/{}/hooks/1/edit/", world.project), typed).await?.ensure_ok()?;
+    let hooks = world.github.hooks(REPOSITORY);
+    let [hook] = &hooks[..] else { panic!("one webhook: {hooks:?}") };
+    assert!(hook.active && hook.content_type == "json" && hook.events.len() == 2, "{hook:?}");
+    world.push("Begin").await?;
+    world.finished().await?;
+    assert!(world.log().await?.contains("connected"));
     world.end().await
 }

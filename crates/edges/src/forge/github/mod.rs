@@ -128,7 +128,7 @@ impl Forge for GitHub {
         let path = self.client.repository_path(repository, &["commits", sha.as_str()])?;
         let CommitBody { message, author } = self.client.get::<CommitAnswer>(path, token).await?.commit;
         let (name, email) = author.map_or((None, None), |author| (author.name, author.email));
-        Ok((message, Author { name: name.unwrap_or_default(), email }))
+        Ok((payload::message(message), Author { name: name.unwrap_or_default(), email }))
     }
 
     fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool {

@@ -7,6 +7,12 @@ use kozmic_model::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
+/// How much of a commit's message is kept, in bytes: lists of builds stay light.
+const MESSAGE_LIMIT: usize = 64 * 1024;
+
+/// How much of a pull request's title is kept, in bytes; GitHub's own limit is lower.
+const TITLE_LIMIT: usize = 1024;
+
 pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
     match name {
         "ping" => Ok(Event::Ping),
@@ -56,18 +62,13 @@ fn push(push: Push) -> Event {
         Ok(sha) => sha,
         Err(fault) => return Event::Ignored(fault.to_string()),
     };
-    let (message, author) = match push.head_commit {
+    let (whole, author) = match push.head_commit {
         Some(commit) => (Some(commit.message), commit.author.map(author).unwrap_or_default()),
         None => (None, Author::default()),
     };
-    Event::Change(Box::new(Change {
-        git_ref,
-        sha,
-        trigger: Trigger::Push,
-        message,
-        author,
-        skip_texts: vec![],
-    }))
+    let message = whole.clone().map(message);
+    let skip_texts = whole.into_iter().collect();
+    Event::Change(Box::new(Change { git_ref, sha, trigger: Trigger::Push, message, author, skip_texts }))
 }
 
 fn author(person: Person) -> Author {
@@ -125,8 +126,19 @@ fn pull_request(event: PullRequestEvent) -> Event {
     let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
     let skip_texts = [Some(title.clone()), body].into_iter().flatten().collect();
     let author = Author { name: user.map(|user| user.login).unwrap_or_default(), email: None };
-    let trigger = Trigger::PullRequest { number, title };
+    let trigger = Trigger::PullRequest { number, title: cut(title, TITLE_LIMIT) };
     Event::Change(Box::new(Change { git_ref, sha, trigger, message: None, author, skip_texts }))
+}
+
+/// As much of a commit's message as is kept.
+pub(super) fn message(text: String) -> String {
+    cut(text, MESSAGE_LIMIT)
+}
+
+/// The text up to so many bytes, between two characters.
+fn cut(mut text: String, limit: usize) -> String {
+    text.truncate(text.floor_char_boundary(limit));
+    text
 }
 
 #[cfg(test)]
@@ -177,6 +189,22 @@ mod tests {
             };
             assert_eq!(change.git_ref, git_ref);
         }
+    }
+
+    #[test]
+    fn endless_words_are_cut_between_characters() {
+        let long = format!("x{} [skip ci]", "ü".repeat(MESSAGE_LIMIT));
+        let payload =
+            json!({ "ref": "refs/heads/x", "after": "a".repeat(40), "head_commit": { "message": long } });
+        let Event::Change(change) = said("push", &payload) else { panic!("a change") };
+        assert!(change.skip_word().is_some(), "all of the message decides whether to skip");
+        assert_eq!(change.message.map(|message| message.len()), Some(MESSAGE_LIMIT - 1));
+        let mut payload = pull("opened", Some(1));
+        payload["pull_request"]["title"] = json!(long);
+        let Event::Change(change) = said("pull_request", &payload) else { panic!("a change") };
+        assert!(change.skip_word().is_some(), "all of the title decides whether to skip");
+        let Trigger::PullRequest { title, .. } = change.trigger else { panic!("a pull request") };
+        assert_eq!(title.len(), TITLE_LIMIT - 1);
     }
 
     #[test]
