@@ -8,23 +8,30 @@ pub(super) struct Key {
     pub(super) default: Option<&'static str>,
     /// Said if it is needed and missing.
     pub(super) hint: &'static str,
+    /// No message shows its value.
+    pub(super) is_secret: bool,
 }
 
 const fn key(name: &'static str, default: Option<&'static str>) -> Key {
-    Key { name, default, hint: "" }
+    Key { name, default, hint: "", is_secret: false }
 }
 
 const fn needed(name: &'static str, hint: &'static str) -> Key {
-    Key { name, default: None, hint }
+    Key { name, default: None, hint, is_secret: false }
+}
+
+const fn secret(key: Key) -> Key {
+    Key { is_secret: true, ..key }
 }
 
 /// All settings; `kozmic.example.toml` explains each.
 pub(super) const KEYS: &[Key] = &[
     key("listen", Some("127.0.0.1:8080")),
     key("public_url", None),
-    key("secret_key", None),
+    secret(key("secret_key", None)),
     key("data_dir", Some("./data")),
-    key("database_url", None),
+    // Other databases' addresses have a password in them.
+    secret(key("database_url", None)),
     key("github_url", Some("https://github.com")),
     key("github_api_url", Some("https://api.github.com")),
     needed(
@@ -32,7 +39,7 @@ pub(super) const KEYS: &[Key] = &[
         "make an OAuth application at GitHub (Settings, Developer settings, OAuth Apps) whose callback address is \
          <public URL>/_auth/auth-callback/, and take its client ID",
     ),
-    needed("github_client_secret", "make a client secret on the OAuth application's page at GitHub"),
+    secret(needed("github_client_secret", "make a client secret on the OAuth application's page at GitHub")),
     key("docker_url", None),
     key("docker_network", Some("bridge")),
     key("docker_memory_limit", None),

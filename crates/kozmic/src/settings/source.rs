@@ -1,10 +1,17 @@
 //! Where settings come from: the file, then the environment over it. What nobody knows is an error with a hint.
 
-use super::keys::{find, nearest, variable};
+use super::{
+    fault::SettingsFault,
+    keys::{find, nearest, variable},
+};
 use std::{
     collections::BTreeMap,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
+
+/// What our variables begin with.
+const PREFIX: &str = "KOZMIC_";
 
 /// Read by the command line, not a setting.
 const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
@@ -19,61 +26,10 @@ struct Value {
     place: String,
 }
 
-/// What is wrong with the settings.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SettingsFault {
-    /// The settings file, or a file that a setting names, cannot be read.
-    #[error("cannot read {}: {cause}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// The settings file is not TOML.
-    #[error("{}: {cause}", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Line, column and what is wrong.
-        cause: toml::de::Error,
-    },
-    /// Nobody knows the setting.
-    #[error("{place}: there is no setting \"{name}\"; did you mean \"{nearest}\"?")]
-    Unknown {
-        /// The file or the environment.
-        place: String,
-        /// As written.
-        name: String,
-        /// The known one that is most like it.
-        nearest: String,
-    },
-    /// The value cannot be used.
-    #[error("{variable} in {place} is {value}: it needs to be {right}")]
-    Wrong {
-        /// The setting by its name in the environment.
-        variable: String,
-        /// The file or the environment.
-        place: String,
-        /// As written, quoted; not shown for secrets.
-        value: String,
-        /// What would be right.
-        right: &'static str,
-    },
-    /// The setting is needed.
-    #[error("{variable} is missing: {hint}")]
-    Missing {
-        /// The setting by its name in the environment.
-        variable: String,
-        /// How to come by a value.
-        hint: &'static str,
-    },
-}
-
 impl Source {
     pub(super) fn read(
         config: Option<PathBuf>,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsFault> {
         let implied = PathBuf::from("kozmic.toml");
         let path = config.or_else(|| implied.exists().then_some(implied));
@@ -92,13 +48,13 @@ impl Source {
     ) -> Result<Self, SettingsFault> {
         let mut source = Self { values: BTreeMap::new() };
         source.take_file(Path::new("kozmic.toml"), file)?;
-        source.take_environment(environment)?;
+        source.take_environment(environment.into_iter().map(|(name, value)| (name.into(), value.into())))?;
         Ok(source)
     }
 
     fn take_file(&mut self, path: &Path, text: &str) -> Result<(), SettingsFault> {
         let table = toml::from_str::<toml::Table>(text);
-        let table = table.map_err(|cause| SettingsFault::Syntax { path: path.to_owned(), cause })?;
+        let table = table.map_err(|fault| SettingsFault::syntax(path, text, &fault))?;
         let place = path.display().to_string();
         for (name, value) in table {
             let Some(key) = find(&name) else {
@@ -116,13 +72,11 @@ impl Source {
 
     fn take_environment(
         &mut self,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<(), SettingsFault> {
         for (variable, text) in environment {
-            let Some(name) = variable.strip_prefix("KOZMIC_").map(str::to_lowercase) else { continue };
-            if variable == CONFIG_VARIABLE || is_of_kubernetes(&variable) {
-                continue;
-            }
+            let Some((variable, text)) = of_ours(&variable, text)? else { continue };
+            let name = variable[PREFIX.len()..].to_lowercase();
             let (key, text) = match (find(&name), name.strip_suffix("_file").and_then(find)) {
                 (Some(key), _) => (key, text),
                 (None, Some(key)) => {
@@ -149,7 +103,7 @@ impl Source {
         parse: fn(&str) -> Result<T, &'static str>,
     ) -> Result<Option<T>, SettingsFault> {
         let value = self.values.get(name).filter(|value| !value.text.trim().is_empty());
-        let default = find(name).and_then(|key| key.default);
+        let (default, is_secret) = find(name).map_or((None, true), |key| (key.default, key.is_secret));
         let (text, place) = match (value, default) {
             (Some(value), _) => (value.text.as_str(), value.place.as_str()),
             (None, Some(default)) => (default, "the defaults"),
@@ -158,7 +112,7 @@ impl Source {
         parse(text.trim()).map(Some).map_err(|right| SettingsFault::Wrong {
             variable: variable(name),
             place: place.to_owned(),
-            value: if name.contains("secret") { "not shown".to_owned() } else { format!("\"{text}\"") },
+            value: if is_secret { "not shown".to_owned() } else { format!("\"{text}\"") },
             right,
         })
     }
@@ -182,6 +136,18 @@ fn read_file(path: &Path) -> Result<String, SettingsFault> {
     std::fs::read_to_string(path).map_err(|cause| SettingsFault::Unreadable { path: path.to_owned(), cause })
 }
 
+/// A variable that is a setting, as text. Those of others may be anything.
+fn of_ours(variable: &OsStr, text: OsString) -> Result<Option<(String, String)>, SettingsFault> {
+    let name = variable.to_string_lossy();
+    if !name.starts_with(PREFIX) || name == CONFIG_VARIABLE || is_of_kubernetes(&name) {
+        return Ok(None);
+    }
+    let not_text = || SettingsFault::NotText { variable: name.to_string() };
+    let text = text.into_string().map_err(|_| not_text())?;
+    let variable = variable.to_str().ok_or_else(not_text)?;
+    Ok(Some((variable.to_owned(), text)))
+}
+
 /// Kubernetes tells a container of a service named `kozmic` in variables that look like settings.
 fn is_of_kubernetes(variable: &str) -> bool {
     variable.contains("_SERVICE_") || variable == "KOZMIC_PORT" || variable.starts_with("KOZMIC_PORT_")
@@ -191,6 +157,7 @@ fn is_of_kubernetes(variable: &str) -> bool {
 mod tests {
     use super::*;
     use crate::settings::{keys::KEYS, values};
+    use std::os::unix::ffi::OsStringExt;
 
     fn pairs(environment: &[(&str, &str)]) -> Vec<(String, String)> {
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -230,6 +197,45 @@ mod tests {
         assert_eq!(source.required("github_client_secret", values::text).unwrap(), "hush");
         let missing = Source::from_text("", pairs(&[("KOZMIC_SECRET_KEY_FILE", "/does/not/exist")]));
         assert!(missing.err().unwrap().to_string().contains("/does/not/exist"));
+    }
+
+    #[test]
+    fn a_message_never_shows_a_secret() {
+        for file in [
+            "secret_key = hush",
+            "log = \"info\"\ngithub_client_secret = \"hush",
+            "log = \"info\"\nsecret_key \"hush\"",
+            "secret_key = \"hush\\q\"",
+            "secret_key = \"hush\"\nsecret_key = \"hush\"",
+            "secret_key = 'hush' hush",
+            "database_url = 12hush",
+        ] {
+            let fault = Source::from_text(file, []).err().unwrap().to_string();
+            assert!(!fault.contains("hush") && fault.starts_with("kozmic.toml, line "), "{fault}");
+        }
+        let source = Source::from_text("secret_key = \"hush\"\ndatabase_url = \"db://hush\"", []).unwrap();
+        let fault = source.parse("secret_key", values::secret_key).err().unwrap().to_string();
+        assert!(fault.contains("not shown") && !fault.contains("hush"), "{fault}");
+        let fault = source.parse("database_url", values::database_url).err().unwrap().to_string();
+        assert!(fault.contains("not shown") && !fault.contains("hush"), "{fault}");
+    }
+
+    #[test]
+    fn a_syntax_error_says_where() {
+        let fault = Source::from_text("log = \"info\"\nlisten = ü", []).err().unwrap().to_string();
+        assert!(fault.starts_with("kozmic.toml, line 2, column 10: "), "{fault}");
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_matters_only_if_it_is_ours() {
+        let take = |variable: &[u8]| {
+            let mut source = Source { values: BTreeMap::new() };
+            let text = OsString::from_vec(b"\xff".to_vec());
+            source.take_environment([(OsString::from_vec(variable.to_vec()), text)])
+        };
+        assert!(take(b"LS_COLORS").is_ok() && take(b"\xfe").is_ok() && take(b"KOZMIC_CONFIG").is_ok());
+        let fault = take(b"KOZMIC_LISTEN").unwrap_err().to_string();
+        assert_eq!(fault, "KOZMIC_LISTEN in the environment is not text in UTF-8");
     }
 
     #[test]

@@ -1,0 +1,79 @@
+//! What can be wrong with the settings, in words for whoever set Kozmic up.
+
+use std::path::{Path, PathBuf};
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsFault {
+    /// The settings file, or a file that a setting names, cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("{}, line {line}, column {column}: {words}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// What is wrong, without the text that stands there: it may be a secret.
+        words: String,
+    },
+    /// The variable is not UTF-8.
+    #[error("{variable} in the environment is not text in UTF-8")]
+    NotText {
+        /// The variable, with signs in place of what is no text.
+        variable: String,
+    },
+    /// Nobody knows the setting.
+    #[error("{place}: there is no setting \"{name}\"; did you mean \"{nearest}\"?")]
+    Unknown {
+        /// The file or the environment.
+        place: String,
+        /// As written.
+        name: String,
+        /// The known one that is most like it.
+        nearest: String,
+    },
+    /// The value cannot be used.
+    #[error("{variable} in {place} is {value}: it needs to be {right}")]
+    Wrong {
+        /// The setting by its name in the environment.
+        variable: String,
+        /// The file or the environment.
+        place: String,
+        /// As written, quoted; not shown for secrets.
+        value: String,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// The setting is needed.
+    #[error("{variable} is missing: {hint}")]
+    Missing {
+        /// The setting by its name in the environment.
+        variable: String,
+        /// How to come by a value.
+        hint: &'static str,
+    },
+}
+
+impl SettingsFault {
+    /// Where in a file's text a syntax error is, and what it is.
+    pub(super) fn syntax(path: &Path, text: &str, fault: &toml::de::Error) -> Self {
+        let at = fault.span().map_or(0, |span| text.floor_char_boundary(span.start));
+        let before = &text[..at];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self::Syntax {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            words: fault.message().to_owned(),
+        }
+    }
+}
