@@ -1,6 +1,8 @@
 //! The real `kozmic` binary as a child process, with GitHub's double in GitHub's place.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output};
 use std::time::Duration;
@@ -114,7 +116,7 @@ impl Server {
         };
         let temporary = match options.data_dir {
             Some(_) => None,
-            None => Some(TempDir::with_prefix("kozmic-data-").context("make a data directory")?),
+            None => Some(private_dir()?),
         };
         let data_dir = options.data_dir.clone().or(temporary.as_ref().map(|dir| dir.path().to_owned()));
         let data_dir = data_dir.context("there is a data directory")?;
@@ -226,6 +228,16 @@ impl Server {
         }
         command
     }
+}
+
+/// As Kozmic itself would make it.
+fn private_dir() -> Result<TempDir> {
+    let mode = Permissions::from_mode(0o700);
+    tempfile::Builder::new()
+        .prefix("kozmic-data-")
+        .permissions(mode)
+        .tempdir()
+        .context("make a data directory")
 }
 
 /// A port that nobody listens on.

@@ -11,7 +11,9 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 /// Starts the server's own log, on standard error.
 pub(crate) fn init_log(settings: &Settings) {
-    let filter = EnvFilter::try_new(&settings.log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // How the database is brought up to date is told only if it goes wrong.
+    let filter = format!("sea_orm_migration=warn,{}", settings.log.filter);
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt::layer().with_writer(std::io::stderr);
     match settings.log.is_json {
         true => tracing_subscriber::registry().with(filter).with(lines.json()).init(),
