@@ -28,7 +28,9 @@ use tokio::sync::mpsc;
 pub(crate) async fn container(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLog) -> Result<Started> {
     let mut phases = Vec::new();
     let image = image(flow, claimed, log, &mut phases).await?;
-    let account = flow.edges.engine.account(&image).await.context("look into the image")?;
+    let (engine, instance) = (&flow.edges.engine, &flow.settings.instance);
+    let account =
+        engine.account(&image, instance, claimed.job.attempt()).await.context("look into the image")?;
     let begun = clock::now();
     let Closing { side_door, gate } =
         gate::close(flow, new_container(flow, claimed, &image, &account), account.has_shell);

@@ -27,7 +27,8 @@ pub trait Engine: Send + Sync {
     async fn pull(&self, name: &ImageName, progress: mpsc::Sender<String>) -> Result<(), EngineError>;
 
     /// As whom, and with what, scripts run in an image.
-    async fn account(&self, image: &Image) -> Result<Account, EngineError>;
+    /// Whatever container that takes is marked as one of the attempt's.
+    async fn account(&self, image: &Image, instance: &str, attempt: Attempt) -> Result<Account, EngineError>;
 
     /// Creates a container; it does not run yet.
     async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError>;

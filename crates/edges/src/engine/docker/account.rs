@@ -13,12 +13,16 @@ const LIMIT: u64 = 1024 * 1024;
 
 impl DockerEngine {
     /// An image's content never changes under its id, so this is looked up once.
-    pub(super) async fn find_account(&self, image: &Image) -> Result<Account, EngineError> {
+    pub(super) async fn find_account(
+        &self,
+        image: &Image,
+        labels: HashMap<String, String>,
+    ) -> Result<Account, EngineError> {
         let known = self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(&image.id).cloned();
         if let Some(account) = known {
             return Ok(account);
         }
-        let container = self.create_idle(&image.id, HashMap::new(), Vec::new()).await?;
+        let container = self.create_idle(&image.id, labels, Vec::new()).await?;
         let account = self.look(&container, &image.default_user).await;
         self.remove_container(&container).await?;
         let account = account?;

@@ -41,7 +41,7 @@ impl DockerEngine {
             open_stdin: Some(wanted.takes_input),
             attach_stdin: Some(wanted.takes_input),
             stdin_once: Some(wanted.takes_input),
-            labels: Some(labels(wanted)),
+            labels: Some(labels(&wanted.instance, wanted.attempt)),
             host_config: Some(self.host_config()),
             ..ContainerCreateBody::default()
         };
@@ -193,10 +193,11 @@ impl DockerEngine {
     }
 }
 
-pub(super) fn labels(wanted: &NewContainer) -> HashMap<String, String> {
+/// What tells an attempt's containers from all others.
+pub(super) fn labels(instance: &str, attempt: Attempt) -> HashMap<String, String> {
     HashMap::from([
-        (INSTANCE.to_owned(), wanted.instance.clone()),
-        (JOB.to_owned(), wanted.attempt.job.to_string()),
-        (ATTEMPT.to_owned(), wanted.attempt.number.to_string()),
+        (INSTANCE.to_owned(), instance.to_owned()),
+        (JOB.to_owned(), attempt.job.to_string()),
+        (ATTEMPT.to_owned(), attempt.number.to_string()),
     ])
 }

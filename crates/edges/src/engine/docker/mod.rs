@@ -13,7 +13,7 @@ use super::{
 use async_trait::async_trait;
 use bollard::{Docker, errors::Error};
 use bytes::Bytes;
-use kozmic_model::image::ImageName;
+use kozmic_model::{image::ImageName, job::Attempt};
 use std::{
     collections::HashMap,
     sync::{Mutex, OnceLock},
@@ -111,8 +111,8 @@ impl Engine for DockerEngine {
         self.pull_image(name, progress).await
     }
 
-    async fn account(&self, image: &Image) -> Result<Account, EngineError> {
-        self.find_account(image).await
+    async fn account(&self, image: &Image, instance: &str, attempt: Attempt) -> Result<Account, EngineError> {
+        self.find_account(image, containers::labels(instance, attempt)).await
     }
 
     async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError> {
@@ -124,7 +124,7 @@ impl Engine for DockerEngine {
         container: &ContainerId,
         wanted: &NewContainer,
     ) -> Result<ContainerId, EngineError> {
-        let labels = containers::labels(wanted);
+        let labels = containers::labels(&wanted.instance, wanted.attempt);
         self.create_idle(&wanted.image, labels, vec![container.0.clone()]).await
     }
 
