@@ -3,6 +3,7 @@
 //! No folder sees a sibling; only [`Edges`] names them all. What happens between them is decided in `kozmic-flow`.
 
 pub mod clock;
+pub mod private_dir;
 pub mod secret;
 pub mod forge;
 pub mod store;

@@ -75,11 +75,7 @@ pub async fn repositories(edges: &Edges, user: UserId) -> Result<Vec<Repository>
 pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
     let project = edges.store.project(hook.project).await?.context("the hook's project is gone")?;
     let token = edges.store.token_of(project.owner).await?;
-    let secret = match edges.store.hook_secret(hook.id).await {
-        Ok(secret) => secret.context("the hook is gone")?,
-        // Who lost the secret key saves the hook again, and the forge learns a new secret.
-        Err(_) => edges.store.renew_hook_secret(hook.id).await?,
-    };
+    let secret = edges.store.webhook_secret(hook.id).await?;
     let wanted = Webhook { url: hook_url(public_url, hook.id)?, secret };
     let webhook = edges.forge.ensure_webhook(&token, &project.repository, &wanted, hook.webhook).await?;
     edges.store.connect_hook(hook.id, webhook).await

@@ -2,12 +2,12 @@
 
 use crate::failure::Failure;
 use anyhow::Context;
-use kozmic_edges::secret;
+use kozmic_edges::{private_dir, secret};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,9 +20,7 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the directory where it is missing, and takes it.
     pub(crate) fn take(path: &Path) -> Result<Self, Failure> {
-        // Logs of private repositories lie here: only this user may look.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.with_context(|| format!("make the data directory {}", path.display()))?;
+        private_dir::make(path).with_context(|| format!("make the data directory {}", path.display()))?;
         let path = path.canonicalize().context("find the data directory")?;
         warn_if_open(&path)?;
         let lock = path.join("kozmic.lock");

@@ -1,6 +1,7 @@
 //! One commit's files on disk, for one attempt of a job; removed when dropped.
 
-use super::{Git, GitError, Mirrors, Wanted, private_dir};
+use super::{Git, GitError, Mirrors, Wanted};
+use crate::private_dir;
 use std::path::{Path, PathBuf};
 
 /// One commit's files, out of a mirror.
@@ -20,7 +21,7 @@ impl Mirrors {
         let mirror = self.path(wanted.project);
         let checkout = Checkout { dir, mirror, wanted: wanted.clone() };
         // Only this user may look in; the files themselves keep the modes that they shall have in the container.
-        private_dir(&checkout.dir).and_then(|()| std::fs::create_dir(checkout.tree())).map_err(io)?;
+        private_dir::make(&checkout.dir).and_then(|()| std::fs::create_dir(checkout.tree())).map_err(io)?;
         let git = Git::new(&checkout.mirror)
             .with("GIT_WORK_TREE", &checkout.tree())
             .with("GIT_INDEX_FILE", &checkout.index());

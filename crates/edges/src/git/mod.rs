@@ -12,6 +12,7 @@ mod repair;
 pub use archive::{Archive, Extra, Ownership};
 pub use checkout::Checkout;
 
+use crate::private_dir;
 use command::Git;
 use kozmic_model::{
     git::{GitRef, Sha},
@@ -20,8 +21,6 @@ use kozmic_model::{
 use secrecy::SecretString;
 use std::{
     collections::HashMap,
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -96,7 +95,7 @@ impl Mirrors {
     /// # Errors
     /// The directory cannot be made.
     pub fn open(dir: PathBuf) -> std::io::Result<Self> {
-        private_dir(&dir)?;
+        private_dir::make(&dir)?;
         repair::remove_remains(&dir)?;
         Ok(Self { dir: dir.into(), fetching: Arc::default() })
     }
@@ -165,11 +164,6 @@ async fn bring(git: Git, mirror: &Path, wanted: &Wanted) -> Result<(), GitError>
 /// Whether the wanted commit is in the mirror, with all that it is made of: git shows a pack when it is whole.
 async fn has(git: &Git, mirror: &Path, wanted: &Wanted) -> Result<bool, GitError> {
     Ok(mirror.exists() && (is_at(mirror, wanted) || git.has_commit(&wanted.sha).await?))
-}
-
-/// Makes a directory and those above it; only this user may look in, for private repositories' files lie there.
-fn private_dir(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Whether the mirror's ref is at the wanted commit, which it is for nearly every push once it was fetched. Git moves

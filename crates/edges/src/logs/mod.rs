@@ -10,13 +10,13 @@ mod writer;
 
 pub use writer::LogWriter;
 
+use crate::private_dir;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use kozmic_model::job::Attempt;
 use std::{
-    fs::DirBuilder,
     io::ErrorKind,
-    os::unix::fs::{DirBuilderExt, FileExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -45,9 +45,7 @@ impl Logs {
     /// # Errors
     /// The directory cannot be made.
     pub fn open(dir: PathBuf) -> Result<Self> {
-        // Logs of private repositories lie here: only this user may look.
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
-        made.with_context(|| format!("make the directory {}", dir.display()))?;
+        private_dir::make(&dir).with_context(|| format!("make the directory {}", dir.display()))?;
         Ok(Self { dir: dir.into() })
     }
 

@@ -84,11 +84,17 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a hook a new secret, in place of one that cannot be opened any more.
+    /// What a hook's webhook is to be signed with: its secret, or a new one in place of one that cannot be opened any
+    /// more, because the secret key was lost.
     ///
     /// # Errors
-    /// There is no such hook, or the database does not answer.
-    pub async fn renew_hook_secret(&self, id: HookId) -> Result<SecretString> {
+    /// There is no such hook, or the database does not answer; then the secret stays as it is.
+    pub async fn webhook_secret(&self, id: HookId) -> Result<SecretString> {
+        let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook's secret")?;
+        let row = row.with_context(|| format!("there is no hook {id}"))?;
+        if let Ok(secret) = self.vault.open(SECRET_PLACE, &row.secret) {
+            return Ok(secret);
+        }
         let fresh = secret::random();
         let sealed = Set(self.vault.seal(SECRET_PLACE, &fresh));
         let row = rows::hook::ActiveModel { id: Unchanged(id.0), secret: sealed, ..Default::default() };
