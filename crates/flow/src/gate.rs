@@ -9,8 +9,8 @@ use kozmic_edges::{
     engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer},
     git::{Archive, Extra},
 };
-use std::{sync::Arc, time::Duration};
-use tokio::{io::AsyncWriteExt, sync::oneshot};
+use std::time::Duration;
+use tokio::{io::AsyncWriteExt, runtime::Handle, sync::oneshot};
 
 /// The volume's directory, below the container's root.
 pub(crate) const ROOT: &str = "kozmic";
@@ -41,11 +41,19 @@ pub(crate) struct Closing {
 pub(crate) struct Gate(oneshot::Receiver<Result<Closed>>);
 
 /// A container beside another one, that shares its volume. Starting a container takes longest, and locks it.
-pub(crate) struct SideDoor(oneshot::Receiver<Result<ContainerId>>);
+pub(crate) struct SideDoor(oneshot::Receiver<Result<Provisional>>);
+
+/// A container that is removed again unless somebody keeps it. It may come to be after the job was stopped and cleared
+/// away, and nobody else would know of it.
+struct Provisional {
+    container: ContainerId,
+    is_kept: bool,
+    flow: Flow,
+}
 
 /// A container whose script waits.
 pub(crate) struct Closed {
-    pub(crate) container: ContainerId,
+    container: Provisional,
     attached: Attached,
     has_shell: bool,
 }
@@ -77,43 +85,51 @@ pub(crate) fn files(script: &str, has_shell: bool) -> Vec<Extra> {
 pub(crate) fn close(flow: &Flow, wanted: NewContainer, has_shell: bool) -> Closing {
     let (sender, closed) = oneshot::channel();
     let (side_sender, side_door) = oneshot::channel();
-    let engine = flow.edges.engine.clone();
-    flow.tasks.spawn(async move {
+    let flow = flow.clone();
+    flow.tasks.clone().spawn(async move {
+        let engine = &flow.edges.engine;
         let container = match engine.create(&wanted).await.context("create the container") {
-            Ok(container) => container,
+            Ok(container) => Provisional::new(&flow, container),
             Err(fault) => return drop(sender.send(Err(fault))),
         };
         let side_door = async {
-            let beside = engine.create_beside(&container, &wanted).await;
-            if let Err(Ok(beside)) = side_sender.send(beside.context("create the container beside it")) {
-                remove(&engine, &beside).await;
-            }
+            let beside = engine.create_beside(&container.container, &wanted).await;
+            let beside = beside.map(|beside| Provisional::new(&flow, beside));
+            drop(side_sender.send(beside.context("create the container beside it")));
         };
-        let start = attach_and_start(&engine, &container, has_shell);
-        let (closed, ()) = tokio::join!(start, side_door);
-        if sender.send(closed).is_err() {
-            remove(&engine, &container).await;
-        }
+        let start = attach_and_start(engine.as_ref(), &container.container, has_shell);
+        let (attached, ()) = tokio::join!(start, side_door);
+        drop(sender.send(attached.map(|attached| Closed { container, attached, has_shell })));
     });
     Closing { side_door: SideDoor(side_door), gate: Gate(closed) }
 }
 
-async fn remove(engine: &Arc<dyn Engine>, container: &ContainerId) {
-    if let Err(fault) = engine.remove(container).await {
-        tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
-    }
-}
-
-async fn attach_and_start(
-    engine: &Arc<dyn Engine>,
-    container: &ContainerId,
-    has_shell: bool,
-) -> Result<Closed> {
+async fn attach_and_start(engine: &dyn Engine, container: &ContainerId, has_shell: bool) -> Result<Attached> {
     let attached = engine.attach(container).await.context("listen to the container")?;
     if has_shell {
         engine.start(container).await.context("start the container")?;
     }
-    Ok(Closed { container: container.clone(), attached, has_shell })
+    Ok(attached)
+}
+
+impl Provisional {
+    fn new(flow: &Flow, container: ContainerId) -> Self {
+        Self { container, is_kept: false, flow: flow.clone() }
+    }
+}
+
+impl Drop for Provisional {
+    fn drop(&mut self) {
+        // Without a runtime the program ends, and the next start finds the container.
+        let (false, Ok(runtime)) = (self.is_kept, Handle::try_current()) else { return };
+        let (engine, container) = (self.flow.edges.engine.clone(), self.container.clone());
+        let removal = async move {
+            if let Err(fault) = engine.remove(&container).await {
+                tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
+            }
+        };
+        self.flow.tasks.spawn_on(removal, &runtime);
+    }
 }
 
 impl Gate {
@@ -131,17 +147,22 @@ impl SideDoor {
             // The container itself was not created; who waits for it learns why.
             Err(_) => std::future::pending().await,
         };
-        let uploaded = flow.edges.engine.upload(&beside, "/", archive).await;
-        let engine = flow.edges.engine.clone();
-        flow.tasks.spawn(async move { remove(&engine, &beside).await });
+        let uploaded = flow.edges.engine.upload(&beside.container, "/", archive).await;
         uploaded.context("put the checkout into the container")
     }
 }
 
 impl Closed {
+    /// Keeps the container, even if its script never begins: from now on the store knows of it.
+    pub(crate) fn keep(&mut self) -> &ContainerId {
+        self.container.is_kept = true;
+        &self.container.container
+    }
+
     /// Lets the script begin.
     pub(crate) async fn open(self, flow: &Flow) -> Result<Started> {
         let Self { container, mut attached, has_shell } = self;
+        let container = container.container.clone();
         if has_shell {
             attached.input.write_all(b"go\n").await.map_err(cut).context("let the script begin")?;
         } else {

@@ -40,10 +40,10 @@ pub(crate) async fn container(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLo
         let checkout = checkout::commit(flow, claimed, log).await?;
         side_door.carry_in(flow, archive(claimed, checkout, &account)).await
     };
-    let (closed, ()) = tokio::try_join!(gate.closed(), fill)?;
+    let (mut closed, ()) = tokio::try_join!(gate.closed(), fill)?;
     note_phases(claimed, log, (&mut phases, begun), &account).await?;
     let attempt = claimed.job.attempt();
-    let is_ours = flow.edges.store.note_container(attempt, &closed.container.0, &phases).await?;
+    let is_ours = flow.edges.store.note_container(attempt, &closed.keep().0, &phases).await?;
     anyhow::ensure!(is_ours, "another runner took the job over");
     let started = closed.open(flow).await?;
     report::change(&flow.edges, claimed.project.id, claimed.job.id);

@@ -22,6 +22,17 @@ impl DockerEngine {
         if let Some(account) = known {
             return Ok(account);
         }
+        // Beside the caller, who may be stopped meanwhile: whoever makes the container removes it again.
+        let (engine, image) = (self.clone(), image.clone());
+        let looked = tokio::spawn(async move { engine.look_into(&image, labels).await }).await;
+        looked.map_err(|fault| EngineError::Unexpected { cause: fault.to_string() })?
+    }
+
+    async fn look_into(
+        &self,
+        image: &Image,
+        labels: HashMap<String, String>,
+    ) -> Result<Account, EngineError> {
         let container = self.create_idle(&image.id, labels, Vec::new()).await?;
         let account = self.look(&container, &image.default_user).await;
         self.remove_container(&container).await?;

@@ -1,8 +1,8 @@
 //! Containers: created, listened to, stopped, found again and removed.
 
 use super::{
-    Attached, ContainerId, ContainerState, DockerEngine, EngineError, FoundContainer, NewContainer,
-    OutputStream,
+    Attached, ContainerId, ContainerState, DockerEngine, DockerSettings, EngineError, FoundContainer,
+    NewContainer, OutputStream,
 };
 use crate::engine::{Channel, Output};
 use bollard::{
@@ -55,7 +55,7 @@ impl DockerEngine {
     /// its start. `init`: a script
     /// is not process 1, so that signals end it and orphans are reaped.
     fn host_config(&self) -> HostConfig {
-        let settings = self.settings.clone();
+        let settings = DockerSettings::clone(&self.settings);
         let no_rotation = HashMap::from([("max-size".to_owned(), "1t".to_owned())]);
         HostConfig {
             init: Some(true),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use kozmic_model::{image::ImageName, job::Attempt};
 use std::{
     collections::HashMap,
-    sync::{Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 use tokio::sync::mpsc;
@@ -46,18 +46,19 @@ pub struct DockerSettings {
     pub capabilities: Vec<String>,
 }
 
-/// A Docker engine.
+/// A Docker engine; cheap to clone.
+#[derive(Clone)]
 pub struct DockerEngine {
-    settings: DockerSettings,
+    settings: Arc<DockerSettings>,
     /// The connection, once there was something to connect to.
     docker: OnceLock<Docker>,
-    accounts: Mutex<HashMap<String, Account>>,
+    accounts: Arc<Mutex<HashMap<String, Account>>>,
 }
 
 impl DockerEngine {
     /// An engine at `settings.url`; asks it nothing yet, so it may come up later.
     pub fn new(settings: DockerSettings) -> Self {
-        Self { settings, docker: OnceLock::new(), accounts: Mutex::default() }
+        Self { settings: Arc::new(settings), docker: OnceLock::new(), accounts: Arc::default() }
     }
 
     fn docker(&self) -> Result<Docker, EngineError> {
