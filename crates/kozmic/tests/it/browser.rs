@@ -52,7 +52,8 @@ async fn a_person_signs_in_adds_a_project_and_a_hook_and_watches_the_build() -> 
     let instance = std::fs::read_to_string(server.data_dir().join("instance"))?;
     let docker = Docker::default();
     let containers = docker.containers(&format!("kozmic.instance={}", instance.trim())).await?;
-    let container = containers.into_iter().next().context("the job's container runs on")?.id;
+    let container = containers.into_iter().find(|container| container.state == "running");
+    let container = container.context("the job's container runs on")?.id;
     server.restart().await?;
     docker.run(&["exec", &container, "touch", "/tmp/gate"]).await?;
     browser.wait_for("document.querySelector('.log').innerText.includes('last words')", LIMIT).await?;

@@ -116,10 +116,11 @@ impl World {
         Ok(format!("{INSTANCE}={}", instance.trim()))
     }
 
-    /// The id of the one container that runs.
+    /// The id of the one container that runs: one that only brought files in may still be there.
     pub async fn container(&self) -> Result<String> {
         let all = self.docker.containers(&self.label()?).await?;
-        Ok(all.into_iter().next().context("a job's container is there")?.id)
+        let running = all.into_iter().find(|container| container.state == "running");
+        Ok(running.context("a job's container runs")?.id)
     }
 
     /// Lets the script go on.
