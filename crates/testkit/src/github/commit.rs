@@ -128,7 +128,7 @@ impl GitHub {
     fn identity_of_owner(&self, repository: &str) -> (String, String) {
         let owner = repository.split('/').next().unwrap_or_default();
         self.double.read(|world| {
-            let account = world.account(owner).filter(|account| account.members.is_none());
+            let account = world.account(owner).filter(|account| account.is_person());
             account.map_or_else(
                 || ("Anna Orbit".to_owned(), "anna@example.com".to_owned()),
                 |account| (account.name.clone(), account.email.clone()),

@@ -1,5 +1,6 @@
 //! Deliveries: the signed POST with which a push reaches Kozmic, and the book of their answers.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +11,7 @@ use url::form_urlencoded;
 
 use super::double::Double;
 use super::hook::Hook;
+use super::repository::Repository;
 use super::signature::{sign, sign_sha1};
 use super::world::World;
 use super::{GitHub, random};
@@ -105,6 +107,15 @@ impl Double {
         join_all(hooks.iter().map(|hook| self.send(hook, Parcel::new(&uuid, &occasion, hook)))).await
     }
 
+    /// Delivers to each webhook that wants the event, while whoever caused it goes on.
+    pub(super) fn deliver_beside(self: &Arc<Self>, occasion: Occasion) {
+        let wanted = |one: &Repository| one.hooks.iter().any(|hook| hook.wants(&occasion.event));
+        if self.read(|world| world.repository(&occasion.repository).is_some_and(wanted)) {
+            let double = self.clone();
+            self.tasks.spawn(async move { double.deliver(occasion).await });
+        }
+    }
+
     /// Delivers to one webhook, whatever it wants: pings go so.
     pub(super) async fn deliver_to(&self, hook: &Hook, occasion: &Occasion) -> Delivery {
         self.send(hook, Parcel::new(&random::uuid(), occasion, hook)).await
@@ -190,6 +201,20 @@ impl GitHub {
         let occasion = Occasion { repository, event, payload };
         let send = hooks.iter().map(|hook| self.double.deliver_to(hook, &occasion));
         Ok(join_all(send).await)
+    }
+
+    /// Delivers an event and body of the test's own making, rightly signed, to one webhook, whether or not it
+    /// asked for such events.
+    pub async fn deliver_event(
+        &self,
+        repository: &str,
+        hook_id: u64,
+        event: &str,
+        payload: &Value,
+    ) -> Result<Delivery> {
+        let hook = self.hook(repository, hook_id)?;
+        let (repository, event, payload) = (repository.to_owned(), event.to_owned(), payload.clone());
+        Ok(self.double.deliver_to(&hook, &Occasion { repository, event, payload }).await)
     }
 
     fn hook(&self, repository: &str, id: u64) -> Result<Hook> {

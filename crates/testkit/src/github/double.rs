@@ -91,10 +91,15 @@ impl Double {
 
     /// Git in the bare repository of this full name.
     pub(super) fn git(&self, repository: &str) -> Git {
-        Git::new(self.git_root().join(format!("{repository}.git")))
+        self.git_of(self.read(|world| world.repository(repository).map_or(0, |one| one.id)))
     }
 
-    /// The directory that holds `<owner>/<name>.git`.
+    /// Git in the bare repository of this id.
+    pub(super) fn git_of(&self, id: u64) -> Git {
+        Git::new(self.git_root().join(format!("{id}.git")))
+    }
+
+    /// The directory that holds `<id>.git`: names change, ids do not.
     pub(super) fn git_root(&self) -> std::path::PathBuf {
         self.root.path().join("git")
     }

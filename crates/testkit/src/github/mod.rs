@@ -8,7 +8,10 @@
 mod double;
 mod world;
 mod people;
+mod organization;
 mod repository;
+mod access;
+mod settings;
 mod git;
 mod commit;
 mod history;

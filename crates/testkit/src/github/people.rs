@@ -1,5 +1,6 @@
 //! Who exists at the double: people and organizations, their tokens, and approvals under way.
 
+use super::organization::Organization;
 use super::random;
 use super::{GitHub, stamp};
 
@@ -11,8 +12,8 @@ pub(super) struct Account {
     pub(super) name: String,
     pub(super) email: String,
     pub(super) created_at: String,
-    /// `None`: a person. `Some`: an organization with these members.
-    pub(super) members: Option<Vec<String>>,
+    /// What an organization has and a person has not.
+    pub(super) organization: Option<Organization>,
 }
 
 /// What a bearer token stands for.
@@ -32,14 +33,14 @@ pub(super) struct Grant {
 }
 
 impl Account {
-    /// Whether this is an organization with that member.
-    pub(super) fn has_member(&self, login: &str) -> bool {
-        self.members.iter().flatten().any(|member| member.eq_ignore_ascii_case(login))
+    /// Whether this is a person, not an organization.
+    pub(super) fn is_person(&self) -> bool {
+        self.organization.is_none()
     }
 
     /// GitHub's word for the kind of account.
     pub(super) fn kind(&self) -> &'static str {
-        if self.members.is_some() { "Organization" } else { "User" }
+        if self.is_person() { "User" } else { "Organization" }
     }
 }
 
@@ -51,8 +52,7 @@ impl GitHub {
 
     /// Adds an organization with these members; the answer is its id.
     pub fn add_organization(&self, login: &str, members: &[&str]) -> u64 {
-        let members = members.iter().map(|&member| member.to_owned()).collect();
-        self.add_account(login, login, "", Some(members))
+        self.add_account(login, login, "", Some(Organization::with_members(members)))
     }
 
     /// A token of this person with all scopes that Kozmic might want, for git and REST.
@@ -76,7 +76,7 @@ impl GitHub {
         self.double.change(|world| world.rate.limit = limit);
     }
 
-    fn add_account(&self, login: &str, name: &str, email: &str, members: Option<Vec<String>>) -> u64 {
+    fn add_account(&self, login: &str, name: &str, email: &str, organization: Option<Organization>) -> u64 {
         self.double.change(|world| {
             let id = world.fresh_id();
             world.accounts.push(Account {
@@ -85,7 +85,7 @@ impl GitHub {
                 name: name.to_owned(),
                 email: email.to_owned(),
                 created_at: stamp::now(),
-                members,
+                organization,
             });
             id
         })

@@ -148,6 +148,7 @@ impl Double {
             let login = world.login_of_email(&head?.author.email)?;
             Some(login.to_owned())
         });
-        author.unwrap_or_else(|| repository.split('/').next().unwrap_or_default().to_owned())
+        let owner = || self.read(|world| world.repository(repository).map(|one| one.owner.clone()));
+        author.or_else(owner).unwrap_or_default()
     }
 }

@@ -80,30 +80,6 @@ impl Repository {
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
-
-    /// What this person may do, `None` if they may not even see it.
-    pub fn permission_of(&self, login: Option<&str>) -> Option<Permission> {
-        let own = login.and_then(|login| {
-            let owns = self.owner.eq_ignore_ascii_case(login);
-            if owns { Some(Permission::Admin) } else { self.permissions.get(login).copied() }
-        });
-        own.or((!self.private).then_some(Permission::Pull))
-    }
-
-    /// How the person relates to it, in GitHub's words; `None` for a stranger.
-    pub(super) fn affiliation(&self, world: &World, login: &str) -> Option<&'static str> {
-        if self.owner.eq_ignore_ascii_case(login) {
-            return Some("owner");
-        }
-        let member = world.account(&self.owner).is_some_and(|owner| owner.has_member(login));
-        let known = self.permissions.contains_key(login);
-        match (known, member) {
-            (true, true) => Some("organization_member"),
-            (true, false) => Some("collaborator"),
-            (false, true) if !self.private => Some("organization_member"),
-            (false, _) => None,
-        }
-    }
 }
 
 impl GitHub {
@@ -112,9 +88,9 @@ impl GitHub {
         let (owner, name) = new.full_name.split_once('/').unwrap_or(("", &new.full_name));
         let known = self.double.read(|world| world.account(owner).is_some());
         ensure!(known, "nobody is called {owner:?}: add the owner of {} first", new.full_name);
-        self.double.git(&new.full_name).init()?;
-        Ok(self.double.change(|world| {
-            let id = world.fresh_id();
+        let id = self.double.change(World::fresh_id);
+        self.double.git_of(id).init()?;
+        self.double.change(|world| {
             world.repositories.push(Repository {
                 id,
                 owner: owner.to_owned(),
@@ -129,8 +105,8 @@ impl GitHub {
                 pulls: Vec::new(),
                 statuses: Vec::new(),
             });
-            id
-        }))
+        });
+        Ok(id)
     }
 
     /// Adds `count` public repositories `owner/<prefix>-001` and so on, to have several pages of them.
@@ -145,21 +121,11 @@ impl GitHub {
         self.double.read(|world| world.repository(full_name).cloned())
     }
 
-    /// Gives a person a permission, or takes it away with `None`.
-    pub fn set_permission(&self, repository: &str, login: &str, permission: Option<Permission>) {
-        self.double.change(|world| {
-            let Some(repository) = world.repository_mut(repository) else { return };
-            match permission {
-                Some(permission) => repository.permissions.insert(login.to_owned(), permission),
-                None => repository.permissions.remove(login),
-            };
-        });
-    }
-
     /// Removes a repository, as its owner may do at any time.
     pub fn delete_repository(&self, full_name: &str) {
         self.double.change(|world| {
-            world.repositories.retain(|one| !one.full_name().eq_ignore_ascii_case(full_name));
+            let id = world.repository(full_name).map(|repository| repository.id);
+            world.repositories.retain(|one| Some(one.id) != id);
         });
     }
 }

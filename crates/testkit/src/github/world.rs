@@ -15,6 +15,8 @@ const RATE_LIMIT: u32 = 5000;
 pub(super) struct World {
     pub(super) accounts: Vec<Account>,
     pub(super) repositories: Vec<Repository>,
+    /// Where a full name in small letters, which is used no more, leads to: a repository's id.
+    pub(super) moved: BTreeMap<String, u64>,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) deliveries: Vec<Delivery>,
@@ -35,6 +37,7 @@ impl Default for World {
         Self {
             accounts: Vec::new(),
             repositories: Vec::new(),
+            moved: BTreeMap::new(),
             tokens: BTreeMap::new(),
             grants: BTreeMap::new(),
             deliveries: Vec::new(),
@@ -57,14 +60,28 @@ impl World {
         self.accounts.iter().find(|account| account.login.eq_ignore_ascii_case(login))
     }
 
-    /// The repository of this full name, in any case of letters.
+    /// The repository of this full name, in any case of letters; also of one that it had before.
     pub(super) fn repository(&self, full_name: &str) -> Option<&Repository> {
-        self.repositories.iter().find(|repository| repository.full_name().eq_ignore_ascii_case(full_name))
+        self.place(full_name).and_then(|place| self.repositories.get(place))
     }
 
-    /// The repository of this full name, to be changed.
+    /// The repository of this full name, to be changed; also of one that it had before.
     pub(super) fn repository_mut(&mut self, full_name: &str) -> Option<&mut Repository> {
-        self.repositories.iter_mut().find(|repository| repository.full_name().eq_ignore_ascii_case(full_name))
+        self.place(full_name).and_then(|place| self.repositories.get_mut(place))
+    }
+
+    /// The repository of this id.
+    pub(super) fn repository_by_id(&self, id: u64) -> Option<&Repository> {
+        self.repositories.iter().find(|repository| repository.id == id)
+    }
+
+    /// Where the repository stands. Who has the name now goes before who had it once.
+    fn place(&self, full_name: &str) -> Option<usize> {
+        let named = |one: &Repository| one.full_name().eq_ignore_ascii_case(full_name);
+        self.repositories.iter().position(named).or_else(|| {
+            let id = self.moved.get(&full_name.to_lowercase())?;
+            self.repositories.iter().position(|one| one.id == *id)
+        })
     }
 
     /// The login whose address of mail this is.

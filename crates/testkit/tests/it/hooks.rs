@@ -30,14 +30,25 @@ pub(crate) async fn receiver(status: StatusCode) -> Result<(String, mpsc::Receiv
 /// Makes a webhook as Kozmic does, and waits for its ping.
 pub(crate) async fn add_hook(github: &GitHub, repository: &str, url: &str) -> Result<u64> {
     let owner = repository.split('/').next().unwrap_or_default();
+    add_hook_for(github, owner, repository, url, &["push", "pull_request"]).await
+}
+
+/// The same by this person and for these events.
+pub(crate) async fn add_hook_for(
+    github: &GitHub,
+    login: &str,
+    repository: &str,
+    url: &str,
+    events: &[&str],
+) -> Result<u64> {
     let body = json!({
         "name": "web",
         "active": true,
-        "events": ["push", "pull_request"],
+        "events": events,
         "config": {"url": url, "content_type": "json", "secret": "s3cret", "insecure_ssl": "0"},
     });
     let path = format!("/repos/{repository}/hooks");
-    let response = call(github, &github.token(owner), Method::POST, &path).json(&body).send().await?;
+    let response = call(github, &github.token(login), Method::POST, &path).json(&body).send().await?;
     assert_eq!(response.status(), 201);
     let id = response.json::<Value>().await?["id"].as_u64().context("a hook's id")?;
     github
@@ -173,5 +184,31 @@ async fn a_webhook_that_github_would_refuse_is_noted() -> Result<()> {
     }
     assert_eq!(github.take_wrong_calls().len(), cases.len());
     assert!(github.hooks("anna/hello").is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_webhook_is_changed_by_hand() -> Result<()> {
+    let github = github_of_anna().await?;
+    let (url, mut received) = receiver(StatusCode::OK).await?;
+    let id = add_hook(&github, "anna/hello", "http://127.0.0.1:1/").await?;
+    github.change_hook("anna/hello", id, |hook| {
+        hook.url = url;
+        hook.secret = Some("another".to_owned());
+        hook.events = vec!["push".to_owned()];
+    })?;
+    github.push("anna/hello", "main").await?;
+    let (headers, body) = received.recv().await.context("a delivery")?;
+    assert_eq!(headers["x-hub-signature-256"], sign("another", &body).as_str());
+
+    github.change_hook("anna/hello", id, |hook| hook.active = false)?;
+    assert!(github.push_commit("anna/hello", "main", Commit::new("Unheard")).await?.deliveries.is_empty());
+    let release = github.deliver_event("anna/hello", id, "release", &json!({"action": "published"})).await?;
+    assert!(release.arrived());
+    let (headers, body) = received.recv().await.context("a delivery")?;
+    assert_eq!(headers["x-github-event"], "release");
+    assert_eq!(headers["x-hub-signature-256"], sign("another", &body).as_str());
+    github.delete_hook("anna/hello", id);
+    assert!(github.change_hook("anna/hello", id, |_| {}).is_err());
     Ok(())
 }

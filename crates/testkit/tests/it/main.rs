@@ -3,6 +3,8 @@
 mod support;
 mod oauth;
 mod rest;
+mod access;
+mod settings;
 mod hooks;
 mod git;
 mod pulls;

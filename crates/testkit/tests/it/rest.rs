@@ -156,9 +156,32 @@ async fn a_wrong_token_is_bad_credentials() -> Result<()> {
     let response = call(&github, "gho_stolen", Method::GET, "/user").send().await?;
     assert_eq!(response.status(), 401);
     assert_eq!(response.json::<Value>().await?["message"], "Bad credentials");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revoked_token_opens_nothing_any_more() -> Result<()> {
+    let github = github_of_anna().await?;
     let token = github.token("anna");
+    let id = github.repository("anna/hello").context("a repository")?.id;
     github.revoke_tokens("anna");
-    assert_eq!(call(&github, &token, Method::GET, "/user").send().await?.status(), 401);
+    let paths = [
+        "/".to_owned(),
+        "/user".to_owned(),
+        "/user/repos".to_owned(),
+        "/repos/anna/hello".to_owned(),
+        "/repos/anna/hello/collaborators".to_owned(),
+        "/repos/anna/hello/hooks".to_owned(),
+        format!("/repositories/{id}"),
+        "/repositories/1".to_owned(),
+    ];
+    for path in paths {
+        let response = call(&github, &token, Method::GET, &path).send().await?;
+        assert_eq!(response.status(), 401, "{path}");
+        assert_eq!(response.json::<Value>().await?["message"], "Bad credentials", "{path}");
+    }
+    let url = format!("{}/info/refs?service=git-upload-pack", github.clone_url("anna/hello"));
+    assert_eq!(client().get(url).basic_auth("anna", Some(&token)).send().await?.status(), 401);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -33,6 +33,7 @@ pub(super) struct Call {
     pub(super) login: String,
     pub(super) query: Vec<(String, String)>,
     scopes: Vec<String>,
+    uri: Uri,
     line: String,
     content_type: String,
 }
@@ -53,6 +54,7 @@ pub(super) async fn identify(State(double): State<Shared>, mut request: Request,
         login: token.login.clone(),
         query: form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect(),
         scopes: token.scopes.clone(),
+        uri,
         line,
         content_type: text(request.headers(), &CONTENT_TYPE).to_owned(),
     };
@@ -63,6 +65,13 @@ pub(super) async fn identify(State(double): State<Shared>, mut request: Request,
     };
     limits.write(&token, response.headers_mut());
     response
+}
+
+/// Lets everybody in, but nobody with a token that is none of GitHub's.
+pub(super) fn welcome(double: &Double, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(token) = bearer(headers) else { return Ok(()) };
+    let known = double.read(|world| world.tokens.contains_key(&token));
+    if known { Ok(()) } else { Err(Refusal::bad_credentials()) }
 }
 
 /// Whose token the call has, or why GitHub does not even look at it.
@@ -191,7 +200,22 @@ impl Call {
         if has { Ok(()) } else { Err(Refusal::not_found()) }
     }
 
-    /// The repository, if this person may see it and has at least this permission; else 404.
+    /// The same parameter, if it is one of these words; another one is wrong.
+    pub(super) fn word(&self, name: &str, known: &[&str]) -> Option<&str> {
+        let value = self.parameter(name)?;
+        if !known.contains(&value) {
+            self.wrong(&format!("{name} is {value:?}, which is none of {}", known.join(", ")));
+        }
+        Some(value)
+    }
+
+    /// What this person may do with a repository.
+    pub(super) fn permission_of(&self, repository: &Repository) -> Option<Permission> {
+        self.double.read(|world| world.permission_of(repository, Some(&self.login)))
+    }
+
+    /// The repository, if this person may see it and has at least this permission; else 404. By a name that
+    /// it had before, it is elsewhere.
     pub(super) fn repository(
         &self,
         name: &(String, String),
@@ -203,7 +227,19 @@ impl Call {
         if repository.private {
             self.need_scope(&["repo"])?;
         }
-        let permission = repository.permission_of(Some(&self.login));
-        if permission.is_some_and(|one| one >= least) { Ok(repository) } else { Err(Refusal::not_found()) }
+        let permission = self.permission_of(&repository).ok_or_else(Refusal::not_found)?;
+        if !repository.full_name().eq_ignore_ascii_case(&full_name) {
+            return Err(self.moved(repository.id));
+        }
+        if permission >= least { Ok(repository) } else { Err(Refusal::not_found()) }
+    }
+
+    /// Where this call finds the repository that had the name.
+    fn moved(&self, id: u64) -> Refusal {
+        let below: String = self.uri.path().split('/').skip(6).map(|part| format!("/{part}")).collect();
+        let query = self.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let reads = self.line.starts_with("GET ");
+        let status = if reads { StatusCode::MOVED_PERMANENTLY } else { StatusCode::TEMPORARY_REDIRECT };
+        Refusal::moved(status, self.double.api(&format!("/repositories/{id}{below}{query}")))
     }
 }

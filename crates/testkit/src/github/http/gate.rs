@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -25,11 +26,12 @@ use crate::github::{random, stamp};
 pub(super) async fn pass(
     State(double): State<Shared>,
     ConnectInfo(line): ConnectInfo<Line>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
     let index = double.note(&request);
+    name_repository(&double, &mut request);
     let mut response = match double.faults.befalling(&method, &path) {
         None => next.run(request).await,
         Some(fault) => go_wrong(&fault, &line, request, next).await,
@@ -40,6 +42,21 @@ pub(super) async fn pass(
     }
     double.change(|world| world.journal.answered(index, response.status().as_u16()));
     response
+}
+
+/// Where a call asks for a repository by its id, puts the name in the id's place.
+fn name_repository(double: &Double, request: &mut Request) {
+    let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let Some(rest) = path.strip_prefix("/api/v3/repositories/") else { return };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (id, rest) = rest.split_at(end);
+    let name = id.parse().ok().and_then(|id| {
+        double.read(|world| world.repository_by_id(id).map(|repository| repository.full_name()))
+    });
+    let Some(name) = name else { return };
+    if let Ok(uri) = format!("/api/v3/repos/{name}{rest}").parse() {
+        *request.uri_mut() = uri;
+    }
 }
 
 impl Double {

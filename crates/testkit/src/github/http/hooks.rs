@@ -16,7 +16,7 @@ use crate::github::stamp;
 /// The most webhooks that a repository can have for an event.
 const MOST_HOOKS: usize = 20;
 /// The events that the double has heard of.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 17] = [
     "*",
     "push",
     "pull_request",
@@ -31,6 +31,9 @@ const EVENTS: [&str; 14] = [
     "check_run",
     "check_suite",
     "public",
+    "team_add",
+    "deploy_key",
+    "meta",
 ];
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ mod paging;
 mod oauth;
 mod user;
 mod repos;
+mod collaborators;
 mod commits;
 mod hooks;
 mod statuses;
@@ -33,6 +34,11 @@ type Shared = Arc<Double>;
 
 /// The double as an application: every call passes the gate, which notes it and plays the faults.
 pub(super) fn router(double: Shared) -> Router {
+    // The gate is before the routes, since it says how an address is to be read.
+    Router::new().fallback_service(addresses(double.clone())).layer(from_fn_with_state(double, gate::pass))
+}
+
+fn addresses(double: Shared) -> Router {
     Router::new()
         .route("/login/oauth/authorize", get(oauth::ask).post(oauth::decide))
         .route("/login/oauth/access_token", post(oauth::exchange))
@@ -44,7 +50,6 @@ pub(super) fn router(double: Shared) -> Router {
         .route("/{owner}/{repository}", get(web::repository))
         .route("/{owner}/{repository}/{*rest}", any(web::below))
         .fallback(unknown)
-        .layer(from_fn_with_state(double.clone(), gate::pass))
         .with_state(double)
 }
 
@@ -54,6 +59,9 @@ fn rest(double: Shared) -> Router<Shared> {
         .route("/user/emails", get(user::emails))
         .route("/user/repos", get(repos::own))
         .route("/repos/{owner}/{repository}", get(repos::one))
+        .route("/repositories/{id}", any(repos::none))
+        .route("/repositories/{id}/{*rest}", any(repos::none))
+        .route("/repos/{owner}/{repository}/collaborators", get(collaborators::list))
         .route("/repos/{owner}/{repository}/commits/{sha}", get(commits::one))
         .route("/repos/{owner}/{repository}/commits/{sha}/status", get(statuses::combined))
         .route("/repos/{owner}/{repository}/commits/{sha}/statuses", get(statuses::list))

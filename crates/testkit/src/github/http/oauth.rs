@@ -50,7 +50,7 @@ pub(super) async fn ask(State(double): State<Shared>, query: Result<Query<Ask>, 
         return *response;
     }
     let logins: Vec<_> = double.read(|world| {
-        let people = world.accounts.iter().filter(|account| account.members.is_none());
+        let people = world.accounts.iter().filter(|account| account.is_person());
         people.map(|account| (account.login.clone(), account.name.clone())).collect()
     });
     page(StatusCode::OK, "Authorize Kozmic", &form(&ask, &logins))

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -17,11 +17,12 @@ pub(super) struct Refusal {
     status: StatusCode,
     message: String,
     errors: Vec<Value>,
+    location: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, message: &str) -> Self {
-        Self { status, message: message.to_owned(), errors: Vec::new() }
+        Self { status, message: message.to_owned(), errors: Vec::new(), location: None }
     }
 
     /// 404: it does not exist, or this person may not know that it does.
@@ -32,6 +33,11 @@ impl Refusal {
     /// 401: the token is none of GitHub's.
     pub(super) fn bad_credentials() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Bad credentials")
+    }
+
+    /// It is elsewhere, and the call is to be made there.
+    pub(super) fn moved(status: StatusCode, location: String) -> Self {
+        Self { location: Some(location), ..Self::new(status, "Moved Permanently") }
     }
 
     /// 422 with what is wrong with which field.
@@ -63,7 +69,13 @@ impl IntoResponse for Refusal {
         if !self.errors.is_empty() {
             body["errors"] = Value::Array(self.errors);
         }
+        if let Some(location) = &self.location {
+            body["url"] = json!(location);
+        }
         let mut response = (self.status, Json(body)).into_response();
+        if let Some(Ok(location)) = self.location.as_deref().map(HeaderValue::from_str) {
+            response.headers_mut().insert(LOCATION, location);
+        }
         response.headers_mut().insert(CONTENT_TYPE, utf8());
         response
     }

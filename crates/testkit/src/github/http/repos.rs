@@ -18,7 +18,7 @@ pub(super) async fn own(call: Call) -> Reply {
     let private = call.need_scope(&["repo"]).is_ok();
     let mut repositories: Vec<Repository> = call.double.read(|world| {
         let wanted = |one: &&Repository| {
-            one.affiliation(world, &call.login).is_some_and(|kind| affiliations.contains(&kind.to_owned()))
+            world.affiliation(one, &call.login).is_some_and(|kind| affiliations.contains(&kind.to_owned()))
         };
         world.repositories.iter().filter(wanted).filter(|one| private || !one.private).cloned().collect()
     });
@@ -33,6 +33,11 @@ pub(super) async fn own(call: Call) -> Reply {
 pub(super) async fn one(call: Call, Path(name): Path<(String, String)>) -> Reply {
     let repository = call.repository(&name, Permission::Pull)?;
     Ok(answer(StatusCode::OK, call.double.shapes(|shapes| shapes.full_repository(&repository, &call.login))))
+}
+
+/// `/repositories/{id}` and below, if there is no such repository: the gate gives the others their names.
+pub(super) async fn none(_: Call) -> Refusal {
+    Refusal::not_found()
 }
 
 fn affiliations(call: &Call) -> Result<Vec<String>, Refusal> {

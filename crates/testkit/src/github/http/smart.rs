@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{LOCATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, TryStreamExt};
@@ -43,13 +43,19 @@ pub(super) async fn serve(double: Shared, request: Request) -> Response {
     if token.is_some() && login.is_none() {
         return unauthorized();
     }
-    let repository = double.read(|world| world.repository(&name).cloned());
-    let repository = match admit(repository, login.as_deref(), pushes) {
+    let known = double.read(|world| {
+        let repository = world.repository(&name)?;
+        Some((repository.clone(), world.permission_of(repository, login.as_deref())?))
+    });
+    let repository = match admit(known, login.as_deref(), pushes) {
         Ok(repository) => repository,
         Err(response) => return *response,
     };
+    if service == "info/refs" && !repository.full_name().eq_ignore_ascii_case(&name) {
+        return moved(&double, &repository, request.uri().query());
+    }
     let writes = service == "git-receive-pack";
-    let path = format!("/{}.git/{service}", repository.full_name());
+    let path = format!("/{}.git/{service}", repository.id);
     let outcome = match writes {
         true => receive(&double, &repository, request, &path, login.as_deref()).await,
         false => answer(&double, request, &path, login.as_deref()).await,
@@ -62,12 +68,11 @@ pub(super) async fn serve(double: Shared, request: Request) -> Response {
 
 /// The repository, or GitHub's way to say no.
 fn admit(
-    repository: Option<Repository>,
+    known: Option<(Repository, Permission)>,
     login: Option<&str>,
     pushes: bool,
 ) -> Result<Repository, Box<Response>> {
-    let permission = repository.as_ref().and_then(|one| one.permission_of(login));
-    let (Some(repository), Some(permission)) = (repository, permission) else {
+    let Some((repository, permission)) = known else {
         let refusal = (StatusCode::NOT_FOUND, "Repository not found.\n").into_response();
         return Err(Box::new(if login.is_some() { refusal } else { unauthorized() }));
     };
@@ -79,6 +84,13 @@ fn admit(
         }
         _ => Ok(repository),
     }
+}
+
+/// Git begins again at the repository's new name.
+fn moved(double: &Shared, repository: &Repository, query: Option<&str>) -> Response {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let location = format!("{}/{}.git/info/refs{query}", double.base, repository.full_name());
+    (StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response()
 }
 
 fn unauthorized() -> Response {

@@ -1,15 +1,16 @@
 //! The signed-in person, as Kozmic asks for them right after signing in, and the API's greeting.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::Shared;
-use super::call::Call;
+use super::call::{Call, welcome};
 use super::reply::{Reply, answer};
 
 /// `GET /`: what anybody may ask, to see whether GitHub answers.
-pub(super) async fn greeting(State(double): State<Shared>) -> Reply {
+pub(super) async fn greeting(State(double): State<Shared>, headers: HeaderMap) -> Reply {
+    welcome(&double, &headers)?;
     let addresses = json!({
         "current_user_url": double.api("/user"),
         "emails_url": double.api("/user/emails"),

@@ -7,6 +7,7 @@ mod hook;
 mod status;
 mod push;
 mod pull;
+mod event;
 
 use super::double::Double;
 use super::world::World;

@@ -38,7 +38,7 @@ impl Shapes<'_> {
         let mut shape = self.identity(repository);
         merge(&mut shape, self.addresses(repository));
         merge(&mut shape, figures(repository));
-        if let Some(permission) = viewer.and_then(|login| repository.permission_of(Some(login))) {
+        if let Some(permission) = viewer.and_then(|login| self.world.permission_of(repository, Some(login))) {
             merge(&mut shape, json!({"permissions": permissions(permission)}));
         }
         shape
@@ -139,7 +139,7 @@ fn figures(repository: &Repository) -> Value {
     })
 }
 
-fn permissions(permission: Permission) -> Value {
+pub(super) fn permissions(permission: Permission) -> Value {
     json!({
         "admin": permission >= Permission::Admin,
         "maintain": permission >= Permission::Maintain,

@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Shapes;
+use super::repository::permissions;
+use crate::github::people::Account;
+use crate::github::repository::Permission;
 
 impl Shapes<'_> {
     /// A person as part of something else; `null` for nobody that the double knows.
@@ -29,6 +32,35 @@ impl Shapes<'_> {
             "type": account.kind(),
             "user_view_type": "public",
             "site_admin": false,
+        })
+    }
+
+    /// A person with what they may do with a repository.
+    pub(in crate::github) fn collaborator(&self, login: &str, permission: Permission) -> Value {
+        let mut shape = self.simple_user(login);
+        merge(
+            &mut shape,
+            json!({"permissions": permissions(permission), "role_name": permission.role_name()}),
+        );
+        shape
+    }
+
+    /// An organization as payloads tell of it.
+    pub(super) fn organization(&self, account: &Account) -> Value {
+        let (login, url) = (&account.login, self.api(&format!("/orgs/{}", account.login)));
+        json!({
+            "login": login,
+            "id": account.id,
+            "node_id": format!("O_{}", account.id),
+            "url": url,
+            "repos_url": format!("{url}/repos"),
+            "events_url": format!("{url}/events"),
+            "hooks_url": format!("{url}/hooks"),
+            "issues_url": format!("{url}/issues"),
+            "members_url": format!("{url}/members{{/member}}"),
+            "public_members_url": format!("{url}/public_members{{/member}}"),
+            "avatar_url": format!("{}/avatars/u/{}?v=4", self.base, account.id),
+            "description": null,
         })
     }
 
