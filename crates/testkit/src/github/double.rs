@@ -64,7 +64,10 @@ impl Double {
 
     /// Changes the world and wakes all who wait for a change.
     pub(super) fn change<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        let outcome = act(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = act(&mut world);
+        world.keep_ssh_up();
+        drop(world);
         self.changed.send_modify(|count| *count += 1);
         outcome
     }
@@ -97,6 +100,11 @@ impl Double {
     /// Git in the bare repository of this id.
     pub(super) fn git_of(&self, id: u64) -> Git {
         Git::new(self.git_root().join(format!("{id}.git")))
+    }
+
+    /// What the SSH server reads and writes.
+    pub(super) fn ssh_dir(&self) -> std::path::PathBuf {
+        self.root.path().join("ssh")
     }
 
     /// The directory that holds `<id>.git`: names change, ids do not.

@@ -2,7 +2,7 @@
 //!
 //! Kozmic is given this server's addresses instead of GitHub's and cannot tell the difference: web and
 //! OAuth at [`GitHub::url`], REST at [`GitHub::api_url`] (the shape of an Enterprise server), git over
-//! smart HTTP beside the web pages, webhooks with signatures. The double checks every call that it gets
+//! smart HTTP beside the web pages and over SSH from [`GitHub::start_ssh`] on, webhooks with signatures. The double checks every call that it gets
 //! and remembers what GitHub would not understand: see [`GitHub::assert_no_wrong_calls`].
 
 mod double;
@@ -20,6 +20,8 @@ mod pull;
 mod status;
 mod hook;
 mod delivery;
+mod deploy_key;
+mod ssh;
 mod signature;
 mod fault;
 mod wire;
@@ -35,10 +37,12 @@ use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 
 use double::Double;
+use ssh::SshServer;
 use wire::Port;
 
 pub use commit::Commit;
 pub use delivery::Delivery;
+pub use deploy_key::DeployKey;
 pub use fault::{Fault, FaultKind, FaultRule};
 pub use hook::Hook;
 pub use journal::{Area, Request};
@@ -46,12 +50,14 @@ pub use pull::{NewPull, PullEvent};
 pub use push::{NO_COMMIT, Pushed};
 pub use repository::{NewRepository, Permission, Repository};
 pub use signature::sign;
+pub use ssh::SshLogin;
 pub use status::{State, Status};
 
 /// A running double of GitHub. Clones are handles to the same one; the last one stops it.
 #[derive(Clone)]
 pub struct GitHub {
     double: Arc<Double>,
+    ssh: Arc<SshServer>,
     _life: Arc<Life>,
 }
 
@@ -77,7 +83,7 @@ impl GitHub {
         let stop = double.stop.clone();
         let app = http::router(double.clone());
         double.tasks.spawn(wire::serve(port, app, stop.clone()));
-        Ok(Self { double, _life: Arc::new(Life(stop)) })
+        Ok(Self { double, ssh: Arc::default(), _life: Arc::new(Life(stop)) })
     }
 
     /// The web address, such as `http://127.0.0.1:4321`: for `KOZMIC_GITHUB_URL`.

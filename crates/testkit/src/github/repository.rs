@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 
+use super::deploy_key::DeployKey;
 use super::hook::Hook;
 use super::pull::Pull;
 use super::status::Status;
@@ -52,6 +53,7 @@ pub struct Repository {
     pub(super) permissions: BTreeMap<String, Permission>,
     pub(super) announced: BTreeMap<String, String>,
     pub(super) hooks: Vec<Hook>,
+    pub(super) keys: Vec<DeployKey>,
     pub(super) pulls: Vec<Pull>,
     pub(super) statuses: Vec<Status>,
 }
@@ -102,6 +104,7 @@ impl GitHub {
                 permissions: new.permissions,
                 announced: BTreeMap::new(),
                 hooks: Vec::new(),
+                keys: Vec::new(),
                 pulls: Vec::new(),
                 statuses: Vec::new(),
             });

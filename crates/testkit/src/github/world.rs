@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::delivery::Delivery;
+use super::deploy_key::RefusedType;
 use super::journal::Journal;
 use super::people::{Account, Grant, Token};
 use super::repository::Repository;
+use super::ssh::SshDoor;
 
 /// Calls in an hour that GitHub grants to a person.
 const RATE_LIMIT: u32 = 5000;
@@ -17,6 +19,8 @@ pub(super) struct World {
     pub(super) repositories: Vec<Repository>,
     /// Where a full name in small letters, which is used no more, leads to: a repository's id.
     pub(super) moved: BTreeMap<String, u64>,
+    pub(super) refused_types: Vec<RefusedType>,
+    pub(super) ssh: Option<SshDoor>,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) deliveries: Vec<Delivery>,
@@ -38,6 +42,8 @@ impl Default for World {
             accounts: Vec::new(),
             repositories: Vec::new(),
             moved: BTreeMap::new(),
+            refused_types: Vec::new(),
+            ssh: None,
             tokens: BTreeMap::new(),
             grants: BTreeMap::new(),
             deliveries: Vec::new(),

@@ -5,6 +5,8 @@ mod oauth;
 mod rest;
 mod access;
 mod settings;
+mod keys;
+mod ssh;
 mod hooks;
 mod git;
 mod pulls;

@@ -10,6 +10,7 @@ mod repos;
 mod collaborators;
 mod commits;
 mod hooks;
+mod keys;
 mod statuses;
 mod smart;
 mod web;
@@ -45,6 +46,7 @@ fn addresses(double: Shared) -> Router {
         .route("/avatars/u/{id}", get(avatar::picture))
         .route("/api/v3", get(user::greeting))
         .route("/api/v3/", get(user::greeting))
+        .route("/api/v3/meta", get(user::meta))
         .nest("/api/v3", rest(double.clone()))
         .route("/{owner}", get(web::account))
         .route("/{owner}/{repository}", get(web::repository))
@@ -72,6 +74,8 @@ fn rest(double: Shared) -> Router<Shared> {
             get(hooks::one).patch(hooks::update).delete(hooks::remove),
         )
         .route("/repos/{owner}/{repository}/hooks/{id}/pings", post(hooks::ping))
+        .route("/repos/{owner}/{repository}/keys", get(keys::list).post(keys::create))
+        .route("/repos/{owner}/{repository}/keys/{id}", get(keys::one).delete(keys::remove))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn_with_state(double, call::identify))

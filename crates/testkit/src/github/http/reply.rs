@@ -52,6 +52,12 @@ impl Refusal {
         Self { errors: vec![error], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Validation Failed") }
     }
 
+    /// 422 with a sentence of its own about a field.
+    pub(super) fn custom_field(resource: &str, field: &str, message: &str) -> Self {
+        let error = json!({"resource": resource, "code": "custom", "field": field, "message": message});
+        Self { errors: vec![error], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Validation Failed") }
+    }
+
     /// What goes into the book of wrong calls.
     pub(super) fn summary(&self) -> String {
         let errors: Vec<_> = self.errors.iter().map(Value::to_string).collect();

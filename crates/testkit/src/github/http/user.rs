@@ -1,4 +1,5 @@
-//! The signed-in person, as Kozmic asks for them right after signing in, and the API's greeting.
+//! The signed-in person, as Kozmic asks for them right after signing in, and what anybody
+//! may know of the API.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -17,6 +18,12 @@ pub(super) async fn greeting(State(double): State<Shared>, headers: HeaderMap) -
         "repository_url": double.api("/repos/{owner}/{repo}"),
     });
     Ok(answer(StatusCode::OK, addresses))
+}
+
+/// `GET /meta`: GitHub's own addresses and host keys, which anybody may ask for.
+pub(super) async fn meta(State(double): State<Shared>, headers: HeaderMap) -> Reply {
+    welcome(&double, &headers)?;
+    Ok(answer(StatusCode::OK, double.shapes(|shapes| shapes.meta())))
 }
 
 /// `GET /user`.

@@ -4,6 +4,7 @@ mod user;
 mod repository;
 mod commit;
 mod hook;
+mod deploy_key;
 mod status;
 mod push;
 mod pull;

@@ -77,7 +77,7 @@ impl Shapes<'_> {
     fn addresses(&self, repository: &Repository) -> Value {
         let name = repository.full_name();
         let url = self.api(&format!("/repos/{name}"));
-        let host = self.base.trim_start_matches("http://");
+        let host = self.host();
         let web = format!("{}/{name}", self.base);
         let mut addresses = Map::new();
         for (field, below) in BELOW {
@@ -88,8 +88,20 @@ impl Shapes<'_> {
         addresses.insert("clone_url".to_owned(), json!(format!("{web}.git")));
         addresses.insert("svn_url".to_owned(), json!(web));
         addresses.insert("git_url".to_owned(), json!(format!("git://{host}/{name}.git")));
-        addresses.insert("ssh_url".to_owned(), json!(format!("git@{}:{name}.git", without_port(host))));
+        addresses.insert("ssh_url".to_owned(), json!(self.ssh_url(&name)));
         Value::Object(addresses)
+    }
+
+    /// Where a repository is cloned from over SSH.
+    pub(in crate::github) fn ssh_url(&self, full_name: &str) -> String {
+        match &self.world.ssh {
+            Some(door) => door.url(full_name),
+            None => format!("git@{}:{full_name}.git", without_port(self.host())),
+        }
+    }
+
+    fn host(&self) -> &str {
+        self.base.trim_start_matches("http://")
     }
 
     /// A repository as a push payload tells of it, where some times are numbers.

@@ -1,0 +1,85 @@
+//! Who may come in over SSH: the files that sshd and the command of deploy keys read, written anew whenever the
+//! world has changed in a way that matters to them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::SshLogin;
+use crate::github::world::World;
+
+/// Where the SSH server is, and whom it lets in.
+pub(in crate::github) struct SshDoor {
+    dir: PathBuf,
+    user: String,
+    port: u16,
+    /// The public half of the host key: type and key.
+    pub(in crate::github) host_key: String,
+    written: BTreeMap<&'static str, String>,
+}
+
+impl SshDoor {
+    pub(super) fn new(dir: PathBuf, user: String, port: u16, host_key: String) -> Self {
+        Self { dir, user, port, host_key, written: BTreeMap::new() }
+    }
+
+    /// Where a repository is cloned from.
+    pub(in crate::github) fn url(&self, full_name: &str) -> String {
+        format!("ssh://{}@127.0.0.1:{}/{full_name}.git", self.user, self.port)
+    }
+
+    fn keep_up(&mut self, world: &World) {
+        self.write("names", names(world));
+        self.write("authorized_keys", self.authorized_keys(world));
+    }
+
+    /// In one step, since sshd may be reading.
+    fn write(&mut self, file: &'static str, text: String) {
+        if self.written.get(file) == Some(&text) {
+            return;
+        }
+        let new = self.dir.join(format!("{file}.new"));
+        let written = std::fs::write(&new, &text).and_then(|()| std::fs::rename(&new, self.dir.join(file)));
+        match written {
+            Ok(()) => drop(self.written.insert(file, text)),
+            Err(error) => tracing::error!(%error, file, "the SSH server cannot be told who may come in"),
+        }
+    }
+
+    fn authorized_keys(&self, world: &World) -> String {
+        let keys = world.repositories.iter().flat_map(|one| one.keys.iter().map(|key| (one.id, key)));
+        let serve = self.dir.join("serve");
+        let line = |(id, key): (u64, &crate::github::DeployKey)| {
+            let command = format!("{} {id} {}", serve.display(), key.fingerprint());
+            format!("restrict,command=\"{command}\" {}\n", key.key)
+        };
+        keys.map(line).collect()
+    }
+}
+
+impl World {
+    /// Tells the SSH server, if there is one, who may come in now.
+    pub(in crate::github) fn keep_ssh_up(&mut self) {
+        if let Some(mut door) = self.ssh.take() {
+            door.keep_up(self);
+            self.ssh = Some(door);
+        }
+    }
+}
+
+/// A line for each full name in small letters with the id that it leads to, former names included.
+fn names(world: &World) -> String {
+    let mut names = world.moved.clone();
+    names.extend(world.repositories.iter().map(|one| (one.full_name().to_lowercase(), one.id)));
+    names.iter().map(|(name, id)| format!("{name}\t{id}\n")).collect()
+}
+
+/// The book that the command of deploy keys writes.
+pub(super) fn logins(dir: &Path) -> Vec<SshLogin> {
+    let book = std::fs::read_to_string(dir.join("logins")).unwrap_or_default();
+    let read = |line: &str| {
+        let mut fields = line.split('\t').map(str::to_owned);
+        let (fingerprint, service, repository) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(SshLogin { fingerprint, service, repository, admitted: fields.next()? == "admitted" })
+    };
+    book.lines().filter_map(read).collect()
+}

@@ -1,0 +1,83 @@
+//! Git over SSH: a real OpenSSH server beside the double, into which each deploy key opens one repository.
+
+mod door;
+mod server;
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+
+use super::GitHub;
+use crate::program::Program;
+use crate::server::free_port;
+
+pub(super) use door::SshDoor;
+
+/// The server's process, once it was started.
+#[derive(Default)]
+pub(super) struct SshServer(Mutex<Option<Program>>);
+
+/// Somebody who came in with a deploy key, or was sent away at the repository's door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshLogin {
+    /// The key's fingerprint: `SHA256:` and so on.
+    pub fingerprint: String,
+    /// What they asked for: `git-upload-pack` to fetch, `git-receive-pack` to push.
+    pub service: String,
+    /// The full name of the repository as they wrote it.
+    pub repository: String,
+    /// Whether they got it.
+    pub admitted: bool,
+}
+
+impl GitHub {
+    /// Starts an SSH server on a free port; from now on every `ssh_url` leads there. It ends with the double.
+    pub async fn start_ssh(&self) -> Result<()> {
+        ensure!(self.double.read(|world| world.ssh.is_none()), "the SSH server was started before");
+        let (dir, port) = (self.double.ssh_dir(), free_port()?);
+        server::prepare(&dir, port, &self.double.git_root())?;
+        let (user, host_key) = (server::user().await?, server::make_host_key(&dir).await?);
+        self.double.change(|world| world.ssh = Some(SshDoor::new(dir, user, port, host_key)));
+        self.open_ssh().await
+    }
+
+    /// Starts the SSH server again on the same port with another host key, as GitHub did once when its own had
+    /// leaked; whoever knows the old one has reason to be afraid.
+    pub async fn new_ssh_host_key(&self) -> Result<()> {
+        let mut program = self.ssh.take().context("the SSH server was not started: see start_ssh")?;
+        program.kill().await?;
+        let host_key = server::make_host_key(&self.double.ssh_dir()).await?;
+        self.double.change(|world| {
+            if let Some(door) = &mut world.ssh {
+                door.host_key = host_key;
+            }
+        });
+        self.open_ssh().await
+    }
+
+    /// The address to clone this repository from over SSH, as `ssh_url` says it.
+    pub fn ssh_url(&self, repository: &str) -> String {
+        self.double.shapes(|shapes| shapes.ssh_url(repository))
+    }
+
+    /// Who came in over SSH so far, in that order.
+    pub fn ssh_logins(&self) -> Vec<SshLogin> {
+        door::logins(&self.double.ssh_dir())
+    }
+
+    async fn open_ssh(&self) -> Result<()> {
+        let program = server::start(&self.double.ssh_dir()).await?;
+        self.ssh.put(program);
+        Ok(())
+    }
+}
+
+impl SshServer {
+    fn take(&self) -> Option<Program> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, program: Program) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(program);
+    }
+}
