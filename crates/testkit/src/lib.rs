@@ -45,5 +45,6 @@ pub mod live;
 pub mod browser;
 pub mod docker;
 pub mod registry;
+pub mod mail;
 pub mod demo;
 pub mod bench;

@@ -7,6 +7,7 @@ mod access;
 mod settings;
 mod keys;
 mod ssh;
+mod mail;
 mod hooks;
 mod git;
 mod pulls;

@@ -1,0 +1,115 @@
+//! A real mail server on loopback, for the mails that Kozmic sends when a build is done.
+
+mod message;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::program::{Program, Show};
+use crate::server::free_port;
+
+pub use message::Mail;
+
+/// Debian's Python, which knows Debian's packages, whichever Python the machine has beside it.
+const PYTHON: &str = "/usr/bin/python3";
+const SERVER: &str = include_str!("mail/server.py");
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// How often to look whether a mail has come.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Debian's `python3-aiosmtpd`, which keeps what it gets; it ends, and its mails go, when this is dropped.
+pub struct MailServer {
+    port: u16,
+    login: Option<(String, String)>,
+    program: Option<Program>,
+    dir: TempDir,
+}
+
+impl MailServer {
+    /// Starts a server that takes mails from everybody for everybody.
+    pub async fn start() -> Result<Self> {
+        Self::with_login(None).await
+    }
+
+    /// Starts a server that takes mails only after `AUTH` with this user and password.
+    pub async fn start_with_login(user: &str, password: &str) -> Result<Self> {
+        Self::with_login(Some((user.to_owned(), password.to_owned()))).await
+    }
+
+    async fn with_login(login: Option<(String, String)>) -> Result<Self> {
+        let dir = TempDir::with_prefix("kozmic-mail-").context("make a mail server's directory")?;
+        for part in ["new", "tmp"] {
+            std::fs::create_dir(dir.path().join(part)).context("make a mail directory")?;
+        }
+        std::fs::write(dir.path().join("server.py"), SERVER).context("write the mail server")?;
+        let mut server = Self { port: free_port()?, login, program: None, dir };
+        server.start_again().await?;
+        Ok(server)
+    }
+
+    /// Its address, such as `smtp://127.0.0.1:2525`, with user and password if it wants them.
+    pub fn url(&self) -> String {
+        match &self.login {
+            Some((user, password)) => format!("smtp://{user}:{password}@127.0.0.1:{}", self.port),
+            None => format!("smtp://127.0.0.1:{}", self.port),
+        }
+    }
+
+    /// Stops it: nobody listens at its address. The mails stay.
+    pub async fn stop(&mut self) -> Result<()> {
+        match self.program.take() {
+            Some(mut program) => program.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Starts it on the same port after it was stopped.
+    pub async fn start_again(&mut self) -> Result<()> {
+        let mut command = Command::new(PYTHON);
+        command.arg("-u").arg(self.dir.path().join("server.py")).arg(self.port.to_string());
+        command.arg(self.dir.path());
+        if let Some((user, password)) = &self.login {
+            command.env("SMTP_USER", user).env("SMTP_PASSWORD", password);
+        }
+        let mut program = Program::start(command, Show::OnPanic)?;
+        program
+            .wait_for_line(START_LIMIT, |line| line == "listening")
+            .await
+            .context("start a mail server: is the package python3-aiosmtpd installed?")?;
+        self.program = Some(program);
+        Ok(())
+    }
+
+    /// All mails so far, in the order of arrival.
+    pub fn messages(&self) -> Result<Vec<Mail>> {
+        let new = self.dir.path().join("new");
+        let mut files = names(&new).context("list the mails")?;
+        files.sort();
+        files.iter().map(|file| Mail::read(std::fs::read(new.join(file)).context("read a mail")?)).collect()
+    }
+
+    /// Waits until `is_it` says yes to all mails so far; the answer is these mails.
+    pub async fn wait_for(&self, limit: Duration, is_it: impl Fn(&[Mail]) -> bool) -> Result<Vec<Mail>> {
+        let found = async {
+            loop {
+                let mails = self.messages()?;
+                if is_it(&mails) {
+                    return anyhow::Ok(mails);
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        match tokio::time::timeout(limit, found).await {
+            Ok(found) => found,
+            Err(_) => bail!("not the mails that were expected within {limit:?}: {:#?}", self.messages()?),
+        }
+    }
+}
+
+fn names(dir: &Path) -> std::io::Result<Vec<std::ffi::OsString>> {
+    std::fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+}
