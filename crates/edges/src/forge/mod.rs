@@ -7,8 +7,8 @@ use kozmic_model::{
     commit_status::CommitStatus,
     event::{Author, Event},
     git::Sha,
-    ids::WebhookId,
-    project::Repository,
+    ids::{DeployKeyId, RepositoryId, WebhookId},
+    project::{Access, Collaborator, Repository},
     user::Profile,
 };
 use secrecy::SecretString;
@@ -16,6 +16,9 @@ use std::time::Duration;
 use url::Url;
 
 /// A forge. All calls have a time-out and may be made at once by many; none retries by itself.
+///
+/// A repository is called by its owner and name. If it was renamed or moved meanwhile, reading follows it, and
+/// whatever changes something fails with [`ForgeError::is_moved`]: ask for the repository anew, then try again.
 #[async_trait]
 pub trait Forge: Send + Sync {
     /// Where to send a browser to sign in; it comes back to `redirect` with a code and `state`.
@@ -30,10 +33,39 @@ pub trait Forge: Send + Sync {
     /// The bytes and image type of a person's picture.
     async fn picture(&self, url: &str) -> Result<(String, Vec<u8>), ForgeError>;
 
-    /// All repositories that the token's person may administer.
-    async fn repositories(&self, token: &SecretString) -> Result<Vec<Repository>, ForgeError>;
+    /// All repositories that the token's person can reach, with what they may do there.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
+    async fn repositories(&self, token: &SecretString) -> Result<Vec<Access>, ForgeError>;
 
-    /// Makes the webhook, or brings it in line if `known` is still there; gives its id.
+    /// A repository as it is now, wherever it was moved to; none if it is gone or the token's person may not see it.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
+    async fn repository(
+        &self,
+        token: &SecretString,
+        id: RepositoryId,
+    ) -> Result<Option<Repository>, ForgeError>;
+
+    /// Everybody who was given access to a repository, with what they may do: direct collaborators, teams, owners of
+    /// the organization.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_missing`] if the token's person does not see the repository; a refusal if they may not push
+    /// to it, for only who may push learns of the others.
+    async fn collaborators(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+    ) -> Result<Vec<Collaborator>, ForgeError>;
+
+    /// Makes the webhook, or brings it fully back in line: address, events, secret, switched on. One that was removed
+    /// at the forge is made anew. Gives its id, which is not `known` if it was made anew.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_missing`] if the token's person does not see the repository or may not administer it.
     async fn ensure_webhook(
         &self,
         token: &SecretString,
@@ -41,6 +73,48 @@ pub trait Forge: Send + Sync {
         wanted: &Webhook,
         known: Option<WebhookId>,
     ) -> Result<WebhookId, ForgeError>;
+
+    /// Removes a webhook. One that is gone is fine.
+    ///
+    /// # Errors
+    /// The forge refuses or does not answer: the webhook may still be there.
+    async fn remove_webhook(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        webhook: WebhookId,
+    ) -> Result<(), ForgeError>;
+
+    /// Registers a read-only deploy key, or finds it if it is there already; gives its id. `known` is what it was the
+    /// last time; if another key has that number, that one stays as it is. One that may write is replaced by one that
+    /// may only read.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_key_refused`] if a key of another kind may be taken; a refusal if the key is in use elsewhere.
+    async fn ensure_deploy_key(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        wanted: &PublicKey<'_>,
+        known: Option<DeployKeyId>,
+    ) -> Result<DeployKeyId, ForgeError>;
+
+    /// Removes a deploy key. One that is gone is fine.
+    ///
+    /// # Errors
+    /// The forge refuses or does not answer: the key may still be there.
+    async fn remove_deploy_key(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        key: DeployKeyId,
+    ) -> Result<(), ForgeError>;
+
+    /// The forge's SSH host keys, as lines `ssh-ed25519 AAAA…`; none if it does not publish them.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
+    async fn host_keys(&self, token: &SecretString) -> Result<Vec<String>, ForgeError>;
 
     /// Shows a state beside a commit.
     async fn set_status(
@@ -74,6 +148,14 @@ pub struct Webhook {
     pub url: Url,
     /// What deliveries are signed with.
     pub secret: SecretString,
+}
+
+/// A deploy key to register.
+pub struct PublicKey<'a> {
+    /// What people read beside it at the forge.
+    pub title: &'a str,
+    /// As in `authorized_keys`: `ssh-ed25519 AAAA…`.
+    pub key: &'a str,
 }
 
 /// Why a call to the forge led to nothing.
@@ -117,6 +199,14 @@ pub enum ForgeError {
         /// Its words.
         message: String,
     },
+    /// It does not take a deploy key of this kind; one of another kind may do.
+    #[error("{forge} does not take this deploy key: {message}")]
+    KeyRefused {
+        /// Its address.
+        forge: String,
+        /// Its words.
+        message: String,
+    },
     /// It answered something that is not understood.
     #[error("{forge} answered something unexpected: {cause}")]
     Unexpected {
@@ -133,8 +223,28 @@ impl ForgeError {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Unexpected { .. } => Some(Duration::ZERO),
             Self::RateLimited { wait, .. } => Some(*wait),
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::KeyRefused { .. } => None,
         }
+    }
+
+    /// Whether the token is no longer accepted: its person has to sign in again.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Refused { status: 401, .. })
+    }
+
+    /// Whether what the call was about is gone, or the token's person may not see it.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { status: 404 | 410, .. })
+    }
+
+    /// Whether the repository has another name or owner by now: ask for it by its id, then try again.
+    pub fn is_moved(&self) -> bool {
+        matches!(self, Self::Refused { status: 301 | 302 | 307 | 308, .. })
+    }
+
+    /// Whether the forge takes no deploy key of this kind, so that one of another kind is worth a try.
+    pub fn is_key_refused(&self) -> bool {
+        matches!(self, Self::KeyRefused { .. })
     }
 }
 

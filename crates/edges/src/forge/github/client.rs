@@ -2,7 +2,7 @@
 
 use super::ForgeError;
 use kozmic_model::project::Repository;
-use reqwest::{Method, Response, StatusCode, header};
+use reqwest::{Method, Response, StatusCode, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,22 +16,27 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 /// The largest picture that is kept, in bytes.
 const PICTURE_LIMIT: usize = 512 * 1024;
 
-pub(super) struct Client {
-    http: reqwest::Client,
-    api: Url,
-}
+/// How often reading follows to another address: GitHub sends on once, by a repository's id.
+const REDIRECT_LIMIT: usize = 5;
 
-/// One page of a list and the address of the next.
-pub(super) struct ListPage<T> {
-    pub(super) items: Vec<T>,
-    pub(super) next: Option<Url>,
+/// A guard against a list that never ends: 100 pages are 10,000 entries.
+const PAGE_LIMIT: usize = 100;
+
+pub(super) struct Client {
+    /// Follows nowhere by itself, for it carries tokens.
+    http: reqwest::Client,
+    /// For pictures, which lie elsewhere and need no token.
+    pictures: reqwest::Client,
+    api: Url,
 }
 
 impl Client {
     pub(super) fn new(api: Url) -> anyhow::Result<Self> {
         let agent = concat!("Kozmic/", env!("CARGO_PKG_VERSION"));
-        let http = reqwest::Client::builder().user_agent(agent).timeout(TIMEOUT).connect_timeout(TIMEOUT / 2);
-        Ok(Self { http: http.build()?, api })
+        let builder =
+            || reqwest::Client::builder().user_agent(agent).timeout(TIMEOUT).connect_timeout(TIMEOUT / 2);
+        let http = builder().redirect(redirect::Policy::none()).build()?;
+        Ok(Self { http, pictures: builder().build()?, api })
     }
 
     /// `<api>/<segments>`, each segment escaped.
@@ -52,20 +57,33 @@ impl Client {
         url: Url,
         token: &SecretString,
     ) -> Result<T, ForgeError> {
-        let response = self.send(self.request(Method::GET, url, token)).await?;
+        let response = self.read(url, token).await?;
         self.json(response).await
     }
 
-    pub(super) async fn page<T: DeserializeOwned>(
+    /// All pages of a list, 100 entries each; `url` has no query but what the list needs.
+    pub(super) async fn list<T: DeserializeOwned>(
         &self,
-        url: Url,
+        mut url: Url,
         token: &SecretString,
-    ) -> Result<ListPage<T>, ForgeError> {
-        let response = self.send(self.request(Method::GET, url, token)).await?;
-        let next = response.headers().get(header::LINK).and_then(|link| next_link(link.to_str().ok()?));
-        // A token never goes to another host than GitHub's, whatever a header says.
-        let next = next.filter(|next| next.origin() == self.api.origin());
-        Ok(ListPage { items: self.json(response).await?, next })
+    ) -> Result<Vec<T>, ForgeError> {
+        url.query_pairs_mut().append_pair("per_page", "100");
+        let mut found = Vec::new();
+        for _ in 0..PAGE_LIMIT {
+            let response = self.read(url, token).await?;
+            let next = response.headers().get(header::LINK).and_then(|link| next_link(link.to_str().ok()?));
+            found.extend(self.json::<Vec<T>>(response).await?);
+            // A token never goes to another host than GitHub's, whatever a header says.
+            match next.filter(|next| next.origin() == self.api.origin()) {
+                Some(next) => url = next,
+                None => return Ok(found),
+            }
+        }
+        tracing::warn!(
+            entries = found.len(),
+            "a list of GitHub's is longer than Kozmic reads: its end is left out"
+        );
+        Ok(found)
     }
 
     pub(super) async fn post(
@@ -86,6 +104,10 @@ impl Client {
         self.send(self.request(Method::PATCH, url, token).json(body)).await
     }
 
+    pub(super) async fn delete(&self, url: Url, token: &SecretString) -> Result<(), ForgeError> {
+        self.send(self.request(Method::DELETE, url, token)).await.map(drop)
+    }
+
     /// A form outside the API: the OAuth exchange.
     pub(super) async fn post_form<T: DeserializeOwned>(
         &self,
@@ -98,7 +120,7 @@ impl Client {
 
     pub(super) async fn picture(&self, url: &str) -> Result<(String, Vec<u8>), ForgeError> {
         let url = Url::parse(url).map_err(|fault| self.unexpected(fault))?;
-        let response = self.send(self.http.get(url)).await?;
+        let response = self.send(self.pictures.get(url)).await?;
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().to_owned();
         // No SVG: it may carry scripts.
@@ -141,8 +163,25 @@ impl Client {
             .header("X-GitHub-Api-Version", "2022-11-28")
     }
 
+    /// Reads, and follows to where a renamed or moved repository lies now.
+    async fn read(&self, mut url: Url, token: &SecretString) -> Result<Response, ForgeError> {
+        for _ in 0..REDIRECT_LIMIT {
+            let request = self.request(Method::GET, url.clone(), token);
+            let response = request.send().await.map_err(|fault| self.unreachable(&fault))?;
+            match (response.status().is_redirection(), destination(&response)) {
+                (true, Some(next)) if next.origin() == self.api.origin() => url = next,
+                _ => return self.successful(response).await,
+            }
+        }
+        Err(self.unexpected(format!("more than {REDIRECT_LIMIT} redirections")))
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, ForgeError> {
         let response = request.send().await.map_err(|fault| self.unreachable(&fault))?;
+        self.successful(response).await
+    }
+
+    async fn successful(&self, response: Response) -> Result<Response, ForgeError> {
         match response.status().is_success() {
             true => Ok(response),
             false => Err(self.error_of(response).await),
@@ -151,7 +190,7 @@ impl Client {
 
     async fn error_of(&self, response: Response) -> ForgeError {
         let status = response.status();
-        let wait = asked_wait(&response);
+        let (wait, destination) = (asked_wait(&response), destination(&response));
         let text = self.limited(response, 64 * 1024).await.unwrap_or_default();
         let message = message_of(&text);
         let forge = self.forge();
@@ -160,7 +199,7 @@ impl Client {
                 ForgeError::RateLimited { forge, wait: wait.unwrap_or(DEFAULT_WAIT), message }
             }
             _ if status.is_server_error() => ForgeError::Broken { forge, status: status.as_u16(), message },
-            _ => self.refused(status, message),
+            _ => self.refused(status, with_destination(message, destination)),
         }
     }
 
@@ -187,6 +226,19 @@ impl Client {
 
     fn forge(&self) -> String {
         self.api.host_str().unwrap_or("GitHub").to_owned()
+    }
+}
+
+/// Where a redirection leads to.
+fn destination(response: &Response) -> Option<Url> {
+    let location = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection())?;
+    response.url().join(location.to_str().ok()?).ok()
+}
+
+fn with_destination(message: String, destination: Option<Url>) -> String {
+    match destination {
+        Some(destination) => format!("{message}; it sends on to {destination}, which is not followed"),
+        None => message,
     }
 }
 
@@ -230,12 +282,66 @@ fn next_link(header: &str) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forge::github::loopback::Loopback;
 
     #[test]
     fn the_next_page_is_found_among_the_links() {
         let header = "<https://api.github.com/a?page=1>; rel=\"prev\", <https://api.github.com/a?page=3>; rel=\"next\"";
         assert_eq!(next_link(header).unwrap().as_str(), "https://api.github.com/a?page=3");
         assert!(next_link("<https://api.github.com/a?page=1>; rel=\"prev\"").is_none());
+    }
+
+    fn on_the_way(status: u16, to: &str) -> (String, String) {
+        let body = r#"{"message":"Moved Permanently"}"#.to_owned();
+        (format!("{status} X\r\nlocation: {to}\r\n"), body)
+    }
+
+    #[tokio::test]
+    async fn reading_follows_a_repository_that_moved() {
+        let loopback = Loopback::start(|origin| {
+            let answer = ("200 OK\r\n".to_owned(), "[7]".to_owned());
+            vec![on_the_way(301, &format!("{origin}/api/repositories/1/keys")), answer]
+        });
+        let (loopback, token) = (loopback.await, "t0ken".into());
+        let client = loopback.client();
+        let url = client.path(&["repos", "anna", "old", "keys"]).unwrap();
+        assert_eq!(client.get::<Vec<i64>>(url, &token).await.unwrap(), [7]);
+        assert_eq!(loopback.asked(), ["GET /api/repos/anna/old/keys", "GET /api/repositories/1/keys"]);
+    }
+
+    #[tokio::test]
+    async fn a_token_follows_to_no_other_server() {
+        let elsewhere = Loopback::answering([(200, "[7]".to_owned())]).await;
+        let loopback = Loopback::start(|_| vec![on_the_way(301, &format!("{}/api", elsewhere.origin))]).await;
+        let client = loopback.client();
+        let fault = client.get::<Vec<i64>>(client.path(&["x"]).unwrap(), &"t0ken".into()).await.unwrap_err();
+        assert!(fault.to_string().contains(&elsewhere.origin), "{fault}");
+        assert!(elsewhere.asked().is_empty() && fault.is_moved());
+    }
+
+    #[tokio::test]
+    async fn a_change_follows_nowhere_and_says_that_the_repository_moved() {
+        for status in [301, 302, 307, 308] {
+            let answers = |origin: &str| vec![on_the_way(status, &format!("{origin}/api/repositories/1"))];
+            let (loopback, token) = (Loopback::start(answers).await, "t0ken".into());
+            let client = loopback.client();
+            let fault = client.delete(client.path(&["x"]).unwrap(), &token).await.unwrap_err();
+            assert!(fault.is_moved() && fault.try_again().is_none(), "{fault}");
+            assert_eq!(loopback.asked(), ["DELETE /api/x"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn lists_are_read_to_their_end() {
+        let loopback = Loopback::start(|origin| {
+            let link = format!("200 OK\r\nlink: <{origin}/api/x?page=2>; rel=\"next\"\r\n");
+            vec![(link, "[1,2]".to_owned()), ("200 OK\r\n".to_owned(), "[3]".to_owned())]
+        });
+        let loopback = loopback.await;
+        let client = loopback.client();
+        let found = client.list::<i64>(client.path(&["x"]).unwrap(), &"t0ken".into()).await.unwrap();
+        assert_eq!(found, [1, 2, 3]);
+        assert_eq!(loopback.asked(), ["GET /api/x?per_page=100", "GET /api/x?page=2"]);
     }
 
     #[test]

@@ -5,17 +5,22 @@ mod oauth;
 mod payload;
 mod repositories;
 mod webhooks;
+mod deploy_keys;
+mod host_keys;
+#[cfg(test)]
+mod loopback;
 
-use super::{Forge, ForgeError, UnreadablePayload, Webhook};
+use super::{Forge, ForgeError, PublicKey, UnreadablePayload, Webhook};
 use async_trait::async_trait;
 use client::Client;
+use deploy_keys::DeployKeys;
 use hmac::{Hmac, KeyInit, Mac};
 use kozmic_model::{
     commit_status::{CONTEXT, CommitStatus},
     event::{Author, Event},
     git::Sha,
-    ids::WebhookId,
-    project::Repository,
+    ids::{DeployKeyId, RepositoryId, WebhookId},
+    project::{Access, Collaborator, Repository},
     user::Profile,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -89,8 +94,24 @@ impl Forge for GitHub {
         self.client.picture(url).await
     }
 
-    async fn repositories(&self, token: &SecretString) -> Result<Vec<Repository>, ForgeError> {
-        repositories::administered(&self.client, token).await
+    async fn repositories(&self, token: &SecretString) -> Result<Vec<Access>, ForgeError> {
+        repositories::reachable(&self.client, token).await
+    }
+
+    async fn repository(
+        &self,
+        token: &SecretString,
+        id: RepositoryId,
+    ) -> Result<Option<Repository>, ForgeError> {
+        repositories::by_id(&self.client, token, id).await
+    }
+
+    async fn collaborators(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+    ) -> Result<Vec<Collaborator>, ForgeError> {
+        repositories::collaborators(&self.client, token, repository).await
     }
 
     async fn ensure_webhook(
@@ -101,6 +122,38 @@ impl Forge for GitHub {
         known: Option<WebhookId>,
     ) -> Result<WebhookId, ForgeError> {
         webhooks::ensure(&self.client, token, repository, (wanted, known)).await
+    }
+
+    async fn remove_webhook(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        webhook: WebhookId,
+    ) -> Result<(), ForgeError> {
+        webhooks::remove(&self.client, token, repository, webhook).await
+    }
+
+    async fn ensure_deploy_key(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        wanted: &PublicKey<'_>,
+        known: Option<DeployKeyId>,
+    ) -> Result<DeployKeyId, ForgeError> {
+        DeployKeys { client: &self.client, token, repository }.ensure(wanted, known).await
+    }
+
+    async fn remove_deploy_key(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        key: DeployKeyId,
+    ) -> Result<(), ForgeError> {
+        DeployKeys { client: &self.client, token, repository }.remove(key).await
+    }
+
+    async fn host_keys(&self, token: &SecretString) -> Result<Vec<String>, ForgeError> {
+        host_keys::host_keys(&self.client, token).await
     }
 
     async fn set_status(

@@ -7,9 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-/// Private repositories, commit statuses and webhooks need `repo`; an OAuth application has no narrower scope that
-/// covers them. `user:email` is for the address that mails go to.
-const SCOPE: &str = "repo user:email";
+/// Private repositories, commit statuses, webhooks and deploy keys need `repo`; an OAuth application has no narrower
+/// scope that covers them. Who may see an organization's repository is told for `read:org` only. `user:email` is for
+/// the address that mails go to.
+const SCOPE: &str = "repo read:org user:email";
 
 pub(super) fn authorize_url(settings: &GitHubSettings, state: &str, redirect: &Url) -> Url {
     let mut url = page(settings, "login/oauth/authorize");

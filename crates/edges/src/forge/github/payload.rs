@@ -18,6 +18,8 @@ pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePaylo
         "ping" => Ok(Event::Ping),
         "push" => Ok(push(read(name, payload)?)),
         "pull_request" => Ok(pull_request(read(name, payload)?)),
+        "repository" => Ok(repository(read(name, payload)?)),
+        "member" | "membership" | "team_add" | "public" => Ok(Event::Moved),
         other => Ok(Event::Ignored(format!("\"{other}\" events start no build"))),
     }
 }
@@ -74,6 +76,18 @@ fn push(push: Push) -> Event {
 fn author(person: Person) -> Author {
     let name = person.name.or(person.username).unwrap_or_default();
     Author { name, email: person.email.filter(|email| !email.is_empty()) }
+}
+
+#[derive(Deserialize)]
+struct RepositoryEvent {
+    action: String,
+}
+
+fn repository(RepositoryEvent { action }: RepositoryEvent) -> Event {
+    match action.as_str() {
+        "renamed" | "transferred" | "privatized" | "publicized" | "edited" | "deleted" => Event::Moved,
+        _ => Event::Ignored(format!("a repository that was {action} starts no build")),
+    }
 }
 
 #[derive(Deserialize)]
@@ -175,6 +189,19 @@ mod tests {
         assert_eq!(said("push", &gone), Event::Ignored("refs/heads/x was deleted".into()));
         assert_eq!(said("star", &json!({})), Event::Ignored("\"star\" events start no build".into()));
         let Event::Ignored(_) = said("pull_request", &pull("closed", Some(1))) else { panic!("ignored") };
+    }
+
+    #[test]
+    fn who_may_see_a_repository_and_where_it_lies_is_asked_anew() {
+        for action in ["renamed", "transferred", "privatized", "publicized", "edited", "deleted"] {
+            assert_eq!(said("repository", &json!({ "action": action })), Event::Moved);
+        }
+        for name in ["member", "membership", "team_add", "public"] {
+            assert_eq!(said(name, &json!({})), Event::Moved);
+        }
+        let Event::Ignored(_) = said("repository", &json!({ "action": "archived" })) else {
+            panic!("ignored")
+        };
     }
 
     #[test]

@@ -1,12 +1,13 @@
-//! The repositories that somebody may administer.
+//! The repositories that somebody can reach, and who else can.
 
 use super::{Client, ForgeError};
-use kozmic_model::{ids::RepositoryId, project::Repository};
+use kozmic_model::{
+    ids::{ForgeUserId, RepositoryId},
+    project::{Access, Collaborator, Permission, Repository},
+    user::Profile,
+};
 use secrecy::SecretString;
 use serde::Deserialize;
-
-/// A guard against a list that never ends: 100 pages are 10,000 repositories.
-const PAGE_LIMIT: usize = 100;
 
 #[derive(Deserialize)]
 struct RepositoryAnswer {
@@ -17,7 +18,10 @@ struct RepositoryAnswer {
     default_branch: Option<String>,
     html_url: String,
     clone_url: String,
-    permissions: Option<Permissions>,
+    #[serde(default)]
+    ssh_url: String,
+    #[serde(default)]
+    permissions: Permissions,
 }
 
 #[derive(Deserialize)]
@@ -25,47 +29,124 @@ struct Owner {
     login: String,
 }
 
-#[derive(Deserialize)]
+/// Where GitHub tells none, nobody may do more than read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Permissions {
     admin: bool,
+    maintain: bool,
+    push: bool,
 }
 
-impl RepositoryAnswer {
-    fn is_administered(&self) -> bool {
-        self.permissions.as_ref().is_some_and(|permissions| permissions.admin)
-    }
+#[derive(Deserialize)]
+struct CollaboratorAnswer {
+    id: i64,
+    login: String,
+    avatar_url: Option<String>,
+    #[serde(default)]
+    permissions: Permissions,
+}
 
-    fn into_model(self) -> Repository {
-        let Self { id, name, owner, private, default_branch, html_url, clone_url, permissions: _ } = self;
-        let default_branch = default_branch.unwrap_or_else(|| "main".to_owned());
-        Repository {
-            id: RepositoryId(id),
-            owner: owner.login,
-            name,
-            private,
-            default_branch,
-            html_url,
-            clone_url,
+impl From<Permissions> for Permission {
+    fn from(Permissions { admin, maintain, push }: Permissions) -> Self {
+        match (admin, maintain || push) {
+            (true, _) => Self::Admin,
+            (false, true) => Self::Push,
+            (false, false) => Self::Read,
         }
     }
 }
 
-pub(super) async fn administered(
+impl From<RepositoryAnswer> for Access {
+    fn from(answer: RepositoryAnswer) -> Self {
+        let RepositoryAnswer { id, name, owner, private, default_branch, .. } = answer;
+        let RepositoryAnswer { html_url, clone_url, ssh_url, permissions, .. } = answer;
+        let id = RepositoryId(id);
+        let default_branch = default_branch.unwrap_or_else(|| "main".to_owned());
+        let owner = owner.login;
+        let repository =
+            Repository { id, owner, name, private, default_branch, html_url, clone_url, ssh_url };
+        Self { repository, permission: permissions.into() }
+    }
+}
+
+/// The list has logins only; people tell their names when they sign in.
+impl From<CollaboratorAnswer> for Collaborator {
+    fn from(CollaboratorAnswer { id, login, avatar_url, permissions }: CollaboratorAnswer) -> Self {
+        let profile = Profile {
+            forge_id: ForgeUserId(id),
+            name: login.clone(),
+            login,
+            avatar_url: avatar_url.unwrap_or_default(),
+            email: None,
+        };
+        Self { profile, permission: permissions.into() }
+    }
+}
+
+pub(super) async fn reachable(client: &Client, token: &SecretString) -> Result<Vec<Access>, ForgeError> {
+    let mut url = client.path(&["user", "repos"])?;
+    url.query_pairs_mut().append_pair("affiliation", "owner,collaborator,organization_member");
+    let found = client.list::<RepositoryAnswer>(url, token).await?;
+    Ok(found.into_iter().map(Access::from).collect())
+}
+
+pub(super) async fn by_id(
     client: &Client,
     token: &SecretString,
-) -> Result<Vec<Repository>, ForgeError> {
-    let mut url = client.path(&["user", "repos"])?;
-    url.query_pairs_mut()
-        .append_pair("affiliation", "owner,collaborator,organization_member")
-        .append_pair("per_page", "100");
-    let mut found = Vec::new();
-    let mut next = Some(url);
-    for _ in 0..PAGE_LIMIT {
-        let Some(url) = next else { break };
-        let page = client.page::<RepositoryAnswer>(url, token).await?;
-        let administered = page.items.into_iter().filter(RepositoryAnswer::is_administered);
-        found.extend(administered.map(RepositoryAnswer::into_model));
-        next = page.next;
+    id: RepositoryId,
+) -> Result<Option<Repository>, ForgeError> {
+    let path = client.path(&["repositories", &id.to_string()])?;
+    match client.get::<RepositoryAnswer>(path, token).await {
+        Ok(found) => Ok(Some(Access::from(found).repository)),
+        Err(fault) if fault.is_missing() => Ok(None),
+        Err(fault) => Err(fault),
     }
-    Ok(found)
+}
+
+pub(super) async fn collaborators(
+    client: &Client,
+    token: &SecretString,
+    repository: &Repository,
+) -> Result<Vec<Collaborator>, ForgeError> {
+    let mut url = client.repository_path(repository, &["collaborators"])?;
+    url.query_pairs_mut().append_pair("affiliation", "all");
+    let found = client.list::<CollaboratorAnswer>(url, token).await?;
+    Ok(found.into_iter().map(Collaborator::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn permission(permissions: Value) -> Permission {
+        serde_json::from_value::<Permissions>(permissions).unwrap().into()
+    }
+
+    #[test]
+    fn the_highest_permission_counts() {
+        assert_eq!(permission(json!({ "admin": true, "push": true, "pull": true })), Permission::Admin);
+        assert_eq!(permission(json!({ "admin": false, "maintain": true, "push": true })), Permission::Push);
+        assert_eq!(permission(json!({ "push": true })), Permission::Push);
+        assert_eq!(permission(json!({ "push": false, "triage": true, "pull": true })), Permission::Read);
+    }
+
+    #[test]
+    fn a_repository_may_lack_what_old_servers_do_not_tell() {
+        let answer = json!({ "id": 7, "name": "app", "owner": { "login": "anna" }, "private": true,
+            "default_branch": null, "html_url": "h", "clone_url": "c" });
+        let Access { repository, permission } =
+            serde_json::from_value::<RepositoryAnswer>(answer).unwrap().into();
+        assert_eq!((repository.full_name().as_str(), repository.ssh_url.as_str()), ("anna/app", ""));
+        assert_eq!((repository.default_branch.as_str(), permission), ("main", Permission::Read));
+    }
+
+    #[test]
+    fn a_collaborator_is_called_by_the_login() {
+        let answer = json!({ "id": 9, "login": "eve", "avatar_url": "a", "permissions": { "push": true } });
+        let found = Collaborator::from(serde_json::from_value::<CollaboratorAnswer>(answer).unwrap());
+        assert_eq!((found.profile.name.as_str(), found.profile.email), ("eve", None));
+        assert_eq!(found.permission, Permission::Push);
+    }
 }

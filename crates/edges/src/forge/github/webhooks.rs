@@ -20,28 +20,41 @@ struct Config {
     url: Option<String>,
 }
 
-/// A guard against a list that never ends: GitHub allows 20 webhooks for an event.
-const PAGE_LIMIT: usize = 10;
-
 pub(super) async fn ensure(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
     (wanted, known): (&Webhook, Option<WebhookId>),
 ) -> Result<WebhookId, ForgeError> {
-    if let Some(known) = known {
-        match change(client, token, repository, (wanted, known)).await {
-            // Somebody removed it at GitHub: make it anew.
-            Err(ForgeError::Refused { status: 404, .. }) => {}
-            changed => return changed,
-        }
-    }
-    match make(client, token, repository, wanted).await {
+    let changed = match known {
+        Some(known) => change(client, token, repository, (wanted, known)).await,
+        None => make(client, token, repository, wanted).await,
+    };
+    let made = match changed {
+        // Somebody removed it at GitHub: make it anew.
+        Err(fault) if known.is_some() && fault.is_missing() => make(client, token, repository, wanted).await,
+        changed => changed,
+    };
+    match made {
+        // Another webhook has the address already.
         Err(refusal @ ForgeError::Refused { status: 422, .. }) => {
             let there = find(client, token, repository, wanted).await?.ok_or(refusal)?;
             change(client, token, repository, (wanted, there)).await
         }
         made => made,
+    }
+}
+
+pub(super) async fn remove(
+    client: &Client,
+    token: &SecretString,
+    repository: &Repository,
+    webhook: WebhookId,
+) -> Result<(), ForgeError> {
+    let path = client.repository_path(repository, &["hooks", &webhook.to_string()])?;
+    match client.delete(path, token).await {
+        Err(fault) if fault.is_missing() => Ok(()),
+        removed => removed,
     }
 }
 
@@ -75,19 +88,10 @@ async fn find(
     repository: &Repository,
     wanted: &Webhook,
 ) -> Result<Option<WebhookId>, ForgeError> {
-    let mut url = client.repository_path(repository, &["hooks"])?;
-    url.query_pairs_mut().append_pair("per_page", "100");
-    let mut next = Some(url);
-    for _ in 0..PAGE_LIMIT {
-        let Some(url) = next else { break };
-        let page = client.page::<WebhookAnswer>(url, token).await?;
-        let is_wanted = |webhook: &WebhookAnswer| webhook.config.url.as_deref() == Some(wanted.url.as_str());
-        if let Some(found) = page.items.into_iter().find(is_wanted) {
-            return Ok(Some(WebhookId(found.id)));
-        }
-        next = page.next;
-    }
-    Ok(None)
+    let url = client.repository_path(repository, &["hooks"])?;
+    let webhooks = client.list::<WebhookAnswer>(url, token).await?;
+    let is_wanted = |webhook: &WebhookAnswer| webhook.config.url.as_deref() == Some(wanted.url.as_str());
+    Ok(webhooks.into_iter().find(is_wanted).map(|found| WebhookId(found.id)))
 }
 
 fn body(wanted: &Webhook) -> Value {
@@ -101,4 +105,56 @@ fn body(wanted: &Webhook) -> Value {
             "insecure_ssl": "0",
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forge::github::loopback::{Loopback, repository};
+
+    fn wanted() -> Webhook {
+        Webhook { url: "https://ci.example.org/_hooks/hook/1/".parse().unwrap(), secret: "s".into() }
+    }
+
+    async fn ensured(loopback: &Loopback, known: Option<i64>) -> Result<i64, ForgeError> {
+        let known = known.map(WebhookId);
+        ensure(&loopback.client(), &"t0ken".into(), &repository(), (&wanted(), known)).await.map(|id| id.0)
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_somebody_removed_is_made_anew() {
+        let answers = [(404, "{}".to_owned()), (201, json!({ "id": 8 }).to_string())];
+        let loopback = Loopback::answering(answers).await;
+        assert_eq!(ensured(&loopback, Some(3)).await.unwrap(), 8);
+        assert_eq!(loopback.asked(), ["PATCH /api/repos/anna/app/hooks/3", "POST /api/repos/anna/app/hooks"]);
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_has_the_address_already_is_taken_over() {
+        for known in [None, Some(3)] {
+            let list = json!([{ "id": 9, "config": { "url": wanted().url.as_str() } }]).to_string();
+            let answers = [(422, "{}".to_owned()), (200, list), (200, "{}".to_owned())];
+            let loopback = Loopback::answering(answers).await;
+            assert_eq!(ensured(&loopback, known).await.unwrap(), 9);
+            assert_eq!(loopback.asked()[2], "PATCH /api/repos/anna/app/hooks/9");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_is_gone_counts_as_removed() {
+        for status in [204, 404] {
+            let loopback = Loopback::answering([(status, String::new())]).await;
+            remove(&loopback.client(), &"t0ken".into(), &repository(), WebhookId(3)).await.unwrap();
+            assert_eq!(loopback.asked(), ["DELETE /api/repos/anna/app/hooks/3"]);
+        }
+    }
+
+    #[test]
+    fn all_that_people_can_change_is_put_back() {
+        let body = body(&wanted());
+        assert_eq!(body["active"], true);
+        assert_eq!(body["events"], json!(["push", "pull_request"]));
+        let config = json!({ "url": wanted().url.as_str(), "content_type": "json", "secret": "s", "insecure_ssl": "0" });
+        assert_eq!(body["config"], config);
+    }
 }

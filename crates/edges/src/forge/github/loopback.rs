@@ -1,0 +1,90 @@
+//! For tests only: a server on this machine that gives prepared answers, one a request, and notes what it was asked.
+
+use super::Client;
+use kozmic_model::{ids::RepositoryId, project::Repository};
+use std::sync::{Arc, Mutex};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+use url::Url;
+
+/// A status line's number with further header lines, and a body.
+type Answer = (String, String);
+
+pub(super) struct Loopback {
+    pub(super) origin: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// `anna/app`.
+pub(super) fn repository() -> Repository {
+    Repository {
+        id: RepositoryId(1),
+        owner: "anna".to_owned(),
+        name: "app".to_owned(),
+        private: true,
+        default_branch: "main".to_owned(),
+        html_url: String::new(),
+        clone_url: String::new(),
+        ssh_url: String::new(),
+    }
+}
+
+impl Loopback {
+    /// Answers with these statuses and bodies.
+    pub(super) async fn answering(answers: impl IntoIterator<Item = (u16, String)>) -> Self {
+        let answers = answers.into_iter().map(|(status, body)| (format!("{status} X\r\n"), body));
+        Self::start(|_| answers.collect()).await
+    }
+
+    /// Gives the answers that `answers` makes of its own origin; after the last it closes each connection.
+    pub(super) async fn start(answers: impl FnOnce(&str) -> Vec<Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let answers = answers(&origin);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            for answer in answers {
+                let Ok((stream, _)) = listener.accept().await else { return };
+                let request = serve(stream, &answer).await;
+                noted.lock().unwrap().push(request);
+            }
+        });
+        Self { origin, asked }
+    }
+
+    pub(super) fn client(&self) -> Client {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        Client::new(Url::parse(&format!("{}/api", self.origin)).unwrap()).unwrap()
+    }
+
+    /// The requests so far: method and path, and `!` where no token came along.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn serve(stream: TcpStream, (head, body): &Answer) -> String {
+    let mut stream = BufReader::new(stream);
+    let (mut first, mut length, mut has_token) = (String::new(), 0, false);
+    stream.read_line(&mut first).await.unwrap();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        let line = line.trim_end().to_lowercase();
+        match line.split_once(": ") {
+            Some(("content-length", digits)) => length = digits.parse().unwrap(),
+            Some(("authorization", value)) => has_token = value == "bearer t0ken",
+            Some(_) => {}
+            None => break,
+        }
+    }
+    stream.read_exact(&mut vec![0; length]).await.unwrap();
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {head}connection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let request = first.trim_end().trim_end_matches(" HTTP/1.1");
+    if has_token { request.to_owned() } else { format!("{request} !") }
+}
