@@ -3,7 +3,7 @@
 use crate::{Flow, job_log::JobLog};
 use anyhow::{Context, Result};
 use kozmic_edges::{
-    git::{Checkout, GitError, Wanted},
+    git::{Checkout, Credentials, GitError, Wanted},
     store::ClaimedJob,
 };
 use kozmic_model::time::spoken;
@@ -45,14 +45,14 @@ async fn fetch(flow: &Flow, wanted: &Wanted, log: &mut JobLog) -> Result<()> {
 /// A private repository is read with the token of who made the project, which stays on the runner's side.
 async fn wanted(flow: &Flow, claimed: &ClaimedJob) -> Result<Wanted> {
     let ClaimedJob { build, project, .. } = claimed;
-    let token = match project.repository.private {
-        true => Some(flow.edges.store.token_of(project.owner).await?),
-        false => None,
+    let credentials = match project.repository.private {
+        true => Credentials::Token(flow.edges.store.token_of(project.owner).await?),
+        false => Credentials::Open,
     };
     Ok(Wanted {
         project: project.id,
         url: project.repository.clone_url.clone(),
-        token,
+        credentials,
         git_ref: build.git_ref.clone(),
         sha: build.sha.clone(),
     })

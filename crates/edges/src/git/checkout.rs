@@ -23,8 +23,8 @@ impl Mirrors {
         // Only this user may look in; the files themselves keep the modes that they shall have in the container.
         private_dir::make(&checkout.dir).and_then(|()| std::fs::create_dir(checkout.tree())).map_err(io)?;
         let git = Git::new(&checkout.mirror)
-            .with("GIT_WORK_TREE", &checkout.tree())
-            .with("GIT_INDEX_FILE", &checkout.index());
+            .with("GIT_WORK_TREE", checkout.tree())
+            .with("GIT_INDEX_FILE", checkout.index());
         // Without a lock: a fetch only adds objects, and the index is the checkout's own.
         git.run("read-tree", ["read-tree", "--reset", "-u", wanted.sha.as_str()]).await?;
         Ok(checkout)

@@ -1,24 +1,25 @@
 //! One call of git: no prompts, no configuration of the machine's, a limit of time, and git's words on failure.
 
-use super::GitError;
+use super::{
+    GitError,
+    process::{Program, last_words},
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use kozmic_model::git::Sha;
-use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 const LIMIT: Duration = Duration::from_secs(1_800);
 
 /// Git in one repository.
 pub(super) struct Git {
     repository: PathBuf,
-    environment: Vec<(&'static str, String)>,
+    environment: Vec<(&'static str, OsString)>,
 }
 
 impl Git {
@@ -26,21 +27,28 @@ impl Git {
         Self { repository: repository.to_owned(), environment: Vec::new() }
     }
 
-    /// Sends the token to the repository's host only, and never as an argument, which others on the machine see.
-    pub(super) fn with_token(mut self, url: &str, token: Option<&SecretString>) -> Self {
-        let Some((token, url)) = token.zip(url::Url::parse(url).ok()) else { return self };
-        let pair = BASE64_STANDARD.encode(format!("x-access-token:{}", token.expose_secret()));
-        let key = format!("http.{}/.extraHeader", url.origin().ascii_serialization());
-        self.environment.extend([
-            ("GIT_CONFIG_COUNT", "1".to_owned()),
-            ("GIT_CONFIG_KEY_0", key),
-            ("GIT_CONFIG_VALUE_0", format!("Authorization: Basic {pair}")),
-        ]);
-        self
+    /// Fetches over HTTP only.
+    pub(super) fn over_http(self) -> Self {
+        self.with("GIT_ALLOW_PROTOCOL", "http:https")
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: &Path) -> Self {
-        self.environment.push((name, value.display().to_string()));
+    /// Fetches over SSH only, through this command.
+    pub(super) fn over_ssh(self, command: OsString) -> Self {
+        self.with("GIT_ALLOW_PROTOCOL", "ssh").with("GIT_SSH_COMMAND", command).with("GIT_SSH_VARIANT", "ssh")
+    }
+
+    /// Sends the token to the repository's host only, and never as an argument, which others on the machine see.
+    pub(super) fn with_token(self, url: &str, token: &SecretString) -> Self {
+        let Ok(url) = url::Url::parse(url) else { return self };
+        let pair = BASE64_STANDARD.encode(format!("x-access-token:{}", token.expose_secret()));
+        let key = format!("http.{}/.extraHeader", url.origin().ascii_serialization());
+        self.with("GIT_CONFIG_COUNT", "1")
+            .with("GIT_CONFIG_KEY_0", key)
+            .with("GIT_CONFIG_VALUE_0", format!("Authorization: Basic {pair}"))
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -83,12 +91,22 @@ impl Git {
         self.run("fetch", options).await.map(drop)
     }
 
-    /// Runs git and gives its output.
+    /// Runs git and gives its output, a text.
     pub(super) async fn run<A: AsRef<OsStr>>(
         &self,
         what: &'static str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<String, GitError> {
+        let output = self.output(what, arguments).await?;
+        Ok(String::from_utf8_lossy(&output).trim().to_owned())
+    }
+
+    /// Runs git and gives its output, byte by byte.
+    pub(super) async fn output<A: AsRef<OsStr>>(
+        &self,
+        what: &'static str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Vec<u8>, GitError> {
         let mut command = Command::new("git");
         command
             .args(arguments)
@@ -97,60 +115,17 @@ impl Git {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_ALLOW_PROTOCOL", "http:https:ssh")
-            .env("LC_ALL", "C")
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+            .env("GIT_ALLOW_PROTOCOL", "")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         if what == "init" || what == "version" {
             command.env_remove("GIT_DIR");
         }
-        let io = |cause| GitError::Io { what, cause };
-        let child = command.spawn().map_err(io)?;
-        let group = Group::of(&child);
-        let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await;
-        let output = output.map_err(|_| GitError::TooSlow { what, seconds: LIMIT.as_secs() })?;
-        let output = output.map_err(io)?;
-        group.has_ended();
+        let output = Program { name: "git", what, limit: LIMIT }.run(command).await?;
         match output.status.success() {
-            true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+            true => Ok(output.stdout),
             false => Err(GitError::Failed { what, words: last_words(&output.stderr) }),
         }
     }
-}
-
-/// Git and all that it started, such as `git remote-http` and `git index-pack`: killed together when dropped early,
-/// so that nobody writes into a mirror whose fetch was given up.
-struct Group(Option<Pid>);
-
-impl Group {
-    /// Of a child that leads a group.
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
-    }
-
-    fn has_ended(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0
-            && let Err(fault) = kill_process_group(leader, Signal::KILL)
-        {
-            tracing::warn!(process = %leader.as_raw_nonzero(), %fault, "a git that was given up could not be killed");
-        }
-    }
-}
-
-/// The end of what git said, on one line.
-fn last_words(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
-    lines[lines.len().saturating_sub(5)..].join(" / ")
 }
 
 #[cfg(test)]

@@ -1,24 +1,38 @@
 //! Repositories on this machine: a bare mirror for each project, and checkouts of single commits out of it.
 //!
-//! A push costs one fetch of what is new; everything else happens on the local disk.
+//! A push costs one fetch of what is new; everything else happens on the local disk. A mirror holds nothing of where
+//! it was fetched from: the repository may be renamed, and be fetched over HTTP today and over SSH tomorrow.
 
 mod archive;
 mod checkout;
 mod command;
 mod entries;
+mod error;
+mod fetch;
 mod git_files;
+pub mod keys;
+mod known_hosts;
+mod objects;
+mod process;
 mod repair;
+mod scratch;
+mod ssh;
+mod ssh_host;
 
 pub use archive::{Archive, Extra, Ownership};
 pub use checkout::Checkout;
+pub use error::GitError;
 
 use crate::private_dir;
 use command::Git;
+use fetch::{Way, bring, has};
+use known_hosts::KnownHosts;
 use kozmic_model::{
     git::{GitRef, Sha},
     ids::ProjectId,
 };
 use secrecy::SecretString;
+use ssh_host::SshHost;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -30,6 +44,7 @@ use tokio::sync::Mutex as AsyncMutex;
 #[derive(Clone)]
 pub struct Mirrors {
     dir: Arc<Path>,
+    known_hosts: Arc<KnownHosts>,
     /// One fetch at a time for each mirror. Who reads needs none: objects are only ever added.
     fetching: Arc<Mutex<HashMap<ProjectId, Arc<AsyncMutex<()>>>>>,
 }
@@ -39,65 +54,42 @@ pub struct Mirrors {
 pub struct Wanted {
     /// Whose mirror.
     pub project: ProjectId,
-    /// Where git fetches over HTTP.
+    /// Where git fetches: over SSH with a deploy key, else over HTTP.
     pub url: String,
-    /// A token for repositories that not everybody may read.
-    pub token: Option<SecretString>,
+    /// What lets Kozmic in there.
+    pub credentials: Credentials,
     /// The ref that the commit was on.
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
 }
 
-/// Why a commit could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum GitError {
-    /// The repository has no such commit (any more).
-    #[error(
-        "commit {sha} is not in the repository: {git_ref} was probably rewritten or deleted since the push"
-    )]
-    NoSuchCommit {
-        /// The commit.
-        sha: Sha,
-        /// Where it was to be found.
-        git_ref: GitRef,
-    },
-    /// Git said no; for a fetch, trying again may help.
-    #[error("git {what} failed: {words}")]
-    Failed {
-        /// The command.
-        what: &'static str,
-        /// Git's own words.
-        words: String,
-    },
-    /// Git took too long.
-    #[error("git {what} took longer than {seconds} s")]
-    TooSlow {
-        /// The command.
-        what: &'static str,
-        /// The limit.
-        seconds: u64,
-    },
-    /// The disk, or git is not installed.
-    #[error("git {what} cannot run: {cause}")]
-    Io {
-        /// The command or step.
-        what: &'static str,
-        /// What the system said.
-        #[source]
-        cause: std::io::Error,
-    },
+/// What lets Kozmic into a repository.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// Nothing is needed: everybody may read it, over HTTP.
+    Open,
+    /// A person's token, over HTTP.
+    Token(SecretString),
+    /// The private part of a deploy key in OpenSSH's format, over SSH.
+    DeployKey(SecretString),
 }
 
 impl Mirrors {
-    /// Keeps mirrors in `dir`, which is made where it is missing, for this user only.
+    /// Keeps mirrors in `dir`, which is made where it is missing, for this user only. In `ssh` below it are the known
+    /// servers' keys.
     ///
     /// # Errors
     /// The directory cannot be made.
     pub fn open(dir: PathBuf) -> std::io::Result<Self> {
         private_dir::make(&dir)?;
+        // Absolute: programs run in directories of their own.
+        let dir = dir.canonicalize()?;
+        let known_hosts = KnownHosts::open(&dir.join("ssh"))?;
+        private_dir::make(&keys_dir(&dir))?;
         repair::remove_remains(&dir)?;
-        Ok(Self { dir: dir.into(), fetching: Arc::default() })
+        repair::empty(&keys_dir(&dir))?;
+        Ok(Self { dir: dir.into(), known_hosts: Arc::new(known_hosts), fetching: Arc::default() })
     }
 
     /// What `git --version` says.
@@ -108,10 +100,20 @@ impl Mirrors {
         Git::new(Path::new("/")).run("version", ["version"]).await
     }
 
+    /// What `ssh -V` says.
+    ///
+    /// # Errors
+    /// No OpenSSH client is installed.
+    pub async fn ssh_version() -> Result<String, GitError> {
+        ssh::version().await
+    }
+
     /// Brings the wanted commit into the project's mirror, unless it is there.
     ///
     /// # Errors
-    /// [`GitError::NoSuchCommit`] if the repository does not have it; else trying again may help.
+    /// [`GitError::NoSuchCommit`] if the repository does not have it, [`GitError::KeyRefused`] if it does not take the
+    /// deploy key, [`GitError::HostKeyChanged`] if the server is not the one that it was: trying again changes nothing.
+    /// After [`GitError::Failed`] and [`GitError::TooSlow`] it may help.
     pub async fn fetch(&self, wanted: &Wanted) -> Result<(), GitError> {
         let mirror = self.path(wanted.project);
         let git = Git::new(&mirror);
@@ -130,7 +132,31 @@ impl Mirrors {
                 mine
             }
         };
-        bring(git, &mirror, wanted).await
+        let way = Way::of(wanted, &mirror, &keys_dir(&self.dir), Arc::clone(&self.known_hosts))?;
+        bring(&way, &mirror, wanted).await
+    }
+
+    /// Pins the keys that the server of an SSH address proves itself by, as lines `ssh-ed25519 AAAA…`, in place of
+    /// those that were pinned for it. Lines that are no keys are left out; without any key, all stays as it is.
+    ///
+    /// # Errors
+    /// [`GitError::NotSsh`] if the address is none of SSH's; else the disk is full.
+    pub async fn pin_host_keys(&self, ssh_url: &str, keys: &[String]) -> Result<(), GitError> {
+        let (host, keys) = (SshHost::of(ssh_url)?, keys.to_vec());
+        let known_hosts = Arc::clone(&self.known_hosts);
+        let pinned = tokio::task::spawn_blocking(move || known_hosts.pin(&host, &keys)).await;
+        pinned.unwrap_or_else(|fault| Err(fault.into())).map_err(GitError::io("pin"))
+    }
+
+    /// Removes a project's mirror, after a fetch that is under way. One that is not there is fine. Who still reads it
+    /// fails: end the project's jobs before.
+    ///
+    /// # Errors
+    /// The disk refuses; what is left is removed at the next start.
+    pub async fn remove(&self, project: ProjectId) -> Result<(), GitError> {
+        let fetching = self.fetching(project);
+        let _fetching = fetching.lock().await;
+        repair::remove_whole(&self.path(project)).await.map_err(GitError::io("remove"))
     }
 
     fn path(&self, project: ProjectId) -> PathBuf {
@@ -143,61 +169,16 @@ impl Mirrors {
     }
 }
 
-/// Fetches the commit by its ref, else by its id.
-async fn bring(git: Git, mirror: &Path, wanted: &Wanted) -> Result<(), GitError> {
-    if !mirror.exists() {
-        repair::make_whole(mirror).await?;
-    }
-    let git = git.with_token(&wanted.url, wanted.token.as_ref());
-    let by_ref = git.fetch(&wanted.url, &format!("+{0}:{0}", wanted.git_ref)).await;
-    if has(&git, mirror, wanted).await? {
-        return Ok(());
-    }
-    // The ref moved on or is gone; many servers still give a commit by its id.
-    let by_sha = git.fetch(&wanted.url, wanted.sha.as_str()).await;
-    match git.has_commit(&wanted.sha).await? {
-        true => Ok(()),
-        false => Err(explain(wanted, by_ref, by_sha)),
-    }
-}
-
-/// Whether the wanted commit is in the mirror, with all that it is made of: git shows a pack when it is whole.
-async fn has(git: &Git, mirror: &Path, wanted: &Wanted) -> Result<bool, GitError> {
-    Ok(mirror.exists() && (is_at(mirror, wanted) || git.has_commit(&wanted.sha).await?))
-}
-
-/// Whether the mirror's ref is at the wanted commit, which it is for nearly every push once it was fetched. Git moves
-/// a ref last, so all of the commit is there. Asking git itself would cost a process.
-fn is_at(mirror: &Path, wanted: &Wanted) -> bool {
-    let at = std::fs::read_to_string(mirror.join(wanted.git_ref.to_string()));
-    at.is_ok_and(|at| at.trim_end() == wanted.sha.as_str())
-}
-
-/// A repository that answers but lacks the commit is no reason to try again; one that does not answer is.
-fn explain(wanted: &Wanted, by_ref: Result<(), GitError>, by_sha: Result<(), GitError>) -> GitError {
-    let lacks_it = |words: &str| {
-        [
-            "not our ref",
-            "couldn't find remote ref",
-            "did not send all necessary objects",
-            "unadvertised object",
-        ]
-        .iter()
-        .any(|known| words.contains(known))
-    };
-    match (by_ref, by_sha) {
-        (Err(GitError::Failed { what, words }), _) if !lacks_it(&words) => GitError::Failed { what, words },
-        (Err(fault @ (GitError::TooSlow { .. } | GitError::Io { .. })), _) => fault,
-        (_, Err(GitError::Failed { what, words })) if !lacks_it(&words) => GitError::Failed { what, words },
-        (_, Err(fault @ (GitError::TooSlow { .. } | GitError::Io { .. }))) => fault,
-        _ => GitError::NoSuchCommit { sha: wanted.sha.clone(), git_ref: wanted.git_ref.clone() },
-    }
+/// Where deploy keys lie while they are used.
+fn keys_dir(dir: &Path) -> PathBuf {
+    dir.join("ssh/keys")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;
+    use tokio::net::TcpListener;
 
     fn git(dir: &Path, arguments: &str) -> String {
         let command = Command::new("git").arg("-C").arg(dir).args(arguments.split(' ')).output().unwrap();
@@ -215,7 +196,7 @@ mod tests {
         Wanted {
             project: ProjectId(1),
             url: "http://127.0.0.1:9/nowhere.git".to_owned(),
-            token: None,
+            credentials: Credentials::Open,
             git_ref: GitRef::Branch("main".to_owned()),
             sha: sha.parse().unwrap(),
         }
@@ -261,6 +242,79 @@ mod tests {
         let mirrors = Mirrors::open(dir.path().into()).unwrap();
         let fault = mirrors.fetch(&wanted(&"a".repeat(40))).await.unwrap_err();
         assert!(matches!(fault, GitError::Failed { what: "fetch", .. }), "{fault}");
+    }
+
+    /// A server that takes connections and says nothing, and what is wanted of it with a deploy key.
+    async fn silent() -> (TcpListener, Wanted) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ssh://git@{}/a.git", listener.local_addr().unwrap());
+        let credentials = Credentials::DeployKey("no key".into());
+        (listener, Wanted { url, credentials, ..wanted(&"a".repeat(40)) })
+    }
+
+    fn keys(mirrors: &Mirrors) -> usize {
+        std::fs::read_dir(keys_dir(&mirrors.dir)).unwrap().count()
+    }
+
+    #[tokio::test]
+    async fn a_deploy_key_lies_on_the_disk_only_while_it_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirrors = Mirrors::open(dir.path().into()).unwrap();
+        let (listener, wanted) = silent().await;
+        let hang_up = async {
+            for _ in 0..2 {
+                drop(listener.accept().await.unwrap());
+            }
+        };
+        let (fetched, ()) = tokio::join!(mirrors.fetch(&wanted), hang_up);
+        let fault = fetched.unwrap_err();
+        assert!(matches!(&fault, GitError::Failed { what: "fetch", .. }), "{fault}");
+        assert!(fault.to_string().contains("kex_exchange_identification"), "ssh's words: {fault}");
+        assert_eq!(keys(&mirrors), 0);
+    }
+
+    #[tokio::test]
+    async fn a_deploy_key_goes_with_a_fetch_that_is_given_up_or_crashed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirrors = Mirrors::open(dir.path().into()).unwrap();
+        let (listener, wanted) = silent().await;
+        let while_it_waits = async {
+            let _connection = listener.accept().await.unwrap();
+            keys(&mirrors)
+        };
+        tokio::select! {
+            fetched = mirrors.fetch(&wanted) => panic!("{fetched:?}"),
+            there = while_it_waits => assert_eq!(there, 1),
+        }
+        assert_eq!(keys(&mirrors), 0);
+        std::fs::create_dir(keys_dir(dir.path()).join("left")).unwrap();
+        assert_eq!(keys(&Mirrors::open(dir.path().into()).unwrap()), 0);
+    }
+
+    #[tokio::test]
+    async fn a_removed_mirror_is_gone_and_may_be_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirrors = Mirrors::open(dir.path().into()).unwrap();
+        let path = mirrors.path(ProjectId(1));
+        for _ in 0..2 {
+            repair::make_whole(&path).await.unwrap();
+            mirrors.remove(ProjectId(1)).await.unwrap();
+            assert!(!path.exists());
+            mirrors.remove(ProjectId(1)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_of_the_wrong_kind_is_not_fetched_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirrors = Mirrors::open(dir.path().into()).unwrap();
+        let (_listener, over_ssh) = silent().await;
+        let open = Wanted { credentials: Credentials::Open, ..over_ssh.clone() };
+        let fault = mirrors.fetch(&open).await.unwrap_err();
+        assert!(fault.to_string().contains("'ssh' not allowed"), "{fault}");
+        let over_http = Wanted { url: wanted(&"a".repeat(40)).url, ..over_ssh };
+        let fault = mirrors.fetch(&over_http).await.unwrap_err();
+        assert!(matches!(fault, GitError::NotSsh(_)), "{fault}");
     }
 
     #[test]

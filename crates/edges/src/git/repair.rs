@@ -1,28 +1,56 @@
 //! Keeps mirrors sound when a process dies in the middle: made whole or not at all, and not locked for ever.
 
 use super::{GitError, command::Git};
-use std::{fs, io, path::Path};
+use std::{ffi::OsStr, fs, io, path::Path};
+
+/// What the directory of a mirror ends with while it is removed.
+const REMOVED: &str = "removed";
 
 /// Makes an empty mirror. One that was begun and not finished is not mistaken for one.
 pub(super) async fn make_whole(path: &Path) -> Result<(), GitError> {
     let io = |cause| GitError::Io { what: "init", cause };
     let begun = path.with_extension("begun");
-    match tokio::fs::remove_dir_all(&begun).await {
-        Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(io(fault)),
-        _ => {}
-    }
+    gone(tokio::fs::remove_dir_all(&begun).await).map_err(io)?;
     Git::new(&begun).init_bare().await?;
     tokio::fs::rename(&begun, path).await.map_err(io)
+}
+
+/// Removes a mirror. One that is half removed is not mistaken for one.
+pub(super) async fn remove_whole(path: &Path) -> io::Result<()> {
+    let removed = path.with_extension(REMOVED);
+    gone(tokio::fs::remove_dir_all(&removed).await)?;
+    gone(tokio::fs::rename(path, &removed).await)?;
+    gone(tokio::fs::remove_dir_all(&removed).await)
+}
+
+/// What is not there was removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Removes all that is in a directory.
+pub(super) fn empty(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        fs::remove_dir_all(entry?.path())?;
+    }
+    Ok(())
 }
 
 /// Removes what killed gits left in the mirrors below `dir`: before the first fetch of this process nobody else writes
 /// there.
 pub(super) fn remove_remains(dir: &Path) -> io::Result<()> {
     for mirror in fs::read_dir(dir)? {
-        let mirror = mirror?;
-        if mirror.file_type()?.is_dir() {
-            remove_locks(&mirror.path())?;
-            remove_unfinished(&mirror.path().join("objects/pack"))?;
+        let path = mirror?.path();
+        match path.extension().and_then(OsStr::to_str) {
+            Some("git") => {
+                remove_locks(&path)?;
+                remove_unfinished(&path.join("objects/pack"))?;
+            }
+            Some(REMOVED) => fs::remove_dir_all(&path)?,
+            _ => {}
         }
     }
     Ok(())
@@ -75,7 +103,9 @@ mod tests {
         fs::write(path.join("objects/pack/tmp_pack_Xy12"), "").unwrap();
         fs::write(path.join("objects/pack/pack-1.pack"), "").unwrap();
         fs::write(dir.path().join("README"), "no mirror").unwrap();
+        fs::create_dir_all(dir.path().join("2.removed/refs")).unwrap();
         remove_remains(dir.path()).unwrap();
+        assert!(!dir.path().join("2.removed").exists());
         assert!(!path.join("refs/heads/main.lock").exists() && !path.join("packed-refs.lock").exists());
         assert!(!path.join("objects/pack/tmp_pack_Xy12").exists());
         assert!(path.join("objects/pack/pack-1.pack").exists() && path.join("config").exists());

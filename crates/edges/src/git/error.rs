@@ -1,0 +1,78 @@
+//! Why a commit could not be had, in sentences for people and kinds for who decides what to do next.
+
+use super::{GitRef, Sha};
+
+/// Why a commit could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The repository has no such commit (any more).
+    #[error(
+        "commit {sha} is not in the repository: {git_ref} was probably rewritten or deleted since the push"
+    )]
+    NoSuchCommit {
+        /// The commit.
+        sha: Sha,
+        /// Where it was to be found.
+        git_ref: GitRef,
+    },
+    /// The server knows no such deploy key; trying again changes nothing until it is registered again.
+    #[error(
+        "the deploy key is not accepted: it was removed at the forge. \"Restore hooks\" puts it back. \
+         The server's words: {words}"
+    )]
+    KeyRefused {
+        /// What ssh said.
+        words: String,
+    },
+    /// The server proves itself by another key than before; trying again changes nothing until somebody has looked.
+    #[error(
+        "the SSH host key of {host} is not the one that was pinned: this may be an attack, or the server is a new one. \
+         If the change is known to be right, {remedy}"
+    )]
+    HostKeyChanged {
+        /// The server, as in `known_hosts`.
+        host: String,
+        /// What to do then.
+        remedy: String,
+    },
+    /// The address is none that git fetches over SSH.
+    #[error("\"{0}\" is no address to fetch from over SSH, such as git@host:path or ssh://git@host:22/path")]
+    NotSsh(String),
+    /// Git said no; for a fetch, trying again may help.
+    #[error("git {what} failed: {words}")]
+    Failed {
+        /// The command.
+        what: &'static str,
+        /// Git's own words.
+        words: String,
+    },
+    /// Git took too long.
+    #[error("git {what} took longer than {seconds} s")]
+    TooSlow {
+        /// The command.
+        what: &'static str,
+        /// The limit.
+        seconds: u64,
+    },
+    /// A program is missing.
+    #[error(
+        "{0} is not installed: Kozmic needs git and an OpenSSH client (Debian: apt install git openssh-client)"
+    )]
+    NotInstalled(&'static str),
+    /// The disk, or the system starts no process.
+    #[error("git {what} cannot run: {cause}")]
+    Io {
+        /// The command or step.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+}
+
+impl GitError {
+    /// For `map_err`: the step that the system let fail.
+    pub(super) fn io(what: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |cause| Self::Io { what, cause }
+    }
+}
