@@ -47,9 +47,10 @@ impl Loopback {
         let noted = Arc::clone(&asked);
         tokio::spawn(async move {
             for answer in answers {
-                let Ok((stream, _)) = listener.accept().await else { return };
-                let request = serve(stream, &answer).await;
+                let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+                let request = read(&mut stream).await;
                 noted.lock().unwrap().push(request);
+                give(stream, &answer).await;
             }
         });
         Self { origin, asked }
@@ -66,8 +67,7 @@ impl Loopback {
     }
 }
 
-async fn serve(stream: TcpStream, (head, body): &Answer) -> String {
-    let mut stream = BufReader::new(stream);
+async fn read(stream: &mut BufReader<TcpStream>) -> String {
     let (mut first, mut length, mut has_token) = (String::new(), 0, false);
     stream.read_line(&mut first).await.unwrap();
     loop {
@@ -82,9 +82,12 @@ async fn serve(stream: TcpStream, (head, body): &Answer) -> String {
         }
     }
     stream.read_exact(&mut vec![0; length]).await.unwrap();
+    let request = first.trim_end().trim_end_matches(" HTTP/1.1");
+    if has_token { request.to_owned() } else { format!("{request} !") }
+}
+
+async fn give(mut stream: BufReader<TcpStream>, (head, body): &Answer) {
     let length = body.len();
     let answer = format!("HTTP/1.1 {head}connection: close\r\ncontent-length: {length}\r\n\r\n{body}");
     stream.write_all(answer.as_bytes()).await.unwrap();
-    let request = first.trim_end().trim_end_matches(" HTTP/1.1");
-    if has_token { request.to_owned() } else { format!("{request} !") }
 }
