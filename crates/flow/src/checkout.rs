@@ -1,61 +1,87 @@
 //! The wanted commit, out of the project's mirror; fetched before, if the mirror lacks it.
 
-use crate::{Flow, job_log::JobLog};
+use crate::{Flow, keys, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::{
+    Edges,
     git::{Checkout, Credentials, GitError, Wanted},
     store::ClaimedJob,
 };
-use kozmic_model::time::spoken;
+use kozmic_model::{project::Project, time::spoken};
 use std::{io::ErrorKind, time::Duration};
 
 /// Pauses between tries to reach the forge, in seconds.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 40];
 
 /// The files of the job's commit.
-pub(crate) async fn commit(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLog) -> Result<Checkout> {
-    let wanted = wanted(flow, claimed).await?;
-    fetch(flow, &wanted, log).await.context("fetch the commit")?;
-    let attempt = claimed.job.attempt();
-    let dir = flow.settings.work_dir.join(format!("{}-{}", attempt.job, attempt.number));
+pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
+    let wanted = fetched(work).await?;
+    let attempt = work.attempt();
+    let dir = work.flow.settings.work_dir.join(format!("{}-{}", attempt.job, attempt.number));
     if dir.exists() {
         tokio::fs::remove_dir_all(&dir).await.context("remove an old checkout")?;
     }
-    flow.edges.mirrors.check_out(&wanted, dir).await.context("check out the commit")
+    work.flow.edges.mirrors.check_out(&wanted, dir).await.context("check out the commit")
+}
+
+/// Brings the job's commit into the project's mirror, unless it is there.
+pub(crate) async fn fetched(work: &mut Work) -> Result<Wanted> {
+    let wanted = wanted(work).await?;
+    fetch(work, &wanted).await.context("fetch the commit")?;
+    Ok(wanted)
 }
 
 /// A webhook may be faster than the ref that it speaks of: so often a commit that is not there is looked for again.
 const LAG_PAUSES: usize = 2;
 
 /// Tries again while the forge does not answer.
-async fn fetch(flow: &Flow, wanted: &Wanted, log: &mut JobLog) -> Result<()> {
+async fn fetch(work: &mut Work, wanted: &Wanted) -> Result<()> {
+    let mirrors = work.flow.edges.mirrors.clone();
     for (tries, pause) in PAUSES.map(Duration::from_secs).into_iter().enumerate() {
-        match flow.edges.mirrors.fetch(wanted).await {
+        match mirrors.fetch(wanted).await {
             Err(GitError::NoSuchCommit { .. }) if tries < LAG_PAUSES => tokio::time::sleep(pause).await,
+            Err(fault @ GitError::KeyRefused { .. }) if tries == 0 => put_key_back(work, fault).await?,
             Err(fault @ (GitError::Failed { .. } | GitError::TooSlow { .. })) => {
-                log.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;
+                work.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;
                 tokio::time::sleep(pause).await;
             }
             fetched => return Ok(fetched?),
         }
     }
-    Ok(flow.edges.mirrors.fetch(wanted).await?)
+    Ok(mirrors.fetch(wanted).await?)
 }
 
-/// A private repository is read with the token of who made the project, which stays on the runner's side.
-async fn wanted(flow: &Flow, claimed: &ClaimedJob) -> Result<Wanted> {
-    let ClaimedJob { build, project, .. } = claimed;
-    let credentials = match project.repository.private {
-        true => Credentials::Token(flow.edges.store.token_of(project.owner).await?),
-        false => Credentials::Open,
+/// A deploy key that somebody removed at the forge is registered once more.
+async fn put_key_back(work: &mut Work, fault: GitError) -> Result<()> {
+    work.say(&format!("{fault}. Registering it again.")).await?;
+    keys::make_ready(&work.flow.edges, work.claimed.project.id).await
+}
+
+/// A private repository is read with its deploy key, which stays on the runner's side.
+async fn wanted(work: &Work) -> Result<Wanted> {
+    let ClaimedJob { build, project, .. } = &work.claimed;
+    let (url, credentials) = match project.repository.private {
+        true => with_key(&work.flow.edges, project).await?,
+        false => (project.repository.clone_url.clone(), Credentials::Open),
     };
     Ok(Wanted {
         project: project.id,
-        url: project.repository.clone_url.clone(),
+        url,
         credentials,
         git_ref: build.git_ref.clone(),
         sha: build.sha.clone(),
     })
+}
+
+async fn with_key(edges: &Edges, project: &Project) -> Result<(String, Credentials)> {
+    let key = edges.store.deploy_key(project.id).await?;
+    let is_ready = key.is_some_and(|key| key.at_forge.is_some()) && !project.repository.ssh_url.is_empty();
+    if !is_ready {
+        keys::make_ready(edges, project.id).await?;
+    }
+    let project = edges.store.project(project.id).await?.context("the project is gone")?;
+    let key = edges.store.private_key(project.id).await?.context("the project has no deploy key")?;
+    Ok((project.repository.ssh_url, Credentials::DeployKey(key)))
 }
 
 /// Removes the checkouts that a crash left, before the first job of this process.

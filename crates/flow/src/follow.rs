@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use kozmic_edges::engine::{Channel, ContainerId, EngineError, Output, OutputStream};
+use kozmic_edges::engine::{Channel, ContainerId, EngineError, Output, OutputStream, Stage};
 use kozmic_model::job::{Attempt, Outcome};
 use std::{pin::pin, time::Duration};
 use tokio::time::Instant;
@@ -25,8 +25,8 @@ const STOP_LAG: Duration = Duration::from_secs(30);
 
 /// Where an attempt's container stands, for who takes the attempt up again.
 pub(crate) enum Found {
-    /// Its script has begun, and may have ended.
-    Started(ContainerId),
+    /// One of its scripts has begun, and may have ended.
+    Started(ContainerId, Stage),
     /// Its script has not begun: it can be begun anew.
     NotStarted,
     /// It had begun and is not there any more.
@@ -47,7 +47,7 @@ pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
     }
     for found in &own {
         if gate::was_opened(flow, &found.id).await? {
-            return Ok(Found::Started(found.id.clone()));
+            return Ok(Found::Started(found.id.clone(), found.stage.clone()));
         }
     }
     flow.edges.store.forget_container(attempt).await?;

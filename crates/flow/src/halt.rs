@@ -49,6 +49,7 @@ async fn canceled(flow: &Flow, attempt: Attempt) -> String {
     let mut bell = flow.edges.broker.bell(Topic::Job(attempt.job));
     loop {
         match flow.edges.store.job_by_id(attempt.job).await {
+            Ok(None) => return "The job was deleted.".to_owned(),
             Ok(Some(job)) if job.attempt != attempt.number => {
                 return "Another runner took the job over.".to_owned();
             }

@@ -47,6 +47,11 @@ impl JobLog {
         self.append(source(channel), bytes).await
     }
 
+    /// Says that what is printed from now on comes from another container.
+    pub(crate) async fn begin_container(&mut self) -> Result<()> {
+        self.writer.begin_container(clock::now()).await
+    }
+
     /// How many bytes of a channel to skip when the container's output is read anew from its start.
     pub(crate) fn replayed(&self, channel: Channel) -> u64 {
         self.writer.replayed(source(channel))

@@ -1,25 +1,29 @@
 //! The way of a push, one module a step, in the order in which they happen. A step calls only steps below it.
 //!
 //! ```text
-//! GitHub ─▶ receive ─▶ plan ─▶ (the queue) ─▶ run ─▶ prepare ─▶ checkout ─▶ follow ─▶ report ─▶ GitHub
+//! GitHub ─▶ receive ─▶ plan ─▶ (the queue) ─▶ run ─▶ cache ─▶ prepare ─▶ checkout ─▶ follow ─▶ report ─▶ GitHub
 //! ```
 //!
 //! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `desk`,
-//! `halt` and `job_log` are what the runner has at hand.
+//! `halt`, `work` and `job_log` are what the runner has at hand; `keys` and `speak` let it in at the forge.
 
 pub mod receive;
 pub mod sync;
 mod sweep;
 mod plan;
 pub mod run;
+pub mod cache;
 mod prepare;
 mod checkout;
 mod follow;
 mod gate;
 mod desk;
 mod halt;
+mod work;
 mod job_log;
 mod report;
+mod keys;
+mod speak;
 
 use desk::Desk;
 use futures_util::FutureExt;
@@ -42,6 +46,8 @@ pub struct Flow {
     pub stop: CancellationToken,
     /// All that runs beside the caller.
     pub tasks: TaskTracker,
+    /// Who makes which cached image.
+    makers: cache::Makers,
 }
 
 /// How an installation works.
@@ -63,9 +69,22 @@ pub struct FlowSettings {
     pub stop_grace: Duration,
     /// Where checkouts lie until they are in their containers.
     pub work_dir: PathBuf,
+    /// So many cached images are kept for each project.
+    pub cached_images: usize,
 }
 
 impl Flow {
+    /// The steps of an installation; nothing goes on before [`Flow::start`].
+    pub fn new(edges: Edges, settings: FlowSettings) -> Self {
+        Self {
+            edges,
+            settings: Arc::new(settings),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            makers: cache::Makers::default(),
+        }
+    }
+
     /// Starts all that goes on in the background: deliveries, jobs, statuses, cleaning up.
     pub async fn start(&self) {
         let desk = Desk::open(self).await;
@@ -78,6 +97,8 @@ impl Flow {
         self.keep("deliveries", receive::forever);
         self.keep("statuses", report::forever);
         self.keep("sweeping", sweep::forever);
+        self.keep("deleted projects", sweep::graves);
+        self.keep("members", sync::forever);
     }
 
     /// Keeps a loop going: one that panics is a fault of ours, and begins again instead of being missed.

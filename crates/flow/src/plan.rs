@@ -7,6 +7,6 @@ use kozmic_model::{
 
 /// The job that a hook makes of a change.
 pub(crate) fn job(hook: &Hook) -> JobSpec {
-    let HookRecipe { title, image, script } = hook.recipe.clone();
-    JobSpec { title, image, script, origin: Origin::Hook(hook.id) }
+    let HookRecipe { title, image, script, install, pull } = hook.recipe.clone();
+    JobSpec { title, image, script, install, pull, origin: Origin::Hook(hook.id) }
 }

@@ -4,94 +4,108 @@
 //! it, so all happen at once; `gate` keeps the script from beginning before its files are there.
 
 use crate::{
-    Flow, checkout,
+    checkout,
     gate::{self, Closing, SCRIPT, SOURCE, Started, VOLUME},
-    job_log::JobLog,
     report,
+    work::Work,
 };
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    engine::{Account, Image, NewContainer},
+    engine::{Account, Image, NewContainer, RegistryLogin, Stage},
     git::{Archive, Checkout, Ownership},
     store::ClaimedJob,
 };
 use kozmic_model::{
-    image::ImageName,
-    phase::{Phase, PhaseKind, mark, mark_done},
+    install::PullPolicy,
+    phase::PhaseKind,
     spec::{BuildFacts, environment},
-    time::Timestamp,
 };
 use tokio::sync::mpsc;
 
-/// Makes an attempt's container and lets its script begin.
-pub(crate) async fn container(flow: &Flow, claimed: &ClaimedJob, log: &mut JobLog) -> Result<Started> {
-    let mut phases = Vec::new();
-    let image = image(flow, claimed, log, &mut phases).await?;
+/// What a container is to run.
+pub(crate) struct Wanted<'a> {
+    /// The image that it is made of.
+    pub(crate) image: &'a Image,
+    /// What people call that image.
+    pub(crate) image_name: &'a str,
+    /// The script.
+    pub(crate) script: &'a str,
+    /// Which of the attempt's scripts that is.
+    pub(crate) stage: Stage,
+}
+
+/// Makes a container and lets its script begin.
+pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Started> {
+    let flow = work.flow.clone();
     let (engine, instance) = (&flow.edges.engine, &flow.settings.instance);
     let account =
-        engine.account(&image, instance, claimed.job.attempt()).await.context("look into the image")?;
+        engine.account(wanted.image, instance, work.attempt()).await.context("look into the image")?;
     let begun = clock::now();
-    let Closing { side_door, gate } =
-        gate::close(flow, new_container(flow, claimed, &image, &account), account.has_shell);
+    let new = new_container(work, &wanted, &account);
+    let Closing { side_door, gate } = gate::close(&flow, new, account.has_shell);
     // Starting git holds up this thread for a moment: the engine is to hear of the container before.
     tokio::task::yield_now().await;
     let fill = async {
-        let checkout = checkout::commit(flow, claimed, log).await?;
-        side_door.carry_in(flow, archive(claimed, checkout, &account)).await
+        let checkout = checkout::commit(work).await?;
+        side_door.carry_in(&flow, archive(wanted.script, checkout, &account)).await
     };
     let (mut closed, ()) = tokio::try_join!(gate.closed(), fill)?;
-    note_phases(claimed, log, (&mut phases, begun), &account).await?;
-    let attempt = claimed.job.attempt();
-    let is_ours = flow.edges.store.note_container(attempt, &closed.keep().0, &phases).await?;
-    anyhow::ensure!(is_ours, "another runner took the job over");
-    let started = closed.open(flow).await?;
-    report::change(&flow.edges, claimed.project.id, claimed.job.id);
+    let kind = match wanted.stage {
+        Stage::Install(_) => PhaseKind::Install,
+        Stage::Build => PhaseKind::Build,
+    };
+    let build = &work.claimed.build;
+    let what = format!("{} of {}", build.sha.short(), build.git_ref.label());
+    let text = format!("{SCRIPT} in {}{}", wanted.image_name, as_whom(&account));
+    work.begin_script((kind, &closed.keep().0), (begun, &what), &text).await?;
+    let started = closed.open(&flow).await?;
+    report::change(&flow.edges, work.claimed.project.id, work.claimed.job.id);
     Ok(started)
 }
 
-/// Marks in the log that the checkout is done and the build begins.
-async fn note_phases(
-    claimed: &ClaimedJob,
-    log: &mut JobLog,
-    (phases, begun): (&mut Vec<Phase>, Timestamp),
-    account: &Account,
-) -> Result<()> {
-    let now = clock::now();
-    phases.push(Phase { finished_at: Some(now), ..Phase::begin(PhaseKind::Checkout, begun) });
-    phases.push(Phase::begin(PhaseKind::Build, now));
-    let what = format!("{} of {}", claimed.build.sha.short(), claimed.build.git_ref.label());
-    let checkout = mark_done(PhaseKind::Checkout, &what, now.since(begun));
-    let build = format!("{SCRIPT} in {}{}", claimed.job.spec.image, as_whom(account));
-    log.say(&format!("{checkout}{}", mark(PhaseKind::Build, &build))).await
-}
-
-async fn image(
-    flow: &Flow,
-    claimed: &ClaimedJob,
-    log: &mut JobLog,
-    phases: &mut Vec<Phase>,
-) -> Result<Image> {
-    let name = &claimed.job.spec.image;
-    if let Some(image) = flow.edges.engine.image(name).await.context("look for the image")? {
-        return Ok(image);
+/// The job's base image, pulled if it is not on the engine or if the hook wants a newer one.
+pub(crate) async fn base(work: &mut Work) -> Result<Image> {
+    let name = work.claimed.job.spec.image.clone();
+    let engine = work.flow.edges.engine.clone();
+    let there = engine.image(&name).await.context("look for the image")?;
+    let policy = work.claimed.job.spec.pull;
+    match (there, policy) {
+        (Some(image), PullPolicy::IfAbsent) => return Ok(image),
+        (Some(image), PullPolicy::Newer) => return newer(work, image).await,
+        (None, _) => {}
     }
-    let begun = clock::now();
-    phases.push(Phase::begin(PhaseKind::Pull, begun));
-    flow.edges.store.note_phases(claimed.job.attempt(), phases).await?;
-    report::change(&flow.edges, claimed.project.id, claimed.job.id);
-    log.say(&mark(PhaseKind::Pull, &format!("{name} is not on the engine"))).await?;
-    pull(flow, name, log).await.with_context(|| format!("pull the image {name}"))?;
-    let took = clock::now().since(begun);
-    phases.iter_mut().for_each(|phase| phase.finished_at = Some(begun.after(took)));
-    log.say(&mark_done(PhaseKind::Pull, &format!("{name}"), took)).await?;
-    let image = flow.edges.engine.image(name).await.context("look for the image")?;
+    work.begin(PhaseKind::Pull, &format!("{name} is not on the engine")).await?;
+    pull(work).await.with_context(|| format!("pull the image {name}"))?;
+    work.end(&name.to_string()).await?;
+    let image = engine.image(&name).await.context("look for the image")?;
     image.with_context(|| format!("the image {name} is not there after it was pulled"))
 }
 
-async fn pull(flow: &Flow, name: &ImageName, log: &mut JobLog) -> Result<()> {
+/// The newest image of that name. Where its registry gives none, the one that is there has to do, and the log says so.
+async fn newer(work: &mut Work, there: Image) -> Result<Image> {
+    let name = work.claimed.job.spec.image.clone();
+    work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
+    if let Err(fault) = pull(work).await {
+        let lost = fault.downcast_ref::<kozmic_edges::engine::EngineError>();
+        if lost.is_some_and(kozmic_edges::engine::EngineError::is_unreachable) {
+            return Err(fault);
+        }
+        work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
+    }
+    let image = work.flow.edges.engine.image(&name).await.context("look for the image")?;
+    let image = image.unwrap_or_else(|| there.clone());
+    let word = if image.id == there.id { "as it was" } else { "newer" };
+    work.end(&format!("{name}, {word}")).await?;
+    Ok(image)
+}
+
+async fn pull(work: &mut Work) -> Result<()> {
+    let name = &work.claimed.job.spec.image;
+    let login = login(work).await?;
     let (progress, mut lines) = mpsc::channel::<String>(16);
-    let pull = flow.edges.engine.pull(name, progress);
+    let pull = work.flow.edges.engine.pull(name, login.as_ref(), progress);
+    let log = &mut work.log;
     let tell = async {
         while let Some(line) = lines.recv().await {
             log.say(&line).await?;
@@ -103,20 +117,27 @@ async fn pull(flow: &Flow, name: &ImageName, log: &mut JobLog) -> Result<()> {
     told
 }
 
-/// Checkout and script, as they lie in the container's volume.
-fn archive(claimed: &ClaimedJob, checkout: Checkout, account: &Account) -> Archive {
-    let owner = Ownership { uid: account.uid, gid: account.gid };
-    let files = gate::files(&claimed.job.spec.script, account.has_shell);
-    checkout.into_archive(gate::ROOT, owner, files)
+async fn login(work: &Work) -> Result<Option<RegistryLogin>> {
+    let registry = work.claimed.job.spec.image.registry();
+    let known = work.flow.edges.store.credential_for(work.claimed.project.id, registry).await?;
+    let login = |(username, password)| RegistryLogin { registry: registry.to_owned(), username, password };
+    Ok(known.map(login))
 }
 
-fn new_container(flow: &Flow, claimed: &ClaimedJob, image: &Image, account: &Account) -> NewContainer {
-    let ClaimedJob { job, build, project } = claimed;
+/// Checkout and script, as they lie in the container's volume.
+fn archive(script: &str, checkout: Checkout, account: &Account) -> Archive {
+    let owner = Ownership { uid: account.uid, gid: account.gid };
+    checkout.into_archive(gate::ROOT, owner, gate::files(script, account.has_shell))
+}
+
+fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewContainer {
+    let ClaimedJob { job, build, project } = &work.claimed;
+    let settings = &work.flow.settings;
     let facts = BuildFacts {
         project: &project.repository.full_name(),
         build: build.id,
         number: build.number,
-        url: &report::build_url(&flow.settings.public_url, build),
+        url: &report::build_url(&settings.public_url, build),
         git_ref: &build.git_ref,
         sha: &build.sha,
         author: &build.author,
@@ -126,9 +147,10 @@ fn new_container(flow: &Flow, claimed: &ClaimedJob, image: &Image, account: &Acc
     let mut environment = environment(&facts, job.id, &job.spec.title);
     environment.push(("HOME".to_owned(), account.home.clone()));
     NewContainer {
-        instance: flow.settings.instance.clone(),
+        instance: settings.instance.clone(),
         attempt: job.attempt(),
-        image: image.id.clone(),
+        stage: wanted.stage.clone(),
+        image: wanted.image.id.clone(),
         command: gate::command(account.has_shell),
         user: account.user.clone(),
         working_dir: if account.has_shell { "/" } else { SOURCE }.to_owned(),

@@ -71,6 +71,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
             None => enqueue(flow, waiting, &change).await,
         },
         Ok(Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await,
+        Ok(Event::Moved) => look_again(flow, waiting).await,
         Ok(Event::Ignored(why)) => ignore(flow, waiting, &why).await,
         Err(fault) => {
             tracing::warn!(delivery.uuid, %fault, "a delivery cannot be read");
@@ -82,6 +83,21 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
 async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()> {
     tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
     flow.edges.store.ignore_delivery(waiting.id, why).await
+}
+
+/// The repository or its people changed at the forge: what is known of them is asked for anew.
+async fn look_again(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
+    let Some(hook) = flow.edges.store.hook(waiting.delivery.hook).await? else {
+        return ignore(flow, waiting, "its hook was deleted").await;
+    };
+    let edges = flow.edges.clone();
+    flow.tasks.spawn(async move {
+        if let Err(fault) = sync::members(&edges, hook.project).await {
+            let error = format!("{fault:#}");
+            tracing::warn!(project.id = hook.project.0, error, "a project could not be brought in line");
+        }
+    });
+    ignore(flow, waiting, "the repository or its members changed: they are looked at again").await
 }
 
 async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {

@@ -1,15 +1,20 @@
 //! The last step: what happened is told. Pages hear of it at once; the forge through the outbox, which outlives
 //! crashes and the forge's outages.
 
-use crate::Flow;
-use anyhow::{Context, Error, Result};
-use kozmic_edges::{Edges, broker::Topic, clock, forge::ForgeError, store::Outgoing};
+use crate::{Flow, speak};
+use anyhow::{Error, Result};
+use kozmic_edges::{
+    Edges,
+    broker::Topic,
+    clock,
+    forge::ForgeError,
+    store::{Outgoing, Subject},
+};
 use kozmic_model::{
     build::Build,
     commit_status::{CommitStatus, description},
-    ids::{JobId, ProjectId},
+    ids::{BuildId, JobId, ProjectId},
     job::Job,
-    project::Project,
 };
 use std::time::Duration;
 use url::Url;
@@ -82,27 +87,34 @@ async fn next(flow: &Flow) -> Result<Next> {
 }
 
 async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
-    let (project, status) = compose(flow, outgoing).await?;
-    let token = flow.edges.store.token_of(project.owner).await?;
-    Ok(flow.edges.forge.set_status(&token, &project.repository, &status).await?)
+    match outgoing.subject {
+        Subject::CommitStatus(build) => commit_status(flow, build).await,
+        Subject::News(_) | Subject::Mail(_) => Ok(()),
+    }
+}
+
+async fn commit_status(flow: &Flow, build: BuildId) -> Result<()> {
+    let (project, status) = compose(flow, build).await?;
+    let (forge, status) = (flow.edges.forge.as_ref(), &status);
+    let tell = |token, repository| async move { forge.set_status(&token, &repository, status).await };
+    speak::for_project(&flow.edges, project, tell).await
 }
 
 /// What the forge shall show now.
-async fn compose(flow: &Flow, outgoing: Outgoing) -> Result<(Project, CommitStatus)> {
+async fn compose(flow: &Flow, build: BuildId) -> Result<(ProjectId, CommitStatus)> {
     let store = &flow.edges.store;
-    let build = store.build_by_id(outgoing.build).await?;
-    let project = store.project(build.project).await?.context("the build's project is gone")?;
+    let build = store.build_by_id(build).await?;
     let jobs = store.jobs_of(build.id).await?;
     let culprit = jobs.iter().find(|job| job.status == build.status).map(|job: &Job| job.spec.title.as_str());
     let status = CommitStatus {
-        project: project.id,
+        project: build.project,
         build: build.id,
         sha: build.sha.clone(),
         state: build.status.into(),
         description: description(build.number, build.status, culprit),
         target_url: build_url(&flow.settings.public_url, &build),
     };
-    Ok((project, status))
+    Ok((build.project, status))
 }
 
 /// The address of a build's page.
@@ -114,10 +126,10 @@ pub(crate) fn build_url(public_url: &Url, build: &Build) -> String {
 async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Next> {
     let words = format!("{fault:#}");
     tracing::warn!(
-        build.id = outgoing.build.0,
+        subject = ?outgoing.subject,
         tries = outgoing.tries,
         error = words,
-        "a commit status was not sent"
+        "a message was not sent"
     );
     let of_forge = fault.downcast_ref::<ForgeError>();
     if of_forge.is_some_and(|fault| fault.try_again().is_none()) && outgoing.tries >= REFUSALS {

@@ -2,21 +2,37 @@
 //! process of the same installation had begun.
 
 use crate::{
-    Flow, checkout,
+    Flow,
+    cache::{self, Look},
+    checkout,
     desk::{BEAT, Desk, ENGINE_LOOK, lease, sentence},
-    follow,
+    follow::{self, Found},
     halt::Halt,
     job_log::JobLog,
-    prepare, report,
+    prepare::{self, Wanted as Script},
+    report,
+    work::Work,
 };
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use futures_util::FutureExt;
-use kozmic_edges::{Edges, broker::Topic, clock, engine::EngineError, store::ClaimedJob};
+use kozmic_edges::{
+    Edges,
+    broker::Topic,
+    clock,
+    engine::{EngineError, Image, Stage},
+    store::ClaimedJob,
+};
 use kozmic_model::{
-    ids::JobId,
+    ids::{BuildId, JobId},
+    install::Install,
     job::{Attempt, Outcome},
 };
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    ops::ControlFlow::{self, Break, Continue},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Pauses before a job is tried again whose connection to the engine was lost although the engine answers, in seconds.
@@ -35,6 +51,42 @@ pub async fn cancel(edges: &Edges, id: JobId, why: &str) -> Result<()> {
         report::change(edges, job.project, id);
     }
     Ok(())
+}
+
+/// Stops all jobs of a build for a reason.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn cancel_build(edges: &Edges, id: BuildId, why: &str) -> Result<()> {
+    for job in edges.store.jobs_of(id).await? {
+        cancel(edges, job.id, why).await?;
+    }
+    Ok(())
+}
+
+/// Runs a job that ended once more, as a new attempt. False: it has not ended.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn restart(edges: &Edges, id: JobId) -> Result<bool> {
+    let restarted = edges.store.restart_job(id, clock::now()).await?;
+    if let Some(build) = &restarted {
+        edges.broker.ring(Topic::Jobs);
+        report::change(edges, build.project, id);
+    }
+    Ok(restarted.is_some())
+}
+
+/// Runs all jobs of a build once more that ended other than well; gives how many.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn restart_failed(edges: &Edges, id: BuildId) -> Result<usize> {
+    let build = edges.store.build_by_id(id).await?;
+    let jobs = edges.store.restart_failed(id, clock::now()).await?;
+    edges.broker.ring(Topic::Jobs);
+    jobs.iter().for_each(|job| report::change(edges, build.project, *job));
+    Ok(jobs.len())
 }
 
 /// Goes on with the jobs that an earlier process held. They need no free slot: they run already.
@@ -148,23 +200,86 @@ async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item =
 
 /// One go at an attempt: from the start, or from where its container stands.
 async fn attempt(flow: &Flow, claimed: &ClaimedJob, halt: &mut Halt, is_taken_up: bool) -> Result<Outcome> {
-    let mut log = JobLog::open(&flow.edges, claimed.job.attempt()).await?;
-    if is_taken_up {
-        match follow::find(flow, claimed.job.attempt()).await? {
-            follow::Found::Started(container) => {
-                return follow::again(flow, &container, &mut log, halt).await;
-            }
-            follow::Found::Gone(why) => return Ok(Outcome::Broken(why)),
-            follow::Found::NotStarted => {
-                log.say("Kozmic was interrupted before the script started; it starts now.").await?
-            }
+    let mut work = Work::take_up(flow, claimed).await?;
+    if is_taken_up && let Some(outcome) = go_on(&mut work, halt).await? {
+        return Ok(outcome);
+    }
+    let base = match unless_halted(halt, prepare::base(&mut work)).await? {
+        Continue(image) => image,
+        Break(outcome) => return Ok(outcome),
+    };
+    let image = match claimed.job.spec.install.as_ref() {
+        Some(install) => match installed(&mut work, halt, &base, install).await? {
+            Continue(image) => image,
+            Break(outcome) => return Ok(outcome),
+        },
+        None => base,
+    };
+    let name = claimed.job.spec.image.to_string();
+    let script =
+        Script { image: &image, image_name: &name, script: &claimed.job.spec.script, stage: Stage::Build };
+    match unless_halted(halt, prepare::container(&mut work, script)).await? {
+        Continue(started) => follow::started(flow, started, &mut work.log, halt).await,
+        Break(outcome) => Ok(outcome),
+    }
+}
+
+/// Goes on with what an earlier process started, as far as that leads. None: what is left is to be done from the start.
+async fn go_on(work: &mut Work, halt: &mut Halt) -> Result<Option<Outcome>> {
+    let flow = work.flow.clone();
+    match follow::find(&flow, work.attempt()).await? {
+        Found::Started(container, Stage::Build) => {
+            follow::again(&flow, &container, &mut work.log, halt).await.map(Some)
+        }
+        Found::Started(container, Stage::Install(key)) => {
+            let making = cache::take_up(&flow, &key).await;
+            let outcome = follow::again(&flow, &container, &mut work.log, halt).await?;
+            cache::conclude(work, &making, (&container, outcome)).await
+        }
+        Found::Gone(why) => Ok(Some(Outcome::Broken(why))),
+        Found::NotStarted => {
+            work.say("Kozmic was interrupted before the script started; it starts now.").await?;
+            Ok(None)
         }
     }
-    let started = tokio::select! {
-        started = prepare::container(flow, claimed, &mut log) => started?,
-        outcome = halt.halted() => return Ok(outcome),
+}
+
+/// The image that the install script makes: kept from before, or made now.
+async fn installed(
+    work: &mut Work,
+    halt: &mut Halt,
+    base: &Image,
+    install: &Install,
+) -> Result<ControlFlow<Outcome, Image>> {
+    let making = match unless_halted(halt, cache::look(work, base, install)).await? {
+        Continue(Look::Kept(image)) => return Ok(Continue(image)),
+        Continue(Look::Missing(making)) => making,
+        Break(outcome) => return Ok(Break(outcome)),
     };
-    follow::started(flow, started, &mut log, halt).await
+    let (name, stage) = (work.claimed.job.spec.image.to_string(), Stage::Install(making.key.clone()));
+    let script = Script { image: base, image_name: &name, script: &install.script, stage };
+    let started = match unless_halted(halt, prepare::container(work, script)).await? {
+        Continue(started) => started,
+        Break(outcome) => return Ok(Break(outcome)),
+    };
+    let container = started.container.clone();
+    let outcome = follow::started(&work.flow.clone(), started, &mut work.log, halt).await?;
+    if let Some(outcome) = cache::conclude(work, &making, (&container, outcome)).await? {
+        return Ok(Break(outcome));
+    }
+    let image = cache::kept(work, &making.key).await?;
+    image.map(Continue).context("the image that the install script made is gone already")
+}
+
+/// Does a step, unless the attempt is to be stopped meanwhile.
+async fn unless_halted<T>(
+    halt: &mut Halt,
+    step: impl Future<Output = Result<T>>,
+) -> Result<ControlFlow<Outcome, T>> {
+    tokio::select! {
+        done = step => done.map(Continue),
+        outcome = halt.halted() => Ok(Break(outcome)),
+    }
 }
 
 /// Ends the job in the database; until that worked it is tried again, for an end that is not noted is lost.
@@ -199,7 +314,8 @@ async fn last_words(flow: &Flow, attempt: Attempt, outcome: &Outcome) -> Result<
     JobLog::open(&flow.edges, attempt).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
 }
 
-/// Removes an attempt's container, off the path that people wait on. What fails here is swept up later.
+/// Removes an attempt's container, and images that are too many, off the path that people wait on. What fails here is
+/// swept up later.
 async fn clear_away(flow: Flow, attempt: Attempt) {
     let removed = async {
         for found in flow.edges.engine.containers(&flow.settings.instance).await? {
@@ -211,6 +327,10 @@ async fn clear_away(flow: Flow, attempt: Attempt) {
     };
     if let Err(fault) = removed.await {
         tracing::warn!(job.id = attempt.job.0, %fault, "a container could not be removed yet");
+    }
+    let Flow { edges, settings, .. } = &flow;
+    if let Err(fault) = cache::trim(edges, &settings.instance, settings.cached_images).await {
+        tracing::warn!(error = format!("{fault:#}"), "cached images could not be trimmed yet");
     }
 }
 

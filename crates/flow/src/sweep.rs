@@ -1,9 +1,13 @@
-//! Removes what nobody needs any more: containers of attempts that hold no job, deliveries that were understood long
-//! ago.
+//! Removes what nobody needs any more: containers of attempts that hold no job, images that are too many, deliveries
+//! that were understood long ago, what deleted projects left.
 
-use crate::Flow;
+use crate::{Flow, cache};
 use anyhow::{Context, Result};
-use kozmic_edges::clock;
+use kozmic_edges::{broker::Topic, clock};
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    job::Attempt,
+};
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(600);
@@ -16,6 +20,9 @@ pub(crate) async fn forever(flow: Flow) {
         if let Err(fault) = containers(&flow).await {
             tracing::warn!(error = format!("{fault:#}"), "containers could not be swept up");
         }
+        if let Err(fault) = images(&flow).await {
+            tracing::warn!(error = format!("{fault:#}"), "cached images could not be swept up");
+        }
         match flow.edges.store.forget_deliveries(clock::now().before(DELIVERIES_KEPT)).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "old deliveries were forgotten"),
@@ -25,6 +32,56 @@ pub(crate) async fn forever(flow: Flow) {
             return;
         }
     }
+}
+
+/// Clears away what deleted projects left, as soon as none of their jobs runs any more.
+pub(crate) async fn graves(flow: Flow) {
+    let mut bell = flow.edges.broker.bell(Topic::Projects);
+    while !flow.stop.is_cancelled() {
+        if let Err(fault) = clear_graves(&flow).await {
+            tracing::warn!(
+                error = format!("{fault:#}"),
+                "what a deleted project left is not cleared away yet"
+            );
+        }
+        tokio::select! {
+            () = bell.rung() => {}
+            () = tokio::time::sleep(EVERY) => {}
+            () = flow.stop.cancelled() => {}
+        }
+    }
+}
+
+async fn clear_graves(flow: &Flow) -> Result<()> {
+    for project in flow.edges.store.graves().await? {
+        clear_grave(flow, project).await?;
+        tracing::info!(project.id = project.0, "what a deleted project left is cleared away");
+    }
+    Ok(())
+}
+
+/// In an order that can be begun anew at any point: the project's rows go last.
+async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
+    let edges = &flow.edges;
+    let mut behind = JobId(0);
+    loop {
+        let attempts = edges.store.last_attempts(project, behind).await?;
+        let Some(last) = attempts.last() else { break };
+        behind = last.job;
+        for Attempt { job, number } in attempts {
+            for number in 1..=number {
+                edges.logs.remove(Attempt { job, number }).await?;
+            }
+        }
+    }
+    edges.mirrors.remove(project).await.context("remove a mirror")?;
+    images(flow).await?;
+    edges.store.erase_project(project).await
+}
+
+async fn images(flow: &Flow) -> Result<()> {
+    let settings = &flow.settings;
+    cache::trim(&flow.edges, &settings.instance, settings.cached_images).await.map(drop)
 }
 
 async fn containers(flow: &Flow) -> Result<()> {

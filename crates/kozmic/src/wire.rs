@@ -1,11 +1,20 @@
 //! Puts the concrete parts together: the only place that names them all.
 
-use crate::{data_dir::DataDir, settings::Settings};
+use crate::{
+    data_dir::DataDir,
+    settings::{MailSettings, Settings},
+};
 use anyhow::{Context, Result};
 use axum_extra::extract::cookie::Key;
 use hkdf::Hkdf;
 use kozmic_edges::{
-    Edges, broker::Broker, engine::docker::DockerEngine, forge::github::GitHub, git::Mirrors, logs::Logs,
+    Edges,
+    broker::Broker,
+    engine::docker::DockerEngine,
+    forge::github::GitHub,
+    git::Mirrors,
+    logs::Logs,
+    notifier::{MailSender, Notifier},
     store::Store,
 };
 use kozmic_flow::{Flow, FlowSettings};
@@ -13,7 +22,6 @@ use kozmic_web::{App, Face};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use std::sync::Arc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Everything that a server is made of.
 pub(crate) struct Server {
@@ -28,12 +36,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         None => dir.secret_key()?,
     };
     let edges = edges(settings, dir, &secret_key).await?;
-    let flow = Flow {
-        edges: edges.clone(),
-        settings: Arc::new(flow_settings(settings, dir)?),
-        stop: CancellationToken::new(),
-        tasks: TaskTracker::new(),
-    };
+    let flow = Flow::new(edges.clone(), flow_settings(settings, dir)?);
     let face = Face {
         public_url: settings.server.public_url.clone(),
         cookie_key: cookie_key(&secret_key),
@@ -51,7 +54,14 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
         engine: Arc::new(DockerEngine::new(settings.docker.clone())),
         mirrors: Mirrors::open(dir.join("mirrors")).context("make the directory of mirrors")?,
         logs: Logs::open(dir.join("logs"))?,
+        notifier: notifier(settings)?,
     })
+}
+
+/// How people are told, as the settings say.
+pub(crate) fn notifier(settings: &Settings) -> Result<Notifier> {
+    let Some(MailSettings { smtp_url, sender }) = settings.mail.clone() else { return Ok(Notifier::None) };
+    Ok(Notifier::Mail(MailSender::new(smtp_url, sender)?))
 }
 
 fn flow_settings(settings: &Settings, dir: &DataDir) -> Result<FlowSettings> {
@@ -64,6 +74,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir) -> Result<FlowSettings> {
         log_limit: settings.runner.log_limit,
         stop_grace: settings.runner.stop_timeout,
         work_dir: dir.join("work"),
+        cached_images: settings.runner.cached_images,
     })
 }
 

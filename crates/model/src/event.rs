@@ -10,6 +10,8 @@ pub enum Event {
     Ping,
     /// A commit to build.
     Change(Box<Change>),
+    /// The repository or who may see it has changed: ask the forge anew.
+    Moved,
     /// Something that no build comes from, and why, in a sentence.
     Ignored(String),
 }

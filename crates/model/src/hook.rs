@@ -3,6 +3,7 @@
 use crate::{
     ids::{HookId, ProjectId, WebhookId},
     image::ImageName,
+    install::{Install, PullPolicy, tracked_paths},
 };
 use std::collections::BTreeMap;
 
@@ -37,6 +38,10 @@ pub struct HookRecipe {
     pub image: ImageName,
     /// The script, starting with its shebang.
     pub script: String,
+    /// What runs before the script, kept as an image; none: the script runs in the base image itself.
+    pub install: Option<Install>,
+    /// Whether to look for a newer image before each job.
+    pub pull: PullPolicy,
 }
 
 /// A hook as typed into the form, right or wrong.
@@ -48,6 +53,12 @@ pub struct HookDraft {
     pub image: String,
     /// The script field.
     pub script: String,
+    /// The install script field; empty: none.
+    pub install_script: String,
+    /// The tracked files field, one path a line.
+    pub tracked_files: String,
+    /// When to pull: a [`PullPolicy::word`]; empty: its default.
+    pub pull: String,
 }
 
 /// A sentence beside each field that is wrong, by the field's name.
@@ -69,21 +80,51 @@ impl HookDraft {
         if let Some(fault) = script_fault(&script) {
             faults.insert("script", fault);
         }
-        match self.image.parse() {
-            Ok(image) if faults.is_empty() => Ok(HookRecipe { title, image, script }),
-            Ok(_) => Err(faults),
-            Err(fault) => {
-                faults.insert("image", fault.to_string());
-                Err(faults)
+        let install = self.install(&mut faults);
+        let pull = match self.pull.as_str() {
+            "" => Ok(PullPolicy::default()),
+            word => word.parse(),
+        };
+        let image =
+            self.image.parse::<ImageName>().map_err(|fault| faults.insert("image", fault.to_string()));
+        let pull = pull.map_err(|fault| faults.insert("pull", fault));
+        match (image, pull) {
+            (Ok(image), Ok(pull)) if faults.is_empty() => {
+                Ok(HookRecipe { title, image, script, install, pull })
             }
+            _ => Err(faults),
         }
+    }
+
+    fn install(&self, faults: &mut FieldFaults) -> Option<Install> {
+        let script = self.install_script.replace("\r\n", "\n");
+        let tracked = tracked_paths(&self.tracked_files).unwrap_or_else(|fault| {
+            faults.insert("tracked_files", fault);
+            Vec::new()
+        });
+        if script.trim().is_empty() {
+            if !tracked.is_empty() {
+                let fault =
+                    "Tracked files decide when the install script runs anew: write one, or track nothing.";
+                faults.insert("tracked_files", fault.to_owned());
+            }
+            return None;
+        }
+        if let Some(fault) = script_fault(&script) {
+            faults.insert("install_script", fault);
+        }
+        Some(Install { script, tracked })
     }
 }
 
 impl From<&HookRecipe> for HookDraft {
     fn from(recipe: &HookRecipe) -> Self {
-        let HookRecipe { title, image, script } = recipe.clone();
-        Self { title, image: image.to_string(), script }
+        let HookRecipe { title, image, script, install, pull } = recipe.clone();
+        let paths = install.iter().flat_map(|install| &install.tracked).map(ToString::to_string);
+        let tracked_files = paths.collect::<Vec<_>>().join("\n");
+        let install_script = install.map(|install| install.script).unwrap_or_default();
+        let pull = pull.word().to_owned();
+        Self { title, image: image.to_string(), script, install_script, tracked_files, pull }
     }
 }
 
@@ -122,7 +163,26 @@ mod tests {
     use super::*;
 
     fn draft(title: &str, image: &str, script: &str) -> HookDraft {
-        HookDraft { title: title.into(), image: image.into(), script: script.into() }
+        HookDraft { title: title.into(), image: image.into(), script: script.into(), ..HookDraft::default() }
+    }
+
+    #[test]
+    fn an_install_script_brings_its_tracked_files() {
+        let base = draft("Tests", "debian", DEFAULT_SCRIPT);
+        let both = HookDraft {
+            install_script: "#!/bin/sh\n".into(),
+            tracked_files: "b\n./a".into(),
+            ..base.clone()
+        };
+        let recipe = both.check().unwrap();
+        assert_eq!(recipe.install.as_ref().unwrap().tracked.len(), 2);
+        assert_eq!(HookDraft::from(&recipe).tracked_files, "a\nb");
+        let only_files = HookDraft { tracked_files: "a".into(), ..base.clone() };
+        assert!(only_files.check().unwrap_err().contains_key("tracked_files"));
+        let bad =
+            HookDraft { install_script: "make".into(), tracked_files: "/a".into(), pull: "x".into(), ..base };
+        let faults = bad.check().unwrap_err();
+        assert_eq!(faults.keys().copied().collect::<Vec<_>>(), ["install_script", "pull", "tracked_files"]);
     }
 
     #[test]

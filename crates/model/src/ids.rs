@@ -46,4 +46,14 @@ id!(
     ForgeUserId,
     /// The forge's own number of a webhook.
     WebhookId,
+    /// The forge's own number of a deploy key.
+    DeployKeyId,
+    /// An image that install scripts made, kept for later jobs.
+    CachedImageId,
+    /// A user and password for a registry.
+    CredentialId,
+    /// A user's key to the API.
+    ApiTokenId,
+    /// A mail to one person.
+    MailId,
 );

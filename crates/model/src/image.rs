@@ -1,5 +1,6 @@
 //! The name of a Docker image, parsed once at the edge.
 
+use crate::registry::DEFAULT_REGISTRY;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -16,6 +17,14 @@ impl ImageName {
     /// The name without tag and digest.
     pub fn repository(&self) -> &str {
         &self.repository
+    }
+
+    /// The registry that it comes from: `docker.io` where the name tells none.
+    pub fn registry(&self) -> &str {
+        match self.repository.split_once('/') {
+            Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+            _ => DEFAULT_REGISTRY,
+        }
     }
 
     /// What to pull: the digest if one is given, else the tag, else `latest`.
@@ -144,6 +153,8 @@ mod tests {
             assert_eq!(text.parse::<ImageName>().unwrap().to_string(), text);
         }
         assert_eq!("localhost:5000/a".parse::<ImageName>().unwrap().reference(), "latest");
+        assert_eq!("localhost:5000/a".parse::<ImageName>().unwrap().registry(), "localhost:5000");
+        assert_eq!("team/a".parse::<ImageName>().unwrap().registry(), "docker.io");
         assert_eq!(digest.parse::<ImageName>().unwrap().reference(), &digest[7..]);
     }
 

@@ -49,6 +49,12 @@ impl Job {
         self.started_at.map(|start| self.finished_at.unwrap_or(now).since(start))
     }
 
+    /// The run that pages show: the next one, while it waits for a runner.
+    pub fn shown_attempt(&self) -> Attempt {
+        let ahead = i32::from(self.status == Status::Enqueued);
+        Attempt { job: self.id, number: self.attempt + ahead }
+    }
+
     /// The run that is meant when a result is written.
     pub fn attempt(&self) -> Attempt {
         Attempt { job: self.id, number: self.attempt }
@@ -64,12 +70,33 @@ pub struct Attempt {
     pub number: i32,
 }
 
+/// A run that ended and was followed by another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastAttempt {
+    /// Which run, from 1.
+    pub number: i32,
+    /// How it ended.
+    pub status: Status,
+    /// Why it ended badly, in a sentence.
+    pub reason: Option<String>,
+    /// What the script returned.
+    pub return_code: Option<i64>,
+    /// Where the time went.
+    pub phases: Vec<Phase>,
+    /// When a runner took it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The script ended by itself with this code; 0 is success.
     Returned(i64),
+    /// The install script ended by itself with this code, which is not 0.
+    NotInstalled(i64),
     /// No output for the stall timeout.
     Stalled(Duration),
     /// Longer than a job may take.
@@ -87,7 +114,11 @@ impl Outcome {
     pub fn status(&self) -> Status {
         match self {
             Self::Returned(0) => Status::Success,
-            Self::Returned(_) | Self::Stalled(_) | Self::TimedOut(_) | Self::Flooded(_) => Status::Failure,
+            Self::Returned(_)
+            | Self::NotInstalled(_)
+            | Self::Stalled(_)
+            | Self::TimedOut(_)
+            | Self::Flooded(_) => Status::Failure,
             Self::Canceled(_) => Status::Canceled,
             Self::Broken(_) => Status::Error,
         }
@@ -96,7 +127,7 @@ impl Outcome {
     /// What the script returned, if it got to return something.
     pub fn return_code(&self) -> Option<i64> {
         match self {
-            Self::Returned(code) => Some(*code),
+            Self::Returned(code) | Self::NotInstalled(code) => Some(*code),
             Self::Stalled(_) | Self::TimedOut(_) | Self::Flooded(_) | Self::Canceled(_) | Self::Broken(_) => {
                 None
             }
@@ -108,6 +139,9 @@ impl Outcome {
         match self {
             Self::Returned(0) => None,
             Self::Returned(code) => Some(format!("The script returned {code}{}.", signal_name(*code))),
+            Self::NotInstalled(code) => {
+                Some(format!("The install script returned {code}{}.", signal_name(*code)))
+            }
             Self::Stalled(limit) => Some(format!("Stopped: no output for {}.", crate::time::spoken(*limit))),
             Self::TimedOut(limit) => {
                 Some(format!("Stopped: the job took longer than {}.", crate::time::spoken(*limit)))

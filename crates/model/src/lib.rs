@@ -7,9 +7,13 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | user | a person who signed in with the forge |
+//! | user | a person who signed in with the forge, or may see a project there |
 //! | project | a repository that Kozmic builds |
+//! | member | a user of a project, with a role: owner, manager or member |
+//! | deploy key | the key by which a private repository is fetched |
 //! | hook | what to run for a project's pushes: an image and a script |
+//! | install script | what a hook runs before its script, whose result is kept as a cached image |
+//! | tracked file | a file or directory whose change makes the install script run anew |
 //! | delivery | one request that the forge made to a hook's address |
 //! | event | what a delivery says, once it is understood |
 //! | build | what one commit on one ref made run |
@@ -24,7 +28,11 @@ pub mod time;
 pub mod user;
 pub mod project;
 pub mod git;
+pub mod deploy_key;
 pub mod image;
+pub mod registry;
+pub mod install;
+pub mod cache;
 pub mod hook;
 pub mod event;
 pub mod status;
@@ -32,5 +40,6 @@ pub mod spec;
 pub mod job;
 pub mod build;
 pub mod commit_status;
+pub mod mail;
 pub mod runner;
 pub mod phase;

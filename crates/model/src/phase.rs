@@ -12,6 +12,8 @@ pub enum PhaseKind {
     Pull,
     /// The commit comes out of the mirror.
     Checkout,
+    /// The install script runs.
+    Install,
     /// The script runs.
     Build,
 }
@@ -22,6 +24,7 @@ impl PhaseKind {
         match self {
             Self::Pull => "pull",
             Self::Checkout => "checkout",
+            Self::Install => "install",
             Self::Build => "build",
         }
     }

@@ -1,7 +1,12 @@
 //! A project: a repository of the forge that Kozmic builds.
 
-use crate::ids::{ProjectId, RepositoryId, UserId};
+use crate::{
+    ids::{ProjectId, RepositoryId, UserId},
+    time::Timestamp,
+    user::{Profile, User},
+};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// A repository as the forge describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +25,8 @@ pub struct Repository {
     pub html_url: String,
     /// Where git fetches it over HTTP.
     pub clone_url: String,
+    /// Where git fetches it over SSH, with a deploy key.
+    pub ssh_url: String,
 }
 
 impl Repository {
@@ -38,6 +45,89 @@ pub struct Project {
     pub owner: UserId,
     /// Where its commits come from.
     pub repository: Repository,
+    /// What people chose for it.
+    pub settings: ProjectSettings,
+    /// Whoever knows it may see the badge of a private project.
+    pub badge_token: String,
+    /// When members and repository were last brought in line with the forge.
+    pub synced_at: Option<Timestamp>,
+    /// Why that did not work the last time, in a sentence.
+    pub sync_fault: Option<String>,
+}
+
+/// What a newer push to a branch does with the jobs of that branch's older builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProjectSettings {
+    /// Cancels those that wait.
+    pub cancel_waiting: bool,
+    /// Cancels those that run.
+    pub cancel_running: bool,
+}
+
+impl Default for ProjectSettings {
+    fn default() -> Self {
+        Self { cancel_waiting: true, cancel_running: false }
+    }
+}
+
+/// What the forge lets a person do with a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// May read.
+    Read,
+    /// May push.
+    Push,
+    /// May change webhooks and deploy keys.
+    Admin,
+}
+
+impl Permission {
+    /// The word in the database.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Push => "push",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Permission {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let known = [Self::Read, Self::Push, Self::Admin];
+        known
+            .into_iter()
+            .find(|permission| permission.word() == text)
+            .ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
+/// A repository as one person may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The repository.
+    pub repository: Repository,
+    /// What the person may do with it.
+    pub permission: Permission,
+}
+
+/// Somebody who may see a repository, as the forge tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collaborator {
+    /// Who.
+    pub profile: Profile,
+    /// What they may do with it.
+    pub permission: Permission,
+}
+
+/// A user of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: User,
+    /// What they may do here.
+    pub role: Role,
 }
 
 /// What a person may do with a project; each role may do all that the one before may.
@@ -51,9 +141,36 @@ pub enum Role {
     Owner,
 }
 
-impl Project {
-    /// The role of a user here; none for strangers.
-    pub fn role_of(&self, user: UserId) -> Option<Role> {
-        (self.owner == user).then_some(Role::Owner)
+impl Role {
+    /// The word in the database and on pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Manager => "manager",
+            Self::Owner => "owner",
+        }
     }
 }
+
+/// Who may push, or administer, manages; who may only read, looks.
+impl From<Permission> for Role {
+    fn from(permission: Permission) -> Self {
+        match permission {
+            Permission::Read => Self::Member,
+            Permission::Push | Permission::Admin => Self::Manager,
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let known = [Self::Member, Self::Manager, Self::Owner];
+        known.into_iter().find(|role| role.word() == text).ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
+/// The text is none of the words of its kind.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not a known word here")]
+pub struct UnknownWord(pub String);

@@ -5,6 +5,7 @@ use crate::{
     git::{GitRef, Sha},
     ids::{BuildId, HookId, JobId},
     image::ImageName,
+    install::{Install, PullPolicy},
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,12 @@ pub struct JobSpec {
     pub image: ImageName,
     /// The script, starting with its shebang.
     pub script: String,
+    /// What runs before the script, kept as an image.
+    #[serde(default)]
+    pub install: Option<Install>,
+    /// Whether to look for a newer image first.
+    #[serde(default)]
+    pub pull: PullPolicy,
     /// What the spec was written from.
     pub origin: Origin,
 }
@@ -54,7 +61,12 @@ pub struct BuildFacts<'a> {
 
 /// The variables that a job's script finds in its environment (all but `HOME`, which the image decides).
 pub fn environment(facts: &BuildFacts<'_>, job: JobId, title: &str) -> Vec<(String, String)> {
-    let mut variables = vec![
+    // Always all of them: an image that an install script made has the variables of the job that made it.
+    let pull_request = match facts.trigger {
+        Trigger::PullRequest { number, .. } => number.to_string(),
+        Trigger::Push => String::new(),
+    };
+    let variables = vec![
         ("CI", "true".to_owned()),
         ("TERM", "xterm".to_owned()),
         ("KOZMIC", "true".to_owned()),
@@ -71,10 +83,8 @@ pub fn environment(facts: &BuildFacts<'_>, job: JobId, title: &str) -> Vec<(Stri
         ("KOZMIC_AUTHOR_EMAIL", facts.author.email.clone().unwrap_or_default()),
         ("KOZMIC_MESSAGE", facts.message.to_owned()),
         ("KOZMIC_EVENT", facts.trigger.word().to_owned()),
+        ("KOZMIC_PULL_REQUEST", pull_request),
     ];
-    if let Trigger::PullRequest { number, .. } = facts.trigger {
-        variables.push(("KOZMIC_PULL_REQUEST", number.to_string()));
-    }
     variables.into_iter().map(|(name, value)| (name.to_owned(), for_the_environment(value))).collect()
 }
 

@@ -25,9 +25,34 @@ pub struct User {
     pub id: UserId,
     /// As the forge told it at the last sign-in.
     pub profile: Profile,
+    /// When to write to them.
+    pub mail: MailSettings,
+}
+
+/// Whether, where and of what somebody wants mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailSettings {
+    /// The address that they gave; none: the one that the forge tells.
+    pub address: Option<String>,
+    /// Whether they want mail at all.
+    pub is_on: bool,
+    /// Only of builds of commits that they wrote.
+    pub only_own_commits: bool,
+}
+
+impl Default for MailSettings {
+    fn default() -> Self {
+        Self { address: None, is_on: true, only_own_commits: false }
+    }
 }
 
 impl User {
+    /// Where mail reaches them, if they want any and an address is known.
+    pub fn mail_address(&self) -> Option<&str> {
+        let address = self.mail.address.as_deref().or(self.profile.email.as_deref());
+        address.filter(|_| self.mail.is_on)
+    }
+
     /// Up to two letters that stand for the person where there is no picture.
     pub fn initials(&self) -> String {
         let letters = self.profile.name.split_whitespace().filter_map(|word| word.chars().next());

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use kozmic_model::{image::ImageName, job::Attempt};
+use secrecy::SecretString;
 use std::{pin::Pin, time::Duration};
 use tokio::{io::AsyncWrite, sync::mpsc};
 
@@ -23,8 +24,22 @@ pub trait Engine: Send + Sync {
     /// The image of that name on the engine, if it is there.
     async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError>;
 
-    /// Pulls an image; tells lines of progress on the way. Errors carry the engine's own words.
-    async fn pull(&self, name: &ImageName, progress: mpsc::Sender<String>) -> Result<(), EngineError>;
+    /// Pulls an image, as somebody if need be; tells lines of progress on the way. Errors carry the engine's own words.
+    async fn pull(
+        &self,
+        name: &ImageName,
+        login: Option<&RegistryLogin>,
+        progress: mpsc::Sender<String>,
+    ) -> Result<(), EngineError>;
+
+    /// Makes an image of what a container that ended has changed on its disk, volumes apart.
+    async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<(), EngineError>;
+
+    /// Takes an image off the engine. False if a container uses it; one that is gone is fine.
+    async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError>;
+
+    /// The names of all images that an installation of Kozmic made.
+    async fn own_images(&self, instance: &str) -> Result<Vec<ImageName>, EngineError>;
 
     /// As whom, and with what, scripts run in an image.
     /// Whatever container that takes is marked as one of the attempt's.
@@ -84,6 +99,28 @@ pub struct Image {
     pub id: String,
     /// The user that its containers run as if nothing else is said; empty for root.
     pub default_user: String,
+    /// In bytes, all layers together.
+    pub size: i64,
+}
+
+/// As whom to pull from a registry.
+#[derive(Clone)]
+pub struct RegistryLogin {
+    /// The registry's host, and port if it needs one.
+    pub registry: String,
+    /// The user.
+    pub username: String,
+    /// The password, or a token in its place.
+    pub password: SecretString,
+}
+
+/// Which of an attempt's scripts a container runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The install script; its result is kept under this cache key.
+    Install(String),
+    /// The build script.
+    Build,
 }
 
 /// As whom, and with what, scripts run in an image.
@@ -112,6 +149,8 @@ pub struct NewContainer {
     pub instance: String,
     /// The attempt that it runs.
     pub attempt: Attempt,
+    /// Which of its scripts.
+    pub stage: Stage,
     /// The id of the image.
     pub image: String,
     /// The program and its arguments.
@@ -175,6 +214,8 @@ pub struct FoundContainer {
     pub id: ContainerId,
     /// The attempt that it runs.
     pub attempt: Attempt,
+    /// Which of its scripts.
+    pub stage: Stage,
 }
 
 /// Why the engine did not do what was asked.

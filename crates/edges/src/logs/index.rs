@@ -24,6 +24,7 @@ impl Piece {
             Source::Kozmic => 0,
             Source::Output => 1,
             Source::ErrorOutput => 2,
+            Source::NextContainer => 3,
         };
         record[8..].copy_from_slice(&self.at.0.to_le_bytes());
         record
@@ -36,6 +37,7 @@ impl Piece {
             0 => Source::Kozmic,
             1 => Source::Output,
             2 => Source::ErrorOutput,
+            3 => Source::NextContainer,
             _ => return None,
         };
         Some(Self {

@@ -31,6 +31,8 @@ pub enum Source {
     Output,
     /// The container's standard error.
     ErrorOutput,
+    /// No bytes: what follows comes from another container than what was before.
+    NextContainer,
 }
 
 /// The directory of all logs; cheap to clone.
@@ -61,6 +63,23 @@ impl Logs {
     /// Reads an attempt's log. One that does not exist yet is empty.
     pub fn reader(&self, attempt: Attempt) -> LogReader {
         LogReader { path: self.path(attempt).into() }
+    }
+
+    /// Removes an attempt's log. One that is gone is fine.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub async fn remove(&self, attempt: Attempt) -> Result<()> {
+        let path = self.path(attempt);
+        for path in [path.with_extension("index"), path] {
+            match tokio::fs::remove_file(&path).await {
+                Err(fault) if fault.kind() != ErrorKind::NotFound => {
+                    return Err(fault).with_context(|| format!("remove {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// A thousand jobs a directory.

@@ -72,10 +72,18 @@ impl LogWriter {
         Ok(self.length)
     }
 
+    /// Says that what follows comes from another container, of which nothing was read yet.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub async fn begin_container(&mut self, now: Timestamp) -> Result<()> {
+        self.append(Source::NextContainer, Bytes::new(), now).await.map(drop)
+    }
+
     /// How many bytes of a stream to skip when a container's output is read anew from its start.
     pub fn replayed(&self, source: Source) -> u64 {
         match source {
-            Source::Kozmic => 0,
+            Source::Kozmic | Source::NextContainer => 0,
             Source::Output => self.seen.output.total(),
             Source::ErrorOutput => self.seen.error_output.total(),
         }
@@ -86,6 +94,7 @@ impl Seen {
     fn add(&mut self, source: Source, bytes: &[u8]) {
         match source {
             Source::Kozmic => {}
+            Source::NextContainer => *self = Self::default(),
             Source::Output => self.output.add(bytes),
             Source::ErrorOutput => self.error_output.add(bytes),
         }

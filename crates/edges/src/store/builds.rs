@@ -1,6 +1,10 @@
 //! Builds: found, listed, and brought in line with their jobs.
 
-use super::{Store, outbox, read, rows};
+use super::{
+    Store,
+    outbox::{self, Subject},
+    read, rows,
+};
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
@@ -17,7 +21,17 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
+
+/// Which builds of a project are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct BuildFilter {
+    /// Of this branch or pull request only.
+    pub git_ref: Option<GitRef>,
+    /// In this state only.
+    pub status: Option<Status>,
+}
 
 /// One page of a list.
 pub struct Page<T> {
@@ -62,12 +76,55 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn builds(&self, project: ProjectId, page: u64, per_page: u64) -> Result<Page<Build>> {
-        let pages =
-            of_project(project).order_by_desc(rows::build::Column::Number).paginate(&self.db, per_page);
-        let total = pages.num_items().await.context("count builds")?;
-        let rows = pages.fetch_page(page.saturating_sub(1)).await.context("list builds")?;
+    pub async fn builds(
+        &self,
+        project: ProjectId,
+        filter: &BuildFilter,
+        (page, per_page): (u64, u64),
+    ) -> Result<Page<Build>> {
+        let wanted = wanted(project, filter);
+        let total = wanted.clone().count(&self.db).await.context("count builds")?;
+        // The numbers stand in an index: skipping them touches no build's row.
+        let numbers = wanted
+            .select_only()
+            .column(rows::build::Column::Number)
+            .order_by_desc(rows::build::Column::Number)
+            .offset(page.saturating_sub(1).saturating_mul(per_page))
+            .limit(per_page);
+        let numbers = numbers.into_tuple::<i64>().all(&self.db).await.context("find a page of builds")?;
+        let rows = of_project(project)
+            .filter(rows::build::Column::Number.is_in(numbers))
+            .order_by_desc(rows::build::Column::Number);
+        let rows = rows.all(&self.db).await.context("list builds")?;
         Ok(Page { items: rows.into_iter().map(read::build).collect::<Result<_>>()?, total })
+    }
+
+    /// The refs that a project has builds of, the last built first, up to `limit`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn refs(&self, project: ProjectId, limit: u64) -> Result<Vec<GitRef>> {
+        let refs = of_project(project)
+            .select_only()
+            .column(rows::build::Column::GitRef)
+            .group_by(rows::build::Column::GitRef)
+            .order_by_desc(rows::build::Column::Number.max())
+            .limit(limit);
+        let refs = refs.into_tuple::<String>().all(&self.db).await.context("list refs")?;
+        refs.into_iter().map(|text| Ok(text.parse()?)).collect()
+    }
+
+    /// The newest build of a ref that ended by itself, well or badly: what a badge shows.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_verdict(&self, project: ProjectId, git_ref: &GitRef) -> Result<Option<Build>> {
+        let verdicts = [Status::Success, Status::Failure, Status::Error].map(Status::word);
+        let row = of_project(project)
+            .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
+            .filter(rows::build::Column::Status.is_in(verdicts))
+            .order_by_desc(rows::build::Column::Number);
+        row.one(&self.db).await.context("find the last verdict")?.map(read::build).transpose()
     }
 
     /// A build's jobs, in the order of their tabs.
@@ -98,6 +155,17 @@ fn of_project(project: ProjectId) -> sea_orm::Select<rows::build::Entity> {
     rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0))
 }
 
+fn wanted(project: ProjectId, filter: &BuildFilter) -> sea_orm::Select<rows::build::Entity> {
+    let mut wanted = of_project(project);
+    if let Some(git_ref) = &filter.git_ref {
+        wanted = wanted.filter(rows::build::Column::GitRef.eq(git_ref.to_string()));
+    }
+    if let Some(status) = filter.status {
+        wanted = wanted.filter(rows::build::Column::Status.eq(status.word()));
+    }
+    wanted
+}
+
 /// A build's jobs, in the order of their hooks: deliveries come in any order.
 pub(super) async fn jobs_of(db: &impl ConnectionTrait, build: i64) -> Result<Vec<Job>> {
     let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
@@ -117,7 +185,8 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
     let jobs = jobs.all(tx).await.context("list a build's jobs")?;
     let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
     let before = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
-    let before = before.with_context(|| format!("there is no build {build}"))?.status.parse::<Status>()?;
+    let before = before.with_context(|| format!("there is no build {build}"))?;
+    let (was, mailed) = (before.status.parse::<Status>()?, before.mailed.clone());
     let status = Status::of_build(&statuses);
     let all_finished = statuses.iter().all(|status| status.is_finished());
     let started_at = jobs.iter().filter_map(|job| job.started_at).min();
@@ -130,8 +199,44 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
         ..Default::default()
     };
     let row = row.update(tx).await.context("bring a build in line with its jobs")?;
-    if CommitState::from(before) != CommitState::from(status) {
-        outbox::commit_status(tx, build, now).await?;
+    if CommitState::from(was) != CommitState::from(status) {
+        outbox::put(tx, Subject::CommitStatus(BuildId(build)), now).await?;
     }
-    read::build(row)
+    let (number, is_news) = (row.number, is_news(was, status));
+    let build = read::build(row)?;
+    if is_news && (is_bad(status) || was_bad(tx, &build, mailed.as_deref(), number).await?) {
+        outbox::put(tx, Subject::News(build.id), now).await?;
+        let mailed = Set(Some(status.word().to_owned()));
+        let row = rows::build::ActiveModel { id: Unchanged(build.id.0), mailed, ..Default::default() };
+        row.update(tx).await.context("note what people are told of a build")?;
+    }
+    Ok(build)
+}
+
+/// Whether members may want to know: it just failed, or it just succeeded.
+fn is_news(was: Status, status: Status) -> bool {
+    match status {
+        Status::Failure | Status::Error => !is_bad(was),
+        Status::Success => was != Status::Success,
+        Status::Enqueued | Status::Pending | Status::Canceled => false,
+    }
+}
+
+fn is_bad(status: Status) -> bool {
+    matches!(status, Status::Failure | Status::Error)
+}
+
+/// Whether a success mends something: this build was told as bad before, or the last verdict on its ref was.
+async fn was_bad(tx: &DatabaseTransaction, build: &Build, mailed: Option<&str>, number: i64) -> Result<bool> {
+    if mailed.is_some_and(|word| word != Status::Success.word()) {
+        return Ok(true);
+    }
+    let verdicts = [Status::Success, Status::Failure, Status::Error].map(Status::word);
+    let last = of_project(build.project)
+        .filter(rows::build::Column::GitRef.eq(build.git_ref.to_string()))
+        .filter(rows::build::Column::Number.lt(number))
+        .filter(rows::build::Column::Status.is_in(verdicts))
+        .order_by_desc(rows::build::Column::Number);
+    let last = last.one(tx).await.context("find the verdict before")?;
+    Ok(last.is_some_and(|last| last.status != Status::Success.word()))
 }

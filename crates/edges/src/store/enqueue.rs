@@ -3,13 +3,15 @@
 use super::{
     Store, builds,
     deliveries::{HANDLED, settle},
-    outbox, rows,
+    jobs,
+    outbox::{self, Subject},
+    projects, rows,
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     event::Change,
-    ids::{DeliveryId, HookId, JobId, ProjectId},
+    ids::{BuildId, DeliveryId, HookId, JobId, ProjectId},
     spec::JobSpec,
     status::Status,
     time::Timestamp,
@@ -92,10 +94,38 @@ async fn find_or_add_build(
         created_at: Set(now.0),
         started_at: Set(None),
         finished_at: Set(None),
+        mailed: Set(None),
     };
     let row = row.insert(tx).await.context("add a build")?;
-    outbox::commit_status(tx, row.id, now).await?;
+    outbox::put(tx, Subject::CommitStatus(BuildId(row.id)), now).await?;
+    supersede(tx, &row, now).await?;
     Ok(row)
+}
+
+/// Cancels what older builds of the same ref still have to do, as far as the project wishes.
+async fn supersede(tx: &DatabaseTransaction, newer: &rows::build::Model, now: Timestamp) -> Result<()> {
+    let settings = projects::project_of(tx, newer.project_id).await?.settings;
+    let mut superseded = Vec::new();
+    if settings.cancel_waiting {
+        superseded.push(Status::Enqueued.word());
+    }
+    if settings.cancel_running {
+        superseded.push(Status::Pending.word());
+    }
+    // Few jobs wait or run, however many builds there are.
+    let jobs = rows::job::Entity::find()
+        .filter(rows::job::Column::Status.is_in(superseded))
+        .filter(rows::job::Column::ProjectId.eq(newer.project_id));
+    let why = format!("Canceled: build #{} has a newer push.", newer.number);
+    for job in jobs.all(tx).await.context("list jobs that wait or run")? {
+        let build =
+            rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
+        if build.is_some_and(|build| build.git_ref == newer.git_ref && build.number < newer.number) {
+            jobs::cancel(tx, &job, &why, now).await?;
+            builds::refresh(tx, job.build_id, now).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn add_call(tx: &DatabaseTransaction, delivery: DeliveryId, hook: HookId, build: i64) -> Result<()> {

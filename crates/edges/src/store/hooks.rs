@@ -10,12 +10,12 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set, Unchanged},
+    ActiveValue::{Set, Unchanged},
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
 };
 use secrecy::SecretString;
 
-const SECRET_PLACE: &str = "hook.secret";
+pub(super) const SECRET_PLACE: &str = "hook.secret";
 
 impl Store {
     /// A project's hooks, the oldest first.
@@ -43,16 +43,13 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn add_hook(&self, project: ProjectId, recipe: &HookRecipe, now: Timestamp) -> Result<Hook> {
-        let HookRecipe { title, image, script } = recipe.clone();
         let row = rows::hook::ActiveModel {
-            id: NotSet,
             project_id: Set(project.0),
-            title: Set(title),
-            image: Set(image.to_string()),
-            script: Set(script),
             secret: Set(self.vault.seal(SECRET_PLACE, &secret::random())),
             webhook_id: Set(None),
             created_at: Set(now.0),
+            cache_inputs: Set(None),
+            ..recipe_row(recipe)?
         };
         read::hook(row.insert(&self.writer).await.context("add a hook")?)
     }
@@ -62,15 +59,17 @@ impl Store {
     /// # Errors
     /// There is no such hook, or the database does not answer.
     pub async fn change_hook(&self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
-        let HookRecipe { title, image, script } = recipe.clone();
-        let row = rows::hook::ActiveModel {
-            id: Unchanged(id.0),
-            title: Set(title),
-            image: Set(image.to_string()),
-            script: Set(script),
-            ..Default::default()
-        };
+        let row = rows::hook::ActiveModel { id: Unchanged(id.0), ..recipe_row(recipe)? };
         read::hook(row.update(&self.writer).await.context("change a hook")?)
+    }
+
+    /// Deletes a hook; the builds that it made stay.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn delete_hook(&self, id: HookId) -> Result<()> {
+        rows::hook::Entity::delete_by_id(id.0).exec(&self.writer).await.context("delete a hook")?;
+        Ok(())
     }
 
     /// Notes the webhook at the forge that calls a hook.
@@ -81,6 +80,17 @@ impl Store {
         let webhook_id = Set(Some(webhook.0));
         let row = rows::hook::ActiveModel { id: Unchanged(id.0), webhook_id, ..Default::default() };
         row.update(&self.writer).await.context("note a webhook")?;
+        Ok(())
+    }
+
+    /// Notes that no webhook at the forge calls a hook any more.
+    ///
+    /// # Errors
+    /// There is no such hook, or the database does not answer.
+    pub async fn disconnect_hook(&self, id: HookId) -> Result<()> {
+        let row =
+            rows::hook::ActiveModel { id: Unchanged(id.0), webhook_id: Set(None), ..Default::default() };
+        row.update(&self.writer).await.context("note that a webhook is gone")?;
         Ok(())
     }
 
@@ -110,4 +120,19 @@ impl Store {
         let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook's secret")?;
         row.map(|row| self.vault.open(SECRET_PLACE, &row.secret)).transpose()
     }
+}
+
+/// The columns that people write.
+pub(super) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel> {
+    let HookRecipe { title, image, script, install, pull } = recipe.clone();
+    let tracked = install.as_ref().map(|install| install.tracked.as_slice()).unwrap_or_default();
+    Ok(rows::hook::ActiveModel {
+        title: Set(title),
+        image: Set(image.to_string()),
+        script: Set(script),
+        tracked_files: Set(serde_json::to_string(tracked)?),
+        install_script: Set(install.map(|install| install.script)),
+        pull: Set(pull.word().to_owned()),
+        ..Default::default()
+    })
 }

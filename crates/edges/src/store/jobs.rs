@@ -1,6 +1,6 @@
 //! The queue: a table with leases. Results are accepted only from the attempt that holds the job.
 
-use super::{Store, builds, projects, read, rows};
+use super::{Store, attempts, builds, projects, read, rows};
 use anyhow::{Context, Error, Result};
 use kozmic_model::{
     build::Build,
@@ -169,20 +169,7 @@ impl Store {
         let tx = self.write().await?;
         let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to cancel")?;
         let Some(row) = row else { return Ok(()) };
-        let mut change = rows::job::ActiveModel { id: Unchanged(id.0), ..Default::default() };
-        match row.status.parse()? {
-            Status::Enqueued => {
-                change.status = Set(Status::Canceled.word().to_owned());
-                change.reason = Set(Some(why.to_owned()));
-                change.finished_at = Set(Some(now.0));
-            }
-            Status::Pending => {
-                change.reason = Set(Some(why.to_owned()));
-                change.cancel_requested = Set(true);
-            }
-            Status::Success | Status::Failure | Status::Error | Status::Canceled => return Ok(()),
-        }
-        change.update(&tx).await.context("cancel a job")?;
+        cancel(&tx, &row, why, now).await?;
         builds::refresh(&tx, row.build_id, now).await?;
         tx.commit().await.context("commit a cancel")
     }
@@ -214,6 +201,29 @@ impl Store {
     }
 }
 
+/// Cancels a job: one that waits ends at once, one that runs is marked for its runner, one that ended stays.
+pub(super) async fn cancel(
+    tx: &DatabaseTransaction,
+    row: &rows::job::Model,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
+    match row.status.parse()? {
+        Status::Enqueued => {
+            change.status = Set(Status::Canceled.word().to_owned());
+            // A run that never began is one all the same: an earlier run's log is not this one's.
+            change.attempt = Set(row.attempt + 1);
+            change.finished_at = Set(Some(now.0));
+        }
+        Status::Pending => change.cancel_requested = Set(true),
+        Status::Success | Status::Failure | Status::Error | Status::Canceled => return Ok(()),
+    }
+    change.reason = Set(Some(why.to_owned()));
+    change.update(tx).await.context("cancel a job")?;
+    Ok(())
+}
+
 /// What a runner may take next: what waits, else what another runner let go. Its own jobs it has in hand, however old
 /// the lease.
 async fn next_for(
@@ -240,6 +250,9 @@ async fn hold(
     (runner, lease_until): (&str, Timestamp),
     now: Timestamp,
 ) -> Result<ClaimedJob> {
+    if row.status == Status::Pending.word() {
+        attempts::keep(tx, row.clone()).await?;
+    }
     let held = rows::job::ActiveModel {
         id: Unchanged(row.id),
         status: Set(Status::Pending.word().to_owned()),

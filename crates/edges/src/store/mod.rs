@@ -8,22 +8,32 @@ mod migrations;
 mod rows;
 mod read;
 mod users;
+mod accounts;
 mod projects;
+mod members;
+mod deploy_keys;
+mod credentials;
+mod graves;
 mod hooks;
 mod deliveries;
 mod enqueue;
 mod builds;
 mod jobs;
+mod attempts;
+mod cached_images;
 mod outbox;
 mod runners;
+mod import;
 #[cfg(test)]
 mod tests;
 
-pub use builds::Page;
+pub use accounts::{ApiToken, SessionLine};
+pub use builds::{BuildFilter, Page};
 pub use deliveries::{NewDelivery, Stored, WaitingDelivery};
 pub use enqueue::Enqueued;
+pub use import::{BuildTaken, Foreign, NewBuild, NewHook, NewJob, NewProject, NewUser, Taken};
 pub use jobs::ClaimedJob;
-pub use outbox::Outgoing;
+pub use outbox::{Outgoing, Subject};
 pub use projects::ProjectLine;
 pub use users::{Avatar, NewSession};
 

@@ -4,7 +4,7 @@
 use super::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    ids::{BuildId, OutboxId},
+    ids::{BuildId, MailId, OutboxId},
     time::Timestamp,
 };
 use sea_orm::{
@@ -14,14 +14,27 @@ use sea_orm::{
 };
 
 const COMMIT_STATUS: &str = "commit_status";
+const NEWS: &str = "news";
+const MAIL: &str = "mail";
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A build's commit status, for the forge.
+    CommitStatus(BuildId),
+    /// A build ended so that its project's members may want mail.
+    News(BuildId),
+    /// A mail to one person.
+    Mail(MailId),
+}
 
 /// Something that waits to be told.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing {
     /// Its id.
     pub id: OutboxId,
-    /// The build whose commit status is meant.
-    pub build: BuildId,
+    /// What it is about.
+    pub subject: Subject,
     /// Counts the changes since it was first written; a change while it is sent means: send again.
     pub version: i32,
     /// How often sending failed.
@@ -39,14 +52,7 @@ impl Store {
         let row = rows::outbox::Entity::find()
             .order_by_asc(rows::outbox::Column::NotBefore)
             .order_by_asc(rows::outbox::Column::Id);
-        let row = row.one(&self.db).await.context("look into the outbox")?;
-        Ok(row.map(|row| Outgoing {
-            id: OutboxId(row.id),
-            build: BuildId(row.subject),
-            version: row.version,
-            tries: row.tries,
-            not_before: Timestamp(row.not_before),
-        }))
+        row.one(&self.db).await.context("look into the outbox")?.map(outgoing).transpose()
     }
 
     /// Takes out what was sent, unless it changed meanwhile.
@@ -80,12 +86,28 @@ impl Store {
     }
 }
 
-/// Writes that a build's commit status is to be sent.
-pub(super) async fn commit_status(tx: &DatabaseTransaction, build: i64, now: Timestamp) -> Result<()> {
+fn outgoing(row: rows::outbox::Model) -> Result<Outgoing> {
+    let subject = match row.kind.as_str() {
+        COMMIT_STATUS => Subject::CommitStatus(BuildId(row.subject)),
+        NEWS => Subject::News(BuildId(row.subject)),
+        MAIL => Subject::Mail(MailId(row.subject)),
+        kind => anyhow::bail!("the outbox has a message of the unknown kind \"{kind}\""),
+    };
+    let rows::outbox::Model { id, version, tries, not_before, .. } = row;
+    Ok(Outgoing { id: OutboxId(id), subject, version, tries, not_before: Timestamp(not_before) })
+}
+
+/// Writes that something is to be told.
+pub(super) async fn put(tx: &DatabaseTransaction, subject: Subject, now: Timestamp) -> Result<()> {
+    let (kind, subject) = match subject {
+        Subject::CommitStatus(build) => (COMMIT_STATUS, build.0),
+        Subject::News(build) => (NEWS, build.0),
+        Subject::Mail(mail) => (MAIL, mail.0),
+    };
     let row = rows::outbox::ActiveModel {
         id: NotSet,
-        kind: Set(COMMIT_STATUS.to_owned()),
-        subject: Set(build),
+        kind: Set(kind.to_owned()),
+        subject: Set(subject),
         version: Set(1),
         tries: Set(0),
         not_before: Set(now.0),

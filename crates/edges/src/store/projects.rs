@@ -1,18 +1,21 @@
 //! Projects, and the repositories that people can make projects of.
 
-use super::{Store, read, rows};
+use super::{Store, members, read, rows};
+use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     ids::{ProjectId, RepositoryId, UserId},
-    project::{Project, Repository},
+    project::{Access, Permission, Project, ProjectSettings, Repository, Role},
     time::Timestamp,
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, ExprTrait, Func, Query},
 };
+use secrecy::ExposeSecret;
 
 /// A project in the list at the left of each page.
 #[derive(Clone, Debug)]
@@ -31,33 +34,11 @@ impl Store {
     pub async fn repositories(&self, user: UserId) -> Result<Vec<Repository>> {
         let rows = rows::repository::Entity::find()
             .filter(rows::repository::Column::UserId.eq(user.0))
+            .filter(rows::repository::Column::Permission.eq(Permission::Admin.word()))
             .order_by_asc(rows::repository::Column::Owner)
             .order_by_asc(rows::repository::Column::Name);
         let rows = rows.all(&self.db).await.context("list repositories")?;
         Ok(rows.into_iter().map(read::repository).collect())
-    }
-
-    /// Replaces what [`Store::repositories`] lists, whole or not at all.
-    ///
-    /// # Errors
-    /// The database does not answer; the old list stays.
-    pub async fn replace_repositories(&self, user: UserId, repositories: &[Repository]) -> Result<()> {
-        let tx = self.write().await?;
-        let of_user = rows::repository::Column::UserId.eq(user.0);
-        rows::repository::Entity::delete_many()
-            .filter(of_user)
-            .exec(&tx)
-            .await
-            .context("drop old repositories")?;
-        let rows = repositories.iter().map(|repository| repository_row(user, repository)).collect::<Vec<_>>();
-        // SQLite takes 32,766 values in one statement.
-        for some in rows.chunks(500) {
-            rows::repository::Entity::insert_many(some.to_vec())
-                .exec_without_returning(&tx)
-                .await
-                .context("note repositories")?;
-        }
-        tx.commit().await.context("commit repositories")
     }
 
     /// Makes a project of a repository on the user's list; the one that is there already, if so.
@@ -77,10 +58,12 @@ impl Store {
         }
         let listed = rows::repository::Entity::find()
             .filter(rows::repository::Column::UserId.eq(user.0))
-            .filter(rows::repository::Column::ForgeId.eq(repository.0));
+            .filter(rows::repository::Column::ForgeId.eq(repository.0))
+            .filter(rows::repository::Column::Permission.eq(Permission::Admin.word()));
         let listed = listed.one(&tx).await.context("find a repository")?;
         let listed = read::repository(listed.context("this repository is not on your list")?);
         let row = project_row(user, listed, now).insert(&tx).await.context("make a project")?;
+        members::set_role(&tx, (ProjectId(row.id), user), Role::Owner).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
     }
@@ -90,8 +73,54 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn project(&self, id: ProjectId) -> Result<Option<Project>> {
-        let row = rows::project::Entity::find_by_id(id.0).one(&self.db).await.context("find a project")?;
-        Ok(row.map(read::project))
+        let row = living().filter(rows::project::Column::Id.eq(id.0));
+        Ok(row.one(&self.db).await.context("find a project")?.map(read::project))
+    }
+
+    /// The project of the repository with that name, in any case of letters.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn project_named(&self, owner: &str, name: &str) -> Result<Option<Project>> {
+        let lower = |column| Expr::expr(Func::lower(Expr::col(column)));
+        let row = living()
+            .filter(lower(rows::project::Column::Owner).eq(owner.to_lowercase()))
+            .filter(lower(rows::project::Column::Name).eq(name.to_lowercase()));
+        Ok(row.one(&self.db).await.context("find a project by its name")?.map(read::project))
+    }
+
+    /// All projects, the oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn projects(&self) -> Result<Vec<Project>> {
+        let rows = living().order_by_asc(rows::project::Column::Id).all(&self.db).await;
+        Ok(rows.context("list projects")?.into_iter().map(read::project).collect())
+    }
+
+    /// Follows a repository that was renamed, moved or changed at the forge.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn follow_repository(&self, id: ProjectId, repository: &Repository) -> Result<()> {
+        let tx = self.write().await?;
+        note_repository(&tx, id, repository).await?;
+        tx.commit().await.context("commit a repository's move")
+    }
+
+    /// Notes what people chose for a project.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn change_project(&self, id: ProjectId, settings: ProjectSettings) -> Result<()> {
+        let row = rows::project::ActiveModel {
+            id: Unchanged(id.0),
+            cancel_waiting: Set(settings.cancel_waiting),
+            cancel_running: Set(settings.cancel_running),
+            ..Default::default()
+        };
+        row.update(&self.writer).await.context("change a project's settings")?;
+        Ok(())
     }
 
     /// A user's projects with their newest builds, the one built last first.
@@ -99,7 +128,12 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn projects_of(&self, user: UserId) -> Result<Vec<ProjectLine>> {
-        let rows = rows::project::Entity::find().filter(rows::project::Column::OwnerId.eq(user.0));
+        let own = Query::select()
+            .column(rows::membership::Column::ProjectId)
+            .from(rows::membership::Entity)
+            .and_where(Expr::col(rows::membership::Column::UserId).eq(user.0))
+            .take();
+        let rows = living().filter(rows::project::Column::Id.in_subquery(own));
         let rows = rows.all(&self.db).await.context("list projects")?;
         let mut lines = Vec::with_capacity(rows.len());
         for row in rows {
@@ -115,14 +149,74 @@ impl Store {
     }
 }
 
+/// All projects but those that are being deleted.
+fn living() -> Select<rows::project::Entity> {
+    rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null())
+}
+
 /// The project that a row in another table belongs to.
 pub(super) async fn project_of(db: &impl ConnectionTrait, id: i64) -> Result<Project> {
     let row = rows::project::Entity::find_by_id(id).one(db).await.context("find a project")?;
     row.map(read::project).with_context(|| format!("there is no project {id}"))
 }
 
-fn repository_row(user: UserId, repository: &Repository) -> rows::repository::ActiveModel {
-    let Repository { id, owner, name, private, default_branch, html_url, clone_url } = repository.clone();
+/// Follows a repository that was renamed, moved or changed at the forge.
+pub(super) async fn note_repository(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    repository: &Repository,
+) -> Result<()> {
+    let Repository { id: _, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
+        repository.clone();
+    let row = rows::project::ActiveModel {
+        id: Unchanged(project.0),
+        owner: Set(owner),
+        name: Set(name),
+        private: Set(private),
+        default_branch: Set(default_branch),
+        html_url: Set(html_url),
+        clone_url: Set(clone_url),
+        ssh_url: Set(ssh_url),
+        ..Default::default()
+    };
+    row.update(tx).await.context("follow a repository")?;
+    Ok(())
+}
+
+/// Notes that a project is in line with the forge.
+pub(super) async fn note_sync(tx: &DatabaseTransaction, project: ProjectId, now: Timestamp) -> Result<()> {
+    let row = rows::project::ActiveModel {
+        id: Unchanged(project.0),
+        synced_at: Set(Some(now.0)),
+        sync_fault: Set(None),
+        ..Default::default()
+    };
+    row.update(tx).await.context("note a sync")?;
+    Ok(())
+}
+
+/// Replaces what is known of the repositories that a user can reach.
+pub(super) async fn replace_repositories(
+    tx: &DatabaseTransaction,
+    user: UserId,
+    reachable: &[Access],
+) -> Result<()> {
+    let of_user = rows::repository::Entity::delete_many().filter(rows::repository::Column::UserId.eq(user.0));
+    of_user.exec(tx).await.context("drop old repositories")?;
+    let rows = reachable.iter().map(|access| repository_row(user, access)).collect::<Vec<_>>();
+    // SQLite takes 32,766 values in one statement.
+    for some in rows.chunks(500) {
+        rows::repository::Entity::insert_many(some.to_vec())
+            .exec_without_returning(tx)
+            .await
+            .context("note repositories")?;
+    }
+    Ok(())
+}
+
+fn repository_row(user: UserId, access: &Access) -> rows::repository::ActiveModel {
+    let Repository { id, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
+        access.repository.clone();
     rows::repository::ActiveModel {
         id: NotSet,
         user_id: Set(user.0),
@@ -133,11 +227,19 @@ fn repository_row(user: UserId, repository: &Repository) -> rows::repository::Ac
         default_branch: Set(default_branch),
         html_url: Set(html_url),
         clone_url: Set(clone_url),
+        ssh_url: Set(ssh_url),
+        permission: Set(access.permission.word().to_owned()),
     }
 }
 
-fn project_row(user: UserId, repository: Repository, now: Timestamp) -> rows::project::ActiveModel {
-    let Repository { id, owner, name, private, default_branch, html_url, clone_url } = repository;
+pub(super) fn project_row(
+    user: UserId,
+    repository: Repository,
+    now: Timestamp,
+) -> rows::project::ActiveModel {
+    let Repository { id, owner, name, private, default_branch, html_url, clone_url, ssh_url } = repository;
+    let settings = ProjectSettings::default();
+    let badge_token = secret::random().expose_secret().chars().take(32).collect();
     rows::project::ActiveModel {
         id: NotSet,
         owner_id: Set(user.0),
@@ -148,6 +250,13 @@ fn project_row(user: UserId, repository: Repository, now: Timestamp) -> rows::pr
         default_branch: Set(default_branch),
         html_url: Set(html_url),
         clone_url: Set(clone_url),
+        ssh_url: Set(ssh_url),
         created_at: Set(now.0),
+        cancel_waiting: Set(settings.cancel_waiting),
+        cancel_running: Set(settings.cancel_running),
+        badge_token: Set(badge_token),
+        synced_at: Set(None),
+        sync_fault: Set(None),
+        deleted_at: Set(None),
     }
 }

@@ -6,24 +6,46 @@ use kozmic_model::{
     build::Build,
     hook::{Hook, HookRecipe},
     ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId, WebhookId},
+    install::Install,
     job::Job,
-    project::{Project, Repository},
+    project::{Project, ProjectSettings, Repository},
     runner::Runner,
     time::Timestamp,
-    user::{Profile, User},
+    user::{MailSettings, Profile, User},
 };
 
 pub(super) fn user(row: rows::user::Model) -> User {
-    let rows::user::Model { id, forge_id, login, name, avatar_url, email, .. } = row;
+    let rows::user::Model {
+        id,
+        forge_id,
+        login,
+        name,
+        avatar_url,
+        email,
+        mail_address,
+        mail_is_on,
+        mail_only_own,
+        ..
+    } = row;
     let profile = Profile { forge_id: ForgeUserId(forge_id), login, name, avatar_url, email };
-    User { id: UserId(id), profile }
+    let mail = MailSettings { address: mail_address, is_on: mail_is_on, only_own_commits: mail_only_own };
+    User { id: UserId(id), profile, mail }
 }
 
 pub(super) fn repository(row: rows::repository::Model) -> Repository {
     let rows::repository::Model {
-        forge_id, owner, name, private, default_branch, html_url, clone_url, ..
+        forge_id,
+        owner,
+        name,
+        private,
+        default_branch,
+        html_url,
+        clone_url,
+        ssh_url,
+        ..
     } = row;
-    Repository { id: RepositoryId(forge_id), owner, name, private, default_branch, html_url, clone_url }
+    let id = RepositoryId(forge_id);
+    Repository { id, owner, name, private, default_branch, html_url, clone_url, ssh_url }
 }
 
 pub(super) fn project(row: rows::project::Model) -> Project {
@@ -37,18 +59,46 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         default_branch,
         html_url,
         clone_url,
+        ssh_url,
+        cancel_waiting,
+        cancel_running,
+        badge_token,
+        synced_at,
+        sync_fault,
         ..
     } = row;
     let id_at_forge = RepositoryId(forge_id);
-    let repository =
-        Repository { id: id_at_forge, owner, name, private, default_branch, html_url, clone_url };
-    Project { id: ProjectId(id), owner: UserId(owner_id), repository }
+    Project {
+        id: ProjectId(id),
+        owner: UserId(owner_id),
+        repository: Repository {
+            id: id_at_forge,
+            owner,
+            name,
+            private,
+            default_branch,
+            html_url,
+            clone_url,
+            ssh_url,
+        },
+        settings: ProjectSettings { cancel_waiting, cancel_running },
+        badge_token,
+        synced_at: synced_at.map(Timestamp),
+        sync_fault,
+    }
 }
 
 pub(super) fn hook(row: rows::hook::Model) -> Result<Hook> {
+    let id = row.id;
+    parse_hook(row).with_context(|| format!("read hook {id} from the database"))
+}
+
+fn parse_hook(row: rows::hook::Model) -> Result<Hook> {
     let rows::hook::Model { id, project_id, title, image, script, webhook_id, .. } = row;
-    let image = image.parse().with_context(|| format!("read the image of hook {id}"))?;
-    let recipe = HookRecipe { title, image, script };
+    let tracked = serde_json::from_str(&row.tracked_files)?;
+    let install = row.install_script.map(|script| Install { script, tracked });
+    let pull = row.pull.parse().map_err(anyhow::Error::msg)?;
+    let recipe = HookRecipe { title, image: image.parse()?, script, install, pull };
     Ok(Hook { id: HookId(id), project: ProjectId(project_id), recipe, webhook: webhook_id.map(WebhookId) })
 }
 

@@ -1,6 +1,6 @@
 //! People and their sessions.
 
-use super::{Store, read, rows};
+use super::{Store, accounts::USE_GRAIN, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::UserId,
@@ -9,13 +9,13 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
+    ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::OnConflict,
+    sea_query::{Expr, OnConflict},
 };
 use secrecy::SecretString;
 
-const TOKEN_PLACE: &str = "user.token";
+pub(super) const TOKEN_PLACE: &str = "user.token";
 
 /// A session that begins: who holds the secret behind the fingerprint is the user.
 pub struct NewSession {
@@ -23,6 +23,8 @@ pub struct NewSession {
     pub fingerprint: String,
     /// When it ends by itself.
     pub expires_at: Timestamp,
+    /// What the browser calls itself.
+    pub agent: String,
 }
 
 /// A person's picture.
@@ -52,6 +54,8 @@ impl Store {
             user_id: Set(user.id.0),
             created_at: Set(now.0),
             expires_at: Set(session.expires_at.0),
+            agent: Set(session.agent.chars().take(200).collect()),
+            seen_at: Set(now.0),
         };
         row.insert(&tx).await.context("begin a session")?;
         let expired = rows::session::Column::ExpiresAt.lt(now.0);
@@ -71,10 +75,14 @@ impl Store {
     pub async fn user_of_session(&self, fingerprint: &str, now: Timestamp) -> Result<Option<User>> {
         let session = rows::session::Entity::find_by_id(fingerprint.to_owned());
         let session = session.filter(rows::session::Column::ExpiresAt.gt(now.0));
-        match session.one(&self.db).await.context("find a session")? {
-            Some(session) => self.user(UserId(session.user_id)).await,
-            None => Ok(None),
+        let Some(session) = session.one(&self.db).await.context("find a session")? else { return Ok(None) };
+        if now.since(Timestamp(session.seen_at)) > USE_GRAIN {
+            let seen = rows::session::Entity::update_many()
+                .col_expr(rows::session::Column::SeenAt, Expr::value(now.0))
+                .filter(rows::session::Column::Fingerprint.eq(fingerprint));
+            seen.exec(&self.writer).await.context("note that a session is used")?;
         }
+        self.user(UserId(session.user_id)).await
     }
 
     /// One user.
@@ -96,13 +104,28 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets a token that the forge no longer accepts, and signs its user out everywhere.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn drop_token(&self, id: UserId) -> Result<()> {
+        let tx = self.write().await?;
+        let row =
+            rows::user::ActiveModel { id: Unchanged(id.0), token: Set(Vec::new()), ..Default::default() };
+        row.update(&tx).await.context("forget a token")?;
+        let sessions = rows::session::Entity::delete_many().filter(rows::session::Column::UserId.eq(id.0));
+        sessions.exec(&tx).await.context("end a user's sessions")?;
+        tx.commit().await.context("commit a token's end")
+    }
+
     /// A user's token at the forge.
     ///
     /// # Errors
-    /// There is no such user, or the token was sealed with another key.
+    /// There is no such user, they never signed in or their token ended, or it was sealed with another key.
     pub async fn token_of(&self, id: UserId) -> Result<SecretString> {
         let row = rows::user::Entity::find_by_id(id.0).one(&self.db).await.context("find a user's token")?;
         let row = row.with_context(|| format!("there is no user {id}"))?;
+        anyhow::ensure!(!row.token.is_empty(), "{} has to sign in once more", row.login);
         self.vault.open(TOKEN_PLACE, &row.token)
     }
 
@@ -153,7 +176,56 @@ async fn upsert_user(
         token: Set(token),
         created_at: Set(known.as_ref().map_or(now.0, |row| row.created_at)),
         signed_in_at: Set(now.0),
+        ..blank_mail_settings(known.is_some())
     };
     let row = if known.is_some() { row.update(tx).await } else { row.insert(tx).await };
     Ok(read::user(row.context("note a user")?))
+}
+
+/// What a new user's row says of mail; a known user's stays.
+pub(super) fn blank_mail_settings(is_known: bool) -> rows::user::ActiveModel {
+    match is_known {
+        true => rows::user::ActiveModel { ..Default::default() },
+        false => rows::user::ActiveModel {
+            mail_address: Set(None),
+            mail_is_on: Set(true),
+            mail_only_own: Set(false),
+            ..Default::default()
+        },
+    }
+}
+
+/// The user of that number at the forge; one who never signed in is noted as the forge describes them.
+pub(super) async fn known_by_forge(
+    tx: &DatabaseTransaction,
+    profile: &Profile,
+    now: Timestamp,
+) -> Result<UserId> {
+    let known = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(profile.forge_id.0));
+    if let Some(row) = known.one(tx).await.context("find a user")? {
+        if row.login != profile.login || row.avatar_url != profile.avatar_url {
+            let renamed = rows::user::ActiveModel {
+                id: Unchanged(row.id),
+                login: Set(profile.login.clone()),
+                avatar_url: Set(profile.avatar_url.clone()),
+                ..Default::default()
+            };
+            renamed.update(tx).await.context("rename a user")?;
+        }
+        return Ok(UserId(row.id));
+    }
+    let Profile { forge_id, login, name, avatar_url, email } = profile.clone();
+    let row = rows::user::ActiveModel {
+        id: NotSet,
+        forge_id: Set(forge_id.0),
+        login: Set(login),
+        name: Set(name),
+        avatar_url: Set(avatar_url),
+        email: Set(email),
+        token: Set(Vec::new()),
+        created_at: Set(now.0),
+        signed_in_at: Set(0),
+        ..blank_mail_settings(false)
+    };
+    Ok(UserId(row.insert(tx).await.context("note a user")?.id))
 }

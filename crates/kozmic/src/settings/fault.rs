@@ -1,5 +1,6 @@
 //! What can be wrong with the settings, in words for whoever set Kozmic up.
 
+use super::keys::{find, variable};
 use std::path::{Path, PathBuf};
 
 /// What is wrong with the settings.
@@ -64,6 +65,11 @@ pub(crate) enum SettingsFault {
 }
 
 impl SettingsFault {
+    /// A setting that is needed is not there.
+    pub(super) fn missing(name: &'static str) -> Self {
+        Self::Missing { variable: variable(name), hint: find(name).map_or("", |key| key.hint) }
+    }
+
     /// Where in a file's text a syntax error is, and what it is.
     pub(super) fn syntax(path: &Path, text: &str, fault: &toml::de::Error) -> Self {
         let at = fault.span().map_or(0, |span| text.floor_char_boundary(span.start));

@@ -52,6 +52,17 @@ pub(super) const KEYS: &[Key] = &[
     key("job_timeout", Some("2700")),
     key("log_limit", Some("1g")),
     key("stop_timeout", Some("10")),
+    key("cached_images_limit", Some("3")),
+    key("enable_email_notifications", None),
+    secret(needed(
+        "smtp_url",
+        "mail is switched on and needs a mail server, such as smtp://user:password@smtp.example.org:587; without one, \
+         set KOZMIC_ENABLE_EMAIL_NOTIFICATIONS to false",
+    )),
+    needed(
+        "mail_default_sender",
+        "mail is switched on and needs somebody to come from, such as Kozmic <kozmic@example.org>",
+    ),
     key("log", Some("info")),
     key("log_format", Some("text")),
 ];

@@ -10,7 +10,11 @@ mod values;
 
 pub(crate) use fault::SettingsFault;
 
-use kozmic_edges::{engine::docker::DockerSettings, forge::github::GitHubSettings};
+use kozmic_edges::{
+    engine::docker::DockerSettings,
+    forge::github::GitHubSettings,
+    notifier::{Sender, SmtpUrl},
+};
 use secrecy::SecretString;
 use source::Source;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -23,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) github: GitHubSettings,
     pub(crate) docker: DockerSettings,
     pub(crate) runner: RunnerSettings,
+    /// None: nobody gets mail.
+    pub(crate) mail: Option<MailSettings>,
     pub(crate) log: LogSettings,
 }
 
@@ -54,6 +60,17 @@ pub(crate) struct RunnerSettings {
     pub(crate) log_limit: u64,
     /// `KOZMIC_STOP_TIMEOUT`
     pub(crate) stop_timeout: Duration,
+    /// `KOZMIC_CACHED_IMAGES_LIMIT`
+    pub(crate) cached_images: usize,
+}
+
+/// How mails are sent.
+#[derive(Clone)]
+pub(crate) struct MailSettings {
+    /// `KOZMIC_SMTP_URL`
+    pub(crate) smtp_url: SmtpUrl,
+    /// `KOZMIC_MAIL_DEFAULT_SENDER`
+    pub(crate) sender: Sender,
 }
 
 /// What the server says of itself.
@@ -85,7 +102,9 @@ impl Settings {
                 job_timeout: source.required("job_timeout", values::seconds)?,
                 log_limit: source.required("log_limit", values::bytes)?.unsigned_abs(),
                 stop_timeout: source.required("stop_timeout", values::seconds)?,
+                cached_images: source.required("cached_images_limit", values::count)?,
             },
+            mail: mail(source)?,
             log: LogSettings {
                 filter: source.required("log", values::text)?,
                 is_json: source.required("log_format", values::log_format)?,
@@ -130,6 +149,19 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         extra_hosts: source.parse("docker_extra_hosts", values::list)?.unwrap_or_default(),
         capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
     })
+}
+
+/// On if there is a mail server, unless somebody says otherwise.
+fn mail(source: &Source) -> Result<Option<MailSettings>, SettingsFault> {
+    let smtp_url = source.parse("smtp_url", values::smtp_url)?;
+    let sender = source.parse("mail_default_sender", values::sender)?;
+    let is_on = source.parse("enable_email_notifications", values::truth)?;
+    if !is_on.unwrap_or(smtp_url.is_some()) {
+        return Ok(None);
+    }
+    let smtp_url = smtp_url.ok_or_else(|| SettingsFault::missing("smtp_url"))?;
+    let sender = sender.ok_or_else(|| SettingsFault::missing("mail_default_sender"))?;
+    Ok(Some(MailSettings { smtp_url, sender }))
 }
 
 fn processors() -> usize {

@@ -123,8 +123,7 @@ impl Source {
         name: &'static str,
         parse: fn(&str) -> Result<T, &'static str>,
     ) -> Result<T, SettingsFault> {
-        let hint = find(name).map_or("", |key| key.hint);
-        self.parse(name, parse)?.ok_or_else(|| SettingsFault::Missing { variable: variable(name), hint })
+        self.parse(name, parse)?.ok_or_else(|| SettingsFault::missing(name))
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the text of a setting to its value; on failure, what would be right.
 
+use kozmic_edges::notifier::{Sender, SmtpUrl};
 use secrecy::SecretString;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use url::Url;
@@ -46,7 +47,7 @@ pub(super) fn secret_key(text: &str) -> Parsed<SecretString> {
 }
 
 pub(super) fn count(text: &str) -> Parsed<usize> {
-    text.parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or("a number of jobs from 1 to 1000")
+    text.parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or("a number from 1 to 1000")
 }
 
 pub(super) fn seconds(text: &str) -> Parsed<Duration> {
@@ -83,6 +84,24 @@ pub(super) fn processes(text: &str) -> Parsed<i64> {
 
 pub(super) fn list(text: &str) -> Parsed<Vec<String>> {
     Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
+}
+
+pub(super) fn truth(text: &str) -> Parsed<bool> {
+    match text.to_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("true or false"),
+    }
+}
+
+pub(super) fn smtp_url(text: &str) -> Parsed<SmtpUrl> {
+    const RIGHT: &str = "a mail server's address such as smtp://user:password@smtp.example.org:587 or smtps://…, with \
+                         %40 for an @ in user or password, and so on";
+    text.parse().map_err(|_| RIGHT)
+}
+
+pub(super) fn sender(text: &str) -> Parsed<Sender> {
+    text.parse().map_err(|_| "a mail address such as Kozmic <kozmic@example.org>")
 }
 
 pub(super) fn log_format(text: &str) -> Parsed<bool> {

@@ -2,7 +2,7 @@
 
 use super::{
     Attached, ContainerId, ContainerState, DockerEngine, DockerSettings, EngineError, FoundContainer,
-    NewContainer, OutputStream,
+    NewContainer, OutputStream, Stage,
 };
 use crate::engine::{Channel, Output};
 use bollard::{
@@ -22,9 +22,11 @@ use kozmic_model::{ids::JobId, job::Attempt};
 use std::{collections::HashMap, time::Duration};
 use tokio::sync::mpsc;
 
-const INSTANCE: &str = "kozmic.instance";
+pub(super) const INSTANCE: &str = "kozmic.instance";
 const JOB: &str = "kozmic.job";
 const ATTEMPT: &str = "kozmic.attempt";
+/// Empty but for containers of install scripts. Images that were made of those hand it down, so it is always set.
+const CACHE_KEY: &str = "kozmic.cache_key";
 
 impl DockerEngine {
     pub(super) async fn create_container(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError> {
@@ -41,7 +43,7 @@ impl DockerEngine {
             open_stdin: Some(wanted.takes_input),
             attach_stdin: Some(wanted.takes_input),
             stdin_once: Some(wanted.takes_input),
-            labels: Some(labels(&wanted.instance, wanted.attempt)),
+            labels: Some(labels(&wanted.instance, wanted.attempt, &wanted.stage)),
             host_config: Some(self.host_config()),
             ..ContainerCreateBody::default()
         };
@@ -187,17 +189,24 @@ impl DockerEngine {
             let labels = container.labels?;
             let job = JobId(labels.get(JOB)?.parse().ok()?);
             let number = labels.get(ATTEMPT)?.parse().ok()?;
-            Some(FoundContainer { id: ContainerId(container.id?), attempt: Attempt { job, number } })
+            let cache_key = labels.get(CACHE_KEY).filter(|key| !key.is_empty());
+            let stage = cache_key.map_or(Stage::Build, |key| Stage::Install(key.clone()));
+            Some(FoundContainer { id: ContainerId(container.id?), attempt: Attempt { job, number }, stage })
         });
         Ok(found.collect())
     }
 }
 
 /// What tells an attempt's containers from all others.
-pub(super) fn labels(instance: &str, attempt: Attempt) -> HashMap<String, String> {
+pub(super) fn labels(instance: &str, attempt: Attempt, stage: &Stage) -> HashMap<String, String> {
+    let cache_key = match stage {
+        Stage::Install(key) => key.clone(),
+        Stage::Build => String::new(),
+    };
     HashMap::from([
         (INSTANCE.to_owned(), instance.to_owned()),
         (JOB.to_owned(), attempt.job.to_string()),
         (ATTEMPT.to_owned(), attempt.number.to_string()),
+        (CACHE_KEY.to_owned(), cache_key),
     ])
 }

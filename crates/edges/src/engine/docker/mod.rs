@@ -8,7 +8,7 @@ mod pull;
 
 use super::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, NewContainer,
-    OutputStream,
+    OutputStream, RegistryLogin, Stage,
 };
 use async_trait::async_trait;
 use bollard::{Docker, errors::Error};
@@ -108,12 +108,29 @@ impl Engine for DockerEngine {
         self.find_image(name).await
     }
 
-    async fn pull(&self, name: &ImageName, progress: mpsc::Sender<String>) -> Result<(), EngineError> {
-        self.pull_image(name, progress).await
+    async fn pull(
+        &self,
+        name: &ImageName,
+        login: Option<&RegistryLogin>,
+        progress: mpsc::Sender<String>,
+    ) -> Result<(), EngineError> {
+        self.pull_image(name, login, progress).await
+    }
+
+    async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<(), EngineError> {
+        self.commit_container(container, name).await
+    }
+
+    async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError> {
+        self.untag_image(name).await
+    }
+
+    async fn own_images(&self, instance: &str) -> Result<Vec<ImageName>, EngineError> {
+        self.images_of(instance).await
     }
 
     async fn account(&self, image: &Image, instance: &str, attempt: Attempt) -> Result<Account, EngineError> {
-        self.find_account(image, containers::labels(instance, attempt)).await
+        self.find_account(image, containers::labels(instance, attempt, &Stage::Build)).await
     }
 
     async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError> {
@@ -125,7 +142,7 @@ impl Engine for DockerEngine {
         container: &ContainerId,
         wanted: &NewContainer,
     ) -> Result<ContainerId, EngineError> {
-        let labels = containers::labels(&wanted.instance, wanted.attempt);
+        let labels = containers::labels(&wanted.instance, wanted.attempt, &wanted.stage);
         self.create_idle(&wanted.image, labels, vec![container.0.clone()]).await
     }
 

@@ -1,9 +1,12 @@
 //! Pulling an image, told in lines that people can follow.
 
-use super::{DockerEngine, EngineError};
-use bollard::{models::CreateImageInfo, query_parameters::CreateImageOptionsBuilder};
+use super::{DockerEngine, EngineError, RegistryLogin};
+use bollard::{
+    auth::DockerCredentials, models::CreateImageInfo, query_parameters::CreateImageOptionsBuilder,
+};
 use futures_util::StreamExt;
 use kozmic_model::image::ImageName;
+use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
@@ -14,12 +17,13 @@ impl DockerEngine {
     pub(super) async fn pull_image(
         &self,
         name: &ImageName,
+        login: Option<&RegistryLogin>,
         progress: mpsc::Sender<String>,
     ) -> Result<(), EngineError> {
         let options =
             CreateImageOptionsBuilder::default().from_image(name.repository()).tag(name.reference()).build();
         let docker = self.patient()?;
-        let mut events = docker.create_image(Some(options), None, None).boxed();
+        let mut events = docker.create_image(Some(options), None, login.map(credentials)).boxed();
         let mut told = Told::default();
         while let Some(event) = events.next().await {
             let event = event.map_err(|fault| self.fault(fault))?;
@@ -29,6 +33,15 @@ impl DockerEngine {
             }
         }
         Ok(())
+    }
+}
+
+fn credentials(login: &RegistryLogin) -> DockerCredentials {
+    DockerCredentials {
+        username: Some(login.username.clone()),
+        password: Some(login.password.expose_secret().to_owned()),
+        serveraddress: Some(login.registry.clone()),
+        ..DockerCredentials::default()
     }
 }
 

@@ -1,8 +1,9 @@
 //! The first tables: people, projects, hooks, deliveries, builds, jobs, and what waits to be sent.
 
+use super::tables::{belongs, blob, index, table};
 use sea_orm::{
     DbErr,
-    sea_query::{ColumnDef, ForeignKey, ForeignKeyAction, Index, IntoIden, Table, TableCreateStatement},
+    sea_query::{ColumnDef, TableCreateStatement},
 };
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
@@ -40,15 +41,7 @@ impl MigrationTrait for Migration {
             manager.create_table(table).await?;
         }
         for (table, columns, unique) in INDEXES {
-            let mut index = Index::create();
-            index.name(format!("{table}_{}", columns.join("_"))).table(*table);
-            columns.iter().for_each(|column| {
-                index.col(*column);
-            });
-            if *unique {
-                index.unique();
-            }
-            manager.create_index(index).await?;
+            manager.create_index(index(table, columns, *unique)).await?;
         }
         Ok(())
     }
@@ -75,29 +68,6 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("job", &["build_id"], false),
     ("outbox", &["kind", "subject"], true),
 ];
-
-fn table<const N: usize>(name: &'static str, columns: [ColumnDef; N]) -> TableCreateStatement {
-    let mut table = Table::create();
-    table.table(name);
-    columns.into_iter().for_each(|column| {
-        table.col(column);
-    });
-    table
-}
-
-fn belongs(table: &mut TableCreateStatement, column: &'static str, to: &'static str) -> TableCreateStatement {
-    let own = table.get_table_name().cloned();
-    let mut key = ForeignKey::create();
-    if let Some(own) = own {
-        key.from_tbl(own);
-    }
-    key.from_col(column.into_iden()).to(to, "id").on_delete(ForeignKeyAction::Cascade);
-    table.foreign_key(&mut key).take()
-}
-
-fn blob(name: &'static str) -> ColumnDef {
-    ColumnDef::new(name).blob().not_null().take()
-}
 
 fn user() -> TableCreateStatement {
     table(

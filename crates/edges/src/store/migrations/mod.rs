@@ -1,6 +1,8 @@
 //! The database's tables, step by step, forward only. A step is never edited once it was released.
 
+mod tables;
 mod m0001_create_tables;
+mod m0002_teams;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -9,6 +11,6 @@ pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_create_tables::Migration)]
+        vec![Box::new(m0001_create_tables::Migration), Box::new(m0002_teams::Migration)]
     }
 }

@@ -27,7 +27,7 @@ rows! {
     user = "user" {
         #[sea_orm(primary_key)] id: i64,
         forge_id: i64, login: String, name: String, avatar_url: String, email: Option<String>, token: Vec<u8>,
-        created_at: i64, signed_in_at: i64,
+        created_at: i64, signed_in_at: i64, mail_address: Option<String>, mail_is_on: bool, mail_only_own: bool,
     }
     avatar = "avatar" {
         #[sea_orm(primary_key, auto_increment = false)] user_id: i64,
@@ -35,22 +35,41 @@ rows! {
     }
     session = "session" {
         #[sea_orm(primary_key, auto_increment = false)] fingerprint: String,
-        user_id: i64, created_at: i64, expires_at: i64,
+        user_id: i64, created_at: i64, expires_at: i64, agent: String, seen_at: i64,
     }
     repository = "repository" {
         #[sea_orm(primary_key)] id: i64,
         user_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
-        html_url: String, clone_url: String,
+        html_url: String, clone_url: String, ssh_url: String, permission: String,
     }
     project = "project" {
         #[sea_orm(primary_key)] id: i64,
         owner_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
-        html_url: String, clone_url: String, created_at: i64,
+        html_url: String, clone_url: String, ssh_url: String, created_at: i64, cancel_waiting: bool,
+        cancel_running: bool, badge_token: String, synced_at: Option<i64>, sync_fault: Option<String>,
+        deleted_at: Option<i64>,
+    }
+    membership = "membership" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, user_id: i64, role: String,
+    }
+    deploy_key = "deploy_key" {
+        #[sea_orm(primary_key, auto_increment = false)] project_id: i64,
+        public_key: String, private_key: Vec<u8>, at_forge: Option<i64>,
+    }
+    registry_credential = "registry_credential" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, registry: String, username: String, password: Vec<u8>, created_at: i64,
+    }
+    cached_image = "cached_image" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, runner: String, cache_key: String, base: String, size: i64, created_at: i64, used_at: i64,
     }
     hook = "hook" {
         #[sea_orm(primary_key)] id: i64,
         project_id: i64, title: String, image: String, script: String, secret: Vec<u8>, webhook_id: Option<i64>,
-        created_at: i64,
+        created_at: i64, install_script: Option<String>, tracked_files: String, pull: String,
+        cache_inputs: Option<String>,
     }
     delivery = "delivery" {
         #[sea_orm(primary_key)] id: i64,
@@ -61,6 +80,7 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         project_id: i64, number: i64, git_ref: String, sha: String, status: String, trigger: String, author: String,
         message: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
+        mailed: Option<String>,
     }
     hook_call = "hook_call" {
         #[sea_orm(primary_key)] id: i64,
@@ -71,6 +91,23 @@ rows! {
         build_id: i64, project_id: i64, spec: String, status: String, attempt: i32, reason: Option<String>,
         return_code: Option<i64>, cancel_requested: bool, runner: Option<String>, lease_until: Option<i64>,
         container: Option<String>, phases: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
+    }
+    attempt = "attempt" {
+        #[sea_orm(primary_key)] id: i64,
+        job_id: i64, number: i32, status: String, reason: Option<String>, return_code: Option<i64>, phases: String,
+        started_at: Option<i64>, finished_at: Option<i64>,
+    }
+    api_token = "api_token" {
+        #[sea_orm(primary_key)] id: i64,
+        user_id: i64, title: String, fingerprint: String, created_at: i64, used_at: Option<i64>,
+    }
+    mail = "mail" {
+        #[sea_orm(primary_key)] id: i64,
+        build_id: i64, user_id: i64, status: String, created_at: i64,
+    }
+    imported = "imported" {
+        #[sea_orm(primary_key)] id: i64,
+        source: String, kind: String, foreign_id: i64, own_id: i64,
     }
     outbox = "outbox" {
         #[sea_orm(primary_key)] id: i64,

@@ -1,0 +1,86 @@
+//! Projects on their way out: nobody sees them any more, while what they left on disk and engine is cleared away.
+
+use super::{Store, jobs, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    job::Attempt,
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+impl Store {
+    /// Takes a project out of sight: its hooks are gone, its jobs are stopped, its repository can become a project
+    /// again.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn bury_project(&self, id: ProjectId, now: Timestamp) -> Result<()> {
+        let tx = self.write().await?;
+        let row = rows::project::Entity::find_by_id(id.0).one(&tx).await.context("find a project")?;
+        let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(()) };
+        let hooks = rows::hook::Entity::delete_many().filter(rows::hook::Column::ProjectId.eq(id.0));
+        hooks.exec(&tx).await.context("delete a project's hooks")?;
+        let live = rows::job::Entity::find()
+            .filter(rows::job::Column::ProjectId.eq(id.0))
+            .filter(rows::job::Column::Status.is_in([Status::Enqueued, Status::Pending].map(Status::word)));
+        for job in live.all(&tx).await.context("list a project's jobs")? {
+            jobs::cancel(&tx, &job, "Canceled: the project was deleted.", now).await?;
+        }
+        let buried = rows::project::ActiveModel {
+            id: Unchanged(id.0),
+            // A repository is a project once; the grave lets go of it.
+            forge_id: Set(-row.id),
+            deleted_at: Set(Some(now.0)),
+            ..Default::default()
+        };
+        buried.update(&tx).await.context("bury a project")?;
+        tx.commit().await.context("commit a project's end")
+    }
+
+    /// Projects whose remains are to be cleared away: none of their jobs runs any more.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn graves(&self) -> Result<Vec<ProjectId>> {
+        let rows = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_not_null());
+        let mut graves = Vec::new();
+        for row in rows.all(&self.db).await.context("list deleted projects")? {
+            let running = rows::job::Entity::find()
+                .filter(rows::job::Column::ProjectId.eq(row.id))
+                .filter(rows::job::Column::Status.eq(Status::Pending.word()));
+            if running.one(&self.db).await.context("look for running jobs")?.is_none() {
+                graves.push(ProjectId(row.id));
+            }
+        }
+        Ok(graves)
+    }
+
+    /// Some of a project's jobs behind another one, each with its last attempt.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_attempts(&self, project: ProjectId, behind: JobId) -> Result<Vec<Attempt>> {
+        let rows = rows::job::Entity::find()
+            .filter(rows::job::Column::ProjectId.eq(project.0))
+            .filter(rows::job::Column::Id.gt(behind.0))
+            .order_by_asc(rows::job::Column::Id)
+            .limit(500);
+        let rows = rows.all(&self.db).await.context("list a project's jobs")?;
+        Ok(rows.into_iter().map(|row| Attempt { job: JobId(row.id), number: row.attempt }).collect())
+    }
+
+    /// Erases a project with all its builds and jobs.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn erase_project(&self, id: ProjectId) -> Result<()> {
+        rows::project::Entity::delete_by_id(id.0).exec(&self.writer).await.context("erase a project")?;
+        Ok(())
+    }
+}

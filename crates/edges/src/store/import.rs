@@ -1,0 +1,274 @@
+//! Taking over what another installation has: its rows become rows here, each once, whoever asks how often.
+//!
+//! What was taken over stands in the table `imported`, written in the same transaction. Nothing here puts anything into
+//! the outbox: what is long over is no news.
+
+mod builds;
+
+pub use builds::{BuildTaken, NewBuild, NewJob};
+
+use super::{Store, deploy_keys, hooks, members, projects, rows, users};
+use crate::secret;
+use anyhow::{Context, Result};
+use kozmic_model::{
+    hook::HookRecipe,
+    ids::{DeployKeyId, HookId, ProjectId, UserId, WebhookId},
+    project::{Repository, Role},
+    time::Timestamp,
+    user::Profile,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{self, NotSet, Set, Unchanged},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, PrimaryKeyTrait, QueryFilter,
+    Statement,
+};
+use secrecy::SecretString;
+use std::path::Path;
+
+/// A row of another installation.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign<'a> {
+    /// What that installation is known by.
+    pub source: &'a str,
+    /// The row's id there.
+    pub id: i64,
+}
+
+/// What became of a row of another installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<T> {
+    /// It is a row here now.
+    Over(T),
+    /// It was one before.
+    There(T),
+    /// It was one before, and somebody removed it since.
+    Gone,
+    /// There is such a row here, which did not come from that installation.
+    MadeHere,
+}
+
+/// Somebody who used another installation.
+pub struct NewUser {
+    /// As the forge told it there.
+    pub profile: Profile,
+    /// Their token at the forge, if it is known.
+    pub token: Option<SecretString>,
+    /// Where they want mail.
+    pub mail_address: Option<String>,
+}
+
+/// A project of another installation.
+pub struct NewProject {
+    /// Where its commits come from.
+    pub repository: Repository,
+    /// Who made it.
+    pub owner: UserId,
+    /// Who else may see it.
+    pub members: Vec<(UserId, Role)>,
+}
+
+/// A hook of another installation.
+pub struct NewHook {
+    /// What people wrote.
+    pub recipe: HookRecipe,
+    /// The webhook that calls it.
+    pub webhook: Option<WebhookId>,
+}
+
+impl Store {
+    /// Writes a copy of the database, to try something on it.
+    ///
+    /// # Errors
+    /// The database does not answer, or the file cannot be written.
+    pub async fn copy_to(&self, file: &Path) -> Result<()> {
+        let file = file.to_str().context("the path of a database is text")?;
+        let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [file.into()]);
+        self.writer.execute_raw(copy).await.context("copy the database")?;
+        Ok(())
+    }
+
+    /// Takes over a user. One whom this installation knows stays as they are, but for a token that is missing.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_user(
+        &self,
+        foreign: Foreign<'_>,
+        new: &NewUser,
+        now: Timestamp,
+    ) -> Result<Taken<UserId>> {
+        let tx = self.write().await?;
+        let there = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(new.profile.forge_id.0));
+        let there = there.one(&tx).await.context("find a user")?;
+        let token =
+            new.token.as_ref().map(|token| self.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
+        let taken = match (there, own_id(&tx, "user", foreign).await?) {
+            (Some(row), Some(_)) => return Ok(Taken::There(UserId(row.id))),
+            (Some(row), None) => {
+                let id = row.id;
+                if row.token.is_empty() {
+                    let token = Set(token);
+                    let row = rows::user::ActiveModel { id: Unchanged(id), token, ..Default::default() };
+                    row.update(&tx).await.context("take over a token")?;
+                }
+                Taken::There(UserId(id))
+            }
+            (None, _) => {
+                let id = free_id::<rows::user::Entity>(&tx, foreign.id).await?;
+                let row = rows::user::ActiveModel { id, ..user_row(new, token, now) };
+                Taken::Over(UserId(row.insert(&tx).await.context("take over a user")?.id))
+            }
+        };
+        if let Taken::Over(id) | Taken::There(id) = taken {
+            note(&tx, "user", foreign, id.0).await?;
+        }
+        tx.commit().await.context("commit a user's take-over")?;
+        Ok(taken)
+    }
+
+    /// Takes over a project with its members, if its repository is no project here.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_project(
+        &self,
+        foreign: Foreign<'_>,
+        new: &NewProject,
+        now: Timestamp,
+    ) -> Result<Taken<ProjectId>> {
+        let tx = self.write().await?;
+        let known = own_id(&tx, "project", foreign).await?;
+        let there =
+            rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(new.repository.id.0));
+        match (there.one(&tx).await.context("find a project")?, known) {
+            (Some(row), Some(known)) if row.id == known => return Ok(Taken::There(ProjectId(known))),
+            (Some(_), _) => return Ok(Taken::MadeHere),
+            (None, Some(_)) => return Ok(Taken::Gone),
+            (None, None) => {}
+        }
+        let id = free_id::<rows::project::Entity>(&tx, foreign.id).await?;
+        let row = rows::project::ActiveModel {
+            id,
+            ..projects::project_row(new.owner, new.repository.clone(), now)
+        };
+        let id = ProjectId(row.insert(&tx).await.context("take over a project")?.id);
+        for (user, role) in &new.members {
+            members::set_role(&tx, (id, *user), *role).await?;
+        }
+        members::set_role(&tx, (id, new.owner), Role::Owner).await?;
+        note(&tx, "project", foreign, id.0).await?;
+        tx.commit().await.context("commit a project's take-over")?;
+        Ok(Taken::Over(id))
+    }
+
+    /// Takes over a deploy key, if the project has none. False if it has one.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_deploy_key(
+        &self,
+        project: ProjectId,
+        (public, private): (&str, &SecretString),
+        at_forge: Option<DeployKeyId>,
+    ) -> Result<bool> {
+        let tx = self.write().await?;
+        let there = rows::deploy_key::Entity::find_by_id(project.0).one(&tx).await;
+        if there.context("find a deploy key")?.is_some() {
+            return Ok(false);
+        }
+        let row = rows::deploy_key::ActiveModel {
+            project_id: Set(project.0),
+            public_key: Set(public.to_owned()),
+            private_key: Set(self.vault.seal(deploy_keys::PRIVATE_PLACE, private)),
+            at_forge: Set(at_forge.map(|id| id.0)),
+        };
+        rows::deploy_key::Entity::insert(row)
+            .exec_without_returning(&tx)
+            .await
+            .context("take over a deploy key")?;
+        tx.commit().await.context("commit a deploy key's take-over")?;
+        Ok(true)
+    }
+
+    /// Takes over a hook, with a new secret: its webhook knows it only after it was connected anew.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_hook(
+        &self,
+        foreign: Foreign<'_>,
+        project: ProjectId,
+        new: &NewHook,
+        now: Timestamp,
+    ) -> Result<Taken<HookId>> {
+        let tx = self.write().await?;
+        if let Some(id) = own_id(&tx, "hook", foreign).await? {
+            let row = rows::hook::Entity::find_by_id(id).one(&tx).await.context("find a hook")?;
+            return Ok(match row.filter(|row| row.project_id == project.0) {
+                Some(row) => Taken::There(HookId(row.id)),
+                None => Taken::Gone,
+            });
+        }
+        let row = rows::hook::ActiveModel {
+            id: free_id::<rows::hook::Entity>(&tx, foreign.id).await?,
+            project_id: Set(project.0),
+            secret: Set(self.vault.seal(hooks::SECRET_PLACE, &secret::random())),
+            webhook_id: Set(new.webhook.map(|id| id.0)),
+            created_at: Set(now.0),
+            cache_inputs: Set(None),
+            ..hooks::recipe_row(&new.recipe)?
+        };
+        let id = row.insert(&tx).await.context("take over a hook")?.id;
+        note(&tx, "hook", foreign, id).await?;
+        tx.commit().await.context("commit a hook's take-over")?;
+        Ok(Taken::Over(HookId(id)))
+    }
+}
+
+fn user_row(new: &NewUser, token: Vec<u8>, now: Timestamp) -> rows::user::ActiveModel {
+    let Profile { forge_id, login, name, avatar_url, email } = new.profile.clone();
+    rows::user::ActiveModel {
+        id: NotSet,
+        forge_id: Set(forge_id.0),
+        login: Set(login),
+        name: Set(name),
+        avatar_url: Set(avatar_url),
+        email: Set(email),
+        token: Set(token),
+        created_at: Set(now.0),
+        signed_in_at: Set(0),
+        mail_address: Set(new.mail_address.clone()),
+        ..users::blank_mail_settings(false)
+    }
+}
+
+/// The row here that another installation's row became; perhaps it is gone.
+async fn own_id(tx: &DatabaseTransaction, kind: &'static str, foreign: Foreign<'_>) -> Result<Option<i64>> {
+    let row = rows::imported::Entity::find()
+        .filter(rows::imported::Column::Kind.eq(kind))
+        .filter(rows::imported::Column::Source.eq(foreign.source))
+        .filter(rows::imported::Column::ForeignId.eq(foreign.id));
+    Ok(row.one(tx).await.context("look for an earlier take-over")?.map(|row| row.own_id))
+}
+
+async fn note(tx: &DatabaseTransaction, kind: &'static str, foreign: Foreign<'_>, own: i64) -> Result<()> {
+    let row = rows::imported::ActiveModel {
+        id: NotSet,
+        source: Set(foreign.source.to_owned()),
+        kind: Set(kind.to_owned()),
+        foreign_id: Set(foreign.id),
+        own_id: Set(own),
+    };
+    row.insert(tx).await.context("note a take-over")?;
+    Ok(())
+}
+
+/// The id that a row has in the other installation, where no row has it here: so addresses stay as they were.
+async fn free_id<E: EntityTrait>(tx: &DatabaseTransaction, wished: i64) -> Result<ActiveValue<i64>>
+where
+    <E::PrimaryKey as PrimaryKeyTrait>::ValueType: From<i64>,
+{
+    let taken = E::find_by_id(wished).one(tx).await.context("look whether an id is free")?.is_some();
+    Ok(if taken || wished < 1 { NotSet } else { Set(wished) })
+}

@@ -1,0 +1,240 @@
+//! Builds of another installation with their jobs, a page in one transaction.
+
+use super::{Foreign, Taken, free_id, note, own_id};
+use crate::store::{Store, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    event::{Author, Trigger},
+    git::{GitRef, Sha},
+    ids::{HookId, JobId, ProjectId},
+    spec::JobSpec,
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::OnConflict,
+};
+
+/// A build of another installation.
+pub struct NewBuild {
+    /// Its id there.
+    pub foreign_id: i64,
+    /// Its number within the project.
+    pub number: i64,
+    /// The branch.
+    pub git_ref: GitRef,
+    /// The commit.
+    pub sha: Sha,
+    /// Its status where it has no jobs to tell.
+    pub status: Status,
+    /// Who wrote the commit.
+    pub author: Author,
+    /// The commit's message.
+    pub message: String,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// Its jobs, all ended.
+    pub jobs: Vec<NewJob>,
+}
+
+/// A job of another installation; it ended.
+pub struct NewJob {
+    /// Its id there.
+    pub foreign_id: i64,
+    /// Whether no log here stands in the way of its id.
+    pub may_keep_id: bool,
+    /// The hook here that it came from.
+    pub hook: Option<HookId>,
+    /// What ran, as far as it is known.
+    pub spec: JobSpec,
+    /// How it ended.
+    pub status: Status,
+    /// Why it ended badly.
+    pub reason: Option<String>,
+    /// What the script returned.
+    pub return_code: Option<i64>,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Timestamp,
+}
+
+/// What became of a build of another installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildTaken {
+    /// It is here.
+    Here {
+        /// Whether it was not before.
+        is_new: bool,
+        /// What became of its jobs, in their order.
+        jobs: Vec<Taken<JobId>>,
+    },
+    /// It was here before, and somebody removed it since.
+    Gone,
+    /// Another build here has its number, or its branch and commit; that one's number.
+    Clash(i64),
+}
+
+impl Store {
+    /// Takes over some builds of a project with their jobs, as first attempts; the logs are the caller's to write.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_builds(
+        &self,
+        source: &str,
+        project: ProjectId,
+        builds: &[NewBuild],
+    ) -> Result<Vec<BuildTaken>> {
+        let tx = self.write().await?;
+        let mut taken = Vec::with_capacity(builds.len());
+        for build in builds {
+            taken.push(import(&tx, source, project, build).await?);
+        }
+        tx.commit().await.context("commit a take-over of builds")?;
+        Ok(taken)
+    }
+}
+
+async fn import(
+    tx: &DatabaseTransaction,
+    source: &str,
+    project: ProjectId,
+    new: &NewBuild,
+) -> Result<BuildTaken> {
+    let foreign = Foreign { source, id: new.foreign_id };
+    let (id, is_new) = match own_id(tx, "build", foreign).await? {
+        Some(id) => {
+            let row = rows::build::Entity::find_by_id(id).one(tx).await.context("find a build")?;
+            match row.filter(|row| row.project_id == project.0) {
+                Some(row) => (row.id, false),
+                None => return Ok(BuildTaken::Gone),
+            }
+        }
+        None => match in_the_way(tx, project, new).await? {
+            Some(number) => return Ok(BuildTaken::Clash(number)),
+            None => (add_build(tx, project, new, foreign).await?, true),
+        },
+    };
+    let mut jobs = Vec::with_capacity(new.jobs.len());
+    for job in &new.jobs {
+        jobs.push(import_job(tx, source, (project, id), job).await?);
+    }
+    if jobs.iter().any(|job| matches!(job, Taken::Over(_))) {
+        follow_jobs(tx, id).await?;
+    }
+    Ok(BuildTaken::Here { is_new, jobs })
+}
+
+async fn in_the_way(tx: &DatabaseTransaction, project: ProjectId, new: &NewBuild) -> Result<Option<i64>> {
+    let same_commit = Condition::all()
+        .add(rows::build::Column::GitRef.eq(new.git_ref.to_string()))
+        .add(rows::build::Column::Sha.eq(new.sha.as_str()));
+    let same = Condition::any().add(rows::build::Column::Number.eq(new.number)).add(same_commit);
+    let row = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0)).filter(same);
+    Ok(row.one(tx).await.context("look for a build in the way")?.map(|row| row.number))
+}
+
+async fn add_build(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    new: &NewBuild,
+    foreign: Foreign<'_>,
+) -> Result<i64> {
+    let row = rows::build::ActiveModel {
+        id: free_id::<rows::build::Entity>(tx, foreign.id).await?,
+        project_id: Set(project.0),
+        number: Set(new.number),
+        git_ref: Set(new.git_ref.to_string()),
+        sha: Set(new.sha.to_string()),
+        status: Set(new.status.word().to_owned()),
+        trigger: Set(serde_json::to_string(&Trigger::Push)?),
+        author: Set(serde_json::to_string(&new.author)?),
+        message: Set(new.message.clone()),
+        created_at: Set(new.created_at.0),
+        started_at: Set(None),
+        finished_at: Set(Some(new.created_at.0)),
+        mailed: Set(None),
+    };
+    let id = row.insert(tx).await.context("take over a build")?.id;
+    note(tx, "build", foreign, id).await?;
+    Ok(id)
+}
+
+async fn import_job(
+    tx: &DatabaseTransaction,
+    source: &str,
+    (project, build): (ProjectId, i64),
+    new: &NewJob,
+) -> Result<Taken<JobId>> {
+    let foreign = Foreign { source, id: new.foreign_id };
+    if let Some(id) = own_id(tx, "job", foreign).await? {
+        let row = rows::job::Entity::find_by_id(id).one(tx).await.context("find a job")?;
+        let row = row.filter(|row| row.build_id == build);
+        return Ok(row.map_or(Taken::Gone, |row| Taken::There(JobId(row.id))));
+    }
+    let wished = if new.may_keep_id { foreign.id } else { 0 };
+    let row = rows::job::ActiveModel {
+        id: free_id::<rows::job::Entity>(tx, wished).await?,
+        build_id: Set(build),
+        project_id: Set(project.0),
+        spec: Set(serde_json::to_string(&new.spec)?),
+        status: Set(new.status.word().to_owned()),
+        attempt: Set(1),
+        reason: Set(new.reason.clone()),
+        return_code: Set(new.return_code),
+        cancel_requested: Set(false),
+        runner: Set(None),
+        lease_until: Set(None),
+        container: Set(None),
+        phases: Set("[]".to_owned()),
+        created_at: Set(new.created_at.0),
+        started_at: Set(new.started_at.map(|time| time.0)),
+        finished_at: Set(Some(new.finished_at.0)),
+    };
+    let id = row.insert(tx).await.context("take over a job")?.id;
+    note(tx, "job", foreign, id).await?;
+    if let Some(hook) = new.hook {
+        note_call(tx, hook, build).await?;
+    }
+    Ok(Taken::Over(JobId(id)))
+}
+
+/// A push that the forge delivers once more is not built once more.
+async fn note_call(tx: &DatabaseTransaction, hook: HookId, build: i64) -> Result<()> {
+    let row = rows::hook_call::ActiveModel {
+        id: NotSet,
+        hook_id: Set(hook.0),
+        build_id: Set(build),
+        // Of no delivery that is here.
+        delivery_id: Set(0),
+    };
+    let known = OnConflict::columns([rows::hook_call::Column::HookId, rows::hook_call::Column::BuildId])
+        .do_nothing()
+        .to_owned();
+    let insert = rows::hook_call::Entity::insert(row).on_conflict(known);
+    insert.exec_without_returning(tx).await.context("note a hook's call")?;
+    Ok(())
+}
+
+/// Brings a build in line with its jobs, without telling anybody.
+async fn follow_jobs(tx: &DatabaseTransaction, build: i64) -> Result<()> {
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+    let jobs = jobs.all(tx).await.context("list a build's jobs")?;
+    let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
+    let all_finished = statuses.iter().all(|status| status.is_finished());
+    let row = rows::build::ActiveModel {
+        id: Unchanged(build),
+        status: Set(Status::of_build(&statuses).word().to_owned()),
+        started_at: Set(jobs.iter().filter_map(|job| job.started_at).min()),
+        finished_at: Set(jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished)),
+        ..Default::default()
+    };
+    row.update(tx).await.context("bring a build in line with its jobs")?;
+    Ok(())
+}

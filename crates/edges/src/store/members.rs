@@ -1,0 +1,183 @@
+//! Who may do what with a project, as the forge tells it.
+
+use super::{Store, projects, read, rows, users};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    ids::{ProjectId, UserId},
+    project::{Access, Collaborator, Member, Repository, Role},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, OnConflict},
+};
+use std::collections::{HashMap, HashSet};
+
+impl Store {
+    /// A user's role in a project; none for strangers.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn role_in(&self, project: ProjectId, user: UserId) -> Result<Option<Role>> {
+        let row = rows::membership::Entity::find()
+            .filter(rows::membership::Column::ProjectId.eq(project.0))
+            .filter(rows::membership::Column::UserId.eq(user.0));
+        let row = row.one(&self.db).await.context("find a member")?;
+        row.map(|row| row.role.parse().context("read a member's role")).transpose()
+    }
+
+    /// A project's members, the most powerful first, then by login.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn members(&self, project: ProjectId) -> Result<Vec<Member>> {
+        let memberships = of_project(&self.db, project).await?;
+        let ids = memberships.iter().map(|row| row.user_id).collect::<Vec<_>>();
+        let users = rows::user::Entity::find().filter(rows::user::Column::Id.is_in(ids));
+        let users = users.all(&self.db).await.context("list a project's users")?;
+        let mut users = users.into_iter().map(|row| (row.id, read::user(row))).collect::<HashMap<_, _>>();
+        let mut members = Vec::with_capacity(memberships.len());
+        for row in memberships {
+            let user = users.remove(&row.user_id).context("a member is a user")?;
+            members.push(Member { user, role: row.role.parse()? });
+        }
+        members.sort_by_cached_key(|member| {
+            (std::cmp::Reverse(member.role), member.user.profile.login.to_lowercase())
+        });
+        Ok(members)
+    }
+
+    /// The users whose tokens may speak for a project at the forge: its owner, then its managers, as far as they
+    /// have signed in.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn speakers(&self, project: ProjectId) -> Result<Vec<UserId>> {
+        let members = of_project(&self.db, project).await?;
+        let mut managing =
+            members.into_iter().filter(|row| row.role != Role::Member.word()).collect::<Vec<_>>();
+        managing.sort_by_key(|row| (row.role != Role::Owner.word(), row.id));
+        let ids = managing.iter().map(|row| row.user_id).collect::<Vec<_>>();
+        let signed_in = rows::user::Entity::find().filter(rows::user::Column::Id.is_in(ids));
+        let signed_in = signed_in.all(&self.db).await.context("find who speaks for a project")?;
+        let signed_in = signed_in
+            .into_iter()
+            .filter(|row| !row.token.is_empty())
+            .map(|row| row.id)
+            .collect::<HashSet<_>>();
+        let speakers = managing.into_iter().map(|row| row.user_id).filter(|id| signed_in.contains(id));
+        Ok(speakers.map(UserId).collect())
+    }
+
+    /// Brings a project's facts and members in line with the forge, whole or not at all.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn sync_members(
+        &self,
+        project: ProjectId,
+        (repository, collaborators): (&Repository, &[Collaborator]),
+        now: Timestamp,
+    ) -> Result<()> {
+        let tx = self.write().await?;
+        let owner = projects::project_of(&tx, project.0).await?.owner;
+        projects::note_repository(&tx, project, repository).await?;
+        let mut roles = HashMap::new();
+        for Collaborator { profile, permission } in collaborators {
+            let user = users::known_by_forge(&tx, profile, now).await?;
+            let role = if user == owner { Role::Owner } else { Role::from(*permission) };
+            roles.insert(user, role);
+        }
+        for row in of_project(&tx, project).await? {
+            if !roles.contains_key(&UserId(row.user_id)) {
+                let gone = rows::membership::Entity::delete_by_id(row.id);
+                gone.exec(&tx).await.context("remove a member")?;
+            }
+        }
+        for (user, role) in roles {
+            set_role(&tx, (project, user), role).await?;
+        }
+        projects::note_sync(&tx, project, now).await?;
+        tx.commit().await.context("commit a project's members")
+    }
+
+    /// Brings a user's projects in line with what the forge lets them reach, and remembers which repositories they
+    /// may make projects of; whole or not at all.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn sync_projects_of(&self, user: UserId, reachable: &[Access]) -> Result<()> {
+        let tx = self.write().await?;
+        projects::replace_repositories(&tx, user, reachable).await?;
+        let access =
+            reachable.iter().map(|access| (access.repository.id.0, access)).collect::<HashMap<_, _>>();
+        let all = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
+        for row in all.all(&tx).await.context("list projects")? {
+            let project = ProjectId(row.id);
+            let Some(access) = access.get(&row.forge_id) else {
+                let gone = rows::membership::Entity::delete_many()
+                    .filter(rows::membership::Column::ProjectId.eq(project.0))
+                    .filter(rows::membership::Column::UserId.eq(user.0));
+                gone.exec(&tx).await.context("remove a member")?;
+                continue;
+            };
+            let role = if row.owner_id == user.0 { Role::Owner } else { Role::from(access.permission) };
+            set_role(&tx, (project, user), role).await?;
+            projects::note_repository(&tx, project, &access.repository).await?;
+        }
+        tx.commit().await.context("commit a user's projects")
+    }
+
+    /// Removes a user from a project that the forge no longer shows to them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn remove_member(&self, project: ProjectId, user: UserId) -> Result<()> {
+        let gone = rows::membership::Entity::delete_many()
+            .filter(rows::membership::Column::ProjectId.eq(project.0))
+            .filter(rows::membership::Column::UserId.eq(user.0));
+        gone.exec(&self.writer).await.context("remove a member")?;
+        Ok(())
+    }
+
+    /// Notes why a project could not be brought in line with the forge.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_sync_fault(&self, project: ProjectId, fault: &str) -> Result<()> {
+        let sync_fault = Set(Some(fault.to_owned()));
+        let row = rows::project::ActiveModel { id: Unchanged(project.0), sync_fault, ..Default::default() };
+        row.update(&self.writer).await.context("note a failed sync")?;
+        Ok(())
+    }
+}
+
+async fn of_project(db: &impl ConnectionTrait, project: ProjectId) -> Result<Vec<rows::membership::Model>> {
+    let rows = rows::membership::Entity::find()
+        .filter(rows::membership::Column::ProjectId.eq(project.0))
+        .order_by_asc(rows::membership::Column::Id);
+    rows.all(db).await.context("list a project's members")
+}
+
+/// Gives a user a role, in place of the one that they had.
+pub(super) async fn set_role(
+    tx: &DatabaseTransaction,
+    (project, user): (ProjectId, UserId),
+    role: Role,
+) -> Result<()> {
+    let row = rows::membership::ActiveModel {
+        id: NotSet,
+        project_id: Set(project.0),
+        user_id: Set(user.0),
+        role: Set(role.word().to_owned()),
+    };
+    let identity = [rows::membership::Column::ProjectId, rows::membership::Column::UserId];
+    let newest = OnConflict::columns(identity)
+        .value(rows::membership::Column::Role, Expr::value(role.word()))
+        .to_owned();
+    let insert = rows::membership::Entity::insert(row).on_conflict(newest);
+    insert.exec_without_returning(tx).await.context("note a member")?;
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! What an install script makes is kept as an image, until something changes that it was made of. Two jobs that need
+//! the same image make it once.
+
+use crate::{Flow, checkout, work::Work};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    Edges, clock,
+    engine::{ContainerId, Image},
+};
+use kozmic_model::{
+    cache::{CacheInputs, CachedImage, cached_image_name},
+    ids::ProjectId,
+    image::ImageName,
+    install::Install,
+    job::Outcome,
+    spec::Origin,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+/// Who makes which image right now.
+#[derive(Clone, Default)]
+pub(crate) struct Makers(Arc<Mutex<HashMap<String, Weak<AsyncMutex<()>>>>>);
+
+/// Whether a job's image is there.
+pub(crate) enum Look {
+    /// It is.
+    Kept(Image),
+    /// It has to be made; nobody else makes it meanwhile.
+    Missing(Making),
+}
+
+/// The right to make an image.
+pub(crate) struct Making {
+    pub(crate) key: String,
+    _turn: OwnedMutexGuard<()>,
+}
+
+/// Looks for the image that a job's install script makes out of its base image. If another job makes it right now,
+/// waits for that.
+pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Result<Look> {
+    let wanted = checkout::fetched(work).await?;
+    let mirrors = work.flow.edges.mirrors.clone();
+    let objects = mirrors.objects(&wanted, &install.tracked).await.context("look at the tracked files")?;
+    let inputs = CacheInputs::new(&base.id, install, objects);
+    let key = inputs.key();
+    if let Some(image) = kept(work, &key).await? {
+        note(work, &inputs).await?;
+        work.say("Skipping install script as tracked files did not change...").await?;
+        return Ok(Look::Kept(image));
+    }
+    let makers = work.flow.makers.clone();
+    let turn = match makers.of(&key).try_lock_owned() {
+        Ok(turn) => turn,
+        Err(_) => {
+            work.say("Waiting: another job runs this install script for the same files...").await?;
+            makers.of(&key).lock_owned().await
+        }
+    };
+    if let Some(image) = kept(work, &key).await? {
+        work.say("Skipping install script as another job has just run it for the same files...").await?;
+        return Ok(Look::Kept(image));
+    }
+    let why = why_missing(note(work, &inputs).await?, &inputs);
+    work.say(&format!("Running the install script: {why}.")).await?;
+    Ok(Look::Missing(Making { key, _turn: turn }))
+}
+
+/// Takes the right to make an image up again, for an install script that an earlier process started.
+pub(crate) async fn take_up(flow: &Flow, key: &str) -> Making {
+    Making { key: key.to_owned(), _turn: flow.makers.of(key).lock_owned().await }
+}
+
+/// Keeps what an install script made, if it ended well. None: the job can go on.
+pub(crate) async fn conclude(
+    work: &mut Work,
+    making: &Making,
+    (container, outcome): (&ContainerId, Outcome),
+) -> Result<Option<Outcome>> {
+    match outcome {
+        Outcome::Returned(0) => keep(work, &making.key, container).await.map(|()| None),
+        Outcome::Returned(code) => Ok(Some(Outcome::NotInstalled(code))),
+        outcome => Ok(Some(outcome)),
+    }
+}
+
+/// The image with that key, if it is known and on the engine.
+pub(crate) async fn kept(work: &Work, key: &str) -> Result<Option<Image>> {
+    let Flow { edges, settings, .. } = &work.flow;
+    let project = work.claimed.project.id;
+    let known = edges.store.use_cached_image(project, (&settings.instance, key), clock::now()).await?;
+    let Some(known) = known else { return Ok(None) };
+    let image = edges.engine.image(&name(project, key)?).await.context("look for the cached image")?;
+    if image.is_none() {
+        edges.store.forget_cached_image(&known).await?;
+    }
+    Ok(image)
+}
+
+async fn keep(work: &mut Work, key: &str, container: &ContainerId) -> Result<()> {
+    let Flow { edges, settings, .. } = work.flow.clone();
+    let project = work.claimed.project.id;
+    let name = name(project, key)?;
+    // It is there if the process ended between this step and the next.
+    if edges.engine.image(&name).await.context("look for the cached image")?.is_none() {
+        edges.engine.commit(container, &name).await.context("keep what the install script made")?;
+    }
+    let image = edges.engine.image(&name).await.context("look for the cached image")?;
+    let size = image.context("the image that was kept is not there")?.size;
+    let base = work.claimed.job.spec.image.to_string();
+    let facts = (key, base.as_str(), size);
+    edges.store.add_cached_image((project, &settings.instance), facts, clock::now()).await?;
+    work.end(&format!("kept as image {}, {} MB", &key[..12], size / 1_000_000)).await?;
+    // In this order: a container that is noted and not there means that somebody else removed it.
+    edges.store.forget_container(work.attempt()).await?;
+    edges.engine.remove(container).await.context("remove the install script's container")
+}
+
+/// Notes what a hook's image is made of, and gives what it was made of before.
+async fn note(work: &Work, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
+    let Origin::Hook(hook) = work.claimed.job.spec.origin;
+    let store = &work.flow.edges.store;
+    let before = store.cache_inputs(hook).await?;
+    if before.as_ref() != Some(inputs) {
+        store.note_cache_inputs(hook, inputs).await?;
+    }
+    Ok(before)
+}
+
+fn why_missing(before: Option<CacheInputs>, inputs: &CacheInputs) -> String {
+    let Some(before) = before else { return "this hook has no image yet".to_owned() };
+    let changes = inputs.changes_since(&before);
+    match changes.is_empty() {
+        true => "nothing changed, but no image is kept".to_owned(),
+        false => changes.join(", "),
+    }
+}
+
+/// Takes images off the engine that are too many, the least recently used first; gives how many. None that a job
+/// uses, or may be about to use.
+///
+/// # Errors
+/// The engine or the database does not answer.
+pub async fn trim(edges: &Edges, instance: &str, limit: usize) -> Result<usize> {
+    let mut count = 0;
+    for image in edges.store.surplus_images(instance, limit).await? {
+        if take_off(edges, &image).await? {
+            tracing::info!(image = image.name(), "a cached image was removed");
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Takes images off the engine that this installation made and nobody knows of any more; gives how many.
+///
+/// # Errors
+/// The engine or the database does not answer.
+pub async fn remove_strays(edges: &Edges, instance: &str) -> Result<usize> {
+    let known = edges.store.cached_image_names(instance).await?;
+    let mut count = 0;
+    for name in edges.engine.own_images(instance).await.context("list cached images")? {
+        let is_ours = name.repository().starts_with("kozmic-cache/");
+        if is_ours && !known.contains(&name.to_string()) && edges.engine.remove_image(&name).await? {
+            tracing::info!(image = %name, "a stray image was removed");
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Takes an image off the engine that somebody does not want any more. False: a job uses it.
+///
+/// # Errors
+/// The engine or the database does not answer.
+pub async fn drop_image(edges: &Edges, image: &CachedImage) -> Result<bool> {
+    Ok(edges.store.is_image_idle(image).await? && take_off(edges, image).await?)
+}
+
+/// The row goes last: one without image is found out at the next look, an image without row would stay for ever.
+async fn take_off(edges: &Edges, image: &CachedImage) -> Result<bool> {
+    let name = name(image.project, &image.key)?;
+    if !edges.engine.remove_image(&name).await.context("remove a cached image")? {
+        return Ok(false);
+    }
+    edges.store.forget_cached_image(image).await
+}
+
+fn name(project: ProjectId, key: &str) -> Result<ImageName> {
+    cached_image_name(project, key).parse().context("name a cached image")
+}
+
+impl Makers {
+    /// The lock for one image. It lasts as long as somebody has it in hand.
+    fn of(&self, key: &str) -> Arc<AsyncMutex<()>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = all.get(key).and_then(Weak::upgrade) {
+            return lock;
+        }
+        all.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::default();
+        all.insert(key.to_owned(), Arc::downgrade(&lock));
+        lock
+    }
+}

@@ -1,0 +1,96 @@
+//! Deploy keys: a private repository is fetched with a key of its own, that may read this repository and no more.
+
+use crate::speak;
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    Edges,
+    forge::{ForgeError, PublicKey},
+    git::keys::{self, NewKey},
+};
+use kozmic_model::{
+    deploy_key::{DeployKey, KeyKind},
+    ids::{DeployKeyId, ProjectId},
+};
+
+/// Makes sure that a project has a deploy key, and that the forge knows it: one that was removed there is put back.
+/// What the forge publishes of its SSH host keys is pinned on the way.
+///
+/// # Errors
+/// The forge refuses or does not answer, or no key can be made: this can be tried again.
+pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> {
+    pin_host_keys(edges, project).await?;
+    let key = match edges.store.deploy_key(project).await? {
+        // A key whose private part cannot be opened any more, because the secret key was lost, is no use.
+        Some(key) if edges.store.private_key(project).await.is_ok() => key,
+        _ => fresh(edges, project, KeyKind::Ed25519).await?,
+    };
+    match register(edges, project, &key).await {
+        Err(fault) if is_refused_kind(&fault) && !key.public_key.starts_with("ssh-rsa") => {
+            let key = fresh(edges, project, KeyKind::Rsa).await?;
+            register(edges, project, &key).await
+        }
+        registered => registered,
+    }
+}
+
+/// Makes ready what fetching a private repository takes: its address for SSH and a registered key.
+///
+/// # Errors
+/// The forge refuses or does not answer.
+pub(crate) async fn make_ready(edges: &Edges, id: ProjectId) -> Result<()> {
+    let project = edges.store.project(id).await?.context("the project is gone")?;
+    if project.repository.ssh_url.is_empty() {
+        let (forge, number) = (edges.forge.as_ref(), project.repository.id);
+        let ask = |token, _| async move { forge.repository(&token, number).await };
+        let found = speak::for_project(edges, id, ask).await?;
+        let found = found.context("the repository is gone, or hidden from who manages the project")?;
+        edges.store.follow_repository(id, &found).await?;
+    }
+    deploy_key(edges, id).await.context("register the deploy key")
+}
+
+/// Takes a deploy key away from the forge.
+pub(crate) async fn unregister(edges: &Edges, project: ProjectId, id: DeployKeyId) -> Result<()> {
+    let forge = edges.forge.as_ref();
+    let remove = |token, repository| async move { forge.remove_deploy_key(&token, &repository, id).await };
+    speak::for_project(edges, project, remove).await?;
+    edges.store.note_deploy_key(project, None).await
+}
+
+async fn fresh(edges: &Edges, project: ProjectId, kind: KeyKind) -> Result<DeployKey> {
+    let NewKey { private, public } = keys::make(kind).await.context("make a deploy key")?;
+    edges.store.keep_deploy_key(project, &public, &private).await?;
+    Ok(DeployKey { public_key: public, at_forge: None })
+}
+
+async fn register(edges: &Edges, project: ProjectId, key: &DeployKey) -> Result<()> {
+    let forge = edges.forge.as_ref();
+    let (wanted, known) = (&PublicKey { title: "Kozmic", key: &key.public_key }, key.at_forge);
+    let ensure =
+        |token, repository| async move { forge.ensure_deploy_key(&token, &repository, wanted, known).await };
+    let id = speak::for_project(edges, project, ensure).await?;
+    edges.store.note_deploy_key(project, Some(id)).await
+}
+
+fn is_refused_kind(fault: &anyhow::Error) -> bool {
+    fault.downcast_ref::<ForgeError>().is_some_and(ForgeError::is_key_refused)
+}
+
+async fn pin_host_keys(edges: &Edges, project: ProjectId) -> Result<()> {
+    let forge = edges.forge.as_ref();
+    let ask = |token, _| async move { forge.host_keys(&token).await };
+    let lines = match speak::for_project(edges, project, ask).await {
+        Ok(lines) => lines,
+        // Without them, a host's key is the one that it had when it was first met.
+        Err(fault) => {
+            tracing::warn!(error = format!("{fault:#}"), "the forge's host keys are not known");
+            return Ok(());
+        }
+    };
+    let project = edges.store.project(project).await?.context("the project is gone")?;
+    if !lines.is_empty() {
+        let pinned = edges.mirrors.pin_host_keys(&project.repository.ssh_url, &lines).await;
+        pinned.context("pin host keys")?;
+    }
+    Ok(())
+}

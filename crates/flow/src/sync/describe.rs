@@ -1,0 +1,42 @@
+//! The message and author of a commit, where a payload did not carry them.
+
+use crate::{Flow, report, run, speak};
+use anyhow::Result;
+use kozmic_edges::forge::ForgeError;
+use kozmic_model::{build::Build, event::Change, ids::JobId};
+use std::time::Duration;
+
+/// Pauses between tries to learn of a commit's message.
+const PAUSES: [u64; 4] = [2, 10, 60, 300];
+
+/// Fetches the message and author of a build's commit, which a pull request's payload does not carry, while its
+/// job already runs. If the message asks to skip the build, the job is stopped.
+pub(crate) async fn description(flow: Flow, build: Build, job: JobId) {
+    for pause in PAUSES {
+        match describe(&flow, &build, job).await {
+            Ok(()) => return,
+            Err(fault) => {
+                let error = format!("{fault:#}");
+                tracing::info!(build.id = build.id.0, error, "a commit's message is not known yet");
+                let is_final =
+                    fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_none());
+                if is_final || !flow.pause(Duration::from_secs(pause)).await {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn describe(flow: &Flow, build: &Build, job: JobId) -> Result<()> {
+    let (forge, sha) = (flow.edges.forge.as_ref(), &build.sha);
+    let ask = |token, repository| async move { forge.commit(&token, &repository, sha).await };
+    let (message, author) = speak::for_project(&flow.edges, build.project, ask).await?;
+    flow.edges.store.describe_build(build.id, &message, &author).await?;
+    report::change(&flow.edges, build.project, job);
+    if let Some(word) = Change::skip_word_in(&[&message]) {
+        run::cancel(&flow.edges, job, &format!("The commit's message asks to skip the build with {word}."))
+            .await?;
+    }
+    Ok(())
+}

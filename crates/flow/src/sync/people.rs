@@ -1,0 +1,91 @@
+//! People: who signs in, which repositories they can reach, which projects they make.
+
+use super::members;
+use crate::speak;
+use anyhow::{Context, Result, anyhow};
+use kozmic_edges::{
+    Edges, clock, secret,
+    store::{Avatar, NewSession},
+};
+use kozmic_model::{
+    ids::{RepositoryId, UserId},
+    project::{Project, Repository},
+    user::User,
+};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+use url::Url;
+
+/// How long a session lasts.
+pub const SESSION: Duration = Duration::from_secs(30 * 86_400);
+
+/// Somebody who just signed in.
+pub struct SignedIn {
+    /// Who.
+    pub user: User,
+    /// What the browser keeps to prove it.
+    pub session: SecretString,
+}
+
+/// Signs in who comes back from the forge with a code, and takes over name, mail, picture and what they may see.
+/// `agent` is what the browser calls itself.
+///
+/// # Errors
+/// The forge refuses the code or does not answer, or the database does not.
+pub async fn sign_in(edges: &Edges, code: &str, redirect: &Url, agent: &str) -> Result<SignedIn> {
+    let token = edges.forge.exchange_code(code, redirect).await?;
+    let profile = edges.forge.profile(&token).await?;
+    let session = secret::random();
+    let now = clock::now();
+    let fingerprint = secret::fingerprint(session.expose_secret());
+    let row = NewSession { fingerprint, expires_at: now.after(SESSION), agent: agent.to_owned() };
+    let user = edges.store.sign_in(&profile, &token, &row, now).await?;
+    let (pictured, reached) = tokio::join!(picture(edges, &user), repositories(edges, user.id));
+    for fault in [pictured.err(), reached.err()].into_iter().flatten() {
+        let error = format!("{fault:#}");
+        tracing::warn!(user.id = user.id.0, error, "a sign-in could not be completed");
+    }
+    Ok(SignedIn { user, session })
+}
+
+async fn picture(edges: &Edges, user: &User) -> Result<()> {
+    let (content_type, bytes) =
+        edges.forge.picture(&user.profile.avatar_url).await.context("fetch a picture")?;
+    edges.store.keep_avatar(user.id, Avatar { content_type, bytes }).await
+}
+
+/// Asks the forge anew which repositories a user can reach: those are the projects that they see, and those that they
+/// may administer are the ones to make projects of.
+///
+/// # Errors
+/// The forge or the database does not answer; then nothing changed. A user whose token the forge no longer accepts is
+/// signed out.
+pub async fn repositories(edges: &Edges, user: UserId) -> Result<Vec<Repository>> {
+    let token = edges.store.token_of(user).await?;
+    let reachable = match edges.forge.repositories(&token).await {
+        Err(fault) if fault.is_unauthorized() => {
+            speak::sign_out(edges, user, &fault).await?;
+            return Err(fault.into());
+        }
+        reachable => reachable?,
+    };
+    edges.store.sync_projects_of(user, &reachable).await?;
+    edges.store.repositories(user).await
+}
+
+/// Makes a project of a repository that a user may administer, or finds the one that others made. Gives also what
+/// could not be done at the forge yet, as a sentence.
+///
+/// # Errors
+/// The repository is not on the user's list, or the database does not answer.
+pub async fn add_project(
+    edges: &Edges,
+    user: UserId,
+    repository: RepositoryId,
+) -> Result<(Project, Option<String>)> {
+    let project = edges.store.add_project(user, repository, clock::now()).await?;
+    let synced = members::members(edges, project.id).await;
+    let trouble = synced.err().map(|fault| format!("{fault:#}"));
+    let project = edges.store.project(project.id).await?.ok_or_else(|| anyhow!("the project is gone"))?;
+    Ok((project, trouble))
+}

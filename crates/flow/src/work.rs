@@ -1,0 +1,86 @@
+//! An attempt that is under way: what it is about, its log, and where its time went so far.
+
+use crate::{Flow, job_log::JobLog, report};
+use anyhow::{Context, Result};
+use kozmic_edges::{clock, store::ClaimedJob};
+use kozmic_model::{
+    job::Attempt,
+    phase::{Phase, PhaseKind, mark, mark_done},
+    time::Timestamp,
+};
+
+/// What all steps of an attempt have in hand.
+pub(crate) struct Work {
+    pub(crate) flow: Flow,
+    pub(crate) claimed: ClaimedJob,
+    pub(crate) log: JobLog,
+    phases: Vec<Phase>,
+}
+
+impl Work {
+    /// Takes up an attempt, where an earlier go at it stopped.
+    pub(crate) async fn take_up(flow: &Flow, claimed: &ClaimedJob) -> Result<Self> {
+        let log = JobLog::open(&flow.edges, claimed.job.attempt()).await?;
+        let job = flow.edges.store.job_by_id(claimed.job.id).await?.context("the job is gone")?;
+        Ok(Self { flow: flow.clone(), claimed: claimed.clone(), log, phases: job.phases })
+    }
+
+    pub(crate) fn attempt(&self) -> Attempt {
+        self.claimed.job.attempt()
+    }
+
+    /// Kozmic's own words in the log.
+    pub(crate) async fn say(&mut self, text: &str) -> Result<()> {
+        self.log.say(text).await
+    }
+
+    /// Begins a phase, with a line in the log that says so.
+    pub(crate) async fn begin(&mut self, kind: PhaseKind, text: &str) -> Result<()> {
+        self.enter(kind, clock::now());
+        self.note_phases().await?;
+        self.log.say(&mark(kind, text)).await
+    }
+
+    /// Ends the phase that is under way, with a line in the log that says how long it took.
+    pub(crate) async fn end(&mut self, text: &str) -> Result<()> {
+        let now = clock::now();
+        let Some(phase) = self.phases.last_mut() else { return Ok(()) };
+        phase.finished_at = Some(now);
+        let line = mark_done(phase.kind, text, phase.duration(now));
+        self.note_phases().await?;
+        self.log.say(&line).await
+    }
+
+    /// Notes a container and that its script's phase begins, before the script may start: from then on the container
+    /// is what tells where the attempt stands. The checkout went on since `begun`.
+    pub(crate) async fn begin_script(
+        &mut self,
+        (kind, container): (PhaseKind, &str),
+        (begun, checkout): (Timestamp, &str),
+        text: &str,
+    ) -> Result<()> {
+        let now = clock::now();
+        self.enter(PhaseKind::Checkout, begun);
+        self.enter(kind, now);
+        let checkout = mark_done(PhaseKind::Checkout, checkout, now.since(begun));
+        self.log.say(&format!("{checkout}{}", mark(kind, text))).await?;
+        self.log.begin_container().await?;
+        let is_ours = self.flow.edges.store.note_container(self.attempt(), container, &self.phases).await?;
+        anyhow::ensure!(is_ours, "another runner took the job over");
+        Ok(())
+    }
+
+    /// A phase begins where the one before ends; one that a crash left open ends now.
+    fn enter(&mut self, kind: PhaseKind, at: Timestamp) {
+        let open = self.phases.iter_mut().filter(|phase| phase.finished_at.is_none());
+        open.for_each(|phase| phase.finished_at = Some(at));
+        self.phases.push(Phase::begin(kind, at));
+    }
+
+    async fn note_phases(&self) -> Result<()> {
+        let Self { flow, claimed, phases, .. } = self;
+        flow.edges.store.note_phases(claimed.job.attempt(), phases).await?;
+        report::change(&flow.edges, claimed.project.id, claimed.job.id);
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! Cached images: what an install script made, found again by all that it was made of.
+
+use crate::{
+    ids::{CachedImageId, ProjectId},
+    install::{Install, TrackedPath},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Everything that a cached image is made of. The same inputs make the same key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheInputs {
+    /// The engine's id of the base image's content.
+    pub base: String,
+    /// SHA-256 of the install script, in hexadecimal digits.
+    pub script: String,
+    /// Each tracked path with the git object that it is in the commit; none where it is missing.
+    pub tracked: Vec<(TrackedPath, Option<String>)>,
+}
+
+impl CacheInputs {
+    /// Of a base image, an install script, and what git knows each tracked path by, in the order of the paths.
+    pub fn new(base: &str, install: &Install, objects: Vec<Option<String>>) -> Self {
+        let tracked = install.tracked.iter().cloned().zip(objects).collect();
+        Self { base: base.to_owned(), script: digest(&[&install.script]), tracked }
+    }
+
+    /// What a cached image is found by: SHA-256 over all inputs, in hexadecimal digits.
+    pub fn key(&self) -> String {
+        let mut parts = vec![self.base.as_str(), self.script.as_str()];
+        for (path, object) in &self.tracked {
+            parts.extend([path.as_str(), object.as_deref().unwrap_or("missing")]);
+        }
+        digest(&parts)
+    }
+
+    /// What is not as it was when the hook's image was last looked for, each as a few words.
+    pub fn changes_since(&self, before: &Self) -> Vec<String> {
+        let mut changes = Vec::new();
+        if self.base != before.base {
+            changes.push("the base image changed".to_owned());
+        }
+        if self.script != before.script {
+            changes.push("the install script changed".to_owned());
+        }
+        for (path, object) in &self.tracked {
+            match before.tracked.iter().find(|(known, _)| known == path) {
+                Some((_, known)) if known == object => {}
+                Some((_, None)) => changes.push(format!("{path} was added")),
+                Some(_) if object.is_none() => changes.push(format!("{path} was removed")),
+                Some(_) => changes.push(format!("{path} changed")),
+                None => changes.push(format!("{path} is tracked now")),
+            }
+        }
+        let dropped =
+            before.tracked.iter().filter(|(path, _)| self.tracked.iter().all(|(own, _)| own != path));
+        changes.extend(dropped.map(|(path, _)| format!("{path} is not tracked any more")));
+        changes
+    }
+}
+
+/// Each part with its length before it, so that no two lists of parts read alike.
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(hash.finalize())
+}
+
+/// An image that an install script made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedImage {
+    /// Kozmic's own id.
+    pub id: CachedImageId,
+    /// The project whose jobs use it.
+    pub project: ProjectId,
+    /// What it is found by.
+    pub key: String,
+    /// The base image's name when it was made, for people.
+    pub base: String,
+    /// In bytes, all layers together.
+    pub size: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When a job last used it.
+    pub used_at: Timestamp,
+}
+
+impl CachedImage {
+    /// Its name on the engine: `kozmic-cache/<key>:<project>`.
+    pub fn name(&self) -> String {
+        cached_image_name(self.project, &self.key)
+    }
+}
+
+/// The name on the engine of the image with that key.
+pub fn cached_image_name(project: ProjectId, key: &str) -> String {
+    format!("kozmic-cache/{key}:{project}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(base: &str, script: &str, tracked: &[(&str, Option<&str>)]) -> CacheInputs {
+        let paths = tracked.iter().map(|(path, _)| path.parse().unwrap()).collect();
+        let objects = tracked.iter().map(|(_, object)| object.map(str::to_owned)).collect();
+        CacheInputs::new(base, &Install { script: script.to_owned(), tracked: paths }, objects)
+    }
+
+    #[test]
+    fn every_input_counts_and_a_missing_path_too() {
+        let same = inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", None)]);
+        assert_eq!(same.key(), inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", None)]).key());
+        for other in [
+            inputs("sha256:2", "#!/bin/sh", &[("a", Some("1")), ("b", None)]),
+            inputs("sha256:1", "#!/bin/bash", &[("a", Some("1")), ("b", None)]),
+            inputs("sha256:1", "#!/bin/sh", &[("a", Some("2")), ("b", None)]),
+            inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", Some("1"))]),
+            inputs("sha256:1", "#!/bin/sh", &[("a", Some("1"))]),
+            inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("c", None)]),
+        ] {
+            assert_ne!(same.key(), other.key(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn each_change_is_named() {
+        let before = inputs("1", "x", &[("a", Some("1")), ("b", Some("1")), ("c", None), ("d", Some("1"))]);
+        let now = inputs("2", "y", &[("a", Some("2")), ("b", None), ("c", Some("1")), ("e", Some("1"))]);
+        assert_eq!(
+            now.changes_since(&before),
+            [
+                "the base image changed",
+                "the install script changed",
+                "a changed",
+                "b was removed",
+                "c was added",
+                "e is tracked now",
+                "d is not tracked any more",
+            ]
+        );
+        assert!(now.changes_since(&now).is_empty());
+    }
+}

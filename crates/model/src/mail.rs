@@ -1,0 +1,252 @@
+//! What members are told by mail when a build ended badly, or well after it had not. The last thing of a push's way.
+//!
+//! Names, messages and output come from strangers: `clean` takes out what would do harm before `text` and `html` make
+//! the two bodies of it.
+
+mod clean;
+mod html;
+mod text;
+
+use crate::{
+    build::Build,
+    git::GitRef,
+    ids::MailId,
+    job::Job,
+    project::Project,
+    status::Status,
+    time::{Timestamp, spoken},
+    user::User,
+};
+use sha2::{Digest, Sha256};
+
+/// How many of a log's last lines a mail shows.
+const LINES: usize = 30;
+
+/// The longest line of a log that a mail shows, in characters.
+const LINE_LIMIT: usize = 500;
+
+/// The longest name, title or headline that a mail shows, in characters.
+const NAME_LIMIT: usize = 200;
+
+/// A mail to one person, ready to be sent. No field has a line break but the two bodies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// What mailboxes show in their lists.
+    pub subject: String,
+    /// The body as plain text.
+    pub text: String,
+    /// The body as HTML, without anything to fetch.
+    pub html: String,
+    /// `<…@host>`: the same however often the mail is sent.
+    pub message_id: String,
+    /// `<…@host>`: the same for all mails of a project's ref, so that mailboxes keep them together.
+    pub thread_id: String,
+    /// `owner/name <name.owner.host>`: what people filter by.
+    pub list_id: String,
+    /// Where the person changes what they get.
+    pub settings_url: String,
+}
+
+/// What a mail is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct MailFacts<'a> {
+    /// Which mail it is.
+    pub id: MailId,
+    /// Who gets it.
+    pub recipient: &'a User,
+    /// The build's project.
+    pub project: &'a Project,
+    /// The build as it stands now.
+    pub build: &'a Build,
+    /// Its jobs, in the order of their tabs.
+    pub jobs: &'a [Job],
+    /// The last lines of the [`culprit`]'s log, as [`last_lines`] gives them.
+    pub last_lines: &'a [String],
+    /// How browsers reach Kozmic.
+    pub public_url: &'a str,
+}
+
+impl Mail {
+    /// Says what happened.
+    pub fn compose(facts: &MailFacts<'_>) -> Self {
+        let words = Words::of(facts);
+        let host = host(facts.public_url);
+        let build = facts.build;
+        let of_ref = hex::encode(&Sha256::digest(build.git_ref.to_string())[..8]);
+        let repository = &facts.project.repository;
+        Self {
+            subject: subject(facts),
+            text: text::body(&words),
+            html: html::body(&words),
+            message_id: format!("<mail-{}.{}@{host}>", facts.id, build.created_at.0),
+            thread_id: format!("<project-{}.{of_ref}@{host}>", build.project),
+            list_id: format!(
+                "{} <{}.{}.{host}>",
+                clean::name(&repository.full_name()),
+                host_part(&repository.name),
+                host_part(&repository.owner)
+            ),
+            settings_url: words.settings_url,
+        }
+    }
+}
+
+/// The job that a bad end is laid to: the first that ended as the build did.
+pub fn culprit<'a>(build: &Build, jobs: &'a [Job]) -> Option<&'a Job> {
+    jobs.iter().find(|job| is_bad(job.status) && job.status == build.status)
+}
+
+/// The last lines of a log as people read them, without what steers terminals. `is_whole` says that `end` begins with
+/// the log itself: otherwise its first line may lack its beginning and is left out, unless it is the only one.
+pub fn last_lines(end: &[u8], is_whole: bool) -> Vec<String> {
+    let text = String::from_utf8_lossy(end);
+    let whole = match text.split_once('\n') {
+        Some((_, rest)) if !is_whole && !rest.trim().is_empty() => rest,
+        _ => &text,
+    };
+    let lines = whole.trim_end().lines().map(|line| clean::line(line, LINE_LIMIT)).collect::<Vec<_>>();
+    lines[lines.len().saturating_sub(LINES)..].to_vec()
+}
+
+/// Whether a person wants mail of a build. Addresses are the same in any case of letters.
+pub fn is_wanted(user: &User, build: &Build) -> bool {
+    let own = [user.profile.email.as_deref(), user.mail.address.as_deref()];
+    let is_own = || {
+        let author = build.author.email.as_deref();
+        author.is_some_and(|author| own.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(author)))
+    };
+    user.mail_address().is_some() && (!user.mail.only_own_commits || is_own())
+}
+
+/// Whether what people were to be told of a build is still so: badly ended is badly ended, by failure or by error.
+pub fn still_holds(told: Status, now: Status) -> bool {
+    match told {
+        Status::Success => now == Status::Success,
+        _ => is_bad(told) && is_bad(now),
+    }
+}
+
+fn is_bad(status: Status) -> bool {
+    matches!(status, Status::Failure | Status::Error)
+}
+
+/// `[failure] owner/name#12 (main — 1a2b3c4d)`
+fn subject(facts: &MailFacts<'_>) -> String {
+    let MailFacts { project, build, .. } = facts;
+    let name = clean::name(&project.repository.full_name());
+    let of = clean::name(&build.git_ref.label());
+    format!("[{}] {name}#{} ({of} — {})", build.status, build.number, short(build))
+}
+
+fn short(build: &Build) -> &str {
+    &build.sha.as_str()[..8]
+}
+
+/// The facts in clean words, for both bodies.
+struct Words {
+    status: Status,
+    verdict: String,
+    /// A name and what it is, such as `Branch` and `main`.
+    facts: Vec<(&'static str, String)>,
+    build_url: String,
+    jobs: Vec<JobWords>,
+    /// The job whose last lines are shown.
+    log_of: Option<String>,
+    last_lines: Vec<String>,
+    why: String,
+    settings_url: String,
+}
+
+struct JobWords {
+    title: String,
+    ended: String,
+    reason: Option<String>,
+    url: String,
+}
+
+impl Words {
+    fn of(facts: &MailFacts<'_>) -> Self {
+        let MailFacts { project, build, jobs, .. } = facts;
+        let base = facts.public_url.trim_end_matches('/');
+        let name = clean::name(&project.repository.full_name());
+        let build_url = format!("{base}/projects/{}/builds/{}/", build.project, build.id);
+        let culprit = culprit(build, jobs).filter(|_| !facts.last_lines.is_empty());
+        Self {
+            status: build.status,
+            verdict: format!("Build #{} of {name} {}.", build.number, verdict(build.status)),
+            facts: of_build(build),
+            jobs: jobs.iter().map(|job| JobWords::of(job, &build_url)).collect(),
+            build_url,
+            log_of: culprit.map(|job| clean::name(&job.spec.title)),
+            last_lines: facts.last_lines.to_vec(),
+            why: match facts.recipient.mail.only_own_commits {
+                true => format!("You get this mail because you wrote this commit of {name}."),
+                false => format!("You get this mail because you are a member of {name}."),
+            },
+            settings_url: format!("{base}/account/settings/"),
+        }
+    }
+}
+
+impl JobWords {
+    fn of(job: &Job, build_url: &str) -> Self {
+        let length = job.finished_at.and_then(|end| job.duration(end));
+        let after = length.map(|length| format!(" after {}", spoken(length))).unwrap_or_default();
+        Self {
+            title: clean::name(&job.spec.title),
+            ended: format!("{}{after}", job.status),
+            reason: job.reason.as_deref().map(|reason| clean::line(reason, LINE_LIMIT)),
+            url: format!("{build_url}jobs/{}/", job.id),
+        }
+    }
+}
+
+fn verdict(status: Status) -> &'static str {
+    match status {
+        Status::Success => "succeeded, after one that did not",
+        Status::Failure => "failed",
+        Status::Error => "ended with an error",
+        Status::Canceled => "was canceled",
+        Status::Enqueued | Status::Pending => "runs",
+    }
+}
+
+fn of_build(build: &Build) -> Vec<(&'static str, String)> {
+    let kind = match build.git_ref {
+        GitRef::Branch(_) => "Branch",
+        GitRef::PullRequest(_) => "Pull request",
+    };
+    let headline = clean::name(build.headline());
+    let mut facts = vec![
+        (kind, clean::name(&build.git_ref.label())),
+        ("Commit", format!("{} {headline}", short(build))),
+        ("Author", clean::name(&build.author.name)),
+    ];
+    let end = |end: Timestamp| build.duration(end).map(|length| ("Duration", spoken(length)));
+    facts.extend(build.finished_at.and_then(end));
+    facts.retain(|(_, what)| !what.is_empty());
+    facts
+}
+
+/// The host of an address, as ids of mails need it.
+fn host(public_url: &str) -> String {
+    let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => host,
+    };
+    host_part(host)
+}
+
+/// Text with nothing in it but letters, digits, dots and hyphens.
+fn host_part(text: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+    let part = text.chars().map(|c| if fits(c) { c } else { '-' }).collect::<String>();
+    let part = part.trim_matches(['.', '-']);
+    if part.is_empty() { "kozmic".to_owned() } else { part.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! A mail's body as HTML. Colours are the reader's own, dark or light; only the edge beside the verdict has one of ours.
+//! There is nothing to fetch and nothing that runs.
+
+use super::{JobWords, Words};
+use crate::status::Status;
+
+/// The whole body, as a document of its own.
+pub(super) fn body(words: &Words) -> String {
+    let verdict = escaped(&words.verdict);
+    let jobs = words.jobs.iter().map(job).collect::<String>();
+    let log = words.log_of.as_ref().map(|title| log(title, &words.last_lines)).unwrap_or_default();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{verdict}</title>\n</head>\n\
+         <body style=\"font: 15px/1.5 system-ui, sans-serif\">\n\
+         <h1 style=\"font-size: 1.25em; border-left: 6px solid {colour}; padding-left: 10px\">{verdict}</h1>\n\
+         <table style=\"border-spacing: 0\">\n{facts}</table>\n<p>{build}</p>\n<ul>\n{jobs}</ul>\n{log}<hr>\n\
+         <p style=\"font-size: 13px\">{why} {settings}</p>\n</body>\n</html>\n",
+        colour = colour(words.status),
+        facts = facts(words),
+        build = link(&words.build_url, "Open the build"),
+        why = escaped(&words.why),
+        settings = link(&words.settings_url, "Change what you get, or get none"),
+    )
+}
+
+fn facts(words: &Words) -> String {
+    let row = |(name, what): &(&str, String)| {
+        let what = escaped(what);
+        format!(
+            "<tr><th style=\"text-align: left; padding-right: 1em; font-weight: normal\">{name}</th>\
+             <td>{what}</td></tr>\n"
+        )
+    };
+    words.facts.iter().map(row).collect()
+}
+
+fn job(job: &JobWords) -> String {
+    let reason = job.reason.iter().map(|reason| format!("<br>{}", escaped(reason))).collect::<String>();
+    format!("<li>{}: {}{reason}</li>\n", link(&job.url, &job.title), escaped(&job.ended))
+}
+
+fn log(title: &str, lines: &[String]) -> String {
+    format!(
+        "<p>The end of the log of “{}”:</p>\n\
+         <pre style=\"border: 1px solid #888; padding: 10px; white-space: pre-wrap; overflow-wrap: anywhere\">{}</pre>\n",
+        escaped(title),
+        escaped(&lines.join("\n"))
+    )
+}
+
+fn link(url: &str, words: &str) -> String {
+    format!("<a href=\"{}\">{}</a>", escaped(url), escaped(words))
+}
+
+/// Tones that can be told from both a white and a black ground.
+fn colour(status: Status) -> &'static str {
+    match status {
+        Status::Success => "#2da44e",
+        Status::Failure => "#e5534b",
+        Status::Error => "#bf8700",
+        Status::Enqueued | Status::Pending | Status::Canceled => "#888888",
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,239 @@
+//! What mails say, and that strangers' words do no harm in them.
+
+use super::*;
+use crate::{
+    event::{Author, Trigger},
+    ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
+    install::PullPolicy,
+    project::{ProjectSettings, Repository},
+    spec::{JobSpec, Origin},
+    user::{MailSettings, Profile},
+};
+
+fn user(email: Option<&str>, mail: MailSettings) -> User {
+    let profile = Profile {
+        forge_id: ForgeUserId(7),
+        login: "anna".into(),
+        name: "Anna".into(),
+        avatar_url: String::new(),
+        email: email.map(str::to_owned),
+    };
+    User { id: UserId(1), profile, mail }
+}
+
+fn project() -> Project {
+    let repository = Repository {
+        id: RepositoryId(5),
+        owner: "anna".into(),
+        name: "hello".into(),
+        private: false,
+        default_branch: "main".into(),
+        html_url: String::new(),
+        clone_url: String::new(),
+        ssh_url: String::new(),
+    };
+    Project {
+        id: ProjectId(3),
+        owner: UserId(1),
+        repository,
+        settings: ProjectSettings::default(),
+        badge_token: String::new(),
+        synced_at: None,
+        sync_fault: None,
+    }
+}
+
+fn build(status: Status) -> Build {
+    Build {
+        id: BuildId(40),
+        project: ProjectId(3),
+        number: 12,
+        git_ref: GitRef::Branch("main".into()),
+        sha: "1a2b3c4d5e".repeat(4).parse().unwrap(),
+        status,
+        trigger: Trigger::Push,
+        author: Author { name: "Anna".into(), email: Some("anna@example.com".into()) },
+        message: "Break it\n\nand more".into(),
+        created_at: Timestamp(1_000),
+        started_at: Some(Timestamp(2_000)),
+        finished_at: Some(Timestamp(14_000)),
+    }
+}
+
+fn job(id: i64, title: &str, status: Status) -> Job {
+    Job {
+        id: JobId(id),
+        build: BuildId(40),
+        project: ProjectId(3),
+        spec: JobSpec {
+            title: title.into(),
+            image: "debian".parse().unwrap(),
+            script: String::new(),
+            install: None,
+            pull: PullPolicy::default(),
+            origin: Origin::Hook(HookId(1)),
+        },
+        status,
+        attempt: 1,
+        reason: (status == Status::Failure).then(|| "The script returned 42.".into()),
+        return_code: None,
+        cancel_requested: false,
+        container: None,
+        phases: Vec::new(),
+        created_at: Timestamp(1_000),
+        started_at: Some(Timestamp(2_000)),
+        finished_at: Some(Timestamp(6_200)),
+    }
+}
+
+fn mail(build: &Build, jobs: &[Job], last_lines: &[String]) -> Mail {
+    Mail::compose(&MailFacts {
+        id: MailId(9),
+        recipient: &user(None, MailSettings::default()),
+        project: &project(),
+        build,
+        jobs,
+        last_lines,
+        public_url: "https://ci.example.org:8443/",
+    })
+}
+
+#[test]
+fn a_mail_says_what_failed_and_where_to_look() {
+    let jobs = [job(50, "Style", Status::Success), job(51, "Tests", Status::Failure)];
+    let lines = last_lines(b"one\ntwo\n", true);
+    let mail = mail(&build(Status::Failure), &jobs, &lines);
+    assert_eq!(mail.subject, "[failure] anna/hello#12 (main — 1a2b3c4d)");
+    assert_eq!(
+        mail.text,
+        r#"Build #12 of anna/hello failed.
+
+Branch:   main
+Commit:   1a2b3c4d Break it
+Author:   Anna
+Duration: 12 s
+Build:    https://ci.example.org:8443/projects/3/builds/40/
+
+Style: success after 4.2 s
+    https://ci.example.org:8443/projects/3/builds/40/jobs/50/
+
+Tests: failure after 4.2 s
+    The script returned 42.
+    https://ci.example.org:8443/projects/3/builds/40/jobs/51/
+
+The end of the log of "Tests":
+
+    one
+    two
+
+-- 
+You get this mail because you are a member of anna/hello.
+To change what you get, or to get none: https://ci.example.org:8443/account/settings/
+"#
+    );
+    assert!(mail.html.contains("<pre") && mail.html.contains("one\ntwo</pre>"), "{}", mail.html);
+    assert!(!mail.html.contains("<img") && !mail.html.contains("src="), "{}", mail.html);
+    assert_eq!(mail.message_id, "<mail-9.1000@ci.example.org>");
+    assert_eq!(mail.list_id, "anna/hello <hello.anna.ci.example.org>");
+}
+
+#[test]
+fn mails_of_one_ref_are_one_thread() {
+    let main = mail(&build(Status::Failure), &[], &[]).thread_id;
+    assert_eq!(mail(&build(Status::Success), &[], &[]).thread_id, main);
+    let other = Build { git_ref: GitRef::PullRequest(4), ..build(Status::Failure) };
+    let other = mail(&other, &[], &[]);
+    assert_ne!(other.thread_id, main);
+    assert_eq!(other.subject, "[failure] anna/hello#12 (#4 — 1a2b3c4d)");
+}
+
+#[test]
+fn a_mail_about_a_success_has_no_log() {
+    let mail = mail(&build(Status::Success), &[job(51, "Tests", Status::Success)], &[]);
+    assert_eq!(mail.subject, "[success] anna/hello#12 (main — 1a2b3c4d)");
+    assert!(mail.text.starts_with("Build #12 of anna/hello succeeded, after one that did not.\n"));
+    assert!(!mail.text.contains("log") && !mail.html.contains("<pre"));
+}
+
+#[test]
+fn strangers_words_stay_words() {
+    let hostile = Build {
+        git_ref: GitRef::Branch("<script>alert(1)</script>\u{202e}".into()),
+        message: "<b>\"x\"</b>\r\nBcc: eve@example.com".into(),
+        author: Author { name: "Eve\r\nBcc: all@example.com\u{1b}[2J".into(), email: None },
+        ..build(Status::Failure)
+    };
+    let lines = last_lines(b"<img src=//evil>\n\x1b[31mred\x1b[0m\n-- \nforged\n", true);
+    let mail = mail(&hostile, &[job(51, "<i>&\r\nT", Status::Failure)], &lines);
+    for line in [&mail.subject, &mail.message_id, &mail.thread_id, &mail.list_id] {
+        assert!(!line.contains(['\r', '\n']), "{line:?}");
+    }
+    for tag in ["<script", "<b>", "<img", "<i>"] {
+        assert!(!mail.html.contains(tag), "{}", mail.html);
+    }
+    for body in [&mail.text, &mail.html] {
+        assert!(!body.contains(['\u{1b}', '\u{202e}', '\r']) && !body.contains("\nBcc:"), "{body}");
+    }
+    assert!(mail.html.contains("&lt;img src=//evil&gt;\nred\n"), "{}", mail.html);
+    assert_eq!(mail.text.matches("\n-- \n").count(), 1, "{}", mail.text);
+}
+
+#[test]
+fn the_end_of_a_log_is_its_last_thirty_lines() {
+    let log = (1..=100).map(|number| format!("line {number}\n")).collect::<String>();
+    let lines = last_lines(log.as_bytes(), true);
+    assert_eq!((lines.len(), lines[0].as_str(), lines[29].as_str()), (30, "line 71", "line 100"));
+    assert_eq!(last_lines(b"cut off\nwhole\n\n\n", false), ["whole"]);
+    assert_eq!(last_lines(b"cut off\nwhole\n", true), ["cut off", "whole"]);
+    assert_eq!(last_lines(b"one line without an end", false), ["one line without an end"]);
+    assert_eq!(last_lines(b"\xff\xfe bytes", true), ["\u{fffd}\u{fffd} bytes"]);
+    assert!(last_lines(b"", true).is_empty());
+}
+
+#[test]
+fn who_wants_only_their_own_commits_gets_only_those() {
+    let build = build(Status::Failure);
+    let mail = |address: Option<&str>, is_on, only_own_commits| MailSettings {
+        address: address.map(str::to_owned),
+        is_on,
+        only_own_commits,
+    };
+    for (email, mail, wanted) in [
+        (Some("any@example.com"), mail(None, true, false), true),
+        (Some("any@example.com"), mail(None, false, false), false),
+        (None, mail(None, true, false), false),
+        (Some("ANNA@example.com"), mail(None, true, true), true),
+        (None, mail(Some("Anna@Example.com"), true, true), true),
+        (Some("anna@example.com"), mail(Some("work@example.com"), true, true), true),
+        (Some("any@example.com"), mail(None, true, true), false),
+    ] {
+        assert_eq!(is_wanted(&user(email, mail.clone()), &build), wanted, "{email:?} {mail:?}");
+    }
+}
+
+#[test]
+fn news_holds_while_the_build_stands_so() {
+    use Status::{Error, Failure, Pending, Success};
+    for (told, now, holds) in [
+        (Failure, Failure, true),
+        (Failure, Error, true),
+        (Failure, Pending, false),
+        (Failure, Success, false),
+        (Success, Success, true),
+        (Success, Failure, false),
+    ] {
+        assert_eq!(still_holds(told, now), holds, "{told} {now}");
+    }
+}
+
+#[test]
+fn any_address_has_a_host_for_ids() {
+    for (url, expected) in [
+        ("https://ci.example.org/", "ci.example.org"),
+        ("http://127.0.0.1:8080", "127.0.0.1"),
+        ("http://[::1]:8080/", "1"),
+        ("http://[::]/", "kozmic"),
+    ] {
+        assert_eq!(host(url), expected);
+    }
+}
