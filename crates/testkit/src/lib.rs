@@ -46,5 +46,6 @@ pub mod browser;
 pub mod docker;
 pub mod registry;
 pub mod mail;
+pub mod mariadb;
 pub mod demo;
 pub mod bench;

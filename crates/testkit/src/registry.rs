@@ -1,8 +1,13 @@
 //! A real image registry on loopback, for jobs whose image has to be pulled first.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, Response};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -11,44 +16,136 @@ use crate::program::{Program, Show};
 use crate::server::free_port;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
+/// How the engine pushes an image's manifest, and so how the registry knows it.
+const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 /// Debian's `docker-registry`; it ends, and its images go, when this is dropped.
 pub struct Registry {
     port: u16,
+    login: Option<Login>,
     _program: Program,
-    _dir: TempDir,
+    dir: TempDir,
+}
+
+/// Who may push and pull.
+struct Login {
+    user: String,
+    password: String,
 }
 
 impl Registry {
     /// Starts an empty registry that takes everybody.
     pub async fn start() -> Result<Self> {
+        Self::with_login(None).await
+    }
+
+    /// Starts an empty registry that lets in only this user with this password, to pull as well.
+    pub async fn start_with_login(user: &str, password: &str) -> Result<Self> {
+        Self::with_login(Some(Login { user: user.to_owned(), password: password.to_owned() })).await
+    }
+
+    async fn with_login(login: Option<Login>) -> Result<Self> {
         let port = free_port()?;
         let dir = TempDir::with_prefix("kozmic-registry-").context("make a registry's directory")?;
-        let config = dir.path().join("config.yml");
-        let text = format!(
-            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
+        let mut text = format!(
+            "version: 0.1\nlog: {{level: info}}\n\
+             storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
              http: {{addr: 127.0.0.1:{port}}}\n",
             dir.path().join("images").display()
         );
+        if let Some(login) = &login {
+            let file = dir.path().join("htpasswd");
+            std::fs::write(&file, login.hashed().await?).context("write a registry's password")?;
+            text.push_str(&format!("auth: {{htpasswd: {{realm: Registry, path: {}}}}}\n", file.display()));
+        }
+        write_docker_config(dir.path(), port, login.as_ref())?;
+        let config = dir.path().join("config.yml");
         std::fs::write(&config, text).context("write a registry's settings")?;
-        let mut command = Command::new("sh");
-        // It talks on standard error; Program listens to standard output.
-        command.args(["-c", "exec docker-registry serve \"$1\" 2>&1", "sh"]).arg(&config);
-        let mut program = Program::start(command, Show::OnPanic)?;
-        program
-            .wait_for_line(START_LIMIT, |line| line.contains("listening on"))
-            .await
-            .context("start docker-registry: is the package docker-registry installed?")?;
-        Ok(Self { port, _program: program, _dir: dir })
+        Ok(Self { port, login, _program: serve(&config).await?, dir })
+    }
+
+    /// How images' names begin here: `127.0.0.1:5000`.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// Puts an image of the engine into the registry, and takes the engine's name for it away again; gives the
-    /// name to pull it by.
+    /// name to pull it by. Another image under the same name takes the first one's place.
     pub async fn publish(&self, docker: &Docker, image: &str, name: &str) -> Result<String> {
-        let published = format!("127.0.0.1:{}/{name}", self.port);
+        let published = format!("{}/{name}", self.host());
         docker.run(&["tag", image, &published]).await?;
-        docker.run(&["push", "--quiet", &published]).await?;
+        // Credentials of its own, so that the engine's other users have none.
+        let config = self.dir.path().join("docker").to_string_lossy().into_owned();
+        docker.run(&["--config", &config, "push", "--quiet", &published]).await?;
         docker.run(&["rmi", &published]).await?;
         Ok(published)
     }
+
+    /// The digest (`sha256:` and so on) of what is under this name now, such as `team/tools:1`.
+    pub async fn digest(&self, name: &str) -> Result<String> {
+        let (repository, tag) = split(name);
+        let response = self.ask(Method::HEAD, &format!("{repository}/manifests/{tag}")).await?;
+        let digest =
+            response.headers().get("docker-content-digest").context("the registry tells no digest")?;
+        Ok(digest.to_str().context("a digest is text")?.to_owned())
+    }
+
+    /// Removes what is under this name now, so that nobody can pull it any more.
+    pub async fn remove(&self, name: &str) -> Result<()> {
+        let digest = self.digest(name).await?;
+        self.ask(Method::DELETE, &format!("{}/manifests/{digest}", split(name).0)).await.map(drop)
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Result<Response> {
+        let client = crate::http::builder().timeout(START_LIMIT).build().context("build a client")?;
+        let request = client.request(method, format!("http://{}/v2/{path}", self.host()));
+        let request = match &self.login {
+            Some(login) => request.basic_auth(&login.user, Some(&login.password)),
+            None => request,
+        };
+        let response = request.header("Accept", MANIFEST).send().await.context("ask the registry")?;
+        ensure!(response.status().is_success(), "the registry answers {} to {path}", response.status());
+        Ok(response)
+    }
+}
+
+impl Login {
+    /// A line of a password file, with bcrypt, which is all that the registry takes.
+    async fn hashed(&self) -> Result<Vec<u8>> {
+        let mut command = Command::new("htpasswd");
+        command.args(["-nbB", "-C", "4", &self.user, &self.password]).kill_on_drop(true);
+        let output =
+            command.output().await.context("run htpasswd: is the package apache2-utils installed?")?;
+        ensure!(output.status.success(), "htpasswd: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(output.stdout)
+    }
+}
+
+async fn serve(config: &Path) -> Result<Program> {
+    let mut command = Command::new("sh");
+    // It talks on standard error; Program listens to standard output.
+    command.args(["-c", "exec docker-registry serve \"$1\" 2>&1", "sh"]).arg(config);
+    let mut program = Program::start(command, Show::OnPanic)?;
+    program
+        .wait_for_line(START_LIMIT, |line| line.contains("listening on"))
+        .await
+        .context("start docker-registry: is the package docker-registry installed?")?;
+    Ok(program)
+}
+
+/// What `docker login` would write, into a directory of the registry's own.
+fn write_docker_config(dir: &Path, port: u16, login: Option<&Login>) -> Result<()> {
+    let dir = dir.join("docker");
+    std::fs::create_dir(&dir).context("make a directory for docker's settings")?;
+    let mut config = json!({"auths": {}});
+    if let Some(Login { user, password }) = login {
+        let auth = STANDARD.encode(format!("{user}:{password}"));
+        config["auths"][format!("127.0.0.1:{port}")] = json!({"auth": auth});
+    }
+    std::fs::write(dir.join("config.json"), config.to_string()).context("write docker's settings")
+}
+
+/// An image's name without the registry: repository and tag.
+fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once(':').unwrap_or((name, "latest"))
 }

@@ -8,6 +8,8 @@ mod settings;
 mod keys;
 mod ssh;
 mod mail;
+mod registry;
+mod mariadb;
 mod hooks;
 mod git;
 mod pulls;
