@@ -3,6 +3,7 @@
 # Sourced; needs common.sh.
 
 WANTED=()
+UNWANTED_SERVICES=() # services of packages that are wanted for their programs only
 
 want() {
   [[ " ${WANTED[*]} " == *" $1 "* ]] || WANTED+=("$1")
@@ -42,15 +43,64 @@ want_browser() {
 
 distribution() { (. /etc/os-release 2>/dev/null && echo "${ID:-unknown}") || echo unknown; }
 
+# want_test_servers: the servers that the tests start by themselves, each on a port of its own. Their services
+# stay off: a machine that runs tests does not become a mail or database server.
+want_test_servers() {
+  want_server docker-registry docker-registry docker-registry.service
+  want_command htpasswd apache2-utils
+  want_server sshd openssh-server ssh.service ssh.socket
+  want_command ssh openssh-client
+  want_server mariadbd mariadb-server mariadb.service
+  want_file /usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd
+}
+
+# want_server COMMAND PACKAGE SERVICE…: like want_command, and the services shall not run.
+want_server() {
+  have_command "$1" || UNWANTED_SERVICES+=("${@:3}")
+  want_command "$1" "$2"
+}
+
 # install_wanted: installs what was wanted; asks the network only if there is something to install.
 install_wanted() {
   ((${#WANTED[@]} > 0)) || return 0
   have_command apt-get || die "please install ${WANTED[*]}: this is no Debian or Ubuntu, so it is not done here"
   note "packages: installing ${WANTED[*]}"
   apt_update
+  keep_services_off
   quietly apt-install apt_get install --yes --no-install-recommends "${WANTED[@]}"
+  let_services_on
   hash -r
   WANTED=()
+}
+
+# ── Services ─────────────────────────────────────────────────────────────────────────────────────
+# Debian starts a package's service when it is installed, unless this file says no. Ours says so in
+# its second line, so that the next script removes one that a killed script has left behind.
+
+POLICY=/usr/sbin/policy-rc.d
+POLICY_MARK='# Put here by a script of Kozmic while it installs packages; remove it.'
+
+keep_services_off() {
+  ((${#UNWANTED_SERVICES[@]} > 0)) || return 0
+  remove_policy
+  [[ ! -e $POLICY ]] || return 0
+  at_exit remove_policy
+  printf '%s\n' '#!/bin/sh' "$POLICY_MARK" 'exit 101' | as_root tee "$POLICY" >/dev/null
+  as_root chmod 755 "$POLICY"
+}
+
+# Neither now nor at the next start of the machine.
+let_services_on() {
+  local service
+  remove_policy
+  for service in "${UNWANTED_SERVICES[@]}"; do
+    [[ ! -d /run/systemd/system ]] || as_root systemctl disable --quiet "$service" 2>/dev/null || true
+  done
+  UNWANTED_SERVICES=()
+}
+
+remove_policy() {
+  ! grep -qsF "$POLICY_MARK" "$POLICY" || as_root rm -f "$POLICY"
 }
 
 # Lists of packages are fetched once a run. An address that fails is no reason to give up: what is

@@ -12,6 +12,8 @@ use tokio::process::Command;
 use crate::program::{Program, Show};
 use crate::server::free_port;
 
+/// Servers are in a directory that only root's path has.
+const MARIADBD: &str = "/usr/sbin/mariadbd";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const USER: &str = "kozmic";
 const PASSWORD: &str = "kozmic-password";
@@ -74,7 +76,7 @@ async fn install(data: &Path) -> Result<()> {
 async fn serve(dir: &TempDir, port: u16) -> Result<Program> {
     let mut command = Command::new("sh");
     // It talks on standard error; Program listens to standard output.
-    command.args(["-c", "exec mariadbd \"$@\" 2>&1", "sh", "--no-defaults", "--bind-address=127.0.0.1"]);
+    command.args(["-c", "exec \"$0\" \"$@\" 2>&1", MARIADBD, "--no-defaults", "--bind-address=127.0.0.1"]);
     command.arg(format!("--port={port}"));
     for (option, file) in [("datadir", "data"), ("pid-file", "pid"), ("socket", "socket")] {
         command.arg(format!("--{option}={}", dir.path().join(file).display()));
