@@ -20,8 +20,12 @@ use kozmic_model::{
 pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> {
     pin_host_keys(edges, project).await?;
     let key = match edges.store.deploy_key(project).await? {
-        // A key whose private part cannot be opened any more, because the secret key was lost, is no use.
         Some(key) if edges.store.private_key(project).await.is_ok() => key,
+        // A key whose private part cannot be opened any more, because the secret key was lost, is no use.
+        Some(DeployKey { at_forge: Some(lost), .. }) => {
+            unregister(edges, project, lost).await?;
+            fresh(edges, project, KeyKind::Ed25519).await?
+        }
         _ => fresh(edges, project, KeyKind::Ed25519).await?,
     };
     match register(edges, project, &key).await {

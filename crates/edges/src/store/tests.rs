@@ -1,13 +1,13 @@
 //! The store's promises: once means once, whatever happens in between.
 
-use super::{Enqueued, NewDelivery, NewSession, Store, Stored, rows};
+use super::{Enqueued, NewDelivery, NewSession, Store, Stored, Subject, Way, rows};
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::GitRef,
     hook::{HookDraft, HookRecipe},
-    ids::{DeliveryId, ForgeUserId, HookId, ProjectId, RepositoryId},
+    ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     job::Outcome,
-    project::Repository,
+    project::{Access, Collaborator, Permission, ProjectSettings, Repository, Role},
     spec::{JobSpec, Origin},
     status::Status,
     time::Timestamp,
@@ -21,6 +21,7 @@ const LATER: Timestamp = Timestamp(2_000_000);
 
 struct Stage {
     store: Store,
+    user: UserId,
     project: ProjectId,
     hook: HookId,
     _dir: TempDir,
@@ -31,19 +32,13 @@ impl Stage {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("kozmic.db").display());
         let store = Store::open(&url, &"a secret key of more than 32 characters".into()).await.unwrap();
-        let profile = Profile {
-            forge_id: ForgeUserId(7),
-            login: "anna".into(),
-            name: "Anna".into(),
-            avatar_url: String::new(),
-            email: None,
-        };
-        let session = NewSession { fingerprint: "f".into(), expires_at: LATER };
-        let user = store.sign_in(&profile, &"token".into(), &session, NOW).await.unwrap();
-        store.replace_repositories(user.id, &[repository()]).await.unwrap();
+        let session = NewSession { fingerprint: "f".into(), expires_at: LATER, agent: String::new() };
+        let user = store.sign_in(&profile(7, "anna"), &"token".into(), &session, NOW).await.unwrap();
+        let access = Access { repository: repository(), permission: Permission::Admin };
+        store.sync_projects_of(user.id, &[access]).await.unwrap();
         let project = store.add_project(user.id, RepositoryId(5), NOW).await.unwrap().id;
         let hook = store.add_hook(project, &recipe(), NOW).await.unwrap().id;
-        Self { store, project, hook, _dir: dir }
+        Self { store, user: user.id, project, hook, _dir: dir }
     }
 
     async fn deliver(&self, uuid: &str) -> Stored {
@@ -52,14 +47,47 @@ impl Stage {
         self.store.store_delivery(delivery, NOW).await.unwrap()
     }
 
-    /// Delivers a commit and enqueues its job.
+    /// Delivers a commit on main and enqueues its job.
     async fn push(&self, digit: char) -> Enqueued {
-        self.deliver(&digit.to_string()).await;
+        self.push_to("main", digit).await
+    }
+
+    async fn push_to(&self, branch: &str, digit: char) -> Enqueued {
+        self.deliver(&format!("{branch}-{digit}")).await;
         let waiting = self.store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
-        let HookRecipe { title, image, script } = recipe();
-        let spec = JobSpec { title, image, script, origin: Origin::Hook(self.hook) };
-        let hook = (self.project, self.hook);
-        self.store.enqueue(waiting.id, hook, (&change(digit), &spec), NOW).await.unwrap()
+        let HookRecipe { title, image, script, install, pull } = recipe();
+        let spec = JobSpec { title, image, script, install, pull, origin: Origin::Hook(self.hook) };
+        let change = Change { git_ref: GitRef::Branch(branch.into()), ..change(digit) };
+        self.store.enqueue(waiting.id, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
+    }
+
+    /// Runs the next job to its end.
+    async fn run(&self, code: i64) -> JobId {
+        let job = self.store.claim_job("here", LATER, NOW).await.unwrap().unwrap().job;
+        self.store.finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
+        job.id
+    }
+
+    /// What waits to be told, taken out.
+    async fn told(&self) -> Vec<Subject> {
+        let mut subjects = Vec::new();
+        for way in [Way::ToForge, Way::ToPeople] {
+            while let Some(outgoing) = self.store.next_outgoing(way).await.unwrap() {
+                self.store.sent(outgoing).await.unwrap();
+                subjects.push(outgoing.subject);
+            }
+        }
+        subjects
+    }
+}
+
+fn profile(number: i64, login: &str) -> Profile {
+    Profile {
+        forge_id: ForgeUserId(number),
+        login: login.into(),
+        name: login.into(),
+        avatar_url: String::new(),
+        email: None,
     }
 }
 
@@ -72,12 +100,14 @@ fn repository() -> Repository {
         default_branch: "main".into(),
         html_url: "https://forge/anna/hello".into(),
         clone_url: "https://forge/anna/hello.git".into(),
+        ssh_url: "git@forge:anna/hello.git".into(),
     }
 }
 
 fn recipe() -> HookRecipe {
     let script = "#!/bin/sh".to_owned();
-    HookDraft { title: "Tests".into(), image: "debian".into(), script }.check().unwrap()
+    let draft = HookDraft { title: "Tests".into(), image: "debian".into(), script, ..HookDraft::default() };
+    draft.check().unwrap()
 }
 
 fn change(digit: char) -> Change {
@@ -143,7 +173,7 @@ async fn a_repeated_delivery_is_a_duplicate_unless_it_failed() {
 async fn a_job_that_cannot_be_read_ends_and_the_next_one_runs() {
     let stage = Stage::new().await;
     let Enqueued::Job(_, broken) = stage.push('a').await else { panic!("a job") };
-    let Enqueued::Job(_, sound) = stage.push('b').await else { panic!("a job") };
+    let Enqueued::Job(_, sound) = stage.push_to("other", 'b').await else { panic!("a job") };
     let spoilt = rows::job::ActiveModel {
         id: Unchanged(broken.0),
         spec: Set("{ from another time".into()),
@@ -160,12 +190,133 @@ async fn what_changes_while_it_is_told_is_told_again() {
     let stage = Stage::new().await;
     stage.push('a').await;
     let store = &stage.store;
-    let pending = store.next_outgoing().await.unwrap().unwrap();
+    let pending = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
     let claimed = store.claim_job("here", LATER, NOW).await.unwrap().unwrap();
     store.finish_job(claimed.job.attempt(), &Outcome::Returned(1), NOW).await.unwrap();
     store.sent(pending).await.unwrap();
-    let newest = store.next_outgoing().await.unwrap().unwrap();
+    let newest = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
     assert_eq!(newest.version, pending.version + 1);
     store.sent(newest).await.unwrap();
-    assert!(store.next_outgoing().await.unwrap().is_none());
+    assert!(store.next_outgoing(Way::ToForge).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_newer_push_cancels_what_its_branch_still_waits_for_and_nothing_else() {
+    let stage = Stage::new().await;
+    let Enqueued::Job(_, running) = stage.push('a').await else { panic!("a job") };
+    stage.store.claim_job("here", LATER, NOW).await.unwrap().unwrap();
+    let Enqueued::Job(_, waiting) = stage.push('b').await else { panic!("a job") };
+    let Enqueued::Job(_, elsewhere) = stage.push_to("other", 'c').await else { panic!("a job") };
+    stage.push('d').await;
+    let store = &stage.store;
+    let canceled = store.job_by_id(waiting).await.unwrap().unwrap();
+    assert_eq!((canceled.status, canceled.attempt), (Status::Canceled, 1));
+    assert_eq!(canceled.reason.as_deref(), Some("Canceled: build #4 has a newer push."));
+    assert!(!store.job_by_id(running).await.unwrap().unwrap().cancel_requested);
+    assert_eq!(store.job_by_id(elsewhere).await.unwrap().unwrap().status, Status::Enqueued);
+    let all = ProjectSettings { cancel_waiting: true, cancel_running: true };
+    store.change_project(stage.project, all).await.unwrap();
+    stage.push('e').await;
+    assert!(store.job_by_id(running).await.unwrap().unwrap().cancel_requested);
+}
+
+#[tokio::test]
+async fn a_restarted_job_is_a_new_attempt_and_the_old_one_stays_readable() {
+    let stage = Stage::new().await;
+    stage.push('a').await;
+    let job = stage.run(3).await;
+    let store = &stage.store;
+    let build = store.restart_job(job, NOW).await.unwrap().unwrap();
+    assert_eq!(build.status, Status::Enqueued);
+    assert!(store.restart_job(job, NOW).await.unwrap().is_none(), "it waits already");
+    let again = store.job_by_id(job).await.unwrap().unwrap();
+    assert_eq!((again.shown_attempt().number, again.return_code), (2, None));
+    let past = store.past_attempts(job).await.unwrap();
+    assert_eq!((past.len(), past[0].number, past[0].return_code), (1, 1, Some(3)));
+    assert_eq!(stage.run(0).await, job);
+    assert_eq!(store.restart_failed(build.id, NOW).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn people_hear_of_failures_and_of_the_first_success_after_them() {
+    let stage = Stage::new().await;
+    let news = |subjects: Vec<Subject>| subjects.iter().any(|subject| matches!(subject, Subject::News(_)));
+    for (digit, code, is_news) in
+        [('a', 0, false), ('b', 1, true), ('c', 1, true), ('d', 0, true), ('e', 0, false)]
+    {
+        stage.push(digit).await;
+        stage.run(code).await;
+        assert_eq!(news(stage.told().await), is_news, "{digit}");
+    }
+    stage.push('f').await;
+    let job = stage.run(1).await;
+    assert!(news(stage.told().await));
+    stage.store.restart_job(job, NOW).await.unwrap();
+    assert!(!news(stage.told().await));
+    stage.run(0).await;
+    assert!(news(stage.told().await), "a restart mended it");
+}
+
+#[tokio::test]
+async fn members_follow_the_forge_whole() {
+    let stage = Stage::new().await;
+    let store = &stage.store;
+    let collaborators =
+        [(7, "anna", Permission::Admin), (8, "bert", Permission::Push), (9, "cleo", Permission::Read)];
+    let collaborators = collaborators
+        .map(|(number, login, permission)| Collaborator { profile: profile(number, login), permission });
+    let renamed = Repository { name: "world".into(), ..repository() };
+    store.sync_members(stage.project, (&renamed, &collaborators), NOW).await.unwrap();
+    let members = store.members(stage.project).await.unwrap();
+    let roles =
+        members.iter().map(|member| (member.user.profile.login.as_str(), member.role)).collect::<Vec<_>>();
+    assert_eq!(roles, [("anna", Role::Owner), ("bert", Role::Manager), ("cleo", Role::Member)]);
+    assert_eq!(store.speakers(stage.project).await.unwrap(), [stage.user], "bert has not signed in");
+    assert_eq!(store.project_named("ANNA", "World").await.unwrap().unwrap().id, stage.project);
+    store.sync_members(stage.project, (&renamed, &collaborators[1..]), NOW).await.unwrap();
+    assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), None);
+    let access = Access { repository: renamed, permission: Permission::Read };
+    store.sync_projects_of(stage.user, &[access]).await.unwrap();
+    assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), Some(Role::Owner));
+    assert!(
+        store.repositories(stage.user).await.unwrap().is_empty(),
+        "no project is made of what one only reads"
+    );
+    store.sync_projects_of(stage.user, &[]).await.unwrap();
+    assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_token_that_ended_signs_its_user_out() {
+    let stage = Stage::new().await;
+    let store = &stage.store;
+    assert!(store.user_of_session("f", NOW).await.unwrap().is_some());
+    store.drop_token(stage.user).await.unwrap();
+    assert!(store.user_of_session("f", NOW).await.unwrap().is_none());
+    assert!(store.token_of(stage.user).await.unwrap_err().to_string().contains("sign in once more"));
+    assert!(store.speakers(stage.project).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_a_job_may_use() {
+    let stage = Stage::new().await;
+    let store = &stage.store;
+    for (key, at) in [("a", 1), ("b", 2), ("c", 3)] {
+        store.add_cached_image((stage.project, "here"), (key, "debian", 5), Timestamp(at)).await.unwrap();
+    }
+    store.use_cached_image(stage.project, ("here", "a"), Timestamp(4)).await.unwrap().unwrap();
+    let keys = |images: Vec<kozmic_model::cache::CachedImage>| {
+        images.into_iter().map(|image| image.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(store.surplus_images("here", 1).await.unwrap()), ["c", "b"]);
+    assert!(store.surplus_images("elsewhere", 1).await.unwrap().is_empty());
+    stage.push('a').await;
+    store.claim_job("here", LATER, Timestamp(3)).await.unwrap().unwrap();
+    assert_eq!(
+        keys(store.surplus_images("here", 1).await.unwrap()),
+        ["b"],
+        "c was used after the job started"
+    );
+    store.bury_project(stage.project, NOW).await.unwrap();
+    assert!(store.graves().await.unwrap().is_empty(), "a job runs");
 }
