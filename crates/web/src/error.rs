@@ -7,6 +7,7 @@ use axum::{
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
 };
+use kozmic_model::project::Role;
 use std::{any::Any, sync::Arc};
 
 /// Why a request led to nothing.
@@ -15,6 +16,9 @@ pub(crate) enum WebError {
     /// There is no such thing, or the person must not know of it.
     #[error("not found")]
     NotFound,
+    /// The person sees the project, but this takes another role in it.
+    #[error("this takes the role {}", .0.word())]
+    Role(Role),
     /// Only who signed in gets further; afterwards the path is shown.
     #[error("not signed in")]
     SignIn(String),
@@ -67,7 +71,7 @@ impl WebError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignIn(_) => StatusCode::SEE_OTHER,
-            Self::StaleForm | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::Role(_) | Self::StaleForm | Self::Foreign => StatusCode::FORBIDDEN,
             Self::Senseless(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -79,6 +83,7 @@ impl WebError {
     fn title(&self) -> &'static str {
         match self {
             Self::NotFound => "There is nothing here",
+            Self::Role(_) => "That is not for your role",
             Self::SignIn(_) => "Sign in first",
             Self::StaleForm => "This form is out of date",
             Self::Foreign => "That came from elsewhere",
@@ -93,6 +98,11 @@ impl WebError {
     fn advice(&self) -> &str {
         match self {
             Self::NotFound => "The page is gone, never was, or is not yours to see.",
+            Self::Role(Role::Owner) => "You see this project, but only its owner may do this.",
+            Self::Role(_) => {
+                "You see this project, but only its managers may configure it: people who may push to its repository. \
+                 If you were let in just now, ask a manager to sync the members."
+            }
             Self::SignIn(_) => "This page is for people who signed in.",
             Self::StaleForm => {
                 "Nothing was changed. You may have signed in again since the form was opened: go back, reload the \
@@ -160,6 +170,13 @@ fn request_id(headers: &HeaderMap) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_another_role_is_told_which_it_takes() {
+        assert_eq!(WebError::Role(Role::Manager).status(), StatusCode::FORBIDDEN);
+        assert!(WebError::Role(Role::Manager).advice().contains("only its managers"));
+        assert!(WebError::Role(Role::Owner).advice().contains("only its owner"));
+    }
 
     #[test]
     fn strangers_learn_nothing_of_our_faults() {

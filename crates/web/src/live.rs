@@ -8,15 +8,19 @@ mod news;
 mod origin;
 mod text;
 
-pub(crate) use log::log;
+pub(crate) use log::{log, log_of_run};
 pub(crate) use news::news;
 
-use crate::{app::Shared, auth::SignedIn};
+use crate::{
+    app::Shared,
+    auth::{self, SignedIn},
+    error::WebError,
+};
 use axum::{
     body::Bytes,
     extract::ws::{Message, WebSocket},
 };
-use kozmic_edges::clock;
+use kozmic_model::{ids::ProjectId, project::Role};
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
@@ -29,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Why a connection is over before its time.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
-    /// The other side is gone, or its session over.
+    /// The other side is gone, or may not see this any more.
     #[error("the viewer is gone")]
     Gone,
     /// We failed.
@@ -51,10 +55,20 @@ async fn tick(socket: &mut WebSocket) -> Result<(), Broken> {
     send(socket, Message::text(r#"{"type":"tick"}"#)).await
 }
 
-/// Goes on only while the session lasts: who signs out in one tab hears no more in any other.
-async fn stay(app: &Shared, person: &SignedIn) -> Result<(), Broken> {
-    let user = app.edges.store.user_of_session(&person.session.fingerprint(), clock::now()).await?;
-    user.map(drop).ok_or(Broken::Gone)
+/// Goes on only while the session lasts and the person may still see the project: who signs out in one tab hears no more
+/// in any other.
+async fn stay(app: &Shared, person: &SignedIn, project: Option<ProjectId>) -> Result<(), Broken> {
+    let may_stay = async {
+        if let Some(project) = project {
+            auth::project(app, person, project, Role::Member).await?;
+        }
+        auth::is_signed_in(app, person).await
+    };
+    match may_stay.await {
+        Ok(true) => Ok(()),
+        Err(WebError::Ours(fault)) => Err(Broken::Ours(fault)),
+        Ok(false) | Err(_) => Err(Broken::Gone),
+    }
 }
 
 /// Listens until the other side says something; most say nothing.

@@ -2,6 +2,7 @@
 
 mod parts;
 mod frame;
+mod button;
 mod tail;
 pub(crate) mod sign_in;
 pub(crate) mod avatars;
@@ -11,6 +12,7 @@ pub(crate) mod projects;
 pub(crate) mod builds;
 pub(crate) mod raw_log;
 pub(crate) mod cancel;
+pub(crate) mod restart;
 pub(crate) mod history;
 pub(crate) mod settings;
 pub(crate) mod hooks;

@@ -2,11 +2,12 @@
 
 use crate::{
     app::{App, Shared},
-    assets, deliveries,
+    assets, badges, deliveries,
     error::{self, WebError},
     headers, health, live,
     pages::{
-        account, avatars, builds, cancel, history, hooks, projects, raw_log, repositories, settings, sign_in,
+        account, avatars, builds, cancel, history, hooks, projects, raw_log, repositories, restart, settings,
+        sign_in,
     },
 };
 use axum::{
@@ -56,6 +57,10 @@ fn pages() -> Router<Shared> {
         .route("/_auth/auth-callback/", get(sign_in::arrive))
         .route("/logout/", post(sign_in::logout))
         .route("/account/settings/", get(account::settings))
+        .route("/account/settings/mail/", post(account::change_mail))
+        .route("/account/tokens/", post(account::add_token))
+        .route("/account/tokens/{token}/delete/", post(account::remove_token))
+        .route("/account/sessions/sign-out-others/", post(account::sign_out_others))
         .route("/avatars/{user}", get(avatars::avatar))
         .route("/repositories/", get(repositories::list).post(repositories::refresh))
         .route("/projects/", get(projects::list).post(repositories::choose))
@@ -64,12 +69,24 @@ fn pages() -> Router<Shared> {
         .route("/projects/{project}/builds/{build}/", get(builds::build))
         .route("/projects/{project}/builds/{build}/jobs/{job}/", get(builds::job))
         .route("/projects/{project}/jobs/{job}/log/", get(raw_log::raw))
-        .route("/projects/{project}/jobs/{job}/cancel/", post(cancel::cancel))
+        .route("/projects/{project}/jobs/{job}/cancel/", post(cancel::job))
+        .route("/projects/{project}/jobs/{job}/restart/", post(restart::job))
+        .route("/projects/{project}/builds/{build}/cancel/", post(cancel::build))
+        .route("/projects/{project}/builds/{build}/restart/", post(restart::build))
         .route("/projects/{project}/history/", get(history::history))
+        .route("/projects/{project}/avatars/{user}", get(avatars::member))
         .route("/projects/{project}/settings/", get(settings::settings))
+        .route("/projects/{project}/settings/builds/", post(settings::builds::change))
+        .route("/projects/{project}/members/sync/", post(settings::members::sync))
+        .route("/projects/{project}/registries/", post(settings::registries::add))
+        .route("/projects/{project}/registries/{credential}/delete/", post(settings::registries::remove))
+        .route("/projects/{project}/cache/{image}/drop/", post(settings::images::drop_image))
+        .route("/projects/{project}/delete/", post(settings::delete::delete))
+        .route("/projects/{project}/hooks/restore/", post(hooks::restore))
         .route("/projects/{project}/hooks/add/", get(hooks::blank).post(hooks::add))
         .route("/projects/{project}/hooks/{hook}/edit/", get(hooks::filled).post(hooks::edit))
         .route("/projects/{project}/hooks/{hook}/connect/", post(hooks::connect))
+        .route("/projects/{project}/hooks/{hook}/delete/", post(hooks::delete))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
@@ -81,6 +98,10 @@ fn doors() -> Router<Shared> {
         .route("/_hooks/hook/{hook}", delivery())
         .route("/live", get(live::news))
         .route("/projects/{project}/jobs/{job}/log/live", get(live::log))
+        .route("/projects/{project}/jobs/{job}/log/live/{attempt}", get(live::log_of_run))
+        .route("/badges/{owner}/{name}", get(badges::default))
+        .route("/badges/{owner}/{name}/", get(badges::default))
+        .route("/badges/{owner}/{name}/{*ref}", get(badges::of_ref))
         .route("/static/{name}", get(assets::serve))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -46,6 +46,7 @@ function pause() {
 async function look(changed) {
   const address = document.querySelector('main').dataset.self ?? location.href;
   const answer = await fetch(address, { headers: { 'X-Kozmic-Part': 'live' }, credentials: 'same-origin', signal: AbortSignal.timeout(PATIENCE) });
+  if (answer.status === 404) return void (typed() || location.reload());
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   if (becameAnother(page)) return void (typed() || location.replace(answer.url));

@@ -1,7 +1,9 @@
-//! What of a project a person may see or do. Who has no role learns not even that it exists.
+//! What of a project a person may see or do. Who has no role learns not even that it exists; who has one is told which
+//! it would take.
 
 use super::SignedIn;
 use crate::{app::Shared, error::WebError};
+use kozmic_edges::clock;
 use kozmic_model::{
     ids::ProjectId,
     project::{Project, Role},
@@ -14,9 +16,14 @@ pub(crate) async fn project(
     id: ProjectId,
     role: Role,
 ) -> Result<Project, WebError> {
-    let project = app.edges.store.project(id).await?.ok_or(WebError::NotFound)?;
-    match project.role_of(visitor.user.id) {
-        Some(held) if held >= role => Ok(project),
-        Some(_) | None => Err(WebError::NotFound),
-    }
+    let store = &app.edges.store;
+    let held = store.role_in(id, visitor.user.id).await?.ok_or(WebError::NotFound)?;
+    let project = store.project(id).await?.ok_or(WebError::NotFound)?;
+    if held >= role { Ok(project) } else { Err(WebError::Role(role)) }
+}
+
+/// Whether the person's session has not ended meanwhile, as it does when the forge no longer accepts their token.
+pub(crate) async fn is_signed_in(app: &Shared, person: &SignedIn) -> Result<bool, WebError> {
+    let user = app.edges.store.user_of_session(&person.session.fingerprint(), clock::now()).await?;
+    Ok(user.is_some())
 }

@@ -7,6 +7,7 @@ use crate::{
     app::Shared,
     auth::{self, SignedIn},
     error::WebError,
+    runs,
 };
 use axum::{
     extract::{State, ws::WebSocket},
@@ -15,7 +16,7 @@ use axum::{
 use kozmic_edges::{broker::Topic, logs::LogReader};
 use kozmic_model::{
     ids::{JobId, ProjectId},
-    job::Job,
+    job::{Attempt, Job},
     project::Role,
     status::Status,
 };
@@ -45,6 +46,7 @@ struct Viewer {
     person: SignedIn,
     socket: WebSocket,
     job: Job,
+    attempt: Attempt,
     log: LogReader,
     offset: u64,
     told: Option<Status>,
@@ -65,19 +67,55 @@ pub(crate) async fn log(
     let upgrade = upgrade.write_buffer_size(PIECE);
     Ok(upgrade.on_upgrade(move |socket| async move {
         let mut viewer = Viewer::new(app, person, socket, job, &have);
-        if let Err(Broken::Ours(fault)) = viewer.watch().await {
-            tracing::error!(job.id = viewer.job.id.0, "a live log broke off: {fault:#}");
-        }
+        let watched = viewer.watch().await;
+        viewer.part(watched);
+    }))
+}
+
+/// `GET /projects/<id>/jobs/<job>/log/live/<attempt>?offset=N`: of a run that ended, even if another follows.
+pub(crate) async fn log_of_run(
+    State(app): State<Shared>,
+    person: SignedIn,
+    At((project, job, attempt)): At<(ProjectId, JobId, i32)>,
+    Ask(have): Ask<Have>,
+    OurSocket(upgrade): OurSocket,
+) -> Result<Response, WebError> {
+    let project = auth::project(&app, &person, project, Role::Member).await?;
+    let job = runs::find(&app, project.id, job, &runs::Wanted { attempt: Some(attempt) }).await?;
+    if !job.status.is_finished() {
+        return Err(WebError::NotFound);
+    }
+    let upgrade = upgrade.write_buffer_size(PIECE);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let mut viewer = Viewer::new(app, person, socket, job, &have);
+        let shown = viewer.show().await;
+        viewer.part(shown);
     }))
 }
 
 impl Viewer {
     fn new(app: Shared, person: SignedIn, socket: WebSocket, job: Job, have: &Have) -> Self {
-        let log = app.edges.logs.reader(job.attempt());
+        let attempt = job.shown_attempt();
+        let log = app.edges.logs.reader(attempt);
         // What the viewer has of an earlier attempt is no part of this log.
-        let is_same = have.attempt == 0 || have.attempt == job.attempt;
+        let is_same = have.attempt == 0 || have.attempt == attempt.number;
         let offset = if is_same { have.offset } else { 0 };
-        Self { app, person, socket, job, log, offset, told: None, sent: None }
+        Self { app, person, socket, job, attempt, log, offset, told: None, sent: None }
+    }
+
+    /// Shows the log of a run that ended.
+    async fn show(&mut self) -> Result<(), Broken> {
+        send(&mut self.socket, frames::hello(self.attempt.number)).await?;
+        self.tell().await?;
+        close(&mut self.socket).await;
+        Ok(())
+    }
+
+    /// Leaves word where the connection broke off by our fault.
+    fn part(&self, seen: Result<(), Broken>) {
+        if let Err(Broken::Ours(fault)) = seen {
+            tracing::error!(job.id = self.job.id.0, "a live log broke off: {fault:#}");
+        }
     }
 
     /// Shows the log until the job is over or the viewer gone.
@@ -85,10 +123,11 @@ impl Viewer {
         let broker = &self.app.edges.broker;
         let mut log_bell = broker.bell(Topic::Log(self.job.id));
         let mut job_bell = broker.bell(Topic::Job(self.job.id));
+        let mut project_bell = broker.bell(Topic::Project(self.job.project));
         let mut ticks = ticks();
         // The bells hang now: whatever changes after this look is heard.
         self.look().await?;
-        send(&mut self.socket, frames::hello(self.job.attempt)).await?;
+        send(&mut self.socket, frames::hello(self.attempt.number)).await?;
         loop {
             self.tell().await?;
             if self.job.status.is_finished() {
@@ -98,8 +137,9 @@ impl Viewer {
             tokio::select! {
                 () = log_bell.rung() => {}
                 () = job_bell.rung() => self.renew().await?,
+                () = project_bell.rung() => self.stay().await?,
                 _ = ticks.tick() => {
-                    stay(&self.app, &self.person).await?;
+                    self.stay().await?;
                     tick(&mut self.socket).await?;
                     self.renew().await?;
                 }
@@ -147,22 +187,31 @@ impl Viewer {
     /// Looks at the job again; another attempt begins another log.
     async fn renew(&mut self) -> Result<(), Broken> {
         match self.look().await? {
-            true => send(&mut self.socket, frames::hello(self.job.attempt)).await,
+            true => send(&mut self.socket, frames::hello(self.attempt.number)).await,
             false => Ok(()),
         }
     }
 
     /// Reads the job's row; true if another attempt began.
     async fn look(&mut self) -> Result<bool, Broken> {
-        let attempt = self.job.attempt;
         if let Some(job) = self.app.edges.store.job(self.job.project, self.job.id).await? {
             self.job = job;
         }
-        if self.job.attempt == attempt {
+        let attempt = self.job.shown_attempt();
+        if self.attempt == attempt {
             return Ok(false);
         }
-        self.log = self.app.edges.logs.reader(self.job.attempt());
+        self.attempt = attempt;
+        self.log = self.app.edges.logs.reader(attempt);
         self.offset = 0;
         Ok(true)
+    }
+
+    async fn stay(&mut self) -> Result<(), Broken> {
+        let stays = stay(&self.app, &self.person, Some(self.job.project)).await;
+        if stays.is_err() {
+            close(&mut self.socket).await;
+        }
+        stays
     }
 }

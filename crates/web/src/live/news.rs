@@ -1,6 +1,6 @@
 //! Word that what a page shows has changed. The page then looks again by itself.
 
-use super::{Broken, listen, origin::OurSocket, send, stay, tick, ticks};
+use super::{Broken, close, listen, origin::OurSocket, send, stay, tick, ticks};
 use crate::{
     address::Ask,
     app::Shared,
@@ -39,29 +39,50 @@ pub(crate) async fn news(
     let page = broker.bell(project.map_or(Topic::Projects, Topic::Project));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // Whoever goes away goes away: there is nothing to put in order.
-        let _ = tell((app, person), socket, list, page).await;
+        let mut listener = Listener { app, person, project, socket };
+        let _ = listener.tell(list, page).await;
     }))
 }
 
-/// Says at once that there may be news (the page was made before the bells hung), and then whenever one rings.
-async fn tell(
-    (app, person): (Shared, SignedIn),
-    mut socket: WebSocket,
-    mut list: Bell,
-    mut page: Bell,
-) -> Result<(), Broken> {
-    let mut ticks = ticks();
-    send(&mut socket, changed()).await?;
-    loop {
-        tokio::select! {
-            () = list.rung() => send(&mut socket, changed()).await?,
-            () = page.rung() => send(&mut socket, changed()).await?,
-            _ = ticks.tick() => {
-                stay(&app, &person).await?;
-                tick(&mut socket).await?;
+/// One page that is open somewhere.
+struct Listener {
+    app: Shared,
+    person: SignedIn,
+    project: Option<ProjectId>,
+    socket: WebSocket,
+}
+
+impl Listener {
+    /// Says at once that there may be news (the page was made before the bells hung), and then whenever one rings.
+    async fn tell(&mut self, mut list: Bell, mut page: Bell) -> Result<(), Broken> {
+        let mut ticks = ticks();
+        send(&mut self.socket, changed()).await?;
+        loop {
+            tokio::select! {
+                () = list.rung() => self.news().await?,
+                () = page.rung() => self.news().await?,
+                _ = ticks.tick() => {
+                    self.stay().await?;
+                    tick(&mut self.socket).await?;
+                }
+                heard = listen(&mut self.socket) => heard?,
             }
-            heard = listen(&mut socket) => heard?,
         }
+    }
+
+    async fn news(&mut self) -> Result<(), Broken> {
+        self.stay().await?;
+        send(&mut self.socket, changed()).await
+    }
+
+    /// Who may not see this any more is told to look again, and finds that out by it.
+    async fn stay(&mut self) -> Result<(), Broken> {
+        let stays = stay(&self.app, &self.person, self.project).await;
+        if stays.is_err() {
+            send(&mut self.socket, changed()).await?;
+            close(&mut self.socket).await;
+        }
+        stays
     }
 }
 

@@ -1,13 +1,22 @@
 //! People's pictures, served by us: a page asks no other host for anything.
 
-use crate::{address::At, app::Shared, auth::SignedIn, error::WebError};
+use crate::{
+    address::At,
+    app::Shared,
+    auth::{self, SignedIn},
+    error::WebError,
+};
 use askama::Template;
 use axum::{
     extract::State,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use kozmic_model::ids::UserId;
+use kozmic_model::{
+    ids::{ProjectId, UserId},
+    project::Role,
+    user::User,
+};
 
 /// A person's initials, where there is no picture.
 #[derive(Template)]
@@ -19,22 +28,38 @@ struct Initials {
 /// The types that browsers draw and that can carry nothing else.
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-/// `GET /avatars/<user>`: one's own.
+/// `GET /avatars/<user>`: one's own. Nobody can count through who is here.
 pub(crate) async fn avatar(
     State(app): State<Shared>,
     person: SignedIn,
     At(user): At<UserId>,
 ) -> Result<Response, WebError> {
-    // No page shows anybody else yet, so nobody can count through who is here.
     if user != person.user.id {
         return Err(WebError::NotFound);
     }
-    let kept = app.edges.store.avatar(user).await?;
+    picture_of(&app, &person.user).await
+}
+
+/// `GET /projects/<id>/avatars/<user>`: a member's, for the other members.
+pub(crate) async fn member(
+    State(app): State<Shared>,
+    person: SignedIn,
+    At((project, user)): At<(ProjectId, UserId)>,
+) -> Result<Response, WebError> {
+    let project = auth::project(&app, &person, project, Role::Member).await?;
+    app.edges.store.role_in(project.id, user).await?.ok_or(WebError::NotFound)?;
+    let user = app.edges.store.user(user).await?.ok_or(WebError::NotFound)?;
+    picture_of(&app, &user).await
+}
+
+/// The picture that the forge gave when the person signed in; initials for who never did.
+async fn picture_of(app: &Shared, user: &User) -> Result<Response, WebError> {
+    let kept = app.edges.store.avatar(user.id).await?;
     let drawable = kept.filter(|avatar| PICTURES.contains(&avatar.content_type.as_str()));
     if let Some(avatar) = drawable {
         return Ok(picture(&avatar.content_type, avatar.bytes));
     }
-    Ok(picture("image/svg+xml", Initials { letters: person.user.initials() }.render()?))
+    Ok(picture("image/svg+xml", Initials { letters: user.initials() }.render()?))
 }
 
 fn picture(content_type: &str, body: impl IntoResponse) -> Response {

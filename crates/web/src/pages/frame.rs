@@ -50,6 +50,8 @@ pub(crate) struct Frame {
     pub(crate) projects: Vec<ProjectLine>,
     /// The project that the page is about.
     pub(crate) current: Option<ProjectId>,
+    /// What the person may do in that project.
+    pub(crate) role: Option<Role>,
     /// What is known of the runners.
     pub(crate) runners: Vec<Runner>,
     /// A sentence left by the page before.
@@ -70,19 +72,23 @@ impl FromRequestParts<Shared> for Visit {
 impl Visit {
     /// A request by a person already known.
     pub(crate) fn new(person: SignedIn, headers: &HeaderMap, app: &Shared) -> Self {
-        let only_live = headers.contains_key(PART);
-        Self { person, cookies: Cookies::of(headers, &app.face), only_live }
+        Self { person, cookies: Cookies::of(headers, &app.face), only_live: only_live(headers) }
     }
 
     /// Gathers what surrounds a page, about a project or not.
     pub(crate) async fn frame(&self, app: &Shared, current: Option<ProjectId>) -> Result<Frame, WebError> {
         let store = &app.edges.store;
+        let role = match current {
+            Some(project) => store.role_in(project, self.person.user.id).await?,
+            None => None,
+        };
         Ok(Frame {
             now: clock::now(),
             user: self.person.user.clone(),
             csrf: self.person.session.csrf_token(),
             projects: store.projects_of(self.person.user.id).await?,
             current,
+            role,
             runners: store.runners().await?,
             notice: if self.only_live { None } else { self.cookies.notice() },
             forge: app.face.forge_name.clone(),
@@ -103,7 +109,22 @@ impl Visit {
     }
 }
 
+/// Whether the page is already shown, and only looks for what changed.
+pub(crate) fn only_live(headers: &HeaderMap) -> bool {
+    headers.contains_key(PART)
+}
+
 impl Frame {
+    /// Whether the person may configure the page's project.
+    pub(crate) fn manages(&self) -> bool {
+        self.role >= Some(Role::Manager)
+    }
+
+    /// Whether the person may delete the page's project.
+    pub(crate) fn owns(&self) -> bool {
+        self.role == Some(Role::Owner)
+    }
+
     /// Why no job can start anywhere, if so.
     pub(crate) fn trouble(&self) -> Option<String> {
         health::trouble(&self.runners, self.now)
@@ -141,18 +162,19 @@ impl Frame {
 /// A project, builds and jobs to try pages with.
 #[cfg(test)]
 pub(crate) mod samples {
-    use super::{Frame, ProjectLine, Timestamp};
+    use super::{Frame, ProjectLine, Role, Timestamp};
     use kozmic_model::{
         build::Build,
         event::{Author, Trigger},
         git::GitRef,
         hook::DEFAULT_SCRIPT,
         ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
+        install::PullPolicy,
         job::Job,
-        project::{Project, Repository},
+        project::{Project, ProjectSettings, Repository},
         spec::{JobSpec, Origin},
         status::Status,
-        user::{Profile, User},
+        user::{MailSettings, Profile, User},
     };
 
     /// What surrounds a page about that project.
@@ -167,10 +189,11 @@ pub(crate) mod samples {
         let line = ProjectLine { project: project(), latest: Some(build(Status::Pending)) };
         Frame {
             now: Timestamp(66_000),
-            user: User { id: UserId(1), profile },
+            user: User { id: UserId(1), profile, mail: MailSettings::default() },
             csrf: "token".into(),
             projects: vec![line],
             current: Some(ProjectId(1)),
+            role: Some(Role::Owner),
             runners: Vec::new(),
             notice: None,
             forge: "GitHub".into(),
@@ -187,8 +210,17 @@ pub(crate) mod samples {
             default_branch: "master".into(),
             html_url: "https://github.com/adlift/show".into(),
             clone_url: "https://github.com/adlift/show.git".into(),
+            ssh_url: "git@github.com:adlift/show.git".into(),
         };
-        Project { id: ProjectId(1), owner: UserId(1), repository }
+        Project {
+            id: ProjectId(1),
+            owner: UserId(1),
+            repository,
+            settings: ProjectSettings::default(),
+            badge_token: "badge".into(),
+            synced_at: None,
+            sync_fault: None,
+        }
     }
 
     /// A build of that project.
@@ -219,6 +251,8 @@ pub(crate) mod samples {
                 title: "Tests".into(),
                 image: "debian:bookworm".parse().unwrap(),
                 script: DEFAULT_SCRIPT.into(),
+                install: None,
+                pull: PullPolicy::default(),
                 origin: Origin::Hook(HookId(1)),
             },
             status,

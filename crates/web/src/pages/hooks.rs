@@ -1,27 +1,30 @@
-//! The form that a hook is written in: title, image, script.
+//! The form that a hook is written in: title, image, scripts.
 
+mod forge;
+
+pub(crate) use forge::{connect, delete, restore};
+
+use super::button::Sent;
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab};
-use crate::{
-    address::At,
-    app::Shared,
-    auth::{self, Checked, Cookies, Nothing, Tone},
-    error::WebError,
-};
+use crate::{address::At, app::Shared, error::WebError};
 use askama::Template;
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Redirect, Response},
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use kozmic_edges::clock;
-use kozmic_flow::sync;
 use kozmic_model::{
-    hook::{DEFAULT_SCRIPT, FieldFaults, Hook, HookDraft, HookRecipe, TITLE_LIMIT},
+    hook::{DEFAULT_SCRIPT, FieldFaults, Hook, HookDraft, TITLE_LIMIT},
     ids::{HookId, ProjectId},
+    install::PullPolicy,
     project::{Project, Role},
 };
 use serde::Deserialize;
+
+/// The form's fields, in its order.
+const FIELDS: [&str; 6] = ["title", "image", "pull", "install_script", "tracked_files", "script"];
 
 #[derive(Template)]
 #[template(path = "hook.html")]
@@ -41,7 +44,18 @@ impl HookPage {
 
     /// Whether to begin mending here: the first wrong field in the form's order.
     fn begins(&self, field: &str) -> bool {
-        ["title", "image", "script"].into_iter().find(|name| self.faults.contains_key(name)) == Some(field)
+        FIELDS.into_iter().find(|name| self.faults.contains_key(name)) == Some(field)
+    }
+
+    /// Whether this policy is the chosen one.
+    fn pulls(&self, policy: PullPolicy) -> bool {
+        self.draft.pull.parse::<PullPolicy>().unwrap_or_default() == policy
+    }
+
+    /// Whether the part about the install script has something to show.
+    fn installs(&self) -> bool {
+        let is_filled = !self.draft.install_script.is_empty() || !self.draft.tracked_files.is_empty();
+        is_filled || self.fault("install_script").is_some() || self.fault("tracked_files").is_some()
     }
 }
 
@@ -54,11 +68,17 @@ pub(crate) struct Typed {
     image: String,
     #[serde(default)]
     script: String,
+    #[serde(default)]
+    install_script: String,
+    #[serde(default)]
+    tracked_files: String,
+    #[serde(default)]
+    pull: String,
 }
 
 impl From<Typed> for HookDraft {
-    fn from(Typed { title, image, script }: Typed) -> Self {
-        Self { title, image, script }
+    fn from(Typed { title, image, script, install_script, tracked_files, pull }: Typed) -> Self {
+        Self { title, image, script, install_script, tracked_files, pull }
     }
 }
 
@@ -77,16 +97,14 @@ pub(crate) async fn blank(
 pub(crate) async fn add(
     State(app): State<Shared>,
     At(project): At<ProjectId>,
-    headers: HeaderMap,
-    Checked(typed, person): Checked<Typed>,
+    Sent(typed, visit): Sent<Typed>,
 ) -> Result<Response, WebError> {
-    let project = auth::project(&app, &person, project, Role::Manager).await?;
+    let project = visit.project(&app, project, Role::Manager).await?;
     let draft = HookDraft::from(typed);
-    let visit = Visit::new(person, &headers, &app);
     match draft.check() {
         Ok(recipe) => {
             let hook = app.edges.store.add_hook(project.id, &recipe, clock::now()).await?;
-            Ok(connected(&app, visit.cookies, &hook, "The hook is in place: the next push runs it.").await)
+            forge::connected(&app, visit, &hook, "The hook is in place: the next push runs it.").await
         }
         Err(faults) => form(&app, visit, (project, None), draft, faults).await,
     }
@@ -108,56 +126,17 @@ pub(crate) async fn filled(
 pub(crate) async fn edit(
     State(app): State<Shared>,
     At((project, hook)): At<(ProjectId, HookId)>,
-    headers: HeaderMap,
-    Checked(typed, person): Checked<Typed>,
+    Sent(typed, visit): Sent<Typed>,
 ) -> Result<Response, WebError> {
-    let project = auth::project(&app, &person, project, Role::Manager).await?;
+    let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
     let draft = HookDraft::from(typed);
-    let visit = Visit::new(person, &headers, &app);
     match draft.check() {
-        Ok(recipe) => save(&app, visit.cookies, &hook, &recipe).await,
-        Err(faults) => form(&app, visit, (project, Some(hook)), draft, faults).await,
-    }
-}
-
-/// `POST /projects/<id>/hooks/<hook>/connect/`: tries again to make the webhook at the forge.
-pub(crate) async fn connect(
-    State(app): State<Shared>,
-    cookies: Cookies,
-    At((project, hook)): At<(ProjectId, HookId)>,
-    Checked(Nothing {}, person): Checked<Nothing>,
-) -> Result<Response, WebError> {
-    let project = auth::project(&app, &person, project, Role::Manager).await?;
-    let hook = hook_of(&app, &project, hook).await?;
-    let good = format!("{} calls the hook now.", app.face.forge_name);
-    Ok(connected(&app, cookies, &hook, &good).await)
-}
-
-async fn save(
-    app: &Shared,
-    cookies: Cookies,
-    hook: &Hook,
-    recipe: &HookRecipe,
-) -> Result<Response, WebError> {
-    let hook = app.edges.store.change_hook(hook.id, recipe).await?;
-    Ok(connected(app, cookies, &hook, "The hook is saved: the next push runs it like this.").await)
-}
-
-/// Makes the webhook at the forge, and says how that went. The hook itself is saved either way.
-async fn connected(app: &Shared, cookies: Cookies, hook: &Hook, good: &str) -> Response {
-    let settings = Redirect::to(&format!("/projects/{}/settings/", hook.project));
-    match sync::webhook(&app.edges, &app.face.public_url, hook).await {
-        Ok(()) => cookies.set_notice(Tone::Good, good).onto(settings),
-        Err(fault) => {
-            tracing::warn!(hook.id = hook.id.0, "cannot connect the hook: {fault:#}");
-            let said = format!(
-                "The hook is saved, but {} does not call it yet: {}",
-                app.face.forge_name,
-                fault.root_cause()
-            );
-            cookies.set_notice(Tone::Bad, said).onto(settings)
+        Ok(recipe) => {
+            let hook = app.edges.store.change_hook(hook.id, &recipe).await?;
+            forge::connected(&app, visit, &hook, "The hook is saved: the next push runs it like this.").await
         }
+        Err(faults) => form(&app, visit, (project, Some(hook)), draft, faults).await,
     }
 }
 
@@ -177,4 +156,46 @@ async fn form(
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let page = visit.show(&HookPage { frame, project, tab: Tab::Settings, hook, draft, faults })?;
     Ok((status, page).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::samples;
+
+    fn page(draft: HookDraft) -> HookPage {
+        let faults = draft.check().err().unwrap_or_default();
+        let (frame, project) = (samples::frame(), samples::project());
+        HookPage { frame, project, tab: Tab::Settings, hook: None, draft, faults }
+    }
+
+    #[test]
+    fn every_message_stands_beside_its_field_and_the_first_has_the_focus() {
+        let draft = HookDraft {
+            image: "debian".into(),
+            script: "make".into(),
+            install_script: "apt-get".into(),
+            tracked_files: "/etc".into(),
+            title: "Tests".into(),
+            pull: "never".into(),
+        };
+        let page = page(draft);
+        assert_eq!(page.faults.len(), 4, "{:?}", page.faults);
+        assert!(page.begins("pull"));
+        let html = page.render().unwrap();
+        for field in page.faults.keys() {
+            assert!(html.contains(&format!("id=\"{field}-fault\"")), "{field}");
+        }
+        assert_eq!(html.matches(" autofocus").count(), 1);
+    }
+
+    #[test]
+    fn the_chosen_policy_is_checked_and_a_blank_form_has_the_default() {
+        let checked = |pull: &str| {
+            let page = page(HookDraft { pull: pull.into(), ..HookDraft::default() });
+            [PullPolicy::IfAbsent, PullPolicy::Newer].map(|policy| page.pulls(policy))
+        };
+        assert_eq!(checked(""), [true, false]);
+        assert_eq!(checked("newer"), [false, true]);
+    }
 }

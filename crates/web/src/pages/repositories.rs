@@ -1,18 +1,15 @@
 //! New project: the repositories that a person may administer, and one click that makes a project of one.
 
+use super::button::Sent;
 use super::frame::{Frame, Visit};
 use super::parts;
 use crate::{
     app::Shared,
-    auth::{Checked, Cookies, Nothing, Notice, Tone},
+    auth::{self, Notice, Tone},
     error::WebError,
 };
 use askama::Template;
-use axum::{
-    extract::State,
-    response::{Redirect, Response},
-};
-use kozmic_edges::clock;
+use axum::{extract::State, response::Response};
 use kozmic_flow::sync;
 use kozmic_model::{
     ids::{ProjectId, RepositoryId, UserId},
@@ -46,60 +43,88 @@ pub(crate) struct Choice {
     repository: String,
 }
 
+/// Where the button stood that asks the forge again.
+#[derive(Deserialize)]
+pub(crate) struct Stood {
+    /// The project whose page it was, if any.
+    project: Option<String>,
+}
+
 /// `GET /repositories/`: what is known; where nothing is known yet, what the forge says.
 pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Response, WebError> {
-    let mut frame = visit.frame(&app, None).await?;
     let user = visit.person.user.id;
-    let known = app.edges.store.repositories(user).await?;
+    let mut repositories = app.edges.store.repositories(user).await?;
+    let mut fault = None;
     // A page that only looks for news must not make the forge work, whatever rings.
-    let repositories = match known.is_empty() && frame.notice.is_none() && !visit.only_live {
-        true => sync::repositories(&app.edges, user).await.unwrap_or_else(|fault| {
-            let text = unreachable(user, &fault);
-            frame.notice = Some(Notice { tone: Tone::Bad, text });
-            known
-        }),
-        false => known,
-    };
+    if repositories.is_empty() && visit.cookies.notice().is_none() && !visit.only_live {
+        match sync::repositories(&app.edges, user).await {
+            Ok(found) => repositories = found,
+            Err(_) if !auth::is_signed_in(&app, &visit.person).await? => {
+                return Ok(visit.signed_out(&app, "/repositories/"));
+            }
+            Err(unanswered) => fault = Some(unreachable(user, &unanswered)),
+        }
+    }
+    let mut frame = visit.frame(&app, None).await?;
+    frame.notice = frame.notice.or(fault.map(|text| Notice { tone: Tone::Bad, text }));
     let owners = by_owner(repositories, &frame);
     visit.show(&RepositoriesPage { frame, owners })
 }
 
-/// `POST /repositories/`: asks the forge again.
+/// `POST /repositories/`: asks the forge again which repositories and projects the person can reach.
 pub(crate) async fn refresh(
     State(app): State<Shared>,
-    cookies: Cookies,
-    Checked(Nothing {}, person): Checked<Nothing>,
-) -> Response {
-    let back = Redirect::to("/repositories/");
-    match sync::repositories(&app.edges, person.user.id).await {
-        Ok(_) => cookies.set_notice(Tone::Good, "The list is up to date.").onto(back),
-        Err(fault) => cookies.set_notice(Tone::Bad, unreachable(person.user.id, &fault)).onto(back),
-    }
+    Sent(stood, visit): Sent<Stood>,
+) -> Result<Response, WebError> {
+    let user = visit.person.user.id;
+    let said = match sync::repositories(&app.edges, user).await {
+        Ok(_) => Ok("Projects and repositories are up to date.".to_owned()),
+        Err(fault) => Err(unreachable(user, &fault)),
+    };
+    let back = back(&app, user, stood).await?;
+    visit.lead(&app, &back, said).await
 }
 
-/// `POST /projects/`: makes a project of a repository.
+/// `POST /projects/`: makes a project of a repository, or leads to the one that others made of it.
 pub(crate) async fn choose(
     State(app): State<Shared>,
-    cookies: Cookies,
-    Checked(Choice { repository }, person): Checked<Choice>,
+    Sent(Choice { repository }, visit): Sent<Choice>,
 ) -> Result<Response, WebError> {
     let id = repository.parse::<RepositoryId>();
     let id = id.map_err(|_| WebError::Senseless("That is not a repository.".to_owned()))?;
-    let user = person.user.id;
+    let user = visit.person.user.id;
     let offered = app.edges.store.repositories(user).await?;
     let chosen = offered.into_iter().find(|repository| repository.id == id).ok_or(WebError::NotFound)?;
-    let project = app.edges.store.add_project(user, id, clock::now()).await?;
-    if project.role_of(user).is_none() {
-        let taken = format!("{} is already a project of somebody else here.", chosen.full_name());
-        return Ok(cookies.set_notice(Tone::Bad, taken).onto(Redirect::to("/repositories/")));
+    let (project, trouble) = sync::add_project(&app.edges, user, id).await?;
+    let (name, forge) = (chosen.full_name(), &app.face.forge_name);
+    if app.edges.store.role_in(project.id, user).await?.is_none() {
+        let text =
+            format!("{name} is a project here already, but {forge} does not count you among its people.");
+        return visit.lead(&app, "/repositories/", Err(text)).await;
     }
-    Ok(cookies.onto(Redirect::to(&format!("/projects/{}/", project.id))))
+    let said = match trouble {
+        None => Ok(format!("{name} is a project now.")),
+        Some(trouble) => {
+            Err(format!("{name} is a project, but not all is in order at {forge} yet: {trouble}"))
+        }
+    };
+    visit.lead(&app, &format!("/projects/{}/", project.id), said).await
+}
+
+/// To where the button stood, unless that project is out of reach by now.
+async fn back(app: &Shared, user: UserId, Stood { project }: Stood) -> Result<String, WebError> {
+    let Some(project) = project else { return Ok("/repositories/".to_owned()) };
+    let project = project.parse().unwrap_or(ProjectId(0));
+    Ok(match app.edges.store.role_in(project, user).await? {
+        Some(_) => format!("/projects/{project}/"),
+        None => "/projects/".to_owned(),
+    })
 }
 
 /// What to tell the person when the forge gave no list.
 fn unreachable(user: UserId, fault: &anyhow::Error) -> String {
     tracing::warn!(user.id = user.0, "cannot list repositories: {fault:#}");
-    format!("The list stays as it was: {}", fault.root_cause())
+    format!("Nothing changed: {}", fault.root_cause())
 }
 
 /// The repositories, owner by owner, each with its project.

@@ -1,14 +1,29 @@
-//! A project's settings: its hooks, and whether the forge calls them.
+//! A project's settings: hooks, members, builds, badge, keys, registries, cached images, and its end.
+
+mod badge;
+pub(crate) mod builds;
+pub(crate) mod delete;
+pub(crate) mod images;
+pub(crate) mod members;
+pub(crate) mod registries;
 
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab};
 use crate::{address::At, app::Shared, error::WebError};
 use askama::Template;
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use badge::Badge;
 use kozmic_model::{
-    hook::Hook,
+    cache::CachedImage,
+    deploy_key::DeployKey,
+    hook::{FieldFaults, Hook},
     ids::ProjectId,
-    project::{Project, Role},
+    project::{Member, Project, Role},
+    registry::{Credential, CredentialDraft},
 };
 
 #[derive(Template)]
@@ -17,8 +32,60 @@ struct SettingsPage {
     frame: Frame,
     project: Project,
     tab: Tab,
+    facts: Facts,
+    said: Said,
+}
+
+/// What belongs to the project.
+struct Facts {
     hooks: Vec<Hook>,
+    members: Vec<Member>,
+    badge: Badge,
+    key: Option<DeployKey>,
+    credentials: Vec<Credential>,
+    images: Vec<CachedImage>,
+    /// The repository's page at the forge.
     repository: Option<String>,
+}
+
+/// What the page says to a form that was sent from it.
+#[derive(Default)]
+pub(super) struct Said {
+    /// What is left to do at the forge: a headline, and a sentence for each thing.
+    pub(super) left: Option<(String, Vec<String>)>,
+    /// Sentences beside fields.
+    pub(super) faults: FieldFaults,
+    /// The credential as typed; its password is not shown again.
+    pub(super) credential: CredentialDraft,
+}
+
+impl Said {
+    /// That something is left to do at the forge.
+    pub(super) fn left(headline: String, sentences: Vec<String>) -> Self {
+        Self { left: Some((headline, sentences)), ..Self::default() }
+    }
+}
+
+impl SettingsPage {
+    fn fault(&self, field: &str) -> Option<&str> {
+        self.said.faults.get(field).map(String::as_str)
+    }
+
+    /// Whether to begin mending here: the first wrong field in the page's order.
+    fn begins(&self, field: &str) -> bool {
+        let fields = ["registry", "username", "password", "name"];
+        fields.into_iter().find(|name| self.said.faults.contains_key(name)) == Some(field)
+    }
+
+    /// Whether the repository is fetched with a deploy key.
+    fn needs_key(&self) -> bool {
+        self.project.repository.private || self.facts.key.is_some()
+    }
+
+    /// Whether there is none, or the forge does not have it.
+    fn lacks_key(&self) -> bool {
+        self.facts.key.as_ref().is_none_or(|key| key.at_forge.is_none())
+    }
 }
 
 /// `GET /projects/<id>/settings/`
@@ -27,9 +94,38 @@ pub(crate) async fn settings(
     visit: Visit,
     At(id): At<ProjectId>,
 ) -> Result<Response, WebError> {
-    let project = visit.project(&app, id, Role::Manager).await?;
-    let frame = visit.frame(&app, Some(id)).await?;
-    let hooks = app.edges.store.hooks_of(id).await?;
-    let repository = parts::page_url(&project, "");
-    visit.show(&SettingsPage { frame, project, tab: Tab::Settings, hooks, repository })
+    page(&app, visit, id, Said::default()).await
+}
+
+/// The address of a project's settings.
+pub(super) fn path(project: ProjectId) -> String {
+    format!("/projects/{project}/settings/")
+}
+
+/// The page, with what is to be said to the form that led here.
+pub(super) async fn page(
+    app: &Shared,
+    visit: Visit,
+    id: ProjectId,
+    said: Said,
+) -> Result<Response, WebError> {
+    let project = visit.project(app, id, Role::Manager).await?;
+    let frame = visit.frame(app, Some(id)).await?;
+    let facts = facts(app, &project).await?;
+    let status = if said.faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = visit.show(&SettingsPage { frame, project, tab: Tab::Settings, facts, said })?;
+    Ok((status, page).into_response())
+}
+
+async fn facts(app: &Shared, project: &Project) -> Result<Facts, WebError> {
+    let store = &app.edges.store;
+    Ok(Facts {
+        hooks: store.hooks_of(project.id).await?,
+        members: store.members(project.id).await?,
+        badge: Badge::of(project, &app.face),
+        key: store.deploy_key(project.id).await?,
+        credentials: store.credentials(project.id).await?,
+        images: store.cached_images(project.id).await?,
+        repository: parts::page_url(project, ""),
+    })
 }

@@ -3,6 +3,7 @@
 //! The browser leaves with a random `state` in its cookie and must bring the same back: nobody can slip a browser
 //! the sign-in of somebody else.
 
+use super::frame::only_live;
 use crate::{
     address::Ask,
     app::Shared,
@@ -12,6 +13,7 @@ use crate::{
 use askama::Template;
 use axum::{
     extract::State,
+    http::{HeaderMap, header::USER_AGENT},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use kozmic_edges::secret;
@@ -48,26 +50,26 @@ pub(crate) struct Arrival {
 /// `GET /`: what Kozmic is, or one's projects.
 pub(crate) async fn home(
     State(app): State<Shared>,
-    cookies: Cookies,
+    headers: HeaderMap,
     person: Option<SignedIn>,
 ) -> Result<Response, WebError> {
     match person {
         Some(_) => Ok(Redirect::to("/projects/").into_response()),
-        None => page(&app, cookies, "/"),
+        None => page(&app, &headers, "/"),
     }
 }
 
 /// `GET /login/`
 pub(crate) async fn login(
     State(app): State<Shared>,
-    cookies: Cookies,
+    headers: HeaderMap,
     Ask(After { next }): Ask<After>,
     person: Option<SignedIn>,
 ) -> Result<Response, WebError> {
     let next = local_path(&next).unwrap_or("/");
     match person {
         Some(_) => Ok(Redirect::to(next).into_response()),
-        None => page(&app, cookies, next),
+        None => page(&app, &headers, next),
     }
 }
 
@@ -87,6 +89,7 @@ pub(crate) async fn depart(
 pub(crate) async fn arrive(
     State(app): State<Shared>,
     cookies: Cookies,
+    headers: HeaderMap,
     Ask(arrival): Ask<Arrival>,
 ) -> Response {
     let departure = cookies.departure();
@@ -96,7 +99,8 @@ pub(crate) async fn arrive(
         Ok(code) => code,
         Err(why) => return turned_back(cookies, &next, why),
     };
-    match sync::sign_in(&app.edges, &code, &app.face.callback_url()).await {
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    match sync::sign_in(&app.edges, &code, &app.face.callback_url(), agent).await {
         Ok(signed_in) => {
             let local = local_path(&next).unwrap_or("/");
             cookies.set_session(&signed_in.session, sync::SESSION).onto(Redirect::to(local))
@@ -141,13 +145,28 @@ fn turned_back(cookies: Cookies, next: &str, why: String) -> Response {
     cookies.set_notice(Tone::Bad, why).onto(Redirect::to(&crate::auth::sign_in_address(next)))
 }
 
-fn page(app: &Shared, cookies: Cookies, next: &str) -> Result<Response, WebError> {
+fn page(app: &Shared, headers: &HeaderMap, next: &str) -> Result<Response, WebError> {
     let query = form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>();
     let start = if next == "/" { "/_auth/".to_owned() } else { format!("/_auth/?next={query}") };
-    let notice = cookies.notice();
-    let cookies = if notice.is_some() { cookies.forget_notice() } else { cookies };
+    let cookies = Cookies::of(headers, &app.face);
+    let notice = cookies.notice().or_else(|| was_signed_out(app, &cookies));
+    // A page that only looks whether it is still true must not use up what the person has to read.
+    let cookies = match notice {
+        Some(_) if !only_live(headers) => cookies.forget_notice().forget_session(),
+        _ => cookies,
+    };
     let html = Html(SignInPage { forge: app.face.forge_name.clone(), start, notice }.render()?);
     Ok(cookies.onto(html))
+}
+
+/// What to tell a browser that brings a session which is over. Who signed out by the button brings none.
+fn was_signed_out(app: &Shared, cookies: &Cookies) -> Option<Notice> {
+    cookies.session()?;
+    let text = format!(
+        "You were signed out: your session is over, or {} no longer accepts it. Please sign in again.",
+        app.face.forge_name
+    );
+    Some(Notice { tone: Tone::Bad, text })
 }
 
 #[cfg(test)]

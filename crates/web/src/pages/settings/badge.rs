@@ -1,0 +1,92 @@
+//! What to paste into a README, so that it shows how the default branch stands.
+
+use crate::app::Face;
+use kozmic_model::project::Project;
+use url::Url;
+
+/// A badge's address, and how to show it elsewhere.
+pub(super) struct Badge {
+    /// Its address, whole.
+    pub(super) address: String,
+    /// For HTML.
+    pub(super) html: String,
+    /// For Markdown.
+    pub(super) markdown: String,
+}
+
+impl Badge {
+    /// The badge of a project's default branch. A private project's has a token, by which whoever sees the README may
+    /// see it.
+    pub(super) fn of(project: &Project, face: &Face) -> Self {
+        let repository = &project.repository;
+        let branch = repository.default_branch.split('/');
+        let parts = ["badges", &repository.owner, &repository.name].into_iter().chain(branch);
+        let mut address = below(&face.public_url, parts);
+        if repository.private {
+            address.query_pairs_mut().append_pair("token", &project.badge_token);
+        }
+        let page = below(&face.public_url, ["projects", &project.id.to_string(), ""]);
+        let (image, link) = (attribute(&address), attribute(&page));
+        Self {
+            html: format!(r#"<a href="{link}"><img src="{image}" alt="Build status"></a>"#),
+            markdown: format!("[![Build status]({})]({})", plain(&address), plain(&page)),
+            address: address.to_string(),
+        }
+    }
+}
+
+/// An address on this server.
+fn below<'a>(root: &Url, parts: impl IntoIterator<Item = &'a str>) -> Url {
+    let mut url = root.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(parts);
+    }
+    url
+}
+
+/// As an attribute in double quotes wants it; a quote is never bare in an address.
+fn attribute(url: &Url) -> String {
+    url.as_str().replace('&', "&amp;")
+}
+
+/// As Markdown wants it: a parenthesis would end the address.
+fn plain(url: &Url) -> String {
+    url.as_str().replace('(', "%28").replace(')', "%29")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::samples;
+    use axum_extra::extract::cookie::Key;
+
+    fn face(url: &str) -> Face {
+        Face {
+            public_url: url.parse().unwrap(),
+            cookie_key: Key::from(&[7; 64]),
+            forge_name: "GitHub".into(),
+        }
+    }
+
+    #[test]
+    fn a_badge_has_this_servers_address_and_leads_to_the_project() {
+        let badge = Badge::of(&samples::project(), &face("https://ci.example.org"));
+        assert_eq!(badge.address, "https://ci.example.org/badges/adlift/show/master");
+        assert_eq!(
+            badge.markdown,
+            "[![Build status](https://ci.example.org/badges/adlift/show/master)](https://ci.example.org/projects/1/)"
+        );
+        let badge = Badge::of(&samples::project(), &face("http://localhost:8080/ci/"));
+        assert!(badge.html.contains(r#"<img src="http://localhost:8080/ci/badges/adlift/show/master""#));
+    }
+
+    #[test]
+    fn a_private_projects_badge_has_its_token_and_any_branch_fits_into_it() {
+        let mut project = samples::project();
+        project.repository.private = true;
+        project.repository.default_branch = "a(b)/c d?\"<".into();
+        let badge = Badge::of(&project, &face("https://ci.example.org"));
+        assert!(badge.address.ends_with("/show/a(b)/c%20d%3F%22%3C?token=badge"), "{}", badge.address);
+        assert!(badge.markdown.contains("/a%28b%29/c%20d%3F%22%3C?token=badge)]("), "{}", badge.markdown);
+    }
+}

@@ -1,0 +1,33 @@
+//! What a newer push to a branch does with that branch's older jobs.
+
+use super::super::button::Sent;
+use super::path;
+use crate::{address::At, app::Shared, error::WebError};
+use axum::{extract::State, response::Response};
+use kozmic_model::{
+    ids::ProjectId,
+    project::{ProjectSettings, Role},
+};
+use serde::Deserialize;
+
+/// The switches; a browser sends those that are on.
+#[derive(Deserialize)]
+pub(crate) struct Switches {
+    cancel_waiting: Option<String>,
+    cancel_running: Option<String>,
+}
+
+/// `POST /projects/<id>/settings/builds/`
+pub(crate) async fn change(
+    State(app): State<Shared>,
+    At(id): At<ProjectId>,
+    Sent(switches, visit): Sent<Switches>,
+) -> Result<Response, WebError> {
+    let project = visit.project(&app, id, Role::Manager).await?;
+    let settings = ProjectSettings {
+        cancel_waiting: switches.cancel_waiting.is_some(),
+        cancel_running: switches.cancel_running.is_some(),
+    };
+    app.edges.store.change_project(project.id, settings).await?;
+    visit.lead(&app, &path(project.id), Ok("Saved: the next push is handled like this.".to_owned())).await
+}

@@ -1,0 +1,39 @@
+//! A project's end: who owns it types its full name, so that nobody deletes one by a slip.
+
+use super::super::button::Sent;
+use super::{Said, page};
+use crate::{address::At, app::Shared, error::WebError};
+use axum::{extract::State, response::Response};
+use kozmic_flow::sync;
+use kozmic_model::{hook::FieldFaults, ids::ProjectId, project::Role};
+use serde::Deserialize;
+
+/// The name as typed.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    #[serde(default)]
+    name: String,
+}
+
+/// `POST /projects/<id>/delete/`
+pub(crate) async fn delete(
+    State(app): State<Shared>,
+    At(id): At<ProjectId>,
+    Sent(Typed { name }, visit): Sent<Typed>,
+) -> Result<Response, WebError> {
+    let project = visit.project(&app, id, Role::Owner).await?;
+    let full_name = project.repository.full_name();
+    if name.trim() != full_name {
+        let fault = format!("Nothing was deleted. To delete the project, type {full_name}");
+        let faults = FieldFaults::from([("name", fault)]);
+        return page(&app, visit, id, Said { faults, ..Said::default() }).await;
+    }
+    let left = sync::delete_project(&app.edges, id).await?;
+    if left.is_empty() {
+        return visit.lead(&app, "/projects/", Ok(format!("The project {full_name} is deleted."))).await;
+    }
+    let forge = &app.face.forge_name;
+    let headline =
+        format!("The project is not deleted, because some of it is left at {forge}. You can try again.");
+    page(&app, visit, id, Said::left(headline, left)).await
+}
