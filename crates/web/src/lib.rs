@@ -13,6 +13,10 @@ mod assets;
 mod deliveries;
 mod health;
 mod auth;
+mod refs;
+mod runs;
+mod log_text;
+mod badges;
 mod pages;
 mod live;
 

@@ -1,23 +1,23 @@
-//! A build's page: its facts, a tab for each job, and the shown job's phases and log.
+//! A build's page: its facts, a tab for each job, and the shown job's runs, phases and log.
 
+mod shown;
 mod view;
 
 use super::frame::{Frame, Visit};
-use super::{parts, projects::Tab, tail};
+use super::{parts, projects::Tab};
 use crate::{
     address::{Ask, At},
     app::Shared,
     error::WebError,
+    refs, runs,
 };
 use askama::Template;
 use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use kozmic_edges::clock;
 use kozmic_model::{
     build::Build,
-    git::GitRef,
     hook::Hook,
     ids::{BuildId, JobId, ProjectId},
     job::Job,
@@ -25,7 +25,8 @@ use kozmic_model::{
     status::Status,
 };
 use serde::Deserialize;
-use view::{JobTab, Note, PhasePart, telling};
+use shown::Shown;
+use view::{JobTab, Note, Orders, telling};
 
 #[derive(Template)]
 #[template(path = "build.html")]
@@ -34,16 +35,9 @@ struct BuildPage {
     project: Project,
     tab: Tab,
     build: Build,
+    orders: Orders,
     tabs: Vec<JobTab>,
     shown: Option<Shown>,
-}
-
-/// The job whose log is shown.
-struct Shown {
-    job: Job,
-    phases: Vec<PhasePart>,
-    reason: Option<String>,
-    tail: String,
 }
 
 /// A project that nothing was built of yet.
@@ -57,11 +51,11 @@ struct EmptyPage {
     git_ref: Option<String>,
 }
 
-/// Which ref's latest build is wanted: a full ref or a branch's name.
+/// Which ref's latest build is wanted: a full ref, a branch's name or `#` and a pull request's number.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
-    #[serde(rename = "ref")]
-    git_ref: Option<String>,
+    #[serde(default, rename = "ref")]
+    git_ref: String,
 }
 
 /// `GET /projects/<id>/builds/latest/?ref=`
@@ -72,13 +66,13 @@ pub(crate) async fn latest(
     Ask(Wanted { git_ref }): Ask<Wanted>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Member).await?;
-    let git_ref = git_ref.filter(|text| !text.is_empty());
-    let wanted = git_ref.clone().map(|text| text.parse().unwrap_or(GitRef::Branch(text)));
+    let wanted = refs::named(&git_ref);
     if let Some(build) = app.edges.store.latest_build(id, wanted.as_ref()).await? {
-        return Ok(Redirect::to(&format!("/projects/{id}/builds/{}/", build.id)).into_response());
+        return Ok(Redirect::to(&address(&build)).into_response());
     }
     let frame = visit.frame(&app, Some(id)).await?;
     let hooks = app.edges.store.hooks_of(id).await?;
+    let git_ref = wanted.map(|wanted| wanted.label());
     visit.show(&EmptyPage { frame, project, tab: Tab::Latest, hooks, git_ref })
 }
 
@@ -91,45 +85,51 @@ pub(crate) async fn build(
     show(&app, visit, (project, build), None).await
 }
 
-/// `GET /projects/<id>/builds/<build>/jobs/<job>/`
+/// `GET /projects/<id>/builds/<build>/jobs/<job>/?attempt=`
 pub(crate) async fn job(
     State(app): State<Shared>,
     visit: Visit,
     At((project, build, job)): At<(ProjectId, BuildId, JobId)>,
+    Ask(run): Ask<runs::Wanted>,
 ) -> Result<Response, WebError> {
-    show(&app, visit, (project, build), Some(job)).await
+    show(&app, visit, (project, build), Some((job, run))).await
+}
+
+/// A build's page.
+pub(super) fn address(build: &Build) -> String {
+    format!("/projects/{}/builds/{}/", build.project, build.id)
+}
+
+/// A job's page.
+pub(super) fn job_address(job: &Job) -> String {
+    format!("/projects/{}/builds/{}/jobs/{}/", job.project, job.build, job.id)
 }
 
 async fn show(
     app: &Shared,
     visit: Visit,
     (project, build): (ProjectId, BuildId),
-    wanted: Option<JobId>,
+    wanted: Option<(JobId, runs::Wanted)>,
 ) -> Result<Response, WebError> {
     let project = visit.project(app, project, Role::Member).await?;
     let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
     let jobs = app.edges.store.jobs_of(build.id).await?;
-    let job = match wanted {
-        Some(id) => Some(jobs.iter().find(|job| job.id == id).ok_or(WebError::NotFound)?),
+    let job = match &wanted {
+        Some((id, _)) => Some(jobs.iter().find(|job| job.id == *id).ok_or(WebError::NotFound)?),
         None => telling(&jobs),
     };
     let frame = visit.frame(app, Some(project.id)).await?;
     let tabs = jobs.iter().map(|each| JobTab::of(each, job, &frame)).collect();
     let shown = match job {
-        Some(job) => Some(shown(app, job, &frame, visit.only_live).await?),
+        Some(job) => {
+            let run = wanted.map(|(_, run)| run).unwrap_or_default();
+            Some(Shown::of(app, job, &run, (&frame, visit.only_live)).await?)
+        }
         None => None,
     };
+    let orders = Orders::of(&jobs, &frame);
     let tab = if frame.is_latest(&build) { Tab::Latest } else { Tab::Other };
-    visit.show(&BuildPage { frame, project, tab, build, tabs, shown })
-}
-
-async fn shown(app: &Shared, job: &Job, frame: &Frame, only_live: bool) -> Result<Shown, WebError> {
-    let tail = match only_live {
-        true => String::new(),
-        false => tail::of(&app.edges.logs.reader(job.attempt())).await?,
-    };
-    let phases = PhasePart::of(&job.phases, job.status, clock::now());
-    Ok(Shown { phases, reason: view::reason(job, frame), tail, job: job.clone() })
+    visit.show(&BuildPage { frame, project, tab, build, orders, tabs, shown })
 }
 
 #[cfg(test)]
@@ -138,11 +138,18 @@ mod tests {
     use crate::pages::samples;
 
     fn page(status: Status) -> String {
-        let (frame, job) = (samples::frame(), samples::job(status));
+        as_seen_by(samples::frame(), status)
+    }
+
+    fn as_seen_by(frame: Frame, status: Status) -> String {
+        let job = samples::job(status);
         let tabs = vec![JobTab::of(&job, Some(&job), &frame)];
-        let shown = Shown { phases: Vec::new(), reason: None, tail: "<b>end</b>".into(), job };
+        let orders = Orders::of(std::slice::from_ref(&job), &frame);
+        let runs = Vec::new();
+        let shown =
+            Shown { phases: Vec::new(), reason: None, tail: "<b>end</b>".into(), job, runs, is_past: false };
         let (project, build) = (samples::project(), samples::build(status));
-        let page = BuildPage { frame, project, tab: Tab::Latest, build, tabs, shown: Some(shown) };
+        let page = BuildPage { frame, project, tab: Tab::Latest, build, orders, tabs, shown: Some(shown) };
         page.render().unwrap()
     }
 
@@ -167,8 +174,26 @@ mod tests {
     }
 
     #[test]
-    fn only_what_goes_on_can_be_canceled() {
-        assert!(page(Status::Pending).contains("/jobs/9/cancel/"));
-        assert!(!page(Status::Success).contains("/jobs/9/cancel/"));
+    fn what_goes_on_can_be_canceled_and_what_ended_can_run_again() {
+        for (status, jobs, builds) in [
+            (Status::Pending, "/jobs/9/cancel/", "/builds/5/cancel/"),
+            (Status::Failure, "/jobs/9/restart/", "/builds/5/restart/"),
+        ] {
+            let page = page(status);
+            for order in ["/jobs/9/cancel/", "/builds/5/cancel/", "/jobs/9/restart/", "/builds/5/restart/"] {
+                assert_eq!(page.contains(order), order == jobs || order == builds, "{status} {order}");
+            }
+        }
+        let well = page(Status::Success);
+        assert!(well.contains("/jobs/9/restart/") && !well.contains("/builds/5/restart/"));
+    }
+
+    #[test]
+    fn who_may_only_look_has_no_buttons() {
+        for status in Status::ALL {
+            let frame = Frame { role: Some(Role::Member), ..samples::frame() };
+            let page = as_seen_by(frame, status);
+            assert!(!page.contains("/cancel/") && !page.contains("/restart/"), "{status}");
+        }
     }
 }

@@ -1,27 +1,40 @@
-//! The button that stops a job.
+//! The buttons that stop a job, or all jobs of a build.
 
+use super::builds;
 use crate::{
     address::At,
     app::Shared,
     auth::{self, Checked, Nothing},
     error::WebError,
+    runs,
 };
 use axum::{extract::State, response::Redirect};
 use kozmic_flow::run;
 use kozmic_model::{
-    ids::{JobId, ProjectId},
+    ids::{BuildId, JobId, ProjectId},
     project::Role,
 };
 
 /// `POST /projects/<id>/jobs/<job>/cancel/`
-pub(crate) async fn cancel(
+pub(crate) async fn job(
     State(app): State<Shared>,
     At((project, job)): At<(ProjectId, JobId)>,
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
     let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
-    let why = format!("Canceled by {}.", person.user.profile.login);
-    run::cancel(&app.edges, job.id, &why).await?;
-    Ok(Redirect::to(&format!("/projects/{}/builds/{}/jobs/{}/", project.id, job.build, job.id)))
+    run::cancel(&app.edges, job.id, &runs::canceled_by(&person.user)).await?;
+    Ok(Redirect::to(&builds::job_address(&job)))
+}
+
+/// `POST /projects/<id>/builds/<build>/cancel/`
+pub(crate) async fn build(
+    State(app): State<Shared>,
+    At((project, build)): At<(ProjectId, BuildId)>,
+    Checked(Nothing {}, person): Checked<Nothing>,
+) -> Result<Redirect, WebError> {
+    let project = auth::project(&app, &person, project, Role::Manager).await?;
+    let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
+    run::cancel_build(&app.edges, build.id, &runs::canceled_by(&person.user)).await?;
+    Ok(Redirect::to(&builds::address(&build)))
 }

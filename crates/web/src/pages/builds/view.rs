@@ -32,6 +32,14 @@ pub(super) enum Note {
     Never,
 }
 
+/// What a person may have a build do.
+pub(super) struct Orders {
+    /// How many jobs would run once more.
+    pub(super) failed: usize,
+    /// Whether jobs can be stopped.
+    pub(super) can_be_canceled: bool,
+}
+
 /// A part of the bar that shows where the time went.
 pub(super) struct PhasePart {
     pub(super) word: &'static str,
@@ -57,6 +65,20 @@ impl JobTab {
             status: job.status,
             note,
             is_shown: shown.is_some_and(|shown| shown.id == job.id),
+        }
+    }
+}
+
+impl Orders {
+    /// What this person may have a build of these jobs do.
+    pub(super) fn of(jobs: &[Job], frame: &Frame) -> Self {
+        let bad = |job: &&Job| job.status.is_finished() && job.status != Status::Success;
+        let goes_on = |job: &Job| !job.status.is_finished() && !job.cancel_requested;
+        match frame.manages() {
+            true => {
+                Self { failed: jobs.iter().filter(bad).count(), can_be_canceled: jobs.iter().any(goes_on) }
+            }
+            false => Self { failed: 0, can_be_canceled: false },
         }
     }
 }

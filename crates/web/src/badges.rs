@@ -1,0 +1,199 @@
+//! Badges: a small picture of how a branch's last build ended, for readmes. Nobody has to sign in to see one; that of
+//! a private project takes the token that stands in its address.
+
+use crate::{
+    address::{Ask, At},
+    app::Shared,
+    auth,
+    error::WebError,
+    refs,
+};
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{
+        HeaderMap, HeaderName, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, IF_NONE_MATCH},
+    },
+    response::{IntoResponse, Response},
+};
+use kozmic_model::{git::GitRef, project::Project, status::Status};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// What stands at the left.
+const LABEL: &str = "build";
+
+/// The word of a branch that no build told anything about.
+const UNKNOWN: &str = "unknown";
+
+/// Readmes are shown by others: GitHub's picture proxy, or any page. Each time they have to ask whether it changed.
+const MANNERS: [(HeaderName, &str); 4] = [
+    (CONTENT_TYPE, "image/svg+xml; charset=utf-8"),
+    (CACHE_CONTROL, "no-cache, max-age=0, must-revalidate"),
+    (EXPIRES, "Thu, 01 Jan 1970 00:00:00 GMT"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+];
+
+/// What may be said behind the question mark.
+#[derive(Deserialize)]
+pub(crate) struct Shown {
+    #[serde(default)]
+    token: String,
+}
+
+/// The picture; lengths in tenths of a pixel, so that letters can be set exactly.
+#[derive(Template)]
+#[template(path = "badge.svg", escape = "html")]
+struct Badge {
+    title: String,
+    word: &'static str,
+    colour: &'static str,
+    label_length: u32,
+    word_length: u32,
+}
+
+/// `GET /badges/<owner>/<name>`: of the default branch.
+pub(crate) async fn default(
+    State(app): State<Shared>,
+    At((owner, name)): At<(String, String)>,
+    Ask(shown): Ask<Shown>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let project = project(&app, &owner, &name, &shown).await?;
+    let branch = GitRef::Branch(project.repository.default_branch.clone());
+    badge(&app, &project, &branch, &headers).await
+}
+
+/// `GET /badges/<owner>/<name>/<ref>`: of a branch, whose name may have slashes, or a pull request.
+pub(crate) async fn of_ref(
+    State(app): State<Shared>,
+    At((owner, name, git_ref)): At<(String, String, String)>,
+    Ask(shown): Ask<Shown>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let project = project(&app, &owner, &name, &shown).await?;
+    let mut git_ref = git_ref;
+    if let Some(stem) = git_ref.strip_suffix(".svg") {
+        let is_built = match refs::named(&git_ref) {
+            Some(named) => app.edges.store.latest_build(project.id, Some(&named)).await?.is_some(),
+            None => false,
+        };
+        git_ref = if is_built { git_ref } else { stem.to_owned() };
+    }
+    let branch = || GitRef::Branch(project.repository.default_branch.clone());
+    let git_ref = refs::named(&git_ref).unwrap_or_else(branch);
+    badge(&app, &project, &git_ref, &headers).await
+}
+
+/// The project of that name, perhaps with `.svg` behind it, if this request may see its badge.
+async fn project(app: &Shared, owner: &str, name: &str, shown: &Shown) -> Result<Project, WebError> {
+    let store = &app.edges.store;
+    let found = match (store.project_named(owner, name).await?, name.strip_suffix(".svg")) {
+        (None, Some(stem)) => store.project_named(owner, stem).await?,
+        (found, _) => found,
+    };
+    found.filter(|project| may_see(project, &shown.token)).ok_or(WebError::NotFound)
+}
+
+fn may_see(project: &Project, token: &str) -> bool {
+    !project.repository.private || (!token.is_empty() && auth::same(token, &project.badge_token))
+}
+
+async fn badge(
+    app: &Shared,
+    project: &Project,
+    git_ref: &GitRef,
+    headers: &HeaderMap,
+) -> Result<Response, WebError> {
+    let build = app.edges.store.last_verdict(project.id, git_ref).await?;
+    let name = format!("{}, {}", project.repository.full_name(), git_ref.label());
+    let svg = Badge::of(&name, build.map(|build| build.status)).render()?;
+    let etag = format!("W/\"{}\"", &hex::encode(Sha256::digest(&svg))[..20]);
+    let is_known =
+        headers.get(IF_NONE_MATCH).is_some_and(|known| names(known.to_str().unwrap_or_default(), &etag));
+    let about = (MANNERS, [(ETAG, etag)]);
+    match is_known {
+        true => Ok((StatusCode::NOT_MODIFIED, about).into_response()),
+        false => Ok((about, svg).into_response()),
+    }
+}
+
+/// Whether a list of tags has this one; how they were packed for the way does not matter.
+fn names(list: &str, etag: &str) -> bool {
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    list.split(',').any(|tag| tag.trim() == "*" || bare(tag) == bare(etag))
+}
+
+impl Badge {
+    fn of(name: &str, verdict: Option<Status>) -> Self {
+        let word = verdict.map_or(UNKNOWN, Status::word);
+        let colour = match verdict {
+            Some(Status::Success) => "#1a7f4b",
+            Some(Status::Failure | Status::Error) => "#c2293f",
+            Some(Status::Enqueued | Status::Pending | Status::Canceled) | None => "#5f6474",
+        };
+        let title = format!("{LABEL} of {name}: {word}");
+        Self { title, word, colour, label_length: length(LABEL), word_length: length(word) }
+    }
+
+    /// The width of the left part: the text, and 6 pixels at each side.
+    fn left(&self) -> u32 {
+        self.label_length + 120
+    }
+
+    fn width(&self) -> u32 {
+        self.left() + self.word_length + 120
+    }
+}
+
+/// How long a word is at 11 pixels in Verdana, whose letters are these wide; other fonts are stretched to it.
+fn length(word: &str) -> u32 {
+    let wide = |letter: char| match letter {
+        'i' | 'l' => 30,
+        'r' | 't' | 'f' => 44,
+        'm' => 107,
+        'w' => 90,
+        's' | 'c' => 58,
+        _ => 67,
+    };
+    word.chars().map(wide).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::samples;
+
+    #[test]
+    fn a_branch_that_was_never_built_is_unknown() {
+        let svg = Badge::of("anna/hello, main", None).render().unwrap();
+        assert!(svg.contains("unknown") && !svg.contains("success"));
+    }
+
+    #[test]
+    fn what_others_named_is_text() {
+        let svg = Badge::of("anna/<script>\"&", Some(Status::Success)).render().unwrap();
+        assert!(svg.contains("anna/&#60;script&#62;") && !svg.contains("<script"), "{svg}");
+        assert!(svg.contains(">success<") && !svg.contains("style"));
+    }
+
+    #[test]
+    fn a_private_badge_takes_its_token() {
+        let mut project = samples::project();
+        assert!(may_see(&project, ""));
+        project.repository.private = true;
+        assert!(may_see(&project, &project.badge_token));
+        assert!(!may_see(&project, "") && !may_see(&project, "guessed"));
+        project.badge_token = String::new();
+        assert!(!may_see(&project, ""));
+    }
+
+    #[test]
+    fn a_known_picture_is_not_sent_again() {
+        for list in ["W/\"a\"", "\"a\"", "\"b\", W/\"a\"", "*"] {
+            assert!(names(list, "W/\"a\""), "{list}");
+        }
+        assert!(!names("", "W/\"a\"") && !names("\"b\"", "W/\"a\""));
+    }
+}

@@ -1,0 +1,94 @@
+//! The job whose log is shown, in the run that is shown: the present one, or an earlier one.
+
+use super::super::{frame::Frame, tail};
+use super::view::{self, PhasePart};
+use crate::{app::Shared, error::WebError, runs};
+use kozmic_edges::clock;
+use kozmic_model::{
+    job::{Job, PastAttempt},
+    status::Status,
+};
+
+/// The job whose log is shown, as it was in the run that is shown.
+pub(super) struct Shown {
+    pub(super) job: Job,
+    /// All its runs, the oldest first; none if there is but one.
+    pub(super) runs: Vec<Run>,
+    /// Whether another run followed.
+    pub(super) is_past: bool,
+    pub(super) phases: Vec<PhasePart>,
+    pub(super) reason: Option<String>,
+    pub(super) tail: String,
+}
+
+/// One run of a job, as a link.
+pub(super) struct Run {
+    pub(super) number: i32,
+    pub(super) status: Status,
+    pub(super) is_present: bool,
+    pub(super) is_shown: bool,
+}
+
+impl Shown {
+    /// What there is to show of a job's run.
+    pub(super) async fn of(
+        app: &Shared,
+        job: &Job,
+        wanted: &runs::Wanted,
+        (frame, only_live): (&Frame, bool),
+    ) -> Result<Self, WebError> {
+        let past = app.edges.store.past_attempts(job.id).await?;
+        let shown = runs::as_of(job, &past, wanted).ok_or(WebError::NotFound)?;
+        let tail = match only_live {
+            true => String::new(),
+            false => tail::of(&app.edges.logs.reader(shown.shown_attempt())).await?,
+        };
+        let phases = PhasePart::of(&shown.phases, shown.status, clock::now());
+        let reason = view::reason(&shown, frame);
+        let is_past = shown.shown_attempt() != job.shown_attempt();
+        Ok(Self { runs: runs_of(job, &past, &shown), is_past, phases, reason, tail, job: shown })
+    }
+
+    /// Which run is shown, from 1.
+    pub(super) fn number(&self) -> i32 {
+        self.job.shown_attempt().number
+    }
+
+    /// What has to be said behind an address to mean this run, even when another follows.
+    pub(super) fn query(&self) -> String {
+        if self.is_past { format!("?attempt={}", self.number()) } else { String::new() }
+    }
+
+    /// Where the log comes from.
+    pub(super) fn feed(&self) -> String {
+        let Job { project, id, .. } = &self.job;
+        let run = if self.is_past { format!("/{}", self.number()) } else { String::new() };
+        format!("/projects/{project}/jobs/{id}/log/live{run}")
+    }
+
+    /// Whether somebody may stop it.
+    pub(super) fn can_be_canceled(&self) -> bool {
+        !self.job.status.is_finished() && !self.job.cancel_requested
+    }
+
+    /// Whether somebody may run it once more.
+    pub(super) fn can_run_again(&self) -> bool {
+        self.job.status.is_finished() && !self.is_past
+    }
+}
+
+fn runs_of(job: &Job, past: &[PastAttempt], shown: &Job) -> Vec<Run> {
+    if past.is_empty() {
+        return Vec::new();
+    }
+    let (present, shown) = (job.shown_attempt().number, shown.shown_attempt().number);
+    let earlier = past.iter().map(|run| runs::then(job, run));
+    let all = earlier.chain([job.clone()]).map(|then| (then.shown_attempt().number, then.status));
+    all.map(|(number, status)| Run {
+        number,
+        status,
+        is_present: number == present,
+        is_shown: number == shown,
+    })
+    .collect()
+}

@@ -1,0 +1,110 @@
+//! Which run of a job is meant: the present one, or an earlier one that stays readable.
+
+use crate::{app::Shared, error::WebError};
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    job::{Job, PastAttempt},
+    status::Status,
+    user::User,
+};
+use serde::Deserialize;
+
+/// What an earlier run came to whose runner never said.
+const LOST: &str = "The runner was lost before it could say how the job ended.";
+
+/// The run that an address names; none: the present one.
+#[derive(Default, Deserialize)]
+pub(crate) struct Wanted {
+    /// Its number, from 1.
+    pub(crate) attempt: Option<i32>,
+}
+
+/// Why a job was stopped by a person.
+pub(crate) fn canceled_by(person: &User) -> String {
+    format!("Canceled by {}.", person.profile.login)
+}
+
+/// A job of a project as it was, or is, in the run that is wanted.
+pub(crate) async fn find(
+    app: &Shared,
+    project: ProjectId,
+    job: JobId,
+    wanted: &Wanted,
+) -> Result<Job, WebError> {
+    let job = app.edges.store.job(project, job).await?.ok_or(WebError::NotFound)?;
+    match wanted.attempt {
+        None => Ok(job),
+        Some(_) => {
+            let past = app.edges.store.past_attempts(job.id).await?;
+            as_of(&job, &past, wanted).ok_or(WebError::NotFound)
+        }
+    }
+}
+
+/// The job as it was, or is, in the run that is wanted; none if it never ran so often.
+pub(crate) fn as_of(job: &Job, past: &[PastAttempt], wanted: &Wanted) -> Option<Job> {
+    let present = job.shown_attempt().number;
+    let number = wanted.attempt.unwrap_or(present);
+    if number == present {
+        return Some(job.clone());
+    }
+    past.iter().find(|run| run.number == number).map(|run| then(job, run))
+}
+
+/// A job as an earlier run left it.
+pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
+    let PastAttempt { number, status, reason, return_code, phases, started_at, finished_at } = run.clone();
+    let (status, reason) = match status.is_finished() {
+        true => (status, reason),
+        false => (Status::Error, Some(LOST.to_owned())),
+    };
+    Job {
+        status,
+        attempt: number,
+        reason,
+        return_code,
+        cancel_requested: false,
+        container: None,
+        phases,
+        started_at,
+        finished_at,
+        ..job.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::samples;
+
+    fn run(number: i32, status: Status) -> PastAttempt {
+        PastAttempt {
+            number,
+            status,
+            reason: Some("It broke.".into()),
+            return_code: Some(3),
+            phases: Vec::new(),
+            started_at: None,
+            finished_at: None,
+        }
+    }
+
+    #[test]
+    fn each_run_is_shown_as_it_was() {
+        let job = Job { attempt: 1, ..samples::job(Status::Enqueued) };
+        let past = [run(1, Status::Failure)];
+        let shown = |attempt| as_of(&job, &past, &Wanted { attempt });
+        assert_eq!(shown(None).unwrap().shown_attempt().number, 2);
+        assert_eq!(shown(Some(2)).unwrap().status, Status::Enqueued);
+        let first = shown(Some(1)).unwrap();
+        assert_eq!((first.shown_attempt().number, first.status), (1, Status::Failure));
+        assert_eq!((first.return_code, first.reason.as_deref()), (Some(3), Some("It broke.")));
+        assert!(shown(Some(3)).is_none() && shown(Some(0)).is_none());
+    }
+
+    #[test]
+    fn a_run_whose_runner_was_lost_has_ended() {
+        let lost = then(&samples::job(Status::Pending), &run(1, Status::Pending));
+        assert_eq!((lost.status, lost.reason.as_deref()), (Status::Error, Some(LOST)));
+    }
+}
