@@ -1,0 +1,104 @@
+//! Whether, where and of what somebody wants mail.
+
+use super::{MailDraft, PATH, Told, show};
+use crate::{app::Shared, error::WebError, pages::button::Sent};
+use axum::{extract::State, response::Response};
+use kozmic_model::user::MailSettings;
+use serde::Deserialize;
+
+/// The longest address that mail servers take, in bytes.
+pub(super) const LONGEST_ADDRESS: usize = 254;
+
+/// The longest part before the `@`, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// The fields as typed; a box that is not ticked is not sent.
+#[derive(Deserialize)]
+pub(crate) struct Typed {
+    #[serde(default)]
+    address: String,
+    is_on: Option<String>,
+    only_own_commits: Option<String>,
+}
+
+/// `POST /account/settings/mail/`
+pub(crate) async fn change(
+    State(app): State<Shared>,
+    Sent(typed, visit): Sent<Typed>,
+) -> Result<Response, WebError> {
+    let (is_on, only_own_commits) = (typed.is_on.is_some(), typed.only_own_commits.is_some());
+    match read(&typed.address) {
+        Ok(address) => {
+            let wishes = MailSettings { address, is_on, only_own_commits };
+            app.edges.store.change_mail_settings(visit.person.user.id, &wishes).await?;
+            visit.lead(&app, PATH, Ok("Your wishes for mail are saved.".to_owned())).await
+        }
+        Err(fault) => {
+            let draft = MailDraft { address: typed.address, is_on, only_own_commits, fault: Some(fault) };
+            show(&app, visit, Some(draft), Told::default()).await
+        }
+    }
+}
+
+/// The address; none if nothing was typed.
+fn read(typed: &str) -> Result<Option<String>, &'static str> {
+    let address = typed.trim();
+    match address {
+        "" => Ok(None),
+        _ if address.len() > LONGEST_ADDRESS => Err("That is too long for an address."),
+        _ if is_address(address) => Ok(Some(address.to_owned())),
+        _ => Err("That is not an address: it looks like anna@example.com."),
+    }
+}
+
+/// Whether a text is a plain address: what is quoted or in brackets is left to those who write it by hand.
+fn is_address(text: &str) -> bool {
+    let Some((name, host)) = text.rsplit_once('@') else { return false };
+    let fits = |c: char| c.is_ascii_graphic() && !"\"(),:;<>@[\\]".contains(c);
+    let dots_fit = |part: &str| part.split('.').all(|piece| !piece.is_empty());
+    let is_label = |label: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        label.len() <= 63 && label.chars().all(plain) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= LONGEST_NAME
+        && name.chars().all(fits)
+        && dots_fit(name)
+        && dots_fit(host)
+        && host.contains('.')
+        && host.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_and_nothing_stands_for_the_forges() {
+        assert_eq!(read("  "), Ok(None));
+        for address in ["anna@example.com", "anna.li+ci@mail.example.co.uk", "o'neil@xn--80ak6aa.example"] {
+            assert_eq!(read(&format!(" {address} ")), Ok(Some(address.to_owned())), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_or_would_be_read_as_more_is_refused() {
+        for typed in [
+            "anna",
+            "anna@",
+            "@example.com",
+            "anna@localhost",
+            "anna@example..com",
+            "an na@example.com",
+            "anna@example.com\r\nBcc: eve@example.com",
+            "anna@example.com, eve@example.com",
+            "Anna <anna@example.com>",
+            "anna@-example.com",
+            ".anna@example.com",
+            "a@b@example.com",
+        ] {
+            assert!(read(typed).is_err(), "{typed}");
+        }
+        assert!(read(&format!("{}@example.com", "a".repeat(65))).is_err());
+        assert!(read(&format!("a@{}com", "a.".repeat(150))).is_err());
+    }
+}
