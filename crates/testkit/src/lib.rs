@@ -4,7 +4,8 @@
 //!
 //! In the order of a push: a commit appears at [`github`], a [`server`] runs it, a [`person`] or a
 //! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
-//! [`github`]. A story reads so:
+//! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
+//! [`mail`] server, a [`mariadb`]. A story reads so:
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -132,3 +132,15 @@ async fn another_host_key_is_noticed_until_it_is_trusted() -> Result<()> {
     assert!(git(dir.path(), &["ls-remote", &url]).await?.status.success());
     Ok(())
 }
+
+#[tokio::test]
+async fn the_ssh_server_ends_with_the_double() -> Result<()> {
+    let github = github_with_ssh().await?;
+    let port = url::Url::parse(&github.ssh_url("anna/secret"))?.port().context("a port")?;
+    let connect = || tokio::net::TcpStream::connect(("127.0.0.1", port));
+    connect().await.context("somebody listens")?;
+    assert!(github.start_ssh().await.is_err(), "there is one already");
+    drop(github);
+    let gone = async { while connect().await.is_ok() {} };
+    tokio::time::timeout(crate::support::LIMIT, gone).await.context("it still listens")
+}
