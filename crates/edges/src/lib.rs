@@ -11,6 +11,7 @@ pub mod broker;
 pub mod logs;
 pub mod git;
 pub mod engine;
+pub mod notifier;
 
 use std::sync::Arc;
 
@@ -29,4 +30,6 @@ pub struct Edges {
     pub mirrors: git::Mirrors,
     /// What jobs printed.
     pub logs: logs::Logs,
+    /// How people are told.
+    pub notifier: notifier::Notifier,
 }

@@ -22,12 +22,13 @@ mod halt;
 mod work;
 mod job_log;
 mod report;
+mod notify;
 mod keys;
 mod speak;
 
 use desk::Desk;
 use futures_util::FutureExt;
-use kozmic_edges::Edges;
+use kozmic_edges::{Edges, store::Way};
 use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -95,7 +96,8 @@ impl Flow {
         });
         self.keep("runner", move |_| run::forever(desk.clone()));
         self.keep("deliveries", receive::forever);
-        self.keep("statuses", report::forever);
+        self.keep("statuses", |flow| report::forever(flow, Way::ToForge));
+        self.keep("mails", |flow| report::forever(flow, Way::ToPeople));
         self.keep("sweeping", sweep::forever);
         self.keep("deleted projects", sweep::graves);
         self.keep("members", sync::forever);

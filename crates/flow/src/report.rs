@@ -1,14 +1,14 @@
 //! The last step: what happened is told. Pages hear of it at once; the forge through the outbox, which outlives
 //! crashes and the forge's outages.
 
-use crate::{Flow, speak};
+use crate::{Flow, notify, speak};
 use anyhow::{Error, Result};
 use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
     forge::ForgeError,
-    store::{Outgoing, Subject},
+    store::{Outgoing, Subject, Way},
 };
 use kozmic_model::{
     build::Build,
@@ -49,11 +49,11 @@ enum Next {
     BeQuiet(Duration),
 }
 
-/// Sends what the outbox holds, one after another, the longest due first.
-pub(crate) async fn forever(flow: Flow) {
+/// Sends what the outbox holds for one way out, one after another, the longest due first.
+pub(crate) async fn forever(flow: Flow, way: Way) {
     let mut bell = flow.edges.broker.bell(Topic::Outbox);
     while !flow.stop.is_cancelled() {
-        let next = next(&flow).await.unwrap_or_else(|fault| {
+        let next = next(&flow, way).await.unwrap_or_else(|fault| {
             tracing::error!(error = format!("{fault:#}"), "the outbox cannot be worked on");
             Next::BeQuiet(Duration::from_secs(5))
         });
@@ -70,8 +70,8 @@ pub(crate) async fn forever(flow: Flow) {
 }
 
 /// Sends one message if one is due.
-async fn next(flow: &Flow) -> Result<Next> {
-    let Some(outgoing) = flow.edges.store.next_outgoing().await? else { return Ok(Next::Wait(LOOK)) };
+async fn next(flow: &Flow, way: Way) -> Result<Next> {
+    let Some(outgoing) = flow.edges.store.next_outgoing(way).await? else { return Ok(Next::Wait(LOOK)) };
     let ahead = outgoing.not_before.since(clock::now());
     if !ahead.is_zero() {
         return Ok(Next::Wait(ahead));
@@ -89,7 +89,8 @@ async fn next(flow: &Flow) -> Result<Next> {
 async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
     match outgoing.subject {
         Subject::CommitStatus(build) => commit_status(flow, build).await,
-        Subject::News(_) | Subject::Mail(_) => Ok(()),
+        Subject::News(build) => notify::spread(flow, outgoing, build).await,
+        Subject::Mail(mail) => notify::send(flow, mail).await,
     }
 }
 
@@ -132,7 +133,8 @@ async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Next
         "a message was not sent"
     );
     let of_forge = fault.downcast_ref::<ForgeError>();
-    if of_forge.is_some_and(|fault| fault.try_again().is_none()) && outgoing.tries >= REFUSALS {
+    let is_refused = of_forge.is_some_and(|fault| fault.try_again().is_none());
+    if (is_refused && outgoing.tries >= REFUSALS) || notify::is_given_up(fault, outgoing.tries) {
         return flow.edges.store.sent(outgoing).await.map(|()| Next::Look);
     }
     let asked = of_forge.and_then(ForgeError::try_again).unwrap_or_default().min(LONGEST_WAIT);

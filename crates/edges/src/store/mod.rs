@@ -22,6 +22,7 @@ mod jobs;
 mod attempts;
 mod cached_images;
 mod outbox;
+mod mails;
 mod runners;
 mod import;
 #[cfg(test)]
@@ -33,7 +34,8 @@ pub use deliveries::{NewDelivery, Stored, WaitingDelivery};
 pub use enqueue::Enqueued;
 pub use import::{BuildTaken, Foreign, NewBuild, NewHook, NewJob, NewProject, NewUser, Taken};
 pub use jobs::ClaimedJob;
-pub use outbox::{Outgoing, Subject};
+pub use mails::WaitingMail;
+pub use outbox::{Outgoing, Subject, Way};
 pub use projects::ProjectLine;
 pub use users::{Avatar, NewSession};
 

@@ -1,5 +1,5 @@
-//! The outbox: what the forge shall be told, until it was. A row says *what about*, not *what*: the words are made
-//! of the newest state when it is sent, so that nothing outdated ever goes out and many changes make one call.
+//! The outbox: what forge and people shall be told, until they were. A row says *what about*, not *what*: the words are
+//! made of the newest state when it is sent, so that nothing outdated ever goes out and many changes make one call.
 
 use super::{Store, rows};
 use anyhow::{Context, Result};
@@ -28,6 +28,24 @@ pub enum Subject {
     Mail(MailId),
 }
 
+/// The two ways out, each with a line of its own: what holds up one does not hold up the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Commit statuses.
+    ToForge,
+    /// News and mails.
+    ToPeople,
+}
+
+impl Way {
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::ToForge => &[COMMIT_STATUS],
+            Self::ToPeople => &[NEWS, MAIL],
+        }
+    }
+}
+
 /// Something that waits to be told.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing {
@@ -44,12 +62,13 @@ pub struct Outgoing {
 }
 
 impl Store {
-    /// What to send next: the one that may be sent first.
+    /// What to send next on one way: the one that may be sent first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn next_outgoing(&self) -> Result<Option<Outgoing>> {
+    pub async fn next_outgoing(&self, way: Way) -> Result<Option<Outgoing>> {
         let row = rows::outbox::Entity::find()
+            .filter(rows::outbox::Column::Kind.is_in(way.kinds().iter().copied()))
             .order_by_asc(rows::outbox::Column::NotBefore)
             .order_by_asc(rows::outbox::Column::Id);
         row.one(&self.db).await.context("look into the outbox")?.map(outgoing).transpose()

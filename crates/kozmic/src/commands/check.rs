@@ -5,6 +5,7 @@ use kozmic_edges::{
     engine::{Engine, docker::DockerEngine},
     forge::{Forge, github::GitHub},
     git::Mirrors,
+    notifier::Notifier,
 };
 use std::process::ExitCode;
 
@@ -17,8 +18,10 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
         ("settings", settings_line(&settings)),
         ("data directory", data_dir(&settings).await),
         ("git", Mirrors::version().await.map_err(|fault| fault.to_string())),
+        ("ssh", Mirrors::ssh_version().await.map_err(|fault| fault.to_string())),
         ("Docker engine", docker(&settings).await),
         ("GitHub", github(&settings).await),
+        ("mail", mail(&settings).await),
     ];
     for (what, look) in &looks {
         tell(what, look);
@@ -62,4 +65,14 @@ async fn docker(settings: &Settings) -> Look {
 async fn github(settings: &Settings) -> Look {
     let forge = GitHub::new(settings.github.clone()).map_err(|fault| format!("{fault:#}"))?;
     forge.greet().await.map_err(|fault| fault.to_string())
+}
+
+async fn mail(settings: &Settings) -> Look {
+    match wire::notifier(settings).map_err(|fault| format!("{fault:#}"))? {
+        Notifier::None => Ok("switched off".to_owned()),
+        Notifier::Mail(sender) => {
+            sender.check().await.map_err(|fault| fault.to_string())?;
+            Ok(format!("{} takes mails", sender.server()))
+        }
+    }
 }

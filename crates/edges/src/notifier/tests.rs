@@ -1,0 +1,134 @@
+//! What a mail server's answers mean, with a server on loopback that says what a test wants it to.
+
+use super::{MailSender, NotifyError};
+use kozmic_model::mail::Mail;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+    task::JoinHandle,
+};
+
+/// A server for one connection: answers a command that begins as given with that answer, any other with 250.
+struct MailServer {
+    port: u16,
+    heard: JoinHandle<String>,
+}
+
+impl MailServer {
+    async fn start(answers: &'static [(&'static str, &'static str)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        Self { port, heard: tokio::spawn(serve(listener, answers)) }
+    }
+
+    fn sender(&self, login: &str) -> MailSender {
+        let url = format!("smtp://{login}127.0.0.1:{}", self.port);
+        let sender = "Kozmic <kozmic@example.org>".parse().unwrap();
+        MailSender::new(url.parse().ok().unwrap(), sender).unwrap()
+    }
+}
+
+async fn serve(listener: TcpListener, answers: &'static [(&'static str, &'static str)]) -> String {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let (read, mut write) = stream.split();
+    let mut lines = BufReader::new(read).lines();
+    let mut heard = String::new();
+    let mut in_mail = false;
+    let answer =
+        |line: &str| answers.iter().find(|(start, _)| line.starts_with(start)).map(|(_, answer)| *answer);
+    write.write_all(answer("(greeting)").unwrap_or("220 hello\r\n").as_bytes()).await.unwrap();
+    while let Ok(Some(line)) = lines.next_line().await {
+        heard.push_str(&line);
+        heard.push('\n');
+        let usual = match line.as_str() {
+            "DATA" => "354 go on\r\n",
+            _ if in_mail && line != "." => continue,
+            _ if line.starts_with("EHLO") => "250-here\r\n250-AUTH PLAIN\r\n250 8BITMIME\r\n",
+            _ => "250 fine\r\n",
+        };
+        let answer = answer(&line).unwrap_or(usual);
+        in_mail = answer.starts_with("354");
+        write.write_all(answer.as_bytes()).await.unwrap();
+    }
+    heard
+}
+
+fn mail() -> Mail {
+    Mail {
+        subject: "[failure] anna/hello#12 (main — 1a2b3c4d)".into(),
+        text: "It failed.\n.\nFrom here on: ü\n".into(),
+        html: "<p>It failed.</p>".into(),
+        message_id: "<mail-9.1000@ci.example.org>".into(),
+        thread_id: "<project-3.aa@ci.example.org>".into(),
+        list_id: "anna/hello <hello.anna.ci.example.org>".into(),
+        settings_url: "https://ci.example.org/account/settings/".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_mail_has_both_bodies_and_is_known_as_a_machines() {
+    let server = MailServer::start(&[]).await;
+    server.sender("ci:x@").send("bob@example.com", &mail()).await.unwrap();
+    let heard = server.heard.await.unwrap();
+    for line in [
+        "EHLO example.org",
+        "MAIL FROM:<kozmic@example.org>",
+        "RCPT TO:<bob@example.com>",
+        "From: Kozmic <kozmic@example.org>",
+        "To: bob@example.com",
+        "Message-ID: <mail-9.1000@ci.example.org>",
+        "In-Reply-To: <project-3.aa@ci.example.org>",
+        "References: <project-3.aa@ci.example.org>",
+        "Auto-Submitted: auto-generated",
+        "List-Id: anna/hello <hello.anna.ci.example.org>",
+        "List-Unsubscribe: <https://ci.example.org/account/settings/>",
+        "QUIT",
+    ] {
+        assert!(heard.lines().any(|heard| heard.starts_with(line)), "{line} is missing in\n{heard}");
+    }
+    assert!(heard.contains("AUTH PLAIN ") && heard.contains("multipart/alternative"), "{heard}");
+    assert!(
+        heard.contains("text/plain; charset=utf-8") && heard.contains("text/html; charset=utf-8"),
+        "{heard}"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_from_what_may_pass() {
+    for (answers, is_refusal) in [
+        (&[("RCPT", "550 bob@example.com is nobody here\r\n")] as &[_], true),
+        (&[("RCPT", "450 bob@example.com is out\r\n")], false),
+        (&[("DATA", "452 no room\r\n")], false),
+        (&[("AUTH", "535 who are you?\r\n")], false),
+        (&[("(greeting)", "554 go away\r\n")], false),
+    ] {
+        let server = MailServer::start(answers).await;
+        let fault = server.sender("ci:x@").send("bob@example.com", &mail()).await.unwrap_err();
+        assert_eq!(fault.is_refusal(), is_refusal, "{fault}");
+        let words = fault.to_string();
+        assert!(!words.contains("bob@") && words.contains("127.0.0.1:"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_may_be_there_later() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url = format!("smtp://127.0.0.1:{port}").parse().ok().unwrap();
+    let sender = MailSender::new(url, "kozmic@example.org".parse().unwrap()).unwrap();
+    assert!(matches!(sender.check().await, Err(NotifyError::Unreachable { .. })));
+    assert!(!sender.send("bob@example.com", &mail()).await.unwrap_err().is_refusal());
+    assert!(sender.send("bob\r\nQUIT", &mail()).await.unwrap_err().is_refusal());
+}
+
+#[tokio::test]
+async fn a_check_connects_and_logs_in_and_sends_nothing() {
+    let server = MailServer::start(&[]).await;
+    server.sender("ci:x@").check().await.unwrap();
+    let heard = server.heard.await.unwrap();
+    assert!(heard.contains("AUTH PLAIN") && !heard.contains("MAIL FROM"), "{heard}");
+    let server = MailServer::start(&[("AUTH", "535 who are you?\r\n")]).await;
+    let fault = server.sender("ci:x@").check().await.unwrap_err().to_string();
+    assert!(fault.contains("535") && fault.contains("who are you?"), "{fault}");
+}

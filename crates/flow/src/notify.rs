@@ -1,0 +1,99 @@
+//! Members hear by mail of builds that ended badly, and of the first that ended well after that. `report` hands over
+//! what the outbox holds; what nobody wants to know any more is dropped.
+
+use crate::Flow;
+use anyhow::{Error, Result};
+use kozmic_edges::{
+    clock,
+    notifier::{Notifier, NotifyError},
+    store::{Outgoing, WaitingMail},
+};
+use kozmic_model::{
+    build::Build,
+    ids::{BuildId, MailId, UserId},
+    job::Job,
+    mail::{self, Mail, MailFacts},
+    project::Project,
+};
+use std::time::Duration;
+
+/// How often a refused mail is tried again: servers err, but those who insist are taken for senders of spam.
+const RETRIES: i32 = 2;
+
+/// A mail that could not be sent for so long is no news any more.
+const LIFETIME: Duration = Duration::from_secs(3 * 24 * 3_600);
+
+/// How much of a log's end is read for its last lines, in bytes.
+const LOG_END: usize = 64 * 1024;
+
+/// Plans a mail for each member who wants to know of a build.
+pub(crate) async fn spread(flow: &Flow, news: Outgoing, build: BuildId) -> Result<()> {
+    let store = &flow.edges.store;
+    let Some(build) = store.news(build).await? else { return Ok(()) };
+    let recipients = match flow.edges.notifier {
+        Notifier::None => return Ok(()),
+        Notifier::Mail(_) => recipients(flow, &build).await?,
+    };
+    store.spread_news(news, &build, &recipients, clock::now()).await
+}
+
+async fn recipients(flow: &Flow, build: &Build) -> Result<Vec<UserId>> {
+    let members = flow.edges.store.members(build.project).await?;
+    let users = members.into_iter().map(|member| member.user);
+    Ok(users.filter(|user| mail::is_wanted(user, build)).map(|user| user.id).collect())
+}
+
+/// Sends one mail, or drops it if it is not to be sent any more.
+pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
+    let Notifier::Mail(sender) = &flow.edges.notifier else { return Ok(()) };
+    let Some(waiting) = flow.edges.store.waiting_mail(id).await? else { return Ok(()) };
+    let Some(project) = project_of(flow, &waiting).await? else { return Ok(()) };
+    let Some(address) = waiting.recipient.mail_address() else { return Ok(()) };
+    let mail = compose(flow, &waiting, &project).await?;
+    sender.send(address, &mail).await?;
+    tracing::info!(build.id = waiting.build.id.0, user.id = waiting.recipient.id.0, "a mail was sent");
+    Ok(())
+}
+
+/// Whether the outbox lets go of a mail that failed so often.
+pub(crate) fn is_given_up(fault: &Error, tries: i32) -> bool {
+    fault.downcast_ref::<NotifyError>().is_some_and(NotifyError::is_refusal) && tries >= RETRIES
+}
+
+/// The project that a mail is about; none if the mail is not to be sent: its recipient is no member any more or wants
+/// none, the build stands otherwise, or it is too late.
+async fn project_of(flow: &Flow, waiting: &WaitingMail) -> Result<Option<Project>> {
+    let WaitingMail { recipient, build, told, created_at, .. } = waiting;
+    let is_late = clock::now().since(*created_at) > LIFETIME;
+    if is_late || !mail::still_holds(*told, build.status) || !mail::is_wanted(recipient, build) {
+        return Ok(None);
+    }
+    match flow.edges.store.role_in(build.project, recipient.id).await? {
+        Some(_) => flow.edges.store.project(build.project).await,
+        None => Ok(None),
+    }
+}
+
+async fn compose(flow: &Flow, waiting: &WaitingMail, project: &Project) -> Result<Mail> {
+    let build = &waiting.build;
+    let jobs = flow.edges.store.jobs_of(build.id).await?;
+    let last_lines = match mail::culprit(build, &jobs) {
+        Some(job) => last_lines(flow, job).await?,
+        None => Vec::new(),
+    };
+    Ok(Mail::compose(&MailFacts {
+        id: waiting.id,
+        recipient: &waiting.recipient,
+        project,
+        build,
+        jobs: &jobs,
+        last_lines: &last_lines,
+        public_url: flow.settings.public_url.as_str(),
+    }))
+}
+
+async fn last_lines(flow: &Flow, job: &Job) -> Result<Vec<String>> {
+    let log = flow.edges.logs.reader(job.attempt());
+    let start = log.len().await?.saturating_sub(LOG_END as u64);
+    Ok(mail::last_lines(&log.read(start, LOG_END).await?, start == 0))
+}
