@@ -2,12 +2,14 @@
 
 use crate::app::Face;
 use kozmic_model::project::Project;
-use url::Url;
+use url::{Position, Url};
 
 /// A badge's address, and how to show it elsewhere.
 pub(super) struct Badge {
     /// Its address, whole.
     pub(super) address: String,
+    /// Its address as seen from our own pages.
+    pub(super) local: String,
     /// For HTML.
     pub(super) html: String,
     /// For Markdown.
@@ -30,6 +32,7 @@ impl Badge {
         Self {
             html: format!(r#"<a href="{link}"><img src="{image}" alt="Build status"></a>"#),
             markdown: format!("[![Build status]({})]({})", plain(&address), plain(&page)),
+            local: address[Position::BeforePath..].to_owned(),
             address: address.to_string(),
         }
     }
