@@ -6,18 +6,18 @@ use kozmic_testkit::{github::GitHub, server::Server};
 use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect::Policy};
 
 /// A browser that follows no redirects and sends what it is told to.
-struct Browser {
+pub struct Browser {
     client: Client,
     base: String,
 }
 
 impl Browser {
-    fn nobody(server: &Server) -> Result<Self> {
+    pub fn nobody(server: &Server) -> Result<Self> {
         let client = Client::builder().redirect(Policy::none()).cookie_store(true).build()?;
         Ok(Self { client, base: server.url() })
     }
 
-    async fn of(server: &Server, github: &GitHub, login: &str) -> Result<Self> {
+    pub async fn of(server: &Server, github: &GitHub, login: &str) -> Result<Self> {
         let browser = Self::nobody(server)?;
         let asked = Url::parse(&location(&browser.get("/_auth/").await?)?)?;
         let mut fields = asked.query_pairs().into_owned().collect::<Vec<_>>();
@@ -29,15 +29,15 @@ impl Browser {
         Ok(browser)
     }
 
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    async fn get(&self, path: &str) -> Result<Response> {
+    pub async fn get(&self, path: &str) -> Result<Response> {
         self.ask(Method::GET, path).send().await.with_context(|| format!("get {path}"))
     }
 
-    async fn status(&self, path: &str) -> Result<u16> {
+    pub async fn status(&self, path: &str) -> Result<u16> {
         Ok(self.get(path).await?.status().as_u16())
     }
 }
@@ -46,7 +46,7 @@ fn header(response: &Response, name: &str) -> String {
     response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
-fn location(response: &Response) -> Result<String> {
+pub fn location(response: &Response) -> Result<String> {
     Ok(response.headers().get("location").context("a redirect")?.to_str()?.to_owned())
 }
 

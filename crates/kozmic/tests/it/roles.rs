@@ -1,0 +1,363 @@
+//! Who may do what: every address that the server knows, as each role and as nobody; and what becomes of people whose
+//! role at GitHub changes.
+
+use crate::{
+    pages::{Browser, location},
+    world::{GATE, IMAGE, LIMIT, REPOSITORY, World},
+};
+use anyhow::{Context, Result};
+use kozmic_testkit::{
+    github::{FaultKind, FaultRule, NewRepository, Permission},
+    person::{NewHook, Person},
+};
+use reqwest::Response;
+use std::collections::BTreeSet;
+
+/// What anna (owner), bob (manager), carl (member), eve (a stranger) and nobody are answered.
+type Answers = [u16; 5];
+
+const PEOPLE: [&str; 5] = ["anna", "bob", "carl", "eve", ""];
+const PRIVATE: &str = "anna/secret";
+
+/// For everybody who may see the project.
+const SEE: Answers = [200, 200, 200, 404, 303];
+/// The same, leading on.
+const PASS: Answers = [303, 303, 303, 404, 303];
+/// The same, over a WebSocket.
+const HEAR: Answers = [101, 101, 101, 404, 303];
+/// For who may configure the project.
+const CONFIGURE: Answers = [200, 200, 403, 404, 303];
+/// The same, leading on.
+const CHANGE: Answers = [303, 303, 403, 404, 303];
+/// The same, with a form whose fields are wrong.
+const MISTYPE: Answers = [422, 422, 403, 404, 303];
+/// The same, for what is not there.
+const MISS: Answers = [404, 404, 403, 404, 303];
+/// For who may delete the project, who mistyped its name.
+const END: Answers = [422, 403, 403, 404, 303];
+/// For everybody who signed in.
+const OWN: Answers = [200, 200, 200, 200, 303];
+/// The same, leading on.
+const OWN_PASS: Answers = [303; 5];
+
+/// What belongs to a project.
+const OF_PROJECT: &[(&str, &str, Answers)] = &[
+    ("GET", "/projects/{project}/", PASS),
+    ("GET", "/projects/{project}/builds/latest/", PASS),
+    ("GET", "/projects/{project}/builds/{build}/", SEE),
+    ("GET", "/projects/{project}/builds/{build}/jobs/{job}/", SEE),
+    ("GET", "/projects/{project}/jobs/{job}/log/", SEE),
+    ("GET", "/projects/{project}/jobs/{job}/log/live", HEAR),
+    ("GET", "/projects/{project}/jobs/{job}/log/live/{attempt}", HEAR),
+    ("GET", "/live?project={project}", HEAR),
+    ("GET", "/projects/{project}/history/", SEE),
+    ("GET", "/projects/{project}/avatars/{user}", SEE),
+    ("GET", "/projects/{project}/settings/", CONFIGURE),
+    ("GET", "/projects/{project}/hooks/add/", CONFIGURE),
+    ("GET", "/projects/{project}/hooks/{hook}/edit/", CONFIGURE),
+    ("POST", "/projects/{project}/settings/builds/", CHANGE),
+    ("POST", "/projects/{project}/members/sync/", CHANGE),
+    ("POST", "/projects/{project}/registries/", MISTYPE),
+    ("POST", "/projects/{project}/registries/{credential}/delete/", MISS),
+    ("POST", "/projects/{project}/cache/{image}/drop/", MISS),
+    ("POST", "/projects/{project}/hooks/restore/", CHANGE),
+    ("POST", "/projects/{project}/hooks/add/", MISTYPE),
+    ("POST", "/projects/{project}/hooks/{hook}/edit/", MISTYPE),
+    ("POST", "/projects/{project}/hooks/{hook}/connect/", CHANGE),
+    ("POST", "/projects/{project}/hooks/{missing_hook}/delete/", MISS),
+    ("POST", "/projects/{project}/delete/", END),
+    ("POST", "/projects/{project}/builds/{build}/cancel/", CHANGE),
+    ("POST", "/projects/{project}/builds/{build}/restart/", CHANGE),
+    ("POST", "/projects/{project}/jobs/{job}/restart/", CHANGE),
+    ("POST", "/projects/{project}/jobs/{job}/cancel/", CHANGE),
+];
+
+/// What belongs to no project, or tells for itself who may see it.
+const OTHERS: &[(&str, &str, Answers)] = &[
+    ("GET", "/", [303, 303, 303, 303, 200]),
+    ("GET", "/login/", [303, 303, 303, 303, 200]),
+    ("GET", "/_auth/", [303; 5]),
+    ("GET", "/_auth/auth-callback/", [303; 5]),
+    ("GET", "/account/settings/", OWN),
+    ("POST", "/account/settings/mail/", OWN_PASS),
+    ("POST", "/account/tokens/", [422, 422, 422, 422, 303]),
+    ("POST", "/account/tokens/{token}/delete/", OWN_PASS),
+    ("POST", "/account/sessions/sign-out-others/", OWN_PASS),
+    ("GET", "/avatars/{user}", [200, 404, 404, 404, 303]),
+    ("GET", "/repositories/", OWN),
+    ("POST", "/repositories/", OWN_PASS),
+    ("GET", "/projects/", [303, 303, 303, 200, 303]),
+    ("POST", "/projects/", [404, 404, 404, 404, 303]),
+    ("GET", "/live", [101, 101, 101, 101, 303]),
+    ("GET", "/badges/{owner}/{name}", [200; 5]),
+    ("GET", "/badges/{owner}/{name}/", [200; 5]),
+    ("GET", "/badges/{owner}/{name}/{*ref}", [200; 5]),
+    ("GET", "/badges/anna/secret", [404; 5]),
+    ("GET", "/badges/anna/secret/main", [404; 5]),
+    ("GET", "/static/{name}", [404; 5]),
+    ("GET", "/healthz", [200; 5]),
+    ("GET", "/readyz", [200; 5]),
+    ("POST", "/_hooks/hook/{hook}/", [401; 5]),
+    ("POST", "/_hooks/hook/{hook}", [401; 5]),
+    ("POST", "/logout/", OWN_PASS),
+];
+
+/// A project with a build, and the numbers that its addresses are made of.
+struct Stage {
+    project: u64,
+    build: u64,
+    job: u64,
+    hook: u64,
+}
+
+impl Stage {
+    /// Adds a hook to a project, and lets it build a push.
+    async fn new(world: &World, repository: &str, (project, hook): (u64, u64)) -> Result<Self> {
+        let script = "#!/bin/sh\necho built";
+        world.anna.add_hook(project, NewHook { title: "Tests", image: IMAGE, script }).await?;
+        let commit = kozmic_testkit::github::Commit::new("Begin").file("file", repository);
+        world.github.push_commit(repository, "main", commit).await?;
+        let is_over = |build: &kozmic_testkit::person::Build| {
+            build.job.is_some() && !["enqueued", "pending"].contains(&build.status.as_str())
+        };
+        let build = world.anna.wait_for_build(project, LIMIT, is_over).await?;
+        Ok(Self { project, build: build.build, job: build.job()?, hook })
+    }
+
+    fn address(&self, pattern: &str) -> String {
+        let Self { project, build, job, hook } = self;
+        let numbers = [("project", project), ("build", build), ("job", job), ("hook", hook), ("user", &1)];
+        let known =
+            numbers.into_iter().chain([("attempt", &1)]).fold(pattern.to_owned(), |text, (name, number)| {
+                text.replace(&format!("{{{name}}}"), &number.to_string())
+            });
+        let missing = ["missing_hook", "credential", "image", "token"];
+        let known = missing.iter().fold(known, |text, name| text.replace(&format!("{{{name}}}"), "999"));
+        known.replace("{owner}/{name}", REPOSITORY).replace("{*ref}", "main").replace("{name}", "none.css")
+    }
+}
+
+/// Somebody who asks: a browser, and what its forms carry.
+struct Asker {
+    login: &'static str,
+    browser: Browser,
+    csrf: String,
+}
+
+impl Asker {
+    async fn new(world: &World, login: &'static str) -> Result<Self> {
+        if login.is_empty() {
+            let browser = Browser::nobody(&world.server)?;
+            return Ok(Self { login: "nobody", browser, csrf: String::new() });
+        }
+        let browser = Browser::of(&world.server, &world.github, login).await?;
+        let page = browser.get("/account/settings/").await?.text().await?;
+        let csrf = page.split_once("name=\"csrf_token\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let csrf = csrf.context("the page has forms")?.0.to_owned();
+        Ok(Self { login, browser, csrf })
+    }
+
+    async fn ask(&self, method: &str, address: &str) -> Result<Response> {
+        let asked = self.browser.ask(method.parse()?, address);
+        let asked = match method {
+            "POST" => asked.form(&[("csrf_token", self.csrf.as_str()), ("repository", "0")]),
+            _ if address.contains("/live") => asked
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            _ => asked,
+        };
+        asked.send().await.with_context(|| format!("{method} {address}"))
+    }
+
+    /// Asks, and complains if the answer is not the one that this person is to get.
+    async fn expect(&self, method: &str, address: &str, status: u16) -> Result<()> {
+        let answer = self.ask(method, address).await?;
+        let what = format!("{method} {address} as {}", self.login);
+        assert_eq!(answer.status().as_u16(), status, "{what}");
+        if status == 303 && !address.starts_with("/_auth/") && !address.starts_with("/logout/") {
+            let to_sign_in = location(&answer)?.starts_with("/login/");
+            assert_eq!(to_sign_in, self.login == "nobody", "{what} leads to {}", location(&answer)?);
+        }
+        if status == 403 {
+            assert!(answer.text().await?.contains("You see this project, but only its"), "{what}");
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn each_address_answers_each_role_as_it_should() -> Result<()> {
+    let world = World::new().await?;
+    world.github.start_ssh().await?;
+    world.github.add_user("bob", "Bob Builder", "bob@example.com");
+    world.github.add_user("carl", "Carl Reader", "carl@example.com");
+    world.github.add_repository(NewRepository::private(PRIVATE))?;
+    for repository in [REPOSITORY, PRIVATE] {
+        world.github.set_permission(repository, "bob", Some(Permission::Push));
+        world.github.set_permission(repository, "carl", Some(Permission::Pull));
+    }
+    world.anna.post_form("/repositories/", "/repositories/", &[]).await?;
+    let secret = world.anna.add_project(PRIVATE).await?;
+    let public = Stage::new(&world, REPOSITORY, (world.project, 1)).await?;
+    let private = Stage::new(&world, PRIVATE, (secret, 2)).await?;
+    let mut askers = Vec::new();
+    for login in PEOPLE {
+        askers.push(Asker::new(&world, login).await?);
+    }
+    for (stage, rows) in [(&public, OF_PROJECT), (&private, OF_PROJECT), (&public, OTHERS)] {
+        for (method, pattern, answers) in rows {
+            for (asker, status) in askers.iter().zip(answers).rev() {
+                asker.expect(method, &stage.address(pattern), *status).await?;
+            }
+        }
+    }
+    world.end().await
+}
+
+#[test]
+fn the_table_above_names_every_address() {
+    let of_table = OF_PROJECT.iter().chain(OTHERS).map(|(method, pattern, _)| {
+        let path = pattern.split('?').next().unwrap_or(pattern).replace("{missing_hook}", "{hook}");
+        (method.to_string(), path.replace("anna/secret", "{owner}/{name}").replace("/main", "/{*ref}"))
+    });
+    let (of_table, of_router) = (of_table.collect::<BTreeSet<_>>(), routes());
+    assert!(of_router.len() > 40, "the router's source is not understood any more: {of_router:?}");
+    let missing = of_router.difference(&of_table).collect::<Vec<_>>();
+    assert!(missing.is_empty(), "say who may ask for {missing:?}");
+    let gone = of_table.difference(&of_router).collect::<Vec<_>>();
+    assert!(gone.is_empty(), "these are gone: {gone:?}");
+}
+
+/// Method and path of each route, read from the router's source.
+fn routes() -> BTreeSet<(String, String)> {
+    let source = include_str!("../../../web/src/routes.rs");
+    let mut routes = BTreeSet::new();
+    for route in source.split(".route(").skip(1) {
+        let Some((path, rest)) = route.split_once('"').and_then(|(_, rest)| rest.split_once('"')) else {
+            continue;
+        };
+        let handlers = rest.split(")\n").next().unwrap_or(rest);
+        for (method, signs) in [("GET", ["get(", "get ("]), ("POST", ["post(", "delivery("])] {
+            if signs.iter().any(|sign| handlers.contains(sign)) {
+                routes.insert((method.to_owned(), path.to_owned()));
+            }
+        }
+    }
+    routes
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_tell_a_project_from_none() -> Result<()> {
+    let world = World::new().await?;
+    let eve = Asker::new(&world, "eve").await?;
+    for page in ["", "settings/", "history/", "hooks/add/", "jobs/1/log/", "avatars/1"] {
+        let mut told = Vec::new();
+        for project in [world.project, 999] {
+            let answer = eve.ask("GET", &format!("/projects/{project}/{page}")).await?.text().await?;
+            told.push(answer.split("Request <").next().unwrap_or_default().to_owned());
+        }
+        assert_eq!(told[0], told[1], "{page}");
+    }
+    world.end().await
+}
+
+#[tokio::test]
+async fn buttons_and_tabs_are_shown_to_who_may_use_them() -> Result<()> {
+    let world = World::new().await?;
+    world.github.add_user("carl", "Carl Reader", "carl@example.com");
+    world.github.set_permission(REPOSITORY, "carl", Some(Permission::Pull));
+    world.hook(&format!("echo begun; {GATE}")).await?;
+    let carl = Person::sign_in(&world.server, &world.github, "carl").await?;
+    let project = world.project;
+    let empty = carl.get(&format!("/projects/{project}/builds/latest/")).await?;
+    assert!(empty.body.contains("Tests") && !empty.body.contains("/hooks/"), "{empty}");
+    world.push("Begin").await?;
+    world.live().await?.read_until("begun", LIMIT).await?;
+    let seen = carl.get(&format!("/projects/{project}/builds/latest/")).await?;
+    for action in ["/settings/\"", "/cancel/", "/restart/"] {
+        assert!(!seen.body.contains(&format!("/projects/{project}{action}")), "{action}: {seen}");
+    }
+    assert!(!seen.body.contains("/cancel/"), "{seen}");
+    let owned = world.page("builds/latest/").await?;
+    assert!(owned.contains("/cancel/") && owned.contains("/settings/\""));
+    world.open_gate().await?;
+    world.finished().await?;
+
+    world.github.set_permission(REPOSITORY, "carl", Some(Permission::Push));
+    carl.post_form("/repositories/", "/repositories/", &[]).await?.ensure_ok()?;
+    let settings = carl.get(&format!("/projects/{project}/settings/")).await?;
+    settings.ensure_ok()?;
+    assert!(!settings.body.contains(&format!("/projects/{project}/delete/")), "only who owns it deletes it");
+    assert!(world.page("settings/").await?.contains(&format!("/projects/{project}/delete/")));
+    world.end().await
+}
+
+#[tokio::test]
+async fn who_lost_access_loses_the_pages_and_the_open_connections() -> Result<()> {
+    let world = World::new().await?;
+    world.github.add_user("bob", "Bob Builder", "bob@example.com");
+    world.github.set_permission(REPOSITORY, "bob", Some(Permission::Push));
+    world.hook(&format!("echo begun; {GATE}")).await?;
+    world.push("Begin").await?;
+    let build = world.build().await?;
+    let bob = Person::sign_in(&world.server, &world.github, "bob").await?;
+    let settings = format!("/projects/{}/settings/", world.project);
+    bob.get(&settings).await?.ensure_ok()?;
+    let mut news = bob.news(world.project).await?;
+    let mut live = bob.live(world.project, build.job()?, 0).await?;
+    live.read_until("begun", LIMIT).await?;
+
+    world.github.set_permission(REPOSITORY, "bob", None);
+    let sync = format!("/projects/{}/members/sync/", world.project);
+    world.anna.post_form(&settings, &sync, &[]).await?.ensure_ok()?;
+    while live.next(LIMIT).await?.is_some() {}
+    let ends = async { while news.next().await.is_ok() {} };
+    tokio::time::timeout(LIMIT, ends).await.context("the news end")?;
+    assert_eq!(bob.get(&settings).await?.status, 404);
+    assert!(!bob.get("/projects/").await?.body.contains(REPOSITORY));
+    assert!(!world.page("settings/").await?.contains("Bob Builder"));
+    world.open_gate().await?;
+    world.finished().await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_token_that_github_no_longer_accepts_leads_to_sign_in_with_a_word_on_it() -> Result<()> {
+    let world = World::new().await?;
+    let elsewhere = Person::sign_in(&world.server, &world.github, "anna").await?;
+    world.github.revoke_tokens("anna");
+    let page = world.anna.post_form("/repositories/", "/repositories/", &[]).await?;
+    assert!(page.url.path().starts_with("/login/"), "{page}");
+    assert!(page.body.contains("GitHub no longer accepts your sign-in"), "{page}");
+    let page = elsewhere.get(&format!("/projects/{}/settings/", world.project)).await?;
+    assert!(page.url.path().starts_with("/login/") && page.body.contains("You were signed out"), "{page}");
+    let again = Person::sign_in(&world.server, &world.github, "anna").await?;
+    again.get(&format!("/projects/{}/settings/", world.project)).await?.ensure_ok()?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_sync_that_fails_in_the_middle_changes_nothing_and_says_so() -> Result<()> {
+    let world = World::new().await?;
+    world.github.add_user("bob", "Bob Builder", "bob@example.com");
+    world.github.set_permission(REPOSITORY, "bob", Some(Permission::Push));
+    let (settings, sync) = ("settings/", format!("/projects/{}/members/sync/", world.project));
+    let page = format!("/projects/{}/{settings}", world.project);
+    world.anna.post_form(&page, &sync, &[]).await?.ensure_ok()?;
+    assert!(world.page(settings).await?.contains(">bob<"));
+
+    world.github.set_permission(REPOSITORY, "bob", None);
+    let rule = FaultRule::new(FaultKind::Status(502)).path("/api/v3/repos/*/*/collaborators");
+    let fault = world.github.fault(rule);
+    let told = world.anna.post_form(&page, &sync, &[]).await?;
+    assert!(told.body.contains("The members stay as they were") && told.body.contains("502"), "{told}");
+    assert!(told.body.contains(">bob<"));
+    assert!(world.page(settings).await?.contains("The last look at GitHub failed"));
+    drop(fault);
+    world.anna.post_form(&page, &sync, &[]).await?.ensure_ok()?;
+    let after = world.page(settings).await?;
+    assert!(!after.contains(">bob<") && !after.contains("The last look at GitHub failed"));
+    world.end().await
+}
