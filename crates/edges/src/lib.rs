@@ -12,6 +12,7 @@ pub mod logs;
 pub mod git;
 pub mod engine;
 pub mod notifier;
+pub mod legacy;
 
 use std::sync::Arc;
 

@@ -24,7 +24,7 @@ use sea_orm::{
     Statement,
 };
 use secrecy::SecretString;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 /// A row of another installation.
 #[derive(Clone, Copy, Debug)]
@@ -81,11 +81,12 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer, or the file cannot be written.
-    pub async fn copy_to(&self, file: &Path) -> Result<()> {
+    pub async fn copy_to(&self, file: &Path) -> Result<Self> {
         let file = file.to_str().context("the path of a database is text")?;
         let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [file.into()]);
         self.writer.execute_raw(copy).await.context("copy the database")?;
-        Ok(())
+        let copy = Self::open(&format!("sqlite://{file}"), &SecretString::default()).await?;
+        Ok(Self { vault: Arc::clone(&self.vault), ..copy })
     }
 
     /// Takes over a user. One whom this installation knows stays as they are, but for a token that is missing.
