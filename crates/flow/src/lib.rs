@@ -7,6 +7,7 @@
 //! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `desk`,
 //! `halt`, `work` and `job_log` are what the runner has at hand; `keys` and `speak` let it in at the forge.
 
+pub mod import;
 pub mod receive;
 pub mod sync;
 mod sweep;

@@ -1,0 +1,274 @@
+//! Takes over an installation of the original Kozmic CI: what it built becomes the past of this one.
+//!
+//! It stands outside the way of a push and runs instead of the server. Each row is taken over once; what cannot be
+//! is named with the reason. Who is interrupted runs it again.
+
+mod builds;
+mod report;
+mod translate;
+
+pub use report::{Kind, Remark, Report, Tally};
+
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    legacy::{Installation, OldHook, OldKey, OldProject, SealedKey},
+    logs::Logs,
+    store::{Foreign, NewProject, Store, Taken},
+};
+use kozmic_model::{
+    hook::HookRecipe,
+    ids::{DeployKeyId, HookId, ProjectId, UserId},
+    project::Role,
+    time::Timestamp,
+};
+use std::collections::HashMap;
+
+/// Why rows of something that is gone stay out.
+const REMOVED_SINCE: &str = "it was taken over before, and removed here since";
+
+/// One run of the import.
+pub struct Import<'a> {
+    /// The installation to take over.
+    pub old: &'a Installation,
+    /// Where its rows go.
+    pub store: &'a Store,
+    /// Where its logs go; none: nowhere, on a trial run.
+    pub logs: Option<&'a Logs>,
+    /// What the original called `SECRET_KEY`, if it is known.
+    pub secret_key: Option<&'a [u8]>,
+    /// When that is.
+    pub now: Timestamp,
+}
+
+/// The users here, by their ids there.
+type Users = HashMap<i64, UserId>;
+
+/// The hooks of a project, by their ids there.
+type Hooks = HashMap<i64, KnownHook>;
+
+/// A project that is here now.
+struct Here<'a> {
+    id: ProjectId,
+    name: &'a str,
+    hooks: Hooks,
+}
+
+/// What is known of a hook when its jobs are taken over.
+struct KnownHook {
+    title: String,
+    here: Option<(HookId, HookRecipe)>,
+}
+
+impl Import<'_> {
+    /// Takes over all that is there and can be; says what became of everything.
+    ///
+    /// # Errors
+    /// One of the databases or the disk does not answer. What was taken over stays; another run goes on.
+    pub async fn run(&self) -> Result<Report> {
+        let mut report = Report::default();
+        let users = self.users(&mut report).await?;
+        for project in self.old.projects().await? {
+            self.project(&project, &users, &mut report).await?;
+            tracing::info!(project = project.full_name(), "went through a project");
+        }
+        for orphan in self.old.orphans().await? {
+            let kind = orphan.kind.parse().map_err(anyhow::Error::msg).context("tell an orphan's kind")?;
+            report.leave_out(kind, format!("{kind} {}", orphan.id), format!("there is no {}", orphan.parent));
+        }
+        Ok(report)
+    }
+
+    async fn users(&self, report: &mut Report) -> Result<Users> {
+        let mut users = Users::new();
+        for old in self.old.users().await? {
+            let what = format!("user {} ({})", old.id, old.login);
+            let new = match translate::user(&old) {
+                Ok(new) => new,
+                Err(why) => {
+                    report.leave_out(Kind::User, what, why);
+                    continue;
+                }
+            };
+            match self.store.import_user(self.foreign(old.id), &new, self.now).await? {
+                Taken::Over(id) => {
+                    users.insert(old.id, id);
+                    report.take(Kind::User);
+                }
+                Taken::There(id) => {
+                    users.insert(old.id, id);
+                    report.find_there(Kind::User);
+                }
+                Taken::Gone | Taken::MadeHere => report.leave_out(Kind::User, what, REMOVED_SINCE.to_owned()),
+            }
+        }
+        Ok(users)
+    }
+
+    async fn project(&self, old: &OldProject, users: &Users, report: &mut Report) -> Result<()> {
+        let name = old.full_name();
+        match self.take_project(old, users, report).await? {
+            Ok(id) => {
+                for key in self.old.keys(old.id).await? {
+                    self.key((old, &key), id, report).await?;
+                }
+                let hooks = self.hooks(old, id, report).await?;
+                self.builds(old.id, &Here { id, name: &name, hooks }, report).await
+            }
+            Err(why) => {
+                report.leave_out(Kind::Project, format!("project {} ({name})", old.id), why);
+                for (kind, count) in self.old.children(old.id).await? {
+                    let kind = kind.parse().map_err(anyhow::Error::msg).context("tell a child's kind")?;
+                    report.leave_out_all(kind, count, &format!("of {name}"), "its project is left out");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The project here, or why it is left out.
+    async fn take_project(
+        &self,
+        old: &OldProject,
+        users: &Users,
+        report: &mut Report,
+    ) -> Result<Result<ProjectId, String>> {
+        let repository = match translate::repository(old) {
+            Ok(repository) => repository,
+            Err(why) => return Ok(Err(why)),
+        };
+        let Some(owner) = users.get(&old.owner_id).copied() else {
+            return Ok(Err(format!("its owner, user {}, is left out", old.owner_id)));
+        };
+        let old_members = self.old.members(old.id).await?;
+        let role = |is_manager| if is_manager { Role::Manager } else { Role::Member };
+        let members = old_members
+            .iter()
+            .filter_map(|member| users.get(&member.user_id).map(|user| (*user, role(member.is_manager))));
+        let new = NewProject { repository, owner, members: members.collect() };
+        let (id, is_new) = match self.store.import_project(self.foreign(old.id), &new, self.now).await? {
+            Taken::Over(id) => (id, true),
+            Taken::There(id) => (id, false),
+            Taken::Gone => return Ok(Err(REMOVED_SINCE.to_owned())),
+            Taken::MadeHere => {
+                let why = "its repository is a project here already, which was not taken over from there";
+                return Ok(Err(why.to_owned()));
+            }
+        };
+        report.count(Kind::Project, is_new);
+        let here = self.store.members(id).await?.into_iter().map(|member| member.user.id).collect::<Vec<_>>();
+        for member in old_members {
+            let what = format!("member {} of {}", member.user_id, old.full_name());
+            match users.get(&member.user_id) {
+                Some(user) if here.contains(user) => report.count(Kind::Member, is_new),
+                Some(_) => {
+                    report.leave_out(Kind::Member, what, "they are no member here any more".to_owned())
+                }
+                None => report.leave_out(Kind::Member, what, "the user is left out".to_owned()),
+            }
+        }
+        Ok(Ok(id))
+    }
+
+    async fn key(
+        &self,
+        (old, key): (&OldProject, &OldKey),
+        id: ProjectId,
+        report: &mut Report,
+    ) -> Result<()> {
+        let what = format!("deploy key {} of {}", key.id, old.full_name());
+        if let Some(there) = self.store.deploy_key(id).await? {
+            let words = |text: &str| text.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
+            match words(&there.public_key) == words(&key.public_key) {
+                true => report.find_there(Kind::DeployKey),
+                false => {
+                    report.leave_out(Kind::DeployKey, what, "the project has another one here".to_owned())
+                }
+            }
+            return Ok(());
+        }
+        let Some(secret_key) = self.secret_key else {
+            let why = "no secret key was given (--secret-key-file)";
+            report.leave_out(Kind::DeployKey, what, why.to_owned());
+            return Ok(());
+        };
+        let sealed =
+            SealedKey { private: &key.private_key, public: &key.public_key, repository: old.forge_id };
+        match sealed.open(secret_key) {
+            Ok((private, public)) => {
+                let at_forge = (key.forge_id > 0).then_some(DeployKeyId(key.forge_id));
+                self.store.import_deploy_key(id, (&public, &private), at_forge).await?;
+                report.take(Kind::DeployKey);
+            }
+            Err(fault) => report.leave_out(Kind::DeployKey, what, fault.to_string()),
+        }
+        Ok(())
+    }
+
+    async fn hooks(&self, project: &OldProject, id: ProjectId, report: &mut Report) -> Result<Hooks> {
+        let mut hooks = Hooks::new();
+        let mut new_hooks = 0;
+        for old in self.old.hooks(project.id).await? {
+            let tally = report.tally(Kind::Hook).taken;
+            let known = self.hook((&old, &project.full_name()), id, report).await?;
+            new_hooks += report.tally(Kind::Hook).taken - tally;
+            hooks.insert(old.id, known);
+        }
+        if new_hooks > 0 {
+            report.ask_to_connect(project.full_name(), id, new_hooks);
+        }
+        Ok(hooks)
+    }
+
+    async fn hook(
+        &self,
+        (old, project): (&OldHook, &str),
+        id: ProjectId,
+        report: &mut Report,
+    ) -> Result<KnownHook> {
+        let what = format!("hook {} ({}) of {project}", old.id, old.title);
+        let tracked = self.old.tracked_files(old.id).await?;
+        let left_out = KnownHook { title: old.title.clone(), here: None };
+        let translated = match translate::hook(old, &tracked) {
+            Ok(translated) => translated,
+            Err(why) => {
+                report.leave_out_all(
+                    Kind::TrackedFile,
+                    tracked.len() as u64,
+                    &format!("of {what}"),
+                    "it is left out",
+                );
+                report.leave_out(Kind::Hook, what, why);
+                return Ok(left_out);
+            }
+        };
+        let (hook, is_new) =
+            match self.store.import_hook(self.foreign(old.id), id, &translated.hook, self.now).await? {
+                Taken::Over(hook) => (hook, true),
+                Taken::There(hook) => (hook, false),
+                Taken::Gone | Taken::MadeHere => {
+                    let count = tracked.len() as u64;
+                    report.leave_out_all(Kind::TrackedFile, count, &format!("of {what}"), "it is left out");
+                    report.leave_out(Kind::Hook, what, REMOVED_SINCE.to_owned());
+                    return Ok(left_out);
+                }
+            };
+        report.count(Kind::Hook, is_new);
+        let dropped = translated.dropped.len();
+        (dropped..tracked.len()).for_each(|_| report.count(Kind::TrackedFile, is_new));
+        for (path, why) in translated.dropped {
+            report.leave_out(Kind::TrackedFile, format!("tracked file {path} of {what}"), why);
+        }
+        if is_new {
+            translated.mends.into_iter().for_each(|how| report.mend(what.clone(), how));
+            if hook.0 != old.id {
+                report.mend(what, format!("its number was taken here: it is hook {hook} now"));
+            }
+        }
+        let recipe = translated.hook.recipe;
+        Ok(KnownHook { title: recipe.title.clone(), here: Some((hook, recipe)) })
+    }
+
+    fn foreign(&self, id: i64) -> Foreign<'_> {
+        Foreign { source: self.old.source(), id }
+    }
+}

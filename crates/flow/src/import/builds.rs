@@ -1,0 +1,161 @@
+//! A project's builds, page by page, and after each page its jobs' logs.
+
+use super::{
+    Here, Import, REMOVED_SINCE,
+    report::{Kind, Report},
+    translate,
+};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use kozmic_edges::{
+    legacy::{OldBuild, OldJob},
+    logs::Source,
+    store::{BuildTaken, NewBuild, Taken},
+};
+use kozmic_model::{ids::JobId, job::Attempt, time::Timestamp};
+use std::collections::HashMap;
+
+impl Import<'_> {
+    /// Takes over all builds of a project.
+    ///
+    /// # Errors
+    /// One of the databases or the disk does not answer.
+    pub(super) async fn builds(&self, old_project: i64, here: &Here<'_>, report: &mut Report) -> Result<()> {
+        let mut behind = i64::MIN;
+        loop {
+            let page = self.old.builds(old_project, behind).await?;
+            let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
+            behind = last.id;
+            let mut jobs = HashMap::<i64, Vec<OldJob>>::new();
+            for job in self.old.jobs(old_project, (first.id, last.id)).await? {
+                jobs.entry(job.build_id).or_default().push(job);
+            }
+            self.page(page, jobs, here, report).await?;
+        }
+    }
+
+    async fn page(
+        &self,
+        page: Vec<OldBuild>,
+        mut jobs: HashMap<i64, Vec<OldJob>>,
+        here: &Here<'_>,
+        report: &mut Report,
+    ) -> Result<()> {
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        for build in page {
+            let jobs = jobs.remove(&build.id).unwrap_or_default();
+            match self.translated(&build, &jobs, here).await? {
+                Ok(translated) => {
+                    old.push((build, jobs));
+                    new.push(translated);
+                }
+                Err(why) => leave_out_build((&build, &jobs), here.name, why, report),
+            }
+        }
+        let taken = self.store.import_builds(self.old.source(), here.id, &new).await?;
+        for ((build, jobs), taken) in old.into_iter().zip(taken) {
+            let job_ids = match taken {
+                BuildTaken::Here { is_new, jobs } => {
+                    report.count(Kind::Build, is_new);
+                    jobs
+                }
+                BuildTaken::Gone => {
+                    leave_out_build((&build, &jobs), here.name, REMOVED_SINCE.to_owned(), report);
+                    continue;
+                }
+                BuildTaken::Clash(number) => {
+                    let why = format!("build #{number} here has its number, or its branch and commit");
+                    leave_out_build((&build, &jobs), here.name, why, report);
+                    continue;
+                }
+            };
+            for (job, taken) in jobs.iter().zip(job_ids) {
+                self.job(job, taken, &of_build(job, &build, here.name), report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn translated(
+        &self,
+        build: &OldBuild,
+        jobs: &[OldJob],
+        here: &Here<'_>,
+    ) -> Result<Result<NewBuild, String>> {
+        let mut new = match translate::build(build, jobs) {
+            Ok(new) => new,
+            Err(why) => return Ok(Err(why)),
+        };
+        for job in jobs {
+            let hook = job.hook_id.and_then(|id| here.hooks.get(&id));
+            let may_keep_id = match self.logs {
+                Some(logs) => logs.reader(first_attempt(JobId(job.id))).len().await? == 0,
+                None => true,
+            };
+            new.jobs.push(translate::job(job, hook, new.created_at, may_keep_id));
+        }
+        Ok(Ok(new))
+    }
+
+    async fn job(&self, old: &OldJob, taken: Taken<JobId>, what: &str, report: &mut Report) -> Result<()> {
+        let (id, is_new) = match taken {
+            Taken::Over(id) => (id, true),
+            Taken::There(id) => (id, false),
+            Taken::Gone | Taken::MadeHere => {
+                leave_out_job(old, what, REMOVED_SINCE, report);
+                return Ok(());
+            }
+        };
+        report.count(Kind::Job, is_new);
+        match u64::try_from(old.log_length.unwrap_or_default()) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(length) => {
+                let is_new = self.log(old, length, id).await?.unwrap_or(is_new);
+                report.count(Kind::Log, is_new);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what is missing of a job's log. Whether something was; none on a trial run.
+    async fn log(&self, old: &OldJob, length: u64, job: JobId) -> Result<Option<bool>> {
+        let Some(logs) = self.logs else { return Ok(None) };
+        let reader = logs.reader(first_attempt(job));
+        if reader.len().await? >= length {
+            return Ok(Some(false));
+        }
+        let mut writer = logs.writer(first_attempt(job)).await?;
+        // An interrupted run may have torn its end, which opening cut off.
+        let mut offset = reader.len().await?;
+        let at = Timestamp(old.finished_at.or(old.started_at).unwrap_or(self.now.0));
+        loop {
+            let piece = self.old.log(old.id, offset).await.context("read a log to take over")?;
+            if piece.is_empty() {
+                return Ok(Some(true));
+            }
+            offset = writer.append(Source::Output, Bytes::from(piece), at).await?;
+        }
+    }
+}
+
+fn first_attempt(job: JobId) -> Attempt {
+    Attempt { job, number: 1 }
+}
+
+fn leave_out_build((build, jobs): (&OldBuild, &[OldJob]), project: &str, why: String, report: &mut Report) {
+    for job in jobs {
+        leave_out_job(job, &of_build(job, build, project), "its build is left out", report);
+    }
+    report.leave_out(Kind::Build, format!("build #{} (build {}) of {project}", build.number, build.id), why);
+}
+
+fn leave_out_job(job: &OldJob, what: &str, why: &str, report: &mut Report) {
+    report.leave_out(Kind::Job, what.to_owned(), why.to_owned());
+    if job.log_length.is_some_and(|length| length > 0) {
+        report.leave_out(Kind::Log, format!("log of {what}"), "its job is left out".to_owned());
+    }
+}
+
+fn of_build(job: &OldJob, build: &OldBuild, project: &str) -> String {
+    format!("job {} of build #{} of {project}", job.id, build.number)
+}

@@ -1,0 +1,176 @@
+//! What an import did: of each kind how many, and everything that was left out or mended, by name.
+
+use kozmic_model::ids::ProjectId;
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+/// What there is to take over, in the order in which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// People.
+    User,
+    /// Repositories.
+    Project,
+    /// Who may see a project, beside its owner.
+    Member,
+    /// By which private repositories are fetched.
+    DeployKey,
+    /// What runs for pushes.
+    Hook,
+    /// What makes install scripts run anew.
+    TrackedFile,
+    /// What ran for a commit.
+    Build,
+    /// One script of a build.
+    Job,
+    /// What a job printed.
+    Log,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::User,
+        Self::Project,
+        Self::Member,
+        Self::DeployKey,
+        Self::Hook,
+        Self::TrackedFile,
+        Self::Build,
+        Self::Job,
+        Self::Log,
+    ];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::User => "user",
+            Self::Project => "project",
+            Self::Member => "member",
+            Self::DeployKey => "deploy key",
+            Self::Hook => "hook",
+            Self::TrackedFile => "tracked file",
+            Self::Build => "build",
+            Self::Job => "job",
+            Self::Log => "log",
+        })
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|kind| kind.to_string() == text);
+        known.ok_or_else(|| format!("\"{text}\" is no kind of row"))
+    }
+}
+
+/// How many rows of a kind came to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// They are here now.
+    pub taken: u64,
+    /// They were here before.
+    pub there: u64,
+    /// They stay out.
+    pub left_out: u64,
+}
+
+impl Tally {
+    /// How many there are in the other installation.
+    pub fn found(self) -> u64 {
+        self.taken + self.there + self.left_out
+    }
+}
+
+/// Something that needs a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What it is about.
+    pub what: String,
+    /// The word.
+    pub why: String,
+}
+
+/// What an import did.
+#[derive(Debug, Default)]
+pub struct Report {
+    tallies: BTreeMap<Kind, Tally>,
+    /// What stays out, and why.
+    pub left_out: Vec<Remark>,
+    /// What came over otherwise than it was, and how.
+    pub mended: Vec<Remark>,
+    /// What people have to do now.
+    pub to_do: Vec<Remark>,
+}
+
+impl Report {
+    /// The numbers of a kind.
+    pub fn tally(&self, kind: Kind) -> Tally {
+        self.tallies.get(&kind).copied().unwrap_or_default()
+    }
+
+    pub(super) fn take(&mut self, kind: Kind) {
+        self.tallies.entry(kind).or_default().taken += 1;
+    }
+
+    pub(super) fn find_there(&mut self, kind: Kind) {
+        self.tallies.entry(kind).or_default().there += 1;
+    }
+
+    pub(super) fn count(&mut self, kind: Kind, is_new: bool) {
+        if is_new { self.take(kind) } else { self.find_there(kind) }
+    }
+
+    pub(super) fn leave_out(&mut self, kind: Kind, what: String, why: String) {
+        self.tallies.entry(kind).or_default().left_out += 1;
+        self.left_out.push(Remark { what, why });
+    }
+
+    /// Leaves out all rows of a kind that belong to something which is left out itself.
+    pub(super) fn leave_out_all(&mut self, kind: Kind, count: u64, of: &str, why: &str) {
+        if count > 0 {
+            self.tallies.entry(kind).or_default().left_out += count;
+            let plural = if count == 1 { "" } else { "s" };
+            self.left_out.push(Remark { what: format!("{count} {kind}{plural} {of}"), why: why.to_owned() });
+        }
+    }
+
+    pub(super) fn mend(&mut self, what: String, why: String) {
+        self.mended.push(Remark { what, why });
+    }
+
+    pub(super) fn ask_to_connect(&mut self, name: String, project: ProjectId, hooks: u64) {
+        let plural = if hooks == 1 { "" } else { "s" };
+        let why = format!(
+            "press \"Restore hooks on GitHub\" in /projects/{project}/settings/: {hooks} webhook{plural} sign \
+             nothing yet, and unsigned deliveries are refused"
+        );
+        self.to_do.push(Remark { what: name, why });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_was_found_is_accounted_for() {
+        let mut report = Report::default();
+        report.take(Kind::Job);
+        report.count(Kind::Job, false);
+        report.leave_out(Kind::Job, "job 3".into(), "no build".into());
+        report.leave_out_all(Kind::Job, 2, "of build 4", "it is left out");
+        report.leave_out_all(Kind::Job, 0, "of build 5", "it is left out");
+        assert_eq!(report.tally(Kind::Job), Tally { taken: 1, there: 1, left_out: 3 });
+        assert_eq!((report.tally(Kind::Job).found(), report.tally(Kind::Log).found()), (5, 0));
+        assert_eq!(report.left_out[1].what, "2 jobs of build 4");
+    }
+
+    #[test]
+    fn every_kind_is_read_back() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.to_string().parse::<Kind>().unwrap(), kind);
+        }
+    }
+}
