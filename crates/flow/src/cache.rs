@@ -5,7 +5,8 @@ use crate::{Flow, checkout, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::{
     Edges, clock,
-    engine::{ContainerId, Image},
+    engine::{ContainerId, Engine, Image},
+    store::Store,
 };
 use kozmic_model::{
     cache::{CacheInputs, CachedImage, cached_image_name},
@@ -144,10 +145,10 @@ fn why_missing(before: Option<CacheInputs>, inputs: &CacheInputs) -> String {
 ///
 /// # Errors
 /// The engine or the database does not answer.
-pub async fn trim(edges: &Edges, instance: &str, limit: usize) -> Result<usize> {
+pub async fn trim(store: &Store, engine: &dyn Engine, instance: &str, limit: usize) -> Result<usize> {
     let mut count = 0;
-    for image in edges.store.surplus_images(instance, limit).await? {
-        if take_off(edges, &image).await? {
+    for image in store.surplus_images(instance, limit).await? {
+        if take_off(store, engine, &image).await? {
             tracing::info!(image = image.name(), "a cached image was removed");
             count += 1;
         }
@@ -159,12 +160,12 @@ pub async fn trim(edges: &Edges, instance: &str, limit: usize) -> Result<usize> 
 ///
 /// # Errors
 /// The engine or the database does not answer.
-pub async fn remove_strays(edges: &Edges, instance: &str) -> Result<usize> {
-    let known = edges.store.cached_image_names(instance).await?;
+pub async fn remove_strays(store: &Store, engine: &dyn Engine, instance: &str) -> Result<usize> {
+    let known = store.cached_image_names(instance).await?;
     let mut count = 0;
-    for name in edges.engine.own_images(instance).await.context("list cached images")? {
+    for name in engine.own_images(instance).await.context("list cached images")? {
         let is_ours = name.repository().starts_with("kozmic-cache/");
-        if is_ours && !known.contains(&name.to_string()) && edges.engine.remove_image(&name).await? {
+        if is_ours && !known.contains(&name.to_string()) && engine.remove_image(&name).await? {
             tracing::info!(image = %name, "a stray image was removed");
             count += 1;
         }
@@ -177,16 +178,17 @@ pub async fn remove_strays(edges: &Edges, instance: &str) -> Result<usize> {
 /// # Errors
 /// The engine or the database does not answer.
 pub async fn drop_image(edges: &Edges, image: &CachedImage) -> Result<bool> {
-    Ok(edges.store.is_image_idle(image).await? && take_off(edges, image).await?)
+    Ok(edges.store.is_image_idle(image).await?
+        && take_off(&edges.store, edges.engine.as_ref(), image).await?)
 }
 
 /// The row goes last: one without image is found out at the next look, an image without row would stay for ever.
-async fn take_off(edges: &Edges, image: &CachedImage) -> Result<bool> {
+async fn take_off(store: &Store, engine: &dyn Engine, image: &CachedImage) -> Result<bool> {
     let name = name(image.project, &image.key)?;
-    if !edges.engine.remove_image(&name).await.context("remove a cached image")? {
+    if !engine.remove_image(&name).await.context("remove a cached image")? {
         return Ok(false);
     }
-    edges.store.forget_cached_image(image).await
+    store.forget_cached_image(image).await
 }
 
 fn name(project: ProjectId, key: &str) -> Result<ImageName> {

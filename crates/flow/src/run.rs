@@ -329,7 +329,8 @@ async fn clear_away(flow: Flow, attempt: Attempt) {
         tracing::warn!(job.id = attempt.job.0, %fault, "a container could not be removed yet");
     }
     let Flow { edges, settings, .. } = &flow;
-    if let Err(fault) = cache::trim(edges, &settings.instance, settings.cached_images).await {
+    let (store, engine) = (&edges.store, edges.engine.as_ref());
+    if let Err(fault) = cache::trim(store, engine, &settings.instance, settings.cached_images).await {
         tracing::warn!(error = format!("{fault:#}"), "cached images could not be trimmed yet");
     }
 }

@@ -81,7 +81,8 @@ async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
 
 async fn images(flow: &Flow) -> Result<()> {
     let settings = &flow.settings;
-    cache::trim(&flow.edges, &settings.instance, settings.cached_images).await.map(drop)
+    let (store, engine) = (&flow.edges.store, flow.edges.engine.as_ref());
+    cache::trim(store, engine, &settings.instance, settings.cached_images).await.map(drop)
 }
 
 async fn containers(flow: &Flow) -> Result<()> {

@@ -14,7 +14,8 @@ use std::{
 /// The data directory, held by this process until dropped.
 pub(crate) struct DataDir {
     path: PathBuf,
-    _lock: File,
+    /// Held while the directory is this process's alone.
+    _lock: Option<File>,
 }
 
 impl DataDir {
@@ -38,7 +39,17 @@ impl DataDir {
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .context("note the process")?;
-        Ok(Self { path, _lock: file })
+        Ok(Self { path, _lock: Some(file) })
+    }
+
+    /// Opens the directory of an installation, whose server may run meanwhile.
+    pub(crate) fn share(path: &Path) -> Result<Self, Failure> {
+        let missing = || format!("find an installation's data directory at {}", path.display());
+        let path = path.canonicalize().with_context(missing)?;
+        path.join("instance")
+            .metadata()
+            .with_context(|| format!("find an installation at {}", path.display()))?;
+        Ok(Self { path, _lock: None })
     }
 
     /// A path in the directory.

@@ -29,6 +29,11 @@ enum Command {
     Serve,
     /// Says what is reachable and what is not, a line each.
     Check,
+    /// Cached images, which install scripts made.
+    #[command(subcommand)]
+    Cache(commands::CacheCommand),
+    /// Takes over an installation of the original Kozmic CI, while no server runs.
+    Import(commands::ImportArguments),
 }
 
 fn main() -> ExitCode {
@@ -48,5 +53,7 @@ fn run(config: Option<PathBuf>, command: &Command) -> Result<ExitCode, Failure> 
     match command {
         Command::Serve => runtime.block_on(commands::serve(settings)),
         Command::Check => Ok(runtime.block_on(commands::check(settings))),
+        Command::Cache(command) => runtime.block_on(commands::cache(settings, command)),
+        Command::Import(arguments) => runtime.block_on(commands::import(settings, arguments)),
     }
 }

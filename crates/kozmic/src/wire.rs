@@ -31,10 +31,7 @@ pub(crate) struct Server {
 
 /// Makes a server of its settings, in its data directory.
 pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server> {
-    let secret_key = match settings.server.secret_key.clone() {
-        Some(key) => key,
-        None => dir.secret_key()?,
-    };
+    let secret_key = secret_key(settings, dir)?;
     let edges = edges(settings, dir, &secret_key).await?;
     let flow = Flow::new(edges.clone(), flow_settings(settings, dir)?);
     let face = Face {
@@ -56,6 +53,17 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
         logs: Logs::open(dir.join("logs"))?,
         notifier: notifier(settings)?,
     })
+}
+
+/// What a command needs that works beside a running server.
+pub(crate) async fn store_and_engine(settings: &Settings, dir: &DataDir) -> Result<(Store, DockerEngine)> {
+    let database_url = settings.server.database_url.clone().unwrap_or_else(|| dir.database_url());
+    let store = Store::open(&database_url, &secret_key(settings, dir)?).await?;
+    Ok((store, DockerEngine::new(settings.docker.clone())))
+}
+
+fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {
+    settings.server.secret_key.clone().map_or_else(|| dir.secret_key(), Ok)
 }
 
 /// How people are told, as the settings say.

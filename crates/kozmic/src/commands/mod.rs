@@ -1,9 +1,13 @@
 //! The program's commands.
 
+mod cache;
 mod check;
+mod import;
 mod serve;
 
+pub(crate) use cache::{CacheCommand, cache};
 pub(crate) use check::check;
+pub(crate) use import::{ImportArguments, import};
 pub(crate) use serve::serve;
 
 use crate::settings::Settings;

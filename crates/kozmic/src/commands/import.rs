@@ -1,0 +1,113 @@
+//! `kozmic import`: takes over an installation of the original, while no server runs, and says what became of it.
+
+use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use kozmic_edges::{Edges, clock, legacy::Installation, logs::Logs, store::Store};
+use kozmic_flow::import::{Import, Kind, Remark, Report};
+use secrecy::{ExposeSecret, SecretSlice};
+use std::{os::unix::ffi::OsStringExt, path::PathBuf, process::ExitCode};
+
+/// What stands in the original's settings as `SECRET_KEY`.
+const SECRET_KEY: &str = "KOZMIC_IMPORT_SECRET_KEY";
+
+/// Which installation to take over, and how.
+#[derive(Args)]
+pub(crate) struct ImportArguments {
+    /// The original's database: mysql://user:password@host/database.
+    #[arg(long, env = "KOZMIC_IMPORT_FROM", hide_env_values = true, value_name = "ADDRESS")]
+    from: String,
+    /// The file with the original's SECRET_KEY in it, which opens its deploy keys. The variable
+    /// KOZMIC_IMPORT_SECRET_KEY can have the key itself.
+    #[arg(long, value_name = "FILE")]
+    secret_key_file: Option<PathBuf>,
+    /// Says what would become of everything, and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Takes an installation over.
+pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
+    let dir = DataDir::take(&settings.server.data_dir)?;
+    let secret_key = secret_key(arguments)?;
+    let old = Installation::open(&arguments.from).await?;
+    let Edges { store, logs, .. } = wire::server(&settings, &dir).await?.flow.edges;
+    let report = match arguments.dry_run {
+        true => try_out(&old, &store, &dir, secret_key.as_ref()).await?,
+        false => run(&old, &store, Some(&logs), secret_key.as_ref()).await?,
+    };
+    tell(old.source(), &report, arguments.dry_run);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On a copy of the database, and without logs.
+async fn try_out(
+    old: &Installation,
+    store: &Store,
+    dir: &DataDir,
+    secret_key: Option<&SecretSlice<u8>>,
+) -> Result<Report> {
+    let copy = Trial(dir.join(&format!("trial-{}.db", std::process::id())));
+    let trial = store.copy_to(&copy.0).await?;
+    run(old, &trial, None, secret_key).await
+}
+
+async fn run(
+    old: &Installation,
+    store: &Store,
+    logs: Option<&Logs>,
+    secret_key: Option<&SecretSlice<u8>>,
+) -> Result<Report> {
+    let secret_key = secret_key.map(ExposeSecret::expose_secret);
+    Import { old, store, logs, secret_key, now: clock::now() }.run().await
+}
+
+/// A database that is removed with all that SQLite keeps beside it.
+struct Trial(PathBuf);
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        for end in ["db", "db-wal", "db-shm"] {
+            // It holds nothing that is not elsewhere.
+            let _ = std::fs::remove_file(self.0.with_extension(end));
+        }
+    }
+}
+
+fn secret_key(arguments: &ImportArguments) -> Result<Option<SecretSlice<u8>>> {
+    let key = match &arguments.secret_key_file {
+        Some(path) => Some(std::fs::read(path).with_context(|| format!("read {}", path.display()))?),
+        None => std::env::var_os(SECRET_KEY).map(OsStringExt::into_vec),
+    };
+    let Some(mut key) = key else { return Ok(None) };
+    // Editors end a file with a line feed, and no key does.
+    while key.last().is_some_and(|byte| b"\r\n".contains(byte)) {
+        key.pop();
+    }
+    ensure!(!key.is_empty(), "the original's secret key is empty");
+    Ok(Some(key.into()))
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn tell(source: &str, report: &Report, is_trial: bool) {
+    let what = if is_trial { "would be taken over; this was a trial" } else { "taken over" };
+    println!("{source}: {what}");
+    println!("{:<13} {:>8} {:>11} {:>14} {:>9}", "", "found", "taken over", "already there", "left out");
+    for kind in Kind::ALL {
+        let tally = report.tally(kind);
+        let (found, taken, there, left_out) = (tally.found(), tally.taken, tally.there, tally.left_out);
+        println!("{kind:<13} {found:>8} {taken:>11} {there:>14} {left_out:>9}");
+    }
+    for (word, remarks) in
+        [("left out", &report.left_out), ("mended", &report.mended), ("to do", &report.to_do)]
+    {
+        for Remark { what, why } in remarks {
+            println!("{word}: {}: {}", on_one_line(what), on_one_line(why));
+        }
+    }
+}
+
+/// Without what a terminal would obey.
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,199 @@
+//! Install scripts: what they make is kept, found again, made once, and removed when it is too much.
+
+use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World};
+use anyhow::{Context, Result, ensure};
+use kozmic_testkit::{
+    github::{Commit, State},
+    live::News,
+};
+use std::{collections::BTreeSet, process::Stdio};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+
+const SKIPPED: &str = "Skipping install script as tracked files did not change...";
+
+/// Adds a hook with an install script to a world's project.
+async fn hook(world: &World, title: &str, install: &str, tracked: &str, script: &str) -> Result<()> {
+    let path = format!("/projects/{}/hooks/add/", world.project);
+    let (install, script) = (format!("#!/bin/bash\n{install}\n"), format!("#!/bin/bash\n{script}\n"));
+    let fields = [
+        ("title", title),
+        ("image", IMAGE),
+        ("script", &script),
+        ("install_script", &install),
+        ("tracked_files", tracked),
+    ];
+    let page = world.anna.post_form(&path, &path, &fields).await?;
+    ensure!(page.url.path() != path, "the hook was refused: {page}");
+    Ok(())
+}
+
+async fn push(world: &World, branch: &str, files: &[(&str, &str)]) -> Result<String> {
+    let commit = files.iter().fold(Commit::new("Change"), |commit, (path, text)| commit.file(path, text));
+    let pushed = world.github.push_commit(REPOSITORY, branch, commit).await?;
+    world.status(&pushed.sha, State::Success).await?;
+    world.log().await
+}
+
+/// Images that a world's project keeps on the engine.
+async fn images(world: &World) -> Result<Vec<String>> {
+    let label = format!("label={}", world.label()?);
+    let format = "{{.Repository}}:{{.Tag}}";
+    let listing = world.docker.run(&["images", "--filter", &label, "--format", format]).await?;
+    Ok(listing.lines().filter(|name| name.starts_with("kozmic-cache/")).map(str::to_owned).collect())
+}
+
+/// Waits until so many images are left, woken by the engine's events.
+async fn until_images(world: &World, count: usize) -> Result<()> {
+    let mut events = Command::new("docker");
+    events.args(["events", "--filter", "type=image", "--format", "{{.Action}}"]).kill_on_drop(true);
+    let mut events = events.stdout(Stdio::piped()).spawn().context("watch the engine's events")?;
+    let mut lines = BufReader::new(events.stdout.take().context("docker has an output")?).lines();
+    let wait = async {
+        while images(world).await?.len() != count {
+            lines.next_line().await?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LIMIT, wait).await.context("the images stay")?
+}
+
+async fn end(world: World) -> Result<()> {
+    let label = world.label()?;
+    world.docker.wait_until_clean(&label, LIMIT).await?;
+    for image in images(&world).await? {
+        world.docker.run(&["rmi", &image]).await?;
+    }
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_install_script_runs_once_until_a_tracked_file_changes() -> Result<()> {
+    let world = World::new().await?;
+    let install =
+        "echo installing $(cat deps/list); cp deps/list /home/kozmic/installed; sudo touch /usr/installed";
+    hook(&world, "Tests", install, "deps\nmissing.txt", "cat ~/installed; ls /usr/installed; echo $HOME")
+        .await?;
+
+    let log = push(&world, "main", &[("deps/list", "one\n"), ("code", "1")]).await?;
+    assert!(log.contains("this hook has no image yet") && log.contains("installing one"), "{log}");
+    assert!(log.contains("\none\n/usr/installed\n/home/kozmic\n"), "{log}");
+    assert_eq!(images(&world).await?.len(), 1);
+
+    let log = push(&world, "main", &[("code", "2")]).await?;
+    assert!(log.contains(SKIPPED) && !log.contains("installing"), "{log}");
+    assert!(log.contains("\none\n/usr/installed\n"), "{log}");
+
+    let log = push(&world, "main", &[("deps/list", "two\n")]).await?;
+    assert!(
+        log.contains("deps changed") && log.contains("installing two") && log.contains("\ntwo\n"),
+        "{log}"
+    );
+
+    let log = push(&world, "main", &[("missing.txt", "here now")]).await?;
+    assert!(log.contains("missing.txt was added") && log.contains("installing two"), "{log}");
+    end(world).await
+}
+
+#[tokio::test]
+async fn a_failed_install_script_ends_the_job_with_its_code_and_leaves_no_image() -> Result<()> {
+    let world = World::new().await?;
+    hook(&world, "Tests", "echo trying; exit 23", "", "echo never").await?;
+    let pushed = world.push("Begin").await?;
+    world.status(&pushed.sha, State::Failure).await?;
+    let log = world.log().await?;
+    assert!(log.contains("trying") && log.contains("The install script returned 23."), "{log}");
+    assert!(!log.contains("never"), "{log}");
+    assert!(images(&world).await?.is_empty());
+    world.end().await
+}
+
+#[tokio::test]
+async fn two_jobs_that_need_the_same_image_make_it_once() -> Result<()> {
+    let world = World::with(&[("KOZMIC_RUNNER_CONCURRENCY", "2")]).await?;
+    let install = format!("echo installing; {GATE}");
+    hook(&world, "One", &install, "", "echo from one").await?;
+    hook(&world, "Two", &install, "", "echo from two").await?;
+    let mut news = world.anna.news(world.project).await?;
+    let pushed = world.push("Begin").await?;
+    let jobs = tokio::time::timeout(LIMIT, two_jobs(&world, &mut news)).await.context("two jobs start")??;
+    let waits = "Waiting: another job runs this install script";
+    for job in jobs {
+        let mut live = world.anna.live(world.project, job, 0).await?;
+        while ![waits, "\ninstalling\n"].iter().any(|text| live.text().contains(text)) {
+            live.next(LIMIT).await?.context("the log goes on")?;
+        }
+    }
+    world.open_gate().await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let texts = [log_of(&world, jobs[0]).await?, log_of(&world, jobs[1]).await?];
+    assert_eq!(texts.iter().filter(|text| text.contains("\ninstalling\n")).count(), 1, "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains(waits)).count(), 1, "{texts:?}");
+    assert_eq!(images(&world).await?.len(), 1);
+    end(world).await
+}
+
+#[tokio::test]
+async fn an_install_script_outlives_kill_9_and_is_not_run_twice() -> Result<()> {
+    let mut world = World::new().await?;
+    hook(&world, "Tests", &format!("echo begin install; {GATE}; echo end install"), "", "echo the script")
+        .await?;
+    let pushed = world.push("Begin").await?;
+    let mut live = world.live().await?;
+    live.read_until("begin install", LIMIT).await?;
+    world.server.kill_9().await?;
+    world.open_gate().await?;
+    world.server.restart().await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let log = world.log().await?;
+    for line in ["\nbegin install\n", "\nend install\n", "\nthe script\n"] {
+        assert_eq!(log.matches(line).count(), 1, "{line:?} in {log}");
+    }
+    assert_eq!(images(&world).await?.len(), 1);
+    end(world).await
+}
+
+#[tokio::test]
+async fn the_least_recently_used_images_go_first() -> Result<()> {
+    let world = World::with(&[("KOZMIC_CACHED_IMAGES_LIMIT", "2")]).await?;
+    hook(&world, "Tests", "cp deps ~/deps", "deps", "cat ~/deps").await?;
+    for deps in ["one", "two", "one", "three"] {
+        push(&world, "main", &[("deps", deps)]).await?;
+    }
+    until_images(&world, 2).await?;
+    let log = push(&world, "main", &[("deps", "one")]).await?;
+    assert!(log.contains(SKIPPED), "it was used after \"two\": {log}");
+    end(world).await
+}
+
+#[tokio::test]
+async fn an_image_that_somebody_removed_is_made_again() -> Result<()> {
+    let world = World::new().await?;
+    hook(&world, "Tests", "echo installing", "", "echo hi").await?;
+    push(&world, "main", &[("a", "1")]).await?;
+    world.docker.wait_until_clean(&world.label()?, LIMIT).await?;
+    let image = images(&world).await?.into_iter().next().context("an image is kept")?;
+    world.docker.run(&["rmi", &image]).await?;
+    let log = push(&world, "main", &[("a", "2")]).await?;
+    assert!(log.contains("nothing changed, but no image is kept") && log.contains("\ninstalling\n"), "{log}");
+    end(world).await
+}
+
+/// The ids of the two jobs of the latest build, as soon as both are there.
+async fn two_jobs(world: &World, news: &mut News) -> Result<[u64; 2]> {
+    loop {
+        let page = world.anna.get(&format!("/projects/{}/builds/latest/", world.project)).await?;
+        let links = page.body.split("/jobs/").skip(1).filter_map(|rest| rest.split('/').next()?.parse().ok());
+        let jobs = links.collect::<BTreeSet<u64>>();
+        if let [first, second] = jobs.into_iter().collect::<Vec<_>>()[..] {
+            return Ok([first, second]);
+        }
+        news.next().await?;
+    }
+}
+
+async fn log_of(world: &World, job: u64) -> Result<String> {
+    Ok(String::from_utf8_lossy(&world.anna.raw_log(world.project, job).await?).into_owned())
+}
