@@ -16,6 +16,9 @@ const PREFIX: &str = "KOZMIC_";
 /// Read by the command line, not a setting.
 const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
 
+/// What the variables of `kozmic import` begin with, which are no settings either.
+const IMPORT_PREFIX: &str = "KOZMIC_IMPORT_";
+
 /// The values as written, each with the place where it stands.
 pub(super) struct Source {
     values: BTreeMap<&'static str, Value>,
@@ -138,7 +141,8 @@ fn read_file(path: &Path) -> Result<String, SettingsFault> {
 /// A variable that is a setting, as text. Those of others may be anything.
 fn of_ours(variable: &OsStr, text: OsString) -> Result<Option<(String, String)>, SettingsFault> {
     let name = variable.to_string_lossy();
-    if !name.starts_with(PREFIX) || name == CONFIG_VARIABLE || is_of_kubernetes(&name) {
+    let is_of_commands = name == CONFIG_VARIABLE || name.starts_with(IMPORT_PREFIX);
+    if !name.starts_with(PREFIX) || is_of_commands || is_of_kubernetes(&name) {
         return Ok(None);
     }
     let not_text = || SettingsFault::NotText { variable: name.to_string() };
