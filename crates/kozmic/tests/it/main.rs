@@ -8,6 +8,7 @@ mod world;
 mod layers;
 mod documents;
 mod program;
+mod import;
 mod sign_in;
 mod projects;
 mod first_build;
