@@ -96,21 +96,3 @@ async fn two_hooks_make_two_jobs_of_one_build() -> Result<()> {
     world.anna.wait_for_build(world.project, LIMIT, |build| build.status == "failure").await?;
     world.end().await
 }
-
-#[tokio::test]
-async fn a_private_repository_is_fetched_without_its_token_reaching_the_container() -> Result<()> {
-    let world = World::new().await?;
-    world.github.add_repository(kozmic_testkit::github::NewRepository::private("anna/secret"))?;
-    let project = world.anna.add_project("anna/secret").await?;
-    let script = "#!/bin/bash\ncat file; echo; git config --list; cat .git/config; env";
-    let hook = kozmic_testkit::person::NewHook { title: "Tests", image: IMAGE, script };
-    world.anna.add_hook(project, hook).await?;
-    let commit = Commit::new("Begin").file("file", "private content");
-    let pushed = world.github.push_commit("anna/secret", "main", commit).await?;
-    world.github.wait_for_status("anna/secret", &pushed.sha, State::Success, LIMIT).await?;
-    let build = world.anna.latest_build(project).await?.expect("a build");
-    let log = String::from_utf8_lossy(&world.anna.raw_log(project, build.job()?).await?).into_owned();
-    assert!(log.contains("private content"));
-    assert!(!log.to_lowercase().contains("authorization") && !log.contains("x-access-token"), "{log}");
-    world.end().await
-}
