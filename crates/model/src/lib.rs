@@ -20,6 +20,8 @@
 //! | job | one script of a build, in one container |
 //! | attempt | one run of a job |
 //! | spec | the snapshot of everything a job needs to run |
+//! | news | that a build just broke, or was mended |
+//! | mail | what one member is told of a build's news |
 //! | runner | the part that takes jobs and runs them |
 //! | instance | a Kozmic installation, told apart by its data directory |
 

@@ -98,3 +98,64 @@ impl Store {
         Ok(Some(WaitingMail { id, recipient, build, told: status.parse()?, created_at }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        Way,
+        tests::{NOW, Stage},
+    };
+
+    /// A build that failed, and its news.
+    async fn broken(stage: &Stage) -> (Build, Outgoing) {
+        stage.push('a').await;
+        stage.run(1).await;
+        let news = next(stage).await.unwrap();
+        let Subject::News(build) = news.subject else { panic!("news") };
+        (stage.store.news(build).await.unwrap().unwrap(), news)
+    }
+
+    async fn next(stage: &Stage) -> Option<Outgoing> {
+        stage.store.next_outgoing(Way::ToPeople).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn news_becomes_one_mail_for_each_person_and_only_once() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        for _ in 0..2 {
+            stage.store.spread_news(news, &build, &[stage.user], NOW).await.unwrap();
+        }
+        let outgoing = next(&stage).await.unwrap();
+        let Subject::Mail(id) = outgoing.subject else { panic!("a mail") };
+        let mail = stage.store.waiting_mail(id).await.unwrap().unwrap();
+        assert_eq!((mail.recipient.id, mail.build.id, mail.told), (stage.user, build.id, Status::Failure));
+        stage.store.sent(outgoing).await.unwrap();
+        assert!(next(&stage).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn news_that_changed_meanwhile_is_spread_anew() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        let job = stage.store.jobs_of(build.id).await.unwrap().remove(0);
+        stage.store.restart_job(job.id, NOW).await.unwrap().unwrap();
+        assert!(stage.store.news(build.id).await.unwrap().is_none(), "it runs again");
+        stage.run(1).await;
+        stage.store.spread_news(news, &build, &[stage.user], NOW).await.unwrap();
+        let again = next(&stage).await.unwrap();
+        assert_eq!((again.subject, again.version), (news.subject, news.version + 1));
+    }
+
+    #[tokio::test]
+    async fn a_mail_goes_with_its_build() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        stage.store.spread_news(news, &build, &[stage.user], NOW).await.unwrap();
+        stage.store.erase_project(stage.project).await.unwrap();
+        let Subject::Mail(id) = next(&stage).await.unwrap().subject else { panic!("a mail") };
+        assert!(stage.store.waiting_mail(id).await.unwrap().is_none());
+        assert!(stage.store.news(build.id).await.unwrap().is_none());
+    }
+}

@@ -16,19 +16,19 @@ use kozmic_model::{
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ActiveValue::Unchanged};
 use tempfile::TempDir;
 
-const NOW: Timestamp = Timestamp(1_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_000_000);
 const LATER: Timestamp = Timestamp(2_000_000);
 
-struct Stage {
-    store: Store,
-    user: UserId,
-    project: ProjectId,
+pub(super) struct Stage {
+    pub(super) store: Store,
+    pub(super) user: UserId,
+    pub(super) project: ProjectId,
     hook: HookId,
     _dir: TempDir,
 }
 
 impl Stage {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("kozmic.db").display());
         let store = Store::open(&url, &"a secret key of more than 32 characters".into()).await.unwrap();
@@ -48,7 +48,7 @@ impl Stage {
     }
 
     /// Delivers a commit on main and enqueues its job.
-    async fn push(&self, digit: char) -> Enqueued {
+    pub(super) async fn push(&self, digit: char) -> Enqueued {
         self.push_to("main", digit).await
     }
 
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Runs the next job to its end.
-    async fn run(&self, code: i64) -> JobId {
+    pub(super) async fn run(&self, code: i64) -> JobId {
         let job = self.store.claim_job("here", LATER, NOW).await.unwrap().unwrap().job;
         self.store.finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
         job.id

@@ -205,12 +205,36 @@ mod tests {
             ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),
             ("KOZMIC_LOG_FORMAT", "xml", "json"),
             ("KOZMIC_SECRET_KEY", "short", "32"),
+            ("KOZMIC_SMTP_URL", "mail.example.org:587", "smtps://"),
+            ("KOZMIC_MAIL_DEFAULT_SENDER", "Kozmic", "Kozmic <kozmic@example.org>"),
+            ("KOZMIC_ENABLE_EMAIL_NOTIFICATIONS", "perhaps", "true or false"),
         ] {
             let Err(fault) = read(&[(name, value)]) else { panic!("{name}={value} is refused") };
             let fault = fault.to_string();
             assert!(fault.contains(name) && fault.contains(right), "{fault}");
-            let is_secret = ["KOZMIC_SECRET_KEY", "KOZMIC_DATABASE_URL"].contains(&name);
+            let is_secret = ["KOZMIC_SECRET_KEY", "KOZMIC_DATABASE_URL", "KOZMIC_SMTP_URL"].contains(&name);
             assert!(is_secret != fault.contains(value), "{fault}");
+        }
+    }
+
+    #[test]
+    fn mail_is_on_if_there_is_a_mail_server_unless_somebody_says_otherwise() {
+        let url = ("KOZMIC_SMTP_URL", "smtp://ci:hush@mail.example.org");
+        let sender = ("KOZMIC_MAIL_DEFAULT_SENDER", "Kozmic <kozmic@example.org>");
+        let switch = |value| ("KOZMIC_ENABLE_EMAIL_NOTIFICATIONS", value);
+        let is_on = |environment: &[_]| {
+            read(environment).map(|settings| settings.mail.is_some()).map_err(|fault| fault.to_string())
+        };
+        assert_eq!(is_on(&[]), Ok(false));
+        assert_eq!(is_on(&[url, sender]), Ok(true));
+        assert_eq!(is_on(&[url, sender, switch("false")]), Ok(false));
+        assert_eq!(is_on(&[url, switch("False")]), Ok(false));
+        for (environment, missing) in [
+            (&[switch("true"), sender][..], "KOZMIC_SMTP_URL is missing: "),
+            (&[url], "KOZMIC_MAIL_DEFAULT_SENDER is missing: "),
+        ] {
+            let fault = is_on(environment).unwrap_err();
+            assert!(fault.starts_with(missing) && !fault.contains("hush"), "{fault}");
         }
     }
 

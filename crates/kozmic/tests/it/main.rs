@@ -21,6 +21,7 @@ mod history;
 mod badges;
 mod account;
 mod forge_faults;
+mod mail;
 mod long_logs;
 mod pages;
 mod browser;
