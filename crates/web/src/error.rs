@@ -101,7 +101,7 @@ impl WebError {
             Self::Role(Role::Owner) => "You see this project, but only its owner may do this.",
             Self::Role(_) => {
                 "You see this project, but only its managers may configure it: people who may push to its repository. \
-                 If you were let in just now, ask a manager to sync the members."
+                 If you became one just now, sync your projects and come back."
             }
             Self::SignIn(_) => "This page is for people who signed in.",
             Self::StaleForm => {

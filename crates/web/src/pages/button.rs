@@ -48,7 +48,7 @@ impl Visit {
     pub(crate) fn signed_out(self, app: &Shared, path: &str) -> Response {
         let forge = &app.face.forge_name;
         let text =
-            format!("{forge} no longer accepts your sign-in, so nothing was changed. Please sign in again.");
+            format!("{forge} no longer accepts your sign-in. Please sign in again, then try this once more.");
         let sign_in = Redirect::to(&auth::sign_in_address(path));
         self.cookies.set_notice(Tone::Bad, text).onto(sign_in)
     }
