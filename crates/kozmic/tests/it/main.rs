@@ -24,4 +24,7 @@ mod forge_faults;
 mod mail;
 mod long_logs;
 mod pages;
+mod roles;
+mod settings;
+mod hook_form;
 mod browser;

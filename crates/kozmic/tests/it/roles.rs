@@ -7,6 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use kozmic_testkit::{
+    browser::{Browser as Window, View},
     github::{FaultKind, FaultRule, NewRepository, Permission},
     person::{NewHook, Person},
 };
@@ -320,6 +321,31 @@ async fn who_lost_access_loses_the_pages_and_the_open_connections() -> Result<()
     assert!(!world.page("settings/").await?.contains("Bob Builder"));
     world.open_gate().await?;
     world.finished().await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_open_page_goes_away_by_itself_when_its_viewer_may_not_see_it_any_more() -> Result<()> {
+    let world = World::new().await?;
+    world.github.add_user("bob", "Bob Builder", "bob@example.com");
+    world.github.set_permission(REPOSITORY, "bob", Some(Permission::Push));
+    let window = Window::start(View::DESKTOP).await?;
+    window.sign_in(&world.server.url(), "bob").await?;
+    let settings = format!("/projects/{}/settings/", world.project);
+    window.open(&format!("{}{settings}", world.server.url())).await?;
+    world.github.set_permission(REPOSITORY, "bob", None);
+    let sync = format!("/projects/{}/members/sync/", world.project);
+    world.anna.post_form(&settings, &sync, &[]).await?.ensure_ok()?;
+    window.wait_for("document.body.innerText.includes('There is nothing here')", LIMIT).await?;
+
+    window.open(&format!("{}/projects/", world.server.url())).await?;
+    let bob = Person::sign_in(&world.server, &world.github, "bob").await?;
+    world.github.revoke_tokens("bob");
+    let turned = bob.get("/repositories/").await?;
+    assert!(turned.body.contains("GitHub no longer accepts your sign-in"), "{turned}");
+    world.anna.post_form(&settings, &sync, &[]).await?.ensure_ok()?;
+    window.wait_for("document.body.innerText.includes('You were signed out')", LIMIT).await?;
+    window.close().await?;
     world.end().await
 }
 

@@ -1,6 +1,6 @@
 //! The settings page: each of its buttons, and what it says when GitHub fails.
 
-use crate::world::{REPOSITORY, World};
+use crate::world::{IMAGE, REPOSITORY, World};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
     github::{FaultKind, FaultRule, NewRepository, Permission},
@@ -167,7 +167,7 @@ struct NewHookForm {
 
 impl NewHookForm {
     fn of(project: u64) -> Self {
-        let fields = [("title", "Tests"), ("image", crate::world::IMAGE), ("script", "#!/bin/sh\ntrue")];
+        let fields = [("title", "Tests"), ("image", IMAGE), ("script", "#!/bin/sh\ntrue")];
         Self { path: format!("/projects/{project}/hooks/add/"), fields }
     }
 }
@@ -202,5 +202,28 @@ async fn a_repository_that_is_a_project_of_others_leads_to_it() -> Result<()> {
     let there = format!("/projects/{}/\">Go to the project", world.project);
     assert!(page.body.contains(&there), "{page}");
     bob.get(&path(&world, "settings/")).await?.ensure_ok()?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn cached_images_are_listed_and_can_be_dropped() -> Result<()> {
+    let world = World::new().await?;
+    let add = path(&world, "hooks/add/");
+    let typed = [
+        ("title", "Tests"),
+        ("image", IMAGE),
+        ("script", "#!/bin/sh\ntrue"),
+        ("install_script", "#!/bin/sh\necho installed for the settings"),
+    ];
+    world.anna.post_form(&add, &add, &typed).await?.ensure_ok()?;
+    assert!(world.page("settings/").await?.contains("There is none."));
+    world.push("Begin").await?;
+    assert_eq!(world.finished().await?.status, "success");
+    let listed = world.page("settings/").await?;
+    for words in [&format!("on {IMAGE}"), "MB · made ", " · used "] {
+        assert!(listed.contains(words), "{words}: {listed}");
+    }
+    let page = press(&world, "cache/1/drop/", &[]).await?;
+    assert!(page.body.contains("The image is dropped") && page.body.contains("There is none."), "{page}");
     world.end().await
 }
