@@ -67,6 +67,7 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("job", &["project_id", "id"], false),
     ("build", &["project_id", "git_ref", "number"], false),
     ("build", &["project_id", "status", "number"], false),
+    ("build", &["project_id", "git_ref", "status", "number"], false),
 ];
 
 /// What earlier rows become: who made a project is its owner, and a badge token is random.
