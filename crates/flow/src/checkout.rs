@@ -26,8 +26,8 @@ pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
 
 /// Brings the job's commit into the project's mirror, unless it is there.
 pub(crate) async fn fetched(work: &mut Work) -> Result<Wanted> {
-    let wanted = wanted(work).await?;
-    fetch(work, &wanted).await.context("fetch the commit")?;
+    let mut wanted = wanted(work).await?;
+    fetch(work, &mut wanted).await.context("fetch the commit")?;
     Ok(wanted)
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn fetched(work: &mut Work) -> Result<Wanted> {
 const LAG_PAUSES: usize = 2;
 
 /// Tries again while the forge does not answer.
-async fn fetch(work: &mut Work, wanted: &Wanted) -> Result<()> {
+async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<()> {
     let mirrors = work.flow.edges.mirrors.clone();
     for (tries, pause) in PAUSES.map(Duration::from_secs).into_iter().enumerate() {
         match mirrors.fetch(wanted).await {
@@ -44,11 +44,25 @@ async fn fetch(work: &mut Work, wanted: &Wanted) -> Result<()> {
             Err(fault @ (GitError::Failed { .. } | GitError::TooSlow { .. })) => {
                 work.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;
                 tokio::time::sleep(pause).await;
+                *wanted = look_again(work, tries).await?;
             }
             fetched => return Ok(fetched?),
         }
     }
     Ok(mirrors.fetch(wanted).await?)
+}
+
+/// The commit's whereabouts anew: the repository may have been moved, or hidden, since they were last looked up.
+async fn look_again(work: &mut Work, tries: usize) -> Result<Wanted> {
+    if tries == 0
+        && let Err(fault) = keys::follow(&work.flow.edges, work.claimed.project.id).await
+    {
+        tracing::info!(
+            error = format!("{fault:#}"),
+            "a repository that cannot be fetched cannot be looked up"
+        );
+    }
+    wanted(work).await
 }
 
 /// A deploy key that somebody removed at the forge is registered once more.
@@ -60,8 +74,9 @@ async fn put_key_back(work: &mut Work, fault: GitError) -> Result<()> {
 /// A private repository is read with its deploy key, which stays on the runner's side.
 async fn wanted(work: &Work) -> Result<Wanted> {
     let ClaimedJob { build, project, .. } = &work.claimed;
+    let project = work.flow.edges.store.project(project.id).await?.context("the project is gone")?;
     let (url, credentials) = match project.repository.private {
-        true => with_key(&work.flow.edges, project).await?,
+        true => with_key(&work.flow.edges, &project).await?,
         false => (project.repository.clone_url.clone(), Credentials::Open),
     };
     Ok(Wanted {

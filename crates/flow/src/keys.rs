@@ -44,13 +44,22 @@ pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> 
 pub(crate) async fn make_ready(edges: &Edges, id: ProjectId) -> Result<()> {
     let project = edges.store.project(id).await?.context("the project is gone")?;
     if project.repository.ssh_url.is_empty() {
-        let (forge, number) = (edges.forge.as_ref(), project.repository.id);
-        let ask = |token, _| async move { forge.repository(&token, number).await };
-        let found = speak::for_project(edges, id, ask).await?;
-        let found = found.context("the repository is gone, or hidden from who manages the project")?;
-        edges.store.follow_repository(id, &found).await?;
+        follow(edges, id).await?;
     }
     deploy_key(edges, id).await.context("register the deploy key")
+}
+
+/// Looks up where a project's repository is now, and whether everybody may read it.
+///
+/// # Errors
+/// The forge refuses or does not answer, or the repository is gone.
+pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
+    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let (forge, number) = (edges.forge.as_ref(), project.repository.id);
+    let ask = |token, _| async move { forge.repository(&token, number).await };
+    let found = speak::for_project(edges, id, ask).await?;
+    let found = found.context("the repository is gone, or hidden from who manages the project")?;
+    edges.store.follow_repository(id, &found).await
 }
 
 /// Takes a deploy key away from the forge.

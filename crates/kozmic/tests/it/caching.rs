@@ -37,14 +37,6 @@ async fn push(world: &World, branch: &str, files: &[(&str, &str)]) -> Result<Str
     world.log().await
 }
 
-/// Images that a world's project keeps on the engine.
-async fn images(world: &World) -> Result<Vec<String>> {
-    let label = format!("label={}", world.label()?);
-    let format = "{{.Repository}}:{{.Tag}}";
-    let listing = world.docker.run(&["images", "--filter", &label, "--format", format]).await?;
-    Ok(listing.lines().filter(|name| name.starts_with("kozmic-cache/")).map(str::to_owned).collect())
-}
-
 /// Waits until so many images are left, woken by the engine's events.
 async fn until_images(world: &World, count: usize) -> Result<()> {
     let mut events = Command::new("docker");
@@ -52,21 +44,12 @@ async fn until_images(world: &World, count: usize) -> Result<()> {
     let mut events = events.stdout(Stdio::piped()).spawn().context("watch the engine's events")?;
     let mut lines = BufReader::new(events.stdout.take().context("docker has an output")?).lines();
     let wait = async {
-        while images(world).await?.len() != count {
+        while world.cached_images().await?.len() != count {
             lines.next_line().await?;
         }
         anyhow::Ok(())
     };
     tokio::time::timeout(LIMIT, wait).await.context("the images stay")?
-}
-
-async fn end(world: World) -> Result<()> {
-    let label = world.label()?;
-    world.docker.wait_until_clean(&label, LIMIT).await?;
-    for image in images(&world).await? {
-        world.docker.run(&["rmi", &image]).await?;
-    }
-    world.end().await
 }
 
 #[tokio::test]
@@ -80,7 +63,7 @@ async fn an_install_script_runs_once_until_a_tracked_file_changes() -> Result<()
     let log = push(&world, "main", &[("deps/list", "one\n"), ("code", "1")]).await?;
     assert!(log.contains("this hook has no image yet") && log.contains("installing one"), "{log}");
     assert!(log.contains("\none\n/usr/installed\n/home/kozmic\n"), "{log}");
-    assert_eq!(images(&world).await?.len(), 1);
+    assert_eq!(world.cached_images().await?.len(), 1);
 
     let log = push(&world, "main", &[("code", "2")]).await?;
     assert!(log.contains(SKIPPED) && !log.contains("installing"), "{log}");
@@ -94,7 +77,7 @@ async fn an_install_script_runs_once_until_a_tracked_file_changes() -> Result<()
 
     let log = push(&world, "main", &[("missing.txt", "here now")]).await?;
     assert!(log.contains("missing.txt was added") && log.contains("installing two"), "{log}");
-    end(world).await
+    world.end().await
 }
 
 #[tokio::test]
@@ -106,7 +89,7 @@ async fn a_failed_install_script_ends_the_job_with_its_code_and_leaves_no_image(
     let log = world.log().await?;
     assert!(log.contains("trying") && log.contains("The install script returned 23."), "{log}");
     assert!(!log.contains("never"), "{log}");
-    assert!(images(&world).await?.is_empty());
+    assert!(world.cached_images().await?.is_empty());
     world.end().await
 }
 
@@ -131,8 +114,8 @@ async fn two_jobs_that_need_the_same_image_make_it_once() -> Result<()> {
     let texts = [log_of(&world, jobs[0]).await?, log_of(&world, jobs[1]).await?];
     assert_eq!(texts.iter().filter(|text| text.contains("\ninstalling\n")).count(), 1, "{texts:?}");
     assert_eq!(texts.iter().filter(|text| text.contains(waits)).count(), 1, "{texts:?}");
-    assert_eq!(images(&world).await?.len(), 1);
-    end(world).await
+    assert_eq!(world.cached_images().await?.len(), 1);
+    world.end().await
 }
 
 #[tokio::test]
@@ -151,8 +134,8 @@ async fn an_install_script_outlives_kill_9_and_is_not_run_twice() -> Result<()> 
     for line in ["\nbegin install\n", "\nend install\n", "\nthe script\n"] {
         assert_eq!(log.matches(line).count(), 1, "{line:?} in {log}");
     }
-    assert_eq!(images(&world).await?.len(), 1);
-    end(world).await
+    assert_eq!(world.cached_images().await?.len(), 1);
+    world.end().await
 }
 
 #[tokio::test]
@@ -165,7 +148,7 @@ async fn the_least_recently_used_images_go_first() -> Result<()> {
     until_images(&world, 2).await?;
     let log = push(&world, "main", &[("deps", "one")]).await?;
     assert!(log.contains(SKIPPED), "it was used after \"two\": {log}");
-    end(world).await
+    world.end().await
 }
 
 #[tokio::test]
@@ -174,11 +157,11 @@ async fn an_image_that_somebody_removed_is_made_again() -> Result<()> {
     hook(&world, "Tests", "echo installing", "", "echo hi").await?;
     push(&world, "main", &[("a", "1")]).await?;
     world.docker.wait_until_clean(&world.label()?, LIMIT).await?;
-    let image = images(&world).await?.into_iter().next().context("an image is kept")?;
+    let image = world.cached_images().await?.into_iter().next().context("an image is kept")?;
     world.docker.run(&["rmi", &image]).await?;
     let log = push(&world, "main", &[("a", "2")]).await?;
     assert!(log.contains("nothing changed, but no image is kept") && log.contains("\ninstalling\n"), "{log}");
-    end(world).await
+    world.end().await
 }
 
 /// The ids of the two jobs of the latest build, as soon as both are there.
@@ -196,4 +179,32 @@ async fn two_jobs(world: &World, news: &mut News) -> Result<[u64; 2]> {
 
 async fn log_of(world: &World, job: u64) -> Result<String> {
     Ok(String::from_utf8_lossy(&world.anna.raw_log(world.project, job).await?).into_owned())
+}
+
+#[tokio::test]
+async fn images_are_cleaned_by_hand_while_the_server_runs_but_none_that_a_job_uses() -> Result<()> {
+    let world = World::new().await?;
+    hook(
+        &world,
+        "Tests",
+        "cp deps ~/deps",
+        "deps",
+        &format!("cat ~/deps; [ \"$(cat ~/deps)\" != two ] || {GATE}"),
+    )
+    .await?;
+    push(&world, "main", &[("deps", "one")]).await?;
+    let pushed = world.github.push_commit(REPOSITORY, "main", Commit::new("Two").file("deps", "two")).await?;
+    let mut live = world.anna.wait_for_build(world.project, LIMIT, |build| build.status == "pending").await?;
+    let job = live.job.take().context("a job runs")?;
+    world.anna.live(world.project, job, 0).await?.read_until("\ntwo", LIMIT).await?;
+    let clean = world.server.run(&["cache", "clean", "--all"]).await?;
+    let words = String::from_utf8_lossy(&clean.stdout).into_owned();
+    assert!(clean.status.success() && words.starts_with("1 image removed"), "{words}");
+    assert_eq!(world.cached_images().await?.len(), 1, "the running job's image stays");
+    world.open_gate().await?;
+    world.status(&pushed.sha, State::Success).await?;
+    world.docker.wait_until_clean(&world.label()?, LIMIT).await?;
+    world.server.run(&["cache", "clean", "--all"]).await?;
+    assert!(world.cached_images().await?.is_empty());
+    world.end().await
 }

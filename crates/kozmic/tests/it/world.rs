@@ -134,6 +134,14 @@ impl World {
         self.docker.run(&["rmi", image]).await.map(drop)
     }
 
+    /// The names of the images that install scripts made here.
+    pub async fn cached_images(&self) -> Result<Vec<String>> {
+        let label = format!("label={}", self.label()?);
+        let format = "{{.Repository}}:{{.Tag}}";
+        let listing = self.docker.run(&["images", "--filter", &label, "--format", format]).await?;
+        Ok(listing.lines().filter(|name| name.starts_with("kozmic-cache/")).map(str::to_owned).collect())
+    }
+
     /// Every story ends tidily: nothing is left on the engine, and GitHub understood every call.
     pub async fn end(mut self) -> Result<()> {
         let label = self.label()?;
@@ -143,6 +151,9 @@ impl World {
             anyhow::ensure!(status.success(), "the server ended with {status}");
         }
         self.docker.clean(&label).await?;
+        for image in self.cached_images().await? {
+            self.docker.run(&["rmi", &image]).await?;
+        }
         self.github.assert_no_wrong_calls();
         Ok(())
     }

@@ -71,6 +71,18 @@ impl DockerEngine {
             false => Docker::connect_with_host(url),
         };
         let docker = docker.map_err(|fault| self.fault(fault))?.with_timeout(TIMEOUT);
+        // The client library writes a registry's login in plain base64; the engine reads the kind for addresses, and
+        // takes one with a `+` or `/` in it for none.
+        let docker = docker.with_request_modifier(|mut request| {
+            let login = request.headers_mut().get_mut("X-Registry-Auth");
+            let safe = |text: &str| text.replace('+', "-").replace('/', "_").parse().ok();
+            if let Some(login) = login
+                && let Some(safe) = login.to_str().ok().and_then(safe)
+            {
+                *login = safe;
+            }
+            request
+        });
         Ok(self.docker.get_or_init(|| docker).clone())
     }
 
