@@ -37,7 +37,8 @@ impl Face {
         self.join("_auth/auth-callback/")
     }
 
-    fn join(&self, path: &str) -> Url {
+    /// The full address of a path without its first slash.
+    pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.public_url.clone();
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}/{path}"));

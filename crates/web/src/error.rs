@@ -2,12 +2,17 @@
 
 use askama::Template;
 use axum::{
+    Json,
     extract::Request,
-    http::{HeaderMap, StatusCode, header::ALLOW},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ALLOW, WWW_AUTHENTICATE},
+    },
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
 };
 use kozmic_model::project::Role;
+use serde_json::{Value, json};
 use std::{any::Any, sync::Arc};
 
 /// Why a request led to nothing.
@@ -40,6 +45,12 @@ pub(crate) enum WebError {
     /// The address knows other methods than this one.
     #[error("method not allowed")]
     Method,
+    /// A program brought no token, or one that is nobody's.
+    #[error("no valid token")]
+    NoToken,
+    /// That cannot be done as things are now, and why, in a sentence.
+    #[error("{0}")]
+    Conflict(String),
     /// We failed.
     #[error(transparent)]
     Ours(#[from] anyhow::Error),
@@ -73,6 +84,8 @@ impl WebError {
             Self::SignIn(_) => StatusCode::SEE_OTHER,
             Self::Role(_) | Self::StaleForm | Self::Foreign => StatusCode::FORBIDDEN,
             Self::Senseless(_) => StatusCode::BAD_REQUEST,
+            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -88,6 +101,8 @@ impl WebError {
             Self::StaleForm => "This form is out of date",
             Self::Foreign => "That came from elsewhere",
             Self::Senseless(_) => "That request makes no sense",
+            Self::NoToken => "This takes a valid API token",
+            Self::Conflict(_) => "That cannot be done now",
             Self::TooLarge => "That is too large",
             Self::TooSlow => "That took too long",
             Self::Method => "This address works differently",
@@ -109,7 +124,10 @@ impl WebError {
                  page, and send it once more."
             }
             Self::Foreign => "Only pages of this server may ask for this.",
-            Self::Senseless(why) => why,
+            Self::Senseless(why) | Self::Conflict(why) => why,
+            Self::NoToken => {
+                "Make a token on your account's page, and send it as the header Authorization: Bearer."
+            }
             Self::TooLarge => "Nothing was changed: the form is too large. Go back and make it shorter.",
             Self::TooSlow => {
                 "Nothing was changed: the form did not arrive in time. Go back and send it once more."
@@ -123,6 +141,40 @@ impl WebError {
     }
 }
 
+impl WebError {
+    /// The word by which programs tell faults apart.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Role(_) => "role_too_small",
+            Self::SignIn(_) | Self::NoToken => "unauthorized",
+            Self::StaleForm | Self::Foreign => "forbidden",
+            Self::Senseless(_) => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::Method => "method_not_allowed",
+            Self::Conflict(_) => "conflict",
+            Self::Ours(_) => "internal",
+        }
+    }
+
+    /// What programs are told.
+    fn as_json(&self) -> Value {
+        let message = match self {
+            Self::NotFound => "There is no such thing, or it is not yours to see.",
+            Self::Role(Role::Owner) => "This takes the role of the project's owner.",
+            Self::Role(_) => "This takes the role of a manager of the project.",
+            Self::TooLarge => "The request is too large.",
+            Self::TooSlow => "The request did not arrive in time.",
+            Self::Method => "The address knows other methods than this one.",
+            Self::Ours(_) => "Something went wrong on our side: the server's log says more.",
+            Self::SignIn(_) | Self::StaleForm | Self::Foreign => self.title(),
+            Self::Senseless(_) | Self::Conflict(_) | Self::NoToken => self.advice(),
+        };
+        json!({ "error": { "code": self.code(), "message": message } })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage<'a> {
@@ -132,9 +184,11 @@ struct ErrorPage<'a> {
     request: &'a str,
 }
 
-/// Puts a page into answers that carry only a fault, and writes our own faults into the log.
+/// Puts a page into answers that carry only a fault, or JSON where a program asks, and writes our own faults into the
+/// log.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
+    let is_program = request.uri().path().starts_with("/api/");
     let response = next.run(request).await;
     let Some(Fault(error)) = response.extensions().get::<Fault>().cloned() else {
         return response;
@@ -142,17 +196,21 @@ pub(crate) async fn explain(request: Request, next: Next) -> Response {
     if let WebError::Ours(cause) = error.as_ref() {
         tracing::error!(request.id = id, "{cause:#}");
     }
-    let page = ErrorPage {
-        code: error.status().as_u16(),
-        title: error.title(),
-        advice: error.advice(),
-        request: &id,
-    };
-    let body = page.render().unwrap_or_else(|_| error.advice().to_owned());
     let (status, allow) = (response.status(), response.headers().get(ALLOW).cloned());
-    let mut response = (status, Html(body)).into_response();
+    let mut response = match is_program {
+        true => (status, Json(error.as_json())).into_response(),
+        false => (status, Html(page(&error, &id))).into_response(),
+    };
     allow.and_then(|methods| response.headers_mut().insert(ALLOW, methods));
+    if matches!(*error, WebError::NoToken) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Kozmic\""));
+    }
     response
+}
+
+fn page(error: &WebError, request: &str) -> String {
+    let (code, title, advice) = (error.status().as_u16(), error.title(), error.advice());
+    ErrorPage { code, title, advice, request }.render().unwrap_or_else(|_| advice.to_owned())
 }
 
 /// A panic becomes an answer like every other fault of ours.

@@ -18,6 +18,7 @@ mod runs;
 mod log_text;
 mod badges;
 mod pages;
+mod api;
 mod live;
 
 pub use app::{App, Face};

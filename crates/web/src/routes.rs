@@ -1,6 +1,7 @@
 //! Every address, and the layers that each request goes through.
 
 use crate::{
+    api,
     app::{App, Shared},
     assets, badges, deliveries,
     error::{self, WebError},
@@ -36,6 +37,7 @@ pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     pages()
         .merge(doors())
+        .nest("/api/v1", api::router())
         .fallback(elsewhere)
         .method_not_allowed_fallback(|| async { WebError::Method })
         .layer(CatchPanicLayer::custom(error::caught))

@@ -5,7 +5,7 @@ use super::SignedIn;
 use crate::{app::Shared, error::WebError};
 use kozmic_edges::clock;
 use kozmic_model::{
-    ids::ProjectId,
+    ids::{ProjectId, UserId},
     project::{Project, Role},
 };
 
@@ -16,10 +16,20 @@ pub(crate) async fn project(
     id: ProjectId,
     role: Role,
 ) -> Result<Project, WebError> {
+    allowed(app, visitor.user.id, id, role).await.map(|(project, _)| project)
+}
+
+/// The project and the user's role in it, if that is at least `role`.
+pub(crate) async fn allowed(
+    app: &Shared,
+    user: UserId,
+    id: ProjectId,
+    role: Role,
+) -> Result<(Project, Role), WebError> {
     let store = &app.edges.store;
-    let held = store.role_in(id, visitor.user.id).await?.ok_or(WebError::NotFound)?;
+    let held = store.role_in(id, user).await?.ok_or(WebError::NotFound)?;
     let project = store.project(id).await?.ok_or(WebError::NotFound)?;
-    if held >= role { Ok(project) } else { Err(WebError::Role(role)) }
+    if held >= role { Ok((project, held)) } else { Err(WebError::Role(role)) }
 }
 
 /// Whether the person's session has not ended meanwhile, as it does when the forge no longer accepts their token.

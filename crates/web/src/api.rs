@@ -1,0 +1,51 @@
+//! What programs ask: the API, as JSON, with a token in the place of a session. Nothing here reads a cookie, so no page
+//! of another server can use it by somebody's browser.
+
+mod builds;
+mod caller;
+mod document;
+mod jobs;
+mod projects;
+mod words;
+
+use crate::app::Shared;
+use axum::{
+    Router,
+    routing::{MethodRouter, get, post},
+};
+
+/// An address, as the document describes it.
+struct Route {
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the handler knows it; tests compare it with the document")
+    )]
+    method: &'static str,
+    path: &'static str,
+    handler: MethodRouter<Shared>,
+}
+
+/// All of the API, to be put below its version.
+pub(crate) fn router() -> Router<Shared> {
+    routes().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+}
+
+fn routes() -> Vec<Route> {
+    let get_at = |path, handler| Route { method: "get", path, handler };
+    let post_at = |path, handler| Route { method: "post", path, handler };
+    vec![
+        get_at("/openapi.json", get(document::show)),
+        get_at("/user", get(projects::user)),
+        get_at("/projects", get(projects::list)),
+        get_at("/projects/{project}", get(projects::one)),
+        get_at("/projects/{project}/builds", get(builds::list)),
+        get_at("/projects/{project}/builds/latest", get(builds::latest)),
+        get_at("/projects/{project}/builds/{build}", get(builds::one)),
+        post_at("/projects/{project}/builds/{build}/restart", post(builds::restart)),
+        post_at("/projects/{project}/builds/{build}/cancel", post(builds::cancel)),
+        get_at("/projects/{project}/jobs/{job}", get(jobs::one)),
+        get_at("/projects/{project}/jobs/{job}/log", get(jobs::log)),
+        post_at("/projects/{project}/jobs/{job}/restart", post(jobs::restart)),
+        post_at("/projects/{project}/jobs/{job}/cancel", post(jobs::cancel)),
+    ]
+}

@@ -1,0 +1,145 @@
+//! Builds: listed, looked at, run once more, canceled.
+
+use super::{
+    caller::Caller,
+    words::{BuildWord, JobWord, WholeBuild},
+};
+use crate::{
+    address::{Ask, At},
+    app::Shared,
+    error::WebError,
+    refs, runs,
+};
+use axum::{Json, extract::State};
+use kozmic_edges::store::BuildFilter;
+use kozmic_flow::run;
+use kozmic_model::{
+    build::Build,
+    ids::{BuildId, ProjectId},
+    project::Role,
+    status::NotAStatus,
+};
+use serde::{Deserialize, Serialize};
+
+/// Builds on a page, if nothing else is asked for, and at most.
+const PER_PAGE: u64 = 25;
+const MOST_PER_PAGE: u64 = 100;
+
+/// No list reaches so far.
+const LAST_PAGE: u64 = 1_000_000_000;
+
+/// Which builds are wanted.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default, rename = "ref")]
+    git_ref: String,
+    #[serde(default)]
+    status: String,
+    page: Option<u64>,
+    per_page: Option<u64>,
+}
+
+/// Of which ref the latest build is wanted.
+#[derive(Deserialize)]
+pub(super) struct Latest {
+    #[serde(default, rename = "ref")]
+    git_ref: String,
+}
+
+/// One page of builds.
+#[derive(Serialize)]
+pub(super) struct Builds {
+    builds: Vec<BuildWord>,
+    page: u64,
+    per_page: u64,
+    total: u64,
+}
+
+/// `GET /api/v1/projects/<project>/builds?ref=&status=&page=&per_page=`: the newest first.
+pub(super) async fn list(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(project): At<ProjectId>,
+    Ask(wanted): Ask<Wanted>,
+) -> Result<Json<Builds>, WebError> {
+    let (project, _) = caller.project(&app, project, Role::Member).await?;
+    let filter = filter(&wanted)?;
+    let page = wanted.page.unwrap_or(1).clamp(1, LAST_PAGE);
+    let per_page = wanted.per_page.unwrap_or(PER_PAGE).clamp(1, MOST_PER_PAGE);
+    let found = app.edges.store.builds(project.id, &filter, (page, per_page)).await?;
+    let builds = found.items.into_iter().map(|build| BuildWord::of(build, &app.face)).collect();
+    Ok(Json(Builds { builds, page, per_page, total: found.total }))
+}
+
+/// `GET /api/v1/projects/<project>/builds/latest?ref=`
+pub(super) async fn latest(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(project): At<ProjectId>,
+    Ask(Latest { git_ref }): Ask<Latest>,
+) -> Result<Json<WholeBuild>, WebError> {
+    let (project, _) = caller.project(&app, project, Role::Member).await?;
+    let latest = app.edges.store.latest_build(project.id, refs::named(&git_ref).as_ref()).await?;
+    whole(&app, latest.ok_or(WebError::NotFound)?).await
+}
+
+/// `GET /api/v1/projects/<project>/builds/<build>`
+pub(super) async fn one(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(at): At<(ProjectId, BuildId)>,
+) -> Result<Json<WholeBuild>, WebError> {
+    let build = build(&app, &caller, at, Role::Member).await?;
+    whole(&app, build).await
+}
+
+/// `POST /api/v1/projects/<project>/builds/<build>/restart`: all jobs that ended other than well.
+pub(super) async fn restart(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(at): At<(ProjectId, BuildId)>,
+) -> Result<Json<WholeBuild>, WebError> {
+    let asked = build(&app, &caller, at, Role::Manager).await?;
+    if run::restart_failed(&app.edges, asked.id).await? == 0 {
+        return Err(WebError::Conflict("No job of this build has failed.".to_owned()));
+    }
+    whole(&app, build(&app, &caller, at, Role::Manager).await?).await
+}
+
+/// `POST /api/v1/projects/<project>/builds/<build>/cancel`: all jobs that wait or run.
+pub(super) async fn cancel(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(at): At<(ProjectId, BuildId)>,
+) -> Result<Json<WholeBuild>, WebError> {
+    let asked = build(&app, &caller, at, Role::Manager).await?;
+    run::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
+    whole(&app, build(&app, &caller, at, Role::Manager).await?).await
+}
+
+async fn build(
+    app: &Shared,
+    caller: &Caller,
+    (project, build): (ProjectId, BuildId),
+    role: Role,
+) -> Result<Build, WebError> {
+    let (project, _) = caller.project(app, project, role).await?;
+    app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)
+}
+
+async fn whole(app: &Shared, build: Build) -> Result<Json<WholeBuild>, WebError> {
+    let mut jobs = Vec::new();
+    for job in app.edges.store.jobs_of(build.id).await? {
+        let past = app.edges.store.past_attempts(job.id).await?;
+        jobs.push(JobWord::of(job, &past, &app.face));
+    }
+    Ok(Json(WholeBuild { build: BuildWord::of(build, &app.face), jobs }))
+}
+
+fn filter(wanted: &Wanted) -> Result<BuildFilter, WebError> {
+    let status = match wanted.status.as_str() {
+        "" => None,
+        word => Some(word.parse().map_err(|fault: NotAStatus| WebError::Senseless(format!("{fault}.")))?),
+    };
+    Ok(BuildFilter { git_ref: refs::named(&wanted.git_ref), status })
+}

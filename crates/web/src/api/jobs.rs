@@ -1,0 +1,78 @@
+//! Jobs: looked at, read, run once more, canceled.
+
+use super::{caller::Caller, words::JobWord};
+use crate::{
+    address::{Ask, At},
+    app::Shared,
+    error::WebError,
+    log_text, runs,
+};
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use kozmic_flow::run;
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    job::Job,
+    project::Role,
+};
+
+/// `GET /api/v1/projects/<project>/jobs/<job>`
+pub(super) async fn one(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(at): At<(ProjectId, JobId)>,
+) -> Result<Json<JobWord>, WebError> {
+    let job = job(&app, &caller, at, Role::Member).await?;
+    whole(&app, job).await
+}
+
+/// `GET /api/v1/projects/<project>/jobs/<job>/log?attempt=`: plain text, whole or by range.
+pub(super) async fn log(
+    State(app): State<Shared>,
+    caller: Caller,
+    At((project, job)): At<(ProjectId, JobId)>,
+    Ask(wanted): Ask<runs::Wanted>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let (project, _) = caller.project(&app, project, Role::Member).await?;
+    let job = runs::find(&app, project.id, job, &wanted).await?;
+    log_text::of(&app.edges.logs, job.shown_attempt(), &headers).await
+}
+
+/// `POST /api/v1/projects/<project>/jobs/<job>/restart`
+pub(super) async fn restart(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(at): At<(ProjectId, JobId)>,
+) -> Result<Json<JobWord>, WebError> {
+    let asked = job(&app, &caller, at, Role::Manager).await?;
+    if !run::restart(&app.edges, asked.id).await? {
+        return Err(WebError::Conflict("The job has not ended yet.".to_owned()));
+    }
+    whole(&app, job(&app, &caller, at, Role::Manager).await?).await
+}
+
+/// `POST /api/v1/projects/<project>/jobs/<job>/cancel`: one that ended stays as it is.
+pub(super) async fn cancel(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(at): At<(ProjectId, JobId)>,
+) -> Result<Json<JobWord>, WebError> {
+    let asked = job(&app, &caller, at, Role::Manager).await?;
+    run::cancel(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
+    whole(&app, job(&app, &caller, at, Role::Manager).await?).await
+}
+
+async fn job(
+    app: &Shared,
+    caller: &Caller,
+    (project, job): (ProjectId, JobId),
+    role: Role,
+) -> Result<Job, WebError> {
+    let (project, _) = caller.project(app, project, role).await?;
+    app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)
+}
+
+async fn whole(app: &Shared, job: Job) -> Result<Json<JobWord>, WebError> {
+    let past = app.edges.store.past_attempts(job.id).await?;
+    Ok(Json(JobWord::of(job, &past, &app.face)))
+}

@@ -1,0 +1,43 @@
+//! Who asks, and the projects that they see.
+
+use super::{
+    caller::Caller,
+    words::{ProjectWord, UserWord},
+};
+use crate::{address::At, app::Shared, error::WebError};
+use axum::{Json, extract::State};
+use kozmic_model::{ids::ProjectId, project::Role};
+use serde::Serialize;
+
+/// All projects of the caller.
+#[derive(Serialize)]
+pub(super) struct Projects {
+    projects: Vec<ProjectWord>,
+}
+
+/// `GET /api/v1/user`
+pub(super) async fn user(Caller(user): Caller) -> Json<UserWord> {
+    Json(UserWord::of(user))
+}
+
+/// `GET /api/v1/projects`: the one built last first.
+pub(super) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Projects>, WebError> {
+    let store = &app.edges.store;
+    let mut projects = Vec::new();
+    for line in store.projects_of(caller.0.id).await? {
+        // Whoever was removed in this moment does not see it any more.
+        let role = store.role_in(line.project.id, caller.0.id).await?;
+        projects.extend(role.map(|role| ProjectWord::of(line.project, role, &app.face)));
+    }
+    Ok(Json(Projects { projects }))
+}
+
+/// `GET /api/v1/projects/<project>`
+pub(super) async fn one(
+    State(app): State<Shared>,
+    caller: Caller,
+    At(project): At<ProjectId>,
+) -> Result<Json<ProjectWord>, WebError> {
+    let (project, role) = caller.project(&app, project, Role::Member).await?;
+    Ok(Json(ProjectWord::of(project, role, &app.face)))
+}

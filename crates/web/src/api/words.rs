@@ -1,0 +1,222 @@
+//! What the API says, in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
+
+use crate::{app::Face, runs};
+use chrono::{DateTime, SecondsFormat};
+use kozmic_model::{
+    build::Build,
+    event::Trigger,
+    ids::{BuildId, JobId, ProjectId, UserId},
+    job::{Job, PastAttempt},
+    phase::Phase,
+    project::{Project, Role},
+    time::Timestamp,
+    user::User,
+};
+use serde::Serialize;
+
+/// A person.
+#[derive(Serialize)]
+pub(super) struct UserWord {
+    id: UserId,
+    login: String,
+    name: String,
+}
+
+/// A project, as somebody may use it.
+#[derive(Serialize)]
+pub(super) struct ProjectWord {
+    id: ProjectId,
+    full_name: String,
+    owner: String,
+    name: String,
+    private: bool,
+    default_branch: String,
+    role: &'static str,
+    repository_url: String,
+    url: String,
+}
+
+/// A build.
+#[derive(Serialize)]
+pub(super) struct BuildWord {
+    id: BuildId,
+    project: ProjectId,
+    number: i64,
+    status: &'static str,
+    #[serde(rename = "ref")]
+    git_ref: String,
+    ref_name: String,
+    sha: String,
+    message: String,
+    author: String,
+    event: &'static str,
+    pull_request: Option<u64>,
+    created_at: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    url: String,
+}
+
+/// A build with its jobs.
+#[derive(Serialize)]
+pub(super) struct WholeBuild {
+    #[serde(flatten)]
+    pub(super) build: BuildWord,
+    pub(super) jobs: Vec<JobWord>,
+}
+
+/// A job with all its attempts.
+#[derive(Serialize)]
+pub(super) struct JobWord {
+    id: JobId,
+    build: BuildId,
+    project: ProjectId,
+    title: String,
+    image: String,
+    status: &'static str,
+    attempt: i32,
+    reason: Option<String>,
+    return_code: Option<i64>,
+    created_at: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    attempts: Vec<AttemptWord>,
+    url: String,
+}
+
+/// One run of a job.
+#[derive(Serialize)]
+pub(super) struct AttemptWord {
+    number: i32,
+    status: &'static str,
+    reason: Option<String>,
+    return_code: Option<i64>,
+    phases: Vec<PhaseWord>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    log_url: String,
+}
+
+/// A part of a run's time.
+#[derive(Serialize)]
+pub(super) struct PhaseWord {
+    name: &'static str,
+    started_at: String,
+    finished_at: Option<String>,
+}
+
+impl UserWord {
+    pub(super) fn of(user: User) -> Self {
+        Self { id: user.id, login: user.profile.login, name: user.profile.name }
+    }
+}
+
+impl ProjectWord {
+    pub(super) fn of(project: Project, role: Role, face: &Face) -> Self {
+        let (id, full_name, repository) = (project.id, project.repository.full_name(), project.repository);
+        Self {
+            id,
+            full_name,
+            owner: repository.owner,
+            name: repository.name,
+            private: repository.private,
+            default_branch: repository.default_branch,
+            role: role.word(),
+            repository_url: repository.html_url,
+            url: face.join(&format!("projects/{id}/")).into(),
+        }
+    }
+}
+
+impl BuildWord {
+    pub(super) fn of(build: Build, face: &Face) -> Self {
+        let pull_request = match build.trigger {
+            Trigger::PullRequest { number, .. } => Some(number),
+            Trigger::Push => None,
+        };
+        Self {
+            id: build.id,
+            project: build.project,
+            number: build.number,
+            status: build.status.word(),
+            git_ref: build.git_ref.to_string(),
+            ref_name: build.git_ref.label(),
+            sha: build.sha.to_string(),
+            message: build.message,
+            author: build.author.name,
+            event: build.trigger.word(),
+            pull_request,
+            created_at: time(build.created_at),
+            started_at: build.started_at.map(time),
+            finished_at: build.finished_at.map(time),
+            url: face.join(&format!("projects/{}/builds/{}/", build.project, build.id)).into(),
+        }
+    }
+}
+
+impl JobWord {
+    pub(super) fn of(job: Job, past: &[PastAttempt], face: &Face) -> Self {
+        let earlier = past.iter().map(|run| AttemptWord::of(runs::then(&job, run), face));
+        let attempts = earlier.chain([AttemptWord::of(job.clone(), face)]).collect();
+        Self {
+            id: job.id,
+            build: job.build,
+            project: job.project,
+            attempt: job.shown_attempt().number,
+            title: job.spec.title,
+            image: job.spec.image.to_string(),
+            status: job.status.word(),
+            reason: job.reason,
+            return_code: job.return_code,
+            created_at: time(job.created_at),
+            started_at: job.started_at.map(time),
+            finished_at: job.finished_at.map(time),
+            attempts,
+            url: face.join(&format!("projects/{}/builds/{}/jobs/{}/", job.project, job.build, job.id)).into(),
+        }
+    }
+}
+
+impl AttemptWord {
+    fn of(job: Job, face: &Face) -> Self {
+        let number = job.shown_attempt().number;
+        let log = format!("api/v1/projects/{}/jobs/{}/log", job.project, job.id);
+        let mut log_url = face.join(&log);
+        log_url.set_query(Some(&format!("attempt={number}")));
+        Self {
+            number,
+            status: job.status.word(),
+            reason: job.reason,
+            return_code: job.return_code,
+            phases: job.phases.iter().map(PhaseWord::of).collect(),
+            started_at: job.started_at.map(time),
+            finished_at: job.finished_at.map(time),
+            log_url: log_url.into(),
+        }
+    }
+}
+
+impl PhaseWord {
+    fn of(phase: &Phase) -> Self {
+        Self {
+            name: phase.kind.word(),
+            started_at: time(phase.started_at),
+            finished_at: phase.finished_at.map(time),
+        }
+    }
+}
+
+fn time(at: Timestamp) -> String {
+    let date = DateTime::from_timestamp_millis(at.0).unwrap_or_default();
+    date.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_in_utc_to_the_millisecond() {
+        assert_eq!(time(Timestamp(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
+    }
+}
