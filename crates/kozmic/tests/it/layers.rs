@@ -91,6 +91,20 @@ fn a_step_calls_only_steps_below_it() {
 }
 
 #[test]
+fn pages_and_api_do_not_see_each_other() {
+    let dir = crates().join("web/src");
+    for (one, other) in [("pages", "api"), ("api", "pages")] {
+        let mut own = sources(&dir.join(one));
+        own.push((dir.join(one), fs::read_to_string(dir.join(format!("{one}.rs"))).unwrap()));
+        assert!(own.len() > 5);
+        for (path, source) in own {
+            let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            assert!(!uses(code, other), "{} sees {other}", path.display());
+        }
+    }
+}
+
+#[test]
 fn every_file_says_where_it_stands() {
     for (path, source) in sources(&crates()) {
         if path.components().any(|part| part.as_os_str() == "target") {

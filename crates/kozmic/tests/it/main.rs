@@ -23,6 +23,7 @@ mod restarts;
 mod history;
 mod badges;
 mod account;
+mod api;
 mod forge_faults;
 mod mail;
 mod long_logs;

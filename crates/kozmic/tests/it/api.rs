@@ -1,0 +1,208 @@
+//! What programs ask, with a token in the place of a session.
+
+use crate::world::{LIMIT, REPOSITORY, World};
+use anyhow::{Context, Result};
+use kozmic_testkit::{github::Permission, html::unescape, person::Person};
+use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
+use serde_json::{Value, json};
+
+/// A program with somebody's token.
+struct Program {
+    client: Client,
+    base: String,
+    token: String,
+}
+
+impl Program {
+    async fn of(person: &Person, world: &World) -> Result<Self> {
+        let page =
+            person.post_form("/account/settings/", "/account/tokens/", &[("title", "Program")]).await?;
+        let token = page.body.split_once("<code class=\"secret\">").context("a token")?.1;
+        let token = unescape(token.split_once('<').context("an end")?.0);
+        let client = Client::builder().redirect(Policy::none()).build()?;
+        Ok(Self { client, base: format!("{}/api/v1/", world.server.url()), token })
+    }
+
+    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.ask(Method::GET, path).send().await?;
+        anyhow::ensure!(answer.status() == 200, "{path}: {}", answer.text().await?);
+        Ok(answer.json().await?)
+    }
+
+    async fn post(&self, path: &str) -> Result<(u16, Value)> {
+        let answer = self.ask(Method::POST, path).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    }
+
+    /// The status and the code of a refusal.
+    async fn refusal(&self, method: Method, path: &str) -> Result<(u16, String)> {
+        refusal(self.ask(method, path).send().await?).await
+    }
+}
+
+async fn refusal(answer: Response) -> Result<(u16, String)> {
+    let status = answer.status().as_u16();
+    let told = answer.json::<Value>().await?;
+    anyhow::ensure!(told["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{told}");
+    Ok((status, told["error"]["code"].as_str().unwrap_or_default().to_owned()))
+}
+
+#[tokio::test]
+async fn a_program_reads_builds_and_logs_and_runs_jobs_again() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("echo some words; exit 3").await?;
+    let pushed = world.push("Begin").await?;
+    world.finished().await?;
+    let program = Program::of(&world.anna, &world).await?;
+    assert_eq!(program.get("user").await?["login"], "anna");
+    let projects = program.get("projects").await?;
+    assert_eq!(projects["projects"][0]["full_name"], REPOSITORY);
+    let project = format!("projects/{}", world.project);
+    let one = program.get(&project).await?;
+    assert_eq!((&one["role"], &one["default_branch"]), (&json!("owner"), &json!("main")));
+
+    let builds = program.get(&format!("{project}/builds?ref=main&status=failure&per_page=500")).await?;
+    assert_eq!((&builds["total"], &builds["per_page"], &builds["page"]), (&json!(1), &json!(100), &json!(1)));
+    assert_eq!(builds["builds"][0]["sha"], pushed.sha);
+    assert_eq!(program.get(&format!("{project}/builds?ref=never")).await?["builds"], json!([]));
+    let latest = program.get(&format!("{project}/builds/latest?ref=refs/heads/main")).await?;
+    assert_eq!(latest, program.get(&format!("{project}/builds/{}", latest["id"])).await?);
+    assert!(latest["created_at"].as_str().is_some_and(|time| time.ends_with('Z') && time.len() == 24));
+    let job = &latest["jobs"][0];
+    assert_eq!(
+        (&job["status"], &job["return_code"], &job["attempt"]),
+        (&json!("failure"), &json!(3), &json!(1))
+    );
+    assert!(job["attempts"][0]["phases"].as_array().is_some_and(|phases| phases.len() >= 2), "{job}");
+
+    let job = format!("{project}/jobs/{}", job["id"]);
+    let log = program.ask(Method::GET, &format!("{job}/log")).send().await?.text().await?;
+    assert_eq!(log, world.log().await?);
+    let range = program.ask(Method::GET, &format!("{job}/log?attempt=1")).header("Range", "bytes=-5");
+    let range = range.send().await?;
+    assert_eq!((range.status().as_u16(), range.text().await?.as_str()), (206, &log[log.len() - 5..]));
+
+    let (status, again) = program.post(&format!("{job}/restart")).await?;
+    assert_eq!((status, &again["attempt"]), (200, &json!(2)), "{again}");
+    assert_eq!(again["attempts"][0]["status"], "failure");
+    world
+        .anna
+        .live(world.project, latest["jobs"][0]["id"].as_u64().context("an id")?, 0)
+        .await?
+        .read_to_end(LIMIT)
+        .await?;
+    assert_eq!(program.get(&job).await?["attempts"].as_array().map(Vec::len), Some(2));
+    let first = program.ask(Method::GET, &format!("{job}/log?attempt=1")).send().await?.text().await?;
+    assert_eq!(first, log);
+    let build = format!("{project}/builds/{}", latest["id"]);
+    assert_eq!(program.post(&format!("{build}/restart")).await?.0, 200);
+    world.finished().await?;
+    assert_eq!(program.post(&format!("{build}/cancel")).await?.0, 200, "what ended stays as it is");
+    assert_eq!(program.post(&format!("{job}/cancel")).await?.1["status"], "failure");
+    world.end().await
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_in_json() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("echo fine").await?;
+    world.push("Begin").await?;
+    let job = world.finished().await?.job()?;
+    let anna = Program::of(&world.anna, &world).await?;
+    let project = format!("projects/{}", world.project);
+    for (method, path, status, code) in [
+        (Method::GET, "nothing".to_owned(), 404, "not_found"),
+        (Method::GET, "projects/99".to_owned(), 404, "not_found"),
+        (Method::GET, "projects/x".to_owned(), 404, "not_found"),
+        (Method::GET, format!("{project}/builds/99"), 404, "not_found"),
+        (Method::GET, format!("{project}/builds/latest?ref=never"), 404, "not_found"),
+        (Method::GET, format!("{project}/jobs/{job}/log?attempt=7"), 404, "not_found"),
+        (Method::GET, format!("{project}/builds?status=odd"), 400, "bad_request"),
+        (Method::GET, format!("{project}/builds?page=x"), 400, "bad_request"),
+        (Method::DELETE, project.clone(), 405, "method_not_allowed"),
+        (Method::GET, format!("{project}/jobs/{job}/restart"), 405, "method_not_allowed"),
+        (Method::POST, format!("{project}/builds/1/restart"), 409, "conflict"),
+    ] {
+        assert_eq!(anna.refusal(method.clone(), &path).await?, (status, code.to_owned()), "{method} {path}");
+    }
+    let described = anna.client.get(format!("{}openapi.json", anna.base)).send().await?;
+    assert_eq!(described.json::<Value>().await?["openapi"], "3.1.0");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_token_may_do_what_its_person_may_and_no_more() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("exit 1").await?;
+    world.push("Begin").await?;
+    let job = world.finished().await?.job()?;
+    let project = format!("projects/{}", world.project);
+    let reads = [
+        project.clone(),
+        format!("{project}/builds"),
+        format!("{project}/builds/1"),
+        format!("{project}/jobs/{job}/log"),
+    ];
+    let orders = [
+        "builds/1/restart".to_owned(),
+        "builds/1/cancel".to_owned(),
+        format!("jobs/{job}/restart"),
+        format!("jobs/{job}/cancel"),
+    ];
+
+    let eve = Person::sign_in(&world.server, &world.github, "eve").await?;
+    let stranger = Program::of(&eve, &world).await?;
+    assert_eq!(stranger.get("projects").await?["projects"], json!([]));
+    for path in &reads {
+        assert_eq!(stranger.refusal(Method::GET, path).await?, (404, "not_found".to_owned()), "{path}");
+    }
+    for order in &orders {
+        let path = format!("{project}/{order}");
+        assert_eq!(stranger.refusal(Method::POST, &path).await?, (404, "not_found".to_owned()), "{path}");
+    }
+    world.github.set_permission(REPOSITORY, "eve", Some(Permission::Pull));
+    let eve = Person::sign_in(&world.server, &world.github, "eve").await?;
+    let looks = Program::of(&eve, &world).await?;
+    for path in &reads {
+        assert_eq!(looks.ask(Method::GET, path).send().await?.status(), 200, "{path}");
+    }
+    for order in &orders {
+        let path = format!("{project}/{order}");
+        assert_eq!(looks.refusal(Method::POST, &path).await?, (403, "role_too_small".to_owned()), "{path}");
+    }
+    assert_eq!(world.build().await?.status, "failure");
+    world.end().await
+}
+
+#[tokio::test]
+async fn without_a_valid_token_nothing_is_told() -> Result<()> {
+    let world = World::new().await?;
+    let anna = Program::of(&world.anna, &world).await?;
+    anna.get("user").await?;
+    assert!(!world.anna.get("/account/settings/").await?.body.contains("never used"));
+    let bare = Client::builder().redirect(Policy::none()).build()?;
+    let user = format!("{}user", anna.base);
+    for asked in [
+        bare.get(&user),
+        bare.get(&user).bearer_auth("kozmic_guessed"),
+        bare.get(&user).bearer_auth(""),
+        bare.get(&user).basic_auth("anna", Some(&anna.token)),
+        bare.get(&user).query(&[("token", &anna.token)]),
+        bare.get(format!("{}projects/{}", anna.base, world.project)),
+    ] {
+        let answer = asked.send().await?;
+        let way = answer.headers().get("www-authenticate").context("how to ask")?.to_str()?.to_owned();
+        assert!(way.starts_with("Bearer"), "{way}");
+        assert_eq!(refusal(answer).await?, (401, "unauthorized".to_owned()));
+    }
+    // A session is not a token: no page of another server can use it.
+    let with_cookies = world.anna.get("/api/v1/user").await?;
+    assert_eq!(with_cookies.status, 401, "{with_cookies}");
+    world.anna.post_form("/account/settings/", "/account/tokens/1/delete/", &[]).await?.ensure_ok()?;
+    assert_eq!(anna.refusal(Method::GET, "user").await?, (401, "unauthorized".to_owned()));
+    world.end().await
+}
