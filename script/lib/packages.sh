@@ -50,6 +50,7 @@ want_test_servers() {
   want_command htpasswd apache2-utils
   want_server sshd openssh-server ssh.service ssh.socket
   want_command ssh openssh-client
+  want_command openssl openssl
   want_server mariadbd mariadb-server mariadb.service
   want_file /usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd
 }
