@@ -4,7 +4,7 @@ use crate::world::{IMAGE, REPOSITORY, World};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
     github::{FaultKind, FaultRule, NewRepository, Permission},
-    person::Page,
+    person::{Page, Person},
 };
 
 /// Presses a button of the settings page.
@@ -196,12 +196,22 @@ async fn members_are_shown_with_their_roles_and_pictures_and_initials() -> Resul
 async fn a_repository_that_is_a_project_of_others_leads_to_it() -> Result<()> {
     let world = World::new().await?;
     world.github.add_user("bob", "Bob Builder", "bob@example.com");
-    let bob = kozmic_testkit::person::Person::sign_in(&world.server, &world.github, "bob").await?;
-    world.github.set_permission(REPOSITORY, "bob", Some(Permission::Admin));
-    let page = bob.post_form("/repositories/", "/repositories/", &[]).await?;
-    let there = format!("/projects/{}/\">Go to the project", world.project);
-    assert!(page.body.contains(&there), "{page}");
-    bob.get(&path(&world, "settings/")).await?.ensure_ok()?;
+    world.github.add_repository(NewRepository::public("anna/shared").allow("bob", Permission::Admin))?;
+    let bob = Person::sign_in(&world.server, &world.github, "bob").await?;
+    world.anna.post_form("/repositories/", "/repositories/", &[]).await?;
+    let rule = FaultRule::new(FaultKind::Status(502)).path("/api/v3/repos/*/*/collaborators");
+    let fault = world.github.fault(rule);
+    let project = world.anna.add_project("anna/shared").await?;
+    let page = bob.post_form("/repositories/", "/projects/", &[]).await?;
+    assert!(page.body.contains("GitHub did not say whether you belong to it"), "{page}");
+    assert_eq!(bob.get(&format!("/projects/{project}/")).await?.status, 404);
+    drop(fault);
+    let page = bob.post_form("/repositories/", "/projects/", &[]).await?;
+    assert!(page.body.contains("was a project already: here it is"), "{page}");
+    assert_eq!(page.number_after("/projects/"), Some(project));
+    bob.get(&format!("/projects/{project}/settings/")).await?.ensure_ok()?;
+    let listed = bob.get("/repositories/").await?;
+    assert!(listed.body.contains(&format!("/projects/{project}/\">Go to the project")), "{listed}");
     world.end().await
 }
 

@@ -96,19 +96,35 @@ pub(crate) async fn choose(
     let offered = app.edges.store.repositories(user).await?;
     let chosen = offered.into_iter().find(|repository| repository.id == id).ok_or(WebError::NotFound)?;
     let (project, trouble) = sync::add_project(&app.edges, user, id).await?;
-    let (name, forge) = (chosen.full_name(), &app.face.forge_name);
-    if app.edges.store.role_in(project.id, user).await?.is_none() {
-        let text =
-            format!("{name} is a project here already, but {forge} does not count you among its people.");
-        return visit.lead(&app, "/repositories/", Err(text)).await;
-    }
-    let said = match trouble {
-        None => Ok(format!("{name} is a project now.")),
+    let belongs = app.edges.store.role_in(project.id, user).await?.is_some();
+    let there = if belongs { format!("/projects/{}/", project.id) } else { "/repositories/".to_owned() };
+    let name = chosen.full_name();
+    let names = (name.as_str(), app.face.forge_name.as_str());
+    let said = match belongs {
+        true => made(names, project.owner == user, trouble),
+        false => Err(out_of_reach(names, trouble)),
+    };
+    visit.lead(&app, &there, said).await
+}
+
+/// What to say of a project that is the person's own, or one that they belong to.
+fn made((name, forge): (&str, &str), is_own: bool, trouble: Option<String>) -> Result<String, String> {
+    match trouble {
+        None if is_own => Ok(format!("{name} is a project now.")),
+        None => Ok(format!("{name} was a project already: here it is.")),
         Some(trouble) => {
             Err(format!("{name} is a project, but not all is in order at {forge} yet: {trouble}"))
         }
+    }
+}
+
+/// What to say of a project that others made, and that the person does not belong to.
+fn out_of_reach((name, forge): (&str, &str), trouble: Option<String>) -> String {
+    let why = match trouble {
+        None => "does not count you among its people".to_owned(),
+        Some(trouble) => format!("did not say whether you belong to it: {trouble}"),
     };
-    visit.lead(&app, &format!("/projects/{}/", project.id), said).await
+    format!("{name} is a project here already, but {forge} {why}")
 }
 
 /// To where the button stood, unless that project is out of reach by now.
