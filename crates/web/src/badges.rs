@@ -147,7 +147,8 @@ impl Badge {
     }
 }
 
-/// How long a word is at 11 pixels in Verdana, whose letters are these wide; other fonts are stretched to it.
+/// How long a word is at 11 pixels in Verdana, whose letters are these wide, in whole pixels; other fonts are stretched
+/// to it.
 fn length(word: &str) -> u32 {
     let wide = |letter: char| match letter {
         'i' | 'l' => 30,
@@ -157,7 +158,7 @@ fn length(word: &str) -> u32 {
         's' | 'c' => 58,
         _ => 67,
     };
-    word.chars().map(wide).sum()
+    word.chars().map(wide).sum::<u32>().next_multiple_of(10)
 }
 
 #[cfg(test)]
