@@ -51,11 +51,24 @@ async fn press(world: &World, build: u64, of: &str, what: &str) -> Result<Page> 
     Ok(pressed)
 }
 
-/// The jobs of a build's tabs, in their order.
-async fn tabs(world: &World, build: u64) -> Result<Vec<u64>> {
-    let page = world.page(&format!("builds/{build}/")).await?;
-    let jobs =
-        page.split_once("<nav class=\"jobs\"").context("tabs")?.1.split_once("</nav>").context("an end")?.0;
+/// The jobs of the first build's tabs, in their order, as soon as both hooks' deliveries were understood.
+async fn both_jobs(world: &World) -> Result<[u64; 2]> {
+    let mut news = world.anna.news(world.project).await?;
+    let look = async {
+        loop {
+            news.next().await?;
+            if let Ok(jobs) = <[u64; 2]>::try_from(tabs(world).await?) {
+                return anyhow::Ok(jobs);
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, look).await.context("there are never two tabs")?
+}
+
+async fn tabs(world: &World) -> Result<Vec<u64>> {
+    let page = world.page("builds/latest/").await?;
+    let Some((_, jobs)) = page.split_once("<nav class=\"jobs\"") else { return Ok(Vec::new()) };
+    let jobs = jobs.split_once("</nav>").context("an end of the tabs")?.0;
     Ok(jobs.split("/jobs/").skip(1).filter_map(|rest| rest.split('/').next()?.parse().ok()).collect())
 }
 
@@ -128,13 +141,8 @@ async fn a_build_of_two_hooks_fails_with_the_first_and_succeeds_when_all_do() ->
     let lint = format!("#!/bin/bash\n{}", script());
     world.anna.add_hook(world.project, NewHook { title: "Lint", image: IMAGE, script: &lint }).await?;
     let pushed = world.push("Begin").await?;
+    let [tests, lint] = both_jobs(&world).await?;
     let build = world.build().await?.build;
-    world.anna.wait_for_build(world.project, LIMIT, |build| build.status == "pending").await?;
-    let mut jobs = tabs(&world, build).await?;
-    while jobs.len() < 2 {
-        jobs = tabs(&world, build).await?;
-    }
-    let (tests, lint) = (jobs[0], jobs[1]);
     runs_and_returns(&world, lint, 3).await?;
     let line = world.status(&pushed.sha, State::Failure).await?;
     assert_eq!(line, "Kozmic build #1 has failed because of the \"Lint\" job", "while the other one runs on");
@@ -160,10 +168,7 @@ async fn a_build_is_canceled_with_all_its_jobs() -> Result<()> {
     let lint = format!("#!/bin/bash\n{}", script());
     world.anna.add_hook(world.project, NewHook { title: "Lint", image: IMAGE, script: &lint }).await?;
     let pushed = world.push("Begin").await?;
-    let mut jobs = tabs(&world, world.build().await?.build).await?;
-    while jobs.len() < 2 {
-        jobs = tabs(&world, 1).await?;
-    }
+    let jobs = both_jobs(&world).await?;
     world.anna.wait_for_build(world.project, LIMIT, |build| build.status == "pending").await?;
     press(&world, 1, "builds/1", "cancel").await?;
     for job in jobs {
