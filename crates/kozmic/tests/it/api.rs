@@ -2,9 +2,39 @@
 
 use crate::world::{LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
-use kozmic_testkit::{github::Permission, html::unescape, person::Person};
+use kozmic_testkit::{
+    github::{NewRepository, Permission},
+    html::unescape,
+    person::Person,
+};
 use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// What programs of anna (owner), bob (manager), carl (member) and eve (a stranger), and one without a valid token,
+/// are answered.
+type Answers = [u16; 5];
+
+/// For all projects' members.
+const SEE: Answers = [200, 200, 200, 404, 401];
+/// For who may configure the project.
+const ORDER: Answers = [200, 200, 403, 404, 401];
+
+const TABLE: &[(&str, &str, Answers)] = &[
+    ("GET", "openapi.json", [200; 5]),
+    ("GET", "user", [200, 200, 200, 200, 401]),
+    ("GET", "projects", [200, 200, 200, 200, 401]),
+    ("GET", "projects/{project}", SEE),
+    ("GET", "projects/{project}/builds", SEE),
+    ("GET", "projects/{project}/builds/latest", SEE),
+    ("GET", "projects/{project}/builds/{build}", SEE),
+    ("GET", "projects/{project}/jobs/{job}", SEE),
+    ("GET", "projects/{project}/jobs/{job}/log", SEE),
+    ("POST", "projects/{project}/jobs/{job}/cancel", ORDER),
+    ("POST", "projects/{project}/builds/{build}/cancel", ORDER),
+    ("POST", "projects/{project}/jobs/{job}/restart", ORDER),
+    ("POST", "projects/{project}/builds/{build}/restart", ORDER),
+];
 
 /// A program with somebody's token.
 struct Program {
@@ -140,42 +170,70 @@ async fn a_token_may_do_what_its_person_may_and_no_more() -> Result<()> {
     world.hook("exit 1").await?;
     world.push("Begin").await?;
     let job = world.finished().await?.job()?;
-    let project = format!("projects/{}", world.project);
-    let reads = [
-        project.clone(),
-        format!("{project}/builds"),
-        format!("{project}/builds/1"),
-        format!("{project}/jobs/{job}/log"),
-    ];
-    let orders = [
-        "builds/1/restart".to_owned(),
-        "builds/1/cancel".to_owned(),
-        format!("jobs/{job}/restart"),
-        format!("jobs/{job}/cancel"),
-    ];
-
-    let eve = Person::sign_in(&world.server, &world.github, "eve").await?;
-    let stranger = Program::of(&eve, &world).await?;
-    assert_eq!(stranger.get("projects").await?["projects"], json!([]));
-    for path in &reads {
-        assert_eq!(stranger.refusal(Method::GET, path).await?, (404, "not_found".to_owned()), "{path}");
+    world.github.add_user("bob", "Bob Builder", "bob@example.com");
+    world.github.add_user("carl", "Carl Reader", "carl@example.com");
+    world.github.set_permission(REPOSITORY, "bob", Some(Permission::Push));
+    world.github.set_permission(REPOSITORY, "carl", Some(Permission::Pull));
+    let mut programs = vec![Program::of(&world.anna, &world).await?];
+    for login in ["bob", "carl", "eve"] {
+        let person = Person::sign_in(&world.server, &world.github, login).await?;
+        programs.push(Program::of(&person, &world).await?);
     }
-    for order in &orders {
-        let path = format!("{project}/{order}");
-        assert_eq!(stranger.refusal(Method::POST, &path).await?, (404, "not_found".to_owned()), "{path}");
+    programs.push(Program { token: "kozmic_guessed".to_owned(), ..Program::of(&world.anna, &world).await? });
+    for (method, pattern, answers) in TABLE {
+        let numbers = [("project", world.project), ("build", 1), ("job", job)];
+        let path = numbers.iter().fold((*pattern).to_owned(), |path, (name, number)| {
+            path.replace(&format!("{{{name}}}"), &number.to_string())
+        });
+        for (program, status) in programs.iter().zip(answers).rev() {
+            let answer = program.ask(method.parse()?, &path).send().await?;
+            let (told, kept) = (answer.status().as_u16(), answer.headers().get("cache-control").cloned());
+            assert_eq!(told, *status, "{method} {path}");
+            assert!(kept.is_some_and(|kept| ["no-store", "no-cache"].contains(&kept.to_str().unwrap_or_default())));
+            match told {
+                400.. => refusal(answer).await.map(drop)?,
+                // The next one finds the build as this one did.
+                _ if *method == "POST" => world.finished().await.map(drop)?,
+                _ => {}
+            }
+        }
     }
-    world.github.set_permission(REPOSITORY, "eve", Some(Permission::Pull));
-    let eve = Person::sign_in(&world.server, &world.github, "eve").await?;
-    let looks = Program::of(&eve, &world).await?;
-    for path in &reads {
-        assert_eq!(looks.ask(Method::GET, path).send().await?.status(), 200, "{path}");
-    }
-    for order in &orders {
-        let path = format!("{project}/{order}");
-        assert_eq!(looks.refusal(Method::POST, &path).await?, (403, "role_too_small".to_owned()), "{path}");
-    }
-    assert_eq!(world.build().await?.status, "failure");
+    assert_eq!(programs[3].get("projects").await?["projects"], json!([]));
     world.end().await
+}
+
+/// Who owns two projects finds what belongs to the one below that one's address only.
+#[tokio::test]
+async fn nothing_is_reached_through_another_project() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("exit 1").await?;
+    world.push("Begin").await?;
+    let job = world.finished().await?.job()?;
+    world.github.add_repository(NewRepository::public("anna/other"))?;
+    world.anna.post_form("/repositories/", "/repositories/", &[]).await?;
+    let other = world.anna.add_project("anna/other").await?;
+    let anna = Program::of(&world.anna, &world).await?;
+    let deep =
+        TABLE.iter().filter(|(_, pattern, _)| pattern.contains("{build}") || pattern.contains("{job}"));
+    for (method, pattern, _) in deep {
+        let path = pattern.replace("{project}", &other.to_string()).replace("{build}", "1");
+        let path = path.replace("{job}", &job.to_string());
+        assert_eq!(anna.refusal(method.parse()?, &path).await?, (404, "not_found".to_owned()), "{path}");
+    }
+    world.end().await
+}
+
+#[test]
+fn the_table_above_names_every_address() -> Result<()> {
+    let document = serde_json::from_str::<Value>(include_str!("../../../web/src/api/openapi.json"))?;
+    let mut described = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().context("paths")? {
+        let methods = methods.as_object().context("methods")?.keys().filter(|key| *key != "parameters");
+        described.extend(methods.map(|method| (method.to_uppercase(), path[1..].to_owned())));
+    }
+    let of_table = TABLE.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
+    assert_eq!(of_table.collect::<BTreeSet<_>>(), described);
+    Ok(())
 }
 
 #[tokio::test]
