@@ -77,7 +77,8 @@ pub trait Forge: Send + Sync {
     /// Removes a webhook. One that is gone is fine.
     ///
     /// # Errors
-    /// The forge refuses or does not answer: the webhook may still be there.
+    /// [`ForgeError::is_missing`] if the token's person does not see the repository; else the forge refuses, since they
+    /// may not administer it, or does not answer: the webhook may still be there.
     async fn remove_webhook(
         &self,
         token: &SecretString,
@@ -102,7 +103,7 @@ pub trait Forge: Send + Sync {
     /// Removes a deploy key. One that is gone is fine.
     ///
     /// # Errors
-    /// The forge refuses or does not answer: the key may still be there.
+    /// As with a webhook: the key may still be there.
     async fn remove_deploy_key(
         &self,
         token: &SecretString,

@@ -19,8 +19,8 @@ const PICTURE_LIMIT: usize = 512 * 1024;
 /// How often reading follows to another address: GitHub sends on once, by a repository's id.
 const REDIRECT_LIMIT: usize = 5;
 
-/// A guard against a list that never ends: 100 pages are 10,000 entries.
-const PAGE_LIMIT: usize = 100;
+/// A guard against a list that never ends: 300 pages are 30,000 entries.
+const PAGE_LIMIT: usize = 300;
 
 pub(super) struct Client {
     /// Follows nowhere by itself, for it carries tokens.
@@ -79,11 +79,8 @@ impl Client {
                 None => return Ok(found),
             }
         }
-        tracing::warn!(
-            entries = found.len(),
-            "a list of GitHub's is longer than Kozmic reads: its end is left out"
-        );
-        Ok(found)
+        // What is not on a list counts as gone: half of one would do harm.
+        Err(self.unexpected(format!("a list of more than {} entries", found.len())))
     }
 
     pub(super) async fn post(
@@ -342,6 +339,18 @@ mod tests {
         let found = client.list::<i64>(client.path(&["x"]).unwrap(), &"t0ken".into()).await.unwrap();
         assert_eq!(found, [1, 2, 3]);
         assert_eq!(loopback.asked(), ["GET /api/x?per_page=100", "GET /api/x?page=2"]);
+    }
+
+    #[tokio::test]
+    async fn a_list_without_end_is_refused_as_a_whole() {
+        let loopback = Loopback::start(|origin| {
+            let page = (format!("200 OK\r\nlink: <{origin}/api/x>; rel=\"next\"\r\n"), "[1]".to_owned());
+            vec![page; PAGE_LIMIT]
+        });
+        let loopback = loopback.await;
+        let client = loopback.client();
+        let fault = client.list::<i64>(client.path(&["x"]).unwrap(), &"t0ken".into()).await.unwrap_err();
+        assert!(fault.to_string().contains("a list of more than 300 entries"), "{fault}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! GitHub takes a key once, all over the server. One that it took while its answer was lost is found in the list.
 
-use super::{Client, ForgeError, PublicKey};
+use super::{Client, ForgeError, PublicKey, repositories};
 use kozmic_model::{ids::DeployKeyId, project::Repository};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -49,7 +49,9 @@ impl DeployKeys<'_> {
     pub(super) async fn remove(&self, key: DeployKeyId) -> Result<(), ForgeError> {
         let path = self.client.repository_path(self.repository, &["keys", &key.to_string()])?;
         match self.client.delete(path, self.token).await {
-            Err(fault) if fault.is_missing() => Ok(()),
+            Err(fault) if fault.is_missing() => {
+                repositories::gone(self.client, self.token, self.repository).await
+            }
             removed => removed,
         }
     }

@@ -6,6 +6,7 @@ use kozmic_model::{
     project::{Access, Collaborator, Permission, Repository},
     user::Profile,
 };
+use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -113,6 +114,26 @@ pub(super) async fn collaborators(
     url.query_pairs_mut().append_pair("affiliation", "all");
     let found = client.list::<CollaboratorAnswer>(url, token).await?;
     Ok(found.into_iter().map(Collaborator::from).collect())
+}
+
+/// What it means that GitHub does not find what is to be removed: it says so of what is gone, and to whom may not
+/// administer the repository.
+///
+/// # Errors
+/// [`ForgeError::is_missing`] if the token's person does not see the repository; a refusal if they see it only.
+pub(super) async fn gone(
+    client: &Client,
+    token: &SecretString,
+    repository: &Repository,
+) -> Result<(), ForgeError> {
+    let path = client.repository_path(repository, &[])?;
+    match Access::from(client.get::<RepositoryAnswer>(path, token).await?).permission {
+        Permission::Admin => Ok(()),
+        Permission::Read | Permission::Push => {
+            let words = format!("only who administers {} may remove this", repository.full_name());
+            Err(client.refused(StatusCode::FORBIDDEN, words))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! GitHub takes one webhook for an address. One that it made while its answer was lost is found by its address.
 
-use super::{Client, ForgeError, Webhook};
+use super::{Client, ForgeError, Webhook, repositories};
 use kozmic_model::{ids::WebhookId, project::Repository};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -53,7 +53,7 @@ pub(super) async fn remove(
 ) -> Result<(), ForgeError> {
     let path = client.repository_path(repository, &["hooks", &webhook.to_string()])?;
     match client.delete(path, token).await {
-        Err(fault) if fault.is_missing() => Ok(()),
+        Err(fault) if fault.is_missing() => repositories::gone(client, token, repository).await,
         removed => removed,
     }
 }
@@ -141,12 +141,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_webhook_that_is_gone_counts_as_removed() {
-        for status in [204, 404] {
-            let loopback = Loopback::answering([(status, String::new())]).await;
-            remove(&loopback.client(), &"t0ken".into(), &repository(), WebhookId(3)).await.unwrap();
-            assert_eq!(loopback.asked(), ["DELETE /api/repos/anna/app/hooks/3"]);
-        }
+    async fn a_webhook_that_is_gone_counts_as_removed_for_who_would_see_it() {
+        let removed = |answers: Vec<(u16, String)>| async move {
+            let loopback = Loopback::answering(answers).await;
+            let done = remove(&loopback.client(), &"t0ken".into(), &repository(), WebhookId(3)).await;
+            assert_eq!(loopback.asked()[0], "DELETE /api/repos/anna/app/hooks/3");
+            done
+        };
+        let missing = || (404, "{}".to_owned());
+        let seen = |admin: bool| (200, shape(admin).to_string());
+        removed(vec![(204, String::new())]).await.unwrap();
+        removed(vec![missing(), seen(true)]).await.unwrap();
+        let fault = removed(vec![missing(), seen(false)]).await.unwrap_err();
+        assert!(!fault.is_missing() && fault.try_again().is_none(), "{fault}");
+        assert!(
+            removed(vec![missing(), missing()]).await.unwrap_err().is_missing(),
+            "the repository is gone"
+        );
+    }
+
+    fn shape(admin: bool) -> Value {
+        json!({ "id": 1, "name": "app", "owner": { "login": "anna" }, "private": true, "html_url": "h",
+            "clone_url": "c", "permissions": { "admin": admin, "push": true } })
     }
 
     #[test]
