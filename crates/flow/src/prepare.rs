@@ -12,13 +12,14 @@ use crate::{
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    engine::{Account, Image, NewContainer, RegistryLogin, Stage},
+    engine::{Account, EngineError, Image, NewContainer, RegistryLogin, Stage},
     git::{Archive, Checkout, Ownership},
     store::ClaimedJob,
 };
 use kozmic_model::{
     install::PullPolicy,
     phase::PhaseKind,
+    registry::host_of,
     spec::{BuildFacts, environment},
 };
 use tokio::sync::mpsc;
@@ -87,8 +88,7 @@ async fn newer(work: &mut Work, there: Image) -> Result<Image> {
     let name = work.claimed.job.spec.image.clone();
     work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
     if let Err(fault) = pull(work).await {
-        let lost = fault.downcast_ref::<kozmic_edges::engine::EngineError>();
-        if lost.is_some_and(kozmic_edges::engine::EngineError::is_unreachable) {
+        if fault.downcast_ref().is_some_and(EngineError::is_unreachable) {
             return Err(fault);
         }
         work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
@@ -119,7 +119,7 @@ async fn pull(work: &mut Work) -> Result<()> {
 
 async fn login(work: &Work) -> Result<Option<RegistryLogin>> {
     let registry = work.claimed.job.spec.image.registry();
-    let known = work.flow.edges.store.credential_for(work.claimed.project.id, registry).await?;
+    let known = work.flow.edges.store.credential_for(work.claimed.project.id, &host_of(registry)).await?;
     let login = |(username, password)| RegistryLogin { registry: registry.to_owned(), username, password };
     Ok(known.map(login))
 }

@@ -55,8 +55,8 @@ impl CredentialDraft {
     }
 }
 
-/// People paste addresses; the host is what counts. Docker's own registry has many names.
-fn host_of(text: &str) -> String {
+/// The host by which a registry is known here. People paste addresses; Docker's own registry has many names.
+pub fn host_of(text: &str) -> String {
     let text = text.trim().trim_start_matches("https://").trim_start_matches("http://");
     let host = text.split('/').next().unwrap_or_default().to_lowercase();
     match host.as_str() {
