@@ -22,15 +22,16 @@ pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> 
     let key = match edges.store.deploy_key(project).await? {
         Some(key) if edges.store.private_key(project).await.is_ok() => key,
         // A key whose private part cannot be opened any more, because the secret key was lost, is no use.
-        Some(DeployKey { at_forge: Some(lost), .. }) => {
-            unregister(edges, project, lost).await?;
-            fresh(edges, project, KeyKind::Ed25519).await?
+        lost => {
+            if let Some(at_forge) = lost.as_ref().and_then(|key| key.at_forge) {
+                unregister(edges, project, at_forge).await?;
+            }
+            fresh(edges, project, (KeyKind::Ed25519, lost.as_ref())).await?
         }
-        _ => fresh(edges, project, KeyKind::Ed25519).await?,
     };
     match register(edges, project, &key).await {
         Err(fault) if is_refused_kind(&fault) && !key.public_key.starts_with("ssh-rsa") => {
-            let key = fresh(edges, project, KeyKind::Rsa).await?;
+            let key = fresh(edges, project, (KeyKind::Rsa, Some(&key))).await?;
             register(edges, project, &key).await
         }
         registered => registered,
@@ -66,14 +67,19 @@ pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
 pub(crate) async fn unregister(edges: &Edges, project: ProjectId, id: DeployKeyId) -> Result<()> {
     let forge = edges.forge.as_ref();
     let remove = |token, repository| async move { forge.remove_deploy_key(&token, &repository, id).await };
-    speak::for_project(edges, project, remove).await?;
+    speak::taking_away(edges, project, remove).await?;
     edges.store.note_deploy_key(project, None).await
 }
 
-async fn fresh(edges: &Edges, project: ProjectId, kind: KeyKind) -> Result<DeployKey> {
+/// A new key in place of the one that is known. Somebody may have been faster: then theirs is it.
+async fn fresh(
+    edges: &Edges,
+    project: ProjectId,
+    (kind, known): (KeyKind, Option<&DeployKey>),
+) -> Result<DeployKey> {
     let NewKey { private, public } = keys::make(kind).await.context("make a deploy key")?;
-    edges.store.keep_deploy_key(project, &public, &private).await?;
-    Ok(DeployKey { public_key: public, at_forge: None })
+    let known = known.map(|key| key.public_key.as_str());
+    edges.store.replace_deploy_key((project, known), &public, &private).await
 }
 
 async fn register(edges: &Edges, project: ProjectId, key: &DeployKey) -> Result<()> {

@@ -26,17 +26,38 @@ where
     for user in edges.store.speakers(id).await? {
         let Some(token) = token_of(edges, user).await? else { continue };
         let answer = match ask(token.clone(), project.repository.clone()).await {
-            Err(fault) if fault.is_moved() => again(edges, &project, &token, &ask).await?,
+            Err(moved) if moved.is_moved() => again(edges, &project, (&token, moved), &ask).await?,
             answer => answer,
         };
         match answer {
             Err(fault) if fault.is_unauthorized() => sign_out(edges, user, &fault).await?,
             // Somebody else may be allowed what this person is not.
-            Err(fault) if fault.try_again().is_none() => refusal = refusal.or(Some(fault)),
+            Err(fault) if fault.try_again().is_none() => refusal = Some(telling(refusal, fault)),
             answer => return Ok(answer?),
         }
     }
     Err(refusal.map_or_else(|| nobody(&project), Error::from))
+}
+
+/// Takes something away from the forge. Where nobody who may speak for the project sees its repository any more, it
+/// went together with the repository.
+pub(crate) async fn taking_away<F>(
+    edges: &Edges,
+    id: ProjectId,
+    remove: impl Fn(SecretString, Repository) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Result<(), ForgeError>>,
+{
+    match for_project(edges, id, remove).await {
+        Err(fault) if fault.downcast_ref().is_some_and(ForgeError::is_missing) => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Of two refusals the one that tells more: who does not see the repository at all can say nothing of the rest.
+pub(crate) fn telling(known: Option<ForgeError>, fault: ForgeError) -> ForgeError {
+    known.filter(|known| !known.is_missing()).unwrap_or(fault)
 }
 
 /// A user's token; none if it cannot be used any more.
@@ -60,7 +81,7 @@ pub(crate) async fn sign_out(edges: &Edges, user: UserId, fault: &ForgeError) ->
 async fn again<T, F>(
     edges: &Edges,
     project: &Project,
-    token: &SecretString,
+    (token, moved): (&SecretString, ForgeError),
     ask: &impl Fn(SecretString, Repository) -> F,
 ) -> Result<Result<T, ForgeError>>
 where
@@ -71,7 +92,7 @@ where
             edges.store.follow_repository(project.id, &repository).await?;
             Ok(ask(token.clone(), repository).await)
         }
-        Ok(None) => Err(nobody(project)),
+        Ok(None) => Ok(Err(moved)),
         Err(fault) => Ok(Err(fault)),
     }
 }

@@ -24,7 +24,7 @@ impl Store {
     pub async fn deploy_key(&self, project: ProjectId) -> Result<Option<DeployKey>> {
         let row = rows::deploy_key::Entity::find_by_id(project.0);
         let row = row.one(&self.db).await.context("find a deploy key")?;
-        Ok(row.map(|row| DeployKey { public_key: row.public_key, at_forge: row.at_forge.map(DeployKeyId) }))
+        Ok(row.map(deploy_key))
     }
 
     /// The private part of a project's deploy key.
@@ -37,16 +37,23 @@ impl Store {
         row.map(|row| self.vault.open(PRIVATE_PLACE, &row.private_key)).transpose()
     }
 
-    /// Gives a project a deploy key, in place of the one that it had; it is not at the forge yet.
+    /// Gives a project a deploy key in place of `known`, the public part of the one that it had; it is not at the forge
+    /// yet. If the project has another one by now, that one stays. Gives the one that it has then.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn keep_deploy_key(
+    /// The database does not answer; then nothing changed.
+    pub async fn replace_deploy_key(
         &self,
-        project: ProjectId,
+        (project, known): (ProjectId, Option<&str>),
         public: &str,
         private: &SecretString,
-    ) -> Result<()> {
+    ) -> Result<DeployKey> {
+        let tx = self.write().await?;
+        let there = rows::deploy_key::Entity::find_by_id(project.0).one(&tx).await;
+        let there = there.context("find a deploy key")?;
+        if let Some(row) = there.filter(|row| known != Some(row.public_key.as_str())) {
+            return Ok(deploy_key(row));
+        }
         let row = rows::deploy_key::ActiveModel {
             project_id: Set(project.0),
             public_key: Set(public.to_owned()),
@@ -61,8 +68,9 @@ impl Store {
             ])
             .to_owned();
         let keep = rows::deploy_key::Entity::insert(row).on_conflict(newest);
-        keep.exec_without_returning(&self.writer).await.context("keep a deploy key")?;
-        Ok(())
+        keep.exec_without_returning(&tx).await.context("keep a deploy key")?;
+        tx.commit().await.context("commit a deploy key")?;
+        Ok(DeployKey { public_key: public.to_owned(), at_forge: None })
     }
 
     /// Notes a deploy key's number at the forge, or that it is there no more.
@@ -78,5 +86,30 @@ impl Store {
         };
         row.update(&self.writer).await.context("note where a deploy key is")?;
         Ok(())
+    }
+}
+
+fn deploy_key(row: rows::deploy_key::Model) -> DeployKey {
+    DeployKey { public_key: row.public_key, at_forge: row.at_forge.map(DeployKeyId) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::tests::Stage;
+    use kozmic_model::ids::DeployKeyId;
+    use secrecy::ExposeSecret;
+
+    #[tokio::test]
+    async fn of_two_who_make_a_key_at_once_the_first_one_counts() {
+        let stage = Stage::new().await;
+        let (store, project) = (&stage.store, stage.project);
+        for public in ["first", "second"] {
+            let key = store.replace_deploy_key((project, None), public, &public.into()).await.unwrap();
+            assert_eq!(key.public_key, "first");
+        }
+        store.note_deploy_key(project, Some(DeployKeyId(4))).await.unwrap();
+        let key = store.replace_deploy_key((project, Some("first")), "third", &"third".into()).await.unwrap();
+        assert_eq!((key.public_key.as_str(), key.at_forge), ("third", None));
+        assert_eq!(store.private_key(project).await.unwrap().unwrap().expose_secret(), "third");
     }
 }

@@ -85,11 +85,16 @@ async fn ask(edges: &Edges, project: &Project) -> Result<(Repository, Vec<Collab
                 speak::sign_out(edges, user, &fault).await?;
                 continue;
             }
+            // Somebody else may be allowed what this person is not.
+            Err(fault) if fault.try_again().is_none() => {
+                refusal = Some(speak::telling(refusal, fault));
+                continue;
+            }
             Err(fault) => return Err(fault.into()),
         };
         match edges.forge.collaborators(&token, &repository).await {
             Ok(collaborators) => return Ok((repository, collaborators)),
-            Err(fault) if fault.try_again().is_none() => refusal = refusal.or(Some(fault)),
+            Err(fault) if fault.try_again().is_none() => refusal = Some(speak::telling(refusal, fault)),
             Err(fault) => return Err(fault.into()),
         }
     }
