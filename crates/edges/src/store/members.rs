@@ -113,14 +113,17 @@ impl Store {
         projects::replace_repositories(&tx, user, reachable).await?;
         let access =
             reachable.iter().map(|access| (access.repository.id.0, access)).collect::<HashMap<_, _>>();
+        let own = rows::membership::Entity::find().filter(rows::membership::Column::UserId.eq(user.0));
+        let own = own.all(&tx).await.context("list a user's projects")?;
+        let own = own.into_iter().map(|row| (row.project_id, row.id)).collect::<HashMap<_, _>>();
         let all = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
         for row in all.all(&tx).await.context("list projects")? {
             let project = ProjectId(row.id);
             let Some(access) = access.get(&row.forge_id) else {
-                let gone = rows::membership::Entity::delete_many()
-                    .filter(rows::membership::Column::ProjectId.eq(project.0))
-                    .filter(rows::membership::Column::UserId.eq(user.0));
-                gone.exec(&tx).await.context("remove a member")?;
+                if let Some(membership) = own.get(&row.id) {
+                    let gone = rows::membership::Entity::delete_by_id(*membership);
+                    gone.exec(&tx).await.context("remove a member")?;
+                }
                 continue;
             };
             let role = if row.owner_id == user.0 { Role::Owner } else { Role::from(access.permission) };
