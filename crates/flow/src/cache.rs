@@ -47,18 +47,17 @@ pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Re
     let mirrors = work.flow.edges.mirrors.clone();
     let objects = mirrors.objects(&wanted, &install.tracked).await.context("look at the tracked files")?;
     let inputs = CacheInputs::new(&base.id, install, objects);
-    let key = inputs.key();
+    let key = inputs.key(&work.flow.settings.instance);
     if let Some(image) = kept(work, &key).await? {
         note(work, &inputs).await?;
         work.say("Skipping install script as tracked files did not change...").await?;
         return Ok(Look::Kept(image));
     }
-    let makers = work.flow.makers.clone();
-    let turn = match makers.of(&key).try_lock_owned() {
-        Ok(turn) => turn,
-        Err(_) => {
+    let making = match Making::try_begin(work, &key) {
+        Some(making) => making,
+        None => {
             work.say("Waiting: another job runs this install script for the same files...").await?;
-            makers.of(&key).lock_owned().await
+            Making::begin(work, &key).await
         }
     };
     if let Some(image) = kept(work, &key).await? {
@@ -67,24 +66,15 @@ pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Re
     }
     let why = why_missing(note(work, &inputs).await?, &inputs);
     work.say(&format!("Running the install script: {why}.")).await?;
-    Ok(Look::Missing(Making { key, _turn: turn }))
+    Ok(Look::Missing(making))
 }
 
-/// Takes the right to make an image up again, for an install script that an earlier process started.
-pub(crate) async fn take_up(flow: &Flow, key: &str) -> Making {
-    Making { key: key.to_owned(), _turn: flow.makers.of(key).lock_owned().await }
-}
-
-/// Keeps what an install script made, if it ended well. None: the job can go on.
-pub(crate) async fn conclude(
-    work: &mut Work,
-    making: &Making,
-    (container, outcome): (&ContainerId, Outcome),
-) -> Result<Option<Outcome>> {
+/// What an install script's end means for its job. None: it ended well, and what it made can be kept.
+pub(crate) fn verdict(outcome: Outcome) -> Option<Outcome> {
     match outcome {
-        Outcome::Returned(0) => keep(work, &making.key, container).await.map(|()| None),
-        Outcome::Returned(code) => Ok(Some(Outcome::NotInstalled(code))),
-        outcome => Ok(Some(outcome)),
+        Outcome::Returned(0) => None,
+        Outcome::Returned(code) => Some(Outcome::NotInstalled(code)),
+        outcome => Some(outcome),
     }
 }
 
@@ -101,7 +91,9 @@ pub(crate) async fn kept(work: &Work, key: &str) -> Result<Option<Image>> {
     Ok(image)
 }
 
-async fn keep(work: &mut Work, key: &str, container: &ContainerId) -> Result<()> {
+/// Keeps what an install script made that ended well.
+pub(crate) async fn keep(work: &mut Work, making: &Making, container: &ContainerId) -> Result<()> {
+    let key = making.key.as_str();
     let Flow { edges, settings, .. } = work.flow.clone();
     let project = work.claimed.project.id;
     let name = name(project, key)?;
@@ -117,7 +109,13 @@ async fn keep(work: &mut Work, key: &str, container: &ContainerId) -> Result<()>
     work.end(&format!("kept as image {}, {} MB", &key[..12], size / 1_000_000)).await?;
     // In this order: a container that is noted and not there means that somebody else removed it.
     edges.store.forget_container(work.attempt()).await?;
-    edges.engine.remove(container).await.context("remove the install script's container")
+    match edges.engine.remove(container).await {
+        Err(fault) if !fault.is_unreachable() => {
+            tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
+            Ok(())
+        }
+        removed => removed.context("remove the install script's container"),
+    }
 }
 
 /// Notes what a hook's image is made of, and gives what it was made of before.
@@ -156,17 +154,21 @@ pub async fn trim(store: &Store, engine: &dyn Engine, instance: &str, limit: usi
     Ok(count)
 }
 
-/// Takes images off the engine that this installation made and nobody knows of any more; gives how many.
+/// Takes images off the engine that this installation made and nobody knows of any more; gives how many. None of a
+/// project of which a job runs: the job may have made it just now.
 ///
 /// # Errors
 /// The engine or the database does not answer.
 pub async fn remove_strays(store: &Store, engine: &dyn Engine, instance: &str) -> Result<usize> {
+    // In this order: a job that made an image and ended before it was asked for noted it before that.
+    let there = engine.own_images(instance).await.context("list cached images")?;
+    let busy = store.busy_projects().await?;
     let known = store.cached_image_names(instance).await?;
     let mut count = 0;
-    for name in engine.own_images(instance).await.context("list cached images")? {
-        let is_ours = name.repository().starts_with("kozmic-cache/");
-        if is_ours && !known.contains(&name.to_string()) && engine.remove_image(&name).await? {
-            tracing::info!(image = %name, "a stray image was removed");
+    for name in there {
+        let Some(project) = project_of(&name).filter(|project| !busy.contains(project)) else { continue };
+        if !known.contains(&name.to_string()) && engine.remove_image(&name).await? {
+            tracing::info!(image = %name, %project, "a stray image was removed");
             count += 1;
         }
     }
@@ -178,33 +180,75 @@ pub async fn remove_strays(store: &Store, engine: &dyn Engine, instance: &str) -
 /// # Errors
 /// The engine or the database does not answer.
 pub async fn drop_image(edges: &Edges, image: &CachedImage) -> Result<bool> {
-    Ok(edges.store.is_image_idle(image).await?
-        && take_off(&edges.store, edges.engine.as_ref(), image).await?)
+    take_off(&edges.store, edges.engine.as_ref(), image).await
 }
 
-/// The row goes last: one without image is found out at the next look, an image without row would stay for ever.
+/// A job that begins meanwhile either was faster, and then the image stays, or does not find it, and then makes another.
 async fn take_off(store: &Store, engine: &dyn Engine, image: &CachedImage) -> Result<bool> {
-    let name = name(image.project, &image.key)?;
-    if !engine.remove_image(&name).await.context("remove a cached image")? {
-        return Ok(false);
+    let Some(leaving) = store.begin_removal(image).await? else { return Ok(false) };
+    let removed = engine.remove_image(&name(image.project, &image.key)?).await;
+    match &removed {
+        Ok(true) => store.forget_cached_image(&leaving).await?,
+        // A container of a job that ended just now is still there, or the engine does not answer.
+        Ok(false) | Err(_) => store.give_up_removal(&leaving, image).await?,
     }
-    store.forget_cached_image(image).await
+    removed.context("remove a cached image")
+}
+
+/// The project of a cached image's name; none if it is no cached image's.
+fn project_of(name: &ImageName) -> Option<ProjectId> {
+    name.repository().strip_prefix("kozmic-cache/")?;
+    name.reference().parse().ok()
 }
 
 fn name(project: ProjectId, key: &str) -> Result<ImageName> {
     cached_image_name(project, key).parse().context("name a cached image")
 }
 
+impl Making {
+    /// Takes the right to make an image, when whoever has it is done.
+    pub(crate) async fn begin(work: &Work, key: &str) -> Self {
+        Self { key: key.to_owned(), _turn: lock(work, key).lock_owned().await }
+    }
+
+    /// Takes the right to make an image, if nobody has it.
+    pub(crate) fn try_begin(work: &Work, key: &str) -> Option<Self> {
+        let turn = lock(work, key).try_lock_owned().ok()?;
+        Some(Self { key: key.to_owned(), _turn: turn })
+    }
+}
+
+fn lock(work: &Work, key: &str) -> Arc<AsyncMutex<()>> {
+    work.flow.makers.of(&cached_image_name(work.claimed.project.id, key))
+}
+
 impl Makers {
-    /// The lock for one image. It lasts as long as somebody has it in hand.
-    fn of(&self, key: &str) -> Arc<AsyncMutex<()>> {
+    /// The lock for the image of that name. It lasts as long as somebody has it in hand.
+    fn of(&self, name: &str) -> Arc<AsyncMutex<()>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lock) = all.get(key).and_then(Weak::upgrade) {
+        if let Some(lock) = all.get(name).and_then(Weak::upgrade) {
             return lock;
         }
         all.retain(|_, lock| lock.strong_count() > 0);
         let lock = Arc::default();
-        all.insert(key.to_owned(), Arc::downgrade(&lock));
+        all.insert(name.to_owned(), Arc::downgrade(&lock));
         lock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_makes_an_image_at_a_time_and_nothing_is_remembered_of_it_afterwards() {
+        let makers = Makers::default();
+        let turn = makers.of("one:1").try_lock_owned().unwrap();
+        assert!(makers.of("one:1").try_lock_owned().is_err());
+        assert!(makers.of("one:2").try_lock_owned().is_ok(), "another project's image");
+        drop(turn);
+        assert!(makers.of("one:1").try_lock_owned().is_ok());
+        let _other = makers.of("other:1");
+        assert_eq!(makers.0.lock().unwrap().len(), 1);
     }
 }

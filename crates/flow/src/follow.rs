@@ -39,13 +39,15 @@ pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
     let all = engine.containers(&flow.settings.instance).await.context("look for the job's container")?;
     let own = all.into_iter().filter(|found| found.attempt == attempt).collect::<Vec<_>>();
     let job = flow.edges.store.job_by_id(attempt.job).await?.context("the job is gone")?;
-    if let Some(id) = job.container.filter(|id| own.iter().all(|found| found.id.0 != *id)) {
-        let id = id.get(..12).unwrap_or(&id);
+    let noted = job.container.as_deref();
+    if let Some(id) = noted.filter(|id| own.iter().all(|found| found.id.0 != *id)) {
+        let id = id.get(..12).unwrap_or(id);
         return Ok(Found::Gone(format!(
             "The job's container {id} is gone: it was removed while Kozmic was not looking."
         )));
     }
-    for found in &own {
+    // The install script's container may still be there when the build's is noted.
+    for found in own.iter().filter(|found| noted.is_none_or(|id| found.id.0 == id)) {
         if gate::was_opened(flow, &found.id).await? {
             return Ok(Found::Started(found.id.clone(), found.stage.clone()));
         }

@@ -94,28 +94,30 @@ async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
     }
 }
 
+/// A build whose project was deleted meanwhile is nothing to tell of: nobody may speak for it.
 async fn commit_status(flow: &Flow, build: BuildId) -> Result<()> {
-    let (project, status) = compose(flow, build).await?;
-    let (forge, status) = (flow.edges.forge.as_ref(), &status);
+    let store = &flow.edges.store;
+    let Some(build) = store.build_by_id(build).await? else { return Ok(()) };
+    if store.project(build.project).await?.is_none() {
+        return Ok(());
+    }
+    let (forge, status) = (flow.edges.forge.as_ref(), &compose(flow, &build).await?);
     let tell = |token, repository| async move { forge.set_status(&token, &repository, status).await };
-    speak::for_project(&flow.edges, project, tell).await
+    speak::for_project(&flow.edges, build.project, tell).await
 }
 
 /// What the forge shall show now.
-async fn compose(flow: &Flow, build: BuildId) -> Result<(ProjectId, CommitStatus)> {
-    let store = &flow.edges.store;
-    let build = store.build_by_id(build).await?;
-    let jobs = store.jobs_of(build.id).await?;
+async fn compose(flow: &Flow, build: &Build) -> Result<CommitStatus> {
+    let jobs = flow.edges.store.jobs_of(build.id).await?;
     let culprit = jobs.iter().find(|job| job.status == build.status).map(|job: &Job| job.spec.title.as_str());
-    let status = CommitStatus {
+    Ok(CommitStatus {
         project: build.project,
         build: build.id,
         sha: build.sha.clone(),
         state: build.status.into(),
         description: description(build.number, build.status, culprit),
-        target_url: build_url(&flow.settings.public_url, &build),
-    };
-    Ok((build.project, status))
+        target_url: build_url(&flow.settings.public_url, build),
+    })
 }
 
 /// The address of a build's page.

@@ -3,7 +3,7 @@
 
 use crate::{
     Flow,
-    cache::{self, Look},
+    cache::{self, Look, Making},
     checkout,
     desk::{BEAT, Desk, ENGINE_LOOK, lease, sentence},
     follow::{self, Found},
@@ -19,7 +19,7 @@ use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
-    engine::{EngineError, Image, Stage},
+    engine::{ContainerId, EngineError, Image, Stage},
     store::ClaimedJob,
 };
 use kozmic_model::{
@@ -82,7 +82,7 @@ pub async fn restart(edges: &Edges, id: JobId) -> Result<bool> {
 /// # Errors
 /// The database does not answer.
 pub async fn restart_failed(edges: &Edges, id: BuildId) -> Result<usize> {
-    let build = edges.store.build_by_id(id).await?;
+    let Some(build) = edges.store.build_by_id(id).await? else { return Ok(0) };
     let jobs = edges.store.restart_failed(id, clock::now()).await?;
     edges.broker.ring(Topic::Jobs);
     jobs.iter().for_each(|job| report::change(edges, build.project, *job));
@@ -200,7 +200,10 @@ async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item =
 
 /// One go at an attempt: from the start, or from where its container stands.
 async fn attempt(flow: &Flow, claimed: &ClaimedJob, halt: &mut Halt, is_taken_up: bool) -> Result<Outcome> {
-    let mut work = Work::take_up(flow, claimed).await?;
+    let mut work = match is_taken_up {
+        true => Work::take_up(flow, claimed).await?,
+        false => Work::begin_attempt(flow, claimed).await?,
+    };
     if is_taken_up && let Some(outcome) = go_on(&mut work, halt).await? {
         return Ok(outcome);
     }
@@ -232,9 +235,7 @@ async fn go_on(work: &mut Work, halt: &mut Halt) -> Result<Option<Outcome>> {
             follow::again(&flow, &container, &mut work.log, halt).await.map(Some)
         }
         Found::Started(container, Stage::Install(key)) => {
-            let making = cache::take_up(&flow, &key).await;
-            let outcome = follow::again(&flow, &container, &mut work.log, halt).await?;
-            cache::conclude(work, &making, (&container, outcome)).await
+            go_on_installing(work, halt, (&container, &key)).await
         }
         Found::Gone(why) => Ok(Some(Outcome::Broken(why))),
         Found::NotStarted => {
@@ -242,6 +243,28 @@ async fn go_on(work: &mut Work, halt: &mut Halt) -> Result<Option<Outcome>> {
             Ok(None)
         }
     }
+}
+
+/// Goes on with an install script that an earlier process started. Another job may have begun to make the same image
+/// meanwhile: that holds up neither this one's output nor who wants to stop it.
+async fn go_on_installing(
+    work: &mut Work,
+    halt: &mut Halt,
+    (container, key): (&ContainerId, &str),
+) -> Result<Option<Outcome>> {
+    let making = Making::try_begin(work, key);
+    let outcome = follow::again(&work.flow.clone(), container, &mut work.log, halt).await?;
+    if let Some(outcome) = cache::verdict(outcome) {
+        return Ok(Some(outcome));
+    }
+    let making = match making {
+        Some(making) => making,
+        None => match unless_halted(halt, async { Ok(Making::begin(work, key).await) }).await? {
+            Continue(making) => making,
+            Break(outcome) => return Ok(Some(outcome)),
+        },
+    };
+    cache::keep(work, &making, container).await.map(|()| None)
 }
 
 /// The image that the install script makes: kept from before, or made now.
@@ -264,9 +287,10 @@ async fn installed(
     };
     let container = started.container.clone();
     let outcome = follow::started(&work.flow.clone(), started, &mut work.log, halt).await?;
-    if let Some(outcome) = cache::conclude(work, &making, (&container, outcome)).await? {
+    if let Some(outcome) = cache::verdict(outcome) {
         return Ok(Break(outcome));
     }
+    cache::keep(work, &making, &container).await?;
     let image = cache::kept(work, &making.key).await?;
     image.map(Continue).context("the image that the install script made is gone already")
 }

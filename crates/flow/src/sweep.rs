@@ -82,7 +82,8 @@ async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
 async fn images(flow: &Flow) -> Result<()> {
     let settings = &flow.settings;
     let (store, engine) = (&flow.edges.store, flow.edges.engine.as_ref());
-    cache::trim(store, engine, &settings.instance, settings.cached_images).await.map(drop)
+    cache::trim(store, engine, &settings.instance, settings.cached_images).await?;
+    cache::remove_strays(store, engine, &settings.instance).await.map(drop)
 }
 
 async fn containers(flow: &Flow) -> Result<()> {

@@ -18,11 +18,16 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// Begins an attempt that a runner has just claimed.
+    pub(crate) async fn begin_attempt(flow: &Flow, claimed: &ClaimedJob) -> Result<Self> {
+        let log = JobLog::open(&flow.edges, claimed.job.attempt()).await?;
+        Ok(Self { flow: flow.clone(), claimed: claimed.clone(), log, phases: claimed.job.phases.clone() })
+    }
+
     /// Takes up an attempt, where an earlier go at it stopped.
     pub(crate) async fn take_up(flow: &Flow, claimed: &ClaimedJob) -> Result<Self> {
-        let log = JobLog::open(&flow.edges, claimed.job.attempt()).await?;
         let job = flow.edges.store.job_by_id(claimed.job.id).await?.context("the job is gone")?;
-        Ok(Self { flow: flow.clone(), claimed: claimed.clone(), log, phases: job.phases })
+        Ok(Self { phases: job.phases, ..Self::begin_attempt(flow, claimed).await? })
     }
 
     pub(crate) fn attempt(&self) -> Attempt {

@@ -26,9 +26,10 @@ impl CacheInputs {
         Self { base: base.to_owned(), script: digest(&[&install.script]), tracked }
     }
 
-    /// What a cached image is found by: SHA-256 over all inputs, in hexadecimal digits.
-    pub fn key(&self) -> String {
-        let mut parts = vec![self.base.as_str(), self.script.as_str()];
+    /// What a cached image is found by: SHA-256 over all inputs, in hexadecimal digits. Of each installation its own:
+    /// two that share an engine count their projects both from 1.
+    pub fn key(&self, instance: &str) -> String {
+        let mut parts = vec![instance, self.base.as_str(), self.script.as_str()];
         for (path, object) in &self.tracked {
             parts.extend([path.as_str(), object.as_deref().unwrap_or("missing")]);
         }
@@ -114,7 +115,9 @@ mod tests {
     #[test]
     fn every_input_counts_and_a_missing_path_too() {
         let same = inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", None)]);
-        assert_eq!(same.key(), inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", None)]).key());
+        let again = inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("b", None)]);
+        assert_eq!(same.key("here"), again.key("here"));
+        assert_ne!(same.key("here"), again.key("there"), "another installation beside the same engine");
         for other in [
             inputs("sha256:2", "#!/bin/sh", &[("a", Some("1")), ("b", None)]),
             inputs("sha256:1", "#!/bin/bash", &[("a", Some("1")), ("b", None)]),
@@ -123,7 +126,7 @@ mod tests {
             inputs("sha256:1", "#!/bin/sh", &[("a", Some("1"))]),
             inputs("sha256:1", "#!/bin/sh", &[("a", Some("1")), ("c", None)]),
         ] {
-            assert_ne!(same.key(), other.key(), "{other:?}");
+            assert_ne!(same.key("here"), other.key("here"), "{other:?}");
         }
     }
 

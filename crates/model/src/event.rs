@@ -1,6 +1,9 @@
 //! What a delivery says, in Kozmic's own words, and whether it asks for a build.
 
-use crate::git::{GitRef, Sha};
+use crate::{
+    git::{GitRef, Sha},
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a delivery says.
@@ -23,6 +26,8 @@ pub struct Change {
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
+    /// When it was pushed, if the payload tells: deliveries come in any order, and old ones may be sent again.
+    pub pushed_at: Option<Timestamp>,
     /// What brought it.
     pub trigger: Trigger,
     /// The commit's message; a pull request's payload does not carry it.
@@ -92,6 +97,7 @@ mod tests {
         Change {
             git_ref: GitRef::Branch("main".into()),
             sha: "a".repeat(40).parse().unwrap(),
+            pushed_at: None,
             trigger: Trigger::Push,
             message: message.map(str::to_owned),
             author: Author::default(),

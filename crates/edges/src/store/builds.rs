@@ -57,10 +57,10 @@ impl Store {
     /// One build, whichever project it belongs to.
     ///
     /// # Errors
-    /// The database does not answer, or there is no such build.
-    pub async fn build_by_id(&self, id: BuildId) -> Result<Build> {
+    /// The database does not answer.
+    pub async fn build_by_id(&self, id: BuildId) -> Result<Option<Build>> {
         let row = rows::build::Entity::find_by_id(id.0).one(&self.db).await.context("find a build")?;
-        read::build(row.with_context(|| format!("there is no build {id}"))?)
+        row.map(read::build).transpose()
     }
 
     /// One build of a project.
@@ -226,10 +226,11 @@ fn is_bad(status: Status) -> bool {
     matches!(status, Status::Failure | Status::Error)
 }
 
-/// Whether a success mends something: this build was told as bad before, or the last verdict on its ref was.
+/// Whether a success mends something: people were told last that this build is bad; if they were told nothing of it,
+/// the last verdict on its ref was.
 async fn was_bad(tx: &DatabaseTransaction, build: &Build, mailed: Option<&str>, number: i64) -> Result<bool> {
-    if mailed.is_some_and(|word| word != Status::Success.word()) {
-        return Ok(true);
+    if let Some(word) = mailed {
+        return Ok(word != Status::Success.word());
     }
     let verdicts = [Status::Success, Status::Failure, Status::Error].map(Status::word);
     let last = of_project(build.project)

@@ -9,12 +9,14 @@ use kozmic_model::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
 };
 use std::collections::{HashMap, HashSet};
+
+/// The last use of an image whose removal was begun: it may be on the engine or not, and no job finds it.
+const LEAVING: i64 = -1;
 
 impl Store {
     /// A project's image with that key on a runner's engine, noted as used now.
@@ -30,14 +32,17 @@ impl Store {
         let row = rows::cached_image::Entity::find()
             .filter(rows::cached_image::Column::ProjectId.eq(project.0))
             .filter(rows::cached_image::Column::Runner.eq(runner))
-            .filter(rows::cached_image::Column::CacheKey.eq(key));
+            .filter(rows::cached_image::Column::CacheKey.eq(key))
+            .filter(rows::cached_image::Column::UsedAt.ne(LEAVING));
         let Some(row) = row.one(&self.db).await.context("find a cached image")? else { return Ok(None) };
-        let used = rows::cached_image::ActiveModel {
-            id: Unchanged(row.id),
-            used_at: Set(now.0),
-            ..Default::default()
-        };
-        Ok(Some(cached_image(used.update(&self.writer).await.context("note that an image is used")?)))
+        let used = rows::cached_image::Entity::update_many()
+            .col_expr(rows::cached_image::Column::UsedAt, Expr::value(now.0))
+            .filter(rows::cached_image::Column::Id.eq(row.id))
+            .filter(rows::cached_image::Column::UsedAt.ne(LEAVING));
+        let used = used.exec(&self.writer).await.context("note that an image is used")?;
+        // Somebody may have begun to remove it meanwhile.
+        let is_there = used.rows_affected > 0;
+        Ok(is_there.then(|| cached_image(rows::cached_image::Model { used_at: now.0, ..row })))
     }
 
     /// Notes an image that was made just now. One that is known already is used again.
@@ -82,6 +87,7 @@ impl Store {
     pub async fn cached_images(&self, project: ProjectId) -> Result<Vec<CachedImage>> {
         let rows = rows::cached_image::Entity::find()
             .filter(rows::cached_image::Column::ProjectId.eq(project.0))
+            .filter(rows::cached_image::Column::UsedAt.ne(LEAVING))
             .order_by_desc(rows::cached_image::Column::UsedAt)
             .order_by_desc(rows::cached_image::Column::Id);
         let rows = rows.all(&self.db).await.context("list cached images")?;
@@ -101,8 +107,8 @@ impl Store {
         Ok(rows.into_iter().map(|row| cached_image(row).name()).collect())
     }
 
-    /// The images on a runner's engine that are more than `limit` for their project, the least recently used, and
-    /// all of projects that are gone. None that a running job may be using.
+    /// The images on a runner's engine that are more than `limit` for their project, the least recently used, all of
+    /// projects that are gone, and those whose removal was begun. None that a running job may be using.
     ///
     /// # Errors
     /// The database does not answer.
@@ -115,53 +121,60 @@ impl Store {
         let living = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
         let living = living.all(&self.db).await.context("list projects")?;
         let mut seen = living.into_iter().map(|project| (project.id, 0)).collect::<HashMap<_, _>>();
-        let busy_since = self.busy_since().await?;
+        let busy_since = busy_since(&self.db).await?;
         let surplus = rows.into_iter().filter(|row| match seen.get_mut(&row.project_id) {
-            Some(count) => {
+            Some(count) if row.used_at != LEAVING => {
                 *count += 1;
                 *count > limit
             }
-            None => true,
+            _ => true,
         });
         let idle = surplus.filter(|row| is_idle(row, &busy_since));
         Ok(idle.map(cached_image).collect())
     }
 
-    /// Whether no running job may be using an image.
+    /// Begins to remove an image that no running job may be using: from now on none will find it. None if one may, or
+    /// if it was used since `image` was read.
     ///
     /// # Errors
-    /// The database does not answer.
-    pub async fn is_image_idle(&self, image: &CachedImage) -> Result<bool> {
-        let row = rows::cached_image::Entity::find_by_id(image.id.0).one(&self.db).await;
-        let Some(row) = row.context("find a cached image")? else { return Ok(true) };
-        Ok(is_idle(&row, &self.busy_since().await?))
-    }
-
-    /// When the oldest running job of each project started, as far as one runs.
-    async fn busy_since(&self) -> Result<HashMap<i64, i64>> {
-        let running = rows::job::Entity::find()
-            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-            .all(&self.db)
-            .await
-            .context("list running jobs")?;
-        let mut busy_since = HashMap::new();
-        for job in running {
-            let started_at = job.started_at.unwrap_or(i64::MIN);
-            let oldest = busy_since.entry(job.project_id).or_insert(started_at);
-            *oldest = started_at.min(*oldest);
+    /// The database does not answer; then nothing changed.
+    pub async fn begin_removal(&self, image: &CachedImage) -> Result<Option<CachedImage>> {
+        let tx = self.write().await?;
+        let started_at = busy_since(&tx).await?.get(&image.project.0).copied();
+        if started_at.is_some_and(|started_at| image.used_at.0 >= started_at) {
+            return Ok(None);
         }
-        Ok(busy_since)
+        let has_begun = change_use(&tx, image, LEAVING).await?;
+        tx.commit().await.context("commit that an image is removed")?;
+        Ok(has_begun.then(|| CachedImage { used_at: Timestamp(LEAVING), ..image.clone() }))
     }
 
-    /// Forgets an image, unless it was used since `image` was read.
+    /// Gives up a removal that was begun: the engine could not remove the image. `image` is as it was before.
+    ///
+    /// # Errors
+    /// The database does not answer; then its removal is begun anew some day.
+    pub async fn give_up_removal(&self, leaving: &CachedImage, image: &CachedImage) -> Result<()> {
+        change_use(&self.writer, leaving, image.used_at.0).await.map(drop)
+    }
+
+    /// Forgets an image that is not on the engine any more, unless it was used, or made anew, since `image` was read.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn forget_cached_image(&self, image: &CachedImage) -> Result<bool> {
+    pub async fn forget_cached_image(&self, image: &CachedImage) -> Result<()> {
         let gone = rows::cached_image::Entity::delete_many()
             .filter(rows::cached_image::Column::Id.eq(image.id.0))
             .filter(rows::cached_image::Column::UsedAt.eq(image.used_at.0));
-        Ok(gone.exec(&self.writer).await.context("forget a cached image")?.rows_affected > 0)
+        gone.exec(&self.writer).await.context("forget a cached image")?;
+        Ok(())
+    }
+
+    /// The projects of which a job runs: it may be making an image that is not noted yet.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn busy_projects(&self) -> Result<HashSet<ProjectId>> {
+        Ok(busy_since(&self.db).await?.into_keys().map(ProjectId).collect())
     }
 
     /// What a hook's image was made of when it was last looked for.
@@ -187,6 +200,31 @@ impl Store {
             .context("note what an image is made of")?;
         Ok(())
     }
+}
+
+/// When the oldest running job of each project started, as far as one runs.
+async fn busy_since(db: &impl ConnectionTrait) -> Result<HashMap<i64, i64>> {
+    let running = rows::job::Entity::find()
+        .select_only()
+        .columns([rows::job::Column::ProjectId, rows::job::Column::StartedAt])
+        .filter(rows::job::Column::Status.eq(Status::Pending.word()));
+    let running = running.into_tuple::<(i64, Option<i64>)>().all(db).await.context("list running jobs")?;
+    let mut busy_since = HashMap::new();
+    for (project, started_at) in running {
+        let started_at = started_at.unwrap_or(i64::MIN);
+        let oldest = busy_since.entry(project).or_insert(started_at);
+        *oldest = started_at.min(*oldest);
+    }
+    Ok(busy_since)
+}
+
+/// Notes another last use of an image, unless it was used since `image` was read.
+async fn change_use(db: &impl ConnectionTrait, image: &CachedImage, used_at: i64) -> Result<bool> {
+    let changed = rows::cached_image::Entity::update_many()
+        .col_expr(rows::cached_image::Column::UsedAt, Expr::value(used_at))
+        .filter(rows::cached_image::Column::Id.eq(image.id.0))
+        .filter(rows::cached_image::Column::UsedAt.eq(image.used_at.0));
+    Ok(changed.exec(db).await.context("note how an image is used")?.rows_affected > 0)
 }
 
 /// A job notes the image that it uses after it started: one that was used before that is not its image.

@@ -95,6 +95,7 @@ async fn find_or_add_build(
         started_at: Set(None),
         finished_at: Set(None),
         mailed: Set(None),
+        pushed_at: Set(change.pushed_at.map(|at| at.0)),
     };
     let row = row.insert(tx).await.context("add a build")?;
     outbox::put(tx, Subject::CommitStatus(BuildId(row.id)), now).await?;
@@ -107,25 +108,30 @@ async fn supersede(tx: &DatabaseTransaction, newer: &rows::build::Model, now: Ti
     let settings = projects::project_of(tx, newer.project_id).await?.settings;
     let mut superseded = Vec::new();
     if settings.cancel_waiting {
-        superseded.push(Status::Enqueued.word());
+        superseded.push(Status::Enqueued);
     }
     if settings.cancel_running {
-        superseded.push(Status::Pending.word());
+        superseded.push(Status::Pending);
     }
     // Few jobs wait or run, however many builds there are.
-    let jobs = rows::job::Entity::find()
-        .filter(rows::job::Column::Status.is_in(superseded))
-        .filter(rows::job::Column::ProjectId.eq(newer.project_id));
+    let jobs = jobs::of_project(newer.project_id, &superseded);
     let why = format!("Canceled: build #{} has a newer push.", newer.number);
     for job in jobs.all(tx).await.context("list jobs that wait or run")? {
         let build =
             rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
-        if build.is_some_and(|build| build.git_ref == newer.git_ref && build.number < newer.number) {
+        if build.is_some_and(|build| is_older(&build, newer)) {
             jobs::cancel(tx, &job, &why, now).await?;
             builds::refresh(tx, job.build_id, now).await?;
         }
     }
     Ok(())
+}
+
+/// Whether a build is of an earlier push to the same ref. Where the forge does not tell when that was, what came in
+/// earlier counts as earlier.
+fn is_older(build: &rows::build::Model, newer: &rows::build::Model) -> bool {
+    let was_pushed_later = build.pushed_at.zip(newer.pushed_at).is_some_and(|(one, other)| one > other);
+    build.git_ref == newer.git_ref && build.number < newer.number && !was_pushed_later
 }
 
 async fn add_call(tx: &DatabaseTransaction, delivery: DeliveryId, hook: HookId, build: i64) -> Result<()> {
@@ -164,4 +170,41 @@ async fn add_job(
         finished_at: Set(None),
     };
     Ok(JobId(row.insert(tx).await.context("add a job")?.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{NOW, Stage};
+    use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
+    use std::time::Duration;
+
+    async fn status(stage: &Stage, job: JobId) -> Status {
+        stage.store.job_by_id(job).await.unwrap().unwrap().status
+    }
+
+    #[tokio::test]
+    async fn an_old_push_that_is_delivered_late_cancels_nothing() {
+        let stage = Stage::new().await;
+        let newest = stage.push_at('b', Some(NOW)).await;
+        let late = stage.push_at('a', Some(NOW.before(Duration::from_secs(60)))).await;
+        assert_eq!(status(&stage, newest).await, Status::Enqueued);
+        let unknown = stage.push_at('c', None).await;
+        assert_eq!(status(&stage, newest).await, Status::Canceled, "what comes later counts as newer");
+        assert_eq!(
+            (status(&stage, late).await, status(&stage, unknown).await),
+            (Status::Canceled, Status::Enqueued)
+        );
+    }
+
+    #[tokio::test]
+    async fn what_waits_or_runs_is_found_without_reading_what_ended() {
+        let stage = Stage::new().await;
+        let query = jobs::of_project(1, &[Status::Enqueued, Status::Pending]).build(DbBackend::Sqlite);
+        let plan = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {query}"));
+        let plan = stage.store.db.query_all_raw(plan).await.unwrap();
+        let steps = plan.into_iter().map(|row| row.try_get::<String>("", "detail").unwrap());
+        let steps = steps.collect::<Vec<_>>().join("; ");
+        assert!(steps.contains("(project_id=? AND status=?)"), "{steps}");
+    }
 }

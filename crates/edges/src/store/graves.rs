@@ -16,21 +16,20 @@ use sea_orm::{
 
 impl Store {
     /// Takes a project out of sight: its hooks are gone, its jobs are stopped, its repository can become a project
-    /// again.
+    /// again. Gives the jobs that waited or ran.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
-    pub async fn bury_project(&self, id: ProjectId, now: Timestamp) -> Result<()> {
+    pub async fn bury_project(&self, id: ProjectId, now: Timestamp) -> Result<Vec<JobId>> {
         let tx = self.write().await?;
         let row = rows::project::Entity::find_by_id(id.0).one(&tx).await.context("find a project")?;
-        let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(()) };
+        let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(Vec::new()) };
         let hooks = rows::hook::Entity::delete_many().filter(rows::hook::Column::ProjectId.eq(id.0));
         hooks.exec(&tx).await.context("delete a project's hooks")?;
-        let live = rows::job::Entity::find()
-            .filter(rows::job::Column::ProjectId.eq(id.0))
-            .filter(rows::job::Column::Status.is_in([Status::Enqueued, Status::Pending].map(Status::word)));
-        for job in live.all(&tx).await.context("list a project's jobs")? {
-            jobs::cancel(&tx, &job, "Canceled: the project was deleted.", now).await?;
+        let live = jobs::of_project(id.0, &[Status::Enqueued, Status::Pending]);
+        let live = live.all(&tx).await.context("list a project's jobs")?;
+        for job in &live {
+            jobs::cancel(&tx, job, "Canceled: the project was deleted.", now).await?;
         }
         let buried = rows::project::ActiveModel {
             id: Unchanged(id.0),
@@ -40,7 +39,8 @@ impl Store {
             ..Default::default()
         };
         buried.update(&tx).await.context("bury a project")?;
-        tx.commit().await.context("commit a project's end")
+        tx.commit().await.context("commit a project's end")?;
+        Ok(live.into_iter().map(|job| JobId(job.id)).collect())
     }
 
     /// Projects whose remains are to be cleared away: none of their jobs runs any more.
@@ -51,9 +51,7 @@ impl Store {
         let rows = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_not_null());
         let mut graves = Vec::new();
         for row in rows.all(&self.db).await.context("list deleted projects")? {
-            let running = rows::job::Entity::find()
-                .filter(rows::job::Column::ProjectId.eq(row.id))
-                .filter(rows::job::Column::Status.eq(Status::Pending.word()));
+            let running = jobs::of_project(row.id, &[Status::Pending]);
             if running.one(&self.db).await.context("look for running jobs")?.is_none() {
                 graves.push(ProjectId(row.id));
             }

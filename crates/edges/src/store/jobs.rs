@@ -14,7 +14,8 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Select,
+    UpdateMany,
     sea_query::Expr,
 };
 
@@ -224,6 +225,13 @@ pub(super) async fn cancel(
     Ok(())
 }
 
+/// A project's jobs in some states.
+pub(super) fn of_project(project: i64, states: &[Status]) -> Select<rows::job::Entity> {
+    rows::job::Entity::find()
+        .filter(rows::job::Column::ProjectId.eq(project))
+        .filter(rows::job::Column::Status.is_in(states.iter().map(|status| status.word())))
+}
+
 /// What a runner may take next: what waits, else what another runner let go. Its own jobs it has in hand, however old
 /// the lease.
 async fn next_for(
@@ -251,7 +259,7 @@ async fn hold(
     now: Timestamp,
 ) -> Result<ClaimedJob> {
     if row.status == Status::Pending.word() {
-        attempts::keep(tx, row.clone()).await?;
+        attempts::keep(tx, lost(row.clone(), now)).await?;
     }
     let held = rows::job::ActiveModel {
         id: Unchanged(row.id),
@@ -269,6 +277,16 @@ async fn hold(
     with_surroundings(tx, read::job(row)?, now).await
 }
 
+/// A run whose runner let it go, as it stays readable.
+fn lost(row: rows::job::Model, now: Timestamp) -> rows::job::Model {
+    rows::job::Model {
+        status: Status::Error.word().to_owned(),
+        reason: Some("The runner was lost: another one began anew.".to_owned()),
+        finished_at: Some(now.0),
+        ..row
+    }
+}
+
 /// Ends a job whose row cannot be read, so that it does not hold up the others.
 async fn spoil(
     tx: &DatabaseTransaction,
@@ -284,6 +302,8 @@ async fn spoil(
     let spoilt = rows::job::ActiveModel {
         id: Unchanged(row.id),
         status: Set(Status::Error.word().to_owned()),
+        // As with a cancel: a run that never began is one all the same.
+        attempt: Set(row.attempt + i32::from(row.status == Status::Enqueued.word())),
         reason: Set(Some(format!("The job cannot be read any more: {fault:#}."))),
         finished_at: Set(Some(now.0)),
         ..Default::default()

@@ -53,11 +53,21 @@ impl Stage {
     }
 
     async fn push_to(&self, branch: &str, digit: char) -> Enqueued {
-        self.deliver(&format!("{branch}-{digit}")).await;
+        self.enqueue(Change { git_ref: GitRef::Branch(branch.into()), ..change(digit) }).await
+    }
+
+    /// Enqueues a commit on main that was pushed then.
+    pub(super) async fn push_at(&self, digit: char, pushed_at: Option<Timestamp>) -> JobId {
+        let enqueued = self.enqueue(Change { pushed_at, ..change(digit) }).await;
+        let Enqueued::Job(_, job) = enqueued else { panic!("a job") };
+        job
+    }
+
+    async fn enqueue(&self, change: Change) -> Enqueued {
+        self.deliver(&format!("{}-{}", change.git_ref, change.sha)).await;
         let waiting = self.store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
         let HookRecipe { title, image, script, install, pull } = recipe();
         let spec = JobSpec { title, image, script, install, pull, origin: Origin::Hook(self.hook) };
-        let change = Change { git_ref: GitRef::Branch(branch.into()), ..change(digit) };
         self.store.enqueue(waiting.id, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
     }
 
@@ -114,6 +124,7 @@ fn change(digit: char) -> Change {
     Change {
         git_ref: GitRef::Branch("main".into()),
         sha: digit.to_string().repeat(40).parse().unwrap(),
+        pushed_at: None,
         trigger: Trigger::Push,
         message: Some("Begin".into()),
         author: Author::default(),
@@ -140,6 +151,8 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
     assert!(store.claim_job("here", LATER, LATER).await.unwrap().is_none());
     let again = store.claim_job("there", LATER, LATER).await.unwrap().unwrap();
     assert_eq!((claimed.job.attempt, again.job.attempt), (1, 2));
+    let past = store.past_attempts(again.job.id).await.unwrap();
+    assert_eq!((past.len(), past[0].status, past[0].finished_at), (1, Status::Error, Some(LATER)));
     let late = store.finish_job(claimed.job.attempt(), &Outcome::Returned(0), LATER).await.unwrap();
     assert!(late.is_none(), "the first attempt no longer holds the job");
     let build = store.finish_job(again.job.attempt(), &Outcome::Returned(0), LATER).await.unwrap().unwrap();
@@ -182,7 +195,12 @@ async fn a_job_that_cannot_be_read_ends_and_the_next_one_runs() {
     spoilt.update(&stage.store.writer).await.unwrap();
     let claimed = stage.store.claim_job("here", LATER, NOW).await.unwrap().unwrap();
     assert_eq!(claimed.job.id, sound);
-    assert!(stage.store.claim_job("here", LATER, NOW).await.unwrap().is_none());
+    for _ in 0..2 {
+        assert!(stage.store.claim_job("here", LATER, NOW).await.unwrap().is_none());
+        stage.store.restart_job(broken, NOW).await.unwrap().unwrap();
+    }
+    let past = stage.store.past_attempts(broken).await.unwrap();
+    assert_eq!(past.iter().map(|past| past.number).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[tokio::test]
@@ -255,6 +273,9 @@ async fn people_hear_of_failures_and_of_the_first_success_after_them() {
     assert!(!news(stage.told().await));
     stage.run(0).await;
     assert!(news(stage.told().await), "a restart mended it");
+    stage.store.restart_job(job, NOW).await.unwrap();
+    stage.run(0).await;
+    assert!(!news(stage.told().await), "it was mended already");
 }
 
 #[tokio::test]
@@ -317,6 +338,19 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
         ["b"],
         "c was used after the job started"
     );
+    let known = store.cached_images(stage.project).await.unwrap();
+    let [a, c, b] = &known[..] else { panic!("three: {known:?}") };
+    assert!(store.begin_removal(c).await.unwrap().is_none(), "c was used after the job started");
+    store.use_cached_image(stage.project, ("here", "a"), Timestamp(5)).await.unwrap().unwrap();
+    store.forget_cached_image(a).await.unwrap();
+    let leaving = store.begin_removal(b).await.unwrap().unwrap();
+    assert!(store.use_cached_image(stage.project, ("here", "b"), Timestamp(6)).await.unwrap().is_none());
+    let left = store.cached_images(stage.project).await.unwrap();
+    assert_eq!(keys(left), ["a", "c"], "a was used again after it was looked for");
+    assert_eq!(keys(store.surplus_images("here", 3).await.unwrap()), ["b"], "its removal was begun");
+    store.give_up_removal(&leaving, b).await.unwrap();
+    assert_eq!(keys(store.cached_images(stage.project).await.unwrap()), ["a", "c", "b"]);
+    assert!(store.busy_projects().await.unwrap().contains(&stage.project));
     store.bury_project(stage.project, NOW).await.unwrap();
     assert!(store.graves().await.unwrap().is_empty(), "a job runs");
 }

@@ -75,12 +75,12 @@ pub async fn delete_project(edges: &Edges, id: ProjectId) -> Result<Vec<String>>
         left.push(format!("The deploy key is still there: {fault:#}."));
     }
     if left.is_empty() {
-        edges.store.bury_project(id, clock::now()).await?;
+        let stopped = edges.store.bury_project(id, clock::now()).await?;
+        stopped.into_iter().for_each(|job| edges.broker.ring(Topic::Job(job)));
         tracing::info!(project.id = id.0, "a project was deleted");
     }
     edges.broker.ring(Topic::Project(id));
     edges.broker.ring(Topic::Projects);
-    edges.broker.ring(Topic::Jobs);
     Ok(left)
 }
 
@@ -88,7 +88,7 @@ async fn disconnect(edges: &Edges, hook: &Hook) -> Result<()> {
     let Some(webhook) = hook.webhook else { return Ok(()) };
     let forge = edges.forge.as_ref();
     let remove = |token, repository| async move { forge.remove_webhook(&token, &repository, webhook).await };
-    speak::for_project(edges, hook.project, remove).await?;
+    speak::taking_away(edges, hook.project, remove).await?;
     edges.store.disconnect_hook(hook.id).await
 }
 

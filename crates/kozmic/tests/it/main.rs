@@ -19,6 +19,7 @@ mod caching;
 mod registries;
 mod private;
 mod interruptions;
+mod deletions;
 mod restarts;
 mod history;
 mod badges;

@@ -4,8 +4,12 @@ use super::UnreadablePayload;
 use kozmic_model::{
     event::{Author, Change, Event, Trigger},
     git::{GitRef, Sha, is_branch_name},
+    time::Timestamp,
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 
 /// How much of a commit's message is kept, in bytes: lists of builds stay light.
 const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -38,6 +42,31 @@ struct Push {
     #[serde(default)]
     deleted: bool,
     head_commit: Option<Commit>,
+    #[serde(default)]
+    repository: PushedRepository,
+}
+
+#[derive(Default, Deserialize)]
+struct PushedRepository {
+    #[serde(default)]
+    pushed_at: Option<Moment>,
+}
+
+/// Pushes tell times in seconds since 1970, where other payloads have texts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Moment {
+    Seconds(i64),
+    Text(IgnoredAny),
+}
+
+impl Moment {
+    fn timestamp(self) -> Option<Timestamp> {
+        match self {
+            Self::Seconds(seconds) => seconds.checked_mul(1_000).map(Timestamp),
+            Self::Text(_) => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -70,7 +99,9 @@ fn push(push: Push) -> Event {
     };
     let message = whole.clone().map(message);
     let skip_texts = whole.into_iter().collect();
-    Event::Change(Box::new(Change { git_ref, sha, trigger: Trigger::Push, message, author, skip_texts }))
+    let pushed_at = push.repository.pushed_at.and_then(Moment::timestamp);
+    let trigger = Trigger::Push;
+    Event::Change(Box::new(Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts }))
 }
 
 fn author(person: Person) -> Author {
@@ -141,7 +172,8 @@ fn pull_request(event: PullRequestEvent) -> Event {
     let skip_texts = [Some(title.clone()), body].into_iter().flatten().collect();
     let author = Author { name: user.map(|user| user.login).unwrap_or_default(), email: None };
     let trigger = Trigger::PullRequest { number, title: cut(title, TITLE_LIMIT) };
-    Event::Change(Box::new(Change { git_ref, sha, trigger, message: None, author, skip_texts }))
+    let (pushed_at, message) = (None, None);
+    Event::Change(Box::new(Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts }))
 }
 
 /// As much of a commit's message as is kept.
@@ -177,8 +209,23 @@ mod tests {
             "message": "Fix it", "author": { "name": "Anna", "email": "anna@example.org", "username": "anna" } } });
         let Event::Change(change) = said("push", &payload) else { panic!("a change") };
         assert_eq!(change.git_ref, GitRef::Branch("feature/x".into()));
-        assert_eq!(change.message.as_deref(), Some("Fix it"));
+        assert_eq!((change.message.as_deref(), change.pushed_at), (Some("Fix it"), None));
         assert_eq!(change.author, Author { name: "Anna".into(), email: Some("anna@example.org".into()) });
+    }
+
+    #[test]
+    fn the_time_of_a_push_is_understood_in_seconds_and_no_other_way() {
+        let at = |repository: Value| {
+            let payload = json!({ "ref": "refs/heads/x", "after": "a".repeat(40), "repository": repository });
+            let Event::Change(change) = said("push", &payload) else { panic!("a change") };
+            change.pushed_at
+        };
+        assert_eq!(at(json!({ "pushed_at": 1_700_000_000 })), Some(Timestamp(1_700_000_000_000)));
+        for unknown in
+            [json!({}), json!({ "pushed_at": null }), json!({ "pushed_at": "2026-01-01T00:00:00Z" })]
+        {
+            assert_eq!(at(unknown), None);
+        }
     }
 
     #[test]

@@ -160,6 +160,7 @@ async fn add_build(
         started_at: Set(None),
         finished_at: Set(Some(new.created_at.0)),
         mailed: Set(None),
+        pushed_at: Set(None),
     };
     let id = row.insert(tx).await.context("take over a build")?.id;
     note(tx, "build", foreign, id).await?;

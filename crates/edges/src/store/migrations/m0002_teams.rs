@@ -65,6 +65,7 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("mail", &["build_id"], false),
     ("imported", &["kind", "source", "foreign_id"], true),
     ("job", &["project_id", "id"], false),
+    ("job", &["project_id", "status"], false),
     ("build", &["project_id", "git_ref", "number"], false),
     ("build", &["project_id", "status", "number"], false),
     ("build", &["project_id", "git_ref", "status", "number"], false),
@@ -99,6 +100,7 @@ fn new_columns() -> Vec<(&'static str, ColumnDef)> {
         ("hook", string("pull").default("if_absent").take()),
         ("hook", text_null("cache_inputs")),
         ("build", string_null("mailed")),
+        ("build", big_integer_null("pushed_at")),
     ]
 }
 

@@ -80,7 +80,7 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         project_id: i64, number: i64, git_ref: String, sha: String, status: String, trigger: String, author: String,
         message: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
-        mailed: Option<String>,
+        mailed: Option<String>, pushed_at: Option<i64>,
     }
     hook_call = "hook_call" {
         #[sea_orm(primary_key)] id: i64,
