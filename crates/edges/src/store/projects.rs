@@ -12,16 +12,20 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Select,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
 use secrecy::ExposeSecret;
+use std::collections::HashMap;
 
 /// A project in the list at the left of each page.
 #[derive(Clone, Debug)]
 pub struct ProjectLine {
     /// The project.
     pub project: Project,
+    /// What the person who looks may do in it.
+    pub role: Role,
     /// Its newest build.
     pub latest: Option<Build>,
 }
@@ -128,24 +132,48 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn projects_of(&self, user: UserId) -> Result<Vec<ProjectLine>> {
-        let own = Query::select()
-            .column(rows::membership::Column::ProjectId)
-            .from(rows::membership::Entity)
-            .and_where(Expr::col(rows::membership::Column::UserId).eq(user.0))
-            .take();
+        let own = rows::membership::Entity::find().filter(rows::membership::Column::UserId.eq(user.0));
+        let roles = own.clone().all(&self.db).await.context("list roles")?;
+        let roles = roles.into_iter().map(|row| (row.project_id, row.role)).collect::<HashMap<_, _>>();
+        let own = own.select_only().column(rows::membership::Column::ProjectId).into_query();
         let rows = living().filter(rows::project::Column::Id.in_subquery(own));
         let rows = rows.all(&self.db).await.context("list projects")?;
+        let mut builds = self.latest_builds(user).await?;
         let mut lines = Vec::with_capacity(rows.len());
         for row in rows {
+            // Who was let in between these looks is shown the project at the next one.
+            let Some(role) = roles.get(&row.id) else { continue };
+            let role = role.parse().context("read a member's role")?;
             let project = read::project(row);
-            let latest = self.latest_build(project.id, None).await?;
-            lines.push(ProjectLine { project, latest });
+            let latest = builds.remove(&project.id);
+            lines.push(ProjectLine { project, role, latest });
         }
         lines.sort_by_key(|line| {
             let built_at = line.latest.as_ref().map(|build| build.created_at);
             (std::cmp::Reverse(built_at), line.project.repository.full_name())
         });
         Ok(lines)
+    }
+
+    /// The newest build of each project of a user, in one look at the index for each.
+    async fn latest_builds(&self, user: UserId) -> Result<HashMap<ProjectId, Build>> {
+        let newest = Query::select()
+            .expr(Func::max(Expr::col(("newest", rows::build::Column::Number))))
+            .from_as(rows::build::Entity, "newest")
+            .and_where(
+                Expr::col(("newest", rows::build::Column::ProjectId))
+                    .equals((rows::membership::Entity, rows::membership::Column::ProjectId)),
+            )
+            .take();
+        let of_member = rows::build::Entity::belongs_to(rows::membership::Entity)
+            .from(rows::build::Column::ProjectId)
+            .to(rows::membership::Column::ProjectId);
+        let builds = rows::build::Entity::find()
+            .join(JoinType::InnerJoin, of_member.into())
+            .filter(rows::membership::Column::UserId.eq(user.0))
+            .filter(rows::build::Column::Number.in_subquery(newest));
+        let builds = builds.all(&self.db).await.context("find the latest builds")?;
+        builds.into_iter().map(|row| read::build(row).map(|build| (build.project, build))).collect()
     }
 }
 
@@ -258,5 +286,26 @@ pub(super) fn project_row(
         synced_at: Set(None),
         sync_fault: Set(None),
         deleted_at: Set(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::tests::Stage;
+    use kozmic_model::{ids::UserId, project::Role};
+
+    #[tokio::test]
+    async fn the_list_has_each_project_with_its_newest_build_and_the_role_in_it() {
+        let stage = Stage::new().await;
+        let list = async || stage.store.projects_of(stage.user).await.unwrap();
+        let [fresh] = &list().await[..] else { panic!("one project") };
+        assert_eq!((fresh.project.id, fresh.role), (stage.project, Role::Owner));
+        assert!(fresh.latest.is_none());
+        for digit in ['a', 'b'] {
+            stage.push(digit).await;
+        }
+        let [built] = &list().await[..] else { panic!("one project") };
+        assert_eq!(built.latest.as_ref().map(|build| build.number), Some(2));
+        assert!(stage.store.projects_of(UserId(99)).await.unwrap().is_empty());
     }
 }

@@ -22,13 +22,9 @@ pub(super) async fn user(Caller(user): Caller) -> Json<UserWord> {
 
 /// `GET /api/v1/projects`: the one built last first.
 pub(super) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Projects>, WebError> {
-    let store = &app.edges.store;
-    let mut projects = Vec::new();
-    for line in store.projects_of(caller.0.id).await? {
-        // Whoever was removed in this moment does not see it any more.
-        let role = store.role_in(line.project.id, caller.0.id).await?;
-        projects.extend(role.map(|role| ProjectWord::of(line.project, role, &app.face)));
-    }
+    let lines = app.edges.store.projects_of(caller.0.id).await?;
+    let projects =
+        lines.into_iter().map(|line| ProjectWord::of(line.project, line.role, &app.face)).collect();
     Ok(Json(Projects { projects }))
 }
 

@@ -78,15 +78,13 @@ impl Visit {
     /// Gathers what surrounds a page, about a project or not.
     pub(crate) async fn frame(&self, app: &Shared, current: Option<ProjectId>) -> Result<Frame, WebError> {
         let store = &app.edges.store;
-        let role = match current {
-            Some(project) => store.role_in(project, self.person.user.id).await?,
-            None => None,
-        };
+        let projects = store.projects_of(self.person.user.id).await?;
+        let role = projects.iter().find(|line| current == Some(line.project.id)).map(|line| line.role);
         Ok(Frame {
             now: clock::now(),
             user: self.person.user.clone(),
             csrf: self.person.session.csrf_token(),
-            projects: store.projects_of(self.person.user.id).await?,
+            projects,
             current,
             role,
             runners: store.runners().await?,
@@ -186,7 +184,8 @@ pub(crate) mod samples {
             avatar_url: String::new(),
             email: None,
         };
-        let line = ProjectLine { project: project(), latest: Some(build(Status::Pending)) };
+        let latest = Some(build(Status::Pending));
+        let line = ProjectLine { project: project(), role: Role::Owner, latest };
         Frame {
             now: Timestamp(66_000),
             user: User { id: UserId(1), profile, mail: MailSettings::default() },
