@@ -264,7 +264,10 @@ async fn go_on_installing(
             Break(outcome) => return Ok(Some(outcome)),
         },
     };
-    cache::keep(work, &making, container).await.map(|()| None)
+    match unless_halted(halt, cache::keep(work, &making, container)).await? {
+        Continue(()) => Ok(None),
+        Break(outcome) => Ok(Some(outcome)),
+    }
 }
 
 /// The image that the install script makes: kept from before, or made now.
@@ -290,7 +293,9 @@ async fn installed(
     if let Some(outcome) = cache::verdict(outcome) {
         return Ok(Break(outcome));
     }
-    cache::keep(work, &making, &container).await?;
+    if let Break(outcome) = unless_halted(halt, cache::keep(work, &making, &container)).await? {
+        return Ok(Break(outcome));
+    }
     let image = cache::kept(work, &making.key).await?;
     image.map(Continue).context("the image that the install script made is gone already")
 }
