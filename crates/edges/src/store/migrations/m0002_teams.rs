@@ -64,6 +64,7 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("api_token", &["user_id"], false),
     ("mail", &["build_id"], false),
     ("imported", &["kind", "source", "foreign_id"], true),
+    ("delivery", &["state", "received_at"], false),
     ("job", &["project_id", "id"], false),
     ("job", &["project_id", "status"], false),
     ("build", &["project_id", "git_ref", "number"], false),
