@@ -9,7 +9,8 @@ use kozmic_edges::{
     store::Store,
 };
 use kozmic_model::{
-    cache::{CacheInputs, CachedImage, cached_image_name},
+    cache::{CacheInputs, CachedImage, cached_image_name, usable_keys},
+    git::GitRef,
     ids::ProjectId,
     image::ImageName,
     install::Install,
@@ -47,20 +48,22 @@ pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Re
     let mirrors = work.flow.edges.mirrors.clone();
     let objects = mirrors.objects(&wanted, &install.tracked).await.context("look at the tracked files")?;
     let inputs = CacheInputs::new(&base.id, install, objects);
-    let key = inputs.key(&work.flow.settings.instance);
-    if let Some(image) = kept(work, &key).await? {
+    let shared = inputs.key(&work.flow.settings.instance);
+    let keys = usable_keys(&work.claimed.build.git_ref, shared);
+    if let Some(image) = any_kept(work, &keys).await? {
         note(work, &inputs).await?;
         work.say("Skipping install script as tracked files did not change...").await?;
         return Ok(Look::Kept(image));
     }
-    let making = match Making::try_begin(work, &key) {
+    let key = &keys[0];
+    let making = match Making::try_begin(work, key) {
         Some(making) => making,
         None => {
             work.say("Waiting: another job runs this install script for the same files...").await?;
-            Making::begin(work, &key).await
+            Making::begin(work, key).await
         }
     };
-    if let Some(image) = kept(work, &key).await? {
+    if let Some(image) = any_kept(work, &keys).await? {
         work.say("Skipping install script as another job has just run it for the same files...").await?;
         return Ok(Look::Kept(image));
     }
@@ -76,6 +79,16 @@ pub(crate) fn verdict(outcome: Outcome) -> Option<Outcome> {
         Outcome::Returned(code) => Some(Outcome::NotInstalled(code)),
         outcome => Some(outcome),
     }
+}
+
+/// The first image with one of those keys.
+async fn any_kept(work: &Work, keys: &[String]) -> Result<Option<Image>> {
+    for key in keys {
+        if let Some(image) = kept(work, key).await? {
+            return Ok(Some(image));
+        }
+    }
+    Ok(None)
 }
 
 /// The image with that key, if it is known and on the engine.
@@ -106,7 +119,7 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
     let base = work.claimed.job.spec.image.to_string();
     let facts = (key, base.as_str(), size);
     edges.store.add_cached_image((project, &settings.instance), facts, clock::now()).await?;
-    work.end(&format!("kept as image {}, {} MB", &key[..12], size / 1_000_000)).await?;
+    work.end(&format!("kept as image {}, {} MB", short(key), size / 1_000_000)).await?;
     // In this order: a container that is noted and not there means that somebody else removed it.
     edges.store.forget_container(work.attempt()).await?;
     match edges.engine.remove(container).await {
@@ -118,15 +131,21 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
     }
 }
 
-/// Notes what a hook's image is made of, and gives what it was made of before.
+/// Notes what a hook's image is made of, and gives what it was made of before. What a fork proposes is not noted.
 async fn note(work: &Work, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
     let Origin::Hook(hook) = work.claimed.job.spec.origin;
     let store = &work.flow.edges.store;
     let before = store.cache_inputs(hook).await?;
-    if before.as_ref() != Some(inputs) {
+    let is_own = matches!(work.claimed.build.git_ref, GitRef::Branch(_));
+    if is_own && before.as_ref() != Some(inputs) {
         store.note_cache_inputs(hook, inputs).await?;
     }
     Ok(before)
+}
+
+/// So much of a key that people can tell it from others.
+fn short(key: &str) -> &str {
+    key.get(..12).unwrap_or(key)
 }
 
 fn why_missing(before: Option<CacheInputs>, inputs: &CacheInputs) -> String {

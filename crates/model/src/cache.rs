@@ -1,6 +1,7 @@
 //! Cached images: what an install script made, found again by all that it was made of.
 
 use crate::{
+    git::GitRef,
     ids::{CachedImageId, ProjectId},
     install::{Install, TrackedPath},
     time::Timestamp,
@@ -97,6 +98,25 @@ impl CachedImage {
     }
 }
 
+/// The keys of the images that a job may use, the one first that it makes if there is none.
+///
+/// Anybody may propose a change from a fork, and what its install script makes must never be taken for what the
+/// project's own branches made. So it is kept apart, for that pull request alone.
+pub fn usable_keys(git_ref: &GitRef, shared: String) -> Vec<String> {
+    match git_ref {
+        GitRef::Branch(_) => vec![shared],
+        GitRef::PullRequest(number) => vec![format!("{APART}{number}-{shared}"), shared],
+    }
+}
+
+/// Whether an image was made for a pull request from a fork.
+pub fn is_apart(key: &str) -> bool {
+    key.starts_with(APART)
+}
+
+/// What keys of images begin with that are kept apart. No digest does.
+const APART: &str = "pr";
+
 /// The name on the engine of the image with that key.
 pub fn cached_image_name(project: ProjectId, key: &str) -> String {
     format!("kozmic-cache/{key}:{project}")
@@ -128,6 +148,15 @@ mod tests {
         ] {
             assert_ne!(same.key("here"), other.key("here"), "{other:?}");
         }
+    }
+
+    #[test]
+    fn what_a_fork_makes_is_kept_apart_from_what_branches_use() {
+        let branch = usable_keys(&GitRef::Branch("main".into()), "ab".into());
+        let fork = usable_keys(&GitRef::PullRequest(7), "ab".into());
+        assert_eq!(branch, ["ab"]);
+        assert_eq!(fork, ["pr7-ab", "ab"]);
+        assert!(is_apart(&fork[0]) && !is_apart(&branch[0]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    cache::{CacheInputs, CachedImage},
+    cache::{CacheInputs, CachedImage, is_apart},
     ids::{CachedImageId, HookId, ProjectId},
     status::Status,
     time::Timestamp,
@@ -117,7 +117,9 @@ impl Store {
             .filter(rows::cached_image::Column::Runner.eq(runner))
             .order_by_desc(rows::cached_image::Column::UsedAt)
             .order_by_desc(rows::cached_image::Column::Id);
-        let rows = rows.all(&self.db).await.context("list cached images")?;
+        let mut rows = rows.all(&self.db).await.context("list cached images")?;
+        // What a fork's pull request made never pushes out what the project's own branches use.
+        rows.sort_by_key(|row| is_apart(&row.cache_key));
         let living = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
         let living = living.all(&self.db).await.context("list projects")?;
         let mut seen = living.into_iter().map(|project| (project.id, 0)).collect::<HashMap<_, _>>();

@@ -3,7 +3,7 @@
 use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
-    github::{Commit, State},
+    github::{Commit, NewPull, State},
     live::News,
 };
 use std::{collections::BTreeSet, process::Stdio};
@@ -206,5 +206,27 @@ async fn images_are_cleaned_by_hand_while_the_server_runs_but_none_that_a_job_us
     world.docker.wait_until_clean(&world.label()?, LIMIT).await?;
     world.server.run(&["cache", "clean", "--all"]).await?;
     assert!(world.cached_images().await?.is_empty());
+    world.end().await
+}
+
+#[tokio::test]
+async fn what_a_fork_makes_is_never_used_by_the_projects_own_branches() -> Result<()> {
+    let world = World::new().await?;
+    hook(&world, "Tests", "bash setup.sh", "deps", "cat ~/made-by").await?;
+    let own = [("deps", "one"), ("setup.sh", "echo anna > ~/made-by")];
+    let log = push(&world, "main", &own).await?;
+    assert!(log.contains("\nanna\n"), "{log}");
+
+    let fork = world.github.fork(REPOSITORY, "eve").await?;
+    let evil = Commit::new("Nothing to see").file("setup.sh", "echo eve > ~/made-by").file("deps", "two");
+    let sha = world.github.commit(&fork, "patch", evil).await?;
+    let pull = NewPull::new(REPOSITORY, "patch", "Please").from_fork(&fork).by("eve");
+    world.github.open_pull_request(pull).await?;
+    world.status(&sha, State::Success).await?;
+    let log = world.log().await?;
+    assert!(log.contains("deps changed") && log.contains("\neve\n"), "{log}");
+
+    let log = push(&world, "main", &[("deps", "two")]).await?;
+    assert!(log.contains("deps changed") && log.contains("\nanna\n") && !log.contains("eve"), "{log}");
     world.end().await
 }
