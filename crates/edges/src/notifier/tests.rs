@@ -94,6 +94,24 @@ async fn a_mail_has_both_bodies_and_is_known_as_a_machines() {
 }
 
 #[tokio::test]
+async fn no_line_break_in_a_header_begins_another_one() {
+    let server = MailServer::start(&[]).await;
+    let broken = |text: &str| format!("{text}\r\nBcc: eve@example.com\r\n\r\n<script>");
+    let mail = mail();
+    let mail = Mail {
+        subject: broken(&mail.subject),
+        list_id: broken(&mail.list_id),
+        settings_url: broken(&mail.settings_url),
+        message_id: broken(&mail.message_id),
+        thread_id: broken(&mail.thread_id),
+        ..mail
+    };
+    let sent = server.sender("").send("bob@example.com", &mail).await;
+    let heard = server.heard.await.unwrap();
+    assert!(sent.is_ok() && !heard.lines().any(|line| line.starts_with("Bcc:")), "{heard}");
+}
+
+#[tokio::test]
 async fn a_refusal_is_told_from_what_may_pass() {
     for (answers, is_refusal) in [
         (&[("RCPT", "550 bob@example.com is nobody here\r\n")] as &[_], true),

@@ -115,7 +115,8 @@ impl Store {
                 }
                 Taken::There(UserId(id))
             }
-            (None, _) => {
+            (None, Some(_)) => return Ok(Taken::Gone),
+            (None, None) => {
                 let id = free_id::<rows::user::Entity>(&tx, foreign.id).await?;
                 let row = rows::user::ActiveModel { id, ..user_row(new, token, now) };
                 Taken::Over(UserId(row.insert(&tx).await.context("take over a user")?.id))
@@ -265,11 +266,80 @@ async fn note(tx: &DatabaseTransaction, kind: &'static str, foreign: Foreign<'_>
     Ok(())
 }
 
+/// The largest id that is kept: SQLite counts on from the largest that there ever was, and scripts know numbers up to
+/// 2^53.
+const LARGEST_ID: i64 = 1 << 40;
+
 /// The id that a row has in the other installation, where no row has it here: so addresses stay as they were.
 async fn free_id<E: EntityTrait>(tx: &DatabaseTransaction, wished: i64) -> Result<ActiveValue<i64>>
 where
     <E::PrimaryKey as PrimaryKeyTrait>::ValueType: From<i64>,
 {
+    if !(1..=LARGEST_ID).contains(&wished) {
+        return Ok(NotSet);
+    }
     let taken = E::find_by_id(wished).one(tx).await.context("look whether an id is free")?.is_some();
-    Ok(if taken || wished < 1 { NotSet } else { Set(wished) })
+    Ok(if taken { NotSet } else { Set(wished) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{NOW, Stage};
+    use kozmic_model::ids::{ForgeUserId, RepositoryId};
+    use secrecy::ExposeSecret;
+
+    fn person(number: i64, token: &str) -> NewUser {
+        let profile = Profile {
+            forge_id: ForgeUserId(number),
+            login: "from-there".into(),
+            name: "From There".into(),
+            avatar_url: String::new(),
+            email: None,
+        };
+        NewUser { profile, token: Some(token.into()), mail_address: Some("there@example.com".into()) }
+    }
+
+    fn foreign(id: i64) -> Foreign<'static> {
+        Foreign { source: "mysql://there/kozmic", id }
+    }
+
+    #[tokio::test]
+    async fn who_is_here_keeps_name_and_token_and_is_the_same_person() {
+        let stage = Stage::new().await;
+        let before = stage.store.user(stage.user).await.unwrap().unwrap();
+        let token = stage.store.token_of(stage.user).await.unwrap();
+        for _ in 0..2 {
+            let known = person(before.profile.forge_id.0, "an old token");
+            let taken = stage.store.import_user(foreign(1), &known, NOW).await.unwrap();
+            assert_eq!(taken, Taken::There(stage.user));
+        }
+        assert_eq!(stage.store.user(stage.user).await.unwrap().unwrap(), before);
+        let now = stage.store.token_of(stage.user).await.unwrap();
+        assert_eq!(secret::fingerprint(now.expose_secret()), secret::fingerprint(token.expose_secret()));
+    }
+
+    #[tokio::test]
+    async fn a_row_that_means_somebody_else_by_now_stays_out() {
+        let stage = Stage::new().await;
+        let import = async |id, new: &NewUser| stage.store.import_user(foreign(id), new, NOW).await.unwrap();
+        let Taken::Over(ben) = import(40, &person(400, "")).await else { panic!("a new user") };
+        assert_eq!(ben, UserId(40), "addresses stay as they were");
+        assert_eq!(import(40, &person(401, "")).await, Taken::Gone);
+        let Taken::Over(odd) = import(i64::MAX, &person(402, "")).await else { panic!("a new user") };
+        assert!(odd.0 < 100, "there is room for more users behind {odd}");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_put_into_a_project_that_is_being_deleted() {
+        let stage = Stage::new().await;
+        let project = stage.store.project(stage.project).await.unwrap().unwrap();
+        let repository = Repository { id: RepositoryId(900), ..project.repository };
+        let new = NewProject { repository, owner: stage.user, members: Vec::new() };
+        let import = async || stage.store.import_project(foreign(7), &new, NOW).await.unwrap();
+        let Taken::Over(id) = import().await else { panic!("a new project") };
+        assert_eq!(import().await, Taken::There(id));
+        stage.store.bury_project(id, NOW).await.unwrap();
+        assert_eq!(import().await, Taken::Gone);
+    }
 }
