@@ -21,6 +21,8 @@ pub struct Face {
     pub cookie_key: Key,
     /// What people call the forge, such as `GitHub`.
     pub forge_name: String,
+    /// The people and organizations that may sign in; everybody if empty.
+    pub invited: Vec<String>,
 }
 
 /// The state of all handlers.

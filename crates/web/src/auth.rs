@@ -5,7 +5,7 @@ mod csrf;
 mod next;
 mod access;
 
-pub(crate) use access::{allowed, is_signed_in, project};
+pub(crate) use access::{allowed, is_signed_in, project, ring_out};
 pub(crate) use cookies::{Cookies, Departure, Notice, Tone};
 pub(crate) use csrf::{Checked, Nothing};
 pub(crate) use next::local_path;

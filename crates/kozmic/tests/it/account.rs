@@ -1,6 +1,6 @@
 //! What people set for themselves: mail, API tokens, sessions.
 
-use crate::world::World;
+use crate::world::{GATE, LIMIT, World};
 use anyhow::{Context, Result};
 use kozmic_testkit::{html::unescape, person::Person};
 
@@ -68,12 +68,20 @@ async fn other_browsers_are_signed_out_and_this_one_stays() -> Result<()> {
     let page = world.anna.get(PAGE).await?;
     assert!(page.body.contains("this browser") && !page.body.contains("sign-out-others"), "{page}");
     let elsewhere = Person::sign_in(&world.server, &world.github, "anna").await?;
+    world.hook(&format!("echo begun; {GATE}")).await?;
+    world.push("Begin").await?;
+    let mut watched = elsewhere.live(world.project, world.build().await?.job()?, 0).await?;
+    watched.read_until("begun", LIMIT).await?;
     let page = world.anna.get(PAGE).await?;
     assert_eq!(page.body.matches("this browser").count(), 1);
     assert!(page.body.contains("Kozmic&#39;s tests"), "{page}");
     let done = world.anna.post_form(PAGE, "/account/sessions/sign-out-others/", &[]).await?;
     assert!(done.body.contains("All other browsers are signed out."), "{done}");
     assert!(elsewhere.get(PAGE).await?.url.path().starts_with("/login/"));
+    // What it watched goes dark although the job runs on.
+    while watched.next(LIMIT).await?.is_some() {}
     assert_eq!(world.anna.get(PAGE).await?.url.path(), PAGE);
+    world.open_gate().await?;
+    world.finished().await?;
     world.end().await
 }

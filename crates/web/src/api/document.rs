@@ -43,6 +43,7 @@ mod tests {
             public_url: "https://ci.example.org/".parse().unwrap(),
             cookie_key: Key::from(&[7; 64]),
             forge_name: "GitHub".into(),
+            invited: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::SignedIn;
 use crate::{app::Shared, error::WebError};
-use kozmic_edges::clock;
+use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
     ids::{ProjectId, UserId},
     project::{Project, Role},
@@ -36,4 +36,15 @@ pub(crate) async fn allowed(
 pub(crate) async fn is_signed_in(app: &Shared, person: &SignedIn) -> Result<bool, WebError> {
     let user = app.edges.store.user_of_session(&person.session.fingerprint(), clock::now()).await?;
     Ok(user.is_some())
+}
+
+/// Has the open pages of a person whose sessions ended find that out at once: those of all who see the same projects
+/// look again.
+pub(crate) async fn ring_out(app: &Shared, user: UserId) -> Result<(), WebError> {
+    let broker = &app.edges.broker;
+    for line in app.edges.store.projects_of(user).await? {
+        broker.ring(Topic::Project(line.project.id));
+    }
+    broker.ring(Topic::Projects);
+    Ok(())
 }

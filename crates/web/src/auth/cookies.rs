@@ -158,6 +158,7 @@ mod tests {
             public_url: url.parse().unwrap(),
             cookie_key: Key::from(&[7; 64]),
             forge_name: "GitHub".into(),
+            invited: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::frame::only_live;
 use crate::{
     address::Ask,
     app::Shared,
-    auth::{Checked, Cookies, Departure, Nothing, Notice, SignedIn, Tone, local_path, same},
+    auth::{self, Checked, Cookies, Departure, Nothing, Notice, SignedIn, Tone, local_path, same},
     error::WebError,
 };
 use askama::Template;
@@ -100,10 +100,15 @@ pub(crate) async fn arrive(
         Err(why) => return turned_back(cookies, &next, why),
     };
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    match sync::sign_in(&app.edges, &code, &app.face.callback_url(), agent).await {
+    let callback = app.face.callback_url();
+    match sync::sign_in(&app.edges, (&code, &callback), agent, &app.face.invited).await {
         Ok(signed_in) => {
             let local = local_path(&next).unwrap_or("/");
             cookies.set_session(&signed_in.session, sync::SESSION).onto(Redirect::to(local))
+        }
+        Err(fault) if fault.is::<sync::NotInvited>() => {
+            tracing::warn!("{fault}");
+            turned_back(cookies, &next, "This server is for invited people only. Ask who runs it.".to_owned())
         }
         Err(fault) => {
             tracing::warn!("sign-in failed: {fault:#}");
@@ -120,6 +125,7 @@ pub(crate) async fn logout(
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Response, WebError> {
     app.edges.store.sign_out(&person.session.fingerprint()).await?;
+    auth::ring_out(&app, person.user.id).await?;
     Ok(cookies.forget_session().onto(Redirect::to("/")))
 }
 

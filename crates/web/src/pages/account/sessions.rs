@@ -3,7 +3,7 @@
 use super::{PATH, agent};
 use crate::{
     app::Shared,
-    auth::{Nothing, Session},
+    auth::{self, Nothing, Session},
     error::WebError,
     pages::button::Sent,
 };
@@ -38,5 +38,6 @@ pub(crate) async fn sign_out_others(
 ) -> Result<Response, WebError> {
     let (user, own) = (visit.person.user.id, visit.person.session.fingerprint());
     app.edges.store.sign_out_others(user, &own).await?;
+    auth::ring_out(&app, user).await?;
     visit.lead(&app, PATH, Ok("All other browsers are signed out.".to_owned())).await
 }
