@@ -14,10 +14,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// A self-hosted continuous integration server.
 #[derive(Parser)]
-#[command(name = "kozmic", version, about)]
+#[command(name = "kozmic", version)]
 struct Arguments {
     /// The settings file; kozmic.toml in the current directory if it is there.
-    #[arg(long, env = "KOZMIC_CONFIG", global = true)]
+    #[arg(long, env = "KOZMIC_CONFIG", global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -29,7 +29,7 @@ enum Command {
     Serve,
     /// Says what is reachable and what is not, a line each.
     Check,
-    /// Cached images, which install scripts made.
+    /// Looks after the images that install scripts made.
     #[command(subcommand)]
     Cache(commands::CacheCommand),
     /// Takes over an installation of the original Kozmic CI, while no server runs.
