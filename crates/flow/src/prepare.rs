@@ -88,8 +88,10 @@ async fn newer(work: &mut Work, there: Image) -> Result<Image> {
     let name = work.claimed.job.spec.image.clone();
     work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
     if let Err(fault) = pull(work).await {
-        if fault.downcast_ref().is_some_and(EngineError::is_unreachable) {
-            return Err(fault);
+        // Who may not pull an image any more does not get it by having pulled it, or somebody else, before.
+        if fault.downcast_ref().is_some_and(|fault: &EngineError| fault.is_unreachable() || fault.is_denied())
+        {
+            return Err(fault.context(format!("pull the image {name}")));
         }
         work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
     }

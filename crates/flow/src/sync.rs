@@ -7,7 +7,7 @@ mod people;
 
 pub use hooks::{delete_hook, delete_project, restore, webhook};
 pub use members::members;
-pub use people::{SESSION, SignedIn, add_project, repositories, sign_in};
+pub use people::{NotInvited, SESSION, SignedIn, add_project, repositories, sign_in};
 
 pub(crate) use describe::description;
 pub(crate) use members::forever;

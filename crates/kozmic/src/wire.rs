@@ -38,6 +38,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         public_url: settings.server.public_url.clone(),
         cookie_key: cookie_key(&secret_key),
         forge_name: "GitHub".to_owned(),
+        invited: settings.server.sign_in_allowed.clone(),
     };
     Ok(Server { flow, app: App { edges: Arc::new(edges), face } })
 }

@@ -252,6 +252,13 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether a registry asks for a login, or for a better one. Only its words tell.
+    pub fn is_denied(&self) -> bool {
+        let Self::Refused { message, .. } = self else { return false };
+        let message = message.to_lowercase();
+        ["unauthorized", "denied", "no basic auth credentials"].iter().any(|word| message.contains(word))
+    }
+
     /// Whether it is the connection that failed, and not what was asked.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Cut { .. })

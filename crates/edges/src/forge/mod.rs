@@ -30,6 +30,9 @@ pub trait Forge: Send + Sync {
     /// Who the token belongs to.
     async fn profile(&self, token: &SecretString) -> Result<Profile, ForgeError>;
 
+    /// The names of the organizations that the token's person belongs to, as far as they let the token see them.
+    async fn organizations(&self, token: &SecretString) -> Result<Vec<String>, ForgeError>;
+
     /// The bytes and image type of a person's picture.
     async fn picture(&self, url: &str) -> Result<(String, Vec<u8>), ForgeError>;
 

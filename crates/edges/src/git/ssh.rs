@@ -90,7 +90,11 @@ impl Identity {
     fn remedy(&self, file: Option<&Path>) -> String {
         let host = &self.host;
         match file {
-            Some(file) => format!("remove the lines that begin with \"{host} \" from {}.", file.display()),
+            Some(file) => format!(
+                "press \"Sync members with GitHub\" in the project's settings, which takes over the keys that the server \
+                 publishes; if it publishes none, remove the lines that begin with \"{host} \" from {}.",
+                file.display()
+            ),
             None => format!("update Kozmic, which has the keys of {host} built in."),
         }
     }

@@ -4,7 +4,7 @@ use super::{Store, projects, read, rows, users};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::{ProjectId, UserId},
-    project::{Access, Collaborator, Member, Repository, Role},
+    project::{Access, Collaborator, Member, Permission, Repository, Role},
     time::Timestamp,
 };
 use sea_orm::{
@@ -85,10 +85,20 @@ impl Store {
         let owner = projects::project_of(&tx, project.0).await?.owner;
         projects::note_repository(&tx, project, repository).await?;
         let mut roles = HashMap::new();
+        let mut heirs = Vec::new();
         for Collaborator { profile, permission } in collaborators {
             let user = users::known_by_forge(&tx, profile, now).await?;
-            let role = if user == owner { Role::Owner } else { Role::from(*permission) };
-            roles.insert(user, role);
+            roles.insert(user, Role::from(*permission));
+            heirs.extend((*permission == Permission::Admin).then_some(user));
+        }
+        // An owner who lost access leaves the project to somebody who administers the repository and has signed in:
+        // else nobody could delete it.
+        let owner = match roles.contains_key(&owner) {
+            true => Some(owner),
+            false => projects::hand_over(&tx, project, heirs).await?,
+        };
+        if let Some(owner) = owner {
+            roles.insert(owner, Role::Owner);
         }
         for row in of_project(&tx, project).await? {
             if !roles.contains_key(&UserId(row.user_id)) {
@@ -104,11 +114,11 @@ impl Store {
     }
 
     /// Brings a user's projects in line with what the forge lets them reach, and remembers which repositories they
-    /// may make projects of; whole or not at all.
+    /// may make projects of; whole or not at all. Gives the projects that the user lost.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
-    pub async fn sync_projects_of(&self, user: UserId, reachable: &[Access]) -> Result<()> {
+    pub async fn sync_projects_of(&self, user: UserId, reachable: &[Access]) -> Result<Vec<ProjectId>> {
         let tx = self.write().await?;
         projects::replace_repositories(&tx, user, reachable).await?;
         let access =
@@ -117,12 +127,14 @@ impl Store {
         let own = own.all(&tx).await.context("list a user's projects")?;
         let own = own.into_iter().map(|row| (row.project_id, row.id)).collect::<HashMap<_, _>>();
         let all = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
+        let mut lost = Vec::new();
         for row in all.all(&tx).await.context("list projects")? {
             let project = ProjectId(row.id);
             let Some(access) = access.get(&row.forge_id) else {
                 if let Some(membership) = own.get(&row.id) {
                     let gone = rows::membership::Entity::delete_by_id(*membership);
                     gone.exec(&tx).await.context("remove a member")?;
+                    lost.push(project);
                 }
                 continue;
             };
@@ -130,7 +142,8 @@ impl Store {
             set_role(&tx, (project, user), role).await?;
             projects::note_repository(&tx, project, &access.repository).await?;
         }
-        tx.commit().await.context("commit a user's projects")
+        tx.commit().await.context("commit a user's projects")?;
+        Ok(lost)
     }
 
     /// Removes a user from a project that the forge no longer shows to them.

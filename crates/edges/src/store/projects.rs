@@ -211,6 +211,24 @@ pub(super) async fn note_repository(
     Ok(())
 }
 
+/// Makes the first of some users who has signed in a project's owner.
+pub(super) async fn hand_over(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    heirs: Vec<UserId>,
+) -> Result<Option<UserId>> {
+    for heir in heirs {
+        let row = rows::user::Entity::find_by_id(heir.0).one(tx).await.context("find an heir")?;
+        if row.is_some_and(|row| !row.token.is_empty()) {
+            let owner_id = Set(heir.0);
+            let row = rows::project::ActiveModel { id: Unchanged(project.0), owner_id, ..Default::default() };
+            row.update(tx).await.context("hand a project over")?;
+            return Ok(Some(heir));
+        }
+    }
+    Ok(None)
+}
+
 /// Notes that a project is in line with the forge.
 pub(super) async fn note_sync(tx: &DatabaseTransaction, project: ProjectId, now: Timestamp) -> Result<()> {
     let row = rows::project::ActiveModel {

@@ -296,6 +296,11 @@ async fn members_follow_the_forge_whole() {
     assert_eq!(store.project_named("ANNA", "World").await.unwrap().unwrap().id, stage.project);
     store.sync_members(stage.project, (&renamed, &collaborators[1..]), NOW).await.unwrap();
     assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), None);
+    assert_eq!(
+        store.project(stage.project).await.unwrap().unwrap().owner,
+        stage.user,
+        "nobody can take it over"
+    );
     let access = Access { repository: renamed, permission: Permission::Read };
     store.sync_projects_of(stage.user, &[access]).await.unwrap();
     assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), Some(Role::Owner));
@@ -353,4 +358,20 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
     assert!(store.busy_projects().await.unwrap().contains(&stage.project));
     store.bury_project(stage.project, NOW).await.unwrap();
     assert!(store.graves().await.unwrap().is_empty(), "a job runs");
+}
+
+#[tokio::test]
+async fn an_owner_who_lost_access_leaves_the_project_to_who_administers_the_repository()
+-> Result<(), anyhow::Error> {
+    let stage = Stage::new().await;
+    let session = NewSession { fingerprint: "b".into(), expires_at: LATER, agent: String::new() };
+    let bert = stage.store.sign_in(&profile(8, "bert"), &"token".into(), &session, NOW).await?;
+    let left =
+        [(6, "arno", Permission::Admin), (8, "bert", Permission::Admin), (9, "cleo", Permission::Push)];
+    let left =
+        left.map(|(number, login, permission)| Collaborator { profile: profile(number, login), permission });
+    stage.store.sync_members(stage.project, (&repository(), &left), NOW).await?;
+    assert_eq!(stage.store.role_in(stage.project, bert.id).await?, Some(Role::Owner), "arno never signed in");
+    assert_eq!(stage.store.role_in(stage.project, stage.user).await?, None);
+    Ok(())
 }

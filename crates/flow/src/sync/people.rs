@@ -4,7 +4,9 @@ use super::members;
 use crate::speak;
 use anyhow::{Context, Result, anyhow};
 use kozmic_edges::{
-    Edges, clock, secret,
+    Edges,
+    broker::Topic,
+    clock, secret,
     store::{Avatar, NewSession},
 };
 use kozmic_model::{
@@ -27,14 +29,27 @@ pub struct SignedIn {
     pub session: SecretString,
 }
 
+/// Somebody may not sign in here.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} may not sign in here")]
+pub struct NotInvited(String);
+
 /// Signs in who comes back from the forge with a code, and takes over name, mail, picture and what they may see.
-/// `agent` is what the browser calls itself.
+/// `agent` is what the browser calls itself; `invited` are the people and organizations that may sign in, all if empty.
 ///
 /// # Errors
-/// The forge refuses the code or does not answer, or the database does not.
-pub async fn sign_in(edges: &Edges, code: &str, redirect: &Url, agent: &str) -> Result<SignedIn> {
+/// [`NotInvited`], the forge refuses the code or does not answer, or the database does not.
+pub async fn sign_in(
+    edges: &Edges,
+    (code, redirect): (&str, &Url),
+    agent: &str,
+    invited: &[String],
+) -> Result<SignedIn> {
     let token = edges.forge.exchange_code(code, redirect).await?;
     let profile = edges.forge.profile(&token).await?;
+    if !is_invited(edges, &token, &profile.login, invited).await? {
+        return Err(NotInvited(profile.login).into());
+    }
     let session = secret::random();
     let now = clock::now();
     let fingerprint = secret::fingerprint(session.expose_secret());
@@ -46,6 +61,15 @@ pub async fn sign_in(edges: &Edges, code: &str, redirect: &Url, agent: &str) -> 
         tracing::warn!(user.id = user.id.0, error, "a sign-in could not be completed");
     }
     Ok(SignedIn { user, session })
+}
+
+async fn is_invited(edges: &Edges, token: &SecretString, login: &str, invited: &[String]) -> Result<bool> {
+    let is_named = |name: &str| invited.iter().any(|invited| invited.eq_ignore_ascii_case(name));
+    if invited.is_empty() || is_named(login) {
+        return Ok(true);
+    }
+    let organizations = edges.forge.organizations(token).await?;
+    Ok(organizations.iter().any(|organization| is_named(organization)))
 }
 
 async fn picture(edges: &Edges, user: &User) -> Result<()> {
@@ -69,7 +93,10 @@ pub async fn repositories(edges: &Edges, user: UserId) -> Result<Vec<Repository>
         }
         reachable => reachable?,
     };
-    edges.store.sync_projects_of(user, &reachable).await?;
+    for lost in edges.store.sync_projects_of(user, &reachable).await? {
+        edges.broker.ring(Topic::Project(lost));
+    }
+    edges.broker.ring(Topic::Projects);
     edges.store.repositories(user).await
 }
 

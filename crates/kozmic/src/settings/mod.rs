@@ -45,6 +45,8 @@ pub(crate) struct ServerSettings {
     pub(crate) data_dir: PathBuf,
     /// `KOZMIC_DATABASE_URL`; none: a file in the data directory.
     pub(crate) database_url: Option<String>,
+    /// `KOZMIC_SIGN_IN_ALLOWED`; empty: everybody.
+    pub(crate) sign_in_allowed: Vec<String>,
 }
 
 /// How jobs run.
@@ -125,6 +127,7 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         secret_key: source.parse("secret_key", values::secret_key)?,
         data_dir: source.required("data_dir", values::path)?,
         database_url: source.parse("database_url", values::database_url)?,
+        sign_in_allowed: source.parse("sign_in_allowed", values::list)?.unwrap_or_default(),
     })
 }
 

@@ -103,3 +103,21 @@ async fn strangers_see_nothing_and_forms_need_their_token() -> Result<()> {
     assert_eq!(world.anna.submit(&page, &form, &forged).await?.status, 403);
     world.end().await
 }
+
+#[tokio::test]
+async fn only_who_is_invited_may_sign_in() -> Result<()> {
+    let github = github().await?;
+    github.add_user("bert", "Bert", "bert@example.com");
+    github.add_organization("adlift", &["bert"]);
+    let server = Server::start(options(&github).env("KOZMIC_SIGN_IN_ALLOWED", "Anna, ADLIFT")).await?;
+    for login in ["anna", "bert"] {
+        let page = Person::sign_in(&server, &github, login).await?.get("/projects/").await?;
+        page.ensure_ok()?;
+    }
+    let eve = Person::visitor(&server.url(), &github, "eve")?;
+    let page = eve.go_through_github("eve").await?;
+    assert!(page.body.contains("for invited people only"), "{page}");
+    assert!(eve.get("/projects/").await?.url.path().starts_with("/login/"));
+    github.assert_no_wrong_calls();
+    Ok(())
+}

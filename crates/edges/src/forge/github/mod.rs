@@ -90,6 +90,10 @@ impl Forge for GitHub {
         oauth::profile(&self.client, token).await
     }
 
+    async fn organizations(&self, token: &SecretString) -> Result<Vec<String>, ForgeError> {
+        repositories::organizations(&self.client, token).await
+    }
+
     async fn picture(&self, url: &str) -> Result<(String, Vec<u8>), ForgeError> {
         self.client.picture(url).await
     }

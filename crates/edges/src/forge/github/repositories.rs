@@ -92,6 +92,11 @@ pub(super) async fn reachable(client: &Client, token: &SecretString) -> Result<V
     Ok(found.into_iter().map(Access::from).collect())
 }
 
+pub(super) async fn organizations(client: &Client, token: &SecretString) -> Result<Vec<String>, ForgeError> {
+    let found = client.list::<Owner>(client.path(&["user", "orgs"])?, token).await?;
+    Ok(found.into_iter().map(|organization| organization.login).collect())
+}
+
 pub(super) async fn by_id(
     client: &Client,
     token: &SecretString,

@@ -60,6 +60,7 @@ fn rest(double: Shared) -> Router<Shared> {
         .route("/user", get(user::own))
         .route("/user/emails", get(user::emails))
         .route("/user/repos", get(repos::own))
+        .route("/user/orgs", get(user::organizations))
         .route("/repos/{owner}/{repository}", get(repos::one))
         .route("/repositories/{id}", any(repos::none))
         .route("/repositories/{id}/{*rest}", any(repos::none))

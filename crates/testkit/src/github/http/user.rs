@@ -38,3 +38,16 @@ pub(super) async fn emails(call: Call) -> Reply {
     call.need_scope(&["user", "user:email"])?;
     Ok(answer(StatusCode::OK, call.double.shapes(|shapes| shapes.emails(&call.login))))
 }
+
+/// `GET /user/orgs`: needs `read:org` to see more than what is public, which here is nothing.
+pub(super) async fn organizations(call: Call) -> Reply {
+    call.allow_parameters(&["per_page", "page"]);
+    call.need_scope(&["user", "read:org"])?;
+    let own = call.double.read(|world| {
+        let own = world.accounts.iter().filter(|account| {
+            account.organization.as_ref().is_some_and(|organization| organization.has_member(&call.login))
+        });
+        own.map(|account| json!({ "id": account.id, "login": account.login, "description": null })).collect()
+    });
+    Ok(call.page("/user/orgs", own))
+}
