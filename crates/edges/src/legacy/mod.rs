@@ -26,6 +26,9 @@ use url::Url;
 /// How many bytes of a log are asked for at once.
 const PIECE: i64 = 1024 * 1024;
 
+/// How long to wait for its database. Even one that refuses is asked again for so long.
+const LIMIT: Duration = Duration::from_secs(5);
+
 /// An installation of the original.
 pub struct Installation {
     db: DatabaseConnection,
@@ -40,8 +43,7 @@ impl Installation {
     pub async fn open(url: &str) -> Result<Self> {
         let (url, source) = address(url)?;
         let mut options = ConnectOptions::new(url);
-        options.max_connections(1).connect_timeout(Duration::from_secs(20)).sqlx_logging(false);
-        options.acquire_timeout(Duration::from_secs(20));
+        options.max_connections(1).connect_timeout(LIMIT).acquire_timeout(LIMIT).sqlx_logging(false);
         let db = Database::connect(options).await.with_context(|| format!("open {source}"))?;
         let read_only = "SET SESSION TRANSACTION READ ONLY";
         db.execute_unprepared(read_only).await.context("promise to read only")?;
