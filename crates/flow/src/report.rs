@@ -13,11 +13,15 @@ use kozmic_edges::{
 use kozmic_model::{
     build::Build,
     commit_status::{CommitStatus, description},
-    ids::{BuildId, JobId, ProjectId},
+    ids::{BuildId, JobId, ProjectId, UserId},
     job::Job,
+    time::Timestamp,
 };
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 use url::Url;
+
+/// How long to wait when the database has trouble.
+const TROUBLE: Duration = Duration::from_secs(5);
 
 /// How often to look into the outbox without being woken.
 const LOOK: Duration = Duration::from_secs(30);
@@ -25,9 +29,6 @@ const LOOK: Duration = Duration::from_secs(30);
 /// What the forge refuses so often, for about a day, is given up. Earlier somebody may yet act: sign in again, say, or
 /// bring the commit back.
 const REFUSALS: i32 = 150;
-
-/// The longest silence of all for one person's rate limit; that person's own messages wait as long as asked.
-const SILENCE: Duration = Duration::from_secs(60);
 
 /// The longest wait that a forge is believed to mean.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
@@ -45,36 +46,42 @@ enum Next {
     Look,
     /// Wait for so long, or until something new comes in.
     Wait(Duration),
-    /// The forge asks for silence for so long.
-    BeQuiet(Duration),
 }
+
+/// Until when the forge asked whom to be quiet: it limits each person by themselves.
+type Quiet = HashMap<UserId, Timestamp>;
 
 /// Sends what the outbox holds for one way out, one after another, the longest due first.
 pub(crate) async fn forever(flow: Flow, way: Way) {
     let mut bell = flow.edges.broker.bell(Topic::Outbox);
+    let mut quiet = Quiet::new();
     while !flow.stop.is_cancelled() {
-        let next = next(&flow, way).await.unwrap_or_else(|fault| {
-            tracing::error!(error = format!("{fault:#}"), "the outbox cannot be worked on");
-            Next::BeQuiet(Duration::from_secs(5))
-        });
-        match next {
-            Next::Look => {}
-            Next::Wait(wait) => tokio::select! {
+        match next(&flow, way, &mut quiet).await {
+            Ok(Next::Look) => {}
+            Ok(Next::Wait(wait)) => tokio::select! {
                 () = bell.rung() => {}
                 () = tokio::time::sleep(wait.min(LOOK)) => {}
                 () = flow.stop.cancelled() => {}
             },
-            Next::BeQuiet(wait) => drop(flow.pause(wait).await),
+            Err(fault) => {
+                tracing::error!(error = format!("{fault:#}"), "the outbox cannot be worked on");
+                flow.pause(TROUBLE).await;
+            }
         }
     }
 }
 
 /// Sends one message if one is due.
-async fn next(flow: &Flow, way: Way) -> Result<Next> {
+async fn next(flow: &Flow, way: Way, quiet: &mut Quiet) -> Result<Next> {
     let Some(outgoing) = flow.edges.store.next_outgoing(way).await? else { return Ok(Next::Wait(LOOK)) };
     let ahead = outgoing.not_before.since(clock::now());
     if !ahead.is_zero() {
         return Ok(Next::Wait(ahead));
+    }
+    let owner = owner(flow, outgoing).await?;
+    quiet.retain(|_, until| *until > clock::now());
+    if let Some(until) = owner.and_then(|owner| quiet.get(&owner)) {
+        return flow.edges.store.hold_back(outgoing, *until).await.map(|()| Next::Look);
     }
     let told = tokio::select! {
         told = tell(flow, outgoing) => told,
@@ -82,8 +89,21 @@ async fn next(flow: &Flow, way: Way) -> Result<Next> {
     };
     match told {
         Ok(()) => flow.edges.store.sent(outgoing).await.map(|()| Next::Look),
-        Err(fault) => postpone(flow, outgoing, &fault).await,
+        Err(fault) => {
+            let until = postpone(flow, outgoing, &fault).await?;
+            if let Some(ForgeError::RateLimited { .. }) = fault.downcast_ref() {
+                quiet.extend(owner.zip(until));
+            }
+            Ok(Next::Look)
+        }
     }
+}
+
+/// In whose name the forge is told, as a rule.
+async fn owner(flow: &Flow, outgoing: Outgoing) -> Result<Option<UserId>> {
+    let Subject::CommitStatus(build) = outgoing.subject else { return Ok(None) };
+    let Some(build) = flow.edges.store.build_by_id(build).await? else { return Ok(None) };
+    Ok(flow.edges.store.project(build.project).await?.map(|project| project.owner))
 }
 
 async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
@@ -126,7 +146,8 @@ pub(crate) fn build_url(public_url: &Url, build: &Build) -> String {
     format!("{base}/projects/{}/builds/{}/", build.project, build.id)
 }
 
-async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Next> {
+/// Notes when to try again; none if that makes no sense.
+async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Option<Timestamp>> {
     let words = format!("{fault:#}");
     tracing::warn!(
         subject = ?outgoing.subject,
@@ -137,15 +158,13 @@ async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Next
     let of_forge = fault.downcast_ref::<ForgeError>();
     let is_refused = of_forge.is_some_and(|fault| fault.try_again().is_none());
     if (is_refused && outgoing.tries >= REFUSALS) || notify::is_given_up(fault, outgoing.tries) {
-        return flow.edges.store.sent(outgoing).await.map(|()| Next::Look);
+        return flow.edges.store.sent(outgoing).await.map(|()| None);
     }
     let asked = of_forge.and_then(ForgeError::try_again).unwrap_or_default().min(LONGEST_WAIT);
     let wait = asked.max(backoff(outgoing.tries));
-    flow.edges.store.postpone(outgoing, clock::now().after(wait), &words).await?;
-    match of_forge {
-        Some(ForgeError::RateLimited { .. }) => Ok(Next::BeQuiet(asked.min(SILENCE))),
-        _ => Ok(Next::Look),
-    }
+    let until = clock::now().after(wait);
+    flow.edges.store.postpone(outgoing, until, &words).await?;
+    Ok(Some(until))
 }
 
 /// 1 s, doubled with each try, up to 10 minutes.

@@ -149,7 +149,8 @@ impl Store {
         Ok(())
     }
 
-    /// Whose API token that is, noted as used now; none if it is nobody's.
+    /// Whose API token that is, noted as used now; none if it is nobody's, or if the forge no longer accepts its user's
+    /// sign-in: until they sign in again, their API tokens rest.
     ///
     /// # Errors
     /// The database does not answer.
@@ -158,12 +159,13 @@ impl Store {
         let row =
             rows::api_token::Entity::find().filter(rows::api_token::Column::Fingerprint.eq(fingerprint));
         let Some(row) = row.one(&self.db).await.context("find an API token")? else { return Ok(None) };
+        let user = rows::user::Entity::find_by_id(row.user_id).one(&self.db).await.context("find a user")?;
+        let Some(user) = user.filter(|user| !user.token.is_empty()) else { return Ok(None) };
         if row.used_at.is_none_or(|used_at| now.since(Timestamp(used_at)) > USE_GRAIN) {
             let used_at = Set(Some(now.0));
             let used = rows::api_token::ActiveModel { id: Unchanged(row.id), used_at, ..Default::default() };
             used.update(&self.writer).await.context("note that an API token is used")?;
         }
-        let user = rows::user::Entity::find_by_id(row.user_id).one(&self.db).await.context("find a user")?;
-        Ok(user.map(read::user))
+        Ok(Some(read::user(user)))
     }
 }

@@ -88,6 +88,20 @@ impl Store {
         Ok(())
     }
 
+    /// Lets something wait that was not tried.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn hold_back(&self, outgoing: Outgoing, until: Timestamp) -> Result<()> {
+        rows::outbox::Entity::update_many()
+            .col_expr(rows::outbox::Column::NotBefore, Expr::value(until.0))
+            .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
+            .exec(&self.writer)
+            .await
+            .context("hold back what is to be sent")?;
+        Ok(())
+    }
+
     /// Notes that sending failed and when to try again.
     ///
     /// # Errors

@@ -1,8 +1,11 @@
 //! GitHub has its bad days: statuses come late but come, and no build is lost.
 
-use crate::world::{LIMIT, REPOSITORY, World};
+use crate::world::{IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
-use kozmic_testkit::github::{FaultKind, FaultRule, State};
+use kozmic_testkit::{
+    github::{Commit, FaultKind, FaultRule, NewRepository, State},
+    person::{NewHook, Person},
+};
 use std::time::Duration;
 
 const STATUSES: &str = "/api/v3/repos/*/*/statuses/";
@@ -39,6 +42,33 @@ async fn rate_limits_are_honoured() -> Result<()> {
         world.end().await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn one_persons_rate_limit_quiets_nobody_else() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("true").await?;
+    world.github.add_user("bert", "Bert", "bert@example.com");
+    world.github.add_repository(NewRepository::public("bert/other"))?;
+    let bert = Person::sign_in(&world.server, &world.github, "bert").await?;
+    let project = bert.add_project("bert/other").await?;
+    bert.add_hook(project, NewHook { title: "Tests", image: IMAGE, script: "#!/bin/bash\ntrue" }).await?;
+    let limit = FaultRule::new(FaultKind::RateLimited(Duration::from_secs(3_600)));
+    let limited = world.github.fault(limit.path(&format!("/api/v3/repos/{REPOSITORY}/statuses/")));
+    world.push("Limited for an hour").await?;
+    world
+        .github
+        .wait_for_request(LIMIT, |call| call.path.contains(&format!("{REPOSITORY}/statuses/")))
+        .await
+        .context("the limit is met")?;
+    let pushed =
+        world.github.push_commit("bert/other", "main", Commit::new("Not limited").file("a", "1")).await?;
+    let soon = Duration::from_secs(45);
+    world.github.wait_for_status("bert/other", &pushed.sha, State::Success, soon).await?;
+    world.push("Still limited").await?;
+    world.finished().await?;
+    assert_eq!(limited.hits(), 1, "nothing more is asked in the name of who is limited");
+    world.end().await
 }
 
 #[tokio::test]
