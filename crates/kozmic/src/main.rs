@@ -32,6 +32,9 @@ enum Command {
     /// Looks after the images that install scripts made.
     #[command(subcommand)]
     Cache(commands::CacheCommand),
+    /// Lists projects, and deletes those that nobody else can delete any more.
+    #[command(subcommand)]
+    Projects(commands::ProjectsCommand),
     /// Takes over an installation of the original Kozmic CI, while no server runs.
     Import(commands::ImportArguments),
 }
@@ -54,6 +57,7 @@ fn run(config: Option<PathBuf>, command: &Command) -> Result<ExitCode, Failure> 
         Command::Serve => runtime.block_on(commands::serve(settings)),
         Command::Check => Ok(runtime.block_on(commands::check(settings))),
         Command::Cache(command) => runtime.block_on(commands::cache(settings, command)),
+        Command::Projects(command) => runtime.block_on(commands::projects(settings, command)),
         Command::Import(arguments) => runtime.block_on(commands::import(settings, arguments)),
     }
 }

@@ -60,3 +60,33 @@ async fn a_project_that_is_deleted_while_a_job_runs_leaves_nothing_and_nothing_i
     assert!(!output.contains("a message was not sent"), "{output}");
     world.end().await
 }
+
+#[tokio::test]
+async fn a_project_whose_repository_is_gone_is_deleted_on_the_server() -> Result<()> {
+    let mut world = World::new().await?;
+    world.hook("echo hi").await?;
+    let pushed = world.push("Begin").await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let log = world.server.data_dir().join("logs/0/1-1.log");
+    assert!(log.exists());
+    world.github.delete_repository(REPOSITORY);
+    world.anna.post_form("/repositories/", "/repositories/", &[]).await?.ensure_ok()?;
+    assert_eq!(world.anna.get(&format!("/projects/{}/", world.project)).await?.status, 404);
+
+    let listed = world.server.run(&["projects", "list"]).await?;
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), format!("{REPOSITORY}  -\n"));
+    let unknown = world.server.run(&["projects", "delete", "anna/helo"]).await?;
+    assert!(!unknown.status.success());
+    assert!(
+        String::from_utf8_lossy(&unknown.stderr).contains("there is no project anna/helo"),
+        "{unknown:?}"
+    );
+    let deleted = world.server.run(&["projects", "delete", REPOSITORY]).await?;
+    assert!(deleted.status.success(), "{deleted:?}");
+    world.server.kill_9().await?;
+    world.server.restart().await?;
+    until_gone(&log).await?;
+    let listed = world.server.run(&["projects", "list"]).await?;
+    assert!(listed.stdout.is_empty(), "{listed:?}");
+    world.end().await
+}

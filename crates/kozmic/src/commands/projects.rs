@@ -1,0 +1,53 @@
+//! `kozmic projects`: what is left to who runs the server when nobody else may see a project any more.
+
+use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use anyhow::anyhow;
+use clap::Subcommand;
+use kozmic_edges::{clock, store::Store};
+use kozmic_model::project::{Project, Role};
+use std::process::ExitCode;
+
+/// What to do with projects.
+#[derive(Subcommand)]
+pub(crate) enum ProjectsCommand {
+    /// Lists all projects with their owners, a line each. A dash: its owner lost sight of it, or it is gone at GitHub.
+    List,
+    /// Deletes a project with its builds and logs, whoever owns it. What it has at GitHub stays there: delete it on the
+    /// project's page where somebody still can. The server may run meanwhile, and clears the rest away.
+    Delete {
+        /// The project as `kozmic projects list` names it: owner/name.
+        name: String,
+    },
+}
+
+/// Runs the command.
+pub(crate) async fn projects(settings: Settings, command: &ProjectsCommand) -> Result<ExitCode, Failure> {
+    let dir = DataDir::share(&settings.server.data_dir)?;
+    let (store, _engine) = wire::store_and_engine(&settings, &dir).await?;
+    match command {
+        ProjectsCommand::List => list(&store).await?,
+        ProjectsCommand::Delete { name } => delete(&store, name).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn list(store: &Store) -> anyhow::Result<()> {
+    for project in store.projects().await? {
+        let members = store.members(project.id).await?;
+        let owner = members.iter().find(|member| member.role == Role::Owner);
+        let owner = owner.map_or("-", |owner| owner.user.profile.login.as_str());
+        println!("{}  {owner}", project.repository.full_name());
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn delete(store: &Store, name: &str) -> anyhow::Result<()> {
+    let is_meant = |project: &Project| project.repository.full_name().eq_ignore_ascii_case(name);
+    let project = store.projects().await?.into_iter().find(is_meant);
+    let project = project.ok_or_else(|| anyhow!("there is no project {name}: see kozmic projects list"))?;
+    store.bury_project(project.id, clock::now()).await?;
+    println!("{} is deleted; its webhooks and deploy key at GitHub stay", project.repository.full_name());
+    Ok(())
+}
