@@ -79,5 +79,13 @@ async fn a_hook_may_ask_for_the_newest_image_each_time() -> Result<()> {
     for name in [&image, &newer, "kozmic-test/kept:1"] {
         world.docker.run(&["rmi", name]).await?;
     }
+    // What was published is still known by its digest.
+    let of_registry = format!("reference={}/*/*", registry.host());
+    let format = "{{.Repository}}@{{.Digest}}";
+    let known =
+        world.docker.run(&["images", "--digests", "--filter", &of_registry, "--format", format]).await?;
+    for name in known.lines() {
+        world.docker.run(&["rmi", name]).await?;
+    }
     world.end().await
 }
