@@ -30,7 +30,7 @@ impl MariaDb {
     pub async fn start() -> Result<Self> {
         let dir = TempDir::with_prefix("kozmic-mariadb-").context("make a database's directory")?;
         let port = free_port()?;
-        install(&dir.path().join("data")).await?;
+        install(dir.path()).await?;
         let server = Self { port, _program: serve(&dir, port).await?, dir };
         let user = format!(
             "CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n\
@@ -64,10 +64,11 @@ impl MariaDb {
 }
 
 /// Writes the tables that every server has.
-async fn install(data: &Path) -> Result<()> {
+async fn install(dir: &Path) -> Result<()> {
     let mut command = Command::new("mariadb-install-db");
     command.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
-    command.args(as_root()).arg(format!("--datadir={}", data.display())).kill_on_drop(true);
+    command.args(as_root()).arg(format!("--datadir={}", dir.join("data").display())).kill_on_drop(true);
+    keep_to(&mut command, dir);
     let output = command.output().await;
     let output = output.context("run mariadb-install-db: is the package mariadb-server installed?")?;
     checked("mariadb-install-db", output).map(drop)
@@ -81,6 +82,7 @@ async fn serve(dir: &TempDir, port: u16) -> Result<Program> {
     for (option, file) in [("datadir", "data"), ("pid-file", "pid"), ("socket", "socket")] {
         command.arg(format!("--{option}={}", dir.path().join(file).display()));
     }
+    keep_to(&mut command, dir.path());
     // Nobody needs its data after a crash, and the machine runs more than this.
     command.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--skip-log-bin"]);
     command.args(["--skip-name-resolve", "--character-set-server=utf8mb4"]).args(as_root());
@@ -90,6 +92,11 @@ async fn serve(dir: &TempDir, port: u16) -> Result<Program> {
         .await
         .context("start mariadbd: is the package mariadb-server installed?")?;
     Ok(program)
+}
+
+/// Keeps temporary tables in a directory of their own: a server that starts removes all that it finds beside its own.
+fn keep_to(command: &mut Command, dir: &Path) {
+    command.env("TMPDIR", dir);
 }
 
 /// Root has to say that root is meant; for everybody else it goes without saying.
