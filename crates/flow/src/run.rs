@@ -334,6 +334,7 @@ async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome) {
     }
     tracing::info!(job.id = attempt.job.0, status = outcome.status().word(), "a job ended");
     report::change(&flow.edges, claimed.project.id, attempt.job);
+    flow.edges.broker.ring(Topic::Graves);
     flow.tasks.spawn(clear_away(flow.clone(), attempt));
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn forever(flow: Flow) {
 
 /// Clears away what deleted projects left, as soon as none of their jobs runs any more.
 pub(crate) async fn graves(flow: Flow) {
-    let mut bell = flow.edges.broker.bell(Topic::Projects);
+    let mut bell = flow.edges.broker.bell(Topic::Graves);
     while !flow.stop.is_cancelled() {
         if let Err(fault) = clear_graves(&flow).await {
             tracing::warn!(

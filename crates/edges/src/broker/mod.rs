@@ -27,6 +27,8 @@ pub enum Topic {
     Project(ProjectId),
     /// Something that the list of projects shows has changed.
     Projects,
+    /// A project was deleted, or a job ended that may have been the last of one.
+    Graves,
 }
 
 /// The broker of an installation of one process: bells in memory.

@@ -150,10 +150,7 @@ impl Store {
             (None, None) => {}
         }
         let id = free_id::<rows::project::Entity>(&tx, foreign.id).await?;
-        let row = rows::project::ActiveModel {
-            id,
-            ..projects::project_row(new.owner, new.repository.clone(), now)
-        };
+        let row = rows::project::ActiveModel { id, ..projects::project_row(new.owner, &new.repository, now) };
         let id = ProjectId(row.insert(&tx).await.context("take over a project")?.id);
         for (user, role) in &new.members {
             members::set_role(&tx, (id, *user), *role).await?;

@@ -66,7 +66,7 @@ impl Store {
             .filter(rows::repository::Column::Permission.eq(Permission::Admin.word()));
         let listed = listed.one(&tx).await.context("find a repository")?;
         let listed = read::repository(listed.context("this repository is not on your list")?);
-        let row = project_row(user, listed, now).insert(&tx).await.context("make a project")?;
+        let row = project_row(user, &listed, now).insert(&tx).await.context("make a project")?;
         members::set_role(&tx, (ProjectId(row.id), user), Role::Owner).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
@@ -194,19 +194,7 @@ pub(super) async fn note_repository(
     project: ProjectId,
     repository: &Repository,
 ) -> Result<()> {
-    let Repository { id: _, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
-        repository.clone();
-    let row = rows::project::ActiveModel {
-        id: Unchanged(project.0),
-        owner: Set(owner),
-        name: Set(name),
-        private: Set(private),
-        default_branch: Set(default_branch),
-        html_url: Set(html_url),
-        clone_url: Set(clone_url),
-        ssh_url: Set(ssh_url),
-        ..Default::default()
-    };
+    let row = rows::project::ActiveModel { id: Unchanged(project.0), ..repository_columns(repository) };
     row.update(tx).await.context("follow a repository")?;
     Ok(())
 }
@@ -278,18 +266,11 @@ fn repository_row(user: UserId, access: &Access) -> rows::repository::ActiveMode
     }
 }
 
-pub(super) fn project_row(
-    user: UserId,
-    repository: Repository,
-    now: Timestamp,
-) -> rows::project::ActiveModel {
-    let Repository { id, owner, name, private, default_branch, html_url, clone_url, ssh_url } = repository;
-    let settings = ProjectSettings::default();
-    let badge_token = secret::random().expose_secret().chars().take(32).collect();
+/// What a project's row says of its repository, the forge's number apart.
+fn repository_columns(repository: &Repository) -> rows::project::ActiveModel {
+    let Repository { id: _, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
+        repository.clone();
     rows::project::ActiveModel {
-        id: NotSet,
-        owner_id: Set(user.0),
-        forge_id: Set(id.0),
         owner: Set(owner),
         name: Set(name),
         private: Set(private),
@@ -297,6 +278,21 @@ pub(super) fn project_row(
         html_url: Set(html_url),
         clone_url: Set(clone_url),
         ssh_url: Set(ssh_url),
+        ..Default::default()
+    }
+}
+
+pub(super) fn project_row(
+    user: UserId,
+    repository: &Repository,
+    now: Timestamp,
+) -> rows::project::ActiveModel {
+    let settings = ProjectSettings::default();
+    let badge_token = secret::random().expose_secret().chars().take(32).collect();
+    rows::project::ActiveModel {
+        id: NotSet,
+        owner_id: Set(user.0),
+        forge_id: Set(repository.id.0),
         created_at: Set(now.0),
         cancel_waiting: Set(settings.cancel_waiting),
         cancel_running: Set(settings.cancel_running),
@@ -304,6 +300,7 @@ pub(super) fn project_row(
         synced_at: Set(None),
         sync_fault: Set(None),
         deleted_at: Set(None),
+        ..repository_columns(repository)
     }
 }
 

@@ -77,6 +77,7 @@ pub async fn delete_project(edges: &Edges, id: ProjectId) -> Result<Vec<String>>
     if left.is_empty() {
         let stopped = edges.store.bury_project(id, clock::now()).await?;
         stopped.into_iter().for_each(|job| edges.broker.ring(Topic::Job(job)));
+        edges.broker.ring(Topic::Graves);
         tracing::info!(project.id = id.0, "a project was deleted");
     }
     edges.broker.ring(Topic::Project(id));
