@@ -1,7 +1,7 @@
 //! A build: what one commit on one ref made run. Its number counts up within the project.
 
 use crate::{
-    event::{Author, Trigger},
+    event::{Author, PushedCommit, Trigger},
     git::{GitRef, Sha},
     ids::{BuildId, ProjectId},
     status::Status,
@@ -30,6 +30,8 @@ pub struct Build {
     pub author: Author,
     /// The commit's message; empty until it is known.
     pub message: String,
+    /// The commits that the push brought, the oldest first, as far as they are known.
+    pub commits: Vec<PushedCommit>,
     /// When the delivery was understood.
     pub created_at: Timestamp,
     /// When the first job started.

@@ -104,7 +104,7 @@ impl CachedImage {
 /// project's own branches made. So it is kept apart, for that pull request alone.
 pub fn usable_keys(git_ref: &GitRef, shared: String) -> Vec<String> {
     match git_ref {
-        GitRef::Branch(_) => vec![shared],
+        GitRef::Branch(_) | GitRef::Tag(_) => vec![shared],
         GitRef::PullRequest(number) => vec![format!("{APART}{number}-{shared}"), shared],
     }
 }

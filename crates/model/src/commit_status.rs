@@ -22,11 +22,13 @@ pub struct CommitStatus {
     pub build: BuildId,
     /// The commit.
     pub sha: Sha,
+    /// The name under which the forge lists it: one for all that speaks of the same thing.
+    pub context: String,
     /// The colour.
     pub state: CommitState,
     /// One line.
     pub description: String,
-    /// Where a click leads: the build's page.
+    /// Where a click leads: the build's page, or a job's log.
     pub target_url: String,
 }
 
@@ -42,6 +44,17 @@ pub enum CommitState {
     Failure,
     /// Kozmic is at fault, or somebody stopped it.
     Error,
+}
+
+impl CommitState {
+    /// For a job of the Auto Builder: what is not well is an error.
+    pub fn of_job(status: Status) -> Self {
+        match status {
+            Status::Enqueued | Status::Pending => Self::Pending,
+            Status::Success => Self::Success,
+            Status::Failure | Status::Error | Status::Canceled => Self::Error,
+        }
+    }
 }
 
 impl From<Status> for CommitState {
@@ -69,6 +82,19 @@ pub fn description(number: i64, status: Status, culprit: Option<&str>) -> String
     };
     let room = DESCRIPTION_LIMIT - head.chars().count() - tail.chars().count();
     format!("{head}{}{tail}", shortened(title, room))
+}
+
+/// The line beside the commit for a single job; `reason` says why it ended badly.
+pub fn job_description(status: Status, reason: Option<&str>) -> String {
+    let line = match (status, reason) {
+        (Status::Enqueued, _) => "Waiting to be built".to_owned(),
+        (Status::Pending, _) => "Building".to_owned(),
+        (Status::Success, _) => "Build succeeded".to_owned(),
+        (Status::Failure | Status::Error, None) => "Build failed".to_owned(),
+        (Status::Canceled, None) => "Build canceled".to_owned(),
+        (Status::Failure | Status::Error | Status::Canceled, Some(reason)) => reason.replace('\n', " "),
+    };
+    shortened(&line, DESCRIPTION_LIMIT)
 }
 
 fn shortened(text: &str, room: usize) -> String {

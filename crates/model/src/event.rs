@@ -36,6 +36,22 @@ pub struct Change {
     pub author: Author,
     /// The texts that may ask to skip the build.
     pub skip_texts: Vec<String>,
+    /// The commits that the push brought, the oldest first, as far as the payload lists them.
+    #[serde(default)]
+    pub commits: Vec<PushedCommit>,
+}
+
+/// A commit of a push, as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedCommit {
+    /// Its id.
+    pub sha: Sha,
+    /// Its message's first line.
+    pub message: String,
+    /// Who wrote it.
+    pub author: String,
+    /// Its page at the forge.
+    pub url: String,
 }
 
 /// What brought a change.
@@ -102,6 +118,7 @@ mod tests {
             message: message.map(str::to_owned),
             author: Author::default(),
             skip_texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+            commits: Vec::new(),
         }
     }
 

@@ -55,7 +55,7 @@ impl fmt::Display for Sha {
 #[error("\"{0}\" is not a commit id: it needs 40 or 64 lower-case hexadecimal digits")]
 pub struct NotASha(String);
 
-/// What a build is of: a branch, or a pull request whose branch lives in another repository.
+/// What a build is of: a branch, a tag, or a pull request whose branch lives in another repository.
 ///
 /// A pull request from a branch of the same repository counts as that branch, so that its push and its pull
 /// request make one build.
@@ -66,24 +66,27 @@ pub enum GitRef {
     Branch(String),
     /// A pull request from a fork, by its number.
     PullRequest(u64),
+    /// A tag, without `refs/tags/`. Kernel rules build it; hooks and recipes do not.
+    Tag(String),
 }
 
 impl GitRef {
     /// The name people read: `main`, `#12`.
     pub fn label(&self) -> String {
         match self {
-            Self::Branch(name) => name.clone(),
+            Self::Branch(name) | Self::Tag(name) => name.clone(),
             Self::PullRequest(number) => format!("#{number}"),
         }
     }
 }
 
 impl fmt::Display for GitRef {
-    /// The full ref to fetch: `refs/heads/main`, `refs/pull/12/head`.
+    /// The full ref to fetch: `refs/heads/main`, `refs/pull/12/head`, `refs/tags/v1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Branch(name) => write!(f, "refs/heads/{name}"),
             Self::PullRequest(number) => write!(f, "refs/pull/{number}/head"),
+            Self::Tag(name) => write!(f, "refs/tags/{name}"),
         }
     }
 }
@@ -94,6 +97,9 @@ impl FromStr for GitRef {
         let fault = || NotARef(text.chars().take(200).collect());
         if let Some(branch) = text.strip_prefix("refs/heads/") {
             return if is_branch_name(branch) { Ok(Self::Branch(branch.to_owned())) } else { Err(fault()) };
+        }
+        if let Some(tag) = text.strip_prefix("refs/tags/") {
+            return if is_branch_name(tag) { Ok(Self::Tag(tag.to_owned())) } else { Err(fault()) };
         }
         let number = text.strip_prefix("refs/pull/").and_then(|rest| rest.strip_suffix("/head"));
         number.and_then(|digits| digits.parse().ok()).map(Self::PullRequest).ok_or_else(fault)
@@ -113,9 +119,12 @@ impl From<GitRef> for String {
     }
 }
 
-/// The text names neither a branch nor a pull request's head.
+/// The text names neither a branch, nor a tag, nor a pull request's head.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("\"{0}\" is not a ref that is built: it needs to be refs/heads/<branch> or refs/pull/<number>/head")]
+#[error(
+    "\"{0}\" is not a ref that is built: it needs to be refs/heads/<branch>, refs/tags/<tag> or \
+     refs/pull/<number>/head"
+)]
 pub struct NotARef(String);
 
 /// Whether git accepts the name for a branch (the rules of `git check-ref-format`).
@@ -139,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_ref_survives_the_way_to_text_and_back() {
-        for text in ["refs/heads/main", "refs/heads/feature/x", "refs/pull/12/head"] {
+        for text in ["refs/heads/main", "refs/heads/feature/x", "refs/pull/12/head", "refs/tags/v1"] {
             assert_eq!(text.parse::<GitRef>().unwrap().to_string(), text);
         }
     }
@@ -147,7 +156,8 @@ mod tests {
     #[test]
     fn what_git_would_misread_is_no_ref() {
         for text in [
-            "refs/tags/v1",
+            "refs/tags/",
+            "refs/notes/v1",
             "main",
             "refs/heads/",
             "refs/heads/-x",

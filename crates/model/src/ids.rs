@@ -56,4 +56,6 @@ id!(
     ApiTokenId,
     /// A mail to one person.
     MailId,
+    /// Something that a job made and published.
+    ArtifactId,
 );

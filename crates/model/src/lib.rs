@@ -14,7 +14,10 @@
 //! | hook | what to run for a project's pushes: an image and a script |
 //! | install script | what a hook runs before its script, whose result is kept as a cached image |
 //! | tracked file | a file or directory whose change makes the install script run anew |
-//! | delivery | one request that the forge made to a hook's address |
+//! | recipe | what the configuration repository says of one branch: which scripts build what of it |
+//! | kernel rule | what to run for pushes to a repository that kernels are made of |
+//! | artifact | what a job made and published, under a versioned name and behind a stable link |
+//! | delivery | one request that the forge made to an address of Kozmic's |
 //! | event | what a delivery says, once it is understood |
 //! | build | what one commit on one ref made run |
 //! | job | one script of a build, in one container |
@@ -38,6 +41,9 @@ pub mod cache;
 pub mod hook;
 pub mod event;
 pub mod status;
+pub mod artifact;
+pub mod recipe;
+pub mod kernel;
 pub mod spec;
 pub mod job;
 pub mod build;

@@ -215,6 +215,7 @@ fn of_build(build: &Build) -> Vec<(&'static str, String)> {
     let kind = match build.git_ref {
         GitRef::Branch(_) => "Branch",
         GitRef::PullRequest(_) => "Pull request",
+        GitRef::Tag(_) => "Tag",
     };
     let headline = clean::name(build.headline());
     let mut facts = vec![

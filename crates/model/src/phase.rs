@@ -16,6 +16,12 @@ pub enum PhaseKind {
     Install,
     /// The script runs.
     Build,
+    /// The container becomes an image that later builds start from.
+    Commit,
+    /// The artifact goes where people find it.
+    Publish,
+    /// The configuration repository is read and checked.
+    Check,
 }
 
 impl PhaseKind {
@@ -26,6 +32,9 @@ impl PhaseKind {
             Self::Checkout => "checkout",
             Self::Install => "install",
             Self::Build => "build",
+            Self::Commit => "commit",
+            Self::Publish => "publish",
+            Self::Check => "check",
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What a job needs to run, frozen when it is planned: a restart runs what ran.
 
 use crate::{
+    artifact::Product,
+    commit_status::CONTEXT,
     event::{Author, Trigger},
     git::{GitRef, Sha},
     ids::{BuildId, HookId, JobId},
     image::ImageName,
     install::{Install, PullPolicy},
+    kernel::KernelKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +27,54 @@ pub struct JobSpec {
     /// Whether to look for a newer image first.
     #[serde(default)]
     pub pull: PullPolicy,
+    /// How the script runs.
+    #[serde(default)]
+    pub way: Way,
+    /// What it makes.
+    #[serde(default)]
+    pub product: Option<Product>,
     /// What the spec was written from.
     pub origin: Origin,
+}
+
+/// How a job's script runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// As a hook's: the script in `/kozmic/script.sh`, started in `/kozmic/src` as user `kozmic`.
+    #[default]
+    Hooked,
+    /// As a recipe's: a program that lies in the container, started in `/` as root with a terminal.
+    Bare(Bare),
+    /// No container: the configuration repository is read and checked.
+    Check,
+}
+
+/// A program that lies in the container, the repository beside it at `/<repository name>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bare {
+    /// The repository's directory, such as `/0-core`.
+    pub source: String,
+    /// What a shell does first, such as installing packages; nothing if empty.
+    pub before: String,
+    /// The program's path, in `source` if it comes with the repository.
+    pub program: String,
+    /// What it is called with.
+    pub arguments: Vec<String>,
+    /// A directory that is empty at the start, where the program leaves what it makes.
+    pub output: String,
+    /// Which of the engine's images the job's image name stands for.
+    pub base: Base,
+}
+
+/// Which image a job's image name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Base {
+    /// The one of that name.
+    Named,
+    /// The one on the engine whose tag is the longest that the name's tag begins with.
+    LongestPrefix,
 }
 
 /// What a job's spec was written from.
@@ -34,6 +83,53 @@ pub struct JobSpec {
 pub enum Origin {
     /// A hook that a delivery woke.
     Hook(HookId),
+    /// A build script that a recipe lists, by its path.
+    Recipe {
+        /// The script's path in the repository.
+        script: String,
+        /// What tells its artifact from others'.
+        tag: Option<String>,
+    },
+    /// A rule for kernels.
+    Kernel(KernelKind),
+    /// A change of the configuration repository.
+    Configuration,
+}
+
+impl Origin {
+    /// Whether it is the Auto Builder's: shown on the monitor, with a commit status of its own.
+    pub fn is_automatic(&self) -> bool {
+        !matches!(self, Self::Hook(_))
+    }
+
+    /// The word for its kind in the database and in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Hook(_) => "hook",
+            Self::Recipe { .. } => "recipe",
+            Self::Kernel(_) => "kernel",
+            Self::Configuration => "configuration",
+        }
+    }
+
+    /// What tells its artifact from others'.
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            Self::Recipe { tag, .. } => tag.as_deref(),
+            Self::Hook(_) | Self::Kernel(_) | Self::Configuration => None,
+        }
+    }
+
+    /// The name under which the forge lists a job of the Auto Builder: `kozmic/<script>[ <tag>]`.
+    pub fn context(&self) -> String {
+        match self {
+            Self::Hook(_) => CONTEXT.to_owned(),
+            Self::Recipe { script, tag: None } => format!("kozmic/{script}"),
+            Self::Recipe { script, tag: Some(tag) } => format!("kozmic/{script} {tag}"),
+            Self::Kernel(kind) => format!("kozmic/kernel {}", kind.word()),
+            Self::Configuration => "kozmic/configuration".to_owned(),
+        }
+    }
 }
 
 /// The facts of a build that its scripts are told.

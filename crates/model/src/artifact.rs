@@ -1,0 +1,225 @@
+//! What a job makes beside its log, and how that is called where people find it.
+
+use crate::{
+    git::{GitRef, Sha},
+    ids::{ArtifactId, BuildId, JobId, ProjectId},
+    image::ImageName,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// What a job is to leave, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    /// Where the container leaves it, below the output directory; parts between slashes, none of them `..`.
+    pub path: String,
+    /// What it is, and so where it goes.
+    pub format: Format,
+    /// What it is called there.
+    pub name: ArtifactName,
+    /// The name that the container is kept under as an image, once its script ended well.
+    pub keep: Option<ImageName>,
+}
+
+/// What an artifact is, and so where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// An archive that the hub turns into a file list.
+    Flist,
+    /// A file, into the directory of binaries.
+    Binary,
+    /// A directory, into the directory of binaries.
+    Directory,
+    /// A kernel, into the directory of kernels, and to the hub if there is one.
+    Kernel,
+}
+
+impl Format {
+    /// What a recipe may say, in the order of the documentation.
+    pub const OF_RECIPES: [Self; 3] = [Self::Flist, Self::Binary, Self::Directory];
+
+    /// The word in recipes, in the database and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Flist => "flist",
+            Self::Binary => "binary",
+            Self::Directory => "directory",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Format {
+    type Err = NotAFormat;
+    fn from_str(text: &str) -> Result<Self, NotAFormat> {
+        let all = [Self::Flist, Self::Binary, Self::Directory, Self::Kernel];
+        all.into_iter().find(|format| format.word() == text).ok_or_else(|| NotAFormat(text.to_owned()))
+    }
+}
+
+/// The text names no format.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not a format: flist, binary or directory")]
+pub struct NotAFormat(String);
+
+/// What an artifact is called: by a name of its own for each commit, and by one that always leads to the newest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactName {
+    /// `<owner>-<repository>[-<tag>]-<branch>-<commit, 10 digits>`, and an extension.
+    pub versioned: String,
+    /// `<owner>-<repository>[-<tag>]-<branch>`, and an extension.
+    pub stable: String,
+}
+
+impl ArtifactName {
+    /// What an artifact of a recipe is called. `full_name` is `owner/name`; `file` is where the script leaves it.
+    /// A file list is uploaded as an archive and linked as a list; whatever else keeps its own extension.
+    pub fn of_recipe(
+        (full_name, tag): (&str, Option<&str>),
+        (git_ref, sha): (&GitRef, &Sha),
+        (format, file): (Format, &str),
+    ) -> Self {
+        let tag = tag.map(|tag| format!("-{tag}")).unwrap_or_default();
+        let stem = flat(&format!("{full_name}{tag}-{}", git_ref.label()));
+        let versioned = format!("{stem}-{}", sha.short());
+        match format {
+            Format::Flist => {
+                Self { versioned: format!("{versioned}.tar.gz"), stable: format!("{stem}.flist") }
+            }
+            Format::Directory => Self { versioned, stable: stem },
+            Format::Binary | Format::Kernel => {
+                let extension = extension(file);
+                Self { versioned: format!("{versioned}{extension}"), stable: format!("{stem}{extension}") }
+            }
+        }
+    }
+
+    /// The name of the list that the hub makes of an archive.
+    pub fn flist(&self) -> String {
+        let stem = ["tar.gz", "efi"].iter().find_map(|end| self.versioned.strip_suffix(&format!(".{end}")));
+        format!("{}.flist", stem.unwrap_or(&self.versioned))
+    }
+}
+
+/// A name without directories: whatever is no letter, digit, `.`, `_` or `-` becomes a dash, and it does not begin
+/// with a dot.
+pub fn flat(text: &str) -> String {
+    let is_kept = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    let name = text.chars().map(|letter| if is_kept(letter) { letter } else { '-' }).collect::<String>();
+    match name.strip_prefix('.') {
+        Some(rest) => format!("-{rest}"),
+        None => name,
+    }
+}
+
+/// The file's extension with its dot; both of `.tar.gz` and its like. Empty if it has none.
+fn extension(path: &str) -> String {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let Some((stem, last)) = file.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()) else {
+        return String::new();
+    };
+    let tar = if stem.ends_with(".tar") { ".tar" } else { "" };
+    flat(&format!("x{tar}.{last}")).split_off(1)
+}
+
+/// Something that a job made and published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Kozmic's own id.
+    pub id: ArtifactId,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The build whose job made it.
+    pub build: BuildId,
+    /// The job that made it.
+    pub job: JobId,
+    /// What it is.
+    pub format: Format,
+    /// What it is called.
+    pub name: ArtifactName,
+    /// Where it went.
+    pub place: ArtifactPlace,
+    /// In bytes; of a directory, all its files together.
+    pub size: u64,
+    /// Of the file, or of a directory's list of checksums; 64 hexadecimal digits.
+    pub sha256: String,
+    /// When it was published.
+    pub created_at: Timestamp,
+    /// When it was taken away, since newer ones took its place.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// Where an artifact went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArtifactPlace {
+    /// To the hub.
+    Hub {
+        /// Its address there.
+        url: String,
+        /// The address that leads to the newest.
+        stable_url: String,
+    },
+    /// Into the directory of binaries.
+    Binaries,
+    /// Into the directory of kernels.
+    Kernels,
+}
+
+impl ArtifactPlace {
+    /// The directory's part of addresses below `/artifacts/`; none for the hub.
+    pub fn directory(&self) -> Option<&'static str> {
+        match self {
+            Self::Hub { .. } => None,
+            Self::Binaries => Some("binary"),
+            Self::Kernels => Some("kernel"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(tag: Option<&str>, branch: &str, format: Format, file: &str) -> ArtifactName {
+        let (git_ref, sha) = (GitRef::Branch(branch.into()), "a".repeat(40).parse().unwrap());
+        ArtifactName::of_recipe(("zero-os/0-core", tag), (&git_ref, &sha), (format, file))
+    }
+
+    #[test]
+    fn an_archive_for_the_hub_is_linked_as_a_list() {
+        let name = named(Some("special-tag"), "feature/x", Format::Flist, "result.tar.gz");
+        assert_eq!(name.versioned, "zero-os-0-core-special-tag-feature-x-aaaaaaaaaa.tar.gz");
+        assert_eq!(name.stable, "zero-os-0-core-special-tag-feature-x.flist");
+        assert_eq!(name.flist(), "zero-os-0-core-special-tag-feature-x-aaaaaaaaaa.flist");
+        assert_eq!(named(None, "main", Format::Flist, "a").stable, "zero-os-0-core-main.flist");
+    }
+
+    #[test]
+    fn other_artifacts_keep_their_extensions() {
+        for (format, file, stable) in [
+            (Format::Binary, "out/zos.bin", "zero-os-0-core-main.bin"),
+            (Format::Binary, "result.tar.gz", "zero-os-0-core-main.tar.gz"),
+            (Format::Binary, "a.b/zos", "zero-os-0-core-main"),
+            (Format::Binary, ".hidden", "zero-os-0-core-main"),
+            (Format::Directory, "out.d", "zero-os-0-core-main"),
+        ] {
+            assert_eq!(named(None, "main", format, file).stable, stable, "{file}");
+        }
+    }
+
+    #[test]
+    fn no_name_leaves_its_directory() {
+        for (text, name) in [("../x", "-.-x"), (".", "-"), ("a/../b c", "a-..-b-c"), ("ü", "-")] {
+            assert_eq!(flat(text), name);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Kernels: repositories whose pushes make one, on images that earlier builds left.
+//!
+//! A *generic* rule builds everything on a fresh image and keeps its container as an image, one for each branch. A
+//! *dependent* rule starts from the image that the generic one kept, and builds only what its repository changes.
+
+use crate::{
+    artifact::{ArtifactName, Format, Product, flat},
+    git::{GitRef, Sha},
+    image::{ImageName, NotAnImage},
+    install::PullPolicy,
+    spec::{Bare, Base, JobSpec, Origin, Way},
+};
+use serde::{Deserialize, Serialize};
+
+/// What an image's tag of a Git tag begins with, so that the tag `v1` is never taken for the branch `v1`.
+const OF_TAG: &str = "tag.";
+
+/// The longest tag that an image may have, in characters.
+const LONGEST_TAG: usize = 128;
+
+/// What a rule builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelKind {
+    /// Everything, on a fresh image.
+    Generic,
+    /// One part, on an image that a generic build left.
+    Dependent,
+}
+
+impl KernelKind {
+    /// The word in settings and on pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Dependent => "dependent",
+        }
+    }
+}
+
+/// What to run for pushes to a repository that kernels are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelRule {
+    /// `owner/name` of the repository whose pushes wake the rule.
+    pub repository: String,
+    /// Where the build starts.
+    pub start: KernelStart,
+    /// What a shell does first, such as installing git; nothing if empty.
+    pub before: String,
+    /// The script's path in the container. It is called with the branch's name, the repository's name and, for a
+    /// tag, the word `release`.
+    pub script: String,
+    /// Where the script leaves the kernel.
+    pub kernel: KernelFile,
+    /// What kernels' names begin with.
+    pub prefix: String,
+}
+
+/// Where a kernel's build starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KernelStart {
+    /// From this image; what comes of it is kept as `<owner>/<repository>:<branch>`.
+    Fresh(ImageName),
+    /// From the image that the generic rule of this repository, `owner/name`, kept.
+    Kept(String),
+}
+
+/// Where a script leaves the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelFile {
+    /// A directory that is empty at the start, such as `/target`.
+    pub directory: String,
+    /// The file in it, such as `vmlinuz.efi`.
+    pub file: String,
+}
+
+impl KernelRule {
+    /// Which kind of rule it is.
+    pub fn kind(&self) -> KernelKind {
+        match self.start {
+            KernelStart::Fresh(_) => KernelKind::Generic,
+            KernelStart::Kept(_) => KernelKind::Dependent,
+        }
+    }
+
+    /// Whether pushes to that repository wake it; in any case of letters.
+    pub fn is_for(&self, full_name: &str) -> bool {
+        self.repository.eq_ignore_ascii_case(full_name)
+    }
+
+    /// The job that a push makes of it; none for pull requests. `name` is the repository's without its owner.
+    ///
+    /// # Errors
+    /// The repository's name makes no image name.
+    pub fn job(&self, name: &str, git_ref: &GitRef, sha: &Sha) -> Result<Option<JobSpec>, NotAnImage> {
+        let Some(tag) = image_tag(git_ref) else { return Ok(None) };
+        let kept = |repository: &str| format!("{}:{tag}", repository.to_lowercase()).parse::<ImageName>();
+        let (image, base, keep) = match &self.start {
+            KernelStart::Fresh(image) => (image.clone(), Base::Named, Some(kept(&self.repository)?)),
+            KernelStart::Kept(repository) => (kept(repository)?, Base::LongestPrefix, None),
+        };
+        let release = matches!(git_ref, GitRef::Tag(_)).then(|| "release".to_owned());
+        let bare = Bare {
+            source: format!("/{name}"),
+            before: self.before.clone(),
+            program: self.script.clone(),
+            arguments: [git_ref.label(), name.to_owned()].into_iter().chain(release).collect(),
+            output: self.kernel.directory.clone(),
+            base,
+        };
+        let product = Product {
+            path: self.kernel.file.clone(),
+            format: Format::Kernel,
+            name: self.name(name, &tag, sha),
+            keep,
+        };
+        Ok(Some(JobSpec {
+            title: format!("Kernel ({})", self.kind().word()),
+            image,
+            script: String::new(),
+            install: None,
+            pull: PullPolicy::IfAbsent,
+            way: Way::Bare(bare),
+            product: Some(product),
+            origin: Origin::Kernel(self.kind()),
+        }))
+    }
+
+    /// `zero-os-<branch>-generic-<commit>.efi`, or with the repository's name in place of `generic`.
+    fn name(&self, name: &str, tag: &str, sha: &Sha) -> ArtifactName {
+        let stem = format!("{}-{tag}", self.prefix);
+        let (part, stable) = match self.kind() {
+            KernelKind::Generic => ("generic", format!("{stem}-generic")),
+            KernelKind::Dependent => (name, stem.clone()),
+        };
+        let versioned = flat(&format!("{stem}-{part}-{}.efi", sha.short()));
+        ArtifactName { versioned, stable: flat(&format!("{stable}.efi")) }
+    }
+}
+
+/// The tag of the image that is kept for a ref; none for pull requests.
+fn image_tag(git_ref: &GitRef) -> Option<String> {
+    let text = match git_ref {
+        GitRef::Branch(name) => flat(name),
+        GitRef::Tag(name) => format!("{OF_TAG}{}", flat(name)),
+        GitRef::PullRequest(_) => return None,
+    };
+    // Docker takes letters, digits and `_` as the first.
+    let tag = if text.starts_with(['-', '.']) { format!("_{text}") } else { text };
+    Some(tag.chars().take(LONGEST_TAG).collect())
+}
+
+/// The longest of the tags that `wanted` begins with. Images of Git tags and those of branches are looked at apart.
+pub fn base_tag<'a>(tags: impl IntoIterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
+    let fits = |tag: &&str| wanted.starts_with(tag) && tag.starts_with(OF_TAG) == wanted.starts_with(OF_TAG);
+    tags.into_iter().filter(fits).max_by_key(|tag| tag.len())
+}
+
+/// The branch's name behind the tag of an image.
+pub fn branch_of(tag: &str) -> &str {
+    tag.strip_prefix(OF_TAG).unwrap_or(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(start: KernelStart) -> KernelRule {
+        KernelRule {
+            repository: "Zero-OS/0-initramfs".into(),
+            start,
+            before: String::new(),
+            script: "/0-initramfs/autobuild/build.sh".into(),
+            kernel: KernelFile { directory: "/target".into(), file: "vmlinuz.efi".into() },
+            prefix: "zero-os".into(),
+        }
+    }
+
+    fn job(start: KernelStart, name: &str, git_ref: GitRef) -> JobSpec {
+        rule(start).job(name, &git_ref, &"a".repeat(40).parse().unwrap()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_generic_build_is_kept_under_its_branch() {
+        let fresh = || KernelStart::Fresh("ubuntu:16.04".parse().unwrap());
+        let spec = job(fresh(), "0-initramfs", GitRef::Branch("feature/x".into()));
+        let product = spec.product.unwrap();
+        assert_eq!(spec.image.to_string(), "ubuntu:16.04");
+        assert_eq!(product.keep.unwrap().to_string(), "zero-os/0-initramfs:feature-x");
+        assert_eq!(product.name.versioned, "zero-os-feature-x-generic-aaaaaaaaaa.efi");
+        assert_eq!(product.name.stable, "zero-os-feature-x-generic.efi");
+        assert_eq!(product.name.flist(), "zero-os-feature-x-generic-aaaaaaaaaa.flist");
+        let Way::Bare(bare) = spec.way else { panic!("in the open") };
+        assert_eq!((bare.source.as_str(), bare.output.as_str()), ("/0-initramfs", "/target"));
+        assert_eq!(bare.arguments, ["feature/x", "0-initramfs"]);
+        let Way::Bare(bare) = job(fresh(), "0-initramfs", GitRef::Tag("v1".into())).way else {
+            panic!("in the open")
+        };
+        assert_eq!(bare.arguments, ["v1", "0-initramfs", "release"]);
+        let pull = rule(fresh()).job("x", &GitRef::PullRequest(1), &"a".repeat(40).parse().unwrap());
+        assert_eq!(pull, Ok(None));
+    }
+
+    #[test]
+    fn a_dependent_build_starts_from_what_the_generic_one_left() {
+        let start = KernelStart::Kept("Zero-OS/0-initramfs".into());
+        let spec = job(start, "0-core", GitRef::Branch("master-fix".into()));
+        let product = spec.product.unwrap();
+        assert_eq!(spec.image.to_string(), "zero-os/0-initramfs:master-fix");
+        assert_eq!(product.keep, None);
+        assert_eq!(product.name.versioned, "zero-os-master-fix-0-core-aaaaaaaaaa.efi");
+        assert_eq!(product.name.stable, "zero-os-master-fix.efi");
+    }
+
+    #[test]
+    fn the_base_is_the_longest_tag_that_the_branch_begins_with() {
+        let tags = ["master", "master-1", "mast", "dev", "tag.v1", "tag.v1.2"];
+        for (wanted, base) in [
+            ("master-12", Some("master-1")),
+            ("master", Some("master")),
+            ("feature", None),
+            ("v1", None),
+            ("tag.v1.2.3", Some("tag.v1.2")),
+            ("tag.v", None),
+        ] {
+            assert_eq!(base_tag(tags, wanted), base, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn every_branch_makes_a_tag_that_an_image_may_have() {
+        for branch in ["-x", ".x", "ü/ü", "a b", &"x".repeat(300)] {
+            let tag = image_tag(&GitRef::Branch(branch.into())).unwrap();
+            assert!(format!("a/b:{tag}").parse::<ImageName>().is_ok(), "{tag}");
+        }
+    }
+}

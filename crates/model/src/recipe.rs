@@ -1,0 +1,120 @@
+//! Recipes: what the configuration repository says of each branch, read out of YAML that anybody may have written.
+//!
+//! A file `<owner>/<repository>/<branch>.yaml` says which scripts of that branch build what. One that has a fault takes
+//! only its branch out of the configuration.
+
+mod fault;
+mod read;
+mod tree;
+
+pub use fault::RecipeFault;
+pub use read::recipe;
+pub use tree::{ConfigFile, Reading, configuration};
+
+use crate::{
+    artifact::{ArtifactName, Format, Product},
+    git::{GitRef, Sha},
+    image::ImageName,
+    install::PullPolicy,
+    spec::{Bare, Base, JobSpec, Origin, Way},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What stands in where a recipe says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipeDefaults {
+    /// Where artifacts are left; none: each recipe has to say it.
+    pub archives: Option<String>,
+    /// What scripts run in.
+    pub image: ImageName,
+}
+
+/// What the configuration repository says of one branch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Its scripts, in the order in which it lists them; at least one.
+    pub scripts: Vec<BuildScript>,
+}
+
+/// A script that builds an artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildScript {
+    /// Its path in the repository, without a slash at its beginning.
+    pub path: String,
+    /// The directory in the container that it leaves its artifact in: absolute.
+    pub archives: String,
+    /// The artifact, below that directory.
+    pub artifact: String,
+    /// What it runs in.
+    pub image: ImageName,
+    /// What tells its artifact from those of other scripts.
+    pub tag: Option<String>,
+    /// What the artifact is.
+    pub format: Format,
+}
+
+/// A branch that a recipe is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Branch {
+    /// `owner/name` of the repository, as the configuration repository spells it.
+    pub repository: String,
+    /// The branch.
+    pub branch: String,
+}
+
+/// All recipes, as one state of the configuration repository has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// By `owner/name`, then by branch.
+    pub repositories: BTreeMap<String, BTreeMap<String, Recipe>>,
+}
+
+impl Configuration {
+    /// What is said of a branch. Names of repositories are found in any case of letters, those of branches are not.
+    pub fn recipe(&self, full_name: &str, branch: &str) -> Option<&Recipe> {
+        let is_meant = |name: &&String| name.eq_ignore_ascii_case(full_name);
+        let name = self.repositories.keys().find(is_meant)?;
+        self.repositories.get(name)?.get(branch)
+    }
+
+    /// All branches, in their order.
+    pub fn branches(&self) -> impl Iterator<Item = Branch> + '_ {
+        self.repositories.iter().flat_map(|(repository, branches)| {
+            branches.keys().map(|branch| Branch { repository: repository.clone(), branch: branch.clone() })
+        })
+    }
+}
+
+impl BuildScript {
+    /// The job that a push to its branch makes of it.
+    pub fn job(&self, full_name: &str, git_ref: &GitRef, sha: &Sha) -> JobSpec {
+        let name = full_name.rsplit('/').next().unwrap_or(full_name);
+        let source = format!("/{name}");
+        let tag = self.tag.as_deref();
+        let bare = Bare {
+            program: format!("{source}/{}", self.path),
+            source,
+            before: String::new(),
+            arguments: Vec::new(),
+            output: self.archives.clone(),
+            base: Base::Named,
+        };
+        let product = Product {
+            path: self.artifact.clone(),
+            format: self.format,
+            name: ArtifactName::of_recipe((full_name, tag), (git_ref, sha), (self.format, &self.artifact)),
+            keep: None,
+        };
+        JobSpec {
+            title: tag.map_or_else(|| self.path.clone(), |tag| format!("{} [{tag}]", self.path)),
+            image: self.image.clone(),
+            script: String::new(),
+            install: None,
+            pull: PullPolicy::IfAbsent,
+            way: Way::Bare(bare),
+            product: Some(product),
+            origin: Origin::Recipe { script: self.path.clone(), tag: self.tag.clone() },
+        }
+    }
+}
