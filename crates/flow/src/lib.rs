@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `desk`,
-//! `halt`, `work` and `job_log` are what the runner has at hand; `keys` and `speak` let it in at the forge.
+//! `halt`, `work` and `job_log` are what the runner has at hand; `keys` and `speak` let it in at the forge;
+//! `autobuild` says how the Auto Builder works.
 
 pub mod import;
 pub mod receive;
@@ -26,6 +27,9 @@ mod report;
 mod notify;
 mod keys;
 mod speak;
+mod autobuild;
+
+pub use autobuild::AutobuildSettings;
 
 use desk::Desk;
 use futures_util::FutureExt;
@@ -73,6 +77,8 @@ pub struct FlowSettings {
     pub work_dir: PathBuf,
     /// So many cached images are kept for each project.
     pub cached_images: usize,
+    /// How the Auto Builder works; none: it is switched off.
+    pub autobuild: Option<AutobuildSettings>,
 }
 
 impl Flow {

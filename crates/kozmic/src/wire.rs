@@ -84,6 +84,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir) -> Result<FlowSettings> {
         stop_grace: settings.runner.stop_timeout,
         work_dir: dir.join("work"),
         cached_images: settings.runner.cached_images,
+        autobuild: None,
     })
 }
 
