@@ -1,6 +1,6 @@
 //! One commit's files on disk, for one attempt of a job; removed when dropped.
 
-use super::{Git, GitError, Mirrors, Wanted};
+use super::{Git, GitError, Mirrors, Wanted, fetch};
 use crate::private_dir;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,8 @@ pub struct Checkout {
     pub(super) dir: PathBuf,
     pub(super) mirror: PathBuf,
     pub(super) wanted: Wanted,
+    /// What the wanted tag is in the mirror; none if it is not at the wanted commit (any more).
+    pub(super) tag: Option<String>,
 }
 
 impl Mirrors {
@@ -19,7 +21,8 @@ impl Mirrors {
     pub async fn check_out(&self, wanted: &Wanted, dir: PathBuf) -> Result<Checkout, GitError> {
         let io = |cause| GitError::Io { what: "checkout", cause };
         let mirror = self.path(wanted.project);
-        let checkout = Checkout { dir, mirror, wanted: wanted.clone() };
+        let tag = fetch::tag(&Git::new(&mirror), wanted).await?;
+        let checkout = Checkout { dir, mirror, wanted: wanted.clone(), tag };
         // Only this user may look in; the files themselves keep the modes that they shall have in the container.
         private_dir::make(&checkout.dir).and_then(|()| std::fs::create_dir(checkout.tree())).map_err(io)?;
         let git = Git::new(&checkout.mirror)

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::process::Command;
+use tokio::process::{ChildStdin, ChildStdout, Command};
 
 const LIMIT: Duration = Duration::from_secs(1_800);
 
@@ -107,6 +107,30 @@ impl Git {
         what: &'static str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Result<Vec<u8>, GitError> {
+        let command = self.command(what, arguments);
+        let output = Program { name: "git", what, limit: LIMIT }.run(command).await?;
+        match output.status.success() {
+            true => Ok(output.stdout),
+            false => Err(GitError::Failed { what, words: last_words(&output.stderr) }),
+        }
+    }
+
+    /// Runs git while `talk` writes to it and reads what it answers.
+    pub(super) async fn converse<A: AsRef<OsStr>, T, F: Future<Output = Result<T, GitError>>>(
+        &self,
+        what: &'static str,
+        arguments: impl IntoIterator<Item = A>,
+        talk: impl FnOnce(ChildStdin, ChildStdout) -> F,
+    ) -> Result<T, GitError> {
+        let command = self.command(what, arguments);
+        Program { name: "git", what, limit: LIMIT }.converse(command, talk).await
+    }
+
+    fn command<A: AsRef<OsStr>>(
+        &self,
+        what: &'static str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
         let mut command = Command::new("git");
         command
             .args(arguments)
@@ -120,11 +144,7 @@ impl Git {
         if what == "init" || what == "version" {
             command.env_remove("GIT_DIR");
         }
-        let output = Program { name: "git", what, limit: LIMIT }.run(command).await?;
-        match output.status.success() {
-            true => Ok(output.stdout),
-            false => Err(GitError::Failed { what, words: last_words(&output.stderr) }),
-        }
+        command
     }
 }
 

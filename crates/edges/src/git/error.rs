@@ -38,6 +38,20 @@ pub enum GitError {
     /// The address is none that git fetches over SSH.
     #[error("\"{0}\" is no address to fetch from over SSH, such as git@host:path or ssh://git@host:22/path")]
     NotSsh(String),
+    /// A commit has more files than are read of it.
+    #[error("there are more than {limit} YAML files at this commit, and no more are read")]
+    TooManyFiles {
+        /// How many are read.
+        limit: usize,
+    },
+    /// A file is larger than is read.
+    #[error("{path:?} is larger than {limit} bytes, and no larger file is read")]
+    FileTooLarge {
+        /// The file, below the repository's root.
+        path: String,
+        /// In bytes.
+        limit: u64,
+    },
     /// Git said no; for a fetch, trying again may help.
     #[error("git {what} failed: {words}")]
     Failed {

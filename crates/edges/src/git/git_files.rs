@@ -7,21 +7,29 @@ use std::{
     path::Path,
 };
 
-/// On the branch, or at the commit of a pull request.
+/// On the branch, or at the commit of a pull request or tag.
 pub(super) fn head(wanted: &Wanted) -> String {
     match &wanted.git_ref {
         GitRef::Branch(branch) => format!("ref: refs/heads/{branch}\n"),
-        GitRef::PullRequest(_) => format!("{}\n", wanted.sha),
+        GitRef::PullRequest(_) | GitRef::Tag(_) => format!("{}\n", wanted.sha),
     }
 }
 
-/// The commit's branch, here and at the remote, and the mirror's tags.
+/// The commit's branch, here and at the remote, or its tag, and the mirror's other tags.
 pub(super) fn packed_refs(checkout: &Checkout) -> io::Result<String> {
-    let mut refs = tags(&checkout.mirror)?;
-    if let GitRef::Branch(branch) = &checkout.wanted.git_ref {
-        let sha = &checkout.wanted.sha;
-        refs.push((format!("refs/heads/{branch}"), sha.to_string()));
-        refs.push((format!("refs/remotes/origin/{branch}"), sha.to_string()));
+    let Checkout { mirror, wanted, tag, .. } = checkout;
+    let mut refs = tags(mirror)?;
+    match &wanted.git_ref {
+        GitRef::Branch(branch) => {
+            refs.push((wanted.git_ref.to_string(), wanted.sha.to_string()));
+            refs.push((format!("refs/remotes/origin/{branch}"), wanted.sha.to_string()));
+        }
+        GitRef::Tag(_) => {
+            let name = wanted.git_ref.to_string();
+            refs.retain(|(known, _)| *known != name);
+            refs.push((name, tag.clone().unwrap_or_else(|| wanted.sha.to_string())));
+        }
+        GitRef::PullRequest(_) => {}
     }
     refs.sort();
     refs.dedup_by(|a, b| a.0 == b.0);
@@ -74,7 +82,7 @@ pub(super) fn config(wanted: &Wanted) -> String {
                 quoted(&wanted.git_ref.to_string())
             )
         }
-        GitRef::PullRequest(_) => String::new(),
+        GitRef::PullRequest(_) | GitRef::Tag(_) => String::new(),
     };
     format!(
         "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n\

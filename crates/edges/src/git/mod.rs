@@ -9,6 +9,7 @@ mod command;
 mod entries;
 mod error;
 mod fetch;
+mod files;
 mod git_files;
 pub mod keys;
 mod known_hosts;
@@ -22,6 +23,7 @@ mod ssh_host;
 pub use archive::{Archive, Extra, Ownership};
 pub use checkout::Checkout;
 pub use error::GitError;
+pub use files::FileLimits;
 
 use crate::private_dir;
 use command::Git;

@@ -1,4 +1,4 @@
-//! One run of a program: no input, a limit of time, and nothing of it left behind when it is given up.
+//! One run of a program: no input but what it is asked, a limit of time, and nothing of it left behind when it is given up.
 
 use super::GitError;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -7,7 +7,7 @@ use std::{
     process::{Output, Stdio},
     time::Duration,
 };
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// What to run, and what to call it where it fails.
 pub(super) struct Program {
@@ -18,25 +18,55 @@ pub(super) struct Program {
 
 impl Program {
     /// Runs the command, which starts this program, to its end, good or bad.
-    pub(super) async fn run(&self, mut command: Command) -> Result<Output, GitError> {
-        let Self { name, what, limit } = *self;
-        command
-            .env("LC_ALL", "C")
-            .env_remove("SSH_AUTH_SOCK")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        let child = command.spawn().map_err(|cause| match cause.kind() {
-            ErrorKind::NotFound => GitError::NotInstalled(name),
-            _ => GitError::Io { what, cause },
-        })?;
+    pub(super) async fn run(&self, command: Command) -> Result<Output, GitError> {
+        let Self { what, limit, .. } = *self;
+        let child = self.start(command, Stdio::null())?;
         let group = Group::of(&child);
         let output = tokio::time::timeout(limit, child.wait_with_output()).await;
         let output = output.map_err(|_| GitError::TooSlow { what, seconds: limit.as_secs() })?;
         let output = output.map_err(GitError::io(what))?;
         group.has_ended();
         Ok(output)
+    }
+
+    /// Runs the command while `talk` writes to it and reads what it answers. A program whose output is dropped ends at
+    /// its next word.
+    pub(super) async fn converse<T, F: Future<Output = Result<T, GitError>>>(
+        &self,
+        command: Command,
+        talk: impl FnOnce(ChildStdin, ChildStdout) -> F,
+    ) -> Result<T, GitError> {
+        let Self { what, limit, .. } = *self;
+        let mut child = self.start(command, Stdio::piped())?;
+        let group = Group::of(&child);
+        let (input, output) = child.stdin.take().zip(child.stdout.take()).expect("both ends are pipes");
+        let both = async { tokio::join!(talk(input, output), child.wait_with_output()) };
+        let both = tokio::time::timeout(limit, both).await;
+        let (said, ended) = both.map_err(|_| GitError::TooSlow { what, seconds: limit.as_secs() })?;
+        let ended = ended.map_err(GitError::io(what))?;
+        group.has_ended();
+        match said {
+            // Who stopped listening has a reason of its own; a broken pipe is none, but the program's words may be.
+            Ok(_) | Err(GitError::Io { .. }) if !ended.status.success() => {
+                Err(GitError::Failed { what, words: last_words(&ended.stderr) })
+            }
+            said => said,
+        }
+    }
+
+    fn start(&self, mut command: Command, input: Stdio) -> Result<Child, GitError> {
+        let Self { name, what, .. } = *self;
+        command
+            .env("LC_ALL", "C")
+            .env_remove("SSH_AUTH_SOCK")
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        command.spawn().map_err(|cause| match cause.kind() {
+            ErrorKind::NotFound => GitError::NotInstalled(name),
+            _ => GitError::Io { what, cause },
+        })
     }
 }
 

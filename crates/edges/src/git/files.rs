@@ -1,0 +1,253 @@
+//! The YAML files of a commit, read out of the mirror: what the configuration repository says.
+//!
+//! Anybody may have pushed them. What is kept in memory is bounded: git's list is read entry by entry, and a file's
+//! size is known before its content is read.
+
+use super::{Git, GitError, Mirrors, Wanted};
+use kozmic_model::recipe::ConfigFile;
+use std::io::{self, ErrorKind};
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{ChildStdin, ChildStdout},
+};
+
+/// No system opens a file whose path is as long, in bytes.
+const LONGEST_ENTRY: usize = 8 * 1024;
+
+/// How much is read of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileLimits {
+    /// How many files.
+    pub files: usize,
+    /// The size of each, in bytes.
+    pub bytes: u64,
+}
+
+/// A file as git's list has it.
+struct Listed {
+    id: String,
+    path: String,
+}
+
+impl Mirrors {
+    /// All regular files of a commit that was fetched whose path ends with `.yaml` or `.yml`, sorted by path. Links
+    /// and submodules are passed over, and so are paths that are not UTF-8.
+    ///
+    /// # Errors
+    /// [`GitError::TooManyFiles`] and [`GitError::FileTooLarge`] beyond the limits; else the mirror does not have the
+    /// commit, or is damaged.
+    pub async fn files(&self, wanted: &Wanted, limits: FileLimits) -> Result<Vec<ConfigFile>, GitError> {
+        let git = Git::new(&self.path(wanted.project));
+        let options = ["ls-tree", "-r", "-z", "--full-tree", wanted.sha.as_str()];
+        let list = |_, output| list(BufReader::new(output), limits.files);
+        let mut listed = git.converse("ls-tree", options, list).await?;
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        listed.sort_by(|a, b| a.path.cmp(&b.path));
+        let read = |input, output| read_all(input, output, listed, limits.bytes);
+        git.converse("cat-file", ["cat-file", "--batch"], read).await
+    }
+}
+
+async fn list(mut output: BufReader<ChildStdout>, limit: usize) -> Result<Vec<Listed>, GitError> {
+    let (mut listed, mut entry) = (Vec::new(), Vec::new());
+    while next(&mut output, &mut entry).await.map_err(GitError::io("ls-tree"))? {
+        let Some(file) = yaml_file(&entry) else { continue };
+        if listed.len() == limit {
+            return Err(GitError::TooManyFiles { limit });
+        }
+        listed.push(file);
+    }
+    Ok(listed)
+}
+
+/// Reads up to the next NUL; of an entry that is too long only the beginning. False behind the last one.
+async fn next(output: &mut (impl AsyncBufRead + Unpin), entry: &mut Vec<u8>) -> io::Result<bool> {
+    entry.clear();
+    loop {
+        let there = output.fill_buf().await?;
+        if there.is_empty() {
+            return Ok(false);
+        }
+        let end = there.iter().position(|byte| *byte == 0);
+        let part = &there[..end.unwrap_or(there.len())];
+        let room = LONGEST_ENTRY - entry.len();
+        entry.extend_from_slice(&part[..part.len().min(room)]);
+        let used = part.len() + usize::from(end.is_some());
+        output.consume(used);
+        if end.is_some() {
+            return Ok(true);
+        }
+    }
+}
+
+/// Of `<mode> <type> <id>\t<path>`.
+fn yaml_file(entry: &[u8]) -> Option<Listed> {
+    let entry = std::str::from_utf8(entry).ok().filter(|entry| entry.len() < LONGEST_ENTRY)?;
+    let (facts, path) = entry.split_once('\t')?;
+    let mut words = facts.split(' ');
+    let (mode, kind, id) = (words.next()?, words.next()?, words.next()?);
+    let is_wanted = matches!((mode, kind), ("100644" | "100755", "blob"))
+        && [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
+    is_wanted.then(|| Listed { id: id.to_owned(), path: path.to_owned() })
+}
+
+/// Asks for one file after the other, so that no more than one is on its way.
+async fn read_all(
+    mut input: ChildStdin,
+    output: ChildStdout,
+    listed: Vec<Listed>,
+    limit: u64,
+) -> Result<Vec<ConfigFile>, GitError> {
+    let io = GitError::io("cat-file");
+    let mut output = BufReader::new(output);
+    let mut files = Vec::with_capacity(listed.len());
+    for Listed { id, path } in listed {
+        input.write_all(format!("{id}\n").as_bytes()).await.map_err(&io)?;
+        let size = size(&mut output, &id).await.map_err(&io)?;
+        if size > limit {
+            return Err(GitError::FileTooLarge { path, limit });
+        }
+        let content = content(&mut output, size).await.map_err(&io)?;
+        files.push(ConfigFile { path, content });
+    }
+    Ok(files)
+}
+
+/// Of `<id> blob <size>`; anything else, such as `<id> missing`, means that the mirror is damaged.
+async fn size(output: &mut (impl AsyncBufRead + Unpin), id: &str) -> io::Result<u64> {
+    let mut line = String::new();
+    output.read_line(&mut line).await?;
+    let size = line.strip_prefix(id).and_then(|rest| rest.strip_prefix(" blob "));
+    let size = size.and_then(|size| size.trim_end().parse().ok());
+    size.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("git says {:?}", line.trim_end())))
+}
+
+/// The content, and the newline behind it.
+async fn content(output: &mut (impl AsyncBufRead + Unpin), size: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    (&mut *output).take(size).read_to_end(&mut content).await?;
+    output.read_u8().await?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::{Credentials, GitRef};
+    use kozmic_model::ids::ProjectId;
+    use std::{
+        ffi::OsStr,
+        fs,
+        os::unix::{ffi::OsStrExt, fs::symlink},
+        path::Path,
+        process::Command,
+    };
+
+    const LIMITS: FileLimits = FileLimits { files: 10, bytes: 100_000 };
+
+    fn git(dir: &Path, arguments: &[&str]) -> String {
+        let person = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
+        let output = Command::new("git").arg("-C").arg(dir).args(person).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A mirror with one commit of what `fill` puts into its tree.
+    fn mirror(dir: &Path, fill: impl FnOnce(&Path)) -> (Mirrors, Wanted) {
+        let tree = dir.join("tree");
+        fs::create_dir_all(&tree).unwrap();
+        git(&tree, &["init", "--quiet", "."]);
+        fill(&tree);
+        git(&tree, &["add", "."]);
+        git(&tree, &["commit", "--quiet", "-m", "One"]);
+        let mirrors = Mirrors::open(dir.join("mirrors")).unwrap();
+        fs::rename(tree.join(".git"), mirrors.path(ProjectId(1))).unwrap();
+        let sha = git(&mirrors.path(ProjectId(1)), &["rev-parse", "HEAD"]).parse().unwrap();
+        let git_ref = GitRef::Branch("main".to_owned());
+        let url = String::new();
+        (mirrors, Wanted { project: ProjectId(1), url, credentials: Credentials::Open, git_ref, sha })
+    }
+
+    #[tokio::test]
+    async fn regular_yaml_files_are_read_sorted_by_path_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mirrors, wanted) = mirror(dir.path(), |tree| {
+            fs::create_dir_all(tree.join("org/repo/feature")).unwrap();
+            let binary: &[u8] = b"\xff\0\n\na missing\n";
+            for (name, content) in [
+                ("org/repo/main.yaml", b"a: 1\n".as_slice()),
+                ("org/repo/feature/x.yaml", b""),
+                ("org/repo/feature-y.yml", binary),
+                ("org/repo/ü\n\tx.yaml", b"no newline"),
+                ("org/repo/README.md", b"none"),
+                ("org/repo/x.YAML", b"none"),
+            ] {
+                fs::write(tree.join(name), content).unwrap();
+            }
+            fs::write(tree.join(OsStr::from_bytes(b"org/\xff.yaml")), "not UTF-8").unwrap();
+            symlink("/etc/passwd", tree.join("link.yaml")).unwrap();
+            git(tree, &["add", "."]);
+            git(tree, &["update-index", "--chmod=+x", "org/repo/main.yaml"]);
+            let module = format!("160000,{},module.yaml", "a".repeat(40));
+            git(tree, &["update-index", "--add", "--cacheinfo", &module]);
+            fs::create_dir(tree.join("module.yaml")).unwrap();
+        });
+        let file = |path: &str, content: &[u8]| ConfigFile { path: path.to_owned(), content: content.into() };
+        assert_eq!(
+            mirrors.files(&wanted, LIMITS).await.unwrap(),
+            [
+                file("org/repo/feature-y.yml", b"\xff\0\n\na missing\n"),
+                file("org/repo/feature/x.yaml", b""),
+                file("org/repo/main.yaml", b"a: 1\n"),
+                file("org/repo/ü\n\tx.yaml", b"no newline"),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn the_limits_themselves_are_fine_and_one_more_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mirrors, wanted) = mirror(dir.path(), |tree| {
+            for number in 0..3_000 {
+                fs::write(tree.join(format!("{number:04}.yaml")), "x".repeat(200)).unwrap();
+            }
+            fs::write(tree.join("big.yaml"), "x".repeat(5_000_000)).unwrap();
+        });
+        let files = mirrors.files(&wanted, FileLimits { files: 3_001, bytes: 5_000_000 }).await.unwrap();
+        assert_eq!((files.len(), files[3_000].content.len()), (3_001, 5_000_000));
+        let fault = mirrors.files(&wanted, FileLimits { files: 3_000, bytes: 5_000_000 }).await.unwrap_err();
+        assert!(matches!(fault, GitError::TooManyFiles { limit: 3_000 }), "{fault}");
+        let fault = mirrors.files(&wanted, FileLimits { files: 3_001, bytes: 4_999_999 }).await.unwrap_err();
+        assert!(matches!(&fault, GitError::FileTooLarge { path, .. } if path == "big.yaml"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_too_long_is_passed_over_without_being_kept() {
+        let long = [&b"100644 blob 0\t"[..], &b"x".repeat(LONGEST_ENTRY), b".yaml\0"].concat();
+        let short = b"100644 blob 1\ta.yaml\0";
+        let all = [&long, &short[..], &long].concat();
+        let mut output = BufReader::with_capacity(1_000, all.as_slice());
+        let (mut entry, mut found) = (Vec::new(), Vec::new());
+        while next(&mut output, &mut entry).await.unwrap() {
+            assert!(entry.len() <= LONGEST_ENTRY);
+            found.extend(yaml_file(&entry).map(|file| file.path));
+        }
+        assert_eq!(found, ["a.yaml"]);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_not_there_and_a_damaged_mirror_are_failures() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mirrors, wanted) = mirror(dir.path(), |tree| fs::write(tree.join("a.yaml"), "a").unwrap());
+        let nowhere = Wanted { sha: "b".repeat(40).parse().unwrap(), ..wanted.clone() };
+        let fault = mirrors.files(&nowhere, LIMITS).await.unwrap_err();
+        assert!(matches!(fault, GitError::Failed { what: "ls-tree", .. }), "{fault}");
+        let id = git(&mirrors.path(ProjectId(1)), &["rev-parse", "HEAD:a.yaml"]);
+        let object = mirrors.path(ProjectId(1)).join(format!("objects/{}/{}", &id[..2], &id[2..]));
+        fs::remove_file(object).unwrap();
+        let fault = mirrors.files(&wanted, LIMITS).await.unwrap_err();
+        assert!(fault.to_string().contains(&format!("{id} missing")), "{fault}");
+    }
+}
