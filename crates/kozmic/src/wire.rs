@@ -33,7 +33,7 @@ pub(crate) struct Server {
 pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server> {
     let secret_key = secret_key(settings, dir)?;
     let edges = edges(settings, dir, &secret_key).await?;
-    let flow = Flow::new(edges.clone(), flow_settings(settings, dir)?);
+    let flow = Flow::new(edges.clone(), flow_settings(settings, dir, &secret_key)?);
     let face = Face {
         public_url: settings.server.public_url.clone(),
         cookie_key: cookie_key(&secret_key),
@@ -73,7 +73,8 @@ pub(crate) fn notifier(settings: &Settings) -> Result<Notifier> {
     Ok(Notifier::Mail(MailSender::new(smtp_url, sender)?))
 }
 
-fn flow_settings(settings: &Settings, dir: &DataDir) -> Result<FlowSettings> {
+fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<FlowSettings> {
+    let drawn = || webhook_secret(secret_key);
     Ok(FlowSettings {
         public_url: settings.server.public_url.clone(),
         instance: dir.instance()?,
@@ -84,15 +85,25 @@ fn flow_settings(settings: &Settings, dir: &DataDir) -> Result<FlowSettings> {
         stop_grace: settings.runner.stop_timeout,
         work_dir: dir.join("work"),
         cached_images: settings.runner.cached_images,
-        autobuild: None,
+        autobuild: settings.autobuild.as_ref().map(|builder| builder.flow(drawn)),
     })
 }
 
 /// Cookies are signed with a key of their own, drawn from the installation's.
 fn cookie_key(secret_key: &SecretString) -> Key {
-    let mut key = [0; 64];
+    Key::from(&drawn_from::<64>(secret_key, b"kozmic cookies v1"))
+}
+
+/// The Auto Builder's webhooks are signed with this if no secret is set for them.
+fn webhook_secret(secret_key: &SecretString) -> SecretString {
+    hex::encode(drawn_from::<32>(secret_key, b"kozmic autobuild webhook v1")).into()
+}
+
+/// A key for one use, which tells nothing of the installation's own.
+fn drawn_from<const LENGTH: usize>(secret_key: &SecretString, info: &[u8]) -> [u8; LENGTH] {
+    let mut key = [0; LENGTH];
     Hkdf::<Sha256>::new(None, secret_key.expose_secret().as_bytes())
-        .expand(b"kozmic cookies v1", &mut key)
-        .expect("64 bytes are a valid length for HKDF-SHA-256");
-    Key::from(&key)
+        .expand(info, &mut key)
+        .expect("a few dozen bytes are a valid length for HKDF-SHA-256");
+    key
 }

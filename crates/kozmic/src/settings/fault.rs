@@ -1,6 +1,9 @@
 //! What can be wrong with the settings, in words for whoever set Kozmic up.
 
-use super::keys::{find, variable};
+use super::{
+    kernels::KernelRuleFault,
+    keys::{find, variable},
+};
 use std::path::{Path, PathBuf};
 
 /// What is wrong with the settings.
@@ -53,6 +56,22 @@ pub(crate) enum SettingsFault {
         value: String,
         /// What would be right.
         right: &'static str,
+    },
+    /// The file says `kernel`, but not as a list of tables.
+    #[error("{place}: kernel rules are tables, each below a line [[kernel]] of its own")]
+    NoRules {
+        /// The file.
+        place: String,
+    },
+    /// A kernel rule cannot be used.
+    #[error("{place}, kernel rule {number}: {fault}")]
+    KernelRule {
+        /// The file.
+        place: String,
+        /// Counted from 1.
+        number: usize,
+        /// What is wrong.
+        fault: KernelRuleFault,
     },
     /// The setting is needed.
     #[error("{variable} is missing: {hint}")]

@@ -24,6 +24,9 @@ const fn secret(key: Key) -> Key {
     Key { is_secret: true, ..key }
 }
 
+/// What the tables of kernel rules are called in the file.
+pub(super) const RULES: &str = "kernel";
+
 /// All settings; `kozmic.example.toml` explains each.
 pub(super) const KEYS: &[Key] = &[
     key("listen", Some("127.0.0.1:8080")),
@@ -64,6 +67,39 @@ pub(super) const KEYS: &[Key] = &[
         "mail_default_sender",
         "mail is switched on and needs somebody to come from, such as Kozmic <kozmic@example.org>",
     ),
+    key("autobuild_configuration_repository", None),
+    secret(needed(
+        "autobuild_github_token",
+        "the Auto Builder is switched on, and fetches, sets webhooks and shows statuses with a personal access token: \
+         make one at GitHub (Settings, Developer settings, Personal access tokens) with the rights repo and \
+         admin:repo_hook",
+    )),
+    secret(key("autobuild_webhook_secret", None)),
+    key("autobuild_default_baseimage", Some("ubuntu:16.04")),
+    key("autobuild_default_archives", None),
+    key("autobuild_maximum_execution_time", Some("2700")),
+    key("autobuild_memory_limit", None),
+    key("autobuild_extra_hosts", None),
+    key("autobuild_capabilities", None),
+    key("autobuild_status_context", None),
+    needed(
+        "autobuild_hub_url",
+        "other settings of the hub are there; name its address, https://hub.grid.tf for instance",
+    ),
+    needed(
+        "autobuild_hub_auth_url",
+        "other settings of the hub are there; name the server that renews its tokens, https://itsyou.online for instance",
+    ),
+    needed("autobuild_hub_user", "other settings of the hub are there; name the user that artifacts go to"),
+    secret(needed(
+        "autobuild_hub_token",
+        "other settings of the hub are there; give a JWT of the hub's user that can be renewed",
+    )),
+    key("autobuild_binary_directory", None),
+    key("autobuild_kernel_directory", None),
+    key("autobuild_serve_artifacts", Some("false")),
+    key("autobuild_kept_artifacts", Some("10")),
+    key("autobuild_monitor", Some("signed_in")),
     key("log", Some("info")),
     key("log_format", Some("text")),
 ];
@@ -73,10 +109,19 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// The known name that is most like an unknown one.
+/// The known setting that is most like an unknown one.
 pub(super) fn nearest(name: &str) -> &'static str {
-    let likeness = |key: &&Key| strsim::damerau_levenshtein(key.name, name);
-    KEYS.iter().min_by_key(likeness).map_or("listen", |key| key.name)
+    most_like(name, KEYS.iter().map(|key| key.name))
+}
+
+/// The same for the file, which has kernel rules beside the settings.
+pub(super) fn nearest_in_file(name: &str) -> &'static str {
+    most_like(name, KEYS.iter().map(|key| key.name).chain([RULES]))
+}
+
+/// The one of these names that is most like another; the first of several.
+pub(super) fn most_like(name: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
+    known.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default()
 }
 
 /// The name in the environment.

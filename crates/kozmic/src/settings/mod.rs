@@ -1,13 +1,16 @@
 //! How an installation is set up: `kozmic.toml`, and the environment, which wins.
 //!
 //! Every setting has one name: `runner_concurrency` in the file is `KOZMIC_RUNNER_CONCURRENCY` in the environment,
-//! and `KOZMIC_RUNNER_CONCURRENCY_FILE` names a file that has the value in it.
+//! and `KOZMIC_RUNNER_CONCURRENCY_FILE` names a file that has the value in it. Kernel rules stand in the file only.
 
+mod autobuild;
 mod fault;
+mod kernels;
 mod keys;
 mod source;
 mod values;
 
+pub(crate) use autobuild::AutoBuilder;
 pub(crate) use fault::SettingsFault;
 
 use kozmic_edges::{
@@ -29,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) runner: RunnerSettings,
     /// None: nobody gets mail.
     pub(crate) mail: Option<MailSettings>,
+    /// None: nothing is built but what hooks say.
+    pub(crate) autobuild: Option<AutoBuilder>,
     pub(crate) log: LogSettings,
 }
 
@@ -107,6 +112,7 @@ impl Settings {
                 cached_images: source.required("cached_images_limit", values::count)?,
             },
             mail: mail(source)?,
+            autobuild: autobuild::auto_builder(source)?,
             log: LogSettings {
                 filter: source.required("log", values::text)?,
                 is_json: source.required("log_format", values::log_format)?,

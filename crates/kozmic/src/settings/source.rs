@@ -2,7 +2,7 @@
 
 use super::{
     fault::SettingsFault,
-    keys::{find, nearest, variable},
+    keys::{RULES, find, nearest, nearest_in_file, variable},
 };
 use std::{
     collections::BTreeMap,
@@ -22,6 +22,16 @@ const IMPORT_PREFIX: &str = "KOZMIC_IMPORT_";
 /// The values as written, each with the place where it stands.
 pub(super) struct Source {
     values: BTreeMap<&'static str, Value>,
+    rules: Rules,
+}
+
+/// The tables of kernel rules, which only the file has.
+#[derive(Default)]
+pub(super) struct Rules {
+    /// The file.
+    pub(super) place: String,
+    /// In the file's order.
+    pub(super) tables: Vec<toml::Table>,
 }
 
 struct Value {
@@ -30,13 +40,17 @@ struct Value {
 }
 
 impl Source {
+    fn empty() -> Self {
+        Self { values: BTreeMap::new(), rules: Rules::default() }
+    }
+
     pub(super) fn read(
         config: Option<PathBuf>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, SettingsFault> {
         let implied = PathBuf::from("kozmic.toml");
         let path = config.or_else(|| implied.exists().then_some(implied));
-        let mut source = Self { values: BTreeMap::new() };
+        let mut source = Self::empty();
         if let Some(path) = path {
             source.take_file(&path, &read_file(&path)?)?;
         }
@@ -49,7 +63,7 @@ impl Source {
         file: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsFault> {
-        let mut source = Self { values: BTreeMap::new() };
+        let mut source = Self::empty();
         source.take_file(Path::new("kozmic.toml"), file)?;
         source.take_environment(environment.into_iter().map(|(name, value)| (name.into(), value.into())))?;
         Ok(source)
@@ -60,8 +74,16 @@ impl Source {
         let table = table.map_err(|fault| SettingsFault::syntax(path, text, &fault))?;
         let place = path.display().to_string();
         for (name, value) in table {
+            if name == RULES {
+                self.rules = rules(value, &place)?;
+                continue;
+            }
             let Some(key) = find(&name) else {
-                return Err(SettingsFault::Unknown { place, nearest: nearest(&name).to_owned(), name });
+                return Err(SettingsFault::Unknown {
+                    place,
+                    nearest: nearest_in_file(&name).to_owned(),
+                    name,
+                });
             };
             let text = match value {
                 toml::Value::String(text) => text,
@@ -120,6 +142,11 @@ impl Source {
         })
     }
 
+    /// The kernel rules as they stand in the file.
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// A setting that is needed.
     pub(super) fn required<T>(
         &self,
@@ -128,6 +155,14 @@ impl Source {
     ) -> Result<T, SettingsFault> {
         self.parse(name, parse)?.ok_or_else(|| SettingsFault::missing(name))
     }
+}
+
+fn rules(value: toml::Value, place: &str) -> Result<Rules, SettingsFault> {
+    let no_rules = || SettingsFault::NoRules { place: place.to_owned() };
+    let toml::Value::Array(items) = value else { return Err(no_rules()) };
+    let table = |item| if let toml::Value::Table(table) = item { Some(table) } else { None };
+    let tables = items.into_iter().map(table).collect::<Option<_>>().ok_or_else(no_rules)?;
+    Ok(Rules { place: place.to_owned(), tables })
 }
 
 fn plain(item: &toml::Value) -> String {
@@ -159,7 +194,7 @@ fn is_of_kubernetes(variable: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{keys::KEYS, values};
+    use crate::settings::{kernels, keys::KEYS, values};
     use std::os::unix::ffi::OsStringExt;
 
     fn pairs(environment: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -230,15 +265,43 @@ mod tests {
     }
 
     #[test]
+    fn kernel_rules_are_tables_in_the_file() {
+        let source = Source::from_text("[[kernel]]\nkind = \"generic\"\n[[kernel]]", []).unwrap();
+        assert_eq!(source.rules().tables.len(), 2);
+        for file in ["kernel = \"generic\"", "[kernel]\nkind = \"generic\"", "kernel = [\"generic\"]"] {
+            let fault = Source::from_text(file, []).err().unwrap().to_string();
+            assert_eq!(
+                fault,
+                "kozmic.toml: kernel rules are tables, each below a line [[kernel]] of its own"
+            );
+        }
+        let fault = Source::from_text("[[kernels]]", []).err().unwrap().to_string();
+        assert!(fault.ends_with("did you mean \"kernel\"?"), "{fault}");
+    }
+
+    #[test]
     fn a_variable_that_is_no_text_matters_only_if_it_is_ours() {
         let take = |variable: &[u8]| {
-            let mut source = Source { values: BTreeMap::new() };
+            let mut source = Source::empty();
             let text = OsString::from_vec(b"\xff".to_vec());
             source.take_environment([(OsString::from_vec(variable.to_vec()), text)])
         };
         assert!(take(b"LS_COLORS").is_ok() && take(b"\xfe").is_ok() && take(b"KOZMIC_CONFIG").is_ok());
         let fault = take(b"KOZMIC_LISTEN").unwrap_err().to_string();
         assert_eq!(fault, "KOZMIC_LISTEN in the environment is not text in UTF-8");
+    }
+
+    /// The example with the marks taken away from its settings and kernel rules.
+    fn uncommented(text: &str) -> String {
+        let is_key = |line: &str| {
+            let mut names = KEYS.iter().map(|key| key.name).chain(kernels::KEYS);
+            line == "[[kernel]]" || names.any(|name| line.starts_with(&format!("{name} =")))
+        };
+        let lines = text.lines().map(|line| match line.strip_prefix("# ") {
+            Some(setting) if is_key(setting) => setting,
+            _ => line,
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -252,12 +315,17 @@ mod tests {
             let line = line.unwrap_or_else(|| panic!("{} is missing in kozmic.example.toml", key.name));
             assert!(key.default.is_none_or(|default| line.contains(default)), "{line}");
         }
-        let all = text.lines().map(|line| match line.strip_prefix("# ") {
-            Some(setting) if KEYS.iter().any(|key| setting.starts_with(&format!("{} =", key.name))) => {
-                setting
-            }
-            _ => line,
-        });
-        Source::from_text(&all.collect::<Vec<_>>().join("\n"), []).unwrap();
+        let source = Source::from_text(&uncommented(&text), []).unwrap();
+        let image = "ubuntu:16.04".parse().unwrap();
+        let rules = kernels::rules(source.rules(), &image).unwrap_or_else(|fault| panic!("{fault}"));
+        let kinds = rules.iter().map(|rule| rule.kind().word()).collect::<Vec<_>>();
+        assert_eq!(kinds, ["generic", "dependent"], "both kinds of kernel rules are shown");
+        let tables = &source.rules().tables;
+        for key in kernels::KEYS {
+            assert!(
+                tables.iter().any(|table| table.contains_key(key)),
+                "{key} is missing in the kernel rules"
+            );
+        }
     }
 }

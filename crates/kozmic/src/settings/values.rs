@@ -1,8 +1,13 @@
 //! From the text of a setting to its value; on failure, what would be right.
 
 use kozmic_edges::notifier::{Sender, SmtpUrl};
+use kozmic_model::image::ImageName;
 use secrecy::SecretString;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 use url::Url;
 
 type Parsed<T> = Result<T, &'static str>;
@@ -112,6 +117,86 @@ pub(super) fn log_format(text: &str) -> Parsed<bool> {
     }
 }
 
+pub(super) fn repository(text: &str) -> Parsed<String> {
+    const RIGHT: &str = "a repository by its owner and name, such as adlift/recipes";
+    let (owner, name) = text.split_once('/').ok_or(RIGHT)?;
+    let fits = |part: &str, others: &str| {
+        !part.is_empty()
+            && part.chars().all(|letter| letter.is_ascii_alphanumeric() || others.contains(letter))
+    };
+    let is_right = fits(owner, "-_") && fits(name, "-_.") && !matches!(name, "." | "..");
+    if is_right { Ok(text.to_owned()) } else { Err(RIGHT) }
+}
+
+pub(super) fn image(text: &str) -> Parsed<ImageName> {
+    text.parse().map_err(|_| "the name of a Docker image, such as ubuntu:16.04")
+}
+
+/// A file or directory in a container, without slashes at its end.
+pub(super) fn place(text: &str) -> Parsed<String> {
+    const RIGHT: &str = "a path that begins with / and has neither . nor .. between slashes, such as /tmp/archives; \
+                         /kozmic is taken";
+    let parts = text.trim_end_matches('/').strip_prefix('/').ok_or(RIGHT)?;
+    let is_odd = |part: &str| matches!(part, "" | "." | "..") || part.contains(char::is_control);
+    match parts.split('/').any(is_odd) || parts.split('/').next() == Some("kozmic") {
+        false => Ok(format!("/{parts}")),
+        true => Err(RIGHT),
+    }
+}
+
+pub(super) fn token(text: &str) -> Parsed<SecretString> {
+    match text.chars().all(|letter| letter.is_ascii_graphic() && !";,\"\\".contains(letter)) {
+        true => Ok(text.to_owned().into()),
+        false => {
+            Err("a token on one line, just as it was given out: letters, digits and - . _ without spaces")
+        }
+    }
+}
+
+pub(super) fn webhook_secret(text: &str) -> Parsed<SecretString> {
+    match text.len() >= 16 {
+        true => Ok(text.to_owned().into()),
+        false => Err("at least 16 characters long, such as the output of openssl rand -hex 32"),
+    }
+}
+
+pub(super) fn hub_user(text: &str) -> Parsed<String> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.@+".contains(letter);
+    let is_right = text.chars().all(fits) && !matches!(text, "." | "..");
+    if is_right { Ok(text.to_owned()) } else { Err("a user's name: letters, digits and - _ . @ +") }
+}
+
+pub(super) fn hosts(text: &str) -> Parsed<Vec<String>> {
+    const RIGHT: &str =
+        "names with their addresses, such as registry.internal:10.0.0.5, with commas between them";
+    let hosts = list(text)?;
+    let fits = |host: &String| {
+        host.split_once(':').is_some_and(|(name, address)| {
+            let address =
+                address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+            let is_address = address == "host-gateway" || address.parse::<IpAddr>().is_ok();
+            is_address && !name.is_empty() && !name.contains(char::is_whitespace)
+        })
+    };
+    if hosts.iter().all(fits) { Ok(hosts) } else { Err(RIGHT) }
+}
+
+pub(super) fn status_context(text: &str) -> Parsed<String> {
+    match text.chars().count() <= 100 && !text.contains(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err("a name of at most 100 characters on one line"),
+    }
+}
+
+/// Whether everybody may look at the monitor.
+pub(super) fn monitor(text: &str) -> Parsed<bool> {
+    match text {
+        "public" => Ok(true),
+        "signed_in" => Ok(false),
+        _ => Err("signed_in or public"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +208,36 @@ mod tests {
         assert!(bytes("1").is_err() && bytes("9999999999g").is_err());
         assert_eq!(millicores("1.5").unwrap(), 1_500);
         assert!(millicores("NaN").is_err() && millicores("0").is_err());
+    }
+
+    #[test]
+    fn a_repository_is_an_owner_and_a_name() {
+        for text in ["zero-os/0-initramfs", "Adlift/.github", "a_b/c.d"] {
+            assert_eq!(repository(text).unwrap(), text);
+        }
+        for text in ["core", "a/b/c", "/b", "a/", "a/..", "a.b/c", "a/b c", "https://github.com/a/b", "a/ü"]
+        {
+            assert!(repository(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_in_a_container_stays_where_it_is() {
+        assert_eq!(place("/tmp/archives/").unwrap(), "/tmp/archives");
+        assert_eq!(place("/0-initramfs/autobuild/..build.sh").unwrap(), "/0-initramfs/autobuild/..build.sh");
+        for text in
+            ["/", "", "tmp", "/tmp/../etc", "/tmp/.", "//tmp", "/tmp//x", "/a\nb", "/kozmic/src", "/kozmic"]
+        {
+            assert!(place(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn extra_hosts_are_names_with_addresses() {
+        let text = "registry.internal:10.0.0.5, six:::1, seven:[fe80::1], outside:host-gateway";
+        assert_eq!(hosts(text).unwrap().len(), 4);
+        for text in ["registry.internal", ":10.0.0.5", "a:10.0.0", "a b:10.0.0.5", "a:10.0.0.5,b"] {
+            assert!(hosts(text).is_err(), "{text}");
+        }
     }
 }

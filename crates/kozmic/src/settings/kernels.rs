@@ -1,0 +1,388 @@
+//! Kernel rules: what the tables `[[kernel]]` of the settings file say of pushes to repositories that kernels are
+//! made of.
+
+use super::{
+    fault::SettingsFault,
+    keys::{find, most_like},
+    source::Rules,
+    values,
+};
+use kozmic_model::{
+    artifact::flat,
+    image::ImageName,
+    kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
+};
+
+/// What a rule may say.
+pub(super) const KEYS: [&str; 8] =
+    ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix"];
+
+/// What runs first on a fresh image if the rule does not say otherwise.
+const BEFORE: &str = "apt-get update && apt-get install -y git";
+
+/// Where scripts leave kernels if the rule does not say otherwise.
+const KERNEL: &str = "/target/vmlinuz.efi";
+
+/// What kernels' names begin with if the rule does not say otherwise.
+const PREFIX: &str = "zero-os";
+
+/// What is wrong with a kernel rule.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KernelRuleFault {
+    /// No rule has such a key.
+    #[error("there is no key \"{key}\"; did you mean \"{nearest}\"?")]
+    Unknown {
+        /// As written.
+        key: String,
+        /// The known one that is most like it.
+        nearest: &'static str,
+    },
+    /// A setting of the whole installation stands among the rules, where it is taken for a part of one.
+    #[error("\"{0}\" is a setting of its own: write it above the first line [[kernel]]")]
+    Setting(String),
+    /// All that rules say is text.
+    #[error("\"{key}\" is {found}: it needs to be text in quotes")]
+    NotText {
+        /// The key.
+        key: &'static str,
+        /// The kind of value that stands there.
+        found: &'static str,
+    },
+    /// The rule does not say what it has to.
+    #[error("\"{key}\" is missing: it needs to be {right}")]
+    Missing {
+        /// The key.
+        key: &'static str,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// The value cannot be used.
+    #[error("\"{key}\" is \"{value}\": it needs to be {right}")]
+    Wrong {
+        /// The key.
+        key: &'static str,
+        /// As written, with control characters made visible.
+        value: String,
+        /// What would be right.
+        right: &'static str,
+    },
+    /// The key belongs to rules of the other kind.
+    #[error("\"{key}\" has no place in a {kind} rule, which {start}")]
+    Misplaced {
+        /// The key.
+        key: &'static str,
+        /// The rule's kind.
+        kind: &'static str,
+        /// Where such a rule starts.
+        start: &'static str,
+    },
+    /// A push would wake two rules.
+    #[error("{repository} has rule {first} already: write one rule for each repository")]
+    Twice {
+        /// The repository, as this rule spells it.
+        repository: String,
+        /// The rule that it has, counted from 1.
+        first: usize,
+    },
+    /// There is no rule that makes the images that this one starts from.
+    #[error("\"base\" is \"{0}\": it needs to be the repository of a generic rule, and none has it")]
+    NoBase(String),
+}
+
+type Parsed<T> = Result<T, KernelRuleFault>;
+
+/// The rules of the settings file. `image` is what generic rules start from that name none.
+///
+/// # Errors
+/// Names the rule by its number, the key, and what would be right.
+pub(super) fn rules(written: &Rules, image: &ImageName) -> Result<Vec<KernelRule>, SettingsFault> {
+    let at = |index: usize| {
+        move |fault| SettingsFault::KernelRule { place: written.place.clone(), number: index + 1, fault }
+    };
+    let parsed =
+        written.tables.iter().enumerate().map(|(index, table)| rule(table, image).map_err(at(index)));
+    let rules = parsed.collect::<Result<Vec<_>, _>>()?;
+    for (index, rule) in rules.iter().enumerate() {
+        fits_to_others(rule, index, &rules).map_err(at(index))?;
+    }
+    Ok(rules)
+}
+
+fn rule(table: &toml::Table, image: &ImageName) -> Parsed<KernelRule> {
+    let fields = Fields::of(table)?;
+    let kind = fields.needed("kind", kind)?;
+    let repository = fields.needed("repository", values::repository)?;
+    let kernel = fields.written("kernel").unwrap_or(KERNEL);
+    Ok(KernelRule {
+        start: match kind {
+            KernelKind::Generic => fresh(&fields, &repository, image)?,
+            KernelKind::Dependent => kept(&fields)?,
+        },
+        before: before(&fields, kind)?,
+        script: fields.needed("script", values::place)?,
+        kernel: kernel_file(kernel, &repository).map_err(|right| wrong("kernel", kernel, right))?,
+        prefix: fields.parse("prefix", prefix)?.unwrap_or_else(|| PREFIX.to_owned()),
+        repository,
+    })
+}
+
+/// Where a generic rule starts.
+fn fresh(fields: &Fields<'_>, repository: &str, default: &ImageName) -> Parsed<KernelStart> {
+    fields.refuse("base", KernelKind::Generic, "starts from an image: see \"image\"")?;
+    // What the container becomes is named after the repository.
+    if repository.to_lowercase().parse::<ImageName>().is_err() {
+        let right = "a repository whose owner and name make the name of a Docker image in lower case: each begins and \
+                     ends with a letter or digit";
+        return Err(wrong("repository", repository, right));
+    }
+    Ok(KernelStart::Fresh(fields.parse("image", values::image)?.unwrap_or_else(|| default.clone())))
+}
+
+/// Where a dependent rule starts.
+fn kept(fields: &Fields<'_>) -> Parsed<KernelStart> {
+    fields.refuse("image", KernelKind::Dependent, "starts from what a generic rule kept: see \"base\"")?;
+    Ok(KernelStart::Kept(fields.needed("base", values::repository)?))
+}
+
+/// An empty text counts here: nothing runs first.
+fn before(fields: &Fields<'_>, kind: KernelKind) -> Parsed<String> {
+    let Some(text) = fields.text("before") else {
+        return Ok(if kind == KernelKind::Generic { BEFORE.to_owned() } else { String::new() });
+    };
+    match text.contains('\0') {
+        false => Ok(text.trim().to_owned()),
+        true => Err(wrong("before", text, "lines for a shell, without the character 0")),
+    }
+}
+
+fn kind(text: &str) -> Result<KernelKind, &'static str> {
+    let kinds = [KernelKind::Generic, KernelKind::Dependent];
+    let is_meant = |kind: &KernelKind| kind.word() == text;
+    kinds
+        .into_iter()
+        .find(is_meant)
+        .ok_or("\"generic\" (everything, on a fresh image) or \"dependent\" (one part)")
+}
+
+/// The directory is empty at the start, so it lies beside that of the source.
+fn kernel_file(text: &str, repository: &str) -> Result<KernelFile, &'static str> {
+    const RIGHT: &str = "a file's path in a directory of its own that begins with / and has neither . nor .. between \
+                         slashes, such as /target/vmlinuz.efi; /kozmic and the repository's own directory are taken";
+    let path = values::place(text).map_err(|_| RIGHT)?;
+    let source = repository.rsplit('/').next();
+    match path.rsplit_once('/') {
+        Some((directory, file)) if !directory.is_empty() && directory.split('/').nth(1) != source => {
+            Ok(KernelFile { directory: directory.to_owned(), file: file.to_owned() })
+        }
+        _ => Err(RIGHT),
+    }
+}
+
+fn prefix(text: &str) -> Result<String, &'static str> {
+    match flat(text) == text && text.len() <= 60 {
+        true => Ok(text.to_owned()),
+        false => Err("up to 60 letters, digits and - _ . that do not begin with a dot"),
+    }
+}
+
+/// Whether a rule can stand beside the others.
+fn fits_to_others(rule: &KernelRule, index: usize, rules: &[KernelRule]) -> Parsed<()> {
+    if let Some(first) = rules[..index].iter().position(|other| other.is_for(&rule.repository)) {
+        return Err(KernelRuleFault::Twice { repository: rule.repository.clone(), first: first + 1 });
+    }
+    let KernelStart::Kept(base) = &rule.start else { return Ok(()) };
+    match rules.iter().any(|other| other.kind() == KernelKind::Generic && other.is_for(base)) {
+        true => Ok(()),
+        false => Err(KernelRuleFault::NoBase(base.clone())),
+    }
+}
+
+fn wrong(key: &'static str, value: &str, right: &'static str) -> KernelRuleFault {
+    KernelRuleFault::Wrong { key, value: value.escape_debug().to_string(), right }
+}
+
+/// What a table says; all of it is text under known keys.
+struct Fields<'a>(&'a toml::Table);
+
+impl<'a> Fields<'a> {
+    fn of(table: &'a toml::Table) -> Parsed<Self> {
+        for (name, value) in table {
+            let Some(key) = KEYS.into_iter().find(|key| key == name) else { return Err(unknown(name)) };
+            if !value.is_str() {
+                return Err(KernelRuleFault::NotText { key, found: article(value) });
+            }
+        }
+        Ok(Self(table))
+    }
+
+    fn text(&self, key: &'static str) -> Option<&'a str> {
+        self.0.get(key)?.as_str()
+    }
+
+    /// The same, where an empty text counts as left out.
+    fn written(&self, key: &'static str) -> Option<&'a str> {
+        self.text(key).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    fn parse<T>(&self, key: &'static str, parse: fn(&str) -> Result<T, &'static str>) -> Parsed<Option<T>> {
+        let Some(text) = self.written(key) else { return Ok(None) };
+        parse(text).map(Some).map_err(|right| wrong(key, text, right))
+    }
+
+    fn needed<T>(&self, key: &'static str, parse: fn(&str) -> Result<T, &'static str>) -> Parsed<T> {
+        // No key that is needed may be empty, so that this says what would be right.
+        let right = parse("").err().unwrap_or_default();
+        self.parse(key, parse)?.ok_or(KernelRuleFault::Missing { key, right })
+    }
+
+    fn refuse(&self, key: &'static str, kind: KernelKind, start: &'static str) -> Parsed<()> {
+        match self.text(key) {
+            None => Ok(()),
+            Some(_) => Err(KernelRuleFault::Misplaced { key, kind: kind.word(), start }),
+        }
+    }
+}
+
+fn unknown(name: &str) -> KernelRuleFault {
+    match find(name) {
+        Some(_) => KernelRuleFault::Setting(name.to_owned()),
+        None => KernelRuleFault::Unknown {
+            key: name.escape_debug().to_string(),
+            nearest: most_like(name, KEYS.into_iter()),
+        },
+    }
+}
+
+/// The kind of a value, in words.
+fn article(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::String(_) => "text",
+        toml::Value::Integer(_) | toml::Value::Float(_) => "a number",
+        toml::Value::Boolean(_) => "true or false",
+        toml::Value::Datetime(_) => "a date",
+        toml::Value::Array(_) => "a list",
+        toml::Value::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::source::Source;
+
+    const GENERIC: &str =
+        "[[kernel]]\nkind = 'generic'\nrepository = 'zero-os/0-initramfs'\nscript = '/x/build.sh'\n";
+    const DEPENDENT: &str = "[[kernel]]\nkind = 'dependent'\nrepository = 'zero-os/0-core'\n\
+                             base = 'Zero-OS/0-initramfs'\nscript = '/x/cores.sh'\n";
+
+    fn read(file: &str) -> Result<Vec<KernelRule>, String> {
+        let source = Source::from_text(file, []).map_err(|fault| fault.to_string())?;
+        rules(source.rules(), &"ubuntu:16.04".parse().unwrap()).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_rule_says_little_and_means_much() {
+        // A base may stand below the rule that starts from it.
+        let rules = read(&format!("{DEPENDENT}{GENERIC}")).unwrap();
+        let [dependent, generic] = &rules[..] else { panic!("{rules:?}") };
+        assert_eq!(generic.start, KernelStart::Fresh("ubuntu:16.04".parse().unwrap()));
+        assert_eq!(generic.before, "apt-get update && apt-get install -y git");
+        assert_eq!((&*generic.kernel.directory, &*generic.kernel.file), ("/target", "vmlinuz.efi"));
+        assert_eq!((&*generic.script, &*generic.prefix), ("/x/build.sh", "zero-os"));
+        assert_eq!(dependent.start, KernelStart::Kept("Zero-OS/0-initramfs".into()));
+        assert_eq!(dependent.before, "");
+    }
+
+    #[test]
+    fn a_rule_may_say_all() {
+        let rules = read(&format!(
+            "{GENERIC}image = 'debian:bookworm'\nbefore = ''\nkernel = '/out/a/zos.efi'\nprefix = 'zos'"
+        ));
+        let [rule] = &rules.unwrap()[..] else { panic!("one rule") };
+        assert_eq!(rule.start, KernelStart::Fresh("debian:bookworm".parse().unwrap()));
+        assert_eq!((&*rule.before, &*rule.prefix), ("", "zos"));
+        assert_eq!((&*rule.kernel.directory, &*rule.kernel.file), ("/out/a", "zos.efi"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_rule_is_named_with_its_number_and_key() {
+        for (rule, words) in [
+            ("scrpt = '/x'", "there is no key \"scrpt\"; did you mean \"script\"?"),
+            ("prefix = 1", "\"prefix\" is a number: it needs to be text in quotes"),
+            ("before = ['a']", "\"before\" is a list: it needs to be text in quotes"),
+            (
+                "image = 'Ubuntu'",
+                "\"image\" is \"Ubuntu\": it needs to be the name of a Docker image, such as",
+            ),
+            (
+                "base = 'a/b'",
+                "\"base\" has no place in a generic rule, which starts from an image: see \"image\"",
+            ),
+            ("prefix = '.x'", "\"prefix\" is \".x\": it needs to be up to 60 letters"),
+            ("before = \"a\\u0000\"", "\"before\" is \"a\\0\": it needs to be lines for a shell"),
+            ("kernel = '/k.efi'", "\"kernel\" is \"/k.efi\": it needs to be a file's path in a directory"),
+            ("kernel = '/a/../k.efi'", "\"kernel\" is \"/a/../k.efi\": it needs to be"),
+            ("kernel = '/kozmic/k.efi'", "\"kernel\" is \"/kozmic/k.efi\": it needs to be"),
+            ("kernel = '/0-initramfs/k.efi'", "\"kernel\" is \"/0-initramfs/k.efi\": it needs to be"),
+            ("log = 'debug'", "\"log\" is a setting of its own: write it above the first line [[kernel]]"),
+        ] {
+            let fault = read(&format!("{GENERIC}{rule}")).unwrap_err();
+            assert!(fault.starts_with(&format!("kozmic.toml, kernel rule 1: {words}")), "{fault}");
+        }
+        let fault = read(&format!("{GENERIC}{DEPENDENT}image = 'debian'")).unwrap_err();
+        let words = "\"image\" has no place in a dependent rule, which starts from what a generic rule kept";
+        assert!(fault.starts_with(&format!("kozmic.toml, kernel rule 2: {words}")), "{fault}");
+    }
+
+    #[test]
+    fn what_a_rule_lacks_is_named() {
+        for (key, right) in [
+            ("kind", "\"generic\" (everything, on a fresh image) or \"dependent\" (one part)"),
+            ("repository", "a repository by its owner and name"),
+            ("script", "a path that begins with /"),
+            ("base", "a repository by its owner and name"),
+        ] {
+            let file = if key == "base" { DEPENDENT } else { GENERIC };
+            let without = file.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
+            let empty = format!("{without}\n{key} = ' '");
+            for file in [without, empty] {
+                let fault = read(&file).unwrap_err();
+                let words =
+                    format!("kozmic.toml, kernel rule 1: \"{key}\" is missing: it needs to be {right}");
+                assert!(fault.starts_with(&words), "{fault}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_needed_value_that_cannot_be_used_is_named() {
+        for (right, other, words) in [
+            ("'generic'", "'full'", "\"kind\" is \"full\": it needs to be \"generic\""),
+            ("zero-os/", "", "\"repository\" is \"0-initramfs\": it needs to be a repository by its owner"),
+            (
+                "0-initramfs'",
+                "x-'",
+                "\"repository\" is \"zero-os/x-\": it needs to be a repository whose owner",
+            ),
+            ("'/x/", "'../", "\"script\" is \"../build.sh\": it needs to be a path"),
+        ] {
+            let fault = read(&GENERIC.replace(right, other)).unwrap_err();
+            assert!(fault.starts_with(&format!("kozmic.toml, kernel rule 1: {words}")), "{fault}");
+        }
+    }
+
+    #[test]
+    fn rules_fit_to_each_other() {
+        let again = GENERIC.replace("zero-os", "Zero-OS");
+        assert_eq!(
+            read(&format!("{GENERIC}{DEPENDENT}{again}")).unwrap_err(),
+            "kozmic.toml, kernel rule 3: Zero-OS/0-initramfs has rule 1 already: write one rule for each repository"
+        );
+        let other = DEPENDENT.replace("0-core", "0-fs").replace("Zero-OS/0-initramfs", "zero-os/0-core");
+        assert_eq!(
+            read(&format!("{GENERIC}{DEPENDENT}{other}")).unwrap_err(),
+            "kozmic.toml, kernel rule 3: \"base\" is \"zero-os/0-core\": it needs to be the repository of a generic \
+             rule, and none has it"
+        );
+    }
+}
