@@ -1,6 +1,6 @@
 //! Attempts: a job that ended may run again; what the earlier runs came to stays readable.
 
-use super::{Store, builds, rows};
+use super::{Store, builds, jobs, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
@@ -28,7 +28,7 @@ impl Store {
             return Ok(None);
         }
         let build = row.build_id;
-        again(&tx, row).await?;
+        again(&tx, row, now).await?;
         let build = builds::refresh(&tx, build, now).await?;
         tx.commit().await.context("commit a restart")?;
         Ok(Some(build))
@@ -47,7 +47,7 @@ impl Store {
         let mut jobs = Vec::new();
         for row in rows.all(&tx).await.context("list a build's failed jobs")? {
             jobs.push(JobId(row.id));
-            again(&tx, row).await?;
+            again(&tx, row, now).await?;
         }
         builds::refresh(&tx, build.0, now).await?;
         tx.commit().await.context("commit a build's restart")?;
@@ -67,7 +67,7 @@ impl Store {
     }
 }
 
-async fn again(tx: &DatabaseTransaction, row: rows::job::Model) -> Result<()> {
+async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
     let fresh = rows::job::ActiveModel {
         id: Unchanged(row.id),
         status: Set(Status::Enqueued.word().to_owned()),
@@ -82,6 +82,7 @@ async fn again(tx: &DatabaseTransaction, row: rows::job::Model) -> Result<()> {
         finished_at: Set(None),
         ..Default::default()
     };
+    jobs::tell(tx, &row, now).await?;
     keep(tx, row).await?;
     fresh.update(tx).await.context("restart a job")?;
     Ok(())

@@ -166,14 +166,14 @@ fn wanted(project: ProjectId, filter: &BuildFilter) -> sea_orm::Select<rows::bui
     wanted
 }
 
-/// A build's jobs, in the order of their hooks: deliveries come in any order.
+/// A build's jobs: first those of hooks, in their order, since deliveries come in any; then the Auto Builder's.
 pub(super) async fn jobs_of(db: &impl ConnectionTrait, build: i64) -> Result<Vec<Job>> {
     let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
     let rows = rows.all(db).await.context("list a build's jobs")?;
     let mut jobs = rows.into_iter().map(read::job).collect::<Result<Vec<_>>>()?;
-    jobs.sort_by_key(|job| {
-        let Origin::Hook(hook) = job.spec.origin;
-        (hook, job.id)
+    jobs.sort_by_key(|job| match job.spec.origin {
+        Origin::Hook(hook) => (0, hook.0, job.id),
+        Origin::Recipe { .. } | Origin::Kernel(_) | Origin::Configuration => (1, 0, job.id),
     });
     Ok(jobs)
 }
@@ -186,24 +186,31 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
     let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
     let before = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
     let before = before.with_context(|| format!("there is no build {build}"))?;
-    let (was, mailed) = (before.status.parse::<Status>()?, before.mailed.clone());
+    let mailed = before.mailed.clone();
     let status = Status::of_build(&statuses);
+    let hooks = jobs.iter().zip(&statuses).filter(|(job, _)| !job.automatic).map(|(_, status)| *status);
+    let hooks = hooks.collect::<Vec<_>>();
+    let hooked = (!hooks.is_empty()).then(|| Status::of_build(&hooks));
+    let was_hooked = before.hooked.as_deref().map(str::parse::<Status>).transpose()?;
     let all_finished = statuses.iter().all(|status| status.is_finished());
     let started_at = jobs.iter().filter_map(|job| job.started_at).min();
     let finished_at = jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished);
     let row = rows::build::ActiveModel {
         id: Unchanged(build),
         status: Set(status.word().to_owned()),
+        hooked: Set(hooked.map(|status| status.word().to_owned())),
         started_at: Set(started_at),
         finished_at: Set(finished_at),
         ..Default::default()
     };
     let row = row.update(tx).await.context("bring a build in line with its jobs")?;
-    if CommitState::from(was) != CommitState::from(status) {
-        outbox::put(tx, Subject::CommitStatus(BuildId(build)), now).await?;
+    let (number, build) = (row.number, read::build(row)?);
+    // What hooks came to is told as one; each of the Auto Builder's jobs speaks for itself.
+    let Some(status) = hooked else { return Ok(build) };
+    if was_hooked.map(CommitState::from) != Some(CommitState::from(status)) {
+        outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
     }
-    let (number, is_news) = (row.number, is_news(was, status));
-    let build = read::build(row)?;
+    let is_news = is_news(was_hooked.unwrap_or(Status::Enqueued), status);
     if is_news && (is_bad(status) || was_bad(tx, &build, mailed.as_deref(), number).await?) {
         outbox::put(tx, Subject::News(build.id), now).await?;
         let mailed = Set(Some(status.word().to_owned()));
@@ -236,8 +243,8 @@ async fn was_bad(tx: &DatabaseTransaction, build: &Build, mailed: Option<&str>, 
     let last = of_project(build.project)
         .filter(rows::build::Column::GitRef.eq(build.git_ref.to_string()))
         .filter(rows::build::Column::Number.lt(number))
-        .filter(rows::build::Column::Status.is_in(verdicts))
+        .filter(rows::build::Column::Hooked.is_in(verdicts))
         .order_by_desc(rows::build::Column::Number);
     let last = last.one(tx).await.context("find the verdict before")?;
-    Ok(last.is_some_and(|last| last.status != Status::Success.word()))
+    Ok(last.is_some_and(|last| last.hooked.as_deref() != Some(Status::Success.word())))
 }

@@ -19,11 +19,37 @@ pub(super) const HANDLED: &str = "handled";
 const IGNORED: &str = "ignored";
 const FAILED: &str = "failed";
 
+/// Whose address a delivery came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A hook's.
+    Hook(HookId),
+    /// The Auto Builder's.
+    AutoBuilder,
+}
+
+impl Door {
+    /// Its word in the database.
+    fn word(self) -> String {
+        match self {
+            Self::Hook(hook) => format!("hook:{hook}"),
+            Self::AutoBuilder => "auto_builder".to_owned(),
+        }
+    }
+
+    fn hook(self) -> Option<HookId> {
+        match self {
+            Self::Hook(hook) => Some(hook),
+            Self::AutoBuilder => None,
+        }
+    }
+}
+
 /// A delivery as it came in, its signature checked.
 pub struct NewDelivery {
-    /// The hook whose address was called.
-    pub hook: HookId,
-    /// The forge's own id of what happened. GitHub uses one for all hooks that it tells of it, so it takes hook and
+    /// Whose address was called.
+    pub door: Door,
+    /// The forge's own id of what happened. GitHub uses one for all webhooks that it tells of it, so it takes door and
     /// id to tell a repeated delivery.
     pub uuid: String,
     /// The forge's word for what happened.
@@ -55,10 +81,11 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn store_delivery(&self, delivery: NewDelivery, now: Timestamp) -> Result<Stored> {
-        let NewDelivery { hook, uuid, event, payload } = delivery;
+        let NewDelivery { door, uuid, event, payload } = delivery;
         let row = rows::delivery::ActiveModel {
             id: NotSet,
-            hook_id: Set(hook.0),
+            door: Set(door.word()),
+            hook_id: Set(door.hook().map(|hook| hook.0)),
             uuid: Set(uuid),
             event: Set(event),
             payload: Set(payload),
@@ -66,7 +93,7 @@ impl Store {
             note: Set(None),
             received_at: Set(now.0),
         };
-        let identity = [rows::delivery::Column::HookId, rows::delivery::Column::Uuid];
+        let identity = [rows::delivery::Column::Door, rows::delivery::Column::Uuid];
         let once = OnConflict::columns(identity)
             .update_column(rows::delivery::Column::State)
             .action_and_where(rows::delivery::Column::State.eq(FAILED))
@@ -90,7 +117,8 @@ impl Store {
         let row = row.one(&self.db).await.context("find a waiting delivery")?;
         Ok(row.map(|row| {
             let rows::delivery::Model { id, hook_id, uuid, event, payload, .. } = row;
-            let delivery = NewDelivery { hook: HookId(hook_id), uuid, event, payload };
+            let door = hook_id.map_or(Door::AutoBuilder, |hook| Door::Hook(HookId(hook)));
+            let delivery = NewDelivery { door, uuid, event, payload };
             WaitingDelivery { id: DeliveryId(id), delivery }
         }))
     }

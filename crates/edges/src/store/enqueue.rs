@@ -3,15 +3,13 @@
 use super::{
     Store, builds,
     deliveries::{HANDLED, settle},
-    jobs,
-    outbox::{self, Subject},
-    projects, rows,
+    jobs, projects, rows,
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     event::Change,
-    ids::{BuildId, DeliveryId, HookId, JobId, ProjectId},
+    ids::{DeliveryId, HookId, JobId, ProjectId},
     spec::JobSpec,
     status::Status,
     time::Timestamp,
@@ -55,12 +53,51 @@ impl Store {
             Enqueued::BuiltBefore
         } else {
             add_call(&tx, delivery, hook, build.id).await?;
-            let job = add_job(&tx, &build, spec, now).await?;
+            let job = jobs::add(&tx, &build, spec, now).await?;
             settle(&tx, delivery, HANDLED, Some(&format!("job {job} of build #{}", build.number))).await?;
             Enqueued::Job(Box::new(builds::refresh(&tx, build.id, now).await?), job)
         };
         tx.commit().await.context("commit a build")?;
         Ok(enqueued)
+    }
+}
+
+/// What a change led to that came in by the Auto Builder's door.
+#[derive(Debug)]
+pub struct Planned {
+    /// The build that it belongs to.
+    pub build: Build,
+    /// The jobs that are new; none for what was planned before.
+    pub jobs: Vec<JobId>,
+}
+
+impl Store {
+    /// Enqueues jobs for a change of a project's repository, all or none, but for those whose origin has a job in the
+    /// build already. Settles the delivery that brought the change, if one did.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn enqueue_planned(
+        &self,
+        delivery: Option<DeliveryId>,
+        project: ProjectId,
+        (change, specs): (&Change, &[JobSpec]),
+        now: Timestamp,
+    ) -> Result<Planned> {
+        let tx = self.write().await?;
+        let build = find_or_add_build(&tx, project, change, now).await?;
+        let there = builds::jobs_of(&tx, build.id).await?;
+        let mut jobs = Vec::new();
+        for spec in specs.iter().filter(|spec| there.iter().all(|job| job.spec.origin != spec.origin)) {
+            jobs.push(jobs::add(&tx, &build, spec, now).await?);
+        }
+        if let Some(delivery) = delivery {
+            let note = format!("{} new jobs of build {}", jobs.len(), build.id);
+            settle(&tx, delivery, HANDLED, Some(&note)).await?;
+        }
+        let build = builds::refresh(&tx, build.id, now).await?;
+        tx.commit().await.context("commit planned jobs")?;
+        Ok(Planned { build, jobs })
     }
 }
 
@@ -96,14 +133,16 @@ async fn find_or_add_build(
         finished_at: Set(None),
         mailed: Set(None),
         pushed_at: Set(change.pushed_at.map(|at| at.0)),
+        commits: Set(serde_json::to_string(&change.commits)?),
+        hooked: Set(None),
     };
     let row = row.insert(tx).await.context("add a build")?;
-    outbox::put(tx, Subject::CommitStatus(BuildId(row.id)), now).await?;
     supersede(tx, &row, now).await?;
     Ok(row)
 }
 
-/// Cancels what older builds of the same ref still have to do, as far as the project wishes.
+/// Cancels what hooks still have to do in older builds of the same ref, as far as the project wishes. The Auto Builder
+/// makes an artifact of each push.
 async fn supersede(tx: &DatabaseTransaction, newer: &rows::build::Model, now: Timestamp) -> Result<()> {
     let settings = projects::project_of(tx, newer.project_id).await?.settings;
     let mut superseded = Vec::new();
@@ -116,6 +155,7 @@ async fn supersede(tx: &DatabaseTransaction, newer: &rows::build::Model, now: Ti
     // Few jobs wait or run, however many builds there are.
     let jobs = jobs::of_project(newer.project_id, &superseded);
     let why = format!("Canceled: build #{} has a newer push.", newer.number);
+    let jobs = jobs.filter(rows::job::Column::Automatic.eq(false));
     for job in jobs.all(tx).await.context("list jobs that wait or run")? {
         let build =
             rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
@@ -143,33 +183,6 @@ async fn add_call(tx: &DatabaseTransaction, delivery: DeliveryId, hook: HookId, 
     };
     row.insert(tx).await.context("note the hook's call")?;
     Ok(())
-}
-
-async fn add_job(
-    tx: &DatabaseTransaction,
-    build: &rows::build::Model,
-    spec: &JobSpec,
-    now: Timestamp,
-) -> Result<JobId> {
-    let row = rows::job::ActiveModel {
-        id: NotSet,
-        build_id: Set(build.id),
-        project_id: Set(build.project_id),
-        spec: Set(serde_json::to_string(spec)?),
-        status: Set(Status::Enqueued.word().to_owned()),
-        attempt: Set(0),
-        reason: Set(None),
-        return_code: Set(None),
-        cancel_requested: Set(false),
-        runner: Set(None),
-        lease_until: Set(None),
-        container: Set(None),
-        phases: Set("[]".to_owned()),
-        created_at: Set(now.0),
-        started_at: Set(None),
-        finished_at: Set(None),
-    };
-    Ok(JobId(row.insert(tx).await.context("add a job")?.id))
 }
 
 #[cfg(test)]

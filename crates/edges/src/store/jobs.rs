@@ -1,6 +1,10 @@
 //! The queue: a table with leases. Results are accepted only from the attempt that holds the job.
 
-use super::{Store, attempts, builds, projects, read, rows};
+use super::{
+    Store, attempts, builds,
+    outbox::{self, Subject},
+    projects, read, rows,
+};
 use anyhow::{Context, Error, Result};
 use kozmic_model::{
     build::Build,
@@ -8,12 +12,13 @@ use kozmic_model::{
     job::{Attempt, Job, Outcome},
     phase::Phase,
     project::Project,
+    spec::{JobSpec, Origin},
     status::Status,
     time::Timestamp,
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{Set, Unchanged},
+    ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Select,
     UpdateMany,
     sea_query::Expr,
@@ -30,24 +35,44 @@ pub struct ClaimedJob {
     pub project: Project,
 }
 
+/// Jobs of one lane do not wait for those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Jobs that run in containers.
+    Containers,
+    /// Changes of the configuration repository, one after another.
+    Configuration,
+}
+
+impl Lane {
+    fn jobs(self) -> Select<rows::job::Entity> {
+        let configuration = Origin::Configuration.word();
+        let is_in_lane = match self {
+            Self::Containers => rows::job::Column::Kind.ne(configuration),
+            Self::Configuration => rows::job::Column::Kind.eq(configuration),
+        };
+        rows::job::Entity::find().filter(is_in_lane)
+    }
+}
+
 impl Store {
-    /// Gives the oldest waiting job to a runner, until the lease ends. A job whose runner let its lease end is
-    /// given to another, as a new attempt.
+    /// Gives the oldest waiting job of a lane to a runner, until the lease ends. A job whose runner let its lease end
+    /// is given to another, as a new attempt.
     ///
     /// # Errors
     /// The database does not answer; then no job was given.
     pub async fn claim_job(
         &self,
-        runner: &str,
-        lease_until: Timestamp,
+        lane: Lane,
+        (runner, lease_until): (&str, Timestamp),
         now: Timestamp,
     ) -> Result<Option<ClaimedJob>> {
-        if next_for(&self.db, runner, now).await?.is_none() {
+        if next_for(&self.db, (lane, runner), now).await?.is_none() {
             return Ok(None);
         }
         let tx = self.write().await?;
         let mut claimed = None;
-        while let Some(row) = next_for(&tx, runner, now).await? {
+        while let Some(row) = next_for(&tx, (lane, runner), now).await? {
             claimed = match read::job(row.clone()) {
                 Ok(_) => Some(hold(&tx, row, (runner, lease_until), now).await?),
                 Err(fault) => {
@@ -61,13 +86,14 @@ impl Store {
         Ok(claimed)
     }
 
-    /// The jobs that a runner held when it stopped, the oldest first.
+    /// The jobs of a lane that a runner held when it stopped, the oldest first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn held_jobs(&self, runner: &str, now: Timestamp) -> Result<Vec<ClaimedJob>> {
+    pub async fn held_jobs(&self, lane: Lane, runner: &str, now: Timestamp) -> Result<Vec<ClaimedJob>> {
         let tx = self.write().await?;
-        let rows = rows::job::Entity::find()
+        let rows = lane
+            .jobs()
             .filter(rows::job::Column::Status.eq(Status::Pending.word()))
             .filter(rows::job::Column::Runner.eq(runner))
             .order_by_asc(rows::job::Column::Id);
@@ -155,9 +181,8 @@ impl Store {
         if update.exec(&tx).await.context("finish a job")?.rows_affected == 0 {
             return Ok(None);
         }
-        let row =
-            rows::job::Entity::find_by_id(attempt.job.0).one(&tx).await.context("find the finished job")?;
-        let build = builds::refresh(&tx, row.context("the finished job is there")?.build_id, now).await?;
+        tell(&tx, &held, now).await?;
+        let build = builds::refresh(&tx, held.build_id, now).await?;
         tx.commit().await.context("commit a job's end")?;
         Ok(Some(build))
     }
@@ -222,7 +247,47 @@ pub(super) async fn cancel(
     }
     change.reason = Set(Some(why.to_owned()));
     change.update(tx).await.context("cancel a job")?;
-    Ok(())
+    tell(tx, row, now).await
+}
+
+/// Adds a job that waits.
+pub(super) async fn add(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+    spec: &JobSpec,
+    now: Timestamp,
+) -> Result<JobId> {
+    let row = rows::job::ActiveModel {
+        id: NotSet,
+        build_id: Set(build.id),
+        project_id: Set(build.project_id),
+        spec: Set(serde_json::to_string(spec)?),
+        status: Set(Status::Enqueued.word().to_owned()),
+        attempt: Set(0),
+        reason: Set(None),
+        return_code: Set(None),
+        cancel_requested: Set(false),
+        runner: Set(None),
+        lease_until: Set(None),
+        container: Set(None),
+        phases: Set("[]".to_owned()),
+        created_at: Set(now.0),
+        started_at: Set(None),
+        finished_at: Set(None),
+        kind: Set(spec.origin.word().to_owned()),
+        automatic: Set(spec.origin.is_automatic()),
+    };
+    let row = row.insert(tx).await.context("add a job")?;
+    tell(tx, &row, now).await?;
+    Ok(JobId(row.id))
+}
+
+/// A job of the Auto Builder has a commit status of its own, which changed.
+pub(super) async fn tell(tx: &DatabaseTransaction, row: &rows::job::Model, now: Timestamp) -> Result<()> {
+    match row.automatic {
+        true => outbox::put(tx, Subject::JobStatus(JobId(row.id)), now).await,
+        false => Ok(()),
+    }
 }
 
 /// A project's jobs in some states.
@@ -236,10 +301,10 @@ pub(super) fn of_project(project: i64, states: &[Status]) -> Select<rows::job::E
 /// the lease.
 async fn next_for(
     db: &impl ConnectionTrait,
-    runner: &str,
+    (lane, runner): (Lane, &str),
     now: Timestamp,
 ) -> Result<Option<rows::job::Model>> {
-    let oldest = || rows::job::Entity::find().order_by_asc(rows::job::Column::Id);
+    let oldest = || lane.jobs().order_by_asc(rows::job::Column::Id);
     let enqueued = oldest().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
     if let Some(row) = enqueued.one(db).await.context("look for a waiting job")? {
         return Ok(Some(row));
@@ -309,6 +374,7 @@ async fn spoil(
         ..Default::default()
     };
     spoilt.update(tx).await.context("end a job that cannot be read")?;
+    tell(tx, row, now).await?;
     builds::refresh(tx, row.build_id, now).await.map(drop)
 }
 

@@ -44,7 +44,7 @@ impl Store {
         let row = rows::build::Entity::find_by_id(build.0).one(&self.db).await.context("find a build")?;
         let Some(row) = row else { return Ok(None) };
         let told = row.mailed.as_deref().map(str::parse::<Status>).transpose()?;
-        let build = read::build(row)?;
+        let build = read::hooked_build(row)?;
         Ok(told.filter(|told| still_holds(*told, build.status)).map(|_| build))
     }
 
@@ -93,7 +93,7 @@ impl Store {
         let build = rows::build::Entity::find_by_id(build_id).one(&self.db).await.context("find a build")?;
         let user = rows::user::Entity::find_by_id(user_id).one(&self.db).await.context("find a user")?;
         let (Some(build), Some(user)) = (build, user) else { return Ok(None) };
-        let (build, recipient) = (read::build(build)?, read::user(user));
+        let (build, recipient) = (read::hooked_build(build)?, read::user(user));
         let created_at = Timestamp(created_at);
         Ok(Some(WaitingMail { id, recipient, build, told: status.parse()?, created_at }))
     }

@@ -1,6 +1,6 @@
 //! Who may do what with a project, as the forge tells it.
 
-use super::{Store, projects, read, rows, users};
+use super::{Store, auto_builder, projects, read, rows, users};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::{ProjectId, UserId},
@@ -93,7 +93,8 @@ impl Store {
         }
         // An owner who lost access leaves the project to somebody who administers the repository and has signed in:
         // else nobody could delete it.
-        let owner = match roles.contains_key(&owner) {
+        let stays = roles.contains_key(&owner) || auto_builder::is_auto_builder(&tx, owner).await?;
+        let owner = match stays {
             true => Some(owner),
             false => projects::hand_over(&tx, project, heirs).await?,
         };

@@ -4,7 +4,7 @@
 use super::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    ids::{BuildId, MailId, OutboxId},
+    ids::{BuildId, JobId, MailId, OutboxId},
     time::Timestamp,
 };
 use sea_orm::{
@@ -14,6 +14,7 @@ use sea_orm::{
 };
 
 const COMMIT_STATUS: &str = "commit_status";
+const JOB_STATUS: &str = "job_status";
 const NEWS: &str = "news";
 const MAIL: &str = "mail";
 
@@ -22,6 +23,8 @@ const MAIL: &str = "mail";
 pub enum Subject {
     /// A build's commit status, for the forge.
     CommitStatus(BuildId),
+    /// The commit status of a job of the Auto Builder, for the forge.
+    JobStatus(JobId),
     /// A build ended so that its project's members may want mail.
     News(BuildId),
     /// A mail to one person.
@@ -40,7 +43,7 @@ pub enum Way {
 impl Way {
     fn kinds(self) -> &'static [&'static str] {
         match self {
-            Self::ToForge => &[COMMIT_STATUS],
+            Self::ToForge => &[COMMIT_STATUS, JOB_STATUS],
             Self::ToPeople => &[NEWS, MAIL],
         }
     }
@@ -122,6 +125,7 @@ impl Store {
 fn outgoing(row: rows::outbox::Model) -> Result<Outgoing> {
     let subject = match row.kind.as_str() {
         COMMIT_STATUS => Subject::CommitStatus(BuildId(row.subject)),
+        JOB_STATUS => Subject::JobStatus(JobId(row.subject)),
         NEWS => Subject::News(BuildId(row.subject)),
         MAIL => Subject::Mail(MailId(row.subject)),
         kind => anyhow::bail!("the outbox has a message of the unknown kind \"{kind}\""),
@@ -134,6 +138,7 @@ fn outgoing(row: rows::outbox::Model) -> Result<Outgoing> {
 pub(super) async fn put(tx: &DatabaseTransaction, subject: Subject, now: Timestamp) -> Result<()> {
     let (kind, subject) = match subject {
         Subject::CommitStatus(build) => (COMMIT_STATUS, build.0),
+        Subject::JobStatus(job) => (JOB_STATUS, job.0),
         Subject::News(build) => (NEWS, build.0),
         Subject::Mail(mail) => (MAIL, mail.0),
     };

@@ -1,6 +1,6 @@
 //! Projects, and the repositories that people can make projects of.
 
-use super::{Store, members, read, rows};
+use super::{Store, auto_builder, members, read, rows};
 use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -45,7 +45,8 @@ impl Store {
         Ok(rows.into_iter().map(read::repository).collect())
     }
 
-    /// Makes a project of a repository on the user's list; the one that is there already, if so.
+    /// Makes a project of a repository on the user's list; the one that is there already, if so. One that only the
+    /// Auto Builder has becomes the user's.
     ///
     /// # Errors
     /// The repository is not on the user's list, or the database does not answer.
@@ -57,8 +58,11 @@ impl Store {
     ) -> Result<Project> {
         let tx = self.write().await?;
         let there = rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(repository.0));
-        if let Some(row) = there.one(&tx).await.context("find a project")? {
-            return Ok(read::project(row));
+        let there = there.one(&tx).await.context("find a project")?;
+        if let Some(row) = &there
+            && !auto_builder::is_auto_builder(&tx, UserId(row.owner_id)).await?
+        {
+            return Ok(read::project(row.clone()));
         }
         let listed = rows::repository::Entity::find()
             .filter(rows::repository::Column::UserId.eq(user.0))
@@ -66,7 +70,10 @@ impl Store {
             .filter(rows::repository::Column::Permission.eq(Permission::Admin.word()));
         let listed = listed.one(&tx).await.context("find a repository")?;
         let listed = read::repository(listed.context("this repository is not on your list")?);
-        let row = project_row(user, &listed, now).insert(&tx).await.context("make a project")?;
+        let row = match there {
+            Some(row) => take_over(&tx, row, user).await?,
+            None => project_row(user, &listed, now).insert(&tx).await.context("make a project")?,
+        };
         members::set_role(&tx, (ProjectId(row.id), user), Role::Owner).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
@@ -197,6 +204,21 @@ pub(super) async fn note_repository(
     let row = rows::project::ActiveModel { id: Unchanged(project.0), ..repository_columns(repository) };
     row.update(tx).await.context("follow a repository")?;
     Ok(())
+}
+
+/// Makes a user the owner of a project in its former owner's place.
+async fn take_over(
+    tx: &DatabaseTransaction,
+    row: rows::project::Model,
+    user: UserId,
+) -> Result<rows::project::Model> {
+    let former = rows::membership::Entity::delete_many()
+        .filter(rows::membership::Column::ProjectId.eq(row.id))
+        .filter(rows::membership::Column::UserId.eq(row.owner_id));
+    former.exec(tx).await.context("remove a project's former owner")?;
+    let row =
+        rows::project::ActiveModel { id: Unchanged(row.id), owner_id: Set(user.0), ..Default::default() };
+    row.update(tx).await.context("hand a project over")
 }
 
 /// Makes the first of some users who has signed in a project's owner.

@@ -107,6 +107,14 @@ pub(super) fn build(row: rows::build::Model) -> Result<Build> {
     parse_build(row).with_context(|| format!("read build {id} from the database"))
 }
 
+/// The build as its hooks' jobs stand, whatever became of the Auto Builder's.
+pub(super) fn hooked_build(row: rows::build::Model) -> Result<Build> {
+    let hooked = row.hooked.clone();
+    let build = build(row)?;
+    let status = hooked.map_or(Ok(build.status), |word| word.parse())?;
+    Ok(Build { status, ..build })
+}
+
 fn parse_build(row: rows::build::Model) -> Result<Build> {
     Ok(Build {
         id: BuildId(row.id),
@@ -118,6 +126,7 @@ fn parse_build(row: rows::build::Model) -> Result<Build> {
         trigger: serde_json::from_str(&row.trigger)?,
         author: serde_json::from_str(&row.author)?,
         message: row.message,
+        commits: serde_json::from_str(&row.commits)?,
         created_at: Timestamp(row.created_at),
         started_at: row.started_at.map(Timestamp),
         finished_at: row.finished_at.map(Timestamp),

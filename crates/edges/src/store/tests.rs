@@ -1,6 +1,6 @@
 //! The store's promises: once means once, whatever happens in between.
 
-use super::{Enqueued, NewDelivery, NewSession, Store, Stored, Subject, Way, rows};
+use super::{Door, Enqueued, Lane, NewDelivery, NewSession, Store, Stored, Subject, Way, rows};
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::GitRef,
@@ -8,7 +8,7 @@ use kozmic_model::{
     ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     job::Outcome,
     project::{Access, Collaborator, Permission, ProjectSettings, Repository, Role},
-    spec::{JobSpec, Origin},
+    spec::{JobSpec, Manner, Origin},
     status::Status,
     time::Timestamp,
     user::Profile,
@@ -43,7 +43,7 @@ impl Stage {
 
     async fn deliver(&self, uuid: &str) -> Stored {
         let (uuid, event) = (uuid.to_owned(), "push".to_owned());
-        let delivery = NewDelivery { hook: self.hook, uuid, event, payload: b"{}".to_vec() };
+        let delivery = NewDelivery { door: Door::Hook(self.hook), uuid, event, payload: b"{}".to_vec() };
         self.store.store_delivery(delivery, NOW).await.unwrap()
     }
 
@@ -67,15 +67,23 @@ impl Stage {
         self.deliver(&format!("{}-{}", change.git_ref, change.sha)).await;
         let waiting = self.store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
         let HookRecipe { title, image, script, install, pull } = recipe();
-        let spec = JobSpec { title, image, script, install, pull, origin: Origin::Hook(self.hook) };
+        let (manner, product) = (Manner::Hooked, None);
+        let spec =
+            JobSpec { title, image, script, install, pull, manner, product, origin: Origin::Hook(self.hook) };
         self.store.enqueue(waiting.id, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
     }
 
     /// Runs the next job to its end.
     pub(super) async fn run(&self, code: i64) -> JobId {
-        let job = self.store.claim_job("here", LATER, NOW).await.unwrap().unwrap().job;
+        let job = self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;
         self.store.finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
         job.id
+    }
+
+    /// Lets anna make a project of a repository.
+    pub(super) async fn may_administer(&self, repository: &Repository) {
+        let access = Access { repository: repository.clone(), permission: Permission::Admin };
+        self.store.sync_projects_of(self.user, &[access]).await.unwrap();
     }
 
     /// What waits to be told, taken out.
@@ -101,7 +109,7 @@ fn profile(number: i64, login: &str) -> Profile {
     }
 }
 
-fn repository() -> Repository {
+pub(super) fn repository() -> Repository {
     Repository {
         id: RepositoryId(5),
         owner: "anna".into(),
@@ -129,6 +137,7 @@ fn change(digit: char) -> Change {
         message: Some("Begin".into()),
         author: Author::default(),
         skip_texts: Vec::new(),
+        commits: Vec::new(),
     }
 }
 
@@ -147,9 +156,9 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
     let stage = Stage::new().await;
     stage.push('a').await;
     let store = &stage.store;
-    let claimed = store.claim_job("here", NOW, NOW).await.unwrap().unwrap();
-    assert!(store.claim_job("here", LATER, LATER).await.unwrap().is_none());
-    let again = store.claim_job("there", LATER, LATER).await.unwrap().unwrap();
+    let claimed = store.claim_job(Lane::Containers, ("here", NOW), NOW).await.unwrap().unwrap();
+    assert!(store.claim_job(Lane::Containers, ("here", LATER), LATER).await.unwrap().is_none());
+    let again = store.claim_job(Lane::Containers, ("there", LATER), LATER).await.unwrap().unwrap();
     assert_eq!((claimed.job.attempt, again.job.attempt), (1, 2));
     let past = store.past_attempts(again.job.id).await.unwrap();
     assert_eq!((past.len(), past[0].status, past[0].finished_at), (1, Status::Error, Some(LATER)));
@@ -163,9 +172,9 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
 async fn a_cancel_request_outlives_a_change_of_runner() {
     let stage = Stage::new().await;
     stage.push('a').await;
-    let claimed = stage.store.claim_job("here", NOW, NOW).await.unwrap().unwrap();
+    let claimed = stage.store.claim_job(Lane::Containers, ("here", NOW), NOW).await.unwrap().unwrap();
     stage.store.request_cancel(claimed.job.id, "Enough.", NOW).await.unwrap();
-    let again = stage.store.claim_job("there", LATER, LATER).await.unwrap().unwrap();
+    let again = stage.store.claim_job(Lane::Containers, ("there", LATER), LATER).await.unwrap().unwrap();
     assert!(again.job.cancel_requested);
     assert_eq!(again.job.reason.as_deref(), Some("Enough."));
 }
@@ -193,10 +202,10 @@ async fn a_job_that_cannot_be_read_ends_and_the_next_one_runs() {
         ..Default::default()
     };
     spoilt.update(&stage.store.writer).await.unwrap();
-    let claimed = stage.store.claim_job("here", LATER, NOW).await.unwrap().unwrap();
+    let claimed = stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap();
     assert_eq!(claimed.job.id, sound);
     for _ in 0..2 {
-        assert!(stage.store.claim_job("here", LATER, NOW).await.unwrap().is_none());
+        assert!(stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().is_none());
         stage.store.restart_job(broken, NOW).await.unwrap().unwrap();
     }
     let past = stage.store.past_attempts(broken).await.unwrap();
@@ -209,7 +218,7 @@ async fn what_changes_while_it_is_told_is_told_again() {
     stage.push('a').await;
     let store = &stage.store;
     let pending = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
-    let claimed = store.claim_job("here", LATER, NOW).await.unwrap().unwrap();
+    let claimed = store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap();
     store.finish_job(claimed.job.attempt(), &Outcome::Returned(1), NOW).await.unwrap();
     store.sent(pending).await.unwrap();
     let newest = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
@@ -222,7 +231,7 @@ async fn what_changes_while_it_is_told_is_told_again() {
 async fn a_newer_push_cancels_what_its_branch_still_waits_for_and_nothing_else() {
     let stage = Stage::new().await;
     let Enqueued::Job(_, running) = stage.push('a').await else { panic!("a job") };
-    stage.store.claim_job("here", LATER, NOW).await.unwrap().unwrap();
+    stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap();
     let Enqueued::Job(_, waiting) = stage.push('b').await else { panic!("a job") };
     let Enqueued::Job(_, elsewhere) = stage.push_to("other", 'c').await else { panic!("a job") };
     stage.push('d').await;
@@ -337,7 +346,7 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
     assert_eq!(keys(store.surplus_images("here", 1).await.unwrap()), ["c", "b"]);
     assert!(store.surplus_images("elsewhere", 1).await.unwrap().is_empty());
     stage.push('a').await;
-    store.claim_job("here", LATER, Timestamp(3)).await.unwrap().unwrap();
+    store.claim_job(Lane::Containers, ("here", LATER), Timestamp(3)).await.unwrap().unwrap();
     assert_eq!(
         keys(store.surplus_images("here", 1).await.unwrap()),
         ["b"],

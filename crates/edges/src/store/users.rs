@@ -1,6 +1,6 @@
 //! People and their sessions.
 
-use super::{Store, accounts::USE_GRAIN, read, rows};
+use super::{Store, accounts::USE_GRAIN, auto_builder, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::UserId,
@@ -104,12 +104,16 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a token that the forge no longer accepts, and signs its user out everywhere.
+    /// Forgets a token that the forge no longer accepts, and signs its user out everywhere. The Auto Builder's stays:
+    /// it stands in the settings.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn drop_token(&self, id: UserId) -> Result<()> {
         let tx = self.write().await?;
+        if auto_builder::is_auto_builder(&tx, id).await? {
+            return Ok(());
+        }
         let row =
             rows::user::ActiveModel { id: Unchanged(id.0), token: Set(Vec::new()), ..Default::default() };
         row.update(&tx).await.context("forget a token")?;

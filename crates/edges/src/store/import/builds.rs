@@ -161,6 +161,8 @@ async fn add_build(
         finished_at: Set(Some(new.created_at.0)),
         mailed: Set(None),
         pushed_at: Set(None),
+        commits: Set("[]".to_owned()),
+        hooked: Set(Some(new.status.word().to_owned())),
     };
     let id = row.insert(tx).await.context("take over a build")?.id;
     note(tx, "build", foreign, id).await?;
@@ -197,6 +199,8 @@ async fn import_job(
         created_at: Set(new.created_at.0),
         started_at: Set(new.started_at.map(|time| time.0)),
         finished_at: Set(Some(new.finished_at.0)),
+        kind: Set(new.spec.origin.word().to_owned()),
+        automatic: Set(new.spec.origin.is_automatic()),
     };
     let id = row.insert(tx).await.context("take over a job")?.id;
     note(tx, "job", foreign, id).await?;
@@ -232,6 +236,7 @@ async fn follow_jobs(tx: &DatabaseTransaction, build: i64) -> Result<()> {
     let row = rows::build::ActiveModel {
         id: Unchanged(build),
         status: Set(Status::of_build(&statuses).word().to_owned()),
+        hooked: Set(Some(Status::of_build(&statuses).word().to_owned())),
         started_at: Set(jobs.iter().filter_map(|job| job.started_at).min()),
         finished_at: Set(jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished)),
         ..Default::default()

@@ -3,6 +3,7 @@
 mod tables;
 mod m0001_create_tables;
 mod m0002_teams;
+mod m0003_auto_builder;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -11,6 +12,10 @@ pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_create_tables::Migration), Box::new(m0002_teams::Migration)]
+        vec![
+            Box::new(m0001_create_tables::Migration),
+            Box::new(m0002_teams::Migration),
+            Box::new(m0003_auto_builder::Migration),
+        ]
     }
 }

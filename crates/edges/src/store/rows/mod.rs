@@ -73,14 +73,14 @@ rows! {
     }
     delivery = "delivery" {
         #[sea_orm(primary_key)] id: i64,
-        hook_id: i64, uuid: String, event: String, payload: Vec<u8>, state: String, note: Option<String>,
-        received_at: i64,
+        door: String, hook_id: Option<i64>, uuid: String, event: String, payload: Vec<u8>, state: String,
+        note: Option<String>, received_at: i64,
     }
     build = "build" {
         #[sea_orm(primary_key)] id: i64,
         project_id: i64, number: i64, git_ref: String, sha: String, status: String, trigger: String, author: String,
         message: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
-        mailed: Option<String>, pushed_at: Option<i64>,
+        mailed: Option<String>, pushed_at: Option<i64>, commits: String, hooked: Option<String>,
     }
     hook_call = "hook_call" {
         #[sea_orm(primary_key)] id: i64,
@@ -91,6 +91,7 @@ rows! {
         build_id: i64, project_id: i64, spec: String, status: String, attempt: i32, reason: Option<String>,
         return_code: Option<i64>, cancel_requested: bool, runner: Option<String>, lease_until: Option<i64>,
         container: Option<String>, phases: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
+        kind: String, automatic: bool,
     }
     attempt = "attempt" {
         #[sea_orm(primary_key)] id: i64,
@@ -108,6 +109,24 @@ rows! {
     imported = "imported" {
         #[sea_orm(primary_key)] id: i64,
         source: String, kind: String, foreign_id: i64, own_id: i64,
+    }
+    artifact = "artifact" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, build_id: i64, job_id: i64, format: String, versioned: String, stable: String,
+        place_kind: String, place: String, size: i64, sha256: String, pushed_at: i64, created_at: i64,
+        removed_at: Option<i64>,
+    }
+    configuration = "configuration" {
+        #[sea_orm(primary_key, auto_increment = false)] id: i64,
+        sha: String, pushed_at: i64, content: String, loaded_at: i64,
+    }
+    watched = "watched" {
+        #[sea_orm(primary_key, auto_increment = false)] forge_id: i64,
+        full_name: String, webhook_id: Option<i64>, fault: Option<String>,
+    }
+    kernel_image = "kernel_image" {
+        #[sea_orm(primary_key)] id: i64,
+        runner: String, name: String, image_id: String, is_current: bool,
     }
     outbox = "outbox" {
         #[sea_orm(primary_key)] id: i64,

@@ -1,0 +1,142 @@
+//! What jobs made and published.
+
+use super::{Store, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
+    ids::{ArtifactId, BuildId, JobId, ProjectId},
+    job::Job,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, OnConflict},
+};
+
+/// An artifact that was just published.
+pub struct NewArtifact {
+    /// What it is.
+    pub format: Format,
+    /// What it is called.
+    pub name: ArtifactName,
+    /// Where it went.
+    pub place: ArtifactPlace,
+    /// In bytes.
+    pub size: u64,
+    /// 64 hexadecimal digits.
+    pub sha256: String,
+    /// When the commit that it was made of was pushed, or else was heard of.
+    pub pushed_at: Timestamp,
+}
+
+impl Store {
+    /// Notes what a job published, in place of what an earlier run of it published there.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_artifact(&self, job: &Job, new: &NewArtifact, now: Timestamp) -> Result<()> {
+        let row = rows::artifact::ActiveModel {
+            id: NotSet,
+            project_id: Set(job.project.0),
+            build_id: Set(job.build.0),
+            job_id: Set(job.id.0),
+            format: Set(new.format.word().to_owned()),
+            versioned: Set(new.name.versioned.clone()),
+            stable: Set(new.name.stable.clone()),
+            place_kind: Set(kind(&new.place).to_owned()),
+            place: Set(serde_json::to_string(&new.place)?),
+            size: Set(i64::try_from(new.size)?),
+            sha256: Set(new.sha256.clone()),
+            pushed_at: Set(new.pushed_at.0),
+            created_at: Set(now.0),
+            removed_at: Set(None),
+        };
+        let identity = [rows::artifact::Column::JobId, rows::artifact::Column::PlaceKind];
+        let changed = [
+            rows::artifact::Column::Place,
+            rows::artifact::Column::Size,
+            rows::artifact::Column::Sha256,
+            rows::artifact::Column::CreatedAt,
+            rows::artifact::Column::RemovedAt,
+        ];
+        let newest = OnConflict::columns(identity).update_columns(changed).to_owned();
+        let note = rows::artifact::Entity::insert(row).on_conflict(newest);
+        note.exec_without_returning(&self.writer).await.context("note an artifact")?;
+        Ok(())
+    }
+
+    /// What the jobs of a build published, in the order of its jobs.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn artifacts_of(&self, build: BuildId) -> Result<Vec<Artifact>> {
+        let rows = rows::artifact::Entity::find().filter(rows::artifact::Column::BuildId.eq(build.0));
+        self.artifacts(rows.order_by_asc(rows::artifact::Column::JobId)).await
+    }
+
+    /// What some jobs published.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn artifacts_of_jobs(&self, jobs: &[JobId]) -> Result<Vec<Artifact>> {
+        let ids = jobs.iter().map(|job| job.0).collect::<Vec<_>>();
+        let rows = rows::artifact::Entity::find().filter(rows::artifact::Column::JobId.is_in(ids));
+        self.artifacts(rows).await
+    }
+
+    /// The artifacts at one place behind one stable link that are still there, those of the newest push first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn artifacts_behind(&self, place: &ArtifactPlace, stable: &str) -> Result<Vec<Artifact>> {
+        let rows = rows::artifact::Entity::find()
+            .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
+            .filter(rows::artifact::Column::Stable.eq(stable))
+            .filter(rows::artifact::Column::RemovedAt.is_null())
+            .order_by_desc(rows::artifact::Column::PushedAt)
+            .order_by_desc(rows::artifact::Column::BuildId)
+            .order_by_desc(rows::artifact::Column::Id);
+        self.artifacts(rows).await
+    }
+
+    /// Notes that artifacts were taken away: all at that place with that name.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_removed(&self, place: &ArtifactPlace, versioned: &str, now: Timestamp) -> Result<()> {
+        let gone = rows::artifact::Entity::update_many()
+            .col_expr(rows::artifact::Column::RemovedAt, Expr::value(now.0))
+            .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
+            .filter(rows::artifact::Column::Versioned.eq(versioned));
+        gone.exec(&self.writer).await.context("note that an artifact was taken away")?;
+        Ok(())
+    }
+
+    async fn artifacts(&self, rows: Select<rows::artifact::Entity>) -> Result<Vec<Artifact>> {
+        let rows = rows.order_by_asc(rows::artifact::Column::Id);
+        let rows = rows.all(&self.db).await.context("list artifacts")?;
+        rows.into_iter().map(read).collect()
+    }
+}
+
+/// Artifacts of one job at one kind of place are the same artifact.
+fn kind(place: &ArtifactPlace) -> &'static str {
+    place.directory().unwrap_or("hub")
+}
+
+fn read(row: rows::artifact::Model) -> Result<Artifact> {
+    Ok(Artifact {
+        id: ArtifactId(row.id),
+        project: ProjectId(row.project_id),
+        build: BuildId(row.build_id),
+        job: JobId(row.job_id),
+        format: row.format.parse()?,
+        name: ArtifactName { versioned: row.versioned, stable: row.stable },
+        place: serde_json::from_str(&row.place).context("read an artifact's place")?,
+        size: row.size.unsigned_abs(),
+        sha256: row.sha256,
+        created_at: Timestamp(row.created_at),
+        removed_at: row.removed_at.map(Timestamp),
+    })
+}

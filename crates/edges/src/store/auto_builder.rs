@@ -1,0 +1,263 @@
+//! The Auto Builder: who it is, what its configuration says, which repositories it hears of.
+
+use super::{Store, members, projects, read, rows, users};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    git::Sha,
+    ids::{ForgeUserId, ProjectId, RepositoryId, UserId, WebhookId},
+    project::{Project, Repository, Role},
+    recipe::Configuration,
+    time::Timestamp,
+    user::Profile,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::OnConflict,
+};
+use secrecy::SecretString;
+
+/// The forge gives this number to nobody.
+const FORGE_ID: ForgeUserId = ForgeUserId(0);
+
+/// The configuration's only row.
+const ONLY: i64 = 1;
+
+/// The configuration that pushes are judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedConfiguration {
+    /// The configuration repository's commit that it was read from.
+    pub sha: Sha,
+    /// When that commit was pushed, as far as it is known: an older one never takes its place.
+    pub pushed_at: Timestamp,
+    /// What it says.
+    pub configuration: Configuration,
+}
+
+/// A repository whose pushes the Auto Builder hears of, or wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// The forge's number of it.
+    pub repository: RepositoryId,
+    /// `owner/name` when it was last looked at.
+    pub full_name: String,
+    /// The webhook that tells of its pushes.
+    pub webhook: Option<WebhookId>,
+    /// Why there is no webhook, in a sentence.
+    pub fault: Option<String>,
+}
+
+impl Store {
+    /// The user that the Auto Builder's projects belong to, with the token that it speaks by; nobody can sign in as
+    /// it. Without a token it stays, but speaks no more.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn set_auto_builder(&self, token: Option<&SecretString>, now: Timestamp) -> Result<UserId> {
+        let tx = self.write().await?;
+        let profile = Profile {
+            forge_id: FORGE_ID,
+            login: "auto-builder".to_owned(),
+            name: "Auto Builder".to_owned(),
+            avatar_url: String::new(),
+            email: None,
+        };
+        let user = users::known_by_forge(&tx, &profile, now).await?;
+        let token = token.map(|token| self.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
+        let row = rows::user::ActiveModel { id: Unchanged(user.0), token: Set(token), ..Default::default() };
+        row.update(&tx).await.context("note the Auto Builder's token")?;
+        tx.commit().await.context("commit the Auto Builder")?;
+        Ok(user)
+    }
+
+    /// The user that the Auto Builder is; none if it was never switched on.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn auto_builder(&self) -> Result<Option<UserId>> {
+        let row = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(FORGE_ID.0));
+        Ok(row.one(&self.db).await.context("find the Auto Builder")?.map(|row| UserId(row.id)))
+    }
+
+    /// The project of a repository, as it is now at the forge. Where nobody made one, it is the Auto Builder's.
+    ///
+    /// # Errors
+    /// The database does not answer, or the Auto Builder was never switched on.
+    pub async fn project_for(&self, repository: &Repository, now: Timestamp) -> Result<Project> {
+        let there = rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(repository.id.0));
+        if let Some(row) = there.clone().one(&self.db).await.context("find a project")? {
+            let project = read::project(row);
+            if project.repository == *repository {
+                return Ok(project);
+            }
+        }
+        let tx = self.write().await?;
+        if let Some(row) = there.one(&tx).await.context("find a project")? {
+            projects::note_repository(&tx, ProjectId(row.id), repository).await?;
+            let project = projects::project_of(&tx, row.id).await?;
+            tx.commit().await.context("commit a repository's move")?;
+            return Ok(project);
+        }
+        let owner = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(FORGE_ID.0));
+        let owner =
+            owner.one(&tx).await.context("find the Auto Builder")?.context("there is no Auto Builder")?;
+        let row = projects::project_row(UserId(owner.id), repository, now);
+        let row = row.insert(&tx).await.context("make a project")?;
+        members::set_role(&tx, (ProjectId(row.id), UserId(owner.id)), Role::Owner).await?;
+        tx.commit().await.context("commit a project")?;
+        Ok(read::project(row))
+    }
+
+    /// The configuration that pushes are judged by; none before the first was read.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn configuration(&self) -> Result<Option<LoadedConfiguration>> {
+        let row = rows::configuration::Entity::find_by_id(ONLY);
+        let Some(row) = row.one(&self.db).await.context("read the configuration")? else { return Ok(None) };
+        let configuration = serde_json::from_str(&row.content).context("read the configuration's recipes")?;
+        let pushed_at = Timestamp(row.pushed_at);
+        Ok(Some(LoadedConfiguration { sha: row.sha.parse()?, pushed_at, configuration }))
+    }
+
+    /// Puts another configuration in the place of the one that pushes are judged by, whole. False if that one is
+    /// newer; then it stays.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn swap_configuration(&self, new: &LoadedConfiguration, now: Timestamp) -> Result<bool> {
+        let tx = self.write().await?;
+        let present = rows::configuration::Entity::find_by_id(ONLY);
+        let present = present.one(&tx).await.context("read the configuration")?;
+        if present.is_some_and(|row| row.pushed_at > new.pushed_at.0) {
+            return Ok(false);
+        }
+        let row = rows::configuration::ActiveModel {
+            id: Set(ONLY),
+            sha: Set(new.sha.to_string()),
+            pushed_at: Set(new.pushed_at.0),
+            content: Set(serde_json::to_string(&new.configuration)?),
+            loaded_at: Set(now.0),
+        };
+        let columns = [
+            rows::configuration::Column::Sha,
+            rows::configuration::Column::PushedAt,
+            rows::configuration::Column::Content,
+            rows::configuration::Column::LoadedAt,
+        ];
+        let newest = OnConflict::column(rows::configuration::Column::Id).update_columns(columns).to_owned();
+        let swap = rows::configuration::Entity::insert(row).on_conflict(newest);
+        swap.exec_without_returning(&tx).await.context("swap the configuration")?;
+        tx.commit().await.context("commit a configuration")?;
+        Ok(true)
+    }
+
+    /// The repositories whose pushes the Auto Builder hears of, by their names.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn watched(&self) -> Result<Vec<Watched>> {
+        let rows = rows::watched::Entity::find().order_by_asc(rows::watched::Column::FullName);
+        let rows = rows.all(&self.db).await.context("list watched repositories")?;
+        Ok(rows.into_iter().map(watched).collect())
+    }
+
+    /// Notes what is known of a watched repository.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_watched(&self, watched: &Watched) -> Result<()> {
+        let Watched { repository, full_name, webhook, fault } = watched.clone();
+        let row = rows::watched::ActiveModel {
+            forge_id: Set(repository.0),
+            full_name: Set(full_name),
+            webhook_id: Set(webhook.map(|webhook| webhook.0)),
+            fault: Set(fault),
+        };
+        let columns =
+            [rows::watched::Column::FullName, rows::watched::Column::WebhookId, rows::watched::Column::Fault];
+        let newest = OnConflict::column(rows::watched::Column::ForgeId).update_columns(columns).to_owned();
+        let note = rows::watched::Entity::insert(row).on_conflict(newest);
+        note.exec_without_returning(&self.writer).await.context("note a watched repository")?;
+        Ok(())
+    }
+
+    /// Forgets a repository that is watched no more.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_watched(&self, repository: RepositoryId) -> Result<()> {
+        let gone = rows::watched::Entity::delete_by_id(repository.0);
+        gone.exec(&self.writer).await.context("forget a watched repository")?;
+        Ok(())
+    }
+}
+
+fn watched(row: rows::watched::Model) -> Watched {
+    let rows::watched::Model { forge_id, full_name, webhook_id, fault } = row;
+    Watched { repository: RepositoryId(forge_id), full_name, webhook: webhook_id.map(WebhookId), fault }
+}
+
+/// Whether a user is the Auto Builder: it belongs to no person at the forge, so no answer of the forge moves it.
+pub(super) async fn is_auto_builder(tx: &DatabaseTransaction, user: UserId) -> Result<bool> {
+    let row = rows::user::Entity::find_by_id(user.0).one(tx).await.context("find a user")?;
+    Ok(row.is_some_and(|row| row.forge_id == FORGE_ID.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{NOW, Stage, repository};
+    use kozmic_model::recipe::Recipe;
+
+    #[tokio::test]
+    async fn a_repository_that_nobody_builds_is_the_auto_builders_until_somebody_does() {
+        let stage = Stage::new().await;
+        let store = &stage.store;
+        let auto_builder = store.set_auto_builder(Some(&"token".into()), NOW).await.unwrap();
+        let other = Repository { id: RepositoryId(6), name: "core".into(), ..repository() };
+        let project = store.project_for(&other, NOW).await.unwrap();
+        assert_eq!(
+            (project.owner, store.speakers(project.id).await.unwrap()),
+            (auto_builder, vec![auto_builder])
+        );
+        let annas = store.project_for(&repository(), NOW).await.unwrap();
+        assert_eq!((annas.id, annas.owner), (stage.project, stage.user));
+        store.drop_token(auto_builder).await.unwrap();
+        assert!(store.token_of(auto_builder).await.is_ok(), "its token stands in the settings");
+        store.sync_members(project.id, (&other, &[]), NOW).await.unwrap();
+        assert_eq!(store.project(project.id).await.unwrap().unwrap().owner, auto_builder);
+        stage.may_administer(&other).await;
+        let taken = store.add_project(stage.user, other.id, NOW).await.unwrap();
+        assert_eq!((taken.id, taken.owner), (project.id, stage.user));
+        assert_eq!(store.role_in(project.id, auto_builder).await.unwrap(), None);
+        store.set_auto_builder(None, NOW).await.unwrap();
+        assert!(store.token_of(auto_builder).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_older_configuration_never_takes_the_place_of_a_newer_one() {
+        let stage = Stage::new().await;
+        let loaded = |digit: &str, at: i64| {
+            let branches = [("main".to_owned(), Recipe::default())].into();
+            let repositories = [(format!("anna/{digit}"), branches)].into();
+            let sha = digit.repeat(40).parse().unwrap();
+            LoadedConfiguration {
+                sha,
+                pushed_at: Timestamp(at),
+                configuration: Configuration { repositories },
+            }
+        };
+        let store = &stage.store;
+        assert_eq!(store.configuration().await.unwrap(), None);
+        for (new, is_taken, present) in
+            [(loaded("a", 5), true, "a"), (loaded("b", 5), true, "b"), (loaded("c", 4), false, "b")]
+        {
+            assert_eq!(store.swap_configuration(&new, NOW).await.unwrap(), is_taken);
+            let there = store.configuration().await.unwrap().unwrap();
+            assert_eq!(there.sha.as_str(), present.repeat(40));
+            assert!(there.configuration.recipe(&format!("Anna/{present}"), "main").is_some());
+        }
+    }
+}
