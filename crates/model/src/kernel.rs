@@ -8,7 +8,7 @@ use crate::{
     git::{GitRef, Sha},
     image::{ImageName, NotAnImage},
     install::PullPolicy,
-    spec::{Bare, Base, JobSpec, Origin, Way},
+    spec::{Bare, Base, JobSpec, Manner, Origin},
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +120,7 @@ impl KernelRule {
             script: String::new(),
             install: None,
             pull: PullPolicy::IfAbsent,
-            way: Way::Bare(bare),
+            manner: Manner::Bare(bare),
             product: Some(product),
             origin: Origin::Kernel(self.kind()),
         }))
@@ -190,10 +190,10 @@ mod tests {
         assert_eq!(product.name.versioned, "zero-os-feature-x-generic-aaaaaaaaaa.efi");
         assert_eq!(product.name.stable, "zero-os-feature-x-generic.efi");
         assert_eq!(product.name.flist(), "zero-os-feature-x-generic-aaaaaaaaaa.flist");
-        let Way::Bare(bare) = spec.way else { panic!("in the open") };
+        let Manner::Bare(bare) = spec.manner else { panic!("in the open") };
         assert_eq!((bare.source.as_str(), bare.output.as_str()), ("/0-initramfs", "/target"));
         assert_eq!(bare.arguments, ["feature/x", "0-initramfs"]);
-        let Way::Bare(bare) = job(fresh(), "0-initramfs", GitRef::Tag("v1".into())).way else {
+        let Manner::Bare(bare) = job(fresh(), "0-initramfs", GitRef::Tag("v1".into())).manner else {
             panic!("in the open")
         };
         assert_eq!(bare.arguments, ["v1", "0-initramfs", "release"]);

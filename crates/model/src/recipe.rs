@@ -3,9 +3,12 @@
 //! A file `<owner>/<repository>/<branch>.yaml` says which scripts of that branch build what. One that has a fault takes
 //! only its branch out of the configuration.
 
+mod definition;
 mod fault;
+mod paths;
 mod read;
 mod tree;
+mod yaml;
 
 pub use fault::RecipeFault;
 pub use read::recipe;
@@ -16,7 +19,7 @@ use crate::{
     git::{GitRef, Sha},
     image::ImageName,
     install::PullPolicy,
-    spec::{Bare, Base, JobSpec, Origin, Way},
+    spec::{Bare, Base, JobSpec, Manner, Origin},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -112,7 +115,7 @@ impl BuildScript {
             script: String::new(),
             install: None,
             pull: PullPolicy::IfAbsent,
-            way: Way::Bare(bare),
+            manner: Manner::Bare(bare),
             product: Some(product),
             origin: Origin::Recipe { script: self.path.clone(), tag: self.tag.clone() },
         }

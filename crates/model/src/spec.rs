@@ -29,7 +29,7 @@ pub struct JobSpec {
     pub pull: PullPolicy,
     /// How the script runs.
     #[serde(default)]
-    pub way: Way,
+    pub manner: Manner,
     /// What it makes.
     #[serde(default)]
     pub product: Option<Product>,
@@ -40,7 +40,7 @@ pub struct JobSpec {
 /// How a job's script runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Way {
+pub enum Manner {
     /// As a hook's: the script in `/kozmic/script.sh`, started in `/kozmic/src` as user `kozmic`.
     #[default]
     Hooked,

@@ -6,7 +6,7 @@ use crate::{
     ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     install::PullPolicy,
     project::{ProjectSettings, Repository},
-    spec::{JobSpec, Origin},
+    spec::{JobSpec, Manner, Origin},
     user::{MailSettings, Profile},
 };
 
@@ -54,6 +54,7 @@ fn build(status: Status) -> Build {
         trigger: Trigger::Push,
         author: Author { name: "Anna".into(), email: Some("anna@example.com".into()) },
         message: "Break it\n\nand more".into(),
+        commits: Vec::new(),
         created_at: Timestamp(1_000),
         started_at: Some(Timestamp(2_000)),
         finished_at: Some(Timestamp(14_000)),
@@ -71,6 +72,8 @@ fn job(id: i64, title: &str, status: Status) -> Job {
             script: String::new(),
             install: None,
             pull: PullPolicy::default(),
+            manner: Manner::Hooked,
+            product: None,
             origin: Origin::Hook(HookId(1)),
         },
         status,
