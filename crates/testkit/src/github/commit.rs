@@ -125,7 +125,8 @@ impl GitHub {
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
-    fn identity_of_owner(&self, repository: &str) -> (String, String) {
+    /// Name and address of mail of who owns a repository; for an organization, somebody's.
+    pub(super) fn identity_of_owner(&self, repository: &str) -> (String, String) {
         let owner = repository.split('/').next().unwrap_or_default();
         self.double.read(|world| {
             let account = world.account(owner).filter(|account| account.is_person());

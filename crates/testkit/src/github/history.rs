@@ -36,16 +36,11 @@ impl Git {
         one.into_iter().next().with_context(|| format!("git shows no commit {sha}"))
     }
 
-    /// The commits that a push from `before` to `after` brings, oldest first.
-    pub(super) async fn commits_between(
-        &self,
-        before: Option<&str>,
-        after: &str,
-    ) -> Result<Vec<CommitFacts>> {
-        match before {
-            Some(before) => self.log(&[after, &format!("^{before}")]).await,
-            None => self.log(&["-1", after]).await,
-        }
+    /// The commits that a push to `after` brings to who knows these commits and all before them; oldest first.
+    pub(super) async fn commits_since(&self, known: &[String], after: &str) -> Result<Vec<CommitFacts>> {
+        let known = known.iter().map(|sha| format!("^{sha}")).collect::<Vec<_>>();
+        let range = std::iter::once(after).chain(known.iter().map(String::as_str)).collect::<Vec<_>>();
+        self.log(&range).await
     }
 
     async fn log(&self, range: &[&str]) -> Result<Vec<CommitFacts>> {

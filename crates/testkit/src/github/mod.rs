@@ -47,7 +47,7 @@ pub use fault::{Fault, FaultKind, FaultRule};
 pub use hook::Hook;
 pub use journal::{Area, Request};
 pub use pull::{NewPull, PullEvent};
-pub use push::{NO_COMMIT, Pushed};
+pub use push::{NO_COMMIT, Pushed, Tag};
 pub use repository::{NewRepository, Permission, Repository};
 pub use signature::sign;
 pub use ssh::SshLogin;

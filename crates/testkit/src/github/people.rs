@@ -66,6 +66,17 @@ impl GitHub {
         self.double.change(|world| world.issue_token("ghp_", login, scopes))
     }
 
+    /// A new token that a person made by hand at GitHub's pages, for a program that works in their name: it may use
+    /// and administer what they may, webhooks included, and tells nothing else of them.
+    pub fn personal_token(&self, login: &str) -> String {
+        self.token_with_scopes(login, &["repo", "admin:repo_hook"])
+    }
+
+    /// Takes back one token, as its person can at GitHub's pages; their others stay.
+    pub fn revoke_token(&self, token: &str) {
+        self.double.change(|world| world.tokens.remove(token));
+    }
+
     /// Takes back all tokens of this person, as when they revoke the application.
     pub fn revoke_tokens(&self, login: &str) {
         self.double.change(|world| world.tokens.retain(|_, token| token.login != login));

@@ -1,13 +1,14 @@
 //! Pushes: moving branches and tags, and telling the webhooks of it, as GitHub does.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
 use super::delivery::{Delivery, Occasion};
 use super::double::Double;
 use super::history::CommitFacts;
-use super::{Commit, GitHub};
+use super::{Commit, GitHub, stamp};
 
 /// What `before` or `after` of a push says where there is no commit.
 pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
@@ -21,10 +22,33 @@ pub struct Pushed {
     pub deliveries: Vec<Delivery>,
 }
 
+/// A tag to be pushed, with what it stands for: a branch, whose head it is then, or a commit's id.
+#[derive(Debug, Clone, Copy)]
+pub enum Tag<'a> {
+    /// A name of the commit and nothing more.
+    Light(&'a str),
+    /// An object of its own with a message, which points to the commit.
+    Annotated(&'a str),
+}
+
+impl<'a> From<&'a str> for Tag<'a> {
+    fn from(target: &'a str) -> Self {
+        Self::Light(target)
+    }
+}
+
+impl<'a> From<&'a String> for Tag<'a> {
+    fn from(target: &'a String) -> Self {
+        Self::Light(target)
+    }
+}
+
 /// How a ref moved.
 pub(super) struct RefChange {
     pub(super) repository: String,
     pub(super) name: String,
+    /// The branch that a new tag or branch without commits of its own was made from.
+    pub(super) base: Option<String>,
     pub(super) before: Option<String>,
     pub(super) after: Option<String>,
     pub(super) forced: bool,
@@ -42,7 +66,21 @@ impl GitHub {
 
     /// Makes a commit and pushes it.
     pub async fn push_commit(&self, repository: &str, branch: &str, commit: Commit) -> Result<Pushed> {
-        let sha = self.commit(repository, branch, commit).await?;
+        self.push_commits(repository, branch, [commit]).await
+    }
+
+    /// Makes several commits, each on the one before, and pushes them at once; answers the last one.
+    pub async fn push_commits(
+        &self,
+        repository: &str,
+        branch: &str,
+        commits: impl IntoIterator<Item = Commit>,
+    ) -> Result<Pushed> {
+        let mut last = None;
+        for commit in commits {
+            last = Some(self.commit(repository, branch, commit).await?);
+        }
+        let sha = last.context("a push of no commit")?;
         Ok(Pushed { sha, deliveries: self.push(repository, branch).await? })
     }
 
@@ -73,11 +111,43 @@ impl GitHub {
         self.double.announce(repository, &name).await
     }
 
-    /// Sets a tag on a commit and tells the webhooks.
-    pub async fn push_tag(&self, repository: &str, tag: &str, sha: &str) -> Result<Vec<Delivery>> {
+    /// Sets a tag and tells the webhooks; a branch's name or a commit's id alone makes a light one.
+    pub async fn push_tag<'a>(
+        &self,
+        repository: &str,
+        tag: &str,
+        kind: impl Into<Tag<'a>>,
+    ) -> Result<Vec<Delivery>> {
+        let object = self.tag_object(repository, tag, kind.into()).await?;
         let name = format!("refs/tags/{tag}");
-        self.double.git(repository).run(&["update-ref", &name, sha]).await?;
+        self.double.git(repository).run(&["update-ref", &name, &object]).await?;
         self.double.announce(repository, &name).await
+    }
+
+    /// Deletes a tag and tells the webhooks.
+    pub async fn delete_tag(&self, repository: &str, tag: &str) -> Result<Vec<Delivery>> {
+        let name = format!("refs/tags/{tag}");
+        self.double.git(repository).run(&["update-ref", "-d", &name]).await?;
+        self.double.announce(repository, &name).await
+    }
+
+    /// What a tag's ref points to: the commit, or the tag's own object, which is made here.
+    async fn tag_object(&self, repository: &str, tag: &str, kind: Tag<'_>) -> Result<String> {
+        let git = self.double.git(repository);
+        let (Tag::Light(target) | Tag::Annotated(target)) = kind;
+        let commit = match git.resolve(&format!("refs/heads/{target}")).await {
+            Some(head) => Some(head),
+            None => git.resolve(target).await,
+        };
+        let commit = commit.with_context(|| format!("no branch or commit {target} in {repository}"))?;
+        let Tag::Annotated(_) = kind else { return Ok(commit) };
+        let (name, email) = self.identity_of_owner(repository);
+        let when = stamp::unix(SystemTime::now());
+        let object = format!(
+            "object {commit}\ntype commit\ntag {tag}\ntagger {name} <{email}> {when} +0000\n\nTag {tag}\n"
+        );
+        let made = git.feed(&["mktag"], object.as_bytes()).await.context("make a tag")?;
+        Ok(String::from_utf8_lossy(&made).trim().to_owned())
     }
 }
 
@@ -127,19 +197,26 @@ impl Double {
 
     async fn ref_change(&self, repository: &str, name: &str) -> Result<RefChange> {
         let git = self.git(repository);
-        let before = self.read(|world| world.repository(repository)?.announced.get(name).cloned());
+        let announced = self.read(|world| Some(world.repository(repository)?.announced.clone()));
+        let mut announced = announced.unwrap_or_default();
+        let before = announced.remove(name);
         let after = git.run(&["rev-parse", "--verify", "--quiet", name]).await.ok();
-        let (mut commits, mut head, mut forced) = (Vec::new(), None, false);
+        announced.retain(|name, _| name.starts_with("refs/heads/"));
+        let (mut commits, mut head, mut base, mut forced) = (Vec::new(), None, None, false);
         if let Some(after) = &after {
-            commits = git.commits_between(before.as_deref(), after).await?;
-            head = Some(git.commit_facts(after).await?);
+            let known = before.clone().map_or_else(|| announced.values().cloned().collect(), |sha| vec![sha]);
+            commits = git.commits_since(&known, after).await?;
+            let facts = git.commit_facts(after).await?;
+            let is_it = |(_, sha): &(&String, &String)| **sha == facts.sha && before.is_none();
+            base = announced.iter().find(is_it).map(|(name, _)| name.clone());
+            head = Some(facts);
         }
         if let (Some(before), Some(after)) = (&before, &after) {
             forced = git.run(&["merge-base", "--is-ancestor", before, after]).await.is_err();
         }
         let pusher = self.pusher(repository, head.as_ref());
         let (repository, name) = (repository.to_owned(), name.to_owned());
-        Ok(RefChange { repository, name, before, after, forced, commits, head, pusher })
+        Ok(RefChange { repository, name, base, before, after, forced, commits, head, pusher })
     }
 
     /// Who is taken for the pusher: the author of the newest commit if known, else the owner.

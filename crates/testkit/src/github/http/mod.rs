@@ -66,6 +66,8 @@ fn rest(double: Shared) -> Router<Shared> {
         .route("/repositories/{id}/{*rest}", any(repos::none))
         .route("/repos/{owner}/{repository}/collaborators", get(collaborators::list))
         .route("/repos/{owner}/{repository}/commits/{sha}", get(commits::one))
+        .route("/repos/{owner}/{repository}/commits/heads/{*rest}", get(commits::of_branch))
+        .route("/repos/{owner}/{repository}/commits/tags/{*rest}", get(commits::of_tag))
         .route("/repos/{owner}/{repository}/commits/{sha}/status", get(statuses::combined))
         .route("/repos/{owner}/{repository}/commits/{sha}/statuses", get(statuses::list))
         .route("/repos/{owner}/{repository}/statuses/{sha}", post(statuses::create))

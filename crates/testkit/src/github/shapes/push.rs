@@ -28,15 +28,21 @@ impl Shapes<'_> {
             "created": change.before.is_none(),
             "deleted": change.after.is_none(),
             "forced": change.forced,
-            "base_ref": null,
-            "compare": self.compare(&name, before, after),
+            "base_ref": change.base,
+            "compare": self.compare(change, before, after),
             "commits": if tag { Vec::new() } else { commits.collect::<Vec<_>>() },
             "head_commit": change.head.as_ref().map(|commit| self.pushed_commit(&name, commit)),
         }))
     }
 
-    fn compare(&self, repository: &str, before: &str, after: &str) -> String {
+    /// The page that shows what is new; of a new ref that is all of it.
+    fn compare(&self, change: &RefChange, before: &str, after: &str) -> String {
         let short = |sha: &str| sha.chars().take(12).collect::<String>();
-        format!("{}/{repository}/compare/{}...{}", self.base, short(before), short(after))
+        let new = change.name.strip_prefix("refs/tags/").or(change.name.strip_prefix("refs/heads/"));
+        let what = match new.filter(|_| change.before.is_none()) {
+            Some(name) => name.to_owned(),
+            None => format!("{}...{}", short(before), short(after)),
+        };
+        format!("{}/{}/compare/{what}", self.base, change.repository)
     }
 }
