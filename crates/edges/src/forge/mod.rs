@@ -52,6 +52,18 @@ pub trait Forge: Send + Sync {
         id: RepositoryId,
     ) -> Result<Option<Repository>, ForgeError>;
 
+    /// The repository that has this name, or had it and has another by now; none if there is none or the token's person
+    /// may not see it. A name that no repository can have is nobody's, and not asked for.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
+    async fn repository_named(
+        &self,
+        token: &SecretString,
+        owner: &str,
+        name: &str,
+    ) -> Result<Option<Repository>, ForgeError>;
+
     /// Everybody who was given access to a repository, with what they may do: direct collaborators, teams, owners of
     /// the organization.
     ///
@@ -120,7 +132,7 @@ pub trait Forge: Send + Sync {
     /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
     async fn host_keys(&self, token: &SecretString) -> Result<Vec<String>, ForgeError>;
 
-    /// Shows a state beside a commit.
+    /// Shows a state beside a commit, under the status's context.
     async fn set_status(
         &self,
         token: &SecretString,
@@ -136,22 +148,64 @@ pub trait Forge: Send + Sync {
         sha: &Sha,
     ) -> Result<(String, Author), ForgeError>;
 
+    /// The newest commit of a branch, never that of a tag with the same name; none if there is no such branch, nothing
+    /// was ever pushed, or the token's person may not see the repository.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
+    async fn head(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        branch: &str,
+    ) -> Result<Option<Head>, ForgeError>;
+
     /// Whether a delivery's signature fits its body; compared in constant time.
     fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool;
 
     /// What a delivery says. Pure: the payload is all there is.
+    ///
+    /// The push of a tag is a change of that tag, at the commit that the tag stands for, also where the tag is an object
+    /// of its own. Whether anything is built from it is not for the forge to say.
     fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload>;
+
+    /// The repository that a delivery of any kind is about. Pure, and as true as the delivery's signature.
+    ///
+    /// # Errors
+    /// The payload names none, or one with a name that no repository can have.
+    fn pushed_repository(&self, payload: &[u8]) -> Result<Repository, UnreadablePayload>;
 
     /// Whether the forge answers at all, and as what.
     async fn greet(&self) -> Result<String, ForgeError>;
 }
 
-/// The webhook that a hook needs at the forge.
+/// The events that a hook's webhook asks for.
+pub const HOOK_EVENTS: &[&str] = &["push", "pull_request"];
+
+/// The events that the Auto Builder's webhooks ask for.
+pub const AUTOBUILD_EVENTS: &[&str] = &["push"];
+
+/// A webhook that Kozmic needs at the forge.
 pub struct Webhook {
-    /// The hook's address at Kozmic.
+    /// Where deliveries go to at Kozmic.
     pub url: Url,
+    /// The events that it asks for, in the forge's words: [`HOOK_EVENTS`] or [`AUTOBUILD_EVENTS`].
+    pub events: &'static [&'static str],
     /// What deliveries are signed with.
     pub secret: SecretString,
+}
+
+/// A branch's newest commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its id.
+    pub sha: Sha,
+    /// Its message, up to 64 KiB.
+    pub message: String,
+    /// Who wrote it.
+    pub author: Author,
+    /// Its page at the forge; empty if that is no address of a page.
+    pub url: String,
 }
 
 /// A deploy key to register.

@@ -2,7 +2,12 @@
 
 use crate::{keys, speak};
 use anyhow::{Context, Result};
-use kozmic_edges::{Edges, broker::Topic, clock, forge::Webhook};
+use kozmic_edges::{
+    Edges,
+    broker::Topic,
+    clock,
+    forge::{HOOK_EVENTS, Webhook},
+};
 use kozmic_model::{
     hook::Hook,
     ids::{HookId, ProjectId},
@@ -15,7 +20,7 @@ use url::Url;
 /// The forge refuses or does not answer: the hook stays, and this can be tried again.
 pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
     let secret = edges.store.webhook_secret(hook.id).await?;
-    let wanted = &Webhook { url: hook_url(public_url, hook.id)?, secret };
+    let wanted = &Webhook { url: hook_url(public_url, hook.id)?, events: HOOK_EVENTS, secret };
     let (forge, known) = (edges.forge.as_ref(), hook.webhook);
     let ensure =
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };

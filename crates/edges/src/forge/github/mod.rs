@@ -4,19 +4,20 @@ mod client;
 mod oauth;
 mod payload;
 mod repositories;
+mod commits;
 mod webhooks;
 mod deploy_keys;
 mod host_keys;
 #[cfg(test)]
 mod loopback;
 
-use super::{Forge, ForgeError, PublicKey, UnreadablePayload, Webhook};
+use super::{Forge, ForgeError, Head, PublicKey, UnreadablePayload, Webhook};
 use async_trait::async_trait;
 use client::Client;
 use deploy_keys::DeployKeys;
 use hmac::{Hmac, KeyInit, Mac};
 use kozmic_model::{
-    commit_status::{CONTEXT, CommitStatus},
+    commit_status::CommitStatus,
     event::{Author, Event},
     git::Sha,
     ids::{DeployKeyId, RepositoryId, WebhookId},
@@ -24,7 +25,6 @@ use kozmic_model::{
     user::Profile,
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 use url::Url;
@@ -59,23 +59,6 @@ impl GitHub {
     }
 }
 
-#[derive(Deserialize)]
-struct CommitAnswer {
-    commit: CommitBody,
-}
-
-#[derive(Deserialize)]
-struct CommitBody {
-    message: String,
-    author: Option<CommitAuthor>,
-}
-
-#[derive(Deserialize)]
-struct CommitAuthor {
-    name: Option<String>,
-    email: Option<String>,
-}
-
 #[async_trait]
 impl Forge for GitHub {
     fn authorize_url(&self, state: &str, redirect: &Url) -> Url {
@@ -108,6 +91,15 @@ impl Forge for GitHub {
         id: RepositoryId,
     ) -> Result<Option<Repository>, ForgeError> {
         repositories::by_id(&self.client, token, id).await
+    }
+
+    async fn repository_named(
+        &self,
+        token: &SecretString,
+        owner: &str,
+        name: &str,
+    ) -> Result<Option<Repository>, ForgeError> {
+        repositories::by_name(&self.client, token, owner, name).await
     }
 
     async fn collaborators(
@@ -171,7 +163,7 @@ impl Forge for GitHub {
             "state": status.state,
             "target_url": status.target_url,
             "description": status.description,
-            "context": CONTEXT,
+            "context": status.context,
         });
         self.client.post(path, token, &body).await.map(drop)
     }
@@ -182,10 +174,16 @@ impl Forge for GitHub {
         repository: &Repository,
         sha: &Sha,
     ) -> Result<(String, Author), ForgeError> {
-        let path = self.client.repository_path(repository, &["commits", sha.as_str()])?;
-        let CommitBody { message, author } = self.client.get::<CommitAnswer>(path, token).await?.commit;
-        let (name, email) = author.map_or((None, None), |author| (author.name, author.email));
-        Ok((payload::message(message), Author { name: name.unwrap_or_default(), email }))
+        commits::one(&self.client, token, repository, sha).await
+    }
+
+    async fn head(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        branch: &str,
+    ) -> Result<Option<Head>, ForgeError> {
+        commits::head(&self.client, token, repository, branch).await
     }
 
     fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool {
@@ -194,6 +192,10 @@ impl Forge for GitHub {
 
     fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
         payload::event(name, payload)
+    }
+
+    fn pushed_repository(&self, payload: &[u8]) -> Result<Repository, UnreadablePayload> {
+        repositories::of_payload(payload)
     }
 
     async fn greet(&self) -> Result<String, ForgeError> {

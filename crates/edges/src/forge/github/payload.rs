@@ -1,15 +1,14 @@
 //! What GitHub's deliveries say. A payload is hostile until it is parsed into the model's types.
 
+mod push;
+
 use super::UnreadablePayload;
 use kozmic_model::{
     event::{Author, Change, Event, Trigger},
     git::{GitRef, Sha, is_branch_name},
-    time::Timestamp,
 };
-use serde::{
-    Deserialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use serde::{Deserialize, de::DeserializeOwned};
+use url::Url;
 
 /// How much of a commit's message is kept, in bytes: lists of builds stay light.
 const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -17,10 +16,13 @@ const MESSAGE_LIMIT: usize = 64 * 1024;
 /// How much of a pull request's title is kept, in bytes; GitHub's own limit is lower.
 const TITLE_LIMIT: usize = 1024;
 
+/// The longest address of a page that is kept, in bytes.
+const PAGE_LIMIT: usize = 2048;
+
 pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
     match name {
         "ping" => Ok(Event::Ping),
-        "push" => Ok(push(read(name, payload)?)),
+        "push" => Ok(push::event(read(name, payload)?)),
         "pull_request" => Ok(pull_request(read(name, payload)?)),
         "repository" => Ok(repository(read(name, payload)?)),
         "member" | "membership" | "team_add" | "public" => Ok(Event::Moved),
@@ -32,81 +34,6 @@ fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, Unreadabl
     let fault =
         |cause: serde_json::Error| UnreadablePayload { event: event.to_owned(), cause: cause.to_string() };
     serde_json::from_slice(payload).map_err(fault)
-}
-
-#[derive(Deserialize)]
-struct Push {
-    #[serde(rename = "ref")]
-    git_ref: String,
-    after: String,
-    #[serde(default)]
-    deleted: bool,
-    head_commit: Option<Commit>,
-    #[serde(default)]
-    repository: PushedRepository,
-}
-
-#[derive(Default, Deserialize)]
-struct PushedRepository {
-    #[serde(default)]
-    pushed_at: Option<Moment>,
-}
-
-/// Pushes tell times in seconds since 1970, where other payloads have texts.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Moment {
-    Seconds(i64),
-    Text(IgnoredAny),
-}
-
-impl Moment {
-    fn timestamp(self) -> Option<Timestamp> {
-        match self {
-            Self::Seconds(seconds) => seconds.checked_mul(1_000).map(Timestamp),
-            Self::Text(_) => None,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Commit {
-    message: String,
-    author: Option<Person>,
-}
-
-#[derive(Deserialize)]
-struct Person {
-    name: Option<String>,
-    email: Option<String>,
-    username: Option<String>,
-}
-
-fn push(push: Push) -> Event {
-    if push.deleted {
-        return Event::Ignored(format!("{} was deleted", push.git_ref));
-    }
-    let Ok(git_ref @ GitRef::Branch(_)) = push.git_ref.parse::<GitRef>() else {
-        return Event::Ignored(format!("{} is not a branch", push.git_ref));
-    };
-    let sha = match push.after.parse::<Sha>() {
-        Ok(sha) => sha,
-        Err(fault) => return Event::Ignored(fault.to_string()),
-    };
-    let (whole, author) = match push.head_commit {
-        Some(commit) => (Some(commit.message), commit.author.map(author).unwrap_or_default()),
-        None => (None, Author::default()),
-    };
-    let message = whole.clone().map(message);
-    let skip_texts = whole.into_iter().collect();
-    let pushed_at = push.repository.pushed_at.and_then(Moment::timestamp);
-    let trigger = Trigger::Push;
-    Event::Change(Box::new(Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts }))
-}
-
-fn author(person: Person) -> Author {
-    let name = person.name.or(person.username).unwrap_or_default();
-    Author { name, email: person.email.filter(|email| !email.is_empty()) }
 }
 
 #[derive(Deserialize)]
@@ -172,13 +99,19 @@ fn pull_request(event: PullRequestEvent) -> Event {
     let skip_texts = [Some(title.clone()), body].into_iter().flatten().collect();
     let author = Author { name: user.map(|user| user.login).unwrap_or_default(), email: None };
     let trigger = Trigger::PullRequest { number, title: cut(title, TITLE_LIMIT) };
-    let (pushed_at, message) = (None, None);
-    Event::Change(Box::new(Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts }))
+    let (pushed_at, message, commits) = (None, None, Vec::new());
+    Event::Change(Box::new(Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts, commits }))
 }
 
 /// As much of a commit's message as is kept.
 pub(super) fn message(text: String) -> String {
     cut(text, MESSAGE_LIMIT)
+}
+
+/// The address of a page at the forge; empty if a browser would do anything else with it than open a page.
+pub(super) fn page(text: &str) -> String {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.map(String::from).filter(|url| url.len() <= PAGE_LIMIT).unwrap_or_default()
 }
 
 /// The text up to so many bytes, between two characters.
@@ -204,36 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_to_a_branch_is_a_change() {
-        let payload = json!({ "ref": "refs/heads/feature/x", "after": "a".repeat(40), "head_commit": {
-            "message": "Fix it", "author": { "name": "Anna", "email": "anna@example.org", "username": "anna" } } });
-        let Event::Change(change) = said("push", &payload) else { panic!("a change") };
-        assert_eq!(change.git_ref, GitRef::Branch("feature/x".into()));
-        assert_eq!((change.message.as_deref(), change.pushed_at), (Some("Fix it"), None));
-        assert_eq!(change.author, Author { name: "Anna".into(), email: Some("anna@example.org".into()) });
-    }
-
-    #[test]
-    fn the_time_of_a_push_is_understood_in_seconds_and_no_other_way() {
-        let at = |repository: Value| {
-            let payload = json!({ "ref": "refs/heads/x", "after": "a".repeat(40), "repository": repository });
-            let Event::Change(change) = said("push", &payload) else { panic!("a change") };
-            change.pushed_at
-        };
-        assert_eq!(at(json!({ "pushed_at": 1_700_000_000 })), Some(Timestamp(1_700_000_000_000)));
-        for unknown in
-            [json!({}), json!({ "pushed_at": null }), json!({ "pushed_at": "2026-01-01T00:00:00Z" })]
-        {
-            assert_eq!(at(unknown), None);
-        }
-    }
-
-    #[test]
-    fn tags_deletions_and_other_events_are_ignored_with_a_reason() {
-        let tag = json!({ "ref": "refs/tags/v1", "after": "a".repeat(40) });
-        assert_eq!(said("push", &tag), Event::Ignored("refs/tags/v1 is not a branch".into()));
-        let gone = json!({ "ref": "refs/heads/x", "after": "0".repeat(40), "deleted": true });
-        assert_eq!(said("push", &gone), Event::Ignored("refs/heads/x was deleted".into()));
+    fn other_events_are_ignored_with_a_reason() {
         assert_eq!(said("star", &json!({})), Event::Ignored("\"star\" events start no build".into()));
         let Event::Ignored(_) = said("pull_request", &pull("closed", Some(1))) else { panic!("ignored") };
     }

@@ -1,6 +1,6 @@
-//! The repositories that somebody can reach, and who else can.
+//! Repositories: those that somebody can reach, who else can, and the one that a delivery is about.
 
-use super::{Client, ForgeError};
+use super::{Client, ForgeError, UnreadablePayload};
 use kozmic_model::{
     ids::{ForgeUserId, RepositoryId},
     project::{Access, Collaborator, Permission, Repository},
@@ -23,6 +23,12 @@ struct RepositoryAnswer {
     ssh_url: String,
     #[serde(default)]
     permissions: Permissions,
+}
+
+/// What every delivery of a repository's webhook has.
+#[derive(Deserialize)]
+struct AboutRepository {
+    repository: RepositoryAnswer,
 }
 
 #[derive(Deserialize)]
@@ -102,12 +108,48 @@ pub(super) async fn by_id(
     token: &SecretString,
     id: RepositoryId,
 ) -> Result<Option<Repository>, ForgeError> {
-    let path = client.path(&["repositories", &id.to_string()])?;
-    match client.get::<RepositoryAnswer>(path, token).await {
+    found(client, token, &["repositories", &id.to_string()]).await
+}
+
+pub(super) async fn by_name(
+    client: &Client,
+    token: &SecretString,
+    owner: &str,
+    name: &str,
+) -> Result<Option<Repository>, ForgeError> {
+    match is_name(owner) && is_name(name) {
+        true => found(client, token, &["repos", owner, name]).await,
+        false => Ok(None),
+    }
+}
+
+async fn found(
+    client: &Client,
+    token: &SecretString,
+    path: &[&str],
+) -> Result<Option<Repository>, ForgeError> {
+    match client.get::<RepositoryAnswer>(client.path(path)?, token).await {
         Ok(found) => Ok(Some(Access::from(found).repository)),
         Err(fault) if fault.is_missing() => Ok(None),
         Err(fault) => Err(fault),
     }
+}
+
+pub(super) fn of_payload(payload: &[u8]) -> Result<Repository, UnreadablePayload> {
+    let unreadable = |cause: String| UnreadablePayload { event: "delivery".to_owned(), cause };
+    let about = serde_json::from_slice::<AboutRepository>(payload);
+    let about = about.map_err(|fault| unreadable(fault.to_string()))?;
+    let repository = Access::from(about.repository).repository;
+    match is_name(&repository.owner) && is_name(&repository.name) {
+        true => Ok(repository),
+        false => Err(unreadable("its repository has a name that none can have".to_owned())),
+    }
+}
+
+/// Whether GitHub lets an account or a repository be called so, as far as paths and pages are concerned.
+fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=100).contains(&text.len()) && text.bytes().all(fits) && !matches!(text, "." | "..")
 }
 
 pub(super) async fn collaborators(
@@ -144,6 +186,7 @@ pub(super) async fn gone(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forge::github::loopback::Loopback;
     use serde_json::{Value, json};
 
     fn permission(permissions: Value) -> Permission {
@@ -166,6 +209,62 @@ mod tests {
             serde_json::from_value::<RepositoryAnswer>(answer).unwrap().into();
         assert_eq!((repository.full_name().as_str(), repository.ssh_url.as_str()), ("anna/app", ""));
         assert_eq!((repository.default_branch.as_str(), permission), ("main", Permission::Read));
+    }
+
+    fn shape(owner: &str, name: &str) -> Value {
+        json!({ "id": 7, "name": name, "owner": { "login": owner, "name": "other" }, "private": true,
+            "default_branch": "trunk", "html_url": "h", "clone_url": "c", "ssh_url": "s" })
+    }
+
+    #[test]
+    fn every_delivery_tells_its_repository() {
+        let payload = json!({ "zen": "x", "hook_id": 1, "repository": shape("anna", "app") }).to_string();
+        let repository = of_payload(payload.as_bytes()).unwrap();
+        assert_eq!((repository.id, repository.full_name().as_str()), (RepositoryId(7), "anna/app"));
+        assert_eq!((repository.private, repository.default_branch.as_str()), (true, "trunk"));
+        let Repository { html_url, clone_url, ssh_url, .. } = repository;
+        assert_eq!([html_url, clone_url, ssh_url], ["h", "c", "s"]);
+    }
+
+    #[test]
+    fn a_delivery_about_no_repository_is_unreadable() {
+        let mut payloads = vec![json!({}), json!([]), json!({ "repository": null })];
+        payloads.push(json!({ "repository": { "id": "7" } }));
+        let names = [("..", "app"), ("anna", ".."), ("anna", ""), ("anna", "a/b"), ("an\na", "app")];
+        payloads.extend(names.map(|(owner, name)| json!({ "repository": shape(owner, name) })));
+        for payload in payloads {
+            assert!(of_payload(payload.to_string().as_bytes()).is_err(), "{payload}");
+        }
+        let fault = of_payload(b"\xff{").unwrap_err();
+        assert!(fault.to_string().contains("\"delivery\""), "{fault}");
+    }
+
+    async fn named(loopback: &Loopback, owner: &str, name: &str) -> Option<String> {
+        let found = by_name(&loopback.client(), &"t0ken".into(), owner, name).await.unwrap();
+        found.map(|repository| repository.full_name())
+    }
+
+    #[tokio::test]
+    async fn a_repository_is_found_by_the_name_that_it_had() {
+        let loopback = Loopback::start(|origin| {
+            let on = format!("301 X\r\nlocation: {origin}/api/repositories/7\r\n");
+            let answer = ("200 OK\r\n".to_owned(), shape("anna", "app").to_string());
+            vec![(on, "{}".to_owned()), answer]
+        });
+        let loopback = loopback.await;
+        assert_eq!(named(&loopback, "anna", "old").await.as_deref(), Some("anna/app"));
+        assert_eq!(loopback.asked(), ["GET /api/repos/anna/old", "GET /api/repositories/7"]);
+    }
+
+    #[tokio::test]
+    async fn a_name_of_no_repository_is_nobodys() {
+        let loopback = Loopback::answering([(404, "{}".to_owned())]).await;
+        for (owner, name) in [("..", "user"), ("anna", "."), ("anna", "a/b"), ("", "app"), ("anna", "a b")] {
+            assert_eq!(named(&loopback, owner, name).await, None);
+        }
+        assert!(loopback.asked().is_empty(), "an odd name is asked for nowhere");
+        assert_eq!(named(&loopback, "anna", "app").await, None);
+        assert_eq!(loopback.asked(), ["GET /api/repos/anna/app"]);
     }
 
     #[test]

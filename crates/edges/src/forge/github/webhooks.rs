@@ -97,7 +97,7 @@ async fn find(
 fn body(wanted: &Webhook) -> Value {
     json!({
         "active": true,
-        "events": ["push", "pull_request"],
+        "events": wanted.events,
         "config": {
             "url": wanted.url.as_str(),
             "content_type": "json",
@@ -110,10 +110,14 @@ fn body(wanted: &Webhook) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forge::github::loopback::{Loopback, repository};
+    use crate::forge::{
+        AUTOBUILD_EVENTS, HOOK_EVENTS,
+        github::loopback::{Loopback, repository},
+    };
 
     fn wanted() -> Webhook {
-        Webhook { url: "https://ci.example.org/_hooks/hook/1/".parse().unwrap(), secret: "s".into() }
+        let url = "https://ci.example.org/_hooks/hook/1/".parse().unwrap();
+        Webhook { url, events: HOOK_EVENTS, secret: "s".into() }
     }
 
     async fn ensured(loopback: &Loopback, known: Option<i64>) -> Result<i64, ForgeError> {
@@ -172,5 +176,11 @@ mod tests {
         assert_eq!(body["events"], json!(["push", "pull_request"]));
         let config = json!({ "url": wanted().url.as_str(), "content_type": "json", "secret": "s", "insecure_ssl": "0" });
         assert_eq!(body["config"], config);
+    }
+
+    #[test]
+    fn the_auto_builder_hears_of_pushes_only() {
+        let wanted = Webhook { events: AUTOBUILD_EVENTS, ..wanted() };
+        assert_eq!(body(&wanted)["events"], json!(["push"]));
     }
 }
