@@ -27,6 +27,8 @@ pub enum Topic {
     Project(ProjectId),
     /// Something that the list of projects shows has changed.
     Projects,
+    /// Something that the monitor shows has changed: a job of the Auto Builder, or its log.
+    Monitor,
     /// A project was deleted, or a job ended that may have been the last of one.
     Graves,
 }
