@@ -2,7 +2,8 @@
 
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::Edges;
-use std::sync::Arc;
+use secrecy::SecretString;
+use std::{path::PathBuf, sync::Arc};
 use url::Url;
 
 /// The outside and the face that the router serves.
@@ -23,6 +24,26 @@ pub struct Face {
     pub forge_name: String,
     /// The people and organizations that may sign in; everybody if empty.
     pub invited: Vec<String>,
+    /// How the Auto Builder shows itself; none: there is none here.
+    pub auto_builder: Option<AutoBuilderFace>,
+}
+
+/// How the Auto Builder shows itself.
+pub struct AutoBuilderFace {
+    /// What its webhooks are signed with.
+    pub webhook_secret: SecretString,
+    /// Whether everybody may look at the monitor.
+    pub monitor_is_public: bool,
+    /// Where artifacts lie that are served; none: they are not.
+    pub artifacts: Option<ArtifactDirs>,
+}
+
+/// Where artifacts lie that are served.
+pub struct ArtifactDirs {
+    /// What recipes publish of the formats `binary` and `directory`.
+    pub binary: PathBuf,
+    /// Kernels.
+    pub kernel: PathBuf,
 }
 
 /// The state of all handlers.

@@ -11,7 +11,7 @@ use axum::{
 };
 use kozmic_edges::{
     secret,
-    store::{NewDelivery, Stored},
+    store::{Door, NewDelivery, Stored},
 };
 use kozmic_flow::receive;
 use kozmic_model::ids::HookId;
@@ -60,7 +60,7 @@ pub(crate) async fn take(
     let body = body.map_err(|fault| unread(&fault))?;
     let hook = authentic(&app, &hook, &signature, &body).await?;
     let delivery = NewDelivery {
-        hook,
+        door: Door::Hook(hook),
         uuid: text(&headers, "X-GitHub-Delivery")?,
         event: text(&headers, "X-GitHub-Event")?,
         payload: body.into(),

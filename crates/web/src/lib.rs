@@ -21,5 +21,5 @@ mod pages;
 mod api;
 mod live;
 
-pub use app::{App, Face};
+pub use app::{App, ArtifactDirs, AutoBuilderFace, Face};
 pub use routes::router;
