@@ -1,5 +1,7 @@
 //! `kozmic check`: what is reachable and what is not, a line each.
 
+mod autobuild;
+
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use kozmic_edges::{
     engine::{Engine, docker::DockerEngine},
@@ -14,7 +16,7 @@ type Look = Result<String, String>;
 
 /// Looks at everything; exit code 0 only if all is well.
 pub(crate) async fn check(settings: Settings) -> ExitCode {
-    let looks = [
+    let mut looks = vec![
         ("settings", settings_line(&settings)),
         ("data directory", data_dir(&settings).await),
         ("git", Mirrors::version().await.map_err(|fault| fault.to_string())),
@@ -23,6 +25,7 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
         ("GitHub", github(&settings).await),
         ("mail", mail(&settings).await),
     ];
+    looks.extend(autobuild::looks(&settings).await);
     for (what, look) in &looks {
         tell(what, look);
     }

@@ -1,6 +1,7 @@
 //! The Auto Builder's settings. It is on if there is a configuration repository or a kernel rule.
 
 use super::{fault::SettingsFault, kernels, source::Source, values};
+use kozmic_edges::publisher::HubSettings;
 use kozmic_flow::AutobuildSettings;
 use kozmic_model::{kernel::KernelRule, recipe::RecipeDefaults};
 use secrecy::SecretString;
@@ -18,7 +19,7 @@ pub(crate) struct AutoBuilder {
     webhook_secret: Option<SecretString>,
     /// `KOZMIC_AUTOBUILD_GITHUB_TOKEN`
     pub(crate) github_token: SecretString,
-    /// None: file lists cannot be published.
+    /// `KOZMIC_AUTOBUILD_HUB_…`; none: file lists cannot be published.
     pub(crate) hub: Option<HubSettings>,
     /// `KOZMIC_AUTOBUILD_BINARY_DIRECTORY`; none: `artifacts/binary` in the data directory.
     binary_directory: Option<PathBuf>,
@@ -28,19 +29,6 @@ pub(crate) struct AutoBuilder {
     pub(crate) serves_artifacts: bool,
     /// `KOZMIC_AUTOBUILD_MONITOR` is `public`.
     pub(crate) monitor_is_public: bool,
-}
-
-/// Where file lists go.
-#[derive(Clone, Debug)]
-pub(crate) struct HubSettings {
-    /// `KOZMIC_AUTOBUILD_HUB_URL`
-    pub(crate) url: Url,
-    /// `KOZMIC_AUTOBUILD_HUB_AUTH_URL`
-    pub(crate) auth_url: Url,
-    /// `KOZMIC_AUTOBUILD_HUB_USER`
-    pub(crate) user: String,
-    /// `KOZMIC_AUTOBUILD_HUB_TOKEN`
-    pub(crate) token: SecretString,
 }
 
 /// What is built, and how.

@@ -1,0 +1,89 @@
+//! What `kozmic check` looks at for the Auto Builder; nothing if it is switched off.
+
+use super::Look;
+use crate::settings::{AutoBuilder, Settings};
+use kozmic_edges::forge::{Forge, github::GitHub};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Its looks, with what each is at.
+pub(super) async fn looks(settings: &Settings) -> Vec<(&'static str, Look)> {
+    let Some(builder) = &settings.autobuild else { return Vec::new() };
+    let mut looks = vec![("Auto Builder", Ok(summary(builder)))];
+    match GitHub::new(settings.github.clone()) {
+        Ok(forge) => looks.extend(at_github(&forge, builder).await),
+        Err(fault) => looks.push(("Auto Builder's token", Err(format!("{fault:#}")))),
+    }
+    let data_dir = &settings.server.data_dir;
+    looks.push(("directory of binaries", directory(builder.binaries(data_dir))));
+    looks.push(("directory of kernels", directory(builder.kernels(data_dir))));
+    looks
+}
+
+fn summary(builder: &AutoBuilder) -> String {
+    let recipes = match builder.configuration() {
+        Some(repository) => format!("recipes from {repository}"),
+        None => "no recipes".to_owned(),
+    };
+    let hub = if builder.hub.is_some() { "a hub" } else { "no hub" };
+    format!("{recipes}, kernel rules: {}, {hub}", builder.kernel_rules())
+}
+
+async fn at_github(forge: &GitHub, builder: &AutoBuilder) -> Vec<(&'static str, Look)> {
+    let profile = forge.profile(&builder.github_token).await;
+    let token = profile.map(|profile| format!("speaks as {}", profile.login.escape_debug()));
+    let mut looks = vec![("Auto Builder's token", token.map_err(|fault| fault.to_string()))];
+    if let Some(repository) = builder.configuration() {
+        looks.push(("configuration repository", configuration(forge, builder, repository).await));
+    }
+    looks
+}
+
+async fn configuration(forge: &GitHub, builder: &AutoBuilder, full_name: &str) -> Look {
+    let (owner, name) = full_name.split_once('/').unwrap_or_default();
+    let found = forge.repository_named(&builder.github_token, owner, name).await;
+    match found.map_err(|fault| fault.to_string())? {
+        Some(_) => Ok(full_name.to_owned()),
+        None => Err(format!("{full_name} is not there, or the token does not let it be seen")),
+    }
+}
+
+/// Whether files can be written to a directory, or to where it is going to be made.
+fn directory(path: PathBuf) -> Look {
+    let look = std::path::absolute(&path).and_then(|path| {
+        let nearest = path.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
+        try_out(nearest).map(|()| nearest == path)
+    });
+    match look {
+        Ok(true) => Ok(path.display().to_string()),
+        Ok(false) => Ok(format!("{}, made when it is needed", path.display())),
+        Err(fault) => Err(format!("cannot write to {}: {fault}", path.display())),
+    }
+}
+
+fn try_out(directory: &Path) -> io::Result<()> {
+    let file = directory.join(format!(".kozmic-check-{}", std::process::id()));
+    File::create_new(&file)?;
+    fs::remove_file(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_tried_out_and_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let here = dir.path().to_owned();
+        assert_eq!(directory(here.clone()), Ok(here.display().to_string()));
+        let later = here.join("artifacts/binary");
+        assert_eq!(directory(later.clone()), Ok(format!("{}, made when it is needed", later.display())));
+        assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "nothing is left behind");
+        fs::write(here.join("file"), "").unwrap();
+        let fault = directory(here.join("file/kernel")).unwrap_err();
+        assert!(fault.starts_with("cannot write to ") && fault.contains("file/kernel: "), "{fault}");
+    }
+}
