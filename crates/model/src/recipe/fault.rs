@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+/// So many faults of a file are told; who has more begins with these.
+const MOST: usize = 50;
+
+/// So many characters of a text are shown.
+const LONGEST: usize = 120;
+
 /// What is wrong with a file, and where: `path:line:column: sentence`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecipeFault {
@@ -11,13 +17,143 @@ pub struct RecipeFault {
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what would be right; without what a terminal would obey.
     pub sentence: String,
 }
 
 impl fmt::Display for RecipeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, line, column, sentence } = self;
-        write!(f, "{path}:{line}:{column}: {sentence}")
+        write!(f, "{}:{line}:{column}: {sentence}", harmless(path))
+    }
+}
+
+/// A place in a file's text, both numbers from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct At {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl At {
+    /// Where a file begins.
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+}
+
+/// The faults of one file, as they are found.
+pub(super) struct Faults<'a> {
+    path: &'a str,
+    found: Vec<RecipeFault>,
+}
+
+impl<'a> Faults<'a> {
+    pub(super) fn of(path: &'a str) -> Self {
+        Self { path, found: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, at: At, sentence: impl AsRef<str>) {
+        let At { line, column } = at;
+        let sentence = harmless(sentence.as_ref());
+        self.found.push(RecipeFault { path: self.path.to_owned(), line, column, sentence });
+    }
+
+    /// What was read, if nothing is wrong with it; else what is wrong, in the order of lines.
+    pub(super) fn unless_any<T>(mut self, read: T) -> Result<T, Vec<RecipeFault>> {
+        if self.found.is_empty() {
+            return Ok(read);
+        }
+        self.found.sort();
+        // What stands behind an anchor is looked at wherever it is used.
+        self.found.dedup();
+        let more = self.found.len().saturating_sub(MOST);
+        self.found.truncate(MOST);
+        if let (1.., Some(RecipeFault { line, column, .. })) = (more, self.found.last()) {
+            let at = At { line: *line, column: *column };
+            self.add(at, format!("There are {more} more faults behind this one."));
+        }
+        Err(self.found)
+    }
+}
+
+/// A text out of a file, in quotes; cut if it is long.
+pub(super) fn quoted(text: &str) -> String {
+    let cut = text.char_indices().nth(LONGEST);
+    cut.map_or_else(|| format!("\"{text}\""), |(end, _)| format!("\"{}…\"", &text[..end]))
+}
+
+/// A key or script of a file, marked as code; cut if it is long.
+pub(super) fn marked(text: &str) -> String {
+    let cut = text.char_indices().nth(LONGEST);
+    cut.map_or_else(|| format!("`{text}`"), |(end, _)| format!("`{}…`", &text[..end]))
+}
+
+/// The known word that is most like one that nobody knows, if one is like it at all.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LIKE: f64 = 0.5;
+    if word.len() > LONGEST {
+        return None;
+    }
+    // Only so many, and none too long: each is compared letter by letter.
+    let known = known.into_iter().filter(|known| known.len() <= LONGEST).take(MOST);
+    let likenesses = known.map(|known| (strsim::normalized_damerau_levenshtein(word, known), known));
+    let best = likenesses.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, known)| known)
+}
+
+/// The text with signs that a terminal would obey, or that reorder a line, written as escapes.
+pub(super) fn harmless(text: &str) -> String {
+    let is_obeyed = |letter: char| {
+        let reorders =
+            matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
+        letter.is_control() || reorders || letter == '\u{feff}'
+    };
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_obeyed(letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_as_an_escape() {
+        let path = "a\u{1b}[2J\u{202e}/ü".to_owned();
+        let fault = RecipeFault { path, line: 1, column: 2, sentence: "No.".into() };
+        assert_eq!(fault.to_string(), "a\\u{1b}[2J\\u{202e}/ü:1:2: No.");
+        let mut faults = Faults::of("x");
+        faults.add(At::START, "a\r\nb");
+        assert_eq!(faults.unless_any(()).unwrap_err()[0].sentence, "a\\r\\nb");
+    }
+
+    #[test]
+    fn faults_are_told_once_in_the_order_of_lines_and_not_without_end() {
+        let mut faults = Faults::of("x");
+        for line in (1..=70).rev().chain([3]) {
+            faults.add(At { line, column: 1 }, "No.");
+        }
+        let told = faults.unless_any(()).unwrap_err();
+        assert_eq!(told.len(), 51);
+        assert!(told.is_sorted_by_key(|fault| fault.line));
+        assert_eq!(told[50].to_string(), "x:50:1: There are 20 more faults behind this one.");
+    }
+
+    #[test]
+    fn only_a_word_that_is_like_another_is_named() {
+        assert_eq!(nearest("artefact", ["archives", "artifact"]), Some("artifact"));
+        assert_eq!(nearest("memory", ["archives", "tag"]), None);
+        assert_eq!(nearest(&"a".repeat(500), ["a"]), None);
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        assert_eq!(quoted("ü"), "\"ü\"");
+        assert_eq!(quoted(&"ü".repeat(121)), format!("\"{}…\"", "ü".repeat(120)));
+        assert_eq!(marked(&"ü".repeat(121)), format!("`{}…`", "ü".repeat(120)));
     }
 }

@@ -1,0 +1,168 @@
+//! What a recipe says of one script.
+
+use super::{
+    BuildScript, RecipeDefaults,
+    fault::{At, Faults, marked, nearest, quoted},
+    paths,
+    yaml::{Node, Value},
+};
+use crate::{artifact::Format, image::ImageName};
+use std::collections::BTreeMap;
+
+/// The keys of a script's definition, in the order of the documentation.
+pub(super) const KEYS: [&str; 5] = ["archives", "artifact", "baseimage", "tag", "format"];
+
+/// So many characters a tag may have.
+const LONGEST_TAG: usize = 60;
+
+/// What a definition is read against.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// The repository's name without its owner.
+    pub(super) repository: &'a str,
+    pub(super) defaults: &'a RecipeDefaults,
+}
+
+/// The script of that path, as its definition has it; none if that has a fault.
+pub(super) fn script(
+    path: &str,
+    (key, definition): &(Node, Node),
+    around: Surroundings<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<BuildScript> {
+    let Value::Map(entries) = &definition.value else {
+        let (place, kind) =
+            (if definition.value == Value::Nothing { key.at } else { definition.at }, definition.kind());
+        let script = marked(path);
+        faults.add(
+            place,
+            format!("The definition of {script} is {kind}, and needs to be a mapping with `artifact`."),
+        );
+        return None;
+    };
+    let mut reader = Reader { script: path, at: key.at, said: said(entries, faults), faults };
+    let format = reader.format();
+    // All of them are looked at, whichever has a fault.
+    let (archives, artifact) = (reader.archives(around), reader.artifact(format));
+    let (image, tag) = (reader.image(around.defaults), reader.tag());
+    Some(BuildScript {
+        path: path.to_owned(),
+        archives: archives?,
+        artifact: artifact?,
+        image: image?,
+        tag: tag?,
+        format: format?,
+    })
+}
+
+/// What is said under each known key: nothing that can be used, if that is no text.
+fn said<'a>(
+    entries: &'a [(Node, Node)],
+    faults: &mut Faults<'_>,
+) -> BTreeMap<&'a str, Option<(&'a str, At)>> {
+    let mut said = BTreeMap::new();
+    for (key, value) in entries {
+        let Some(name) = key.text() else {
+            faults.add(key.at, format!("A key needs to be a text, and this one is {}.", key.kind()));
+            continue;
+        };
+        if !KEYS.contains(&name) {
+            faults.add(key.at, unknown(name));
+            continue;
+        }
+        let text = value.text().map(|text| (text, value.at));
+        if value.value == Value::Nothing {
+            faults.add(key.at, format!("`{name}` says nothing: write a value behind it, or take it out."));
+        } else if text.is_none() {
+            faults.add(value.at, format!("`{name}` is {}, and needs to be a text.", value.kind()));
+        }
+        said.entry(name).or_insert(text);
+    }
+    said
+}
+
+fn unknown(name: &str) -> String {
+    match nearest(name, KEYS) {
+        Some(nearest) => format!("There is no key {}; did you mean `{nearest}`?", marked(name)),
+        None => {
+            let [archives, artifact, image, tag, format] = KEYS;
+            format!(
+                "There is no key {}: a script has `{archives}`, `{artifact}`, `{image}`, `{tag}` and `{format}`.",
+                marked(name)
+            )
+        }
+    }
+}
+
+/// Reads the values of one definition. A value that has a fault is told of, and is nothing.
+struct Reader<'a, 'f, 'p> {
+    script: &'a str,
+    /// Where the definition begins.
+    at: At,
+    said: BTreeMap<&'a str, Option<(&'a str, At)>>,
+    faults: &'f mut Faults<'p>,
+}
+
+impl<'a> Reader<'a, '_, '_> {
+    fn archives(&mut self, around: Surroundings<'_>) -> Option<String> {
+        let (text, at) = match (self.said.get("archives"), &around.defaults.archives) {
+            (Some(said), _) => (*said)?,
+            (None, Some(default)) => (default.as_str(), self.at),
+            (None, None) => {
+                let script = marked(self.script);
+                let what = "the directory that it leaves its artifact in, and there is no default";
+                self.faults.add(self.at, format!("{script} lacks `archives`: {what}."));
+                return None;
+            }
+        };
+        let archives = paths::archives(text, around.repository);
+        self.right(at, archives)
+    }
+
+    fn artifact(&mut self, format: Option<Format>) -> Option<String> {
+        let Some(said) = self.said.get("artifact") else {
+            let script = marked(self.script);
+            self.faults.add(self.at, format!("{script} lacks `artifact`: what it leaves in `archives`."));
+            return None;
+        };
+        let (text, at) = (*said)?;
+        self.right(at, paths::artifact(text, format))
+    }
+
+    fn image(&mut self, defaults: &RecipeDefaults) -> Option<ImageName> {
+        let Some((text, at)) = self.optional("baseimage")? else { return Some(defaults.image.clone()) };
+        self.right(at, text.parse::<ImageName>().map_err(|fault| fault.to_string()))
+    }
+
+    fn tag(&mut self) -> Option<Option<String>> {
+        let Some((text, at)) = self.optional("tag")? else { return Some(None) };
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+        let is_tag = !text.is_empty() && text.len() <= LONGEST_TAG && text.chars().all(fits);
+        let sentence =
+            || format!("{} is no tag: use up to {LONGEST_TAG} letters, digits, and . _ -", quoted(text));
+        self.right(at, is_tag.then(|| Some(text.to_owned())).ok_or_else(sentence))
+    }
+
+    fn format(&mut self) -> Option<Format> {
+        let Some((text, at)) = self.optional("format")? else { return Some(Format::Flist) };
+        let known = Format::OF_RECIPES.into_iter().find(|format| format.word() == text);
+        self.right(at, known.ok_or_else(|| no_format(text)))
+    }
+
+    /// What is said, if anything; nothing if that has been told to be wrong.
+    fn optional(&self, name: &str) -> Option<Option<(&'a str, At)>> {
+        self.said.get(name).map_or(Some(None), |said| said.map(Some))
+    }
+
+    fn right<T>(&mut self, at: At, value: Result<T, String>) -> Option<T> {
+        value.map_err(|sentence| self.faults.add(at, sentence)).ok()
+    }
+}
+
+fn no_format(text: &str) -> String {
+    let [flist, binary, directory] = Format::OF_RECIPES.map(Format::word);
+    match nearest(text, [flist, binary, directory]) {
+        Some(nearest) => format!("{} is no format; did you mean `{nearest}`?", quoted(text)),
+        None => format!("{} is no format: there are `{flist}`, `{binary}` and `{directory}`.", quoted(text)),
+    }
+}
