@@ -5,7 +5,7 @@
 //! In the order of a push: a commit appears at [`github`], a [`server`] runs it, a [`person`] or a
 //! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
 //! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
-//! [`mail`] server, a [`mariadb`]. A story reads so:
+//! [`mail`] server, a [`mariadb`]; and a second double, the [`hub`] of artifacts. A story reads so:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -48,5 +48,6 @@ pub mod docker;
 pub mod registry;
 pub mod mail;
 pub mod mariadb;
+pub mod hub;
 pub mod demo;
 pub mod bench;

@@ -1,0 +1,173 @@
+//! A double of the hub that artifacts are uploaded to, and of the login server that gives out its tokens: where the
+//! way of a push ends for recipes. It checks each call as the real ones do, and remembers all of them.
+//!
+//! A token (JWT) of the settings is always taken by the login server, which gives a new one for it. The hub takes only
+//! tokens that were given so: several uploads may be on their way at once, each with a token of its own.
+
+mod double;
+mod gate;
+mod http;
+mod upload;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use double::{Double, World};
+
+pub use gate::Gate;
+
+/// A running double of the hub. Clones are handles to the same one; the last one stops it.
+#[derive(Clone)]
+pub struct Hub {
+    double: Arc<Double>,
+    _life: Arc<Life>,
+}
+
+/// Stops the double when the last handle goes away.
+struct Life(CancellationToken);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// An archive that was uploaded to its last byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The file's name.
+    pub name: String,
+    /// All of it.
+    pub bytes: Bytes,
+}
+
+impl Hub {
+    /// Starts a double on a free port of 127.0.0.1.
+    pub async fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("open the hub's port")?;
+        let double = Arc::new(Double::new(&format!("http://{}", listener.local_addr()?)));
+        let (app, stop) = (http::router(double.clone()), CancellationToken::new());
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                outcome = axum::serve(listener, app) => {
+                    if let Err(error) = outcome {
+                        tracing::error!(%error, "the hub's double stopped");
+                    }
+                }
+                () = stopped.cancelled() => {}
+            }
+        });
+        Ok(Self { double, _life: Arc::new(Life(stop)) })
+    }
+
+    /// The hub's address: for `KOZMIC_AUTOBUILD_HUB_URL`.
+    pub fn url(&self) -> String {
+        format!("{}/hub", self.double.base)
+    }
+
+    /// The login server's address.
+    pub fn auth_url(&self) -> String {
+        format!("{}/auth", self.double.base)
+    }
+
+    /// The token of the settings.
+    pub fn token(&self) -> &str {
+        &self.double.token
+    }
+
+    /// The user whose lists these are.
+    pub fn user(&self) -> &str {
+        double::USER
+    }
+
+    /// All whole uploads, in the order in which they were whole.
+    pub fn uploads(&self) -> Vec<Upload> {
+        self.double.read(|world| world.uploads.clone())
+    }
+
+    /// The names of uploads whose connection ended before they did, as far as the double has noticed: one that is
+    /// held is noticed when its gate is opened.
+    pub fn broken_uploads(&self) -> Vec<String> {
+        self.double.read(|world| world.broken.clone())
+    }
+
+    /// Which stable name leads to which list.
+    pub fn links(&self) -> BTreeMap<String, String> {
+        self.double.read(|world| world.links.clone())
+    }
+
+    /// All calls so far, as `GET /hub/api/…`, in the order of arrival.
+    pub fn requests(&self) -> Vec<String> {
+        self.double.read(|world| world.requests.clone())
+    }
+
+    /// Waits until a stable name leads to something, and says to which list.
+    pub async fn wait_for_link(&self, stable: &str, limit: Duration) -> Result<String> {
+        let found = self.double.wait_until(limit, |world| world.links.get(stable).cloned()).await;
+        found.with_context(|| format!("no link {stable} within {limit:?}; there are {:?}", self.links()))
+    }
+
+    /// Waits until the first bytes of an upload are there, but not its last; says its name. Hold uploads before.
+    pub async fn wait_for_upload_begun(&self, limit: Duration) -> Result<String> {
+        let begun = self.double.wait_until(limit, |world| world.begun.first().cloned()).await;
+        begun.with_context(|| format!("no upload is begun within {limit:?}; calls: {:#?}", self.requests()))
+    }
+
+    /// Waits until so many uploads were cut off.
+    pub async fn wait_for_broken_uploads(&self, count: usize, limit: Duration) -> Result<Vec<String>> {
+        let enough = |broken: &Vec<String>| broken.len() >= count;
+        let broken = self.double.wait_until(limit, |world| Some(world.broken.clone()).filter(enough)).await;
+        broken.with_context(|| format!("not {count} broken uploads within {limit:?}"))
+    }
+
+    /// Reads only the first bytes of uploads from now on, until the gate is opened or dropped. To be still under way
+    /// when it is cut off, a file has to be larger than what lies between two sockets: 16 MB are enough.
+    pub fn hold_uploads(&self) -> Gate {
+        let gate = Gate::default();
+        self.double.change(|world| world.gate = Some(gate.opened()));
+        gate
+    }
+
+    /// Answers the next `count` uploads and links with this status, and does nothing for them.
+    pub fn fail_next(&self, count: u32, status: u16) {
+        self.double.change(|world| world.failures = (count, status));
+    }
+
+    /// Answers the next upload or link with `error` and this message.
+    pub fn refuse_next(&self, message: &str) {
+        self.double.change(|world| world.refusal = Some(message.to_owned()));
+    }
+
+    /// Takes no token any more that was given so far, but the one of the settings.
+    pub fn forget_tokens(&self) {
+        self.double.change(World::forget_tokens);
+    }
+
+    /// The calls so far that the real servers would have refused, with what was wrong.
+    pub fn wrong_calls(&self) -> Vec<String> {
+        self.double.read(|world| world.wrong.clone())
+    }
+
+    /// Takes the list of wrong calls away, for a test that expects some.
+    pub fn take_wrong_calls(&self) -> Vec<String> {
+        self.double.change(|world| std::mem::take(&mut world.wrong))
+    }
+
+    /// Fails the test if a call was wrong.
+    ///
+    /// # Panics
+    ///
+    /// With the list of wrong calls, if there is one.
+    pub fn assert_no_wrong_calls(&self) {
+        let wrong = self.wrong_calls();
+        assert!(wrong.is_empty(), "calls that the hub would refuse:\n- {}", wrong.join("\n- "));
+    }
+}

@@ -1,0 +1,169 @@
+//! The addresses of both servers, what each wants, and how it refuses.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Request, State};
+use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::StreamExt;
+use serde_json::json;
+
+use super::double::{Double, USER, World};
+use super::upload;
+
+/// What all handlers share.
+pub(super) type Shared = Arc<Double>;
+
+/// Why a call is refused.
+pub(super) struct Refusal {
+    status: StatusCode,
+    message: String,
+    /// Whether only somebody who knows the hub badly makes such a call.
+    is_wrong: bool,
+}
+
+impl Refusal {
+    pub(super) fn wrong(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), is_wrong: true }
+    }
+
+    pub(super) fn fair(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), is_wrong: false }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response =
+            (self.status, Json(json!({"status": "error", "message": self.message}))).into_response();
+        if self.is_wrong {
+            response.extensions_mut().insert(Wrong(self.message));
+        }
+        response
+    }
+}
+
+/// What was wrong with a call, on its way into the book.
+#[derive(Clone)]
+struct Wrong(String);
+
+/// Both servers as an application; every call goes into the book.
+pub(super) fn router(double: Shared) -> Router {
+    let api = Router::new()
+        .route("/upload", post(upload::receive))
+        .route("/{flist}/link/{stable}", get(link))
+        .layer(from_fn_with_state(double.clone(), check_cookies))
+        .layer(from_fn_with_state(double.clone(), go_wrong));
+    Router::new()
+        .route("/auth/v1/oauth/jwt/refresh", get(refresh))
+        .nest("/hub/api/flist/me", api)
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(double.clone(), note))
+        .with_state(double)
+}
+
+/// An answer that says that it went well.
+pub(super) fn success() -> Response {
+    Json(json!({"status": "success"})).into_response()
+}
+
+async fn note(State(double): State<Shared>, request: Request, next: Next) -> Response {
+    let line = format!("{} {}", request.method(), request.uri());
+    double.change(|world| world.requests.push(line.clone()));
+    let response = next.run(request).await;
+    if let Some(Wrong(what)) = response.extensions().get() {
+        double.change(|world| world.wrong.push(format!("{line}: {what}")));
+    }
+    response
+}
+
+/// Plays what the test asked for, after the call was read to its end, as a server would.
+async fn go_wrong(State(double): State<Shared>, request: Request, next: Next) -> Response {
+    let Some(answer) = double.change(failure) else { return next.run(request).await };
+    let mut body = request.into_body().into_data_stream();
+    while let Some(Ok(_)) = body.next().await {}
+    answer
+}
+
+fn failure(world: &mut World) -> Option<Response> {
+    let (count, status) = &mut world.failures;
+    if *count > 0 {
+        *count -= 1;
+        let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        return Some((status, "<h1>The hub is down</h1>").into_response());
+    }
+    world.refusal.take().map(|message| Refusal::fair(StatusCode::OK, message).into_response())
+}
+
+async fn check_cookies(
+    State(double): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let cookies = text(request.headers(), &COOKIE).unwrap_or_default();
+    let cookie = |name: &str| {
+        let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
+        pairs.find(|(one, _)| *one == name).map(|(_, value)| value.to_owned())
+    };
+    check_token(&double, cookie("caddyoauth").as_deref(), "the cookie caddyoauth")?;
+    if cookie("active-user").as_deref() != Some(USER) {
+        return Err(Refusal::wrong(StatusCode::FORBIDDEN, "the cookie active-user names somebody else"));
+    }
+    Ok(next.run(request).await)
+}
+
+async fn refresh(State(double): State<Shared>, headers: HeaderMap) -> Result<String, Refusal> {
+    let header = text(&headers, &AUTHORIZATION).unwrap_or_default();
+    let (scheme, token) = header.split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::wrong(StatusCode::UNAUTHORIZED, "no bearer token"));
+    }
+    if token != double.token {
+        check_token(&double, Some(token), "the bearer token")?;
+    }
+    Ok(double.change(World::give_token))
+}
+
+/// Whether a token was given and holds. One that held once is refused, but no fault of who tries it.
+fn check_token(double: &Double, token: Option<&str>, what: &str) -> Result<(), Refusal> {
+    let token = token.unwrap_or_default();
+    double.read(|world| {
+        if world.given.contains(token) {
+            Ok(())
+        } else if world.forgotten.contains(token) {
+            Err(Refusal::fair(StatusCode::UNAUTHORIZED, format!("{what} has run out")))
+        } else {
+            Err(Refusal::wrong(StatusCode::UNAUTHORIZED, format!("{what} is none that was given")))
+        }
+    })
+}
+
+async fn link(
+    State(double): State<Shared>,
+    Path((flist, stable)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    double.change(|world| {
+        if !world.has_list(&flist) {
+            return Err(Refusal::wrong(StatusCode::NOT_FOUND, format!("there is no list {flist}")));
+        }
+        if world.has_list(&stable) {
+            return Err(Refusal::wrong(StatusCode::CONFLICT, format!("{stable} is a list itself")));
+        }
+        world.links.insert(stable, flist);
+        Ok(success())
+    })
+}
+
+async fn unknown(uri: OriginalUri) -> Refusal {
+    Refusal::wrong(StatusCode::NOT_FOUND, format!("the double knows no such address {}", uri.0))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
