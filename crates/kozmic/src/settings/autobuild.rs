@@ -87,6 +87,13 @@ impl AutoBuilder {
         self.building.configuration.as_deref()
     }
 
+    /// `owner/name` of each repository that is named here, with what it is.
+    pub(crate) fn repositories(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let of_kernels =
+            self.building.kernels.iter().map(|rule| ("repository of kernels", rule.repository.as_str()));
+        self.configuration().map(|name| ("configuration repository", name)).into_iter().chain(of_kernels)
+    }
+
     /// How many kernel rules there are.
     pub(crate) fn kernel_rules(&self) -> usize {
         self.building.kernels.len()

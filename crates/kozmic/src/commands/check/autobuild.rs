@@ -15,7 +15,7 @@ pub(super) async fn looks(settings: &Settings) -> Vec<(&'static str, Look)> {
     let mut looks = vec![("Auto Builder", Ok(summary(builder)))];
     match GitHub::new(settings.github.clone()) {
         Ok(forge) => looks.extend(at_github(&forge, builder).await),
-        Err(fault) => looks.push(("Auto Builder's token", Err(format!("{fault:#}")))),
+        Err(fault) => looks.push(("Auto Builder at GitHub", Err(format!("{fault:#}")))),
     }
     let data_dir = &settings.server.data_dir;
     looks.push(("directory of binaries", directory(builder.binaries(data_dir))));
@@ -32,23 +32,25 @@ fn summary(builder: &AutoBuilder) -> String {
     format!("{recipes}, kernel rules: {}, {hub}", builder.kernel_rules())
 }
 
+/// Each repository that settings name, as the token sees it. The token's person is not asked for: GitHub does not tell
+/// a token with just the rights that are needed all that it tells one of somebody who signs in.
 async fn at_github(forge: &GitHub, builder: &AutoBuilder) -> Vec<(&'static str, Look)> {
-    let profile = forge.profile(&builder.github_token).await;
-    let token = profile.map(|profile| format!("speaks as {}", profile.login.escape_debug()));
-    let mut looks = vec![("Auto Builder's token", token.map_err(|fault| fault.to_string()))];
-    if let Some(repository) = builder.configuration() {
-        looks.push(("configuration repository", configuration(forge, builder, repository).await));
+    let mut looks = Vec::new();
+    for (what, full_name) in builder.repositories() {
+        let (owner, name) = full_name.split_once('/').unwrap_or_default();
+        looks.push(match forge.repository_named(&builder.github_token, owner, name).await {
+            Ok(Some(_)) => (what, Ok(full_name.to_owned())),
+            Ok(None) => {
+                (what, Err(format!("{full_name} is not there, or the token does not let it be seen")))
+            }
+            Err(fault) if fault.is_unauthorized() => {
+                looks.push(("Auto Builder's token", Err(format!("is not accepted: {fault}"))));
+                break;
+            }
+            Err(fault) => (what, Err(format!("{full_name}: {fault}"))),
+        });
     }
     looks
-}
-
-async fn configuration(forge: &GitHub, builder: &AutoBuilder, full_name: &str) -> Look {
-    let (owner, name) = full_name.split_once('/').unwrap_or_default();
-    let found = forge.repository_named(&builder.github_token, owner, name).await;
-    match found.map_err(|fault| fault.to_string())? {
-        Some(_) => Ok(full_name.to_owned()),
-        None => Err(format!("{full_name} is not there, or the token does not let it be seen")),
-    }
 }
 
 /// Whether files can be written to a directory, or to where it is going to be made.
