@@ -1,6 +1,14 @@
 //! All files of the configuration repository together.
 
-use super::{Branch, Configuration, Recipe, RecipeDefaults, RecipeFault};
+use super::{
+    Branch, Configuration, Recipe, RecipeDefaults, RecipeFault,
+    fault::{At, Faults, harmless, quoted},
+};
+use crate::git::is_branch_name;
+use std::collections::BTreeMap;
+
+/// How a recipe's path is made up.
+const LAYOUT: &str = "<owner>/<repository>/<branch>.yaml";
 
 /// A file of the configuration repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,22 +24,25 @@ pub struct ConfigFile {
 pub struct Reading {
     /// What is right.
     pub configuration: Configuration,
-    /// The branches of it with their files, in the files' order.
+    /// The branches of it with their files, in the order of paths.
     pub tracked: Vec<(Branch, String)>,
-    /// What is wrong, in the order of files and lines.
+    /// What is wrong, in the order of paths and lines.
     pub faults: Vec<RecipeFault>,
 }
 
-/// Reads all files of the configuration repository. Those that are no YAML, and those in directories that begin with
-/// a dot, are passed over.
+/// Reads all files of the configuration repository. Those that are no YAML, those whose names begin with a dot, and
+/// those in directories whose names do, are passed over.
+///
+/// A repository that is spelled in more than one case of letters is one, and called as its first file spells it.
 pub fn configuration(files: &[ConfigFile], defaults: &RecipeDefaults) -> Reading {
+    let mut files = files.iter().collect::<Vec<_>>();
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    let mut reader = Reader { defaults, spellings: BTreeMap::new(), seen: BTreeMap::new() };
     let mut reading = Reading::default();
     for file in files {
-        let Some((owner, rest)) = file.path.split_once('/') else { continue };
-        let Some((name, branch)) = rest.split_once('/') else { continue };
-        let Some(branch) = branch.strip_suffix(".yaml") else { continue };
-        match super::recipe(&file.path, &file.content, defaults) {
-            Ok(recipe) => reading.add((format!("{owner}/{name}"), branch), recipe, &file.path),
+        match reader.file(file) {
+            Ok(Some((branch, recipe))) => reading.add(branch, recipe, &file.path),
+            Ok(None) => {}
             Err(faults) => reading.faults.extend(faults),
         }
     }
@@ -39,10 +50,224 @@ pub fn configuration(files: &[ConfigFile], defaults: &RecipeDefaults) -> Reading
 }
 
 impl Reading {
-    fn add(&mut self, (repository, branch): (String, &str), recipe: Recipe, path: &str) {
-        let branch = branch.to_owned();
-        let branches = self.configuration.repositories.entry(repository.clone()).or_default();
-        branches.insert(branch.clone(), recipe);
-        self.tracked.push((Branch { repository, branch }, path.to_owned()));
+    /// What is to be told of it, a line each: for each file what it tracks or what is wrong with it, in the order of
+    /// paths; then how much that is.
+    pub fn lines(&self) -> Vec<String> {
+        let width = self.tracked.iter().map(|(_, path)| path.chars().count()).max().unwrap_or_default();
+        let tracked =
+            self.tracked.iter().map(|(branch, path)| (path, self.tracked_line(branch, path, width)));
+        let faults = self.faults.iter().map(|fault| (&fault.path, fault.to_string()));
+        let mut lines = tracked.chain(faults).collect::<Vec<_>>();
+        // Faults of one file keep their order.
+        lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+        lines.into_iter().map(|(_, line)| line).chain([self.summary()]).collect()
+    }
+
+    /// How many branches it tracks, and how much is wrong.
+    pub fn summary(&self) -> String {
+        if self.tracked.is_empty() && self.faults.is_empty() {
+            return format!("No recipes: no file is called {LAYOUT}.");
+        }
+        let mut paths = self.faults.iter().map(|fault| fault.path.as_str()).collect::<Vec<_>>();
+        paths.dedup();
+        let faults = match self.faults.len() {
+            0 => "no faults".to_owned(),
+            count => {
+                format!("{} in {}", number(count, "fault", "faults"), number(paths.len(), "file", "files"))
+            }
+        };
+        let branches = number(self.tracked.len(), "branch", "branches");
+        let repositories = number(self.configuration.repositories.len(), "repository", "repositories");
+        format!("{branches} of {repositories}, {faults}")
+    }
+
+    fn tracked_line(&self, Branch { repository, branch }: &Branch, path: &str, width: usize) -> String {
+        let recipe = self.configuration.recipe(repository, branch);
+        let scripts = number(recipe.map_or(0, |recipe| recipe.scripts.len()), "script", "scripts");
+        let path = harmless(path);
+        format!("ok  {path:width$}  → {repository} {branch} ({scripts})")
+    }
+
+    fn add(&mut self, branch: Branch, recipe: Recipe, path: &str) {
+        let branches = self.configuration.repositories.entry(branch.repository.clone()).or_default();
+        branches.insert(branch.branch.clone(), recipe);
+        self.tracked.push((branch, path.to_owned()));
+    }
+}
+
+fn number(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// Reads files in the order of their paths.
+struct Reader<'a> {
+    defaults: &'a RecipeDefaults,
+    /// How the first file of a repository spells it, by its name in small letters.
+    spellings: BTreeMap<String, String>,
+    /// The first file of each branch.
+    seen: BTreeMap<Branch, &'a str>,
+}
+
+impl<'a> Reader<'a> {
+    /// The recipe in a file; none if the file is passed over.
+    fn file(&mut self, file: &'a ConfigFile) -> Result<Option<(Branch, Recipe)>, Vec<RecipeFault>> {
+        let wrong = |sentence: String| {
+            let mut faults = Faults::of(&file.path);
+            faults.add(At::START, sentence);
+            faults.unless_any(None)
+        };
+        let named = match branch(&file.path) {
+            Ok(Some(named)) => named,
+            Ok(None) => return Ok(None),
+            Err(sentence) => return wrong(sentence),
+        };
+        let lower = named.repository.to_ascii_lowercase();
+        let repository = self.spellings.entry(lower).or_insert(named.repository).clone();
+        let branch = Branch { repository, branch: named.branch };
+        if let Some(first) = self.seen.get(&branch) {
+            let first = quoted(first);
+            return wrong(format!(
+                "This is the branch of {first} once more: GitHub makes no difference between cases."
+            ));
+        }
+        self.seen.insert(branch.clone(), &file.path);
+        let recipe = super::recipe(&file.path, &file.content, self.defaults)?;
+        Ok(Some((branch, recipe)))
+    }
+}
+
+/// The branch that a file is about, as the path spells it; none if the file is passed over.
+fn branch(path: &str) -> Result<Option<Branch>, String> {
+    let is_hidden = path.split('/').any(|part| part.starts_with('.'));
+    let Some((stem, extension)) = path.rsplit_once('.').filter(|_| !is_hidden) else { return Ok(None) };
+    if !["yaml", "yml"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+        return Ok(None);
+    }
+    let mut parts = stem.splitn(3, '/');
+    let (Some(owner), Some(name), Some(branch)) = (parts.next(), parts.next(), parts.next()) else {
+        return match extension {
+            "yaml" => Err(format!("The file stands where no recipe does: a recipe's path is {LAYOUT}.")),
+            _ => Ok(None),
+        };
+    };
+    if extension != "yaml" {
+        return Err(format!("The file is named .{extension}: rename it to .yaml, or it is no recipe."));
+    }
+    for (what, text) in [("an owner", owner), ("a repository", name)] {
+        if !is_name(text) {
+            let text = quoted(text);
+            return Err(format!("{text} is not the name of {what}: use letters, digits, and . _ -"));
+        }
+    }
+    match is_branch_name(branch) {
+        true => Ok(Some(Branch { repository: format!("{owner}/{name}"), branch: branch.to_owned() })),
+        false => Err(format!("{} is not a branch's name that Git takes.", quoted(branch))),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "buildscripts: [a.sh]\na.sh: {archives: /x, artifact: a.tgz}\n";
+
+    fn read(files: &[(&str, &str)]) -> Reading {
+        let file = |(path, text): &(&str, &str)| ConfigFile {
+            path: (*path).to_owned(),
+            content: text.as_bytes().to_vec(),
+        };
+        let defaults = RecipeDefaults { archives: None, image: "ubuntu:16.04".parse().unwrap() };
+        configuration(&files.iter().map(file).collect::<Vec<_>>(), &defaults)
+    }
+
+    #[test]
+    fn a_bad_file_takes_only_its_branch_out() {
+        let reading = read(&[
+            ("zero-os/0-core/feature/x.yaml", GOOD),
+            ("zero-os/0-core/main.yaml", GOOD),
+            ("zero-os/0-fs/main.yaml", "a: [\n"),
+            ("README.md", "# Recipes"),
+        ]);
+        assert!(reading.configuration.recipe("Zero-OS/0-Core", "feature/x").is_some());
+        assert!(reading.configuration.recipe("zero-os/0-fs", "main").is_none());
+        assert_eq!(
+            reading.lines(),
+            [
+                "ok  zero-os/0-core/feature/x.yaml  → zero-os/0-core feature/x (1 script)",
+                "ok  zero-os/0-core/main.yaml       → zero-os/0-core main (1 script)",
+                "zero-os/0-fs/main.yaml:1:4: This cannot be read as YAML: unclosed bracket '['.",
+                "2 branches of 1 repository, 1 fault in 1 file",
+            ]
+        );
+    }
+
+    #[test]
+    fn files_at_odd_places_are_told_or_passed_over() {
+        let reading = read(&[
+            (".github/workflows/check.yaml", "a"),
+            ("o/.r/main.yaml", "a"),
+            ("o/r/.hidden.yaml", "a"),
+            ("mkdocs.yml", "a"),
+            ("o/r/README.md", "a"),
+            ("main.yaml", GOOD),
+            ("o/main.yaml", GOOD),
+            ("o/r/main.yml", GOOD),
+            ("o/r/main.YAML", GOOD),
+            ("o ü/r/main.yaml", GOOD),
+            ("o/r\u{1b}[2J/main.yaml", GOOD),
+            ("o/r/a..b.yaml", GOOD),
+            ("o/r/ma in.yaml", GOOD),
+        ]);
+        assert_eq!(
+            reading.lines(),
+            [
+                "main.yaml:1:1: The file stands where no recipe does: a recipe's path is \
+                 <owner>/<repository>/<branch>.yaml.",
+                "o ü/r/main.yaml:1:1: \"o ü\" is not the name of an owner: use letters, digits, and . _ -",
+                "o/main.yaml:1:1: The file stands where no recipe does: a recipe's path is \
+                 <owner>/<repository>/<branch>.yaml.",
+                "o/r\\u{1b}[2J/main.yaml:1:1: \"r\\u{1b}[2J\" is not the name of a repository: use letters, digits, \
+                 and . _ -",
+                "o/r/a..b.yaml:1:1: \"a..b\" is not a branch's name that Git takes.",
+                "o/r/ma in.yaml:1:1: \"ma in\" is not a branch's name that Git takes.",
+                "o/r/main.YAML:1:1: The file is named .YAML: rename it to .yaml, or it is no recipe.",
+                "o/r/main.yml:1:1: The file is named .yml: rename it to .yaml, or it is no recipe.",
+                "0 branches of 0 repositories, 8 faults in 8 files",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_repository_is_one_in_any_case_of_letters() {
+        let reading = read(&[
+            ("zero-os/0-core/next.yaml", GOOD),
+            ("Zero-OS/0-core/Main.yaml", GOOD),
+            ("Zero-OS/0-core/main.yaml", GOOD),
+            ("zero-os/0-Core/main.yaml", GOOD),
+        ]);
+        assert_eq!(
+            reading.lines(),
+            [
+                "ok  Zero-OS/0-core/Main.yaml  → Zero-OS/0-core Main (1 script)",
+                "ok  Zero-OS/0-core/main.yaml  → Zero-OS/0-core main (1 script)",
+                "zero-os/0-Core/main.yaml:1:1: This is the branch of \"Zero-OS/0-core/main.yaml\" once more: GitHub \
+                 makes no difference between cases.",
+                "ok  zero-os/0-core/next.yaml  → Zero-OS/0-core next (1 script)",
+                "3 branches of 1 repository, 1 fault in 1 file",
+            ]
+        );
+        let listed = reading.configuration.branches().collect::<Vec<_>>();
+        assert!(reading.tracked.iter().all(|(branch, _)| listed.contains(branch)));
+    }
+
+    #[test]
+    fn a_tree_without_recipes_says_how_one_is_called() {
+        assert_eq!(read(&[]).lines(), ["No recipes: no file is called <owner>/<repository>/<branch>.yaml."]);
+        assert_eq!(read(&[("o/r/a.yaml", GOOD)]).summary(), "1 branch of 1 repository, no faults");
     }
 }
