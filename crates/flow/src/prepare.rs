@@ -12,7 +12,7 @@ use crate::{
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    engine::{Account, EngineError, Image, NewContainer, RegistryLogin, Stage},
+    engine::{Account, EngineError, Image, Limits, NewContainer, RegistryLogin, Stage, Volume},
     git::{Archive, Checkout, Ownership},
     store::ClaimedJob,
 };
@@ -129,36 +129,43 @@ async fn login(work: &Work) -> Result<Option<RegistryLogin>> {
 /// Checkout and script, as they lie in the container's volume.
 fn archive(script: &str, checkout: Checkout, account: &Account) -> Archive {
     let owner = Ownership { uid: account.uid, gid: account.gid };
-    checkout.into_archive(gate::ROOT, owner, gate::files(script, account.has_shell))
+    checkout.into_archive(gate::TREE.to_owned(), owner, gate::files(script, account.has_shell))
 }
 
-fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewContainer {
+/// What a job's scripts find in their environment, `HOME` apart.
+pub(crate) fn environment_of(work: &Work) -> Vec<(String, String)> {
     let ClaimedJob { job, build, project } = &work.claimed;
-    let settings = &work.flow.settings;
     let facts = BuildFacts {
         project: &project.repository.full_name(),
         build: build.id,
         number: build.number,
-        url: &report::build_url(&settings.public_url, build),
+        url: &report::build_url(&work.flow.settings.public_url, build),
         git_ref: &build.git_ref,
         sha: &build.sha,
         author: &build.author,
         message: &build.message,
         trigger: &build.trigger,
     };
-    let mut environment = environment(&facts, job.id, &job.spec.title);
+    environment(&facts, job.id, &job.spec.title)
+}
+
+fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewContainer {
+    let settings = &work.flow.settings;
+    let mut environment = environment_of(work);
     environment.push(("HOME".to_owned(), account.home.clone()));
     NewContainer {
         instance: settings.instance.clone(),
-        attempt: job.attempt(),
+        attempt: work.attempt(),
         stage: wanted.stage.clone(),
         image: wanted.image.id.clone(),
         command: gate::command(account.has_shell),
         user: account.user.clone(),
         working_dir: if account.has_shell { "/" } else { SOURCE }.to_owned(),
         environment,
-        volume: VOLUME.to_owned(),
+        volumes: vec![Volume { path: VOLUME.to_owned(), is_empty: false }],
         takes_input: account.has_shell,
+        has_terminal: false,
+        limits: Limits::default(),
     }
 }
 

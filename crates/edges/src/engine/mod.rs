@@ -32,11 +32,24 @@ pub trait Engine: Send + Sync {
         progress: mpsc::Sender<String>,
     ) -> Result<(), EngineError>;
 
-    /// Makes an image of what a container that ended has changed on its disk, volumes apart.
-    async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<(), EngineError>;
+    /// The machine's memory, in bytes.
+    async fn memory(&self) -> Result<i64, EngineError>;
+
+    /// Makes an image of what a container that ended has changed on its disk, volumes apart; gives its id, such as
+    /// `sha256:d6ac…`. May take minutes. Of the container's settings the image keeps user, directory, variables,
+    /// labels, command and the paths of volumes that are not [`Volume::is_empty`], as defaults for its own containers:
+    /// they get such a volume at the same path, and all else as [`NewContainer`] has it.
+    async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError>;
 
     /// Takes an image off the engine. False if a container uses it; one that is gone is fine.
     async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError>;
+
+    /// The tags of all images on the engine that are named `<repository>:<tag>`, with exactly this repository; sorted.
+    async fn tags(&self, repository: &str) -> Result<Vec<String>, EngineError>;
+
+    /// Removes the image of this id, but only if it has no name, neither `repository:tag` nor `repository@digest`.
+    /// The images that it was made of stay.
+    async fn remove_nameless(&self, image_id: &str) -> Result<Nameless, EngineError>;
 
     /// The names of all images that an installation of Kozmic made.
     async fn own_images(&self, instance: &str) -> Result<Vec<ImageName>, EngineError>;
@@ -64,13 +77,29 @@ pub trait Engine: Send + Sync {
         archive: mpsc::Receiver<std::io::Result<Bytes>>,
     ) -> Result<(), EngineError>;
 
+    /// A file or directory of a container, running or ended, as a tar archive of any length: entries begin with the
+    /// path's last part, and a link is given as a link. The archive is whole only if its own end is there: an engine
+    /// that fails in the middle may end it as if it were.
+    ///
+    /// # Errors
+    /// One that [`EngineError::is_missing`] if there is no such path or container. A path below a file is refused too,
+    /// in the engine's words.
+    async fn download(
+        &self,
+        container: &ContainerId,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError>;
+
     /// Whether a path exists in a container, running or not.
     async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError>;
 
-    /// Listens to a container that was not started yet: no byte of its output is missed.
+    /// Listens to a container that was not started yet: no byte of its output is missed. Not for one with a terminal.
     async fn attach(&self, container: &ContainerId) -> Result<Attached, EngineError>;
 
-    /// All output of a container from its start, and what follows until it ends.
+    /// All output of a container from its start, and what follows until it ends. The engine keeps it as text: each byte
+    /// that is not UTF-8 comes back as U+FFFD, as does each byte of a character that lies across 16 KiB of one line. A
+    /// line comes when it is ended, longer than that, or the container's last one; not before. Who reads again gets the
+    /// same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`.
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError>;
 
     /// Starts a container.
@@ -161,10 +190,45 @@ pub struct NewContainer {
     pub working_dir: String,
     /// Names and values.
     pub environment: Vec<(String, String)>,
-    /// A path that is a volume of its own.
-    pub volume: String,
+    /// Paths that are volumes of their own, and go with the container.
+    pub volumes: Vec<Volume>,
     /// Whether its standard input stays open until [`Attached::input`] is closed.
     pub takes_input: bool,
+    /// Whether it prints to a terminal.
+    pub has_terminal: bool,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// A path in a container that is a volume of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// The path, absolute.
+    pub path: String,
+    /// Whether it is empty at the start; else it begins with what the image has there.
+    pub is_empty: bool,
+}
+
+/// What a container may use. What is given takes the place of the engine's own settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory: Option<i64>,
+    /// `name:address` pairs for `/etc/hosts`; the engine's own if there are none.
+    pub extra_hosts: Vec<String>,
+    /// Capabilities beyond the default ones; the engine's own if there are none.
+    pub capabilities: Vec<String>,
+}
+
+/// What became of an image that was to be removed unless it has a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nameless {
+    /// It is not there (any more).
+    Gone,
+    /// It has a name, and stays.
+    Named,
+    /// A container uses it, or another image was made of it; it stays.
+    InUse,
 }
 
 /// The two ends of a container that is listened to.
@@ -257,6 +321,11 @@ impl EngineError {
         let Self::Refused { message, .. } = self else { return false };
         let message = message.to_lowercase();
         ["unauthorized", "denied", "no basic auth credentials"].iter().any(|word| message.contains(word))
+    }
+
+    /// Whether what was asked for is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
     }
 
     /// Whether it is the connection that failed, and not what was asked.

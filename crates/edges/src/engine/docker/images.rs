@@ -1,13 +1,19 @@
 //! Images on the engine: found, made of containers, taken off.
 
-use super::{ContainerId, DockerEngine, EngineError, Image, containers::INSTANCE};
+use super::{ContainerId, DockerEngine, EngineError, Image, Nameless, containers::INSTANCE};
 use bollard::{
     errors::Error,
     models::ContainerConfig,
-    query_parameters::{CommitContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions},
+    query_parameters::{
+        CommitContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions,
+        RemoveImageOptionsBuilder,
+    },
 };
 use kozmic_model::image::ImageName;
 use std::collections::HashMap;
+
+/// What stands for a name or tag that is not there.
+const NO_NAME: &str = "<none>";
 
 impl DockerEngine {
     pub(super) async fn find_image(&self, name: &ImageName) -> Result<Option<Image>, EngineError> {
@@ -25,7 +31,7 @@ impl DockerEngine {
         &self,
         container: &ContainerId,
         name: &ImageName,
-    ) -> Result<(), EngineError> {
+    ) -> Result<String, EngineError> {
         let options = CommitContainerOptionsBuilder::default()
             .container(&container.0)
             .repo(name.repository())
@@ -33,7 +39,7 @@ impl DockerEngine {
             .pause(false)
             .build();
         let committed = self.patient()?.commit_container(options, ContainerConfig::default()).await;
-        committed.map(drop).map_err(|fault| self.fault(fault))
+        committed.map(|image| image.id).map_err(|fault| self.fault(fault))
     }
 
     /// 404: gone. 409: a container uses it.
@@ -43,6 +49,37 @@ impl DockerEngine {
             Err(Error::DockerResponseServerError { status_code: 409, .. }) => Ok(false),
             Err(fault) => Err(self.fault(fault)),
         }
+    }
+
+    /// Without pruning: the nameless images that this one was made of may be somebody else's.
+    pub(super) async fn remove_without_name(&self, image_id: &str) -> Result<Nameless, EngineError> {
+        let docker = self.patient()?;
+        let found = match docker.inspect_image(image_id).await {
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(Nameless::Gone),
+            found => found.map_err(|fault| self.fault(fault))?,
+        };
+        let names = found.repo_tags.into_iter().chain(found.repo_digests).flatten();
+        if names.into_iter().any(|name| !name.starts_with(NO_NAME)) {
+            return Ok(Nameless::Named);
+        }
+        let options = RemoveImageOptionsBuilder::default().noprune(true).build();
+        match docker.remove_image(image_id, Some(options), None).await {
+            Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(Nameless::Gone),
+            Err(Error::DockerResponseServerError { status_code: 409, .. }) => Ok(Nameless::InUse),
+            Err(fault) => Err(self.fault(fault)),
+        }
+    }
+
+    pub(super) async fn tags_of(&self, repository: &str) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("reference".to_owned(), vec![repository.to_owned()])]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let all = self.docker()?.list_images(Some(options)).await.map_err(|fault| self.fault(fault))?;
+        let names = all.into_iter().flat_map(|image| image.repo_tags);
+        // The engine takes the filter for a pattern, and lists all names of what it finds.
+        let tag = |name: String| Some(name.strip_prefix(repository)?.strip_prefix(':')?.to_owned());
+        let mut tags = names.filter_map(tag).filter(|tag| tag != NO_NAME).collect::<Vec<_>>();
+        tags.sort();
+        Ok(tags)
     }
 
     pub(super) async fn images_of(&self, instance: &str) -> Result<Vec<ImageName>, EngineError> {

@@ -1,18 +1,24 @@
 //! The Docker engine, over its API alone: no directory is shared with its host, so it may be local, remote or nested.
 
 mod account;
+mod archives;
 mod containers;
+mod create;
 mod idle;
 mod images;
+mod output;
 mod pull;
+#[cfg(test)]
+mod tests;
 
 use super::{
-    Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, NewContainer,
-    OutputStream, RegistryLogin, Stage,
+    Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Nameless,
+    NewContainer, OutputStream, RegistryLogin, Stage,
 };
 use async_trait::async_trait;
-use bollard::{Docker, errors::Error};
+use bollard::{BollardRequest, Docker, errors::Error};
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use kozmic_model::{image::ImageName, job::Attempt};
 use std::{
     collections::HashMap,
@@ -71,18 +77,7 @@ impl DockerEngine {
             false => Docker::connect_with_host(url),
         };
         let docker = docker.map_err(|fault| self.fault(fault))?.with_timeout(TIMEOUT);
-        // The client library writes a registry's login in plain base64; the engine reads the kind for addresses, and
-        // takes one with a `+` or `/` in it for none.
-        let docker = docker.with_request_modifier(|mut request| {
-            let login = request.headers_mut().get_mut("X-Registry-Auth");
-            let safe = |text: &str| text.replace('+', "-").replace('/', "_").parse().ok();
-            if let Some(login) = login
-                && let Some(safe) = login.to_str().ok().and_then(safe)
-            {
-                *login = safe;
-            }
-            request
-        });
+        let docker = docker.with_request_modifier(legible);
         Ok(self.docker.get_or_init(|| docker).clone())
     }
 
@@ -129,12 +124,26 @@ impl Engine for DockerEngine {
         self.pull_image(name, login, progress).await
     }
 
-    async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<(), EngineError> {
+    async fn memory(&self) -> Result<i64, EngineError> {
+        let facts = self.docker()?.info().await.map_err(|fault| self.fault(fault))?;
+        let unexpected = || EngineError::Unexpected { cause: "a machine without memory".to_owned() };
+        facts.mem_total.filter(|bytes| *bytes > 0).ok_or_else(unexpected)
+    }
+
+    async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError> {
         self.commit_container(container, name).await
     }
 
     async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError> {
         self.untag_image(name).await
+    }
+
+    async fn tags(&self, repository: &str) -> Result<Vec<String>, EngineError> {
+        self.tags_of(repository).await
+    }
+
+    async fn remove_nameless(&self, image_id: &str) -> Result<Nameless, EngineError> {
+        self.remove_without_name(image_id).await
     }
 
     async fn own_images(&self, instance: &str) -> Result<Vec<ImageName>, EngineError> {
@@ -165,6 +174,14 @@ impl Engine for DockerEngine {
         archive: mpsc::Receiver<std::io::Result<Bytes>>,
     ) -> Result<(), EngineError> {
         self.upload_archive(container, path, archive).await
+    }
+
+    async fn download(
+        &self,
+        container: &ContainerId,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError> {
+        self.download_archive(container, path).await
     }
 
     async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError> {
@@ -203,6 +220,19 @@ impl Engine for DockerEngine {
     async fn containers(&self, instance: &str) -> Result<Vec<FoundContainer>, EngineError> {
         self.containers_of(instance).await
     }
+}
+
+/// The client library writes a registry's login in plain base64; the engine reads the kind for addresses, and takes one
+/// with a `+` or `/` in it for none.
+fn legible(mut request: BollardRequest) -> BollardRequest {
+    let login = request.headers_mut().get_mut("X-Registry-Auth");
+    let safe = |text: &str| text.replace('+', "-").replace('/', "_").parse().ok();
+    if let Some(login) = login
+        && let Some(safe) = login.to_str().ok().and_then(safe)
+    {
+        *login = safe;
+    }
+    request
 }
 
 fn chain(fault: &Error) -> String {

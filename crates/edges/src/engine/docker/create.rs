@@ -1,0 +1,75 @@
+//! Containers to be: what the engine is told of one that it creates.
+
+use super::{ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, containers::labels};
+use crate::engine::{Limits, Volume};
+use bollard::{
+    models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions},
+    query_parameters::CreateContainerOptions,
+};
+use std::collections::HashMap;
+
+impl DockerEngine {
+    pub(super) async fn create_container(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError> {
+        let environment = wanted.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let filled = wanted.volumes.iter().filter(|volume| !volume.is_empty);
+        let body = ContainerCreateBody {
+            image: Some(wanted.image.clone()),
+            entrypoint: Some(wanted.command.clone()),
+            // An image's own arguments would follow the entry point.
+            cmd: Some(Vec::new()),
+            user: Some(wanted.user.clone()),
+            working_dir: Some(wanted.working_dir.clone()),
+            env: Some(environment),
+            volumes: Some(filled.map(|volume| volume.path.clone()).collect()),
+            tty: Some(wanted.has_terminal),
+            open_stdin: Some(wanted.takes_input),
+            attach_stdin: Some(wanted.takes_input),
+            stdin_once: Some(wanted.takes_input),
+            labels: Some(labels(&wanted.instance, wanted.attempt, &wanted.stage)),
+            host_config: Some(self.host_config(wanted)),
+            ..ContainerCreateBody::default()
+        };
+        let options = None::<CreateContainerOptions>;
+        let created =
+            self.docker()?.create_container(options, body).await.map_err(|fault| self.fault(fault))?;
+        Ok(ContainerId(created.id))
+    }
+
+    /// `json-file`, never rotated, whatever the engine's own default: a runner that comes back reads all output from
+    /// its start. `init`: a script is not process 1, so that signals end it and orphans are reaped.
+    fn host_config(&self, wanted: &NewContainer) -> HostConfig {
+        let settings = DockerSettings::clone(&self.settings);
+        let Limits { memory, extra_hosts, capabilities } = wanted.limits.clone();
+        let no_rotation = HashMap::from([("max-size".to_owned(), "1t".to_owned())]);
+        HostConfig {
+            init: Some(true),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("json-file".to_owned()),
+                config: Some(no_rotation),
+            }),
+            mounts: Some(wanted.volumes.iter().filter(|volume| volume.is_empty).map(empty).collect()),
+            network_mode: Some(settings.network),
+            memory: memory.or(settings.memory),
+            nano_cpus: settings.millicores.map(|millicores| millicores * 1_000_000),
+            pids_limit: settings.processes,
+            extra_hosts: Some(first_of(extra_hosts, settings.extra_hosts)),
+            cap_add: Some(first_of(capabilities, settings.capabilities)),
+            ..HostConfig::default()
+        }
+    }
+}
+
+/// Without a name, so that it goes with its container.
+fn empty(volume: &Volume) -> Mount {
+    Mount {
+        target: Some(volume.path.clone()),
+        typ: Some(MountType::VOLUME),
+        volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..MountVolumeOptions::default() }),
+        ..Mount::default()
+    }
+}
+
+/// A container's own list, else the engine's.
+fn first_of(own: Vec<String>, general: Vec<String>) -> Vec<String> {
+    if own.is_empty() { general } else { own }
+}

@@ -1,0 +1,162 @@
+//! What containers print: listened to, or read again from its start.
+//!
+//! The output of a container with a terminal has no frames. The client library does not know which kind it reads: a
+//! piece that begins with a byte below 3 it takes for a frame, and the rest it holds back until a newline. So its call
+//! for plain bytes is used for that.
+
+use super::{Attached, ContainerId, DockerEngine, EngineError, OutputStream, legible};
+use crate::engine::{Channel, Output};
+use bollard::{
+    BollardRequest, Docker,
+    container::LogOutput,
+    errors::Error,
+    query_parameters::{AttachContainerOptionsBuilder, InspectContainerOptions, LogsOptionsBuilder},
+};
+use bytes::{Buf, Bytes};
+use futures_util::{Stream, StreamExt, TryFutureExt, TryStreamExt, stream, stream::BoxStream};
+use std::time::Duration;
+
+/// What the client library's call for plain bytes ends with.
+const EXPORT: &str = "/export";
+
+/// What it is to end with.
+const LOGS: &str = "/logs?follow=true&stdout=true&stderr=true";
+
+/// How long a container may take to end behind the end of its log.
+const END_LAG: Duration = Duration::from_secs(10);
+
+impl DockerEngine {
+    pub(super) async fn attach_to(&self, container: &ContainerId) -> Result<Attached, EngineError> {
+        let options =
+            AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true);
+        let attached = self.docker()?.attach_container(&container.0, Some(options.build())).await;
+        let attached = attached.map_err(|fault| self.fault(fault))?;
+        let engine = self.clone();
+        let output = attached.output.map_ok(piece).map_err(move |fault| engine.lost(&fault));
+        Ok(Attached { output: output.boxed(), input: attached.input })
+    }
+
+    pub(super) fn output_of(&self, container: &ContainerId) -> Result<OutputStream, EngineError> {
+        let (engine, docker, container) = (self.clone(), self.docker()?, container.clone());
+        let opened = async move {
+            let found = docker.inspect_container(&container.0, None::<InspectContainerOptions>).await;
+            let config = found.map_err(|fault| engine.lost(&fault))?.config;
+            let has_terminal = config.and_then(|config| config.tty).unwrap_or_default();
+            let reading = Reading::of(Log { engine, docker, container, has_terminal });
+            Ok(stream::try_unfold(reading, Reading::next))
+        };
+        Ok(opened.try_flatten_stream().boxed())
+    }
+
+    fn lost(&self, fault: &Error) -> EngineError {
+        EngineError::Unreachable { engine: self.settings.url.clone(), cause: super::chain(fault) }
+    }
+}
+
+/// What the engine keeps of a container's output.
+struct Log {
+    engine: DockerEngine,
+    docker: Docker,
+    container: ContainerId,
+    has_terminal: bool,
+}
+
+impl Log {
+    /// All of it from its start, and what follows.
+    fn follow(&self) -> BoxStream<'static, Result<Output, Error>> {
+        if self.has_terminal {
+            return plain(self.docker.clone(), &self.container).map_ok(of_terminal).boxed();
+        }
+        let options = LogsOptionsBuilder::default().follow(true).stdout(true).stderr(true);
+        self.docker.logs(&self.container.0, Some(options.build())).map_ok(piece).boxed()
+    }
+
+    /// Whether its container ended and is still there.
+    async fn is_complete(&self) -> Result<bool, EngineError> {
+        match tokio::time::timeout(END_LAG, self.engine.wait_for(&self.container)).await {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(fault)) if !fault.is_missing() => Err(fault),
+            Ok(Err(_)) | Err(_) => Ok(false),
+        }
+    }
+}
+
+/// A log that is read to its true end. When a container ends, the engine may stop to follow before it gave all (seen
+/// with Docker 20.10, which left out more than half of 360 kB). Once the container has ended the log is whole: it is
+/// read again, and what was told is skipped.
+struct Reading {
+    log: Log,
+    pieces: BoxStream<'static, Result<Output, Error>>,
+    /// Bytes of each channel that were told.
+    told: [u64; 2],
+    /// Bytes of each channel to skip.
+    skip: [u64; 2],
+    is_second: bool,
+}
+
+impl Reading {
+    fn of(log: Log) -> Self {
+        Self { pieces: log.follow(), log, told: [0; 2], skip: [0; 2], is_second: false }
+    }
+
+    async fn next(mut self) -> Result<Option<(Output, Self)>, EngineError> {
+        loop {
+            match self.pieces.try_next().await {
+                Ok(Some(piece)) => {
+                    let piece = self.new_part(piece);
+                    if !piece.bytes.is_empty() {
+                        return Ok(Some((piece, self)));
+                    }
+                }
+                Ok(None) if self.is_second || !self.log.is_complete().await? => return Ok(None),
+                Ok(None) => {
+                    self.is_second = true;
+                    self.skip = self.told;
+                    self.pieces = self.log.follow();
+                }
+                // Who removes the container has no need of its last words.
+                Err(Error::DockerResponseServerError { status_code: 404, .. }) if self.is_second => {
+                    return Ok(None);
+                }
+                Err(fault) => return Err(self.log.engine.lost(&fault)),
+            }
+        }
+    }
+
+    fn new_part(&mut self, Output { channel, mut bytes }: Output) -> Output {
+        let at = usize::from(channel == Channel::Error);
+        let known = usize::try_from(self.skip[at]).unwrap_or(usize::MAX).min(bytes.len());
+        bytes.advance(known);
+        self.skip[at] -= known as u64;
+        self.told[at] += bytes.len() as u64;
+        Output { channel, bytes }
+    }
+}
+
+fn piece(output: LogOutput) -> Output {
+    match output {
+        LogOutput::StdErr { message: bytes } => Output { channel: Channel::Error, bytes },
+        LogOutput::StdOut { message: bytes }
+        | LogOutput::StdIn { message: bytes }
+        | LogOutput::Console { message: bytes } => Output { channel: Channel::Output, bytes },
+    }
+}
+
+fn of_terminal(bytes: Bytes) -> Output {
+    Output { channel: Channel::Output, bytes }
+}
+
+/// The log as the engine sends it, for as long as it does: the client's limit of time is one for the answer's
+/// beginning.
+fn plain(docker: Docker, container: &ContainerId) -> impl Stream<Item = Result<Bytes, Error>> + use<> {
+    docker.with_request_modifier(|request| for_logs(legible(request))).export_container(&container.0)
+}
+
+fn for_logs(mut request: BollardRequest) -> BollardRequest {
+    let address = request.uri().to_string();
+    if let Some(start) = address.strip_suffix(EXPORT) {
+        let address = format!("{start}{LOGS}").parse();
+        *request.uri_mut() = address.expect("with another last part an address is still one");
+    }
+    request
+}
