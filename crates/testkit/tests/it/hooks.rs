@@ -132,6 +132,9 @@ async fn a_receiver_that_refuses_or_is_gone_is_noted() -> Result<()> {
     let deliveries = github.push("anna/hello", "main").await?;
     assert_eq!(deliveries.iter().map(|one| one.status()).collect::<Vec<_>>(), [Some(502), None]);
     assert!(deliveries.iter().all(|one| !one.arrived()));
+    assert_eq!(deliveries[0].uuid, deliveries[1].uuid, "one event has one id, whichever webhook it goes to");
+    let next = github.push_commit("anna/hello", "main", Commit::new("Next")).await?.deliveries;
+    assert_ne!(next[0].uuid, deliveries[0].uuid);
     Ok(())
 }
 

@@ -10,6 +10,8 @@ mod deploy_keys;
 mod host_keys;
 #[cfg(test)]
 mod loopback;
+#[cfg(test)]
+mod against_the_double;
 
 use super::{Forge, ForgeError, Head, PublicKey, UnreadablePayload, Webhook};
 use async_trait::async_trait;
