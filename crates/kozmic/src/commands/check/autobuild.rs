@@ -75,6 +75,49 @@ fn try_out(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kozmic_testkit::github::{GitHub as Double, NewRepository};
+
+    /// Settings with recipes of Bob's, kernels of Anna's, and this token.
+    fn settings(double: &Double, token: &str) -> Settings {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let url = double.url();
+        let text = format!(
+            "github_client_id = \"id\"\ngithub_client_secret = \"secret\"\ngithub_url = \"{url}\"\n\
+             github_api_url = \"{url}/api/v3\"\nautobuild_configuration_repository = \"bob/recipes\"\n\
+             autobuild_github_token = \"{token}\"\n[[kernel]]\nkind = \"generic\"\nrepository = \"anna/hello\"\n\
+             script = \"/hello/build.sh\"\n"
+        );
+        fs::write(file.path(), text).unwrap();
+        Settings::read(Some(file.path().to_owned())).unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    #[tokio::test]
+    async fn the_token_is_tried_on_each_repository() {
+        let double = Double::start().await.unwrap();
+        for (login, repository) in [("bob", "bob/recipes"), ("anna", "anna/hello")] {
+            double.add_user(login, login, &format!("{login}@example.com"));
+            double.add_repository(NewRepository::private(repository)).unwrap();
+        }
+        let lines = async |token: &str| {
+            let looks = looks(&settings(&double, token)).await;
+            looks
+                .into_iter()
+                .skip(1)
+                .take_while(|(what, _)| !what.starts_with("directory"))
+                .collect::<Vec<_>>()
+        };
+        let unseen = "anna/hello is not there, or the token does not let it be seen";
+        assert_eq!(
+            lines(&double.personal_token("bob")).await,
+            [
+                ("configuration repository", Ok("bob/recipes".to_owned())),
+                ("repository of kernels", Err(unseen.to_owned()))
+            ]
+        );
+        let [(what, Err(fault))] = &lines("wrong").await[..] else { panic!("one line") };
+        assert!(*what == "Auto Builder's token" && fault.starts_with("is not accepted: "), "{fault}");
+        assert!(!fault.contains("wrong"), "{fault}");
+    }
 
     #[test]
     fn a_directory_is_tried_out_and_left_as_it_was() {
