@@ -11,6 +11,7 @@ pub mod broker;
 pub mod logs;
 pub mod git;
 pub mod engine;
+pub mod publisher;
 pub mod notifier;
 pub mod legacy;
 
@@ -31,6 +32,8 @@ pub struct Edges {
     pub mirrors: git::Mirrors,
     /// What jobs printed.
     pub logs: logs::Logs,
+    /// Where artifacts go.
+    pub publishers: publisher::Publishers,
     /// How people are told.
     pub notifier: notifier::Notifier,
 }

@@ -67,7 +67,7 @@ fn the_model_is_pure() {
 
 #[test]
 fn no_edge_sees_a_sibling() {
-    let folders = ["forge", "store", "broker", "engine", "logs", "git", "legacy", "notifier"];
+    let folders = ["forge", "store", "broker", "engine", "logs", "git", "legacy", "notifier", "publisher"];
     for folder in folders {
         for (path, source) in sources(&crates().join("edges/src").join(folder)) {
             for sibling in folders.iter().filter(|sibling| **sibling != folder) {

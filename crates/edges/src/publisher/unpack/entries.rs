@@ -1,0 +1,184 @@
+//! The entries of an archive, each looked at before anything of it is written.
+//!
+//! Nothing is ever written through a link: all directories above an entry have to be directories that the archive
+//! itself made. And no link leads out: it goes up at its begin only, over such directories, and down from there.
+
+use super::{Expected, LONGEST_WORDS, UnpackError, pieces::Pieces, unreadable};
+use std::{
+    ffi::OsStr,
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{OpenOptionsExt, symlink},
+    },
+    path::{Path, PathBuf},
+};
+use tar::{Entry, EntryType};
+
+/// What is written at once, in bytes.
+const PIECE: usize = 128 * 1024;
+
+/// What begins the keys with which a file with holes is described.
+const SPARSE: &[u8] = b"GNU.sparse.";
+
+/// What an archive came to so far.
+pub(super) struct Entries<'a> {
+    into: &'a Path,
+    expected: Expected,
+    /// The name of the first entry, which is above all others.
+    root: Option<Vec<u8>>,
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn new(into: &'a Path, expected: Expected) -> Self {
+        Self { into, expected, root: None }
+    }
+
+    /// Writes the next entry.
+    pub(super) fn add(&mut self, mut entry: Entry<'_, Pieces>) -> Result<(), UnpackError> {
+        let path = entry.path_bytes().into_owned();
+        let parts = parts(&path)?;
+        let shown = shown(&path);
+        refuse_holes(&mut entry, &shown)?;
+        let kind = entry.header().entry_type();
+        let place = match &self.root {
+            None => {
+                self.check_first(kind, &parts, &shown)?;
+                self.root = Some(parts[0].to_vec());
+                self.into.to_owned()
+            }
+            Some(root) => self.place(root, &parts, &shown)?,
+        };
+        match kind {
+            EntryType::Directory => made(fs::create_dir(&place), &shown),
+            EntryType::Regular if !path.ends_with(b"/") => write_file(&mut entry, &place, &shown),
+            EntryType::Symlink => write_link(&entry, &place, parts.len(), &shown),
+            _ => Err(odd(&shown, "is neither a file nor a directory nor a symbolic link")),
+        }
+    }
+
+    /// After the last entry.
+    pub(super) fn finish(self) -> Result<(), UnpackError> {
+        let nothing = || UnpackError::Odd("the archive is empty".to_owned());
+        self.root.map(drop).ok_or_else(nothing)
+    }
+
+    fn check_first(&self, kind: EntryType, parts: &[&[u8]], shown: &str) -> Result<(), UnpackError> {
+        if parts.len() != 1 {
+            return Err(odd(shown, "is the archive's first entry and lies in a directory"));
+        }
+        let (entry, word) = (shown.to_owned(), word(kind));
+        match self.expected {
+            Expected::File if kind != EntryType::Regular => Err(UnpackError::NotAFile { entry, kind: word }),
+            Expected::Directory if kind != EntryType::Directory => {
+                Err(UnpackError::NotADirectory { entry, kind: word })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where an entry below the first goes.
+    fn place(&self, root: &[u8], parts: &[&[u8]], shown: &str) -> Result<PathBuf, UnpackError> {
+        if parts.len() < 2 || parts[0] != root || self.expected == Expected::File {
+            return Err(odd(shown, &format!("is outside of {}", self::shown(root))));
+        }
+        let mut place = self.into.to_owned();
+        for part in &parts[1..] {
+            if !fs::symlink_metadata(&place).is_ok_and(|above| above.is_dir()) {
+                return Err(odd(shown, "lies in something that is no directory of the archive"));
+            }
+            place.push(OsStr::from_bytes(part));
+        }
+        Ok(place)
+    }
+}
+
+/// The names between slashes; the one behind the last may be empty.
+fn parts(path: &[u8]) -> Result<Vec<&[u8]>, UnpackError> {
+    let parts = path.strip_suffix(b"/").unwrap_or(path).split(|byte| *byte == b'/').collect::<Vec<_>>();
+    match parts.iter().any(|part| matches!(*part, b"" | b"." | b"..")) {
+        true => Err(odd(&shown(path), "has a path that may lead elsewhere")),
+        false => Ok(parts),
+    }
+}
+
+fn refuse_holes(entry: &mut Entry<'_, Pieces>, shown: &str) -> Result<(), UnpackError> {
+    let Some(extensions) = entry.pax_extensions().map_err(unreadable)? else { return Ok(()) };
+    for extension in extensions {
+        if extension.map_err(unreadable)?.key_bytes().starts_with(SPARSE) {
+            return Err(odd(shown, "is a file with holes"));
+        }
+    }
+    Ok(())
+}
+
+fn write_file(entry: &mut Entry<'_, Pieces>, place: &Path, shown: &str) -> Result<(), UnpackError> {
+    let is_program = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
+    let mode = if is_program { 0o755 } else { 0o644 };
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(place);
+    let mut file = made(file, shown)?;
+    let (mut left, mut piece) = (entry.size(), vec![0; PIECE]);
+    while left > 0 {
+        let length = entry.read(&mut piece).map_err(|_| UnpackError::Cut)?;
+        if length == 0 {
+            return Err(UnpackError::Cut);
+        }
+        file.write_all(&piece[..length]).map_err(io(shown))?;
+        left = left.saturating_sub(length as u64);
+    }
+    Ok(())
+}
+
+/// `depth` is the number of names in the link's own path, the archive's root among them.
+fn write_link(entry: &Entry<'_, Pieces>, place: &Path, depth: usize, shown: &str) -> Result<(), UnpackError> {
+    let target = entry.link_name_bytes().unwrap_or_default();
+    if !stays_inside(&target, depth.saturating_sub(2)) {
+        let target = self::shown(&target);
+        return Err(odd(
+            shown,
+            &format!("is a symbolic link to {target}, which may lead out of the directory"),
+        ));
+    }
+    made(symlink(OsStr::from_bytes(&target), place), shown)
+}
+
+/// Whether a link that lies `depth` directories deep leads to somewhere inside, whatever other links there are.
+fn stays_inside(target: &[u8], depth: usize) -> bool {
+    let names = target.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+    let ups = names.clone().take_while(|name| *name == b"..").count();
+    let is_relative = !target.is_empty() && !target.starts_with(b"/");
+    is_relative && ups <= depth && names.skip(ups).all(|name| name != b"..")
+}
+
+/// What a file or a directory of that name came to.
+fn made<T>(outcome: io::Result<T>, shown: &str) -> Result<T, UnpackError> {
+    outcome.map_err(|fault| match fault.kind() {
+        io::ErrorKind::AlreadyExists => odd(shown, "is in the archive twice"),
+        _ => io(shown)(fault),
+    })
+}
+
+fn io(shown: &str) -> impl FnOnce(io::Error) -> UnpackError {
+    move |cause| UnpackError::Io { what: format!("write {shown}"), cause }
+}
+
+fn odd(shown: &str, what: &str) -> UnpackError {
+    UnpackError::Odd(format!("{shown} {what}"))
+}
+
+/// A path as people may see it.
+fn shown(path: &[u8]) -> String {
+    let text = String::from_utf8_lossy(path);
+    let text = text.escape_debug().take(LONGEST_WORDS).collect::<String>();
+    format!("\"{text}\"")
+}
+
+fn word(kind: EntryType) -> &'static str {
+    match kind {
+        EntryType::Regular => "a file",
+        EntryType::Directory => "a directory",
+        EntryType::Symlink => "a symbolic link",
+        _ => "neither a file nor a directory",
+    }
+}
