@@ -50,4 +50,5 @@ pub mod build;
 pub mod commit_status;
 pub mod mail;
 pub mod runner;
+pub mod monitor;
 pub mod phase;
