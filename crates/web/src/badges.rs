@@ -107,7 +107,7 @@ async fn badge(
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
     let build = app.edges.store.last_verdict(project.id, git_ref).await?;
-    let name = format!("{}, {}", project.repository.full_name(), git_ref.label());
+    let name = format!("{}, {}", project.repository.full_name(), refs::name(git_ref));
     let svg = Badge::of(&name, build.map(|build| build.status)).render()?;
     let etag = format!("W/\"{}\"", &hex::encode(Sha256::digest(&svg))[..20]);
     let is_known =

@@ -18,6 +18,7 @@ use axum::{
 };
 use kozmic_model::{
     build::Build,
+    git::GitRef,
     hook::Hook,
     ids::{BuildId, JobId, ProjectId},
     job::Job,
@@ -51,7 +52,8 @@ struct EmptyPage {
     git_ref: Option<String>,
 }
 
-/// Which ref's latest build is wanted: a full ref, a branch's name or `#` and a pull request's number.
+/// Which ref's latest build is wanted: a full ref, a branch's name, `tags/` and a tag's, or `#` and a
+/// pull request's number.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     #[serde(default, rename = "ref")]
@@ -72,7 +74,7 @@ pub(crate) async fn latest(
     }
     let frame = visit.frame(&app, Some(id)).await?;
     let hooks = app.edges.store.hooks_of(id).await?;
-    let git_ref = wanted.map(|wanted| wanted.label());
+    let git_ref = wanted.as_ref().map(refs::name);
     visit.show(&EmptyPage { frame, project, tab: Tab::Latest, hooks, git_ref })
 }
 

@@ -73,7 +73,7 @@ impl From<&Turned> for Asked {
 impl Asked {
     /// The branch or pull request, as its field has it.
     fn label(&self) -> String {
-        self.filter.git_ref.as_ref().map(GitRef::label).unwrap_or_default()
+        self.filter.git_ref.as_ref().map(refs::name).unwrap_or_default()
     }
 
     /// Whether some builds are left out.

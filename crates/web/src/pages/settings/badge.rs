@@ -69,6 +69,7 @@ mod tests {
             cookie_key: Key::from(&[7; 64]),
             forge_name: "GitHub".into(),
             invited: Vec::new(),
+            auto_builder: None,
         }
     }
 
