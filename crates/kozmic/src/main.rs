@@ -25,6 +25,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    OfServer(ServerCommand),
+    /// Looks after recipes, without a server.
+    #[command(subcommand)]
+    Recipes(commands::RecipesCommand),
+}
+
+/// What needs a server's settings.
+#[derive(Subcommand)]
+enum ServerCommand {
     /// Serves pages, takes deliveries and runs jobs, in one process.
     Serve,
     /// Says what is reachable and what is not, a line each.
@@ -41,23 +51,27 @@ enum Command {
 
 fn main() -> ExitCode {
     let Arguments { config, command } = Arguments::parse();
-    match run(config, &command) {
+    let ended = match &command {
+        Command::OfServer(command) => run(config, command),
+        Command::Recipes(command) => commands::recipes(config.as_deref(), command),
+    };
+    match ended {
         Ok(code) => code,
         Err(failure) => failure.tell(),
     }
 }
 
-fn run(config: Option<PathBuf>, command: &Command) -> Result<ExitCode, Failure> {
+fn run(config: Option<PathBuf>, command: &ServerCommand) -> Result<ExitCode, Failure> {
     let settings = settings::Settings::read(config)?;
     commands::init_log(&settings);
     // One cryptography library for all that speaks TLS; a second installation would be a fault of ours.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|fault| Failure::other(fault.into()))?;
     match command {
-        Command::Serve => runtime.block_on(commands::serve(settings)),
-        Command::Check => Ok(runtime.block_on(commands::check(settings))),
-        Command::Cache(command) => runtime.block_on(commands::cache(settings, command)),
-        Command::Projects(command) => runtime.block_on(commands::projects(settings, command)),
-        Command::Import(arguments) => runtime.block_on(commands::import(settings, arguments)),
+        ServerCommand::Serve => runtime.block_on(commands::serve(settings)),
+        ServerCommand::Check => Ok(runtime.block_on(commands::check(settings))),
+        ServerCommand::Cache(command) => runtime.block_on(commands::cache(settings, command)),
+        ServerCommand::Projects(command) => runtime.block_on(commands::projects(settings, command)),
+        ServerCommand::Import(arguments) => runtime.block_on(commands::import(settings, arguments)),
     }
 }

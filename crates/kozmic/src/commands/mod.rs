@@ -4,12 +4,14 @@ mod cache;
 mod check;
 mod import;
 mod projects;
+mod recipes;
 mod serve;
 
 pub(crate) use cache::{CacheCommand, cache};
 pub(crate) use check::check;
 pub(crate) use import::{ImportArguments, import};
 pub(crate) use projects::{ProjectsCommand, projects};
+pub(crate) use recipes::{RecipesCommand, recipes};
 pub(crate) use serve::serve;
 
 use crate::settings::Settings;

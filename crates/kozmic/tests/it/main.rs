@@ -8,6 +8,7 @@ mod world;
 mod layers;
 mod documents;
 mod program;
+mod recipes_check;
 mod import;
 mod sign_in;
 mod projects;

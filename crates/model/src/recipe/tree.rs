@@ -59,7 +59,7 @@ impl Reading {
         let faults = self.faults.iter().map(|fault| (&fault.path, fault.to_string()));
         let mut lines = tracked.chain(faults).collect::<Vec<_>>();
         // Faults of one file keep their order.
-        lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+        lines.sort_by_key(|(path, _)| *path);
         lines.into_iter().map(|(_, line)| line).chain([self.summary()]).collect()
     }
 

@@ -1,0 +1,151 @@
+//! `kozmic recipes check`: reads a working copy of the configuration repository as a push of it would be read, without
+//! a server, a network or any of a server's settings.
+
+use crate::{failure::Failure, settings::SettingsFault};
+use clap::{Args, Subcommand};
+use kozmic_model::recipe::{self, ConfigFile, RecipeDefaults};
+use std::{
+    fs::{self, DirEntry},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// So many bytes of a file are read: more than a recipe may have, so that one that is too large is told to be.
+const READ: u64 = 1024 * 1024;
+
+/// What a server runs scripts in unless it is told otherwise.
+const DEFAULT_IMAGE: &str = "ubuntu:16.04";
+
+/// What to do with recipes.
+#[derive(Subcommand)]
+pub(crate) enum RecipesCommand {
+    /// Checks a working copy of the configuration repository, and names each branch and each fault, a line each. Needs
+    /// no server, no network and no settings. Exit code 1 if there is a fault, 2 if the directory cannot be read.
+    Check(CheckArguments),
+}
+
+/// What to check, and what recipes may leave out.
+#[derive(Args)]
+pub(crate) struct CheckArguments {
+    /// The working copy.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The directory that recipes without `archives` leave their artifacts in, as it is set at the server.
+    #[arg(long, env = "KOZMIC_AUTOBUILD_DEFAULT_ARCHIVES", value_name = "DIR")]
+    archives: Option<String>,
+    /// The image of recipes without `baseimage`, as it is set at the server; ubuntu:16.04 unless it is set.
+    #[arg(long, env = "KOZMIC_AUTOBUILD_DEFAULT_BASEIMAGE", value_name = "IMAGE")]
+    baseimage: Option<String>,
+}
+
+/// Runs the command. `config` is the settings file, if one is named.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) fn recipes(config: Option<&Path>, command: &RecipesCommand) -> Result<ExitCode, Failure> {
+    let RecipesCommand::Check(arguments) = command;
+    let defaults = defaults(config, arguments)?;
+    let mut copy = WorkingCopy::default();
+    copy.take(&arguments.dir, "")?;
+    let reading = recipe::configuration(&copy.files, &defaults);
+    for passed_over in &copy.passed_over {
+        println!("--  {passed_over}");
+    }
+    for line in reading.lines() {
+        println!("{line}");
+    }
+    Ok(ExitCode::from(u8::from(!reading.faults.is_empty())))
+}
+
+/// What stands in where recipes say nothing: from the command line, the environment or the settings file, of which
+/// nothing else is looked at.
+fn defaults(config: Option<&Path>, arguments: &CheckArguments) -> Result<RecipeDefaults, SettingsFault> {
+    let file = settings_file(config)?;
+    let set = |argument: &Option<String>, name: &str| {
+        let in_file = || file.get(name).and_then(toml::Value::as_str).map(str::to_owned);
+        argument.clone().or_else(in_file).filter(|text| !text.trim().is_empty())
+    };
+    let image = set(&arguments.baseimage, "autobuild_default_baseimage");
+    let image = image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
+    Ok(RecipeDefaults {
+        archives: set(&arguments.archives, "autobuild_default_archives"),
+        image: image.parse().map_err(|_| SettingsFault::Wrong {
+            variable: "KOZMIC_AUTOBUILD_DEFAULT_BASEIMAGE".to_owned(),
+            place: "the environment, the settings file or --baseimage".to_owned(),
+            value: format!("{image:?}"),
+            right: "the name of a Docker image, such as ubuntu:16.04",
+        })?,
+    })
+}
+
+fn settings_file(config: Option<&Path>) -> Result<toml::Table, SettingsFault> {
+    let implied = Path::new("kozmic.toml");
+    let Some(path) = config.or_else(|| implied.exists().then_some(implied)) else {
+        return Ok(toml::Table::new());
+    };
+    let text = fs::read_to_string(path).map_err(|cause| unreadable(path, cause))?;
+    toml::from_str(&text).map_err(|fault| {
+        let before = &text[..text.floor_char_boundary(fault.span().map_or(0, |span| span.start))];
+        SettingsFault::Syntax {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            words: fault.message().to_owned(),
+        }
+    })
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> SettingsFault {
+    SettingsFault::Unreadable { path: path.to_owned(), cause }
+}
+
+/// What a commit of a working copy would have of it, as far as that matters.
+#[derive(Default)]
+struct WorkingCopy {
+    files: Vec<ConfigFile>,
+    /// What looks like recipes and is none, a line each.
+    passed_over: Vec<String>,
+}
+
+impl WorkingCopy {
+    /// Takes what stands in a directory; `below` is its path in the repository, empty or with a slash at its end.
+    fn take(&mut self, dir: &Path, below: &str) -> Result<(), SettingsFault> {
+        let entries = fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut entries = entries.map_err(|cause| unreadable(dir, cause))?;
+        entries.sort_by_key(DirEntry::file_name);
+        for entry in entries {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                self.take_entry(&entry.path(), format!("{below}{name}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_entry(&mut self, at: &Path, path: String) -> Result<(), SettingsFault> {
+        let kind = fs::symlink_metadata(at).map_err(|cause| unreadable(at, cause))?.file_type();
+        let is_yaml = [".yaml", ".yml"].iter().any(|end| path.to_ascii_lowercase().ends_with(end));
+        if kind.is_symlink() && (is_yaml || at.is_dir()) {
+            self.pass_over(&path, "a symbolic link");
+        } else if kind.is_dir() && at.join(".git").exists() {
+            self.pass_over(&path, "a repository of its own");
+        } else if kind.is_dir() {
+            self.take(at, &format!("{path}/"))?;
+        } else if kind.is_file() && is_yaml {
+            let content = content(at).map_err(|cause| unreadable(at, cause))?;
+            self.files.push(ConfigFile { path, content });
+        }
+        Ok(())
+    }
+
+    fn pass_over(&mut self, path: &str, what: &str) {
+        // Without what a terminal would obey.
+        let path = path.replace(char::is_control, "\u{fffd}");
+        self.passed_over.push(format!("{path} is {what}, and passed over"));
+    }
+}
+
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    fs::File::open(path)?.take(READ).read_to_end(&mut content)?;
+    Ok(content)
+}
