@@ -81,7 +81,7 @@ impl PublishError {
     }
 
     /// For `map_err`: the step that the system let fail.
-    fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+    pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { what: what.into(), cause }
     }
 }

@@ -55,8 +55,10 @@ async fn a_file_lies_beside_its_checksum_and_is_gone_where_it_came_from() {
     let stage = Stage::new();
     assert!(!stage.artifacts.path().exists());
     let from = stage.file("kernel");
+    let measured = crate::publisher::measure(&from).await.unwrap();
     let stored = stage.artifacts.put(&from, "zos-1.efi").await.unwrap();
     assert_eq!(stored, Stored { size: 6, sha256: sha256("kernel") });
+    assert_eq!(measured, stored);
     assert_eq!(stage.read("zos-1.efi"), "kernel");
     assert_eq!(stage.read("zos-1.efi.sha256"), format!("{}  zos-1.efi\n", sha256("kernel")));
     assert_eq!(stage.names(), ["zos-1.efi", "zos-1.efi.sha256"]);
