@@ -20,8 +20,9 @@ const DEFAULT_IMAGE: &str = "ubuntu:16.04";
 /// What to do with recipes.
 #[derive(Subcommand)]
 pub(crate) enum RecipesCommand {
-    /// Checks a working copy of the configuration repository, and names each branch and each fault, a line each. Needs
-    /// no server, no network and no settings. Exit code 1 if there is a fault, 2 if the directory cannot be read.
+    /// Checks a working copy of the configuration repository: each branch and each fault, a line each.
+    ///
+    /// Needs no server, no network and no settings. Exit code 1 if there is a fault, 2 if the directory cannot be read.
     Check(CheckArguments),
 }
 

@@ -83,6 +83,8 @@ fn each_fault_is_told_with_its_place_and_the_exit_code_is_1() -> Result<()> {
         ("zero-os/0-fs/main.yaml", &bad),
         ("zero-os/0-fs/next.yaml", "buildscripts: [\n"),
         ("zero-os/0-fs/old.yml", GOOD),
+        ("zero-os/submodule/.git", "gitdir: ../../.git/modules/submodule\n"),
+        ("zero-os/submodule/main.yaml", GOOD),
     ])?;
     symlink("main.yaml", copy.path().join("zero-os/0-core/linked.yaml"))?;
     let output = kozmic(Path::new("/"), &[&copy.path().display().to_string()], &[])?;
@@ -90,6 +92,7 @@ fn each_fault_is_told_with_its_place_and_the_exit_code_is_1() -> Result<()> {
         lines(&output),
         [
             "--  zero-os/0-core/linked.yaml is a symbolic link, and passed over",
+            "--  zero-os/submodule is a repository of its own, and passed over",
             "ok  zero-os/0-core/main.yaml  → zero-os/0-core main (2 scripts)",
             "zero-os/0-fs/main.yaml:7:1: `autobuild/flist-2.sh` lacks `artifact`: what it leaves in `archives`.",
             "zero-os/0-fs/main.yaml:9:3: There is no key `artefact`; did you mean `artifact`?",

@@ -2,7 +2,7 @@
 
 use super::{
     BuildScript, RecipeDefaults,
-    fault::{At, Faults, marked, nearest, quoted},
+    fault::{At, Faults, marked, quoted},
     paths,
     yaml::{Node, Value},
 };
@@ -67,7 +67,8 @@ fn said<'a>(
             continue;
         };
         if !KEYS.contains(&name) {
-            faults.add(key.at, unknown(name));
+            let sentence = unknown(name, faults);
+            faults.add(key.at, sentence);
             continue;
         }
         let text = value.text().map(|text| (text, value.at));
@@ -81,8 +82,8 @@ fn said<'a>(
     said
 }
 
-fn unknown(name: &str) -> String {
-    match nearest(name, KEYS) {
+fn unknown(name: &str, faults: &mut Faults<'_>) -> String {
+    match faults.nearest(name, KEYS) {
         Some(nearest) => format!("There is no key {}; did you mean `{nearest}`?", marked(name)),
         None => {
             let [archives, artifact, image, tag, format] = KEYS;
@@ -146,7 +147,8 @@ impl<'a> Reader<'a, '_, '_> {
     fn format(&mut self) -> Option<Format> {
         let Some((text, at)) = self.optional("format")? else { return Some(Format::Flist) };
         let known = Format::OF_RECIPES.into_iter().find(|format| format.word() == text);
-        self.right(at, known.ok_or_else(|| no_format(text)))
+        let format = known.ok_or_else(|| no_format(text, self.faults));
+        self.right(at, format)
     }
 
     /// What is said, if anything; nothing if that has been told to be wrong.
@@ -159,9 +161,9 @@ impl<'a> Reader<'a, '_, '_> {
     }
 }
 
-fn no_format(text: &str) -> String {
+fn no_format(text: &str, faults: &mut Faults<'_>) -> String {
     let [flist, binary, directory] = Format::OF_RECIPES.map(Format::word);
-    match nearest(text, [flist, binary, directory]) {
+    match faults.nearest(text, [flist, binary, directory]) {
         Some(nearest) => format!("{} is no format; did you mean `{nearest}`?", quoted(text)),
         None => format!("{} is no format: there are `{flist}`, `{binary}` and `{directory}`.", quoted(text)),
     }

@@ -44,17 +44,37 @@ impl At {
 pub(super) struct Faults<'a> {
     path: &'a str,
     found: Vec<RecipeFault>,
+    /// How often a word was compared with known ones.
+    compared: usize,
 }
 
 impl<'a> Faults<'a> {
     pub(super) fn of(path: &'a str) -> Self {
-        Self { path, found: Vec::new() }
+        Self { path, found: Vec::new(), compared: 0 }
     }
 
     pub(super) fn add(&mut self, at: At, sentence: impl AsRef<str>) {
         let At { line, column } = at;
         let sentence = harmless(sentence.as_ref());
         self.found.push(RecipeFault { path: self.path.to_owned(), line, column, sentence });
+    }
+
+    /// The known word that is most like one that nobody knows, if one is like it at all. Letters are compared one by
+    /// one: so only so many words are, none too long, and of a file no more than are told of.
+    pub(super) fn nearest<'w>(
+        &mut self,
+        word: &str,
+        known: impl IntoIterator<Item = &'w str>,
+    ) -> Option<&'w str> {
+        const LIKE: f64 = 0.5;
+        self.compared += 1;
+        if self.compared > MOST || word.len() > LONGEST {
+            return None;
+        }
+        let known = known.into_iter().filter(|known| known.len() <= LONGEST).take(MOST);
+        let likenesses = known.map(|known| (strsim::normalized_damerau_levenshtein(word, known), known));
+        let best = likenesses.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, known)| known)
     }
 
     /// What was read, if nothing is wrong with it; else what is wrong, in the order of lines.
@@ -85,19 +105,6 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn marked(text: &str) -> String {
     let cut = text.char_indices().nth(LONGEST);
     cut.map_or_else(|| format!("`{text}`"), |(end, _)| format!("`{}…`", &text[..end]))
-}
-
-/// The known word that is most like one that nobody knows, if one is like it at all.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    const LIKE: f64 = 0.5;
-    if word.len() > LONGEST {
-        return None;
-    }
-    // Only so many, and none too long: each is compared letter by letter.
-    let known = known.into_iter().filter(|known| known.len() <= LONGEST).take(MOST);
-    let likenesses = known.map(|known| (strsim::normalized_damerau_levenshtein(word, known), known));
-    let best = likenesses.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, known)| known)
 }
 
 /// The text with signs that a terminal would obey, or that reorder a line, written as escapes.
@@ -145,9 +152,17 @@ mod tests {
 
     #[test]
     fn only_a_word_that_is_like_another_is_named() {
-        assert_eq!(nearest("artefact", ["archives", "artifact"]), Some("artifact"));
-        assert_eq!(nearest("memory", ["archives", "tag"]), None);
-        assert_eq!(nearest(&"a".repeat(500), ["a"]), None);
+        let mut faults = Faults::of("x");
+        assert_eq!(faults.nearest("artefact", ["archives", "artifact"]), Some("artifact"));
+        assert_eq!(faults.nearest("memory", ["archives", "tag"]), None);
+        assert_eq!(faults.nearest(&"a".repeat(500), ["a"]), None);
+    }
+
+    #[test]
+    fn words_are_not_compared_without_end() {
+        let mut faults = Faults::of("x");
+        let found = (0..200).filter_map(|_| faults.nearest("artefact", ["artifact"])).count();
+        assert_eq!(found, MOST);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{
     BuildScript, Recipe, RecipeDefaults, RecipeFault,
     definition::{self, KEYS, Surroundings},
-    fault::{At, Faults, marked, nearest},
+    fault::{At, Faults, marked},
     paths,
     yaml::{self, Node, Value},
 };
@@ -87,7 +87,10 @@ fn scripts(
                 let script = definition::script(path, entry, around, faults);
                 scripts.extend(script.filter(|_| *is_right).map(|script| (script, entry.0.at)));
             }
-            None => faults.add(*at, undefined(path, entries, listed.as_deref().unwrap_or_default())),
+            None => {
+                let sentence = undefined(path, entries, listed.as_deref().unwrap_or_default(), faults);
+                faults.add(*at, sentence);
+            }
         }
     }
     tell_unlisted(entries, listed.as_deref(), around, faults);
@@ -137,10 +140,10 @@ fn listed_script<'a>(
     Some(Listed { path, at: item.at, is_right: right.is_ok() })
 }
 
-fn undefined(path: &str, entries: &[(Node, Node)], listed: &[Listed<'_>]) -> String {
+fn undefined(path: &str, entries: &[(Node, Node)], listed: &[Listed<'_>], faults: &mut Faults<'_>) -> String {
     let is_listed = |key: &str| listed.iter().any(|listed| listed.path == key);
     let unlisted = entries.iter().filter_map(|(key, _)| key.text());
-    let nearest = nearest(path, unlisted.filter(|key| *key != LIST && !is_listed(key)));
+    let nearest = faults.nearest(path, unlisted.filter(|key| *key != LIST && !is_listed(key)));
     let hint = nearest.map(|key| format!("; did you mean `{key}`?")).unwrap_or_else(|| {
         format!(": write {} below, with `artifact` and what else it needs.", marked(&format!("{path}:")))
     });
@@ -166,7 +169,7 @@ fn tell_unlisted(
         if is_listed(name) || !seen.insert(name) {
             continue;
         }
-        if let Some(sentence) = unlisted(name, listed) {
+        if let Some(sentence) = unlisted(name, listed, faults) {
             faults.add(key.at, sentence);
         }
         if matches!(value.value, Value::Map(_)) {
@@ -176,7 +179,7 @@ fn tell_unlisted(
 }
 
 /// What is wrong with a key that no list has; without a list, only what cannot be a script's definition is.
-fn unlisted(name: &str, listed: Option<&[Listed<'_>]>) -> Option<String> {
+fn unlisted(name: &str, listed: Option<&[Listed<'_>]>, faults: &mut Faults<'_>) -> Option<String> {
     let marked = marked(name);
     if KEYS.contains(&name) {
         return Some(format!(
@@ -184,7 +187,7 @@ fn unlisted(name: &str, listed: Option<&[Listed<'_>]>) -> Option<String> {
         ));
     }
     let paths = listed.iter().copied().flatten().map(|listed| listed.path);
-    match (nearest(name, paths.chain([LIST])), listed) {
+    match (faults.nearest(name, paths.chain([LIST])), listed) {
         (Some(LIST), _) => Some(format!("There is no key {marked}; did you mean `{LIST}`?")),
         (Some(path), _) => Some(format!("{marked} is not listed in `{LIST}`; did you mean `{path}`?")),
         (None, Some(_)) => {

@@ -240,7 +240,7 @@ fn scripts_whose_artifacts_are_called_the_same_need_tags() {
             "4:1: The artifacts of `b` and `c` would both be called zero-os-0-core-t-main.flist: give `c` another `tag`."
         ]
     );
-    // A directory for the hub and one of the machine's can have the same name in it; two kinds of files cannot.
+    // What is no file list goes elsewhere, and a directory has no extension.
     let fits = text(", format: binary", ", format: directory");
     assert!(recipe("o/r/main.yaml", fits.as_bytes(), &defaults(None)).is_ok());
 }
