@@ -133,7 +133,7 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
 
 /// Notes what a hook's image is made of, and gives what it was made of before. What a fork proposes is not noted.
 async fn note(work: &Work, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
-    let Origin::Hook(hook) = work.claimed.job.spec.origin;
+    let Origin::Hook(hook) = work.claimed.job.spec.origin else { return Ok(None) };
     let store = &work.flow.edges.store;
     let before = store.cache_inputs(hook).await?;
     let is_own = matches!(work.claimed.build.git_ref, GitRef::Branch(_));

@@ -7,7 +7,7 @@ use kozmic_edges::{
     git::{Checkout, Credentials, GitError, Wanted},
     store::ClaimedJob,
 };
-use kozmic_model::{project::Project, time::spoken};
+use kozmic_model::{install::TrackedPath, project::Project, spec::Bare, time::spoken};
 use std::{io::ErrorKind, time::Duration};
 
 /// Pauses between tries to reach the forge, in seconds.
@@ -22,6 +22,20 @@ pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
         tokio::fs::remove_dir_all(&dir).await.context("remove an old checkout")?;
     }
     work.flow.edges.mirrors.check_out(&wanted, dir).await.context("check out the commit")
+}
+
+/// Looks whether the commit has the program that a job runs, if that comes with the repository.
+///
+/// # Errors
+/// It has not.
+pub(crate) async fn has_program(work: &mut Work, bare: &Bare) -> Result<()> {
+    let inside = bare.program.strip_prefix(&format!("{}/", bare.source));
+    let Some(path) = inside.and_then(|path| path.parse::<TrackedPath>().ok()) else { return Ok(()) };
+    let wanted = fetched(work).await?;
+    let found = work.flow.edges.mirrors.objects(&wanted, &[path]).await.context("look for the script")?;
+    let is_file = found.iter().flatten().any(|object| object.starts_with("10") || object.starts_with("12"));
+    anyhow::ensure!(is_file, "there is no script {} at {}", inside.unwrap_or_default(), wanted.sha.short());
+    Ok(())
 }
 
 /// Brings the job's commit into the project's mirror, unless it is there.
@@ -71,11 +85,16 @@ async fn put_key_back(work: &mut Work, fault: GitError) -> Result<()> {
     keys::make_ready(&work.flow.edges, work.claimed.project.id).await
 }
 
-/// A private repository is read with its deploy key, which stays on the runner's side.
+/// A private repository is read with its deploy key, which stays on the runner's side. One that only the Auto Builder
+/// builds is read by its token.
 async fn wanted(work: &Work) -> Result<Wanted> {
     let ClaimedJob { build, project, .. } = &work.claimed;
     let project = work.flow.edges.store.project(project.id).await?.context("the project is gone")?;
     let (url, credentials) = match project.repository.private {
+        true if work.flow.edges.store.auto_builder().await? == Some(project.owner) => {
+            let token = work.flow.edges.store.token_of(project.owner).await?;
+            (project.repository.clone_url.clone(), Credentials::Token(token))
+        }
         true => with_key(&work.flow.edges, &project).await?,
         false => (project.repository.clone_url.clone(), Credentials::Open),
     };

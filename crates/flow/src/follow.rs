@@ -66,8 +66,8 @@ pub(crate) async fn started(
     log: &mut JobLog,
     halt: &mut Halt,
 ) -> Result<Outcome> {
-    let Started { container, attached } = started;
-    match to_the_end(flow, (&container, attached.output), log, halt).await? {
+    let Started { container, output, _input } = started;
+    match to_the_end(flow, (&container, output), log, halt).await? {
         Some(Outcome::Returned(code)) if code != 0 && !gate::has_begun(flow, &container).await? => {
             let cause = "it closed before the script could begin".to_owned();
             Err(EngineError::Cut { cause }.into())

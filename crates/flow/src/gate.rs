@@ -6,14 +6,18 @@
 use crate::Flow;
 use anyhow::{Context, Result};
 use kozmic_edges::{
-    engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer},
+    engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer, OutputStream},
     git::{Archive, Extra},
 };
-use std::time::Duration;
-use tokio::{io::AsyncWriteExt, runtime::Handle, sync::oneshot};
+use std::{pin::Pin, time::Duration};
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    runtime::Handle,
+    sync::oneshot,
+};
 
-/// The volume's directory, below the container's root.
-pub(crate) const ROOT: &str = "kozmic";
+/// The repository's directory, below the container's root.
+pub(crate) const TREE: &str = "kozmic/src";
 /// The volume that a job's files are in.
 pub(crate) const VOLUME: &str = "/kozmic";
 /// The repository.
@@ -61,8 +65,13 @@ pub(crate) struct Closed {
 /// A container whose script has begun.
 pub(crate) struct Started {
     pub(crate) container: ContainerId,
-    pub(crate) attached: Attached,
+    pub(crate) output: OutputStream,
+    /// The connection ends with it.
+    pub(crate) _input: Option<Pin<Box<dyn AsyncWrite + Send>>>,
 }
+
+/// A container that starts when its files are there.
+pub(crate) struct Held(Provisional);
 
 /// What a container runs.
 pub(crate) fn command(has_shell: bool) -> Vec<String> {
@@ -75,9 +84,46 @@ pub(crate) fn command(has_shell: bool) -> Vec<String> {
 /// The files that a container gets beside its repository. Where no shell notes that the script began, the note comes
 /// with the script: such a container is not started before.
 pub(crate) fn files(script: &str, has_shell: bool) -> Vec<Extra> {
-    let script = Extra { path: "script.sh", mode: 0o755, content: script.as_bytes().to_vec() };
-    let note = Extra { path: ".started", mode: 0o644, content: Vec::new() };
-    if has_shell { vec![script] } else { vec![script, note] }
+    let script = Extra { path: "kozmic/script.sh", mode: 0o755, content: script.as_bytes().to_vec() };
+    if has_shell { vec![script] } else { vec![script, note()] }
+}
+
+/// Says that the script may have begun, in a container that is not started before its files are there.
+pub(crate) fn note() -> Extra {
+    Extra { path: "kozmic/.started", mode: 0o644, content: Vec::new() }
+}
+
+/// Creates a container that starts when its files are there.
+pub(crate) async fn hold(flow: &Flow, wanted: &NewContainer) -> Result<Held> {
+    let (flow, wanted) = (flow.clone(), wanted.clone());
+    // Whoever stops waiting for it leaves nothing behind.
+    let creating = flow.tasks.clone().spawn(async move {
+        let container = flow.edges.engine.create(&wanted).await.context("create the container")?;
+        Ok(Held(Provisional::new(&flow, container)))
+    });
+    creating.await.context("create the container")?
+}
+
+impl Held {
+    /// Unpacks an archive into the container's root directory.
+    pub(crate) async fn carry_in(&self, flow: &Flow, archive: Archive) -> Result<()> {
+        let uploaded = flow.edges.engine.upload(&self.0.container, "/", archive).await;
+        uploaded.context("put the checkout into the container")
+    }
+
+    /// Keeps the container, even if its program never begins: from now on the store knows of it.
+    pub(crate) fn keep(&mut self) -> &ContainerId {
+        self.0.is_kept = true;
+        &self.0.container
+    }
+
+    /// Lets the program begin.
+    pub(crate) async fn open(self, flow: &Flow) -> Result<Started> {
+        let container = self.0.container.clone();
+        flow.edges.engine.start(&container).await.context("start the container")?;
+        let output = flow.edges.engine.output(&container).await.context("listen to the container")?;
+        Ok(Started { container, output, _input: None })
+    }
 }
 
 /// Creates a container with the gate closed. If nobody waits for it any more, because the job was stopped or its
@@ -169,7 +215,7 @@ impl Closed {
             flow.edges.engine.start(&container).await.context("start the container")?;
         }
         attached.input.shutdown().await.map_err(cut).context("close the script's input")?;
-        Ok(Started { container, attached })
+        Ok(Started { container, output: attached.output, _input: Some(attached.input) })
     }
 }
 

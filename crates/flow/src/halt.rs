@@ -20,7 +20,7 @@ impl Halt {
     /// Watches over a job's attempt until dropped.
     pub(crate) fn watch(flow: &Flow, job: &Job) -> Self {
         let (tell, why) = watch::channel(None);
-        let limit = flow.settings.job_timeout;
+        let limit = flow.settings.time_limit(&job.spec.origin);
         let spent = job.started_at.map(|start| clock::now().since(start)).unwrap_or_default();
         let (flow, attempt) = (flow.clone(), job.attempt());
         let watching = async move {

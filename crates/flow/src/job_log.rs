@@ -9,25 +9,28 @@ use kozmic_edges::{
     engine::Channel,
     logs::{LogWriter, Source},
 };
-use kozmic_model::{ids::JobId, job::Attempt};
+use kozmic_model::job::Job;
 
 pub(crate) struct JobLog {
     writer: LogWriter,
     broker: Broker,
-    job: JobId,
+    topics: Vec<Topic>,
     /// Whether the last byte ended a line.
     at_line_start: bool,
     length: u64,
 }
 
 impl JobLog {
-    pub(crate) async fn open(edges: &Edges, attempt: Attempt) -> Result<Self> {
+    pub(crate) async fn open(edges: &Edges, job: &Job) -> Result<Self> {
+        let attempt = job.attempt();
         let writer = edges.logs.writer(attempt).await?;
         let reader = edges.logs.reader(attempt);
         let length = reader.len().await?;
         let last = reader.read(length.saturating_sub(1), 1).await?;
         let at_line_start = last.is_empty() || last == "\n";
-        Ok(Self { writer, broker: edges.broker.clone(), job: attempt.job, at_line_start, length })
+        let monitor = job.spec.origin.is_automatic().then_some(Topic::Monitor);
+        let topics = [Topic::Log(job.id)].into_iter().chain(monitor).collect();
+        Ok(Self { writer, broker: edges.broker.clone(), topics, at_line_start, length })
     }
 
     /// How many bytes there are.
@@ -61,7 +64,7 @@ impl JobLog {
         let Some(last) = bytes.last() else { return Ok(()) };
         self.at_line_start = *last == b'\n';
         self.length = self.writer.append(source, bytes, clock::now()).await?;
-        self.broker.ring(Topic::Log(self.job));
+        self.topics.iter().for_each(|topic| self.broker.ring(*topic));
         Ok(())
     }
 }

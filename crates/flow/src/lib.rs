@@ -10,15 +10,20 @@
 
 pub mod import;
 pub mod receive;
+mod watch;
 pub mod sync;
 mod sweep;
 mod plan;
 pub mod run;
+mod attempt;
 pub mod cache;
+mod bare;
 mod prepare;
 mod checkout;
 mod follow;
 mod gate;
+mod keep;
+mod publish;
 mod desk;
 mod halt;
 mod work;
@@ -34,6 +39,7 @@ pub use autobuild::AutobuildSettings;
 use desk::Desk;
 use futures_util::FutureExt;
 use kozmic_edges::{Edges, store::Way};
+use kozmic_model::spec::Origin;
 use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
@@ -54,6 +60,8 @@ pub struct Flow {
     pub tasks: TaskTracker,
     /// Who makes which cached image.
     makers: cache::Makers,
+    /// Who moves the links of artifacts.
+    link_turn: publish::LinkTurn,
 }
 
 /// How an installation works.
@@ -81,6 +89,14 @@ pub struct FlowSettings {
     pub autobuild: Option<AutobuildSettings>,
 }
 
+impl FlowSettings {
+    /// How long a job may take.
+    fn time_limit(&self, origin: &Origin) -> Duration {
+        let autobuild = self.autobuild.as_ref().filter(|_| origin.is_automatic());
+        autobuild.map_or(self.job_timeout, |autobuild| autobuild.maximum_time)
+    }
+}
+
 impl Flow {
     /// The steps of an installation; nothing goes on before [`Flow::start`].
     pub fn new(edges: Edges, settings: FlowSettings) -> Self {
@@ -90,12 +106,14 @@ impl Flow {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             makers: cache::Makers::default(),
+            link_turn: publish::LinkTurn::default(),
         }
     }
 
     /// Starts all that goes on in the background: deliveries, jobs, statuses, cleaning up.
     pub async fn start(&self) {
         let desk = Desk::open(self).await;
+        publish::clear(self).await;
         run::take_up(&desk).await;
         self.keep("runner's beat", {
             let desk = desk.clone();
@@ -108,6 +126,7 @@ impl Flow {
         self.keep("sweeping", sweep::forever);
         self.keep("deleted projects", sweep::graves);
         self.keep("members", sync::forever);
+        self.keep("configuration", watch::forever);
     }
 
     /// Keeps a loop going: one that panics is a fault of ours, and begins again instead of being missed.

@@ -1,16 +1,18 @@
 //! The first step: a delivery was stored and answered; now it is understood and becomes a job, or a reason why not.
 
-use crate::{Flow, plan, report, sync};
+use crate::{Flow, plan, report, sync, watch};
 use anyhow::Result;
 use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
-    store::{Enqueued, NewDelivery, Stored, WaitingDelivery},
+    store::{Door, Enqueued, NewDelivery, Planned, Stored, WaitingDelivery},
 };
 use kozmic_model::{
     event::{Change, Event},
-    ids::DeliveryId,
+    git::GitRef,
+    ids::{DeliveryId, HookId},
+    recipe::Configuration,
 };
 use std::time::Duration;
 
@@ -68,15 +70,71 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
     match flow.edges.forge.event(&delivery.event, &delivery.payload) {
         Ok(Event::Change(change)) => match change.skip_word() {
             Some(word) => ignore(flow, waiting, &format!("its author asks to skip it with {word}")).await,
-            None => enqueue(flow, waiting, &change).await,
+            None => enter(flow, waiting, &change).await,
         },
         Ok(Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await,
-        Ok(Event::Moved) => look_again(flow, waiting).await,
+        Ok(Event::Moved) => match delivery.door {
+            Door::Hook(hook) => look_again(flow, waiting, hook).await,
+            Door::AutoBuilder => ignore(flow, waiting, "the Auto Builder hears of pushes only").await,
+        },
         Ok(Event::Ignored(why)) => ignore(flow, waiting, &why).await,
         Err(fault) => {
             tracing::warn!(delivery.uuid, %fault, "a delivery cannot be read");
             store.fail_delivery(id, &fault.to_string()).await
         }
+    }
+}
+
+/// A change goes on by the door that it came to.
+async fn enter(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {
+    match (waiting.delivery.door, &change.git_ref) {
+        (Door::AutoBuilder, _) => plan_push(flow, waiting, change).await,
+        (Door::Hook(_), GitRef::Tag(_)) => {
+            ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await
+        }
+        (Door::Hook(hook), GitRef::Branch(_) | GitRef::PullRequest(_)) => {
+            enqueue(flow, waiting, hook, change).await
+        }
+    }
+}
+
+/// A push that the Auto Builder hears of: of the configuration repository, or of one that it builds.
+async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {
+    let store = &flow.edges.store;
+    let Some(settings) = &flow.settings.autobuild else {
+        return ignore(flow, waiting, "the Auto Builder is switched off").await;
+    };
+    let repository = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
+        Ok(repository) => repository,
+        Err(fault) => return store.fail_delivery(waiting.id, &fault.to_string()).await,
+    };
+    let mut specs = watch::job_of(settings, &repository, change).into_iter().collect::<Vec<_>>();
+    specs.extend(plan::jobs(settings, &configuration(flow).await?, &repository, change));
+    if specs.is_empty() {
+        let why = format!("nothing is built of {} of {}", change.git_ref, repository.full_name());
+        return ignore(flow, waiting, &why).await;
+    }
+    let project = store.project_for(&repository, clock::now()).await?;
+    let planned = store.enqueue_planned(Some(waiting.id), project.id, (change, &specs), clock::now()).await?;
+    watch::read_again(flow, &planned).await?;
+    let Planned { build, jobs } = planned;
+    tracing::info!(build.id = build.id.0, jobs = jobs.len(), %change.sha, "a push was planned");
+    flow.edges.broker.ring(Topic::Jobs);
+    jobs.iter().for_each(|job| report::change(&flow.edges, build.project, *job));
+    Ok(())
+}
+
+/// The configuration that pushes are judged by.
+///
+/// # Errors
+/// It was never read so far: the push waits for that.
+async fn configuration(flow: &Flow) -> Result<Configuration> {
+    let loaded = flow.edges.store.configuration().await?;
+    let is_set = flow.settings.autobuild.as_ref().is_some_and(|settings| settings.configuration.is_some());
+    match loaded {
+        Some(loaded) if is_set => Ok(loaded.configuration),
+        None if is_set => anyhow::bail!("the configuration repository was not read yet"),
+        _ => Ok(Configuration::default()),
     }
 }
 
@@ -86,8 +144,8 @@ async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()>
 }
 
 /// The repository or its people changed at the forge: what is known of them is asked for anew.
-async fn look_again(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
-    let Some(hook) = flow.edges.store.hook(waiting.delivery.hook).await? else {
+async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: HookId) -> Result<()> {
+    let Some(hook) = flow.edges.store.hook(hook).await? else {
         return ignore(flow, waiting, "its hook was deleted").await;
     };
     let edges = flow.edges.clone();
@@ -100,9 +158,9 @@ async fn look_again(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
     ignore(flow, waiting, "the repository or its members changed: they are looked at again").await
 }
 
-async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {
+async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: HookId, change: &Change) -> Result<()> {
     let store = &flow.edges.store;
-    let Some(hook) = store.hook(waiting.delivery.hook).await? else {
+    let Some(hook) = store.hook(hook).await? else {
         return ignore(flow, waiting, "its hook was deleted").await;
     };
     let spec = plan::job(&hook);

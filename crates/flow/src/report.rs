@@ -12,9 +12,10 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     build::Build,
-    commit_status::{CommitStatus, description},
+    commit_status::{CONTEXT, CommitState, CommitStatus, description, job_description},
     ids::{BuildId, JobId, ProjectId, UserId},
     job::Job,
+    status::Status,
     time::Timestamp,
 };
 use std::{collections::HashMap, time::Duration};
@@ -35,7 +36,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Wakes all who show a job, its build or its project, and who sends statuses.
 pub(crate) fn change(edges: &Edges, project: ProjectId, job: JobId) {
-    for topic in [Topic::Job(job), Topic::Project(project), Topic::Projects, Topic::Outbox] {
+    for topic in [Topic::Job(job), Topic::Project(project), Topic::Projects, Topic::Monitor, Topic::Outbox] {
         edges.broker.ring(topic);
     }
 }
@@ -101,7 +102,11 @@ async fn next(flow: &Flow, way: Way, quiet: &mut Quiet) -> Result<Next> {
 
 /// In whose name the forge is told, as a rule.
 async fn owner(flow: &Flow, outgoing: Outgoing) -> Result<Option<UserId>> {
-    let Subject::CommitStatus(build) = outgoing.subject else { return Ok(None) };
+    let build = match outgoing.subject {
+        Subject::CommitStatus(build) => build,
+        Subject::JobStatus(_) => return flow.edges.store.auto_builder().await,
+        Subject::News(_) | Subject::Mail(_) => return Ok(None),
+    };
     let Some(build) = flow.edges.store.build_by_id(build).await? else { return Ok(None) };
     Ok(flow.edges.store.project(build.project).await?.map(|project| project.owner))
 }
@@ -109,6 +114,7 @@ async fn owner(flow: &Flow, outgoing: Outgoing) -> Result<Option<UserId>> {
 async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
     match outgoing.subject {
         Subject::CommitStatus(build) => commit_status(flow, build).await,
+        Subject::JobStatus(job) => job_status(flow, job).await,
         Subject::News(build) => notify::spread(flow, outgoing, build).await,
         Subject::Mail(mail) => notify::send(flow, mail).await,
     }
@@ -126,18 +132,49 @@ async fn commit_status(flow: &Flow, build: BuildId) -> Result<()> {
     speak::for_project(&flow.edges, build.project, tell).await
 }
 
-/// What the forge shall show now.
+/// What the forge shall show now of what hooks came to.
 async fn compose(flow: &Flow, build: &Build) -> Result<CommitStatus> {
     let jobs = flow.edges.store.jobs_of(build.id).await?;
-    let culprit = jobs.iter().find(|job| job.status == build.status).map(|job: &Job| job.spec.title.as_str());
+    let jobs = jobs.iter().filter(|job| !job.spec.origin.is_automatic()).collect::<Vec<_>>();
+    let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
+    let culprit = jobs.iter().find(|job| job.status == status).map(|job| job.spec.title.as_str());
     Ok(CommitStatus {
         project: build.project,
         build: build.id,
         sha: build.sha.clone(),
-        state: build.status.into(),
-        description: description(build.number, build.status, culprit),
+        context: CONTEXT.to_owned(),
+        state: status.into(),
+        description: description(build.number, status, culprit),
         target_url: build_url(&flow.settings.public_url, build),
     })
+}
+
+/// A job of the Auto Builder has a status of its own, in the Auto Builder's name.
+async fn job_status(flow: &Flow, job: JobId) -> Result<()> {
+    let store = &flow.edges.store;
+    let Some(job) = store.job_by_id(job).await? else { return Ok(()) };
+    let Some(build) = store.build_by_id(job.build).await? else { return Ok(()) };
+    if store.project(build.project).await?.is_none() {
+        return Ok(());
+    }
+    let (forge, status) = (flow.edges.forge.as_ref(), &compose_job(flow, &build, &job));
+    let tell = |token, repository| async move { forge.set_status(&token, &repository, status).await };
+    speak::as_auto_builder(&flow.edges, build.project, tell).await
+}
+
+fn compose_job(flow: &Flow, build: &Build, job: &Job) -> CommitStatus {
+    let autobuild = flow.settings.autobuild.as_ref();
+    let context = autobuild.and_then(|autobuild| autobuild.status_context.clone());
+    let base = flow.settings.public_url.as_str().trim_end_matches('/');
+    CommitStatus {
+        project: build.project,
+        build: build.id,
+        sha: build.sha.clone(),
+        context: context.unwrap_or_else(|| job.spec.origin.context()),
+        state: CommitState::of_job(job.status),
+        description: job_description(job.status, job.reason.as_deref()),
+        target_url: format!("{base}/report/{}", job.id),
+    }
 }
 
 /// The address of a build's page.

@@ -2,44 +2,33 @@
 //! process of the same installation had begun.
 
 use crate::{
-    Flow,
-    cache::{self, Look, Making},
-    checkout,
+    Flow, attempt, cache, checkout,
     desk::{BEAT, Desk, ENGINE_LOOK, lease, sentence},
-    follow::{self, Found},
     halt::Halt,
     job_log::JobLog,
-    prepare::{self, Wanted as Script},
-    report,
-    work::Work,
+    keep, report,
 };
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result};
 use futures_util::FutureExt;
 use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
-    engine::{ContainerId, EngineError, Image, Stage},
-    store::ClaimedJob,
+    engine::EngineError,
+    store::{ClaimedJob, Lane},
 };
 use kozmic_model::{
     ids::{BuildId, JobId},
-    install::Install,
-    job::{Attempt, Outcome},
+    job::{Attempt, Job, Outcome},
 };
-use std::{
-    ops::ControlFlow::{self, Break, Continue},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Pauses before a job is tried again whose connection to the engine was lost although the engine answers, in seconds.
 const PAUSES: [u64; 4] = [1, 2, 5, 20];
 
 /// What a job says that ended by a panic; the server's log has the details.
-const OUR_FAULT: &str = "Kozmic has a fault: the server's log says more.";
+pub(crate) const OUR_FAULT: &str = "Kozmic has a fault: the server's log says more.";
 
 /// Stops a job for a reason: one that waits ends at once, one that runs gets SIGTERM.
 ///
@@ -95,7 +84,13 @@ pub(crate) async fn take_up(desk: &Desk) {
         tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
     }
     let held = loop {
-        match desk.flow.edges.store.held_jobs(&desk.flow.settings.instance, clock::now()).await {
+        match desk
+            .flow
+            .edges
+            .store
+            .held_jobs(Lane::Containers, &desk.flow.settings.instance, clock::now())
+            .await
+        {
             Ok(held) => break held,
             Err(fault) => tracing::error!(error = format!("{fault:#}"), "held jobs cannot be listed"),
         }
@@ -138,7 +133,8 @@ async fn claim(desk: &Desk) -> Result<Option<ClaimedJob>> {
     desk.flow.edges.engine.ping().await?;
     desk.say(None).await;
     let now = clock::now();
-    desk.flow.edges.store.claim_job(&desk.flow.settings.instance, lease(now), now).await
+    let runner = (desk.flow.settings.instance.as_str(), lease(now));
+    desk.flow.edges.store.claim_job(Lane::Containers, runner, now).await
 }
 
 async fn begin(desk: &Desk, claimed: ClaimedJob, permit: OwnedSemaphorePermit) {
@@ -170,7 +166,7 @@ async fn outcome(desk: &Desk, claimed: &ClaimedJob, is_taken_up: bool) -> Outcom
     let mut is_taken_up = is_taken_up;
     let mut pauses = PAUSES.into_iter();
     loop {
-        let fault = match attempt(&desk.flow, claimed, &mut halt, is_taken_up).await {
+        let fault = match attempt::go(&desk.flow, claimed, &mut halt, is_taken_up).await {
             Ok(outcome) => return outcome,
             Err(fault) if is_connection_lost(&fault) => fault,
             Err(fault) => return Outcome::Broken(sentence(&fault)),
@@ -198,123 +194,10 @@ async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item =
     pause.is_some()
 }
 
-/// One go at an attempt: from the start, or from where its container stands.
-async fn attempt(flow: &Flow, claimed: &ClaimedJob, halt: &mut Halt, is_taken_up: bool) -> Result<Outcome> {
-    let mut work = match is_taken_up {
-        true => Work::take_up(flow, claimed).await?,
-        false => Work::begin_attempt(flow, claimed).await?,
-    };
-    if is_taken_up && let Some(outcome) = go_on(&mut work, halt).await? {
-        return Ok(outcome);
-    }
-    let base = match unless_halted(halt, prepare::base(&mut work)).await? {
-        Continue(image) => image,
-        Break(outcome) => return Ok(outcome),
-    };
-    let image = match claimed.job.spec.install.as_ref() {
-        Some(install) => match installed(&mut work, halt, &base, install).await? {
-            Continue(image) => image,
-            Break(outcome) => return Ok(outcome),
-        },
-        None => base,
-    };
-    let name = claimed.job.spec.image.to_string();
-    let script =
-        Script { image: &image, image_name: &name, script: &claimed.job.spec.script, stage: Stage::Build };
-    match unless_halted(halt, prepare::container(&mut work, script)).await? {
-        Continue(started) => follow::started(flow, started, &mut work.log, halt).await,
-        Break(outcome) => Ok(outcome),
-    }
-}
-
-/// Goes on with what an earlier process started, as far as that leads. None: what is left is to be done from the start.
-async fn go_on(work: &mut Work, halt: &mut Halt) -> Result<Option<Outcome>> {
-    let flow = work.flow.clone();
-    match follow::find(&flow, work.attempt()).await? {
-        Found::Started(container, Stage::Build) => {
-            follow::again(&flow, &container, &mut work.log, halt).await.map(Some)
-        }
-        Found::Started(container, Stage::Install(key)) => {
-            go_on_installing(work, halt, (&container, &key)).await
-        }
-        Found::Gone(why) => Ok(Some(Outcome::Broken(why))),
-        Found::NotStarted => {
-            work.say("Kozmic was interrupted before the script started; it starts now.").await?;
-            Ok(None)
-        }
-    }
-}
-
-/// Goes on with an install script that an earlier process started. Another job may have begun to make the same image
-/// meanwhile: that holds up neither this one's output nor who wants to stop it.
-async fn go_on_installing(
-    work: &mut Work,
-    halt: &mut Halt,
-    (container, key): (&ContainerId, &str),
-) -> Result<Option<Outcome>> {
-    let making = Making::try_begin(work, key);
-    let outcome = follow::again(&work.flow.clone(), container, &mut work.log, halt).await?;
-    if let Some(outcome) = cache::verdict(outcome) {
-        return Ok(Some(outcome));
-    }
-    let making = match making {
-        Some(making) => making,
-        None => match unless_halted(halt, async { Ok(Making::begin(work, key).await) }).await? {
-            Continue(making) => making,
-            Break(outcome) => return Ok(Some(outcome)),
-        },
-    };
-    match unless_halted(halt, cache::keep(work, &making, container)).await? {
-        Continue(()) => Ok(None),
-        Break(outcome) => Ok(Some(outcome)),
-    }
-}
-
-/// The image that the install script makes: kept from before, or made now.
-async fn installed(
-    work: &mut Work,
-    halt: &mut Halt,
-    base: &Image,
-    install: &Install,
-) -> Result<ControlFlow<Outcome, Image>> {
-    let making = match unless_halted(halt, cache::look(work, base, install)).await? {
-        Continue(Look::Kept(image)) => return Ok(Continue(image)),
-        Continue(Look::Missing(making)) => making,
-        Break(outcome) => return Ok(Break(outcome)),
-    };
-    let (name, stage) = (work.claimed.job.spec.image.to_string(), Stage::Install(making.key.clone()));
-    let script = Script { image: base, image_name: &name, script: &install.script, stage };
-    let started = match unless_halted(halt, prepare::container(work, script)).await? {
-        Continue(started) => started,
-        Break(outcome) => return Ok(Break(outcome)),
-    };
-    let container = started.container.clone();
-    let outcome = follow::started(&work.flow.clone(), started, &mut work.log, halt).await?;
-    if let Some(outcome) = cache::verdict(outcome) {
-        return Ok(Break(outcome));
-    }
-    if let Break(outcome) = unless_halted(halt, cache::keep(work, &making, &container)).await? {
-        return Ok(Break(outcome));
-    }
-    let image = cache::kept(work, &making.key).await?;
-    image.map(Continue).context("the image that the install script made is gone already")
-}
-
-/// Does a step, unless the attempt is to be stopped meanwhile.
-async fn unless_halted<T>(
-    halt: &mut Halt,
-    step: impl Future<Output = Result<T>>,
-) -> Result<ControlFlow<Outcome, T>> {
-    tokio::select! {
-        done = step => done.map(Continue),
-        outcome = halt.halted() => Ok(Break(outcome)),
-    }
-}
-
 /// Ends the job in the database; until that worked it is tried again, for an end that is not noted is lost.
-async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome) {
+pub(crate) async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome) {
     let attempt = claimed.job.attempt();
-    if let Err(fault) = last_words(flow, attempt, outcome).await {
+    if let Err(fault) = last_words(flow, &claimed.job, outcome).await {
         tracing::error!(
             job.id = attempt.job.0,
             error = format!("{fault:#}"),
@@ -339,9 +222,9 @@ async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome) {
 }
 
 /// The end of the log says how it ended, where that is not the script's own doing.
-async fn last_words(flow: &Flow, attempt: Attempt, outcome: &Outcome) -> Result<()> {
+async fn last_words(flow: &Flow, job: &Job, outcome: &Outcome) -> Result<()> {
     let Some(reason) = outcome.reason() else { return Ok(()) };
-    JobLog::open(&flow.edges, attempt).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
+    JobLog::open(&flow.edges, job).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
 }
 
 /// Removes an attempt's container, and images that are too many, off the path that people wait on. What fails here is
@@ -362,6 +245,9 @@ async fn clear_away(flow: Flow, attempt: Attempt) {
     let (store, engine) = (&edges.store, edges.engine.as_ref());
     if let Err(fault) = cache::trim(store, engine, &settings.instance, settings.cached_images).await {
         tracing::warn!(error = format!("{fault:#}"), "cached images could not be trimmed yet");
+    }
+    if let Err(fault) = keep::remove_nameless(&flow).await {
+        tracing::warn!(error = format!("{fault:#}"), "images without names could not be removed yet");
     }
 }
 

@@ -39,6 +39,32 @@ where
     Err(refusal.map_or_else(|| nobody(&project), Error::from))
 }
 
+/// Asks the forge for a project in the Auto Builder's name; a repository that was moved is followed. Where there is no
+/// Auto Builder any more, whoever may speak for the project does.
+///
+/// # Errors
+/// The forge refuses, or does not answer.
+pub(crate) async fn as_auto_builder<T, F>(
+    edges: &Edges,
+    id: ProjectId,
+    ask: impl Fn(SecretString, Repository) -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T, ForgeError>>,
+{
+    let auto_builder = edges.store.auto_builder().await?;
+    let token = match auto_builder {
+        Some(user) => token_of(edges, user).await?,
+        None => None,
+    };
+    let Some(token) = token else { return for_project(edges, id, ask).await };
+    let project = edges.store.project(id).await?.context("the project is gone")?;
+    match ask(token.clone(), project.repository.clone()).await {
+        Err(moved) if moved.is_moved() => Ok(again(edges, &project, (&token, moved), &ask).await??),
+        answer => Ok(answer?),
+    }
+}
+
 /// Takes something away from the forge. Where nobody who may speak for the project sees its repository any more, it
 /// went together with the repository.
 pub(crate) async fn taking_away<F>(

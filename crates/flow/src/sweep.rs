@@ -1,7 +1,7 @@
 //! Removes what nobody needs any more: containers of attempts that hold no job, images that are too many, deliveries
 //! that were understood long ago, what deleted projects left.
 
-use crate::{Flow, cache};
+use crate::{Flow, cache, keep};
 use anyhow::{Context, Result};
 use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
@@ -83,7 +83,8 @@ async fn images(flow: &Flow) -> Result<()> {
     let settings = &flow.settings;
     let (store, engine) = (&flow.edges.store, flow.edges.engine.as_ref());
     cache::trim(store, engine, &settings.instance, settings.cached_images).await?;
-    cache::remove_strays(store, engine, &settings.instance).await.map(drop)
+    cache::remove_strays(store, engine, &settings.instance).await?;
+    keep::remove_nameless(flow).await
 }
 
 async fn containers(flow: &Flow) -> Result<()> {

@@ -20,7 +20,7 @@ pub(crate) struct Work {
 impl Work {
     /// Begins an attempt that a runner has just claimed.
     pub(crate) async fn begin_attempt(flow: &Flow, claimed: &ClaimedJob) -> Result<Self> {
-        let log = JobLog::open(&flow.edges, claimed.job.attempt()).await?;
+        let log = JobLog::open(&flow.edges, &claimed.job).await?;
         Ok(Self { flow: flow.clone(), claimed: claimed.clone(), log, phases: claimed.job.phases.clone() })
     }
 

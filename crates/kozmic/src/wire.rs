@@ -2,7 +2,7 @@
 
 use crate::{
     data_dir::DataDir,
-    settings::{MailSettings, Settings},
+    settings::{AutoBuilder, MailSettings, Settings},
 };
 use anyhow::{Context, Result};
 use axum_extra::extract::cookie::Key;
@@ -10,18 +10,23 @@ use hkdf::Hkdf;
 use kozmic_edges::{
     Edges,
     broker::Broker,
+    clock,
     engine::docker::DockerEngine,
     forge::github::GitHub,
     git::Mirrors,
     logs::Logs,
     notifier::{MailSender, Notifier},
+    publisher::{Directory, Hub, Publishers},
     store::Store,
 };
 use kozmic_flow::{Flow, FlowSettings};
-use kozmic_web::{App, Face};
+use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Face};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Everything that a server is made of.
 pub(crate) struct Server {
@@ -33,13 +38,17 @@ pub(crate) struct Server {
 pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server> {
     let secret_key = secret_key(settings, dir)?;
     let edges = edges(settings, dir, &secret_key).await?;
+    let token = settings.autobuild.as_ref().map(|builder| &builder.github_token);
+    if token.is_some() || edges.store.auto_builder().await?.is_some() {
+        edges.store.set_auto_builder(token, clock::now()).await?;
+    }
     let flow = Flow::new(edges.clone(), flow_settings(settings, dir, &secret_key)?);
     let face = Face {
         public_url: settings.server.public_url.clone(),
         cookie_key: cookie_key(&secret_key),
         forge_name: "GitHub".to_owned(),
         invited: settings.server.sign_in_allowed.clone(),
-        auto_builder: None,
+        auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
     Ok(Server { flow, app: App { edges: Arc::new(edges), face } })
 }
@@ -54,7 +63,35 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
         mirrors: Mirrors::open(dir.join("mirrors")).context("make the directory of mirrors")?,
         logs: Logs::open(dir.join("logs"))?,
         notifier: notifier(settings)?,
+        publishers: publishers(settings, dir)?,
     })
+}
+
+/// Where artifacts go; where the Auto Builder is off, nothing is put there.
+fn publishers(settings: &Settings, dir: &DataDir) -> Result<Publishers> {
+    let builder = settings.autobuild.as_ref();
+    let hub = builder.and_then(|builder| builder.hub.clone()).map(Hub::new).transpose();
+    let directory = |path: fn(&AutoBuilder, &Path) -> PathBuf| {
+        Directory::new(builder.map_or_else(|| dir.join("artifacts"), |builder| path(builder, &dir.join(""))))
+    };
+    Ok(Publishers {
+        hub: hub.context("set up the client for the hub")?,
+        binaries: directory(AutoBuilder::binaries),
+        kernels: directory(AutoBuilder::kernels),
+    })
+}
+
+/// How the Auto Builder shows itself.
+fn auto_builder_face(builder: &AutoBuilder, dir: &DataDir, secret_key: &SecretString) -> AutoBuilderFace {
+    let data_dir = dir.join("");
+    AutoBuilderFace {
+        webhook_secret: builder.flow(|| webhook_secret(secret_key)).webhook_secret,
+        monitor_is_public: builder.monitor_is_public,
+        artifacts: builder.serves_artifacts.then(|| ArtifactDirs {
+            binary: builder.binaries(&data_dir),
+            kernel: builder.kernels(&data_dir),
+        }),
+    }
 }
 
 /// What a command needs that works beside a running server.

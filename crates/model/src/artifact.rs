@@ -151,6 +151,8 @@ pub struct Artifact {
     pub size: u64,
     /// Of the file, or of a directory's list of checksums; 64 hexadecimal digits.
     pub sha256: String,
+    /// When the commit that it was made of was pushed, or else was heard of.
+    pub pushed_at: Timestamp,
     /// When it was published.
     pub created_at: Timestamp,
     /// When it was taken away, since newer ones took its place.

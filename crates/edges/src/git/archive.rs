@@ -29,7 +29,7 @@ pub struct Ownership {
 
 /// A file that goes along with a checkout.
 pub struct Extra {
-    /// Its path below the archive's root.
+    /// Its path in the archive.
     pub path: &'static str,
     /// Its permissions, such as `0o755`.
     pub mode: u32,
@@ -41,13 +41,13 @@ pub struct Extra {
 pub type Archive = mpsc::Receiver<io::Result<Bytes>>;
 
 impl Checkout {
-    /// The checkout as `<root>/src/`, with `extras` beside `src`, all belonging to `owner`. The checkout is removed
-    /// when the archive was read or dropped.
-    pub fn into_archive(self, root: &'static str, owner: Ownership, extras: Vec<Extra>) -> Archive {
+    /// The checkout as the directory `tree`, such as `kozmic/src`, with files beside it, all belonging to `owner`. The
+    /// checkout is removed when the archive was read or dropped.
+    pub fn into_archive(self, tree: String, owner: Ownership, extras: Vec<Extra>) -> Archive {
         let (sender, receiver) = mpsc::channel(4);
         tokio::task::spawn_blocking(move || {
-            let mut entries = Entries::new(Chunks::new(sender.clone()), root, owner);
-            let written = write_all(&mut entries, &self, &extras).and_then(|()| entries.finish());
+            let mut entries = Entries::new(Chunks::new(sender.clone()), owner);
+            let written = write_all(&mut entries, &self, (&tree, &extras)).and_then(|()| entries.finish());
             if let Err(fault) = written {
                 // Who reads learns of it; if nobody reads any more, nobody needs to.
                 let _ = sender.blocking_send(Err(fault));
@@ -57,27 +57,33 @@ impl Checkout {
     }
 }
 
-fn write_all<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, extras: &[Extra]) -> io::Result<()> {
-    entries.directory("", 0o755)?;
+fn write_all<W: Write>(
+    entries: &mut Entries<W>,
+    checkout: &Checkout,
+    (tree, extras): (&str, &[Extra]),
+) -> io::Result<()> {
+    if let Some((above, _)) = tree.rsplit_once('/') {
+        entries.directory(above, 0o755)?;
+    }
     for Extra { path, mode, content } in extras {
         entries.file(path, *mode, content)?;
     }
-    entries.tree(&checkout.tree(), Path::new("src"), Neighbours::None)?;
-    git_dir(entries, checkout)
+    entries.tree(&checkout.tree(), Path::new(tree), Neighbours::None)?;
+    git_dir(entries, checkout, &format!("{tree}/.git"))
 }
 
 /// A `.git` as `git clone` leaves it: on the branch, with a remote named origin, all objects its own.
-fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout) -> io::Result<()> {
-    for dir in ["", "refs/", "refs/heads/", "refs/tags/", "branches/", "info/"] {
-        entries.directory(&format!("src/.git/{dir}"), 0o755)?;
+fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, dir: &str) -> io::Result<()> {
+    for part in ["", "refs/", "refs/heads/", "refs/tags/", "branches/", "info/"] {
+        entries.directory(&format!("{dir}/{part}"), 0o755)?;
     }
     let head = git_files::head(&checkout.wanted);
-    entries.file("src/.git/HEAD", 0o644, head.as_bytes())?;
+    entries.file(&format!("{dir}/HEAD"), 0o644, head.as_bytes())?;
     // The refs before the objects: what a tag points at was there when the tag was.
-    entries.file("src/.git/packed-refs", 0o644, git_files::packed_refs(checkout)?.as_bytes())?;
-    entries.file("src/.git/config", 0o644, git_files::config(&checkout.wanted).as_bytes())?;
-    entries.file("src/.git/index", 0o644, &fs::read(checkout.index())?)?;
-    entries.tree(&checkout.mirror.join("objects"), Path::new("src/.git/objects"), Neighbours::Fetches)
+    entries.file(&format!("{dir}/packed-refs"), 0o644, git_files::packed_refs(checkout)?.as_bytes())?;
+    entries.file(&format!("{dir}/config"), 0o644, git_files::config(&checkout.wanted).as_bytes())?;
+    entries.file(&format!("{dir}/index"), 0o644, &fs::read(checkout.index())?)?;
+    entries.tree(&checkout.mirror.join("objects"), &Path::new(dir).join("objects"), Neighbours::Fetches)
 }
 
 /// Gathers what is written into pieces for a channel.

@@ -13,10 +13,9 @@ use std::{
 };
 use tar::{Builder, EntryType, Header};
 
-/// Writes entries below one root, all of one owner.
+/// Writes entries, all of one owner.
 pub(super) struct Entries<W: Write> {
     tar: Builder<W>,
-    root: &'static Path,
     owner: Ownership,
 }
 
@@ -30,17 +29,17 @@ pub(super) enum Neighbours {
 }
 
 impl<W: Write> Entries<W> {
-    pub(super) fn new(to: W, root: &'static str, owner: Ownership) -> Self {
-        Self { tar: Builder::new(to), root: Path::new(root), owner }
+    pub(super) fn new(to: W, owner: Ownership) -> Self {
+        Self { tar: Builder::new(to), owner }
     }
 
     pub(super) fn finish(self) -> io::Result<()> {
         self.tar.into_inner()?.flush()
     }
 
-    /// A file, link or directory of the disk with all that is in it; `to` is below the root.
+    /// A file, link or directory of the disk with all that is in it.
     pub(super) fn tree(&mut self, from: &Path, to: &Path, neighbours: Neighbours) -> io::Result<()> {
-        match self.entry(from, &self.root.join(to)) {
+        match self.entry(from, to) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
             Err(fault) if neighbours == Neighbours::Fetches && fault.kind() == ErrorKind::NotFound => {
@@ -60,12 +59,12 @@ impl<W: Write> Entries<W> {
 
     pub(super) fn directory(&mut self, path: &str, mode: u32) -> io::Result<()> {
         let mut header = self.header(EntryType::Directory, mode, 0);
-        self.tar.append_data(&mut header, self.root.join(path).join(""), io::empty())
+        self.tar.append_data(&mut header, Path::new(path).join(""), io::empty())
     }
 
     pub(super) fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
         let mut header = self.header(EntryType::Regular, mode, content.len() as u64);
-        self.tar.append_data(&mut header, self.root.join(path), content)
+        self.tar.append_data(&mut header, path, content)
     }
 
     /// What is at `from`, without what is in it; gives whether it is a directory.
@@ -158,8 +157,8 @@ mod tests {
 
     fn packed(dir: &Path, neighbours: Neighbours) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let mut entries = Entries::new(&mut bytes, "kozmic", OWNER);
-        entries.tree(dir, Path::new("src"), neighbours).unwrap();
+        let mut entries = Entries::new(&mut bytes, OWNER);
+        entries.tree(dir, Path::new("kozmic/src"), neighbours).unwrap();
         entries.finish().unwrap();
         bytes
     }
@@ -188,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_gone_again_is_nothing_among_objects_and_a_fault_elsewhere() {
-        let mut entries = Entries::new(Vec::new(), "kozmic", OWNER);
+        let mut entries = Entries::new(Vec::new(), OWNER);
         let gone = Path::new("/nowhere/pack");
         assert!(entries.tree(gone, Path::new("src"), Neighbours::Fetches).is_ok());
         assert!(entries.tree(gone, Path::new("src"), Neighbours::None).is_err());

@@ -215,7 +215,7 @@ mod tests {
         let _other = fetching.lock().await;
         mirrors.fetch(&wanted(sha.as_str())).await.unwrap();
         let checkout = mirrors.check_out(&wanted(sha.as_str()), dir.path().join("work/1")).await.unwrap();
-        let archive = checkout.into_archive("kozmic", Ownership { uid: 1, gid: 1 }, vec![]);
+        let archive = checkout.into_archive("kozmic/src".to_owned(), Ownership { uid: 1, gid: 1 }, vec![]);
         assert!({ archive }.recv().await.unwrap().is_ok());
     }
 

@@ -136,6 +136,7 @@ fn read(row: rows::artifact::Model) -> Result<Artifact> {
         place: serde_json::from_str(&row.place).context("read an artifact's place")?,
         size: row.size.unsigned_abs(),
         sha256: row.sha256,
+        pushed_at: Timestamp(row.pushed_at),
         created_at: Timestamp(row.created_at),
         removed_at: row.removed_at.map(Timestamp),
     })

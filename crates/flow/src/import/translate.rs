@@ -14,7 +14,7 @@ use kozmic_model::{
     install::{PullPolicy, TRACKED_LIMIT, TrackedPath},
     job::Outcome,
     project::Repository,
-    spec::{JobSpec, Origin},
+    spec::{JobSpec, Manner, Origin},
     status::Status,
     time::Timestamp,
     user::Profile,
@@ -213,7 +213,8 @@ pub(super) fn job(
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
         let kozmic_model::hook::HookRecipe { title, image, script, install, pull } = recipe;
-        return JobSpec { title, image, script, install, pull, origin: Origin::Hook(id) };
+        let (manner, product) = (Manner::Hooked, None);
+        return JobSpec { title, image, script, install, pull, manner, product, origin: Origin::Hook(id) };
     }
     JobSpec {
         title: hook.map_or_else(|| "Deleted hook".to_owned(), |hook| one_line(&hook.title)),
@@ -222,6 +223,8 @@ fn spec(hook: Option<&KnownHook>) -> JobSpec {
         install: None,
         pull: PullPolicy::IfAbsent,
         // No hook has this number.
+        manner: Manner::Hooked,
+        product: None,
         origin: Origin::Hook(HookId(0)),
     }
 }

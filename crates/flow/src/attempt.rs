@@ -1,0 +1,192 @@
+//! One attempt at a job, over the steps that it takes: image, scripts, and what becomes of what they made.
+
+use crate::{
+    Flow, bare,
+    cache::{self, Look, Making},
+    follow::{self, Found},
+    halt::Halt,
+    keep,
+    prepare::{self, Wanted as Script},
+    publish,
+    work::Work,
+};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    engine::{ContainerId, Image, Stage},
+    store::ClaimedJob,
+};
+use kozmic_model::{
+    install::Install,
+    job::Outcome,
+    spec::{Bare, Manner},
+};
+use std::ops::ControlFlow::{self, Break, Continue};
+
+/// One go at an attempt: from the start, or from where its container stands.
+pub(crate) async fn go(
+    flow: &Flow,
+    claimed: &ClaimedJob,
+    halt: &mut Halt,
+    is_taken_up: bool,
+) -> Result<Outcome> {
+    let mut work = match is_taken_up {
+        true => Work::take_up(flow, claimed).await?,
+        false => Work::begin_attempt(flow, claimed).await?,
+    };
+    if is_taken_up && let Some(outcome) = go_on(&mut work, halt).await? {
+        return Ok(outcome);
+    }
+    match claimed.job.spec.manner.clone() {
+        Manner::Hooked => hooked(&mut work, halt).await,
+        Manner::Bare(program) => open(&mut work, halt, &program).await,
+        Manner::Check => anyhow::bail!("the configuration is not read by a runner"),
+    }
+}
+
+/// A hook's job: its install script, if it has one, and its script.
+async fn hooked(work: &mut Work, halt: &mut Halt) -> Result<Outcome> {
+    let spec = work.claimed.job.spec.clone();
+    let base = match unless_halted(halt, prepare::base(work)).await? {
+        Continue(image) => image,
+        Break(outcome) => return Ok(outcome),
+    };
+    let image = match spec.install.as_ref() {
+        Some(install) => match installed(work, halt, &base, install).await? {
+            Continue(image) => image,
+            Break(outcome) => return Ok(outcome),
+        },
+        None => base,
+    };
+    let name = spec.image.to_string();
+    let script = Script { image: &image, image_name: &name, script: &spec.script, stage: Stage::Build };
+    match unless_halted(halt, prepare::container(work, script)).await? {
+        Continue(started) => follow::started(&work.flow.clone(), started, &mut work.log, halt).await,
+        Break(outcome) => Ok(outcome),
+    }
+}
+
+/// A job of a recipe or kernel rule: its program, and what comes of that.
+async fn open(work: &mut Work, halt: &mut Halt, program: &Bare) -> Result<Outcome> {
+    if let Err(why) = publish::is_possible(work) {
+        return Ok(Outcome::Broken(why));
+    }
+    let image = match unless_halted(halt, bare::base(work, program)).await? {
+        Continue(image) => image,
+        Break(outcome) => return Ok(outcome),
+    };
+    let started = match unless_halted(halt, bare::container(work, program, &image)).await? {
+        Continue(started) => started,
+        Break(outcome) => return Ok(outcome),
+    };
+    let container = started.container.clone();
+    let outcome = follow::started(&work.flow.clone(), started, &mut work.log, halt).await?;
+    bring_in(work, halt, (&container, outcome)).await
+}
+
+/// What becomes of what a script left that ended well: its container is kept as an image, its artifact is published.
+/// All of it may be done once more after a crash.
+async fn bring_in(
+    work: &mut Work,
+    halt: &mut Halt,
+    (container, outcome): (&ContainerId, Outcome),
+) -> Result<Outcome> {
+    if outcome != Outcome::Returned(0) || work.claimed.job.spec.product.is_none() {
+        return Ok(outcome);
+    }
+    if !publish::is_there(work, container).await? {
+        return Ok(Outcome::Broken(publish::nothing_there(work)));
+    }
+    if let Break(outcome) = unless_halted(halt, keep::image(work, container)).await? {
+        return Ok(outcome);
+    }
+    match unless_halted(halt, publish::artifact(work, container)).await? {
+        Continue(Ok(())) => Ok(Outcome::Returned(0)),
+        Continue(Err(why)) => Ok(Outcome::Broken(why)),
+        Break(outcome) => Ok(outcome),
+    }
+}
+
+/// Goes on with what an earlier process started, as far as that leads. None: what is left is to be done from the start.
+async fn go_on(work: &mut Work, halt: &mut Halt) -> Result<Option<Outcome>> {
+    let flow = work.flow.clone();
+    match follow::find(&flow, work.attempt()).await? {
+        Found::Started(container, Stage::Build) => {
+            let outcome = follow::again(&flow, &container, &mut work.log, halt).await?;
+            bring_in(work, halt, (&container, outcome)).await.map(Some)
+        }
+        Found::Started(container, Stage::Install(key)) => {
+            go_on_installing(work, halt, (&container, &key)).await
+        }
+        Found::Gone(why) => Ok(Some(Outcome::Broken(why))),
+        Found::NotStarted => {
+            work.say("Kozmic was interrupted before the script started; it starts now.").await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Goes on with an install script that an earlier process started. Another job may have begun to make the same image
+/// meanwhile: that holds up neither this one's output nor who wants to stop it.
+async fn go_on_installing(
+    work: &mut Work,
+    halt: &mut Halt,
+    (container, key): (&ContainerId, &str),
+) -> Result<Option<Outcome>> {
+    let making = Making::try_begin(work, key);
+    let outcome = follow::again(&work.flow.clone(), container, &mut work.log, halt).await?;
+    if let Some(outcome) = cache::verdict(outcome) {
+        return Ok(Some(outcome));
+    }
+    let making = match making {
+        Some(making) => making,
+        None => match unless_halted(halt, async { Ok(Making::begin(work, key).await) }).await? {
+            Continue(making) => making,
+            Break(outcome) => return Ok(Some(outcome)),
+        },
+    };
+    match unless_halted(halt, cache::keep(work, &making, container)).await? {
+        Continue(()) => Ok(None),
+        Break(outcome) => Ok(Some(outcome)),
+    }
+}
+
+/// The image that the install script makes: kept from before, or made now.
+async fn installed(
+    work: &mut Work,
+    halt: &mut Halt,
+    base: &Image,
+    install: &Install,
+) -> Result<ControlFlow<Outcome, Image>> {
+    let making = match unless_halted(halt, cache::look(work, base, install)).await? {
+        Continue(Look::Kept(image)) => return Ok(Continue(image)),
+        Continue(Look::Missing(making)) => making,
+        Break(outcome) => return Ok(Break(outcome)),
+    };
+    let (name, stage) = (work.claimed.job.spec.image.to_string(), Stage::Install(making.key.clone()));
+    let script = Script { image: base, image_name: &name, script: &install.script, stage };
+    let started = match unless_halted(halt, prepare::container(work, script)).await? {
+        Continue(started) => started,
+        Break(outcome) => return Ok(Break(outcome)),
+    };
+    let container = started.container.clone();
+    let outcome = follow::started(&work.flow.clone(), started, &mut work.log, halt).await?;
+    if let Some(outcome) = cache::verdict(outcome) {
+        return Ok(Break(outcome));
+    }
+    if let Break(outcome) = unless_halted(halt, cache::keep(work, &making, &container)).await? {
+        return Ok(Break(outcome));
+    }
+    let image = cache::kept(work, &making.key).await?;
+    image.map(Continue).context("the image that the install script made is gone already")
+}
+
+/// Does a step, unless the attempt is to be stopped meanwhile.
+async fn unless_halted<T>(
+    halt: &mut Halt,
+    step: impl Future<Output = Result<T>>,
+) -> Result<ControlFlow<Outcome, T>> {
+    tokio::select! {
+        done = step => done.map(Continue),
+        outcome = halt.halted() => Ok(Break(outcome)),
+    }
+}

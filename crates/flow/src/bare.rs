@@ -1,0 +1,132 @@
+//! Gets the container of a recipe or kernel rule ready: the repository beside the program, which starts in `/` as
+//! root, with a terminal and an empty directory for what it makes.
+//!
+//! What comes in by its terminal is nobody's, so no gate is kept by a line on its input: it starts when its files are
+//! there. The repository is no volume, so that it is in the image if the container becomes one.
+
+use crate::{checkout, gate, prepare, report, work::Work};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    clock,
+    engine::{Image, Limits, NewContainer, Stage, Volume},
+    git::Ownership,
+};
+use kozmic_model::{
+    image::ImageName,
+    kernel::{base_tag, branch_of},
+    phase::PhaseKind,
+    spec::{Bare, Base},
+};
+
+/// What a container may have in memory where nothing is said, in bytes.
+const MEMORY: i64 = 16 << 30;
+
+/// Runs the program that its arguments name; what goes before it may end it.
+const RUN: &str = "chmod +x \"$0\" && exec \"$0\" \"$@\"";
+
+/// The image that the program starts in.
+pub(crate) async fn base(work: &mut Work, bare: &Bare) -> Result<Image> {
+    match bare.base {
+        Base::Named => prepare::base(work).await,
+        Base::LongestPrefix => kept(work).await,
+    }
+}
+
+/// The image of the longest tag that the wanted one begins with.
+async fn kept(work: &mut Work) -> Result<Image> {
+    let engine = work.flow.edges.engine.clone();
+    let wanted = work.claimed.job.spec.image.clone();
+    let tags = engine.tags(wanted.repository()).await.context("look for base images")?;
+    let found = base_tag(tags.iter().map(String::as_str), wanted.reference());
+    let branch = branch_of(wanted.reference());
+    let tag = found.with_context(|| format!("No base image found for branch: {branch}"))?;
+    let name =
+        format!("{}:{tag}", wanted.repository()).parse::<ImageName>().context("name the base image")?;
+    work.say(&format!("The base image for {branch} is {name}.")).await?;
+    let image = engine.image(&name).await.context("look for the base image")?;
+    image.with_context(|| format!("the base image {name} was removed just now"))
+}
+
+/// Makes the container and lets its program begin.
+pub(crate) async fn container(work: &mut Work, bare: &Bare, image: &Image) -> Result<gate::Started> {
+    let flow = work.flow.clone();
+    let begun = clock::now();
+    checkout::has_program(work, bare).await?;
+    let new = new_container(work, bare, image).await?;
+    let mut held = gate::hold(&flow, &new).await?;
+    let tree = bare.source.trim_start_matches('/').to_owned();
+    let checkout = checkout::commit(work).await?;
+    let archive = checkout.into_archive(tree, Ownership { uid: 0, gid: 0 }, vec![gate::note()]);
+    held.carry_in(&flow, archive).await?;
+    let build = &work.claimed.build;
+    let what = format!("{} of {}", build.sha.short(), build.git_ref.label());
+    let text = format!("{} in {} as root", bare.program, work.claimed.job.spec.image);
+    work.begin_script((PhaseKind::Build, &held.keep().0), (begun, &what), &text).await?;
+    let started = held.open(&flow).await?;
+    report::change(&flow.edges, work.claimed.project.id, work.claimed.job.id);
+    Ok(started)
+}
+
+async fn new_container(work: &Work, bare: &Bare, image: &Image) -> Result<NewContainer> {
+    let settings = &work.flow.settings;
+    let mut environment = prepare::environment_of(work);
+    environment.push(("HOME".to_owned(), "/root".to_owned()));
+    Ok(NewContainer {
+        instance: settings.instance.clone(),
+        attempt: work.attempt(),
+        stage: Stage::Build,
+        image: image.id.clone(),
+        command: command(bare),
+        user: "0".to_owned(),
+        working_dir: "/".to_owned(),
+        environment,
+        volumes: vec![
+            Volume { path: gate::VOLUME.to_owned(), is_empty: true },
+            Volume { path: bare.output.clone(), is_empty: true },
+        ],
+        takes_input: false,
+        has_terminal: true,
+        limits: limits(work).await?,
+    })
+}
+
+fn command(bare: &Bare) -> Vec<String> {
+    let line = match bare.before.trim() {
+        "" => RUN.to_owned(),
+        before => format!("{{ {before}\n}} && {RUN}"),
+    };
+    let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, bare.program.clone()];
+    shell.into_iter().chain(bare.arguments.iter().cloned()).collect()
+}
+
+async fn limits(work: &Work) -> Result<Limits> {
+    let Some(settings) = &work.flow.settings.autobuild else { return Ok(Limits::default()) };
+    let memory = match settings.memory {
+        Some(memory) => memory,
+        None => work.flow.edges.engine.memory().await.context("ask for the machine's memory")?.min(MEMORY),
+    };
+    Ok(Limits {
+        memory: Some(memory),
+        extra_hosts: settings.extra_hosts.clone(),
+        capabilities: settings.capabilities.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_does_what_goes_before_and_becomes_the_program() {
+        let bare = |before: &str| Bare {
+            source: "/0-core".into(),
+            before: before.into(),
+            program: "/0-core/a b.sh".into(),
+            arguments: vec!["main; rm".into(), "0-core".into()],
+            output: "/out".into(),
+            base: Base::Named,
+        };
+        assert_eq!(command(&bare(" "))[2..], [RUN, "/0-core/a b.sh", "main; rm", "0-core"]);
+        assert!(command(&bare("false # or"))[2].starts_with("{ false # or\n} && chmod"));
+    }
+}

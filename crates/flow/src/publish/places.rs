@@ -1,0 +1,212 @@
+//! The places where artifacts go, and what is done at each.
+
+use super::{Refusal, patiently};
+use crate::{Flow, work::Work};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    clock,
+    publisher::{Directory, Hub, PublishError, Stored, kernel_archive, measure},
+    store::NewArtifact,
+};
+use kozmic_model::artifact::{Artifact, ArtifactName, ArtifactPlace, Format, Product};
+use std::path::{Path, PathBuf};
+
+/// An artifact on its way: on this machine's disk, gone when this is dropped.
+pub(super) struct Leaving {
+    dir: PathBuf,
+    product: Product,
+}
+
+/// One of the places that an artifact goes to.
+pub(super) enum Place {
+    Hub(Hub, Format),
+    Directory(Directory, ArtifactPlace),
+}
+
+/// Where an artifact goes, in this order. A directory takes the file for itself, so it comes last.
+pub(super) fn of(flow: &Flow, product: &Product) -> Vec<Place> {
+    let publishers = &flow.edges.publishers;
+    let hub = || publishers.hub.clone().map(|hub| Place::Hub(hub, product.format));
+    let binaries = || Place::Directory(publishers.binaries.clone(), ArtifactPlace::Binaries);
+    let kernels = || Place::Directory(publishers.kernels.clone(), ArtifactPlace::Kernels);
+    match product.format {
+        Format::Flist => hub().into_iter().collect(),
+        Format::Binary | Format::Directory => vec![binaries()],
+        Format::Kernel => hub().into_iter().chain([kernels()]).collect(),
+    }
+}
+
+impl Leaving {
+    /// An empty place on the disk.
+    pub(super) async fn new(dir: PathBuf, product: Product) -> Result<Self> {
+        if dir.exists() {
+            tokio::fs::remove_dir_all(&dir).await.context("remove an old artifact")?;
+        }
+        tokio::fs::create_dir_all(&dir).await.context("make a place for the artifact")?;
+        Ok(Self { dir, product })
+    }
+
+    /// What the script left.
+    pub(super) fn file(&self) -> PathBuf {
+        self.dir.join("artifact")
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        // A large directory takes a moment; what stays goes at the next start.
+        let dir = std::mem::take(&mut self.dir);
+        std::thread::spawn(move || drop(std::fs::remove_dir_all(dir)));
+    }
+}
+
+impl Place {
+    /// Brings the artifact there, under its versioned name.
+    pub(super) async fn publish(&self, leaving: &Leaving) -> Result<Stored, PublishError> {
+        match self {
+            Self::Directory(directory, _) => {
+                directory.put(&leaving.file(), &leaving.product.name.versioned).await
+            }
+            Self::Hub(hub, format) => {
+                let name = hub_name(&leaving.product.name);
+                let file = hub_file(leaving, *format).await.map_err(PublishError::io("pack the kernel"))?;
+                let stored = measure(&file).await.map_err(PublishError::io("read the artifact"))?;
+                hub.upload(&file, &name.versioned).await.map(|()| stored)
+            }
+        }
+    }
+
+    /// Lets the stable link lead to the artifact, unless a newer push's is behind it already, and notes where it is.
+    pub(super) async fn link(
+        &self,
+        work: &mut Work,
+        leaving: &Leaving,
+        stored: Stored,
+    ) -> Result<Result<(), Refusal>> {
+        let _turn = work.flow.link_turn.take().await;
+        let name = self.name(leaving);
+        let new = self.note(work, name.clone(), stored);
+        let others = work.flow.edges.store.artifacts_behind(&new.place, &name.stable).await?;
+        let is_newest = others.iter().all(|other| other.job == work.claimed.job.id || !is_newer(other, work));
+        if is_newest {
+            if let Err(refusal) = patiently(work, || self.lead(&name)).await? {
+                return Ok(Err(refusal));
+            }
+        } else {
+            let line = format!("{} stays as it is: it leads to a newer push's artifact.", name.stable);
+            work.say(&line).await?;
+        }
+        work.flow.edges.store.note_artifact(&work.claimed.job, &new, clock::now()).await?;
+        self.trim(work, &new).await?;
+        Ok(Ok(()))
+    }
+
+    async fn lead(&self, name: &ArtifactName) -> Result<(), PublishError> {
+        match self {
+            Self::Hub(hub, _) => hub.link(&name.flist(), &name.stable).await,
+            Self::Directory(directory, _) => directory.link(&name.versioned, &name.stable).await,
+        }
+    }
+
+    fn name(&self, leaving: &Leaving) -> ArtifactName {
+        match self {
+            Self::Hub(..) => hub_name(&leaving.product.name),
+            Self::Directory(..) => leaving.product.name.clone(),
+        }
+    }
+
+    fn note(&self, work: &Work, name: ArtifactName, stored: Stored) -> NewArtifact {
+        let (format, place) = match self {
+            Self::Hub(hub, format) => {
+                let (url, stable_url) = (hub.address(&name.flist()), hub.address(&name.stable));
+                (*format, ArtifactPlace::Hub { url, stable_url })
+            }
+            Self::Directory(_, place) => (format_of(work), place.clone()),
+        };
+        let Stored { size, sha256 } = stored;
+        NewArtifact { format, name, place, size, sha256, pushed_at: work.claimed.build.created_at }
+    }
+
+    /// Takes away what is too many behind a link, the artifacts of the oldest pushes first; never what the link leads
+    /// to. The hub keeps what it has.
+    async fn trim(&self, work: &mut Work, new: &NewArtifact) -> Result<()> {
+        let Self::Directory(directory, place) = self else { return Ok(()) };
+        let kept =
+            work.flow.settings.autobuild.as_ref().map_or(usize::MAX, |autobuild| autobuild.kept_artifacts);
+        let store = work.flow.edges.store.clone();
+        let behind = store.artifacts_behind(place, &new.name.stable).await?;
+        let linked = directory.linked(&new.name.stable).await.context("look behind the link")?;
+        for name in too_many(&behind, kept) {
+            if linked.as_deref() == Some(name) {
+                continue;
+            }
+            directory.remove(name).await.with_context(|| format!("take {name} away"))?;
+            store.note_removed(place, name, clock::now()).await?;
+            work.say(&format!("{name} was taken away: {kept} of each name are kept.")).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of artifacts beyond those that are kept; the newest come first in `behind`.
+fn too_many(behind: &[Artifact], kept: usize) -> Vec<&str> {
+    let mut names = Vec::new();
+    for artifact in behind {
+        if !names.contains(&artifact.name.versioned.as_str()) {
+            names.push(artifact.name.versioned.as_str());
+        }
+    }
+    names.split_off(kept.min(names.len()))
+}
+
+/// Whether an artifact is of a later push than the one that is being built.
+fn is_newer(other: &Artifact, work: &Work) -> bool {
+    (other.pushed_at, other.build) > (work.claimed.build.created_at, work.claimed.build.id)
+}
+
+fn format_of(work: &Work) -> Format {
+    work.claimed.job.spec.product.as_ref().map_or(Format::Binary, |product| product.format)
+}
+
+/// What the hub calls an artifact: it takes archives, and its links lead to lists.
+fn hub_name(name: &ArtifactName) -> ArtifactName {
+    let stem = |text: &str| text.strip_suffix(".efi").map(str::to_owned);
+    match (stem(&name.versioned), stem(&name.stable)) {
+        (Some(versioned), Some(stable)) => {
+            ArtifactName { versioned: format!("{versioned}.tar.gz"), stable: format!("{stable}.flist") }
+        }
+        _ => name.clone(),
+    }
+}
+
+/// The file that the hub takes: a kernel is packed with what tells how to boot it.
+async fn hub_file(leaving: &Leaving, format: Format) -> std::io::Result<PathBuf> {
+    let file = leaving.file();
+    if format != Format::Kernel {
+        return Ok(file);
+    }
+    let archive: &Path = &leaving.dir.join("kernel.tar.gz");
+    kernel_archive(&file, archive).await?;
+    Ok(archive.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_goes_to_the_hub_as_an_archive_that_becomes_a_list() {
+        let name = ArtifactName {
+            versioned: "zero-os-main-generic-1.efi".into(),
+            stable: "zero-os-main-generic.efi".into(),
+        };
+        let hub = hub_name(&name);
+        assert_eq!(
+            (hub.versioned.as_str(), hub.stable.as_str()),
+            ("zero-os-main-generic-1.tar.gz", "zero-os-main-generic.flist")
+        );
+        assert_eq!(hub.flist(), "zero-os-main-generic-1.flist");
+        let list = ArtifactName { versioned: "a-main-1.tar.gz".into(), stable: "a-main.flist".into() };
+        assert_eq!(hub_name(&list), list);
+    }
+}

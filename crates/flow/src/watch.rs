@@ -1,0 +1,236 @@
+//! The configuration repository and the repositories that it names: read and checked as a job of its own, on start and
+//! on each push; and kept in hearing by webhooks.
+
+mod check;
+mod webhooks;
+
+use crate::{
+    AutobuildSettings, Flow,
+    desk::{BEAT, lease, sentence},
+    halt::Halt,
+    plan, report, run, speak,
+};
+use anyhow::{Context, Result};
+use futures_util::FutureExt;
+use kozmic_edges::{
+    broker::Topic,
+    clock,
+    forge::Head,
+    store::{ClaimedJob, Lane, Planned},
+};
+use kozmic_model::{
+    build::Build,
+    event::{Change, PushedCommit, Trigger},
+    git::GitRef,
+    job::{Job, Outcome},
+    project::Repository,
+    spec::{JobSpec, Origin},
+};
+use secrecy::SecretString;
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+/// How often webhooks are looked at without being asked.
+const LOOK: Duration = Duration::from_secs(4 * 3_600);
+
+/// How long to wait before what failed is tried again, in seconds; the last one again and again.
+const PAUSES: [u64; 5] = [5, 15, 60, 300, 600];
+
+/// Reads the configuration on start and whenever it is pushed, and keeps webhooks right.
+pub(crate) async fn forever(flow: Flow) {
+    let Some(settings) = flow.settings.autobuild.clone() else { return };
+    tokio::join!(readings(&flow, &settings), looks(&flow, &settings));
+}
+
+/// The job that a push to the configuration repository's default branch makes.
+pub(crate) fn job_of(
+    settings: &AutobuildSettings,
+    repository: &Repository,
+    change: &Change,
+) -> Option<JobSpec> {
+    let name = settings.configuration.as_ref()?;
+    let is_meant = name.eq_ignore_ascii_case(&repository.full_name())
+        && change.git_ref == GitRef::Branch(repository.default_branch.clone());
+    is_meant.then(|| plan::check(&settings.defaults.image))
+}
+
+/// Reads the configuration once more that a build is of, if it was read before: a branch may be moved back to an
+/// earlier commit.
+pub(crate) async fn read_again(flow: &Flow, planned: &Planned) -> Result<()> {
+    let jobs = flow.edges.store.jobs_of(planned.build.id).await?;
+    let is_old = |job: &&Job| job.spec.origin == Origin::Configuration && !planned.jobs.contains(&job.id);
+    let Some(job) = jobs.iter().find(is_old) else { return Ok(()) };
+    let loaded = flow.edges.store.configuration().await?;
+    if loaded.is_none_or(|loaded| loaded.sha != planned.build.sha) {
+        run::restart(&flow.edges, job.id).await?;
+    }
+    Ok(())
+}
+
+/// Asks on start for the configuration to be read, and looks at webhooks every few hours.
+async fn looks(flow: &Flow, settings: &AutobuildSettings) {
+    let mut has_asked = settings.configuration.is_none();
+    let mut tries = 0;
+    while !flow.stop.is_cancelled() {
+        let done = match has_asked {
+            false => ask(flow, settings).await,
+            true => webhooks::all(flow, settings).await,
+        };
+        let pause = match done {
+            Ok(()) => {
+                (has_asked, tries) = (true, 0);
+                LOOK
+            }
+            Err(fault) => {
+                tracing::warn!(error = format!("{fault:#}"), "the Auto Builder cannot look at the forge yet");
+                tries += 1;
+                Duration::from_secs(PAUSES[PAUSES.len().min(tries) - 1])
+            }
+        };
+        flow.pause(pause).await;
+    }
+}
+
+/// Plans to read the configuration as it is now at the forge, be it for the second time.
+async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
+    let name = settings.configuration.as_deref().unwrap_or_default();
+    let (token, repository) = (token(flow).await?, configuration_repository(flow, name).await?);
+    let branch = &repository.default_branch;
+    let head =
+        flow.edges.forge.head(&token, &repository, branch).await.context("ask for the newest commit")?;
+    let head = head.with_context(|| format!("{name} has no branch {branch}"))?;
+    let planned = plan_head(flow, settings, &repository, head).await?;
+    if planned.jobs.is_empty() {
+        let jobs = flow.edges.store.jobs_of(planned.build.id).await?;
+        for job in jobs.iter().filter(|job| job.spec.origin == Origin::Configuration) {
+            run::restart(&flow.edges, job.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Plans to read the configuration at the newest commit.
+async fn plan_head(
+    flow: &Flow,
+    settings: &AutobuildSettings,
+    repository: &Repository,
+    head: Head,
+) -> Result<Planned> {
+    let project = flow.edges.store.project_for(repository, clock::now()).await?;
+    let change = change_of(repository, head);
+    let spec = [plan::check(&settings.defaults.image)];
+    let planned = flow.edges.store.enqueue_planned(None, project.id, (&change, &spec), clock::now()).await?;
+    planned.jobs.iter().for_each(|job| report::change(&flow.edges, project.id, *job));
+    flow.edges.broker.ring(Topic::Jobs);
+    Ok(planned)
+}
+
+fn change_of(repository: &Repository, head: Head) -> Change {
+    let Head { sha, message, author, url } = head;
+    let first = message.lines().next().unwrap_or_default().chars().take(200).collect();
+    let commit = PushedCommit { sha: sha.clone(), message: first, author: author.name.clone(), url };
+    Change {
+        git_ref: GitRef::Branch(repository.default_branch.clone()),
+        sha,
+        pushed_at: None,
+        trigger: Trigger::Push,
+        message: Some(message),
+        author,
+        skip_texts: Vec::new(),
+        commits: vec![commit],
+    }
+}
+
+/// The Auto Builder's token.
+async fn token(flow: &Flow) -> Result<SecretString> {
+    let user = flow.edges.store.auto_builder().await?.context("there is no Auto Builder")?;
+    speak::token_of(&flow.edges, user).await?.context("the Auto Builder has no token")
+}
+
+async fn configuration_repository(flow: &Flow, name: &str) -> Result<Repository> {
+    let (owner, repository) = name.split_once('/').context("name the configuration repository")?;
+    let found = flow.edges.forge.repository_named(&token(flow).await?, owner, repository).await;
+    let found = found.context("ask for the configuration repository")?;
+    found.with_context(|| format!("{name} is not there, or the Auto Builder's token may not see it"))
+}
+
+/// Reads the configuration whenever that is planned, one commit after another.
+async fn readings(flow: &Flow, settings: &AutobuildSettings) {
+    let mut bell = flow.edges.broker.bell(Topic::Jobs);
+    for claimed in held(flow).await {
+        reading(flow, settings, claimed).await;
+    }
+    while !flow.stop.is_cancelled() {
+        let runner = (flow.settings.instance.as_str(), lease(clock::now()));
+        match flow.edges.store.claim_job(Lane::Configuration, runner, clock::now()).await {
+            Ok(Some(claimed)) => {
+                reading(flow, settings, claimed).await;
+                continue;
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                tracing::error!(error = format!("{fault:#}"), "the configuration's queue cannot be read");
+            }
+        }
+        tokio::select! {
+            () = bell.rung() => {}
+            () = tokio::time::sleep(BEAT) => {}
+            () = flow.stop.cancelled() => {}
+        }
+    }
+}
+
+/// What an earlier process had begun to read.
+async fn held(flow: &Flow) -> Vec<ClaimedJob> {
+    loop {
+        match flow.edges.store.held_jobs(Lane::Configuration, &flow.settings.instance, clock::now()).await {
+            Ok(held) => return held,
+            Err(fault) => tracing::error!(error = format!("{fault:#}"), "held jobs cannot be listed"),
+        }
+        if !flow.pause(BEAT).await {
+            return Vec::new();
+        }
+    }
+}
+
+/// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.
+async fn reading(flow: &Flow, settings: &AutobuildSettings, claimed: ClaimedJob) {
+    report::change(&flow.edges, claimed.project.id, claimed.job.id);
+    let mut halt = Halt::watch(flow, &claimed.job);
+    let run = async {
+        let read = AssertUnwindSafe(check::commit(flow, settings, &claimed)).catch_unwind();
+        let outcome = tokio::select! {
+            read = read => match read {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(fault)) => Outcome::Broken(sentence(&fault)),
+                Err(_) => Outcome::Broken(run::OUR_FAULT.to_owned()),
+            },
+            outcome = halt.halted() => outcome,
+        };
+        run::finish(flow, &claimed, &outcome).await;
+    };
+    tokio::select! {
+        () = run => {}
+        () = flow.stop.cancelled() => {}
+    }
+}
+
+/// Whether a build is of the newest commit that the forge has; if it does not tell, it is taken for that. A newer one
+/// is planned, should its delivery have been lost.
+async fn is_newest(
+    flow: &Flow,
+    settings: &AutobuildSettings,
+    build: &Build,
+    repository: &Repository,
+) -> bool {
+    let newest = async {
+        let head = flow.edges.forge.head(&token(flow).await?, repository, &repository.default_branch).await?;
+        let Some(head) = head.filter(|head| head.sha != build.sha) else { return Ok(true) };
+        let planned = plan_head(flow, settings, repository, head).await?;
+        read_again(flow, &planned).await?;
+        anyhow::Ok(false)
+    };
+    newest.await.unwrap_or_else(|fault| {
+        tracing::warn!(error = format!("{fault:#}"), "the configuration's newest commit cannot be asked for");
+        true
+    })
+}

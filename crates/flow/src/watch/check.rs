@@ -1,0 +1,76 @@
+//! One commit of the configuration repository: read, checked, told in its job's log, and put in force whole.
+
+use super::{is_newest, webhooks};
+use crate::{AutobuildSettings, Flow, checkout, work::Work};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    broker::Topic,
+    clock,
+    git::FileLimits,
+    store::{ClaimedJob, LoadedConfiguration},
+};
+use kozmic_model::{
+    job::Outcome,
+    phase::PhaseKind,
+    recipe::{self, Branch, Configuration, Reading},
+};
+use std::collections::BTreeSet;
+
+/// Far beyond what anybody needs: it keeps a mistake from filling the memory.
+const LIMITS: FileLimits = FileLimits { files: 10_000, bytes: 4 << 20 };
+
+/// Reads one commit of the configuration repository.
+pub(super) async fn commit(
+    flow: &Flow,
+    settings: &AutobuildSettings,
+    claimed: &ClaimedJob,
+) -> Result<Outcome> {
+    let mut work = Work::take_up(flow, claimed).await?;
+    let what = format!("{} at {}", claimed.project.repository.full_name(), claimed.build.sha.short());
+    work.begin(PhaseKind::Check, &what).await?;
+    let wanted = checkout::fetched(&mut work).await?;
+    let files = flow.edges.mirrors.files(&wanted, LIMITS).await.context("read the configuration's files")?;
+    let reading = recipe::configuration(&files, &settings.defaults);
+    for line in reading.lines() {
+        work.say(&line).await?;
+    }
+    if !is_newest(flow, settings, &claimed.build, &claimed.project.repository).await {
+        work.say("A newer commit is there: this one is not put in force.").await?;
+        return Ok(verdict(&reading, &[]));
+    }
+    put_in_force(&mut work, &reading.configuration).await?;
+    let faults = webhooks::of(flow, settings, &reading.configuration).await?;
+    for fault in &faults {
+        work.say(fault).await?;
+    }
+    work.end(&reading.summary()).await?;
+    Ok(verdict(&reading, &faults))
+}
+
+/// From now on pushes are judged by this configuration, and by nothing of the one before.
+async fn put_in_force(work: &mut Work, configuration: &Configuration) -> Result<()> {
+    let store = work.flow.edges.store.clone();
+    let before = store.configuration().await?.map(|loaded| loaded.configuration).unwrap_or_default();
+    let tracked = configuration.branches().collect::<BTreeSet<_>>();
+    for Branch { repository, branch } in before.branches().filter(|branch| !tracked.contains(branch)) {
+        work.say(&format!("gone  {repository} {branch} is tracked no more")).await?;
+    }
+    let sha = work.claimed.build.sha.clone();
+    let new = LoadedConfiguration { sha, pushed_at: clock::now(), configuration: configuration.clone() };
+    anyhow::ensure!(store.swap_configuration(&new, clock::now()).await?, "the clock went backwards");
+    // Pushes that came before the first configuration wait for it.
+    work.flow.edges.broker.ring(Topic::Deliveries);
+    Ok(())
+}
+
+fn verdict(reading: &Reading, webhooks: &[String]) -> Outcome {
+    let without = match webhooks.len() {
+        0 => String::new(),
+        1 => " One repository is not heard of.".to_owned(),
+        count => format!(" {count} repositories are not heard of."),
+    };
+    match reading.faults.is_empty() && webhooks.is_empty() {
+        true => Outcome::Returned(0),
+        false => Outcome::Broken(format!("{}.{without}", reading.summary().trim_end_matches('.'))),
+    }
+}
