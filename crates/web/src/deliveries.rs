@@ -33,6 +33,8 @@ const LONGEST_NAME: usize = 100;
 pub(crate) enum Refusal {
     #[error("there is no such hook")]
     UnknownHook,
+    #[error("there is no Auto Builder here")]
+    NoAutoBuilder,
     #[error("the payload is larger than {LARGEST} bytes")]
     TooLarge,
     #[error("the body did not arrive within {} s", BODY_TIME.as_secs())]
@@ -47,45 +49,70 @@ pub(crate) enum Refusal {
     Ours(#[from] anyhow::Error),
 }
 
+/// A delivery whose signature was not looked at yet.
+struct Unproven {
+    headers: HeaderMap,
+    signature: String,
+    body: Bytes,
+}
+
 /// `POST /_hooks/hook/<id>/`
 pub(crate) async fn take(
     State(app): State<Shared>,
     Path(hook): Path<String>,
     request: Request,
 ) -> Result<Response, Refusal> {
+    let unproven = read(&app, request).await?;
+    let hook = authentic(&app, &hook, &unproven).await?;
+    store(&app, Door::Hook(hook), unproven).await
+}
+
+/// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel`: one door. What a
+/// delivery is for stands in its payload.
+pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
+    let builder = app.face.auto_builder.as_ref().ok_or(Refusal::NoAutoBuilder)?;
+    let unproven = read(&app, request).await?;
+    let Unproven { signature, body, .. } = &unproven;
+    if !app.edges.forge.signature_holds(&builder.webhook_secret, body, signature) {
+        return Err(Refusal::BadSignature);
+    }
+    store(&app, Door::AutoBuilder, unproven).await
+}
+
+async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
     let headers = request.headers().clone();
     // Who does not even claim to be the forge may not make us read megabytes.
     let signature = text(&headers, "X-Hub-Signature-256").map_err(|_| Refusal::BadSignature)?;
-    let body = timeout(BODY_TIME, Bytes::from_request(request, &app)).await.map_err(|_| Refusal::TooSlow)?;
+    let body = timeout(BODY_TIME, Bytes::from_request(request, app)).await.map_err(|_| Refusal::TooSlow)?;
     let body = body.map_err(|fault| unread(&fault))?;
-    let hook = authentic(&app, &hook, &signature, &body).await?;
-    let delivery = NewDelivery {
-        door: Door::Hook(hook),
-        uuid: text(&headers, "X-GitHub-Delivery")?,
-        event: text(&headers, "X-GitHub-Event")?,
-        payload: body.into(),
-    };
-    let (uuid, event) = (delivery.uuid.clone(), delivery.event.clone());
-    let stored = receive::delivery(&app.edges, delivery).await?;
-    let status = match stored {
-        Stored::New => "accepted",
-        Stored::Duplicate => "duplicate",
-    };
-    tracing::info!(hook.id = hook.0, delivery.uuid = uuid, delivery.event = event, status, "delivery");
-    Ok((StatusCode::ACCEPTED, Json(json!({ "status": status }))).into_response())
+    Ok(Unproven { headers, signature, body })
 }
 
 /// The hook, if the body is signed with its secret. The way is as long for a hook that does not exist.
-async fn authentic(app: &Shared, hook: &str, signature: &str, body: &[u8]) -> Result<HookId, Refusal> {
+async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<HookId, Refusal> {
     let hook = hook.parse().unwrap_or(HookId(0));
     let known = app.edges.store.hook_secret(hook).await?;
     let is_known = known.is_some();
     let secret = known.unwrap_or_else(secret::random);
-    match (app.edges.forge.signature_holds(&secret, body, signature), is_known) {
+    match (app.edges.forge.signature_holds(&secret, &unproven.body, &unproven.signature), is_known) {
         (true, true) => Ok(hook),
         (_, false) => Err(Refusal::UnknownHook),
         (false, true) => Err(Refusal::BadSignature),
     }
+}
+
+/// Stores what came in, and says whether it was new.
+async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, Refusal> {
+    let Unproven { headers, body, .. } = proven;
+    let uuid = text(&headers, "X-GitHub-Delivery")?;
+    let event = text(&headers, "X-GitHub-Event")?;
+    let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload: body.into() };
+    let status = match receive::delivery(&app.edges, delivery).await? {
+        Stored::New => "accepted",
+        Stored::Duplicate => "duplicate",
+    };
+    tracing::info!(delivery.door = ?door, delivery.uuid = uuid, delivery.event = event, status, "delivery");
+    Ok((StatusCode::ACCEPTED, Json(json!({ "status": status }))).into_response())
 }
 
 fn text(headers: &HeaderMap, name: &'static str) -> Result<String, Refusal> {
@@ -106,7 +133,7 @@ fn unread(fault: &BytesRejection) -> Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::UnknownHook => StatusCode::NOT_FOUND,
+            Self::UnknownHook | Self::NoAutoBuilder => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Unreadable | Self::BadHeader(_) => StatusCode::BAD_REQUEST,
@@ -119,6 +146,9 @@ impl IntoResponse for Refusal {
         (status, Json(json!({ "error": self.to_string() }))).into_response()
     }
 }
+
+#[cfg(test)]
+mod at_the_door;
 
 #[cfg(test)]
 mod tests {

@@ -15,11 +15,14 @@ mod health;
 mod auth;
 mod refs;
 mod runs;
+mod ranges;
 mod log_text;
 mod badges;
 mod pages;
 mod api;
 mod live;
+#[cfg(test)]
+mod trial;
 
 pub use app::{App, ArtifactDirs, AutoBuilderFace, Face};
 pub use routes::router;

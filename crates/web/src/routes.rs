@@ -95,7 +95,17 @@ fn pages() -> Router<Shared> {
 /// What machines talk to.
 fn doors() -> Router<Shared> {
     let delivery = || post(deliveries::take).layer(DefaultBodyLimit::max(deliveries::LARGEST));
+    let automatic_delivery =
+        || post(deliveries::take_automatic).layer(DefaultBodyLimit::max(deliveries::LARGEST));
     Router::new()
+        .route("/build/{project}/hook", automatic_delivery())
+        .route("/build/{project}/hook/", automatic_delivery())
+        .route("/hook/monitor-update", automatic_delivery())
+        .route("/hook/monitor-update/", automatic_delivery())
+        .route("/hook/monitor-watch", automatic_delivery())
+        .route("/hook/monitor-watch/", automatic_delivery())
+        .route("/hook/kernel", automatic_delivery())
+        .route("/hook/kernel/", automatic_delivery())
         .route("/_hooks/hook/{hook}/", delivery())
         .route("/_hooks/hook/{hook}", delivery())
         .route("/live", get(live::news))

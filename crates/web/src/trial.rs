@@ -1,0 +1,113 @@
+//! A server to try addresses with: all its layers, an empty store, and no network behind it.
+
+use crate::app::{App, ArtifactDirs, AutoBuilderFace, Face};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use axum_extra::extract::cookie::Key;
+use kozmic_edges::{
+    Edges,
+    broker::Broker,
+    engine::docker::{DockerEngine, DockerSettings},
+    forge::github::{GitHub, GitHubSettings},
+    git::Mirrors,
+    logs::Logs,
+    notifier::Notifier,
+    publisher::{Directory, Publishers},
+    store::Store,
+};
+use std::{path::Path, sync::Arc};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// What the Auto Builder's webhooks are signed with here.
+pub(crate) const WEBHOOK_SECRET: &str = "hush";
+
+/// A server in a directory of its own.
+pub(crate) struct Trial {
+    pub(crate) edges: Edges,
+    pub(crate) dir: TempDir,
+    router: Router,
+}
+
+/// What an address answered.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Trial {
+    /// A server whose Auto Builder serves artifacts out of `binary` and `kernel` in its directory.
+    pub(crate) async fn automatic() -> Self {
+        let dir = TempDir::new().unwrap();
+        let [binary, kernel] = ["binary", "kernel"].map(|name| dir.path().join(name));
+        let artifacts = Some(ArtifactDirs { binary, kernel });
+        let webhook_secret = WEBHOOK_SECRET.into();
+        Self::new(dir, Some(AutoBuilderFace { webhook_secret, monitor_is_public: true, artifacts })).await
+    }
+
+    /// A server that has no Auto Builder.
+    pub(crate) async fn plain() -> Self {
+        Self::new(TempDir::new().unwrap(), None).await
+    }
+
+    async fn new(dir: TempDir, auto_builder: Option<AutoBuilderFace>) -> Self {
+        let edges = edges(dir.path()).await;
+        let face = Face {
+            public_url: "https://ci.example.org/".parse().unwrap(),
+            cookie_key: Key::from(&[7; 64]),
+            forge_name: "GitHub".into(),
+            invited: Vec::new(),
+            auto_builder,
+        };
+        let router = crate::router(App { edges: Arc::new(edges.clone()), face });
+        Self { edges, dir, router }
+    }
+
+    /// Asks the server.
+    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec();
+        Answer { status, headers, body }
+    }
+}
+
+impl Answer {
+    /// A header's text; empty if it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+async fn edges(dir: &Path) -> Edges {
+    // Another test may have been faster.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let database = format!("sqlite://{}?mode=rwc", dir.join("kozmic.db").display());
+    let nowhere = "http://127.0.0.1:9";
+    let github = GitHubSettings {
+        url: nowhere.parse().unwrap(),
+        api_url: nowhere.parse().unwrap(),
+        client_id: "id".into(),
+        client_secret: "secret".into(),
+    };
+    let [binaries, kernels] = ["binary", "kernel"].map(|name| Directory::new(dir.join(name)));
+    Edges {
+        store: Store::open(&database, &"key".repeat(20).into()).await.unwrap(),
+        broker: Broker::default(),
+        forge: Arc::new(GitHub::new(github).unwrap()),
+        engine: Arc::new(DockerEngine::new(DockerSettings { url: nowhere.into(), ..Default::default() })),
+        mirrors: Mirrors::open(dir.join("mirrors")).unwrap(),
+        logs: Logs::open(dir.join("logs")).unwrap(),
+        publishers: Publishers { hub: None, binaries, kernels },
+        notifier: Notifier::None,
+    }
+}
