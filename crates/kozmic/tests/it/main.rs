@@ -34,3 +34,4 @@ mod roles;
 mod settings;
 mod hook_form;
 mod browser;
+mod auto_builder;
