@@ -44,25 +44,16 @@ impl Trial {
     pub(crate) async fn automatic() -> Self {
         let dir = TempDir::new().unwrap();
         let [binary, kernel] = ["binary", "kernel"].map(|name| dir.path().join(name));
-        let artifacts = Some(ArtifactDirs { binary, kernel });
-        let webhook_secret = WEBHOOK_SECRET.into();
-        Self::new(dir, Some(AutoBuilderFace { webhook_secret, monitor_is_public: true, artifacts })).await
+        Self::new(dir, face(Some(ArtifactDirs { binary, kernel }))).await
     }
 
     /// A server that has no Auto Builder.
     pub(crate) async fn plain() -> Self {
-        Self::new(TempDir::new().unwrap(), None).await
+        Self::new(TempDir::new().unwrap(), face(None)).await
     }
 
-    async fn new(dir: TempDir, auto_builder: Option<AutoBuilderFace>) -> Self {
+    async fn new(dir: TempDir, face: Face) -> Self {
         let edges = edges(dir.path()).await;
-        let face = Face {
-            public_url: "https://ci.example.org/".parse().unwrap(),
-            cookie_key: Key::from(&[7; 64]),
-            forge_name: "GitHub".into(),
-            invited: Vec::new(),
-            auto_builder,
-        };
         let router = crate::router(App { edges: Arc::new(edges.clone()), face });
         Self { edges, dir, router }
     }
@@ -85,6 +76,22 @@ impl Answer {
     /// The body as text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+/// The face of a server whose Auto Builder, if it has one, serves artifacts.
+pub(crate) fn face(artifacts: Option<ArtifactDirs>) -> Face {
+    let auto_builder = artifacts.map(|artifacts| AutoBuilderFace {
+        webhook_secret: WEBHOOK_SECRET.into(),
+        monitor_is_public: true,
+        artifacts: Some(artifacts),
+    });
+    Face {
+        public_url: "https://ci.example.org/".parse().unwrap(),
+        cookie_key: Key::from(&[7; 64]),
+        forge_name: "GitHub".into(),
+        invited: Vec::new(),
+        auto_builder,
     }
 }
 

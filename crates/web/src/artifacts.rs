@@ -1,0 +1,125 @@
+//! What jobs made, at `/artifacts/binary/…` and `/artifacts/kernel/…`: for everybody who knows a name. It stands
+//! beside the way of a push: the flow puts artifacts into their directories, people and machines fetch them here.
+//!
+//! Anybody's script wrote them, and they come from the host that people are signed in at. So a browser is to save them,
+//! not to show them, and what it shows all the same may do nothing.
+
+mod file;
+mod listing;
+mod place;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    address::At,
+    app::{ArtifactDirs, Face, Shared},
+    error::WebError,
+};
+use axum::{
+    extract::State,
+    http::{HeaderMap, Method, StatusCode, Uri, header::LOCATION},
+    response::{IntoResponse, Response},
+};
+use kozmic_model::artifact::{Artifact, ArtifactPlace, Format};
+use place::Place;
+use std::path::Path;
+use url::Url;
+
+/// `GET /artifacts/<binary|kernel>/<name>`: a file, or the list of a directory's files.
+pub(crate) async fn fetch(
+    State(app): State<Shared>,
+    At((directory, name)): At<(String, String)>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
+) -> Result<Response, WebError> {
+    let dirs = app.face.auto_builder.as_ref().and_then(|builder| builder.artifacts.as_ref());
+    let root = dirs.and_then(|dirs| dirs.named(&directory)).ok_or(WebError::NotFound)?;
+    match place::find(root, &name).await? {
+        Place::File(path) if !name.ends_with('/') => file::send(&path, &method, &headers).await,
+        Place::File(_) => Err(WebError::NotFound),
+        Place::Directory(_) if !name.ends_with('/') => Ok(with_slash(&uri)),
+        Place::Directory(path) => listing::page(root, path, &name).await,
+    }
+}
+
+/// Links in a list are relative, so its address ends with a slash.
+fn with_slash(uri: &Uri) -> Response {
+    // Not `//host/`: the path begins with `/artifacts/`.
+    (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, format!("{}/", uri.path()))]).into_response()
+}
+
+impl ArtifactDirs {
+    /// The directory that addresses call by this word.
+    fn named(&self, word: &str) -> Option<&Path> {
+        match word {
+            "binary" => Some(&self.binary),
+            "kernel" => Some(&self.kernel),
+            _ => None,
+        }
+    }
+}
+
+/// Where people find an artifact: its address at the hub, or ours; none if it is gone, or lies where nobody serves it.
+pub(crate) struct Links {
+    /// Of this very artifact.
+    pub(crate) versioned: Option<String>,
+    /// Of the newest of its name.
+    pub(crate) stable: Option<String>,
+}
+
+impl Links {
+    /// The links of an artifact.
+    pub(crate) fn of(artifact: &Artifact, face: &Face) -> Self {
+        let (versioned, stable) = match &artifact.place {
+            ArtifactPlace::Hub { url, stable_url } => (of_web(url), of_web(stable_url)),
+            ArtifactPlace::Binaries | ArtifactPlace::Kernels => {
+                (ours(artifact, &artifact.name.versioned, face), ours(artifact, &artifact.name.stable, face))
+            }
+        };
+        match artifact.removed_at {
+            Some(_) => Self { versioned: None, stable },
+            None => Self { versioned, stable },
+        }
+    }
+}
+
+/// The address if it is one of the web: whoever set up the hub may have mistyped it, and a link is to do nothing else.
+fn of_web(address: &str) -> Option<String> {
+    let is_of_web = Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    is_of_web.then(|| address.to_owned())
+}
+
+/// The full address of what lies in a directory of ours, if it is served.
+fn ours(artifact: &Artifact, name: &str, face: &Face) -> Option<String> {
+    face.auto_builder.as_ref()?.artifacts.as_ref()?;
+    let end = if artifact.format == Format::Directory { "/" } else { "" };
+    let directory = artifact.place.directory()?;
+    Some(face.join(&format!("artifacts/{directory}/{}{end}", segment(name))).into())
+}
+
+/// A name as it stands between slashes in an address.
+fn segment(name: &str) -> String {
+    let mut escaped = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte.into()),
+            _ => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
+}
+
+/// A size as people say it, such as `1.5 MiB`.
+pub(crate) fn spoken_size(bytes: u64) -> String {
+    let [mut whole, mut rest] = [bytes, 0];
+    let mut unit = "B";
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if whole < 1024 {
+            break;
+        }
+        (whole, rest, unit) = (whole / 1024, whole % 1024, larger);
+    }
+    match unit {
+        "B" => format!("{whole} B"),
+        _ => format!("{whole}.{} {unit}", rest * 10 / 1024),
+    }
+}

@@ -1,0 +1,74 @@
+//! An artifact that is a directory, as a page: its files and their sizes.
+
+use super::{
+    place::{self, Place},
+    segment, spoken_size,
+};
+use crate::error::WebError;
+use anyhow::Context;
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// So many entries are listed; the others are there all the same.
+const MOST: usize = 5000;
+
+#[derive(Template)]
+#[template(path = "artifacts.html")]
+struct Listing<'a> {
+    name: &'a str,
+    entries: Vec<Entry>,
+    is_cut: bool,
+}
+
+/// A line of the list; directories stand before files.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    is_file: bool,
+    name: String,
+    /// Its address, relative to the list's.
+    link: String,
+    /// None for directories.
+    size: Option<String>,
+}
+
+/// The list of a directory below `root`, which addresses call `name`.
+pub(super) async fn page(root: &Path, path: PathBuf, name: &str) -> Result<Response, WebError> {
+    let root = root.to_owned();
+    let listed = tokio::task::spawn_blocking(move || list(&root, &path)).await.context("list an artifact")?;
+    let (entries, is_cut) = listed.context("list an artifact")?;
+    let name = name.trim_end_matches('/');
+    Ok(Html(Listing { name, entries, is_cut }.render()?).into_response())
+}
+
+fn list(root: &Path, path: &Path) -> io::Result<(Vec<Entry>, bool)> {
+    let (mut entries, mut is_cut) = (Vec::new(), false);
+    for found in fs::read_dir(path)? {
+        if entries.len() == MOST {
+            is_cut = true;
+            break;
+        }
+        // Names that are no text have no address.
+        let Ok(name) = found?.file_name().into_string() else { continue };
+        entries.extend(entry(root, path, name));
+    }
+    entries.sort();
+    Ok((entries, is_cut))
+}
+
+/// A line for what can be fetched.
+fn entry(root: &Path, path: &Path, name: String) -> Option<Entry> {
+    if !place::is_seen(&name) {
+        return None;
+    }
+    let link = format!("./{}", segment(&name));
+    match place::look(root, &path.join(&name)).ok()?? {
+        Place::File(file) => {
+            Some(Entry { is_file: true, name, link, size: Some(spoken_size(file.metadata().ok()?.len())) })
+        }
+        Place::Directory(_) => Some(Entry { is_file: false, name, link: format!("{link}/"), size: None }),
+    }
+}
