@@ -93,7 +93,9 @@ pub trait Engine: Send + Sync {
     /// Whether a path exists in a container, running or not.
     async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError>;
 
-    /// Listens to a container that was not started yet: no byte of its output is missed. Not for one with a terminal.
+    /// Listens to a container that was not started yet, once: every byte of its output comes, as it was printed and as
+    /// soon as it was; a silent one may stay so. Who does not read holds the container up. With a terminal all is
+    /// [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
     async fn attach(&self, container: &ContainerId) -> Result<Attached, EngineError>;
 
     /// All output of a container from its start, and what follows until it ends. The engine keeps it as text: each byte

@@ -2,6 +2,7 @@
 
 mod account;
 mod archives;
+mod attach;
 mod containers;
 mod create;
 mod idle;

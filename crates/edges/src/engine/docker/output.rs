@@ -1,16 +1,16 @@
-//! What containers print: listened to, or read again from its start.
+//! What containers printed, read again from its start, and what follows.
 //!
 //! The output of a container with a terminal has no frames. The client library does not know which kind it reads: a
 //! piece that begins with a byte below 3 it takes for a frame, and the rest it holds back until a newline. So its call
 //! for plain bytes is used for that.
 
-use super::{Attached, ContainerId, DockerEngine, EngineError, OutputStream, legible};
+use super::{ContainerId, DockerEngine, EngineError, OutputStream, legible};
 use crate::engine::{Channel, Output};
 use bollard::{
     BollardRequest, Docker,
     container::LogOutput,
     errors::Error,
-    query_parameters::{AttachContainerOptionsBuilder, InspectContainerOptions, LogsOptionsBuilder},
+    query_parameters::{InspectContainerOptions, LogsOptionsBuilder},
 };
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt, TryFutureExt, TryStreamExt, stream, stream::BoxStream};
@@ -19,38 +19,36 @@ use std::time::Duration;
 /// What the client library's call for plain bytes ends with.
 const EXPORT: &str = "/export";
 
-/// What it is to end with.
-const LOGS: &str = "/logs?follow=true&stdout=true&stderr=true";
+/// The call to read what a terminal showed.
+const LOGS: Call = ("GET", "/logs?follow=true&stdout=true&stderr=true");
+
+/// The method of a call for plain bytes, and what its address ends with.
+pub(super) type Call = (&'static str, &'static str);
 
 /// How long a container may take to end behind the end of its log.
 const END_LAG: Duration = Duration::from_secs(10);
 
 impl DockerEngine {
-    pub(super) async fn attach_to(&self, container: &ContainerId) -> Result<Attached, EngineError> {
-        let options =
-            AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true);
-        let attached = self.docker()?.attach_container(&container.0, Some(options.build())).await;
-        let attached = attached.map_err(|fault| self.fault(fault))?;
-        let engine = self.clone();
-        let output = attached.output.map_ok(piece).map_err(move |fault| engine.lost(&fault));
-        Ok(Attached { output: output.boxed(), input: attached.input })
-    }
-
     pub(super) fn output_of(&self, container: &ContainerId) -> Result<OutputStream, EngineError> {
         let (engine, docker, container) = (self.clone(), self.docker()?, container.clone());
         let opened = async move {
-            let found = docker.inspect_container(&container.0, None::<InspectContainerOptions>).await;
-            let config = found.map_err(|fault| engine.lost(&fault))?.config;
-            let has_terminal = config.and_then(|config| config.tty).unwrap_or_default();
+            let has_terminal =
+                has_terminal(&docker, &container).await.map_err(|fault| engine.lost(&fault))?;
             let reading = Reading::of(Log { engine, docker, container, has_terminal });
             Ok(stream::try_unfold(reading, Reading::next))
         };
         Ok(opened.try_flatten_stream().boxed())
     }
 
-    fn lost(&self, fault: &Error) -> EngineError {
+    pub(super) fn lost(&self, fault: &Error) -> EngineError {
         EngineError::Unreachable { engine: self.settings.url.clone(), cause: super::chain(fault) }
     }
+}
+
+/// Whether a container prints to a terminal.
+pub(super) async fn has_terminal(docker: &Docker, container: &ContainerId) -> Result<bool, Error> {
+    let found = docker.inspect_container(&container.0, None::<InspectContainerOptions>).await?;
+    Ok(found.config.and_then(|config| config.tty).unwrap_or_default())
 }
 
 /// What the engine keeps of a container's output.
@@ -65,7 +63,7 @@ impl Log {
     /// All of it from its start, and what follows.
     fn follow(&self) -> BoxStream<'static, Result<Output, Error>> {
         if self.has_terminal {
-            return plain(self.docker.clone(), &self.container).map_ok(of_terminal).boxed();
+            return plain(&self.docker, &self.container, LOGS).map_ok(of_terminal).boxed();
         }
         let options = LogsOptionsBuilder::default().follow(true).stdout(true).stderr(true);
         self.docker.logs(&self.container.0, Some(options.build())).map_ok(piece).boxed()
@@ -133,7 +131,7 @@ impl Reading {
     }
 }
 
-fn piece(output: LogOutput) -> Output {
+pub(super) fn piece(output: LogOutput) -> Output {
     match output {
         LogOutput::StdErr { message: bytes } => Output { channel: Channel::Error, bytes },
         LogOutput::StdOut { message: bytes }
@@ -142,21 +140,27 @@ fn piece(output: LogOutput) -> Output {
     }
 }
 
-fn of_terminal(bytes: Bytes) -> Output {
+pub(super) fn of_terminal(bytes: Bytes) -> Output {
     Output { channel: Channel::Output, bytes }
 }
 
-/// The log as the engine sends it, for as long as it does: the client's limit of time is one for the answer's
-/// beginning.
-fn plain(docker: Docker, container: &ContainerId) -> impl Stream<Item = Result<Bytes, Error>> + use<> {
-    docker.with_request_modifier(|request| for_logs(legible(request))).export_container(&container.0)
+/// What the engine answers to a call, as it sends it and for as long as it does: the client's limit of time is one for the
+/// answer's beginning.
+pub(super) fn plain(
+    docker: &Docker,
+    container: &ContainerId,
+    call: Call,
+) -> impl Stream<Item = Result<Bytes, Error>> + use<> {
+    let docker = docker.clone().with_request_modifier(move |request| changed(legible(request), call));
+    docker.export_container(&container.0)
 }
 
-fn for_logs(mut request: BollardRequest) -> BollardRequest {
+fn changed(mut request: BollardRequest, (method, ending): Call) -> BollardRequest {
     let address = request.uri().to_string();
     if let Some(start) = address.strip_suffix(EXPORT) {
-        let address = format!("{start}{LOGS}").parse();
+        let address = format!("{start}{ending}").parse();
         *request.uri_mut() = address.expect("with another last part an address is still one");
+        *request.method_mut() = method.parse().expect("the name of a method");
     }
     request
 }

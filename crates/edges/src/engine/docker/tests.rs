@@ -1,5 +1,7 @@
 //! The contract of the engine's trait, asked of the Docker engine of this machine.
 
+mod attached;
+
 use super::*;
 use crate::engine::{Channel, Limits, Volume};
 use futures_util::{StreamExt, TryStreamExt};
