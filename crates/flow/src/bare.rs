@@ -21,6 +21,10 @@ use kozmic_model::{
 /// What a container may have in memory where nothing is said, in bytes.
 const MEMORY: i64 = 16 << 30;
 
+/// Nobody sits at the terminal: programs that find one shall not page or ask.
+const UNATTENDED: [(&str, &str); 3] =
+    [("HOME", "/root"), ("PAGER", "cat"), ("DEBIAN_FRONTEND", "noninteractive")];
+
 /// Runs the program that its arguments name; what goes before it may end it.
 const RUN: &str = "chmod +x \"$0\" && exec \"$0\" \"$@\"";
 
@@ -70,7 +74,7 @@ pub(crate) async fn container(work: &mut Work, bare: &Bare, image: &Image) -> Re
 async fn new_container(work: &Work, bare: &Bare, image: &Image) -> Result<NewContainer> {
     let settings = &work.flow.settings;
     let mut environment = prepare::environment_of(work);
-    environment.push(("HOME".to_owned(), "/root".to_owned()));
+    environment.extend(UNATTENDED.map(|(name, value)| (name.to_owned(), value.to_owned())));
     Ok(NewContainer {
         instance: settings.instance.clone(),
         attempt: work.attempt(),

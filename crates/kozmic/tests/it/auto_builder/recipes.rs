@@ -21,7 +21,7 @@ autobuild/binary.sh:
 
 const FLIST: &str = "#!/bin/bash
 set -e
-echo user=$(id -u) pwd=$PWD term=$([ -t 1 ] && echo yes)
+[ -t 0 ] && [ -t 1 ] && echo user=$(id -u) pwd=$PWD on a terminal
 ls -A /tmp/archives | wc -l
 git -C /core log -1 --format=%s
 tar -C /core -czf /tmp/archives/result.tar.gz file
@@ -49,7 +49,7 @@ async fn a_push_to_a_tracked_branch_becomes_artifacts_at_the_hub_and_in_a_direct
     let log = stage.report(&flist).await?;
     assert_eq!(flist.state, State::Success, "{log}");
     assert_eq!(binary.state, State::Success, "{}", stage.report(&binary).await?);
-    for line in ["user=0 pwd=/ term=yes", "Second"] {
+    for line in ["user=0 pwd=/ on a terminal", "Second"] {
         assert!(log.contains(line), "{line:?} stands in:\n{log}");
     }
 
