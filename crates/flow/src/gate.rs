@@ -67,7 +67,7 @@ pub(crate) struct Started {
     pub(crate) container: ContainerId,
     pub(crate) output: OutputStream,
     /// The connection ends with it.
-    pub(crate) _input: Option<Pin<Box<dyn AsyncWrite + Send>>>,
+    pub(crate) _input: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
 /// A container that starts when its files are there.
@@ -120,9 +120,9 @@ impl Held {
     /// Lets the program begin.
     pub(crate) async fn open(self, flow: &Flow) -> Result<Started> {
         let container = self.0.container.clone();
+        let attached = flow.edges.engine.attach(&container).await.context("listen to the container")?;
         flow.edges.engine.start(&container).await.context("start the container")?;
-        let output = flow.edges.engine.output(&container).await.context("listen to the container")?;
-        Ok(Started { container, output, _input: None })
+        Ok(Started { container, output: attached.output, _input: attached.input })
     }
 }
 
@@ -215,7 +215,7 @@ impl Closed {
             flow.edges.engine.start(&container).await.context("start the container")?;
         }
         attached.input.shutdown().await.map_err(cut).context("close the script's input")?;
-        Ok(Started { container, output: attached.output, _input: Some(attached.input) })
+        Ok(Started { container, output: attached.output, _input: attached.input })
     }
 }
 

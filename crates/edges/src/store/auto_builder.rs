@@ -29,8 +29,6 @@ const ONLY: i64 = 1;
 pub struct LoadedConfiguration {
     /// The configuration repository's commit that it was read from.
     pub sha: Sha,
-    /// When that commit was pushed, as far as it is known: an older one never takes its place.
-    pub pushed_at: Timestamp,
     /// What it says.
     pub configuration: Configuration,
 }
@@ -117,40 +115,29 @@ impl Store {
         let row = rows::configuration::Entity::find_by_id(ONLY);
         let Some(row) = row.one(&self.db).await.context("read the configuration")? else { return Ok(None) };
         let configuration = serde_json::from_str(&row.content).context("read the configuration's recipes")?;
-        let pushed_at = Timestamp(row.pushed_at);
-        Ok(Some(LoadedConfiguration { sha: row.sha.parse()?, pushed_at, configuration }))
+        Ok(Some(LoadedConfiguration { sha: row.sha.parse()?, configuration }))
     }
 
-    /// Puts another configuration in the place of the one that pushes are judged by, whole. False if that one is
-    /// newer; then it stays.
+    /// Puts another configuration in the place of the one that pushes are judged by, whole.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
-    pub async fn swap_configuration(&self, new: &LoadedConfiguration, now: Timestamp) -> Result<bool> {
-        let tx = self.write().await?;
-        let present = rows::configuration::Entity::find_by_id(ONLY);
-        let present = present.one(&tx).await.context("read the configuration")?;
-        if present.is_some_and(|row| row.pushed_at > new.pushed_at.0) {
-            return Ok(false);
-        }
+    pub async fn swap_configuration(&self, new: &LoadedConfiguration, now: Timestamp) -> Result<()> {
         let row = rows::configuration::ActiveModel {
             id: Set(ONLY),
             sha: Set(new.sha.to_string()),
-            pushed_at: Set(new.pushed_at.0),
             content: Set(serde_json::to_string(&new.configuration)?),
             loaded_at: Set(now.0),
         };
         let columns = [
             rows::configuration::Column::Sha,
-            rows::configuration::Column::PushedAt,
             rows::configuration::Column::Content,
             rows::configuration::Column::LoadedAt,
         ];
         let newest = OnConflict::column(rows::configuration::Column::Id).update_columns(columns).to_owned();
         let swap = rows::configuration::Entity::insert(row).on_conflict(newest);
-        swap.exec_without_returning(&tx).await.context("swap the configuration")?;
-        tx.commit().await.context("commit a configuration")?;
-        Ok(true)
+        swap.exec_without_returning(&self.writer).await.context("swap the configuration")?;
+        Ok(())
     }
 
     /// The repositories whose pushes the Auto Builder hears of, by their names.
@@ -237,27 +224,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_older_configuration_never_takes_the_place_of_a_newer_one() {
+    async fn a_configuration_is_there_whole_and_swapped_whole() {
         let stage = Stage::new().await;
-        let loaded = |digit: &str, at: i64| {
-            let branches = [("main".to_owned(), Recipe::default())].into();
-            let repositories = [(format!("anna/{digit}"), branches)].into();
-            let sha = digit.repeat(40).parse().unwrap();
-            LoadedConfiguration {
-                sha,
-                pushed_at: Timestamp(at),
-                configuration: Configuration { repositories },
-            }
-        };
         let store = &stage.store;
         assert_eq!(store.configuration().await.unwrap(), None);
-        for (new, is_taken, present) in
-            [(loaded("a", 5), true, "a"), (loaded("b", 5), true, "b"), (loaded("c", 4), false, "b")]
-        {
-            assert_eq!(store.swap_configuration(&new, NOW).await.unwrap(), is_taken);
-            let there = store.configuration().await.unwrap().unwrap();
-            assert_eq!(there.sha.as_str(), present.repeat(40));
-            assert!(there.configuration.recipe(&format!("Anna/{present}"), "main").is_some());
+        for digit in ["a", "b"] {
+            let branches = [("main".to_owned(), Recipe::default())].into();
+            let repositories = [(format!("anna/{digit}"), branches)].into();
+            let (sha, configuration) = (digit.repeat(40).parse().unwrap(), Configuration { repositories });
+            let new = LoadedConfiguration { sha, configuration };
+            store.swap_configuration(&new, NOW).await.unwrap();
+            assert_eq!(store.configuration().await.unwrap(), Some(new));
         }
     }
 }

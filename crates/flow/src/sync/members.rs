@@ -63,7 +63,8 @@ async fn stale(flow: &Flow) -> Result<()> {
 async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
     let (repository, collaborators) = ask(edges, project).await?;
     edges.store.sync_members(project.id, (&repository, &collaborators), clock::now()).await?;
-    if repository.private {
+    let is_auto_builders = edges.store.auto_builder().await? == Some(project.owner);
+    if repository.private && !is_auto_builders {
         keys::deploy_key(edges, project.id).await.context("register the deploy key")?;
     }
     Ok(())

@@ -112,7 +112,7 @@ fn artifact() -> TableCreateStatement {
 /// One row: the configuration that pushes are judged by.
 fn configuration() -> TableCreateStatement {
     let id = ColumnDef::new("id").big_integer().not_null().primary_key().take();
-    let columns = [id, string("sha"), big_integer("pushed_at"), text("content"), big_integer("loaded_at")];
+    let columns = [id, string("sha"), text("content"), big_integer("loaded_at")];
     table("configuration", columns)
 }
 

@@ -118,7 +118,7 @@ rows! {
     }
     configuration = "configuration" {
         #[sea_orm(primary_key, auto_increment = false)] id: i64,
-        sha: String, pushed_at: i64, content: String, loaded_at: i64,
+        sha: String, content: String, loaded_at: i64,
     }
     watched = "watched" {
         #[sea_orm(primary_key, auto_increment = false)] forge_id: i64,
