@@ -21,6 +21,7 @@ const STYLES: &str = concat!(
     include_str!("../static/css/parts.css"),
     include_str!("../static/css/forms.css"),
     include_str!("../static/css/log.css"),
+    include_str!("../static/css/monitor.css"),
 );
 
 /// Every file; a script stands behind those that it imports, because it names them with their hashes.
@@ -38,6 +39,8 @@ const SOURCES: &[(&str, &str)] = &[
     ("filter.js", include_str!("../static/filter.js")),
     ("live.js", include_str!("../static/live.js")),
     ("page.js", include_str!("../static/page.js")),
+    ("cards.js", include_str!("../static/cards.js")),
+    ("monitor.js", include_str!("../static/monitor.js")),
 ];
 
 static ASSETS: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {

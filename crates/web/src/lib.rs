@@ -18,6 +18,7 @@ mod runs;
 mod ranges;
 mod log_text;
 mod badges;
+mod monitor;
 mod pages;
 mod api;
 mod live;

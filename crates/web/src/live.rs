@@ -1,14 +1,16 @@
-//! What goes on while people watch: a job's log as it grows, and word that a page's facts changed.
+//! What goes on while people watch: a job's log as it grows, word that a page's facts changed, and the monitor.
 //!
-//! Both are WebSockets that are woken by bells. A viewer that is slow slows only itself.
+//! All are WebSockets that are woken by bells. A viewer that is slow slows only itself.
 
 mod frames;
 mod log;
+mod monitor;
 mod news;
 mod origin;
 mod text;
 
 pub(crate) use log::{log, log_of_run};
+pub(crate) use monitor::monitor;
 pub(crate) use news::news;
 
 use crate::{

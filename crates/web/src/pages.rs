@@ -16,6 +16,7 @@ pub(crate) mod restart;
 pub(crate) mod history;
 pub(crate) mod settings;
 pub(crate) mod hooks;
+pub(crate) mod monitor;
 
 #[cfg(test)]
 pub(crate) use frame::samples;

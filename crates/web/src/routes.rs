@@ -5,14 +5,14 @@ use crate::{
     app::{App, Shared},
     assets, badges, deliveries,
     error::{self, WebError},
-    headers, health, live,
+    headers, health, live, monitor,
     pages::{
-        account, avatars, builds, cancel, history, hooks, projects, raw_log, repositories, restart, settings,
-        sign_in,
+        self, account, avatars, builds, cancel, history, hooks, projects, raw_log, repositories, restart,
+        settings, sign_in,
     },
 };
 use axum::{
-    Router,
+    Extension, Router,
     extract::{DefaultBodyLimit, Request},
     http::{Method, Uri},
     middleware::from_fn,
@@ -37,6 +37,7 @@ pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     pages()
         .merge(doors())
+        .merge(monitors())
         .nest("/api/v1", api::router())
         .fallback(elsewhere)
         .method_not_allowed_fallback(|| async { WebError::Method })
@@ -119,6 +120,19 @@ fn doors() -> Router<Shared> {
         .route("/readyz", get(health::ready))
 }
 
+/// What the Auto Builder does, for people and programs. All who watch share one hub.
+fn monitors() -> Router<Shared> {
+    Router::new()
+        .route("/monitor/", get(pages::monitor::monitor))
+        .route("/build/status", get(monitor::status))
+        .route("/build/history", get(monitor::history))
+        .route("/build/history/full", get(monitor::full_history))
+        .route("/build/logs/{owner}/{name}/{*branch}", get(monitor::of_branch))
+        .route("/report/{job}", get(monitor::report))
+        .route("/buildio", get(live::monitor))
+        .layer(Extension(monitor::Hub::default()))
+}
+
 /// An address that we do not know; perhaps it only lacks its last slash.
 async fn elsewhere(method: Method, uri: Uri) -> Response {
     match with_slash(&uri) {
@@ -130,7 +144,7 @@ async fn elsewhere(method: Method, uri: Uri) -> Response {
 /// The same address with a slash at its end, if it looks like one of a page.
 fn with_slash(uri: &Uri) -> Option<String> {
     let path = uri.path();
-    let is_page = ["/login", "/logout", "/_auth", "/repositories", "/projects", "/account"]
+    let is_page = ["/login", "/logout", "/_auth", "/repositories", "/projects", "/account", "/monitor"]
         .iter()
         .any(|start| path.starts_with(start));
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();

@@ -58,6 +58,10 @@ pub(crate) struct Frame {
     pub(crate) notice: Option<Notice>,
     /// What people call the forge.
     pub(crate) forge: String,
+    /// Whether there is a monitor.
+    pub(crate) has_monitor: bool,
+    /// Whether the page is the monitor.
+    pub(crate) is_monitor: bool,
 }
 
 impl FromRequestParts<Shared> for Visit {
@@ -90,6 +94,8 @@ impl Visit {
             runners: store.runners().await?,
             notice: if self.only_live { None } else { self.cookies.notice() },
             forge: app.face.forge_name.clone(),
+            has_monitor: app.face.auto_builder.is_some(),
+            is_monitor: false,
         })
     }
 
@@ -196,6 +202,8 @@ pub(crate) mod samples {
             runners: Vec::new(),
             notice: None,
             forge: "GitHub".into(),
+            has_monitor: true,
+            is_monitor: false,
         }
     }
 

@@ -1,0 +1,46 @@
+//! The monitor: what the Auto Builder does now, and what it did last, for people who wait for an artifact. It stands
+//! beside the way of a push and only looks.
+//!
+//! Whoever asks is an [`Onlooker`] first, and sees no more than their [`Sight`]. A look at store and logs makes
+//! [`Card`]s; all of them at one moment are a view, and what makes two views differ is told by the hub to everybody who
+//! watches live (`live/monitor.rs`).
+
+mod sight;
+mod terminal;
+mod plain;
+mod tails;
+mod card;
+mod json;
+mod look;
+mod view;
+mod hub;
+mod answers;
+mod report;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub(crate) use answers::{full_history, history, status};
+pub(crate) use card::Card;
+pub(crate) use hub::{Hub, Seat, Told};
+pub(crate) use report::{of_branch, report};
+pub(crate) use sight::{Onlooker, Program, Sight};
+pub(crate) use view::{News, View};
+
+use crate::{app::App, error::WebError};
+use tails::Tails;
+use view::HISTORY;
+
+/// What somebody sees on the monitor's page.
+pub(crate) struct Shown {
+    /// What waits and runs.
+    pub(crate) running: Vec<Card>,
+    /// What ended last, the newest first.
+    pub(crate) ended: Vec<Card>,
+}
+
+/// Looks once, for somebody.
+pub(crate) async fn seen_by(app: &App, sight: &Sight) -> Result<Shown, WebError> {
+    let mut running = look::running(app, &mut Tails::default()).await?;
+    running.retain(|card| card.is_for(sight));
+    Ok(Shown { running, ended: look::ended_for(app, sight, HISTORY).await? })
+}

@@ -1,0 +1,266 @@
+//! What the monitor shows of one job, gathered: its build's name, where it stands, its commits, what it made, and the end
+//! of its log.
+
+use super::{sight::Sight, terminal::LastLines};
+use crate::app::Face;
+use kozmic_edges::store::Monitored;
+use kozmic_model::{
+    artifact::{Artifact, ArtifactPlace},
+    event::PushedCommit,
+    ids::{JobId, ProjectId},
+    job::{Attempt, Job},
+    monitor::{MonitorState, build_name},
+    spec::Manner,
+    time::Timestamp,
+};
+use std::sync::Arc;
+use url::Url;
+
+/// What the monitor shows of one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Card {
+    /// The job.
+    pub(crate) id: JobId,
+    /// The run whose log is shown.
+    pub(crate) attempt: Attempt,
+    /// Its project.
+    pub(crate) project: ProjectId,
+    /// Whether only invited people see the repository.
+    pub(crate) is_private: bool,
+    /// `<owner>/<repository>/<branch>`.
+    pub(crate) name: String,
+    /// What tells its artifact from others'.
+    pub(crate) tag: Option<String>,
+    /// The script's name.
+    pub(crate) title: String,
+    /// Where it stands.
+    pub(crate) state: MonitorState,
+    /// Why it ended badly.
+    pub(crate) error: Option<String>,
+    /// The image that its container is made of; none if it has no container.
+    pub(crate) image: Option<String>,
+    /// The first digits of the container's id; empty before there is one.
+    pub(crate) container: String,
+    /// When a runner took it, else when it was planned.
+    pub(crate) started_at: Timestamp,
+    /// When it ended.
+    pub(crate) finished_at: Option<Timestamp>,
+    /// The commits that the push brought, the newest first.
+    pub(crate) commits: Vec<CommitLine>,
+    /// What it published.
+    pub(crate) artifacts: Vec<ArtifactLine>,
+    /// The end of its log.
+    pub(crate) tail: Arc<LastLines>,
+    /// The job's page, for its project's members.
+    pub(crate) page: String,
+    /// Where its whole log is.
+    pub(crate) log: String,
+}
+
+/// A commit of the push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CommitLine {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its message's first line.
+    pub(crate) message: String,
+    /// Who wrote it.
+    pub(crate) author: String,
+    /// Its page at the forge, if it has one on the web.
+    pub(crate) url: Option<String>,
+}
+
+/// Something that the job published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ArtifactLine {
+    /// `flist`, `binary` or `kernel`.
+    pub(crate) place: &'static str,
+    /// Its versioned name.
+    pub(crate) name: String,
+    /// The name that leads to the newest.
+    pub(crate) link: String,
+    /// Where it can be fetched, if it can.
+    pub(crate) url: Option<String>,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// 64 hexadecimal digits.
+    pub(crate) sha256: String,
+    /// Whether it was taken away since.
+    pub(crate) is_removed: bool,
+}
+
+impl Card {
+    /// What there is to show of a job.
+    pub(super) fn of(seen: &Monitored, artifacts: &[Artifact], tail: Arc<LastLines>, face: &Face) -> Self {
+        let Monitored { job, build, project } = seen;
+        let state = MonitorState::of(job);
+        let digits = |container: &String| container.chars().take(10).collect();
+        Self {
+            id: job.id,
+            attempt: job.shown_attempt(),
+            project: project.id,
+            is_private: project.repository.private,
+            name: build_name(&project.repository, &build.git_ref),
+            tag: job.spec.origin.tag().map(str::to_owned),
+            title: job.spec.title.clone(),
+            state,
+            error: (state == MonitorState::Error).then(|| reason(job)),
+            image: (job.spec.manner != Manner::Check).then(|| job.spec.image.to_string()),
+            container: job.container.as_ref().map(digits).unwrap_or_default(),
+            started_at: job.started_at.unwrap_or(job.created_at),
+            finished_at: job.finished_at,
+            commits: commits(seen),
+            artifacts: artifacts.iter().map(|artifact| ArtifactLine::of(artifact, face)).collect(),
+            tail,
+            page: format!("/projects/{}/builds/{}/jobs/{}/", job.project, job.build, job.id),
+            log: face.join(&format!("report/{}", job.id)).into(),
+        }
+    }
+
+    /// A card that nothing stands on yet.
+    pub(crate) fn blank() -> Self {
+        let (id, project) = (JobId(0), ProjectId(0));
+        Self {
+            id,
+            attempt: Attempt { job: id, number: 0 },
+            project,
+            is_private: true,
+            name: String::new(),
+            tag: None,
+            title: String::new(),
+            state: MonitorState::Waiting,
+            error: None,
+            image: None,
+            container: String::new(),
+            started_at: Timestamp(0),
+            finished_at: Some(Timestamp(0)),
+            commits: Vec::new(),
+            artifacts: Vec::new(),
+            tail: Arc::default(),
+            page: String::new(),
+            log: String::new(),
+        }
+    }
+
+    /// Whether one may see it.
+    pub(crate) fn is_for(&self, sight: &Sight) -> bool {
+        sight.reaches(self.project, self.is_private)
+    }
+}
+
+impl CommitLine {
+    /// The first digits of its id, enough for people.
+    pub(crate) fn short(&self) -> &str {
+        self.id.get(..10).unwrap_or(&self.id)
+    }
+}
+
+impl ArtifactLine {
+    fn of(artifact: &Artifact, face: &Face) -> Self {
+        let is_removed = artifact.removed_at.is_some();
+        let url = if is_removed { None } else { address(artifact, face) };
+        Self {
+            place: artifact.place.directory().unwrap_or("flist"),
+            name: artifact.name.versioned.clone(),
+            link: artifact.name.stable.clone(),
+            url,
+            size: artifact.size,
+            sha256: artifact.sha256.clone(),
+            is_removed,
+        }
+    }
+}
+
+/// Where an artifact can be fetched: at the hub, or here, if it is served.
+fn address(artifact: &Artifact, face: &Face) -> Option<String> {
+    if let ArtifactPlace::Hub { url, .. } = &artifact.place {
+        return web_address(url);
+    }
+    face.auto_builder.as_ref()?.artifacts.as_ref()?;
+    let place = artifact.place.directory()?;
+    Some(face.join(&format!("artifacts/{place}/{}", artifact.name.versioned)).into())
+}
+
+fn reason(job: &Job) -> String {
+    job.reason.clone().unwrap_or_else(|| format!("{}.", job.status.label()))
+}
+
+/// The push's commits; the built one alone where the forge told of none.
+fn commits(Monitored { build, project, .. }: &Monitored) -> Vec<CommitLine> {
+    let built = || {
+        let url = format!("{}/commit/{}", project.repository.html_url.trim_end_matches('/'), build.sha);
+        let (message, author) = (build.headline().to_owned(), build.author.name.clone());
+        CommitLine { id: build.sha.to_string(), message, author, url: web_address(&url) }
+    };
+    let pushed = |commit: &PushedCommit| CommitLine {
+        id: commit.sha.to_string(),
+        message: commit.message.clone(),
+        author: commit.author.clone(),
+        url: web_address(&commit.url),
+    };
+    match build.commits.is_empty() {
+        true => vec![built()],
+        false => build.commits.iter().rev().map(pushed).collect(),
+    }
+}
+
+/// The address, if a browser may follow it: others wrote it.
+fn web_address(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::samples::{self, artifact, monitored};
+    use kozmic_model::status::Status;
+
+    fn card(seen: &Monitored, artifacts: &[Artifact]) -> Card {
+        Card::of(seen, artifacts, Arc::default(), &samples::face(true))
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_are_shown() {
+        let mut seen = monitored(Status::Pending);
+        seen.build.commits[0].url = "javascript:alert(1)".into();
+        let hub = ArtifactPlace::Hub { url: "data:text/html,x".into(), stable_url: String::new() };
+        let card = card(&seen, &[artifact(hub)]);
+        assert_eq!(card.commits.last().unwrap().url, None);
+        assert_eq!((card.artifacts[0].place, card.artifacts[0].url.as_deref()), ("flist", None));
+    }
+
+    #[test]
+    fn commits_stand_newest_first_and_never_miss() {
+        let mut seen = monitored(Status::Pending);
+        let messages = |seen: &Monitored| {
+            card(seen, &[]).commits.into_iter().map(|commit| commit.message).collect::<Vec<_>>()
+        };
+        assert_eq!(messages(&seen), ["Second <b>", "First"]);
+        seen.build.commits.clear();
+        assert_eq!(messages(&seen), ["Add JSONP as an option"]);
+    }
+
+    #[test]
+    fn an_artifact_leads_somewhere_only_while_it_is_there_and_served() {
+        let seen = monitored(Status::Success);
+        let there = artifact(ArtifactPlace::Kernels);
+        let gone = Artifact { removed_at: Some(Timestamp(9)), ..there.clone() };
+        let url = |artifact: &Artifact, is_served| {
+            let card =
+                Card::of(&seen, std::slice::from_ref(artifact), Arc::default(), &samples::face(is_served));
+            card.artifacts[0].url.clone()
+        };
+        let address = format!("https://ci.example.org/artifacts/kernel/{}", there.name.versioned);
+        assert_eq!(url(&there, true), Some(address));
+        assert_eq!((url(&there, false), url(&gone, true)), (None, None));
+    }
+
+    #[test]
+    fn only_what_ended_badly_has_an_error() {
+        assert_eq!(card(&monitored(Status::Canceled), &[]).error.as_deref(), Some("Canceled."));
+        let mut waits = monitored(Status::Enqueued);
+        waits.job.reason = Some("Waits.".into());
+        assert_eq!(card(&waits, &[]).error, None);
+    }
+}

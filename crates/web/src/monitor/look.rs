@@ -1,0 +1,67 @@
+//! A look at the store and the logs: what runs, and what ended last.
+
+use super::{card::Card, sight::Sight, tails::Tails};
+use crate::app::App;
+use anyhow::Result;
+use kozmic_edges::store::{HistoryMark, Monitored};
+use kozmic_model::artifact::Artifact;
+
+/// So many rows of the history are looked at together for who may not see everything.
+const PAGE: u64 = 200;
+
+/// So many times: what others keep private does not make the way to what one may see endless.
+const PAGES: usize = 10;
+
+/// What waits and runs, in the order in which it was planned.
+pub(super) async fn running(app: &App, tails: &mut Tails) -> Result<Vec<Card>> {
+    // What runs has published nothing yet: what an earlier run left is not this one's.
+    cards(app, tails, (&app.edges.store.monitored().await?, &[])).await
+}
+
+/// What ended last, the newest first, up to so many.
+pub(super) async fn ended(app: &App, tails: &mut Tails, limit: u64) -> Result<Vec<Card>> {
+    of_history(app, tails, &app.edges.store.monitored_history(None, limit).await?).await
+}
+
+/// What ended last of that somebody may see, the newest first, up to so many.
+pub(super) async fn ended_for(app: &App, sight: &Sight, limit: usize) -> Result<Vec<Card>> {
+    let page_size = if *sight == Sight::Everything { limit as u64 } else { PAGE };
+    let (mut found, mut mark) = (Vec::new(), None);
+    for _ in 0..PAGES {
+        let page = app.edges.store.monitored_history(mark, page_size).await?;
+        mark = page.last().and_then(mark_of);
+        found.extend(page.into_iter().filter(|seen| sight.includes(&seen.project)));
+        if found.len() >= limit || mark.is_none() {
+            break;
+        }
+    }
+    found.truncate(limit);
+    of_history(app, &mut Tails::default(), &found).await
+}
+
+/// Jobs that ended, with what they published.
+pub(super) async fn of_history(app: &App, tails: &mut Tails, jobs: &[Monitored]) -> Result<Vec<Card>> {
+    let ids = jobs.iter().map(|seen| seen.job.id).collect::<Vec<_>>();
+    let artifacts = app.edges.store.artifacts_of_jobs(&ids).await?;
+    cards(app, tails, (jobs, &artifacts)).await
+}
+
+/// The place of a job in the history.
+pub(super) fn mark_of(seen: &Monitored) -> Option<HistoryMark> {
+    seen.job.finished_at.map(|finished_at| HistoryMark { finished_at, job: seen.job.id })
+}
+
+async fn cards(
+    app: &App,
+    tails: &mut Tails,
+    (jobs, artifacts): (&[Monitored], &[Artifact]),
+) -> Result<Vec<Card>> {
+    let mut cards = Vec::with_capacity(jobs.len());
+    for seen in jobs {
+        let tail = tails.of(&app.edges.logs, seen.job.shown_attempt()).await?;
+        let made =
+            artifacts.iter().filter(|artifact| artifact.job == seen.job.id).cloned().collect::<Vec<_>>();
+        cards.push(Card::of(seen, &made, tail, &app.face));
+    }
+    Ok(cards)
+}

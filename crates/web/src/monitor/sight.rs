@@ -1,0 +1,135 @@
+//! Who looks at the monitor, and what of it they may see.
+
+use crate::{
+    app::Shared,
+    auth::{self, SignedIn},
+    error::WebError,
+};
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    http::{HeaderMap, StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use kozmic_model::{
+    ids::{ProjectId, UserId},
+    project::Project,
+};
+use serde_json::json;
+use std::collections::HashSet;
+
+/// What of the monitor somebody may see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// All of it: the monitor is public.
+    Everything,
+    /// Builds of public repositories, and of projects that the person has a role in.
+    OwnAndPublic(HashSet<ProjectId>),
+}
+
+/// Somebody who looks at the monitor.
+pub(crate) struct Onlooker {
+    /// Who it is, if they signed in.
+    pub(crate) person: Option<SignedIn>,
+    /// What they may see.
+    pub(crate) sight: Sight,
+}
+
+/// Somebody who looks with a program, which cannot sign in: who may not look is told so, and led nowhere.
+pub(crate) struct Program(pub(crate) Onlooker);
+
+/// Why somebody may not look.
+pub(crate) enum Refused {
+    /// There is no monitor here, or we failed.
+    Elsewhere(WebError),
+    /// One must sign in first.
+    Unknown,
+}
+
+impl Sight {
+    /// What this person may see of a monitor that is not public.
+    pub(crate) async fn of(app: &Shared, user: UserId) -> Result<Self, WebError> {
+        let own = app.edges.store.projects_of(user).await?;
+        Ok(Self::OwnAndPublic(own.into_iter().map(|line| line.project.id).collect()))
+    }
+
+    /// Whether builds of this project may be seen.
+    pub(crate) fn includes(&self, project: &Project) -> bool {
+        self.reaches(project.id, project.repository.private)
+    }
+
+    /// Whether builds of a project may be seen, whose repository is private or not.
+    pub(crate) fn reaches(&self, project: ProjectId, is_private: bool) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::OwnAndPublic(own) => !is_private || own.contains(&project),
+        }
+    }
+}
+
+impl Onlooker {
+    async fn new(headers: &HeaderMap, app: &Shared) -> Result<Self, Refused> {
+        let face = app.face.auto_builder.as_ref().ok_or(WebError::NotFound)?;
+        let person = auth::visitor(headers, app).await?;
+        let sight = match &person {
+            _ if face.monitor_is_public => Sight::Everything,
+            Some(person) => Sight::of(app, person.user.id).await?,
+            None => return Err(Refused::Unknown),
+        };
+        Ok(Self { person, sight })
+    }
+}
+
+impl FromRequestParts<Shared> for Onlooker {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, WebError> {
+        match Self::new(&parts.headers, app).await {
+            Ok(onlooker) => Ok(onlooker),
+            Err(Refused::Elsewhere(fault)) => Err(fault),
+            Err(Refused::Unknown) => {
+                let wanted = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+                Err(WebError::SignIn(wanted.to_owned()))
+            }
+        }
+    }
+}
+
+impl FromRequestParts<Shared> for Program {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Refused> {
+        Onlooker::new(&parts.headers, app).await.map(Self)
+    }
+}
+
+impl From<WebError> for Refused {
+    fn from(fault: WebError) -> Self {
+        Self::Elsewhere(fault)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Elsewhere(fault) => fault.into_response(),
+            Self::Unknown => {
+                let error = json!({ "code": "unauthorized", "message": "Sign in first." });
+                (StatusCode::UNAUTHORIZED, Json(json!({ "error": error }))).into_response()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_builds_are_for_those_who_have_a_role() {
+        let own = Sight::OwnAndPublic(HashSet::from([ProjectId(1)]));
+        assert!(own.reaches(ProjectId(1), true) && own.reaches(ProjectId(2), false));
+        assert!(!own.reaches(ProjectId(2), true));
+        assert!(Sight::Everything.reaches(ProjectId(2), true));
+    }
+}

@@ -1,0 +1,151 @@
+//! What a terminal would show of a log's end, as text and as HTML: the same picture that the log's own page draws, made
+//! on the server, once for all who look at the monitor.
+
+mod colour;
+mod screen;
+mod sequence;
+
+use screen::{Run, Style};
+use std::fmt::Write;
+
+/// The longest line that is shown, in characters.
+const LONGEST: usize = 2_000;
+
+/// The last lines of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastLines {
+    /// As plain text, without control sequences.
+    pub(crate) text: String,
+    /// The same as HTML, everything escaped, with classes for colours.
+    pub(crate) html: String,
+}
+
+/// What a terminal shows of the last `count` lines of a text.
+pub(crate) fn last_lines(text: &str, count: usize) -> LastLines {
+    let lines = screen::lines(text.trim_end_matches(['\n', '\r']));
+    let from = lines.len().saturating_sub(count);
+    let mut last = LastLines::default();
+    for (at, line) in lines[from..].iter().enumerate() {
+        if at > 0 {
+            last.text.push('\n');
+            last.html.push('\n');
+        }
+        write_line(line, &mut last);
+    }
+    last
+}
+
+fn write_line(line: &[Run], last: &mut LastLines) {
+    let mut room = LONGEST;
+    for run in line {
+        let shown = run.text.chars().take(room).collect::<String>();
+        room -= shown.chars().count();
+        write_run(&shown, run.style, &mut last.html);
+        last.text.push_str(&shown);
+        if shown.len() < run.text.len() {
+            last.text.push('…');
+            last.html.push('…');
+            return;
+        }
+    }
+}
+
+fn write_run(text: &str, style: Style, html: &mut String) {
+    let classes = style.classes();
+    if classes.is_empty() {
+        escape(text, html);
+        return;
+    }
+    // Writing into memory cannot fail.
+    let _ = write!(html, "<span class=\"{classes}\">");
+    escape(text, html);
+    html.push_str("</span>");
+}
+
+/// Writes a text so that it means nothing but itself in HTML.
+fn escape(text: &str, html: &mut String) {
+    for sign in text.chars() {
+        match sign {
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '&' => html.push_str("&amp;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            _ => html.push(sign),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn html(text: &str) -> String {
+        last_lines(text, 15).html
+    }
+
+    fn text(text: &str) -> String {
+        last_lines(text, 15).text
+    }
+
+    #[test]
+    fn what_a_script_prints_never_becomes_markup() {
+        let hostile = "<script>alert(1)</script> & \"x\" 'y'\u{1b}[31m<img src=x onerror=alert(1)>\u{1b}[0m";
+        let shown = html(hostile);
+        assert!(!shown.contains("<script") && !shown.contains("<img"));
+        assert!(shown.contains("&lt;script&gt;") && shown.contains("<span class=\"f1\">&lt;img"));
+        let sequence = html("\u{1b}]8;;javascript:alert(1)\u{7}link\u{1b}[3\"><b>mx");
+        assert!(!sequence.contains("<b>") && !sequence.contains("javascript"), "{sequence}");
+    }
+
+    #[test]
+    fn the_last_lines_are_shown_and_no_empty_ones_behind_them() {
+        assert_eq!(last_lines("a\nb\nc\r\n\n", 2).text, "b\nc");
+        assert_eq!(last_lines("a", 2).text, "a");
+        assert_eq!(last_lines("", 2), LastLines::default());
+    }
+
+    #[test]
+    fn colours_hold_over_the_ends_of_lines() {
+        assert_eq!(
+            html("\u{1b}[32mone\ntwo\u{1b}[0m\nthree"),
+            "<span class=\"f2\">one</span>\n<span class=\"f2\">two</span>\nthree"
+        );
+        assert_eq!(text("\u{1b}[32mone\ntwo\u{1b}[0m\nthree"), "one\ntwo\nthree");
+        assert_eq!(last_lines("\u{1b}[1mone\ntwo", 1).html, "<span class=\"bo\">two</span>");
+    }
+
+    #[test]
+    fn weights_and_grounds_have_classes() {
+        assert_eq!(html("\u{1b}[1;4;93;44mx"), "<span class=\"bo un f11 g4\">x</span>");
+        assert_eq!(html("\u{1b}[7mx"), "<span class=\"iv\">x</span>");
+        assert_eq!(html("\u{1b}[7;31mx"), "<span class=\"g1\">x</span>");
+        assert_eq!(html("\u{1b}[1;38;5;141mbuild"), "<span class=\"bo f5\">build</span>");
+    }
+
+    #[test]
+    fn what_overwrote_itself_is_shown_as_it_ended() {
+        assert_eq!(text("10 %\r20 %\r\nend"), "20 %\nend");
+        assert_eq!(text("abcdef\rXY"), "XYcdef");
+        assert_eq!(text("abcdef\r\u{1b}[KXY"), "XY");
+        assert_eq!(text("abc\u{1b}[2K\u{1b}[1GX"), "X");
+        assert_eq!(text("ab\u{8}c"), "ac");
+    }
+
+    #[test]
+    fn sequences_leave_no_trace_even_where_they_are_cut() {
+        let mixed = "a\u{1b}[2Jb\u{1b}[?25lc\u{1b}]0;title\u{7}d\u{1b}]8;;http://x\u{1b}\\e\u{1b}(Bf\u{7}g\u{1b}[1;5Hh\u{9b}i";
+        assert_eq!(text(mixed), "abcdefghi");
+        for cut in ["\u{1b}", "\u{1b}[", "\u{1b}[3", "\u{1b}[38;5", "\u{1b}]0;tit"] {
+            assert_eq!(text(&format!("ok{cut}")), "ok", "{cut:?}");
+        }
+        assert_eq!(text("a\u{1b}]0;open\nb"), "a\nb");
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut() {
+        let shown = last_lines(&"ü".repeat(LONGEST + 9), 15);
+        assert_eq!(shown.text.chars().count(), LONGEST + 1);
+        assert!(shown.text.ends_with('…') && shown.html.ends_with('…'));
+    }
+}

@@ -1,0 +1,247 @@
+//! All that the monitor shows at one moment, and what makes two moments differ: pure, so that each rule can be tested.
+
+use super::{card::Card, json, sight::Sight};
+use axum::extract::ws::Utf8Bytes;
+use kozmic_model::{ids::JobId, job::Attempt};
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
+
+/// So many builds that ended are shown.
+pub(super) const HISTORY: usize = 25;
+
+/// What is shown of a job, with its words for the page's script, rendered once.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    card: Card,
+    json: String,
+}
+
+/// All that the monitor shows.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    running: Vec<Arc<Shown>>,
+    ended: Vec<Arc<Shown>>,
+    /// The frames for those who may see everything in them.
+    status: OnceLock<Utf8Bytes>,
+    history: OnceLock<Utf8Bytes>,
+}
+
+/// A difference between two views, as viewers are told.
+#[derive(Clone, Debug)]
+pub(crate) enum News {
+    /// A build is new among those that run, has changed, or just ended.
+    Update(Arc<Shown>, Utf8Bytes),
+    /// A build is gone without having ended: all that runs is told anew.
+    Status,
+    /// Builds ended.
+    History,
+}
+
+impl View {
+    /// This view with other cards; what is the same is not rendered again.
+    pub(super) fn with(&self, running: Vec<Card>, ended: Option<Vec<Card>>) -> Self {
+        let known = |card: Card| {
+            let same = self.running.iter().chain(&self.ended).find(|known| known.card == card);
+            same.map_or_else(|| Arc::new(Shown::new(card)), Arc::clone)
+        };
+        let ended = match ended {
+            Some(cards) => cards.into_iter().map(known).collect(),
+            None => self.ended.clone(),
+        };
+        let running = running.into_iter().map(known).collect();
+        Self { running, ended, status: OnceLock::new(), history: OnceLock::new() }
+    }
+
+    /// Whether a job that ran here is missing there: it has ended, or is hidden.
+    pub(super) fn lacks_any_of(running: &[Card], before: &Self) -> bool {
+        before.running.iter().any(|known| running.iter().all(|card| card.id != known.card.id))
+    }
+
+    /// The runs whose logs are shown.
+    pub(super) fn attempts(&self) -> HashSet<Attempt> {
+        self.running.iter().chain(&self.ended).map(|shown| shown.card.attempt).collect()
+    }
+
+    /// What is to be told to whoever knows `before`.
+    pub(super) fn news_since(&self, before: &Self) -> Vec<News> {
+        let changed =
+            self.running.iter().filter(|shown| !before.running.iter().any(|known| Arc::ptr_eq(known, shown)));
+        let mut news = changed.map(Shown::update).collect::<Vec<_>>();
+        let gone = before.running.iter().filter(|known| find(&self.running, known.card.id).is_none());
+        let (ended, lost) =
+            gone.map(|known| find(&self.ended, known.card.id)).partition::<Vec<_>, _>(Option::is_some);
+        news.extend(ended.into_iter().flatten().map(Shown::update));
+        if !lost.is_empty() {
+            news.push(News::Status);
+        }
+        let is_same = self.ended.len() == before.ended.len()
+            && self.ended.iter().zip(&before.ended).all(|(one, other)| Arc::ptr_eq(one, other));
+        if !is_same {
+            news.push(News::History);
+        }
+        news
+    }
+
+    /// The frame that tells all that runs, as far as one may see it.
+    pub(crate) fn status_frame(&self, sight: &Sight) -> Utf8Bytes {
+        frame(&self.running, &self.status, sight, |seen| {
+            let builds = seen.iter().map(|shown| format!("\"{}\":{}", shown.card.id, shown.json));
+            format!(r#"{{"event":"status","payload":{{{}}}}}"#, joined(builds))
+        })
+    }
+
+    /// The frame that tells what ended last, as far as one may see it.
+    pub(crate) fn history_frame(&self, sight: &Sight) -> Utf8Bytes {
+        let newest = &self.ended[..];
+        frame(newest, &self.history, sight, |seen| {
+            let builds = seen.iter().take(HISTORY).map(|shown| shown.json.clone());
+            format!(r#"{{"event":"history","payload":[{}]}}"#, joined(builds))
+        })
+    }
+}
+
+impl Shown {
+    fn new(card: Card) -> Self {
+        Self { json: json::live(&card), card }
+    }
+
+    /// Whether one may see it.
+    pub(crate) fn is_for(&self, sight: &Sight) -> bool {
+        self.card.is_for(sight)
+    }
+
+    fn update(this: &Arc<Self>) -> News {
+        let frame = format!(r#"{{"event":"update","payload":{}}}"#, this.json);
+        News::Update(Arc::clone(this), frame.into())
+    }
+}
+
+fn find(among: &[Arc<Shown>], id: JobId) -> Option<&Arc<Shown>> {
+    among.iter().find(|shown| shown.card.id == id)
+}
+
+/// The frame for one's sight: the common one, made but once, if nothing is hidden.
+fn frame(
+    all: &[Arc<Shown>],
+    common: &OnceLock<Utf8Bytes>,
+    sight: &Sight,
+    render: impl Fn(&[&Arc<Shown>]) -> String,
+) -> Utf8Bytes {
+    let seen = all.iter().filter(|shown| shown.is_for(sight)).collect::<Vec<_>>();
+    match seen.len() == all.len() {
+        true => common.get_or_init(|| render(&seen).into()).clone(),
+        false => render(&seen).into(),
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::samples::card;
+    use kozmic_model::{ids::ProjectId, status::Status};
+    use serde_json::Value;
+
+    fn running(ids: &[i64]) -> Vec<Card> {
+        ids.iter().map(|id| card(*id, Status::Pending)).collect()
+    }
+
+    fn ended(ids: &[i64]) -> Option<Vec<Card>> {
+        Some(ids.iter().map(|id| card(*id, Status::Success)).collect())
+    }
+
+    /// The news in short: `+` and the job's number for an update, `status`, `history`.
+    fn told(after: &View, before: &View) -> Vec<String> {
+        let short = |news: News| match news {
+            News::Update(shown, frame) => {
+                let frame = serde_json::from_str::<Value>(&frame).unwrap();
+                assert_eq!(frame["payload"]["id"], shown.card.id.to_string());
+                format!("{} {}", shown.card.id, shown.card.state)
+            }
+            News::Status => "status".to_owned(),
+            News::History => "history".to_owned(),
+        };
+        after.news_since(before).into_iter().map(short).collect()
+    }
+
+    fn payload(frame: &Utf8Bytes, event: &str) -> Value {
+        let mut frame = serde_json::from_str::<Value>(frame).unwrap();
+        assert_eq!(frame["event"], event);
+        frame["payload"].take()
+    }
+
+    #[test]
+    fn nothing_is_told_when_nothing_changed() {
+        let view = View::default().with(running(&[1, 2]), ended(&[3]));
+        assert!(told(&view.with(running(&[1, 2]), ended(&[3])), &view).is_empty());
+        assert!(told(&view.with(running(&[1, 2]), None), &view).is_empty());
+        assert!(told(&view, &view).is_empty());
+    }
+
+    #[test]
+    fn only_what_is_new_or_has_changed_is_told() {
+        let view = View::default().with(running(&[1]), ended(&[]));
+        let mut cards = running(&[1, 2]);
+        assert_eq!(told(&view.with(cards.clone(), None), &view), ["2 creating"]);
+        cards[0].container = "0123456789".into();
+        let after = view.with(cards, None);
+        assert_eq!(told(&after, &view), ["1 creating", "2 creating"]);
+    }
+
+    #[test]
+    fn what_ended_is_told_with_its_last_state_before_the_history() {
+        let view = View::default().with(running(&[1, 2]), ended(&[3]));
+        let after = view.with(running(&[2]), ended(&[1, 3]));
+        assert_eq!(told(&after, &view), ["1 success", "history"]);
+    }
+
+    #[test]
+    fn what_runs_again_leaves_the_history() {
+        let view = View::default().with(running(&[]), ended(&[1, 3]));
+        let after = view.with(running(&[1]), ended(&[3]));
+        assert_eq!(told(&after, &view), ["1 creating", "history"]);
+    }
+
+    #[test]
+    fn what_vanished_without_an_end_has_all_that_runs_told_anew() {
+        let view = View::default().with(running(&[1, 2]), ended(&[3]));
+        assert_eq!(told(&view.with(running(&[2]), None), &view), ["status"]);
+        assert!(View::lacks_any_of(&running(&[2]), &view));
+        assert!(!View::lacks_any_of(&running(&[1, 2, 4]), &view));
+    }
+
+    #[test]
+    fn each_sees_what_they_may_and_those_who_see_all_share_a_frame() {
+        let mut cards = running(&[1, 2]);
+        cards[1].is_private = true;
+        cards[1].project = ProjectId(7);
+        let view = View::default().with(cards.clone(), Some(cards));
+        let stranger = Sight::OwnAndPublic(HashSet::new());
+        let member = Sight::OwnAndPublic(HashSet::from([ProjectId(7)]));
+        let ids = |sight: &Sight| {
+            let status = payload(&view.status_frame(sight), "status");
+            let history = payload(&view.history_frame(sight), "history");
+            assert_eq!(status.as_object().unwrap().len(), history.as_array().unwrap().len());
+            status.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&stranger), ["1"]);
+        assert_eq!(ids(&member), ["1", "2"]);
+        assert_eq!(ids(&Sight::Everything), ["1", "2"]);
+        let (one, other) = (view.status_frame(&member), view.status_frame(&Sight::Everything));
+        assert_eq!(one.as_ptr(), other.as_ptr());
+    }
+
+    #[test]
+    fn the_history_is_no_longer_than_it_should_be() {
+        let all = (0..40).collect::<Vec<_>>();
+        let view = View::default().with(Vec::new(), ended(&all));
+        let history = payload(&view.history_frame(&Sight::Everything), "history");
+        assert_eq!(history.as_array().unwrap().len(), HISTORY);
+        assert_eq!(history[0]["id"], "0");
+    }
+}

@@ -1,0 +1,161 @@
+//! The monitor's page: what the Auto Builder does now, and what it did last. It is whole without scripts; the script
+//! keeps it true.
+
+use super::{
+    frame::{Frame, Visit},
+    parts,
+};
+use crate::{
+    app::Shared,
+    error::WebError,
+    monitor::{self, Card, Onlooker, Shown},
+};
+use askama::{Template, filters::Safe};
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{Html, IntoResponse, Response},
+};
+use kozmic_edges::clock;
+use kozmic_model::{monitor::MonitorState, time::Timestamp};
+
+#[derive(Template)]
+#[template(path = "monitor.html")]
+struct MonitorPage {
+    /// None for who has not signed in.
+    frame: Option<Frame>,
+    now: Timestamp,
+    running: Vec<Card>,
+    ended: Vec<Card>,
+    /// What the script fills in.
+    blank: Card,
+}
+
+/// `GET /monitor/`
+pub(crate) async fn monitor(
+    State(app): State<Shared>,
+    Onlooker { person, sight }: Onlooker,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let Shown { running, ended } = monitor::seen_by(&app, &sight).await?;
+    let (now, blank) = (clock::now(), Card::blank());
+    match person {
+        Some(person) => {
+            let visit = Visit::new(person, &headers, &app);
+            let frame = Frame { is_monitor: true, ..visit.frame(&app, None).await? };
+            visit.show(&MonitorPage { frame: Some(frame), now, running, ended, blank })
+        }
+        None => {
+            let page = MonitorPage { frame: None, now, running, ended, blank };
+            Ok(Html(page.render()?).into_response())
+        }
+    }
+}
+
+impl MonitorPage {
+    /// The projects whose builds' pages the person may open, for the script.
+    fn own_projects(&self) -> String {
+        let lines = self.frame.as_ref().map(|frame| &frame.projects[..]).unwrap_or_default();
+        lines.iter().map(|line| line.project.id.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether the person may open the job's page.
+    fn may_open(&self, card: &Card) -> bool {
+        let is_own = |frame: &Frame| frame.projects.iter().any(|line| line.project.id == card.project);
+        self.frame.as_ref().is_some_and(is_own)
+    }
+}
+
+/// A state as mark and word.
+fn pill(state: &MonitorState) -> Safe<String> {
+    let (status, mark) = (state.status(), parts::mark(&state.status()));
+    Safe(format!("<span class=\"pill {status}\">{}<span>{}</span></span>", mark.0, state.label()))
+}
+
+/// A size as people say it; the script says it alike.
+fn spoken_size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let step = (0..units.len()).rev().find(|step| bytes >> (10 * step) > 0).unwrap_or(0);
+    let tenths = (u128::from(bytes) * 10) >> (10 * step);
+    match (step, tenths) {
+        (0, _) => format!("{bytes} B"),
+        (_, ..1_000) => format!("{}.{} {}", tenths / 10, tenths % 10, units[step]),
+        _ => format!("{} {}", tenths / 10, units[step]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{monitor::samples::card, pages::samples};
+    use kozmic_model::{ids::ProjectId, status::Status};
+
+    fn page(frame: Option<Frame>, running: Vec<Card>, ended: Vec<Card>) -> String {
+        let page = MonitorPage { frame, now: Timestamp(80_000), running, ended, blank: Card::blank() };
+        page.render().unwrap()
+    }
+
+    #[test]
+    fn the_page_shows_all_without_scripts() {
+        let page = page(None, vec![card(8, Status::Pending)], vec![card(9, Status::Failure)]);
+        for fact in [
+            "adlift/show/79-render-js-callback",
+            "special-tag",
+            "ubuntu:16.04",
+            "autobuild/flist.sh",
+            "last <span class=\"f1\">line</span>",
+            "href=\"/report/8\"",
+            "https://github.com/adlift/show/commit/a",
+            "zero-os-main-generic-aaaaaaaaaa.efi",
+            "11.7 MiB",
+            "Failure.",
+            "1:18",
+        ] {
+            assert!(page.contains(fact), "{fact}");
+        }
+        assert!(!page.contains("Nothing runs now.</p>") || page.contains("hidden>Nothing runs now"));
+        assert!(page.contains("Sign in") && !page.contains("/logout/"));
+    }
+
+    #[test]
+    fn what_others_wrote_is_shown_as_text() {
+        let mut hostile = card(8, Status::Failure);
+        for text in [&mut hostile.name, &mut hostile.title, &mut hostile.container] {
+            *text = "<script>alert(1)</script>\"'".into();
+        }
+        hostile.error = Some("<b>bad</b>".into());
+        hostile.tag = Some("<i>".into());
+        hostile.image = Some("<u>".into());
+        hostile.artifacts[0].name = "<s>".into();
+        let page = page(None, vec![hostile.clone()], vec![hostile]);
+        for markup in ["<script>alert", "<b>bad", "<i>", "<u>", "<s>", "Second <b>", "<i>Li"] {
+            assert!(!page.contains(markup), "{markup}");
+        }
+        assert!(!page.contains(" style=") && !page.contains("javascript:"));
+    }
+
+    #[test]
+    fn only_members_are_led_to_a_builds_page() {
+        let address = "href=\"/projects/1/builds/5/jobs/8/\"";
+        let own = page(Some(samples::frame()), vec![card(8, Status::Pending)], Vec::new());
+        assert!(own.contains(address) && own.contains("data-projects=\"1\""));
+        let mut foreign = card(8, Status::Pending);
+        foreign.project = ProjectId(7);
+        assert!(!page(Some(samples::frame()), vec![foreign], Vec::new()).contains(address));
+        assert!(!page(None, vec![card(8, Status::Pending)], Vec::new()).contains(address));
+    }
+
+    #[test]
+    fn sizes_are_said_as_people_say_them() {
+        for (bytes, said) in [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_536, "1.5 KiB"),
+            (12_345_678, "11.7 MiB"),
+            (200 << 20, "200 MiB"),
+            (u64::MAX, "16777215 TiB"),
+        ] {
+            assert_eq!(spoken_size(bytes), said);
+        }
+    }
+}
