@@ -12,11 +12,13 @@ pub(super) struct Piece {
     /// Length in bytes.
     pub(super) length: u32,
     pub(super) source: Source,
+    /// Whether it was read from what the engine keeps, and is in the engine's measure already.
+    pub(super) is_read_again: bool,
     pub(super) at: Timestamp,
 }
 
 impl Piece {
-    /// Length (4 bytes), source (1), nothing (3), time (8), little-endian.
+    /// Length (4 bytes), source (1), whether it was read again (1), nothing (2), time (8), little-endian.
     pub(super) fn to_record(self) -> [u8; RECORD] {
         let mut record = [0; RECORD];
         record[..4].copy_from_slice(&self.length.to_le_bytes());
@@ -26,13 +28,14 @@ impl Piece {
             Source::ErrorOutput => 2,
             Source::NextContainer => 3,
         };
+        record[5] = u8::from(self.is_read_again);
         record[8..].copy_from_slice(&self.at.0.to_le_bytes());
         record
     }
 
     /// None for bytes that no writer of this version wrote.
     pub(super) fn from_record(record: [u8; RECORD]) -> Option<Self> {
-        let [a, b, c, d, source, _, _, _, time @ ..] = record;
+        let [a, b, c, d, source, is_read_again, _, _, time @ ..] = record;
         let source = match source {
             0 => Source::Kozmic,
             1 => Source::Output,
@@ -43,6 +46,8 @@ impl Piece {
         Some(Self {
             length: u32::from_le_bytes([a, b, c, d]),
             source,
+            // Not set by writers that did not tell the two apart.
+            is_read_again: is_read_again != 0,
             at: Timestamp(i64::from_le_bytes(time)),
         })
     }
@@ -58,11 +63,24 @@ pub(super) fn pieces(index: &[u8]) -> impl Iterator<Item = Piece> + '_ {
 mod tests {
     use super::*;
 
+    const PIECE: Piece = Piece {
+        length: 70_000,
+        source: Source::ErrorOutput,
+        is_read_again: true,
+        at: Timestamp(1_700_000_000_123),
+    };
+
     #[test]
     fn a_record_is_read_back_and_a_torn_one_ends_the_index() {
-        let piece = Piece { length: 70_000, source: Source::ErrorOutput, at: Timestamp(1_700_000_000_123) };
-        let mut index = piece.to_record().to_vec();
-        index.extend_from_slice(&piece.to_record()[..9]);
-        assert_eq!(pieces(&index).collect::<Vec<_>>(), [piece]);
+        let mut index = PIECE.to_record().to_vec();
+        index.extend_from_slice(&PIECE.to_record()[..9]);
+        assert_eq!(pieces(&index).collect::<Vec<_>>(), [PIECE]);
+    }
+
+    #[test]
+    fn a_record_without_the_mark_tells_of_what_came_first_hand() {
+        let mut record = PIECE.to_record();
+        record[5..8].fill(0);
+        assert_eq!(Piece::from_record(record), Some(Piece { is_read_again: false, ..PIECE }));
     }
 }

@@ -5,9 +5,13 @@
 //! not know is cut off and read from the container once more, so that no byte is missing and none doubled.
 
 mod index;
+mod known;
 mod replay;
+#[cfg(test)]
+mod tests;
 mod writer;
 
+pub use known::Known;
 pub use writer::LogWriter;
 
 use crate::private_dir;

@@ -3,10 +3,15 @@
 //! Docker's `json-file` driver keeps output as text: each byte that is not UTF-8 comes back as U+FFFD, three bytes
 //! long. It cuts a line every 16 KiB before it does so, newline not counted, which breaks a character that lies across
 //! (seen with Docker 20.10). Who reads a container's output anew skips as many bytes as what is there would have come
-//! back as.
+//! back as. What was read anew itself came back so already, and counts by its bytes.
+
+use super::known::KnownStream;
 
 /// So many bytes of a line Docker keeps together: the buffer of its `Copier`.
 const CUT: usize = 16 * 1024;
+
+/// The length of U+FFFD, in bytes.
+pub(super) const SIGN: u64 = 3;
 
 /// Counts the bytes of one stream as they would be read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,9 +39,24 @@ impl ReplayCount {
         }
     }
 
+    /// Adds what came behind all else when the stream was read again.
+    pub(super) fn add_read_again(&mut self, piece: &[u8]) {
+        let Some(first) = piece.first() else { return };
+        // Either the rest of the character that was open, or what follows the signs for its bytes.
+        let is_rest = (0x80..0xc0).contains(first);
+        let width = if is_rest { 1 } else { SIGN };
+        self.bytes += width * self.open_length as u64 + piece.len() as u64;
+        self.open_length = 0;
+    }
+
     /// An unfinished character counts by its bytes: that much of it is in the log.
     pub(super) fn total(&self) -> u64 {
         self.bytes + self.open_length as u64
+    }
+
+    /// What to leave out when the stream is read again.
+    pub(super) fn known(&self) -> KnownStream {
+        KnownStream::new(self.bytes, self.open[..self.open_length].to_vec())
     }
 
     /// A part of a line, up to its end, the next cut or wherever the piece ends.
@@ -61,7 +81,7 @@ impl ReplayCount {
                 self.open[..invalid.len()].copy_from_slice(invalid);
                 self.open_length = invalid.len();
             } else {
-                self.bytes += 3 * invalid.len() as u64;
+                self.bytes += SIGN * invalid.len() as u64;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Appends to a log, and finds its end again after a crash.
 
 use super::{
-    Source,
+    Known, Source,
     index::{Piece, RECORD, pieces},
     replay::ReplayCount,
 };
@@ -22,6 +22,8 @@ pub struct LogWriter {
     length: u64,
     index_length: u64,
     seen: Seen,
+    /// Whether output that comes is read from what the engine keeps.
+    reads_again: bool,
 }
 
 struct Files {
@@ -58,9 +60,10 @@ impl LogWriter {
     /// # Errors
     /// The disk does not take it.
     pub async fn append(&mut self, source: Source, bytes: Bytes, now: Timestamp) -> Result<u64> {
-        self.seen.add(source, &bytes);
         let length = u32::try_from(bytes.len()).context("a piece of a log has less than 4 GiB")?;
-        let record = Piece { length, source, at: now }.to_record();
+        let piece = Piece { length, source, is_read_again: self.reads_again, at: now };
+        self.seen.add(piece, &bytes);
+        let record = piece.to_record();
         let (files, at, index_at) = (Arc::clone(&self.files), self.length, self.index_length);
         let write = move || {
             files.data.write_all_at(&bytes, at)?;
@@ -77,7 +80,15 @@ impl LogWriter {
     /// # Errors
     /// The disk does not take it.
     pub async fn begin_container(&mut self, now: Timestamp) -> Result<()> {
+        self.reads_again = false;
         self.append(Source::NextContainer, Bytes::new(), now).await.map(drop)
+    }
+
+    /// Says that the container's output is read anew from its start, as the engine keeps it, and that what is appended
+    /// from now on comes from there. Gives what of it is in the log already.
+    pub fn read_again(&mut self) -> Known {
+        self.reads_again = true;
+        Known { output: self.seen.output.known(), error_output: self.seen.error_output.known() }
     }
 
     /// How many bytes of a stream to skip when a container's output is read anew from its start.
@@ -91,12 +102,16 @@ impl LogWriter {
 }
 
 impl Seen {
-    fn add(&mut self, source: Source, bytes: &[u8]) {
-        match source {
-            Source::Kozmic => {}
-            Source::NextContainer => *self = Self::default(),
-            Source::Output => self.output.add(bytes),
-            Source::ErrorOutput => self.error_output.add(bytes),
+    fn add(&mut self, piece: Piece, bytes: &[u8]) {
+        let stream = match piece.source {
+            Source::Kozmic => return,
+            Source::NextContainer => return *self = Self::default(),
+            Source::Output => &mut self.output,
+            Source::ErrorOutput => &mut self.error_output,
+        };
+        match piece.is_read_again {
+            true => stream.add_read_again(bytes),
+            false => stream.add(bytes),
         }
     }
 }
@@ -115,12 +130,12 @@ impl Files {
             }
             let mut bytes = vec![0; piece.length as usize];
             self.data.read_exact_at(&mut bytes, length).context("read a log")?;
-            seen.add(piece.source, &bytes);
+            seen.add(piece, &bytes);
             (length, index_length) = (end, index_length + RECORD as u64);
         }
         self.data.set_len(length).context("cut a log's torn end")?;
         self.index.set_len(index_length).context("cut a log index's torn end")?;
-        Ok(LogWriter { files: Arc::new(self), length, index_length, seen })
+        Ok(LogWriter { files: Arc::new(self), length, index_length, seen, reads_again: false })
     }
 }
 

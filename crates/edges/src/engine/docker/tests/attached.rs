@@ -57,7 +57,7 @@ async fn many_bytes_are_heard_whole() {
 #[tokio::test]
 async fn neither_first_nor_last_words_are_lost_when_a_container_ends_by_itself() {
     let lab = Lab::new();
-    for _ in 0..10 {
+    for _ in 0..5 {
         for (has_terminal, length) in [(true, 240_004), (false, 220_004)] {
             let heard = lab.heard("yes 0123456789 | head -n 20000; printf rest", has_terminal).await;
             assert_eq!(heard.len(), length);
@@ -70,7 +70,7 @@ async fn neither_first_nor_last_words_are_lost_when_a_container_ends_by_itself()
 async fn the_last_words_before_a_kill_are_not_lost() {
     let lab = Lab::new();
     let script = "yes 0123456789 | head -n 20000; printf rest; : > /ready; exec sleep 1000";
-    for _ in 0..10 {
+    for _ in 0..5 {
         for (has_terminal, length) in [(true, 240_004), (false, 220_004)] {
             let (container, output) = lab.listen(script, has_terminal).await;
             let kill = async {

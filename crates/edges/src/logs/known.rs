@@ -1,0 +1,56 @@
+//! What a log has of a container's output already: left out when the output is read from its start again.
+
+use super::{Source, replay::SIGN};
+use bytes::{Buf, Bytes};
+
+/// What a log has of a container's output, while that is read again.
+#[derive(Debug)]
+pub struct Known {
+    pub(super) output: KnownStream,
+    pub(super) error_output: KnownStream,
+}
+
+impl Known {
+    /// The part of a piece that the log does not have. Pieces come in their order within each source.
+    pub fn leave_out(&mut self, source: Source, piece: Bytes) -> Bytes {
+        match source {
+            Source::Kozmic | Source::NextContainer => piece,
+            Source::Output => self.output.leave_out(piece),
+            Source::ErrorOutput => self.error_output.leave_out(piece),
+        }
+    }
+}
+
+/// What a log has of one stream.
+#[derive(Debug)]
+pub(super) struct KnownStream {
+    /// So many bytes are to be left out yet.
+    bytes: u64,
+    /// The beginning of a character that the log ended with, so that nobody knew yet if it would be one.
+    open: Vec<u8>,
+    /// So many bytes of that came again.
+    met: usize,
+}
+
+impl KnownStream {
+    pub(super) fn new(bytes: u64, open: Vec<u8>) -> Self {
+        Self { bytes, open, met: 0 }
+    }
+
+    pub(super) fn leave_out(&mut self, mut piece: Bytes) -> Bytes {
+        loop {
+            let cut = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(piece.len());
+            piece.advance(cut);
+            self.bytes -= cut as u64;
+            let (Some(byte), Some(open)) = (piece.first(), self.open.get(self.met)) else { return piece };
+            if byte == open {
+                piece.advance(1);
+                self.met += 1;
+            } else {
+                // It became none: there is a sign for each of its bytes.
+                self.bytes = SIGN * self.open.len() as u64 - self.met as u64;
+                self.open.clear();
+            }
+        }
+    }
+}
