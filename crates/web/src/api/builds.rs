@@ -128,10 +128,12 @@ async fn build(
 }
 
 async fn whole(app: &Shared, build: Build) -> Result<Json<WholeBuild>, WebError> {
+    let mut artifacts = app.edges.store.artifacts_of(build.id).await?;
     let mut jobs = Vec::new();
     for job in app.edges.store.jobs_of(build.id).await? {
         let past = app.edges.store.past_attempts(job.id).await?;
-        jobs.push(JobWord::of(job, &past, &app.face));
+        let made = artifacts.extract_if(.., |artifact| artifact.job == job.id).collect();
+        jobs.push(JobWord::of(job, &past, made, &app.face));
     }
     Ok(Json(WholeBuild { build: BuildWord::of(build, &app.face), jobs }))
 }

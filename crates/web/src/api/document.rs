@@ -21,30 +21,50 @@ mod tests {
             routes,
             words::{BuildWord, JobWord, ProjectWord, UserWord},
         },
-        app::Face,
         pages::samples,
+        trial::face,
     };
-    use axum_extra::extract::cookie::Key;
     use kozmic_model::{
+        artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
+        ids::{ArtifactId, BuildId, HookId, JobId, ProjectId},
+        kernel::KernelKind,
         phase::{Phase, PhaseKind},
         project::Role,
+        spec::Origin,
         status::Status,
         time::Timestamp,
     };
     use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
+    const PHASES: [PhaseKind; 7] = [
+        PhaseKind::Pull,
+        PhaseKind::Checkout,
+        PhaseKind::Install,
+        PhaseKind::Build,
+        PhaseKind::Commit,
+        PhaseKind::Publish,
+        PhaseKind::Check,
+    ];
+
     fn document() -> Value {
         serde_json::from_str(DOCUMENT).unwrap()
     }
 
-    fn face() -> Face {
-        Face {
-            public_url: "https://ci.example.org/".parse().unwrap(),
-            cookie_key: Key::from(&[7; 64]),
-            forge_name: "GitHub".into(),
-            invited: Vec::new(),
-            auto_builder: None,
+    fn artifact() -> Artifact {
+        Artifact {
+            id: ArtifactId(1),
+            project: ProjectId(1),
+            build: BuildId(5),
+            job: JobId(9),
+            format: Format::Flist,
+            name: ArtifactName { versioned: "show-1.tar.gz".into(), stable: "show.flist".into() },
+            place: ArtifactPlace::Binaries,
+            size: 10,
+            sha256: "ab".repeat(32),
+            pushed_at: Timestamp(0),
+            created_at: Timestamp(0),
+            removed_at: None,
         }
     }
 
@@ -94,10 +114,10 @@ mod tests {
 
     #[test]
     fn what_is_said_has_the_fields_that_are_described() {
-        let (face, document) = (face(), document());
+        let (face, document) = (face(None), document());
         let mut job = samples::job(Status::Failure);
         job.phases = vec![Phase::begin(PhaseKind::Build, Timestamp(0))];
-        let job = json!(JobWord::of(job, &[], &face));
+        let job = json!(JobWord::of(job, &[], vec![artifact()], &face));
         let attempt = job["attempts"][0].clone();
         let said = [
             ("User", json!(UserWord::of(samples::frame().user))),
@@ -105,6 +125,7 @@ mod tests {
             ("Build", json!(BuildWord::of(samples::build(Status::Success), &face))),
             ("Phase", attempt["phases"][0].clone()),
             ("Attempt", attempt),
+            ("Artifact", job["artifacts"][0].clone()),
             ("Job", job),
         ];
         for (name, said) in said {
@@ -113,6 +134,21 @@ mod tests {
             let required = schema["required"].as_array().unwrap();
             assert_eq!(required.len(), keys(&said).len(), "{name}: all fields are always there");
         }
+    }
+
+    #[test]
+    fn every_phase_format_and_origin_is_described() {
+        let document = document();
+        let words = |schema: &str, field: &str| {
+            document["components"]["schemas"][schema]["properties"][field]["enum"].clone()
+        };
+        assert_eq!(words("Phase", "name"), json!(PHASES.map(PhaseKind::word)));
+        let formats = [Format::Flist, Format::Binary, Format::Directory, Format::Kernel];
+        assert_eq!(words("Artifact", "format"), json!(formats.map(Format::word)));
+        let recipe = Origin::Recipe { script: String::new(), tag: None };
+        let origins =
+            [Origin::Hook(HookId(1)), recipe, Origin::Kernel(KernelKind::Generic), Origin::Configuration];
+        assert_eq!(words("Job", "origin"), json!(origins.map(|origin| origin.word())));
     }
 
     #[test]

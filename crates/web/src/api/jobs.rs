@@ -74,5 +74,6 @@ async fn job(
 
 async fn whole(app: &Shared, job: Job) -> Result<Json<JobWord>, WebError> {
     let past = app.edges.store.past_attempts(job.id).await?;
-    Ok(Json(JobWord::of(job, &past, &app.face)))
+    let artifacts = app.edges.store.artifacts_of_jobs(&[job.id]).await?;
+    Ok(Json(JobWord::of(job, &past, artifacts, &app.face)))
 }

@@ -1,8 +1,9 @@
 //! What the API says, in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
 
-use crate::{app::Face, runs};
+use crate::{app::Face, artifacts::Links, runs};
 use chrono::{DateTime, SecondsFormat};
 use kozmic_model::{
+    artifact::Artifact,
     build::Build,
     event::Trigger,
     ids::{BuildId, JobId, ProjectId, UserId},
@@ -81,7 +82,21 @@ pub(super) struct JobWord {
     started_at: Option<String>,
     finished_at: Option<String>,
     attempts: Vec<AttemptWord>,
+    origin: &'static str,
+    artifacts: Vec<ArtifactWord>,
     url: String,
+}
+
+/// Something that a job made.
+#[derive(Serialize)]
+pub(super) struct ArtifactWord {
+    name: String,
+    stable: String,
+    format: &'static str,
+    size: u64,
+    sha256: String,
+    url: Option<String>,
+    removed: bool,
 }
 
 /// One run of a job.
@@ -155,7 +170,8 @@ impl BuildWord {
 }
 
 impl JobWord {
-    pub(super) fn of(job: Job, past: &[PastAttempt], face: &Face) -> Self {
+    /// A job with its earlier attempts and its artifacts.
+    pub(super) fn of(job: Job, past: &[PastAttempt], artifacts: Vec<Artifact>, face: &Face) -> Self {
         let earlier = past.iter().map(|run| AttemptWord::of(runs::then(&job, run), face));
         let attempts = earlier.chain([AttemptWord::of(job.clone(), face)]).collect();
         Self {
@@ -163,6 +179,8 @@ impl JobWord {
             build: job.build,
             project: job.project,
             attempt: job.shown_attempt().number,
+            origin: job.spec.origin.word(),
+            artifacts: artifacts.into_iter().map(|artifact| ArtifactWord::of(artifact, face)).collect(),
             title: job.spec.title,
             image: job.spec.image.to_string(),
             status: job.status.word(),
@@ -173,6 +191,20 @@ impl JobWord {
             finished_at: job.finished_at.map(time),
             attempts,
             url: face.join(&format!("projects/{}/builds/{}/jobs/{}/", job.project, job.build, job.id)).into(),
+        }
+    }
+}
+
+impl ArtifactWord {
+    fn of(artifact: Artifact, face: &Face) -> Self {
+        Self {
+            url: Links::of(&artifact, face).versioned,
+            name: artifact.name.versioned,
+            stable: artifact.name.stable,
+            format: artifact.format.word(),
+            size: artifact.size,
+            sha256: artifact.sha256,
+            removed: artifact.removed_at.is_some(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A build's page: its facts, a tab for each job, and the shown job's runs, phases and log.
 
+mod made;
 mod shown;
 mod view;
 
@@ -25,6 +26,7 @@ use kozmic_model::{
     project::{Project, Role},
     status::Status,
 };
+use made::Work;
 use serde::Deserialize;
 use shown::Shown;
 use view::{JobTab, Note, Orders, telling};
@@ -136,23 +138,97 @@ async fn show(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::pages::samples;
+    use super::{made::Made, *};
+    use crate::{pages::samples, trial::face};
+    use kozmic_model::{
+        artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
+        ids::ArtifactId,
+        spec::{Bare, Base, Manner},
+        time::Timestamp,
+    };
 
     fn page(status: Status) -> String {
         as_seen_by(samples::frame(), status)
     }
 
     fn as_seen_by(frame: Frame, status: Status) -> String {
-        let job = samples::job(status);
+        rendered(frame, samples::job(status), Vec::new())
+    }
+
+    fn rendered(frame: Frame, job: Job, made: Vec<Made>) -> String {
+        let status = job.status;
         let tabs = vec![JobTab::of(&job, Some(&job), &frame)];
         let orders = Orders::of(std::slice::from_ref(&job), &frame);
-        let runs = Vec::new();
-        let shown =
-            Shown { phases: Vec::new(), reason: None, tail: "<b>end</b>".into(), job, runs, is_past: false };
+        let (phases, runs) = (Vec::new(), Vec::new());
+        let (tail, work) = ("<b>end</b>".into(), Work::of(&job.spec));
+        let shown = Shown { phases, reason: None, tail, work, made, job, runs, is_past: false };
         let (project, build) = (samples::project(), samples::build(status));
         let page = BuildPage { frame, project, tab: Tab::Latest, build, orders, tabs, shown: Some(shown) };
         page.render().unwrap()
+    }
+
+    fn artifact(place: ArtifactPlace) -> Artifact {
+        let name = ArtifactName { versioned: "show-<i>1.tar.gz".into(), stable: "show.flist".into() };
+        Artifact {
+            id: ArtifactId(1),
+            project: ProjectId(1),
+            build: BuildId(5),
+            job: JobId(9),
+            format: Format::Flist,
+            name,
+            place,
+            size: 1_572_864,
+            sha256: "ab".repeat(32),
+            pushed_at: Timestamp(0),
+            created_at: Timestamp(0),
+            removed_at: None,
+        }
+    }
+
+    #[test]
+    fn artifacts_have_names_sizes_checksums_and_links() {
+        let hub =
+            |url: &str| ArtifactPlace::Hub { url: url.into(), stable_url: "https://hub/show.flist".into() };
+        let page = |artifact| {
+            let made = Made::all(vec![artifact], &face(None));
+            rendered(samples::frame(), samples::job(Status::Success), made)
+        };
+        let shown = page(artifact(hub("https://hub/1.flist")));
+        let sum = "ab".repeat(32);
+        for fact in [r#"href="https://hub/1.flist""#, r#"href="https://hub/show.flist""#, "1.5 MiB", &sum] {
+            assert!(shown.contains(fact), "{fact}");
+        }
+        assert!(shown.contains("show-&#60;i&#62;1.tar.gz") && shown.contains("flist at the hub"));
+        assert!(!page(artifact(hub("javascript:alert(1)"))).contains("javascript:"));
+        let unserved = page(artifact(ArtifactPlace::Binaries));
+        assert!(unserved.contains("in the directory of binaries") && !unserved.contains("/artifacts/"));
+        let removed =
+            Artifact { removed_at: Some(Timestamp(60_000)), ..artifact(hub("https://hub/1.flist")) };
+        let removed = page(removed);
+        assert!(removed.contains("Taken away") && !removed.contains("https://hub/1.flist"));
+    }
+
+    #[test]
+    fn a_job_that_is_no_hooks_says_what_runs() {
+        let mut job = samples::job(Status::Pending);
+        assert!(!as_seen_by(samples::frame(), Status::Pending).contains("What runs"));
+        job.spec.manner = Manner::Check;
+        assert!(rendered(samples::frame(), job.clone(), Vec::new()).contains("reads and checks the recipes"));
+        job.spec.manner = Manner::Bare(Bare {
+            source: "/show".into(),
+            before: "apt-get install git".into(),
+            program: "/show/autobuild/<b>.sh".into(),
+            arguments: Vec::new(),
+            output: "/tmp/archives".into(),
+            base: Base::LongestPrefix,
+        });
+        let page = rendered(samples::frame(), job, Vec::new());
+        for fact in
+            ["<code>autobuild/&#60;b&#62;.sh</code>", "<code>debian:bookworm</code>, or in the kept image"]
+        {
+            assert!(page.contains(fact), "{fact}");
+        }
+        assert!(page.contains("<code>/tmp/archives</code>"));
     }
 
     #[test]

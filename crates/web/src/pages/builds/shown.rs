@@ -1,6 +1,7 @@
 //! The job whose log is shown, in the run that is shown: the present one, or an earlier one.
 
 use super::super::{frame::Frame, tail};
+use super::made::{Made, Work};
 use super::view::{self, PhasePart};
 use crate::{app::Shared, error::WebError, runs};
 use kozmic_edges::clock;
@@ -19,6 +20,10 @@ pub(super) struct Shown {
     pub(super) phases: Vec<PhasePart>,
     pub(super) reason: Option<String>,
     pub(super) tail: String,
+    /// What runs, if it is no hook's script.
+    pub(super) work: Option<Work>,
+    /// What the present run left; nothing is known of what earlier ones did.
+    pub(super) made: Vec<Made>,
 }
 
 /// One run of a job, as a link.
@@ -46,7 +51,12 @@ impl Shown {
         let phases = PhasePart::of(&shown.phases, shown.status, clock::now());
         let reason = view::reason(&shown, frame);
         let is_past = shown.shown_attempt() != job.shown_attempt();
-        Ok(Self { runs: runs_of(job, &past, &shown), is_past, phases, reason, tail, job: shown })
+        let made = match is_past {
+            true => Vec::new(),
+            false => Made::all(app.edges.store.artifacts_of_jobs(&[job.id]).await?, &app.face),
+        };
+        let (runs, work) = (runs_of(job, &past, &shown), Work::of(&job.spec));
+        Ok(Self { runs, is_past, phases, reason, tail, work, made, job: shown })
     }
 
     /// Which run is shown, from 1.
