@@ -17,6 +17,7 @@ mod refs;
 mod runs;
 mod ranges;
 mod log_text;
+mod artifacts;
 mod badges;
 mod monitor;
 mod pages;

@@ -3,7 +3,7 @@
 use crate::{
     api,
     app::{App, Shared},
-    assets, badges, deliveries,
+    artifacts, assets, badges, deliveries,
     error::{self, WebError},
     headers, health, live, monitor,
     pages::{
@@ -23,7 +23,7 @@ use std::{sync::Arc, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     classify::ServerErrorsFailureClass,
-    compression::CompressionLayer,
+    compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     trace::TraceLayer,
 };
@@ -35,6 +35,8 @@ const LARGEST_FORM: usize = 1024 * 1024;
 /// What the program serves.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
+    // Artifacts go as they lie there: that is what their ranges and tags speak of.
+    let packed = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     pages()
         .merge(doors())
         .merge(monitors())
@@ -43,7 +45,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { WebError::Method })
         .layer(CatchPanicLayer::custom(error::caught))
         .layer(from_fn(error::explain))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(packed))
         .layer(from_fn(headers::secure))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(broke_off))
         .layer(PropagateRequestIdLayer::x_request_id())
@@ -115,6 +117,7 @@ fn doors() -> Router<Shared> {
         .route("/badges/{owner}/{name}", get(badges::default))
         .route("/badges/{owner}/{name}/", get(badges::default))
         .route("/badges/{owner}/{name}/{*ref}", get(badges::of_ref))
+        .route("/artifacts/{directory}/{*name}", get(artifacts::fetch))
         .route("/static/{name}", get(assets::serve))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
