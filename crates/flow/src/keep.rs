@@ -1,14 +1,19 @@
 //! What a kernel build leaves is kept as an image of its branch, for the builds that start from there.
 
-use crate::{Flow, work::Work};
+use crate::{Flow, publish, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::engine::{ContainerId, Nameless};
-use kozmic_model::phase::PhaseKind;
+use kozmic_model::{artifact::ArtifactPlace, phase::PhaseKind};
 
 /// Keeps a job's container as an image, if that is what the job is for. An image that had the name before loses it.
 pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()> {
     let product = work.claimed.job.spec.product.clone();
-    let Some(name) = product.and_then(|product| product.keep) else { return Ok(()) };
+    let Some((name, stable)) = product.and_then(|product| Some((product.keep?, product.name.stable))) else {
+        return Ok(());
+    };
+    if !publish::is_newest(work, &ArtifactPlace::Kernels, &stable).await? {
+        return work.say(&format!("{name} stays as it is: it is of a newer push.")).await;
+    }
     work.begin(PhaseKind::Commit, &format!("the container becomes the image {name}")).await?;
     let Flow { edges, settings, .. } = work.flow.clone();
     let id = edges.engine.commit(container, &name).await.context("keep the container as an image")?;

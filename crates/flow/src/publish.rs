@@ -4,6 +4,8 @@
 mod again;
 mod places;
 
+pub(crate) use places::is_newest;
+
 use crate::{Flow, work::Work};
 use again::patiently;
 use anyhow::{Context, Result};

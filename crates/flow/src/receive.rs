@@ -68,10 +68,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
     let store = &flow.edges.store;
     let WaitingDelivery { id, ref delivery } = *waiting;
     match flow.edges.forge.event(&delivery.event, &delivery.payload) {
-        Ok(Event::Change(change)) => match change.skip_word() {
-            Some(word) => ignore(flow, waiting, &format!("its author asks to skip it with {word}")).await,
-            None => enter(flow, waiting, &change).await,
-        },
+        Ok(Event::Change(change)) => enter(flow, waiting, &change).await,
         Ok(Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await,
         Ok(Event::Moved) => match delivery.door {
             Door::Hook(hook) => look_again(flow, waiting, hook).await,
@@ -87,15 +84,21 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
 
 /// A change goes on by the door that it came to.
 async fn enter(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {
-    match (waiting.delivery.door, &change.git_ref) {
-        (Door::AutoBuilder, _) => plan_push(flow, waiting, change).await,
-        (Door::Hook(_), GitRef::Tag(_)) => {
-            ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await
-        }
-        (Door::Hook(hook), GitRef::Branch(_) | GitRef::PullRequest(_)) => {
-            enqueue(flow, waiting, hook, change).await
-        }
+    let hook = match waiting.delivery.door {
+        Door::AutoBuilder => return plan_push(flow, waiting, change).await,
+        Door::Hook(hook) => hook,
+    };
+    if let GitRef::Tag(_) = change.git_ref {
+        return ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await;
     }
+    match change.skip_word() {
+        Some(word) => ignore(flow, waiting, &skipped(word)).await,
+        None => enqueue(flow, waiting, hook, change).await,
+    }
+}
+
+fn skipped(word: &str) -> String {
+    format!("its author asks to skip it with {word}")
 }
 
 /// A push that the Auto Builder hears of: of the configuration repository, or of one that it builds.
@@ -108,11 +111,17 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
         Ok(repository) => repository,
         Err(fault) => return store.fail_delivery(waiting.id, &fault.to_string()).await,
     };
-    let mut specs = watch::job_of(settings, &repository, change).into_iter().collect::<Vec<_>>();
-    specs.extend(plan::jobs(settings, &configuration(flow).await?, &repository, change));
+    // The configuration is read whatever its authors write.
+    let reading = watch::job_of(settings, &repository, change);
+    let skip = change.skip_word();
+    let built = match skip {
+        Some(_) => Vec::new(),
+        None => plan::jobs(settings, &configuration(flow).await?, &repository, change),
+    };
+    let specs = reading.into_iter().chain(built).collect::<Vec<_>>();
     if specs.is_empty() {
-        let why = format!("nothing is built of {} of {}", change.git_ref, repository.full_name());
-        return ignore(flow, waiting, &why).await;
+        let nothing = || format!("nothing is built of {} of {}", change.git_ref, repository.full_name());
+        return ignore(flow, waiting, &skip.map_or_else(nothing, skipped)).await;
     }
     let project = store.project_for(&repository, clock::now()).await?;
     let planned = store.enqueue_planned(Some(waiting.id), project.id, (change, &specs), clock::now()).await?;

@@ -166,7 +166,7 @@ async fn outcome(desk: &Desk, claimed: &ClaimedJob, is_taken_up: bool) -> Outcom
     let mut is_taken_up = is_taken_up;
     let mut pauses = PAUSES.into_iter();
     loop {
-        let fault = match attempt::go(&desk.flow, claimed, &mut halt, is_taken_up).await {
+        let fault = match Box::pin(attempt::go(&desk.flow, claimed, &mut halt, is_taken_up)).await {
             Ok(outcome) => return outcome,
             Err(fault) if is_connection_lost(&fault) => fault,
             Err(fault) => return Outcome::Broken(sentence(&fault)),

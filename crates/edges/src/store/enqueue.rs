@@ -16,9 +16,12 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
+    ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 };
+
+/// How a row says that no commits are known.
+const NO_COMMITS: &str = "[]";
 
 /// What a change led to.
 #[derive(Debug)]
@@ -112,7 +115,7 @@ async fn find_or_add_build(
         .filter(rows::build::Column::GitRef.eq(change.git_ref.to_string()))
         .filter(rows::build::Column::Sha.eq(change.sha.as_str()));
     if let Some(row) = there.one(tx).await.context("look for an earlier build")? {
-        return Ok(row);
+        return complete(tx, row, change).await;
     }
     let last = rows::build::Entity::find()
         .filter(rows::build::Column::ProjectId.eq(project.0))
@@ -139,6 +142,20 @@ async fn find_or_add_build(
     let row = row.insert(tx).await.context("add a build")?;
     supersede(tx, &row, now).await?;
     Ok(row)
+}
+
+/// A build that began with a pull request lacks what only a push's payload tells.
+async fn complete(
+    tx: &DatabaseTransaction,
+    row: rows::build::Model,
+    change: &Change,
+) -> Result<rows::build::Model> {
+    if row.commits != NO_COMMITS || change.commits.is_empty() {
+        return Ok(row);
+    }
+    let commits = Set(serde_json::to_string(&change.commits)?);
+    let row = rows::build::ActiveModel { id: Unchanged(row.id), commits, ..Default::default() };
+    row.update(tx).await.context("note a push's commits")
 }
 
 /// Cancels what hooks still have to do in older builds of the same ref, as far as the project wishes. The Auto Builder

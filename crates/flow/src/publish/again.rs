@@ -6,8 +6,8 @@ use kozmic_edges::publisher::PublishError;
 use kozmic_model::time::spoken;
 use std::time::Duration;
 
-/// Pauses between tries, in seconds: about five minutes in all.
-const PAUSES: [u64; 7] = [1, 2, 5, 15, 30, 60, 180];
+/// Pauses between tries, in seconds: about a quarter of an hour in all.
+const PAUSES: [u64; 9] = [1, 2, 5, 15, 30, 60, 180, 300, 300];
 
 /// Does a step until it worked, was refused, or failed for too long; the reason in a sentence.
 pub(super) async fn patiently<T, F>(

@@ -86,9 +86,7 @@ impl Place {
         let _turn = work.flow.link_turn.take().await;
         let name = self.name(leaving);
         let new = self.note(work, name.clone(), stored);
-        let others = work.flow.edges.store.artifacts_behind(&new.place, &name.stable).await?;
-        let is_newest = others.iter().all(|other| other.job == work.claimed.job.id || !is_newer(other, work));
-        if is_newest {
+        if is_newest(work, &new.place, &name.stable).await? {
             if let Err(refusal) = patiently(work, || self.lead(&name)).await? {
                 return Ok(Err(refusal));
             }
@@ -157,6 +155,12 @@ fn too_many(behind: &[Artifact], kept: usize) -> Vec<&str> {
         }
     }
     names.split_off(kept.min(names.len()))
+}
+
+/// Whether nothing of a later push is behind a stable link yet.
+pub(crate) async fn is_newest(work: &Work, place: &ArtifactPlace, stable: &str) -> Result<bool> {
+    let others = work.flow.edges.store.artifacts_behind(place, stable).await?;
+    Ok(others.iter().all(|other| other.job == work.claimed.job.id || !is_newer(other, work)))
 }
 
 /// Whether an artifact is of a later push than the one that is being built.

@@ -39,7 +39,8 @@ pub(super) async fn commit(
         return Ok(verdict(&reading, &[]));
     }
     put_in_force(&mut work, &reading.configuration).await?;
-    let faults = webhooks::of(flow, settings, &reading.configuration).await?;
+    let heard = webhooks::of(flow, settings, &reading.configuration).await;
+    let faults = heard.unwrap_or_else(|fault| vec![format!("Webhooks cannot be looked at: {fault:#}.")]);
     for fault in &faults {
         work.say(fault).await?;
     }
@@ -66,7 +67,7 @@ async fn put_in_force(work: &mut Work, configuration: &Configuration) -> Result<
 fn verdict(reading: &Reading, webhooks: &[String]) -> Outcome {
     let without = match webhooks.len() {
         0 => String::new(),
-        1 => " One repository is not heard of.".to_owned(),
+        1 => format!(" {}", webhooks[0]),
         count => format!(" {count} repositories are not heard of."),
     };
     match reading.faults.is_empty() && webhooks.is_empty() {

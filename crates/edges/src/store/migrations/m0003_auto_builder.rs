@@ -129,3 +129,55 @@ fn kernel_image() -> TableCreateStatement {
         [big_pk_auto("id"), string("runner"), string("name"), string("image_id"), boolean("is_current")];
     table("kernel_image", columns)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Migrator;
+    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+    use sea_orm_migration::MigratorTrait;
+
+    /// As an installation of the second step has it.
+    const BEFORE: &[&str] = &[
+        "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
+         VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",
+        "INSERT INTO project (id, owner_id, forge_id, owner, name, private, default_branch, html_url, clone_url, \
+         created_at) VALUES (1, 1, 5, 'anna', 'hello', 0, 'main', '', '', 0)",
+        "INSERT INTO hook (id, project_id, title, image, script, secret, created_at) \
+         VALUES (3, 1, 'Tests', 'debian', '', x'', 0)",
+        "INSERT INTO delivery (id, hook_id, uuid, event, payload, state, note, received_at) \
+         VALUES (9, 3, 'u', 'push', x'7b7d', 'waiting', NULL, 4)",
+        "INSERT INTO build (id, project_id, number, git_ref, sha, status, trigger, author, message, created_at) \
+         VALUES (2, 1, 1, 'refs/heads/main', 'a', 'failure', '\"push\"', '{}', 'One', 0)",
+        "INSERT INTO job (id, build_id, project_id, spec, status, attempt, cancel_requested, phases, created_at) \
+         VALUES (4, 2, 1, '{}', 'failure', 1, 0, '[]', 0)",
+    ];
+
+    async fn text(db: &DatabaseConnection, query: &str) -> Option<String> {
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
+        row.map(|row| row.try_get_by_index(0).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_was_there_before_stays_as_it_was() {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1).map_sqlx_sqlite_opts(|sqlite| sqlite.foreign_keys(true));
+        let db = Database::connect(options).await.unwrap();
+        Migrator::up(&db, Some(2)).await.unwrap();
+        for row in BEFORE {
+            db.execute_unprepared(row).await.unwrap();
+        }
+        Migrator::up(&db, None).await.unwrap();
+        let delivery = "SELECT door || ' ' || uuid || ' ' || state FROM delivery WHERE id = 9 AND payload = x'7b7d'";
+        assert_eq!(text(&db, delivery).await.as_deref(), Some("hook:3 u waiting"));
+        let build = "SELECT hooked || commits FROM build";
+        assert_eq!(text(&db, build).await.as_deref(), Some("failure[]"));
+        let job = "SELECT kind || automatic FROM job";
+        assert_eq!(text(&db, job).await.as_deref(), Some("hook0"));
+        assert_eq!(text(&db, "SELECT name FROM sqlite_master WHERE name LIKE 'old%'").await, None);
+        let again = "INSERT INTO delivery (door, hook_id, uuid, event, payload, state, received_at) \
+                     VALUES ('hook:3', 3, 'u', 'push', x'', 'waiting', 0)";
+        assert!(db.execute_unprepared(again).await.is_err(), "a delivery is known by door and id");
+        db.execute_unprepared("DELETE FROM hook").await.unwrap();
+        assert_eq!(text(&db, "SELECT uuid FROM delivery").await, None, "it goes with its hook");
+    }
+}
