@@ -115,6 +115,13 @@ const OTHERS: &[(&str, &str, Answers)] = &[
     ("POST", "/hook/monitor-watch/", [404; 5]),
     ("POST", "/hook/kernel", [404; 5]),
     ("POST", "/hook/kernel/", [404; 5]),
+    ("GET", "/monitor/", [404; 5]),
+    ("GET", "/build/status", [404; 5]),
+    ("GET", "/build/history", [404; 5]),
+    ("GET", "/build/history/full", [404; 5]),
+    ("GET", "/build/logs/{owner}/{name}/{*branch}", [404; 5]),
+    ("GET", "/report/{job}", [404; 5]),
+    ("GET", "/buildio", [404; 5]),
     ("POST", "/logout/", OWN_PASS),
 ];
 
