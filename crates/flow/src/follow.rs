@@ -4,12 +4,15 @@ use crate::{
     Flow,
     gate::{self, Started},
     halt::Halt,
-    job_log::JobLog,
+    job_log::{JobLog, source},
 };
 use anyhow::{Context, Result};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures_util::StreamExt;
-use kozmic_edges::engine::{Channel, ContainerId, EngineError, Output, OutputStream, Stage};
+use kozmic_edges::{
+    engine::{Channel, ContainerId, EngineError, Output, OutputStream, Stage},
+    logs::Known,
+};
 use kozmic_model::job::{Attempt, Outcome};
 use std::{pin::pin, time::Duration};
 use tokio::time::Instant;
@@ -86,8 +89,8 @@ pub(crate) async fn again(
 ) -> Result<Outcome> {
     loop {
         let output = flow.edges.engine.output(container).await.context("read the container's output")?;
-        let skip = (log.replayed(Channel::Output), log.replayed(Channel::Error));
-        if let Some(outcome) = to_the_end(flow, (container, skipping(output, skip)), log, halt).await? {
+        let output = leaving_out(output, log.read_again());
+        if let Some(outcome) = to_the_end(flow, (container, output), log, halt).await? {
             return Ok(outcome);
         }
     }
@@ -173,20 +176,14 @@ async fn flush(log: &mut JobLog, pending: Option<(Channel, BytesMut)>) -> Result
     }
 }
 
-/// Drops so many bytes from the start of each channel.
-fn skipping(output: OutputStream, skip: (u64, u64)) -> OutputStream {
-    let skipped = output.scan(skip, |(of_output, of_error), piece| {
+/// Without what the log has already.
+fn leaving_out(output: OutputStream, known: Known) -> OutputStream {
+    let rest = output.scan(known, |known, piece| {
         let piece = piece.map(|Output { channel, bytes }| {
-            let skip = if channel == Channel::Output { &mut *of_output } else { &mut *of_error };
-            Output { channel, bytes: behind(bytes, skip) }
+            let bytes = known.leave_out(source(channel), bytes);
+            Output { channel, bytes }
         });
         std::future::ready(Some(piece))
     });
-    skipped.boxed()
-}
-
-fn behind(bytes: Bytes, skip: &mut u64) -> Bytes {
-    let cut = usize::try_from(*skip).unwrap_or(usize::MAX).min(bytes.len());
-    *skip -= cut as u64;
-    bytes.slice(cut..)
+    rest.boxed()
 }

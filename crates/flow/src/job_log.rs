@@ -7,7 +7,7 @@ use kozmic_edges::{
     broker::{Broker, Topic},
     clock,
     engine::Channel,
-    logs::{LogWriter, Source},
+    logs::{Known, LogWriter, Source},
 };
 use kozmic_model::job::Job;
 
@@ -55,9 +55,9 @@ impl JobLog {
         self.writer.begin_container(clock::now()).await
     }
 
-    /// How many bytes of a channel to skip when the container's output is read anew from its start.
-    pub(crate) fn replayed(&self, channel: Channel) -> u64 {
-        self.writer.replayed(source(channel))
+    /// Says that the container's output is read anew from its start; gives what of it is here already.
+    pub(crate) fn read_again(&mut self) -> Known {
+        self.writer.read_again()
     }
 
     async fn append(&mut self, source: Source, bytes: Bytes) -> Result<()> {
@@ -69,7 +69,8 @@ impl JobLog {
     }
 }
 
-fn source(channel: Channel) -> Source {
+/// Where what a channel brings comes from.
+pub(crate) fn source(channel: Channel) -> Source {
     match channel {
         Channel::Output => Source::Output,
         Channel::Error => Source::ErrorOutput,

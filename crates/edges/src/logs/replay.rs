@@ -49,11 +49,6 @@ impl ReplayCount {
         self.open_length = 0;
     }
 
-    /// An unfinished character counts by its bytes: that much of it is in the log.
-    pub(super) fn total(&self) -> u64 {
-        self.bytes + self.open_length as u64
-    }
-
     /// What to leave out when the stream is read again.
     pub(super) fn known(&self) -> KnownStream {
         KnownStream::new(self.bytes, self.open[..self.open_length].to_vec())
@@ -110,7 +105,7 @@ mod tests {
     fn total(pieces: &[&[u8]]) -> u64 {
         let mut count = ReplayCount::default();
         pieces.iter().for_each(|piece| count.add(piece));
-        count.total()
+        count.bytes + count.open_length as u64
     }
 
     #[test]
