@@ -12,7 +12,7 @@ use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptions, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, StartContainerOptions,
 };
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, ChildStdout, Command};
@@ -56,6 +56,15 @@ impl Bare {
         tokio::io::copy(&mut output, &mut tokio::io::sink()).await.context("read docker run's output")?;
         ensure!(child.wait().await?.success(), "docker run failed");
         Ok(took)
+    }
+
+    /// `docker run` of the short script so many times, so many at once: from the first start to the last end, which
+    /// comes when the container is removed.
+    pub(super) async fn many_by_command(&self, count: usize, at_once: usize) -> Result<Duration> {
+        let begun = Instant::now();
+        let run = |_| self.first_byte_by_command(Script::Short);
+        stream::iter(0..count).map(run).buffer_unordered(at_once).try_collect::<Vec<_>>().await?;
+        Ok(begun.elapsed())
     }
 
     /// Create, attach, start, from the first call to the first byte of output.

@@ -9,6 +9,9 @@ mod stage;
 mod first_line;
 mod throughput;
 mod webhooks;
+mod workshop;
+mod pushes;
+mod viewers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +45,12 @@ pub struct Options {
     /// Rounds of a million lines
     #[arg(long, default_value_t = 3)]
     long_rounds: usize,
+    /// Rounds of a build that a thousand watch
+    #[arg(long, default_value_t = 3)]
+    viewer_rounds: usize,
+    /// How many pushes come at once
+    #[arg(long, default_value_t = 50)]
+    pushes: usize,
     /// Measure only this
     #[arg(long)]
     only: Vec<Part>,
@@ -53,6 +62,8 @@ enum Part {
     FirstLine,
     Throughput,
     Webhooks,
+    Pushes,
+    Viewers,
 }
 
 /// Runs the benchmark; whatever it started has ended when this returns.
@@ -91,6 +102,13 @@ async fn parts(options: &Options, bare: &Bare, stages: &[Stage]) -> Result<()> {
     }
     if wanted(Part::Webhooks) {
         webhooks::measure(stages).await.context("measure webhooks")?;
+    }
+    let binaries = binaries(options)?;
+    if wanted(Part::Pushes) {
+        pushes::measure(options, bare, &binaries).await.context("measure pushes")?;
+    }
+    if wanted(Part::Viewers) {
+        viewers::measure(options, bare, &binaries).await.context("measure viewers")?;
     }
     Ok(())
 }
