@@ -67,7 +67,7 @@ pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Resp
     }
     let mut frame = visit.frame(&app, None).await?;
     frame.notice = frame.notice.or(fault.map(|text| Notice { tone: Tone::Bad, text }));
-    let owners = by_owner(repositories, &frame);
+    let owners = by_owner(repositories, &frame, app.edges.store.auto_builder().await?);
     visit.show(&RepositoriesPage { frame, owners })
 }
 
@@ -143,9 +143,10 @@ fn unreachable(user: UserId, fault: &anyhow::Error) -> String {
     format!("Nothing changed: {}", fault.root_cause())
 }
 
-/// The repositories, owner by owner, each with its project.
-fn by_owner(repositories: Vec<Repository>, frame: &Frame) -> Vec<Owner> {
-    let projects = frame.projects.iter().map(|line| (line.project.repository.id, line.project.id));
+/// The repositories, owner by owner, each with its project. What only the Auto Builder has can still be made one.
+fn by_owner(repositories: Vec<Repository>, frame: &Frame, auto_builder: Option<UserId>) -> Vec<Owner> {
+    let made = frame.projects.iter().filter(|line| Some(line.project.owner) != auto_builder);
+    let projects = made.map(|line| (line.project.repository.id, line.project.id));
     let projects = projects.collect::<BTreeMap<_, _>>();
     let mut owners = BTreeMap::<String, Owner>::new();
     for repository in repositories {
