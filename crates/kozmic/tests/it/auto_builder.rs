@@ -1,4 +1,16 @@
 //! The Auto Builder's stories: a configuration repository, recipes, kernels, a hub, directories, the monitor.
 
 mod stage;
+mod held;
+mod configuration;
 mod recipes;
+mod pushes;
+mod reload;
+mod verdicts;
+mod container;
+mod doors;
+mod artifacts;
+mod crashes;
+mod beside_hooks;
+mod switched_off;
+mod kernels;

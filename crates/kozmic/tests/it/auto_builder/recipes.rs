@@ -1,6 +1,6 @@
 //! A push becomes artifacts, as a recipe of the configuration repository says.
 
-use super::stage::{CORE, READING, Script, Stage};
+use super::stage::{CORE, Script, Stage};
 use anyhow::{Context, Result};
 use kozmic_testkit::github::{Area, State};
 use std::fs;
@@ -64,15 +64,17 @@ async fn a_push_to_a_tracked_branch_becomes_artifacts_at_the_hub_and_in_a_direct
     let name = format!("anna-core-special-tag-main-{}.bin", &pushed.sha[..10]);
     assert_eq!(fs::read_to_string(binaries.join(&name))?, "the kernel of all things\n");
     assert_eq!(fs::read_link(binaries.join("anna-core-special-tag-main.bin"))?.to_str(), Some(name.as_str()));
-    assert_eq!(stage.get("/artifacts/binary/anna-core-special-tag-main.bin").await?, "the kernel of all things\n");
+    assert_eq!(
+        stage.get("/artifacts/binary/anna-core-special-tag-main.bin").await?,
+        "the kernel of all things\n"
+    );
     stage.end().await
 }
 
 #[tokio::test]
 async fn the_configuration_is_read_on_start_and_its_repositories_are_heard_of() -> Result<()> {
     let stage = Stage::new(script()).await?;
-    let head = stage.github.head("anna/recipes", "main").await.context("a commit")?;
-    let status = stage.verdict("anna/recipes", &head, READING).await?;
+    let status = stage.reading().await?;
     let log = stage.report(&status).await?;
     assert_eq!(status.state, State::Success, "{log}");
     assert!(log.contains("anna/core/main.yaml") && log.contains("1 branch of 1 repository"), "{log}");

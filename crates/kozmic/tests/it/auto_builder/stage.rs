@@ -5,12 +5,13 @@ use crate::world::{IMAGE, LIMIT, options};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
     docker::Docker,
-    github::{Commit, GitHub, NewRepository, Permission, Pushed, State, Status},
+    github::{Commit, Fault, FaultRule, GitHub, NewRepository, Permission, Pushed, State, Status},
     hub::Hub,
+    person::Person,
     server::{Server, ServerOptions},
 };
 use serde_json::Value;
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 use tempfile::TempDir;
 
 /// The configuration repository; private, as most are.
@@ -29,6 +30,10 @@ pub struct Stage {
     pub docker: Docker,
     /// Where artifacts go that are no flists.
     pub artifacts: PathBuf,
+    /// What went wrong at GitHub when the server started.
+    pub fault: Option<Fault>,
+    /// The name under which GitHub lists the reading of the configuration.
+    reading: String,
     _dir: TempDir,
 }
 
@@ -43,16 +48,28 @@ pub struct Script<'a> {
     pub toml: &'a str,
     /// More settings.
     pub settings: &'a [(&'a str, &'a str)],
+    /// Settings that are taken away.
+    pub without: &'a [&'a str],
     /// Repositories beside the two.
     pub others: &'a [&'a str],
+    /// What goes wrong at GitHub when the server starts.
+    pub fault: Option<FaultRule>,
+}
+
+/// Which of a commit's statuses is meant.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub repository: &'a str,
+    pub sha: &'a str,
+    pub context: &'a str,
 }
 
 impl Stage {
-    /// A server that has read its configuration, whatever was said of it.
+    /// A server that has read its configuration and found no fault in it.
     pub async fn new(script: Script<'_>) -> Result<Self> {
         let stage = Self::unread(script).await?;
-        let head = stage.github.head(CONFIGURATION, "main").await.context("the configuration has a commit")?;
-        stage.verdict(CONFIGURATION, &head, READING).await?;
+        let read = stage.reading().await?;
+        ensure!(read.state == State::Success, "{}", stage.report(&read).await?);
         Ok(stage)
     }
 
@@ -80,40 +97,125 @@ impl Stage {
         let set = |options: ServerOptions, (name, value): (&str, &str)| options.env(name, value);
         let options = own.iter().map(|(name, value)| (*name, value.as_str())).fold(options(&github), set);
         let options = script.settings.iter().copied().fold(options, set);
+        let options = script.without.iter().fold(options, |options, name| options.without_env(name));
+        let fault = script.fault.map(|rule| github.fault(rule));
         let server = Server::start(options).await?;
-        Ok(Self { github, hub, server, docker: Docker::default(), artifacts, _dir: dir })
+        let named = script.settings.iter().find(|(name, _)| *name == "KOZMIC_AUTOBUILD_STATUS_CONTEXT");
+        let reading = named.map_or(READING, |(_, context)| context).to_owned();
+        Ok(Self { github, hub, server, docker: Docker::default(), artifacts, fault, reading, _dir: dir })
+    }
+
+    /// What was said of the configuration's newest commit.
+    pub async fn reading(&self) -> Result<Status> {
+        let head = self.github.head(CONFIGURATION, "main").await.context("the configuration has a commit")?;
+        self.verdict(CONFIGURATION, &head, &self.reading).await
     }
 
     /// Pushes a commit to the configuration repository and waits until it was read.
     pub async fn configure(&self, commit: Commit) -> Result<Status> {
         let pushed = self.github.push_commit(CONFIGURATION, "main", commit).await?;
         ensure!(pushed.deliveries.iter().any(|delivery| delivery.arrived()), "{:?}", pushed.deliveries);
-        self.verdict(CONFIGURATION, &pushed.sha, READING).await
+        self.verdict(CONFIGURATION, &pushed.sha, &self.reading).await
     }
 
     /// Pushes a commit to the repository that recipes are about.
     pub async fn push(&self, branch: &str, message: &str) -> Result<Pushed> {
-        let commit = Commit::new(message).file("file", message);
+        self.push_of(branch, Commit::new(message).file("file", message)).await
+    }
+
+    /// The same with a commit of one's own. A new branch begins at the head of main.
+    pub async fn push_of(&self, branch: &str, commit: Commit) -> Result<Pushed> {
+        self.branch_off(branch).await?;
         self.github.push_commit(CORE, branch, commit).await
+    }
+
+    /// Makes a branch of main in the repository that recipes are about, unless it is there.
+    pub async fn branch_off(&self, branch: &str) -> Result<()> {
+        if self.github.head(CORE, branch).await.is_none() {
+            let main = self.github.head(CORE, "main").await.context("main has a commit")?;
+            self.github.set_branch(CORE, branch, &main).await?;
+        }
+        Ok(())
     }
 
     /// What GitHub shows in the end of one name beside a commit.
     pub async fn verdict(&self, repository: &str, sha: &str, context: &str) -> Result<Status> {
+        self.shown(Shown { repository, sha, context }, |status| status.state != State::Pending).await
+    }
+
+    /// What GitHub shows in the end of a script beside a commit of the repository that recipes are about.
+    pub async fn outcome(&self, sha: &str, script: &str) -> Result<Status> {
+        self.verdict(CORE, sha, &format!("kozmic/{script}")).await
+    }
+
+    /// The first that GitHub shows of a script beside a commit: it leads to the job.
+    pub async fn job(&self, sha: &str, script: &str) -> Result<Status> {
+        let context = format!("kozmic/{script}");
+        self.shown(Shown { repository: CORE, sha, context: &context }, |_| true).await
+    }
+
+    /// What GitHub shows of one name beside a commit, as soon as it is what is waited for.
+    pub async fn shown(&self, what: Shown<'_>, is_it: impl Fn(&Status) -> bool) -> Result<Status> {
         let mut last = self.github.last_status_id();
         let deadline = tokio::time::Instant::now() + LIMIT;
         loop {
-            let shown = self.github.statuses(repository, sha);
-            let newest = shown.into_iter().filter(|status| status.context == context).next_back();
-            if let Some(status) = newest.filter(|status| status.state != State::Pending) {
+            let all = self.github.statuses(what.repository, what.sha);
+            let newest = all.into_iter().filter(|status| status.context == what.context).next_back();
+            if let Some(status) = newest.filter(|status| is_it(status)) {
                 return Ok(status);
             }
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let next = self.github.next_status(last, left).await;
             let (_, next) = next.with_context(|| {
-                format!("no verdict of {context}: {:?}", self.github.statuses(repository, sha))
+                format!("{what:?} never came: {:?}", self.github.statuses(what.repository, what.sha))
             })?;
             last = next.id;
         }
+    }
+
+    /// How a job ends that was shown before, once it runs again.
+    pub async fn newer(&self, old: &Status) -> Result<Status> {
+        let what = Shown { repository: CORE, sha: &old.sha, context: &old.context };
+        self.shown(what, |status| status.id > old.id && status.state != State::Pending).await
+    }
+
+    /// Anna, signed in, with the repository that recipes are about as her project.
+    pub async fn anna(&self) -> Result<(Person, u64)> {
+        let anna = Person::sign_in(&self.server, &self.github, "anna").await?;
+        let project = anna.add_project(CORE).await?;
+        Ok((anna, project))
+    }
+
+    /// The page of a job of a project's latest build.
+    pub async fn job_page(&self, person: &Person, project: u64, job: &Status) -> Result<String> {
+        let build = person.latest_build(project).await?.context("a build")?.build;
+        Ok(format!("/projects/{project}/builds/{build}/jobs/{}/", number_of(job)?))
+    }
+
+    /// Presses a button of a job on its page.
+    pub async fn press(&self, person: &Person, (project, job): (u64, &Status), what: &str) -> Result<()> {
+        let page = self.job_page(person, project, job).await?;
+        let action = format!("/projects/{project}/jobs/{}/{what}/", number_of(job)?);
+        person.post_form(&page, &action, &[]).await?.ensure_ok()
+    }
+
+    /// The names under which GitHub shows something beside a commit of the repository that recipes are about.
+    pub fn contexts(&self, sha: &str) -> BTreeSet<String> {
+        self.github.statuses(CORE, sha).into_iter().map(|status| status.context).collect()
+    }
+
+    /// A file in the directory of binaries.
+    pub fn binary(&self, name: &str) -> Result<String> {
+        let path = self.artifacts.join("binary").join(name);
+        std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
+    }
+
+    /// What the link leads to that is called so, in the directory of binaries.
+    pub fn linked(&self, stable: &str) -> Result<String> {
+        let path = self.artifacts.join("binary").join(stable);
+        let target =
+            std::fs::read_link(&path).with_context(|| format!("read the link {}", path.display()))?;
+        Ok(target.to_string_lossy().into_owned())
     }
 
     /// What an address answers to somebody without sign-in.
@@ -156,10 +258,19 @@ impl Stage {
     }
 }
 
+/// The job's number, which its log's address ends with.
+pub fn number_of(job: &Status) -> Result<String> {
+    let url = job.target_url.as_deref().context("the status has an address")?;
+    let number = url.rsplit_once("/report/").context("it is that of a log")?.1;
+    Ok(number.to_owned())
+}
+
 /// A GitHub with Anna, the Auto Builder's own account, and their repositories.
 async fn github(script: &Script<'_>) -> Result<GitHub> {
     let github = GitHub::start().await?;
     github.add_user("anna", "Anna Orbit", "anna@example.com");
+    github.add_user("eve", "Eve Outside", "eve@example.com");
+    github.add_user("mallory", "Mallory Stranger", "mallory@example.com");
     github.add_user("builder", "Auto Builder", "builder@example.com");
     let admin = |new: NewRepository| new.allow("builder", Permission::Admin);
     github.add_repository(admin(NewRepository::private(CONFIGURATION)))?;
