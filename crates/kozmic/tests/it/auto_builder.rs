@@ -3,6 +3,7 @@
 mod stage;
 mod held;
 mod configuration;
+mod moves;
 mod recipes;
 mod pushes;
 mod reload;

@@ -160,7 +160,7 @@ impl Stage {
         let deadline = tokio::time::Instant::now() + LIMIT;
         loop {
             let all = self.github.statuses(what.repository, what.sha);
-            let newest = all.into_iter().filter(|status| status.context == what.context).next_back();
+            let newest = all.into_iter().rfind(|status| status.context == what.context);
             if let Some(status) = newest.filter(|status| is_it(status)) {
                 return Ok(status);
             }
