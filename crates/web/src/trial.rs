@@ -47,6 +47,13 @@ impl Trial {
         Self::new(dir, face(Some(ArtifactDirs { binary, kernel }))).await
     }
 
+    /// A server whose monitor is for people who signed in.
+    pub(crate) async fn discreet() -> Self {
+        let (webhook_secret, monitor_is_public, artifacts) = (WEBHOOK_SECRET.into(), false, None);
+        let auto_builder = Some(AutoBuilderFace { webhook_secret, monitor_is_public, artifacts });
+        Self::new(TempDir::new().unwrap(), Face { auto_builder, ..face(None) }).await
+    }
+
     /// A server that has no Auto Builder.
     pub(crate) async fn plain() -> Self {
         Self::new(TempDir::new().unwrap(), face(None)).await

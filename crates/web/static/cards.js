@@ -6,11 +6,9 @@ import { age, clock } from './times.js';
 /** A size as the server says it. */
 export function size(bytes) {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let step = 0;
-  while (step < units.length - 1 && bytes >= 1024 ** (step + 1)) step += 1;
-  const tenths = Math.floor((bytes * 10) / 1024 ** step);
-  if (step === 0) return `${bytes} B`;
-  return `${tenths < 1000 ? (tenths / 10).toFixed(1) : Math.floor(tenths / 10)} ${units[step]}`;
+  let [whole, rest, step] = [bytes, 0, 0];
+  for (; whole >= 1024 && step < units.length - 1; step += 1) [whole, rest] = [Math.floor(whole / 1024), whole % 1024];
+  return step === 0 ? `${bytes} B` : `${whole}.${Math.floor((rest * 10) / 1024)} ${units[step]}`;
 }
 
 /** Whether a link may lead there. */
@@ -61,6 +59,7 @@ export class Cards {
     if (changed('status')) part('state').replaceChildren(pill(build.status));
     set(part('name'), build.name);
     set(part('title'), build.title);
+    if (part('script')) set(part('script'), build.title);
     part('tag').hidden = !set(part('tag'), build.tag);
     part('image').parentNode.hidden = !set(part('image'), build.baseimage);
     part('container').parentNode.hidden = !set(part('container'), build.docker);

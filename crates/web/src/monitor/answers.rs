@@ -100,8 +100,56 @@ fn write_all(cards: &[Card], is_empty: bool, piece: &mut String) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::samples::card;
+    use crate::{monitor::samples::card, trial::Trial};
+    use axum::http::{Request, StatusCode};
     use kozmic_model::status::Status;
+
+    const ADDRESSES: [&str; 7] = [
+        "/monitor/",
+        "/build/status",
+        "/build/history",
+        "/build/history/full",
+        "/build/logs/adlift/show/feature/x",
+        "/report/1",
+        "/buildio",
+    ];
+
+    async fn ask(trial: &Trial, address: &str) -> (StatusCode, String) {
+        let answer = trial.ask(Request::get(address).body(Body::empty()).unwrap()).await;
+        (answer.status, answer.text().to_owned())
+    }
+
+    #[tokio::test]
+    async fn without_an_auto_builder_there_is_no_monitor() {
+        let trial = Trial::plain().await;
+        for address in ADDRESSES {
+            assert_eq!(ask(&trial, address).await.0, StatusCode::NOT_FOUND, "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_must_sign_in_first_is_told_so_or_led_there() {
+        let trial = Trial::discreet().await;
+        for address in ADDRESSES {
+            let is_page = ["/monitor/", "/report/1"].contains(&address);
+            let expected = if is_page { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
+            let (status, body) = ask(&trial, address).await;
+            assert_eq!(status, expected, "{address}");
+            assert!(is_page || body.contains("\"unauthorized\""), "{address}: {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_public_monitor_answers_everybody_even_when_nothing_was_built() {
+        let trial = Trial::automatic().await;
+        assert_eq!(ask(&trial, "/build/status").await, (StatusCode::OK, "{}".into()));
+        assert_eq!(ask(&trial, "/build/history").await, (StatusCode::OK, "[]".into()));
+        assert_eq!(ask(&trial, "/build/history/full").await, (StatusCode::OK, "[]\n".into()));
+        assert!(ask(&trial, "/monitor/").await.1.contains("Nothing runs now"));
+        for address in ["/report/1", "/report/x", "/build/logs/adlift/show/main"] {
+            assert_eq!(ask(&trial, address).await.0, StatusCode::NOT_FOUND, "{address}");
+        }
+    }
 
     #[test]
     fn pages_of_the_history_make_one_list() {

@@ -2,15 +2,15 @@
 //! of its log.
 
 use super::{sight::Sight, terminal::LastLines};
-use crate::app::Face;
+use crate::{app::Face, artifacts::Links};
 use kozmic_edges::store::Monitored;
 use kozmic_model::{
-    artifact::{Artifact, ArtifactPlace},
+    artifact::Artifact,
     event::PushedCommit,
     ids::{JobId, ProjectId},
     job::{Attempt, Job},
     monitor::{MonitorState, build_name},
-    spec::Manner,
+    spec::{Manner, Origin},
     time::Timestamp,
 };
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl Card {
             is_private: project.repository.private,
             name: build_name(&project.repository, &build.git_ref),
             tag: job.spec.origin.tag().map(str::to_owned),
-            title: job.spec.title.clone(),
+            title: title(job),
             state,
             error: (state == MonitorState::Error).then(|| reason(job)),
             image: (job.spec.manner != Manner::Check).then(|| job.spec.image.to_string()),
@@ -157,28 +157,24 @@ impl CommitLine {
 
 impl ArtifactLine {
     fn of(artifact: &Artifact, face: &Face) -> Self {
-        let is_removed = artifact.removed_at.is_some();
-        let url = if is_removed { None } else { address(artifact, face) };
         Self {
             place: artifact.place.directory().unwrap_or("flist"),
             name: artifact.name.versioned.clone(),
             link: artifact.name.stable.clone(),
-            url,
+            url: Links::of(artifact, face).versioned,
             size: artifact.size,
             sha256: artifact.sha256.clone(),
-            is_removed,
+            is_removed: artifact.removed_at.is_some(),
         }
     }
 }
 
-/// Where an artifact can be fetched: at the hub, or here, if it is served.
-fn address(artifact: &Artifact, face: &Face) -> Option<String> {
-    if let ArtifactPlace::Hub { url, .. } = &artifact.place {
-        return web_address(url);
+/// A recipe's script by itself: its tag stands beside it.
+fn title(job: &Job) -> String {
+    match &job.spec.origin {
+        Origin::Recipe { script, .. } => script.clone(),
+        Origin::Hook(_) | Origin::Kernel(_) | Origin::Configuration => job.spec.title.clone(),
     }
-    face.auto_builder.as_ref()?.artifacts.as_ref()?;
-    let place = artifact.place.directory()?;
-    Some(face.join(&format!("artifacts/{place}/{}", artifact.name.versioned)).into())
 }
 
 fn reason(job: &Job) -> String {
@@ -214,7 +210,7 @@ fn web_address(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::monitor::samples::{self, artifact, monitored};
-    use kozmic_model::status::Status;
+    use kozmic_model::{artifact::ArtifactPlace, status::Status};
 
     fn card(seen: &Monitored, artifacts: &[Artifact]) -> Card {
         Card::of(seen, artifacts, Arc::default(), &samples::face(true))

@@ -2,10 +2,10 @@
 
 use super::{card::Card, terminal::LastLines};
 use crate::{
-    app::{ArtifactDirs, AutoBuilderFace, Face},
+    app::{ArtifactDirs, Face},
     pages::samples,
+    trial,
 };
-use axum_extra::extract::cookie::Key;
 use kozmic_edges::store::Monitored;
 use kozmic_model::{
     artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
@@ -20,18 +20,12 @@ use std::sync::Arc;
 
 /// How an installation shows itself that has an Auto Builder, and serves artifacts or not.
 pub(crate) fn face(serves: bool) -> Face {
-    let dirs = ArtifactDirs { binary: "/srv/binary".into(), kernel: "/srv/kernel".into() };
-    Face {
-        public_url: "https://ci.example.org/".parse().unwrap(),
-        cookie_key: Key::from(&[7; 64]),
-        forge_name: "GitHub".into(),
-        invited: Vec::new(),
-        auto_builder: Some(AutoBuilderFace {
-            webhook_secret: "secret".into(),
-            monitor_is_public: false,
-            artifacts: serves.then_some(dirs),
-        }),
+    let mut face =
+        trial::face(Some(ArtifactDirs { binary: "/srv/binary".into(), kernel: "/srv/kernel".into() }));
+    if let Some(auto_builder) = face.auto_builder.as_mut().filter(|_| !serves) {
+        auto_builder.artifacts = None;
     }
+    face
 }
 
 /// A job of a recipe, its build and its project.
@@ -39,7 +33,7 @@ pub(crate) fn monitored(status: Status) -> Monitored {
     let job = samples::job(status);
     let origin = Origin::Recipe { script: "autobuild/flist.sh".into(), tag: Some("special-tag".into()) };
     let image = "ubuntu:16.04".parse().unwrap();
-    let spec = JobSpec { title: "autobuild/flist.sh".into(), image, origin, ..job.spec };
+    let spec = JobSpec { title: "autobuild/flist.sh [special-tag]".into(), image, origin, ..job.spec };
     let finished_at = status.is_finished().then_some(Timestamp(66_000));
     let mut build = samples::build(status);
     build.commits = [("a", "First", "Bob"), ("b", "Second <b>", "Anna <i>Li</i>")]

@@ -72,18 +72,6 @@ fn pill(state: &MonitorState) -> Safe<String> {
     Safe(format!("<span class=\"pill {status}\">{}<span>{}</span></span>", mark.0, state.label()))
 }
 
-/// A size as people say it; the script says it alike.
-fn spoken_size(bytes: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let step = (0..units.len()).rev().find(|step| bytes >> (10 * step) > 0).unwrap_or(0);
-    let tenths = (u128::from(bytes) * 10) >> (10 * step);
-    match (step, tenths) {
-        (0, _) => format!("{bytes} B"),
-        (_, ..1_000) => format!("{}.{} {}", tenths / 10, tenths % 10, units[step]),
-        _ => format!("{} {}", tenths / 10, units[step]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,19 +131,5 @@ mod tests {
         foreign.project = ProjectId(7);
         assert!(!page(Some(samples::frame()), vec![foreign], Vec::new()).contains(address));
         assert!(!page(None, vec![card(8, Status::Pending)], Vec::new()).contains(address));
-    }
-
-    #[test]
-    fn sizes_are_said_as_people_say_them() {
-        for (bytes, said) in [
-            (0, "0 B"),
-            (1_023, "1023 B"),
-            (1_536, "1.5 KiB"),
-            (12_345_678, "11.7 MiB"),
-            (200 << 20, "200 MiB"),
-            (u64::MAX, "16777215 TiB"),
-        ] {
-            assert_eq!(spoken_size(bytes), said);
-        }
     }
 }
