@@ -66,7 +66,7 @@ fn checks(directory: &Path, sums: &str) -> Result<()> {
 
 #[tokio::test]
 async fn the_newest_artifacts_of_each_name_are_kept_with_checksums_and_a_link() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let mut shas = Vec::new();
     for message in ["First", "Second", "Third", "Fourth"] {
         shas.push(build(&stage, message).await?.sha[..10].to_owned());
@@ -96,7 +96,7 @@ async fn the_newest_artifacts_of_each_name_are_kept_with_checksums_and_a_link() 
 
 #[tokio::test]
 async fn a_build_shows_what_it_made_and_the_address_serves_it_in_parts_too() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let pushed = build(&stage, "A text of some letters").await?;
     let job = stage.outcome(&pushed.sha, "binary.sh").await?;
     let name = format!("anna-core-main-{}.bin", &pushed.sha[..10]);
@@ -142,7 +142,7 @@ async fn a_build_shows_what_it_made_and_the_address_serves_it_in_parts_too() -> 
 
 #[tokio::test]
 async fn an_artifact_built_once_more_takes_its_own_place() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let pushed = build(&stage, "Once").await?;
     let first = stage.outcome(&pushed.sha, "binary.sh").await?;
     let (anna, project) = stage.anna().await?;

@@ -35,7 +35,7 @@ fn script(recipe: &'static [(&'static str, &'static str)]) -> Script<'static> {
 
 #[tokio::test]
 async fn one_push_makes_one_build_of_which_hook_and_scripts_tell_apart() -> Result<()> {
-    let stage = Stage::new(script(&[("anna/core/main.yaml", RECIPE)])).await?;
+    let stage = Stage::sound(script(&[("anna/core/main.yaml", RECIPE)])).await?;
     let (anna, project) = stage.anna().await?;
     let tests = NewHook { title: "Tests", image: IMAGE, script: "#!/bin/sh\ntrue\n" };
     anna.add_hook(project, tests).await?;
@@ -68,7 +68,7 @@ async fn one_push_makes_one_build_of_which_hook_and_scripts_tell_apart() -> Resu
 
 #[tokio::test]
 async fn a_hook_that_fails_leaves_the_scripts_as_they_are() -> Result<()> {
-    let stage = Stage::new(script(&[("anna/core/main.yaml", RECIPE)])).await?;
+    let stage = Stage::sound(script(&[("anna/core/main.yaml", RECIPE)])).await?;
     let (anna, project) = stage.anna().await?;
     anna.add_hook(project, NewHook { title: "Tests", image: IMAGE, script: "#!/bin/sh\nexit 1\n" }).await?;
     let pushed = stage.push("main", "Begin").await?;
@@ -81,7 +81,7 @@ async fn a_hook_that_fails_leaves_the_scripts_as_they_are() -> Result<()> {
 
 #[tokio::test]
 async fn a_scripts_job_is_canceled_and_built_again_from_its_page() -> Result<()> {
-    let stage = Stage::new(script(&[("anna/core/main.yaml", SLOW)])).await?;
+    let stage = Stage::sound(script(&[("anna/core/main.yaml", SLOW)])).await?;
     let (anna, project) = stage.anna().await?;
     let pushed = stage.push("main", "Begin").await?;
     let job = stage.job(&pushed.sha, "slow.sh").await?;
@@ -104,7 +104,7 @@ async fn a_scripts_job_is_canceled_and_built_again_from_its_page() -> Result<()>
 
 #[tokio::test]
 async fn what_only_the_auto_builder_had_becomes_the_project_of_who_adds_it() -> Result<()> {
-    let stage = Stage::new(script(&[("anna/core/main.yaml", RECIPE)])).await?;
+    let stage = Stage::sound(script(&[("anna/core/main.yaml", RECIPE)])).await?;
     stage.github.set_permission(CORE, "eve", Some(Permission::Pull));
     let pushed = stage.push("main", "Before anybody came").await?;
     let good = stage.outcome(&pushed.sha, "good.sh").await?;
@@ -130,7 +130,7 @@ async fn what_only_the_auto_builder_had_becomes_the_project_of_who_adds_it() -> 
 
 #[tokio::test]
 async fn a_private_repository_is_built_before_and_after_somebody_adds_it() -> Result<()> {
-    let stage = Stage::new(script(&[("anna/core/main.yaml", RECIPE)])).await?;
+    let stage = Stage::sound(script(&[("anna/core/main.yaml", RECIPE)])).await?;
     stage.github.start_ssh().await?;
     stage.github.set_private(CORE, true).await?;
     let read = kozmic_testkit::github::Commit::new("Read").file("README.md", "again");

@@ -122,7 +122,7 @@ async fn a_bad_file_takes_only_its_branch_out_until_it_is_mended() -> Result<()>
 
 #[tokio::test]
 async fn a_tracked_branch_whose_file_becomes_bad_or_is_removed_is_built_no_more() -> Result<()> {
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[
             ("anna/core/main.yaml", RECIPE),
             ("anna/core/feature/x.yaml", RECIPE),
@@ -170,7 +170,7 @@ async fn a_tracked_branch_whose_file_becomes_bad_or_is_removed_is_built_no_more(
 async fn a_webhook_that_somebody_deleted_or_changed_is_put_right_when_the_configuration_is_read() -> Result<()>
 {
     let recipes: &[_] = &[("anna/core/main.yaml", RECIPE), ("anna/other/main.yaml", RECIPE)];
-    let stage = Stage::new(Script { recipes, others: &["anna/other"], ..script() }).await?;
+    let stage = Stage::sound(Script { recipes, others: &["anna/other"], ..script() }).await?;
     stage.github.delete_hook(CORE, only_hook(&stage, CORE)?.id);
     let changed = only_hook(&stage, "anna/other")?.id;
     stage.github.change_hook("anna/other", changed, |hook| {
@@ -225,7 +225,7 @@ async fn a_server_that_starts_without_github_reads_the_configuration_as_soon_as_
 
 #[tokio::test]
 async fn a_push_of_the_configuration_that_nobody_heard_of_is_read_at_the_next_start() -> Result<()> {
-    let mut stage = Stage::new(script()).await?;
+    let mut stage = Stage::sound(script()).await?;
     stage.server.terminate().await?;
     let next = Commit::new("Next").file("anna/core/next.yaml", RECIPE);
     let sha = stage.github.commit(CONFIGURATION, "main", next).await?;
@@ -240,7 +240,7 @@ async fn a_push_of_the_configuration_that_nobody_heard_of_is_read_at_the_next_st
 
 #[tokio::test]
 async fn a_reading_that_is_killed_is_done_after_the_restart() -> Result<()> {
-    let mut stage = Stage::new(script()).await?;
+    let mut stage = Stage::sound(script()).await?;
     let hang = stage.github.fault(FaultRule::new(FaultKind::Hang).path(&format!("/{CONFIGURATION}.git/")));
     let next = Commit::new("Next").file("anna/core/next.yaml", RECIPE).delete("anna/core/main.yaml");
     let pushed = stage.github.push_commit(CONFIGURATION, "main", next).await?;

@@ -34,7 +34,7 @@ echo done > /tmp/archives/out.bin
 #[tokio::test]
 async fn a_script_is_roots_at_the_top_of_a_terminal_beside_its_repository() -> Result<()> {
     let facts = facts();
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: &[("facts.sh", &facts)],
         ..Script::default()
@@ -73,7 +73,7 @@ async fn a_script_is_roots_at_the_top_of_a_terminal_beside_its_repository() -> R
 #[tokio::test]
 async fn memory_hosts_and_capabilities_are_those_of_the_settings() -> Result<()> {
     let facts = facts();
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: &[("facts.sh", &facts)],
         settings: &[
@@ -115,7 +115,7 @@ async fn image_with_leftovers(stage: &Stage) -> Result<String> {
 #[tokio::test]
 async fn the_directory_of_artifacts_is_empty_whatever_the_image_has_there() -> Result<()> {
     let nothing = "#!/bin/sh\necho archives=$(ls -A /tmp/archives | wc -l)\n";
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: &[("facts.sh", nothing)],
         ..Script::default()
@@ -139,7 +139,7 @@ async fn the_directory_of_artifacts_is_empty_whatever_the_image_has_there() -> R
 async fn a_script_that_was_pushed_without_the_right_to_run_runs() -> Result<()> {
     // Without a first line that names an interpreter it is pushed as a plain file.
     let plain = "echo mode=$(stat -c %a $0); echo done > /tmp/archives/out.bin\n";
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: &[("facts.sh", plain)],
         ..Script::default()

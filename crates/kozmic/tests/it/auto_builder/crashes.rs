@@ -21,7 +21,7 @@ sha256sum /tmp/archives/out.tar.gz | sed 's/^/sum /'
 ";
 
 async fn stage(build: &str) -> Result<Stage> {
-    Stage::new(Script {
+    Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: &[("build.sh", build)],
         ..Script::default()

@@ -77,7 +77,7 @@ async fn payload(stage: &Stage) -> Result<String> {
 
 #[tokio::test]
 async fn each_door_takes_what_is_signed_and_each_delivery_counts_once() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     assert_eq!(stage.github.hooks(CORE)[0].secret.as_deref(), Some(SECRET));
     let payload = payload(&stage).await?;
     let mut shas = Vec::new();
@@ -104,7 +104,7 @@ async fn each_door_takes_what_is_signed_and_each_delivery_counts_once() -> Resul
 
 #[tokio::test]
 async fn what_is_not_signed_builds_nothing() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let payload = payload(&stage).await?;
     let (sha, body) = untold(&stage, &payload, "Forged").await?;
     for door in DOORS {
@@ -121,7 +121,7 @@ async fn what_is_not_signed_builds_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn strangers_repositories_garbage_and_other_events_do_no_harm() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let payload = payload(&stage).await?;
     let mut stranger = serde_json::from_str::<Value>(&payload)?;
     stranger["repository"]["full_name"] = "mallory/core".into();

@@ -22,7 +22,7 @@ fn script() -> Script<'static> {
 
 #[tokio::test]
 async fn a_configuration_that_is_moved_back_is_in_force_again() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let first = stage.reading().await?;
     let read = stage.configure(Commit::new("Second").file("anna/core/main.yaml", SECOND)).await?;
     assert_eq!(read.state, State::Success, "{}", stage.report(&read).await?);
@@ -42,7 +42,7 @@ async fn a_configuration_that_is_moved_back_is_in_force_again() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_pushed_to_another_branch_of_the_configuration_is_a_draft() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let main = stage.github.head(CONFIGURATION, "main").await.context("a commit")?;
     stage.github.set_branch(CONFIGURATION, "draft", &main).await?;
     let draft = Commit::new("Draft").file("anna/core/main.yaml", SECOND);
@@ -58,7 +58,7 @@ async fn what_is_pushed_to_another_branch_of_the_configuration_is_a_draft() -> R
 async fn the_configuration_repository_may_have_recipes_of_its_own() -> Result<()> {
     let recipes: &[_] =
         &[("anna/core/main.yaml", FIRST), ("anna/recipes/main.yaml", FIRST), ("build.sh", BUILD)];
-    let stage = Stage::new(Script { recipes, ..script() }).await?;
+    let stage = Stage::sound(Script { recipes, ..script() }).await?;
     let read = stage.configure(Commit::new("Change").file("README.md", "It builds itself")).await?;
     assert_eq!(read.state, State::Success, "{}", stage.report(&read).await?);
     let built = stage.verdict(CONFIGURATION, &read.sha, "kozmic/build.sh first").await?;
@@ -70,7 +70,7 @@ async fn the_configuration_repository_may_have_recipes_of_its_own() -> Result<()
 #[tokio::test]
 async fn a_repository_that_is_renamed_is_built_as_soon_as_the_configuration_says_its_new_name() -> Result<()>
 {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     stage.github.rename_repository(CORE, "anna/kernel").await?;
     let change = Commit::new("Not yet").file("README.md", "Read it again");
     let read = stage.configure(change).await?;
@@ -94,7 +94,7 @@ async fn a_repository_that_is_renamed_is_built_as_soon_as_the_configuration_says
 #[tokio::test]
 async fn one_commit_on_two_branches_is_built_for_each() -> Result<()> {
     let recipes: &[_] = &[("anna/core/main.yaml", FIRST), ("anna/core/release/1.0.yaml", SECOND)];
-    let stage = Stage::new(Script { recipes, ..script() }).await?;
+    let stage = Stage::sound(Script { recipes, ..script() }).await?;
     let pushed = stage.push("main", "Both").await?;
     stage.github.set_branch(CORE, "release/1.0", &pushed.sha).await?;
     stage.github.push(CORE, "release/1.0").await?;
@@ -110,7 +110,7 @@ async fn one_commit_on_two_branches_is_built_for_each() -> Result<()> {
 
 #[tokio::test]
 async fn a_repository_that_the_auto_builder_may_not_manage_is_named_until_it_may_again() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     stage.github.set_permission(CORE, "builder", None);
     let read = stage.configure(Commit::new("Again").file("README.md", "Again")).await?;
     let log = stage.report(&read).await?;

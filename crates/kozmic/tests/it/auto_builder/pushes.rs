@@ -48,7 +48,7 @@ async fn is_built(stage: &Stage, pushed: &Pushed, text: &str) -> Result<()> {
 
 #[tokio::test]
 async fn each_push_is_built_of_its_own_commit_however_far_the_branch_has_gone() -> Result<()> {
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: FILES,
         settings: &[("KOZMIC_RUNNER_CONCURRENCY", "1")],
@@ -73,7 +73,7 @@ async fn each_push_is_built_of_its_own_commit_however_far_the_branch_has_gone() 
 
 #[tokio::test]
 async fn an_older_push_that_is_done_later_leaves_the_link_alone() -> Result<()> {
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", BOTH)],
         core: FILES,
         settings: &[("KOZMIC_RUNNER_CONCURRENCY", "3")],
@@ -114,7 +114,7 @@ async fn an_older_push_that_is_done_later_leaves_the_link_alone() -> Result<()> 
 #[tokio::test]
 async fn a_tag_is_never_taken_for_a_branch_of_its_name() -> Result<()> {
     let recipes: &[_] = &[("anna/core/v1.yaml", RECIPE), ("anna/core/main.yaml", RECIPE)];
-    let stage = Stage::new(Script { recipes, core: FILES, ..Script::default() }).await?;
+    let stage = Stage::sound(Script { recipes, core: FILES, ..Script::default() }).await?;
     stage.branch_off("side").await?;
     let first = stage.github.commit(CORE, "side", Commit::new("Tagged").file("file", "Tagged")).await?;
     let light = stage.github.push_tag(CORE, "v1", &first).await?;
@@ -141,7 +141,7 @@ async fn a_tag_is_never_taken_for_a_branch_of_its_name() -> Result<()> {
 #[tokio::test]
 async fn who_asks_to_skip_a_push_and_who_deletes_a_branch_has_nothing_built() -> Result<()> {
     let recipes: &[_] = &[("anna/core/main.yaml", RECIPE), ("anna/core/next.yaml", RECIPE)];
-    let stage = Stage::new(Script { recipes, core: FILES, ..Script::default() }).await?;
+    let stage = Stage::sound(Script { recipes, core: FILES, ..Script::default() }).await?;
     let skipped = stage.push("main", "Docs [skip ci]").await?;
     stage.github.set_branch(CORE, "next", &skipped.sha).await?;
     stage.github.push_silently(CORE, "next").await?;

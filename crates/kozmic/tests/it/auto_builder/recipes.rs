@@ -42,7 +42,7 @@ fn script() -> Script<'static> {
 
 #[tokio::test]
 async fn a_push_to_a_tracked_branch_becomes_artifacts_at_the_hub_and_in_a_directory() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let pushed = stage.push("main", "Second").await?;
     let flist = stage.verdict(CORE, &pushed.sha, "kozmic/autobuild/flist.sh").await?;
     let binary = stage.verdict(CORE, &pushed.sha, "kozmic/autobuild/binary.sh special-tag").await?;
@@ -73,7 +73,7 @@ async fn a_push_to_a_tracked_branch_becomes_artifacts_at_the_hub_and_in_a_direct
 
 #[tokio::test]
 async fn the_configuration_is_read_on_start_and_its_repositories_are_heard_of() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let status = stage.reading().await?;
     let log = stage.report(&status).await?;
     assert_eq!(status.state, State::Success, "{log}");

@@ -63,7 +63,7 @@ fn only(context: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn what_runs_ends_by_the_configuration_that_it_began_with() -> Result<()> {
-    let stage = Stage::new(script()).await?;
+    let stage = Stage::sound(script()).await?;
     let held = stage.push("main", "Held").await?;
     let job = stage.job(&held.sha, "build.sh first").await?;
     stage.printed(&job, "at the gate").await?;
@@ -89,7 +89,7 @@ async fn what_runs_ends_by_the_configuration_that_it_began_with() -> Result<()> 
 
 #[tokio::test]
 async fn what_waits_is_built_by_the_configuration_that_it_was_pushed_under() -> Result<()> {
-    let stage = Stage::new(Script { settings: &[("KOZMIC_RUNNER_CONCURRENCY", "1")], ..script() }).await?;
+    let stage = Stage::sound(Script { settings: &[("KOZMIC_RUNNER_CONCURRENCY", "1")], ..script() }).await?;
     let held = stage.push("main", "Held").await?;
     let job = stage.job(&held.sha, "build.sh first").await?;
     stage.printed(&job, "at the gate").await?;
@@ -113,7 +113,7 @@ async fn a_push_amid_a_change_is_judged_by_all_of_the_old_configuration_or_all_o
     let (before, after) = (files(&old), files(&new));
     let before = before.each_ref().map(|(path, text)| (path.as_str(), text.as_str()));
     let after = after.each_ref().map(|(path, text)| (path.as_str(), text.as_str()));
-    let stage = Stage::new(Script { recipes: &before, ..script() }).await?;
+    let stage = Stage::sound(Script { recipes: &before, ..script() }).await?;
     let mut shas = Vec::new();
     for branch in branches {
         stage.branch_off(branch).await?;

@@ -51,7 +51,7 @@ async fn is_error(stage: &Stage, status: &Status, reason: &str) -> Result<()> {
 
 #[tokio::test]
 async fn whatever_is_no_published_artifact_is_an_error_that_says_why() -> Result<()> {
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: FILES,
         settings: &[("KOZMIC_RUNNER_CONCURRENCY", "4")],
@@ -93,7 +93,7 @@ async fn whatever_is_no_published_artifact_is_an_error_that_says_why() -> Result
 
 #[tokio::test]
 async fn what_the_hub_refuses_is_an_error_in_the_hubs_words() -> Result<()> {
-    let stage = Stage::new(flist()).await?;
+    let stage = Stage::sound(flist()).await?;
     stage.hub.refuse_next("the quota of anna-orbit is used up");
     let pushed = stage.push("main", "Refused").await?;
     let refused = stage.outcome(&pushed.sha, "flist.sh").await?;
@@ -106,7 +106,7 @@ async fn what_the_hub_refuses_is_an_error_in_the_hubs_words() -> Result<()> {
 
 #[tokio::test]
 async fn a_hub_that_is_not_well_is_tried_again_and_the_script_is_not() -> Result<()> {
-    let stage = Stage::new(flist()).await?;
+    let stage = Stage::sound(flist()).await?;
     stage.hub.fail_next(2, 503);
     let pushed = stage.push("main", "Patience").await?;
     let built = stage.outcome(&pushed.sha, "flist.sh").await?;
@@ -121,7 +121,7 @@ async fn a_hub_that_is_not_well_is_tried_again_and_the_script_is_not() -> Result
 
 #[tokio::test]
 async fn a_token_that_the_hub_has_forgotten_is_renewed() -> Result<()> {
-    let stage = Stage::new(flist()).await?;
+    let stage = Stage::sound(flist()).await?;
     for message in ["First", "Second"] {
         let pushed = stage.push("main", message).await?;
         let built = stage.outcome(&pushed.sha, "flist.sh").await?;
@@ -140,7 +140,7 @@ async fn a_list_without_a_hub_is_an_error_before_anything_is_built() -> Result<(
         "KOZMIC_AUTOBUILD_HUB_USER",
         "KOZMIC_AUTOBUILD_HUB_TOKEN",
     ];
-    let stage = Stage::new(Script { without, ..flist() }).await?;
+    let stage = Stage::sound(Script { without, ..flist() }).await?;
     let pushed = stage.push("main", "In vain").await?;
     let status = stage.outcome(&pushed.sha, "flist.sh").await?;
     is_error(&stage, &status, "no hub is set that takes it").await?;
@@ -153,7 +153,7 @@ async fn a_script_that_takes_longer_than_the_settings_allow_is_stopped() -> Resu
     const RECIPE: &str =
         "buildscripts: [slow.sh]\nslow.sh: {archives: /tmp/archives, artifact: o, format: binary}\n";
     let slow = "#!/bin/bash\ntrap 'exit 1' TERM\necho begun\nsleep 3600 & wait\n";
-    let stage = Stage::new(Script {
+    let stage = Stage::sound(Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: &[("slow.sh", slow)],
         settings: &[("KOZMIC_AUTOBUILD_MAXIMUM_EXECUTION_TIME", "3")],
@@ -172,7 +172,7 @@ async fn a_script_that_takes_longer_than_the_settings_allow_is_stopped() -> Resu
 async fn a_status_name_of_the_settings_is_the_only_one() -> Result<()> {
     const NAME: &str = "gig-autobuilder";
     let stage =
-        Stage::new(Script { settings: &[("KOZMIC_AUTOBUILD_STATUS_CONTEXT", NAME)], ..flist() }).await?;
+        Stage::sound(Script { settings: &[("KOZMIC_AUTOBUILD_STATUS_CONTEXT", NAME)], ..flist() }).await?;
     let pushed = stage.push("main", "Begin").await?;
     let built = stage.verdict(CORE, &pushed.sha, NAME).await?;
     assert_eq!(built.state, State::Success, "{}", stage.report(&built).await?);
