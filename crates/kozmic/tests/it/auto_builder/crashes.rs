@@ -90,7 +90,7 @@ tar -C /core -czf /tmp/archives/out.tar.gz file
     let container = stage.printed(&job, "at the gate").await?;
     stage.server.kill_9().await?;
     // It ends while nobody looks.
-    stage.docker.run(&["exec", &container, "touch", "/tmp/gate"]).await?;
+    stage.open_gate_in(&container).await;
     assert_eq!(stage.docker.run(&["wait", &container]).await?, "0");
     stage.server.restart().await?;
     let built = stage.outcome(&pushed.sha, "build.sh").await?;

@@ -43,8 +43,14 @@ impl Stage {
 
     /// Lets a job's script go on that waits until a file is there.
     pub async fn open_gate(&self, job: &Status) -> Result<()> {
-        let container = self.container(job).await?;
-        self.docker.run(&["exec", &container, "touch", "/tmp/gate"]).await.map(drop)
+        self.open_gate_in(&self.container(job).await?).await;
+        Ok(())
+    }
+
+    /// The same, where the container is known. It may be gone before the command has said that it is done; a gate that
+    /// stays shut is noticed by whoever waits for the script's end.
+    pub async fn open_gate_in(&self, container: &str) {
+        self.docker.run(&["exec", container, "touch", "/tmp/gate"]).await.ok();
     }
 
     /// What the engine knows of a job's container.
