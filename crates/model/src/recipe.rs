@@ -13,6 +13,7 @@ mod yaml;
 pub use fault::RecipeFault;
 pub use read::recipe;
 pub use tree::{ConfigFile, Reading, configuration};
+pub use yaml::LARGEST;
 
 use crate::{
     artifact::{ArtifactName, Format, Product},

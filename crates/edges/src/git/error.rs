@@ -44,11 +44,9 @@ pub enum GitError {
         /// How many are read.
         limit: usize,
     },
-    /// A file is larger than is read.
-    #[error("{path:?} is larger than {limit} bytes, and no larger file is read")]
-    FileTooLarge {
-        /// The file, below the repository's root.
-        path: String,
+    /// A commit's files are larger together than is read.
+    #[error("the YAML files at this commit are larger than {limit} bytes together, and no more is read")]
+    TooMuch {
         /// In bytes.
         limit: u64,
     },

@@ -19,8 +19,10 @@ const LONGEST_ENTRY: usize = 8 * 1024;
 pub struct FileLimits {
     /// How many files.
     pub files: usize,
-    /// The size of each, in bytes.
+    /// How much of each, in bytes: of a larger one the beginning.
     pub bytes: u64,
+    /// How much of all together, in bytes. A small commit may name one file ten thousand times.
+    pub all: u64,
 }
 
 /// A file as git's list has it.
@@ -34,8 +36,8 @@ impl Mirrors {
     /// and submodules are passed over, and so are paths that are not UTF-8.
     ///
     /// # Errors
-    /// [`GitError::TooManyFiles`] and [`GitError::FileTooLarge`] beyond the limits; else the mirror does not have the
-    /// commit, or is damaged.
+    /// [`GitError::TooManyFiles`] and [`GitError::TooMuch`] beyond the limits; else the mirror does not have the commit,
+    /// or is damaged.
     pub async fn files(&self, wanted: &Wanted, limits: FileLimits) -> Result<Vec<ConfigFile>, GitError> {
         let git = Git::new(&self.path(wanted.project));
         let options = ["ls-tree", "-r", "-z", "--full-tree", wanted.sha.as_str()];
@@ -45,7 +47,7 @@ impl Mirrors {
             return Ok(Vec::new());
         }
         listed.sort_by(|a, b| a.path.cmp(&b.path));
-        let read = |input, output| read_all(input, output, listed, limits.bytes);
+        let read = |input, output| read_all(input, output, listed, limits);
         git.converse("cat-file", ["cat-file", "--batch"], read).await
     }
 }
@@ -98,18 +100,17 @@ async fn read_all(
     mut input: ChildStdin,
     output: ChildStdout,
     listed: Vec<Listed>,
-    limit: u64,
+    limits: FileLimits,
 ) -> Result<Vec<ConfigFile>, GitError> {
     let io = GitError::io("cat-file");
     let mut output = BufReader::new(output);
-    let mut files = Vec::with_capacity(listed.len());
+    let (mut files, mut left) = (Vec::with_capacity(listed.len()), limits.all);
     for Listed { id, path } in listed {
         input.write_all(format!("{id}\n").as_bytes()).await.map_err(&io)?;
         let size = size(&mut output, &id).await.map_err(&io)?;
-        if size > limit {
-            return Err(GitError::FileTooLarge { path, limit });
-        }
-        let content = content(&mut output, size).await.map_err(&io)?;
+        let kept = size.min(limits.bytes);
+        left = left.checked_sub(kept).ok_or(GitError::TooMuch { limit: limits.all })?;
+        let content = content(&mut output, (kept, size)).await.map_err(&io)?;
         files.push(ConfigFile { path, content });
     }
     Ok(files)
@@ -124,10 +125,11 @@ async fn size(output: &mut (impl AsyncBufRead + Unpin), id: &str) -> io::Result<
     size.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("git says {:?}", line.trim_end())))
 }
 
-/// The content, and the newline behind it.
-async fn content(output: &mut (impl AsyncBufRead + Unpin), size: u64) -> io::Result<Vec<u8>> {
+/// What is kept of the content; the rest, and the newline behind it, are passed over.
+async fn content(output: &mut (impl AsyncBufRead + Unpin), (kept, size): (u64, u64)) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    (&mut *output).take(size).read_to_end(&mut content).await?;
+    (&mut *output).take(kept).read_to_end(&mut content).await?;
+    tokio::io::copy(&mut (&mut *output).take(size - kept), &mut tokio::io::sink()).await?;
     output.read_u8().await?;
     Ok(content)
 }
@@ -145,7 +147,7 @@ mod tests {
         process::Command,
     };
 
-    const LIMITS: FileLimits = FileLimits { files: 10, bytes: 100_000 };
+    const LIMITS: FileLimits = FileLimits { files: 10, bytes: 100_000, all: 1_000_000 };
 
     fn git(dir: &Path, arguments: &[&str]) -> String {
         let person = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
@@ -215,12 +217,26 @@ mod tests {
             }
             fs::write(tree.join("big.yaml"), "x".repeat(5_000_000)).unwrap();
         });
-        let files = mirrors.files(&wanted, FileLimits { files: 3_001, bytes: 5_000_000 }).await.unwrap();
+        let all = 5_600_000;
+        let limits = FileLimits { files: 3_001, bytes: 5_000_000, all };
+        let files = mirrors.files(&wanted, limits).await.unwrap();
         assert_eq!((files.len(), files[3_000].content.len()), (3_001, 5_000_000));
-        let fault = mirrors.files(&wanted, FileLimits { files: 3_000, bytes: 5_000_000 }).await.unwrap_err();
+        let fault = mirrors.files(&wanted, FileLimits { files: 3_000, ..limits }).await.unwrap_err();
         assert!(matches!(fault, GitError::TooManyFiles { limit: 3_000 }), "{fault}");
-        let fault = mirrors.files(&wanted, FileLimits { files: 3_001, bytes: 4_999_999 }).await.unwrap_err();
-        assert!(matches!(&fault, GitError::FileTooLarge { path, .. } if path == "big.yaml"), "{fault}");
+        let fault = mirrors.files(&wanted, FileLimits { all: all - 1, ..limits }).await.unwrap_err();
+        assert!(matches!(fault, GitError::TooMuch { limit: 5_599_999 }), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn of_a_large_file_the_beginning_is_read_and_what_follows_it_is_read_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mirrors, wanted) = mirror(dir.path(), |tree| {
+            fs::write(tree.join("a.yaml"), "x".repeat(5_000_000)).unwrap();
+            fs::write(tree.join("b.yaml"), "small").unwrap();
+        });
+        let files = mirrors.files(&wanted, FileLimits { files: 2, bytes: 10, all: 15 }).await.unwrap();
+        let contents = files.iter().map(|file| file.content.as_slice()).collect::<Vec<_>>();
+        assert_eq!(contents, [&b"xxxxxxxxxx"[..], b"small"]);
     }
 
     #[tokio::test]

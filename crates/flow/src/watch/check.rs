@@ -16,8 +16,9 @@ use kozmic_model::{
 };
 use std::collections::BTreeSet;
 
-/// Far beyond what anybody needs: it keeps a mistake from filling the memory.
-const LIMITS: FileLimits = FileLimits { files: 10_000, bytes: 4 << 20 };
+/// Far beyond what anybody needs: it keeps a mistake from filling the memory. Of a file that is too large for a recipe
+/// so much is read that it is told of as one.
+const LIMITS: FileLimits = FileLimits { files: 10_000, bytes: recipe::LARGEST as u64 + 1, all: 64 << 20 };
 
 /// Reads one commit of the configuration repository.
 pub(super) async fn commit(

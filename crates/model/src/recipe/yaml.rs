@@ -14,8 +14,8 @@ use serde_saphyr::{
 };
 use std::collections::BTreeSet;
 
-/// The largest file that is read, in bytes.
-const LARGEST: usize = 64 * 1024;
+/// The largest recipe, in bytes.
+pub const LARGEST: usize = 64 * 1024;
 
 /// So many keys, values and lists a file may have, those behind aliases counted wherever they are used.
 const MOST_NODES: usize = 4_000;
