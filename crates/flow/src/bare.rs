@@ -111,8 +111,9 @@ async fn limits(work: &Work) -> Result<Limits> {
     };
     Ok(Limits {
         memory: Some(memory),
-        extra_hosts: settings.extra_hosts.clone(),
-        capabilities: settings.capabilities.clone(),
+        // Its own, even if there are none: what hooks may do is another matter.
+        extra_hosts: Some(settings.extra_hosts.clone()),
+        capabilities: Some(settings.capabilities.clone()),
     })
 }
 

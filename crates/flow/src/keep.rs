@@ -1,6 +1,6 @@
 //! What a kernel build leaves is kept as an image of its branch, for the builds that start from there.
 
-use crate::{Flow, publish, work::Work};
+use crate::{Flow, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::engine::{ContainerId, Nameless};
 use kozmic_model::{artifact::ArtifactPlace, phase::PhaseKind};
@@ -11,7 +11,8 @@ pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()
     let Some((name, stable)) = product.and_then(|product| Some((product.keep?, product.name.stable))) else {
         return Ok(());
     };
-    if !publish::is_newest(work, &ArtifactPlace::Kernels, &stable).await? {
+    let store = &work.flow.edges.store;
+    if !store.is_newest(&work.claimed.job, &ArtifactPlace::Kernels, &stable).await? {
         return work.say(&format!("{name} stays as it is: it is of a newer push.")).await;
     }
     work.begin(PhaseKind::Commit, &format!("the container becomes the image {name}")).await?;

@@ -4,8 +4,6 @@
 mod again;
 mod places;
 
-pub(crate) use places::is_newest;
-
 use crate::{Flow, work::Work};
 use again::patiently;
 use anyhow::{Context, Result};

@@ -216,10 +216,10 @@ pub struct Volume {
 pub struct Limits {
     /// Memory in bytes.
     pub memory: Option<i64>,
-    /// `name:address` pairs for `/etc/hosts`; the engine's own if there are none.
-    pub extra_hosts: Vec<String>,
-    /// Capabilities beyond the default ones; the engine's own if there are none.
-    pub capabilities: Vec<String>,
+    /// `name:address` pairs for `/etc/hosts`.
+    pub extra_hosts: Option<Vec<String>>,
+    /// Capabilities beyond the default ones.
+    pub capabilities: Option<Vec<String>>,
 }
 
 /// What became of an image that was to be removed unless it has a name.

@@ -26,8 +26,6 @@ pub struct NewArtifact {
     pub size: u64,
     /// 64 hexadecimal digits.
     pub sha256: String,
-    /// When the commit that it was made of was pushed, or else was heard of.
-    pub pushed_at: Timestamp,
 }
 
 impl Store {
@@ -36,6 +34,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn note_artifact(&self, job: &Job, new: &NewArtifact, now: Timestamp) -> Result<()> {
+        let pushed_at = self.pushed_at(job.build).await?;
         let row = rows::artifact::ActiveModel {
             id: NotSet,
             project_id: Set(job.project.0),
@@ -48,7 +47,7 @@ impl Store {
             place: Set(serde_json::to_string(&new.place)?),
             size: Set(i64::try_from(new.size)?),
             sha256: Set(new.sha256.clone()),
-            pushed_at: Set(new.pushed_at.0),
+            pushed_at: Set(pushed_at.0),
             created_at: Set(now.0),
             removed_at: Set(None),
         };
@@ -98,6 +97,23 @@ impl Store {
             .order_by_desc(rows::artifact::Column::BuildId)
             .order_by_desc(rows::artifact::Column::Id);
         self.artifacts(rows).await
+    }
+
+    /// Whether nothing that another job published at one place behind one stable link is of a later push.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn is_newest(&self, job: &Job, place: &ArtifactPlace, stable: &str) -> Result<bool> {
+        let own = (self.pushed_at(job.build).await?, job.build);
+        let others = self.artifacts_behind(place, stable).await?;
+        Ok(others.iter().all(|other| other.job == job.id || (other.pushed_at, other.build) <= own))
+    }
+
+    /// When a build's commit was pushed, or else was heard of.
+    async fn pushed_at(&self, build: BuildId) -> Result<Timestamp> {
+        let row = rows::build::Entity::find_by_id(build.0).one(&self.db).await.context("find a build")?;
+        let row = row.with_context(|| format!("there is no build {build}"))?;
+        Ok(Timestamp(row.pushed_at.unwrap_or(row.created_at)))
     }
 
     /// Notes that artifacts were taken away: all at that place with that name.

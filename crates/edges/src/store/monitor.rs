@@ -11,7 +11,7 @@ use kozmic_model::{
     status::Status,
     time::Timestamp,
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 use std::collections::HashMap;
 
 /// A job of the Auto Builder, with its surroundings.
@@ -121,6 +121,13 @@ impl Store {
     }
 }
 
+/// The jobs of the Auto Builder, but for those of projects that are on their way out.
 fn automatic() -> Select<rows::job::Entity> {
-    rows::job::Entity::find().filter(rows::job::Column::Automatic.eq(true))
+    let leaving = rows::project::Entity::find()
+        .select_only()
+        .column(rows::project::Column::Id)
+        .filter(rows::project::Column::DeletedAt.is_not_null());
+    rows::job::Entity::find()
+        .filter(rows::job::Column::Automatic.eq(true))
+        .filter(rows::job::Column::ProjectId.not_in_subquery(leaving.into_query()))
 }

@@ -86,7 +86,7 @@ impl Place {
         let _turn = work.flow.link_turn.take().await;
         let name = self.name(leaving);
         let new = self.note(work, name.clone(), stored);
-        if is_newest(work, &new.place, &name.stable).await? {
+        if work.flow.edges.store.is_newest(&work.claimed.job, &new.place, &name.stable).await? {
             if let Err(refusal) = patiently(work, || self.lead(&name)).await? {
                 return Ok(Err(refusal));
             }
@@ -122,7 +122,7 @@ impl Place {
             Self::Directory(_, place) => (format_of(work), place.clone()),
         };
         let Stored { size, sha256 } = stored;
-        NewArtifact { format, name, place, size, sha256, pushed_at: work.claimed.build.created_at }
+        NewArtifact { format, name, place, size, sha256 }
     }
 
     /// Takes away what is too many behind a link, the artifacts of the oldest pushes first; never what the link leads
@@ -155,17 +155,6 @@ fn too_many(behind: &[Artifact], kept: usize) -> Vec<&str> {
         }
     }
     names.split_off(kept.min(names.len()))
-}
-
-/// Whether nothing of a later push is behind a stable link yet.
-pub(crate) async fn is_newest(work: &Work, place: &ArtifactPlace, stable: &str) -> Result<bool> {
-    let others = work.flow.edges.store.artifacts_behind(place, stable).await?;
-    Ok(others.iter().all(|other| other.job == work.claimed.job.id || !is_newer(other, work)))
-}
-
-/// Whether an artifact is of a later push than the one that is being built.
-fn is_newer(other: &Artifact, work: &Work) -> bool {
-    (other.pushed_at, other.build) > (work.claimed.build.created_at, work.claimed.build.id)
 }
 
 fn format_of(work: &Work) -> Format {

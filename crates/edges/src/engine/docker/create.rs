@@ -52,8 +52,8 @@ impl DockerEngine {
             memory: memory.or(settings.memory),
             nano_cpus: settings.millicores.map(|millicores| millicores * 1_000_000),
             pids_limit: settings.processes,
-            extra_hosts: Some(first_of(extra_hosts, settings.extra_hosts)),
-            cap_add: Some(first_of(capabilities, settings.capabilities)),
+            extra_hosts: extra_hosts.or(Some(settings.extra_hosts)),
+            cap_add: capabilities.or(Some(settings.capabilities)),
             ..HostConfig::default()
         }
     }
@@ -67,9 +67,4 @@ fn empty(volume: &Volume) -> Mount {
         volume_options: Some(MountVolumeOptions { no_copy: Some(true), ..MountVolumeOptions::default() }),
         ..Mount::default()
     }
-}
-
-/// A container's own list, else the engine's.
-fn first_of(own: Vec<String>, general: Vec<String>) -> Vec<String> {
-    if own.is_empty() { general } else { own }
 }

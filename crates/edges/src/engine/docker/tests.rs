@@ -145,14 +145,14 @@ async fn a_containers_own_limits_take_the_place_of_the_engines() {
     let general = lab.script("true").await;
     let limits = Limits {
         memory: Some(256 << 20),
-        extra_hosts: vec!["own:10.0.0.2".to_owned()],
-        capabilities: vec!["SYS_ADMIN".to_owned()],
+        extra_hosts: Some(vec!["own:10.0.0.2".to_owned()]),
+        capabilities: Some(Vec::new()),
     };
     let own = NewContainer { limits, ..general.clone() };
     let format = "{{.HostConfig.Memory}} {{.HostConfig.ExtraHosts}} {{.HostConfig.CapAdd}} {{.Config.Tty}}";
     for (wanted, told) in [
         (general, "536870912 [general:10.0.0.1] [NET_ADMIN] false"),
-        (own, "268435456 [own:10.0.0.2] [SYS_ADMIN] false"),
+        (own, "268435456 [own:10.0.0.2] [] false"),
     ] {
         let container = lab.engine.create(&wanted).await.unwrap();
         assert_eq!(docker(&["inspect", "--format", format, &container.0]), told);
