@@ -45,7 +45,7 @@ pub(super) async fn commit(
     for fault in &faults {
         work.say(fault).await?;
     }
-    work.end(&reading.summary()).await?;
+    work.end(&what).await?;
     Ok(verdict(&reading, &faults))
 }
 
