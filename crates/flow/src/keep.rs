@@ -3,7 +3,9 @@
 use crate::{Flow, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::engine::{ContainerId, Nameless};
-use kozmic_model::{artifact::ArtifactPlace, phase::PhaseKind};
+use kozmic_model::{
+    artifact::ArtifactPlace, job::Job, kernel::KernelKind, phase::PhaseKind, spec::Origin, status::Status,
+};
 
 /// Keeps a job's container as an image, if that is what the job is for. An image that had the name before loses it.
 pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()> {
@@ -17,14 +19,27 @@ pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()
     }
     work.begin(PhaseKind::Commit, &format!("the container becomes the image {name}")).await?;
     let Flow { edges, settings, .. } = work.flow.clone();
-    let id = edges.engine.commit(container, &name).await.context("keep the container as an image")?;
+    let attempt = work.attempt();
+    // It is there if the process ended between this step and the next.
+    let there =
+        edges.engine.image_of(&name, &settings.instance, attempt).await.context("look for the image")?;
+    let id = match there {
+        Some(id) => id,
+        None => edges.engine.commit(container, &name).await.context("keep the container as an image")?,
+    };
     edges.store.note_kernel_image(&settings.instance, &name, &id).await?;
     work.end(&name.to_string()).await
 }
 
-/// Removes the images that kernel builds of this installation left and that lost their names, and no others.
+/// Removes the images that kernel builds of this installation left and that lost their names, and no others. Not while
+/// a build runs that may have chosen one of them to start from.
 pub(crate) async fn remove_nameless(flow: &Flow) -> Result<()> {
     let Flow { edges, settings, .. } = flow;
+    let may_start =
+        |job: &Job| job.status == Status::Pending && job.spec.origin == Origin::Kernel(KernelKind::Dependent);
+    if edges.store.monitored().await?.iter().any(|monitored| may_start(&monitored.job)) {
+        return Ok(());
+    }
     for id in edges.store.nameless_kernel_images(&settings.instance).await? {
         match edges.engine.remove_nameless(&id).await.context("remove an image without a name")? {
             Nameless::Gone | Nameless::Named => {

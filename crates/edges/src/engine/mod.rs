@@ -41,6 +41,14 @@ pub trait Engine: Send + Sync {
     /// they get such a volume at the same path, and all else as [`NewContainer`] has it.
     async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError>;
 
+    /// The id of the image of that name, if it was made of a container of that attempt.
+    async fn image_of(
+        &self,
+        name: &ImageName,
+        instance: &str,
+        attempt: Attempt,
+    ) -> Result<Option<String>, EngineError>;
+
     /// Takes an image off the engine. False if a container uses it; one that is gone is fine.
     async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError>;
 

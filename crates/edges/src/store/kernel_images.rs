@@ -12,11 +12,20 @@ use sea_orm::{
 
 impl Store {
     /// Notes an image that a kernel build of an installation left under a name; the one that had it before loses it.
+    /// What is noted already stays as it is.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn note_kernel_image(&self, instance: &str, name: &ImageName, image_id: &str) -> Result<()> {
         let tx = self.write().await?;
+        let there = rows::kernel_image::Entity::find()
+            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
+            .filter(rows::kernel_image::Column::ImageId.eq(image_id))
+            .filter(rows::kernel_image::Column::IsCurrent.eq(true));
+        if there.one(&tx).await.context("look for an image")?.is_some() {
+            return Ok(());
+        }
         rows::kernel_image::Entity::update_many()
             .col_expr(rows::kernel_image::Column::IsCurrent, Expr::value(false))
             .filter(rows::kernel_image::Column::Runner.eq(instance))

@@ -1,15 +1,18 @@
 //! Images on the engine: found, made of containers, taken off.
 
-use super::{ContainerId, DockerEngine, EngineError, Image, Nameless, containers::INSTANCE};
+use super::{
+    ContainerId, DockerEngine, EngineError, Image, Nameless, Stage,
+    containers::{INSTANCE, labels},
+};
 use bollard::{
     errors::Error,
-    models::ContainerConfig,
+    models::{ContainerConfig, ImageInspect},
     query_parameters::{
         CommitContainerOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions,
         RemoveImageOptionsBuilder,
     },
 };
-use kozmic_model::image::ImageName;
+use kozmic_model::{image::ImageName, job::Attempt};
 use std::collections::HashMap;
 
 /// What stands for a name or tag that is not there.
@@ -17,14 +20,32 @@ const NO_NAME: &str = "<none>";
 
 impl DockerEngine {
     pub(super) async fn find_image(&self, name: &ImageName) -> Result<Option<Image>, EngineError> {
-        let found = match self.docker()?.inspect_image(&name.to_string()).await {
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
-            found => found.map_err(|fault| self.fault(fault))?,
-        };
+        let Some(found) = self.look_at(name).await? else { return Ok(None) };
         let missing = || EngineError::Unexpected { cause: format!("the image {name} has no id") };
         let id = found.id.ok_or_else(missing)?;
         let default_user = found.config.and_then(|config| config.user).unwrap_or_default();
         Ok(Some(Image { id, default_user, size: found.size.unwrap_or_default() }))
+    }
+
+    /// An image has the labels of the container that it was made of.
+    pub(super) async fn find_image_of(
+        &self,
+        name: &ImageName,
+        instance: &str,
+        attempt: Attempt,
+    ) -> Result<Option<String>, EngineError> {
+        let Some(found) = self.look_at(name).await? else { return Ok(None) };
+        let has = found.config.and_then(|config| config.labels).unwrap_or_default();
+        let wanted = labels(instance, attempt, &Stage::Build);
+        let is_of = wanted.iter().all(|(label, value)| has.get(label) == Some(value));
+        Ok(found.id.filter(|_| is_of))
+    }
+
+    async fn look_at(&self, name: &ImageName) -> Result<Option<ImageInspect>, EngineError> {
+        match self.docker()?.inspect_image(&name.to_string()).await {
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            found => found.map(Some).map_err(|fault| self.fault(fault)),
+        }
     }
 
     pub(super) async fn commit_container(

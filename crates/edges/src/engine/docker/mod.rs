@@ -135,6 +135,15 @@ impl Engine for DockerEngine {
         self.commit_container(container, name).await
     }
 
+    async fn image_of(
+        &self,
+        name: &ImageName,
+        instance: &str,
+        attempt: Attempt,
+    ) -> Result<Option<String>, EngineError> {
+        self.find_image_of(name, instance, attempt).await
+    }
+
     async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError> {
         self.untag_image(name).await
     }

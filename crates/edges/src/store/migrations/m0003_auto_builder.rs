@@ -167,7 +167,8 @@ mod tests {
             db.execute_unprepared(row).await.unwrap();
         }
         Migrator::up(&db, None).await.unwrap();
-        let delivery = "SELECT door || ' ' || uuid || ' ' || state FROM delivery WHERE id = 9 AND payload = x'7b7d'";
+        let delivery =
+            "SELECT door || ' ' || uuid || ' ' || state FROM delivery WHERE id = 9 AND payload = x'7b7d'";
         assert_eq!(text(&db, delivery).await.as_deref(), Some("hook:3 u waiting"));
         let build = "SELECT hooked || commits FROM build";
         assert_eq!(text(&db, build).await.as_deref(), Some("failure[]"));
