@@ -1,7 +1,7 @@
 //! What an install script makes is kept as an image, until something changes that it was made of. Two jobs that need
 //! the same image make it once.
 
-use crate::{Flow, checkout, work::Work};
+use crate::{Flow, checkout, turns::Turn, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::{
     Edges, clock,
@@ -17,15 +17,6 @@ use kozmic_model::{
     job::Outcome,
     spec::Origin,
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
-
-/// Who makes which image right now.
-#[derive(Clone, Default)]
-pub(crate) struct Makers(Arc<Mutex<HashMap<String, Weak<AsyncMutex<()>>>>>);
 
 /// Whether a job's image is there.
 pub(crate) enum Look {
@@ -38,7 +29,7 @@ pub(crate) enum Look {
 /// The right to make an image.
 pub(crate) struct Making {
     pub(crate) key: String,
-    _turn: OwnedMutexGuard<()>,
+    _turn: Turn,
 }
 
 /// Looks for the image that a job's install script makes out of its base image. If another job makes it right now,
@@ -227,47 +218,17 @@ fn name(project: ProjectId, key: &str) -> Result<ImageName> {
 impl Making {
     /// Takes the right to make an image, when whoever has it is done.
     pub(crate) async fn begin(work: &Work, key: &str) -> Self {
-        Self { key: key.to_owned(), _turn: lock(work, key).lock_owned().await }
+        let turn = work.flow.turns.take(&turn_name(work, key)).await;
+        Self { key: key.to_owned(), _turn: turn }
     }
 
     /// Takes the right to make an image, if nobody has it.
     pub(crate) fn try_begin(work: &Work, key: &str) -> Option<Self> {
-        let turn = lock(work, key).try_lock_owned().ok()?;
+        let turn = work.flow.turns.try_take(&turn_name(work, key))?;
         Some(Self { key: key.to_owned(), _turn: turn })
     }
 }
 
-fn lock(work: &Work, key: &str) -> Arc<AsyncMutex<()>> {
-    work.flow.makers.of(&cached_image_name(work.claimed.project.id, key))
-}
-
-impl Makers {
-    /// The lock for the image of that name. It lasts as long as somebody has it in hand.
-    fn of(&self, name: &str) -> Arc<AsyncMutex<()>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lock) = all.get(name).and_then(Weak::upgrade) {
-            return lock;
-        }
-        all.retain(|_, lock| lock.strong_count() > 0);
-        let lock = Arc::default();
-        all.insert(name.to_owned(), Arc::downgrade(&lock));
-        lock
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_makes_an_image_at_a_time_and_nothing_is_remembered_of_it_afterwards() {
-        let makers = Makers::default();
-        let turn = makers.of("one:1").try_lock_owned().unwrap();
-        assert!(makers.of("one:1").try_lock_owned().is_err());
-        assert!(makers.of("one:2").try_lock_owned().is_ok(), "another project's image");
-        drop(turn);
-        assert!(makers.of("one:1").try_lock_owned().is_ok());
-        let _other = makers.of("other:1");
-        assert_eq!(makers.0.lock().unwrap().len(), 1);
-    }
+fn turn_name(work: &Work, key: &str) -> String {
+    format!("image {}", cached_image_name(work.claimed.project.id, key))
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `desk`,
-//! `halt`, `work` and `job_log` are what the runner has at hand; `keys` and `speak` let it in at the forge;
+//! `halt`, `work`, `job_log` and `turns` are what the runner has at hand; `keys` and `speak` let it in at the forge;
 //! `autobuild` says how the Auto Builder works.
 
 pub mod import;
@@ -28,6 +28,7 @@ mod desk;
 mod halt;
 mod work;
 mod job_log;
+mod turns;
 mod report;
 mod notify;
 mod keys;
@@ -58,10 +59,8 @@ pub struct Flow {
     pub stop: CancellationToken,
     /// All that runs beside the caller.
     pub tasks: TaskTracker,
-    /// Who makes which cached image.
-    makers: cache::Makers,
-    /// Who moves the links of artifacts.
-    link_turn: publish::LinkTurn,
+    /// What jobs do one at a time.
+    turns: turns::Turns,
 }
 
 /// How an installation works.
@@ -105,8 +104,7 @@ impl Flow {
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            makers: cache::Makers::default(),
-            link_turn: publish::LinkTurn::default(),
+            turns: turns::Turns::default(),
         }
     }
 

@@ -17,8 +17,7 @@ use kozmic_model::{
     spec::Manner,
 };
 use places::Leaving;
-use std::{path::PathBuf, sync::Arc};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use std::path::PathBuf;
 
 /// Why something was not published, in a sentence.
 type Refusal = String;
@@ -116,15 +115,5 @@ pub(crate) async fn clear(flow: &Flow) {
         if let Err(fault) = directory.sweep().await {
             tracing::warn!(directory = %directory.path().display(), %fault, "unfinished artifacts stay");
         }
-    }
-}
-
-/// One job at a time moves a link, so that an older push never gets in front of a newer one.
-#[derive(Clone, Default)]
-pub(crate) struct LinkTurn(Arc<Mutex<()>>);
-
-impl LinkTurn {
-    async fn take(&self) -> OwnedMutexGuard<()> {
-        Arc::clone(&self.0).lock_owned().await
     }
 }

@@ -76,16 +76,18 @@ impl Place {
         }
     }
 
-    /// Lets the stable link lead to the artifact, unless a newer push's is behind it already, and notes where it is.
+    /// Lets the stable link lead to the artifact, unless a newer push's is behind it already, and notes where it is. One
+    /// job at a time does so for a link; who waits for a hub holds up no other link.
     pub(super) async fn link(
         &self,
         work: &mut Work,
         leaving: &Leaving,
         stored: Stored,
     ) -> Result<Result<(), Refusal>> {
-        let _turn = work.flow.link_turn.take().await;
         let name = self.name(leaving);
         let new = self.note(work, name.clone(), stored);
+        let place = new.place.directory().unwrap_or("hub");
+        let _turn = work.flow.turns.take(&format!("link {place} {}", name.stable)).await;
         if work.flow.edges.store.is_newest(&work.claimed.job, &new.place, &name.stable).await? {
             if let Err(refusal) = patiently(work, || self.lead(&name)).await? {
                 return Ok(Err(refusal));
