@@ -107,15 +107,19 @@ impl Store {
         Ok(read::project(row))
     }
 
-    /// The configuration that pushes are judged by; none before the first was read.
+    /// The configuration that pushes are judged by; none before the first was read, or if another version of Kozmic
+    /// wrote down what this one cannot read: it is read anew at each start.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn configuration(&self) -> Result<Option<LoadedConfiguration>> {
         let row = rows::configuration::Entity::find_by_id(ONLY);
         let Some(row) = row.one(&self.db).await.context("read the configuration")? else { return Ok(None) };
-        let configuration = serde_json::from_str(&row.content).context("read the configuration's recipes")?;
-        Ok(Some(LoadedConfiguration { sha: row.sha.parse()?, configuration }))
+        match (serde_json::from_str(&row.content), row.sha.parse()) {
+            (Ok(configuration), Ok(sha)) => Ok(Some(LoadedConfiguration { sha, configuration })),
+            (Err(fault), _) => Ok(unreadable(&fault)),
+            (_, Err(fault)) => Ok(unreadable(&fault)),
+        }
     }
 
     /// Puts another configuration in the place of the one that pushes are judged by, whole.
@@ -181,6 +185,11 @@ impl Store {
     }
 }
 
+fn unreadable<T>(fault: &dyn std::error::Error) -> Option<T> {
+    tracing::warn!(%fault, "the configuration in the database cannot be read");
+    None
+}
+
 fn watched(row: rows::watched::Model) -> Watched {
     let rows::watched::Model { forge_id, full_name, webhook_id, fault } = row;
     Watched { repository: RepositoryId(forge_id), full_name, webhook: webhook_id.map(WebhookId), fault }
@@ -236,5 +245,19 @@ mod tests {
             store.swap_configuration(&new, NOW).await.unwrap();
             assert_eq!(store.configuration().await.unwrap(), Some(new));
         }
+    }
+
+    #[tokio::test]
+    async fn a_configuration_that_another_version_wrote_is_none_and_can_be_replaced() {
+        let stage = Stage::new().await;
+        let store = &stage.store;
+        let (id, sha, content) = (Set(ONLY), Set("a".repeat(40)), Set("{\"version\": 9}".to_owned()));
+        let row = rows::configuration::ActiveModel { id, sha, content, loaded_at: Set(0) };
+        row.insert(&store.writer).await.unwrap();
+        assert_eq!(store.configuration().await.unwrap(), None);
+        let sha = "b".repeat(40).parse().unwrap();
+        let new = LoadedConfiguration { sha, configuration: Configuration::default() };
+        store.swap_configuration(&new, NOW).await.unwrap();
+        assert_eq!(store.configuration().await.unwrap(), Some(new));
     }
 }
