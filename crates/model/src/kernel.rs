@@ -145,8 +145,10 @@ fn image_tag(git_ref: &GitRef) -> Option<String> {
         GitRef::Tag(name) => format!("{OF_TAG}{}", flat(name)),
         GitRef::PullRequest(_) => return None,
     };
-    // Docker takes letters, digits and `_` as the first.
-    let tag = if text.starts_with(['-', '.']) { format!("_{text}") } else { text };
+    // Docker takes letters, digits and `_` as the first; and a branch may be called like the image of a tag.
+    let is_branch = matches!(git_ref, GitRef::Branch(_));
+    let needs_more = text.starts_with(['-', '.']) || (is_branch && text.starts_with(OF_TAG));
+    let tag = if needs_more { format!("_{text}") } else { text };
     Some(tag.chars().take(LONGEST_TAG).collect())
 }
 
@@ -225,6 +227,13 @@ mod tests {
         ] {
             assert_eq!(base_tag(tags, wanted), base, "{wanted}");
         }
+    }
+
+    #[test]
+    fn a_branch_that_is_called_like_a_tags_image_has_another_one() {
+        let tags =
+            [GitRef::Branch("tag.v1".into()), GitRef::Tag("v1".into())].map(|it| image_tag(&it).unwrap());
+        assert_eq!(tags, ["_tag.v1", "tag.v1"]);
     }
 
     #[test]

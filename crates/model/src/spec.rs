@@ -12,6 +12,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// The longest name of a commit status that GitHub takes, in characters.
+const LONGEST_CONTEXT: usize = 255;
+
 /// The snapshot of everything a job needs; a hook is one way to write it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobSpec {
@@ -120,15 +123,17 @@ impl Origin {
         }
     }
 
-    /// The name under which the forge lists a job of the Auto Builder: `kozmic/<script>[ <tag>]`.
+    /// The name under which the forge lists a job of the Auto Builder: `kozmic/<script>[ <tag>]`, as much as GitHub takes
+    /// of it.
     pub fn context(&self) -> String {
-        match self {
+        let context = match self {
             Self::Hook(_) => CONTEXT.to_owned(),
             Self::Recipe { script, tag: None } => format!("kozmic/{script}"),
             Self::Recipe { script, tag: Some(tag) } => format!("kozmic/{script} {tag}"),
             Self::Kernel(kind) => format!("kozmic/kernel {}", kind.word()),
             Self::Configuration => "kozmic/configuration".to_owned(),
-        }
+        };
+        context.chars().take(LONGEST_CONTEXT).collect()
     }
 }
 
@@ -195,6 +200,12 @@ fn for_the_environment(value: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_script_with_the_longest_tag_has_a_name_at_the_forge() {
+        let origin = Origin::Recipe { script: "ü".repeat(200), tag: Some("t".repeat(60)) };
+        assert_eq!(origin.context().chars().count(), 255);
+    }
 
     #[test]
     fn hostile_messages_fit_into_the_environment() {
