@@ -11,6 +11,7 @@ mod unfinished;
 mod unpack;
 mod kernel_archive;
 mod measure;
+mod room;
 
 pub use directory::{Directory, Stored};
 pub use hub::{Hub, HubSettings};

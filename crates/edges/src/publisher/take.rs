@@ -1,6 +1,6 @@
 //! Moving an artifact onto the filesystem of its directory: in one step where that is possible, else as a copy.
 
-use super::unfinished::remove;
+use super::{room, unfinished::remove};
 use std::{fs, io, os::unix::fs::symlink, path::Path};
 
 /// Moves a file or a tree to a place where nothing is. What was copied is removed where it came from.
@@ -32,6 +32,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     } else if kind.is_symlink() {
         symlink(fs::read_link(from)?, to)
     } else if kind.is_file() {
+        room::check(to.parent().unwrap_or(to), fs::metadata(from)?.len())?;
         fs::copy(from, to).map(drop)
     } else {
         let cause = format!("{} is neither a file nor a directory nor a link", from.display());

@@ -3,7 +3,7 @@
 //! Nothing is ever written through a link: all directories above an entry have to be directories that the archive
 //! itself made. And no link leads out: it goes up at its begin only, over such directories, and down from there.
 
-use super::{Expected, LONGEST_WORDS, UnpackError, pieces::Pieces, unreadable};
+use super::{super::room, Expected, LONGEST_WORDS, UnpackError, pieces::Pieces, unreadable};
 use std::{
     ffi::OsStr,
     fs::{self, OpenOptions},
@@ -15,6 +15,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use tar::{Entry, EntryType};
+
+/// So many names a path may have. Whoever walks a tree holds each directory above open.
+const DEEPEST: usize = 100;
 
 /// What is written at once, in bytes.
 const PIECE: usize = 128 * 1024;
@@ -99,6 +102,9 @@ fn parts(path: &[u8]) -> Result<Vec<&[u8]>, UnpackError> {
     let parts = path.strip_suffix(b"/").unwrap_or(path).split(|byte| *byte == b'/').collect::<Vec<_>>();
     match parts.iter().any(|part| matches!(*part, b"" | b"." | b"..")) {
         true => Err(odd(&shown(path), "has a path that may lead elsewhere")),
+        false if parts.len() > DEEPEST => {
+            Err(odd(&shown(path), &format!("lies more than {DEEPEST} directories deep")))
+        }
         false => Ok(parts),
     }
 }
@@ -120,6 +126,7 @@ fn write_file(entry: &mut Entry<'_, Pieces>, place: &Path, shown: &str) -> Resul
     let mut file = made(file, shown)?;
     let (mut left, mut piece) = (entry.size(), vec![0; PIECE]);
     while left > 0 {
+        room::check(place.parent().unwrap_or(place), left).map_err(io(shown))?;
         let length = entry.read(&mut piece).map_err(|_| UnpackError::Cut)?;
         if length == 0 {
             return Err(UnpackError::Cut);

@@ -85,6 +85,41 @@ async fn a_directory_comes_out_with_all_that_is_in_it() {
     assert_eq!((mode("tool") & 0o4111, mode("a/1") & 0o4111), (0o111, 0));
 }
 
+/// An entry that says that it is so large, and is not there.
+fn large(size: u64) -> Vec<u8> {
+    let mut header = header(FILE, 0);
+    header.set_path("out.bin").unwrap();
+    header.set_size(size);
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+#[tokio::test]
+async fn a_file_that_the_disk_cannot_take_is_refused_before_it_comes() {
+    let (_dir, into) = place();
+    let fault = unpack_bytes(&large(1 << 60), &into, Expected::File).await.unwrap_err();
+    assert_eq!(fault.to_string(), "write \"out.bin\": the disk would be too full");
+    assert!(!into.exists());
+}
+
+#[tokio::test]
+async fn a_tree_without_end_is_refused() {
+    let path = |depth: usize| format!("out{}", "/a".repeat(depth));
+    let dir = |depth: usize| {
+        let mut builder = Builder::new(Vec::new());
+        for depth in 0..depth {
+            let mut header = header(DIR, 0);
+            builder.append_data(&mut header, path(depth), &[][..]).unwrap();
+        }
+        builder.into_inner().unwrap()
+    };
+    let (_dir, into) = place();
+    unpack_bytes(&dir(100), &into, Expected::Directory).await.unwrap();
+    let fault = unpack_bytes(&dir(101), &into, Expected::Directory).await.unwrap_err();
+    assert!(fault.to_string().ends_with("lies more than 100 directories deep"), "{fault}");
+    assert!(!into.exists());
+}
+
 #[tokio::test]
 async fn something_else_than_expected_is_told_apart() {
     let fault = refused(&[("out/", DIR, ""), ("out/a", FILE, "1")], Expected::File).await;
