@@ -1,7 +1,8 @@
 //! The entries of an archive, each looked at before anything of it is written.
 //!
 //! Nothing is ever written through a link: all directories above an entry have to be directories that the archive
-//! itself made. And no link leads out: it goes up at its begin only, over such directories, and down from there.
+//! itself made. And no link leads out: it goes up at its begin only, over such directories, and down from there. A
+//! second name of a file is one of a file that the archive itself brought.
 
 use super::{super::room, Expected, LONGEST_WORDS, UnpackError, pieces::Pieces, unreadable};
 use std::{
@@ -57,7 +58,26 @@ impl<'a> Entries<'a> {
             EntryType::Directory => made(fs::create_dir(&place), &shown),
             EntryType::Regular if !path.ends_with(b"/") => write_file(&mut entry, &place, &shown),
             EntryType::Symlink => write_link(&entry, &place, parts.len(), &shown),
-            _ => Err(odd(&shown, "is neither a file nor a directory nor a symbolic link")),
+            EntryType::Link => self.write_second_name(&entry, &place, &shown),
+            _ => Err(odd(&shown, "is neither a file nor a directory nor a link")),
+        }
+    }
+
+    /// A file of the tree under one more name.
+    fn write_second_name(
+        &self,
+        entry: &Entry<'_, Pieces>,
+        place: &Path,
+        shown: &str,
+    ) -> Result<(), UnpackError> {
+        let target = entry.link_name_bytes().unwrap_or_default();
+        let root = self.root.as_deref().unwrap_or_default();
+        let first = self.place(root, &parts(&target)?, &self::shown(&target))?;
+        match fs::symlink_metadata(&first).is_ok_and(|first| first.is_file()) {
+            true => made(fs::hard_link(first, place), shown),
+            false => {
+                Err(odd(shown, &format!("is a second name of {}, which is no file", self::shown(&target))))
+            }
         }
     }
 

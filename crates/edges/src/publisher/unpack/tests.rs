@@ -55,6 +55,7 @@ async fn refused(entries: &[Entry<'_>], expected: Expected) -> String {
 const FILE: EntryType = EntryType::Regular;
 const DIR: EntryType = EntryType::Directory;
 const LINK: EntryType = EntryType::Symlink;
+const SECOND: EntryType = EntryType::Link;
 
 #[tokio::test]
 async fn a_file_comes_out_as_it_went_in() {
@@ -83,6 +84,20 @@ async fn a_directory_comes_out_with_all_that_is_in_it() {
     assert!(same.unwrap().success());
     let mode = |name: &str| fs::metadata(into.join(name)).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("tool") & 0o4111, mode("a/1") & 0o4111), (0o111, 0));
+}
+
+#[tokio::test]
+async fn a_file_of_two_names_keeps_both() {
+    let (_dir, into) = place();
+    let tree = [("out/", DIR, ""), ("out/a", FILE, "1"), ("out/b", SECOND, "out/a")];
+    unpack_bytes(&archive(&tree), &into, Expected::Directory).await.unwrap();
+    assert_eq!(fs::read_to_string(into.join("b")).unwrap(), "1");
+    for target in ["../out/a", "/etc/passwd", "out/link", "out/c", "out", "other", "", "out/link/x"] {
+        let tree = [("out/", DIR, ""), ("out/link", LINK, "a"), ("out/b", SECOND, target)];
+        let fault = refused(&tree, Expected::Directory).await;
+        assert!(fault.contains(&format!("{target:?}")), "{fault}");
+    }
+    refused(&[("out", SECOND, "out")], Expected::File).await;
 }
 
 /// An entry that says that it is so large, and is not there.
