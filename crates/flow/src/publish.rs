@@ -17,7 +17,10 @@ use kozmic_model::{
     spec::Manner,
 };
 use places::Leaving;
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Why something was not published, in a sentence.
 type Refusal = String;
@@ -102,10 +105,12 @@ async fn collect(
     }
 }
 
-/// A place on this machine that is an attempt's own. It lies among the checkouts, which go at the next start.
+/// A place on this machine that is this try's own: what an earlier one left goes while this one works. It lies among the
+/// checkouts, which go at the next start.
 fn place_to_work(work: &Work) -> PathBuf {
-    let attempt = work.attempt();
-    work.flow.settings.work_dir.join(format!("artifact-{}-{}", attempt.job, attempt.number))
+    static TRIES: AtomicU64 = AtomicU64::new(0);
+    let (attempt, count) = (work.attempt(), TRIES.fetch_add(1, Ordering::Relaxed));
+    work.flow.settings.work_dir.join(format!("artifact-{}-{}-{count}", attempt.job, attempt.number))
 }
 
 /// Removes what a crash left half done in the directories of artifacts, before the first job of this process.

@@ -37,11 +37,8 @@ pub(super) fn of(flow: &Flow, product: &Product) -> Vec<Place> {
 }
 
 impl Leaving {
-    /// An empty place on the disk.
+    /// A new place on the disk.
     pub(super) async fn new(dir: PathBuf, product: Product) -> Result<Self> {
-        if dir.exists() {
-            tokio::fs::remove_dir_all(&dir).await.context("remove an old artifact")?;
-        }
         tokio::fs::create_dir_all(&dir).await.context("make a place for the artifact")?;
         Ok(Self { dir, product })
     }
