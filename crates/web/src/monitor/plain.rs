@@ -38,10 +38,12 @@ impl PlainText {
         let mut bytes = take(&mut self.torn);
         bytes.extend_from_slice(piece);
         let mut text = String::with_capacity(bytes.len());
+        let mut left = bytes.len();
         for chunk in bytes.utf8_chunks() {
             chunk.valid().chars().for_each(|sign| self.take(sign, &mut text));
             let invalid = chunk.invalid();
-            if may_go_on(invalid) && bytes.ends_with(invalid) {
+            left -= chunk.valid().len() + invalid.len();
+            if left == 0 && may_go_on(invalid) {
                 self.torn = invalid.to_vec();
             } else if !invalid.is_empty() {
                 self.take('\u{FFFD}', &mut text);
@@ -134,6 +136,7 @@ mod tests {
     fn what_is_no_text_is_shown_as_such() {
         for size in [1, 2, 100] {
             assert_eq!(plain(b"a\xffb\xe2\x28\n\xe2\x82", size), "a\u{FFFD}b\u{FFFD}(\n\u{FFFD}", "{size}");
+            assert_eq!(plain(b"\xe2\x82x\xe2\x82", size), "\u{FFFD}x\u{FFFD}", "{size}");
         }
     }
 
