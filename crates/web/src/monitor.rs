@@ -41,6 +41,8 @@ pub(crate) struct Shown {
 /// Looks once, for somebody.
 pub(crate) async fn seen_by(app: &App, sight: &Sight) -> Result<Shown, WebError> {
     let mut running = look::running(app, &mut Tails::default()).await?;
-    running.retain(|card| card.is_for(sight));
-    Ok(Shown { running, ended: look::ended_for(app, sight, HISTORY).await? })
+    let ended = look::ended_for(app, sight, HISTORY).await?;
+    // What ended between the two looks has ended.
+    running.retain(|card| card.is_for(sight) && ended.iter().all(|ended| ended.id != card.id));
+    Ok(Shown { running, ended })
 }

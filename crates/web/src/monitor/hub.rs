@@ -8,15 +8,16 @@ use super::{
 };
 use crate::app::{App, Shared};
 use anyhow::Result;
-use kozmic_edges::{broker::Topic, store::HistoryMark};
+use futures_util::FutureExt;
+use kozmic_edges::{
+    broker::{Bell, Topic},
+    store::HistoryMark,
+};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{
-    sync::broadcast,
-    time::{sleep, timeout},
-};
+use tokio::{sync::broadcast, time::sleep};
 
 /// What changes within this time after the bell is told together.
 const GATHER: Duration = Duration::from_millis(250);
@@ -66,7 +67,7 @@ impl Hub {
         }
         let (sender, news) = broadcast::channel(WAITING);
         *desk = Some(Desk { view: None, news: sender.clone() });
-        tokio::spawn(watch(Closing(self.clone()), sender, Arc::clone(app)));
+        tokio::spawn(watch(Task { hub: self.clone(), news: sender }, Arc::clone(app)));
         Seat { view: None, news }
     }
 
@@ -96,39 +97,69 @@ impl Hub {
     }
 }
 
-/// Takes the desk away when the task ends, however it ends: viewers then notice, and come again.
-struct Closing(Hub);
+/// The task behind a desk. It takes the desk away when it ends, however it ends: viewers then notice, and come again.
+struct Task {
+    hub: Hub,
+    news: broadcast::Sender<Told>,
+}
 
-impl Drop for Closing {
+impl Drop for Task {
     fn drop(&mut self) {
-        *self.0.desk() = None;
+        let mut desk = self.hub.desk();
+        // After the last viewer left, the next one may have a new desk already.
+        if desk.as_ref().is_some_and(|desk| desk.news.same_channel(&self.news)) {
+            *desk = None;
+        }
     }
 }
 
 /// Looks and tells until nobody watches any more.
-async fn watch(hub: Closing, viewers: broadcast::Sender<Told>, app: Shared) {
-    // The bell hangs before the first look: whatever changes after it is heard.
-    let mut bell = app.edges.broker.bell(Topic::Monitor);
+async fn watch(task: Task, app: Shared) {
+    // The bells hang before the first look: whatever changes after it is heard.
+    let mut bells = Bells {
+        jobs: app.edges.broker.bell(Topic::Monitor),
+        projects: app.edges.broker.bell(Topic::Projects),
+    };
     let mut looker = Looker::default();
     loop {
-        let pause = match looker.look(&app).await {
+        match looker.look(&app).await {
             Ok((view, news)) => {
-                hub.0.tell(&view, news);
-                GATHER
+                task.hub.tell(&view, news);
+                sleep(GATHER).await;
+                tokio::select! {
+                    is_history_certain = bells.rung() => looker.is_history_certain &= is_history_certain,
+                    () = task.news.closed() => {}
+                }
             }
             Err(fault) => {
                 tracing::error!("the monitor cannot look: {fault:#}");
-                TROUBLE
+                sleep(TROUBLE).await;
             }
-        };
-        sleep(pause).await;
-        tokio::select! {
-            _ = timeout(LOOK, bell.rung()) => {}
-            () = viewers.closed() => {}
         }
-        if viewers.receiver_count() == 0 && hub.0.leave() {
+        if task.news.receiver_count() == 0 && task.hub.leave() {
             return;
         }
+    }
+}
+
+/// What wakes the hub.
+struct Bells {
+    jobs: Bell,
+    projects: Bell,
+}
+
+impl Bells {
+    /// Waits until there may be something new. Says whether what ended is certain to be as it was: a project may have
+    /// been deleted, or its repository been made private.
+    async fn rung(&mut self) -> bool {
+        let is_certain = tokio::select! {
+            () = self.jobs.rung() => true,
+            () = self.projects.rung() => false,
+            () = sleep(LOOK) => false,
+        };
+        // Both ring when a job ends: that is one reason to look.
+        let _ = self.jobs.rung().now_or_never();
+        is_certain && self.projects.rung().now_or_never().is_none()
     }
 }
 
@@ -138,6 +169,8 @@ struct Looker {
     /// None before the first look.
     view: Option<Arc<View>>,
     newest: Option<HistoryMark>,
+    /// Whether only a newer end can have changed what ended.
+    is_history_certain: bool,
     tails: Tails,
 }
 
@@ -147,7 +180,8 @@ impl Looker {
         let before = self.view.clone().unwrap_or_default();
         let running = look::running(app, &mut self.tails).await?;
         let newest = app.edges.store.monitored_history(None, 1).await?.first().and_then(look::mark_of);
-        let is_stale = self.view.is_none() || newest != self.newest || View::lacks_any_of(&running, &before);
+        let is_same = self.is_history_certain && newest == self.newest;
+        let is_stale = !is_same || View::lacks_any_of(&running, &before);
         let ended = match is_stale {
             true => Some(look::ended(app, &mut self.tails, reach(app)).await?),
             false => None,
@@ -158,7 +192,7 @@ impl Looker {
             None => vec![News::Status, News::History],
         };
         self.tails.keep(&view.attempts());
-        (self.view, self.newest) = (Some(Arc::clone(&view)), newest);
+        (self.view, self.newest, self.is_history_certain) = (Some(Arc::clone(&view)), newest, true);
         Ok((view, news))
     }
 }
@@ -176,6 +210,10 @@ mod tests {
         let (sender, news) = broadcast::channel(2);
         *hub.desk() = Some(Desk { view: None, news: sender });
         Seat { view: None, news }
+    }
+
+    fn task(hub: &Hub) -> Task {
+        Task { hub: hub.clone(), news: hub.desk().as_ref().unwrap().news.clone() }
     }
 
     #[tokio::test]
@@ -210,7 +248,33 @@ mod tests {
     async fn when_the_task_ends_viewers_notice() {
         let hub = Hub::default();
         let mut seat = desk(&hub);
-        drop(Closing(hub.clone()));
+        drop(task(&hub));
         assert!(matches!(seat.news.recv().await, Err(broadcast::error::RecvError::Closed)));
+    }
+
+    #[test]
+    fn a_task_that_ends_leaves_the_next_ones_desk_alone() {
+        let hub = Hub::default();
+        drop(desk(&hub));
+        let task = task(&hub);
+        assert!(hub.leave());
+        let _seat = desk(&hub);
+        drop(task);
+        assert!(hub.desk().is_some());
+    }
+
+    #[tokio::test]
+    async fn one_ring_of_both_bells_is_one_reason_to_look() {
+        let broker = kozmic_edges::broker::Broker::default();
+        let mut bells = Bells { jobs: broker.bell(Topic::Monitor), projects: broker.bell(Topic::Projects) };
+        for (topics, is_certain) in [
+            (&[Topic::Monitor][..], true),
+            (&[Topic::Projects], false),
+            (&[Topic::Monitor, Topic::Projects], false),
+        ] {
+            topics.iter().for_each(|topic| broker.ring(*topic));
+            assert_eq!(bells.rung().await, is_certain, "{topics:?}");
+            assert!(bells.rung().now_or_never().is_none(), "{topics:?}");
+        }
     }
 }

@@ -33,24 +33,32 @@ pub(crate) struct View {
 pub(crate) enum News {
     /// A build is new among those that run, has changed, or just ended.
     Update(Arc<Shown>, Utf8Bytes),
-    /// A build is gone without having ended: all that runs is told anew.
+    /// A build is gone without having ended, or is for others now: all that runs is told anew.
     Status,
     /// Builds ended.
     History,
 }
 
 impl View {
-    /// This view with other cards; what is the same is not rendered again.
+    /// This view with other cards; what is the same is not rendered again. A job stands where the later look found it:
+    /// what ended is looked at behind what runs, or is what was known before.
     pub(super) fn with(&self, running: Vec<Card>, ended: Option<Vec<Card>>) -> Self {
         let known = |card: Card| {
             let same = self.running.iter().chain(&self.ended).find(|known| known.card == card);
             same.map_or_else(|| Arc::new(Shown::new(card)), Arc::clone)
         };
+        let mut running = running.into_iter().map(known).collect::<Vec<_>>();
         let ended = match ended {
-            Some(cards) => cards.into_iter().map(known).collect(),
-            None => self.ended.clone(),
+            Some(cards) => {
+                let ended = cards.into_iter().map(known).collect::<Vec<_>>();
+                running.retain(|shown| find(&ended, shown.card.id).is_none());
+                ended
+            }
+            None => {
+                let still = self.ended.iter().filter(|shown| find(&running, shown.card.id).is_none());
+                still.cloned().collect()
+            }
         };
-        let running = running.into_iter().map(known).collect();
         Self { running, ended, status: OnceLock::new(), history: OnceLock::new() }
     }
 
@@ -73,7 +81,7 @@ impl View {
         let (ended, lost) =
             gone.map(|known| find(&self.ended, known.card.id)).partition::<Vec<_>, _>(Option::is_some);
         news.extend(ended.into_iter().flatten().map(Shown::update));
-        if !lost.is_empty() {
+        if !lost.is_empty() || self.changes_hands(before) {
             news.push(News::Status);
         }
         let is_same = self.ended.len() == before.ended.len()
@@ -82,6 +90,14 @@ impl View {
             news.push(News::History);
         }
         news
+    }
+
+    /// Whether others than before may see something that runs: who may not any more is not told of the change itself.
+    fn changes_hands(&self, before: &Self) -> bool {
+        let was_private = |id| find(&before.running, id).map(|known| known.card.is_private);
+        self.running
+            .iter()
+            .any(|shown| was_private(shown.card.id).is_some_and(|was| was != shown.card.is_private))
     }
 
     /// The frame that tells all that runs, as far as one may see it.
@@ -205,6 +221,7 @@ mod tests {
         let view = View::default().with(running(&[]), ended(&[1, 3]));
         let after = view.with(running(&[1]), ended(&[3]));
         assert_eq!(told(&after, &view), ["1 creating", "history"]);
+        assert_eq!(told(&view.with(running(&[3]), None), &view), ["3 creating", "history"]);
     }
 
     #[test]
@@ -216,11 +233,35 @@ mod tests {
     }
 
     #[test]
+    fn what_ended_between_two_looks_is_told_as_ended_only() {
+        let view = View::default().with(running(&[1, 2]), ended(&[3]));
+        let torn = view.with(running(&[1, 2]), ended(&[1, 3]));
+        assert_eq!(told(&torn, &view), ["1 success", "history"]);
+        assert_eq!(torn.running.len(), 1);
+    }
+
+    #[test]
+    fn who_may_not_see_a_build_any_more_is_told_what_is_left() {
+        let view = View::default().with(running(&[1, 2]), ended(&[3]));
+        let mut cards = running(&[1, 2]);
+        cards[1].is_private = true;
+        let mut before = ended(&[3]).unwrap();
+        before[0].is_private = true;
+        let after = view.with(cards, Some(before));
+        assert_eq!(told(&after, &view), ["2 creating", "status", "history"]);
+        let stranger = Sight::OwnAndPublic(HashSet::new());
+        assert_eq!(payload(&after.status_frame(&stranger), "status").as_object().unwrap().len(), 1);
+        assert!(payload(&after.history_frame(&stranger), "history").as_array().unwrap().is_empty());
+    }
+
+    #[test]
     fn each_sees_what_they_may_and_those_who_see_all_share_a_frame() {
         let mut cards = running(&[1, 2]);
         cards[1].is_private = true;
         cards[1].project = ProjectId(7);
-        let view = View::default().with(cards.clone(), Some(cards));
+        let mut before = ended(&[3, 4]).unwrap();
+        (before[1].is_private, before[1].project) = (true, ProjectId(7));
+        let view = View::default().with(cards, Some(before));
         let stranger = Sight::OwnAndPublic(HashSet::new());
         let member = Sight::OwnAndPublic(HashSet::from([ProjectId(7)]));
         let ids = |sight: &Sight| {
