@@ -12,7 +12,9 @@ use kozmic_model::{
     event::{Change, Event},
     git::GitRef,
     ids::{DeliveryId, HookId},
+    project::Repository,
     recipe::Configuration,
+    spec::JobSpec,
 };
 use std::time::Duration;
 
@@ -32,6 +34,14 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
     Ok(stored)
 }
 
+/// What became of a delivery that was looked at.
+enum Seen {
+    /// It led to jobs, or to a reason why not.
+    Settled,
+    /// It waits for the first configuration, and holds up no other.
+    Waits,
+}
+
 /// Works on deliveries as they come, the oldest first. One that cannot be worked on, because the database or the disk
 /// has trouble, is passed over and tried again in the next round: it holds up no other, and is never given up.
 pub(crate) async fn forever(flow: Flow) {
@@ -40,7 +50,11 @@ pub(crate) async fn forever(flow: Flow) {
     while !flow.stop.is_cancelled() {
         let fault = match flow.edges.store.waiting_delivery(behind).await {
             Ok(Some(waiting)) => match work_on(&flow, &waiting).await {
-                Ok(()) => continue,
+                Ok(Seen::Settled) => continue,
+                Ok(Seen::Waits) => {
+                    behind = waiting.id;
+                    continue;
+                }
                 Err(fault) => {
                     behind = waiting.id;
                     Some(fault)
@@ -64,11 +78,11 @@ pub(crate) async fn forever(flow: Flow) {
 }
 
 /// Settles one delivery. Only what its payload says can settle it as failed.
-async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
+async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
     let store = &flow.edges.store;
     let WaitingDelivery { id, ref delivery } = *waiting;
-    match flow.edges.forge.event(&delivery.event, &delivery.payload) {
-        Ok(Event::Change(change)) => enter(flow, waiting, &change).await,
+    let settled = match flow.edges.forge.event(&delivery.event, &delivery.payload) {
+        Ok(Event::Change(change)) => return enter(flow, waiting, &change).await,
         Ok(Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await,
         Ok(Event::Moved) => match delivery.door {
             Door::Hook(hook) => look_again(flow, waiting, hook).await,
@@ -79,22 +93,22 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<()> {
             tracing::warn!(delivery.uuid, %fault, "a delivery cannot be read");
             store.fail_delivery(id, &fault.to_string()).await
         }
-    }
+    };
+    settled.map(|()| Seen::Settled)
 }
 
 /// A change goes on by the door that it came to.
-async fn enter(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {
+async fn enter(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<Seen> {
     let hook = match waiting.delivery.door {
         Door::AutoBuilder => return plan_push(flow, waiting, change).await,
         Door::Hook(hook) => hook,
     };
-    if let GitRef::Tag(_) = change.git_ref {
-        return ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await;
+    match (&change.git_ref, change.skip_word()) {
+        (GitRef::Tag(_), _) => ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await?,
+        (_, Some(word)) => ignore(flow, waiting, &skipped(word)).await?,
+        (_, None) => enqueue(flow, waiting, hook, change).await?,
     }
-    match change.skip_word() {
-        Some(word) => ignore(flow, waiting, &skipped(word)).await,
-        None => enqueue(flow, waiting, hook, change).await,
-    }
+    Ok(Seen::Settled)
 }
 
 fn skipped(word: &str) -> String {
@@ -102,48 +116,66 @@ fn skipped(word: &str) -> String {
 }
 
 /// A push that the Auto Builder hears of: of the configuration repository, or of one that it builds.
-async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<()> {
-    let store = &flow.edges.store;
+async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<Seen> {
     let Some(settings) = &flow.settings.autobuild else {
-        return ignore(flow, waiting, "the Auto Builder is switched off").await;
+        return ignore(flow, waiting, "the Auto Builder is switched off").await.map(|()| Seen::Settled);
     };
     let repository = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
         Ok(repository) => repository,
-        Err(fault) => return store.fail_delivery(waiting.id, &fault.to_string()).await,
+        Err(fault) => {
+            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
+            return failed.map(|()| Seen::Settled);
+        }
     };
-    // The configuration is read whatever its authors write.
-    let reading = watch::job_of(settings, &repository, change);
     let skip = change.skip_word();
-    let built = match skip {
-        Some(_) => Vec::new(),
-        None => plan::jobs(settings, &configuration(flow).await?, &repository, change),
+    let configuration = configuration(flow).await?;
+    // The configuration is read whatever its authors write, and even if it never was: a first one that cannot be read
+    // is mended by a push.
+    let reading = watch::job_of(settings, &repository, change);
+    let built = match (&configuration, skip) {
+        (Some(configuration), None) => plan::jobs(settings, configuration, &repository, change),
+        _ => Vec::new(),
     };
+    let waits = configuration.is_none() && skip.is_none();
     let specs = reading.into_iter().chain(built).collect::<Vec<_>>();
-    if specs.is_empty() {
+    if !specs.is_empty() {
+        let delivery = (!waits).then_some(waiting.id);
+        plan_jobs(flow, delivery, &repository, (change, &specs)).await?;
+    } else if !waits {
         let nothing = || format!("nothing is built of {} of {}", change.git_ref, repository.full_name());
-        return ignore(flow, waiting, &skip.map_or_else(nothing, skipped)).await;
+        ignore(flow, waiting, &skip.map_or_else(nothing, skipped)).await?;
     }
-    let project = store.project_for(&repository, clock::now()).await?;
-    let planned = store.enqueue_planned(Some(waiting.id), project.id, (change, &specs), clock::now()).await?;
-    watch::read_again(flow, &planned).await?;
+    Ok(if waits { Seen::Waits } else { Seen::Settled })
+}
+
+/// Plans jobs, and settles the delivery that they come from, if nothing more is to come of it.
+async fn plan_jobs(
+    flow: &Flow,
+    delivery: Option<DeliveryId>,
+    repository: &Repository,
+    planned: (&Change, &[JobSpec]),
+) -> Result<()> {
+    let store = &flow.edges.store;
+    let project = store.project_for(repository, clock::now()).await?;
+    let planned = store.enqueue_planned(delivery, project.id, planned, clock::now()).await?;
+    if delivery.is_some() {
+        watch::read_again(flow, &planned).await?;
+    }
     let Planned { build, jobs } = planned;
-    tracing::info!(build.id = build.id.0, jobs = jobs.len(), %change.sha, "a push was planned");
-    flow.edges.broker.ring(Topic::Jobs);
+    if !jobs.is_empty() {
+        tracing::info!(build.id = build.id.0, jobs = jobs.len(), %build.sha, "a push was planned");
+        flow.edges.broker.ring(Topic::Jobs);
+    }
     jobs.iter().for_each(|job| report::change(&flow.edges, build.project, *job));
     Ok(())
 }
 
-/// The configuration that pushes are judged by.
-///
-/// # Errors
-/// It was never read so far: the push waits for that.
-async fn configuration(flow: &Flow) -> Result<Configuration> {
-    let loaded = flow.edges.store.configuration().await?;
+/// The configuration that pushes are judged by; none if it was never read so far: the push waits for that.
+async fn configuration(flow: &Flow) -> Result<Option<Configuration>> {
     let is_set = flow.settings.autobuild.as_ref().is_some_and(|settings| settings.configuration.is_some());
-    match loaded {
-        Some(loaded) if is_set => Ok(loaded.configuration),
-        None if is_set => anyhow::bail!("the configuration repository was not read yet"),
-        _ => Ok(Configuration::default()),
+    match is_set {
+        true => Ok(flow.edges.store.configuration().await?.map(|loaded| loaded.configuration)),
+        false => Ok(Some(Configuration::default())),
     }
 }
 

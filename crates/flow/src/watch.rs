@@ -66,28 +66,31 @@ pub(crate) async fn read_again(flow: &Flow, planned: &Planned) -> Result<()> {
     Ok(())
 }
 
-/// Asks on start for the configuration to be read, and looks at webhooks every few hours.
+/// Asks on start for the configuration to be read, until there is one, and looks at webhooks every few hours.
 async fn looks(flow: &Flow, settings: &AutobuildSettings) {
     let mut has_asked = settings.configuration.is_none();
     let mut tries = 0;
     while !flow.stop.is_cancelled() {
-        let done = match has_asked {
-            false => ask(flow, settings).await,
+        let done = match has_asked && is_read(flow, settings).await {
+            false => ask(flow, settings).await.map(|()| has_asked = true),
             true => webhooks::all(flow, settings).await,
         };
-        let pause = match done {
-            Ok(()) => {
-                (has_asked, tries) = (true, 0);
-                LOOK
-            }
-            Err(fault) => {
-                tracing::warn!(error = format!("{fault:#}"), "the Auto Builder cannot look at the forge yet");
-                tries += 1;
-                Duration::from_secs(PAUSES[PAUSES.len().min(tries) - 1])
-            }
+        if let Err(fault) = &done {
+            tracing::warn!(error = format!("{fault:#}"), "the Auto Builder cannot look at the forge yet");
+        }
+        let is_done = done.is_ok() && is_read(flow, settings).await;
+        tries = if is_done { 0 } else { tries + 1 };
+        let pause = match tries {
+            0 => LOOK,
+            tries => Duration::from_secs(PAUSES[PAUSES.len().min(tries) - 1]),
         };
         flow.pause(pause).await;
     }
+}
+
+/// Whether there is a configuration that pushes are judged by. Without one they wait.
+async fn is_read(flow: &Flow, settings: &AutobuildSettings) -> bool {
+    settings.configuration.is_none() || flow.edges.store.configuration().await.is_ok_and(|it| it.is_some())
 }
 
 /// Plans to read the configuration as it is now at the forge, be it for the second time.
