@@ -157,16 +157,21 @@ async fn job_status(flow: &Flow, job: JobId) -> Result<()> {
     if store.project(build.project).await?.is_none() {
         return Ok(());
     }
-    let (forge, status) = (flow.edges.forge.as_ref(), &compose_job(flow, &build, &job));
+    let (forge, status) = (flow.edges.forge.as_ref(), &compose_job(flow, &build, job).await?);
     let tell = |token, repository| async move { forge.set_status(&token, &repository, status).await };
     speak::as_auto_builder(&flow.edges, build.project, tell).await
 }
 
-fn compose_job(flow: &Flow, build: &Build, job: &Job) -> CommitStatus {
+/// One name for all jobs says what the worst of them came to: else a job that ends well would hide one that did not.
+async fn compose_job(flow: &Flow, build: &Build, job: Job) -> Result<CommitStatus> {
     let autobuild = flow.settings.autobuild.as_ref();
     let context = autobuild.and_then(|autobuild| autobuild.status_context.clone());
+    let job = match &context {
+        Some(_) => worst(flow.edges.store.jobs_of(build.id).await?).unwrap_or(job),
+        None => job,
+    };
     let base = flow.settings.public_url.as_str().trim_end_matches('/');
-    CommitStatus {
+    Ok(CommitStatus {
         project: build.project,
         build: build.id,
         sha: build.sha.clone(),
@@ -174,7 +179,18 @@ fn compose_job(flow: &Flow, build: &Build, job: &Job) -> CommitStatus {
         state: CommitState::of_job(job.status),
         description: job_description(job.status, job.reason.as_deref()),
         target_url: format!("{base}/report/{}", job.id),
-    }
+    })
+}
+
+/// Of the Auto Builder's jobs the first that decides what all of them come to.
+fn worst(jobs: Vec<Job>) -> Option<Job> {
+    let mut jobs = jobs;
+    jobs.retain(|job| job.spec.origin.is_automatic());
+    let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
+    let decides = jobs.iter().position(|job| job.status == status);
+    // Where some wait and others ended, one that waits stands for all.
+    let decides = decides.or_else(|| jobs.iter().position(|job| !job.status.is_finished()))?;
+    Some(jobs.swap_remove(decides))
 }
 
 /// The address of a build's page.
