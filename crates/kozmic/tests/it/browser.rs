@@ -1,6 +1,6 @@
 //! The main job through a real browser: what a person sees and does.
 
-use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World, github, options};
+use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World, github, open_gate_in, options};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
     browser::{Browser, View},
@@ -55,7 +55,7 @@ async fn a_person_signs_in_adds_a_project_and_a_hook_and_watches_the_build() -> 
     let container = containers.into_iter().find(|container| container.state == "running");
     let container = container.context("the job's container runs on")?.id;
     server.restart().await?;
-    docker.run(&["exec", &container, "touch", "/tmp/gate"]).await?;
+    open_gate_in(&docker, &container).await;
     browser.wait_for("document.querySelector('.log').innerText.includes('last words')", LIMIT).await?;
     browser.wait_for("document.querySelector('main').dataset.status === 'success'", LIMIT).await?;
     let once = "document.querySelector('.log').innerText.split('first words').length === 2";

@@ -1,6 +1,6 @@
 //! Kill any process at any time and start it again: nothing is lost, nothing runs twice, no line is missing.
 
-use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World};
+use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World, open_gate_in};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
     github::{FaultKind, FaultRule, State},
@@ -42,7 +42,7 @@ async fn a_job_that_ended_while_nobody_looked_is_finished_at_the_next_start() ->
     world.live().await?.read_until("before", LIMIT).await?;
     let container = world.container().await?;
     world.server.kill_9().await?;
-    world.docker.run(&["exec", &container, "touch", "/tmp/gate"]).await?;
+    open_gate_in(&world.docker, &container).await;
     assert_eq!(world.docker.run(&["wait", &container]).await?, "7");
     world.server.restart().await?;
     world.status(&pushed.sha, State::Failure).await?;

@@ -1,7 +1,7 @@
 //! The server is killed while it works for recipes, and started again: nothing is lost, nothing is done twice.
 
 use super::stage::{Script, Stage};
-use crate::world::{GATE, LIMIT};
+use crate::world::{GATE, LIMIT, open_gate_in};
 use anyhow::{Context, Result};
 use kozmic_testkit::github::{FaultKind, FaultRule, Request, State};
 use std::path::Path;
@@ -90,7 +90,7 @@ tar -C /core -czf /tmp/archives/out.tar.gz file
     let container = stage.printed(&job, "at the gate").await?;
     stage.server.kill_9().await?;
     // It ends while nobody looks.
-    stage.open_gate_in(&container).await;
+    open_gate_in(&stage.docker, &container).await;
     assert_eq!(stage.docker.run(&["wait", &container]).await?, "0");
     stage.server.restart().await?;
     let built = stage.outcome(&pushed.sha, "build.sh").await?;

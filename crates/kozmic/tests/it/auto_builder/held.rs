@@ -1,7 +1,7 @@
 //! A job's container as the engine shows it: found, looked at, listened to, let go on.
 
 use super::stage::{Stage, number_of};
-use crate::world::LIMIT;
+use crate::world::{LIMIT, open_gate_in};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{docker::JOB, github::Status};
 use serde_json::Value;
@@ -43,14 +43,8 @@ impl Stage {
 
     /// Lets a job's script go on that waits until a file is there.
     pub async fn open_gate(&self, job: &Status) -> Result<()> {
-        self.open_gate_in(&self.container(job).await?).await;
+        open_gate_in(&self.docker, &self.container(job).await?).await;
         Ok(())
-    }
-
-    /// The same, where the container is known. It may be gone before the command has said that it is done; a gate that
-    /// stays shut is noticed by whoever waits for the script's end.
-    pub async fn open_gate_in(&self, container: &str) {
-        self.docker.run(&["exec", container, "touch", "/tmp/gate"]).await.ok();
     }
 
     /// What the engine knows of a job's container.
