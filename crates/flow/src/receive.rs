@@ -11,8 +11,7 @@ use kozmic_edges::{
 use kozmic_model::{
     event::{Change, Event},
     git::GitRef,
-    ids::{DeliveryId, HookId},
-    project::Repository,
+    ids::{DeliveryId, HookId, ProjectId},
     recipe::Configuration,
     spec::JobSpec,
 };
@@ -139,8 +138,12 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
     let waits = configuration.is_none() && skip.is_none();
     let specs = reading.into_iter().chain(built).collect::<Vec<_>>();
     if !specs.is_empty() {
+        let Some(project) = watch::project(flow, &repository).await? else {
+            let why = format!("the Auto Builder's token may not see {}", repository.full_name());
+            return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
+        };
         let delivery = (!waits).then_some(waiting.id);
-        plan_jobs(flow, delivery, &repository, (change, &specs)).await?;
+        plan_jobs(flow, delivery, project.id, (change, &specs)).await?;
     } else if !waits {
         let nothing = || format!("nothing is built of {} of {}", change.git_ref, repository.full_name());
         ignore(flow, waiting, &skip.map_or_else(nothing, skipped)).await?;
@@ -152,12 +155,11 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
 async fn plan_jobs(
     flow: &Flow,
     delivery: Option<DeliveryId>,
-    repository: &Repository,
+    project: ProjectId,
     planned: (&Change, &[JobSpec]),
 ) -> Result<()> {
     let store = &flow.edges.store;
-    let project = store.project_for(repository, clock::now()).await?;
-    let planned = store.enqueue_planned(delivery, project.id, planned, clock::now()).await?;
+    let planned = store.enqueue_planned(delivery, project, planned, clock::now()).await?;
     if delivery.is_some() {
         watch::read_again(flow, &planned).await?;
     }

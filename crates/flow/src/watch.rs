@@ -22,8 +22,9 @@ use kozmic_model::{
     build::Build,
     event::{Change, PushedCommit, Trigger},
     git::GitRef,
+    ids::RepositoryId,
     job::{Job, Outcome},
-    project::Repository,
+    project::{Project, Repository},
     spec::{JobSpec, Origin},
 };
 use secrecy::SecretString;
@@ -141,6 +142,31 @@ fn change_of(repository: &Repository, head: Head) -> Change {
         skip_texts: Vec::new(),
         commits: vec![commit],
     }
+}
+
+/// The project of a repository that a push told of; none if the Auto Builder's token may not see it.
+///
+/// A payload may be old: where a token is sent to, and whether everybody may see a build, is not for it to say. What
+/// differs from what is known is asked for.
+pub(crate) async fn project(flow: &Flow, told: &Repository) -> Result<Option<Project>> {
+    let Some(project) = flow.edges.store.project_about(told.id).await? else {
+        return look_up(flow, told.id).await;
+    };
+    if project.repository != *told {
+        let (flow, repository) = (flow.clone(), told.id);
+        flow.tasks.clone().spawn(async move {
+            if let Err(fault) = look_up(&flow, repository).await {
+                tracing::warn!(error = format!("{fault:#}"), "a repository cannot be looked up yet");
+            }
+        });
+    }
+    Ok(Some(project))
+}
+
+async fn look_up(flow: &Flow, repository: RepositoryId) -> Result<Option<Project>> {
+    let found = flow.edges.forge.repository(&token(flow).await?, repository).await;
+    let Some(found) = found.context("look up the repository")? else { return Ok(None) };
+    flow.edges.store.project_for(&found, clock::now()).await.map(Some)
 }
 
 /// The Auto Builder's token.

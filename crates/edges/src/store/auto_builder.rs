@@ -78,17 +78,24 @@ impl Store {
         Ok(row.one(&self.db).await.context("find the Auto Builder")?.map(|row| UserId(row.id)))
     }
 
+    /// The project of a repository, by the forge's number of it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn project_about(&self, repository: RepositoryId) -> Result<Option<Project>> {
+        let row = rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(repository.0));
+        Ok(row.one(&self.db).await.context("find a project")?.map(read::project))
+    }
+
     /// The project of a repository, as it is now at the forge. Where nobody made one, it is the Auto Builder's.
     ///
     /// # Errors
     /// The database does not answer, or the Auto Builder was never switched on.
     pub async fn project_for(&self, repository: &Repository, now: Timestamp) -> Result<Project> {
         let there = rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(repository.id.0));
-        if let Some(row) = there.clone().one(&self.db).await.context("find a project")? {
-            let project = read::project(row);
-            if project.repository == *repository {
-                return Ok(project);
-            }
+        let known = self.project_about(repository.id).await?;
+        if let Some(project) = known.filter(|project| project.repository == *repository) {
+            return Ok(project);
         }
         let tx = self.write().await?;
         if let Some(row) = there.one(&tx).await.context("find a project")? {

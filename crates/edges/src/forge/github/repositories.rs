@@ -140,6 +140,9 @@ pub(super) fn of_payload(payload: &[u8]) -> Result<Repository, UnreadablePayload
     let about = serde_json::from_slice::<AboutRepository>(payload);
     let about = about.map_err(|fault| unreadable(fault.to_string()))?;
     let repository = Access::from(about.repository).repository;
+    if repository.id.0 <= 0 {
+        return Err(unreadable("its repository has a number that none can have".to_owned()));
+    }
     match is_name(&repository.owner) && is_name(&repository.name) {
         true => Ok(repository),
         false => Err(unreadable("its repository has a name that none can have".to_owned())),
@@ -232,6 +235,11 @@ mod tests {
         payloads.push(json!({ "repository": { "id": "7" } }));
         let names = [("..", "app"), ("anna", ".."), ("anna", ""), ("anna", "a/b"), ("an\na", "app")];
         payloads.extend(names.map(|(owner, name)| json!({ "repository": shape(owner, name) })));
+        for number in [0, -5] {
+            let mut odd = shape("anna", "app");
+            odd["id"] = json!(number);
+            payloads.push(json!({ "repository": odd }));
+        }
         for payload in payloads {
             assert!(of_payload(payload.to_string().as_bytes()).is_err(), "{payload}");
         }
