@@ -1,34 +1,64 @@
 //! What a kernel build leaves is kept as an image of its branch, for the builds that start from there.
 
-use crate::{Flow, work::Work};
+use crate::{Flow, turns::Turn, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::engine::{ContainerId, Nameless};
 use kozmic_model::{
-    artifact::ArtifactPlace, job::Job, kernel::KernelKind, phase::PhaseKind, spec::Origin, status::Status,
+    ids::BuildId,
+    image::ImageName,
+    job::{Attempt, Job},
+    kernel::KernelKind,
+    phase::PhaseKind,
+    spec::Origin,
+    status::Status,
 };
 
-/// Keeps a job's container as an image, if that is what the job is for. An image that had the name before loses it.
+/// What is kept as an image, and under which name.
+struct Keeping {
+    container: ContainerId,
+    attempt: Attempt,
+    build: BuildId,
+    name: ImageName,
+    _turn: Turn,
+}
+
+/// Keeps a job's container as an image, if that is what the job is for. An image that had the name before loses it,
+/// unless it is of a newer push.
 pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()> {
     let product = work.claimed.job.spec.product.clone();
-    let Some((name, stable)) = product.and_then(|product| Some((product.keep?, product.name.stable))) else {
-        return Ok(());
-    };
-    let store = &work.flow.edges.store;
-    if !store.is_newest(&work.claimed.job, &ArtifactPlace::Kernels, &stable).await? {
+    let Some(name) = product.and_then(|product| product.keep) else { return Ok(()) };
+    let turn = work.flow.turns.take(&format!("image {name}")).await;
+    let build = work.claimed.build.id;
+    if has_newer(&work.flow, &name, build).await? {
         return work.say(&format!("{name} stays as it is: it is of a newer push.")).await;
     }
     work.begin(PhaseKind::Commit, &format!("the container becomes the image {name}")).await?;
-    let Flow { edges, settings, .. } = work.flow.clone();
-    let attempt = work.attempt();
+    let (container, attempt) = (container.clone(), work.attempt());
+    let keeping = Keeping { container, attempt, build, name: name.clone(), _turn: turn };
+    // The engine goes on with it, whoever stops waiting: an image that nobody noted would never be removed.
+    let kept = work.flow.tasks.spawn(keep(work.flow.clone(), keeping)).await;
+    kept.context("keep the container as an image")??;
+    work.end(&name.to_string()).await
+}
+
+async fn keep(flow: Flow, keeping: Keeping) -> Result<()> {
+    let Flow { edges, settings, .. } = flow;
+    let Keeping { container, attempt, build, name, _turn } = keeping;
     // It is there if the process ended between this step and the next.
     let there =
         edges.engine.image_of(&name, &settings.instance, attempt).await.context("look for the image")?;
     let id = match there {
         Some(id) => id,
-        None => edges.engine.commit(container, &name).await.context("keep the container as an image")?,
+        None => edges.engine.commit(&container, &name).await.context("keep the container as an image")?,
     };
-    edges.store.note_kernel_image(&settings.instance, &name, &id).await?;
-    work.end(&name.to_string()).await
+    edges.store.note_kernel_image(&settings.instance, (&name, &id), build).await
+}
+
+/// Whether the image of that name is of a later push, as far as it is still there.
+async fn has_newer(flow: &Flow, name: &ImageName, build: BuildId) -> Result<bool> {
+    let Flow { edges, settings, .. } = flow;
+    let is_there = edges.engine.image(name).await.context("look for the image that is kept")?.is_some();
+    Ok(is_there && edges.store.has_newer_image(&settings.instance, name, build).await?)
 }
 
 /// Removes the images that kernel builds of this installation left and that lost their names, and no others. Not while

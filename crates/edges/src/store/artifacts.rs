@@ -110,7 +110,7 @@ impl Store {
     }
 
     /// When a build's commit was pushed, or else was heard of.
-    async fn pushed_at(&self, build: BuildId) -> Result<Timestamp> {
+    pub(super) async fn pushed_at(&self, build: BuildId) -> Result<Timestamp> {
         let row = rows::build::Entity::find_by_id(build.0).one(&self.db).await.context("find a build")?;
         let row = row.with_context(|| format!("there is no build {build}"))?;
         Ok(Timestamp(row.pushed_at.unwrap_or(row.created_at)))

@@ -2,7 +2,7 @@
 
 use super::{Store, rows};
 use anyhow::{Context, Result};
-use kozmic_model::image::ImageName;
+use kozmic_model::{ids::BuildId, image::ImageName, time::Timestamp};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
@@ -11,12 +11,32 @@ use sea_orm::{
 };
 
 impl Store {
+    /// Whether the image that has a name is of a later push than a build; false if no build left it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn has_newer_image(&self, instance: &str, name: &ImageName, build: BuildId) -> Result<bool> {
+        let own = (self.pushed_at(build).await?, build);
+        let current = rows::kernel_image::Entity::find()
+            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
+            .filter(rows::kernel_image::Column::IsCurrent.eq(true));
+        let row = current.one(&self.db).await.context("find a kernel's image")?;
+        Ok(row.is_some_and(|row| (Timestamp(row.pushed_at), BuildId(row.build_id)) > own))
+    }
+
     /// Notes an image that a kernel build of an installation left under a name; the one that had it before loses it.
     /// What is noted already stays as it is.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_kernel_image(&self, instance: &str, name: &ImageName, image_id: &str) -> Result<()> {
+    pub async fn note_kernel_image(
+        &self,
+        instance: &str,
+        (name, image_id): (&ImageName, &str),
+        build: BuildId,
+    ) -> Result<()> {
+        let pushed_at = self.pushed_at(build).await?;
         let tx = self.write().await?;
         let there = rows::kernel_image::Entity::find()
             .filter(rows::kernel_image::Column::Runner.eq(instance))
@@ -39,6 +59,8 @@ impl Store {
             name: Set(name.to_string()),
             image_id: Set(image_id.to_owned()),
             is_current: Set(true),
+            pushed_at: Set(pushed_at.0),
+            build_id: Set(build.0),
         };
         row.insert(&tx).await.context("note an image")?;
         tx.commit().await.context("commit an image")
@@ -71,5 +93,38 @@ impl Store {
             .await
             .context("forget an image")?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{NOW, Stage};
+    use kozmic_model::ids::JobId;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn an_image_is_of_the_build_that_left_it_last() {
+        let stage = Stage::new().await;
+        let store = &stage.store;
+        let name = "anna/core:main".parse::<ImageName>().unwrap();
+        let earlier = Some(NOW.before(Duration::from_secs(60)));
+        let newer = build_of(&stage, stage.push_at('a', Some(NOW)).await).await;
+        let older = build_of(&stage, stage.push_at('b', earlier).await).await;
+        assert!(older > newer, "it was heard of later");
+        assert!(!store.has_newer_image("here", &name, older).await.unwrap());
+        for (build, id, is_newer) in [(older, "sha256:1", false), (newer, "sha256:2", true)] {
+            store.note_kernel_image("here", (&name, id), build).await.unwrap();
+            assert_eq!(store.has_newer_image("here", &name, older).await.unwrap(), is_newer);
+            assert!(!store.has_newer_image("here", &name, newer).await.unwrap());
+        }
+        assert_eq!(store.nameless_kernel_images("here").await.unwrap(), ["sha256:1"]);
+        assert!(!store.has_newer_image("elsewhere", &name, older).await.unwrap());
+        store.forget_kernel_image("here", "sha256:1").await.unwrap();
+        assert!(store.nameless_kernel_images("here").await.unwrap().is_empty());
+    }
+
+    async fn build_of(stage: &Stage, job: JobId) -> BuildId {
+        stage.store.job_by_id(job).await.unwrap().unwrap().build
     }
 }

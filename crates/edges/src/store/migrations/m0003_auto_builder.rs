@@ -123,10 +123,18 @@ fn watched() -> TableCreateStatement {
     table("watched", columns)
 }
 
-/// The images that kernel builds left, by the name that each had when it was made.
+/// The images that kernel builds left, by the name that each had when it was made. The build is no reference: an image
+/// outlives its project.
 fn kernel_image() -> TableCreateStatement {
-    let columns =
-        [big_pk_auto("id"), string("runner"), string("name"), string("image_id"), boolean("is_current")];
+    let columns = [
+        big_pk_auto("id"),
+        string("runner"),
+        string("name"),
+        string("image_id"),
+        boolean("is_current"),
+        big_integer("pushed_at"),
+        big_integer("build_id"),
+    ];
     table("kernel_image", columns)
 }
 

@@ -126,7 +126,7 @@ rows! {
     }
     kernel_image = "kernel_image" {
         #[sea_orm(primary_key)] id: i64,
-        runner: String, name: String, image_id: String, is_current: bool,
+        runner: String, name: String, image_id: String, is_current: bool, pushed_at: i64, build_id: i64,
     }
     outbox = "outbox" {
         #[sea_orm(primary_key)] id: i64,
