@@ -17,7 +17,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -53,13 +53,16 @@ impl Directory {
     /// Puts a file or a tree there under `name`, with its checksums as `<name>.sha256`. An artifact that has the name
     /// is replaced. Everybody may read it; of permissions, only that a file may be run is kept.
     ///
-    /// `from` is consumed: it is gone afterwards, and may be gone after an error or a crash, too.
+    /// `from` is consumed: it is gone afterwards, and may be gone after an error or a crash, too. Whoever stops waiting
+    /// wants it no more: then nothing is placed.
     ///
     /// # Errors
     /// The name is not flat, is that of a link, or the disk does not take it.
     pub async fn put(&self, from: &Path, name: &str) -> Result<Stored, PublishError> {
         let (from, name) = (from.to_owned(), name.to_owned());
-        self.blocking(move |directory| put(directory, &from, &name)).await
+        let wanted = Arc::new(());
+        let still = Arc::downgrade(&wanted);
+        self.blocking(move |directory| put(directory, &from, &name, &still)).await
     }
 
     /// Lets `stable` lead to the artifact `name`, and `<stable>.sha256` to its checksums; each at one stroke.
@@ -109,7 +112,7 @@ impl Directory {
     }
 }
 
-fn put(directory: &Path, from: &Path, name: &str) -> Result<Stored, PublishError> {
+fn put(directory: &Path, from: &Path, name: &str, still: &Weak<()>) -> Result<Stored, PublishError> {
     check(name)?;
     let unfinished = begin(directory)?;
     let step = |step: &str| PublishError::io(format!("{step} {name}"));
@@ -119,6 +122,9 @@ fn put(directory: &Path, from: &Path, name: &str) -> Result<Stored, PublishError
     let sums = unfinished.join("sums");
     write(&sums, &settled.sums).map_err(step("write the checksum of"))?;
     let aside = unfinished.join("aside");
+    if still.strong_count() == 0 {
+        return Err(step("place")(io::Error::new(io::ErrorKind::Interrupted, "nobody wants it any more")));
+    }
     // The checksum first: whoever sees the artifact finds it.
     replace(&sums, &directory.join(sums_of(name)), &aside).map_err(step("place the checksum of"))?;
     replace(&item, &directory.join(name), &aside).map_err(step("place"))?;

@@ -177,3 +177,12 @@ async fn what_a_dead_server_left_is_swept_at_the_start_or_after_a_day() {
     stage.artifacts.sweep().await.unwrap();
     assert_eq!(stage.names(), ["a", "a.sha256"]);
 }
+
+#[test]
+fn what_nobody_waits_for_any_more_is_not_placed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, directory) = (dir.path().join("from"), dir.path().join("artifacts"));
+    fs::write(&from, "1").unwrap();
+    assert!(super::put(&directory, &from, "a", &std::sync::Weak::new()).is_err());
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+}
