@@ -110,9 +110,12 @@ impl Hub {
         answer::check(response, &self.place(), &jwt).await
     }
 
-    /// Where people find a list.
+    /// Where people find a list. What the settings' address has of a name and a password is not for them.
     pub fn address(&self, name: &str) -> String {
-        self.address_of(&[&self.insides.user, name]).into()
+        let mut url = self.address_of(&[&self.insides.user, name]);
+        // It fails only where there cannot be any.
+        let _ = url.set_username("").and_then(|()| url.set_password(None));
+        url.into()
     }
 
     /// `<hub>/<segments>`, each segment escaped.

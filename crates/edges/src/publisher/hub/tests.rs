@@ -223,3 +223,9 @@ fn settings_that_make_no_hub_are_refused_at_once() {
         assert!(Hub::new(settings(url, user)).is_err(), "{url} {user}");
     }
 }
+
+#[test]
+fn an_address_for_people_has_no_password() {
+    let hub = hub_of("https://anna:hush@hub.example.org/x", "https://id.example.org", "t");
+    assert_eq!(hub.address("a.flist"), "https://hub.example.org/x/anna-orbit/a.flist");
+}
