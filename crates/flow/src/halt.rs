@@ -2,7 +2,11 @@
 
 use crate::Flow;
 use kozmic_edges::{broker::Topic, clock};
-use kozmic_model::job::{Attempt, Job, Outcome};
+use kozmic_model::{
+    job::{Attempt, Job, Outcome},
+    phase::{Phase, PhaseKind},
+    time::Timestamp,
+};
 use std::{future::pending, time::Duration};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -17,16 +21,17 @@ pub(crate) struct Halt {
 }
 
 impl Halt {
-    /// Watches over a job's attempt until dropped.
+    /// Watches over a job's attempt until dropped. One that is taken up with its script at its end has its time anew for
+    /// what is left: while nobody was there, nothing could be published.
     pub(crate) fn watch(flow: &Flow, job: &Job) -> Self {
         let (tell, why) = watch::channel(None);
         let limit = flow.settings.time_limit(&job.spec.origin);
-        let spent = job.started_at.map(|start| clock::now().since(start)).unwrap_or_default();
+        let left = left(limit, (job.started_at, &job.phases), clock::now());
         let (flow, attempt) = (flow.clone(), job.attempt());
         let watching = async move {
             let outcome = tokio::select! {
                 why = canceled(&flow, attempt) => Outcome::Canceled(why),
-                () = tokio::time::sleep(limit.saturating_sub(spent)) => Outcome::TimedOut(limit),
+                () = tokio::time::sleep(left) => Outcome::TimedOut(limit),
             };
             tell.send_replace(Some(outcome));
             pending::<()>().await;
@@ -43,6 +48,16 @@ impl Halt {
             None => pending().await,
         }
     }
+}
+
+/// How long an attempt may yet take.
+fn left(limit: Duration, (started_at, phases): (Option<Timestamp>, &[Phase]), now: Timestamp) -> Duration {
+    let bringing_in = [PhaseKind::Commit, PhaseKind::Publish];
+    let spent = match phases.last() {
+        Some(phase) if bringing_in.contains(&phase.kind) => Duration::ZERO,
+        _ => started_at.map(|start| now.since(start)).unwrap_or_default(),
+    };
+    limit.saturating_sub(spent)
 }
 
 async fn canceled(flow: &Flow, attempt: Attempt) -> String {
@@ -63,5 +78,22 @@ async fn canceled(flow: &Flow, attempt: Attempt) -> String {
             () = bell.rung() => {}
             () = tokio::time::sleep(LOOK) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_costs_a_script_its_time_and_an_artifact_none() {
+        let (limit, start) = (Duration::from_secs(60), Timestamp(0));
+        let left_at = |kind, seconds| {
+            let phases = [Phase::begin(PhaseKind::Checkout, start), Phase::begin(kind, start)];
+            left(limit, (Some(start), &phases), start.after(Duration::from_secs(seconds))).as_secs()
+        };
+        assert_eq!([0, 20, 3600].map(|seconds| left_at(PhaseKind::Build, seconds)), [60, 40, 0]);
+        assert_eq!([20, 3600].map(|seconds| left_at(PhaseKind::Publish, seconds)), [60, 60]);
+        assert_eq!(left(limit, (None, &[]), start), limit);
     }
 }
