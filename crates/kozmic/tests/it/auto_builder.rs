@@ -14,4 +14,5 @@ mod artifacts;
 mod crashes;
 mod beside_hooks;
 mod switched_off;
+mod hostile;
 mod kernels;
