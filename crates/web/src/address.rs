@@ -1,10 +1,12 @@
-//! The parts of an address, read into types. What names nothing is not found; what asks nonsense is told so.
+//! The parts of an address, read into types. What names nothing is not found; what asks nonsense is told so. And which
+//! addresses of others a page may lead to.
 
 use crate::error::WebError;
 use axum::extract::{
     FromRequestParts, Path, Query,
     rejection::{PathRejection, QueryRejection},
 };
+use url::Url;
 
 /// What stands in an address's path.
 #[derive(FromRequestParts)]
@@ -25,5 +27,35 @@ impl From<PathRejection> for WebError {
 impl From<QueryRejection> for WebError {
     fn from(fault: QueryRejection) -> Self {
         Self::Senseless(fault.body_text())
+    }
+}
+
+/// The address as browsers read it, if it is one of the web: others wrote it, and a link is to do nothing but lead.
+pub(crate) fn of_web(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_the_web_only() {
+        for text in ["https://github.com/a/b/commit/1", "http://hub.example.org:8080/x?y#z"] {
+            assert_eq!(of_web(text).unwrap(), text);
+        }
+        assert_eq!(of_web("https://x.example/\"><script>").unwrap(), "https://x.example/%22%3E%3Cscript%3E");
+        for text in [
+            "javascript:alert(1)",
+            " JavaScript:alert(1)",
+            "data:text/html,x",
+            "//x.example",
+            "/x",
+            "",
+            "ftp://x",
+        ] {
+            assert_eq!(of_web(text), None, "{text}");
+        }
     }
 }

@@ -11,7 +11,7 @@ mod place;
 mod tests;
 
 use crate::{
-    address::At,
+    address::{At, of_web},
     app::{ArtifactDirs, Face, Shared},
     error::WebError,
 };
@@ -23,7 +23,6 @@ use axum::{
 use kozmic_model::artifact::{Artifact, ArtifactPlace, Format};
 use place::Place;
 use std::path::Path;
-use url::Url;
 
 /// `GET /artifacts/<binary|kernel>/<name>`: a file, or the list of a directory's files.
 pub(crate) async fn fetch(
@@ -80,12 +79,6 @@ impl Links {
             None => Self { versioned, stable },
         }
     }
-}
-
-/// The address if it is one of the web: whoever set up the hub may have mistyped it, and a link is to do nothing else.
-fn of_web(address: &str) -> Option<String> {
-    let is_of_web = Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    is_of_web.then(|| address.to_owned())
 }
 
 /// The full address of what lies in a directory of ours, if it is served.

@@ -2,7 +2,7 @@
 //! of its log.
 
 use super::{sight::Sight, terminal::LastLines};
-use crate::{app::Face, artifacts::Links};
+use crate::{address::of_web, app::Face, artifacts::Links};
 use kozmic_edges::store::Monitored;
 use kozmic_model::{
     artifact::Artifact,
@@ -14,7 +14,6 @@ use kozmic_model::{
     time::Timestamp,
 };
 use std::sync::Arc;
-use url::Url;
 
 /// What the monitor shows of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,24 +185,18 @@ fn commits(Monitored { build, project, .. }: &Monitored) -> Vec<CommitLine> {
     let built = || {
         let url = format!("{}/commit/{}", project.repository.html_url.trim_end_matches('/'), build.sha);
         let (message, author) = (build.headline().to_owned(), build.author.name.clone());
-        CommitLine { id: build.sha.to_string(), message, author, url: web_address(&url) }
+        CommitLine { id: build.sha.to_string(), message, author, url: of_web(&url) }
     };
     let pushed = |commit: &PushedCommit| CommitLine {
         id: commit.sha.to_string(),
         message: commit.message.clone(),
         author: commit.author.clone(),
-        url: web_address(&commit.url),
+        url: of_web(&commit.url),
     };
     match build.commits.is_empty() {
         true => vec![built()],
         false => build.commits.iter().rev().map(pushed).collect(),
     }
-}
-
-/// The address, if a browser may follow it: others wrote it.
-fn web_address(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| url.into())
 }
 
 #[cfg(test)]

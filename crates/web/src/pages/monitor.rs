@@ -68,8 +68,7 @@ impl MonitorPage {
 
 /// A state as mark and word.
 fn pill(state: &MonitorState) -> Safe<String> {
-    let (status, mark) = (state.status(), parts::mark(&state.status()));
-    Safe(format!("<span class=\"pill {status}\">{}<span>{}</span></span>", mark.0, state.label()))
+    parts::worded_pill(&state.status(), state.label())
 }
 
 #[cfg(test)]

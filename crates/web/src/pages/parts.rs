@@ -2,6 +2,7 @@
 //!
 //! Templates hand over everything by reference, so that is how it is taken here.
 
+use crate::address::of_web;
 use askama::filters::Safe;
 use chrono::{DateTime, SecondsFormat};
 use kozmic_model::{
@@ -11,7 +12,6 @@ use kozmic_model::{
     status::Status,
     time::{Timestamp, age, clock as watch, spoken},
 };
-use url::Url;
 
 /// A state's mark: told by its shape as well as by its colour.
 pub(crate) fn mark(status: &Status) -> Safe<&'static str> {
@@ -56,12 +56,13 @@ pub(crate) fn no_mark() -> Safe<&'static str> {
 
 /// A state as mark and word.
 pub(crate) fn pill(status: &Status) -> Safe<String> {
-    Safe(format!(
-        r#"<span class="pill {}">{}<span>{}</span></span>"#,
-        status.word(),
-        mark(status).0,
-        status.label()
-    ))
+    worded_pill(status, status.label())
+}
+
+/// A state as mark and a word of one's own.
+pub(crate) fn worded_pill(status: &Status, word: &str) -> Safe<String> {
+    let mark = mark(status).0;
+    Safe(format!(r#"<span class="pill {status}">{mark}<span>{word}</span></span>"#))
 }
 
 /// When something happened, as `2 h`; the script keeps it true.
@@ -128,9 +129,7 @@ pub(crate) fn pull_request(project: &Project, build: &Build) -> Option<(u64, Opt
 
 /// A page of the repository at the forge; none if the forge's address is no address for people.
 pub(crate) fn page_url(project: &Project, page: &str) -> Option<String> {
-    let root = &project.repository.html_url;
-    let scheme = Url::parse(root).ok()?.scheme().to_owned();
-    matches!(scheme.as_str(), "http" | "https").then(|| format!("{}/{page}", root.trim_end_matches('/')))
+    of_web(&format!("{}/{page}", project.repository.html_url.trim_end_matches('/')))
 }
 
 #[cfg(test)]
