@@ -1,5 +1,6 @@
 //! An artifact that is a file, as an answer: whole or in part, or that it has not changed.
 
+use super::place::is_missing;
 use crate::{
     error::WebError,
     ranges::{self, Asked, Span},
@@ -52,7 +53,12 @@ struct Version {
 
 /// The file, as far as the request's headers ask for it.
 pub(super) async fn send(path: &Path, method: &Method, headers: &HeaderMap) -> Result<Response, WebError> {
-    let file = File::open(path).await.context("open an artifact")?;
+    let file = match File::open(path).await {
+        Ok(file) => file,
+        // It was taken away since it was found.
+        Err(fault) if is_missing(&fault) => return Err(WebError::NotFound),
+        Err(fault) => return Err(anyhow::Error::new(fault).context("open an artifact").into()),
+    };
     let metadata = file.metadata().await.context("look at an artifact")?;
     let version = Version::of(&metadata);
     let about = [(ETAG, version.tag.clone()), (LAST_MODIFIED, version.date())];

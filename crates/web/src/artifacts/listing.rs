@@ -39,7 +39,12 @@ struct Entry {
 pub(super) async fn page(root: &Path, path: PathBuf, name: &str) -> Result<Response, WebError> {
     let root = root.to_owned();
     let listed = tokio::task::spawn_blocking(move || list(&root, &path)).await.context("list an artifact")?;
-    let (entries, is_cut) = listed.context("list an artifact")?;
+    let (entries, is_cut) = match listed {
+        Ok(listed) => listed,
+        // It was taken away since it was found.
+        Err(fault) if place::is_missing(&fault) => return Err(WebError::NotFound),
+        Err(fault) => return Err(anyhow::Error::new(fault).context("list an artifact").into()),
+    };
     let name = name.trim_end_matches('/');
     Ok(Html(Listing { name, entries, is_cut }.render()?).into_response())
 }

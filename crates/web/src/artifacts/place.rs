@@ -60,7 +60,7 @@ pub(super) fn is_seen(name: &str) -> bool {
 }
 
 /// Whether the fault says that the name leads nowhere.
-fn is_missing(fault: &io::Error) -> bool {
+pub(super) fn is_missing(fault: &io::Error) -> bool {
     let is_name =
         matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename);
     is_name || fault.raw_os_error() == Some(TOO_MANY_LINKS)

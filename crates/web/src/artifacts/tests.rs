@@ -1,11 +1,15 @@
 //! What is fetched below `/artifacts/`, well-meant or not.
 
-use super::{Links, segment, spoken_size};
+use super::{Links, file, listing, segment, spoken_size};
 use crate::{
     app::ArtifactDirs,
+    error::WebError,
     trial::{Answer, Trial, face},
 };
-use axum::{body::Body, http::Request};
+use axum::{
+    body::Body,
+    http::{HeaderMap, Method, Request},
+};
 use kozmic_model::{
     artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
     ids::{ArtifactId, BuildId, JobId, ProjectId},
@@ -213,6 +217,16 @@ async fn a_directory_is_a_list_of_what_is_in_it() {
     let odd = get(&trial, &format!("{address}/%3Cb%3E%26%22.txt")).await;
     assert_eq!(odd.body.len(), 2048);
     assert_eq!(get(&trial, &format!("{address}/a%20b/deep/file")).await.text(), "deep");
+}
+
+#[tokio::test]
+async fn what_is_taken_away_while_it_is_looked_for_is_not_found() {
+    let trial = stocked().await;
+    let root = trial.dir.path().join("binary");
+    let gone = file::send(&root.join("gone"), &Method::GET, &HeaderMap::new()).await;
+    assert!(matches!(gone, Err(WebError::NotFound)));
+    let gone = listing::page(&root, root.join("gone"), "gone/").await;
+    assert!(matches!(gone, Err(WebError::NotFound)));
 }
 
 #[tokio::test]
