@@ -133,9 +133,9 @@ function artifact(made) {
   return node;
 }
 
-/** The server's markup of lines. A parsed document runs nothing and loads nothing. */
+/** The server's markup of lines. A parsed document runs nothing and loads nothing; it drops the first end of a line. */
 function lines(pre, html) {
-  const page = new DOMParser().parseFromString(`<body><pre>${html}</pre></body>`, 'text/html');
+  const page = new DOMParser().parseFromString(`<body><pre>\n${html}</pre></body>`, 'text/html');
   pre.replaceChildren(...page.body.firstElementChild.childNodes);
   pre.parentNode.hidden = html === '';
 }
