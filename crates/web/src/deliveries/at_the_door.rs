@@ -6,8 +6,11 @@ use kozmic_edges::store::Door;
 use kozmic_model::ids::DeliveryId;
 use kozmic_testkit::github::sign;
 
-const ADDRESSES: [&str; 8] = [
+const ADDRESSES: [&str; 10] = [
     "/build/0-core/hook",
+    // Projects may be called as the monitor's addresses are.
+    "/build/logs/hook",
+    "/build/history/hook",
     "/build/any.name/hook/",
     "/hook/monitor-update",
     "/hook/monitor-update/",

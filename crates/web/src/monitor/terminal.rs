@@ -99,6 +99,40 @@ mod tests {
     }
 
     #[test]
+    fn no_sign_in_any_place_becomes_markup() {
+        let places = [
+            "",
+            "\u{1b}",
+            "\u{1b}[",
+            "\u{1b}[3",
+            "\u{1b}[38;2;",
+            "\u{1b}]8;;",
+            "\u{1b}P",
+            "\u{1b}(",
+            "\u{9b}",
+            "\u{1b}[1000G",
+        ];
+        let signs = (0..=u8::MAX).map(char::from).chain(['\u{2028}', '\u{FEFF}', '\u{202E}', '\u{FFFD}']);
+        for (sign, place) in signs.flat_map(|sign| places.map(|place| (sign, place))) {
+            let shown = html(&format!("\u{1b}[1;31ma{place}{sign}<b c=\"d\" e='f'>&\u{1b}[7mg"));
+            let text = shown.replace("</span>", "");
+            let text = text
+                .split("<span class=\"")
+                .map(|part| part.split_once("\">").map_or(part, |(_, text)| text));
+            for text in text {
+                assert!(
+                    !text.contains(['<', '>', '"', '\'', '\r', '\u{1b}', '\0']),
+                    "{place:?} {sign:?}: {shown}"
+                );
+            }
+            let is_class = |part: &str| part.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == ' ');
+            let classes =
+                shown.split("<span class=\"").skip(1).map(|part| part.split('"').next().unwrap_or_default());
+            assert!(classes.into_iter().all(is_class), "{place:?} {sign:?}: {shown}");
+        }
+    }
+
+    #[test]
     fn the_last_lines_are_shown_and_no_empty_ones_behind_them() {
         assert_eq!(last_lines("a\nb\nc\r\n\n", 2).text, "b\nc");
         assert_eq!(last_lines("a", 2).text, "a");
