@@ -4,21 +4,36 @@ use super::{
     kernels::scene::{Scene, WHOLE},
     stage::{CONFIGURATION, CORE, Script, Stage},
 };
-use crate::world::{GATE, IMAGE};
-use anyhow::Result;
+use crate::world::{GATE, IMAGE, open_gate_in};
+use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
     github::{Commit, FaultKind, FaultRule, State, sign},
     person::NewHook,
 };
-use serde_json::json;
-use std::time::{Duration, Instant};
+use serde_json::{Value, json};
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 /// It leaves what the recipes here wait for.
 const GOOD: &str = "#!/bin/sh\necho small > /tmp/archives/out.bin\n";
 
+/// What deliveries are signed with.
+const SECRET: &str = "a secret of the stage's own";
+
 /// A recipe of one script.
 fn recipe(rest: &str) -> String {
     format!("buildscripts: [build.sh]\nbuild.sh: {{archives: /tmp/archives, {rest}}}\n")
+}
+
+/// Sends a push to one of the Auto Builder's doors.
+async fn deliver(stage: &Stage, uuid: &str, body: String) -> Result<()> {
+    let letter = reqwest::Client::new().post(format!("{}/hook/monitor-watch", stage.server.url()));
+    let letter = letter.header("X-GitHub-Delivery", uuid).header("X-GitHub-Event", "push");
+    let letter = letter.header("X-Hub-Signature-256", sign(SECRET, body.as_bytes())).body(body);
+    ensure!(letter.send().await?.status() == 202, "{uuid} is taken");
+    Ok(())
 }
 
 #[tokio::test]
@@ -101,7 +116,6 @@ async fn one_name_for_all_statuses_tells_of_the_script_that_failed() -> Result<(
 
 #[tokio::test]
 async fn pushes_that_wait_for_the_first_configuration_hold_up_no_hook() -> Result<()> {
-    const SECRET: &str = "a secret of the stage's own";
     let fault = FaultRule::new(FaultKind::Hang).path(&format!("/{CONFIGURATION}.git/"));
     let settings = &[("KOZMIC_AUTOBUILD_WEBHOOK_SECRET", SECRET)];
     let stage = Stage::unread(Script { fault: Some(fault), settings, ..Script::default() }).await?;
@@ -114,12 +128,7 @@ async fn pushes_that_wait_for_the_first_configuration_hold_up_no_hook() -> Resul
             "repository": { "id": repository, "name": "core", "owner": { "login": "anna" }, "private": false,
                 "html_url": "", "clone_url": "" },
         });
-        let (body, address) = (body.to_string(), format!("{}/hook/monitor-watch", stage.server.url()));
-        let letter =
-            reqwest::Client::new().post(address).header("X-GitHub-Delivery", format!("wait-{number}"));
-        let letter = letter.header("X-GitHub-Event", "push");
-        let letter = letter.header("X-Hub-Signature-256", sign(SECRET, body.as_bytes())).body(body);
-        assert_eq!(letter.send().await?.status(), 202);
+        deliver(&stage, &format!("wait-{number}"), body.to_string()).await?;
     }
     let begun = Instant::now();
     let pushed = stage.push("main", "Not for the Auto Builder").await?;
@@ -138,9 +147,35 @@ async fn a_newer_pushs_image_stays_though_the_hub_refused_its_kernel() -> Result
     scene.stage.hub.refuse_next("there is no room");
     let newer = scene.push_change("0-initramfs", "master", build("Newer", WHOLE)).await?;
     assert!(scene.error("0-initramfs", &newer).await?.contains("there is no room"));
-    scene.stage.open_gate_in(&container).await;
+    crate::world::open_gate_in(&scene.stage.docker, &container).await;
     let log = scene.stage.report(&scene.success("0-initramfs", &older).await?).await?;
     assert!(log.contains("stays as it is: it is of a newer push."), "{log}");
     assert_eq!(scene.look_into("master", "cat /base").await?, format!("base of master at {newer}"));
     scene.end().await
+}
+
+#[tokio::test]
+async fn a_payload_does_not_say_where_the_token_goes() -> Result<()> {
+    let recipe = recipe("artifact: out.bin, format: binary");
+    let stage = Stage::sound(Script {
+        recipes: &[("anna/core/main.yaml", &recipe)],
+        core: &[("build.sh", GOOD)],
+        settings: &[("KOZMIC_AUTOBUILD_WEBHOOK_SECRET", SECRET)],
+        ..Script::default()
+    })
+    .await?;
+    let pushed = stage.push("main", "Told by GitHub").await?;
+    assert_eq!(stage.outcome(&pushed.sha, "build.sh").await?.state, State::Success);
+    let stranger = TcpListener::bind("127.0.0.1:0")?;
+    stranger.set_nonblocking(true)?;
+    let sha = stage.github.commit(CORE, "main", Commit::new("Untold").file("file", "untold")).await?;
+    stage.github.push_silently(CORE, "main").await?;
+    let body = pushed.deliveries.first().context("GitHub told of it")?.body.clone();
+    let mut body = serde_json::from_str::<Value>(&String::from_utf8(body)?.replace(&pushed.sha, &sha))?;
+    body["repository"]["private"] = json!(true);
+    body["repository"]["clone_url"] = json!(format!("http://{}/core.git", stranger.local_addr()?));
+    deliver(&stage, "odd", body.to_string()).await?;
+    assert_eq!(stage.outcome(&sha, "build.sh").await?.state, State::Success);
+    assert!(stranger.accept().is_err(), "somebody called");
+    stage.end().await
 }
