@@ -147,7 +147,7 @@ async fn a_newer_pushs_image_stays_though_the_hub_refused_its_kernel() -> Result
     scene.stage.hub.refuse_next("there is no room");
     let newer = scene.push_change("0-initramfs", "master", build("Newer", WHOLE)).await?;
     assert!(scene.error("0-initramfs", &newer).await?.contains("there is no room"));
-    crate::world::open_gate_in(&scene.stage.docker, &container).await;
+    open_gate_in(&scene.stage.docker, &container).await;
     let log = scene.stage.report(&scene.success("0-initramfs", &older).await?).await?;
     assert!(log.contains("stays as it is: it is of a newer push."), "{log}");
     assert_eq!(scene.look_into("master", "cat /base").await?, format!("base of master at {newer}"));
