@@ -15,4 +15,5 @@ mod crashes;
 mod beside_hooks;
 mod switched_off;
 mod hostile;
+mod monitor;
 mod kernels;
