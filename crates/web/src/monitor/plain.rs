@@ -17,6 +17,14 @@ pub(super) struct PlainText {
     has_returned: bool,
 }
 
+/// The text of a whole piece of a log.
+pub(crate) fn plain(bytes: &[u8]) -> String {
+    let mut plain = PlainText::default();
+    let mut text = plain.after(bytes);
+    text.push_str(&plain.rest());
+    text
+}
+
 /// What the next sign belongs to.
 #[derive(Clone, Copy, Default)]
 enum Inside {
@@ -116,7 +124,7 @@ fn may_go_on(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn plain(text: &[u8], size: usize) -> String {
+    fn in_pieces(text: &[u8], size: usize) -> String {
         let mut plain = PlainText::default();
         let mut shown = text.chunks(size).map(|piece| plain.after(piece)).collect::<String>();
         shown.push_str(&plain.rest());
@@ -128,21 +136,26 @@ mod tests {
         let log = "\u{1b}[1;31mred\u{1b}[0m <b>\r\n\u{1b}]0;title\u{7}x\ty\n10 %\r20 %\r\nü€🚀\u{1b}(B\u{1b}]8;;http://x\u{1b}\\link\nend\u{1b}[";
         let whole = "red <b>\nx\ty\n20 %\nü€🚀link\nend";
         for size in [1, 2, 3, 7, 1_000] {
-            assert_eq!(plain(log.as_bytes(), size), whole, "{size}");
+            assert_eq!(in_pieces(log.as_bytes(), size), whole, "{size}");
         }
+        assert_eq!(plain(log.as_bytes()), whole);
     }
 
     #[test]
     fn what_is_no_text_is_shown_as_such() {
         for size in [1, 2, 100] {
-            assert_eq!(plain(b"a\xffb\xe2\x28\n\xe2\x82", size), "a\u{FFFD}b\u{FFFD}(\n\u{FFFD}", "{size}");
-            assert_eq!(plain(b"\xe2\x82x\xe2\x82", size), "\u{FFFD}x\u{FFFD}", "{size}");
+            assert_eq!(
+                in_pieces(b"a\xffb\xe2\x28\n\xe2\x82", size),
+                "a\u{FFFD}b\u{FFFD}(\n\u{FFFD}",
+                "{size}"
+            );
+            assert_eq!(in_pieces(b"\xe2\x82x\xe2\x82", size), "\u{FFFD}x\u{FFFD}", "{size}");
         }
     }
 
     #[test]
     fn an_open_sequence_hides_no_more_than_its_line() {
-        assert_eq!(plain(b"a\x1b]0;open\nb\x1b[3\nc", 1), "a\nb\nc");
+        assert_eq!(in_pieces(b"a\x1b]0;open\nb\x1b[3\nc", 1), "a\nb\nc");
     }
 
     #[test]
