@@ -67,7 +67,8 @@ impl Store {
     }
 }
 
-async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
+/// Enqueues a job that ended once more.
+pub(super) async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
     let fresh = rows::job::ActiveModel {
         id: Unchanged(row.id),
         status: Set(Status::Enqueued.word().to_owned()),

@@ -1,7 +1,7 @@
 //! A change becomes a build: hook call, build, job and the first commit status in one transaction.
 
 use super::{
-    Store, builds,
+    Store, attempts, builds,
     deliveries::{HANDLED, settle},
     jobs, projects, rows,
 };
@@ -70,13 +70,14 @@ impl Store {
 pub struct Planned {
     /// The build that it belongs to.
     pub build: Build,
-    /// The jobs that are new; none for what was planned before.
+    /// The jobs that are to run; none for what was planned before.
     pub jobs: Vec<JobId>,
 }
 
 impl Store {
     /// Enqueues jobs for a change of a project's repository, all or none, but for those whose origin has a job in the
-    /// build already. Settles the delivery that brought the change, if one did.
+    /// build already. If the commit was pushed once more since, because its branch was moved back to it, such a job
+    /// runs once more, as it would be planned now. Settles the delivery that brought the change, if one did.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -89,19 +90,53 @@ impl Store {
     ) -> Result<Planned> {
         let tx = self.write().await?;
         let build = find_or_add_build(&tx, project, change, now).await?;
+        let is_back = was_pushed_since(&tx, &build, change).await?;
         let there = builds::jobs_of(&tx, build.id).await?;
         let mut jobs = Vec::new();
-        for spec in specs.iter().filter(|spec| there.iter().all(|job| job.spec.origin != spec.origin)) {
-            jobs.push(jobs::add(&tx, &build, spec, now).await?);
+        for spec in specs {
+            match there.iter().find(|job| job.spec.origin == spec.origin) {
+                None => jobs.push(jobs::add(&tx, &build, spec, now).await?),
+                Some(job) if is_back && job.status.is_finished() => {
+                    plan_again(&tx, job.id, spec, now).await?;
+                    jobs.push(job.id);
+                }
+                Some(_) => {}
+            }
         }
         if let Some(delivery) = delivery {
-            let note = format!("{} new jobs of build {}", jobs.len(), build.id);
+            let note = format!("{} jobs of build {}", jobs.len(), build.id);
             settle(&tx, delivery, HANDLED, Some(&note)).await?;
         }
         let build = builds::refresh(&tx, build.id, now).await?;
         tx.commit().await.context("commit planned jobs")?;
         Ok(Planned { build, jobs })
     }
+}
+
+/// Whether a build's commit was pushed once more since it was planned; from then on that push counts.
+async fn was_pushed_since(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+    change: &Change,
+) -> Result<bool> {
+    let pushed_at = change.pushed_at.map(|at| at.0);
+    if build.pushed_at.zip(pushed_at).is_none_or(|(before, now)| before >= now) {
+        return Ok(false);
+    }
+    let row =
+        rows::build::ActiveModel { id: Unchanged(build.id), pushed_at: Set(pushed_at), ..Default::default() };
+    row.update(tx).await.context("note that a commit was pushed once more")?;
+    Ok(true)
+}
+
+/// Lets a job that ended run once more, as it is planned now.
+async fn plan_again(tx: &DatabaseTransaction, id: JobId, spec: &JobSpec, now: Timestamp) -> Result<()> {
+    let row = rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to run once more")?;
+    attempts::again(tx, row.with_context(|| format!("there is no job {id}"))?, now).await?;
+    let spec = Set(serde_json::to_string(spec)?);
+    let row = rows::job::ActiveModel { id: Unchanged(id.0), spec, ..Default::default() };
+    row.update(tx).await.context("plan a job anew")?;
+    Ok(())
 }
 
 async fn find_or_add_build(
@@ -225,6 +260,21 @@ mod tests {
             (status(&stage, late).await, status(&stage, unknown).await),
             (Status::Canceled, Status::Enqueued)
         );
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_a_branch_is_moved_back_to_is_built_once_more() {
+        let stage = Stage::new().await;
+        let minute = Duration::from_secs(60);
+        let plan = async |digit, at| stage.plan(digit, at).await;
+        let first = plan('a', NOW).await;
+        assert_eq!(first.len(), 1);
+        assert!(plan('a', NOW.after(minute)).await.is_empty(), "it is about to be built");
+        stage.run(0).await;
+        assert_eq!(plan('b', NOW.after(2 * minute)).await.len(), 1);
+        assert!(plan('a', NOW.after(minute)).await.is_empty(), "the same push");
+        assert_eq!(plan('a', NOW.after(3 * minute)).await, first);
+        assert_eq!(status(&stage, first[0]).await, Status::Enqueued);
     }
 
     #[tokio::test]

@@ -73,6 +73,17 @@ impl Stage {
         self.store.enqueue(waiting.id, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
     }
 
+    /// Plans a recipe's job of a commit on main that was pushed then; gives the jobs that are to run.
+    pub(super) async fn plan(&self, digit: char, pushed_at: Timestamp) -> Vec<JobId> {
+        let HookRecipe { title, image, script, install, pull } = recipe();
+        let origin = Origin::Recipe { script: "build.sh".into(), tag: None };
+        let (manner, product) = (Manner::Hooked, None);
+        let spec = JobSpec { title, image, script, install, pull, manner, product, origin };
+        let change = Change { pushed_at: Some(pushed_at), ..change(digit) };
+        let planned = self.store.enqueue_planned(None, self.project, (&change, &[spec]), NOW).await;
+        planned.unwrap().jobs
+    }
+
     /// Runs the next job to its end.
     pub(super) async fn run(&self, code: i64) -> JobId {
         let job = self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;

@@ -41,6 +41,24 @@ async fn a_configuration_that_is_moved_back_is_in_force_again() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_branch_that_is_moved_back_is_built_again_and_its_link_leads_there() -> Result<()> {
+    let stage = Stage::sound(script()).await?;
+    let first = stage.push("main", "First").await?;
+    let status = stage.outcome(&first.sha, "build.sh first").await?;
+    let second = stage.push("main", "Second").await?;
+    stage.outcome(&second.sha, "build.sh first").await?;
+    let link = "anna-core-first-main.bin";
+    assert_eq!(stage.linked(link)?, format!("anna-core-first-main-{}.bin", &second.sha[..10]));
+
+    stage.github.set_branch(CORE, "main", &first.sha).await?;
+    stage.github.push(CORE, "main").await?;
+    let what = Shown { repository: CORE, sha: &first.sha, context: "kozmic/build.sh first" };
+    stage.shown(what, |shown| shown.id > status.id && shown.state == State::Success).await?;
+    assert_eq!(stage.linked(link)?, format!("anna-core-first-main-{}.bin", &first.sha[..10]));
+    stage.end().await
+}
+
+#[tokio::test]
 async fn what_is_pushed_to_another_branch_of_the_configuration_is_a_draft() -> Result<()> {
     let stage = Stage::sound(script()).await?;
     let main = stage.github.head(CONFIGURATION, "main").await.context("a commit")?;
