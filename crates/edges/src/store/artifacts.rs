@@ -53,6 +53,10 @@ impl Store {
         };
         let identity = [rows::artifact::Column::JobId, rows::artifact::Column::PlaceKind];
         let changed = [
+            rows::artifact::Column::Format,
+            rows::artifact::Column::Versioned,
+            rows::artifact::Column::Stable,
+            rows::artifact::Column::PushedAt,
             rows::artifact::Column::Place,
             rows::artifact::Column::Size,
             rows::artifact::Column::Sha256,
@@ -156,4 +160,35 @@ fn read(row: rows::artifact::Model) -> Result<Artifact> {
         created_at: Timestamp(row.created_at),
         removed_at: row.removed_at.map(Timestamp),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{NOW, Stage};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn what_is_published_once_more_counts_by_the_push_that_it_was_built_for_last() {
+        let stage = Stage::new().await;
+        let publish = async |digit, minutes: u32| {
+            let id = stage.plan(digit, NOW.after(minutes * Duration::from_secs(60))).await[0];
+            stage.run(0).await;
+            let job = stage.store.job_by_id(id).await.unwrap().unwrap();
+            let name = ArtifactName { versioned: format!("a-{digit}"), stable: "a".into() };
+            let (format, place) = (Format::Binary, ArtifactPlace::Binaries);
+            let is_newest = stage.store.is_newest(&job, &place, "a").await.unwrap();
+            let new = NewArtifact { format, name, place, size: 1, sha256: String::new() };
+            stage.store.note_artifact(&job, &new, NOW).await.unwrap();
+            (job, is_newest)
+        };
+        let (_, first) = publish('a', 0).await;
+        let (other, second) = publish('b', 1).await;
+        let (_, back) = publish('a', 2).await;
+        assert!(first && second && back);
+        assert!(!stage.store.is_newest(&other, &ArtifactPlace::Binaries, "a").await.unwrap());
+        let behind = stage.store.artifacts_behind(&ArtifactPlace::Binaries, "a").await.unwrap();
+        let names = behind.iter().map(|artifact| artifact.name.versioned.as_str()).collect::<Vec<_>>();
+        assert_eq!(names, ["a-a", "a-b"]);
+    }
 }
