@@ -3,6 +3,7 @@
 use super::stage::{CONFIGURATION, CORE, READING, Script, Shown, Stage};
 use anyhow::{Context, Result};
 use kozmic_testkit::github::{Commit, Permission, State, Status};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const FIRST: &str = "\
 buildscripts: [build.sh]
@@ -40,16 +41,27 @@ async fn a_configuration_that_is_moved_back_is_in_force_again() -> Result<()> {
     stage.end().await
 }
 
+/// GitHub tells in whole seconds when something was pushed: waits until the clock shows another one.
+async fn next_second() {
+    let second = || SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_secs()).ok();
+    let now = second();
+    while second() == now {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_branch_that_is_moved_back_is_built_again_and_its_link_leads_there() -> Result<()> {
     let stage = Stage::sound(script()).await?;
     let first = stage.push("main", "First").await?;
     let status = stage.outcome(&first.sha, "build.sh first").await?;
+    next_second().await;
     let second = stage.push("main", "Second").await?;
     stage.outcome(&second.sha, "build.sh first").await?;
     let link = "anna-core-first-main.bin";
     assert_eq!(stage.linked(link)?, format!("anna-core-first-main-{}.bin", &second.sha[..10]));
 
+    next_second().await;
     stage.github.set_branch(CORE, "main", &first.sha).await?;
     stage.github.push(CORE, "main").await?;
     let what = Shown { repository: CORE, sha: &first.sha, context: "kozmic/build.sh first" };
