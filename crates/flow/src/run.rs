@@ -83,25 +83,23 @@ pub(crate) async fn take_up(desk: &Desk) {
     if let Err(fault) = checkout::clear(&desk.flow).await {
         tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
     }
-    let held = loop {
-        match desk
-            .flow
-            .edges
-            .store
-            .held_jobs(Lane::Containers, &desk.flow.settings.instance, clock::now())
-            .await
-        {
-            Ok(held) => break held,
-            Err(fault) => tracing::error!(error = format!("{fault:#}"), "held jobs cannot be listed"),
-        }
-        if !desk.flow.pause(BEAT).await {
-            return;
-        }
-    };
-    for claimed in held {
+    for claimed in held(&desk.flow, Lane::Containers).await {
         tracing::info!(job.id = claimed.job.id.0, "a job is taken up again");
         let permit = Arc::clone(&desk.slots).try_acquire_owned().ok();
         desk.flow.tasks.spawn(job(desk.clone(), claimed, true, permit));
+    }
+}
+
+/// The jobs of a lane that an earlier process held, as soon as the database tells; none if everything stops meanwhile.
+pub(crate) async fn held(flow: &Flow, lane: Lane) -> Vec<ClaimedJob> {
+    loop {
+        match flow.edges.store.held_jobs(lane, &flow.settings.instance, clock::now()).await {
+            Ok(held) => return held,
+            Err(fault) => tracing::error!(error = format!("{fault:#}"), "held jobs cannot be listed"),
+        }
+        if !flow.pause(BEAT).await {
+            return Vec::new();
+        }
     }
 }
 

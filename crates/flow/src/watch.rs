@@ -185,7 +185,7 @@ async fn configuration_repository(flow: &Flow, name: &str) -> Result<Repository>
 /// Reads the configuration whenever that is planned, one commit after another.
 async fn readings(flow: &Flow, settings: &AutobuildSettings) {
     let mut bell = flow.edges.broker.bell(Topic::Jobs);
-    for claimed in held(flow).await {
+    for claimed in run::held(flow, Lane::Configuration).await {
         reading(flow, settings, claimed).await;
     }
     while !flow.stop.is_cancelled() {
@@ -204,19 +204,6 @@ async fn readings(flow: &Flow, settings: &AutobuildSettings) {
             () = bell.rung() => {}
             () = tokio::time::sleep(BEAT) => {}
             () = flow.stop.cancelled() => {}
-        }
-    }
-}
-
-/// What an earlier process had begun to read.
-async fn held(flow: &Flow) -> Vec<ClaimedJob> {
-    loop {
-        match flow.edges.store.held_jobs(Lane::Configuration, &flow.settings.instance, clock::now()).await {
-            Ok(held) => return held,
-            Err(fault) => tracing::error!(error = format!("{fault:#}"), "held jobs cannot be listed"),
-        }
-        if !flow.pause(BEAT).await {
-            return Vec::new();
         }
     }
 }
