@@ -69,20 +69,7 @@ impl Store {
 
 /// Enqueues a job that ended once more.
 pub(super) async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
-    let fresh = rows::job::ActiveModel {
-        id: Unchanged(row.id),
-        status: Set(Status::Enqueued.word().to_owned()),
-        reason: Set(None),
-        return_code: Set(None),
-        cancel_requested: Set(false),
-        runner: Set(None),
-        lease_until: Set(None),
-        container: Set(None),
-        phases: Set("[]".to_owned()),
-        started_at: Set(None),
-        finished_at: Set(None),
-        ..Default::default()
-    };
+    let fresh = rows::job::ActiveModel { id: Unchanged(row.id), ..jobs::waiting() };
     jobs::tell(tx, &row, now).await?;
     keep(tx, row).await?;
     fresh.update(tx).await.context("restart a job")?;

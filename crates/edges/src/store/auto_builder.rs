@@ -42,8 +42,6 @@ pub struct Watched {
     pub full_name: String,
     /// The webhook that tells of its pushes.
     pub webhook: Option<WebhookId>,
-    /// Why there is no webhook, in a sentence.
-    pub fault: Option<String>,
 }
 
 impl Store {
@@ -166,15 +164,13 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn note_watched(&self, watched: &Watched) -> Result<()> {
-        let Watched { repository, full_name, webhook, fault } = watched.clone();
+        let Watched { repository, full_name, webhook } = watched.clone();
         let row = rows::watched::ActiveModel {
             forge_id: Set(repository.0),
             full_name: Set(full_name),
             webhook_id: Set(webhook.map(|webhook| webhook.0)),
-            fault: Set(fault),
         };
-        let columns =
-            [rows::watched::Column::FullName, rows::watched::Column::WebhookId, rows::watched::Column::Fault];
+        let columns = [rows::watched::Column::FullName, rows::watched::Column::WebhookId];
         let newest = OnConflict::column(rows::watched::Column::ForgeId).update_columns(columns).to_owned();
         let note = rows::watched::Entity::insert(row).on_conflict(newest);
         note.exec_without_returning(&self.writer).await.context("note a watched repository")?;
@@ -198,8 +194,8 @@ fn unreadable<T>(fault: &dyn std::error::Error) -> Option<T> {
 }
 
 fn watched(row: rows::watched::Model) -> Watched {
-    let rows::watched::Model { forge_id, full_name, webhook_id, fault } = row;
-    Watched { repository: RepositoryId(forge_id), full_name, webhook: webhook_id.map(WebhookId), fault }
+    let rows::watched::Model { forge_id, full_name, webhook_id } = row;
+    Watched { repository: RepositoryId(forge_id), full_name, webhook: webhook_id.map(WebhookId) }
 }
 
 /// Whether a user is the Auto Builder: it belongs to no person at the forge, so no answer of the forge moves it.

@@ -18,7 +18,7 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set, Unchanged},
+    ActiveValue::{Set, Unchanged},
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Select,
     UpdateMany,
     sea_query::Expr,
@@ -250,6 +250,23 @@ pub(super) async fn cancel(
     tell(tx, row, now).await
 }
 
+/// What stands in the row of a job that waits for a runner, be it for the first time or once more.
+pub(super) fn waiting() -> rows::job::ActiveModel {
+    rows::job::ActiveModel {
+        status: Set(Status::Enqueued.word().to_owned()),
+        reason: Set(None),
+        return_code: Set(None),
+        cancel_requested: Set(false),
+        runner: Set(None),
+        lease_until: Set(None),
+        container: Set(None),
+        phases: Set("[]".to_owned()),
+        started_at: Set(None),
+        finished_at: Set(None),
+        ..Default::default()
+    }
+}
+
 /// Adds a job that waits.
 pub(super) async fn add(
     tx: &DatabaseTransaction,
@@ -258,24 +275,14 @@ pub(super) async fn add(
     now: Timestamp,
 ) -> Result<JobId> {
     let row = rows::job::ActiveModel {
-        id: NotSet,
         build_id: Set(build.id),
         project_id: Set(build.project_id),
         spec: Set(serde_json::to_string(spec)?),
-        status: Set(Status::Enqueued.word().to_owned()),
         attempt: Set(0),
-        reason: Set(None),
-        return_code: Set(None),
-        cancel_requested: Set(false),
-        runner: Set(None),
-        lease_until: Set(None),
-        container: Set(None),
-        phases: Set("[]".to_owned()),
         created_at: Set(now.0),
-        started_at: Set(None),
-        finished_at: Set(None),
         kind: Set(spec.origin.word().to_owned()),
         automatic: Set(spec.origin.is_automatic()),
+        ..waiting()
     };
     let row = row.insert(tx).await.context("add a job")?;
     tell(tx, &row, now).await?;

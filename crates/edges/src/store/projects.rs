@@ -216,8 +216,12 @@ async fn take_over(
         .filter(rows::membership::Column::ProjectId.eq(row.id))
         .filter(rows::membership::Column::UserId.eq(row.owner_id));
     former.exec(tx).await.context("remove a project's former owner")?;
+    set_owner(tx, row.id, user).await
+}
+
+async fn set_owner(tx: &DatabaseTransaction, project: i64, user: UserId) -> Result<rows::project::Model> {
     let row =
-        rows::project::ActiveModel { id: Unchanged(row.id), owner_id: Set(user.0), ..Default::default() };
+        rows::project::ActiveModel { id: Unchanged(project), owner_id: Set(user.0), ..Default::default() };
     row.update(tx).await.context("hand a project over")
 }
 
@@ -230,9 +234,7 @@ pub(super) async fn hand_over(
     for heir in heirs {
         let row = rows::user::Entity::find_by_id(heir.0).one(tx).await.context("find an heir")?;
         if row.is_some_and(|row| !row.token.is_empty()) {
-            let owner_id = Set(heir.0);
-            let row = rows::project::ActiveModel { id: Unchanged(project.0), owner_id, ..Default::default() };
-            row.update(tx).await.context("hand a project over")?;
+            set_owner(tx, project.0, heir).await?;
             return Ok(Some(heir));
         }
     }

@@ -94,10 +94,7 @@ async fn hear(
         false => fault.into(),
     })?;
     let (full_name, webhook) = (repository.full_name(), Some(webhook));
-    flow.edges
-        .store
-        .note_watched(&Watched { repository: repository.id, full_name, webhook, fault: None })
-        .await?;
+    flow.edges.store.note_watched(&Watched { repository: repository.id, full_name, webhook }).await?;
     anyhow::ensure!(
         repository.full_name().eq_ignore_ascii_case(name),
         "it is called {} now: nothing is built of it before the configuration says so, too",

@@ -119,7 +119,7 @@ fn configuration() -> TableCreateStatement {
 /// The repositories whose pushes the Auto Builder hears of.
 fn watched() -> TableCreateStatement {
     let forge_id = ColumnDef::new("forge_id").big_integer().not_null().primary_key().take();
-    let columns = [forge_id, string("full_name"), big_integer_null("webhook_id"), text_null("fault")];
+    let columns = [forge_id, string("full_name"), big_integer_null("webhook_id")];
     table("watched", columns)
 }
 

@@ -122,7 +122,7 @@ rows! {
     }
     watched = "watched" {
         #[sea_orm(primary_key, auto_increment = false)] forge_id: i64,
-        full_name: String, webhook_id: Option<i64>, fault: Option<String>,
+        full_name: String, webhook_id: Option<i64>,
     }
     kernel_image = "kernel_image" {
         #[sea_orm(primary_key)] id: i64,
