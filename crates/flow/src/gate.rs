@@ -120,7 +120,7 @@ impl Held {
     /// Lets the program begin.
     pub(crate) async fn open(self, flow: &Flow) -> Result<Started> {
         let container = self.0.container.clone();
-        let attached = flow.edges.engine.attach(&container).await.context("listen to the container")?;
+        let attached = flow.edges.engine.attach(&container, true).await.context("listen to the container")?;
         flow.edges.engine.start(&container).await.context("start the container")?;
         Ok(Started { container, output: attached.output, _input: attached.input })
     }
@@ -151,7 +151,7 @@ pub(crate) fn close(flow: &Flow, wanted: NewContainer, has_shell: bool) -> Closi
 }
 
 async fn attach_and_start(engine: &dyn Engine, container: &ContainerId, has_shell: bool) -> Result<Attached> {
-    let attached = engine.attach(container).await.context("listen to the container")?;
+    let attached = engine.attach(container, false).await.context("listen to the container")?;
     if has_shell {
         engine.start(container).await.context("start the container")?;
     }

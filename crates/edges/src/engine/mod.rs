@@ -102,9 +102,9 @@ pub trait Engine: Send + Sync {
     async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError>;
 
     /// Listens to a container that was not started yet, once: every byte of its output comes, as it was printed and as
-    /// soon as it was; a silent one may stay so. Who does not read holds the container up. With a terminal all is
-    /// [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
-    async fn attach(&self, container: &ContainerId) -> Result<Attached, EngineError>;
+    /// soon as it was; a silent one may stay so. Who does not read holds the container up. With a terminal, which it was
+    /// created with, all is [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
+    async fn attach(&self, container: &ContainerId, has_terminal: bool) -> Result<Attached, EngineError>;
 
     /// All output of a container from its start, and what follows until it ends. The engine keeps it as text: each byte
     /// that is not UTF-8 comes back as U+FFFD, as does each byte of a character that lies across 16 KiB of one line. A

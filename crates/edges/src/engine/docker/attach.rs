@@ -2,7 +2,7 @@
 
 use super::{
     Attached, ContainerId, DockerEngine, EngineError, TIMEOUT,
-    output::{Call, has_terminal, of_terminal, piece, plain},
+    output::{Call, of_terminal, piece, plain},
 };
 use bollard::{
     Docker,
@@ -16,14 +16,7 @@ use std::{collections::HashMap, io::ErrorKind};
 const ATTACH: Call = ("POST", "/attach?stream=true&stdout=true&stderr=true");
 
 impl DockerEngine {
-    pub(super) async fn attach_to(&self, container: &ContainerId) -> Result<Attached, EngineError> {
-        match has_terminal(&self.docker()?, container).await.map_err(|fault| self.fault(fault))? {
-            true => self.attach_to_terminal(container).await,
-            false => self.attach_to_channels(container).await,
-        }
-    }
-
-    async fn attach_to_channels(&self, container: &ContainerId) -> Result<Attached, EngineError> {
+    pub(super) async fn attach_to_channels(&self, container: &ContainerId) -> Result<Attached, EngineError> {
         let options =
             AttachContainerOptionsBuilder::default().stream(true).stdin(true).stdout(true).stderr(true);
         let attached = self.docker()?.attach_container(&container.0, Some(options.build())).await;
@@ -35,7 +28,7 @@ impl DockerEngine {
 
     /// The call for plain bytes tells nothing before the first byte. That the engine listens is known by its event, which
     /// comes after it took hold of the output.
-    async fn attach_to_terminal(&self, container: &ContainerId) -> Result<Attached, EngineError> {
+    pub(super) async fn attach_to_terminal(&self, container: &ContainerId) -> Result<Attached, EngineError> {
         let docker = self.docker()?;
         let mut pieces = plain(&docker, container, ATTACH).boxed();
         let first = tokio::select! {

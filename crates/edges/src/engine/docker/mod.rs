@@ -59,13 +59,20 @@ pub struct DockerEngine {
     settings: Arc<DockerSettings>,
     /// The connection, once there was something to connect to.
     docker: OnceLock<Docker>,
+    /// The machine's memory, once it was asked for.
+    memory: Arc<OnceLock<i64>>,
     accounts: Arc<Mutex<HashMap<String, Account>>>,
 }
 
 impl DockerEngine {
     /// An engine at `settings.url`; asks it nothing yet, so it may come up later.
     pub fn new(settings: DockerSettings) -> Self {
-        Self { settings: Arc::new(settings), docker: OnceLock::new(), accounts: Arc::default() }
+        Self {
+            settings: Arc::new(settings),
+            docker: OnceLock::new(),
+            memory: Arc::default(),
+            accounts: Arc::default(),
+        }
     }
 
     fn docker(&self) -> Result<Docker, EngineError> {
@@ -126,9 +133,13 @@ impl Engine for DockerEngine {
     }
 
     async fn memory(&self) -> Result<i64, EngineError> {
+        if let Some(known) = self.memory.get() {
+            return Ok(*known);
+        }
         let facts = self.docker()?.info().await.map_err(|fault| self.fault(fault))?;
         let unexpected = || EngineError::Unexpected { cause: "a machine without memory".to_owned() };
-        facts.mem_total.filter(|bytes| *bytes > 0).ok_or_else(unexpected)
+        let bytes = facts.mem_total.filter(|bytes| *bytes > 0).ok_or_else(unexpected)?;
+        Ok(*self.memory.get_or_init(|| bytes))
     }
 
     async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError> {
@@ -198,8 +209,11 @@ impl Engine for DockerEngine {
         self.stat(container, path).await
     }
 
-    async fn attach(&self, container: &ContainerId) -> Result<Attached, EngineError> {
-        self.attach_to(container).await
+    async fn attach(&self, container: &ContainerId, has_terminal: bool) -> Result<Attached, EngineError> {
+        match has_terminal {
+            true => self.attach_to_terminal(container).await,
+            false => self.attach_to_channels(container).await,
+        }
     }
 
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError> {

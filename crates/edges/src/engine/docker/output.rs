@@ -46,7 +46,7 @@ impl DockerEngine {
 }
 
 /// Whether a container prints to a terminal.
-pub(super) async fn has_terminal(docker: &Docker, container: &ContainerId) -> Result<bool, Error> {
+async fn has_terminal(docker: &Docker, container: &ContainerId) -> Result<bool, Error> {
     let found = docker.inspect_container(&container.0, None::<InspectContainerOptions>).await?;
     Ok(found.config.and_then(|config| config.tty).unwrap_or_default())
 }

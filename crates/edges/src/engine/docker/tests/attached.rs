@@ -10,7 +10,7 @@ impl Lab {
     async fn listen(&self, script: &str, has_terminal: bool) -> (ContainerId, OutputStream) {
         let wanted = NewContainer { has_terminal, ..self.script(script).await };
         let container = self.engine.create(&wanted).await.unwrap();
-        let output = self.engine.attach(&container).await.unwrap().output;
+        let output = self.engine.attach(&container, has_terminal).await.unwrap().output;
         self.engine.start(&container).await.unwrap();
         (container, output)
     }
@@ -91,7 +91,7 @@ async fn silence_longer_than_the_engine_may_take_to_answer_ends_nothing() {
     for has_terminal in [true, false] {
         let wanted = NewContainer { has_terminal, ..lab.script("sleep 2.5; printf end").await };
         let container = hasty.create(&wanted).await.unwrap();
-        let output = hasty.attach(&container).await.unwrap().output;
+        let output = hasty.attach(&container, has_terminal).await.unwrap().output;
         lab.engine.start(&container).await.unwrap();
         let (heard, read) = tokio::join!(all(output), all(hasty.output(&container).await.unwrap()));
         assert_eq!((heard, read), (b"end".to_vec(), b"end".to_vec()));
@@ -104,5 +104,8 @@ async fn nobody_listens_to_a_container_that_is_gone() {
     let wanted = NewContainer { has_terminal: true, ..lab.script("true").await };
     let container = lab.engine.create(&wanted).await.unwrap();
     lab.engine.remove(&container).await.unwrap();
-    assert!(lab.engine.attach(&container).await.err().unwrap().is_missing());
+    for has_terminal in [true, false] {
+        let attached = lab.engine.attach(&container, has_terminal).await;
+        assert!(attached.err().unwrap().is_missing());
+    }
 }
