@@ -6,6 +6,7 @@ use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
+    forge::UnreadablePayload,
     store::{Door, Enqueued, NewDelivery, Planned, Stored, WaitingDelivery},
 };
 use kozmic_model::{
@@ -31,6 +32,20 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
     let stored = edges.store.store_delivery(delivery, clock::now()).await?;
     edges.broker.ring(Topic::Deliveries);
     Ok(stored)
+}
+
+/// Whether a delivery can be understood, as far as its payload alone tells. One that cannot is stored all the same: it
+/// may be our fault.
+///
+/// # Errors
+/// It cannot, and why.
+pub fn readable(edges: &Edges, delivery: &NewDelivery) -> Result<(), UnreadablePayload> {
+    let NewDelivery { door, event, payload, .. } = delivery;
+    let said = edges.forge.event(event, payload)?;
+    match (door, said) {
+        (Door::AutoBuilder, Event::Change(_)) => edges.forge.pushed_repository(payload).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// What became of a delivery that was looked at.

@@ -6,10 +6,11 @@ use axum::{
     Json,
     body::Bytes,
     extract::{FromRequest, Path, Request, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use kozmic_edges::{
+    forge::{DeliveryBody, UnreadableBody, UnreadablePayload},
     secret,
     store::{Door, NewDelivery, Stored},
 };
@@ -28,23 +29,37 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// The longest event name and delivery id that are believed, in bytes.
 const LONGEST_NAME: usize = 100;
 
-/// Why a delivery is not taken.
+/// Why a delivery is not taken, in a sentence that the forge shows beside it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("there is no such hook")]
     UnknownHook,
     #[error("there is no Auto Builder here")]
     NoAutoBuilder,
-    #[error("the payload is larger than {LARGEST} bytes")]
+    #[error(
+        "the body is larger than {LARGEST} bytes; a form is larger than the JSON in it: choose application/json"
+    )]
     TooLarge,
     #[error("the body did not arrive within {} s", BODY_TIME.as_secs())]
     TooSlow,
     #[error("the body could not be read")]
     Unreadable,
-    #[error("the signature in X-Hub-Signature-256 is missing or does not fit")]
+    #[error(
+        "the header X-Hub-Signature-256 is missing: give the webhook its secret by restoring it in Kozmic, or by hand"
+    )]
+    NoSignature,
+    #[error(
+        "the signature in X-Hub-Signature-256 does not fit: the webhook's secret is not the one that Kozmic has"
+    )]
     BadSignature,
-    #[error("the header {0} is missing, too long, or not text")]
+    #[error(
+        "the header {0} is missing, empty, longer than {LONGEST_NAME} bytes, or not text: GitHub always sends it"
+    )]
     BadHeader(&'static str),
+    #[error(transparent)]
+    Body(#[from] UnreadableBody),
+    #[error("{0}; it is kept, and looked at once more if it is sent again")]
+    Payload(#[from] UnreadablePayload),
     #[error("the delivery could not be stored; please send it again")]
     Ours(#[from] anyhow::Error),
 }
@@ -82,7 +97,7 @@ pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) 
 async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
     let headers = request.headers().clone();
     // Who does not even claim to be the forge may not make us read megabytes.
-    let signature = text(&headers, "X-Hub-Signature-256").map_err(|_| Refusal::BadSignature)?;
+    let signature = text(&headers, "X-Hub-Signature-256").map_err(|_| Refusal::NoSignature)?;
     let body = timeout(BODY_TIME, Bytes::from_request(request, app)).await.map_err(|_| Refusal::TooSlow)?;
     let body = body.map_err(|fault| unread(&fault))?;
     Ok(Unproven { headers, signature, body })
@@ -101,17 +116,27 @@ async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<Hook
     }
 }
 
-/// Stores what came in, and says whether it was new.
+/// Stores what came in, and says whether it was new. What can never be read is not kept; what only this version of
+/// Kozmic cannot read is.
 async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, Refusal> {
     let Unproven { headers, body, .. } = proven;
     let uuid = text(&headers, "X-GitHub-Delivery")?;
     let event = text(&headers, "X-GitHub-Event")?;
-    let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload: body.into() };
+    let said = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let body = DeliveryBody {
+        content_type: said(header::CONTENT_TYPE),
+        content_encoding: said(header::CONTENT_ENCODING),
+        bytes: body.into(),
+    };
+    let payload = app.edges.forge.payload(body)?;
+    let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload };
+    let readable = receive::readable(&app.edges, &delivery);
     let status = match receive::delivery(&app.edges, delivery).await? {
         Stored::New => "accepted",
         Stored::Duplicate => "duplicate",
     };
     tracing::info!(delivery.door = ?door, delivery.uuid = uuid, delivery.event = event, status, "delivery");
+    readable?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "status": status }))).into_response())
 }
 
@@ -136,8 +161,12 @@ impl IntoResponse for Refusal {
             Self::UnknownHook | Self::NoAutoBuilder => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Unreadable | Self::BadHeader(_) => StatusCode::BAD_REQUEST,
-            Self::BadSignature => StatusCode::UNAUTHORIZED,
+            Self::Unreadable | Self::BadHeader(_) | Self::Body(UnreadableBody::Content(_)) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::NoSignature | Self::BadSignature => StatusCode::UNAUTHORIZED,
+            Self::Body(UnreadableBody::Kind(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Payload(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Ours(cause) => {
                 tracing::error!("a delivery is lost unless it comes again: {cause:#}");
                 StatusCode::INTERNAL_SERVER_ERROR

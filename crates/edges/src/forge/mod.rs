@@ -163,6 +163,13 @@ pub trait Forge: Send + Sync {
     /// Whether a delivery's signature fits its body; compared in constant time.
     fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool;
 
+    /// The payload that a delivery's body has, freed of what it is wrapped in: JSON. Pure. The signature is over the
+    /// body as it came.
+    ///
+    /// # Errors
+    /// The body can never be read, by whatever version of Kozmic.
+    fn payload(&self, body: DeliveryBody<'_>) -> Result<Vec<u8>, UnreadableBody>;
+
     /// What a delivery says. Pure: the payload is all there is.
     ///
     /// The push of a tag is a change of that tag, at the commit that the tag stands for, also where the tag is an object
@@ -304,6 +311,27 @@ impl ForgeError {
     pub fn is_key_refused(&self) -> bool {
         matches!(self, Self::KeyRefused { .. })
     }
+}
+
+/// A delivery's body, and what its headers say of it.
+pub struct DeliveryBody<'a> {
+    /// What it is said to be.
+    pub content_type: Option<&'a str>,
+    /// How it is said to be packed.
+    pub content_encoding: Option<&'a str>,
+    /// As it came.
+    pub bytes: Vec<u8>,
+}
+
+/// A delivery's body has no payload that could ever be read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableBody {
+    /// It is said to be of a kind that is not understood.
+    #[error("{0}")]
+    Kind(String),
+    /// It is not what it is said to be.
+    #[error("{0}")]
+    Content(String),
 }
 
 /// A delivery's payload is not what the forge documents.

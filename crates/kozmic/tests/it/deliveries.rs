@@ -41,6 +41,21 @@ async fn only_signed_deliveries_are_taken() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_webhook_that_sends_forms_builds_and_what_it_cannot_say_it_is_told() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("echo once").await?;
+    let hook = world.github.hooks(REPOSITORY).into_iter().next().context("a webhook")?;
+    world.github.change_hook(REPOSITORY, hook.id, |hook| hook.content_type = "form".to_owned())?;
+    let pushed = world.push("Begin \u{fc} & + % =").await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let odd = world.github.deliver_event(REPOSITORY, hook.id, "push", &json!({ "after": "x" })).await?;
+    let (status, words) = odd.answer.map_err(|fault| anyhow::anyhow!(fault))?;
+    assert_eq!(status, 422, "{words}");
+    assert!(words.contains("the payload of \\\"push\\\" cannot be read: missing field `ref`"), "{words}");
+    world.end().await
+}
+
+#[tokio::test]
 async fn a_second_delivery_of_the_same_push_joins_the_build() -> Result<()> {
     let world = World::new().await?;
     world.hook("echo once").await?;

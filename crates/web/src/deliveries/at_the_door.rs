@@ -5,6 +5,7 @@ use axum::{body::Body, http::Request};
 use kozmic_edges::store::Door;
 use kozmic_model::ids::DeliveryId;
 use kozmic_testkit::github::sign;
+use serde_json::{Value, json};
 
 const ADDRESSES: [&str; 10] = [
     "/build/0-core/hook",
@@ -55,9 +56,9 @@ async fn each_address_of_the_auto_builder_stores_what_comes() {
 #[tokio::test]
 async fn all_addresses_of_the_auto_builder_are_one_door() {
     let trial = Trial::automatic().await;
-    assert_eq!(deliver(&trial, ADDRESSES[0], "one", "push").await.text(), r#"{"status":"accepted"}"#);
+    assert_eq!(deliver(&trial, ADDRESSES[0], "one", "ping").await.text(), r#"{"status":"accepted"}"#);
     for address in ADDRESSES {
-        assert_eq!(deliver(&trial, address, "one", "push").await.text(), r#"{"status":"duplicate"}"#);
+        assert_eq!(deliver(&trial, address, "one", "ping").await.text(), r#"{"status":"duplicate"}"#);
     }
 }
 
@@ -103,4 +104,102 @@ async fn nobody_looks_at_a_door() {
         let answer = trial.ask(Request::get(address).body(Body::empty()).unwrap()).await;
         assert_eq!((answer.status.as_u16(), answer.header("Allow")), (405, "POST"), "{address}");
     }
+}
+
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+fn push() -> Value {
+    json!({ "ref": "refs/heads/main", "after": "a".repeat(40), "repository": {
+        "id": 7, "name": "core", "owner": { "login": "anna" }, "private": false, "default_branch": "main",
+        "html_url": "h", "clone_url": "c", "ssh_url": "s" } })
+}
+
+/// Posts a body of the Auto Builder's webhook, rightly signed.
+async fn post_signed(trial: &Trial, event: &str, more: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+    let signature = sign(WEBHOOK_SECRET, body);
+    let headers =
+        [("X-GitHub-Delivery", "one"), ("X-GitHub-Event", event), ("X-Hub-Signature-256", &signature)];
+    let answer = post(trial, ADDRESSES[0], &[&headers, more].concat(), body).await;
+    (answer.status.as_u16(), answer.text().to_owned())
+}
+
+#[tokio::test]
+async fn a_payload_in_a_form_is_stored_as_the_json_that_it_is() {
+    let trial = Trial::automatic().await;
+    let json = push().to_string();
+    let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &json).finish();
+    let answer = post_signed(&trial, "push", &[FORM], form.as_bytes()).await;
+    assert_eq!(answer, (202, r#"{"status":"accepted"}"#.to_owned()));
+    let stored = trial.edges.store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8(stored.delivery.payload).unwrap(), json);
+}
+
+#[tokio::test]
+async fn a_body_that_can_never_be_read_is_refused_in_words_and_not_kept() {
+    let trial = Trial::automatic().await;
+    let plain = ("Content-Type", "text/plain");
+    let gzip = ("Content-Encoding", "gzip");
+    for (event, more, body, status, words) in [
+        ("push", plain, &b"{}"[..], 415, "choose application/json"),
+        ("star", plain, b"{}", 415, "choose application/json"),
+        ("push", gzip, b"{}", 415, "gzip"),
+        ("push", FORM, b"{}", 400, "no field"),
+        ("push", FORM, b"payload={}&payload={}", 400, "more than once"),
+        ("push", FORM, b"payload=%ff", 400, "not UTF-8"),
+        ("ping", ("Accept", "*/*"), b"hello", 400, "no JSON"),
+        ("star", ("Accept", "*/*"), b"{\"a\":\"\xff\"}", 400, "not UTF-8"),
+    ] {
+        let (answered, said) = post_signed(&trial, event, &[more], body).await;
+        assert_eq!(answered, status, "{event} {more:?} {said}");
+        assert!(said.contains(words), "{event} {more:?} {said}");
+    }
+    assert!(trial.edges.store.waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_payload_of_another_shape_is_refused_in_words_and_kept_to_be_looked_at() {
+    let without = |field: &str| {
+        let mut payload = push();
+        payload.as_object_mut().unwrap().remove(field);
+        payload
+    };
+    let mut odd = push();
+    odd["after"] = json!("main");
+    for (event, payload, words) in [
+        ("push", json!({}), "missing field `ref`"),
+        ("push", json!([]), "cannot be read"),
+        ("push", without("after"), "missing field `after`"),
+        ("push", without("repository"), "missing field `repository`"),
+        ("push", odd, "cannot be read"),
+        ("pull_request", json!({ "action": "opened" }), "missing field `number`"),
+        ("repository", json!({}), "missing field `action`"),
+    ] {
+        let trial = Trial::automatic().await;
+        let (status, said) = post_signed(&trial, event, &[], payload.to_string().as_bytes()).await;
+        assert_eq!(status, 422, "{event} {payload} {said}");
+        assert!(said.contains(words), "{event} {payload} {said}");
+        assert!(trial.edges.store.waiting_delivery(DeliveryId(0)).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_needs_is_taken_whatever_it_says() {
+    let trial = Trial::automatic().await;
+    let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+    for (event, body) in [("ping", &b"{}"[..]), ("star", b"{\"action\":7}"), ("check_run", &deep)] {
+        let (status, said) = post_signed(&trial, event, &[("Content-Type", "application/json")], body).await;
+        assert_eq!(status, 202, "{event} {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_signature_is_told_from_a_wrong_one() {
+    let trial = Trial::automatic().await;
+    let headers = [("X-GitHub-Delivery", "one"), ("X-GitHub-Event", "push")];
+    let unsigned = post(&trial, ADDRESSES[0], &headers, b"{}").await;
+    assert!(unsigned.text().contains("X-Hub-Signature-256 is missing"), "{}", unsigned.text());
+    let wrong = sign("a guess", b"{}");
+    let signed = [&headers[..], &[("X-Hub-Signature-256", wrong.as_str())]].concat();
+    let wrong = post(&trial, ADDRESSES[0], &signed, b"{}").await;
+    assert!(wrong.text().contains("secret is not the one"), "{}", wrong.text());
 }

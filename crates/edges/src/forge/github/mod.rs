@@ -13,7 +13,7 @@ mod loopback;
 #[cfg(test)]
 mod against_the_double;
 
-use super::{Forge, ForgeError, Head, PublicKey, UnreadablePayload, Webhook};
+use super::{DeliveryBody, Forge, ForgeError, Head, PublicKey, UnreadableBody, UnreadablePayload, Webhook};
 use async_trait::async_trait;
 use client::Client;
 use deploy_keys::DeployKeys;
@@ -190,6 +190,10 @@ impl Forge for GitHub {
 
     fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool {
         signature_holds(secret.expose_secret(), body, signature)
+    }
+
+    fn payload(&self, body: DeliveryBody<'_>) -> Result<Vec<u8>, UnreadableBody> {
+        payload::body::payload(body)
     }
 
     fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {

@@ -1,5 +1,6 @@
 //! What GitHub's deliveries say. A payload is hostile until it is parsed into the model's types.
 
+pub(super) mod body;
 mod push;
 
 use super::UnreadablePayload;
@@ -16,14 +17,17 @@ const MESSAGE_LIMIT: usize = 64 * 1024;
 /// How much of a pull request's title is kept, in bytes; GitHub's own limit is lower.
 const TITLE_LIMIT: usize = 1024;
 
+/// How much is kept of what is wrong with a payload, in bytes: it repeats what stands there.
+const CAUSE_LIMIT: usize = 300;
+
 /// The longest address of a page that is kept, in bytes.
 const PAGE_LIMIT: usize = 2048;
 
 pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
     match name {
         "ping" => Ok(Event::Ping),
-        "push" => Ok(push::event(read(name, payload)?)),
-        "pull_request" => Ok(pull_request(read(name, payload)?)),
+        "push" => push::event(read(name, payload)?),
+        "pull_request" => pull_request(read(name, payload)?),
         "repository" => Ok(repository(read(name, payload)?)),
         "member" | "membership" | "team_add" | "public" => Ok(Event::Moved),
         other => Ok(Event::Ignored(format!("\"{other}\" events start no build"))),
@@ -31,9 +35,12 @@ pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePaylo
 }
 
 fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, UnreadablePayload> {
-    let fault =
-        |cause: serde_json::Error| UnreadablePayload { event: event.to_owned(), cause: cause.to_string() };
-    serde_json::from_slice(payload).map_err(fault)
+    serde_json::from_slice(payload).map_err(|fault| unreadable(event, &fault))
+}
+
+/// Why an event's payload cannot be read, in a few words, however much of the payload they repeat.
+pub(super) fn unreadable(event: &str, cause: &impl ToString) -> UnreadablePayload {
+    UnreadablePayload { event: event.to_owned(), cause: cut(cause.to_string(), CAUSE_LIMIT) }
 }
 
 #[derive(Deserialize)]
@@ -83,16 +90,14 @@ struct Login {
     login: String,
 }
 
-fn pull_request(event: PullRequestEvent) -> Event {
+fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
     let PullRequestEvent { action, number, pull_request, repository } = event;
     if !["opened", "synchronize", "reopened"].contains(&action.as_str()) {
-        return Event::Ignored(format!("a pull request that was {action} starts no build"));
+        let action = cut(action, TITLE_LIMIT);
+        return Ok(Event::Ignored(format!("a pull request that was {action} starts no build")));
     }
     let PullRequest { title, body, head, user } = pull_request;
-    let sha = match head.sha.parse::<Sha>() {
-        Ok(sha) => sha,
-        Err(fault) => return Event::Ignored(fault.to_string()),
-    };
+    let sha = head.sha.parse::<Sha>().map_err(|fault| unreadable("pull_request", &fault))?;
     let is_own_branch =
         head.repo.is_some_and(|head| head.id == repository.id) && is_branch_name(&head.branch);
     let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
@@ -100,7 +105,8 @@ fn pull_request(event: PullRequestEvent) -> Event {
     let author = Author { name: user.map(|user| user.login).unwrap_or_default(), email: None };
     let trigger = Trigger::PullRequest { number, title: cut(title, TITLE_LIMIT) };
     let (pushed_at, message, commits) = (None, None, Vec::new());
-    Event::Change(Box::new(Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts, commits }))
+    let change = Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts, commits };
+    Ok(Event::Change(Box::new(change)))
 }
 
 /// As much of a commit's message as is kept.
@@ -190,5 +196,7 @@ mod tests {
         let fault = event("push", b"{}").unwrap_err();
         assert!(fault.to_string().contains("\"push\"") && fault.to_string().contains("ref"), "{fault}");
         assert!(event("push", b"\xff").is_err());
+        let long = json!({ "ref": "x", "after": "x", "deleted": "y".repeat(1_000_000) }).to_string();
+        assert!(event("push", long.as_bytes()).unwrap_err().to_string().len() < 400);
     }
 }

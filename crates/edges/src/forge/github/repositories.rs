@@ -1,6 +1,6 @@
 //! Repositories: those that somebody can reach, who else can, and the one that a delivery is about.
 
-use super::{Client, ForgeError, UnreadablePayload};
+use super::{Client, ForgeError, UnreadablePayload, payload};
 use kozmic_model::{
     ids::{ForgeUserId, RepositoryId},
     project::{Access, Collaborator, Permission, Repository},
@@ -136,16 +136,15 @@ async fn found(
 }
 
 pub(super) fn of_payload(payload: &[u8]) -> Result<Repository, UnreadablePayload> {
-    let unreadable = |cause: String| UnreadablePayload { event: "delivery".to_owned(), cause };
     let about = serde_json::from_slice::<AboutRepository>(payload);
-    let about = about.map_err(|fault| unreadable(fault.to_string()))?;
+    let about = about.map_err(|fault| payload::unreadable("delivery", &fault))?;
     let repository = Access::from(about.repository).repository;
     if repository.id.0 <= 0 {
-        return Err(unreadable("its repository has a number that none can have".to_owned()));
+        return Err(payload::unreadable("delivery", &"its repository has a number that none can have"));
     }
     match is_name(&repository.owner) && is_name(&repository.name) {
         true => Ok(repository),
-        false => Err(unreadable("its repository has a name that none can have".to_owned())),
+        false => Err(payload::unreadable("delivery", &"its repository has a name that none can have")),
     }
 }
 

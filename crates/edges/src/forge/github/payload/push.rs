@@ -1,6 +1,6 @@
 //! Pushes of branches and tags: which commit is to be built, and which came with it.
 
-use super::{cut, message, page};
+use super::{UnreadablePayload, cut, message, page, unreadable};
 use kozmic_model::{
     event::{Author, Change, Event, PushedCommit, Trigger},
     git::{GitRef, NotASha, Sha},
@@ -71,27 +71,30 @@ struct Person {
     username: Option<String>,
 }
 
-pub(super) fn event(push: Push) -> Event {
+pub(super) fn event(push: Push) -> Result<Event, UnreadablePayload> {
     let Push { git_ref: name, after, deleted, head_commit, commits, repository } = push;
     let shown = cut(name.clone(), REF_LIMIT);
     if deleted {
-        return Event::Ignored(format!("{shown} was deleted"));
+        return Ok(Event::Ignored(format!("{shown} was deleted")));
     }
     let (git_ref, sha) = match name.parse::<GitRef>() {
         Ok(branch @ GitRef::Branch(_)) => (branch, after.parse::<Sha>()),
         Ok(tag @ GitRef::Tag(_)) => match tagged(head_commit.as_ref()) {
             Some(sha) => (tag, sha),
-            None => return Event::Ignored(format!("{shown} was pushed without its commit")),
+            None => return Ok(Event::Ignored(format!("{shown} was pushed without its commit"))),
         },
-        Ok(GitRef::PullRequest(_)) | Err(_) => return Event::Ignored(format!("{shown} is not a branch")),
+        Ok(GitRef::PullRequest(_)) | Err(_) => {
+            return Ok(Event::Ignored(format!("{shown} is not a branch")));
+        }
     };
-    let sha = match sha {
-        Ok(sha) => sha,
-        Err(fault) => return Event::Ignored(fault.to_string()),
+    let sha = match (sha, &git_ref) {
+        (Ok(sha), _) => sha,
+        (Err(fault), GitRef::Branch(_)) => return Err(unreadable("push", &fault)),
+        (Err(fault), _) => return Ok(Event::Ignored(fault.to_string())),
     };
     let commits = pushed(commits.unwrap_or_default(), head_commit.as_ref());
     let pushed_at = repository.pushed_at.and_then(Moment::timestamp);
-    Event::Change(Box::new(change((git_ref, sha), pushed_at, head_commit, commits)))
+    Ok(Event::Change(Box::new(change((git_ref, sha), pushed_at, head_commit, commits))))
 }
 
 /// The commit that a tag stands for. What the push calls `after` is the tag itself where that is an object of its own.
@@ -291,6 +294,7 @@ mod tests {
         for (field, value) in [
             ("ref", json!(7)),
             ("after", Value::Null),
+            ("after", json!("--upload-pack=x")),
             ("commits", json!("x")),
             ("commits", json!([7])),
             ("commits", json!([{ "id": 7, "message": "x" }])),
