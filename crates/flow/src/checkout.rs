@@ -53,7 +53,12 @@ async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<()> {
     let mirrors = work.flow.edges.mirrors.clone();
     for (tries, pause) in PAUSES.map(Duration::from_secs).into_iter().enumerate() {
         match mirrors.fetch(wanted).await {
-            Err(GitError::NoSuchCommit { .. }) if tries < LAG_PAUSES => tokio::time::sleep(pause).await,
+            Err(GitError::NoSuchCommit { .. }) if tries + 1 < LAG_PAUSES => tokio::time::sleep(pause).await,
+            Err(GitError::NoSuchCommit { .. }) if tries < LAG_PAUSES => {
+                tokio::time::sleep(pause).await;
+                // Its repository may have been renamed, and another one may have the name by now.
+                *wanted = look_again(work, 0).await?;
+            }
             Err(fault @ GitError::KeyRefused { .. }) if tries == 0 => put_key_back(work, fault).await?,
             Err(fault @ (GitError::Failed { .. } | GitError::TooSlow { .. })) => {
                 work.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;

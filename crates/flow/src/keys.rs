@@ -9,7 +9,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     deploy_key::{DeployKey, KeyKind},
-    ids::{DeployKeyId, ProjectId},
+    ids::ProjectId,
 };
 
 /// Makes sure that a project has a deploy key, and that the forge knows it: one that was removed there is put back.
@@ -23,8 +23,8 @@ pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> 
         Some(key) if edges.store.private_key(project).await.is_ok() => key,
         // A key whose private part cannot be opened any more, because the secret key was lost, is no use.
         lost => {
-            if let Some(at_forge) = lost.as_ref().and_then(|key| key.at_forge) {
-                unregister(edges, project, at_forge).await?;
+            if let Some(lost) = &lost {
+                unregister(edges, project, lost).await?;
             }
             fresh(edges, project, (KeyKind::Ed25519, lost.as_ref())).await?
         }
@@ -57,17 +57,25 @@ pub(crate) async fn make_ready(edges: &Edges, id: ProjectId) -> Result<()> {
 pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
     let project = edges.store.project(id).await?.context("the project is gone")?;
     let (forge, number) = (edges.forge.as_ref(), project.repository.id);
-    let ask = |token, _| async move { forge.repository(&token, number).await };
+    let gone = || ForgeError::Refused {
+        forge: "the forge".to_owned(),
+        status: 404,
+        message: "the repository is gone, or hidden from who manages the project".to_owned(),
+    };
+    // Somebody else may see what this person does not.
+    let ask = |token, _| async move { forge.repository(&token, number).await?.ok_or_else(gone) };
     let found = speak::for_project(edges, id, ask).await?;
-    let found = found.context("the repository is gone, or hidden from who manages the project")?;
     edges.store.follow_repository(id, &found).await
 }
 
-/// Takes a deploy key away from the forge.
-pub(crate) async fn unregister(edges: &Edges, project: ProjectId, id: DeployKeyId) -> Result<()> {
-    let forge = edges.forge.as_ref();
-    let remove = |token, repository| async move { forge.remove_deploy_key(&token, &repository, id).await };
-    speak::taking_away(edges, project, remove).await?;
+/// Takes a deploy key away from the forge. One whose number is not known may be there all the same, if an answer was
+/// lost.
+pub(crate) async fn unregister(edges: &Edges, project: ProjectId, key: &DeployKey) -> Result<()> {
+    let (forge, public) = (edges.forge.as_ref(), key.public_key.as_str());
+    let remove =
+        |token, repository| async move { forge.remove_deploy_key(&token, &repository, public).await };
+    let removed = speak::taking_away(edges, project, remove).await;
+    speak::unless_unknown(key.at_forge.is_some(), removed)?;
     edges.store.note_deploy_key(project, None).await
 }
 

@@ -61,6 +61,8 @@ pub struct Flow {
     pub tasks: TaskTracker,
     /// What jobs do one at a time.
     turns: turns::Turns,
+    /// Which deliveries wait for the forge's word of their repository.
+    doubts: receive::Doubts,
 }
 
 /// How an installation works.
@@ -105,6 +107,7 @@ impl Flow {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             turns: turns::Turns::default(),
+            doubts: receive::Doubts::default(),
         }
     }
 

@@ -1,18 +1,23 @@
 //! The first step: a delivery was stored and answered; now it is understood and becomes a job, or a reason why not.
 
-use crate::{Flow, plan, report, sync, watch};
+mod doubt;
+
+pub(crate) use doubt::Doubts;
+
+use crate::{AutobuildSettings, Flow, plan, report, sync, watch};
 use anyhow::Result;
 use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
-    forge::UnreadablePayload,
     store::{Door, Enqueued, NewDelivery, Planned, Stored, WaitingDelivery},
 };
 use kozmic_model::{
     event::{Change, Event},
     git::GitRef,
-    ids::{DeliveryId, HookId, ProjectId},
+    hook::Hook,
+    ids::{DeliveryId, ProjectId},
+    project::{Project, Repository},
     recipe::Configuration,
     spec::JobSpec,
 };
@@ -34,17 +39,27 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
     Ok(stored)
 }
 
-/// Whether a delivery can be understood, as far as its payload alone tells. One that cannot is stored all the same: it
-/// may be our fault.
+/// Why nothing can come of a delivery, as it is, in a sentence for whoever sent it. It is stored all the same: the
+/// fault may be ours.
 ///
 /// # Errors
-/// It cannot, and why.
-pub fn readable(edges: &Edges, delivery: &NewDelivery) -> Result<(), UnreadablePayload> {
+/// The database does not answer.
+pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<String>> {
     let NewDelivery { door, event, payload, .. } = delivery;
-    let said = edges.forge.event(event, payload)?;
-    match (door, said) {
-        (Door::AutoBuilder, Event::Change(_)) => edges.forge.pushed_repository(payload).map(drop),
-        _ => Ok(()),
+    let said = match edges.forge.event(event, payload) {
+        Ok(said) => said,
+        Err(fault) => return Ok(Some(fault.to_string())),
+    };
+    let told = edges.forge.pushed_repository(payload);
+    match (door, said, told) {
+        (Door::AutoBuilder, Event::Change(_), Err(fault)) => Ok(Some(fault.to_string())),
+        (Door::Hook(hook), Event::Change(_), Ok(told)) => {
+            let Some(hook) = edges.store.hook(*hook).await? else { return Ok(None) };
+            let project = edges.store.project(hook.project).await?;
+            let other = project.filter(|project| project.repository.id != told.id);
+            Ok(other.map(|project| elsewhere(&project, &told.full_name())))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -52,7 +67,7 @@ pub fn readable(edges: &Edges, delivery: &NewDelivery) -> Result<(), UnreadableP
 enum Seen {
     /// It led to jobs, or to a reason why not.
     Settled,
-    /// It waits for the first configuration, and holds up no other.
+    /// It waits, for the first configuration or for the forge's word, and holds up no other.
     Waits,
 }
 
@@ -95,34 +110,63 @@ pub(crate) async fn forever(flow: Flow) {
 async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
     let store = &flow.edges.store;
     let WaitingDelivery { id, ref delivery } = *waiting;
-    let settled = match flow.edges.forge.event(&delivery.event, &delivery.payload) {
-        Ok(Event::Change(change)) => return enter(flow, waiting, &change).await,
-        Ok(Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await,
-        Ok(Event::Moved) => match delivery.door {
-            Door::Hook(hook) => look_again(flow, waiting, hook).await,
-            Door::AutoBuilder => ignore(flow, waiting, "the Auto Builder hears of pushes only").await,
-        },
-        Ok(Event::Ignored(why)) => ignore(flow, waiting, &why).await,
+    let event = match flow.edges.forge.event(&delivery.event, &delivery.payload) {
+        Ok(event) => event,
         Err(fault) => {
             tracing::warn!(delivery.uuid, %fault, "a delivery cannot be read");
-            store.fail_delivery(id, &fault.to_string()).await
+            return store.fail_delivery(id, &fault.to_string()).await.map(|()| Seen::Settled);
         }
     };
-    settled.map(|()| Seen::Settled)
-}
-
-/// A change goes on by the door that it came to.
-async fn enter(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<Seen> {
-    let hook = match waiting.delivery.door {
-        Door::AutoBuilder => return plan_push(flow, waiting, change).await,
-        Door::Hook(hook) => hook,
-    };
-    match (&change.git_ref, change.skip_word()) {
-        (GitRef::Tag(_), _) => ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await?,
-        (_, Some(word)) => ignore(flow, waiting, &skipped(word)).await?,
-        (_, None) => enqueue(flow, waiting, hook, change).await?,
+    match (delivery.door, event) {
+        (Door::AutoBuilder, Event::Change(change)) => return plan_push(flow, waiting, &change).await,
+        (Door::AutoBuilder, Event::Moved) => {
+            ignore(flow, waiting, "the Auto Builder hears of pushes only").await?;
+        }
+        (_, Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await?,
+        (Door::Hook(hook), event) => match store.hook(hook).await? {
+            Some(hook) => return enter(flow, waiting, (&hook, event)).await,
+            None => ignore(flow, waiting, "its hook was deleted").await?,
+        },
+        (Door::AutoBuilder, Event::Ignored(why)) => ignore(flow, waiting, &why).await?,
     }
     Ok(Seen::Settled)
+}
+
+/// What a hook hears of its repository. Whatever it is about, it tells facts of the repository, too.
+async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Event)) -> Result<Seen> {
+    let Some(project) = flow.edges.store.project(hook.project).await? else {
+        return ignore(flow, waiting, "its project was deleted").await.map(|()| Seen::Settled);
+    };
+    if let Ok(told) = flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
+        if told.id != project.repository.id {
+            let why = elsewhere(&project, &told.full_name());
+            return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
+        }
+        if !doubt::is_settled(flow, (waiting.id, waiting.delivery.door), &project, &told).await? {
+            return Ok(Seen::Waits);
+        }
+    }
+    match event {
+        Event::Ping => {}
+        Event::Moved => look_again(flow, waiting, hook).await?,
+        Event::Ignored(why) => ignore(flow, waiting, &why).await?,
+        Event::Change(change) => match (&change.git_ref, change.skip_word()) {
+            (GitRef::Tag(_), _) => {
+                ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await?;
+            }
+            (_, Some(word)) => ignore(flow, waiting, &skipped(word)).await?,
+            (_, None) => enqueue(flow, waiting, hook, &change).await?,
+        },
+    }
+    Ok(Seen::Settled)
+}
+
+/// Why nothing comes of a delivery that a hook's address was sent by another repository.
+fn elsewhere(project: &Project, told: &str) -> String {
+    format!(
+        "this hook is about {}, and the delivery is about another repository, {told}",
+        project.repository.full_name()
+    )
 }
 
 fn skipped(word: &str) -> String {
@@ -134,36 +178,65 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
     let Some(settings) = &flow.settings.autobuild else {
         return ignore(flow, waiting, "the Auto Builder is switched off").await.map(|()| Seen::Settled);
     };
-    let repository = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
-        Ok(repository) => repository,
+    let told = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
+        Ok(told) => told,
         Err(fault) => {
             let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
             return failed.map(|()| Seen::Settled);
         }
     };
-    let skip = change.skip_word();
+    let known = flow.edges.store.project_about(told.id).await?;
+    if let Some(project) = &known
+        && !doubt::is_settled(flow, (waiting.id, Door::AutoBuilder), project, &told).await?
+    {
+        return Ok(Seen::Waits);
+    }
     let configuration = configuration(flow).await?;
-    // The configuration is read whatever its authors write, and even if it never was: a first one that cannot be read
-    // is mended by a push.
-    let reading = watch::job_of(settings, &repository, change);
-    let built = match (&configuration, skip) {
-        (Some(configuration), None) => plan::jobs(settings, configuration, &repository, change),
-        _ => Vec::new(),
+    let specs_of = |repository: &Repository| specs(settings, configuration.as_ref(), repository, change);
+    // Recipes are found by a name, and that is what the forge says; a repository that nobody knows is asked for if the
+    // name that it gives itself leads anywhere.
+    let project = match known {
+        None if !specs_of(&told).is_empty() => match watch::look_up(flow, told.id).await? {
+            None => {
+                let why = format!("the Auto Builder's token may not see {}", told.full_name());
+                return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
+            }
+            found => found,
+        },
+        known => known,
     };
+    let skip = change.skip_word();
     let waits = configuration.is_none() && skip.is_none();
-    let specs = reading.into_iter().chain(built).collect::<Vec<_>>();
-    if !specs.is_empty() {
-        let Some(project) = watch::project(flow, &repository).await? else {
-            let why = format!("the Auto Builder's token may not see {}", repository.full_name());
-            return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
-        };
-        let delivery = (!waits).then_some(waiting.id);
-        plan_jobs(flow, delivery, project.id, (change, &specs)).await?;
-    } else if !waits {
-        let nothing = || format!("nothing is built of {} of {}", change.git_ref, repository.full_name());
-        ignore(flow, waiting, &skip.map_or_else(nothing, skipped)).await?;
+    let specs = project.as_ref().map(|project| specs_of(&project.repository)).unwrap_or_default();
+    match project {
+        Some(project) if !specs.is_empty() => {
+            let delivery = (!waits).then_some(waiting.id);
+            plan_jobs(flow, delivery, project.id, (change, &specs)).await?;
+        }
+        _ if waits => {}
+        project => {
+            let name = project.map_or(told, |project| project.repository).full_name();
+            let nothing = || format!("nothing is built of {} of {name}", change.git_ref);
+            ignore(flow, waiting, &skip.map_or_else(nothing, skipped)).await?;
+        }
     }
     Ok(if waits { Seen::Waits } else { Seen::Settled })
+}
+
+/// What is planned for a push. The configuration is read whatever its authors write, and even if it never was: a first
+/// one that cannot be read is mended by a push.
+fn specs(
+    settings: &AutobuildSettings,
+    configuration: Option<&Configuration>,
+    repository: &Repository,
+    change: &Change,
+) -> Vec<JobSpec> {
+    let reading = watch::job_of(settings, repository, change);
+    let built = match (configuration, change.skip_word()) {
+        (Some(configuration), None) => plan::jobs(settings, configuration, repository, change),
+        _ => Vec::new(),
+    };
+    reading.into_iter().chain(built).collect()
 }
 
 /// Plans jobs, and settles the delivery that they come from, if nothing more is to come of it.
@@ -202,26 +275,20 @@ async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()>
 }
 
 /// The repository or its people changed at the forge: what is known of them is asked for anew.
-async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: HookId) -> Result<()> {
-    let Some(hook) = flow.edges.store.hook(hook).await? else {
-        return ignore(flow, waiting, "its hook was deleted").await;
-    };
-    let edges = flow.edges.clone();
+async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook) -> Result<()> {
+    let (edges, project) = (flow.edges.clone(), hook.project);
     flow.tasks.spawn(async move {
-        if let Err(fault) = sync::members(&edges, hook.project).await {
+        if let Err(fault) = sync::members(&edges, project).await {
             let error = format!("{fault:#}");
-            tracing::warn!(project.id = hook.project.0, error, "a project could not be brought in line");
+            tracing::warn!(project.id = project.0, error, "a project could not be brought in line");
         }
     });
     ignore(flow, waiting, "the repository or its members changed: they are looked at again").await
 }
 
-async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: HookId, change: &Change) -> Result<()> {
+async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &Change) -> Result<()> {
     let store = &flow.edges.store;
-    let Some(hook) = store.hook(hook).await? else {
-        return ignore(flow, waiting, "its hook was deleted").await;
-    };
-    let spec = plan::job(&hook);
+    let spec = plan::job(hook);
     let enqueued = store.enqueue(waiting.id, (hook.project, hook.id), (change, &spec), clock::now()).await?;
     let Enqueued::Job(build, job) = enqueued else { return Ok(()) };
     flow.edges.broker.ring(Topic::Jobs);

@@ -81,6 +81,15 @@ where
     }
 }
 
+/// What it means that something could not be taken away. Of what Kozmic does not know to be there, a refusal is no
+/// matter: nobody who may not even look could have put it there.
+pub(crate) fn unless_unknown(is_known: bool, removed: Result<()>) -> Result<()> {
+    match removed {
+        Err(fault) if !is_known && fault.downcast_ref().and_then(ForgeError::try_again).is_none() => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Of two refusals the one that tells more: who does not see the repository at all can say nothing of the rest.
 pub(crate) fn telling(known: Option<ForgeError>, fault: ForgeError) -> ForgeError {
     known.filter(|known| !known.is_missing()).unwrap_or(fault)

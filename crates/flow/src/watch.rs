@@ -144,26 +144,11 @@ fn change_of(repository: &Repository, head: Head) -> Change {
     }
 }
 
-/// The project of a repository that a push told of; none if the Auto Builder's token may not see it.
+/// The project of a repository, as the forge tells it now; none if the Auto Builder's token may not see it.
 ///
-/// A payload may be old: where a token is sent to, and whether everybody may see a build, is not for it to say. What
-/// differs from what is known is asked for.
-pub(crate) async fn project(flow: &Flow, told: &Repository) -> Result<Option<Project>> {
-    let Some(project) = flow.edges.store.project_about(told.id).await? else {
-        return look_up(flow, told.id).await;
-    };
-    if project.repository != *told {
-        let (flow, repository) = (flow.clone(), told.id);
-        flow.tasks.clone().spawn(async move {
-            if let Err(fault) = look_up(&flow, repository).await {
-                tracing::warn!(error = format!("{fault:#}"), "a repository cannot be looked up yet");
-            }
-        });
-    }
-    Ok(Some(project))
-}
-
-async fn look_up(flow: &Flow, repository: RepositoryId) -> Result<Option<Project>> {
+/// # Errors
+/// The forge refuses, or does not answer, or the database does not.
+pub(crate) async fn look_up(flow: &Flow, repository: RepositoryId) -> Result<Option<Project>> {
     let found = flow.edges.forge.repository(&token(flow).await?, repository).await;
     let Some(found) = found.context("look up the repository")? else { return Ok(None) };
     flow.edges.store.project_for(&found, clock::now()).await.map(Some)

@@ -30,6 +30,14 @@ pub struct Repository {
 }
 
 impl Repository {
+    /// Whether somebody else tells the same of it, as far as that decides where its commits come from, what they are
+    /// built with, and who may see them. Its addresses follow from that.
+    pub fn is_as_told(&self, told: &Self) -> bool {
+        let facts =
+            |it: &Self| (it.id, it.owner.clone(), it.name.clone(), it.private, it.default_branch.clone());
+        facts(self) == facts(told)
+    }
+
     /// `owner/name`, as people say it.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)

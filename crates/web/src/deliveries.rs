@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kozmic_edges::{
-    forge::{DeliveryBody, UnreadableBody, UnreadablePayload},
+    forge::{DeliveryBody, UnreadableBody},
     secret,
     store::{Door, NewDelivery, Stored},
 };
@@ -59,7 +59,7 @@ pub(crate) enum Refusal {
     #[error(transparent)]
     Body(#[from] UnreadableBody),
     #[error("{0}; it is kept, and looked at once more if it is sent again")]
-    Payload(#[from] UnreadablePayload),
+    Unfit(String),
     #[error("the delivery could not be stored; please send it again")]
     Ours(#[from] anyhow::Error),
 }
@@ -130,14 +130,16 @@ async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, R
     };
     let payload = app.edges.forge.payload(body)?;
     let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload };
-    let readable = receive::readable(&app.edges, &delivery);
+    let unfit = receive::unfit(&app.edges, &delivery).await?;
     let status = match receive::delivery(&app.edges, delivery).await? {
         Stored::New => "accepted",
         Stored::Duplicate => "duplicate",
     };
     tracing::info!(delivery.door = ?door, delivery.uuid = uuid, delivery.event = event, status, "delivery");
-    readable?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "status": status }))).into_response())
+    match unfit {
+        Some(why) => Err(Refusal::Unfit(why)),
+        None => Ok((StatusCode::ACCEPTED, Json(json!({ "status": status }))).into_response()),
+    }
 }
 
 fn text(headers: &HeaderMap, name: &'static str) -> Result<String, Refusal> {
@@ -166,7 +168,7 @@ impl IntoResponse for Refusal {
             }
             Self::NoSignature | Self::BadSignature => StatusCode::UNAUTHORIZED,
             Self::Body(UnreadableBody::Kind(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Payload(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Ours(cause) => {
                 tracing::error!("a delivery is lost unless it comes again: {cause:#}");
                 StatusCode::INTERNAL_SERVER_ERROR

@@ -89,7 +89,8 @@ pub trait Forge: Send + Sync {
         known: Option<WebhookId>,
     ) -> Result<WebhookId, ForgeError>;
 
-    /// Removes a webhook. One that is gone is fine.
+    /// Removes a webhook, and whatever else calls its address: the answer to its making may have been lost. What is gone
+    /// is fine.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository; else the forge refuses, since they
@@ -98,7 +99,7 @@ pub trait Forge: Send + Sync {
         &self,
         token: &SecretString,
         repository: &Repository,
-        webhook: WebhookId,
+        webhook: (&Url, Option<WebhookId>),
     ) -> Result<(), ForgeError>;
 
     /// Registers a read-only deploy key, or finds it if it is there already; gives its id. `known` is what it was the
@@ -115,7 +116,8 @@ pub trait Forge: Send + Sync {
         known: Option<DeployKeyId>,
     ) -> Result<DeployKeyId, ForgeError>;
 
-    /// Removes a deploy key. One that is gone is fine.
+    /// Removes a deploy key, known by what it is: the answer that told its number may have been lost. One that is gone is
+    /// fine.
     ///
     /// # Errors
     /// As with a webhook: the key may still be there.
@@ -123,7 +125,7 @@ pub trait Forge: Send + Sync {
         &self,
         token: &SecretString,
         repository: &Repository,
-        key: DeployKeyId,
+        key: &str,
     ) -> Result<(), ForgeError>;
 
     /// The forge's SSH host keys, as lines `ssh-ed25519 AAAA…`; none if it does not publish them.

@@ -119,6 +119,30 @@ impl Store {
         tx.commit().await.context("commit a repository's move")
     }
 
+    /// Hides a project that is said to be private by now, until the forge's own answer is believed.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn hide_project(&self, id: ProjectId, now: Timestamp) -> Result<()> {
+        let told_private_at = Set(Some(now.0));
+        let row = rows::project::ActiveModel { id: Unchanged(id.0), told_private_at, ..Default::default() };
+        row.update(&self.writer).await.context("hide a project")?;
+        Ok(())
+    }
+
+    /// Takes the forge's answer for all that was told of a project's repository before it was asked.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn believe_forge(&self, id: ProjectId, asked_at: Timestamp) -> Result<()> {
+        let shown = rows::project::Entity::update_many()
+            .col_expr(rows::project::Column::ToldPrivateAt, Expr::value(None::<i64>))
+            .filter(rows::project::Column::Id.eq(id.0))
+            .filter(rows::project::Column::ToldPrivateAt.lte(asked_at.0));
+        shown.exec(&self.writer).await.context("show a project as the forge does")?;
+        Ok(())
+    }
+
     /// Notes what people chose for a project.
     ///
     /// # Errors
@@ -324,6 +348,7 @@ pub(super) fn project_row(
         synced_at: Set(None),
         sync_fault: Set(None),
         deleted_at: Set(None),
+        told_private_at: Set(None),
         ..repository_columns(repository)
     }
 }

@@ -65,6 +65,7 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         badge_token,
         synced_at,
         sync_fault,
+        told_private_at,
         ..
     } = row;
     let id_at_forge = RepositoryId(forge_id);
@@ -75,7 +76,8 @@ pub(super) fn project(row: rows::project::Model) -> Project {
             id: id_at_forge,
             owner,
             name,
-            private,
+            // Until the forge was asked, nobody sees what is said to be hidden now.
+            private: private || told_private_at.is_some(),
             default_branch,
             html_url,
             clone_url,

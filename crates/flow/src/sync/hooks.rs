@@ -1,7 +1,7 @@
 //! Webhooks: made, put back, taken away; and all that a project has at the forge, when it ends.
 
 use crate::{keys, speak};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kozmic_edges::{
     Edges,
     broker::Topic,
@@ -25,6 +25,11 @@ pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()>
     let ensure =
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };
     let webhook = speak::for_project(edges, hook.project, ensure).await?;
+    if edges.store.hook(hook.id).await?.is_none() {
+        // Whoever deleted it did not see a webhook that was only on its way.
+        disconnect(edges, public_url, &Hook { webhook: Some(webhook), ..hook.clone() }).await?;
+        bail!("the hook was deleted meanwhile");
+    }
     edges.store.connect_hook(hook.id, webhook).await
 }
 
@@ -32,8 +37,8 @@ pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()>
 ///
 /// # Errors
 /// The forge refuses or does not answer: then nothing is deleted, and this can be tried again.
-pub async fn delete_hook(edges: &Edges, hook: &Hook) -> Result<()> {
-    disconnect(edges, hook).await?;
+pub async fn delete_hook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
+    disconnect(edges, public_url, hook).await?;
     edges.store.delete_hook(hook.id).await?;
     edges.broker.ring(Topic::Project(hook.project));
     Ok(())
@@ -66,16 +71,19 @@ pub async fn restore(edges: &Edges, public_url: &Url, id: ProjectId) -> Result<V
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn delete_project(edges: &Edges, id: ProjectId) -> Result<Vec<String>> {
+pub async fn delete_project(edges: &Edges, public_url: &Url, id: ProjectId) -> Result<Vec<String>> {
     let mut left = Vec::new();
     for hook in edges.store.hooks_of(id).await? {
-        if let Err(fault) = disconnect(edges, &hook).await {
+        let gone = match disconnect(edges, public_url, &hook).await {
+            Ok(()) => edges.store.disconnect_hook(hook.id).await,
+            kept => kept,
+        };
+        if let Err(fault) = gone {
             left.push(format!("The webhook of \"{}\" is still there: {fault:#}.", hook.recipe.title));
         }
     }
-    let registered = edges.store.deploy_key(id).await?.and_then(|key| key.at_forge);
-    if let Some(key) = registered
-        && let Err(fault) = keys::unregister(edges, id, key).await
+    if let Some(key) = edges.store.deploy_key(id).await?
+        && let Err(fault) = keys::unregister(edges, id, &key).await
     {
         left.push(format!("The deploy key is still there: {fault:#}."));
     }
@@ -90,12 +98,13 @@ pub async fn delete_project(edges: &Edges, id: ProjectId) -> Result<Vec<String>>
     Ok(left)
 }
 
-async fn disconnect(edges: &Edges, hook: &Hook) -> Result<()> {
-    let Some(webhook) = hook.webhook else { return Ok(()) };
-    let forge = edges.forge.as_ref();
-    let remove = |token, repository| async move { forge.remove_webhook(&token, &repository, webhook).await };
-    speak::taking_away(edges, hook.project, remove).await?;
-    edges.store.disconnect_hook(hook.id).await
+/// Takes away what calls a hook at the forge, also a webhook that Kozmic never heard of, because the answer was lost.
+async fn disconnect(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
+    let (forge, known, url) = (edges.forge.as_ref(), hook.webhook, &hook_url(public_url, hook.id)?);
+    let remove =
+        |token, repository| async move { forge.remove_webhook(&token, &repository, (url, known)).await };
+    let removed = speak::taking_away(edges, hook.project, remove).await;
+    speak::unless_unknown(known.is_some(), removed)
 }
 
 /// `<public URL>/_hooks/hook/<id>/`.

@@ -87,14 +87,16 @@ async fn hear(
         events: AUTOBUILD_EVENTS,
         secret: settings.webhook_secret.clone(),
     };
-    let webhook =
-        forge.ensure_webhook(token, &repository, &wanted, before.and_then(|known| known.webhook)).await;
+    let known = before.and_then(|known| known.webhook);
+    // Noted first: should the answer be lost, somebody has to know what is to be taken away one day.
+    let watched = Watched { repository: repository.id, full_name: repository.full_name(), webhook: known };
+    flow.edges.store.note_watched(&watched).await?;
+    let webhook = forge.ensure_webhook(token, &repository, &wanted, known).await;
     let webhook = webhook.map_err(|fault| match fault.is_missing() {
         true => anyhow::anyhow!("the Auto Builder's token may not administer its webhooks"),
         false => fault.into(),
     })?;
-    let (full_name, webhook) = (repository.full_name(), Some(webhook));
-    flow.edges.store.note_watched(&Watched { repository: repository.id, full_name, webhook }).await?;
+    flow.edges.store.note_watched(&Watched { webhook: Some(webhook), ..watched }).await?;
     anyhow::ensure!(
         repository.full_name().eq_ignore_ascii_case(name),
         "it is called {} now: nothing is built of it before the configuration says so, too",
@@ -115,9 +117,7 @@ fn address(public_url: &Url, repository: &Repository) -> Result<Url> {
 
 /// Takes away a webhook that is needed no more. What the forge refuses is left there: its deliveries build nothing.
 async fn forget(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {
-    if let Some(webhook) = watched.webhook
-        && let Err(fault) = remove(flow, token, watched, webhook).await
-    {
+    if let Err(fault) = remove(flow, token, watched).await {
         if fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_some()) {
             return Ok(());
         }
@@ -126,14 +126,10 @@ async fn forget(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<
     flow.edges.store.forget_watched(watched.repository).await
 }
 
-async fn remove(
-    flow: &Flow,
-    token: &SecretString,
-    watched: &Watched,
-    webhook: kozmic_model::ids::WebhookId,
-) -> Result<()> {
+async fn remove(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {
     let Some(repository) = flow.edges.forge.repository(token, watched.repository).await? else {
         return Ok(());
     };
+    let webhook = (&address(&flow.settings.public_url, &repository)?, watched.webhook);
     Ok(flow.edges.forge.remove_webhook(token, &repository, webhook).await?)
 }

@@ -14,6 +14,7 @@ mod sign_in;
 mod projects;
 mod first_build;
 mod deliveries;
+mod told_facts;
 mod outcomes;
 mod containers;
 mod caching;

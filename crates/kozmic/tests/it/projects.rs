@@ -6,7 +6,6 @@ use kozmic_testkit::{
     github::{FaultKind, FaultRule, NewRepository, Permission},
     person::NewHook,
 };
-use reqwest::Client;
 
 #[tokio::test]
 async fn only_repositories_that_one_administers_are_offered() -> Result<()> {
@@ -108,23 +107,12 @@ async fn a_webhook_that_github_refuses_leaves_the_hook_and_can_be_tried_again() 
 async fn a_webhook_that_github_made_while_its_answer_was_lost_is_taken_over() -> Result<()> {
     let world = World::new().await?;
     let hooks = format!("/api/v3/repos/{REPOSITORY}/hooks");
-    let fault = world.github.fault(FaultRule::new(FaultKind::CloseConnection).method("POST").path(&hooks));
+    let fault = world.github.fault(FaultRule::new(FaultKind::LoseAnswer).method("POST").path(&hooks));
     let typed = NewHook { title: "Tests", image: IMAGE, script: "#!/bin/bash\necho connected" };
     world.anna.try_hook(&format!("/projects/{}/hooks/add/", world.project), typed).await?;
-    assert!(world.github.hooks(REPOSITORY).is_empty());
+    assert_eq!(world.github.hooks(REPOSITORY).len(), 1, "GitHub has it, and Kozmic does not know");
+    assert!(world.page("settings/").await?.contains("Not connected"));
     drop(fault);
-    // What the double does not do with a lost answer: the webhook is there, with a secret that nobody knows any more.
-    let url = format!("{}/_hooks/hook/1/", world.server.url());
-    let made = Client::new()
-        .post(format!("{}/repos/{REPOSITORY}/hooks", world.github.api_url()))
-        .bearer_auth(world.github.token("anna"))
-        .header("User-Agent", "a test")
-        .header("Accept", "application/vnd.github+json")
-        .header("X-GitHub-Api-Version", "2022-11-28")
-        .json(&serde_json::json!({ "config": { "url": url, "secret": "lost" }, "active": false }))
-        .send()
-        .await?;
-    assert_eq!(made.status(), 201, "{}", made.text().await?);
 
     world.anna.try_hook(&format!("/projects/{}/hooks/1/edit/", world.project), typed).await?.ensure_ok()?;
     let hooks = world.github.hooks(REPOSITORY);
@@ -133,5 +121,38 @@ async fn a_webhook_that_github_made_while_its_answer_was_lost_is_taken_over() ->
     world.push("Begin").await?;
     world.finished().await?;
     assert!(world.log().await?.contains("connected"));
+    world.end().await
+}
+
+#[tokio::test]
+async fn what_github_made_while_its_answer_was_lost_is_taken_away_with_hook_and_project() -> Result<()> {
+    let world = World::new().await?;
+    world.github.start_ssh().await?;
+    let secret = "anna/secret";
+    world.github.add_repository(NewRepository::private(secret))?;
+    let post = |what: &str| FaultRule::new(FaultKind::LoseAnswer).method("POST").path(what);
+    let lost = [
+        world.github.fault(post("/api/v3/repos/*/*/hooks")),
+        world.github.fault(post("/api/v3/repos/*/*/keys")),
+    ];
+    let project = world.anna.add_project(secret).await?;
+    let typed = NewHook { title: "Tests", image: IMAGE, script: "#!/bin/bash\ntrue" };
+    for _ in 0..2 {
+        world.anna.try_hook(&format!("/projects/{project}/hooks/add/"), typed).await?;
+    }
+    assert_eq!((world.github.hooks(secret).len(), world.github.deploy_keys(secret).len()), (2, 1));
+    drop(lost);
+    let settings = format!("/projects/{project}/settings/");
+    world
+        .anna
+        .post_form(&settings, &format!("/projects/{project}/hooks/1/delete/"), &[])
+        .await?
+        .ensure_ok()?;
+    assert_eq!(world.github.hooks(secret).len(), 1);
+    let deleted =
+        world.anna.post_form(&settings, &format!("/projects/{project}/delete/"), &[("name", secret)]).await?;
+    assert!(deleted.body.contains("is deleted"), "{deleted}");
+    assert!(world.github.hooks(secret).is_empty(), "{:?}", world.github.hooks(secret));
+    assert!(world.github.deploy_keys(secret).is_empty(), "{:?}", world.github.deploy_keys(secret));
     world.end().await
 }

@@ -17,6 +17,8 @@ pub enum FaultKind {
     Hang,
     /// Closes the connection without an answer.
     CloseConnection,
+    /// Does what it is asked, and closes the connection without saying so.
+    LoseAnswer,
     /// 403 with `X-RateLimit-Remaining: 0`; the hour's limit begins anew after this time.
     RateLimited(Duration),
     /// 403 with `Retry-After`.

@@ -47,9 +47,10 @@ impl Client {
         Ok(url)
     }
 
-    /// `<api>/repos/<owner>/<name>/<rest>`.
+    /// `<api>/repositories/<number>/<rest>`: where GitHub itself leads whoever uses a name that is no longer true. A
+    /// name may belong to another repository by now.
     pub(super) fn repository_path(&self, repository: &Repository, rest: &[&str]) -> Result<Url, ForgeError> {
-        self.path(&[&["repos", repository.owner.as_str(), repository.name.as_str()], rest].concat())
+        self.path(&[&["repositories", repository.id.to_string().as_str()], rest].concat())
     }
 
     pub(super) async fn get<T: DeserializeOwned>(

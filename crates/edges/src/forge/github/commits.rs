@@ -101,7 +101,7 @@ mod tests {
             ("Anna", Some("anna@example.org"))
         );
         assert_eq!(head.url, "https://github.com/anna/app/commit/a");
-        assert_eq!(loopback.asked(), ["GET /api/repos/anna/app/commits/heads%2Ffeature%2Fstatus"]);
+        assert_eq!(loopback.asked(), ["GET /api/repositories/1/commits/heads%2Ffeature%2Fstatus"]);
     }
 
     #[tokio::test]

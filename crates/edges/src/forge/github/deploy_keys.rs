@@ -46,7 +46,22 @@ impl DeployKeys<'_> {
         }
     }
 
-    pub(super) async fn remove(&self, key: DeployKeyId) -> Result<(), ForgeError> {
+    /// Removes all that is this key, whatever its number.
+    pub(super) async fn remove(&self, key: &str) -> Result<(), ForgeError> {
+        let path = self.client.repository_path(self.repository, &["keys"])?;
+        let there = match self.client.list::<KeyAnswer>(path, self.token).await {
+            Err(fault) if fault.is_missing() => {
+                return repositories::gone(self.client, self.token, self.repository).await;
+            }
+            there => there?,
+        };
+        for same in there.iter().filter(|there| is_same(&there.key, key)) {
+            self.delete(DeployKeyId(same.id)).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, key: DeployKeyId) -> Result<(), ForgeError> {
         let path = self.client.repository_path(self.repository, &["keys", &key.to_string()])?;
         match self.client.delete(path, self.token).await {
             Err(fault) if fault.is_missing() => {
@@ -84,7 +99,7 @@ impl DeployKeys<'_> {
         match keys.into_iter().find(|there| is_same(&there.key, wanted.key)) {
             Some(KeyAnswer { id, read_only: true, .. }) => Ok(DeployKeyId(id)),
             Some(KeyAnswer { id, .. }) => {
-                self.remove(DeployKeyId(id)).await?;
+                self.delete(DeployKeyId(id)).await?;
                 self.make(wanted).await
             }
             None => Err(meaning(refusal)),
@@ -132,7 +147,7 @@ mod tests {
         let answer = json!({ "id": 4, "key": format!("{KEY} a comment"), "read_only": true }).to_string();
         let loopback = Loopback::answering([(200, answer)]).await;
         assert_eq!(ensured(&loopback, Some(4)).await.unwrap(), 4);
-        assert_eq!(loopback.asked(), ["GET /api/repos/anna/app/keys/4"]);
+        assert_eq!(loopback.asked(), ["GET /api/repositories/1/keys/4"]);
     }
 
     #[tokio::test]
@@ -140,7 +155,7 @@ mod tests {
         let made = json!({ "id": 5, "key": KEY, "read_only": true }).to_string();
         let loopback = Loopback::answering([(404, "{}".to_owned()), (201, made)]).await;
         assert_eq!(ensured(&loopback, Some(4)).await.unwrap(), 5);
-        assert_eq!(loopback.asked(), ["GET /api/repos/anna/app/keys/4", "POST /api/repos/anna/app/keys"]);
+        assert_eq!(loopback.asked(), ["GET /api/repositories/1/keys/4", "POST /api/repositories/1/keys"]);
     }
 
     #[tokio::test]
@@ -163,7 +178,17 @@ mod tests {
         ];
         let loopback = Loopback::answering(answers).await;
         assert_eq!(ensured(&loopback, None).await.unwrap(), 7);
-        assert_eq!(loopback.asked()[2], "DELETE /api/repos/anna/app/keys/6");
+        assert_eq!(loopback.asked()[2], "DELETE /api/repositories/1/keys/6");
+    }
+
+    #[tokio::test]
+    async fn a_key_is_removed_by_what_it_is_and_others_stay() {
+        let list = json!([{ "id": 1, "key": "ssh-rsa A" }, { "id": 6, "key": format!("{KEY} x"), "read_only": true }]);
+        let loopback = Loopback::answering([(200, list.to_string()), (204, String::new())]).await;
+        let (client, token, repository) = (loopback.client(), "t0ken".into(), repository());
+        let keys = DeployKeys { client: &client, token: &token, repository: &repository };
+        keys.remove(KEY).await.unwrap();
+        assert_eq!(loopback.asked()[1..], ["DELETE /api/repositories/1/keys/6"]);
     }
 
     #[tokio::test]

@@ -126,7 +126,7 @@ impl Forge for GitHub {
         &self,
         token: &SecretString,
         repository: &Repository,
-        webhook: WebhookId,
+        webhook: (&Url, Option<WebhookId>),
     ) -> Result<(), ForgeError> {
         webhooks::remove(&self.client, token, repository, webhook).await
     }
@@ -145,7 +145,7 @@ impl Forge for GitHub {
         &self,
         token: &SecretString,
         repository: &Repository,
-        key: DeployKeyId,
+        key: &str,
     ) -> Result<(), ForgeError> {
         DeployKeys { client: &self.client, token, repository }.remove(key).await
     }

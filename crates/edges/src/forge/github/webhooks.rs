@@ -1,12 +1,14 @@
 //! Webhooks: made, or brought back in line.
 //!
-//! GitHub takes one webhook for an address. One that it made while its answer was lost is found by its address.
+//! One that GitHub made while its answer was lost is found by its address, before another one is made, and when a webhook
+//! is taken away.
 
 use super::{Client, ForgeError, Webhook, repositories};
 use kozmic_model::{ids::WebhookId, project::Repository};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 #[derive(Deserialize)]
 struct WebhookAnswer {
@@ -20,32 +22,53 @@ struct Config {
     url: Option<String>,
 }
 
+impl WebhookAnswer {
+    fn calls(&self, url: &Url) -> bool {
+        self.config.url.as_deref() == Some(url.as_str())
+    }
+}
+
 pub(super) async fn ensure(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
     (wanted, known): (&Webhook, Option<WebhookId>),
 ) -> Result<WebhookId, ForgeError> {
-    let changed = match known {
-        Some(known) => change(client, token, repository, (wanted, known)).await,
-        None => make(client, token, repository, wanted).await,
-    };
-    let made = match changed {
-        // Somebody removed it at GitHub: make it anew.
-        Err(fault) if known.is_some() && fault.is_missing() => make(client, token, repository, wanted).await,
-        changed => changed,
-    };
-    match made {
-        // Another webhook has the address already.
-        Err(refusal @ ForgeError::Refused { status: 422, .. }) => {
-            let there = find(client, token, repository, wanted).await?.ok_or(refusal)?;
-            change(client, token, repository, (wanted, there)).await
+    if let Some(known) = known {
+        match change(client, token, repository, (wanted, known)).await {
+            // Somebody removed it at GitHub.
+            Err(fault) if fault.is_missing() => {}
+            changed => return changed,
         }
-        made => made,
     }
+    let there = at(client, token, repository, &wanted.url).await?;
+    let Some((first, more)) = there.split_first() else {
+        return make(client, token, repository, wanted).await;
+    };
+    for webhook in more {
+        delete(client, token, repository, *webhook).await?;
+    }
+    change(client, token, repository, (wanted, *first)).await
 }
 
 pub(super) async fn remove(
+    client: &Client,
+    token: &SecretString,
+    repository: &Repository,
+    (url, known): (&Url, Option<WebhookId>),
+) -> Result<(), ForgeError> {
+    let there = match list(client, token, repository).await {
+        Err(fault) if fault.is_missing() => return repositories::gone(client, token, repository).await,
+        there => there?,
+    };
+    let is_meant = |webhook: &&WebhookAnswer| webhook.calls(url) || known == Some(WebhookId(webhook.id));
+    for webhook in there.iter().filter(is_meant) {
+        delete(client, token, repository, WebhookId(webhook.id)).await?;
+    }
+    Ok(())
+}
+
+async fn delete(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
@@ -81,17 +104,23 @@ async fn change(
     client.patch(path, token, &body(wanted)).await.map(|_| id)
 }
 
-/// The webhook with the wanted address.
-async fn find(
+/// The webhooks that call an address.
+async fn at(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
-    wanted: &Webhook,
-) -> Result<Option<WebhookId>, ForgeError> {
-    let url = client.repository_path(repository, &["hooks"])?;
-    let webhooks = client.list::<WebhookAnswer>(url, token).await?;
-    let is_wanted = |webhook: &WebhookAnswer| webhook.config.url.as_deref() == Some(wanted.url.as_str());
-    Ok(webhooks.into_iter().find(is_wanted).map(|found| WebhookId(found.id)))
+    url: &Url,
+) -> Result<Vec<WebhookId>, ForgeError> {
+    let webhooks = list(client, token, repository).await?;
+    Ok(webhooks.iter().filter(|webhook| webhook.calls(url)).map(|found| WebhookId(found.id)).collect())
+}
+
+async fn list(
+    client: &Client,
+    token: &SecretString,
+    repository: &Repository,
+) -> Result<Vec<WebhookAnswer>, ForgeError> {
+    client.list(client.repository_path(repository, &["hooks"])?, token).await
 }
 
 fn body(wanted: &Webhook) -> Value {
@@ -127,41 +156,69 @@ mod tests {
 
     #[tokio::test]
     async fn a_webhook_that_somebody_removed_is_made_anew() {
-        let answers = [(404, "{}".to_owned()), (201, json!({ "id": 8 }).to_string())];
+        let answers = [(404, "{}".to_owned()), (200, "[]".to_owned()), (201, json!({ "id": 8 }).to_string())];
         let loopback = Loopback::answering(answers).await;
         assert_eq!(ensured(&loopback, Some(3)).await.unwrap(), 8);
-        assert_eq!(loopback.asked(), ["PATCH /api/repos/anna/app/hooks/3", "POST /api/repos/anna/app/hooks"]);
+        let hooks = "/api/repositories/1/hooks";
+        let calls =
+            [format!("PATCH {hooks}/3"), format!("GET {hooks}?per_page=100"), format!("POST {hooks}")];
+        assert_eq!(loopback.asked(), calls);
+    }
+
+    fn listed(id: i64, url: &str) -> Value {
+        json!({ "id": id, "config": { "url": url } })
     }
 
     #[tokio::test]
-    async fn a_webhook_that_has_the_address_already_is_taken_over() {
+    async fn a_webhook_whose_answer_was_lost_is_taken_over_and_a_second_one_goes() {
+        let url = wanted().url;
         for known in [None, Some(3)] {
-            let list = json!([{ "id": 9, "config": { "url": wanted().url.as_str() } }]).to_string();
-            let answers = [(422, "{}".to_owned()), (200, list), (200, "{}".to_owned())];
-            let loopback = Loopback::answering(answers).await;
+            let list = json!([
+                listed(7, "https://other.example.org/"),
+                listed(9, url.as_str()),
+                listed(10, url.as_str())
+            ]);
+            let answers = [(200, list.to_string()), (204, String::new()), (200, "{}".to_owned())];
+            let gone = known.map(|_| (404, "{}".to_owned()));
+            let loopback = Loopback::answering(gone.into_iter().chain(answers)).await;
             assert_eq!(ensured(&loopback, known).await.unwrap(), 9);
-            assert_eq!(loopback.asked()[2], "PATCH /api/repos/anna/app/hooks/9");
+            let asked = loopback.asked();
+            let hooks = "/api/repositories/1/hooks";
+            assert_eq!(asked[asked.len() - 2..], [format!("DELETE {hooks}/10"), format!("PATCH {hooks}/9")]);
         }
     }
 
     #[tokio::test]
-    async fn a_webhook_that_is_gone_counts_as_removed_for_who_would_see_it() {
-        let removed = |answers: Vec<(u16, String)>| async move {
-            let loopback = Loopback::answering(answers).await;
-            let done = remove(&loopback.client(), &"t0ken".into(), &repository(), WebhookId(3)).await;
-            assert_eq!(loopback.asked()[0], "DELETE /api/repos/anna/app/hooks/3");
-            done
+    async fn a_webhook_is_removed_by_number_and_address_for_who_would_see_it() {
+        let url = wanted().url;
+        let removed = |answers: Vec<(u16, String)>, known: Option<i64>| {
+            let url = url.clone();
+            async move {
+                let loopback = Loopback::answering(answers).await;
+                let (client, known) = (loopback.client(), known.map(WebhookId));
+                let done = remove(&client, &"t0ken".into(), &repository(), (&url, known)).await;
+                (done, loopback.asked())
+            }
         };
         let missing = || (404, "{}".to_owned());
         let seen = |admin: bool| (200, shape(admin).to_string());
-        removed(vec![(204, String::new())]).await.unwrap();
-        removed(vec![missing(), seen(true)]).await.unwrap();
-        let fault = removed(vec![missing(), seen(false)]).await.unwrap_err();
+        let list = |hooks: Value| (200, hooks.to_string());
+        let deleted = || (204, String::new());
+        let all = json!([
+            listed(3, "https://edited.example.org/"),
+            listed(4, "https://x/"),
+            listed(5, url.as_str())
+        ]);
+        let (done, asked) = removed(vec![list(all), deleted(), deleted()], Some(3)).await;
+        done.unwrap();
+        assert_eq!(asked[1..], ["DELETE /api/repositories/1/hooks/3", "DELETE /api/repositories/1/hooks/5"]);
+        let (done, asked) = removed(vec![list(json!([listed(4, "https://x/")]))], None).await;
+        assert!(done.is_ok() && asked.len() == 1, "{asked:?}");
+        removed(vec![list(json!([listed(5, url.as_str())])), missing(), seen(true)], None).await.0.unwrap();
+        let fault = removed(vec![missing(), seen(false)], Some(3)).await.0.unwrap_err();
         assert!(!fault.is_missing() && fault.try_again().is_none(), "{fault}");
-        assert!(
-            removed(vec![missing(), missing()]).await.unwrap_err().is_missing(),
-            "the repository is gone"
-        );
+        let fault = removed(vec![missing(), missing()], Some(3)).await.0.unwrap_err();
+        assert!(fault.is_missing(), "the repository is gone");
     }
 
     fn shape(admin: bool) -> Value {

@@ -4,6 +4,7 @@ mod tables;
 mod m0001_create_tables;
 mod m0002_teams;
 mod m0003_auto_builder;
+mod m0006_missed_deliveries;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_create_tables::Migration),
             Box::new(m0002_teams::Migration),
             Box::new(m0003_auto_builder::Migration),
+            Box::new(m0006_missed_deliveries::Migration),
         ]
     }
 }

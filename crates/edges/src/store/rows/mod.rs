@@ -47,7 +47,7 @@ rows! {
         owner_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
         html_url: String, clone_url: String, ssh_url: String, created_at: i64, cancel_waiting: bool,
         cancel_running: bool, badge_token: String, synced_at: Option<i64>, sync_fault: Option<String>,
-        deleted_at: Option<i64>,
+        deleted_at: Option<i64>, told_private_at: Option<i64>,
     }
     membership = "membership" {
         #[sea_orm(primary_key)] id: i64,

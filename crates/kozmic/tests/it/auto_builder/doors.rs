@@ -2,9 +2,9 @@
 
 use super::stage::{CONFIGURATION, CORE, Script, Stage};
 use anyhow::{Context, Result, ensure};
-use kozmic_testkit::github::{Commit, FaultKind, FaultRule, State, sign};
+use kozmic_testkit::github::{Commit, FaultKind, FaultRule, NewRepository, Permission, State, sign};
 use reqwest::{Client, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const SECRET: &str = "a secret of the stage's own";
 
@@ -188,5 +188,25 @@ async fn a_push_that_comes_before_the_configuration_was_ever_read_waits_for_it()
     stage.fault.take().context("git hangs")?.release();
     let built = stage.outcome(&told.sha, "build.sh").await?;
     assert_eq!(built.state, State::Success, "{}", stage.report(&built).await?);
+    stage.end().await
+}
+
+#[tokio::test]
+async fn a_payload_with_the_name_of_another_repository_is_built_as_the_one_that_it_is_about() -> Result<()> {
+    let stage = Stage::sound(script()).await?;
+    let payload = payload(&stage).await?;
+    let other = stage.github.add_repository(NewRepository::public("anna/other"))?;
+    stage.github.set_permission("anna/other", "builder", Some(Permission::Admin));
+    let there =
+        stage.github.push_commit("anna/other", "main", Commit::new("There").file("file", "1")).await?;
+    let mut forged = serde_json::from_str::<Value>(&payload)?;
+    forged["after"] = json!(there.sha);
+    forged["head_commit"]["id"] = json!(there.sha);
+    forged["repository"]["id"] = json!(other);
+    Letter::signed("forged", forged.to_string().into_bytes()).is_taken(&stage, DOORS[0], "accepted").await?;
+    let last = stage.push("main", "Last").await?;
+    assert_eq!(stage.outcome(&last.sha, "build.sh").await?.state, State::Success);
+    assert!(stage.github.statuses("anna/other", &there.sha).is_empty(), "no recipe is about it");
+    assert!(stage.contexts(&there.sha).is_empty());
     stage.end().await
 }

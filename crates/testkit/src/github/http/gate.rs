@@ -22,16 +22,16 @@ use crate::github::journal::{Area, Request as Entry};
 use crate::github::wire::Line;
 use crate::github::{random, stamp};
 
-/// Notes the call, plays a fault if one befalls it, and notes the answer.
+/// Notes the call under its repository's name, plays a fault if one befalls it, and notes the answer.
 pub(super) async fn pass(
     State(double): State<Shared>,
     ConnectInfo(line): ConnectInfo<Line>,
     mut request: Request,
     next: Next,
 ) -> Response {
+    name_repository(&double, &mut request);
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
     let index = double.note(&request);
-    name_repository(&double, &mut request);
     let mut response = match double.faults.befalling(&method, &path) {
         None => next.run(request).await,
         Some(fault) => go_wrong(&fault, &line, request, next).await,
@@ -99,6 +99,11 @@ async fn go_wrong(fault: &Arc<Active>, line: &Line, request: Request, next: Next
             next.run(request).await
         }
         FaultKind::CloseConnection => {
+            line.cut();
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+        FaultKind::LoseAnswer => {
+            next.run(request).await;
             line.cut();
             StatusCode::BAD_GATEWAY.into_response()
         }

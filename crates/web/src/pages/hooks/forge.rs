@@ -53,7 +53,7 @@ pub(crate) async fn delete(
     let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
     let title = &hook.recipe.title;
-    let said = match sync::delete_hook(&app.edges, &hook).await {
+    let said = match sync::delete_hook(&app.edges, &app.face.public_url, &hook).await {
         Ok(()) => Ok(format!("The hook {title} is deleted. Its builds stay.")),
         Err(fault) => {
             tracing::warn!(hook.id = hook.id.0, "cannot delete the hook: {fault:#}");

@@ -28,7 +28,7 @@ pub(crate) async fn delete(
         let faults = FieldFaults::from([("name", fault)]);
         return page(&app, visit, id, Said { faults, ..Said::default() }).await;
     }
-    let left = sync::delete_project(&app.edges, id).await?;
+    let left = sync::delete_project(&app.edges, &app.face.public_url, id).await?;
     if left.is_empty() {
         return visit.lead(&app, "/projects/", Ok(format!("The project {full_name} is deleted."))).await;
     }
