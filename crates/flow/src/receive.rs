@@ -10,6 +10,7 @@ use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
+    forge::AUTOBUILD_EVENTS,
     store::{Door, Enqueued, NewDelivery, Planned, Stored, WaitingDelivery},
 };
 use kozmic_model::{
@@ -46,6 +47,9 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
 /// The database does not answer.
 pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<String>> {
     let NewDelivery { door, event, payload, .. } = delivery;
+    if *door == Door::AutoBuilder && !AUTOBUILD_EVENTS.contains(&event.as_str()) {
+        return Ok(None);
+    }
     let said = match edges.forge.event(event, payload) {
         Ok(said) => said,
         Err(fault) => return Ok(Some(fault.to_string())),

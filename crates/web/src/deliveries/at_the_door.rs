@@ -171,8 +171,6 @@ async fn a_payload_of_another_shape_is_refused_in_words_and_kept_to_be_looked_at
         ("push", without("after"), "missing field `after`"),
         ("push", without("repository"), "missing field `repository`"),
         ("push", odd, "cannot be read"),
-        ("pull_request", json!({ "action": "opened" }), "missing field `number`"),
-        ("repository", json!({}), "missing field `action`"),
     ] {
         let trial = Trial::automatic().await;
         let (status, said) = post_signed(&trial, event, &[], payload.to_string().as_bytes()).await;
@@ -186,7 +184,8 @@ async fn a_payload_of_another_shape_is_refused_in_words_and_kept_to_be_looked_at
 async fn an_event_that_nobody_needs_is_taken_whatever_it_says() {
     let trial = Trial::automatic().await;
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
-    for (event, body) in [("ping", &b"{}"[..]), ("star", b"{\"action\":7}"), ("check_run", &deep)] {
+    let odd = b"{\"action\":7}";
+    for (event, body) in [("ping", &b"{}"[..]), ("star", odd), ("check_run", &deep), ("pull_request", odd)] {
         let (status, said) = post_signed(&trial, event, &[("Content-Type", "application/json")], body).await;
         assert_eq!(status, 202, "{event} {said}");
     }
