@@ -47,7 +47,9 @@ impl CacheInputs {
             changes.push("the install script changed".to_owned());
         }
         for (path, object) in &self.tracked {
-            match before.tracked.iter().find(|(known, _)| known == path) {
+            let there = before.tracked.iter().find(|(known, _)| known == path);
+            let path = words(path);
+            match there {
                 Some((_, known)) if known == object => {}
                 Some((_, None)) => changes.push(format!("{path} was added")),
                 Some(_) if object.is_none() => changes.push(format!("{path} was removed")),
@@ -57,9 +59,13 @@ impl CacheInputs {
         }
         let dropped =
             before.tracked.iter().filter(|(path, _)| self.tracked.iter().all(|(own, _)| own != path));
-        changes.extend(dropped.map(|(path, _)| format!("{path} is not tracked any more")));
+        changes.extend(dropped.map(|(path, _)| format!("{} is not tracked any more", words(path))));
         changes
     }
+}
+
+fn words(path: &TrackedPath) -> &str {
+    if path.is_everything() { "the repository" } else { path.as_str() }
 }
 
 /// Each part with its length before it, so that no two lists of parts read alike.
@@ -176,5 +182,7 @@ mod tests {
             ]
         );
         assert!(now.changes_since(&now).is_empty());
+        let all = |tree| inputs("1", "x", &[(".", Some(tree))]);
+        assert_eq!(all("2").changes_since(&all("1")), ["the repository changed"]);
     }
 }

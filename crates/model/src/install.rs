@@ -9,6 +9,9 @@ pub const TRACKED_LIMIT: usize = 100;
 /// The longest path of a tracked file, in bytes.
 const PATH_LIMIT: usize = 1_000;
 
+/// The path of a repository's root.
+const EVERYTHING: &str = ".";
+
 /// What runs before a hook's script, and whose changes make it run anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Install {
@@ -47,7 +50,7 @@ impl FromStr for PullPolicy {
     }
 }
 
-/// The path of a file or directory in a repository, from its root, in one way of writing only.
+/// The path of a file or directory in a repository, from its root, in one way of writing only; a dot for all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TrackedPath(String);
@@ -56,6 +59,11 @@ impl TrackedPath {
     /// As git writes it: `requirements/dev.txt`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it stands for the whole repository.
+    pub fn is_everything(&self) -> bool {
+        self.0 == EVERYTHING
     }
 }
 
@@ -78,13 +86,13 @@ impl FromStr for TrackedPath {
         if parts.contains(&"..") {
             return Err(format!("{shown} has a .. in it: only files in the repository can be tracked."));
         }
-        if parts.is_empty() {
-            return Err(format!("{shown} names no file or directory."));
+        if parts.is_empty() && !text.starts_with(EVERYTHING) {
+            return Err("An empty path names no file or directory.".to_owned());
         }
         if text.len() > PATH_LIMIT || text.contains(char::is_control) {
             return Err(format!("{shown} is no path."));
         }
-        Ok(Self(parts.join("/")))
+        Ok(Self(if parts.is_empty() { EVERYTHING.to_owned() } else { parts.join("/") }))
     }
 }
 
@@ -128,8 +136,20 @@ mod tests {
     }
 
     #[test]
+    fn a_dot_is_the_whole_repository() {
+        for text in [".", "./", " ././/. "] {
+            let path = text.parse::<TrackedPath>().unwrap();
+            assert!(path.is_everything() && path.as_str() == ".", "{text}");
+        }
+        let paths = tracked_paths("./a\n.\n./\n").unwrap();
+        assert_eq!(paths.iter().map(TrackedPath::as_str).collect::<Vec<_>>(), [".", "a"]);
+        assert!(!paths[1].is_everything());
+        assert!("".parse::<TrackedPath>().is_err() && "..".parse::<TrackedPath>().is_err());
+    }
+
+    #[test]
     fn what_lies_outside_is_refused_by_name() {
-        for (text, word) in [("/etc/passwd", "absolute"), ("a/../../b", ".."), ("./", "names no")] {
+        for (text, word) in [("/etc/passwd", "absolute"), ("a/../../b", "..")] {
             let fault = tracked_paths(&format!("fine\n{text}")).unwrap_err();
             assert!(fault.contains(word) && fault.contains(text), "{fault}");
         }

@@ -21,11 +21,23 @@ impl Mirrors {
         }
         // With -t: where a directory is tracked beside a path in it, both are told.
         let options = ["ls-tree", "-t", "-z", "--full-tree", wanted.sha.as_str(), "--"];
-        let arguments = options.into_iter().chain(paths.iter().map(TrackedPath::as_str)).map(OsStr::new);
+        let inside = paths.iter().filter(|path| !path.is_everything()).map(TrackedPath::as_str);
+        let arguments = options.into_iter().chain(inside).map(OsStr::new);
         let git = Git::new(&self.path(wanted.project)).with("GIT_LITERAL_PATHSPECS", "1");
         let output = git.output("ls-tree", arguments).await?;
-        let found = output.split(|byte| *byte == 0).filter_map(entry).collect::<HashMap<_, _>>();
+        let mut found = output.split(|byte| *byte == 0).filter_map(entry).collect::<HashMap<_, _>>();
+        if let Some(root) = paths.iter().find(|path| path.is_everything()) {
+            found.insert(root.as_str().as_bytes(), self.root(wanted).await?);
+        }
         Ok(paths.iter().map(|path| found.get(path.as_str().as_bytes()).cloned()).collect())
+    }
+
+    /// What a commit's root directory is, as if it stood in another one.
+    async fn root(&self, wanted: &Wanted) -> Result<String, GitError> {
+        let tree = format!("{}^{{tree}}", wanted.sha);
+        let arguments = ["rev-parse", "--verify", "--quiet", tree.as_str()].map(OsStr::new);
+        let id = Git::new(&self.path(wanted.project)).output("rev-parse", arguments).await?;
+        Ok(format!("040000:{}", String::from_utf8_lossy(&id).trim_end()))
     }
 }
 
@@ -94,6 +106,7 @@ mod tests {
             "-x",
             "di",
             "*",
+            ".",
         ];
         let paths = names.map(|name| name.parse::<TrackedPath>().unwrap());
         let found = mirrors.objects(&wanted, &paths).await.unwrap();
@@ -118,8 +131,11 @@ mod tests {
                 told("100644", "-x"),
                 None,
                 None,
+                told("040000", ""),
             ]
         );
+        let all = ["."].map(|name| name.parse::<TrackedPath>().unwrap());
+        assert_eq!(mirrors.objects(&wanted, &all).await.unwrap(), [told("040000", "")]);
         assert!(mirrors.objects(&wanted, &[]).await.unwrap().is_empty());
     }
 
