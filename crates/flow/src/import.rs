@@ -4,6 +4,7 @@
 //! is named with the reason. Who is interrupted runs it again.
 
 mod builds;
+mod gone;
 mod report;
 mod translate;
 
@@ -11,9 +12,9 @@ pub use report::{Kind, Remark, Report, Tally};
 
 use anyhow::{Context, Result};
 use kozmic_edges::{
-    legacy::{Installation, OldHook, OldKey, OldProject, SealedKey},
+    legacy::{Installation, Largest, OldHook, OldKey, OldProject, SealedKey, SecretKey},
     logs::Logs,
-    store::{Foreign, NewProject, Store, Taken},
+    store::{Foreign, LARGEST_ID, NewProject, Store, Taken},
 };
 use kozmic_model::{
     hook::HookRecipe,
@@ -35,7 +36,7 @@ pub struct Import<'a> {
     /// Where its logs go; none: nowhere, on a trial run.
     pub logs: Option<&'a Logs>,
     /// What the original called `SECRET_KEY`, if it is known.
-    pub secret_key: Option<&'a [u8]>,
+    pub secret_key: Option<&'a SecretKey>,
     /// When that is.
     pub now: Timestamp,
 }
@@ -66,9 +67,12 @@ impl Import<'_> {
     /// One of the databases or the disk does not answer. What was taken over stays; another run goes on.
     pub async fn run(&self) -> Result<Report> {
         let mut report = Report::default();
-        let users = self.users(&mut report).await?;
-        for project in self.old.projects().await? {
-            self.project(&project, &users, &mut report).await?;
+        let largest = self.old.largest_ids(LARGEST_ID).await?;
+        let users = self.users(&largest, &mut report).await?;
+        let projects = self.old.projects().await?;
+        self.ask_for_gone_projects(&projects, &mut report).await?;
+        for project in projects {
+            self.project((&project, &largest), &users, &mut report).await?;
             tracing::info!(project = project.full_name(), "went through a project");
         }
         for orphan in self.old.orphans().await? {
@@ -78,7 +82,7 @@ impl Import<'_> {
         Ok(report)
     }
 
-    async fn users(&self, report: &mut Report) -> Result<Users> {
+    async fn users(&self, largest: &Largest, report: &mut Report) -> Result<Users> {
         let mut users = Users::new();
         for old in self.old.users().await? {
             let what = format!("user {} ({})", old.id, old.login);
@@ -89,12 +93,13 @@ impl Import<'_> {
                     continue;
                 }
             };
-            match self.store.import_user(self.foreign(old.id), &new, self.now).await? {
+            match self.store.import_user(self.foreign(old.id, largest.users), &new, self.now).await? {
                 Taken::Over(id) => {
                     users.insert(old.id, id);
                     report.take(Kind::User);
+                    report.renumber(what, (old.id, id.0), Kind::User);
                 }
-                Taken::There(id) => {
+                Taken::There(id) | Taken::Followed(id) => {
                     users.insert(old.id, id);
                     report.find_there(Kind::User);
                 }
@@ -104,15 +109,21 @@ impl Import<'_> {
         Ok(users)
     }
 
-    async fn project(&self, old: &OldProject, users: &Users, report: &mut Report) -> Result<()> {
+    async fn project(
+        &self,
+        (old, largest): (&OldProject, &Largest),
+        users: &Users,
+        report: &mut Report,
+    ) -> Result<()> {
         let name = old.full_name();
-        match self.take_project(old, users, report).await? {
+        match self.take_project((old, largest), users, report).await? {
             Ok(id) => {
+                self.follow_gone(old, id, report).await?;
                 for key in self.old.keys(old.id).await? {
                     self.key((old, &key), id, report).await?;
                 }
-                let hooks = self.hooks(old, id, report).await?;
-                self.builds(old.id, &Here { id, name: &name, hooks }, report).await
+                let hooks = self.hooks((old, largest), id, report).await?;
+                self.builds((old.id, largest), &Here { id, name: &name, hooks }, report).await
             }
             Err(why) => {
                 report.leave_out(Kind::Project, format!("project {} ({name})", old.id), why);
@@ -128,7 +139,7 @@ impl Import<'_> {
     /// The project here, or why it is left out.
     async fn take_project(
         &self,
-        old: &OldProject,
+        (old, largest): (&OldProject, &Largest),
         users: &Users,
         report: &mut Report,
     ) -> Result<Result<ProjectId, String>> {
@@ -144,10 +155,13 @@ impl Import<'_> {
         let members = old_members
             .iter()
             .filter_map(|member| users.get(&member.user_id).map(|user| (*user, role(member.is_manager))));
-        let new = NewProject { repository, owner, members: members.collect() };
-        let (id, is_new) = match self.store.import_project(self.foreign(old.id), &new, self.now).await? {
+        // The original showed badges to everybody, and private projects' READMEs lead there.
+        let open_badge = repository.private;
+        let new = NewProject { repository, owner, members: members.collect(), open_badge };
+        let foreign = self.foreign(old.id, largest.projects);
+        let (id, is_new) = match self.store.import_project(foreign, &new, self.now).await? {
             Taken::Over(id) => (id, true),
-            Taken::There(id) => (id, false),
+            Taken::There(id) | Taken::Followed(id) => (id, false),
             Taken::Gone => return Ok(Err(REMOVED_SINCE.to_owned())),
             Taken::MadeHere => {
                 let why = "its repository is a project here already, which was not taken over from there";
@@ -155,6 +169,9 @@ impl Import<'_> {
             }
         };
         report.count(Kind::Project, is_new);
+        if is_new {
+            self.remark_project(old, id, report);
+        }
         let here = self.store.members(id).await?.into_iter().map(|member| member.user.id).collect::<Vec<_>>();
         for member in old_members {
             let what = format!("member {} of {}", member.user_id, old.full_name());
@@ -167,6 +184,16 @@ impl Import<'_> {
             }
         }
         Ok(Ok(id))
+    }
+
+    fn remark_project(&self, old: &OldProject, id: ProjectId, report: &mut Report) {
+        report.renumber(format!("project {} ({})", old.id, old.full_name()), (old.id, id.0), Kind::Project);
+        if !old.is_public {
+            let why = format!(
+                "everybody may see its badge, as it was there; /projects/{id}/settings/ has a switch that takes this back"
+            );
+            report.mend(old.full_name(), why);
+        }
     }
 
     async fn key(
@@ -204,12 +231,17 @@ impl Import<'_> {
         Ok(())
     }
 
-    async fn hooks(&self, project: &OldProject, id: ProjectId, report: &mut Report) -> Result<Hooks> {
+    async fn hooks(
+        &self,
+        (project, largest): (&OldProject, &Largest),
+        id: ProjectId,
+        report: &mut Report,
+    ) -> Result<Hooks> {
         let mut hooks = Hooks::new();
         let mut new_hooks = 0;
         for old in self.old.hooks(project.id).await? {
             let tally = report.tally(Kind::Hook).taken;
-            let known = self.hook((&old, &project.full_name()), id, report).await?;
+            let known = self.hook((&old, &project.full_name(), largest.hooks), id, report).await?;
             new_hooks += report.tally(Kind::Hook).taken - tally;
             hooks.insert(old.id, known);
         }
@@ -221,7 +253,7 @@ impl Import<'_> {
 
     async fn hook(
         &self,
-        (old, project): (&OldHook, &str),
+        (old, project, largest): (&OldHook, &str, i64),
         id: ProjectId,
         report: &mut Report,
     ) -> Result<KnownHook> {
@@ -241,17 +273,21 @@ impl Import<'_> {
                 return Ok(left_out);
             }
         };
-        let (hook, is_new) =
-            match self.store.import_hook(self.foreign(old.id), id, &translated.hook, self.now).await? {
-                Taken::Over(hook) => (hook, true),
-                Taken::There(hook) => (hook, false),
-                Taken::Gone | Taken::MadeHere => {
-                    let count = tracked.len() as u64;
-                    report.leave_out_all(Kind::TrackedFile, count, &format!("of {what}"), "it is left out");
-                    report.leave_out(Kind::Hook, what, REMOVED_SINCE.to_owned());
-                    return Ok(left_out);
-                }
-            };
+        let foreign = self.foreign(old.id, largest);
+        let (hook, is_new) = match self.store.import_hook(foreign, id, &translated.hook, self.now).await? {
+            Taken::Over(hook) => (hook, true),
+            Taken::There(hook) => (hook, false),
+            Taken::Followed(hook) => {
+                report.follow(what.clone(), "it was changed there, and is here now as well".to_owned());
+                (hook, false)
+            }
+            Taken::Gone | Taken::MadeHere => {
+                let count = tracked.len() as u64;
+                report.leave_out_all(Kind::TrackedFile, count, &format!("of {what}"), "it is left out");
+                report.leave_out(Kind::Hook, what, REMOVED_SINCE.to_owned());
+                return Ok(left_out);
+            }
+        };
         report.count(Kind::Hook, is_new);
         let dropped = translated.dropped.len();
         (dropped..tracked.len()).for_each(|_| report.count(Kind::TrackedFile, is_new));
@@ -260,15 +296,13 @@ impl Import<'_> {
         }
         if is_new {
             translated.mends.into_iter().for_each(|how| report.mend(what.clone(), how));
-            if hook.0 != old.id {
-                report.mend(what, format!("its number was taken here: it is hook {hook} now"));
-            }
+            report.renumber(what, (old.id, hook.0), Kind::Hook);
         }
         let recipe = translated.hook.recipe;
         Ok(KnownHook { title: recipe.title.clone(), here: Some((hook, recipe)) })
     }
 
-    fn foreign(&self, id: i64) -> Foreign<'_> {
-        Foreign { source: self.old.source(), id }
+    fn foreign(&self, id: i64, largest: i64) -> Foreign<'_> {
+        Foreign { source: self.old.source(), id, largest }
     }
 }

@@ -11,6 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Names of databases that something is tried on begin with this.
+const TRIAL: &str = "trial-";
+
 /// The data directory, held by this process until dropped.
 pub(crate) struct DataDir {
     path: PathBuf,
@@ -39,6 +42,7 @@ impl DataDir {
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .context("note the process")?;
+        remove_trials(&path)?;
         Ok(Self { path, _lock: Some(file) })
     }
 
@@ -55,6 +59,11 @@ impl DataDir {
     /// A path in the directory.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Where a copy of the database lies while something is tried on it.
+    pub(crate) fn trial(&self) -> PathBuf {
+        self.join(&format!("{TRIAL}{}.db", std::process::id()))
     }
 
     /// Where the database lies if nothing else is said.
@@ -102,6 +111,18 @@ impl DataDir {
     }
 }
 
+/// Removes what a trial left that was killed: nobody else has the directory, so none goes on.
+fn remove_trials(path: &Path) -> anyhow::Result<()> {
+    for file in std::fs::read_dir(path).context("look into the data directory")?.flatten() {
+        let name = file.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(TRIAL)) else { continue };
+        if rest.ends_with(".db") || rest.ends_with(".db-wal") || rest.ends_with(".db-shm") {
+            std::fs::remove_file(file.path()).with_context(|| format!("remove {}", file.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file that is there with all that is in it, or not at all, whenever the machine stops.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let begun = path.with_extension("begun");
@@ -143,6 +164,18 @@ mod tests {
         let again = DataDir::take(&path).unwrap();
         assert_eq!(again.secret_key().unwrap().expose_secret(), key.expose_secret());
         assert_eq!(again.instance().unwrap(), name);
+    }
+
+    #[test]
+    fn what_a_killed_trial_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["trial-7.db", "trial-7.db-wal", "trial-7.db-shm", "trial-7.txt", "kozmic.db"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let taken = DataDir::take(dir.path()).unwrap();
+        let is_there = |name: &str| taken.join(name).exists();
+        assert!(!is_there("trial-7.db") && !is_there("trial-7.db-wal") && !is_there("trial-7.db-shm"));
+        assert!(is_there("trial-7.txt") && is_there("kozmic.db"));
     }
 
     #[test]

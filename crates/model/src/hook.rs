@@ -27,6 +27,8 @@ pub struct Hook {
     pub recipe: HookRecipe,
     /// The webhook at the forge that calls it; none where creating it failed.
     pub webhook: Option<WebhookId>,
+    /// Whether that webhook, as far as is known, signs nothing, so that its deliveries are refused.
+    pub is_unsigned: bool,
 }
 
 /// The part of a hook that people write, valid as a whole.

@@ -57,6 +57,8 @@ pub struct Project {
     pub settings: ProjectSettings,
     /// Whoever knows it may see the badge of a private project.
     pub badge_token: String,
+    /// Whether everybody may see it without that.
+    pub open_badge: bool,
     /// When members and repository were last brought in line with the forge.
     pub synced_at: Option<Timestamp>,
     /// Why that did not work the last time, in a sentence.

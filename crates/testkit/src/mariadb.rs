@@ -1,5 +1,9 @@
 //! A real MariaDB on loopback, for data that comes from an older Kozmic.
 
+mod mysql_55;
+
+pub use mysql_55::MySql55;
+
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;

@@ -4,12 +4,12 @@ use std::fs::Permissions;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Output};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::github::GitHub;
 use crate::program::{Program, Show};
@@ -200,6 +200,13 @@ impl Server {
     pub async fn run(&self, args: &[&str]) -> Result<Output> {
         let output = tokio::time::timeout(END_LIMIT, self.command(args).kill_on_drop(true).output()).await;
         output.with_context(|| format!("kozmic {args:?} did not end"))?.context("run kozmic")
+    }
+
+    /// Starts another command of the binary with the same settings. It is killed when what this gives is dropped.
+    pub fn spawn(&self, args: &[&str]) -> Result<Child> {
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.spawn().context("start kozmic")
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -1,5 +1,5 @@
 //! Badges: a small picture of how a branch's last build ended, for readmes. Nobody has to sign in to see one; that of
-//! a private project takes the token that stands in its address.
+//! a private project takes the token that stands in its address, unless its managers opened it to everybody.
 
 use crate::{
     address::{Ask, At},
@@ -97,7 +97,8 @@ async fn project(app: &Shared, owner: &str, name: &str, shown: &Shown) -> Result
 }
 
 fn may_see(project: &Project, token: &str) -> bool {
-    !project.repository.private || (!token.is_empty() && auth::same(token, &project.badge_token))
+    let is_open = !project.repository.private || project.open_badge;
+    is_open || (!token.is_empty() && auth::same(token, &project.badge_token))
 }
 
 async fn badge(
@@ -186,6 +187,9 @@ mod tests {
         project.repository.private = true;
         assert!(may_see(&project, &project.badge_token));
         assert!(!may_see(&project, "") && !may_see(&project, "guessed"));
+        project.open_badge = true;
+        assert!(may_see(&project, "") && may_see(&project, "guessed"));
+        project.open_badge = false;
         project.badge_token = String::new();
         assert!(!may_see(&project, ""));
     }

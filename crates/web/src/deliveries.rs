@@ -79,6 +79,7 @@ pub(crate) async fn take(
 ) -> Result<Response, Refusal> {
     let unproven = read(&app, request).await?;
     let hook = authentic(&app, &hook, &unproven).await?;
+    app.edges.store.note_signature(hook).await?;
     store(&app, Door::Hook(hook), unproven).await
 }
 

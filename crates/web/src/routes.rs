@@ -82,6 +82,7 @@ fn pages() -> Router<Shared> {
         .route("/projects/{project}/avatars/{user}", get(avatars::member))
         .route("/projects/{project}/settings/", get(settings::settings))
         .route("/projects/{project}/settings/builds/", post(settings::builds::change))
+        .route("/projects/{project}/settings/badge/", post(settings::badge::change))
         .route("/projects/{project}/members/sync/", post(settings::members::sync))
         .route("/projects/{project}/registries/", post(settings::registries::add))
         .route("/projects/{project}/registries/{credential}/delete/", post(settings::registries::remove))

@@ -4,6 +4,7 @@
 //! The encryption is the one that OpenSSL made of old for `BEGIN RSA PRIVATE KEY` (RFC 1421's headers; the key is
 //! MD5 over passphrase and salt, as `EVP_BytesToKey` draws it). Nothing else here uses MD5 or Triple DES.
 
+use super::SecretKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7};
 use md5::{Digest, Md5};
@@ -42,7 +43,18 @@ impl SealedKey<'_> {
     ///
     /// # Errors
     /// The secret key is not the installation's, or the key is damaged.
-    pub fn open(&self, secret_key: &[u8]) -> Result<(SecretString, String), KeyFault> {
+    pub fn open(&self, secret_key: &SecretKey) -> Result<(SecretString, String), KeyFault> {
+        let mut first_fault = None;
+        for reading in secret_key.readings() {
+            match self.open_with(reading) {
+                Err(fault) => first_fault = first_fault.or(Some(fault)),
+                opened => return opened,
+            }
+        }
+        Err(first_fault.unwrap_or(KeyFault::WrongSecretKey))
+    }
+
+    fn open_with(&self, secret_key: &[u8]) -> Result<(SecretString, String), KeyFault> {
         let (public, exponent, modulus) = public_part(self.public).ok_or(KeyFault::NotAKey)?;
         let (salt, mut content) = sealed_part(self.private).ok_or(KeyFault::NotAKey)?;
         let mut passphrase = format!("{}:", self.repository).into_bytes();
@@ -150,7 +162,8 @@ mod tests {
     const PUBLIC: &str = include_str!("key/sealed.pub");
 
     fn open(private: &str, repository: i64, secret_key: &str) -> Result<(SecretString, String), KeyFault> {
-        SealedKey { private, public: PUBLIC, repository }.open(secret_key.as_bytes())
+        let secret_key = SecretKey::read(secret_key.as_bytes()).unwrap();
+        SealedKey { private, public: PUBLIC, repository }.open(&secret_key)
     }
 
     #[test]
@@ -159,6 +172,7 @@ mod tests {
         assert!(private.expose_secret().starts_with("-----BEGIN RSA PRIVATE KEY-----\nMII"));
         assert!(private.expose_secret().lines().all(|line| line.len() <= 64));
         assert!(PUBLIC.starts_with(&public) && public.split(' ').count() == 2);
+        assert!(open(PRIVATE, 4002, r"b'the\x20old\040secret'").is_ok(), "as Python's settings write it");
         assert_eq!(open(PRIVATE, 4002, "another secret").unwrap_err(), KeyFault::WrongSecretKey);
         assert_eq!(open(PRIVATE, 4003, "the old secret").unwrap_err(), KeyFault::WrongSecretKey);
     }
@@ -171,6 +185,9 @@ mod tests {
         }
         let public = PUBLIC.replace("AQAB", "AQAD");
         let key = SealedKey { private: PRIVATE, public: &public, repository: 4002 };
-        assert_eq!(key.open(b"the old secret").unwrap_err(), KeyFault::OtherPublicKey);
+        assert_eq!(
+            key.open(&SecretKey::read(b"the old secret").unwrap()).unwrap_err(),
+            KeyFault::OtherPublicKey
+        );
     }
 }

@@ -3,31 +3,41 @@
 //! It stands before the way of any push: by it an installation gets a past. What the rows say is passed on as it is;
 //! whether it makes sense here is decided in `kozmic-flow`.
 
+mod address;
+mod connect;
+mod secret_key;
 mod key;
 mod rows;
 mod queries;
 
 pub use key::{KeyFault, SealedKey};
-pub use rows::{OldBuild, OldHook, OldJob, OldKey, OldMember, OldProject, OldUser, Orphan};
+pub use rows::{Largest, OldBuild, OldHook, OldJob, OldKey, OldMember, OldProject, OldUser, Orphan};
+pub use secret_key::SecretKey;
 
-use anyhow::{Context, Result, ensure};
+use address::Address;
+use anyhow::{Context, Result, bail};
 use queries::{
     BUILDS, CHILDREN, HOOKS, JOBS, KEYS, LAST_MIGRATION, LOG, MEMBERS, ORPHANS, PROJECTS, TRACKED_FILES,
     USERS,
 };
-use rows::{Child, Path, Piece};
+use rows::{Child, Id, Pair, Path, Piece};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, FromQueryResult, Statement,
-    Value,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value,
 };
-use std::time::Duration;
-use url::Url;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+use tokio::time::timeout;
 
-/// How many bytes of a log are asked for at once.
-const PIECE: i64 = 1024 * 1024;
+/// How many bytes of a log are asked for at once. Servers of its time send up to a mebibyte in one answer.
+const PIECE: i64 = 512 * 1024;
 
-/// How long to wait for its database. Even one that refuses is asked again for so long.
-const LIMIT: Duration = Duration::from_secs(5);
+/// How long an answer may take. Old servers on slow disks look through large tables for some.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// The revision of the tables that are understood here, which is the original's last.
+const REVISION: &str = "375111a5fd54";
 
 /// An installation of the original.
 pub struct Installation {
@@ -41,23 +51,73 @@ impl Installation {
     /// # Errors
     /// It is no such address, it cannot be reached, or its tables are not those of the original's last version.
     pub async fn open(url: &str) -> Result<Self> {
-        let (url, source) = address(url)?;
-        let mut options = ConnectOptions::new(url);
-        options.max_connections(1).connect_timeout(LIMIT).acquire_timeout(LIMIT).sqlx_logging(false);
-        let db = Database::connect(options).await.with_context(|| format!("open {source}"))?;
-        let read_only = "SET SESSION TRANSACTION READ ONLY";
-        db.execute_unprepared(read_only).await.context("promise to read only")?;
-        let old = Self { db, source };
-        old.ask::<Path>(LAST_MIGRATION, []).await.context(
-            "its tables are not those of the original's last version: bring it up to date with the original's own \
-             command, manage.py db upgrade",
-        )?;
-        Ok(old)
+        let address = Address::parse(url)?;
+        let source = address.source.clone();
+        let old = Self { db: connect::open(address).await?, source };
+        match old.rows(LAST_MIGRATION, []).await {
+            Ok(_) => Ok(old),
+            Err(fault) if connect::lacks_something(&fault) => {
+                let (source, there) = (&old.source, old.revision().await);
+                bail!(
+                    "{source} {there}, and only revision {REVISION} of the original's tables can be taken over: bring \
+                     it up to date with the original's own command, manage.py db upgrade ({})",
+                    connect::unanswered(&fault)
+                )
+            }
+            Err(fault) => {
+                Err(connect::unanswered(&fault)).with_context(|| format!("cannot read {}", old.source))
+            }
+        }
+    }
+
+    /// What its tables say of themselves.
+    async fn revision(&self) -> String {
+        match self.ask::<Path>(queries::REVISION, []).await {
+            Ok(rows) if !rows.is_empty() => {
+                let words = rows.into_iter().map(|row| row.path).collect::<Vec<_>>();
+                format!("has revision {}", words.join(", "))
+            }
+            _ => "names no revision".to_owned(),
+        }
     }
 
     /// What this installation is known by: its address without user and password.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The largest id of each kind, up to a limit.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn largest_ids(&self, limit: i64) -> Result<Largest> {
+        Ok(self.ask::<Largest>(queries::LARGEST, [limit; 5]).await?.into_iter().next().unwrap_or_default())
+    }
+
+    /// The largest number of a build of a project, up to a limit.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn largest_number(&self, project: i64, limit: i64) -> Result<i64> {
+        let row = self.ask::<Id>(queries::LARGEST_NUMBER, [project, limit]).await?;
+        Ok(row.into_iter().next().map_or(0, |row| row.id))
+    }
+
+    /// The ids of a project's builds.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn build_ids(&self, project: i64) -> Result<HashSet<i64>> {
+        Ok(self.ask::<Id>(queries::BUILD_IDS, [project]).await?.into_iter().map(|row| row.id).collect())
+    }
+
+    /// The ids of a project's jobs, each with that of its build.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn job_ids(&self, project: i64) -> Result<HashMap<i64, i64>> {
+        let rows = self.ask::<Pair>(queries::JOB_IDS, [project]).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.build_id)).collect())
     }
 
     /// All users.
@@ -157,46 +217,20 @@ impl Installation {
         query: &'static str,
         values: impl IntoIterator<Item = i64>,
     ) -> Result<Vec<R>> {
-        let values = values.into_iter().map(Value::from);
-        let query = Statement::from_sql_and_values(DbBackend::MySql, query, values);
-        let rows = self.db.query_all_raw(query).await.with_context(|| format!("read {}", self.source))?;
+        let rows = self.rows(query, values).await.map_err(|fault| connect::unanswered(&fault));
+        let rows = rows.with_context(|| format!("cannot read {}", self.source))?;
         let read = rows.iter().map(|row| R::from_query_result(row, ""));
         read.collect::<Result<_, _>>().with_context(|| format!("understand {}", self.source))
     }
-}
 
-/// The address to connect to, and the part of it that names the installation.
-fn address(text: &str) -> Result<(String, String)> {
-    let example = "mysql://user:password@host/database";
-    let text = match text.strip_prefix("mariadb://") {
-        Some(rest) => format!("mysql://{rest}"),
-        None => text.to_owned(),
-    };
-    // The text has a password in it: a message never shows it.
-    let url = Url::parse(&text).ok().filter(|url| url.scheme() == "mysql");
-    let url = url.with_context(|| format!("the address of the old database is to look like {example}"))?;
-    let database = url.path().trim_matches('/');
-    ensure!(!database.is_empty(), "the address of the old database names no database: {example}");
-    let host = url.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
-    let source = format!("mysql://{host}:{}/{database}", url.port().unwrap_or(3306));
-    Ok((text, source))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_installation_is_known_without_its_password() {
-        let (url, source) = address("mariadb://kozmic:hush@db.example/ci?charset=utf8").unwrap();
-        assert_eq!(url, "mysql://kozmic:hush@db.example/ci?charset=utf8");
-        assert_eq!(source, "mysql://db.example:3306/ci");
-        for wrong in ["mysql://kozmic:hush@db.example", "postgres://kozmic:hush@db/ci", "hush"] {
-            let fault = address(wrong).unwrap_err().to_string();
-            assert!(
-                fault.contains("mysql://user:password@host/database") && !fault.contains("hush"),
-                "{fault}"
-            );
-        }
+    async fn rows(
+        &self,
+        query: &'static str,
+        values: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let values = values.into_iter().map(Value::from);
+        let question = Statement::from_sql_and_values(DbBackend::MySql, query, values);
+        let late = |_| DbErr::Custom(format!("it does not answer within {} s", PATIENCE.as_secs()));
+        timeout(PATIENCE, self.db.query_all_raw(question)).await.map_err(late)?
     }
 }

@@ -93,7 +93,7 @@ pub struct OldHook {
 pub struct OldBuild {
     /// Its id there.
     pub id: i64,
-    /// Its number within the project.
+    /// Its number within the project; another build may have the same, since nothing was locked while it was found.
     pub number: i64,
     /// A branch, without `refs/heads/`.
     pub branch: String,
@@ -139,6 +139,34 @@ pub struct Orphan {
     pub id: i64,
     /// What it belongs to, such as `project 3`.
     pub parent: String,
+}
+
+/// The largest id of each kind.
+#[derive(Clone, Copy, Debug, Default, FromQueryResult)]
+pub struct Largest {
+    /// Of a user.
+    pub users: i64,
+    /// Of a project.
+    pub projects: i64,
+    /// Of a hook.
+    pub hooks: i64,
+    /// Of a build.
+    pub builds: i64,
+    /// Of a job.
+    pub jobs: i64,
+}
+
+/// A number.
+#[derive(FromQueryResult)]
+pub(super) struct Id {
+    pub(super) id: i64,
+}
+
+/// A job and the build that it belongs to.
+#[derive(FromQueryResult)]
+pub(super) struct Pair {
+    pub(super) id: i64,
+    pub(super) build_id: i64,
 }
 
 /// A text.

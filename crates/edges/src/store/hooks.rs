@@ -49,6 +49,8 @@ impl Store {
             webhook_id: Set(None),
             created_at: Set(now.0),
             cache_inputs: Set(None),
+            unsigned: Set(false),
+            is_own: Set(true),
             ..recipe_row(recipe)?
         };
         read::hook(row.insert(&self.writer).await.context("add a hook")?)
@@ -59,7 +61,7 @@ impl Store {
     /// # Errors
     /// There is no such hook, or the database does not answer.
     pub async fn change_hook(&self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
-        let row = rows::hook::ActiveModel { id: Unchanged(id.0), ..recipe_row(recipe)? };
+        let row = rows::hook::ActiveModel { id: Unchanged(id.0), is_own: Set(true), ..recipe_row(recipe)? };
         read::hook(row.update(&self.writer).await.context("change a hook")?)
     }
 
@@ -72,13 +74,18 @@ impl Store {
         Ok(())
     }
 
-    /// Notes the webhook at the forge that calls a hook.
+    /// Notes the webhook at the forge that calls a hook, and signs with its secret.
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer.
     pub async fn connect_hook(&self, id: HookId, webhook: WebhookId) -> Result<()> {
-        let webhook_id = Set(Some(webhook.0));
-        let row = rows::hook::ActiveModel { id: Unchanged(id.0), webhook_id, ..Default::default() };
+        let row = rows::hook::ActiveModel {
+            id: Unchanged(id.0),
+            webhook_id: Set(Some(webhook.0)),
+            unsigned: Set(false),
+            is_own: Set(true),
+            ..Default::default()
+        };
         row.update(&self.writer).await.context("note a webhook")?;
         Ok(())
     }
@@ -91,6 +98,25 @@ impl Store {
         let row =
             rows::hook::ActiveModel { id: Unchanged(id.0), webhook_id: Set(None), ..Default::default() };
         row.update(&self.writer).await.context("note that a webhook is gone")?;
+        Ok(())
+    }
+
+    /// Notes that a hook's webhook signs after all: somebody wrote the secret into it at the forge.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_signature(&self, id: HookId) -> Result<()> {
+        let unsigned = rows::hook::Column::Unsigned;
+        let row = rows::hook::Entity::find_by_id(id.0).filter(unsigned.eq(true));
+        if row.one(&self.db).await.context("look at a hook")?.is_some() {
+            let row = rows::hook::ActiveModel {
+                id: Unchanged(id.0),
+                unsigned: Set(false),
+                is_own: Set(true),
+                ..Default::default()
+            };
+            row.update(&self.writer).await.context("note that a webhook signs")?;
+        }
         Ok(())
     }
 

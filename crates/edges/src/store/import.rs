@@ -2,10 +2,17 @@
 //!
 //! What was taken over stands in the table `imported`, written in the same transaction. Nothing here puts anything into
 //! the outbox: what is long over is no news.
+//!
+//! Another run follows what changed there since, as long as nothing was done with it here.
 
 mod builds;
+mod gone;
+mod notes;
 
-pub use builds::{BuildTaken, NewBuild, NewJob};
+pub use builds::{BuildTaken, ForeignBuilds, NewBuild, NewJob};
+pub use gone::{Lost, Still};
+
+use notes::{forget, free_id, note, own_id};
 
 use super::{Store, deploy_keys, hooks, members, projects, rows, users};
 use crate::secret;
@@ -19,8 +26,8 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{self, NotSet, Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, PrimaryKeyTrait, QueryFilter,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, Iterable, QueryFilter,
     Statement,
 };
 use secrecy::SecretString;
@@ -33,7 +40,14 @@ pub struct Foreign<'a> {
     pub source: &'a str,
     /// The row's id there.
     pub id: i64,
+    /// The largest id of such rows there: what cannot keep its id gets one above all of them, so that no other row loses
+    /// its own by that.
+    pub largest: i64,
 }
+
+/// The largest id that is kept: SQLite counts on from the largest that there ever was, and scripts know numbers up to
+/// 2^53.
+pub const LARGEST_ID: i64 = 1 << 40;
 
 /// What became of a row of another installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +56,8 @@ pub enum Taken<T> {
     Over(T),
     /// It was one before.
     There(T),
+    /// It was one before, and follows what changed there since.
+    Followed(T),
     /// It was one before, and somebody removed it since.
     Gone,
     /// There is such a row here, which did not come from that installation.
@@ -66,6 +82,8 @@ pub struct NewProject {
     pub owner: UserId,
     /// Who else may see it.
     pub members: Vec<(UserId, Role)>,
+    /// Whether everybody may see its badge although the repository is private.
+    pub open_badge: bool,
 }
 
 /// A hook of another installation.
@@ -105,24 +123,15 @@ impl Store {
         let token =
             new.token.as_ref().map(|token| self.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
         let taken = match (there, own_id(&tx, "user", foreign).await?) {
-            (Some(row), Some(_)) => return Ok(Taken::There(UserId(row.id))),
-            (Some(row), None) => {
-                let id = row.id;
-                if row.token.is_empty() {
-                    let token = Set(token);
-                    let row = rows::user::ActiveModel { id: Unchanged(id), token, ..Default::default() };
-                    row.update(&tx).await.context("take over a token")?;
-                }
-                Taken::There(UserId(id))
-            }
+            (Some(row), known) => known_user(&tx, (row, known.is_some()), (new, token)).await?,
             (None, Some(_)) => return Ok(Taken::Gone),
             (None, None) => {
-                let id = free_id::<rows::user::Entity>(&tx, foreign.id).await?;
-                let row = rows::user::ActiveModel { id, ..user_row(new, token, now) };
+                let id = free_id::<rows::user::Entity>(&tx, foreign).await?;
+                let row = rows::user::ActiveModel { id: Set(id), ..user_row(new, token, now) };
                 Taken::Over(UserId(row.insert(&tx).await.context("take over a user")?.id))
             }
         };
-        if let Taken::Over(id) | Taken::There(id) = taken {
+        if let Taken::Over(id) | Taken::There(id) | Taken::Followed(id) = taken {
             note(&tx, "user", foreign, id.0).await?;
         }
         tx.commit().await.context("commit a user's take-over")?;
@@ -144,13 +153,25 @@ impl Store {
         let there =
             rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(new.repository.id.0));
         match (there.one(&tx).await.context("find a project")?, known) {
-            (Some(row), Some(known)) if row.id == known => return Ok(Taken::There(ProjectId(known))),
+            (Some(row), Some(known)) if row.id == known => {
+                if row.synced_at.is_none() {
+                    follow_members(&tx, ProjectId(known), new).await?;
+                    tx.commit().await.context("commit a project's members")?;
+                }
+                return Ok(Taken::There(ProjectId(known)));
+            }
             (Some(_), _) => return Ok(Taken::MadeHere),
+            // A database that was started anew gives the last number once more: then it is another repository's.
+            (None, Some(known)) if is_of_another(&tx, known).await? => {}
             (None, Some(_)) => return Ok(Taken::Gone),
             (None, None) => {}
         }
-        let id = free_id::<rows::project::Entity>(&tx, foreign.id).await?;
-        let row = rows::project::ActiveModel { id, ..projects::project_row(new.owner, &new.repository, now) };
+        let id = free_id::<rows::project::Entity>(&tx, foreign).await?;
+        let row = rows::project::ActiveModel {
+            id: Set(id),
+            open_badge: Set(new.open_badge),
+            ..projects::project_row(new.owner, &new.repository, now)
+        };
         let id = ProjectId(row.insert(&tx).await.context("take over a project")?.id);
         for (user, role) in &new.members {
             members::set_role(&tx, (id, *user), *role).await?;
@@ -204,18 +225,18 @@ impl Store {
         let tx = self.write().await?;
         if let Some(id) = own_id(&tx, "hook", foreign).await? {
             let row = rows::hook::Entity::find_by_id(id).one(&tx).await.context("find a hook")?;
-            return Ok(match row.filter(|row| row.project_id == project.0) {
-                Some(row) => Taken::There(HookId(row.id)),
-                None => Taken::Gone,
-            });
+            let Some(row) = row.filter(|row| row.project_id == project.0) else { return Ok(Taken::Gone) };
+            return follow_hook(tx, row, new).await;
         }
         let row = rows::hook::ActiveModel {
-            id: free_id::<rows::hook::Entity>(&tx, foreign.id).await?,
+            id: Set(free_id::<rows::hook::Entity>(&tx, foreign).await?),
             project_id: Set(project.0),
             secret: Set(self.vault.seal(hooks::SECRET_PLACE, &secret::random())),
             webhook_id: Set(new.webhook.map(|id| id.0)),
             created_at: Set(now.0),
             cache_inputs: Set(None),
+            unsigned: Set(new.webhook.is_some()),
+            is_own: Set(false),
             ..hooks::recipe_row(&new.recipe)?
         };
         let id = row.insert(&tx).await.context("take over a hook")?.id;
@@ -223,6 +244,74 @@ impl Store {
         tx.commit().await.context("commit a hook's take-over")?;
         Ok(Taken::Over(HookId(id)))
     }
+}
+
+/// Somebody who is here already. Who never signed in here is known from there alone, and what is new there counts.
+async fn known_user(
+    tx: &DatabaseTransaction,
+    (row, is_from_there): (rows::user::Model, bool),
+    (new, token): (&NewUser, Vec<u8>),
+) -> Result<Taken<UserId>> {
+    let id = UserId(row.id);
+    let mut fresh = rows::user::ActiveModel { id: Unchanged(row.id), ..Default::default() };
+    if row.token.is_empty() && !token.is_empty() {
+        fresh.token = Set(token);
+    }
+    if is_from_there && row.signed_in_at == 0 && row.mail_address != new.mail_address {
+        fresh.mail_address = Set(new.mail_address.clone());
+    }
+    if !fresh.token.is_set() && !fresh.mail_address.is_set() {
+        return Ok(Taken::There(id));
+    }
+    fresh.update(tx).await.context("follow a user")?;
+    Ok(if is_from_there { Taken::Followed(id) } else { Taken::There(id) })
+}
+
+/// Until somebody asked the forge, the members are those of the other installation.
+async fn follow_members(tx: &DatabaseTransaction, project: ProjectId, new: &NewProject) -> Result<()> {
+    let others = rows::membership::Entity::delete_many()
+        .filter(rows::membership::Column::ProjectId.eq(project.0))
+        .filter(rows::membership::Column::Role.ne(Role::Owner.word()));
+    others.exec(tx).await.context("drop former members")?;
+    for (user, role) in new.members.iter().filter(|(user, _)| *user != new.owner) {
+        members::set_role(tx, (project, *user), *role).await?;
+    }
+    Ok(())
+}
+
+/// Whether a project that was taken over lives on here: then its repository is not the one that has its number now.
+async fn is_of_another(tx: &DatabaseTransaction, id: i64) -> Result<bool> {
+    let row = rows::project::Entity::find_by_id(id).one(tx).await.context("find a project")?;
+    Ok(row.is_some_and(|row| row.deleted_at.is_none()))
+}
+
+/// A hook that nobody here saved or restored is the other installation's still.
+async fn follow_hook(
+    tx: DatabaseTransaction,
+    row: rows::hook::Model,
+    new: &NewHook,
+) -> Result<Taken<HookId>> {
+    let id = HookId(row.id);
+    let fresh = rows::hook::ActiveModel {
+        id: Unchanged(row.id),
+        webhook_id: Set(new.webhook.map(|id| id.0)),
+        unsigned: Set(new.webhook.is_some()),
+        ..hooks::recipe_row(&new.recipe)?
+    };
+    if row.is_own || is_same(&row, &fresh) {
+        return Ok(Taken::There(id));
+    }
+    fresh.update(&tx).await.context("follow a hook")?;
+    tx.commit().await.context("commit a hook's change")?;
+    Ok(Taken::Followed(id))
+}
+
+/// Whether a row says already what it is to say.
+fn is_same(row: &rows::hook::Model, fresh: &rows::hook::ActiveModel) -> bool {
+    let before = rows::hook::ActiveModel::from(row.clone());
+    let columns = <rows::hook::Entity as EntityTrait>::Column::iter();
+    let mut set = columns.map(|column| (before.get(column), fresh.get(column)));
+    set.all(|(before, fresh)| fresh.is_not_set() || before.into_value() == fresh.into_value())
 }
 
 fn user_row(new: &NewUser, token: Vec<u8>, now: Timestamp) -> rows::user::ActiveModel {
@@ -240,43 +329,6 @@ fn user_row(new: &NewUser, token: Vec<u8>, now: Timestamp) -> rows::user::Active
         mail_address: Set(new.mail_address.clone()),
         ..users::blank_mail_settings(false)
     }
-}
-
-/// The row here that another installation's row became; perhaps it is gone.
-async fn own_id(tx: &DatabaseTransaction, kind: &'static str, foreign: Foreign<'_>) -> Result<Option<i64>> {
-    let row = rows::imported::Entity::find()
-        .filter(rows::imported::Column::Kind.eq(kind))
-        .filter(rows::imported::Column::Source.eq(foreign.source))
-        .filter(rows::imported::Column::ForeignId.eq(foreign.id));
-    Ok(row.one(tx).await.context("look for an earlier take-over")?.map(|row| row.own_id))
-}
-
-async fn note(tx: &DatabaseTransaction, kind: &'static str, foreign: Foreign<'_>, own: i64) -> Result<()> {
-    let row = rows::imported::ActiveModel {
-        id: NotSet,
-        source: Set(foreign.source.to_owned()),
-        kind: Set(kind.to_owned()),
-        foreign_id: Set(foreign.id),
-        own_id: Set(own),
-    };
-    row.insert(tx).await.context("note a take-over")?;
-    Ok(())
-}
-
-/// The largest id that is kept: SQLite counts on from the largest that there ever was, and scripts know numbers up to
-/// 2^53.
-const LARGEST_ID: i64 = 1 << 40;
-
-/// The id that a row has in the other installation, where no row has it here: so addresses stay as they were.
-async fn free_id<E: EntityTrait>(tx: &DatabaseTransaction, wished: i64) -> Result<ActiveValue<i64>>
-where
-    <E::PrimaryKey as PrimaryKeyTrait>::ValueType: From<i64>,
-{
-    if !(1..=LARGEST_ID).contains(&wished) {
-        return Ok(NotSet);
-    }
-    let taken = E::find_by_id(wished).one(tx).await.context("look whether an id is free")?.is_some();
-    Ok(if taken { NotSet } else { Set(wished) })
 }
 
 #[cfg(test)]
@@ -298,7 +350,7 @@ mod tests {
     }
 
     fn foreign(id: i64) -> Foreign<'static> {
-        Foreign { source: "mysql://there/kozmic", id }
+        Foreign { source: "mysql://there/kozmic", id, largest: 50 }
     }
 
     #[tokio::test]
@@ -324,7 +376,7 @@ mod tests {
         assert_eq!(ben, UserId(40), "addresses stay as they were");
         assert_eq!(import(40, &person(401, "")).await, Taken::Gone);
         let Taken::Over(odd) = import(i64::MAX, &person(402, "")).await else { panic!("a new user") };
-        assert!(odd.0 < 100, "there is room for more users behind {odd}");
+        assert_eq!(odd, UserId(51), "there is room for more users behind it");
     }
 
     #[tokio::test]
@@ -332,7 +384,7 @@ mod tests {
         let stage = Stage::new().await;
         let project = stage.store.project(stage.project).await.unwrap().unwrap();
         let repository = Repository { id: RepositoryId(900), ..project.repository };
-        let new = NewProject { repository, owner: stage.user, members: Vec::new() };
+        let new = NewProject { repository, owner: stage.user, members: Vec::new(), open_badge: true };
         let import = async || stage.store.import_project(foreign(7), &new, NOW).await.unwrap();
         let Taken::Over(id) = import().await else { panic!("a new project") };
         assert_eq!(import().await, Taken::There(id));

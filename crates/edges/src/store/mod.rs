@@ -38,7 +38,10 @@ pub use auto_builder::{LoadedConfiguration, Watched};
 pub use builds::{BuildFilter, Page};
 pub use deliveries::{Door, NewDelivery, Stored, WaitingDelivery};
 pub use enqueue::{Enqueued, Planned};
-pub use import::{BuildTaken, Foreign, NewBuild, NewHook, NewJob, NewProject, NewUser, Taken};
+pub use import::{
+    BuildTaken, Foreign, ForeignBuilds, LARGEST_ID, Lost, NewBuild, NewHook, NewJob, NewProject, NewUser,
+    Still, Taken,
+};
 pub use jobs::{ClaimedJob, Lane};
 pub use mails::WaitingMail;
 pub use monitor::{HistoryMark, Monitored};

@@ -158,6 +158,17 @@ impl Store {
         Ok(())
     }
 
+    /// Notes whether everybody may see a private project's badge.
+    ///
+    /// # Errors
+    /// There is no such project, or the database does not answer.
+    pub async fn open_badge(&self, id: ProjectId, is_open: bool) -> Result<()> {
+        let open_badge = Set(is_open);
+        let row = rows::project::ActiveModel { id: Unchanged(id.0), open_badge, ..Default::default() };
+        row.update(&self.writer).await.context("open or close a badge")?;
+        Ok(())
+    }
+
     /// A user's projects with their newest builds, the one built last first.
     ///
     /// # Errors
@@ -349,6 +360,7 @@ pub(super) fn project_row(
         sync_fault: Set(None),
         deleted_at: Set(None),
         told_private_at: Set(None),
+        open_badge: Set(false),
         ..repository_columns(repository)
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         cancel_waiting,
         cancel_running,
         badge_token,
+        open_badge,
         synced_at,
         sync_fault,
         told_private_at,
@@ -85,6 +86,7 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         },
         settings: ProjectSettings { cancel_waiting, cancel_running },
         badge_token,
+        open_badge,
         synced_at: synced_at.map(Timestamp),
         sync_fault,
     }
@@ -101,7 +103,8 @@ fn parse_hook(row: rows::hook::Model) -> Result<Hook> {
     let install = row.install_script.map(|script| Install { script, tracked });
     let pull = row.pull.parse().map_err(anyhow::Error::msg)?;
     let recipe = HookRecipe { title, image: image.parse()?, script, install, pull };
-    Ok(Hook { id: HookId(id), project: ProjectId(project_id), recipe, webhook: webhook_id.map(WebhookId) })
+    let (webhook, is_unsigned) = (webhook_id.map(WebhookId), row.unsigned);
+    Ok(Hook { id: HookId(id), project: ProjectId(project_id), recipe, webhook, is_unsigned })
 }
 
 pub(super) fn build(row: rows::build::Model) -> Result<Build> {

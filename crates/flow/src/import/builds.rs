@@ -2,25 +2,40 @@
 
 use super::{
     Here, Import, REMOVED_SINCE,
+    gone::first_attempt,
     report::{Kind, Report},
     translate,
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use kozmic_edges::{
-    legacy::{OldBuild, OldJob},
+    legacy::{Largest, OldBuild, OldJob},
     logs::Source,
-    store::{BuildTaken, NewBuild, Taken},
+    store::{BuildTaken, ForeignBuilds, LARGEST_ID, NewBuild, Taken},
 };
-use kozmic_model::{ids::JobId, job::Attempt, time::Timestamp};
-use std::collections::HashMap;
+use kozmic_model::{
+    ids::{BuildId, JobId},
+    time::Timestamp,
+};
+use std::{cmp::Ordering, collections::HashMap};
 
 impl Import<'_> {
     /// Takes over all builds of a project.
     ///
     /// # Errors
     /// One of the databases or the disk does not answer.
-    pub(super) async fn builds(&self, old_project: i64, here: &Here<'_>, report: &mut Report) -> Result<()> {
+    pub(super) async fn builds(
+        &self,
+        (old_project, largest): (i64, &Largest),
+        here: &Here<'_>,
+        report: &mut Report,
+    ) -> Result<()> {
+        let from = ForeignBuilds {
+            source: self.old.source(),
+            largest_build: largest.builds,
+            largest_job: largest.jobs,
+            largest_number: self.old.largest_number(old_project, LARGEST_ID).await?,
+        };
         let mut behind = i64::MIN;
         loop {
             let page = self.old.builds(old_project, behind).await?;
@@ -30,13 +45,13 @@ impl Import<'_> {
             for job in self.old.jobs(old_project, (first.id, last.id)).await? {
                 jobs.entry(job.build_id).or_default().push(job);
             }
-            self.page(page, jobs, here, report).await?;
+            self.page((from, page), jobs, here, report).await?;
         }
     }
 
     async fn page(
         &self,
-        page: Vec<OldBuild>,
+        (from, page): (ForeignBuilds<'_>, Vec<OldBuild>),
         mut jobs: HashMap<i64, Vec<OldJob>>,
         here: &Here<'_>,
         report: &mut Report,
@@ -52,11 +67,14 @@ impl Import<'_> {
                 Err(why) => leave_out_build((&build, &jobs), here.name, why, report),
             }
         }
-        let taken = self.store.import_builds(self.old.source(), here.id, &new).await?;
+        let taken = self.store.import_builds(from, here.id, &new).await?;
         for ((build, jobs), taken) in old.into_iter().zip(taken) {
             let job_ids = match taken {
-                BuildTaken::Here { is_new, jobs } => {
+                BuildTaken::Here { is_new, id, number, jobs } => {
                     report.count(Kind::Build, is_new);
+                    if is_new {
+                        remark_build(&build, (id, number), here.name, report);
+                    }
                     jobs
                 }
                 BuildTaken::Gone => {
@@ -64,7 +82,7 @@ impl Import<'_> {
                     continue;
                 }
                 BuildTaken::Clash(number) => {
-                    let why = format!("build #{number} here has its number, or its branch and commit");
+                    let why = format!("build #{number} here is of the same branch and commit");
                     leave_out_build((&build, &jobs), here.name, why, report);
                     continue;
                 }
@@ -99,8 +117,19 @@ impl Import<'_> {
 
     async fn job(&self, old: &OldJob, taken: Taken<JobId>, what: &str, report: &mut Report) -> Result<()> {
         let (id, is_new) = match taken {
-            Taken::Over(id) => (id, true),
+            Taken::Over(id) => {
+                report.renumber(what.to_owned(), (old.id, id.0), Kind::Job);
+                (id, true)
+            }
             Taken::There(id) => (id, false),
+            Taken::Followed(id) => {
+                if let Some(logs) = self.logs {
+                    // What it had printed then may be no beginning of what it printed in the end.
+                    logs.remove(first_attempt(id)).await?;
+                }
+                report.follow(what.to_owned(), "it went on there, and is here as it ended".to_owned());
+                (id, false)
+            }
             Taken::Gone | Taken::MadeHere => {
                 leave_out_job(old, what, REMOVED_SINCE, report);
                 return Ok(());
@@ -121,8 +150,11 @@ impl Import<'_> {
     async fn log(&self, old: &OldJob, length: u64, job: JobId) -> Result<Option<bool>> {
         let Some(logs) = self.logs else { return Ok(None) };
         let reader = logs.reader(first_attempt(job));
-        if reader.len().await? >= length {
-            return Ok(Some(false));
+        match reader.len().await?.cmp(&length) {
+            Ordering::Equal => return Ok(Some(false)),
+            // It was another one when it was taken over.
+            Ordering::Greater => logs.remove(first_attempt(job)).await?,
+            Ordering::Less => {}
         }
         let mut writer = logs.writer(first_attempt(job)).await?;
         // An interrupted run may have torn its end, which opening cut off.
@@ -138,8 +170,12 @@ impl Import<'_> {
     }
 }
 
-fn first_attempt(job: JobId) -> Attempt {
-    Attempt { job, number: 1 }
+fn remark_build(build: &OldBuild, (id, number): (BuildId, i64), project: &str, report: &mut Report) {
+    let what = || format!("build #{} (build {}) of {project}", build.number, build.id);
+    report.renumber(what(), (build.id, id.0), Kind::Build);
+    if number != build.number {
+        report.mend(what(), format!("another build has its number: it is #{number} now"));
+    }
 }
 
 fn leave_out_build((build, jobs): (&OldBuild, &[OldJob]), project: &str, why: String, report: &mut Report) {

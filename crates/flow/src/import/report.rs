@@ -100,6 +100,10 @@ pub struct Report {
     pub left_out: Vec<Remark>,
     /// What came over otherwise than it was, and how.
     pub mended: Vec<Remark>,
+    /// What was here before and is otherwise now, because it is there.
+    pub followed: Vec<Remark>,
+    /// What went here because it is gone there, or stays although it is.
+    pub gone: Vec<Remark>,
     /// What people have to do now.
     pub to_do: Vec<Remark>,
 }
@@ -138,6 +142,29 @@ impl Report {
 
     pub(super) fn mend(&mut self, what: String, why: String) {
         self.mended.push(Remark { what, why });
+    }
+
+    pub(super) fn follow(&mut self, what: String, why: String) {
+        self.followed.push(Remark { what, why });
+    }
+
+    /// Something that the other installation deleted.
+    pub(super) fn lose(&mut self, what: String, why: &str) {
+        self.gone.push(Remark { what, why: why.to_owned() });
+    }
+
+    /// Something that has another number here than there.
+    pub(super) fn renumber(&mut self, what: String, (there, here): (i64, i64), kind: Kind) {
+        if there != here {
+            let why = format!(
+                "its number was taken here: it is {kind} {here} now, and links to it by {there} lead elsewhere"
+            );
+            self.mend(what, why);
+        }
+    }
+
+    pub(super) fn ask(&mut self, what: String, why: String) {
+        self.to_do.push(Remark { what, why });
     }
 
     pub(super) fn ask_to_connect(&mut self, name: String, project: ProjectId, hooks: u64) {

@@ -150,9 +150,6 @@ fn paths(tracked: &[String], is_installing: bool) -> (Vec<String>, Vec<(String, 
 
 /// A build, still without its jobs; they tell when it was where it does not.
 pub(super) fn build(old: &OldBuild, jobs: &[OldJob]) -> Result<NewBuild, String> {
-    if old.number < 1 {
-        return Err("its number is none".to_owned());
-    }
     let times = jobs.iter().flat_map(|job| [job.created_at, job.started_at]).flatten();
     let created_at = old.created_at.or_else(|| times.min()).ok_or("it has no date")?;
     let status = match old.status.as_str() {

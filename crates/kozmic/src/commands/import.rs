@@ -1,12 +1,18 @@
 //! `kozmic import`: takes over an installation of the original, while no server runs, and says what became of it.
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use kozmic_edges::{Edges, clock, legacy::Installation, logs::Logs, store::Store};
+use kozmic_edges::{
+    Edges, clock,
+    legacy::{Installation, SecretKey},
+    logs::Logs,
+    store::Store,
+};
 use kozmic_flow::import::{Import, Kind, Remark, Report};
 use secrecy::{ExposeSecret, SecretSlice};
 use std::{os::unix::ffi::OsStringExt, path::PathBuf, process::ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What stands in the original's settings as `SECRET_KEY`.
 const SECRET_KEY: &str = "KOZMIC_IMPORT_SECRET_KEY";
@@ -14,11 +20,12 @@ const SECRET_KEY: &str = "KOZMIC_IMPORT_SECRET_KEY";
 /// Which installation to take over, and how.
 #[derive(Args)]
 pub(crate) struct ImportArguments {
-    /// The original's database: mysql://user:password@host/database.
+    /// The original's database: mysql://user:password@host/database, or as the original has it,
+    /// mysql+pymysql://…
     #[arg(long, env = "KOZMIC_IMPORT_FROM", hide_env_values = true, value_name = "ADDRESS")]
     from: String,
-    /// The file with the original's SECRET_KEY in it, which opens its deploy keys. The variable
-    /// KOZMIC_IMPORT_SECRET_KEY can have the key itself.
+    /// The file with the original's SECRET_KEY in it, which opens its deploy keys: the key itself, or as Python's
+    /// settings write it. The variable KOZMIC_IMPORT_SECRET_KEY can have the key instead.
     #[arg(long, value_name = "FILE")]
     secret_key_file: Option<PathBuf>,
     /// Says what would become of everything, and changes nothing.
@@ -26,8 +33,23 @@ pub(crate) struct ImportArguments {
     dry_run: bool,
 }
 
-/// Takes an installation over.
+/// Takes an installation over. A signal ends it between two rows: what was taken over stays.
 pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let stopped = async {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    };
+    tokio::select! {
+        ended = take_over(settings, arguments) => ended,
+        () = stopped => Err(Failure::other(match arguments.dry_run {
+            true => anyhow!("stopped by a signal; nothing was changed"),
+            false => anyhow!("stopped by a signal: what was taken over stays, and another run goes on from there"),
+        })),
+    }
+}
+
+async fn take_over(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
     let secret_key = secret_key(arguments)?;
     let old = Installation::open(&arguments.from).await?;
@@ -45,9 +67,10 @@ async fn try_out(
     old: &Installation,
     store: &Store,
     dir: &DataDir,
-    secret_key: Option<&SecretSlice<u8>>,
+    secret_key: Option<&SecretKey>,
 ) -> Result<Report> {
-    let copy = Trial(dir.join(&format!("trial-{}.db", std::process::id())));
+    let copy = Trial(dir.trial());
+    copy.remove();
     let trial = store.copy_to(&copy.0).await?;
     run(old, &trial, None, secret_key).await
 }
@@ -56,17 +79,16 @@ async fn run(
     old: &Installation,
     store: &Store,
     logs: Option<&Logs>,
-    secret_key: Option<&SecretSlice<u8>>,
+    secret_key: Option<&SecretKey>,
 ) -> Result<Report> {
-    let secret_key = secret_key.map(ExposeSecret::expose_secret);
     Import { old, store, logs, secret_key, now: clock::now() }.run().await
 }
 
 /// A database that is removed with all that SQLite keeps beside it.
 struct Trial(PathBuf);
 
-impl Drop for Trial {
-    fn drop(&mut self) {
+impl Trial {
+    fn remove(&self) {
         for end in ["db", "db-wal", "db-shm"] {
             // It holds nothing that is not elsewhere.
             let _ = std::fs::remove_file(self.0.with_extension(end));
@@ -74,18 +96,20 @@ impl Drop for Trial {
     }
 }
 
-fn secret_key(arguments: &ImportArguments) -> Result<Option<SecretSlice<u8>>> {
-    let key = match &arguments.secret_key_file {
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+fn secret_key(arguments: &ImportArguments) -> Result<Option<SecretKey>> {
+    let written = match &arguments.secret_key_file {
         Some(path) => Some(std::fs::read(path).with_context(|| format!("read {}", path.display()))?),
         None => std::env::var_os(SECRET_KEY).map(OsStringExt::into_vec),
     };
-    let Some(mut key) = key else { return Ok(None) };
-    // Editors end a file with a line feed, and no key does.
-    while key.last().is_some_and(|byte| b"\r\n".contains(byte)) {
-        key.pop();
-    }
-    ensure!(!key.is_empty(), "the original's secret key is empty");
-    Ok(Some(key.into()))
+    let Some(written) = written.map(SecretSlice::from) else { return Ok(None) };
+    let key = SecretKey::read(written.expose_secret());
+    key.context("the original's secret key is empty").map(Some)
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
@@ -98,9 +122,13 @@ fn tell(source: &str, report: &Report, is_trial: bool) {
         let (found, taken, there, left_out) = (tally.found(), tally.taken, tally.there, tally.left_out);
         println!("{kind:<13} {found:>8} {taken:>11} {there:>14} {left_out:>9}");
     }
-    for (word, remarks) in
-        [("left out", &report.left_out), ("mended", &report.mended), ("to do", &report.to_do)]
-    {
+    for (word, remarks) in [
+        ("left out", &report.left_out),
+        ("mended", &report.mended),
+        ("followed", &report.followed),
+        ("deleted", &report.gone),
+        ("to do", &report.to_do),
+    ] {
         for Remark { what, why } in remarks {
             println!("{word}: {}: {}", on_one_line(what), on_one_line(why));
         }

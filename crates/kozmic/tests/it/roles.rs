@@ -63,6 +63,7 @@ const OF_PROJECT: &[(&str, &str, Answers)] = &[
     ("GET", "/projects/{project}/hooks/add/", CONFIGURE),
     ("GET", "/projects/{project}/hooks/{hook}/edit/", CONFIGURE),
     ("POST", "/projects/{project}/settings/builds/", CHANGE),
+    ("POST", "/projects/{project}/settings/badge/", CHANGE),
     ("POST", "/projects/{project}/members/sync/", CHANGE),
     ("POST", "/projects/{project}/registries/", MISTYPE),
     ("POST", "/projects/{project}/registries/{credential}/delete/", MISS),

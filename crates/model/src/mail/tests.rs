@@ -38,6 +38,7 @@ fn project() -> Project {
         repository,
         settings: ProjectSettings::default(),
         badge_token: String::new(),
+        open_badge: false,
         synced_at: None,
         sync_fault: None,
     }

@@ -225,6 +225,7 @@ pub(crate) mod samples {
             repository,
             settings: ProjectSettings::default(),
             badge_token: "badge".into(),
+            open_badge: false,
             synced_at: None,
             sync_fault: None,
         }

@@ -1,6 +1,6 @@
 //! A project's settings: hooks, members, builds, badge, keys, registries, cached images, and its end.
 
-mod badge;
+pub(crate) mod badge;
 pub(crate) mod builds;
 pub(crate) mod delete;
 pub(crate) mod images;
@@ -80,6 +80,11 @@ impl SettingsPage {
     /// Whether the repository is fetched with a deploy key.
     fn needs_key(&self) -> bool {
         self.project.repository.private || self.facts.key.is_some()
+    }
+
+    /// Whether deliveries of some hook are refused because its webhook signs nothing.
+    fn lacks_signature(&self) -> bool {
+        self.facts.hooks.iter().any(|hook| hook.is_unsigned)
     }
 
     /// Whether there is none, or the forge does not have it.

@@ -1,12 +1,12 @@
 //! Builds of another installation with their jobs, a page in one transaction.
 
-use super::{Foreign, Taken, free_id, note, own_id};
+use super::{Foreign, LARGEST_ID, Taken, free_id, note, own_id};
 use crate::store::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     event::{Author, Trigger},
     git::{GitRef, Sha},
-    ids::{HookId, JobId, ProjectId},
+    ids::{BuildId, HookId, JobId, ProjectId},
     spec::JobSpec,
     status::Status,
     time::Timestamp,
@@ -14,9 +14,22 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     sea_query::OnConflict,
 };
+
+/// Where builds of a project come from.
+#[derive(Clone, Copy, Debug)]
+pub struct ForeignBuilds<'a> {
+    /// What that installation is known by.
+    pub source: &'a str,
+    /// The largest id of a build there.
+    pub largest_build: i64,
+    /// The largest id of a job there.
+    pub largest_job: i64,
+    /// The largest number of a build of the project there.
+    pub largest_number: i64,
+}
 
 /// A build of another installation.
 pub struct NewBuild {
@@ -64,6 +77,9 @@ pub struct NewJob {
     pub finished_at: Timestamp,
 }
 
+/// The attempt that a job was taken over as.
+pub(super) const FIRST: i32 = 1;
+
 /// What became of a build of another installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildTaken {
@@ -71,12 +87,16 @@ pub enum BuildTaken {
     Here {
         /// Whether it was not before.
         is_new: bool,
+        /// Its id here.
+        id: BuildId,
+        /// Its number here.
+        number: i64,
         /// What became of its jobs, in their order.
         jobs: Vec<Taken<JobId>>,
     },
     /// It was here before, and somebody removed it since.
     Gone,
-    /// Another build here has its number, or its branch and commit; that one's number.
+    /// Another build here has its branch and commit; that one's number.
     Clash(i64),
 }
 
@@ -87,14 +107,14 @@ impl Store {
     /// The database does not answer; then nothing changed.
     pub async fn import_builds(
         &self,
-        source: &str,
+        from: ForeignBuilds<'_>,
         project: ProjectId,
         builds: &[NewBuild],
     ) -> Result<Vec<BuildTaken>> {
         let tx = self.write().await?;
         let mut taken = Vec::with_capacity(builds.len());
         for build in builds {
-            taken.push(import(&tx, source, project, build).await?);
+            taken.push(import(&tx, from, project, build).await?);
         }
         tx.commit().await.context("commit a take-over of builds")?;
         Ok(taken)
@@ -103,53 +123,75 @@ impl Store {
 
 async fn import(
     tx: &DatabaseTransaction,
-    source: &str,
+    from: ForeignBuilds<'_>,
     project: ProjectId,
     new: &NewBuild,
 ) -> Result<BuildTaken> {
-    let foreign = Foreign { source, id: new.foreign_id };
-    let (id, is_new) = match own_id(tx, "build", foreign).await? {
+    let foreign = Foreign { source: from.source, id: new.foreign_id, largest: from.largest_build };
+    let (row, is_new) = match own_id(tx, "build", foreign).await? {
         Some(id) => {
             let row = rows::build::Entity::find_by_id(id).one(tx).await.context("find a build")?;
             match row.filter(|row| row.project_id == project.0) {
-                Some(row) => (row.id, false),
+                Some(row) => (row, false),
                 None => return Ok(BuildTaken::Gone),
             }
         }
-        None => match in_the_way(tx, project, new).await? {
+        None => match same_commit(tx, project, new).await? {
             Some(number) => return Ok(BuildTaken::Clash(number)),
-            None => (add_build(tx, project, new, foreign).await?, true),
+            None => {
+                let number = free_number(tx, project, (new.number, from.largest_number)).await?;
+                (add_build(tx, (project, number), new, foreign).await?, true)
+            }
         },
     };
     let mut jobs = Vec::with_capacity(new.jobs.len());
     for job in &new.jobs {
-        jobs.push(import_job(tx, source, (project, id), job).await?);
+        let foreign = Foreign { source: from.source, id: job.foreign_id, largest: from.largest_job };
+        jobs.push(import_job(tx, foreign, (project, row.id), job).await?);
     }
-    if jobs.iter().any(|job| matches!(job, Taken::Over(_))) {
-        follow_jobs(tx, id).await?;
+    if jobs.iter().any(|job| matches!(job, Taken::Over(_) | Taken::Followed(_))) {
+        follow_jobs(tx, row.id).await?;
     }
-    Ok(BuildTaken::Here { is_new, jobs })
+    Ok(BuildTaken::Here { is_new, id: BuildId(row.id), number: row.number, jobs })
 }
 
-async fn in_the_way(tx: &DatabaseTransaction, project: ProjectId, new: &NewBuild) -> Result<Option<i64>> {
-    let same_commit = Condition::all()
-        .add(rows::build::Column::GitRef.eq(new.git_ref.to_string()))
-        .add(rows::build::Column::Sha.eq(new.sha.as_str()));
-    let same = Condition::any().add(rows::build::Column::Number.eq(new.number)).add(same_commit);
-    let row = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0)).filter(same);
+async fn same_commit(tx: &DatabaseTransaction, project: ProjectId, new: &NewBuild) -> Result<Option<i64>> {
+    let row = rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(project.0))
+        .filter(rows::build::Column::GitRef.eq(new.git_ref.to_string()))
+        .filter(rows::build::Column::Sha.eq(new.sha.as_str()));
     Ok(row.one(tx).await.context("look for a build in the way")?.map(|row| row.number))
+}
+
+/// The number that a build has there, where it is free here; else one above all. The other installation counted without
+/// a lock, and gave a number twice now and then.
+async fn free_number(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    (wished, largest): (i64, i64),
+) -> Result<i64> {
+    let of_project = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0));
+    let taken = of_project.clone().filter(rows::build::Column::Number.eq(wished));
+    if (1..=LARGEST_ID).contains(&wished)
+        && taken.one(tx).await.context("look whether a number is free")?.is_none()
+    {
+        return Ok(wished);
+    }
+    let last = of_project.order_by_desc(rows::build::Column::Number).one(tx).await;
+    let last = last.context("find the last number")?.map_or(0, |row| row.number);
+    Ok(last.max(largest) + 1)
 }
 
 async fn add_build(
     tx: &DatabaseTransaction,
-    project: ProjectId,
+    (project, number): (ProjectId, i64),
     new: &NewBuild,
     foreign: Foreign<'_>,
-) -> Result<i64> {
+) -> Result<rows::build::Model> {
     let row = rows::build::ActiveModel {
-        id: free_id::<rows::build::Entity>(tx, foreign.id).await?,
+        id: Set(free_id::<rows::build::Entity>(tx, foreign).await?),
         project_id: Set(project.0),
-        number: Set(new.number),
+        number: Set(number),
         git_ref: Set(new.git_ref.to_string()),
         sha: Set(new.sha.to_string()),
         status: Set(new.status.word().to_owned()),
@@ -164,31 +206,33 @@ async fn add_build(
         commits: Set("[]".to_owned()),
         hooked: Set(Some(new.status.word().to_owned())),
     };
-    let id = row.insert(tx).await.context("take over a build")?.id;
-    note(tx, "build", foreign, id).await?;
-    Ok(id)
+    let row = row.insert(tx).await.context("take over a build")?;
+    note(tx, "build", foreign, row.id).await?;
+    Ok(row)
 }
 
 async fn import_job(
     tx: &DatabaseTransaction,
-    source: &str,
+    foreign: Foreign<'_>,
     (project, build): (ProjectId, i64),
     new: &NewJob,
 ) -> Result<Taken<JobId>> {
-    let foreign = Foreign { source, id: new.foreign_id };
     if let Some(id) = own_id(tx, "job", foreign).await? {
         let row = rows::job::Entity::find_by_id(id).one(tx).await.context("find a job")?;
-        let row = row.filter(|row| row.build_id == build);
-        return Ok(row.map_or(Taken::Gone, |row| Taken::There(JobId(row.id))));
+        return match row.filter(|row| row.build_id == build) {
+            Some(row) => follow_job(tx, row, new).await,
+            None => Ok(Taken::Gone),
+        };
     }
-    let wished = if new.may_keep_id { foreign.id } else { 0 };
+    // 0 is no id.
+    let wished = Foreign { id: if new.may_keep_id { foreign.id } else { 0 }, ..foreign };
     let row = rows::job::ActiveModel {
-        id: free_id::<rows::job::Entity>(tx, wished).await?,
+        id: Set(free_id::<rows::job::Entity>(tx, wished).await?),
         build_id: Set(build),
         project_id: Set(project.0),
         spec: Set(serde_json::to_string(&new.spec)?),
         status: Set(new.status.word().to_owned()),
-        attempt: Set(1),
+        attempt: Set(FIRST),
         reason: Set(new.reason.clone()),
         return_code: Set(new.return_code),
         cancel_requested: Set(false),
@@ -210,6 +254,26 @@ async fn import_job(
     Ok(Taken::Over(JobId(id)))
 }
 
+/// A job that went on there after it was taken over; one that ran again here is Kozmic's own.
+async fn follow_job(tx: &DatabaseTransaction, row: rows::job::Model, new: &NewJob) -> Result<Taken<JobId>> {
+    let id = JobId(row.id);
+    let now = (new.status.word(), new.return_code, Some(new.finished_at.0));
+    if row.attempt != FIRST || (row.status.as_str(), row.return_code, row.finished_at) == now {
+        return Ok(Taken::There(id));
+    }
+    let row = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        status: Set(new.status.word().to_owned()),
+        reason: Set(new.reason.clone()),
+        return_code: Set(new.return_code),
+        started_at: Set(new.started_at.map(|time| time.0)),
+        finished_at: Set(Some(new.finished_at.0)),
+        ..Default::default()
+    };
+    row.update(tx).await.context("follow a job")?;
+    Ok(Taken::Followed(id))
+}
+
 /// A push that the forge delivers once more is not built once more.
 async fn note_call(tx: &DatabaseTransaction, hook: HookId, build: i64) -> Result<()> {
     let row = rows::hook_call::ActiveModel {
@@ -228,15 +292,17 @@ async fn note_call(tx: &DatabaseTransaction, hook: HookId, build: i64) -> Result
 }
 
 /// Brings a build in line with its jobs, without telling anybody.
-async fn follow_jobs(tx: &DatabaseTransaction, build: i64) -> Result<()> {
+pub(super) async fn follow_jobs(tx: &DatabaseTransaction, build: i64) -> Result<()> {
     let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
     let jobs = jobs.all(tx).await.context("list a build's jobs")?;
     let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
+    let hooks = jobs.iter().zip(&statuses).filter(|(job, _)| !job.automatic).map(|(_, status)| *status);
+    let hooks = hooks.collect::<Vec<_>>();
     let all_finished = statuses.iter().all(|status| status.is_finished());
     let row = rows::build::ActiveModel {
         id: Unchanged(build),
         status: Set(Status::of_build(&statuses).word().to_owned()),
-        hooked: Set(Some(Status::of_build(&statuses).word().to_owned())),
+        hooked: Set((!hooks.is_empty()).then(|| Status::of_build(&hooks).word().to_owned())),
         started_at: Set(jobs.iter().filter_map(|job| job.started_at).min()),
         finished_at: Set(jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished)),
         ..Default::default()

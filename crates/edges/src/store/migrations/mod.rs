@@ -5,6 +5,7 @@ mod m0001_create_tables;
 mod m0002_teams;
 mod m0003_auto_builder;
 mod m0006_missed_deliveries;
+mod m0008_taken_over;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_teams::Migration),
             Box::new(m0003_auto_builder::Migration),
             Box::new(m0006_missed_deliveries::Migration),
+            Box::new(m0008_taken_over::Migration),
         ]
     }
 }

@@ -47,7 +47,7 @@ rows! {
         owner_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
         html_url: String, clone_url: String, ssh_url: String, created_at: i64, cancel_waiting: bool,
         cancel_running: bool, badge_token: String, synced_at: Option<i64>, sync_fault: Option<String>,
-        deleted_at: Option<i64>, told_private_at: Option<i64>,
+        deleted_at: Option<i64>, told_private_at: Option<i64>, open_badge: bool,
     }
     membership = "membership" {
         #[sea_orm(primary_key)] id: i64,
@@ -69,7 +69,7 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         project_id: i64, title: String, image: String, script: String, secret: Vec<u8>, webhook_id: Option<i64>,
         created_at: i64, install_script: Option<String>, tracked_files: String, pull: String,
-        cache_inputs: Option<String>,
+        cache_inputs: Option<String>, unsigned: bool, is_own: bool,
     }
     delivery = "delivery" {
         #[sea_orm(primary_key)] id: i64,

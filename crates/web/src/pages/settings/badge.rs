@@ -1,7 +1,17 @@
 //! What to paste into a README, so that it shows how the default branch stands.
 
-use crate::app::Face;
-use kozmic_model::project::Project;
+use super::{super::button::Sent, path};
+use crate::{
+    address::At,
+    app::{Face, Shared},
+    error::WebError,
+};
+use axum::{extract::State, response::Response};
+use kozmic_model::{
+    ids::ProjectId,
+    project::{Project, Role},
+};
+use serde::Deserialize;
 use url::{Position, Url};
 
 /// A badge's address, and how to show it elsewhere.
@@ -18,13 +28,13 @@ pub(super) struct Badge {
 
 impl Badge {
     /// The badge of a project's default branch. A private project's has a token, by which whoever sees the README may
-    /// see it.
+    /// see it, unless everybody may.
     pub(super) fn of(project: &Project, face: &Face) -> Self {
         let repository = &project.repository;
         let branch = repository.default_branch.split('/');
         let parts = ["badges", &repository.owner, &repository.name].into_iter().chain(branch);
         let mut address = below(&face.public_url, parts);
-        if repository.private {
+        if repository.private && !project.open_badge {
             address.query_pairs_mut().append_pair("token", &project.badge_token);
         }
         let page = below(&face.public_url, ["projects", &project.id.to_string(), ""]);
@@ -36,6 +46,27 @@ impl Badge {
             address: address.to_string(),
         }
     }
+}
+
+/// The switch; a browser sends it if it is on.
+#[derive(Deserialize)]
+pub(crate) struct Switch {
+    open: Option<String>,
+}
+
+/// `POST /projects/<id>/settings/badge/`: whether everybody may see a private project's badge.
+pub(crate) async fn change(
+    State(app): State<Shared>,
+    At(id): At<ProjectId>,
+    Sent(switch, visit): Sent<Switch>,
+) -> Result<Response, WebError> {
+    let project = visit.project(&app, id, Role::Manager).await?;
+    app.edges.store.open_badge(project.id, switch.open.is_some()).await?;
+    let said = match switch.open {
+        Some(_) => "Saved: everybody may see the badge now.",
+        None => "Saved: the badge takes its token now.",
+    };
+    visit.lead(&app, &path(project.id), Ok(said.to_owned())).await
 }
 
 /// An address on this server.
@@ -93,5 +124,8 @@ mod tests {
         let badge = Badge::of(&project, &face("https://ci.example.org"));
         assert!(badge.address.ends_with("/show/a(b)/c%20d%3F%22%3C?token=badge"), "{}", badge.address);
         assert!(badge.markdown.contains("/a%28b%29/c%20d%3F%22%3C?token=badge)]("), "{}", badge.markdown);
+        project.open_badge = true;
+        let badge = Badge::of(&project, &face("https://ci.example.org"));
+        assert!(!badge.address.contains("token"), "{}", badge.address);
     }
 }

@@ -1,0 +1,74 @@
+//! What was taken over from the original: which hooks nobody restored yet, and whose badge everybody may see.
+
+use sea_orm::{ConnectionTrait, DbErr, sea_query::Table};
+use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, schema::boolean};
+
+pub(super) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m0008_taken_over"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let columns = [
+            ("hook", boolean("unsigned").default(false).take()),
+            ("hook", boolean("is_own").default(true).take()),
+            ("project", boolean("open_badge").default(false).take()),
+        ];
+        for (table, column) in columns {
+            manager.alter_table(Table::alter().table(table).add_column(column).take()).await?;
+        }
+        manager.get_connection().execute_unprepared(UNSIGNED).await?;
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+/// A hook that was taken over with its webhook, and that no delivery came for: nobody restored it.
+const UNSIGNED: &str = "UPDATE hook SET unsigned = 1 WHERE webhook_id IS NOT NULL \
+    AND id IN (SELECT own_id FROM imported WHERE kind = 'hook') \
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.hook_id = hook.id)";
+
+#[cfg(test)]
+mod tests {
+    use super::super::Migrator;
+    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
+    use sea_orm_migration::MigratorTrait;
+
+    /// As an installation of the third step has it.
+    const BEFORE: &[&str] = &[
+        "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
+         VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",
+        "INSERT INTO project (id, owner_id, forge_id, owner, name, private, default_branch, html_url, clone_url, \
+         created_at) VALUES (1, 1, 5, 'anna', 'hello', 1, 'main', '', '', 0)",
+        "INSERT INTO hook (id, project_id, title, image, script, secret, webhook_id, created_at) VALUES \
+         (1, 1, 'own', '', '', x'', 10, 0), (2, 1, 'taken over', '', '', x'', 20, 0), \
+         (3, 1, 'taken over and called', '', '', x'', 30, 0), (4, 1, 'never connected', '', '', x'', NULL, 0)",
+        "INSERT INTO imported (source, kind, foreign_id, own_id) \
+         VALUES ('s', 'hook', 7, 2), ('s', 'hook', 8, 3), ('s', 'hook', 9, 4), ('s', 'project', 1, 1)",
+        "INSERT INTO delivery (door, hook_id, uuid, event, payload, state, received_at) \
+         VALUES ('hook:3', 3, 'u', 'push', x'', 'settled', 0)",
+    ];
+
+    #[tokio::test]
+    async fn only_webhooks_that_nobody_restored_are_unsigned_and_no_badge_is_opened() {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1);
+        let db = Database::connect(options).await.unwrap();
+        Migrator::up(&db, Some(3)).await.unwrap();
+        for row in BEFORE {
+            db.execute_unprepared(row).await.unwrap();
+        }
+        Migrator::up(&db, None).await.unwrap();
+        let query = "SELECT group_concat(id || unsigned || is_own) || ' ' || (SELECT open_badge FROM project) FROM hook";
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "101,211,301,401 0");
+    }
+}

@@ -1,0 +1,89 @@
+//! What the original deleted between two runs goes here too, unless people here did something with it since.
+
+use super::{Import, report::Report};
+use anyhow::Result;
+use kozmic_edges::{
+    legacy::OldProject,
+    store::{Lost, Still},
+};
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    job::Attempt,
+};
+use std::collections::HashSet;
+
+/// Why something goes.
+const GONE: &str = "it was deleted there since, and is removed here now";
+
+impl Import<'_> {
+    /// Removes what is gone there of a project that is still there. Logs go first: after an interruption between the
+    /// two, another run finds the row and goes on.
+    ///
+    /// # Errors
+    /// One of the databases or the disk does not answer.
+    pub(super) async fn follow_gone(
+        &self,
+        old: &OldProject,
+        id: ProjectId,
+        report: &mut Report,
+    ) -> Result<()> {
+        let still = Still {
+            hooks: self.old.hooks(old.id).await?.into_iter().map(|hook| hook.id).collect(),
+            builds: self.old.build_ids(old.id).await?,
+            jobs: self.old.job_ids(old.id).await?,
+        };
+        let source = self.old.source();
+        let lost = self.store.gone_there(source, id, &still).await?;
+        for lost in &lost {
+            if let (Lost::Job(job, true), Some(logs)) = (lost, self.logs) {
+                logs.remove(first_attempt(*job)).await?;
+            }
+            let (what, why) = words(*lost);
+            report.lose(format!("{what} of {}", old.full_name()), why);
+        }
+        if !lost.is_empty() {
+            self.store.remove_gone(source, id, &still).await?;
+        }
+        Ok(())
+    }
+
+    /// A whole project is nothing to remove on the word of another database: people are asked to.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(super) async fn ask_for_gone_projects(
+        &self,
+        there: &[OldProject],
+        report: &mut Report,
+    ) -> Result<()> {
+        let there = there.iter().map(|project| project.forge_id).collect::<HashSet<_>>();
+        for (name, id) in self.store.projects_from(self.old.source(), &there).await? {
+            let why = format!(
+                "it was deleted there since: delete it in /projects/{id}/settings/, if it is to go here too"
+            );
+            report.ask(name, why);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn first_attempt(job: JobId) -> Attempt {
+    Attempt { job, number: 1 }
+}
+
+fn words(lost: Lost) -> (String, &'static str) {
+    match lost {
+        Lost::Hook(id, true) => (format!("hook {id}"), GONE),
+        Lost::Build(id, true) => (format!("build {id}"), GONE),
+        Lost::Job(id, true) => (format!("job {id}"), GONE),
+        Lost::Hook(id, false) => {
+            (format!("hook {id}"), "it was deleted there since, and stays: it was saved or restored here")
+        }
+        Lost::Build(id, false) => {
+            (format!("build {id}"), "it was deleted there since, and stays: it has jobs that ran here")
+        }
+        Lost::Job(id, false) => {
+            (format!("job {id}"), "it was deleted there since, and stays: it ran again here")
+        }
+    }
+}
