@@ -9,6 +9,7 @@
 //! `autobuild` says how the Auto Builder works.
 
 pub mod import;
+mod missed;
 pub mod receive;
 mod watch;
 pub mod sync;
@@ -122,6 +123,7 @@ impl Flow {
         });
         self.keep("runner", move |_| run::forever(desk.clone()));
         self.keep("deliveries", receive::forever);
+        self.keep("missed deliveries", missed::forever);
         self.keep("statuses", |flow| report::forever(flow, Way::ToForge));
         self.keep("mails", |flow| report::forever(flow, Way::ToPeople));
         self.keep("sweeping", sweep::forever);

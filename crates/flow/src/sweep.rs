@@ -28,6 +28,9 @@ pub(crate) async fn forever(flow: Flow) {
             Ok(count) => tracing::info!(count, "old deliveries were forgotten"),
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "old deliveries stay"),
         }
+        if let Err(fault) = flow.edges.store.forget_missed(clock::now().before(DELIVERIES_KEPT)).await {
+            tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
+        }
         if !flow.pause(EVERY).await {
             return;
         }

@@ -49,6 +49,7 @@ pub mod job;
 pub mod build;
 pub mod commit_status;
 pub mod mail;
+pub mod missed;
 pub mod runner;
 pub mod monitor;
 pub mod phase;

@@ -1,5 +1,6 @@
 //! The pages, one file for each subject: what they show is gathered here, how it looks stands in `templates/`.
 
+mod missed;
 mod parts;
 mod frame;
 mod button;

@@ -1,6 +1,9 @@
 //! Where pushes come from and commit statuses go. GitHub is the first; the trait is what any forge must do.
 
+mod deliveries;
 pub mod github;
+
+pub use deliveries::{CameTo, DeliveryBody, Sent, SentDelivery, Telling, Tip, UnreadableBody};
 
 use async_trait::async_trait;
 use kozmic_model::{
@@ -9,6 +12,7 @@ use kozmic_model::{
     git::Sha,
     ids::{DeployKeyId, RepositoryId, WebhookId},
     project::{Access, Collaborator, Repository},
+    time::Timestamp,
     user::Profile,
 };
 use secrecy::SecretString;
@@ -17,8 +21,9 @@ use url::Url;
 
 /// A forge. All calls have a time-out and may be made at once by many; none retries by itself.
 ///
-/// A repository is called by its owner and name. If it was renamed or moved meanwhile, reading follows it, and
-/// whatever changes something fails with [`ForgeError::is_moved`]: ask for the repository anew, then try again.
+/// A repository is called by its number, which stays when it is renamed or moved. Where a forge knows names only, reading
+/// follows, and whatever changes something fails with [`ForgeError::is_moved`]: ask for the repository anew, then try
+/// again.
 #[async_trait]
 pub trait Forge: Send + Sync {
     /// Where to send a browser to sign in; it comes back to `redirect` with a code and `state`.
@@ -101,6 +106,46 @@ pub trait Forge: Send + Sync {
         repository: &Repository,
         webhook: (&Url, Option<WebhookId>),
     ) -> Result<(), ForgeError>;
+
+    /// What a webhook's deliveries came to, since a time by the forge's own clock.
+    ///
+    /// # Errors
+    /// A refusal if the token's person may not read that.
+    async fn sent(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        (webhook, since): (WebhookId, Timestamp),
+    ) -> Result<Sent, ForgeError>;
+
+    /// Has the forge send a delivery again, which it does in a moment; the number is [`SentDelivery::id`].
+    ///
+    /// # Errors
+    /// A refusal if it is not kept any more, or the token's person may not ask for it.
+    async fn send_again(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        (webhook, delivery): (WebhookId, i64),
+    ) -> Result<(), ForgeError>;
+
+    /// Where the branches and the open pull requests stand, up to a thousand of each.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_missing`] if the token's person does not see the repository.
+    async fn tips(&self, token: &SecretString, repository: &Repository) -> Result<Vec<Tip>, ForgeError>;
+
+    /// What a delivery would have told of a tip that moved there from `before`, as far as that is known; none if it
+    /// stands elsewhere by now.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_missing`] if the token's person does not see the repository.
+    async fn telling(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        (tip, before): (&Tip, Option<&Sha>),
+    ) -> Result<Option<Telling>, ForgeError>;
 
     /// Registers a read-only deploy key, or finds it if it is there already; gives its id. `known` is what it was the
     /// last time; if another key has that number, that one stays as it is. One that may write is replaced by one that
@@ -313,27 +358,6 @@ impl ForgeError {
     pub fn is_key_refused(&self) -> bool {
         matches!(self, Self::KeyRefused { .. })
     }
-}
-
-/// A delivery's body, and what its headers say of it.
-pub struct DeliveryBody<'a> {
-    /// What it is said to be.
-    pub content_type: Option<&'a str>,
-    /// How it is said to be packed.
-    pub content_encoding: Option<&'a str>,
-    /// As it came.
-    pub bytes: Vec<u8>,
-}
-
-/// A delivery's body has no payload that could ever be read.
-#[derive(Debug, thiserror::Error)]
-pub enum UnreadableBody {
-    /// It is said to be of a kind that is not understood.
-    #[error("{0}")]
-    Kind(String),
-    /// It is not what it is said to be.
-    #[error("{0}")]
-    Content(String),
 }
 
 /// A delivery's payload is not what the forge documents.

@@ -20,7 +20,7 @@ const IGNORED: &str = "ignored";
 const FAILED: &str = "failed";
 
 /// Whose address a delivery came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
     /// A hook's.
     Hook(HookId),
@@ -30,14 +30,14 @@ pub enum Door {
 
 impl Door {
     /// Its word in the database.
-    fn word(self) -> String {
+    pub(super) fn word(self) -> String {
         match self {
             Self::Hook(hook) => format!("hook:{hook}"),
             Self::AutoBuilder => "auto_builder".to_owned(),
         }
     }
 
-    fn hook(self) -> Option<HookId> {
+    pub(super) fn hook(self) -> Option<HookId> {
         match self {
             Self::Hook(hook) => Some(hook),
             Self::AutoBuilder => None,

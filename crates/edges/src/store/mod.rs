@@ -16,6 +16,7 @@ mod credentials;
 mod graves;
 mod hooks;
 mod deliveries;
+mod missed;
 mod enqueue;
 mod builds;
 mod jobs;
@@ -44,6 +45,7 @@ pub use import::{
 };
 pub use jobs::{ClaimedJob, Lane};
 pub use mails::WaitingMail;
+pub use missed::{Ear, Hearing, MissedCount};
 pub use monitor::{HistoryMark, Monitored};
 pub use outbox::{Outgoing, Subject, Way};
 pub use projects::ProjectLine;

@@ -23,7 +23,7 @@ pub(super) struct Stage {
     pub(super) store: Store,
     pub(super) user: UserId,
     pub(super) project: ProjectId,
-    hook: HookId,
+    pub(super) hook: HookId,
     _dir: TempDir,
 }
 

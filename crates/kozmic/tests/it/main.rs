@@ -15,6 +15,7 @@ mod projects;
 mod first_build;
 mod deliveries;
 mod told_facts;
+mod missed;
 mod outcomes;
 mod containers;
 mod caching;

@@ -1,7 +1,7 @@
 //! Deliveries: the signed POST with which a push reaches Kozmic, and the book of their answers.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::join_all;
@@ -19,6 +19,8 @@ use super::{GitHub, random};
 /// A delivery that was sent.
 #[derive(Debug, Clone)]
 pub struct Delivery {
+    /// GitHub's number for it: another one when it is sent again.
+    pub id: u64,
     /// The value of `X-GitHub-Delivery`: the same when it is sent again, and for all webhooks of one event.
     pub uuid: String,
     /// The webhook that it was for.
@@ -33,6 +35,8 @@ pub struct Delivery {
     pub redelivery: bool,
     /// When it was sent.
     pub at: Instant,
+    /// The same by the clock on the wall.
+    pub time: SystemTime,
     /// Time until the whole answer was there.
     pub took: Duration,
     /// The answer: status and body, or why there is none.
@@ -122,14 +126,21 @@ impl Double {
     }
 
     async fn send(&self, hook: &Hook, parcel: Parcel) -> Delivery {
-        let at = Instant::now();
+        let (at, time) = (Instant::now(), SystemTime::now());
         let answer = self.post(hook, &parcel).await.map_err(|error| format!("{error:#}"));
         let Parcel { uuid, repository, event, body, redelivery } = parcel;
         let took = at.elapsed();
+        let (id, hook_id) = (self.change(World::fresh_id), hook.id);
         let delivery =
-            Delivery { uuid, hook_id: hook.id, repository, event, body, redelivery, at, took, answer };
+            Delivery { id, uuid, hook_id, repository, event, body, redelivery, at, time, took, answer };
         self.change(|world| world.note_delivery(&delivery));
         delivery
+    }
+
+    /// Sends a delivery again, byte by byte the same.
+    pub(super) async fn send_again(&self, hook: &Hook, delivery: &Delivery) -> Delivery {
+        let Delivery { uuid, repository, event, body, .. } = delivery.clone();
+        self.send(hook, Parcel { uuid, repository, event, body, redelivery: true }).await
     }
 
     async fn post(&self, hook: &Hook, parcel: &Parcel) -> Result<(u16, String)> {
@@ -188,9 +199,14 @@ impl GitHub {
 
     /// Sends a delivery again, byte by byte the same.
     pub async fn redeliver(&self, delivery: &Delivery) -> Result<Delivery> {
-        let Delivery { uuid, repository, event, body, hook_id, .. } = delivery.clone();
-        let hook = self.hook(&repository, hook_id)?;
-        Ok(self.double.send(&hook, Parcel { uuid, repository, event, body, redelivery: true }).await)
+        let hook = self.hook(&delivery.repository, delivery.hook_id)?;
+        Ok(self.double.send_again(&hook, delivery).await)
+    }
+
+    /// Forgets all but so many of each webhook's newest deliveries, now and from now on: they can neither be listed nor
+    /// sent again.
+    pub fn keep_deliveries(&self, count: usize) {
+        self.double.change(|world| world.kept_deliveries = count);
     }
 
     /// Delivers an event and body of the test's own making, rightly signed, to all webhooks.

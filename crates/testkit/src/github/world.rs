@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) deliveries: Vec<Delivery>,
+    /// How many of a webhook's deliveries can be listed and sent again.
+    pub(super) kept_deliveries: usize,
     pub(super) journal: Journal,
     pub(super) rate: Rate,
     last_id: u64,
@@ -47,6 +49,7 @@ impl Default for World {
             tokens: BTreeMap::new(),
             grants: BTreeMap::new(),
             deliveries: Vec::new(),
+            kept_deliveries: usize::MAX,
             journal: Journal::default(),
             rate: Rate { limit: RATE_LIMIT, used: BTreeMap::new(), since: SystemTime::now() },
             last_id: 1000,

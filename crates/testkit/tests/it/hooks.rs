@@ -215,3 +215,46 @@ async fn a_webhook_is_changed_by_hand() -> Result<()> {
     assert!(github.change_hook("anna/hello", id, |_| {}).is_err());
     Ok(())
 }
+
+#[tokio::test]
+async fn admins_read_the_book_of_deliveries_and_have_one_sent_again() -> Result<()> {
+    let github = github_of_anna().await?;
+    let (url, mut inbox) = receiver(StatusCode::ACCEPTED).await?;
+    let id = add_hook(&github, "anna/hello", &url).await?;
+    let token = github.token("anna");
+    github.change_hook("anna/hello", id, |hook| "http://127.0.0.1:9/".clone_into(&mut hook.url))?;
+    let pushed = github.push("anna/hello", "main").await?;
+    assert!(!pushed[0].arrived());
+    github.change_hook("anna/hello", id, |hook| hook.url.clone_from(&url))?;
+    let path = format!("/repos/anna/hello/hooks/{id}/deliveries");
+    let list = async |query: &str| {
+        let response = call(&github, &token, Method::GET, &format!("{path}{query}")).send().await?;
+        let link = response.headers().get("link").map(|link| link.to_str().map(str::to_owned));
+        anyhow::Ok((link.transpose()?, response.json::<Vec<Value>>().await?))
+    };
+    let (link, page) = list("?per_page=1").await?;
+    let (guid, item) = (page[0]["guid"].clone(), page[0]["id"].clone());
+    assert_eq!((&page[0]["event"], &page[0]["status_code"]), (&json!("push"), &json!(502)));
+    let link = link.context("a second page")?;
+    let next = link.split(['<', '>']).nth(1).and_then(|url| url.split_once('?')).context("its address")?.1;
+    let (link, page) = list(&format!("?{next}")).await?;
+    assert_eq!((link, &page[0]["event"], &page[0]["status_code"]), (None, &json!("ping"), &json!(202)));
+    let one = format!("{path}/{item}");
+    let shown = call(&github, &token, Method::GET, &one).send().await?.json::<Value>().await?;
+    assert_eq!(shown["request"]["payload"]["ref"], "refs/heads/main");
+    while inbox.try_recv().is_ok() {}
+    let again =
+        call(&github, &token, Method::POST, &format!("{one}/attempts")).json(&json!({})).send().await?;
+    assert_eq!(again.status(), 202);
+    inbox.recv().await.context("it comes")?;
+    github.wait_for_delivery(LIMIT, |one| one.redelivery).await.context("it is noted")?;
+    let (_, all) = list("").await?;
+    assert_eq!((&all[0]["guid"], &all[0]["redelivery"], all.len()), (&guid, &json!(true), 3));
+    github.keep_deliveries(1);
+    assert_eq!(list("").await?.1.len(), 1);
+    assert_eq!(call(&github, &token, Method::GET, &one).send().await?.status(), 404);
+    let branches = call(&github, &token, Method::GET, "/repos/anna/hello/branches").send().await?;
+    assert_eq!(branches.json::<Value>().await?[0]["name"], "main");
+    github.assert_no_wrong_calls();
+    Ok(())
+}

@@ -3,7 +3,7 @@
 
 use super::{
     frame::{Frame, Visit},
-    parts,
+    missed, parts,
 };
 use crate::{
     app::Shared,
@@ -27,6 +27,8 @@ struct MonitorPage {
     now: Timestamp,
     running: Vec<Card>,
     ended: Vec<Card>,
+    /// What became of deliveries that did not arrive, in sentences.
+    missed: Vec<String>,
     /// What the script fills in.
     blank: Card,
 }
@@ -39,14 +41,16 @@ pub(crate) async fn monitor(
 ) -> Result<Response, WebError> {
     let Shown { running, ended } = monitor::seen_by(&app, &sight).await?;
     let (now, blank) = (clock::now(), Card::blank());
+    let count = app.edges.store.missed_count(None, now.before(missed::SHOWN)).await?;
+    let missed = missed::sentences(&count, &app.face.forge_name, now);
     match person {
         Some(person) => {
             let visit = Visit::new(person, &headers, &app);
             let frame = Frame { is_monitor: true, ..visit.frame(&app, None).await? };
-            visit.show(&MonitorPage { frame: Some(frame), now, running, ended, blank })
+            visit.show(&MonitorPage { frame: Some(frame), now, running, ended, missed, blank })
         }
         None => {
-            let page = MonitorPage { frame: None, now, running, ended, blank };
+            let page = MonitorPage { frame: None, now, running, ended, missed, blank };
             Ok(Html(page.render()?).into_response())
         }
     }
@@ -78,7 +82,8 @@ mod tests {
     use kozmic_model::{ids::ProjectId, status::Status};
 
     fn page(frame: Option<Frame>, running: Vec<Card>, ended: Vec<Card>) -> String {
-        let page = MonitorPage { frame, now: Timestamp(80_000), running, ended, blank: Card::blank() };
+        let (now, missed, blank) = (Timestamp(80_000), Vec::new(), Card::blank());
+        let page = MonitorPage { frame, now, running, ended, missed, blank };
         page.render().unwrap()
     }
 

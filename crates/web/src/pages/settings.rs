@@ -8,7 +8,7 @@ pub(crate) mod members;
 pub(crate) mod registries;
 
 use super::frame::{Frame, Visit};
-use super::{parts, projects::Tab};
+use super::{missed, parts, projects::Tab};
 use crate::{address::At, app::Shared, error::WebError};
 use askama::Template;
 use axum::{
@@ -17,6 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use badge::Badge;
+use kozmic_edges::clock;
 use kozmic_model::{
     cache::CachedImage,
     deploy_key::DeployKey,
@@ -44,6 +45,10 @@ struct Facts {
     key: Option<DeployKey>,
     credentials: Vec<Credential>,
     images: Vec<CachedImage>,
+    /// What became of deliveries that did not arrive, in sentences.
+    missed: Vec<String>,
+    /// Why such deliveries cannot be looked for, in sentences.
+    deaf: Vec<String>,
     /// The repository's page at the forge.
     repository: Option<String>,
 }
@@ -123,8 +128,11 @@ pub(super) async fn page(
 }
 
 async fn facts(app: &Shared, project: &Project) -> Result<Facts, WebError> {
-    let store = &app.edges.store;
+    let (store, now) = (&app.edges.store, clock::now());
+    let count = store.missed_count(Some(project.repository.id), now.before(missed::SHOWN)).await?;
     Ok(Facts {
+        missed: missed::sentences(&count, &app.face.forge_name, now),
+        deaf: count.faults,
         hooks: store.hooks_of(project.id).await?,
         members: store.members(project.id).await?,
         badge: Badge::of(project, &app.face),

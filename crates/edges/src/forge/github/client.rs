@@ -71,17 +71,28 @@ impl Client {
         url.query_pairs_mut().append_pair("per_page", "100");
         let mut found = Vec::new();
         for _ in 0..PAGE_LIMIT {
-            let response = self.read(url, token).await?;
-            let next = response.headers().get(header::LINK).and_then(|link| next_link(link.to_str().ok()?));
-            found.extend(self.json::<Vec<T>>(response).await?);
-            // A token never goes to another host than GitHub's, whatever a header says.
-            match next.filter(|next| next.origin() == self.api.origin()) {
+            let (page, next) = self.page::<T>(url, token).await?;
+            found.extend(page);
+            match next {
                 Some(next) => url = next,
                 None => return Ok(found),
             }
         }
         // What is not on a list counts as gone: half of one would do harm.
         Err(self.unexpected(format!("a list of more than {} entries", found.len())))
+    }
+
+    /// One page of a list, and the address of the next one.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        url: Url,
+        token: &SecretString,
+    ) -> Result<(Vec<T>, Option<Url>), ForgeError> {
+        let response = self.read(url, token).await?;
+        let next = response.headers().get(header::LINK).and_then(|link| next_link(link.to_str().ok()?));
+        // A token never goes to another host than GitHub's, whatever a header says.
+        let next = next.filter(|next| next.origin() == self.api.origin());
+        Ok((self.json(response).await?, next))
     }
 
     pub(super) async fn post(

@@ -6,6 +6,8 @@ mod payload;
 mod repositories;
 mod commits;
 mod webhooks;
+mod sent;
+mod tips;
 mod deploy_keys;
 mod host_keys;
 #[cfg(test)]
@@ -13,7 +15,10 @@ mod loopback;
 #[cfg(test)]
 mod against_the_double;
 
-use super::{DeliveryBody, Forge, ForgeError, Head, PublicKey, UnreadableBody, UnreadablePayload, Webhook};
+use super::{
+    DeliveryBody, Forge, ForgeError, Head, PublicKey, Sent, Telling, Tip, UnreadableBody, UnreadablePayload,
+    Webhook,
+};
 use async_trait::async_trait;
 use client::Client;
 use deploy_keys::DeployKeys;
@@ -24,9 +29,11 @@ use kozmic_model::{
     git::Sha,
     ids::{DeployKeyId, RepositoryId, WebhookId},
     project::{Access, Collaborator, Repository},
+    time::Timestamp,
     user::Profile,
 };
 use secrecy::{ExposeSecret, SecretString};
+use sent::Book;
 use serde_json::json;
 use sha2::Sha256;
 use url::Url;
@@ -129,6 +136,37 @@ impl Forge for GitHub {
         webhook: (&Url, Option<WebhookId>),
     ) -> Result<(), ForgeError> {
         webhooks::remove(&self.client, token, repository, webhook).await
+    }
+
+    async fn sent(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        (webhook, since): (WebhookId, Timestamp),
+    ) -> Result<Sent, ForgeError> {
+        Book { client: &self.client, token, repository, webhook }.since(since).await
+    }
+
+    async fn send_again(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        (webhook, delivery): (WebhookId, i64),
+    ) -> Result<(), ForgeError> {
+        Book { client: &self.client, token, repository, webhook }.send_again(delivery).await
+    }
+
+    async fn tips(&self, token: &SecretString, repository: &Repository) -> Result<Vec<Tip>, ForgeError> {
+        tips::all(&self.client, token, repository).await
+    }
+
+    async fn telling(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        tip: (&Tip, Option<&Sha>),
+    ) -> Result<Option<Telling>, ForgeError> {
+        tips::telling(&self.client, token, repository, tip).await
     }
 
     async fn ensure_deploy_key(

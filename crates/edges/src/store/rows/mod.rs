@@ -128,6 +128,15 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         runner: String, name: String, image_id: String, is_current: bool, pushed_at: i64, build_id: i64,
     }
+    hearing = "hearing" {
+        #[sea_orm(primary_key)] id: i64,
+        door: String, hook_id: Option<i64>, forge_id: i64, seen_at: i64, heads: String, fault: Option<String>,
+    }
+    missed = "missed" {
+        #[sea_orm(primary_key)] id: i64,
+        door: String, hook_id: Option<i64>, forge_id: i64, uuid: String, event: String, missed_at: i64, tries: i32,
+        asked_at: i64, made_good_at: Option<i64>,
+    }
     outbox = "outbox" {
         #[sea_orm(primary_key)] id: i64,
         kind: String, subject: i64, version: i32, tries: i32, not_before: i64, fault: Option<String>, created_at: i64,

@@ -149,3 +149,15 @@ async fn a_job_that_was_killed_before_its_script_began_is_begun_once() -> Result
     assert_eq!(stage.hub.uploads().len(), 1);
     stage.end().await
 }
+
+#[tokio::test]
+async fn what_was_pushed_while_the_server_was_down_is_built_after_the_start() -> Result<()> {
+    let mut stage = stage("#!/bin/bash\necho made > /tmp/archives/out.tar.gz\n").await?;
+    stage.server.kill_9().await?;
+    let missed = stage.push("main", "Nobody hears this").await?;
+    assert!(missed.deliveries.iter().all(|delivery| !delivery.arrived()));
+    stage.server.restart().await?;
+    let built = stage.outcome(&missed.sha, "build.sh").await?;
+    assert_eq!(built.state, State::Success, "{}", stage.report(&built).await?);
+    stage.end().await
+}

@@ -142,7 +142,7 @@ fn administered(call: &Call, name: (String, String)) -> Result<Repository, Refus
     call.repository(&name, Permission::Admin)
 }
 
-fn hook(call: &Call, name: (String, String), id: u64) -> Result<(Repository, Hook), Refusal> {
+pub(super) fn hook(call: &Call, name: (String, String), id: u64) -> Result<(Repository, Hook), Refusal> {
     let repository = administered(call, name)?;
     let hook = repository.hooks.iter().find(|hook| hook.id == id).cloned();
     Ok((repository, hook.ok_or_else(Refusal::not_found)?))

@@ -9,7 +9,9 @@ mod user;
 mod repos;
 mod collaborators;
 mod commits;
+mod branches;
 mod hooks;
+mod deliveries;
 mod keys;
 mod statuses;
 mod smart;
@@ -77,6 +79,15 @@ fn rest(double: Shared) -> Router<Shared> {
             get(hooks::one).patch(hooks::update).delete(hooks::remove),
         )
         .route("/repos/{owner}/{repository}/hooks/{id}/pings", post(hooks::ping))
+        .route("/repos/{owner}/{repository}/hooks/{id}/deliveries", get(deliveries::list))
+        .route("/repos/{owner}/{repository}/hooks/{id}/deliveries/{delivery}", get(deliveries::one))
+        .route(
+            "/repos/{owner}/{repository}/hooks/{id}/deliveries/{delivery}/attempts",
+            post(deliveries::again),
+        )
+        .route("/repos/{owner}/{repository}/branches", get(branches::list))
+        .route("/repos/{owner}/{repository}/pulls", get(branches::pulls))
+        .route("/repos/{owner}/{repository}/pulls/{number}", get(branches::pull))
         .route("/repos/{owner}/{repository}/keys", get(keys::list).post(keys::create))
         .route("/repos/{owner}/{repository}/keys/{id}", get(keys::one).delete(keys::remove))
         .fallback(unknown)

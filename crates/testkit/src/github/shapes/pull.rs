@@ -21,7 +21,8 @@ impl Shapes<'_> {
         Some(payload)
     }
 
-    fn pull(&self, pull: &Pull) -> Value {
+    /// A pull request.
+    pub(in crate::github) fn pull(&self, pull: &Pull) -> Value {
         let name = &pull.base.repository;
         let url = self.api(&format!("/repos/{name}/pulls/{}", pull.number));
         let web = format!("{}/{name}/pull/{}", self.base, pull.number);

@@ -1,0 +1,347 @@
+//! How far webhooks' deliveries were looked through at the forge, and which of them did not arrive.
+
+use super::{Door, Store, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    git::GitRef,
+    ids::{HookId, ProjectId, RepositoryId, UserId, WebhookId},
+    missed::{Missed, TRIES},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A webhook that Kozmic hears by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ear {
+    /// The address that it calls.
+    pub door: Door,
+    /// The repository that it is about.
+    pub repository: RepositoryId,
+    /// The project of that repository.
+    pub project: ProjectId,
+    /// The project's owner.
+    pub owner: UserId,
+    /// The forge's number of it.
+    pub webhook: WebhookId,
+}
+
+/// How far a webhook's deliveries were looked through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hearing {
+    /// When the newest delivery was sent that was seen, in milliseconds by the forge's clock.
+    pub seen_at: i64,
+    /// Where branches and pull requests stood, if those are compared because the forge lists no deliveries.
+    pub tips: BTreeMap<String, String>,
+    /// Why deliveries cannot be looked through, in a sentence.
+    pub fault: Option<String>,
+}
+
+/// What a page says of a repository's deliveries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MissedCount {
+    /// So many arrived in the end.
+    pub made_good: usize,
+    /// When the last of these did.
+    pub made_good_at: Option<Timestamp>,
+    /// So many will be sent again.
+    pub waiting: usize,
+    /// So many were sent again as often as makes sense.
+    pub given_up: usize,
+    /// Why deliveries cannot be looked through, a sentence for each webhook.
+    pub faults: Vec<String>,
+}
+
+impl Store {
+    /// All webhooks that Kozmic hears by.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn ears(&self) -> Result<Vec<Ear>> {
+        let projects = self.projects().await?;
+        let by_id = projects.iter().map(|project| (project.id, project)).collect::<HashMap<_, _>>();
+        let by_repository = projects.iter().map(|project| (project.repository.id, project));
+        let by_repository = by_repository.collect::<HashMap<_, _>>();
+        let hooks = rows::hook::Entity::find()
+            .select_only()
+            .columns([rows::hook::Column::Id, rows::hook::Column::ProjectId, rows::hook::Column::WebhookId])
+            .filter(rows::hook::Column::WebhookId.is_not_null())
+            .into_tuple::<(i64, i64, i64)>();
+        let hooks = hooks.all(&self.db).await.context("list hooks' webhooks")?;
+        let hooks = hooks.into_iter().map(|(hook, project, webhook)| {
+            (Door::Hook(HookId(hook)), by_id.get(&ProjectId(project)), WebhookId(webhook))
+        });
+        let watched = self.watched().await?.into_iter().filter_map(|watched| {
+            Some((Door::AutoBuilder, by_repository.get(&watched.repository), watched.webhook?))
+        });
+        let ear = |(door, project, webhook): (Door, Option<&&kozmic_model::project::Project>, WebhookId)| {
+            let project = project?;
+            let (repository, id, owner) = (project.repository.id, project.id, project.owner);
+            Some(Ear { door, repository, project: id, owner, webhook })
+        };
+        Ok(hooks.chain(watched).filter_map(ear).collect())
+    }
+
+    /// How far a webhook's deliveries were looked through; none: never yet.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn hearing(&self, ear: &Ear) -> Result<Option<Hearing>> {
+        let row = rows::hearing::Entity::find()
+            .filter(rows::hearing::Column::Door.eq(ear.door.word()))
+            .filter(rows::hearing::Column::ForgeId.eq(ear.repository.0));
+        let row = row.one(&self.db).await.context("find how far deliveries were seen")?;
+        Ok(row.map(|row| {
+            let rows::hearing::Model { seen_at, heads, fault, .. } = row;
+            Hearing { seen_at, tips: serde_json::from_str(&heads).unwrap_or_default(), fault }
+        }))
+    }
+
+    /// Notes how far a webhook's deliveries were looked through.
+    ///
+    /// # Errors
+    /// The database does not answer, or the hook was deleted.
+    pub async fn note_hearing(&self, ear: &Ear, hearing: &Hearing) -> Result<()> {
+        let row = rows::hearing::ActiveModel {
+            id: NotSet,
+            door: Set(ear.door.word()),
+            hook_id: Set(ear.door.hook().map(|hook| hook.0)),
+            forge_id: Set(ear.repository.0),
+            seen_at: Set(hearing.seen_at),
+            heads: Set(serde_json::to_string(&hearing.tips)?),
+            fault: Set(hearing.fault.clone()),
+        };
+        let changing =
+            [rows::hearing::Column::SeenAt, rows::hearing::Column::Heads, rows::hearing::Column::Fault];
+        let newest = OnConflict::columns([rows::hearing::Column::Door, rows::hearing::Column::ForgeId])
+            .update_columns(changing)
+            .to_owned();
+        let note = rows::hearing::Entity::insert(row).on_conflict(newest);
+        note.exec_without_returning(&self.writer).await.context("note how far deliveries were seen")?;
+        Ok(())
+    }
+
+    /// Notes deliveries that did not arrive: id, event, and when each was sent. One that is known stays as it is.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_missed(&self, ear: &Ear, missed: &[(String, String, Timestamp)]) -> Result<()> {
+        let row = |(uuid, event, at): &(String, String, Timestamp)| rows::missed::ActiveModel {
+            id: NotSet,
+            door: Set(ear.door.word()),
+            hook_id: Set(ear.door.hook().map(|hook| hook.0)),
+            forge_id: Set(ear.repository.0),
+            uuid: Set(uuid.clone()),
+            event: Set(event.clone()),
+            missed_at: Set(at.0),
+            tries: Set(0),
+            asked_at: Set(0),
+            made_good_at: Set(None),
+        };
+        for some in missed.chunks(500) {
+            let once = OnConflict::columns([rows::missed::Column::Door, rows::missed::Column::Uuid])
+                .do_nothing()
+                .to_owned();
+            let insert = rows::missed::Entity::insert_many(some.iter().map(row)).on_conflict(once);
+            insert.exec_without_returning(&self.writer).await.context("note missed deliveries")?;
+        }
+        Ok(())
+    }
+
+    /// A webhook's deliveries that are still missed and worth another try, the oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn outstanding(&self, ear: &Ear) -> Result<Vec<Missed>> {
+        let rows = rows::missed::Entity::find()
+            .filter(rows::missed::Column::Door.eq(ear.door.word()))
+            .filter(rows::missed::Column::ForgeId.eq(ear.repository.0))
+            .filter(rows::missed::Column::MadeGoodAt.is_null())
+            .filter(rows::missed::Column::Tries.lt(TRIES))
+            .order_by_asc(rows::missed::Column::MissedAt)
+            .order_by_asc(rows::missed::Column::Id);
+        let rows = rows.all(&self.db).await.context("list missed deliveries")?;
+        Ok(rows.into_iter().map(missed).collect())
+    }
+
+    /// Notes that the forge was asked to send a delivery again, and what that try costs.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_asked(&self, door: Door, uuid: &str, (cost, now): (i32, Timestamp)) -> Result<()> {
+        let asked = rows::missed::Entity::update_many()
+            .col_expr(rows::missed::Column::Tries, Expr::col(rows::missed::Column::Tries).add(cost))
+            .col_expr(rows::missed::Column::AskedAt, Expr::value(now.0))
+            .filter(rows::missed::Column::Door.eq(door.word()))
+            .filter(rows::missed::Column::Uuid.eq(uuid));
+        asked.exec(&self.writer).await.context("note that a delivery is sent again")?;
+        Ok(())
+    }
+
+    /// Notes that deliveries that were missed are here.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn make_good(&self, door: Door, uuids: &[String], now: Timestamp) -> Result<()> {
+        for some in uuids.chunks(500) {
+            let good = rows::missed::Entity::update_many()
+                .col_expr(rows::missed::Column::MadeGoodAt, Expr::value(now.0))
+                .filter(rows::missed::Column::Door.eq(door.word()))
+                .filter(rows::missed::Column::Uuid.is_in(some));
+            good.exec(&self.writer).await.context("note that missed deliveries are here")?;
+        }
+        Ok(())
+    }
+
+    /// Which of these deliveries came in by a door.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn arrived(&self, door: Door, uuids: &[String]) -> Result<HashSet<String>> {
+        let mut there = HashSet::new();
+        for some in uuids.chunks(500) {
+            let rows = rows::delivery::Entity::find()
+                .select_only()
+                .column(rows::delivery::Column::Uuid)
+                .filter(rows::delivery::Column::Door.eq(door.word()))
+                .filter(rows::delivery::Column::Uuid.is_in(some))
+                .into_tuple::<String>();
+            there.extend(rows.all(&self.db).await.context("look for deliveries")?);
+        }
+        Ok(there)
+    }
+
+    /// The commit of a ref's newest build, as text.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn built_last(&self, project: ProjectId, git_ref: &GitRef) -> Result<Option<String>> {
+        let row = rows::build::Entity::find()
+            .filter(rows::build::Column::ProjectId.eq(project.0))
+            .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
+            .order_by_desc(rows::build::Column::Number);
+        Ok(row.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha))
+    }
+
+    /// What is to be said of a repository's deliveries since a time; none: of all that the Auto Builder hears of.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn missed_count(&self, of: Option<RepositoryId>, since: Timestamp) -> Result<MissedCount> {
+        let auto_builder = Door::AutoBuilder.word();
+        let meant = match of {
+            Some(repository) => Condition::all().add(rows::missed::Column::ForgeId.eq(repository.0)),
+            None => Condition::all().add(rows::missed::Column::Door.eq(auto_builder.clone())),
+        };
+        let rows = rows::missed::Entity::find().filter(meant).filter(
+            Condition::any().add(rows::missed::Column::MadeGoodAt.gte(since.0)).add(
+                rows::missed::Column::MadeGoodAt.is_null().and(rows::missed::Column::MissedAt.gte(since.0)),
+            ),
+        );
+        let mut count = MissedCount::default();
+        for missed in rows.all(&self.db).await.context("count missed deliveries")?.into_iter().map(missed) {
+            match missed.made_good_at {
+                Some(at) => {
+                    count.made_good += 1;
+                    count.made_good_at = count.made_good_at.max(Some(at));
+                }
+                None if missed.tries < TRIES => count.waiting += 1,
+                None => count.given_up += 1,
+            }
+        }
+        let meant = match of {
+            Some(repository) => Condition::all().add(rows::hearing::Column::ForgeId.eq(repository.0)),
+            None => Condition::all().add(rows::hearing::Column::Door.eq(auto_builder)),
+        };
+        let faults =
+            rows::hearing::Entity::find().filter(meant).filter(rows::hearing::Column::Fault.is_not_null());
+        let faults = faults.all(&self.db).await.context("list what is not heard")?;
+        count.faults = faults.into_iter().filter_map(|row| row.fault).collect();
+        Ok(count)
+    }
+
+    /// Forgets deliveries that were missed before a time.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_missed(&self, before: Timestamp) -> Result<u64> {
+        let old = rows::missed::Entity::delete_many().filter(rows::missed::Column::MissedAt.lt(before.0));
+        Ok(old.exec(&self.writer).await.context("forget missed deliveries")?.rows_affected)
+    }
+}
+
+fn missed(row: rows::missed::Model) -> Missed {
+    let rows::missed::Model { uuid, event, missed_at, tries, asked_at, made_good_at, .. } = row;
+    Missed {
+        uuid,
+        event,
+        missed_at: Timestamp(missed_at),
+        tries,
+        asked_at: Timestamp(asked_at),
+        made_good_at: made_good_at.map(Timestamp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        NewDelivery,
+        tests::{NOW, Stage},
+    };
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_missed_delivery_is_counted_until_it_is_here_and_not_tried_for_ever() {
+        let stage = Stage::new().await;
+        let store = &stage.store;
+        store.connect_hook(stage.hook, WebhookId(7)).await.unwrap();
+        let ears = store.ears().await.unwrap();
+        let [ear] = &ears[..] else { panic!("one webhook: {ears:?}") };
+        assert_eq!((ear.project, ear.owner, ear.webhook), (stage.project, stage.user, WebhookId(7)));
+        let told = ["a", "b"].map(|uuid| (uuid.to_owned(), "push".to_owned(), NOW));
+        for _ in 0..2 {
+            store.note_missed(ear, &told).await.unwrap();
+        }
+        assert_eq!(store.outstanding(ear).await.unwrap().len(), 2);
+        let (door, uuid) = (ear.door, "a".to_owned());
+        let delivery = NewDelivery { door, uuid, event: "push".to_owned(), payload: Vec::new() };
+        store.store_delivery(delivery, NOW).await.unwrap();
+        let there = store.arrived(door, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+        assert_eq!(there, HashSet::from(["a".to_owned()]));
+        store.make_good(door, &there.into_iter().collect::<Vec<_>>(), NOW).await.unwrap();
+        store.note_asked(door, "b", (1, NOW)).await.unwrap();
+        let count = async || {
+            let count = store.missed_count(Some(ear.repository), NOW.before(Duration::from_secs(1))).await;
+            let MissedCount { made_good, waiting, given_up, .. } = count.unwrap();
+            (made_good, waiting, given_up)
+        };
+        assert_eq!(count().await, (1, 1, 0));
+        store.note_asked(door, "b", (TRIES, NOW)).await.unwrap();
+        assert_eq!(count().await, (1, 0, 1));
+        assert!(store.outstanding(ear).await.unwrap().is_empty());
+        assert_eq!(store.forget_missed(NOW.after(Duration::from_secs(1))).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn how_far_deliveries_were_seen_is_kept_and_goes_with_the_hook() {
+        let stage = Stage::new().await;
+        let store = &stage.store;
+        store.connect_hook(stage.hook, WebhookId(7)).await.unwrap();
+        let ear = store.ears().await.unwrap().remove(0);
+        assert_eq!(store.hearing(&ear).await.unwrap(), None);
+        for seen_at in [1, 2] {
+            let tips = BTreeMap::from([("refs/heads/main".to_owned(), "a".repeat(40))]);
+            let hearing = Hearing { seen_at, tips, fault: Some("x".to_owned()) };
+            store.note_hearing(&ear, &hearing).await.unwrap();
+            assert_eq!(store.hearing(&ear).await.unwrap(), Some(hearing));
+        }
+        store.delete_hook(stage.hook).await.unwrap();
+        assert_eq!(store.hearing(&ear).await.unwrap(), None);
+        assert!(store.ears().await.unwrap().is_empty());
+    }
+}

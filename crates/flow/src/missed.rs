@@ -1,0 +1,174 @@
+//! Deliveries that the forge could not bring: it tries once, and then only if somebody asks. So the forge's own book of
+//! each webhook is looked through, at the start and every few minutes, and what did not arrive is sent again. Where
+//! there is no such book, branches are compared with what was built.
+
+mod book;
+mod tips;
+
+use crate::{Flow, speak};
+use anyhow::Result;
+use kozmic_edges::{
+    clock,
+    forge::ForgeError,
+    store::{Door, Ear},
+};
+use kozmic_model::{
+    ids::{RepositoryId, UserId},
+    project::Repository,
+    time::Timestamp,
+};
+use secrecy::SecretString;
+use std::{collections::HashMap, time::Duration};
+
+/// How long after the start to look: what is sent again has to find the door open.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// How often a webhook's book is looked through of which nothing is missed.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// With many webhooks, so long for each: an hour's limit of the forge is 5,000 calls.
+const SHARE: Duration = Duration::from_secs(4);
+
+/// How soon to look whether what is sent again has arrived.
+const SOON: Duration = Duration::from_secs(3);
+
+/// How soon to look again while something is missed.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// How soon to try again when the forge does not answer.
+const TROUBLE: Duration = Duration::from_secs(15);
+
+/// The longest wait that a forge is believed to mean.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
+/// Between two calls: the forge minds many at once.
+const PACE: Duration = Duration::from_millis(150);
+
+/// How often to look which webhooks there are.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How soon a webhook is to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Something is on its way.
+    Soon,
+    /// Something is missed.
+    Busy,
+    /// Nothing is.
+    Quiet,
+}
+
+/// When which webhook is due, and until when the forge asked whom to be quiet.
+#[derive(Default)]
+struct Rounds {
+    due: HashMap<(Door, RepositoryId), Timestamp>,
+    quiet: HashMap<UserId, Timestamp>,
+}
+
+/// Looks through the forge's books, one webhook after another.
+pub(crate) async fn forever(flow: Flow) {
+    let mut rounds = Rounds::default();
+    // Only what was there before the start may have missed anything.
+    match flow.edges.store.ears().await {
+        Ok(ears) => rounds.due.extend(ears.iter().map(|ear| (key_of(ear), clock::now()))),
+        Err(fault) => cannot_list(&fault),
+    }
+    let mut wait = SETTLE;
+    while flow.pause(wait).await {
+        match flow.edges.store.ears().await {
+            Ok(ears) => rounds.go(&flow, &ears).await,
+            Err(fault) => cannot_list(&fault),
+        }
+        wait = rounds.wait();
+    }
+}
+
+fn cannot_list(fault: &anyhow::Error) {
+    tracing::warn!(error = format!("{fault:#}"), "webhooks cannot be listed");
+}
+
+impl Rounds {
+    async fn go(&mut self, flow: &Flow, ears: &[Ear]) {
+        self.due.retain(|key, _| ears.iter().any(|ear| key_of(ear) == *key));
+        for ear in ears {
+            // A webhook that is new has missed nothing yet.
+            let first = clock::now().after(quiet(ear, ears.len()));
+            let due = *self.due.entry(key_of(ear)).or_insert(first);
+            let held = self.quiet.get(&ear.owner).copied().unwrap_or(due);
+            if due.max(held) > clock::now() {
+                continue;
+            }
+            let next = self.look(flow, ear, ears.len()).await;
+            self.due.insert(key_of(ear), clock::now().after(next));
+            if !flow.pause(PACE).await {
+                return;
+            }
+        }
+    }
+
+    async fn look(&mut self, flow: &Flow, ear: &Ear, count: usize) -> Duration {
+        match book::look(flow, ear).await {
+            Ok(Next::Soon) => SOON,
+            Ok(Next::Busy) => BUSY,
+            Ok(Next::Quiet) => quiet(ear, count),
+            Err(fault) => {
+                let error = format!("{fault:#}");
+                tracing::warn!(webhook = ear.webhook.0, error, "missed deliveries cannot be looked for yet");
+                let asked = fault.downcast_ref().and_then(ForgeError::try_again).unwrap_or_default();
+                let wait = if asked.is_zero() { TROUBLE } else { asked.min(LONGEST_WAIT) };
+                if let Some(ForgeError::RateLimited { .. }) = fault.downcast_ref() {
+                    self.quiet.insert(ear.owner, clock::now().after(wait));
+                }
+                wait
+            }
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        let now = clock::now();
+        let next = self.due.values().map(|due| due.since(now)).min().unwrap_or(LOOK);
+        next.clamp(PACE, LOOK)
+    }
+}
+
+fn key_of(ear: &Ear) -> (Door, RepositoryId) {
+    (ear.door, ear.repository)
+}
+
+/// The more webhooks there are, the more seldom each is looked at, and not all at one moment.
+fn quiet(ear: &Ear, count: usize) -> Duration {
+    let share = SHARE.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+    let spread = (ear.webhook.0 ^ ear.repository.0).rem_euclid(60).unsigned_abs();
+    QUIET.max(share) + Duration::from_secs(spread)
+}
+
+/// Asks the forge about a webhook, as who made it.
+async fn ask<T, F>(flow: &Flow, ear: &Ear, ask: impl Fn(SecretString, Repository) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T, ForgeError>>,
+{
+    match ear.door {
+        Door::Hook(_) => speak::for_project(&flow.edges, ear.project, ask).await,
+        Door::AutoBuilder => speak::as_auto_builder(&flow.edges, ear.project, ask).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kozmic_model::ids::{HookId, ProjectId, WebhookId};
+
+    #[test]
+    fn many_webhooks_are_looked_at_more_seldom_each() {
+        let ear = Ear {
+            door: Door::Hook(HookId(1)),
+            repository: RepositoryId(1),
+            project: ProjectId(1),
+            owner: UserId(1),
+            webhook: WebhookId(1),
+        };
+        assert_eq!(quiet(&ear, 1), QUIET);
+        assert_eq!(quiet(&ear, 1_000), Duration::from_secs(4_000));
+        assert!(quiet(&Ear { webhook: WebhookId(9), ..ear }, 1) > QUIET);
+    }
+}

@@ -1,0 +1,105 @@
+//! Pushes while nobody listened: GitHub does not try again by itself.
+
+use crate::world::{LIMIT, REPOSITORY, World};
+use anyhow::{Context, Result};
+use kozmic_testkit::github::{Commit, Delivery, FaultKind, FaultRule, NewPull, Pushed, State};
+use std::time::Duration;
+
+const LISTS: &str = "/api/v3/repos/*/*/hooks/*/deliveries";
+
+/// A world with a hook that has built once.
+async fn built() -> Result<World> {
+    let world = World::new().await?;
+    world.hook("cat file").await?;
+    let first = world.push("Begin").await?;
+    world.status(&first.sha, State::Success).await?;
+    Ok(world)
+}
+
+async fn push_to(world: &World, branch: &str, text: &str) -> Result<Pushed> {
+    world.github.push_commit(REPOSITORY, branch, Commit::new(text).file("file", text)).await
+}
+
+/// Waits until the settings say so.
+async fn until_said(world: &World, words: &str) -> Result<()> {
+    let said = async {
+        while !world.page("settings/").await?.contains(words) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LIMIT, said).await.with_context(|| format!("the settings say {words}"))?
+}
+
+/// How often each delivery that failed first was sent again.
+fn again(world: &World) -> Vec<usize> {
+    let all = world.github.deliveries();
+    let missed = all.iter().filter(|one| !one.redelivery && !one.arrived());
+    let again =
+        |one: &Delivery| all.iter().filter(|other| other.redelivery && other.uuid == one.uuid).count();
+    missed.map(again).collect()
+}
+
+#[tokio::test]
+async fn what_was_pushed_while_nobody_listened_is_built_after_the_start() -> Result<()> {
+    let mut world = built().await?;
+    // One that is refused on the way, as by a proxy.
+    let hook = world.github.hooks(REPOSITORY).into_iter().next().context("a webhook")?;
+    world.github.change_hook(REPOSITORY, hook.id, |hook| hook.url.push_str("nowhere/"))?;
+    let refused = push_to(&world, "refused", "Refused").await?;
+    world.github.change_hook(REPOSITORY, hook.id, |it| it.url.clone_from(&hook.url))?;
+    assert!(refused.deliveries.iter().all(|delivery| !delivery.arrived()));
+    world.server.kill_9().await?;
+    let mut newest = vec![refused.sha];
+    for branch in ["one", "two", "three"] {
+        push_to(&world, branch, &format!("{branch} first")).await?;
+        newest.push(push_to(&world, branch, &format!("{branch} last")).await?.sha);
+    }
+    let fork = world.github.fork(REPOSITORY, "eve").await?;
+    let outside = Commit::new("From outside").file("file", "outside");
+    world.github.commit(&fork, "main", outside).await?;
+    let pull = NewPull::new(REPOSITORY, "main", "Please").from_fork(&fork).by("eve");
+    newest.push(world.github.open_pull_request(pull).await?.sha);
+    // And GitHub is busy when the server comes back.
+    let limit = FaultKind::RateLimited(Duration::from_secs(2));
+    let _limit = world.github.fault(FaultRule::new(limit).path(LISTS).times(1));
+
+    world.server.restart().await?;
+    for sha in &newest {
+        world.status(sha, State::Success).await?;
+    }
+    until_said(&world, "8 deliveries that GitHub could not bring arrived in the end").await?;
+    assert_eq!(again(&world), [1; 8], "each is sent again once");
+    let history = world.page("history/").await?;
+    assert!(history.contains("#9") && !history.contains("#10"), "{history}");
+    world.end().await
+}
+
+#[tokio::test]
+async fn where_github_lists_no_deliveries_branches_are_compared() -> Result<()> {
+    let mut world = built().await?;
+    let idle = world.github.commit(REPOSITORY, "idle", Commit::new("Idle").file("file", "idle")).await?;
+    world.github.push_silently(REPOSITORY, "idle").await?;
+    world.server.terminate().await?;
+    let old = FaultRule::new(FaultKind::Status(404)).path(LISTS);
+    let _old = world.github.fault(old);
+    push_to(&world, "main", "Not the last").await?;
+    let last = push_to(&world, "main", "The last").await?;
+    world.server.restart().await?;
+    world.status(&last.sha, State::Success).await?;
+    until_said(&world, "1 delivery that GitHub could not bring arrived in the end").await?;
+    let history = world.page("history/").await?;
+    assert!(history.contains("#2") && !history.contains("#3"), "{history}");
+    assert!(world.github.statuses(REPOSITORY, &idle).is_empty(), "it was not pushed since the hook is there");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_gone_or_switched_off_is_said_to_be() -> Result<()> {
+    let mut world = built().await?;
+    let hook = world.github.hooks(REPOSITORY).into_iter().next().context("a webhook")?;
+    world.github.delete_hook(REPOSITORY, hook.id);
+    world.server.restart().await?;
+    until_said(&world, "The webhook is not at the forge any more").await?;
+    world.end().await
+}

@@ -1,0 +1,101 @@
+//! Deliveries that the forge could not bring: which of them are worth another try, and when.
+
+use crate::time::Timestamp;
+use std::time::Duration;
+
+/// So often a delivery is sent again at most: over most of a day. It may be one that can never arrive.
+pub const TRIES: i32 = 24;
+
+/// What a try costs where the last one was refused: whoever said no will hardly say yes.
+pub const REFUSED: i32 = 8;
+
+/// Pauses between tries while nothing arrives, in seconds; the last one again and again.
+const PAUSES: [u64; 7] = [60, 120, 300, 600, 900, 1_800, 3_600];
+
+/// Where other deliveries arrive, one that did not is tried again after this time.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// A delivery that the forge could not bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The forge's id of what happened.
+    pub uuid: String,
+    /// The forge's word for what happened.
+    pub event: String,
+    /// When it was sent first, by the forge's clock.
+    pub missed_at: Timestamp,
+    /// What its tries cost so far, up to [`TRIES`].
+    pub tries: i32,
+    /// When the forge was asked the last time to send it again.
+    pub asked_at: Timestamp,
+    /// When it was found to be here.
+    pub made_good_at: Option<Timestamp>,
+}
+
+/// Of those that are still missed, the oldest first, those that are to be sent again now. Each is tried once; after
+/// that all of them as soon as the way is open again, and else the oldest alone, ever more seldom: one is enough to
+/// find out.
+pub fn due(missed: &[Missed], is_open: bool, now: Timestamp) -> Vec<&Missed> {
+    let open =
+        missed.iter().filter(|one| one.made_good_at.is_none() && one.tries < TRIES).collect::<Vec<_>>();
+    let scout = open.iter().find(|one| one.tries > 0).map(|one| one.uuid.clone());
+    let is_due = |one: &&Missed| {
+        let passed = now.since(one.asked_at);
+        match one.tries {
+            0 => true,
+            _ if is_open => passed >= SETTLED,
+            tries => scout.as_ref() == Some(&one.uuid) && passed >= pause(tries),
+        }
+    };
+    open.into_iter().filter(is_due).collect()
+}
+
+fn pause(tries: i32) -> Duration {
+    let place = usize::try_from(tries).unwrap_or_default().clamp(1, PAUSES.len());
+    Duration::from_secs(PAUSES[place - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000_000);
+
+    fn missed(uuid: &str, tries: i32, seconds: u64) -> Missed {
+        Missed {
+            uuid: uuid.to_owned(),
+            event: "push".to_owned(),
+            missed_at: Timestamp(0),
+            tries,
+            asked_at: NOW.before(Duration::from_secs(seconds)),
+            made_good_at: None,
+        }
+    }
+
+    fn names(missed: &[Missed], is_open: bool) -> Vec<&str> {
+        due(missed, is_open, NOW).into_iter().map(|one| one.uuid.as_str()).collect()
+    }
+
+    #[test]
+    fn each_is_tried_at_once_and_the_oldest_alone_afterwards() {
+        assert_eq!(names(&[missed("a", 0, 0), missed("b", 0, 0)], false), ["a", "b"]);
+        let tried = [missed("a", 1, 61), missed("b", 1, 61), missed("c", 0, 0)];
+        assert_eq!(names(&tried, false), ["a", "c"]);
+        assert_eq!(names(&tried, true), ["a", "b", "c"]);
+        assert!(names(&[missed("a", 1, 59), missed("b", 1, 59)], true).is_empty(), "they are on their way");
+    }
+
+    #[test]
+    fn tries_come_ever_more_seldom_and_end() {
+        for (tries, seconds, is_due) in
+            [(2, 119, false), (2, 120, true), (23, 3_599, false), (23, 3_600, true)]
+        {
+            assert_eq!(!names(&[missed("a", tries, seconds)], false).is_empty(), is_due, "{tries} {seconds}");
+        }
+        assert!(names(&[missed("a", TRIES, 1_000_000)], true).is_empty());
+        let good = Missed { made_good_at: Some(NOW), ..missed("a", 0, 0) };
+        assert!(names(&[good], true).is_empty());
+        let next = [missed("a", TRIES, 1_000_000), missed("b", 3, 1_000)];
+        assert_eq!(names(&next, false), ["b"], "the next one goes ahead");
+    }
+}

@@ -1,0 +1,65 @@
+//! What became of deliveries that the forge could not bring, in sentences.
+
+use kozmic_edges::store::MissedCount;
+use kozmic_model::time::{Timestamp, age};
+use std::time::Duration;
+
+/// So long a page speaks of it.
+pub(super) const SHOWN: Duration = Duration::from_secs(7 * 86_400);
+
+/// What is to be said; nothing if nothing was missed.
+pub(super) fn sentences(count: &MissedCount, forge: &str, now: Timestamp) -> Vec<String> {
+    let &MissedCount { made_good, made_good_at, waiting, given_up, .. } = count;
+    let mut said = Vec::new();
+    if let Some(at) = made_good_at {
+        let when = match age(now.since(at)).as_str() {
+            "now" => "just now".to_owned(),
+            age => format!("{age} ago"),
+        };
+        said.push(format!("{} that {forge} could not bring arrived in the end, {when}.", many(made_good)));
+    }
+    if waiting > 0 {
+        said.push(format!("{} did not arrive yet: {forge} is asked to send them again.", many(waiting)));
+    }
+    if given_up > 0 {
+        said.push(format!(
+            "{} did not arrive, however often {forge} sent them: its page of the webhook says why, under Recent \
+             Deliveries.",
+            many(given_up)
+        ));
+    }
+    said
+}
+
+fn many(count: usize) -> String {
+    match count {
+        1 => "1 delivery".to_owned(),
+        count => format!("{count} deliveries"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_missed_is_said_by_what_became_of_it() {
+        let now = Timestamp(600_000);
+        assert!(sentences(&MissedCount::default(), "GitHub", now).is_empty());
+        let count = MissedCount {
+            made_good: 3,
+            made_good_at: Some(Timestamp(0)),
+            waiting: 1,
+            given_up: 2,
+            faults: Vec::new(),
+        };
+        let said = sentences(&count, "GitHub", now).join("\n");
+        for words in [
+            "3 deliveries that GitHub could not bring arrived in the end, 10 min ago.",
+            "1 delivery did not arrive yet",
+            "2 deliveries did not arrive, however often",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+}
