@@ -29,15 +29,17 @@ want_base_image_tools() {
   want_command tar
 }
 
-# want_browser: a browser and its driver for the tests. Debian has both as packages; Ubuntu hands
-# these names on to snap.
+# want_browser: the browsers of the tests, and the driver of one. Debian has all as packages; Ubuntu
+# hands these names on to snap.
 want_browser() {
   if [[ $(distribution) == ubuntu ]]; then
     have_command chromium || want_command chromium-browser
     want_command chromedriver chromium-chromedriver
+    have_command firefox-esr || want_command firefox
   else
     want_command chromium
     want_command chromedriver chromium-driver
+    have_command firefox || want_command firefox-esr
   fi
 }
 

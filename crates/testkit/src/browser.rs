@@ -1,6 +1,10 @@
-//! A real browser without a screen: Chromium, driven by chromedriver, as a person's eyes on the pages.
+//! A real browser without a screen: Chromium, driven by chromedriver, as a person's eyes on the pages. Firefox stands
+//! beside it where browsers differ: in what the hands do.
 
+mod bidi;
 mod driver;
+mod firefox;
+mod hands;
 mod script;
 
 use std::path::Path;
@@ -14,11 +18,13 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use driver::Driver;
+pub use firefox::Firefox;
+pub use hands::{Hands, Key, Kind};
 
 /// Where distributions' packages put the browser.
 const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium"];
 /// What the browser is told not to do.
-const QUIET: [&str; 10] = [
+const QUIET: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -28,7 +34,6 @@ const QUIET: [&str; 10] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--hide-scrollbars",
 ];
 
 /// How the browser looks at pages.
@@ -65,10 +70,19 @@ impl View {
 impl Browser {
     /// Starts a browser with a fresh profile.
     pub async fn start(view: View) -> Result<Self> {
+        Self::start_with(view, &["--hide-scrollbars"]).await
+    }
+
+    /// The same with scrollbars that can be dragged.
+    pub async fn with_scrollbars(view: View) -> Result<Self> {
+        Self::start_with(view, &[]).await
+    }
+
+    async fn start_with(view: View, more: &[&str]) -> Result<Self> {
         let mut driver = Driver::start().await?;
         let profile = TempDir::with_prefix("kozmic-browser-").context("make a browser's profile")?;
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(view, profile.path()))
+            .capabilities(capabilities(view, profile.path(), more))
             .connect(&driver.url())
             .await
             .context("start Chromium: are the packages chromium and chromium-driver installed?")?;
@@ -161,8 +175,8 @@ fn chromium() -> &'static str {
     CHROMIUM.into_iter().find(|path| Path::new(path).exists()).unwrap_or(CHROMIUM[0])
 }
 
-fn capabilities(view: View, profile: &Path) -> Map<String, Value> {
-    let mut args: Vec<String> = QUIET.iter().map(|&arg| arg.to_owned()).collect();
+fn capabilities(view: View, profile: &Path, more: &[&str]) -> Map<String, Value> {
+    let mut args: Vec<String> = QUIET.iter().chain(more).map(|&arg| arg.to_owned()).collect();
     args.push(format!("--user-data-dir={}", profile.display()));
     args.push(format!("--window-size={},{}", view.width, view.height));
     let mut capabilities = Map::new();

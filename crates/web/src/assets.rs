@@ -31,6 +31,8 @@ const SOURCES: &[(&str, &str)] = &[
     ("ansi.js", include_str!("../static/ansi.js")),
     ("colour.js", include_str!("../static/colour.js")),
     ("lines.js", include_str!("../static/lines.js")),
+    ("range.js", include_str!("../static/range.js")),
+    ("scroll.js", include_str!("../static/scroll.js")),
     ("viewer.js", include_str!("../static/viewer.js")),
     ("socket.js", include_str!("../static/socket.js")),
     ("feed.js", include_str!("../static/feed.js")),

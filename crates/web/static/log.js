@@ -21,18 +21,18 @@ function start(log) {
     text: (text) => { lines.append(text); show(); },
     reset: () => { lines = new Lines(); viewer.restart(lines); show(); },
     status: (frame) => state(parts, frame.status === 'pending' ? 'live' : '', frame.status === 'pending' ? 'live' : 'waiting'),
-    done: (frame) => ended(parts, frame, lines.count),
+    done: (frame) => { viewer.finish(); ended(parts, frame, lines.count); },
     lost: (failures) => state(parts, 'lost', failures > 5 ? 'no connection; still trying' : 'connecting again …'),
   });
   parts.follow.hidden = false;
   parts.note.hidden = false;
-  parts.follow.addEventListener('click', () => viewer.follow(over(parts.follow) || !viewer.following));
+  parts.follow.addEventListener('click', () => over(parts.follow) ? viewer.toEnd() : viewer.follow(!viewer.following));
   links(viewer, log.dataset.follow !== 'no');
 }
 
 /** Line numbers are links; the line in the address is marked, and following leaves it alone. */
 function links(viewer, follow) {
-  const wanted = () => Number(/^#L([1-9]\d*)$/.exec(location.hash)?.[1] ?? 0);
+  const wanted = () => Number(/^#L([1-9]\d{0,8})$/.exec(location.hash)?.[1] ?? 0);
   if (wanted()) viewer.seek(wanted());
   else viewer.follow(follow);
   addEventListener('hashchange', () => viewer.seek(wanted()));

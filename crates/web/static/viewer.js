@@ -4,6 +4,7 @@
 import { PLAIN, parse } from './ansi.js';
 import { look } from './colour.js';
 import { BLOCK, LONGEST } from './lines.js';
+import { Scroll } from './scroll.js';
 
 /** How far beyond the window rows are drawn, in pixels. */
 const MARGIN = 600;
@@ -14,16 +15,13 @@ export class Viewer {
   constructor(view, lines, onfollow) {
     this.view = view;
     this.lines = lines;
-    this.onfollow = onfollow;
     this.rows = view.appendChild(element('div', 'log-rows'));
+    this.scroll = new Scroll(view, this.rows, { moved: () => { this.sought = 0; }, drawn: () => this.refresh(), followed: onfollow });
     this.drawn = new Map();
-    this.following = false;
     this.target = 0;
     this.sought = 0;
-    this.top = 0;
     this.width = 0;
     this.height = parseFloat(getComputedStyle(view).lineHeight) || 20;
-    view.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.refresh()).observe(view);
   }
 
@@ -43,12 +41,27 @@ export class Viewer {
     this.refresh();
   }
 
+  /** Whether the end is kept in sight. */
+  get following() {
+    return this.scroll.following;
+  }
+
   /** Keeps the end in sight, or stops to. */
   follow(on) {
     if (on) this.sought = 0;
-    if (on !== this.following) this.onfollow(on);
-    this.following = on;
+    this.scroll.follow(on);
+  }
+
+  /** Goes to the end once. */
+  toEnd() {
+    this.sought = Infinity;
     this.refresh();
+  }
+
+  /** No more lines come: who followed stands at the end, and is free to leave it. */
+  finish() {
+    if (this.following) this.toEnd();
+    this.scroll.finish();
   }
 
   /** Marks a line and brings it into the middle of the view as soon as it is there; 0 marks none. */
@@ -57,26 +70,15 @@ export class Viewer {
     this.sought = scroll ? number : 0;
     if (number && scroll) this.follow(false);
     this.rows.querySelector('.target')?.classList.remove('target');
-    this.#row(number)?.classList.add('target');
-    this.refresh();
-  }
-
-  #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.view;
-    const atEnd = scrollTop + clientHeight >= scrollHeight - this.height;
-    if (scrollTop < this.top - 1 && !atEnd) this.follow(false);
-    else if (atEnd && scrollTop > this.top && !this.following && !this.sought) this.follow(true);
-    this.top = scrollTop;
-    this.refresh();
+    document.getElementById(`L${number}`)?.classList.add('target');
+    this.#draw();
   }
 
   #draw() {
     const count = this.lines.count;
-    this.rows.style.height = `${count * this.height}px`;
     this.rows.style.setProperty('--digits', String(count).length);
-    if (this.sought && this.sought <= count) this.#reach();
-    if (this.following) this.view.scrollTop = this.view.scrollHeight;
-    this.top = this.view.scrollTop;
+    this.scroll.fit(count * this.height);
+    if (this.sought === Infinity || (this.sought && this.sought <= count)) this.#reach();
     const [first, last] = this.#window(count);
     for (const [index, block] of this.drawn) {
       if (index < first || index > last) {
@@ -89,21 +91,22 @@ export class Viewer {
   }
 
   #reach() {
-    this.view.scrollTop = (this.sought - 0.5) * this.height - this.view.clientHeight / 2;
+    this.scroll.go((this.sought - 0.5) * this.height - this.view.clientHeight / 2);
     this.sought = 0;
   }
 
   /** The first and last block to draw. */
   #window(count) {
     const size = BLOCK * this.height;
-    const first = Math.max(0, Math.floor((this.top - MARGIN) / size));
-    const last = Math.floor((this.top + this.view.clientHeight + MARGIN) / size);
+    const first = Math.max(0, Math.floor((this.scroll.place - MARGIN) / size));
+    const last = Math.floor((this.scroll.place + this.view.clientHeight + MARGIN) / size);
     return [first, Math.min(last, Math.ceil(count / BLOCK) - 1)];
   }
 
   /** Draws what a block has more than before; whole blocks never change. */
   #drawBlock(index, count) {
     const block = this.drawn.get(index) ?? this.#newBlock(index);
+    block.node.style.top = `${index * BLOCK * this.height - this.scroll.shift}px`;
     if (block.whole) return;
     const texts = this.lines.block(index);
     const keep = Math.max(0, block.node.childElementCount - 1);
@@ -121,7 +124,6 @@ export class Viewer {
   /** Blocks stand in the page in their order, for who listens or copies. `before` is the style before the last line drawn, which is the one that may still grow. */
   #newBlock(index) {
     const block = { node: element('div', 'b'), before: PLAIN, whole: false };
-    block.node.style.top = `${index * BLOCK * this.height}px`;
     const later = [...this.drawn].filter(([other]) => other > index).sort(([one], [other]) => one - other)[0];
     this.rows.insertBefore(block.node, later?.[1].node ?? null);
     this.drawn.set(index, block);
@@ -139,10 +141,6 @@ export class Viewer {
     const missing = this.lines.missing(index) + shown.missing;
     if (missing > 0) text.append(element('span', 'note', ` … ${missing.toLocaleString()} more characters in the raw log`));
     return row;
-  }
-
-  #row(number) {
-    return number ? this.rows.querySelector(`#L${number}`) : null;
   }
 
   /** The rows are as wide as the widest seen, so that scrolling sideways stays where it is. */

@@ -30,6 +30,7 @@ mod account;
 mod api;
 mod forge_faults;
 mod mail;
+mod log_page;
 mod long_logs;
 mod pages;
 mod roles;

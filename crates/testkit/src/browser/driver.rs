@@ -94,9 +94,15 @@ impl Browser {
         let outcome = self.client.issue_cmd(Post { below: "goog/cdp/execute", body }).await;
         outcome.with_context(|| format!("run the developer tools' {command}"))
     }
+
+    /// Does what the sources of WebDriver's actions say.
+    pub(super) async fn act(&self, sources: Value) -> Result<()> {
+        let command = Post { below: "actions", body: json!({"actions": sources}) };
+        self.client.issue_cmd(command).await.context("perform actions").map(drop)
+    }
 }
 
-/// A command of chromedriver that WebDriver itself does not have.
+/// A command that the client does not know in this form.
 #[derive(Debug)]
 struct Post {
     below: &'static str,

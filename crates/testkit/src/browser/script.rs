@@ -12,7 +12,6 @@ use super::Browser;
 /// Answers when the condition holds: looks whenever the page changes and before each frame is drawn. The
 /// condition is put into the text, as the page's own rules may forbid to make a function of a string.
 const WAIT: &str = r"
-const [limit, done] = arguments;
 const holds = () => { try { return !!(CONDITION) } catch { return false } };
 let over = false;
 const finish = (answer) => { if (!over) { over = true; observer.disconnect(); done(answer) } };
@@ -30,6 +29,13 @@ const SLICE: Duration = Duration::from_secs(2);
 /// How much longer than the script itself the driver waits for it.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// A promise of whether a condition comes to hold within a limit, or within a slice of it.
+pub(super) fn promise(condition: &str, limit: Duration) -> String {
+    let limit = limit.min(SLICE).as_millis();
+    let wait = WAIT.replace("CONDITION", condition);
+    format!("new Promise((done) => {{ const limit = {limit};{wait} }})")
+}
+
 impl Browser {
     /// The value of a JavaScript expression.
     pub async fn eval(&self, expression: &str) -> Result<Value> {
@@ -40,7 +46,7 @@ impl Browser {
     /// Waits until a JavaScript expression is true, over reloads and redirects too.
     pub async fn wait_for(&self, condition: &str, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
-        let script = WAIT.replace("CONDITION", condition);
+        let script = format!("const [limit, done] = arguments;{}", WAIT.replace("CONDITION", condition));
         let timeouts = TimeoutConfiguration::new(Some(SLICE + GRACE), None, None);
         self.client.update_timeouts(timeouts).await.context("set the script's time limit")?;
         loop {

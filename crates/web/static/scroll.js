@@ -1,0 +1,135 @@
+// Where a view stands in a log, and whether it keeps to the log's end. Only what a person does counts as a movement:
+// going up by the smallest step stops following, reaching the end begins it again while the log grows.
+
+import { Range, TALLEST } from './range.js';
+
+/** Keys that move up by a little or a lot, and those of them that go by small steps; as many go down. */
+const UP = ['ArrowUp', 'PageUp', 'Home'];
+const STEPS = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', ' '];
+
+/** Less than this is rounding, in pixels. */
+const ROUNDING = 0.3;
+
+/** After so long without a step a movement is over, in milliseconds. Browsers do not agree on when they say so. */
+const PAUSE = 200;
+
+/** The scroll position of a view over a box of rows. */
+export class Scroll {
+  #range = new Range(0, 0);
+  #height = 0;
+  #top = 0;
+  #moving = false;
+  #stepping = false;
+  #touch = 0;
+
+  /** `on` has `moved()` when a person scrolled, `drawn()` when the rows have to be drawn again, `followed(on)`. */
+  constructor(view, box, on) {
+    this.view = view;
+    this.box = box;
+    this.on = on;
+    this.following = false;
+    this.growing = true;
+    /** How far the rows are shifted up in their box, in pixels. */
+    this.shift = 0;
+    const listen = (name, act) => view.addEventListener(name, act, { passive: true });
+    listen('scroll', () => this.#scrolled());
+    listen('wheel', (event) => this.#wheeled(event));
+    listen('keydown', (event) => this.#pressed(event));
+    listen('touchstart', ({ touches }) => { this.#touch = touches[0].clientY; });
+    listen('touchmove', ({ touches }) => this.#dragged(touches[0].clientY));
+    listen('pointerdown', () => { this.#stepping = false; });
+  }
+
+  /** The place in the rows at the view's upper edge, in pixels. */
+  get place() {
+    return this.#top + this.shift;
+  }
+
+  /** Keeps to the end from the next drawing on, or stops to. What does not grow is not followed. */
+  follow(on) {
+    const follows = on && this.growing;
+    if (follows !== this.following) this.on.followed(follows);
+    this.following = follows;
+    if (follows) this.on.drawn();
+  }
+
+  /** The rows grow no more. */
+  finish() {
+    this.growing = false;
+    this.follow(false);
+  }
+
+  /** Goes to a place in the rows; beyond their end is the end. */
+  go(place) {
+    const { end, excess } = this.#range;
+    const wanted = Math.min(Math.max(0, place), end);
+    const top = this.#range.topAt(wanted);
+    if (Math.abs(top - this.view.scrollTop) >= 1) this.view.scrollTop = top;
+    this.#top = this.view.scrollTop;
+    this.shift = Math.min(Math.max(0, wanted - this.#top), excess);
+  }
+
+  /** Fits the box to rows of this height in all, before they are drawn. */
+  fit(height) {
+    this.box.style.height = `${Math.min(height, TALLEST)}px`;
+    this.#height = this.view.clientHeight;
+    this.#range = new Range(this.view.scrollHeight - this.#height, Math.max(0, height - TALLEST));
+    if (this.following) this.go(Infinity);
+    else if (!this.#moving && (this.#range.excess || this.place > this.#range.end)) this.go(this.place);
+  }
+
+  #scrolled() {
+    const by = this.view.scrollTop - this.#top;
+    if (Math.abs(by) < ROUNDING) return;
+    this.#top += by;
+    if (this.view.clientHeight === this.#height) this.#moved(by);
+    this.on.drawn();
+  }
+
+  #moved(by) {
+    this.#moving = true;
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.#rested(), PAUSE);
+    if (this.#leapt(by)) this.shift = this.#range.shiftAt(this.#top);
+    else if (this.#range.strays(this.#top, this.shift)) this.#moving = false;
+    this.on.moved();
+    // A view that springs back from beyond its end has not left it.
+    const isAtEnd = this.place > this.#range.end - 1;
+    if ((by > 0) === isAtEnd) this.follow(isAtEnd);
+  }
+
+  /** A dragged scrollbar and the keys for the ends mean a place in the whole log, all else a distance from here. */
+  #leapt(by) {
+    return this.#range.excess > 0 && !this.#stepping && Math.abs(by) > 2 * this.#height;
+  }
+
+  #rested() {
+    this.#moving = false;
+    this.#stepping = false;
+    if (this.#range.excess) this.on.drawn();
+  }
+
+  #wheeled({ deltaY, ctrlKey, shiftKey }) {
+    if (ctrlKey || shiftKey) return;
+    this.#stepping = true;
+    if (deltaY < 0) this.#goesUp();
+  }
+
+  #pressed({ key, shiftKey, altKey }) {
+    if (altKey) return;
+    this.#stepping = STEPS.includes(key);
+    if (UP.includes(key) || (key === ' ' && shiftKey)) this.#goesUp();
+    else if (key === 'End') this.follow(true);
+  }
+
+  #dragged(y) {
+    this.#stepping = true;
+    if (y > this.#touch) this.#goesUp();
+    this.#touch = y;
+  }
+
+  /** Before the browser shows it: each drawing that follows would take the movement back. */
+  #goesUp() {
+    if (this.view.scrollTop > 0) this.follow(false);
+  }
+}
