@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod private_dir;
 pub mod secret;
+pub mod tls_fault;
 pub mod forge;
 pub mod store;
 pub mod broker;

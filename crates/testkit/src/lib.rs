@@ -5,7 +5,8 @@
 //! In the order of a push: a commit appears at [`github`], a [`server`] runs it, a [`person`] or a
 //! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
 //! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
-//! [`mail`] server, a [`mariadb`]; and a second double, the [`hub`] of artifacts. A story reads so:
+//! [`mail`] server, a [`mariadb`], an [`authority`] of certificates, an
+//! [`engine_on_tls`]; and a second double, the [`hub`] of artifacts. A story reads so:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -46,6 +47,8 @@ pub mod live;
 pub mod browser;
 pub mod docker;
 pub mod registry;
+pub mod authority;
+pub mod engine_on_tls;
 pub mod mail;
 pub mod mariadb;
 pub mod hub;

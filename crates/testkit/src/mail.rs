@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::authority::Certificate;
 use crate::program::{Program, Show};
 use crate::server::free_port;
 
@@ -25,37 +26,56 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct MailServer {
     port: u16,
     login: Option<(String, String)>,
+    tls: Option<(Tls, Certificate)>,
     program: Option<Program>,
     dir: TempDir,
+}
+
+/// When the connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// From the first byte, as `smtps` says.
+    FromStart,
+    /// By the command STARTTLS, without which it takes no password and no mail.
+    Upgrade,
 }
 
 impl MailServer {
     /// Starts a server that takes mails from everybody for everybody.
     pub async fn start() -> Result<Self> {
-        Self::with_login(None).await
+        Self::launch(None, None).await
     }
 
     /// Starts a server that takes mails only after `AUTH` with this user and password.
     pub async fn start_with_login(user: &str, password: &str) -> Result<Self> {
-        Self::with_login(Some((user.to_owned(), password.to_owned()))).await
+        Self::launch(Some((user.to_owned(), password.to_owned())), None).await
     }
 
-    async fn with_login(login: Option<(String, String)>) -> Result<Self> {
+    /// The same on TLS, where it shows this certificate.
+    pub async fn start_on_tls(tls: Tls, shown: &Certificate, user: &str, password: &str) -> Result<Self> {
+        Self::launch(Some((user.to_owned(), password.to_owned())), Some((tls, shown.clone()))).await
+    }
+
+    async fn launch(login: Option<(String, String)>, tls: Option<(Tls, Certificate)>) -> Result<Self> {
         let dir = TempDir::with_prefix("kozmic-mail-").context("make a mail server's directory")?;
         for part in ["new", "tmp"] {
             std::fs::create_dir(dir.path().join(part)).context("make a mail directory")?;
         }
         std::fs::write(dir.path().join("server.py"), SERVER).context("write the mail server")?;
-        let mut server = Self { port: free_port()?, login, program: None, dir };
+        let mut server = Self { port: free_port()?, login, tls, program: None, dir };
         server.start_again().await?;
         Ok(server)
     }
 
-    /// Its address, such as `smtp://127.0.0.1:2525`, with user and password if it wants them.
+    /// Its address, such as `smtp://127.0.0.1:2525`, with user and password if it wants them; on TLS, by the name
+    /// `localhost`, and so that a password is sent on TLS only.
     pub fn url(&self) -> String {
-        match &self.login {
-            Some((user, password)) => format!("smtp://{user}:{password}@127.0.0.1:{}", self.port),
-            None => format!("smtp://127.0.0.1:{}", self.port),
+        let login = self.login.as_ref().map(|(user, password)| format!("{user}:{password}@"));
+        let login = login.unwrap_or_default();
+        match self.tls {
+            Some((Tls::FromStart, _)) => format!("smtps://{login}localhost:{}", self.port),
+            Some((Tls::Upgrade, _)) => format!("smtp://{login}localhost:{}?tls=required", self.port),
+            None => format!("smtp://{login}127.0.0.1:{}", self.port),
         }
     }
 
@@ -74,6 +94,10 @@ impl MailServer {
         command.arg(self.dir.path());
         if let Some((user, password)) = &self.login {
             command.env("SMTP_USER", user).env("SMTP_PASSWORD", password);
+        }
+        if let Some((tls, Certificate { certificate, key })) = &self.tls {
+            let word = if *tls == Tls::FromStart { "start" } else { "upgrade" };
+            command.env("SMTP_TLS", word).env("SMTP_CERTIFICATE", certificate).env("SMTP_KEY", key);
         }
         let mut program = Program::start(command, Show::OnPanic)?;
         program

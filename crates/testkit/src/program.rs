@@ -88,6 +88,15 @@ impl Program {
         }
     }
 
+    /// Waits until it has printed this, on either output.
+    pub(crate) async fn wait_for_output(&self, text: &str, limit: Duration) -> Result<()> {
+        let mut lines = self.lines.subscribe();
+        let printed = lines.wait_for(|lines| lines.iter().any(|line| line.text.contains(text)));
+        let found = tokio::time::timeout(limit, printed).await;
+        ensure!(matches!(found, Ok(Ok(_))), "{} did not print {text:?}:\n{}", self.name, self.output());
+        Ok(())
+    }
+
     /// Waits for the last output of a child that has ended.
     async fn drain(&mut self) {
         if !self.is_running() {

@@ -158,6 +158,11 @@ impl Server {
         self.program.as_ref().map(Program::output).unwrap_or_default()
     }
 
+    /// Waits until it has printed this.
+    pub async fn wait_for_output(&self, text: &str, limit: Duration) -> Result<()> {
+        self.program.as_ref().context("the server was stopped")?.wait_for_output(text, limit).await
+    }
+
     /// Whether its process runs.
     pub fn is_running(&mut self) -> bool {
         self.program.as_mut().is_some_and(Program::is_running)
@@ -198,7 +203,14 @@ impl Server {
 
     /// Runs another command of the binary with the same settings, such as `check`, to its end.
     pub async fn run(&self, args: &[&str]) -> Result<Output> {
-        let output = tokio::time::timeout(END_LIMIT, self.command(args).kill_on_drop(true).output()).await;
+        self.run_with(args, &[]).await
+    }
+
+    /// The same with some variables set beyond its own.
+    pub async fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Result<Output> {
+        let mut command = self.command(args);
+        command.envs(env.iter().copied()).kill_on_drop(true);
+        let output = tokio::time::timeout(END_LIMIT, command.output()).await;
         output.with_context(|| format!("kozmic {args:?} did not end"))?.context("run kozmic")
     }
 

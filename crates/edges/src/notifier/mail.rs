@@ -4,6 +4,7 @@ use super::{
     NotifyError,
     smtp_url::{Encryption, SmtpUrl},
 };
+use crate::tls_fault::TlsFault;
 use anyhow::Context;
 use kozmic_model::mail::Mail;
 use lettre::{
@@ -27,6 +28,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long to wait for a polite end; the mail is the server's by then.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+const NO_STARTTLS: &str = "it offers no STARTTLS, and nothing is sent without; smtps:// speaks TLS from the start, and \
+                           ?tls=off trusts the network";
+const STARTTLS: &str = "if it has STARTTLS, its address begins with smtp://";
+const TRUST: &str = "the machine's list of authorities can have it, or the file that SSL_CERT_FILE names";
 
 /// Who mails are from: `Kozmic <kozmic@example.org>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +76,7 @@ impl MailSender {
     /// # Errors
     /// [`NotifyError::Unreachable`] with what went wrong.
     pub async fn check(&self) -> Result<(), NotifyError> {
-        let mut connection = self.in_time(self.connect()).await?.map_err(|fault| self.unreachable(&fault))?;
+        let mut connection = self.in_time(self.connect()).await?.map_err(|cause| self.unreachable(cause))?;
         goodbye(&mut connection).await;
         Ok(())
     }
@@ -85,7 +91,7 @@ impl MailSender {
         let recipient = to.parse().map_err(|_| refused("the address of the recipient is none".to_owned()))?;
         let message = self.message(recipient, mail).map_err(|fault| refused(fault.to_string()))?;
         let send = async {
-            let mut connection = self.connect().await.map_err(|fault| self.unreachable(&fault))?;
+            let mut connection = self.connect().await.map_err(|cause| self.unreachable(cause))?;
             let sent = connection.send(message.envelope(), &message.formatted()).await;
             sent.map_err(|fault| self.not_sent(&fault, to))?;
             Ok(connection)
@@ -95,26 +101,44 @@ impl MailSender {
         Ok(())
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
-        let SmtpUrl { host, port, login, encryption } = &self.url;
+    /// A connection on which mails are taken, or why there is none.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
+        let SmtpUrl { host, port, encryption, .. } = &self.url;
         let hello = ClientId::Domain(self.sender.email.domain().to_owned());
         let from_start = self.tls.clone().filter(|_| *encryption == Encryption::FromStart);
         let server = (host.as_str(), *port);
         let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, Some(LIMIT), &hello, from_start, None).await?;
-        let is_wanted = match encryption {
-            Encryption::Required => true,
-            Encryption::IfOffered => connection.can_starttls(),
-            Encryption::FromStart | Encryption::Off => false,
-        };
-        if let Some(tls) = self.tls.clone().filter(|_| is_wanted) {
-            connection.starttls(tls, &hello).await?;
-        }
-        if let Some((user, password)) = login {
-            let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
-            connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await?;
-        }
+            AsyncSmtpConnection::connect_tokio1(server, Some(LIMIT), &hello, from_start, None)
+                .await
+                .map_err(|fault| words(&fault))?;
+        self.encrypt(&mut connection, &hello).await?;
+        self.log_in(&mut connection).await?;
         Ok(connection)
+    }
+
+    /// STARTTLS, where it is demanded or offered. What was demanded is never left out.
+    async fn encrypt(&self, connection: &mut AsyncSmtpConnection, hello: &ClientId) -> Result<(), String> {
+        let is_offered = connection.can_starttls();
+        match (self.url.encryption, self.tls.clone()) {
+            (Encryption::Required, _) if !is_offered => Err(NO_STARTTLS.to_owned()),
+            (Encryption::Required | Encryption::IfOffered, Some(tls)) if is_offered => {
+                connection.starttls(tls, hello).await.map_err(|fault| words(&fault))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn log_in(&self, connection: &mut AsyncSmtpConnection) -> Result<(), String> {
+        let Some((user, password)) = &self.url.login else { return Ok(()) };
+        let credentials = Credentials::new(user.clone(), password.expose_secret().to_owned());
+        match connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await {
+            Ok(_) => Ok(()),
+            Err(fault) if fault.is_permanent() => Err(format!("it refuses user and password: {fault}")),
+            Err(fault) if fault.is_client() => {
+                Err(format!("it asks for no password that can be sent: {fault}"))
+            }
+            Err(fault) => Err(words(&fault)),
+        }
     }
 
     fn message(&self, to: lettre::Address, mail: &Mail) -> Result<Message, lettre::error::Error> {
@@ -139,16 +163,17 @@ impl MailSender {
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, NotifyError> {
-        let late = |_| NotifyError::Unreachable {
-            server: self.server(),
-            cause: format!("no answer within {} s", LIMIT.as_secs()),
+        let hint = match self.url.encryption {
+            Encryption::FromStart => "",
+            _ => "; a port that waits for TLS from the start needs smtps://",
         };
+        let late = |_| self.unreachable(format!("no answer within {} s{hint}", LIMIT.as_secs()));
         tokio::time::timeout(LIMIT, work).await.map_err(late)
     }
 
     /// Whatever happens before the mail is a matter of the connection: a wrong password may be put right.
-    fn unreachable(&self, fault: &Error) -> NotifyError {
-        NotifyError::Unreachable { server: self.server(), cause: fault.to_string() }
+    fn unreachable(&self, cause: String) -> NotifyError {
+        NotifyError::Unreachable { server: self.server(), cause }
     }
 
     fn not_sent(&self, fault: &Error, to: &str) -> NotifyError {
@@ -158,6 +183,16 @@ impl MailSender {
             () if fault.is_transient() => NotifyError::PutOff { server, answer },
             () => NotifyError::Unreachable { server, cause: answer },
         }
+    }
+}
+
+/// What went wrong with a connection.
+fn words(fault: &Error) -> String {
+    match TlsFault::within(fault) {
+        Some(TlsFault::UnknownAuthority) => format!("it {}; {TRUST}", TlsFault::UnknownAuthority),
+        Some(TlsFault::NoTls) => format!("it {}; {STARTTLS}", TlsFault::NoTls),
+        Some(fault) => format!("it {fault}"),
+        None => fault.to_string(),
     }
 }
 

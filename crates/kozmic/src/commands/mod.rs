@@ -19,8 +19,8 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 /// Starts the server's own log, on standard error.
 pub(crate) fn init_log(settings: &Settings) {
-    // How the database is brought up to date is told only if it goes wrong.
-    let filter = format!("sea_orm_migration=warn,{}", settings.log.filter);
+    // How the database is brought up to date is told only if it goes wrong; faults of certificates by who meets them.
+    let filter = format!("sea_orm_migration=warn,rustls_platform_verifier=off,{}", settings.log.filter);
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt::layer().with_writer(std::io::stderr);
     match settings.log.is_json {

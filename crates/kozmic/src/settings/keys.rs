@@ -45,6 +45,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     secret(needed("github_client_secret", "make a client secret on the OAuth application's page at GitHub")),
     key("docker_url", None),
+    key("docker_cert_path", None),
     key("docker_network", Some("bridge")),
     key("docker_memory_limit", None),
     key("docker_cpu_limit", None),

@@ -147,10 +147,12 @@ fn github(source: &Source) -> Result<GitHubSettings, SettingsFault> {
 }
 
 fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
-    let from_host = || std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
-    let url = source.parse("docker_url", values::docker_url)?.or_else(from_host);
+    let url = source.parse("docker_url", values::docker_url)?.or_else(|| variable("DOCKER_HOST"));
+    let url = url.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    let certificates = source.parse("docker_cert_path", values::path)?.or_else(|| docker_certificates(&url));
     Ok(DockerSettings {
-        url: url.unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned()),
+        url,
+        certificates,
         network: source.required("docker_network", values::text)?,
         memory: source.parse("docker_memory_limit", values::bytes)?,
         millicores: source.parse("docker_cpu_limit", values::millicores)?,
@@ -158,6 +160,18 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         extra_hosts: source.parse("docker_extra_hosts", values::list)?.unwrap_or_default(),
         capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
     })
+}
+
+/// Where Docker's own tools look for certificates, if the engine is to be reached on TLS.
+fn docker_certificates(url: &str) -> Option<PathBuf> {
+    let is_on_tls = url.starts_with("https://") || variable("DOCKER_TLS_VERIFY").is_some();
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".docker"));
+    is_on_tls.then(|| variable("DOCKER_CERT_PATH").map(PathBuf::from).or_else(home))?
+}
+
+/// A variable that others made up; an empty one says nothing.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// On if there is a mail server, unless somebody says otherwise.

@@ -1,17 +1,20 @@
 """A mail server for tests: keeps each mail as a file, with its envelope as the first headers.
 
-Usage: server.py PORT DIRECTORY; with SMTP_USER and SMTP_PASSWORD in the environment, only after AUTH.
+Usage: server.py PORT DIRECTORY; with SMTP_USER and SMTP_PASSWORD in the environment, only after AUTH. SMTP_TLS says
+"start" for TLS from the first byte, or "upgrade" for STARTTLS, with what SMTP_CERTIFICATE and SMTP_KEY name.
 """
 
 import asyncio
 import itertools
 import os
+import ssl
 import sys
 import time
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
 PORT, DIRECTORY = int(sys.argv[1]), sys.argv[2]
+TLS = os.environ.get("SMTP_TLS")
 USER, PASSWORD = os.environ.get("SMTP_USER"), os.environ.get("SMTP_PASSWORD")
 
 
@@ -37,15 +40,24 @@ def check(server, session, envelope, mechanism, login):
     return AuthResult(success=(login.login, login.password) == right, handled=False)
 
 
+def certificate():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.environ["SMTP_CERTIFICATE"], os.environ["SMTP_KEY"])
+    return context
+
+
 def options():
-    if USER is None:
-        return {}
-    return {"authenticator": check, "auth_required": True, "auth_require_tls": False}
+    wanted = {"tls_context": certificate(), "require_starttls": True} if TLS == "upgrade" else {}
+    if USER is not None:
+        # aiosmtpd counts as TLS only what STARTTLS began.
+        wanted |= {"authenticator": check, "auth_required": True, "auth_require_tls": TLS == "upgrade"}
+    return wanted
 
 
 async def serve():
     loop, keep = asyncio.get_running_loop(), Keep()
-    server = await loop.create_server(lambda: SMTP(keep, loop=loop, **options()), "127.0.0.1", PORT)
+    outer = certificate() if TLS == "start" else None
+    server = await loop.create_server(lambda: SMTP(keep, loop=loop, **options()), "127.0.0.1", PORT, ssl=outer)
     print("listening")
     await server.serve_forever()
 

@@ -3,6 +3,7 @@
 mod account;
 mod archives;
 mod attach;
+mod connect;
 mod containers;
 mod create;
 mod idle;
@@ -23,6 +24,7 @@ use futures_util::stream::BoxStream;
 use kozmic_model::{image::ImageName, job::Attempt};
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
@@ -39,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 pub struct DockerSettings {
     /// `unix:///var/run/docker.sock`, `tcp://host:2375`, `https://host:2376`.
     pub url: String,
+    /// The directory of `ca.pem`, `cert.pem` and `key.pem`, for TLS over TCP; none: no TLS.
+    pub certificates: Option<PathBuf>,
     /// The network of job containers.
     pub network: String,
     /// Memory in bytes.
@@ -75,36 +79,9 @@ impl DockerEngine {
         }
     }
 
-    fn docker(&self) -> Result<Docker, EngineError> {
-        if let Some(docker) = self.docker.get() {
-            return Ok(docker.clone());
-        }
-        let url = &self.settings.url;
-        let docker = match url.starts_with("unix://") {
-            true => Docker::connect_with_unix(url, TIMEOUT.as_secs(), bollard::API_DEFAULT_VERSION),
-            false => Docker::connect_with_host(url),
-        };
-        let docker = docker.map_err(|fault| self.fault(fault))?.with_timeout(TIMEOUT);
-        let docker = docker.with_request_modifier(legible);
-        Ok(self.docker.get_or_init(|| docker).clone())
-    }
-
     /// For what may take long.
     fn patient(&self) -> Result<Docker, EngineError> {
         Ok(self.docker()?.with_timeout(PATIENCE))
-    }
-
-    fn fault(&self, fault: Error) -> EngineError {
-        match fault {
-            Error::DockerResponseServerError { status_code: status, message } => {
-                EngineError::Refused { status, message }
-            }
-            Error::DockerStreamError { error: message } => EngineError::Refused { status: 0, message },
-            fault @ (Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
-                EngineError::Unexpected { cause: chain(&fault) }
-            }
-            fault => EngineError::Unreachable { engine: self.settings.url.clone(), cause: chain(&fault) },
-        }
     }
 }
 

@@ -1,0 +1,85 @@
+//! The Docker engine as a remote one: over TCP with TLS on both sides, as `dockerd --tlsverify` offers it. What comes in
+//! goes on to the engine's socket on this machine.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::authority::Certificate;
+
+/// The first byte of TLS.
+const HANDSHAKE: u8 = 22;
+/// What the engine answers to everybody else.
+const WRONG: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+/// An engine on TLS. It is gone when this is dropped.
+pub struct EngineOnTls {
+    address: SocketAddr,
+    _connections: JoinSet<()>,
+}
+
+impl EngineOnTls {
+    /// Shows this certificate, and takes clients whose own is of this authority.
+    pub async fn start(shown: &Certificate, clients: &Path) -> Result<Self> {
+        let acceptor = TlsAcceptor::from(Arc::new(settings(shown, clients)?));
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("listen as an engine")?;
+        let address = listener.local_addr().context("ask for the engine's port")?;
+        let mut connections = JoinSet::new();
+        connections.spawn(serve(listener, acceptor));
+        Ok(Self { address, _connections: connections })
+    }
+
+    /// Its address, such as `tcp://localhost:2376`.
+    pub fn url(&self) -> String {
+        format!("tcp://localhost:{}", self.address.port())
+    }
+}
+
+fn settings(shown: &Certificate, clients: &Path) -> Result<ServerConfig> {
+    let mut trusted = RootCertStore::empty();
+    trusted.add(CertificateDer::from_pem_file(clients)?)?;
+    let provider = Arc::new(ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(trusted), provider.clone()).build()?;
+    let certificate = vec![CertificateDer::from_pem_file(&shown.certificate)?];
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(certificate, PrivateKeyDer::from_pem_file(&shown.key)?)
+        .context("set up TLS")
+}
+
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let acceptor = acceptor.clone();
+        // A client that is turned away is what a test wants to see, at the client.
+        connections.spawn(async move { pass_on(stream, acceptor).await.ok() });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn pass_on(mut stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<()> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    if first[0] != HANDSHAKE {
+        return stream.write_all(WRONG).await;
+    }
+    let mut client = acceptor.accept(stream).await?;
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let socket = host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
+    let mut engine = UnixStream::connect(socket).await?;
+    copy_bidirectional(&mut client, &mut engine).await.map(drop)
+}
