@@ -55,6 +55,7 @@ want_test_servers() {
   want_command openssl openssl
   want_server mariadbd mariadb-server mariadb.service
   want_file /usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd
+  want_command systemd-analyze systemd # which reads the unit in docs/install.md; nothing of it runs
 }
 
 # want_server COMMAND PACKAGE SERVICE…: like want_command, and the services shall not run.

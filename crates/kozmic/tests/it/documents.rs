@@ -1,6 +1,7 @@
 //! What the documents say is there: every path that they name exists.
 
-use std::{fs, path::Path};
+use anyhow::{Context, Result};
+use std::{fs, path::Path, process::Command};
 
 /// Paths in backquotes, as far as they look like files of this repository.
 fn named_paths(text: &str) -> Vec<String> {
@@ -22,4 +23,21 @@ fn every_path_that_a_document_names_exists() {
             assert!(root.join(&path).exists(), "{document} names {path}, which is not there");
         }
     }
+}
+
+/// The unit is read by systemd's own tool, which finds wrong words, wrong values and missing programs.
+#[test]
+fn the_unit_in_the_installations_page_is_one() -> Result<()> {
+    let page = include_str!("../../../../docs/install.md");
+    let unit = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).context("a unit")?;
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("kozmic.service");
+    let here = unit.replace("/usr/local/bin/kozmic", env!("CARGO_BIN_EXE_kozmic"));
+    std::fs::write(&file, here)?;
+    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output();
+    let output = output.context("run systemd-analyze: is the package systemd installed?")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let of_ours: Vec<_> = said.lines().filter(|line| line.contains("kozmic.service")).collect();
+    assert!(output.status.success() && of_ours.is_empty(), "{said}");
+    Ok(())
 }
