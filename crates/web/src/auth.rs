@@ -4,10 +4,12 @@ mod cookies;
 mod csrf;
 mod next;
 mod access;
+mod looker;
 
 pub(crate) use access::{allowed, is_signed_in, project, ring_out};
 pub(crate) use cookies::{Cookies, Departure, Notice, Tone};
 pub(crate) use csrf::{Checked, Nothing};
+pub(crate) use looker::{Looker, bearer};
 pub(crate) use next::local_path;
 
 use crate::{app::Shared, error::WebError};

@@ -1,5 +1,6 @@
 //! When a request leads to nothing: people get a sentence and a request id, the log gets the chain of causes.
 
+use crate::auth;
 use askama::Template;
 use axum::{
     Json,
@@ -188,7 +189,7 @@ struct ErrorPage<'a> {
 /// log.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
-    let is_program = request.uri().path().starts_with("/api/");
+    let is_program = request.uri().path().starts_with("/api/") || auth::bearer(request.headers()).is_some();
     let response = next.run(request).await;
     let Some(Fault(error)) = response.extensions().get::<Fault>().cloned() else {
         return response;

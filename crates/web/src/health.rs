@@ -25,7 +25,7 @@ const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
 /// `GET /readyz`: the database answers, and a runner can start containers.
 pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
     let database = database_trouble(&app).await;
-    let is_known = matches!(auth::visitor(&headers, &app).await, Ok(Some(_)));
+    let is_known = matches!(auth::Looker::of(&headers, &app).await, Ok(Some(_)));
     let engine = engine_trouble(&app).await;
     let engine = engine.map(|trouble| if is_known { trouble } else { FOR_STRANGERS.to_owned() });
     let ready = database.is_none() && engine.is_none();

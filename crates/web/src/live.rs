@@ -15,7 +15,7 @@ pub(crate) use news::news;
 
 use crate::{
     app::Shared,
-    auth::{self, SignedIn},
+    auth::{self, Looker},
     error::WebError,
 };
 use axum::{
@@ -57,14 +57,14 @@ async fn tick(socket: &mut WebSocket) -> Result<(), Broken> {
     send(socket, Message::text(r#"{"type":"tick"}"#)).await
 }
 
-/// Goes on only while the session lasts and the person may still see the project: who signs out in one tab hears no more
+/// Goes on only while session or token last and the person may still see the project: who signs out in one tab hears no more
 /// in any other.
-async fn stay(app: &Shared, person: &SignedIn, project: Option<ProjectId>) -> Result<(), Broken> {
+async fn stay(app: &Shared, looker: &Looker, project: Option<ProjectId>) -> Result<(), Broken> {
     let may_stay = async {
         if let Some(project) = project {
-            auth::project(app, person, project, Role::Member).await?;
+            auth::allowed(app, looker.user().id, project, Role::Member).await?;
         }
-        auth::is_signed_in(app, person).await
+        looker.stays(app).await
     };
     match may_stay.await {
         Ok(true) => Ok(()),

@@ -5,7 +5,7 @@ use super::{Broken, close, frames, listen, origin::OurSocket, send, stay, text, 
 use crate::{
     address::{Ask, At},
     app::Shared,
-    auth::{self, SignedIn},
+    auth::{self, Looker},
     error::WebError,
     runs,
 };
@@ -43,7 +43,7 @@ pub(crate) struct Have {
 /// One viewer of one job's log.
 struct Viewer {
     app: Shared,
-    person: SignedIn,
+    looker: Looker,
     socket: WebSocket,
     job: Job,
     attempt: Attempt,
@@ -57,16 +57,16 @@ struct Viewer {
 /// `GET /projects/<id>/jobs/<job>/log/live?offset=N`
 pub(crate) async fn log(
     State(app): State<Shared>,
-    person: SignedIn,
+    looker: Looker,
     At((project, job)): At<(ProjectId, JobId)>,
     Ask(have): Ask<Have>,
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
-    let project = auth::project(&app, &person, project, Role::Member).await?;
+    let (project, _) = auth::allowed(&app, looker.user().id, project, Role::Member).await?;
     let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
     let upgrade = upgrade.write_buffer_size(PIECE);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let mut viewer = Viewer::new(app, person, socket, job, &have);
+        let mut viewer = Viewer::new(app, looker, socket, job, &have);
         let watched = viewer.watch().await;
         viewer.part(watched);
     }))
@@ -75,32 +75,32 @@ pub(crate) async fn log(
 /// `GET /projects/<id>/jobs/<job>/log/live/<attempt>?offset=N`: of a run that ended, even if another follows.
 pub(crate) async fn log_of_run(
     State(app): State<Shared>,
-    person: SignedIn,
+    looker: Looker,
     At((project, job, attempt)): At<(ProjectId, JobId, i32)>,
     Ask(have): Ask<Have>,
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
-    let project = auth::project(&app, &person, project, Role::Member).await?;
+    let (project, _) = auth::allowed(&app, looker.user().id, project, Role::Member).await?;
     let job = runs::find(&app, project.id, job, &runs::Wanted { attempt: Some(attempt) }).await?;
     if !job.status.is_finished() {
         return Err(WebError::NotFound);
     }
     let upgrade = upgrade.write_buffer_size(PIECE);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let mut viewer = Viewer::new(app, person, socket, job, &have);
+        let mut viewer = Viewer::new(app, looker, socket, job, &have);
         let shown = viewer.show().await;
         viewer.part(shown);
     }))
 }
 
 impl Viewer {
-    fn new(app: Shared, person: SignedIn, socket: WebSocket, job: Job, have: &Have) -> Self {
+    fn new(app: Shared, looker: Looker, socket: WebSocket, job: Job, have: &Have) -> Self {
         let attempt = job.shown_attempt();
         let log = app.edges.logs.reader(attempt);
         // What the viewer has of an earlier attempt is no part of this log.
         let is_same = have.attempt == 0 || have.attempt == attempt.number;
         let offset = if is_same { have.offset } else { 0 };
-        Self { app, person, socket, job, attempt, log, offset, told: None, sent: None }
+        Self { app, looker, socket, job, attempt, log, offset, told: None, sent: None }
     }
 
     /// Shows the log of a run that ended.
@@ -208,7 +208,7 @@ impl Viewer {
     }
 
     async fn stay(&mut self) -> Result<(), Broken> {
-        let stays = stay(&self.app, &self.person, Some(self.job.project)).await;
+        let stays = stay(&self.app, &self.looker, Some(self.job.project)).await;
         if stays.is_err() {
             close(&mut self.socket).await;
         }

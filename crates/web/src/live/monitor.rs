@@ -11,7 +11,7 @@
 use super::{Broken, close, listen, origin::OurSocket, send, ticks};
 use crate::{
     app::Shared,
-    auth::{self, SignedIn},
+    auth::Looker,
     error::WebError,
     monitor::{Hub, News, Onlooker, Program, Seat, Sight, Told, View},
 };
@@ -133,8 +133,8 @@ impl Viewer {
 
     /// Goes on only while the session lasts; who has other roles now is shown all anew.
     async fn make_certain(&mut self) -> Result<(), Broken> {
-        let Some(person) = self.onlooker.person.clone().filter(|_| self.is_limited()) else { return Ok(()) };
-        match sight_of(&self.app, &person).await {
+        let Some(looker) = self.onlooker.looker.clone().filter(|_| self.is_limited()) else { return Ok(()) };
+        match sight_of(&self.app, &looker).await {
             Ok(Some(sight)) => {
                 self.certain = Instant::now();
                 if sight != self.onlooker.sight {
@@ -154,10 +154,10 @@ impl Viewer {
     }
 }
 
-/// What the person may see now; none if their session has ended.
-async fn sight_of(app: &Shared, person: &SignedIn) -> Result<Option<Sight>, WebError> {
-    match auth::is_signed_in(app, person).await? {
-        true => Sight::of(app, person.user.id).await.map(Some),
+/// What the person may see now; none if their session or token has ended.
+async fn sight_of(app: &Shared, looker: &Looker) -> Result<Option<Sight>, WebError> {
+    match looker.stays(app).await? {
+        true => Sight::of(app, looker.user().id).await.map(Some),
         false => Ok(None),
     }
 }

@@ -4,7 +4,7 @@ use super::{Broken, close, listen, origin::OurSocket, send, stay, tick, ticks};
 use crate::{
     address::Ask,
     app::Shared,
-    auth::{self, SignedIn},
+    auth::{self, Looker},
     error::WebError,
 };
 use axum::{
@@ -27,19 +27,19 @@ pub(crate) struct About {
 /// `GET /live?project=<id>`
 pub(crate) async fn news(
     State(app): State<Shared>,
-    person: SignedIn,
+    looker: Looker,
     Ask(About { project }): Ask<About>,
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
     if let Some(project) = project {
-        auth::project(&app, &person, project, Role::Member).await?;
+        auth::allowed(&app, looker.user().id, project, Role::Member).await?;
     }
     let broker = &app.edges.broker;
     let list = broker.bell(Topic::Projects);
     let page = broker.bell(project.map_or(Topic::Projects, Topic::Project));
     Ok(upgrade.on_upgrade(move |socket| async move {
         // Whoever goes away goes away: there is nothing to put in order.
-        let mut listener = Listener { app, person, project, socket };
+        let mut listener = Listener { app, looker, project, socket };
         let _ = listener.tell(list, page).await;
     }))
 }
@@ -47,7 +47,7 @@ pub(crate) async fn news(
 /// One page that is open somewhere.
 struct Listener {
     app: Shared,
-    person: SignedIn,
+    looker: Looker,
     project: Option<ProjectId>,
     socket: WebSocket,
 }
@@ -77,7 +77,7 @@ impl Listener {
 
     /// Who may not see this any more is told to look again, and finds that out by it.
     async fn stay(&mut self) -> Result<(), Broken> {
-        let stays = stay(&self.app, &self.person, self.project).await;
+        let stays = stay(&self.app, &self.looker, self.project).await;
         if stays.is_err() {
             send(&mut self.socket, changed()).await?;
             close(&mut self.socket).await;

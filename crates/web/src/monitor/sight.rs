@@ -1,14 +1,10 @@
 //! Who looks at the monitor, and what of it they may see.
 
-use crate::{
-    app::Shared,
-    auth::{self, SignedIn},
-    error::WebError,
-};
+use crate::{app::Shared, auth::Looker, error::WebError};
 use axum::{
     Json,
     extract::FromRequestParts,
-    http::{HeaderMap, StatusCode, request::Parts},
+    http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE, request::Parts},
     response::{IntoResponse, Response},
 };
 use kozmic_model::{
@@ -29,13 +25,14 @@ pub(crate) enum Sight {
 
 /// Somebody who looks at the monitor.
 pub(crate) struct Onlooker {
-    /// Who it is, if they signed in.
-    pub(crate) person: Option<SignedIn>,
+    /// Who it is, if that is known.
+    pub(crate) looker: Option<Looker>,
     /// What they may see.
     pub(crate) sight: Sight,
 }
 
-/// Somebody who looks with a program, which cannot sign in: who may not look is told so, and led nowhere.
+/// Somebody who looks with a program, which cannot sign in but may bring a token: who may not look is told so, and led
+/// nowhere.
 pub(crate) struct Program(pub(crate) Onlooker);
 
 /// Why somebody may not look.
@@ -70,13 +67,17 @@ impl Sight {
 impl Onlooker {
     async fn new(headers: &HeaderMap, app: &Shared) -> Result<Self, Refused> {
         let face = app.face.auto_builder.as_ref().ok_or(WebError::NotFound)?;
-        let person = auth::visitor(headers, app).await?;
-        let sight = match &person {
+        let looker = match Looker::of(headers, app).await {
+            // Whoever it is: everybody sees everything.
+            Err(WebError::NoToken) if face.monitor_is_public => None,
+            looker => looker?,
+        };
+        let sight = match &looker {
             _ if face.monitor_is_public => Sight::Everything,
-            Some(person) => Sight::of(app, person.user.id).await?,
+            Some(looker) => Sight::of(app, looker.user().id).await?,
             None => return Err(Refused::Unknown),
         };
-        Ok(Self { person, sight })
+        Ok(Self { looker, sight })
     }
 }
 
@@ -114,8 +115,10 @@ impl IntoResponse for Refused {
         match self {
             Self::Elsewhere(fault) => fault.into_response(),
             Self::Unknown => {
-                let error = json!({ "code": "unauthorized", "message": "Sign in first." });
-                (StatusCode::UNAUTHORIZED, Json(json!({ "error": error }))).into_response()
+                let message = "Sign in, or send an API token as the header Authorization: Bearer.";
+                let error = json!({ "code": "unauthorized", "message": message });
+                let how = [(WWW_AUTHENTICATE, "Bearer realm=\"Kozmic\"")];
+                (StatusCode::UNAUTHORIZED, how, Json(json!({ "error": error }))).into_response()
             }
         }
     }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     app::Shared,
+    auth::Looker,
     error::WebError,
     monitor::{self, Card, Onlooker, Shown},
 };
@@ -36,20 +37,20 @@ struct MonitorPage {
 /// `GET /monitor/`
 pub(crate) async fn monitor(
     State(app): State<Shared>,
-    Onlooker { person, sight }: Onlooker,
+    Onlooker { looker, sight }: Onlooker,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let Shown { running, ended } = monitor::seen_by(&app, &sight).await?;
     let (now, blank) = (clock::now(), Card::blank());
     let count = app.edges.store.missed_count(None, now.before(missed::SHOWN)).await?;
     let missed = missed::sentences(&count, &app.face.forge_name, now);
-    match person {
-        Some(person) => {
+    match looker {
+        Some(Looker::Person(person)) => {
             let visit = Visit::new(person, &headers, &app);
             let frame = Frame { is_monitor: true, ..visit.frame(&app, None).await? };
             visit.show(&MonitorPage { frame: Some(frame), now, running, ended, missed, blank })
         }
-        None => {
+        Some(Looker::Program(..)) | None => {
             let page = MonitorPage { frame: None, now, running, ended, missed, blank };
             Ok(Html(page.render()?).into_response())
         }

@@ -1,9 +1,9 @@
 //! A job's whole log as plain text.
 
-use super::frame::Visit;
 use crate::{
     address::{Ask, At},
     app::Shared,
+    auth::{self, Looker},
     error::WebError,
     log_text, runs,
 };
@@ -16,12 +16,12 @@ use kozmic_model::{
 /// `GET /projects/<id>/jobs/<job>/log/?attempt=`
 pub(crate) async fn raw(
     State(app): State<Shared>,
-    visit: Visit,
+    looker: Looker,
     At((project, job)): At<(ProjectId, JobId)>,
     Ask(wanted): Ask<runs::Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let project = visit.project(&app, project, Role::Member).await?;
+    let (project, _) = auth::allowed(&app, looker.user().id, project, Role::Member).await?;
     let job = runs::find(&app, project.id, job, &wanted).await?;
     log_text::of(&app.edges.logs, job.shown_attempt(), &headers).await
 }

@@ -9,8 +9,10 @@ use anyhow::{Context, Result};
 use kozmic_testkit::{
     browser::{Browser, View},
     github::{Permission, State},
+    html::unescape,
     person::Person,
 };
+use reqwest::Method;
 use serde_json::Value;
 
 /// The recipe's second script alone: it ends at once.
@@ -76,6 +78,71 @@ async fn nobody_sees_a_monitor_that_is_not_public_and_strangers_nothing_private(
     assert!(full(&anna).await?.text().await?.contains(CONFIGURATION));
     let page = eve.get("/monitor/").await?.text().await?;
     assert!(page.contains("anna/core/main") && !page.contains(CONFIGURATION), "{page}");
+    stage.end().await
+}
+
+/// An API token of somebody's.
+async fn token(stage: &Stage, login: &str) -> Result<String> {
+    let person = Person::sign_in(&stage.server, &stage.github, login).await?;
+    let fields = [("title", "Program")];
+    let page = person.post_form("/account/settings/", "/account/tokens/", &fields).await?;
+    let rest = page.body.split_once("<code class=\"secret\">").context("a token")?.1;
+    Ok(unescape(rest.split_once('<').context("an end")?.0))
+}
+
+#[tokio::test]
+async fn programs_see_by_a_token_what_its_person_sees_and_change_nothing() -> Result<()> {
+    let stage = Stage::sound(discreet(&[("anna/core/main.yaml", BAD)])).await?;
+    let reading = number_of(&stage.reading().await?)?;
+    let pushed = stage.push("main", "Begin").await?;
+    let job = number_of(&stage.outcome(&pushed.sha, "bad.sh").await?)?;
+    let (_, core) = stage.anna().await?;
+    let (anna, eve) = (token(&stage, "anna").await?, token(&stage, "eve").await?);
+    let nobody = pages::Browser::nobody(&stage.server)?;
+    let ask = async |address: &str, token: &str| {
+        let asked = nobody.ask(Method::GET, address).bearer_auth(token);
+        let asked = match address.contains("/live") || address == "/buildio" {
+            true => asked
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket")
+                .header("Sec-WebSocket-Version", "13")
+                .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            false => asked,
+        };
+        anyhow::Ok(asked.send().await?)
+    };
+    let (own, log) = (format!("/report/{reading}"), format!("/projects/{core}/jobs/{job}/log/"));
+    for (address, of_anna, of_eve) in [
+        ("/build/status", 200, 200),
+        ("/build/history", 200, 200),
+        ("/build/history/full", 200, 200),
+        ("/build/logs/anna/core/main", 200, 200),
+        ("/build/logs/anna/recipes/main", 200, 404),
+        (own.as_str(), 200, 404),
+        (&format!("{own}?raw"), 200, 404),
+        (&format!("/report/{job}"), 200, 200),
+        ("/buildio", 101, 101),
+        (&log, 200, 404),
+        (&format!("{log}live"), 101, 404),
+        (&format!("/live?project={core}"), 101, 404),
+    ] {
+        assert_eq!(ask(address, &anna).await?.status(), of_anna, "{address} as anna");
+        assert_eq!(ask(address, &eve).await?.status(), of_eve, "{address} as eve");
+        let refused = ask(address, "kozmic_guessed").await?;
+        assert_eq!(refused.status(), 401, "{address} with a token that is nobody's");
+        assert!(refused.headers()["www-authenticate"].to_str()?.starts_with("Bearer"), "{address}");
+        assert_eq!(refused.json::<Value>().await?["error"]["code"], "unauthorized", "{address}");
+    }
+    for (token, count) in [(&anna, 2), (&eve, 1)] {
+        let history = ask("/build/history", token).await?.json::<Value>().await?;
+        assert_eq!(history.as_array().map(Vec::len), Some(count));
+    }
+    // A form takes the session that its page was made for, and a token is none.
+    for form in [format!("/projects/{core}/jobs/{job}/restart/"), "/account/tokens/".to_owned()] {
+        let posted =
+            nobody.ask(Method::POST, &form).bearer_auth(&anna).form(&[("title", "x")]).send().await?;
+        assert!(posted.status() == 303 && location(&posted)?.starts_with("/login/"), "{form}: {posted:?}");
+    }
     stage.end().await
 }
 
