@@ -7,7 +7,6 @@ use crate::{
     status::Status,
     time::Timestamp,
 };
-use std::time::Duration;
 
 /// What one commit on one ref made run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +48,5 @@ impl Build {
             (Trigger::PullRequest { title, .. }, None) => title,
             (Trigger::Push, None) => "(no message)",
         }
-    }
-
-    /// How long it ran, or runs until now; none before it started.
-    pub fn duration(&self, now: Timestamp) -> Option<Duration> {
-        self.started_at.map(|start| self.finished_at.unwrap_or(now).since(start))
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     ids::{BuildId, JobId, ProjectId},
     phase::Phase,
     spec::JobSpec,
+    spent::Span,
     status::Status,
     time::Timestamp,
 };
@@ -37,6 +38,8 @@ pub struct Job {
     pub phases: Vec<Phase>,
     /// When it was planned.
     pub created_at: Timestamp,
+    /// Since when the present attempt waited for a runner, where that is known.
+    pub queued_at: Option<Timestamp>,
     /// When a runner took it.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -44,9 +47,10 @@ pub struct Job {
 }
 
 impl Job {
-    /// How long it ran, or runs until now; none before it started.
-    pub fn duration(&self, now: Timestamp) -> Option<Duration> {
-        self.started_at.map(|start| self.finished_at.unwrap_or(now).since(start))
+    /// The times of the present attempt.
+    pub fn span(&self) -> Span {
+        let Self { queued_at, started_at, finished_at, .. } = *self;
+        Span { queued_at, started_at, finished_at }
     }
 
     /// The run that pages show: the next one, while it waits for a runner.
@@ -83,6 +87,8 @@ pub struct PastAttempt {
     pub return_code: Option<i64>,
     /// Where the time went.
     pub phases: Vec<Phase>,
+    /// Since when it waited for a runner, where that is known.
+    pub queued_at: Option<Timestamp>,
     /// When a runner took it.
     pub started_at: Option<Timestamp>,
     /// When it ended.

@@ -41,6 +41,7 @@ pub mod cache;
 pub mod hook;
 pub mod event;
 pub mod status;
+pub mod spent;
 pub mod artifact;
 pub mod recipe;
 pub mod kernel;

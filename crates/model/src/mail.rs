@@ -13,17 +13,22 @@ use crate::{
     ids::MailId,
     job::Job,
     project::Project,
+    spent::{Length, Spent},
     status::Status,
-    time::{Timestamp, spoken},
+    time::spoken,
     user::User,
 };
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 
 /// How many of a log's last lines a mail shows.
 const LINES: usize = 30;
 
 /// The longest line of a log that a mail shows, in characters.
 const LINE_LIMIT: usize = 500;
+
+/// From here on it is told how long a build waited.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// The longest name, title or headline that a mail shows, in characters.
 const NAME_LIMIT: usize = 200;
@@ -174,7 +179,7 @@ impl Words {
         Self {
             status: build.status,
             verdict: format!("Build #{} of {name} {}.", build.number, verdict(build.status)),
-            facts: of_build(build),
+            facts: of_build(build, jobs),
             jobs: jobs.iter().map(|job| JobWords::of(job, &build_url)).collect(),
             build_url,
             log_of: culprit.map(|job| clean::name(&job.spec.title)),
@@ -190,8 +195,8 @@ impl Words {
 
 impl JobWords {
     fn of(job: &Job, build_url: &str) -> Self {
-        let length = job.finished_at.and_then(|end| job.duration(end));
-        let after = length.map(|length| format!(" after {}", spoken(length))).unwrap_or_default();
+        let ran = job.finished_at.and_then(|end| job.span().spent(end).ran);
+        let after = ran.map(|ran| format!(" after {}", spoken(ran.so_far))).unwrap_or_default();
         Self {
             title: clean::name(&job.spec.title),
             ended: format!("{}{after}", job.status),
@@ -211,7 +216,7 @@ fn verdict(status: Status) -> &'static str {
     }
 }
 
-fn of_build(build: &Build) -> Vec<(&'static str, String)> {
+fn of_build(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     let kind = match build.git_ref {
         GitRef::Branch(_) => "Branch",
         GitRef::PullRequest(_) => "Pull request",
@@ -223,10 +228,19 @@ fn of_build(build: &Build) -> Vec<(&'static str, String)> {
         ("Commit", format!("{} {headline}", short(build))),
         ("Author", clean::name(&build.author.name)),
     ];
-    let end = |end: Timestamp| build.duration(end).map(|length| ("Duration", spoken(length)));
-    facts.extend(build.finished_at.and_then(end));
+    facts.extend(lengths(build, jobs));
     facts.retain(|(_, what)| !what.is_empty());
     facts
+}
+
+/// How long its jobs ran, and how long they waited before, if that is worth a line.
+fn lengths(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
+    let Some(end) = build.finished_at else { return Vec::new() };
+    let spans = jobs.iter().map(Job::span).collect::<Vec<_>>();
+    let Spent { ran, waited } = Spent::of(&spans, end);
+    let waited = waited.filter(|waited| waited.so_far >= WORTH_TELLING);
+    let told = |name, length: Option<Length>| length.map(|length| (name, spoken(length.so_far)));
+    told("Duration", ran).into_iter().chain(told("Waited", waited)).collect()
 }
 
 /// The host of an address, as ids of mails need it.

@@ -151,6 +151,7 @@ mod tests {
             container: None,
             phases,
             created_at: Timestamp(1),
+            queued_at: None,
             started_at: None,
             finished_at: None,
         }

@@ -53,7 +53,8 @@ pub(crate) fn as_of(job: &Job, past: &[PastAttempt], wanted: &Wanted) -> Option<
 
 /// A job as an earlier run left it.
 pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
-    let PastAttempt { number, status, reason, return_code, phases, started_at, finished_at } = run.clone();
+    let PastAttempt { number, status, reason, return_code, phases, queued_at, started_at, finished_at } =
+        run.clone();
     let (status, reason) = match status.is_finished() {
         true => (status, reason),
         false => (Status::Error, Some(LOST.to_owned())),
@@ -66,6 +67,7 @@ pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
         cancel_requested: false,
         container: None,
         phases,
+        queued_at,
         started_at,
         finished_at,
         ..job.clone()
@@ -84,6 +86,7 @@ mod tests {
             reason: Some("It broke.".into()),
             return_code: Some(3),
             phases: Vec::new(),
+            queued_at: None,
             started_at: None,
             finished_at: None,
         }

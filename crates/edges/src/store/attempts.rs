@@ -69,11 +69,29 @@ impl Store {
 
 /// Enqueues a job that ended once more.
 pub(super) async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
-    let fresh = rows::job::ActiveModel { id: Unchanged(row.id), ..jobs::waiting() };
+    let fresh = rows::job::ActiveModel { id: Unchanged(row.id), ..waiting(now) };
     jobs::tell(tx, &row, now).await?;
     keep(tx, row).await?;
     fresh.update(tx).await.context("restart a job")?;
     Ok(())
+}
+
+/// What stands in the row of a job that waits for a runner, be it for the first time or once more.
+pub(super) fn waiting(since: Timestamp) -> rows::job::ActiveModel {
+    rows::job::ActiveModel {
+        status: Set(Status::Enqueued.word().to_owned()),
+        reason: Set(None),
+        return_code: Set(None),
+        cancel_requested: Set(false),
+        runner: Set(None),
+        lease_until: Set(None),
+        container: Set(None),
+        phases: Set("[]".to_owned()),
+        queued_at: Set(Some(since.0)),
+        started_at: Set(None),
+        finished_at: Set(None),
+        ..Default::default()
+    }
 }
 
 /// Keeps what a job's present attempt came to, before another one takes its place.
@@ -86,6 +104,7 @@ pub(super) async fn keep(tx: &DatabaseTransaction, row: rows::job::Model) -> Res
         reason: Set(row.reason),
         return_code: Set(row.return_code),
         phases: Set(row.phases),
+        queued_at: Set(row.queued_at),
         started_at: Set(row.started_at),
         finished_at: Set(row.finished_at),
     };
@@ -100,7 +119,34 @@ fn past_attempt(row: rows::attempt::Model) -> Result<PastAttempt> {
         reason: row.reason,
         return_code: row.return_code,
         phases: serde_json::from_str(&row.phases).context("read an attempt's phases")?,
+        queued_at: row.queued_at.map(Timestamp),
         started_at: row.started_at.map(Timestamp),
         finished_at: row.finished_at.map(Timestamp),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::tests::{NOW, Stage};
+    use kozmic_model::{spent::Spent, time::Timestamp};
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn each_attempt_knows_since_when_it_waited() {
+        let stage = Stage::new().await;
+        let job = stage.push_at('a', Some(NOW)).await;
+        let read = async || stage.store.job_by_id(job).await.unwrap().unwrap();
+        assert_eq!(read().await.queued_at, Some(read().await.created_at));
+        stage.run(0).await;
+        let first = read().await;
+        let later = NOW.after(Duration::from_secs(26 * 60));
+        stage.store.restart_job(job, later).await.unwrap().unwrap();
+        assert_eq!((read().await.queued_at, read().await.started_at), (Some(later), None));
+        let past = stage.store.past_attempts(job).await.unwrap();
+        assert_eq!(past[0].queued_at, first.queued_at);
+        let build = stage.store.build_by_id(first.build).await.unwrap().unwrap();
+        let spans = stage.store.spans_of(&[build]).await.unwrap().remove(&first.build).unwrap();
+        let spent = Spent::of(&spans, Timestamp(later.0 + 5_000));
+        assert_eq!((spent.ran, spent.waited.map(|waited| waited.so_far.as_secs())), (None, Some(5)));
+    }
 }

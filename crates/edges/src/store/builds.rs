@@ -14,6 +14,7 @@ use kozmic_model::{
     ids::{BuildId, ProjectId},
     job::Job,
     spec::Origin,
+    spent::Span,
     status::Status,
     time::Timestamp,
 };
@@ -23,6 +24,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
+use std::collections::HashMap;
 
 /// Which builds of a project are wanted.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +135,29 @@ impl Store {
     /// The database does not answer.
     pub async fn jobs_of(&self, build: BuildId) -> Result<Vec<Job>> {
         jobs_of(&self.db, build.0).await
+    }
+
+    /// The times of the jobs of some builds.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn spans_of(&self, builds: &[Build]) -> Result<HashMap<BuildId, Vec<Span>>> {
+        let ids = builds.iter().map(|build| build.id.0);
+        let times = rows::job::Entity::find()
+            .filter(rows::job::Column::BuildId.is_in(ids))
+            .select_only()
+            .column(rows::job::Column::BuildId)
+            .column(rows::job::Column::QueuedAt)
+            .column(rows::job::Column::StartedAt)
+            .column(rows::job::Column::FinishedAt);
+        let times = times.into_tuple::<(i64, Option<i64>, Option<i64>, Option<i64>)>();
+        let mut spans = HashMap::<_, Vec<_>>::new();
+        for (build, queued, started, finished) in times.all(&self.db).await.context("list jobs' times")? {
+            let [queued_at, started_at, finished_at] =
+                [queued, started, finished].map(|at| at.map(Timestamp));
+            spans.entry(BuildId(build)).or_default().push(Span { queued_at, started_at, finished_at });
+        }
+        Ok(spans)
     }
 
     /// Notes what the forge said of a commit after its build was planned.

@@ -250,23 +250,6 @@ pub(super) async fn cancel(
     tell(tx, row, now).await
 }
 
-/// What stands in the row of a job that waits for a runner, be it for the first time or once more.
-pub(super) fn waiting() -> rows::job::ActiveModel {
-    rows::job::ActiveModel {
-        status: Set(Status::Enqueued.word().to_owned()),
-        reason: Set(None),
-        return_code: Set(None),
-        cancel_requested: Set(false),
-        runner: Set(None),
-        lease_until: Set(None),
-        container: Set(None),
-        phases: Set("[]".to_owned()),
-        started_at: Set(None),
-        finished_at: Set(None),
-        ..Default::default()
-    }
-}
-
 /// Adds a job that waits.
 pub(super) async fn add(
     tx: &DatabaseTransaction,
@@ -282,7 +265,7 @@ pub(super) async fn add(
         created_at: Set(now.0),
         kind: Set(spec.origin.word().to_owned()),
         automatic: Set(spec.origin.is_automatic()),
-        ..waiting()
+        ..attempts::waiting(now)
     };
     let row = row.insert(tx).await.context("add a job")?;
     tell(tx, &row, now).await?;
@@ -330,7 +313,8 @@ async fn hold(
     (runner, lease_until): (&str, Timestamp),
     now: Timestamp,
 ) -> Result<ClaimedJob> {
-    if row.status == Status::Pending.word() {
+    let was_lost = row.status == Status::Pending.word();
+    if was_lost {
         attempts::keep(tx, lost(row.clone(), now)).await?;
     }
     let held = rows::job::ActiveModel {
@@ -342,6 +326,8 @@ async fn hold(
         lease_until: Set(Some(lease_until.0)),
         container: Set(None),
         phases: Set("[]".to_owned()),
+        // Nothing waited between a lost run and the one that follows it at once.
+        queued_at: Set(if was_lost { Some(now.0) } else { row.queued_at }),
         started_at: Set(Some(now.0)),
         ..Default::default()
     };

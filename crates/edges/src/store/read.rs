@@ -157,6 +157,7 @@ fn parse_job(row: rows::job::Model) -> Result<Job> {
         container: row.container,
         phases: serde_json::from_str(&row.phases)?,
         created_at: Timestamp(row.created_at),
+        queued_at: row.queued_at.map(Timestamp),
         started_at: row.started_at.map(Timestamp),
         finished_at: row.finished_at.map(Timestamp),
     })

@@ -7,6 +7,7 @@ use crate::{
     install::PullPolicy,
     project::{ProjectSettings, Repository},
     spec::{JobSpec, Manner, Origin},
+    time::Timestamp,
     user::{MailSettings, Profile},
 };
 
@@ -85,6 +86,7 @@ fn job(id: i64, title: &str, status: Status) -> Job {
         container: None,
         phases: Vec::new(),
         created_at: Timestamp(1_000),
+        queued_at: Some(Timestamp(1_500)),
         started_at: Some(Timestamp(2_000)),
         finished_at: Some(Timestamp(6_200)),
     }
@@ -115,7 +117,7 @@ fn a_mail_says_what_failed_and_where_to_look() {
 Branch:   main
 Commit:   1a2b3c4d Break it
 Author:   Anna
-Duration: 12 s
+Duration: 4.2 s
 Build:    https://ci.example.org:8443/projects/3/builds/40/
 
 Style: success after 4.2 s
@@ -240,4 +242,22 @@ fn any_address_has_a_host_for_ids() {
     ] {
         assert_eq!(host(url), expected);
     }
+}
+
+#[test]
+fn a_pause_before_a_restart_is_not_told_as_work() {
+    let minutes = 26 * 60_000;
+    let restarted = Job {
+        queued_at: Some(Timestamp(minutes)),
+        started_at: Some(Timestamp(minutes + 3_000)),
+        finished_at: Some(Timestamp(minutes + 5_000)),
+        ..job(2, "Lint", Status::Success)
+    };
+    let ended = Build { finished_at: restarted.finished_at, ..build(Status::Success) };
+    let mail = mail(&ended, &[job(1, "Tests", Status::Success), restarted], &[]);
+    assert!(
+        mail.text.contains("Duration: 6.2 s\n") && mail.text.contains("Waited:   3.5 s\n"),
+        "{}",
+        mail.text
+    );
 }

@@ -11,12 +11,13 @@ use crate::{
     refs, runs,
 };
 use axum::{Json, extract::State};
-use kozmic_edges::store::BuildFilter;
+use kozmic_edges::{clock, store::BuildFilter};
 use kozmic_flow::run;
 use kozmic_model::{
     build::Build,
     ids::{BuildId, ProjectId},
     project::Role,
+    spent::Spent,
     status::NotAStatus,
 };
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,12 @@ pub(super) async fn list(
     let page = wanted.page.unwrap_or(1).clamp(1, LAST_PAGE);
     let per_page = wanted.per_page.unwrap_or(PER_PAGE).clamp(1, MOST_PER_PAGE);
     let found = app.edges.store.builds(project.id, &filter, (page, per_page)).await?;
-    let builds = found.items.into_iter().map(|build| BuildWord::of(build, &app.face)).collect();
+    let (spans, now) = (app.edges.store.spans_of(&found.items).await?, clock::now());
+    let word = |build: Build| {
+        let spent = spans.get(&build.id).map(|spans| Spent::of(spans, now)).unwrap_or_default();
+        BuildWord::of(build, spent, &app.face)
+    };
+    let builds = found.items.into_iter().map(word).collect();
     Ok(Json(Builds { builds, page, per_page, total: found.total }))
 }
 
@@ -129,13 +135,15 @@ async fn build(
 
 async fn whole(app: &Shared, build: Build) -> Result<Json<WholeBuild>, WebError> {
     let mut artifacts = app.edges.store.artifacts_of(build.id).await?;
-    let mut jobs = Vec::new();
+    let (mut jobs, mut spans) = (Vec::new(), Vec::new());
     for job in app.edges.store.jobs_of(build.id).await? {
+        spans.push(job.span());
         let past = app.edges.store.past_attempts(job.id).await?;
         let made = artifacts.extract_if(.., |artifact| artifact.job == job.id).collect();
         jobs.push(JobWord::of(job, &past, made, &app.face));
     }
-    Ok(Json(WholeBuild { build: BuildWord::of(build, &app.face), jobs }))
+    let spent = Spent::of(&spans, clock::now());
+    Ok(Json(WholeBuild { build: BuildWord::of(build, spent, &app.face), jobs }))
 }
 
 fn filter(wanted: &Wanted) -> Result<BuildFilter, WebError> {

@@ -31,6 +31,7 @@ mod tests {
         phase::{Phase, PhaseKind},
         project::Role,
         spec::Origin,
+        spent::Spent,
         status::Status,
         time::Timestamp,
     };
@@ -122,7 +123,7 @@ mod tests {
         let said = [
             ("User", json!(UserWord::of(samples::frame().user))),
             ("Project", json!(ProjectWord::of(samples::project(), Role::Owner, &face))),
-            ("Build", json!(BuildWord::of(samples::build(Status::Success), &face))),
+            ("Build", json!(BuildWord::of(samples::build(Status::Success), Spent::default(), &face))),
             ("Phase", attempt["phases"][0].clone()),
             ("Attempt", attempt),
             ("Artifact", job["artifacts"][0].clone()),

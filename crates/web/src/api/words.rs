@@ -2,6 +2,7 @@
 
 use crate::{app::Face, artifacts::Links, runs};
 use chrono::{DateTime, SecondsFormat};
+use kozmic_edges::clock;
 use kozmic_model::{
     artifact::Artifact,
     build::Build,
@@ -10,6 +11,7 @@ use kozmic_model::{
     job::{Job, PastAttempt},
     phase::Phase,
     project::{Project, Role},
+    spent::{Length, Spent},
     time::Timestamp,
     user::User,
 };
@@ -55,6 +57,8 @@ pub(super) struct BuildWord {
     created_at: String,
     started_at: Option<String>,
     finished_at: Option<String>,
+    duration_ms: Option<u64>,
+    waited_ms: Option<u64>,
     url: String,
 }
 
@@ -79,8 +83,11 @@ pub(super) struct JobWord {
     reason: Option<String>,
     return_code: Option<i64>,
     created_at: String,
+    queued_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
+    duration_ms: Option<u64>,
+    waited_ms: Option<u64>,
     attempts: Vec<AttemptWord>,
     origin: &'static str,
     artifacts: Vec<ArtifactWord>,
@@ -107,8 +114,11 @@ pub(super) struct AttemptWord {
     reason: Option<String>,
     return_code: Option<i64>,
     phases: Vec<PhaseWord>,
+    queued_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
+    duration_ms: Option<u64>,
+    waited_ms: Option<u64>,
     log_url: String,
 }
 
@@ -144,7 +154,8 @@ impl ProjectWord {
 }
 
 impl BuildWord {
-    pub(super) fn of(build: Build, face: &Face) -> Self {
+    /// A build, and what its jobs' times come to.
+    pub(super) fn of(build: Build, spent: Spent, face: &Face) -> Self {
         let pull_request = match build.trigger {
             Trigger::PullRequest { number, .. } => Some(number),
             Trigger::Push => None,
@@ -164,6 +175,8 @@ impl BuildWord {
             created_at: time(build.created_at),
             started_at: build.started_at.map(time),
             finished_at: build.finished_at.map(time),
+            duration_ms: milliseconds(spent.ran),
+            waited_ms: milliseconds(spent.waited),
             url: face.join(&format!("projects/{}/builds/{}/", build.project, build.id)).into(),
         }
     }
@@ -174,6 +187,7 @@ impl JobWord {
     pub(super) fn of(job: Job, past: &[PastAttempt], artifacts: Vec<Artifact>, face: &Face) -> Self {
         let earlier = past.iter().map(|run| AttemptWord::of(runs::then(&job, run), face));
         let attempts = earlier.chain([AttemptWord::of(job.clone(), face)]).collect();
+        let spent = job.span().spent(clock::now());
         Self {
             id: job.id,
             build: job.build,
@@ -187,8 +201,11 @@ impl JobWord {
             reason: job.reason,
             return_code: job.return_code,
             created_at: time(job.created_at),
+            queued_at: job.queued_at.map(time),
             started_at: job.started_at.map(time),
             finished_at: job.finished_at.map(time),
+            duration_ms: milliseconds(spent.ran),
+            waited_ms: milliseconds(spent.waited),
             attempts,
             url: face.join(&format!("projects/{}/builds/{}/jobs/{}/", job.project, job.build, job.id)).into(),
         }
@@ -215,14 +232,18 @@ impl AttemptWord {
         let log = format!("api/v1/projects/{}/jobs/{}/log", job.project, job.id);
         let mut log_url = face.join(&log);
         log_url.set_query(Some(&format!("attempt={number}")));
+        let spent = job.span().spent(clock::now());
         Self {
             number,
             status: job.status.word(),
             reason: job.reason,
             return_code: job.return_code,
             phases: job.phases.iter().map(PhaseWord::of).collect(),
+            queued_at: job.queued_at.map(time),
             started_at: job.started_at.map(time),
             finished_at: job.finished_at.map(time),
+            duration_ms: milliseconds(spent.ran),
+            waited_ms: milliseconds(spent.waited),
             log_url: log_url.into(),
         }
     }
@@ -236,6 +257,11 @@ impl PhaseWord {
             finished_at: phase.finished_at.map(time),
         }
     }
+}
+
+/// How long something is so far.
+fn milliseconds(length: Option<Length>) -> Option<u64> {
+    length.map(|length| u64::try_from(length.so_far.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn time(at: Timestamp) -> String {

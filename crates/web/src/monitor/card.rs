@@ -40,7 +40,8 @@ pub(crate) struct Card {
     pub(crate) image: Option<String>,
     /// The first digits of the container's id; empty before there is one.
     pub(crate) container: String,
-    /// When a runner took it, else when it was planned.
+    /// When a runner took it, else since when it waits; of one that ended before that, when it ended. So what lies between
+    /// this and its end is how long it ran.
     pub(crate) started_at: Timestamp,
     /// When it ended.
     pub(crate) finished_at: Option<Timestamp>,
@@ -106,7 +107,7 @@ impl Card {
             error: (state == MonitorState::Error).then(|| reason(job)),
             image: (job.spec.manner != Manner::Check).then(|| job.spec.image.to_string()),
             container: job.container.as_ref().map(digits).unwrap_or_default(),
-            started_at: job.started_at.unwrap_or(job.created_at),
+            started_at: job.started_at.or(job.finished_at).or(job.queued_at).unwrap_or(job.created_at),
             finished_at: job.finished_at,
             commits: commits(seen),
             artifacts: artifacts.iter().map(|artifact| ArtifactLine::of(artifact, face)).collect(),
@@ -243,6 +244,18 @@ mod tests {
         let address = format!("https://ci.example.org/artifacts/kernel/{}", there.name.versioned);
         assert_eq!(url(&there, true), Some(address));
         assert_eq!((url(&there, false), url(&gone, true)), (None, None));
+    }
+
+    #[test]
+    fn a_pause_before_a_restart_is_no_part_of_a_run() {
+        let mut seen = monitored(Status::Enqueued);
+        let minutes = 26 * 60_000;
+        let times =
+            |seen: &Monitored| (card(seen, &[]).started_at.0, card(seen, &[]).finished_at.map(|end| end.0));
+        (seen.job.started_at, seen.job.queued_at) = (None, Some(Timestamp(minutes)));
+        assert_eq!(times(&seen), (minutes, None), "it waits since it was restarted");
+        seen.job.finished_at = Some(Timestamp(minutes + 9));
+        assert_eq!(times(&seen), (minutes + 9, Some(minutes + 9)), "it never ran");
     }
 
     #[test]

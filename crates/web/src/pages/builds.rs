@@ -24,6 +24,7 @@ use kozmic_model::{
     ids::{BuildId, JobId, ProjectId},
     job::Job,
     project::{Project, Role},
+    spent::Spent,
     status::Status,
 };
 use made::Work;
@@ -38,6 +39,7 @@ struct BuildPage {
     project: Project,
     tab: Tab,
     build: Build,
+    spent: Spent,
     orders: Orders,
     tabs: Vec<JobTab>,
     shown: Option<Shown>,
@@ -132,8 +134,9 @@ async fn show(
         None => None,
     };
     let orders = Orders::of(&jobs, &frame);
+    let spent = Spent::of(&jobs.iter().map(Job::span).collect::<Vec<_>>(), frame.now);
     let tab = if frame.is_latest(&build) { Tab::Latest } else { Tab::Other };
-    visit.show(&BuildPage { frame, project, tab, build, orders, tabs, shown })
+    visit.show(&BuildPage { frame, project, tab, build, spent, orders, tabs, shown })
 }
 
 #[cfg(test)]
@@ -161,9 +164,11 @@ mod tests {
         let orders = Orders::of(std::slice::from_ref(&job), &frame);
         let (phases, runs) = (Vec::new(), Vec::new());
         let (tail, work) = ("<b>end</b>".into(), Work::of(&job.spec));
-        let shown = Shown { phases, reason: None, tail, work, made, job, runs, is_past: false };
+        let spent = job.span().spent(frame.now);
+        let shown = Shown { phases, spent, reason: None, tail, work, made, job, runs, is_past: false };
         let (project, build) = (samples::project(), samples::build(status));
-        let page = BuildPage { frame, project, tab: Tab::Latest, build, orders, tabs, shown: Some(shown) };
+        let page =
+            BuildPage { frame, project, tab: Tab::Latest, build, spent, orders, tabs, shown: Some(shown) };
         page.render().unwrap()
     }
 

@@ -274,6 +274,7 @@ pub(crate) mod samples {
             container: None,
             phases: Vec::new(),
             created_at: Timestamp(1_000),
+            queued_at: Some(Timestamp(1_000)),
             started_at: Some(Timestamp(2_000)),
             finished_at: None,
         }

@@ -19,6 +19,7 @@ use kozmic_model::{
     git::GitRef,
     ids::ProjectId,
     project::{Project, Role},
+    spent::Spent,
     status::Status,
 };
 use serde::Deserialize;
@@ -41,7 +42,7 @@ struct HistoryPage {
     tab: Tab,
     asked: Asked,
     refs: Vec<GitRef>,
-    builds: Vec<Build>,
+    builds: Vec<(Build, Spent)>,
     total: u64,
     pages: u64,
 }
@@ -115,7 +116,10 @@ pub(crate) async fn history(
     }
     let frame = visit.frame(&app, Some(id)).await?;
     let refs = if visit.only_live { Vec::new() } else { store.refs(id, PROPOSED).await? };
-    let (builds, total) = (found.items, found.total);
+    let (spans, total) = (store.spans_of(&found.items).await?, found.total);
+    let spent =
+        |build: &Build| spans.get(&build.id).map(|spans| Spent::of(spans, frame.now)).unwrap_or_default();
+    let builds = found.items.into_iter().map(|build| (build.clone(), spent(&build))).collect();
     visit.show(&HistoryPage { frame, project, tab: Tab::History, asked, refs, builds, total, pages })
 }
 
@@ -130,6 +134,7 @@ mod tests {
     }
 
     fn page(asked: Asked, builds: Vec<Build>) -> String {
+        let builds = builds.into_iter().map(|build| (build, Spent::default())).collect();
         let (frame, project, total) = (samples::frame(), samples::project(), 60);
         let refs = vec![GitRef::Branch("a\"><script>".into()), GitRef::PullRequest(12)];
         let page = HistoryPage { frame, project, tab: Tab::History, asked, refs, builds, total, pages: 3 };

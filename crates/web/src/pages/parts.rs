@@ -9,9 +9,14 @@ use kozmic_model::{
     build::Build,
     event::Trigger,
     project::Project,
+    spent::{Length, Spent},
     status::Status,
     time::{Timestamp, age, clock as watch, spoken},
 };
+use std::{borrow::Borrow, time::Duration};
+
+/// From here on it is told how long something waited.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// A state's mark: told by its shape as well as by its colour.
 pub(crate) fn mark(status: &Status) -> Safe<&'static str> {
@@ -88,9 +93,23 @@ pub(crate) fn length(start: &Timestamp, end: &Option<Timestamp>, now: &Timestamp
     }
 }
 
+/// How long something lasted or lasts, as on a watch; a dash if it never began.
+pub(crate) fn lasted(length: impl Borrow<Option<Length>>, now: &Timestamp) -> Safe<String> {
+    match length.borrow() {
+        None => Safe("–".to_owned()),
+        Some(length) if length.grows => self::length(&length.since(*now), &None, now),
+        Some(length) => Safe(watch(length.so_far)),
+    }
+}
+
 /// How long something took, as people say it.
-pub(crate) fn spoken_length(start: &Timestamp, end: &Timestamp) -> String {
-    spoken(end.since(*start))
+pub(crate) fn took(length: &Length) -> String {
+    spoken(length.so_far)
+}
+
+/// How long something waited, if that is worth a word.
+pub(crate) fn wait(spent: &Spent) -> Option<Length> {
+    spent.waited.filter(|waited| waited.grows || waited.so_far >= WORTH_TELLING)
 }
 
 /// When a build last did something.

@@ -241,6 +241,7 @@ async fn import_job(
         container: Set(None),
         phases: Set("[]".to_owned()),
         created_at: Set(new.created_at.0),
+        queued_at: Set(Some(new.created_at.0)),
         started_at: Set(new.started_at.map(|time| time.0)),
         finished_at: Set(Some(new.finished_at.0)),
         kind: Set(new.spec.origin.word().to_owned()),

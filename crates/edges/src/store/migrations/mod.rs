@@ -6,6 +6,7 @@ mod m0002_teams;
 mod m0003_auto_builder;
 mod m0006_missed_deliveries;
 mod m0008_taken_over;
+mod m0007_names;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_auto_builder::Migration),
             Box::new(m0006_missed_deliveries::Migration),
             Box::new(m0008_taken_over::Migration),
+            Box::new(m0007_names::Migration),
         ]
     }
 }

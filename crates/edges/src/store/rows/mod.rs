@@ -91,12 +91,12 @@ rows! {
         build_id: i64, project_id: i64, spec: String, status: String, attempt: i32, reason: Option<String>,
         return_code: Option<i64>, cancel_requested: bool, runner: Option<String>, lease_until: Option<i64>,
         container: Option<String>, phases: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
-        kind: String, automatic: bool,
+        kind: String, automatic: bool, queued_at: Option<i64>,
     }
     attempt = "attempt" {
         #[sea_orm(primary_key)] id: i64,
         job_id: i64, number: i32, status: String, reason: Option<String>, return_code: Option<i64>, phases: String,
-        started_at: Option<i64>, finished_at: Option<i64>,
+        started_at: Option<i64>, finished_at: Option<i64>, queued_at: Option<i64>,
     }
     api_token = "api_token" {
         #[sea_orm(primary_key)] id: i64,
@@ -115,6 +115,10 @@ rows! {
         project_id: i64, build_id: i64, job_id: i64, format: String, versioned: String, stable: String,
         place_kind: String, place: String, size: i64, sha256: String, pushed_at: i64, created_at: i64,
         removed_at: Option<i64>,
+    }
+    given_name = "given_name" {
+        #[sea_orm(primary_key)] id: i64,
+        place: String, key: String, owner: String, plain: String, name: String,
     }
     configuration = "configuration" {
         #[sea_orm(primary_key, auto_increment = false)] id: i64,

@@ -7,6 +7,7 @@ use crate::{app::Shared, error::WebError, runs};
 use kozmic_edges::clock;
 use kozmic_model::{
     job::{Job, PastAttempt},
+    spent::Spent,
     status::Status,
 };
 
@@ -18,6 +19,8 @@ pub(super) struct Shown {
     /// Whether another run followed.
     pub(super) is_past: bool,
     pub(super) phases: Vec<PhasePart>,
+    /// How long this run ran and waited.
+    pub(super) spent: Spent,
     pub(super) reason: Option<String>,
     pub(super) tail: String,
     /// What runs, if it is no hook's script.
@@ -56,7 +59,8 @@ impl Shown {
             false => Made::all(app.edges.store.artifacts_of_jobs(&[job.id]).await?, &app.face),
         };
         let (runs, work) = (runs_of(job, &past, &shown), Work::of(&job.spec));
-        Ok(Self { runs, is_past, phases, reason, tail, work, made, job: shown })
+        let spent = shown.span().spent(frame.now);
+        Ok(Self { runs, is_past, phases, spent, reason, tail, work, made, job: shown })
     }
 
     /// Which run is shown, from 1.
