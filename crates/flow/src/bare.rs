@@ -10,10 +10,11 @@ use kozmic_edges::{
     clock,
     engine::{Image, Limits, NewContainer, Stage, Volume},
     git::Ownership,
+    store::IMAGES,
 };
 use kozmic_model::{
     image::ImageName,
-    kernel::{base_tag, branch_of},
+    kernel::base_tag,
     phase::PhaseKind,
     spec::{Bare, Base},
 };
@@ -36,16 +37,18 @@ pub(crate) async fn base(work: &mut Work, bare: &Bare) -> Result<Image> {
     }
 }
 
-/// The image of the longest tag that the wanted one begins with.
+/// The image of the longest branch that the pushed one's name begins with.
 async fn kept(work: &mut Work) -> Result<Image> {
     let engine = work.flow.edges.engine.clone();
     let wanted = work.claimed.job.spec.image.clone();
-    let tags = engine.tags(wanted.repository()).await.context("look for base images")?;
-    let found = base_tag(tags.iter().map(String::as_str), wanted.reference());
-    let branch = branch_of(wanted.reference());
+    let repository = wanted.repository();
+    let tags = engine.tags(repository).await.context("look for base images")?;
+    let owners = work.flow.edges.store.owners_of_names(IMAGES, &format!("{repository}:")).await?;
+    let pushed = work.claimed.build.git_ref.clone();
+    let found = base_tag(&tags, &owners, (repository, &pushed));
+    let branch = pushed.label();
     let tag = found.with_context(|| format!("No base image found for branch: {branch}"))?;
-    let name =
-        format!("{}:{tag}", wanted.repository()).parse::<ImageName>().context("name the base image")?;
+    let name = format!("{repository}:{tag}").parse::<ImageName>().context("name the base image")?;
     work.say(&format!("The base image for {branch} is {name}.")).await?;
     let image = engine.image(&name).await.context("look for the base image")?;
     image.with_context(|| format!("the base image {name} was removed just now"))

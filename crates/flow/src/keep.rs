@@ -2,12 +2,15 @@
 
 use crate::{Flow, turns::Turn, work::Work};
 use anyhow::{Context, Result};
-use kozmic_edges::engine::{ContainerId, Nameless};
+use kozmic_edges::{
+    engine::{ContainerId, Nameless},
+    store::{ClaimedJob, IMAGES},
+};
 use kozmic_model::{
     ids::BuildId,
     image::ImageName,
     job::{Attempt, Job},
-    kernel::KernelKind,
+    kernel::{KernelKind, image_wish},
     phase::PhaseKind,
     spec::Origin,
     status::Status,
@@ -26,7 +29,8 @@ struct Keeping {
 /// unless it is of a newer push.
 pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()> {
     let product = work.claimed.job.spec.product.clone();
-    let Some(name) = product.and_then(|product| product.keep) else { return Ok(()) };
+    let Some(plain) = product.and_then(|product| product.keep) else { return Ok(()) };
+    let name = name_of(work, &plain).await?;
     let turn = work.flow.turns.take(&format!("image {name}")).await;
     let build = work.claimed.build.id;
     if has_newer(&work.flow, &name, build).await? {
@@ -39,6 +43,15 @@ pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()
     let kept = work.flow.tasks.spawn(keep(work.flow.clone(), keeping)).await;
     kept.context("keep the container as an image")??;
     work.end(&name.to_string()).await
+}
+
+/// What an image is called: by its plain name, unless that is another branch's.
+async fn name_of(work: &Work, plain: &ImageName) -> Result<ImageName> {
+    let ClaimedJob { build, project, .. } = &work.claimed;
+    let wish = image_wish(&project.repository.full_name(), &build.git_ref, plain);
+    let name = work.flow.edges.store.give_name(IMAGES, &wish).await?;
+    let name = name.with_context(|| format!("the name {} is another branch's", wish.suffixed))?;
+    name.parse().with_context(|| format!("name an image {name}"))
 }
 
 async fn keep(flow: Flow, keeping: Keeping) -> Result<()> {

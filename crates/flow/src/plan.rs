@@ -34,7 +34,9 @@ pub(crate) fn jobs(
         GitRef::Tag(_) | GitRef::PullRequest(_) => None,
     };
     let scripts = recipe.map(|recipe| recipe.scripts.as_slice()).unwrap_or_default();
-    let scripts = scripts.iter().map(|script| script.job(&full_name, &change.git_ref, &change.sha));
+    let scripts = scripts
+        .iter()
+        .map(|script| script.job(&full_name, (&change.git_ref, &change.sha), &configuration.met));
     let rule = settings.kernels.iter().find(|rule| rule.is_for(&full_name));
     // The settings have made sure that the repository's name makes an image's name.
     let kernel = rule.and_then(|rule| rule.job(&repository.name, &change.git_ref, &change.sha).ok()?);

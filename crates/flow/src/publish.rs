@@ -16,7 +16,7 @@ use kozmic_model::{
     phase::PhaseKind,
     spec::Manner,
 };
-use places::Leaving;
+use places::{Leaving, Place};
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
@@ -66,18 +66,28 @@ pub(crate) async fn artifact(work: &mut Work, container: &ContainerId) -> Result
         Ok(leaving) => leaving,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let mut called = product.name.versioned.clone();
     for place in places::of(&work.flow, &product) {
-        let published = patiently(work, || place.publish(&leaving)).await?;
-        let stored = match published {
-            Ok(stored) => stored,
+        match at(work, &place, &leaving).await? {
+            Ok(name) => called = name,
             Err(refusal) => return Ok(Err(refusal)),
-        };
-        if let Err(refusal) = place.link(work, &leaving, stored).await? {
-            return Ok(Err(refusal));
         }
     }
-    work.end(&product.name.versioned).await?;
+    work.end(&called).await?;
     Ok(Ok(()))
+}
+
+/// Publishes an artifact at one place; gives what it is called there.
+async fn at(work: &mut Work, place: &Place, leaving: &Leaving) -> Result<Result<String, Refusal>> {
+    let name = match place.name(work, leaving).await? {
+        Ok(name) => name,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let versioned = name.versioned.clone();
+    match patiently(work, || place.publish(leaving, &name)).await? {
+        Ok(stored) => Ok(place.link(work, name, stored).await?.map(|()| versioned)),
+        Err(refusal) => Ok(Err(refusal)),
+    }
 }
 
 /// Fetches the artifact out of the container.

@@ -4,6 +4,7 @@ use crate::{
     git::{GitRef, Sha},
     ids::{ArtifactId, BuildId, JobId, ProjectId},
     image::ImageName,
+    names::{NameOwner, Wish, flat, is_flat, looks_versioned},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -16,10 +17,13 @@ pub struct Product {
     pub path: String,
     /// What it is, and so where it goes.
     pub format: Format,
-    /// What it is called there.
+    /// What it is called there, unless another has the name: see [`ArtifactName::wishes`].
     pub name: ArtifactName,
     /// The name that the container is kept under as an image, once its script ended well.
     pub keep: Option<ImageName>,
+    /// Whether the configuration has another artifact with a claim to this name: then it is nobody's.
+    #[serde(default)]
+    pub is_met: bool,
 }
 
 /// What an artifact is, and so where it goes.
@@ -70,6 +74,15 @@ impl FromStr for Format {
 #[error("\"{0}\" is not a format: flist, binary or directory")]
 pub struct NotAFormat(String);
 
+/// The end of a file list's name.
+const FLIST: &str = ".flist";
+
+/// The end of files with checksums, which lie beside artifacts.
+const SUMS: &str = ".sha256";
+
+/// So many bytes a name may have: it becomes a file's, with something behind it now and then.
+pub(crate) const LONGEST_NAME: usize = 230;
+
 /// What an artifact is called: by a name of its own for each commit, and by one that always leads to the newest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactName {
@@ -102,21 +115,46 @@ impl ArtifactName {
         }
     }
 
+    /// What to ask for where this name may be another's: the stable name, and the series, which is what all versions
+    /// are called with `*` in the place of the commit. `owners` are those of both.
+    pub fn wishes(
+        &self,
+        owners: [NameOwner; 2],
+        (git_ref, sha): (&GitRef, &Sha),
+        is_plain: bool,
+    ) -> [Wish; 2] {
+        let commit = format!("-{}", sha.short());
+        let (stem, tail) = self.versioned.rsplit_once(&commit).unwrap_or((&self.versioned, ""));
+        let series = format!("{stem}-*{tail}");
+        let stable_tail =
+            [tail, FLIST].into_iter().find(|tail| self.stable.ends_with(tail)).unwrap_or_default();
+        let is_certain = is_plain && is_flat(&git_ref.label()) && self.is_certain(tail);
+        let [of_link, of_versions] = owners;
+        [
+            Wish::new(of_link, (self.stable.clone(), stable_tail), LONGEST_NAME, is_certain),
+            Wish::new(of_versions, (series, &format!("-*{tail}")), LONGEST_NAME, is_certain),
+        ]
+    }
+
+    /// The names that both wishes of [`Self::wishes`] came to.
+    pub fn granted(stable: String, series: &str, sha: &Sha) -> Self {
+        Self { versioned: series.replacen('*', sha.short(), 1), stable }
+    }
+
+    /// Whether nothing in the name can be taken for something else.
+    fn is_certain(&self, tail: &str) -> bool {
+        let is_extension = |part: &str| part.bytes().all(|letter| letter.is_ascii_alphanumeric());
+        is_extension(&tail.replace('.', ""))
+            && !tail.contains("..")
+            && !looks_versioned(&self.stable)
+            && !self.stable.ends_with(SUMS)
+            && self.versioned.len() <= LONGEST_NAME
+    }
+
     /// The name of the list that the hub makes of an archive.
     pub fn flist(&self) -> String {
         let stem = ["tar.gz", "efi"].iter().find_map(|end| self.versioned.strip_suffix(&format!(".{end}")));
         format!("{}.flist", stem.unwrap_or(&self.versioned))
-    }
-}
-
-/// A name without directories: whatever is no letter, digit, `.`, `_` or `-` becomes a dash, and it does not begin
-/// with a dot.
-pub fn flat(text: &str) -> String {
-    let is_kept = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    let name = text.chars().map(|letter| if is_kept(letter) { letter } else { '-' }).collect::<String>();
-    match name.strip_prefix('.') {
-        Some(rest) => format!("-{rest}"),
-        None => name,
     }
 }
 
@@ -127,7 +165,9 @@ fn extension(path: &str) -> String {
         return String::new();
     };
     let tar = if stem.ends_with(".tar") { ".tar" } else { "" };
-    flat(&format!("x{tar}.{last}")).split_off(1)
+    let extension = flat(&format!("x{tar}.{last}")).split_off(1);
+    // Such a file would be taken for the checksum of another.
+    if extension.ends_with(SUMS) { String::new() } else { extension }
 }
 
 /// Something that a job made and published.
@@ -215,13 +255,6 @@ mod tests {
             (Format::Directory, "out.d", "zero-os-0-core-main"),
         ] {
             assert_eq!(named(None, "main", format, file).stable, stable, "{file}");
-        }
-    }
-
-    #[test]
-    fn no_name_leaves_its_directory() {
-        for (text, name) in [("../x", "-.-x"), (".", "-"), ("a/../b c", "a-..-b-c"), ("ü", "-")] {
-            assert_eq!(flat(text), name);
         }
     }
 }

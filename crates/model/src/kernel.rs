@@ -4,13 +4,15 @@
 //! *dependent* rule starts from the image that the generic one kept, and builds only what its repository changes.
 
 use crate::{
-    artifact::{ArtifactName, Format, Product, flat},
+    artifact::{ArtifactName, Format, Product},
     git::{GitRef, Sha},
     image::{ImageName, NotAnImage},
     install::PullPolicy,
+    names::{NameOwner, Wish, flat, is_flat},
     spec::{Bare, Base, JobSpec, Manner, Origin},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What an image's tag of a Git tag begins with, so that the tag `v1` is never taken for the branch `v1`.
 const OF_TAG: &str = "tag.";
@@ -113,6 +115,7 @@ impl KernelRule {
             format: Format::Kernel,
             name: self.name(name, &tag, sha),
             keep,
+            is_met: false,
         };
         Ok(Some(JobSpec {
             title: format!("Kernel ({})", self.kind().word()),
@@ -152,15 +155,52 @@ fn image_tag(git_ref: &GitRef) -> Option<String> {
     Some(tag.chars().take(LONGEST_TAG).collect())
 }
 
-/// The longest of the tags that `wanted` begins with. Images of Git tags and those of branches are looked at apart.
-pub fn base_tag<'a>(tags: impl IntoIterator<Item = &'a str>, wanted: &str) -> Option<&'a str> {
-    let fits = |tag: &&str| wanted.starts_with(tag) && tag.starts_with(OF_TAG) == wanted.starts_with(OF_TAG);
-    tags.into_iter().filter(fits).max_by_key(|tag| tag.len())
+/// Whether a ref can be read back from the part that it has in names of images and kernels.
+pub(crate) fn is_certain(git_ref: &GitRef) -> bool {
+    match git_ref {
+        GitRef::Branch(name) => is_flat(name) && !name.starts_with(OF_TAG) && name.len() <= LONGEST_TAG,
+        GitRef::Tag(name) => is_flat(name) && name.len() + OF_TAG.len() <= LONGEST_TAG,
+        GitRef::PullRequest(_) => false,
+    }
 }
 
-/// The branch's name behind the tag of an image.
-pub fn branch_of(tag: &str) -> &str {
-    tag.strip_prefix(OF_TAG).unwrap_or(tag)
+/// What to ask for where an image of a repository's ref may be called like another's. `image` is its plain name.
+pub fn image_wish(full_name: &str, git_ref: &GitRef, image: &ImageName) -> Wish {
+    let owner = NameOwner::kernel(full_name, git_ref);
+    let longest = image.repository().len() + 1 + LONGEST_TAG;
+    Wish::new(owner, (image.to_string(), ""), longest, is_certain(git_ref))
+}
+
+/// The tag that a dependent build starts from: that of the longest branch which the pushed one's name begins with, or of
+/// a tag if a tag was pushed. `tags` are those on the engine; `owners` says whose images of this repository are.
+pub fn base_tag<'a>(
+    tags: &'a [String],
+    owners: &BTreeMap<String, String>,
+    (repository, pushed): (&str, &GitRef),
+) -> Option<&'a str> {
+    let name = |tag: &str| format!("{repository}:{tag}");
+    beginnings(pushed).find_map(|git_ref| {
+        let own = NameOwner::kernel(repository, &git_ref);
+        let plain = name(&image_tag(&git_ref)?).parse::<ImageName>().ok()?;
+        let wish = image_wish(repository, &git_ref, &plain);
+        let is_its = |tag: &&String| match owners.get(&name(tag)) {
+            Some(owner) => owner == own.as_str(),
+            // Nobody noted whose it is: it stood on the engine before.
+            None => wish.candidates().any(|candidate| candidate == name(tag)),
+        };
+        tags.iter().find(is_its).map(String::as_str)
+    })
+}
+
+/// A ref and all shorter ones that its name begins with, the longest first.
+fn beginnings(git_ref: &GitRef) -> impl Iterator<Item = GitRef> {
+    let (name, of): (&str, fn(String) -> GitRef) = match git_ref {
+        GitRef::Branch(name) => (name, GitRef::Branch),
+        GitRef::Tag(name) => (name, GitRef::Tag),
+        GitRef::PullRequest(_) => ("", GitRef::Branch),
+    };
+    let ends = name.char_indices().map(|(at, letter)| at + letter.len_utf8()).collect::<Vec<_>>();
+    ends.into_iter().rev().map(move |end| of(name[..end].to_owned()))
 }
 
 #[cfg(test)]
@@ -214,19 +254,50 @@ mod tests {
         assert_eq!(product.name.stable, "zero-os-master-fix.efi");
     }
 
+    fn base(tags: &[&str], owners: &[(&str, GitRef)], pushed: GitRef) -> Option<String> {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+        let owner = |(tag, git_ref): &(&str, GitRef)| {
+            (format!("o/r:{tag}"), NameOwner::kernel("O/r", git_ref).as_str().to_owned())
+        };
+        let owners = owners.iter().map(owner).collect();
+        base_tag(&tags, &owners, ("o/r", &pushed)).map(str::to_owned)
+    }
+
     #[test]
-    fn the_base_is_the_longest_tag_that_the_branch_begins_with() {
+    fn the_base_is_the_longest_branch_that_the_pushed_one_begins_with() {
         let tags = ["master", "master-1", "mast", "dev", "tag.v1", "tag.v1.2"];
-        for (wanted, base) in [
-            ("master-12", Some("master-1")),
-            ("master", Some("master")),
-            ("feature", None),
-            ("v1", None),
-            ("tag.v1.2.3", Some("tag.v1.2")),
-            ("tag.v", None),
+        let (branch, tag) = (|name: &str| GitRef::Branch(name.into()), |name: &str| GitRef::Tag(name.into()));
+        for (pushed, found) in [
+            (branch("master-12"), Some("master-1")),
+            (branch("master"), Some("master")),
+            (branch("feature"), None),
+            (branch("v1"), None),
+            (branch("tag.v1.2"), None),
+            (tag("v1.2.3"), Some("tag.v1.2")),
+            (tag("v"), None),
+            (tag("master"), None),
         ] {
-            assert_eq!(base_tag(tags, wanted), base, "{wanted}");
+            assert_eq!(base(&tags, &[], pushed.clone()).as_deref(), found, "{pushed}");
         }
+    }
+
+    #[test]
+    fn branches_with_the_same_letters_left_have_bases_of_their_own() {
+        let branch = |name: &str| GitRef::Branch(name.into());
+        let suffixed = |name: &str| {
+            let plain = format!("o/r:{}", image_tag(&branch(name)).unwrap()).parse().unwrap();
+            image_wish("o/r", &branch(name), &plain).first().split_once(':').unwrap().1.to_owned()
+        };
+        let (one, other) = (suffixed("фича"), suffixed("тест"));
+        let tags = ["----", "feature-x", one.as_str(), other.as_str()];
+        assert_eq!(base(&tags, &[], branch("фича-2")), Some(one.clone()));
+        assert_eq!(base(&tags, &[], branch("тест")), Some(other.clone()));
+        assert_eq!(base(&tags, &[], branch("ветка")), None);
+        assert_eq!(base(&tags, &[], branch("feature/x-1")), None, "that is another branch's");
+        // An image from before belongs to the branch that it was kept for last.
+        let owners = [("feature-x", branch("feature/x"))];
+        assert_eq!(base(&tags, &owners, branch("feature/x-1")).as_deref(), Some("feature-x"));
+        assert_eq!(base(&tags, &owners, branch("feature-x-1")), None);
     }
 
     #[test]
@@ -240,7 +311,9 @@ mod tests {
     fn every_branch_makes_a_tag_that_an_image_may_have() {
         for branch in ["-x", ".x", "ü/ü", "a b", &"x".repeat(300)] {
             let tag = image_tag(&GitRef::Branch(branch.into())).unwrap();
-            assert!(format!("a/b:{tag}").parse::<ImageName>().is_ok(), "{tag}");
+            let name = format!("a/b:{tag}").parse::<ImageName>().unwrap();
+            let suffixed = image_wish("a/b", &GitRef::Branch(branch.into()), &name).suffixed;
+            assert!(suffixed.parse::<ImageName>().is_ok(), "{suffixed}");
         }
     }
 }

@@ -16,6 +16,7 @@
 //! | tracked file | a file or directory whose change makes the install script run anew |
 //! | recipe | what the configuration repository says of one branch: which scripts build what of it |
 //! | kernel rule | what to run for pushes to a repository that kernels are made of |
+//! | name | what an artifact or a kernel's image is called: made of repository and branch, and one's own |
 //! | artifact | what a job made and published, under a versioned name and behind a stable link |
 //! | delivery | one request that the forge made to an address of Kozmic's |
 //! | event | what a delivery says, once it is understood |
@@ -42,6 +43,7 @@ pub mod hook;
 pub mod event;
 pub mod status;
 pub mod spent;
+pub mod names;
 pub mod artifact;
 pub mod recipe;
 pub mod kernel;

@@ -5,6 +5,7 @@
 
 mod definition;
 mod fault;
+mod meetings;
 mod paths;
 mod read;
 mod tree;
@@ -23,7 +24,7 @@ use crate::{
     spec::{Bare, Base, JobSpec, Manner, Origin},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands in where a recipe says nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,9 @@ pub struct Branch {
 pub struct Configuration {
     /// By `owner/name`, then by branch.
     pub repositories: BTreeMap<String, BTreeMap<String, Recipe>>,
+    /// The plain names that more than one artifact would have, in small letters: they are nobody's.
+    #[serde(default)]
+    pub met: BTreeSet<String>,
 }
 
 impl Configuration {
@@ -91,8 +95,8 @@ impl Configuration {
 }
 
 impl BuildScript {
-    /// The job that a push to its branch makes of it.
-    pub fn job(&self, full_name: &str, git_ref: &GitRef, sha: &Sha) -> JobSpec {
+    /// The job that a push to its branch makes of it. `met` are the names that are nobody's.
+    pub fn job(&self, full_name: &str, (git_ref, sha): (&GitRef, &Sha), met: &BTreeSet<String>) -> JobSpec {
         let name = full_name.rsplit('/').next().unwrap_or(full_name);
         let source = format!("/{name}");
         let tag = self.tag.as_deref();
@@ -104,10 +108,12 @@ impl BuildScript {
             output: self.archives.clone(),
             base: Base::Named,
         };
+        let name = ArtifactName::of_recipe((full_name, tag), (git_ref, sha), (self.format, &self.artifact));
         let product = Product {
             path: self.artifact.clone(),
             format: self.format,
-            name: ArtifactName::of_recipe((full_name, tag), (git_ref, sha), (self.format, &self.artifact)),
+            is_met: met.contains(&name.stable.to_lowercase()),
+            name,
             keep: None,
         };
         JobSpec {

@@ -1,14 +1,15 @@
 //! What a job needs to run, frozen when it is planned: a restart runs what ran.
 
 use crate::{
-    artifact::Product,
+    artifact::{ArtifactName, Product},
     commit_status::CONTEXT,
     event::{Author, Trigger},
     git::{GitRef, Sha},
     ids::{BuildId, HookId, JobId},
     image::ImageName,
     install::{Install, PullPolicy},
-    kernel::KernelKind,
+    kernel::{self, KernelKind},
+    names::{NameOwner, Wish},
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,35 @@ pub struct JobSpec {
     pub product: Option<Product>,
     /// What the spec was written from.
     pub origin: Origin,
+}
+
+/// What a dependent kernel's link would be taken for if its branch ended so: a generic one's.
+const GENERIC: &str = "-generic";
+
+impl JobSpec {
+    /// What to ask for where the names of what it makes may be another's: the stable one and the series. `name` is what
+    /// the artifact is called at one place.
+    pub fn wishes(&self, full_name: &str, (git_ref, sha): (&GitRef, &Sha), name: &ArtifactName) -> [Wish; 2] {
+        let own = match self.origin {
+            Origin::Kernel(KernelKind::Generic) => NameOwner::kernel(full_name, git_ref),
+            Origin::Kernel(KernelKind::Dependent) => NameOwner::kernel_part(full_name, git_ref),
+            Origin::Hook(_) | Origin::Recipe { .. } | Origin::Configuration => {
+                NameOwner::recipe(full_name, git_ref)
+            }
+        };
+        let of_link = match self.origin {
+            Origin::Kernel(KernelKind::Dependent) => NameOwner::kernels_on(self.image.repository(), git_ref),
+            _ => own.clone(),
+        };
+        let is_plain = match self.origin {
+            Origin::Kernel(KernelKind::Generic) => kernel::is_certain(git_ref),
+            Origin::Kernel(KernelKind::Dependent) => {
+                kernel::is_certain(git_ref) && !git_ref.label().ends_with(GENERIC)
+            }
+            _ => self.product.as_ref().is_none_or(|product| !product.is_met),
+        };
+        name.wishes([of_link, own], (git_ref, sha), is_plain)
+    }
 }
 
 /// How a job's script runs.
@@ -76,7 +106,7 @@ pub struct Bare {
 pub enum Base {
     /// The one of that name.
     Named,
-    /// The one on the engine whose tag is the longest that the name's tag begins with.
+    /// The one that a generic kernel rule kept for the longest branch which the pushed one's name begins with.
     LongestPrefix,
 }
 

@@ -243,7 +243,10 @@ mod tests {
         for digit in ["a", "b"] {
             let branches = [("main".to_owned(), Recipe::default())].into();
             let repositories = [(format!("anna/{digit}"), branches)].into();
-            let (sha, configuration) = (digit.repeat(40).parse().unwrap(), Configuration { repositories });
+            let (sha, configuration) = (
+                digit.repeat(40).parse().unwrap(),
+                Configuration { repositories, ..Configuration::default() },
+            );
             let new = LoadedConfiguration { sha, configuration };
             store.swap_configuration(&new, NOW).await.unwrap();
             assert_eq!(store.configuration().await.unwrap(), Some(new));

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
     publisher::{Directory, Hub, PublishError, Stored, kernel_archive, measure},
-    store::NewArtifact,
+    store::{ClaimedJob, NewArtifact},
 };
 use kozmic_model::artifact::{Artifact, ArtifactName, ArtifactPlace, Format, Product};
 use std::path::{Path, PathBuf};
@@ -58,14 +58,32 @@ impl Drop for Leaving {
 }
 
 impl Place {
+    /// What the artifact is called there: by its plain name, unless that is another's.
+    pub(super) async fn name(&self, work: &Work, leaving: &Leaving) -> Result<Result<ArtifactName, Refusal>> {
+        let plain = match self {
+            Self::Hub(..) => hub_name(&leaving.product.name),
+            Self::Directory(..) => leaving.product.name.clone(),
+        };
+        let ClaimedJob { job, build, project } = &work.claimed;
+        let at = (&build.git_ref, &build.sha);
+        let [link, series] = job.spec.wishes(&project.repository.full_name(), at, &plain);
+        let store = &work.flow.edges.store;
+        let stable = store.give_name(self.word(), &link).await?;
+        let series = store.give_name(self.word(), &series).await?;
+        let given =
+            stable.zip(series).map(|(stable, series)| ArtifactName::granted(stable, &series, &build.sha));
+        Ok(given.ok_or_else(|| format!("The name {} is another branch's.", link.suffixed)))
+    }
+
     /// Brings the artifact there, under its versioned name.
-    pub(super) async fn publish(&self, leaving: &Leaving) -> Result<Stored, PublishError> {
+    pub(super) async fn publish(
+        &self,
+        leaving: &Leaving,
+        name: &ArtifactName,
+    ) -> Result<Stored, PublishError> {
         match self {
-            Self::Directory(directory, _) => {
-                directory.put(&leaving.file(), &leaving.product.name.versioned).await
-            }
+            Self::Directory(directory, _) => directory.put(&leaving.file(), &name.versioned).await,
             Self::Hub(hub, format) => {
-                let name = hub_name(&leaving.product.name);
                 let file = hub_file(leaving, *format).await.map_err(PublishError::io("pack the kernel"))?;
                 let stored = measure(&file).await.map_err(PublishError::io("read the artifact"))?;
                 hub.upload(&file, &name.versioned).await.map(|()| stored)
@@ -78,13 +96,11 @@ impl Place {
     pub(super) async fn link(
         &self,
         work: &mut Work,
-        leaving: &Leaving,
+        name: ArtifactName,
         stored: Stored,
     ) -> Result<Result<(), Refusal>> {
-        let name = self.name(leaving);
         let new = self.note(work, name.clone(), stored);
-        let place = new.place.directory().unwrap_or("hub");
-        let _turn = work.flow.turns.take(&format!("link {place} {}", name.stable)).await;
+        let _turn = work.flow.turns.take(&format!("link {} {}", self.word(), name.stable)).await;
         if work.flow.edges.store.is_newest(&work.claimed.job, &new.place, &name.stable).await? {
             if let Err(refusal) = patiently(work, || self.lead(&name)).await? {
                 return Ok(Err(refusal));
@@ -105,10 +121,11 @@ impl Place {
         }
     }
 
-    fn name(&self, leaving: &Leaving) -> ArtifactName {
+    /// The place in the database.
+    fn word(&self) -> &'static str {
         match self {
-            Self::Hub(..) => hub_name(&leaving.product.name),
-            Self::Directory(..) => leaving.product.name.clone(),
+            Self::Hub(..) => "hub",
+            Self::Directory(_, place) => place.directory().unwrap_or("hub"),
         }
     }
 

@@ -32,6 +32,9 @@ pub(crate) struct CheckArguments {
     /// The working copy.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Says what each artifact is called, not only those that would be called alike.
+    #[arg(long)]
+    names: bool,
     /// The directory that recipes without `archives` leave their artifacts in, as it is set at the server.
     #[arg(long, env = "KOZMIC_AUTOBUILD_DEFAULT_ARCHIVES", value_name = "DIR")]
     archives: Option<String>,
@@ -51,7 +54,8 @@ pub(crate) fn recipes(config: Option<&Path>, command: &RecipesCommand) -> Result
     for passed_over in &copy.passed_over {
         println!("--  {passed_over}");
     }
-    for line in reading.lines() {
+    let lines = if arguments.names { reading.lines_with_names() } else { reading.lines() };
+    for line in lines {
         println!("{line}");
     }
     Ok(ExitCode::from(u8::from(!reading.faults.is_empty())))

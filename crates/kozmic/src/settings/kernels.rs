@@ -8,9 +8,9 @@ use super::{
     values,
 };
 use kozmic_model::{
-    artifact::flat,
     image::ImageName,
     kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
+    names::flat,
 };
 
 /// What a rule may say.

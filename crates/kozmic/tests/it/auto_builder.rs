@@ -11,6 +11,7 @@ mod verdicts;
 mod container;
 mod doors;
 mod artifacts;
+mod names;
 mod crashes;
 mod beside_hooks;
 mod switched_off;

@@ -16,9 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The key of the list of scripts.
 const LIST: &str = "buildscripts";
 
-/// So many characters an artifact's name may have: it becomes a file's, with something behind it now and then.
-const LONGEST_NAME: usize = 230;
-
 /// Reads one recipe, or gives all that is wrong with it. `path` is `<owner>/<repository>/<branch>.yaml`.
 ///
 /// # Errors
@@ -206,15 +203,6 @@ fn tell_same_names(scripts: &[(BuildScript, At)], about: &About<'_>, faults: &mu
         let named = (about.full_name.as_str(), script.tag.as_deref());
         let name = ArtifactName::of_recipe(named, (&git_ref, &sha), (script.format, &script.artifact));
         let path = marked(&script.path);
-        if name.versioned.len() > LONGEST_NAME {
-            let length = name.versioned.len();
-            faults.add(
-                *at,
-                format!(
-                    "The artifact of {path} would have a name of {length} characters; {LONGEST_NAME} fit."
-                ),
-            );
-        }
         let place = (script.format == Format::Flist, name.stable);
         if let Some(first) = seen.get(&place) {
             let another = if script.tag.is_some() { "another `tag`" } else { "a `tag`" };

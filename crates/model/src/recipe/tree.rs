@@ -3,6 +3,7 @@
 use super::{
     Branch, Configuration, Recipe, RecipeDefaults, RecipeFault,
     fault::{At, Faults, harmless, quoted},
+    meetings,
 };
 use crate::git::is_branch_name;
 use std::collections::BTreeMap;
@@ -46,13 +47,23 @@ pub fn configuration(files: &[ConfigFile], defaults: &RecipeDefaults) -> Reading
             Err(faults) => reading.faults.extend(faults),
         }
     }
+    meetings::note(&mut reading.configuration);
     reading
 }
 
 impl Reading {
     /// What is to be told of it, a line each: for each file what it tracks or what is wrong with it, in the order of
-    /// paths; then how much that is.
+    /// paths; then what of it would be called alike, and how much all of it is.
     pub fn lines(&self) -> Vec<String> {
+        self.lines_with(false)
+    }
+
+    /// The same, with the name of each artifact.
+    pub fn lines_with_names(&self) -> Vec<String> {
+        self.lines_with(true)
+    }
+
+    fn lines_with(&self, each_name: bool) -> Vec<String> {
         let width = self.tracked.iter().map(|(_, path)| path.chars().count()).max().unwrap_or_default();
         let tracked =
             self.tracked.iter().map(|(branch, path)| (path, self.tracked_line(branch, path, width)));
@@ -60,7 +71,8 @@ impl Reading {
         let mut lines = tracked.chain(faults).collect::<Vec<_>>();
         // Faults of one file keep their order.
         lines.sort_by_key(|(path, _)| *path);
-        lines.into_iter().map(|(_, line)| line).chain([self.summary()]).collect()
+        let names = meetings::lines(&self.configuration, &self.tracked, each_name);
+        lines.into_iter().map(|(_, line)| line).chain(names).chain([self.summary()]).collect()
     }
 
     /// How many branches it tracks, and how much is wrong.
@@ -195,6 +207,9 @@ mod tests {
         ]);
         assert!(reading.configuration.recipe("Zero-OS/0-Core", "feature/x").is_some());
         assert!(reading.configuration.recipe("zero-os/0-fs", "main").is_none());
+        let names = reading.lines_with_names();
+        let start = "name  zero-os/0-core/feature/x.yaml  a.sh → zero-os-0-core-feature-x..";
+        assert!(names[3].starts_with(start) && names[3].ends_with(".flist"), "{names:?}");
         assert_eq!(
             reading.lines(),
             [
@@ -250,8 +265,11 @@ mod tests {
             ("Zero-OS/0-core/main.yaml", GOOD),
             ("zero-os/0-Core/main.yaml", GOOD),
         ]);
+        let told = reading.lines();
+        let is_of_names = |line: &&String| line.starts_with("name") || line.starts_with("meet");
+        assert_eq!(told.iter().filter(is_of_names).count(), 3, "two names meet: {told:?}");
         assert_eq!(
-            reading.lines(),
+            told.iter().filter(|line| !is_of_names(line)).collect::<Vec<_>>(),
             [
                 "ok  Zero-OS/0-core/Main.yaml  → Zero-OS/0-core Main (1 script)",
                 "ok  Zero-OS/0-core/main.yaml  → Zero-OS/0-core main (1 script)",

@@ -5,8 +5,8 @@ mod m0001_create_tables;
 mod m0002_teams;
 mod m0003_auto_builder;
 mod m0006_missed_deliveries;
-mod m0008_taken_over;
 mod m0007_names;
+mod m0008_taken_over;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,8 +20,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_teams::Migration),
             Box::new(m0003_auto_builder::Migration),
             Box::new(m0006_missed_deliveries::Migration),
-            Box::new(m0008_taken_over::Migration),
             Box::new(m0007_names::Migration),
+            Box::new(m0008_taken_over::Migration),
         ]
     }
 }

@@ -87,6 +87,27 @@ async fn a_part_starts_from_the_longest_branch_that_its_own_begins_with() -> Res
 }
 
 #[tokio::test]
+async fn branches_with_the_same_letters_left_have_kernels_and_images_of_their_own() -> Result<()> {
+    let scene = Scene::new(WHOLE).await?;
+    let bases = [scene.build("фича").await?, scene.build("тест").await?];
+    let tags = scene.tags().await?;
+    assert!(tags.len() == 2 && tags.iter().all(|tag| tag.starts_with("_----..")), "{tags:?}");
+    for (branch, base) in ["фича-2", "тест/2"].into_iter().zip(&bases) {
+        let part = scene.push("0-core", branch).await?;
+        let log = scene.stage.report(&scene.success("0-core", &part).await?).await?;
+        let started = log.lines().find(|line| line.contains("The base image for")).context("a base image")?;
+        assert!(started.contains(branch), "{started}");
+        let kernel = format!("base of {} at {base}\n{part}\n", &branch[.."фича".len()]);
+        let kernels = scene.kernels()?;
+        let name = kernels.iter().find(|name| name.contains(&part[..10])).context("a kernel")?;
+        assert_eq!(scene.kernel(name)?, kernel);
+    }
+    let none = scene.push("0-core", "ветк").await?;
+    assert_eq!(scene.error("0-core", &none).await?, "No base image found for branch: ветк.");
+    scene.end().await
+}
+
+#[tokio::test]
 async fn a_tag_is_never_taken_for_a_branch_of_its_name() -> Result<()> {
     let scene = Scene::new(WHOLE).await?;
     let initramfs = scene.repository("0-initramfs");

@@ -245,16 +245,6 @@ fn scripts_whose_artifacts_are_called_the_same_need_tags() {
     assert!(recipe("o/r/main.yaml", fits.as_bytes(), &defaults(None)).is_ok());
 }
 
-#[test]
-fn an_artifact_whose_name_is_no_files_is_told() {
-    let path = format!("o/r/{}.yaml", "b".repeat(240));
-    let told = recipe(&path, b"buildscripts: [a]\na: {archives: /x, artifact: a.tgz}\n", &defaults(None));
-    assert_eq!(
-        told.unwrap_err()[0].sentence,
-        "The artifact of `a` would have a name of 262 characters; 230 fit."
-    );
-}
-
 /// Whatever is written, reading it ends with a recipe or with faults that stand in the file.
 #[test]
 fn no_change_of_a_few_letters_is_too_much() {

@@ -66,6 +66,18 @@ impl Work {
     }
 }
 
+impl Work {
+    /// The same, with the name that its container is really kept under.
+    pub(super) fn kept_as(self, name: Option<String>) -> Self {
+        match self {
+            Self::Program(program) if name.is_some() => {
+                Self::Program(Box::new(Program { kept: name, ..*program }))
+            }
+            other => other,
+        }
+    }
+}
+
 impl Made {
     /// A page's lines about a job's artifacts.
     pub(super) fn all(artifacts: Vec<Artifact>, face: &Face) -> Vec<Self> {
@@ -112,7 +124,8 @@ mod tests {
         };
         let name = ArtifactName { versioned: "x-1.tar.gz".into(), stable: "x.flist".into() };
         let keep = Some("zero-os/0-core:main".parse().unwrap());
-        let product = Some(Product { path: "result.tar.gz".into(), format: Format::Flist, name, keep });
+        let product =
+            Some(Product { path: "result.tar.gz".into(), format: Format::Flist, name, keep, is_met: false });
         JobSpec { manner: Manner::Bare(bare), product, ..samples::job(Status::Success).spec }
     }
 

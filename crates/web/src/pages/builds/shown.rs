@@ -4,9 +4,10 @@ use super::super::{frame::Frame, tail};
 use super::made::{Made, Work};
 use super::view::{self, PhasePart};
 use crate::{app::Shared, error::WebError, runs};
-use kozmic_edges::clock;
+use kozmic_edges::{clock, store::IMAGES};
 use kozmic_model::{
     job::{Job, PastAttempt},
+    kernel::image_wish,
     spent::Spent,
     status::Status,
 };
@@ -58,7 +59,8 @@ impl Shown {
             true => Vec::new(),
             false => Made::all(app.edges.store.artifacts_of_jobs(&[job.id]).await?, &app.face),
         };
-        let (runs, work) = (runs_of(job, &past, &shown), Work::of(&job.spec));
+        let (runs, kept) = (runs_of(job, &past, &shown), kept_as(app, job).await?);
+        let work = Work::of(&job.spec).map(|work| work.kept_as(kept));
         let spent = shown.span().spent(frame.now);
         Ok(Self { runs, is_past, phases, spent, reason, tail, work, made, job: shown })
     }
@@ -89,6 +91,19 @@ impl Shown {
     pub(super) fn can_run_again(&self) -> bool {
         self.job.status.is_finished() && !self.is_past
     }
+}
+
+/// The name that a job's container is kept under; none if it is not.
+async fn kept_as(app: &Shared, job: &Job) -> Result<Option<String>, WebError> {
+    let store = &app.edges.store;
+    let Some(plain) = job.spec.product.as_ref().and_then(|product| product.keep.as_ref()) else {
+        return Ok(None);
+    };
+    let (build, project) = (store.build_by_id(job.build).await?, store.project(job.project).await?);
+    let Some((build, project)) = build.zip(project) else { return Ok(None) };
+    let wish = image_wish(&project.repository.full_name(), &build.git_ref, plain);
+    let given = store.given_name(IMAGES, &wish).await?;
+    Ok(Some(given.unwrap_or_else(|| wish.first().to_owned())))
 }
 
 fn runs_of(job: &Job, past: &[PastAttempt], shown: &Job) -> Vec<Run> {
