@@ -10,6 +10,7 @@ use kozmic_edges::{
 use kozmic_model::{
     deploy_key::{DeployKey, KeyKind},
     ids::ProjectId,
+    project::Repository,
 };
 
 /// Makes sure that a project has a deploy key, and that the forge knows it: one that was removed there is put back.
@@ -66,6 +67,25 @@ pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
     let ask = |token, _| async move { forge.repository(&token, number).await?.ok_or_else(gone) };
     let found = speak::for_project(edges, id, ask).await?;
     edges.store.follow_repository(id, &found).await
+}
+
+/// Looks up projects anew whose name another one's repository has by now: theirs was renamed, and nothing was pushed to
+/// it since.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn look_up_namesakes(edges: &Edges, id: ProjectId, repository: &Repository) -> Result<()> {
+    for other in edges.store.namesakes(id, repository).await? {
+        if let Err(fault) = follow(edges, other).await {
+            let error = format!("{fault:#}");
+            tracing::warn!(
+                project.id = other.0,
+                error,
+                "a repository whose name is taken cannot be looked up"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Takes a deploy key away from the forge. One whose number is not known may be there all the same, if an answer was

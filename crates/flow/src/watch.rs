@@ -8,7 +8,7 @@ use crate::{
     AutobuildSettings, Flow,
     desk::{BEAT, lease, sentence},
     halt::Halt,
-    plan, report, run, speak,
+    keys, plan, report, run, speak,
 };
 use anyhow::{Context, Result};
 use futures_util::FutureExt;
@@ -151,7 +151,9 @@ fn change_of(repository: &Repository, head: Head) -> Change {
 pub(crate) async fn look_up(flow: &Flow, repository: RepositoryId) -> Result<Option<Project>> {
     let found = flow.edges.forge.repository(&token(flow).await?, repository).await;
     let Some(found) = found.context("look up the repository")? else { return Ok(None) };
-    flow.edges.store.project_for(&found, clock::now()).await.map(Some)
+    let project = flow.edges.store.project_for(&found, clock::now()).await?;
+    keys::look_up_namesakes(&flow.edges, project.id, &found).await?;
+    Ok(Some(project))
 }
 
 /// The Auto Builder's token.

@@ -4,7 +4,7 @@ use super::{Store, auto_builder, projects, read, rows, users};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::{ProjectId, UserId},
-    project::{Access, Collaborator, Member, Permission, Repository, Role},
+    project::{Access, Collaborator, Member, Permission, Project, Repository, Role},
     time::Timestamp,
 };
 use sea_orm::{
@@ -26,6 +26,18 @@ impl Store {
             .filter(rows::membership::Column::UserId.eq(user.0));
         let row = row.one(&self.db).await.context("find a member")?;
         row.map(|row| row.role.parse().context("read a member's role")).transpose()
+    }
+
+    /// Other projects that are known by the name that a project's repository has now: that of theirs is not true any
+    /// more.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn namesakes(&self, project: ProjectId, repository: &Repository) -> Result<Vec<ProjectId>> {
+        let name = repository.full_name();
+        let is_other =
+            |other: &Project| other.id != project && other.repository.full_name().eq_ignore_ascii_case(&name);
+        Ok(self.projects().await?.into_iter().filter(is_other).map(|other| other.id).collect())
     }
 
     /// A project's members, the most powerful first, then by login.

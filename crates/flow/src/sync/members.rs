@@ -65,6 +65,7 @@ async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
     let (repository, collaborators) = ask(edges, project).await?;
     edges.store.sync_members(project.id, (&repository, &collaborators), clock::now()).await?;
     edges.store.believe_forge(project.id, asked_at).await?;
+    keys::look_up_namesakes(edges, project.id, &repository).await?;
     let is_auto_builders = edges.store.auto_builder().await? == Some(project.owner);
     if repository.private && !is_auto_builders {
         keys::deploy_key(edges, project.id).await.context("register the deploy key")?;

@@ -59,6 +59,18 @@ async fn a_renamed_repository_whose_old_name_is_taken_is_fetched_from_and_report
 }
 
 #[tokio::test]
+async fn a_project_whose_name_another_one_has_by_now_is_looked_up() -> Result<()> {
+    let world = World::new().await?;
+    world.github.rename_repository(REPOSITORY, "anna/moved").await?;
+    world.github.add_repository(NewRepository::public(REPOSITORY))?;
+    assert!(!world.page("settings/").await?.contains("anna/moved"), "nobody has told of it");
+    let other = world.anna.add_project(REPOSITORY).await?;
+    assert_ne!(other, world.project);
+    assert!(world.page("settings/").await?.contains("anna/moved"));
+    world.end().await
+}
+
+#[tokio::test]
 async fn an_owner_and_a_default_branch_that_changed_are_known_with_the_next_push() -> Result<()> {
     let world = World::new().await?;
     world.hook("true").await?;
