@@ -27,7 +27,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_secs(600);
 
 /// With many webhooks, so long for each: an hour's limit of the forge is 5,000 calls.
-const SHARE: Duration = Duration::from_secs(4);
+const SHARE: Duration = Duration::from_secs(8);
 
 /// How soon to look whether what is sent again has arrived.
 const SOON: Duration = Duration::from_secs(3);
@@ -43,6 +43,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Between two calls: the forge minds many at once.
 const PACE: Duration = Duration::from_millis(150);
+
+/// Between two that change something: of these GitHub takes some 80 in a minute.
+const POST_PACE: Duration = Duration::from_millis(800);
 
 /// How often to look which webhooks there are.
 const LOOK: Duration = Duration::from_secs(60);
@@ -168,7 +171,7 @@ mod tests {
             webhook: WebhookId(1),
         };
         assert_eq!(quiet(&ear, 1), QUIET);
-        assert_eq!(quiet(&ear, 1_000), Duration::from_secs(4_000));
+        assert_eq!(quiet(&ear, 1_000), Duration::from_secs(8_000));
         assert!(quiet(&Ear { webhook: WebhookId(9), ..ear }, 1) > QUIET);
     }
 }

@@ -118,6 +118,17 @@ pub trait Forge: Send + Sync {
         (webhook, since): (WebhookId, Timestamp),
     ) -> Result<Sent, ForgeError>;
 
+    /// Whether a webhook is switched on.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_missing`] if it is gone, or not for the token's person to see.
+    async fn is_webhook_on(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        webhook: WebhookId,
+    ) -> Result<bool, ForgeError>;
+
     /// Has the forge send a delivery again, which it does in a moment; the number is [`SentDelivery::id`].
     ///
     /// # Errors

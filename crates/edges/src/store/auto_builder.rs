@@ -1,6 +1,6 @@
 //! The Auto Builder: who it is, what its configuration says, which repositories it hears of.
 
-use super::{Store, members, projects, read, rows, users};
+use super::{Door, Store, members, projects, read, rows, users};
 use anyhow::{Context, Result};
 use kozmic_model::{
     git::Sha,
@@ -174,7 +174,7 @@ impl Store {
         let newest = OnConflict::column(rows::watched::Column::ForgeId).update_columns(columns).to_owned();
         let note = rows::watched::Entity::insert(row).on_conflict(newest);
         note.exec_without_returning(&self.writer).await.context("note a watched repository")?;
-        Ok(())
+        self.hears_again(Door::AutoBuilder, Some(watched.repository)).await
     }
 
     /// Forgets a repository that is watched no more.
@@ -184,7 +184,7 @@ impl Store {
     pub async fn forget_watched(&self, repository: RepositoryId) -> Result<()> {
         let gone = rows::watched::Entity::delete_by_id(repository.0);
         gone.exec(&self.writer).await.context("forget a watched repository")?;
-        Ok(())
+        self.hears_no_more(repository).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hooks and the secrets that their webhooks are signed with.
 
-use super::{Store, read, rows};
+use super::{Door, Store, read, rows};
 use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -87,7 +87,7 @@ impl Store {
             ..Default::default()
         };
         row.update(&self.writer).await.context("note a webhook")?;
-        Ok(())
+        self.hears_again(Door::Hook(id), None).await
     }
 
     /// Notes that no webhook at the forge calls a hook any more.

@@ -125,6 +125,33 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets what was wrong with a webhook that was just made right.
+    pub(super) async fn hears_again(&self, door: Door, of: Option<RepositoryId>) -> Result<()> {
+        let right = rows::hearing::Entity::update_many()
+            .col_expr(rows::hearing::Column::Fault, Expr::value(None::<String>))
+            .filter(rows::hearing::Column::Door.eq(door.word()));
+        let right = match of {
+            Some(repository) => right.filter(rows::hearing::Column::ForgeId.eq(repository.0)),
+            None => right,
+        };
+        right.exec(&self.writer).await.context("note that a webhook is right")?;
+        Ok(())
+    }
+
+    /// Forgets what was missed of a repository that the Auto Builder hears of no more.
+    pub(super) async fn hears_no_more(&self, repository: RepositoryId) -> Result<()> {
+        let door = Door::AutoBuilder.word();
+        let missed = rows::missed::Entity::delete_many()
+            .filter(rows::missed::Column::Door.eq(door.clone()))
+            .filter(rows::missed::Column::ForgeId.eq(repository.0));
+        missed.exec(&self.writer).await.context("forget missed deliveries")?;
+        let hearing = rows::hearing::Entity::delete_many()
+            .filter(rows::hearing::Column::Door.eq(door))
+            .filter(rows::hearing::Column::ForgeId.eq(repository.0));
+        hearing.exec(&self.writer).await.context("forget how far deliveries were seen")?;
+        Ok(())
+    }
+
     /// Notes deliveries that did not arrive: id, event, and when each was sent. One that is known stays as it is.
     ///
     /// # Errors
@@ -340,6 +367,8 @@ mod tests {
             store.note_hearing(&ear, &hearing).await.unwrap();
             assert_eq!(store.hearing(&ear).await.unwrap(), Some(hearing));
         }
+        store.connect_hook(stage.hook, WebhookId(8)).await.unwrap();
+        assert_eq!(store.hearing(&ear).await.unwrap().unwrap().fault, None, "it was just made right");
         store.delete_hook(stage.hook).await.unwrap();
         assert_eq!(store.hearing(&ear).await.unwrap(), None);
         assert!(store.ears().await.unwrap().is_empty());

@@ -1,6 +1,6 @@
 //! One webhook's book at the forge: what did not arrive is sent again, in the order in which it happened.
 
-use super::{Next, PACE, ask, tips};
+use super::{Next, POST_PACE, ask, tips};
 use crate::Flow;
 use anyhow::Result;
 use kozmic_edges::{
@@ -26,6 +26,8 @@ const OF_HOOKS: &[&str] =
     &["push", "pull_request", "repository", "member", "membership", "team_add", "public"];
 const OF_THE_AUTO_BUILDER: &[&str] = &["push"];
 
+const OFF: &str = "The webhook is switched off at the forge: nobody hears of pushes.";
+
 /// Looks through a webhook's book.
 pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
     let store = &flow.edges.store;
@@ -43,9 +45,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
     let fault = match sent.await {
         Ok(Sent::Listed(list)) => return listed(flow, ear, (known, &list)).await,
         Ok(Sent::NotListed) => return tips::compare(flow, ear, known).await,
-        Ok(Sent::SwitchedOff) => {
-            "The webhook is switched off at the forge: nobody hears of pushes.".to_owned()
-        }
+        Ok(Sent::SwitchedOff) => OFF.to_owned(),
         Ok(Sent::Gone) => "The webhook is not at the forge any more: nobody hears of pushes.".to_owned(),
         Err(fault) if is_forbidden(&fault) => return tips::compare(flow, ear, known).await,
         Err(fault) if fault.downcast_ref().and_then(ForgeError::try_again).is_some() => return Err(fault),
@@ -78,10 +78,19 @@ async fn listed(flow: &Flow, ear: &Ear, (known, list): (Option<Hearing>, &[SentD
     }
     let newest = list.iter().map(|line| line.at.0).max().unwrap_or_default();
     let known = known.unwrap_or_default();
-    let hearing = Hearing { seen_at: newest.max(known.seen_at), fault: None, ..known };
+    let is_silent = newest <= known.seen_at;
+    let fault = if is_silent && !is_on(flow, ear).await? { Some(OFF.to_owned()) } else { None };
+    let hearing = Hearing { seen_at: newest.max(known.seen_at), fault, ..known };
     store.note_hearing(ear, &hearing).await?;
     let is_open = !good.is_empty() || list.first().is_some_and(|line| line.came_to == CameTo::Arrived);
     send_again(flow, ear, (list, is_open)).await
+}
+
+/// Nothing may be sent because nothing happens, or because somebody switched the webhook off.
+async fn is_on(flow: &Flow, ear: &Ear) -> Result<bool> {
+    let (forge, webhook) = (flow.edges.forge.as_ref(), ear.webhook);
+    ask(flow, ear, |token, repository| async move { forge.is_webhook_on(&token, &repository, webhook).await })
+        .await
 }
 
 /// Has the forge send again what is due, the oldest first.
@@ -94,7 +103,7 @@ async fn send_again(flow: &Flow, ear: &Ear, (list, is_open): (&[SentDelivery], b
     }
     for missed in &due {
         one(flow, ear, (missed, lines.get(missed.uuid.as_str()).copied())).await?;
-        if !flow.pause(PACE).await {
+        if !flow.pause(POST_PACE).await {
             break;
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::world::{LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
-use kozmic_testkit::github::{Commit, Delivery, FaultKind, FaultRule, NewPull, Pushed, State};
+use kozmic_testkit::github::{Commit, Delivery, FaultKind, FaultRule, NewPull, Pushed, Request, State};
 use std::time::Duration;
 
 const LISTS: &str = "/api/v3/repos/*/*/hooks/*/deliveries";
@@ -98,8 +98,19 @@ async fn where_github_lists_no_deliveries_branches_are_compared() -> Result<()> 
 async fn a_webhook_that_is_gone_or_switched_off_is_said_to_be() -> Result<()> {
     let mut world = built().await?;
     let hook = world.github.hooks(REPOSITORY).into_iter().next().context("a webhook")?;
+    world.server.restart().await?;
+    let looked = |call: &Request| call.path.ends_with("/deliveries") && call.status == Some(200);
+    world.github.wait_for_request(LIMIT, looked).await.context("the book is read")?;
+    assert!(!world.page("settings/").await?.contains("nobody hears of pushes"));
+    world.github.change_hook(REPOSITORY, hook.id, |hook| hook.active = false)?;
+    world.server.restart().await?;
+    until_said(&world, "The webhook is switched off at the forge").await?;
     world.github.delete_hook(REPOSITORY, hook.id);
     world.server.restart().await?;
     until_said(&world, "The webhook is not at the forge any more").await?;
+    let [page, restore] =
+        ["settings/", "hooks/restore/"].map(|rest| format!("/projects/{}/{rest}", world.project));
+    world.anna.post_form(&page, &restore, &[]).await?.ensure_ok()?;
+    assert!(!world.page("settings/").await?.contains("nobody hears of pushes"), "it was just made right");
     world.end().await
 }

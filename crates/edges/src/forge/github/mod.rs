@@ -147,6 +147,15 @@ impl Forge for GitHub {
         Book { client: &self.client, token, repository, webhook }.since(since).await
     }
 
+    async fn is_webhook_on(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        webhook: WebhookId,
+    ) -> Result<bool, ForgeError> {
+        Book { client: &self.client, token, repository, webhook }.is_on().await
+    }
+
     async fn send_again(
         &self,
         token: &SecretString,

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-/// A guard against a book without end: so many pages are 1,000 deliveries.
-const PAGES: usize = 10;
+/// A guard against a book without end: so many pages are 3,000 deliveries.
+const PAGES: usize = 30;
 
 /// The longest id and event name that are believed, in bytes.
 const LONGEST_NAME: usize = 100;
@@ -61,6 +61,11 @@ impl Book<'_> {
         Ok(Sent::Listed(found))
     }
 
+    /// Whether the webhook is there and on.
+    pub(super) async fn is_on(&self) -> Result<bool, ForgeError> {
+        Ok(self.client.get::<WebhookAnswer>(self.path(&[])?, self.token).await?.active)
+    }
+
     /// Sends a delivery again; GitHub does so in a moment.
     pub(super) async fn send_again(&self, delivery: i64) -> Result<(), ForgeError> {
         let path = self.path(&["deliveries", &delivery.to_string(), "attempts"])?;
@@ -70,9 +75,9 @@ impl Book<'_> {
     /// Why there is no list. An old Enterprise server keeps none; whoever does not administer the repository may not
     /// read it; or there is no such webhook.
     async fn unlisted(&self, refusal: ForgeError) -> Result<Sent, ForgeError> {
-        match self.client.get::<WebhookAnswer>(self.path(&[])?, self.token).await {
-            Ok(WebhookAnswer { active: true }) => Ok(Sent::NotListed),
-            Ok(WebhookAnswer { active: false }) => Ok(Sent::SwitchedOff),
+        match self.is_on().await {
+            Ok(true) => Ok(Sent::NotListed),
+            Ok(false) => Ok(Sent::SwitchedOff),
             Err(fault) if fault.is_missing() => {
                 match repositories::gone(self.client, self.token, self.repository).await {
                     Ok(()) => Ok(Sent::Gone),
