@@ -14,6 +14,11 @@ impl Sha {
         &self.0[..10]
     }
 
+    /// Whether it is all zeros: where a ref is that does not exist.
+    pub fn is_nowhere(&self) -> bool {
+        self.0.bytes().all(|digit| digit == b'0')
+    }
+
     /// All digits.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -20,6 +20,8 @@
 //! | artifact | what a job made and published, under a versioned name and behind a stable link |
 //! | delivery | one request that the forge made to an address of Kozmic's |
 //! | event | what a delivery says, once it is understood |
+//! | move | one step of a ref from commit to commit, as a delivery tells of it |
+//! | position | where a build stands in the order of its ref's pushes, set anew when the ref is back at its commit |
 //! | build | what one commit on one ref made run |
 //! | job | one script of a build, in one container |
 //! | attempt | one run of a job |
@@ -42,6 +44,7 @@ pub mod cache;
 pub mod hook;
 pub mod event;
 pub mod status;
+pub mod order;
 pub mod spent;
 pub mod names;
 pub mod artifact;

@@ -1,0 +1,122 @@
+//! Moves joined end to end, in the order of their times.
+
+use super::{BLUR, Move, is_same};
+use crate::git::Sha;
+
+/// Moves in the order in which they were made.
+pub(super) struct Walk<'a> {
+    pub(super) moves: Vec<&'a Move>,
+    /// Whether there is no doubt which one is the last.
+    pub(super) is_clear: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks over moves, sorted by their times, from where the ref was before all of them, if that is known.
+    pub(super) fn of(sorted: Vec<&'a Move>, start: Option<&'a Sha>) -> Self {
+        let (mut left, copies) = without_copies(sorted);
+        let mut moves = Vec::with_capacity(left.len());
+        let mut place = start;
+        while let Some(first) = left.first() {
+            let horizon = first.at.after(BLUR);
+            let near = left.partition_point(|one| one.at <= horizon);
+            let next = left.remove(next(&left[..near], place));
+            place = Some(&next.after);
+            moves.push(next);
+        }
+        // If what is told twice was the last one, and what led there was lost, the ref is elsewhere.
+        let last = moves.last().copied();
+        let may_be_last = |copy: &&Move| {
+            last.is_some_and(|last| copy.at.after(BLUR) >= last.at && copy.after != last.after)
+        };
+        let is_clear = !copies.iter().any(may_be_last) && is_clear(&moves, start);
+        Self { moves, is_clear }
+    }
+}
+
+/// Which of some moves that are close in time comes next.
+fn next(near: &[&Move], place: Option<&Sha>) -> usize {
+    let those =
+        |fits: &dyn Fn(usize) -> bool| (0..near.len()).filter(|index| fits(*index)).collect::<Vec<_>>();
+    let mut possible = those(&|index| goes_on(near[index], place));
+    if let Some(stays) = possible.iter().find(|index| near[**index].before.is_none()) {
+        return *stays;
+    }
+    if possible.is_empty() {
+        possible = those(&|index| is_start(near, index));
+    }
+    if possible.is_empty() && place.is_none() {
+        possible = those(&|index| near[index].before.as_ref().is_some_and(Sha::is_nowhere));
+    }
+    // A way that leads nowhere is the last one to be taken.
+    let returns = possible.iter().find(|index| leads_back(near, **index));
+    returns.or(possible.first()).copied().unwrap_or_default()
+}
+
+/// Whether a move begins where the ref is. A look that finds it there changes nothing.
+fn goes_on(one: &Move, place: Option<&Sha>) -> bool {
+    place.is_some_and(|place| one.before.as_ref().unwrap_or(&one.after) == place)
+}
+
+/// Whether the other moves lead from the end of one back to its beginning.
+fn leads_back(near: &[&Move], index: usize) -> bool {
+    let Some(goal) = &near[index].before else { return true };
+    let mut left = (0..near.len()).filter(|other| *other != index).collect::<Vec<_>>();
+    let mut places = vec![&near[index].after];
+    while let Some(place) = places.pop() {
+        if place == goal {
+            return true;
+        }
+        places.extend(
+            left.extract_if(.., |other| near[*other].before.as_ref() == Some(place))
+                .map(|other| &near[other].after),
+        );
+    }
+    false
+}
+
+/// Whether a walk over these moves may begin with one of them: more of them leave its beginning than arrive there.
+fn is_start(near: &[&Move], index: usize) -> bool {
+    let arriving = |place: &Sha, but: Option<usize>| {
+        near.iter().enumerate().filter(|(at, one)| one.after == *place && Some(*at) != but).count()
+    };
+    match &near[index].before {
+        None => arriving(&near[index].after, Some(index)) == 0,
+        Some(place) => {
+            near.iter().filter(|one| one.before.as_ref() == Some(place)).count() > arriving(place, None)
+        }
+    }
+}
+
+/// Takes out what is told twice in the same words, unless the ref may have gone that way twice.
+fn without_copies(sorted: Vec<&Move>) -> (Vec<&Move>, Vec<&Move>) {
+    let (mut kept, mut copies) = (Vec::<&Move>::with_capacity(sorted.len()), Vec::new());
+    for (index, one) in sorted.iter().enumerate() {
+        let is_copy = kept.iter().any(|other| is_same(one, other)) && !may_recur(&sorted, index);
+        if is_copy { copies.push(*one) } else { kept.push(one) }
+    }
+    (kept, copies)
+}
+
+/// Whether moves of other words, close in time, lead from the end of one back to its beginning.
+fn may_recur(sorted: &[&Move], index: usize) -> bool {
+    let one = sorted[index];
+    let is_near = |other: &&&Move| super::is_close(one, other) && !is_same(one, other);
+    let mut near = sorted.iter().filter(is_near).copied().collect::<Vec<_>>();
+    near.push(one);
+    one.before.is_some() && leads_back(&near, near.len() - 1)
+}
+
+/// Whether the moves that may be the last ones go on from what was known before and from each other, without going
+/// back in time and without coming to one place twice: then they may have come there in another order.
+fn is_clear(moves: &[&Move], start: Option<&Sha>) -> bool {
+    let Some(latest) = moves.iter().map(|one| one.at).max() else { return true };
+    let first = moves.iter().position(|one| one.at.after(BLUR) >= latest).unwrap_or_default();
+    let (before, last) =
+        (first.checked_sub(1).map_or(start, |index| Some(&moves[index].after)), &moves[first..]);
+    let begins = goes_on(last[0], before) || last[0].before.as_ref().is_some_and(Sha::is_nowhere);
+    let is_joined = |pair: &[&Move]| goes_on(pair[1], Some(&pair[0].after)) && pair[0].at <= pair[1].at;
+    let places =
+        || last[0].before.iter().chain(last.iter().filter(|one| one.before.is_some()).map(|one| &one.after));
+    let is_new = |index: usize| !places().take(index).any(|place| Some(place) == places().nth(index));
+    last.len() == 1 || (begins && last.windows(2).all(is_joined) && (1..places().count()).all(is_new))
+}
