@@ -64,6 +64,8 @@ pub struct Flow {
     turns: turns::Turns,
     /// Which deliveries wait for the forge's word of their repository.
     doubts: receive::Doubts,
+    /// What pull requests' deliveries wait for.
+    messages: sync::Messages,
 }
 
 /// How an installation works.
@@ -109,6 +111,7 @@ impl Flow {
             tasks: TaskTracker::new(),
             turns: turns::Turns::default(),
             doubts: receive::Doubts::default(),
+            messages: sync::Messages::default(),
         }
     }
 

@@ -1,20 +1,25 @@
 //! The first step: a delivery was stored and answered; now it is understood and becomes a job, or a reason why not.
 
 mod doubt;
+mod order;
 
 pub(crate) use doubt::Doubts;
 
-use crate::{AutobuildSettings, Flow, plan, report, sync, watch};
+use crate::{
+    AutobuildSettings, Flow, plan, report,
+    sync::{self, Message},
+    watch,
+};
 use anyhow::Result;
 use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
     forge::AUTOBUILD_EVENTS,
-    store::{Door, Enqueued, NewDelivery, Planned, Stored, WaitingDelivery},
+    store::{Door, Enqueued, Heard, NewDelivery, Planned, Stored, WaitingDelivery},
 };
 use kozmic_model::{
-    event::{Change, Event},
+    event::{Change, Event, Gone},
     git::GitRef,
     hook::Hook,
     ids::{DeliveryId, ProjectId},
@@ -71,7 +76,8 @@ pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<Strin
 enum Seen {
     /// It led to jobs, or to a reason why not.
     Settled,
-    /// It waits, for the first configuration or for the forge's word, and holds up no other.
+    /// It waits, for the first configuration or for the forge's word of its repository or its commit, and holds up no
+    /// other.
     Waits,
 }
 
@@ -132,6 +138,17 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
             None => ignore(flow, waiting, "its hook was deleted").await?,
         },
         (Door::AutoBuilder, Event::Ignored(why)) => ignore(flow, waiting, &why).await?,
+        (Door::AutoBuilder, Event::Gone(gone)) => {
+            let told = flow.edges.forge.pushed_repository(&delivery.payload);
+            let project = match told {
+                Ok(told) => store.project_about(told.id).await?,
+                Err(_) => None,
+            };
+            match project {
+                Some(project) => note_gone(flow, waiting, project.id, &gone).await?,
+                None => ignore(flow, waiting, &gone.why).await?,
+            }
+        }
     }
     Ok(Seen::Settled)
 }
@@ -154,15 +171,54 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Ev
         Event::Ping => {}
         Event::Moved => look_again(flow, waiting, hook).await?,
         Event::Ignored(why) => ignore(flow, waiting, &why).await?,
-        Event::Change(change) => match (&change.git_ref, change.skip_word()) {
-            (GitRef::Tag(_), _) => {
+        Event::Gone(gone) => note_gone(flow, waiting, project.id, &gone).await?,
+        Event::Change(change) => match &change.git_ref {
+            GitRef::Tag(_) => {
                 ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await?;
             }
-            (_, Some(word)) => ignore(flow, waiting, &skipped(word)).await?,
-            (_, None) => enqueue(flow, waiting, hook, &change).await?,
+            GitRef::Branch(_) | GitRef::PullRequest(_) => return wake(flow, waiting, hook, *change).await,
         },
     }
     Ok(Seen::Settled)
+}
+
+/// Wakes a hook, unless the change's author asks to skip it. The payload of a pull request does not carry the commit's
+/// message, which may ask so, too.
+async fn wake(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: Change) -> Result<Seen> {
+    let mut change = change;
+    if change.message.is_none() && change.skip_word().is_none() {
+        match sync::message(flow, waiting.id, (hook.project, &change.sha)).await? {
+            Message::Awaited => return Ok(Seen::Waits),
+            Message::Known(message, author) => {
+                change = Change { message: Some(message), author, ..change };
+            }
+            Message::Unknown => {}
+        }
+    }
+    match change.skip_word() {
+        Some(word) => pass_over(flow, waiting, hook.project, (&change, &skipped(word))).await?,
+        None => enqueue(flow, waiting, hook, &change).await?,
+    }
+    order::look(flow, hook.project, &change.git_ref).await?;
+    Ok(Seen::Settled)
+}
+
+/// A push that nothing is built of is a step of its branch all the same.
+async fn pass_over(
+    flow: &Flow,
+    waiting: &WaitingDelivery,
+    project: ProjectId,
+    (change, why): (&Change, &str),
+) -> Result<()> {
+    tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
+    flow.edges.store.pass_over(waiting.id, project, (change, why), clock::now()).await
+}
+
+/// A branch that was deleted may come back, at the same commit or another.
+async fn note_gone(flow: &Flow, waiting: &WaitingDelivery, project: ProjectId, gone: &Gone) -> Result<()> {
+    flow.edges.store.note_gone(waiting.id, project, gone, clock::now()).await?;
+    flow.edges.broker.ring(Topic::Outbox);
+    order::look(flow, project, &gone.git_ref).await
 }
 
 /// Why nothing comes of a delivery that a hook's address was sent by another repository.
@@ -214,14 +270,19 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
     let specs = project.as_ref().map(|project| specs_of(&project.repository)).unwrap_or_default();
     match project {
         Some(project) if !specs.is_empty() => {
-            let delivery = (!waits).then_some(waiting.id);
-            plan_jobs(flow, delivery, project.id, (change, &specs)).await?;
+            let heard = if waits { Heard::Unsettled(waiting.id) } else { Heard::Delivery(waiting.id) };
+            plan_jobs(flow, heard, project.id, (change, &specs)).await?;
+            order::look(flow, project.id, &change.git_ref).await?;
         }
         _ if waits => {}
         project => {
-            let name = project.map_or(told, |project| project.repository).full_name();
+            let name = project.as_ref().map_or(&told, |project| &project.repository).full_name();
             let nothing = || format!("nothing is built of {} of {name}", change.git_ref);
-            ignore(flow, waiting, &skip.map_or_else(nothing, skipped)).await?;
+            let why = skip.map_or_else(nothing, skipped);
+            match project {
+                Some(project) => pass_over(flow, waiting, project.id, (change, &why)).await?,
+                None => ignore(flow, waiting, &why).await?,
+            }
         }
     }
     Ok(if waits { Seen::Waits } else { Seen::Settled })
@@ -246,13 +307,13 @@ fn specs(
 /// Plans jobs, and settles the delivery that they come from, if nothing more is to come of it.
 async fn plan_jobs(
     flow: &Flow,
-    delivery: Option<DeliveryId>,
+    heard: Heard,
     project: ProjectId,
     planned: (&Change, &[JobSpec]),
 ) -> Result<()> {
     let store = &flow.edges.store;
-    let planned = store.enqueue_planned(delivery, project, planned, clock::now()).await?;
-    if delivery.is_some() {
+    let planned = store.enqueue_planned(heard, project, planned, clock::now()).await?;
+    if let Heard::Delivery(_) = heard {
         watch::read_again(flow, &planned).await?;
     }
     let Planned { build, jobs } = planned;
@@ -294,8 +355,11 @@ async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &C
     let store = &flow.edges.store;
     let spec = plan::job(hook);
     let enqueued = store.enqueue(waiting.id, (hook.project, hook.id), (change, &spec), clock::now()).await?;
+    // A branch that is back at a commit has another newest build, also where nothing is run for that.
+    for topic in [Topic::Jobs, Topic::Project(hook.project), Topic::Projects] {
+        flow.edges.broker.ring(topic);
+    }
     let Enqueued::Job(build, job) = enqueued else { return Ok(()) };
-    flow.edges.broker.ring(Topic::Jobs);
     tracing::info!(build.id = build.id.0, build.number, job.id = job.0, %change.sha, "a job was enqueued");
     report::change(&flow.edges, build.project, job);
     if change.message.is_none() {

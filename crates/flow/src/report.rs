@@ -12,10 +12,10 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     build::Build,
-    commit_status::{CONTEXT, CommitState, CommitStatus, description, job_description},
+    commit_status::{CONTEXT, CommitState, CommitStatus, canceled, description, job_description},
     ids::{BuildId, JobId, ProjectId, UserId},
-    job::Job,
-    status::Status,
+    job::{CanceledBy, Job},
+    status::{Status, decisive},
     time::Timestamp,
 };
 use std::{collections::HashMap, time::Duration};
@@ -127,26 +127,72 @@ async fn commit_status(flow: &Flow, build: BuildId) -> Result<()> {
     if store.project(build.project).await?.is_none() {
         return Ok(());
     }
-    let (forge, status) = (flow.edges.forge.as_ref(), &compose(flow, &build).await?);
+    let Some(status) = &compose(flow, &build).await? else { return Ok(()) };
+    let forge = flow.edges.forge.as_ref();
     let tell = |token, repository| async move { forge.set_status(&token, &repository, status).await };
     speak::for_project(&flow.edges, build.project, tell).await
 }
 
-/// What the forge shall show now of what hooks came to.
-async fn compose(flow: &Flow, build: &Build) -> Result<CommitStatus> {
-    let jobs = flow.edges.store.jobs_of(build.id).await?;
-    let jobs = jobs.iter().filter(|job| !job.spec.origin.is_automatic()).collect::<Vec<_>>();
-    let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
-    let culprit = jobs.iter().find(|job| job.status == status).map(|job| job.spec.title.as_str());
-    Ok(CommitStatus {
+/// What the forge shall show now of what hooks came to. It has one place for a commit, however many branches are there:
+/// the worst of what it came to on each of them counts.
+/// None if no hook has a job there.
+async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
+    let mut verdicts = Vec::new();
+    for build in flow.edges.store.builds_of_commit(build.project, &build.sha).await? {
+        verdicts.extend(Verdict::of(flow, build).await?);
+    }
+    if verdicts.is_empty() {
+        // Of hooks it is this build's alone, though its branch is gone.
+        verdicts.extend(Verdict::of(flow, build.clone()).await?);
+    }
+    // Where a newer push came, what became of the commit elsewhere tells more.
+    if !verdicts.iter().all(Verdict::is_left_open) {
+        verdicts.retain(|verdict| !verdict.is_left_open());
+    }
+    let statuses = verdicts.iter().map(|verdict| verdict.status).collect::<Vec<_>>();
+    let verdict = decisive(&statuses).map(|index| verdicts.swap_remove(index));
+    let Some(Verdict { build, status, culprit, canceled_by }) = verdict else { return Ok(None) };
+    let (state, description) = match status {
+        Status::Canceled => canceled(build.number, canceled_by),
+        status => (status.into(), description(build.number, status, culprit.as_deref())),
+    };
+    Ok(Some(CommitStatus {
         project: build.project,
         build: build.id,
         sha: build.sha.clone(),
         context: CONTEXT.to_owned(),
-        state: status.into(),
-        description: description(build.number, status, culprit),
-        target_url: build_url(&flow.settings.public_url, build),
-    })
+        state,
+        description,
+        target_url: build_url(&flow.settings.public_url, &build),
+    }))
+}
+
+/// What the hooks' jobs of one build came to.
+struct Verdict {
+    build: Build,
+    status: Status,
+    /// The title of the job that decides.
+    culprit: Option<String>,
+    /// Who canceled it, if it was no person.
+    canceled_by: Option<CanceledBy>,
+}
+
+impl Verdict {
+    /// None if hooks have no jobs there.
+    async fn of(flow: &Flow, build: Build) -> Result<Option<Self>> {
+        let mut jobs = flow.edges.store.jobs_of(build.id).await?;
+        jobs.retain(|job| !job.spec.origin.is_automatic());
+        let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
+        let culprit = jobs.iter().find(|job| job.status == status).map(|job| job.spec.title.clone());
+        let canceled = jobs.iter().filter(|job| job.status == Status::Canceled);
+        let by_nobody = canceled.clone().all(|job| job.canceled_by.is_some());
+        let canceled_by = canceled.filter_map(|job| job.canceled_by).next().filter(|_| by_nobody);
+        Ok((!jobs.is_empty()).then_some(Self { build, status, culprit, canceled_by }))
+    }
+
+    fn is_left_open(&self) -> bool {
+        self.status == Status::Canceled && self.canceled_by.is_some()
+    }
 }
 
 /// A job of the Auto Builder has a status of its own, in the Auto Builder's name.
@@ -162,35 +208,29 @@ async fn job_status(flow: &Flow, job: JobId) -> Result<()> {
     speak::as_auto_builder(&flow.edges, build.project, tell).await
 }
 
-/// One name for all jobs says what the worst of them came to: else a job that ends well would hide one that did not.
+/// One name says what the worst of all jobs of that name came to, on each branch that the commit is on: else a job that
+/// ends well would hide one that did not.
 async fn compose_job(flow: &Flow, build: &Build, job: Job) -> Result<CommitStatus> {
     let autobuild = flow.settings.autobuild.as_ref();
-    let context = autobuild.and_then(|autobuild| autobuild.status_context.clone());
-    let job = match &context {
-        Some(_) => worst(flow.edges.store.jobs_of(build.id).await?).unwrap_or(job),
-        None => job,
-    };
+    let name = autobuild.and_then(|autobuild| autobuild.status_context.clone());
+    let context = |job: &Job| name.clone().unwrap_or_else(|| job.spec.origin.context());
+    let mut namesakes = Vec::new();
+    for build in flow.edges.store.builds_of_commit(build.project, &build.sha).await? {
+        namesakes.extend(flow.edges.store.jobs_of(build.id).await?);
+    }
+    namesakes.retain(|other| other.spec.origin.is_automatic() && context(other) == context(&job));
+    let statuses = namesakes.iter().map(|job| job.status).collect::<Vec<_>>();
+    let job = decisive(&statuses).map_or(job, |index| namesakes.swap_remove(index));
     let base = flow.settings.public_url.as_str().trim_end_matches('/');
     Ok(CommitStatus {
         project: build.project,
-        build: build.id,
+        build: job.build,
         sha: build.sha.clone(),
-        context: context.unwrap_or_else(|| job.spec.origin.context()),
+        context: context(&job),
         state: CommitState::of_job(job.status),
         description: job_description(job.status, job.reason.as_deref()),
         target_url: format!("{base}/report/{}", job.id),
     })
-}
-
-/// Of the Auto Builder's jobs the first that decides what all of them come to.
-fn worst(jobs: Vec<Job>) -> Option<Job> {
-    let mut jobs = jobs;
-    jobs.retain(|job| job.spec.origin.is_automatic());
-    let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
-    let decides = jobs.iter().position(|job| job.status == status);
-    // Where some wait and others ended, one that waits stands for all.
-    let decides = decides.or_else(|| jobs.iter().position(|job| !job.status.is_finished()))?;
-    Some(jobs.swap_remove(decides))
 }
 
 /// The address of a build's page.

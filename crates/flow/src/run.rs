@@ -19,7 +19,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     ids::{BuildId, JobId},
-    job::{Attempt, Job, Outcome},
+    job::{Attempt, CanceledBy, Job, Outcome},
 };
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;
@@ -35,6 +35,11 @@ pub(crate) const OUR_FAULT: &str = "Kozmic has a fault: the server's log says mo
 /// # Errors
 /// The database does not answer.
 pub async fn cancel(edges: &Edges, id: JobId, why: &str) -> Result<()> {
+    stop(edges, id, (why, None)).await
+}
+
+/// Stops a job for a reason, on behalf of somebody who may be no person.
+pub(crate) async fn stop(edges: &Edges, id: JobId, why: (&str, Option<CanceledBy>)) -> Result<()> {
     edges.store.request_cancel(id, why, clock::now()).await?;
     if let Some(job) = edges.store.job_by_id(id).await? {
         report::change(edges, job.project, id);

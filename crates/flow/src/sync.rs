@@ -3,6 +3,7 @@
 mod describe;
 mod hooks;
 mod members;
+mod message;
 mod people;
 
 pub use hooks::{delete_hook, delete_project, restore, webhook};
@@ -11,3 +12,4 @@ pub use people::{NotInvited, SESSION, SignedIn, add_project, repositories, sign_
 
 pub(crate) use describe::description;
 pub(crate) use members::forever;
+pub(crate) use message::{Message, Messages, message};

@@ -16,7 +16,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::Head,
-    store::{ClaimedJob, Lane, Planned},
+    store::{ClaimedJob, Heard, Lane, Planned},
 };
 use kozmic_model::{
     build::Build,
@@ -122,7 +122,8 @@ async fn plan_head(
     let project = flow.edges.store.project_for(repository, clock::now()).await?;
     let change = change_of(repository, head);
     let spec = [plan::check(&settings.defaults.image)];
-    let planned = flow.edges.store.enqueue_planned(None, project.id, (&change, &spec), clock::now()).await?;
+    let planned =
+        flow.edges.store.enqueue_planned(Heard::Answer, project.id, (&change, &spec), clock::now()).await?;
     planned.jobs.iter().for_each(|job| report::change(&flow.edges, project.id, *job));
     flow.edges.broker.ring(Topic::Jobs);
     Ok(planned)
@@ -134,6 +135,8 @@ fn change_of(repository: &Repository, head: Head) -> Change {
     let commit = PushedCommit { sha: sha.clone(), message: first, author: author.name.clone(), url };
     Change {
         git_ref: GitRef::Branch(repository.default_branch.clone()),
+        before: None,
+        after: sha.clone(),
         sha,
         pushed_at: None,
         trigger: Trigger::Push,

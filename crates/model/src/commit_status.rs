@@ -3,6 +3,7 @@
 use crate::{
     git::Sha,
     ids::{BuildId, ProjectId},
+    job::CanceledBy,
     status::Status,
 };
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,21 @@ impl From<Status> for CommitState {
     }
 }
 
+/// What the forge shows of a build that is canceled, and how it says so. The forge has no word for what was not run. A
+/// commit that nobody waits for any more, or whose author wants no build, is no failure of theirs: it is left open. If
+/// a person stopped it, or it is stopped with its project, that is an error: somebody may yet wait for it.
+pub fn canceled(number: i64, by: Option<CanceledBy>) -> (CommitState, String) {
+    match by {
+        Some(CanceledBy::Push) => {
+            (CommitState::Pending, format!("Kozmic build #{number} was not run: a newer push came"))
+        }
+        Some(CanceledBy::Author) => {
+            (CommitState::Pending, format!("Kozmic build #{number} is skipped, as its author asks"))
+        }
+        None => (Status::Canceled.into(), description(number, Status::Canceled, None)),
+    }
+}
+
 /// The line beside the commit; `culprit` is the title of the job that decided a bad end.
 pub fn description(number: i64, status: Status, culprit: Option<&str>) -> String {
     let because = |what: &str| match culprit {
@@ -114,6 +130,12 @@ mod tests {
         assert_eq!(description(7, Status::Success, None), "Kozmic build #7 has passed");
         let failed = description(7, Status::Failure, Some("Tests"));
         assert_eq!(failed, "Kozmic build #7 has failed because of the \"Tests\" job");
+    }
+
+    #[test]
+    fn what_was_not_run_for_a_newer_push_is_no_failure() {
+        let states = [None, Some(CanceledBy::Push), Some(CanceledBy::Author)].map(|by| canceled(7, by).0);
+        assert_eq!(states, [CommitState::Error, CommitState::Pending, CommitState::Pending]);
     }
 
     #[test]

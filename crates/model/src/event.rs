@@ -15,6 +15,8 @@ pub enum Event {
     Change(Box<Change>),
     /// The repository or who may see it has changed: ask the forge anew.
     Moved,
+    /// A ref is gone.
+    Gone(Gone),
     /// Something that no build comes from, and why, in a sentence.
     Ignored(String),
 }
@@ -26,6 +28,10 @@ pub struct Change {
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
+    /// Where the ref was before, if the payload tells; zeros where it did not exist.
+    pub before: Option<Sha>,
+    /// Where the ref is: at the commit, or at a tag's own object.
+    pub after: Sha,
     /// When it was pushed, if the payload tells: deliveries come in any order, and old ones may be sent again.
     pub pushed_at: Option<Timestamp>,
     /// What brought it.
@@ -39,6 +45,21 @@ pub struct Change {
     /// The commits that the push brought, the oldest first, as far as the payload lists them.
     #[serde(default)]
     pub commits: Vec<PushedCommit>,
+}
+
+/// A branch or tag that was deleted, or a pull request that was closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Which ref.
+    pub git_ref: GitRef,
+    /// Where it was before.
+    pub before: Option<Sha>,
+    /// Zeros.
+    pub after: Sha,
+    /// When that was, if the payload tells.
+    pub at: Option<Timestamp>,
+    /// Why nothing is built, in a sentence.
+    pub why: String,
 }
 
 /// A commit of a push, as lists show it.
@@ -89,7 +110,10 @@ pub struct Author {
 }
 
 /// The words that skip a build wherever they stand in a message.
-const SKIP_WORDS: [&str; 4] = ["[ci skip]", "[skip ci]", "skip_ci", "ci_skip"];
+const SKIP_WORDS: [&str; 5] = ["[ci skip]", "[skip ci]", "[no ci]", "skip_ci", "ci_skip"];
+
+/// The trailer by which GitHub is asked to have a commit not checked.
+const TRAILER: &str = "skip-checks: true";
 
 impl Change {
     /// The word that asks to skip this build, if its author wrote one.
@@ -101,8 +125,15 @@ impl Change {
     /// The word in any of the texts that asks to skip a build.
     pub fn skip_word_in(texts: &[&str]) -> Option<&'static str> {
         let lower = texts.iter().map(|text| text.to_lowercase()).collect::<Vec<_>>();
-        SKIP_WORDS.into_iter().find(|word| lower.iter().any(|text| text.contains(word)))
+        let word = SKIP_WORDS.into_iter().find(|word| lower.iter().any(|text| text.contains(word)));
+        word.or_else(|| lower.iter().any(|text| has_trailer(text)).then_some(TRAILER))
     }
+}
+
+/// Whether the trailer stands in a text's last paragraph, with or without a space in it.
+fn has_trailer(text: &str) -> bool {
+    let last = text.trim_end().lines().rev().map(str::trim).take_while(|line| !line.is_empty());
+    last.map(|line| line.replace(' ', "")).any(|line| line == "skip-checks:true")
 }
 
 #[cfg(test)]
@@ -113,6 +144,8 @@ mod tests {
         Change {
             git_ref: GitRef::Branch("main".into()),
             sha: "a".repeat(40).parse().unwrap(),
+            before: None,
+            after: "a".repeat(40).parse().unwrap(),
             pushed_at: None,
             trigger: Trigger::Push,
             message: message.map(str::to_owned),
@@ -129,5 +162,9 @@ mod tests {
             assert_eq!(change(None, &["title", &word.to_uppercase()]).skip_word(), Some(word));
         }
         assert_eq!(change(Some("skip ci? no"), &["ci"]).skip_word(), None);
+        for text in ["Docs\n\n\nskip-checks: true\n", "Docs\n\nSkip-Checks:true\nSigned-off-by: Anna"] {
+            assert_eq!(change(Some(text), &[]).skip_word(), Some(TRAILER), "{text}");
+        }
+        assert_eq!(change(Some("Docs\n\nskip-checks: true\n\nmore"), &[]).skip_word(), None);
     }
 }

@@ -19,6 +19,11 @@ impl Sha {
         self.0.bytes().all(|digit| digit == b'0')
     }
 
+    /// As many zeros as it has digits: where a ref is that does not exist.
+    pub fn nowhere(&self) -> Self {
+        Self("0".repeat(self.0.len()))
+    }
+
     /// All digits.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -32,6 +32,8 @@ pub struct Job {
     pub return_code: Option<i64>,
     /// Whether somebody asked to stop it.
     pub cancel_requested: bool,
+    /// Who had it canceled, if it was no person.
+    pub canceled_by: Option<CanceledBy>,
     /// The container of the running attempt, once there is one.
     pub container: Option<String>,
     /// Where the time went.
@@ -62,6 +64,30 @@ impl Job {
     /// The run that is meant when a result is written.
     pub fn attempt(&self) -> Attempt {
         Attempt { job: self.id, number: self.attempt }
+    }
+}
+
+/// Who cancels a job, if it is no person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanceledBy {
+    /// A newer push to its ref.
+    Push,
+    /// The commit's author, who asks to skip it.
+    Author,
+}
+
+impl CanceledBy {
+    /// The word in the database.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Author => "author",
+        }
+    }
+
+    /// Who has that word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Push, Self::Author].into_iter().find(|by| by.word() == word)
     }
 }
 

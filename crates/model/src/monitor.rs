@@ -148,6 +148,7 @@ mod tests {
             reason: None,
             return_code: None,
             cancel_requested: false,
+            canceled_by: None,
             container: None,
             phases,
             created_at: Timestamp(1),

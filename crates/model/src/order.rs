@@ -67,7 +67,7 @@ impl<'a> Order<'a> {
     /// Puts moves in order, in whichever they are given.
     pub fn of(moves: &'a [Move]) -> Self {
         let mut known = moves.iter().collect::<Vec<_>>();
-        known.sort_by_key(|one| (one.at, &one.before, &one.after, one.id));
+        known.sort_by_key(|one| (one.at, one.id));
         let seen = known.iter().copied().filter(|one| one.source == Source::Seen).max_by_key(|one| one.id);
         let Some(seen) = seen else {
             let Walk { moves, is_clear } = Walk::of(known, None);
@@ -112,7 +112,7 @@ fn since<'a>(known: &[&'a Move], seen: &Move) -> Vec<&'a Move> {
             later.push(one);
         }
     }
-    later.sort_by_key(|one| (one.at, &one.before, &one.after, one.id));
+    later.sort_by_key(|one| (one.at, one.id));
     later
 }
 

@@ -70,6 +70,14 @@ impl Status {
     }
 }
 
+/// Of some states the place of the first that decides what all of them come to.
+pub fn decisive(statuses: &[Status]) -> Option<usize> {
+    let all = Status::of_build(statuses);
+    let decides = statuses.iter().position(|status| *status == all);
+    // Where some wait and others ended, one that waits stands for all.
+    decides.or_else(|| statuses.iter().position(|status| !status.is_finished()))
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -90,7 +98,10 @@ pub struct NotAStatus(String);
 
 #[cfg(test)]
 mod tests {
-    use super::Status::{self, Canceled, Enqueued, Error, Failure, Pending, Success};
+    use super::{
+        Status::{self, Canceled, Enqueued, Error, Failure, Pending, Success},
+        decisive,
+    };
 
     #[test]
     fn a_builds_status_follows_from_its_jobs() {
@@ -107,6 +118,15 @@ mod tests {
         for (jobs, status) in table {
             assert_eq!(Status::of_build(jobs), *status, "{jobs:?}");
         }
+    }
+
+    #[test]
+    fn the_worst_decides_and_whatever_waits_before_what_is_well() {
+        assert_eq!(decisive(&[Success, Failure, Error]), Some(2));
+        assert_eq!(decisive(&[Success, Failure, Failure]), Some(1));
+        assert_eq!(decisive(&[Success, Enqueued]), Some(1));
+        assert_eq!(decisive(&[Success, Success]), Some(0));
+        assert_eq!(decisive(&[]), None);
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
         reason,
         return_code,
         cancel_requested: false,
+        canceled_by: None,
         container: None,
         phases,
         queued_at,

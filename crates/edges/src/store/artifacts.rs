@@ -13,6 +13,10 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select,
     sea_query::{Expr, OnConflict},
 };
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+};
 
 /// An artifact that was just published.
 pub struct NewArtifact {
@@ -34,7 +38,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn note_artifact(&self, job: &Job, new: &NewArtifact, now: Timestamp) -> Result<()> {
-        let pushed_at = self.pushed_at(job.build).await?;
+        let pushed_at = self.rank(job.build).await?.pushed_at;
         let row = rows::artifact::ActiveModel {
             id: NotSet,
             project_id: Set(job.project.0),
@@ -93,31 +97,45 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn artifacts_behind(&self, place: &ArtifactPlace, stable: &str) -> Result<Vec<Artifact>> {
-        let rows = rows::artifact::Entity::find()
-            .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
-            .filter(rows::artifact::Column::Stable.eq(stable))
-            .filter(rows::artifact::Column::RemovedAt.is_null())
-            .order_by_desc(rows::artifact::Column::PushedAt)
-            .order_by_desc(rows::artifact::Column::BuildId)
-            .order_by_desc(rows::artifact::Column::Id);
-        self.artifacts(rows).await
+        let behind = self.behind(place, stable).await?;
+        behind.into_iter().map(|(row, _)| read(row)).collect()
     }
 
-    /// Whether nothing that another job published at one place behind one stable link is of a later push.
+    /// Whether nothing that another job published at one place behind one stable link is of a later push. The present
+    /// order of pushes counts, so that a link does not leave a commit that its branch is back at.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn is_newest(&self, job: &Job, place: &ArtifactPlace, stable: &str) -> Result<bool> {
-        let own = (self.pushed_at(job.build).await?, job.build);
-        let others = self.artifacts_behind(place, stable).await?;
-        Ok(others.iter().all(|other| other.job == job.id || (other.pushed_at, other.build) <= own))
+        let own = self.rank(job.build).await?;
+        let others = self.behind(place, stable).await?;
+        Ok(others.iter().all(|(row, rank)| row.job_id == job.id.0 || !rank.is_later_than(&own)))
     }
 
-    /// When a build's commit was pushed, or else was heard of.
-    pub(super) async fn pushed_at(&self, build: BuildId) -> Result<Timestamp> {
+    /// Where a build stands among pushes.
+    pub(super) async fn rank(&self, build: BuildId) -> Result<Rank> {
         let row = rows::build::Entity::find_by_id(build.0).one(&self.db).await.context("find a build")?;
-        let row = row.with_context(|| format!("there is no build {build}"))?;
-        Ok(Timestamp(row.pushed_at.unwrap_or(row.created_at)))
+        Ok(Rank::of(&row.with_context(|| format!("there is no build {build}"))?))
+    }
+
+    async fn behind(
+        &self,
+        place: &ArtifactPlace,
+        stable: &str,
+    ) -> Result<Vec<(rows::artifact::Model, Rank)>> {
+        let behind = rows::artifact::Entity::find()
+            .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
+            .filter(rows::artifact::Column::Stable.eq(stable))
+            .filter(rows::artifact::Column::RemovedAt.is_null());
+        let behind = behind.all(&self.db).await.context("list artifacts behind a link")?;
+        let ids = behind.iter().map(|row| row.build_id).collect::<BTreeSet<_>>();
+        let builds = rows::build::Entity::find().filter(rows::build::Column::Id.is_in(ids));
+        let builds = builds.all(&self.db).await.context("find artifacts' builds")?;
+        let ranks = builds.iter().map(|build| (build.id, Rank::of(build))).collect::<HashMap<_, _>>();
+        let ranked = |row: rows::artifact::Model| ranks.get(&row.build_id).copied().map(|rank| (row, rank));
+        let mut behind = behind.into_iter().filter_map(ranked).collect::<Vec<_>>();
+        behind.sort_by_key(|(row, rank)| Reverse((rank.position, rank.build, row.id)));
+        Ok(behind)
     }
 
     /// Notes that artifacts were taken away: all at that place with that name.
@@ -137,6 +155,36 @@ impl Store {
         let rows = rows.order_by_asc(rows::artifact::Column::Id);
         let rows = rows.all(&self.db).await.context("list artifacts")?;
         rows.into_iter().map(read).collect()
+    }
+}
+
+/// Where a build stands among pushes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rank {
+    project: i64,
+    position: i64,
+    build: i64,
+    /// When its commit was pushed, or else was heard of.
+    pub(super) pushed_at: Timestamp,
+}
+
+impl Rank {
+    pub(super) fn of(row: &rows::build::Model) -> Self {
+        let rows::build::Model { id, project_id, position, pushed_at, created_at, .. } = *row;
+        Self {
+            project: project_id,
+            position,
+            build: id,
+            pushed_at: Timestamp(pushed_at.unwrap_or(created_at)),
+        }
+    }
+
+    /// Whether its push is the later one. Positions are a project's own: between projects, times have to do.
+    pub(super) fn is_later_than(&self, other: &Self) -> bool {
+        match self.project == other.project {
+            true => (self.position, self.build) > (other.position, other.build),
+            false => (self.pushed_at, self.build) > (other.pushed_at, other.build),
+        }
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) fn waiting(since: Timestamp) -> rows::job::ActiveModel {
         reason: Set(None),
         return_code: Set(None),
         cancel_requested: Set(false),
+        canceled_by: Set(None),
         runner: Set(None),
         lease_until: Set(None),
         container: Set(None),

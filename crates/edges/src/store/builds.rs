@@ -1,7 +1,7 @@
 //! Builds: found, listed, and brought in line with their jobs.
 
 use super::{
-    Store,
+    Store, jobs,
     outbox::{self, Subject},
     read, rows,
 };
@@ -10,7 +10,7 @@ use kozmic_model::{
     build::Build,
     commit_status::CommitState,
     event::Author,
-    git::GitRef,
+    git::{GitRef, Sha},
     ids::{BuildId, ProjectId},
     job::Job,
     spec::Origin,
@@ -23,6 +23,7 @@ use sea_orm::{
     ActiveValue::{Set, Unchanged},
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
+    sea_query::Order,
 };
 use std::collections::HashMap;
 
@@ -35,6 +36,9 @@ pub struct BuildFilter {
     pub status: Option<Status>,
 }
 
+/// One commit is looked at on so many refs: those that were pushed last.
+const REFS_LIMIT: u64 = 50;
+
 /// One page of a list.
 pub struct Page<T> {
     /// What is on the page.
@@ -44,12 +48,12 @@ pub struct Page<T> {
 }
 
 impl Store {
-    /// A project's newest build, on one ref or on any.
+    /// A project's newest build, on one ref or on any: that of the newest push.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn latest_build(&self, project: ProjectId, git_ref: Option<&GitRef>) -> Result<Option<Build>> {
-        let mut rows = of_project(project).order_by_desc(rows::build::Column::Number);
+        let mut rows = of_project(project).order_by_desc(rows::build::Column::Position);
         if let Some(git_ref) = git_ref {
             rows = rows.filter(rows::build::Column::GitRef.eq(git_ref.to_string()));
         }
@@ -101,7 +105,7 @@ impl Store {
         Ok(Page { items: rows.into_iter().map(read::build).collect::<Result<_>>()?, total })
     }
 
-    /// The refs that a project has builds of, the last built first, up to `limit`.
+    /// The refs that a project has builds of, the last pushed first, up to `limit`.
     ///
     /// # Errors
     /// The database does not answer.
@@ -110,7 +114,7 @@ impl Store {
             .select_only()
             .column(rows::build::Column::GitRef)
             .group_by(rows::build::Column::GitRef)
-            .order_by_desc(rows::build::Column::Number.max())
+            .order_by_desc(rows::build::Column::Position.max())
             .limit(limit);
         let refs = refs.into_tuple::<String>().all(&self.db).await.context("list refs")?;
         refs.into_iter().map(|text| Ok(text.parse()?)).collect()
@@ -125,7 +129,7 @@ impl Store {
         let row = of_project(project)
             .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
             .filter(rows::build::Column::Status.is_in(verdicts))
-            .order_by_desc(rows::build::Column::Number);
+            .order_by_desc(rows::build::Column::Position);
         row.one(&self.db).await.context("find the last verdict")?.map(read::build).transpose()
     }
 
@@ -158,6 +162,32 @@ impl Store {
             spans.entry(BuildId(build)).or_default().push(Span { queued_at, started_at, finished_at });
         }
         Ok(spans)
+    }
+
+    /// The message and author of a commit that a project has a build of, if they are known.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn description_of(&self, project: ProjectId, sha: &Sha) -> Result<Option<(String, Author)>> {
+        let row = of_project(project)
+            .filter(rows::build::Column::Sha.eq(sha.as_str()))
+            .filter(rows::build::Column::Message.ne(""));
+        let row = row.one(&self.db).await.context("look for a commit's message")?;
+        row.map(|row| Ok((row.message, serde_json::from_str(&row.author)?))).transpose()
+    }
+
+    /// The builds that count beside a commit: those of refs that are there; if all are gone, those.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn builds_of_commit(&self, project: ProjectId, sha: &Sha) -> Result<Vec<Build>> {
+        let rows = of_project(project)
+            .filter(rows::build::Column::Sha.eq(sha.as_str()))
+            .order_by_desc(rows::build::Column::Position)
+            .limit(REFS_LIMIT);
+        let rows = rows.all(&self.db).await.context("list a commit's builds")?;
+        let are_gone = rows.iter().all(|row| row.ref_is_gone);
+        rows.into_iter().filter(|row| are_gone || !row.ref_is_gone).map(read::build).collect()
     }
 
     /// Notes what the forge said of a commit after its build was planned.
@@ -229,14 +259,15 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
         ..Default::default()
     };
     let row = row.update(tx).await.context("bring a build in line with its jobs")?;
-    let (number, build) = (row.number, read::build(row)?);
+    let (position, build) = (row.position, read::build(row)?);
     // What hooks came to is told as one; each of the Auto Builder's jobs speaks for itself.
     let Some(status) = hooked else { return Ok(build) };
     if was_hooked.map(CommitState::from) != Some(CommitState::from(status)) {
         outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
     }
-    let is_news = is_news(was_hooked.unwrap_or(Status::Enqueued), status);
-    if is_news && (is_bad(status) || was_bad(tx, &build, mailed.as_deref(), number).await?) {
+    let is_news = is_news(was_hooked.unwrap_or(Status::Enqueued), status)
+        && verdict(tx, &build, Beside::After(position)).await?.is_none();
+    if is_news && (is_bad(status) || was_bad(tx, &build, mailed.as_deref(), position).await?) {
         outbox::put(tx, Subject::News(build.id), now).await?;
         let mailed = Set(Some(status.word().to_owned()));
         let row = rows::build::ActiveModel { id: Unchanged(build.id.0), mailed, ..Default::default() };
@@ -260,16 +291,61 @@ fn is_bad(status: Status) -> bool {
 
 /// Whether a success mends something: people were told last that this build is bad; if they were told nothing of it,
 /// the last verdict on its ref was.
-async fn was_bad(tx: &DatabaseTransaction, build: &Build, mailed: Option<&str>, number: i64) -> Result<bool> {
+async fn was_bad(
+    tx: &DatabaseTransaction,
+    build: &Build,
+    mailed: Option<&str>,
+    position: i64,
+) -> Result<bool> {
     if let Some(word) = mailed {
         return Ok(word != Status::Success.word());
     }
+    let before = verdict(tx, build, Beside::Before(position)).await?;
+    Ok(before.is_some_and(|word| word != Status::Success.word()))
+}
+
+/// On which side of a position in a ref's order.
+enum Beside {
+    Before(i64),
+    After(i64),
+}
+
+/// How the nearest push of a build's ref on one side of it ended, if one ended by itself.
+async fn verdict(tx: &DatabaseTransaction, build: &Build, beside: Beside) -> Result<Option<String>> {
+    let (side, order) = match beside {
+        Beside::Before(position) => (rows::build::Column::Position.lt(position), Order::Desc),
+        Beside::After(position) => (rows::build::Column::Position.gt(position), Order::Asc),
+    };
     let verdicts = [Status::Success, Status::Failure, Status::Error].map(Status::word);
-    let last = of_project(build.project)
+    let nearest = of_project(build.project)
         .filter(rows::build::Column::GitRef.eq(build.git_ref.to_string()))
-        .filter(rows::build::Column::Number.lt(number))
+        .filter(side)
         .filter(rows::build::Column::Hooked.is_in(verdicts))
-        .order_by_desc(rows::build::Column::Number);
-    let last = last.one(tx).await.context("find the verdict before")?;
-    Ok(last.is_some_and(|last| last.hooked.as_deref() != Some(Status::Success.word())))
+        .order_by(rows::build::Column::Position, order);
+    Ok(nearest.one(tx).await.context("find the nearest verdict")?.and_then(|nearest| nearest.hooked))
+}
+
+/// Whether another ref has a build of the same commit.
+pub(super) async fn is_elsewhere(tx: &DatabaseTransaction, build: &rows::build::Model) -> Result<bool> {
+    let others = rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(build.project_id))
+        .filter(rows::build::Column::Sha.eq(&build.sha))
+        .filter(rows::build::Column::Id.ne(build.id));
+    Ok(others.one(tx).await.context("look for a commit's other builds")?.is_some())
+}
+
+/// Has the forge told once more what stands beside a build's commit.
+pub(super) async fn tell_again(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+    now: Timestamp,
+) -> Result<()> {
+    if build.hooked.is_some() {
+        outbox::put(tx, Subject::CommitStatus(BuildId(build.id)), now).await?;
+    }
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
+    for job in jobs.all(tx).await.context("list a build's jobs")? {
+        jobs::tell(tx, &job, now).await?;
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ use sea_orm::{
 
 pub(super) const WAITING: &str = "waiting";
 pub(super) const HANDLED: &str = "handled";
-const IGNORED: &str = "ignored";
+pub(super) const IGNORED: &str = "ignored";
 const FAILED: &str = "failed";
 
 /// Whose address a delivery came to.

@@ -3,14 +3,18 @@
 use super::{
     Store, attempts, builds,
     deliveries::{HANDLED, settle},
-    jobs, projects, rows,
+    jobs,
+    moves::{self, Heard, NewMove},
+    read, rows,
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     event::Change,
     ids::{DeliveryId, HookId, JobId, ProjectId},
-    spec::JobSpec,
+    job::Job,
+    order::{UNPLACED, is_owed},
+    spec::{JobSpec, Origin},
     status::Status,
     time::Timestamp,
 };
@@ -26,14 +30,16 @@ const NO_COMMITS: &str = "[]";
 /// What a change led to.
 #[derive(Debug)]
 pub enum Enqueued {
-    /// A job, in a new build or in the one that another hook's delivery began.
+    /// A job, in a new build or in one that is there: another hook's delivery began it, or its branch is back at its
+    /// commit.
     Job(Box<Build>, JobId),
     /// Nothing: this hook has built this commit on this ref.
     BuiltBefore,
 }
 
 impl Store {
-    /// Enqueues a job for a change that a delivery brought to a hook, and settles the delivery.
+    /// Enqueues a job for a change that a delivery brought to a hook, and settles the delivery. If its ref is back at a
+    /// commit that the hook has built, and that came to nothing, the job runs once more, as it would be planned now.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -46,19 +52,26 @@ impl Store {
     ) -> Result<Enqueued> {
         let (project, hook) = hook;
         let tx = self.write().await?;
-        let build = find_or_add_build(&tx, project, change, now).await?;
-        let called = rows::hook_call::Entity::find()
-            .filter(rows::hook_call::Column::HookId.eq(hook.0))
-            .filter(rows::hook_call::Column::BuildId.eq(build.id));
-        let called_before = called.count(&tx).await.context("look for an earlier call")? > 0;
-        let enqueued = if called_before {
-            settle(&tx, delivery, HANDLED, Some(&format!("build #{} has it already", build.number))).await?;
-            Enqueued::BuiltBefore
-        } else {
-            add_call(&tx, delivery, hook, build.id).await?;
-            let job = jobs::add(&tx, &build, spec, now).await?;
-            settle(&tx, delivery, HANDLED, Some(&format!("job {job} of build #{}", build.number))).await?;
-            Enqueued::Job(Box::new(builds::refresh(&tx, build.id, now).await?), job)
+        let landed = land(&tx, project, (change, Heard::Delivery(delivery)), now).await?;
+        let number = landed.build.number;
+        let is_new = !landed.has_job_of(&spec.origin);
+        let job = match is_new && was_called(&tx, hook, landed.build.id).await? {
+            true => None,
+            false => landed.plan(&tx, spec, now).await?,
+        };
+        let enqueued = match job {
+            Some(job) => {
+                if is_new {
+                    add_call(&tx, delivery, hook, landed.build.id).await?;
+                }
+                settle(&tx, delivery, HANDLED, Some(&format!("job {job} of build #{number}"))).await?;
+                Enqueued::Job(Box::new(builds::refresh(&tx, landed.build.id, now).await?), job)
+            }
+            None => {
+                let note = format!("build #{number} has it already");
+                settle(&tx, delivery, HANDLED, Some(&note)).await?;
+                Enqueued::BuiltBefore
+            }
         };
         tx.commit().await.context("commit a build")?;
         Ok(enqueued)
@@ -77,66 +90,104 @@ pub struct Planned {
 impl Store {
     /// Enqueues jobs for a change of a project's repository, all or none, but for those whose origin has a job in the
     /// build already. If the commit was pushed once more since, because its branch was moved back to it, such a job
-    /// runs once more, as it would be planned now. Settles the delivery that brought the change, if one did.
+    /// runs once more, as it would be planned now.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn enqueue_planned(
         &self,
-        delivery: Option<DeliveryId>,
+        heard: Heard,
         project: ProjectId,
         (change, specs): (&Change, &[JobSpec]),
         now: Timestamp,
     ) -> Result<Planned> {
         let tx = self.write().await?;
-        let build = find_or_add_build(&tx, project, change, now).await?;
-        let is_back = was_pushed_since(&tx, &build, change).await?;
-        let there = builds::jobs_of(&tx, build.id).await?;
+        let landed = land(&tx, project, (change, heard), now).await?;
         let mut jobs = Vec::new();
         for spec in specs {
-            match there.iter().find(|job| job.spec.origin == spec.origin) {
-                None => jobs.push(jobs::add(&tx, &build, spec, now).await?),
-                Some(job) if is_back && job.status.is_finished() => {
-                    plan_again(&tx, job.id, spec, now).await?;
-                    jobs.push(job.id);
-                }
-                Some(_) => {}
-            }
+            jobs.extend(landed.plan(&tx, spec, now).await?);
         }
-        if let Some(delivery) = delivery {
-            let note = format!("{} jobs of build {}", jobs.len(), build.id);
+        if let Heard::Delivery(delivery) = heard {
+            let note = format!("{} jobs of build {}", jobs.len(), landed.build.id);
             settle(&tx, delivery, HANDLED, Some(&note)).await?;
         }
-        let build = builds::refresh(&tx, build.id, now).await?;
+        let build = builds::refresh(&tx, landed.build.id, now).await?;
         tx.commit().await.context("commit planned jobs")?;
         Ok(Planned { build, jobs })
     }
 }
 
-/// Whether a build's commit was pushed once more since it was planned; from then on that push counts.
-async fn was_pushed_since(
-    tx: &DatabaseTransaction,
-    build: &rows::build::Model,
-    change: &Change,
-) -> Result<bool> {
-    let pushed_at = change.pushed_at.map(|at| at.0);
-    if build.pushed_at.zip(pushed_at).is_none_or(|(before, now)| before >= now) {
-        return Ok(false);
-    }
-    let row =
-        rows::build::ActiveModel { id: Unchanged(build.id), pushed_at: Set(pushed_at), ..Default::default() };
-    row.update(tx).await.context("note that a commit was pushed once more")?;
-    Ok(true)
+/// Where a change landed.
+struct Landed {
+    build: rows::build::Model,
+    /// The build's jobs, with the moves that they ran for last.
+    jobs: Vec<(Job, Option<i64>)>,
+    /// The move that the change is, if it counts as one.
+    by: Option<i64>,
+    /// Whether that move led to the ref's newest build.
+    is_newest: bool,
 }
 
-/// Lets a job that ended run once more, as it is planned now.
-async fn plan_again(tx: &DatabaseTransaction, id: JobId, spec: &JobSpec, now: Timestamp) -> Result<()> {
-    let row = rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to run once more")?;
-    attempts::again(tx, row.with_context(|| format!("there is no job {id}"))?, now).await?;
-    let spec = Set(serde_json::to_string(spec)?);
-    let row = rows::job::ActiveModel { id: Unchanged(id.0), spec, ..Default::default() };
-    row.update(tx).await.context("plan a job anew")?;
-    Ok(())
+/// Finds or makes the build of a change, and brings its ref in order.
+async fn land(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    (change, heard): (&Change, Heard),
+    now: Timestamp,
+) -> Result<Landed> {
+    let build = find_or_add_build(tx, project, change, now).await?;
+    let by = match heard {
+        // Its delivery is on its way, or another one's that is newer.
+        Heard::Answer if moves::is_moving(tx, project, &change.git_ref, now).await? => None,
+        heard => Some(moves::note(tx, project, (&NewMove::from(change), heard), now).await?),
+    };
+    let standing = moves::stand(tx, project, (&change.git_ref, heard), now).await?;
+    let is_newest = by.is_some_and(|by| standing.is_by(build.id, by));
+    let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
+    let rows = rows.all(tx).await.context("list a build's jobs")?;
+    let with_move = |row: rows::job::Model| {
+        let by = row.move_id;
+        read::job(row).map(|job| (job, by))
+    };
+    let jobs = rows.into_iter().map(with_move).collect::<Result<_>>()?;
+    Ok(Landed { build, jobs, by, is_newest })
+}
+
+impl Landed {
+    fn has_job_of(&self, origin: &Origin) -> bool {
+        self.jobs.iter().any(|(job, _)| job.spec.origin == *origin)
+    }
+
+    /// Plans a job; gives it, if it is to run for this change.
+    async fn plan(&self, tx: &DatabaseTransaction, spec: &JobSpec, now: Timestamp) -> Result<Option<JobId>> {
+        let there = self.jobs.iter().find(|(job, _)| job.spec.origin == spec.origin);
+        let Some((job, by)) = there else {
+            return jobs::add(tx, &self.build, (spec, self.by), now).await.map(Some);
+        };
+        // One event is told at several addresses, and may be told twice.
+        if !self.is_newest || *by == self.by {
+            return Ok(None);
+        }
+        let is_owed = is_owed(job.status, spec.origin.is_automatic());
+        if is_owed {
+            let row =
+                rows::job::Entity::find_by_id(job.id.0).one(tx).await.context("find a job to run again")?;
+            attempts::again(tx, row.context("a job is gone")?, now).await?;
+        }
+        let begins = is_owed || job.status == Status::Enqueued;
+        let spec = if begins { Set(serde_json::to_string(spec)?) } else { NotSet };
+        let move_id = Set(self.by);
+        let row = rows::job::ActiveModel { id: Unchanged(job.id.0), spec, move_id, ..Default::default() };
+        row.update(tx).await.context("plan a job anew")?;
+        Ok(is_owed.then_some(job.id))
+    }
+}
+
+async fn was_called(tx: &DatabaseTransaction, hook: HookId, build: i64) -> Result<bool> {
+    let called = rows::hook_call::Entity::find()
+        .filter(rows::hook_call::Column::HookId.eq(hook.0))
+        .filter(rows::hook_call::Column::BuildId.eq(build));
+    Ok(called.count(tx).await.context("look for an earlier call")? > 0)
 }
 
 async fn find_or_add_build(
@@ -173,10 +224,10 @@ async fn find_or_add_build(
         pushed_at: Set(change.pushed_at.map(|at| at.0)),
         commits: Set(serde_json::to_string(&change.commits)?),
         hooked: Set(None),
+        position: Set(UNPLACED),
+        ref_is_gone: Set(false),
     };
-    let row = row.insert(tx).await.context("add a build")?;
-    supersede(tx, &row, now).await?;
-    Ok(row)
+    row.insert(tx).await.context("add a build")
 }
 
 /// A build that began with a pull request lacks what only a push's payload tells.
@@ -191,39 +242,6 @@ async fn complete(
     let commits = Set(serde_json::to_string(&change.commits)?);
     let row = rows::build::ActiveModel { id: Unchanged(row.id), commits, ..Default::default() };
     row.update(tx).await.context("note a push's commits")
-}
-
-/// Cancels what hooks still have to do in older builds of the same ref, as far as the project wishes. The Auto Builder
-/// makes an artifact of each push.
-async fn supersede(tx: &DatabaseTransaction, newer: &rows::build::Model, now: Timestamp) -> Result<()> {
-    let settings = projects::project_of(tx, newer.project_id).await?.settings;
-    let mut superseded = Vec::new();
-    if settings.cancel_waiting {
-        superseded.push(Status::Enqueued);
-    }
-    if settings.cancel_running {
-        superseded.push(Status::Pending);
-    }
-    // Few jobs wait or run, however many builds there are.
-    let jobs = jobs::of_project(newer.project_id, &superseded);
-    let why = format!("Canceled: build #{} has a newer push.", newer.number);
-    let jobs = jobs.filter(rows::job::Column::Automatic.eq(false));
-    for job in jobs.all(tx).await.context("list jobs that wait or run")? {
-        let build =
-            rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
-        if build.is_some_and(|build| is_older(&build, newer)) {
-            jobs::cancel(tx, &job, &why, now).await?;
-            builds::refresh(tx, job.build_id, now).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a build is of an earlier push to the same ref. Where the forge does not tell when that was, what came in
-/// earlier counts as earlier.
-fn is_older(build: &rows::build::Model, newer: &rows::build::Model) -> bool {
-    let was_pushed_later = build.pushed_at.zip(newer.pushed_at).is_some_and(|(one, other)| one > other);
-    build.git_ref == newer.git_ref && build.number < newer.number && !was_pushed_later
 }
 
 async fn add_call(tx: &DatabaseTransaction, delivery: DeliveryId, hook: HookId, build: i64) -> Result<()> {

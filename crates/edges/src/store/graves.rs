@@ -1,6 +1,6 @@
 //! Projects on their way out: nobody sees them any more, while what they left on disk and engine is cleared away.
 
-use super::{Store, jobs, rows};
+use super::{Store, cancel::cancel, jobs, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::{JobId, ProjectId},
@@ -29,7 +29,7 @@ impl Store {
         let live = jobs::of_project(id.0, &[Status::Enqueued, Status::Pending]);
         let live = live.all(&tx).await.context("list a project's jobs")?;
         for job in &live {
-            jobs::cancel(&tx, job, "Canceled: the project was deleted.", now).await?;
+            cancel(&tx, job, ("Canceled: the project was deleted.", None), now).await?;
         }
         let buried = rows::project::ActiveModel {
             id: Unchanged(id.0),

@@ -3,7 +3,7 @@
 use super::{
     Store, attempts, builds,
     outbox::{self, Subject},
-    projects, read, rows,
+    projects, read, rows, superseded,
 };
 use anyhow::{Context, Error, Result};
 use kozmic_model::{
@@ -182,22 +182,10 @@ impl Store {
             return Ok(None);
         }
         tell(&tx, &held, now).await?;
+        superseded::resume_ended(&tx, attempt.job, now).await?;
         let build = builds::refresh(&tx, held.build_id, now).await?;
         tx.commit().await.context("commit a job's end")?;
         Ok(Some(build))
-    }
-
-    /// Asks to stop a job: one that waits ends at once, one that runs is marked for its runner.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn request_cancel(&self, id: JobId, why: &str, now: Timestamp) -> Result<()> {
-        let tx = self.write().await?;
-        let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to cancel")?;
-        let Some(row) = row else { return Ok(()) };
-        cancel(&tx, &row, why, now).await?;
-        builds::refresh(&tx, row.build_id, now).await?;
-        tx.commit().await.context("commit a cancel")
     }
 
     /// One job of a project.
@@ -227,34 +215,11 @@ impl Store {
     }
 }
 
-/// Cancels a job: one that waits ends at once, one that runs is marked for its runner, one that ended stays.
-pub(super) async fn cancel(
-    tx: &DatabaseTransaction,
-    row: &rows::job::Model,
-    why: &str,
-    now: Timestamp,
-) -> Result<()> {
-    let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
-    match row.status.parse()? {
-        Status::Enqueued => {
-            change.status = Set(Status::Canceled.word().to_owned());
-            // A run that never began is one all the same: an earlier run's log is not this one's.
-            change.attempt = Set(row.attempt + 1);
-            change.finished_at = Set(Some(now.0));
-        }
-        Status::Pending => change.cancel_requested = Set(true),
-        Status::Success | Status::Failure | Status::Error | Status::Canceled => return Ok(()),
-    }
-    change.reason = Set(Some(why.to_owned()));
-    change.update(tx).await.context("cancel a job")?;
-    tell(tx, row, now).await
-}
-
-/// Adds a job that waits.
+/// Adds a job that waits, and notes the move of its ref that it is for.
 pub(super) async fn add(
     tx: &DatabaseTransaction,
     build: &rows::build::Model,
-    spec: &JobSpec,
+    (spec, by): (&JobSpec, Option<i64>),
     now: Timestamp,
 ) -> Result<JobId> {
     let row = rows::job::ActiveModel {
@@ -265,6 +230,7 @@ pub(super) async fn add(
         created_at: Set(now.0),
         kind: Set(spec.origin.word().to_owned()),
         automatic: Set(spec.origin.is_automatic()),
+        move_id: Set(by),
         ..attempts::waiting(now)
     };
     let row = row.insert(tx).await.context("add a job")?;

@@ -1,6 +1,6 @@
 //! The images that kernel builds left on the engine, so that those which lost their names are removed, and no others.
 
-use super::{Store, rows};
+use super::{Store, artifacts::Rank, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{ids::BuildId, image::ImageName, time::Timestamp};
 use sea_orm::{
@@ -16,13 +16,20 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn has_newer_image(&self, instance: &str, name: &ImageName, build: BuildId) -> Result<bool> {
-        let own = (self.pushed_at(build).await?, build);
+        let own = self.rank(build).await?;
         let current = rows::kernel_image::Entity::find()
             .filter(rows::kernel_image::Column::Runner.eq(instance))
             .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
             .filter(rows::kernel_image::Column::IsCurrent.eq(true));
         let row = current.one(&self.db).await.context("find a kernel's image")?;
-        Ok(row.is_some_and(|row| (Timestamp(row.pushed_at), BuildId(row.build_id)) > own))
+        let Some(row) = row else { return Ok(false) };
+        let other =
+            rows::build::Entity::find_by_id(row.build_id).one(&self.db).await.context("find a build")?;
+        Ok(match other {
+            Some(other) => Rank::of(&other).is_later_than(&own),
+            // It outlived its project.
+            None => Timestamp(row.pushed_at) > own.pushed_at,
+        })
     }
 
     /// Notes an image that a kernel build of an installation left under a name; the one that had it before loses it.
@@ -36,7 +43,7 @@ impl Store {
         (name, image_id): (&ImageName, &str),
         build: BuildId,
     ) -> Result<()> {
-        let pushed_at = self.pushed_at(build).await?;
+        let pushed_at = self.rank(build).await?.pushed_at;
         let tx = self.write().await?;
         let there = rows::kernel_image::Entity::find()
             .filter(rows::kernel_image::Column::Runner.eq(instance))

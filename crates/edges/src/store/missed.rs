@@ -250,7 +250,7 @@ impl Store {
         let row = rows::build::Entity::find()
             .filter(rows::build::Column::ProjectId.eq(project.0))
             .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
-            .order_by_desc(rows::build::Column::Number);
+            .order_by_desc(rows::build::Column::Position);
         Ok(row.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha))
     }
 

@@ -82,7 +82,7 @@ impl Store {
         let builds = rows::build::Entity::find()
             .filter(rows::build::Column::ProjectId.eq(project.0))
             .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
-            .order_by_desc(rows::build::Column::Number)
+            .order_by_desc(rows::build::Column::Position)
             .limit(100);
         for build in builds.all(&self.db).await.context("list a ref's builds")? {
             let row = automatic()

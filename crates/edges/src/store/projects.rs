@@ -200,7 +200,7 @@ impl Store {
     /// The newest build of each project of a user, in one look at the index for each.
     async fn latest_builds(&self, user: UserId) -> Result<HashMap<ProjectId, Build>> {
         let newest = Query::select()
-            .expr(Func::max(Expr::col(("newest", rows::build::Column::Number))))
+            .expr(Func::max(Expr::col(("newest", rows::build::Column::Position))))
             .from_as(rows::build::Entity, "newest")
             .and_where(
                 Expr::col(("newest", rows::build::Column::ProjectId))
@@ -213,7 +213,7 @@ impl Store {
         let builds = rows::build::Entity::find()
             .join(JoinType::InnerJoin, of_member.into())
             .filter(rows::membership::Column::UserId.eq(user.0))
-            .filter(rows::build::Column::Number.in_subquery(newest));
+            .filter(rows::build::Column::Position.in_subquery(newest));
         let builds = builds.all(&self.db).await.context("find the latest builds")?;
         builds.into_iter().map(|row| read::build(row).map(|build| (build.project, build))).collect()
     }

@@ -1,9 +1,11 @@
 //! The store's promises: once means once, whatever happens in between.
 
+mod told;
+
 use super::{Door, Enqueued, Lane, NewDelivery, NewSession, Store, Stored, Subject, Way, rows};
 use kozmic_model::{
     event::{Author, Change, Trigger},
-    git::GitRef,
+    git::{GitRef, Sha},
     hook::{HookDraft, HookRecipe},
     ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     job::Outcome,
@@ -52,7 +54,7 @@ impl Stage {
         self.push_to("main", digit).await
     }
 
-    async fn push_to(&self, branch: &str, digit: char) -> Enqueued {
+    pub(super) async fn push_to(&self, branch: &str, digit: char) -> Enqueued {
         self.enqueue(Change { git_ref: GitRef::Branch(branch.into()), ..change(digit) }).await
     }
 
@@ -64,24 +66,17 @@ impl Stage {
     }
 
     async fn enqueue(&self, change: Change) -> Enqueued {
-        self.deliver(&format!("{}-{}", change.git_ref, change.sha)).await;
-        let waiting = self.store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
+        let delivery = self.delivered(&format!("{}-{}", change.git_ref, change.sha)).await;
+        self.enqueue_heard(delivery, change).await
+    }
+
+    /// Enqueues what a delivery tells of.
+    pub(super) async fn enqueue_heard(&self, delivery: DeliveryId, change: Change) -> Enqueued {
         let HookRecipe { title, image, script, install, pull } = recipe();
         let (manner, product) = (Manner::Hooked, None);
         let spec =
             JobSpec { title, image, script, install, pull, manner, product, origin: Origin::Hook(self.hook) };
-        self.store.enqueue(waiting.id, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
-    }
-
-    /// Plans a recipe's job of a commit on main that was pushed then; gives the jobs that are to run.
-    pub(super) async fn plan(&self, digit: char, pushed_at: Timestamp) -> Vec<JobId> {
-        let HookRecipe { title, image, script, install, pull } = recipe();
-        let origin = Origin::Recipe { script: "build.sh".into(), tag: None };
-        let (manner, product) = (Manner::Hooked, None);
-        let spec = JobSpec { title, image, script, install, pull, manner, product, origin };
-        let change = Change { pushed_at: Some(pushed_at), ..change(digit) };
-        let planned = self.store.enqueue_planned(None, self.project, (&change, &[spec]), NOW).await;
-        planned.unwrap().jobs
+        self.store.enqueue(delivery, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
     }
 
     /// Runs the next job to its end.
@@ -98,7 +93,7 @@ impl Stage {
     }
 
     /// What waits to be told, taken out.
-    async fn told(&self) -> Vec<Subject> {
+    pub(super) async fn news(&self) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for way in [Way::ToForge, Way::ToPeople] {
             while let Some(outgoing) = self.store.next_outgoing(way).await.unwrap() {
@@ -140,9 +135,12 @@ fn recipe() -> HookRecipe {
 }
 
 fn change(digit: char) -> Change {
+    let sha = digit.to_string().repeat(40).parse::<Sha>().unwrap();
     Change {
         git_ref: GitRef::Branch("main".into()),
-        sha: digit.to_string().repeat(40).parse().unwrap(),
+        before: None,
+        after: sha.clone(),
+        sha,
         pushed_at: None,
         trigger: Trigger::Push,
         message: Some("Begin".into()),
@@ -158,7 +156,6 @@ async fn one_commit_on_one_ref_is_one_build_and_numbers_count_up() {
     let Enqueued::Job(first, _) = stage.push('a').await else { panic!("a job") };
     let Enqueued::Job(second, _) = stage.push('b').await else { panic!("a job") };
     assert_eq!((first.number, second.number), (1, 2));
-    stage.deliver("again").await;
     let Enqueued::BuiltBefore = stage.push('a').await else { panic!("built before") };
 }
 
@@ -184,7 +181,7 @@ async fn a_cancel_request_outlives_a_change_of_runner() {
     let stage = Stage::new().await;
     stage.push('a').await;
     let claimed = stage.store.claim_job(Lane::Containers, ("here", NOW), NOW).await.unwrap().unwrap();
-    stage.store.request_cancel(claimed.job.id, "Enough.", NOW).await.unwrap();
+    stage.store.request_cancel(claimed.job.id, ("Enough.", None), NOW).await.unwrap();
     let again = stage.store.claim_job(Lane::Containers, ("there", LATER), LATER).await.unwrap().unwrap();
     assert!(again.job.cancel_requested);
     assert_eq!(again.job.reason.as_deref(), Some("Enough."));
@@ -284,18 +281,18 @@ async fn people_hear_of_failures_and_of_the_first_success_after_them() {
     {
         stage.push(digit).await;
         stage.run(code).await;
-        assert_eq!(news(stage.told().await), is_news, "{digit}");
+        assert_eq!(news(stage.news().await), is_news, "{digit}");
     }
     stage.push('f').await;
     let job = stage.run(1).await;
-    assert!(news(stage.told().await));
+    assert!(news(stage.news().await));
     stage.store.restart_job(job, NOW).await.unwrap();
-    assert!(!news(stage.told().await));
+    assert!(!news(stage.news().await));
     stage.run(0).await;
-    assert!(news(stage.told().await), "a restart mended it");
+    assert!(news(stage.news().await), "a restart mended it");
     stage.store.restart_job(job, NOW).await.unwrap();
     stage.run(0).await;
-    assert!(!news(stage.told().await), "it was mended already");
+    assert!(!news(stage.news().await), "it was mended already");
 }
 
 #[tokio::test]

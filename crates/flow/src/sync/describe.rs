@@ -3,7 +3,13 @@
 use crate::{Flow, report, run, speak};
 use anyhow::Result;
 use kozmic_edges::forge::ForgeError;
-use kozmic_model::{build::Build, event::Change, ids::JobId};
+use kozmic_model::{
+    build::Build,
+    event::{Author, Change},
+    git::Sha,
+    ids::{JobId, ProjectId},
+    job::CanceledBy,
+};
 use std::time::Duration;
 
 /// Pauses between tries to learn of a commit's message.
@@ -28,15 +34,20 @@ pub(crate) async fn description(flow: Flow, build: Build, job: JobId) {
     }
 }
 
-async fn describe(flow: &Flow, build: &Build, job: JobId) -> Result<()> {
-    let (forge, sha) = (flow.edges.forge.as_ref(), &build.sha);
+/// Asks the forge for the message and author of a commit.
+pub(super) async fn ask(flow: &Flow, project: ProjectId, sha: &Sha) -> Result<(String, Author)> {
+    let forge = flow.edges.forge.as_ref();
     let ask = |token, repository| async move { forge.commit(&token, &repository, sha).await };
-    let (message, author) = speak::for_project(&flow.edges, build.project, ask).await?;
+    speak::for_project(&flow.edges, project, ask).await
+}
+
+async fn describe(flow: &Flow, build: &Build, job: JobId) -> Result<()> {
+    let (message, author) = ask(flow, build.project, &build.sha).await?;
     flow.edges.store.describe_build(build.id, &message, &author).await?;
     report::change(&flow.edges, build.project, job);
     if let Some(word) = Change::skip_word_in(&[&message]) {
-        run::cancel(&flow.edges, job, &format!("The commit's message asks to skip the build with {word}."))
-            .await?;
+        let why = format!("The commit's message asks to skip the build with {word}.");
+        run::stop(&flow.edges, job, (&why, Some(CanceledBy::Author))).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What comes in at a hook's address, well-meant or not.
 
-use crate::world::{GATE, LIMIT, REPOSITORY, World, github};
+use crate::world::{LIMIT, REPOSITORY, World, github};
 use anyhow::{Context, Result};
 use kozmic_testkit::github::{Commit, NewPull, State, sign};
 use reqwest::{Client, Response};
@@ -166,19 +166,4 @@ async fn the_double_is_found_wanting_if_it_is_called_wrongly() -> Result<()> {
     Client::new().get(format!("{}/no/such/call", github.api_url())).send().await?;
     assert_eq!(github.take_wrong_calls().len(), 1);
     Ok(())
-}
-
-#[tokio::test]
-async fn a_pull_request_whose_commit_asks_to_be_skipped_is_stopped_when_that_is_known() -> Result<()> {
-    let world = World::new().await?;
-    world.hook(GATE).await?;
-    world.github.commit(REPOSITORY, "main", Commit::new("Begin").file("a", "1")).await?;
-    world.github.push_silently(REPOSITORY, "main").await?;
-    world.github.commit(REPOSITORY, "docs", Commit::new("Docs [ci skip]").file("b", "2")).await?;
-    world.github.push(REPOSITORY, "docs").await?;
-    // The payload of a pull request does not carry the commit's message.
-    world.github.open_pull_request(NewPull::new(REPOSITORY, "docs", "Better docs")).await?;
-    assert_eq!(world.finished().await?.status, "canceled");
-    assert!(world.page("builds/latest/").await?.contains("asks to skip the build with [ci skip]"));
-    world.end().await
 }

@@ -16,6 +16,7 @@ mod first_build;
 mod deliveries;
 mod told_facts;
 mod missed;
+mod order;
 mod outcomes;
 mod containers;
 mod engine_tls;

@@ -83,6 +83,7 @@ fn job(id: i64, title: &str, status: Status) -> Job {
         reason: (status == Status::Failure).then(|| "The script returned 42.".into()),
         return_code: None,
         cancel_requested: false,
+        canceled_by: None,
         container: None,
         phases: Vec::new(),
         created_at: Timestamp(1_000),

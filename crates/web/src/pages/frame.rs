@@ -271,6 +271,7 @@ pub(crate) mod samples {
             reason: None,
             return_code: None,
             cancel_requested: false,
+            canceled_by: None,
             container: None,
             phases: Vec::new(),
             created_at: Timestamp(1_000),

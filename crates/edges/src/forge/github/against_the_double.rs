@@ -104,7 +104,9 @@ async fn a_pushed_tag_is_a_change_at_its_commit() -> Result<()> {
     }
     let deleted = stage.double.delete_tag("anna/app", "v2").await?;
     let event = stage.forge.event("push", &deleted.first().context("a delivery")?.body)?;
-    assert_eq!(event, Event::Ignored("refs/tags/v2 was deleted".to_owned()));
+    let Event::Gone(gone) = event else { panic!("gone: {event:?}") };
+    assert_eq!((gone.git_ref, gone.why.as_str()), (GitRef::Tag("v2".to_owned()), "refs/tags/v2 was deleted"));
+    assert!(gone.after.is_nowhere() && gone.before.is_some() && gone.at.is_some());
     Ok(())
 }
 

@@ -4,9 +4,11 @@ pub(super) mod body;
 mod push;
 
 use super::UnreadablePayload;
+use chrono::DateTime;
 use kozmic_model::{
-    event::{Author, Change, Event, Trigger},
+    event::{Author, Change, Event, Gone, Trigger},
     git::{GitRef, Sha, is_branch_name},
+    time::Timestamp,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
@@ -59,6 +61,8 @@ fn repository(RepositoryEvent { action }: RepositoryEvent) -> Event {
 struct PullRequestEvent {
     action: String,
     number: u64,
+    /// Where the head was before, if new commits came.
+    before: Option<String>,
     pull_request: PullRequest,
     repository: Repository,
 }
@@ -67,6 +71,7 @@ struct PullRequestEvent {
 struct PullRequest {
     title: String,
     body: Option<String>,
+    updated_at: Option<String>,
     head: Head,
     user: Option<Login>,
 }
@@ -91,22 +96,47 @@ struct Login {
 }
 
 fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
-    let PullRequestEvent { action, number, pull_request, repository } = event;
-    if !["opened", "synchronize", "reopened"].contains(&action.as_str()) {
-        let action = cut(action, TITLE_LIMIT);
-        return Ok(Event::Ignored(format!("a pull request that was {action} starts no build")));
-    }
-    let PullRequest { title, body, head, user } = pull_request;
+    let PullRequestEvent { action, number, before, pull_request, repository } = event;
+    let action = cut(action, TITLE_LIMIT);
+    let why = format!("a pull request that was {action} starts no build");
+    let PullRequest { title, body, updated_at, head, user } = pull_request;
     let sha = head.sha.parse::<Sha>().map_err(|fault| unreadable("pull_request", &fault))?;
+    let pushed_at = updated_at.as_deref().and_then(moment);
     let is_own_branch =
         head.repo.is_some_and(|head| head.id == repository.id) && is_branch_name(&head.branch);
     let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
+    let before = match (action.as_str(), is_own_branch) {
+        // How the branch moved is told by its pushes.
+        ("opened" | "synchronize" | "reopened", true) => None,
+        ("opened" | "reopened", false) => Some(sha.nowhere()),
+        ("synchronize", false) => before.and_then(|before| before.parse().ok()),
+        ("closed", false) => {
+            let (before, after) = (Some(sha.clone()), sha.nowhere());
+            return Ok(Event::Gone(Gone { git_ref, before, after, at: pushed_at, why }));
+        }
+        _ => return Ok(Event::Ignored(why)),
+    };
     let skip_texts = [Some(title.clone()), body].into_iter().flatten().collect();
     let author = Author { name: user.map(|user| user.login).unwrap_or_default(), email: None };
     let trigger = Trigger::PullRequest { number, title: cut(title, TITLE_LIMIT) };
-    let (pushed_at, message, commits) = (None, None, Vec::new());
-    let change = Change { git_ref, sha, pushed_at, trigger, message, author, skip_texts, commits };
-    Ok(Event::Change(Box::new(change)))
+    let (after, message, commits) = (sha.clone(), None, Vec::new());
+    Ok(Event::Change(Box::new(Change {
+        git_ref,
+        sha,
+        before,
+        after,
+        pushed_at,
+        trigger,
+        message,
+        author,
+        skip_texts,
+        commits,
+    })))
+}
+
+/// A time as payloads of pull requests tell it.
+fn moment(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(text).ok().map(|time| Timestamp(time.timestamp_millis()))
 }
 
 /// As much of a commit's message as is kept.
@@ -145,7 +175,10 @@ mod tests {
     #[test]
     fn other_events_are_ignored_with_a_reason() {
         assert_eq!(said("star", &json!({})), Event::Ignored("\"star\" events start no build".into()));
-        let Event::Ignored(_) = said("pull_request", &pull("closed", Some(1))) else { panic!("ignored") };
+        for action in ["closed", "edited", "labeled"] {
+            let Event::Ignored(_) = said("pull_request", &pull(action, Some(1))) else { panic!("ignored") };
+        }
+        let Event::Ignored(_) = said("pull_request", &pull("edited", Some(2))) else { panic!("ignored") };
     }
 
     #[test]
@@ -173,6 +206,31 @@ mod tests {
             };
             assert_eq!(change.git_ref, git_ref);
         }
+    }
+
+    #[test]
+    fn how_the_head_of_a_pull_request_moved_is_told_by_its_events() {
+        let moved = |action: &str, head_repo| {
+            let mut payload = pull(action, Some(head_repo));
+            payload["before"] = json!("a".repeat(40));
+            payload["pull_request"]["updated_at"] = json!("2026-01-01T00:00:01Z");
+            match said("pull_request", &payload) {
+                Event::Change(change) => (change.before, change.after, change.pushed_at),
+                Event::Gone(gone) => (gone.before, gone.after, gone.at),
+                other => panic!("{other:?}"),
+            }
+        };
+        let sha = |digit: &str| digit.repeat(40).parse::<Sha>().unwrap();
+        let at = Some(Timestamp(1_767_225_601_000));
+        assert_eq!(moved("opened", 2), (Some(sha("0")), sha("b"), at));
+        assert_eq!(moved("synchronize", 2), (Some(sha("a")), sha("b"), at));
+        assert_eq!(moved("closed", 2), (Some(sha("b")), sha("0"), at));
+        assert_eq!(moved("reopened", 2), (Some(sha("0")), sha("b"), at));
+        assert_eq!(
+            moved("synchronize", 1),
+            (None, sha("b"), at),
+            "a push tells that of a branch of one's own"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use kozmic_model::{
     event::{Author, Trigger},
     git::{GitRef, Sha},
     ids::{BuildId, HookId, JobId, ProjectId},
+    order::Source,
     spec::JobSpec,
     status::Status,
     time::Timestamp,
@@ -205,10 +206,34 @@ async fn add_build(
         pushed_at: Set(None),
         commits: Set("[]".to_owned()),
         hooked: Set(Some(new.status.word().to_owned())),
+        position: Set(new.number.clamp(1, BEFORE_ALL - 1) - BEFORE_ALL),
+        ref_is_gone: Set(false),
     };
     let row = row.insert(tx).await.context("take over a build")?;
     note(tx, "build", foreign, row.id).await?;
+    note_move(tx, project, new, row.id).await?;
     Ok(row)
+}
+
+/// What was pushed there is older than what is heard of here, whichever comes first.
+const BEFORE_ALL: i64 = 1 << 40;
+
+/// Notes a push, so that a late delivery of an older one is known as that.
+async fn note_move(tx: &DatabaseTransaction, project: ProjectId, new: &NewBuild, id: i64) -> Result<()> {
+    let row = rows::ref_move::ActiveModel {
+        id: NotSet,
+        project_id: Set(project.0),
+        git_ref: Set(new.git_ref.to_string()),
+        uuid: Set(format!("build:{id}")),
+        before: Set(None),
+        after: Set(new.sha.to_string()),
+        sha: Set(Some(new.sha.to_string())),
+        at: Set(new.created_at.0),
+        source: Set(Source::Told.word().to_owned()),
+        created_at: Set(new.created_at.0),
+    };
+    row.insert(tx).await.context("note a push of another installation")?;
+    Ok(())
 }
 
 async fn import_job(
@@ -246,6 +271,8 @@ async fn import_job(
         finished_at: Set(Some(new.finished_at.0)),
         kind: Set(new.spec.origin.word().to_owned()),
         automatic: Set(new.spec.origin.is_automatic()),
+        move_id: Set(None),
+        canceled_by: Set(None),
     };
     let id = row.insert(tx).await.context("take over a job")?.id;
     note(tx, "job", foreign, id).await?;

@@ -81,6 +81,7 @@ rows! {
         project_id: i64, number: i64, git_ref: String, sha: String, status: String, trigger: String, author: String,
         message: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
         mailed: Option<String>, pushed_at: Option<i64>, commits: String, hooked: Option<String>,
+        position: i64, ref_is_gone: bool,
     }
     hook_call = "hook_call" {
         #[sea_orm(primary_key)] id: i64,
@@ -91,7 +92,8 @@ rows! {
         build_id: i64, project_id: i64, spec: String, status: String, attempt: i32, reason: Option<String>,
         return_code: Option<i64>, cancel_requested: bool, runner: Option<String>, lease_until: Option<i64>,
         container: Option<String>, phases: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
-        kind: String, automatic: bool, queued_at: Option<i64>,
+        kind: String, automatic: bool, queued_at: Option<i64>, move_id: Option<i64>,
+        canceled_by: Option<String>,
     }
     attempt = "attempt" {
         #[sea_orm(primary_key)] id: i64,
@@ -140,6 +142,11 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         door: String, hook_id: Option<i64>, forge_id: i64, uuid: String, event: String, missed_at: i64, tries: i32,
         asked_at: i64, made_good_at: Option<i64>,
+    }
+    ref_move = "ref_move" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, git_ref: String, uuid: String, before: Option<String>, after: String, sha: Option<String>,
+        at: i64, source: String, created_at: i64,
     }
     outbox = "outbox" {
         #[sea_orm(primary_key)] id: i64,

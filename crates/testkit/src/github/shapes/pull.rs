@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Shapes;
 use super::user::merge;
 use crate::github::pull::{Pull, Side};
+use crate::github::stamp;
 
 impl Shapes<'_> {
     /// The payload; `None` if the repository is gone.
@@ -43,7 +44,7 @@ impl Shapes<'_> {
             "body": pull.body,
             "user": self.simple_user(&pull.user),
             "created_at": pull.created_at,
-            "updated_at": pull.created_at,
+            "updated_at": stamp::now(),
             "closed_at": if pull.open { None } else { Some(&pull.created_at) },
             "head": self.side(&pull.head),
             "base": self.side(&pull.base),

@@ -2,7 +2,7 @@
 
 use super::{UnreadablePayload, cut, message, page, unreadable};
 use kozmic_model::{
-    event::{Author, Change, Event, PushedCommit, Trigger},
+    event::{Author, Change, Event, Gone, PushedCommit, Trigger},
     git::{GitRef, NotASha, Sha},
     time::Timestamp,
 };
@@ -21,6 +21,7 @@ const REF_LIMIT: usize = 250;
 pub(super) struct Push {
     #[serde(rename = "ref")]
     git_ref: String,
+    before: Option<String>,
     after: String,
     #[serde(default)]
     deleted: bool,
@@ -72,10 +73,18 @@ struct Person {
 }
 
 pub(super) fn event(push: Push) -> Result<Event, UnreadablePayload> {
-    let Push { git_ref: name, after, deleted, head_commit, commits, repository } = push;
+    let Push { git_ref: name, before, after, deleted, head_commit, commits, repository } = push;
     let shown = cut(name.clone(), REF_LIMIT);
+    let before = before.and_then(|before| before.parse::<Sha>().ok());
+    let pushed_at = repository.pushed_at.and_then(Moment::timestamp);
     if deleted {
-        return Ok(Event::Ignored(format!("{shown} was deleted")));
+        let why = format!("{shown} was deleted");
+        return Ok(match (name.parse(), after.parse::<Sha>()) {
+            (Ok(git_ref), Ok(after)) if after.is_nowhere() => {
+                Event::Gone(Gone { git_ref, before, after, at: pushed_at, why })
+            }
+            _ => Event::Ignored(why),
+        });
     }
     let (git_ref, sha) = match name.parse::<GitRef>() {
         Ok(branch @ GitRef::Branch(_)) => (branch, after.parse::<Sha>()),
@@ -93,8 +102,10 @@ pub(super) fn event(push: Push) -> Result<Event, UnreadablePayload> {
         (Err(fault), _) => return Ok(Event::Ignored(fault.to_string())),
     };
     let commits = pushed(commits.unwrap_or_default(), head_commit.as_ref());
-    let pushed_at = repository.pushed_at.and_then(Moment::timestamp);
-    Ok(Event::Change(Box::new(change((git_ref, sha), pushed_at, head_commit, commits))))
+    let change = change((git_ref, sha), pushed_at, head_commit, commits);
+    // A tag may be an object of its own: what it moved from is one as well.
+    let after = after.parse().unwrap_or_else(|_| change.after.clone());
+    Ok(Event::Change(Box::new(Change { before, after, ..change })))
 }
 
 /// The commit that a tag stands for. What the push calls `after` is the tag itself where that is an object of its own.
@@ -114,7 +125,9 @@ fn change(
     };
     let message = whole.clone().map(message);
     let skip_texts = whole.into_iter().collect();
-    Change { git_ref, sha, pushed_at, trigger: Trigger::Push, message, author, skip_texts, commits }
+    let (before, after) = (None, sha.clone());
+    let trigger = Trigger::Push;
+    Change { git_ref, sha, before, after, pushed_at, trigger, message, author, skip_texts, commits }
 }
 
 fn author(person: Person) -> Author {

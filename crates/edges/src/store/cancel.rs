@@ -1,0 +1,54 @@
+//! Jobs are stopped: by people, by newer pushes, by their authors, or with their projects.
+
+use super::{Store, builds, jobs::tell, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{ids::JobId, job::CanceledBy, status::Status, time::Timestamp};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    DatabaseTransaction, EntityTrait,
+};
+
+impl Store {
+    /// Asks to stop a job: one that waits ends at once, one that runs is marked for its runner.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn request_cancel(
+        &self,
+        id: JobId,
+        (why, by): (&str, Option<CanceledBy>),
+        now: Timestamp,
+    ) -> Result<()> {
+        let tx = self.write().await?;
+        let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to cancel")?;
+        let Some(row) = row else { return Ok(()) };
+        cancel(&tx, &row, (why, by), now).await?;
+        builds::refresh(&tx, row.build_id, now).await?;
+        tx.commit().await.context("commit a cancel")
+    }
+}
+
+/// Cancels a job: one that waits ends at once, one that runs is marked for its runner, one that ended stays.
+pub(super) async fn cancel(
+    tx: &DatabaseTransaction,
+    row: &rows::job::Model,
+    (why, by): (&str, Option<CanceledBy>),
+    now: Timestamp,
+) -> Result<()> {
+    let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
+    match row.status.parse()? {
+        Status::Enqueued => {
+            change.status = Set(Status::Canceled.word().to_owned());
+            // A run that never began is one all the same: an earlier run's log is not this one's.
+            change.attempt = Set(row.attempt + 1);
+            change.finished_at = Set(Some(now.0));
+        }
+        Status::Pending => change.cancel_requested = Set(true),
+        Status::Success | Status::Failure | Status::Error | Status::Canceled => return Ok(()),
+    }
+    change.reason = Set(Some(why.to_owned()));
+    change.canceled_by = Set(by.map(|by| by.word().to_owned()));
+    change.update(tx).await.context("cancel a job")?;
+    tell(tx, row, now).await
+}

@@ -1,0 +1,73 @@
+//! What the newest push of a ref cancels, and what runs again because it was not the newest push after all.
+
+use super::{attempts, builds, cancel::cancel, jobs, moves::is_newest, projects, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{ids::JobId, job::CanceledBy, status::Status, time::Timestamp};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+
+/// Cancels what hooks still have to do in older builds of a ref, as far as the project wishes. The Auto Builder makes
+/// an artifact of each push.
+pub(super) async fn supersede(
+    tx: &DatabaseTransaction,
+    newest: &rows::build::Model,
+    now: Timestamp,
+) -> Result<()> {
+    let settings = projects::project_of(tx, newest.project_id).await?.settings;
+    let mut superseded = Vec::new();
+    if settings.cancel_waiting {
+        superseded.push(Status::Enqueued);
+    }
+    if settings.cancel_running {
+        superseded.push(Status::Pending);
+    }
+    // Few jobs wait or run, however many builds there are.
+    let jobs = jobs::of_project(newest.project_id, &superseded);
+    let why = format!("Canceled: build #{} has a newer push.", newest.number);
+    let jobs = jobs.filter(rows::job::Column::Automatic.eq(false));
+    for job in jobs.all(tx).await.context("list jobs that wait or run")? {
+        let build =
+            rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
+        if build.is_some_and(|build| build.git_ref == newest.git_ref && build.id != newest.id) {
+            cancel(tx, &job, (&why, Some(CanceledBy::Push)), now).await?;
+            builds::refresh(tx, job.build_id, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs again what was canceled of a build for newer pushes: it is the newest one after all. Where nobody pushed it
+/// once more, but the forge says so, the Auto Builder's jobs run again, too: their links are to lead there.
+pub(super) async fn resume(
+    tx: &DatabaseTransaction,
+    build: i64,
+    is_answer: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+    let mut has_changed = false;
+    for job in jobs.all(tx).await.context("list a build's jobs")? {
+        let is_finished = job.status.parse::<Status>()?.is_finished();
+        let was_superseded = job.canceled_by.as_deref() == Some(CanceledBy::Push.word());
+        if is_finished && (was_superseded || (is_answer && job.automatic)) {
+            attempts::again(tx, job, now).await?;
+            has_changed = true;
+        }
+    }
+    if has_changed {
+        builds::refresh(tx, build, now).await?;
+    }
+    Ok(())
+}
+
+/// Runs a job again that just ended because a newer push canceled it, if its build is the newest one by now.
+pub(super) async fn resume_ended(tx: &DatabaseTransaction, job: JobId, now: Timestamp) -> Result<()> {
+    let row = rows::job::Entity::find_by_id(job.0).one(tx).await.context("find a job that ended")?;
+    let Some(row) = row.filter(|row| row.canceled_by.as_deref() == Some(CanceledBy::Push.word())) else {
+        return Ok(());
+    };
+    let build = rows::build::Entity::find_by_id(row.build_id).one(tx).await.context("find a job's build")?;
+    if row.status == Status::Canceled.word() && is_newest(tx, &build.context("a job has no build")?).await? {
+        attempts::again(tx, row, now).await?;
+    }
+    Ok(())
+}

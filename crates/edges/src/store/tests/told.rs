@@ -1,0 +1,80 @@
+//! Pushes as deliveries tell of them, with what was before and when; and the end of what they make run.
+
+use super::{LATER, NOW, Stage, change, recipe};
+use crate::store::{ClaimedJob, Enqueued, Heard, Lane, rows};
+use kozmic_model::{
+    event::{Change, Gone},
+    git::GitRef,
+    hook::HookRecipe,
+    ids::{DeliveryId, JobId},
+    job::Outcome,
+    spec::{JobSpec, Manner, Origin},
+    time::Timestamp,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+impl Stage {
+    /// Tells the hook of a push to main; zeros stand for no commit.
+    pub(in crate::store) async fn told(
+        &self,
+        uuid: &str,
+        (before, after): (char, char),
+        second: i64,
+    ) -> Enqueued {
+        let before = Some(change(before).sha);
+        let delivery = self.delivered(uuid).await;
+        let pushed_at = Some(Timestamp(second * 1_000));
+        self.enqueue_heard(delivery, Change { before, pushed_at, ..change(after) }).await
+    }
+
+    /// Tells the hook that main is deleted.
+    pub(in crate::store) async fn gone(&self, uuid: &str, before: char, second: i64) {
+        let delivery = self.delivered(uuid).await;
+        let git_ref = GitRef::Branch("main".into());
+        let (before, after, at) =
+            (Some(change(before).sha), change('0').sha, Some(Timestamp(second * 1_000)));
+        let gone = Gone { git_ref, before, after, at, why: "it was deleted".into() };
+        self.store.note_gone(delivery, self.project, &gone, NOW).await.unwrap();
+    }
+
+    /// Takes the next job.
+    pub(in crate::store) async fn claim(&self) -> ClaimedJob {
+        self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap()
+    }
+
+    /// The digit of the newest build's commit.
+    pub(in crate::store) async fn latest(&self) -> char {
+        let latest =
+            self.store.latest_build(self.project, Some(&GitRef::Branch("main".into()))).await.unwrap();
+        latest.unwrap().sha.as_str().chars().next().unwrap()
+    }
+
+    /// Runs all that waits to its end: what belongs to a commit of one of these digits fails.
+    pub(in crate::store) async fn run_all(&self, bad: &str) {
+        while let Some(claimed) = self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap()
+        {
+            let code = i64::from(bad.contains(&claimed.build.sha.as_str()[..1]));
+            let outcome = Outcome::Returned(code);
+            self.store.finish_job(claimed.job.attempt(), &outcome, NOW).await.unwrap().unwrap();
+        }
+    }
+
+    /// The number of a delivery of an event, be it the first or not.
+    pub(super) async fn delivered(&self, uuid: &str) -> DeliveryId {
+        self.deliver(uuid).await;
+        let row = rows::delivery::Entity::find().filter(rows::delivery::Column::Uuid.eq(uuid));
+        DeliveryId(row.one(&self.store.db).await.unwrap().unwrap().id)
+    }
+
+    /// Plans a recipe's job of a commit on main that was pushed then; gives the jobs that are to run.
+    pub(in crate::store) async fn plan(&self, digit: char, pushed_at: Timestamp) -> Vec<JobId> {
+        let HookRecipe { title, image, script, install, pull } = recipe();
+        let origin = Origin::Recipe { script: "build.sh".into(), tag: None };
+        let (manner, product) = (Manner::Hooked, None);
+        let spec = JobSpec { title, image, script, install, pull, manner, product, origin };
+        let change = Change { pushed_at: Some(pushed_at), ..change(digit) };
+        let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
+        let planned = self.store.enqueue_planned(heard, self.project, (&change, &[spec]), NOW).await;
+        planned.unwrap().jobs
+    }
+}
