@@ -48,6 +48,7 @@ pub mod order;
 pub mod spent;
 pub mod names;
 pub mod artifact;
+pub mod place;
 pub mod recipe;
 pub mod kernel;
 pub mod spec;

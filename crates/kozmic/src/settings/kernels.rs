@@ -11,6 +11,7 @@ use kozmic_model::{
     image::ImageName,
     kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
     names::flat,
+    place::is_taken,
 };
 
 /// What a rule may say.
@@ -112,6 +113,11 @@ fn rule(table: &toml::Table, image: &ImageName) -> Parsed<KernelRule> {
     let fields = Fields::of(table)?;
     let kind = fields.needed("kind", kind)?;
     let repository = fields.needed("repository", values::repository)?;
+    if repository.rsplit('/').next().is_some_and(is_taken) {
+        let right =
+            "a repository that is not called like a directory of the system, where its files would be put";
+        return Err(wrong("repository", &repository, right));
+    }
     let kernel = fields.written("kernel").unwrap_or(KERNEL);
     Ok(KernelRule {
         start: match kind {
@@ -291,6 +297,12 @@ mod tests {
         assert_eq!((&*generic.script, &*generic.prefix), ("/x/build.sh", "zero-os"));
         assert_eq!(dependent.start, KernelStart::Kept("Zero-OS/0-initramfs".into()));
         assert_eq!(dependent.before, "");
+    }
+
+    #[test]
+    fn a_repository_is_not_put_among_the_systems_files() {
+        let fault = read(&GENERIC.replace("0-initramfs", "proc")).unwrap_err();
+        assert!(fault.contains("\"zero-os/proc\"") && fault.contains("directory of the system"), "{fault}");
     }
 
     #[test]

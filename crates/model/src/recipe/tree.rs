@@ -5,7 +5,7 @@ use super::{
     fault::{At, Faults, harmless, quoted},
     meetings,
 };
-use crate::git::is_branch_name;
+use crate::{git::is_branch_name, place::is_taken};
 use std::collections::BTreeMap;
 
 /// How a recipe's path is made up.
@@ -171,6 +171,11 @@ fn branch(path: &str) -> Result<Option<Branch>, String> {
             return Err(format!("{text} is not the name of {what}: use letters, digits, and . _ -"));
         }
     }
+    if is_taken(name) {
+        return Err(format!(
+            "A job would have this repository in /{name}, which is a directory of the system: give it another name."
+        ));
+    }
     match is_branch_name(branch) {
         true => Ok(Some(Branch { repository: format!("{owner}/{name}"), branch: branch.to_owned() })),
         false => Err(format!("{} is not a branch's name that Git takes.", quoted(branch))),
@@ -237,6 +242,7 @@ mod tests {
             ("o/r\u{1b}[2J/main.yaml", GOOD),
             ("o/r/a..b.yaml", GOOD),
             ("o/r/ma in.yaml", GOOD),
+            ("o/proc/main.yaml", GOOD),
         ]);
         assert_eq!(
             reading.lines(),
@@ -246,13 +252,15 @@ mod tests {
                 "o ü/r/main.yaml:1:1: \"o ü\" is not the name of an owner: use letters, digits, and . _ -",
                 "o/main.yaml:1:1: The file stands where no recipe does: a recipe's path is \
                  <owner>/<repository>/<branch>.yaml.",
+                "o/proc/main.yaml:1:1: A job would have this repository in /proc, which is a directory of the system: \
+                 give it another name.",
                 "o/r\\u{1b}[2J/main.yaml:1:1: \"r\\u{1b}[2J\" is not the name of a repository: use letters, digits, \
                  and . _ -",
                 "o/r/a..b.yaml:1:1: \"a..b\" is not a branch's name that Git takes.",
                 "o/r/ma in.yaml:1:1: \"ma in\" is not a branch's name that Git takes.",
                 "o/r/main.YAML:1:1: The file is named .YAML: rename it to .yaml, or it is no recipe.",
                 "o/r/main.yml:1:1: The file is named .yml: rename it to .yaml, or it is no recipe.",
-                "0 branches of 0 repositories, 8 faults in 8 files",
+                "0 branches of 0 repositories, 9 faults in 9 files",
             ]
         );
     }
