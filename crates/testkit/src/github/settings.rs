@@ -10,6 +10,12 @@ use super::repository::Permission;
 use super::world::World;
 
 impl GitHub {
+    /// Puts an Enterprise server into private mode, or out of it: whoever is not signed in sees nothing, and git asks
+    /// for credentials even where a repository is public. Deploy keys open theirs.
+    pub fn set_private_mode(&self, private: bool) {
+        self.double.change(|world| world.private_mode = private);
+    }
+
     /// Renames a repository to another name of the same owner, such as `anna/hello` to `anna/world`, and tells
     /// the webhooks (`repository`, `renamed`).
     pub async fn rename_repository(&self, repository: &str, new_name: &str) -> Result<Vec<Delivery>> {

@@ -21,6 +21,8 @@ pub(super) struct World {
     pub(super) moved: BTreeMap<String, u64>,
     pub(super) refused_types: Vec<RefusedType>,
     pub(super) ssh: Option<SshDoor>,
+    /// Whether nobody gets anything without credentials, public repositories included.
+    pub(super) private_mode: bool,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) deliveries: Vec<Delivery>,
@@ -46,6 +48,7 @@ impl Default for World {
             moved: BTreeMap::new(),
             refused_types: Vec::new(),
             ssh: None,
+            private_mode: false,
             tokens: BTreeMap::new(),
             grants: BTreeMap::new(),
             deliveries: Vec::new(),

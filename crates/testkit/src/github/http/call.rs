@@ -69,7 +69,11 @@ pub(super) async fn identify(State(double): State<Shared>, mut request: Request,
 
 /// Lets everybody in, but nobody with a token that is none of GitHub's.
 pub(super) fn welcome(double: &Double, headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(token) = bearer(headers) else { return Ok(()) };
+    let Some(token) = bearer(headers) else {
+        let closed = double.read(|world| world.private_mode);
+        let refusal = || Refusal::new(StatusCode::UNAUTHORIZED, "Must authenticate to access this API.");
+        return if closed { Err(refusal()) } else { Ok(()) };
+    };
     let known = double.read(|world| world.tokens.contains_key(&token));
     if known { Ok(()) } else { Err(Refusal::bad_credentials()) }
 }

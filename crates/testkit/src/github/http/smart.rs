@@ -40,7 +40,8 @@ pub(super) async fn serve(double: Shared, request: Request) -> Response {
     let token = bearer(request.headers());
     let login =
         token.as_ref().and_then(|token| double.read(|world| Some(world.tokens.get(token)?.login.clone())));
-    if token.is_some() && login.is_none() {
+    let closed = double.read(|world| world.private_mode) && token.is_none();
+    if closed || (token.is_some() && login.is_none()) {
         return unauthorized();
     }
     let known = double.read(|world| {
