@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
     engine::{Image, Limits, NewContainer, Stage, Volume},
-    git::Ownership,
+    git::{Destination, Ownership, SETTLE},
     store::IMAGES,
 };
 use kozmic_model::{
@@ -63,7 +63,8 @@ pub(crate) async fn container(work: &mut Work, bare: &Bare, image: &Image) -> Re
     let mut held = gate::hold(&flow, &new).await?;
     let tree = bare.source.trim_start_matches('/').to_owned();
     let checkout = checkout::commit(work).await?;
-    let archive = checkout.into_archive(tree, Ownership { uid: 0, gid: 0 }, vec![gate::note()]);
+    let to = Destination { tree, owner: Ownership { uid: 0, gid: 0 }, settles: true };
+    let archive = checkout.into_archive(to, vec![gate::note()]);
     held.carry_in(&flow, archive).await?;
     let build = &work.claimed.build;
     let what = format!("{} of {}", build.sha.short(), build.git_ref.label());
@@ -98,10 +99,12 @@ async fn new_container(work: &Work, bare: &Bare, image: &Image) -> Result<NewCon
 }
 
 fn command(bare: &Bare) -> Vec<String> {
-    let line = match bare.before.trim() {
-        "" => RUN.to_owned(),
-        before => format!("{{ {before}\n}} && {RUN}"),
-    };
+    let settle = format!("(cd '{}' && {SETTLE})\n", bare.source.replace('\'', "'\\''"));
+    let line = settle
+        + &match bare.before.trim() {
+            "" => RUN.to_owned(),
+            before => format!("{{ {before}\n}} && {RUN}"),
+        };
     let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, bare.program.clone()];
     shell.into_iter().chain(bare.arguments.iter().cloned()).collect()
 }
@@ -134,7 +137,9 @@ mod tests {
             output: "/out".into(),
             base: Base::Named,
         };
-        assert_eq!(command(&bare(" "))[2..], [RUN, "/0-core/a b.sh", "main; rm", "0-core"]);
-        assert!(command(&bare("false # or"))[2].starts_with("{ false # or\n} && chmod"));
+        let plain = command(&bare(" "));
+        assert!(plain[2].starts_with("(cd '/0-core' && (\n") && plain[2].ends_with(&format!(")\n{RUN}")));
+        assert_eq!(plain[3..], ["/0-core/a b.sh", "main; rm", "0-core"]);
+        assert!(command(&bare("false # or"))[2].contains(")\n{ false # or\n} && chmod"));
     }
 }

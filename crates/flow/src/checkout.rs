@@ -4,11 +4,11 @@ use crate::{Flow, keys, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::{
     Edges,
-    git::{Checkout, Credentials, GitError, Wanted},
+    git::{Checkout, Credentials, Fetched, GitError, Wanted},
     store::ClaimedJob,
 };
 use kozmic_model::{install::TrackedPath, project::Project, spec::Bare, time::spoken};
-use std::{io::ErrorKind, time::Duration};
+use std::{io::ErrorKind, sync::PoisonError, time::Duration};
 
 /// Pauses between tries to reach the forge, in seconds.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 40];
@@ -38,10 +38,20 @@ pub(crate) async fn has_program(work: &mut Work, bare: &Bare) -> Result<()> {
     Ok(())
 }
 
-/// Brings the job's commit into the project's mirror, unless it is there.
+/// Brings the job's commit into the project's mirror, with the tags and the default branch as the forge has them: once
+/// for an attempt, so that all its scripts find the same.
 pub(crate) async fn fetched(work: &mut Work) -> Result<Wanted> {
+    if let Some(wanted) = &work.wanted {
+        return Ok(wanted.clone());
+    }
     let mut wanted = wanted(work).await?;
-    fetch(work, &mut wanted).await.context("fetch the commit")?;
+    if let Fetched::Outdated(fault) = fetch(work, &mut wanted).await.context("fetch the commit")? {
+        work.say(&format!(
+            "{fault}. The commit is here; its tags and default branch are those of an earlier fetch."
+        ))
+        .await?;
+    }
+    work.wanted = Some(wanted.clone());
     Ok(wanted)
 }
 
@@ -49,10 +59,9 @@ pub(crate) async fn fetched(work: &mut Work) -> Result<Wanted> {
 const LAG_PAUSES: usize = 2;
 
 /// Tries again while the forge does not answer.
-async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<()> {
-    let mirrors = work.flow.edges.mirrors.clone();
+async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<Fetched> {
     for (tries, pause) in PAUSES.map(Duration::from_secs).into_iter().enumerate() {
-        match mirrors.fetch(wanted).await {
+        match Box::pin(shown(work, wanted)).await? {
             Err(GitError::NoSuchCommit { .. }) if tries + 1 < LAG_PAUSES => tokio::time::sleep(pause).await,
             Err(GitError::NoSuchCommit { .. }) if tries < LAG_PAUSES => {
                 tokio::time::sleep(pause).await;
@@ -60,7 +69,7 @@ async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<()> {
                 *wanted = look_again(work, 0).await?;
             }
             Err(fault @ GitError::KeyRefused { .. }) if tries == 0 => put_key_back(work, fault).await?,
-            Err(fault @ (GitError::Failed { .. } | GitError::TooSlow { .. })) => {
+            Err(fault @ (GitError::Failed { .. } | GitError::NotShown { .. } | GitError::TooSlow { .. })) => {
                 work.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;
                 tokio::time::sleep(pause).await;
                 *wanted = look_again(work, tries).await?;
@@ -68,7 +77,26 @@ async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<()> {
             fetched => return Ok(fetched?),
         }
     }
-    Ok(mirrors.fetch(wanted).await?)
+    Ok(Box::pin(work.flow.edges.mirrors.fetch(wanted)).await?)
+}
+
+/// One try. Where a server wants credentials for a repository that everybody may read, those of a private one are used,
+/// from then on at once.
+async fn shown(work: &mut Work, wanted: &mut Wanted) -> Result<Result<Fetched, GitError>> {
+    let mirrors = work.flow.edges.mirrors.clone();
+    let fetched = mirrors.fetch(wanted).await;
+    let fault = match &fetched {
+        Ok(Fetched::Outdated(fault)) | Err(fault) => fault,
+        Ok(Fetched::All) => return Ok(fetched),
+    };
+    let is_asked_for = matches!((fault, &wanted.credentials), (GitError::NotShown { .. }, Credentials::Open));
+    // It may also be gone, or private by now: the forge says so.
+    if !is_asked_for || keys::follow(&work.flow.edges, wanted.project).await.is_err() {
+        return Ok(fetched);
+    }
+    work.flow.unshown.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.project);
+    *wanted = self::wanted(work).await?;
+    Ok(mirrors.fetch(wanted).await)
 }
 
 /// The commit's whereabouts anew: the repository may have been moved, or hidden, since they were last looked up.
@@ -90,12 +118,13 @@ async fn put_key_back(work: &mut Work, fault: GitError) -> Result<()> {
     keys::make_ready(&work.flow.edges, work.claimed.project.id).await
 }
 
-/// A private repository is read with its deploy key, which stays on the runner's side. One that only the Auto Builder
+/// A private repository, or one that its server shows to nobody, is read with its deploy key, which stays on the runner's side. One that only the Auto Builder
 /// builds is read by its token.
 async fn wanted(work: &Work) -> Result<Wanted> {
     let ClaimedJob { build, project, .. } = &work.claimed;
     let project = work.flow.edges.store.project(project.id).await?.context("the project is gone")?;
-    let (url, credentials) = match project.repository.private {
+    let is_unshown = work.flow.unshown.lock().unwrap_or_else(PoisonError::into_inner).contains(&project.id);
+    let (url, credentials) = match project.repository.private || is_unshown {
         true if work.flow.edges.store.auto_builder().await? == Some(project.owner) => {
             let token = work.flow.edges.store.token_of(project.owner).await?;
             (project.repository.clone_url.clone(), Credentials::Token(token))
@@ -109,6 +138,8 @@ async fn wanted(work: &Work) -> Result<Wanted> {
         credentials,
         git_ref: build.git_ref.clone(),
         sha: build.sha.clone(),
+        default_branch: project.repository.default_branch,
+        since: work.begun,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::Flow;
 use anyhow::{Context, Result};
 use kozmic_edges::{
     engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer, OutputStream},
-    git::{Archive, Extra},
+    git::{Archive, Extra, SETTLE},
 };
 use std::{pin::Pin, time::Duration};
 use tokio::{
@@ -26,8 +26,10 @@ pub(crate) const SOURCE: &str = "/kozmic/src";
 pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
 /// Exists as soon as the script may have begun.
 const STARTED: &str = "/kozmic/.started";
-/// Both channels become one, so that the log has their lines in the order in which they were written.
-const WAIT: &str = "read -r _ && : > /kozmic/.started && cd /kozmic/src && exec /kozmic/script.sh 2>&1";
+/// What a shell does before it becomes the script, around the checkout's last step. Both channels become one, so that
+/// the log has their lines in the order in which they were written.
+const WAIT: [&str; 2] =
+    ["read -r _ && : > /kozmic/.started && cd /kozmic/src && {\n", "\nexec /kozmic/script.sh 2>&1; }"];
 
 /// How often, and how long apart, to look at a shell that is about to end or to begin.
 const SETTLING_LOOKS: u32 = 100;
@@ -76,7 +78,7 @@ pub(crate) struct Held(Provisional);
 /// What a container runs.
 pub(crate) fn command(has_shell: bool) -> Vec<String> {
     match has_shell {
-        true => ["/bin/sh", "-c", WAIT].map(str::to_owned).to_vec(),
+        true => vec!["/bin/sh".to_owned(), "-c".to_owned(), WAIT.join(SETTLE)],
         false => vec![SCRIPT.to_owned()],
     }
 }

@@ -41,8 +41,14 @@ pub use autobuild::AutobuildSettings;
 use desk::Desk;
 use futures_util::FutureExt;
 use kozmic_edges::{Edges, store::Way};
-use kozmic_model::spec::Origin;
-use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
+use kozmic_model::{ids::ProjectId, spec::Origin};
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
@@ -62,6 +68,9 @@ pub struct Flow {
     pub tasks: TaskTracker,
     /// What jobs do one at a time.
     turns: turns::Turns,
+    /// Public repositories that their server shows to nobody without credentials, as an Enterprise server in private
+    /// mode does.
+    unshown: Arc<Mutex<HashSet<ProjectId>>>,
     /// Which deliveries wait for the forge's word of their repository.
     doubts: receive::Doubts,
     /// What pull requests' deliveries wait for.
@@ -110,6 +119,7 @@ impl Flow {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             turns: turns::Turns::default(),
+            unshown: Arc::default(),
             doubts: receive::Doubts::default(),
             messages: sync::Messages::default(),
         }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
     engine::{Account, EngineError, Image, Limits, NewContainer, RegistryLogin, Stage, Volume},
-    git::{Archive, Checkout, Ownership},
+    git::{Archive, Checkout, Destination, Ownership},
     store::ClaimedJob,
 };
 use kozmic_model::{
@@ -129,7 +129,8 @@ async fn login(work: &Work) -> Result<Option<RegistryLogin>> {
 /// Checkout and script, as they lie in the container's volume.
 fn archive(script: &str, checkout: Checkout, account: &Account) -> Archive {
     let owner = Ownership { uid: account.uid, gid: account.gid };
-    checkout.into_archive(gate::TREE.to_owned(), owner, gate::files(script, account.has_shell))
+    let to = Destination { tree: gate::TREE.to_owned(), owner, settles: account.has_shell };
+    checkout.into_archive(to, gate::files(script, account.has_shell))
 }
 
 /// What a job's scripts find in their environment, `HOME` apart.

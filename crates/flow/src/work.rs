@@ -2,18 +2,23 @@
 
 use crate::{Flow, job_log::JobLog, report};
 use anyhow::{Context, Result};
-use kozmic_edges::{clock, store::ClaimedJob};
+use kozmic_edges::{clock, git::Wanted, store::ClaimedJob};
 use kozmic_model::{
     job::Attempt,
     phase::{Phase, PhaseKind, mark, mark_done},
     time::Timestamp,
 };
+use std::time::Instant;
 
 /// What all steps of an attempt have in hand.
 pub(crate) struct Work {
     pub(crate) flow: Flow,
     pub(crate) claimed: ClaimedJob,
     pub(crate) log: JobLog,
+    /// When this process began with it.
+    pub(crate) begun: Instant,
+    /// Its commit, once that was fetched.
+    pub(crate) wanted: Option<Wanted>,
     phases: Vec<Phase>,
 }
 
@@ -21,7 +26,14 @@ impl Work {
     /// Begins an attempt that a runner has just claimed.
     pub(crate) async fn begin_attempt(flow: &Flow, claimed: &ClaimedJob) -> Result<Self> {
         let log = JobLog::open(&flow.edges, &claimed.job).await?;
-        Ok(Self { flow: flow.clone(), claimed: claimed.clone(), log, phases: claimed.job.phases.clone() })
+        Ok(Self {
+            flow: flow.clone(),
+            claimed: claimed.clone(),
+            log,
+            begun: Instant::now(),
+            wanted: None,
+            phases: claimed.job.phases.clone(),
+        })
     }
 
     /// Takes up an attempt, where an earlier go at it stopped.

@@ -1,18 +1,20 @@
 //! A checkout as a tar stream for a container: the files, and a `.git` with the whole history.
 //!
-//! The history's objects come straight out of the mirror; nothing is copied on the way. A fetch may write beside it:
-//! objects are only ever added to a mirror, each under its name when it is whole, so reading needs no lock.
+//! All of it belongs to the checkout: nothing is read out of the mirror any more, whatever happens to it meanwhile.
 
 use super::{
     Checkout,
-    entries::{Entries, Neighbours},
-    git_files,
+    entries::Entries,
+    git_files::{self, GitFile, Known},
+    index::{Index, Kind},
+    settle,
 };
 use bytes::Bytes;
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 use tokio::sync::mpsc;
 
@@ -25,6 +27,16 @@ pub struct Ownership {
     pub uid: u64,
     /// The group's number.
     pub gid: u64,
+}
+
+/// Where a checkout goes to in a container.
+pub struct Destination {
+    /// The directory that it becomes, such as `kozmic/src`.
+    pub tree: String,
+    /// Whom all of it belongs to.
+    pub owner: Ownership,
+    /// Whether [`SETTLE`](super::SETTLE) runs in it, before anything else does.
+    pub settles: bool,
 }
 
 /// A file that goes along with a checkout.
@@ -41,13 +53,13 @@ pub struct Extra {
 pub type Archive = mpsc::Receiver<io::Result<Bytes>>;
 
 impl Checkout {
-    /// The checkout as the directory `tree`, such as `kozmic/src`, with files beside it, all belonging to `owner`. The
-    /// checkout is removed when the archive was read or dropped.
-    pub fn into_archive(self, tree: String, owner: Ownership, extras: Vec<Extra>) -> Archive {
+    /// The checkout for its place in a container, with files beside it. It is removed when the archive was read or
+    /// dropped.
+    pub fn into_archive(self, to: Destination, extras: Vec<Extra>) -> Archive {
         let (sender, receiver) = mpsc::channel(4);
         tokio::task::spawn_blocking(move || {
-            let mut entries = Entries::new(Chunks::new(sender.clone()), owner);
-            let written = write_all(&mut entries, &self, (&tree, &extras)).and_then(|()| entries.finish());
+            let mut entries = Entries::new(Chunks::new(sender.clone()), to.owner);
+            let written = write_all(&mut entries, &self, (&to, &extras)).and_then(|()| entries.finish());
             if let Err(fault) = written {
                 // Who reads learns of it; if nobody reads any more, nobody needs to.
                 let _ = sender.blocking_send(Err(fault));
@@ -60,7 +72,7 @@ impl Checkout {
 fn write_all<W: Write>(
     entries: &mut Entries<W>,
     checkout: &Checkout,
-    (tree, extras): (&str, &[Extra]),
+    (Destination { tree, settles, .. }, extras): (&Destination, &[Extra]),
 ) -> io::Result<()> {
     if let Some((above, _)) = tree.rsplit_once('/') {
         entries.directory(above, 0o755)?;
@@ -68,22 +80,93 @@ fn write_all<W: Write>(
     for Extra { path, mode, content } in extras {
         entries.file(path, *mode, content)?;
     }
-    entries.tree(&checkout.tree(), Path::new(tree), Neighbours::None)?;
-    git_dir(entries, checkout, &format!("{tree}/.git"))
+    let begun = entries.tick();
+    let index = work_tree(entries, checkout, Path::new(tree))?;
+    git_dir(entries, checkout, &format!("{tree}/.git"))?;
+    if *settles {
+        let config = git_files::config(&checkout.wanted, Known::All);
+        entries.file(&format!("{tree}/.git/{}", settle::CONFIG), 0o644, config.as_bytes())?;
+        let later = entries.tick() + 1;
+        entries.file_of(&format!("{tree}/.git/{}", settle::INDEX), &index, later)?;
+    }
+    entries.file_of(&format!("{tree}/.git/index"), &index, begun)
 }
 
-/// A `.git` as `git clone` leaves it: on the branch, with a remote named origin, all objects its own.
-fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, dir: &str) -> io::Result<()> {
-    for part in ["", "refs/", "refs/heads/", "refs/tags/", "branches/", "info/"] {
-        entries.directory(&format!("{dir}/{part}"), 0o755)?;
+/// The files in the order of the index, and the index as it is right then.
+fn work_tree<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, to: &Path) -> io::Result<Vec<u8>> {
+    let from = checkout.tree();
+    let mut index = Index::new(fs::read(checkout.index())?)?;
+    let mut directories = Directories::below(&from, to);
+    entries.directory_at(to)?;
+    while let Some(entry) = index.next()? {
+        let path = index.path(&entry);
+        directories.enter(entries, path.parent().unwrap_or(Path::new("")))?;
+        let seconds = entries.tick();
+        match entry.kind {
+            Kind::File(mode) => entries.content(&from.join(path), &to.join(path), mode)?,
+            Kind::Link => entries.link(&from.join(path), &to.join(path))?,
+            Kind::Module => entries.directory_at(&to.join(path))?,
+        }
+        index.stamp(&entry, seconds, entries.owner());
     }
-    let head = git_files::head(&checkout.wanted);
-    entries.file(&format!("{dir}/HEAD"), 0o644, head.as_bytes())?;
-    // The refs before the objects: what a tag points at was there when the tag was.
-    entries.file(&format!("{dir}/packed-refs"), 0o644, git_files::packed_refs(checkout)?.as_bytes())?;
-    entries.file(&format!("{dir}/config"), 0o644, git_files::config(&checkout.wanted).as_bytes())?;
-    entries.file(&format!("{dir}/index"), 0o644, &fs::read(checkout.index())?)?;
-    entries.tree(&checkout.mirror.join("objects"), &Path::new(dir).join("objects"), Neighbours::Fetches)
+    Ok(index.into_bytes())
+}
+
+/// A `.git` as `git clone` leaves it, but for its index: on the branch, with a remote named origin, all objects its own.
+fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, dir: &str) -> io::Result<()> {
+    let files = git_files::all(&checkout.wanted, &checkout.refs, entries.tick());
+    for part in directories(&files) {
+        entries.directory_at(&Path::new(dir).join(part))?;
+    }
+    for (path, content) in &files {
+        entries.file(&format!("{dir}/{path}"), 0o644, content.as_bytes())?;
+    }
+    for pack in fs::read_dir(checkout.packs())? {
+        let pack = pack?;
+        let to = Path::new(dir).join("objects/pack").join(pack.file_name());
+        entries.content(&pack.path(), &to, 0o444)?;
+    }
+    Ok(())
+}
+
+/// Those that files are in, and those that tools expect; one that an engine made by itself would be root's.
+fn directories(files: &[GitFile]) -> BTreeSet<&Path> {
+    let above = files.iter().flat_map(|(path, _)| Path::new(path).ancestors().skip(1));
+    let expected = git_files::DIRECTORIES.into_iter().flat_map(|path| Path::new(path).ancestors());
+    expected.chain(above).collect()
+}
+
+/// The directories of a work tree, each written before what is in it. Git's order has all of one in a row.
+struct Directories<'a> {
+    from: &'a Path,
+    to: &'a Path,
+    inside: PathBuf,
+}
+
+impl<'a> Directories<'a> {
+    fn below(from: &'a Path, to: &'a Path) -> Self {
+        Self { from, to, inside: PathBuf::new() }
+    }
+
+    /// # Errors
+    /// One of them is none: a tree may name a link and a directory alike, and nothing is read through a link.
+    fn enter<W: Write>(&mut self, entries: &mut Entries<W>, path: &Path) -> io::Result<()> {
+        let mut known = PathBuf::new();
+        for part in path.components() {
+            let is_known = self.inside.starts_with(known.join(part));
+            known.push(part);
+            if is_known {
+                continue;
+            }
+            if !fs::symlink_metadata(self.from.join(&known))?.is_dir() {
+                let words = format!("{} is a directory and something else in this commit", known.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+            }
+            entries.directory_at(&self.to.join(&known))?;
+        }
+        self.inside = known;
+        Ok(())
+    }
 }
 
 /// Gathers what is written into pieces for a channel.

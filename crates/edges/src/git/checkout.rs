@@ -1,16 +1,27 @@
-//! One commit's files on disk, for one attempt of a job; removed when dropped.
+//! One commit for one attempt of a job, on disk until it is in its container: the files, and the objects that its
+//! history is made of. Removed when dropped.
 
-use super::{Git, GitError, Mirrors, Wanted, fetch};
+use super::{
+    Git, GitError, Mirrors, Wanted,
+    layers::{Layers, beyond_trunk},
+    refs::Refs,
+};
 use crate::private_dir;
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
 
-/// One commit's files, out of a mirror.
+/// The directory in a mirror where the objects of each checkout lie: on one disk with it, since git moves them there.
+pub(super) const OUTGOING: &str = "outgoing";
+
+/// One commit's files and objects, out of a mirror.
 pub struct Checkout {
-    pub(super) dir: PathBuf,
-    pub(super) mirror: PathBuf,
+    dir: PathBuf,
+    outgoing: PathBuf,
     pub(super) wanted: Wanted,
-    /// What the wanted tag is in the mirror; none if it is not at the wanted commit (any more).
-    pub(super) tag: Option<String>,
+    pub(super) refs: Refs,
 }
 
 impl Mirrors {
@@ -19,22 +30,48 @@ impl Mirrors {
     /// # Errors
     /// The disk is full, or the mirror is damaged.
     pub async fn check_out(&self, wanted: &Wanted, dir: PathBuf) -> Result<Checkout, GitError> {
-        let io = |cause| GitError::Io { what: "checkout", cause };
+        let io = GitError::io("checkout");
         let mirror = self.path(wanted.project);
-        let tag = fetch::tag(&Git::new(&mirror), wanted).await?;
-        let checkout = Checkout { dir, mirror, wanted: wanted.clone(), tag };
-        // Only this user may look in; the files themselves keep the modes that they shall have in the container.
-        private_dir::make(&checkout.dir).and_then(|()| std::fs::create_dir(checkout.tree())).map_err(io)?;
-        let git = Git::new(&checkout.mirror)
-            .with("GIT_WORK_TREE", checkout.tree())
-            .with("GIT_INDEX_FILE", checkout.index());
-        // Without a lock: a fetch only adds objects, and the index is the checkout's own.
-        git.run("read-tree", ["read-tree", "--reset", "-u", wanted.sha.as_str()]).await?;
+        let git = Git::new(&mirror);
+        let refs = Refs::read(&git, &mirror, wanted).await?;
+        let outgoing = mirror.join(OUTGOING).join(dir.file_name().unwrap_or(OsStr::new("one")));
+        let checkout = Checkout { dir, outgoing, wanted: wanted.clone(), refs };
+        checkout.make_directories().map_err(io)?;
+        let objects = Box::pin(self.objects_of(&checkout, &mirror));
+        tokio::try_join!(Box::pin(checkout.files(&mirror)), objects)?;
         Ok(checkout)
+    }
+
+    /// Packs what the checkout's refs reach, and nothing else of the mirror.
+    async fn objects_of(&self, checkout: &Checkout, mirror: &Path) -> Result<(), GitError> {
+        let git = Git::new(mirror);
+        let (tips, packs) = (checkout.refs.tips(&checkout.wanted), checkout.packs());
+        {
+            let packing = self.packing.of(checkout.wanted.project);
+            let _packing = packing.lock().await;
+            Layers::of(&git, mirror).trunk(&tips, packs).await?;
+        }
+        beyond_trunk(&git, &tips, packs).await
     }
 }
 
 impl Checkout {
+    fn make_directories(&self) -> std::io::Result<()> {
+        // Only this user may look in.
+        private_dir::make(&self.dir)?;
+        fs::create_dir(self.tree())?;
+        if self.outgoing.exists() {
+            fs::remove_dir_all(&self.outgoing)?;
+        }
+        fs::create_dir_all(&self.outgoing)
+    }
+
+    async fn files(&self, mirror: &Path) -> Result<(), GitError> {
+        let git = Git::new(mirror).with("GIT_WORK_TREE", self.tree()).with("GIT_INDEX_FILE", self.index());
+        // Without a lock: a fetch only adds objects, and the index is the checkout's own.
+        git.run("read-tree", ["read-tree", "--reset", "-u", self.wanted.sha.as_str()]).await.map(drop)
+    }
+
     pub(super) fn tree(&self) -> PathBuf {
         self.dir.join("tree")
     }
@@ -42,21 +79,27 @@ impl Checkout {
     pub(super) fn index(&self) -> PathBuf {
         self.dir.join("index")
     }
+
+    /// Where its packs are.
+    pub(super) fn packs(&self) -> &Path {
+        &self.outgoing
+    }
 }
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        let dir = std::mem::take(&mut self.dir);
+        let dirs = [std::mem::take(&mut self.dir), std::mem::take(&mut self.outgoing)];
+        let remove = move || dirs.iter().for_each(|dir| remove(dir));
         // Thousands of files take a while: not on a thread that serves others.
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || remove(&dir))),
-            Err(_) => remove(&dir),
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
         }
     }
 }
 
 fn remove(dir: &Path) {
-    if let Err(fault) = std::fs::remove_dir_all(dir)
+    if let Err(fault) = fs::remove_dir_all(dir)
         && fault.kind() != std::io::ErrorKind::NotFound
     {
         tracing::warn!(dir = %dir.display(), %fault, "a checkout could not be removed");

@@ -16,6 +16,22 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 
 const LIMIT: Duration = Duration::from_secs(1_800);
 
+/// Gives up on a server that says nothing, does nothing else on the way, and keeps packs as they come.
+const NETWORK: [&str; 12] = [
+    "-c",
+    "http.lowSpeedLimit=1",
+    "-c",
+    "http.lowSpeedTime=60",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+    "-c",
+    "fetch.unpackLimit=1",
+    "-c",
+    "core.hooksPath=/dev/null",
+];
+
 /// Git in one repository.
 pub(super) struct Git {
     repository: PathBuf,
@@ -66,29 +82,19 @@ impl Git {
         }
     }
 
-    pub(super) async fn fetch(&self, url: &str, refspec: &str) -> Result<(), GitError> {
-        let options = [
-            "-c",
-            "http.lowSpeedLimit=1",
-            "-c",
-            "http.lowSpeedTime=60",
-            "-c",
-            "gc.auto=0",
-            "-c",
-            "maintenance.auto=false",
-            "-c",
-            "fetch.unpackLimit=1",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "fetch",
-            "--quiet",
-            "--force",
-            "--no-write-fetch-head",
-            "--",
-            url,
-            refspec,
-        ];
-        self.run("fetch", options).await.map(drop)
+    /// Refs of the mirror that these refspecs are about and the repository has no more go. Tags come only where a
+    /// refspec says so.
+    pub(super) async fn fetch(&self, url: &str, refspecs: &[String]) -> Result<(), GitError> {
+        let fetch =
+            ["fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-write-fetch-head", "--", url];
+        let refspecs = refspecs.iter().map(String::as_str);
+        self.run("fetch", NETWORK.into_iter().chain(fetch).chain(refspecs)).await.map(drop)
+    }
+
+    /// What these names, each a whole one, point to at the repository, and which branch HEAD stands for.
+    pub(super) async fn ls_remote(&self, url: &str, names: &[&str]) -> Result<String, GitError> {
+        let list = ["ls-remote", "--symref", "--", url];
+        self.run("ls-remote", NETWORK.into_iter().chain(list).chain(names.iter().copied())).await
     }
 
     /// Runs git and gives its output, a text.

@@ -35,6 +35,12 @@ pub enum GitError {
         /// What to do then.
         remedy: String,
     },
+    /// The server shows the repository to nobody without credentials, or does not accept these.
+    #[error("the server does not show the repository: {words}")]
+    NotShown {
+        /// What git said.
+        words: String,
+    },
     /// The address is none that git fetches over SSH.
     #[error("\"{0}\" is no address to fetch from over SSH, such as git@host:path or ssh://git@host:22/path")]
     NotSsh(String),

@@ -1,6 +1,12 @@
-//! One fetch: over HTTP or SSH, by the ref and else by the commit's id.
+//! One fetch: over HTTP or SSH, of the commit's ref with the default branch and the tags; else by the commit's id.
 
-use super::{Credentials, Git, GitError, GitRef, Wanted, known_hosts::KnownHosts, repair, ssh::Identity};
+use super::{
+    Credentials, Fetched, Git, GitError, GitRef, Wanted,
+    known_hosts::KnownHosts,
+    refs::{self, FORGE_HEAD},
+    repair,
+    ssh::Identity,
+};
 use std::{path::Path, sync::Arc};
 
 /// How a fetch reaches the forge.
@@ -30,37 +36,162 @@ impl Way {
         })
     }
 
-    async fn fetch(&self, url: &str, refspec: &str) -> Result<(), GitError> {
+    async fn fetch(&self, url: &str, refspecs: &[String]) -> Result<(), GitError> {
+        let fetched = self.git().fetch(url, refspecs).await;
+        self.meaning(fetched)
+    }
+
+    /// What the forge says of HEAD and one ref.
+    async fn look(&self, url: &str, git_ref: &str) -> Result<AtForge, GitError> {
+        let told = self.git().ls_remote(url, &["HEAD", git_ref]).await;
+        Ok(AtForge::read(&self.meaning(told)?, git_ref))
+    }
+
+    fn git(&self) -> &Git {
+        let (Self::Http(git) | Self::Ssh(git, _)) = self;
+        git
+    }
+
+    /// The server's key is learnt, whether or not it gave the commit.
+    fn meaning<T>(&self, answer: Result<T, GitError>) -> Result<T, GitError> {
         match self {
-            Self::Http(git) => git.fetch(url, refspec).await,
-            Self::Ssh(git, identity) => {
-                let fetched = git.fetch(url, refspec).await;
+            Self::Http(_) => answer.map_err(of_http),
+            Self::Ssh(_, identity) => {
                 identity.learn()?;
-                fetched.map_err(|fault| identity.meaning(fault))
+                answer.map_err(|fault| identity.meaning(fault))
             }
         }
     }
 }
 
-/// Fetches the commit by its ref, else by its id.
-pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<(), GitError> {
+/// What a failure over HTTP means: git asks for a name after the answer 401, and says so itself after a 404.
+fn of_http(fault: GitError) -> GitError {
+    match fault {
+        GitError::Failed { words, .. }
+            if ["could not read Username", "' not found"].iter().any(|known| words.contains(known)) =>
+        {
+            GitError::NotShown { words }
+        }
+        other => other,
+    }
+}
+
+/// What a forge has.
+#[derive(Debug, PartialEq, Eq)]
+struct AtForge {
+    default_branch: Option<String>,
+    has_ref: bool,
+}
+
+impl AtForge {
+    /// Of lines `ref: refs/heads/main<tab>HEAD` and `<id><tab><name>`.
+    fn read(told: &str, git_ref: &str) -> Self {
+        let lines = told.lines().filter_map(|line| line.split_once('\t'));
+        let mut found = Self { default_branch: None, has_ref: false };
+        for (what, name) in lines {
+            match what.strip_prefix("ref: refs/heads/") {
+                Some(branch) if name == "HEAD" => found.default_branch = Some(branch.to_owned()),
+                _ => found.has_ref |= name == git_ref,
+            }
+        }
+        found
+    }
+}
+
+/// Fetches the commit by its ref, else by its id; and what jobs see besides, as far as that can be had.
+pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<Fetched, GitError> {
     let git = Git::new(mirror);
     if !mirror.exists() {
-        repair::make_whole(mirror).await?;
+        repair::make_whole(mirror, &wanted.default_branch).await?;
     }
-    let by_ref = way.fetch(&wanted.url, &format!("+{0}:{0}", wanted.git_ref)).await;
+    let by_ref = by_refs(way, mirror, wanted).await;
     if is_at(mirror, wanted) || git.has_commit(&wanted.sha).await? {
-        return Ok(());
+        return Ok(by_ref.map_or_else(Fetched::Outdated, |()| Fetched::All));
     }
-    if by_ref.as_ref().is_err_and(is_final) {
-        return by_ref;
+    match by_ref {
+        Err(fault) if is_final(&fault) => Err(fault),
+        by_ref => {
+            // The ref moved on or is gone; many servers still give a commit by its id.
+            let by_sha = way.fetch(&wanted.url, &[wanted.sha.to_string()]).await;
+            match git.has_commit(&wanted.sha).await? {
+                true => Ok(by_ref.map_or_else(Fetched::Outdated, |()| Fetched::All)),
+                false => Err(explain(wanted, by_ref, by_sha)),
+            }
+        }
     }
-    // The ref moved on or is gone; many servers still give a commit by its id.
-    let by_sha = way.fetch(&wanted.url, wanted.sha.as_str()).await;
-    match git.has_commit(&wanted.sha).await? {
-        true => Ok(()),
-        false => Err(explain(wanted, by_ref, by_sha)),
+}
+
+/// Brings the commit's ref, the default branch and the tags, in one call for nearly every push.
+async fn by_refs(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<(), GitError> {
+    let guess = refs::branch(mirror).unwrap_or_else(|| wanted.default_branch.clone());
+    let own = wanted.git_ref.to_string();
+    match fetch_over(way, mirror, wanted, names(Some(&own), Some(&guess))).await {
+        Ok(()) if is_default(mirror, &guess) => return Ok(()),
+        Err(fault) if !tells_of_a_lack(&fault) => return Err(fault),
+        _ => {}
     }
+    let AtForge { default_branch, has_ref } = way.look(&wanted.url, &own).await?;
+    let own = Some(own).filter(|_| has_ref);
+    fetch_over(way, mirror, wanted, names(own.as_deref(), default_branch.as_deref())).await?;
+    note_default(mirror, default_branch.as_deref()).await
+}
+
+/// Names of refs at the forge.
+fn names(own: Option<&str>, default: Option<&str>) -> Vec<String> {
+    let default = default.into_iter().flat_map(|branch| [format!("refs/heads/{branch}"), "HEAD".to_owned()]);
+    let mut names = own.into_iter().map(str::to_owned).chain(default).collect::<Vec<_>>();
+    names.dedup();
+    names
+}
+
+/// Fetches refs and all tags, over what the mirror has of them.
+async fn fetch_over(way: &Way, mirror: &Path, wanted: &Wanted, names: Vec<String>) -> Result<(), GitError> {
+    let refspecs = names.iter().map(|name| refspec(name));
+    let refspecs = refspecs.chain(["+refs/tags/*:refs/tags/*".to_owned()]).collect::<Vec<_>>();
+    match way.fetch(&wanted.url, &refspecs).await {
+        Err(fault) if collides(&fault) => {
+            forget_branches(mirror, &names).await?;
+            way.fetch(&wanted.url, &refspecs).await
+        }
+        fetched => fetched,
+    }
+}
+
+/// HEAD comes under a name of its own, to be compared with the branch that it is thought to stand for.
+fn refspec(name: &str) -> String {
+    let to = if name == "HEAD" { FORGE_HEAD } else { name };
+    format!("+{name}:{to}")
+}
+
+fn is_default(mirror: &Path, branch: &str) -> bool {
+    let head = refs::loose(mirror, FORGE_HEAD);
+    head.is_some() && head == refs::loose(mirror, &format!("refs/heads/{branch}"))
+}
+
+async fn note_default(mirror: &Path, branch: Option<&str>) -> Result<(), GitError> {
+    match branch {
+        Some(branch) => refs::note_branch(mirror, branch).map_err(GitError::io("fetch")),
+        None => Git::new(mirror).run("update-ref", ["update-ref", "-d", FORGE_HEAD]).await.map(drop),
+    }
+}
+
+/// A branch `a` that the mirror had and the forge has no more is in the way of a branch `a/b`.
+fn collides(fault: &GitError) -> bool {
+    matches!(fault, GitError::Failed { words, .. } if words.contains("cannot lock ref"))
+}
+
+/// Forgets the mirror's branches whose names have their first part in common with these; their objects stay.
+async fn forget_branches(mirror: &Path, names: &[String]) -> Result<(), GitError> {
+    let git = Git::new(mirror);
+    let branches = names.iter().filter_map(|name| name.strip_prefix("refs/heads/"));
+    let families =
+        branches.filter_map(|branch| branch.split('/').next()).map(|first| format!("refs/heads/{first}"));
+    let list = ["for-each-ref".to_owned(), "--format=%(refname)".to_owned()];
+    let found = git.run("for-each-ref", list.into_iter().chain(families)).await?;
+    for name in found.lines() {
+        git.run("update-ref", ["update-ref", "-d", name]).await?;
+    }
+    Ok(())
 }
 
 /// Whether the wanted commit is in the mirror, with all that it is made of: git shows a pack when it is whole. A tag
@@ -71,35 +202,36 @@ pub(super) async fn has(git: &Git, mirror: &Path, wanted: &Wanted) -> Result<boo
     }
     match &wanted.git_ref {
         _ if is_at(mirror, wanted) => Ok(true),
-        GitRef::Tag(_) => Ok(tag(git, wanted).await?.is_some()),
+        GitRef::Tag(_) => has_tag(git, wanted).await,
         GitRef::Branch(_) | GitRef::PullRequest(_) => git.has_commit(&wanted.sha).await,
     }
 }
 
-/// What a wanted tag is in the mirror, the id of a commit or of an annotated tag; none unless it is at the wanted
-/// commit.
-pub(super) async fn tag(git: &Git, wanted: &Wanted) -> Result<Option<String>, GitError> {
-    let GitRef::Tag(_) = &wanted.git_ref else { return Ok(None) };
-    let name = wanted.git_ref.to_string();
-    let ids = match git.run("rev-parse", ["rev-parse", &name, &format!("{name}^{{commit}}"), "--"]).await {
-        Err(GitError::Failed { .. }) => return Ok(None),
-        ids => ids?,
-    };
-    let mut ids = ids.lines();
-    let (tag, commit) = (ids.next(), ids.next());
-    Ok(tag.filter(|_| commit == Some(wanted.sha.as_str())).map(str::to_owned))
+/// Whether a wanted tag is at the wanted commit.
+async fn has_tag(git: &Git, wanted: &Wanted) -> Result<bool, GitError> {
+    let commit = format!("{}^{{commit}}", wanted.git_ref);
+    match git.run("rev-parse", ["rev-parse", "--verify", "--quiet", &commit]).await {
+        Ok(commit) => Ok(commit == wanted.sha.as_str()),
+        Err(GitError::Failed { .. }) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Whether the mirror's ref is at the wanted commit, which it is for nearly every push once it was fetched. Git moves
 /// a ref last, so all of the commit is there. Asking git itself would cost a process.
 fn is_at(mirror: &Path, wanted: &Wanted) -> bool {
-    let at = std::fs::read_to_string(mirror.join(wanted.git_ref.to_string()));
-    at.is_ok_and(|at| at.trim_end() == wanted.sha.as_str())
+    refs::loose(mirror, &wanted.git_ref.to_string()).is_some_and(|at| at == wanted.sha.as_str())
 }
 
 /// Whether the same server would say the same again.
 fn is_final(fault: &GitError) -> bool {
-    matches!(fault, GitError::KeyRefused { .. } | GitError::HostKeyChanged { .. } | GitError::NotInstalled(_))
+    matches!(
+        fault,
+        GitError::KeyRefused { .. }
+            | GitError::HostKeyChanged { .. }
+            | GitError::NotShown { .. }
+            | GitError::NotInstalled(_)
+    )
 }
 
 /// A repository that answers but lacks the commit is no reason to try again; one that does not answer is.
@@ -125,7 +257,7 @@ fn tells_of_a_lack(fault: &GitError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::{Checkout, Mirrors, git_files};
+    use crate::git::{Mirrors, git_files};
     use kozmic_model::{git::Sha, ids::ProjectId};
     use std::{path::PathBuf, process::Command};
 
@@ -172,6 +304,8 @@ mod tests {
                 credentials: Credentials::Open,
                 git_ref: git_ref.parse().unwrap(),
                 sha: sha.clone(),
+                default_branch: "main".to_owned(),
+                since: std::time::Instant::now(),
             }
         }
 
@@ -179,13 +313,22 @@ mod tests {
             has(&Git::new(&self.mirror()), &self.mirror(), wanted).await.unwrap()
         }
 
-        async fn bring(&self, wanted: &Wanted) -> Result<(), GitError> {
+        async fn bring(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
             let way = Way::Http(Git::new(&self.mirror()).with("GIT_ALLOW_PROTOCOL", "file"));
             bring(&way, &self.mirror(), wanted).await
         }
 
-        async fn check_out(&self, wanted: &Wanted, name: &str) -> Checkout {
-            self.mirrors.check_out(wanted, self.dir.path().join(name)).await.unwrap()
+        /// Brings the commit with its surroundings.
+        async fn all(&self, wanted: &Wanted) {
+            let fetched = self.bring(wanted).await.unwrap();
+            assert!(matches!(fetched, Fetched::All), "{fetched:?}");
+        }
+
+        /// The refs beside the commit's branch that its job sees, a line each.
+        async fn packed_refs(&self, wanted: &Wanted, name: &str) -> String {
+            let checkout = self.mirrors.check_out(wanted, self.dir.path().join(name)).await.unwrap();
+            let all = git_files::packed_refs(wanted, &checkout.refs);
+            all.strip_prefix("# pack-refs with: sorted \n").unwrap().to_owned()
         }
     }
 
@@ -197,29 +340,27 @@ mod tests {
         let tag = forge.git(&["rev-parse", "refs/tags/v1"]);
         let wanted = forge.wanted("refs/tags/v1", &sha);
         assert!(!forge.has(&wanted).await);
-        forge.bring(&wanted).await.unwrap();
+        forge.all(&wanted).await;
         assert_ne!(tag, sha.as_str());
         assert!(forge.has(&wanted).await && !is_at(&forge.mirror(), &wanted));
-        let checkout = forge.check_out(&wanted, "1").await;
         assert_eq!(git_files::head(&wanted), format!("{sha}\n"));
-        let refs = git_files::packed_refs(&checkout).unwrap();
-        assert_eq!(refs, format!("# pack-refs with: sorted\n{tag} refs/tags/v1\n"));
-        assert!(!git_files::config(&wanted).contains("[branch"));
+        let refs = forge.packed_refs(&wanted, "1").await;
+        assert_eq!(refs, format!("{sha} refs/remotes/origin/main\n{tag} refs/tags/v1\n"));
+        assert!(!git_files::config(&wanted, git_files::Known::All).contains("[branch"));
     }
 
     #[tokio::test]
     async fn a_tag_is_fetched_even_if_its_commit_is_there_and_never_taken_for_a_branch_of_its_name() {
         let forge = Forge::new();
         let sha = forge.commit();
-        forge.bring(&forge.wanted("refs/heads/main", &sha)).await.unwrap();
+        forge.all(&forge.wanted("refs/heads/main", &sha)).await;
         forge.git(&["tag", "main"]);
         let wanted = forge.wanted("refs/tags/main", &sha);
         assert!(!forge.has(&wanted).await);
-        forge.bring(&wanted).await.unwrap();
+        forge.all(&wanted).await;
         assert!(forge.has(&wanted).await && is_at(&forge.mirror(), &wanted));
-        let checkout = forge.check_out(&wanted, "1").await;
-        let refs = git_files::packed_refs(&checkout).unwrap();
-        assert_eq!(refs, format!("# pack-refs with: sorted\n{sha} refs/tags/main\n"));
+        let refs = forge.packed_refs(&wanted, "1").await;
+        assert_eq!(refs, format!("{sha} refs/remotes/origin/main\n{sha} refs/tags/main\n"));
     }
 
     #[tokio::test]
@@ -228,16 +369,76 @@ mod tests {
         let old = forge.commit();
         forge.git(&["tag", "-a", "-m", "First", "v1"]);
         let wanted = forge.wanted("refs/tags/v1", &old);
-        let refs = format!("# pack-refs with: sorted\n{old} refs/tags/v1\n");
-        forge.commit();
+        let new = forge.commit();
+        let refs = format!("{new} refs/remotes/origin/main\n{old} refs/tags/v1\n");
         forge.git(&["tag", "-f", "-a", "-m", "Again", "v1"]);
-        forge.bring(&wanted).await.unwrap();
+        forge.all(&wanted).await;
         assert!(!forge.has(&wanted).await);
-        assert_eq!(git_files::packed_refs(&forge.check_out(&wanted, "1").await).unwrap(), refs);
+        assert_eq!(forge.packed_refs(&wanted, "1").await, refs);
         forge.git(&["tag", "-d", "v1"]);
-        forge.bring(&wanted).await.unwrap();
-        assert_eq!(git_files::packed_refs(&forge.check_out(&wanted, "2").await).unwrap(), refs);
+        forge.all(&wanted).await;
+        assert_eq!(forge.packed_refs(&wanted, "2").await, refs);
         let fault = forge.bring(&forge.wanted("refs/tags/v2", &"a".repeat(40).parse().unwrap())).await;
         assert!(matches!(fault, Err(GitError::NoSuchCommit { .. })), "{fault:?}");
+    }
+
+    #[tokio::test]
+    async fn tags_that_were_made_moved_or_deleted_are_so_for_the_next_job() {
+        let forge = Forge::new();
+        let old = forge.commit();
+        for tag in ["moved", "gone", "a"] {
+            forge.git(&["tag", tag]);
+        }
+        forge.all(&forge.wanted("refs/heads/main", &old)).await;
+        let new = forge.commit();
+        forge.git(&["tag", "--force", "moved"]);
+        forge.git(&["tag", "--delete", "gone", "a"]);
+        forge.git(&["tag", "a/b", "HEAD~"]);
+        // The same commit once more, as on a restart.
+        let wanted = forge.wanted("refs/heads/main", &old);
+        forge.all(&wanted).await;
+        let refs = format!("{old} refs/remotes/origin/main\n{old} refs/tags/a/b\n{new} refs/tags/moved\n");
+        assert_eq!(forge.packed_refs(&wanted, "1").await, refs);
+    }
+
+    #[tokio::test]
+    async fn the_forge_says_which_branch_is_the_default_one() {
+        let forge = Forge::new();
+        let sha = forge.commit();
+        let wanted = Wanted { default_branch: "master".to_owned(), ..forge.wanted("refs/heads/main", &sha) };
+        forge.all(&wanted).await;
+        assert_eq!(refs::branch(&forge.mirror()).as_deref(), Some("main"));
+        forge.git(&["checkout", "--quiet", "-b", "trunk"]);
+        let trunk = forge.commit();
+        forge.all(&wanted).await;
+        let refs = format!("{sha} refs/remotes/origin/main\n{trunk} refs/remotes/origin/trunk\n");
+        assert_eq!(forge.packed_refs(&wanted, "1").await, refs);
+        forge.git(&["branch", "-m", "trunk", "stem"]);
+        forge.all(&wanted).await;
+        assert_eq!(forge.packed_refs(&wanted, "2").await, refs.replace("trunk", "stem"));
+        forge.git(&["symbolic-ref", "HEAD", "refs/heads/nothing"]);
+        forge.all(&wanted).await;
+        assert_eq!(forge.packed_refs(&wanted, "3").await, format!("{sha} refs/remotes/origin/main\n"));
+    }
+
+    #[tokio::test]
+    async fn a_branch_that_is_gone_is_not_in_the_way_of_one_below_its_name() {
+        let forge = Forge::new();
+        forge.commit();
+        forge.git(&["checkout", "--quiet", "-b", "a"]);
+        forge.all(&forge.wanted("refs/heads/a", &forge.commit())).await;
+        forge.git(&["branch", "-m", "a", "a/b"]);
+        let wanted = forge.wanted("refs/heads/a/b", &forge.commit());
+        forge.all(&wanted).await;
+        assert!(is_at(&forge.mirror(), &wanted));
+    }
+
+    #[test]
+    fn a_forges_answer_is_read() {
+        let told = "ref: refs/heads/main\tHEAD\n1\tHEAD\n1\trefs/heads/a\n2\trefs/remotes/x/HEAD";
+        let read = |name| AtForge::read(told, name);
+        assert_eq!(read("refs/heads/a"), AtForge { default_branch: Some("main".into()), has_ref: true });
+        assert!(!read("refs/heads/b").has_ref);
+        assert_eq!(AtForge::read("", "refs/heads/a"), AtForge { default_branch: None, has_ref: false });
     }
 }

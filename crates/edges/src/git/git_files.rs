@@ -1,11 +1,41 @@
-//! The small files of a `.git` that a container gets: the refs and the configuration, as `git clone` writes them.
+//! The small files of a `.git` that a container gets: refs, their log and the configuration, as `git clone` writes them.
 
-use super::{Checkout, GitRef, Wanted};
-use std::{
-    fs,
-    io::{self, ErrorKind},
-    path::Path,
-};
+use super::{GitRef, Wanted, refs::Refs};
+
+/// A path below `.git`, and what is in it.
+pub(super) type GitFile = (String, String);
+
+/// Directories that tools expect, and find in every clone.
+pub(super) const DIRECTORIES: [&str; 7] =
+    ["branches", "hooks", "info", "objects/info", "objects/pack", "refs/heads", "refs/tags"];
+
+/// All of them but the index.
+pub(super) fn all(wanted: &Wanted, refs: &Refs, seconds: u64) -> Vec<GitFile> {
+    let mut files = vec![
+        ("HEAD".to_owned(), head(wanted)),
+        ("config".to_owned(), config(wanted, Known::Little)),
+        ("description".to_owned(), DESCRIPTION.to_owned()),
+        ("info/exclude".to_owned(), EXCLUDE.to_owned()),
+        ("packed-refs".to_owned(), packed_refs(wanted, refs)),
+    ];
+    let log = |name: &str, id: &str| (format!("logs/{name}"), log(wanted, id, seconds));
+    files.push(log("HEAD", wanted.sha.as_str()));
+    if let GitRef::Branch(_) = &wanted.git_ref {
+        let name = wanted.git_ref.to_string();
+        files.push(log(&name, wanted.sha.as_str()));
+        files.push((name, format!("{}\n", wanted.sha)));
+    }
+    if let Some((branch, id)) = &refs.default {
+        let name = "refs/remotes/origin/HEAD";
+        files.push((name.to_owned(), format!("ref: refs/remotes/origin/{branch}\n")));
+        files.push(log(name, id));
+    }
+    files
+}
+
+const DESCRIPTION: &str = "Unnamed repository; edit this file 'description' to name the repository.\n";
+
+const EXCLUDE: &str = "# git ls-files --others --exclude-from=.git/info/exclude\n";
 
 /// On the branch, or at the commit of a pull request or tag.
 pub(super) fn head(wanted: &Wanted) -> String {
@@ -15,64 +45,36 @@ pub(super) fn head(wanted: &Wanted) -> String {
     }
 }
 
-/// The commit's branch, here and at the remote, or its tag, and the mirror's other tags.
-pub(super) fn packed_refs(checkout: &Checkout) -> io::Result<String> {
-    let Checkout { mirror, wanted, tag, .. } = checkout;
-    let mut refs = tags(mirror)?;
-    match &wanted.git_ref {
-        GitRef::Branch(branch) => {
-            refs.push((wanted.git_ref.to_string(), wanted.sha.to_string()));
-            refs.push((format!("refs/remotes/origin/{branch}"), wanted.sha.to_string()));
-        }
-        GitRef::Tag(_) => {
-            let name = wanted.git_ref.to_string();
-            refs.retain(|(known, _)| *known != name);
-            refs.push((name, tag.clone().unwrap_or_else(|| wanted.sha.to_string())));
-        }
-        GitRef::PullRequest(_) => {}
+/// The commit's branch and the default branch, both at the remote, and the tags.
+pub(super) fn packed_refs(wanted: &Wanted, refs: &Refs) -> String {
+    let mut lines = refs.tags.iter().map(|tag| (tag.name.clone(), tag.id.clone())).collect::<Vec<_>>();
+    let remote = |branch: &str| format!("refs/remotes/origin/{branch}");
+    lines.extend(refs.default.iter().map(|(branch, id)| (remote(branch), id.clone())));
+    if let GitRef::Branch(branch) = &wanted.git_ref {
+        lines.push((remote(branch), wanted.sha.to_string()));
     }
-    refs.sort();
-    refs.dedup_by(|a, b| a.0 == b.0);
-    let lines = refs.into_iter().map(|(name, sha)| format!("{sha} {name}\n"));
-    Ok(std::iter::once("# pack-refs with: sorted\n".to_owned()).chain(lines).collect())
+    lines.sort();
+    lines.dedup();
+    let lines = lines.into_iter().map(|(name, id)| format!("{id} {name}\n"));
+    std::iter::once("# pack-refs with: sorted \n".to_owned()).chain(lines).collect()
 }
 
-/// A mirror's tags: those in files go before packed ones of the same name.
-fn tags(mirror: &Path) -> io::Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    loose_tags(&mirror.join("refs/tags"), "refs/tags", &mut found)?;
-    let packed = fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
-    let packed =
-        packed.lines().filter(|line| !line.starts_with(['#', '^'])).filter_map(|line| line.split_once(' '));
-    let known = found.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    let packed =
-        packed.filter(|(_, name)| name.starts_with("refs/tags/") && !known.iter().any(|tag| tag == name));
-    found.extend(packed.map(|(sha, name)| (name.to_owned(), sha.to_owned())));
-    Ok(found)
+/// The first line of a ref's log: it came to be by a clone.
+fn log(wanted: &Wanted, id: &str, seconds: u64) -> String {
+    let (before, url) = ("0".repeat(40), one_line(&wanted.url));
+    format!("{before} {id} Kozmic <kozmic@localhost> {seconds} +0000\tclone: from {url}\n")
 }
 
-/// A tag that a fetch is just writing is left out.
-fn loose_tags(dir: &Path, name: &str, found: &mut Vec<(String, String)>) -> io::Result<()> {
-    for entry in fs::read_dir(dir).into_iter().flatten() {
-        let entry = entry?;
-        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-        if name.ends_with(".lock") {
-            continue;
-        }
-        match fs::read_to_string(entry.path()) {
-            Ok(sha) => found.push((name, sha.trim().to_owned())),
-            Err(fault) if fault.kind() == ErrorKind::IsADirectory => {
-                loose_tags(&entry.path(), &name, found)?;
-            }
-            Err(fault) if fault.kind() == ErrorKind::NotFound => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    Ok(())
+/// How much an index knows of its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Not their numbers on the disk nor when they came there, and git shall not take them for changed by that.
+    Little,
+    /// All that it does in a clone.
+    All,
 }
 
-/// `checkStat = minimal`: the files' inode numbers differ in the container, and git shall not take them for changed.
-pub(super) fn config(wanted: &Wanted) -> String {
+pub(super) fn config(wanted: &Wanted, known: Known) -> String {
     let url = quoted(&wanted.url);
     let upstream = match &wanted.git_ref {
         GitRef::Branch(branch) => {
@@ -84,15 +86,22 @@ pub(super) fn config(wanted: &Wanted) -> String {
         }
         GitRef::PullRequest(_) | GitRef::Tag(_) => String::new(),
     };
+    let stat = match known {
+        Known::Little => "\tcheckStat = minimal\n\ttrustctime = false\n",
+        Known::All => "",
+    };
     format!(
         "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\tlogallrefupdates = true\n\
-         \tcheckStat = minimal\n\ttrustctime = false\n\
-         [remote \"origin\"]\n\turl = {url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n{upstream}"
+         {stat}[remote \"origin\"]\n\turl = {url}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n{upstream}"
     )
 }
 
 /// A text as a value or a section's name in git's configuration.
 fn quoted(text: &str) -> String {
-    let text = text.replace('\n', "").replace('\\', "\\\\").replace('"', "\\\"");
+    let text = one_line(text).replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{text}\"")
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', "")
 }

@@ -11,19 +11,25 @@ mod error;
 mod fetch;
 mod files;
 mod git_files;
+mod index;
 pub mod keys;
 mod known_hosts;
+mod layers;
+mod locks;
 mod objects;
 mod process;
+mod refs;
 mod repair;
 mod scratch;
+mod settle;
 mod ssh;
 mod ssh_host;
 
-pub use archive::{Archive, Extra, Ownership};
+pub use archive::{Archive, Destination, Extra, Ownership};
 pub use checkout::Checkout;
 pub use error::GitError;
 pub use files::FileLimits;
+pub use settle::SETTLE;
 
 use crate::private_dir;
 use command::Git;
@@ -33,14 +39,15 @@ use kozmic_model::{
     git::{GitRef, Sha},
     ids::ProjectId,
 };
+use locks::Locks;
 use secrecy::SecretString;
 use ssh_host::SshHost;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
-use tokio::sync::Mutex as AsyncMutex;
 
 /// The mirrors of one machine; cheap to clone.
 #[derive(Clone)]
@@ -48,7 +55,11 @@ pub struct Mirrors {
     dir: Arc<Path>,
     known_hosts: Arc<KnownHosts>,
     /// One fetch at a time for each mirror. Who reads needs none: objects are only ever added.
-    fetching: Arc<Mutex<HashMap<ProjectId, Arc<AsyncMutex<()>>>>>,
+    fetching: Locks,
+    /// When the fetch began that last brought all refs.
+    seen: Arc<Mutex<HashMap<ProjectId, Instant>>>,
+    /// One job at a time looks at, and adds to, what jobs have in common.
+    packing: Locks,
 }
 
 /// A commit that somebody wants to have.
@@ -64,7 +75,24 @@ pub struct Wanted {
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
+    /// The branch that a clone checks out, as far as that is known: the forge's word counts.
+    pub default_branch: String,
+    /// As of when the tags and the default branch are wanted, at the earliest.
+    pub since: Instant,
 }
+
+/// How a wanted commit came.
+#[derive(Debug)]
+#[must_use]
+pub enum Fetched {
+    /// With the tags and the default branch, as the forge has them.
+    All,
+    /// The commit is there, but for this reason the tags and the default branch may not be those of the forge.
+    Outdated(GitError),
+}
+
+/// How long a forge is asked for news of a repository whose commit is there.
+const NEWS_LIMIT: Duration = Duration::from_secs(30);
 
 /// What lets Kozmic into a repository.
 #[derive(Clone, Debug)]
@@ -91,7 +119,13 @@ impl Mirrors {
         private_dir::make(&keys_dir(&dir))?;
         repair::remove_remains(&dir)?;
         repair::empty(&keys_dir(&dir))?;
-        Ok(Self { dir: dir.into(), known_hosts: Arc::new(known_hosts), fetching: Arc::default() })
+        Ok(Self {
+            dir: dir.into(),
+            known_hosts: Arc::new(known_hosts),
+            fetching: Locks::default(),
+            seen: Arc::default(),
+            packing: Locks::default(),
+        })
     }
 
     /// What `git --version` says.
@@ -110,32 +144,51 @@ impl Mirrors {
         ssh::version().await
     }
 
-    /// Brings the wanted commit into the project's mirror, unless it is there.
+    /// Brings the wanted commit into the project's mirror, unless it is there, and what jobs see besides: the tags and
+    /// the default branch.
     ///
     /// # Errors
     /// [`GitError::NoSuchCommit`] if the repository does not have it, [`GitError::KeyRefused`] if it does not take the
     /// deploy key, [`GitError::HostKeyChanged`] if the server is not the one that it was: trying again changes nothing.
     /// After [`GitError::Failed`] and [`GitError::TooSlow`] it may help.
-    pub async fn fetch(&self, wanted: &Wanted) -> Result<(), GitError> {
-        let mirror = self.path(wanted.project);
-        let git = Git::new(&mirror);
-        if has(&git, &mirror, wanted).await? {
-            return Ok(());
+    pub async fn fetch(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
+        if self.has_all(wanted).await? {
+            return Ok(Fetched::All);
         }
-        let fetching = self.fetching(wanted.project);
+        let fetching = self.fetching.of(wanted.project);
         let _fetching = match fetching.try_lock() {
             Ok(free) => free,
             Err(_) => {
                 let mine = fetching.lock().await;
                 // Two jobs of one push want the same: the other brought it.
-                if has(&git, &mirror, wanted).await? {
-                    return Ok(());
+                if self.has_all(wanted).await? {
+                    return Ok(Fetched::All);
                 }
                 mine
             }
         };
+        let (mirror, begun) = (self.path(wanted.project), Instant::now());
         let way = Way::of(wanted, &mirror, &keys_dir(&self.dir), Arc::clone(&self.known_hosts))?;
-        bring(&way, &mirror, wanted).await
+        let bring = Box::pin(bring(&way, &mirror, wanted));
+        let fetched = match has(&Git::new(&mirror), &mirror, wanted).await? {
+            true => news(bring).await,
+            false => bring.await?,
+        };
+        if let Fetched::All = fetched {
+            self.note_seen(wanted.project, begun);
+        }
+        Ok(fetched)
+    }
+
+    /// Whether the commit is there, and its surroundings are as new as they are wanted.
+    async fn has_all(&self, wanted: &Wanted) -> Result<bool, GitError> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&wanted.project).copied();
+        let mirror = self.path(wanted.project);
+        Ok(seen.is_some_and(|seen| seen >= wanted.since) && has(&Git::new(&mirror), &mirror, wanted).await?)
+    }
+
+    fn note_seen(&self, project: ProjectId, at: Instant) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(project, at);
     }
 
     /// Pins the keys that the server of an SSH address proves itself by, as lines `ssh-ed25519 AAAA…`, in place of
@@ -156,7 +209,7 @@ impl Mirrors {
     /// # Errors
     /// The disk refuses; what is left is removed at the next start.
     pub async fn remove(&self, project: ProjectId) -> Result<(), GitError> {
-        let fetching = self.fetching(project);
+        let fetching = self.fetching.of(project);
         let _fetching = fetching.lock().await;
         repair::remove_whole(&self.path(project)).await.map_err(GitError::io("remove"))
     }
@@ -164,11 +217,13 @@ impl Mirrors {
     fn path(&self, project: ProjectId) -> PathBuf {
         self.dir.join(format!("{project}.git"))
     }
+}
 
-    fn fetching(&self, project: ProjectId) -> Arc<AsyncMutex<()>> {
-        let mut all = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(all.entry(project).or_default())
-    }
+/// A forge that does not answer stops no job whose commit is there.
+async fn news(bring: impl Future<Output = Result<Fetched, GitError>>) -> Fetched {
+    let slow = GitError::TooSlow { what: "fetch", seconds: NEWS_LIMIT.as_secs() };
+    let brought = tokio::time::timeout(NEWS_LIMIT, bring).await.unwrap_or(Err(slow));
+    brought.unwrap_or_else(Fetched::Outdated)
 }
 
 /// Where deploy keys lie while they are used.
@@ -201,22 +256,39 @@ mod tests {
             credentials: Credentials::Open,
             git_ref: GitRef::Branch("main".to_owned()),
             sha: sha.parse().unwrap(),
+            default_branch: "main".to_owned(),
+            since: Instant::now(),
         }
     }
 
     #[tokio::test]
-    async fn a_commit_that_is_there_waits_for_no_fetch() {
+    async fn a_commit_that_is_there_with_refs_that_are_new_enough_waits_for_no_fetch() {
         let dir = tempfile::tempdir().unwrap();
         let mirrors = Mirrors::open(dir.path().join("mirrors")).unwrap();
         let mirror = mirrors.path(ProjectId(1));
-        repair::make_whole(&mirror).await.unwrap();
+        repair::make_whole(&mirror, "main").await.unwrap();
         let sha = commit(&mirror);
-        let fetching = mirrors.fetching(ProjectId(1));
+        let wanted = wanted(sha.as_str());
+        mirrors.note_seen(ProjectId(1), Instant::now());
+        let fetching = mirrors.fetching.of(ProjectId(1));
         let _other = fetching.lock().await;
-        mirrors.fetch(&wanted(sha.as_str())).await.unwrap();
-        let checkout = mirrors.check_out(&wanted(sha.as_str()), dir.path().join("work/1")).await.unwrap();
-        let archive = checkout.into_archive("kozmic/src".to_owned(), Ownership { uid: 1, gid: 1 }, vec![]);
+        assert!(matches!(mirrors.fetch(&wanted).await.unwrap(), Fetched::All));
+        let checkout = mirrors.check_out(&wanted, dir.path().join("work/1")).await.unwrap();
+        let owner = Ownership { uid: 1, gid: 1 };
+        let to = Destination { tree: "kozmic/src".to_owned(), owner, settles: true };
+        let archive = checkout.into_archive(to, vec![]);
         assert!({ archive }.recv().await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_is_there_is_had_from_a_forge_that_does_not_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let mirrors = Mirrors::open(dir.path().into()).unwrap();
+        let mirror = mirrors.path(ProjectId(1));
+        repair::make_whole(&mirror, "main").await.unwrap();
+        let sha = commit(&mirror);
+        let fetched = mirrors.fetch(&wanted(sha.as_str())).await.unwrap();
+        assert!(matches!(fetched, Fetched::Outdated(GitError::Failed { what: "fetch", .. })), "{fetched:?}");
     }
 
     #[tokio::test]
@@ -226,16 +298,17 @@ mod tests {
         let elsewhere = tempfile::tempdir().unwrap();
         git(elsewhere.path(), "init --bare --quiet .");
         let sha = commit(elsewhere.path());
-        let fetching = mirrors.fetching(ProjectId(1));
+        let fetching = mirrors.fetching.of(ProjectId(1));
         let other = fetching.lock().await;
         let wanted = wanted(sha.as_str());
         let second = mirrors.fetch(&wanted);
         let first = async {
             tokio::task::yield_now().await;
             std::fs::rename(elsewhere.path(), mirrors.path(ProjectId(1))).unwrap();
+            mirrors.note_seen(ProjectId(1), Instant::now());
             drop(other);
         };
-        tokio::join!(second, first).0.unwrap();
+        assert!(matches!(tokio::join!(second, first).0.unwrap(), Fetched::All));
     }
 
     #[tokio::test]
@@ -299,7 +372,7 @@ mod tests {
         let mirrors = Mirrors::open(dir.path().into()).unwrap();
         let path = mirrors.path(ProjectId(1));
         for _ in 0..2 {
-            repair::make_whole(&path).await.unwrap();
+            repair::make_whole(&path, "main").await.unwrap();
             mirrors.remove(ProjectId(1)).await.unwrap();
             assert!(!path.exists());
             mirrors.remove(ProjectId(1)).await.unwrap();

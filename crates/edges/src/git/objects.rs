@@ -82,7 +82,9 @@ mod tests {
         let sha = git(&mirrors.path(ProjectId(1)), &["rev-parse", "HEAD"]).parse().unwrap();
         let git_ref = GitRef::Branch("main".to_owned());
         let url = String::new();
-        (mirrors, Wanted { project: ProjectId(1), url, credentials: Credentials::Open, git_ref, sha })
+        let (default_branch, since) = ("main".to_owned(), std::time::Instant::now());
+        let credentials = Credentials::Open;
+        (mirrors, Wanted { project: ProjectId(1), url, credentials, git_ref, sha, default_branch, since })
     }
 
     #[tokio::test]

@@ -1,17 +1,19 @@
 //! Keeps mirrors sound when a process dies in the middle: made whole or not at all, and not locked for ever.
 
-use super::{GitError, command::Git};
+use super::{GitError, checkout::OUTGOING, command::Git, refs};
 use std::{ffi::OsStr, fs, io, path::Path};
 
 /// What the directory of a mirror ends with while it is removed.
 const REMOVED: &str = "removed";
 
-/// Makes an empty mirror. One that was begun and not finished is not mistaken for one.
-pub(super) async fn make_whole(path: &Path) -> Result<(), GitError> {
+/// Makes an empty mirror of a repository with this default branch. One that was begun and not finished is not mistaken
+/// for one.
+pub(super) async fn make_whole(path: &Path, branch: &str) -> Result<(), GitError> {
     let io = |cause| GitError::Io { what: "init", cause };
     let begun = path.with_extension("begun");
     gone(tokio::fs::remove_dir_all(&begun).await).map_err(io)?;
     Git::new(&begun).init_bare().await?;
+    refs::note_branch(&begun, branch).map_err(io)?;
     tokio::fs::rename(&begun, path).await.map_err(io)
 }
 
@@ -48,6 +50,7 @@ pub(super) fn remove_remains(dir: &Path) -> io::Result<()> {
             Some("git") => {
                 remove_locks(&path)?;
                 remove_unfinished(&path.join("objects/pack"))?;
+                gone(fs::remove_dir_all(path.join(OUTGOING)))?;
             }
             Some(REMOVED) => fs::remove_dir_all(&path)?,
             _ => {}
@@ -96,18 +99,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("1.git");
         fs::create_dir_all(dir.path().join("1.begun/refs")).unwrap();
-        make_whole(&path).await.unwrap();
+        make_whole(&path, "main").await.unwrap();
         assert!(path.join("HEAD").exists() && !dir.path().join("1.begun").exists());
         fs::write(path.join("refs/heads/main.lock"), "").unwrap();
         fs::write(path.join("packed-refs.lock"), "").unwrap();
         fs::write(path.join("objects/pack/tmp_pack_Xy12"), "").unwrap();
         fs::write(path.join("objects/pack/pack-1.pack"), "").unwrap();
         fs::write(dir.path().join("README"), "no mirror").unwrap();
+        fs::create_dir_all(path.join("outgoing/7-1")).unwrap();
         fs::create_dir_all(dir.path().join("2.removed/refs")).unwrap();
         remove_remains(dir.path()).unwrap();
         assert!(!dir.path().join("2.removed").exists());
         assert!(!path.join("refs/heads/main.lock").exists() && !path.join("packed-refs.lock").exists());
-        assert!(!path.join("objects/pack/tmp_pack_Xy12").exists());
+        assert!(!path.join("objects/pack/tmp_pack_Xy12").exists() && !path.join("outgoing").exists());
         assert!(path.join("objects/pack/pack-1.pack").exists() && path.join("config").exists());
     }
 }

@@ -20,6 +20,7 @@ mod order;
 mod outcomes;
 mod containers;
 mod engine_tls;
+mod like_a_clone;
 mod caching;
 mod registries;
 mod private;

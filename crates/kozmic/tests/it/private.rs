@@ -107,6 +107,25 @@ async fn a_repository_that_becomes_private_gets_a_key() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_public_repository_of_a_server_in_private_mode_is_fetched_by_a_key() -> Result<()> {
+    let world = World::new().await?;
+    world.github.start_ssh().await?;
+    world.github.set_private_mode(true);
+    world.hook("cat file").await?;
+    for message in ["Behind a door", "Once more"] {
+        let pushed = world.push(message).await?;
+        world.status(&pushed.sha, State::Success).await?;
+        let log = world.log().await?;
+        assert!(log.contains(message) && !log.contains("Trying again"), "{log}");
+    }
+    assert!(world.github.ssh_logins().iter().all(|login| login.admitted));
+    let asked = world.github.requests();
+    let refused = asked.iter().filter(|one| one.path.ends_with("/info/refs") && one.status == Some(401));
+    assert_eq!(refused.count(), 1, "once it is known, nobody asks without a key: {asked:?}");
+    world.end().await
+}
+
+#[tokio::test]
 async fn a_rename_and_a_transfer_are_followed() -> Result<()> {
     let private = Private::new().await?;
     let Private { world, project } = &private;

@@ -1,0 +1,121 @@
+//! The last step of a checkout, in its container: git learns what only the container's disk knows of the files.
+//!
+//! Git takes a file for unchanged by its number on the disk and the time of its last change of any kind, too. Neither
+//! can be told beforehand. So the index comes twice. One is for a container without git: it is as old as the oldest file,
+//! whose content git then compares, and the configuration says to leave aside what was not known. The other one seems
+//! newer than all files, so that git believes it without reading them, and is given the rest by the container's own git.
+//! Then it takes the first one's place, and the configuration becomes that of any clone.
+
+/// What the second index and configuration are called, in `.git`, until they take the place of the first.
+pub(super) const INDEX: &str = "kozmic-index";
+pub(super) const CONFIG: &str = "kozmic-config";
+
+/// A command for a shell in the work tree. It says nothing, and whatever becomes of it, the repository is sound.
+///
+/// `--really-refresh` notes all of a file that is as the index says, if files are to be assumed unchanged; this is taken
+/// back at once. `ls-files --debug` shows of the first file whether it was done.
+pub const SETTLE: &str = r#"(
+[ -f .git/kozmic-index ] || exit
+unset GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_COMMON_DIR GIT_NAMESPACE GIT_TRACE
+export GIT_DIR=.git GIT_WORK_TREE=. GIT_INDEX_FILE=.git/kozmic-index
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+git ls-files -z |
+git -c core.ignoreStat=true update-index --really-refresh --no-assume-unchanged -z --stdin &&
+git ls-files --debug | while read -r line; do
+case $line in "dev: 0"*"ino: 0") exit 1;; dev:*) exit 0;; esac
+done && mv -f .git/kozmic-config .git/config && mv -f .git/kozmic-index .git/index ||
+rm -f .git/kozmic-config .git/kozmic-index
+) </dev/null >/dev/null 2>&1"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::{Credentials, Destination, GitRef, Mirrors, Ownership, Wanted};
+    use kozmic_model::ids::ProjectId;
+    use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
+
+    fn run(dir: &Path, program: &str, arguments: &[&str]) -> String {
+        let output = Command::new(program).args(arguments).current_dir(dir).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn git(dir: &Path, arguments: &str) -> String {
+        let person = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
+        run(dir, "git", &[&person[..], &arguments.split(' ').collect::<Vec<_>>()].concat())
+    }
+
+    /// A checkout of two files, as it comes into a container.
+    async fn unpacked(dir: &Path) -> std::path::PathBuf {
+        let source = dir.join("source");
+        fs::create_dir(&source).unwrap();
+        git(&source, "init --quiet --initial-branch=main");
+        fs::write(source.join("a"), "hello\n").unwrap();
+        fs::write(source.join("b"), "").unwrap();
+        git(&source, "add .");
+        git(&source, "commit --quiet -m One");
+        let sha = git(&source, "rev-parse HEAD").trim().parse().unwrap();
+        let mirrors = Mirrors::open(dir.join("mirrors")).unwrap();
+        fs::rename(source.join(".git"), mirrors.path(ProjectId(1))).unwrap();
+        let wanted = Wanted {
+            project: ProjectId(1),
+            url: String::new(),
+            credentials: Credentials::Open,
+            git_ref: GitRef::Branch("main".to_owned()),
+            sha,
+            default_branch: "main".to_owned(),
+            since: std::time::Instant::now(),
+        };
+        let checkout = mirrors.check_out(&wanted, dir.join("work")).await.unwrap();
+        let Some((uid, gid)) = fs::metadata(dir).ok().map(|own| (own.uid().into(), own.gid().into())) else {
+            unreachable!("the directory is there")
+        };
+        let to = Destination { tree: "tree".to_owned(), owner: Ownership { uid, gid }, settles: true };
+        let mut archive = checkout.into_archive(to, vec![]);
+        let mut tar = Vec::new();
+        while let Some(chunk) = archive.recv().await {
+            tar.extend(chunk.unwrap());
+        }
+        tar::Archive::new(&tar[..]).unpack(dir.join("out")).unwrap();
+        dir.join("out/tree")
+    }
+
+    fn settle(tree: &Path, path: &str) {
+        let status =
+            Command::new("/bin/sh").args(["-c", SETTLE]).env("PATH", path).current_dir(tree).status();
+        status.unwrap();
+        assert!(!tree.join(".git/kozmic-index").exists() && !tree.join(".git/kozmic-config").exists());
+        assert_eq!(git(tree, "diff-files --name-status") + &git(tree, "diff-index HEAD"), "");
+    }
+
+    #[tokio::test]
+    async fn git_knows_all_of_a_file_and_assumes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = unpacked(dir.path()).await;
+        settle(&tree, &std::env::var("PATH").unwrap());
+        let known = git(&tree, "ls-files --debug");
+        for name in ["a", "b"] {
+            let ino = fs::metadata(tree.join(name)).unwrap().ino();
+            assert!(known.contains(&format!("ino: {}\n", ino & 0xffff_ffff)), "{known}");
+        }
+        assert_eq!(git(&tree, "ls-files -v"), "H a\nH b\n");
+        assert!(!git(&tree, "config --local --list").contains("stat"));
+        git(&tree, "fsck --full --strict");
+    }
+
+    #[tokio::test]
+    async fn without_git_there_a_file_is_compared_by_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = unpacked(dir.path()).await;
+        let programs = dir.path().join("bin");
+        fs::create_dir(&programs).unwrap();
+        for name in ["mv", "rm"] {
+            std::os::unix::fs::symlink(format!("/bin/{name}"), programs.join(name)).unwrap();
+        }
+        settle(&tree, programs.to_str().unwrap());
+        let before = fs::metadata(tree.join("a")).unwrap().modified().unwrap();
+        fs::write(tree.join("a"), "HELLO\n").unwrap();
+        fs::File::options().write(true).open(tree.join("a")).unwrap().set_modified(before).unwrap();
+        assert_eq!(git(&tree, "diff-files --name-status"), "M\ta\n");
+    }
+}
