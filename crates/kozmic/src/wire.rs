@@ -20,7 +20,7 @@ use kozmic_edges::{
     store::Store,
 };
 use kozmic_flow::{Flow, FlowSettings};
-use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Face};
+use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Face, Pulse};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use std::{
@@ -50,7 +50,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         invited: settings.server.sign_in_allowed.clone(),
         auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
-    Ok(Server { flow, app: App { edges: Arc::new(edges), face } })
+    Ok(Server { flow, app: App { edges: Arc::new(edges), face, pulse: Pulse::default() } })
 }
 
 async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {

@@ -51,6 +51,7 @@ pub mod authority;
 pub mod engine_on_tls;
 pub mod mail;
 pub mod mariadb;
+pub mod disk;
 pub mod hub;
 pub mod demo;
 pub mod bench;

@@ -1,5 +1,6 @@
 //! What every page and handler has at hand. It stands beside the way of a push: people look at it from here.
 
+use crate::health::Pulse;
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::Edges;
 use secrecy::SecretString;
@@ -12,6 +13,8 @@ pub struct App {
     pub edges: Arc<Edges>,
     /// How this installation shows itself.
     pub face: Face,
+    /// Whether the database could be written when somebody last asked.
+    pub pulse: Pulse,
 }
 
 /// How this installation shows itself to browsers.

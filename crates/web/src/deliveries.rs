@@ -26,6 +26,9 @@ pub(crate) const LARGEST: usize = 25 * 1024 * 1024;
 /// How long a payload may take to arrive. GitHub itself waits 10 s for everything.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
+/// How long a delivery may take to be stored: GitHub shall hear that it is not before it stops listening.
+const STORE_TIME: Duration = Duration::from_secs(8);
+
 /// The longest event name and delivery id that are believed, in bytes.
 const LONGEST_NAME: usize = 100;
 
@@ -60,6 +63,8 @@ pub(crate) enum Refusal {
     Body(#[from] UnreadableBody),
     #[error("{0}; it is kept, and looked at once more if it is sent again")]
     Unfit(String),
+    #[error("the database takes no writes at present; please send the delivery again")]
+    Busy,
     #[error("the delivery could not be stored; please send it again")]
     Ours(#[from] anyhow::Error),
 }
@@ -132,7 +137,8 @@ async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, R
     let payload = app.edges.forge.payload(body)?;
     let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload };
     let unfit = receive::unfit(&app.edges, &delivery).await?;
-    let status = match receive::delivery(&app.edges, delivery).await? {
+    let stored = timeout(STORE_TIME, receive::delivery(&app.edges, delivery)).await;
+    let status = match stored.map_err(|_| Refusal::Busy)?? {
         Stored::New => "accepted",
         Stored::Duplicate => "duplicate",
     };
@@ -170,6 +176,10 @@ impl IntoResponse for Refusal {
             Self::NoSignature | Self::BadSignature => StatusCode::UNAUTHORIZED,
             Self::Body(UnreadableBody::Kind(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Busy => {
+                tracing::error!("a delivery is lost unless it comes again: the database takes no writes");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Ours(cause) => {
                 tracing::error!("a delivery is lost unless it comes again: {cause:#}");
                 StatusCode::INTERNAL_SERVER_ERROR

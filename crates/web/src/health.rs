@@ -13,6 +13,20 @@ use kozmic_model::{
     time::Timestamp,
 };
 use serde_json::{Value, json};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How often it is tried at most whether the database can be written: anybody may ask.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// How long a try may take.
+const PULSE_TIME: Duration = Duration::from_secs(3);
+
+/// What the last try to write to the database came to, and when it began.
+#[derive(Default)]
+pub struct Pulse(Mutex<Option<(Timestamp, Option<String>)>>);
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn alive() -> &'static str {
@@ -22,7 +36,7 @@ pub(crate) async fn alive() -> &'static str {
 /// What strangers are told instead of an engine's trouble, which names addresses.
 const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
 
-/// `GET /readyz`: the database answers, and a runner can start containers.
+/// `GET /readyz`: the database can be read and written, and a runner can start containers.
 pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
     let database = database_trouble(&app).await;
     let is_known = matches!(auth::Looker::of(&headers, &app).await, Ok(Some(_)));
@@ -47,10 +61,40 @@ pub(crate) fn trouble(runners: &[Runner], now: Timestamp) -> Option<String> {
     alive.map(|runner| runner.trouble.clone()).collect::<Option<Vec<_>>>()?.into_iter().next()
 }
 
+/// Why the database cannot be written, in a sentence; as it was a moment ago, if that was found out then.
 async fn database_trouble(app: &Shared) -> Option<String> {
-    let fault = app.edges.store.ping().await.err()?;
-    tracing::warn!("the database does not answer: {fault:#}");
-    Some("The database does not answer.".to_owned())
+    let now = clock::now();
+    if let Some(known) = app.pulse.known(now) {
+        return known;
+    }
+    let tried = tokio::time::timeout(PULSE_TIME, app.edges.store.try_writing(now)).await;
+    let trouble = match tried {
+        Ok(Ok(())) => None,
+        Ok(Err(fault)) => {
+            tracing::warn!("the database cannot be written: {fault:#}");
+            Some("The database cannot be written: the server's log says why.".to_owned())
+        }
+        Err(_) => Some("The database is busy: it has taken no writes for seconds.".to_owned()),
+    };
+    app.pulse.note(now, trouble.clone());
+    trouble
+}
+
+impl Pulse {
+    /// What is known of the last try, if it is recent. Who is told nothing tries next.
+    fn known(&self, now: Timestamp) -> Option<Option<String>> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, trouble) = last.as_mut()?;
+        if now.since(*at) < PULSE {
+            return Some(trouble.clone());
+        }
+        *at = now;
+        None
+    }
+
+    fn note(&self, now: Timestamp, trouble: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, trouble));
+    }
 }
 
 async fn engine_trouble(app: &Shared) -> Option<String> {

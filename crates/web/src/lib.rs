@@ -27,4 +27,5 @@ mod live;
 mod trial;
 
 pub use app::{App, ArtifactDirs, AutoBuilderFace, Face};
+pub use health::Pulse;
 pub use routes::router;

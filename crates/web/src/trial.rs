@@ -1,6 +1,9 @@
 //! A server to try addresses with: all its layers, an empty store, and no network behind it.
 
-use crate::app::{App, ArtifactDirs, AutoBuilderFace, Face};
+use crate::{
+    app::{App, ArtifactDirs, AutoBuilderFace, Face},
+    health::Pulse,
+};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -61,7 +64,7 @@ impl Trial {
 
     async fn new(dir: TempDir, face: Face) -> Self {
         let edges = edges(dir.path()).await;
-        let router = crate::router(App { edges: Arc::new(edges.clone()), face });
+        let router = crate::router(App { edges: Arc::new(edges.clone()), face, pulse: Pulse::default() });
         Self { edges, dir, router }
     }
 

@@ -1,6 +1,6 @@
 //! What people set for themselves: mail, sessions, keys to the API.
 
-use super::{Store, read, rows};
+use super::{Store, aside, read, rows};
 use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -164,7 +164,7 @@ impl Store {
         if row.used_at.is_none_or(|used_at| now.since(Timestamp(used_at)) > USE_GRAIN) {
             let used_at = Set(Some(now.0));
             let used = rows::api_token::ActiveModel { id: Unchanged(row.id), used_at, ..Default::default() };
-            used.update(&self.writer).await.context("note that an API token is used")?;
+            aside(used.update(&self.writer)).await;
         }
         Ok(Some(read::user(user)))
     }

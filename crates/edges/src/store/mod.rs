@@ -3,6 +3,7 @@
 //! One method is one unit of work; no transaction leaves its method. Every transaction that writes goes through
 //! `Store::write`. The methods stand in one file for each noun.
 
+mod access;
 mod seal;
 mod migrations;
 mod rows;
@@ -57,22 +58,26 @@ pub use outbox::{Outgoing, Subject, Way};
 pub use projects::ProjectLine;
 pub use users::{Avatar, NewSession};
 
+use access::Access;
 use anyhow::{Context, Result};
+use kozmic_model::time::Timestamp;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx::sqlite::SqliteSynchronous,
+    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, sea_query::OnConflict,
 };
 use sea_orm_migration::MigratorTrait;
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// So long is waited for a note that nobody depends on.
+const ASIDE: Duration = Duration::from_millis(500);
 
 /// A handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    db: DatabaseConnection,
-    /// One connection for all that writes. SQLite has one writer at a time; whoever comes in between sleeps and tries
-    /// again, for up to 100 ms and out of turn, while here everybody waits in line.
-    writer: DatabaseConnection,
+    db: Access,
+    /// One connection for all that writes.
+    writer: Access,
     vault: Arc<seal::Vault>,
 }
 
@@ -83,20 +88,9 @@ impl Store {
     /// # Errors
     /// The database cannot be opened, or is newer than this program.
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
-        let mut options = ConnectOptions::new(url);
-        options.max_connections(8).acquire_timeout(Duration::from_secs(20)).sqlx_logging(false);
-        options.map_sqlx_sqlite_opts(|sqlite| {
-            // FULL: a webhook that was answered survives a loss of power.
-            sqlite
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(20))
-                .foreign_keys(true)
-        });
-        let db = Database::connect(options.clone()).await.context("open the database")?;
-        db.execute_unprepared("PRAGMA journal_mode = WAL").await.context("switch the database to WAL")?;
-        migrations::Migrator::up(&db, None).await.context("bring the database's tables up to date")?;
-        options.max_connections(1);
-        let writer = Database::connect(options).await.context("open the database to write")?;
+        let (db, writer) = access::open(url).await.context("open the database")?;
+        let tables = writer.connection().await?;
+        migrations::Migrator::up(&tables, None).await.context("bring the database's tables up to date")?;
         Ok(Self { db, writer, vault: Arc::new(seal::Vault::new(secret_key)) })
     }
 
@@ -105,15 +99,35 @@ impl Store {
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<()> {
-        self.db.ping().await.context("ask the database")
+        self.db.execute_unprepared("SELECT 1").await.context("ask the database")?;
+        Ok(())
     }
 
-    /// Begins a transaction that writes. IMMEDIATE: SQLite refuses to turn a reading one into a writing one
-    /// while others write.
+    /// Whether the database takes writes: writes something that nobody needs.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn try_writing(&self, now: Timestamp) -> Result<()> {
+        let row = rows::pulse::ActiveModel { id: Set(1), at: Set(now.0) };
+        let newest =
+            OnConflict::column(rows::pulse::Column::Id).update_column(rows::pulse::Column::At).to_owned();
+        let beat = rows::pulse::Entity::insert(row).on_conflict(newest);
+        beat.exec_without_returning(&self.writer).await.context("write to the database")?;
+        Ok(())
+    }
+
+    /// Begins a transaction that writes.
     async fn write(&self) -> Result<DatabaseTransaction> {
-        let immediate = Some(SqliteTransactionMode::Immediate);
-        let options =
-            TransactionOptions { sqlite_transaction_mode: immediate, ..TransactionOptions::default() };
-        self.writer.begin_with_options(options).await.context("begin a transaction")
+        self.writer.begin().await.context("begin a transaction")
+    }
+}
+
+/// Writes a note that nobody depends on. It is left out while the database takes no writes: what can be read then is
+/// still to be read.
+async fn aside<T>(note: impl Future<Output = Result<T, DbErr>>) {
+    match timeout(ASIDE, note).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(fault)) => tracing::debug!(%fault, "a note was left out"),
+        Err(_) => tracing::debug!("a note was left out: the database takes no writes now"),
     }
 }

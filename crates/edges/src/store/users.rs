@@ -1,6 +1,6 @@
 //! People and their sessions.
 
-use super::{Store, accounts::USE_GRAIN, auto_builder, read, rows};
+use super::{Store, accounts::USE_GRAIN, aside, auto_builder, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::UserId,
@@ -80,7 +80,7 @@ impl Store {
             let seen = rows::session::Entity::update_many()
                 .col_expr(rows::session::Column::SeenAt, Expr::value(now.0))
                 .filter(rows::session::Column::Fingerprint.eq(fingerprint));
-            seen.exec(&self.writer).await.context("note that a session is used")?;
+            aside(seen.exec(&self.writer)).await;
         }
         self.user(UserId(session.user_id)).await
     }

@@ -4,6 +4,7 @@ mod autobuild;
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use kozmic_edges::{
+    clock,
     engine::{Engine, docker::DockerEngine},
     forge::{Forge, github::GitHub},
     git::Mirrors,
@@ -55,7 +56,7 @@ async fn data_dir(settings: &Settings) -> Look {
         Err(fault) => return Err(fault.to_string()),
     };
     let server = wire::server(settings, &dir).await.map_err(|fault| format!("{path}: {fault:#}"))?;
-    server.flow.edges.store.ping().await.map_err(|fault| format!("{path}: {fault:#}"))?;
+    server.flow.edges.store.try_writing(clock::now()).await.map_err(|fault| format!("{path}: {fault:#}"))?;
     Ok(format!("{path}, the database is up to date"))
 }
 

@@ -25,6 +25,7 @@ mod caching;
 mod registries;
 mod private;
 mod interruptions;
+mod disks;
 mod deletions;
 mod restarts;
 mod history;

@@ -8,6 +8,7 @@ mod m0005_order_pushes;
 mod m0006_missed_deliveries;
 mod m0007_names;
 mod m0008_taken_over;
+mod m0009_pulse;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_missed_deliveries::Migration),
             Box::new(m0007_names::Migration),
             Box::new(m0008_taken_over::Migration),
+            Box::new(m0009_pulse::Migration),
         ]
     }
 }

@@ -24,6 +24,10 @@ macro_rules! rows {
 }
 
 rows! {
+    pulse = "pulse" {
+        #[sea_orm(primary_key, auto_increment = false)] id: i64,
+        at: i64,
+    }
     user = "user" {
         #[sea_orm(primary_key)] id: i64,
         forge_id: i64, login: String, name: String, avatar_url: String, email: Option<String>, token: Vec<u8>,

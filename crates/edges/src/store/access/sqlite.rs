@@ -1,0 +1,186 @@
+//! What only SQLite needs: how it is opened, when a connection of it is thrown away, and its files, which somebody may
+//! take away while they are open.
+
+use super::Side;
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sqlx::{
+        self, Connection, Sqlite, SqliteConnection,
+        pool::{PoolConnection, PoolOptions},
+        sqlite::{SqliteConnectOptions, SqliteSynchronous},
+    },
+};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How many connections read.
+const READERS: u32 = 8;
+
+/// So long a write waits while another program holds the database: a backup, say. Whoever waits for less gives up by
+/// themselves.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What waits behind such a write waits a little longer.
+const LINE: Duration = Duration::from_secs(120);
+
+/// Opens the connections for one side. SQLite has one writer at a time; whoever comes in between sleeps and tries
+/// again, and out of turn, while before the one connection that writes everybody waits in line.
+pub(super) async fn connect(url: &str, side: Side) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options.sqlx_logging(false).acquire_timeout(LINE);
+    options.max_connections(match side {
+        Side::Reading => READERS,
+        Side::Writing => 1,
+    });
+    // A new connection opens the files anew, which others may have moved: only for a reason.
+    options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    // FULL: a webhook that was answered survives a loss of power.
+    options.map_sqlx_sqlite_opts(|sqlite| {
+        sqlite.synchronous(SqliteSynchronous::Full).busy_timeout(PATIENCE).foreign_keys(true)
+    });
+    let trust = Arc::new(Trust::default());
+    let of_pool = Arc::clone(&trust);
+    options.map_sqlx_sqlite_pool_opts(move |pool| distrustful(pool, &of_pool, side));
+    let mut connection = Database::connect(options).await?;
+    connection.set_metric_callback(move |statement| {
+        if statement.failed {
+            trust.lose();
+        }
+    });
+    sea_orm::ConnectionTrait::execute_unprepared(&connection, "PRAGMA journal_mode = WAL").await?;
+    Ok(connection)
+}
+
+/// IMMEDIATE: SQLite refuses to turn a reading transaction into a writing one while others write.
+pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let immediate = Some(SqliteTransactionMode::Immediate);
+    let options = TransactionOptions { sqlite_transaction_mode: immediate, ..TransactionOptions::default() };
+    writer.begin_with_options(options).await
+}
+
+/// Since when connections are trusted: none that is older than the last statement that failed. It may be one that fell
+/// back to reading only, while the disk could not be written.
+#[derive(Default)]
+struct Trust(Mutex<Option<Instant>>);
+
+impl Trust {
+    fn lose(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn holds(&self, age: Duration) -> bool {
+        let lost = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lost.is_none_or(|lost| age < lost.elapsed())
+    }
+}
+
+/// Throws away connections that are not to be trusted. One that comes back from a write is tried: its transaction may
+/// have ended in any way, or not at all, if who began it was dropped.
+fn distrustful(pool: PoolOptions<Sqlite>, trust: &Arc<Trust>, side: Side) -> PoolOptions<Sqlite> {
+    let trust = Arc::clone(trust);
+    let pool = pool.before_acquire(move |_, state| {
+        let is_trusted = trust.holds(state.age);
+        Box::pin(async move { Ok(is_trusted) })
+    });
+    match side {
+        Side::Reading => pool,
+        Side::Writing => pool.after_release(|connection, _| Box::pin(is_idle(connection))),
+    }
+}
+
+/// Whether a connection is in no transaction, in its own eyes and in SQLite's: each refuses this one otherwise.
+async fn is_idle(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let Ok(tried) = connection.begin_with("BEGIN").await else { return Ok(false) };
+    Ok(tried.rollback().await.is_ok())
+}
+
+/// Which files a database is: they can be moved, removed or replaced while they are open, and SQLite writes on.
+#[derive(Clone)]
+pub(super) struct Identity {
+    /// The database itself, then what is beside it. None: it is in memory.
+    files: Option<[(PathBuf, Option<File>); 3]>,
+}
+
+/// Device and inode.
+type File = (u64, u64);
+
+impl Identity {
+    /// The files of a database that was opened just now.
+    pub(super) fn of(url: &str) -> Result<Self, DbErr> {
+        let options = url.parse::<SqliteConnectOptions>().map_err(fault)?;
+        let path = options.get_filename().to_owned();
+        if !path.exists() {
+            return Ok(Self { files: None });
+        }
+        let beside = |suffix: &str| {
+            let mut path = path.clone().into_os_string();
+            path.push(suffix);
+            PathBuf::from(path)
+        };
+        let paths = [path.clone(), beside("-wal"), beside("-shm")];
+        let files = paths.map(|path| {
+            let file = file(&path);
+            (path, file)
+        });
+        Ok(Self { files: Some(files) })
+    }
+
+    /// Whether all of them are where they were.
+    pub(super) fn holds(&self) -> bool {
+        self.files.iter().flatten().all(|(path, was)| file(path) == *was)
+    }
+
+    /// # Errors
+    /// The database itself is not where it was: nothing can be saved then.
+    pub(super) fn is_still_there(&self) -> Result<(), DbErr> {
+        match self.files.iter().flatten().next() {
+            Some((path, was)) if file(path) != *was => Err(fault(sqlx::Error::Configuration(
+                format!(
+                    "the database's file {} was moved, removed or replaced while Kozmic had it open: stop Kozmic, put \
+                     the file back, and start it again",
+                    path.display()
+                )
+                .into(),
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn file(path: &Path) -> Option<File> {
+    path.metadata().ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// The one connection that writes, taken out of use.
+pub(super) struct Last(Option<PoolConnection<Sqlite>>);
+
+impl Last {
+    /// None is there if it was closed before.
+    pub(super) async fn of(writer: &DatabaseConnection) -> Result<Self, DbErr> {
+        let pool = writer.get_sqlite_connection_pool();
+        match pool.is_closed() {
+            true => Ok(Self(None)),
+            false => Ok(Self(Some(pool.acquire().await.map_err(fault)?))),
+        }
+    }
+
+    /// Brings into the database's file all that stands only beside it.
+    pub(super) async fn save(self) -> Result<(), DbErr> {
+        let Some(mut connection) = self.0 else { return Ok(()) };
+        let checkpoint = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)");
+        let (busy, _, _) = checkpoint.fetch_one(&mut *connection).await.map_err(fault)?;
+        match busy {
+            0 => Ok(()),
+            _ => Err(fault(sqlx::Error::Configuration("another program keeps the database busy".into()))),
+        }
+    }
+}
+
+fn fault(cause: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(cause.into()))
+}

@@ -1,0 +1,114 @@
+//! Disks fill up, break and are kept busy: nothing that was answered is lost, and all goes on by itself.
+
+use crate::world::{GATE, LIMIT, World};
+use anyhow::{Context, Result, ensure};
+use kozmic_testkit::{
+    disk::{Call, FULL, FaultyDisk},
+    github::State,
+};
+use std::{path::Path, process::Stdio};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// A stage whose server's disk fails when it is told to.
+async fn faulty() -> Result<(World, FaultyDisk)> {
+    let disk = FaultyDisk::new()?;
+    let environment = disk.environment();
+    let settings = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    Ok((World::with(&settings).await?, disk))
+}
+
+/// The job of the push "First" waits for the gate, others do not.
+fn script() -> String {
+    format!("echo before; if git log -1 --format=%s | grep -q First; then {GATE}; fi; echo after")
+}
+
+/// Waits until the server has said something so often.
+async fn said(world: &World, words: &str, times: usize) -> Result<()> {
+    let wait = async {
+        while world.server.output().matches(words).count() < times {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    timeout(LIMIT, wait).await.with_context(|| format!("the server does not say \"{words}\" {times} times"))
+}
+
+/// Another program that has the database for itself, as a backup does.
+struct Backup(Child);
+
+impl Backup {
+    async fn begin(data_dir: &Path) -> Result<Self> {
+        let program = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); \
+                       db.execute('BEGIN EXCLUSIVE'); print('mine', flush=True); sys.stdin.read(); \
+                       db.execute('COMMIT')";
+        let mut python = Command::new("python3");
+        python.args(["-c", program]).arg(data_dir.join("kozmic.db"));
+        let python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = python.spawn().context("start python3")?;
+        let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
+        ensure!(
+            timeout(LIMIT, lines.next_line()).await??.as_deref() == Some("mine"),
+            "the database is not had"
+        );
+        Ok(Self(child))
+    }
+
+    async fn end(mut self) -> Result<()> {
+        self.0.stdin.take().context("its input")?.shutdown().await?;
+        ensure!(self.0.wait().await?.success(), "the backup failed");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_when_a_job_ends_loses_nothing_that_was_answered() -> Result<()> {
+    let (mut world, disk) = faulty().await?;
+    world.hook(&script()).await?;
+    let first = world.push("First").await?;
+    world.live().await?.read_until("before", LIMIT).await?;
+    disk.fail(&[Call::Write], FULL, &["kozmic.db"])?;
+    world.open_gate().await?;
+    said(&world, "a job's end cannot be noted yet", 2).await?;
+    let ready = world.anna.get("/readyz").await?;
+    assert!(ready.body.contains(r#""database":"not ready""#), "{}", ready.body);
+    let refused = world.push("Refused").await?;
+    let refused = refused.deliveries.first().context("a delivery")?;
+    assert_eq!(refused.status(), Some(500), "{refused:?}");
+    disk.heal()?;
+    world.status(&first.sha, State::Success).await?;
+    assert!(world.github.redeliver(refused).await?.arrived());
+    let last = world.push("Last").await?;
+    assert!(last.deliveries.iter().all(|delivery| delivery.arrived()));
+    world.server.kill_9().await?;
+    world.server.restart().await?;
+    world.status(&last.sha, State::Success).await?;
+    let history = world.page("history/").await?;
+    for message in ["First", "Refused", "Last"] {
+        assert!(history.contains(message), "{message} is missing");
+    }
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_backup_that_has_the_database_for_itself_holds_jobs_up_and_breaks_none() -> Result<()> {
+    let world = World::new().await?;
+    world.hook(&script()).await?;
+    let pushed = world.push("First").await?;
+    world.live().await?.read_until("before", LIMIT).await?;
+    let backup = Backup::begin(world.server.data_dir()).await?;
+    world.open_gate().await?;
+    let refused = world.push("While it is busy").await?;
+    let refused = refused.deliveries.first().context("a delivery")?;
+    assert_eq!(refused.status(), Some(503), "{refused:?}");
+    let ready = world.anna.get("/readyz").await?;
+    assert!(ready.status == 503 && ready.body.contains("The database is busy"), "{}", ready.body);
+    assert!(world.page("builds/latest/").await?.contains("First"), "pages are shown meanwhile");
+    backup.end().await?;
+    world.status(&pushed.sha, State::Success).await?;
+    assert!(world.github.redeliver(refused).await?.arrived());
+    said(&world, "a job ended", 2).await?;
+    world.end().await
+}
