@@ -208,3 +208,21 @@ async fn nothing_is_answered_once_the_database_itself_was_moved_away() -> Result
     assert_eq!(stage.left_behind().await?, ["before", "after"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_file_beside_the_database_may_be_removed_while_the_disk_is_full() -> Result<()> {
+    let Some(disk) = faulty("a_file_beside_the_database_may_be_removed_while_the_disk_is_full")? else {
+        return Ok(());
+    };
+    let stage = Stage::new(disk).await?;
+    stage.deliver("before").await?;
+    stage.disk.fail(&[Call::Write], FULL, &["kozmic.db"])?;
+    assert!(stage.sign_in("one").await.is_err());
+    std::fs::remove_file(stage.dir.path().join("kozmic.db-wal"))?;
+    assert!(stage.deliver("one").await.is_err() && stage.sign_in("one").await.is_err());
+    stage.disk.heal()?;
+    stage.deliver("after").await?;
+    stage.sign_in("one").await?;
+    assert_eq!(stage.left_behind().await?, ["before", "after"]);
+    Ok(())
+}

@@ -12,7 +12,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     Statement,
 };
-use sqlite::Identity;
+use sqlite::{Connections, Identity};
 use std::sync::Arc;
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
 
@@ -39,8 +39,8 @@ struct Database {
 
 /// What is open, and which files that were.
 struct Open {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
+    reader: Connections,
+    writer: Connections,
     identity: Identity,
 }
 
@@ -80,8 +80,8 @@ impl Access {
 
     fn of<'a>(&self, open: &'a Open) -> &'a DatabaseConnection {
         match self.side {
-            Side::Reading => &open.reader,
-            Side::Writing => &open.writer,
+            Side::Reading => &open.reader.db,
+            Side::Writing => &open.writer.db,
         }
     }
 }
@@ -112,11 +112,18 @@ impl Database {
         }
         identity.is_still_there()?;
         // With the one writer in hand there is no transaction, and with the lock no question.
-        let last = sqlite::Last::of(&writer).await?;
+        let last = sqlite::Last::of(&writer).await;
         let mut open = self.open.write().await;
-        last.save().await?;
+        let saved = match last {
+            Ok(last) => last.save().await,
+            Err(fault) => Err(fault),
+        };
+        if saved.is_err() {
+            // One that was thrown away had what its successor does not find; those that read have it, too.
+            sqlite::Last::of(&open.reader).await?.save().await?;
+        }
         for side in [&open.reader, &open.writer] {
-            side.close_by_ref().await?;
+            side.db.close_by_ref().await?;
         }
         identity.is_still_there()?;
         *open = Open::at(&self.url).await?;

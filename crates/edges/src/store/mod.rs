@@ -38,6 +38,7 @@ mod import;
 #[cfg(test)]
 mod tests;
 
+pub use access::sqlite::directory_of;
 pub use accounts::{ApiToken, SessionLine};
 pub use artifacts::NewArtifact;
 pub use auto_builder::{LoadedConfiguration, Watched};

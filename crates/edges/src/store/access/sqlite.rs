@@ -3,7 +3,7 @@
 
 use super::Side;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::{
         self, Connection, Sqlite, SqliteConnection,
@@ -28,9 +28,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What waits behind such a write waits a little longer.
 const LINE: Duration = Duration::from_secs(120);
 
+/// The connections of one side.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pub(super) db: DatabaseConnection,
+    trust: Arc<Trust>,
+}
+
 /// Opens the connections for one side. SQLite has one writer at a time; whoever comes in between sleeps and tries
 /// again, and out of turn, while before the one connection that writes everybody waits in line.
-pub(super) async fn connect(url: &str, side: Side) -> Result<DatabaseConnection, DbErr> {
+pub(super) async fn connect(url: &str, side: Side) -> Result<Connections, DbErr> {
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false).acquire_timeout(LINE);
     options.max_connections(match side {
@@ -46,14 +53,22 @@ pub(super) async fn connect(url: &str, side: Side) -> Result<DatabaseConnection,
     let trust = Arc::new(Trust::default());
     let of_pool = Arc::clone(&trust);
     options.map_sqlx_sqlite_pool_opts(move |pool| distrustful(pool, &of_pool, side));
-    let mut connection = Database::connect(options).await?;
-    connection.set_metric_callback(move |statement| {
+    let mut db = Database::connect(options).await?;
+    let of_statements = Arc::clone(&trust);
+    db.set_metric_callback(move |statement| {
         if statement.failed {
-            trust.lose();
+            of_statements.lose();
         }
     });
-    sea_orm::ConnectionTrait::execute_unprepared(&connection, "PRAGMA journal_mode = WAL").await?;
-    Ok(connection)
+    db.execute_unprepared("PRAGMA journal_mode = WAL").await?;
+    Ok(Connections { db, trust })
+}
+
+/// The directory of the database at an address, if it is in a file.
+pub fn directory_of(url: &str) -> Option<PathBuf> {
+    let options = url.parse::<SqliteConnectOptions>().ok()?;
+    let directory = options.get_filename().parent().filter(|directory| !directory.as_os_str().is_empty());
+    directory.filter(|directory| directory.is_dir()).map(Path::to_owned)
 }
 
 /// IMMEDIATE: SQLite refuses to turn a reading transaction into a writing one while others write.
@@ -71,6 +86,11 @@ struct Trust(Mutex<Option<Instant>>);
 impl Trust {
     fn lose(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// For a last use of connections that still have files which a new one would not find.
+    fn regain(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn holds(&self, age: Duration) -> bool {
@@ -156,13 +176,14 @@ fn file(path: &Path) -> Option<File> {
     path.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
-/// The one connection that writes, taken out of use.
+/// A connection of a side, taken out of use.
 pub(super) struct Last(Option<PoolConnection<Sqlite>>);
 
 impl Last {
-    /// None is there if it was closed before.
-    pub(super) async fn of(writer: &DatabaseConnection) -> Result<Self, DbErr> {
-        let pool = writer.get_sqlite_connection_pool();
+    /// The one that was open before, if it is; none is there once the side was closed.
+    pub(super) async fn of(side: &Connections) -> Result<Self, DbErr> {
+        side.trust.regain();
+        let pool = side.db.get_sqlite_connection_pool();
         match pool.is_closed() {
             true => Ok(Self(None)),
             false => Ok(Self(Some(pool.acquire().await.map_err(fault)?))),
