@@ -5,6 +5,8 @@
 
 mod definition;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod meetings;
 mod paths;
 mod read;

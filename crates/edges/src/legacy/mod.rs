@@ -3,6 +3,8 @@
 //! It stands before the way of any push: by it an installation gets a past. What the rows say is passed on as it is;
 //! whether it makes sense here is decided in `kozmic-flow`.
 
+#[cfg(test)]
+mod fuzz;
 mod address;
 mod connect;
 mod secret_key;

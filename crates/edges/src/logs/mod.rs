@@ -4,6 +4,8 @@
 //! A piece is written first and indexed after that. After a crash the index is what counts: a tail that it does
 //! not know is cut off and read from the container once more, so that no byte is missing and none doubled.
 
+#[cfg(test)]
+mod fuzz;
 mod index;
 mod known;
 mod replay;

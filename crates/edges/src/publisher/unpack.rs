@@ -2,6 +2,8 @@
 //! whatever could lead out of its place is refused.
 
 mod entries;
+#[cfg(test)]
+mod fuzz;
 mod pieces;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 //! on the server, once for all who look at the monitor.
 
 mod colour;
+#[cfg(test)]
+mod fuzz;
 mod screen;
 mod sequence;
 

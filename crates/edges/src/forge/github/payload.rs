@@ -1,6 +1,8 @@
 //! What GitHub's deliveries say. A payload is hostile until it is parsed into the model's types.
 
 pub(super) mod body;
+#[cfg(test)]
+mod fuzz;
 mod push;
 
 use super::UnreadablePayload;
@@ -53,7 +55,7 @@ struct RepositoryEvent {
 fn repository(RepositoryEvent { action }: RepositoryEvent) -> Event {
     match action.as_str() {
         "renamed" | "transferred" | "privatized" | "publicized" | "edited" | "deleted" => Event::Moved,
-        _ => Event::Ignored(format!("a repository that was {action} starts no build")),
+        other => Event::Ignored(format!("a repository that was {} starts no build", body::word(other))),
     }
 }
 
@@ -97,7 +99,7 @@ struct Login {
 
 fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
     let PullRequestEvent { action, number, before, pull_request, repository } = event;
-    let action = cut(action, TITLE_LIMIT);
+    let action = body::word(&action);
     let why = format!("a pull request that was {action} starts no build");
     let PullRequest { title, body, updated_at, head, user } = pull_request;
     let sha = head.sha.parse::<Sha>().map_err(|fault| unreadable("pull_request", &fault))?;
@@ -179,6 +181,17 @@ mod tests {
             let Event::Ignored(_) = said("pull_request", &pull(action, Some(1))) else { panic!("ignored") };
         }
         let Event::Ignored(_) = said("pull_request", &pull("edited", Some(2))) else { panic!("ignored") };
+    }
+
+    #[test]
+    fn an_endless_action_is_cut_in_the_reason() {
+        let endless = "renamed".repeat(100_000);
+        for (name, payload) in
+            [("pull_request", pull(&endless, Some(1))), ("repository", json!({ "action": endless }))]
+        {
+            let Event::Ignored(why) = said(name, &payload) else { panic!("ignored") };
+            assert!(why.len() < 300, "{} bytes", why.len());
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn is(text: &str, known: &str) -> bool {
     text.trim().eq_ignore_ascii_case(known)
 }
 
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     cut(text.to_owned(), WORD_LIMIT)
 }
 
