@@ -168,10 +168,10 @@ impl Report {
     }
 
     pub(super) fn ask_to_connect(&mut self, name: String, project: ProjectId, hooks: u64) {
-        let plural = if hooks == 1 { "" } else { "s" };
+        let webhooks = if hooks == 1 { "webhook signs" } else { "webhooks sign" };
         let why = format!(
-            "press \"Restore hooks on GitHub\" in /projects/{project}/settings/: {hooks} webhook{plural} sign \
-             nothing yet, and unsigned deliveries are refused"
+            "press \"Restore hooks on GitHub\" in /projects/{project}/settings/: {hooks} {webhooks} nothing yet, and \
+             unsigned deliveries are refused"
         );
         self.to_do.push(Remark { what: name, why });
     }
