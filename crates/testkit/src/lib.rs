@@ -6,7 +6,8 @@
 //! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
 //! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
 //! [`mail`] server, a [`mariadb`], an [`authority`] of certificates, an
-//! [`engine_on_tls`]; and a second double, the [`hub`] of artifacts. A story reads so:
+//! [`engine_on_tls`], a second [`engine`] that may be stopped and killed; and a second double, the
+//! [`hub`] of artifacts. A story reads so:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -46,6 +47,7 @@ pub mod person;
 pub mod live;
 pub mod browser;
 pub mod docker;
+pub mod engine;
 pub mod registry;
 pub mod authority;
 pub mod engine_on_tls;
