@@ -3,6 +3,7 @@
 use crate::{
     Flow, bare,
     cache::{self, Look, Making},
+    ending::Absence,
     follow::{self, Found},
     halt::Halt,
     keep,
@@ -22,36 +23,53 @@ use kozmic_model::{
 };
 use std::ops::ControlFlow::{self, Break, Continue};
 
+/// What one go at an attempt leaves to the next: the connection to the engine may be lost between them.
+#[derive(Default)]
+pub(crate) struct Course {
+    /// Whether there was a go before, of this process or of an earlier one.
+    pub(crate) is_taken_up: bool,
+    /// The right to make the image that the install script makes, while it runs.
+    pub(crate) making: Option<Making>,
+    /// The engine was away since the last go.
+    pub(crate) absence: Option<Absence>,
+}
+
 /// One go at an attempt: from the start, or from where its container stands.
 pub(crate) async fn go(
     flow: &Flow,
     claimed: &ClaimedJob,
     halt: &mut Halt,
-    is_taken_up: bool,
+    course: &mut Course,
 ) -> Result<Outcome> {
-    let mut work = match is_taken_up {
+    let mut work = match course.is_taken_up {
         true => Work::take_up(flow, claimed).await?,
         false => Work::begin_attempt(flow, claimed).await?,
     };
-    if is_taken_up && let Some(outcome) = go_on(&mut work, halt).await? {
+    if course.is_taken_up
+        && let Some(outcome) = go_on(&mut work, halt, course).await?
+    {
         return Ok(outcome);
     }
+    if !course.is_taken_up && claimed.job.interruptions > 0 {
+        let number = claimed.job.attempt;
+        work.say(&format!("Attempt {number}: the one before was interrupted.")).await?;
+    }
     match claimed.job.spec.manner.clone() {
-        Manner::Hooked => hooked(&mut work, halt).await,
+        Manner::Hooked => hooked(&mut work, halt, course).await,
         Manner::Bare(program) => open(&mut work, halt, &program).await,
         Manner::Check => anyhow::bail!("the configuration is not read by a runner"),
     }
 }
 
 /// A hook's job: its install script, if it has one, and its script.
-async fn hooked(work: &mut Work, halt: &mut Halt) -> Result<Outcome> {
+async fn hooked(work: &mut Work, halt: &mut Halt, course: &mut Course) -> Result<Outcome> {
     let spec = work.claimed.job.spec.clone();
     let base = match unless_halted(halt, prepare::base(work)).await? {
         Continue(image) => image,
         Break(outcome) => return Ok(outcome),
     };
     let image = match spec.install.as_ref() {
-        Some(install) => match installed(work, halt, &base, install).await? {
+        Some(install) => match installed(work, (halt, course), &base, install).await? {
             Continue(image) => image,
             Break(outcome) => return Ok(outcome),
         },
@@ -107,18 +125,19 @@ async fn bring_in(
 }
 
 /// Goes on with what an earlier process started, as far as that leads. None: what is left is to be done from the start.
-async fn go_on(work: &mut Work, halt: &mut Halt) -> Result<Option<Outcome>> {
+async fn go_on(work: &mut Work, halt: &mut Halt, course: &mut Course) -> Result<Option<Outcome>> {
     let flow = work.flow.clone();
     match follow::find(&flow, work.attempt()).await? {
         Found::Started(container, Stage::Build) => {
-            let outcome = follow::again(&flow, &container, &mut work.log, halt).await?;
+            let outcome = follow::again(&flow, &container, (&mut work.log, course.absence), halt).await?;
             bring_in(work, halt, (&container, outcome)).await.map(Some)
         }
         Found::Started(container, Stage::Install(key)) => {
-            go_on_installing(work, halt, (&container, &key)).await
+            go_on_installing(work, (halt, course), (&container, &key)).await
         }
         Found::Gone(why) => Ok(Some(Outcome::Broken(why))),
         Found::NotStarted => {
+            course.making = None;
             work.say("Kozmic was interrupted before the script started; it starts now.").await?;
             Ok(None)
         }
@@ -126,26 +145,33 @@ async fn go_on(work: &mut Work, halt: &mut Halt) -> Result<Option<Outcome>> {
 }
 
 /// Goes on with an install script that an earlier process started. Another job may have begun to make the same image
-/// meanwhile: that holds up neither this one's output nor who wants to stop it.
+/// before this installation noted who makes which: that holds up neither this one's output nor who wants to stop it.
 async fn go_on_installing(
     work: &mut Work,
-    halt: &mut Halt,
+    (halt, course): (&mut Halt, &mut Course),
     (container, key): (&ContainerId, &str),
 ) -> Result<Option<Outcome>> {
-    let making = Making::try_begin(work, key);
-    let outcome = follow::again(&work.flow.clone(), container, &mut work.log, halt).await?;
+    if course.making.as_ref().is_none_or(|making| making.key != key) {
+        course.making = Making::try_begin(work, key);
+    }
+    let (flow, log) = (work.flow.clone(), &mut work.log);
+    let outcome = follow::again(&flow, container, (log, course.absence), halt).await?;
     if let Some(outcome) = cache::verdict(outcome) {
         return Ok(Some(outcome));
     }
-    let making = match making {
+    let making = match course.making.take() {
         Some(making) => making,
         None => match unless_halted(halt, async { Ok(Making::begin(work, key).await) }).await? {
             Continue(making) => making,
             Break(outcome) => return Ok(Some(outcome)),
         },
     };
-    match unless_halted(halt, cache::keep(work, &making, container)).await? {
-        Continue(()) => Ok(None),
+    let making = course.making.insert(making);
+    match unless_halted(halt, cache::keep(work, making, container)).await? {
+        Continue(()) => {
+            course.making = None;
+            Ok(None)
+        }
         Break(outcome) => Ok(Some(outcome)),
     }
 }
@@ -153,7 +179,7 @@ async fn go_on_installing(
 /// The image that the install script makes: kept from before, or made now.
 async fn installed(
     work: &mut Work,
-    halt: &mut Halt,
+    (halt, course): (&mut Halt, &mut Course),
     base: &Image,
     install: &Install,
 ) -> Result<ControlFlow<Outcome, Image>> {
@@ -162,6 +188,7 @@ async fn installed(
         Continue(Look::Missing(making)) => making,
         Break(outcome) => return Ok(Break(outcome)),
     };
+    let making = course.making.insert(making);
     let (name, stage) = (work.claimed.job.spec.image.to_string(), Stage::Install(making.key.clone()));
     let script = Script { image: base, image_name: &name, script: &install.script, stage };
     let started = match unless_halted(halt, prepare::container(work, script)).await? {
@@ -173,10 +200,11 @@ async fn installed(
     if let Some(outcome) = cache::verdict(outcome) {
         return Ok(Break(outcome));
     }
-    if let Break(outcome) = unless_halted(halt, cache::keep(work, &making, &container)).await? {
+    if let Break(outcome) = unless_halted(halt, cache::keep(work, making, &container)).await? {
         return Ok(Break(outcome));
     }
     let image = cache::kept(work, &making.key).await?;
+    course.making = None;
     image.map(Continue).context("the image that the install script made is gone already")
 }
 

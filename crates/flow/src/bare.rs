@@ -69,7 +69,7 @@ pub(crate) async fn container(work: &mut Work, bare: &Bare, image: &Image) -> Re
     let build = &work.claimed.build;
     let what = format!("{} of {}", build.sha.short(), build.git_ref.label());
     let text = format!("{} in {} as root", bare.program, work.claimed.job.spec.image);
-    work.begin_script((PhaseKind::Build, &held.keep().0), (begun, &what), &text).await?;
+    work.begin_script((PhaseKind::Build, &held.keep().0, None), (begun, &what), &text).await?;
     let started = held.open(&flow).await?;
     report::change(&flow.edges, work.claimed.project.id, work.claimed.job.id);
     Ok(started)
@@ -78,7 +78,9 @@ pub(crate) async fn container(work: &mut Work, bare: &Bare, image: &Image) -> Re
 async fn new_container(work: &Work, bare: &Bare, image: &Image) -> Result<NewContainer> {
     let settings = &work.flow.settings;
     let mut environment = prepare::environment_of(work);
-    environment.extend(UNATTENDED.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    environment.extend(
+        UNATTENDED.into_iter().chain([gate::TO_ALL]).map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
     Ok(NewContainer {
         instance: settings.instance.clone(),
         attempt: work.attempt(),
@@ -100,11 +102,11 @@ async fn new_container(work: &Work, bare: &Bare, image: &Image) -> Result<NewCon
 
 fn command(bare: &Bare) -> Vec<String> {
     let settle = format!("(cd '{}' && {SETTLE})\n", bare.source.replace('\'', "'\\''"));
-    let line = settle
-        + &match bare.before.trim() {
-            "" => RUN.to_owned(),
-            before => format!("{{ {before}\n}} && {RUN}"),
-        };
+    let line = match bare.before.trim() {
+        "" => RUN.to_owned(),
+        before => format!("{{ {before}\n}} && {RUN}"),
+    };
+    let line = format!("{settle}{}({line}) 2>&1; exit $?", gate::NOTING);
     let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, bare.program.clone()];
     shell.into_iter().chain(bare.arguments.iter().cloned()).collect()
 }
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_does_what_goes_before_and_becomes_the_program() {
+    fn a_shell_does_what_goes_before_and_runs_the_program() {
         let bare = |before: &str| Bare {
             source: "/0-core".into(),
             before: before.into(),
@@ -138,8 +140,9 @@ mod tests {
             base: Base::Named,
         };
         let plain = command(&bare(" "));
-        assert!(plain[2].starts_with("(cd '/0-core' && (\n") && plain[2].ends_with(&format!(")\n{RUN}")));
+        assert!(plain[2].starts_with("(cd '/0-core' && (\n"), "{}", plain[2]);
+        assert!(plain[2].ends_with(&format!("({RUN}) 2>&1; exit $?")));
         assert_eq!(plain[3..], ["/0-core/a b.sh", "main; rm", "0-core"]);
-        assert!(command(&bare("false # or"))[2].contains(")\n{ false # or\n} && chmod"));
+        assert!(command(&bare("false # or"))[2].contains("({ false # or\n} && chmod"));
     }
 }

@@ -218,17 +218,22 @@ fn name(project: ProjectId, key: &str) -> Result<ImageName> {
 impl Making {
     /// Takes the right to make an image, when whoever has it is done.
     pub(crate) async fn begin(work: &Work, key: &str) -> Self {
-        let turn = work.flow.turns.take(&turn_name(work, key)).await;
+        let turn = work.flow.turns.take(&turn_name(work.claimed.project.id, key)).await;
         Self { key: key.to_owned(), _turn: turn }
     }
 
     /// Takes the right to make an image, if nobody has it.
     pub(crate) fn try_begin(work: &Work, key: &str) -> Option<Self> {
-        let turn = work.flow.turns.try_take(&turn_name(work, key))?;
+        Self::try_take(&work.flow, work.claimed.project.id, key)
+    }
+
+    /// Takes the right to make an image of a project, if nobody has it.
+    pub(crate) fn try_take(flow: &Flow, project: ProjectId, key: &str) -> Option<Self> {
+        let turn = flow.turns.try_take(&turn_name(project, key))?;
         Some(Self { key: key.to_owned(), _turn: turn })
     }
 }
 
-fn turn_name(work: &Work, key: &str) -> String {
-    format!("image {}", cached_image_name(work.claimed.project.id, key))
+fn turn_name(project: ProjectId, key: &str) -> String {
+    format!("image {}", cached_image_name(project, key))
 }

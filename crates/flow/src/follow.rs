@@ -2,6 +2,7 @@
 
 use crate::{
     Flow,
+    ending::{self, Absence},
     gate::{self, Started},
     halt::Halt,
     job_log::{JobLog, source},
@@ -10,7 +11,7 @@ use anyhow::{Context, Result};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use kozmic_edges::{
-    engine::{Channel, ContainerId, EngineError, Output, OutputStream, Stage},
+    engine::{Channel, ContainerId, ContainerState, EngineError, Output, OutputStream, Stage},
     logs::Known,
 };
 use kozmic_model::job::{Attempt, Outcome};
@@ -25,6 +26,20 @@ const END_LAG: Duration = Duration::from_secs(3);
 
 /// So long after SIGKILL a container has ended, or its engine cannot end it.
 const STOP_LAG: Duration = Duration::from_secs(30);
+
+/// How often to look whether a script that prints nothing has ended: an engine whose own helper was killed may not have
+/// noticed (seen with Docker 20.10, when containerd was).
+const QUIET_LOOK: Duration = Duration::from_secs(30);
+
+/// How the following of a container ends.
+enum End {
+    /// The job is stopped, and ends so.
+    Stopped(Outcome),
+    /// The container ended, with this code.
+    Code(i64),
+    /// The connection was lost, and the container goes on.
+    Lost,
+}
 
 /// Where an attempt's container stands, for who takes the attempt up again.
 pub(crate) enum Found {
@@ -70,56 +85,91 @@ pub(crate) async fn started(
     halt: &mut Halt,
 ) -> Result<Outcome> {
     let Started { container, output, _input } = started;
-    match to_the_end(flow, (&container, output), log, halt).await? {
-        Some(Outcome::Returned(code)) if code != 0 && !gate::has_begun(flow, &container).await? => {
+    match to_the_end(flow, (&container, output), log, Some(halt)).await? {
+        End::Stopped(outcome) => Ok(outcome),
+        End::Code(code) if code != 0 && !gate::has_begun(flow, &container).await? => {
             let cause = "it closed before the script could begin".to_owned();
             Err(EngineError::Cut { cause }.into())
         }
-        Some(outcome) => Ok(outcome),
-        None => again(flow, &container, log, halt).await,
+        End::Code(code) => ending::of(flow, &container, code).await,
+        End::Lost => again(flow, &container, (log, None), halt).await,
     }
 }
 
 /// Follows a container that an earlier process started, or to which the connection was lost, from where the log ends.
+/// If the engine was away, so that some of the output may be lost, the log says so at its place.
 pub(crate) async fn again(
     flow: &Flow,
     container: &ContainerId,
-    log: &mut JobLog,
+    (log, absence): (&mut JobLog, Option<Absence>),
     halt: &mut Halt,
 ) -> Result<Outcome> {
+    let engine = &flow.edges.engine;
+    let state = engine.state(container).await.context("look at the job's container")?;
+    let has_ended = state != Some(ContainerState::Running);
+    let mut gap = ending::gap(flow, container, (has_ended, absence)).await?;
+    if let Some(absence) = absence.filter(|_| gap.is_some() && !has_ended) {
+        let before = engine.output_until(container, absence.since).await.context("read what was printed")?;
+        let mut before = leaving_out(before, log.read_again()).ready_chunks(BATCH);
+        while let Some(batch) = before.next().await {
+            print(log, batch).await?;
+        }
+    }
+    if let Some(words) = gap.take_if(|_| !has_ended) {
+        log.warn(&words).await?;
+    }
     loop {
-        let output = flow.edges.engine.output(container).await.context("read the container's output")?;
+        let output = engine.output(container).await.context("read the container's output")?;
         let output = leaving_out(output, log.read_again());
-        if let Some(outcome) = to_the_end(flow, (container, output), log, halt).await? {
-            return Ok(outcome);
+        // What ended can neither be canceled nor take too long any more.
+        let halt = (!has_ended).then_some(&mut *halt);
+        match to_the_end(flow, (container, output), log, halt).await? {
+            End::Stopped(outcome) => return Ok(outcome),
+            End::Code(code) => {
+                if let Some(words) = gap {
+                    log.warn(&words).await?;
+                }
+                return ending::of(flow, container, code).await;
+            }
+            End::Lost => {}
         }
     }
 }
 
-/// Writes output until it ends. None if the container goes on all the same: the connection was lost.
+/// Writes output until it ends.
 async fn to_the_end(
     flow: &Flow,
     (container, output): (&ContainerId, OutputStream),
     log: &mut JobLog,
-    halt: &mut Halt,
-) -> Result<Option<Outcome>> {
+    mut halt: Option<&mut Halt>,
+) -> Result<End> {
     let mut stopped = None;
+    let mut quiet = Duration::ZERO;
     let mut output = output.ready_chunks(BATCH);
     let settings = &flow.settings;
     // A container that cannot be stopped does not hold up its job for ever.
     let mut patience = pin!(tokio::time::sleep(Duration::MAX));
     loop {
+        let look = QUIET_LOOK.min(settings.stall_timeout.saturating_sub(quiet));
         let why = tokio::select! {
             batch = output.next() => match batch {
                 Some(batch) if log.length() < settings.log_limit => {
                     print(log, batch).await?;
+                    quiet = Duration::ZERO;
                     continue;
                 }
                 Some(_) => Outcome::Flooded(settings.log_limit),
                 None => break,
             },
-            () = tokio::time::sleep(settings.stall_timeout), if stopped.is_none() => Outcome::Stalled(settings.stall_timeout),
-            outcome = halt.halted(), if stopped.is_none() => outcome,
+            () = tokio::time::sleep(look), if stopped.is_none() => {
+                quiet += look;
+                match look_at_quiet(flow, container, quiet).await? {
+                    Some(End::Stopped(why)) => why,
+                    Some(end) => return Ok(end),
+                    None => continue,
+                }
+            }
+            outcome = halted(&mut halt), if stopped.is_none() => outcome,
             () = &mut patience => break,
         };
         if stopped.is_none() {
@@ -128,12 +178,35 @@ async fn to_the_end(
         }
     }
     if let Some(outcome) = stopped {
-        return Ok(Some(outcome));
+        return Ok(End::Stopped(outcome));
     }
+    Ok(end(flow, container).await?.map_or(End::Lost, End::Code))
+}
+
+/// What a container returned that has ended, or does within a moment.
+async fn end(flow: &Flow, container: &ContainerId) -> Result<Option<i64>> {
     match tokio::time::timeout(END_LAG, flow.edges.engine.wait(container)).await {
-        Ok(code) => Ok(Some(Outcome::Returned(code.context("wait for the container's end")?))),
+        Ok(code) => code.context("wait for the container's end").map(Some),
         Err(_) => Ok(None),
     }
+}
+
+async fn halted(halt: &mut Option<&mut Halt>) -> Outcome {
+    match halt {
+        Some(halt) => halt.halted().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Looks at a script that has printed nothing for a while: it may have ended, and its engine not know it; and it is
+/// stopped after the stall timeout, if its engine answers.
+async fn look_at_quiet(flow: &Flow, container: &ContainerId, quiet: Duration) -> Result<Option<End>> {
+    let limit = flow.settings.stall_timeout;
+    if let Some(note) = ending::note(flow, container).await? {
+        let code = end(flow, container).await?;
+        return Ok(Some(End::Code(code.unwrap_or(note.code))));
+    }
+    Ok((quiet >= limit).then_some(End::Stopped(Outcome::Stalled(limit))))
 }
 
 /// Stops the container beside the reading of its last words.

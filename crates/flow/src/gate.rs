@@ -1,7 +1,9 @@
 //! The gate that a script waits behind: its container runs already, while its files are still on their way.
 //!
-//! A shell waits for a line on standard input, notes that it came, and becomes the script. Without the line, because
-//! the runner died, nothing has happened. An image without a shell is started when its files are there.
+//! A shell waits for a line on standard input, notes that it came, and runs the script. Without the line, because the
+//! runner died, nothing has happened. When the script ended by itself, the shell notes that, too: a container whose
+//! script was ended by its engine lacks the note, or has one that tells of a signal. An image without a shell is
+//! started when its files are there.
 
 use crate::Flow;
 use anyhow::{Context, Result};
@@ -26,10 +28,17 @@ pub(crate) const SOURCE: &str = "/kozmic/src";
 pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
 /// Exists as soon as the script may have begun.
 const STARTED: &str = "/kozmic/.started";
-/// What a shell does before it becomes the script, around the checkout's last step. Both channels become one, so that
-/// the log has their lines in the order in which they were written.
-const WAIT: [&str; 2] =
-    ["read -r _ && : > /kozmic/.started && cd /kozmic/src && {\n", "\nexec /kozmic/script.sh 2>&1; }"];
+/// Has how the script ended, as soon as it did; empty before.
+pub(crate) const ENDED: &str = "/kozmic/.ended";
+/// Has the engine's own first process pass signals on to all that the script's shell started, and not to that alone.
+pub(crate) const TO_ALL: (&str, &str) = ("TINI_KILL_PROCESS_GROUP", "1");
+/// Has a shell note how it ends, and whether a signal came from outside. It dies of no signal that can be caught, and
+/// says nothing by itself; what it runs gets signals as ever, and both of its channels from the first one.
+pub(crate) const NOTING: &str = "unset TINI_KILL_PROCESS_GROUP; _s=; trap '_s=\" signaled\"' HUP INT QUIT TERM USR1 USR2; \
+trap '_c=$?; echo \"$_c$_s\" >/kozmic/.ended; [ -z \"$_s\" ] || _c=143; exit $_c' EXIT; exec 2>/dev/null; ";
+/// Both channels become one, so that the log has their lines in the order in which they were written.
+const WAIT: &str = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; ";
+const RUN: &str = "(exec /kozmic/script.sh 2>&1); exit $?";
 
 /// How often, and how long apart, to look at a shell that is about to end or to begin.
 const SETTLING_LOOKS: u32 = 100;
@@ -78,7 +87,7 @@ pub(crate) struct Held(Provisional);
 /// What a container runs.
 pub(crate) fn command(has_shell: bool) -> Vec<String> {
     match has_shell {
-        true => vec!["/bin/sh".to_owned(), "-c".to_owned(), WAIT.join(SETTLE)],
+        true => ["/bin/sh", "-c", &[WAIT, SETTLE, "\n", NOTING, RUN].concat()].map(str::to_owned).to_vec(),
         false => vec![SCRIPT.to_owned()],
     }
 }

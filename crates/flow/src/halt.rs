@@ -21,17 +21,31 @@ pub(crate) struct Halt {
 }
 
 impl Halt {
-    /// Watches over a job's attempt until dropped. One that is taken up with its script at its end has its time anew for
+    /// Watches over a job's attempt until dropped. It has more time by so much as its engine was `away`. One that is taken up with its script at its end has its time anew for
     /// what is left: while nobody was there, nothing could be published.
-    pub(crate) fn watch(flow: &Flow, job: &Job) -> Self {
-        let (tell, why) = watch::channel(None);
+    pub(crate) fn watch(flow: &Flow, job: &Job, away: Duration) -> Self {
         let limit = flow.settings.time_limit(&job.spec.origin);
-        let left = left(limit, (job.started_at, &job.phases), clock::now());
+        let left = left(limit, (job.started_at, &job.phases), clock::now()).saturating_add(away);
+        Self::until(flow, job, tokio::time::sleep(left), limit)
+    }
+
+    /// Watches over a job whose engine is away: it takes no time of its own, but may be canceled.
+    pub(crate) fn without_limit(flow: &Flow, job: &Job) -> Self {
+        Self::until(flow, job, pending(), Duration::MAX)
+    }
+
+    fn until(
+        flow: &Flow,
+        job: &Job,
+        over: impl Future<Output = ()> + Send + 'static,
+        limit: Duration,
+    ) -> Self {
+        let (tell, why) = watch::channel(None);
         let (flow, attempt) = (flow.clone(), job.attempt());
         let watching = async move {
             let outcome = tokio::select! {
                 why = canceled(&flow, attempt) => Outcome::Canceled(why),
-                () = tokio::time::sleep(left) => Outcome::TimedOut(limit),
+                () = over => Outcome::TimedOut(limit),
             };
             tell.send_replace(Some(outcome));
             pending::<()>().await;

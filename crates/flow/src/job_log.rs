@@ -45,6 +45,11 @@ impl JobLog {
         self.append(Source::Kozmic, format!("{gap}{text}{end}").into()).await
     }
 
+    /// Kozmic's own words about something that is not as it should be, in yellow.
+    pub(crate) async fn warn(&mut self, text: &str) -> Result<()> {
+        self.say(&format!("\u{1b}[1;33m{text}\u{1b}[0m")).await
+    }
+
     /// What the container printed.
     pub(crate) async fn print(&mut self, channel: Channel, bytes: Bytes) -> Result<()> {
         self.append(source(channel), bytes).await

@@ -22,6 +22,7 @@ mod bare;
 mod prepare;
 mod checkout;
 mod follow;
+mod ending;
 mod gate;
 mod keep;
 mod publish;

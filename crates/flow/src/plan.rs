@@ -8,6 +8,7 @@ use kozmic_model::{
     hook::{Hook, HookRecipe},
     image::ImageName,
     install::PullPolicy,
+    interruption::IfInterrupted,
     project::Repository,
     recipe::Configuration,
     spec::{JobSpec, Manner, Origin},
@@ -15,9 +16,19 @@ use kozmic_model::{
 
 /// The job that a hook makes of a change.
 pub(crate) fn job(hook: &Hook) -> JobSpec {
-    let HookRecipe { title, image, script, install, pull } = hook.recipe.clone();
+    let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
     let (manner, product) = (Manner::Hooked, None);
-    JobSpec { title, image, script, install, pull, manner, product, origin: Origin::Hook(hook.id) }
+    JobSpec {
+        title,
+        image,
+        script,
+        install,
+        pull,
+        if_interrupted,
+        manner,
+        product,
+        origin: Origin::Hook(hook.id),
+    }
 }
 
 /// The jobs that the Auto Builder makes of a push: one for each script that a recipe lists for the branch, and one for
@@ -52,6 +63,7 @@ pub(crate) fn check(image: &ImageName) -> JobSpec {
         script: String::new(),
         install: None,
         pull: PullPolicy::IfAbsent,
+        if_interrupted: IfInterrupted::default(),
         manner: Manner::Check,
         product: None,
         origin: Origin::Configuration,

@@ -59,7 +59,7 @@ pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Sta
     let build = &work.claimed.build;
     let what = format!("{} of {}", build.sha.short(), build.git_ref.label());
     let text = format!("{SCRIPT} in {}{}", wanted.image_name, as_whom(&account));
-    work.begin_script((kind, &closed.keep().0), (begun, &what), &text).await?;
+    work.begin_script((kind, &closed.keep().0, wanted.stage.cache_key()), (begun, &what), &text).await?;
     let started = closed.open(&flow).await?;
     report::change(&flow.edges, work.claimed.project.id, work.claimed.job.id);
     Ok(started)
@@ -147,13 +147,14 @@ pub(crate) fn environment_of(work: &Work) -> Vec<(String, String)> {
         message: &build.message,
         trigger: &build.trigger,
     };
-    environment(&facts, job.id, &job.spec.title)
+    environment(&facts, job.attempt(), &job.spec.title)
 }
 
 fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewContainer {
     let settings = &work.flow.settings;
     let mut environment = environment_of(work);
-    environment.push(("HOME".to_owned(), account.home.clone()));
+    let (name, value) = gate::TO_ALL;
+    environment.extend([("HOME".to_owned(), account.home.clone()), (name.to_owned(), value.to_owned())]);
     NewContainer {
         instance: settings.instance.clone(),
         attempt: work.attempt(),

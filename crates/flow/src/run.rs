@@ -2,8 +2,12 @@
 //! process of the same installation had begun.
 
 use crate::{
-    Flow, attempt, cache, checkout,
+    Flow,
+    attempt::{self, Course},
+    cache::{self, Making},
+    checkout,
     desk::{BEAT, Desk, ENGINE_LOOK, lease, sentence},
+    ending::Absence,
     halt::Halt,
     job_log::JobLog,
     keep, report,
@@ -19,6 +23,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     ids::{BuildId, JobId},
+    interruption::Sequel,
     job::{Attempt, CanceledBy, Job, Outcome},
 };
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -26,6 +31,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// Pauses before a job is tried again whose connection to the engine was lost although the engine answers, in seconds.
 const PAUSES: [u64; 4] = [1, 2, 5, 20];
+
+/// So long after its last answer an engine that stops is gone.
+const LAST_ANSWER_LAG: Duration = Duration::from_secs(2);
 
 /// What a job says that ended by a panic; the server's log has the details.
 pub(crate) const OUR_FAULT: &str = "Kozmic has a fault: the server's log says more.";
@@ -88,10 +96,17 @@ pub(crate) async fn take_up(desk: &Desk) {
     if let Err(fault) = checkout::clear(&desk.flow).await {
         tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
     }
-    for claimed in held(&desk.flow, Lane::Containers).await {
+    let held = held(&desk.flow, Lane::Containers).await.into_iter().map(|claimed| {
+        let key = claimed.job.cache_key.as_deref();
+        let making = key.and_then(|key| Making::try_take(&desk.flow, claimed.project.id, key));
+        (claimed, Course { is_taken_up: true, making, absence: None })
+    });
+    // All of them have their turns before any job can take one: an engine that does not answer yet does not tell who is
+    // at what.
+    for (claimed, course) in held.collect::<Vec<_>>() {
         tracing::info!(job.id = claimed.job.id.0, "a job is taken up again");
         let permit = Arc::clone(&desk.slots).try_acquire_owned().ok();
-        desk.flow.tasks.spawn(job(desk.clone(), claimed, true, permit));
+        desk.flow.tasks.spawn(job(desk.clone(), claimed, course, permit));
     }
 }
 
@@ -143,15 +158,15 @@ async fn claim(desk: &Desk) -> Result<Option<ClaimedJob>> {
 async fn begin(desk: &Desk, claimed: ClaimedJob, permit: OwnedSemaphorePermit) {
     tracing::info!(job.id = claimed.job.id.0, build.number = claimed.build.number, "a job starts");
     report::change(&desk.flow.edges, claimed.project.id, claimed.job.id);
-    desk.flow.tasks.spawn(job(desk.clone(), claimed, false, Some(permit)));
+    desk.flow.tasks.spawn(job(desk.clone(), claimed, Course::default(), Some(permit)));
     desk.note_now().await;
 }
 
 /// Runs a job to its end, unless everything stops meanwhile: then the next start takes it up again.
-async fn job(desk: Desk, claimed: ClaimedJob, is_taken_up: bool, permit: Option<OwnedSemaphorePermit>) {
+async fn job(desk: Desk, claimed: ClaimedJob, course: Course, permit: Option<OwnedSemaphorePermit>) {
     let run = async {
         // A fault of ours in one job is that job's error; it must not wait for ever with a lease that is renewed.
-        let outcome = AssertUnwindSafe(outcome(&desk, &claimed, is_taken_up)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(outcome(&desk, &claimed, course)).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Outcome::Broken(OUR_FAULT.to_owned()));
         finish(&desk.flow, &claimed, &outcome).await;
     };
@@ -164,24 +179,29 @@ async fn job(desk: Desk, claimed: ClaimedJob, is_taken_up: bool, permit: Option<
 }
 
 /// How a job ends, over all outages of the engine.
-async fn outcome(desk: &Desk, claimed: &ClaimedJob, is_taken_up: bool) -> Outcome {
-    let mut halt = Halt::watch(&desk.flow, &claimed.job);
-    let mut is_taken_up = is_taken_up;
+async fn outcome(desk: &Desk, claimed: &ClaimedJob, mut course: Course) -> Outcome {
+    let mut away = Duration::ZERO;
     let mut pauses = PAUSES.into_iter();
     loop {
-        let fault = match Box::pin(attempt::go(&desk.flow, claimed, &mut halt, is_taken_up)).await {
+        let mut halt = Halt::watch(&desk.flow, &claimed.job, away);
+        let fault = match Box::pin(attempt::go(&desk.flow, claimed, &mut halt, &mut course)).await {
             Ok(outcome) => return outcome,
-            Err(fault) if is_connection_lost(&fault) => fault,
+            Err(fault) if is_connection_lost(&fault) || is_last_answer(desk, &fault).await => fault,
             Err(fault) => return Outcome::Broken(sentence(&fault)),
         };
-        is_taken_up = true;
+        let since = clock::now();
         tracing::warn!(job.id = claimed.job.id.0, error = format!("{fault:#}"), "a job lost its connection");
+        let mut halt = Halt::without_limit(&desk.flow, &claimed.job);
         tokio::select! {
             goes_on = can_go_on(desk, &fault, &mut pauses) => if !goes_on {
                 return Outcome::Broken(sentence(&fault));
             },
             outcome = halt.halted() => return outcome,
         }
+        let length = clock::now().since(since);
+        away += length;
+        course.absence = Some(Absence { since, length });
+        course.is_taken_up = true;
     }
 }
 
@@ -218,7 +238,9 @@ pub(crate) async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome)
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    tracing::info!(job.id = attempt.job.0, status = outcome.status().word(), "a job ended");
+    tracing::info!(job.id = attempt.job.0, ending = outcome.ending().word(), "an attempt ended");
+    // One that was interrupted may wait again.
+    flow.edges.broker.ring(Topic::Jobs);
     report::change(&flow.edges, claimed.project.id, attempt.job);
     flow.edges.broker.ring(Topic::Graves);
     flow.tasks.spawn(clear_away(flow.clone(), attempt));
@@ -226,23 +248,20 @@ pub(crate) async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome)
 
 /// The end of the log says how it ended, where that is not the script's own doing.
 async fn last_words(flow: &Flow, job: &Job, outcome: &Outcome) -> Result<()> {
-    let Some(reason) = outcome.reason() else { return Ok(()) };
+    let sequel = Sequel::of(job, outcome);
+    let Some(reason) = sequel.reason(job.attempt) else { return Ok(()) };
     JobLog::open(&flow.edges, job).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
 }
 
 /// Removes an attempt's container, and images that are too many, off the path that people wait on. What fails here is
 /// swept up later.
 async fn clear_away(flow: Flow, attempt: Attempt) {
-    let removed = async {
-        for found in flow.edges.engine.containers(&flow.settings.instance).await? {
-            if found.attempt == attempt {
-                flow.edges.engine.remove(&found.id).await?;
-            }
-        }
-        Ok::<_, EngineError>(())
-    };
-    if let Err(fault) = removed.await {
+    while let Err(fault) = remove_containers(&flow, attempt).await {
         tracing::warn!(job.id = attempt.job.0, %fault, "a container could not be removed yet");
+        // A job that was canceled while its engine is away may run on there.
+        if !fault.is_unreachable() || !flow.pause(ENGINE_LOOK).await {
+            break;
+        }
     }
     let Flow { edges, settings, .. } = &flow;
     let (store, engine) = (&edges.store, edges.engine.as_ref());
@@ -252,6 +271,25 @@ async fn clear_away(flow: Flow, attempt: Attempt) {
     if let Err(fault) = keep::remove_nameless(&flow).await {
         tracing::warn!(error = format!("{fault:#}"), "images without names could not be removed yet");
     }
+}
+
+async fn remove_containers(flow: &Flow, attempt: Attempt) -> Result<(), EngineError> {
+    for found in flow.edges.engine.containers(&flow.settings.instance).await? {
+        if found.attempt == attempt {
+            flow.edges.engine.remove(&found.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the engine had a fault of its own and answers no more: one that stops gives up what it is at.
+async fn is_last_answer(desk: &Desk, fault: &Error) -> bool {
+    let is_its_own = |cause: &EngineError| matches!(cause, EngineError::Refused { status: 500.., .. });
+    if !fault.chain().any(|cause| cause.downcast_ref::<EngineError>().is_some_and(is_its_own)) {
+        return false;
+    }
+    tokio::time::sleep(LAST_ANSWER_LAG).await;
+    desk.flow.edges.engine.ping().await.is_err()
 }
 
 fn is_connection_lost(fault: &Error) -> bool {

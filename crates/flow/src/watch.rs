@@ -201,7 +201,7 @@ async fn readings(flow: &Flow, settings: &AutobuildSettings) {
 /// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.
 async fn reading(flow: &Flow, settings: &AutobuildSettings, claimed: ClaimedJob) {
     report::change(&flow.edges, claimed.project.id, claimed.job.id);
-    let mut halt = Halt::watch(flow, &claimed.job);
+    let mut halt = Halt::watch(flow, &claimed.job, Duration::ZERO);
     let run = async {
         let read = AssertUnwindSafe(check::commit(flow, settings, &claimed)).catch_unwind();
         let outcome = tokio::select! {

@@ -69,10 +69,10 @@ impl Work {
     }
 
     /// Notes a container and that its script's phase begins, before the script may start: from then on the container
-    /// is what tells where the attempt stands. The checkout went on since `begun`.
+    /// is what tells where the attempt stands; for an install script, the key of what it makes as well. The checkout went on since `begun`.
     pub(crate) async fn begin_script(
         &mut self,
-        (kind, container): (PhaseKind, &str),
+        (kind, container, cache_key): (PhaseKind, &str, Option<&str>),
         (begun, checkout): (Timestamp, &str),
         text: &str,
     ) -> Result<()> {
@@ -82,7 +82,8 @@ impl Work {
         let checkout = mark_done(PhaseKind::Checkout, checkout, now.since(begun));
         self.log.say(&format!("{checkout}{}", mark(kind, text))).await?;
         self.log.begin_container().await?;
-        let is_ours = self.flow.edges.store.note_container(self.attempt(), container, &self.phases).await?;
+        let store = &self.flow.edges.store;
+        let is_ours = store.note_container(self.attempt(), (container, cache_key), &self.phases).await?;
         anyhow::ensure!(is_ours, "another runner took the job over");
         Ok(())
     }

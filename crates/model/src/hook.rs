@@ -4,8 +4,9 @@ use crate::{
     ids::{HookId, ProjectId, WebhookId},
     image::ImageName,
     install::{Install, PullPolicy, tracked_paths},
+    interruption::IfInterrupted,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 /// The script that a new hook starts with.
 pub const DEFAULT_SCRIPT: &str = "#!/bin/bash\necho \"It works!\"\n";
@@ -44,6 +45,8 @@ pub struct HookRecipe {
     pub install: Option<Install>,
     /// Whether to look for a newer image before each job.
     pub pull: PullPolicy,
+    /// What becomes of a job that is interrupted.
+    pub if_interrupted: IfInterrupted,
 }
 
 /// A hook as typed into the form, right or wrong.
@@ -61,6 +64,8 @@ pub struct HookDraft {
     pub tracked_files: String,
     /// When to pull: a [`PullPolicy::word`]; empty: its default.
     pub pull: String,
+    /// What becomes of a job that is interrupted: an [`IfInterrupted::word`]; empty: its default.
+    pub if_interrupted: String,
 }
 
 /// A sentence beside each field that is wrong, by the field's name.
@@ -83,16 +88,15 @@ impl HookDraft {
             faults.insert("script", fault);
         }
         let install = self.install(&mut faults);
-        let pull = match self.pull.as_str() {
-            "" => Ok(PullPolicy::default()),
-            word => word.parse(),
-        };
+        let pull = choice::<PullPolicy>(&self.pull);
+        let if_interrupted = choice::<IfInterrupted>(&self.if_interrupted);
         let image =
             self.image.parse::<ImageName>().map_err(|fault| faults.insert("image", fault.to_string()));
         let pull = pull.map_err(|fault| faults.insert("pull", fault));
-        match (image, pull) {
-            (Ok(image), Ok(pull)) if faults.is_empty() => {
-                Ok(HookRecipe { title, image, script, install, pull })
+        let if_interrupted = if_interrupted.map_err(|fault| faults.insert("if_interrupted", fault));
+        match (image, pull, if_interrupted) {
+            (Ok(image), Ok(pull), Ok(if_interrupted)) if faults.is_empty() => {
+                Ok(HookRecipe { title, image, script, install, pull, if_interrupted })
             }
             _ => Err(faults),
         }
@@ -121,13 +125,19 @@ impl HookDraft {
 
 impl From<&HookRecipe> for HookDraft {
     fn from(recipe: &HookRecipe) -> Self {
-        let HookRecipe { title, image, script, install, pull } = recipe.clone();
+        let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe.clone();
         let paths = install.iter().flat_map(|install| &install.tracked).map(ToString::to_string);
         let tracked_files = paths.collect::<Vec<_>>().join("\n");
         let install_script = install.map(|install| install.script).unwrap_or_default();
-        let pull = pull.word().to_owned();
-        Self { title, image: image.to_string(), script, install_script, tracked_files, pull }
+        let (image, pull) = (image.to_string(), pull.word().to_owned());
+        let if_interrupted = if_interrupted.word().to_owned();
+        Self { title, image, script, install_script, tracked_files, pull, if_interrupted }
     }
+}
+
+/// What a word stands for, or the default where there is none.
+fn choice<T: Default + FromStr>(word: &str) -> Result<T, T::Err> {
+    if word.is_empty() { Ok(T::default()) } else { word.parse() }
 }
 
 fn title_fault(title: &str) -> Option<String> {
@@ -183,8 +193,10 @@ mod tests {
         assert!(only_files.check().unwrap_err().contains_key("tracked_files"));
         let bad =
             HookDraft { install_script: "make".into(), tracked_files: "/a".into(), pull: "x".into(), ..base };
+        let bad = HookDraft { if_interrupted: "x".into(), ..bad };
         let faults = bad.check().unwrap_err();
-        assert_eq!(faults.keys().copied().collect::<Vec<_>>(), ["install_script", "pull", "tracked_files"]);
+        let names = ["if_interrupted", "install_script", "pull", "tracked_files"];
+        assert_eq!(faults.keys().copied().collect::<Vec<_>>(), names);
     }
 
     #[test]

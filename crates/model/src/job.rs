@@ -2,6 +2,7 @@
 
 use crate::{
     ids::{BuildId, JobId, ProjectId},
+    interruption::Ending,
     phase::Phase,
     spec::JobSpec,
     spent::Span,
@@ -26,6 +27,10 @@ pub struct Job {
     pub status: Status,
     /// Which run this is, from 1; 0 before a runner took it.
     pub attempt: i32,
+    /// How many of its last runs were interrupted, one after another, since somebody started it.
+    pub interruptions: i32,
+    /// Why it ended, as far as that is known.
+    pub ending: Option<Ending>,
     /// Why it waits or ended badly, in a sentence.
     pub reason: Option<String>,
     /// What the script returned.
@@ -36,6 +41,8 @@ pub struct Job {
     pub canceled_by: Option<CanceledBy>,
     /// The container of the running attempt, once there is one.
     pub container: Option<String>,
+    /// The key of what its install script makes, while that runs.
+    pub cache_key: Option<String>,
     /// Where the time went.
     pub phases: Vec<Phase>,
     /// When it was planned.
@@ -107,6 +114,8 @@ pub struct PastAttempt {
     pub number: i32,
     /// How it ended.
     pub status: Status,
+    /// Why it ended, as far as that is known.
+    pub ending: Option<Ending>,
     /// Why it ended badly, in a sentence.
     pub reason: Option<String>,
     /// What the script returned.
@@ -139,6 +148,8 @@ pub enum Outcome {
     Canceled(String),
     /// Kozmic could not run it, and why.
     Broken(String),
+    /// Its engine, its machine or Kozmic went away while it ran; which, in a sentence.
+    Interrupted(String),
 }
 
 impl Outcome {
@@ -152,7 +163,21 @@ impl Outcome {
             | Self::TimedOut(_)
             | Self::Flooded(_) => Status::Failure,
             Self::Canceled(_) => Status::Canceled,
-            Self::Broken(_) => Status::Error,
+            Self::Broken(_) | Self::Interrupted(_) => Status::Error,
+        }
+    }
+
+    /// Why the run ended.
+    pub fn ending(&self) -> Ending {
+        match self {
+            Self::Returned(_) => Ending::Returned,
+            Self::NotInstalled(_) => Ending::NotInstalled,
+            Self::Stalled(_) => Ending::Stalled,
+            Self::TimedOut(_) => Ending::TimedOut,
+            Self::Flooded(_) => Ending::Flooded,
+            Self::Canceled(_) => Ending::Canceled,
+            Self::Broken(_) => Ending::Broken,
+            Self::Interrupted(_) => Ending::Interrupted,
         }
     }
 
@@ -160,9 +185,12 @@ impl Outcome {
     pub fn return_code(&self) -> Option<i64> {
         match self {
             Self::Returned(code) | Self::NotInstalled(code) => Some(*code),
-            Self::Stalled(_) | Self::TimedOut(_) | Self::Flooded(_) | Self::Canceled(_) | Self::Broken(_) => {
-                None
-            }
+            Self::Stalled(_)
+            | Self::TimedOut(_)
+            | Self::Flooded(_)
+            | Self::Canceled(_)
+            | Self::Broken(_)
+            | Self::Interrupted(_) => None,
         }
     }
 
@@ -179,7 +207,7 @@ impl Outcome {
                 Some(format!("Stopped: the job took longer than {}.", crate::time::spoken(*limit)))
             }
             Self::Flooded(limit) => Some(format!("Stopped: the log is longer than {} MiB.", limit >> 20)),
-            Self::Canceled(why) | Self::Broken(why) => Some(why.clone()),
+            Self::Canceled(why) | Self::Broken(why) | Self::Interrupted(why) => Some(why.clone()),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     git::{GitRef, Sha},
     image::{ImageName, NotAnImage},
     install::PullPolicy,
+    interruption::IfInterrupted,
     names::{NameOwner, Wish, flat, is_flat},
     spec::{Bare, Base, JobSpec, Manner, Origin},
 };
@@ -56,6 +57,8 @@ pub struct KernelRule {
     pub kernel: KernelFile,
     /// What kernels' names begin with.
     pub prefix: String,
+    /// What becomes of a job that is interrupted.
+    pub if_interrupted: IfInterrupted,
 }
 
 /// Where a kernel's build starts.
@@ -123,6 +126,7 @@ impl KernelRule {
             script: String::new(),
             install: None,
             pull: PullPolicy::IfAbsent,
+            if_interrupted: self.if_interrupted,
             manner: Manner::Bare(bare),
             product: Some(product),
             origin: Origin::Kernel(self.kind()),
@@ -215,6 +219,7 @@ mod tests {
             script: "/0-initramfs/autobuild/build.sh".into(),
             kernel: KernelFile { directory: "/target".into(), file: "vmlinuz.efi".into() },
             prefix: "zero-os".into(),
+            if_interrupted: IfInterrupted::Error,
         }
     }
 
@@ -249,6 +254,7 @@ mod tests {
         let spec = job(start, "0-core", GitRef::Branch("master-fix".into()));
         let product = spec.product.unwrap();
         assert_eq!(spec.image.to_string(), "zero-os/0-initramfs:master-fix");
+        assert_eq!(spec.if_interrupted, IfInterrupted::Error);
         assert_eq!(product.keep, None);
         assert_eq!(product.name.versioned, "zero-os-master-fix-0-core-aaaaaaaaaa.efi");
         assert_eq!(product.name.stable, "zero-os-master-fix.efi");

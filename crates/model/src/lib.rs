@@ -25,6 +25,7 @@
 //! | build | what one commit on one ref made run |
 //! | job | one script of a build, in one container |
 //! | attempt | one run of a job |
+//! | interrupted | of an attempt: it ended because its engine, its machine or Kozmic went away |
 //! | spec | the snapshot of everything a job needs to run |
 //! | news | that a build just broke, or was mended |
 //! | mail | what one member is told of a build's news |
@@ -41,6 +42,7 @@ pub mod image;
 pub mod registry;
 pub mod install;
 pub mod cache;
+pub mod interruption;
 pub mod hook;
 pub mod event;
 pub mod status;
@@ -53,6 +55,7 @@ pub mod recipe;
 pub mod kernel;
 pub mod spec;
 pub mod job;
+pub mod ending;
 pub mod build;
 pub mod commit_status;
 pub mod mail;

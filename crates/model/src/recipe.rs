@@ -23,6 +23,7 @@ use crate::{
     git::{GitRef, Sha},
     image::ImageName,
     install::PullPolicy,
+    interruption::IfInterrupted,
     spec::{Bare, Base, JobSpec, Manner, Origin},
 };
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,9 @@ pub struct BuildScript {
     pub tag: Option<String>,
     /// What the artifact is.
     pub format: Format,
+    /// What becomes of its job if that is interrupted.
+    #[serde(default)]
+    pub if_interrupted: IfInterrupted,
 }
 
 /// A branch that a recipe is about.
@@ -124,6 +128,7 @@ impl BuildScript {
             script: String::new(),
             install: None,
             pull: PullPolicy::IfAbsent,
+            if_interrupted: self.if_interrupted,
             manner: Manner::Bare(bare),
             product: Some(product),
             origin: Origin::Recipe { script: self.path.clone(), tag: self.tag.clone() },

@@ -5,9 +5,11 @@ use crate::{
     commit_status::CONTEXT,
     event::{Author, Trigger},
     git::{GitRef, Sha},
-    ids::{BuildId, HookId, JobId},
+    ids::{BuildId, HookId},
     image::ImageName,
     install::{Install, PullPolicy},
+    interruption::IfInterrupted,
+    job::Attempt,
     kernel::{self, KernelKind},
     names::{NameOwner, Wish},
 };
@@ -31,6 +33,9 @@ pub struct JobSpec {
     /// Whether to look for a newer image first.
     #[serde(default)]
     pub pull: PullPolicy,
+    /// What becomes of the job if it is interrupted.
+    #[serde(default)]
+    pub if_interrupted: IfInterrupted,
     /// How the script runs.
     #[serde(default)]
     pub manner: Manner,
@@ -191,7 +196,7 @@ pub struct BuildFacts<'a> {
 }
 
 /// The variables that a job's script finds in its environment (all but `HOME`, which the image decides).
-pub fn environment(facts: &BuildFacts<'_>, job: JobId, title: &str) -> Vec<(String, String)> {
+pub fn environment(facts: &BuildFacts<'_>, attempt: Attempt, title: &str) -> Vec<(String, String)> {
     // Always all of them: an image that an install script made has the variables of the job that made it.
     let pull_request = match facts.trigger {
         Trigger::PullRequest { number, .. } => number.to_string(),
@@ -205,7 +210,8 @@ pub fn environment(facts: &BuildFacts<'_>, job: JobId, title: &str) -> Vec<(Stri
         ("KOZMIC_BUILD_ID", facts.build.to_string()),
         ("KOZMIC_BUILD_NUMBER", facts.number.to_string()),
         ("KOZMIC_BUILD_URL", facts.url.to_owned()),
-        ("KOZMIC_JOB_ID", job.to_string()),
+        ("KOZMIC_JOB_ID", attempt.job.to_string()),
+        ("KOZMIC_ATTEMPT", attempt.number.to_string()),
         ("KOZMIC_JOB_TITLE", title.to_owned()),
         ("KOZMIC_REF", facts.git_ref.to_string()),
         ("KOZMIC_REF_NAME", facts.git_ref.label()),

@@ -53,8 +53,18 @@ pub(crate) fn as_of(job: &Job, past: &[PastAttempt], wanted: &Wanted) -> Option<
 
 /// A job as an earlier run left it.
 pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
-    let PastAttempt { number, status, reason, return_code, phases, queued_at, started_at, finished_at } =
-        run.clone();
+    let PastAttempt {
+        number,
+        status,
+        ending,
+        reason,
+        return_code,
+        phases,
+        queued_at,
+        started_at,
+        finished_at,
+    } = run.clone();
+    run.clone();
     let (status, reason) = match status.is_finished() {
         true => (status, reason),
         false => (Status::Error, Some(LOST.to_owned())),
@@ -62,11 +72,13 @@ pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
     Job {
         status,
         attempt: number,
+        ending,
         reason,
         return_code,
         cancel_requested: false,
         canceled_by: None,
         container: None,
+        cache_key: None,
         phases,
         queued_at,
         started_at,
@@ -84,6 +96,7 @@ mod tests {
         PastAttempt {
             number,
             status,
+            ending: None,
             reason: Some("It broke.".into()),
             return_code: Some(3),
             phases: Vec::new(),

@@ -5,7 +5,7 @@ pub mod docker;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use kozmic_model::{image::ImageName, job::Attempt};
+use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use secrecy::SecretString;
 use std::{pin::Pin, time::Duration};
 use tokio::{io::AsyncWrite, sync::mpsc};
@@ -101,6 +101,18 @@ pub trait Engine: Send + Sync {
     /// Whether a path exists in a container, running or not.
     async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError>;
 
+    /// A file of a container, running or not, up to `limit` bytes. None if there is no such file, or a longer one.
+    async fn read_file(
+        &self,
+        container: &ContainerId,
+        path: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, EngineError>;
+
+    /// Whether the engine as it runs now saw a container start or end. It keeps its last events in memory, for as long
+    /// as it runs. An engine that is about to stop is one that does not answer. Takes a second unless it saw it.
+    async fn remembers(&self, container: &ContainerId, moment: Moment) -> Result<Memory, EngineError>;
+
     /// Listens to a container that was not started yet, once: every byte of its output comes, as it was printed and as
     /// soon as it was; a silent one may stay so. Who does not read holds the container up. With a terminal, which it was
     /// created with, all is [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
@@ -111,6 +123,13 @@ pub trait Engine: Send + Sync {
     /// line comes when it is ended, longer than that, or the container's last one; not before. Who reads again gets the
     /// same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`.
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError>;
+
+    /// What the engine keeps of a container's output up to a time by its own clock, to the second; as with `output`.
+    async fn output_until(
+        &self,
+        container: &ContainerId,
+        until: Timestamp,
+    ) -> Result<OutputStream, EngineError>;
 
     /// Starts a container.
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError>;
@@ -160,6 +179,36 @@ pub enum Stage {
     Install(String),
     /// The build script.
     Build,
+}
+
+impl Stage {
+    /// The key of what an install script makes.
+    pub fn cache_key(&self) -> Option<&str> {
+        match self {
+            Self::Install(key) => Some(key),
+            Self::Build => None,
+        }
+    }
+}
+
+/// What happens to a container once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It was started.
+    Start,
+    /// It ended.
+    End,
+}
+
+/// Whether the engine as it runs now saw something happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// It did.
+    Seen,
+    /// It did not: it was started after that.
+    NotSeen,
+    /// So much has happened since that it may have forgotten.
+    Unknown,
 }
 
 /// As whom, and with what, scripts run in an image.

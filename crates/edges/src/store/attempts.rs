@@ -5,7 +5,8 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     ids::{BuildId, JobId},
-    job::PastAttempt,
+    interruption::{Ending, Sequel},
+    job::{Job, Outcome, PastAttempt},
     status::Status,
     time::Timestamp,
 };
@@ -69,7 +70,8 @@ impl Store {
 
 /// Enqueues a job that ended once more.
 pub(super) async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
-    let fresh = rows::job::ActiveModel { id: Unchanged(row.id), ..waiting(now) };
+    // Somebody wants it: how often it was interrupted before does not count.
+    let fresh = rows::job::ActiveModel { id: Unchanged(row.id), interruptions: Set(0), ..waiting(now) };
     jobs::tell(tx, &row, now).await?;
     keep(tx, row).await?;
     fresh.update(tx).await.context("restart a job")?;
@@ -87,11 +89,80 @@ pub(super) fn waiting(since: Timestamp) -> rows::job::ActiveModel {
         runner: Set(None),
         lease_until: Set(None),
         container: Set(None),
+        cache_key: Set(None),
+        ending: Set(None),
         phases: Set("[]".to_owned()),
         queued_at: Set(Some(since.0)),
         started_at: Set(None),
         finished_at: Set(None),
         ..Default::default()
+    }
+}
+
+/// Has a job that was interrupted run again: it waits, with the reason why it does.
+pub(super) async fn interrupted(
+    tx: &DatabaseTransaction,
+    row: rows::job::Model,
+    now: Timestamp,
+) -> Result<()> {
+    let waits = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        reason: Set(row.reason.clone()),
+        interruptions: Set(row.interruptions + 1),
+        ..waiting(now)
+    };
+    keep(tx, row).await?;
+    waits.update(tx).await.context("have an interrupted job run again")?;
+    Ok(())
+}
+
+/// Ends the attempt of a runner that let its job go. False: the job ends with it, as it does not run again by itself.
+pub(super) async fn let_go(
+    tx: &DatabaseTransaction,
+    (row, job): (&rows::job::Model, &Job),
+    now: Timestamp,
+) -> Result<bool> {
+    match Sequel::of(job, &Outcome::Interrupted("The runner was lost.".to_owned())) {
+        // Who wants it stopped is heard by the runner that has it now.
+        Sequel::Again(_) | Sequel::End(Outcome::Canceled(_)) => {
+            keep(tx, lost(row.clone(), now)).await?;
+            Ok(true)
+        }
+        Sequel::End(outcome) => {
+            end_lost(tx, row, &outcome, now).await?;
+            Ok(false)
+        }
+    }
+}
+
+/// Ends a job whose runner let it go, and that does not run again by itself.
+async fn end_lost(
+    tx: &DatabaseTransaction,
+    row: &rows::job::Model,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<()> {
+    let ended = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        status: Set(outcome.status().word().to_owned()),
+        ending: Set(Some(outcome.ending().word().to_owned())),
+        reason: Set(outcome.reason()),
+        finished_at: Set(Some(now.0)),
+        ..Default::default()
+    };
+    ended.update(tx).await.context("end a job whose runner was lost")?;
+    jobs::tell(tx, row, now).await?;
+    builds::refresh(tx, row.build_id, now).await.map(drop)
+}
+
+/// A run whose runner let it go, as it stays readable.
+fn lost(row: rows::job::Model, now: Timestamp) -> rows::job::Model {
+    rows::job::Model {
+        status: Status::Error.word().to_owned(),
+        reason: Some("The runner was lost: another one began anew.".to_owned()),
+        ending: Some(Ending::Interrupted.word().to_owned()),
+        finished_at: Some(now.0),
+        ..row
     }
 }
 
@@ -108,6 +179,7 @@ pub(super) async fn keep(tx: &DatabaseTransaction, row: rows::job::Model) -> Res
         queued_at: Set(row.queued_at),
         started_at: Set(row.started_at),
         finished_at: Set(row.finished_at),
+        ending: Set(row.ending),
     };
     past.insert(tx).await.context("keep an attempt")?;
     Ok(())
@@ -117,6 +189,7 @@ fn past_attempt(row: rows::attempt::Model) -> Result<PastAttempt> {
     Ok(PastAttempt {
         number: row.number,
         status: row.status.parse()?,
+        ending: row.ending.as_deref().map(str::parse).transpose()?,
         reason: row.reason,
         return_code: row.return_code,
         phases: serde_json::from_str(&row.phases).context("read an attempt's phases")?,
@@ -128,9 +201,24 @@ fn past_attempt(row: rows::attempt::Model) -> Result<PastAttempt> {
 
 #[cfg(test)]
 mod tests {
-    use crate::store::tests::{NOW, Stage};
-    use kozmic_model::{spent::Spent, time::Timestamp};
+    use super::*;
+    use crate::store::{
+        Lane,
+        tests::{LATER, NOW, Stage},
+    };
+    use kozmic_model::spent::Spent;
     use std::time::Duration;
+
+    impl Stage {
+        /// Runs the next job until it is interrupted; gives it as it stands then, and its build.
+        async fn interrupt(&self) -> (Job, Build) {
+            let job =
+                self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;
+            let outcome = Outcome::Interrupted("Gone.".into());
+            let build = self.store.finish_job(job.attempt(), &outcome, NOW).await.unwrap().unwrap();
+            (self.store.job_by_id(job.id).await.unwrap().unwrap(), build)
+        }
+    }
 
     #[tokio::test]
     async fn each_attempt_knows_since_when_it_waited() {
@@ -149,5 +237,39 @@ mod tests {
         let spans = stage.store.spans_of(&[build]).await.unwrap().remove(&first.build).unwrap();
         let spent = Spent::of(&spans, Timestamp(later.0 + 5_000));
         assert_eq!((spent.ran, spent.waited.map(|waited| waited.so_far.as_secs())), (None, Some(5)));
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_job_waits_again_and_its_attempts_tell_why_they_ended() {
+        let stage = Stage::new().await;
+        stage.push('a').await;
+        for number in 1..=2 {
+            let (job, build) = stage.interrupt().await;
+            assert_eq!((job.status, build.status), (Status::Enqueued, Status::Enqueued));
+            assert_eq!((job.attempt, job.interruptions), (number, number));
+            assert!(job.reason.unwrap().ends_with(&format!("as attempt {}.", number + 1)));
+        }
+        let (job, build) = stage.interrupt().await;
+        assert_eq!((job.status, job.ending), (Status::Error, Some(Ending::Interrupted)));
+        assert_eq!((build.status, build.finished_at), (Status::Error, Some(NOW)));
+        let past = stage.store.past_attempts(job.id).await.unwrap();
+        let why = past.into_iter().map(|past| (past.number, past.status, past.ending)).collect::<Vec<_>>();
+        assert_eq!(why, [1, 2].map(|number| (number, Status::Error, Some(Ending::Interrupted))));
+        stage.store.restart_job(job.id, NOW).await.unwrap().unwrap();
+        let (job, _) = stage.interrupt().await;
+        assert_eq!((job.status, job.attempt, job.interruptions), (Status::Enqueued, 4, 1));
+    }
+
+    #[tokio::test]
+    async fn a_cancel_is_heard_though_the_job_was_interrupted() {
+        let stage = Stage::new().await;
+        stage.push('a').await;
+        let job = stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;
+        stage.store.request_cancel(job.id, "By anna.", NOW).await.unwrap();
+        let outcome = Outcome::Interrupted("Gone.".into());
+        stage.store.finish_job(job.attempt(), &outcome, NOW).await.unwrap().unwrap();
+        let job = stage.store.job_by_id(job.id).await.unwrap().unwrap();
+        assert_eq!((job.status, job.ending), (Status::Canceled, Some(Ending::Canceled)));
+        assert_eq!(job.reason.as_deref(), Some("By anna."));
     }
 }

@@ -42,6 +42,7 @@ pub(super) async fn cancel(
             change.status = Set(Status::Canceled.word().to_owned());
             // A run that never began is one all the same: an earlier run's log is not this one's.
             change.attempt = Set(row.attempt + 1);
+            change.ending = Set(Some(Ending::Canceled.word().to_owned()));
             change.finished_at = Set(Some(now.0));
         }
         Status::Pending => change.cancel_requested = Set(true),

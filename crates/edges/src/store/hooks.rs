@@ -150,7 +150,7 @@ impl Store {
 
 /// The columns that people write.
 pub(super) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel> {
-    let HookRecipe { title, image, script, install, pull } = recipe.clone();
+    let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe.clone();
     let tracked = install.as_ref().map(|install| install.tracked.as_slice()).unwrap_or_default();
     Ok(rows::hook::ActiveModel {
         title: Set(title),
@@ -159,6 +159,7 @@ pub(super) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel>
         tracked_files: Set(serde_json::to_string(tracked)?),
         install_script: Set(install.map(|install| install.script)),
         pull: Set(pull.word().to_owned()),
+        if_interrupted: Set(if_interrupted.word().to_owned()),
         ..Default::default()
     })
 }

@@ -9,6 +9,7 @@ use anyhow::{Context, Error, Result};
 use kozmic_model::{
     build::Build,
     ids::{JobId, ProjectId},
+    interruption::{Ending, Sequel},
     job::{Attempt, Job, Outcome},
     phase::Phase,
     project::Project,
@@ -73,14 +74,13 @@ impl Store {
         let tx = self.write().await?;
         let mut claimed = None;
         while let Some(row) = next_for(&tx, (lane, runner), now).await? {
-            claimed = match read::job(row.clone()) {
-                Ok(_) => Some(hold(&tx, row, (runner, lease_until), now).await?),
-                Err(fault) => {
-                    spoil(&tx, &row, &fault, now).await?;
-                    continue;
-                }
-            };
-            break;
+            match read::job(row.clone()) {
+                Ok(job) => claimed = hold(&tx, (row, &job), (runner, lease_until), now).await?,
+                Err(fault) => spoil(&tx, &row, &fault, now).await?,
+            }
+            if claimed.is_some() {
+                break;
+            }
         }
         tx.commit().await.context("commit a claim")?;
         Ok(claimed)
@@ -123,14 +123,20 @@ impl Store {
         Ok(())
     }
 
-    /// Notes an attempt's container and where its time went, before its script may start. False if the attempt no
+    /// Notes an attempt's container, for an install script the key of what it makes, and where its time went, before its script may start. False if the attempt no
     /// longer holds the job.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_container(&self, attempt: Attempt, container: &str, phases: &[Phase]) -> Result<bool> {
+    pub async fn note_container(
+        &self,
+        attempt: Attempt,
+        (container, cache_key): (&str, Option<&str>),
+        phases: &[Phase],
+    ) -> Result<bool> {
         let update = of_attempt(attempt)
             .col_expr(rows::job::Column::Container, Expr::value(container))
+            .col_expr(rows::job::Column::CacheKey, Expr::value(cache_key))
             .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(phases)?));
         Ok(update.exec(&self.writer).await.context("note a job's container")?.rows_affected > 0)
     }
@@ -140,7 +146,9 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn forget_container(&self, attempt: Attempt) -> Result<()> {
-        let update = of_attempt(attempt).col_expr(rows::job::Column::Container, Expr::value(None::<String>));
+        let update = of_attempt(attempt)
+            .col_expr(rows::job::Column::Container, Expr::value(None::<String>))
+            .col_expr(rows::job::Column::CacheKey, Expr::value(None::<String>));
         update.exec(&self.writer).await.context("forget a job's container")?;
         Ok(())
     }
@@ -156,7 +164,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a job. None if the attempt no longer holds it; then nothing changed.
+    /// Ends an attempt, and with it its job; one that was interrupted may run again instead. None if the attempt no longer holds it; then nothing changed.
     ///
     /// # Errors
     /// The database does not answer.
@@ -172,14 +180,20 @@ impl Store {
         let Some(held) = held else { return Ok(None) };
         let mut phases = serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
         phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
+        let sequel = Sequel::of(&read::job(held.clone())?, outcome);
         let update = of_attempt(attempt)
             .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(&phases)?))
-            .col_expr(rows::job::Column::Status, Expr::value(outcome.status().word()))
-            .col_expr(rows::job::Column::Reason, Expr::value(outcome.reason()))
-            .col_expr(rows::job::Column::ReturnCode, Expr::value(outcome.return_code()))
+            .col_expr(rows::job::Column::Status, Expr::value(sequel.outcome().status().word()))
+            .col_expr(rows::job::Column::Ending, Expr::value(sequel.outcome().ending().word()))
+            .col_expr(rows::job::Column::Reason, Expr::value(sequel.reason(attempt.number)))
+            .col_expr(rows::job::Column::ReturnCode, Expr::value(sequel.outcome().return_code()))
             .col_expr(rows::job::Column::FinishedAt, Expr::value(now.0));
         if update.exec(&tx).await.context("finish a job")?.rows_affected == 0 {
             return Ok(None);
+        }
+        if let Sequel::Again(_) = sequel {
+            let ended = rows::job::Entity::find_by_id(held.id).one(&tx).await.context("find a job again")?;
+            attempts::interrupted(&tx, ended.context("the job is gone")?, now).await?;
         }
         tell(&tx, &held, now).await?;
         superseded::resume_ended(&tx, attempt.job, now).await?;
@@ -227,6 +241,7 @@ pub(super) async fn add(
         project_id: Set(build.project_id),
         spec: Set(serde_json::to_string(spec)?),
         attempt: Set(0),
+        interruptions: Set(0),
         created_at: Set(now.0),
         kind: Set(spec.origin.word().to_owned()),
         automatic: Set(spec.origin.is_automatic()),
@@ -272,17 +287,20 @@ async fn next_for(
     lapsed.one(db).await.context("look for a job that was let go")
 }
 
-/// Writes a job down as a runner's. A request to cancel it stays: the runner will find it.
+/// Writes a job down as a runner's. A request to cancel it stays: the runner will find it. None: it was another
+/// runner's, and ends as it does not run again.
 async fn hold(
     tx: &DatabaseTransaction,
-    row: rows::job::Model,
+    (row, job): (rows::job::Model, &Job),
     (runner, lease_until): (&str, Timestamp),
     now: Timestamp,
-) -> Result<ClaimedJob> {
+) -> Result<Option<ClaimedJob>> {
     let was_lost = row.status == Status::Pending.word();
-    if was_lost {
-        attempts::keep(tx, lost(row.clone(), now)).await?;
-    }
+    let interruptions = match was_lost {
+        true if !attempts::let_go(tx, (&row, job), now).await? => return Ok(None),
+        true => row.interruptions + 1,
+        false => row.interruptions,
+    };
     let held = rows::job::ActiveModel {
         id: Unchanged(row.id),
         status: Set(Status::Pending.word().to_owned()),
@@ -291,6 +309,8 @@ async fn hold(
         runner: Set(Some(runner.to_owned())),
         lease_until: Set(Some(lease_until.0)),
         container: Set(None),
+        cache_key: Set(None),
+        interruptions: Set(interruptions),
         phases: Set("[]".to_owned()),
         // Nothing waited between a lost run and the one that follows it at once.
         queued_at: Set(if was_lost { Some(now.0) } else { row.queued_at }),
@@ -298,17 +318,7 @@ async fn hold(
         ..Default::default()
     };
     let row = held.update(tx).await.context("claim a job")?;
-    with_surroundings(tx, read::job(row)?, now).await
-}
-
-/// A run whose runner let it go, as it stays readable.
-fn lost(row: rows::job::Model, now: Timestamp) -> rows::job::Model {
-    rows::job::Model {
-        status: Status::Error.word().to_owned(),
-        reason: Some("The runner was lost: another one began anew.".to_owned()),
-        finished_at: Some(now.0),
-        ..row
-    }
+    with_surroundings(tx, read::job(row)?, now).await.map(Some)
 }
 
 /// Ends a job whose row cannot be read, so that it does not hold up the others.
@@ -329,6 +339,7 @@ async fn spoil(
         // As with a cancel: a run that never began is one all the same.
         attempt: Set(row.attempt + i32::from(row.status == Status::Enqueued.word())),
         reason: Set(Some(format!("The job cannot be read any more: {fault:#}."))),
+        ending: Set(Some(Ending::Broken.word().to_owned())),
         finished_at: Set(Some(now.0)),
         ..Default::default()
     };

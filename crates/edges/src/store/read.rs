@@ -102,7 +102,8 @@ fn parse_hook(row: rows::hook::Model) -> Result<Hook> {
     let tracked = serde_json::from_str(&row.tracked_files)?;
     let install = row.install_script.map(|script| Install { script, tracked });
     let pull = row.pull.parse().map_err(anyhow::Error::msg)?;
-    let recipe = HookRecipe { title, image: image.parse()?, script, install, pull };
+    let if_interrupted = row.if_interrupted.parse().map_err(anyhow::Error::msg)?;
+    let recipe = HookRecipe { title, image: image.parse()?, script, install, pull, if_interrupted };
     let (webhook, is_unsigned) = (webhook_id.map(WebhookId), row.unsigned);
     Ok(Hook { id: HookId(id), project: ProjectId(project_id), recipe, webhook, is_unsigned })
 }
@@ -151,11 +152,14 @@ fn parse_job(row: rows::job::Model) -> Result<Job> {
         spec: serde_json::from_str(&row.spec)?,
         status: row.status.parse()?,
         attempt: row.attempt,
+        interruptions: row.interruptions,
+        ending: row.ending.as_deref().map(str::parse).transpose()?,
         reason: row.reason,
         return_code: row.return_code,
         cancel_requested: row.cancel_requested,
         canceled_by: row.canceled_by.as_deref().and_then(CanceledBy::of_word),
         container: row.container,
+        cache_key: row.cache_key,
         phases: serde_json::from_str(&row.phases)?,
         created_at: Timestamp(row.created_at),
         queued_at: row.queued_at.map(Timestamp),

@@ -19,7 +19,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ActiveValue::Unchanged};
 use tempfile::TempDir;
 
 pub(super) const NOW: Timestamp = Timestamp(1_000_000);
-const LATER: Timestamp = Timestamp(2_000_000);
+pub(super) const LATER: Timestamp = Timestamp(2_000_000);
 
 pub(super) struct Stage {
     pub(super) store: Store,
@@ -72,10 +72,10 @@ impl Stage {
 
     /// Enqueues what a delivery tells of.
     pub(super) async fn enqueue_heard(&self, delivery: DeliveryId, change: Change) -> Enqueued {
-        let HookRecipe { title, image, script, install, pull } = recipe();
+        let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
         let (manner, product) = (Manner::Hooked, None);
-        let spec =
-            JobSpec { title, image, script, install, pull, manner, product, origin: Origin::Hook(self.hook) };
+        let origin = Origin::Hook(self.hook);
+        let spec = JobSpec { title, image, script, install, pull, if_interrupted, manner, product, origin };
         self.store.enqueue(delivery, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
     }
 

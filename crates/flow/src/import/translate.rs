@@ -12,6 +12,7 @@ use kozmic_model::{
     ids::{ForgeUserId, HookId, RepositoryId, WebhookId},
     image::ImageName,
     install::{PullPolicy, TRACKED_LIMIT, TrackedPath},
+    interruption::IfInterrupted,
     job::Outcome,
     project::Repository,
     spec::{JobSpec, Manner, Origin},
@@ -107,6 +108,7 @@ pub(super) fn hook(old: &OldHook, tracked: &[String]) -> Result<Translated, Stri
         tracked_files: paths.join("\n"),
         // The original pulled before each job.
         pull: PullPolicy::Newer.word().to_owned(),
+        if_interrupted: String::new(),
     };
     let recipe = draft.check().map_err(|faults| faults.into_values().collect::<Vec<_>>().join(" "))?;
     let webhook = (old.forge_id > 0).then_some(WebhookId(old.forge_id));
@@ -209,9 +211,10 @@ pub(super) fn job(
 /// What the hook runs today: what it ran then, the original did not note.
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
-        let kozmic_model::hook::HookRecipe { title, image, script, install, pull } = recipe;
+        let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted } = recipe;
         let (manner, product) = (Manner::Hooked, None);
-        return JobSpec { title, image, script, install, pull, manner, product, origin: Origin::Hook(id) };
+        let origin = Origin::Hook(id);
+        return JobSpec { title, image, script, install, pull, if_interrupted, manner, product, origin };
     }
     JobSpec {
         title: hook.map_or_else(|| "Deleted hook".to_owned(), |hook| one_line(&hook.title)),
@@ -219,6 +222,7 @@ fn spec(hook: Option<&KnownHook>) -> JobSpec {
         script: LOST_SCRIPT.to_owned(),
         install: None,
         pull: PullPolicy::IfAbsent,
+        if_interrupted: IfInterrupted::default(),
         // No hook has this number.
         manner: Manner::Hooked,
         product: None,

@@ -9,14 +9,15 @@ use super::{
 };
 use kozmic_model::{
     image::ImageName,
+    interruption::IfInterrupted,
     kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
     names::flat,
     place::is_taken,
 };
 
 /// What a rule may say.
-pub(super) const KEYS: [&str; 8] =
-    ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix"];
+pub(super) const KEYS: [&str; 9] =
+    ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix", "if_interrupted"];
 
 /// What runs first on a fresh image if the rule does not say otherwise.
 const BEFORE: &str = "apt-get update && apt-get install -y git";
@@ -128,6 +129,7 @@ fn rule(table: &toml::Table, image: &ImageName) -> Parsed<KernelRule> {
         script: fields.needed("script", values::place)?,
         kernel: kernel_file(kernel, &repository).map_err(|right| wrong("kernel", kernel, right))?,
         prefix: fields.parse("prefix", prefix)?.unwrap_or_else(|| PREFIX.to_owned()),
+        if_interrupted: fields.parse("if_interrupted", if_interrupted)?.unwrap_or_default(),
         repository,
     })
 }
@@ -189,6 +191,10 @@ fn prefix(text: &str) -> Result<String, &'static str> {
         true => Ok(text.to_owned()),
         false => Err("up to 60 letters, digits and - _ . that do not begin with a dot"),
     }
+}
+
+fn if_interrupted(text: &str) -> Result<IfInterrupted, &'static str> {
+    text.parse().map_err(|_| "\"again\" (it runs again, twice at most) or \"error\" (it ends as an error)")
 }
 
 /// Whether a rule can stand beside the others.
@@ -297,6 +303,7 @@ mod tests {
         assert_eq!((&*generic.script, &*generic.prefix), ("/x/build.sh", "zero-os"));
         assert_eq!(dependent.start, KernelStart::Kept("Zero-OS/0-initramfs".into()));
         assert_eq!(dependent.before, "");
+        assert_eq!(dependent.if_interrupted, IfInterrupted::Again);
     }
 
     #[test]
@@ -308,12 +315,14 @@ mod tests {
     #[test]
     fn a_rule_may_say_all() {
         let rules = read(&format!(
-            "{GENERIC}image = 'debian:bookworm'\nbefore = ''\nkernel = '/out/a/zos.efi'\nprefix = 'zos'"
+            "{GENERIC}image = 'debian:bookworm'\nbefore = ''\nkernel = '/out/a/zos.efi'\nprefix = 'zos'\n\
+             if_interrupted = 'error'"
         ));
         let [rule] = &rules.unwrap()[..] else { panic!("one rule") };
         assert_eq!(rule.start, KernelStart::Fresh("debian:bookworm".parse().unwrap()));
         assert_eq!((&*rule.before, &*rule.prefix), ("", "zos"));
         assert_eq!((&*rule.kernel.directory, &*rule.kernel.file), ("/out/a", "zos.efi"));
+        assert_eq!(rule.if_interrupted, IfInterrupted::Error);
     }
 
     #[test]
@@ -330,6 +339,7 @@ mod tests {
                 "base = 'a/b'",
                 "\"base\" has no place in a generic rule, which starts from an image: see \"image\"",
             ),
+            ("if_interrupted = 'no'", "\"if_interrupted\" is \"no\": it needs to be \"again\""),
             ("prefix = '.x'", "\"prefix\" is \".x\": it needs to be up to 60 letters"),
             ("before = \"a\\u0000\"", "\"before\" is \"a\\0\": it needs to be lines for a shell"),
             ("kernel = '/k.efi'", "\"kernel\" is \"/k.efi\": it needs to be a file's path in a directory"),

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     artifact::{ArtifactName, Format},
     git::{Sha, is_branch_name},
+    interruption::IfInterrupted,
     kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
     recipe::BuildScript,
     spec::{JobSpec, Manner, Origin},
@@ -140,6 +141,7 @@ fn thing(
             image: "debian".parse().unwrap(),
             tag: tag.map(str::to_owned),
             format,
+            if_interrupted: IfInterrupted::default(),
         };
         let spec = script.job(&full_name, (git_ref, sha), &BTreeSet::new());
         let name = spec.product.clone()?.name;
@@ -155,7 +157,9 @@ fn thing(
     };
     let kernel = KernelFile { directory: "/t".into(), file: "k".into() };
     let repository = full_name.clone();
-    let rule = KernelRule { repository, start, before: String::new(), script: "/s".into(), kernel, prefix };
+    let (before, script) = (String::new(), "/s".to_owned());
+    let if_interrupted = IfInterrupted::default();
+    let rule = KernelRule { repository, start, before, script, kernel, prefix, if_interrupted };
     let spec = rule.job(name, git_ref, sha).ok()??;
     let name = spec.product.clone()?.name;
     let stem = |name: &str| name.trim_end_matches(".efi").to_owned();

@@ -6,11 +6,11 @@ use super::{
     paths,
     yaml::{Node, Value},
 };
-use crate::{artifact::Format, image::ImageName};
+use crate::{artifact::Format, image::ImageName, interruption::IfInterrupted};
 use std::collections::BTreeMap;
 
 /// The keys of a script's definition, in the order of the documentation.
-pub(super) const KEYS: [&str; 5] = ["archives", "artifact", "baseimage", "tag", "format"];
+pub(super) const KEYS: [&str; 6] = ["archives", "artifact", "baseimage", "tag", "format", "if_interrupted"];
 
 /// So many characters a tag may have.
 const LONGEST_TAG: usize = 60;
@@ -45,6 +45,7 @@ pub(super) fn script(
     // All of them are looked at, whichever has a fault.
     let (archives, artifact) = (reader.archives(around), reader.artifact(format));
     let (image, tag) = (reader.image(around.defaults), reader.tag());
+    let if_interrupted = reader.if_interrupted();
     Some(BuildScript {
         path: path.to_owned(),
         archives: archives?,
@@ -52,6 +53,7 @@ pub(super) fn script(
         image: image?,
         tag: tag?,
         format: format?,
+        if_interrupted: if_interrupted?,
     })
 }
 
@@ -86,9 +88,9 @@ fn unknown(name: &str, faults: &mut Faults<'_>) -> String {
     match faults.nearest(name, KEYS) {
         Some(nearest) => format!("There is no key {}; did you mean `{nearest}`?", marked(name)),
         None => {
-            let [archives, artifact, image, tag, format] = KEYS;
+            let [archives, artifact, image, tag, format, if_interrupted] = KEYS;
             format!(
-                "There is no key {}: a script has `{archives}`, `{artifact}`, `{image}`, `{tag}` and `{format}`.",
+                "There is no key {}: a script has `{archives}`, `{artifact}`, `{image}`, `{tag}`, `{format}` and `{if_interrupted}`.",
                 marked(name)
             )
         }
@@ -149,6 +151,20 @@ impl<'a> Reader<'a, '_, '_> {
         let known = Format::OF_RECIPES.into_iter().find(|format| format.word() == text);
         let format = known.ok_or_else(|| no_format(text, self.faults));
         self.right(at, format)
+    }
+
+    fn if_interrupted(&mut self) -> Option<IfInterrupted> {
+        let Some((text, at)) = self.optional("if_interrupted")? else {
+            return Some(IfInterrupted::default());
+        };
+        let [again, error] = IfInterrupted::ALL.map(IfInterrupted::word);
+        let sentence = |_| {
+            let text = quoted(text);
+            format!(
+                "{text} is nothing that becomes of an interrupted job: there are `{again}` and `{error}`."
+            )
+        };
+        self.right(at, text.parse::<IfInterrupted>().map_err(sentence))
     }
 
     /// What is said, if anything; nothing if that has been told to be wrong.

@@ -8,6 +8,7 @@ use kozmic_model::{
     build::Build,
     event::Trigger,
     ids::{BuildId, JobId, ProjectId, UserId},
+    interruption::Ending,
     job::{Job, PastAttempt},
     phase::Phase,
     project::{Project, Role},
@@ -111,6 +112,7 @@ pub(super) struct ArtifactWord {
 pub(super) struct AttemptWord {
     number: i32,
     status: &'static str,
+    ending: Option<&'static str>,
     reason: Option<String>,
     return_code: Option<i64>,
     phases: Vec<PhaseWord>,
@@ -236,6 +238,7 @@ impl AttemptWord {
         Self {
             number,
             status: job.status.word(),
+            ending: job.ending.map(Ending::word),
             reason: job.reason,
             return_code: job.return_code,
             phases: job.phases.iter().map(PhaseWord::of).collect(),

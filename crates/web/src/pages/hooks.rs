@@ -19,12 +19,14 @@ use kozmic_model::{
     hook::{DEFAULT_SCRIPT, FieldFaults, Hook, HookDraft, TITLE_LIMIT},
     ids::{HookId, ProjectId},
     install::PullPolicy,
+    interruption::IfInterrupted,
     project::{Project, Role},
 };
 use serde::Deserialize;
 
 /// The form's fields, in its order.
-const FIELDS: [&str; 6] = ["title", "image", "pull", "install_script", "tracked_files", "script"];
+const FIELDS: [&str; 7] =
+    ["title", "image", "pull", "install_script", "tracked_files", "script", "if_interrupted"];
 
 #[derive(Template)]
 #[template(path = "hook.html")]
@@ -52,6 +54,11 @@ impl HookPage {
         self.draft.pull.parse::<PullPolicy>().unwrap_or_default() == policy
     }
 
+    /// Whether this is what becomes of an interrupted job.
+    fn ends_as(&self, choice: IfInterrupted) -> bool {
+        self.draft.if_interrupted.parse::<IfInterrupted>().unwrap_or_default() == choice
+    }
+
     /// Whether the part about the install script has something to show.
     fn installs(&self) -> bool {
         let is_filled = !self.draft.install_script.is_empty() || !self.draft.tracked_files.is_empty();
@@ -74,11 +81,14 @@ pub(crate) struct Typed {
     tracked_files: String,
     #[serde(default)]
     pull: String,
+    #[serde(default)]
+    if_interrupted: String,
 }
 
 impl From<Typed> for HookDraft {
-    fn from(Typed { title, image, script, install_script, tracked_files, pull }: Typed) -> Self {
-        Self { title, image, script, install_script, tracked_files, pull }
+    fn from(typed: Typed) -> Self {
+        let Typed { title, image, script, install_script, tracked_files, pull, if_interrupted } = typed;
+        Self { title, image, script, install_script, tracked_files, pull, if_interrupted }
     }
 }
 
@@ -178,9 +188,10 @@ mod tests {
             tracked_files: "/etc".into(),
             title: "Tests".into(),
             pull: "never".into(),
+            if_interrupted: "maybe".into(),
         };
         let page = page(draft);
-        assert_eq!(page.faults.len(), 4, "{:?}", page.faults);
+        assert_eq!(page.faults.len(), 5, "{:?}", page.faults);
         assert!(page.begins("pull"));
         let html = page.render().unwrap();
         for field in page.faults.keys() {
@@ -197,5 +208,11 @@ mod tests {
         };
         assert_eq!(checked(""), [true, false]);
         assert_eq!(checked("newer"), [false, true]);
+        let checked = |word: &str| {
+            let page = page(HookDraft { if_interrupted: word.into(), ..HookDraft::default() });
+            IfInterrupted::ALL.map(|choice| page.ends_as(choice))
+        };
+        assert_eq!(checked(""), [true, false]);
+        assert_eq!(checked("error"), [false, true]);
     }
 }

@@ -12,6 +12,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use tokio::sync::mpsc;
 
+/// The length of an entry's head in an archive.
+const HEAD: usize = 512;
+
 impl DockerEngine {
     pub(super) async fn upload_archive(
         &self,
@@ -38,6 +41,26 @@ impl DockerEngine {
         }
     }
 
+    pub(super) async fn small_file(
+        &self,
+        container: &ContainerId,
+        path: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        let mut archive = match self.download_archive(container, path).await {
+            Err(fault) if fault.is_missing() => return Ok(None),
+            archive => archive?,
+        };
+        let mut bytes = Vec::new();
+        while let Some(piece) = archive.try_next().await? {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() >= HEAD + limit {
+                break;
+            }
+        }
+        Ok(first_file(&bytes, limit).map(<[u8]>::to_vec))
+    }
+
     /// The client library tells of a refusal only in the stream: the answer's beginning is waited for. Its limit of time
     /// is one for that alone.
     pub(super) async fn download_archive(
@@ -51,5 +74,36 @@ impl DockerEngine {
         let mut archive = archive.map_err(move |fault| engine.fault(fault)).boxed();
         let first = archive.try_next().await?;
         Ok(stream::iter(first.map(Ok)).chain(archive).boxed())
+    }
+}
+
+/// The content of an archive's first entry, if that is a plain file of up to so many bytes.
+fn first_file(archive: &[u8], limit: usize) -> Option<&[u8]> {
+    let (head, content) = archive.split_at_checked(HEAD)?;
+    let size = std::str::from_utf8(&head[124..136]).ok()?.trim_matches(['\0', ' ']);
+    let size = usize::from_str_radix(size, 8).ok().filter(|size| *size <= limit)?;
+    let is_file = matches!(head[156], b'0' | 0);
+    content.get(..size).filter(|_| is_file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(kind: u8, size: &str, content: &[u8]) -> Vec<u8> {
+        let mut head = [0; HEAD];
+        head[124..124 + size.len()].copy_from_slice(size.as_bytes());
+        head[156] = kind;
+        [&head, content].concat()
+    }
+
+    #[test]
+    fn a_small_file_is_read_and_all_else_is_none() {
+        assert_eq!(first_file(&archive(b'0', "00000000003\0", b"0\n.\0"), 64), Some(b"0\n.".as_slice()));
+        assert_eq!(first_file(&archive(b'0', "00000000101\0", &[b'x'; 65]), 64), None, "too long");
+        assert_eq!(first_file(&archive(b'0', "00000000003\0", b"0\n"), 64), None, "cut short");
+        assert_eq!(first_file(&archive(b'2', "00000000000\0", b""), 64), None, "a link");
+        assert_eq!(first_file(&archive(b'0', "x", b""), 64), None);
+        assert_eq!(first_file(b"short", 64), None);
     }
 }

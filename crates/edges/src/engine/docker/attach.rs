@@ -10,10 +10,10 @@ use bollard::{
     query_parameters::{AttachContainerOptionsBuilder, EventsOptionsBuilder},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use std::{collections::HashMap, io::ErrorKind};
+use std::{borrow::Cow, collections::HashMap, io::ErrorKind};
 
 /// The call to listen to a terminal.
-const ATTACH: Call = ("POST", "/attach?stream=true&stdout=true&stderr=true");
+const ATTACH: Call = ("POST", Cow::Borrowed("/attach?stream=true&stdout=true&stderr=true"));
 
 impl DockerEngine {
     pub(super) async fn attach_to_channels(&self, container: &ContainerId) -> Result<Attached, EngineError> {

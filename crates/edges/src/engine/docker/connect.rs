@@ -29,8 +29,13 @@ impl DockerEngine {
         if let Some(docker) = self.docker.get() {
             return Ok(docker.clone());
         }
-        let docker = self.connect()?.with_timeout(TIMEOUT).with_request_modifier(legible);
+        let docker = self.anew()?;
         Ok(self.docker.get_or_init(|| docker).clone())
+    }
+
+    /// The same, over connections of its own.
+    pub(super) fn anew(&self) -> Result<Docker, EngineError> {
+        Ok(self.connect()?.with_timeout(TIMEOUT).with_request_modifier(legible))
     }
 
     /// No connection yet, only all that it takes.

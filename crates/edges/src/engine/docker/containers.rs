@@ -23,11 +23,12 @@ impl DockerEngine {
     pub(super) async fn wait_for(&self, container: &ContainerId) -> Result<i64, EngineError> {
         let mut answers = self.docker()?.wait_container(&container.0, None::<WaitContainerOptions>).boxed();
         match answers.next().await {
-            Some(Ok(answer)) => Ok(answer.status_code),
+            Some(Ok(answer)) if answer.status_code >= 0 && answer.error.is_none() => Ok(answer.status_code),
             // The library makes an error of each code but 0.
             Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => Ok(code),
             Some(Err(fault)) => Err(self.fault(fault)),
-            None => Err(EngineError::Unreachable {
+            // An engine that stops may give up waiting with a code of its own.
+            Some(Ok(_)) | None => Err(EngineError::Unreachable {
                 engine: self.settings.url.clone(),
                 cause: "the connection was closed while a container ran".to_owned(),
             }),

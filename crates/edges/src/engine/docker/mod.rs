@@ -8,20 +8,21 @@ mod containers;
 mod create;
 mod idle;
 mod images;
+mod memory;
 mod output;
 mod pull;
 #[cfg(test)]
 mod tests;
 
 use super::{
-    Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Nameless,
-    NewContainer, OutputStream, RegistryLogin, Stage,
+    Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
+    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage,
 };
 use async_trait::async_trait;
 use bollard::{BollardRequest, Docker, errors::Error};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use kozmic_model::{image::ImageName, job::Attempt};
+use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use std::{
     collections::HashMap,
     path::PathBuf,
@@ -186,6 +187,19 @@ impl Engine for DockerEngine {
         self.stat(container, path).await
     }
 
+    async fn read_file(
+        &self,
+        container: &ContainerId,
+        path: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        self.small_file(container, path, limit).await
+    }
+
+    async fn remembers(&self, container: &ContainerId, moment: Moment) -> Result<Memory, EngineError> {
+        self.recall(container, moment).await
+    }
+
     async fn attach(&self, container: &ContainerId, has_terminal: bool) -> Result<Attached, EngineError> {
         match has_terminal {
             true => self.attach_to_terminal(container).await,
@@ -195,6 +209,14 @@ impl Engine for DockerEngine {
 
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError> {
         self.output_of(container)
+    }
+
+    async fn output_until(
+        &self,
+        container: &ContainerId,
+        until: Timestamp,
+    ) -> Result<OutputStream, EngineError> {
+        self.output_before(container, until)
     }
 
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError> {

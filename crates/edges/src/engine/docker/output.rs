@@ -14,16 +14,17 @@ use bollard::{
 };
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt, TryFutureExt, TryStreamExt, stream, stream::BoxStream};
-use std::time::Duration;
+use kozmic_model::time::Timestamp;
+use std::{borrow::Cow, time::Duration};
 
 /// What the client library's call for plain bytes ends with.
 const EXPORT: &str = "/export";
 
 /// The call to read what a terminal showed.
-const LOGS: Call = ("GET", "/logs?follow=true&stdout=true&stderr=true");
+const LOGS: Call = ("GET", Cow::Borrowed("/logs?follow=true&stdout=true&stderr=true"));
 
 /// The method of a call for plain bytes, and what its address ends with.
-pub(super) type Call = (&'static str, &'static str);
+pub(super) type Call = (&'static str, Cow<'static, str>);
 
 /// How long a container may take to end behind the end of its log.
 const END_LAG: Duration = Duration::from_secs(10);
@@ -40,6 +41,23 @@ impl DockerEngine {
         Ok(opened.try_flatten_stream().boxed())
     }
 
+    pub(super) fn output_before(
+        &self,
+        container: &ContainerId,
+        until: Timestamp,
+    ) -> Result<OutputStream, EngineError> {
+        let (engine, docker, container) = (self.clone(), self.docker()?, container.clone());
+        // The first second that was not over then.
+        let until = i32::try_from(until.0 / 1_000 + 1).unwrap_or(i32::MAX);
+        let opened = async move {
+            let has_terminal =
+                has_terminal(&docker, &container).await.map_err(|fault| engine.lost(&fault))?;
+            let pieces = kept(&docker, &container, has_terminal, until);
+            Ok(pieces.map_err(move |fault| engine.lost(&fault)))
+        };
+        Ok(opened.try_flatten_stream().boxed())
+    }
+
     pub(super) fn lost(&self, fault: &Error) -> EngineError {
         EngineError::Unreachable { engine: self.settings.url.clone(), cause: super::chain(fault) }
     }
@@ -49,6 +67,21 @@ impl DockerEngine {
 async fn has_terminal(docker: &Docker, container: &ContainerId) -> Result<bool, Error> {
     let found = docker.inspect_container(&container.0, None::<InspectContainerOptions>).await?;
     Ok(found.config.and_then(|config| config.tty).unwrap_or_default())
+}
+
+/// What the engine keeps of a container's output up to a second of its clock.
+fn kept(
+    docker: &Docker,
+    container: &ContainerId,
+    has_terminal: bool,
+    until: i32,
+) -> BoxStream<'static, Result<Output, Error>> {
+    if has_terminal {
+        let ending = format!("/logs?stdout=true&stderr=true&until={until}");
+        return plain(docker, container, ("GET", ending.into())).map_ok(of_terminal).boxed();
+    }
+    let options = LogsOptionsBuilder::default().stdout(true).stderr(true).until(until);
+    docker.logs(&container.0, Some(options.build())).map_ok(piece).boxed()
 }
 
 /// What the engine keeps of a container's output.
@@ -151,11 +184,11 @@ pub(super) fn plain(
     container: &ContainerId,
     call: Call,
 ) -> impl Stream<Item = Result<Bytes, Error>> + use<> {
-    let docker = docker.clone().with_request_modifier(move |request| changed(legible(request), call));
+    let docker = docker.clone().with_request_modifier(move |request| changed(legible(request), &call));
     docker.export_container(&container.0)
 }
 
-fn changed(mut request: BollardRequest, (method, ending): Call) -> BollardRequest {
+fn changed(mut request: BollardRequest, (method, ending): &Call) -> BollardRequest {
     let address = request.uri().to_string();
     if let Some(start) = address.strip_suffix(EXPORT) {
         let address = format!("{start}{ending}").parse();

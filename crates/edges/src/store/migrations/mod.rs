@@ -4,6 +4,7 @@ mod tables;
 mod m0001_create_tables;
 mod m0002_teams;
 mod m0003_auto_builder;
+mod m0004_attempts_end;
 mod m0005_order_pushes;
 mod m0006_missed_deliveries;
 mod m0007_names;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_create_tables::Migration),
             Box::new(m0002_teams::Migration),
             Box::new(m0003_auto_builder::Migration),
+            Box::new(m0004_attempts_end::Migration),
             Box::new(m0005_order_pushes::Migration),
             Box::new(m0006_missed_deliveries::Migration),
             Box::new(m0007_names::Migration),

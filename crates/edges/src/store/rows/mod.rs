@@ -73,7 +73,7 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         project_id: i64, title: String, image: String, script: String, secret: Vec<u8>, webhook_id: Option<i64>,
         created_at: i64, install_script: Option<String>, tracked_files: String, pull: String,
-        cache_inputs: Option<String>, unsigned: bool, is_own: bool,
+        cache_inputs: Option<String>, unsigned: bool, is_own: bool, if_interrupted: String,
     }
     delivery = "delivery" {
         #[sea_orm(primary_key)] id: i64,
@@ -97,12 +97,12 @@ rows! {
         return_code: Option<i64>, cancel_requested: bool, runner: Option<String>, lease_until: Option<i64>,
         container: Option<String>, phases: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
         kind: String, automatic: bool, queued_at: Option<i64>, move_id: Option<i64>,
-        canceled_by: Option<String>,
+        canceled_by: Option<String>, ending: Option<String>, interruptions: i32, cache_key: Option<String>,
     }
     attempt = "attempt" {
         #[sea_orm(primary_key)] id: i64,
         job_id: i64, number: i32, status: String, reason: Option<String>, return_code: Option<i64>, phases: String,
-        started_at: Option<i64>, finished_at: Option<i64>, queued_at: Option<i64>,
+        started_at: Option<i64>, finished_at: Option<i64>, queued_at: Option<i64>, ending: Option<String>,
     }
     api_token = "api_token" {
         #[sea_orm(primary_key)] id: i64,

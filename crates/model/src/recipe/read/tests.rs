@@ -1,6 +1,7 @@
 //! Recipes that are right, and each fault with its words.
 
 use super::*;
+use crate::interruption::IfInterrupted;
 
 const GOOD: &str = "\
 buildscripts:
@@ -15,6 +16,7 @@ autobuild/flist-2.sh:
   baseimage: ubuntu:14.04
   tag: special-tag
   format: binary
+  if_interrupted: error
 ";
 
 fn defaults(archives: Option<&str>) -> RecipeDefaults {
@@ -48,13 +50,14 @@ fn a_recipe_is_read_as_it_is_documented() {
             image: "ubuntu:16.04".parse().unwrap(),
             tag: None,
             format: Format::Flist,
+            if_interrupted: IfInterrupted::Again,
         }
     );
     assert_eq!(
         (second.image.to_string(), second.tag.as_deref()),
         ("ubuntu:14.04".into(), Some("special-tag"))
     );
-    assert_eq!(second.format, Format::Binary);
+    assert_eq!((second.format, second.if_interrupted), (Format::Binary, IfInterrupted::Error));
 }
 
 #[test]
@@ -156,7 +159,7 @@ fn a_definition_has_known_keys_with_texts() {
         [
             "2:1: `a.sh` lacks `artifact`: what it leaves in `archives`.",
             "4:3: There is no key `artefact`; did you mean `artifact`?",
-            "5:3: There is no key `memory`: a script has `archives`, `artifact`, `baseimage`, `tag` and `format`.",
+            "5:3: There is no key `memory`: a script has `archives`, `artifact`, `baseimage`, `tag`, `format` and `if_interrupted`.",
             "6:3: A key needs to be a text, and this one is a mapping.",
         ]
     );

@@ -1,0 +1,81 @@
+//! Attempts note why they ended; jobs that are interrupted run again by themselves, unless their hook says otherwise.
+
+use sea_orm::{
+    DbErr,
+    sea_query::{ColumnDef, Table},
+};
+use sea_orm_migration::{
+    MigrationName, MigrationTrait, SchemaManager,
+    schema::{integer, string, string_null},
+};
+
+pub(super) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m0004_attempts_end"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for (table, column) in new_columns() {
+            manager.alter_table(Table::alter().table(table).add_column(column).take()).await?;
+        }
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+/// Why attempts ended before is not known, and no job was ever interrupted.
+fn new_columns() -> Vec<(&'static str, ColumnDef)> {
+    vec![
+        ("job", string_null("ending")),
+        ("job", integer("interruptions").default(0).take()),
+        ("job", string_null("cache_key")),
+        ("attempt", string_null("ending")),
+        ("hook", string("if_interrupted").default("again").take()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Migrator;
+    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
+    use sea_orm_migration::MigratorTrait;
+
+    /// As an installation of the third step has it.
+    const BEFORE: &[&str] = &[
+        "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
+         VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",
+        "INSERT INTO project (id, owner_id, forge_id, owner, name, private, default_branch, html_url, clone_url, \
+         created_at) VALUES (1, 1, 5, 'anna', 'hello', 0, 'main', '', '', 0)",
+        "INSERT INTO hook (id, project_id, title, image, script, secret, created_at) \
+         VALUES (3, 1, 'Tests', 'debian', '', x'', 0)",
+        "INSERT INTO build (id, project_id, number, git_ref, sha, status, trigger, author, message, created_at) \
+         VALUES (2, 1, 1, 'refs/heads/main', 'a', 'failure', '\"push\"', '{}', 'One', 0)",
+        "INSERT INTO job (id, build_id, project_id, spec, status, attempt, cancel_requested, phases, created_at) \
+         VALUES (4, 2, 1, '{}', 'failure', 2, 0, '[]', 0)",
+        "INSERT INTO attempt (job_id, number, status, phases) VALUES (4, 1, 'error', '[]')",
+    ];
+
+    #[tokio::test]
+    async fn jobs_that_were_there_were_never_interrupted_and_their_hooks_run_again() {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1);
+        let db = Database::connect(options).await.unwrap();
+        Migrator::up(&db, Some(3)).await.unwrap();
+        for row in BEFORE {
+            db.execute_unprepared(row).await.unwrap();
+        }
+        Migrator::up(&db, None).await.unwrap();
+        let all = "SELECT h.if_interrupted || j.interruptions || coalesce(j.ending, '-') || coalesce(a.ending, '-') \
+                   FROM hook h, job j, attempt a";
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, all)).await.unwrap().unwrap();
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "again0--");
+    }
+}

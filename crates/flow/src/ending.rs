@@ -1,0 +1,82 @@
+//! How a script ended whose container did, and whether its log has all of it.
+//!
+//! An engine that stops ends its containers, and one that was killed ends them when it starts again; neither is the
+//! script's doing. What a container prints while its engine is away waits in a pipe, and is lost with the container.
+
+use crate::{Flow, gate};
+use anyhow::{Context, Result};
+use kozmic_edges::engine::{ContainerId, Memory, Moment};
+use kozmic_model::{
+    ending::{LONGEST_NOTE, Note, verdict},
+    job::Outcome,
+    time::{Timestamp, spoken},
+};
+use std::time::Duration;
+
+/// A time in which the engine could not be reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absence {
+    /// When that was noticed.
+    pub(crate) since: Timestamp,
+    /// Until it answered again.
+    pub(crate) length: Duration,
+}
+
+/// How a script ended whose container ended with this code.
+pub(crate) async fn of(flow: &Flow, container: &ContainerId, code: i64) -> Result<Outcome> {
+    if code == 0 {
+        return Ok(Outcome::Returned(0));
+    }
+    let note = note(flow, container).await?;
+    if let Some(code) = note.and_then(Note::own_end) {
+        return Ok(Outcome::Returned(code));
+    }
+    Ok(verdict(code, note, looked_on(flow, container).await?))
+}
+
+/// Whether one engine has seen all of a container's life. An engine that was started anew may have seen the end, since it
+/// was the one that ended it.
+async fn looked_on(flow: &Flow, container: &ContainerId) -> Result<bool> {
+    Ok(match remembers(flow, container, Moment::Start).await? {
+        Memory::Seen => true,
+        Memory::NotSeen => false,
+        Memory::Unknown => remembers(flow, container, Moment::End).await? == Memory::Seen,
+    })
+}
+
+async fn remembers(flow: &Flow, container: &ContainerId, moment: Moment) -> Result<Memory> {
+    let memory = flow.edges.engine.remembers(container, moment).await;
+    memory.context("ask what the engine remembers of the container")
+}
+
+/// What the shell around a container's script noted at its end, if it came so far.
+pub(crate) async fn note(flow: &Flow, container: &ContainerId) -> Result<Option<Note>> {
+    let text = flow.edges.engine.read_file(container, gate::ENDED, LONGEST_NOTE).await;
+    let text = text.context("look how the script ended")?;
+    Ok(text.and_then(|text| Note::read(std::str::from_utf8(&text).ok()?)))
+}
+
+/// The words for a gap that a container's output may have, if it may have one: an engine that was started anew has not
+/// all that was printed around that time.
+pub(crate) async fn gap(
+    flow: &Flow,
+    container: &ContainerId,
+    (has_ended, absence): (bool, Option<Absence>),
+) -> Result<Option<String>> {
+    let start = remembers(flow, container, Moment::Start).await?;
+    let is_whole = match (start, has_ended) {
+        (Memory::Seen, _) => true,
+        (Memory::NotSeen, _) => false,
+        (Memory::Unknown, true) => remembers(flow, container, Moment::End).await? == Memory::Seen,
+        (Memory::Unknown, false) => absence.is_none(),
+    };
+    Ok((!is_whole).then(|| words(absence)))
+}
+
+fn words(absence: Option<Absence>) -> String {
+    let why = match absence {
+        Some(Absence { length, .. }) => format!("The Docker engine was away for {}", spoken(length)),
+        None => "The Docker engine was started anew while Kozmic was away".to_owned(),
+    };
+    format!("{why}: what the script printed around then may be missing here.")
+}

@@ -1,0 +1,106 @@
+//! The truth about how a script ended. A container's exit code alone does not tell: an engine that stops, or starts
+//! anew, ends containers with the codes that scripts end with.
+//!
+//! The shell that runs a script notes how it ended, and whether a signal came from outside before that. Where the note
+//! is clean, the script ended by itself, whatever became of the engine. Where it is not, it matters whether the engine
+//! as it runs now has seen the container end: one that was stopped or killed has not.
+
+use crate::job::Outcome;
+
+/// The longest note, in bytes.
+pub const LONGEST_NOTE: usize = 64;
+
+/// What the shell around a script noted at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What the script returned.
+    pub code: i64,
+    /// Whether the shell got a signal from outside while the script ran.
+    pub is_signaled: bool,
+}
+
+impl Note {
+    /// Reads `3` or `3 signaled`, and a newline. None for anything else: a note that was cut short is none.
+    pub fn read(text: &str) -> Option<Self> {
+        let (code, is_signaled) = match text.strip_suffix('\n')?.split_once(' ') {
+            None => (text.strip_suffix('\n')?, false),
+            Some((code, "signaled")) => (code, true),
+            Some(_) => return None,
+        };
+        let code = code.parse().ok().filter(|code| (0..=255).contains(code))?;
+        Some(Self { code, is_signaled })
+    }
+
+    /// What the script returned, if it ended by itself.
+    pub fn own_end(self) -> Option<i64> {
+        (!self.is_signaled).then_some(self.code)
+    }
+}
+
+/// How a script ended whose container ended with this code. `engine_saw_it`: the engine as it runs now has seen that.
+pub fn verdict(code: i64, note: Option<Note>, engine_saw_it: bool) -> Outcome {
+    match note {
+        Some(note) if !note.is_signaled => Outcome::Returned(note.code),
+        // A signal that the script sent itself, or a person did.
+        Some(note) if engine_saw_it => Outcome::Returned(note.code),
+        // Its shell was killed together with it, or it had none; or the note could not be written.
+        None if engine_saw_it || !is_violent(code) => Outcome::Returned(code),
+        Some(_) | None => Outcome::Interrupted(
+            "Interrupted: the Docker engine or its machine stopped while the script ran.".into(),
+        ),
+    }
+}
+
+/// Whether a container may have this code because of a signal, or because its engine does not know any better.
+fn is_violent(code: i64) -> bool {
+    code > 128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(code: i64, is_signaled: bool) -> Option<Note> {
+        Some(Note { code, is_signaled })
+    }
+
+    #[test]
+    fn a_script_that_ended_by_itself_is_believed_whatever_became_of_its_engine() {
+        for code in [0, 3, 143, 255] {
+            for (seen, told) in [(true, code), (false, code), (false, 255)] {
+                assert_eq!(verdict(told, note(code, false), seen), Outcome::Returned(code));
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_engine_ended_when_it_stopped_is_interrupted() {
+        let is_interrupted = |code, note| matches!(verdict(code, note, false), Outcome::Interrupted(_));
+        for code in [129, 130, 137, 143, 255] {
+            assert!(is_interrupted(code, None), "{code}");
+        }
+        // A script that catches the signal may return anything, even success.
+        assert!([0, 1, 143].into_iter().all(|code| is_interrupted(143, note(code, true))));
+    }
+
+    #[test]
+    fn what_a_script_or_a_person_kills_while_the_engine_looks_on_has_failed() {
+        assert_eq!(verdict(137, None, true), Outcome::Returned(137));
+        assert_eq!(verdict(143, note(143, true), true), Outcome::Returned(143));
+        assert_eq!(verdict(143, note(0, true), true), Outcome::Returned(0));
+    }
+
+    #[test]
+    fn without_a_shell_only_codes_of_signals_are_doubted() {
+        assert_eq!([0, 1, 127].map(|code| verdict(code, None, false)), [0, 1, 127].map(Outcome::Returned));
+    }
+
+    #[test]
+    fn a_note_is_read_whole_or_not_at_all() {
+        assert_eq!(Note::read("0\n"), note(0, false));
+        assert_eq!(Note::read("143 signaled\n"), note(143, true));
+        for torn in ["", "1", "14", "143 sig", "143 signaled", "\n", "x\n", "-1\n", "256\n", "0 0\n"] {
+            assert_eq!(Note::read(torn), None, "{torn:?}");
+        }
+    }
+}

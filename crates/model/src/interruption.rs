@@ -1,0 +1,251 @@
+//! Interruptions: an attempt that ended because its engine, its machine or Kozmic went away is nobody's failure. Its
+//! job runs again by itself, unless that would do harm.
+
+use crate::{
+    job::{Job, Outcome},
+    status::Status,
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// How often a job runs again by itself. A restart by hand begins the count anew.
+pub const MOST_AGAIN: i32 = 2;
+
+/// What becomes of a job that was interrupted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IfInterrupted {
+    /// It runs again, from its start.
+    #[default]
+    Again,
+    /// It ends as an error: what it does must not be done twice, such as a deployment.
+    Error,
+}
+
+impl IfInterrupted {
+    /// Both, the default first.
+    pub const ALL: [Self; 2] = [Self::Again, Self::Error];
+
+    /// The word in the database, in forms, recipes and settings.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Again => "again",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl FromStr for IfInterrupted {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|choice| choice.word() == text);
+        known.ok_or_else(|| "Choose what becomes of a job that is interrupted.".to_owned())
+    }
+}
+
+/// What an attempt's end means for its job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sequel {
+    /// The job ends with it.
+    End(Outcome),
+    /// The job runs again by itself.
+    Again(Outcome),
+}
+
+impl Sequel {
+    /// What follows an attempt that ended so: one that was interrupted runs again, as far as it may. Somebody who wants
+    /// the job stopped gets that.
+    pub fn of(job: &Job, outcome: &Outcome) -> Self {
+        let Outcome::Interrupted(why) = outcome else { return Self::End(outcome.clone()) };
+        if job.cancel_requested {
+            return Self::End(Outcome::Canceled(
+                job.reason.clone().unwrap_or_else(|| "Canceled.".to_owned()),
+            ));
+        }
+        let why_not = match job.spec.if_interrupted {
+            IfInterrupted::Again if job.interruptions < MOST_AGAIN => return Self::Again(outcome.clone()),
+            IfInterrupted::Again => "It does not run again by itself: it was interrupted three times.",
+            IfInterrupted::Error => "It does not run again by itself, as its settings say.",
+        };
+        Self::End(Outcome::Interrupted(format!("{why} {why_not}")))
+    }
+
+    /// How the attempt ended.
+    pub fn outcome(&self) -> &Outcome {
+        let (Self::End(outcome) | Self::Again(outcome)) = self;
+        outcome
+    }
+
+    /// Where it leaves the job.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::End(outcome) => outcome.status(),
+            Self::Again(_) => Status::Enqueued,
+        }
+    }
+
+    /// Why the attempt ended badly, in a sentence, and what follows.
+    pub fn reason(&self, number: i32) -> Option<String> {
+        match self {
+            Self::End(outcome) => outcome.reason(),
+            Self::Again(outcome) => {
+                outcome.reason().map(|why| format!("{why} The job runs again, as attempt {}.", number + 1))
+            }
+        }
+    }
+}
+
+/// Why an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The script ended by itself.
+    Returned,
+    /// The install script ended by itself, and not well.
+    NotInstalled,
+    /// It printed nothing for too long.
+    Stalled,
+    /// It took too long.
+    TimedOut,
+    /// It printed too much.
+    Flooded,
+    /// Somebody, or a newer push, stopped it.
+    Canceled,
+    /// It could not be run.
+    Broken,
+    /// Its engine, its machine or Kozmic went away.
+    Interrupted,
+}
+
+impl Ending {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Returned,
+        Self::NotInstalled,
+        Self::Stalled,
+        Self::TimedOut,
+        Self::Flooded,
+        Self::Canceled,
+        Self::Broken,
+        Self::Interrupted,
+    ];
+
+    /// The word in the database and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Returned => "returned",
+            Self::NotInstalled => "not_installed",
+            Self::Stalled => "stalled",
+            Self::TimedOut => "timed_out",
+            Self::Flooded => "flooded",
+            Self::Canceled => "canceled",
+            Self::Broken => "broken",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Ending {
+    type Err = NotAnEnding;
+    fn from_str(text: &str) -> Result<Self, NotAnEnding> {
+        Self::ALL.into_iter().find(|it| it.word() == text).ok_or_else(|| NotAnEnding(text.to_owned()))
+    }
+}
+
+/// The text names no ending.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not how an attempt ends")]
+pub struct NotAnEnding(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::{BuildId, HookId, JobId, ProjectId},
+        install::PullPolicy,
+        spec::{JobSpec, Manner, Origin},
+        time::Timestamp,
+    };
+
+    fn job(if_interrupted: IfInterrupted, interruptions: i32) -> Job {
+        let spec = JobSpec {
+            title: "Tests".into(),
+            image: "debian".parse().unwrap(),
+            script: String::new(),
+            install: None,
+            pull: PullPolicy::default(),
+            if_interrupted,
+            manner: Manner::Hooked,
+            product: None,
+            origin: Origin::Hook(HookId(1)),
+        };
+        Job {
+            id: JobId(1),
+            build: BuildId(1),
+            project: ProjectId(1),
+            spec,
+            status: Status::Pending,
+            attempt: interruptions + 1,
+            interruptions,
+            ending: None,
+            reason: None,
+            return_code: None,
+            cancel_requested: false,
+            container: None,
+            cache_key: None,
+            phases: Vec::new(),
+            created_at: Timestamp(1),
+            queued_at: Some(Timestamp(1)),
+            started_at: Some(Timestamp(1)),
+            finished_at: None,
+        }
+    }
+
+    fn interrupted() -> Outcome {
+        Outcome::Interrupted("Interrupted.".into())
+    }
+
+    #[test]
+    fn an_interrupted_job_runs_again_twice_and_is_an_error_after_that() {
+        let status =
+            |interruptions| Sequel::of(&job(IfInterrupted::Again, interruptions), &interrupted()).status();
+        assert_eq!(
+            [0, 1, 2, 3].map(status),
+            [Status::Enqueued, Status::Enqueued, Status::Error, Status::Error]
+        );
+        let reason = Sequel::of(&job(IfInterrupted::Again, 0), &interrupted()).reason(1);
+        assert_eq!(reason.unwrap(), "Interrupted. The job runs again, as attempt 2.");
+    }
+
+    #[test]
+    fn what_must_not_be_done_twice_is_not() {
+        let sequel = Sequel::of(&job(IfInterrupted::Error, 0), &interrupted());
+        assert_eq!(sequel.status(), Status::Error);
+        assert!(sequel.reason(1).unwrap().ends_with("as its settings say."));
+    }
+
+    #[test]
+    fn who_wants_a_job_stopped_gets_that_though_it_was_interrupted() {
+        let wanted =
+            Job { cancel_requested: true, reason: Some("By anna.".into()), ..job(IfInterrupted::Again, 0) };
+        assert_eq!(Sequel::of(&wanted, &interrupted()), Sequel::End(Outcome::Canceled("By anna.".into())));
+    }
+
+    #[test]
+    fn only_an_interruption_makes_a_job_run_again() {
+        for outcome in [Outcome::Returned(143), Outcome::Broken("No image.".into()), Outcome::Returned(0)] {
+            assert_eq!(Sequel::of(&job(IfInterrupted::Again, 0), &outcome), Sequel::End(outcome));
+        }
+    }
+
+    #[test]
+    fn every_word_is_read_back() {
+        assert!(Ending::ALL.into_iter().all(|ending| ending.word().parse::<Ending>().unwrap() == ending));
+        assert!(IfInterrupted::ALL.into_iter().all(|choice| choice.word().parse() == Ok(choice)));
+    }
+}
