@@ -13,6 +13,7 @@ mod doors;
 mod artifacts;
 mod names;
 mod crashes;
+mod engine_gone;
 mod beside_hooks;
 mod switched_off;
 mod hostile;

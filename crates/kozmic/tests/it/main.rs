@@ -26,6 +26,7 @@ mod registries;
 mod private;
 mod interruptions;
 mod disks;
+mod engine_gone;
 mod deletions;
 mod restarts;
 mod history;
