@@ -14,6 +14,7 @@ use crate::{
     names::{NameOwner, Wish},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// The longest name of a commit status that GitHub takes, in characters.
 const LONGEST_CONTEXT: usize = 255;
@@ -168,7 +169,12 @@ impl Origin {
             Self::Kernel(kind) => format!("kozmic/kernel {}", kind.word()),
             Self::Configuration => "kozmic/configuration".to_owned(),
         };
-        context.chars().take(LONGEST_CONTEXT).collect()
+        if context.chars().count() <= LONGEST_CONTEXT {
+            return context;
+        }
+        // What is cut off tells two of them apart.
+        let digits = hex::encode(&Sha256::digest(&context)[..4]);
+        context.chars().take(LONGEST_CONTEXT - digits.len() - 1).chain(['…']).chain(digits.chars()).collect()
     }
 }
 
@@ -241,6 +247,8 @@ mod tests {
     fn the_longest_script_with_the_longest_tag_has_a_name_at_the_forge() {
         let origin = Origin::Recipe { script: "ü".repeat(200), tag: Some("t".repeat(60)) };
         assert_eq!(origin.context().chars().count(), 255);
+        let other = Origin::Recipe { script: "ü".repeat(200), tag: Some("t".repeat(59) + "u") };
+        assert_ne!(origin.context(), other.context());
     }
 
     #[test]
