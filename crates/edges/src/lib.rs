@@ -6,6 +6,7 @@ pub mod clock;
 pub mod private_dir;
 pub mod secret;
 pub mod tls_fault;
+pub mod room;
 pub mod forge;
 pub mod store;
 pub mod broker;
@@ -35,6 +36,8 @@ pub struct Edges {
     pub logs: logs::Logs,
     /// Where artifacts go.
     pub publishers: publisher::Publishers,
+    /// What is kept free of disks.
+    pub room: room::Room,
     /// How people are told.
     pub notifier: notifier::Notifier,
 }

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use kozmic_edges::{
     Edges,
     git::{Checkout, Credentials, Fetched, GitError, Wanted},
+    room::Room,
     store::ClaimedJob,
 };
 use kozmic_model::{install::TrackedPath, project::Project, spec::Bare, time::spoken};
@@ -16,12 +17,35 @@ const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 40];
 /// The files of the job's commit.
 pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
     let wanted = fetched(work).await?;
+    let room = work.flow.edges.room.clone();
     let attempt = work.attempt();
     let dir = work.flow.settings.work_dir.join(format!("{}-{}", attempt.job, attempt.number));
     if dir.exists() {
         tokio::fs::remove_dir_all(&dir).await.context("remove an old checkout")?;
     }
-    work.flow.edges.mirrors.check_out(&wanted, dir).await.context("check out the commit")
+    let checkout = async { Ok(work.flow.edges.mirrors.check_out(&wanted, dir).await?) };
+    while_there_is_room(&room, checkout).await.context("check out the commit")
+}
+
+/// How often to look whether there is still room for what git writes.
+const ROOM_LOOK: Duration = Duration::from_millis(500);
+
+/// Does what writes much, until there is no room for it.
+async fn while_there_is_room<T>(room: &Room, step: impl Future<Output = Result<T>>) -> Result<T> {
+    let used_up = async {
+        loop {
+            if let Some(why) = room.is_used_up() {
+                return why;
+            }
+            tokio::time::sleep(ROOM_LOOK).await;
+        }
+    };
+    let step = Box::pin(step);
+    tokio::select! {
+        biased;
+        why = used_up => anyhow::bail!(why),
+        done = step => done,
+    }
 }
 
 /// Looks whether the commit has the program that a job runs, if that comes with the repository.
@@ -45,7 +69,9 @@ pub(crate) async fn fetched(work: &mut Work) -> Result<Wanted> {
         return Ok(wanted.clone());
     }
     let mut wanted = wanted(work).await?;
-    if let Fetched::Outdated(fault) = fetch(work, &mut wanted).await.context("fetch the commit")? {
+    let room = work.flow.edges.room.clone();
+    let fetched = while_there_is_room(&room, fetch(work, &mut wanted)).await.context("fetch the commit")?;
+    if let Fetched::Outdated(fault) = fetched {
         work.say(&format!(
             "{fault}. The commit is here; its tags and default branch are those of an earlier fetch."
         ))

@@ -86,13 +86,17 @@ impl Desk {
         }
     }
 
+    fn told(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn note(&self, now: Timestamp) -> Result<()> {
         let slots = self.flow.settings.slots;
         let runner = Runner {
             name: self.flow.settings.instance.clone(),
             slots: i32::try_from(slots)?,
             busy: i32::try_from(slots.saturating_sub(self.slots.available_permits()))?,
-            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            trouble: self.flow.edges.room.trouble().or_else(|| self.told()),
             seen_at: now,
         };
         let changed = self.flow.edges.store.note_runner(&runner).await?;

@@ -153,12 +153,14 @@ async fn to_the_end(
         let look = QUIET_LOOK.min(settings.stall_timeout.saturating_sub(quiet));
         let why = tokio::select! {
             batch = output.next() => match batch {
-                Some(batch) if log.length() < settings.log_limit => {
-                    print(log, batch).await?;
-                    quiet = Duration::ZERO;
-                    continue;
-                }
-                Some(_) => Outcome::Flooded(settings.log_limit),
+                Some(batch) => match grows_no_more(flow, log) {
+                    None => {
+                        print(log, batch).await?;
+                        quiet = Duration::ZERO;
+                        continue;
+                    }
+                    Some(outcome) => outcome,
+                },
                 None => break,
             },
             () = tokio::time::sleep(look), if stopped.is_none() => {
@@ -207,6 +209,15 @@ async fn look_at_quiet(flow: &Flow, container: &ContainerId, quiet: Duration) ->
         return Ok(Some(End::Code(code.unwrap_or(note.code))));
     }
     Ok((quiet >= limit).then_some(End::Stopped(Outcome::Stalled(limit))))
+}
+
+/// How a job ends whose log must not grow.
+fn grows_no_more(flow: &Flow, log: &JobLog) -> Option<Outcome> {
+    let limit = flow.settings.log_limit;
+    match log.length() < limit {
+        true => flow.edges.room.is_used_up().map(|why| Outcome::Broken(format!("Stopped: {why}."))),
+        false => Some(Outcome::Flooded(limit)),
+    }
 }
 
 /// Stops the container beside the reading of its last words.

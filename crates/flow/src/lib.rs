@@ -138,6 +138,7 @@ impl Flow {
         self.keep("runner", move |_| run::forever(desk.clone()));
         self.keep("deliveries", receive::forever);
         self.keep("missed deliveries", missed::forever);
+        self.keep("room", sweep::room);
         self.keep("statuses", |flow| report::forever(flow, Way::ToForge));
         self.keep("mails", |flow| report::forever(flow, Way::ToPeople));
         self.keep("sweeping", sweep::forever);

@@ -103,7 +103,7 @@ async fn collect(
         Format::Directory => Expected::Directory,
         Format::Flist | Format::Binary | Format::Kernel => Expected::File,
     };
-    match unpack(archive, &leaving.file(), expected).await {
+    match unpack(archive, (&leaving.file(), &work.flow.edges.room), expected).await {
         Ok(()) => Ok(Ok(leaving)),
         // The connection to the engine: that is tried again.
         Err(UnpackError::Stream(fault)) => match fault.downcast::<EngineError>() {

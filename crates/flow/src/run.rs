@@ -146,8 +146,11 @@ pub(crate) async fn forever(desk: Desk) {
     }
 }
 
-/// The next job, if the engine answers: a job is not taken to wait for an engine.
+/// The next job, if the engine answers and the disk has room: a job is not taken to wait for them.
 async fn claim(desk: &Desk) -> Result<Option<ClaimedJob>> {
+    if let Some(trouble) = desk.flow.edges.room.trouble() {
+        anyhow::bail!(trouble);
+    }
     desk.flow.edges.engine.ping().await?;
     desk.say(None).await;
     let now = clock::now();
@@ -220,13 +223,7 @@ async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item =
 /// Ends the job in the database; until that worked it is tried again, for an end that is not noted is lost.
 pub(crate) async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome) {
     let attempt = claimed.job.attempt();
-    if let Err(fault) = last_words(flow, &claimed.job, outcome).await {
-        tracing::error!(
-            job.id = attempt.job.0,
-            error = format!("{fault:#}"),
-            "a log's last line was not written"
-        );
-    }
+    let mut said = last_words(flow, &claimed.job, outcome).await;
     loop {
         match flow.edges.store.finish_job(attempt, outcome, clock::now()).await {
             Ok(Some(_)) => break,
@@ -237,6 +234,13 @@ pub(crate) async fn finish(flow: &Flow, claimed: &ClaimedJob, outcome: &Outcome)
             Err(fault) => tracing::error!(error = format!("{fault:#}"), "a job's end cannot be noted yet"),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
+        if said.is_err() {
+            said = last_words(flow, &claimed.job, outcome).await;
+        }
+    }
+    if let Err(fault) = said {
+        let error = format!("{fault:#}");
+        tracing::error!(job.id = attempt.job.0, error, "a log's last line was not written");
     }
     tracing::info!(job.id = attempt.job.0, ending = outcome.ending().word(), "an attempt ended");
     // One that was interrupted may wait again.

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(600);
 
+/// How often to look at the disk.
+const ROOM: Duration = Duration::from_secs(1);
+
 /// A delivery's payload has up to 25 MB; the forge itself repeats one for three days.
 const DELIVERIES_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
@@ -32,6 +35,18 @@ pub(crate) async fn forever(flow: Flow) {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
         }
         if !flow.pause(EVERY).await {
+            return;
+        }
+    }
+}
+
+/// Looks after the ballast: what is given back of a full disk is there for what was promised.
+pub(crate) async fn room(flow: Flow) {
+    loop {
+        if let Err(fault) = flow.edges.room.trim() {
+            tracing::debug!(%fault, "the disk's room cannot be looked after");
+        }
+        if !flow.pause(ROOM).await {
             return;
         }
     }

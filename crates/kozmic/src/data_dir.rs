@@ -39,9 +39,10 @@ impl DataDir {
             }
             Err(TryLockError::Error(fault)) => return Err(Failure::other(fault.into())),
         }
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .context("note the process")?;
+        // A note for people: a full disk may have no room for it.
+        if let Err(fault) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
+            tracing::warn!(%fault, "the process cannot be noted in {}", lock.display());
+        }
         remove_trials(&path)?;
         Ok(Self { path, _lock: Some(file) })
     }

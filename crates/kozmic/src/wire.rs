@@ -17,7 +17,8 @@ use kozmic_edges::{
     logs::Logs,
     notifier::{MailSender, Notifier},
     publisher::{Directory, Hub, Publishers},
-    store::Store,
+    room::Room,
+    store::{self, Store},
 };
 use kozmic_flow::{Flow, FlowSettings};
 use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Face, Pulse};
@@ -55,6 +56,11 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
 
 async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {
     let database_url = settings.server.database_url.clone().unwrap_or_else(|| dir.database_url());
+    let room = room(settings, dir);
+    // A full disk is no reason not to start, as long as there is something to give back.
+    if let Err(fault) = room.trim() {
+        tracing::debug!(%fault, "the disk's room cannot be looked after");
+    }
     Ok(Edges {
         store: Store::open(&database_url, secret_key).await?,
         broker: Broker::default(),
@@ -63,16 +69,24 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
         mirrors: Mirrors::open(dir.join("mirrors")).context("make the directory of mirrors")?,
         logs: Logs::open(dir.join("logs"))?,
         notifier: notifier(settings)?,
-        publishers: publishers(settings, dir)?,
+        publishers: publishers(settings, dir, &room)?,
+        room,
     })
 }
 
+/// What is kept free where the data directory is, and where the database is, if that is somewhere else.
+pub(crate) fn room(settings: &Settings, dir: &DataDir) -> Room {
+    let elsewhere = settings.server.database_url.as_deref().and_then(store::directory_of);
+    Room::new([dir.join("")].into_iter().chain(elsewhere).collect(), settings.server.disk_reserve)
+}
+
 /// Where artifacts go; where the Auto Builder is off, nothing is put there.
-fn publishers(settings: &Settings, dir: &DataDir) -> Result<Publishers> {
+fn publishers(settings: &Settings, dir: &DataDir, room: &Room) -> Result<Publishers> {
     let builder = settings.autobuild.as_ref();
     let hub = builder.and_then(|builder| builder.hub.clone()).map(Hub::new).transpose();
     let directory = |path: fn(&AutoBuilder, &Path) -> PathBuf| {
-        Directory::new(builder.map_or_else(|| dir.join("artifacts"), |builder| path(builder, &dir.join(""))))
+        let path = builder.map_or_else(|| dir.join("artifacts"), |builder| path(builder, &dir.join("")));
+        Directory::new(path, room.clone())
     };
     Ok(Publishers {
         hub: hub.context("set up the client for the hub")?,

@@ -36,18 +36,21 @@ pub(crate) async fn alive() -> &'static str {
 /// What strangers are told instead of an engine's trouble, which names addresses.
 const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
 
-/// `GET /readyz`: the database can be read and written, and a runner can start containers.
+/// `GET /readyz`: the database can be written, the disk has room, and a runner can start containers.
 pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
     let database = database_trouble(&app).await;
     let is_known = matches!(auth::Looker::of(&headers, &app).await, Ok(Some(_)));
-    let engine = engine_trouble(&app).await;
+    let disk = app.edges.room.trouble();
+    // A runner tells of the disk, too.
+    let engine = engine_trouble(&app).await.filter(|trouble| disk.as_ref() != Some(trouble));
     let engine = engine.map(|trouble| if is_known { trouble } else { FOR_STRANGERS.to_owned() });
-    let ready = database.is_none() && engine.is_none();
+    let ready = database.is_none() && disk.is_none() && engine.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let reasons = database.iter().chain(&engine).cloned().collect::<Vec<_>>();
+    let reasons = database.iter().chain(&disk).chain(&engine).cloned().collect::<Vec<_>>();
     let part = |trouble: &Option<String>| if trouble.is_none() { "ok" } else { "not ready" };
     let body: Value = json!({
-        "ready": ready, "database": part(&database), "engine": part(&engine), "reasons": reasons,
+        "ready": ready, "database": part(&database), "disk": part(&disk), "engine": part(&engine),
+        "reasons": reasons,
     });
     (status, Json(body))
 }

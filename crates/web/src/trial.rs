@@ -19,6 +19,7 @@ use kozmic_edges::{
     logs::Logs,
     notifier::Notifier,
     publisher::{Directory, Publishers},
+    room::Room,
     store::Store,
 };
 use std::{path::Path, sync::Arc};
@@ -116,7 +117,8 @@ async fn edges(dir: &Path) -> Edges {
         client_id: "id".into(),
         client_secret: "secret".into(),
     };
-    let [binaries, kernels] = ["binary", "kernel"].map(|name| Directory::new(dir.join(name)));
+    let room = Room::new(vec![dir.to_owned()], Some(0));
+    let [binaries, kernels] = ["binary", "kernel"].map(|name| Directory::new(dir.join(name), room.clone()));
     Edges {
         store: Store::open(&database, &"key".repeat(20).into()).await.unwrap(),
         broker: Broker::default(),
@@ -126,5 +128,6 @@ async fn edges(dir: &Path) -> Edges {
         logs: Logs::open(dir.join("logs")).unwrap(),
         publishers: Publishers { hub: None, binaries, kernels },
         notifier: Notifier::None,
+        room,
     }
 }

@@ -58,18 +58,15 @@ impl LogWriter {
     /// Appends a piece; gives the log's new length. A piece that was appended is never lost.
     ///
     /// # Errors
-    /// The disk does not take it.
+    /// The disk does not take it. Then nothing of it is there.
     pub async fn append(&mut self, source: Source, bytes: Bytes, now: Timestamp) -> Result<u64> {
         let length = u32::try_from(bytes.len()).context("a piece of a log has less than 4 GiB")?;
         let piece = Piece { length, source, is_read_again: self.reads_again, at: now };
-        self.seen.add(piece, &bytes);
         let record = piece.to_record();
         let (files, at, index_at) = (Arc::clone(&self.files), self.length, self.index_length);
-        let write = move || {
-            files.data.write_all_at(&bytes, at)?;
-            files.index.write_all_at(&record, index_at)
-        };
-        spawn_blocking(write).await.context("wait for the disk")?.context("write a log")?;
+        let write = move || files.append((&bytes, at), (&record, index_at)).map(|()| bytes);
+        let bytes = spawn_blocking(write).await.context("wait for the disk")?.context("write a log")?;
+        self.seen.add(piece, &bytes);
         self.length += u64::from(length);
         self.index_length += RECORD as u64;
         Ok(self.length)
@@ -108,6 +105,16 @@ impl Seen {
 }
 
 impl Files {
+    /// Writes a piece and its record. What the disk takes only in part is cut off again, for viewers read what is there.
+    fn append(&self, (bytes, at): (&[u8], u64), (record, index_at): (&[u8], u64)) -> std::io::Result<()> {
+        let written =
+            self.data.write_all_at(bytes, at).and_then(|()| self.index.write_all_at(record, index_at));
+        written.inspect_err(|_| {
+            // Where even that fails, who opens the log next does it.
+            let _ = self.data.set_len(at).and_then(|()| self.index.set_len(index_at));
+        })
+    }
+
     /// Cuts off what the index does not know, and counts what it knows.
     fn recover(self) -> Result<LogWriter> {
         let there = self.data.metadata().context("measure a log")?.len();

@@ -12,6 +12,7 @@ use super::{
     tree::{settle, sync},
     unfinished::{self, Unfinished},
 };
+use crate::room::Room;
 use std::{
     fs::{self, File, Permissions},
     io::{self, Write},
@@ -28,6 +29,7 @@ const LONGEST_WORK: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Debug)]
 pub struct Directory {
     path: Arc<Path>,
+    room: Room,
 }
 
 /// What was put into a directory.
@@ -40,9 +42,9 @@ pub struct Stored {
 }
 
 impl Directory {
-    /// The directory at this path; nothing is made yet.
-    pub fn new(path: PathBuf) -> Self {
-        Self { path: path.into() }
+    /// The directory at this path; nothing is made yet. Nothing is put there that does not leave enough room.
+    pub fn new(path: PathBuf, room: Room) -> Self {
+        Self { path: path.into(), room }
     }
 
     /// Where it is.
@@ -62,7 +64,8 @@ impl Directory {
         let (from, name) = (from.to_owned(), name.to_owned());
         let wanted = Arc::new(());
         let still = Arc::downgrade(&wanted);
-        self.blocking(move |directory| put(directory, &from, &name, &still)).await
+        let room = self.room.clone();
+        self.blocking(move |directory| put((directory, &room), &from, &name, &still)).await
     }
 
     /// Lets `stable` lead to the artifact `name`, and `<stable>.sha256` to its checksums; each at one stroke.
@@ -112,12 +115,17 @@ impl Directory {
     }
 }
 
-fn put(directory: &Path, from: &Path, name: &str, still: &Weak<()>) -> Result<Stored, PublishError> {
+fn put(
+    (directory, room): (&Path, &Room),
+    from: &Path,
+    name: &str,
+    still: &Weak<()>,
+) -> Result<Stored, PublishError> {
     check(name)?;
     let unfinished = begin(directory)?;
     let step = |step: &str| PublishError::io(format!("{step} {name}"));
     let item = unfinished.join("item");
-    take(from, &item).map_err(step("take"))?;
+    take(from, &item, room).map_err(step("take"))?;
     let settled = settle(&item, name).map_err(step("write"))?;
     let sums = unfinished.join("sums");
     write(&sums, &settled.sums).map_err(step("write the checksum of"))?;

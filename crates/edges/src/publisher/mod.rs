@@ -11,7 +11,6 @@ mod unfinished;
 mod unpack;
 mod kernel_archive;
 mod measure;
-mod room;
 
 pub use directory::{Directory, Stored};
 pub use hub::{Hub, HubSettings};

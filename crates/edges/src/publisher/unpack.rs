@@ -9,6 +9,7 @@ mod pieces;
 mod tests;
 
 use super::unfinished::remove;
+use crate::room::Room;
 use bytes::Bytes;
 use entries::Entries;
 use futures_util::{Stream, StreamExt};
@@ -72,18 +73,20 @@ pub enum UnpackError {
 
 /// Unpacks the archive of one path, as the engine gives it: its first entry is the file, or the directory above all
 /// others. It becomes `into`; what is there before goes, and after an error nothing is there. Files keep of their
-/// permissions that they may be run; links stay if they lead to somewhere inside.
+/// permissions that they may be run; links stay if they lead to somewhere inside. What does not leave enough room is not
+/// taken.
 ///
 /// # Errors
 /// It is not what was expected, holds what it may not, is cut off, or the disk does not take it.
 pub async fn unpack<E: Error + Send + Sync + 'static>(
     archive: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
-    into: &Path,
+    (into, room): (&Path, &Room),
     expected: Expected,
 ) -> Result<(), UnpackError> {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let into = into.to_owned();
-    let unpacking = tokio::task::spawn_blocking(move || write(Pieces::new(receiver), &into, expected));
+    let (into, room) = (into.to_owned(), room.clone());
+    let unpacking =
+        tokio::task::spawn_blocking(move || write(Pieces::new(receiver), (&into, &room), expected));
     feed(archive, sender).await;
     let failed = |fault| Err(UnpackError::Io { what: "unpack".to_owned(), cause: io::Error::other(fault) });
     unpacking.await.unwrap_or_else(failed)
@@ -107,9 +110,9 @@ async fn feed<E: Error + Send + Sync + 'static>(
     }
 }
 
-fn write(pieces: Pieces, into: &Path, expected: Expected) -> Result<(), UnpackError> {
+fn write(pieces: Pieces, (into, room): (&Path, &Room), expected: Expected) -> Result<(), UnpackError> {
     let mut archive = tar::Archive::new(pieces);
-    let written = write_entries(&mut archive, into, expected);
+    let written = write_entries(&mut archive, (into, room), expected);
     // What the stream came to explains what was found in it.
     let outcome = match archive.into_inner().into_end() {
         End::Open => written,
@@ -126,12 +129,12 @@ fn write(pieces: Pieces, into: &Path, expected: Expected) -> Result<(), UnpackEr
 
 fn write_entries(
     archive: &mut tar::Archive<Pieces>,
-    into: &Path,
+    (into, room): (&Path, &Room),
     expected: Expected,
 ) -> Result<(), UnpackError> {
     let clear = |cause| UnpackError::Io { what: format!("clear {}", into.display()), cause };
     remove(into).map_err(clear)?;
-    let mut entries = Entries::new(into, expected);
+    let mut entries = Entries::new((into, room), expected);
     for entry in archive.entries().map_err(unreadable)? {
         entries.add(entry.map_err(unreadable)?)?;
     }

@@ -51,13 +51,23 @@ async fn data_dir(settings: &Settings) -> Look {
     let dir = match DataDir::take(&settings.server.data_dir) {
         Ok(dir) => dir,
         Err(Failure::DataDirInUse { process, .. }) => {
-            return Ok(format!("{path}, used by process {process}"));
+            let shared = DataDir::share(&settings.server.data_dir).map_err(|fault| fault.to_string())?;
+            return Ok(format!("{path}, used by process {process}; {}", room(settings, &shared)?));
         }
         Err(fault) => return Err(fault.to_string()),
     };
     let server = wire::server(settings, &dir).await.map_err(|fault| format!("{path}: {fault:#}"))?;
     server.flow.edges.store.try_writing(clock::now()).await.map_err(|fault| format!("{path}: {fault:#}"))?;
-    Ok(format!("{path}, the database is up to date"))
+    Ok(format!("{path}, the database is up to date; {}", room(settings, &dir)?))
+}
+
+/// How much room there is; too little is a fault.
+fn room(settings: &Settings, dir: &DataDir) -> Look {
+    let room = wire::room(settings, dir);
+    match room.trouble() {
+        Some(trouble) => Err(trouble.trim_end_matches('.').to_owned()),
+        None => room.summary().map_err(|fault| fault.to_string()),
+    }
 }
 
 async fn docker(settings: &Settings) -> Look {

@@ -35,6 +35,7 @@ pub(super) const KEYS: &[Key] = &[
     key("data_dir", Some("./data")),
     // Other databases' addresses have a password in them.
     secret(key("database_url", None)),
+    key("disk_reserve", None),
     key("sign_in_allowed", None),
     key("github_url", Some("https://github.com")),
     key("github_api_url", Some("https://api.github.com")),

@@ -50,6 +50,8 @@ pub(crate) struct ServerSettings {
     pub(crate) data_dir: PathBuf,
     /// `KOZMIC_DATABASE_URL`; none: a file in the data directory.
     pub(crate) database_url: Option<String>,
+    /// `KOZMIC_DISK_RESERVE`, in bytes; none: as much as `Room` keeps by itself.
+    pub(crate) disk_reserve: Option<u64>,
     /// `KOZMIC_SIGN_IN_ALLOWED`; empty: everybody.
     pub(crate) sign_in_allowed: Vec<String>,
 }
@@ -133,6 +135,7 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         secret_key: source.parse("secret_key", values::secret_key)?,
         data_dir: source.required("data_dir", values::path)?,
         database_url: source.parse("database_url", values::database_url)?,
+        disk_reserve: source.parse("disk_reserve", values::bytes)?.map(i64::unsigned_abs),
         sign_in_allowed: source.parse("sign_in_allowed", values::list)?.unwrap_or_default(),
     })
 }

@@ -6,7 +6,10 @@ use kozmic_testkit::{
     disk::{Call, FULL, FaultyDisk},
     github::State,
 };
-use std::{path::Path, process::Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
@@ -111,4 +114,86 @@ async fn a_backup_that_has_the_database_for_itself_holds_jobs_up_and_breaks_none
     assert!(world.github.redeliver(refused).await?.arrived());
     said(&world, "a job ended", 2).await?;
     world.end().await
+}
+
+/// A file that takes so much of a disk, until it is dropped.
+struct Filler(PathBuf);
+
+impl Filler {
+    async fn new(path: PathBuf, bytes: u64) -> Result<Self> {
+        let fallocate =
+            Command::new("fallocate").args(["-l", &bytes.to_string()]).arg(&path).status().await?;
+        ensure!(fallocate.success(), "{bytes} bytes cannot be taken");
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
+/// How many bytes are free where temporary directories are.
+async fn free() -> Result<u64> {
+    let mut df = Command::new("df");
+    let said = df.args(["--block-size=1", "--output=avail"]).arg(std::env::temp_dir()).output().await?;
+    let text = String::from_utf8(said.stdout)?;
+    text.lines().last().and_then(|line| line.trim().parse().ok()).context("df says how much is free")
+}
+
+#[tokio::test]
+async fn while_the_disk_is_nearly_full_nothing_starts_and_no_log_grows() -> Result<()> {
+    let free = free().await?;
+    // What other stories write meanwhile makes no difference.
+    let slack = (3 << 30).min(free / 4);
+    let reserve = (free - slack) / 9 * 8;
+    let world = World::with(&[("KOZMIC_DISK_RESERVE", &reserve.to_string())]).await?;
+    let chatty = "while git log -1 --format=%s | grep -q First; do echo more; sleep 0.1; done";
+    world.hook(&format!("{}; {chatty}", script())).await?;
+    let first = world.push("First").await?;
+    world.live().await?.read_until("before", LIMIT).await?;
+    let filler = Filler::new(world.server.data_dir().join("filler"), free - reserve + slack).await?;
+    world.open_gate().await?;
+    world.status(&first.sha, State::Error).await?;
+    assert!(world.log().await?.ends_with("is kept free for the database.\u{1b}[0m\n"));
+    assert!(world.page("builds/latest/").await?.contains("disk is nearly full"));
+    let second = world.push("Second").await?;
+    assert!(
+        second.deliveries.iter().all(|delivery| delivery.arrived()),
+        "deliveries are stored all the same"
+    );
+    world.status(&second.sha, State::Pending).await?;
+    let page = world.page("builds/latest/").await?;
+    assert!(page.contains("Second") && page.contains("Jobs wait until there is more room"), "{page}");
+    let ready = world.anna.get("/readyz").await?;
+    assert!(ready.status == 503 && ready.body.contains(r#""disk":"not ready""#), "{}", ready.body);
+    let check = String::from_utf8(world.server.run(&["check"]).await?.stdout)?;
+    assert!(check.contains("FAIL  data directory: The server's disk is nearly full"), "{check}");
+    drop(filler);
+    world.status(&second.sha, State::Success).await?;
+    assert_eq!(world.anna.get("/readyz").await?.status, 200);
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_log_that_the_disk_does_not_take_ends_its_job_with_the_reason() -> Result<()> {
+    for (call, part) in [(Call::Write, ".log"), (Call::Tear, ".log"), (Call::Write, ".index")] {
+        let (world, disk) = faulty().await?;
+        world.hook(&script()).await?;
+        let first = world.push("First").await?;
+        world.live().await?.read_until("before", LIMIT).await?;
+        disk.fail(&[call], FULL, &[part])?;
+        world.open_gate().await?;
+        world.status(&first.sha, State::Error).await?;
+        let page = world.page("builds/latest/").await?;
+        assert!(page.contains("No space left on device"), "{page}");
+        let log = world.log().await?;
+        assert!(log.ends_with("before\n"), "nothing half of a piece: {log:?}");
+        disk.heal()?;
+        let second = world.push("Second").await?;
+        world.status(&second.sha, State::Success).await?;
+        world.end().await?;
+    }
+    Ok(())
 }

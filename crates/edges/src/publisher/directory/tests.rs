@@ -13,7 +13,7 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let artifacts = Directory::new(dir.path().join("made/artifacts"));
+        let artifacts = Directory::new(dir.path().join("made/artifacts"), Room::new(Vec::new(), None));
         Self { dir, artifacts }
     }
 
@@ -183,6 +183,8 @@ fn what_nobody_waits_for_any_more_is_not_placed() {
     let dir = tempfile::tempdir().unwrap();
     let (from, directory) = (dir.path().join("from"), dir.path().join("artifacts"));
     fs::write(&from, "1").unwrap();
-    assert!(super::put(&directory, &from, "a", &std::sync::Weak::new()).is_err());
+    assert!(
+        super::put((&directory, &Room::new(Vec::new(), None)), &from, "a", &std::sync::Weak::new()).is_err()
+    );
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
 }

@@ -4,7 +4,8 @@
 //! itself made. And no link leads out: it goes up at its begin only, over such directories, and down from there. A
 //! second name of a file is one of a file that the archive itself brought.
 
-use super::{super::room, Expected, LONGEST_WORDS, UnpackError, pieces::Pieces, unreadable};
+use super::{Expected, LONGEST_WORDS, UnpackError, pieces::Pieces, unreadable};
+use crate::room::Room;
 use std::{
     ffi::OsStr,
     fs::{self, OpenOptions},
@@ -29,14 +30,15 @@ const SPARSE: &[u8] = b"GNU.sparse.";
 /// What an archive came to so far.
 pub(super) struct Entries<'a> {
     into: &'a Path,
+    room: &'a Room,
     expected: Expected,
     /// The name of the first entry, which is above all others.
     root: Option<Vec<u8>>,
 }
 
 impl<'a> Entries<'a> {
-    pub(super) fn new(into: &'a Path, expected: Expected) -> Self {
-        Self { into, expected, root: None }
+    pub(super) fn new((into, room): (&'a Path, &'a Room), expected: Expected) -> Self {
+        Self { into, room, expected, root: None }
     }
 
     /// Writes the next entry.
@@ -56,7 +58,9 @@ impl<'a> Entries<'a> {
         };
         match kind {
             EntryType::Directory => made(fs::create_dir(&place), &shown),
-            EntryType::Regular if !path.ends_with(b"/") => write_file(&mut entry, &place, &shown),
+            EntryType::Regular if !path.ends_with(b"/") => {
+                write_file(&mut entry, (&place, self.room), &shown)
+            }
             EntryType::Symlink => write_link(&entry, &place, parts.len(), &shown),
             EntryType::Link => self.write_second_name(&entry, &place, &shown),
             _ => Err(odd(&shown, "is neither a file nor a directory nor a link")),
@@ -139,14 +143,18 @@ fn refuse_holes(entry: &mut Entry<'_, Pieces>, shown: &str) -> Result<(), Unpack
     Ok(())
 }
 
-fn write_file(entry: &mut Entry<'_, Pieces>, place: &Path, shown: &str) -> Result<(), UnpackError> {
+fn write_file(
+    entry: &mut Entry<'_, Pieces>,
+    (place, room): (&Path, &Room),
+    shown: &str,
+) -> Result<(), UnpackError> {
     let is_program = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
     let mode = if is_program { 0o755 } else { 0o644 };
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(place);
     let mut file = made(file, shown)?;
     let (mut left, mut piece) = (entry.size(), vec![0; PIECE]);
     while left > 0 {
-        room::check(place.parent().unwrap_or(place), left).map_err(io(shown))?;
+        room.check(place.parent().unwrap_or(place), left).map_err(io(shown))?;
         let length = entry.read(&mut piece).map_err(|_| UnpackError::Cut)?;
         if length == 0 {
             return Err(UnpackError::Cut);
