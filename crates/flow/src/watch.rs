@@ -2,6 +2,7 @@
 //! on each push; and kept in hearing by webhooks.
 
 mod check;
+mod telling;
 mod webhooks;
 
 use crate::{
@@ -179,8 +180,7 @@ async fn readings(flow: &Flow, settings: &AutobuildSettings) {
         reading(flow, settings, claimed).await;
     }
     while !flow.stop.is_cancelled() {
-        let runner = (flow.settings.instance.as_str(), lease(clock::now()));
-        match flow.edges.store.claim_job(Lane::Configuration, runner, clock::now()).await {
+        match claim(flow).await {
             Ok(Some(claimed)) => {
                 reading(flow, settings, claimed).await;
                 continue;
@@ -196,6 +196,15 @@ async fn readings(flow: &Flow, settings: &AutobuildSettings) {
             () = flow.stop.cancelled() => {}
         }
     }
+}
+
+/// The next reading, if the disk has room for it.
+async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
+    if flow.edges.room.trouble().is_some() {
+        return Ok(None);
+    }
+    let runner = (flow.settings.instance.as_str(), lease(clock::now()));
+    flow.edges.store.claim_job(Lane::Configuration, runner, clock::now()).await
 }
 
 /// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.

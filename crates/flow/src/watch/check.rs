@@ -1,6 +1,6 @@
 //! One commit of the configuration repository: read, checked, told in its job's log, and put in force whole.
 
-use super::{is_newest, webhooks};
+use super::{is_newest, telling::Telling, webhooks};
 use crate::{AutobuildSettings, Flow, checkout, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::{
@@ -32,36 +32,43 @@ pub(super) async fn commit(
     let wanted = checkout::fetched(&mut work).await?;
     let files = flow.edges.mirrors.files(&wanted, LIMITS).await.context("read the configuration's files")?;
     let reading = recipe::configuration(&files, &settings.defaults);
+    let mut telling = Telling::new(work);
     for line in reading.lines() {
-        work.say(&line).await?;
+        telling.say(&line).await?;
     }
     if !is_newest(flow, settings, &claimed.build, &claimed.project.repository).await {
-        work.say("A newer commit is there: this one is not put in force.").await?;
+        telling.say("A newer commit is there: this one is not put in force.").await?;
+        telling.end().await?;
         return Ok(verdict(&reading, &[]));
     }
-    put_in_force(&mut work, &reading.configuration).await?;
+    put_in_force(flow, &mut telling, claimed, &reading.configuration).await?;
     let heard = webhooks::of(flow, settings, &reading.configuration).await;
     let faults = heard.unwrap_or_else(|fault| vec![format!("Webhooks cannot be looked at: {fault:#}.")]);
     for fault in &faults {
-        work.say(fault).await?;
+        telling.say(fault).await?;
     }
-    work.end(&what).await?;
+    telling.end().await?.end(&what).await?;
     Ok(verdict(&reading, &faults))
 }
 
 /// From now on pushes are judged by this configuration, and by nothing of the one before.
-async fn put_in_force(work: &mut Work, configuration: &Configuration) -> Result<()> {
-    let store = work.flow.edges.store.clone();
+async fn put_in_force(
+    flow: &Flow,
+    telling: &mut Telling,
+    claimed: &ClaimedJob,
+    configuration: &Configuration,
+) -> Result<()> {
+    let store = flow.edges.store.clone();
     let before = store.configuration().await?.map(|loaded| loaded.configuration).unwrap_or_default();
     let tracked = configuration.branches().collect::<BTreeSet<_>>();
     for Branch { repository, branch } in before.branches().filter(|branch| !tracked.contains(branch)) {
-        work.say(&format!("gone  {repository} {branch} is tracked no more")).await?;
+        telling.say(&format!("gone  {repository} {branch} is tracked no more")).await?;
     }
-    let sha = work.claimed.build.sha.clone();
+    let sha = claimed.build.sha.clone();
     let new = LoadedConfiguration { sha, configuration: configuration.clone() };
     store.swap_configuration(&new, clock::now()).await?;
     // Pushes that came before the first configuration wait for it.
-    work.flow.edges.broker.ring(Topic::Deliveries);
+    flow.edges.broker.ring(Topic::Deliveries);
     Ok(())
 }
 

@@ -66,6 +66,25 @@ fn is_right(stage: &Stage, repository: &str) -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_readings_log_has_the_limit_of_jobs_logs_and_says_what_it_leaves_out() -> Result<()> {
+    let scripts = (0..60).map(|number| format!("  - {number}{}.sh\n", "x".repeat(220))).collect::<String>();
+    let bad = format!("buildscripts:\n{scripts}");
+    let paths = (0..600).map(|number| format!("anna/core/branch-{number}.yaml")).collect::<Vec<_>>();
+    let mut recipes = paths.iter().map(|path| (path.as_str(), bad.as_str())).collect::<Vec<_>>();
+    recipes.push(("anna/core/main.yaml", RECIPE));
+    let settings = &[("KOZMIC_LOG_LIMIT", "6m")];
+    let stage = Stage::unread(Script { recipes: &recipes, settings, ..script() }).await?;
+    let read = stage.reading().await?;
+    let log = stage.report(&read).await?;
+    assert!(log.len() > 5 << 20 && log.len() <= 6 << 20, "{} bytes", log.len());
+    let words = log.lines().find(|line| line.contains("lines are left out here"));
+    assert!(words.context("how much is left out")?.ends_with("6 MiB."), "{words:?}");
+    let pushed = stage.push("main", "One branch is sound").await?;
+    assert_eq!(stage.outcome(&pushed.sha, "build.sh").await?.state, State::Success);
+    stage.end().await
+}
+
+#[tokio::test]
 async fn a_bad_file_takes_only_its_branch_out_until_it_is_mended() -> Result<()> {
     let stage = Stage::unread(Script {
         recipes: &[

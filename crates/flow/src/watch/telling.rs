@@ -1,0 +1,44 @@
+//! A reading as it is told in its job's log. That has the limit of jobs' logs: a configuration that somebody spoilt, or
+//! made very large, must not take the disk.
+
+use crate::work::Work;
+use anyhow::Result;
+
+/// Kept for the last lines, in bytes.
+const END: u64 = 1 << 10;
+
+/// Tells a reading line by line, as far as the log may grow.
+pub(super) struct Telling {
+    work: Work,
+    left_out: usize,
+}
+
+impl Telling {
+    pub(super) fn new(work: Work) -> Self {
+        Self { work, left_out: 0 }
+    }
+
+    /// Tells a line, or counts it if there is no place for it.
+    pub(super) async fn say(&mut self, line: &str) -> Result<()> {
+        let length = self.work.log.length() + line.len() as u64 + END;
+        if self.left_out > 0 || length > self.work.flow.settings.log_limit {
+            self.left_out += 1;
+            return Ok(());
+        }
+        if let Some(why) = self.work.flow.edges.room.is_used_up() {
+            anyhow::bail!(why);
+        }
+        self.work.say(line).await
+    }
+
+    /// Says how much was left out, and gives the attempt back.
+    pub(super) async fn end(mut self) -> Result<Work> {
+        if self.left_out > 0 {
+            let (count, limit) = (self.left_out, self.work.flow.settings.log_limit >> 20);
+            let words =
+                format!("{count} lines are left out here: the log is as long as it may be, {limit} MiB.");
+            self.work.say(&words).await?;
+        }
+        Ok(self.work)
+    }
+}
