@@ -196,6 +196,7 @@ mod tests {
             reason: None,
             return_code: None,
             cancel_requested: false,
+            canceled_by: None,
             container: None,
             cache_key: None,
             phases: Vec::new(),

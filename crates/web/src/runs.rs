@@ -64,7 +64,6 @@ pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
         started_at,
         finished_at,
     } = run.clone();
-    run.clone();
     let (status, reason) = match status.is_finished() {
         true => (status, reason),
         false => (Status::Error, Some(LOST.to_owned())),

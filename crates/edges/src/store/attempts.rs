@@ -265,7 +265,7 @@ mod tests {
         let stage = Stage::new().await;
         stage.push('a').await;
         let job = stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;
-        stage.store.request_cancel(job.id, "By anna.", NOW).await.unwrap();
+        stage.store.request_cancel(job.id, ("By anna.", None), NOW).await.unwrap();
         let outcome = Outcome::Interrupted("Gone.".into());
         stage.store.finish_job(job.attempt(), &outcome, NOW).await.unwrap().unwrap();
         let job = stage.store.job_by_id(job.id).await.unwrap().unwrap();

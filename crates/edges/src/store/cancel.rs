@@ -2,7 +2,7 @@
 
 use super::{Store, builds, jobs::tell, rows};
 use anyhow::{Context, Result};
-use kozmic_model::{ids::JobId, job::CanceledBy, status::Status, time::Timestamp};
+use kozmic_model::{ids::JobId, interruption::Ending, job::CanceledBy, status::Status, time::Timestamp};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},

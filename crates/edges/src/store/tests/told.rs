@@ -68,10 +68,10 @@ impl Stage {
 
     /// Plans a recipe's job of a commit on main that was pushed then; gives the jobs that are to run.
     pub(in crate::store) async fn plan(&self, digit: char, pushed_at: Timestamp) -> Vec<JobId> {
-        let HookRecipe { title, image, script, install, pull } = recipe();
+        let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
         let origin = Origin::Recipe { script: "build.sh".into(), tag: None };
         let (manner, product) = (Manner::Hooked, None);
-        let spec = JobSpec { title, image, script, install, pull, manner, product, origin };
+        let spec = JobSpec { title, image, script, install, pull, if_interrupted, manner, product, origin };
         let change = Change { pushed_at: Some(pushed_at), ..change(digit) };
         let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
         let planned = self.store.enqueue_planned(heard, self.project, (&change, &[spec]), NOW).await;
