@@ -3,6 +3,7 @@
 
 mod again;
 mod places;
+mod upload;
 
 use crate::{Flow, work::Work};
 use again::patiently;
@@ -96,7 +97,7 @@ async fn collect(
     container: &ContainerId,
     product: &Product,
 ) -> Result<Result<Leaving, Refusal>> {
-    let leaving = Leaving::new(place_to_work(work), product.clone()).await?;
+    let leaving = Leaving::new(place_to_work(work), (work, product)).await?;
     let path = path_of(work);
     let archive = work.flow.edges.engine.download(container, &path).await.context("fetch the artifact")?;
     let expected = match product.format {

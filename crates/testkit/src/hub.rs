@@ -136,6 +136,26 @@ impl Hub {
         gate
     }
 
+    /// Lets links wait from now on, until the gate is opened or dropped.
+    pub fn hold_links(&self) -> Gate {
+        let gate = Gate::default();
+        self.double.change(|world| world.link_gate = Some(gate.opened()));
+        gate
+    }
+
+    /// Waits until somebody asks for a link.
+    pub async fn wait_for_link_asked(&self, limit: Duration) -> Result<()> {
+        let is_link = |call: &String| call.contains("/link/");
+        let asked =
+            self.double.wait_until(limit, |world| world.requests.iter().any(is_link).then_some(())).await;
+        asked.with_context(|| format!("no link is asked for within {limit:?}"))
+    }
+
+    /// Takes the next upload whole, and loses the answer on its way back.
+    pub fn lose_next_answer(&self) {
+        self.double.change(|world| world.loses_answer = true);
+    }
+
     /// Answers the next `count` uploads and links with this status, and does nothing for them.
     pub fn fail_next(&self, count: u32, status: u16) {
         self.double.change(|world| world.failures = (count, status));

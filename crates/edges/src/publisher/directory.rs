@@ -7,6 +7,7 @@ mod tests;
 use super::{
     PublishError,
     names::{check, sums_of},
+    old,
     replace::{replace, replace_link},
     take::take,
     tree::{settle, sync},
@@ -19,7 +20,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 /// How long something unfinished may be in work.
@@ -95,6 +96,43 @@ impl Directory {
         self.blocking(move |directory| linked(directory, &stable)).await
     }
 
+    /// Removes a link and that to its checksums; gone is fine.
+    ///
+    /// # Errors
+    /// The name is not flat, is that of an artifact, or the disk does not do it.
+    pub async fn unlink(&self, stable: &str) -> Result<(), PublishError> {
+        let stable = stable.to_owned();
+        self.blocking(move |directory| unlink(directory, &stable)).await
+    }
+
+    /// Whether what `stable` leads to is there.
+    ///
+    /// # Errors
+    /// The name is not flat.
+    pub async fn leads_somewhere(&self, stable: &str) -> Result<bool, PublishError> {
+        let stable = stable.to_owned();
+        self.blocking(move |directory| check(&stable).map(|()| directory.join(&stable).exists())).await
+    }
+
+    /// The links that lead to an artifact, be it there or not.
+    ///
+    /// # Errors
+    /// The disk does not tell.
+    pub async fn links_to(&self, name: &str) -> Result<Vec<String>, PublishError> {
+        let name = name.to_owned();
+        let links = move |directory: &Path| old::links_to(directory, &name);
+        self.blocking(move |directory| links(directory).map_err(PublishError::io("list links"))).await
+    }
+
+    /// What lies there that was put there by [`Self::put`] before a moment: names and sizes in bytes.
+    ///
+    /// # Errors
+    /// The disk does not tell.
+    pub async fn put_before(&self, moment: SystemTime) -> Result<Vec<(String, u64)>, PublishError> {
+        let listed = move |directory: &Path| old::list(directory, moment);
+        self.blocking(move |directory| listed(directory).map_err(PublishError::io("list artifacts"))).await
+    }
+
     /// Removes what a server that died left unfinished. For the start: nobody may be putting something there.
     ///
     /// # Errors
@@ -167,6 +205,20 @@ fn remove(directory: &Path, name: &str) -> Result<(), PublishError> {
     }
     for path in [place, directory.join(sums_of(name))] {
         unfinished::remove(&path).map_err(PublishError::io(format!("remove {name}")))?;
+    }
+    Ok(())
+}
+
+fn unlink(directory: &Path, stable: &str) -> Result<(), PublishError> {
+    check(stable)?;
+    for path in [directory.join(stable), directory.join(sums_of(stable))] {
+        let step = || PublishError::io(format!("remove the link {stable}"));
+        match fs::symlink_metadata(&path) {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
+            Ok(there) if there.is_symlink() => fs::remove_file(&path).map_err(step())?,
+            Ok(_) => return Err(step()(io::Error::new(io::ErrorKind::InvalidInput, "this is no link"))),
+            Err(fault) => return Err(step()(fault)),
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod login;
+mod look;
 mod progress;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tests;
 use super::PublishError;
 use anyhow::Context;
 use login::Login;
+pub use look::Look;
 use progress::Progress;
 use reqwest::{
     header::{COOKIE, HeaderValue},

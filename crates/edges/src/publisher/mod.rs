@@ -4,6 +4,7 @@
 mod hub;
 mod directory;
 mod names;
+mod old;
 mod take;
 mod tree;
 mod replace;
@@ -13,7 +14,7 @@ mod kernel_archive;
 mod measure;
 
 pub use directory::{Directory, Stored};
-pub use hub::{Hub, HubSettings};
+pub use hub::{Hub, HubSettings, Look};
 pub use kernel_archive::kernel_archive;
 pub use measure::measure;
 pub use unpack::{Expected, UnpackError, unpack};

@@ -9,13 +9,14 @@ use kozmic_model::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, OnConflict},
 };
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
 };
 
 /// An artifact that was just published.
@@ -99,6 +100,50 @@ impl Store {
     pub async fn artifacts_behind(&self, place: &ArtifactPlace, stable: &str) -> Result<Vec<Artifact>> {
         let behind = self.behind(place, stable).await?;
         behind.into_iter().map(|(row, _)| read(row)).collect()
+    }
+
+    /// What a project published in directories that is still there.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn artifacts_in_directories(&self, project: ProjectId) -> Result<Vec<Artifact>> {
+        let rows = rows::artifact::Entity::find()
+            .filter(rows::artifact::Column::ProjectId.eq(project.0))
+            .filter(
+                rows::artifact::Column::PlaceKind
+                    .ne(kind(&ArtifactPlace::Hub { url: String::new(), stable_url: String::new() })),
+            )
+            .filter(rows::artifact::Column::RemovedAt.is_null());
+        self.artifacts(rows).await
+    }
+
+    /// Notes that one artifact was taken away.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_artifact_removed(&self, id: ArtifactId, now: Timestamp) -> Result<()> {
+        let row = rows::artifact::ActiveModel {
+            id: Unchanged(id.0),
+            removed_at: Set(Some(now.0)),
+            ..Default::default()
+        };
+        row.update(&self.writer).await.context("note that an artifact was taken away")?;
+        Ok(())
+    }
+
+    /// The names of all artifacts at a place that some project has there.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn names_of_artifacts(&self, place: &ArtifactPlace) -> Result<HashSet<String>> {
+        let names = rows::artifact::Entity::find()
+            .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
+            .filter(rows::artifact::Column::RemovedAt.is_null())
+            .select_only()
+            .column(rows::artifact::Column::Versioned)
+            .distinct();
+        let names = names.into_tuple::<String>().all(&self.db).await.context("list artifacts' names")?;
+        Ok(names.into_iter().collect())
     }
 
     /// Whether nothing that another job published at one place behind one stable link is of a later push. The present

@@ -43,6 +43,29 @@ impl Store {
         Ok(live.into_iter().map(|job| JobId(job.id)).collect())
     }
 
+    /// Notes, before a project is buried, whether what it published in directories goes with it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn wish_artifacts_gone(&self, id: ProjectId, is_wished: bool) -> Result<()> {
+        let row = rows::project::ActiveModel {
+            id: Unchanged(id.0),
+            drops_artifacts: Set(is_wished),
+            ..Default::default()
+        };
+        row.update(&self.writer).await.context("note what becomes of a project's artifacts")?;
+        Ok(())
+    }
+
+    /// Whether what a project published goes with it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn drops_artifacts(&self, id: ProjectId) -> Result<bool> {
+        let row = rows::project::Entity::find_by_id(id.0).one(&self.db).await.context("find a project")?;
+        Ok(row.is_some_and(|row| row.drops_artifacts))
+    }
+
     /// Projects whose remains are to be cleared away: none of their jobs runs any more.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The images that kernel builds left on the engine, so that those which lost their names are removed, and no others.
 
-use super::{Store, artifacts::Rank, rows};
+use super::{IMAGES, Store, artifacts::Rank, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{ids::BuildId, image::ImageName, time::Timestamp};
 use sea_orm::{
@@ -71,6 +71,38 @@ impl Store {
         };
         row.insert(&tx).await.context("note an image")?;
         tx.commit().await.context("commit an image")
+    }
+
+    /// Notes that an image lost its name to none: its branch is gone.
+    ///
+    /// # Errors
+    /// The database does not answer; then this can be done once more.
+    pub async fn drop_kernel_image(&self, instance: &str, name: &ImageName) -> Result<()> {
+        rows::kernel_image::Entity::update_many()
+            .col_expr(rows::kernel_image::Column::IsCurrent, Expr::value(false))
+            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
+            .exec(&self.writer)
+            .await
+            .context("note that an image lost its name")?;
+        self.let_go_of_name(IMAGES, &name.to_string()).await
+    }
+
+    /// Whether the image that has a name was left by a kernel build of an installation.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn is_kernel_image(
+        &self,
+        instance: &str,
+        (name, image_id): (&ImageName, &str),
+    ) -> Result<bool> {
+        let row = rows::kernel_image::Entity::find()
+            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
+            .filter(rows::kernel_image::Column::ImageId.eq(image_id))
+            .filter(rows::kernel_image::Column::IsCurrent.eq(true));
+        Ok(row.one(&self.db).await.context("find a kernel's image")?.is_some())
     }
 
     /// The ids of images that kernel builds of an installation left, and that lost their names to newer ones.

@@ -28,6 +28,7 @@ mod attempts;
 mod cached_images;
 mod auto_builder;
 mod names;
+mod uploads;
 mod artifacts;
 mod kernel_images;
 mod monitor;
@@ -57,6 +58,7 @@ pub use moves::Heard;
 pub use names::IMAGES;
 pub use outbox::{Outgoing, Subject, Way};
 pub use projects::ProjectLine;
+pub use uploads::Upload;
 pub use users::{Avatar, NewSession};
 
 use access::Access;

@@ -359,6 +359,7 @@ pub(super) fn project_row(
         synced_at: Set(None),
         sync_fault: Set(None),
         deleted_at: Set(None),
+        drops_artifacts: Set(false),
         told_private_at: Set(None),
         open_badge: Set(false),
         ..repository_columns(repository)

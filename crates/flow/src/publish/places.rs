@@ -1,20 +1,25 @@
 //! The places where artifacts go, and what is done at each.
 
-use super::{Refusal, patiently};
+use super::{Refusal, patiently, upload::Upload};
 use crate::{Flow, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
     publisher::{Directory, Hub, PublishError, Stored, kernel_archive, measure},
-    store::{ClaimedJob, NewArtifact},
+    store::{ClaimedJob, NewArtifact, Store},
 };
-use kozmic_model::artifact::{Artifact, ArtifactName, ArtifactPlace, Format, Product};
+use kozmic_model::{
+    artifact::{Artifact, ArtifactName, ArtifactPlace, Format, Product},
+    job::Attempt,
+};
 use std::path::{Path, PathBuf};
 
 /// An artifact on its way: on this machine's disk, gone when this is dropped.
 pub(super) struct Leaving {
     dir: PathBuf,
     product: Product,
+    store: Store,
+    attempt: Attempt,
 }
 
 /// One of the places that an artifact goes to.
@@ -38,9 +43,10 @@ pub(super) fn of(flow: &Flow, product: &Product) -> Vec<Place> {
 
 impl Leaving {
     /// A new place on the disk.
-    pub(super) async fn new(dir: PathBuf, product: Product) -> Result<Self> {
+    pub(super) async fn new(dir: PathBuf, (work, product): (&Work, &Product)) -> Result<Self> {
         tokio::fs::create_dir_all(&dir).await.context("make a place for the artifact")?;
-        Ok(Self { dir, product })
+        let (store, attempt) = (work.flow.edges.store.clone(), work.attempt());
+        Ok(Self { dir, product: product.clone(), store, attempt })
     }
 
     /// What the script left.
@@ -86,7 +92,9 @@ impl Place {
             Self::Hub(hub, format) => {
                 let file = hub_file(leaving, *format).await.map_err(PublishError::io("pack the kernel"))?;
                 let stored = measure(&file).await.map_err(PublishError::io("read the artifact"))?;
-                hub.upload(&file, &name.versioned).await.map(|()| stored)
+                let flist = name.flist();
+                let upload = Upload { hub, name: &name.versioned, flist: &flist, sha256: &stored.sha256 };
+                upload.unless_there((&leaving.store, leaving.attempt), &file).await.map(|()| stored)
             }
         }
     }

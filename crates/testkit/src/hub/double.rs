@@ -35,6 +35,10 @@ pub(super) struct World {
     pub(super) requests: Vec<String>,
     pub(super) wrong: Vec<String>,
     pub(super) gate: Option<CancellationToken>,
+    /// What links wait for.
+    pub(super) link_gate: Option<CancellationToken>,
+    /// Whether the next upload is taken without an answer.
+    pub(super) loses_answer: bool,
     /// How many calls are to fail, and with which status.
     pub(super) failures: (u32, u16),
     pub(super) refusal: Option<String>,

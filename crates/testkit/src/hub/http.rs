@@ -1,5 +1,6 @@
 //! The addresses of both servers, what each wants, and how it refuses.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Request, State};
@@ -10,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::double::{Double, USER, World};
 use super::upload;
@@ -61,6 +62,7 @@ pub(super) fn router(double: Shared) -> Router {
     Router::new()
         .route("/auth/v1/oauth/jwt/refresh", get(refresh))
         .nest("/hub/api/flist/me", api)
+        .route("/hub/api/flist/{user}", get(list))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(DefaultBodyLimit::disable())
@@ -148,6 +150,9 @@ async fn link(
     State(double): State<Shared>,
     Path((flist, stable)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
+    if let Some(opened) = double.read(|world| world.link_gate.clone()) {
+        opened.cancelled().await;
+    }
     double.change(|world| {
         if !world.has_list(&flist) {
             return Err(Refusal::wrong(StatusCode::NOT_FOUND, format!("there is no list {flist}")));
@@ -157,6 +162,28 @@ async fn link(
         }
         world.links.insert(stable, flist);
         Ok(success())
+    })
+}
+
+/// All lists of a user, as the real hub tells of them: by name, with links among them.
+async fn list(State(double): State<Shared>, Path(user): Path<String>) -> Result<Json<Vec<Value>>, Refusal> {
+    double.read(|world| {
+        if user != USER || world.uploads.is_empty() {
+            return Err(Refusal::fair(StatusCode::NOT_FOUND, "user not found"));
+        }
+        let mut entries = BTreeMap::new();
+        for (at, upload) in world.uploads.iter().enumerate() {
+            let name = format!("{}.flist", upload.name.trim_end_matches(".tar.gz"));
+            let entry =
+                json!({"name": name, "size": "1.00 KB", "updated": 1_500_000_000 + at, "type": "regular"});
+            entries.insert(name, entry);
+        }
+        for (name, target) in &world.links {
+            let entry = json!({"name": name, "size": "--", "updated": 1_500_000_000, "type": "symlink",
+                "target": target});
+            entries.insert(name.clone(), entry);
+        }
+        Ok(Json(entries.into_values().collect()))
     })
 }
 

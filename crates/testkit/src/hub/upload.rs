@@ -1,10 +1,13 @@
 //! An upload: one form field with a file, read piece by piece.
 
+use std::io;
+
+use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::Upload;
 use super::http::{Refusal, Shared, success};
@@ -67,6 +70,11 @@ pub(super) async fn receive(
     drop(field);
     // The form's end has to be there, too: until then the connection may still be cut.
     match form.next_field().await {
+        Ok(None) if double.change(|world| std::mem::take(&mut world.loses_answer)) => {
+            receiving.end(bytes);
+            let broken = futures_util::stream::once(async { Err::<Bytes, _>(io::Error::other("lost")) });
+            return Ok(Response::new(Body::from_stream(broken)));
+        }
         Ok(None) => receiving.end(bytes),
         Ok(Some(_)) => {
             receiving.refuse();

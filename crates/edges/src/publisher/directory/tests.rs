@@ -178,6 +178,25 @@ async fn what_a_dead_server_left_is_swept_at_the_start_or_after_a_day() {
     assert_eq!(stage.names(), ["a", "a.sha256"]);
 }
 
+#[tokio::test]
+async fn what_nobody_counts_is_found_and_a_link_goes_only_as_one() {
+    let stage = Stage::new();
+    let later = SystemTime::now() + LONGEST_WORK;
+    assert_eq!(stage.artifacts.put_before(later).await.unwrap(), []);
+    stage.artifacts.put(&stage.file("12"), "a-1").await.unwrap();
+    stage.artifacts.link("a-1", "a").await.unwrap();
+    fs::write(stage.artifacts.path().join("somebody-elses"), "x").unwrap();
+    assert_eq!(stage.artifacts.put_before(later).await.unwrap(), [("a-1".to_owned(), 2)]);
+    assert_eq!(stage.artifacts.put_before(SystemTime::now() - LONGEST_WORK).await.unwrap(), []);
+    assert_eq!(stage.artifacts.links_to("a-1").await.unwrap(), ["a"]);
+    assert!(stage.artifacts.unlink("a-1").await.is_err(), "it is no link");
+    stage.artifacts.remove("a-1").await.unwrap();
+    assert!(!stage.artifacts.leads_somewhere("a").await.unwrap());
+    stage.artifacts.unlink("a").await.unwrap();
+    stage.artifacts.unlink("a").await.unwrap();
+    assert_eq!(stage.names(), ["somebody-elses"]);
+}
+
 #[test]
 fn what_nobody_waits_for_any_more_is_not_placed() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// The most that is read of an answer, in bytes.
-const LIMIT: usize = 64 * 1024;
+pub(super) const LIMIT: usize = 64 * 1024;
 
 /// How long the next piece of an answer may take.
 const PIECE: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ const LONGEST_WORDS: usize = 500;
 /// Whether the hub says that it did what it was asked for.
 pub(super) async fn check(response: Response, place: &str, jwt: &SecretString) -> Result<(), PublishError> {
     let status = response.status();
-    let body = body(response, place).await?;
+    let body = body(response, place, LIMIT).await?;
     let json = serde_json::from_slice::<Value>(&body).ok();
     let said = json.as_ref().and_then(|json| json["status"].as_str());
     if status.is_success() && said == Some("success") {
@@ -58,16 +58,16 @@ pub(super) fn unreachable(place: String, fault: reqwest::Error) -> PublishError 
 }
 
 /// The begin of an answer's body.
-pub(super) async fn body(mut response: Response, place: &str) -> Result<Vec<u8>, PublishError> {
+pub(super) async fn body(mut response: Response, place: &str, limit: usize) -> Result<Vec<u8>, PublishError> {
     let late = |_| PublishError::Unreachable {
         place: place.to_owned(),
         cause: format!("its answer stopped for {} s", PIECE.as_secs()),
     };
     let mut body = Vec::new();
-    while body.len() < LIMIT {
+    while body.len() < limit {
         let piece = tokio::time::timeout(PIECE, response.chunk()).await.map_err(late)?;
         let Some(piece) = piece.map_err(|fault| unreachable(place.to_owned(), fault))? else { break };
-        body.extend_from_slice(&piece[..piece.len().min(LIMIT - body.len())]);
+        body.extend_from_slice(&piece[..piece.len().min(limit - body.len())]);
     }
     Ok(body)
 }

@@ -64,7 +64,7 @@ impl Login {
 
     async fn read(&self, response: Response, by: &SecretString) -> Result<SecretString, PublishError> {
         let status = response.status();
-        let body = answer::body(response, &self.place()).await?;
+        let body = answer::body(response, &self.place(), answer::LIMIT).await?;
         let body = String::from_utf8_lossy(&body);
         if matches!(status.as_u16(), 401 | 403) {
             let words = answer::one_line(&body, by);

@@ -229,3 +229,17 @@ fn an_address_for_people_has_no_password() {
     let hub = hub_of("https://anna:hush@hub.example.org/x", "https://id.example.org", "t");
     assert_eq!(hub.address("a.flist"), "https://hub.example.org/x/anna-orbit/a.flist");
 }
+
+#[tokio::test]
+async fn a_hub_tells_what_it_has_and_when_that_changed() {
+    let (double, hub) = double().await;
+    let (_dir, path) = archive(10);
+    assert_eq!(hub.look("a.flist").await.unwrap(), Look::Missing);
+    hub.upload(&path, "a.tar.gz").await.unwrap();
+    let first = hub.look("a.flist").await.unwrap();
+    assert_eq!(hub.look("a.flist").await.unwrap(), first);
+    hub.upload(&path, "a.tar.gz").await.unwrap();
+    let second = hub.look("a.flist").await.unwrap();
+    assert!(matches!((&first, &second), (Look::There(first), Look::There(second)) if first != second));
+    double.assert_no_wrong_calls();
+}

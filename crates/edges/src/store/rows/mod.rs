@@ -51,7 +51,7 @@ rows! {
         owner_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
         html_url: String, clone_url: String, ssh_url: String, created_at: i64, cancel_waiting: bool,
         cancel_running: bool, badge_token: String, synced_at: Option<i64>, sync_fault: Option<String>,
-        deleted_at: Option<i64>, told_private_at: Option<i64>, open_badge: bool,
+        deleted_at: Option<i64>, drops_artifacts: bool, told_private_at: Option<i64>, open_badge: bool,
     }
     membership = "membership" {
         #[sea_orm(primary_key)] id: i64,
@@ -125,6 +125,10 @@ rows! {
     given_name = "given_name" {
         #[sea_orm(primary_key)] id: i64,
         place: String, key: String, owner: String, plain: String, name: String,
+    }
+    upload = "upload" {
+        #[sea_orm(primary_key)] id: i64,
+        job_id: i64, attempt: i32, name: String, sha256: String, before: Option<String>, is_done: bool,
     }
     configuration = "configuration" {
         #[sea_orm(primary_key, auto_increment = false)] id: i64,

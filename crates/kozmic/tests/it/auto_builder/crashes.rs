@@ -161,3 +161,43 @@ async fn what_was_pushed_while_the_server_was_down_is_built_after_the_start() ->
     assert_eq!(built.state, State::Success, "{}", stage.report(&built).await?);
     stage.end().await
 }
+
+const LIST: &str = "#!/bin/sh\ntar -C /core -czf /tmp/archives/out.tar.gz file\n";
+
+#[tokio::test]
+async fn an_upload_that_a_kill_parts_from_its_link_is_not_made_once_more() -> Result<()> {
+    let mut stage = stage(LIST).await?;
+    let gate = stage.hub.hold_links();
+    let pushed = stage.push("main", "Begin").await?;
+    stage.hub.wait_for_link_asked(LIMIT).await?;
+    stage.server.kill_9().await?;
+    gate.open();
+    stage.server.restart().await?;
+    let built = stage.outcome(&pushed.sha, "build.sh").await?;
+    assert_eq!(built.state, State::Success, "{}", stage.report(&built).await?);
+    assert_eq!(stage.hub.uploads().len(), 1);
+    let flist = format!("anna-core-main-{}.flist", &pushed.sha[..10]);
+    assert_eq!(stage.hub.links().get("anna-core-main.flist"), Some(&flist));
+    stage.end().await
+}
+
+#[tokio::test]
+async fn an_upload_whose_answer_was_lost_is_not_made_once_more_but_one_that_changed_is() -> Result<()> {
+    let stage =
+        stage("#!/bin/sh\ndate +%s%N > /tmp/now\ntar -C /tmp -czf /tmp/archives/out.tar.gz now\n").await?;
+    stage.hub.lose_next_answer();
+    let pushed = stage.push("main", "Begin").await?;
+    let built = stage.outcome(&pushed.sha, "build.sh").await?;
+    let log = stage.report(&built).await?;
+    assert_eq!(built.state, State::Success, "{log}");
+    assert!(log.contains("Trying again in"), "{log}");
+    assert_eq!(stage.hub.uploads().len(), 1);
+    // The same name, but something else in it.
+    let (anna, project) = stage.anna().await?;
+    stage.press(&anna, (project, &built), "restart").await?;
+    let again = stage.newer(&built).await?;
+    assert_eq!(again.state, State::Success, "{}", stage.report(&again).await?);
+    let uploads = stage.hub.uploads();
+    assert!(uploads.len() == 2 && uploads[0].bytes != uploads[1].bytes);
+    stage.end().await
+}

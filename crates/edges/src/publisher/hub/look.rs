@@ -1,0 +1,76 @@
+//! What a hub tells of a list that it has: enough to see whether an upload got through whose answer nobody heard.
+
+use super::{Hub, answer};
+use crate::publisher::PublishError;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the whole answer may take.
+const CALL: Duration = Duration::from_secs(60);
+
+/// The most that is read of a hub's list, in bytes: some fifty thousand names.
+const LIMIT: usize = 8 << 20;
+
+/// What a hub tells of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It has it as it was put there at this time (its own, in seconds since 1970).
+    There(i64),
+    /// It does not have it.
+    Missing,
+    /// It does not tell.
+    Silent,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    #[serde(default)]
+    updated: Value,
+}
+
+impl Hub {
+    /// What the hub tells of the list of that name.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn look(&self, flist: &str) -> Result<Look, PublishError> {
+        let url = self.address_of(&["api", "flist", &self.insides.user]);
+        let request = self.insides.http.get(url).timeout(CALL);
+        let response = request.send().await.map_err(|fault| self.unreachable(fault))?;
+        match response.status() {
+            // Nothing was ever uploaded.
+            StatusCode::NOT_FOUND => return Ok(Look::Missing),
+            status if !status.is_success() => return Ok(Look::Silent),
+            _ => {}
+        }
+        let body = answer::body(response, &self.place(), LIMIT).await?;
+        Ok(found(&body, flist))
+    }
+}
+
+fn found(body: &[u8], flist: &str) -> Look {
+    let Ok(entries) = serde_json::from_slice::<Vec<Entry>>(body) else { return Look::Silent };
+    match entries.into_iter().find(|entry| entry.name == flist) {
+        None => Look::Missing,
+        Some(entry) => entry.updated.as_i64().map_or(Look::Silent, Look::There),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_found_by_its_name() {
+        let body = br#"[{"name":"a.flist","size":"1.00 KB","updated":7,"type":"regular"},
+            {"name":"b.flist","size":"--","updated":8,"type":"symlink","target":"a.flist"}]"#;
+        assert_eq!(found(body, "a.flist"), Look::There(7));
+        assert_eq!(found(body, "c.flist"), Look::Missing);
+        for odd in [&body[..40], b"{}", b"<html>", br#"[{"name":"a.flist"}]"#] {
+            assert_eq!(found(odd, "a.flist"), Look::Silent);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! An upload to a hub that is not made twice: what got through is known by the hub's own list, even if nobody heard its
+//! answer.
+
+use kozmic_edges::{
+    publisher::{Hub, Look, PublishError},
+    store::Store,
+};
+use kozmic_model::job::Attempt;
+use std::{io, path::Path};
+
+/// A file on its way to a hub.
+pub(super) struct Upload<'a> {
+    pub(super) hub: &'a Hub,
+    /// The archive's name.
+    pub(super) name: &'a str,
+    /// The list that the hub makes of it.
+    pub(super) flist: &'a str,
+    /// 64 hexadecimal digits.
+    pub(super) sha256: &'a str,
+}
+
+impl Upload<'_> {
+    /// Uploads the file, unless this attempt did so before: then the hub has it, as it was not there, or not so, when
+    /// the upload began.
+    pub(super) async fn unless_there(
+        &self,
+        (store, attempt): (&Store, Attempt),
+        file: &Path,
+    ) -> Result<(), PublishError> {
+        let noted = |fault: anyhow::Error| {
+            PublishError::io("note the upload")(io::Error::other(format!("{fault:#}")))
+        };
+        let begun = store.upload(attempt, (self.name, self.sha256)).await.map_err(noted)?;
+        let now = self.hub.look(self.flist).await?;
+        let is_there = match (&begun, &now) {
+            (Some(begun), Look::There(at)) => begun.is_done || begun.before != Some(*at),
+            _ => false,
+        };
+        if !is_there {
+            let before = match now {
+                Look::There(at) => Some(at),
+                Look::Missing => None,
+                // Nothing can be told from it later on.
+                Look::Silent => return self.hub.upload(file, self.name).await,
+            };
+            store.begin_upload(attempt, (self.name, self.sha256), before).await.map_err(noted)?;
+            self.hub.upload(file, self.name).await?;
+        }
+        store.end_upload(attempt, self.name).await.map_err(noted)
+    }
+}
