@@ -74,13 +74,38 @@ async fn has_newer(flow: &Flow, name: &ImageName, build: BuildId) -> Result<bool
     Ok(is_there && edges.store.has_newer_image(&settings.instance, name, build).await?)
 }
 
+/// Takes the name from an image whose branch is gone; the image goes when nothing needs it. Not while a build runs that
+/// may have chosen it, and not from an image that somebody else gave the name to.
+pub(crate) async fn drop_image(flow: &Flow, name: &ImageName) -> Result<()> {
+    let Flow { edges, settings, .. } = flow;
+    if may_be_chosen(flow).await? {
+        return Ok(());
+    }
+    let _turn = flow.turns.take(&format!("image {name}")).await;
+    if let Some(image) = edges.engine.image(name).await.context("look for an image")? {
+        if !edges.store.is_kernel_image(&settings.instance, (name, &image.id)).await? {
+            return Ok(());
+        }
+        if !edges.engine.remove_image(name).await.with_context(|| format!("remove the image {name}"))? {
+            return Ok(());
+        }
+    }
+    tracing::info!(image = %name, "an image was removed, since its branch is gone");
+    edges.store.drop_kernel_image(&settings.instance, name).await
+}
+
+/// Whether a build runs that may have chosen a kernel's image to start from.
+async fn may_be_chosen(flow: &Flow) -> Result<bool> {
+    let may_start =
+        |job: &Job| job.status == Status::Pending && job.spec.origin == Origin::Kernel(KernelKind::Dependent);
+    Ok(flow.edges.store.monitored().await?.iter().any(|monitored| may_start(&monitored.job)))
+}
+
 /// Removes the images that kernel builds of this installation left and that lost their names, and no others. Not while
 /// a build runs that may have chosen one of them to start from.
 pub(crate) async fn remove_nameless(flow: &Flow) -> Result<()> {
     let Flow { edges, settings, .. } = flow;
-    let may_start =
-        |job: &Job| job.status == Status::Pending && job.spec.origin == Origin::Kernel(KernelKind::Dependent);
-    if edges.store.monitored().await?.iter().any(|monitored| may_start(&monitored.job)) {
+    if may_be_chosen(flow).await? {
         return Ok(());
     }
     for id in edges.store.nameless_kernel_images(&settings.instance).await? {

@@ -4,6 +4,7 @@
 mod again;
 mod places;
 mod upload;
+pub(crate) mod removal;
 
 use crate::{Flow, work::Work};
 use again::patiently;

@@ -1,7 +1,7 @@
 //! Removes what nobody needs any more: containers of attempts that hold no job, images that are too many, deliveries
 //! that were understood long ago, what deleted projects left.
 
-use crate::{Flow, cache, keep};
+use crate::{Flow, cache, keep, publish};
 use anyhow::{Context, Result};
 use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
@@ -93,6 +93,9 @@ async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
         }
     }
     edges.mirrors.remove(project).await.context("remove a mirror")?;
+    if edges.store.drops_artifacts(project).await? {
+        publish::removal::of_project(flow, project).await.context("remove a project's artifacts")?;
+    }
     images(flow).await?;
     edges.store.erase_project(project).await
 }

@@ -2,6 +2,7 @@
 //! on each push; and kept in hearing by webhooks.
 
 mod check;
+mod images;
 mod telling;
 mod webhooks;
 
@@ -79,6 +80,8 @@ async fn looks(flow: &Flow, settings: &AutobuildSettings) {
         };
         if let Err(fault) = &done {
             tracing::warn!(error = format!("{fault:#}"), "the Auto Builder cannot look at the forge yet");
+        } else if let Err(fault) = images::look(flow, settings).await {
+            tracing::warn!(error = format!("{fault:#}"), "images of deleted branches are not looked for");
         }
         let is_done = done.is_ok() && is_read(flow, settings).await;
         tries = if is_done { 0 } else { tries + 1 };

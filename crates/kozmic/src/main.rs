@@ -39,6 +39,9 @@ enum ServerCommand {
     Serve,
     /// Says what is reachable and what is not, a line each.
     Check,
+    /// Looks after artifacts that belong to no project any more.
+    #[command(subcommand)]
+    Artifacts(commands::ArtifactsCommand),
     /// Looks after the images that install scripts made.
     #[command(subcommand)]
     Cache(commands::CacheCommand),
@@ -70,6 +73,7 @@ fn run(config: Option<PathBuf>, command: &ServerCommand) -> Result<ExitCode, Fai
     match command {
         ServerCommand::Serve => runtime.block_on(commands::serve(settings)),
         ServerCommand::Check => Ok(runtime.block_on(commands::check(settings))),
+        ServerCommand::Artifacts(command) => runtime.block_on(commands::artifacts(settings, command)),
         ServerCommand::Cache(command) => runtime.block_on(commands::cache(settings, command)),
         ServerCommand::Projects(command) => runtime.block_on(commands::projects(settings, command)),
         ServerCommand::Import(arguments) => runtime.block_on(commands::import(settings, arguments)),

@@ -81,7 +81,7 @@ pub(crate) fn room(settings: &Settings, dir: &DataDir) -> Room {
 }
 
 /// Where artifacts go; where the Auto Builder is off, nothing is put there.
-fn publishers(settings: &Settings, dir: &DataDir, room: &Room) -> Result<Publishers> {
+pub(crate) fn publishers(settings: &Settings, dir: &DataDir, room: &Room) -> Result<Publishers> {
     let builder = settings.autobuild.as_ref();
     let hub = builder.and_then(|builder| builder.hub.clone()).map(Hub::new).transpose();
     let directory = |path: fn(&AutoBuilder, &Path) -> PathBuf| {

@@ -1,5 +1,6 @@
 //! The program's commands.
 
+mod artifacts;
 mod cache;
 mod check;
 mod import;
@@ -7,6 +8,7 @@ mod projects;
 mod recipes;
 mod serve;
 
+pub(crate) use artifacts::{ArtifactsCommand, artifacts};
 pub(crate) use cache::{CacheCommand, cache};
 pub(crate) use check::check;
 pub(crate) use import::{ImportArguments, import};

@@ -17,6 +17,9 @@ pub(crate) enum ProjectsCommand {
     Delete {
         /// The project as `kozmic projects list` names it: owner/name.
         name: String,
+        /// Deletes its artifacts in directories, too, and the links that would lead nowhere. What a hub has stays there.
+        #[arg(long)]
+        artifacts: bool,
     },
 }
 
@@ -26,7 +29,7 @@ pub(crate) async fn projects(settings: Settings, command: &ProjectsCommand) -> R
     let (store, _engine) = wire::store_and_engine(&settings, &dir).await?;
     match command {
         ProjectsCommand::List => list(&store).await?,
-        ProjectsCommand::Delete { name } => delete(&store, name).await?,
+        ProjectsCommand::Delete { name, artifacts } => delete(&store, name, *artifacts).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -43,10 +46,11 @@ async fn list(store: &Store) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
-async fn delete(store: &Store, name: &str) -> anyhow::Result<()> {
+async fn delete(store: &Store, name: &str, artifacts: bool) -> anyhow::Result<()> {
     let is_meant = |project: &Project| project.repository.full_name().eq_ignore_ascii_case(name);
     let project = store.projects().await?.into_iter().find(is_meant);
     let project = project.ok_or_else(|| anyhow!("there is no project {name}: see kozmic projects list"))?;
+    store.wish_artifacts_gone(project.id, artifacts).await?;
     store.bury_project(project.id, clock::now()).await?;
     println!("{} is deleted; its webhooks and deploy key at GitHub stay", project.repository.full_name());
     Ok(())

@@ -1,6 +1,6 @@
 //! What lies in the directory of binaries after some pushes, and how people fetch it.
 
-use super::stage::{Script, Stage};
+use super::stage::{CORE, Script, Stage};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::github::{Pushed, State};
 use reqwest::{Client, StatusCode, header};
@@ -137,6 +137,54 @@ async fn a_build_shows_what_it_made_and_the_address_serves_it_in_parts_too() -> 
         let outside = stage.get(&format!("/artifacts/binary/{path}")).await;
         assert!(outside.is_err(), "{path}: {outside:?}");
     }
+    stage.end().await
+}
+
+#[tokio::test]
+async fn artifacts_of_a_deleted_project_stay_unless_their_owner_wants_them_gone() -> Result<()> {
+    let stage = Stage::sound(script()).await?;
+    build(&stage, "Once").await?;
+    let directory = stage.artifacts.join("binary");
+    std::fs::write(directory.join("somebody-elses"), "x")?;
+    let before = names(&directory)?;
+    let (anna, project) = stage.anna().await?;
+    let (page, action) = (format!("/projects/{project}/settings/"), format!("/projects/{project}/delete/"));
+    assert!(anna.get(&page).await?.body.contains("name=\"artifacts\""));
+    anna.post_form(&page, &action, &[("name", CORE)]).await?.ensure_ok()?;
+    // What is pushed next begins anew, and takes up the link where it was.
+    let again = build(&stage, "Twice").await?;
+    let stays = names(&directory)?;
+    assert!(before.is_subset(&stays), "{stays:?}");
+    assert_eq!(stage.linked("anna-core-main.bin")?, format!("anna-core-main-{}.bin", &again.sha[..10]));
+
+    let first = before.iter().find(|name| name.starts_with("anna-core-main-")).context("an artifact")?;
+    let listed = async {
+        loop {
+            let listed = stage.server.run(&["artifacts", "list", "--older-than", "0"]).await?;
+            let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+            // Until the project's rows are gone, it counts them.
+            if listed.contains(first) {
+                return anyhow::Ok(listed);
+            }
+        }
+    };
+    let listed = tokio::time::timeout(crate::world::LIMIT, listed).await.context("they are listed")??;
+    assert!(!listed.contains(&again.sha[..10]), "{listed}");
+    let removed = stage.server.run(&["artifacts", "remove", "--older-than", "0"]).await?;
+    assert!(removed.status.success(), "{removed:?}");
+
+    let (anna, project) = stage.anna().await?;
+    let (page, action) = (format!("/projects/{project}/settings/"), format!("/projects/{project}/delete/"));
+    anna.post_form(&page, &action, &[("name", CORE), ("artifacts", "yes")]).await?.ensure_ok()?;
+    let gone = async {
+        while names(&directory)?.len() > 1 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        anyhow::Ok(())
+    };
+    let waited = tokio::time::timeout(crate::world::LIMIT, gone).await;
+    waited.with_context(|| format!("all go but a stranger's: {:?}", names(&directory)))??;
+    assert_eq!(names(&directory)?, BTreeSet::from(["somebody-elses".to_owned()]));
     stage.end().await
 }
 

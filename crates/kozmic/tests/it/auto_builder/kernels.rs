@@ -108,6 +108,22 @@ async fn branches_with_the_same_letters_left_have_kernels_and_images_of_their_ow
 }
 
 #[tokio::test]
+async fn the_image_of_a_deleted_branch_goes_and_the_others_stay() -> Result<()> {
+    let mut scene = Scene::new(WHOLE).await?;
+    scene.build("master").await?;
+    scene.build("фича").await?;
+    let tags = scene.tags().await?;
+    let image = scene.image_id(tags.iter().find(|tag| *tag != "master").context("a tag")?).await?;
+    let initramfs = scene.repository("0-initramfs");
+    scene.stage.github.delete_branch(&initramfs, "фича").await?;
+    assert!(scene.stage.server.terminate().await?.success());
+    scene.stage.server.restart().await?;
+    removed(&image).await?;
+    assert_eq!(scene.tags().await?, ["master"]);
+    scene.end().await
+}
+
+#[tokio::test]
 async fn a_tag_is_never_taken_for_a_branch_of_its_name() -> Result<()> {
     let scene = Scene::new(WHOLE).await?;
     let initramfs = scene.repository("0-initramfs");

@@ -13,13 +13,15 @@ use serde::Deserialize;
 pub(crate) struct Typed {
     #[serde(default)]
     name: String,
+    /// Said, with whatever value: its artifacts go too.
+    artifacts: Option<String>,
 }
 
 /// `POST /projects/<id>/delete/`
 pub(crate) async fn delete(
     State(app): State<Shared>,
     At(id): At<ProjectId>,
-    Sent(Typed { name }, visit): Sent<Typed>,
+    Sent(Typed { name, artifacts }, visit): Sent<Typed>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Owner).await?;
     let full_name = project.repository.full_name();
@@ -28,6 +30,7 @@ pub(crate) async fn delete(
         let faults = FieldFaults::from([("name", fault)]);
         return page(&app, visit, id, Said { faults, ..Said::default() }).await;
     }
+    app.edges.store.wish_artifacts_gone(id, artifacts.is_some()).await?;
     let left = sync::delete_project(&app.edges, &app.face.public_url, id).await?;
     if left.is_empty() {
         return visit.lead(&app, "/projects/", Ok(format!("The project {full_name} is deleted."))).await;

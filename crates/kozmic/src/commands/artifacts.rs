@@ -1,0 +1,92 @@
+//! `kozmic artifacts`: what lies in the directories of artifacts and belongs to no project any more.
+
+use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use kozmic_edges::{
+    publisher::{Directory, Publishers},
+    store::Store,
+};
+use kozmic_model::artifact::ArtifactPlace;
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+/// What to do with artifacts that belong to no project any more.
+#[derive(Subcommand)]
+pub(crate) enum ArtifactsCommand {
+    /// Lists them with their sizes in bytes, a line each: what deleted projects left. Links may lead to them.
+    List(Which),
+    /// Removes them, and the links that lead nowhere then. What a hub has stays there.
+    Remove(Which),
+}
+
+/// Which of them.
+#[derive(Args)]
+pub(crate) struct Which {
+    /// Only what was put there so many days ago. A job may be about to note what it has just put there.
+    #[arg(long, default_value_t = 1, value_name = "DAYS")]
+    older_than: u32,
+}
+
+/// An artifact that nobody counts.
+struct Left<'a> {
+    directory: &'a Directory,
+    word: &'static str,
+    name: String,
+    size: u64,
+}
+
+/// Runs the command. The server may run meanwhile.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) async fn artifacts(settings: Settings, command: &ArtifactsCommand) -> Result<ExitCode, Failure> {
+    let dir = DataDir::share(&settings.server.data_dir)?;
+    let (store, _engine) = wire::store_and_engine(&settings, &dir).await?;
+    let Publishers { binaries, kernels, .. } = wire::publishers(&settings, &dir)?;
+    let places = [(binaries, ArtifactPlace::Binaries), (kernels, ArtifactPlace::Kernels)];
+    let (which, removes) = match command {
+        ArtifactsCommand::List(which) => (which, false),
+        ArtifactsCommand::Remove(which) => (which, true),
+    };
+    let age = Duration::from_secs(u64::from(which.older_than) * 86_400);
+    let left = left(&store, &places, SystemTime::now().checked_sub(age)).await?;
+    for Left { directory, word, name, size } in &left {
+        if removes {
+            remove(directory, name).await?;
+        }
+        println!("{word}/{name}  {size}{}", if removes { "  removed" } else { "" });
+    }
+    let all = left.iter().map(|left| left.size).sum::<u64>();
+    println!("{} of no project, {all} bytes", left.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn left<'a>(
+    store: &Store,
+    places: &'a [(Directory, ArtifactPlace)],
+    moment: Option<SystemTime>,
+) -> anyhow::Result<Vec<Left<'a>>> {
+    let mut left = Vec::new();
+    for (directory, place) in places {
+        let word = place.directory().unwrap_or_default();
+        // In this order: what is noted in between is counted.
+        let there = directory.put_before(moment.unwrap_or(SystemTime::UNIX_EPOCH)).await?;
+        let known = store.names_of_artifacts(place).await?;
+        let unknown = there.into_iter().filter(|(name, _)| !known.contains(name));
+        left.extend(unknown.map(|(name, size)| Left { directory, word, name, size }));
+    }
+    Ok(left)
+}
+
+/// Removes one, and the links that led to it.
+async fn remove(directory: &Directory, name: &str) -> anyhow::Result<()> {
+    let links = directory.links_to(name).await?;
+    directory.remove(name).await.with_context(|| format!("remove {name}"))?;
+    for link in links {
+        if !directory.leads_somewhere(&link).await? {
+            directory.unlink(&link).await.with_context(|| format!("remove the link {link}"))?;
+        }
+    }
+    Ok(())
+}
