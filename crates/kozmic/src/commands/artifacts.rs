@@ -43,7 +43,8 @@ struct Left<'a> {
 pub(crate) async fn artifacts(settings: Settings, command: &ArtifactsCommand) -> Result<ExitCode, Failure> {
     let dir = DataDir::share(&settings.server.data_dir)?;
     let (store, _engine) = wire::store_and_engine(&settings, &dir).await?;
-    let Publishers { binaries, kernels, .. } = wire::publishers(&settings, &dir, &wire::room(&settings, &dir))?;
+    let Publishers { binaries, kernels, .. } =
+        wire::publishers(&settings, &dir, &wire::room(&settings, &dir))?;
     let places = [(binaries, ArtifactPlace::Binaries), (kernels, ArtifactPlace::Kernels)];
     let (which, removes) = match command {
         ArtifactsCommand::List(which) => (which, false),
