@@ -112,7 +112,7 @@ async fn a_backup_that_has_the_database_for_itself_holds_jobs_up_and_breaks_none
     backup.end().await?;
     world.status(&pushed.sha, State::Success).await?;
     assert!(world.github.redeliver(refused).await?.arrived());
-    said(&world, "a job ended", 2).await?;
+    said(&world, "an attempt ended", 2).await?;
     world.end().await
 }
 

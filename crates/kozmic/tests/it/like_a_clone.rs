@@ -80,7 +80,7 @@ async fn a_pull_requests_job_finds_what_its_commit_the_default_branch_and_the_ta
     world.status(&pull.sha, State::Success).await?;
     let prepare = "URL pull; cd pull; git fetch --quiet origin refs/pull/1/head; \
         git checkout --quiet FETCH_HEAD; git branch --quiet -D develop; rm .git/FETCH_HEAD; git repack -adq; \
-        printf '%040d %s A <a@b> 0 +0000\tclone: from URL\n' 0 $(git rev-parse HEAD) > .git/logs/HEAD";
+        printf '%040d %s A <a@b> 1 +0000\tclone: from URL\n' 0 $(git rev-parse HEAD) > .git/logs/HEAD";
     let clone = cloned(&world, dir.path(), (prepare, &["HEAD", "develop"])).await?;
     alike(&told(&world.log().await?)?, &clone)?;
     world.end().await

@@ -36,7 +36,6 @@ mod api;
 mod forge_faults;
 mod mail;
 mod mail_tls;
-mod log_page;
 mod long_logs;
 mod pages;
 mod roles;

@@ -1,5 +1,0 @@
-//! A log's page under a person's hands, in each browser: any number of lines, by wheel, keys, finger and scrollbar.
-
-mod long;
-mod running;
-mod reader;
