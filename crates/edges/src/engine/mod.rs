@@ -124,7 +124,7 @@ pub trait Engine: Send + Sync {
     /// same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`.
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError>;
 
-    /// What the engine keeps of a container's output up to a time by its own clock, to the second; as with `output`.
+    /// The copy that the engine keeps of a container's output, up to a second of its own clock; as with `output`.
     async fn output_until(
         &self,
         container: &ContainerId,
@@ -191,7 +191,7 @@ impl Stage {
     }
 }
 
-/// What happens to a container once.
+/// An event that happens to a container once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// It was started.

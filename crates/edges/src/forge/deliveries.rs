@@ -8,7 +8,7 @@ use kozmic_model::{
 
 /// A delivery's body, and what its headers say of it.
 pub struct DeliveryBody<'a> {
-    /// What it is said to be.
+    /// The kind that it is said to be.
     pub content_type: Option<&'a str>,
     /// How it is said to be packed.
     pub content_encoding: Option<&'a str>,

@@ -186,7 +186,7 @@ impl MailSender {
     }
 }
 
-/// What went wrong with a connection.
+/// The fault of a connection.
 fn words(fault: &Error) -> String {
     match TlsFault::within(fault) {
         Some(TlsFault::UnknownAuthority) => format!("it {}; {TRUST}", TlsFault::UnknownAuthority),

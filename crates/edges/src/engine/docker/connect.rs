@@ -13,7 +13,7 @@ const AUTHORITY: &str = "ca.pem";
 const CERTIFICATE: &str = "cert.pem";
 const KEY: &str = "key.pem";
 
-/// What an engine on TLS answers to who does not speak it.
+/// The answer of an engine on TLS to a client without TLS.
 const WANTS_TLS: &str = "HTTP request to an HTTPS server";
 
 impl DockerSettings {
@@ -75,7 +75,7 @@ impl DockerEngine {
         EngineError::Unreachable { engine: self.settings.url.clone(), cause }
     }
 
-    /// What went wrong with a connection; of TLS, with the file that has to do with it.
+    /// The fault of a connection; of TLS, with the file that has to do with it.
     fn words(&self, fault: &Error) -> String {
         let Some((tls, dir)) = TlsFault::within(fault).zip(self.settings.tls()) else { return chain(fault) };
         let file = |name| dir.join(name).display().to_string();

@@ -1,4 +1,4 @@
-//! What the engine remembers of containers: it keeps its last events in memory, and forgets all of them when it is
+//! The memory that the engine has of containers: it keeps its last events in memory, and forgets all of them when it is
 //! started anew. So it tells whether the engine that answers is the one that saw something happen.
 
 use super::{ContainerId, DockerEngine, EngineError};
@@ -15,7 +15,7 @@ const KEPT: usize = 256;
 /// happened may come a moment late.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// So long a busy engine is listened to.
+/// The time for which a busy engine is listened to.
 const LONGEST: Duration = Duration::from_secs(5);
 
 impl DockerEngine {

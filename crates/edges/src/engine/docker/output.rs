@@ -69,7 +69,7 @@ async fn has_terminal(docker: &Docker, container: &ContainerId) -> Result<bool, 
     Ok(found.config.and_then(|config| config.tty).unwrap_or_default())
 }
 
-/// What the engine keeps of a container's output up to a second of its clock.
+/// The copy that the engine keeps of a container's output, up to a second of its clock.
 fn kept(
     docker: &Docker,
     container: &ContainerId,
