@@ -1,6 +1,6 @@
 //! Everything outside that Kozmic touches, one folder for each thing that can be swapped.
 //!
-//! No folder sees a sibling; only [`Edges`] names them all. What happens between them is decided in `kozmic-flow`.
+//! No folder sees a sibling; only [`Edges`] names them all. `kozmic-flow` decides what happens between them.
 
 pub mod clock;
 pub mod private_dir;
@@ -26,18 +26,18 @@ pub struct Edges {
     pub store: store::Store,
     /// The bells that wake who waits.
     pub broker: broker::Broker,
-    /// Where pushes come from and statuses go.
+    /// The source of pushes, to which statuses go.
     pub forge: Arc<dyn forge::Forge>,
-    /// Where containers run.
+    /// The engine that containers run on.
     pub engine: Arc<dyn engine::Engine>,
     /// The mirrors of repositories on this machine.
     pub mirrors: git::Mirrors,
-    /// What jobs printed.
+    /// Output of jobs.
     pub logs: logs::Logs,
-    /// Where artifacts go.
+    /// The places that artifacts go to.
     pub publishers: publisher::Publishers,
-    /// What is kept free of disks.
+    /// The part of each disk that is kept free.
     pub room: room::Room,
-    /// How people are told.
+    /// The way in which people are told.
     pub notifier: notifier::Notifier,
 }

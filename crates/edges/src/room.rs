@@ -12,16 +12,16 @@ use std::{
     sync::Arc,
 };
 
-/// So much is kept free if nobody says otherwise, in bytes; of a small filesystem a twentieth.
+/// Bytes that are kept free if nobody says otherwise; of a small filesystem a twentieth.
 const RESERVE: u64 = 1 << 30;
 
 /// The most that the ballast takes, in bytes. It is never more than a quarter of what is kept free.
 const BALLAST: u64 = 64 << 20;
 
-/// What is kept free on disks; cheap to clone.
+/// The part of disks that is kept free; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Room {
-    /// Where Kozmic keeps its own things.
+    /// Directories of Kozmic's own things.
     dirs: Arc<[PathBuf]>,
     /// None: as above.
     reserve: Option<u64>,
@@ -44,15 +44,15 @@ impl Room {
         }
     }
 
-    /// What stops a job that writes to one of Kozmic's own disks, as the rest of a sentence. A disk that cannot be looked
-    /// at stops none.
+    /// The reason to stop a job that writes to one of Kozmic's own disks, as the rest of a sentence. A disk that cannot
+    /// be looked at stops none.
     pub fn is_used_up(&self) -> Option<String> {
         let full = self.dirs.iter().find(|dir| self.fits(dir, 0).is_ok_and(|fits| !fits))?;
         Some(format!("the server's disk is nearly full: {} is kept free for the database", self.kept(full)))
     }
 
-    /// Why no job is begun, in a sentence: an eighth of what is kept free is to be there beside it, else the job would
-    /// be stopped soon.
+    /// The reason why no job is begun, in a sentence: an eighth of what is kept free is to be there beside it, else the
+    /// job would be stopped soon.
     pub fn trouble(&self) -> Option<String> {
         let is_low = |dir: &&PathBuf| {
             let wanted = self.reserve_of(dir).map(|reserve| reserve / 8);
@@ -65,7 +65,7 @@ impl Room {
         ))
     }
 
-    /// How much is free and how much of it is kept so, for who runs the server.
+    /// Free bytes, and those of them that are kept so, for the people who run the server.
     ///
     /// # Errors
     /// The disk cannot be looked at.
@@ -113,7 +113,7 @@ impl Room {
     }
 }
 
-/// What becomes of a file that only takes room.
+/// Next step with a file that only takes room.
 #[derive(Debug, PartialEq, Eq)]
 enum Ballast {
     Stays,
@@ -121,7 +121,7 @@ enum Ballast {
     IsGivenBack,
 }
 
-/// As so many bytes are left, of which a reserve is kept free, and the ballast has this length.
+/// Next step as so many bytes are left, of which a reserve is kept free, and the ballast has this length.
 fn ballast(is_there: bool, left: u64, (reserve, length): (u64, u64)) -> Ballast {
     match is_there {
         true if left < length / 4 => Ballast::IsGivenBack,
@@ -130,7 +130,7 @@ fn ballast(is_there: bool, left: u64, (reserve, length): (u64, u64)) -> Ballast 
     }
 }
 
-/// How much is kept free of a filesystem of this size.
+/// Bytes that are kept free of a filesystem of this size.
 fn kept(reserve: Option<u64>, all: u64) -> u64 {
     reserve.unwrap_or_else(|| RESERVE.min(all / 20))
 }

@@ -1,4 +1,4 @@
-//! Where containers run. The trait is the contract; Docker is its implementation.
+//! The engine that containers run on. The trait is the contract; Docker is its implementation.
 
 pub mod docker;
 
@@ -62,8 +62,8 @@ pub trait Engine: Send + Sync {
     /// The names of all images that an installation of Kozmic made.
     async fn own_images(&self, instance: &str) -> Result<Vec<ImageName>, EngineError>;
 
-    /// As whom, and with what, scripts run in an image.
-    /// Whatever container that takes is marked as one of the attempt's.
+    /// The user as whom scripts run in an image, and the user's surroundings. Any container that takes is marked as one
+    /// of the attempt's.
     async fn account(&self, image: &Image, instance: &str, attempt: Attempt) -> Result<Account, EngineError>;
 
     /// Creates a container; it does not run yet.
@@ -114,14 +114,14 @@ pub trait Engine: Send + Sync {
     async fn remembers(&self, container: &ContainerId, moment: Moment) -> Result<Memory, EngineError>;
 
     /// Listens to a container that was not started yet, once: every byte of its output comes, as it was printed and as
-    /// soon as it was; a silent one may stay so. Who does not read holds the container up. With a terminal, which it was
-    /// created with, all is [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
+    /// soon as it was; a silent one may stay so. The container waits for a reader that does not read. With a terminal,
+    /// which it was created with, all is [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
     async fn attach(&self, container: &ContainerId, has_terminal: bool) -> Result<Attached, EngineError>;
 
     /// All output of a container from its start, and what follows until it ends. The engine keeps it as text: each byte
     /// that is not UTF-8 comes back as U+FFFD, as does each byte of a character that lies across 16 KiB of one line. A
-    /// line comes when it is ended, longer than that, or the container's last one; not before. Who reads again gets the
-    /// same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`.
+    /// line comes when it is ended, longer than that, or the container's last one; not before. A second reading gives
+    /// the same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`.
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError>;
 
     /// The copy that the engine keeps of a container's output, up to a second of its own clock; as with `output`.
@@ -137,7 +137,7 @@ pub trait Engine: Send + Sync {
     /// Waits until a container ended; gives what it returned.
     async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError>;
 
-    /// Where a container stands; none if it does not exist.
+    /// The state of a container; none if it does not exist.
     async fn state(&self, container: &ContainerId) -> Result<Option<ContainerState>, EngineError>;
 
     /// Stops a container: SIGTERM, and SIGKILL after the grace period. One that ended or is gone is fine.
@@ -161,7 +161,7 @@ pub struct Image {
     pub size: i64,
 }
 
-/// As whom to pull from a registry.
+/// The login for a registry.
 #[derive(Clone)]
 pub struct RegistryLogin {
     /// The registry's host, and port if it needs one.
@@ -172,7 +172,7 @@ pub struct RegistryLogin {
     pub password: SecretString,
 }
 
-/// Which of an attempt's scripts a container runs.
+/// The script of an attempt that a container runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The install script; its result is kept under this cache key.
@@ -207,11 +207,11 @@ pub enum Memory {
     Seen,
     /// It did not: it was started after that.
     NotSeen,
-    /// So much has happened since that it may have forgotten.
+    /// It may have forgotten: too much has happened since.
     Unknown,
 }
 
-/// As whom, and with what, scripts run in an image.
+/// The user as whom scripts run in an image, and the user's surroundings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The name or number to run as.
@@ -237,7 +237,7 @@ pub struct NewContainer {
     pub instance: String,
     /// The attempt that it runs.
     pub attempt: Attempt,
-    /// Which of its scripts.
+    /// The attempt's script that it runs.
     pub stage: Stage,
     /// The id of the image.
     pub image: String,
@@ -255,7 +255,7 @@ pub struct NewContainer {
     pub takes_input: bool,
     /// Whether it prints to a terminal.
     pub has_terminal: bool,
-    /// What it may use.
+    /// Limits and rights of its own.
     pub limits: Limits,
 }
 
@@ -268,7 +268,7 @@ pub struct Volume {
     pub is_empty: bool,
 }
 
-/// What a container may use. What is given takes the place of the engine's own settings.
+/// Limits and rights of a container. Each that is given takes the place of the engine's own settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Memory in bytes.
@@ -279,7 +279,7 @@ pub struct Limits {
     pub capabilities: Option<Vec<String>>,
 }
 
-/// What became of an image that was to be removed unless it has a name.
+/// Outcome for an image that was to be removed unless it has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nameless {
     /// It is not there (any more).
@@ -292,13 +292,13 @@ pub enum Nameless {
 
 /// The two ends of a container that is listened to.
 pub struct Attached {
-    /// What it prints.
+    /// Its output.
     pub output: OutputStream,
     /// Its standard input.
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
-/// What a container prints, in order within each channel.
+/// Output of a container, in order within each channel.
 pub type OutputStream = BoxStream<'static, Result<Output, EngineError>>;
 
 /// A piece of what a container printed.
@@ -310,7 +310,7 @@ pub struct Output {
     pub bytes: Bytes,
 }
 
-/// Which of its two channels a container wrote to.
+/// The one of its two channels that a container wrote to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// Standard output.
@@ -319,7 +319,7 @@ pub enum Channel {
     Error,
 }
 
-/// Where a container stands.
+/// State of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerState {
     /// It was never started.
@@ -337,11 +337,11 @@ pub struct FoundContainer {
     pub id: ContainerId,
     /// The attempt that it runs.
     pub attempt: Attempt,
-    /// Which of its scripts.
+    /// The attempt's script that it runs.
     pub stage: Stage,
 }
 
-/// Why the engine did not do what was asked.
+/// The reason why the engine did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// It does not answer.
@@ -349,13 +349,13 @@ pub enum EngineError {
     Unreachable {
         /// Its address.
         engine: String,
-        /// What the network said.
+        /// The network's words.
         cause: String,
     },
     /// The connection to a container was lost.
     #[error("the connection to the container was lost: {cause}")]
     Cut {
-        /// What was noticed.
+        /// The fault that was noticed.
         cause: String,
     },
     /// It said no.
@@ -369,7 +369,7 @@ pub enum EngineError {
     /// It answered something that is not understood.
     #[error("the Docker engine answered something unexpected: {cause}")]
     Unexpected {
-        /// What was wrong with it.
+        /// The fault in it.
         cause: String,
     },
 }

@@ -1,5 +1,5 @@
-//! Deliveries as a forge sees them: what a body is wrapped in, what became of those that it sent, and what one would have
-//! said.
+//! Deliveries as a forge sees them: the wrapping of a body, the outcome of those that it sent, and the words of one
+//! that never came.
 
 use kozmic_model::{
     git::{GitRef, Sha},
@@ -10,7 +10,7 @@ use kozmic_model::{
 pub struct DeliveryBody<'a> {
     /// The kind that it is said to be.
     pub content_type: Option<&'a str>,
-    /// How it is said to be packed.
+    /// The packing that it is said to have.
     pub content_encoding: Option<&'a str>,
     /// As it came.
     pub bytes: Vec<u8>,
@@ -27,7 +27,7 @@ pub enum UnreadableBody {
     Content(String),
 }
 
-/// What a forge tells of the deliveries of one webhook.
+/// A forge's answer about the deliveries of one webhook.
 #[derive(Debug)]
 pub enum Sent {
     /// The deliveries, the newest first.
@@ -49,13 +49,13 @@ pub struct SentDelivery {
     pub uuid: String,
     /// The forge's word for what happened.
     pub event: String,
-    /// When it was sent, by the forge's clock.
+    /// The time when it was sent, by the forge's clock.
     pub at: Timestamp,
-    /// What it came to.
+    /// Its outcome.
     pub came_to: CameTo,
 }
 
-/// What a delivery came to.
+/// Outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CameTo {
     /// It was taken.
@@ -66,16 +66,16 @@ pub enum CameTo {
     Failed,
 }
 
-/// Where a branch or a pull request stands.
+/// Position of a branch or a pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tip {
-    /// Which.
+    /// The branch or the pull request.
     pub git_ref: GitRef,
     /// Its commit.
     pub sha: Sha,
 }
 
-/// What a delivery would have said.
+/// The words that a delivery would have had.
 pub struct Telling {
     /// The forge's word for what happened.
     pub event: String,

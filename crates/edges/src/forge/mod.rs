@@ -1,4 +1,4 @@
-//! Where pushes come from and commit statuses go. GitHub is the first; the trait is what any forge must do.
+//! The source of pushes, to which commit statuses go. GitHub is the first; the trait is what any forge must do.
 
 mod deliveries;
 pub mod github;
@@ -21,18 +21,18 @@ use url::Url;
 
 /// A forge. All calls have a time-out and may be made at once by many; none retries by itself.
 ///
-/// A repository is called by its number, which stays when it is renamed or moved. Where a forge knows names only, reading
+/// A repository is called by its number, which stays when it is renamed or moved. If a forge knows names only, reading
 /// follows, and whatever changes something fails with [`ForgeError::is_moved`]: ask for the repository anew, then try
 /// again.
 #[async_trait]
 pub trait Forge: Send + Sync {
-    /// Where to send a browser to sign in; it comes back to `redirect` with a code and `state`.
+    /// The address to send a browser to, to sign in; it comes back to `redirect` with a code and `state`.
     fn authorize_url(&self, state: &str, redirect: &Url) -> Url;
 
     /// The person's token for the code that the browser brought back. A code works once.
     async fn exchange_code(&self, code: &str, redirect: &Url) -> Result<SecretString, ForgeError>;
 
-    /// Who the token belongs to.
+    /// The person whom the token belongs to.
     async fn profile(&self, token: &SecretString) -> Result<Profile, ForgeError>;
 
     /// The names of the organizations that the token's person belongs to, as far as they let the token see them.
@@ -94,8 +94,8 @@ pub trait Forge: Send + Sync {
         known: Option<WebhookId>,
     ) -> Result<WebhookId, ForgeError>;
 
-    /// Removes a webhook, and whatever else calls its address: the answer to its making may have been lost. What is gone
-    /// is fine.
+    /// Removes a webhook, and whatever else calls its address: the answer to its making may have been lost. A webhook
+    /// that is gone is fine.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository; else the forge refuses, since they
@@ -107,7 +107,7 @@ pub trait Forge: Send + Sync {
         webhook: (&Url, Option<WebhookId>),
     ) -> Result<(), ForgeError>;
 
-    /// What a webhook's deliveries came to, since a time by the forge's own clock.
+    /// Outcomes of a webhook's deliveries, since a time by the forge's own clock.
     ///
     /// # Errors
     /// A refusal if the token's person may not read that.
@@ -140,14 +140,14 @@ pub trait Forge: Send + Sync {
         (webhook, delivery): (WebhookId, i64),
     ) -> Result<(), ForgeError>;
 
-    /// Where the branches and the open pull requests stand, up to a thousand of each.
+    /// Positions of the branches and the open pull requests, up to a thousand of each.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
     async fn tips(&self, token: &SecretString, repository: &Repository) -> Result<Vec<Tip>, ForgeError>;
 
-    /// What a delivery would have told of a tip that moved there from `before`, as far as that is known; none if it
-    /// stands elsewhere by now.
+    /// The words that a delivery would have had of a tip that moved there from `before`, as far as that is known; none
+    /// if it stands elsewhere by now.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
@@ -228,10 +228,10 @@ pub trait Forge: Send + Sync {
     /// The body can never be read, by whatever version of Kozmic.
     fn payload(&self, body: DeliveryBody<'_>) -> Result<Vec<u8>, UnreadableBody>;
 
-    /// What a delivery says. Pure: the payload is all there is.
+    /// Meaning of a delivery. Pure: the payload is all there is.
     ///
-    /// The push of a tag is a change of that tag, at the commit that the tag stands for, also where the tag is an object
-    /// of its own. Whether anything is built from it is not for the forge to say.
+    /// The push of a tag is a change of that tag, at the commit that the tag stands for, also where the tag is an
+    /// object of its own. The forge does not decide whether anything is built from it.
     fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload>;
 
     /// The repository that a delivery of any kind is about. Pure, and as true as the delivery's signature.
@@ -252,11 +252,11 @@ pub const AUTOBUILD_EVENTS: &[&str] = &["push"];
 
 /// A webhook that Kozmic needs at the forge.
 pub struct Webhook {
-    /// Where deliveries go to at Kozmic.
+    /// The address of deliveries at Kozmic.
     pub url: Url,
     /// The events that it asks for, in the forge's words: [`HOOK_EVENTS`] or [`AUTOBUILD_EVENTS`].
     pub events: &'static [&'static str],
-    /// What deliveries are signed with.
+    /// The secret that deliveries are signed with.
     pub secret: SecretString,
 }
 
@@ -267,7 +267,7 @@ pub struct Head {
     pub sha: Sha,
     /// Its message, up to 64 KiB.
     pub message: String,
-    /// Who wrote it.
+    /// Its author.
     pub author: Author,
     /// Its page at the forge; empty if that is no address of a page.
     pub url: String,
@@ -275,13 +275,13 @@ pub struct Head {
 
 /// A deploy key to register.
 pub struct PublicKey<'a> {
-    /// What people read beside it at the forge.
+    /// The words that people read beside it at the forge.
     pub title: &'a str,
     /// As in `authorized_keys`: `ssh-ed25519 AAAA…`.
     pub key: &'a str,
 }
 
-/// Why a call to the forge led to nothing.
+/// The reason why a call to the forge led to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgeError {
     /// It did not answer, or not in time; trying again makes sense.
@@ -289,7 +289,7 @@ pub enum ForgeError {
     Unreachable {
         /// Its address.
         forge: String,
-        /// What the network said.
+        /// The network's words.
         cause: String,
     },
     /// It asks to wait; trying again before that makes it worse.
@@ -297,7 +297,7 @@ pub enum ForgeError {
     RateLimited {
         /// Its address.
         forge: String,
-        /// How long.
+        /// The time to wait.
         wait: Duration,
         /// Its words.
         message: String,
@@ -335,7 +335,7 @@ pub enum ForgeError {
     Unexpected {
         /// Its address.
         forge: String,
-        /// What was wrong with it.
+        /// The fault in it.
         cause: String,
     },
 }
@@ -377,6 +377,6 @@ impl ForgeError {
 pub struct UnreadablePayload {
     /// The forge's word for the event.
     pub event: String,
-    /// What was wrong with it.
+    /// The fault in it.
     pub cause: String,
 }

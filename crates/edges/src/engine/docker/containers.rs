@@ -92,7 +92,7 @@ impl DockerEngine {
     }
 }
 
-/// What tells an attempt's containers from all others.
+/// Labels that tell an attempt's containers from all others.
 pub(super) fn labels(instance: &str, attempt: Attempt, stage: &Stage) -> HashMap<String, String> {
     let cache_key = match stage {
         Stage::Install(key) => key.clone(),

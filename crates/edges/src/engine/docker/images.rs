@@ -15,7 +15,7 @@ use bollard::{
 use kozmic_model::{image::ImageName, job::Attempt};
 use std::collections::HashMap;
 
-/// What stands for a name or tag that is not there.
+/// Sign in place of a name or tag that is not there.
 const NO_NAME: &str = "<none>";
 
 impl DockerEngine {

@@ -8,10 +8,10 @@ use futures_util::StreamExt;
 use std::{pin::pin, time::Duration};
 use tokio::time::Instant;
 
-/// So many events an engine keeps (seen with Docker 20.10; some versions keep fewer).
+/// Number of events that an engine keeps (seen with Docker 20.10; some versions keep fewer).
 const KEPT: usize = 256;
 
-/// An engine tells all that it remembers at once. So long after the last event nothing more comes; what has just
+/// Silence after which nothing more comes: an engine tells all that it remembers at once. An event that has just
 /// happened may come a moment late.
 const QUIET: Duration = Duration::from_secs(1);
 

@@ -31,13 +31,13 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// How long the engine may take to answer a plain question.
+/// Longest time that the engine may take to answer a plain question.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long uploads and pulls may take.
+/// Longest time that an upload or a pull may take.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
-/// What applies to each job's container.
+/// Settings of the engine and of each job's container.
 #[derive(Clone, Debug, Default)]
 pub struct DockerSettings {
     /// `unix:///var/run/docker.sock`, `tcp://host:2375`, `https://host:2376`.

@@ -1,4 +1,4 @@
-//! What containers printed, read again from its start, and what follows.
+//! Output of containers, read again from its start, and all that follows.
 //!
 //! The output of a container with a terminal has no frames. The client library does not know which kind it reads: a
 //! piece that begins with a byte below 3 it takes for a frame, and the rest it holds back until a newline. So its call
@@ -17,16 +17,16 @@ use futures_util::{Stream, StreamExt, TryFutureExt, TryStreamExt, stream, stream
 use kozmic_model::time::Timestamp;
 use std::{borrow::Cow, time::Duration};
 
-/// What the client library's call for plain bytes ends with.
+/// Ending of the address in the client library's call for plain bytes.
 const EXPORT: &str = "/export";
 
 /// The call to read what a terminal showed.
 const LOGS: Call = ("GET", Cow::Borrowed("/logs?follow=true&stdout=true&stderr=true"));
 
-/// The method of a call for plain bytes, and what its address ends with.
+/// The method of a call for plain bytes, and the ending of its address.
 pub(super) type Call = (&'static str, Cow<'static, str>);
 
-/// How long a container may take to end behind the end of its log.
+/// Longest time that a container may take to end behind the end of its log.
 const END_LAG: Duration = Duration::from_secs(10);
 
 impl DockerEngine {
@@ -84,7 +84,7 @@ fn kept(
     docker.logs(&container.0, Some(options.build())).map_ok(piece).boxed()
 }
 
-/// What the engine keeps of a container's output.
+/// The copy that the engine keeps of a container's output.
 struct Log {
     engine: DockerEngine,
     docker: Docker,
@@ -112,9 +112,9 @@ impl Log {
     }
 }
 
-/// A log that is read to its true end. When a container ends, the engine may stop to follow before it gave all (seen
-/// with Docker 20.10, which left out more than half of 360 kB). Once the container has ended the log is whole: it is
-/// read again, and what was told is skipped.
+/// A log that is read to its true end. The engine may stop to follow before it gave all, once a container ends (seen
+/// with Docker 20.10, which left out more than half of 360 kB). The log of a container that ended is whole: it is read
+/// again, and the part that was told is skipped.
 struct Reading {
     log: Log,
     pieces: BoxStream<'static, Result<Output, Error>>,
@@ -145,7 +145,7 @@ impl Reading {
                     self.skip = self.told;
                     self.pieces = self.log.follow();
                 }
-                // Who removes the container has no need of its last words.
+                // Nobody who removes the container needs its last words.
                 Err(Error::DockerResponseServerError { status_code: 404, .. }) if self.is_second => {
                     return Ok(None);
                 }
@@ -177,7 +177,7 @@ pub(super) fn of_terminal(bytes: Bytes) -> Output {
     Output { channel: Channel::Output, bytes }
 }
 
-/// What the engine answers to a call, as it sends it and for as long as it does: the client's limit of time is one for the
+/// The engine's answer to a call, as it sends it and for as long as it does: the client's limit of time is one for the
 /// answer's beginning.
 pub(super) fn plain(
     docker: &Docker,

@@ -28,7 +28,7 @@ impl DockerEngine {
         while let Some(event) = events.next().await {
             let event = event.map_err(|fault| self.fault(fault))?;
             if let Some(line) = told.line(event) {
-                // Who no longer listens misses a line; the pull goes on.
+                // A reader that no longer listens misses a line; the pull goes on.
                 let _ = progress.send(line).await;
             }
         }
@@ -45,7 +45,7 @@ fn credentials(login: &RegistryLogin) -> DockerCredentials {
     }
 }
 
-/// What was told so far.
+/// The progress that was told so far.
 #[derive(Default)]
 struct Told {
     /// Bytes that came and bytes in all, of each layer.

@@ -261,7 +261,7 @@ async fn files(lab: &Lab, container: &ContainerId, path: &str) -> Vec<(String, u
 }
 
 impl Lab {
-    /// What a script prints to a terminal: while it runs, and read again behind its end.
+    /// Output of a script on a terminal: while it runs, and read again behind its end.
     async fn terminal(&self, script: &str) -> Vec<u8> {
         let container = self.start(&self.on_terminal(script).await).await;
         let (live, code) = tokio::join!(self.printed(&container), self.engine.wait(&container));

@@ -50,7 +50,7 @@ impl Stage {
         Ok(repository)
     }
 
-    /// What the only delivery says.
+    /// The change that the only delivery tells.
     fn change(&self, deliveries: &[Delivery]) -> Change {
         let [delivery] = deliveries else { panic!("one delivery: {deliveries:?}") };
         match self.forge.event(&delivery.event, &delivery.body) {

@@ -10,13 +10,13 @@ use url::Url;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long to wait when GitHub limits without saying for how long; its documentation asks for a minute.
+/// Time to wait when GitHub limits without saying for how long; its documentation asks for a minute.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
 /// The largest picture that is kept, in bytes.
 const PICTURE_LIMIT: usize = 512 * 1024;
 
-/// How often reading follows to another address: GitHub sends on once, by a repository's id.
+/// The most addresses that reading asks one after another: GitHub sends on once, by a repository's id.
 const REDIRECT_LIMIT: usize = 5;
 
 /// A guard against a list that never ends: 300 pages are 30,000 entries.
@@ -78,7 +78,7 @@ impl Client {
                 None => return Ok(found),
             }
         }
-        // What is not on a list counts as gone: half of one would do harm.
+        // An entry that is not on a list counts as gone: half of a list would do harm.
         Err(self.unexpected(format!("a list of more than {} entries", found.len())))
     }
 
@@ -140,7 +140,7 @@ impl Client {
         Ok((kind, bytes))
     }
 
-    /// What GitHub says without a token: that it is there.
+    /// GitHub's answer without a token: that it is there.
     pub(super) async fn greet(&self) -> Result<String, ForgeError> {
         let response =
             self.http.get(self.api.clone()).send().await.map_err(|fault| self.unreachable(&fault))?;
@@ -238,7 +238,7 @@ impl Client {
     }
 }
 
-/// Where a redirection leads to.
+/// The address that a redirection leads to.
 fn destination(response: &Response) -> Option<Url> {
     let location = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection())?;
     response.url().join(location.to_str().ok()?).ok()
@@ -251,7 +251,7 @@ fn with_destination(message: String, destination: Option<Url>) -> String {
     }
 }
 
-/// How long the headers ask to wait: `Retry-After` in seconds, else until `X-RateLimit-Reset` if nothing remains.
+/// Time that the headers ask to wait: `Retry-After` in seconds, else until `X-RateLimit-Reset` if nothing remains.
 fn asked_wait(response: &Response) -> Option<Duration> {
     let number = |name: &str| response.headers().get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     if let Some(seconds) = number("retry-after") {

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 
-/// What GitHub says of a key that it knows from wherever.
+/// GitHub's words for a key that it knows from wherever.
 const IN_USE: &str = "already in use";
 
 #[derive(Deserialize)]

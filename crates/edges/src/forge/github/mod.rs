@@ -38,7 +38,7 @@ use serde_json::json;
 use sha2::Sha256;
 use url::Url;
 
-/// Where a GitHub is and as which OAuth application Kozmic speaks to it.
+/// The addresses of a GitHub, and the OAuth application as which Kozmic speaks to it.
 #[derive(Clone)]
 pub struct GitHubSettings {
     /// `https://github.com`, or an Enterprise server.

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use url::Url;
 
 /// Private repositories, commit statuses, webhooks and deploy keys need `repo`; an OAuth application has no narrower
-/// scope that covers them. Who may see an organization's repository is told for `read:org` only. `user:email` is for
-/// the address that mails go to.
+/// scope that covers them. GitHub tells only for `read:org` who may see an organization's repository. `user:email` is
+/// for the address that mails go to.
 const SCOPE: &str = "repo read:org user:email";
 
 pub(super) fn authorize_url(settings: &GitHubSettings, state: &str, redirect: &Url) -> Url {

@@ -1,4 +1,4 @@
-//! What GitHub's deliveries say. A payload is hostile until it is parsed into the model's types.
+//! Meaning of GitHub's deliveries. A payload is hostile until it is parsed into the model's types.
 
 pub(super) mod body;
 #[cfg(test)]
@@ -15,13 +15,13 @@ use kozmic_model::{
 use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 
-/// How much of a commit's message is kept, in bytes: lists of builds stay light.
+/// The most bytes of a commit's message that are kept: lists of builds stay light.
 const MESSAGE_LIMIT: usize = 64 * 1024;
 
-/// How much of a pull request's title is kept, in bytes; GitHub's own limit is lower.
+/// The most bytes of a pull request's title that are kept; GitHub's own limit is lower.
 const TITLE_LIMIT: usize = 1024;
 
-/// How much is kept of what is wrong with a payload, in bytes: it repeats what stands there.
+/// The most bytes that are kept of the fault in a payload: it repeats what stands there.
 const CAUSE_LIMIT: usize = 300;
 
 /// The longest address of a page that is kept, in bytes.
@@ -63,7 +63,7 @@ fn repository(RepositoryEvent { action }: RepositoryEvent) -> Event {
 struct PullRequestEvent {
     action: String,
     number: u64,
-    /// Where the head was before, if new commits came.
+    /// The commit of the head before, if new commits came.
     before: Option<String>,
     pull_request: PullRequest,
     repository: Repository,
@@ -108,7 +108,7 @@ fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
         head.repo.is_some_and(|head| head.id == repository.id) && is_branch_name(&head.branch);
     let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
     let before = match (action.as_str(), is_own_branch) {
-        // How the branch moved is told by its pushes.
+        // Its pushes tell how the branch moved.
         ("opened" | "synchronize" | "reopened", true) => None,
         ("opened" | "reopened", false) => Some(sha.nowhere()),
         ("synchronize", false) => before.and_then(|before| before.parse().ok()),

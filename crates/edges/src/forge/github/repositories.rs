@@ -25,7 +25,7 @@ struct RepositoryAnswer {
     permissions: Permissions,
 }
 
-/// What every delivery of a repository's webhook has.
+/// The part that every delivery of a repository's webhook has.
 #[derive(Deserialize)]
 struct AboutRepository {
     repository: RepositoryAnswer,
@@ -36,7 +36,7 @@ struct Owner {
     login: String,
 }
 
-/// Where GitHub tells none, nobody may do more than read.
+/// Nobody may do more than read if GitHub tells none.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Permissions {
@@ -165,8 +165,8 @@ pub(super) async fn collaborators(
     Ok(found.into_iter().map(Collaborator::from).collect())
 }
 
-/// What it means that GitHub does not find what is to be removed: it says so of what is gone, and to whom may not
-/// administer the repository.
+/// Meaning of GitHub's answer that something to be removed is not found: GitHub answers so if it is gone, and to a
+/// person who may not administer the repository.
 ///
 /// # Errors
 /// [`ForgeError::is_missing`] if the token's person does not see the repository; a refusal if they see it only.

@@ -1,4 +1,4 @@
-//! Where a repository's branches and open pull requests stand, and what a delivery would have told of one.
+//! Positions of a repository's branches and open pull requests, and the words that a delivery would have had of one.
 
 use super::{Client, ForgeError, commits};
 use crate::forge::{Telling, Tip};
@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// So many pages of 100 are compared.
+/// Number of pages of 100 that are compared, of each list.
 const PAGES: usize = 10;
 
 #[derive(Deserialize)]
@@ -65,7 +65,7 @@ async fn some<T: serde::de::DeserializeOwned>(
     Ok(found)
 }
 
-/// What a delivery would have told of a tip; none if it stands elsewhere by now.
+/// The words that a delivery would have had of a tip; none if it stands elsewhere by now.
 pub(super) async fn telling(
     client: &Client,
     token: &SecretString,

@@ -1,4 +1,4 @@
-//! How a payload is wrapped: as it is, or in a form, which GitHub offers first to whoever makes a webhook by hand.
+//! The wrapping of a payload: none, or a form, which GitHub offers first to whoever makes a webhook by hand.
 
 use super::cut;
 use crate::forge::{DeliveryBody, UnreadableBody};
@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 /// The field of a form that has the payload.
 const FIELD: &[u8] = b"payload";
 
-/// How much of a header is repeated in a reason, in bytes.
+/// The most bytes of a header that are repeated in a reason.
 const WORD_LIMIT: usize = 100;
 
 const JSON: &str = "application/json";
@@ -90,7 +90,7 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     percent_decode(&spaced).collect()
 }
 
-/// Says why something is no JSON. What it ignores, serde reads without a call within a call, however deep it is.
+/// Says why something is no JSON. Serde reads what it ignores without a call within a call, however deep it is.
 fn check(payload: &[u8]) -> Result<(), String> {
     if payload.trim_ascii().is_empty() {
         return Err("the payload is empty".to_owned());

@@ -139,7 +139,7 @@ fn put(into: &mut Value, way: &[usize], value: Value) {
     }
 }
 
-/// What holds of every payload.
+/// Checks the claims that hold of every payload.
 fn holds(name: &str, payload: &[u8]) -> Result<(), TestCaseError> {
     let change = match event(name, payload) {
         Err(fault) => {

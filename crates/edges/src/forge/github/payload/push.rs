@@ -11,10 +11,10 @@ use serde::{Deserialize, de::IgnoredAny};
 /// The most commits of a push that are kept: the newest.
 const COMMITS_LIMIT: usize = 20;
 
-/// How much of a line is kept for lists, in characters.
+/// The most characters of a line that are kept for lists.
 const LINE_LIMIT: usize = 200;
 
-/// How much of a ref is repeated in a reason, in bytes.
+/// The most bytes of a ref that are repeated in a reason.
 const REF_LIMIT: usize = 250;
 
 #[derive(Deserialize)]
@@ -108,7 +108,7 @@ pub(super) fn event(push: Push) -> Result<Event, UnreadablePayload> {
     Ok(Event::Change(Box::new(Change { before, after, ..change })))
 }
 
-/// The commit that a tag stands for. What the push calls `after` is the tag itself where that is an object of its own.
+/// The commit that a tag stands for. The push's `after` is the tag itself if that is an object of its own.
 fn tagged(head: Option<&Commit>) -> Option<Result<Sha, NotASha>> {
     head.map(|commit| commit.id.parse())
 }
