@@ -23,7 +23,7 @@ use kozmic_model::{
 };
 use std::ops::ControlFlow::{self, Break, Continue};
 
-/// What one go at an attempt leaves to the next: the connection to the engine may be lost between them.
+/// State that one go at an attempt leaves to the next: the connection to the engine may be lost between them.
 #[derive(Default)]
 pub(crate) struct Course {
     /// Whether there was a go before, of this process or of an earlier one.
@@ -101,8 +101,8 @@ async fn open(work: &mut Work, halt: &mut Halt, program: &Bare) -> Result<Outcom
     bring_in(work, halt, (&container, outcome)).await
 }
 
-/// What becomes of what a script left that ended well: its container is kept as an image, its artifact is published.
-/// All of it may be done once more after a crash.
+/// Brings in the results of a script that ended well: its container is kept as an image, its artifact is published. All
+/// of it may be done once more after a crash.
 async fn bring_in(
     work: &mut Work,
     halt: &mut Halt,

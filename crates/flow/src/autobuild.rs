@@ -1,17 +1,17 @@
-//! How the Auto Builder works, as the settings say: what it builds for pushes, and the limits of its containers.
+//! Settings of the Auto Builder: its builds for pushes, and the limits of its containers.
 
 use kozmic_model::{kernel::KernelRule, recipe::RecipeDefaults};
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// How the Auto Builder works.
+/// Settings of the Auto Builder.
 #[derive(Clone, Debug)]
 pub struct AutobuildSettings {
     /// `owner/name` of the configuration repository; none: kernel rules only.
     pub configuration: Option<String>,
-    /// What is built for pushes to repositories that kernels are made of.
+    /// Rules for pushes to repositories that kernels are made of.
     pub kernels: Vec<KernelRule>,
-    /// What stands in where a recipe says nothing.
+    /// Defaults for everything that a recipe leaves out.
     pub defaults: RecipeDefaults,
     /// A job that takes longer is stopped.
     pub maximum_time: Duration,
@@ -23,8 +23,8 @@ pub struct AutobuildSettings {
     pub capabilities: Vec<String>,
     /// One name for all commit statuses, in place of `kozmic/<script>`.
     pub status_context: Option<String>,
-    /// So many artifacts of each name are kept in directories.
+    /// Number of artifacts of each name that are kept in directories.
     pub kept_artifacts: usize,
-    /// What webhooks are signed with.
+    /// Secret that webhooks are signed with.
     pub webhook_secret: SecretString,
 }

@@ -1,8 +1,8 @@
 //! Gets the container of a recipe or kernel rule ready: the repository beside the program, which starts in `/` as
 //! root, with a terminal and an empty directory for what it makes.
 //!
-//! What comes in by its terminal is nobody's, so no gate is kept by a line on its input: it starts when its files are
-//! there. The repository is no volume, so that it is in the image if the container becomes one.
+//! Nobody types at its terminal, so no gate is kept by a line on its input: it starts when its files are there. The
+//! repository is no volume, so that it is in the image if the container becomes one.
 
 use crate::{checkout, gate, prepare, report, work::Work};
 use anyhow::{Context, Result};
@@ -19,7 +19,7 @@ use kozmic_model::{
     spec::{Bare, Base},
 };
 
-/// What a container may have in memory where nothing is said, in bytes.
+/// Memory of a container in bytes, if the settings name none.
 const MEMORY: i64 = 16 << 30;
 
 /// Nobody sits at the terminal: programs that find one shall not page or ask.

@@ -1,4 +1,4 @@
-//! What an install script makes is kept as an image, until something changes that it was made of. Two jobs that need
+//! Keeps the result of an install script as an image, until something changes that it was made of. Two jobs that need
 //! the same image make it once.
 
 use crate::{Flow, checkout, turns::Turn, work::Work};
@@ -63,7 +63,7 @@ pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Re
     Ok(Look::Missing(making))
 }
 
-/// What an install script's end means for its job. None: it ended well, and what it made can be kept.
+/// Meaning of an install script's end for its job. None: it ended well, and its result can be kept.
 pub(crate) fn verdict(outcome: Outcome) -> Option<Outcome> {
     match outcome {
         Outcome::Returned(0) => None,
@@ -122,7 +122,8 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
     }
 }
 
-/// Notes what a hook's image is made of, and gives what it was made of before. What a fork proposes is not noted.
+/// Notes what a hook's image is made of, and gives what it was made of before. Nothing is noted of a fork's pull
+/// request.
 async fn note(work: &Work, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
     let Origin::Hook(hook) = work.claimed.job.spec.origin else { return Ok(None) };
     let store = &work.flow.edges.store;
@@ -134,7 +135,7 @@ async fn note(work: &Work, inputs: &CacheInputs) -> Result<Option<CacheInputs>> 
     Ok(before)
 }
 
-/// So much of a key that people can tell it from others.
+/// Beginning of a key, long enough for people to tell it from others.
 fn short(key: &str) -> &str {
     key.get(..12).unwrap_or(key)
 }

@@ -27,7 +27,7 @@ pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
     while_there_is_room(&room, checkout).await.context("check out the commit")
 }
 
-/// How often to look whether there is still room for what git writes.
+/// Interval between looks whether there is still room for what git writes.
 const ROOM_LOOK: Duration = Duration::from_millis(500);
 
 /// Does what writes much, until there is no room for it.
@@ -106,8 +106,8 @@ async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<Fetched> {
     Ok(Box::pin(work.flow.edges.mirrors.fetch(wanted)).await?)
 }
 
-/// One try. Where a server wants credentials for a repository that everybody may read, those of a private one are used,
-/// from then on at once.
+/// One try. Credentials as for a private repository are used, from then on at once, if a server wants some for one that
+/// everybody may read.
 async fn shown(work: &mut Work, wanted: &mut Wanted) -> Result<Result<Fetched, GitError>> {
     let mirrors = work.flow.edges.mirrors.clone();
     let fetched = mirrors.fetch(wanted).await;

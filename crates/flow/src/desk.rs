@@ -1,4 +1,4 @@
-//! What a runner is up to: how many jobs it has, whether it can take more, and that it is still there.
+//! State of a runner: how many jobs it has, whether it can take more, and that it is still there.
 
 use crate::Flow;
 use anyhow::{Error, Result};
@@ -10,13 +10,13 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// How long a job stays with a runner that says nothing more.
+/// Time that a job stays with a runner that says nothing more.
 const LEASE: Duration = Duration::from_secs(120);
 
-/// How often a runner says that it is there, and looks for jobs without being woken.
+/// Interval at which a runner says that it is there, and looks for jobs without being woken.
 pub(crate) const BEAT: Duration = Duration::from_secs(5);
 
-/// How often to ask an engine that does not answer.
+/// Pause between questions to an engine that does not answer.
 pub(crate) const ENGINE_LOOK: Duration = Duration::from_secs(2);
 
 /// A runner's desk; cheap to clone.
@@ -107,7 +107,7 @@ impl Desk {
     }
 }
 
-/// Until when a job that is claimed or kept now stays with its runner.
+/// Time until which a job that is claimed or kept now stays with its runner.
 pub(crate) fn lease(now: Timestamp) -> Timestamp {
     now.after(LEASE)
 }

@@ -1,7 +1,7 @@
-//! How a script ended whose container did, and whether its log has all of it.
+//! End of a script whose container ended, and whether its log has all of it.
 //!
 //! An engine that stops ends its containers, and one that was killed ends them when it starts again; neither is the
-//! script's doing. What a container prints while its engine is away waits in a pipe, and is lost with the container.
+//! script's doing. The output of a container waits in a pipe while its engine is away, and is lost with the container.
 
 use crate::{Flow, gate};
 use anyhow::{Context, Result};
@@ -16,13 +16,13 @@ use std::time::Duration;
 /// A time in which the engine could not be reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Absence {
-    /// When that was noticed.
+    /// Time when it was noticed.
     pub(crate) since: Timestamp,
     /// Until it answered again.
     pub(crate) length: Duration,
 }
 
-/// How a script ended whose container ended with this code.
+/// Outcome of a script whose container ended with this code.
 pub(crate) async fn of(flow: &Flow, container: &ContainerId, code: i64) -> Result<Outcome> {
     if code == 0 {
         return Ok(Outcome::Returned(0));
@@ -49,7 +49,7 @@ async fn remembers(flow: &Flow, container: &ContainerId, moment: Moment) -> Resu
     memory.context("ask what the engine remembers of the container")
 }
 
-/// What the shell around a container's script noted at its end, if it came so far.
+/// Note that the shell around a container's script wrote at its end, if it came so far.
 pub(crate) async fn note(flow: &Flow, container: &ContainerId) -> Result<Option<Note>> {
     let text = flow.edges.engine.read_file(container, gate::ENDED, LONGEST_NOTE).await;
     let text = text.context("look how the script ended")?;

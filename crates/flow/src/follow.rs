@@ -18,20 +18,20 @@ use kozmic_model::job::{Attempt, Outcome};
 use std::{pin::pin, time::Duration};
 use tokio::time::Instant;
 
-/// How many pieces that are there already are written at once.
+/// Largest number of waiting pieces that are written at once.
 const BATCH: usize = 64;
 
-/// So long after its output a container has ended, or it was the connection that ended.
+/// Longest time between the end of a container's output and its own end; else it was the connection that ended.
 const END_LAG: Duration = Duration::from_secs(3);
 
-/// So long after SIGKILL a container has ended, or its engine cannot end it.
+/// Longest time between SIGKILL and a container's end; else its engine cannot end it.
 const STOP_LAG: Duration = Duration::from_secs(30);
 
-/// How often to look whether a script that prints nothing has ended: an engine whose own helper was killed may not have
-/// noticed (seen with Docker 20.10, when containerd was).
+/// Interval between looks whether a script that prints nothing has ended: an engine whose own helper was killed may not
+/// have noticed (seen with Docker 20.10, when containerd was).
 const QUIET_LOOK: Duration = Duration::from_secs(30);
 
-/// How the following of a container ends.
+/// End of following a container.
 enum End {
     /// The job is stopped, and ends so.
     Stopped(Outcome),
@@ -41,7 +41,7 @@ enum End {
     Lost,
 }
 
-/// Where an attempt's container stands, for who takes the attempt up again.
+/// State of an attempt's container, for a process that takes the attempt up again.
 pub(crate) enum Found {
     /// One of its scripts has begun, and may have ended.
     Started(ContainerId, Stage),
@@ -97,7 +97,7 @@ pub(crate) async fn started(
 }
 
 /// Follows a container that an earlier process started, or to which the connection was lost, from where the log ends.
-/// If the engine was away, so that some of the output may be lost, the log says so at its place.
+/// The log says so at its place if some of the output may be lost because the engine was away.
 pub(crate) async fn again(
     flow: &Flow,
     container: &ContainerId,
@@ -121,7 +121,7 @@ pub(crate) async fn again(
     loop {
         let output = engine.output(container).await.context("read the container's output")?;
         let output = leaving_out(output, log.read_again());
-        // What ended can neither be canceled nor take too long any more.
+        // A container that ended can neither be canceled nor take too long any more.
         let halt = (!has_ended).then_some(&mut *halt);
         match to_the_end(flow, (container, output), log, halt).await? {
             End::Stopped(outcome) => return Ok(outcome),
@@ -185,7 +185,7 @@ async fn to_the_end(
     Ok(end(flow, container).await?.map_or(End::Lost, End::Code))
 }
 
-/// What a container returned that has ended, or does within a moment.
+/// Code of a container that has ended, or does within a moment.
 async fn end(flow: &Flow, container: &ContainerId) -> Result<Option<i64>> {
     match tokio::time::timeout(END_LAG, flow.edges.engine.wait(container)).await {
         Ok(code) => code.context("wait for the container's end").map(Some),
@@ -211,7 +211,7 @@ async fn look_at_quiet(flow: &Flow, container: &ContainerId, quiet: Duration) ->
     Ok((quiet >= limit).then_some(End::Stopped(Outcome::Stalled(limit))))
 }
 
-/// How a job ends whose log must not grow.
+/// Outcome of a job whose log must not grow.
 fn grows_no_more(flow: &Flow, log: &JobLog) -> Option<Outcome> {
     let limit = flow.settings.log_limit;
     match log.length() < limit {
@@ -260,7 +260,7 @@ async fn flush(log: &mut JobLog, pending: Option<(Channel, BytesMut)>) -> Result
     }
 }
 
-/// Without what the log has already.
+/// Leaves out the part that the log has already.
 fn leaving_out(output: OutputStream, known: Known) -> OutputStream {
     let rest = output.scan(known, |known, piece| {
         let piece = piece.map(|Output { channel, bytes }| {

@@ -1,9 +1,9 @@
 //! The gate that a script waits behind: its container runs already, while its files are still on their way.
 //!
 //! A shell waits for a line on standard input, notes that it came, and runs the script. Without the line, because the
-//! runner died, nothing has happened. When the script ended by itself, the shell notes that, too: a container whose
-//! script was ended by its engine lacks the note, or has one that tells of a signal. An image without a shell is
-//! started when its files are there.
+//! runner died, nothing has happened. The shell also notes that the script ended by itself: a container whose script
+//! was ended by its engine lacks the note, or has one that tells of a signal. An image without a shell is started when
+//! its files are there.
 
 use crate::Flow;
 use anyhow::{Context, Result};
@@ -40,7 +40,7 @@ trap '_c=$?; echo \"$_c$_s\" >/kozmic/.ended; [ -z \"$_s\" ] || _c=143; exit $_c
 const WAIT: &str = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; ";
 const RUN: &str = "(exec /kozmic/script.sh 2>&1); exit $?";
 
-/// How often, and how long apart, to look at a shell that is about to end or to begin.
+/// Number of looks at a shell that is about to end or to begin, and the pause between them.
 const SETTLING_LOOKS: u32 = 100;
 const SETTLING_PAUSE: Duration = Duration::from_millis(50);
 
@@ -84,7 +84,7 @@ pub(crate) struct Started {
 /// A container that starts when its files are there.
 pub(crate) struct Held(Provisional);
 
-/// What a container runs.
+/// Command that a container runs.
 pub(crate) fn command(has_shell: bool) -> Vec<String> {
     match has_shell {
         true => ["/bin/sh", "-c", &[WAIT, SETTLE, "\n", NOTING, RUN].concat()].map(str::to_owned).to_vec(),
@@ -92,8 +92,8 @@ pub(crate) fn command(has_shell: bool) -> Vec<String> {
     }
 }
 
-/// The files that a container gets beside its repository. Where no shell notes that the script began, the note comes
-/// with the script: such a container is not started before.
+/// The files that a container gets beside its repository. The note that the script began comes with the script if no
+/// shell can write it: such a container is not started before.
 pub(crate) fn files(script: &str, has_shell: bool) -> Vec<Extra> {
     let script = Extra { path: "kozmic/script.sh", mode: 0o755, content: script.as_bytes().to_vec() };
     if has_shell { vec![script] } else { vec![script, note()] }
@@ -107,7 +107,7 @@ pub(crate) fn note() -> Extra {
 /// Creates a container that starts when its files are there.
 pub(crate) async fn hold(flow: &Flow, wanted: &NewContainer) -> Result<Held> {
     let (flow, wanted) = (flow.clone(), wanted.clone());
-    // Whoever stops waiting for it leaves nothing behind.
+    // No container is left behind by a caller that stops waiting for it.
     let creating = flow.tasks.clone().spawn(async move {
         let container = flow.edges.engine.create(&wanted).await.context("create the container")?;
         Ok(Held(Provisional::new(&flow, container)))

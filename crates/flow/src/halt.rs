@@ -11,7 +11,7 @@ use std::{future::pending, time::Duration};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How often to look for a cancel request without being woken.
+/// Longest pause between two looks for a cancel request.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// Tells when and why an attempt is to be stopped.
@@ -64,7 +64,7 @@ impl Halt {
     }
 }
 
-/// How long an attempt may yet take.
+/// Time that an attempt may yet take.
 fn left(limit: Duration, (started_at, phases): (Option<Timestamp>, &[Phase]), now: Timestamp) -> Duration {
     let bringing_in = [PhaseKind::Commit, PhaseKind::Publish];
     let spent = match phases.last() {

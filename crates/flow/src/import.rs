@@ -1,7 +1,7 @@
-//! Takes over an installation of the original Kozmic CI: what it built becomes the past of this one.
+//! Takes over an installation of the original Kozmic CI: its builds become the past of this one.
 //!
-//! It stands outside the way of a push and runs instead of the server. Each row is taken over once; what cannot be
-//! is named with the reason. Who is interrupted runs it again.
+//! It stands outside the way of a push and runs instead of the server. Each row is taken over once; a row that
+//! cannot be is named with the reason. An interrupted import is run again.
 
 mod builds;
 mod gone;
@@ -31,13 +31,13 @@ const REMOVED_SINCE: &str = "it was taken over before, and removed here since";
 pub struct Import<'a> {
     /// The installation to take over.
     pub old: &'a Installation,
-    /// Where its rows go.
+    /// Store that its rows go to.
     pub store: &'a Store,
-    /// Where its logs go; none: nowhere, on a trial run.
+    /// Logs that its logs go to; none: nowhere, on a trial run.
     pub logs: Option<&'a Logs>,
-    /// What the original called `SECRET_KEY`, if it is known.
+    /// The original's `SECRET_KEY`, if it is known.
     pub secret_key: Option<&'a SecretKey>,
-    /// When that is.
+    /// Time of the run.
     pub now: Timestamp,
 }
 
@@ -54,7 +54,7 @@ struct Here<'a> {
     hooks: Hooks,
 }
 
-/// What is known of a hook when its jobs are taken over.
+/// Facts that are known of a hook when its jobs are taken over.
 struct KnownHook {
     title: String,
     here: Option<(HookId, HookRecipe)>,
@@ -64,7 +64,7 @@ impl Import<'_> {
     /// Takes over all that is there and can be; says what became of everything.
     ///
     /// # Errors
-    /// One of the databases or the disk does not answer. What was taken over stays; another run goes on.
+    /// One of the databases or the disk does not answer. Rows that were taken over stay; another run goes on.
     pub async fn run(&self) -> Result<Report> {
         let mut report = Report::default();
         let largest = self.old.largest_ids(LARGEST_ID).await?;

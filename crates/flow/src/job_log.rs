@@ -33,7 +33,7 @@ impl JobLog {
         Ok(Self { writer, broker: edges.broker.clone(), topics, at_line_start, length })
     }
 
-    /// How many bytes there are.
+    /// Length in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -50,7 +50,7 @@ impl JobLog {
         self.say(&format!("\u{1b}[1;33m{text}\u{1b}[0m")).await
     }
 
-    /// What the container printed.
+    /// Output of the container.
     pub(crate) async fn print(&mut self, channel: Channel, bytes: Bytes) -> Result<()> {
         self.append(source(channel), bytes).await
     }
@@ -74,7 +74,7 @@ impl JobLog {
     }
 }
 
-/// Where what a channel brings comes from.
+/// Source of the bytes that a channel brings.
 pub(crate) fn source(channel: Channel) -> Source {
     match channel {
         Channel::Output => Source::Output,

@@ -1,4 +1,4 @@
-//! What a kernel build leaves is kept as an image of its branch, for the builds that start from there.
+//! Keeps the container of a kernel build as an image of its branch, for the builds that start from there.
 
 use crate::{Flow, turns::Turn, work::Work};
 use anyhow::{Context, Result};
@@ -16,7 +16,7 @@ use kozmic_model::{
     status::Status,
 };
 
-/// What is kept as an image, and under which name.
+/// Container that is kept as an image, and the image's name.
 struct Keeping {
     container: ContainerId,
     attempt: Attempt,
@@ -45,7 +45,7 @@ pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()
     work.end(&name.to_string()).await
 }
 
-/// What an image is called: by its plain name, unless that is another branch's.
+/// Name of an image: the plain one, unless that is another branch's.
 async fn name_of(work: &Work, plain: &ImageName) -> Result<ImageName> {
     let ClaimedJob { build, project, .. } = &work.claimed;
     let wish = image_wish(&project.repository.full_name(), &build.git_ref, plain);

@@ -13,8 +13,8 @@ use kozmic_model::{
     project::Repository,
 };
 
-/// Makes sure that a project has a deploy key, and that the forge knows it: one that was removed there is put back.
-/// What the forge publishes of its SSH host keys is pinned on the way.
+/// Makes sure that a project has a deploy key, and that the forge knows it: one that was removed there is put back. The
+/// SSH host keys that the forge publishes are pinned on the way.
 ///
 /// # Errors
 /// The forge refuses or does not answer, or no key can be made: this can be tried again.

@@ -53,39 +53,39 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-/// How long a part of the server rests after a panic.
+/// Pause of a part of the server after a panic.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// What the steps of one installation have in common.
+/// Everything that the steps of one installation have in common.
 #[derive(Clone)]
 pub struct Flow {
     /// Everything outside.
     pub edges: Edges,
-    /// How this installation works.
+    /// Settings of this installation's steps.
     pub settings: Arc<FlowSettings>,
     /// Ends all work: nothing new is begun, containers go on alone until the next start.
     pub stop: CancellationToken,
     /// All that runs beside the caller.
     pub tasks: TaskTracker,
-    /// What jobs do one at a time.
+    /// Turns for work that jobs do one at a time.
     turns: turns::Turns,
     /// Public repositories that their server shows to nobody without credentials, as an Enterprise server in private
     /// mode does.
     unshown: Arc<Mutex<HashSet<ProjectId>>>,
-    /// Which deliveries wait for the forge's word of their repository.
+    /// Deliveries that wait for the forge's word of their repository.
     doubts: receive::Doubts,
-    /// What pull requests' deliveries wait for.
+    /// Commit messages that pull requests' deliveries wait for.
     messages: sync::Messages,
 }
 
-/// How an installation works.
+/// Settings of an installation's steps.
 #[derive(Clone, Debug)]
 pub struct FlowSettings {
-    /// How browsers and the forge reach Kozmic.
+    /// Address at which browsers and the forge reach Kozmic.
     pub public_url: Url,
     /// Tells this installation's containers from others'.
     pub instance: String,
-    /// How many jobs run at once.
+    /// Number of jobs that run at once.
     pub slots: usize,
     /// A job without output for so long is stopped.
     pub stall_timeout: Duration,
@@ -93,18 +93,18 @@ pub struct FlowSettings {
     pub job_timeout: Duration,
     /// A job whose log gets longer is stopped, in bytes.
     pub log_limit: u64,
-    /// Between SIGTERM and SIGKILL.
+    /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
-    /// Where checkouts lie until they are in their containers.
+    /// Directory of checkouts until they are in their containers.
     pub work_dir: PathBuf,
-    /// So many cached images are kept for each project.
+    /// Number of cached images that are kept for each project.
     pub cached_images: usize,
-    /// How the Auto Builder works; none: it is switched off.
+    /// Settings of the Auto Builder; none: it is switched off.
     pub autobuild: Option<AutobuildSettings>,
 }
 
 impl FlowSettings {
-    /// How long a job may take.
+    /// Longest time that a job may take.
     fn time_limit(&self, origin: &Origin) -> Duration {
         let autobuild = self.autobuild.as_ref().filter(|_| origin.is_automatic());
         autobuild.map_or(self.job_timeout, |autobuild| autobuild.maximum_time)

@@ -1,6 +1,6 @@
 //! Deliveries that the forge could not bring: it tries once, and then only if somebody asks. So the forge's own book of
-//! each webhook is looked through, at the start and every few minutes, and what did not arrive is sent again. Where
-//! there is no such book, branches are compared with what was built.
+//! each webhook is looked through, at the start and every few minutes, and what did not arrive is sent again. Branches
+//! are compared with what was built if there is no such book.
 
 mod book;
 mod tips;
@@ -20,37 +20,37 @@ use kozmic_model::{
 use secrecy::SecretString;
 use std::{collections::HashMap, time::Duration};
 
-/// How long after the start to look: what is sent again has to find the door open.
+/// Pause after the start before the first look: a delivery that is sent again has to find the door open.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How often a webhook's book is looked through of which nothing is missed.
+/// Interval between looks at the book of a webhook of which nothing is missed.
 const QUIET: Duration = Duration::from_secs(600);
 
-/// With many webhooks, so long for each: an hour's limit of the forge is 5,000 calls.
+/// Time for each webhook in that interval, if there are many: an hour's limit of the forge is 5,000 calls.
 const SHARE: Duration = Duration::from_secs(8);
 
-/// How soon to look whether what is sent again has arrived.
+/// Pause before a look whether a delivery that was sent again has arrived.
 const SOON: Duration = Duration::from_secs(3);
 
-/// How soon to look again while something is missed.
+/// Pause before another look while something is missed.
 const BUSY: Duration = Duration::from_secs(60);
 
-/// How soon to try again when the forge does not answer.
+/// Pause before another try when the forge does not answer.
 const TROUBLE: Duration = Duration::from_secs(15);
 
 /// The longest wait that a forge is believed to mean.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
-/// Between two calls: the forge minds many at once.
+/// Pause between two calls: the forge minds many at once.
 const PACE: Duration = Duration::from_millis(150);
 
-/// Between two that change something: of these GitHub takes some 80 in a minute.
+/// Pause between two calls that change something: of these GitHub takes some 80 in a minute.
 const POST_PACE: Duration = Duration::from_millis(800);
 
-/// How often to look which webhooks there are.
+/// Interval between looks at which webhooks there are.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// How soon a webhook is to be looked at again.
+/// Urgency of the next look at a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     /// Something is on its way.
@@ -61,7 +61,7 @@ enum Next {
     Quiet,
 }
 
-/// When which webhook is due, and until when the forge asked whom to be quiet.
+/// Time at which each webhook is due, and time until which the forge asked a person to be quiet.
 #[derive(Default)]
 struct Rounds {
     due: HashMap<(Door, RepositoryId), Timestamp>,

@@ -17,13 +17,13 @@ use kozmic_model::{
 };
 use std::time::Duration;
 
-/// How often a refused mail is tried again: servers err, but those who insist are taken for senders of spam.
+/// Number of times that a refused mail is tried again: servers err, but those who insist are taken for senders of spam.
 const RETRIES: i32 = 2;
 
 /// A mail that could not be sent for so long is no news any more.
 const LIFETIME: Duration = Duration::from_secs(3 * 24 * 3_600);
 
-/// How much of a log's end is read for its last lines, in bytes.
+/// Length of a log's end that is read for its last lines, in bytes.
 const LOG_END: usize = 64 * 1024;
 
 /// Plans a mail for each member who wants to know of a build.

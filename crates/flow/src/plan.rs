@@ -1,5 +1,5 @@
-//! What a change makes run: a hook, a recipe or a kernel rule is written down as jobs' specs, and from then on nobody
-//! asks where they came from.
+//! The jobs that a change makes: a hook, a recipe or a kernel rule is written down as jobs' specs, and from then on
+//! nobody asks where they came from.
 
 use crate::AutobuildSettings;
 use kozmic_model::{

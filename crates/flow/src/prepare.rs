@@ -24,15 +24,15 @@ use kozmic_model::{
 };
 use tokio::sync::mpsc;
 
-/// What a container is to run.
+/// Order for a container and the script that it runs.
 pub(crate) struct Wanted<'a> {
     /// The image that it is made of.
     pub(crate) image: &'a Image,
-    /// What people call that image.
+    /// Name that people call that image by.
     pub(crate) image_name: &'a str,
     /// The script.
     pub(crate) script: &'a str,
-    /// Which of the attempt's scripts that is.
+    /// Stage of the attempt that the script is for.
     pub(crate) stage: Stage,
 }
 
@@ -83,12 +83,13 @@ pub(crate) async fn base(work: &mut Work) -> Result<Image> {
     image.with_context(|| format!("the image {name} is not there after it was pulled"))
 }
 
-/// The newest image of that name. Where its registry gives none, the one that is there has to do, and the log says so.
+/// The newest image of that name. The one that is there has to do if its registry gives none, and the log says so.
 async fn newer(work: &mut Work, there: Image) -> Result<Image> {
     let name = work.claimed.job.spec.image.clone();
     work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
     if let Err(fault) = pull(work).await {
-        // Who may not pull an image any more does not get it by having pulled it, or somebody else, before.
+        // An image that may not be pulled any more is refused, even if it was pulled before, by this project or by
+        // others.
         if fault.downcast_ref().is_some_and(|fault: &EngineError| fault.is_unreachable() || fault.is_denied())
         {
             return Err(fault.context(format!("pull the image {name}")));
@@ -133,7 +134,7 @@ fn archive(script: &str, checkout: Checkout, account: &Account) -> Archive {
     checkout.into_archive(to, gate::files(script, account.has_shell))
 }
 
-/// What a job's scripts find in their environment, `HOME` apart.
+/// Environment of a job's scripts, `HOME` apart.
 pub(crate) fn environment_of(work: &Work) -> Vec<(String, String)> {
     let ClaimedJob { job, build, project } = &work.claimed;
     let facts = BuildFacts {

@@ -1,5 +1,5 @@
-//! What a job's program left goes where people find it: to the hub, or into a directory, behind a link that always
-//! leads to the newest. Each part can be done once more after a crash.
+//! The artifact that a job's program left goes where people find it: to the hub, or into a directory, behind a link
+//! that always leads to the newest. Each part can be done once more after a crash.
 
 mod again;
 mod places;
@@ -44,12 +44,12 @@ pub(crate) async fn is_there(work: &Work, container: &ContainerId) -> Result<boo
     engine.has_file(container, &path_of(work)).await.context("look for the artifact")
 }
 
-/// What a job says whose program left nothing.
+/// Reason of a job whose program left nothing.
 pub(crate) fn nothing_there(work: &Work) -> String {
     format!("The script left no {}.", path_of(work))
 }
 
-/// Where the program leaves its artifact.
+/// Path at which the program leaves its artifact.
 fn path_of(work: &Work) -> String {
     let spec = &work.claimed.job.spec;
     let Some(product) = &spec.product else { return String::new() };

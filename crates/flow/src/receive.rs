@@ -29,10 +29,10 @@ use kozmic_model::{
 };
 use std::time::Duration;
 
-/// How often to look for deliveries without being woken.
+/// Longest pause between two looks for deliveries.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How long to wait after trouble.
+/// Pause after trouble.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stores a delivery whose signature holds, and wakes who waits for it.
@@ -72,7 +72,7 @@ pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<Strin
     }
 }
 
-/// What became of a delivery that was looked at.
+/// Result of a look at a delivery.
 enum Seen {
     /// It led to jobs, or to a reason why not.
     Settled,
@@ -153,7 +153,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
     Ok(Seen::Settled)
 }
 
-/// What a hook hears of its repository. Whatever it is about, it tells facts of the repository, too.
+/// Takes in an event that a hook hears of its repository. Any event tells facts of the repository, too.
 async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Event)) -> Result<Seen> {
     let Some(project) = flow.edges.store.project(hook.project).await? else {
         return ignore(flow, waiting, "its project was deleted").await.map(|()| Seen::Settled);
@@ -288,8 +288,8 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
     Ok(if waits { Seen::Waits } else { Seen::Settled })
 }
 
-/// What is planned for a push. The configuration is read whatever its authors write, and even if it never was: a first
-/// one that cannot be read is mended by a push.
+/// Specs of the jobs for a push. The configuration is read whatever its authors write, and even if it never was: a
+/// first one that cannot be read is mended by a push.
 fn specs(
     settings: &AutobuildSettings,
     configuration: Option<&Configuration>,

@@ -21,14 +21,14 @@ use kozmic_model::{
 use std::{collections::HashMap, time::Duration};
 use url::Url;
 
-/// How long to wait when the database has trouble.
+/// Pause when the database has trouble.
 const TROUBLE: Duration = Duration::from_secs(5);
 
-/// How often to look into the outbox without being woken.
+/// Longest pause between two looks into the outbox.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// What the forge refuses so often, for about a day, is given up. Earlier somebody may yet act: sign in again, say, or
-/// bring the commit back.
+/// Number of refusals by the forge, over about a day, after which a message is given up. Earlier somebody may yet act:
+/// sign in again, say, or bring the commit back.
 const REFUSALS: i32 = 150;
 
 /// The longest wait that a forge is believed to mean.
@@ -41,7 +41,7 @@ pub(crate) fn change(edges: &Edges, project: ProjectId, job: JobId) {
     }
 }
 
-/// What to do after a look into the outbox.
+/// Next step after a look into the outbox.
 enum Next {
     /// Look again at once.
     Look,
@@ -49,7 +49,7 @@ enum Next {
     Wait(Duration),
 }
 
-/// Until when the forge asked whom to be quiet: it limits each person by themselves.
+/// Time until which the forge asked a person to be quiet: it limits each person by themselves.
 type Quiet = HashMap<UserId, Timestamp>;
 
 /// Sends what the outbox holds for one way out, one after another, the longest due first.
@@ -100,7 +100,7 @@ async fn next(flow: &Flow, way: Way, quiet: &mut Quiet) -> Result<Next> {
     }
 }
 
-/// In whose name the forge is told, as a rule.
+/// Person in whose name the forge is told, as a rule.
 async fn owner(flow: &Flow, outgoing: Outgoing) -> Result<Option<UserId>> {
     let build = match outgoing.subject {
         Subject::CommitStatus(build) => build,
@@ -133,9 +133,8 @@ async fn commit_status(flow: &Flow, build: BuildId) -> Result<()> {
     speak::for_project(&flow.edges, build.project, tell).await
 }
 
-/// What the forge shall show now of what hooks came to. It has one place for a commit, however many branches are there:
-/// the worst of what it came to on each of them counts.
-/// None if no hook has a job there.
+/// Status that the forge shall show now for the jobs of hooks. It has one place for a commit, however many branches are
+/// there: the worst verdict of all of them counts. None if no hook has a job there.
 async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
     let mut verdicts = Vec::new();
     for build in flow.edges.store.builds_of_commit(build.project, &build.sha).await? {
@@ -145,7 +144,7 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
         // Of hooks it is this build's alone, though its branch is gone.
         verdicts.extend(Verdict::of(flow, build.clone()).await?);
     }
-    // Where a newer push came, what became of the commit elsewhere tells more.
+    // The verdict of another branch tells more than one that a newer push left open.
     if !verdicts.iter().all(Verdict::is_left_open) {
         verdicts.retain(|verdict| !verdict.is_left_open());
     }
@@ -167,13 +166,13 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
     }))
 }
 
-/// What the hooks' jobs of one build came to.
+/// Verdict on the hooks' jobs of one build.
 struct Verdict {
     build: Build,
     status: Status,
     /// The title of the job that decides.
     culprit: Option<String>,
-    /// Who canceled it, if it was no person.
+    /// Reason of the cancellation, if it was no person's.
     canceled_by: Option<CanceledBy>,
 }
 

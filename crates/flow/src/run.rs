@@ -32,10 +32,10 @@ use tokio::sync::OwnedSemaphorePermit;
 /// Pauses before a job is tried again whose connection to the engine was lost although the engine answers, in seconds.
 const PAUSES: [u64; 4] = [1, 2, 5, 20];
 
-/// So long after its last answer an engine that stops is gone.
+/// Longest time that an engine which stops is still there after its last answer.
 const LAST_ANSWER_LAG: Duration = Duration::from_secs(2);
 
-/// What a job says that ended by a panic; the server's log has the details.
+/// Reason of a job that ended by a panic; the server's log has the details.
 pub(crate) const OUR_FAULT: &str = "Kozmic has a fault: the server's log says more.";
 
 /// Stops a job for a reason: one that waits ends at once, one that runs gets SIGTERM.
@@ -181,7 +181,7 @@ async fn job(desk: Desk, claimed: ClaimedJob, course: Course, permit: Option<Own
     desk.note_now().await;
 }
 
-/// How a job ends, over all outages of the engine.
+/// Outcome of a job, over all outages of the engine.
 async fn outcome(desk: &Desk, claimed: &ClaimedJob, mut course: Course) -> Outcome {
     let mut away = Duration::ZERO;
     let mut pauses = PAUSES.into_iter();
@@ -257,8 +257,8 @@ async fn last_words(flow: &Flow, job: &Job, outcome: &Outcome) -> Result<()> {
     JobLog::open(&flow.edges, job).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
 }
 
-/// Removes an attempt's container, and images that are too many, off the path that people wait on. What fails here is
-/// swept up later.
+/// Removes an attempt's container, and images that are too many, off the path that people wait on. Anything that fails
+/// here is swept up later.
 async fn clear_away(flow: Flow, attempt: Attempt) {
     while let Err(fault) = remove_containers(&flow, attempt).await {
         tracing::warn!(job.id = attempt.job.0, %fault, "a container could not be removed yet");

@@ -1,4 +1,5 @@
-//! Who speaks for a project at the forge: its owner, else one of its managers, by the token of their sign-in.
+//! The person who speaks for a project at the forge: its owner, else one of its managers, by the token of their
+//! sign-in.
 
 use anyhow::{Context, Error, Result, anyhow};
 use kozmic_edges::{Edges, forge::ForgeError};
@@ -39,8 +40,8 @@ where
     Err(refusal.map_or_else(|| nobody(&project), Error::from))
 }
 
-/// Asks the forge for a project in the Auto Builder's name; a repository that was moved is followed. Where there is no
-/// Auto Builder any more, whoever may speak for the project does.
+/// Asks the forge for a project in the Auto Builder's name; a repository that was moved is followed. A person who may
+/// speak for the project does so if there is no Auto Builder any more.
 ///
 /// # Errors
 /// The forge refuses, or does not answer.
@@ -65,8 +66,8 @@ where
     }
 }
 
-/// Takes something away from the forge. Where nobody who may speak for the project sees its repository any more, it
-/// went together with the repository.
+/// Takes something away from the forge. It went together with the repository if nobody who may speak for the project
+/// sees that any more.
 pub(crate) async fn taking_away<F>(
     edges: &Edges,
     id: ProjectId,
@@ -81,8 +82,8 @@ where
     }
 }
 
-/// What it means that something could not be taken away. Of what Kozmic does not know to be there, a refusal is no
-/// matter: nobody who may not even look could have put it there.
+/// Judges a refusal to take something away. It is no matter if Kozmic does not know the thing to be there: nobody who
+/// may not even look could have put it there.
 pub(crate) fn unless_unknown(is_known: bool, removed: Result<()>) -> Result<()> {
     match removed {
         Err(fault) if !is_known && fault.downcast_ref().and_then(ForgeError::try_again).is_none() => Ok(()),

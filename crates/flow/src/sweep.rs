@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(600);
 
-/// How often to look at the disk.
+/// Interval between looks at the disk.
 const ROOM: Duration = Duration::from_secs(1);
 
 /// A delivery's payload has up to 25 MB; the forge itself repeats one for three days.

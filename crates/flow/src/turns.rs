@@ -1,5 +1,5 @@
-//! Turns: what jobs do one at a time, such as making an image or moving a link, each by a name of its own. Whoever
-//! waits for one holds up nobody else.
+//! Turns: work that jobs do one at a time, such as making an image or moving a link, each by a name of its own. A job
+//! that waits for one holds up nobody else.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// Who has which turn right now.
+/// The turns that somebody has right now.
 #[derive(Clone, Default)]
 pub(crate) struct Turns(Arc<Mutex<HashMap<String, Weak<AsyncMutex<()>>>>>);
 

@@ -32,10 +32,10 @@ use kozmic_model::{
 use secrecy::SecretString;
 use std::{panic::AssertUnwindSafe, time::Duration};
 
-/// How often webhooks are looked at without being asked.
+/// Interval between looks at webhooks that nobody asked for.
 const LOOK: Duration = Duration::from_secs(4 * 3_600);
 
-/// How long to wait before what failed is tried again, in seconds; the last one again and again.
+/// Pauses before a failed step is tried again, in seconds; the last one again and again.
 const PAUSES: [u64; 5] = [5, 15, 60, 300, 600];
 
 /// Reads the configuration on start and whenever it is pushed, and keeps webhooks right.

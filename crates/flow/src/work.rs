@@ -10,12 +10,12 @@ use kozmic_model::{
 };
 use std::time::Instant;
 
-/// What all steps of an attempt have in hand.
+/// State that all steps of an attempt have in common.
 pub(crate) struct Work {
     pub(crate) flow: Flow,
     pub(crate) claimed: ClaimedJob,
     pub(crate) log: JobLog,
-    /// When this process began with it.
+    /// Time at which this process began with it.
     pub(crate) begun: Instant,
     /// Its commit, once that was fetched.
     pub(crate) wanted: Option<Wanted>,

@@ -124,7 +124,7 @@ impl Import<'_> {
             Taken::There(id) => (id, false),
             Taken::Followed(id) => {
                 if let Some(logs) = self.logs {
-                    // What it had printed then may be no beginning of what it printed in the end.
+                    // The earlier output may be no beginning of the output in the end.
                     logs.remove(first_attempt(id)).await?;
                 }
                 report.follow(what.to_owned(), "it went on there, and is here as it ended".to_owned());

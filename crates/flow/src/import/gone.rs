@@ -1,4 +1,4 @@
-//! What the original deleted between two runs goes here too, unless people here did something with it since.
+//! Removes here what the original deleted between two runs, unless people here did something with it since.
 
 use super::{Import, report::Report};
 use anyhow::Result;

@@ -1,28 +1,28 @@
-//! What an import did: of each kind how many, and everything that was left out or mended, by name.
+//! Report of an import: of each kind how many, and everything that was left out or mended, by name.
 
 use kozmic_model::ids::ProjectId;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-/// What there is to take over, in the order in which it is.
+/// Kinds of rows, in the order in which they are taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// People.
     User,
     /// Repositories.
     Project,
-    /// Who may see a project, beside its owner.
+    /// People who may see a project, beside its owner.
     Member,
-    /// By which private repositories are fetched.
+    /// Keys by which private repositories are fetched.
     DeployKey,
-    /// What runs for pushes.
+    /// Scripts that run for pushes.
     Hook,
-    /// What makes install scripts run anew.
+    /// Paths whose changes make install scripts run anew.
     TrackedFile,
-    /// What ran for a commit.
+    /// Jobs that ran for one commit.
     Build,
     /// One script of a build.
     Job,
-    /// What a job printed.
+    /// Output of a job.
     Log,
 }
 
@@ -65,7 +65,7 @@ impl FromStr for Kind {
     }
 }
 
-/// How many rows of a kind came to what.
+/// Number of rows of a kind, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// They are here now.
@@ -77,7 +77,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many there are in the other installation.
+    /// Number of rows in the other installation.
     pub fn found(self) -> u64 {
         self.taken + self.there + self.left_out
     }
@@ -86,25 +86,25 @@ impl Tally {
 /// Something that needs a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// What it is about.
+    /// Thing that it is about.
     pub what: String,
     /// The word.
     pub why: String,
 }
 
-/// What an import did.
+/// Results of an import.
 #[derive(Debug, Default)]
 pub struct Report {
     tallies: BTreeMap<Kind, Tally>,
-    /// What stays out, and why.
+    /// Rows that stay out, and why.
     pub left_out: Vec<Remark>,
-    /// What came over otherwise than it was, and how.
+    /// Rows that came over changed, and how.
     pub mended: Vec<Remark>,
-    /// What was here before and is otherwise now, because it is there.
+    /// Rows that were here before and are changed here now, because they changed there.
     pub followed: Vec<Remark>,
-    /// What went here because it is gone there, or stays although it is.
+    /// Rows that went here because they are gone there, or stay although they are.
     pub gone: Vec<Remark>,
-    /// What people have to do now.
+    /// Tasks that are left to people.
     pub to_do: Vec<Remark>,
 }
 

@@ -25,10 +25,10 @@ use url::Url;
 /// A script without a first line that names an interpreter was run by the shell that started it.
 const SHEBANG: &str = "#!/bin/bash\n";
 
-/// What a job ran whose hook is unknown: nobody can have an image of this name.
+/// Image of a job whose hook is unknown: nobody can have an image of this name.
 const LOST_IMAGE: &str = "hook.invalid/lost";
 
-/// What such a job runs if it is restarted all the same.
+/// Script of such a job, if it is restarted all the same.
 const LOST_SCRIPT: &str = "#!/bin/sh\necho 'The hook of this job is lost.' >&2\nexit 1\n";
 
 /// A hook, and how it differs from what it was.
@@ -36,7 +36,7 @@ pub(super) struct Translated {
     pub(super) hook: NewHook,
     /// Tracked files that stay out, and why.
     pub(super) dropped: Vec<(String, String)>,
-    /// What was mended.
+    /// Faults that were mended.
     pub(super) mends: Vec<String>,
 }
 
@@ -208,7 +208,7 @@ pub(super) fn job(
     }
 }
 
-/// What the hook runs today: what it ran then, the original did not note.
+/// Spec of a job as its hook runs today: the original did not note what it ran then.
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
         let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted } = recipe;

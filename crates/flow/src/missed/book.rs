@@ -18,7 +18,8 @@ use std::{
     time::Duration,
 };
 
-/// So far back from the newest delivery that was seen: one that takes long is listed after others that were sent later.
+/// Length of the past that is looked at again before the newest known delivery: one that takes long is listed after
+/// others that were sent later.
 const OVERLAP: Duration = Duration::from_secs(600);
 
 /// The events that Kozmic makes anything of, in the forge's words.

@@ -1,5 +1,5 @@
-//! Where the forge lists no deliveries: branches and open pull requests are compared with where they stood the last
-//! time, and with what was built. What moved unheard is told in the words that a delivery would have had.
+//! For a forge that lists no deliveries: compares branches and open pull requests with where they stood the last time,
+//! and with what was built. A move that nobody heard of is told in the words that a delivery would have had.
 
 use super::{Next, PACE, ask};
 use crate::{Flow, receive};
@@ -13,7 +13,7 @@ use kozmic_edges::{
 use kozmic_model::git::{GitRef, Sha};
 use std::collections::BTreeMap;
 
-/// So many are told at a time.
+/// Largest number of moves that are told at a time.
 const MOST: usize = 50;
 
 /// Compares, and tells what moved unheard.

@@ -28,7 +28,7 @@ pub(super) enum Place {
     Directory(Directory, ArtifactPlace),
 }
 
-/// Where an artifact goes, in this order. A directory takes the file for itself, so it comes last.
+/// Places that an artifact goes to, in this order. A directory takes the file for itself, so it comes last.
 pub(super) fn of(flow: &Flow, product: &Product) -> Vec<Place> {
     let publishers = &flow.edges.publishers;
     let hub = || publishers.hub.clone().map(|hub| Place::Hub(hub, product.format));
@@ -49,7 +49,7 @@ impl Leaving {
         Ok(Self { dir, product: product.clone(), store, attempt })
     }
 
-    /// What the script left.
+    /// File or directory that the script left.
     pub(super) fn file(&self) -> PathBuf {
         self.dir.join("artifact")
     }
@@ -64,7 +64,7 @@ impl Drop for Leaving {
 }
 
 impl Place {
-    /// What the artifact is called there: by its plain name, unless that is another's.
+    /// Name of the artifact at that place: the plain one, unless that is another's.
     pub(super) async fn name(&self, work: &Work, leaving: &Leaving) -> Result<Result<ArtifactName, Refusal>> {
         let plain = match self {
             Self::Hub(..) => hub_name(&leaving.product.name),
@@ -185,7 +185,7 @@ fn format_of(work: &Work) -> Format {
     work.claimed.job.spec.product.as_ref().map_or(Format::Binary, |product| product.format)
 }
 
-/// What the hub calls an artifact: it takes archives, and its links lead to lists.
+/// Name of an artifact on the hub: the hub takes archives, and its links lead to lists.
 fn hub_name(name: &ArtifactName) -> ArtifactName {
     let stem = |text: &str| text.strip_suffix(".efi").map(str::to_owned);
     match (stem(&name.versioned), stem(&name.stable)) {

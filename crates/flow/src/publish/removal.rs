@@ -1,5 +1,5 @@
 //! Artifacts of a deleted project, if its owner wanted them to go: out of their directories, and the links that would
-//! lead nowhere. What a hub has stays there.
+//! lead nowhere. Artifacts on a hub stay there.
 
 use crate::Flow;
 use anyhow::{Context, Result};

@@ -21,7 +21,7 @@ const PAUSES: [u64; 5] = [1, 5, 15, 30, 60];
 /// The longest wait that a forge is believed to mean.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
-/// Which deliveries wait for the forge's word; cheap to clone.
+/// Deliveries that wait for the forge's word; cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Doubts(Arc<Mutex<State>>);
 
@@ -157,7 +157,7 @@ async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
     true
 }
 
-/// What is known becomes what the forge says, as far as somebody may ask.
+/// Brings the known facts of a project in line with the forge, as far as somebody may ask.
 async fn look_up(flow: &Flow, project: &Project, door: Door) -> Result<()> {
     if door == Door::AutoBuilder && watch::look_up(flow, project.repository.id).await?.is_some() {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Where the known pushes of a branch leave it open which one was the last, the forge is asked where the branch is. That
-//! goes on beside the way of the push.
+//! Asks the forge where a branch is, if its known pushes leave it open which one was the last. That goes on beside the
+//! way of the push.
 
 use crate::{Flow, speak};
 use anyhow::Result;

@@ -26,7 +26,7 @@ pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()>
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };
     let webhook = speak::for_project(edges, hook.project, ensure).await?;
     if edges.store.hook(hook.id).await?.is_none() {
-        // Whoever deleted it did not see a webhook that was only on its way.
+        // The deletion missed a webhook that was only on its way.
         disconnect(edges, public_url, &Hook { webhook: Some(webhook), ..hook.clone() }).await?;
         bail!("the hook was deleted meanwhile");
     }

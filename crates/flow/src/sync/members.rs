@@ -12,7 +12,7 @@ use std::time::Duration;
 /// A project that was brought in line so long ago is looked at again.
 const STALE: Duration = Duration::from_secs(4 * 3_600);
 
-/// How often to look for such projects.
+/// Interval between looks for such projects.
 const LOOK: Duration = Duration::from_secs(600);
 
 /// Brings a project's members and the facts of its repository in line with the forge.
@@ -73,8 +73,8 @@ async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// The repository and all who may see it, as the first person sees them who may ask. Who cannot even see the
-/// repository any more is no member.
+/// The repository and all who may see it, as the first person sees them who may ask. A person who cannot even see
+/// the repository any more is no member.
 async fn ask(edges: &Edges, project: &Project) -> Result<(Repository, Vec<Collaborator>)> {
     let mut refusal = None;
     for user in edges.store.speakers(project.id).await? {

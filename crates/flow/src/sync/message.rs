@@ -20,10 +20,10 @@ use tokio::sync::Semaphore;
 /// Pauses before the forge is asked again. After the last one, a build begins whose message is not known.
 const PAUSES: [u64; 4] = [0, 1, 5, 20];
 
-/// So many commits are asked for at once.
+/// Number of commits that are asked for at once.
 const AT_ONCE: usize = 4;
 
-/// What is known of a commit.
+/// Message of a commit, as far as it is known.
 #[derive(Clone, Debug)]
 pub(crate) enum Message {
     /// The forge is being asked. The deliveries' bell rings when it has answered.
@@ -34,7 +34,7 @@ pub(crate) enum Message {
     Unknown,
 }
 
-/// What deliveries wait for.
+/// Messages that deliveries wait for.
 #[derive(Clone)]
 pub(crate) struct Messages {
     all: Arc<Mutex<HashMap<DeliveryId, Message>>>,
@@ -52,7 +52,7 @@ impl Messages {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery, message);
     }
 
-    /// What is known by now, if the forge is asked already; what it answered is forgotten with that.
+    /// The message as far as it is known by now, if the forge is asked already; an answer is forgotten with that.
     fn take(&self, delivery: DeliveryId) -> Option<Message> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let message = all.remove(&delivery)?;

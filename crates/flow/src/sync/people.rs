@@ -18,14 +18,14 @@ use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
 
-/// How long a session lasts.
+/// Lifetime of a session.
 pub const SESSION: Duration = Duration::from_secs(30 * 86_400);
 
 /// Somebody who just signed in.
 pub struct SignedIn {
-    /// Who.
+    /// The person.
     pub user: User,
-    /// What the browser keeps to prove it.
+    /// Secret that the browser keeps to prove it.
     pub session: SecretString,
 }
 

@@ -115,7 +115,8 @@ fn address(public_url: &Url, repository: &Repository) -> Result<Url> {
     Ok(url)
 }
 
-/// Takes away a webhook that is needed no more. What the forge refuses is left there: its deliveries build nothing.
+/// Takes away a webhook that is needed no more. One that the forge refuses to remove is left there: its deliveries
+/// build nothing.
 async fn forget(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {
     if let Err(fault) = remove(flow, token, watched).await {
         if fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_some()) {

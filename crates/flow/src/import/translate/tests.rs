@@ -1,4 +1,4 @@
-//! What becomes of rows that the original would not have written, and of those that it did.
+//! Tests with rows that the original would not have written, and with those that it did.
 
 use super::*;
 
