@@ -32,7 +32,7 @@ pub struct Edges {
     pub engine: Arc<dyn engine::Engine>,
     /// The mirrors of repositories on this machine.
     pub mirrors: git::Mirrors,
-    /// Output of jobs.
+    /// The logs of jobs.
     pub logs: logs::Logs,
     /// The places that artifacts go to.
     pub publishers: publisher::Publishers,

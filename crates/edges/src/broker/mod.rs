@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// What a bell is about.
+/// Subject of a bell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// A delivery was stored.

@@ -29,11 +29,11 @@ pub struct Ownership {
     pub gid: u64,
 }
 
-/// Where a checkout goes to in a container.
+/// Place of a checkout in a container.
 pub struct Destination {
     /// The directory that it becomes, such as `kozmic/src`.
     pub tree: String,
-    /// Whom all of it belongs to.
+    /// The owner of all of it.
     pub owner: Ownership,
     /// Whether [`SETTLE`](super::SETTLE) runs in it, before anything else does.
     pub settles: bool,
@@ -45,7 +45,7 @@ pub struct Extra {
     pub path: &'static str,
     /// Its permissions, such as `0o755`.
     pub mode: u32,
-    /// What is in it.
+    /// Its content.
     pub content: Vec<u8>,
 }
 
@@ -61,7 +61,7 @@ impl Checkout {
             let mut entries = Entries::new(Chunks::new(sender.clone()), to.owner);
             let written = write_all(&mut entries, &self, (&to, &extras)).and_then(|()| entries.finish());
             if let Err(fault) = written {
-                // Who reads learns of it; if nobody reads any more, nobody needs to.
+                // The reader learns of it; if nobody reads any more, nobody needs to.
                 let _ = sender.blocking_send(Err(fault));
             }
         });

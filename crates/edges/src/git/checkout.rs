@@ -80,7 +80,7 @@ impl Checkout {
         self.dir.join("index")
     }
 
-    /// Where its packs are.
+    /// The directory of its packs.
     pub(super) fn packs(&self) -> &Path {
         &self.outgoing
     }

@@ -91,7 +91,7 @@ impl Git {
         self.run("fetch", NETWORK.into_iter().chain(fetch).chain(refspecs)).await.map(drop)
     }
 
-    /// What these names, each a whole one, point to at the repository, and which branch HEAD stands for.
+    /// The objects that these names, each a whole one, point to at the repository, and the branch that HEAD stands for.
     pub(super) async fn ls_remote(&self, url: &str, names: &[&str]) -> Result<String, GitError> {
         let list = ["ls-remote", "--symref", "--", url];
         self.run("ls-remote", NETWORK.into_iter().chain(list).chain(names.iter().copied())).await

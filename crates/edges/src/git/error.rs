@@ -1,8 +1,8 @@
-//! Why a commit could not be had, in sentences for people and kinds for who decides what to do next.
+//! Reasons why a commit could not be had: sentences for people, and kinds for the code that decides what to do next.
 
 use super::{GitRef, Sha};
 
-/// Why a commit could not be had.
+/// The reason why a commit could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// The repository has no such commit (any more).
@@ -12,7 +12,7 @@ pub enum GitError {
     NoSuchCommit {
         /// The commit.
         sha: Sha,
-        /// Where it was to be found.
+        /// The ref where it was to be found.
         git_ref: GitRef,
     },
     /// The server knows no such deploy key; trying again changes nothing until it is registered again.
@@ -21,7 +21,7 @@ pub enum GitError {
          The server's words: {words}"
     )]
     KeyRefused {
-        /// What ssh said.
+        /// The words of ssh.
         words: String,
     },
     /// The server proves itself by another key than before; trying again changes nothing until somebody has looked.
@@ -32,13 +32,13 @@ pub enum GitError {
     HostKeyChanged {
         /// The server, as in `known_hosts`.
         host: String,
-        /// What to do then.
+        /// The remedy in that case.
         remedy: String,
     },
     /// The server shows the repository to nobody without credentials, or does not accept these.
     #[error("the server does not show the repository: {words}")]
     NotShown {
-        /// What git said.
+        /// Git's own words.
         words: String,
     },
     /// The address is none that git fetches over SSH.
@@ -47,7 +47,7 @@ pub enum GitError {
     /// A commit has more files than are read of it.
     #[error("there are more than {limit} YAML files at this commit, and no more are read")]
     TooManyFiles {
-        /// How many are read.
+        /// The most that are read.
         limit: usize,
     },
     /// A commit's files are larger together than is read.
@@ -82,7 +82,7 @@ pub enum GitError {
     Io {
         /// The command or step.
         what: &'static str,
-        /// What the system said.
+        /// The system's error.
         #[source]
         cause: std::io::Error,
     },

@@ -1,7 +1,7 @@
-//! The YAML files of a commit, read out of the mirror: what the configuration repository says.
+//! The YAML files of a commit, read out of the mirror: the content of the configuration repository.
 //!
-//! Anybody may have pushed them. What is kept in memory is bounded: git's list is read entry by entry, and a file's
-//! size is known before its content is read.
+//! Anybody may have pushed them. The memory for them is bounded: git's list is read entry by entry, and a file's size
+//! is known before its content is read.
 
 use super::{Git, GitError, Mirrors, Wanted};
 use kozmic_model::recipe::ConfigFile;
@@ -14,14 +14,14 @@ use tokio::{
 /// No system opens a file whose path is as long, in bytes.
 const LONGEST_ENTRY: usize = 8 * 1024;
 
-/// How much is read of a commit.
+/// Limits for reading the files of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileLimits {
-    /// How many files.
+    /// The most files.
     pub files: usize,
-    /// How much of each, in bytes: of a larger one the beginning.
+    /// The most bytes of each: of a larger one the beginning is read.
     pub bytes: u64,
-    /// How much of all together, in bytes. A small commit may name one file ten thousand times.
+    /// The most bytes of all together. A small commit may name one file ten thousand times.
     pub all: u64,
 }
 
@@ -125,7 +125,7 @@ async fn size(output: &mut (impl AsyncBufRead + Unpin), id: &str) -> io::Result<
     size.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("git says {:?}", line.trim_end())))
 }
 
-/// What is kept of the content; the rest, and the newline behind it, are passed over.
+/// The part of the content that is kept; the rest, and the newline behind it, are passed over.
 async fn content(output: &mut (impl AsyncBufRead + Unpin), (kept, size): (u64, u64)) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     (&mut *output).take(kept).read_to_end(&mut content).await?;

@@ -65,7 +65,7 @@ fn log(wanted: &Wanted, id: &str, seconds: u64) -> String {
     format!("{before} {id} Kozmic <kozmic@localhost> {seconds} +0000\tclone: from {url}\n")
 }
 
-/// How much an index knows of its files.
+/// Facts that an index knows of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// Not their numbers on the disk nor when they came there, and git shall not take them for changed by that.

@@ -1,5 +1,5 @@
-//! Which keys SSH servers prove themselves by: *pinned* ones that the forge publishes, and those *learnt* at the first
-//! fetch, which count as pinned from then on.
+//! The keys that SSH servers prove themselves by: *pinned* ones that the forge publishes, and those *learnt* at the
+//! first fetch, which count as pinned from then on.
 //!
 //! Both are files in OpenSSH's format, so that people can look and remove a line.
 
@@ -13,7 +13,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// What GitHub publishes at <https://docs.github.com/authentication/keeping-your-account-and-data-secure/githubs-ssh-key-fingerprints>.
+/// Keys that GitHub publishes at
+/// <https://docs.github.com/authentication/keeping-your-account-and-data-secure/githubs-ssh-key-fingerprints>.
 const BUILT_IN: &str = "\
 github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
 github.com ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=
@@ -24,11 +25,11 @@ github.com ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQCj7ndNxQowgcQnjshcLrqPEiiphnt+V
 pub(super) struct KnownHosts {
     pinned: PathBuf,
     learnt: PathBuf,
-    /// Who changes a file reads it first and nobody comes between.
+    /// Held while a file is read and then changed, so that nobody comes between.
     changing: Mutex<()>,
 }
 
-/// What is known of one server.
+/// Knowledge of one server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// Only these lines, and where they stand: a file, or the program itself.

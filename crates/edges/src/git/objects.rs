@@ -1,4 +1,4 @@
-//! What git knows files and directories of a commit by, so that a change is seen without reading them.
+//! Modes and ids by which git knows files and directories of a commit, so that a change is seen without reading them.
 
 use super::{Git, GitError, Mirrors, Wanted};
 use kozmic_model::install::TrackedPath;
@@ -32,7 +32,7 @@ impl Mirrors {
         Ok(paths.iter().map(|path| found.get(path.as_str().as_bytes()).cloned()).collect())
     }
 
-    /// What a commit's root directory is, as if it stood in another one.
+    /// Mode and id of a commit's root directory, as if it stood in another one.
     async fn root(&self, wanted: &Wanted) -> Result<String, GitError> {
         let tree = format!("{}^{{tree}}", wanted.sha);
         let arguments = ["rev-parse", "--verify", "--quiet", tree.as_str()].map(OsStr::new);

@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// What to run, and what to call it where it fails.
+/// A program to run, and the name of its step for the case that it fails.
 pub(super) struct Program {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
@@ -46,7 +46,8 @@ impl Program {
         let ended = ended.map_err(GitError::io(what))?;
         group.has_ended();
         match said {
-            // Who stopped listening has a reason of its own; a broken pipe is none, but the program's words may be.
+            // A reader that stopped listening has a reason of its own; a broken pipe is none, but the program's words
+            // may be.
             Ok(_) | Err(GitError::Io { .. }) if !ended.status.success() => {
                 Err(GitError::Failed { what, words: last_words(&ended.stderr) })
             }

@@ -4,7 +4,7 @@
 use super::{Git, GitError, GitRef, Wanted};
 use std::{fs, io, path::Path};
 
-/// Where a mirror keeps what the forge's HEAD points to. The branch's name is in the mirror's own HEAD.
+/// The ref in a mirror that points to the commit of the forge's HEAD. The branch's name is in the mirror's own HEAD.
 pub(super) const FORGE_HEAD: &str = "refs/forge/HEAD";
 
 const FORMAT: &str = "--format=%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)";
@@ -84,7 +84,7 @@ impl Refs {
 }
 
 impl Tag {
-    /// Of a line in [`FORMAT`]. What a tag does not have is nothing between two blanks.
+    /// Of a line in [`FORMAT`]. A field that a tag does not have is nothing between two blanks.
     fn parse(line: &str) -> Option<Self> {
         let fields = line.split(' ').collect::<Vec<_>>();
         let [id, kind, inner, inner_kind, name] = fields[..] else { return None };
@@ -113,7 +113,7 @@ pub(super) fn note_branch(mirror: &Path, name: &str) -> io::Result<()> {
     fs::rename(begun, mirror.join("HEAD"))
 }
 
-/// What a ref of the mirror's that a fetch has just moved points to. Asking git would cost a process.
+/// The id that a ref of the mirror's points to, if a fetch has just moved it. Asking git would cost a process.
 pub(super) fn loose(mirror: &Path, name: &str) -> Option<String> {
     fs::read_to_string(mirror.join(name)).ok().map(|id| id.trim_end().to_owned())
 }

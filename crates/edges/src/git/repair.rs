@@ -3,7 +3,7 @@
 use super::{GitError, checkout::OUTGOING, command::Git, refs};
 use std::{ffi::OsStr, fs, io, path::Path};
 
-/// What the directory of a mirror ends with while it is removed.
+/// Extension of a mirror's directory while it is removed.
 const REMOVED: &str = "removed";
 
 /// Makes an empty mirror of a repository with this default branch. One that was begun and not finished is not mistaken
@@ -25,7 +25,7 @@ pub(super) async fn remove_whole(path: &Path) -> io::Result<()> {
     gone(tokio::fs::remove_dir_all(&removed).await)
 }
 
-/// What is not there was removed.
+/// A directory that is not there counts as removed.
 fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),

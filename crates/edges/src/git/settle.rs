@@ -6,7 +6,7 @@
 //! newer than all files, so that git believes it without reading them, and is given the rest by the container's own git.
 //! Then it takes the first one's place, and the configuration becomes that of any clone.
 
-/// What the second index and configuration are called, in `.git`, until they take the place of the first.
+/// Names of the second index and configuration, in `.git`, until they take the place of the first.
 pub(super) const INDEX: &str = "kozmic-index";
 pub(super) const CONFIG: &str = "kozmic-config";
 

@@ -50,7 +50,7 @@ impl Identity {
         Ok(Self { scratch, host, trust, known_hosts })
     }
 
-    /// What git gives to a shell.
+    /// The command that git gives to a shell.
     pub(super) fn command(&self) -> OsString {
         let strict = match self.trust {
             Trust::Pinned { .. } => "yes",
@@ -72,7 +72,7 @@ impl Identity {
         self.known_hosts.learn(&self.host, &written).map_err(GitError::io("fetch"))
     }
 
-    /// What a failure means, by ssh's own words, which git passes on.
+    /// Meaning of a failure, by ssh's own words, which git passes on.
     pub(super) fn meaning(&self, fault: GitError) -> GitError {
         let GitError::Failed { what, words } = fault else { return fault };
         let of_ssh =
@@ -100,7 +100,7 @@ impl Identity {
     }
 }
 
-/// What `ssh -V` says.
+/// Output of `ssh -V`.
 pub(super) async fn version() -> Result<String, GitError> {
     let mut command = Command::new("ssh");
     command.arg("-V");

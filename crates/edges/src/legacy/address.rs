@@ -1,18 +1,18 @@
-//! Where the original's database is, as people write it: for Kozmic, or copied out of the original's own settings.
+//! Address of the original's database, as people write it: for Kozmic, or copied out of the original's own settings.
 
 use anyhow::{Context, Result, ensure};
 use sea_orm::sqlx::{ConnectOptions as _, mysql::MySqlConnectOptions};
 use url::Url;
 
-/// What an address looks like.
+/// Example of an address.
 const EXAMPLE: &str = "mysql://user:password@host/database";
 
-/// What people are told whose address is none.
+/// Advice for people whose address is none.
 const HINT: &str = "Characters such as / ? # % in a password are written percent-encoded: %2F %3F %23 %25";
 
 /// An address, taken apart.
 pub(super) struct Address {
-    /// How to connect.
+    /// The options to connect with.
     pub(super) options: MySqlConnectOptions,
     /// The part that names the installation, without user and password.
     pub(super) source: String,
@@ -41,7 +41,7 @@ impl Address {
     }
 }
 
-/// What must not depend on the address: the texts' encoding and the time zone.
+/// Options that must not depend on the address: the texts' encoding and the time zone.
 fn settled(options: MySqlConnectOptions, url: &Url, host: &str) -> MySqlConnectOptions {
     let bare_host = host.trim_start_matches('[').trim_end_matches(']');
     let options = options.host(bare_host).charset("utf8mb4").timezone(Some("+00:00".to_owned()));

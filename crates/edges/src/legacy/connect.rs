@@ -12,13 +12,13 @@ use sea_orm::{
 use std::{io::ErrorKind, time::Duration};
 use tokio::time::timeout;
 
-/// How long to wait for its database.
+/// Longest time to wait for its database.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Known from MySQL 5.6 on.
 const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 
-/// What a server answers to a statement that it does not know.
+/// Number of a server's answer to a statement that it does not know.
 const SYNTAX_ERROR: u16 = 1064;
 
 /// Opens the database at an address.
@@ -49,7 +49,7 @@ async fn promise_to_read_only(connection: &mut MySqlConnection) -> Result<(), sq
     }
 }
 
-/// What MySQL knows a fault by.
+/// The number that MySQL knows a fault by.
 fn number(fault: &sqlx::Error) -> Option<u16> {
     let fault = fault.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
     Some(fault.number())

@@ -1,7 +1,7 @@
 //! The database of the original Kozmic CI, whose installations can be taken over: read only, in pages.
 //!
-//! It stands before the way of any push: by it an installation gets a past. What the rows say is passed on as it is;
-//! whether it makes sense here is decided in `kozmic-flow`.
+//! It stands before the way of any push: by it an installation gets a past. The words of the rows are passed on as they
+//! are; `kozmic-flow` decides whether they make sense here.
 
 #[cfg(test)]
 mod fuzz;
@@ -32,10 +32,10 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// How many bytes of a log are asked for at once. Servers of its time send up to a mebibyte in one answer.
+/// Bytes of a log that are asked for at once. Servers of its time send up to a mebibyte in one answer.
 const PIECE: i64 = 512 * 1024;
 
-/// How long an answer may take. Old servers on slow disks look through large tables for some.
+/// Longest time for an answer. Old servers on slow disks look through large tables for some.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The revision of the tables that are understood here, which is the original's last.
@@ -72,7 +72,7 @@ impl Installation {
         }
     }
 
-    /// What its tables say of themselves.
+    /// The revision that its tables name, as the rest of a sentence.
     async fn revision(&self) -> String {
         match self.ask::<Path>(queries::REVISION, []).await {
             Ok(rows) if !rows.is_empty() => {
@@ -83,7 +83,7 @@ impl Installation {
         }
     }
 
-    /// What this installation is known by: its address without user and password.
+    /// The name that this installation is known by: its address without user and password.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -197,7 +197,7 @@ impl Installation {
         Ok(pieces.into_iter().next().and_then(|row| row.piece).unwrap_or_default())
     }
 
-    /// How many rows of each kind belong to a project: `(kind, count)`.
+    /// Number of rows of each kind that belong to a project: `(kind, count)`.
     ///
     /// # Errors
     /// The database does not answer.

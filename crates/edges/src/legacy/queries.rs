@@ -1,9 +1,9 @@
-//! What is asked of the original's database.
+//! Questions to the original's database.
 //!
 //! Numbers are cast, so that the width of a column does not matter, and texts are converted, so that its character set
 //! does not. Its times are in UTC; counting from 1970 keeps the session's time zone out of it, and gives none for a
-//! date such as `0000-00-00`. Where the original's model had no NULL and a database has one all the same, it counts as
-//! 0 or as no text. Nothing here is newer than MySQL 5.5.
+//! date such as `0000-00-00`. A NULL counts as 0 or as no text if the original's model had none and a database has one
+//! all the same. Nothing here is newer than MySQL 5.5.
 
 /// Names a column of each table that the original's last version has and earlier ones have not.
 pub(super) const LAST_MIGRATION: &str = "
@@ -62,7 +62,7 @@ SELECT CAST(job.id AS SIGNED) AS id, CAST(job.build_id AS SIGNED) AS build_id,
 FROM job JOIN build ON build.id = job.build_id LEFT JOIN hook_call ON hook_call.id = job.hook_call_id
 WHERE build.project_id = ? AND build.id >= ? AND build.id <= ? ORDER BY job.id";
 
-/// How far its ids go, for rows that cannot keep theirs; one that is kept nowhere does not count.
+/// The largest id of each kind, for rows that cannot keep theirs; one that is kept nowhere does not count.
 pub(super) const LARGEST: &str = "
 SELECT CAST(COALESCE((SELECT MAX(id) FROM `user` WHERE id <= ?), 0) AS SIGNED) AS users,
     CAST(COALESCE((SELECT MAX(id) FROM project WHERE id <= ?), 0) AS SIGNED) AS projects,

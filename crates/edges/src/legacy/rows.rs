@@ -15,9 +15,9 @@ pub struct OldUser {
     pub name: String,
     /// The token for GitHub, in the clear.
     pub token: String,
-    /// Where the picture lies.
+    /// The address of the picture.
     pub avatar_url: String,
-    /// Where to write to.
+    /// The address for mails.
     pub email: Option<String>,
 }
 
@@ -34,9 +34,9 @@ pub struct OldProject {
     pub owner: String,
     /// The name without the owner.
     pub name: String,
-    /// Where git fetches it over SSH.
+    /// The address that git fetches it from over SSH.
     pub ssh_url: String,
-    /// Where git fetches it over HTTPS.
+    /// The address that git fetches it from over HTTPS.
     pub clone_url: String,
     /// Whether everybody may see it.
     pub is_public: bool,
@@ -71,7 +71,7 @@ pub struct OldKey {
     pub public_key: String,
 }
 
-/// What ran for a project's pushes.
+/// A script that ran for a project's pushes.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldHook {
     /// Its id there.
@@ -80,15 +80,15 @@ pub struct OldHook {
     pub forge_id: i64,
     /// Its name.
     pub title: String,
-    /// What ran before the script.
+    /// The script that ran before it.
     pub install_script: Option<String>,
-    /// What ran.
+    /// The script that ran.
     pub script: String,
-    /// Where it ran.
+    /// The image that it ran in.
     pub image: String,
 }
 
-/// What one commit on one branch made run.
+/// All that one commit on one branch made run.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldBuild {
     /// Its id there.
@@ -99,7 +99,7 @@ pub struct OldBuild {
     pub branch: String,
     /// The commit.
     pub sha: String,
-    /// Who wrote the commit.
+    /// The commit's author.
     pub author: String,
     /// The commit's message.
     pub message: String,
@@ -137,7 +137,7 @@ pub struct Orphan {
     pub kind: String,
     /// Its id there.
     pub id: i64,
-    /// What it belongs to, such as `project 3`.
+    /// The row that it belongs to, such as `project 3`.
     pub parent: String,
 }
 
@@ -181,7 +181,7 @@ pub(super) struct Piece {
     pub(super) piece: Option<Vec<u8>>,
 }
 
-/// How many rows of a kind there are.
+/// Number of rows of a kind.
 #[derive(FromQueryResult)]
 pub(super) struct Child {
     pub(super) kind: String,

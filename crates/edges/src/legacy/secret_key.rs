@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 /// The name in the original's settings.
 const NAME: &str = "SECRET_KEY";
 
-/// All that a written key can mean. Which of it is meant, only a deploy key can tell.
+/// All that a written key can mean. Only a deploy key can tell which of it is meant.
 pub struct SecretKey {
     readings: Vec<SecretSlice<u8>>,
 }
@@ -31,7 +31,7 @@ impl SecretKey {
     }
 }
 
-/// How a literal's escapes are read.
+/// Ways to read a literal's escapes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// `'…'` and `b'…'`, which are the same in Python 2.

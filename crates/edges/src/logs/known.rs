@@ -1,9 +1,9 @@
-//! What a log has of a container's output already: left out when the output is read from its start again.
+//! The part of a container's output that a log has already: left out when the output is read from its start again.
 
 use super::{Source, replay::SIGN};
 use bytes::{Buf, Bytes};
 
-/// What a log has of a container's output, while that is read again.
+/// The part of a container's output that a log has, while the output is read again.
 #[derive(Debug)]
 pub struct Known {
     pub(super) output: KnownStream,
@@ -21,14 +21,14 @@ impl Known {
     }
 }
 
-/// What a log has of one stream.
+/// The part of one stream that a log has.
 #[derive(Debug)]
 pub(super) struct KnownStream {
-    /// So many bytes are to be left out yet.
+    /// Bytes that are to be left out yet.
     bytes: u64,
     /// The beginning of a character that the log ended with, so that nobody knew yet if it would be one.
     open: Vec<u8>,
-    /// So many bytes of that came again.
+    /// Bytes of that beginning that came again.
     met: usize,
 }
 

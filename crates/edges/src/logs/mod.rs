@@ -1,5 +1,5 @@
-//! What jobs printed: one append-only file of bytes for each attempt, addressed by offset, and beside it an index
-//! that tells for each piece how long it is, where it came from and when.
+//! Logs of jobs: one append-only file of bytes for each attempt, addressed by offset, and beside it an index that tells
+//! for each piece how long it is, where it came from and when.
 //!
 //! A piece is written first and indexed after that. After a crash the index is what counts: a tail that it does
 //! not know is cut off and read from the container once more, so that no byte is missing and none doubled.
@@ -28,7 +28,7 @@ use std::{
 };
 use tokio::task::spawn_blocking;
 
-/// Where a piece of a log came from.
+/// Source of a piece of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// Kozmic's own words.
@@ -102,7 +102,7 @@ pub struct LogReader {
 }
 
 impl LogReader {
-    /// How many bytes there are now.
+    /// The number of bytes that there are now.
     ///
     /// # Errors
     /// The disk does not answer.

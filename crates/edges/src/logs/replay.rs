@@ -1,13 +1,13 @@
-//! How much of a container's output is in the log already, in the engine's own measure.
+//! The part of a container's output that is in the log already, in the engine's own measure.
 //!
 //! Docker's `json-file` driver keeps output as text: each byte that is not UTF-8 comes back as U+FFFD, three bytes
 //! long. It cuts a line every 16 KiB before it does so, newline not counted, which breaks a character that lies across
-//! (seen with Docker 20.10). Who reads a container's output anew skips as many bytes as what is there would have come
-//! back as. What was read anew itself came back so already, and counts by its bytes.
+//! (seen with Docker 20.10). A reader that reads a container's output anew skips as many bytes as the part that is
+//! there would have come back as. A part that was read anew itself came back so already, and counts by its bytes.
 
 use super::known::KnownStream;
 
-/// So many bytes of a line Docker keeps together: the buffer of its `Copier`.
+/// Bytes of a line that Docker keeps together: the buffer of its `Copier`.
 const CUT: usize = 16 * 1024;
 
 /// The length of U+FFFD, in bytes.
@@ -17,7 +17,7 @@ pub(super) const SIGN: u64 = 3;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReplayCount {
     bytes: u64,
-    /// How many bytes came since the line's start or its last cut.
+    /// Bytes that came since the line's start or its last cut.
     since_cut: usize,
     /// The beginning of a character whose end has not come.
     open: [u8; 4],
@@ -49,7 +49,7 @@ impl ReplayCount {
         self.open_length = 0;
     }
 
-    /// What to leave out when the stream is read again.
+    /// The part to leave out when the stream is read again.
     pub(super) fn known(&self) -> KnownStream {
         KnownStream::new(self.bytes, self.open[..self.open_length].to_vec())
     }
@@ -92,7 +92,7 @@ fn may_go_on(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|fault| fault.error_len().is_none())
 }
 
-/// How many bytes the character that begins so lacks.
+/// Number of bytes that the character that begins so lacks.
 fn missing(beginning: &[u8]) -> usize {
     let length = beginning.first().map_or(0, |first| first.leading_ones() as usize);
     length.saturating_sub(beginning.len())

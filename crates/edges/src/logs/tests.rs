@@ -7,7 +7,7 @@ use std::process::Command;
 
 const ATTEMPT: Attempt = Attempt { job: JobId(1), number: 1 };
 
-/// What the engine keeps of what was printed, and how much of that there is behind each byte.
+/// The copy that the engine keeps of printed bytes, and the copy's length behind each of them.
 fn kept(printed: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let (mut kept, mut ends) = (Vec::new(), vec![0]);
     for line in printed.split_inclusive(|byte| *byte == b'\n') {
@@ -33,7 +33,7 @@ fn kept(printed: &[u8]) -> (Vec<u8>, Vec<usize>) {
     (kept, ends)
 }
 
-/// What a container printed.
+/// Output of a container, and the engine's copy of it.
 struct Printed<'a> {
     bytes: &'a [u8],
     kept: Vec<u8>,

@@ -105,12 +105,13 @@ impl Seen {
 }
 
 impl Files {
-    /// Writes a piece and its record. What the disk takes only in part is cut off again, for viewers read what is there.
+    /// Writes a piece and its record. A piece that the disk takes only in part is cut off again, for viewers read what
+    /// is there.
     fn append(&self, (bytes, at): (&[u8], u64), (record, index_at): (&[u8], u64)) -> std::io::Result<()> {
         let written =
             self.data.write_all_at(bytes, at).and_then(|()| self.index.write_all_at(record, index_at));
         written.inspect_err(|_| {
-            // Where even that fails, who opens the log next does it.
+            // The next writer of the log does it if even that fails.
             let _ = self.data.set_len(at).and_then(|()| self.index.set_len(index_at));
         })
     }

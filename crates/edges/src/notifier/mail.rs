@@ -23,10 +23,10 @@ use lettre::{
 use secrecy::ExposeSecret;
 use std::{str::FromStr, time::Duration};
 
-/// How long a mail may take, from the connection to the server's last word.
+/// Longest time for a mail, from the connection to the server's last word.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How long to wait for a polite end; the mail is the server's by then.
+/// Longest time to wait for a polite end; the mail is the server's by then.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 const NO_STARTTLS: &str = "it offers no STARTTLS, and nothing is sent without; smtps:// speaks TLS from the start, and \
@@ -34,7 +34,7 @@ const NO_STARTTLS: &str = "it offers no STARTTLS, and nothing is sent without; s
 const STARTTLS: &str = "if it has STARTTLS, its address begins with smtp://";
 const TRUST: &str = "the machine's list of authorities can have it, or the file that SSL_CERT_FILE names";
 
-/// Who mails are from: `Kozmic <kozmic@example.org>`.
+/// Sender of mails: `Kozmic <kozmic@example.org>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender(Mailbox);
 
@@ -116,7 +116,7 @@ impl MailSender {
         Ok(connection)
     }
 
-    /// STARTTLS, where it is demanded or offered. What was demanded is never left out.
+    /// STARTTLS, if it is demanded or offered. Encryption that was demanded is never left out.
     async fn encrypt(&self, connection: &mut AsyncSmtpConnection, hello: &ClientId) -> Result<(), String> {
         let is_offered = connection.can_starttls();
         match (self.url.encryption, self.tls.clone()) {
@@ -171,7 +171,7 @@ impl MailSender {
         tokio::time::timeout(LIMIT, work).await.map_err(late)
     }
 
-    /// Whatever happens before the mail is a matter of the connection: a wrong password may be put right.
+    /// A fault before the mail is a matter of the connection: a wrong password may be put right.
     fn unreachable(&self, cause: String) -> NotifyError {
         NotifyError::Unreachable { server: self.server(), cause }
     }

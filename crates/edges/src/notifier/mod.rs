@@ -1,4 +1,4 @@
-//! How people are told what became of a build: by mail, or not at all. The last thing of a push's way.
+//! Ways to tell people what became of a build: by mail, or not at all. The last thing of a push's way.
 
 mod mail;
 mod smtp_url;
@@ -25,7 +25,7 @@ pub enum NotifyError {
     Unreachable {
         /// Host and port.
         server: String,
-        /// What went wrong.
+        /// The fault.
         cause: String,
     },
     /// The server put this mail off (4xx).

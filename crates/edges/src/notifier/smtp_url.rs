@@ -1,4 +1,4 @@
-//! Where mail is handed over, as people write it: `smtp://user:password@host:587` or `smtps://…`.
+//! The server that mail is handed to, as people write it: `smtp://user:password@host:587` or `smtps://…`.
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
@@ -14,7 +14,7 @@ pub struct SmtpUrl {
     pub(super) encryption: Encryption,
 }
 
-/// How the connection is kept from strangers.
+/// Protection of the connection from strangers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
     /// TLS from the first byte.

@@ -1,4 +1,4 @@
-//! What a mail server's answers mean, with a server on loopback that says what a test wants it to.
+//! Meanings of a mail server's answers, with a server on loopback that says what a test wants it to.
 
 use super::{MailSender, NotifyError};
 use kozmic_model::mail::Mail;

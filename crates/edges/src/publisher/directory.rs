@@ -23,7 +23,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How long something unfinished may be in work.
+/// Longest time that something unfinished may be in work.
 const LONGEST_WORK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A directory of artifacts. It is made with the first one; cheap to clone.
@@ -33,7 +33,7 @@ pub struct Directory {
     room: Room,
 }
 
-/// What was put into a directory.
+/// Size and checksum of an artifact that was put into a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// In bytes; of a tree, all its files together.
@@ -48,7 +48,7 @@ impl Directory {
         Self { path: path.into(), room }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -56,8 +56,8 @@ impl Directory {
     /// Puts a file or a tree there under `name`, with its checksums as `<name>.sha256`. An artifact that has the name
     /// is replaced. Everybody may read it; of permissions, only that a file may be run is kept.
     ///
-    /// `from` is consumed: it is gone afterwards, and may be gone after an error or a crash, too. Whoever stops waiting
-    /// wants it no more: then nothing is placed.
+    /// `from` is consumed: it is gone afterwards, and may be gone after an error or a crash, too. Nothing is placed for
+    /// a caller that stops waiting, since it wants the artifact no more.
     ///
     /// # Errors
     /// The name is not flat, is that of a link, or the disk does not take it.
@@ -124,7 +124,7 @@ impl Directory {
         self.blocking(move |directory| links(directory).map_err(PublishError::io("list links"))).await
     }
 
-    /// What lies there that was put there by [`Self::put`] before a moment: names and sizes in bytes.
+    /// Artifacts that [`Self::put`] put there before a moment: names and sizes in bytes.
     ///
     /// # Errors
     /// The disk does not tell.

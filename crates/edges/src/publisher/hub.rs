@@ -23,20 +23,20 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::fs::File;
 use url::Url;
 
-/// How long to wait for a connection.
+/// Longest time to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a call may take that carries nothing.
+/// Longest time of a call that carries nothing.
 const CALL: Duration = Duration::from_secs(60);
 
-/// How the hub is reached.
+/// Settings that the hub is reached by.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
-    /// Where the hub is.
+    /// The hub's address.
     pub url: Url,
-    /// Where its login server is.
+    /// The address of its login server.
     pub auth_url: Url,
-    /// Whose lists are uploaded.
+    /// The user whose lists are uploaded.
     pub user: String,
     /// The JWT that others are asked for with.
     pub token: SecretString,
@@ -112,7 +112,7 @@ impl Hub {
         answer::check(response, &self.place(), &jwt).await
     }
 
-    /// Where people find a list. What the settings' address has of a name and a password is not for them.
+    /// The address where people find a list. A name and a password in the settings' address are not for them.
     pub fn address(&self, name: &str) -> String {
         let mut url = self.address_of(&[&self.insides.user, name]);
         // It fails only where there cannot be any.

@@ -8,7 +8,7 @@ use std::{
 };
 use tar::{Builder, EntryType, Header};
 
-/// How to boot it: the kernel's path in the list, and that nothing else is to be started.
+/// The way to boot it: the kernel's path in the list, and that nothing else is to be started.
 const BOOT: &str = "kernel: /kernel.efi\nnodefault: true\n";
 
 /// The time of all entries, in seconds since 1970: 2000-01-01. The same kernel always makes the same archive.

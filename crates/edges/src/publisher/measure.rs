@@ -3,7 +3,7 @@
 use super::{Stored, tree::checksum};
 use std::{fs::File, io, path::Path};
 
-/// How long a file is, and its SHA-256.
+/// Length of a file in bytes, and its SHA-256.
 ///
 /// # Errors
 /// It cannot be read.

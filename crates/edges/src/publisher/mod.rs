@@ -1,4 +1,4 @@
-//! Where artifacts go: to a hub, or into a directory. A job's last step, after its script ended well and what it left
+//! Places that artifacts go to: a hub or a directory. A job's last step, after its script ended well and its artifact
 //! was fetched out of its container.
 
 mod hub;
@@ -21,7 +21,7 @@ pub use unpack::{Expected, UnpackError, unpack};
 
 use std::io;
 
-/// Where artifacts go. Cheap to clone.
+/// Places that artifacts go to. Cheap to clone.
 #[derive(Clone)]
 pub struct Publishers {
     /// Takes file lists, and kernels as such; none if no hub is set.
@@ -40,7 +40,7 @@ pub enum PublishError {
     Unreachable {
         /// Host and port.
         place: String,
-        /// What went wrong.
+        /// The fault.
         cause: String,
     },
     /// It answers that it cannot at present (5xx, 429).
@@ -66,7 +66,7 @@ pub enum PublishError {
     Io {
         /// The step, as "write result.bin".
         what: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },

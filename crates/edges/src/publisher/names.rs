@@ -1,4 +1,4 @@
-//! What an artifact may be called in a directory: flat names of its own, beside which others are kept free.
+//! Names that an artifact may have in a directory: flat ones of its own, beside which others are kept free.
 
 use super::PublishError;
 use std::io;
@@ -23,7 +23,7 @@ pub(super) fn check(name: &str) -> Result<(), PublishError> {
     Err(PublishError::Io { what: format!("\"{}\" is no artifact's name", name.escape_debug()), cause })
 }
 
-/// What the file with an artifact's checksums is called.
+/// Name of the file with an artifact's checksums.
 pub(super) fn sums_of(name: &str) -> String {
     format!("{name}{SUMS}")
 }

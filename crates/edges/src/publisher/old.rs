@@ -1,4 +1,4 @@
-//! What lies in a directory of artifacts for a while: each with its checksums beside it, or else it is somebody else's.
+//! Artifacts that lie in a directory for a while: each with its checksums beside it, or else it is somebody else's.
 
 use super::names::sums_of;
 use std::{fs, io, path::Path, time::SystemTime};

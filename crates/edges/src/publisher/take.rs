@@ -4,7 +4,7 @@ use super::unfinished::remove;
 use crate::room::Room;
 use std::{fs, io, os::unix::fs::symlink, path::Path};
 
-/// Moves a file or a tree to a place where nothing is. What was copied is removed where it came from.
+/// Moves a file or a tree to a place where nothing is. The original of a copy is removed.
 pub(super) fn take(from: &Path, to: &Path, room: &Room) -> io::Result<()> {
     let kind = fs::symlink_metadata(from)?.file_type();
     if !kind.is_file() && !kind.is_dir() {

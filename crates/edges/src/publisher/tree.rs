@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What is read at once, in bytes.
+/// Bytes that are read at once.
 const PIECE: usize = 128 * 1024;
 
 /// An artifact that lies on the disk as it is to be.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-/// What its name begins with: nothing else in the directory begins with a dot.
+/// Beginning of its name: nothing else in the directory begins with a dot.
 const PREFIX: &str = ".kozmic-";
 
 /// A hidden directory, which goes when it is dropped.

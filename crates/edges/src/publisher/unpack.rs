@@ -1,4 +1,4 @@
-//! What a script left, out of the engine's tar stream onto the disk. A stranger's script decides what is in it, so
+//! Unpacking of an artifact out of the engine's tar stream onto the disk. A stranger's script decides what is in it, so
 //! whatever could lead out of its place is refused.
 
 mod entries;
@@ -17,13 +17,13 @@ use pieces::{End, Fault, Pieces};
 use std::{error::Error, io, path::Path};
 use tokio::sync::mpsc;
 
-/// How many pieces of the stream wait to be written.
+/// The most pieces of the stream that wait to be written.
 const WAITING: usize = 4;
 
 /// The most characters of what an archive is quoted with.
 const LONGEST_WORDS: usize = 200;
 
-/// What is to come out of an archive.
+/// The kind of artifact that is to come out of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// A file.
@@ -32,7 +32,7 @@ pub enum Expected {
     Directory,
 }
 
-/// Why nothing was unpacked.
+/// The reason why nothing was unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
     /// Something is in it that may not be there.
@@ -41,17 +41,17 @@ pub enum UnpackError {
     /// It is something else than a file.
     #[error("{entry} is {kind}; the formats flist, binary and kernel need a file")]
     NotAFile {
-        /// What it is called.
+        /// Its name.
         entry: String,
-        /// What it is, with its article.
+        /// Its kind, with an article.
         kind: &'static str,
     },
     /// It is something else than a directory.
     #[error("{entry} is {kind}; the format directory needs a directory")]
     NotADirectory {
-        /// What it is called.
+        /// Its name.
         entry: String,
-        /// What it is, with its article.
+        /// Its kind, with an article.
         kind: &'static str,
     },
     /// The stream ended before the archive did.
@@ -65,7 +65,7 @@ pub enum UnpackError {
     Io {
         /// The step, as "write result.bin".
         what: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },
@@ -73,8 +73,8 @@ pub enum UnpackError {
 
 /// Unpacks the archive of one path, as the engine gives it: its first entry is the file, or the directory above all
 /// others. It becomes `into`; what is there before goes, and after an error nothing is there. Files keep of their
-/// permissions that they may be run; links stay if they lead to somewhere inside. What does not leave enough room is not
-/// taken.
+/// permissions that they may be run; links stay if they lead to somewhere inside. A file that does not leave enough
+/// room is not taken.
 ///
 /// # Errors
 /// It is not what was expected, holds what it may not, is cut off, or the disk does not take it.
@@ -113,7 +113,7 @@ async fn feed<E: Error + Send + Sync + 'static>(
 fn write(pieces: Pieces, (into, room): (&Path, &Room), expected: Expected) -> Result<(), UnpackError> {
     let mut archive = tar::Archive::new(pieces);
     let written = write_entries(&mut archive, (into, room), expected);
-    // What the stream came to explains what was found in it.
+    // The stream's end explains what was found in it.
     let outcome = match archive.into_inner().into_end() {
         End::Open => written,
         End::Reached => Err(UnpackError::Cut),
@@ -141,7 +141,7 @@ fn write_entries(
     entries.finish()
 }
 
-/// What the reader says may quote the archive.
+/// The reader's words may quote the archive.
 fn unreadable(fault: io::Error) -> UnpackError {
     let words = fault.to_string().escape_debug().take(LONGEST_WORDS).collect::<String>();
     UnpackError::Odd(format!("the archive is none that can be read: {words}"))

@@ -1,4 +1,4 @@
-//! What the directory promises to those who serve it and to those who fetch from it.
+//! Promises of the directory to those who serve it and to those who fetch from it.
 
 use super::*;
 use sha2::{Digest, Sha256};

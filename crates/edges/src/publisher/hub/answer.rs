@@ -1,4 +1,4 @@
-//! What a hub answers, and what that means. Its words come from outside: one line, not too long, and no token in it.
+//! Answers of a hub, and their meaning. Its words come from outside: one line, not too long, and no token in it.
 
 use crate::publisher::PublishError;
 use reqwest::{Response, StatusCode};
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The most that is read of an answer, in bytes.
 pub(super) const LIMIT: usize = 64 * 1024;
 
-/// How long the next piece of an answer may take.
+/// Longest time until the next piece of an answer.
 const PIECE: Duration = Duration::from_secs(60);
 
 /// The most characters of a hub's words.
@@ -84,7 +84,7 @@ pub(super) fn one_line(words: &str, jwt: &SecretString) -> String {
     if line.is_empty() { "no words".to_owned() } else { line }
 }
 
-/// What a hub gives as a reason, else all that it says.
+/// A hub's reason, else all that it says.
 fn message_of(json: &Value) -> String {
     let reasons = ["message", "error", "reason"].iter().filter_map(|key| json[key].as_str());
     reasons.into_iter().find(|reason| !reason.is_empty()).map_or_else(|| json.to_string(), str::to_owned)

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Mutex, PoisonError};
 use url::Url;
 
-/// What people set the token by.
+/// The variable that people set the token by.
 const SETTING: &str = "KOZMIC_AUTOBUILD_HUB_TOKEN";
 
 /// The tokens and where they come from.

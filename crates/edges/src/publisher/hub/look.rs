@@ -1,4 +1,4 @@
-//! What a hub tells of a list that it has: enough to see whether an upload got through whose answer nobody heard.
+//! A hub's answer about a list that it has: enough to see whether an upload got through whose answer nobody heard.
 
 use super::{Hub, answer};
 use crate::publisher::PublishError;
@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long the whole answer may take.
+/// Longest time for the whole answer.
 const CALL: Duration = Duration::from_secs(60);
 
 /// The most that is read of a hub's list, in bytes: some fifty thousand names.
 const LIMIT: usize = 8 << 20;
 
-/// What a hub tells of a list.
+/// A hub's answer about a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
     /// It has it as it was put there at this time (its own, in seconds since 1970).
@@ -32,7 +32,7 @@ struct Entry {
 }
 
 impl Hub {
-    /// What the hub tells of the list of that name.
+    /// The hub's answer about the list of that name.
     ///
     /// # Errors
     /// It does not answer.

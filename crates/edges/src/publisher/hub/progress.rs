@@ -11,16 +11,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How long an upload may stand still.
+/// Longest time that an upload may stand still.
 const STALL: Duration = Duration::from_secs(120);
 
-/// How long the hub may think about a file that it has: it unpacks it before it answers.
+/// Longest time that the hub may think about a file that it has: it unpacks it before it answers.
 const THOUGHT: Duration = Duration::from_secs(15 * 60);
 
-/// What is read at once, in bytes.
+/// Bytes that are read at once.
 const PIECE: usize = 256 * 1024;
 
-/// How far an upload is: told with each piece that is asked for, and at its end by silence.
+/// Progress of an upload: told with each piece that is asked for, and at its end by silence.
 pub(super) struct Progress(watch::Receiver<u64>);
 
 impl Progress {

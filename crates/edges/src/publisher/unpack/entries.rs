@@ -18,16 +18,16 @@ use std::{
 };
 use tar::{Entry, EntryType};
 
-/// So many names a path may have. Whoever walks a tree holds each directory above open.
+/// The most names that a path may have: a walk through a tree holds each directory above open.
 const DEEPEST: usize = 100;
 
-/// What is written at once, in bytes.
+/// Bytes that are written at once.
 const PIECE: usize = 128 * 1024;
 
-/// What begins the keys with which a file with holes is described.
+/// Beginning of the keys that describe a file with holes.
 const SPARSE: &[u8] = b"GNU.sparse.";
 
-/// What an archive came to so far.
+/// An archive, as far as it was unpacked.
 pub(super) struct Entries<'a> {
     into: &'a Path,
     room: &'a Room,
@@ -105,7 +105,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// Where an entry below the first goes.
+    /// The place of an entry below the first.
     fn place(&self, root: &[u8], parts: &[&[u8]], shown: &str) -> Result<PathBuf, UnpackError> {
         if parts.len() < 2 || parts[0] != root || self.expected == Expected::File {
             return Err(odd(shown, &format!("is outside of {}", self::shown(root))));
@@ -186,7 +186,7 @@ fn stays_inside(target: &[u8], depth: usize) -> bool {
     is_relative && ups <= depth && names.skip(ups).all(|name| name != b"..")
 }
 
-/// What a file or a directory of that name came to.
+/// The outcome for a file or a directory of that name.
 fn made<T>(outcome: io::Result<T>, shown: &str) -> Result<T, UnpackError> {
     outcome.map_err(|fault| match fault.kind() {
         io::ErrorKind::AlreadyExists => odd(shown, "is in the archive twice"),

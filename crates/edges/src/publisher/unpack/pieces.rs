@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 /// Why a stream broke.
 pub(super) type Fault = Box<dyn Error + Send + Sync>;
 
-/// How far a stream was read. A whole archive says itself where it ends, so who reads it does not reach the stream's
-/// end.
+/// The point up to which a stream was read. A whole archive says itself where it ends, so its reader does not reach the
+/// stream's end.
 pub(super) enum End {
     /// Not to its end.
     Open,
