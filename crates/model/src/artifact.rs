@@ -1,4 +1,4 @@
-//! What a job makes beside its log, and how that is called where people find it.
+//! Artifacts: the things that a job makes beside its log, and their names where people find them.
 
 use crate::{
     git::{GitRef, Sha},
@@ -10,14 +10,14 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// What a job is to leave, and what becomes of it.
+/// A file or directory that a job is to leave, and its destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
-    /// Where the container leaves it, below the output directory; parts between slashes, none of them `..`.
+    /// Its place in the container, below the output directory; parts between slashes, none of them `..`.
     pub path: String,
-    /// What it is, and so where it goes.
+    /// Its kind, which decides where it goes.
     pub format: Format,
-    /// What it is called there, unless another has the name: see [`ArtifactName::wishes`].
+    /// Its names there, unless they are another's: see [`ArtifactName::wishes`].
     pub name: ArtifactName,
     /// The name that the container is kept under as an image, once its script ended well.
     pub keep: Option<ImageName>,
@@ -26,7 +26,7 @@ pub struct Product {
     pub is_met: bool,
 }
 
-/// What an artifact is, and so where it goes.
+/// The kind of an artifact, which decides where it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -41,7 +41,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What a recipe may say, in the order of the documentation.
+    /// The formats that a recipe may name, in the order of the documentation.
     pub const OF_RECIPES: [Self; 3] = [Self::Flist, Self::Binary, Self::Directory];
 
     /// The word in recipes, in the database and in JSON.
@@ -80,10 +80,10 @@ const FLIST: &str = ".flist";
 /// The end of files with checksums, which lie beside artifacts.
 const SUMS: &str = ".sha256";
 
-/// So many bytes a name may have: it becomes a file's, with something behind it now and then.
+/// Longest name, in bytes: it becomes a file's, with something behind it now and then.
 pub(crate) const LONGEST_NAME: usize = 230;
 
-/// What an artifact is called: by a name of its own for each commit, and by one that always leads to the newest.
+/// The names of an artifact: one of its own for each commit, and one that always leads to the newest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactName {
     /// `<owner>-<repository>[-<tag>]-<branch>-<commit, 10 digits>`, and an extension.
@@ -93,8 +93,8 @@ pub struct ArtifactName {
 }
 
 impl ArtifactName {
-    /// What an artifact of a recipe is called. `full_name` is `owner/name`; `file` is where the script leaves it.
-    /// A file list is uploaded as an archive and linked as a list; whatever else keeps its own extension.
+    /// The names of a recipe's artifact. `full_name` is `owner/name`; `file` is the path where the script leaves it.
+    /// A file list is uploaded as an archive and linked as a list. Another file keeps its own extension.
     pub fn of_recipe(
         (full_name, tag): (&str, Option<&str>),
         (git_ref, sha): (&GitRef, &Sha),
@@ -115,8 +115,8 @@ impl ArtifactName {
         }
     }
 
-    /// What to ask for where this name may be another's: the stable name, and the series, which is what all versions
-    /// are called with `*` in the place of the commit. `owners` are those of both.
+    /// The names to ask for where this one may be another's: the stable name, and the series. The series is the name of
+    /// all versions with `*` in the place of the commit. `owners` are those of both.
     pub fn wishes(
         &self,
         owners: [NameOwner; 2],
@@ -181,25 +181,25 @@ pub struct Artifact {
     pub build: BuildId,
     /// The job that made it.
     pub job: JobId,
-    /// What it is.
+    /// Its kind.
     pub format: Format,
-    /// What it is called.
+    /// Its names.
     pub name: ArtifactName,
-    /// Where it went.
+    /// The place that it went to.
     pub place: ArtifactPlace,
     /// In bytes; of a directory, all its files together.
     pub size: u64,
     /// Of the file, or of a directory's list of checksums; 64 hexadecimal digits.
     pub sha256: String,
-    /// When the commit that it was made of was pushed, or else was heard of.
+    /// Time at which the commit that it was made of was pushed, or else was heard of.
     pub pushed_at: Timestamp,
-    /// When it was published.
+    /// Time at which it was published.
     pub created_at: Timestamp,
-    /// When it was taken away, since newer ones took its place.
+    /// Time at which it was taken away, since newer ones took its place.
     pub removed_at: Option<Timestamp>,
 }
 
-/// Where an artifact went.
+/// The place that an artifact went to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArtifactPlace {

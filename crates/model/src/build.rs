@@ -1,4 +1,4 @@
-//! A build: what one commit on one ref made run. Its number counts up within the project.
+//! A build: all that one commit on one ref made run. Its number counts up within the project.
 
 use crate::{
     event::{Author, PushedCommit, Trigger},
@@ -8,7 +8,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What one commit on one ref made run.
+/// All that one commit on one ref made run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
     /// Kozmic's own id, as in addresses.
@@ -23,19 +23,19 @@ pub struct Build {
     pub sha: Sha,
     /// Follows from the jobs' states.
     pub status: Status,
-    /// What brought the change.
+    /// The event that brought the change.
     pub trigger: Trigger,
-    /// Who wrote the commit.
+    /// The commit's author.
     pub author: Author,
     /// The commit's message; empty until it is known.
     pub message: String,
     /// The commits that the push brought, the oldest first, as far as they are known.
     pub commits: Vec<PushedCommit>,
-    /// When the delivery was understood.
+    /// Time at which the delivery was understood.
     pub created_at: Timestamp,
-    /// When the first job started.
+    /// Time at which the first job started.
     pub started_at: Option<Timestamp>,
-    /// When the last job ended.
+    /// Time at which the last job ended.
     pub finished_at: Option<Timestamp>,
 }
 

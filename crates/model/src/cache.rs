@@ -1,4 +1,4 @@
-//! Cached images: what an install script made, found again by all that it was made of.
+//! Cached images: each was made by an install script, and is found again by all that it was made of.
 
 use crate::{
     git::GitRef,
@@ -27,8 +27,8 @@ impl CacheInputs {
         Self { base: base.to_owned(), script: digest(&[&install.script]), tracked }
     }
 
-    /// What a cached image is found by: SHA-256 over all inputs, in hexadecimal digits. Of each installation its own:
-    /// two that share an engine count their projects both from 1.
+    /// The key that a cached image is found by: SHA-256 over all inputs, in hexadecimal digits. Each installation has
+    /// keys of its own: two that share an engine count their projects both from 1.
     pub fn key(&self, instance: &str) -> String {
         let mut parts = vec![instance, self.base.as_str(), self.script.as_str()];
         for (path, object) in &self.tracked {
@@ -37,7 +37,7 @@ impl CacheInputs {
         digest(&parts)
     }
 
-    /// What is not as it was when the hook's image was last looked for, each as a few words.
+    /// The changes since the hook's image was last looked for, each as a few words.
     pub fn changes_since(&self, before: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         if self.base != before.base {
@@ -85,15 +85,15 @@ pub struct CachedImage {
     pub id: CachedImageId,
     /// The project whose jobs use it.
     pub project: ProjectId,
-    /// What it is found by.
+    /// The key that it is found by.
     pub key: String,
     /// The base image's name when it was made, for people.
     pub base: String,
     /// In bytes, all layers together.
     pub size: i64,
-    /// When it was made.
+    /// Time at which it was made.
     pub created_at: Timestamp,
-    /// When a job last used it.
+    /// Time at which a job last used it.
     pub used_at: Timestamp,
 }
 
@@ -120,7 +120,7 @@ pub fn is_apart(key: &str) -> bool {
     key.starts_with(APART)
 }
 
-/// What keys of images begin with that are kept apart. No digest does.
+/// The beginning of the keys of images that are kept apart. No digest begins so.
 const APART: &str = "pr";
 
 /// The name on the engine of the image with that key.

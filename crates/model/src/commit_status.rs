@@ -1,4 +1,4 @@
-//! What the forge shows beside a commit.
+//! Commit statuses: the state and the line that the forge shows beside a commit.
 
 use crate::{
     git::Sha,
@@ -14,7 +14,7 @@ pub const CONTEXT: &str = "Kozmic-CI";
 /// The longest description that GitHub takes, in characters.
 const DESCRIPTION_LIMIT: usize = 140;
 
-/// What the forge shall show beside a commit.
+/// A status that the forge shall show beside a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitStatus {
     /// The project whose repository has the commit.
@@ -29,7 +29,7 @@ pub struct CommitStatus {
     pub state: CommitState,
     /// One line.
     pub description: String,
-    /// Where a click leads: the build's page, or a job's log.
+    /// The address that a click leads to: the build's page, or a job's log.
     pub target_url: String,
 }
 
@@ -69,9 +69,9 @@ impl From<Status> for CommitState {
     }
 }
 
-/// What the forge shows of a build that is canceled, and how it says so. The forge has no word for what was not run. A
-/// commit that nobody waits for any more, or whose author wants no build, is no failure of theirs: it is left open. If
-/// a person stopped it, or it is stopped with its project, that is an error: somebody may yet wait for it.
+/// The state and the line of a build that is canceled. The forge has no word for a build that was not run. A commit
+/// that nobody waits for any more, or whose author wants no build, is no failure of theirs: it is left open. If a
+/// person stopped it, or it is stopped with its project, that is an error: somebody may yet wait for it.
 pub fn canceled(number: i64, by: Option<CanceledBy>) -> (CommitState, String) {
     match by {
         Some(CanceledBy::Push) => {

@@ -1,19 +1,19 @@
 //! The truth about how a script ended. A container's exit code alone does not tell: an engine that stops, or starts
 //! anew, ends containers with the codes that scripts end with.
 //!
-//! The shell that runs a script notes how it ended, and whether a signal came from outside before that. Where the note
-//! is clean, the script ended by itself, whatever became of the engine. Where it is not, it matters whether the engine
-//! as it runs now has seen the container end: one that was stopped or killed has not.
+//! The shell that runs a script notes how it ended, and whether a signal came from outside before that. A clean note
+//! says that the script ended by itself, whatever became of the engine. Without a clean note, it matters whether the
+//! engine as it runs now has seen the container end: one that was stopped or killed has not.
 
 use crate::job::Outcome;
 
 /// The longest note, in bytes.
 pub const LONGEST_NOTE: usize = 64;
 
-/// What the shell around a script noted at its end.
+/// The note that the shell around a script wrote at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// What the script returned.
+    /// The code that the script returned.
     pub code: i64,
     /// Whether the shell got a signal from outside while the script ran.
     pub is_signaled: bool,
@@ -31,13 +31,13 @@ impl Note {
         Some(Self { code, is_signaled })
     }
 
-    /// What the script returned, if it ended by itself.
+    /// The code that the script returned, if it ended by itself.
     pub fn own_end(self) -> Option<i64> {
         (!self.is_signaled).then_some(self.code)
     }
 }
 
-/// How a script ended whose container ended with this code. `engine_saw_it`: the engine as it runs now has seen that.
+/// The end of a script whose container ended with this code. `engine_saw_it`: the engine as it runs now has seen that.
 pub fn verdict(code: i64, note: Option<Note>, engine_saw_it: bool) -> Outcome {
     match note {
         Some(note) if !note.is_signaled => Outcome::Returned(note.code),

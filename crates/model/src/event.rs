@@ -1,4 +1,4 @@
-//! What a delivery says, in Kozmic's own words, and whether it asks for a build.
+//! Events: the meanings of deliveries, in Kozmic's own words, and whether they ask for a build.
 
 use crate::{
     git::{GitRef, Sha},
@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What a delivery says.
+/// The meaning of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The forge tries the hook's address.
@@ -28,17 +28,17 @@ pub struct Change {
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
-    /// Where the ref was before, if the payload tells; zeros where it did not exist.
+    /// The object that the ref was at before, if the payload tells; zeros if it did not exist.
     pub before: Option<Sha>,
-    /// Where the ref is: at the commit, or at a tag's own object.
+    /// The object that the ref is at: the commit, or a tag's own object.
     pub after: Sha,
-    /// When it was pushed, if the payload tells: deliveries come in any order, and old ones may be sent again.
+    /// Time of the push, if the payload tells: deliveries come in any order, and old ones may be sent again.
     pub pushed_at: Option<Timestamp>,
-    /// What brought it.
+    /// The event that brought it.
     pub trigger: Trigger,
     /// The commit's message; a pull request's payload does not carry it.
     pub message: Option<String>,
-    /// Who wrote the commit, or who proposed it where the payload says no more.
+    /// The commit's author, or the one who proposed it if the payload says no more.
     pub author: Author,
     /// The texts that may ask to skip the build.
     pub skip_texts: Vec<String>,
@@ -50,15 +50,15 @@ pub struct Change {
 /// A branch or tag that was deleted, or a pull request that was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gone {
-    /// Which ref.
+    /// The ref.
     pub git_ref: GitRef,
-    /// Where it was before.
+    /// The object that it was at before.
     pub before: Option<Sha>,
     /// Zeros.
     pub after: Sha,
-    /// When that was, if the payload tells.
+    /// Time of that, if the payload tells.
     pub at: Option<Timestamp>,
-    /// Why nothing is built, in a sentence.
+    /// The reason why nothing is built, in a sentence.
     pub why: String,
 }
 
@@ -69,13 +69,13 @@ pub struct PushedCommit {
     pub sha: Sha,
     /// Its message's first line.
     pub message: String,
-    /// Who wrote it.
+    /// The name of its author.
     pub author: String,
     /// Its page at the forge.
     pub url: String,
 }
 
-/// What brought a change.
+/// The event that brought a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
@@ -100,7 +100,7 @@ impl Trigger {
     }
 }
 
-/// Who wrote a commit.
+/// The author of a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
     /// Full name or login.

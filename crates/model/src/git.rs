@@ -14,12 +14,12 @@ impl Sha {
         &self.0[..10]
     }
 
-    /// Whether it is all zeros: where a ref is that does not exist.
+    /// Whether it is all zeros: the place of a ref that does not exist.
     pub fn is_nowhere(&self) -> bool {
         self.0.bytes().all(|digit| digit == b'0')
     }
 
-    /// As many zeros as it has digits: where a ref is that does not exist.
+    /// As many zeros as it has digits: the place of a ref that does not exist.
     pub fn nowhere(&self) -> Self {
         Self("0".repeat(self.0.len()))
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Sha {
 #[error("\"{0}\" is not a commit id: it needs 40 or 64 lower-case hexadecimal digits")]
 pub struct NotASha(String);
 
-/// What a build is of: a branch, a tag, or a pull request whose branch lives in another repository.
+/// The ref that a build is of: a branch, a tag, or a pull request whose branch lives in another repository.
 ///
 /// A pull request from a branch of the same repository counts as that branch, so that its push and its pull
 /// request make one build.

@@ -1,4 +1,4 @@
-//! A hook: what to run when a project is pushed to. People write it in a form; here it is checked.
+//! A hook: the image and the scripts to run for a project's pushes. People write it in a form; here it is checked.
 
 use crate::{
     ids::{HookId, ProjectId, WebhookId},
@@ -17,14 +17,14 @@ pub const TITLE_LIMIT: usize = 80;
 /// The longest script, in bytes.
 pub const SCRIPT_LIMIT: usize = 256 * 1024;
 
-/// What to run for a project's pushes.
+/// The image and the scripts to run for a project's pushes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
     /// Kozmic's own id, as in the address that the forge calls.
     pub id: HookId,
     /// The project whose pushes wake it.
     pub project: ProjectId,
-    /// What people wrote.
+    /// The part that people wrote.
     pub recipe: HookRecipe,
     /// The webhook at the forge that calls it; none where creating it failed.
     pub webhook: Option<WebhookId>,
@@ -41,11 +41,11 @@ pub struct HookRecipe {
     pub image: ImageName,
     /// The script, starting with its shebang.
     pub script: String,
-    /// What runs before the script, kept as an image; none: the script runs in the base image itself.
+    /// The install script, whose result is kept as an image; none: the script runs in the base image itself.
     pub install: Option<Install>,
     /// Whether to look for a newer image before each job.
     pub pull: PullPolicy,
-    /// What becomes of a job that is interrupted.
+    /// The rule for a job that is interrupted.
     pub if_interrupted: IfInterrupted,
 }
 
@@ -62,9 +62,9 @@ pub struct HookDraft {
     pub install_script: String,
     /// The tracked files field, one path a line.
     pub tracked_files: String,
-    /// When to pull: a [`PullPolicy::word`]; empty: its default.
+    /// The choice of when to pull: a [`PullPolicy::word`]; empty: its default.
     pub pull: String,
-    /// What becomes of a job that is interrupted: an [`IfInterrupted::word`]; empty: its default.
+    /// The rule for a job that is interrupted: an [`IfInterrupted::word`]; empty: its default.
     pub if_interrupted: String,
 }
 
@@ -135,7 +135,7 @@ impl From<&HookRecipe> for HookDraft {
     }
 }
 
-/// What a word stands for, or the default where there is none.
+/// The value that a word stands for, or the default if there is no word.
 fn choice<T: Default + FromStr>(word: &str) -> Result<T, T::Err> {
     if word.is_empty() { Ok(T::default()) } else { word.parse() }
 }

@@ -26,19 +26,19 @@ macro_rules! id {
 }
 
 id!(
-    /// A person who signed in.
+    /// A person who signed in, or may see a project at the forge.
     UserId,
     /// A repository that Kozmic builds.
     ProjectId,
-    /// What to run for a project's pushes.
+    /// The image and the scripts to run for a project's pushes.
     HookId,
     /// A stored request of the forge.
     DeliveryId,
-    /// What one commit on one ref made run; not the number that people see.
+    /// All that one commit on one ref made run; not the number that people see.
     BuildId,
     /// One script of a build.
     JobId,
-    /// A message to the forge that waits to be sent.
+    /// A message to the forge or to people that waits to be sent.
     OutboxId,
     /// The forge's own number of a repository; it outlives renames and transfers.
     RepositoryId,

@@ -27,7 +27,7 @@ impl ImageName {
         }
     }
 
-    /// What to pull: the digest if one is given, else the tag, else `latest`.
+    /// The version to pull: the digest if one is given, else the tag, else `latest`.
     pub fn reference(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
     }
@@ -41,7 +41,7 @@ impl fmt::Display for ImageName {
     }
 }
 
-/// Why a text is no image name.
+/// The reason why a text is no image name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NotAnImage {
     /// Nothing was written.

@@ -1,4 +1,4 @@
-//! Install scripts: what a hook needs before its script runs, made once and kept until something that matters changes.
+//! Install scripts: they make once what a hook's script needs, and it is kept until something that matters changes.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -12,7 +12,7 @@ const PATH_LIMIT: usize = 1_000;
 /// The path of a repository's root.
 const EVERYTHING: &str = ".";
 
-/// What runs before a hook's script, and whose changes make it run anew.
+/// A script that runs before a hook's script, and the paths whose changes make it run anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Install {
     /// The script, starting with its shebang.

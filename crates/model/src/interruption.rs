@@ -8,10 +8,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// How often a job runs again by itself. A restart by hand begins the count anew.
+/// Most times that a job runs again by itself. A restart by hand begins the count anew.
 pub const MOST_AGAIN: i32 = 2;
 
-/// What becomes of a job that was interrupted.
+/// The rule for a job that was interrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IfInterrupted {
@@ -43,7 +43,7 @@ impl FromStr for IfInterrupted {
     }
 }
 
-/// What an attempt's end means for its job.
+/// The consequence of an attempt's end for its job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sequel {
     /// The job ends with it.
@@ -53,8 +53,8 @@ pub enum Sequel {
 }
 
 impl Sequel {
-    /// What follows an attempt that ended so: one that was interrupted runs again, as far as it may. Somebody who wants
-    /// the job stopped gets that.
+    /// The consequence for a job whose attempt ended so: an interrupted job runs again, as far as it may. Somebody who
+    /// wants the job stopped gets that.
     pub fn of(job: &Job, outcome: &Outcome) -> Self {
         let Outcome::Interrupted(why) = outcome else { return Self::End(outcome.clone()) };
         if job.cancel_requested {
@@ -70,13 +70,13 @@ impl Sequel {
         Self::End(Outcome::Interrupted(format!("{why} {why_not}")))
     }
 
-    /// How the attempt ended.
+    /// The outcome of the attempt.
     pub fn outcome(&self) -> &Outcome {
         let (Self::End(outcome) | Self::Again(outcome)) = self;
         outcome
     }
 
-    /// Where it leaves the job.
+    /// The status that it leaves the job in.
     pub fn status(&self) -> Status {
         match self {
             Self::End(outcome) => outcome.status(),
@@ -84,7 +84,7 @@ impl Sequel {
         }
     }
 
-    /// Why the attempt ended badly, in a sentence, and what follows.
+    /// The reason why the attempt ended badly, in a sentence, and what follows.
     pub fn reason(&self, number: i32) -> Option<String> {
         match self {
             Self::End(outcome) => outcome.reason(),
@@ -95,7 +95,7 @@ impl Sequel {
     }
 }
 
-/// Why an attempt ended.
+/// The reason why an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The script ended by itself.

@@ -21,37 +21,37 @@ pub struct Job {
     pub build: BuildId,
     /// The project it belongs to.
     pub project: ProjectId,
-    /// What runs.
+    /// The snapshot that runs.
     pub spec: JobSpec,
-    /// Where it stands.
+    /// Its state.
     pub status: Status,
-    /// Which run this is, from 1; 0 before a runner took it.
+    /// Number of this run, from 1; 0 before a runner took it.
     pub attempt: i32,
-    /// How many of its last runs were interrupted, one after another, since somebody started it.
+    /// Number of its last runs that were interrupted, one after another, since somebody started it.
     pub interruptions: i32,
-    /// Why it ended, as far as that is known.
+    /// The reason why it ended, as far as that is known.
     pub ending: Option<Ending>,
-    /// Why it waits or ended badly, in a sentence.
+    /// The reason why it waits or ended badly, in a sentence.
     pub reason: Option<String>,
-    /// What the script returned.
+    /// The code that the script returned.
     pub return_code: Option<i64>,
     /// Whether somebody asked to stop it.
     pub cancel_requested: bool,
-    /// Who had it canceled, if it was no person.
+    /// The one that had it canceled, if it was no person.
     pub canceled_by: Option<CanceledBy>,
     /// The container of the running attempt, once there is one.
     pub container: Option<String>,
     /// The key of what its install script makes, while that runs.
     pub cache_key: Option<String>,
-    /// Where the time went.
+    /// The parts of its time.
     pub phases: Vec<Phase>,
-    /// When it was planned.
+    /// Time at which it was planned.
     pub created_at: Timestamp,
-    /// Since when the present attempt waited for a runner, where that is known.
+    /// Time since which the present attempt waited for a runner, where that is known.
     pub queued_at: Option<Timestamp>,
-    /// When a runner took it.
+    /// Time at which a runner took it.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time at which it ended.
     pub finished_at: Option<Timestamp>,
 }
 
@@ -74,7 +74,7 @@ impl Job {
     }
 }
 
-/// Who cancels a job, if it is no person.
+/// The one that cancels a job, if it is no person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanceledBy {
     /// A newer push to its ref.
@@ -92,7 +92,7 @@ impl CanceledBy {
         }
     }
 
-    /// Who has that word.
+    /// The one that has that word.
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Push, Self::Author].into_iter().find(|by| by.word() == word)
     }
@@ -103,34 +103,34 @@ impl CanceledBy {
 pub struct Attempt {
     /// The job.
     pub job: JobId,
-    /// Which run, from 1.
+    /// Number of the run, from 1.
     pub number: i32,
 }
 
 /// A run that ended and was followed by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastAttempt {
-    /// Which run, from 1.
+    /// Number of the run, from 1.
     pub number: i32,
-    /// How it ended.
+    /// The status that it ended with.
     pub status: Status,
-    /// Why it ended, as far as that is known.
+    /// The reason why it ended, as far as that is known.
     pub ending: Option<Ending>,
-    /// Why it ended badly, in a sentence.
+    /// The reason why it ended badly, in a sentence.
     pub reason: Option<String>,
-    /// What the script returned.
+    /// The code that the script returned.
     pub return_code: Option<i64>,
-    /// Where the time went.
+    /// The parts of its time.
     pub phases: Vec<Phase>,
-    /// Since when it waited for a runner, where that is known.
+    /// Time since which it waited for a runner, where that is known.
     pub queued_at: Option<Timestamp>,
-    /// When a runner took it.
+    /// Time at which a runner took it.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time at which it ended.
     pub finished_at: Option<Timestamp>,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -167,7 +167,7 @@ impl Outcome {
         }
     }
 
-    /// Why the run ended.
+    /// The reason why the run ended.
     pub fn ending(&self) -> Ending {
         match self {
             Self::Returned(_) => Ending::Returned,
@@ -181,7 +181,7 @@ impl Outcome {
         }
     }
 
-    /// What the script returned, if it got to return something.
+    /// The code that the script returned, if it got to return one.
     pub fn return_code(&self) -> Option<i64> {
         match self {
             Self::Returned(code) | Self::NotInstalled(code) => Some(*code),
@@ -194,7 +194,7 @@ impl Outcome {
         }
     }
 
-    /// Why the job ended badly, in a sentence; none on success.
+    /// The reason why the job ended badly, in a sentence; none on success.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Returned(0) => None,

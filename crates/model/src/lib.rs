@@ -11,24 +11,24 @@
 //! | project | a repository that Kozmic builds |
 //! | member | a user of a project, with a role: owner, manager or member |
 //! | deploy key | the key by which a private repository is fetched |
-//! | hook | what to run for a project's pushes: an image and a script |
-//! | install script | what a hook runs before its script, whose result is kept as a cached image |
+//! | hook | an image and a script to run for a project's pushes |
+//! | install script | a script that a hook runs before its own, whose result is kept as a cached image |
 //! | tracked file | a file or directory whose change makes the install script run anew |
-//! | recipe | what the configuration repository says of one branch: which scripts build what of it |
-//! | kernel rule | what to run for pushes to a repository that kernels are made of |
-//! | name | what an artifact or a kernel's image is called: made of repository and branch, and one's own |
-//! | artifact | what a job made and published, under a versioned name and behind a stable link |
+//! | recipe | all that the configuration repository says of one branch: which scripts build what of it |
+//! | kernel rule | an image and a script to run for pushes to a repository that kernels are made of |
+//! | name | the name of an artifact or a kernel's image: made of repository and branch, and one's own |
+//! | artifact | a thing that a job made and published, under a versioned name and behind a stable link |
 //! | delivery | one request that the forge made to an address of Kozmic's |
-//! | event | what a delivery says, once it is understood |
+//! | event | the meaning of a delivery, once it is understood |
 //! | move | one step of a ref from commit to commit, as a delivery tells of it |
-//! | position | where a build stands in the order of its ref's pushes, set anew when the ref is back at its commit |
-//! | build | what one commit on one ref made run |
+//! | position | the place of a build in the order of its ref's pushes, set anew when the ref is back at its commit |
+//! | build | all that one commit on one ref made run |
 //! | job | one script of a build, in one container |
 //! | attempt | one run of a job |
 //! | interrupted | of an attempt: it ended because its engine, its machine or Kozmic went away |
 //! | spec | the snapshot of everything a job needs to run |
 //! | news | that a build just broke, or was mended |
-//! | mail | what one member is told of a build's news |
+//! | mail | a message to one member about a build's news |
 //! | runner | the part that takes jobs and runs them |
 //! | instance | a Kozmic installation, told apart by its data directory |
 

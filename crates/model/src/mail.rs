@@ -1,4 +1,4 @@
-//! What members are told by mail when a build ended badly, or well after it had not. The last thing of a push's way.
+//! Mails that tell members of a build that ended badly, or well after one that did not. They end a push's way.
 //!
 //! Names, messages and output come from strangers: `clean` takes out what would do harm before `text` and `html` make
 //! the two bodies of it.
@@ -21,13 +21,13 @@ use crate::{
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// How many of a log's last lines a mail shows.
+/// Number of a log's last lines that a mail shows.
 const LINES: usize = 30;
 
 /// The longest line of a log that a mail shows, in characters.
 const LINE_LIMIT: usize = 500;
 
-/// From here on it is told how long a build waited.
+/// Shortest wait of a build that a mail tells.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// The longest name, title or headline that a mail shows, in characters.
@@ -36,7 +36,7 @@ const NAME_LIMIT: usize = 200;
 /// A mail to one person, ready to be sent. No field has a line break but the two bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// What mailboxes show in their lists.
+    /// The line that mailboxes show in their lists.
     pub subject: String,
     /// The body as plain text.
     pub text: String,
@@ -48,16 +48,16 @@ pub struct Mail {
     pub thread_id: String,
     /// `owner/name <name.owner.host>`: what people filter by.
     pub list_id: String,
-    /// Where the person changes what they get.
+    /// The address where the person changes what they get.
     pub settings_url: String,
 }
 
-/// What a mail is made of.
+/// The facts that a mail is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct MailFacts<'a> {
-    /// Which mail it is.
+    /// The mail's id.
     pub id: MailId,
-    /// Who gets it.
+    /// The person who gets it.
     pub recipient: &'a User,
     /// The build's project.
     pub project: &'a Project,
@@ -67,7 +67,7 @@ pub struct MailFacts<'a> {
     pub jobs: &'a [Job],
     /// The last lines of the [`culprit`]'s log, as [`last_lines`] gives them.
     pub last_lines: &'a [String],
-    /// How browsers reach Kozmic.
+    /// The address at which browsers reach Kozmic.
     pub public_url: &'a str,
 }
 
@@ -233,7 +233,7 @@ fn of_build(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// How long its jobs ran, and how long they waited before, if that is worth a line.
+/// The time that its jobs ran, and the time that they waited before, if that is worth a line.
 fn lengths(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     let Some(end) = build.finished_at else { return Vec::new() };
     let spans = jobs.iter().map(Job::span).collect::<Vec<_>>();

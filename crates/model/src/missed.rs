@@ -3,16 +3,16 @@
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// So often a delivery is sent again at most: over most of a day. It may be one that can never arrive.
+/// Most times that a delivery is sent again: over most of a day. It may be one that can never arrive.
 pub const TRIES: i32 = 24;
 
-/// What a try costs where the last one was refused: whoever said no will hardly say yes.
+/// The cost of a try after one that was refused: whoever said no will hardly say yes.
 pub const REFUSED: i32 = 8;
 
 /// Pauses between tries while nothing arrives, in seconds; the last one again and again.
 const PAUSES: [u64; 7] = [60, 120, 300, 600, 900, 1_800, 3_600];
 
-/// Where other deliveries arrive, one that did not is tried again after this time.
+/// Time after which a delivery that did not arrive is tried again if others arrive.
 const SETTLED: Duration = Duration::from_secs(60);
 
 /// A delivery that the forge could not bring.
@@ -22,17 +22,17 @@ pub struct Missed {
     pub uuid: String,
     /// The forge's word for what happened.
     pub event: String,
-    /// When it was sent first, by the forge's clock.
+    /// Time at which it was sent first, by the forge's clock.
     pub missed_at: Timestamp,
-    /// What its tries cost so far, up to [`TRIES`].
+    /// The cost of its tries so far, up to [`TRIES`].
     pub tries: i32,
-    /// When the forge was asked the last time to send it again.
+    /// Time at which the forge was last asked to send it again.
     pub asked_at: Timestamp,
-    /// When it was found to be here.
+    /// Time at which it was found to be here.
     pub made_good_at: Option<Timestamp>,
 }
 
-/// Of those that are still missed, the oldest first, those that are to be sent again now. Each is tried once; after
+/// Deliveries that are to be sent again now, out of all that were missed, the oldest first. Each is tried once; after
 /// that all of them as soon as the way is open again, and else the oldest alone, ever more seldom: one is enough to
 /// find out.
 pub fn due(missed: &[Missed], is_open: bool, now: Timestamp) -> Vec<&Missed> {

@@ -1,10 +1,10 @@
-//! What the monitor says of a job of the Auto Builder: one word for where it stands, in the words of people who wait
-//! for an artifact. It stands at the side of a push's way and only looks.
+//! The monitor's state of a job of the Auto Builder: one word for where it stands, in the words of people who wait for
+//! an artifact. The monitor stands at the side of a push's way and only looks.
 
 use crate::{git::GitRef, job::Job, phase::PhaseKind, project::Repository, status::Status};
 use std::fmt;
 
-/// Where a job stands.
+/// The state of a job, as the monitor shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MonitorState {
     /// It waits for a runner.
@@ -38,7 +38,7 @@ impl MonitorState {
         Self::Error,
     ];
 
-    /// Where this job stands.
+    /// The state of this job.
     pub fn of(job: &Job) -> Self {
         match job.status {
             Status::Enqueued => Self::Waiting,
@@ -110,7 +110,7 @@ impl fmt::Display for MonitorState {
     }
 }
 
-/// What the monitor calls a build: `<owner>/<repository>/<branch>`.
+/// The monitor's name of a build: `<owner>/<repository>/<branch>`.
 pub fn build_name(repository: &Repository, git_ref: &GitRef) -> String {
     format!("{}/{}", repository.full_name(), git_ref.label())
 }

@@ -1,8 +1,10 @@
-//! Which push of a ref is the newest. Deliveries come late, twice, in any order or never, and the forge tells times in
-//! whole seconds. So the order is found from all pushes that are known, and not from the one that came in last.
+//! The order of a ref's pushes, and its newest one. Deliveries come late, twice, in any order or never, and the forge
+//! tells times in whole seconds. So the order is found from all pushes that are known, and not from the one that came
+//! in last.
 //!
-//! Each push says where the ref was before: in the order of their times, pushes are joined end to end. Where that leaves
-//! it open which one was last, [`Order::is_clear`] is false, and the forge is to be asked where the ref is now.
+//! Each push says where the ref was before: in the order of their times, pushes are joined end to end.
+//! [`Order::is_clear`] is false if that leaves it open which one was last. The forge is then to be asked where the ref
+//! is now.
 
 mod walk;
 
@@ -10,7 +12,7 @@ use crate::{git::Sha, status::Status, time::Timestamp};
 use std::time::Duration;
 use walk::Walk;
 
-/// How far the time of a push may be off: forges tell whole seconds, and of the moment in which they wrote a payload.
+/// Greatest error in the time of a push: forges tell whole seconds, and of the moment in which they wrote a payload.
 pub const BLUR: Duration = Duration::from_secs(5);
 
 /// The distance between the positions of two pushes that came in one after the other: there is room between them for
@@ -25,17 +27,17 @@ pub const UNPLACED: i64 = 0;
 pub struct Move {
     /// Counts up in the order in which moves became known.
     pub id: i64,
-    /// Where the ref was before; zeros where it did not exist, none where nobody tells.
+    /// The object that the ref was at before; zeros if it did not exist, none if nobody tells.
     pub before: Option<Sha>,
-    /// Where it is since; zeros where it was deleted.
+    /// The object that it is at since; zeros if it was deleted.
     pub after: Sha,
-    /// When that was, by the forge's clock.
+    /// Time of that, by the forge's clock.
     pub at: Timestamp,
-    /// How it is known.
+    /// The way in which it became known.
     pub source: Source,
 }
 
-/// How a move is known.
+/// The way in which a move became known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A delivery told of it.
@@ -77,7 +79,7 @@ impl<'a> Order<'a> {
         let is_later = |one: &&Move| later.iter().any(|later| later.id == one.id);
         let (later, earlier): (Vec<_>, Vec<_>) =
             known.into_iter().filter(|one| one.id != seen.id).partition(is_later);
-        // What came in since then without a later time may have been known to the forge when it was asked.
+        // Moves that came in since then without a later time may have been known to the forge when it was asked.
         let is_doubtful = |one: &&Move| one.id > seen.id && is_close(one, seen) && one.after != seen.after;
         let has_doubts = earlier.iter().any(is_doubtful) || later.iter().any(|one| one.at <= seen.at);
         let Walk { mut moves, .. } = Walk::of(earlier, None);
@@ -87,7 +89,7 @@ impl<'a> Order<'a> {
         Self { moves, is_clear: newer.is_clear && !has_doubts }
     }
 
-    /// Where the ref is.
+    /// The object that the ref is at.
     pub fn head(&self) -> Option<&'a Sha> {
         self.moves.last().map(|last| &last.after)
     }
@@ -141,8 +143,9 @@ pub fn positions(present: &[i64], fresh: Option<i64>) -> Vec<i64> {
     positions
 }
 
-/// Whether a job runs once more when its ref is back at its commit. What passed or failed by itself stands; what was
-/// stopped, or could not be run, is owed. The Auto Builder's jobs run anyway, since their links are to lead there.
+/// Whether a job runs once more when its ref is back at its commit. A job that passed or failed by itself stands; one
+/// that was stopped, or could not be run, is owed. The Auto Builder's jobs run anyway, since their links are to lead
+/// there.
 pub fn is_owed(status: Status, is_automatic: bool) -> bool {
     match status {
         Status::Enqueued | Status::Pending => false,

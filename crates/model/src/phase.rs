@@ -4,7 +4,7 @@ use crate::time::{Timestamp, spoken};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a job does during one part of its time, in order.
+/// The work of a job during one part of its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseKind {
@@ -42,11 +42,11 @@ impl PhaseKind {
 /// One part of a job's time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phase {
-    /// What happened.
+    /// The work that was done.
     pub kind: PhaseKind,
-    /// When it began.
+    /// Time at which it began.
     pub started_at: Timestamp,
-    /// When it ended; none while it lasts.
+    /// Time at which it ended; none while it lasts.
     pub finished_at: Option<Timestamp>,
 }
 
@@ -56,7 +56,7 @@ impl Phase {
         Self { kind, started_at: now, finished_at: None }
     }
 
-    /// How long it took, or takes until now.
+    /// The time that it took, or takes until now.
     pub fn duration(&self, now: Timestamp) -> Duration {
         self.finished_at.unwrap_or(now).since(self.started_at)
     }

@@ -1,6 +1,6 @@
-//! Where a recipe's or kernel rule's job finds its repository: at `/<name>`, where scripts of the original look for it.
+//! The place of the repository in a recipe's or kernel rule's job: `/<name>`, where the original's scripts look for it.
 
-/// What a Linux system, or Kozmic, has at the top of its files, or may have.
+/// Names that a Linux system, or Kozmic, has at the top of its files, or may have.
 const TAKEN: [&str; 26] = [
     "bin",
     "boot",

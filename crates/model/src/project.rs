@@ -23,9 +23,9 @@ pub struct Repository {
     pub default_branch: String,
     /// Its page at the forge.
     pub html_url: String,
-    /// Where git fetches it over HTTP.
+    /// The address at which git fetches it over HTTP.
     pub clone_url: String,
-    /// Where git fetches it over SSH, with a deploy key.
+    /// The address at which git fetches it over SSH, with a deploy key.
     pub ssh_url: String,
 }
 
@@ -49,23 +49,23 @@ impl Repository {
 pub struct Project {
     /// Kozmic's own id, as in addresses.
     pub id: ProjectId,
-    /// Who made it.
+    /// The user who owns it; at first, the one who made it.
     pub owner: UserId,
-    /// Where its commits come from.
+    /// The repository that its commits come from.
     pub repository: Repository,
-    /// What people chose for it.
+    /// The settings that people chose for it.
     pub settings: ProjectSettings,
-    /// Whoever knows it may see the badge of a private project.
+    /// The token by which anybody may see the badge of a private project.
     pub badge_token: String,
     /// Whether everybody may see it without that.
     pub open_badge: bool,
-    /// When members and repository were last brought in line with the forge.
+    /// Time at which members and repository were last brought in line with the forge.
     pub synced_at: Option<Timestamp>,
-    /// Why that did not work the last time, in a sentence.
+    /// The reason why that did not work the last time, in a sentence.
     pub sync_fault: Option<String>,
 }
 
-/// What a newer push to a branch does with the jobs of that branch's older builds.
+/// The effects of a newer push to a branch on the jobs of that branch's older builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProjectSettings {
     /// Cancels those that wait.
@@ -80,7 +80,7 @@ impl Default for ProjectSettings {
     }
 }
 
-/// What the forge lets a person do with a repository.
+/// The right that the forge gives a person to a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
     /// May read.
@@ -118,29 +118,29 @@ impl FromStr for Permission {
 pub struct Access {
     /// The repository.
     pub repository: Repository,
-    /// What the person may do with it.
+    /// The person's right to it.
     pub permission: Permission,
 }
 
 /// Somebody who may see a repository, as the forge tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collaborator {
-    /// Who.
+    /// The person.
     pub profile: Profile,
-    /// What they may do with it.
+    /// Their right to it.
     pub permission: Permission,
 }
 
 /// A user of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// The user.
     pub user: User,
-    /// What they may do here.
+    /// Their role here.
     pub role: Role,
 }
 
-/// What a person may do with a project; each role may do all that the one before may.
+/// The rights of a person in a project; each role may do all that the one before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// May look.
@@ -162,7 +162,7 @@ impl Role {
     }
 }
 
-/// Who may push, or administer, manages; who may only read, looks.
+/// A person who may push, or administer, manages; one who may only read, looks.
 impl From<Permission> for Role {
     fn from(permission: Permission) -> Self {
         match permission {

@@ -29,16 +29,16 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What stands in where a recipe says nothing.
+/// The values that stand in where a recipe says nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipeDefaults {
-    /// Where artifacts are left; none: each recipe has to say it.
+    /// The directory where artifacts are left; none: each recipe has to say it.
     pub archives: Option<String>,
-    /// What scripts run in.
+    /// The image that scripts run in.
     pub image: ImageName,
 }
 
-/// What the configuration repository says of one branch.
+/// All that the configuration repository says of one branch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Its scripts, in the order in which it lists them; at least one.
@@ -54,13 +54,13 @@ pub struct BuildScript {
     pub archives: String,
     /// The artifact, below that directory.
     pub artifact: String,
-    /// What it runs in.
+    /// The image that it runs in.
     pub image: ImageName,
-    /// What tells its artifact from those of other scripts.
+    /// The word that tells its artifact from those of other scripts.
     pub tag: Option<String>,
-    /// What the artifact is.
+    /// The artifact's kind.
     pub format: Format,
-    /// What becomes of its job if that is interrupted.
+    /// The rule for its job if that is interrupted.
     #[serde(default)]
     pub if_interrupted: IfInterrupted,
 }
@@ -85,7 +85,7 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// What is said of a branch. Names of repositories are found in any case of letters, those of branches are not.
+    /// The recipe of a branch. Names of repositories are found in any case of letters, those of branches are not.
     pub fn recipe(&self, full_name: &str, branch: &str) -> Option<&Recipe> {
         let is_meant = |name: &&String| name.eq_ignore_ascii_case(full_name);
         let name = self.repositories.keys().find(is_meant)?;

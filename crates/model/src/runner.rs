@@ -3,25 +3,25 @@
 use crate::time::{Timestamp, spoken};
 use std::time::Duration;
 
-/// After this long without a word from it, a runner counts as gone.
+/// A runner counts as gone after this long without a word from it.
 pub const RUNNER_SILENCE: Duration = Duration::from_secs(30);
 
-/// What a runner last said of itself.
+/// A runner, as it last spoke of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runner {
     /// The runner's name: its installation's id.
     pub name: String,
-    /// How many jobs it runs at once.
+    /// Number of jobs that it runs at once.
     pub slots: i32,
-    /// How many it runs now.
+    /// Number of jobs that it runs now.
     pub busy: i32,
-    /// Why it takes no job although it could, in a sentence.
+    /// The reason why it takes no job although it could, in a sentence.
     pub trouble: Option<String>,
-    /// When it said so.
+    /// Time at which it said so.
     pub seen_at: Timestamp,
 }
 
-/// Why a job still waits, in a sentence.
+/// The reason why a job still waits, in a sentence.
 pub fn why_waiting(runners: &[Runner], now: Timestamp) -> String {
     let alive =
         runners.iter().filter(|runner| now.since(runner.seen_at) < RUNNER_SILENCE).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! What a job needs to run, frozen when it is planned: a restart runs what ran.
+//! The spec of a job: all that it needs to run, frozen when it is planned. A restart runs what ran.
 
 use crate::{
     artifact::{ArtifactName, Product},
@@ -28,31 +28,31 @@ pub struct JobSpec {
     pub image: ImageName,
     /// The script, starting with its shebang.
     pub script: String,
-    /// What runs before the script, kept as an image.
+    /// The install script, whose result is kept as an image.
     #[serde(default)]
     pub install: Option<Install>,
     /// Whether to look for a newer image first.
     #[serde(default)]
     pub pull: PullPolicy,
-    /// What becomes of the job if it is interrupted.
+    /// The rule for the job if it is interrupted.
     #[serde(default)]
     pub if_interrupted: IfInterrupted,
-    /// How the script runs.
+    /// The way in which the script runs.
     #[serde(default)]
     pub manner: Manner,
-    /// What it makes.
+    /// The artifact that it makes.
     #[serde(default)]
     pub product: Option<Product>,
-    /// What the spec was written from.
+    /// The source that the spec was written from.
     pub origin: Origin,
 }
 
-/// What a dependent kernel's link would be taken for if its branch ended so: a generic one's.
+/// The end of a generic kernel's link. A dependent one's would be taken for it if its branch ended so.
 const GENERIC: &str = "-generic";
 
 impl JobSpec {
-    /// What to ask for where the names of what it makes may be another's: the stable one and the series. `name` is what
-    /// the artifact is called at one place.
+    /// The names to ask for where those of its artifact may be another's: the stable one and the series. `name` has the
+    /// artifact's names at one place.
     pub fn wishes(&self, full_name: &str, (git_ref, sha): (&GitRef, &Sha), name: &ArtifactName) -> [Wish; 2] {
         let own = match self.origin {
             Origin::Kernel(KernelKind::Generic) => NameOwner::kernel(full_name, git_ref),
@@ -76,7 +76,7 @@ impl JobSpec {
     }
 }
 
-/// How a job's script runs.
+/// The way in which a job's script runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Manner {
@@ -94,19 +94,19 @@ pub enum Manner {
 pub struct Bare {
     /// The repository's directory, such as `/0-core`.
     pub source: String,
-    /// What a shell does first, such as installing packages; nothing if empty.
+    /// Commands that a shell runs first, such as installing packages; none if empty.
     pub before: String,
     /// The program's path, in `source` if it comes with the repository.
     pub program: String,
-    /// What it is called with.
+    /// The arguments that it is called with.
     pub arguments: Vec<String>,
     /// A directory that is empty at the start, where the program leaves what it makes.
     pub output: String,
-    /// Which of the engine's images the job's image name stands for.
+    /// The engine's image that the job's image name stands for.
     pub base: Base,
 }
 
-/// Which image a job's image name stands for.
+/// The image that a job's image name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Base {
@@ -116,7 +116,7 @@ pub enum Base {
     LongestPrefix,
 }
 
-/// What a job's spec was written from.
+/// The source that a job's spec was written from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -126,7 +126,7 @@ pub enum Origin {
     Recipe {
         /// The script's path in the repository.
         script: String,
-        /// What tells its artifact from others'.
+        /// The word that tells its artifact from others'.
         tag: Option<String>,
     },
     /// A rule for kernels.
@@ -151,7 +151,7 @@ impl Origin {
         }
     }
 
-    /// What tells its artifact from others'.
+    /// The word that tells its artifact from others'.
     pub fn tag(&self) -> Option<&str> {
         match self {
             Self::Recipe { tag, .. } => tag.as_deref(),
@@ -172,7 +172,7 @@ impl Origin {
         if context.chars().count() <= LONGEST_CONTEXT {
             return context;
         }
-        // What is cut off tells two of them apart.
+        // The digits tell two names apart that differ only in the part that is cut off.
         let digits = hex::encode(&Sha256::digest(&context)[..4]);
         context.chars().take(LONGEST_CONTEXT - digits.len() - 1).chain(['…']).chain(digits.chars()).collect()
     }
@@ -193,11 +193,11 @@ pub struct BuildFacts<'a> {
     pub git_ref: &'a GitRef,
     /// The commit.
     pub sha: &'a Sha,
-    /// Who wrote the commit.
+    /// The commit's author.
     pub author: &'a Author,
     /// The commit's message, as far as it is known when the job starts.
     pub message: &'a str,
-    /// What brought the change.
+    /// The event that brought the change.
     pub trigger: &'a Trigger,
 }
 

@@ -1,4 +1,5 @@
-//! How long something ran and how long it waited: two figures, since nobody's work grows by a pause before a restart.
+//! The time that something ran and the time that it waited: two figures, since nobody's work grows by a pause before a
+//! restart.
 //!
 //! A job's are those of one attempt. A build ran while at least one of its jobs did, as they stand now, and waited while
 //! one waited and none ran.
@@ -9,24 +10,24 @@ use std::time::Duration;
 /// The times of one attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// When it began to wait for a runner, where that is known.
+    /// Time at which it began to wait for a runner, where that is known.
     pub queued_at: Option<Timestamp>,
-    /// When a runner took it.
+    /// Time at which a runner took it.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time at which it ended.
     pub finished_at: Option<Timestamp>,
 }
 
 /// A length of time that may still grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Length {
-    /// How long it is so far.
+    /// The length so far.
     pub so_far: Duration,
     /// Whether it grows as time goes on.
     pub grows: bool,
 }
 
-/// How long something ran, and how long it waited.
+/// The time that something ran, and the time that it waited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// None if it never began to run.
@@ -56,7 +57,7 @@ impl Spent {
 }
 
 impl Span {
-    /// How long this attempt ran and waited.
+    /// The times that this attempt ran and waited.
     pub fn spent(self, now: Timestamp) -> Spent {
         Spent::of(&[self], now)
     }
@@ -77,7 +78,7 @@ impl Length {
     }
 }
 
-/// How much time lies in at least one of the intervals. One that a clock made end before its start is empty.
+/// The time that lies in at least one of the intervals. One that a clock made end before its start is empty.
 fn covered(mut intervals: Vec<Interval>) -> Duration {
     intervals.retain(|(start, end)| start < end);
     intervals.sort();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// Where a job, or a build as a whole, stands.
+/// The state of a job, or of a build as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -70,11 +70,11 @@ impl Status {
     }
 }
 
-/// Of some states the place of the first that decides what all of them come to.
+/// The place of the first of some states that decides what all of them come to.
 pub fn decisive(statuses: &[Status]) -> Option<usize> {
     let all = Status::of_build(statuses);
     let decides = statuses.iter().position(|status| *status == all);
-    // Where some wait and others ended, one that waits stands for all.
+    // One that waits stands for all if some wait and others ended.
     decides.or_else(|| statuses.iter().position(|status| !status.is_finished()))
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The time that passed since `earlier`; none if `earlier` lies ahead, as it may when a clock was set.
+    /// The time that passed since `earlier`; zero if `earlier` lies ahead, as it may when a clock was set.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }

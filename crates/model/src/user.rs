@@ -1,9 +1,10 @@
-//! Who signed in. A user comes from the forge and is the first who meets Kozmic, before any push.
+//! Users: people who signed in, or may see a project. A user comes from the forge and is the first who meets Kozmic,
+//! before any push.
 
 use crate::ids::{ForgeUserId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// What the forge says of a person.
+/// A person as the forge describes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// The forge's number of the person; logins can change, this does not.
@@ -12,24 +13,24 @@ pub struct Profile {
     pub login: String,
     /// The full name; the login where the person gave none.
     pub name: String,
-    /// Where the forge keeps the person's picture.
+    /// The address where the forge keeps the person's picture.
     pub avatar_url: String,
     /// The primary, verified address, if the forge tells one.
     pub email: Option<String>,
 }
 
-/// A person who signed in at least once.
+/// A person who signed in, or may see a project at the forge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Kozmic's own id.
     pub id: UserId,
-    /// As the forge told it at the last sign-in.
+    /// As the forge told it last.
     pub profile: Profile,
-    /// When to write to them.
+    /// Their wishes for mail.
     pub mail: MailSettings,
 }
 
-/// Whether, where and of what somebody wants mail.
+/// The wishes of a person for mail: whether, where and of which builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSettings {
     /// The address that they gave; none: the one that the forge tells.
@@ -47,7 +48,7 @@ impl Default for MailSettings {
 }
 
 impl User {
-    /// Where mail reaches them, if they want any and an address is known.
+    /// The address at which mail reaches them, if they want any and one is known.
     pub fn mail_address(&self) -> Option<&str> {
         let address = self.mail.address.as_deref().or(self.profile.email.as_deref());
         address.filter(|_| self.mail.is_on)

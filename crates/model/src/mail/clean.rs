@@ -39,7 +39,7 @@ fn plain(text: &str) -> String {
     plain
 }
 
-/// What follows an ESC (ECMA-48): a control sequence, a string, or a few signs.
+/// Skips the part that follows an ESC (ECMA-48): a control sequence, a string, or a few signs.
 fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
     match chars.next() {
         Some('[') => skip_control_sequence(chars),

@@ -1,4 +1,4 @@
-//! What mails say, and that strangers' words do no harm in them.
+//! The words of mails. Strangers' words do no harm in them.
 
 use super::*;
 use crate::{

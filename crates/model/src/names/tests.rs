@@ -104,7 +104,7 @@ impl Dice {
     }
 }
 
-/// Whose each name is, as the database keeps it.
+/// The owner of each name, as the database keeps it.
 #[derive(Default)]
 struct Given(BTreeMap<(&'static str, String), (String, String)>);
 
@@ -121,7 +121,7 @@ impl Given {
     }
 }
 
-/// Something that is published: where, what tells it from all others, its spec, and its plain name there.
+/// Something that is published: its place, the text that tells it from all others, its spec, and its plain name there.
 fn thing(
     dice: &mut Dice,
     git_ref: &GitRef,

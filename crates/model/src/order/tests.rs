@@ -75,7 +75,7 @@ fn pushes_are_in_their_own_order_however_they_come_in() {
     ] {
         for arrived in arrivals(&all(pushes)) {
             let found = places(&arrived);
-            // Of a circle it is known where it ends, and not where it began.
+            // It is known where a circle ends, and not where it began.
             let is_known = if order.ends_with('?') {
                 found.ends_with(&order[order.len() - 2..])
             } else {
@@ -106,7 +106,7 @@ fn the_forge_is_asked_where_the_moves_do_not_tell() {
         "AB1 BA1",
         "AB1 CD1",
         "AB1 CD3",
-        // Whatever was before, it may be that it began with the second.
+        // It may be that it began with the second, whatever was before.
         "AB1 BC1",
         "0A1 A01",
         // Three pushes within a second, or two, one of them told twice.

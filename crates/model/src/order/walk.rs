@@ -23,7 +23,7 @@ impl<'a> Walk<'a> {
             place = Some(&next.after);
             moves.push(next);
         }
-        // If what is told twice was the last one, and what led there was lost, the ref is elsewhere.
+        // The ref is elsewhere if a move told twice was the last one, and the one that led there was lost.
         let last = moves.last().copied();
         let may_be_last = |copy: &&Move| {
             last.is_some_and(|last| copy.at.after(BLUR) >= last.at && copy.after != last.after)
@@ -33,7 +33,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Which of some moves that are close in time comes next.
+/// The index of the move that comes next, out of some that are close in time.
 fn next(near: &[&Move], place: Option<&Sha>) -> usize {
     let those =
         |fits: &dyn Fn(usize) -> bool| (0..near.len()).filter(|index| fits(*index)).collect::<Vec<_>>();

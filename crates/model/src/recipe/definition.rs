@@ -1,4 +1,4 @@
-//! What a recipe says of one script.
+//! The definition of one script in a recipe.
 
 use super::{
     BuildScript, RecipeDefaults,
@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 /// The keys of a script's definition, in the order of the documentation.
 pub(super) const KEYS: [&str; 6] = ["archives", "artifact", "baseimage", "tag", "format", "if_interrupted"];
 
-/// So many characters a tag may have.
+/// Longest tag, in characters.
 const LONGEST_TAG: usize = 60;
 
-/// What a definition is read against.
+/// The facts that a definition is read against.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     /// The repository's name without its owner.
@@ -57,7 +57,7 @@ pub(super) fn script(
     })
 }
 
-/// What is said under each known key: nothing that can be used, if that is no text.
+/// The text under each known key; none if its value is no text.
 fn said<'a>(
     entries: &'a [(Node, Node)],
     faults: &mut Faults<'_>,
@@ -100,7 +100,7 @@ fn unknown(name: &str, faults: &mut Faults<'_>) -> String {
 /// Reads the values of one definition. A value that has a fault is told of, and is nothing.
 struct Reader<'a, 'f, 'p> {
     script: &'a str,
-    /// Where the definition begins.
+    /// The beginning of the definition.
     at: At,
     said: BTreeMap<&'a str, Option<(&'a str, At)>>,
     faults: &'f mut Faults<'p>,
@@ -167,7 +167,7 @@ impl<'a> Reader<'a, '_, '_> {
         self.right(at, text.parse::<IfInterrupted>().map_err(sentence))
     }
 
-    /// What is said, if anything; nothing if that has been told to be wrong.
+    /// The text under a key, if it is there; nothing at all if that has been told to be wrong.
     fn optional(&self, name: &str) -> Option<Option<(&'a str, At)>> {
         self.said.get(name).map_or(Some(None), |said| said.map(Some))
     }

@@ -1,14 +1,14 @@
-//! What is wrong with a file of the configuration repository, and where.
+//! The faults of a file of the configuration repository, and their places.
 
 use std::fmt;
 
-/// So many faults of a file are told; who has more begins with these.
+/// Most faults of a file that are told; somebody who has more begins with these.
 const MOST: usize = 50;
 
-/// So many characters of a text are shown.
+/// Most characters of a text that are shown.
 const LONGEST: usize = 120;
 
-/// What is wrong with a file, and where: `path:line:column: sentence`.
+/// A fault of a file, with its place: `path:line:column: sentence`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecipeFault {
     /// The file, below the configuration repository's root.
@@ -17,7 +17,7 @@ pub struct RecipeFault {
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
-    /// What is wrong, and what would be right; without what a terminal would obey.
+    /// The fault, and what would be right; without signs that a terminal would obey.
     pub sentence: String,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct At {
 }
 
 impl At {
-    /// Where a file begins.
+    /// The beginning of a file.
     pub(super) const START: Self = Self { line: 1, column: 1 };
 }
 
@@ -44,7 +44,7 @@ impl At {
 pub(super) struct Faults<'a> {
     path: &'a str,
     found: Vec<RecipeFault>,
-    /// How often a word was compared with known ones.
+    /// Number of words that were compared with known ones.
     compared: usize,
 }
 
@@ -77,13 +77,13 @@ impl<'a> Faults<'a> {
         best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, known)| known)
     }
 
-    /// What was read, if nothing is wrong with it; else what is wrong, in the order of lines.
+    /// The value that was read, if nothing is wrong with it; else the faults, in the order of lines.
     pub(super) fn unless_any<T>(mut self, read: T) -> Result<T, Vec<RecipeFault>> {
         if self.found.is_empty() {
             return Ok(read);
         }
         self.found.sort();
-        // What stands behind an anchor is looked at wherever it is used.
+        // A value behind an anchor is looked at wherever it is used.
         self.found.dedup();
         let more = self.found.len().saturating_sub(MOST);
         self.found.truncate(MOST);

@@ -80,7 +80,7 @@ fn defaults() -> RecipeDefaults {
     RecipeDefaults { archives: None, image: "ubuntu:16.04".parse().unwrap() }
 }
 
-/// What holds of every text.
+/// Checks the rules that hold for every text.
 fn holds(text: &[u8]) -> Result<(), TestCaseError> {
     let faults = match recipe(PATH, text, &defaults()) {
         Err(faults) => faults,

@@ -4,10 +4,10 @@
 use super::fault::quoted;
 use crate::artifact::Format;
 
-/// So many characters a path may have.
+/// Longest path, in characters.
 const LONGEST: usize = 200;
 
-/// Where Kozmic keeps its own things in a container.
+/// The directory where Kozmic keeps its own things in a container.
 const OF_KOZMIC: &str = "kozmic";
 
 /// The part of an artifact's path that stands for the directory itself.
@@ -101,7 +101,7 @@ fn one_line(text: &str) -> Result<(), String> {
     }
 }
 
-/// What stands between the slashes; none if that leads upwards.
+/// The parts between the slashes; none if they lead upwards.
 fn parts(text: &str) -> Option<Vec<&str>> {
     let parts = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>();
     (!parts.contains(&"..")).then_some(parts)

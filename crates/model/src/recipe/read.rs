@@ -19,7 +19,7 @@ const LIST: &str = "buildscripts";
 /// Reads one recipe, or gives all that is wrong with it. `path` is `<owner>/<repository>/<branch>.yaml`.
 ///
 /// # Errors
-/// What is wrong, in the order of lines.
+/// The faults, in the order of lines.
 pub fn recipe(path: &str, text: &[u8], defaults: &RecipeDefaults) -> Result<Recipe, Vec<RecipeFault>> {
     let mut faults = Faults::of(path);
     let about = About::of(path);
@@ -29,7 +29,7 @@ pub fn recipe(path: &str, text: &[u8], defaults: &RecipeDefaults) -> Result<Reci
     faults.unless_any(Recipe { scripts })
 }
 
-/// What a recipe is about, as its path says.
+/// The branch that a recipe is about, as its path says.
 struct About<'a> {
     full_name: String,
     name: &'a str,
@@ -147,7 +147,7 @@ fn undefined(path: &str, entries: &[(Node, Node)], listed: &[Listed<'_>], faults
     format!("{} has no definition{hint}", marked(path))
 }
 
-/// Tells of each definition that the list has not. What stands in it is checked nevertheless.
+/// Tells of each definition that the list has not. Its content is checked nevertheless.
 fn tell_unlisted(
     entries: &[(Node, Node)],
     listed: Option<&[Listed<'_>]>,
@@ -175,7 +175,7 @@ fn tell_unlisted(
     }
 }
 
-/// What is wrong with a key that no list has; without a list, only what cannot be a script's definition is.
+/// The fault of a key that no list has. Without a list, only a key that cannot be a script's definition has one.
 fn unlisted(name: &str, listed: Option<&[Listed<'_>]>, faults: &mut Faults<'_>) -> Option<String> {
     let marked = marked(name);
     if KEYS.contains(&name) {

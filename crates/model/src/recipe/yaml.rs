@@ -17,22 +17,22 @@ use std::collections::BTreeSet;
 /// The largest recipe, in bytes.
 pub const LARGEST: usize = 64 * 1024;
 
-/// So many keys, values and lists a file may have, those behind aliases counted wherever they are used.
+/// Most keys, values and lists in a file, those behind aliases counted wherever they are used.
 const MOST_NODES: usize = 4_000;
 
-/// So deep lists and mappings may stand in each other.
+/// Greatest depth of lists and mappings in each other.
 const DEEPEST: usize = 8;
 
 /// A key or a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Node {
-    /// Where it stands; behind an alias, where it was written.
+    /// The place where it stands; behind an alias, the place where it was written.
     pub(super) at: At,
-    /// What it is.
+    /// Its content.
     pub(super) value: Value,
 }
 
-/// What a key or value is.
+/// The content of a key or value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Value {
     /// Nothing was written, or `null`, or `~`.
@@ -64,8 +64,8 @@ impl Node {
     }
 }
 
-/// Reads a file's text. What is wrong with it is added to the faults; nothing then comes back, unless the rest can be
-/// read in spite of it.
+/// Reads a file's text. Each fault in it is added to the faults; nothing then comes back, unless the rest can be read
+/// in spite of it.
 pub(super) fn read(text: &[u8], faults: &mut Faults<'_>) -> Option<Node> {
     if text.len() > LARGEST {
         faults.add(At::START, "The file is larger than 64 KiB, and no recipe needs as much.");

@@ -243,12 +243,12 @@ fn scripts_whose_artifacts_are_called_the_same_need_tags() {
             "4:1: The artifacts of `b` and `c` would both be called zero-os-0-core-t-main.flist: give `c` another `tag`."
         ]
     );
-    // What is no file list goes elsewhere, and a directory has no extension.
+    // An artifact that is no file list goes elsewhere, and a directory has no extension.
     let fits = text(", format: binary", ", format: directory");
     assert!(recipe("o/r/main.yaml", fits.as_bytes(), &defaults(None)).is_ok());
 }
 
-/// Whatever is written, reading it ends with a recipe or with faults that stand in the file.
+/// Reading ends with a recipe or with faults that stand in the file, whatever is written.
 #[test]
 fn no_change_of_a_few_letters_is_too_much() {
     const LETTERS: &[u8] = b":-[]{}#&*!|>'\"%@`,? \n\t\0\xff~<.0a/";

@@ -1,4 +1,4 @@
-//! What the YAML parser hands over: whatever stands there, each with its place.
+//! The values that the YAML parser hands over: whatever stands there, each with its place.
 
 use serde::{
     Deserialize, Deserializer,
@@ -7,7 +7,7 @@ use serde::{
 use serde_saphyr::Spanned;
 use std::fmt;
 
-/// A value as the parser tells it. What it takes for a boolean or a number has lost its text, but not its place.
+/// A value as the parser tells it. One that it takes for a boolean or a number has lost its text, but not its place.
 pub(super) enum Raw {
     Nothing,
     Typed,

@@ -1,4 +1,4 @@
-//! What YAML comes to, and what is said of YAML that is none.
+//! The values that YAML comes to, and the faults of YAML that is none.
 
 use super::*;
 
