@@ -62,12 +62,12 @@ impl DataDir {
         self.path.join(name)
     }
 
-    /// Where a copy of the database lies while something is tried on it.
+    /// Path of a copy of the database on which something is tried.
     pub(crate) fn trial(&self) -> PathBuf {
         self.join(&format!("{TRIAL}{}.db", std::process::id()))
     }
 
-    /// Where the database lies if nothing else is said.
+    /// Address of the database if nothing else is said.
     pub(crate) fn database_url(&self) -> String {
         format!("sqlite://{}?mode=rwc", self.join("kozmic.db").display())
     }

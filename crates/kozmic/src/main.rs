@@ -32,7 +32,7 @@ enum Command {
     Recipes(commands::RecipesCommand),
 }
 
-/// What needs a server's settings.
+/// Commands that need a server's settings.
 #[derive(Subcommand)]
 enum ServerCommand {
     /// Serves pages, takes deliveries and runs jobs, in one process.

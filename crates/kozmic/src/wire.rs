@@ -74,13 +74,13 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
     })
 }
 
-/// What is kept free where the data directory is, and where the database is, if that is somewhere else.
+/// Room to keep free where the data directory is, and where the database is, if that is somewhere else.
 pub(crate) fn room(settings: &Settings, dir: &DataDir) -> Room {
     let elsewhere = settings.server.database_url.as_deref().and_then(store::directory_of);
     Room::new([dir.join("")].into_iter().chain(elsewhere).collect(), settings.server.disk_reserve)
 }
 
-/// Where artifacts go; where the Auto Builder is off, nothing is put there.
+/// Places that artifacts go to; nothing is put there if the Auto Builder is off.
 pub(crate) fn publishers(settings: &Settings, dir: &DataDir, room: &Room) -> Result<Publishers> {
     let builder = settings.autobuild.as_ref();
     let hub = builder.and_then(|builder| builder.hub.clone()).map(Hub::new).transpose();
@@ -95,7 +95,7 @@ pub(crate) fn publishers(settings: &Settings, dir: &DataDir, room: &Room) -> Res
     })
 }
 
-/// How the Auto Builder shows itself.
+/// Face of the Auto Builder, as the settings say.
 fn auto_builder_face(builder: &AutoBuilder, dir: &DataDir, secret_key: &SecretString) -> AutoBuilderFace {
     let data_dir = dir.join("");
     AutoBuilderFace {
@@ -108,7 +108,7 @@ fn auto_builder_face(builder: &AutoBuilder, dir: &DataDir, secret_key: &SecretSt
     }
 }
 
-/// What a command needs that works beside a running server.
+/// Store and engine for a command that works beside a running server.
 pub(crate) async fn store_and_engine(settings: &Settings, dir: &DataDir) -> Result<(Store, DockerEngine)> {
     let database_url = settings.server.database_url.clone().unwrap_or_else(|| dir.database_url());
     let store = Store::open(&database_url, &secret_key(settings, dir)?).await?;
@@ -119,7 +119,7 @@ fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {
     settings.server.secret_key.clone().map_or_else(|| dir.secret_key(), Ok)
 }
 
-/// How people are told, as the settings say.
+/// Notifier that the settings ask for.
 pub(crate) fn notifier(settings: &Settings) -> Result<Notifier> {
     let Some(MailSettings { smtp_url, sender }) = settings.mail.clone() else { return Ok(Notifier::None) };
     Ok(Notifier::Mail(MailSender::new(smtp_url, sender)?))

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// What to do with artifacts that belong to no project any more.
+/// Commands for artifacts that belong to no project any more.
 #[derive(Subcommand)]
 pub(crate) enum ArtifactsCommand {
     /// Lists them with their sizes in bytes, a line each: what deleted projects left. Links may lead to them.
@@ -22,7 +22,7 @@ pub(crate) enum ArtifactsCommand {
     Remove(Which),
 }
 
-/// Which of them.
+/// Selection of such artifacts.
 #[derive(Args)]
 pub(crate) struct Which {
     /// Only what was put there so many days ago. A job may be about to note what it has just put there.

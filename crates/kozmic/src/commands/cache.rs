@@ -5,7 +5,7 @@ use clap::Subcommand;
 use kozmic_flow::cache;
 use std::process::ExitCode;
 
-/// What to do with cached images.
+/// Commands for cached images.
 #[derive(Subcommand)]
 pub(crate) enum CacheCommand {
     /// Removes images beyond the limit for each project, the least recently used first, and images that nobody knows

@@ -12,7 +12,7 @@ use kozmic_edges::{
 };
 use std::process::ExitCode;
 
-/// What a look at one thing found.
+/// Result of a look at one thing.
 type Look = Result<String, String>;
 
 /// Looks at everything; exit code 0 only if all is well.
@@ -61,7 +61,7 @@ async fn data_dir(settings: &Settings) -> Look {
     Ok(format!("{path}, the database is up to date; {}", room(settings, &dir)?))
 }
 
-/// How much room there is; too little is a fault.
+/// Room on the disks; too little is a fault.
 fn room(settings: &Settings, dir: &DataDir) -> Look {
     let room = wire::room(settings, dir);
     match room.trouble() {

@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret, SecretSlice};
 use std::{os::unix::ffi::OsStringExt, path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// What stands in the original's settings as `SECRET_KEY`.
+/// Variable that has the original's `SECRET_KEY`.
 const SECRET_KEY: &str = "KOZMIC_IMPORT_SECRET_KEY";
 
-/// Which installation to take over, and how.
+/// Installation to take over, and how to do it.
 #[derive(Args)]
 pub(crate) struct ImportArguments {
     /// The original's database: mysql://user:password@host/database, or as the original has it,
@@ -135,7 +135,7 @@ fn tell(source: &str, report: &Report, is_trial: bool) {
     }
 }
 
-/// Without what a terminal would obey.
+/// Replaces characters that a terminal would obey.
 fn on_one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

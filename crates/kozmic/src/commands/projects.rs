@@ -7,7 +7,7 @@ use kozmic_edges::{clock, store::Store};
 use kozmic_model::project::{Project, Role};
 use std::process::ExitCode;
 
-/// What to do with projects.
+/// Commands for projects.
 #[derive(Subcommand)]
 pub(crate) enum ProjectsCommand {
     /// Lists all projects with their owners, a line each. A dash: its owner lost sight of it, or it is gone at GitHub.

@@ -11,13 +11,13 @@ use std::{
     process::ExitCode,
 };
 
-/// So many bytes of a file are read: more than a recipe may have, so that one that is too large is told to be.
+/// Bytes of a file that are read: more than a recipe may have, so that one that is too large is reported.
 const READ: u64 = 1024 * 1024;
 
-/// What a server runs scripts in unless it is told otherwise.
+/// Image that a server runs scripts in unless it is told otherwise.
 const DEFAULT_IMAGE: &str = "ubuntu:16.04";
 
-/// What to do with recipes.
+/// Commands for recipes.
 #[derive(Subcommand)]
 pub(crate) enum RecipesCommand {
     /// Checks a working copy of the configuration repository: each branch and each fault, a line each.
@@ -26,7 +26,7 @@ pub(crate) enum RecipesCommand {
     Check(CheckArguments),
 }
 
-/// What to check, and what recipes may leave out.
+/// Directory to check, and defaults for what recipes may leave out.
 #[derive(Args)]
 pub(crate) struct CheckArguments {
     /// The working copy.
@@ -61,8 +61,8 @@ pub(crate) fn recipes(config: Option<&Path>, command: &RecipesCommand) -> Result
     Ok(ExitCode::from(u8::from(!reading.faults.is_empty())))
 }
 
-/// What stands in where recipes say nothing: from the command line, the environment or the settings file, of which
-/// nothing else is looked at.
+/// Defaults for what recipes leave out: from the command line, the environment or the settings file, of which nothing
+/// else is looked at.
 fn defaults(config: Option<&Path>, arguments: &CheckArguments) -> Result<RecipeDefaults, SettingsFault> {
     let file = settings_file(config)?;
     let set = |argument: &Option<String>, name: &str| {
@@ -103,11 +103,11 @@ fn unreadable(path: &Path, cause: io::Error) -> SettingsFault {
     SettingsFault::Unreadable { path: path.to_owned(), cause }
 }
 
-/// What a commit of a working copy would have of it, as far as that matters.
+/// Files that a commit of a working copy would have, as far as they matter.
 #[derive(Default)]
 struct WorkingCopy {
     files: Vec<ConfigFile>,
-    /// What looks like recipes and is none, a line each.
+    /// Paths that look like recipes and are none, a line each.
     passed_over: Vec<String>,
 }
 
@@ -143,7 +143,7 @@ impl WorkingCopy {
     }
 
     fn pass_over(&mut self, path: &str, what: &str) {
-        // Without what a terminal would obey.
+        // Characters that a terminal would obey are replaced.
         let path = path.replace(char::is_control, "\u{fffd}");
         self.passed_over.push(format!("{path} is {what}, and passed over"));
     }

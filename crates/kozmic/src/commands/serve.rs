@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long open connections and half-done steps may take to end.
+/// Time that open connections and half-done steps may take to end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Serves until SIGTERM or SIGINT.

@@ -11,7 +11,7 @@ use std::{
 };
 use url::Url;
 
-/// What the Auto Builder builds, and where that goes.
+/// Settings of the Auto Builder: its builds, and the places that these go to.
 #[derive(Clone, Debug)]
 pub(crate) struct AutoBuilder {
     building: Building,
@@ -31,7 +31,7 @@ pub(crate) struct AutoBuilder {
     pub(crate) monitor_is_public: bool,
 }
 
-/// What is built, and how.
+/// Settings of its builds.
 #[derive(Clone, Debug)]
 struct Building {
     /// `KOZMIC_AUTOBUILD_CONFIGURATION_REPOSITORY`
@@ -55,7 +55,7 @@ struct Building {
 }
 
 impl AutoBuilder {
-    /// How the steps work. `drawn` makes the webhooks' secret of the installation's key if none is set.
+    /// Settings of the steps. `drawn` makes the webhooks' secret of the installation's key if none is set.
     pub(crate) fn flow(&self, drawn: impl FnOnce() -> SecretString) -> AutobuildSettings {
         let building = self.building.clone();
         AutobuildSettings {
@@ -94,7 +94,7 @@ impl AutoBuilder {
         self.configuration().map(|name| ("configuration repository", name)).into_iter().chain(of_kernels)
     }
 
-    /// How many kernel rules there are.
+    /// Number of kernel rules.
     pub(crate) fn kernel_rules(&self) -> usize {
         self.building.kernels.len()
     }
@@ -143,7 +143,7 @@ fn building(source: &Source) -> Result<Building, SettingsFault> {
     })
 }
 
-/// What is said of the hub, which may be too little.
+/// Settings of the hub, which may be too few.
 struct Hub {
     url: Option<Url>,
     auth_url: Option<Url>,

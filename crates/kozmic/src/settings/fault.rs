@@ -1,4 +1,4 @@
-//! What can be wrong with the settings, in words for whoever set Kozmic up.
+//! Faults of the settings, in words for the person who set Kozmic up.
 
 use super::{
     kernels::KernelRuleFault,
@@ -6,7 +6,7 @@ use super::{
 };
 use std::path::{Path, PathBuf};
 
-/// What is wrong with the settings.
+/// Fault of the settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsFault {
     /// The settings file, or a file that a setting names, cannot be read.
@@ -14,7 +14,7 @@ pub(crate) enum SettingsFault {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         cause: std::io::Error,
     },
     /// The settings file is not TOML.
@@ -26,7 +26,7 @@ pub(crate) enum SettingsFault {
         line: usize,
         /// Counted from 1, in characters.
         column: usize,
-        /// What is wrong, without the text that stands there: it may be a secret.
+        /// Words for the fault, without the text that stands there: it may be a secret.
         words: String,
     },
     /// The variable is not UTF-8.
@@ -54,7 +54,7 @@ pub(crate) enum SettingsFault {
         place: String,
         /// As written, quoted; not shown for secrets.
         value: String,
-        /// What would be right.
+        /// Description of a right value.
         right: &'static str,
     },
     /// The file says `kernel`, but not as a list of tables.
@@ -70,7 +70,7 @@ pub(crate) enum SettingsFault {
         place: String,
         /// Counted from 1.
         number: usize,
-        /// What is wrong.
+        /// The fault.
         fault: KernelRuleFault,
     },
     /// The setting is needed.
@@ -78,7 +78,7 @@ pub(crate) enum SettingsFault {
     Missing {
         /// The setting by its name in the environment.
         variable: String,
-        /// How to come by a value.
+        /// Way to come by a value.
         hint: &'static str,
     },
 }
@@ -89,7 +89,7 @@ impl SettingsFault {
         Self::Missing { variable: variable(name), hint: find(name).map_or("", |key| key.hint) }
     }
 
-    /// Where in a file's text a syntax error is, and what it is.
+    /// A syntax error in a file's text, with its line and column.
     pub(super) fn syntax(path: &Path, text: &str, fault: &toml::de::Error) -> Self {
         let at = fault.span().map_or(0, |span| text.floor_char_boundary(span.start));
         let before = &text[..at];

@@ -24,7 +24,7 @@ const fn secret(key: Key) -> Key {
     Key { is_secret: true, ..key }
 }
 
-/// What the tables of kernel rules are called in the file.
+/// Name of the tables of kernel rules in the file.
 pub(super) const RULES: &str = "kernel";
 
 /// All settings; `kozmic.example.toml` explains each.

@@ -1,4 +1,4 @@
-//! How an installation is set up: `kozmic.toml`, and the environment, which wins.
+//! Settings of an installation: `kozmic.toml`, and the environment, which wins.
 //!
 //! Every setting has one name: `runner_concurrency` in the file is `KOZMIC_RUNNER_CONCURRENCY` in the environment,
 //! and `KOZMIC_RUNNER_CONCURRENCY_FILE` names a file that has the value in it. Kernel rules stand in the file only.
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
 }
 
-/// Where the server listens and keeps its things.
+/// Settings of the server's addresses and storage.
 #[derive(Clone)]
 pub(crate) struct ServerSettings {
     /// `KOZMIC_LISTEN`
@@ -56,7 +56,7 @@ pub(crate) struct ServerSettings {
     pub(crate) sign_in_allowed: Vec<String>,
 }
 
-/// How jobs run.
+/// Settings of jobs.
 #[derive(Clone)]
 pub(crate) struct RunnerSettings {
     /// `KOZMIC_RUNNER_CONCURRENCY`
@@ -73,7 +73,7 @@ pub(crate) struct RunnerSettings {
     pub(crate) cached_images: usize,
 }
 
-/// How mails are sent.
+/// Settings of mails.
 #[derive(Clone)]
 pub(crate) struct MailSettings {
     /// `KOZMIC_SMTP_URL`
@@ -82,7 +82,7 @@ pub(crate) struct MailSettings {
     pub(crate) sender: Sender,
 }
 
-/// What the server says of itself.
+/// Settings of the server's own log.
 #[derive(Clone)]
 pub(crate) struct LogSettings {
     /// `KOZMIC_LOG`
@@ -165,7 +165,7 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
     })
 }
 
-/// Where Docker's own tools look for certificates, if the engine is to be reached on TLS.
+/// Directory in which Docker's own tools look for certificates, if the engine is to be reached on TLS.
 fn docker_certificates(url: &str) -> Option<PathBuf> {
     let is_on_tls = url.starts_with("https://") || variable("DOCKER_TLS_VERIFY").is_some();
     let home = || variable("HOME").map(|home| PathBuf::from(home).join(".docker"));

@@ -1,4 +1,4 @@
-//! Where settings come from: the file, then the environment over it. What nobody knows is an error with a hint.
+//! Sources of settings: the file, then the environment over it. An unknown setting is an error with a hint.
 
 use super::{
     fault::SettingsFault,
@@ -10,13 +10,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What our variables begin with.
+/// Beginning of our variables' names.
 const PREFIX: &str = "KOZMIC_";
 
 /// Read by the command line, not a setting.
 const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
 
-/// What the variables of `kozmic import` begin with, which are no settings either.
+/// Beginning of the names of variables for `kozmic import`, which are no settings either.
 const IMPORT_PREFIX: &str = "KOZMIC_IMPORT_";
 
 /// The values as written, each with the place where it stands.

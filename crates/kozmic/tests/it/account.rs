@@ -1,4 +1,4 @@
-//! What people set for themselves: mail, API tokens, sessions.
+//! Settings that people make for themselves: mail, API tokens, sessions.
 
 use crate::world::{GATE, LIMIT, World};
 use anyhow::{Context, Result};
@@ -78,7 +78,7 @@ async fn other_browsers_are_signed_out_and_this_one_stays() -> Result<()> {
     let done = world.anna.post_form(PAGE, "/account/sessions/sign-out-others/", &[]).await?;
     assert!(done.body.contains("All other browsers are signed out."), "{done}");
     assert!(elsewhere.get(PAGE).await?.url.path().starts_with("/login/"));
-    // What it watched goes dark although the job runs on.
+    // The log that it watched goes dark although the job runs on.
     while watched.next(LIMIT).await?.is_some() {}
     assert_eq!(world.anna.get(PAGE).await?.url.path(), PAGE);
     world.open_gate().await?;

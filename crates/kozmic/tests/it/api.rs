@@ -1,4 +1,4 @@
-//! What programs ask, with a token in the place of a session.
+//! Questions of programs, with a token in the place of a session.
 
 use crate::world::{LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
@@ -11,13 +11,13 @@ use reqwest::{Client, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What programs of anna (owner), bob (manager), carl (member) and eve (a stranger), and one without a valid token,
-/// are answered.
+/// Answers to programs of anna (owner), bob (manager), carl (member) and eve (a stranger), and to one without a valid
+/// token.
 type Answers = [u16; 5];
 
 /// For all projects' members.
 const SEE: Answers = [200, 200, 200, 404, 401];
-/// For who may configure the project.
+/// For people who may configure the project.
 const ORDER: Answers = [200, 200, 403, 404, 401];
 
 const TABLE: &[(&str, &str, Answers)] = &[
@@ -202,7 +202,7 @@ async fn a_token_may_do_what_its_person_may_and_no_more() -> Result<()> {
     world.end().await
 }
 
-/// Who owns two projects finds what belongs to the one below that one's address only.
+/// An owner of two projects finds the things of one of them below that one's address only.
 #[tokio::test]
 async fn nothing_is_reached_through_another_project() -> Result<()> {
     let world = World::new().await?;

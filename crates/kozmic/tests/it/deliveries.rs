@@ -1,4 +1,4 @@
-//! What comes in at a hook's address, well-meant or not.
+//! Requests at a hook's address, well-meant or not.
 
 use crate::world::{LIMIT, REPOSITORY, World, github};
 use anyhow::{Context, Result};

@@ -134,7 +134,7 @@ impl Drop for Filler {
     }
 }
 
-/// How many bytes are free where temporary directories are.
+/// Number of free bytes where temporary directories are.
 async fn free() -> Result<u64> {
     let mut df = Command::new("df");
     let said = df.args(["--block-size=1", "--output=avail"]).arg(std::env::temp_dir()).output().await?;
@@ -145,7 +145,7 @@ async fn free() -> Result<u64> {
 #[tokio::test]
 async fn while_the_disk_is_nearly_full_nothing_starts_and_no_log_grows() -> Result<()> {
     let free = free().await?;
-    // What other stories write meanwhile makes no difference.
+    // The files that other stories write meanwhile make no difference.
     let slack = (3 << 30).min(free / 4);
     let reserve = (free - slack) / 9 * 8;
     let world = World::with(&[("KOZMIC_DISK_RESERVE", &reserve.to_string())]).await?;

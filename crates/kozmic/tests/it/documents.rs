@@ -1,4 +1,4 @@
-//! What the documents say is there: every path that they name exists.
+//! Paths in the documents: every one that they name exists.
 
 use anyhow::{Context, Result};
 use std::{fs, path::Path, process::Command};

@@ -37,7 +37,7 @@ impl Stage {
         Ok((pushed, live))
     }
 
-    /// What GitHub was told of a commit, from the first status to the last.
+    /// Statuses of a commit at GitHub, from the first to the last.
     fn told(&self, pushed: &Pushed) -> Vec<State> {
         let statuses = self.world.github.statuses(crate::world::REPOSITORY, &pushed.sha);
         statuses.into_iter().map(|status| status.state).collect()

@@ -49,7 +49,7 @@ async fn a_build_runs_and_is_canceled_on_an_engine_over_tls() -> Result<()> {
     world.end().await
 }
 
-/// What `kozmic check` says of the engine with this address and these certificates.
+/// Line of `kozmic check` for the engine with this address and these certificates.
 async fn engine_line(server: &Server, url: &str, dir: &Path) -> Result<String> {
     let dir = dir.to_str().context("a path of letters")?;
     let env = [("KOZMIC_DOCKER_URL", url), ("KOZMIC_DOCKER_CERT_PATH", dir)];

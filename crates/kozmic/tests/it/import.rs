@@ -28,7 +28,7 @@ struct Takeover {
     public_key: String,
 }
 
-/// What the command said.
+/// Output of the command.
 struct Words(String);
 
 impl Takeover {

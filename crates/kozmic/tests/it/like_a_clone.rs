@@ -9,7 +9,7 @@ use awkward::{ASK, AWKWARD, GROWN, bash};
 use kozmic_testkit::github::{Commit, NewPull, State};
 use std::{collections::BTreeSet, path::Path};
 
-/// What a script printed between its two marks.
+/// Lines that a script printed between its two marks.
 fn told(log: &str) -> Result<Vec<String>> {
     let (_, rest) = log.split_once("== begin\n").with_context(|| format!("a beginning in {log}"))?;
     let (told, _) = rest.split_once("== end\n").with_context(|| format!("an end in {log}"))?;
@@ -25,7 +25,7 @@ async fn awkward() -> Result<(World, tempfile::TempDir)> {
     Ok((world, dir))
 }
 
-/// What a real clone says, as `prepare` leaves it, with the remote-tracking branches that a job has.
+/// Answers of a real clone, as `prepare` leaves it, with the remote-tracking branches that a job has.
 async fn cloned(world: &World, dir: &Path, (prepare, branches): (&str, &[&str])) -> Result<Vec<String>> {
     let url = world.github.clone_url(REPOSITORY);
     let reduced = format!(

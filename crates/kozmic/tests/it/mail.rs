@@ -43,7 +43,7 @@ async fn join(world: &World, login: &str) -> Result<Person> {
     Person::sign_in(&world.server, &world.github, login).await
 }
 
-/// What each mail is about, without the commit, and who got it.
+/// Subject of each mail, without the commit, and its recipient.
 fn told(mails: &[Mail]) -> Vec<(&str, &str)> {
     let about = mails.iter().map(|mail| mail.subject.split(" — ").next().unwrap_or_default());
     let recipients = mails.iter().map(|mail| mail.recipients.first().map_or("", String::as_str));

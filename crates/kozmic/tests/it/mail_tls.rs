@@ -13,7 +13,7 @@ const SENDER: &str = "Kozmic <kozmic@example.org>";
 const USER: &str = "kozmic";
 const PASSWORD: &str = "a%2Fsecret";
 
-/// What `kozmic check` says of mail with this address and these authorities.
+/// Line of `kozmic check` for mail with this address and these authorities.
 async fn mail_line(server: &Server, url: &str, trusted: &Authority) -> Result<String> {
     let trusted = trusted.certificate();
     let env = [

@@ -31,7 +31,7 @@ async fn until_said(world: &World, words: &str) -> Result<()> {
     tokio::time::timeout(LIMIT, said).await.with_context(|| format!("the settings say {words}"))?
 }
 
-/// How often each delivery that failed first was sent again.
+/// Number of times that each delivery that failed first was sent again.
 fn again(world: &World) -> Vec<usize> {
     let all = world.github.deliveries();
     let missed = all.iter().filter(|one| !one.redelivery && !one.arrived());

@@ -1,5 +1,5 @@
-//! Which push of a branch is the newest, in whatever order its deliveries come in; and what GitHub shows beside commits
-//! that are on several branches, or that were not built for good reasons.
+//! The newest push of a branch, in whatever order its deliveries come in; and GitHub's statuses beside commits that are
+//! on several branches, or that were not built for good reasons.
 
 use crate::world::{GATE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

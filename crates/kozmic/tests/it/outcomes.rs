@@ -1,4 +1,4 @@
-//! How jobs end: badly, late, silent, canceled, or not at all for want of an image.
+//! Ends of jobs: bad, late, silent, canceled, or none at all for want of an image.
 
 use crate::world::{GATE, IMAGE, LIMIT, World};
 use anyhow::Result;

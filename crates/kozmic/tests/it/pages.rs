@@ -1,4 +1,4 @@
-//! What each address answers to the owner, to somebody else who signed in, and to nobody; and to odd questions.
+//! Answers of each address to the owner, to somebody else who signed in, and to nobody; and to odd questions.
 
 use crate::world::{World, github, options};
 use anyhow::{Context, Result};

@@ -79,7 +79,7 @@ async fn a_hook_may_ask_for_the_newest_image_each_time() -> Result<()> {
     for name in [&image, &newer, "kozmic-test/kept:1"] {
         world.docker.run(&["rmi", name]).await?;
     }
-    // What was published is still known by its digest.
+    // The published image is still known by its digest.
     let of_registry = format!("reference={}/*/*", registry.host());
     let format = "{{.Repository}}@{{.Digest}}";
     let known =

@@ -25,7 +25,7 @@ async fn let_return(world: &World, job: u64, code: i64) -> Result<()> {
     Ok(())
 }
 
-/// What a run printed that no other run did.
+/// Line of a run that no other run printed.
 fn value(log: &str) -> Result<&str> {
     log.lines().find(|line| line.starts_with("value ")).context("a value")
 }

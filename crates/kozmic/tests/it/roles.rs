@@ -1,4 +1,4 @@
-//! Who may do what: every address that the server knows, as each role and as nobody.
+//! Rights of each role, and of nobody, at every address that the server knows.
 
 mod changes;
 
@@ -14,7 +14,7 @@ use kozmic_testkit::{
 use reqwest::Response;
 use std::collections::BTreeSet;
 
-/// What anna (owner), bob (manager), carl (member), eve (a stranger) and nobody are answered.
+/// Answers to anna (owner), bob (manager), carl (member), eve (a stranger) and nobody.
 type Answers = [u16; 5];
 
 /// A number that nothing has.
@@ -29,7 +29,7 @@ const SEE: Answers = [200, 200, 200, 404, 303];
 const PASS: Answers = [303, 303, 303, 404, 303];
 /// The same, over a WebSocket.
 const HEAR: Answers = [101, 101, 101, 404, 303];
-/// For who may configure the project.
+/// For people who may configure the project.
 const CONFIGURE: Answers = [200, 200, 403, 404, 303];
 /// The same, leading on.
 const CHANGE: Answers = [303, 303, 403, 404, 303];
@@ -37,17 +37,17 @@ const CHANGE: Answers = [303, 303, 403, 404, 303];
 const MISTYPE: Answers = [422, 422, 403, 404, 303];
 /// The same, for what is not there.
 const MISS: Answers = [404, 404, 403, 404, 303];
-/// For who may delete the project, who mistyped its name.
+/// For people who may delete the project, but mistyped its name.
 const END: Answers = [422, 403, 403, 404, 303];
 /// For everybody who signed in.
 const OWN: Answers = [200, 200, 200, 200, 303];
 /// The same, leading on.
 const OWN_PASS: Answers = [303; 5];
 
-/// What the addresses begin with that deliveries come in by.
+/// Beginnings of the addresses that deliveries come in by.
 const DOORS: [&str; 3] = ["/_hooks/", "/build/", "/hook/"];
 
-/// What belongs to a project.
+/// Addresses that belong to a project.
 const OF_PROJECT: &[(&str, &str, Answers)] = &[
     ("GET", "/projects/{project}/", PASS),
     ("GET", "/projects/{project}/builds/latest/", PASS),
@@ -80,7 +80,7 @@ const OF_PROJECT: &[(&str, &str, Answers)] = &[
     ("POST", "/projects/{project}/jobs/{job}/cancel/", CHANGE),
 ];
 
-/// What belongs to no project, or tells for itself who may see it.
+/// Addresses that belong to no project, or tell for themselves who may see them.
 const OTHERS: &[(&str, &str, Answers)] = &[
     ("GET", "/", [303, 303, 303, 303, 200]),
     ("GET", "/login/", [303, 303, 303, 303, 200]),
@@ -257,7 +257,7 @@ async fn each_address_answers_each_role_as_it_should() -> Result<()> {
     world.end().await
 }
 
-/// Who owns two projects finds what belongs to the one below that one's address only.
+/// An owner of two projects finds the things of one of them below that one's address only.
 async fn nothing_is_reached_through_another_project(world: &World, one: &Stage, other: Stage) -> Result<()> {
     // The buttons above have signed everybody out.
     let anna = Person::sign_in(&world.server, &world.github, "anna").await?;

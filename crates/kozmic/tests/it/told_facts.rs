@@ -1,4 +1,4 @@
-//! What a delivery tells of its repository: a difference is a reason to ask GitHub, and GitHub's answer counts.
+//! Facts that a delivery tells of its repository: a difference is a reason to ask GitHub, and GitHub's answer counts.
 
 use crate::world::{LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

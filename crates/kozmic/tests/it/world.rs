@@ -1,4 +1,4 @@
-//! What most stories begin with: a GitHub with Anna and her repository, a server, Anna signed in, her project.
+//! Beginning of most stories: a GitHub with Anna and her repository, a server, Anna signed in, her project.
 
 use anyhow::{Context, Result};
 use kozmic_testkit::{
@@ -10,7 +10,7 @@ use kozmic_testkit::{
 };
 use std::time::Duration;
 
-/// How long a test waits for what has to come. It never waits for so long if all is well.
+/// Longest time that a test waits for what has to come. It never waits for so long if all is well.
 pub const LIMIT: Duration = Duration::from_secs(90);
 
 /// The base image for jobs.

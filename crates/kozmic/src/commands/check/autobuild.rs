@@ -1,4 +1,4 @@
-//! What `kozmic check` looks at for the Auto Builder; nothing if it is switched off.
+//! Looks of `kozmic check` at the Auto Builder; none if it is switched off.
 
 use super::Look;
 use crate::settings::{AutoBuilder, Settings};

@@ -1,4 +1,4 @@
-//! What lies in the directory of binaries after some pushes, and how people fetch it.
+//! Contents of the directory of binaries after some pushes, and how people fetch them.
 
 use super::stage::{CORE, Script, Stage};
 use anyhow::{Context, Result, ensure};
@@ -151,7 +151,7 @@ async fn artifacts_of_a_deleted_project_stay_unless_their_owner_wants_them_gone(
     let (page, action) = (format!("/projects/{project}/settings/"), format!("/projects/{project}/delete/"));
     assert!(anna.get(&page).await?.body.contains("name=\"artifacts\""));
     anna.post_form(&page, &action, &[("name", CORE)]).await?.ensure_ok()?;
-    // What is pushed next begins anew, and takes up the link where it was.
+    // The next push begins anew, and takes up the link where it was.
     let again = build(&stage, "Twice").await?;
     let stays = names(&directory)?;
     assert!(before.is_subset(&stays), "{stays:?}");

@@ -1,4 +1,4 @@
-//! What a script finds around it: root, `/`, a terminal, an empty directory for what it makes, and the limits that the
+//! Surroundings of a script: root, `/`, a terminal, an empty directory for what it makes, and the limits that the
 //! settings set.
 
 use super::stage::{Script, Stage};

@@ -29,7 +29,7 @@ async fn stage(build: &str) -> Result<Stage> {
     .await
 }
 
-/// What lies in the directory where artifacts wait that are on their way.
+/// Names in the directory of artifacts that are on their way.
 fn on_its_way(data_dir: &Path) -> Result<Vec<String>> {
     let work = data_dir.join("work");
     if !work.is_dir() {

@@ -1,4 +1,4 @@
-//! What comes in at the Auto Builder's doors, well-meant or not.
+//! Requests at the Auto Builder's doors, well-meant or not.
 
 use super::stage::{CONFIGURATION, CORE, Script, Stage};
 use anyhow::{Context, Result, ensure};
@@ -59,7 +59,7 @@ impl<'a> Letter<'a> {
     }
 }
 
-/// What GitHub would say of a commit that nobody was told of: the payload of an earlier push with the ids exchanged.
+/// GitHub's words for a commit that nobody was told of: the payload of an earlier push with the ids exchanged.
 async fn untold(stage: &Stage, payload: &str, message: &str) -> Result<(String, Vec<u8>)> {
     let told = serde_json::from_str::<Value>(payload)?;
     let told = told["after"].as_str().context("a push names its commit")?.to_owned();

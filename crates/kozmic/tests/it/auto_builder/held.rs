@@ -24,7 +24,7 @@ impl Stage {
                 if let Some(container) = running {
                     return anyhow::Ok(container.id);
                 }
-                // What happens before the command listens is not told: look again now and then.
+                // An event from before the command listens is not told: look again now and then.
                 tokio::time::timeout(Duration::from_millis(250), events.next_line()).await.ok();
             }
         };
@@ -47,7 +47,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What the engine knows of a job's container.
+    /// Facts that the engine has of a job's container.
     pub async fn inspect(&self, job: &Status) -> Result<Value> {
         let container = self.container(job).await?;
         let all = serde_json::from_str::<Value>(&self.docker.run(&["inspect", &container]).await?)?;

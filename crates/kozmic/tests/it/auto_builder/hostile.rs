@@ -1,4 +1,4 @@
-//! What strangers leave and what goes wrong beside it: nothing of it holds up, hides or outdoes what is right.
+//! Things that strangers leave, and faults beside them: none of them holds up, hides or outdoes what is right.
 
 use super::{
     kernels::scene::{Scene, WHOLE},
@@ -19,7 +19,7 @@ use std::{
 /// It leaves what the recipes here wait for.
 const GOOD: &str = "#!/bin/sh\necho small > /tmp/archives/out.bin\n";
 
-/// What deliveries are signed with.
+/// Secret that deliveries are signed with.
 const SECRET: &str = "a secret of the stage's own";
 
 /// A recipe of one script.

@@ -28,7 +28,7 @@ cp /core/file /tmp/archives/out.bin
 
 const FILES: &[(&str, &str)] = &[("slow.sh", SLOW), ("bad.sh", "#!/bin/sh\nexit 3\n")];
 
-/// What the statuses of the two are called.
+/// Names of the statuses of the two.
 const SLOW_STATUS: &str = "slow.sh special-tag";
 const BAD_STATUS: &str = "bad.sh";
 

@@ -1,4 +1,4 @@
-//! Which pushes are built, of which commit, and what the stable link leads to.
+//! Pushes that are built, the commit of each, and the target of the stable link.
 
 use super::stage::{CORE, Script, Stage};
 use anyhow::Result;
@@ -23,7 +23,7 @@ flist.sh:
   artifact: out.tar.gz
 ";
 
-/// What is called Held waits at the gate.
+/// A push called Held waits at the gate.
 const BUILD: &str = "#!/bin/bash
 if grep -q Held /core/file; then echo at the gate; until [ -e /tmp/gate ]; do sleep 0.02; done; fi
 git -C /core log -1 --format='made of %H'

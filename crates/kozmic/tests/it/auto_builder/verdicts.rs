@@ -1,4 +1,4 @@
-//! What is a success, what is an error, and that the reason stands where people look.
+//! Successes and errors, and that the reason stands where people look.
 
 use super::stage::{CONFIGURATION, CORE, Script, Stage};
 use crate::world::LIMIT;

@@ -1,5 +1,5 @@
-//! Where an original's database may be and how old, what is said of one that cannot be read, and what stays of an
-//! import that ends before its time.
+//! Places and age of an original's database, errors of one that cannot be read, and the remains of an import that ends
+//! before its time.
 
 use super::{KINDS, SECRET_KEY, Takeover};
 use crate::world::LIMIT;
@@ -16,7 +16,7 @@ use tokio::{
 async fn a_database_of_the_originals_time_is_taken_over() -> Result<()> {
     let world = Takeover::new().await?;
     let direct = world.import(SECRET_KEY, &["--dry-run"]).await?;
-    // What servers had of old.
+    // The limit that servers had of old.
     world.old.execute("SET GLOBAL max_allowed_packet = 1048576").await?;
     let old = MySql55::before(&world.old).await?;
     let words = world.import_from(&old.url("kozmic"), SECRET_KEY, &[]).await?;

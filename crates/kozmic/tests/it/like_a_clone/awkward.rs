@@ -42,7 +42,7 @@ set -e; cd source; git checkout -q -f "$1"; date +%N > grown; git add grown; git
 git push -q origin "refs/heads/$1"
 "#;
 
-/// Asks a repository for all that it has to say of itself. What depends on the place, such as times, is left out.
+/// Asks a repository for all that it has to say of itself. Facts that depend on the place, such as times, are left out.
 pub const ASK: &str = r#"
 export LC_ALL=C
 ask() { echo "-- $*"; "$@" 2>&1 | sed 's/^/   /'; echo "   returned ${PIPESTATUS[0]}"; }

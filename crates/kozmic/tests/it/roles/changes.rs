@@ -1,4 +1,4 @@
-//! What becomes of people whose role at GitHub changes.
+//! Effects of a changed role at GitHub on people.
 
 use crate::world::{GATE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

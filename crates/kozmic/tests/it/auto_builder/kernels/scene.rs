@@ -19,10 +19,10 @@ use tokio::{
     process::Command,
 };
 
-/// How statuses of generic builds are called.
+/// Name of the statuses of generic builds.
 pub const GENERIC: &str = "kozmic/kernel generic";
 
-/// How statuses of dependent builds are called.
+/// Name of the statuses of dependent builds.
 pub const DEPENDENT: &str = "kozmic/kernel dependent";
 
 /// The script of generic builds.
@@ -173,7 +173,7 @@ impl Scene {
         fs::read_to_string(self.directory().join(name)).with_context(|| format!("read the kernel {name}"))
     }
 
-    /// What a stable link leads to.
+    /// Target of a stable link.
     pub fn link(&self, name: &str) -> Result<String> {
         let target =
             fs::read_link(self.directory().join(name)).with_context(|| format!("read the link {name}"))?;

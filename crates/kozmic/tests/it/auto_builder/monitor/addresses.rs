@@ -1,4 +1,4 @@
-//! What programs are told.
+//! Answers to programs.
 
 use super::{BAD_STATUS, SLOW_STATUS, is_a_build, script};
 use crate::auto_builder::stage::{CORE, Script, Stage, number_of};
@@ -93,7 +93,7 @@ async fn a_branch_has_its_newest_log_and_a_tag_of_its_name_has_none() -> Result<
     let core = [("quick.sh", "#!/bin/sh\ngit -C /core log -1 --format=%s\ncp /core/file /tmp/a/x\n")];
     let stage = Stage::sound(Script { recipes: &recipes, core: &core, ..Script::default() }).await?;
     stage.github.push_tag(CORE, "v1", "main").await?;
-    // What was pushed later is built: so what was pushed before was looked at.
+    // A later push is built: so the earlier one was looked at.
     let slashed = stage.push("feature/x", "With slashes").await?;
     stage.outcome(&slashed.sha, "quick.sh").await?;
     assert!(stage.get("/build/logs/anna/core/feature/x").await?.contains("With slashes"));

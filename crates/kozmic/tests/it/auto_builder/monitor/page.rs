@@ -78,7 +78,7 @@ async fn a_build_appears_on_the_open_page_and_moves_on_until_it_ended() -> Resul
     stage.end().await
 }
 
-/// What ended unfolds by the keyboard, to its log's end, its artifact and its error.
+/// A build that ended unfolds by the keyboard, to its log's end, its artifact and its error.
 async fn ended(stage: &Stage, browser: &Browser) -> Result<()> {
     let found = "window.of = (title) => [...document.querySelectorAll('.done')].find(done => done.querySelector('[data-part=script]').textContent === title)";
     browser.eval(&format!("({found}, window.slow = of('slow.sh'), window.bad = of('bad.sh'), 0)")).await?;

@@ -167,7 +167,7 @@ async fn an_open_monitor_follows_roles_and_ends_with_its_session() -> Result<()>
     sync(&anna, recipes).await?;
     shows(&eve, &format!("!({})", shown(CONFIGURATION))).await?;
 
-    // What was public is private now, and nothing of hers.
+    // The repository that was public is private now, and nothing of hers.
     stage.github.set_private(CORE, true).await?;
     sync(&anna, core).await?;
     shows(&eve, &format!("!({})", shown(CORE))).await?;

@@ -50,7 +50,7 @@ async fn the_socket_tells_all_at_first_and_then_only_what_changed() -> Result<()
     {
         assert_eq!(known(live)?, *plain);
     }
-    // Whoever comes later is told the same at once.
+    // A later listener is told the same at once.
     browser.eval(LISTEN).await?;
     shows(&browser, "told.length === 2 && JSON.parse(told[1]).payload.length === 3").await?;
     browser.close().await?;
