@@ -3,7 +3,7 @@
 use rustls::{CertificateError, Error, InvalidMessage};
 use std::{error, io};
 
-/// Why no connection on TLS came about; the subject of each sentence is the other end.
+/// The reason why no connection on TLS came about; the subject of each sentence is the other end.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TlsFault {
     /// Made by nobody who is trusted.

@@ -1,5 +1,6 @@
-//! How long the store's questions take with 100,000 builds of one project in SQLite. Not a test of anything but
-//! itself, so it runs only if it is asked for: `cargo test --release -p kozmic-edges --test many_builds -- --ignored --nocapture`.
+//! Times that the store's questions take with 100,000 builds of one project in SQLite. Not a test of anything but
+//! itself, so it runs only if it is asked for:
+//! `cargo test --release -p kozmic-edges --test many_builds -- --ignored --nocapture`.
 
 use anyhow::{Context, Result};
 use kozmic_edges::store::{BuildFilter, NewSession, Store};

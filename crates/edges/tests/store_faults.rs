@@ -149,7 +149,7 @@ async fn what_is_read_can_be_read_while_nothing_can_be_written() -> Result<()> {
     stage.sign_in("anna").await?;
     stage.disk.fail(&[Call::Write], FULL, &["kozmic.db"])?;
     assert!(stage.store.try_writing(NOW).await.is_err());
-    // So much later it is noted that a session is in use.
+    // A session's use is noted anew after so much time.
     let later = Timestamp(1_900_000);
     assert!(stage.store.user_of_session("anna", later).await?.is_some());
     stage.disk.heal()?;

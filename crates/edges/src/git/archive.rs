@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 const CHUNK: usize = 256 * 1024;
 
-/// Whom files in a container belong to.
+/// Owner of files in a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ownership {
     /// The user's number.

@@ -27,7 +27,7 @@ pub(super) struct Tag {
     pub(super) commit: Option<String>,
 }
 
-/// From where objects are reachable.
+/// The ids from which objects are reachable.
 pub(super) struct Tips {
     /// The commits of the default branch and of the tags: what jobs have in common.
     pub(super) trunk: Vec<String>,

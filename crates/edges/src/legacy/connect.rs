@@ -55,7 +55,7 @@ fn number(fault: &sqlx::Error) -> Option<u16> {
     Some(fault.number())
 }
 
-/// Why a database did not let us in, and what would be right.
+/// The reason why a database did not let us in, and what would be right.
 fn refusal(fault: &sqlx::Error) -> String {
     match fault {
         sqlx::Error::Io(cause) => unreachable(cause),
@@ -102,7 +102,7 @@ fn words(fault: &sqlx::Error) -> String {
     }
 }
 
-/// Why a question was not answered.
+/// The reason why a question was not answered.
 pub(super) fn unanswered(fault: &DbErr) -> Error {
     match cause(fault) {
         Some(sqlx::Error::Io(cause)) => anyhow!("the connection broke off ({cause})"),

@@ -14,7 +14,7 @@ use sha2::Sha256;
 const BEGIN: &str = "-----BEGIN RSA PRIVATE KEY-----";
 const END: &str = "-----END RSA PRIVATE KEY-----";
 
-/// Why a deploy key stays closed.
+/// The reason why a deploy key stays closed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyFault {
     /// The secret key is another one.

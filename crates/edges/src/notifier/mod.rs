@@ -17,7 +17,7 @@ pub enum Notifier {
     Mail(MailSender),
 }
 
-/// Why a mail was not sent. No address of a recipient stands in it.
+/// The reason why a mail was not sent. No address of a recipient stands in it.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
     /// There is no connection on which mails are taken.

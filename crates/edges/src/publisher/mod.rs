@@ -32,7 +32,7 @@ pub struct Publishers {
     pub kernels: Directory,
 }
 
-/// Why something was not published. No token stands in it.
+/// The reason why something was not published. No token stands in it.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// There is no answer.

@@ -3,7 +3,7 @@
 //! SQLite ends a transaction by itself when the disk is full, cannot be written, or memory is short. A connection whose
 //! transaction ended so takes part in nothing any more: what is written by it later may never be committed. So no
 //! connection is used again after a statement on it failed, or while it is inside of a transaction that is nobody's.
-//! What only SQLite needs for that stands in `access::sqlite`.
+//! The part of this that only SQLite needs stands in `access::sqlite`.
 
 pub(super) mod sqlite;
 
@@ -37,7 +37,7 @@ struct Database {
     anew: Mutex<()>,
 }
 
-/// What is open, and which files that were.
+/// The connections that are open, and the files that they were opened on.
 struct Open {
     reader: Connections,
     writer: Connections,

@@ -1,4 +1,4 @@
-//! What people set for themselves: mail, sessions, keys to the API.
+//! Things that people set for themselves: mail, sessions, keys to the API.
 
 use super::{Store, aside, read, rows};
 use crate::secret;
@@ -16,22 +16,22 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-/// What API tokens begin with, so that people and scanners know one when they see it.
+/// Beginning of API tokens, so that people and scanners know one when they see it.
 const TOKEN_PREFIX: &str = "kozmic_";
 
-/// How exactly the last use of sessions and tokens is known.
+/// Precision of the time when sessions and tokens were last used.
 pub(super) const USE_GRAIN: Duration = Duration::from_secs(60);
 
 /// A browser that is signed in.
 #[derive(Clone, Debug)]
 pub struct SessionLine {
-    /// What it is known by.
+    /// The fingerprint that it is known by.
     pub fingerprint: String,
-    /// What the browser called itself.
+    /// The browser's name for itself.
     pub agent: String,
-    /// When it signed in.
+    /// The time when it signed in.
     pub created_at: Timestamp,
-    /// When it last asked for something, to the minute.
+    /// The time when it last asked for something, to the minute.
     pub seen_at: Timestamp,
 }
 
@@ -40,11 +40,11 @@ pub struct SessionLine {
 pub struct ApiToken {
     /// Its id.
     pub id: ApiTokenId,
-    /// What the user calls it.
+    /// The user's name for it.
     pub title: String,
-    /// When it was made.
+    /// The time when it was made.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// The time when it was last used, to the minute.
     pub used_at: Option<Timestamp>,
 }
 
@@ -149,8 +149,8 @@ impl Store {
         Ok(())
     }
 
-    /// Whose API token that is, noted as used now; none if it is nobody's, or if the forge no longer accepts its user's
-    /// sign-in: until they sign in again, their API tokens rest.
+    /// The user of that API token, noted as used now; none if it is nobody's, or if the forge no longer accepts its
+    /// user's sign-in: until they sign in again, their API tokens rest.
     ///
     /// # Errors
     /// The database does not answer.

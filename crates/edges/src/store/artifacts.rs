@@ -1,4 +1,4 @@
-//! What jobs made and published.
+//! Artifacts that jobs made and published.
 
 use super::{Store, rows};
 use anyhow::{Context, Result};
@@ -21,11 +21,11 @@ use std::{
 
 /// An artifact that was just published.
 pub struct NewArtifact {
-    /// What it is.
+    /// Its format.
     pub format: Format,
-    /// What it is called.
+    /// Its name.
     pub name: ArtifactName,
-    /// Where it went.
+    /// The place that it went to.
     pub place: ArtifactPlace,
     /// In bytes.
     pub size: u64,
@@ -74,7 +74,7 @@ impl Store {
         Ok(())
     }
 
-    /// What the jobs of a build published, in the order of its jobs.
+    /// Artifacts that the jobs of a build published, in the order of its jobs.
     ///
     /// # Errors
     /// The database does not answer.
@@ -83,7 +83,7 @@ impl Store {
         self.artifacts(rows.order_by_asc(rows::artifact::Column::JobId)).await
     }
 
-    /// What some jobs published.
+    /// Artifacts that some jobs published.
     ///
     /// # Errors
     /// The database does not answer.
@@ -102,7 +102,7 @@ impl Store {
         behind.into_iter().map(|(row, _)| read(row)).collect()
     }
 
-    /// What a project published in directories that is still there.
+    /// Artifacts that a project published in directories and that are still there.
     ///
     /// # Errors
     /// The database does not answer.
@@ -157,7 +157,7 @@ impl Store {
         Ok(others.iter().all(|(row, rank)| row.job_id == job.id.0 || !rank.is_later_than(&own)))
     }
 
-    /// Where a build stands among pushes.
+    /// Rank of a build among pushes.
     pub(super) async fn rank(&self, build: BuildId) -> Result<Rank> {
         let row = rows::build::Entity::find_by_id(build.0).one(&self.db).await.context("find a build")?;
         Ok(Rank::of(&row.with_context(|| format!("there is no build {build}"))?))
@@ -203,13 +203,13 @@ impl Store {
     }
 }
 
-/// Where a build stands among pushes.
+/// Rank of a build among pushes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rank {
     project: i64,
     position: i64,
     build: i64,
-    /// When its commit was pushed, or else was heard of.
+    /// The time when its commit was pushed, or else was heard of.
     pub(super) pushed_at: Timestamp,
 }
 

@@ -78,7 +78,7 @@ pub(super) async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: 
     Ok(())
 }
 
-/// What stands in the row of a job that waits for a runner, be it for the first time or once more.
+/// Contents of the row of a job that waits for a runner, be it for the first time or once more.
 pub(super) fn waiting(since: Timestamp) -> rows::job::ActiveModel {
     rows::job::ActiveModel {
         status: Set(Status::Enqueued.word().to_owned()),
@@ -123,7 +123,7 @@ pub(super) async fn let_go(
     now: Timestamp,
 ) -> Result<bool> {
     match Sequel::of(job, &Outcome::Interrupted("The runner was lost.".to_owned())) {
-        // Who wants it stopped is heard by the runner that has it now.
+        // The runner that has it now hears of a wish to stop it.
         Sequel::Again(_) | Sequel::End(Outcome::Canceled(_)) => {
             keep(tx, lost(row.clone(), now)).await?;
             Ok(true)

@@ -29,7 +29,7 @@ const ONLY: i64 = 1;
 pub struct LoadedConfiguration {
     /// The configuration repository's commit that it was read from.
     pub sha: Sha,
-    /// What it says.
+    /// The configuration that was read there.
     pub configuration: Configuration,
 }
 
@@ -85,7 +85,7 @@ impl Store {
         Ok(row.one(&self.db).await.context("find a project")?.map(read::project))
     }
 
-    /// The project of a repository, as it is now at the forge. Where nobody made one, it is the Auto Builder's.
+    /// The project of a repository, as it is now at the forge. It is the Auto Builder's if nobody made one.
     ///
     /// # Errors
     /// The database does not answer, or the Auto Builder was never switched on.

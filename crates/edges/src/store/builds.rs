@@ -27,7 +27,7 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 
-/// Which builds of a project are wanted.
+/// Filter for the builds of a project.
 #[derive(Clone, Debug, Default)]
 pub struct BuildFilter {
     /// Of this branch or pull request only.
@@ -36,14 +36,14 @@ pub struct BuildFilter {
     pub status: Option<Status>,
 }
 
-/// One commit is looked at on so many refs: those that were pushed last.
+/// The most refs on which one commit is looked at: those that were pushed last.
 const REFS_LIMIT: u64 = 50;
 
 /// One page of a list.
 pub struct Page<T> {
-    /// What is on the page.
+    /// The items on the page.
     pub items: Vec<T>,
-    /// How many there are on all pages.
+    /// The number of items on all pages.
     pub total: u64,
 }
 
@@ -260,7 +260,7 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
     };
     let row = row.update(tx).await.context("bring a build in line with its jobs")?;
     let (position, build) = (row.position, read::build(row)?);
-    // What hooks came to is told as one; each of the Auto Builder's jobs speaks for itself.
+    // The result of all hooks is told as one; each of the Auto Builder's jobs speaks for itself.
     let Some(status) = hooked else { return Ok(build) };
     if was_hooked.map(CommitState::from) != Some(CommitState::from(status)) {
         outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
@@ -304,13 +304,13 @@ async fn was_bad(
     Ok(before.is_some_and(|word| word != Status::Success.word()))
 }
 
-/// On which side of a position in a ref's order.
+/// The side of a position in a ref's order.
 enum Beside {
     Before(i64),
     After(i64),
 }
 
-/// How the nearest push of a build's ref on one side of it ended, if one ended by itself.
+/// The status with which the nearest push of a build's ref on one side of it ended, if one ended by itself.
 async fn verdict(tx: &DatabaseTransaction, build: &Build, beside: Beside) -> Result<Option<String>> {
     let (side, order) = match beside {
         Beside::Before(position) => (rows::build::Column::Position.lt(position), Order::Desc),

@@ -1,4 +1,4 @@
-//! What install scripts made: which images there are on which runner's engine, and when they were last used.
+//! Images that install scripts made: those on each runner's engine, and the times when they were last used.
 
 use super::{Store, rows};
 use anyhow::{Context, Result};
@@ -118,7 +118,7 @@ impl Store {
             .order_by_desc(rows::cached_image::Column::UsedAt)
             .order_by_desc(rows::cached_image::Column::Id);
         let mut rows = rows.all(&self.db).await.context("list cached images")?;
-        // What a fork's pull request made never pushes out what the project's own branches use.
+        // An image of a fork's pull request never pushes out one that the project's own branches use.
         rows.sort_by_key(|row| is_apart(&row.cache_key));
         let living = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
         let living = living.all(&self.db).await.context("list projects")?;
@@ -179,7 +179,7 @@ impl Store {
         Ok(busy_since(&self.db).await?.into_keys().map(ProjectId).collect())
     }
 
-    /// What a hook's image was made of when it was last looked for.
+    /// The inputs that a hook's image was made of when it was last looked for.
     ///
     /// # Errors
     /// The database does not answer.
@@ -204,7 +204,7 @@ impl Store {
     }
 }
 
-/// When the oldest running job of each project started, as far as one runs.
+/// The time when the oldest running job of each project started, as far as one runs.
 async fn busy_since(db: &impl ConnectionTrait) -> Result<HashMap<i64, i64>> {
     let running = rows::job::Entity::find()
         .select_only()

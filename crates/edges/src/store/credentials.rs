@@ -81,7 +81,7 @@ impl Store {
         Ok(())
     }
 
-    /// As whom, and by what, a project pulls from a registry.
+    /// User and password with which a project pulls from a registry.
     ///
     /// # Errors
     /// The password was sealed with another secret key, or the database does not answer.

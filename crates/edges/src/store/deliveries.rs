@@ -19,7 +19,7 @@ pub(super) const HANDLED: &str = "handled";
 pub(super) const IGNORED: &str = "ignored";
 const FAILED: &str = "failed";
 
-/// Whose address a delivery came to.
+/// Owner of the address that a delivery came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
     /// A hook's.
@@ -47,7 +47,7 @@ impl Door {
 
 /// A delivery as it came in, its signature checked.
 pub struct NewDelivery {
-    /// Whose address was called.
+    /// The owner of the address that was called.
     pub door: Door,
     /// The forge's own id of what happened. GitHub uses one for all webhooks that it tells of it, so it takes door and
     /// id to tell a repeated delivery.
@@ -58,7 +58,7 @@ pub struct NewDelivery {
     pub payload: Vec<u8>,
 }
 
-/// What became of a delivery that came in.
+/// Outcome of a delivery that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
     /// It was new.

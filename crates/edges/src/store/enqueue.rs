@@ -24,10 +24,10 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 };
 
-/// How a row says that no commits are known.
+/// Text of a row that knows of no commits.
 const NO_COMMITS: &str = "[]";
 
-/// What a change led to.
+/// Outcome of a change.
 #[derive(Debug)]
 pub enum Enqueued {
     /// A job, in a new build or in one that is there: another hook's delivery began it, or its branch is back at its
@@ -78,7 +78,7 @@ impl Store {
     }
 }
 
-/// What a change led to that came in by the Auto Builder's door.
+/// Outcome of a change that came in by the Auto Builder's door.
 #[derive(Debug)]
 pub struct Planned {
     /// The build that it belongs to.
@@ -117,7 +117,7 @@ impl Store {
     }
 }
 
-/// Where a change landed.
+/// The build and the move that a change became.
 struct Landed {
     build: rows::build::Model,
     /// The build's jobs, with the moves that they ran for last.

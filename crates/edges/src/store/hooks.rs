@@ -120,8 +120,8 @@ impl Store {
         Ok(())
     }
 
-    /// What a hook's webhook is to be signed with: its secret, or a new one in place of one that cannot be opened any
-    /// more, because the secret key was lost.
+    /// The secret that a hook's webhook is to be signed with: its own, or a new one in place of one that cannot be
+    /// opened any more, because the secret key was lost.
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer; then the secret stays as it is.
@@ -138,7 +138,7 @@ impl Store {
         Ok(fresh)
     }
 
-    /// What a hook's deliveries are signed with.
+    /// The secret that a hook's deliveries are signed with.
     ///
     /// # Errors
     /// It was sealed with another key, or the database does not answer.

@@ -1,7 +1,7 @@
-//! Taking over what another installation has: its rows become rows here, each once, whoever asks how often.
+//! Taking over what another installation has: its rows become rows here, each once, however often somebody asks.
 //!
-//! What was taken over stands in the table `imported`, written in the same transaction. Nothing here puts anything into
-//! the outbox: what is long over is no news.
+//! A row that was taken over stands in the table `imported`, written in the same transaction. Nothing here puts
+//! anything into the outbox: what is long over is no news.
 //!
 //! Another run follows what changed there since, as long as nothing was done with it here.
 
@@ -36,12 +36,12 @@ use std::{path::Path, sync::Arc};
 /// A row of another installation.
 #[derive(Clone, Copy, Debug)]
 pub struct Foreign<'a> {
-    /// What that installation is known by.
+    /// The name that the installation is known by.
     pub source: &'a str,
     /// The row's id there.
     pub id: i64,
-    /// The largest id of such rows there: what cannot keep its id gets one above all of them, so that no other row loses
-    /// its own by that.
+    /// The largest id of such rows there: a row that cannot keep its id gets one above all of them, so that no other
+    /// row loses its own by that.
     pub largest: i64,
 }
 
@@ -49,7 +49,7 @@ pub struct Foreign<'a> {
 /// 2^53.
 pub const LARGEST_ID: i64 = 1 << 40;
 
-/// What became of a row of another installation.
+/// Outcome for a row of another installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken<T> {
     /// It is a row here now.
@@ -70,17 +70,17 @@ pub struct NewUser {
     pub profile: Profile,
     /// Their token at the forge, if it is known.
     pub token: Option<SecretString>,
-    /// Where they want mail.
+    /// The address where they want mail.
     pub mail_address: Option<String>,
 }
 
 /// A project of another installation.
 pub struct NewProject {
-    /// Where its commits come from.
+    /// The repository that its commits come from.
     pub repository: Repository,
-    /// Who made it.
+    /// The user who made it.
     pub owner: UserId,
-    /// Who else may see it.
+    /// The others who may see it.
     pub members: Vec<(UserId, Role)>,
     /// Whether everybody may see its badge although the repository is private.
     pub open_badge: bool,
@@ -88,7 +88,7 @@ pub struct NewProject {
 
 /// A hook of another installation.
 pub struct NewHook {
-    /// What people wrote.
+    /// The recipe that people wrote.
     pub recipe: HookRecipe,
     /// The webhook that calls it.
     pub webhook: Option<WebhookId>,
@@ -246,7 +246,8 @@ impl Store {
     }
 }
 
-/// Somebody who is here already. Who never signed in here is known from there alone, and what is new there counts.
+/// Somebody who is here already. A person who never signed in here is known from there alone, and what is new there
+/// counts.
 async fn known_user(
     tx: &DatabaseTransaction,
     (row, is_from_there): (rows::user::Model, bool),

@@ -268,8 +268,8 @@ pub(super) fn of_project(project: i64, states: &[Status]) -> Select<rows::job::E
         .filter(rows::job::Column::Status.is_in(states.iter().map(|status| status.word())))
 }
 
-/// What a runner may take next: what waits, else what another runner let go. Its own jobs it has in hand, however old
-/// the lease.
+/// The job that a runner may take next: one that waits, else one that another runner let go. It has its own jobs in
+/// hand, however old the lease.
 async fn next_for(
     db: &impl ConnectionTrait,
     (lane, runner): (Lane, &str),

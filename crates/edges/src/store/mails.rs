@@ -25,13 +25,13 @@ use sea_orm::{
 pub struct WaitingMail {
     /// Its id.
     pub id: MailId,
-    /// Who is to get it.
+    /// The person who is to get it.
     pub recipient: User,
     /// The build as it stands now.
     pub build: Build,
-    /// How the build stood when the mail was planned.
+    /// The build's status when the mail was planned.
     pub told: Status,
-    /// When that was.
+    /// The time when that was.
     pub created_at: Timestamp,
 }
 

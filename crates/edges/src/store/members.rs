@@ -1,4 +1,4 @@
-//! Who may do what with a project, as the forge tells it.
+//! Roles of people in projects, as the forge tells them.
 
 use super::{Store, auto_builder, projects, read, rows, users};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! How far webhooks' deliveries were looked through at the forge, and which of them did not arrive.
+//! The point up to which webhooks' deliveries were looked through at the forge, and those that did not arrive.
 
 use super::{Door, Store, rows};
 use anyhow::{Context, Result};
@@ -30,29 +30,29 @@ pub struct Ear {
     pub webhook: WebhookId,
 }
 
-/// How far a webhook's deliveries were looked through.
+/// The point up to which a webhook's deliveries were looked through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hearing {
-    /// When the newest delivery was sent that was seen, in milliseconds by the forge's clock.
+    /// The time when the newest delivery that was seen was sent, in milliseconds by the forge's clock.
     pub seen_at: i64,
-    /// Where branches and pull requests stood, if those are compared because the forge lists no deliveries.
+    /// Positions that branches and pull requests had, if those are compared because the forge lists no deliveries.
     pub tips: BTreeMap<String, String>,
-    /// Why deliveries cannot be looked through, in a sentence.
+    /// The reason why deliveries cannot be looked through, in a sentence.
     pub fault: Option<String>,
 }
 
-/// What a page says of a repository's deliveries.
+/// Figures of a repository's deliveries for a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MissedCount {
-    /// So many arrived in the end.
+    /// The number that arrived in the end.
     pub made_good: usize,
-    /// When the last of these did.
+    /// The time when the last of these did.
     pub made_good_at: Option<Timestamp>,
-    /// So many will be sent again.
+    /// The number that will be sent again.
     pub waiting: usize,
-    /// So many were sent again as often as makes sense.
+    /// The number that were sent again as often as makes sense.
     pub given_up: usize,
-    /// Why deliveries cannot be looked through, a sentence for each webhook.
+    /// The reasons why deliveries cannot be looked through, a sentence for each webhook.
     pub faults: Vec<String>,
 }
 
@@ -86,7 +86,7 @@ impl Store {
         Ok(hooks.chain(watched).filter_map(ear).collect())
     }
 
-    /// How far a webhook's deliveries were looked through; none: never yet.
+    /// The point up to which a webhook's deliveries were looked through; none: never yet.
     ///
     /// # Errors
     /// The database does not answer.
@@ -224,7 +224,7 @@ impl Store {
         Ok(())
     }
 
-    /// Which of these deliveries came in by a door.
+    /// Those of these deliveries that came in by a door.
     ///
     /// # Errors
     /// The database does not answer.
@@ -254,7 +254,7 @@ impl Store {
         Ok(row.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha))
     }
 
-    /// What is to be said of a repository's deliveries since a time; none: of all that the Auto Builder hears of.
+    /// Figures of a repository's deliveries since a time; none: of all that the Auto Builder hears of.
     ///
     /// # Errors
     /// The database does not answer.

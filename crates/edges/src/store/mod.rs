@@ -72,7 +72,7 @@ use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// So long is waited for a note that nobody depends on.
+/// Longest wait for a note that nobody depends on.
 const ASIDE: Duration = Duration::from_millis(500);
 
 /// A handle to the database; cheap to clone.

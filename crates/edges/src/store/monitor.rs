@@ -1,4 +1,4 @@
-//! What the monitor shows: the Auto Builder's jobs, those that wait or run and those that ended last.
+//! Contents of the monitor: the Auto Builder's jobs, those that wait or run and those that ended last.
 
 use super::{Store, read, rows};
 use anyhow::{Context, Result};
@@ -30,9 +30,9 @@ pub struct Monitored {
 /// A place in the history: what stands behind it ended earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryMark {
-    /// When the job ended that stands there.
+    /// The time when the job that stands there ended.
     pub finished_at: Timestamp,
-    /// Which job it is.
+    /// That job.
     pub job: JobId,
 }
 
@@ -111,7 +111,7 @@ impl Store {
             projects.into_iter().map(|row| (row.id, read::project(row))).collect::<HashMap<_, _>>();
         let mut found = Vec::with_capacity(jobs.len());
         for job in jobs {
-            // What was deleted between these looks, or is on its way out, is not shown.
+            // A build or a project that was deleted between these looks, or is on its way out, is not shown.
             let (Some(build), Some(project)) = (builds.get(&job.build_id), projects.get(&job.project_id))
             else {
                 continue;

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use std::collections::BTreeMap;
 
-/// Where names of images are.
+/// The place of images' names.
 pub const IMAGES: &str = "image";
 
 impl Store {
@@ -74,7 +74,7 @@ impl Store {
         tx.commit().await.context("commit that a name is nobody's")
     }
 
-    /// Whose each name at a place is that begins so.
+    /// The owner of each name at a place that begins so.
     ///
     /// # Errors
     /// The database does not answer.

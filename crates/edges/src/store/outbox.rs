@@ -18,7 +18,7 @@ const JOB_STATUS: &str = "job_status";
 const NEWS: &str = "news";
 const MAIL: &str = "mail";
 
-/// What a message is about.
+/// Subject of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A build's commit status, for the forge.
@@ -54,18 +54,18 @@ impl Way {
 pub struct Outgoing {
     /// Its id.
     pub id: OutboxId,
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
     /// Counts the changes since it was first written; a change while it is sent means: send again.
     pub version: i32,
-    /// How often sending failed.
+    /// The number of times that sending failed.
     pub tries: i32,
-    /// When it may be sent.
+    /// The time before which it is not sent.
     pub not_before: Timestamp,
 }
 
 impl Store {
-    /// What to send next on one way: the one that may be sent first.
+    /// The message to send next on one way: the one that may be sent first.
     ///
     /// # Errors
     /// The database does not answer.

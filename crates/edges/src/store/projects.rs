@@ -24,7 +24,7 @@ use std::collections::HashMap;
 pub struct ProjectLine {
     /// The project.
     pub project: Project,
-    /// What the person who looks may do in it.
+    /// The role in it of the person who looks.
     pub role: Role,
     /// Its newest build.
     pub latest: Option<Build>,
@@ -183,7 +183,7 @@ impl Store {
         let mut builds = self.latest_builds(user).await?;
         let mut lines = Vec::with_capacity(rows.len());
         for row in rows {
-            // Who was let in between these looks is shown the project at the next one.
+            // A person who was let in between these looks is shown the project at the next one.
             let Some(role) = roles.get(&row.id) else { continue };
             let role = role.parse().context("read a member's role")?;
             let project = read::project(row);
@@ -325,7 +325,7 @@ fn repository_row(user: UserId, access: &Access) -> rows::repository::ActiveMode
     }
 }
 
-/// What a project's row says of its repository, the forge's number apart.
+/// Columns of a project's row that tell of its repository, the forge's number apart.
 fn repository_columns(repository: &Repository) -> rows::project::ActiveModel {
     let Repository { id: _, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
         repository.clone();

@@ -1,4 +1,4 @@
-//! What runners say of themselves, so that a job that waits can say why.
+//! Notes of runners about themselves, so that a job that waits can say why.
 
 use super::{Store, read, rows};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! What the newest push of a ref cancels, and what runs again because it was not the newest push after all.
+//! Jobs that the newest push of a ref cancels, and jobs that run again because it was not the newest push after all.
 
 use super::{attempts, builds, cancel::cancel, jobs, moves::is_newest, projects, rows};
 use anyhow::{Context, Result};
@@ -35,8 +35,8 @@ pub(super) async fn supersede(
     Ok(())
 }
 
-/// Runs again what was canceled of a build for newer pushes: it is the newest one after all. Where nobody pushed it
-/// once more, but the forge says so, the Auto Builder's jobs run again, too: their links are to lead there.
+/// Runs again what was canceled of a build for newer pushes: it is the newest one after all. The Auto Builder's jobs
+/// run again, too, if nobody pushed it once more but the forge says so: their links are to lead there.
 pub(super) async fn resume(
     tx: &DatabaseTransaction,
     build: i64,

@@ -92,7 +92,7 @@ impl Stage {
         self.store.sync_projects_of(self.user, &[access]).await.unwrap();
     }
 
-    /// What waits to be told, taken out.
+    /// Subjects of all messages that wait, taken out.
     pub(super) async fn news(&self) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for way in [Way::ToForge, Way::ToPeople] {

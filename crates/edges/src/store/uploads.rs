@@ -12,7 +12,7 @@ use sea_orm::{
 /// An upload that was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// What the hub told of the list before: when it was put there; none if it was not there.
+    /// The time when the list was put there before, as the hub told it; none if it was not there.
     pub before: Option<i64>,
     /// Whether the hub said that it has it.
     pub is_done: bool,

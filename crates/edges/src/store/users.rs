@@ -21,9 +21,9 @@ pub(super) const TOKEN_PLACE: &str = "user.token";
 pub struct NewSession {
     /// SHA-256 of the secret in the cookie.
     pub fingerprint: String,
-    /// When it ends by itself.
+    /// The time when it ends by itself.
     pub expires_at: Timestamp,
-    /// What the browser calls itself.
+    /// The browser's name for itself.
     pub agent: String,
 }
 
@@ -68,7 +68,7 @@ impl Store {
         Ok(user)
     }
 
-    /// Who holds a session, if it has not ended.
+    /// The user who holds a session, if it has not ended.
     ///
     /// # Errors
     /// The database does not answer.
@@ -186,7 +186,7 @@ async fn upsert_user(
     Ok(read::user(row.context("note a user")?))
 }
 
-/// What a new user's row says of mail; a known user's stays.
+/// Columns about mail of a new user's row; a known user's stay.
 pub(super) fn blank_mail_settings(is_known: bool) -> rows::user::ActiveModel {
     match is_known {
         true => rows::user::ActiveModel { ..Default::default() },

@@ -1,4 +1,4 @@
-//! As whom scripts run in an image: looked up in its `/etc/passwd`, in a container that is never started.
+//! The user as whom scripts run in an image: looked up in its `/etc/passwd`, in a container that is never started.
 
 use super::{Account, ContainerId, DockerEngine, EngineError, Image};
 use bollard::{errors::Error, query_parameters::DownloadFromContainerOptionsBuilder};

@@ -80,7 +80,7 @@ impl DockerEngine {
         }
     }
 
-    /// For what may take long.
+    /// For calls that may take long.
     fn patient(&self) -> Result<Docker, EngineError> {
         Ok(self.docker()?.with_timeout(PATIENCE))
     }

@@ -42,7 +42,7 @@ fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, Unreadabl
     serde_json::from_slice(payload).map_err(|fault| unreadable(event, &fault))
 }
 
-/// Why an event's payload cannot be read, in a few words, however much of the payload they repeat.
+/// The reason why an event's payload cannot be read, in a few words, however much of the payload they repeat.
 pub(super) fn unreadable(event: &str, cause: &impl ToString) -> UnreadablePayload {
     UnreadablePayload { event: event.to_owned(), cause: cut(cause.to_string(), CAUSE_LIMIT) }
 }

@@ -72,8 +72,8 @@ impl Book<'_> {
         self.client.post(path, self.token, &json!({})).await.map(drop)
     }
 
-    /// Why there is no list. An old Enterprise server keeps none; whoever does not administer the repository may not
-    /// read it; or there is no such webhook.
+    /// The reason why there is no list. An old Enterprise server keeps none; whoever does not administer the repository
+    /// may not read it; or there is no such webhook.
     async fn unlisted(&self, refusal: ForgeError) -> Result<Sent, ForgeError> {
         match self.is_on().await {
             Ok(true) => Ok(Sent::NotListed),

@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// Why a stream broke.
+/// The reason why a stream broke.
 pub(super) type Fault = Box<dyn Error + Send + Sync>;
 
 /// The point up to which a stream was read. A whole archive says itself where it ends, so its reader does not reach the
@@ -17,7 +17,7 @@ pub(super) enum End {
     Open,
     /// To its end.
     Reached,
-    /// To where it broke.
+    /// Up to the point where it broke.
     Broken(Fault),
 }
 

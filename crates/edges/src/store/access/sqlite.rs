@@ -1,5 +1,5 @@
-//! What only SQLite needs: how it is opened, when a connection of it is thrown away, and its files, which somebody may
-//! take away while they are open.
+//! The part that only SQLite needs: its opening, the reasons to throw a connection away, and its files, which somebody
+//! may take away while they are open.
 
 use super::Side;
 use sea_orm::{
@@ -18,14 +18,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many connections read.
+/// Number of connections that read.
 const READERS: u32 = 8;
 
-/// So long a write waits while another program holds the database: a backup, say. Whoever waits for less gives up by
-/// themselves.
+/// Longest time that a write waits while another program holds the database: a backup, say. A caller that waits for
+/// less gives up by itself.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What waits behind such a write waits a little longer.
+/// Longest time to wait in line behind such a write: a little longer.
 const LINE: Duration = Duration::from_secs(120);
 
 /// The connections of one side.
@@ -119,7 +119,7 @@ async fn is_idle(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error>
     Ok(tried.rollback().await.is_ok())
 }
 
-/// Which files a database is: they can be moved, removed or replaced while they are open, and SQLite writes on.
+/// The files of a database: they can be moved, removed or replaced while they are open, and SQLite writes on.
 #[derive(Clone)]
 pub(super) struct Identity {
     /// The database itself, then what is beside it. None: it is in memory.

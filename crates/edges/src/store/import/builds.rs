@@ -19,10 +19,10 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-/// Where builds of a project come from.
+/// The installation that builds of a project come from.
 #[derive(Clone, Copy, Debug)]
 pub struct ForeignBuilds<'a> {
-    /// What that installation is known by.
+    /// The name that the installation is known by.
     pub source: &'a str,
     /// The largest id of a build there.
     pub largest_build: i64,
@@ -44,11 +44,11 @@ pub struct NewBuild {
     pub sha: Sha,
     /// Its status where it has no jobs to tell.
     pub status: Status,
-    /// Who wrote the commit.
+    /// The commit's author.
     pub author: Author,
     /// The commit's message.
     pub message: String,
-    /// When it was planned.
+    /// The time when it was planned.
     pub created_at: Timestamp,
     /// Its jobs, all ended.
     pub jobs: Vec<NewJob>,
@@ -62,26 +62,26 @@ pub struct NewJob {
     pub may_keep_id: bool,
     /// The hook here that it came from.
     pub hook: Option<HookId>,
-    /// What ran, as far as it is known.
+    /// The spec that ran, as far as it is known.
     pub spec: JobSpec,
-    /// How it ended.
+    /// The status that it ended with.
     pub status: Status,
-    /// Why it ended badly.
+    /// The reason why it ended badly.
     pub reason: Option<String>,
-    /// What the script returned.
+    /// The return code of the script.
     pub return_code: Option<i64>,
-    /// When it was planned.
+    /// The time when it was planned.
     pub created_at: Timestamp,
-    /// When it began.
+    /// The time when it began.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// The time when it ended.
     pub finished_at: Timestamp,
 }
 
 /// The attempt that a job was taken over as.
 pub(super) const FIRST: i32 = 1;
 
-/// What became of a build of another installation.
+/// Outcome for a build of another installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildTaken {
     /// It is here.
@@ -92,7 +92,7 @@ pub enum BuildTaken {
         id: BuildId,
         /// Its number here.
         number: i64,
-        /// What became of its jobs, in their order.
+        /// The outcomes for its jobs, in their order.
         jobs: Vec<Taken<JobId>>,
     },
     /// It was here before, and somebody removed it since.
@@ -215,7 +215,7 @@ async fn add_build(
     Ok(row)
 }
 
-/// What was pushed there is older than what is heard of here, whichever comes first.
+/// Distance of positions by which pushes there come before those that are heard of here, whichever comes first.
 const BEFORE_ALL: i64 = 1 << 40;
 
 /// Notes a push, so that a late delivery of an older one is known as that.

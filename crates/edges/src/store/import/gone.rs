@@ -1,4 +1,5 @@
-//! What another installation deleted after it was taken over goes here too, unless something was done with it here.
+//! Rows that another installation deleted after they were taken over go here too, unless something was done with them
+//! here.
 
 use super::{
     builds::{FIRST, follow_jobs},
@@ -13,7 +14,7 @@ use sea_orm::{
 };
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// What a project still has in the other installation, by ids there.
+/// Rows that a project still has in the other installation, by ids there.
 #[derive(Debug, Default)]
 pub struct Still {
     /// Its hooks.
@@ -36,7 +37,7 @@ pub enum Lost {
 }
 
 impl Store {
-    /// What of a project was taken over and is gone there since, and which of it may go here.
+    /// Rows of a project that were taken over and are gone there since, each with whether it may go here.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,4 @@
-//! Which row here another installation's row became, and the number that a new one gets.
+//! Rows here that another installation's rows became, and the numbers that new ones get.
 
 use super::{Foreign, LARGEST_ID, rows};
 use anyhow::{Context, Result};

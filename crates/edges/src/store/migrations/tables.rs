@@ -1,4 +1,4 @@
-//! What the steps write tables with.
+//! Parts that the steps write tables with.
 
 use sea_orm::sea_query::{
     ColumnDef, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement, IntoIden, Table,
