@@ -92,7 +92,7 @@ import_root_file_system() {
 
 remove_root_file_system() { remove_root "$BASE_DIRECTORY.$$"; }
 
-# What an earlier run left behind when it was killed; the name ends with that run's process id.
+# Removes the roots that a killed run left behind; the name ends with that run's process id.
 remove_abandoned_roots() {
   local root
   for root in "$BASE_DIRECTORY".*; do
@@ -100,7 +100,7 @@ remove_abandoned_roots() {
   done
 }
 
-# Whatever debootstrap still had mounted goes first, so that nothing of the machine's is removed.
+# The mounts that debootstrap left there go first, so that nothing of the machine's is removed.
 remove_root() {
   local mounted
   while read -r mounted; do

@@ -1,5 +1,5 @@
-# What every script here stands on: notes with the time, root rights, and processes that never
-# outlive the script. Sourced first, from the repository's root, under `set -euo pipefail`.
+# The ground that every script here stands on: notes with the time, root rights, and processes
+# that never outlive the script. Sourced first, from the repository's root, under `set -euo pipefail`.
 
 ROOT=$PWD
 LOGS=${CARGO_TARGET_DIR:-$ROOT/target}/script

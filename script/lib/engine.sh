@@ -1,4 +1,4 @@
-# The Docker engine. One that answers is used and left alone. Where none does, dockerd is installed
+# The Docker engine. One that answers is used and left alone. If none does, dockerd is installed
 # and started by hand, and the last script that uses it stops exactly that process by its id.
 #
 # Two locks below ENGINE_STATE let scripts run side by side: `start` (descriptor 8, held for a
@@ -108,7 +108,7 @@ refuse_an_engine_without_rights() {
     "(sudo usermod -aG docker $(id -un), then sign in again), or run this as root"
 }
 
-# Where systemd runs, the package has brought a service; it is the machine's, so nobody stops it.
+# The package has brought a service if systemd runs; it is the machine's, so nobody stops it.
 start_engine_as_service() {
   [[ -d /run/systemd/system && $ENGINE_SOCKET == /var/run/docker.sock ]] || return 1
   note "engine: starting the service docker"
