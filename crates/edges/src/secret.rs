@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 /// 256 random bits as hexadecimal digits.
 ///
 /// # Panics
-/// Where the operating system has no randomness, nothing can be kept secret.
+/// Nothing can be kept secret if the operating system has no randomness.
 pub fn random() -> SecretString {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");

@@ -32,8 +32,8 @@ impl Store {
         })
     }
 
-    /// Notes an image that a kernel build of an installation left under a name; the one that had it before loses it.
-    /// What is noted already stays as it is.
+    /// Notes an image that a kernel build of an installation left under a name; the one that had it before loses it. An
+    /// image that is noted already stays as it is.
     ///
     /// # Errors
     /// The database does not answer.

@@ -141,7 +141,7 @@ fn moment(text: &str) -> Option<Timestamp> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| Timestamp(time.timestamp_millis()))
 }
 
-/// As much of a commit's message as is kept.
+/// The part of a commit's message that is kept.
 pub(super) fn message(text: String) -> String {
     cut(text, MESSAGE_LIMIT)
 }

@@ -78,8 +78,8 @@ pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransac
     writer.begin_with_options(options).await
 }
 
-/// Since when connections are trusted: none that is older than the last statement that failed. It may be one that fell
-/// back to reading only, while the disk could not be written.
+/// The time since which connections are trusted: none that is older than the last statement that failed. It may be one
+/// that fell back to reading only, while the disk could not be written.
 #[derive(Default)]
 struct Trust(Mutex<Option<Instant>>);
 
