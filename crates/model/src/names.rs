@@ -1,9 +1,9 @@
 //! Names that are made of branches, and how two of them never meet: not by a letter that has no place in a name, not by
 //! where one part ends, not by the case of letters, not by what is cut off.
 //!
-//! A plain name that says all that it was made of stays as it is. Any other gets a suffix, which begins with two dots:
-//! no branch's name has them, so no plain name looks like that. Some plain names can be read in two ways (`a-b/c` and
-//! `a/b-c`): each of those belongs to whoever had it first, and the other one takes its name with the suffix.
+//! A plain name that lost no letter stays as it is. Any other gets a suffix, which begins with two dots: no branch's name
+//! has them, so no plain name looks like that. A slash becomes a dash, so some plain names can be read in several ways
+//! (`a-b/c` and `a/b-c`): each of those belongs to the first that had it, and the others take theirs with the suffix.
 
 use crate::git::GitRef;
 use sha2::{Digest, Sha256};
@@ -95,9 +95,9 @@ pub fn flat(text: &str) -> String {
     }
 }
 
-/// Whether a text can be read back from its flat name.
+/// Whether the flat name of a text says all of it, but for slashes, which are dashes there.
 pub(crate) fn is_flat(text: &str) -> bool {
-    !text.contains(MARK) && flat(text) == text
+    !text.contains(MARK) && flat(text) == text.replace('/', "-")
 }
 
 /// Whether a name could be that of one version of an artifact: `…-0123456789`, and perhaps an extension.

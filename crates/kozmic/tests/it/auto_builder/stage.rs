@@ -217,16 +217,6 @@ impl Stage {
         std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
     }
 
-    /// The link whose name begins so, in the directory of binaries.
-    pub fn link_called(&self, beginning: &str) -> Result<String> {
-        let entries =
-            std::fs::read_dir(self.artifacts.join("binary"))?.collect::<std::io::Result<Vec<_>>>()?;
-        let links = entries.iter().filter(|entry| entry.path().is_symlink());
-        let mut names = links.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let name = names.find(|name| name.starts_with(beginning) && !name.ends_with(".sha256"));
-        name.with_context(|| format!("there is no link {beginning}…"))
-    }
-
     /// What the link leads to that is called so, in the directory of binaries.
     pub fn linked(&self, stable: &str) -> Result<String> {
         let path = self.artifacts.join("binary").join(stable);
