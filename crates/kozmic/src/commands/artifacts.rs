@@ -18,7 +18,7 @@ use std::{
 pub(crate) enum ArtifactsCommand {
     /// Lists them with their sizes in bytes, a line each: what deleted projects left. Links may lead to them.
     List(Which),
-    /// Removes them, and the links that lead nowhere then. What a hub has stays there.
+    /// Removes them, and the links that lead nowhere then. Artifacts on a hub stay there.
     Remove(Which),
 }
 

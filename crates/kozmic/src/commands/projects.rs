@@ -12,12 +12,12 @@ use std::process::ExitCode;
 pub(crate) enum ProjectsCommand {
     /// Lists all projects with their owners, a line each. A dash: its owner lost sight of it, or it is gone at GitHub.
     List,
-    /// Deletes a project with its builds and logs, whoever owns it. What it has at GitHub stays there: delete it on the
-    /// project's page where somebody still can. The server may run meanwhile, and clears the rest away.
+    /// Deletes a project with its builds and logs, whoever owns it. Its webhooks and deploy key stay at GitHub: delete
+    /// it on the project's page where somebody still can. The server may run meanwhile, and clears the rest away.
     Delete {
         /// The project as `kozmic projects list` names it: owner/name.
         name: String,
-        /// Deletes its artifacts in directories, too, and the links that would lead nowhere. What a hub has stays there.
+        /// Deletes its artifacts in directories, too, and the links that would lead nowhere. Artifacts on a hub stay.
         #[arg(long)]
         artifacts: bool,
     },

@@ -48,7 +48,7 @@ pub struct Options {
     /// Rounds of a build that a thousand watch
     #[arg(long, default_value_t = 3)]
     viewer_rounds: usize,
-    /// How many pushes come at once
+    /// Number of pushes that come at once
     #[arg(long, default_value_t = 50)]
     pushes: usize,
     /// Measure only this

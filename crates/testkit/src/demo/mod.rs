@@ -35,7 +35,7 @@ pub struct Options {
     /// The port of Kozmic's pages [default: 8080; with --once any free one]
     #[arg(long)]
     port: Option<u16>,
-    /// Where Kozmic keeps its data [default: a directory that is removed at the end]
+    /// The directory of Kozmic's data [default: one that is removed at the end]
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
 }
