@@ -20,7 +20,7 @@ copy_extensions = copy
 [policy]
 commonName = supplied
 ";
-/// How OpenSSL writes times.
+/// Times as OpenSSL writes them.
 const PAST: [&str; 2] = ["20200101000000Z", "20200201000000Z"];
 const PRESENT: [&str; 2] = ["20200101000000Z", "20991231000000Z"];
 /// A key that is made at once.

@@ -21,9 +21,9 @@ use driver::Driver;
 pub use firefox::Firefox;
 pub use hands::{Hands, Key, Kind};
 
-/// Where distributions' packages put the browser.
+/// Places where distributions' packages put the browser.
 const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium"];
-/// What the browser is told not to do.
+/// Switches that turn off parts of the browser.
 const QUIET: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",
@@ -36,7 +36,7 @@ const QUIET: [&str; 9] = [
     "--disable-sync",
 ];
 
-/// How the browser looks at pages.
+/// View that the browser has of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// Width of the page, in CSS pixels.
@@ -154,7 +154,7 @@ impl Browser {
         tokio::fs::write(file, picture).await.with_context(|| format!("write {}", file.display()))
     }
 
-    /// What is wrong with the page by the browser's console: errors, and assets that did not load.
+    /// Faults of the page by the browser's console: errors, and assets that did not load.
     pub async fn complaints(&self) -> Result<Vec<String>> {
         let entries = self.driver.log(&self.client).await?;
         Ok(entries.into_iter().filter(|entry| entry.starts_with("SEVERE")).collect())

@@ -19,7 +19,7 @@ pub const BROKEN: i32 = 5;
 /// "Read-only file system."
 pub const READ_ONLY: i32 = 30;
 
-/// What a disk refuses to do.
+/// Call that a disk refuses.
 #[derive(Clone, Copy)]
 pub enum Call {
     /// Writing.
@@ -50,7 +50,7 @@ impl FaultyDisk {
         Ok(disk)
     }
 
-    /// What a program's environment needs so that this is its disk.
+    /// Environment in which a program has this disk.
     pub fn environment(&self) -> [(&'static str, String); 2] {
         [("LD_PRELOAD", self.library().display().to_string()), (SWITCH, self.switch().display().to_string())]
     }

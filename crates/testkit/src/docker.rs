@@ -14,7 +14,7 @@ pub const JOB: &str = "kozmic.job";
 /// The label that tells the attempt at the job.
 pub const ATTEMPT: &str = "kozmic.attempt";
 
-/// How long a command of Docker may take.
+/// Longest time that a command of Docker may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The engine, as its command reaches it.

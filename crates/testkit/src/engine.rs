@@ -14,7 +14,7 @@ use tokio::process::Command;
 use crate::docker::Docker;
 use crate::program::{Program, Show};
 
-/// How long it may take to start, to stop, or to lose a process.
+/// Longest time that it may take to start, to stop, or to lose a process.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The pause between two looks at a process: nothing tells who is not its parent.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -111,7 +111,7 @@ impl Engine {
         let helper = self.helper()?;
         self.program.take().context("the engine runs")?.kill().await?;
         self.wait_for_end(helper).await?;
-        // Whose parent is gone may be a zombie for long, and is taken for alive by its number.
+        // A process whose parent is gone may be a zombie for long, and is taken for alive by its number.
         std::fs::remove_file(self.helper_file()).context("forget containerd's id")
     }
 

@@ -1,5 +1,5 @@
-//! The Docker engine as a remote one: over TCP with TLS on both sides, as `dockerd --tlsverify` offers it. What comes in
-//! goes on to the engine's socket on this machine.
+//! The Docker engine as a remote one: over TCP with TLS on both sides, as `dockerd --tlsverify` offers it. All
+//! connections lead on to the engine's socket on this machine.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::authority::Certificate;
 
 /// The first byte of TLS.
 const HANDSHAKE: u8 = 22;
-/// What the engine answers to everybody else.
+/// Answer of the engine to everybody else.
 const WRONG: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
 /// An engine on TLS. It is gone when this is dropped.

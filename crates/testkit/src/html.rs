@@ -7,14 +7,14 @@ pub struct Tag {
     pub name: String,
     /// Its attributes with the values unescaped.
     pub attributes: Vec<(String, String)>,
-    /// What follows until the next tag, unescaped.
+    /// Text that follows until the next tag, unescaped.
     pub text: String,
 }
 
 /// A form of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
-    /// Where it is sent to; empty means to the page itself.
+    /// Address that it is sent to; empty means to the page itself.
     pub action: String,
     /// `get` or `post`.
     pub method: String,

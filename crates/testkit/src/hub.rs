@@ -99,7 +99,7 @@ impl Hub {
         self.double.read(|world| world.broken.clone())
     }
 
-    /// Which stable name leads to which list.
+    /// Stable names, each with the list that it leads to.
     pub fn links(&self) -> BTreeMap<String, String> {
         self.double.read(|world| world.links.clone())
     }

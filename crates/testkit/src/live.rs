@@ -14,7 +14,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::person::Person;
 
-/// How long connecting may take.
+/// Longest time that connecting may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// The statuses after which nothing more comes.
 const FINAL: [&str; 4] = ["success", "failure", "error", "canceled"];
@@ -23,7 +23,7 @@ const FINAL: [&str; 4] = ["success", "failure", "error", "canceled"];
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Frame {
-    /// Whose log follows: the first message, and again when another attempt begins.
+    /// Attempt whose log follows: the first message, and again when another attempt begins.
     Hello {
         /// Counts from 1; 0 while the job waits. Each attempt's log begins at byte 0.
         attempt: i32,
@@ -41,19 +41,19 @@ pub enum Frame {
     Status {
         /// Such as `pending`.
         status: String,
-        /// What the script ended with.
+        /// Code that the script ended with.
         return_code: Option<i64>,
     },
     /// The connection is alive.
     Tick,
 }
 
-/// How a job ended.
+/// End of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// `success`, `failure`, `error` or `canceled`.
     pub status: String,
-    /// What the script ended with.
+    /// Code that the script ended with.
     pub return_code: Option<i64>,
 }
 
@@ -87,12 +87,12 @@ impl Live {
         self.offset
     }
 
-    /// How the job ended, if that has come.
+    /// End of the job, if that has come.
     pub fn finished(&self) -> Option<&Finished> {
         self.finished.as_ref()
     }
 
-    /// How many pieces of log have come.
+    /// Number of pieces of log that have come.
     pub fn frames(&self) -> usize {
         self.frames
     }

@@ -19,7 +19,7 @@ pub use message::Mail;
 const PYTHON: &str = "/usr/bin/python3";
 const SERVER: &str = include_str!("mail/server.py");
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How often to look whether a mail has come.
+/// Interval between looks whether a mail has come.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Debian's `python3-aiosmtpd`, which keeps what it gets; it ends, and its mails go, when this is dropped.
@@ -31,7 +31,7 @@ pub struct MailServer {
     dir: TempDir,
 }
 
-/// When the connection to a mail server is encrypted.
+/// Time at which the connection to a mail server becomes encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
     /// From the first byte, as `smtps` says.

@@ -19,7 +19,7 @@ use crate::server::Server;
 pub use page::Page;
 pub use projects::{Build, NewHook};
 
-/// How long a page may take.
+/// Longest time that a page may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
 
 /// A person with a browser's cookies.

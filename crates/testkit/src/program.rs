@@ -20,7 +20,7 @@ pub(crate) struct Program {
     readers: TaskTracker,
 }
 
-/// When to show a child's output at its end.
+/// Cases in which a child's output is shown at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Show {
     /// Always: a test's harness keeps what is printed to itself unless the test fails.

@@ -16,7 +16,7 @@ use crate::program::{Program, Show};
 use crate::server::free_port;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How the engine pushes an image's manifest, and so how the registry knows it.
+/// Form in which the engine pushes an image's manifest, and so in which the registry knows it.
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
 /// Debian's `docker-registry`; it ends, and its images go, when this is dropped.
@@ -27,7 +27,7 @@ pub struct Registry {
     dir: TempDir,
 }
 
-/// Who may push and pull.
+/// Name and password by which people may push and pull.
 struct Login {
     user: String,
     password: String,
@@ -64,7 +64,7 @@ impl Registry {
         Ok(Self { port, login, _program: serve(&config).await?, dir })
     }
 
-    /// How images' names begin here: `127.0.0.1:5000`.
+    /// Beginning of images' names here: `127.0.0.1:5000`.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -133,7 +133,7 @@ async fn serve(config: &Path) -> Result<Program> {
     Ok(program)
 }
 
-/// What `docker login` would write, into a directory of the registry's own.
+/// Settings that `docker login` would write, into a directory of the registry's own.
 fn write_docker_config(dir: &Path, port: u16, login: Option<&Login>) -> Result<()> {
     let dir = dir.join("docker");
     std::fs::create_dir(&dir).context("make a directory for docker's settings")?;

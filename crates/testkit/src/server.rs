@@ -14,17 +14,17 @@ use tokio::process::{Child, Command};
 use crate::github::GitHub;
 use crate::program::{Program, Show};
 
-/// What the server prints when it takes calls, before its address.
+/// Words that the server prints when it takes calls, before its address.
 const READY: &str = "Kozmic listens on http://";
-/// How long it may take to get there.
+/// Longest time that it may take to get there.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// How long it may take to end when asked.
+/// Longest time that it may take to end when asked.
 const END_LIMIT: Duration = Duration::from_secs(30);
 /// Ports to choose from: below those that the system gives to outgoing connections, so that none of
 /// these takes the port while a server is restarted.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// How to run a server.
+/// Way to run a server.
 #[derive(Clone)]
 pub struct ServerOptions {
     binary: PathBuf,
@@ -137,12 +137,12 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Where it keeps its data.
+    /// Directory of its data.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
-    /// What its containers' label `kozmic.instance` says, once it has started.
+    /// Value of its containers' label `kozmic.instance`, once it has started.
     pub fn instance(&self) -> Option<String> {
         let name = std::fs::read_to_string(self.data_dir.join("instance")).ok()?;
         Some(name.trim().to_owned())

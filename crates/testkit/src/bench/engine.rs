@@ -20,9 +20,9 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::Options;
 use super::script::{Counter, Script};
 
-/// How long a plain question may take.
+/// Longest time that a plain question may take.
 const TIMEOUT: u64 = 60;
-/// How much of a pipe is read at once.
+/// Number of bytes of a pipe that are read at once.
 const BUFFER: usize = 256 * 1024;
 /// The pause between two looks at what is left.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

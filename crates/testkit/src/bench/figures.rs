@@ -2,7 +2,7 @@
 
 use std::io::{Write, stdout};
 
-/// What was measured of one variant, in one unit.
+/// Measurements of one variant, in one unit.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Series(Vec<f64>);
 
@@ -33,14 +33,14 @@ pub(super) fn row(name: &str, series: &Series, of: &Series) {
     line(&format!("  {name:<34} {:>8.0} {range:<14} {ratio:>6.2}", series.median()));
 }
 
-/// What stands over a table.
+/// Line above a table.
 pub(super) fn title(text: &str, of: &str) {
     line(&format!("\n{text}\n  {:<34} {:>8} {:<14} {of:>6}", "", "median", "[min–max]"));
 }
 
 /// A plain line.
 pub(super) fn line(text: &str) {
-    // Whoever closed the pipe does not want to read on.
+    // A reader that closed the pipe does not want to read on.
     writeln!(stdout().lock(), "{text}").ok();
 }
 

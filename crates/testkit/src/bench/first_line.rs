@@ -1,4 +1,4 @@
-//! How long it takes until a viewer sees the first line of a trivial job.
+//! Time until a viewer sees the first line of a trivial job.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::stage::{Stage, Watched};
 
 /// Rounds that do not count: caches fill, images are looked into.
 const WARM_UP: usize = 2;
-/// How long one job may take.
+/// Longest time that one job may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn measure(rounds: usize, bare: &Bare, stages: &[Stage]) -> Result<()> {

@@ -15,14 +15,14 @@ use super::usage;
 use super::workshop::{Answered, Plan, Unpushed, Workshop};
 use crate::github::State;
 
-/// How many scripts a recipe has.
+/// Number of scripts that a recipe has.
 const SCRIPTS: usize = 4;
-/// How many repositories the pushes go to, each to several branches.
+/// Number of repositories that the pushes go to, each to several branches.
 const REPOSITORIES: usize = 10;
-/// How many jobs run at once: as many as Kozmic thinks right, and more.
+/// Numbers of jobs that run at once: as many as Kozmic thinks right, and more.
 const SLOTS: [Option<usize>; 3] = [None, Some(4), Some(8)];
 
-/// What one run came to.
+/// Results of one run.
 struct Run {
     took: Duration,
     answers: Series,

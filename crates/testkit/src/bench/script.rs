@@ -1,12 +1,12 @@
 //! The scripts that are run by all variants alike.
 
-/// How many lines the long scripts print.
+/// Number of lines that the long scripts print.
 pub(super) const LINES: u64 = 1_000_000;
 /// The length of a line, with its end.
 pub(super) const LENGTH: u64 = 100;
-/// What the long scripts' lines consist of, and nothing else prints.
+/// The byte that the long scripts' lines consist of, and nothing else prints.
 pub(super) const MARK: u8 = b'~';
-/// What the short script prints.
+/// Output of the short script.
 pub(super) const FIRST_LINE: &str = "first-line";
 
 /// A script, with the repository at the double that has it as its hook's.
@@ -68,7 +68,7 @@ impl Counter {
         self.marks == LINES * (LENGTH - 1)
     }
 
-    /// How many whole lines' worth has come.
+    /// Number of whole lines that have come, by their bytes.
     pub(super) fn lines(&self) -> u64 {
         self.marks / (LENGTH - 1)
     }

@@ -1,4 +1,4 @@
-//! What a Kozmic is measured on: its own double of GitHub, and a project for each script.
+//! The Kozmic that is measured: its own double of GitHub, and a project for each script.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::person::{NewHook, Person};
 use crate::server::{Server, ServerOptions};
 
 const LOGIN: &str = "anna";
-/// How long a build may take until it is shown.
+/// Longest time that a build may take until it is shown.
 const SHOWN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A Kozmic with projects.

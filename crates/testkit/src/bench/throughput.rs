@@ -1,4 +1,4 @@
-//! How many lines a second reach a viewer, and what that costs.
+//! Number of lines a second that reach a viewer, and their cost.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::stage::{Stage, Watched};
 use super::usage;
 use crate::live::Frame;
 
-/// How long one job may take, and be silent.
+/// Longest time that one job may take, and be silent.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// One Kozmic's figures.

@@ -1,4 +1,4 @@
-//! What a process costs, and how busy the machine is, as Linux tells it.
+//! The cost of a process, and the load of the machine, as Linux tells it.
 
 use anyhow::{Context, Result};
 
@@ -31,7 +31,7 @@ pub(super) fn forget_peak(pid: u32) -> Result<()> {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5").context("begin a process's peak anew")
 }
 
-/// How many processes wanted to run in the last 1, 5 and 15 minutes.
+/// Number of processes that wanted to run in the last 1, 5 and 15 minutes.
 pub(super) fn load() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")

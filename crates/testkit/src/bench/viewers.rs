@@ -16,20 +16,20 @@ use super::figures::{Series, line, row, title};
 use super::usage;
 use super::workshop::{Plan, Unpushed, Workshop};
 
-/// How many watch.
+/// Number of viewers.
 const VIEWERS: usize = 1_000;
-/// How many of them come at once.
+/// Number of viewers that come at once.
 const COMING: usize = 50;
-/// How many lines the build prints.
+/// Number of lines that the build prints.
 const LINES: usize = 100_000;
 const REPOSITORY: &str = "anna/loud";
 const BRANCH: &str = "main";
-/// How long a viewer may have to wait for the next frame: ticks come more often.
+/// Longest time that a viewer may have to wait for the next frame: ticks come more often.
 const LIMIT: Duration = Duration::from_secs(60);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What one variant came to, round by round.
+/// Results of one variant, round by round.
 #[derive(Default)]
 struct Cost {
     took: Series,
@@ -37,7 +37,7 @@ struct Cost {
     memory: Series,
 }
 
-/// What a viewer was sent.
+/// Amount that a viewer was sent.
 #[derive(Clone, Copy)]
 struct Watched {
     updates: usize,

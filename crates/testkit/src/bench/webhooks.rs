@@ -1,4 +1,4 @@
-//! How fast deliveries are answered, which is after they are stored.
+//! Speed of the answers to deliveries, which come after these are stored.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};

@@ -17,19 +17,19 @@ use crate::server::{Server, ServerOptions};
 const CONFIGURATION: &str = "anna/recipes";
 /// The Auto Builder's own account.
 const BUILDER: &str = "builder";
-/// How long it may take to read the configuration, and how long nothing may be heard of running jobs.
+/// Longest time to read the configuration, and longest silence about running jobs.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// What a workshop is set up with.
+/// Set-up of a workshop.
 #[derive(Clone)]
 pub(super) struct Plan {
     /// Repositories, each with the branches that are built of it.
     pub(super) branches: Vec<(String, Vec<String>)>,
-    /// What is built of each.
+    /// Recipe for each of them.
     pub(super) recipe: String,
     /// The scripts, by their paths.
     pub(super) scripts: Vec<(String, String)>,
-    /// How many jobs may run at once; none: as many as Kozmic itself thinks right.
+    /// Number of jobs that may run at once; none: as many as Kozmic itself thinks right.
     pub(super) slots: Option<usize>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Unpushed {
     payload: Value,
 }
 
-/// When and how fast a delivery was answered.
+/// Time and duration of the answer to a delivery.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answered {
     pub(super) at: Instant,
@@ -84,7 +84,7 @@ impl Workshop {
         self.server.pid().context("the server runs")
     }
 
-    /// Where artifacts are.
+    /// Directory of artifacts.
     pub(super) fn artifacts(&self) -> PathBuf {
         self.artifacts.path().to_owned()
     }
@@ -101,7 +101,7 @@ impl Workshop {
         Ok(Unpushed { repository: repository.to_owned(), branch: branch.to_owned(), sha, payload })
     }
 
-    /// What GitHub said of a push to a branch that nothing is built of.
+    /// GitHub's words for a push to a branch that nothing is built of.
     async fn sample(&self, repository: &str) -> Result<Value> {
         let all = self.github.deliveries();
         let known = all.iter().find(|one| one.repository == repository && one.event == "push");

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// How long one call may take; gestures take as long as they last.
+/// Longest time that one call may take; gestures take as long as they last.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection to a browser.

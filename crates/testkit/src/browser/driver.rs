@@ -17,7 +17,7 @@ use crate::program::{Program, Show};
 
 const READY: &str = "ChromeDriver was started successfully on port ";
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// How long the browser may take to end, when nobody can wait for it asynchronously.
+/// Longest time that the browser may take to end, when nobody can wait for it asynchronously.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running chromedriver and the browser that it started.

@@ -12,7 +12,7 @@ use super::bidi::Bidi;
 use super::script;
 use crate::program::{Program, Show};
 
-/// What it prints when it can be driven, before its address.
+/// Words that it prints when it can be driven, before its address.
 const READY: &str = "WebDriver BiDi listening on ";
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Wheels take the way of a person's, and there is a touch screen.

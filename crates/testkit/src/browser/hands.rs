@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Browser, Firefox, View};
 
-/// Which browser.
+/// Kind of a browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Chromium, and what is made of it.

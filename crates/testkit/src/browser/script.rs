@@ -24,9 +24,9 @@ frame();
 setTimeout(() => finish(false), limit);
 ";
 
-/// How long one script waits: if its page is left, the driver does not always notice before.
+/// Longest time that one script waits: if its page is left, the driver does not always notice before.
 const SLICE: Duration = Duration::from_secs(2);
-/// How much longer than the script itself the driver waits for it.
+/// Time that the driver waits for a script beyond the script's own wait.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A promise of whether a condition comes to hold within a limit, or within a slice of it.

@@ -10,13 +10,13 @@ pub(super) const LOGIN: &str = "anna";
 pub(super) const NAME: &str = "Anna Orbit";
 /// Her repository.
 pub(super) const REPOSITORY: &str = "anna/hello-kozmic";
-/// What its hook is called.
+/// Title of its hook.
 pub(super) const TITLE: &str = "Tests";
-/// What the hook runs.
+/// Script of the hook.
 pub(super) const SCRIPT: &str = "#!/bin/bash\nset -e\n./test.sh\n";
 /// The message of the commit that is pushed.
 pub(super) const MESSAGE: &str = "Say hello to the stars";
-/// What the log says when the tests are through.
+/// Words of the log when the tests are through.
 pub(super) const PASSED: &str = "All 4 tests passed";
 
 const README: &str = "# Hello, Kozmic\n\nA sample for a first look: `test.sh` takes about two seconds.\n";

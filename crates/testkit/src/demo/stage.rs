@@ -1,4 +1,4 @@
-//! What the demo starts, and stops at the end: the double and the server.
+//! The programs that the demo starts, and stops at the end: the double and the server.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use crate::docker::{Docker, INSTANCE};
 use crate::github::GitHub;
 use crate::server::{Server, ServerOptions};
 
-/// Where people look for Kozmic if nothing else is said.
+/// Port at which people look for Kozmic if nothing else is said.
 const USUAL_PORT: u16 = 8080;
-/// How long the server may take to end by the signal that ended the demo.
+/// Longest time that the server may take to end by the signal that ended the demo.
 const END_BY_ITSELF: Duration = Duration::from_secs(2);
 /// For waits that only a person ends.
 const FOREVER: Duration = Duration::from_secs(u64::MAX / 4);
@@ -26,11 +26,11 @@ pub(super) struct Stage {
     pub(super) act: Act,
     /// Whether a signal ends the demo.
     pub(super) interrupted: bool,
-    /// Where containers are to be removed, as nobody comes back to them.
+    /// The engine from which containers are to be removed, as nobody comes back to them.
     leftovers: Option<Docker>,
 }
 
-/// How far the demo has come.
+/// Progress of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
     /// The server is not ready yet; if it never is, the error shows its output.
@@ -70,7 +70,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What the server printed, for when the story goes wrong.
+    /// Output of the server, for when the story goes wrong.
     pub(super) fn server_output(&self) -> Option<String> {
         (self.act != Act::Starting).then(|| self.server.output())
     }

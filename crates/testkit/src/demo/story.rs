@@ -11,16 +11,16 @@ use crate::github::{Pushed, State, Status};
 use crate::live::{Finished, Frame, Live};
 use crate::person::{NewHook, Person};
 
-/// How long the build may take until its job is there, from the push.
+/// Longest time from the push until the build's job is there.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);
-/// How long nothing may come from the live log.
+/// Longest silence of the live log.
 const SILENCE_LIMIT: Duration = Duration::from_secs(120);
-/// How long the whole build may take.
+/// Longest time that the whole build may take.
 const BUILD_LIMIT: Duration = Duration::from_secs(600);
-/// How long a commit status may take after the job's end.
+/// Longest time that a commit status may take after the job's end.
 const STATUS_LIMIT: Duration = Duration::from_secs(60);
 
-/// What happened, and when.
+/// Results of the story, with times.
 pub(super) struct Report {
     pub(super) project: u64,
     pub(super) sha: String,
@@ -28,7 +28,7 @@ pub(super) struct Report {
     pub(super) status: Duration,
 }
 
-/// What was seen of the live log.
+/// Facts that were seen in the live log.
 struct Seen {
     first_line: Instant,
     finished: Finished,

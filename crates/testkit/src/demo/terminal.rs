@@ -1,4 +1,4 @@
-//! What the demo prints: a line for each step, the log of the job, and what went wrong.
+//! Output of the demo: a line for each step, the log of the job, and what went wrong.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ impl Terminal {
 
     /// A plain line.
     pub(super) fn line(&self, text: &str) {
-        // Whoever closed the pipe does not want to read on.
+        // A reader that closed the pipe does not want to read on.
         writeln!(stdout().lock(), "{text}").ok();
     }
 
@@ -57,7 +57,7 @@ impl Terminal {
         self.line(&format!("  {} {value}", self.paint("1", &format!("{name:<12}"))));
     }
 
-    /// What went wrong, with the server's output.
+    /// The fault, with the server's output.
     pub(super) fn failure(&self, error: &anyhow::Error, output: Option<&str>) {
         if let Some(output) = output {
             self.line(&format!("\n--- what Kozmic printed ---\n{}---", output));

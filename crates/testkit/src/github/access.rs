@@ -1,4 +1,4 @@
-//! Who may do what with a repository: as its owner, as a collaborator, or through an organization.
+//! Rights of people on a repository: as its owner, as a collaborator, or through an organization.
 
 use super::GitHub;
 use super::delivery::Occasion;
@@ -20,13 +20,13 @@ impl Permission {
 }
 
 impl World {
-    /// What this person may do, `None` if they may not even see it.
+    /// Permission of this person, `None` if they may not even see it.
     pub(super) fn permission_of(&self, repository: &Repository, login: Option<&str>) -> Option<Permission> {
         let granted = login.and_then(|login| self.granted(repository, login));
         granted.or((!repository.private).then_some(Permission::Pull))
     }
 
-    /// What this person may do beyond what everybody may: the most of what all ways to it give.
+    /// Permission of this person beyond everybody's: the highest of all ways to it.
     pub(super) fn granted(&self, repository: &Repository, login: &str) -> Option<Permission> {
         if repository.owner.eq_ignore_ascii_case(login) {
             return Some(Permission::Admin);
@@ -36,7 +36,7 @@ impl World {
         through.max(repository.collaborator(login))
     }
 
-    /// How the person relates to it, in GitHub's words; `None` for a stranger.
+    /// Relation of the person to it, in GitHub's words; `None` for a stranger.
     pub(super) fn affiliation(&self, repository: &Repository, login: &str) -> Option<&'static str> {
         if repository.owner.eq_ignore_ascii_case(login) {
             return Some("owner");
@@ -63,7 +63,7 @@ impl World {
 }
 
 impl Repository {
-    /// What this person may do as a collaborator by name.
+    /// Permission of this person as a collaborator by name.
     pub(super) fn collaborator(&self, login: &str) -> Option<Permission> {
         let named = self.permissions.iter().find(|(one, _)| one.eq_ignore_ascii_case(login));
         named.map(|(_, permission)| *permission)
@@ -85,7 +85,7 @@ impl Repository {
 }
 
 impl GitHub {
-    /// What a person may do with a repository, in whichever way; `None` if they may not even see it.
+    /// Permission of a person on a repository, in whichever way; `None` if they may not even see it.
     pub fn permission_of(&self, repository: &str, login: &str) -> Option<Permission> {
         self.double.read(|world| world.permission_of(world.repository(repository)?, Some(login)))
     }

@@ -33,7 +33,7 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// Whether it was sent before.
     pub redelivery: bool,
-    /// When it was sent.
+    /// Time when it was sent.
     pub at: Instant,
     /// The same by the clock on the wall.
     pub time: SystemTime,
@@ -43,7 +43,7 @@ pub struct Delivery {
     pub answer: Result<(u16, String), String>,
 }
 
-/// What is to be delivered to all webhooks of a repository that want it.
+/// Event that is to be delivered to all webhooks of a repository that want it.
 pub(super) struct Occasion {
     pub(super) repository: String,
     pub(super) event: String,

@@ -1,4 +1,4 @@
-//! What all parts of the double share: its addresses, its world, and the bell that rings when it changes.
+//! Things that all parts of the double share: its addresses, its world, and the bell that rings when it changes.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use super::git::Git;
 use super::random;
 use super::world::World;
 
-/// How long GitHub waits for the answer to a delivery.
+/// Time that GitHub waits for the answer to a delivery.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The insides of a double.
@@ -102,7 +102,7 @@ impl Double {
         Git::new(self.git_root().join(format!("{id}.git")))
     }
 
-    /// What the SSH server reads and writes.
+    /// Directory that the SSH server reads and writes.
     pub(super) fn ssh_dir(&self) -> std::path::PathBuf {
         self.root.path().join("ssh")
     }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::GitHub;
 
-/// What goes wrong.
+/// Kind of a fault.
 #[derive(Debug, Clone)]
 pub enum FaultKind {
     /// Answers with this status and GitHub's error page or message.
@@ -32,7 +32,7 @@ pub enum FaultKind {
     },
 }
 
-/// Which calls go wrong, and how.
+/// Calls that go wrong, and how.
 #[derive(Debug, Clone)]
 pub struct FaultRule {
     method: Option<String>,
@@ -92,7 +92,7 @@ impl FaultRule {
 }
 
 impl Fault {
-    /// How many calls went wrong by it.
+    /// Number of calls that went wrong by it.
     pub fn hits(&self) -> u32 {
         self.active.hits.load(Ordering::Acquire)
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// What makes a directory a bare repository, without the run of `git init`.
+/// Settings that make a directory a bare repository, without the run of `git init`.
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n\
     [http]\n\treceivepack = true\n\
     [uploadpack]\n\tallowAnySHA1InWant = true\n\tallowFilter = true\n\
@@ -24,7 +24,7 @@ impl Git {
         Self { dir }
     }
 
-    /// Where the repository is.
+    /// Directory of the repository.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }

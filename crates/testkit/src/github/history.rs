@@ -1,4 +1,4 @@
-//! What git knows of commits, in the form in which payloads and REST answers need it.
+//! Facts that git knows of commits, in the form in which payloads and REST answers need them.
 
 use anyhow::{Context, Result};
 
@@ -21,7 +21,7 @@ pub(super) struct CommitFacts {
     pub(super) modified: Vec<String>,
 }
 
-/// Who, and when (RFC 3339).
+/// A person and a time (RFC 3339).
 #[derive(Debug, Clone)]
 pub(super) struct Signature {
     pub(super) name: String,

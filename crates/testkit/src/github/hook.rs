@@ -9,9 +9,9 @@ use super::{GitHub, stamp};
 pub struct Hook {
     /// GitHub's number for it.
     pub id: u64,
-    /// Where deliveries go.
+    /// Address that deliveries go to.
     pub url: String,
-    /// What deliveries are signed with.
+    /// Secret that deliveries are signed with.
     pub secret: Option<String>,
     /// `json` or `form`.
     pub content_type: String,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::GitHub;
 
-/// Which part of GitHub a call went to.
+/// Part of GitHub that a call went to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
     /// The REST API.
@@ -20,9 +20,9 @@ pub enum Area {
 /// One call that reached the double.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// When it arrived.
+    /// Time when it arrived.
     pub at: Instant,
-    /// When it arrived, by the clock on the wall.
+    /// The same by the clock on the wall.
     pub time: SystemTime,
     /// The part of GitHub that it went to.
     pub area: Area,
@@ -30,9 +30,9 @@ pub struct Request {
     pub method: String,
     /// The path, such as `/api/v3/user`.
     pub path: String,
-    /// What followed the `?`.
+    /// Text that followed the `?`.
     pub query: Option<String>,
-    /// Who asked, if a token told so.
+    /// Login of the asker, if a token told it.
     pub login: Option<String>,
     /// The answer's status; `None` while there is none.
     pub status: Option<u16>,

@@ -7,7 +7,7 @@ use super::delivery::Occasion;
 use super::repository::Permission;
 use super::world::World;
 
-/// What an organization has and a person has not.
+/// Parts that an organization has and a person has not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Organization {
     members: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Team {
     pub(super) id: u64,
     pub(super) name: String,
     members: Vec<String>,
-    /// What its members may do, by the repository's id.
+    /// Permissions of its members, by the repository's id.
     repositories: BTreeMap<u64, Permission>,
 }
 
@@ -37,12 +37,12 @@ impl Organization {
         knows(&self.members, login) || knows(&self.owners, login) || teams
     }
 
-    /// Whoever became its owner first.
+    /// The person who became its owner first.
     pub(super) fn first_owner(&self) -> Option<&str> {
         self.owners.first().map(String::as_str)
     }
 
-    /// What it lets this person do with a repository of its own.
+    /// Permission that it gives this person on a repository of its own.
     pub(super) fn grants(&self, repository: u64, login: &str) -> Option<Permission> {
         if knows(&self.owners, login) {
             return Some(Permission::Admin);

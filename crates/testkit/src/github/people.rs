@@ -1,4 +1,4 @@
-//! Who exists at the double: people and organizations, their tokens, and approvals under way.
+//! Accounts at the double: people and organizations, their tokens, and approvals under way.
 
 use super::organization::Organization;
 use super::random;
@@ -12,11 +12,11 @@ pub(super) struct Account {
     pub(super) name: String,
     pub(super) email: String,
     pub(super) created_at: String,
-    /// What an organization has and a person has not.
+    /// Parts that an organization has and a person has not.
     pub(super) organization: Option<Organization>,
 }
 
-/// What a bearer token stands for.
+/// Person and scopes that a bearer token stands for.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     pub(super) login: String,

@@ -20,14 +20,14 @@ pub struct NewPull {
     user: Option<String>,
 }
 
-/// What came of opening or changing a pull request.
+/// Result of opening or changing a pull request.
 #[derive(Debug, Clone)]
 pub struct PullEvent {
     /// The pull request's number.
     pub number: u64,
     /// The commit at its head.
     pub sha: String,
-    /// What was delivered about it.
+    /// Deliveries about it.
     pub deliveries: Vec<Delivery>,
 }
 
@@ -195,7 +195,7 @@ impl Double {
         Ok(sha)
     }
 
-    /// What a push does to the open pull requests whose head it moved.
+    /// Brings the open pull requests up to date whose head a push moved.
     pub(super) async fn synchronize_pulls_of(&self, head: &str, branch: &str) -> Result<Vec<Delivery>> {
         let moved = |repository: &Repository| {
             let of_head =

@@ -10,7 +10,7 @@ use super::double::Double;
 use super::history::CommitFacts;
 use super::{Commit, GitHub, stamp};
 
-/// What `before` or `after` of a push says where there is no commit.
+/// Id that `before` or `after` of a push has if there is no commit.
 pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 /// A commit that was made and pushed.
@@ -18,7 +18,7 @@ pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 pub struct Pushed {
     /// The commit.
     pub sha: String,
-    /// What was delivered about it.
+    /// Deliveries about it.
     pub deliveries: Vec<Delivery>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> From<&'a String> for Tag<'a> {
     }
 }
 
-/// How a ref moved.
+/// Move of a ref.
 pub(super) struct RefChange {
     pub(super) repository: String,
     pub(super) name: String,
@@ -131,7 +131,7 @@ impl GitHub {
         self.double.announce(repository, &name).await
     }
 
-    /// What a tag's ref points to: the commit, or the tag's own object, which is made here.
+    /// Object that a tag's ref points to: the commit, or the tag's own object, which is made here.
     async fn tag_object(&self, repository: &str, tag: &str, kind: Tag<'_>) -> Result<String> {
         let git = self.double.git(repository);
         let (Tag::Light(target) | Tag::Annotated(target)) = kind;
@@ -219,7 +219,7 @@ impl Double {
         Ok(RefChange { repository, name, base, before, after, forced, commits, head, pusher })
     }
 
-    /// Who is taken for the pusher: the author of the newest commit if known, else the owner.
+    /// Person who is taken for the pusher: the author of the newest commit if known, else the owner.
     fn pusher(&self, repository: &str, head: Option<&CommitFacts>) -> String {
         let author = self.read(|world| {
             let login = world.login_of_email(&head?.author.email)?;

@@ -1,6 +1,6 @@
 //! Randomness for what nobody may guess: tokens, codes, delivery ids.
 
-/// So many random bytes, in hexadecimal.
+/// That number of random bytes, in hexadecimal.
 pub(super) fn hex(bytes: usize) -> String {
     let mut buffer = vec![0; bytes];
     getrandom::fill(&mut buffer).expect("the system gives randomness");

@@ -11,7 +11,7 @@ use super::status::Status;
 use super::world::World;
 use super::{GitHub, stamp};
 
-/// What a person may do with a repository, from the least to the most.
+/// Permissions that a person may have on a repository, from the least to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
     /// May read.

@@ -1,4 +1,4 @@
-//! What an admin changes of a repository: its name, its owner, who sees it, its default branch. The id stays,
+//! Changes that an admin makes to a repository: its name, its owner, who sees it, its default branch. The id stays,
 //! and with it webhooks, keys, and all that was ever pushed; old names lead on to the new one.
 
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! How GitHub signs a delivery, so that Kozmic can tell it from a stranger's.
+//! GitHub's signature of a delivery, by which Kozmic can tell it from a stranger's.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;

@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow, bail};
 use super::GitHub;
 use super::world::World;
 
-/// What a commit status can say.
+/// State that a commit status can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// The checker failed.
@@ -29,17 +29,17 @@ pub struct Status {
     pub id: u64,
     /// The commit.
     pub sha: String,
-    /// What it says.
+    /// The state that it tells.
     pub state: State,
-    /// Who says it, such as `Kozmic-CI`.
+    /// Name under which it is set, such as `Kozmic-CI`.
     pub context: String,
     /// The sentence beside it.
     pub description: Option<String>,
-    /// Where the details are.
+    /// Address of the details.
     pub target_url: Option<String>,
     /// Login of the person whose token set it.
     pub creator: String,
-    /// When it arrived.
+    /// Time when it arrived.
     pub at: Instant,
     pub(super) created_at: String,
 }

@@ -17,7 +17,7 @@ const RATE_LIMIT: u32 = 5000;
 pub(super) struct World {
     pub(super) accounts: Vec<Account>,
     pub(super) repositories: Vec<Repository>,
-    /// Where a full name in small letters, which is used no more, leads to: a repository's id.
+    /// Full names in small letters that are used no more, each with the id of the repository that it leads to.
     pub(super) moved: BTreeMap<String, u64>,
     pub(super) refused_types: Vec<RefusedType>,
     pub(super) ssh: Option<SshDoor>,
@@ -26,7 +26,7 @@ pub(super) struct World {
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) deliveries: Vec<Delivery>,
-    /// How many of a webhook's deliveries can be listed and sent again.
+    /// Number of a webhook's deliveries that can be listed and sent again.
     pub(super) kept_deliveries: usize,
     pub(super) journal: Journal,
     pub(super) rate: Rate,
@@ -87,7 +87,7 @@ impl World {
         self.repositories.iter().find(|repository| repository.id == id)
     }
 
-    /// Where the repository stands. Who has the name now goes before who had it once.
+    /// Index of the repository. One that has the name now goes before one that had it once.
     fn place(&self, full_name: &str) -> Option<usize> {
         let named = |one: &Repository| one.full_name().eq_ignore_ascii_case(full_name);
         self.repositories.iter().position(named).or_else(|| {

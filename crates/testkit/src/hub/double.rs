@@ -1,4 +1,4 @@
-//! What the hub's double knows, and the bell that rings when it changes.
+//! Knowledge of the hub's double, and the bell that rings when it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -35,11 +35,11 @@ pub(super) struct World {
     pub(super) requests: Vec<String>,
     pub(super) wrong: Vec<String>,
     pub(super) gate: Option<CancellationToken>,
-    /// What links wait for.
+    /// Gate that links wait for.
     pub(super) link_gate: Option<CancellationToken>,
     /// Whether the next upload is taken without an answer.
     pub(super) loses_answer: bool,
-    /// How many calls are to fail, and with which status.
+    /// Number of calls that are to fail, and their status.
     pub(super) failures: (u32, u16),
     pub(super) refusal: Option<String>,
 }

@@ -13,7 +13,7 @@ impl Gate {
         self.0.cancel();
     }
 
-    /// What an upload waits for.
+    /// Token that an upload waits for.
     pub(super) fn opened(&self) -> CancellationToken {
         self.0.clone()
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::double::{Double, USER, World};
 use super::upload;
 
-/// What all handlers share.
+/// State that all handlers share.
 pub(super) type Shared = Arc<Double>;
 
 /// Why a call is refused.
@@ -48,7 +48,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// What was wrong with a call, on its way into the book.
+/// Fault of a call, on its way into the book.
 #[derive(Clone)]
 struct Wrong(String);
 

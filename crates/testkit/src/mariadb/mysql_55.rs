@@ -15,7 +15,7 @@ use super::{MariaDb, PASSWORD, USER};
 
 const VERSION: &str = "5.5.62-0ubuntu0.12.04.1";
 
-/// What it offers: everything up to the plugins that people sign in by, but no compression and no TLS.
+/// Abilities that it offers: everything up to the plugins that people sign in by, but no compression and no TLS.
 const ABILITIES: u32 = 0x000f_ffff & !0x0000_0820;
 
 /// Words of statements that came later. The first one is of 5.6.
@@ -41,12 +41,12 @@ pub struct MySql55 {
     task: JoinHandle<()>,
 }
 
-/// What clients said, and how long they are listened to.
+/// Statements of clients, and the time for which they are listened to.
 struct Talk {
     statements: Mutex<Vec<String>>,
     refused: Mutex<Vec<String>>,
     answered: AtomicU64,
-    /// How many more statements are answered before the connection breaks off.
+    /// Number of further statements that are answered before the connection breaks off.
     left: AtomicU64,
     /// A word whose statements stay unanswered.
     held: watch::Sender<Option<&'static str>>,
@@ -94,7 +94,7 @@ impl MySql55 {
         self.talk.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How often a client said a statement, prepared one or had one executed.
+    /// Number of times that a client said a statement, prepared one or had one executed.
     pub fn answered(&self) -> u64 {
         self.talk.answered.load(Ordering::SeqCst)
     }
@@ -144,7 +144,7 @@ async fn serve(client: TcpStream, port: u16, talk: Arc<Talk>) {
         }
         anyhow::Ok(())
     };
-    // Whichever side ends, ends both.
+    // The end of either side ends both.
     tokio::select! { () = answers => {}, _ = questions => {} }
 }
 
@@ -190,7 +190,7 @@ fn aged(greeting: Packet) -> Packet {
     if let Some(own) = ability_bytes(&rest) {
         let [low, low_high, high, high_high] = (own & ABILITIES).to_le_bytes();
         (rest[14], rest[15], rest[19], rest[20]) = (low, low_high, high, high_high);
-        // What a MariaDB offers beyond MySQL.
+        // Abilities that a MariaDB offers beyond MySQL.
         rest[22..32].fill(0);
     }
     Packet { number: greeting.number, content: [&content[..1], VERSION.as_bytes(), &rest].concat() }

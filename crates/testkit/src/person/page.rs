@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::html::{Form, forms, tags};
 
-/// How much of a page an error shows.
+/// Length of the part of a page that an error shows.
 const SHOWN: usize = 2000;
 
 /// An answer with its text.

@@ -1,4 +1,4 @@
-//! What a person does with projects: add one, add a hook, look at a build, cancel a job.
+//! Actions of a person on projects: add one, add a hook, look at a build, cancel a job.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::{Page, Person};
 /// The pause between two looks at a page that is waited for: nothing tells a plain HTTP client.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What a person types into the form for a hook.
+/// Fields that a person fills in the form for a hook.
 #[derive(Debug, Clone, Copy)]
 pub struct NewHook<'a> {
-    /// What it is called.
+    /// The hook's title.
     pub title: &'a str,
     /// The Docker image.
     pub image: &'a str,
@@ -20,7 +20,7 @@ pub struct NewHook<'a> {
     pub script: &'a str,
 }
 
-/// What a build's page tells of the build.
+/// Facts that a build's page tells of the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// The project's id.

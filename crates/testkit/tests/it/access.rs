@@ -1,4 +1,4 @@
-//! Who reaches a repository, and how: by name, through a team, or as an owner of the organization.
+//! Access of people to a repository: by name, through a team, or as an owner of the organization.
 
 use anyhow::{Context, Result};
 use axum::http::StatusCode;

@@ -107,7 +107,7 @@ async fn a_token_gives_another_until_it_is_forgotten() -> Result<()> {
     assert_eq!(refresh(&hub, &next).await?.status(), 401);
     assert_eq!(uploader.link("a.flist", "b").await?.status(), 401);
     assert_eq!(refresh(&hub, hub.token()).await?.status(), 200);
-    // Who tries a token that held once does nothing wrong.
+    // A try with a token that held once is no wrong call.
     hub.assert_no_wrong_calls();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What an admin changes at GitHub's pages: names, owners, privacy, the default branch.
+//! Changes that an admin makes at GitHub's pages: names, owners, privacy, the default branch.
 
 use anyhow::{Context, Result};
 use axum::http::StatusCode;

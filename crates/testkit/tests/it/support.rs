@@ -1,4 +1,4 @@
-//! What the tests share: a double with Anna in it, and a client that asks as Kozmic does.
+//! Things that the tests share: a double with Anna in it, and a client that asks as Kozmic does.
 
 use std::path::Path;
 use std::process::Output;

@@ -21,9 +21,9 @@ use crate::github::repository::{Permission, Repository};
 use crate::github::stamp;
 use crate::github::world::World;
 
-/// What GitHub wants to be asked for.
+/// Media type that GitHub wants to be asked for.
 const MEDIA_TYPE: &str = "application/vnd.github+json";
-/// How long an hour's limit of calls lasts.
+/// Length of an hour's limit of calls.
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// A call whose token is known.
@@ -78,7 +78,7 @@ pub(super) fn welcome(double: &Double, headers: &HeaderMap) -> Result<(), Refusa
     if known { Ok(()) } else { Err(Refusal::bad_credentials()) }
 }
 
-/// Whose token the call has, or why GitHub does not even look at it.
+/// Token of the call, or the reason why GitHub does not even look at it.
 fn credentials(double: &Double, headers: &HeaderMap) -> Result<Token, Refusal> {
     if !headers.contains_key(USER_AGENT) {
         let message = "Request forbidden by administrative rules. Please make sure your request has a \
@@ -121,7 +121,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<String> {
     }
 }
 
-/// Where a person stands with the hour's limit.
+/// A person's use of the hour's limit.
 struct Limits {
     limit: u32,
     used: u32,
@@ -213,7 +213,7 @@ impl Call {
         Some(value)
     }
 
-    /// What this person may do with a repository.
+    /// Permission of this person on a repository.
     pub(super) fn permission_of(&self, repository: &Repository) -> Option<Permission> {
         self.double.read(|world| world.permission_of(repository, Some(&self.login)))
     }
@@ -238,7 +238,7 @@ impl Call {
         if permission >= least { Ok(repository) } else { Err(Refusal::not_found()) }
     }
 
-    /// Where this call finds the repository that had the name.
+    /// Address at which this call finds the repository that had the name.
     fn moved(&self, id: u64) -> Refusal {
         let below: String = self.uri.path().split('/').skip(6).map(|part| format!("/{part}")).collect();
         let query = self.uri.query().map(|query| format!("?{query}")).unwrap_or_default();

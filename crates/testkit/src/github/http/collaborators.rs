@@ -1,4 +1,4 @@
-//! Who may do what with a repository. Only who may write to it may know.
+//! Permissions of people on a repository. Only people who may write to it may know.
 
 use axum::extract::Path;
 use axum::http::StatusCode;

@@ -39,8 +39,8 @@ async fn below(call: Call, (owner, name): (String, String), rest: String) -> Rep
     }
 }
 
-/// The full id of a commit of the repository; 422 if there is none, 409 if there is nothing in the repository. Whoever
-/// names a branch or tag may not know that it is gone; an id that is none is a mistake.
+/// The full id of a commit of the repository; 422 if there is none, 409 if there is nothing in the repository. A caller
+/// that names a branch or tag may not know that it is gone; an id that is none is a mistake.
 pub(super) async fn find(call: &Call, repository: &str, sha: &str) -> Result<String, Refusal> {
     let git = call.double.git(repository);
     if let Some(found) = resolve(&git, sha).await {

@@ -16,7 +16,7 @@ use crate::github::hook::Hook;
 use crate::github::repository::Repository;
 use crate::github::stamp;
 
-/// How long GitHub keeps a delivery.
+/// Time for which GitHub keeps a delivery.
 const KEPT: Duration = Duration::from_secs(3 * 86_400);
 
 type NameAndId = Path<(String, String, u64)>;

@@ -44,7 +44,7 @@ pub(super) async fn pass(
     response
 }
 
-/// Where a call asks for a repository by its id, puts the name in the id's place.
+/// Puts a repository's name in the place of its id, if a call asks by that.
 fn name_repository(double: &Double, request: &mut Request) {
     let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
     let Some(rest) = path.strip_prefix("/api/v3/repositories/") else { return };
@@ -113,7 +113,7 @@ async fn go_wrong(fault: &Arc<Active>, line: &Line, request: Request, next: Next
     }
 }
 
-/// How GitHub looks when it is down: JSON for programs, the unicorn for people.
+/// Look of GitHub when it is down: JSON for programs, the unicorn for people.
 fn broken(status: StatusCode, rest: bool) -> Response {
     if rest {
         let message = status.canonical_reason().unwrap_or("Server Error");

@@ -32,7 +32,7 @@ use reply::Refusal;
 
 pub(super) use smart::git_path;
 
-/// What all handlers share.
+/// State that all handlers share.
 type Shared = Arc<Double>;
 
 /// The double as an application: every call passes the gate, which notes it and plays the faults.

@@ -19,7 +19,7 @@ use crate::github::double::Double;
 use crate::github::people::Grant;
 use crate::github::random;
 
-/// What Kozmic asks the person for.
+/// Parameters of Kozmic's question to the person.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ask {
@@ -87,7 +87,7 @@ fn confused(double: &Double, what: &str) -> Response {
     page(StatusCode::BAD_REQUEST, "Cannot authorize", &format!("<p>{}</p>", escape(what)))
 }
 
-/// Where to send the person back to, if the application is known.
+/// Address to send the person back to, if the application is known.
 fn known(double: &Double, ask: &Ask) -> Result<Url, Box<Response>> {
     if ask.client_id.as_deref() != Some(&double.app.client_id) {
         let what = format!("OAuth: {:?} is no client id of an application", ask.client_id);
@@ -145,7 +145,7 @@ fn form(ask: &Ask, people: &[(String, String)]) -> String {
     )
 }
 
-/// What Kozmic sends to exchange a code.
+/// Fields that Kozmic sends to exchange a code.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exchange {

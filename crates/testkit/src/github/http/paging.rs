@@ -56,7 +56,7 @@ impl Call {
     }
 }
 
-/// Which pages the header leads to, in GitHub's order.
+/// Pages that the header leads to, in GitHub's order.
 fn links(page: usize, last: usize) -> Vec<(&'static str, usize)> {
     let mut links = Vec::new();
     if page > 1 {

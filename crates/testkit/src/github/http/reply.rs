@@ -1,4 +1,4 @@
-//! How REST answers look: JSON, headers, and errors in GitHub's words.
+//! Look of REST answers: JSON, headers, and errors in GitHub's words.
 
 use axum::Json;
 use axum::extract::Request;
@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// What a REST handler answers.
+/// Answer of a REST handler.
 pub(super) type Reply = Result<Response, Refusal>;
 
 /// An error answer.
@@ -58,7 +58,7 @@ impl Refusal {
         Self { errors: vec![error], ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Validation Failed") }
     }
 
-    /// What goes into the book of wrong calls.
+    /// Line for the book of wrong calls.
     pub(super) fn summary(&self) -> String {
         let errors: Vec<_> = self.errors.iter().map(Value::to_string).collect();
         format!("{} {} {}", self.status.as_u16(), self.message, errors.join(" ")).trim().to_owned()

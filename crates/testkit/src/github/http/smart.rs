@@ -1,4 +1,4 @@
-//! Git over smart HTTP: `git http-backend` behind the double's own doors. Who pushes here sets off
+//! Git over smart HTTP: `git http-backend` behind the double's own doors. A push here sets off
 //! deliveries, as at GitHub.
 
 use std::process::Stdio;
@@ -19,7 +19,7 @@ use super::call::bearer;
 use crate::github::git;
 use crate::github::repository::{Permission, Repository};
 
-/// What git asks for below a repository's address.
+/// Services that git asks for below a repository's address.
 const SERVICES: [&str; 3] = ["info/refs", "git-upload-pack", "git-receive-pack"];
 
 /// The full name of the repository and the service, if git asks at this path.

@@ -22,7 +22,7 @@ impl Shapes<'_> {
         })
     }
 
-    /// What `GET /meta` tells.
+    /// Answer of `GET /meta`.
     pub(in crate::github) fn meta(&self) -> Value {
         let host_key = self.world.ssh.as_ref().map(|ssh| ssh.host_key.as_str());
         let print = |key| fingerprint(key).trim_start_matches("SHA256:").to_owned();

@@ -82,7 +82,7 @@ impl Shapes<'_> {
         Some(payload)
     }
 
-    /// What all of them have.
+    /// Fields that all of them have.
     fn about(&self, repository: &Repository) -> Value {
         let owner = self.world.account(&repository.owner);
         let organization = owner.and_then(|owner| owner.organization.as_ref());

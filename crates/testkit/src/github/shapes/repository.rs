@@ -92,7 +92,7 @@ impl Shapes<'_> {
         Value::Object(addresses)
     }
 
-    /// Where a repository is cloned from over SSH.
+    /// Address from which a repository is cloned over SSH.
     pub(in crate::github) fn ssh_url(&self, full_name: &str) -> String {
         match &self.world.ssh {
             Some(door) => door.url(full_name),

@@ -25,7 +25,7 @@ impl Shapes<'_> {
         })
     }
 
-    /// What all statuses of a commit come to; the newest of each context counts.
+    /// Sum of all statuses of a commit; the newest of each context counts.
     pub(in crate::github) fn combined_status(&self, repository: &Repository, sha: &str) -> Value {
         let mut newest: Vec<&Status> = Vec::new();
         for status in repository.statuses.iter().rev().filter(|status| status.sha == sha) {

@@ -1,4 +1,4 @@
-//! Who may come in over SSH: the files that sshd and the command of deploy keys read, written anew whenever the
+//! Admission over SSH: the files that sshd and the command of deploy keys read, written anew whenever the
 //! world has changed in a way that matters to them.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::SshLogin;
 use crate::github::world::World;
 
-/// Where the SSH server is, and whom it lets in.
+/// Address of the SSH server, and the keys that it lets in.
 pub(in crate::github) struct SshDoor {
     dir: PathBuf,
     user: String,
@@ -22,7 +22,7 @@ impl SshDoor {
         Self { dir, user, port, host_key, written: BTreeMap::new() }
     }
 
-    /// Where a repository is cloned from.
+    /// Address from which a repository is cloned.
     pub(in crate::github) fn url(&self, full_name: &str) -> String {
         format!("ssh://{}@127.0.0.1:{}/{full_name}.git", self.user, self.port)
     }

@@ -22,7 +22,7 @@ pub(super) struct SshServer(Mutex<Option<Program>>);
 pub struct SshLogin {
     /// The key's fingerprint: `SHA256:` and so on.
     pub fingerprint: String,
-    /// What they asked for: `git-upload-pack` to fetch, `git-receive-pack` to push.
+    /// Service that they asked for: `git-upload-pack` to fetch, `git-receive-pack` to push.
     pub service: String,
     /// The full name of the repository as they wrote it.
     pub repository: String,
@@ -60,7 +60,7 @@ impl GitHub {
         self.double.shapes(|shapes| shapes.ssh_url(repository))
     }
 
-    /// Who came in over SSH so far, in that order.
+    /// Logins so far, in the order of arrival.
     pub fn ssh_logins(&self) -> Vec<SshLogin> {
         door::logins(&self.double.ssh_dir())
     }

@@ -12,10 +12,10 @@ use crate::program::{Program, Show};
 
 /// It starts itself again for each connection, and wants to be called by its whole path.
 const SSHD: &str = "/usr/sbin/sshd";
-/// Where it goes without rights, if it has root's; Debian's service makes it.
+/// Directory that it goes to without rights, if it has root's; Debian's service makes it.
 const EMPTY_DIRECTORY: &str = "/run/sshd";
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// What runs for a deploy key, whatever is asked for: GitHub's answers in a few lines of shell.
+/// Command for a deploy key, whatever is asked for: GitHub's answers in a few lines of shell.
 const SERVE: &str = include_str!("serve.sh");
 
 /// Writes all that the server reads but its host key.
@@ -44,7 +44,7 @@ fn config(dir: &Path, port: u16) -> String {
     )
 }
 
-/// Whoever runs the tests: sshd can let in nobody else without root's rights.
+/// Login of the person who runs the tests: sshd can let in nobody else without root's rights.
 pub(super) async fn user() -> Result<String> {
     let output = Command::new("id").arg("-un").output().await.context("run id")?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
