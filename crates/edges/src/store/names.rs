@@ -58,7 +58,7 @@ impl Store {
         had(&self.db, place, wish).await
     }
 
-    /// Lets go of a name and of those of its versions, so that anybody may have them.
+    /// Lets go of a name, so that anybody may have it. The names of its versions stay with their owner.
     ///
     /// # Errors
     /// The database does not answer.

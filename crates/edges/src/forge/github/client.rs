@@ -182,7 +182,7 @@ impl Client {
                 _ => return self.successful(response).await,
             }
         }
-        Err(self.unexpected(format!("more than {REDIRECT_LIMIT} redirections")))
+        Err(self.unexpected(format!("{REDIRECT_LIMIT} redirections, one after another")))
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, ForgeError> {

@@ -127,7 +127,7 @@ fn parts(path: &[u8]) -> Result<Vec<&[u8]>, UnpackError> {
     match parts.iter().any(|part| matches!(*part, b"" | b"." | b"..")) {
         true => Err(odd(&shown(path), "has a path that may lead elsewhere")),
         false if parts.len() > DEEPEST => {
-            Err(odd(&shown(path), &format!("lies more than {DEEPEST} directories deep")))
+            Err(odd(&shown(path), &format!("has more than {DEEPEST} names in its path")))
         }
         false => Ok(parts),
     }
