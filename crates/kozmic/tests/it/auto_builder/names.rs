@@ -50,7 +50,7 @@ async fn branches_with_the_same_letters_left_have_links_of_their_own() -> Result
     stage.end().await
 }
 
-/// What each link in the directory of binaries leads to.
+/// Target of each link in the directory of binaries.
 fn links(stage: &Stage) -> Result<BTreeMap<String, String>> {
     let mut links = BTreeMap::new();
     for entry in std::fs::read_dir(stage.artifacts.join("binary"))? {

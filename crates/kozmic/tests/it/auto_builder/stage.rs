@@ -28,16 +28,16 @@ pub struct Stage {
     pub hub: Hub,
     pub server: Server,
     pub docker: Docker,
-    /// Where artifacts go that are no flists.
+    /// Directory of artifacts that are no flists.
     pub artifacts: PathBuf,
-    /// What went wrong at GitHub when the server started.
+    /// Fault of GitHub at the start of the server.
     pub fault: Option<Fault>,
     /// The name under which GitHub lists the reading of the configuration.
     reading: String,
     _dir: TempDir,
 }
 
-/// What a stage is set up with.
+/// Set-up of a stage.
 #[derive(Default)]
 pub struct Script<'a> {
     /// Files of the configuration repository.
@@ -52,11 +52,11 @@ pub struct Script<'a> {
     pub without: &'a [&'a str],
     /// Repositories beside the two.
     pub others: &'a [&'a str],
-    /// What goes wrong at GitHub when the server starts.
+    /// Fault of GitHub at the start of the server.
     pub fault: Option<FaultRule>,
 }
 
-/// Which of a commit's statuses is meant.
+/// One of a commit's statuses, by its name.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     pub repository: &'a str,
@@ -112,7 +112,7 @@ impl Stage {
         Ok(Self { github, hub, server, docker: Docker::default(), artifacts, fault, reading, _dir: dir })
     }
 
-    /// What was said of the configuration's newest commit.
+    /// Status of the configuration's newest commit.
     pub async fn reading(&self) -> Result<Status> {
         let head = self.github.head(CONFIGURATION, "main").await.context("the configuration has a commit")?;
         self.verdict(CONFIGURATION, &head, &self.reading).await
@@ -145,12 +145,12 @@ impl Stage {
         Ok(())
     }
 
-    /// What GitHub shows in the end of one name beside a commit.
+    /// Final status that GitHub shows under one name beside a commit.
     pub async fn verdict(&self, repository: &str, sha: &str, context: &str) -> Result<Status> {
         self.shown(Shown { repository, sha, context }, |status| status.state != State::Pending).await
     }
 
-    /// What GitHub shows in the end of a script beside a commit of the repository that recipes are about.
+    /// Final status that GitHub shows for a script beside a commit of the repository that recipes are about.
     pub async fn outcome(&self, sha: &str, script: &str) -> Result<Status> {
         self.verdict(CORE, sha, &format!("kozmic/{script}")).await
     }
@@ -161,7 +161,7 @@ impl Stage {
         self.shown(Shown { repository: CORE, sha, context: &context }, |_| true).await
     }
 
-    /// What GitHub shows of one name beside a commit, as soon as it is what is waited for.
+    /// Status that GitHub shows under one name beside a commit, as soon as it is what is waited for.
     pub async fn shown(&self, what: Shown<'_>, is_it: impl Fn(&Status) -> bool) -> Result<Status> {
         let mut last = self.github.last_status_id();
         let deadline = tokio::time::Instant::now() + LIMIT;
@@ -180,7 +180,7 @@ impl Stage {
         }
     }
 
-    /// How a job ends that was shown before, once it runs again.
+    /// Final status of a job that was shown before, once it runs again.
     pub async fn newer(&self, old: &Status) -> Result<Status> {
         let what = Shown { repository: CORE, sha: &old.sha, context: &old.context };
         self.shown(what, |status| status.id > old.id && status.state != State::Pending).await
@@ -217,7 +217,7 @@ impl Stage {
         std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
     }
 
-    /// What the link leads to that is called so, in the directory of binaries.
+    /// Target of the link of that name, in the directory of binaries.
     pub fn linked(&self, stable: &str) -> Result<String> {
         let path = self.artifacts.join("binary").join(stable);
         let target =
@@ -225,7 +225,7 @@ impl Stage {
         Ok(target.to_string_lossy().into_owned())
     }
 
-    /// What an address answers to somebody without sign-in.
+    /// Answer of an address to somebody without sign-in.
     pub async fn get(&self, path: &str) -> Result<String> {
         let response = reqwest::get(format!("{}{path}", self.server.url())).await?;
         ensure!(response.status().is_success(), "{path}: {}", response.status());
