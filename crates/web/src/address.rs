@@ -1,5 +1,5 @@
-//! The parts of an address, read into types. What names nothing is not found; what asks nonsense is told so. And which
-//! addresses of others a page may lead to.
+//! The parts of an address, read into types. A path that names nothing is not found; a query that asks nonsense is told
+//! so. And the addresses of others that a page may lead to.
 
 use crate::error::WebError;
 use axum::extract::{
@@ -8,12 +8,12 @@ use axum::extract::{
 };
 use url::Url;
 
-/// What stands in an address's path.
+/// The values in an address's path.
 #[derive(FromRequestParts)]
 #[from_request(via(Path), rejection(WebError))]
 pub(crate) struct At<T>(pub(crate) T);
 
-/// What stands behind an address's question mark.
+/// The values behind an address's question mark.
 #[derive(FromRequestParts)]
 #[from_request(via(Query), rejection(WebError))]
 pub(crate) struct Ask<T>(pub(crate) T);

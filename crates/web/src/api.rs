@@ -1,5 +1,5 @@
-//! What programs ask: the API, as JSON, with a token in the place of a session. Nothing here reads a cookie, so no page
-//! of another server can use it by somebody's browser.
+//! The API for programs: JSON, with a token in the place of a session. Nothing here reads a cookie, so no page of
+//! another server can use it by somebody's browser.
 
 mod builds;
 mod caller;

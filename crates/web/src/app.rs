@@ -1,4 +1,4 @@
-//! What every page and handler has at hand. It stands beside the way of a push: people look at it from here.
+//! The state that every page and handler has at hand. It stands beside the way of a push: people look at it from here.
 
 use crate::health::Pulse;
 use axum_extra::extract::cookie::Key;
@@ -11,39 +11,39 @@ use url::Url;
 pub struct App {
     /// Everything outside of this process.
     pub edges: Arc<Edges>,
-    /// How this installation shows itself.
+    /// The face of this installation.
     pub face: Face,
     /// Whether the database could be written when somebody last asked.
     pub pulse: Pulse,
 }
 
-/// How this installation shows itself to browsers.
+/// The face that this installation shows to browsers.
 pub struct Face {
-    /// How browsers and the forge reach this server.
+    /// The address at which browsers and the forge reach this server.
     pub public_url: Url,
-    /// What cookies are signed with.
+    /// The key that cookies are signed with.
     pub cookie_key: Key,
-    /// What people call the forge, such as `GitHub`.
+    /// People's name for the forge, such as `GitHub`.
     pub forge_name: String,
     /// The people and organizations that may sign in; everybody if empty.
     pub invited: Vec<String>,
-    /// How the Auto Builder shows itself; none: there is none here.
+    /// The face of the Auto Builder; none: there is no Auto Builder here.
     pub auto_builder: Option<AutoBuilderFace>,
 }
 
-/// How the Auto Builder shows itself.
+/// The face that the Auto Builder shows.
 pub struct AutoBuilderFace {
-    /// What its webhooks are signed with.
+    /// The secret that its webhooks are signed with.
     pub webhook_secret: SecretString,
     /// Whether everybody may look at the monitor.
     pub monitor_is_public: bool,
-    /// Where artifacts lie that are served; none: they are not.
+    /// The directories of artifacts that are served; none: no artifacts are served.
     pub artifacts: Option<ArtifactDirs>,
 }
 
-/// Where artifacts lie that are served.
+/// The directories of artifacts that are served.
 pub struct ArtifactDirs {
-    /// What recipes publish of the formats `binary` and `directory`.
+    /// Artifacts of recipes in the formats `binary` and `directory`.
     pub binary: PathBuf,
     /// Kernels.
     pub kernel: PathBuf,
@@ -58,7 +58,7 @@ impl Face {
         self.public_url.scheme() == "https"
     }
 
-    /// Where the forge sends a browser back to after a sign-in.
+    /// The address that the forge sends a browser back to after a sign-in.
     pub(crate) fn callback_url(&self) -> Url {
         self.join("_auth/auth-callback/")
     }

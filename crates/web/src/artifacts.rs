@@ -1,4 +1,4 @@
-//! What jobs made, at `/artifacts/binary/…` and `/artifacts/kernel/…`: for everybody who knows a name. It stands
+//! Artifacts of jobs, at `/artifacts/binary/…` and `/artifacts/kernel/…`: for everybody who knows a name. This stands
 //! beside the way of a push: the flow puts artifacts into their directories, people and machines fetch them here.
 //!
 //! Anybody's script wrote them, and they come from the host that people are signed in at. So a browser is to save them,
@@ -57,7 +57,7 @@ impl ArtifactDirs {
     }
 }
 
-/// Where people find an artifact: its address at the hub, or ours; none if it is gone, or lies where nobody serves it.
+/// The addresses of an artifact, at the hub or ours; none if it is gone, or lies where nobody serves it.
 pub(crate) struct Links {
     /// Of this very artifact.
     pub(crate) versioned: Option<String>,

@@ -1,4 +1,5 @@
-//! Who asks. A browser shows its session by a signed cookie; each form shows that it is ours by a token of the session.
+//! The person who asks. A browser shows its session by a signed cookie; each form shows that it is ours by a token of
+//! the session.
 
 mod cookies;
 mod csrf;
@@ -37,12 +38,12 @@ pub(crate) struct SignedIn {
 pub(crate) struct Session(pub(crate) SecretString);
 
 impl Session {
-    /// What the store knows the session by.
+    /// The fingerprint that the store knows the session by.
     pub(crate) fn fingerprint(&self) -> String {
         secret::fingerprint(self.0.expose_secret())
     }
 
-    /// What each form of this session carries: only who can read our pages knows it.
+    /// The token that each form of this session carries: only somebody who can read our pages knows it.
     pub(crate) fn csrf_token(&self) -> String {
         secret::fingerprint(&format!("form of {}", self.0.expose_secret()))
     }
@@ -73,14 +74,14 @@ impl FromRequestParts<Shared> for Cookies {
     }
 }
 
-/// Who the cookie belongs to; nobody where it is missing, forged, or its session over.
+/// The person that the cookie belongs to; nobody if it is missing, forged, or its session over.
 pub(crate) async fn visitor(headers: &HeaderMap, app: &Shared) -> Result<Option<SignedIn>, WebError> {
     let Some(session) = Cookies::of(headers, &app.face).session() else { return Ok(None) };
     let user = app.edges.store.user_of_session(&session.fingerprint(), clock::now()).await?;
     Ok(user.map(|user| SignedIn { user, session }))
 }
 
-/// Where to sign in, and to come back to `path` afterwards.
+/// The address to sign in at, and to come back to `path` afterwards.
 pub(crate) fn sign_in_address(path: &str) -> String {
     match local_path(path) {
         None | Some("/") => "/login/".to_owned(),

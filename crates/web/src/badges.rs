@@ -21,7 +21,7 @@ use kozmic_model::{git::GitRef, project::Project, status::Status};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// What stands at the left.
+/// The word at the left.
 const LABEL: &str = "build";
 
 /// The word of a branch that no build told anything about.
@@ -35,7 +35,7 @@ const MANNERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
 ];
 
-/// What may be said behind the question mark.
+/// The values that may stand behind the question mark.
 #[derive(Deserialize)]
 pub(crate) struct Shown {
     #[serde(default)]
@@ -148,8 +148,8 @@ impl Badge {
     }
 }
 
-/// How long a word is at 11 pixels in Verdana, whose letters are these wide, in whole pixels; other fonts are stretched
-/// to it.
+/// The length of a word at 11 pixels in Verdana, whose letters are these wide, in whole pixels; other fonts are
+/// stretched to it.
 fn length(word: &str) -> u32 {
     let wide = |letter: char| match letter {
         'i' | 'l' => 30,

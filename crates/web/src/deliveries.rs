@@ -1,5 +1,5 @@
-//! The door that pushes come in by: each delivery of the forge is checked, stored and answered at once. What it
-//! means is thought about afterwards, in `flow::receive`.
+//! The door that pushes come in by: each delivery of the forge is checked, stored and answered at once. Its meaning is
+//! thought about afterwards, in `flow::receive`.
 
 use crate::app::Shared;
 use axum::{
@@ -23,16 +23,16 @@ use tokio::time::timeout;
 /// The largest payload that GitHub sends, in bytes.
 pub(crate) const LARGEST: usize = 25 * 1024 * 1024;
 
-/// How long a payload may take to arrive. GitHub itself waits 10 s for everything.
+/// Longest time that a payload may take to arrive. GitHub itself waits 10 s for everything.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// How long a delivery may take to be stored: GitHub shall hear that it is not before it stops listening.
+/// Longest time that storing a delivery may take: GitHub shall hear that it is not stored before it stops listening.
 const STORE_TIME: Duration = Duration::from_secs(8);
 
 /// The longest event name and delivery id that are believed, in bytes.
 const LONGEST_NAME: usize = 100;
 
-/// Why a delivery is not taken, in a sentence that the forge shows beside it.
+/// The reason why a delivery is not taken, in a sentence that the forge shows beside it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("there is no such hook")]
@@ -88,8 +88,8 @@ pub(crate) async fn take(
     store(&app, Door::Hook(hook), unproven).await
 }
 
-/// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel`: one door. What a
-/// delivery is for stands in its payload.
+/// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel`: one door. The
+/// payload of a delivery says what it is for.
 pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     let builder = app.face.auto_builder.as_ref().ok_or(Refusal::NoAutoBuilder)?;
     let unproven = read(&app, request).await?;
@@ -102,7 +102,7 @@ pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) 
 
 async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
     let headers = request.headers().clone();
-    // Who does not even claim to be the forge may not make us read megabytes.
+    // A sender who does not even claim to be the forge may not make us read megabytes.
     let signature = text(&headers, "X-Hub-Signature-256").map_err(|_| Refusal::NoSignature)?;
     let body = timeout(BODY_TIME, Bytes::from_request(request, app)).await.map_err(|_| Refusal::TooSlow)?;
     let body = body.map_err(|fault| unread(&fault))?;
@@ -122,8 +122,8 @@ async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<Hook
     }
 }
 
-/// Stores what came in, and says whether it was new. What can never be read is not kept; what only this version of
-/// Kozmic cannot read is.
+/// Stores a delivery, and says whether it was new. One that can never be read is not kept; one that only this version
+/// of Kozmic cannot read is.
 async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, Refusal> {
     let Unproven { headers, body, .. } = proven;
     let uuid = text(&headers, "X-GitHub-Delivery")?;

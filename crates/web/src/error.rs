@@ -1,4 +1,4 @@
-//! When a request leads to nothing: people get a sentence and a request id, the log gets the chain of causes.
+//! Requests that lead to nothing: people get a sentence and a request id, the log gets the chain of causes.
 
 use crate::auth;
 use askama::Template;
@@ -16,7 +16,7 @@ use kozmic_model::project::Role;
 use serde_json::{Value, json};
 use std::{any::Any, sync::Arc};
 
-/// Why a request led to nothing.
+/// The reason why a request led to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebError {
     /// There is no such thing, or the person must not know of it.
@@ -57,7 +57,7 @@ pub(crate) enum WebError {
     Ours(#[from] anyhow::Error),
 }
 
-/// What the error page says; it travels in the response until the page is made.
+/// The fault that the error page tells; it travels in the response until the page is made.
 #[derive(Clone)]
 struct Fault(Arc<WebError>);
 
@@ -159,7 +159,7 @@ impl WebError {
         }
     }
 
-    /// What programs are told.
+    /// The answer to programs.
     fn as_json(&self) -> Value {
         let message = match self {
             Self::NotFound => "There is no such thing, or it is not yours to see.",

@@ -1,4 +1,4 @@
-//! What every answer says to browsers about itself: load nothing from elsewhere, guess no types, keep nothing.
+//! Headers by which every answer tells browsers: load nothing from elsewhere, guess no types, keep nothing.
 
 use axum::{
     extract::Request,
@@ -17,8 +17,8 @@ const ALWAYS: [(HeaderName, &str); 3] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// What holds unless an answer says otherwise: a badge is for the pages of others, and may be kept; what a stranger's
-/// script made may do even less than a page.
+/// Headers that hold unless an answer says otherwise: a badge is for the pages of others, and may be kept; the work of
+/// a stranger's script may do even less than a page.
 const UNLESS_SAID: [(HeaderName, &str); 3] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::CACHE_CONTROL, "no-store"),

@@ -18,13 +18,13 @@ use std::{
     time::Duration,
 };
 
-/// How often it is tried at most whether the database can be written: anybody may ask.
+/// Shortest time between two tries to write to the database: anybody may ask.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// How long a try may take.
+/// Longest time that a try may take.
 const PULSE_TIME: Duration = Duration::from_secs(3);
 
-/// What the last try to write to the database came to, and when it began.
+/// The result of the last try to write to the database, and the time at which it began.
 #[derive(Default)]
 pub struct Pulse(Mutex<Option<(Timestamp, Option<String>)>>);
 
@@ -33,7 +33,7 @@ pub(crate) async fn alive() -> &'static str {
     "ok"
 }
 
-/// What strangers are told instead of an engine's trouble, which names addresses.
+/// The words for strangers instead of an engine's trouble, which names addresses.
 const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
 
 /// `GET /readyz`: the database can be written, the disk has room, and a runner can start containers.
@@ -55,7 +55,7 @@ pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl
     (status, Json(body))
 }
 
-/// Why no job can start anywhere, in a sentence; none if a runner can take jobs.
+/// The reason why no job can start anywhere, in a sentence; none if a runner can take jobs.
 pub(crate) fn trouble(runners: &[Runner], now: Timestamp) -> Option<String> {
     let mut alive = runners.iter().filter(|runner| now.since(runner.seen_at) < RUNNER_SILENCE).peekable();
     if alive.peek().is_none() {
@@ -64,7 +64,7 @@ pub(crate) fn trouble(runners: &[Runner], now: Timestamp) -> Option<String> {
     alive.map(|runner| runner.trouble.clone()).collect::<Option<Vec<_>>>()?.into_iter().next()
 }
 
-/// Why the database cannot be written, in a sentence; as it was a moment ago, if that was found out then.
+/// The reason why the database cannot be written, in a sentence; as it was a moment ago, if that was found out then.
 async fn database_trouble(app: &Shared) -> Option<String> {
     let now = clock::now();
     if let Some(known) = app.pulse.known(now) {
@@ -84,7 +84,7 @@ async fn database_trouble(app: &Shared) -> Option<String> {
 }
 
 impl Pulse {
-    /// What is known of the last try, if it is recent. Who is told nothing tries next.
+    /// The result of the last try, if it is recent. A caller that gets none tries next.
     fn known(&self, now: Timestamp) -> Option<Option<String>> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, trouble) = last.as_mut()?;

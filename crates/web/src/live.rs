@@ -1,4 +1,4 @@
-//! What goes on while people watch: a job's log as it grows, word that a page's facts changed, and the monitor.
+//! Live views for people who watch: a job's log as it grows, word that a page's facts changed, and the monitor.
 //!
 //! All are WebSockets that are woken by bells. A viewer that is slow slows only itself.
 
@@ -26,13 +26,13 @@ use kozmic_model::{ids::ProjectId, project::Role};
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
-/// How often a silent connection says that it is alive.
+/// Time after which a connection says again that it is alive.
 const TICK: Duration = Duration::from_secs(30);
 
 /// A viewer that takes nothing for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Why a connection is over before its time.
+/// The reason why a connection is over before its time.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
     /// The other side is gone, or may not see this any more.
@@ -57,8 +57,8 @@ async fn tick(socket: &mut WebSocket) -> Result<(), Broken> {
     send(socket, Message::text(r#"{"type":"tick"}"#)).await
 }
 
-/// Goes on only while session or token last and the person may still see the project: who signs out in one tab hears no more
-/// in any other.
+/// Goes on only while session or token last and the person may still see the project: somebody who signs out in one
+/// tab hears no more in any other.
 async fn stay(app: &Shared, looker: &Looker, project: Option<ProjectId>) -> Result<(), Broken> {
     let may_stay = async {
         if let Some(project) = project {

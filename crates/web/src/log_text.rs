@@ -16,10 +16,10 @@ use futures_util::{Stream, stream};
 use kozmic_edges::logs::{LogReader, Logs};
 use kozmic_model::job::Attempt;
 
-/// How much is read from the log at once, in bytes.
+/// Number of bytes that are read from the log at once.
 const PIECE: u64 = 256 * 1024;
 
-/// What an attempt printed, as far as the request's headers ask for it.
+/// The log of an attempt, as far as the request's headers ask for it.
 pub(crate) async fn of(logs: &Logs, attempt: Attempt, headers: &HeaderMap) -> Result<Response, WebError> {
     let log = logs.reader(attempt);
     let length = log.len().await?;

@@ -1,9 +1,9 @@
 //! The monitor: what the Auto Builder does now, and what it did last, for people who wait for an artifact. It stands
 //! beside the way of a push and only looks.
 //!
-//! Whoever asks is an [`Onlooker`] first, and sees no more than their [`Sight`]. A look at store and logs makes
-//! [`Card`]s; all of them at one moment are a view, and what makes two views differ is told by the hub to everybody who
-//! watches live (`live/monitor.rs`).
+//! Somebody who asks is an [`Onlooker`] first, and sees no more than their [`Sight`]. A look at store and logs makes
+//! [`Card`]s; all of them at one moment are a view. The hub tells the differences of two views to everybody who watches
+//! live (`live/monitor.rs`).
 
 mod sight;
 mod terminal;
@@ -31,11 +31,11 @@ use crate::{app::App, error::WebError};
 use tails::Tails;
 use view::HISTORY;
 
-/// What somebody sees on the monitor's page.
+/// The cards that somebody sees on the monitor's page.
 pub(crate) struct Shown {
-    /// What waits and runs.
+    /// Jobs that wait and run.
     pub(crate) running: Vec<Card>,
-    /// What ended last, the newest first.
+    /// Jobs that ended last, the newest first.
     pub(crate) ended: Vec<Card>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Shown {
 pub(crate) async fn seen_by(app: &App, sight: &Sight) -> Result<Shown, WebError> {
     let mut running = look::running(app, &mut Tails::default()).await?;
     let ended = look::ended_for(app, sight, HISTORY).await?;
-    // What ended between the two looks has ended.
+    // A job that ended between the two looks has ended.
     running.retain(|card| card.is_for(sight) && ended.iter().all(|ended| ended.id != card.id));
     Ok(Shown { running, ended })
 }

@@ -1,4 +1,4 @@
-//! Which bytes of something long are wanted: the header `Range`, as the standard says (RFC 9110, section 14).
+//! The bytes of something long that are wanted: the header `Range`, as the standard says (RFC 9110, section 14).
 
 use axum::{
     body::Body,
@@ -16,18 +16,19 @@ pub(crate) struct Span {
     pub(crate) end: u64,
 }
 
-/// What a `Range` header asks for.
+/// The part that a `Range` header asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// All of it.
     Whole,
     /// Some of it.
     Part(Span),
-    /// What is not there.
+    /// A part that is not there.
     Nothing,
 }
 
-/// What the header asks for of something of this length, in bytes. What we do not understand asks for the whole.
+/// The part that the header asks for of something of this length, in bytes. A header that we do not understand asks
+/// for the whole.
 pub(crate) fn asked_for(range: &str, length: u64) -> Asked {
     let Some((first, last)) = range.strip_prefix("bytes=").and_then(|rest| rest.split_once('-')) else {
         return Asked::Whole;

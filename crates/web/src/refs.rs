@@ -2,8 +2,8 @@
 
 use kozmic_model::git::GitRef;
 
-/// What a text names: a pull request by `#12`, a tag by `tags/v1`, anything by its full ref, a branch by its name; none
-/// if it is empty.
+/// The ref that a text names: a pull request by `#12`, a tag by `tags/v1`, anything by its full ref, a branch by its
+/// name; none if it is empty.
 pub(crate) fn named(text: &str) -> Option<GitRef> {
     let text = text.trim();
     let number = || text.strip_prefix('#').and_then(|digits| digits.parse().ok()).map(GitRef::PullRequest);

@@ -32,7 +32,7 @@ use tracing::Span;
 /// The largest form, in bytes: a script of 256 KiB grows threefold when it is encoded.
 const LARGEST_FORM: usize = 1024 * 1024;
 
-/// What the program serves.
+/// All that the program serves.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     // Artifacts go as they lie there: that is what their ranges and tags speak of.
@@ -53,7 +53,7 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// What people look at.
+/// The pages that people look at.
 fn pages() -> Router<Shared> {
     Router::new()
         .route("/", get(sign_in::home))
@@ -96,7 +96,7 @@ fn pages() -> Router<Shared> {
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
-/// What machines talk to.
+/// The addresses that machines talk to.
 fn doors() -> Router<Shared> {
     let delivery = || post(deliveries::take).layer(DefaultBodyLimit::max(deliveries::LARGEST));
     let automatic_delivery =
@@ -124,7 +124,7 @@ fn doors() -> Router<Shared> {
         .route("/readyz", get(health::ready))
 }
 
-/// What the Auto Builder does, for people and programs. All who watch share one hub.
+/// The Auto Builder's work, for people and programs. All who watch share one hub.
 fn monitors() -> Router<Shared> {
     Router::new()
         .route("/monitor/", get(pages::monitor::monitor))
@@ -161,7 +161,7 @@ fn span(request: &Request) -> Span {
     tracing::info_span!("request", request.id = id, http.method = %request.method(), http.path = request.uri().path())
 }
 
-/// Faults are logged where they become pages; what is left are answers that end in the middle.
+/// Faults are logged where they become pages; only answers that end in the middle are left.
 fn broke_off(fault: ServerErrorsFailureClass, _: Duration, _: &Span) {
     if let ServerErrorsFailureClass::Error(fault) = fault {
         tracing::error!("an answer broke off: {fault}");

@@ -1,4 +1,4 @@
-//! Which run of a job is meant: the present one, or an earlier one that stays readable.
+//! The run of a job that is meant: the present one, or an earlier one that stays readable.
 
 use crate::{app::Shared, error::WebError};
 use kozmic_model::{
@@ -9,7 +9,7 @@ use kozmic_model::{
 };
 use serde::Deserialize;
 
-/// What an earlier run came to whose runner never said.
+/// The reason told of an earlier run whose runner never said how it ended.
 const LOST: &str = "The runner was lost before it could say how the job ended.";
 
 /// The run that an address names; none: the present one.
@@ -19,7 +19,7 @@ pub(crate) struct Wanted {
     pub(crate) attempt: Option<i32>,
 }
 
-/// Why a job was stopped by a person.
+/// The reason told of a job that a person stopped.
 pub(crate) fn canceled_by(person: &User) -> String {
     format!("Canceled by {}.", person.profile.login)
 }

@@ -26,7 +26,7 @@ use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-/// What the Auto Builder's webhooks are signed with here.
+/// The secret that the Auto Builder's webhooks are signed with here.
 pub(crate) const WEBHOOK_SECRET: &str = "hush";
 
 /// A server in a directory of its own.
@@ -36,7 +36,7 @@ pub(crate) struct Trial {
     router: Router,
 }
 
-/// What an address answered.
+/// The answer of an address.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

@@ -1,5 +1,5 @@
-// What a terminal would show of one line: text in styles. Colours and weights are kept, a carriage return goes back
-// to the line's start, and every other control sequence is dropped. Nothing here touches the page.
+// A terminal's picture of one line: text in styles. Colours and weights are kept, a carriage return goes back to the
+// line's start, and every other control sequence is dropped. Nothing here touches the page.
 
 /** The style that a log starts with. */
 export const PLAIN = Object.freeze({ fg: null, bg: null, bold: false, dim: false, italic: false, under: false, strike: false, inverse: false });

@@ -1,5 +1,5 @@
-// How a style looks on the log's dark ground: classes for the sixteen named colours, which the style sheet knows, and
-// exact colours for the rest, made light enough to be read.
+// The look of a style on the log's dark ground: classes for the sixteen named colours, which the style sheet knows,
+// and exact colours for the rest, made light enough to be read.
 
 const LEVELS = [0, 95, 135, 175, 215, 255];
 const FLAGS = [['bold', 'bo'], ['dim', 'di'], ['italic', 'it'], ['under', 'un'], ['strike', 'st']];

@@ -1,5 +1,5 @@
-// Keeps the page true: when the server says that something changed, the page is fetched again and the parts marked
-// with data-live are put in place of the old ones. Whatever a person holds (focus, open details, scrolling) stays.
+// Keeps the page true: the page is fetched again when the server says that something changed, and the parts marked
+// with data-live are put in place of the old ones. All that a person holds (focus, open details, scrolling) stays.
 
 import { Socket } from './socket.js';
 

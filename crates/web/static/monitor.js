@@ -1,4 +1,4 @@
-// The monitor's page, live: what the server tells over its WebSocket is put into the page, and only where it differs.
+// The monitor's page, live: news that the server tells over its WebSocket is put into the page, only where it differs.
 
 import { Cards } from './cards.js';
 import { Socket } from './socket.js';

@@ -29,7 +29,7 @@ const MOST_PER_PAGE: u64 = 100;
 /// No list reaches so far.
 const LAST_PAGE: u64 = 1_000_000_000;
 
-/// Which builds are wanted.
+/// The builds that are wanted.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     #[serde(default, rename = "ref")]
@@ -40,7 +40,7 @@ pub(super) struct Wanted {
     per_page: Option<u64>,
 }
 
-/// Of which ref the latest build is wanted.
+/// The ref whose latest build is wanted.
 #[derive(Deserialize)]
 pub(super) struct Latest {
     #[serde(default, rename = "ref")]

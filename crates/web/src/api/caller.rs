@@ -1,4 +1,4 @@
-//! Whose program asks: the token in the header says it, and what they may do, it may do.
+//! The person whose program asks: the token in the header names them, and the program may do all that they may do.
 
 use crate::{app::Shared, auth, error::WebError};
 use axum::{extract::FromRequestParts, http::request::Parts};

@@ -1,4 +1,4 @@
-//! Who asks, and the projects that they see.
+//! The person who asks, and the projects that they see.
 
 use super::{
     caller::Caller,

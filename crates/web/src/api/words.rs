@@ -1,4 +1,4 @@
-//! What the API says, in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
+//! The API's answers, in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
 
 use crate::{app::Face, artifacts::Links, runs};
 use chrono::{DateTime, SecondsFormat};
@@ -262,7 +262,7 @@ impl PhaseWord {
     }
 }
 
-/// How long something is so far.
+/// A length of time so far, in milliseconds.
 fn milliseconds(length: Option<Length>) -> Option<u64> {
     length.map(|length| u64::try_from(length.so_far.as_millis()).unwrap_or(u64::MAX))
 }

@@ -31,7 +31,7 @@ use tokio::{
 };
 use tokio_util::io::ReaderStream;
 
-/// How much is read from a file at once, in bytes.
+/// Number of bytes that are read from a file at once.
 const PIECE: usize = 128 * 1024;
 
 /// The file may be saved, and must not be taken for a page of ours.
@@ -43,7 +43,7 @@ const MANNERS: [(HeaderName, &str); 4] = [
     (CACHE_CONTROL, "no-cache"),
 ];
 
-/// What tells one state of a file from another.
+/// The marks that tell one state of a file from another.
 struct Version {
     /// Strong: artifacts are put in place whole, so a file that changed has another number.
     tag: String,

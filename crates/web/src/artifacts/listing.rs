@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// So many entries are listed; the others are there all the same.
+/// Most entries that are listed; the others are there all the same.
 const MOST: usize = 5000;
 
 #[derive(Template)]

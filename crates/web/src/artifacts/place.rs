@@ -1,4 +1,4 @@
-//! What a name in an address means on the disk: nothing outside of its directory, and nothing that is hidden.
+//! The file or directory that a name in an address means: nothing outside of its directory, and nothing that is hidden.
 
 use crate::error::WebError;
 use anyhow::Context;
@@ -10,15 +10,15 @@ use std::{
 /// Linux's number for links that lead to each other; the standard library has no name for it yet.
 const TOO_MANY_LINKS: i32 = 40;
 
-/// What a name leads to; the path has no links in it.
+/// The file or directory that a name leads to; the path has no links in it.
 #[derive(Debug)]
 pub(super) enum Place {
     File(PathBuf),
     Directory(PathBuf),
 }
 
-/// What a name below a directory leads to. Parts that begin with a dot are not found: `..`, and what is not finished
-/// yet. Links are followed as long as they stay in the directory.
+/// The place that a name below a directory leads to. Parts that begin with a dot are not found: `..`, and what is not
+/// finished yet. Links are followed as long as they stay in the directory.
 pub(super) async fn find(root: &Path, name: &str) -> Result<Place, WebError> {
     let below = below(name).ok_or(WebError::NotFound)?;
     let root = root.to_owned();
@@ -37,7 +37,7 @@ fn below(name: &str) -> Option<PathBuf> {
     parts.map(|part| is_seen(part).then_some(part)).collect()
 }
 
-/// What a path leads to, if it is in the directory after all links were followed.
+/// The place that a path leads to, if it is in the directory after all links were followed.
 pub(super) fn look(root: &Path, path: &Path) -> io::Result<Option<Place>> {
     let (root, path) = (root.canonicalize()?, path.canonicalize()?);
     let Ok(below) = path.strip_prefix(&root) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! What is fetched below `/artifacts/`, well-meant or not.
+//! Requests for addresses below `/artifacts/`, well-meant or not.
 
 use super::{Links, file, listing, segment, spoken_size};
 use crate::{

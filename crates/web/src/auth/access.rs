@@ -1,5 +1,5 @@
-//! What of a project a person may see or do. Who has no role learns not even that it exists; who has one is told which
-//! it would take.
+//! A person's access to a project. Somebody without a role in it learns not even that it exists; somebody with too
+//! small a role is told which one it would take.
 
 use super::SignedIn;
 use crate::{app::Shared, error::WebError};

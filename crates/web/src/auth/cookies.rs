@@ -12,10 +12,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// How long a sign-in may take at the forge.
+/// Longest time that a sign-in may take at the forge.
 const SIGN_IN_TIME: Duration = Duration::from_secs(600);
 
-/// How long a notice waits for the page that shows it.
+/// Longest time that a notice waits for the page that shows it.
 const NOTICE_TIME: Duration = Duration::from_secs(60);
 
 /// A browser's cookies: what it sent, and how to set them.
@@ -27,22 +27,22 @@ pub(crate) struct Cookies {
 /// A sign-in on its way through the forge.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Departure {
-    /// What the forge must bring back, so that nobody can slip a browser another's sign-in.
+    /// The text that the forge must bring back, so that nobody can slip a browser another's sign-in.
     pub(crate) state: String,
-    /// Where to go afterwards.
+    /// The path to go to afterwards.
     pub(crate) next: String,
 }
 
 /// A sentence for the next page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notice {
-    /// How it is meant.
+    /// Its tone.
     pub(crate) tone: Tone,
     /// The sentence.
     pub(crate) text: String,
 }
 
-/// How a notice is meant.
+/// The tone of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Tone {
     /// It worked.

@@ -11,10 +11,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a form may take to arrive.
+/// Longest time that a form may take to arrive.
 const FORM_TIME: Duration = Duration::from_secs(60);
 
-/// What a form says, once its token was found right. All fields of `T` are text.
+/// The values of a form, once its token was found right. All fields of `T` are text.
 pub(crate) struct Checked<T>(pub(crate) T, pub(crate) SignedIn);
 
 /// A form without fields of its own.

@@ -1,5 +1,5 @@
-//! Who looks: a person with a browser, whose session its cookie names, or a program with an API token in a header. A page
-//! of another server can make a browser send cookies, but no such header; and whoever only looks changes nothing.
+//! Somebody who looks: a person with a browser, whose session its cookie names, or a program with an API token in a
+//! header. A page of another server can make a browser send cookies, but no such header; and looking changes nothing.
 
 use super::{SignedIn, is_signed_in, visitor, wanted};
 use crate::{app::Shared, error::WebError};
@@ -21,7 +21,7 @@ pub(crate) enum Looker {
 }
 
 impl Looker {
-    /// Who brought a valid token, else whose session it is; nobody if the request has neither.
+    /// The owner of a valid token, else the owner of the session; nobody if the request has neither.
     ///
     /// # Errors
     /// There is a token that is nobody's, and no session.
@@ -40,7 +40,7 @@ impl Looker {
         }
     }
 
-    /// Who it is.
+    /// The person.
     pub(crate) fn user(&self) -> &User {
         match self {
             Self::Person(person) => &person.user,

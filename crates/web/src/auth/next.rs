@@ -1,4 +1,4 @@
-//! Where to go after signing in: a path of ours and nothing else, so that no link can send people astray.
+//! The path to go to after signing in: one of ours and nothing else, so that no link can send people astray.
 
 /// The longest path that is kept, in bytes: written as hexadecimal digits of JSON, it has to fit into a cookie of 4 KiB.
 const LONGEST: usize = 900;

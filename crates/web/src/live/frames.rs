@@ -2,7 +2,7 @@
 //!
 //! | frame | meaning |
 //! |---|---|
-//! | `{"type":"hello","attempt":1}` | whose log follows; another attempt has a log of its own, from 0 |
+//! | `{"type":"hello","attempt":1}` | the attempt whose log follows; another one has a log of its own, from 0 |
 //! | `{"type":"log","offset":0,"next":5,"data":"…"}` | the bytes from `offset` to before `next`, as text |
 //! | `{"type":"status","status":"…","finished":…}` | the job's state; once `finished`, nothing follows |
 //! | `{"type":"tick"}` | the connection is alive |
@@ -16,12 +16,12 @@ use std::io::Write;
 /// Room for the words around a piece of log.
 const AROUND: usize = 96;
 
-/// Whose log follows.
+/// The attempt whose log follows.
 pub(super) fn hello(attempt: i32) -> Message {
     Message::text(json!({ "type": "hello", "attempt": attempt }).to_string())
 }
 
-/// How the job stands.
+/// The state of the job.
 pub(super) fn status(job: &Job) -> Message {
     let frame = json!({
         "type": "status",

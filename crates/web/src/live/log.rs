@@ -1,5 +1,5 @@
-//! A job's log over a WebSocket, from any byte on: what there is at once, what comes as it comes, and at the end
-//! the job's last state.
+//! A job's log over a WebSocket, from any byte on: the bytes that are there at once, further ones as they come, and at
+//! the end the job's last state.
 
 use super::{Broken, close, frames, listen, origin::OurSocket, send, stay, text, tick, ticks};
 use crate::{
@@ -27,11 +27,11 @@ use tokio::time::{Instant, sleep};
 /// The most that one frame carries, in bytes of log.
 const PIECE: usize = 256 * 1024;
 
-/// After a frame that follows closely on another one, so long nothing is sent: what came meanwhile goes out as one.
-/// No eye sees it, and a script that prints byte by byte does not keep the server busy.
+/// Time for which nothing is sent after a frame that follows closely on another one: the bytes that came meanwhile go
+/// out as one. No eye sees it, and a script that prints byte by byte does not keep the server busy.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// What a viewer has already.
+/// The bytes that a viewer has already.
 #[derive(Deserialize)]
 pub(crate) struct Have {
     #[serde(default)]
@@ -50,7 +50,7 @@ struct Viewer {
     log: LogReader,
     offset: u64,
     told: Option<Status>,
-    /// When the last bytes went out.
+    /// Time at which the last bytes went out.
     sent: Option<Instant>,
 }
 
@@ -97,7 +97,7 @@ impl Viewer {
     fn new(app: Shared, looker: Looker, socket: WebSocket, job: Job, have: &Have) -> Self {
         let attempt = job.shown_attempt();
         let log = app.edges.logs.reader(attempt);
-        // What the viewer has of an earlier attempt is no part of this log.
+        // The bytes that the viewer has of an earlier attempt are no part of this log.
         let is_same = have.attempt == 0 || have.attempt == attempt.number;
         let offset = if is_same { have.offset } else { 0 };
         Self { app, looker, socket, job, attempt, log, offset, told: None, sent: None }

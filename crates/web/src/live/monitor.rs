@@ -3,7 +3,7 @@
 //! | frame | meaning |
 //! |---|---|
 //! | `{"event":"status","payload":{"<id>":{…}}}` | all that runs; replaces what was told before |
-//! | `{"event":"history","payload":[…]}` | what ended last, the newest first; replaces what was told before |
+//! | `{"event":"history","payload":[…]}` | builds that ended last, the newest first; replaces what was told before |
 //! | `{"event":"update","payload":{…}}` | one build, new, changed or just ended |
 //! | `{"event":"tick"}` | the connection is alive |
 //! | `{"event":"over"}` | one may not look any more: nothing follows |
@@ -42,7 +42,7 @@ struct Viewer {
     onlooker: Onlooker,
     socket: WebSocket,
     seat: Seat,
-    /// When it was last certain what this viewer may see.
+    /// Time at which it was last certain what this viewer may see.
     certain: Instant,
 }
 
@@ -107,7 +107,7 @@ impl Viewer {
         Ok(())
     }
 
-    /// Sends what the hub told. Who lags behind, or whose hub broke, begins anew.
+    /// Sends what the hub told. A viewer that lags behind, or whose hub broke, begins anew.
     async fn pass_on(&mut self, told: Result<Told, RecvError>) -> Result<(), Broken> {
         let sight = &self.onlooker.sight;
         let frame = match told {
@@ -131,7 +131,7 @@ impl Viewer {
         self.onlooker.sight != Sight::Everything
     }
 
-    /// Goes on only while the session lasts; who has other roles now is shown all anew.
+    /// Goes on only while the session lasts; a person who has other roles now is shown all anew.
     async fn make_certain(&mut self) -> Result<(), Broken> {
         let Some(looker) = self.onlooker.looker.clone().filter(|_| self.is_limited()) else { return Ok(()) };
         match sight_of(&self.app, &looker).await {
@@ -154,7 +154,7 @@ impl Viewer {
     }
 }
 
-/// What the person may see now; none if their session or token has ended.
+/// The part that the person may see now; none if their session or token has ended.
 async fn sight_of(app: &Shared, looker: &Looker) -> Result<Option<Sight>, WebError> {
     match looker.stays(app).await? {
         true => Sight::of(app, looker.user().id).await.map(Some),

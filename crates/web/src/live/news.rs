@@ -18,7 +18,7 @@ use kozmic_edges::broker::{Bell, Topic};
 use kozmic_model::{ids::ProjectId, project::Role};
 use serde::Deserialize;
 
-/// What the page is about.
+/// The subject of the page.
 #[derive(Deserialize)]
 pub(crate) struct About {
     project: Option<ProjectId>,
@@ -38,7 +38,7 @@ pub(crate) async fn news(
     let list = broker.bell(Topic::Projects);
     let page = broker.bell(project.map_or(Topic::Projects, Topic::Project));
     Ok(upgrade.on_upgrade(move |socket| async move {
-        // Whoever goes away goes away: there is nothing to put in order.
+        // A listener may go away: there is nothing to put in order.
         let mut listener = Listener { app, looker, project, socket };
         let _ = listener.tell(list, page).await;
     }))
@@ -75,7 +75,7 @@ impl Listener {
         send(&mut self.socket, changed()).await
     }
 
-    /// Who may not see this any more is told to look again, and finds that out by it.
+    /// A person who may not see this any more is told to look again, and finds that out by it.
     async fn stay(&mut self) -> Result<(), Broken> {
         let stays = stay(&self.app, &self.looker, self.project).await;
         if stays.is_err() {

@@ -9,7 +9,7 @@ pub(super) fn whole(bytes: &[u8], over: bool) -> (Cow<'_, str>, usize) {
     (String::from_utf8_lossy(&bytes[..length]), length)
 }
 
-/// How many bytes at the end begin a character that is not complete.
+/// Number of bytes at the end that begin a character that is not complete.
 fn torn(bytes: &[u8]) -> usize {
     let reach = bytes.len().min(3);
     for back in 1..=reach {

@@ -1,4 +1,4 @@
-//! What programs are answered: all that runs, and what ended.
+//! The monitor's answers to programs: all jobs that run, and those that ended.
 
 use super::{
     card::Card,
@@ -21,7 +21,7 @@ use futures_util::{Stream, stream};
 use kozmic_edges::store::HistoryMark;
 use serde_json::{Map, Value};
 
-/// So many builds are read from the database together.
+/// Number of builds that are read from the database together.
 const PAGE: u64 = 200;
 
 /// `GET /build/status`: all that runs, by the job's number.
@@ -34,7 +34,7 @@ pub(crate) async fn status(
     Ok(Json(seen.map(|card| (card.id.to_string(), json::of(card))).collect()))
 }
 
-/// `GET /build/history`: what ended last.
+/// `GET /build/history`: the jobs that ended last.
 pub(crate) async fn history(
     State(app): State<Shared>,
     Program(onlooker): Program,
@@ -49,7 +49,7 @@ pub(crate) async fn full_history(State(app): State<Shared>, Program(onlooker): P
     ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// How far an answer with all of the history came.
+/// The place that an answer with all of the history came to.
 struct Far {
     app: Shared,
     sight: Sight,

@@ -1,5 +1,4 @@
-//! What the monitor shows of one job, gathered: its build's name, where it stands, its commits, what it made, and the end
-//! of its log.
+//! The monitor's card of one job: its build's name, its state, its commits, its artifacts, and the end of its log.
 
 use super::{sight::Sight, terminal::LastLines};
 use crate::{address::of_web, app::Face, artifacts::Links};
@@ -15,7 +14,7 @@ use kozmic_model::{
 };
 use std::sync::Arc;
 
-/// What the monitor shows of one job.
+/// All that the monitor shows of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Card {
     /// The job.
@@ -28,32 +27,32 @@ pub(crate) struct Card {
     pub(crate) is_private: bool,
     /// `<owner>/<repository>/<branch>`.
     pub(crate) name: String,
-    /// What tells its artifact from others'.
+    /// The word that tells its artifact from others'.
     pub(crate) tag: Option<String>,
     /// The script's name.
     pub(crate) title: String,
-    /// Where it stands.
+    /// Its state.
     pub(crate) state: MonitorState,
-    /// Why it ended badly.
+    /// The reason why it ended badly.
     pub(crate) error: Option<String>,
     /// The image that its container is made of; none if it has no container.
     pub(crate) image: Option<String>,
     /// The first digits of the container's id; empty before there is one.
     pub(crate) container: String,
-    /// When a runner took it, else since when it waits; of one that ended before that, when it ended. So what lies between
-    /// this and its end is how long it ran.
+    /// Time at which a runner took it, else since which it waits; of one that ended before that, the time of its end.
+    /// So the time between this and its end is the time that it ran.
     pub(crate) started_at: Timestamp,
-    /// When it ended.
+    /// Time at which it ended.
     pub(crate) finished_at: Option<Timestamp>,
     /// The commits that the push brought, the newest first.
     pub(crate) commits: Vec<CommitLine>,
-    /// What it published.
+    /// The artifacts that it published.
     pub(crate) artifacts: Vec<ArtifactLine>,
     /// The end of its log.
     pub(crate) tail: Arc<LastLines>,
     /// The job's page, for its project's members.
     pub(crate) page: String,
-    /// Where its whole log is.
+    /// The address of its whole log.
     pub(crate) log: String,
 }
 
@@ -64,7 +63,7 @@ pub(crate) struct CommitLine {
     pub(crate) id: String,
     /// Its message's first line.
     pub(crate) message: String,
-    /// Who wrote it.
+    /// The name of its author.
     pub(crate) author: String,
     /// Its page at the forge, if it has one on the web.
     pub(crate) url: Option<String>,
@@ -79,7 +78,7 @@ pub(crate) struct ArtifactLine {
     pub(crate) name: String,
     /// The name that leads to the newest.
     pub(crate) link: String,
-    /// Where it can be fetched, if it can.
+    /// The address at which it can be fetched, if it can.
     pub(crate) url: Option<String>,
     /// In bytes.
     pub(crate) size: u64,
@@ -90,7 +89,7 @@ pub(crate) struct ArtifactLine {
 }
 
 impl Card {
-    /// What there is to show of a job.
+    /// The card of a job.
     pub(super) fn of(seen: &Monitored, artifacts: &[Artifact], tail: Arc<LastLines>, face: &Face) -> Self {
         let Monitored { job, build, project } = seen;
         let state = MonitorState::of(job);

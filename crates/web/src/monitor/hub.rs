@@ -19,26 +19,26 @@ use std::{
 };
 use tokio::{sync::broadcast, time::sleep};
 
-/// What changes within this time after the bell is told together.
+/// Time after the bell in which all changes are told together.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// How often to look without being woken.
+/// Time after which to look without being woken.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// How long to wait when the database or the disk has trouble.
+/// Time to wait when the database or the disk has trouble.
 const TROUBLE: Duration = Duration::from_secs(5);
 
-/// How much news waits for a slow viewer; who lags further behind is told all anew.
+/// Most news that waits for a slow viewer; one that lags further behind is told all anew.
 const WAITING: usize = 64;
 
 /// Of these, each viewer sees the newest that they may, where not everybody sees everything.
 const REACH: u64 = 4 * HISTORY as u64;
 
-/// Where viewers come to.
+/// The place that viewers come to.
 #[derive(Clone, Default)]
 pub(crate) struct Hub(Arc<Mutex<Option<Desk>>>);
 
-/// What the task and the viewers share while there are any.
+/// The things that the task and the viewers share while there are any.
 struct Desk {
     /// None until the first look is over.
     view: Option<Arc<View>>,
@@ -59,7 +59,7 @@ pub(crate) struct Seat {
 }
 
 impl Hub {
-    /// Takes a seat. Whoever comes first wakes the hub.
+    /// Takes a seat. The first viewer wakes the hub.
     pub(crate) fn join(&self, app: &Shared) -> Seat {
         let mut desk = self.desk();
         if let Some(Desk { view, news }) = desk.as_ref() {
@@ -81,7 +81,7 @@ impl Hub {
         is_empty
     }
 
-    /// Tells what is new. Who sits down meanwhile has either heard it or finds it in the view.
+    /// Tells what is new. A viewer that sits down meanwhile has either heard it or finds it in the view.
     fn tell(&self, view: &Arc<View>, all: Vec<News>) {
         let mut desk = self.desk();
         let Some(desk) = desk.as_mut() else { return };
@@ -142,7 +142,7 @@ async fn watch(task: Task, app: Shared) {
     }
 }
 
-/// What wakes the hub.
+/// The bells that wake the hub.
 struct Bells {
     jobs: Bell,
     projects: Bell,
@@ -163,7 +163,7 @@ impl Bells {
     }
 }
 
-/// What the task remembers from one look to the next.
+/// The facts that the task remembers from one look to the next.
 #[derive(Default)]
 struct Looker {
     /// None before the first look.
@@ -175,7 +175,7 @@ struct Looker {
 }
 
 impl Looker {
-    /// What there is now, and what of it is new.
+    /// The view of now, and the news in it.
     async fn look(&mut self, app: &App) -> Result<(Arc<View>, Vec<News>)> {
         let before = self.view.clone().unwrap_or_default();
         let running = look::running(app, &mut self.tails).await?;

@@ -4,7 +4,7 @@ use super::card::{ArtifactLine, Card, CommitLine};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What everybody reads.
+/// The facts that everybody reads.
 #[derive(Serialize)]
 struct Facts<'a> {
     name: &'a str,
@@ -23,7 +23,7 @@ struct Facts<'a> {
     log: &'a str,
 }
 
-/// What the page's script reads besides.
+/// The facts that the page's script reads besides.
 #[derive(Serialize)]
 struct LiveFacts<'a> {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! A look at the store and the logs: what runs, and what ended last.
+//! A look at the store and the logs: the jobs that run, and those that ended last.
 
 use super::{card::Card, sight::Sight, tails::Tails};
 use crate::app::App;
@@ -6,24 +6,24 @@ use anyhow::Result;
 use kozmic_edges::store::{HistoryMark, Monitored};
 use kozmic_model::artifact::Artifact;
 
-/// So many rows of the history are looked at together for who may not see everything.
+/// Number of rows of the history that are looked at together for somebody who may not see everything.
 const PAGE: u64 = 200;
 
-/// So many times: what others keep private does not make the way to what one may see endless.
+/// Most times that this is done: others' private jobs do not make the way to those that one may see endless.
 const PAGES: usize = 10;
 
-/// What waits and runs, in the order in which it was planned.
+/// The jobs that wait and run, in the order in which they were planned.
 pub(super) async fn running(app: &App, tails: &mut Tails) -> Result<Vec<Card>> {
-    // What runs has published nothing yet: what an earlier run left is not this one's.
+    // A job that runs has published nothing yet: what an earlier run left is not this one's.
     cards(app, tails, (&app.edges.store.monitored().await?, &[])).await
 }
 
-/// What ended last, the newest first, up to so many.
+/// The jobs that ended last, the newest first, up to so many.
 pub(super) async fn ended(app: &App, tails: &mut Tails, limit: u64) -> Result<Vec<Card>> {
     of_history(app, tails, &app.edges.store.monitored_history(None, limit).await?).await
 }
 
-/// What ended last of that somebody may see, the newest first, up to so many.
+/// The jobs that ended last of those that somebody may see, the newest first, up to so many.
 pub(super) async fn ended_for(app: &App, sight: &Sight, limit: usize) -> Result<Vec<Card>> {
     let page_size = if *sight == Sight::Everything { limit as u64 } else { PAGE };
     let (mut found, mut mark) = (Vec::new(), None);

@@ -1,5 +1,5 @@
-//! A log as plain text while it streams: control sequences gone, and of a line that overwrote itself what stood there
-//! last. Pieces may be cut anywhere.
+//! A log as plain text while it streams: control sequences are gone, and a line that overwrote itself has its last
+//! text. Pieces may be cut anywhere.
 
 use std::mem::take;
 
@@ -25,7 +25,7 @@ pub(crate) fn plain(bytes: &[u8]) -> String {
     text
 }
 
-/// What the next sign belongs to.
+/// The part that the next sign belongs to.
 #[derive(Clone, Copy, Default)]
 enum Inside {
     #[default]
@@ -60,7 +60,7 @@ impl PlainText {
         text
     }
 
-    /// What is left when the log is over, or ends here for now.
+    /// The text that is left when the log is over, or ends here for now.
     pub(super) fn rest(&mut self) -> String {
         if !take(&mut self.torn).is_empty() {
             self.line.push('\u{FFFD}');

@@ -25,10 +25,10 @@ use kozmic_edges::{logs::LogReader, store::Monitored};
 use kozmic_model::{git::GitRef, ids::JobId};
 use serde::Deserialize;
 
-/// How much is read from the log at once, in bytes.
+/// Number of bytes that are read from the log at once.
 const PIECE: usize = 256 * 1024;
 
-/// How the log is wanted.
+/// The form in which the log is wanted.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     /// Said, with whatever value: the bytes as they are.

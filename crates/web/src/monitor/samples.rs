@@ -1,4 +1,4 @@
-//! What the monitor may have to show, to try its parts with. No push comes by here.
+//! Samples of what the monitor may have to show, to try its parts with. No push comes by here.
 
 use super::{card::Card, terminal::LastLines};
 use crate::{
@@ -18,7 +18,7 @@ use kozmic_model::{
 };
 use std::sync::Arc;
 
-/// How an installation shows itself that has an Auto Builder, and serves artifacts or not.
+/// The face of an installation that has an Auto Builder, and serves artifacts or not.
 pub(crate) fn face(serves: bool) -> Face {
     let mut face =
         trial::face(Some(ArtifactDirs { binary: "/srv/binary".into(), kernel: "/srv/kernel".into() }));
@@ -66,7 +66,7 @@ pub(crate) fn artifact(place: ArtifactPlace) -> Artifact {
     }
 }
 
-/// What is shown of the job with this number.
+/// The card of the job with this number.
 pub(crate) fn card(id: i64, status: Status) -> Card {
     let tail = LastLines { text: "last line".into(), html: "last <span class=\"f1\">line</span>".into() };
     let made = if status.is_finished() { vec![artifact(ArtifactPlace::Kernels)] } else { Vec::new() };

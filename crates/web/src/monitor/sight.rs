@@ -1,4 +1,4 @@
-//! Who looks at the monitor, and what of it they may see.
+//! Somebody who looks at the monitor, and the part of it that they may see.
 
 use crate::{app::Shared, auth::Looker, error::WebError};
 use axum::{
@@ -14,7 +14,7 @@ use kozmic_model::{
 use serde_json::json;
 use std::collections::HashSet;
 
-/// What of the monitor somebody may see.
+/// The part of the monitor that somebody may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
     /// All of it: the monitor is public.
@@ -25,17 +25,17 @@ pub(crate) enum Sight {
 
 /// Somebody who looks at the monitor.
 pub(crate) struct Onlooker {
-    /// Who it is, if that is known.
+    /// The person or program, if it is known.
     pub(crate) looker: Option<Looker>,
-    /// What they may see.
+    /// The part that they may see.
     pub(crate) sight: Sight,
 }
 
-/// Somebody who looks with a program, which cannot sign in but may bring a token: who may not look is told so, and led
-/// nowhere.
+/// Somebody who looks with a program, which cannot sign in but may bring a token: one who may not look is told so, and
+/// led nowhere.
 pub(crate) struct Program(pub(crate) Onlooker);
 
-/// Why somebody may not look.
+/// The reason why somebody may not look.
 pub(crate) enum Refused {
     /// There is no monitor here, or we failed.
     Elsewhere(WebError),
@@ -44,7 +44,7 @@ pub(crate) enum Refused {
 }
 
 impl Sight {
-    /// What this person may see of a monitor that is not public.
+    /// The part that this person may see of a monitor that is not public.
     pub(crate) async fn of(app: &Shared, user: UserId) -> Result<Self, WebError> {
         let own = app.edges.store.projects_of(user).await?;
         Ok(Self::OwnAndPublic(own.into_iter().map(|line| line.project.id).collect()))
@@ -68,7 +68,7 @@ impl Onlooker {
     async fn new(headers: &HeaderMap, app: &Shared) -> Result<Self, Refused> {
         let face = app.face.auto_builder.as_ref().ok_or(WebError::NotFound)?;
         let looker = match Looker::of(headers, app).await {
-            // Whoever it is: everybody sees everything.
+            // The token does not matter: everybody sees everything.
             Err(WebError::NoToken) if face.monitor_is_public => None,
             looker => looker?,
         };

@@ -9,10 +9,10 @@ use std::{
     sync::Arc,
 };
 
-/// How many lines are shown.
+/// Number of lines that are shown.
 const LINES: usize = 15;
 
-/// How much of a log's end is looked at, in bytes.
+/// Number of bytes at a log's end that are looked at.
 const REACH: u64 = 16 * 1024;
 
 /// The ends of logs that were looked at, with the length that each log had.

@@ -1,5 +1,5 @@
-//! What a terminal would show of a log's end, as text and as HTML: the same picture that the log's own page draws, made
-//! on the server, once for all who look at the monitor.
+//! A terminal's picture of a log's end, as text and as HTML: the same picture that the log's own page draws, made on
+//! the server, once for all who look at the monitor.
 
 mod colour;
 #[cfg(test)]
@@ -22,7 +22,7 @@ pub(crate) struct LastLines {
     pub(crate) html: String,
 }
 
-/// What a terminal shows of the last `count` lines of a text.
+/// A terminal's picture of the last `count` lines of a text.
 pub(crate) fn last_lines(text: &str, count: usize) -> LastLines {
     let lines = screen::lines(text.trim_end_matches(['\n', '\r']));
     let from = lines.len().saturating_sub(count);

@@ -8,10 +8,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// So many builds that ended are shown.
+/// Number of builds that ended and are shown.
 pub(super) const HISTORY: usize = 25;
 
-/// What is shown of a job, with its words for the page's script, rendered once.
+/// A job's card, with its words for the page's script, rendered once.
 #[derive(Debug)]
 pub(crate) struct Shown {
     card: Card,
@@ -40,8 +40,8 @@ pub(crate) enum News {
 }
 
 impl View {
-    /// This view with other cards; what is the same is not rendered again. A job stands where the later look found it:
-    /// what ended is looked at behind what runs, or is what was known before.
+    /// This view with other cards; a card that is the same is not rendered again. A job stands where the later look
+    /// found it: jobs that ended are looked at after those that run, or are those that were known before.
     pub(super) fn with(&self, running: Vec<Card>, ended: Option<Vec<Card>>) -> Self {
         let known = |card: Card| {
             let same = self.running.iter().chain(&self.ended).find(|known| known.card == card);
@@ -72,7 +72,7 @@ impl View {
         self.running.iter().chain(&self.ended).map(|shown| shown.card.attempt).collect()
     }
 
-    /// What is to be told to whoever knows `before`.
+    /// The news for viewers who know `before`.
     pub(super) fn news_since(&self, before: &Self) -> Vec<News> {
         let changed =
             self.running.iter().filter(|shown| !before.running.iter().any(|known| Arc::ptr_eq(known, shown)));
@@ -92,7 +92,8 @@ impl View {
         news
     }
 
-    /// Whether others than before may see something that runs: who may not any more is not told of the change itself.
+    /// Whether others than before may see something that runs: a viewer who may not any more is not told of the change
+    /// itself.
     fn changes_hands(&self, before: &Self) -> bool {
         let was_private = |id| find(&before.running, id).map(|known| known.card.is_private);
         self.running
@@ -108,7 +109,7 @@ impl View {
         })
     }
 
-    /// The frame that tells what ended last, as far as one may see it.
+    /// The frame that tells the builds that ended last, as far as one may see them.
     pub(crate) fn history_frame(&self, sight: &Sight) -> Utf8Bytes {
         let newest = &self.ended[..];
         frame(newest, &self.history, sight, |seen| {

@@ -25,7 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sessions::Line;
 use tokens::TITLE_LIMIT;
 
-/// Where all this stands.
+/// The path of this page.
 const PATH: &str = "/account/settings/";
 
 #[derive(Template)]
@@ -46,7 +46,7 @@ struct MailDraft {
     fault: Option<&'static str>,
 }
 
-/// What came of asking for a token.
+/// The result of asking for a token.
 #[derive(Default)]
 struct Told {
     /// A token that was just made: this page is the only one that ever shows it.

@@ -56,7 +56,7 @@ struct EmptyPage {
     git_ref: Option<String>,
 }
 
-/// Which ref's latest build is wanted: a full ref, a branch's name, `tags/` and a tag's, or `#` and a
+/// The ref whose latest build is wanted: a full ref, a branch's name, `tags/` and a tag's, or `#` and a
 /// pull request's number.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {

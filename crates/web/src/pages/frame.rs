@@ -1,4 +1,4 @@
-//! What surrounds every page of a person who signed in: the band, the list of projects, the banner of trouble.
+//! The frame of every page of a person who signed in: the band, the list of projects, the banner of trouble.
 
 use crate::{
     app::Shared,
@@ -30,7 +30,7 @@ const PART: &str = "x-kozmic-part";
 
 /// A person's request for a page.
 pub(crate) struct Visit {
-    /// Who asks.
+    /// The person who asks.
     pub(crate) person: SignedIn,
     /// Their browser's cookies.
     pub(crate) cookies: Cookies,
@@ -38,25 +38,25 @@ pub(crate) struct Visit {
     pub(crate) only_live: bool,
 }
 
-/// What surrounds a page.
+/// The facts for the parts that surround a page.
 pub(crate) struct Frame {
     /// The time that all ages on the page refer to.
     pub(crate) now: Timestamp,
     /// The person who looks.
     pub(crate) user: User,
-    /// What the page's forms carry.
+    /// The token that the page's forms carry.
     pub(crate) csrf: String,
     /// The list at the left.
     pub(crate) projects: Vec<ProjectLine>,
     /// The project that the page is about.
     pub(crate) current: Option<ProjectId>,
-    /// What the person may do in that project.
+    /// The person's role in that project.
     pub(crate) role: Option<Role>,
-    /// What is known of the runners.
+    /// The runners, as far as they are known.
     pub(crate) runners: Vec<Runner>,
     /// A sentence left by the page before.
     pub(crate) notice: Option<Notice>,
-    /// What people call the forge.
+    /// People's name for the forge.
     pub(crate) forge: String,
     /// Whether there is a monitor.
     pub(crate) has_monitor: bool,
@@ -79,7 +79,7 @@ impl Visit {
         Self { person, cookies: Cookies::of(headers, &app.face), only_live: only_live(headers) }
     }
 
-    /// Gathers what surrounds a page, about a project or not.
+    /// Gathers the frame of a page, about a project or not.
     pub(crate) async fn frame(&self, app: &Shared, current: Option<ProjectId>) -> Result<Frame, WebError> {
         let store = &app.edges.store;
         let projects = store.projects_of(self.person.user.id).await?;
@@ -129,7 +129,7 @@ impl Frame {
         self.role == Some(Role::Owner)
     }
 
-    /// Why no job can start anywhere, if so.
+    /// The reason why no job can start anywhere, if so.
     pub(crate) fn trouble(&self) -> Option<String> {
         health::trouble(&self.runners, self.now)
     }
@@ -139,7 +139,7 @@ impl Frame {
         self.projects.len() >= MANY_PROJECTS
     }
 
-    /// Where the page listens for news.
+    /// The address where the page listens for news.
     pub(crate) fn news_address(&self) -> String {
         match self.current {
             Some(project) => format!("/live?project={project}"),
@@ -182,7 +182,7 @@ pub(crate) mod samples {
         user::{MailSettings, Profile, User},
     };
 
-    /// What surrounds a page about that project.
+    /// The frame of a page about that project.
     pub(crate) fn frame() -> Frame {
         let profile = Profile {
             forge_id: ForgeUserId(3),

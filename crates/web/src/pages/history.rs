@@ -31,7 +31,7 @@ const PER_PAGE: u64 = 25;
 /// No history reaches so far; a number beyond it would not fit into a database's count of rows.
 const LAST_PAGE: u64 = 1_000_000_000;
 
-/// How many refs the field proposes.
+/// Most refs that the field proposes.
 const PROPOSED: u64 = 200;
 
 #[derive(Template)]
@@ -47,7 +47,7 @@ struct HistoryPage {
     pages: u64,
 }
 
-/// What is wanted, as typed.
+/// The page and filter that are wanted, as typed.
 #[derive(Deserialize)]
 pub(crate) struct Turned {
     #[serde(default)]
@@ -58,7 +58,7 @@ pub(crate) struct Turned {
     status: String,
 }
 
-/// What is wanted, as understood.
+/// The page and filter that are wanted, as understood.
 struct Asked {
     page: u64,
     filter: BuildFilter,

@@ -1,13 +1,13 @@
-//! What became of deliveries that the forge could not bring, in sentences.
+//! The outcome of deliveries that the forge could not bring, in sentences.
 
 use kozmic_edges::store::MissedCount;
 use kozmic_model::time::{Timestamp, age};
 use std::time::Duration;
 
-/// So long a page speaks of it.
+/// Time for which a page speaks of it.
 pub(super) const SHOWN: Duration = Duration::from_secs(7 * 86_400);
 
-/// What is to be said; nothing if nothing was missed.
+/// The sentences to say; none if nothing was missed.
 pub(super) fn sentences(count: &MissedCount, forge: &str, now: Timestamp) -> Vec<String> {
     let &MissedCount { made_good, made_good_at, waiting, given_up, .. } = count;
     let mut said = Vec::new();

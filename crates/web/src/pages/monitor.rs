@@ -23,14 +23,14 @@ use kozmic_model::{monitor::MonitorState, time::Timestamp};
 #[derive(Template)]
 #[template(path = "monitor.html")]
 struct MonitorPage {
-    /// None for who has not signed in.
+    /// None for somebody who has not signed in.
     frame: Option<Frame>,
     now: Timestamp,
     running: Vec<Card>,
     ended: Vec<Card>,
-    /// What became of deliveries that did not arrive, in sentences.
+    /// The outcome of deliveries that did not arrive, in sentences.
     missed: Vec<String>,
-    /// What the script fills in.
+    /// The card that the script fills in.
     blank: Card,
 }
 

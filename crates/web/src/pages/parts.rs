@@ -70,12 +70,12 @@ pub(crate) fn worded_pill(status: &Status, word: &str) -> Safe<String> {
     Safe(format!(r#"<span class="pill {status}">{mark}<span>{word}</span></span>"#))
 }
 
-/// When something happened, as `2 h`; the script keeps it true.
+/// The time since something happened, as `2 h`; the script keeps it true.
 pub(crate) fn short_age(at: &Timestamp, now: &Timestamp) -> Safe<String> {
     time(at, "age", &age(now.since(*at)))
 }
 
-/// When something happened, as `2 h ago`.
+/// The time since something happened, as `2 h ago`.
 pub(crate) fn ago(at: &Timestamp, now: &Timestamp) -> Safe<String> {
     let text = match age(now.since(*at)).as_str() {
         "now" => "just now".to_owned(),
@@ -84,7 +84,7 @@ pub(crate) fn ago(at: &Timestamp, now: &Timestamp) -> Safe<String> {
     time(at, "ago", &text)
 }
 
-/// How long something took, or takes since `start`.
+/// The time that something took, or takes since `start`.
 pub(crate) fn length(start: &Timestamp, end: &Option<Timestamp>, now: &Timestamp) -> Safe<String> {
     let text = watch(end.unwrap_or(*now).since(*start));
     match end {
@@ -93,7 +93,7 @@ pub(crate) fn length(start: &Timestamp, end: &Option<Timestamp>, now: &Timestamp
     }
 }
 
-/// How long something lasted or lasts, as on a watch; a dash if it never began.
+/// The time that something lasted or lasts, as on a watch; a dash if it never began.
 pub(crate) fn lasted(length: impl Borrow<Option<Length>>, now: &Timestamp) -> Safe<String> {
     match length.borrow() {
         None => Safe("–".to_owned()),
@@ -102,17 +102,17 @@ pub(crate) fn lasted(length: impl Borrow<Option<Length>>, now: &Timestamp) -> Sa
     }
 }
 
-/// How long something took, as people say it.
+/// The time that something took, as people say it.
 pub(crate) fn took(length: &Length) -> String {
     spoken(length.so_far)
 }
 
-/// How long something waited, if that is worth a word.
+/// The time that something waited, if that is worth a word.
 pub(crate) fn wait(spent: &Spent) -> Option<Length> {
     spent.waited.filter(|waited| waited.grows || waited.so_far >= WORTH_TELLING)
 }
 
-/// When a build last did something.
+/// Time at which a build last did something.
 pub(crate) fn last_seen(build: &Build) -> Timestamp {
     build.finished_at.or(build.started_at).unwrap_or(build.created_at)
 }

@@ -10,7 +10,7 @@ use axum::{
 };
 use kozmic_model::{ids::ProjectId, project::Role};
 
-/// Which of a project's tabs a page belongs to.
+/// The one of a project's tabs that a page belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tab {
     /// Its latest build.
@@ -23,7 +23,7 @@ pub(crate) enum Tab {
     Other,
 }
 
-/// What to do first, for who has no project.
+/// First steps, for a person who has no project.
 #[derive(Template)]
 #[template(path = "first_steps.html")]
 struct FirstSteps {

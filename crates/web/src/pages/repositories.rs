@@ -37,20 +37,20 @@ struct Line {
     project: Option<ProjectId>,
 }
 
-/// Which repository to make a project of.
+/// The repository to make a project of.
 #[derive(Deserialize)]
 pub(crate) struct Choice {
     repository: String,
 }
 
-/// Where the button stood that asks the forge again.
+/// The place of the button that asks the forge again.
 #[derive(Deserialize)]
 pub(crate) struct Stood {
     /// The project whose page it was, if any.
     project: Option<String>,
 }
 
-/// `GET /repositories/`: what is known; where nothing is known yet, what the forge says.
+/// `GET /repositories/`: the repositories that are known; where none is known yet, those that the forge tells.
 pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Response, WebError> {
     let user = visit.person.user.id;
     let mut repositories = app.edges.store.repositories(user).await?;
@@ -107,7 +107,7 @@ pub(crate) async fn choose(
     visit.lead(&app, &there, said).await
 }
 
-/// What to say of a project that is the person's own, or one that they belong to.
+/// The words about a project that is the person's own, or one that they belong to.
 fn made((name, forge): (&str, &str), is_own: bool, trouble: Option<String>) -> Result<String, String> {
     match trouble {
         None if is_own => Ok(format!("{name} is a project now.")),
@@ -118,7 +118,7 @@ fn made((name, forge): (&str, &str), is_own: bool, trouble: Option<String>) -> R
     }
 }
 
-/// What to say of a project that others made, and that the person does not belong to.
+/// The words about a project that others made, and that the person does not belong to.
 fn out_of_reach((name, forge): (&str, &str), trouble: Option<String>) -> String {
     let why = match trouble {
         None => "does not count you among its people".to_owned(),
@@ -137,13 +137,13 @@ async fn back(app: &Shared, user: UserId, Stood { project }: Stood) -> Result<St
     })
 }
 
-/// What to tell the person when the forge gave no list.
+/// The words for the person when the forge gave no list.
 fn unreachable(user: UserId, fault: &anyhow::Error) -> String {
     tracing::warn!(user.id = user.0, "cannot list repositories: {fault:#}");
     format!("Nothing changed: {}", fault.root_cause())
 }
 
-/// The repositories, owner by owner, each with its project. What only the Auto Builder has can still be made one.
+/// The repositories, owner by owner, each with its project. One that only the Auto Builder has can still be made one.
 fn by_owner(repositories: Vec<Repository>, frame: &Frame, auto_builder: Option<UserId>) -> Vec<Owner> {
     let made = frame.projects.iter().filter(|line| Some(line.project.owner) != auto_builder);
     let projects = made.map(|line| (line.project.repository.id, line.project.id));

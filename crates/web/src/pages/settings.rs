@@ -37,7 +37,7 @@ struct SettingsPage {
     said: Said,
 }
 
-/// What belongs to the project.
+/// The things that belong to the project.
 struct Facts {
     hooks: Vec<Hook>,
     members: Vec<Member>,
@@ -45,18 +45,18 @@ struct Facts {
     key: Option<DeployKey>,
     credentials: Vec<Credential>,
     images: Vec<CachedImage>,
-    /// What became of deliveries that did not arrive, in sentences.
+    /// The outcome of deliveries that did not arrive, in sentences.
     missed: Vec<String>,
-    /// Why such deliveries cannot be looked for, in sentences.
+    /// The reasons why such deliveries cannot be looked for, in sentences.
     deaf: Vec<String>,
     /// The repository's page at the forge.
     repository: Option<String>,
 }
 
-/// What the page says to a form that was sent from it.
+/// The page's words to a form that was sent from it.
 #[derive(Default)]
 pub(super) struct Said {
-    /// What is left to do at the forge: a headline, and a sentence for each thing.
+    /// The things that are left to do at the forge: a headline, and a sentence for each of them.
     pub(super) left: Option<(String, Vec<String>)>,
     /// Sentences beside fields.
     pub(super) faults: FieldFaults,
@@ -65,7 +65,7 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// That something is left to do at the forge.
+    /// Words that something is left to do at the forge.
     pub(super) fn left(headline: String, sentences: Vec<String>) -> Self {
         Self { left: Some((headline, sentences)), ..Self::default() }
     }

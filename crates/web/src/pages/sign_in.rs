@@ -30,14 +30,14 @@ struct SignInPage {
     notice: Option<Notice>,
 }
 
-/// Where to go after signing in.
+/// The path to go to after signing in.
 #[derive(Deserialize)]
 pub(crate) struct After {
     #[serde(default)]
     next: String,
 }
 
-/// What the forge sends a browser back with.
+/// The values that the forge sends a browser back with.
 #[derive(Deserialize)]
 pub(crate) struct Arrival {
     code: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct Arrival {
     error_description: Option<String>,
 }
 
-/// `GET /`: what Kozmic is, or one's projects.
+/// `GET /`: the page that says what Kozmic is, or one's projects.
 pub(crate) async fn home(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -165,7 +165,7 @@ fn page(app: &Shared, headers: &HeaderMap, next: &str) -> Result<Response, WebEr
     Ok(cookies.onto(html))
 }
 
-/// What to tell a browser that brings a session which is over. Who signed out by the button brings none.
+/// The words for a browser that brings a session which is over. One that was signed out by the button brings none.
 fn was_signed_out(app: &Shared, cookies: &Cookies) -> Option<Notice> {
     cookies.session()?;
     let text = format!(

@@ -3,10 +3,10 @@
 use crate::{error::WebError, monitor::plain};
 use kozmic_edges::logs::LogReader;
 
-/// How many lines are shown.
+/// Number of lines that are shown.
 const LINES: usize = 200;
 
-/// How much of the end is looked at, in bytes.
+/// Number of bytes at the end that are looked at.
 const REACH: u64 = 64 * 1024;
 
 /// The last lines of a log, without control sequences.

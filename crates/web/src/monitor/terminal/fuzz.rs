@@ -57,7 +57,7 @@ const SIGNS: &[&str] = &[
     " ",
 ];
 
-/// How HTML writes signs that would mean something in it.
+/// The escapes with which HTML writes signs that would mean something in it.
 const ESCAPED: [(&str, &str); 9] = [
     ("&lt;", "<"),
     ("&gt;", ">"),

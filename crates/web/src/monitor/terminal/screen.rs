@@ -8,7 +8,7 @@ use super::{
 /// The last column that a sequence can lead to; no real terminal is wider.
 const LAST_COLUMN: usize = 1_000;
 
-/// How signs look. Colours are numbers among the sixteen that the style sheet knows.
+/// The look of signs. Colours are numbers among the sixteen that the style sheet knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "a terminal has that many switches")]
 pub(super) struct Style {

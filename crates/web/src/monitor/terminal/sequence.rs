@@ -20,7 +20,7 @@ pub(super) enum Step {
     Control(String, char),
 }
 
-/// Reads steps off a text. Whatever does not change the picture of a line is left out.
+/// Reads steps off a text. Signs that do not change the picture of a line are left out.
 pub(super) struct Steps<'a>(Peekable<Chars<'a>>);
 
 impl<'a> Steps<'a> {
@@ -28,7 +28,7 @@ impl<'a> Steps<'a> {
         Self(text.chars().peekable())
     }
 
-    /// What follows an escape: a control sequence, a string such as a title, or one sign.
+    /// The step behind an escape: a control sequence; none for a string such as a title, or for one sign.
     fn escape(&mut self) -> Option<Step> {
         match self.0.peek() {
             Some('[') => {

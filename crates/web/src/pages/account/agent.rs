@@ -1,6 +1,6 @@
-//! What a browser calls itself, in short.
+//! A browser's name for itself, in short.
 
-/// How they call themselves, and how people do. Those that pretend to be others as well come first.
+/// Browsers' names for themselves, and people's names for them. Those that pretend to be others as well come first.
 const BROWSERS: [(&str, &str); 8] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -22,7 +22,7 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// How much is shown of a name that we do not know, in characters.
+/// Most characters of an unknown name that are shown.
 const SHOWN: usize = 40;
 
 /// `Firefox on Linux`, or the beginning of what it calls itself.

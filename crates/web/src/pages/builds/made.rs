@@ -1,4 +1,4 @@
-//! What a job of the Auto Builder runs, and what it made.
+//! The work of a job of the Auto Builder, and the artifacts that it made.
 
 use crate::{
     app::Face,
@@ -10,7 +10,7 @@ use kozmic_model::{
     time::Timestamp,
 };
 
-/// What a job runs that is no hook's: its script is a program in the repository, or there is none.
+/// The work of a job that is no hook's: its script is a program in the repository, or there is none.
 pub(super) enum Work {
     /// A program runs in a container.
     Program(Box<Program>),
@@ -18,14 +18,14 @@ pub(super) enum Work {
     Check,
 }
 
-/// A program, and what it runs in.
+/// A program, and the image that it runs in.
 pub(super) struct Program {
     /// Its path in the repository, or else in the container, and what it is called with.
     pub(super) line: String,
     pub(super) image: String,
     /// Whether the image of the longest tag that fits stands for this one.
     pub(super) by_prefix: bool,
-    /// Where it leaves what it makes.
+    /// The path where it leaves what it makes.
     pub(super) output: String,
     /// The image that its container becomes.
     pub(super) kept: Option<String>,
@@ -36,7 +36,7 @@ pub(super) struct Made {
     pub(super) name: String,
     pub(super) stable: String,
     pub(super) links: Links,
-    /// What it is, and where it lies.
+    /// Its kind, and where it lies.
     pub(super) word: String,
     pub(super) size: String,
     pub(super) sha256: String,
@@ -44,7 +44,7 @@ pub(super) struct Made {
 }
 
 impl Work {
-    /// What a job runs; none for a hook's.
+    /// The work of a job; none for a hook's.
     pub(super) fn of(spec: &JobSpec) -> Option<Self> {
         let bare = match &spec.manner {
             Manner::Hooked => return None,

@@ -20,13 +20,13 @@ pub(super) struct Shown {
     /// Whether another run followed.
     pub(super) is_past: bool,
     pub(super) phases: Vec<PhasePart>,
-    /// How long this run ran and waited.
+    /// The times that this run ran and waited.
     pub(super) spent: Spent,
     pub(super) reason: Option<String>,
     pub(super) tail: String,
-    /// What runs, if it is no hook's script.
+    /// The work, if it is no hook's script.
     pub(super) work: Option<Work>,
-    /// What the present run left; nothing is known of what earlier ones did.
+    /// The artifacts of the present run; nothing is known of those of earlier ones.
     pub(super) made: Vec<Made>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Run {
 }
 
 impl Shown {
-    /// What there is to show of a job's run.
+    /// The facts to show of a job's run.
     pub(super) async fn of(
         app: &Shared,
         job: &Job,
@@ -65,17 +65,17 @@ impl Shown {
         Ok(Self { runs, is_past, phases, spent, reason, tail, work, made, job: shown })
     }
 
-    /// Which run is shown, from 1.
+    /// Number of the run that is shown, from 1.
     pub(super) fn number(&self) -> i32 {
         self.job.shown_attempt().number
     }
 
-    /// What has to be said behind an address to mean this run, even when another follows.
+    /// The query behind an address that means this run, even when another follows.
     pub(super) fn query(&self) -> String {
         if self.is_past { format!("?attempt={}", self.number()) } else { String::new() }
     }
 
-    /// Where the log comes from.
+    /// The address that the log comes from.
     pub(super) fn feed(&self) -> String {
         let Job { project, id, .. } = &self.job;
         let run = if self.is_past { format!("/{}", self.number()) } else { String::new() };

@@ -1,4 +1,4 @@
-//! What a build's page says of its jobs: which to show first, why one waits, where the time went.
+//! Facts of jobs on their build's page: which to show first, why one waits, where the time went.
 
 use super::super::{frame::Frame, parts};
 use askama::filters::Safe;
@@ -22,19 +22,19 @@ pub(super) struct JobTab {
     pub(super) is_shown: bool,
 }
 
-/// What stands behind a job's title.
+/// The note behind a job's title.
 pub(super) enum Note {
-    /// How long it took or takes.
+    /// The time that it took or takes.
     Time(Safe<String>),
-    /// Why it waits, shortly.
+    /// The reason why it waits, shortly.
     Waits(String),
     /// It ended without having begun.
     Never,
 }
 
-/// What a person may have a build do.
+/// The orders that a person may give for a build.
 pub(super) struct Orders {
-    /// How many jobs would run once more.
+    /// Number of jobs that would run once more.
     pub(super) failed: usize,
     /// Whether jobs can be stopped.
     pub(super) can_be_canceled: bool,
@@ -44,7 +44,7 @@ pub(super) struct Orders {
 pub(super) struct PhasePart {
     pub(super) word: &'static str,
     pub(super) time: Safe<String>,
-    /// How much of the whole, from 1 to 10.
+    /// Its share of the whole, from 1 to 10.
     pub(super) share: u64,
     pub(super) lasts: bool,
 }
@@ -70,7 +70,7 @@ impl JobTab {
 }
 
 impl Orders {
-    /// What this person may have a build of these jobs do.
+    /// The orders that this person may give for a build of these jobs.
     pub(super) fn of(jobs: &[Job], frame: &Frame) -> Self {
         let bad = |job: &&Job| job.status.is_finished() && job.status != Status::Success;
         let goes_on = |job: &Job| !job.status.is_finished() && !job.cancel_requested;
@@ -101,13 +101,13 @@ impl PhasePart {
     }
 }
 
-/// The job to show when none is named: what went wrong first, then what runs.
+/// The job to show when none is named: first one that went wrong, then one that runs.
 pub(super) fn telling(jobs: &[Job]) -> Option<&Job> {
     let order = [Status::Error, Status::Failure, Status::Pending, Status::Canceled, Status::Enqueued];
     order.iter().find_map(|status| jobs.iter().find(|job| job.status == *status)).or(jobs.first())
 }
 
-/// Why a job waits or ended badly, in a sentence.
+/// The reason why a job waits or ended badly, in a sentence.
 pub(super) fn reason(job: &Job, frame: &Frame) -> Option<String> {
     match job.status {
         Status::Enqueued => Some(why_waiting(&frame.runners, frame.now)),

@@ -1,4 +1,4 @@
-//! What a hook needs at the forge: connected, put back, taken away.
+//! Things that a hook needs at the forge: connected, put back, taken away.
 
 use super::super::{
     button::Sent,

@@ -1,4 +1,4 @@
-//! What to paste into a README, so that it shows how the default branch stands.
+//! The text to paste into a README, so that it shows how the default branch stands.
 
 use super::{super::button::Sent, path};
 use crate::{

@@ -1,4 +1,4 @@
-//! What a newer push to a branch does with that branch's older jobs.
+//! The effects of a newer push to a branch on that branch's older jobs.
 
 use super::super::button::Sent;
 use super::path;

@@ -31,7 +31,7 @@ pub(crate) async fn drop_image(
     visit.lead(&app, &path(id), said).await
 }
 
-/// What tells an image from others, short enough to read.
+/// The text that tells an image from others, short enough to read.
 pub(super) fn short_key(image: &CachedImage) -> &str {
     image.key.get(..12).unwrap_or(&image.key)
 }

@@ -1,4 +1,4 @@
-//! Members: who they are, the forge decides; here it is asked again.
+//! Members: the forge decides who they are; here it is asked again.
 
 use super::super::button::Sent;
 use super::path;
@@ -22,7 +22,7 @@ pub(crate) async fn sync(
             Err(format!("The members stay as they were: {}", fault.root_cause()))
         }
     };
-    // Who asked may have another role by now, or none.
+    // The person who asked may have another role by now, or none.
     let role = app.edges.store.role_in(id, visit.person.user.id).await?;
     match role {
         Some(Role::Member) => visit.lead(&app, &format!("/projects/{id}/"), said).await,
