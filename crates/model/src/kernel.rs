@@ -15,13 +15,13 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What an image's tag of a Git tag begins with, so that the tag `v1` is never taken for the branch `v1`.
+/// The beginning of an image's tag for a Git tag, so that the tag `v1` is never taken for the branch `v1`.
 const OF_TAG: &str = "tag.";
 
 /// The longest tag that an image may have, in characters.
 const LONGEST_TAG: usize = 128;
 
-/// What a rule builds.
+/// The kind of a rule, by the part that it builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelKind {
@@ -41,27 +41,27 @@ impl KernelKind {
     }
 }
 
-/// What to run for pushes to a repository that kernels are made of.
+/// The image and the script to run for pushes to a repository that kernels are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelRule {
     /// `owner/name` of the repository whose pushes wake the rule.
     pub repository: String,
-    /// Where the build starts.
+    /// The image that the build starts from.
     pub start: KernelStart,
-    /// What a shell does first, such as installing git; nothing if empty.
+    /// Commands that a shell runs first, such as installing git; none if empty.
     pub before: String,
     /// The script's path in the container. It is called with the branch's name, the repository's name and, for a
     /// tag, the word `release`.
     pub script: String,
-    /// Where the script leaves the kernel.
+    /// The place where the script leaves the kernel.
     pub kernel: KernelFile,
-    /// What kernels' names begin with.
+    /// The beginning of kernels' names.
     pub prefix: String,
-    /// What becomes of a job that is interrupted.
+    /// The rule for a job that is interrupted.
     pub if_interrupted: IfInterrupted,
 }
 
-/// Where a kernel's build starts.
+/// The image that a kernel's build starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelStart {
     /// From this image; what comes of it is kept as `<owner>/<repository>:<branch>`.
@@ -70,7 +70,7 @@ pub enum KernelStart {
     Kept(String),
 }
 
-/// Where a script leaves the kernel.
+/// The place where a script leaves the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelFile {
     /// A directory that is empty at the start, such as `/target`.
@@ -80,7 +80,7 @@ pub struct KernelFile {
 }
 
 impl KernelRule {
-    /// Which kind of rule it is.
+    /// The kind of the rule.
     pub fn kind(&self) -> KernelKind {
         match self.start {
             KernelStart::Fresh(_) => KernelKind::Generic,
@@ -168,7 +168,7 @@ pub(crate) fn is_certain(git_ref: &GitRef) -> bool {
     }
 }
 
-/// What to ask for where an image of a repository's ref may be called like another's. `image` is its plain name.
+/// The name to ask for where an image of a repository's ref may be called like another's. `image` is its plain name.
 pub fn image_wish(full_name: &str, git_ref: &GitRef, image: &ImageName) -> Wish {
     let owner = NameOwner::kernel(full_name, git_ref);
     let longest = image.repository().len() + 1 + LONGEST_TAG;

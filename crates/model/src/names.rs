@@ -8,16 +8,16 @@
 use crate::git::GitRef;
 use sha2::{Digest, Sha256};
 
-/// What stands between a name and its suffix.
+/// The mark between a name and its suffix.
 const MARK: &str = "..";
 
-/// So many hexadecimal digits a suffix has.
+/// Number of hexadecimal digits in a suffix.
 const DIGITS: usize = 12;
 
-/// So many hexadecimal digits of a commit stand in a versioned name.
+/// Number of hexadecimal digits of a commit in a versioned name.
 const OF_COMMIT: usize = 10;
 
-/// Who a name belongs to: one branch or tag of one repository, in one role.
+/// Owner of a name: one branch or tag of one repository, in one role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NameOwner(String);
 
@@ -51,7 +51,7 @@ impl NameOwner {
 /// A name that somebody wishes for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// Who.
+    /// The owner that wishes for it.
     pub owner: NameOwner,
     /// The name without any suffix.
     pub plain: String,

@@ -1,4 +1,4 @@
-//! What the artifacts of all branches are called, and where two of them would be called the same.
+//! The names of all branches' artifacts, and those that two of them would have.
 
 use super::{Branch, BuildScript, Configuration, fault::harmless};
 use crate::{

@@ -8,7 +8,7 @@ use super::{
 use crate::{git::is_branch_name, place::is_taken};
 use std::collections::BTreeMap;
 
-/// How a recipe's path is made up.
+/// The layout of a recipe's path.
 const LAYOUT: &str = "<owner>/<repository>/<branch>.yaml";
 
 /// A file of the configuration repository.
@@ -16,18 +16,18 @@ const LAYOUT: &str = "<owner>/<repository>/<branch>.yaml";
 pub struct ConfigFile {
     /// Below the repository's root, with slashes.
     pub path: String,
-    /// What is in it.
+    /// Its content.
     pub content: Vec<u8>,
 }
 
-/// What reading the configuration repository came to.
+/// The result of reading the configuration repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// What is right.
+    /// The recipes that are right.
     pub configuration: Configuration,
     /// The branches of it with their files, in the order of paths.
     pub tracked: Vec<(Branch, String)>,
-    /// What is wrong, in the order of paths and lines.
+    /// The faults, in the order of paths and lines.
     pub faults: Vec<RecipeFault>,
 }
 
@@ -52,8 +52,8 @@ pub fn configuration(files: &[ConfigFile], defaults: &RecipeDefaults) -> Reading
 }
 
 impl Reading {
-    /// What is to be told of it, a line each: for each file what it tracks or what is wrong with it, in the order of
-    /// paths; then what of it would be called alike, and how much all of it is.
+    /// The lines that tell of it: for each file what it tracks or what is wrong with it, in the order of paths; then
+    /// the artifacts that would be called alike, and how much all of it is.
     pub fn lines(&self) -> Vec<String> {
         self.lines_with(false)
     }
@@ -75,7 +75,7 @@ impl Reading {
         lines.into_iter().map(|(_, line)| line).chain(names).chain([self.summary()]).collect()
     }
 
-    /// How many branches it tracks, and how much is wrong.
+    /// A line with the numbers of branches that it tracks, and of faults.
     pub fn summary(&self) -> String {
         if self.tracked.is_empty() && self.faults.is_empty() {
             return format!("No recipes: no file is called {LAYOUT}.");
@@ -114,7 +114,7 @@ fn number(count: usize, one: &str, many: &str) -> String {
 /// Reads files in the order of their paths.
 struct Reader<'a> {
     defaults: &'a RecipeDefaults,
-    /// How the first file of a repository spells it, by its name in small letters.
+    /// The spelling of a repository in its first file, by its name in small letters.
     spellings: BTreeMap<String, String>,
     /// The first file of each branch.
     seen: BTreeMap<Branch, &'a str>,
