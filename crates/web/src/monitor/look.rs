@@ -9,7 +9,7 @@ use kozmic_model::artifact::Artifact;
 /// Number of rows of the history that are looked at together for somebody who may not see everything.
 const PAGE: u64 = 200;
 
-/// Most times that this is done: others' private jobs do not make the way to those that one may see endless.
+/// Most pages of rows that are looked at: others' private jobs do not make the way to those that one may see endless.
 const PAGES: usize = 10;
 
 /// The jobs that wait and run, in the order in which they were planned.

@@ -10,7 +10,7 @@ use axum::{
 };
 use kozmic_model::{ids::ProjectId, project::Role};
 
-/// The one of a project's tabs that a page belongs to.
+/// The tab of a project that a page belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tab {
     /// Its latest build.

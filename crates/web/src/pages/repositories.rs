@@ -127,7 +127,7 @@ fn out_of_reach((name, forge): (&str, &str), trouble: Option<String>) -> String 
     format!("{name} is a project here already, but {forge} {why}")
 }
 
-/// To where the button stood, unless that project is out of reach by now.
+/// The address of the page where the button stood, unless its project is out of reach by now.
 async fn back(app: &Shared, user: UserId, Stood { project }: Stood) -> Result<String, WebError> {
     let Some(project) = project else { return Ok("/repositories/".to_owned()) };
     let project = project.parse().unwrap_or(ProjectId(0));
