@@ -24,7 +24,7 @@ use kozmic_model::{
 };
 use std::collections::HashMap;
 
-/// Why rows of something that is gone stay out.
+/// Reason that rows of something that is gone stay out.
 const REMOVED_SINCE: &str = "it was taken over before, and removed here since";
 
 /// One run of the import.

@@ -145,7 +145,7 @@ fn quiet(ear: &Ear, count: usize) -> Duration {
     QUIET.max(share) + Duration::from_secs(spread)
 }
 
-/// Asks the forge about a webhook, as who made it.
+/// Asks the forge about a webhook, as the person who made it.
 async fn ask<T, F>(flow: &Flow, ear: &Ear, ask: impl Fn(SecretString, Repository) -> F) -> Result<T>
 where
     F: Future<Output = Result<T, ForgeError>>,

@@ -24,7 +24,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Why something was not published, in a sentence.
+/// Reason that something was not published, in a sentence.
 type Refusal = String;
 
 /// Whether what a job makes can be published at all: nobody wants to learn that after the build.

@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Pause after trouble.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Stores a delivery whose signature holds, and wakes who waits for it.
+/// Stores a delivery whose signature holds, and wakes those that wait for it.
 ///
 /// # Errors
 /// The database does not answer: the forge is to deliver again.
@@ -45,7 +45,7 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
     Ok(stored)
 }
 
-/// Why nothing can come of a delivery, as it is, in a sentence for whoever sent it. It is stored all the same: the
+/// Reason that nothing can come of a delivery, as it is, in a sentence for its sender. It is stored all the same: the
 /// fault may be ours.
 ///
 /// # Errors
@@ -221,7 +221,7 @@ async fn note_gone(flow: &Flow, waiting: &WaitingDelivery, project: ProjectId, g
     order::look(flow, project, &gone.git_ref).await
 }
 
-/// Why nothing comes of a delivery that a hook's address was sent by another repository.
+/// Reason that nothing comes of a delivery that a hook's address was sent by another repository.
 fn elsewhere(project: &Project, told: &str) -> String {
     format!(
         "this hook is about {}, and the delivery is about another repository, {told}",

@@ -34,7 +34,7 @@ const REFUSALS: i32 = 150;
 /// The longest wait that a forge is believed to mean.
 const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
-/// Wakes all who show a job, its build or its project, and who sends statuses.
+/// Wakes all that show a job, its build or its project, and the sender of statuses.
 pub(crate) fn change(edges: &Edges, project: ProjectId, job: JobId) {
     for topic in [Topic::Job(job), Topic::Project(project), Topic::Projects, Topic::Monitor, Topic::Outbox] {
         edges.broker.ring(topic);

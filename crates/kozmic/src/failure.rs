@@ -1,10 +1,10 @@
-//! Why the program ends, and with which code: scripts that start Kozmic can tell the reasons apart.
+//! Reasons that the program ends, and the exit codes: scripts that start Kozmic can tell the reasons apart.
 
 use crate::settings::SettingsFault;
 use anyhow::Error;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-/// Why the program ends.
+/// Reason that the program ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// Exit code 2: a setting is wrong.

@@ -52,7 +52,7 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Its own certificate, for whoever shall trust it.
+    /// Its own certificate, for the programs that shall trust it.
     pub fn certificate(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
     }
@@ -94,7 +94,7 @@ impl Authority {
 }
 
 impl Certificate {
-    /// Puts both, and whom to trust, into a directory under the names that Docker's tools look for.
+    /// Puts both, and the trusted authority, into a directory under the names that Docker's tools look for.
     pub fn lay_out_for_docker(&self, authority: &Path, dir: &Path) -> Result<()> {
         let files = [(authority, "ca.pem"), (&self.certificate, "cert.pem"), (&self.key, "key.pem")];
         for (file, name) in files {

@@ -16,7 +16,7 @@ use crate::program::{Program, Show};
 
 /// Longest time that it may take to start, to stop, or to lose a process.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The pause between two looks at a process: nothing tells who is not its parent.
+/// The pause between two looks at a process: nothing tells a program that is not its parent.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A bridge for one engine, which goes when it is dropped.

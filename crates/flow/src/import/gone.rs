@@ -12,7 +12,7 @@ use kozmic_model::{
 };
 use std::collections::HashSet;
 
-/// Why something goes.
+/// Reason that something goes.
 const GONE: &str = "it was deleted there since, and is removed here now";
 
 impl Import<'_> {

@@ -1,6 +1,6 @@
 //! A delivery that tells otherwise of its repository than what is known: the forge is asked first, and its answer
 //! counts. A payload may be old, or a lie; but it may be the first word of a new name, whose old one is somebody
-//! else's by now. While the forge does not answer, the delivery waits and holds up no other.
+//! else's by now. The delivery waits and holds up no other while the forge does not answer.
 
 use crate::{Flow, keys, sync, watch};
 use anyhow::Result;

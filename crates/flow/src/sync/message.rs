@@ -28,7 +28,7 @@ const AT_ONCE: usize = 4;
 pub(crate) enum Message {
     /// The forge is being asked. The deliveries' bell rings when it has answered.
     Awaited,
-    /// The message, and who wrote the commit.
+    /// The message, and the author of the commit.
     Known(String, Author),
     /// The forge does not tell.
     Unknown,

@@ -34,8 +34,9 @@ pub struct SignedIn {
 #[error("{0} may not sign in here")]
 pub struct NotInvited(String);
 
-/// Signs in who comes back from the forge with a code, and takes over name, mail, picture and what they may see.
-/// `agent` is what the browser calls itself; `invited` are the people and organizations that may sign in, all if empty.
+/// Signs in a person who comes back from the forge with a code, and takes over name, mail, picture and what they may
+/// see. `agent` is what the browser calls itself; `invited` are the people and organizations that may sign in, all
+/// if empty.
 ///
 /// # Errors
 /// [`NotInvited`], the forge refuses the code or does not answer, or the database does not.

@@ -70,7 +70,7 @@ async fn a_person_signs_in_adds_a_project_and_a_hook_and_watches_the_build() -> 
     browser.close().await
 }
 
-/// While the server is away, the page's attempts to reach it fail.
+/// The page's attempts to reach the server fail while it is away.
 fn is_of_restart(complaint: &str) -> bool {
     complaint.contains("WebSocket") || complaint.contains("net::ERR_")
 }

@@ -46,7 +46,7 @@ pub async fn github() -> Result<GitHub> {
 }
 
 /// Lets the script of a container go on. It may be gone before the command has said that it is done; a gate that stays
-/// shut is noticed by whoever waits for the script's end.
+/// shut is noticed by the wait for the script's end.
 pub async fn open_gate_in(docker: &Docker, container: &str) {
     docker.run(&["exec", container, "touch", "/tmp/gate"]).await.ok();
 }

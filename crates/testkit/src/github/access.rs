@@ -7,7 +7,7 @@ use super::repository::{Permission, Repository};
 use super::world::World;
 
 impl Permission {
-    /// GitHub's name for the role of who has it.
+    /// GitHub's name for the role of a person who has it.
     pub fn role_name(self) -> &'static str {
         match self {
             Self::Pull => "read",

@@ -125,7 +125,7 @@ impl GitHub {
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
-    /// Name and address of mail of who owns a repository; for an organization, somebody's.
+    /// Name and address of mail of a repository's owner; for an organization, somebody's.
     pub(super) fn identity_of_owner(&self, repository: &str) -> (String, String) {
         let owner = repository.split('/').next().unwrap_or_default();
         self.double.read(|world| {

@@ -36,7 +36,7 @@ impl Git {
         one.into_iter().next().with_context(|| format!("git shows no commit {sha}"))
     }
 
-    /// The commits that a push to `after` brings to who knows these commits and all before them; oldest first.
+    /// The commits that a push to `after` brings to a clone that has these commits and all before them; oldest first.
     pub(super) async fn commits_since(&self, known: &[String], after: &str) -> Result<Vec<CommitFacts>> {
         let known = known.iter().map(|sha| format!("^{sha}")).collect::<Vec<_>>();
         let range = std::iter::once(after).chain(known.iter().map(String::as_str)).collect::<Vec<_>>();

@@ -88,7 +88,7 @@ impl NewPull {
         self
     }
 
-    /// Sets who opens it; else it is the owner of the head's repository.
+    /// Sets the person who opens it; else it is the owner of the head's repository.
     #[must_use]
     pub fn by(mut self, login: &str) -> Self {
         self.user = Some(login.to_owned());

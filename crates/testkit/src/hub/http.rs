@@ -19,7 +19,7 @@ use super::upload;
 /// State that all handlers share.
 pub(super) type Shared = Arc<Double>;
 
-/// Why a call is refused.
+/// Reason that a call is refused.
 pub(super) struct Refusal {
     status: StatusCode,
     message: String,
@@ -132,7 +132,7 @@ async fn refresh(State(double): State<Shared>, headers: HeaderMap) -> Result<Str
     Ok(double.change(World::give_token))
 }
 
-/// Whether a token was given and holds. One that held once is refused, but no fault of who tries it.
+/// Whether a token was given and holds. One that held once is refused, but is no fault of the caller.
 fn check_token(double: &Double, token: Option<&str>, what: &str) -> Result<(), Refusal> {
     let token = token.unwrap_or_default();
     double.read(|world| {

@@ -1,4 +1,4 @@
-//! The double's addresses: which there are, and who answers at each.
+//! The double's addresses, and the handler of each.
 
 mod gate;
 mod call;

@@ -216,7 +216,7 @@ fn pairs(body: &[u8]) -> Value {
     Value::Object(pairs.map(|(key, value)| (key, Value::String(value))).collect::<Map<_, _>>())
 }
 
-/// The same answer as a form, for who does not ask for JSON.
+/// The same answer as a form, for a caller that does not ask for JSON.
 fn encoded(outcome: &Value) -> Response {
     let mut text = form_urlencoded::Serializer::new(String::new());
     for (key, value) in outcome.as_object().into_iter().flatten() {
