@@ -165,46 +165,12 @@ pub struct NotAnEnding(String);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ids::{BuildId, HookId, JobId, ProjectId},
-        install::PullPolicy,
-        spec::{JobSpec, Manner, Origin},
-        time::Timestamp,
-    };
+    use crate::{samples, spec::JobSpec};
 
     fn job(if_interrupted: IfInterrupted, interruptions: i32) -> Job {
-        let spec = JobSpec {
-            title: "Tests".into(),
-            image: "debian".parse().unwrap(),
-            script: String::new(),
-            install: None,
-            pull: PullPolicy::default(),
-            if_interrupted,
-            manner: Manner::Hooked,
-            product: None,
-            origin: Origin::Hook(HookId(1)),
-        };
-        Job {
-            id: JobId(1),
-            build: BuildId(1),
-            project: ProjectId(1),
-            spec,
-            status: Status::Pending,
-            attempt: interruptions + 1,
-            interruptions,
-            ending: None,
-            reason: None,
-            return_code: None,
-            cancel_requested: false,
-            canceled_by: None,
-            container: None,
-            cache_key: None,
-            phases: Vec::new(),
-            created_at: Timestamp(1),
-            queued_at: Some(Timestamp(1)),
-            started_at: Some(Timestamp(1)),
-            finished_at: None,
-        }
+        let job = samples::job("Tests", Status::Pending);
+        let spec = JobSpec { if_interrupted, ..job.spec };
+        Job { spec, attempt: interruptions + 1, interruptions, ..job }
     }
 
     fn interrupted() -> Outcome {

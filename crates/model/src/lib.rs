@@ -63,3 +63,5 @@ pub mod missed;
 pub mod runner;
 pub mod monitor;
 pub mod phase;
+#[cfg(test)]
+mod samples;

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Most times that a delivery is sent again: over most of a day. It may be one that can never arrive.
 pub const TRIES: i32 = 24;
 
-/// The cost of a try after one that was refused: whoever said no will hardly say yes.
+/// The cost of a try after one that was refused, by this server or by the forge: the next one will hardly do better.
 pub const REFUSED: i32 = 8;
 
 /// Pauses between tries while nothing arrives, in seconds; the last one again and again.

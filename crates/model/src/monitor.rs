@@ -118,49 +118,11 @@ pub fn build_name(repository: &Repository, git_ref: &GitRef) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ids::{BuildId, HookId, JobId, ProjectId},
-        install::PullPolicy,
-        interruption::IfInterrupted,
-        phase::Phase,
-        spec::{JobSpec, Manner, Origin},
-        time::Timestamp,
-    };
+    use crate::{phase::Phase, samples, time::Timestamp};
 
     fn job(status: Status, phases: &[PhaseKind]) -> Job {
         let phases = phases.iter().map(|kind| Phase::begin(*kind, Timestamp(2))).collect();
-        let spec = JobSpec {
-            title: "a.sh".into(),
-            image: "ubuntu:16.04".parse().unwrap(),
-            script: String::new(),
-            install: None,
-            pull: PullPolicy::default(),
-            if_interrupted: IfInterrupted::default(),
-            manner: Manner::Hooked,
-            product: None,
-            origin: Origin::Hook(HookId(1)),
-        };
-        Job {
-            id: JobId(1),
-            build: BuildId(1),
-            project: ProjectId(1),
-            spec,
-            status,
-            attempt: 1,
-            interruptions: 0,
-            ending: None,
-            reason: None,
-            return_code: None,
-            cancel_requested: false,
-            canceled_by: None,
-            container: None,
-            cache_key: None,
-            phases,
-            created_at: Timestamp(1),
-            queued_at: None,
-            started_at: None,
-            finished_at: None,
-        }
+        Job { phases, ..samples::job("a.sh", status) }
     }
 
     #[test]

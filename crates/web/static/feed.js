@@ -3,7 +3,7 @@
 
 import { Socket } from './socket.js';
 
-/** What to do with a frame when `have` bytes are here: take it, skip what came before, or connect again. */
+/** Decision about a frame when `have` bytes are here: take it, skip what came before, or connect again. */
 export function judge(have, frame) {
   if (frame.offset === have) return 'take';
   return frame.next <= have ? 'skip' : 'gap';

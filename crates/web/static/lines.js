@@ -20,7 +20,7 @@ export class Lines {
   #over = 0;
   #cut = new Map();
 
-  /** How many lines there are; the last may be unfinished. */
+  /** Number of lines; the last may be unfinished. */
   get count() {
     return this.#closed.length * BLOCK + this.#open.length + (this.#tail === '' ? 0 : 1);
   }
@@ -33,7 +33,7 @@ export class Lines {
     return lines;
   }
 
-  /** How many characters of a line (counted from 0) were left out because it is too long. */
+  /** Number of characters of a line (counted from 0) that were left out because it is too long. */
   missing(line) {
     return this.#cut.get(line) ?? (line === this.count - 1 ? this.#over : 0);
   }

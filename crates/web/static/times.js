@@ -1,6 +1,6 @@
 // Ages and running clocks go on while the page is open. Without this they say what was true when the page was made.
 
-/** How far this machine's clock is ahead of the server's, in milliseconds. */
+/** Lead of this machine's clock over the server's, in milliseconds. */
 const ahead = Date.now() - Number(document.documentElement.dataset.now || Date.now());
 
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });

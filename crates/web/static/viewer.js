@@ -6,7 +6,7 @@ import { look } from './colour.js';
 import { BLOCK, LONGEST } from './lines.js';
 import { Scroll } from './scroll.js';
 
-/** How far beyond the window rows are drawn, in pixels. */
+/** Distance beyond the window within which rows are drawn, in pixels. */
 const MARGIN = 600;
 
 /** The part of the page that shows a log's lines. */

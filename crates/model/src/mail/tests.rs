@@ -3,11 +3,9 @@
 use super::*;
 use crate::{
     event::{Author, Trigger},
-    ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
-    install::PullPolicy,
-    interruption::IfInterrupted,
+    ids::{BuildId, ForgeUserId, JobId, ProjectId, RepositoryId, UserId},
     project::{ProjectSettings, Repository},
-    spec::{JobSpec, Manner, Origin},
+    samples,
     time::Timestamp,
     user::{MailSettings, Profile},
 };
@@ -67,34 +65,12 @@ fn build(status: Status) -> Build {
 fn job(id: i64, title: &str, status: Status) -> Job {
     Job {
         id: JobId(id),
-        build: BuildId(40),
-        project: ProjectId(3),
-        spec: JobSpec {
-            title: title.into(),
-            image: "debian".parse().unwrap(),
-            script: String::new(),
-            install: None,
-            pull: PullPolicy::default(),
-            if_interrupted: IfInterrupted::default(),
-            manner: Manner::Hooked,
-            product: None,
-            origin: Origin::Hook(HookId(1)),
-        },
-        status,
-        attempt: 1,
-        interruptions: 0,
-        ending: None,
         reason: (status == Status::Failure).then(|| "The script returned 42.".into()),
-        return_code: None,
-        cancel_requested: false,
-        canceled_by: None,
-        container: None,
-        cache_key: None,
-        phases: Vec::new(),
         created_at: Timestamp(1_000),
         queued_at: Some(Timestamp(1_500)),
         started_at: Some(Timestamp(2_000)),
         finished_at: Some(Timestamp(6_200)),
+        ..samples::job(title, status)
     }
 }
 

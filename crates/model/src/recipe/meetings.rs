@@ -92,19 +92,10 @@ fn is_for_hub(script: &BuildScript) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ConfigFile, Reading, RecipeDefaults, configuration};
+    use super::super::{Reading, tree::tests::read};
     use std::collections::BTreeSet;
 
     const RECIPE: &str = "buildscripts: [a.sh]\na.sh: {archives: /x, artifact: a.tgz}\n";
-
-    fn read(files: &[(&str, &str)]) -> Reading {
-        let file = |(path, text): &(&str, &str)| ConfigFile {
-            path: (*path).to_owned(),
-            content: text.as_bytes().to_vec(),
-        };
-        let defaults = RecipeDefaults { archives: None, image: "ubuntu:16.04".parse().unwrap() };
-        configuration(&files.iter().map(file).collect::<Vec<_>>(), &defaults)
-    }
 
     fn names(reading: &Reading) -> Vec<String> {
         let name =

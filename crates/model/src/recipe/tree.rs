@@ -188,12 +188,12 @@ fn is_name(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const GOOD: &str = "buildscripts: [a.sh]\na.sh: {archives: /x, artifact: a.tgz}\n";
 
-    fn read(files: &[(&str, &str)]) -> Reading {
+    pub(in crate::recipe) fn read(files: &[(&str, &str)]) -> Reading {
         let file = |(path, text): &(&str, &str)| ConfigFile {
             path: (*path).to_owned(),
             content: text.as_bytes().to_vec(),

@@ -31,7 +31,7 @@ const TROUBLE: Duration = Duration::from_secs(5);
 /// Most news that waits for a slow viewer; one that lags further behind is told all anew.
 const WAITING: usize = 64;
 
-/// Of these, each viewer sees the newest that they may, where not everybody sees everything.
+/// Number of the newest builds that are looked through for a viewer who may not see everything.
 const REACH: u64 = 4 * HISTORY as u64;
 
 /// The place that viewers come to.

@@ -1,4 +1,4 @@
-// What the log makes of control sequences. Run by `node --test`.
+// Control sequences in the log. Run by `node --test`.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';

@@ -1,4 +1,4 @@
-// What the monitor's script says of artifacts, as the server says it. Run by `node --test`.
+// Artifacts in the words of the monitor's script, which are the server's. Run by `node --test`.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';

@@ -1,0 +1,47 @@
+//! A job for tests, to change where a test needs another.
+
+use crate::{
+    ids::{BuildId, HookId, JobId, ProjectId},
+    install::PullPolicy,
+    interruption::IfInterrupted,
+    job::Job,
+    spec::{JobSpec, Manner, Origin},
+    status::Status,
+    time::Timestamp,
+};
+
+/// The first attempt of a hook's job, which waits since it was made.
+pub(crate) fn job(title: &str, status: Status) -> Job {
+    let spec = JobSpec {
+        title: title.into(),
+        image: "debian".parse().unwrap(),
+        script: String::new(),
+        install: None,
+        pull: PullPolicy::default(),
+        if_interrupted: IfInterrupted::default(),
+        manner: Manner::Hooked,
+        product: None,
+        origin: Origin::Hook(HookId(1)),
+    };
+    Job {
+        id: JobId(1),
+        build: BuildId(1),
+        project: ProjectId(1),
+        spec,
+        status,
+        attempt: 1,
+        interruptions: 0,
+        ending: None,
+        reason: None,
+        return_code: None,
+        cancel_requested: false,
+        canceled_by: None,
+        container: None,
+        cache_key: None,
+        phases: Vec::new(),
+        created_at: Timestamp(1),
+        queued_at: Some(Timestamp(1)),
+        started_at: None,
+        finished_at: None,
+    }
+}
