@@ -1,0 +1,89 @@
+//! The builds of one ref: found, and put at their places in its order.
+
+use crate::store::{builds, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    ids::ProjectId,
+    order::{STRIDE, UNPLACED, positions},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::Expr,
+};
+
+/// The most builds of a ref that went or came of which the forge is told anew: the newest ones.
+const TOLD_AGAIN: u64 = 50;
+
+pub(super) fn builds_of(project: ProjectId, git_ref: &str) -> Select<rows::build::Entity> {
+    rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(project.0))
+        .filter(rows::build::Column::GitRef.eq(git_ref))
+}
+
+/// The build that a ref's newest one was so far.
+pub(super) async fn newest(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    git_ref: &str,
+) -> Result<Option<rows::build::Model>> {
+    let placed = builds_of(project, git_ref)
+        .filter(rows::build::Column::Position.ne(UNPLACED))
+        .order_by_desc(rows::build::Column::Position);
+    placed.one(tx).await.context("find a ref's newest build")
+}
+
+pub(super) async fn next_position(tx: &DatabaseTransaction, project: ProjectId) -> Result<i64> {
+    let highest = rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(project.0))
+        .order_by_desc(rows::build::Column::Position);
+    let highest = highest.one(tx).await.context("find the highest position")?;
+    Ok(highest.map_or(0, |build| build.position.max(0)) + STRIDE)
+}
+
+/// Puts builds at their places, the oldest first.
+pub(super) async fn place(
+    tx: &DatabaseTransaction,
+    builds: &[rows::build::Model],
+    fresh: Option<i64>,
+) -> Result<()> {
+    let present = builds.iter().map(|build| build.position).collect::<Vec<_>>();
+    for (build, position) in builds.iter().zip(positions(&present, fresh)) {
+        if build.position != position {
+            let (id, position) = (Unchanged(build.id), Set(position));
+            let row = rows::build::ActiveModel { id, position, ..Default::default() };
+            row.update(tx).await.context("put a build in order")?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes of a ref's builds whether it is there. What they came to counts beside a commit as long as it is.
+pub(super) async fn mark(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    (git_ref, is_gone): (&str, bool),
+    now: Timestamp,
+) -> Result<()> {
+    let others = || builds_of(project, git_ref).filter(rows::build::Column::RefIsGone.ne(is_gone));
+    let newest = others().order_by_desc(rows::build::Column::Position).limit(TOLD_AGAIN);
+    let newest = newest.all(tx).await.context("list builds of a ref that went or came")?;
+    if newest.is_empty() {
+        return Ok(());
+    }
+    rows::build::Entity::update_many()
+        .col_expr(rows::build::Column::RefIsGone, Expr::value(is_gone))
+        .filter(rows::build::Column::ProjectId.eq(project.0))
+        .filter(rows::build::Column::GitRef.eq(git_ref))
+        .exec(tx)
+        .await
+        .context("note whether a ref is there")?;
+    for build in newest {
+        if builds::is_elsewhere(tx, &build).await? {
+            builds::tell_again(tx, &build, now).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Moves of refs are written down, each once.
+
+use super::{
+    Heard, NewMove,
+    known::{self, of_ref},
+};
+use crate::store::rows;
+use anyhow::{Context, Result};
+use kozmic_model::{
+    git::Sha,
+    ids::ProjectId,
+    order::Source,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+};
+
+/// Writes a move down, once for each event at the forge; gives its number.
+pub(in crate::store) async fn note(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    (new, heard): (&NewMove<'_>, Heard),
+    now: Timestamp,
+) -> Result<i64> {
+    let git_ref = new.git_ref.to_string();
+    let of_ref = || of_ref(project, &git_ref);
+    let uuid = match heard.delivery() {
+        Some(id) => {
+            let row = rows::delivery::Entity::find_by_id(id.0).one(tx).await.context("find a delivery")?;
+            row.with_context(|| format!("there is no delivery {id}"))?.uuid
+        }
+        None => {
+            let last = known::last(tx, project, &git_ref).await?;
+            format!("seen:{}", last.map_or(0, |last| last.id))
+        }
+    };
+    let known = of_ref().filter(rows::ref_move::Column::Uuid.eq(&uuid));
+    if let Some(known) = known.one(tx).await.context("look for a move")? {
+        return Ok(known.id);
+    }
+    let latest = of_ref().select_only().column_as(rows::ref_move::Column::At.max(), "at");
+    let (at, source) = match heard {
+        // It is the newest of all that is known.
+        Heard::Answer => {
+            let latest = latest.into_tuple::<Option<i64>>().one(tx).await.context("find the latest move")?;
+            (latest.flatten().unwrap_or(now.0), Source::Seen)
+        }
+        Heard::Delivery(_) | Heard::Unsettled(_) => (new.at.unwrap_or(now).0, Source::Told),
+    };
+    let row = rows::ref_move::ActiveModel {
+        id: NotSet,
+        project_id: Set(project.0),
+        git_ref: Set(git_ref.clone()),
+        uuid: Set(uuid),
+        before: Set(new.before.map(Sha::to_string)),
+        after: Set(new.after.to_string()),
+        sha: Set(new.sha.map(Sha::to_string)),
+        at: Set(at),
+        source: Set(source.word().to_owned()),
+        created_at: Set(now.0),
+    };
+    Ok(row.insert(tx).await.context("note a move")?.id)
+}

@@ -1,0 +1,93 @@
+//! The standing of a ref after a move became known, and what follows from that.
+
+use super::{
+    Heard,
+    builds::{builds_of, mark, newest, next_position, place},
+    known::Known,
+};
+use crate::store::{
+    rows,
+    superseded::{resume, supersede},
+};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    git::{GitRef, Sha},
+    ids::ProjectId,
+    order::{Move, Order, Source, UNPLACED},
+    time::Timestamp,
+};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, QueryFilter};
+use std::collections::{BTreeSet, HashMap};
+
+/// Where a ref stands after a move became known.
+pub(in crate::store) struct Standing {
+    /// The ref's newest build.
+    newest: Option<i64>,
+    /// The move that led there.
+    by: Option<i64>,
+}
+
+impl Standing {
+    /// Whether a move led to the ref's newest build.
+    pub(in crate::store) fn is_by(&self, build: i64, id: i64) -> bool {
+        self.newest == Some(build) && self.by == Some(id)
+    }
+}
+
+/// Brings the builds of a ref in the order of its moves. If another one is the newest by that, it cancels what older
+/// ones still have to do, as far as the project wishes, and what was canceled of it before runs again.
+pub(in crate::store) async fn stand(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    (git_ref, heard): (&GitRef, Heard),
+    now: Timestamp,
+) -> Result<Standing> {
+    let git_ref = git_ref.to_string();
+    let known = Known::of(tx, project, &git_ref).await?;
+    let order = Order::of(&known.moves);
+    let was = newest(tx, project, &git_ref).await?;
+    let mut builds = in_order(tx, project, (&git_ref, &order, &known.commits)).await?;
+    if builds.last().is_none_or(|last| !known.leads_to(&last.sha)) {
+        // All newer pushes were passed over.
+        builds.extend(was.clone());
+    }
+    let last = builds.last();
+    let has_changed = last.map(|last| last.id) != was.map(|was| was.id);
+    let fresh = if has_changed { Some(next_position(tx, project).await?) } else { None };
+    place(tx, &builds, fresh).await?;
+    mark(tx, project, (&git_ref, order.head().is_some_and(Sha::is_nowhere)), now).await?;
+    let Some(last) = last else { return Ok(Standing { newest: None, by: None }) };
+    if has_changed {
+        supersede(tx, last, now).await?;
+        resume(tx, last.id, matches!(heard, Heard::Answer), now).await?;
+    }
+    let led = |one: &&&Move| one.source == Source::Told && known.commits.get(&one.id) == Some(&last.sha);
+    let by = order.moves.iter().rev().find(led).map(|one| one.id);
+    Ok(Standing { newest: Some(last.id), by })
+}
+
+/// Whether a build is the newest of its ref.
+pub(in crate::store) async fn is_newest(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+) -> Result<bool> {
+    let newest = newest(tx, ProjectId(build.project_id), &build.git_ref).await?;
+    Ok(newest.is_some_and(|newest| newest.id == build.id))
+}
+
+/// The builds that moves led to, the oldest first. One that is new and not among the newest moves is older than all.
+async fn in_order(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    (git_ref, order, commits): (&str, &Order<'_>, &HashMap<i64, String>),
+) -> Result<Vec<rows::build::Model>> {
+    let shas = commits.values().cloned().collect::<BTreeSet<_>>();
+    let meant = Condition::any()
+        .add(rows::build::Column::Sha.is_in(shas))
+        .add(rows::build::Column::Position.eq(UNPLACED));
+    let mut builds =
+        builds_of(project, git_ref).filter(meant).all(tx).await.context("list a ref's builds")?;
+    let led_to = |one: &Move, sha: &String| commits.get(&one.id) == Some(sha);
+    builds.sort_by_key(|build| (order.moves.iter().rposition(|one| led_to(one, &build.sha)), build.id));
+    Ok(builds)
+}
