@@ -6,6 +6,7 @@
 //! Another run follows what changed there since, as long as nothing was done with it here.
 
 mod builds;
+mod places;
 mod gone;
 mod notes;
 

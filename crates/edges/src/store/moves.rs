@@ -7,8 +7,8 @@ mod builds;
 #[cfg(test)]
 mod tests;
 
-pub(super) use known::is_moving;
-pub(super) use note::note;
+pub(super) use known::{is_moving, of_ref};
+pub(super) use note::{OF_BUILD, note};
 pub(super) use stand::{is_newest, stand};
 
 use super::{

@@ -35,6 +35,7 @@ impl Import<'_> {
             largest_build: largest.builds,
             largest_job: largest.jobs,
             largest_number: self.old.largest_number(old_project, LARGEST_ID).await?,
+            now: self.now,
         };
         let mut behind = i64::MIN;
         loop {

@@ -1,13 +1,12 @@
 //! Builds of another installation with their jobs, a page in one transaction.
 
-use super::{Foreign, LARGEST_ID, Taken, free_id, note, own_id};
+use super::{Foreign, LARGEST_ID, Taken, free_id, note, own_id, places::Places};
 use crate::store::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     event::{Author, Trigger},
     git::{GitRef, Sha},
     ids::{BuildId, HookId, JobId, ProjectId},
-    order::Source,
     spec::JobSpec,
     status::Status,
     time::Timestamp,
@@ -30,6 +29,8 @@ pub struct ForeignBuilds<'a> {
     pub largest_job: i64,
     /// The largest number of a build of the project there.
     pub largest_number: i64,
+    /// When the take-over began: nothing there is newer.
+    pub now: Timestamp,
 }
 
 /// A build of another installation.
@@ -113,9 +114,10 @@ impl Store {
         builds: &[NewBuild],
     ) -> Result<Vec<BuildTaken>> {
         let tx = self.write().await?;
+        let mut places = Places::of(&tx, from.source, (project, from.now)).await?;
         let mut taken = Vec::with_capacity(builds.len());
         for build in builds {
-            taken.push(import(&tx, from, project, build).await?);
+            taken.push(import(&tx, from, (project, &mut places), build).await?);
         }
         tx.commit().await.context("commit a take-over of builds")?;
         Ok(taken)
@@ -125,7 +127,7 @@ impl Store {
 async fn import(
     tx: &DatabaseTransaction,
     from: ForeignBuilds<'_>,
-    project: ProjectId,
+    (project, places): (ProjectId, &mut Places),
     new: &NewBuild,
 ) -> Result<BuildTaken> {
     let foreign = Foreign { source: from.source, id: new.foreign_id, largest: from.largest_build };
@@ -141,7 +143,7 @@ async fn import(
             Some(number) => return Ok(BuildTaken::Clash(number)),
             None => {
                 let number = free_number(tx, project, (new.number, from.largest_number)).await?;
-                (add_build(tx, (project, number), new, foreign).await?, true)
+                (add_build(tx, (project, number, places), new, foreign).await?, true)
             }
         },
     };
@@ -185,7 +187,7 @@ async fn free_number(
 
 async fn add_build(
     tx: &DatabaseTransaction,
-    (project, number): (ProjectId, i64),
+    (project, number, places): (ProjectId, i64, &mut Places),
     new: &NewBuild,
     foreign: Foreign<'_>,
 ) -> Result<rows::build::Model> {
@@ -206,34 +208,13 @@ async fn add_build(
         pushed_at: Set(None),
         commits: Set("[]".to_owned()),
         hooked: Set(Some(new.status.word().to_owned())),
-        position: Set(new.number.clamp(1, BEFORE_ALL - 1) - BEFORE_ALL),
+        position: Set(places.take(tx, new, foreign).await?),
         ref_is_gone: Set(false),
     };
     let row = row.insert(tx).await.context("take over a build")?;
     note(tx, "build", foreign, row.id).await?;
-    note_move(tx, project, new, row.id).await?;
+    places.note_move(tx, new, (foreign.id, row.id)).await?;
     Ok(row)
-}
-
-/// Distance of positions by which pushes there come before those that are heard of here, whichever comes first.
-const BEFORE_ALL: i64 = 1 << 40;
-
-/// Notes a push, so that a late delivery of an older one is known as that.
-async fn note_move(tx: &DatabaseTransaction, project: ProjectId, new: &NewBuild, id: i64) -> Result<()> {
-    let row = rows::ref_move::ActiveModel {
-        id: NotSet,
-        project_id: Set(project.0),
-        git_ref: Set(new.git_ref.to_string()),
-        uuid: Set(format!("build:{id}")),
-        before: Set(None),
-        after: Set(new.sha.to_string()),
-        sha: Set(Some(new.sha.to_string())),
-        at: Set(new.created_at.0),
-        source: Set(Source::Told.word().to_owned()),
-        created_at: Set(new.created_at.0),
-    };
-    row.insert(tx).await.context("note a push of another installation")?;
-    Ok(())
 }
 
 async fn import_job(

@@ -147,7 +147,7 @@ async fn lost(
 }
 
 /// A project's rows that were taken over: the id there, and the id here.
-async fn taken<E: OfProject>(
+pub(super) async fn taken<E: OfProject>(
     db: &impl ConnectionTrait,
     (source, kind): (&str, &str),
     project: ProjectId,
@@ -166,7 +166,7 @@ async fn taken<E: OfProject>(
 }
 
 /// Tables whose rows belong to a project.
-trait OfProject: EntityTrait + Default {}
+pub(super) trait OfProject: EntityTrait + Default {}
 impl OfProject for rows::hook::Entity {}
 impl OfProject for rows::build::Entity {}
 impl OfProject for rows::job::Entity {}

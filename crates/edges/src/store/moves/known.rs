@@ -46,7 +46,7 @@ impl Known {
 }
 
 /// The moves of a ref.
-pub(super) fn of_ref(project: ProjectId, git_ref: &str) -> Select<rows::ref_move::Entity> {
+pub(in crate::store) fn of_ref(project: ProjectId, git_ref: &str) -> Select<rows::ref_move::Entity> {
     rows::ref_move::Entity::find()
         .filter(rows::ref_move::Column::ProjectId.eq(project.0))
         .filter(rows::ref_move::Column::GitRef.eq(git_ref))

@@ -9,14 +9,20 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     git::Sha,
     ids::ProjectId,
-    order::Source,
+    order::{BLUR, Source},
     time::Timestamp,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::Expr,
 };
+use std::time::Duration;
+
+/// The beginning of the names of moves of which no delivery told, but a build: one that is older than the notes of
+/// moves, or that another installation made.
+pub(in crate::store) const OF_BUILD: &str = "build:";
 
 /// Writes a move down, once for each event at the forge; gives its number.
 pub(in crate::store) async fn note(
@@ -62,5 +68,30 @@ pub(in crate::store) async fn note(
         source: Set(source.word().to_owned()),
         created_at: Set(now.0),
     };
-    Ok(row.insert(tx).await.context("note a move")?.id)
+    let id = row.insert(tx).await.context("note a move")?.id;
+    set_clock_right(tx, project, new).await?;
+    Ok(id)
+}
+
+/// A push that goes on from what another installation built is later than that, whatever that one's clock said.
+async fn set_clock_right(tx: &DatabaseTransaction, project: ProjectId, new: &NewMove<'_>) -> Result<()> {
+    let (Some(before), Some(at)) = (new.before, new.at) else { return Ok(()) };
+    let git_ref = new.git_ref.to_string();
+    let latest = at.before(BLUR + Duration::from_millis(1)).0;
+    let ahead = of_ref(project, &git_ref)
+        .filter(rows::ref_move::Column::Uuid.starts_with(OF_BUILD))
+        .filter(rows::ref_move::Column::After.eq(before.as_str()))
+        .filter(rows::ref_move::Column::At.gt(latest));
+    let Some(ahead) = ahead.one(tx).await.context("look for a clock that was ahead")? else { return Ok(()) };
+    rows::ref_move::Entity::update_many()
+        .col_expr(rows::ref_move::Column::At, Expr::value(latest))
+        .filter(rows::ref_move::Column::ProjectId.eq(project.0))
+        .filter(rows::ref_move::Column::GitRef.eq(&git_ref))
+        .filter(rows::ref_move::Column::Uuid.starts_with(OF_BUILD))
+        .filter(rows::ref_move::Column::Id.lte(ahead.id))
+        .filter(rows::ref_move::Column::At.gt(latest))
+        .exec(tx)
+        .await
+        .context("set right when another installation heard of pushes")?;
+    Ok(())
 }
