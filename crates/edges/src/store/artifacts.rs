@@ -176,11 +176,17 @@ impl Store {
         let ids = behind.iter().map(|row| row.build_id).collect::<BTreeSet<_>>();
         let builds = rows::build::Entity::find().filter(rows::build::Column::Id.is_in(ids));
         let builds = builds.all(&self.db).await.context("find artifacts' builds")?;
-        let ranks = builds.iter().map(|build| (build.id, Rank::of(build))).collect::<HashMap<_, _>>();
-        let ranked = |row: rows::artifact::Model| ranks.get(&row.build_id).copied().map(|rank| (row, rank));
-        let mut behind = behind.into_iter().filter_map(ranked).collect::<Vec<_>>();
-        behind.sort_by_key(|(row, rank)| Reverse((rank.position, rank.build, row.id)));
-        Ok(behind)
+        let places = in_order(builds.iter().map(Rank::of).collect());
+        let places = places.into_iter().enumerate().map(|(place, rank)| (rank.build, (place, rank)));
+        let places = places.collect::<HashMap<_, _>>();
+        let mut behind =
+            behind.into_iter().filter(|row| places.contains_key(&row.build_id)).collect::<Vec<_>>();
+        behind.sort_by_key(|row| Reverse((places[&row.build_id].0, row.id)));
+        let ranked = |row: rows::artifact::Model| {
+            let rank = places[&row.build_id].1;
+            (row, rank)
+        };
+        Ok(behind.into_iter().map(ranked).collect())
     }
 
     /// Notes that artifacts were taken away: all at that place with that name.
@@ -233,6 +239,20 @@ impl Rank {
     }
 }
 
+/// Puts ranks of several projects in one order, the oldest first. A project's own keep theirs: what stands before
+/// another one there came no later, whatever its time says.
+fn in_order(mut ranks: Vec<Rank>) -> Vec<Rank> {
+    ranks.sort_by_key(|rank| (rank.project, rank.position, rank.build));
+    let mut came_at = Vec::<(Timestamp, Rank)>::with_capacity(ranks.len());
+    for rank in ranks {
+        let before = came_at.last().filter(|(_, last)| last.project == rank.project);
+        let at = before.map_or(rank.pushed_at, |(at, _)| rank.pushed_at.max(*at));
+        came_at.push((at, rank));
+    }
+    came_at.sort_by_key(|(at, _)| *at);
+    came_at.into_iter().map(|(_, rank)| rank).collect()
+}
+
 /// Artifacts of one job at one kind of place are the same artifact.
 fn kind(place: &ArtifactPlace) -> &'static str {
     place.directory().unwrap_or("hub")
@@ -261,27 +281,51 @@ mod tests {
     use crate::store::tests::{NOW, Stage};
     use std::time::Duration;
 
+    const LINK: &str = "a";
+
+    /// Runs the job of a push so many minutes later and publishes what it made; whether the link is to lead there.
+    async fn publish(stage: &Stage, project: ProjectId, (digit, minutes): (char, u32)) -> (Job, bool) {
+        let at = NOW.after(minutes * Duration::from_secs(60));
+        let id = stage.plan_in(project, digit, at).await[0];
+        stage.run(0).await;
+        let job = stage.store.job_by_id(id).await.unwrap().unwrap();
+        let name = ArtifactName { versioned: format!("a-{digit}"), stable: LINK.into() };
+        let (format, place) = (Format::Binary, ArtifactPlace::Binaries);
+        let is_newest = stage.store.is_newest(&job, &place, LINK).await.unwrap();
+        let new = NewArtifact { format, name, place, size: 1, sha256: String::new() };
+        stage.store.note_artifact(&job, &new, NOW).await.unwrap();
+        (job, is_newest)
+    }
+
+    async fn behind(stage: &Stage) -> Vec<String> {
+        let behind = stage.store.artifacts_behind(&ArtifactPlace::Binaries, LINK).await.unwrap();
+        behind.into_iter().map(|artifact| artifact.name.versioned).collect()
+    }
+
+    #[tokio::test]
+    async fn behind_a_link_of_several_projects_the_newest_push_of_all_comes_first() {
+        let stage = Stage::new().await;
+        let (one, other) = (stage.project, stage.other_project().await);
+        for (push, (project, digit)) in
+            [(one, 'a'), (one, 'b'), (one, 'c'), (other, 'd')].into_iter().enumerate()
+        {
+            assert!(publish(&stage, project, (digit, push as u32)).await.1);
+        }
+        assert_eq!(behind(&stage).await, ["a-d", "a-c", "a-b", "a-a"]);
+        assert!(publish(&stage, one, ('a', 5)).await.1, "its branch is back there since");
+        assert_eq!(behind(&stage).await, ["a-a", "a-d", "a-c", "a-b"]);
+        let (_, is_newest) = publish(&stage, other, ('e', 4)).await;
+        assert!(!is_newest, "it was pushed before that");
+    }
+
     #[tokio::test]
     async fn what_is_published_once_more_counts_by_the_push_that_it_was_built_for_last() {
         let stage = Stage::new().await;
-        let publish = async |digit, minutes: u32| {
-            let id = stage.plan(digit, NOW.after(minutes * Duration::from_secs(60))).await[0];
-            stage.run(0).await;
-            let job = stage.store.job_by_id(id).await.unwrap().unwrap();
-            let name = ArtifactName { versioned: format!("a-{digit}"), stable: "a".into() };
-            let (format, place) = (Format::Binary, ArtifactPlace::Binaries);
-            let is_newest = stage.store.is_newest(&job, &place, "a").await.unwrap();
-            let new = NewArtifact { format, name, place, size: 1, sha256: String::new() };
-            stage.store.note_artifact(&job, &new, NOW).await.unwrap();
-            (job, is_newest)
-        };
-        let (_, first) = publish('a', 0).await;
-        let (other, second) = publish('b', 1).await;
-        let (_, back) = publish('a', 2).await;
+        let (_, first) = publish(&stage, stage.project, ('a', 0)).await;
+        let (other, second) = publish(&stage, stage.project, ('b', 1)).await;
+        let (_, back) = publish(&stage, stage.project, ('a', 2)).await;
         assert!(first && second && back);
-        assert!(!stage.store.is_newest(&other, &ArtifactPlace::Binaries, "a").await.unwrap());
-        let behind = stage.store.artifacts_behind(&ArtifactPlace::Binaries, "a").await.unwrap();
-        let names = behind.iter().map(|artifact| artifact.name.versioned.as_str()).collect::<Vec<_>>();
-        assert_eq!(names, ["a-a", "a-b"]);
+        assert!(!stage.store.is_newest(&other, &ArtifactPlace::Binaries, LINK).await.unwrap());
+        assert_eq!(behind(&stage).await, ["a-a", "a-b"]);
     }
 }

@@ -16,7 +16,11 @@ use kozmic_model::{
     order::{Move, Order, Source, UNPLACED},
     time::Timestamp,
 };
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, Condition, DatabaseTransaction, QueryFilter,
+};
 use std::collections::{BTreeSet, HashMap};
 
 /// Where a ref stands after a move became known.
@@ -57,13 +61,28 @@ pub(in crate::store) async fn stand(
     place(tx, &builds, fresh).await?;
     mark(tx, project, (&git_ref, order.head().is_some_and(Sha::is_nowhere)), now).await?;
     let Some(last) = last else { return Ok(Standing { newest: None, by: None }) };
+    let led = |one: &&&Move| known.commits.get(&one.id) == Some(&last.sha);
+    let mut leading = order.moves.iter().rev().filter(led);
+    note_pushed(tx, last, leading.clone().find(|one| one.before.is_some()).map(|one| one.at)).await?;
     if has_changed {
         supersede(tx, last, now).await?;
         resume(tx, last.id, matches!(heard, Heard::Answer), now).await?;
     }
-    let led = |one: &&&Move| one.source == Source::Told && known.commits.get(&one.id) == Some(&last.sha);
-    let by = order.moves.iter().rev().find(led).map(|one| one.id);
+    let by = leading.find(|one| one.source == Source::Told).map(|one| one.id);
     Ok(Standing { newest: Some(last.id), by })
+}
+
+/// Notes when a ref came to a build last: between projects, that is what counts.
+async fn note_pushed(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+    at: Option<Timestamp>,
+) -> Result<()> {
+    let Some(at) = at.filter(|at| build.pushed_at != Some(at.0)) else { return Ok(()) };
+    let (id, pushed_at) = (Unchanged(build.id), Set(Some(at.0)));
+    let row = rows::build::ActiveModel { id, pushed_at, ..Default::default() };
+    row.update(tx).await.context("note when a ref came to a build")?;
+    Ok(())
 }
 
 /// Whether a build is the newest of its ref.

@@ -1,13 +1,14 @@
 //! Pushes as deliveries tell of them, with what was before and when; and the end of what they make run.
 
-use super::{LATER, NOW, Stage, change, recipe};
+use super::{LATER, NOW, Stage, change, recipe, repository};
 use crate::store::{ClaimedJob, Enqueued, Heard, Lane, rows};
 use kozmic_model::{
     event::{Change, Gone},
     git::GitRef,
     hook::HookRecipe,
-    ids::{DeliveryId, JobId},
+    ids::{DeliveryId, JobId, ProjectId, RepositoryId},
     job::Outcome,
+    project::Repository,
     spec::{JobSpec, Manner, Origin},
     time::Timestamp,
 };
@@ -29,8 +30,13 @@ impl Stage {
 
     /// Tells the hook that main is deleted.
     pub(in crate::store) async fn gone(&self, uuid: &str, before: char, second: i64) {
+        self.gone_on("main", uuid, (before, second)).await;
+    }
+
+    /// The same of some branch.
+    pub(in crate::store) async fn gone_on(&self, branch: &str, uuid: &str, (before, second): (char, i64)) {
         let delivery = self.delivered(uuid).await;
-        let git_ref = GitRef::Branch("main".into());
+        let git_ref = GitRef::Branch(branch.into());
         let (before, after, at) =
             (Some(change(before).sha), change('0').sha, Some(Timestamp(second * 1_000)));
         let gone = Gone { git_ref, before, after, at, why: "it was deleted".into() };
@@ -59,6 +65,13 @@ impl Stage {
         }
     }
 
+    /// A project of another repository.
+    pub(in crate::store) async fn other_project(&self) -> ProjectId {
+        let other = Repository { id: RepositoryId(6), name: "other".into(), ..repository() };
+        self.may_administer(&other).await;
+        self.store.add_project(self.user, other.id, NOW).await.unwrap().id
+    }
+
     /// The number of a delivery of an event, be it the first or not.
     pub(super) async fn delivered(&self, uuid: &str) -> DeliveryId {
         self.deliver(uuid).await;
@@ -68,13 +81,24 @@ impl Stage {
 
     /// Plans a recipe's job of a commit on main that was pushed then; gives the jobs that are to run.
     pub(in crate::store) async fn plan(&self, digit: char, pushed_at: Timestamp) -> Vec<JobId> {
+        self.plan_in(self.project, digit, pushed_at).await
+    }
+
+    /// The same in some project.
+    pub(in crate::store) async fn plan_in(
+        &self,
+        project: ProjectId,
+        digit: char,
+        pushed_at: Timestamp,
+    ) -> Vec<JobId> {
         let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
         let origin = Origin::Recipe { script: "build.sh".into(), tag: None };
         let (manner, product) = (Manner::Hooked, None);
         let spec = JobSpec { title, image, script, install, pull, if_interrupted, manner, product, origin };
-        let change = Change { pushed_at: Some(pushed_at), ..change(digit) };
+        let before = Some(change('9').sha);
+        let change = Change { before, pushed_at: Some(pushed_at), ..change(digit) };
         let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
-        let planned = self.store.enqueue_planned(heard, self.project, (&change, &[spec]), NOW).await;
+        let planned = self.store.enqueue_planned(heard, project, (&change, &[spec]), NOW).await;
         planned.unwrap().jobs
     }
 }
