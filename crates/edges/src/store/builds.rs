@@ -36,7 +36,7 @@ pub struct BuildFilter {
     pub status: Option<Status>,
 }
 
-/// The most refs on which one commit is looked at: those that were pushed last.
+/// The most refs on which one commit is looked at: those that are there, and were pushed last.
 const REFS_LIMIT: u64 = 50;
 
 /// One page of a list.
@@ -183,6 +183,7 @@ impl Store {
     pub async fn builds_of_commit(&self, project: ProjectId, sha: &Sha) -> Result<Vec<Build>> {
         let rows = of_project(project)
             .filter(rows::build::Column::Sha.eq(sha.as_str()))
+            .order_by_asc(rows::build::Column::RefIsGone)
             .order_by_desc(rows::build::Column::Position)
             .limit(REFS_LIMIT);
         let rows = rows.all(&self.db).await.context("list a commit's builds")?;

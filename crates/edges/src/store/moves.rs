@@ -104,23 +104,33 @@ impl Store {
         Ok(last.filter(|_| !Order::of(&moves).is_clear))
     }
 
-    /// Notes where the forge says that a ref is, if no other move became known since it was asked.
+    /// The number of the move of a ref that became known last.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_move(&self, project: ProjectId, git_ref: &GitRef) -> Result<Option<i64>> {
+        Ok(known::last(&self.db, project, &git_ref.to_string()).await?.map(|last| last.id))
+    }
+
+    /// Notes where the forge says that a ref is, if no other move became known since it was asked. None: it does not
+    /// know the ref. That counts if a deletion was told of, too; else it may be that the repository is not to be seen.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn note_seen(
         &self,
         project: ProjectId,
-        (git_ref, sha): (&GitRef, &Sha),
+        (git_ref, sha): (&GitRef, Option<&Sha>),
         last_known: i64,
         now: Timestamp,
     ) -> Result<()> {
         let tx = self.write().await?;
         let moves = Known::of(&tx, project, &git_ref.to_string()).await?.moves;
-        if moves.iter().any(|one| one.id > last_known) {
+        let gone = moves.iter().map(|one| &one.after).find(|after| after.is_nowhere());
+        let Some(after) = sha.or(gone).filter(|_| moves.iter().all(|one| one.id <= last_known)) else {
             return Ok(());
-        }
-        let new = NewMove { git_ref, before: None, after: sha, sha: Some(sha), at: None };
+        };
+        let new = NewMove { git_ref, before: None, after, sha, at: None };
         note(&tx, project, (&new, Heard::Answer), now).await?;
         stand(&tx, project, (git_ref, Heard::Answer), now).await?;
         tx.commit().await.context("commit what the forge said of a ref")

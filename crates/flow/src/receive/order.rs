@@ -41,8 +41,8 @@ async fn settle(flow: &Flow, project: ProjectId, branch: &str) -> Result<()> {
     let git_ref = GitRef::Branch(branch.to_owned());
     let Some(last) = store.doubt(project, &git_ref).await? else { return Ok(()) };
     let head = |token, repository| async move { forge.head(&token, &repository, branch).await };
-    let Some(head) = speak::for_project(&flow.edges, project, head).await? else { return Ok(()) };
-    store.note_seen(project, (&git_ref, &head.sha), last, clock::now()).await?;
+    let head = speak::for_project(&flow.edges, project, head).await?.map(|head| head.sha);
+    store.note_seen(project, (&git_ref, head.as_ref()), last, clock::now()).await?;
     for topic in [Topic::Jobs, Topic::Outbox, Topic::Project(project), Topic::Projects, Topic::Monitor] {
         flow.edges.broker.ring(topic);
     }

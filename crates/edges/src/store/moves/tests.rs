@@ -133,9 +133,9 @@ async fn the_forge_settles_what_the_pushes_leave_open() {
     let latest = stage.latest().await;
     let other = if latest == 'a' { 'b' } else { 'a' };
     let sha = other.to_string().repeat(40).parse::<Sha>().unwrap();
-    store.note_seen(project, (&main(), &sha), last - 1, NOW).await.unwrap();
+    store.note_seen(project, (&main(), Some(&sha)), last - 1, NOW).await.unwrap();
     assert_eq!(stage.latest().await, latest, "more became known meanwhile");
-    store.note_seen(project, (&main(), &sha), last, NOW).await.unwrap();
+    store.note_seen(project, (&main(), Some(&sha)), last, NOW).await.unwrap();
     assert_eq!((stage.latest().await, store.doubt(project, &main()).await.unwrap()), (other, None));
     stage.run_all("").await;
     assert_eq!(badge(&stage).await, Some(Status::Success));
@@ -161,4 +161,42 @@ async fn what_a_commit_came_to_elsewhere_counts_until_the_branch_is_gone() {
     assert!(stage.news().await.iter().any(is_status), "the forge is told anew");
     stage.told("3", ('0', 'a'), 20).await;
     assert_eq!(refs().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_branch_that_the_forge_does_not_know_is_gone_if_a_deletion_was_told_of() {
+    let stage = Stage::new().await;
+    let (store, project) = (&stage.store, stage.project);
+    stage.push_to("other", 'a').await;
+    stage.told("1", ('0', 'a'), 1).await;
+    let is_on_main = async || {
+        let sha = 'a'.to_string().repeat(40).parse::<Sha>().unwrap();
+        let builds = store.builds_of_commit(project, &sha).await.unwrap();
+        builds.iter().any(|build| build.git_ref == main())
+    };
+    let look = async || {
+        let last = store.last_move(project, &main()).await.unwrap().unwrap();
+        store.note_seen(project, (&main(), None), last, NOW).await.unwrap();
+    };
+    look().await;
+    assert!(is_on_main().await, "the repository may be hidden");
+    stage.told("3", ('0', 'a'), 2).await;
+    stage.gone("2", 'a', 2).await;
+    assert!(is_on_main().await && store.doubt(project, &main()).await.unwrap().is_some());
+    look().await;
+    assert!(!is_on_main().await && store.doubt(project, &main()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_branch_counts_beside_its_commit_however_many_others_came_and_went_since() {
+    let stage = Stage::new().await;
+    stage.told("1", ('0', 'a'), 1).await;
+    for number in 0..51 {
+        let branch = format!("b{number}");
+        stage.push_to(&branch, 'a').await;
+        stage.gone_on(&branch, &format!("gone-{number}"), ('a', 2_000)).await;
+    }
+    let sha = 'a'.to_string().repeat(40).parse::<Sha>().unwrap();
+    let builds = stage.store.builds_of_commit(stage.project, &sha).await.unwrap();
+    assert_eq!(builds.into_iter().map(|build| build.git_ref).collect::<Vec<_>>(), [main()]);
 }
