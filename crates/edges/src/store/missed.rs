@@ -355,6 +355,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_ref_was_built_last_where_it_was_pushed_last() {
+        let stage = Stage::new().await;
+        let main = GitRef::Branch("main".into());
+        let built = async || stage.store.built_last(stage.project, &main).await.unwrap().unwrap();
+        stage.told("2", ('a', 'b'), 10).await;
+        stage.told("1", ('0', 'a'), 1).await;
+        assert_eq!(built().await, "b".repeat(40), "a late delivery tells of no newer push");
+        stage.told("3", ('b', 'a'), 20).await;
+        assert_eq!(built().await, "a".repeat(40), "the branch is back there");
+    }
+
+    #[tokio::test]
     async fn how_far_deliveries_were_seen_is_kept_and_goes_with_the_hook() {
         let stage = Stage::new().await;
         let store = &stage.store;

@@ -78,9 +78,10 @@ async fn tell(flow: &Flow, ear: &Ear, tip: &Tip, before: Option<Sha>) -> Result<
         );
     let Some(telling) = telling.await? else { return Ok(false) };
     let from = before.map_or("", Sha::as_str);
-    let uuid = format!("compared:{}:{from}:{}", tip.git_ref, tip.sha);
-    let now = clock::now();
-    let store = &flow.edges.store;
+    let (store, now) = (&flow.edges.store, clock::now());
+    // A ref may go the same way once more.
+    let last = store.last_move(ear.project, &tip.git_ref).await?.unwrap_or_default();
+    let uuid = format!("compared:{}:{from}:{}:{last}", tip.git_ref, tip.sha);
     store.note_missed(ear, &[(uuid.clone(), telling.event.clone(), now)]).await?;
     let (event, payload) = (telling.event, telling.payload);
     receive::delivery(&flow.edges, NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload })

@@ -114,3 +114,27 @@ async fn a_webhook_that_is_gone_or_switched_off_is_said_to_be() -> Result<()> {
     assert!(!world.page("settings/").await?.contains("nobody hears of pushes"), "it was just made right");
     world.end().await
 }
+
+#[tokio::test]
+async fn a_branch_that_goes_to_and_fro_unheard_is_made_good_each_time() -> Result<()> {
+    let mut world = built().await?;
+    let _old = world.github.fault(FaultRule::new(FaultKind::Status(404)).path(LISTS));
+    let here = world.github.head(REPOSITORY, "main").await.context("a head")?;
+    let there = Commit::new("There").file("file", "there").onto(&here);
+    let there = world.github.commit(REPOSITORY, "made", there).await?;
+    for sha in [&there, &here, &there, &here, &there] {
+        world.server.terminate().await?;
+        world.github.set_branch(REPOSITORY, "main", sha).await?;
+        world.github.push_silently(REPOSITORY, "main").await?;
+        world.server.restart().await?;
+        let latest = async {
+            while !world.page("builds/latest/?ref=main").await?.contains(&sha[..10]) {
+                tokio::task::yield_now().await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(LIMIT, latest).await.with_context(|| format!("main is at {sha}"))??;
+    }
+    until_said(&world, "5 deliveries that GitHub could not bring arrived in the end").await?;
+    world.end().await
+}
