@@ -4,6 +4,7 @@ mod stage;
 mod held;
 mod configuration;
 mod moves;
+mod moved_back;
 mod recipes;
 mod pushes;
 mod reload;

@@ -1,10 +1,14 @@
 //! The newest push of a branch, in whatever order its deliveries come in; and GitHub's statuses beside commits that are
 //! on several branches, or that were not built for good reasons.
 
+mod late;
+mod pulls;
+mod refs;
+
 use crate::world::{GATE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
-    github::{Commit, NewPull, State},
+    github::{Commit, Delivery, NewPull, State, Status},
     person::Build,
 };
 use serde_json::{Value, json};
@@ -84,6 +88,62 @@ impl Story {
             Ok(found) => found,
             Err(_) => anyhow::bail!("the latest of {branch} is not {sha}: {}", last().await?),
         }
+    }
+
+    /// Has GitHub deliver to nowhere; gives each webhook's number and its address.
+    async fn deafen(&self) -> Result<Vec<(u64, String)>> {
+        let hooks = self.world.github.hooks(REPOSITORY).into_iter();
+        hooks.map(|hook| Ok((hook.id, self.deafen_hook(hook.id)?))).collect()
+    }
+
+    /// The same for one webhook; gives its address.
+    fn deafen_hook(&self, id: u64) -> Result<String> {
+        let mut address = String::new();
+        self.world.github.change_hook(REPOSITORY, id, |hook| {
+            address.clone_from(&hook.url);
+            hook.url.push_str("nowhere/");
+        })?;
+        Ok(address)
+    }
+
+    async fn hear(&self, hooks: &[(u64, String)]) -> Result<()> {
+        for (id, address) in hooks {
+            self.world.github.change_hook(REPOSITORY, *id, |hook| hook.url.clone_from(address))?;
+        }
+        Ok(())
+    }
+
+    /// Has deliveries sent once more, as from GitHub's page.
+    async fn again(&self, deliveries: &[Delivery]) -> Result<()> {
+        anyhow::ensure!(!deliveries.is_empty(), "something is to be sent again");
+        for delivery in deliveries {
+            let again = self.world.github.redeliver(delivery).await?;
+            anyhow::ensure!(again.arrived(), "{again:?}");
+        }
+        Ok(())
+    }
+
+    /// The path of the page that a commit status leads to.
+    fn page_of(&self, status: &Status) -> Result<String> {
+        let url = status.target_url.as_deref().context("the status has an address")?;
+        Ok(url.strip_prefix(&self.world.server.url()).context("the address is the server's")?.to_owned())
+    }
+
+    /// Waits until a job of this title has ended in the build of a commit.
+    async fn ran(&self, sha: &str, title: &str) -> Result<()> {
+        let status = self.world.github.statuses(REPOSITORY, sha).pop().context("a status")?;
+        let page = self.page_of(&status)?;
+        let look = async {
+            loop {
+                let shown = self.world.anna.get(&page).await?;
+                let word = shown.attribute("main", "data-status").unwrap_or_default();
+                if shown.body.contains(title) && !["enqueued", "pending"].contains(&word.as_str()) {
+                    return anyhow::Ok(());
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, look).await.with_context(|| format!("{title} never ran at {sha}"))?
     }
 
     async fn badge(&self, branch: &str) -> Result<String> {

@@ -1,5 +1,6 @@
 //! Kernels: whole ones on a fresh image, which is kept, and parts on what was kept.
 
+mod moved;
 pub(super) mod scene;
 
 use crate::world::{GATE, IMAGE, LIMIT, github, options};
