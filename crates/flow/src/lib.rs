@@ -74,6 +74,8 @@ pub struct Flow {
     unshown: Arc<Mutex<HashSet<ProjectId>>>,
     /// Deliveries that wait for the forge's word of their repository.
     doubts: receive::Doubts,
+    /// Branches that the forge is going to be asked for.
+    questions: receive::Questions,
     /// Commit messages that pull requests' deliveries wait for.
     messages: sync::Messages,
 }
@@ -122,6 +124,7 @@ impl Flow {
             turns: turns::Turns::default(),
             unshown: Arc::default(),
             doubts: receive::Doubts::default(),
+            questions: receive::Questions::default(),
             messages: sync::Messages::default(),
         }
     }
@@ -137,6 +140,7 @@ impl Flow {
         });
         self.keep("runner", move |_| run::forever(desk.clone()));
         self.keep("deliveries", receive::forever);
+        self.keep("doubts about branches", receive::take_up);
         self.keep("missed deliveries", missed::forever);
         self.keep("room", sweep::room);
         self.keep("statuses", |flow| report::forever(flow, Way::ToForge));

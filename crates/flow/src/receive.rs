@@ -4,6 +4,7 @@ mod doubt;
 mod order;
 
 pub(crate) use doubt::Doubts;
+pub(crate) use order::{Questions, take_up};
 
 use crate::{
     AutobuildSettings, Flow, plan, report,

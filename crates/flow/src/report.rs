@@ -31,9 +31,6 @@ const LOOK: Duration = Duration::from_secs(30);
 /// sign in again, say, or bring the commit back.
 const REFUSALS: i32 = 150;
 
-/// The longest wait that a forge is believed to mean.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
-
 /// Wakes all that show a job, its build or its project, and the sender of statuses.
 pub(crate) fn change(edges: &Edges, project: ProjectId, job: JobId) {
     for topic in [Topic::Job(job), Topic::Project(project), Topic::Projects, Topic::Monitor, Topic::Outbox] {
@@ -252,7 +249,7 @@ async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Opti
     if (is_refused && outgoing.tries >= REFUSALS) || notify::is_given_up(fault, outgoing.tries) {
         return flow.edges.store.sent(outgoing).await.map(|()| None);
     }
-    let asked = of_forge.and_then(ForgeError::try_again).unwrap_or_default().min(LONGEST_WAIT);
+    let asked = of_forge.and_then(ForgeError::try_again).unwrap_or_default().min(speak::LONGEST_WAIT);
     let wait = asked.max(backoff(outgoing.tries));
     let until = clock::now().after(wait);
     flow.edges.store.postpone(outgoing, until, &words).await?;

@@ -8,6 +8,10 @@ use kozmic_model::{
     project::{Project, Repository},
 };
 use secrecy::SecretString;
+use std::time::Duration;
+
+/// The longest wait that a forge is believed to mean.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Asks the forge for a project, as the first person whom it listens to. A token that it no longer accepts is
 /// forgotten, and its user signed out; a repository that was moved is followed.

@@ -79,8 +79,12 @@ impl<'a> Order<'a> {
         let is_later = |one: &&Move| later.iter().any(|later| later.id == one.id);
         let (later, earlier): (Vec<_>, Vec<_>) =
             known.into_iter().filter(|one| one.id != seen.id).partition(is_later);
-        // Moves that came in since then without a later time may have been known to the forge when it was asked.
-        let is_doubtful = |one: &&Move| one.id > seen.id && is_close(one, seen) && one.after != seen.after;
+        // Moves that came in since then without a later time may have been known to the forge when it was asked. One that
+        // goes on from there may be told by a clock that was put back.
+        let is_doubtful = |one: &&Move| {
+            let goes_on = one.before.as_ref() == Some(&seen.after);
+            one.id > seen.id && one.after != seen.after && (goes_on || is_close(one, seen))
+        };
         let has_doubts = earlier.iter().any(is_doubtful) || later.iter().any(|one| one.at <= seen.at);
         let Walk { mut moves, .. } = Walk::of(earlier, None);
         let newer = Walk::of(later, Some(&seen.after));
@@ -92,12 +96,6 @@ impl<'a> Order<'a> {
     /// The object that the ref is at.
     pub fn head(&self) -> Option<&'a Sha> {
         self.moves.last().map(|last| &last.after)
-    }
-
-    /// The last move to where the ref is that a delivery told of.
-    pub fn newest_told(&self) -> Option<&'a Move> {
-        let head = self.head()?;
-        self.moves.iter().rev().copied().find(|one| one.source == Source::Told && one.after == *head)
     }
 }
 

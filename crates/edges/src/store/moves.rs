@@ -14,6 +14,7 @@ pub(super) use stand::{is_newest, stand};
 use super::{
     Store,
     deliveries::{IGNORED, settle},
+    rows,
 };
 use anyhow::{Context, Result};
 use known::Known;
@@ -24,6 +25,7 @@ use kozmic_model::{
     order::Order,
     time::Timestamp,
 };
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 /// A move as it becomes known.
 pub(super) struct NewMove<'a> {
@@ -102,6 +104,20 @@ impl Store {
         let moves = Known::of(&self.db, project, &git_ref.to_string()).await?.moves;
         let last = moves.iter().map(|one| one.id).max();
         Ok(last.filter(|_| !Order::of(&moves).is_clear))
+    }
+
+    /// The refs of which a move became known since a time.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn refs_moved_since(&self, since: Timestamp) -> Result<Vec<(ProjectId, GitRef)>> {
+        let refs = rows::ref_move::Entity::find()
+            .select_only()
+            .columns([rows::ref_move::Column::ProjectId, rows::ref_move::Column::GitRef])
+            .filter(rows::ref_move::Column::CreatedAt.gte(since.0))
+            .distinct();
+        let refs = refs.into_tuple::<(i64, String)>().all(&self.db).await.context("list moved refs")?;
+        refs.into_iter().map(|(project, git_ref)| Ok((ProjectId(project), git_ref.parse()?))).collect()
     }
 
     /// The number of the move of a ref that became known last.

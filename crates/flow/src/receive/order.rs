@@ -1,14 +1,50 @@
 //! Asks the forge where a branch is, if its known pushes leave it open which one was the last. That goes on beside the
-//! way of the push.
+//! way of the push, until there is an answer; a start looks for what an earlier process did not get one to.
 
 use crate::{Flow, speak};
 use anyhow::Result;
 use kozmic_edges::{broker::Topic, clock, forge::ForgeError};
 use kozmic_model::{git::GitRef, ids::ProjectId};
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-/// Pauses before the forge is asked, in seconds. Within the first one other deliveries may make it plain.
+/// Pauses before the forge is asked, in seconds, the last one again and again. Within the first one other deliveries may
+/// make it plain.
 const PAUSES: [u64; 5] = [1, 2, 10, 60, 300];
+
+/// Time for which a doubt is worth a question after a start.
+const FRESH: Duration = Duration::from_secs(7 * 86_400);
+
+/// The branches that the forge is going to be asked for; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Questions(Arc<Mutex<HashSet<(ProjectId, String)>>>);
+
+impl Questions {
+    fn open(&self) -> MutexGuard<'_, HashSet<(ProjectId, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks the forge where branches are that were in doubt when the process before this one ended.
+pub(crate) async fn take_up(flow: Flow) {
+    loop {
+        let Err(fault) = look_at_all(&flow).await else { return };
+        tracing::warn!(error = format!("{fault:#}"), "doubts about branches cannot be looked for yet");
+        if !flow.pause(Duration::from_secs(60)).await {
+            return;
+        }
+    }
+}
+
+async fn look_at_all(flow: &Flow) -> Result<()> {
+    for (project, git_ref) in flow.edges.store.refs_moved_since(clock::now().before(FRESH)).await? {
+        look(flow, project, &git_ref).await?;
+    }
+    Ok(())
+}
 
 /// Asks the forge where a branch is, if that is in doubt. Of other refs the last one that came in counts.
 ///
@@ -16,23 +52,33 @@ const PAUSES: [u64; 5] = [1, 2, 10, 60, 300];
 /// The database does not answer.
 pub(super) async fn look(flow: &Flow, project: ProjectId, git_ref: &GitRef) -> Result<()> {
     let GitRef::Branch(branch) = git_ref else { return Ok(()) };
-    if flow.edges.store.doubt(project, git_ref).await?.is_some() {
+    if flow.edges.store.doubt(project, git_ref).await?.is_some()
+        && flow.questions.open().insert((project, branch.clone()))
+    {
         flow.tasks.spawn(ask(flow.clone(), project, branch.clone()));
     }
     Ok(())
 }
 
 async fn ask(flow: Flow, project: ProjectId, branch: String) {
-    for pause in PAUSES {
-        if !flow.pause(Duration::from_secs(pause)).await {
+    let mut wait = Duration::ZERO;
+    for tries in 0.. {
+        let pause = Duration::from_secs(PAUSES[tries.min(PAUSES.len() - 1)]);
+        if !flow.pause(pause.max(wait)).await {
             return;
         }
+        // A push that comes in from here on asks anew: the answer may be older.
+        flow.questions.open().remove(&(project, branch.clone()));
         let Err(fault) = settle(&flow, project, &branch).await else { return };
         let error = format!("{fault:#}");
         tracing::warn!(project.id = project.0, error, "the forge does not say yet where a branch is");
-        if fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_none()) {
+        let asked = fault.downcast_ref::<ForgeError>().map(ForgeError::try_again);
+        if asked.is_some_and(|asked| asked.is_none())
+            || !flow.questions.open().insert((project, branch.clone()))
+        {
             return;
         }
+        wait = asked.flatten().unwrap_or_default().min(speak::LONGEST_WAIT);
     }
 }
 

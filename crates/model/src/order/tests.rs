@@ -68,6 +68,10 @@ fn pushes_are_in_their_own_order_however_they_come_in() {
         // Payloads were written in another order than pushed.
         ("0A3 AB4 BC2", "ABC?"),
         ("0A1 AB103 BA101", "ABA?"),
+        // The forge's clock was put back between the pushes.
+        ("0A100 AB90", "BA?"),
+        ("0A100 AB90 BC91", "BCA?"),
+        ("0A100 AB90 BC200", "BAC"),
         // A look at the branch, as the event of a pull request is.
         ("0A1 AB100 ?B101", "ABB"),
         ("0A1 ?A2 AB3 ?B3", "AABB"),
@@ -144,6 +148,7 @@ fn what_follows_an_answer_goes_on_from_there() {
     assert_eq!(with(&["AB1"]), ("a".into(), false), "once more, or told twice");
     assert_eq!(with(&["AC1"]), ("c".into(), false));
     assert_eq!(with(&["BA1"]), ("a".into(), true), "it led there");
+    assert_eq!(with(&["AC-100"]), ("a".into(), false), "by a clock that was put back, or late");
     let early = with(&["0A-100"]);
     assert_eq!(early, ("a".into(), true), "an old one says nothing of now");
 }

@@ -107,7 +107,8 @@ fn may_recur(sorted: &[&Move], index: usize) -> bool {
 }
 
 /// Whether the moves that may be the last ones go on from what was known before and from each other, without going
-/// back in time and without coming to one place twice: then they may have come there in another order.
+/// back in time and without coming to one place twice: then they may have come there in another order. One that is the
+/// last by its time alone has to go on too, if an earlier one began where it ended: then a clock may have been put back.
 fn is_clear(moves: &[&Move], start: Option<&Sha>) -> bool {
     let Some(latest) = moves.iter().map(|one| one.at).max() else { return true };
     let first = moves.iter().position(|one| one.at.after(BLUR) >= latest).unwrap_or_default();
@@ -118,5 +119,9 @@ fn is_clear(moves: &[&Move], start: Option<&Sha>) -> bool {
     let places =
         || last[0].before.iter().chain(last.iter().filter(|one| one.before.is_some()).map(|one| &one.after));
     let is_new = |index: usize| !places().take(index).any(|place| Some(place) == places().nth(index));
-    last.len() == 1 || (begins && last.windows(2).all(is_joined) && (1..places().count()).all(is_new))
+    let is_left = |place: &Sha| moves[..first].iter().any(|one| one.before.as_ref() == Some(place));
+    if let [one] = last {
+        return goes_on(one, before) || !is_left(&one.after);
+    }
+    begins && last.windows(2).all(is_joined) && (1..places().count()).all(is_new)
 }
