@@ -7,13 +7,17 @@ use rustix::{
 };
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 /// Bytes that are kept free if nobody says otherwise; of a small filesystem a twentieth.
 const RESERVE: u64 = 1 << 30;
+
+/// The part of a filesystem's inodes that is kept free, as its divisor: a disk of many small files is full, too.
+const INODES: u64 = 20;
 
 /// The most that the ballast takes, in bytes. It is never more than a quarter of what is kept free.
 const BALLAST: u64 = 64 << 20;
@@ -23,8 +27,17 @@ const BALLAST: u64 = 64 << 20;
 pub struct Room {
     /// Directories of Kozmic's own things.
     dirs: Arc<[PathBuf]>,
-    /// None: as above.
+    /// None: as above. With 0, nothing is kept free.
     reserve: Option<u64>,
+}
+
+/// Lack of something on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// Bytes.
+    Bytes,
+    /// Inodes: a file more needs one.
+    Inodes,
 }
 
 impl Room {
@@ -38,31 +51,29 @@ impl Room {
     /// # Errors
     /// They do not.
     pub fn check(&self, directory: &Path, wanted: u64) -> io::Result<()> {
-        match self.fits(directory, wanted)? {
-            true => Ok(()),
-            false => Err(io::Error::new(io::ErrorKind::StorageFull, "the disk would be too full")),
-        }
+        let why = match self.lack(directory, wanted)? {
+            None => return Ok(()),
+            Some(Lack::Bytes) => "the disk would be too full",
+            Some(Lack::Inodes) => "the disk has too few inodes left for more files",
+        };
+        Err(io::Error::new(io::ErrorKind::StorageFull, why))
     }
 
     /// The reason to stop a job that writes to one of Kozmic's own disks, as the rest of a sentence. A disk that cannot
     /// be looked at stops none.
     pub fn is_used_up(&self) -> Option<String> {
-        let full = self.dirs.iter().find(|dir| self.fits(dir, 0).is_ok_and(|fits| !fits))?;
-        Some(format!("the server's disk is nearly full: {} is kept free for the database", self.kept(full)))
+        self.dirs.iter().find_map(|dir| Some(self.words(dir, self.lack(dir, 0).ok()??)))
     }
 
     /// The reason why no job is begun, in a sentence: an eighth of what is kept free is to be there beside it, else the
     /// job would be stopped soon.
     pub fn trouble(&self) -> Option<String> {
-        let is_low = |dir: &&PathBuf| {
-            let wanted = self.reserve_of(dir).map(|reserve| reserve / 8);
-            wanted.and_then(|wanted| self.fits(dir, wanted)).is_ok_and(|fits| !fits)
+        let low = |dir: &PathBuf| {
+            let wanted = self.reserve_of(dir).ok()? / 8;
+            Some(self.words(dir, self.lack(dir, wanted).ok()??))
         };
-        let full = self.dirs.iter().find(is_low)?;
-        let kept = self.kept(full);
-        Some(format!(
-            "The server's disk is nearly full: {kept} is kept free for the database. Jobs wait until there is more room."
-        ))
+        let words = self.dirs.iter().find_map(low)?.replacen("the ", "The ", 1);
+        Some(format!("{words}. Jobs wait until there is more room."))
     }
 
     /// Free bytes, and those of them that are kept so, for the people who run the server.
@@ -71,7 +82,12 @@ impl Room {
     /// The disk cannot be looked at.
     pub fn summary(&self) -> io::Result<String> {
         let dir = self.data_dir();
-        Ok(format!("{} free, {} kept free", size(free(&statvfs(dir)?)), self.kept(dir)))
+        let disk = statvfs(dir)?;
+        let inodes = match disk.f_files {
+            0 => String::new(),
+            all => format!(", {} % of its inodes free", disk.f_favail.saturating_mul(100) / all),
+        };
+        Ok(format!("{} free, {} kept free{inodes}", size(free(&disk)), self.kept(dir)))
     }
 
     /// Gives the ballast back when the disk is full, so that what was promised can be noted; takes it anew when there
@@ -87,7 +103,8 @@ impl Room {
             Ballast::Stays => Ok(()),
             Ballast::IsTaken => take(&file, length),
             Ballast::IsGivenBack => {
-                tracing::error!(freed = size(length), "the disk is full: the last of it is for the database");
+                let freed = size(fs::metadata(&file)?.blocks().saturating_mul(512));
+                tracing::error!(freed, "the disk is full: the last of it is for the database");
                 fs::remove_file(&file)
             }
         }
@@ -97,11 +114,30 @@ impl Room {
         self.dirs.first().map_or(Path::new("."), PathBuf::as_path)
     }
 
-    fn fits(&self, directory: &Path, wanted: u64) -> io::Result<bool> {
+    /// The lack that there would be with so many bytes more.
+    fn lack(&self, directory: &Path, wanted: u64) -> io::Result<Option<Lack>> {
         let disk = statvfs(directory)?;
-        let files_fit = disk.f_files == 0 || disk.f_favail > disk.f_files / 20;
         let left = free(&disk).checked_sub(wanted);
-        Ok(files_fit && left.is_some_and(|left| left >= kept(self.reserve, all(&disk))))
+        let bytes_fit = left.is_some_and(|left| left >= kept(self.reserve, all(&disk)));
+        let inodes_fit = self.reserve == Some(0) || inodes_fit(disk.f_favail, disk.f_files);
+        Ok((!bytes_fit).then_some(Lack::Bytes).or((!inodes_fit).then_some(Lack::Inodes)))
+    }
+
+    fn words(&self, directory: &Path, lack: Lack) -> String {
+        match lack {
+            Lack::Bytes => {
+                let (left, kept) = (
+                    statvfs(directory).map_or_else(|_| "little".to_owned(), |disk| size(free(&disk))),
+                    self.kept(directory),
+                );
+                format!(
+                    "the server's disk is nearly full: {left} is free, and disk_reserve keeps {kept} for the database"
+                )
+            }
+            Lack::Inodes => format!(
+                "the server's disk is nearly out of inodes (too many small files): a {INODES}th of them is kept free for the database"
+            ),
+        }
     }
 
     fn reserve_of(&self, directory: &Path) -> io::Result<u64> {
@@ -143,15 +179,25 @@ fn all(disk: &StatVfs) -> u64 {
     disk.f_blocks.saturating_mul(disk.f_frsize)
 }
 
-/// Takes so many bytes of the disk; where its filesystem does not let that be done ahead, none.
-fn take(file: &Path, length: u64) -> io::Result<()> {
-    match fallocate(File::create(file)?, FallocateFlags::empty(), 0, length) {
-        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-        Err(fault) => {
-            fs::remove_file(file)?;
-            Err(fault.into())
-        }
-    }
+/// Whether enough of a filesystem's inodes are free. Some filesystems have as many as they need, and say 0.
+fn inodes_fit(free: u64, all: u64) -> bool {
+    all == 0 || free > all / INODES
+}
+
+/// Takes so many bytes of the disk.
+fn take(path: &Path, length: u64) -> io::Result<()> {
+    let file = File::create(path)?;
+    let taken = match fallocate(&file, FallocateFlags::empty(), 0, length) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => fill(&file, length),
+        taken => taken.map_err(io::Error::from),
+    };
+    taken.or_else(|fault| fs::remove_file(path).and(Err(fault)))
+}
+
+/// Writes so many zeros, where a filesystem gives no room ahead.
+fn fill(mut file: &File, length: u64) -> io::Result<()> {
+    io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
+    file.flush()
 }
 
 /// Bytes as people read them.
@@ -185,6 +231,7 @@ mod tests {
         );
         let full = room(left * 2);
         assert!(full.check(dir.path(), 0).is_err());
+        assert!(full.words(dir.path(), Lack::Inodes).contains("nearly out of inodes"));
         assert!(full.trouble().unwrap().contains("nearly full") && full.is_used_up().is_some());
         let nearly = room(left - left / 16);
         assert!(nearly.trouble().is_some() && nearly.is_used_up().is_none(), "what runs ends in peace");
@@ -206,6 +253,19 @@ mod tests {
             steps,
             [Ballast::IsGivenBack, Ballast::Stays, Ballast::Stays, Ballast::Stays, Ballast::IsTaken]
         );
+    }
+
+    #[test]
+    fn a_disk_of_many_small_files_keeps_some_inodes() {
+        assert!(inodes_fit(51, 1_000) && !inodes_fit(50, 1_000));
+        assert!(inodes_fit(0, 0), "as many as it needs");
+    }
+
+    #[test]
+    fn ballast_takes_room_also_where_none_is_given_ahead() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fill(file.as_file(), 300_000).unwrap();
+        assert_eq!(file.as_file().metadata().unwrap().len(), 300_000);
     }
 
     #[test]
