@@ -31,10 +31,12 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A hook that was taken over with its webhook, and that no delivery came for: nobody restored it.
+/// A hook that was taken over with its webhook, and that no delivery came for: nobody restored it. Deliveries are
+/// forgotten after a while; what they called stays. A call that was taken over has the delivery 0.
 const UNSIGNED: &str = "UPDATE hook SET unsigned = 1 WHERE webhook_id IS NOT NULL \
     AND id IN (SELECT own_id FROM imported WHERE kind = 'hook') \
-    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.hook_id = hook.id)";
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.door = 'hook:' || hook.id) \
+    AND NOT EXISTS (SELECT 1 FROM hook_call WHERE hook_call.hook_id = hook.id AND hook_call.delivery_id <> 0)";
 
 #[cfg(test)]
 mod tests {
@@ -50,11 +52,16 @@ mod tests {
          created_at) VALUES (1, 1, 5, 'anna', 'hello', 1, 'main', '', '', 0)",
         "INSERT INTO hook (id, project_id, title, image, script, secret, webhook_id, created_at) VALUES \
          (1, 1, 'own', '', '', x'', 10, 0), (2, 1, 'taken over', '', '', x'', 20, 0), \
-         (3, 1, 'taken over and called', '', '', x'', 30, 0), (4, 1, 'never connected', '', '', x'', NULL, 0)",
+         (3, 1, 'taken over and called', '', '', x'', 30, 0), (4, 1, 'never connected', '', '', x'', NULL, 0), \
+         (5, 1, 'taken over and called long ago', '', '', x'', 50, 0)",
         "INSERT INTO imported (source, kind, foreign_id, own_id) \
-         VALUES ('s', 'hook', 7, 2), ('s', 'hook', 8, 3), ('s', 'hook', 9, 4), ('s', 'project', 1, 1)",
+         VALUES ('s', 'hook', 7, 2), ('s', 'hook', 8, 3), ('s', 'hook', 9, 4), \
+         ('s', 'hook', 10, 5), ('s', 'project', 1, 1)",
         "INSERT INTO delivery (door, hook_id, uuid, event, payload, state, received_at) \
          VALUES ('hook:3', 3, 'u', 'push', x'', 'settled', 0)",
+        "INSERT INTO build (id, project_id, number, git_ref, sha, status, trigger, author, message, created_at) \
+         VALUES (2, 1, 1, 'refs/heads/main', 'a', 'failure', '\"push\"', '{}', 'One', 0)",
+        "INSERT INTO hook_call (hook_id, build_id, delivery_id) VALUES (2, 2, 0), (5, 2, 44)",
     ];
 
     #[tokio::test]
@@ -69,6 +76,6 @@ mod tests {
         Migrator::up(&db, None).await.unwrap();
         let query = "SELECT group_concat(id || unsigned || is_own) || ' ' || (SELECT open_badge FROM project) FROM hook";
         let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap().unwrap();
-        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "101,211,301,401 0");
+        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "101,211,301,401,501 0");
     }
 }
