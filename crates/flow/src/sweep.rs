@@ -72,8 +72,14 @@ pub(crate) async fn graves(flow: Flow) {
 
 async fn clear_graves(flow: &Flow) -> Result<()> {
     for project in flow.edges.store.graves().await? {
-        clear_grave(flow, project).await?;
-        tracing::info!(project.id = project.0, "what a deleted project left is cleared away");
+        match clear_grave(flow, project).await {
+            Ok(()) => tracing::info!(project.id = project.0, "what a deleted project left is cleared away"),
+            Err(fault) => tracing::warn!(
+                project.id = project.0,
+                error = format!("{fault:#}"),
+                "what a deleted project left is not cleared away yet"
+            ),
+        }
     }
     Ok(())
 }

@@ -63,15 +63,11 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn let_go_of_name(&self, place: &str, name: &str) -> Result<()> {
-        let tx = self.write().await?;
-        let named = rows::given_name::Entity::find()
+        let named = rows::given_name::Entity::delete_many()
             .filter(rows::given_name::Column::Place.eq(place))
             .filter(rows::given_name::Column::Key.eq(key(place, name)));
-        let named = named.one(&tx).await.context("find a name")?;
-        if let Some(row) = named {
-            rows::given_name::Entity::delete_by_id(row.id).exec(&tx).await.context("let go of a name")?;
-        }
-        tx.commit().await.context("commit that a name is nobody's")
+        named.exec(&self.writer).await.context("let go of a name")?;
+        Ok(())
     }
 
     /// The owner of each name at a place that begins so.

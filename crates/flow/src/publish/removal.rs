@@ -8,11 +8,9 @@ use kozmic_model::{
     artifact::{Artifact, ArtifactPlace},
     ids::ProjectId,
 };
-use std::collections::BTreeSet;
 
 /// Removes what a project published in directories. It can be begun anew at any point.
 pub(crate) async fn of_project(flow: &Flow, project: ProjectId) -> Result<()> {
-    let mut links = BTreeSet::new();
     for artifact in flow.edges.store.artifacts_in_directories(project).await? {
         let Some(directory) = directory(flow, &artifact.place) else { continue };
         let Artifact { name, place, .. } = &artifact;
@@ -25,13 +23,11 @@ pub(crate) async fn of_project(flow: &Flow, project: ProjectId) -> Result<()> {
             directory.remove(&name.versioned).await.with_context(|| format!("remove {}", name.versioned))?;
         }
         let next = others.iter().find(|one| one.project != project).map(|one| one.name.versioned.as_str());
-        if lead_on(directory, &name.stable, next).await? {
-            links.insert((word, name.stable.clone()));
+        let is_last = others.iter().all(|one| one.id == artifact.id);
+        if lead_on(directory, &name.stable, next).await? && is_last {
+            flow.edges.store.let_go_of_name(word, &name.stable).await?;
         }
         flow.edges.store.note_artifact_removed(artifact.id, clock::now()).await?;
-    }
-    for (place, stable) in links {
-        flow.edges.store.let_go_of_name(place, &stable).await?;
     }
     Ok(())
 }

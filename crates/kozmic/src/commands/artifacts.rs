@@ -16,7 +16,8 @@ use std::{
 /// Commands for artifacts that belong to no project any more.
 #[derive(Subcommand)]
 pub(crate) enum ArtifactsCommand {
-    /// Lists them with their sizes in bytes, a line each: what deleted projects left. Links may lead to them.
+    /// Lists them with their sizes in bytes, a line each: what deleted projects left, and whatever else has a .sha256
+    /// beside it and is not in this server's database. Links may lead to them.
     List(Which),
     /// Removes them, and the links that lead nowhere then. Artifacts on a hub stay there.
     Remove(Which),
@@ -54,13 +55,21 @@ pub(crate) async fn artifacts(settings: Settings, command: &ArtifactsCommand) ->
     let left = left(&store, &places, SystemTime::now().checked_sub(age)).await?;
     for Left { directory, word, name, size } in &left {
         if removes {
-            remove(directory, name).await?;
+            remove(&store, (directory, word), name).await?;
         }
         println!("{word}/{name}  {size}{}", if removes { "  removed" } else { "" });
     }
     let all = left.iter().map(|left| left.size).sum::<u64>();
-    println!("{} of no project, {all} bytes", left.len());
+    println!("{}", total(left.len(), all));
     Ok(ExitCode::SUCCESS)
+}
+
+fn total(count: usize, bytes: u64) -> String {
+    match count {
+        0 => "no artifacts are left over".to_owned(),
+        1 => format!("1 artifact belongs to no project, {bytes} bytes"),
+        _ => format!("{count} artifacts belong to no project, {bytes} bytes"),
+    }
 }
 
 async fn left<'a>(
@@ -80,13 +89,14 @@ async fn left<'a>(
     Ok(left)
 }
 
-/// Removes one, and the links that led to it.
-async fn remove(directory: &Directory, name: &str) -> anyhow::Result<()> {
+/// Removes one, and the links that led to it; their names are anybody's then.
+async fn remove(store: &Store, (directory, word): (&Directory, &str), name: &str) -> anyhow::Result<()> {
     let links = directory.links_to(name).await?;
     directory.remove(name).await.with_context(|| format!("remove {name}"))?;
     for link in links {
         if !directory.leads_somewhere(&link).await? {
             directory.unlink(&link).await.with_context(|| format!("remove the link {link}"))?;
+            store.let_go_of_name(word, &link).await?;
         }
     }
     Ok(())
