@@ -75,10 +75,10 @@ async fn has_newer(flow: &Flow, name: &ImageName, build: BuildId) -> Result<bool
 }
 
 /// Takes the name from an image whose branch is gone; the image goes when nothing needs it. Not while a build runs that
-/// may have chosen it, and not from an image that somebody else gave the name to.
+/// may have chosen it or may give it anew, and not from an image that somebody else gave the name to.
 pub(crate) async fn drop_image(flow: &Flow, name: &ImageName) -> Result<()> {
     let Flow { edges, settings, .. } = flow;
-    if may_be_chosen(flow).await? {
+    if in_use(flow, |_| true).await? {
         return Ok(());
     }
     let _turn = flow.turns.take(&format!("image {name}")).await;
@@ -94,18 +94,19 @@ pub(crate) async fn drop_image(flow: &Flow, name: &ImageName) -> Result<()> {
     edges.store.drop_kernel_image(&settings.instance, name).await
 }
 
-/// Whether a build runs that may have chosen a kernel's image to start from.
-async fn may_be_chosen(flow: &Flow) -> Result<bool> {
-    let may_start =
-        |job: &Job| job.status == Status::Pending && job.spec.origin == Origin::Kernel(KernelKind::Dependent);
-    Ok(flow.edges.store.monitored().await?.iter().any(|monitored| may_start(&monitored.job)))
+/// Whether a kernel of such a kind is being built: a dependent one may have chosen an image to start from, a generic one
+/// may be about to keep one.
+async fn in_use(flow: &Flow, is_meant: impl Fn(KernelKind) -> bool) -> Result<bool> {
+    let is_kernel = |job: &Job| matches!(job.spec.origin, Origin::Kernel(kind) if is_meant(kind));
+    let monitored = flow.edges.store.monitored().await?;
+    Ok(monitored.iter().any(|it| it.job.status == Status::Pending && is_kernel(&it.job)))
 }
 
 /// Removes the images that kernel builds of this installation left and that lost their names, and no others. Not while
 /// a build runs that may have chosen one of them to start from.
 pub(crate) async fn remove_nameless(flow: &Flow) -> Result<()> {
     let Flow { edges, settings, .. } = flow;
-    if may_be_chosen(flow).await? {
+    if in_use(flow, |kind| kind == KernelKind::Dependent).await? {
         return Ok(());
     }
     for id in edges.store.nameless_kernel_images(&settings.instance).await? {

@@ -37,10 +37,14 @@ async fn of(flow: &Flow, full_name: &str) -> Result<()> {
         let Some(branch) = branch_of(full_name, &owner) else { continue };
         match forge.head(&token, &repository, &branch).await? {
             Some(_) => sees_any = true,
-            None => gone.push(image),
+            None => gone.push((image, branch)),
         }
     }
-    for image in gone.iter().filter(|_| sees_any) {
+    for (image, branch) in gone.iter().filter(|_| sees_any) {
+        // It may have come back while the others were asked for.
+        if forge.head(&token, &repository, branch).await?.is_some() {
+            continue;
+        }
         let image = image.parse::<ImageName>().with_context(|| format!("read the name {image}"))?;
         keep::drop_image(flow, &image).await?;
     }
