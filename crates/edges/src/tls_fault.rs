@@ -9,6 +9,11 @@ pub enum TlsFault {
     /// Made by nobody who is trusted.
     #[error("shows a certificate of an authority that is not trusted here")]
     UnknownAuthority,
+    /// An authority's own.
+    #[error(
+        "shows the certificate of an authority itself (self-signed): it needs one that an authority signed"
+    )]
+    OfAnAuthority,
     /// Its time is over.
     #[error("shows a certificate that has expired")]
     Expired,
@@ -61,6 +66,8 @@ impl From<&Error> for TlsFault {
                 Bad::Expired | Bad::ExpiredContext { .. } => Self::Expired,
                 Bad::NotValidYet | Bad::NotValidYetContext { .. } => Self::NotValidYet,
                 Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Self::OtherName,
+                // The library has no name of its own for that.
+                Bad::Other(bad) if bad.to_string().contains("CaUsedAsEndEntity") => Self::OfAnAuthority,
                 bad => Self::NotAccepted(bad.to_string()),
             },
             Error::AlertReceived(alert) => Self::Refused(format!("{alert:?}")),

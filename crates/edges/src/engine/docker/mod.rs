@@ -25,6 +25,7 @@ use futures_util::stream::BoxStream;
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use std::{
     collections::HashMap,
+    io::ErrorKind,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
@@ -258,7 +259,11 @@ fn legible(mut request: BollardRequest) -> BollardRequest {
     request
 }
 
+/// A fault of the connection in words: plain ones for what people meet first, else those of all its causes.
 fn chain(fault: &Error) -> String {
+    if let Some(plain) = plainly(fault) {
+        return plain.to_owned();
+    }
     let mut text = fault.to_string();
     let mut source = std::error::Error::source(fault);
     while let Some(inner) = source {
@@ -269,4 +274,22 @@ fn chain(fault: &Error) -> String {
         source = inner.source();
     }
     text
+}
+
+fn plainly(fault: &Error) -> Option<&'static str> {
+    let mut here = std::error::Error::source(fault);
+    while let Some(cause) = here {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return match io.kind() {
+                ErrorKind::NotFound => Some("there is no such socket"),
+                ErrorKind::PermissionDenied => {
+                    Some("this user may not open its socket (is it in the group docker?)")
+                }
+                ErrorKind::ConnectionRefused => Some("nothing listens there"),
+                _ => None,
+            };
+        }
+        here = cause.source();
+    }
+    None
 }
