@@ -93,7 +93,9 @@ pub fn description(number: i64, status: Status, culprit: Option<&str>) -> String
     let (head, title, tail) = match status {
         Status::Enqueued | Status::Pending => (format!("Kozmic build #{number} is pending"), "", ""),
         Status::Success => (format!("Kozmic build #{number} has passed"), "", ""),
-        Status::Failure | Status::Error => because("has failed"),
+        Status::Failure => because("has failed"),
+        // The author is not told of a failure that is not theirs.
+        Status::Error => because("could not be run to its end"),
         Status::Canceled => (format!("Kozmic build #{number} was canceled"), "", ""),
     };
     let room = DESCRIPTION_LIMIT - head.chars().count() - tail.chars().count();
@@ -130,6 +132,8 @@ mod tests {
         assert_eq!(description(7, Status::Success, None), "Kozmic build #7 has passed");
         let failed = description(7, Status::Failure, Some("Tests"));
         assert_eq!(failed, "Kozmic build #7 has failed because of the \"Tests\" job");
+        let broken = description(7, Status::Error, Some("Tests"));
+        assert_eq!(broken, "Kozmic build #7 could not be run to its end because of the \"Tests\" job");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::{
     job::{Job, Outcome},
+    spec::Origin,
     status::Status,
 };
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,9 @@ impl Sequel {
         let why_not = match job.spec.if_interrupted {
             IfInterrupted::Again if job.interruptions < MOST_AGAIN => return Self::Again(outcome.clone()),
             IfInterrupted::Again => "It does not run again by itself: it was interrupted three times.",
-            IfInterrupted::Error => "It does not run again by itself, as its settings say.",
+            IfInterrupted::Error => {
+                &format!("It does not run again by itself, as its {} says.", written_in(&job.spec.origin))
+            }
         };
         Self::End(Outcome::Interrupted(format!("{why} {why_not}")))
     }
@@ -92,6 +95,15 @@ impl Sequel {
                 outcome.reason().map(|why| format!("{why} The job runs again, as attempt {}.", number + 1))
             }
         }
+    }
+}
+
+/// The thing that says whether a job runs again.
+fn written_in(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::Hook(_) => "hook",
+        Origin::Recipe { .. } | Origin::Configuration => "recipe",
+        Origin::Kernel(_) => "kernel rule",
     }
 }
 
@@ -193,7 +205,7 @@ mod tests {
     fn what_must_not_be_done_twice_is_not() {
         let sequel = Sequel::of(&job(IfInterrupted::Error, 0), &interrupted());
         assert_eq!(sequel.status(), Status::Error);
-        assert!(sequel.reason(1).unwrap().ends_with("as its settings say."));
+        assert!(sequel.reason(1).unwrap().ends_with("as its hook says."));
     }
 
     #[test]

@@ -101,8 +101,13 @@ impl Pulse {
 }
 
 async fn engine_trouble(app: &Shared) -> Option<String> {
-    let runners = app.edges.store.runners().await.ok()?;
-    trouble(&runners, clock::now())
+    match app.edges.store.runners().await {
+        Ok(runners) => trouble(&runners, clock::now()),
+        Err(fault) => {
+            tracing::warn!("the runners cannot be looked up: {fault:#}");
+            Some("Nothing is known of the runners: the database cannot be read.".to_owned())
+        }
+    }
 }
 
 #[cfg(test)]

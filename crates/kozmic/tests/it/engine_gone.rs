@@ -125,7 +125,7 @@ async fn what_must_not_be_done_twice_ends_as_an_error() -> Result<()> {
     stage.world.status(&pushed.sha, State::Error).await?;
     assert!(!stage.told(&pushed).contains(&State::Failure));
     let log = stage.world.log().await?;
-    assert!(log.contains("It does not run again by itself, as its settings say."), "{log}");
+    assert!(log.contains("It does not run again by itself, as its hook says."), "{log}");
     stage.end().await
 }
 

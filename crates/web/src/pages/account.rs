@@ -18,7 +18,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use kozmic_edges::{clock, store::ApiToken};
+use kozmic_edges::{clock, notifier::Notifier, store::ApiToken};
 use kozmic_model::user::MailSettings;
 use mail::LONGEST_ADDRESS;
 use secrecy::{ExposeSecret, SecretString};
@@ -32,6 +32,7 @@ const PATH: &str = "/account/settings/";
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
+    sends_mail: bool,
     mail: MailDraft,
     tokens: Vec<ApiToken>,
     told: Told,
@@ -86,7 +87,8 @@ async fn show(app: &Shared, visit: Visit, mail: Option<MailDraft>, told: Told) -
     let mail = mail.unwrap_or_else(|| MailDraft::from(&visit.person.user.mail));
     let is_fault = mail.fault.is_some() || told.fault.is_some();
     let tokens = store.api_tokens(user).await?;
-    let page = visit.show(&AccountPage { frame, mail, tokens, told, sessions })?;
+    let sends_mail = !matches!(app.edges.notifier, Notifier::None);
+    let page = visit.show(&AccountPage { frame, sends_mail, mail, tokens, told, sessions })?;
     let status = if is_fault { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, page).into_response())
 }
@@ -99,6 +101,10 @@ mod tests {
     use kozmic_model::{ids::ApiTokenId, time::Timestamp};
 
     fn page(mail: MailDraft, told: Told) -> String {
+        of_server(true, mail, told)
+    }
+
+    fn of_server(sends_mail: bool, mail: MailDraft, told: Told) -> String {
         let session = Session("secret".into());
         let line = SessionLine {
             fingerprint: session.fingerprint(),
@@ -113,7 +119,9 @@ mod tests {
             used_at: None,
         };
         let sessions = vec![Line::of(line, &session)];
-        AccountPage { frame: samples::frame(), mail, tokens: vec![token], told, sessions }.render().unwrap()
+        AccountPage { frame: samples::frame(), sends_mail, mail, tokens: vec![token], told, sessions }
+            .render()
+            .unwrap()
     }
 
     #[test]
@@ -128,6 +136,12 @@ mod tests {
         assert!(!page(draft(), Told::default()).contains("kozmic_"));
         let told = Told { token: Some("kozmic_abc".into()), ..Told::default() };
         assert!(page(draft(), told).contains("kozmic_abc"));
+    }
+
+    #[test]
+    fn a_server_without_mail_says_so() {
+        let says = |sends_mail| of_server(sends_mail, draft(), Told::default()).contains("sends no mail");
+        assert!(says(false) && !says(true));
     }
 
     fn draft() -> MailDraft {

@@ -40,7 +40,7 @@ async fn a_recipes_job_whose_engine_is_stopped_runs_again_unless_it_says_no() ->
     engine.start_again().await?;
     let once = stage.outcome(&pushed.sha, "once.sh b").await?;
     assert_eq!(once.state, State::Error);
-    assert!(stage.report(&once).await?.contains("It does not run again by itself, as its settings say."));
+    assert!(stage.report(&once).await?.contains("It does not run again by itself, as its recipe says."));
     let again = stage.outcome(&pushed.sha, "again.sh a").await?;
     assert_eq!(again.state, State::Success, "{}", stage.report(&again).await?);
     stage.end().await?;

@@ -118,8 +118,8 @@ pub(super) fn reason(job: &Job, frame: &Frame) -> Option<String> {
 
 /// The sentence's beginning, as it fits onto a tab.
 fn shortly(sentence: &str) -> String {
-    let end = sentence.find([':', '.']).unwrap_or(sentence.len());
-    let mut signs = sentence[..end].chars();
+    let end = [": ", ". "].iter().filter_map(|mark| sentence.find(mark)).min().unwrap_or(sentence.len());
+    let mut signs = sentence[..end].trim_end_matches('.').chars();
     signs.next().map(|first| first.to_lowercase().chain(signs).collect()).unwrap_or_default()
 }
 
@@ -128,6 +128,14 @@ mod tests {
     use super::*;
     use crate::pages::frame::samples;
     use kozmic_model::phase::PhaseKind;
+
+    #[test]
+    fn a_tab_has_the_beginning_of_a_sentence() {
+        let engine = "The Docker engine at unix:///run/docker.sock does not answer: there is no such socket";
+        assert_eq!(shortly(engine), "the Docker engine at unix:///run/docker.sock does not answer");
+        assert_eq!(shortly("Waits for a free runner: 2 of 2 jobs run now."), "waits for a free runner");
+        assert_eq!(shortly("Starts in a moment."), "starts in a moment");
+    }
 
     #[test]
     fn the_job_that_went_wrong_is_shown_first() {
