@@ -29,7 +29,12 @@ impl DataDir {
         warn_if_open(&path)?;
         let lock = path.join("kozmic.lock");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
-        let mut file = file.with_context(|| format!("open {}", lock.display()))?;
+        let mut file = file.with_context(|| {
+            format!(
+                "open {}: if its files are another user's, run this command as that user, as the server does",
+                lock.display()
+            )
+        })?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -49,12 +54,15 @@ impl DataDir {
 
     /// Opens the directory of an installation, whose server may run meanwhile.
     pub(crate) fn share(path: &Path) -> Result<Self, Failure> {
-        let missing = || format!("find an installation's data directory at {}", path.display());
-        let path = path.canonicalize().with_context(missing)?;
-        path.join("instance")
-            .metadata()
-            .with_context(|| format!("find an installation at {}", path.display()))?;
-        Ok(Self { path, _lock: None })
+        let missing = || {
+            format!(
+                "there is no Kozmic installation in {}: set data_dir, or name the settings file with --config",
+                path.display()
+            )
+        };
+        let found = path.canonicalize().with_context(missing)?;
+        found.join("instance").metadata().with_context(missing)?;
+        Ok(Self { path: found, _lock: None })
     }
 
     /// A path in the directory.

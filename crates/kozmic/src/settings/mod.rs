@@ -116,7 +116,7 @@ impl Settings {
             mail: mail(source)?,
             autobuild: autobuild::auto_builder(source)?,
             log: LogSettings {
-                filter: source.required("log", values::text)?,
+                filter: source.required("log", values::log_filter)?,
                 is_json: source.required("log_format", values::log_format)?,
             },
         })
@@ -160,7 +160,7 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         memory: source.parse("docker_memory_limit", values::bytes)?,
         millicores: source.parse("docker_cpu_limit", values::millicores)?,
         processes: source.parse("docker_process_limit", values::processes)?,
-        extra_hosts: source.parse("docker_extra_hosts", values::list)?.unwrap_or_default(),
+        extra_hosts: source.parse("docker_extra_hosts", values::hosts)?.unwrap_or_default(),
         capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
     })
 }

@@ -8,12 +8,19 @@ use std::{
     path::PathBuf,
     time::Duration,
 };
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 type Parsed<T> = Result<T, &'static str>;
 
 pub(super) fn text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
+}
+
+/// Levels of the server's own log, as `tracing` reads them.
+pub(super) fn log_filter(text: &str) -> Parsed<String> {
+    const RIGHT: &str = "a level, such as info, or info,kozmic_flow=debug";
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| RIGHT)
 }
 
 pub(super) fn path(text: &str) -> Parsed<PathBuf> {
@@ -230,6 +237,12 @@ mod tests {
         {
             assert!(place(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_logs_levels_are_read() {
+        assert!(log_filter("info,kozmic_flow=debug").is_ok() && log_filter("warn").is_ok());
+        assert!(log_filter("nonsense=1=").is_err() && log_filter("kozmic_flow=loud").is_err());
     }
 
     #[test]
