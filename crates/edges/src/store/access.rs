@@ -32,6 +32,9 @@ enum Side {
 /// The database as this process has it open.
 struct Database {
     url: String,
+    /// Held for reading while a statement runs or waits for the writer, and for writing only to open it anew: no
+    /// statement may be under way on the old connections then. So nothing reads by [`Access`] between the beginning and
+    /// the end of a transaction that writes.
     open: RwLock<Open>,
     /// One at a time opens it anew.
     anew: Mutex<()>,
