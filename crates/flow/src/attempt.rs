@@ -55,7 +55,7 @@ pub(crate) async fn go(
         work.say(&format!("Attempt {number}: the one before was interrupted.")).await?;
     }
     match claimed.job.spec.manner.clone() {
-        Manner::Hooked => hooked(&mut work, halt, course).await,
+        Manner::Hooked => Box::pin(hooked(&mut work, halt, course)).await,
         Manner::Bare(program) => open(&mut work, halt, &program).await,
         Manner::Check => anyhow::bail!("the configuration is not read by a runner"),
     }

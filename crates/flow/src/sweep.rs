@@ -34,6 +34,11 @@ pub(crate) async fn forever(flow: Flow) {
         if let Err(fault) = flow.edges.store.forget_missed(clock::now().before(DELIVERIES_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
         }
+        if flow.edges.room.is_used_up().is_none()
+            && let Err(fault) = flow.edges.mirrors.tidy().await
+        {
+            tracing::warn!(%fault, "mirrors could not be tidied up");
+        }
         if !flow.pause(EVERY).await {
             return;
         }

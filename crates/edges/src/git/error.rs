@@ -1,6 +1,6 @@
 //! Reasons why a commit could not be had: sentences for people, and kinds for the code that decides what to do next.
 
-use super::{GitRef, Sha};
+use kozmic_model::git::{GitRef, Sha};
 
 /// The reason why a commit could not be had.
 #[derive(Debug, thiserror::Error)]

@@ -1,102 +1,12 @@
 //! One fetch: over HTTP or SSH, of the commit's ref with the default branch and the tags; else by the commit's id.
 
 use super::{
-    Credentials, Fetched, Git, GitError, GitRef, Wanted,
-    known_hosts::KnownHosts,
+    Fetched, Git, GitError, GitRef, Wanted,
     refs::{self, FORGE_HEAD},
     repair,
-    ssh::Identity,
+    way::{AtForge, Way},
 };
-use std::{path::Path, sync::Arc};
-
-/// How a fetch reaches the forge.
-pub(super) enum Way {
-    /// With or without a token.
-    Http(Git),
-    /// With a deploy key.
-    Ssh(Git, Identity),
-}
-
-impl Way {
-    /// As the wanted commit's credentials tell; a deploy key lies in `keys` until this is dropped.
-    pub(super) fn of(
-        wanted: &Wanted,
-        mirror: &Path,
-        keys: &Path,
-        known_hosts: Arc<KnownHosts>,
-    ) -> Result<Self, GitError> {
-        let git = Git::new(mirror);
-        Ok(match &wanted.credentials {
-            Credentials::Open => Self::Http(git.over_http()),
-            Credentials::Token(token) => Self::Http(git.over_http().with_token(&wanted.url, token)),
-            Credentials::DeployKey(key) => {
-                let identity = Identity::make(keys, &wanted.url, key, known_hosts)?;
-                Self::Ssh(git.over_ssh(identity.command()), identity)
-            }
-        })
-    }
-
-    async fn fetch(&self, url: &str, refspecs: &[String]) -> Result<(), GitError> {
-        let fetched = self.git().fetch(url, refspecs).await;
-        self.meaning(fetched)
-    }
-
-    /// What the forge says of HEAD and one ref.
-    async fn look(&self, url: &str, git_ref: &str) -> Result<AtForge, GitError> {
-        let told = self.git().ls_remote(url, &["HEAD", git_ref]).await;
-        Ok(AtForge::read(&self.meaning(told)?, git_ref))
-    }
-
-    fn git(&self) -> &Git {
-        let (Self::Http(git) | Self::Ssh(git, _)) = self;
-        git
-    }
-
-    /// The server's key is learnt, whether or not it gave the commit.
-    fn meaning<T>(&self, answer: Result<T, GitError>) -> Result<T, GitError> {
-        match self {
-            Self::Http(_) => answer.map_err(of_http),
-            Self::Ssh(_, identity) => {
-                identity.learn()?;
-                answer.map_err(|fault| identity.meaning(fault))
-            }
-        }
-    }
-}
-
-/// What a failure over HTTP means: git asks for a name after the answer 401, and says so itself after a 404.
-fn of_http(fault: GitError) -> GitError {
-    match fault {
-        GitError::Failed { words, .. }
-            if ["could not read Username", "' not found"].iter().any(|known| words.contains(known)) =>
-        {
-            GitError::NotShown { words }
-        }
-        other => other,
-    }
-}
-
-/// What a forge has.
-#[derive(Debug, PartialEq, Eq)]
-struct AtForge {
-    default_branch: Option<String>,
-    has_ref: bool,
-}
-
-impl AtForge {
-    /// Of lines `ref: refs/heads/main<tab>HEAD` and `<id><tab><name>`.
-    fn read(told: &str, git_ref: &str) -> Self {
-        let lines = told.lines().filter_map(|line| line.split_once('\t'));
-        let mut found = Self { default_branch: None, has_ref: false };
-        for (what, name) in lines {
-            match what.strip_prefix("ref: refs/heads/") {
-                Some(branch) if name == "HEAD" => found.default_branch = Some(branch.to_owned()),
-                _ => found.has_ref |= name == git_ref,
-            }
-        }
-        found
-    }
-}
+use std::path::Path;
 
 /// Fetches the commit by its ref, else by its id; and what jobs see besides, as far as that can be had.
 pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<Fetched, GitError> {
@@ -257,80 +167,7 @@ fn tells_of_a_lack(fault: &GitError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::{Mirrors, git_files};
-    use kozmic_model::{git::Sha, ids::ProjectId};
-    use std::{path::PathBuf, process::Command};
-
-    /// A repository, and mirrors that may fetch from it.
-    struct Forge {
-        dir: tempfile::TempDir,
-        mirrors: Mirrors,
-    }
-
-    impl Forge {
-        fn new() -> Self {
-            let dir = tempfile::tempdir().unwrap();
-            let mirrors = Mirrors::open(dir.path().join("mirrors")).unwrap();
-            let forge = Self { dir, mirrors };
-            forge.git(&["init", "--quiet", "--initial-branch=main", &forge.url()]);
-            forge
-        }
-
-        fn url(&self) -> String {
-            self.dir.path().join("forge").display().to_string()
-        }
-
-        fn git(&self, arguments: &[&str]) -> String {
-            let dir = if self.dir.path().join("forge").exists() { self.url() } else { "/".to_owned() };
-            let person = ["-C", &dir, "-c", "user.name=A", "-c", "user.email=a@example.org"];
-            let output = Command::new("git").args(person).args(arguments).output().unwrap();
-            assert!(output.status.success(), "{output:?}");
-            String::from_utf8(output.stdout).unwrap().trim().to_owned()
-        }
-
-        fn commit(&self) -> Sha {
-            self.git(&["commit", "--quiet", "--allow-empty", "-m", "One"]);
-            self.git(&["rev-parse", "HEAD"]).parse().unwrap()
-        }
-
-        fn mirror(&self) -> PathBuf {
-            self.mirrors.path(ProjectId(1))
-        }
-
-        fn wanted(&self, git_ref: &str, sha: &Sha) -> Wanted {
-            Wanted {
-                project: ProjectId(1),
-                url: self.url(),
-                credentials: Credentials::Open,
-                git_ref: git_ref.parse().unwrap(),
-                sha: sha.clone(),
-                default_branch: "main".to_owned(),
-                since: std::time::Instant::now(),
-            }
-        }
-
-        async fn has(&self, wanted: &Wanted) -> bool {
-            has(&Git::new(&self.mirror()), &self.mirror(), wanted).await.unwrap()
-        }
-
-        async fn bring(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
-            let way = Way::Http(Git::new(&self.mirror()).with("GIT_ALLOW_PROTOCOL", "file"));
-            bring(&way, &self.mirror(), wanted).await
-        }
-
-        /// Brings the commit with its surroundings.
-        async fn all(&self, wanted: &Wanted) {
-            let fetched = self.bring(wanted).await.unwrap();
-            assert!(matches!(fetched, Fetched::All), "{fetched:?}");
-        }
-
-        /// The refs beside the commit's branch that its job sees, a line each.
-        async fn packed_refs(&self, wanted: &Wanted, name: &str) -> String {
-            let checkout = self.mirrors.check_out(wanted, self.dir.path().join(name)).await.unwrap();
-            let all = git_files::packed_refs(wanted, &checkout.refs);
-            all.strip_prefix("# pack-refs with: sorted \n").unwrap().to_owned()
-        }
-    }
+    use crate::git::{forge::Forge, git_files};
 
     #[tokio::test]
     async fn an_annotated_tag_is_fetched_for_its_commit_and_kept_as_it_is() {
@@ -431,14 +268,5 @@ mod tests {
         let wanted = forge.wanted("refs/heads/a/b", &forge.commit());
         forge.all(&wanted).await;
         assert!(is_at(&forge.mirror(), &wanted));
-    }
-
-    #[test]
-    fn a_forges_answer_is_read() {
-        let told = "ref: refs/heads/main\tHEAD\n1\tHEAD\n1\trefs/heads/a\n2\trefs/remotes/x/HEAD";
-        let read = |name| AtForge::read(told, name);
-        assert_eq!(read("refs/heads/a"), AtForge { default_branch: Some("main".into()), has_ref: true });
-        assert!(!read("refs/heads/b").has_ref);
-        assert_eq!(AtForge::read("", "refs/heads/a"), AtForge { default_branch: None, has_ref: false });
     }
 }

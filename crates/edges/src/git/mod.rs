@@ -24,23 +24,25 @@ mod scratch;
 mod settle;
 mod ssh;
 mod ssh_host;
+mod upkeep;
+mod wanted;
+mod way;
+#[cfg(test)]
+mod forge;
 
 pub use archive::{Archive, Destination, Extra, Ownership};
 pub use checkout::Checkout;
 pub use error::GitError;
 pub use files::FileLimits;
 pub use settle::SETTLE;
+pub use wanted::{Credentials, Fetched, Wanted};
 
 use crate::private_dir;
 use command::Git;
-use fetch::{Way, bring, has};
+use fetch::{bring, has};
 use known_hosts::KnownHosts;
-use kozmic_model::{
-    git::{GitRef, Sha},
-    ids::ProjectId,
-};
-use locks::Locks;
-use secrecy::SecretString;
+use kozmic_model::{git::GitRef, ids::ProjectId};
+use locks::{Locks, SharedLocks};
 use ssh_host::SshHost;
 use std::{
     collections::HashMap,
@@ -48,62 +50,25 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use way::Way;
 
 /// The mirrors of one machine; cheap to clone.
 #[derive(Clone)]
 pub struct Mirrors {
     dir: Arc<Path>,
     known_hosts: Arc<KnownHosts>,
-    /// One fetch at a time for each mirror. Who reads needs none: objects are only ever added.
+    /// One fetch at a time for each mirror. Who reads needs none: it only adds objects.
     fetching: Locks,
+    /// Packs go away only while nobody reads.
+    reading: SharedLocks,
     /// When the fetch began that last brought all refs.
     seen: Arc<Mutex<HashMap<ProjectId, Instant>>>,
     /// One job at a time looks at, and adds to, what jobs have in common.
     packing: Locks,
 }
 
-/// A commit that somebody wants to have.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// Whose mirror.
-    pub project: ProjectId,
-    /// Where git fetches: over SSH with a deploy key, else over HTTP.
-    pub url: String,
-    /// What lets Kozmic in there.
-    pub credentials: Credentials,
-    /// The ref that the commit was on.
-    pub git_ref: GitRef,
-    /// The commit.
-    pub sha: Sha,
-    /// The branch that a clone checks out, as far as that is known: the forge's word counts.
-    pub default_branch: String,
-    /// As of when the tags and the default branch are wanted, at the earliest.
-    pub since: Instant,
-}
-
-/// How a wanted commit came.
-#[derive(Debug)]
-#[must_use]
-pub enum Fetched {
-    /// With the tags and the default branch, as the forge has them.
-    All,
-    /// The commit is there, but for this reason the tags and the default branch may not be those of the forge.
-    Outdated(GitError),
-}
-
 /// How long a forge is asked for news of a repository whose commit is there.
 const NEWS_LIMIT: Duration = Duration::from_secs(30);
-
-/// What lets Kozmic into a repository.
-#[derive(Clone, Debug)]
-pub enum Credentials {
-    /// Nothing is needed: everybody may read it, over HTTP.
-    Open,
-    /// A person's token, over HTTP.
-    Token(SecretString),
-    /// The private part of a deploy key in OpenSSH's format, over SSH.
-    DeployKey(SecretString),
-}
 
 impl Mirrors {
     /// Keeps mirrors in `dir`, which is made where it is missing, for this user only. In `ssh` below it are the known
@@ -123,6 +88,7 @@ impl Mirrors {
             dir: dir.into(),
             known_hosts: Arc::new(known_hosts),
             fetching: Locks::default(),
+            reading: SharedLocks::default(),
             seen: Arc::default(),
             packing: Locks::default(),
         })
@@ -234,6 +200,7 @@ fn keys_dir(dir: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kozmic_model::git::Sha;
     use std::process::Command;
     use tokio::net::TcpListener;
 

@@ -78,7 +78,8 @@ fn remove_locks(dir: &Path) -> io::Result<()> {
 fn remove_unfinished(packs: &Path) -> io::Result<()> {
     for entry in fs::read_dir(packs).into_iter().flatten() {
         let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(b"tmp_") {
+        let name = entry.file_name();
+        if [&b"tmp_"[..], b".tmp-"].iter().any(|begin| name.as_encoded_bytes().starts_with(begin)) {
             remove(&entry.path())?;
         }
     }
@@ -104,6 +105,7 @@ mod tests {
         fs::write(path.join("refs/heads/main.lock"), "").unwrap();
         fs::write(path.join("packed-refs.lock"), "").unwrap();
         fs::write(path.join("objects/pack/tmp_pack_Xy12"), "").unwrap();
+        fs::write(path.join("objects/pack/.tmp-12-pack-1.idx"), "").unwrap();
         fs::write(path.join("objects/pack/pack-1.pack"), "").unwrap();
         fs::write(dir.path().join("README"), "no mirror").unwrap();
         fs::create_dir_all(path.join("outgoing/7-1")).unwrap();
@@ -111,7 +113,8 @@ mod tests {
         remove_remains(dir.path()).unwrap();
         assert!(!dir.path().join("2.removed").exists());
         assert!(!path.join("refs/heads/main.lock").exists() && !path.join("packed-refs.lock").exists());
-        assert!(!path.join("objects/pack/tmp_pack_Xy12").exists() && !path.join("outgoing").exists());
+        assert_eq!(fs::read_dir(path.join("objects/pack")).unwrap().count(), 1);
+        assert!(!path.join("outgoing").exists());
         assert!(path.join("objects/pack/pack-1.pack").exists() && path.join("config").exists());
     }
 }

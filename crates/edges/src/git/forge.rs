@@ -1,0 +1,104 @@
+//! A forge for tests: a repository, and mirrors that may fetch from it.
+
+use super::{
+    Credentials, Fetched, Git, GitError, Mirrors, Wanted,
+    fetch::{bring, has},
+    git_files,
+    way::Way,
+};
+use kozmic_model::{git::Sha, ids::ProjectId};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A repository, and mirrors that may fetch from it.
+pub(super) struct Forge {
+    dir: tempfile::TempDir,
+    pub(super) mirrors: Mirrors,
+}
+
+impl Forge {
+    pub(super) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mirrors = Mirrors::open(dir.path().join("mirrors")).unwrap();
+        let forge = Self { dir, mirrors };
+        forge.git(&["init", "--quiet", "--initial-branch=main", &forge.url()]);
+        forge
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.dir.path().join("forge").display().to_string()
+    }
+
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
+        let dir = if self.dir.path().join("forge").exists() { self.url() } else { "/".to_owned() };
+        let person = ["-C", &dir, "-c", "user.name=A", "-c", "user.email=a@example.org"];
+        let output = Command::new("git").args(person).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub(super) fn commit(&self) -> Sha {
+        self.git(&["commit", "--quiet", "--allow-empty", "-m", "One"]);
+        self.git(&["rev-parse", "HEAD"]).parse().unwrap()
+    }
+
+    pub(super) fn mirror(&self) -> PathBuf {
+        self.mirrors.path(ProjectId(1))
+    }
+
+    pub(super) fn wanted(&self, git_ref: &str, sha: &Sha) -> Wanted {
+        Wanted {
+            project: ProjectId(1),
+            url: self.url(),
+            credentials: Credentials::Open,
+            git_ref: git_ref.parse().unwrap(),
+            sha: sha.clone(),
+            default_branch: "main".to_owned(),
+            since: std::time::Instant::now(),
+        }
+    }
+
+    pub(super) async fn has(&self, wanted: &Wanted) -> bool {
+        has(&Git::new(&self.mirror()), &self.mirror(), wanted).await.unwrap()
+    }
+
+    pub(super) async fn bring(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
+        let way = Way::Http(Git::new(&self.mirror()).with("GIT_ALLOW_PROTOCOL", "file"));
+        bring(&way, &self.mirror(), wanted).await
+    }
+
+    /// Brings the commit with its surroundings.
+    pub(super) async fn all(&self, wanted: &Wanted) {
+        let fetched = self.bring(wanted).await.unwrap();
+        assert!(matches!(fetched, Fetched::All), "{fetched:?}");
+    }
+
+    /// The refs beside the commit's branch that its job sees, a line each.
+    pub(super) async fn packed_refs(&self, wanted: &Wanted, name: &str) -> String {
+        let checkout = self.mirrors.check_out(wanted, self.dir.path().join(name)).await.unwrap();
+        let all = git_files::packed_refs(wanted, &checkout.refs);
+        all.strip_prefix("# pack-refs with: sorted \n").unwrap().to_owned()
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// All that is in the packs of a directory.
+    pub(super) fn objects(&self, packs: &Path) -> BTreeSet<String> {
+        let mut there = BTreeSet::new();
+        for entry in fs::read_dir(packs).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|kind| kind == "idx") {
+                let listing = self.git(&["verify-pack", "-v", path.to_str().unwrap()]);
+                let first = listing.lines().filter_map(|line| line.split(' ').next());
+                there.extend(first.filter(|word| word.len() == 40).map(str::to_owned));
+            }
+        }
+        there
+    }
+}

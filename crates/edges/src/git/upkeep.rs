@@ -1,0 +1,118 @@
+//! Upkeep of mirrors. Each fetch leaves a pack, and git looks through all of them for an object. So many small packs
+//! become one now and then.
+//!
+//! Nothing is lost by it: what no ref reaches stays, too, since a build may be restarted whose commit was pushed over.
+//! Refs stay in files of their own, where they are read without a call of git.
+
+use super::{Git, GitError, Mirrors};
+use kozmic_model::ids::ProjectId;
+use std::{ffi::OsStr, fs, io, path::Path};
+
+/// Number of packs that is fine. Git itself gathers them above 50.
+const MOST_PACKS: usize = 50;
+
+impl Mirrors {
+    /// Gathers the small packs of each mirror that has many. A mirror that is being fetched is left for the next time.
+    ///
+    /// # Errors
+    /// The disk is full, or a mirror is damaged; the others were looked after.
+    pub async fn tidy(&self) -> Result<(), GitError> {
+        let (dir, mut tidied) = (self.dir.clone(), Ok(()));
+        let many = tokio::task::spawn_blocking(move || with_many_packs(&dir)).await;
+        let many = many.unwrap_or_else(|fault| Err(fault.into())).map_err(GitError::io("repack"))?;
+        for project in many {
+            tidied = self.gather(project).await.and(tidied);
+        }
+        tidied
+    }
+
+    async fn gather(&self, project: ProjectId) -> Result<(), GitError> {
+        let fetching = self.fetching.of(project);
+        let Ok(_fetching) = fetching.try_lock() else { return Ok(()) };
+        // A reader has opened some packs and knows the names of others: these go.
+        let reading = self.reading.of(project);
+        let _alone = reading.write().await;
+        let mirror = self.path(project);
+        if !mirror.exists() {
+            return Ok(());
+        }
+        // Bitmaps want all that is reachable in one pack.
+        let options = ["-c", "repack.writeBitmaps=false", "repack", "-d", "--geometric=2", "--quiet"];
+        Git::new(&mirror).run("repack", options).await?;
+        tracing::info!(project.id = project.0, "the packs of a mirror were gathered");
+        Ok(())
+    }
+}
+
+fn with_many_packs(dir: &Path) -> io::Result<Vec<ProjectId>> {
+    let mut many = Vec::new();
+    for mirror in fs::read_dir(dir)? {
+        let path = mirror?.path();
+        let project = path.file_stem().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
+        let (Some(project), Some("git")) = (project, path.extension().and_then(OsStr::to_str)) else {
+            continue;
+        };
+        if packs(&path) > MOST_PACKS {
+            many.push(ProjectId(project));
+        }
+    }
+    Ok(many)
+}
+
+fn packs(mirror: &Path) -> usize {
+    let is_pack = |path: &Path| path.extension().is_some_and(|kind| kind == "pack");
+    let listing = fs::read_dir(mirror.join("objects/pack"));
+    listing.into_iter().flatten().flatten().filter(|entry| is_pack(&entry.path())).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::{forge::Forge, refs};
+    use kozmic_model::git::Sha;
+
+    #[tokio::test]
+    async fn many_packs_become_few_and_nothing_is_lost_nor_given_to_others() {
+        let forge = Forge::new();
+        let begin = forge.commit();
+        let commit = |message: &str| {
+            forge.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
+            forge.git(&["rev-parse", "HEAD"]).parse::<Sha>().unwrap()
+        };
+        forge.git(&["tag", "first"]);
+        forge.git(&["checkout", "--quiet", "-b", "stranger"]);
+        let secret = commit("A secret");
+        forge.all(&forge.wanted("refs/heads/stranger", &secret)).await;
+        forge.git(&["reset", "--quiet", "--hard", begin.as_str()]);
+        let over = commit("Over it");
+        forge.all(&forge.wanted("refs/heads/stranger", &over)).await;
+        forge.git(&["checkout", "--quiet", "main"]);
+        let mut wanted = forge.wanted("refs/heads/main", &begin);
+        for _ in 0..MOST_PACKS {
+            wanted = forge.wanted("refs/heads/main", &forge.commit());
+            forge.all(&wanted).await;
+        }
+        let mirror = forge.mirror();
+        assert!(packs(&mirror) > MOST_PACKS, "each fetch leaves one: {}", packs(&mirror));
+        let before = forge.packed_refs(&wanted, "before").await;
+        {
+            let fetching = forge.mirrors.fetching.of(ProjectId(1));
+            let _fetching = fetching.lock().await;
+            forge.mirrors.tidy().await.unwrap();
+            assert!(packs(&mirror) > MOST_PACKS, "it is being fetched");
+        }
+        forge.mirrors.tidy().await.unwrap();
+        assert!(packs(&mirror) <= 3, "{} packs", packs(&mirror));
+        assert!(Git::new(&mirror).has_commit(&secret).await.unwrap(), "a build of it may be restarted");
+        assert_eq!(forge.packed_refs(&wanted, "after").await, before);
+        assert_eq!(refs::loose(&mirror, "refs/heads/main").as_deref(), Some(wanted.sha.as_str()));
+        let next = forge.wanted("refs/heads/main", &forge.commit());
+        forge.all(&next).await;
+        let checkout = forge.mirrors.check_out(&next, forge.path("next")).await.unwrap();
+        let objects = forge.objects(checkout.packs());
+        let has = |id: &str| objects.iter().any(|object| object == id);
+        assert!(has(next.sha.as_str()) && has(begin.as_str()));
+        assert!(!has(secret.as_str()) && !has(over.as_str()), "a stranger's");
+        forge.git(&["-C", mirror.to_str().unwrap(), "fsck", "--full", "--strict"]);
+    }
+}
