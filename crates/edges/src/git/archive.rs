@@ -10,9 +10,10 @@ use super::{
     settle,
 };
 use bytes::Bytes;
+use rustix::fs::{AtFlags, CWD, FileType, statat};
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -94,22 +95,39 @@ fn write_all<W: Write>(
 
 /// The files in the order of the index, and the index as it is right then.
 fn work_tree<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, to: &Path) -> io::Result<Vec<u8>> {
-    let from = checkout.tree();
+    // Git knows paths that are too long with the directories above the tree in front of them.
+    let from = File::open(checkout.tree())?;
     let mut index = Index::new(fs::read(checkout.index())?)?;
     let mut directories = Directories::below(&from, to);
     entries.directory_at(to)?;
     while let Some(entry) = index.next()? {
         let path = index.path(&entry);
+        fits(path, to)?;
         directories.enter(entries, path.parent().unwrap_or(Path::new("")))?;
         let seconds = entries.tick();
         match entry.kind {
-            Kind::File(mode) => entries.content(&from.join(path), &to.join(path), mode)?,
-            Kind::Link => entries.link(&from.join(path), &to.join(path))?,
+            Kind::File(mode) => entries.content((&from, path), &to.join(path), mode)?,
+            Kind::Link => entries.link((&from, path), &to.join(path))?,
             Kind::Module => entries.directory_at(&to.join(path))?,
         }
         index.stamp(&entry, seconds, entries.owner());
     }
     Ok(index.into_bytes())
+}
+
+/// The longest path that a system opens, in bytes.
+const LONGEST_PATH: usize = 4095;
+
+/// A container's engine unpacks files by their whole path.
+fn fits(path: &Path, to: &Path) -> io::Result<()> {
+    let (length, most) = (path.as_os_str().len(), LONGEST_PATH - to.as_os_str().len() - 2);
+    if length <= most {
+        return Ok(());
+    }
+    let begin = path.to_string_lossy().chars().take(60).collect::<String>();
+    let words =
+        format!("{begin}… is a path of {length} bytes, and in /{} fit {most} bytes at most", to.display());
+    Err(io::Error::new(io::ErrorKind::InvalidFilename, words))
 }
 
 /// A `.git` as `git clone` leaves it, but for its index: on the branch, with a remote named origin, all objects its own.
@@ -124,7 +142,7 @@ fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, dir: &str) -
     for pack in fs::read_dir(checkout.packs())? {
         let pack = pack?;
         let to = Path::new(dir).join("objects/pack").join(pack.file_name());
-        entries.content(&pack.path(), &to, 0o444)?;
+        entries.content((CWD, pack.path().as_path()), &to, 0o444)?;
     }
     Ok(())
 }
@@ -138,13 +156,13 @@ fn directories(files: &[GitFile]) -> BTreeSet<&Path> {
 
 /// The directories of a work tree, each written before what is in it. Git's order has all of one in a row.
 struct Directories<'a> {
-    from: &'a Path,
+    from: &'a File,
     to: &'a Path,
     inside: PathBuf,
 }
 
 impl<'a> Directories<'a> {
-    fn below(from: &'a Path, to: &'a Path) -> Self {
+    fn below(from: &'a File, to: &'a Path) -> Self {
         Self { from, to, inside: PathBuf::new() }
     }
 
@@ -158,7 +176,8 @@ impl<'a> Directories<'a> {
             if is_known {
                 continue;
             }
-            if !fs::symlink_metadata(self.from.join(&known))?.is_dir() {
+            let there = statat(self.from, &known, AtFlags::SYMLINK_NOFOLLOW)?;
+            if FileType::from_raw_mode(there.st_mode) != FileType::Directory {
                 let words = format!("{} is a directory and something else in this commit", known.display());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, words));
             }
@@ -194,5 +213,59 @@ impl Write for Chunks {
         let full = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
         let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads the archive any more");
         if full.is_empty() { Ok(()) } else { self.sender.blocking_send(Ok(full.into())).map_err(gone) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::{Wanted, forge::Forge};
+
+    /// A path of so many bytes.
+    fn path_of(length: usize) -> String {
+        let path = format!("{}/", "d".repeat(200)).repeat(length / 201);
+        format!("{path}{}", "f".repeat(length - path.len()))
+    }
+
+    /// The paths of a commit's checkout, as a container gets them.
+    async fn paths(forge: &Forge, wanted: &Wanted, name: &str) -> io::Result<Vec<PathBuf>> {
+        let checkout = forge.mirrors.check_out(wanted, forge.path(name)).await.map_err(io::Error::other)?;
+        let owner = Ownership { uid: 0, gid: 0 };
+        let to = Destination { tree: "kozmic/src".to_owned(), owner, settles: true };
+        let (mut archive, mut tar) = (checkout.into_archive(to, vec![]), Vec::new());
+        while let Some(chunk) = archive.recv().await {
+            tar.extend(chunk?);
+        }
+        let mut tar = tar::Archive::new(&tar[..]);
+        tar.entries()?.map(|entry| entry?.path().map(std::borrow::Cow::into_owned)).collect()
+    }
+
+    #[tokio::test]
+    async fn paths_may_be_as_long_as_fits_and_one_that_is_longer_is_named() {
+        let forge = Forge::new();
+        let most = LONGEST_PATH - "/kozmic/src/".len();
+        let commit = |length: usize| {
+            let blob = forge.git(&["hash-object", "-w", "/dev/null"]);
+            let path = path_of(length);
+            forge.git(&["read-tree", "--empty"]);
+            forge.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")]);
+            forge.wanted("refs/heads/main", &forge.commit())
+        };
+        let wanted = commit(most);
+        forge.all(&wanted).await;
+        let found = paths(&forge, &wanted, "most").await.unwrap();
+        assert!(found.contains(&Path::new("kozmic/src").join(path_of(most))));
+        for (length, words) in [
+            (most + 1, "is a path of 4084 bytes, and in /kozmic/src fit 4083 bytes at most"),
+            (LONGEST_PATH, "is a path of 4095 bytes"),
+            // A clone says the same.
+            (LONGEST_PATH + 1, "git read-tree failed: error: unable to create file ddd"),
+            (LONGEST_PATH + 105, "git read-tree failed: error: unable to create file ddd"),
+        ] {
+            let wanted = commit(length);
+            forge.all(&wanted).await;
+            let fault = paths(&forge, &wanted, &length.to_string()).await.unwrap_err().to_string();
+            assert!(fault.contains(words) && fault.len() < 10_000, "{length}: {fault}");
+        }
     }
 }

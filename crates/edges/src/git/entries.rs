@@ -3,9 +3,9 @@
 use super::Ownership;
 use rustix::fs::{Mode, OFlags};
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, ErrorKind, Read, Take, Write},
-    os::unix::ffi::OsStrExt,
+    os::fd::AsFd,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -59,23 +59,25 @@ impl<W: Write> Entries<W> {
         self.tar.append_data(&mut header, path, content)
     }
 
-    /// A file of the disk. Measured after it was opened, and as long as it was then, whatever happens to it meanwhile: a
-    /// length that does not hold would spoil everything behind it.
-    pub(super) fn content(&mut self, from: &Path, to: &Path, mode: u32) -> io::Result<()> {
-        let file = File::from(rustix::fs::open(
-            from,
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?);
+    /// A file of a directory. Measured after it was opened, and as long as it was then, whatever happens to it meanwhile:
+    /// a length that does not hold would spoil everything behind it.
+    pub(super) fn content(
+        &mut self,
+        (dir, from): (impl AsFd, &Path),
+        to: &Path,
+        mode: u32,
+    ) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(dir, from, flags, Mode::empty())?);
         let length = file.metadata()?.len();
         let mut header = self.header(EntryType::Regular, mode, length);
         self.tar.append_data(&mut header, to, Measured { left: file.take(length), path: from })
     }
 
     /// The target is kept letter by letter, for it is what git compares; the tar crate would tidy it up.
-    pub(super) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let target = fs::read_link(from)?;
-        let target = target.as_os_str().as_bytes();
+    pub(super) fn link(&mut self, (dir, from): (impl AsFd, &Path), to: &Path) -> io::Result<()> {
+        let target = rustix::fs::readlinkat(dir, from, Vec::new())?;
+        let target = target.as_bytes();
         let mut header = self.header(EntryType::Symlink, 0o777, 0);
         if header.set_link_name_literal(target).is_err() {
             self.long_link(target)?;
@@ -125,7 +127,7 @@ impl Read for Measured<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     const OWNER: Ownership = Ownership { uid: 7, gid: 8 };
 
@@ -152,7 +154,8 @@ mod tests {
             symlink(&target, dir.path().join("link")).unwrap();
             let mut tar = Vec::new();
             let mut entries = Entries::new(&mut tar, OWNER);
-            entries.link(&dir.path().join("link"), Path::new("src/link")).unwrap();
+            let from = File::open(dir.path()).unwrap();
+            entries.link((&from, Path::new("link")), Path::new("src/link")).unwrap();
             entries.finish().unwrap();
             let mut archive = tar::Archive::new(&tar[..]);
             let link = archive.entries().unwrap().next().unwrap().unwrap();

@@ -318,9 +318,11 @@ mod tests {
         assert_eq!(repository.layers(), [3_000], "a little more is no layer");
         let newer = repository.grow("main", 800);
         repository.packed(&[&newer], &[]).await;
+        // The first commit of the 800 has the same file as the one before it: its tree and its file are no new objects.
+        let all = 3 * (1_000 + 1 + 800) - 2;
         assert_eq!(
             repository.layers(),
-            [5_401],
+            [all],
             "a layer that is nearly as large goes into one with the other"
         );
         let packs = fs::read_dir(repository.0.path().join("layers")).unwrap().count();

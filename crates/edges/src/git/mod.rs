@@ -29,6 +29,8 @@ mod wanted;
 mod way;
 #[cfg(test)]
 mod forge;
+#[cfg(test)]
+mod fuzz;
 
 pub use archive::{Archive, Destination, Extra, Ownership};
 pub use checkout::Checkout;
