@@ -26,8 +26,10 @@ const MEMORY: i64 = 16 << 30;
 const UNATTENDED: [(&str, &str); 3] =
     [("HOME", "/root"), ("PAGER", "cat"), ("DEBIAN_FRONTEND", "noninteractive")];
 
-/// Runs the program that its arguments name; what goes before it may end it.
-const RUN: &str = "chmod +x \"$0\" && exec \"$0\" \"$@\"";
+/// Runs the program that its arguments name; what goes before it may end it. One that git knows as not executable stays
+/// so, since `git status` would tell of the change; its first line says what runs it.
+const RUN: &str = r##"{ [ -x "$0" ] && exec "$0" "$@"; IFS= read -r _l <"$0"
+case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@"; }"##;
 
 /// The image that the program starts in.
 pub(crate) async fn base(work: &mut Work, bare: &Bare) -> Result<Image> {
@@ -143,6 +145,6 @@ mod tests {
         assert!(plain[2].starts_with("(cd '/0-core' && (\n"), "{}", plain[2]);
         assert!(plain[2].ends_with(&format!("({RUN}) 2>&1; exit $?")));
         assert_eq!(plain[3..], ["/0-core/a b.sh", "main; rm", "0-core"]);
-        assert!(command(&bare("false # or"))[2].contains("({ false # or\n} && chmod"));
+        assert!(command(&bare("false # or"))[2].contains("({ false # or\n} && {"));
     }
 }

@@ -10,6 +10,7 @@ mod pushes;
 mod reload;
 mod verdicts;
 mod container;
+mod like_a_clone;
 mod doors;
 mod artifacts;
 mod names;

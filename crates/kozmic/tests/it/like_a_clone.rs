@@ -1,7 +1,7 @@
 //! A job's repository is what a fresh clone is: the same things are asked of both, over a repository made to be awkward.
 //! And it is no more: what no ref reaches is not in it.
 
-mod awkward;
+pub mod awkward;
 
 use crate::world::{REPOSITORY, World};
 use anyhow::{Context, Result, ensure};
@@ -10,7 +10,7 @@ use kozmic_testkit::github::{Commit, NewPull, State};
 use std::{collections::BTreeSet, path::Path};
 
 /// Lines that a script printed between its two marks.
-fn told(log: &str) -> Result<Vec<String>> {
+pub fn told(log: &str) -> Result<Vec<String>> {
     let (_, rest) = log.split_once("== begin\n").with_context(|| format!("a beginning in {log}"))?;
     let (told, _) = rest.split_once("== end\n").with_context(|| format!("an end in {log}"))?;
     Ok(told.lines().map(str::to_owned).collect())
@@ -26,19 +26,18 @@ async fn awkward() -> Result<(World, tempfile::TempDir)> {
 }
 
 /// Answers of a real clone, as `prepare` leaves it, with the remote-tracking branches that a job has.
-async fn cloned(world: &World, dir: &Path, (prepare, branches): (&str, &[&str])) -> Result<Vec<String>> {
-    let url = world.github.clone_url(REPOSITORY);
+pub async fn cloned(url: &str, dir: &Path, (prepare, branches): (&str, &[&str])) -> Result<Vec<String>> {
     let reduced = format!(
         "set -e; git clone --quiet {prepare}\n\
          git for-each-ref --format='%(refname)' refs/remotes | grep -vxE 'refs/remotes/origin/({})' | \
          while read -r name; do git update-ref -d \"$name\"; done\n{ASK}",
         branches.join("|")
     );
-    told(&bash(dir, &reduced.replace("URL", &url), &[]).await?)
+    told(&bash(dir, &reduced.replace("URL", url), &[]).await?)
 }
 
 /// Compares line by line, so that a difference names itself.
-fn alike(job: &[String], clone: &[String]) -> Result<()> {
+pub fn alike(job: &[String], clone: &[String]) -> Result<()> {
     let [of_job, of_clone] = [job, clone].map(|lines| lines.iter().collect::<BTreeSet<_>>());
     let only = |a: &BTreeSet<&String>, b: &BTreeSet<&String>| {
         a.difference(b).map(|line| (*line).clone()).collect::<Vec<_>>().join("\n")
@@ -52,11 +51,12 @@ fn alike(job: &[String], clone: &[String]) -> Result<()> {
 async fn a_job_finds_what_a_fresh_clone_of_its_branch_has() -> Result<()> {
     let (world, dir) = awkward().await?;
     let log = push(&world, dir.path(), "main").await?;
-    let clone = cloned(&world, dir.path(), ("URL clone; cd clone", &["HEAD", "main"])).await?;
+    let url = world.github.clone_url(REPOSITORY);
+    let clone = cloned(&url, dir.path(), ("URL clone; cd clone", &["HEAD", "main"])).await?;
     alike(&told(&log)?, &clone)?;
     let log = push(&world, dir.path(), "feature/deep").await?;
     let prepare = "--branch feature/deep URL deep; cd deep";
-    let clone = cloned(&world, dir.path(), (prepare, &["HEAD", "main", "feature/deep"])).await?;
+    let clone = cloned(&url, dir.path(), (prepare, &["HEAD", "main", "feature/deep"])).await?;
     alike(&told(&log)?, &clone)?;
     world.end().await
 }
@@ -81,7 +81,8 @@ async fn a_pull_requests_job_finds_what_its_commit_the_default_branch_and_the_ta
     let prepare = "URL pull; cd pull; git fetch --quiet origin refs/pull/1/head; \
         git checkout --quiet FETCH_HEAD; git branch --quiet -D develop; rm .git/FETCH_HEAD; git repack -adq; \
         printf '%040d %s A <a@b> 1 +0000\tclone: from URL\n' 0 $(git rev-parse HEAD) > .git/logs/HEAD";
-    let clone = cloned(&world, dir.path(), (prepare, &["HEAD", "develop"])).await?;
+    let url = world.github.clone_url(REPOSITORY);
+    let clone = cloned(&url, dir.path(), (prepare, &["HEAD", "develop"])).await?;
     alike(&told(&world.log().await?)?, &clone)?;
     world.end().await
 }

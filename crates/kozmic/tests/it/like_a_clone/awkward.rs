@@ -18,11 +18,17 @@ printf 'a\nb\n' > dos.txt; printf 'a\nb\n' > unix.txt; printf '$Id$\n' > stamped
 printf '*.txt text\ndos.txt eol=crlf\nstamped ident\nunexported export-ignore\n*.lfs filter=lfs\nbinary.bin binary\n' > .gitattributes
 echo pointer > a.lfs; printf 'ignored\n*.tmp\n/build/\n' > .gitignore; head -c 6000000 /dev/urandom > binary.bin
 long=$(printf 'd%.0s' {1..120}); mkdir -p "$long/$long"; echo deep > "$long/$long/$long"
+mkdir many; for number in {1..1500}; do echo $number > many/$number; done; printf '$Format:%%H$\n' > subst
+printf 'w\0i\0d\0e\0\n\0' > wide.text16; printf '[attr]odd -diff\nsubst export-subst odd\n' >> .gitattributes
+printf '*.text16 text working-tree-encoding=UTF-16LE\n' >> .gitattributes
 commit Begin
 git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),module"; mkdir -p module
 printf '[submodule "module"]\n\tpath = module\n\turl = ../module\n' > .gitmodules; git add .gitmodules
 git commit -q -m 'A module'
 git tag light; git tag -a -m Annotated v1.0; git tag -a -m Nested nested v1.0; git tag -a -m deep name/with/parts
+signature=$'-----BEGIN PGP SIGNATURE-----\n\nnone\n-----END PGP SIGNATURE-----'; by='A <a@example.com> 1700000000 +0000'
+sign() { printf 'object %s\ntype commit\ntag signed\ntagger %s\n\nSigned\n%s\n' "$(git rev-parse HEAD)" "$by" "$signature"; }
+git update-ref refs/tags/signed "$(sign | git mktag)"
 git tag blob "$(git rev-parse HEAD:plain)"; git tag tree "$(git rev-parse 'HEAD^{tree}')"; git tag -a -m x blobtag blob
 for number in 1 2 3 4 5; do echo $number >> plain; commit "Number $number"; done
 git checkout -q -b side HEAD~2; echo side > side; commit Side; git tag off-side; git checkout -q main
@@ -31,7 +37,7 @@ git checkout -q -b feature/deep; echo f > feature; commit Feature; git checkout 
 git checkout -q --orphan pages; git rm -rqf .; echo p > page; commit Pages; git checkout -q main
 git branch v1.0 side; git tag main-tag main; git notes add -m Noted HEAD; git replace HEAD~1 HEAD~2
 git checkout -q -b dropped; echo s3cret > dropped; commit Dropped; git tag -a -m moving moving; git checkout -q main
-git -c protocol.version=2 push -q origin 'refs/heads/*' 'refs/tags/*' 'refs/notes/*' 'refs/replace/*'
+git -c protocol.version=2 push -q --force origin 'refs/heads/*' 'refs/tags/*' 'refs/notes/*' 'refs/replace/*'
 git tag -f -a -m moved moving HEAD~2; git push -q -f origin moving; git push -q origin :dropped :light
 git repack -adq; git pack-refs --all
 "#;
