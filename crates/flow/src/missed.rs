@@ -35,6 +35,9 @@ const SOON: Duration = Duration::from_secs(3);
 /// Pause before another look while something is missed.
 const BUSY: Duration = Duration::from_secs(60);
 
+/// Time for each webhook in that pause, if there are many.
+const BUSY_SHARE: Duration = Duration::from_secs(2);
+
 /// Pause before another try when the forge does not answer.
 const TROUBLE: Duration = Duration::from_secs(15);
 
@@ -93,15 +96,17 @@ fn cannot_list(fault: &anyhow::Error) {
 impl Rounds {
     async fn go(&mut self, flow: &Flow, ears: &[Ear]) {
         self.due.retain(|key, _| ears.iter().any(|ear| key_of(ear) == *key));
-        for ear in ears {
-            // A webhook that is new has missed nothing yet.
-            let first = clock::now().after(quiet(ear, ears.len()));
-            let due = *self.due.entry(key_of(ear)).or_insert(first);
-            let held = self.quiet.get(&ear.owner).copied().unwrap_or(due);
-            if due.max(held) > clock::now() {
+        // The one that waits longest goes first, so that none keeps others waiting for ever.
+        let mut ears = ears.iter().map(|ear| (self.due_of(ear), ear)).collect::<Vec<_>>();
+        ears.sort_by_key(|(due, _)| *due);
+        let count = ears.len();
+        for (due, ear) in ears {
+            let due = self.quiet.get(&ear.owner).copied().unwrap_or(due).max(due);
+            if due > clock::now() {
+                self.due.insert(key_of(ear), due);
                 continue;
             }
-            let next = self.look(flow, ear, ears.len()).await;
+            let next = self.look(flow, ear, count).await;
             self.due.insert(key_of(ear), clock::now().after(next));
             if !flow.pause(PACE).await {
                 return;
@@ -109,17 +114,22 @@ impl Rounds {
         }
     }
 
+    /// A webhook that is new has missed nothing yet; but where it stands is looked at before it can.
+    fn due_of(&mut self, ear: &Ear) -> Timestamp {
+        *self.due.entry(key_of(ear)).or_insert_with(|| clock::now().after(SOON))
+    }
+
     async fn look(&mut self, flow: &Flow, ear: &Ear, count: usize) -> Duration {
         match book::look(flow, ear).await {
             Ok(Next::Soon) => SOON,
-            Ok(Next::Busy) => BUSY,
+            Ok(Next::Busy) => busy(count),
             Ok(Next::Quiet) => quiet(ear, count),
             Err(fault) => {
                 let error = format!("{fault:#}");
                 tracing::warn!(webhook = ear.webhook.0, error, "missed deliveries cannot be looked for yet");
                 let asked = fault.downcast_ref().and_then(ForgeError::try_again).unwrap_or_default();
                 let wait = if asked.is_zero() { TROUBLE } else { asked.min(LONGEST_WAIT) };
-                if let Some(ForgeError::RateLimited { .. }) = fault.downcast_ref() {
+                if is_forges(&fault) {
                     self.quiet.insert(ear.owner, clock::now().after(wait));
                 }
                 wait
@@ -134,15 +144,28 @@ impl Rounds {
     }
 }
 
+/// Whether the fault is not this webhook's alone.
+fn is_forges(fault: &anyhow::Error) -> bool {
+    matches!(fault.downcast_ref(), Some(ForgeError::RateLimited { .. } | ForgeError::Unreachable { .. }))
+}
+
 fn key_of(ear: &Ear) -> (Door, RepositoryId) {
     (ear.door, ear.repository)
 }
 
 /// The more webhooks there are, the more seldom each is looked at, and not all at one moment.
 fn quiet(ear: &Ear, count: usize) -> Duration {
-    let share = SHARE.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
     let spread = (ear.webhook.0 ^ ear.repository.0).rem_euclid(60).unsigned_abs();
-    QUIET.max(share) + Duration::from_secs(spread)
+    QUIET.max(share(SHARE, count)) + Duration::from_secs(spread)
+}
+
+/// They may all miss something for days, if no delivery comes through.
+fn busy(count: usize) -> Duration {
+    BUSY.max(share(BUSY_SHARE, count))
+}
+
+fn share(each: Duration, count: usize) -> Duration {
+    each.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// Asks the forge about a webhook, as the person who made it.
@@ -173,5 +196,11 @@ mod tests {
         assert_eq!(quiet(&ear, 1), QUIET);
         assert_eq!(quiet(&ear, 1_000), Duration::from_secs(8_000));
         assert!(quiet(&Ear { webhook: WebhookId(9), ..ear }, 1) > QUIET);
+        assert_eq!(busy(1), BUSY);
+        for count in [200, 5_000] {
+            let an_hour = 3_600 * u64::try_from(count).unwrap();
+            let calls = an_hour / busy(count).as_secs() + 2 * an_hour / quiet(&ear, count).as_secs();
+            assert!(calls < 3_000, "{calls} calls an hour leave room for commit statuses");
+        }
     }
 }

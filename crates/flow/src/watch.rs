@@ -134,7 +134,7 @@ async fn plan_head(
 }
 
 fn change_of(repository: &Repository, head: Head) -> Change {
-    let Head { sha, message, author, url } = head;
+    let Head { sha, message, author, url, made_at: _ } = head;
     let first = message.lines().next().unwrap_or_default().chars().take(200).collect();
     let commit = PushedCommit { sha: sha.clone(), message: first, author: author.name.clone(), url };
     Change {

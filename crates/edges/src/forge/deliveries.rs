@@ -75,10 +75,23 @@ pub struct Tip {
     pub sha: Sha,
 }
 
+/// A move of a branch or a pull request that a delivery would have told of.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The branch or pull request.
+    pub git_ref: &'a GitRef,
+    /// Its place before, as far as that is known.
+    pub before: Option<&'a Sha>,
+    /// Its place now; none: it is gone.
+    pub after: Option<&'a Sha>,
+}
+
 /// The words that a delivery would have had.
 pub struct Telling {
     /// The forge's word for what happened.
     pub event: String,
     /// The payload.
     pub payload: Vec<u8>,
+    /// Time at which a branch's commit was made, or a pull request was changed the last time.
+    pub at: Option<Timestamp>,
 }

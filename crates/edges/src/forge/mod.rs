@@ -3,7 +3,7 @@
 mod deliveries;
 pub mod github;
 
-pub use deliveries::{CameTo, DeliveryBody, Sent, SentDelivery, Telling, Tip, UnreadableBody};
+pub use deliveries::{CameTo, DeliveryBody, Sent, SentDelivery, Step, Telling, Tip, UnreadableBody};
 
 use async_trait::async_trait;
 use kozmic_model::{
@@ -146,8 +146,7 @@ pub trait Forge: Send + Sync {
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
     async fn tips(&self, token: &SecretString, repository: &Repository) -> Result<Vec<Tip>, ForgeError>;
 
-    /// The words that a delivery would have had of a tip that moved there from `before`, as far as that is known; none
-    /// if it stands elsewhere by now.
+    /// The words that a delivery would have had of a step; none if its ref stands elsewhere by now.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
@@ -155,7 +154,7 @@ pub trait Forge: Send + Sync {
         &self,
         token: &SecretString,
         repository: &Repository,
-        (tip, before): (&Tip, Option<&Sha>),
+        step: Step<'_>,
     ) -> Result<Option<Telling>, ForgeError>;
 
     /// Registers a read-only deploy key, or finds it if it is there already; gives its id. `known` is what it was the
@@ -271,6 +270,8 @@ pub struct Head {
     pub author: Author,
     /// Its page at the forge; empty if that is no address of a page.
     pub url: String,
+    /// Time at which it was made, by its maker's clock.
+    pub made_at: Option<Timestamp>,
 }
 
 /// A deploy key to register.

@@ -242,16 +242,68 @@ impl Store {
         Ok(there)
     }
 
-    /// The commit of a ref's newest build, as text.
+    /// The commits of a ref's newest build and of its newest move, as text; none: nobody ever heard of it. Zeros stand
+    /// for a ref that is gone.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn built_last(&self, project: ProjectId, git_ref: &GitRef) -> Result<Option<String>> {
-        let row = rows::build::Entity::find()
+    pub async fn heard_last(&self, project: ProjectId, git_ref: &GitRef) -> Result<Vec<String>> {
+        let built = rows::build::Entity::find()
             .filter(rows::build::Column::ProjectId.eq(project.0))
             .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
             .order_by_desc(rows::build::Column::Position);
-        Ok(row.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha))
+        let built = built.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha);
+        let moved = rows::ref_move::Entity::find()
+            .filter(rows::ref_move::Column::ProjectId.eq(project.0))
+            .filter(rows::ref_move::Column::GitRef.eq(git_ref.to_string()))
+            .order_by_desc(rows::ref_move::Column::At)
+            .order_by_desc(rows::ref_move::Column::Id);
+        let moved = moved.one(&self.db).await.context("find a ref's newest move")?;
+        let moved = moved.map(|row| row.sha.unwrap_or(row.after));
+        // A build of a ref that is gone since stands nowhere.
+        let is_gone = moved.as_ref().is_some_and(|sha| sha.bytes().all(|digit| digit == b'0'));
+        Ok(built.filter(|_| !is_gone).into_iter().chain(moved).collect())
+    }
+
+    /// Time at which anything was heard of a webhook's repository, or the webhook's hook or project was made.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn heard_at(&self, ear: &Ear) -> Result<Timestamp> {
+        let project = ear.project.0;
+        let moved = rows::ref_move::Entity::find()
+            .select_only()
+            .column_as(rows::ref_move::Column::CreatedAt.max(), "at")
+            .filter(rows::ref_move::Column::ProjectId.eq(project));
+        let built = rows::build::Entity::find()
+            .select_only()
+            .column_as(rows::build::Column::CreatedAt.max(), "at")
+            .filter(rows::build::Column::ProjectId.eq(project));
+        let told = rows::delivery::Entity::find()
+            .select_only()
+            .column_as(rows::delivery::Column::ReceivedAt.max(), "at")
+            .filter(rows::delivery::Column::HookId.eq(ear.door.hook().map(|hook| hook.0)));
+        let hook = rows::hook::Entity::find()
+            .select_only()
+            .column_as(rows::hook::Column::CreatedAt.max(), "at")
+            .filter(rows::hook::Column::Id.eq(ear.door.hook().map(|hook| hook.0)));
+        let made = rows::project::Entity::find()
+            .select_only()
+            .column_as(rows::project::Column::CreatedAt.max(), "at")
+            .filter(rows::project::Column::Id.eq(project));
+        let questions = [
+            moved.into_tuple::<Option<i64>>().one(&self.db).await,
+            built.into_tuple().one(&self.db).await,
+            told.into_tuple().one(&self.db).await,
+            hook.into_tuple().one(&self.db).await,
+            made.into_tuple().one(&self.db).await,
+        ];
+        let mut latest = Timestamp(0);
+        for answer in questions {
+            let at = answer.context("find when anything was heard")?.flatten();
+            latest = latest.max(Timestamp(at.unwrap_or_default()));
+        }
+        Ok(latest)
     }
 
     /// Figures of a repository's deliveries since a time; none: of all that the Auto Builder hears of.
@@ -355,15 +407,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_ref_was_built_last_where_it_was_pushed_last() {
+    async fn a_ref_was_heard_of_last_where_it_was_pushed_last() {
         let stage = Stage::new().await;
         let main = GitRef::Branch("main".into());
-        let built = async || stage.store.built_last(stage.project, &main).await.unwrap().unwrap();
+        let heard = async || stage.store.heard_last(stage.project, &main).await.unwrap();
+        assert!(heard().await.is_empty());
         stage.told("2", ('a', 'b'), 10).await;
         stage.told("1", ('0', 'a'), 1).await;
-        assert_eq!(built().await, "b".repeat(40), "a late delivery tells of no newer push");
+        let at = |digit: &str| [digit.repeat(40), digit.repeat(40)];
+        assert_eq!(heard().await, at("b"), "a late delivery tells of no newer push");
         stage.told("3", ('b', 'a'), 20).await;
-        assert_eq!(built().await, "a".repeat(40), "the branch is back there");
+        assert_eq!(heard().await, at("a"), "the branch is back there");
     }
 
     #[tokio::test]

@@ -34,6 +34,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
     let store = &flow.edges.store;
     let known = store.hearing(ear).await?;
     let oldest = store.outstanding(ear).await?.into_iter().map(|missed| missed.missed_at).min();
+    let asked_at = clock::now();
     let seen_at = known.as_ref().map_or(Timestamp(0), |known| Timestamp(known.seen_at));
     let since = seen_at.before(OVERLAP).min(oldest.unwrap_or(seen_at));
     let (forge, webhook) = (flow.edges.forge.as_ref(), ear.webhook);
@@ -44,7 +45,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
             |token, repository| async move { forge.sent(&token, &repository, (webhook, since)).await },
         );
     let fault = match sent.await {
-        Ok(Sent::Listed(list)) => return listed(flow, ear, (known, &list)).await,
+        Ok(Sent::Listed(list)) => return listed(flow, ear, (known, &list), asked_at).await,
         Ok(Sent::NotListed) => return tips::compare(flow, ear, known).await,
         Ok(Sent::SwitchedOff) => OFF.to_owned(),
         Ok(Sent::Gone) => "The webhook is not at the forge any more: nobody hears of pushes.".to_owned(),
@@ -61,7 +62,12 @@ fn is_forbidden(fault: &anyhow::Error) -> bool {
     matches!(fault.downcast_ref(), Some(ForgeError::Refused { status: 403 | 404, .. }))
 }
 
-async fn listed(flow: &Flow, ear: &Ear, (known, list): (Option<Hearing>, &[SentDelivery])) -> Result<Next> {
+async fn listed(
+    flow: &Flow,
+    ear: &Ear,
+    (known, list): (Option<Hearing>, &[SentDelivery]),
+    asked_at: Timestamp,
+) -> Result<Next> {
     let store = &flow.edges.store;
     let missing = missing(list, ear.door);
     let uuids = missing.iter().map(|(uuid, ..)| uuid.clone());
@@ -81,10 +87,16 @@ async fn listed(flow: &Flow, ear: &Ear, (known, list): (Option<Hearing>, &[SentD
     let known = known.unwrap_or_default();
     let is_silent = newest <= known.seen_at;
     let fault = if is_silent && !is_on(flow, ear).await? { Some(OFF.to_owned()) } else { None };
-    let hearing = Hearing { seen_at: newest.max(known.seen_at), fault, ..known };
+    let hearing = Hearing { seen_at: seen_up_to(newest, known.seen_at, asked_at), fault, ..known };
     store.note_hearing(ear, &hearing).await?;
     let is_open = !good.is_empty() || list.first().is_some_and(|line| line.came_to == CameTo::Arrived);
     send_again(flow, ear, (list, is_open)).await
+}
+
+/// Up to when a book was seen. The forge's clock may be ahead, and put right later: then what it wrote in the meantime
+/// would seem to be seen. So no time counts that has not come here.
+fn seen_up_to(newest: i64, before: i64, asked_at: Timestamp) -> i64 {
+    newest.max(before).min(asked_at.0)
 }
 
 /// Nothing may be sent because nothing happens, or because somebody switched the webhook off.
@@ -195,5 +207,16 @@ mod tests {
         let found = found.iter().map(|(uuid, _, at)| (uuid.as_str(), at.0)).collect::<Vec<_>>();
         assert_eq!(found, [("c", 4), ("b", 5)]);
         assert_eq!(missing(&list, Door::AutoBuilder).len(), 1, "it hears of pushes only");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_hides_nothing() {
+        let hour = 3_600_000;
+        let now = Timestamp(100 * hour);
+        let newest = |at: i64| seen_up_to(at, 50 * hour, now);
+        assert_eq!(newest(99 * hour), 99 * hour, "the forge's clock is behind, or nothing happened");
+        assert_eq!(newest(105 * hour), 100 * hour, "what it sends at 101 o'clock, put right, is looked at");
+        assert_eq!(newest(10 * hour), 50 * hour);
+        assert_eq!(seen_up_to(0, 105 * hour, now), 100 * hour, "it was noted so by an earlier version");
     }
 }

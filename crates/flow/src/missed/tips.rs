@@ -1,5 +1,5 @@
 //! For a forge that lists no deliveries: compares branches and open pull requests with where they stood the last time,
-//! and with what was built. A move that nobody heard of is told in the words that a delivery would have had.
+//! and with what was heard of them. A move that nobody heard of is told in the words that a delivery would have had.
 
 use super::{Next, PACE, ask};
 use crate::{Flow, receive};
@@ -7,22 +7,34 @@ use anyhow::Result;
 use kozmic_edges::{
     broker::Topic,
     clock,
-    forge::{ForgeError, Tip},
+    forge::{ForgeError, Step, Telling, Tip},
     store::{Door, Ear, Hearing, NewDelivery},
 };
-use kozmic_model::git::{GitRef, Sha};
-use std::collections::BTreeMap;
+use kozmic_model::{
+    git::{GitRef, Sha},
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
-/// Largest number of moves that are told at a time.
+/// Largest number of refs that the forge is asked about in one look.
 const MOST: usize = 50;
+
+/// Commits tell their time in whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Stands before the time since when something may be unheard, in the place of a ref that no look has come to yet.
+const UNSEEN: char = '?';
 
 /// Compares, and tells what moved unheard.
 pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> Result<Next> {
     let store = &flow.edges.store;
-    let mut known = known.unwrap_or_default();
+    let known = known.unwrap_or_default();
     let forge = flow.edges.forge.as_ref();
     let tips = ask(flow, ear, |token, repository| async move { forge.tips(&token, &repository).await });
-    let tips = match tips.await {
+    let mut tips = match tips.await {
         Ok(tips) => tips,
         Err(fault) if fault.downcast_ref().and_then(ForgeError::try_again).is_some() => {
             return Err(fault);
@@ -33,62 +45,115 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
             return Ok(Next::Quiet);
         }
     };
-    let (mut stood, mut told) = (BTreeMap::new(), 0);
-    for tip in tips {
-        let name = tip.git_ref.to_string();
-        let before = known.tips.get(&name).cloned();
-        if told == MOST && before.as_deref() != Some(tip.sha.as_str()) {
-            // The next look tells it.
-            stood.extend(before.map(|before| (name, before)));
-            continue;
-        }
-        if is_unheard(flow, ear, (&tip, &known)).await? {
-            told += usize::from(tell(flow, ear, &tip, before.and_then(|sha| sha.parse().ok())).await?);
-        }
-        stood.insert(name, tip.sha.to_string());
+    tips.retain(|tip| ear.door != Door::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_)));
+    let mut look = Look { flow, ear, stood: known.tips, left: MOST };
+    if look.stood.is_empty() {
+        let unseen = format!("{UNSEEN}{}", store.heard_at(ear).await?.0);
+        look.stood = tips.iter().map(|tip| (tip.git_ref.to_string(), unseen.clone())).collect();
     }
-    known.tips = stood;
-    store.note_hearing(ear, &Hearing { fault: None, ..known }).await?;
-    Ok(if told == MOST { Next::Soon } else { Next::Quiet })
+    let looked = look.all(&tips).await;
+    // Nothing is told twice, whatever came between.
+    let next = if look.left == 0 { Next::Soon } else { Next::Quiet };
+    store.note_hearing(ear, &Hearing { tips: look.stood, fault: None, ..known }).await?;
+    looked.map(|()| next)
 }
 
-/// Whether a tip was built by nobody and moved since the last look. At the first one only refs that were built before
-/// count: others may stand there for years.
-async fn is_unheard(flow: &Flow, ear: &Ear, (tip, known): (&Tip, &Hearing)) -> Result<bool> {
-    if ear.door == Door::AutoBuilder && !matches!(tip.git_ref, GitRef::Branch(_)) {
-        return Ok(false);
-    }
-    let built = flow.edges.store.built_last(ear.project, &tip.git_ref).await?;
-    let stood = known.tips.get(&tip.git_ref.to_string());
-    let moved = match stood {
-        Some(stood) => stood != tip.sha.as_str(),
-        None => !known.tips.is_empty() || built.is_some(),
-    };
-    Ok(moved && built.as_deref() != Some(tip.sha.as_str()))
+/// One look at a repository's refs.
+struct Look<'a> {
+    flow: &'a Flow,
+    ear: &'a Ear,
+    /// The place at which each ref stood.
+    stood: BTreeMap<String, String>,
+    /// Number of questions that the forge may still be asked.
+    left: usize,
 }
 
-/// Tells of a tip as the forge would have; false if it stands elsewhere by now.
-async fn tell(flow: &Flow, ear: &Ear, tip: &Tip, before: Option<Sha>) -> Result<bool> {
-    let (forge, before) = (flow.edges.forge.as_ref(), before.as_ref());
-    let telling =
+impl Look<'_> {
+    async fn all(&mut self, tips: &[Tip]) -> Result<()> {
+        for tip in tips {
+            self.at(tip).await?;
+        }
+        let there = tips.iter().map(|tip| tip.git_ref.to_string()).collect::<HashSet<_>>();
+        let gone = self.stood.keys().filter(|name| !there.contains(*name)).cloned().collect::<Vec<_>>();
+        for name in gone {
+            self.gone(&name).await?;
+        }
+        Ok(())
+    }
+
+    async fn at(&mut self, Tip { git_ref, sha }: &Tip) -> Result<()> {
+        let name = git_ref.to_string();
+        let stood = self.stood.get(&name).cloned();
+        if stood.as_deref() == Some(sha.as_str()) {
+            return Ok(());
+        }
+        let heard = self.flow.edges.store.heard_last(self.ear.project, git_ref).await?;
+        if !heard.iter().any(|heard| heard == sha.as_str()) {
+            let before = stood.as_ref().and_then(|stood| stood.parse().ok());
+            let step = Step { git_ref, before: before.as_ref(), after: Some(sha) };
+            let Some(telling) = self.ask(step).await? else { return Ok(()) };
+            // One that nobody ever heard of may have stood there for years.
+            let since = stood.as_deref().filter(|_| heard.is_empty()).and_then(unseen_since);
+            if since.is_none_or(|since| telling.at.is_some_and(|at| at.after(SECOND) > since)) {
+                self.tell(step, telling).await?;
+            }
+        }
+        self.stood.insert(name, sha.to_string());
+        Ok(())
+    }
+
+    /// A ref that stood somewhere and is not listed any more.
+    async fn gone(&mut self, name: &str) -> Result<()> {
+        let (Some(stood), Ok(git_ref)) = (self.stood.get(name), name.parse::<GitRef>()) else {
+            return Ok(());
+        };
+        if let Ok(before) = stood.parse::<Sha>() {
+            let heard = self.flow.edges.store.heard_last(self.ear.project, &git_ref).await?;
+            if !heard.iter().any(|heard| *heard == before.nowhere().to_string()) {
+                let step = Step { git_ref: &git_ref, before: Some(&before), after: None };
+                let Some(telling) = self.ask(step).await? else { return Ok(()) };
+                self.tell(step, telling).await?;
+            }
+        }
+        self.stood.remove(name);
+        Ok(())
+    }
+
+    /// The words that a delivery would have had; none if the ref stands elsewhere by now, or enough was asked: the next look
+    /// goes on there.
+    async fn ask(&mut self, step: Step<'_>) -> Result<Option<Telling>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.flow.pause(PACE).await;
+        let forge = self.flow.edges.forge.as_ref();
         ask(
-            flow,
-            ear,
-            |token, repository| async move { forge.telling(&token, &repository, (tip, before)).await },
-        );
-    let Some(telling) = telling.await? else { return Ok(false) };
-    let from = before.map_or("", Sha::as_str);
-    let (store, now) = (&flow.edges.store, clock::now());
-    // A ref may go the same way once more.
-    let last = store.last_move(ear.project, &tip.git_ref).await?.unwrap_or_default();
-    let uuid = format!("compared:{}:{from}:{}:{last}", tip.git_ref, tip.sha);
-    store.note_missed(ear, &[(uuid.clone(), telling.event.clone(), now)]).await?;
-    let (event, payload) = (telling.event, telling.payload);
-    receive::delivery(&flow.edges, NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload })
-        .await?;
-    store.make_good(ear.door, &[uuid], now).await?;
-    tracing::info!(project.id = ear.project.0, git_ref = %tip.git_ref, "a push that nobody heard of is made good");
-    flow.edges.broker.ring(Topic::Project(ear.project));
-    flow.pause(PACE).await;
-    Ok(true)
+            self.flow,
+            self.ear,
+            |token, repository| async move { forge.telling(&token, &repository, step).await },
+        )
+        .await
+    }
+
+    async fn tell(&self, Step { git_ref, before, after }: Step<'_>, telling: Telling) -> Result<()> {
+        let Self { flow, ear, .. } = self;
+        let word = |sha: Option<&Sha>| sha.map_or("", Sha::as_str).to_owned();
+        let (store, now) = (&flow.edges.store, clock::now());
+        // A ref may go the same way once more.
+        let last = store.last_move(ear.project, git_ref).await?.unwrap_or_default();
+        let uuid = format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after));
+        let Telling { event, payload, .. } = telling;
+        store.note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
+        let delivery = NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload };
+        receive::delivery(&flow.edges, delivery).await?;
+        store.make_good(ear.door, &[uuid], now).await?;
+        tracing::info!(project.id = ear.project.0, %git_ref, "a move that nobody heard of is made good");
+        flow.edges.broker.ring(Topic::Project(ear.project));
+        Ok(())
+    }
+}
+
+fn unseen_since(place: &str) -> Option<Timestamp> {
+    place.strip_prefix(UNSEEN).and_then(|time| time.parse().ok()).map(Timestamp)
 }

@@ -1,11 +1,19 @@
 //! Pushes while nobody listened: GitHub does not try again by itself.
 
-use crate::world::{LIMIT, REPOSITORY, World};
+use crate::world::{IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
-use kozmic_testkit::github::{Commit, Delivery, FaultKind, FaultRule, NewPull, Pushed, Request, State};
+use kozmic_testkit::{
+    github::{Commit, Delivery, FaultKind, FaultRule, NewPull, NewRepository, Pushed, Request, State},
+    person::NewHook,
+};
 use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
 
+const HOOKS: &str = "/api/v3/repos/*/*/hooks/";
 const LISTS: &str = "/api/v3/repos/*/*/hooks/*/deliveries";
+
+/// Long before this, in seconds since 1970.
+const OLD: u64 = 1_600_000_000;
 
 /// A world with a hook that has built once.
 async fn built() -> Result<World> {
@@ -78,19 +86,125 @@ async fn what_was_pushed_while_nobody_listened_is_built_after_the_start() -> Res
 #[tokio::test]
 async fn where_github_lists_no_deliveries_branches_are_compared() -> Result<()> {
     let mut world = built().await?;
-    let idle = world.github.commit(REPOSITORY, "idle", Commit::new("Idle").file("file", "idle")).await?;
+    // It stood there before anybody set up Kozmic.
+    let idle =
+        world.github.commit(REPOSITORY, "idle", Commit::new("Idle").file("file", "idle").at(OLD)).await?;
     world.github.push_silently(REPOSITORY, "idle").await?;
     world.server.terminate().await?;
     let old = FaultRule::new(FaultKind::Status(404)).path(LISTS);
-    let _old = world.github.fault(old);
+    let old = world.github.fault(old);
     push_to(&world, "main", "Not the last").await?;
-    let last = push_to(&world, "main", "The last").await?;
+    let mut newest = vec![push_to(&world, "main", "The last").await?.sha];
+    newest.push(push_to(&world, "new", "A new branch").await?.sha);
     world.server.restart().await?;
-    world.status(&last.sha, State::Success).await?;
-    until_said(&world, "1 delivery that GitHub could not bring arrived in the end").await?;
+    for sha in &newest {
+        world.status(sha, State::Success).await?;
+    }
+    until_said(&world, "2 deliveries that GitHub could not bring arrived in the end").await?;
+    // From now on another name is new, however old its commit. Besides, nobody may look at webhooks any more.
+    drop(old);
+    world.server.terminate().await?;
+    let _forbidden = world.github.fault(FaultRule::new(FaultKind::Status(403)).path(HOOKS));
+    world.github.delete_branch(REPOSITORY, "new").await?;
+    let late = Commit::new("Made long ago").file("file", "late").at(OLD);
+    let late = world.github.push_commit(REPOSITORY, "late", late).await?;
+    world.server.restart().await?;
+    world.status(&late.sha, State::Success).await?;
+    until_said(&world, "4 deliveries that GitHub could not bring arrived in the end").await?;
     let history = world.page("history/").await?;
-    assert!(history.contains("#2") && !history.contains("#3"), "{history}");
+    assert!(history.contains("#4") && !history.contains("#5"), "{history}");
     assert!(world.github.statuses(REPOSITORY, &idle).is_empty(), "it was not pushed since the hook is there");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_answered_too_late_is_not_sent_again() -> Result<()> {
+    let mut world = built().await?;
+    let hook = world.github.hooks(REPOSITORY).into_iter().next().context("a webhook")?;
+    let slow = slow_way(&world.server.url()).await?;
+    let url = hook.url.replace(&world.server.url(), &slow);
+    world.github.change_hook(REPOSITORY, hook.id, |hook| hook.url = url)?;
+    let pushed = push_to(&world, "main", "Late").await?;
+    assert!(pushed.deliveries.iter().all(|delivery| !delivery.arrived()), "GitHub gave up");
+    world.status(&pushed.sha, State::Success).await?;
+    world.github.change_hook(REPOSITORY, hook.id, |it| it.url.clone_from(&hook.url))?;
+    world.server.restart().await?;
+    let looked = |call: &Request| call.path.ends_with("/deliveries") && call.status == Some(200);
+    world.github.wait_for_request(LIMIT, looked).await.context("the book is read")?;
+    let next = push_to(&world, "main", "In time").await?;
+    world.status(&next.sha, State::Success).await?;
+    assert_eq!(again(&world), [0], "it is here");
+    assert!(!world.page("settings/").await?.contains("could not bring"));
+    world.end().await
+}
+
+/// A way to a server on which nothing comes back.
+async fn slow_way(server: &str) -> Result<String> {
+    let server = server.strip_prefix("http://").context("an address")?.to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            let to = server.clone();
+            tokio::spawn(async move {
+                let Ok(mut to) = TcpStream::connect(to).await else { return };
+                tokio::io::copy(&mut from, &mut to).await.ok();
+            });
+        }
+    });
+    Ok(url)
+}
+
+#[tokio::test]
+async fn a_forge_whose_clock_was_ahead_and_put_right_hides_no_delivery() -> Result<()> {
+    let mut world = built().await?;
+    world.github.set_clock_ahead(Duration::from_secs(3 * 3_600));
+    let ahead = push_to(&world, "main", "Ahead").await?;
+    world.status(&ahead.sha, State::Success).await?;
+    let looks = |call: &Request| call.path.ends_with("/deliveries") && call.status == Some(200);
+    let count = || world.github.requests().iter().filter(|call| looks(call)).count();
+    let before = count();
+    world.server.restart().await?;
+    let looked = async {
+        while world.github.requests().iter().filter(|call| looks(call)).count() == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, looked).await.context("the book is read")?;
+    // The look ends with a note of how far it went.
+    let next = push_to(&world, "main", "Still ahead").await?;
+    world.status(&next.sha, State::Success).await?;
+    world.server.terminate().await?;
+    world.github.set_clock_ahead(Duration::ZERO);
+    let missed = push_to(&world, "main", "Right again").await?;
+    world.server.restart().await?;
+    world.status(&missed.sha, State::Success).await?;
+    assert_eq!(again(&world), [1]);
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_repository_that_is_gone_keeps_no_others_from_being_heard() -> Result<()> {
+    let mut world = built().await?;
+    world.github.add_repository(NewRepository::public("anna/gone"))?;
+    let gone = world.anna.add_project("anna/gone").await?;
+    let hook = NewHook { title: "Tests", image: IMAGE, script: "#!/bin/sh\n" };
+    world.anna.add_hook(gone, hook).await?;
+    world.server.terminate().await?;
+    let missed = push_to(&world, "main", "Missed").await?;
+    let commit = Commit::new("Missed, too").file("file", "x");
+    world.github.push_commit("anna/gone", "main", commit).await?;
+    world.github.delete_repository("anna/gone");
+    world.server.restart().await?;
+    world.status(&missed.sha, State::Success).await?;
+    let said = async {
+        let settings = format!("/projects/{gone}/settings/");
+        while !world.anna.get(&settings).await?.body.contains("Missed deliveries cannot be looked for") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LIMIT, said).await.context("the settings of what is gone say so")??;
     world.end().await
 }
 
@@ -120,7 +234,7 @@ async fn a_branch_that_goes_to_and_fro_unheard_is_made_good_each_time() -> Resul
     let mut world = built().await?;
     let _old = world.github.fault(FaultRule::new(FaultKind::Status(404)).path(LISTS));
     let here = world.github.head(REPOSITORY, "main").await.context("a head")?;
-    let there = Commit::new("There").file("file", "there").onto(&here);
+    let there = Commit::new("There").file("file", "there").at(OLD).onto(&here);
     let there = world.github.commit(REPOSITORY, "made", there).await?;
     for sha in [&there, &here, &there, &here, &there] {
         world.server.terminate().await?;

@@ -126,7 +126,7 @@ impl Double {
     }
 
     async fn send(&self, hook: &Hook, parcel: Parcel) -> Delivery {
-        let (at, time) = (Instant::now(), SystemTime::now());
+        let (at, time) = (Instant::now(), SystemTime::now() + self.read(|world| world.ahead));
         let answer = self.post(hook, &parcel).await.map_err(|error| format!("{error:#}"));
         let Parcel { uuid, repository, event, body, redelivery } = parcel;
         let took = at.elapsed();
@@ -207,6 +207,11 @@ impl GitHub {
     /// sent again.
     pub fn keep_deliveries(&self, count: usize) {
         self.double.change(|world| world.kept_deliveries = count);
+    }
+
+    /// Has the clock that deliveries are dated by run ahead, from now on.
+    pub fn set_clock_ahead(&self, ahead: Duration) {
+        self.double.change(|world| world.ahead = ahead);
     }
 
     /// Delivers an event and body of the test's own making, rightly signed, to all webhooks.

@@ -1,7 +1,7 @@
 //! Everything that the double knows: people, repositories, tokens, and what has happened so far.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::delivery::Delivery;
 use super::deploy_key::RefusedType;
@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) deliveries: Vec<Delivery>,
     /// Number of a webhook's deliveries that can be listed and sent again.
     pub(super) kept_deliveries: usize,
+    /// Advance of the clock that deliveries are dated by.
+    pub(super) ahead: Duration,
     pub(super) journal: Journal,
     pub(super) rate: Rate,
     last_id: u64,
@@ -53,6 +55,7 @@ impl Default for World {
             grants: BTreeMap::new(),
             deliveries: Vec::new(),
             kept_deliveries: usize::MAX,
+            ahead: Duration::ZERO,
             journal: Journal::default(),
             rate: Rate { limit: RATE_LIMIT, used: BTreeMap::new(), since: SystemTime::now() },
             last_id: 1000,

@@ -1,12 +1,14 @@
 //! For tests only: the client at a GitHub double that knows git, where prepared answers would prove too little.
 
 use super::{GitHub, GitHubSettings};
-use crate::forge::{AUTOBUILD_EVENTS, Forge, Webhook};
+use crate::forge::{AUTOBUILD_EVENTS, Forge, Sent, Webhook};
 use anyhow::{Context, Result};
 use kozmic_model::{
     event::{Change, Event},
     git::GitRef,
+    ids::WebhookId,
     project::Repository,
+    time::Timestamp,
 };
 use kozmic_testkit::github::{self, Commit, Delivery, NewRepository, Permission, Tag};
 use secrecy::SecretString;
@@ -123,5 +125,25 @@ async fn a_push_tells_its_repository_and_its_commits() -> Result<()> {
     assert_eq!((messages.len(), messages[0], messages[19]), (20, "Step 11", "Step 30"));
     assert!(change.commits.iter().all(|commit| commit.url.ends_with(commit.sha.as_str())));
     assert_eq!(stage.forge.pushed_repository(&pushed.deliveries[0].body)?, repository);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_book_of_many_pages_is_read_to_its_end() -> Result<()> {
+    let stage = Stage::new().await?;
+    let repository = stage.listened_to().await?;
+    let hook = stage.double.hooks("anna/app").first().context("a webhook")?.id;
+    let body = serde_json::json!({ "ref": "refs/heads/main" });
+    for _ in 0..230 {
+        stage.double.deliver_event("anna/app", hook, "push", &body).await?;
+    }
+    let webhook = WebhookId(i64::try_from(hook)?);
+    let Sent::Listed(all) = stage.forge.sent(&stage.token, &repository, (webhook, Timestamp(0))).await?
+    else {
+        panic!("a list")
+    };
+    let different = all.iter().map(|one| one.uuid.as_str()).collect::<std::collections::HashSet<_>>();
+    assert!(all.len() >= 230 && different.len() == all.len(), "{} of {}", different.len(), all.len());
+    stage.double.assert_no_wrong_calls();
     Ok(())
 }

@@ -21,19 +21,24 @@ struct CommitAnswer {
 struct Body {
     message: String,
     author: Option<Person>,
+    committer: Option<Person>,
 }
 
 #[derive(Deserialize)]
 struct Person {
     name: Option<String>,
     email: Option<String>,
+    date: Option<String>,
 }
 
 impl From<CommitAnswer> for Head {
-    fn from(CommitAnswer { sha, html_url, commit: Body { message, author } }: CommitAnswer) -> Self {
+    fn from(
+        CommitAnswer { sha, html_url, commit: Body { message, author, committer } }: CommitAnswer,
+    ) -> Self {
+        let made_at = committer.and_then(|committer| committer.date).and_then(|date| payload::moment(&date));
         let (name, email) = author.map_or((None, None), |author| (author.name, author.email));
         let author = Author { name: name.unwrap_or_default(), email };
-        Self { sha, message: payload::message(message), author, url: payload::page(&html_url) }
+        Self { sha, message: payload::message(message), author, url: payload::page(&html_url), made_at }
     }
 }
 

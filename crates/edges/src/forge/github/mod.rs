@@ -16,8 +16,8 @@ mod loopback;
 mod against_the_double;
 
 use super::{
-    DeliveryBody, Forge, ForgeError, Head, PublicKey, Sent, Telling, Tip, UnreadableBody, UnreadablePayload,
-    Webhook,
+    DeliveryBody, Forge, ForgeError, Head, PublicKey, Sent, Step, Telling, Tip, UnreadableBody,
+    UnreadablePayload, Webhook,
 };
 use async_trait::async_trait;
 use client::Client;
@@ -173,9 +173,9 @@ impl Forge for GitHub {
         &self,
         token: &SecretString,
         repository: &Repository,
-        tip: (&Tip, Option<&Sha>),
+        step: Step<'_>,
     ) -> Result<Option<Telling>, ForgeError> {
-        tips::telling(&self.client, token, repository, tip).await
+        tips::telling(&self.client, token, repository, step).await
     }
 
     async fn ensure_deploy_key(

@@ -137,7 +137,7 @@ fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
 }
 
 /// A time as payloads of pull requests tell it.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| Timestamp(time.timestamp_millis()))
 }
 

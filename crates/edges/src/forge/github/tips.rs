@@ -1,9 +1,10 @@
 //! Positions of a repository's branches and open pull requests, and the words that a delivery would have had of one.
 
-use super::{Client, ForgeError, commits};
-use crate::forge::{Telling, Tip};
+use super::{Client, ForgeError, commits, payload};
+use crate::forge::{Head, Step, Telling, Tip};
 use kozmic_model::{
     git::{GitRef, Sha, is_branch_name},
+    ids::RepositoryId,
     project::Repository,
 };
 use secrecy::SecretString;
@@ -27,7 +28,26 @@ struct CommitAnswer {
 #[derive(Deserialize)]
 struct PullAnswer {
     number: u64,
-    head: CommitAnswer,
+    head: HeadAnswer,
+}
+
+#[derive(Deserialize)]
+struct HeadAnswer {
+    sha: Sha,
+    /// None where the fork was deleted.
+    repo: Option<RepositoryAnswer>,
+}
+
+#[derive(Deserialize)]
+struct RepositoryAnswer {
+    id: RepositoryId,
+}
+
+impl PullAnswer {
+    /// Its head is a branch of the repository itself, which tells all that there is to tell.
+    fn is_branch_of(&self, repository: &Repository) -> bool {
+        self.head.repo.as_ref().is_some_and(|head| head.id == repository.id)
+    }
 }
 
 /// The branches and the open pull requests of a repository, as far as they are compared.
@@ -41,7 +61,7 @@ pub(super) async fn all(
     let branches = branches.into_iter().filter(|branch| is_branch_name(&branch.name));
     let branches =
         branches.map(|branch| Tip { git_ref: GitRef::Branch(branch.name), sha: branch.commit.sha });
-    let pulls = pulls.into_iter();
+    let pulls = pulls.into_iter().filter(|pull| !pull.is_branch_of(repository));
     let pulls = pulls.map(|pull| Tip { git_ref: GitRef::PullRequest(pull.number), sha: pull.head.sha });
     Ok(branches.chain(pulls).collect())
 }
@@ -65,36 +85,49 @@ async fn some<T: serde::de::DeserializeOwned>(
     Ok(found)
 }
 
-/// The words that a delivery would have had of a tip; none if it stands elsewhere by now.
+/// The words that a delivery would have had of a step; none if its ref stands elsewhere by now.
 pub(super) async fn telling(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
-    (tip, before): (&Tip, Option<&Sha>),
+    step: Step<'_>,
 ) -> Result<Option<Telling>, ForgeError> {
-    match &tip.git_ref {
+    match step.git_ref {
         GitRef::Branch(branch) => {
             let head = commits::head(client, token, repository, branch).await?;
-            let head = head.filter(|head| head.sha == tip.sha);
-            Ok(head.map(|head| {
-                let commit = json!({ "id": head.sha, "message": head.message, "url": head.url,
-                    "author": { "name": head.author.name, "email": head.author.email } });
-                let payload = json!({ "ref": tip.git_ref.to_string(), "before": before, "after": tip.sha,
-                    "head_commit": commit, "commits": [], "repository": shape(repository) });
-                Telling { event: "push".to_owned(), payload: payload.to_string().into_bytes() }
-            }))
+            let stands = head.as_ref().map(|head| &head.sha) == step.after;
+            Ok(stands.then(|| push(repository, step, head)))
         }
         GitRef::PullRequest(number) => {
             let path = client.repository_path(repository, &["pulls", &number.to_string()])?;
             let pull = client.get::<Value>(path, token).await?;
-            let is_there = pull["head"]["sha"].as_str() == Some(tip.sha.as_str());
-            let payload = json!({ "action": "synchronize", "number": number, "pull_request": pull,
-                "before": before, "after": tip.sha, "repository": shape(repository) });
+            let is_open = pull["state"].as_str() != Some("closed");
+            let stands = match step.after {
+                Some(sha) => pull["head"]["sha"].as_str() == Some(sha.as_str()),
+                None => !is_open,
+            };
+            let action = if is_open { "synchronize" } else { "closed" };
+            let at = pull["updated_at"].as_str().and_then(payload::moment);
+            let payload = json!({ "action": action, "number": number, "pull_request": pull,
+                "before": step.before, "after": step.after, "repository": shape(repository) });
             let payload = payload.to_string().into_bytes();
-            Ok(is_there.then(|| Telling { event: "pull_request".to_owned(), payload }))
+            Ok(stands.then(|| Telling { event: "pull_request".to_owned(), payload, at }))
         }
         GitRef::Tag(_) => Ok(None),
     }
+}
+
+/// A push that left a branch at this commit, or deleted it.
+fn push(repository: &Repository, Step { git_ref, before, .. }: Step<'_>, head: Option<Head>) -> Telling {
+    let (at, is_gone) = (head.as_ref().and_then(|head| head.made_at), head.is_none());
+    let after = head.as_ref().map_or_else(|| "0".repeat(40), |head| head.sha.to_string());
+    let commit = head.map(|head| {
+        json!({ "id": head.sha, "message": head.message, "url": head.url,
+            "author": { "name": head.author.name, "email": head.author.email } })
+    });
+    let payload = json!({ "ref": git_ref.to_string(), "before": before, "after": after, "deleted": is_gone,
+        "head_commit": commit, "commits": [], "repository": shape(repository) });
+    Telling { event: "push".to_owned(), payload: payload.to_string().into_bytes(), at }
 }
 
 /// A repository as a delivery tells of it.
@@ -110,9 +143,9 @@ mod tests {
     use super::*;
     use crate::forge::github::{
         loopback::{Loopback, repository},
-        payload, repositories,
+        repositories,
     };
-    use kozmic_model::event::Event;
+    use kozmic_model::{event::Event, time::Timestamp};
 
     fn sha(digit: &str) -> Sha {
         digit.repeat(40).parse().unwrap()
@@ -121,36 +154,49 @@ mod tests {
     #[tokio::test]
     async fn what_is_told_of_a_tip_reads_as_githubs_own_delivery() {
         let head = json!({ "sha": sha("a"), "html_url": "https://github.com/c", "commit": {
-            "message": "Fix it", "author": { "name": "Anna", "email": "anna@example.org" } } });
+            "message": "Fix it", "author": { "name": "Anna", "email": "anna@example.org" },
+            "committer": { "name": "Anna", "email": "anna@example.org", "date": "2026-01-01T00:00:00Z" } } });
         let pull = json!({ "number": 5, "title": "T", "body": null, "user": { "login": "eve" },
-            "head": { "ref": "main", "sha": sha("b"), "repo": { "id": 2 } } });
+            "updated_at": "2026-01-01T00:00:00Z", "head": { "ref": "main", "sha": sha("b"), "repo": { "id": 2 } } });
         let answers = [head.clone(), pull.clone(), head, pull].map(|answer| (200, answer.to_string()));
-        let loopback = Loopback::answering(answers).await;
+        let gone = [(422, "{}".to_owned()), (200, answers[0].1.clone())];
+        let loopback = Loopback::answering(answers.into_iter().chain(gone).collect::<Vec<_>>()).await;
         let (client, token, repository) = (loopback.client(), "t0ken".into(), repository());
-        let tell = async |git_ref, digit| {
-            let tip = Tip { git_ref, sha: sha(digit) };
-            telling(&client, &token, &repository, (&tip, None)).await.unwrap()
+        let tell = async |git_ref: GitRef, after: Option<&str>| {
+            let after = after.map(sha);
+            let step = Step { git_ref: &git_ref, before: None, after: after.as_ref() };
+            telling(&client, &token, &repository, step).await.unwrap()
         };
         for (git_ref, digit) in [(GitRef::Branch("x".into()), "a"), (GitRef::PullRequest(5), "b")] {
-            let told = tell(git_ref.clone(), digit).await.unwrap();
+            let told = tell(git_ref.clone(), Some(digit)).await.unwrap();
+            assert_eq!(told.at, Some(Timestamp(1_767_225_600_000)));
             let Event::Change(change) = payload::event(&told.event, &told.payload).unwrap() else {
                 panic!("a change")
             };
             assert_eq!((&change.git_ref, &change.sha), (&git_ref, &sha(digit)));
             assert_eq!(repositories::of_payload(&told.payload).unwrap(), repository);
         }
-        assert!(tell(GitRef::Branch("x".into()), "c").await.is_none(), "it stands elsewhere");
-        assert!(tell(GitRef::PullRequest(5), "c").await.is_none(), "it stands elsewhere");
+        let branch = || GitRef::Branch("x".into());
+        assert!(tell(branch(), Some("c")).await.is_none(), "it stands elsewhere");
+        assert!(tell(GitRef::PullRequest(5), Some("c")).await.is_none(), "it stands elsewhere");
+        let gone = tell(branch(), None).await.unwrap();
+        let Event::Gone(gone) = payload::event(&gone.event, &gone.payload).unwrap() else { panic!("gone") };
+        assert_eq!(gone.git_ref, branch());
+        assert!(tell(branch(), None).await.is_none(), "it is there again");
     }
 
     #[tokio::test]
     async fn branches_and_open_pull_requests_are_listed() {
         let branches = json!([{ "name": "main", "commit": { "sha": sha("a"), "url": "u" } },
             { "name": "..", "commit": { "sha": sha("b"), "url": "u" } }]);
-        let pulls = json!([{ "number": 5, "head": { "sha": sha("c") } }]);
+        let pull =
+            |number: u64, repo: Value| json!({ "number": number, "head": { "sha": sha("c"), "repo": repo } });
+        let pulls = [(5, json!(null)), (6, json!({ "id": repository().id })), (7, json!({ "id": 99 }))];
+        let pulls = Value::from_iter(pulls.map(|(number, repo)| pull(number, repo)));
         let loopback = Loopback::answering([branches, pulls].map(|answer| (200, answer.to_string()))).await;
         let found = all(&loopback.client(), &"t0ken".into(), &repository()).await.unwrap();
         let main = Tip { git_ref: GitRef::Branch("main".into()), sha: sha("a") };
-        assert_eq!(found, [main, Tip { git_ref: GitRef::PullRequest(5), sha: sha("c") }]);
+        let pull = |number| Tip { git_ref: GitRef::PullRequest(number), sha: sha("c") };
+        assert_eq!(found, [main, pull(5), pull(7)], "one from a branch of its own is told by that");
     }
 }
