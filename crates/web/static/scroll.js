@@ -29,6 +29,8 @@ export class Scroll {
     this.on = on;
     this.following = false;
     this.growing = true;
+    /** Whether the mouse holds the scrollbar or marks text. Nothing may move then: Chromium lets go of a bar whose range changes. */
+    this.held = false;
     /** How far the rows are shifted up in their box, in pixels. */
     this.shift = 0;
     const listen = (name, act) => view.addEventListener(name, act, { passive: true });
@@ -37,7 +39,9 @@ export class Scroll {
     listen('keydown', (event) => this.#pressed(event));
     listen('touchstart', ({ touches }) => { this.#touch = touches[0].clientY; });
     listen('touchmove', ({ touches }) => this.#dragged(touches[0].clientY));
-    listen('pointerdown', () => { this.#stepping = false; });
+    listen('pointerdown', (event) => this.#grasped(event));
+    for (const name of ['pointerup', 'pointercancel', 'pointermove', 'blur']) addEventListener(name, (event) => this.#released(event));
+    document.addEventListener('selectionchange', () => this.#marked());
   }
 
   /** The place in the rows at the view's upper edge, in pixels. */
@@ -69,12 +73,14 @@ export class Scroll {
     this.shift = Math.min(Math.max(0, wanted - this.#top), excess);
   }
 
-  /** Fits the box to rows of this height in all, before they are drawn. */
+  /** Fits the box to rows of this height in all, before they are drawn. A view at the end of all stays there, whatever its size becomes. */
   fit(height) {
+    if (this.held) return;
+    const ended = !this.growing && this.#range.end > 0 && this.place > this.#range.end - 1;
     this.box.style.height = `${Math.min(height, TALLEST)}px`;
     this.#height = this.view.clientHeight;
     this.#range = new Range(this.view.scrollHeight - this.#height, Math.max(0, height - TALLEST));
-    if (this.following) this.go(Infinity);
+    if (this.following || ended) this.go(Infinity);
     else if (!this.#moving && (this.#range.excess || this.place > this.#range.end)) this.go(this.place);
   }
 
@@ -120,6 +126,23 @@ export class Scroll {
     this.#stepping = STEPS.includes(key);
     if (UP.includes(key) || (key === ' ' && shiftKey)) this.#goesUp();
     else if (key === 'End') this.follow(true);
+  }
+
+  #grasped({ pointerType, button }) {
+    this.#stepping = false;
+    this.held = pointerType === 'mouse' && button === 0;
+  }
+
+  /** Browsers do not always tell when a button is let go, but a mouse that moves without one was. */
+  #released({ type, buttons }) {
+    if (!this.held || (type === 'pointermove' && buttons & 1)) return;
+    this.held = false;
+    this.on.drawn();
+  }
+
+  /** What is marked would be taken from the page, if its lines went out of sight. */
+  #marked() {
+    if (this.held && !getSelection().isCollapsed) this.follow(false);
   }
 
   #dragged(y) {

@@ -18,6 +18,7 @@ export class Viewer {
     this.rows = view.appendChild(element('div', 'log-rows'));
     this.scroll = new Scroll(view, this.rows, { moved: () => { this.sought = 0; }, drawn: () => this.refresh(), followed: onfollow });
     this.drawn = new Map();
+    this.count = 0;
     this.target = 0;
     this.sought = 0;
     this.width = 0;
@@ -75,10 +76,12 @@ export class Viewer {
   }
 
   #draw() {
-    const count = this.lines.count;
+    const { held } = this.scroll;
+    const count = held ? Math.min(this.count, this.lines.count) : this.lines.count;
+    this.count = count;
     this.rows.style.setProperty('--digits', String(count).length);
     this.scroll.fit(count * this.height);
-    if (this.sought === Infinity || (this.sought && this.sought <= count)) this.#reach();
+    if (!held && (this.sought === Infinity || (this.sought && this.sought <= count))) this.#reach();
     const [first, last] = this.#window(count);
     for (const [index, block] of this.drawn) {
       if (index < first || index > last) {
@@ -108,7 +111,7 @@ export class Viewer {
     const block = this.drawn.get(index) ?? this.#newBlock(index);
     block.node.style.top = `${index * BLOCK * this.height - this.scroll.shift}px`;
     if (block.whole) return;
-    const texts = this.lines.block(index);
+    const texts = this.lines.block(index).slice(0, count - index * BLOCK);
     const keep = Math.max(0, block.node.childElementCount - 1);
     block.node.lastElementChild?.remove();
     let style = block.before;
