@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// Longest time that one call may take; gestures take as long as they last.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Longest time that one call may take: the first one waits until the browser has started, gestures as long as they last.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A connection to a browser.
 pub(super) struct Bidi {

@@ -15,8 +15,10 @@ use crate::program::{Program, Show};
 /// Words that it prints when it can be driven, before its address.
 const READY: &str = "WebDriver BiDi listening on ";
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// Wheels take the way of a person's, and there is a touch screen.
+/// Wheels take the way of a person's, there is a touch screen, and one process for pages is enough.
 const PREFERENCES: &str = "\
+user_pref(\"dom.ipc.processCount\", 1);
+user_pref(\"dom.ipc.processPrelaunch.enabled\", false);
 user_pref(\"remote.events.async.wheel.enabled\", true);
 user_pref(\"dom.w3c_touch_events.enabled\", 1);
 ";
@@ -44,9 +46,16 @@ impl Firefox {
         let mut bidi = Bidi::connect(line.trim_start_matches(READY)).await?;
         let page = first_context(&mut bidi, json!({})).await?;
         let window = first_context(&mut bidi, json!({"moz:scope": "chrome"})).await?;
-        let size = json!({"width": view.width, "height": view.height});
-        bidi.call("browsingContext.setViewport", json!({"context": page, "viewport": size})).await?;
-        Ok(Self { bidi, page, window, _program: program, _profile: profile })
+        let mut browser = Self { bidi, page, window, _program: program, _profile: profile };
+        browser.resize(view.width, view.height, 1.0).await?;
+        Ok(browser)
+    }
+
+    /// Gives the page this size in its own pixels, each of them enlarged.
+    pub(super) async fn resize(&mut self, width: u32, height: u32, zoom: f64) -> Result<()> {
+        let size = json!({"width": width, "height": height});
+        let parameters = json!({"context": self.page, "viewport": size, "devicePixelRatio": zoom});
+        self.bidi.call("browsingContext.setViewport", parameters).await.map(drop)
     }
 
     /// Opens a page and waits until it is loaded.

@@ -26,6 +26,7 @@ pub enum Key {
     PageDown,
     Home,
     End,
+    Space,
 }
 
 /// Somebody in front of a browser. It is ended when this is dropped.
@@ -98,9 +99,33 @@ impl Hands {
         }
     }
 
-    /// Presses the mouse's button, moves it from one height to another, and lets go: a scrollbar, or a selection.
+    /// Presses the mouse's button, moves it from one height to another, and lets go: a scrollbar, or marking text.
+    /// Chromium takes a scrollbar's place from the first step on, so it goes a step less far.
     pub async fn drag(&mut self, x: i64, from: i64, to: i64) -> Result<()> {
         self.act(drag("mouse", x, from, to)).await
+    }
+
+    /// Clicks a point.
+    pub async fn click(&mut self, at: (i64, i64)) -> Result<()> {
+        let (x, y) = at;
+        let actions = json!([
+            {"type": "pointerMove", "x": x, "y": y, "duration": 0},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]);
+        self.act(json!([{"type": "pointer", "id": "mouse", "actions": actions}])).await
+    }
+
+    /// Gives the page this size in its own pixels, each of them enlarged: a narrow window, a page that is zoomed.
+    pub async fn resize(&mut self, width: u32, height: u32, zoom: f64) -> Result<()> {
+        match self {
+            Self::Chromium(browser) => {
+                let size =
+                    json!({"width": width, "height": height, "deviceScaleFactor": zoom, "mobile": false});
+                browser.devtools("Emulation.setDeviceMetricsOverride", size).await.map(drop)
+            }
+            Self::Firefox(browser) => browser.resize(width, height, zoom).await,
+        }
     }
 
     async fn act(&mut self, sources: Value) -> Result<()> {
@@ -122,12 +147,13 @@ impl Key {
             Self::PageDown => '\u{e00f}',
             Self::Home => '\u{e011}',
             Self::End => '\u{e010}',
+            Self::Space => ' ',
         }
     }
 }
 
 fn drag(pointer: &str, x: i64, from: i64, to: i64) -> Value {
-    const STEPS: i64 = 8;
+    const STEPS: i64 = 16;
     let place = |y: i64, pause: i64| json!({"type": "pointerMove", "x": x, "y": y, "duration": pause});
     let mut actions = vec![place(from, 0), json!({"type": "pointerDown", "button": 0})];
     actions.extend((1..=STEPS).map(|step| place(from + (to - from) * step / STEPS, 20)));
