@@ -28,6 +28,7 @@ const STYLES: &str = concat!(
 const SOURCES: &[(&str, &str)] = &[
     ("kozmic.css", STYLES),
     ("planet.svg", include_str!("../static/planet.svg")),
+    ("cells.js", include_str!("../static/cells.js")),
     ("ansi.js", include_str!("../static/ansi.js")),
     ("colour.js", include_str!("../static/colour.js")),
     ("lines.js", include_str!("../static/lines.js")),

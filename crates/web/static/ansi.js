@@ -1,5 +1,7 @@
-// A terminal's picture of one line: text in styles. Colours and weights are kept, a carriage return goes back to the
-// line's start, and every other control sequence is dropped. Nothing here touches the page.
+// A terminal's picture of one line: text in styles. Colours and weights are kept, movements within the line and erasing
+// in it are done, and every other control sequence is dropped. Nothing here touches the page.
+
+import { Cells } from './cells.js';
 
 /** The style that a log starts with. */
 export const PLAIN = Object.freeze({ fg: null, bg: null, bold: false, dim: false, italic: false, under: false, strike: false, inverse: false });
@@ -7,7 +9,9 @@ export const PLAIN = Object.freeze({ fg: null, bg: null, bold: false, dim: false
 /** A CSI sequence; a string sequence (title, link); any other escape; a lone control character. An unfinished one at the end counts. */
 const SEQUENCE = /\x1b\[([0-9;:?<=>]*)[ -/]*([@-~]|$|(?=[^ -~]))|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const COLOURS = /\x1b\[([0-9;:]*)m/g;
-const OVERWRITES = /[\r\b]|\x1b\[\d*[KG]/;
+/** What moves the cursor without being a CSI sequence, and all that asks for cells. */
+const SINGLE = /^(?:[\r\b]|\x1b[78])$/;
+const OVERWRITES = /[\r\b\t]|\x1b\[\d*[CDGJKPX@`asu]|\x1b[78]/;
 
 /** The style that holds after a text that began in `style`. */
 export function styleAfter(text, style) {
@@ -56,36 +60,16 @@ function straight(text, style) {
   return { runs, style };
 }
 
-/** Progress bars write over their own line: put each character into its cell, then read the cells. */
+/** Progress bars write over their own line. */
 function overwritten(text, style) {
-  const cells = [];
-  let column = 0;
+  const cells = new Cells(PLAIN);
   for (const token of tokens(text)) {
-    if (token.text) for (const sign of token.text) cells[column++] = { sign, style };
-    else if (token.control === '\r') column = 0;
-    else if (token.control === '\b') column = Math.max(0, column - 1);
+    if (token.text) cells.write(token.text, style);
     else if (token.final === 'm') style = coloured(style, token.codes);
-    else if (token.final === 'G') column = Math.min(Math.max(1, Number(token.codes) || 1), 1000) - 1;
-    else if (token.final === 'K') erase(cells, column, token.codes);
+    else if (SINGLE.test(token.control)) cells.control(token.control.at(-1), 0);
+    else if (/^\d*$/.test(token.codes)) cells.control(token.final, Number(token.codes));
   }
-  return { runs: runsOf(cells), style };
-}
-
-function erase(cells, column, how) {
-  if (how === '2') cells.length = 0;
-  else if (how === '1') cells.fill({ sign: ' ', style: PLAIN }, 0, column + 1);
-  else cells.length = Math.min(cells.length, column);
-}
-
-function runsOf(cells) {
-  const runs = [];
-  for (let column = 0; column < cells.length; column += 1) {
-    const { sign, style } = cells[column] ?? { sign: ' ', style: PLAIN };
-    const last = runs.at(-1);
-    if (last?.style === style) last.text += sign;
-    else runs.push({ text: sign, style });
-  }
-  return runs;
+  return { runs: cells.runs(), style };
 }
 
 /** The style after one colour sequence, such as `1;38;5;141`. Sub-parameters may be parted by colons. */
