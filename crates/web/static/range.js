@@ -9,6 +9,9 @@ export const TALLEST = 3_000_000;
 /** So near to an end of the box the shift does not change, in pixels: there a scrollbar leads as exactly as in short logs. */
 const EDGE = 150_000;
 
+/** So far a place in the box may come from where the scrollbar would lead, in pixels: a hundredth of the bar. */
+const SLACK = TALLEST / 100;
+
 /** How a place in the box and a place in the rows belong together. Both are the distance, in pixels, of the view's upper edge from the top. */
 export class Range {
   /** `furthest` is how far the box can be scrolled, `excess` how much of the rows it lacks. */
@@ -39,5 +42,10 @@ export class Range {
   /** Whether the box is about to end before the rows do, after many small steps in one direction. */
   strays(top, shift) {
     return (top < EDGE / 2 && shift > 0) || (top > this.furthest - EDGE / 2 && shift < this.excess);
+  }
+
+  /** Whether the box's place is no more where the scrollbar would lead to these rows. */
+  drifts(top, shift) {
+    return Math.abs(this.topAt(top + shift) - top) > SLACK;
   }
 }

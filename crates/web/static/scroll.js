@@ -81,7 +81,13 @@ export class Scroll {
     this.#height = this.view.clientHeight;
     this.#range = new Range(this.view.scrollHeight - this.#height, Math.max(0, height - TALLEST));
     if (this.following || ended) this.go(Infinity);
-    else if (!this.#moving && (this.#range.excess || this.place > this.#range.end)) this.go(this.place);
+    else if (this.#isLost()) this.go(this.place);
+  }
+
+  /** Whether the box has to be moved under its rows. That can end a movement of the browser's own, so it happens seldom, and while one goes on only if the box is about to end. */
+  #isLost() {
+    if (this.#range.strays(this.#top, this.shift)) return true;
+    return !this.#moving && (this.place > this.#range.end || this.#range.drifts(this.#top, this.shift));
   }
 
   #scrolled() {
@@ -97,7 +103,6 @@ export class Scroll {
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.#rested(), PAUSE);
     if (this.#leapt(by)) this.shift = this.#range.shiftAt(this.#top);
-    else if (this.#range.strays(this.#top, this.shift)) this.#moving = false;
     this.on.moved();
     // A view that springs back from beyond its end has not left it.
     const isAtEnd = this.place > this.#range.end - 1;

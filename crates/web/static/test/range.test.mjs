@@ -48,3 +48,14 @@ test('who goes on by small steps is noticed before the box ends', () => {
     assert.equal(range.strays(range.furthest - 1_000, range.excess), false);
   }
 });
+
+test('small steps leave the box where it is, and a long way is noticed', () => {
+  for (const range of ranges) {
+    const top = range.topAt(range.end / 2);
+    const shift = range.end / 2 - top;
+    assert.equal(range.drifts(top + 600, shift), false);
+    assert.equal(range.drifts(top - 20_000, shift), false);
+    assert.equal(range.drifts(top + 1_000_000, shift), true);
+  }
+  assert.equal(new Range(50_000, 0).drifts(25_000, 0), false);
+});
