@@ -2,7 +2,7 @@
 
 use super::{marks, reader::Reader};
 use crate::world::World;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use kozmic_testkit::browser::{Key, Kind};
 use std::fmt::Write;
 
@@ -86,9 +86,9 @@ async fn step_through_the_middle(reader: &mut Reader) -> Result<()> {
         for _ in 0..3 {
             reader.wheel(20, 1).await?;
             place += 20.0;
-            reader.wait_place(place).await?;
+            reader.wait_place(place).await.with_context(|| format!("a step from line {line}"))?;
         }
-        turn_pages(reader, place).await?;
+        turn_pages(reader, place).await.with_context(|| format!("pages from line {line}"))?;
     }
     Ok(())
 }

@@ -19,12 +19,13 @@ const PLACE: &str = "(() => {
 })()";
 /// How many lines the page says there are.
 const COUNT: &str = "Number(document.querySelector('[data-part=count]').textContent.replace(/\\D/g, ''))";
-/// Whether the view has stood still for so many frames that no movement goes on. `window.still` counts them.
+/// Whether the view has stood still for so long, and for so many frames, that no movement goes on.
 const STILL: &str = "(() => {
     const stands = PLACE === window.seenAt;
     window.seenAt = PLACE;
     window.still = stands ? window.still + 1 : 0;
-    return window.still > 16;
+    if (!stands) window.since = performance.now();
+    return window.still > 16 && performance.now() - window.since > 300;
 })()";
 
 /// A reader in front of a build's log.
@@ -60,7 +61,7 @@ impl Reader {
 
     /// Waits until nothing moves any more, and tells how far the view's upper edge is from the log's beginning.
     pub async fn rest(&mut self) -> Result<f64> {
-        self.hands.eval("window.still = 0").await?;
+        self.hands.eval("window.seenAt = null").await?;
         self.wait(&STILL.replace("PLACE", PLACE)).await?;
         self.hands.eval(PLACE).await?.as_f64().context("a place is a number")
     }
