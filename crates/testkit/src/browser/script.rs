@@ -28,6 +28,8 @@ setTimeout(() => finish(false), limit);
 const SLICE: Duration = Duration::from_secs(2);
 /// Time that the driver waits for a script beyond the script's own wait.
 const GRACE: Duration = Duration::from_millis(500);
+/// Longest time that a script may take which waits for nothing: a page that reads a long log is busy for a while.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A promise of whether a condition comes to hold within a limit, or within a slice of it.
 pub(super) fn promise(condition: &str, limit: Duration) -> String {
@@ -47,12 +49,22 @@ impl Browser {
     pub async fn wait_for(&self, condition: &str, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
         let script = format!("const [limit, done] = arguments;{}", WAIT.replace("CONDITION", condition));
-        let timeouts = TimeoutConfiguration::new(Some(SLICE + GRACE), None, None);
-        self.client.update_timeouts(timeouts).await.context("set the script's time limit")?;
+        self.limit_scripts(SLICE + GRACE).await?;
+        let outcome = self.wait_by(&script, (condition, limit), end).await;
+        self.limit_scripts(LONGEST).await?;
+        outcome
+    }
+
+    async fn limit_scripts(&self, limit: Duration) -> Result<()> {
+        let timeouts = TimeoutConfiguration::new(Some(limit), None, None);
+        self.client.update_timeouts(timeouts).await.context("set the scripts' time limit")
+    }
+
+    async fn wait_by(&self, script: &str, (condition, limit): (&str, Duration), end: Instant) -> Result<()> {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let slice = u64::try_from(left.min(SLICE).as_millis()).unwrap_or(u64::MAX);
-            match self.client.execute_async(&script, vec![json!(slice)]).await {
+            match self.client.execute_async(script, vec![json!(slice)]).await {
                 Ok(Value::Bool(true)) => return Ok(()),
                 Err(error) if !went_away(&error) => {
                     return Err(error).with_context(|| format!("wait in the page for: {condition}"));
