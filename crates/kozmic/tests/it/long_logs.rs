@@ -1,5 +1,7 @@
 //! Logs of any size arrive whole, from any offset, for any number of viewers.
 
+mod page;
+
 use crate::world::{LIMIT, World};
 use anyhow::Result;
 use futures_util::future::try_join_all;

@@ -37,7 +37,6 @@ mod forge_faults;
 mod mail;
 mod mail_tls;
 mod long_logs;
-mod log_page;
 mod pages;
 mod roles;
 mod settings;
