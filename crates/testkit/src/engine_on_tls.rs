@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -24,6 +24,15 @@ const HANDSHAKE: u8 = 22;
 /// Answer of the engine to everybody else.
 const WRONG: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
+/// How a client is answered that speaks no TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToPlain {
+    /// In words, as Docker's engine does.
+    Words,
+    /// By a reset, as some servers do that stand before an engine.
+    Reset,
+}
+
 /// An engine on TLS. It is gone when this is dropped.
 pub struct EngineOnTls {
     address: SocketAddr,
@@ -33,11 +42,16 @@ pub struct EngineOnTls {
 impl EngineOnTls {
     /// Shows this certificate, and takes clients whose own is of this authority.
     pub async fn start(shown: &Certificate, clients: &Path) -> Result<Self> {
+        Self::answering(ToPlain::Words, shown, clients).await
+    }
+
+    /// The same, with another answer to clients without TLS.
+    pub async fn answering(to_plain: ToPlain, shown: &Certificate, clients: &Path) -> Result<Self> {
         let acceptor = TlsAcceptor::from(Arc::new(settings(shown, clients)?));
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listen as an engine")?;
         let address = listener.local_addr().context("ask for the engine's port")?;
         let mut connections = JoinSet::new();
-        connections.spawn(serve(listener, acceptor));
+        connections.spawn(serve(listener, acceptor, to_plain));
         Ok(Self { address, _connections: connections })
     }
 
@@ -61,21 +75,29 @@ fn settings(shown: &Certificate, clients: &Path) -> Result<ServerConfig> {
         .context("set up TLS")
 }
 
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor) {
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, to_plain: ToPlain) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let acceptor = acceptor.clone();
         // A client that is turned away is what a test wants to see, at the client.
-        connections.spawn(async move { pass_on(stream, acceptor).await.ok() });
+        connections.spawn(async move { pass_on(stream, acceptor, to_plain).await.ok() });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn pass_on(mut stream: TcpStream, acceptor: TlsAcceptor) -> io::Result<()> {
+async fn pass_on(mut stream: TcpStream, acceptor: TlsAcceptor, to_plain: ToPlain) -> io::Result<()> {
     let mut first = [0];
     stream.peek(&mut first).await?;
     if first[0] != HANDSHAKE {
-        return stream.write_all(WRONG).await;
+        return match to_plain {
+            ToPlain::Words => {
+                // What is left unread when a connection is closed makes a reset of it.
+                let mut request = [0; 1024];
+                let _length = stream.read(&mut request).await?;
+                stream.write_all(WRONG).await
+            }
+            ToPlain::Reset => Ok(()),
+        };
     }
     let mut client = acceptor.accept(stream).await?;
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();

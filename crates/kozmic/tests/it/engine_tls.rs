@@ -5,7 +5,7 @@ use crate::world::{GATE, LIMIT, World, github, options};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
     authority::{Authority, Certificate},
-    engine_on_tls::EngineOnTls,
+    engine_on_tls::{EngineOnTls, ToPlain},
     github::State,
     server::Server,
 };
@@ -51,9 +51,14 @@ async fn a_build_runs_and_is_canceled_on_an_engine_over_tls() -> Result<()> {
 
 /// Line of `kozmic check` for the engine with this address and these certificates.
 async fn engine_line(server: &Server, url: &str, dir: &Path) -> Result<String> {
-    let dir = dir.to_str().context("a path of letters")?;
-    let env = [("KOZMIC_DOCKER_URL", url), ("KOZMIC_DOCKER_CERT_PATH", dir)];
-    let output = server.run_with(&["check"], &env).await?;
+    engine_line_of(server, url, Some(dir)).await
+}
+
+async fn engine_line_of(server: &Server, url: &str, dir: Option<&Path>) -> Result<String> {
+    let dir = dir.map(|dir| dir.to_str().context("a path of letters")).transpose()?;
+    // Without any, no directory of whoever runs the test is looked into either.
+    let certificates = dir.map_or(("HOME", ""), |dir| ("KOZMIC_DOCKER_CERT_PATH", dir));
+    let output = server.run_with(&["check"], &[("KOZMIC_DOCKER_URL", url), certificates]).await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().find(|line| line.contains(" Docker engine: ")).map(str::to_owned).context(text)
 }
@@ -83,7 +88,7 @@ async fn what_is_wrong_with_an_engine_on_tls_is_said_in_a_sentence() -> Result<(
         assert!(line.contains(words) && line.contains(&place(&dir, file)), "{line}");
     }
     for (shown, words) in [
-        (authority.certify("elsewhere")?, "it shows a certificate for another name"),
+        (authority.certify("elsewhere")?, "it shows a certificate for another name than localhost"),
         (authority.certify_in_the_past("localhost")?, "it shows a certificate that has expired"),
     ] {
         let engine = EngineOnTls::start(&shown, &authority.certificate()).await?;
@@ -91,13 +96,41 @@ async fn what_is_wrong_with_an_engine_on_tls_is_said_in_a_sentence() -> Result<(
         assert!(line.starts_with("FAIL  ") && line.contains(words), "{line}");
     }
 
-    let line = engine_line(&kozmic, &kozmic.url().replace("http:", "tcp:"), dir.path()).await?;
-    assert!(
-        line.contains("it does not speak TLS there: an engine without TLS needs no docker_cert_path"),
-        "{line}"
-    );
+    for address in ["tcp:", "https:"] {
+        let line = engine_line(&kozmic, &kozmic.url().replace("http:", address), dir.path()).await?;
+        assert!(
+            line.contains("it does not speak TLS there: an engine without TLS needs no docker_cert_path"),
+            "{line}"
+        );
+    }
     std::fs::remove_file(dir.path().join("key.pem"))?;
     let line = engine_line(&kozmic, &right.url(), dir.path()).await?;
     assert!(line.contains(&format!("its certificates: {}: No such file", place(&dir, "key.pem"))), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_engine_on_tls_that_is_addressed_without_says_so_however_it_refuses() -> Result<()> {
+    let github = github().await?;
+    let kozmic = Server::start(options(&github)).await?;
+    let authority = Authority::new("Ours")?;
+    let server = authority.certify("localhost")?;
+    let dir = certificates(&authority, &authority.certify("kozmic")?)?;
+    for to_plain in [ToPlain::Words, ToPlain::Reset] {
+        let engine = EngineOnTls::answering(to_plain, &server, &authority.certificate()).await?;
+        for (address, dir, words) in [
+            ("tcp:", None, "it speaks TLS there: docker_cert_path names the directory of its certificates"),
+            ("http:", None, "it speaks TLS there: docker_cert_path names the directory of its certificates"),
+            (
+                "http:",
+                Some(dir.path()),
+                "it speaks TLS there: its address has to begin with tcp:// or https://",
+            ),
+            ("https:", None, "an address with https:// needs docker_cert_path"),
+        ] {
+            let line = engine_line_of(&kozmic, &engine.url().replace("tcp:", address), dir).await?;
+            assert!(line.starts_with("FAIL  ") && line.contains(words), "{to_plain:?}: {line}");
+        }
+    }
     Ok(())
 }

@@ -1,26 +1,21 @@
 //! The way to the engine: a socket of this machine, or TCP, with TLS or without; and why there is none.
 
-use super::{DockerEngine, DockerSettings, TIMEOUT, chain, legible};
+use super::{DockerEngine, DockerSettings, TIMEOUT, certificates::Certificates, chain, legible};
 use crate::{engine::EngineError, tls_fault::TlsFault};
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
-
-/// The files that Docker's own tools use too: whom to trust, and who we are.
-const AUTHORITY: &str = "ca.pem";
-const CERTIFICATE: &str = "cert.pem";
-const KEY: &str = "key.pem";
-
-/// The answer of an engine on TLS to a client without TLS.
-const WANTS_TLS: &str = "HTTP request to an HTTPS server";
+use std::path::Path;
+use url::Url;
 
 impl DockerSettings {
     /// The directory of certificates, if the way to the engine is on TLS.
-    fn tls(&self) -> Option<&Path> {
+    pub(super) fn tls(&self) -> Option<&Path> {
         let is_on_tcp = self.url.starts_with("tcp://") || self.url.starts_with("https://");
         self.certificates.as_deref().filter(|_| is_on_tcp)
+    }
+
+    /// The engine's address, if the way to it is TCP.
+    pub(super) fn address(&self) -> Option<Url> {
+        Url::parse(&self.url).ok().filter(|url| ["tcp", "http", "https"].contains(&url.scheme()))
     }
 }
 
@@ -44,10 +39,17 @@ impl DockerEngine {
         let (seconds, version) = (TIMEOUT.as_secs(), API_DEFAULT_VERSION);
         let docker = match self.settings.tls() {
             Some(dir) => {
-                let [authority, certificate, key] = readable(dir).map_err(|cause| self.unreachable(cause))?;
-                Docker::connect_with_ssl(url, &key, &certificate, &authority, seconds, version)
+                let files = Certificates::of(dir);
+                files.config().map_err(|why| self.unreachable(why))?;
+                let Certificates { authority, certificate, key } = &files;
+                Docker::connect_with_ssl(url, key, certificate, authority, seconds, version)
             }
             None if url.starts_with("unix://") => Docker::connect_with_unix(url, seconds, version),
+            None if url.starts_with("https://") => {
+                let why =
+                    "an address with https:// needs docker_cert_path, the directory of its certificates";
+                return Err(self.unreachable(why.to_owned()));
+            }
             None => Docker::connect_with_http(url, seconds, version),
         };
         docker.map_err(|fault| self.fault(fault))
@@ -55,11 +57,6 @@ impl DockerEngine {
 
     pub(super) fn fault(&self, fault: Error) -> EngineError {
         match fault {
-            Error::DockerResponseServerError { message, .. } if message.contains(WANTS_TLS) => self
-                .unreachable(
-                    "it speaks TLS there: docker_cert_path names the directory of its certificates"
-                        .to_owned(),
-                ),
             Error::DockerResponseServerError { status_code: status, message } => {
                 EngineError::Refused { status, message }
             }
@@ -67,34 +64,47 @@ impl DockerEngine {
             fault @ (Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => {
                 EngineError::Unexpected { cause: chain(&fault) }
             }
-            fault => self.unreachable(self.words(&fault)),
+            fault => self.unreachable(match TlsFault::within(&fault).zip(self.settings.tls()) {
+                Some((tls, dir)) => self.words(&tls, dir),
+                None => chain(&fault),
+            }),
         }
     }
 
-    fn unreachable(&self, cause: String) -> EngineError {
+    pub(super) fn unreachable(&self, cause: String) -> EngineError {
         EngineError::Unreachable { engine: self.settings.url.clone(), cause }
     }
 
-    /// The fault of a connection; of TLS, with the file that has to do with it.
-    fn words(&self, fault: &Error) -> String {
-        let Some((tls, dir)) = TlsFault::within(fault).zip(self.settings.tls()) else { return chain(fault) };
-        let file = |name| dir.join(name).display().to_string();
+    /// The words for an engine on TLS where the settings have it without.
+    pub(super) fn wants_tls(&self) -> String {
+        let right = match self.settings.certificates.is_some() {
+            true => "its address has to begin with tcp:// or https://",
+            false => "docker_cert_path names the directory of its certificates",
+        };
+        format!("it speaks TLS there: {right}")
+    }
+
+    /// A fault of TLS, with the file that has to do with it.
+    pub(super) fn words(&self, tls: &TlsFault, dir: &Path) -> String {
+        let Certificates { authority, certificate, .. } = Certificates::of(dir);
         match tls {
-            TlsFault::UnknownAuthority => format!("it {tls}, which is the one in {}", file(AUTHORITY)),
-            TlsFault::Refused(alert) => {
-                format!("it does not accept the certificate in {}, or sees none: {alert}", file(CERTIFICATE))
+            TlsFault::UnknownAuthority => {
+                format!("it {tls}, which is the one in {}", authority.display())
             }
-            TlsFault::NoTls => format!("it {tls}: an engine without TLS needs no docker_cert_path"),
+            TlsFault::OtherName => {
+                let host = self.settings.address().and_then(|url| url.host_str().map(str::to_owned));
+                format!("it {tls} than {}", host.unwrap_or_default())
+            }
+            TlsFault::Refused(alert) => {
+                format!(
+                    "it does not accept the certificate in {}, or sees none: {alert}",
+                    certificate.display()
+                )
+            }
+            TlsFault::NoTls => format!(
+                "it {tls}: an engine without TLS needs no docker_cert_path, and an address that begins with tcp://"
+            ),
             tls => format!("it {tls}"),
         }
     }
-}
-
-/// The files of a directory of certificates. They are read later, each time anew, and without a word about faults.
-fn readable(dir: &Path) -> Result<[PathBuf; 3], String> {
-    let files = [AUTHORITY, CERTIFICATE, KEY].map(|name| dir.join(name));
-    for file in &files {
-        File::open(file).map_err(|fault| format!("its certificates: {}: {fault}", file.display()))?;
-    }
-    Ok(files)
 }

@@ -3,11 +3,13 @@
 mod account;
 mod archives;
 mod attach;
+mod certificates;
 mod connect;
 mod containers;
 mod create;
 mod idle;
 mod images;
+mod look;
 mod memory;
 mod output;
 mod pull;
@@ -90,12 +92,17 @@ impl DockerEngine {
 #[async_trait]
 impl Engine for DockerEngine {
     async fn ping(&self) -> Result<(), EngineError> {
-        self.docker()?.ping().await.map(drop).map_err(|fault| self.fault(fault))
+        match self.docker()?.ping().await {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(self.explained(fault).await),
+        }
     }
 
     async fn version(&self) -> Result<String, EngineError> {
-        let version = self.docker()?.version().await.map_err(|fault| self.fault(fault))?;
-        Ok(version.version.unwrap_or_else(|| "unknown".to_owned()))
+        match self.docker()?.version().await {
+            Ok(version) => Ok(version.version.unwrap_or_else(|| "unknown".to_owned())),
+            Err(fault) => Err(self.explained(fault).await),
+        }
     }
 
     async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError> {

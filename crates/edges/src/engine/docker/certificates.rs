@@ -1,0 +1,110 @@
+//! The certificates for an engine on TLS, in the files that Docker's own tools use too.
+//!
+//! The client library reads them anew for each connection, and passes over what it cannot use: the engine then sees no
+//! certificate, and says so. So they are tried before.
+
+use rustls::{
+    ClientConfig, Error, RootCertStore,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+    sign::CertifiedKey,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// A directory of certificates.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    /// Whom to trust.
+    pub(super) authority: PathBuf,
+    /// Who we are.
+    pub(super) certificate: PathBuf,
+    /// The key of that.
+    pub(super) key: PathBuf,
+}
+
+impl Certificates {
+    pub(super) fn of(dir: &Path) -> Self {
+        let [authority, certificate, key] = ["ca.pem", "cert.pem", "key.pem"].map(|name| dir.join(name));
+        Self { authority, certificate, key }
+    }
+
+    /// What a connection with them is made of.
+    ///
+    /// # Errors
+    /// In words, what is wrong with them.
+    pub(super) fn config(&self) -> Result<ClientConfig, String> {
+        let wrong = |file: &Path, why: &str| format!("its certificates: {}: {why}", file.display());
+        let mut trusted = RootCertStore::empty();
+        for certificate in certificates(&self.authority).map_err(|why| wrong(&self.authority, &why))? {
+            trusted.add(certificate).map_err(|fault| wrong(&self.authority, &fault.to_string()))?;
+        }
+        let shown = certificates(&self.certificate).map_err(|why| wrong(&self.certificate, &why))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key);
+        let key = key.map_err(|fault| wrong(&self.key, &words(fault, "no key without a password")))?;
+        CertifiedKey::from_der(shown.clone(), key.clone_key(), &ring::default_provider()).map_err(
+            |fault| match fault {
+                Error::InconsistentKeys(_) => {
+                    wrong(&self.key, &format!("not the key of {}", self.certificate.display()))
+                }
+                fault => wrong(&self.key, &fault.to_string()),
+            },
+        )?;
+        let config = trusting(trusted).with_client_auth_cert(shown, key);
+        config.map_err(|fault| wrong(&self.certificate, &fault.to_string()))
+    }
+}
+
+/// What a connection is made of that trusts nobody: it is there to see who answers.
+pub(super) fn trusting_nobody() -> ClientConfig {
+    trusting(RootCertStore::empty()).with_no_client_auth()
+}
+
+fn trusting(trusted: RootCertStore) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+    let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    versions.expect("the provider knows the usual versions of TLS").with_root_certificates(trusted)
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let all = all.map_err(|fault| words(fault, "no certificate"))?;
+    if all.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(all) }
+}
+
+fn words(fault: pem::Error, missing: &str) -> String {
+    match fault {
+        pem::Error::NoItemsFound => format!("there is {missing} in it"),
+        pem::Error::Io(fault) => fault.to_string(),
+        fault => fault.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kozmic_testkit::authority::Authority;
+
+    #[test]
+    fn what_is_wrong_with_a_directory_of_certificates_is_said_with_the_file() {
+        let (authority, dir) = (Authority::new("Ours").unwrap(), tempfile::tempdir().unwrap());
+        let ours = authority.certify("kozmic").unwrap();
+        ours.lay_out_for_docker(&authority.certificate(), dir.path()).unwrap();
+        let laid_out = Certificates::of(dir.path());
+        assert!(laid_out.config().is_ok());
+        let told = |file: &Path, words: &str| {
+            let why = laid_out.config().unwrap_err();
+            assert!(why.starts_with(&format!("its certificates: {}: {words}", file.display())), "{why}");
+        };
+        std::fs::copy(authority.certify("another").unwrap().key, &laid_out.key).unwrap();
+        told(&laid_out.key, "not the key of ");
+        std::fs::write(&laid_out.key, "nothing of the kind").unwrap();
+        told(&laid_out.key, "there is no key without a password in it");
+        std::fs::write(&laid_out.certificate, "").unwrap();
+        told(&laid_out.certificate, "there is no certificate in it");
+        std::fs::remove_file(&laid_out.authority).unwrap();
+        told(&laid_out.authority, "No such file");
+    }
+}
