@@ -4,7 +4,7 @@ use crate::{
     Flow, bare,
     cache::{self, Look, Making},
     ending::Absence,
-    follow::{self, Found},
+    follow::{self, Before, Found},
     halt::Halt,
     keep,
     prepare::{self, Wanted as Script},
@@ -129,13 +129,14 @@ async fn go_on(work: &mut Work, halt: &mut Halt, course: &mut Course) -> Result<
     let flow = work.flow.clone();
     match follow::find(&flow, work.attempt()).await? {
         Found::Started(container, Stage::Build) => {
-            let outcome = follow::again(&flow, &container, (&mut work.log, course.absence), halt).await?;
+            let before = Before { absence: course.absence, was_read: work.is_past_its_script() };
+            let outcome = follow::again(&flow, &container, (&mut work.log, before), halt).await?;
             bring_in(work, halt, (&container, outcome)).await.map(Some)
         }
         Found::Started(container, Stage::Install(key)) => {
             go_on_installing(work, (halt, course), (&container, &key)).await
         }
-        Found::Gone(why) => Ok(Some(Outcome::Broken(why))),
+        Found::Gone(outcome) => Ok(Some(outcome)),
         Found::NotStarted => {
             course.making = None;
             work.say("Kozmic was interrupted before the script started; it starts now.").await?;
@@ -155,7 +156,8 @@ async fn go_on_installing(
         course.making = Making::try_begin(work, key);
     }
     let (flow, log) = (work.flow.clone(), &mut work.log);
-    let outcome = follow::again(&flow, container, (log, course.absence), halt).await?;
+    let before = Before { absence: course.absence, was_read: false };
+    let outcome = follow::again(&flow, container, (log, before), halt).await?;
     if let Some(outcome) = cache::verdict(outcome) {
         return Ok(Some(outcome));
     }

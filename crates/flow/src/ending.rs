@@ -34,6 +34,20 @@ pub(crate) async fn of(flow: &Flow, container: &ContainerId, code: i64) -> Resul
     Ok(verdict(code, note, looked_on(flow, container).await?))
 }
 
+/// How an attempt ends whose container was noted and is not there any more: with the engine or the machine that it ran
+/// on, or because somebody removed it.
+pub(crate) async fn of_gone(flow: &Flow, container: &ContainerId) -> Result<Outcome> {
+    let short = container.0.get(..12).unwrap_or(&container.0);
+    Ok(match looked_on(flow, container).await? {
+        true => Outcome::Broken(format!(
+            "The job's container {short} is gone: it was removed while Kozmic was not looking."
+        )),
+        false => Outcome::Interrupted(format!(
+            "Interrupted: the Docker engine or its machine went away, and the job's container {short} with it."
+        )),
+    })
+}
+
 /// Whether one engine has seen all of a container's life. An engine that was started anew may have seen the end, since it
 /// was the one that ended it.
 async fn looked_on(flow: &Flow, container: &ContainerId) -> Result<bool> {

@@ -47,8 +47,17 @@ pub(crate) enum Found {
     Started(ContainerId, Stage),
     /// Its script has not begun: it can be begun anew.
     NotStarted,
-    /// It had begun and is not there any more.
-    Gone(String),
+    /// It had begun and is not there any more: so the attempt ends.
+    Gone(Outcome),
+}
+
+/// What is known of a container that is followed anew.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    /// The engine was away.
+    pub(crate) absence: Option<Absence>,
+    /// All that it printed was read to its end before that.
+    pub(crate) was_read: bool,
 }
 
 /// Looks for an attempt's container. One whose script never began is removed and forgotten, as is the one beside it.
@@ -59,10 +68,7 @@ pub(crate) async fn find(flow: &Flow, attempt: Attempt) -> Result<Found> {
     let job = flow.edges.store.job_by_id(attempt.job).await?.context("the job is gone")?;
     let noted = job.container.as_deref();
     if let Some(id) = noted.filter(|id| own.iter().all(|found| found.id.0 != *id)) {
-        let id = id.get(..12).unwrap_or(id);
-        return Ok(Found::Gone(format!(
-            "The job's container {id} is gone: it was removed while Kozmic was not looking."
-        )));
+        return ending::of_gone(flow, &ContainerId(id.to_owned())).await.map(Found::Gone);
     }
     // The install script's container may still be there when the build's is noted.
     for found in own.iter().filter(|found| noted.is_none_or(|id| found.id.0 == id)) {
@@ -92,7 +98,10 @@ pub(crate) async fn started(
             Err(EngineError::Cut { cause }.into())
         }
         End::Code(code) => ending::of(flow, &container, code).await,
-        End::Lost => again(flow, &container, (log, None), halt).await,
+        End::Lost => {
+            let before = Before { absence: None, was_read: false };
+            again(flow, &container, (log, before), halt).await
+        }
     }
 }
 
@@ -101,13 +110,17 @@ pub(crate) async fn started(
 pub(crate) async fn again(
     flow: &Flow,
     container: &ContainerId,
-    (log, absence): (&mut JobLog, Option<Absence>),
+    (log, before): (&mut JobLog, Before),
     halt: &mut Halt,
 ) -> Result<Outcome> {
+    let absence = before.absence;
     let engine = &flow.edges.engine;
     let state = engine.state(container).await.context("look at the job's container")?;
     let has_ended = state != Some(ContainerState::Running);
-    let mut gap = ending::gap(flow, container, (has_ended, absence)).await?;
+    let mut gap = match before.was_read {
+        true => None,
+        false => ending::gap(flow, container, (has_ended, absence)).await?,
+    };
     if let Some(absence) = absence.filter(|_| gap.is_some() && !has_ended) {
         let before = engine.output_until(container, absence.since).await.context("read what was printed")?;
         let mut before = leaving_out(before, log.read_again()).ready_chunks(BATCH);

@@ -4,7 +4,7 @@ use crate::Flow;
 use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
     job::{Attempt, Job, Outcome},
-    phase::{Phase, PhaseKind},
+    phase::Phase,
     time::Timestamp,
 };
 use std::{future::pending, time::Duration};
@@ -66,9 +66,8 @@ impl Halt {
 
 /// Time that an attempt may yet take.
 fn left(limit: Duration, (started_at, phases): (Option<Timestamp>, &[Phase]), now: Timestamp) -> Duration {
-    let bringing_in = [PhaseKind::Commit, PhaseKind::Publish];
     let spent = match phases.last() {
-        Some(phase) if bringing_in.contains(&phase.kind) => Duration::ZERO,
+        Some(phase) if phase.kind.follows_a_script() => Duration::ZERO,
         _ => started_at.map(|start| now.since(start)).unwrap_or_default(),
     };
     limit.saturating_sub(spent)
@@ -98,6 +97,7 @@ async fn canceled(flow: &Flow, attempt: Attempt) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kozmic_model::phase::PhaseKind;
 
     #[test]
     fn an_outage_costs_a_script_its_time_and_an_artifact_none() {

@@ -46,6 +46,11 @@ impl Work {
         self.claimed.job.attempt()
     }
 
+    /// Whether its script has ended well, with all of its output in the log: what it left is being brought in.
+    pub(crate) fn is_past_its_script(&self) -> bool {
+        self.phases.last().is_some_and(|phase| phase.kind.follows_a_script())
+    }
+
     /// Kozmic's own words in the log.
     pub(crate) async fn say(&mut self, text: &str) -> Result<()> {
         self.log.say(text).await

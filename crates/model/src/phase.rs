@@ -37,6 +37,11 @@ impl PhaseKind {
             Self::Check => "check",
         }
     }
+
+    /// Whether it begins only when a script has ended well: what the script left is brought in.
+    pub fn follows_a_script(self) -> bool {
+        matches!(self, Self::Commit | Self::Publish)
+    }
 }
 
 /// One part of a job's time.

@@ -53,6 +53,13 @@ fn ip(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+fn kill(process: u32) -> Result<()> {
+    let words = ["-c", "kill -KILL \"$1\"", "sh", &process.to_string()];
+    let killed = std::process::Command::new("sh").args(words).status().context("run kill")?;
+    ensure!(killed.success(), "process {process} could not be killed: {killed}");
+    Ok(())
+}
+
 /// A Docker engine that ends with its test.
 pub struct Engine {
     dir: TempDir,
@@ -115,12 +122,39 @@ impl Engine {
         std::fs::remove_file(self.helper_file()).context("forget containerd's id")
     }
 
+    /// Ends all of it at once, as a machine does whose power goes: the engine, its helpers, and this process of a
+    /// container. What it knows lies on its disk.
+    pub async fn lose_power(&mut self, container: u32) -> Result<()> {
+        let helpers = self.helpers()?;
+        self.kill().await?;
+        for process in helpers.into_iter().chain([container]) {
+            kill(process)?;
+            self.wait_for_end(process).await?;
+        }
+        Ok(())
+    }
+
+    /// The processes that stand between it and its containers: their arguments name its directory.
+    fn helpers(&self) -> Result<Vec<u32>> {
+        let own = self.dir.path().join("exec").display().to_string();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").context("list processes")?.flatten() {
+            let id = entry.file_name().to_string_lossy().parse::<u32>().ok();
+            let Some((id, words)) = id.zip(std::fs::read(entry.path().join("cmdline")).ok()) else {
+                continue;
+            };
+            let words = String::from_utf8_lossy(&words).into_owned();
+            if words.starts_with("containerd-shim") || words.contains("/containerd-shim") {
+                found.extend(words.contains(&own).then_some(id));
+            }
+        }
+        Ok(found)
+    }
+
     /// Kills its helper, containerd, which it starts again by itself. It may miss ends of containers then.
     pub async fn kill_helper(&self) -> Result<()> {
         let id = self.helper()?;
-        let kill = ["-c", "kill -KILL \"$1\"", "sh", &id.to_string()];
-        let killed = Command::new("sh").args(kill).status().await.context("run kill")?;
-        ensure!(killed.success(), "containerd ({id}) could not be killed: {killed}");
+        kill(id)?;
         self.wait_for_end(id).await
     }
 

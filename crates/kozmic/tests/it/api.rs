@@ -37,14 +37,14 @@ const TABLE: &[(&str, &str, Answers)] = &[
 ];
 
 /// A program with somebody's token.
-struct Program {
+pub struct Program {
     client: Client,
     base: String,
     token: String,
 }
 
 impl Program {
-    async fn of(person: &Person, world: &World) -> Result<Self> {
+    pub async fn of(person: &Person, world: &World) -> Result<Self> {
         let page =
             person.post_form("/account/settings/", "/account/tokens/", &[("title", "Program")]).await?;
         let token = page.body.split_once("<code class=\"secret\">").context("a token")?.1;
@@ -57,7 +57,7 @@ impl Program {
         self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
     }
 
-    async fn get(&self, path: &str) -> Result<Value> {
+    pub async fn get(&self, path: &str) -> Result<Value> {
         let answer = self.ask(Method::GET, path).send().await?;
         anyhow::ensure!(answer.status() == 200, "{path}: {}", answer.text().await?);
         Ok(answer.json().await?)

@@ -1,26 +1,30 @@
 //! The engine is stopped or killed in mid-job: no job fails for that, none is green with lines missing without a word.
 
-use crate::world::{GATE, IMAGE, LIMIT, World};
-use anyhow::Result;
+use crate::{
+    api::Program,
+    world::{GATE, IMAGE, LIMIT, World},
+};
+use anyhow::{Context, Result};
 use kozmic_testkit::{
     engine::Engine,
     github::{Pushed, State},
     live::Live,
+    mail::MailServer,
     person::Build,
 };
 
 /// A story's stage, with an engine of its own.
-struct Stage {
-    world: World,
-    engine: Engine,
+pub struct Stage {
+    pub world: World,
+    pub engine: Engine,
 }
 
 impl Stage {
-    async fn new(keeps_containers: bool) -> Result<Self> {
+    pub async fn new(keeps_containers: bool) -> Result<Self> {
         Self::with(keeps_containers, &[]).await
     }
 
-    async fn with(keeps_containers: bool, settings: &[(&str, &str)]) -> Result<Self> {
+    pub async fn with(keeps_containers: bool, settings: &[(&str, &str)]) -> Result<Self> {
         let engine = Engine::start(keeps_containers, &[IMAGE]).await?;
         let url = engine.url();
         let own = [("KOZMIC_DOCKER_URL", url.as_str()), ("KOZMIC_DOCKER_NETWORK", "none")];
@@ -30,7 +34,7 @@ impl Stage {
     }
 
     /// Pushes, and waits until the script has printed this.
-    async fn run_to(&self, text: &str) -> Result<(Pushed, Live)> {
+    pub async fn run_to(&self, text: &str) -> Result<(Pushed, Live)> {
         let pushed = self.world.push("Begin").await?;
         let mut live = self.world.live().await?;
         live.read_until(text, LIMIT).await?;
@@ -38,18 +42,18 @@ impl Stage {
     }
 
     /// Statuses of a commit at GitHub, from the first to the last.
-    fn told(&self, pushed: &Pushed) -> Vec<State> {
+    pub fn told(&self, pushed: &Pushed) -> Vec<State> {
         let statuses = self.world.github.statuses(crate::world::REPOSITORY, &pushed.sha);
         statuses.into_iter().map(|status| status.state).collect()
     }
 
-    async fn log_of(&self, attempt: i32) -> Result<String> {
+    pub async fn log_of(&self, attempt: i32) -> Result<String> {
         let job = self.world.build().await?.job()?;
         let path = format!("/projects/{}/jobs/{job}/log/?attempt={attempt}", self.world.project);
         Ok(self.world.anna.get(&path).await?.body)
     }
 
-    async fn end(self) -> Result<()> {
+    pub async fn end(self) -> Result<()> {
         let Self { world, engine } = self;
         world.end().await?;
         drop(engine);
@@ -58,7 +62,7 @@ impl Stage {
 }
 
 /// Prints which attempt it is; the first waits for ever, the others end well.
-const ONLY_FIRST_WAITS: &str = "echo attempt $KOZMIC_ATTEMPT begins; [ $KOZMIC_ATTEMPT != 1 ] || ";
+pub const ONLY_FIRST_WAITS: &str = "echo attempt $KOZMIC_ATTEMPT begins; [ $KOZMIC_ATTEMPT != 1 ] || ";
 
 #[tokio::test]
 async fn a_job_whose_engine_is_stopped_runs_again_and_nobody_sees_red() -> Result<()> {
@@ -237,5 +241,62 @@ async fn a_script_whose_end_the_engine_has_missed_has_ended() -> Result<()> {
     assert_eq!(live.read_to_end(LIMIT).await?.status, "success");
     stage.world.status(&pushed.sha, State::Success).await?;
     assert!(stage.world.log().await?.contains("before\nafter\n"));
+    stage.end().await
+}
+
+#[tokio::test]
+async fn a_job_is_canceled_while_its_engine_is_away_and_its_container_goes_when_that_is_back() -> Result<()> {
+    let mut stage = Stage::new(true).await?;
+    stage.world.hook(&format!("echo before; {GATE}")).await?;
+    let (pushed, mut live) = stage.run_to("before").await?;
+    let job = stage.world.build().await?.job()?;
+    stage.engine.kill().await?;
+    stage.world.anna.cancel(stage.world.project, job).await?.ensure_ok()?;
+    assert_eq!(live.read_to_end(LIMIT).await?.status, "canceled");
+    stage.world.status(&pushed.sha, State::Error).await?;
+    assert!(!stage.told(&pushed).contains(&State::Failure));
+    let log = stage.world.log().await?;
+    assert!(!log.contains("Interrupted:") && !log.contains("runs again"), "{log}");
+    stage.engine.start_again().await?;
+    stage.end().await
+}
+
+#[tokio::test]
+async fn all_who_are_told_of_an_interrupted_job_hear_of_an_error_and_why() -> Result<()> {
+    let mails = MailServer::start().await?;
+    let sender = "Kozmic <kozmic@example.org>";
+    let settings = [("KOZMIC_SMTP_URL", mails.url()), ("KOZMIC_MAIL_DEFAULT_SENDER", sender.to_owned())];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut stage = Stage::with(false, &settings).await?;
+    let path = format!("/projects/{}/hooks/add/", stage.world.project);
+    let script = format!("#!/bin/bash\necho deploying; {GATE}");
+    let fields =
+        [("title", "Deploy"), ("image", IMAGE), ("script", script.as_str()), ("if_interrupted", "error")];
+    stage.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()?;
+    let (pushed, mut live) = stage.run_to("deploying").await?;
+    stage.engine.kill().await?;
+    stage.engine.start_again().await?;
+    assert_eq!(live.read_to_end(LIMIT).await?.status, "error");
+
+    let words = "Interrupted: the Docker engine or its machine stopped while the script ran.";
+    stage.world.status(&pushed.sha, State::Error).await?;
+    assert!(stage.told(&pushed).iter().all(|state| [State::Pending, State::Error].contains(state)));
+    let mails = mails.wait_for(LIMIT, |mails| !mails.is_empty()).await?;
+    let mail = mails.first().context("a mail")?;
+    assert!(mail.subject.starts_with("[error] "), "{}", mail.subject);
+    let text = mail.text.as_deref().context("a text")?.replace('\n', " ");
+    assert!(text.contains(words) && !text.contains("fail"), "{text}");
+    let page = stage.world.page("builds/latest/").await?;
+    assert!(page.contains(words) && !page.to_lowercase().contains("failure"), "{page}");
+    let badge = stage.world.anna.get("/badges/anna/hello").await?;
+    assert!(badge.body.contains("error") && !badge.body.contains("failure"), "{badge}");
+    let build = stage.world.build().await?;
+    let program = Program::of(&stage.world.anna, &stage.world).await?;
+    let told = program.get(&format!("projects/{}/jobs/{}", stage.world.project, build.job()?)).await?;
+    let attempt = &told["attempts"][0];
+    assert_eq!((&told["status"], &attempt["ending"]), (&"error".into(), &"interrupted".into()), "{told}");
+    assert!(told["reason"].as_str().is_some_and(|why| why.starts_with(words)), "{told}");
+    let told = program.get(&format!("projects/{}/builds/latest", stage.world.project)).await?;
+    assert_eq!(told["status"], "error", "{told}");
     stage.end().await
 }

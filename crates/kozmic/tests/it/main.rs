@@ -27,6 +27,7 @@ mod private;
 mod interruptions;
 mod disks;
 mod engine_gone;
+mod machine_gone;
 mod deletions;
 mod restarts;
 mod history;
