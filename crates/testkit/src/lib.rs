@@ -51,6 +51,7 @@ pub mod engine;
 pub mod registry;
 pub mod authority;
 pub mod engine_on_tls;
+pub mod held_engine;
 pub mod mail;
 pub mod mariadb;
 pub mod disk;

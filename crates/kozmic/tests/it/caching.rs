@@ -4,7 +4,9 @@ use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
     github::{Commit, NewPull, State},
+    held_engine::HeldEngine,
     live::News,
+    person::Build,
 };
 use std::{collections::BTreeSet, process::Stdio};
 use tokio::{
@@ -135,6 +137,48 @@ async fn an_install_script_outlives_kill_9_and_is_not_run_twice() -> Result<()> 
         assert_eq!(log.matches(line).count(), 1, "{line:?} in {log}");
     }
     assert_eq!(world.cached_images().await?.len(), 1);
+    world.end().await
+}
+
+/// Waits until the log of a job has one of these texts, and gives it.
+async fn first_of<'a>(world: &World, job: u64, texts: [&'a str; 2]) -> Result<&'a str> {
+    let mut live = world.anna.live(world.project, job, 0).await?;
+    loop {
+        if let Some(text) = texts.into_iter().find(|text| live.text().contains(text)) {
+            return Ok(text);
+        }
+        live.next(LIMIT).await?.context("the log goes on")?;
+    }
+}
+
+#[tokio::test]
+async fn an_install_script_that_outlived_kill_9_is_waited_for_before_anybody_looks_for_it() -> Result<()> {
+    let engine = HeldEngine::start()?;
+    let url = engine.url();
+    let mut world = World::with(&[("KOZMIC_DOCKER_URL", &url), ("KOZMIC_RUNNER_CONCURRENCY", "2")]).await?;
+    hook(&world, "Tests", &format!("echo installing; {GATE}"), "", "echo the script").await?;
+    let first = world.push("Begin").await?;
+    let (build, mut live) = (world.build().await?, world.live().await?);
+    live.read_until("\ninstalling\n", LIMIT).await?;
+    world.server.kill_9().await?;
+    // The job that is taken up looks for its container by this call: the other one is faster.
+    engine.hold("/containers/json");
+    world.server.restart().await?;
+    engine.wait_for_held(LIMIT).await?;
+    let second = Commit::new("Elsewhere").file("file", "2");
+    let second = world.github.push_commit(REPOSITORY, "other", second).await?;
+    let is_second = |other: &Build| other.build != build.build && other.job.is_some();
+    let other = world.anna.wait_for_build(world.project, LIMIT, is_second).await?;
+    let waits = "Waiting: another job runs this install script";
+    let told = first_of(&world, other.job()?, [waits, "Running the install script"]).await?;
+    engine.release();
+    assert_eq!(told, waits);
+    world.open_gate().await?;
+    for sha in [&first.sha, &second.sha] {
+        world.status(sha, State::Success).await?;
+    }
+    let logs = [log_of(&world, build.job()?).await?, log_of(&world, other.job()?).await?];
+    assert_eq!(logs.map(|log| log.matches("\ninstalling\n").count()), [1, 0]);
     world.end().await
 }
 
