@@ -9,7 +9,7 @@ use kozmic_model::{
     time::Timestamp,
     user::Profile,
 };
-use kozmic_testkit::disk::{BROKEN, Call, FULL, FaultyDisk, OwnDisk, READ_ONLY};
+use kozmic_testkit::disk::{BROKEN, Call, FULL, FaultyDisk, OwnDisk, READ_ONLY, SHORT};
 use std::{path::PathBuf, process::Command};
 use tempfile::TempDir;
 
@@ -38,6 +38,10 @@ impl Stage {
 
     /// Signs somebody in, which is one transaction of several statements.
     async fn sign_in(&self, login: &str) -> Result<()> {
+        self.sign_in_with(login, login, "").await
+    }
+
+    async fn sign_in_with(&self, login: &str, fingerprint: &str, agent: &str) -> Result<()> {
         let forge_id = ForgeUserId(login.bytes().map(i64::from).sum());
         let profile = Profile {
             forge_id,
@@ -47,7 +51,7 @@ impl Stage {
             avatar_url: String::new(),
         };
         let expires_at = Timestamp(2_000_000);
-        let session = NewSession { fingerprint: login.into(), expires_at, agent: String::new() };
+        let session = NewSession { fingerprint: fingerprint.into(), expires_at, agent: agent.into() };
         self.store.sign_in(&profile, &"token".into(), &session, NOW).await.map(drop)
     }
 
@@ -140,6 +144,32 @@ async fn a_disk_that_is_only_to_be_read_for_a_while_is_written_again() -> Result
         return Ok(());
     };
     writes_survive(&Stage::new(disk).await?, &[Call::Write, Call::Open], READ_ONLY).await
+}
+
+#[tokio::test]
+async fn a_lack_of_memory_costs_nothing_that_was_answered() -> Result<()> {
+    let Some(disk) = faulty("a_lack_of_memory_costs_nothing_that_was_answered")? else { return Ok(()) };
+    let stage = Stage::new(disk).await?;
+    // It fits by itself. The row that is made of it and an agent does not: SQLite ends the transaction by itself.
+    let (fits, large) = ("x".repeat((1 << 20) - 128), "x".repeat(3 << 20));
+    let agent = "x".repeat(200);
+    for round in ["one", "two", "three"] {
+        // The threads on which SQLite runs.
+        stage.disk.fail(&[Call::Memory], SHORT, &["sqlx-sqlite"])?;
+        for session in [&fits, &large] {
+            let fault = stage.sign_in_with("anna", session, &agent).await.unwrap_err();
+            let fault = format!("{fault:#}");
+            assert!(fault.contains("out of memory"), "{fault}");
+        }
+        assert!(stage.deliver(&large).await.is_err(), "{round}");
+        assert_eq!(stage.deliver(&format!("{round}, small")).await?, Stored::New);
+        stage.disk.heal()?;
+        stage.sign_in(round).await?;
+        assert_eq!(stage.deliver(round).await?, Stored::New);
+    }
+    let kept = ["one, small", "one", "two, small", "two", "three, small", "three"];
+    assert_eq!(stage.left_behind().await?, kept);
+    Ok(())
 }
 
 #[tokio::test]

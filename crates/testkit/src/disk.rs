@@ -16,6 +16,8 @@ const SWITCH: &str = "FAULTY_DISK";
 pub const FULL: i32 = 28;
 /// "Input/output error."
 pub const BROKEN: i32 = 5;
+/// "Cannot allocate memory."
+pub const SHORT: i32 = 12;
 /// "Read-only file system."
 pub const READ_ONLY: i32 = 30;
 
@@ -30,6 +32,11 @@ pub enum Call {
     Sync,
     /// Opening a file to write.
     Open,
+    /// Bringing what was written to the disk in time: it waits until the disk is healed, and then does it.
+    Hold,
+    /// Giving a mebibyte of memory or more at once to threads with such a name; no call of a disk, but databases take it
+    /// in the same way.
+    Memory,
 }
 
 /// A disk that works until it is told not to.
@@ -106,6 +113,8 @@ fn fail(switch: &Path, calls: &[Call], error: i32, parts: &[&str]) -> Result<()>
         Call::Tear => "tear",
         Call::Sync => "sync",
         Call::Open => "open",
+        Call::Hold => "hold",
+        Call::Memory => "memory",
     };
     let line = |(call, part): (&Call, &&str)| format!("{} {error} {part}\n", word(call));
     let lines = calls.iter().flat_map(|call| parts.iter().map(move |part| (call, part))).map(line);

@@ -1,10 +1,10 @@
 //! Disks fill up, break and are kept busy: nothing that was answered is lost, and all goes on by itself.
 
-use crate::world::{GATE, LIMIT, World};
+use crate::world::{GATE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
-    disk::{Call, FULL, FaultyDisk},
-    github::State,
+    disk::{BROKEN, Call, FULL, FaultyDisk, READ_ONLY},
+    github::{Commit, Pushed, State},
 };
 use std::{
     path::{Path, PathBuf},
@@ -92,6 +92,69 @@ async fn a_disk_that_is_full_when_a_job_ends_loses_nothing_that_was_answered() -
     for message in ["First", "Refused", "Last"] {
         assert!(history.contains(message), "{message} is missing");
     }
+    world.end().await
+}
+
+/// Pushes to a branch of its own: no newer push takes its place.
+async fn push_alone(world: &World, message: &str) -> Result<Pushed> {
+    let commit = Commit::new(message).file("file", message);
+    world.github.push_commit(REPOSITORY, &message.replace(' ', "-"), commit).await
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_while_its_disk_fails_has_all_that_it_answered() -> Result<()> {
+    let (mut world, disk) = faulty().await?;
+    world.hook("echo done").await?;
+    world.push("First").await?;
+    world.finished().await?;
+    for (name, calls, error) in [
+        ("full", &[Call::Write][..], FULL),
+        ("torn", &[Call::Tear], FULL),
+        ("broken", &[Call::Write], BROKEN),
+        ("not synced", &[Call::Sync], BROKEN),
+        ("read-only", &[Call::Write, Call::Open], READ_ONLY),
+    ] {
+        let before = push_alone(&world, &format!("Before it is {name}")).await?;
+        disk.fail(calls, error, &["kozmic.db"])?;
+        let mut deliveries = Vec::new();
+        for number in 0..3 {
+            let pushed = push_alone(&world, &format!("Number {number} while it is {name}")).await?;
+            deliveries.extend(pushed.deliveries);
+        }
+        world.server.kill_9().await?;
+        disk.heal()?;
+        world.server.restart().await?;
+        world.status(&before.sha, State::Success).await?;
+        let (answered, refused) = deliveries.into_iter().partition::<Vec<_>, _>(|one| one.arrived());
+        for refused in &refused {
+            assert!(world.github.redeliver(refused).await?.arrived(), "{name}: {refused:?}");
+        }
+        let last = push_alone(&world, &format!("After it was {name}")).await?;
+        world.status(&last.sha, State::Success).await?;
+        let history = world.page("history/").await?;
+        let missing = (0..3).map(|number| format!("Number {number} while it is {name}"));
+        let missing = missing.filter(|message| !history.contains(message)).collect::<Vec<_>>();
+        assert!(missing.is_empty(), "{missing:?} of {} answered are missing", answered.len());
+    }
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_refused_and_kept_all_the_same_is_not_built_twice() -> Result<()> {
+    let (world, disk) = faulty().await?;
+    world.hook("echo done").await?;
+    disk.fail(&[Call::Hold], BROKEN, &["kozmic.db-wal"])?;
+    let pushed = world.push("Late").await?;
+    let late = pushed.deliveries.first().context("a delivery")?;
+    assert_eq!(late.status(), Some(503), "{late:?}");
+    disk.heal()?;
+    // The disk did in the end what it was asked for.
+    world.status(&pushed.sha, State::Success).await?;
+    assert!(world.github.redeliver(late).await?.arrived());
+    let last = world.push("Last").await?;
+    world.status(&last.sha, State::Success).await?;
+    assert_eq!(world.server.output().matches("an attempt ended").count(), 2);
+    assert_eq!(world.finished().await?.build, 2, "there are two builds");
     world.end().await
 }
 

@@ -1,7 +1,8 @@
 /* Stands between a program and its disk: while the file that FAULTY_DISK names is there, calls fail as it says.
  *
  * Each of its lines is "<call> <error number> <part of a path>", with write, sync or open for the call. A write that
- * fails writes the first half of its bytes if the call is "tear". See disk.rs. */
+ * fails writes the first half of its bytes if the call is "tear". A sync waits as long as the line is there if the call
+ * is "hold". Of "memory" the part is one of a thread's name: it gets no large pieces. See disk.rs. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -85,14 +87,20 @@ ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) { return pwrite64(fd, bytes, size, at); }
 
+static void hold(int fd) {
+    while (fault_at("hold", fd)) usleep(10000);
+}
+
 int fsync(int fd) {
     REAL(int, "fsync", int);
+    hold(fd);
     FAIL("sync", fd);
     return real(fd);
 }
 
 int fdatasync(int fd) {
     REAL(int, "fdatasync", int);
+    hold(fd);
     FAIL("sync", fd);
     return real(fd);
 }
@@ -120,3 +128,21 @@ int open(const char *path, int flags, ...) {
     va_end(more);
     return open64(path, flags, mode);
 }
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_realloc(void *old, size_t size);
+
+/* From here on a piece of memory is large. */
+#define LARGE (1 << 20)
+
+static int is_short(size_t size) {
+    char name[17] = "";
+    if (size < LARGE || prctl(PR_GET_NAME, name)) return 0;
+    int number = fault("memory", name);
+    if (number) errno = number;
+    return number;
+}
+
+void *malloc(size_t size) { return is_short(size) ? NULL : __libc_malloc(size); }
+
+void *realloc(void *old, size_t size) { return is_short(size) ? NULL : __libc_realloc(old, size); }

@@ -2,7 +2,10 @@
 
 use super::stage::{CORE, Script, Stage};
 use anyhow::{Context, Result, ensure};
-use kozmic_testkit::github::{Pushed, State};
+use kozmic_testkit::{
+    disk::{BROKEN, Call, FULL, FaultyDisk},
+    github::{Pushed, State},
+};
 use reqwest::{Client, StatusCode, header};
 use std::{collections::BTreeSet, path::Path, process::Command};
 
@@ -200,5 +203,38 @@ async fn an_artifact_built_once_more_takes_its_own_place() -> Result<()> {
     let name = format!("anna-core-main-{}.bin", &pushed.sha[..10]);
     assert_eq!(stage.linked("anna-core-main.bin")?, name);
     checks(&stage.artifacts.join("binary"), &format!("{name}.sha256"))?;
+    stage.end().await
+}
+
+#[tokio::test]
+async fn an_artifact_that_the_disk_does_not_take_ends_its_job_and_no_link_leads_to_it() -> Result<()> {
+    let disk = FaultyDisk::new()?;
+    let environment = disk.environment();
+    let settings = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let stage = Stage::sound(Script { settings: &settings, ..script() }).await?;
+    let first = build(&stage, "First").await?.sha[..10].to_owned();
+    let directory = stage.artifacts.join("binary");
+    let whole = names(&directory)?;
+    for (call, error, part, words) in [
+        (Call::Open, FULL, "/work/artifact-", "No space left on device"),
+        (Call::Write, FULL, "/work/artifact-", "No space left on device"),
+        (Call::Sync, BROKEN, "/binary/", "Input/output error"),
+        (Call::Write, FULL, "/binary/", "No space left on device"),
+    ] {
+        disk.fail(&[call], error, &[part])?;
+        let pushed = stage.push("main", &format!("{part} does not take it: {words}")).await?;
+        for script in ["binary.sh", "tree.sh tree"] {
+            let built = stage.outcome(&pushed.sha, script).await?;
+            let log = stage.report(&built).await?;
+            assert!(built.state == State::Error && log.contains(words), "{part}, {script}: {log}");
+        }
+        disk.heal()?;
+        assert_eq!(names(&directory)?, whole, "{part}");
+        assert_eq!(stage.linked("anna-core-main.bin")?, format!("anna-core-main-{first}.bin"));
+        assert_eq!(stage.linked("anna-core-tree-main")?, format!("anna-core-tree-main-{first}"));
+        assert_eq!(stage.binary("anna-core-main.bin")?, "First");
+    }
+    build(&stage, "Last").await?;
+    assert_eq!(stage.binary("anna-core-main.bin")?, "Last");
     stage.end().await
 }
