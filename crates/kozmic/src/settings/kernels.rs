@@ -1,12 +1,17 @@
 //! Kernel rules: what the tables `[[kernel]]` of the settings file say of pushes to repositories that kernels are
 //! made of.
 
-use super::{
-    fault::SettingsFault,
-    keys::{find, most_like},
-    source::Rules,
-    values,
-};
+mod fault;
+mod fields;
+#[cfg(test)]
+mod fuzz;
+
+pub(crate) use fault::KernelRuleFault;
+#[cfg(test)]
+pub(super) use fields::KEYS;
+
+use super::{fault::SettingsFault, source::Rules, values};
+use fields::{Fields, Parsed, wrong};
 use kozmic_model::{
     image::ImageName,
     interruption::IfInterrupted,
@@ -14,10 +19,6 @@ use kozmic_model::{
     names::flat,
     place::is_taken,
 };
-
-/// What a rule may say.
-pub(super) const KEYS: [&str; 9] =
-    ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix", "if_interrupted"];
 
 /// What runs first on a fresh image if the rule does not say otherwise.
 const BEFORE: &str = "apt-get update && apt-get install -y git";
@@ -27,71 +28,6 @@ const KERNEL: &str = "/target/vmlinuz.efi";
 
 /// What kernels' names begin with if the rule does not say otherwise.
 const PREFIX: &str = "zero-os";
-
-/// What is wrong with a kernel rule.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KernelRuleFault {
-    /// No rule has such a key.
-    #[error("there is no key \"{key}\"; did you mean \"{nearest}\"?")]
-    Unknown {
-        /// As written.
-        key: String,
-        /// The known one that is most like it.
-        nearest: &'static str,
-    },
-    /// A setting of the whole installation stands among the rules, where it is taken for a part of one.
-    #[error("\"{0}\" is a setting of its own: write it above the first line [[kernel]]")]
-    Setting(String),
-    /// All that rules say is text.
-    #[error("\"{key}\" is {found}: it needs to be text in quotes")]
-    NotText {
-        /// The key.
-        key: &'static str,
-        /// The kind of value that stands there.
-        found: &'static str,
-    },
-    /// The rule does not say what it has to.
-    #[error("\"{key}\" is missing: it needs to be {right}")]
-    Missing {
-        /// The key.
-        key: &'static str,
-        /// What would be right.
-        right: &'static str,
-    },
-    /// The value cannot be used.
-    #[error("\"{key}\" is \"{value}\": it needs to be {right}")]
-    Wrong {
-        /// The key.
-        key: &'static str,
-        /// As written, with control characters made visible.
-        value: String,
-        /// What would be right.
-        right: &'static str,
-    },
-    /// The key belongs to rules of the other kind.
-    #[error("\"{key}\" has no place in a {kind} rule, which {start}")]
-    Misplaced {
-        /// The key.
-        key: &'static str,
-        /// The rule's kind.
-        kind: &'static str,
-        /// Where such a rule starts.
-        start: &'static str,
-    },
-    /// A push would wake two rules.
-    #[error("{repository} has rule {first} already: write one rule for each repository")]
-    Twice {
-        /// The repository, as this rule spells it.
-        repository: String,
-        /// The rule that it has, counted from 1.
-        first: usize,
-    },
-    /// There is no rule that makes the images that this one starts from.
-    #[error("\"base\" is \"{0}\": it needs to be the repository of a generic rule, and none has it")]
-    NoBase(String),
-}
-
-type Parsed<T> = Result<T, KernelRuleFault>;
 
 /// The rules of the settings file. `image` is what generic rules start from that name none.
 ///
@@ -206,74 +142,6 @@ fn fits_to_others(rule: &KernelRule, index: usize, rules: &[KernelRule]) -> Pars
     match rules.iter().any(|other| other.kind() == KernelKind::Generic && other.is_for(base)) {
         true => Ok(()),
         false => Err(KernelRuleFault::NoBase(base.clone())),
-    }
-}
-
-fn wrong(key: &'static str, value: &str, right: &'static str) -> KernelRuleFault {
-    KernelRuleFault::Wrong { key, value: value.escape_debug().to_string(), right }
-}
-
-/// What a table says; all of it is text under known keys.
-struct Fields<'a>(&'a toml::Table);
-
-impl<'a> Fields<'a> {
-    fn of(table: &'a toml::Table) -> Parsed<Self> {
-        for (name, value) in table {
-            let Some(key) = KEYS.into_iter().find(|key| key == name) else { return Err(unknown(name)) };
-            if !value.is_str() {
-                return Err(KernelRuleFault::NotText { key, found: article(value) });
-            }
-        }
-        Ok(Self(table))
-    }
-
-    fn text(&self, key: &'static str) -> Option<&'a str> {
-        self.0.get(key)?.as_str()
-    }
-
-    /// The same, where an empty text counts as left out.
-    fn written(&self, key: &'static str) -> Option<&'a str> {
-        self.text(key).map(str::trim).filter(|text| !text.is_empty())
-    }
-
-    fn parse<T>(&self, key: &'static str, parse: fn(&str) -> Result<T, &'static str>) -> Parsed<Option<T>> {
-        let Some(text) = self.written(key) else { return Ok(None) };
-        parse(text).map(Some).map_err(|right| wrong(key, text, right))
-    }
-
-    fn needed<T>(&self, key: &'static str, parse: fn(&str) -> Result<T, &'static str>) -> Parsed<T> {
-        // No key that is needed may be empty, so that this says what would be right.
-        let right = parse("").err().unwrap_or_default();
-        self.parse(key, parse)?.ok_or(KernelRuleFault::Missing { key, right })
-    }
-
-    fn refuse(&self, key: &'static str, kind: KernelKind, start: &'static str) -> Parsed<()> {
-        match self.text(key) {
-            None => Ok(()),
-            Some(_) => Err(KernelRuleFault::Misplaced { key, kind: kind.word(), start }),
-        }
-    }
-}
-
-fn unknown(name: &str) -> KernelRuleFault {
-    match find(name) {
-        Some(_) => KernelRuleFault::Setting(name.to_owned()),
-        None => KernelRuleFault::Unknown {
-            key: name.escape_debug().to_string(),
-            nearest: most_like(name, KEYS.into_iter()),
-        },
-    }
-}
-
-/// The kind of a value, in words.
-fn article(value: &toml::Value) -> &'static str {
-    match value {
-        toml::Value::String(_) => "text",
-        toml::Value::Integer(_) | toml::Value::Float(_) => "a number",
-        toml::Value::Boolean(_) => "true or false",
-        toml::Value::Datetime(_) => "a date",
-        toml::Value::Array(_) => "a list",
-        toml::Value::Table(_) => "a table",
     }
 }
 

@@ -1,0 +1,87 @@
+//! What stands in a kernel rule's table, by keys that are known, read as what it is to be.
+
+use super::KernelRuleFault;
+use crate::settings::keys::{find, most_like};
+use kozmic_model::kernel::KernelKind;
+
+/// What a rule may say.
+pub(in crate::settings) const KEYS: [&str; 9] =
+    ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix", "if_interrupted"];
+
+pub(super) type Parsed<T> = Result<T, KernelRuleFault>;
+
+/// What a table says; all of it is text under known keys.
+pub(super) struct Fields<'a>(&'a toml::Table);
+
+impl<'a> Fields<'a> {
+    pub(super) fn of(table: &'a toml::Table) -> Parsed<Self> {
+        for (name, value) in table {
+            let Some(key) = KEYS.into_iter().find(|key| key == name) else { return Err(unknown(name)) };
+            if !value.is_str() {
+                return Err(KernelRuleFault::NotText { key, found: article(value) });
+            }
+        }
+        Ok(Self(table))
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Option<&'a str> {
+        self.0.get(key)?.as_str()
+    }
+
+    /// The same, where an empty text counts as left out.
+    pub(super) fn written(&self, key: &'static str) -> Option<&'a str> {
+        self.text(key).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn parse<T>(
+        &self,
+        key: &'static str,
+        parse: fn(&str) -> Result<T, &'static str>,
+    ) -> Parsed<Option<T>> {
+        let Some(text) = self.written(key) else { return Ok(None) };
+        parse(text).map(Some).map_err(|right| wrong(key, text, right))
+    }
+
+    pub(super) fn needed<T>(
+        &self,
+        key: &'static str,
+        parse: fn(&str) -> Result<T, &'static str>,
+    ) -> Parsed<T> {
+        // No key that is needed may be empty, so that this says what would be right.
+        let right = parse("").err().unwrap_or_default();
+        self.parse(key, parse)?.ok_or(KernelRuleFault::Missing { key, right })
+    }
+
+    pub(super) fn refuse(&self, key: &'static str, kind: KernelKind, start: &'static str) -> Parsed<()> {
+        match self.text(key) {
+            None => Ok(()),
+            Some(_) => Err(KernelRuleFault::Misplaced { key, kind: kind.word(), start }),
+        }
+    }
+}
+
+pub(super) fn wrong(key: &'static str, value: &str, right: &'static str) -> KernelRuleFault {
+    KernelRuleFault::Wrong { key, value: value.escape_debug().to_string(), right }
+}
+
+fn unknown(name: &str) -> KernelRuleFault {
+    match find(name) {
+        Some(_) => KernelRuleFault::Setting(name.to_owned()),
+        None => KernelRuleFault::Unknown {
+            key: name.escape_debug().to_string(),
+            nearest: most_like(name, KEYS.into_iter()),
+        },
+    }
+}
+
+/// The kind of a value, in words.
+fn article(value: &toml::Value) -> &'static str {
+    match value {
+        toml::Value::String(_) => "text",
+        toml::Value::Integer(_) | toml::Value::Float(_) => "a number",
+        toml::Value::Boolean(_) => "true or false",
+        toml::Value::Datetime(_) => "a date",
+        toml::Value::Array(_) => "a list",
+        toml::Value::Table(_) => "a table",
+    }
+}
