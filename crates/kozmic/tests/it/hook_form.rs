@@ -18,6 +18,7 @@ async fn a_hook_with_an_install_script_is_shown_again_as_it_was_written() -> Res
     let world = World::new().await?;
     let blank = form(&world.anna.get(&add(&world)).await?)?;
     assert_eq!((blank.field("pull"), blank.field("install_script")), (Some("if_absent"), Some("")));
+    assert_eq!(blank.field("if_interrupted"), Some("again"));
     let typed = [
         ("title", "Tests"),
         ("image", IMAGE),
@@ -25,6 +26,7 @@ async fn a_hook_with_an_install_script_is_shown_again_as_it_was_written() -> Res
         ("install_script", "#!/bin/sh\r\necho <installed>\r\n"),
         ("tracked_files", "tools/\r\n./requirements.txt\r\ntools"),
         ("pull", "newer"),
+        ("if_interrupted", "error"),
     ];
     world.anna.post_form(&add(&world), &add(&world), &typed).await?.ensure_ok()?;
     let edit = format!("/projects/{}/hooks/1/edit/", world.project);
@@ -33,6 +35,7 @@ async fn a_hook_with_an_install_script_is_shown_again_as_it_was_written() -> Res
     assert_eq!(kept.field("install_script"), Some("#!/bin/sh\necho <installed>\n"));
     assert_eq!(kept.field("tracked_files"), Some("requirements.txt\ntools"));
     assert_eq!(kept.field("pull"), Some("newer"));
+    assert_eq!(kept.field("if_interrupted"), Some("error"));
     assert!(page.body.contains("<details class=\"more-fields\" open>"), "{page}");
 
     let without = [("install_script", " "), ("tracked_files", ""), ("pull", "if_absent")];
