@@ -139,7 +139,12 @@ async fn go_on(work: &mut Work, halt: &mut Halt, course: &mut Course) -> Result<
         Found::Gone(outcome) => Ok(Some(outcome)),
         Found::NotStarted => {
             course.making = None;
-            work.say("Kozmic was interrupted before the script started; it starts now.").await?;
+            let who = if course.absence.is_some() {
+                "The Docker engine went away"
+            } else {
+                "Kozmic was interrupted"
+            };
+            work.say(&format!("{who} before the script started; it starts now.")).await?;
             Ok(None)
         }
     }

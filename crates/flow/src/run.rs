@@ -288,7 +288,7 @@ async fn remove_containers(flow: &Flow, attempt: Attempt) -> Result<(), EngineEr
 
 /// Whether the engine had a fault of its own and answers no more: one that stops gives up what it is at.
 async fn is_last_answer(desk: &Desk, fault: &Error) -> bool {
-    let is_its_own = |cause: &EngineError| matches!(cause, EngineError::Refused { status: 500.., .. });
+    let is_its_own = |cause: &EngineError| matches!(cause, EngineError::Refused { status: 0 | 500.., .. });
     if !fault.chain().any(|cause| cause.downcast_ref::<EngineError>().is_some_and(is_its_own)) {
         return false;
     }

@@ -12,6 +12,7 @@ use kozmic_testkit::{
     mail::MailServer,
     person::Build,
 };
+use tokio::{net::TcpListener, time::timeout};
 
 /// A story's stage, with an engine of its own.
 pub struct Stage {
@@ -258,6 +259,27 @@ async fn a_job_is_canceled_while_its_engine_is_away_and_its_container_goes_when_
     let log = stage.world.log().await?;
     assert!(!log.contains("Interrupted:") && !log.contains("runs again"), "{log}");
     stage.engine.start_again().await?;
+    stage.end().await
+}
+
+#[tokio::test]
+async fn a_pull_whose_engine_is_stopped_begins_again() -> Result<()> {
+    let mut stage = Stage::new(false).await?;
+    // A registry that takes calls and never answers.
+    let registry = TcpListener::bind("127.0.0.1:0").await?;
+    let image = format!("{}/team/image", registry.local_addr()?);
+    stage.world.hook_in(&image, "echo never").await?;
+    let pushed = stage.world.push("Begin").await?;
+    let _first = timeout(LIMIT, registry.accept()).await.context("the engine asks the registry")??;
+    stage.engine.stop().await?;
+    stage.engine.start_again().await?;
+    let _second = timeout(LIMIT, registry.accept()).await.context("it asks once more")??;
+    assert!(stage.told(&pushed).iter().all(|state| *state == State::Pending));
+    let log = stage.world.log().await?;
+    assert!(log.contains("The Docker engine went away before the script started; it starts now."), "{log}");
+    let job = stage.world.build().await?.job()?;
+    stage.world.anna.cancel(stage.world.project, job).await?.ensure_ok()?;
+    assert_eq!(stage.world.finished().await?.status, "canceled");
     stage.end().await
 }
 
