@@ -5,7 +5,7 @@
 
 use crate::{Flow, gate};
 use anyhow::{Context, Result};
-use kozmic_edges::engine::{ContainerId, Memory, Moment};
+use kozmic_edges::engine::{ContainerId, EngineError, Memory, Moment};
 use kozmic_model::{
     ending::{LONGEST_NOTE, Note, verdict},
     job::Outcome,
@@ -65,8 +65,11 @@ async fn remembers(flow: &Flow, container: &ContainerId, moment: Moment) -> Resu
 
 /// Note that the shell around a container's script wrote at its end, if it came so far.
 pub(crate) async fn note(flow: &Flow, container: &ContainerId) -> Result<Option<Note>> {
-    let text = flow.edges.engine.read_file(container, gate::ENDED, LONGEST_NOTE).await;
-    let text = text.context("look how the script ended")?;
+    let text = match flow.edges.engine.read_file(container, gate::ENDED, LONGEST_NOTE).await {
+        // A script may have put something else at its place.
+        Err(EngineError::Refused { status: 400.., .. }) => None,
+        text => text.context("look how the script ended")?,
+    };
     Ok(text.and_then(|text| Note::read(std::str::from_utf8(&text).ok()?)))
 }
 

@@ -135,14 +135,18 @@ pub(crate) async fn again(
         let output = engine.output(container).await.context("read the container's output")?;
         let output = leaving_out(output, log.read_again());
         // A container that ended can neither be canceled nor take too long any more.
-        let halt = (!has_ended).then_some(&mut *halt);
-        match to_the_end(flow, (container, output), log, halt).await? {
+        let watched = (!has_ended).then_some(&mut *halt);
+        match to_the_end(flow, (container, output), log, watched).await? {
             End::Stopped(outcome) => return Ok(outcome),
             End::Code(code) => {
                 if let Some(words) = gap {
                     log.warn(&words).await?;
                 }
-                return ending::of(flow, container, code).await;
+                let canceled = if code == 0 { None } else { halt.canceled_before(flow).await? };
+                return match canceled {
+                    Some(outcome) => Ok(outcome),
+                    None => ending::of(flow, container, code).await,
+                };
             }
             End::Lost => {}
         }
@@ -158,18 +162,27 @@ async fn to_the_end(
 ) -> Result<End> {
     let mut stopped = None;
     let mut quiet = Duration::ZERO;
+    // The code of a script whose end is noted, while the rest of its output is read.
+    let mut noted = None;
     let mut output = output.ready_chunks(BATCH);
     let settings = &flow.settings;
     // A container that cannot be stopped does not hold up its job for ever.
     let mut patience = pin!(tokio::time::sleep(Duration::MAX));
     loop {
-        let look = QUIET_LOOK.min(settings.stall_timeout.saturating_sub(quiet));
+        let look = match noted {
+            Some(_) => END_LAG,
+            None => QUIET_LOOK.min(settings.stall_timeout.saturating_sub(quiet)),
+        };
+        // In this order: what was printed counts before the time that has passed, since this process may have been asleep.
         let why = tokio::select! {
+            biased;
+            outcome = halted(&mut halt), if stopped.is_none() => outcome,
+            () = &mut patience => break,
             batch = output.next() => match batch {
                 Some(batch) => match grows_no_more(flow, log) {
                     None => {
                         print(log, batch).await?;
-                        quiet = Duration::ZERO;
+                        (quiet, noted) = (Duration::ZERO, None);
                         continue;
                     }
                     Some(outcome) => outcome,
@@ -177,15 +190,16 @@ async fn to_the_end(
                 None => break,
             },
             () = tokio::time::sleep(look), if stopped.is_none() => {
-                quiet += look;
-                match look_at_quiet(flow, container, quiet).await? {
-                    Some(End::Stopped(why)) => why,
-                    Some(end) => return Ok(end),
-                    None => continue,
+                if let Some(code) = noted {
+                    return Ok(End::Code(end(flow, container).await?.unwrap_or(code)));
                 }
+                quiet += look;
+                noted = noted_end(flow, container).await?;
+                if noted.is_some() || quiet < settings.stall_timeout {
+                    continue;
+                }
+                Outcome::Stalled(settings.stall_timeout)
             }
-            outcome = halted(&mut halt), if stopped.is_none() => outcome,
-            () = &mut patience => break,
         };
         if stopped.is_none() {
             stopped = Some(stop(flow, container, why));
@@ -213,15 +227,13 @@ async fn halted(halt: &mut Option<&mut Halt>) -> Outcome {
     }
 }
 
-/// Looks at a script that has printed nothing for a while: it may have ended, and its engine not know it; and it is
-/// stopped after the stall timeout, if its engine answers.
-async fn look_at_quiet(flow: &Flow, container: &ContainerId, quiet: Duration) -> Result<Option<End>> {
-    let limit = flow.settings.stall_timeout;
-    if let Some(note) = ending::note(flow, container).await? {
-        let code = end(flow, container).await?;
-        return Ok(Some(End::Code(code.unwrap_or(note.code))));
-    }
-    Ok((quiet >= limit).then_some(End::Stopped(Outcome::Stalled(limit))))
+/// The code of a script that has printed nothing for a while, if it has ended: its engine may not know it. A script may
+/// write to its note by itself, so its processes have to be gone as well.
+async fn noted_end(flow: &Flow, container: &ContainerId) -> Result<Option<i64>> {
+    let Some(note) = ending::note(flow, container).await? else { return Ok(None) };
+    let is_there =
+        flow.edges.engine.has_processes(container).await.context("look for the script's processes")?;
+    Ok((!is_there).then_some(note.code))
 }
 
 /// Outcome of a job whose log must not grow.

@@ -7,6 +7,7 @@
 
 use crate::Flow;
 use anyhow::{Context, Result};
+use futures_util::StreamExt;
 use kozmic_edges::{
     engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer, OutputStream},
     git::{Archive, Extra, SETTLE},
@@ -235,9 +236,27 @@ fn cut(fault: std::io::Error) -> EngineError {
 }
 
 /// Whether a container that ended got as far as its script. If the connection to a shell at the gate is lost, the shell
-/// ends by itself, and what it returns is not the script's doing.
+/// ends by itself without a word, and what it returns is not the script's doing. A script may have removed the notes of
+/// it.
 pub(crate) async fn has_begun(flow: &Flow, container: &ContainerId) -> Result<bool> {
-    flow.edges.engine.has_file(container, STARTED).await.context("look whether the script began")
+    Ok(is_noted(flow, container).await? || has_printed(flow, container).await?)
+}
+
+async fn is_noted(flow: &Flow, container: &ContainerId) -> Result<bool> {
+    for note in [STARTED, ENDED] {
+        if flow.edges.engine.has_file(container, note).await.context("look whether the script began")? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn has_printed(flow: &Flow, container: &ContainerId) -> Result<bool> {
+    let mut output = flow.edges.engine.output(container).await.context("look whether the script printed")?;
+    match output.next().await {
+        Some(piece) => Ok(!piece.context("look whether the script printed")?.bytes.is_empty()),
+        None => Ok(false),
+    }
 }
 
 /// Whether a container's script has begun, seen after whoever held the gate is gone: a shell that still waits finds its
@@ -248,7 +267,7 @@ pub(crate) async fn was_opened(flow: &Flow, container: &ContainerId) -> Result<b
         match engine.state(container).await.context("look at the job's container")? {
             None | Some(ContainerState::Created) => return Ok(false),
             Some(ContainerState::Exited(_)) => return has_begun(flow, container).await,
-            Some(ContainerState::Running) if has_begun(flow, container).await? => return Ok(true),
+            Some(ContainerState::Running) if is_noted(flow, container).await? => return Ok(true),
             Some(ContainerState::Running) => tokio::time::sleep(SETTLING_PAUSE).await,
         }
     }

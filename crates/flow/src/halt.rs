@@ -1,6 +1,7 @@
 //! Watches over a running attempt: somebody may cancel it, and it may take too long.
 
 use crate::Flow;
+use anyhow::Result;
 use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
     job::{Attempt, Job, Outcome},
@@ -16,6 +17,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Tells when and why an attempt is to be stopped.
 pub(crate) struct Halt {
+    attempt: Attempt,
     why: watch::Receiver<Option<Outcome>>,
     _watching: AbortOnDropHandle<()>,
 }
@@ -50,7 +52,18 @@ impl Halt {
             tell.send_replace(Some(outcome));
             pending::<()>().await;
         };
-        Self { why, _watching: AbortOnDropHandle::new(tokio::spawn(watching)) }
+        Self { attempt, why, _watching: AbortOnDropHandle::new(tokio::spawn(watching)) }
+    }
+
+    /// The way in which an attempt ended whose container was stopped because somebody canceled it, before this process
+    /// looked: what the container returned is not the script's doing then.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub(crate) async fn canceled_before(&self, flow: &Flow) -> Result<Option<Outcome>> {
+        let job = flow.edges.store.job_by_id(self.attempt.job).await?;
+        let canceled = job.filter(|job| job.cancel_requested && job.attempt == self.attempt.number);
+        Ok(canceled.map(|job| Outcome::Canceled(reason(job.reason))))
     }
 
     /// Waits until the attempt is to be stopped, and gives how it then ends.
@@ -82,7 +95,7 @@ async fn canceled(flow: &Flow, attempt: Attempt) -> String {
                 return "Another runner took the job over.".to_owned();
             }
             Ok(Some(job)) if job.cancel_requested => {
-                return job.reason.unwrap_or_else(|| "Canceled.".to_owned());
+                return reason(job.reason);
             }
             Ok(_) => {}
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "cannot look for a cancel request"),
@@ -92,6 +105,10 @@ async fn canceled(flow: &Flow, attempt: Attempt) -> String {
             () = tokio::time::sleep(LOOK) => {}
         }
     }
+}
+
+fn reason(given: Option<String>) -> String {
+    given.unwrap_or_else(|| "Canceled.".to_owned())
 }
 
 #[cfg(test)]

@@ -140,6 +140,9 @@ pub trait Engine: Send + Sync {
     /// The state of a container; none if it does not exist.
     async fn state(&self, container: &ContainerId) -> Result<Option<ContainerState>, EngineError>;
 
+    /// Whether a container has a process. An engine that missed its end says that it runs all the same.
+    async fn has_processes(&self, container: &ContainerId) -> Result<bool, EngineError>;
+
     /// Stops a container: SIGTERM, and SIGKILL after the grace period. One that ended or is gone is fine.
     async fn stop(&self, container: &ContainerId, grace: Duration) -> Result<(), EngineError>;
 

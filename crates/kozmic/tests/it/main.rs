@@ -25,6 +25,7 @@ mod caching;
 mod registries;
 mod private;
 mod interruptions;
+mod awkward_scripts;
 mod disks;
 mod engine_gone;
 mod machine_gone;

@@ -6,7 +6,7 @@ use bollard::{
     models::ContainerStateStatusEnum,
     query_parameters::{
         InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-        StopContainerOptionsBuilder, WaitContainerOptions,
+        StopContainerOptionsBuilder, TopOptions, WaitContainerOptions,
     },
 };
 use futures_util::StreamExt;
@@ -51,6 +51,16 @@ impl DockerEngine {
             (_, Some(ContainerStateStatusEnum::CREATED)) => ContainerState::Created,
             _ => ContainerState::Exited(state.exit_code.ok_or_else(unexpected)?),
         }))
+    }
+
+    /// An engine that has lost a container's processes refuses to list them, or lists none. One that has no program for
+    /// that says so in other words.
+    pub(super) async fn lists_processes(&self, container: &ContainerId) -> Result<bool, EngineError> {
+        match self.docker()?.top_processes(&container.0, None::<TopOptions>).await {
+            Ok(found) => Ok(found.processes.is_some_and(|processes| !processes.is_empty())),
+            Err(Error::DockerResponseServerError { message, .. }) => Ok(message.contains("ps:")),
+            Err(fault) => Err(self.fault(fault)),
+        }
     }
 
     pub(super) async fn stop_container(

@@ -240,6 +240,10 @@ impl Engine for DockerEngine {
         self.state_of(container).await
     }
 
+    async fn has_processes(&self, container: &ContainerId) -> Result<bool, EngineError> {
+        self.lists_processes(container).await
+    }
+
     async fn stop(&self, container: &ContainerId, grace: Duration) -> Result<(), EngineError> {
         self.stop_container(container, grace).await
     }
