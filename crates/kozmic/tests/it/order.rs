@@ -1,6 +1,7 @@
 //! The newest push of a branch, in whatever order its deliveries come in; and GitHub's statuses beside commits that are
 //! on several branches, or that were not built for good reasons.
 
+mod doubts;
 mod late;
 mod pulls;
 mod refs;

@@ -10,6 +10,7 @@ mod m0006_missed_deliveries;
 mod m0007_names;
 mod m0008_taken_over;
 mod m0009_pulse;
+mod m0010_gone_refs;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_names::Migration),
             Box::new(m0008_taken_over::Migration),
             Box::new(m0009_pulse::Migration),
+            Box::new(m0010_gone_refs::Migration),
         ]
     }
 }

@@ -60,6 +60,13 @@ pub(super) async fn place(
     Ok(())
 }
 
+/// The builds of a ref that are noted so, the newest first.
+pub(super) fn marked(project: ProjectId, git_ref: &str, is_gone: bool) -> Select<rows::build::Entity> {
+    builds_of(project, git_ref)
+        .filter(rows::build::Column::RefIsGone.eq(is_gone))
+        .order_by_desc(rows::build::Column::Position)
+}
+
 /// Notes of a ref's builds whether it is there. What they came to counts beside a commit as long as it is.
 pub(super) async fn mark(
     tx: &DatabaseTransaction,
@@ -67,8 +74,7 @@ pub(super) async fn mark(
     (git_ref, is_gone): (&str, bool),
     now: Timestamp,
 ) -> Result<()> {
-    let others = || builds_of(project, git_ref).filter(rows::build::Column::RefIsGone.ne(is_gone));
-    let newest = others().order_by_desc(rows::build::Column::Position).limit(TOLD_AGAIN);
+    let newest = marked(project, git_ref, !is_gone).limit(TOLD_AGAIN);
     let newest = newest.all(tx).await.context("list builds of a ref that went or came")?;
     if newest.is_empty() {
         return Ok(());

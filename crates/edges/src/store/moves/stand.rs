@@ -19,7 +19,7 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, Condition, DatabaseTransaction, QueryFilter,
+    ColumnTrait, DatabaseTransaction, QueryFilter,
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -101,11 +101,12 @@ async fn in_order(
     (git_ref, order, commits): (&str, &Order<'_>, &HashMap<i64, String>),
 ) -> Result<Vec<rows::build::Model>> {
     let shas = commits.values().cloned().collect::<BTreeSet<_>>();
-    let meant = Condition::any()
-        .add(rows::build::Column::Sha.is_in(shas))
-        .add(rows::build::Column::Position.eq(UNPLACED));
-    let mut builds =
-        builds_of(project, git_ref).filter(meant).all(tx).await.context("list a ref's builds")?;
+    // Two questions: each has an index, and one of both would read all builds of the ref.
+    let led_there = builds_of(project, git_ref).filter(rows::build::Column::Sha.is_in(shas));
+    let unplaced = builds_of(project, git_ref).filter(rows::build::Column::Position.eq(UNPLACED));
+    let mut builds = led_there.all(tx).await.context("list a ref's builds")?;
+    let unplaced = unplaced.all(tx).await.context("list a ref's new builds")?;
+    builds.extend(unplaced.into_iter().filter(|build| !commits.values().any(|sha| *sha == build.sha)));
     let led_to = |one: &Move, sha: &String| commits.get(&one.id) == Some(sha);
     builds.sort_by_key(|build| (order.moves.iter().rposition(|one| led_to(one, &build.sha)), build.id));
     Ok(builds)

@@ -6,6 +6,7 @@ use crate::store::{
     tests::{NOW, Stage},
 };
 use kozmic_model::{job::CanceledBy, project::ProjectSettings, status::Status};
+use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 
 const MAIN: &str = "refs/heads/main";
 
@@ -199,4 +200,14 @@ async fn a_branch_counts_beside_its_commit_however_many_others_came_and_went_sin
     let sha = 'a'.to_string().repeat(40).parse::<Sha>().unwrap();
     let builds = stage.store.builds_of_commit(stage.project, &sha).await.unwrap();
     assert_eq!(builds.into_iter().map(|build| build.git_ref).collect::<Vec<_>>(), [main()]);
+}
+
+#[tokio::test]
+async fn a_push_reads_no_builds_of_its_ref_but_those_that_it_is_about() {
+    let stage = Stage::new().await;
+    let query = builds::marked(ProjectId(1), MAIN, true).limit(1).build(DbBackend::Sqlite);
+    let plan = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {query}"));
+    let plan = stage.store.db.query_all_raw(plan).await.unwrap();
+    let steps = plan.into_iter().map(|row| row.try_get::<String>("", "detail").unwrap()).collect::<Vec<_>>();
+    assert!(steps.len() == 1 && steps[0].contains("ref_is_gone=?"), "{steps:?}");
 }
