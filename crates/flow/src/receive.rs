@@ -36,6 +36,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Pause after trouble.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The reason why nothing comes of a ping.
+const TRIED: &str = "the forge tried the hook's address";
+
 /// Stores a delivery whose signature holds, and wakes those that wait for it.
 ///
 /// # Errors
@@ -62,7 +65,7 @@ pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<Strin
     };
     let told = edges.forge.pushed_repository(payload);
     match (door, said, told) {
-        (Door::AutoBuilder, Event::Change(_), Err(fault)) => Ok(Some(fault.to_string())),
+        (_, Event::Change(_), Err(fault)) => Ok(Some(fault.to_string())),
         (Door::Hook(hook), Event::Change(_), Ok(told)) => {
             let Some(hook) = edges.store.hook(*hook).await? else { return Ok(None) };
             let project = edges.store.project(hook.project).await?;
@@ -133,7 +136,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
         (Door::AutoBuilder, Event::Moved) => {
             ignore(flow, waiting, "the Auto Builder hears of pushes only").await?;
         }
-        (_, Event::Ping) => store.ignore_delivery(id, "the forge tried the hook's address").await?,
+        (_, Event::Ping) => store.ignore_delivery(id, TRIED).await?,
         (Door::Hook(hook), event) => match store.hook(hook).await? {
             Some(hook) => return enter(flow, waiting, (&hook, event)).await,
             None => ignore(flow, waiting, "its hook was deleted").await?,
@@ -159,17 +162,25 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Ev
     let Some(project) = flow.edges.store.project(hook.project).await? else {
         return ignore(flow, waiting, "its project was deleted").await.map(|()| Seen::Settled);
     };
-    if let Ok(told) = flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
-        if told.id != project.repository.id {
+    match (flow.edges.forge.pushed_repository(&waiting.delivery.payload), &event) {
+        (Ok(told), _) if told.id != project.repository.id => {
             let why = elsewhere(&project, &told.full_name());
             return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
         }
-        if !doubt::is_settled(flow, (waiting.id, waiting.delivery.door), &project, &told).await? {
-            return Ok(Seen::Waits);
+        (Ok(told), _) => {
+            if !doubt::is_settled(flow, (waiting.id, waiting.delivery.door), &project, &told).await? {
+                return Ok(Seen::Waits);
+            }
         }
+        // A push of nobody knows which repository.
+        (Err(fault), Event::Change(_)) => {
+            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
+            return failed.map(|()| Seen::Settled);
+        }
+        (Err(_), _) => {}
     }
     match event {
-        Event::Ping => {}
+        Event::Ping => ignore(flow, waiting, TRIED).await?,
         Event::Moved => look_again(flow, waiting, hook).await?,
         Event::Ignored(why) => ignore(flow, waiting, &why).await?,
         Event::Gone(gone) => note_gone(flow, waiting, project.id, &gone).await?,

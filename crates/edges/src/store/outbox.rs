@@ -77,6 +77,19 @@ impl Store {
         row.one(&self.db).await.context("look into the outbox")?.map(outgoing).transpose()
     }
 
+    /// Lets nothing wait for longer than until a time: a clock that was ahead may have been put back. What would, may be
+    /// sent now.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn shorten_waits(&self, until: Timestamp, now: Timestamp) -> Result<u64> {
+        let shortened = rows::outbox::Entity::update_many()
+            .col_expr(rows::outbox::Column::NotBefore, Expr::value(now.0))
+            .filter(rows::outbox::Column::NotBefore.gt(until.0));
+        let done = shortened.exec(&self.writer).await.context("shorten waits of what is to be sent")?;
+        Ok(done.rows_affected)
+    }
+
     /// Takes out what was sent, unless it changed meanwhile.
     ///
     /// # Errors
