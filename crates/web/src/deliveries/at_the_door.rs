@@ -167,7 +167,7 @@ async fn a_payload_of_another_shape_is_refused_in_words_and_kept_to_be_looked_at
     odd["after"] = json!("main");
     for (event, payload, words) in [
         ("push", json!({}), "missing field `ref`"),
-        ("push", json!([]), "cannot be read"),
+        ("push", json!(["refs/heads/main", null, "a".repeat(40), false]), "no JSON object"),
         ("push", without("after"), "missing field `after`"),
         ("push", without("repository"), "missing field `repository`"),
         ("push", odd, "cannot be read"),

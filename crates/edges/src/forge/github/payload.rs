@@ -39,6 +39,10 @@ pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePaylo
 }
 
 fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, UnreadablePayload> {
+    // A list would be taken for an object whose fields have no names.
+    if !payload.trim_ascii_start().starts_with(b"{") {
+        return Err(unreadable(event, &"it is no JSON object"));
+    }
     serde_json::from_slice(payload).map_err(|fault| unreadable(event, &fault))
 }
 
