@@ -41,9 +41,6 @@ const BUSY_SHARE: Duration = Duration::from_secs(2);
 /// Pause before another try when the forge does not answer.
 const TROUBLE: Duration = Duration::from_secs(15);
 
-/// The longest wait that a forge is believed to mean.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
-
 /// Pause between two calls: the forge minds many at once.
 const PACE: Duration = Duration::from_millis(150);
 
@@ -58,8 +55,8 @@ const LOOK: Duration = Duration::from_secs(60);
 enum Next {
     /// Something is on its way.
     Soon,
-    /// Something is missed.
-    Busy,
+    /// Something is missed, and is to be tried after this time.
+    Busy(Duration),
     /// Nothing is.
     Quiet,
 }
@@ -68,7 +65,7 @@ enum Next {
 #[derive(Default)]
 struct Rounds {
     due: HashMap<(Door, RepositoryId), Timestamp>,
-    quiet: HashMap<UserId, Timestamp>,
+    quiet: HashMap<Option<UserId>, Timestamp>,
 }
 
 /// Looks through the forge's books, one webhook after another.
@@ -101,7 +98,7 @@ impl Rounds {
         ears.sort_by_key(|(due, _)| *due);
         let count = ears.len();
         for (due, ear) in ears {
-            let due = self.quiet.get(&ear.owner).copied().unwrap_or(due).max(due);
+            let due = self.quiet.get(&speaker(ear)).copied().unwrap_or(due).max(due);
             if due > clock::now() {
                 self.due.insert(key_of(ear), due);
                 continue;
@@ -122,15 +119,15 @@ impl Rounds {
     async fn look(&mut self, flow: &Flow, ear: &Ear, count: usize) -> Duration {
         match book::look(flow, ear).await {
             Ok(Next::Soon) => SOON,
-            Ok(Next::Busy) => busy(count),
+            Ok(Next::Busy(wait)) => busy(count).max(wait.min(QUIET)),
             Ok(Next::Quiet) => quiet(ear, count),
             Err(fault) => {
                 let error = format!("{fault:#}");
                 tracing::warn!(webhook = ear.webhook.0, error, "missed deliveries cannot be looked for yet");
                 let asked = fault.downcast_ref().and_then(ForgeError::try_again).unwrap_or_default();
-                let wait = if asked.is_zero() { TROUBLE } else { asked.min(LONGEST_WAIT) };
+                let wait = if asked.is_zero() { TROUBLE } else { asked.min(speak::LONGEST_WAIT) };
                 if is_forges(&fault) {
-                    self.quiet.insert(ear.owner, clock::now().after(wait));
+                    self.quiet.insert(speaker(ear), clock::now().after(wait));
                 }
                 wait
             }
@@ -147,6 +144,14 @@ impl Rounds {
 /// Whether the fault is not this webhook's alone.
 fn is_forges(fault: &anyhow::Error) -> bool {
     matches!(fault.downcast_ref(), Some(ForgeError::RateLimited { .. } | ForgeError::Unreachable { .. }))
+}
+
+/// The person in whose name the forge is asked about a webhook; none: the Auto Builder.
+fn speaker(ear: &Ear) -> Option<UserId> {
+    match ear.door {
+        Door::Hook(_) => Some(ear.owner),
+        Door::AutoBuilder => None,
+    }
 }
 
 fn key_of(ear: &Ear) -> (Door, RepositoryId) {

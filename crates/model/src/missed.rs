@@ -50,6 +50,12 @@ pub fn due(missed: &[Missed], is_open: bool, now: Timestamp) -> Vec<&Missed> {
     open.into_iter().filter(is_due).collect()
 }
 
+/// Time until the next try of deliveries that do not arrive, as far as none is due before.
+pub fn until_next(missed: &[Missed], now: Timestamp) -> Duration {
+    let scout = missed.iter().find(|one| one.made_good_at.is_none() && (1..TRIES).contains(&one.tries));
+    scout.map_or(Duration::ZERO, |one| pause(one.tries).saturating_sub(now.since(one.asked_at)))
+}
+
 fn pause(tries: i32) -> Duration {
     let place = usize::try_from(tries).unwrap_or_default().clamp(1, PAUSES.len());
     Duration::from_secs(PAUSES[place - 1])
@@ -83,6 +89,15 @@ mod tests {
         assert_eq!(names(&tried, false), ["a", "c"]);
         assert_eq!(names(&tried, true), ["a", "b", "c"]);
         assert!(names(&[missed("a", 1, 59), missed("b", 1, 59)], true).is_empty(), "they are on their way");
+    }
+
+    #[test]
+    fn it_is_known_when_the_next_try_is_due() {
+        let next = |missed: &[Missed]| until_next(missed, NOW).as_secs();
+        assert_eq!(next(&[missed("a", 4, 100), missed("b", 1, 10)]), 500, "the scout's");
+        assert_eq!(next(&[missed("a", 1, 10), missed("b", 0, 0)]), 50);
+        assert_eq!(next(&[missed("a", TRIES, 10), missed("b", 1, 90)]), 0);
+        assert_eq!(next(&[]), 0);
     }
 
     #[test]

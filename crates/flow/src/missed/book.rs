@@ -10,7 +10,7 @@ use kozmic_edges::{
     store::{Door, Ear, Hearing},
 };
 use kozmic_model::{
-    missed::{Missed, REFUSED, TRIES, due},
+    missed::{Missed, REFUSED, TRIES, due, until_next},
     time::Timestamp,
 };
 use std::{
@@ -21,6 +21,9 @@ use std::{
 /// Length of the past that is looked at again before the newest known delivery: one that takes long is listed after
 /// others that were sent later.
 const OVERLAP: Duration = Duration::from_secs(600);
+
+/// The most deliveries that are sent again before other webhooks have their turn.
+const AT_ONCE: usize = 50;
 
 /// The events that Kozmic makes anything of, in the forge's words.
 const OF_HOOKS: &[&str] =
@@ -114,7 +117,7 @@ async fn send_again(flow: &Flow, ear: &Ear, (list, is_open): (&[SentDelivery], b
     for line in list.iter().rev() {
         lines.insert(line.uuid.as_str(), line);
     }
-    for missed in &due {
+    for missed in due.iter().take(AT_ONCE) {
         one(flow, ear, (missed, lines.get(missed.uuid.as_str()).copied())).await?;
         if !flow.pause(POST_PACE).await {
             break;
@@ -122,7 +125,7 @@ async fn send_again(flow: &Flow, ear: &Ear, (list, is_open): (&[SentDelivery], b
     }
     Ok(match (due.is_empty(), outstanding.is_empty()) {
         (false, _) => Next::Soon,
-        (true, false) => Next::Busy,
+        (true, false) => Next::Busy(until_next(&outstanding, clock::now())),
         (true, true) => Next::Quiet,
     })
 }
