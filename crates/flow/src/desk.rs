@@ -2,7 +2,7 @@
 
 use crate::Flow;
 use anyhow::{Error, Result};
-use kozmic_edges::{broker::Topic, clock};
+use kozmic_edges::{broker::Topic, clock, engine::EngineError};
 use kozmic_model::{runner::Runner, time::Timestamp};
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -114,7 +114,18 @@ pub(crate) fn lease(now: Timestamp) -> Timestamp {
 
 /// The chain of causes as a sentence.
 pub(crate) fn sentence(fault: &Error) -> String {
-    let text = format!("{fault:#}");
+    begun_large(&format!("{fault:#}"))
+}
+
+/// The engine's fault in a sentence, without the step that met it: it is about all jobs.
+pub(crate) fn trouble(fault: &Error) -> String {
+    match fault.downcast_ref::<EngineError>() {
+        Some(engine) => begun_large(&engine.to_string()),
+        None => sentence(fault),
+    }
+}
+
+fn begun_large(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", characters.as_str().trim_end_matches('.'))

@@ -6,7 +6,7 @@ use crate::{
     attempt::{self, Course},
     cache::{self, Making},
     checkout,
-    desk::{BEAT, Desk, ENGINE_LOOK, lease, sentence},
+    desk::{BEAT, Desk, ENGINE_LOOK, lease, sentence, trouble},
     ending::Absence,
     halt::Halt,
     job_log::JobLog,
@@ -211,7 +211,7 @@ async fn outcome(desk: &Desk, claimed: &ClaimedJob, mut course: Course) -> Outco
 /// Waits until it makes sense to try again: until the engine is back, or, if it was never away, a few times only.
 async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item = u64>) -> bool {
     if desk.flow.edges.engine.ping().await.is_err() {
-        desk.say(Some(sentence(fault))).await;
+        desk.say(Some(trouble(fault))).await;
         desk.engine_answers().await;
         return true;
     }

@@ -2,7 +2,7 @@
 //! counts. A payload may be old, or a lie; but it may be the first word of a new name, whose old one is somebody
 //! else's by now. The delivery waits and holds up no other while the forge does not answer.
 
-use crate::{Flow, keys, sync, watch};
+use crate::{Flow, keys, speak, sync, watch};
 use anyhow::Result;
 use kozmic_edges::{broker::Topic, clock, forge::ForgeError, store::Door};
 use kozmic_model::{
@@ -17,9 +17,6 @@ use std::{
 
 /// Pauses between tries to ask the forge, in seconds; the last one again and again.
 const PAUSES: [u64; 5] = [1, 5, 15, 30, 60];
-
-/// The longest wait that a forge is believed to mean.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Deliveries that wait for the forge's word; cheap to clone.
 #[derive(Clone, Default)]
@@ -74,6 +71,11 @@ pub(super) async fn is_settled(
     if flow.doubts.state().asked.remove(&delivery) || project.repository.is_as_told(told) {
         return Ok(true);
     }
+    // First: once the delivery waits, somebody has to be asking.
+    if told.private && !project.repository.private {
+        flow.edges.store.hide_project(project.id, clock::now()).await?;
+        ring(flow, project.id);
+    }
     let is_new = {
         let mut state = flow.doubts.state();
         if state.underway.contains(&delivery) {
@@ -83,10 +85,6 @@ pub(super) async fn is_settled(
         state.waiting.entry(project.id).or_default().insert(delivery);
         is_new
     };
-    if told.private && !project.repository.private {
-        flow.edges.store.hide_project(project.id, clock::now()).await?;
-        ring(flow, project.id);
-    }
     if is_new {
         let name = told.full_name();
         tracing::info!(project.id = project.id.0, told = name, "a delivery tells a repository otherwise");
@@ -149,7 +147,7 @@ async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
             return true;
         }
         let pause = Duration::from_secs(PAUSES[PAUSES.len().min(tries + 1) - 1]);
-        let pause = asked_wait.flatten().unwrap_or_default().min(LONGEST_WAIT).max(pause);
+        let pause = asked_wait.flatten().unwrap_or_default().min(speak::LONGEST_WAIT).max(pause);
         if !flow.pause(pause).await {
             return false;
         }
