@@ -242,27 +242,25 @@ impl Store {
         Ok(there)
     }
 
-    /// The commits of a ref's newest build and of its newest move, as text; none: nobody ever heard of it. Zeros stand
+    /// The commit of a ref's newest move, else of its newest build, as text; none: nobody ever heard of it. Zeros stand
     /// for a ref that is gone.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn heard_last(&self, project: ProjectId, git_ref: &GitRef) -> Result<Vec<String>> {
-        let built = rows::build::Entity::find()
-            .filter(rows::build::Column::ProjectId.eq(project.0))
-            .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
-            .order_by_desc(rows::build::Column::Position);
-        let built = built.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha);
+    pub async fn heard_last(&self, project: ProjectId, git_ref: &GitRef) -> Result<Option<String>> {
         let moved = rows::ref_move::Entity::find()
             .filter(rows::ref_move::Column::ProjectId.eq(project.0))
             .filter(rows::ref_move::Column::GitRef.eq(git_ref.to_string()))
             .order_by_desc(rows::ref_move::Column::At)
             .order_by_desc(rows::ref_move::Column::Id);
-        let moved = moved.one(&self.db).await.context("find a ref's newest move")?;
-        let moved = moved.map(|row| row.sha.unwrap_or(row.after));
-        // A build of a ref that is gone since stands nowhere.
-        let is_gone = moved.as_ref().is_some_and(|sha| sha.bytes().all(|digit| digit == b'0'));
-        Ok(built.filter(|_| !is_gone).into_iter().chain(moved).collect())
+        if let Some(moved) = moved.one(&self.db).await.context("find a ref's newest move")? {
+            return Ok(Some(moved.sha.unwrap_or(moved.after)));
+        }
+        let built = rows::build::Entity::find()
+            .filter(rows::build::Column::ProjectId.eq(project.0))
+            .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
+            .order_by_desc(rows::build::Column::Position);
+        Ok(built.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha))
     }
 
     /// Time at which anything was heard of a webhook's repository, or the webhook's hook or project was made.
@@ -411,10 +409,10 @@ mod tests {
         let stage = Stage::new().await;
         let main = GitRef::Branch("main".into());
         let heard = async || stage.store.heard_last(stage.project, &main).await.unwrap();
-        assert!(heard().await.is_empty());
+        assert_eq!(heard().await, None);
         stage.told("2", ('a', 'b'), 10).await;
         stage.told("1", ('0', 'a'), 1).await;
-        let at = |digit: &str| [digit.repeat(40), digit.repeat(40)];
+        let at = |digit: &str| Some(digit.repeat(40));
         assert_eq!(heard().await, at("b"), "a late delivery tells of no newer push");
         stage.told("3", ('b', 'a'), 20).await;
         assert_eq!(heard().await, at("a"), "the branch is back there");

@@ -45,6 +45,7 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
             return Ok(Next::Quiet);
         }
     };
+    note_told(flow, ear).await?;
     tips.retain(|tip| ear.door != Door::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_)));
     let mut look = Look { flow, ear, stood: known.tips, left: MOST };
     if look.stood.is_empty() {
@@ -56,6 +57,14 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
     let next = if look.left == 0 { Next::Soon } else { Next::Quiet };
     store.note_hearing(ear, &Hearing { tips: look.stood, fault: None, ..known }).await?;
     looked.map(|()| next)
+}
+
+/// A process may have ended between the telling and the note of it.
+async fn note_told(flow: &Flow, ear: &Ear) -> Result<()> {
+    let store = &flow.edges.store;
+    let waiting = store.outstanding(ear).await?.into_iter().map(|missed| missed.uuid).collect::<Vec<_>>();
+    let told = store.arrived(ear.door, &waiting).await?.into_iter().collect::<Vec<_>>();
+    store.make_good(ear.door, &told, clock::now()).await
 }
 
 /// One look at a repository's refs.
@@ -84,18 +93,20 @@ impl Look<'_> {
     async fn at(&mut self, Tip { git_ref, sha }: &Tip) -> Result<()> {
         let name = git_ref.to_string();
         let stood = self.stood.get(&name).cloned();
-        if stood.as_deref() == Some(sha.as_str()) {
-            return Ok(());
-        }
         let heard = self.flow.edges.store.heard_last(self.ear.project, git_ref).await?;
-        if !heard.iter().any(|heard| heard == sha.as_str()) {
-            let before = stood.as_ref().and_then(|stood| stood.parse().ok());
+        // The place of the last look may be older than what was heard: a look can end before it is noted.
+        let known = heard.as_ref().or(stood.as_ref());
+        if known.is_none_or(|known| known != sha.as_str()) {
+            let before = known.and_then(|known| known.parse().ok());
             let step = Step { git_ref, before: before.as_ref(), after: Some(sha) };
-            let Some(telling) = self.ask(step).await? else { return Ok(()) };
-            // One that nobody ever heard of may have stood there for years.
-            let since = stood.as_deref().filter(|_| heard.is_empty()).and_then(unseen_since);
-            if since.is_none_or(|since| telling.at.is_some_and(|at| at.after(SECOND) > since)) {
-                self.tell(step, telling).await?;
+            let uuid = self.uuid(step).await?;
+            if !self.is_told(&uuid).await? {
+                let Some(telling) = self.ask(step).await? else { return Ok(()) };
+                // One that nobody ever heard of may have stood there for years.
+                let since = stood.as_deref().filter(|_| heard.is_none()).and_then(unseen_since);
+                if since.is_none_or(|since| telling.at.is_some_and(|at| at.after(SECOND) > since)) {
+                    self.tell(git_ref, uuid, telling).await?;
+                }
             }
         }
         self.stood.insert(name, sha.to_string());
@@ -109,10 +120,11 @@ impl Look<'_> {
         };
         if let Ok(before) = stood.parse::<Sha>() {
             let heard = self.flow.edges.store.heard_last(self.ear.project, &git_ref).await?;
-            if !heard.iter().any(|heard| *heard == before.nowhere().to_string()) {
-                let step = Step { git_ref: &git_ref, before: Some(&before), after: None };
+            let step = Step { git_ref: &git_ref, before: Some(&before), after: None };
+            let uuid = self.uuid(step).await?;
+            if heard.as_deref() != Some(before.nowhere().as_str()) && !self.is_told(&uuid).await? {
                 let Some(telling) = self.ask(step).await? else { return Ok(()) };
-                self.tell(step, telling).await?;
+                self.tell(&git_ref, uuid, telling).await?;
             }
         }
         self.stood.remove(name);
@@ -136,13 +148,22 @@ impl Look<'_> {
         .await
     }
 
-    async fn tell(&self, Step { git_ref, before, after }: Step<'_>, telling: Telling) -> Result<()> {
-        let Self { flow, ear, .. } = self;
+    /// The id that a delivery of a step gets. A ref may go the same way once more, after another move.
+    async fn uuid(&self, Step { git_ref, before, after }: Step<'_>) -> Result<String> {
         let word = |sha: Option<&Sha>| sha.map_or("", Sha::as_str).to_owned();
+        let last = self.flow.edges.store.last_move(self.ear.project, git_ref).await?.unwrap_or_default();
+        Ok(format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after)))
+    }
+
+    /// Whether that was told already, even if nothing came of it.
+    async fn is_told(&self, uuid: &str) -> Result<bool> {
+        let told = self.flow.edges.store.arrived(self.ear.door, &[uuid.to_owned()]).await?;
+        Ok(!told.is_empty())
+    }
+
+    async fn tell(&self, git_ref: &GitRef, uuid: String, telling: Telling) -> Result<()> {
+        let Self { flow, ear, .. } = self;
         let (store, now) = (&flow.edges.store, clock::now());
-        // A ref may go the same way once more.
-        let last = store.last_move(ear.project, git_ref).await?.unwrap_or_default();
-        let uuid = format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after));
         let Telling { event, payload, .. } = telling;
         store.note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
         let delivery = NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload };
