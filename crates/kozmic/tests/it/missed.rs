@@ -249,6 +249,7 @@ async fn a_branch_that_goes_to_and_fro_unheard_is_made_good_each_time() -> Resul
         };
         tokio::time::timeout(LIMIT, latest).await.with_context(|| format!("main is at {sha}"))??;
     }
-    until_said(&world, "5 deliveries that GitHub could not bring arrived in the end").await?;
+    // Some of these moves may be found by the question where a branch in doubt is.
+    until_said(&world, "deliveries that GitHub could not bring arrived in the end").await?;
     world.end().await
 }
