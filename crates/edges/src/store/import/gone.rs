@@ -5,11 +5,11 @@ use super::{
     builds::{FIRST, follow_jobs},
     forget,
 };
-use crate::store::{Store, rows};
+use crate::store::{Store, moves::OF_BUILD, rows};
 use anyhow::{Context, Result};
 use kozmic_model::ids::{BuildId, HookId, JobId, ProjectId};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, Select,
     sea_query::{Expr, ExprTrait, Query},
 };
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -76,6 +76,7 @@ impl Store {
                 }
                 Lost::Build(id, true) => {
                     rows::build::Entity::delete_by_id(id.0).exec(&tx).await.context("remove a build")?;
+                    forget_move(&tx, project, id).await?;
                     builds.remove(&id.0);
                     "build"
                 }
@@ -96,6 +97,17 @@ impl Store {
         }
         tx.commit().await.context("commit the end of what is gone there")
     }
+}
+
+/// Forgets the push that a build that is gone stood for: another build may get its number.
+async fn forget_move(tx: &DatabaseTransaction, project: ProjectId, build: BuildId) -> Result<()> {
+    rows::ref_move::Entity::delete_many()
+        .filter(rows::ref_move::Column::ProjectId.eq(project.0))
+        .filter(rows::ref_move::Column::Uuid.eq(format!("{OF_BUILD}{build}")))
+        .exec(tx)
+        .await
+        .context("forget the push of a build")?;
+    Ok(())
 }
 
 /// A row here, and what it was there.

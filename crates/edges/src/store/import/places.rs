@@ -170,7 +170,7 @@ impl Moves {
 mod tests {
     use super::*;
     use crate::store::{
-        ForeignBuilds,
+        ForeignBuilds, Still,
         tests::{NOW, Stage},
     };
     use kozmic_model::{event::Author, git::GitRef, status::Status};
@@ -256,5 +256,15 @@ mod tests {
         stage.told("1", ('b', 'd'), 500).await;
         import(&stage, &[(3, 'c', 300)]).await;
         assert_eq!(order(&stage).await, "abcd");
+    }
+    #[tokio::test]
+    async fn a_number_that_the_other_installation_gives_out_again_is_another_build() {
+        let stage = Stage::new().await;
+        import(&stage, &[(1, 'a', 100), (2, 'b', 200)]).await;
+        let still = Still { builds: [1].into(), ..Still::default() };
+        stage.store.remove_gone("mysql://there/kozmic", stage.project, &still).await.unwrap();
+        assert_eq!(order(&stage).await, "a");
+        import(&stage, &[(2, 'c', 300)]).await;
+        assert_eq!(order(&stage).await, "ac");
     }
 }
