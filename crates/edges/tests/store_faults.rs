@@ -88,7 +88,9 @@ fn faulty(test: &str) -> Result<Option<OwnDisk>> {
     let mut again = Command::new(std::env::current_exe()?);
     let again = again.args(["--exact", test, "--nocapture"]).envs(disk.environment()).output()?;
     let said = [again.stdout, again.stderr].concat();
-    anyhow::ensure!(again.status.success(), "in its own process: {}", String::from_utf8_lossy(&said));
+    let said = String::from_utf8_lossy(&said);
+    // A name that fits no test is no failure to the one who runs them.
+    anyhow::ensure!(again.status.success() && said.contains("1 passed"), "in its own process: {said}");
     Ok(None)
 }
 
