@@ -16,6 +16,10 @@ use super::Browser;
 use crate::program::{Program, Show};
 
 const READY: &str = "ChromeDriver was started successfully on port ";
+/// Said of a port that somebody else has.
+const TAKEN: &str = "port not available";
+/// Number of drivers that are started before a taken port is a fault.
+const TRIES: u32 = 5;
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time that the browser may take to end, when nobody can wait for it asynchronously.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -29,7 +33,19 @@ pub(super) struct Driver {
 }
 
 impl Driver {
+    /// It listens on two addresses and takes one free port for both, which another program may have on the second one:
+    /// then it ends, and another one finds another port.
     pub(super) async fn start() -> Result<Self> {
+        let mut tries = 1;
+        loop {
+            match Self::try_start().await {
+                Err(fault) if tries < TRIES && format!("{fault:#}").contains(TAKEN) => tries += 1,
+                started => return started,
+            }
+        }
+    }
+
+    async fn try_start() -> Result<Self> {
         let mut command = Command::new("chromedriver");
         command.args(["--port=0", "--log-level=WARNING"]);
         let install = "start chromedriver: are the packages chromium and chromium-driver installed?";
