@@ -34,7 +34,7 @@ pub(crate) async fn of(flow: &Flow, container: &ContainerId, code: i64) -> Resul
     Ok(verdict(code, note, looked_on(flow, container).await?))
 }
 
-/// How an attempt ends whose container was noted and is not there any more: with the engine or the machine that it ran
+/// End of an attempt whose container was noted and is not there any more: with the engine or the machine that it ran
 /// on, or because somebody removed it.
 pub(crate) async fn of_gone(flow: &Flow, container: &ContainerId) -> Result<Outcome> {
     let short = container.0.get(..12).unwrap_or(&container.0);

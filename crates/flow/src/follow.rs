@@ -51,7 +51,7 @@ pub(crate) enum Found {
     Gone(Outcome),
 }
 
-/// What is known of a container that is followed anew.
+/// Facts about a container that is followed anew.
 #[derive(Clone, Copy)]
 pub(crate) struct Before {
     /// The engine was away.

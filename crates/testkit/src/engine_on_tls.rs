@@ -24,7 +24,7 @@ const HANDSHAKE: u8 = 22;
 /// Answer of the engine to everybody else.
 const WRONG: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
-/// How a client is answered that speaks no TLS.
+/// The answer to a client that speaks no TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToPlain {
     /// In words, as Docker's engine does.
@@ -91,7 +91,7 @@ async fn pass_on(mut stream: TcpStream, acceptor: TlsAcceptor, to_plain: ToPlain
     if first[0] != HANDSHAKE {
         return match to_plain {
             ToPlain::Words => {
-                // What is left unread when a connection is closed makes a reset of it.
+                // Bytes that are left unread when a connection is closed make a reset of it.
                 let mut request = [0; 1024];
                 let _length = stream.read(&mut request).await?;
                 stream.write_all(WRONG).await

@@ -11,7 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What is held, and how many calls wait.
+/// The calls that are held, and the number of those that wait.
 #[derive(Default)]
 struct Door {
     shut_for: Option<String>,

@@ -9,7 +9,7 @@ export const PLAIN = Object.freeze({ fg: null, bg: null, bold: false, dim: false
 /** A CSI sequence; a string sequence (title, link); any other escape; a lone control character. An unfinished one at the end counts. */
 const SEQUENCE = /\x1b\[([0-9;:?<=>]*)[ -/]*([@-~]|$|(?=[^ -~]))|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const COLOURS = /\x1b\[([0-9;:]*)m/g;
-/** What moves the cursor without being a CSI sequence, and all that asks for cells. */
+/** Signs and short escapes that move the cursor, and all sequences that need cells. */
 const SINGLE = /^(?:[\r\b]|\x1b[78])$/;
 const OVERWRITES = /[\r\b\t]|\x1b\[\d*[CDGJKPX@`asu]|\x1b[78]/;
 

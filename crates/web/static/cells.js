@@ -1,7 +1,7 @@
 // One line of a terminal: signs in cells, and a cursor that goes back and forth among them. Spinners, progress bars and
 // tables are written so. Rows above and below are other lines of the log, which nothing here can reach.
 
-/** As far to the right as a sequence can lead; text alone may be longer. */
+/** The furthest column that a sequence can lead to; text alone may be longer. */
 const WIDEST = 1_000;
 /** No more cells are moved aside to insert some. */
 const MOST = 10_000;

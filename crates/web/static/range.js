@@ -6,13 +6,13 @@
 /** The tallest box, in pixels: safe in a page at five times its size on a screen of twice the density. */
 export const TALLEST = 3_000_000;
 
-/** So near to an end of the box the shift does not change, in pixels: there a scrollbar leads as exactly as in short logs. */
+/** Distance from an end of the box within which the shift does not change, in pixels: there a scrollbar leads as exactly as in short logs. */
 const EDGE = 150_000;
 
-/** So far a place in the box may come from where the scrollbar would lead, in pixels: a hundredth of the bar. */
+/** Longest distance of a place in the box from where the scrollbar would lead, in pixels: a hundredth of the bar. */
 const SLACK = TALLEST / 100;
 
-/** How a place in the box and a place in the rows belong together. Both are the distance, in pixels, of the view's upper edge from the top. */
+/** The relation of places in the box to places in the rows. Both are the distance, in pixels, of the view's upper edge from the top. */
 export class Range {
   /** `furthest` is how far the box can be scrolled, `excess` how much of the rows it lacks. */
   constructor(furthest, excess) {
@@ -25,7 +25,7 @@ export class Range {
     return this.furthest + this.excess;
   }
 
-  /** How far the rows are shifted up when somebody leaps to this place in the box. */
+  /** Shift of the rows when somebody leaps to this place in the box. */
   shiftAt(top) {
     const share = (top - EDGE) / (this.furthest - 2 * EDGE);
     return this.excess && this.excess * Math.min(1, Math.max(0, share));

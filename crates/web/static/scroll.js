@@ -1,4 +1,4 @@
-// Where a view stands in a log, and whether it keeps to the log's end. Only what a person does counts as a movement:
+// The place of a view in a log, and whether it keeps to the log's end. Only a person's doing counts as a movement:
 // going up by the smallest step stops following, reaching the end begins it again while the log grows.
 
 import { Range, TALLEST } from './range.js';
@@ -31,7 +31,7 @@ export class Scroll {
     this.growing = true;
     /** Whether the mouse holds the scrollbar or marks text. Nothing may move then: Chromium lets go of a bar whose range changes. */
     this.held = false;
-    /** How far the rows are shifted up in their box, in pixels. */
+    /** Shift of the rows, upwards in their box, in pixels. */
     this.shift = 0;
     const listen = (name, act) => view.addEventListener(name, act, { passive: true });
     listen('scroll', () => this.#scrolled());
@@ -145,7 +145,7 @@ export class Scroll {
     this.on.drawn();
   }
 
-  /** What is marked would be taken from the page, if its lines went out of sight. */
+  /** Marked text would be taken from the page, if its lines went out of sight. */
   #marked() {
     if (this.held && !getSelection().isCollapsed) this.follow(false);
   }

@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 use std::{ffi::OsStr, io, ops::Range, os::unix::ffi::OsStrExt, path::Path};
 
 const SHA1_LENGTH: usize = 20;
-/// Where in an entry its flags are, after ten numbers and the object's id.
+/// Place of the flags in an entry, after ten numbers and the object's id.
 const FLAGS: usize = 60;
 const EXTENDED: u16 = 0x4000;
 const NAME_LENGTH: u16 = 0x0fff;
@@ -27,11 +27,11 @@ pub(super) struct Index {
 pub(super) struct Entry {
     at: usize,
     name: Range<usize>,
-    /// What it is, as git counts: a file, a link or a submodule.
+    /// Its kind, as git counts: a file, a link or a submodule.
     pub(super) kind: Kind,
 }
 
-/// What an entry is.
+/// Kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A file, with its permissions.

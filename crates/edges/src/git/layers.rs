@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// So many objects are gathered anew for each job rather than kept.
+/// Number of objects that are gathered anew for each job rather than kept.
 const FEW: u32 = 2_000;
 
 /// Lists the layers, the lowest first, a line each: the pack's name, how many objects it has, and its tips.
@@ -66,7 +66,7 @@ impl<'a> Layers<'a> {
         self.keep(&layers, to).map_err(io)
     }
 
-    /// How many layers, from the lowest, hold nothing but what these tips reach.
+    /// Number of layers, from the lowest, that hold nothing but what these tips reach.
     async fn usable(&self, layers: &[Layer], tips: &[String]) -> Result<usize, GitError> {
         let tips = tips.iter().map(String::as_str).collect::<HashSet<_>>();
         for (below, layer) in layers.iter().enumerate().rev() {
@@ -131,7 +131,7 @@ pub(super) async fn beyond_trunk(git: &Git, tips: &Tips, to: &Path) -> Result<()
     pack(git, &tips.all, &tips.trunk, to).await.map(drop)
 }
 
-/// How many layers stay when one with so many objects is put on them: a layer that is not twice as large as the one
+/// Number of layers that stay when one with so many objects is put on them: a layer that is not twice as large as the one
 /// above it goes into that. So there are few, and a large one is seldom made anew.
 fn kept(layers: &[Layer], mut objects: u32) -> usize {
     let mut kept = layers.len();
@@ -142,7 +142,7 @@ fn kept(layers: &[Layer], mut objects: u32) -> usize {
     kept
 }
 
-/// What layers hold is what the topmost one's tips reach.
+/// The tips that reach all that layers hold: those of the topmost one.
 fn below(layers: &[Layer]) -> &[String] {
     layers.last().map_or(&[], |layer| &layer.tips)
 }
@@ -199,7 +199,7 @@ async fn ask(
     git.converse(what, arguments, talk).await
 }
 
-/// How many objects a pack has, as it says at its beginning.
+/// Number of objects in a pack, as it says at its beginning.
 fn count(pack: &Path) -> io::Result<u32> {
     let mut head = [0; 12];
     File::open(pack)?.read_exact(&mut head)?;

@@ -59,17 +59,17 @@ use way::Way;
 pub struct Mirrors {
     dir: Arc<Path>,
     known_hosts: Arc<KnownHosts>,
-    /// One fetch at a time for each mirror. Who reads needs none: it only adds objects.
+    /// One fetch at a time for each mirror. Readers need none of these: a fetch only adds objects.
     fetching: Locks,
     /// Packs go away only while nobody reads.
     reading: SharedLocks,
-    /// When the fetch began that last brought all refs.
+    /// Beginning of the fetch that last brought all refs.
     seen: Arc<Mutex<HashMap<ProjectId, Instant>>>,
     /// One job at a time looks at, and adds to, what jobs have in common.
     packing: Locks,
 }
 
-/// How long a forge is asked for news of a repository whose commit is there.
+/// Longest time that a forge is asked for news of a repository whose commit is there.
 const NEWS_LIMIT: Duration = Duration::from_secs(30);
 
 impl Mirrors {
@@ -96,7 +96,7 @@ impl Mirrors {
         })
     }
 
-    /// What `git --version` says.
+    /// The answer of `git --version`.
     ///
     /// # Errors
     /// Git is not installed.
@@ -104,7 +104,7 @@ impl Mirrors {
         Git::new(Path::new("/")).run("version", ["version"]).await
     }
 
-    /// What `ssh -V` says.
+    /// The answer of `ssh -V`.
     ///
     /// # Errors
     /// No OpenSSH client is installed.
@@ -194,7 +194,7 @@ async fn news(bring: impl Future<Output = Result<Fetched, GitError>>) -> Fetched
     brought.unwrap_or_else(Fetched::Outdated)
 }
 
-/// Where deploy keys lie while they are used.
+/// The directory of deploy keys while they are used.
 fn keys_dir(dir: &Path) -> PathBuf {
     dir.join("ssh/keys")
 }

@@ -53,7 +53,7 @@ mod tests {
         git(&source, "init --quiet --initial-branch=main");
         fs::write(source.join("a"), "hello\n").unwrap();
         fs::write(source.join("b"), "").unwrap();
-        // So many that git would look at them by several threads.
+        // Enough of them that git would look at them by several threads.
         fs::create_dir(source.join("many")).unwrap();
         for number in 0..1_500 {
             fs::write(source.join("many").join(number.to_string()), "").unwrap();

@@ -11,7 +11,7 @@ use std::time::Instant;
 /// A commit that somebody wants to have.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// Whose mirror.
+    /// The project whose mirror is meant.
     pub project: ProjectId,
     /// The address that git fetches from: over SSH with a deploy key, else over HTTP.
     pub url: String,

@@ -1,4 +1,4 @@
-//! How refs moved, and where each build stands in the order of its ref by that.
+//! Moves of refs, and the place of each build in the order of its ref by that.
 
 mod note;
 mod known;
@@ -44,7 +44,7 @@ impl<'a> From<&'a Change> for NewMove<'a> {
     }
 }
 
-/// How a move was heard of.
+/// The way in which a move was heard of.
 #[derive(Clone, Copy, Debug)]
 pub enum Heard {
     /// By a delivery, which is settled together with what follows from it.

@@ -20,13 +20,13 @@ use kozmic_model::{
     place::is_taken,
 };
 
-/// What runs first on a fresh image if the rule does not say otherwise.
+/// Commands that run first on a fresh image if the rule does not say otherwise.
 const BEFORE: &str = "apt-get update && apt-get install -y git";
 
-/// Where scripts leave kernels if the rule does not say otherwise.
+/// Path at which scripts leave kernels if the rule does not say otherwise.
 const KERNEL: &str = "/target/vmlinuz.efi";
 
-/// What kernels' names begin with if the rule does not say otherwise.
+/// Beginning of kernels' names if the rule does not say otherwise.
 const PREFIX: &str = "zero-os";
 
 /// The rules of the settings file. `image` is what generic rules start from that name none.
@@ -70,10 +70,10 @@ fn rule(table: &toml::Table, image: &ImageName) -> Parsed<KernelRule> {
     })
 }
 
-/// Where a generic rule starts.
+/// The start of a generic rule.
 fn fresh(fields: &Fields<'_>, repository: &str, default: &ImageName) -> Parsed<KernelStart> {
     fields.refuse("base", KernelKind::Generic, "starts from an image: see \"image\"")?;
-    // What the container becomes is named after the repository.
+    // The image that the container becomes is named after the repository.
     if repository.to_lowercase().parse::<ImageName>().is_err() {
         let right = "a repository whose owner and name make the name of a Docker image in lower case: each begins and \
                      ends with a letter or digit";
@@ -82,7 +82,7 @@ fn fresh(fields: &Fields<'_>, repository: &str, default: &ImageName) -> Parsed<K
     Ok(KernelStart::Fresh(fields.parse("image", values::image)?.unwrap_or_else(|| default.clone())))
 }
 
-/// Where a dependent rule starts.
+/// The start of a dependent rule.
 fn kept(fields: &Fields<'_>) -> Parsed<KernelStart> {
     fields.refuse("image", KernelKind::Dependent, "starts from what a generic rule kept: see \"base\"")?;
     Ok(KernelStart::Kept(fields.needed("base", values::repository)?))

@@ -7,7 +7,7 @@ use crate::{
 use anyhow::Result;
 use kozmic_testkit::github::State;
 
-/// What is left of a machine's containers when it is up again.
+/// Remains of a machine's containers when it is up again.
 #[derive(Clone, Copy, Debug)]
 enum Left {
     /// They lie on a disk that is still there.

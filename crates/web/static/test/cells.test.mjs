@@ -1,4 +1,4 @@
-// What a terminal's line holds in the end, however it was written. Run by `node --test`.
+// The text of a terminal's line in the end, however it was written. Run by `node --test`.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';

@@ -17,9 +17,9 @@ use std::{
 /// A directory of certificates.
 #[derive(Debug)]
 pub(super) struct Certificates {
-    /// Whom to trust.
+    /// The authority to trust.
     pub(super) authority: PathBuf,
-    /// Who we are.
+    /// The certificate that Kozmic shows.
     pub(super) certificate: PathBuf,
     /// The key of that.
     pub(super) key: PathBuf,
@@ -31,7 +31,7 @@ impl Certificates {
         Self { authority, certificate, key }
     }
 
-    /// What a connection with them is made of.
+    /// Settings of a connection that uses them.
     ///
     /// # Errors
     /// In words, what is wrong with them.
@@ -57,7 +57,7 @@ impl Certificates {
     }
 }
 
-/// What a connection is made of that trusts nobody: it is there to see who answers.
+/// Settings of a connection that trusts nobody: it is there to see who answers.
 pub(super) fn trusting_nobody() -> ClientConfig {
     trusting(RootCertStore::empty()).with_no_client_auth()
 }

@@ -32,7 +32,7 @@ impl DockerEngine {
         }
     }
 
-    /// Why the engine cannot be reached as the settings say, if that has to do with TLS.
+    /// The reason why the engine cannot be reached as the settings say, if that has to do with TLS.
     async fn tls_fault(&self) -> Option<String> {
         let address = self.settings.address()?;
         match self.settings.tls() {
@@ -50,7 +50,7 @@ impl DockerEngine {
     }
 }
 
-/// What is wrong between the two ends, as far as TLS tells.
+/// The fault between the two ends, as far as TLS tells.
 async fn shake_hands(address: &Url, config: ClientConfig) -> Option<TlsFault> {
     let host = address.host_str()?;
     let bare = host.trim_matches(['[', ']']).to_owned();

@@ -29,7 +29,7 @@ pub struct ForeignBuilds<'a> {
     pub largest_job: i64,
     /// The largest number of a build of the project there.
     pub largest_number: i64,
-    /// When the take-over began: nothing there is newer.
+    /// Beginning of the take-over: nothing there is newer.
     pub now: Timestamp,
 }
 

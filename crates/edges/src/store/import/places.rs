@@ -43,11 +43,11 @@ struct Ref {
 
 /// The moves of a ref.
 struct Moves {
-    /// When it moved here.
+    /// Times at which it moved here.
     here_at: Vec<Timestamp>,
     /// The commits that it came to by that.
     here: HashSet<String>,
-    /// When it came to commits there.
+    /// Times at which it came to commits there.
     there_at: HashMap<String, Timestamp>,
 }
 
@@ -257,6 +257,7 @@ mod tests {
         import(&stage, &[(3, 'c', 300)]).await;
         assert_eq!(order(&stage).await, "abcd");
     }
+
     #[tokio::test]
     async fn a_number_that_the_other_installation_gives_out_again_is_another_build() {
         let stage = Stage::new().await;

@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use std::{collections::HashMap, time::Duration};
 
-/// So many moves of a ref are joined to find their order; what is older counts by its time.
+/// Number of a ref's moves that are joined to find their order; an older one counts by its time.
 const NEWEST: u64 = 50;
 
 /// The newest moves of a ref.

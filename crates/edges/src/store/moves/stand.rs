@@ -23,7 +23,7 @@ use sea_orm::{
 };
 use std::collections::{BTreeSet, HashMap};
 
-/// Where a ref stands after a move became known.
+/// The standing of a ref after a move became known.
 pub(in crate::store) struct Standing {
     /// The ref's newest build.
     newest: Option<i64>,

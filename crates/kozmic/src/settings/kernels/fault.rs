@@ -1,6 +1,6 @@
 //! A sentence for each thing that can be wrong with a kernel rule.
 
-/// What is wrong with a kernel rule.
+/// The fault of a kernel rule.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KernelRuleFault {
     /// No rule has such a key.
@@ -27,7 +27,7 @@ pub(crate) enum KernelRuleFault {
     Missing {
         /// The key.
         key: &'static str,
-        /// What would be right.
+        /// The right kind of value.
         right: &'static str,
     },
     /// The value cannot be used.
@@ -37,7 +37,7 @@ pub(crate) enum KernelRuleFault {
         key: &'static str,
         /// As written, with control characters made visible.
         value: String,
-        /// What would be right.
+        /// The right kind of value.
         right: &'static str,
     },
     /// The key belongs to rules of the other kind.
@@ -47,7 +47,7 @@ pub(crate) enum KernelRuleFault {
         key: &'static str,
         /// The rule's kind.
         kind: &'static str,
-        /// Where such a rule starts.
+        /// The words for the place where such a rule starts.
         start: &'static str,
     },
     /// A push would wake two rules.

@@ -1,16 +1,16 @@
-//! What stands in a kernel rule's table, by keys that are known, read as what it is to be.
+//! The values of a kernel rule's table, by keys that are known, each read as its kind.
 
 use super::KernelRuleFault;
 use crate::settings::keys::{find, most_like};
 use kozmic_model::kernel::KernelKind;
 
-/// What a rule may say.
+/// Keys that a rule may have.
 pub(in crate::settings) const KEYS: [&str; 9] =
     ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix", "if_interrupted"];
 
 pub(super) type Parsed<T> = Result<T, KernelRuleFault>;
 
-/// What a table says; all of it is text under known keys.
+/// The values of a table; all of them are text under known keys.
 pub(super) struct Fields<'a>(&'a toml::Table);
 
 impl<'a> Fields<'a> {

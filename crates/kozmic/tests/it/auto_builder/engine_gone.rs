@@ -73,7 +73,7 @@ async fn until_told(scene: &Scene, job: &Status, text: &str) -> Result<()> {
 async fn a_kernel_outlives_an_engine_that_stops_in_its_script_and_is_killed_while_it_is_kept() -> Result<()> {
     let mut engine = Engine::start(false, &[IMAGE]).await?;
     let url = engine.url();
-    // So much that the engine takes a while to keep it.
+    // Enough of it that the engine takes a while to keep it.
     let build = format!(
         "#!/bin/bash\necho attempt $KOZMIC_ATTEMPT begins\n[ $KOZMIC_ATTEMPT != 1 ] || {GATE}\n\
          echo once >> /runs; head -c 400000000 /dev/urandom > /large; cp /runs /target/vmlinuz.efi\n"

@@ -5,7 +5,7 @@ use crate::world::REPOSITORY;
 use anyhow::Result;
 use kozmic_testkit::github::{Commit, NewPull, State};
 
-/// How people call the first pull request.
+/// The first pull request in an address.
 const PULL: &str = "%231";
 
 /// A fork of Eve's with a branch, and a pull request for it; its number.

@@ -73,7 +73,7 @@ async fn return_by_the_button(reader: &mut Reader, end: f64) -> Result<()> {
     reader.wait_place(end).await
 }
 
-/// Where a pixel of the scrollbar is worth thousands of lines, a notch of the wheel is still one.
+/// A notch of the wheel is a line also where a pixel of the scrollbar is worth thousands of them.
 async fn step_through_the_middle(reader: &mut Reader) -> Result<()> {
     for line in [100_000, 894_801, 1_200_000, 1_677_750] {
         reader.hands.eval(&format!("location.hash = '#L{line}'")).await?;

@@ -11,13 +11,13 @@ const SIGHT: &str = "(() => {
     return [...document.querySelectorAll('.l')].filter((line) => seen(line.getBoundingClientRect()))
         .map((line) => Number(line.id.slice(1))).sort((one, other) => one - other);
 })()";
-/// How far the view's upper edge is from the log's beginning, in pixels: rows have 20.
+/// Distance of the view's upper edge from the log's beginning, in pixels: rows have 20.
 const PLACE: &str = "(() => {
     const line = document.querySelector('.l');
     const edge = document.querySelector('[data-part=view]').getBoundingClientRect().top;
     return line ? (Number(line.id.slice(1)) - 1) * 20 + edge - line.getBoundingClientRect().top : -1;
 })()";
-/// How many lines the page says there are.
+/// Number of lines as the page says it.
 const COUNT: &str = "Number(document.querySelector('[data-part=count]').textContent.replace(/\\D/g, ''))";
 /// Whether the view has stood still for so long, and for so many frames, that no movement goes on.
 const STILL: &str = "(() => {
@@ -34,7 +34,7 @@ pub struct Reader {
     pub kind: Kind,
 }
 
-/// Where the view is in the window, in pixels.
+/// Place of the view in the window, in pixels.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub top: i64,
@@ -102,7 +102,7 @@ impl Reader {
         Ok((*first, *last))
     }
 
-    /// What a line says.
+    /// The text of a line.
     pub async fn text(&mut self, line: u64) -> Result<String> {
         let text = self.hands.eval(&format!("document.querySelector('#L{line} > span').textContent")).await?;
         text.as_str().map(str::to_owned).context("a line has text")
