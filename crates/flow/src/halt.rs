@@ -46,7 +46,7 @@ impl Halt {
         let (flow, attempt) = (flow.clone(), job.attempt());
         let watching = async move {
             let outcome = tokio::select! {
-                why = canceled(&flow, attempt) => Outcome::Canceled(why),
+                outcome = canceled(&flow, attempt) => outcome,
                 () = over => Outcome::TimedOut(limit),
             };
             tell.send_replace(Some(outcome));
@@ -62,8 +62,7 @@ impl Halt {
     /// The database does not answer.
     pub(crate) async fn canceled_before(&self, flow: &Flow) -> Result<Option<Outcome>> {
         let job = flow.edges.store.job_by_id(self.attempt.job).await?;
-        let canceled = job.filter(|job| job.cancel_requested && job.attempt == self.attempt.number);
-        Ok(canceled.map(|job| Outcome::Canceled(reason(job.reason))))
+        Ok(job.filter(|job| job.attempt == self.attempt.number).and_then(|job| job.cancellation()))
     }
 
     /// Waits until the attempt is to be stopped, and gives how it then ends.
@@ -86,18 +85,19 @@ fn left(limit: Duration, (started_at, phases): (Option<Timestamp>, &[Phase]), no
     limit.saturating_sub(spent)
 }
 
-async fn canceled(flow: &Flow, attempt: Attempt) -> String {
+async fn canceled(flow: &Flow, attempt: Attempt) -> Outcome {
     let mut bell = flow.edges.broker.bell(Topic::Job(attempt.job));
     loop {
         match flow.edges.store.job_by_id(attempt.job).await {
-            Ok(None) => return "The job was deleted.".to_owned(),
+            Ok(None) => return Outcome::Canceled("The job was deleted.".to_owned()),
             Ok(Some(job)) if job.attempt != attempt.number => {
-                return "Another runner took the job over.".to_owned();
+                return Outcome::Canceled("Another runner took the job over.".to_owned());
             }
-            Ok(Some(job)) if job.cancel_requested => {
-                return reason(job.reason);
+            Ok(Some(job)) => {
+                if let Some(canceled) = job.cancellation() {
+                    return canceled;
+                }
             }
-            Ok(_) => {}
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "cannot look for a cancel request"),
         }
         tokio::select! {
@@ -105,10 +105,6 @@ async fn canceled(flow: &Flow, attempt: Attempt) -> String {
             () = tokio::time::sleep(LOOK) => {}
         }
     }
-}
-
-fn reason(given: Option<String>) -> String {
-    given.unwrap_or_else(|| "Canceled.".to_owned())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `desk`,
-//! `halt`, `work`, `job_log` and `turns` are what the runner has at hand; `keys` and `speak` let it in at the forge;
-//! `autobuild` says how the Auto Builder works.
+//! `halt`, `work`, `job_log` and `turns` are what the runner has at hand; `keys` and `speak` let it in at the forge,
+//! `patience` is for when that does not answer; `autobuild` says how the Auto Builder works.
 
 pub mod import;
 mod missed;
@@ -35,6 +35,7 @@ mod report;
 mod notify;
 mod keys;
 mod speak;
+mod patience;
 mod autobuild;
 
 pub use autobuild::AutobuildSettings;

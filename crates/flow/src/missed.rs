@@ -5,7 +5,7 @@
 mod book;
 mod tips;
 
-use crate::{Flow, speak};
+use crate::{Flow, patience, speak};
 use anyhow::Result;
 use kozmic_edges::{
     clock,
@@ -124,8 +124,8 @@ impl Rounds {
             Err(fault) => {
                 let error = format!("{fault:#}");
                 tracing::warn!(webhook = ear.webhook.0, error, "missed deliveries cannot be looked for yet");
-                let asked = fault.downcast_ref().and_then(ForgeError::try_again).unwrap_or_default();
-                let wait = if asked.is_zero() { TROUBLE } else { asked.min(speak::LONGEST_WAIT) };
+                let asked = patience::asked_wait(&fault);
+                let wait = if asked.is_zero() { TROUBLE } else { asked };
                 if is_forges(&fault) {
                     self.quiet.insert(speaker(ear), clock::now().after(wait));
                 }

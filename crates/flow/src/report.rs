@@ -1,7 +1,7 @@
 //! The last step: what happened is told. Pages hear of it at once; the forge through the outbox, which outlives
 //! crashes and the forge's outages.
 
-use crate::{Flow, notify, speak};
+use crate::{Flow, notify, patience, speak};
 use anyhow::{Error, Result};
 use kozmic_edges::{
     Edges,
@@ -244,13 +244,12 @@ async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Opti
         error = words,
         "a message was not sent"
     );
-    let of_forge = fault.downcast_ref::<ForgeError>();
-    let is_refused = of_forge.is_some_and(|fault| fault.try_again().is_none());
-    if (is_refused && outgoing.tries >= REFUSALS) || notify::is_given_up(fault, outgoing.tries) {
+    if (patience::is_refusal(fault) && outgoing.tries >= REFUSALS)
+        || notify::is_given_up(fault, outgoing.tries)
+    {
         return flow.edges.store.sent(outgoing).await.map(|()| None);
     }
-    let asked = of_forge.and_then(ForgeError::try_again).unwrap_or_default().min(speak::LONGEST_WAIT);
-    let wait = asked.max(backoff(outgoing.tries));
+    let wait = patience::asked_wait(fault).max(backoff(outgoing.tries));
     let until = clock::now().after(wait);
     flow.edges.store.postpone(outgoing, until, &words).await?;
     Ok(Some(until))

@@ -1,6 +1,7 @@
 //! The person who speaks for a project at the forge: its owner, else one of its managers, by the token of their
 //! sign-in.
 
+use crate::patience;
 use anyhow::{Context, Error, Result, anyhow};
 use kozmic_edges::{Edges, forge::ForgeError};
 use kozmic_model::{
@@ -8,10 +9,6 @@ use kozmic_model::{
     project::{Project, Repository},
 };
 use secrecy::SecretString;
-use std::time::Duration;
-
-/// The longest wait that a forge is believed to mean.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// Asks the forge for a project, as the first person whom it listens to. A token that it no longer accepts is
 /// forgotten, and its user signed out; a repository that was moved is followed.
@@ -90,7 +87,7 @@ where
 /// may not even look could have put it there.
 pub(crate) fn unless_unknown(is_known: bool, removed: Result<()>) -> Result<()> {
     match removed {
-        Err(fault) if !is_known && fault.downcast_ref().and_then(ForgeError::try_again).is_none() => Ok(()),
+        Err(fault) if !is_known && !patience::may_pass(&fault) => Ok(()),
         removed => removed,
     }
 }

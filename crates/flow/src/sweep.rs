@@ -1,7 +1,7 @@
 //! Removes what nobody needs any more: containers of attempts that hold no job, images that are too many, deliveries
 //! that were understood long ago, what deleted projects left.
 
-use crate::{Flow, cache, keep, publish, speak};
+use crate::{Flow, cache, keep, patience, publish};
 use anyhow::{Context, Result};
 use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
@@ -26,18 +26,18 @@ pub(crate) async fn forever(flow: Flow) {
         if let Err(fault) = images(&flow).await {
             tracing::warn!(error = format!("{fault:#}"), "cached images could not be swept up");
         }
-        match flow.edges.store.forget_deliveries(clock::now().before(DELIVERIES_KEPT)).await {
+        let now = clock::now();
+        match flow.edges.store.forget_deliveries(now.before(DELIVERIES_KEPT)).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "old deliveries were forgotten"),
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "old deliveries stay"),
         }
-        let now = clock::now();
-        match flow.edges.store.shorten_waits(now.after(speak::LONGEST_WAIT), now).await {
+        match flow.edges.store.shorten_waits(now.after(patience::LONGEST_WAIT), now).await {
             Ok(0) => {}
             Ok(_) => flow.edges.broker.ring(Topic::Outbox),
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "the outbox cannot be looked through"),
         }
-        if let Err(fault) = flow.edges.store.forget_missed(clock::now().before(DELIVERIES_KEPT)).await {
+        if let Err(fault) = flow.edges.store.forget_missed(now.before(DELIVERIES_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
         }
         if flow.edges.room.is_used_up().is_none()

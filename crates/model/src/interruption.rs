@@ -58,10 +58,8 @@ impl Sequel {
     /// wants the job stopped gets that.
     pub fn of(job: &Job, outcome: &Outcome) -> Self {
         let Outcome::Interrupted(why) = outcome else { return Self::End(outcome.clone()) };
-        if job.cancel_requested {
-            return Self::End(Outcome::Canceled(
-                job.reason.clone().unwrap_or_else(|| "Canceled.".to_owned()),
-            ));
+        if let Some(canceled) = job.cancellation() {
+            return Self::End(canceled);
         }
         let why_not = match job.spec.if_interrupted {
             IfInterrupted::Again if job.interruptions < MOST_AGAIN => return Self::Again(outcome.clone()),

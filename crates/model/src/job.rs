@@ -68,6 +68,12 @@ impl Job {
         Attempt { job: self.id, number: self.attempt + ahead }
     }
 
+    /// The end of a run of it that somebody wants to be stopped; none: nobody does.
+    pub fn cancellation(&self) -> Option<Outcome> {
+        let reason = || self.reason.clone().unwrap_or_else(|| "Canceled.".to_owned());
+        self.cancel_requested.then(|| Outcome::Canceled(reason()))
+    }
+
     /// The run that is meant when a result is written.
     pub fn attempt(&self) -> Attempt {
         Attempt { job: self.id, number: self.attempt }

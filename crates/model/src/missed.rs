@@ -38,13 +38,13 @@ pub struct Missed {
 pub fn due(missed: &[Missed], is_open: bool, now: Timestamp) -> Vec<&Missed> {
     let open =
         missed.iter().filter(|one| one.made_good_at.is_none() && one.tries < TRIES).collect::<Vec<_>>();
-    let scout = open.iter().find(|one| one.tries > 0).map(|one| one.uuid.clone());
+    let scout = scout(missed).map(|one| &one.uuid);
     let is_due = |one: &&Missed| {
         let passed = now.since(one.asked_at);
         match one.tries {
             0 => true,
             _ if is_open => passed >= SETTLED,
-            tries => scout.as_ref() == Some(&one.uuid) && passed >= pause(tries),
+            tries => scout == Some(&one.uuid) && passed >= pause(tries),
         }
     };
     open.into_iter().filter(is_due).collect()
@@ -52,8 +52,12 @@ pub fn due(missed: &[Missed], is_open: bool, now: Timestamp) -> Vec<&Missed> {
 
 /// Time until the next try of deliveries that do not arrive, as far as none is due before.
 pub fn until_next(missed: &[Missed], now: Timestamp) -> Duration {
-    let scout = missed.iter().find(|one| one.made_good_at.is_none() && (1..TRIES).contains(&one.tries));
-    scout.map_or(Duration::ZERO, |one| pause(one.tries).saturating_sub(now.since(one.asked_at)))
+    scout(missed).map_or(Duration::ZERO, |one| pause(one.tries).saturating_sub(now.since(one.asked_at)))
+}
+
+/// The one that is tried for all: the oldest of those that did not arrive in their first try.
+fn scout(missed: &[Missed]) -> Option<&Missed> {
+    missed.iter().find(|one| one.made_good_at.is_none() && (1..TRIES).contains(&one.tries))
 }
 
 fn pause(tries: i32) -> Duration {

@@ -1,7 +1,7 @@
 //! One webhook's book at the forge: what did not arrive is sent again, in the order in which it happened.
 
 use super::{Next, POST_PACE, ask, tips};
-use crate::Flow;
+use crate::{Flow, patience};
 use anyhow::Result;
 use kozmic_edges::{
     broker::Topic,
@@ -53,7 +53,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
         Ok(Sent::SwitchedOff) => OFF.to_owned(),
         Ok(Sent::Gone) => "The webhook is not at the forge any more: nobody hears of pushes.".to_owned(),
         Err(fault) if is_forbidden(&fault) => return tips::compare(flow, ear, known).await,
-        Err(fault) if fault.downcast_ref().and_then(ForgeError::try_again).is_some() => return Err(fault),
+        Err(fault) if patience::may_pass(&fault) => return Err(fault),
         Err(fault) => format!("Missed deliveries cannot be looked for: {fault:#}."),
     };
     store.note_hearing(ear, &Hearing { fault: Some(fault), ..known.unwrap_or_default() }).await?;
@@ -151,7 +151,7 @@ async fn one(flow: &Flow, ear: &Ear, (missed, line): (&Missed, Option<&SentDeliv
             tracing::info!(delivery.uuid = missed.uuid, event, "a missed delivery is sent again");
             Ok(())
         }
-        Err(fault) if is_refusal(&fault) => {
+        Err(fault) if patience::is_refusal(&fault) => {
             let error = format!("{fault:#}");
             tracing::warn!(delivery.uuid = missed.uuid, error, "a missed delivery is not sent again");
             note(flow, ear, (missed, REFUSED)).await
@@ -162,10 +162,6 @@ async fn one(flow: &Flow, ear: &Ear, (missed, line): (&Missed, Option<&SentDeliv
 
 async fn note(flow: &Flow, ear: &Ear, (missed, cost): (&Missed, i32)) -> Result<()> {
     flow.edges.store.note_asked(ear.door, &missed.uuid, (cost, clock::now())).await
-}
-
-fn is_refusal(fault: &anyhow::Error) -> bool {
-    fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_none())
 }
 
 /// The deliveries of a book that never arrived: id, event, and when each was sent first.

@@ -2,12 +2,12 @@
 //! and with what was heard of them. A move that nobody heard of is told in the words that a delivery would have had.
 
 use super::{Next, PACE, ask};
-use crate::{Flow, receive};
+use crate::{Flow, patience, receive};
 use anyhow::Result;
 use kozmic_edges::{
     broker::Topic,
     clock,
-    forge::{ForgeError, Step, Telling, Tip},
+    forge::{Step, Telling, Tip},
     store::{Door, Ear, Hearing, NewDelivery},
 };
 use kozmic_model::{
@@ -36,7 +36,7 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
     let tips = ask(flow, ear, |token, repository| async move { forge.tips(&token, &repository).await });
     let mut tips = match tips.await {
         Ok(tips) => tips,
-        Err(fault) if fault.downcast_ref().and_then(ForgeError::try_again).is_some() => {
+        Err(fault) if patience::may_pass(&fault) => {
             return Err(fault);
         }
         Err(fault) => {

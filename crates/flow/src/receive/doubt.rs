@@ -2,9 +2,9 @@
 //! counts. A payload may be old, or a lie; but it may be the first word of a new name, whose old one is somebody
 //! else's by now. The delivery waits and holds up no other while the forge does not answer.
 
-use crate::{Flow, keys, speak, sync, watch};
+use crate::{Flow, keys, patience, sync, watch};
 use anyhow::Result;
-use kozmic_edges::{broker::Topic, clock, forge::ForgeError, store::Door};
+use kozmic_edges::{broker::Topic, clock, store::Door};
 use kozmic_model::{
     ids::{DeliveryId, ProjectId},
     project::{Project, Repository},
@@ -12,7 +12,6 @@ use kozmic_model::{
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 /// Pauses between tries to ask the forge, in seconds; the last one again and again.
@@ -142,13 +141,10 @@ async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
         };
         let error = format!("{fault:#}");
         tracing::warn!(project.id = project.id.0, error, "a repository cannot be looked up");
-        let asked_wait = fault.downcast_ref().map(ForgeError::try_again);
-        if asked_wait.unwrap_or_default().is_none() && flow.edges.store.ping().await.is_ok() {
+        if !patience::may_pass(&fault) && flow.edges.store.ping().await.is_ok() {
             return true;
         }
-        let pause = Duration::from_secs(PAUSES[PAUSES.len().min(tries + 1) - 1]);
-        let pause = asked_wait.flatten().unwrap_or_default().min(speak::LONGEST_WAIT).max(pause);
-        if !flow.pause(pause).await {
+        if !flow.pause(patience::pause(&PAUSES, tries, &fault)).await {
             return false;
         }
     }

@@ -1,9 +1,9 @@
 //! Asks the forge where a branch is, if its known pushes leave it open which one was the last. That goes on beside the
 //! way of the push, until there is an answer; a start looks for what an earlier process did not get one to.
 
-use crate::{Flow, speak};
+use crate::{Flow, patience, speak};
 use anyhow::Result;
-use kozmic_edges::{broker::Topic, clock, forge::ForgeError};
+use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{git::GitRef, ids::ProjectId};
 use std::{
     collections::HashSet,
@@ -61,10 +61,9 @@ pub(super) async fn look(flow: &Flow, project: ProjectId, git_ref: &GitRef) -> R
 }
 
 async fn ask(flow: Flow, project: ProjectId, branch: String) {
-    let mut wait = Duration::ZERO;
-    for tries in 0.. {
-        let pause = Duration::from_secs(PAUSES[tries.min(PAUSES.len() - 1)]);
-        if !flow.pause(pause.max(wait)).await {
+    let mut wait = Duration::from_secs(PAUSES[0]);
+    for tries in 1.. {
+        if !flow.pause(wait).await {
             return;
         }
         // A push that comes in from here on asks anew: the answer may be older.
@@ -72,13 +71,10 @@ async fn ask(flow: Flow, project: ProjectId, branch: String) {
         let Err(fault) = settle(&flow, project, &branch).await else { return };
         let error = format!("{fault:#}");
         tracing::warn!(project.id = project.0, error, "the forge does not say yet where a branch is");
-        let asked = fault.downcast_ref::<ForgeError>().map(ForgeError::try_again);
-        if asked.is_some_and(|asked| asked.is_none())
-            || !flow.questions.open().insert((project, branch.clone()))
-        {
+        if patience::is_refusal(&fault) || !flow.questions.open().insert((project, branch.clone())) {
             return;
         }
-        wait = asked.flatten().unwrap_or_default().min(speak::LONGEST_WAIT);
+        wait = patience::pause(&PAUSES, tries, &fault);
     }
 }
 

@@ -1,8 +1,7 @@
 //! The message and author of a commit, where a payload did not carry them.
 
-use crate::{Flow, report, run, speak};
+use crate::{Flow, patience, report, run, speak};
 use anyhow::Result;
-use kozmic_edges::forge::ForgeError;
 use kozmic_model::{
     build::Build,
     event::{Author, Change},
@@ -24,8 +23,7 @@ pub(crate) async fn description(flow: Flow, build: Build, job: JobId) {
             Err(fault) => {
                 let error = format!("{fault:#}");
                 tracing::info!(build.id = build.id.0, error, "a commit's message is not known yet");
-                let is_final =
-                    fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_none());
+                let is_final = patience::is_refusal(&fault);
                 if is_final || !flow.pause(Duration::from_secs(pause)).await {
                     return;
                 }

@@ -2,9 +2,9 @@
 //! build. The delivery waits for it beside all others, and not without end.
 
 use super::describe;
-use crate::Flow;
+use crate::{Flow, patience};
 use anyhow::Result;
-use kozmic_edges::{broker::Topic, forge::ForgeError};
+use kozmic_edges::broker::Topic;
 use kozmic_model::{
     event::Author,
     git::Sha,
@@ -97,8 +97,7 @@ async fn ask(flow: &Flow, project: ProjectId, sha: &Sha) -> Message {
         match describe::ask(flow, project, sha).await {
             Ok((message, author)) => return Message::Known(message, author),
             Err(fault) => {
-                let is_final =
-                    fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_none());
+                let is_final = patience::is_refusal(&fault);
                 tracing::info!(%sha, error = format!("{fault:#}"), "a commit's message is not known yet");
                 if is_final {
                     break;

@@ -2,7 +2,7 @@
 //! configuration repository.
 
 use super::token;
-use crate::{AutobuildSettings, Flow};
+use crate::{AutobuildSettings, Flow, patience};
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
@@ -119,7 +119,7 @@ fn address(public_url: &Url, repository: &Repository) -> Result<Url> {
 /// build nothing.
 async fn forget(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {
     if let Err(fault) = remove(flow, token, watched).await {
-        if fault.downcast_ref::<ForgeError>().is_some_and(|fault| fault.try_again().is_some()) {
+        if patience::may_pass(&fault) {
             return Ok(());
         }
         tracing::warn!(repository = watched.full_name, error = format!("{fault:#}"), "a webhook stays");
