@@ -7,7 +7,7 @@ use rustix::{
 };
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -196,8 +196,7 @@ fn take(path: &Path, length: u64) -> io::Result<()> {
 
 /// Writes so many zeros, where a filesystem gives no room ahead.
 fn fill(mut file: &File, length: u64) -> io::Result<()> {
-    io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
-    file.flush()
+    io::copy(&mut io::Read::take(io::repeat(0), length), &mut file).map(drop)
 }
 
 /// Bytes as people read them.

@@ -33,8 +33,7 @@ impl Mirrors {
         let io = GitError::io("checkout");
         let mirror = self.path(wanted.project);
         let git = Git::new(&mirror);
-        let reading = self.reading.of(wanted.project);
-        let _reading = reading.read().await;
+        let _reading = self.reading.of(wanted.project).read_owned().await;
         let refs = Refs::read(&git, &mirror, wanted).await?;
         let outgoing = mirror.join(OUTGOING).join(dir.file_name().unwrap_or(OsStr::new("one")));
         let checkout = Checkout { dir, outgoing, wanted: wanted.clone(), refs };

@@ -39,8 +39,7 @@ impl Mirrors {
     /// [`GitError::TooManyFiles`] and [`GitError::TooMuch`] beyond the limits; else the mirror does not have the commit,
     /// or is damaged.
     pub async fn files(&self, wanted: &Wanted, limits: FileLimits) -> Result<Vec<ConfigFile>, GitError> {
-        let reading = self.reading.of(wanted.project);
-        let _reading = reading.read().await;
+        let _reading = self.reading.of(wanted.project).read_owned().await;
         let git = Git::new(&self.path(wanted.project));
         let options = ["ls-tree", "-r", "-z", "--full-tree", wanted.sha.as_str()];
         let list = |_, output| list(BufReader::new(output), limits.files);

@@ -19,8 +19,7 @@ impl Mirrors {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
-        let reading = self.reading.of(wanted.project);
-        let _reading = reading.read().await;
+        let _reading = self.reading.of(wanted.project).read_owned().await;
         // With -t: where a directory is tracked beside a path in it, both are told.
         let options = ["ls-tree", "-t", "-z", "--full-tree", wanted.sha.as_str(), "--"];
         let inside = paths.iter().filter(|path| !path.is_everything()).map(TrackedPath::as_str);

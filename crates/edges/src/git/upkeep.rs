@@ -27,11 +27,9 @@ impl Mirrors {
     }
 
     async fn gather(&self, project: ProjectId) -> Result<(), GitError> {
-        let fetching = self.fetching.of(project);
-        let Ok(_fetching) = fetching.try_lock() else { return Ok(()) };
+        let Ok(_fetching) = self.fetching.of(project).try_lock_owned() else { return Ok(()) };
         // A reader has opened some packs and knows the names of others: these go.
-        let reading = self.reading.of(project);
-        let _alone = reading.write().await;
+        let _alone = self.reading.of(project).write_owned().await;
         let mirror = self.path(project);
         if !mirror.exists() {
             return Ok(());

@@ -1,6 +1,6 @@
 //! The point up to which webhooks' deliveries were looked through at the forge, and those that did not arrive.
 
-use super::{Door, Store, rows};
+use super::{Door, Store, moves, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     git::GitRef,
@@ -10,7 +10,7 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -248,19 +248,14 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn heard_last(&self, project: ProjectId, git_ref: &GitRef) -> Result<Option<String>> {
-        let moved = rows::ref_move::Entity::find()
-            .filter(rows::ref_move::Column::ProjectId.eq(project.0))
-            .filter(rows::ref_move::Column::GitRef.eq(git_ref.to_string()))
+        let git_ref = git_ref.to_string();
+        let moved = moves::of_ref(project, &git_ref)
             .order_by_desc(rows::ref_move::Column::At)
             .order_by_desc(rows::ref_move::Column::Id);
         if let Some(moved) = moved.one(&self.db).await.context("find a ref's newest move")? {
             return Ok(Some(moved.sha.unwrap_or(moved.after)));
         }
-        let built = rows::build::Entity::find()
-            .filter(rows::build::Column::ProjectId.eq(project.0))
-            .filter(rows::build::Column::GitRef.eq(git_ref.to_string()))
-            .order_by_desc(rows::build::Column::Position);
-        Ok(built.one(&self.db).await.context("find a ref's newest build")?.map(|row| row.sha))
+        Ok(moves::newest(&self.db, project, &git_ref).await?.map(|build| build.sha))
     }
 
     /// Time at which anything was heard of a webhook's repository, or the webhook's hook or project was made.
@@ -268,40 +263,27 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn heard_at(&self, ear: &Ear) -> Result<Timestamp> {
-        let project = ear.project.0;
-        let moved = rows::ref_move::Entity::find()
-            .select_only()
-            .column_as(rows::ref_move::Column::CreatedAt.max(), "at")
-            .filter(rows::ref_move::Column::ProjectId.eq(project));
-        let built = rows::build::Entity::find()
-            .select_only()
-            .column_as(rows::build::Column::CreatedAt.max(), "at")
-            .filter(rows::build::Column::ProjectId.eq(project));
-        let told = rows::delivery::Entity::find()
-            .select_only()
-            .column_as(rows::delivery::Column::ReceivedAt.max(), "at")
-            .filter(rows::delivery::Column::HookId.eq(ear.door.hook().map(|hook| hook.0)));
-        let hook = rows::hook::Entity::find()
-            .select_only()
-            .column_as(rows::hook::Column::CreatedAt.max(), "at")
-            .filter(rows::hook::Column::Id.eq(ear.door.hook().map(|hook| hook.0)));
-        let made = rows::project::Entity::find()
-            .select_only()
-            .column_as(rows::project::Column::CreatedAt.max(), "at")
-            .filter(rows::project::Column::Id.eq(project));
-        let questions = [
-            moved.into_tuple::<Option<i64>>().one(&self.db).await,
-            built.into_tuple().one(&self.db).await,
-            told.into_tuple().one(&self.db).await,
-            hook.into_tuple().one(&self.db).await,
-            made.into_tuple().one(&self.db).await,
+        let (project, hook) = (ear.project.0, ear.door.hook().map(|hook| hook.0));
+        let moves = rows::ref_move::Entity::find().filter(rows::ref_move::Column::ProjectId.eq(project));
+        let builds = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project));
+        let deliveries = rows::delivery::Entity::find().filter(rows::delivery::Column::HookId.eq(hook));
+        let hooks = rows::hook::Entity::find().filter(rows::hook::Column::Id.eq(hook));
+        let projects = rows::project::Entity::find().filter(rows::project::Column::Id.eq(project));
+        let times = [
+            self.latest(moves, rows::ref_move::Column::CreatedAt).await?,
+            self.latest(builds, rows::build::Column::CreatedAt).await?,
+            self.latest(deliveries, rows::delivery::Column::ReceivedAt).await?,
+            self.latest(hooks, rows::hook::Column::CreatedAt).await?,
+            self.latest(projects, rows::project::Column::CreatedAt).await?,
         ];
-        let mut latest = Timestamp(0);
-        for answer in questions {
-            let at = answer.context("find when anything was heard")?.flatten();
-            latest = latest.max(Timestamp(at.unwrap_or_default()));
-        }
-        Ok(latest)
+        Ok(times.into_iter().flatten().max().unwrap_or(Timestamp(0)))
+    }
+
+    /// The latest of the times that rows have in a column.
+    async fn latest<E: EntityTrait>(&self, rows: Select<E>, column: E::Column) -> Result<Option<Timestamp>> {
+        let latest = rows.select_only().column_as(column.max(), "at").into_tuple::<Option<i64>>();
+        let latest = latest.one(&self.db).await.context("find when anything was heard")?;
+        Ok(latest.flatten().map(Timestamp))
     }
 
     /// Figures of a repository's deliveries since a time; none: of all that the Auto Builder hears of.

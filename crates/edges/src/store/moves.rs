@@ -7,6 +7,7 @@ mod builds;
 #[cfg(test)]
 mod tests;
 
+pub(super) use builds::newest;
 pub(super) use known::{is_moving, of_ref};
 pub(super) use note::{OF_BUILD, note};
 pub(super) use stand::{is_newest, stand};

@@ -10,7 +10,8 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
     sea_query::Expr,
 };
 
@@ -24,15 +25,15 @@ pub(super) fn builds_of(project: ProjectId, git_ref: &str) -> Select<rows::build
 }
 
 /// The build that a ref's newest one was so far.
-pub(super) async fn newest(
-    tx: &DatabaseTransaction,
+pub(in crate::store) async fn newest(
+    db: &impl ConnectionTrait,
     project: ProjectId,
     git_ref: &str,
 ) -> Result<Option<rows::build::Model>> {
     let placed = builds_of(project, git_ref)
         .filter(rows::build::Column::Position.ne(UNPLACED))
         .order_by_desc(rows::build::Column::Position);
-    placed.one(tx).await.context("find a ref's newest build")
+    placed.one(db).await.context("find a ref's newest build")
 }
 
 pub(super) async fn next_position(tx: &DatabaseTransaction, project: ProjectId) -> Result<i64> {
