@@ -34,6 +34,25 @@ impl Stage {
         Ok(Self { world, engine })
     }
 
+    /// A hook that must not run twice, and waits.
+    pub async fn deployment(&self) -> Result<()> {
+        let script = format!("#!/bin/bash\necho deploying; {GATE}");
+        self.add_hook(&[("title", "Deploy"), ("script", &script), ("if_interrupted", "error")]).await
+    }
+
+    /// A hook whose install script waits in its first attempt.
+    pub async fn installation(&self) -> Result<()> {
+        let install = format!("#!/bin/bash\n{ONLY_FIRST_WAITS} {GATE}; echo kept >/tmp/kept");
+        let script = "#!/bin/bash\necho it is $(cat /tmp/kept)";
+        self.add_hook(&[("title", "Tests"), ("script", script), ("install_script", &install)]).await
+    }
+
+    async fn add_hook(&self, fields: &[(&str, &str)]) -> Result<()> {
+        let path = format!("/projects/{}/hooks/add/", self.world.project);
+        let fields = [&[("image", IMAGE)], fields].concat();
+        self.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()
+    }
+
     /// Pushes, and waits until the script has printed this.
     pub async fn run_to(&self, text: &str) -> Result<(Pushed, Live)> {
         let pushed = self.world.push("Begin").await?;
@@ -118,11 +137,7 @@ async fn a_job_that_is_interrupted_three_times_is_an_error_until_somebody_starts
 #[tokio::test]
 async fn what_must_not_be_done_twice_ends_as_an_error() -> Result<()> {
     let mut stage = Stage::new(false).await?;
-    let path = format!("/projects/{}/hooks/add/", stage.world.project);
-    let script = format!("#!/bin/bash\necho deploying; {GATE}");
-    let fields =
-        [("title", "Deploy"), ("image", IMAGE), ("script", script.as_str()), ("if_interrupted", "error")];
-    stage.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()?;
+    stage.deployment().await?;
     let (pushed, mut live) = stage.run_to("deploying").await?;
     stage.engine.stop().await?;
     stage.engine.start_again().await?;
@@ -137,15 +152,7 @@ async fn what_must_not_be_done_twice_ends_as_an_error() -> Result<()> {
 #[tokio::test]
 async fn an_install_script_that_is_interrupted_runs_again() -> Result<()> {
     let mut stage = Stage::new(false).await?;
-    let path = format!("/projects/{}/hooks/add/", stage.world.project);
-    let install = format!("#!/bin/bash\n{ONLY_FIRST_WAITS} {GATE}; echo kept >/tmp/kept");
-    let fields = [
-        ("title", "Tests"),
-        ("image", IMAGE),
-        ("script", "#!/bin/bash\necho it is $(cat /tmp/kept)"),
-        ("install_script", install.as_str()),
-    ];
-    stage.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()?;
+    stage.installation().await?;
     let (pushed, _live) = stage.run_to("attempt 1 begins").await?;
     stage.engine.kill().await?;
     stage.engine.start_again().await?;
@@ -290,11 +297,7 @@ async fn all_who_are_told_of_an_interrupted_job_hear_of_an_error_and_why() -> Re
     let settings = [("KOZMIC_SMTP_URL", mails.url()), ("KOZMIC_MAIL_DEFAULT_SENDER", sender.to_owned())];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let mut stage = Stage::with(false, &settings).await?;
-    let path = format!("/projects/{}/hooks/add/", stage.world.project);
-    let script = format!("#!/bin/bash\necho deploying; {GATE}");
-    let fields =
-        [("title", "Deploy"), ("image", IMAGE), ("script", script.as_str()), ("if_interrupted", "error")];
-    stage.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()?;
+    stage.deployment().await?;
     let (pushed, mut live) = stage.run_to("deploying").await?;
     stage.engine.kill().await?;
     stage.engine.start_again().await?;

@@ -2,7 +2,7 @@
 
 use crate::{
     engine_gone::{ONLY_FIRST_WAITS, Stage},
-    world::{GATE, IMAGE, LIMIT},
+    world::{GATE, LIMIT},
 };
 use anyhow::Result;
 use kozmic_testkit::github::State;
@@ -59,15 +59,7 @@ async fn a_job_whose_machine_went_down_runs_again() -> Result<()> {
 async fn an_install_script_whose_machine_went_down_runs_again_from_its_start() -> Result<()> {
     for left in [Left::Stopped, Left::Nothing] {
         let mut stage = Stage::new(false).await?;
-        let path = format!("/projects/{}/hooks/add/", stage.world.project);
-        let install = format!("#!/bin/bash\n{ONLY_FIRST_WAITS} {GATE}; echo kept >/tmp/kept");
-        let fields = [
-            ("title", "Tests"),
-            ("image", IMAGE),
-            ("script", "#!/bin/bash\necho it is $(cat /tmp/kept)"),
-            ("install_script", install.as_str()),
-        ];
-        stage.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()?;
+        stage.installation().await?;
         let (pushed, _live) = stage.run_to("attempt 1 begins").await?;
         stage.lose_power(left).await?;
         stage.world.status(&pushed.sha, State::Success).await?;
@@ -83,11 +75,7 @@ async fn an_install_script_whose_machine_went_down_runs_again_from_its_start() -
 async fn a_deployment_whose_machine_went_down_is_an_error_and_not_begun_again() -> Result<()> {
     for left in [Left::Stopped, Left::Nothing] {
         let mut stage = Stage::new(false).await?;
-        let path = format!("/projects/{}/hooks/add/", stage.world.project);
-        let script = format!("#!/bin/bash\necho deploying; {GATE}");
-        let fields =
-            [("title", "Deploy"), ("image", IMAGE), ("script", script.as_str()), ("if_interrupted", "error")];
-        stage.world.anna.post_form(&path, &path, &fields).await?.ensure_ok()?;
+        stage.deployment().await?;
         let (pushed, mut live) = stage.run_to("deploying").await?;
         stage.lose_power(left).await?;
         live.reconnect().await?;
