@@ -9,7 +9,11 @@ use kozmic_edges::{
     store::ClaimedJob,
 };
 use kozmic_model::{install::TrackedPath, project::Project, spec::Bare, time::spoken};
-use std::{io::ErrorKind, sync::PoisonError, time::Duration};
+use std::{
+    io::ErrorKind,
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 /// Pauses between tries to reach the forge, in seconds.
 const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 40];
@@ -62,8 +66,8 @@ pub(crate) async fn has_program(work: &mut Work, bare: &Bare) -> Result<()> {
     Ok(())
 }
 
-/// Brings the job's commit into the project's mirror, with the tags and the default branch as the forge has them: once
-/// for an attempt, so that all its scripts find the same.
+/// Brings the job's commit into the project's mirror, with the tags and the default branch as the forge had them since
+/// the push: once for an attempt, so that all its scripts find the same.
 pub(crate) async fn fetched(work: &mut Work) -> Result<Wanted> {
     if let Some(wanted) = &work.wanted {
         return Ok(wanted.clone());
@@ -165,8 +169,21 @@ async fn wanted(work: &Work) -> Result<Wanted> {
         git_ref: build.git_ref.clone(),
         sha: build.sha.clone(),
         default_branch: project.repository.default_branch,
-        since: work.begun,
+        since: wanted_since(work),
     })
+}
+
+/// Longest time that the tags and the default branch may be older than the attempt.
+const OLDEST_REFS: Duration = Duration::from_mins(1);
+
+/// The time of the push, and for a job that runs again the time when it was put into the queue: the jobs of one push have
+/// one look at the forge in common.
+fn wanted_since(work: &Work) -> Instant {
+    let ClaimedJob { job, build, .. } = &work.claimed;
+    let asked = if job.attempt == 1 { Some(build.created_at) } else { job.queued_at };
+    let waited = job.started_at.zip(asked).map(|(started, asked)| started.since(asked));
+    let older = waited.unwrap_or_default().min(OLDEST_REFS);
+    work.begun.checked_sub(older).unwrap_or(work.begun)
 }
 
 async fn with_key(edges: &Edges, project: &Project) -> Result<(String, Credentials)> {

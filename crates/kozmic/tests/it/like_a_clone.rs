@@ -3,10 +3,13 @@
 
 pub mod awkward;
 
-use crate::world::{REPOSITORY, World};
+use crate::world::{IMAGE, REPOSITORY, World};
 use anyhow::{Context, Result, ensure};
 use awkward::{ASK, AWKWARD, GROWN, bash};
-use kozmic_testkit::github::{Commit, NewPull, State};
+use kozmic_testkit::{
+    github::{Commit, NewPull, State},
+    person::NewHook,
+};
 use std::{collections::BTreeSet, path::Path};
 
 /// Lines that a script printed between its two marks.
@@ -144,16 +147,33 @@ async fn tags_are_those_of_the_forge_when_a_job_begins() -> Result<()> {
     world.end().await
 }
 
-/// Changes a letter in place or by a new file, gives the file its old time, and asks git in two ways.
+#[tokio::test]
+async fn jobs_of_one_push_fetch_once() -> Result<()> {
+    let world = World::new().await?;
+    for title in ["Tests", "Lint", "Docs"] {
+        let script = "#!/bin/bash\ngit describe --always\n";
+        world.anna.add_hook(world.project, NewHook { title, image: IMAGE, script }).await?;
+    }
+    for number in 1..=2 {
+        let pushed = world.push(&format!("Number {number}")).await?;
+        world.status(&pushed.sha, State::Success).await?;
+        let requests = world.github.requests();
+        let fetches = requests.iter().filter(|request| request.path.ends_with("/info/refs")).count();
+        assert_eq!(fetches, number);
+    }
+    world.end().await
+}
+
+/// Changes a letter in place or by a new file, gives the new file the old one's time, and asks git in two ways.
 const SLY: &str = r#"
-asks() { git diff --exit-code >/dev/null && echo "missed by diff: $1"; git diff-files --quiet && echo "missed by diff-files: $1"; }
-same() { touch -d "@$s" "$1"; }
+asks() { git diff --exit-code "$1" >/dev/null && echo "missed by diff: $1"
+    git diff-files --quiet "$1" && echo "missed by diff-files: $1"; }
+replace() { s=$(stat -c %Y "$1"); sed -i 's/hello/HELLO/' "$1"; touch -d "@$s" "$1"; asks "$1"; }
+write() { printf H | dd of="$1" conv=notrunc status=none; asks "$1"; }
 git diff-files --quiet && git diff-index --quiet HEAD || echo changed before anything was
-s=$(stat -c %Y one); sed -i 's/hello/HELLO/' one; same one; asks replaced
-s=$(stat -c %Y two); printf H | dd of=two conv=notrunc status=none; same two; asks written
+replace one; write two
 git status >/dev/null
-s=$(stat -c %Y three); sed -i 's/hello/HELLO/' three; same three; git diff-files --quiet three && echo missed after status
-s=$(stat -c %Y four); printf H | dd of=four conv=notrunc status=none; same four; git diff-files --quiet four && echo missed in place after status
+replace three; write four
 echo asked
 "#;
 
