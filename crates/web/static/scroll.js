@@ -3,8 +3,8 @@
 
 import { Range, TALLEST } from './range.js';
 
-/** Keys that move up by a little or a lot, and those of them that go by small steps; as many go down. */
-const UP = ['ArrowUp', 'PageUp', 'Home'];
+/** Keys that move up by a step, and those that go by steps at all. */
+const UP = ['ArrowUp', 'PageUp'];
 const STEPS = ['ArrowUp', 'ArrowDown', 'PageUp', 'PageDown', ' '];
 
 /** Less than this is rounding, in pixels. */
@@ -36,7 +36,7 @@ export class Scroll {
     const listen = (name, act) => view.addEventListener(name, act, { passive: true });
     listen('scroll', () => this.#scrolled());
     listen('wheel', (event) => this.#wheeled(event));
-    listen('keydown', (event) => this.#pressed(event));
+    view.addEventListener('keydown', (event) => this.#pressed(event));
     listen('touchstart', ({ touches }) => { this.#touch = touches[0].clientY; });
     listen('touchmove', ({ touches }) => this.#dragged(touches[0].clientY));
     listen('pointerdown', (event) => this.#grasped(event));
@@ -126,11 +126,24 @@ export class Scroll {
     if (deltaY < 0) this.#goesUp();
   }
 
-  #pressed({ key, shiftKey, altKey }) {
+  #pressed(event) {
+    const { key, shiftKey, altKey } = event;
     if (altKey) return;
     this.#stepping = STEPS.includes(key);
     if (UP.includes(key) || (key === ' ' && shiftKey)) this.#goesUp();
-    else if (key === 'End') this.follow(true);
+    if ((key === 'Home' || key === 'End') && !shiftKey) {
+      event.preventDefault();
+      this.#leap(key);
+    }
+  }
+
+  /** At once: while rows are added, Chromium forgets a movement of its own to the other end, and none reaches an end that moves on. */
+  #leap(key) {
+    if (key === 'End') this.follow(true);
+    else this.#goesUp();
+    this.go(key === 'End' ? Infinity : 0);
+    this.on.moved();
+    this.on.drawn();
   }
 
   #grasped({ pointerType, button }) {
