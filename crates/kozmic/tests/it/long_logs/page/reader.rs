@@ -19,6 +19,9 @@ const PLACE: &str = "(() => {
 })()";
 /// Number of lines as the page says it.
 const COUNT: &str = "Number(document.querySelector('[data-part=count]').textContent.replace(/\\D/g, ''))";
+/// Whether the button says that the end is followed.
+const FOLLOWS: &str =
+    "(document.querySelector('[data-part=follow]').getAttribute('aria-pressed') === 'true')";
 /// Whether the view has stood still for so long, and for so many frames, that no movement goes on.
 const STILL: &str = "(() => {
     const stands = PLACE === window.seenAt;
@@ -133,8 +136,12 @@ impl Reader {
 
     /// Waits until the button says whether the end is followed.
     pub async fn wait_following(&mut self, follows: bool) -> Result<()> {
-        let button = "document.querySelector('[data-part=follow]').getAttribute('aria-pressed')";
-        self.wait(&format!("{button} === '{follows}'")).await
+        self.wait(&format!("{FOLLOWS} === {follows}")).await
+    }
+
+    /// Whether the button says that the end is followed.
+    pub async fn follows(&mut self) -> Result<bool> {
+        Ok(self.hands.eval(FOLLOWS).await? == true)
     }
 
     pub async fn press_button(&mut self) -> Result<()> {
@@ -151,6 +158,18 @@ impl Reader {
     pub async fn wheel(&mut self, by: i64, times: usize) -> Result<()> {
         let bounds = self.bounds().await?;
         self.hands.wheel((bounds.text, bounds.top + 100), by, times).await
+    }
+
+    /// Turns the wheel down until the end is followed: it goes away while the wheel turns.
+    pub async fn wheel_to_the_end(&mut self) -> Result<()> {
+        let kind = self.kind;
+        let turning = async {
+            while !self.follows().await? {
+                self.wheel(200_000, 5).await?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(LIMIT, turning).await.with_context(|| format!("{kind:?} reaches no end"))?
     }
 
     /// Drags the scrollbar from its lower end.

@@ -101,7 +101,7 @@ async fn return_to_the_end(reader: &mut Reader, way: Back) -> Result<()> {
     reader.wait_top().await?;
     match way {
         Back::Key => reader.press(Key::End).await?,
-        Back::Wheel => reader.wheel(200_000, 5).await?,
+        Back::Wheel => reader.wheel_to_the_end().await?,
         Back::Scrollbar => reader.drag_down().await?,
     }
     reader.wait_following(true).await?;
@@ -123,8 +123,7 @@ async fn stay_free_after_the_end(reader: &mut Reader) -> Result<()> {
 }
 
 async fn follow(reader: &mut Reader) -> Result<()> {
-    let follows = "document.querySelector('[data-part=follow]').getAttribute('aria-pressed') === 'true'";
-    if reader.hands.eval(follows).await? != true {
+    if !reader.follows().await? {
         reader.press_button().await?;
     }
     reader.wait_following(true).await?;
