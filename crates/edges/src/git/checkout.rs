@@ -4,6 +4,7 @@
 use super::{
     Git, GitError, Mirrors, Wanted,
     layers::{Layers, beyond_trunk},
+    packed::Packed,
     refs::Refs,
 };
 use crate::private_dir;
@@ -43,16 +44,22 @@ impl Mirrors {
         Ok(checkout)
     }
 
-    /// Packs what the checkout's refs reach, and nothing else of the mirror.
+    /// Packs what the checkout's refs reach, and nothing else of the mirror; once for the jobs of one push.
     async fn objects_of(&self, checkout: &Checkout, mirror: &Path) -> Result<(), GitError> {
         let git = Git::new(mirror);
         let (tips, packs) = (checkout.refs.tips(&checkout.wanted), checkout.packs());
-        {
-            let packing = self.packing.of(checkout.wanted.project);
-            let _packing = packing.lock().await;
-            Layers::of(&git, mirror).trunk(&tips, packs).await?;
+        let packed = Packed::of(mirror, &tips);
+        let packing = self.packing.of(checkout.wanted.project);
+        let _packing = packing.lock().await;
+        if packed.give(packs).map_err(GitError::io("checkout"))? {
+            return Ok(());
         }
-        beyond_trunk(&git, &tips, packs).await
+        Layers::of(&git, mirror).trunk(&tips, packs).await?;
+        beyond_trunk(&git, &tips, packs).await?;
+        if let Err(fault) = packed.keep(packs) {
+            tracing::warn!(%fault, "the packs of a checkout could not be kept for the next one");
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ mod known_hosts;
 mod layers;
 mod locks;
 mod objects;
+mod packed;
 mod process;
 mod refs;
 mod repair;
@@ -65,7 +66,7 @@ pub struct Mirrors {
     reading: SharedLocks,
     /// Beginning of the fetch that last brought all refs.
     seen: Arc<Mutex<HashMap<ProjectId, Instant>>>,
-    /// One job at a time looks at, and adds to, what jobs have in common.
+    /// One job at a time looks at, and adds to, the packs that jobs have in common.
     packing: Locks,
 }
 
