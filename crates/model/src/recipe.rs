@@ -13,7 +13,7 @@ mod read;
 mod tree;
 mod yaml;
 
-pub use fault::RecipeFault;
+pub use fault::{RecipeFault, harmless};
 pub use read::recipe;
 pub use tree::{ConfigFile, Reading, configuration};
 pub use yaml::LARGEST;

@@ -1,9 +1,12 @@
 //! `kozmic recipes check`: reads a working copy of the configuration repository as a push of it would be read, without
 //! a server, a network or any of a server's settings.
 
-use crate::{failure::Failure, settings::SettingsFault};
+use crate::{
+    failure::Failure,
+    settings::{SettingsFault, read_file},
+};
 use clap::{Args, Subcommand};
-use kozmic_model::recipe::{self, ConfigFile, RecipeDefaults};
+use kozmic_model::recipe::{self, ConfigFile, RecipeDefaults, harmless};
 use std::{
     fs::{self, DirEntry},
     io::{self, Read},
@@ -87,7 +90,7 @@ fn settings_file(config: Option<&Path>) -> Result<toml::Table, SettingsFault> {
     let Some(path) = config.or_else(|| implied.exists().then_some(implied)) else {
         return Ok(toml::Table::new());
     };
-    let text = fs::read_to_string(path).map_err(|cause| unreadable(path, cause))?;
+    let text = read_file(path)?;
     toml::from_str(&text).map_err(|fault| {
         let before = &text[..text.floor_char_boundary(fault.span().map_or(0, |span| span.start))];
         SettingsFault::Syntax {
@@ -101,6 +104,10 @@ fn settings_file(config: Option<&Path>) -> Result<toml::Table, SettingsFault> {
 
 fn unreadable(path: &Path, cause: io::Error) -> SettingsFault {
     SettingsFault::Unreadable { path: path.to_owned(), cause }
+}
+
+fn is_yaml(path: &str) -> bool {
+    [".yaml", ".yml"].iter().any(|end| path.to_ascii_lowercase().ends_with(end))
 }
 
 /// Files that a commit of a working copy would have, as far as they matter.
@@ -118,9 +125,15 @@ impl WorkingCopy {
         let mut entries = entries.map_err(|cause| unreadable(dir, cause))?;
         entries.sort_by_key(DirEntry::file_name);
         for entry in entries {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') {
-                self.take_entry(&entry.path(), format!("{below}{name}"))?;
+            let name = entry.file_name();
+            let shown = name.to_string_lossy();
+            match name.to_str() {
+                _ if shown.starts_with('.') => {}
+                Some(name) => self.take_entry(&entry.path(), format!("{below}{name}"))?,
+                None if is_yaml(&shown) || entry.path().is_dir() => {
+                    self.pass_over(&format!("{below}{shown}"), "not called by a name in UTF-8");
+                }
+                None => {}
             }
         }
         Ok(())
@@ -128,7 +141,7 @@ impl WorkingCopy {
 
     fn take_entry(&mut self, at: &Path, path: String) -> Result<(), SettingsFault> {
         let kind = fs::symlink_metadata(at).map_err(|cause| unreadable(at, cause))?.file_type();
-        let is_yaml = [".yaml", ".yml"].iter().any(|end| path.to_ascii_lowercase().ends_with(end));
+        let is_yaml = is_yaml(&path);
         if kind.is_symlink() && (is_yaml || at.is_dir()) {
             self.pass_over(&path, "a symbolic link");
         } else if kind.is_dir() && at.join(".git").exists() {
@@ -143,8 +156,7 @@ impl WorkingCopy {
     }
 
     fn pass_over(&mut self, path: &str, what: &str) {
-        // Characters that a terminal would obey are replaced.
-        let path = path.replace(char::is_control, "\u{fffd}");
+        let path = harmless(path);
         self.passed_over.push(format!("{path} is {what}, and passed over"));
     }
 }

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::symlink,
+    os::unix::{ffi::OsStrExt, fs::symlink},
     path::Path,
     process::{Command, Output},
 };
@@ -72,6 +73,23 @@ fn good_recipes_are_listed_and_the_exit_code_is_0() -> Result<()> {
         ]
     );
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn names_that_no_server_reads_or_no_eye_sees_are_told_as_they_are() -> Result<()> {
+    let copy = working_copy(&[("zero-os/0-core/a\u{202e}b.yaml", GOOD)])?;
+    let name = OsStr::from_bytes(b"zero-os/0-core/\xff.yaml");
+    fs::write(copy.path().join(name), GOOD)?;
+    let output = kozmic(copy.path(), &["."], &[])?;
+    assert_eq!(
+        lines(&output),
+        [
+            "--  zero-os/0-core/\u{fffd}.yaml is not called by a name in UTF-8, and passed over",
+            r"ok  zero-os/0-core/a\u{202e}b.yaml  → zero-os/0-core a\u{202e}b (2 scripts)",
+            "1 branch of 1 repository, no faults",
+        ]
+    );
     Ok(())
 }
 

@@ -108,7 +108,7 @@ pub(super) fn marked(text: &str) -> String {
 }
 
 /// The text with signs that a terminal would obey, or that reorder a line, written as escapes.
-pub(super) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let is_obeyed = |letter: char| {
         let reorders =
             matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');

@@ -96,7 +96,7 @@ impl Reading {
     fn tracked_line(&self, Branch { repository, branch }: &Branch, path: &str, width: usize) -> String {
         let recipe = self.configuration.recipe(repository, branch);
         let scripts = number(recipe.map_or(0, |recipe| recipe.scripts.len()), "script", "scripts");
-        let path = harmless(path);
+        let [path, repository, branch] = [path, repository, branch].map(harmless);
         format!("ok  {path:width$}  → {repository} {branch} ({scripts})")
     }
 
