@@ -20,6 +20,7 @@ use kozmic_edges::{
 };
 use secrecy::SecretString;
 use source::Source;
+pub(crate) use source::read_file;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use url::Url;
 
@@ -226,6 +227,9 @@ mod tests {
             ("KOZMIC_STALL_TIMEOUT", "15m", "seconds"),
             ("KOZMIC_PUBLIC_URL", "ci.example.org", "https://"),
             ("KOZMIC_DATABASE_URL", "postgres://db/kozmic", "sqlite"),
+            ("KOZMIC_DATABASE_URL", "sqlite::memory:", "of a file"),
+            ("KOZMIC_DATABASE_URL", "sqlite://?cache=shared", "of a file"),
+            ("KOZMIC_DATABASE_URL", "sqlite://kozmic?mode=memory&cache=shared", "of a file"),
             ("KOZMIC_DOCKER_MEMORY_LIMIT", "lots", "2g"),
             ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
             ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),

@@ -7,6 +7,8 @@ use super::{
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -169,8 +171,20 @@ fn plain(item: &toml::Value) -> String {
     item.as_str().map_or_else(|| item.to_string(), str::to_owned)
 }
 
-fn read_file(path: &Path) -> Result<String, SettingsFault> {
-    std::fs::read_to_string(path).map_err(|cause| SettingsFault::Unreadable { path: path.to_owned(), cause })
+/// The largest settings file or secret, in bytes: many times what anybody writes.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// The text of a settings file or secret. One that never ends, such as a device, is refused.
+pub(crate) fn read_file(path: &Path) -> Result<String, SettingsFault> {
+    let read = || {
+        let mut text = String::new();
+        File::open(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+        match text.len() as u64 > LARGEST_FILE {
+            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 1 MiB")),
+            false => Ok(text),
+        }
+    };
+    read().map_err(|cause| SettingsFault::Unreadable { path: path.to_owned(), cause })
 }
 
 /// A variable that is a setting, as text. Those of others may be anything.
@@ -277,6 +291,12 @@ mod tests {
         }
         let fault = Source::from_text("[[kernels]]", []).err().unwrap().to_string();
         assert!(fault.ends_with("did you mean \"kernel\"?"), "{fault}");
+    }
+
+    #[test]
+    fn a_file_that_never_ends_is_refused() {
+        let fault = read_file(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert_eq!(fault, "cannot read /dev/zero: it has more than 1 MiB");
     }
 
     #[test]

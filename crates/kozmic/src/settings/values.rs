@@ -45,9 +45,17 @@ pub(super) fn docker_url(text: &str) -> Parsed<String> {
 }
 
 pub(super) fn database_url(text: &str) -> Parsed<String> {
-    match text.starts_with("sqlite:") {
+    let Some(rest) = text.strip_prefix("sqlite:") else {
+        return Err("a sqlite: address (this version knows no other database)");
+    };
+    let (path, options) = rest.trim_start_matches("//").split_once('?').unwrap_or((rest, ""));
+    let is_kept = !path.trim_start_matches('/').is_empty() && !rest.contains(":memory:");
+    match is_kept && !options.contains("mode=memory") {
         true => Ok(text.to_owned()),
-        false => Err("a sqlite: address (this version knows no other database)"),
+        false => {
+            Err("the address of a file, such as sqlite:///var/lib/kozmic/kozmic.db (what is in memory only \
+                      would be gone with the server)")
+        }
     }
 }
 
