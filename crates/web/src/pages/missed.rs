@@ -23,8 +23,8 @@ pub(super) fn sentences(count: &MissedCount, forge: &str, now: Timestamp) -> Vec
     }
     if given_up > 0 {
         said.push(format!(
-            "{} did not arrive, however often {forge} sent them: its page of the webhook says why, under Recent \
-             Deliveries.",
+            "{} did not arrive, and {forge} will not send them again: it did so in vain, or keeps them no more. Its page \
+             of the webhook says more, under Recent Deliveries.",
             many(given_up)
         ));
     }
@@ -57,7 +57,7 @@ mod tests {
         for words in [
             "3 deliveries that GitHub could not bring arrived in the end, 10 min ago.",
             "1 delivery did not arrive yet",
-            "2 deliveries did not arrive, however often",
+            "2 deliveries did not arrive, and GitHub will not send them again",
         ] {
             assert!(said.contains(words), "{said}");
         }
