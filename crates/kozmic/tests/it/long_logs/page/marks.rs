@@ -42,7 +42,8 @@ async fn mark(reader: &mut Reader, line: u64) -> Result<()> {
 
 /// The address alone leads there.
 async fn open_anew(reader: &mut Reader, line: u64) -> Result<()> {
-    reader.hands.eval("location.reload()").await?;
+    reader.hands.eval("window.isOld = true, location.reload()").await?;
+    reader.wait("!window.isOld").await?;
     reader.wait_ended().await?;
     reader.wait(&format!("document.querySelector('#L{line}.target')")).await?;
     let (first, last) = reader.sight().await?;
