@@ -15,7 +15,6 @@ pub mod git;
 pub mod engine;
 pub mod publisher;
 pub mod notifier;
-pub mod legacy;
 
 use std::sync::Arc;
 

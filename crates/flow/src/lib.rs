@@ -8,7 +8,6 @@
 //! `halt`, `work`, `job_log` and `turns` are what the runner has at hand; `keys` and `speak` let it in at the forge,
 //! `patience` is for when that does not answer; `autobuild` says how the Auto Builder works.
 
-pub mod import;
 mod missed;
 pub mod receive;
 mod watch;

@@ -6,10 +6,10 @@ use super::{
     report::{Kind, Report},
     translate,
 };
+use crate::legacy::{Largest, OldBuild, OldJob};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use kozmic_edges::{
-    legacy::{Largest, OldBuild, OldJob},
     logs::Source,
     store::{BuildTaken, ForeignBuilds, LARGEST_ID, NewBuild, Taken},
 };

@@ -1,11 +1,9 @@
 //! Removes here what the original deleted between two runs, unless people here did something with it since.
 
 use super::{Import, report::Report};
+use crate::legacy::OldProject;
 use anyhow::Result;
-use kozmic_edges::{
-    legacy::OldProject,
-    store::{Lost, Still},
-};
+use kozmic_edges::store::{Lost, Still};
 use kozmic_model::{
     ids::{JobId, ProjectId},
     job::Attempt,

@@ -3,6 +3,7 @@
 //! It stands outside the way of a push and runs instead of the server. Each row is taken over once; a row that
 //! cannot be is named with the reason. An interrupted import is run again.
 
+pub mod legacy;
 mod builds;
 mod gone;
 mod report;
@@ -12,7 +13,6 @@ pub use report::{Kind, Remark, Report, Tally};
 
 use anyhow::{Context, Result};
 use kozmic_edges::{
-    legacy::{Installation, Largest, OldHook, OldKey, OldProject, SealedKey, SecretKey},
     logs::Logs,
     store::{Foreign, LARGEST_ID, NewProject, Store, Taken},
 };
@@ -22,6 +22,7 @@ use kozmic_model::{
     project::Role,
     time::Timestamp,
 };
+use legacy::{Installation, Largest, OldHook, OldKey, OldProject, SealedKey, SecretKey};
 use std::collections::HashMap;
 
 /// Reason that rows of something that is gone stay out.

@@ -2,10 +2,8 @@
 //! refused with a sentence, and mended where only one thing can be meant.
 
 use super::KnownHook;
-use kozmic_edges::{
-    legacy::{OldBuild, OldHook, OldJob, OldProject, OldUser},
-    store::{NewBuild, NewHook, NewJob, NewUser},
-};
+use crate::legacy::{OldBuild, OldHook, OldJob, OldProject, OldUser};
+use kozmic_edges::store::{NewBuild, NewHook, NewJob, NewUser};
 use kozmic_model::{
     event::Author,
     hook::{HookDraft, TITLE_LIMIT},

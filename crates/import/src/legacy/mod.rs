@@ -1,7 +1,7 @@
 //! The database of the original Kozmic CI, whose installations can be taken over: read only, in pages.
 //!
 //! It stands before the way of any push: by it an installation gets a past. The words of the rows are passed on as they
-//! are; `kozmic-flow` decides whether they make sense here.
+//! are; the rest of this crate decides whether they make sense here.
 
 #[cfg(test)]
 mod fuzz;

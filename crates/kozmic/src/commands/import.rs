@@ -3,13 +3,11 @@
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use kozmic_edges::{
-    Edges, clock,
+use kozmic_edges::{Edges, clock, logs::Logs, store::Store};
+use kozmic_import::{
+    Import, Kind, Remark, Report,
     legacy::{Installation, SecretKey},
-    logs::Logs,
-    store::Store,
 };
-use kozmic_flow::import::{Import, Kind, Remark, Report};
 use secrecy::{ExposeSecret, SecretSlice};
 use std::{os::unix::ffi::OsStringExt, path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
