@@ -22,6 +22,17 @@ fn sources(dir: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
+/// A module's own file, and all that stand in its folder.
+fn whole(dir: &Path, module: &str) -> Vec<(PathBuf, String)> {
+    let file = dir.join(format!("{module}.rs"));
+    let mut whole = vec![(file.clone(), fs::read_to_string(file).expect("a module has a file"))];
+    let folder = dir.join(module);
+    if folder.exists() {
+        whole.extend(sources(&folder));
+    }
+    whole
+}
+
 fn modules(lib: &str) -> Vec<String> {
     let declarations =
         lib.lines().filter_map(|line| line.strip_prefix("pub mod ").or(line.strip_prefix("mod ")));
@@ -57,6 +68,14 @@ fn a_crate_uses_only_crates_before_it() {
 }
 
 #[test]
+fn only_the_program_knows_the_takeover() {
+    for name in ["model", "edges", "flow", "web"] {
+        let manifest = fs::read_to_string(crates().join(name).join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("kozmic-import"), "{name} uses it");
+    }
+}
+
+#[test]
 fn the_model_is_pure() {
     for (path, source) in sources(&crates().join("model/src")) {
         for impure in ["async ", "std::fs", "std::net", "std::env", "SystemTime", "Instant::now", "tokio"] {
@@ -83,9 +102,10 @@ fn a_step_calls_only_steps_below_it() {
     let steps = modules(&fs::read_to_string(dir.join("lib.rs")).unwrap());
     assert!(steps.len() > 5);
     for (place, step) in steps.iter().enumerate() {
-        let source = fs::read_to_string(dir.join(format!("{step}.rs"))).unwrap();
-        for above in &steps[..place] {
-            assert!(!uses(&source, above), "{step} calls {above}, which stands above it");
+        for (path, source) in whole(&dir, step) {
+            for above in &steps[..place] {
+                assert!(!uses(&source, above), "{} calls {above}, which stands above it", path.display());
+            }
         }
     }
 }
@@ -94,8 +114,7 @@ fn a_step_calls_only_steps_below_it() {
 fn pages_and_api_do_not_see_each_other() {
     let dir = crates().join("web/src");
     for (one, other) in [("pages", "api"), ("api", "pages")] {
-        let mut own = sources(&dir.join(one));
-        own.push((dir.join(one), fs::read_to_string(dir.join(format!("{one}.rs"))).unwrap()));
+        let own = whole(&dir, one);
         assert!(own.len() > 5);
         for (path, source) in own {
             let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
