@@ -180,8 +180,8 @@ const OLDEST_REFS: Duration = Duration::from_mins(1);
 /// one look at the forge in common.
 fn wanted_since(work: &Work) -> Instant {
     let ClaimedJob { job, build, .. } = &work.claimed;
-    let asked = if job.attempt == 1 { Some(build.created_at) } else { job.queued_at };
-    let waited = job.started_at.zip(asked).map(|(started, asked)| started.since(asked));
+    let waited =
+        job.started_at.zip(job.asked_at(build.created_at)).map(|(started, asked)| started.since(asked));
     let older = waited.unwrap_or_default().min(OLDEST_REFS);
     work.begun.checked_sub(older).unwrap_or(work.begun)
 }

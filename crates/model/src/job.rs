@@ -62,6 +62,15 @@ impl Job {
         Span { queued_at, started_at, finished_at }
     }
 
+    /// The time at which the present attempt was asked for, where that is known: by the push that made its build, or by a
+    /// restart. Hooks that hear of one push have it in common.
+    pub fn asked_at(&self, pushed_at: Timestamp) -> Option<Timestamp> {
+        match self.queued_at == Some(self.created_at) {
+            true => Some(pushed_at),
+            false => self.queued_at,
+        }
+    }
+
     /// The run that pages show: the next one, while it waits for a runner.
     pub fn shown_attempt(&self) -> Attempt {
         let ahead = i32::from(self.status == Status::Enqueued);

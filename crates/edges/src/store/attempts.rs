@@ -225,12 +225,15 @@ mod tests {
         let stage = Stage::new().await;
         let job = stage.push_at('a', Some(NOW)).await;
         let read = async || stage.store.job_by_id(job).await.unwrap().unwrap();
+        let pushed_at = NOW.before(Duration::from_secs(1));
         assert_eq!(read().await.queued_at, Some(read().await.created_at));
+        assert_eq!(read().await.asked_at(pushed_at), Some(pushed_at));
         stage.run(0).await;
         let first = read().await;
         let later = NOW.after(Duration::from_secs(26 * 60));
         stage.store.restart_job(job, later).await.unwrap().unwrap();
         assert_eq!((read().await.queued_at, read().await.started_at), (Some(later), None));
+        assert_eq!(read().await.asked_at(pushed_at), Some(later));
         let past = stage.store.past_attempts(job).await.unwrap();
         assert_eq!(past[0].queued_at, first.queued_at);
         let build = stage.store.build_by_id(first.build).await.unwrap().unwrap();
