@@ -22,7 +22,7 @@ export class Scroll {
   #stepping = false;
   #touch = 0;
 
-  /** `on` has `moved()` when a person scrolled, `drawn()` when the rows have to be drawn again, `followed(on)`. */
+  /** `on` has `moved()` when a person begins to scroll, and not when a browser puts back the place of a page that is loaded anew; `drawn()` when the rows have to be drawn again, `followed(on)`. */
   constructor(view, box, on) {
     this.view = view;
     this.box = box;
@@ -103,7 +103,6 @@ export class Scroll {
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.#rested(), PAUSE);
     if (this.#leapt(by)) this.shift = this.#range.shiftAt(this.#top);
-    this.on.moved();
     // A view that springs back from beyond its end has not left it.
     const isAtEnd = this.place > this.#range.end - 1;
     if ((by > 0) === isAtEnd) this.follow(isAtEnd);
@@ -123,6 +122,7 @@ export class Scroll {
   #wheeled({ deltaY, ctrlKey, shiftKey }) {
     if (ctrlKey || shiftKey) return;
     this.#stepping = true;
+    this.on.moved();
     if (deltaY < 0) this.#goesUp();
   }
 
@@ -130,6 +130,7 @@ export class Scroll {
     const { key, shiftKey, altKey } = event;
     if (altKey) return;
     this.#stepping = STEPS.includes(key);
+    if (this.#stepping) this.on.moved();
     if (UP.includes(key) || (key === ' ' && shiftKey)) this.#goesUp();
     if ((key === 'Home' || key === 'End') && !shiftKey) {
       event.preventDefault();
@@ -148,6 +149,7 @@ export class Scroll {
 
   #grasped({ pointerType, button }) {
     this.#stepping = false;
+    this.on.moved();
     this.held = pointerType === 'mouse' && button === 0;
   }
 
@@ -165,6 +167,7 @@ export class Scroll {
 
   #dragged(y) {
     this.#stepping = true;
+    this.on.moved();
     if (y > this.#touch) this.#goesUp();
     this.#touch = y;
   }
