@@ -3,7 +3,7 @@
 use crate::{Flow, keys, work::Work};
 use anyhow::{Context, Result};
 use kozmic_edges::{
-    Edges,
+    Edges, clock,
     git::{Checkout, Credentials, Fetched, GitError, Wanted},
     room::Room,
     store::ClaimedJob,
@@ -180,10 +180,11 @@ const OLDEST_REFS: Duration = Duration::from_mins(1);
 /// one look at the forge in common.
 fn wanted_since(work: &Work) -> Instant {
     let ClaimedJob { job, build, .. } = &work.claimed;
-    let waited =
-        job.started_at.zip(job.asked_at(build.created_at)).map(|(started, asked)| started.since(asked));
-    let older = waited.unwrap_or_default().min(OLDEST_REFS);
-    work.begun.checked_sub(older).unwrap_or(work.begun)
+    let Some(asked) = job.asked_at(build.created_at) else { return work.begun };
+    let oldest = work.begun.checked_sub(OLDEST_REFS).unwrap_or(work.begun);
+    // By the clock of now: time that passed between the claim and the attempt's begin counts, too.
+    let since = Instant::now().checked_sub(clock::now().since(asked)).unwrap_or(oldest);
+    since.max(oldest)
 }
 
 async fn with_key(edges: &Edges, project: &Project) -> Result<(String, Credentials)> {
