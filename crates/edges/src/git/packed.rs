@@ -3,7 +3,6 @@
 use super::{checkout::OUTGOING, refs::Tips};
 use sha2::{Digest, Sha256};
 use std::{
-    fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -23,9 +22,7 @@ impl Packed {
         for (kind, tips) in [("trunk", &tips.trunk), ("all", &tips.all)] {
             sum.update(format!("{kind} {}\n", tips.join(" ")));
         }
-        let mut name = NAME.to_owned();
-        sum.finalize().iter().for_each(|byte| write!(name, "{byte:02x}").unwrap_or_default());
-        Self { outgoing: mirror.join(OUTGOING), name }
+        Self { outgoing: mirror.join(OUTGOING), name: format!("{NAME}{}", hex::encode(sum.finalize())) }
     }
 
     /// Puts the packs into the directory `to`, if they were kept.
