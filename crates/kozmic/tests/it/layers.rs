@@ -41,6 +41,9 @@ fn modules(lib: &str) -> Vec<String> {
 
 /// Whether the code (not its comments) speaks of another module of its crate.
 fn uses(source: &str, module: &str) -> bool {
+    if !source.contains(module) {
+        return false;
+    }
     let grouped = source.replace("use crate::{", "use crate::{,").replace(['\n', ' '], "");
     let direct = format!("crate::{module}::");
     let in_group = grouped.match_indices("usecrate::{").any(|(start, _)| {
