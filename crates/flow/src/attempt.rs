@@ -19,7 +19,7 @@ use kozmic_edges::{
 use kozmic_model::{
     install::Install,
     job::Outcome,
-    spec::{Bare, Manner},
+    spec::{HookTask, Program, Task},
 };
 use std::ops::ControlFlow::{self, Break, Continue};
 
@@ -54,29 +54,28 @@ pub(crate) async fn go(
         let number = claimed.job.attempt;
         work.say(&format!("Attempt {number}: the one before was interrupted.")).await?;
     }
-    match claimed.job.spec.manner.clone() {
-        Manner::Hooked => Box::pin(hooked(&mut work, halt, course)).await,
-        Manner::Bare(program) => open(&mut work, halt, &program).await,
-        Manner::Check => anyhow::bail!("the configuration is not read by a runner"),
+    match &claimed.job.spec.task {
+        Task::Hook(task) => Box::pin(hooked(&mut work, halt, course, task)).await,
+        Task::Program(program) => open(&mut work, halt, program).await,
+        Task::Configuration => anyhow::bail!("the configuration is not read by a runner"),
     }
 }
 
 /// A hook's job: its install script, if it has one, and its script.
-async fn hooked(work: &mut Work, halt: &mut Halt, course: &mut Course) -> Result<Outcome> {
-    let spec = work.claimed.job.spec.clone();
-    let base = match unless_halted(halt, prepare::base(work)).await? {
+async fn hooked(work: &mut Work, halt: &mut Halt, course: &mut Course, task: &HookTask) -> Result<Outcome> {
+    let base = match unless_halted(halt, prepare::base(work, &task.image, task.pull)).await? {
         Continue(image) => image,
         Break(outcome) => return Ok(outcome),
     };
-    let image = match spec.install.as_ref() {
-        Some(install) => match installed(work, (halt, course), &base, install).await? {
+    let name = task.image.to_string();
+    let image = match task.install.as_ref() {
+        Some(install) => match installed(work, (halt, course), (&base, &name), install).await? {
             Continue(image) => image,
             Break(outcome) => return Ok(outcome),
         },
         None => base,
     };
-    let name = spec.image.to_string();
-    let script = Script { image: &image, image_name: &name, script: &spec.script, stage: Stage::Build };
+    let script = Script { image: &image, image_name: &name, script: &task.script, stage: Stage::Build };
     match unless_halted(halt, prepare::container(work, script)).await? {
         Continue(started) => follow::started(&work.flow.clone(), started, &mut work.log, halt).await,
         Break(outcome) => Ok(outcome),
@@ -84,7 +83,7 @@ async fn hooked(work: &mut Work, halt: &mut Halt, course: &mut Course) -> Result
 }
 
 /// A job of a recipe or kernel rule: its program, and what comes of that.
-async fn open(work: &mut Work, halt: &mut Halt, program: &Bare) -> Result<Outcome> {
+async fn open(work: &mut Work, halt: &mut Halt, program: &Program) -> Result<Outcome> {
     if let Err(why) = publish::is_possible(work) {
         return Ok(Outcome::Broken(why));
     }
@@ -108,7 +107,7 @@ async fn bring_in(
     halt: &mut Halt,
     (container, outcome): (&ContainerId, Outcome),
 ) -> Result<Outcome> {
-    if outcome != Outcome::Returned(0) || work.claimed.job.spec.product.is_none() {
+    if outcome != Outcome::Returned(0) || work.claimed.job.spec.task.product().is_none() {
         return Ok(outcome);
     }
     if !publish::is_there(work, container).await? {
@@ -187,7 +186,7 @@ async fn go_on_installing(
 async fn installed(
     work: &mut Work,
     (halt, course): (&mut Halt, &mut Course),
-    base: &Image,
+    (base, name): (&Image, &str),
     install: &Install,
 ) -> Result<ControlFlow<Outcome, Image>> {
     let making = match unless_halted(halt, cache::look(work, base, install)).await? {
@@ -196,8 +195,8 @@ async fn installed(
         Break(outcome) => return Ok(Break(outcome)),
     };
     let making = course.making.insert(making);
-    let (name, stage) = (work.claimed.job.spec.image.to_string(), Stage::Install(making.key.clone()));
-    let script = Script { image: base, image_name: &name, script: &install.script, stage };
+    let stage = Stage::Install(making.key.clone());
+    let script = Script { image: base, image_name: name, script: &install.script, stage };
     let started = match unless_halted(halt, prepare::container(work, script)).await? {
         Continue(started) => started,
         Break(outcome) => return Ok(Break(outcome)),

@@ -14,9 +14,10 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     image::ImageName,
+    install::PullPolicy,
     kernel::base_tag,
     phase::PhaseKind,
-    spec::{Bare, Base},
+    spec::{Base, Program},
 };
 
 /// Memory of a container in bytes, if the settings name none.
@@ -32,17 +33,16 @@ const RUN: &str = r##"{ [ -x "$0" ] && exec "$0" "$@"; IFS= read -r _l <"$0"
 case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@"; }"##;
 
 /// The image that the program starts in.
-pub(crate) async fn base(work: &mut Work, bare: &Bare) -> Result<Image> {
+pub(crate) async fn base(work: &mut Work, bare: &Program) -> Result<Image> {
     match bare.base {
-        Base::Named => prepare::base(work).await,
-        Base::LongestPrefix => kept(work).await,
+        Base::Named => prepare::base(work, &bare.image, PullPolicy::IfAbsent).await,
+        Base::LongestPrefix => kept(work, &bare.image).await,
     }
 }
 
 /// The image of the longest branch that the pushed one's name begins with.
-async fn kept(work: &mut Work) -> Result<Image> {
+async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
     let engine = work.flow.edges.engine.clone();
-    let wanted = work.claimed.job.spec.image.clone();
     let repository = wanted.repository();
     let tags = engine.tags(repository).await.context("look for base images")?;
     let owners = work.flow.edges.store.owners_of_names(IMAGES, &format!("{repository}:")).await?;
@@ -57,7 +57,7 @@ async fn kept(work: &mut Work) -> Result<Image> {
 }
 
 /// Makes the container and lets its program begin.
-pub(crate) async fn container(work: &mut Work, bare: &Bare, image: &Image) -> Result<gate::Started> {
+pub(crate) async fn container(work: &mut Work, bare: &Program, image: &Image) -> Result<gate::Started> {
     let flow = work.flow.clone();
     let begun = clock::now();
     checkout::has_program(work, bare).await?;
@@ -70,14 +70,14 @@ pub(crate) async fn container(work: &mut Work, bare: &Bare, image: &Image) -> Re
     held.carry_in(&flow, archive).await?;
     let build = &work.claimed.build;
     let what = format!("{} of {}", build.sha.short(), build.git_ref.label());
-    let text = format!("{} in {} as root", bare.program, work.claimed.job.spec.image);
+    let text = format!("{} in {} as root", bare.path, bare.image);
     work.begin_script((PhaseKind::Build, &held.keep().0, None), (begun, &what), &text).await?;
     let started = held.open(&flow).await?;
     report::change(&flow.edges, work.claimed.project.id, work.claimed.job.id);
     Ok(started)
 }
 
-async fn new_container(work: &Work, bare: &Bare, image: &Image) -> Result<NewContainer> {
+async fn new_container(work: &Work, bare: &Program, image: &Image) -> Result<NewContainer> {
     let settings = &work.flow.settings;
     let mut environment = prepare::environment_of(work);
     environment.extend(
@@ -102,14 +102,14 @@ async fn new_container(work: &Work, bare: &Bare, image: &Image) -> Result<NewCon
     })
 }
 
-fn command(bare: &Bare) -> Vec<String> {
+fn command(bare: &Program) -> Vec<String> {
     let settle = format!("(cd '{}' && {SETTLE})\n", bare.source.replace('\'', "'\\''"));
     let line = match bare.before.trim() {
         "" => RUN.to_owned(),
         before => format!("{{ {before}\n}} && {RUN}"),
     };
     let line = format!("{settle}{}({line}) 2>&1; exit $?", gate::NOTING);
-    let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, bare.program.clone()];
+    let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, bare.path.clone()];
     shell.into_iter().chain(bare.arguments.iter().cloned()).collect()
 }
 
@@ -130,16 +130,25 @@ async fn limits(work: &Work) -> Result<Limits> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kozmic_model::artifact::{ArtifactName, Format, Product};
 
     #[test]
     fn a_shell_does_what_goes_before_and_runs_the_program() {
-        let bare = |before: &str| Bare {
+        let bare = |before: &str| Program {
+            image: "debian".parse().unwrap(),
+            base: Base::Named,
             source: "/0-core".into(),
             before: before.into(),
-            program: "/0-core/a b.sh".into(),
+            path: "/0-core/a b.sh".into(),
             arguments: vec!["main; rm".into(), "0-core".into()],
             output: "/out".into(),
-            base: Base::Named,
+            product: Product {
+                path: "a".into(),
+                format: Format::Binary,
+                name: ArtifactName { versioned: "a-1".into(), stable: "a".into() },
+                keep: None,
+                is_met: false,
+            },
         };
         let plain = command(&bare(" "));
         assert!(plain[2].starts_with("(cd '/0-core' && (\n"), "{}", plain[2]);

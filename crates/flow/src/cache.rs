@@ -107,7 +107,8 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
     }
     let image = edges.engine.image(&name).await.context("look for the cached image")?;
     let size = image.context("the image that was kept is not there")?.size;
-    let base = work.claimed.job.spec.image.to_string();
+    let base =
+        work.claimed.job.spec.task.image().context("a job without an image installs nothing")?.to_string();
     let facts = (key, base.as_str(), size);
     edges.store.add_cached_image((project, &settings.instance), facts, clock::now()).await?;
     work.end(&format!("kept as image {}, {} MB", short(key), size / 1_000_000)).await?;

@@ -8,7 +8,7 @@ use kozmic_edges::{
     room::Room,
     store::ClaimedJob,
 };
-use kozmic_model::{install::TrackedPath, project::Project, spec::Bare, time::spoken};
+use kozmic_model::{install::TrackedPath, project::Project, spec::Program, time::spoken};
 use std::{
     io::ErrorKind,
     sync::PoisonError,
@@ -56,8 +56,8 @@ async fn while_there_is_room<T>(room: &Room, step: impl Future<Output = Result<T
 ///
 /// # Errors
 /// It has not.
-pub(crate) async fn has_program(work: &mut Work, bare: &Bare) -> Result<()> {
-    let inside = bare.program.strip_prefix(&format!("{}/", bare.source));
+pub(crate) async fn has_program(work: &mut Work, bare: &Program) -> Result<()> {
+    let inside = bare.path.strip_prefix(&format!("{}/", bare.source));
     let Some(path) = inside.and_then(|path| path.parse::<TrackedPath>().ok()) else { return Ok(()) };
     let wanted = fetched(work).await?;
     let found = work.flow.edges.mirrors.objects(&wanted, &[path]).await.context("look for the script")?;

@@ -28,8 +28,8 @@ struct Keeping {
 /// Keeps a job's container as an image, if that is what the job is for. An image that had the name before loses it,
 /// unless it is of a newer push.
 pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()> {
-    let product = work.claimed.job.spec.product.clone();
-    let Some(plain) = product.and_then(|product| product.keep) else { return Ok(()) };
+    let product = work.claimed.job.spec.task.product();
+    let Some(plain) = product.and_then(|product| product.keep.clone()) else { return Ok(()) };
     let name = name_of(work, &plain).await?;
     let turn = work.flow.turns.take(&format!("image {name}")).await;
     let build = work.claimed.build.id;

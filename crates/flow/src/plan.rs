@@ -6,29 +6,17 @@ use kozmic_model::{
     event::Change,
     git::GitRef,
     hook::{Hook, HookRecipe},
-    image::ImageName,
-    install::PullPolicy,
     interruption::IfInterrupted,
     project::Repository,
     recipe::Configuration,
-    spec::{JobSpec, Manner, Origin},
+    spec::{HookTask, JobSpec, Origin, Task},
 };
 
 /// The job that a hook makes of a change.
 pub(crate) fn job(hook: &Hook) -> JobSpec {
     let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
-    let (manner, product) = (Manner::Hooked, None);
-    JobSpec {
-        title,
-        image,
-        script,
-        install,
-        pull,
-        if_interrupted,
-        manner,
-        product,
-        origin: Origin::Hook(hook.id),
-    }
+    let task = Task::Hook(HookTask { image, script, install, pull });
+    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), task }
 }
 
 /// The jobs that the Auto Builder makes of a push: one for each script that a recipe lists for the branch, and one for
@@ -55,17 +43,11 @@ pub(crate) fn jobs(
 }
 
 /// The job that reads and checks the configuration repository.
-pub(crate) fn check(image: &ImageName) -> JobSpec {
+pub(crate) fn check() -> JobSpec {
     JobSpec {
         title: "Configuration".to_owned(),
-        // Nothing runs in it.
-        image: image.clone(),
-        script: String::new(),
-        install: None,
-        pull: PullPolicy::IfAbsent,
         if_interrupted: IfInterrupted::default(),
-        manner: Manner::Check,
-        product: None,
         origin: Origin::Configuration,
+        task: Task::Configuration,
     }
 }

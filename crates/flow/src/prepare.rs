@@ -17,6 +17,7 @@ use kozmic_edges::{
     store::ClaimedJob,
 };
 use kozmic_model::{
+    image::ImageName,
     install::PullPolicy,
     phase::PhaseKind,
     registry::host_of,
@@ -66,28 +67,25 @@ pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Sta
 }
 
 /// The job's base image, pulled if it is not on the engine or if the hook wants a newer one.
-pub(crate) async fn base(work: &mut Work) -> Result<Image> {
-    let name = work.claimed.job.spec.image.clone();
+pub(crate) async fn base(work: &mut Work, name: &ImageName, policy: PullPolicy) -> Result<Image> {
     let engine = work.flow.edges.engine.clone();
-    let there = engine.image(&name).await.context("look for the image")?;
-    let policy = work.claimed.job.spec.pull;
+    let there = engine.image(name).await.context("look for the image")?;
     match (there, policy) {
         (Some(image), PullPolicy::IfAbsent) => return Ok(image),
-        (Some(image), PullPolicy::Newer) => return newer(work, image).await,
+        (Some(image), PullPolicy::Newer) => return newer(work, name, image).await,
         (None, _) => {}
     }
     work.begin(PhaseKind::Pull, &format!("{name} is not on the engine")).await?;
-    pull(work).await.with_context(|| format!("pull the image {name}"))?;
+    pull(work, name).await.with_context(|| format!("pull the image {name}"))?;
     work.end(&name.to_string()).await?;
-    let image = engine.image(&name).await.context("look for the image")?;
+    let image = engine.image(name).await.context("look for the image")?;
     image.with_context(|| format!("the image {name} is not there after it was pulled"))
 }
 
 /// The newest image of that name. The one that is there has to do if its registry gives none, and the log says so.
-async fn newer(work: &mut Work, there: Image) -> Result<Image> {
-    let name = work.claimed.job.spec.image.clone();
+async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image> {
     work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
-    if let Err(fault) = pull(work).await {
+    if let Err(fault) = pull(work, name).await {
         // An image that may not be pulled any more is refused, even if it was pulled before, by this project or by
         // others.
         if fault.downcast_ref().is_some_and(|fault: &EngineError| fault.is_unreachable() || fault.is_denied())
@@ -96,16 +94,15 @@ async fn newer(work: &mut Work, there: Image) -> Result<Image> {
         }
         work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
     }
-    let image = work.flow.edges.engine.image(&name).await.context("look for the image")?;
+    let image = work.flow.edges.engine.image(name).await.context("look for the image")?;
     let image = image.unwrap_or_else(|| there.clone());
     let word = if image.id == there.id { "as it was" } else { "newer" };
     work.end(&format!("{name}, {word}")).await?;
     Ok(image)
 }
 
-async fn pull(work: &mut Work) -> Result<()> {
-    let name = &work.claimed.job.spec.image;
-    let login = login(work).await?;
+async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
+    let login = login(work, name.registry()).await?;
     let (progress, mut lines) = mpsc::channel::<String>(16);
     let pull = work.flow.edges.engine.pull(name, login.as_ref(), progress);
     let log = &mut work.log;
@@ -120,8 +117,7 @@ async fn pull(work: &mut Work) -> Result<()> {
     told
 }
 
-async fn login(work: &Work) -> Result<Option<RegistryLogin>> {
-    let registry = work.claimed.job.spec.image.registry();
+async fn login(work: &Work, registry: &str) -> Result<Option<RegistryLogin>> {
     let known = work.flow.edges.store.credential_for(work.claimed.project.id, &host_of(registry)).await?;
     let login = |(username, password)| RegistryLogin { registry: registry.to_owned(), username, password };
     Ok(known.map(login))

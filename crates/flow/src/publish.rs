@@ -16,7 +16,7 @@ use kozmic_edges::{
 use kozmic_model::{
     artifact::{Format, Product},
     phase::PhaseKind,
-    spec::Manner,
+    spec::Task,
 };
 use places::{Leaving, Place};
 use std::{
@@ -29,7 +29,7 @@ type Refusal = String;
 
 /// Whether what a job makes can be published at all: nobody wants to learn that after the build.
 pub(crate) fn is_possible(work: &Work) -> Result<(), Refusal> {
-    let format = work.claimed.job.spec.product.as_ref().map(|product| product.format);
+    let format = work.claimed.job.spec.task.product().map(|product| product.format);
     match (format, &work.flow.edges.publishers.hub) {
         (Some(Format::Flist), None) => Err("The artifact is an flist, and no hub is set that takes it: \
              KOZMIC_AUTOBUILD_HUB_URL names one."
@@ -51,18 +51,16 @@ pub(crate) fn nothing_there(work: &Work) -> String {
 
 /// Path at which the program leaves its artifact.
 fn path_of(work: &Work) -> String {
-    let spec = &work.claimed.job.spec;
-    let Some(product) = &spec.product else { return String::new() };
-    let Manner::Bare(bare) = &spec.manner else { return String::new() };
-    match product.path.as_str() {
-        "." | "" => bare.output.clone(),
-        path => format!("{}/{path}", bare.output.trim_end_matches('/')),
+    let Task::Program(program) = &work.claimed.job.spec.task else { return String::new() };
+    match program.product.path.as_str() {
+        "." | "" => program.output.clone(),
+        path => format!("{}/{path}", program.output.trim_end_matches('/')),
     }
 }
 
 /// Publishes what the program left.
 pub(crate) async fn artifact(work: &mut Work, container: &ContainerId) -> Result<Result<(), Refusal>> {
-    let Some(product) = work.claimed.job.spec.product.clone() else { return Ok(Ok(())) };
+    let Some(product) = work.claimed.job.spec.task.product().cloned() else { return Ok(Ok(())) };
     work.begin(PhaseKind::Publish, &path_of(work)).await?;
     let leaving = match collect(work, container, &product).await? {
         Ok(leaving) => leaving,

@@ -53,7 +53,7 @@ pub(crate) fn job_of(
     let name = settings.configuration.as_ref()?;
     let is_meant = name.eq_ignore_ascii_case(&repository.full_name())
         && change.git_ref == GitRef::Branch(repository.default_branch.clone());
-    is_meant.then(|| plan::check(&settings.defaults.image))
+    is_meant.then(plan::check)
 }
 
 /// Reads the configuration once more that a build is of, if it was read before: a branch may be moved back to an
@@ -106,7 +106,7 @@ async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
     let head =
         flow.edges.forge.head(&token, &repository, branch).await.context("ask for the newest commit")?;
     let head = head.with_context(|| format!("{name} has no branch {branch}"))?;
-    let planned = plan_head(flow, settings, &repository, head).await?;
+    let planned = plan_head(flow, &repository, head).await?;
     if planned.jobs.is_empty() {
         let jobs = flow.edges.store.jobs_of(planned.build.id).await?;
         for job in jobs.iter().filter(|job| job.spec.origin == Origin::Configuration) {
@@ -117,15 +117,10 @@ async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
 }
 
 /// Plans to read the configuration at the newest commit.
-async fn plan_head(
-    flow: &Flow,
-    settings: &AutobuildSettings,
-    repository: &Repository,
-    head: Head,
-) -> Result<Planned> {
+async fn plan_head(flow: &Flow, repository: &Repository, head: Head) -> Result<Planned> {
     let project = flow.edges.store.project_for(repository, clock::now()).await?;
     let change = change_of(repository, head);
-    let spec = [plan::check(&settings.defaults.image)];
+    let spec = [plan::check()];
     let planned =
         flow.edges.store.enqueue_planned(Heard::Answer, project.id, (&change, &spec), clock::now()).await?;
     planned.jobs.iter().for_each(|job| report::change(&flow.edges, project.id, *job));
@@ -234,16 +229,11 @@ async fn reading(flow: &Flow, settings: &AutobuildSettings, claimed: ClaimedJob)
 
 /// Whether a build is of the newest commit that the forge has; if it does not tell, it is taken for that. A newer one
 /// is planned, should its delivery have been lost.
-async fn is_newest(
-    flow: &Flow,
-    settings: &AutobuildSettings,
-    build: &Build,
-    repository: &Repository,
-) -> bool {
+async fn is_newest(flow: &Flow, build: &Build, repository: &Repository) -> bool {
     let newest = async {
         let head = flow.edges.forge.head(&token(flow).await?, repository, &repository.default_branch).await?;
         let Some(head) = head.filter(|head| head.sha != build.sha) else { return Ok(true) };
-        let planned = plan_head(flow, settings, repository, head).await?;
+        let planned = plan_head(flow, repository, head).await?;
         read_again(flow, &planned).await?;
         anyhow::Ok(false)
     };

@@ -13,7 +13,7 @@ use kozmic_model::{
     interruption::IfInterrupted,
     job::Outcome,
     project::Repository,
-    spec::{JobSpec, Manner, Origin},
+    spec::{HookTask, JobSpec, Origin, Task},
     status::Status,
     time::Timestamp,
     user::Profile,
@@ -210,21 +210,21 @@ pub(super) fn job(
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
         let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted } = recipe;
-        let (manner, product) = (Manner::Hooked, None);
-        let origin = Origin::Hook(id);
-        return JobSpec { title, image, script, install, pull, if_interrupted, manner, product, origin };
+        let task = Task::Hook(HookTask { image, script, install, pull });
+        return JobSpec { title, if_interrupted, origin: Origin::Hook(id), task };
     }
-    JobSpec {
-        title: hook.map_or_else(|| "Deleted hook".to_owned(), |hook| one_line(&hook.title)),
+    let lost = HookTask {
         image: LOST_IMAGE.parse::<ImageName>().expect("the name is one of an image"),
         script: LOST_SCRIPT.to_owned(),
         install: None,
         pull: PullPolicy::IfAbsent,
+    };
+    JobSpec {
+        title: hook.map_or_else(|| "Deleted hook".to_owned(), |hook| one_line(&hook.title)),
         if_interrupted: IfInterrupted::default(),
         // No hook has this number.
-        manner: Manner::Hooked,
-        product: None,
         origin: Origin::Hook(HookId(0)),
+        task: Task::Hook(lost),
     }
 }
 

@@ -7,10 +7,9 @@ use crate::{
     artifact::{ArtifactName, Format, Product},
     git::{GitRef, Sha},
     image::{ImageName, NotAnImage},
-    install::PullPolicy,
     interruption::IfInterrupted,
     names::{NameOwner, Wish, flat, is_flat},
-    spec::{Bare, Base, JobSpec, Manner, Origin},
+    spec::{Base, JobSpec, Origin, Program, Task},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -105,14 +104,6 @@ impl KernelRule {
             KernelStart::Kept(repository) => (kept(repository)?, Base::LongestPrefix, None),
         };
         let release = matches!(git_ref, GitRef::Tag(_)).then(|| "release".to_owned());
-        let bare = Bare {
-            source: format!("/{name}"),
-            before: self.before.clone(),
-            program: self.script.clone(),
-            arguments: [git_ref.label(), name.to_owned()].into_iter().chain(release).collect(),
-            output: self.kernel.directory.clone(),
-            base,
-        };
         let product = Product {
             path: self.kernel.file.clone(),
             format: Format::Kernel,
@@ -120,16 +111,21 @@ impl KernelRule {
             keep,
             is_met: false,
         };
+        let program = Program {
+            image,
+            base,
+            source: format!("/{name}"),
+            before: self.before.clone(),
+            path: self.script.clone(),
+            arguments: [git_ref.label(), name.to_owned()].into_iter().chain(release).collect(),
+            output: self.kernel.directory.clone(),
+            product,
+        };
         Ok(Some(JobSpec {
             title: format!("Kernel ({})", self.kind().word()),
-            image,
-            script: String::new(),
-            install: None,
-            pull: PullPolicy::IfAbsent,
             if_interrupted: self.if_interrupted,
-            manner: Manner::Bare(bare),
-            product: Some(product),
             origin: Origin::Kernel(self.kind()),
+            task: Task::Program(program),
         }))
     }
 
@@ -227,23 +223,27 @@ mod tests {
         rule(start).job(name, &git_ref, &"a".repeat(40).parse().unwrap()).unwrap().unwrap()
     }
 
+    fn program(spec: JobSpec) -> Program {
+        match spec.task {
+            Task::Program(program) => program,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_generic_build_is_kept_under_its_branch() {
         let fresh = || KernelStart::Fresh("ubuntu:16.04".parse().unwrap());
-        let spec = job(fresh(), "0-initramfs", GitRef::Branch("feature/x".into()));
-        let product = spec.product.unwrap();
-        assert_eq!(spec.image.to_string(), "ubuntu:16.04");
+        let built = program(job(fresh(), "0-initramfs", GitRef::Branch("feature/x".into())));
+        let product = built.product;
+        assert_eq!(built.image.to_string(), "ubuntu:16.04");
         assert_eq!(product.keep.unwrap().to_string(), "zero-os/0-initramfs:feature-x");
         assert_eq!(product.name.versioned, "zero-os-feature-x-generic-aaaaaaaaaa.efi");
         assert_eq!(product.name.stable, "zero-os-feature-x-generic.efi");
         assert_eq!(product.name.flist(), "zero-os-feature-x-generic-aaaaaaaaaa.flist");
-        let Manner::Bare(bare) = spec.manner else { panic!("in the open") };
-        assert_eq!((bare.source.as_str(), bare.output.as_str()), ("/0-initramfs", "/target"));
-        assert_eq!(bare.arguments, ["feature/x", "0-initramfs"]);
-        let Manner::Bare(bare) = job(fresh(), "0-initramfs", GitRef::Tag("v1".into())).manner else {
-            panic!("in the open")
-        };
-        assert_eq!(bare.arguments, ["v1", "0-initramfs", "release"]);
+        assert_eq!((built.source.as_str(), built.output.as_str()), ("/0-initramfs", "/target"));
+        assert_eq!(built.arguments, ["feature/x", "0-initramfs"]);
+        let released = program(job(fresh(), "0-initramfs", GitRef::Tag("v1".into())));
+        assert_eq!(released.arguments, ["v1", "0-initramfs", "release"]);
         let pull = rule(fresh()).job("x", &GitRef::PullRequest(1), &"a".repeat(40).parse().unwrap());
         assert_eq!(pull, Ok(None));
     }
@@ -252,9 +252,9 @@ mod tests {
     fn a_dependent_build_starts_from_what_the_generic_one_left() {
         let start = KernelStart::Kept("Zero-OS/0-initramfs".into());
         let spec = job(start, "0-core", GitRef::Branch("master-fix".into()));
-        let product = spec.product.unwrap();
-        assert_eq!(spec.image.to_string(), "zero-os/0-initramfs:master-fix");
         assert_eq!(spec.if_interrupted, IfInterrupted::Error);
+        let Program { image, product, .. } = program(spec);
+        assert_eq!(image.to_string(), "zero-os/0-initramfs:master-fix");
         assert_eq!(product.keep, None);
         assert_eq!(product.name.versioned, "zero-os-master-fix-0-core-aaaaaaaaaa.efi");
         assert_eq!(product.name.stable, "zero-os-master-fix.efi");

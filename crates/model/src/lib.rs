@@ -27,6 +27,8 @@
 //! | attempt | one run of a job |
 //! | interrupted | of an attempt: it ended because its engine, its machine or Kozmic went away |
 //! | spec | the snapshot of everything a job needs to run |
+//! | task | the part of a spec that says what runs: a hook's script, a program, or a reading of the configuration |
+//! | program | a script of a recipe or kernel rule, which lies in the container and makes an artifact |
 //! | news | that a build just broke, or was mended |
 //! | mail | a message to one member about a build's news |
 //! | runner | the part that takes jobs and runs them |

@@ -22,9 +22,8 @@ use crate::{
     artifact::{ArtifactName, Format, Product},
     git::{GitRef, Sha},
     image::ImageName,
-    install::PullPolicy,
     interruption::IfInterrupted,
-    spec::{Bare, Base, JobSpec, Manner, Origin},
+    spec::{Base, JobSpec, Origin, Program, Task},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,14 +105,6 @@ impl BuildScript {
         let name = full_name.rsplit('/').next().unwrap_or(full_name);
         let source = format!("/{name}");
         let tag = self.tag.as_deref();
-        let bare = Bare {
-            program: format!("{source}/{}", self.path),
-            source,
-            before: String::new(),
-            arguments: Vec::new(),
-            output: self.archives.clone(),
-            base: Base::Named,
-        };
         let name = ArtifactName::of_recipe((full_name, tag), (git_ref, sha), (self.format, &self.artifact));
         let product = Product {
             path: self.artifact.clone(),
@@ -122,16 +113,21 @@ impl BuildScript {
             name,
             keep: None,
         };
+        let program = Program {
+            image: self.image.clone(),
+            base: Base::Named,
+            path: format!("{source}/{}", self.path),
+            source,
+            before: String::new(),
+            arguments: Vec::new(),
+            output: self.archives.clone(),
+            product,
+        };
         JobSpec {
             title: tag.map_or_else(|| self.path.clone(), |tag| format!("{} [{tag}]", self.path)),
-            image: self.image.clone(),
-            script: String::new(),
-            install: None,
-            pull: PullPolicy::IfAbsent,
             if_interrupted: self.if_interrupted,
-            manner: Manner::Bare(bare),
-            product: Some(product),
             origin: Origin::Recipe { script: self.path.clone(), tag: self.tag.clone() },
+            task: Task::Program(program),
         }
     }
 }

@@ -5,23 +5,24 @@ use crate::{
     install::PullPolicy,
     interruption::IfInterrupted,
     job::Job,
-    spec::{JobSpec, Manner, Origin},
+    spec::{HookTask, JobSpec, Origin, Task},
     status::Status,
     time::Timestamp,
 };
 
 /// The first attempt of a hook's job, which waits since it was made.
 pub(crate) fn job(title: &str, status: Status) -> Job {
-    let spec = JobSpec {
-        title: title.into(),
+    let hook = HookTask {
         image: "debian".parse().unwrap(),
         script: String::new(),
         install: None,
         pull: PullPolicy::default(),
+    };
+    let spec = JobSpec {
+        title: title.into(),
         if_interrupted: IfInterrupted::default(),
-        manner: Manner::Hooked,
-        product: None,
         origin: Origin::Hook(HookId(1)),
+        task: Task::Hook(hook),
     };
     Job {
         id: JobId(1),

@@ -1,13 +1,16 @@
 //! The spec of a job: all that it needs to run, frozen when it is planned. A restart runs what ran.
 
+mod stored;
+mod task;
+
+pub use task::{Base, HookTask, Program, Task};
+
 use crate::{
-    artifact::{ArtifactName, Product},
+    artifact::ArtifactName,
     commit_status::CONTEXT,
     event::{Author, Trigger},
     git::{GitRef, Sha},
     ids::{BuildId, HookId},
-    image::ImageName,
-    install::{Install, PullPolicy},
     interruption::IfInterrupted,
     job::Attempt,
     kernel::{self, KernelKind},
@@ -15,36 +18,23 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use stored::Stored;
 
 /// The longest name of a commit status that GitHub takes, in characters.
 const LONGEST_CONTEXT: usize = 255;
 
 /// The snapshot of everything a job needs; a hook is one way to write it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct JobSpec {
     /// The name on the job's tab.
     pub title: String,
-    /// The image that the script runs in.
-    pub image: ImageName,
-    /// The script, starting with its shebang.
-    pub script: String,
-    /// The install script, whose result is kept as an image.
-    #[serde(default)]
-    pub install: Option<Install>,
-    /// Whether to look for a newer image first.
-    #[serde(default)]
-    pub pull: PullPolicy,
     /// The rule for the job if it is interrupted.
-    #[serde(default)]
     pub if_interrupted: IfInterrupted,
-    /// The way in which the script runs.
-    #[serde(default)]
-    pub manner: Manner,
-    /// The artifact that it makes.
-    #[serde(default)]
-    pub product: Option<Product>,
-    /// The source that the spec was written from.
+    /// The source that the spec was written from, of the task's kind.
     pub origin: Origin,
+    /// The work, with all that it needs.
+    pub task: Task,
 }
 
 /// The end of a generic kernel's link. A dependent one's would be taken for it if its branch ended so.
@@ -54,66 +44,23 @@ impl JobSpec {
     /// The names to ask for where those of its artifact may be another's: the stable one and the series. `name` has the
     /// artifact's names at one place.
     pub fn wishes(&self, full_name: &str, (git_ref, sha): (&GitRef, &Sha), name: &ArtifactName) -> [Wish; 2] {
-        let own = match self.origin {
-            Origin::Kernel(KernelKind::Generic) => NameOwner::kernel(full_name, git_ref),
-            Origin::Kernel(KernelKind::Dependent) => NameOwner::kernel_part(full_name, git_ref),
-            Origin::Hook(_) | Origin::Recipe { .. } | Origin::Configuration => {
-                NameOwner::recipe(full_name, git_ref)
+        let of_both = |own: NameOwner| [own.clone(), own];
+        let (owners, is_plain) = match (&self.origin, &self.task) {
+            (Origin::Kernel(KernelKind::Generic), _) => {
+                (of_both(NameOwner::kernel(full_name, git_ref)), kernel::is_certain(git_ref))
+            }
+            (Origin::Kernel(KernelKind::Dependent), Task::Program(program)) => {
+                let of_link = NameOwner::kernels_on(program.image.repository(), git_ref);
+                let is_plain = kernel::is_certain(git_ref) && !git_ref.label().ends_with(GENERIC);
+                ([of_link, NameOwner::kernel_part(full_name, git_ref)], is_plain)
+            }
+            (_, task) => {
+                let is_plain = task.product().is_none_or(|product| !product.is_met);
+                (of_both(NameOwner::recipe(full_name, git_ref)), is_plain)
             }
         };
-        let of_link = match self.origin {
-            Origin::Kernel(KernelKind::Dependent) => NameOwner::kernels_on(self.image.repository(), git_ref),
-            _ => own.clone(),
-        };
-        let is_plain = match self.origin {
-            Origin::Kernel(KernelKind::Generic) => kernel::is_certain(git_ref),
-            Origin::Kernel(KernelKind::Dependent) => {
-                kernel::is_certain(git_ref) && !git_ref.label().ends_with(GENERIC)
-            }
-            _ => self.product.as_ref().is_none_or(|product| !product.is_met),
-        };
-        name.wishes([of_link, own], (git_ref, sha), is_plain)
+        name.wishes(owners, (git_ref, sha), is_plain)
     }
-}
-
-/// The way in which a job's script runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Manner {
-    /// As a hook's: the script in `/kozmic/script.sh`, started in `/kozmic/src` as user `kozmic`.
-    #[default]
-    Hooked,
-    /// As a recipe's: a program that lies in the container, started in `/` as root with a terminal.
-    Bare(Bare),
-    /// No container: the configuration repository is read and checked.
-    Check,
-}
-
-/// A program that lies in the container, the repository beside it at `/<repository name>`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bare {
-    /// The repository's directory, such as `/0-core`.
-    pub source: String,
-    /// Commands that a shell runs first, such as installing packages; none if empty.
-    pub before: String,
-    /// The program's path, in `source` if it comes with the repository.
-    pub program: String,
-    /// The arguments that it is called with.
-    pub arguments: Vec<String>,
-    /// A directory that is empty at the start, where the program leaves what it makes.
-    pub output: String,
-    /// The engine's image that the job's image name stands for.
-    pub base: Base,
-}
-
-/// The image that a job's image name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Base {
-    /// The one of that name.
-    Named,
-    /// The one that a generic kernel rule kept for the longest branch which the pushed one's name begins with.
-    LongestPrefix,
 }
 
 /// The source that a job's spec was written from.

@@ -10,7 +10,7 @@ use kozmic_model::{
     ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     job::Outcome,
     project::{Access, Collaborator, Permission, ProjectSettings, Repository, Role},
-    spec::{JobSpec, Manner, Origin},
+    spec::{HookTask, JobSpec, Origin, Task},
     status::Status,
     time::Timestamp,
     user::Profile,
@@ -73,9 +73,8 @@ impl Stage {
     /// Enqueues what a delivery tells of.
     pub(super) async fn enqueue_heard(&self, delivery: DeliveryId, change: Change) -> Enqueued {
         let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
-        let (manner, product) = (Manner::Hooked, None);
-        let origin = Origin::Hook(self.hook);
-        let spec = JobSpec { title, image, script, install, pull, if_interrupted, manner, product, origin };
+        let task = Task::Hook(HookTask { image, script, install, pull });
+        let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), task };
         self.store.enqueue(delivery, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
     }
 

@@ -182,7 +182,7 @@ fn too_many(behind: &[Artifact], kept: usize) -> Vec<&str> {
 }
 
 fn format_of(work: &Work) -> Format {
-    work.claimed.job.spec.product.as_ref().map_or(Format::Binary, |product| product.format)
+    work.claimed.job.spec.task.product().map_or(Format::Binary, |product| product.format)
 }
 
 /// Name of an artifact on the hub: the hub takes archives, and its links lead to lists.

@@ -36,7 +36,7 @@ pub(super) async fn commit(
     for line in reading.lines() {
         telling.say(&line).await?;
     }
-    if !is_newest(flow, settings, &claimed.build, &claimed.project.repository).await {
+    if !is_newest(flow, &claimed.build, &claimed.project.repository).await {
         telling.say("A newer commit is there: this one is not put in force.").await?;
         telling.end().await?;
         return Ok(verdict(&reading, &[]));

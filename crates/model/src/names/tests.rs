@@ -7,7 +7,7 @@ use crate::{
     interruption::IfInterrupted,
     kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
     recipe::BuildScript,
-    spec::{JobSpec, Manner, Origin},
+    spec::{JobSpec, Origin, Task},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -144,7 +144,7 @@ fn thing(
             if_interrupted: IfInterrupted::default(),
         };
         let spec = script.job(&full_name, (git_ref, sha), &BTreeSet::new());
-        let name = spec.product.clone()?.name;
+        let name = spec.task.product()?.name.clone();
         let what = format!("{full_name} {git_ref} {tag:?} {}", name.stable.rsplit('/').next()?);
         return Some((["hub", "binary"][which], what, spec, name));
     }
@@ -161,7 +161,7 @@ fn thing(
     let if_interrupted = IfInterrupted::default();
     let rule = KernelRule { repository, start, before, script, kernel, prefix, if_interrupted };
     let spec = rule.job(name, git_ref, sha).ok()??;
-    let name = spec.product.clone()?.name;
+    let name = spec.task.product()?.name.clone();
     let stem = |name: &str| name.trim_end_matches(".efi").to_owned();
     let at_hub = ArtifactName {
         versioned: format!("{}.tar.gz", stem(&name.versioned)),
@@ -198,8 +198,8 @@ fn two_things_never_have_one_name() {
 
 /// The repository that a thing is of; of a dependent kernel, its directory says it.
 fn full_name(what: &str, spec: &JobSpec) -> String {
-    match (&spec.origin, &spec.manner) {
-        (Origin::Kernel(KernelKind::Dependent), Manner::Bare(bare)) => format!("a{}", bare.source),
+    match (&spec.origin, &spec.task) {
+        (Origin::Kernel(KernelKind::Dependent), Task::Program(program)) => format!("a{}", program.source),
         _ => what.split(' ').next().unwrap_or_default().to_owned(),
     }
 }

@@ -81,7 +81,7 @@ fn wish(configuration: &Configuration, branch: &Branch, (script, sha): (&BuildSc
     let git_ref = GitRef::Branch(branch.branch.clone());
     let spec = script.job(&branch.repository, (&git_ref, sha), &configuration.met);
     let none = || ArtifactName { versioned: String::new(), stable: String::new() };
-    let name = spec.product.as_ref().map_or_else(none, |product| product.name.clone());
+    let name = spec.task.product().map_or_else(none, |product| product.name.clone());
     let [link, _] = spec.wishes(&branch.repository, (&git_ref, sha), &name);
     link
 }

@@ -9,7 +9,7 @@ use kozmic_model::{
     ids::{JobId, ProjectId},
     job::{Attempt, Job},
     monitor::{MonitorState, build_name},
-    spec::{Manner, Origin},
+    spec::Origin,
     time::Timestamp,
 };
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Card {
             title: title(job),
             state,
             error: (state == MonitorState::Error).then(|| reason(job)),
-            image: (job.spec.manner != Manner::Check).then(|| job.spec.image.to_string()),
+            image: job.spec.task.image().map(ToString::to_string),
             container: job.container.as_ref().map(digits).unwrap_or_default(),
             started_at: job.started_at.or(job.finished_at).or(job.queued_at).unwrap_or(job.created_at),
             finished_at: job.finished_at,

@@ -12,7 +12,7 @@ use kozmic_model::{
     event::PushedCommit,
     ids::{ArtifactId, BuildId, JobId, ProjectId},
     job::Job,
-    spec::{JobSpec, Origin},
+    spec::{JobSpec, Origin, Program, Task},
     status::Status,
     time::Timestamp,
 };
@@ -33,7 +33,8 @@ pub(crate) fn monitored(status: Status) -> Monitored {
     let job = samples::job(status);
     let origin = Origin::Recipe { script: "autobuild/flist.sh".into(), tag: Some("special-tag".into()) };
     let image = "ubuntu:16.04".parse().unwrap();
-    let spec = JobSpec { title: "autobuild/flist.sh [special-tag]".into(), image, origin, ..job.spec };
+    let task = Task::Program(Program { image, ..samples::program() });
+    let spec = JobSpec { title: "autobuild/flist.sh [special-tag]".into(), origin, task, ..job.spec };
     let finished_at = status.is_finished().then_some(Timestamp(66_000));
     let mut build = samples::build(status);
     build.commits = [("a", "First", "Bob"), ("b", "Second <b>", "Anna <i>Li</i>")]

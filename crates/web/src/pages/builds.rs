@@ -146,7 +146,7 @@ mod tests {
     use kozmic_model::{
         artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
         ids::ArtifactId,
-        spec::{Bare, Base, Manner},
+        spec::{Base, Program, Task},
         time::Timestamp,
     };
 
@@ -163,7 +163,7 @@ mod tests {
         let tabs = vec![JobTab::of(&job, Some(&job), &frame)];
         let orders = Orders::of(std::slice::from_ref(&job), &frame);
         let (phases, runs) = (Vec::new(), Vec::new());
-        let (tail, work) = ("<b>end</b>".into(), Work::of(&job.spec));
+        let (tail, work) = ("<b>end</b>".into(), Work::of(&job.spec.task));
         let spent = job.span().spent(frame.now);
         let shown = Shown { phases, spent, reason: None, tail, work, made, job, runs, is_past: false };
         let (project, build) = (samples::project(), samples::build(status));
@@ -217,15 +217,13 @@ mod tests {
     fn a_job_that_is_no_hooks_says_what_runs() {
         let mut job = samples::job(Status::Pending);
         assert!(!as_seen_by(samples::frame(), Status::Pending).contains("What runs"));
-        job.spec.manner = Manner::Check;
+        job.spec.task = Task::Configuration;
         assert!(rendered(samples::frame(), job.clone(), Vec::new()).contains("reads and checks the recipes"));
-        job.spec.manner = Manner::Bare(Bare {
+        job.spec.task = Task::Program(Program {
             source: "/show".into(),
-            before: "apt-get install git".into(),
-            program: "/show/autobuild/<b>.sh".into(),
-            arguments: Vec::new(),
-            output: "/tmp/archives".into(),
+            path: "/show/autobuild/<b>.sh".into(),
             base: Base::LongestPrefix,
+            ..samples::program()
         });
         let page = rendered(samples::frame(), job, Vec::new());
         for fact in
@@ -233,7 +231,7 @@ mod tests {
         {
             assert!(page.contains(fact), "{fact}");
         }
-        assert!(page.contains("<code>/tmp/archives</code>"));
+        assert!(page.contains("<code>/tmp/archives/result.tar.gz</code>"));
     }
 
     #[test]

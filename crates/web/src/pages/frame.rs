@@ -168,6 +168,7 @@ impl Frame {
 pub(crate) mod samples {
     use super::{Frame, ProjectLine, Role, Timestamp};
     use kozmic_model::{
+        artifact::{ArtifactName, Format, Product},
         build::Build,
         event::{Author, Trigger},
         git::GitRef,
@@ -177,7 +178,7 @@ pub(crate) mod samples {
         interruption::IfInterrupted,
         job::Job,
         project::{Project, ProjectSettings, Repository},
-        spec::{JobSpec, Manner, Origin},
+        spec::{Base, HookTask, JobSpec, Origin, Program, Task},
         status::Status,
         user::{MailSettings, Profile, User},
     };
@@ -251,6 +252,27 @@ pub(crate) mod samples {
         }
     }
 
+    /// A program of a recipe.
+    pub(crate) fn program() -> Program {
+        let name = ArtifactName { versioned: "x-1.tar.gz".into(), stable: "x.flist".into() };
+        Program {
+            image: "debian:bookworm".parse().unwrap(),
+            base: Base::Named,
+            source: "/0-core".into(),
+            before: String::new(),
+            path: "/0-core/autobuild/flist.sh".into(),
+            arguments: Vec::new(),
+            output: "/tmp/archives/".into(),
+            product: Product {
+                path: "result.tar.gz".into(),
+                format: Format::Flist,
+                name,
+                keep: None,
+                is_met: false,
+            },
+        }
+    }
+
     /// A job of that build.
     pub(crate) fn job(status: Status) -> Job {
         Job {
@@ -259,14 +281,14 @@ pub(crate) mod samples {
             project: ProjectId(1),
             spec: JobSpec {
                 title: "Tests".into(),
-                image: "debian:bookworm".parse().unwrap(),
-                script: DEFAULT_SCRIPT.into(),
-                install: None,
-                pull: PullPolicy::default(),
                 if_interrupted: IfInterrupted::default(),
-                manner: Manner::default(),
-                product: None,
                 origin: Origin::Hook(HookId(1)),
+                task: Task::Hook(HookTask {
+                    image: "debian:bookworm".parse().unwrap(),
+                    script: DEFAULT_SCRIPT.into(),
+                    install: None,
+                    pull: PullPolicy::default(),
+                }),
             },
             status,
             attempt: 1,

@@ -1,18 +1,20 @@
 //! Pushes as deliveries tell of them, with what was before and when; and the end of what they make run.
 
-use super::{LATER, NOW, Stage, change, recipe, repository};
+use super::{LATER, NOW, Stage, change, repository};
 use crate::store::{ClaimedJob, Enqueued, Heard, Lane, rows};
 use kozmic_model::{
+    artifact::Format,
     event::{Change, Gone},
     git::GitRef,
-    hook::HookRecipe,
     ids::{DeliveryId, JobId, ProjectId, RepositoryId},
+    interruption::IfInterrupted,
     job::Outcome,
     project::Repository,
-    spec::{JobSpec, Manner, Origin},
+    recipe::BuildScript,
     time::Timestamp,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::collections::BTreeSet;
 
 impl Stage {
     /// Tells the hook of a push to main; zeros stand for no commit.
@@ -91,14 +93,23 @@ impl Stage {
         digit: char,
         pushed_at: Timestamp,
     ) -> Vec<JobId> {
-        let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
-        let origin = Origin::Recipe { script: "build.sh".into(), tag: None };
-        let (manner, product) = (Manner::Hooked, None);
-        let spec = JobSpec { title, image, script, install, pull, if_interrupted, manner, product, origin };
         let before = Some(change('9').sha);
         let change = Change { before, pushed_at: Some(pushed_at), ..change(digit) };
+        let spec = script().job("anna/hello", (&change.git_ref, &change.sha), &BTreeSet::new());
         let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
         let planned = self.store.enqueue_planned(heard, project, (&change, &[spec]), NOW).await;
         planned.unwrap().jobs
+    }
+}
+
+fn script() -> BuildScript {
+    BuildScript {
+        path: "build.sh".into(),
+        archives: "/tmp/archives".into(),
+        artifact: "result.tar.gz".into(),
+        image: "debian".parse().unwrap(),
+        tag: None,
+        format: Format::Flist,
+        if_interrupted: IfInterrupted::default(),
     }
 }

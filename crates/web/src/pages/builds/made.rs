@@ -6,7 +6,7 @@ use crate::{
 };
 use kozmic_model::{
     artifact::{Artifact, ArtifactPlace},
-    spec::{Base, JobSpec, Manner},
+    spec::{self, Base, Task},
     time::Timestamp,
 };
 
@@ -15,7 +15,7 @@ pub(super) enum Work {
     /// A program runs in a container.
     Program(Box<Program>),
     /// The configuration repository is read and checked.
-    Check,
+    Configuration,
 }
 
 /// A program, and the image that it runs in.
@@ -45,28 +45,14 @@ pub(super) struct Made {
 
 impl Work {
     /// The work of a job; none for a hook's.
-    pub(super) fn of(spec: &JobSpec) -> Option<Self> {
-        let bare = match &spec.manner {
-            Manner::Hooked => return None,
-            Manner::Check => return Some(Self::Check),
-            Manner::Bare(bare) => bare,
-        };
-        let inside = bare.program.strip_prefix(&bare.source).and_then(|path| path.strip_prefix('/'));
-        let words =
-            [inside.unwrap_or(&bare.program)].into_iter().chain(bare.arguments.iter().map(String::as_str));
-        let product = spec.product.as_ref();
-        let path = product.map(|product| format!("/{}", product.path)).unwrap_or_default();
-        Some(Self::Program(Box::new(Program {
-            line: words.collect::<Vec<_>>().join(" "),
-            image: spec.image.to_string(),
-            by_prefix: bare.base == Base::LongestPrefix,
-            output: format!("{}{path}", bare.output.trim_end_matches('/')),
-            kept: product.and_then(|product| product.keep.as_ref()).map(ToString::to_string),
-        })))
+    pub(super) fn of(task: &Task) -> Option<Self> {
+        match task {
+            Task::Hook(_) => None,
+            Task::Program(program) => Some(Self::Program(Box::new(Program::of(program)))),
+            Task::Configuration => Some(Self::Configuration),
+        }
     }
-}
 
-impl Work {
     /// The same, with the name that its container is really kept under.
     pub(super) fn kept_as(self, name: Option<String>) -> Self {
         match self {
@@ -74,6 +60,21 @@ impl Work {
                 Self::Program(Box::new(Program { kept: name, ..*program }))
             }
             other => other,
+        }
+    }
+}
+
+impl Program {
+    fn of(program: &spec::Program) -> Self {
+        let inside = program.path.strip_prefix(&program.source).and_then(|path| path.strip_prefix('/'));
+        let path = inside.unwrap_or(&program.path);
+        let words = [path].into_iter().chain(program.arguments.iter().map(String::as_str));
+        Self {
+            line: words.collect::<Vec<_>>().join(" "),
+            image: program.image.to_string(),
+            by_prefix: program.base == Base::LongestPrefix,
+            output: format!("{}/{}", program.output.trim_end_matches('/'), program.product.path),
+            kept: program.product.keep.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -107,30 +108,10 @@ impl Made {
 mod tests {
     use super::*;
     use crate::pages::samples;
-    use kozmic_model::{
-        artifact::{ArtifactName, Format, Product},
-        spec::Bare,
-        status::Status,
-    };
+    use kozmic_model::status::Status;
 
-    fn spec(program: &str, arguments: &[&str], base: Base) -> JobSpec {
-        let bare = Bare {
-            source: "/0-core".into(),
-            before: String::new(),
-            program: program.into(),
-            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
-            output: "/tmp/archives/".into(),
-            base,
-        };
-        let name = ArtifactName { versioned: "x-1.tar.gz".into(), stable: "x.flist".into() };
-        let keep = Some("zero-os/0-core:main".parse().unwrap());
-        let product =
-            Some(Product { path: "result.tar.gz".into(), format: Format::Flist, name, keep, is_met: false });
-        JobSpec { manner: Manner::Bare(bare), product, ..samples::job(Status::Success).spec }
-    }
-
-    fn program(spec: &JobSpec) -> Program {
-        match Work::of(spec) {
+    fn shown(task: &Task) -> Program {
+        match Work::of(task) {
             Some(Work::Program(program)) => *program,
             _ => panic!("a program"),
         }
@@ -138,18 +119,24 @@ mod tests {
 
     #[test]
     fn a_program_is_named_by_its_path_in_the_repository() {
-        let inside = program(&spec("/0-core/autobuild/flist.sh", &[], Base::Named));
+        let mut program = samples::program();
+        program.product.keep = Some("zero-os/0-core:main".parse().unwrap());
+        let inside = shown(&Task::Program(program.clone()));
         assert_eq!((inside.line.as_str(), inside.image.as_str()), ("autobuild/flist.sh", "debian:bookworm"));
         assert_eq!(inside.output, "/tmp/archives/result.tar.gz");
         assert_eq!((inside.kept.as_deref(), inside.by_prefix), (Some("zero-os/0-core:main"), false));
-        let elsewhere = program(&spec("/0-core-x/build.sh", &["main", "0-core"], Base::LongestPrefix));
+        let elsewhere = shown(&Task::Program(spec::Program {
+            path: "/0-core-x/build.sh".into(),
+            arguments: vec!["main".into(), "0-core".into()],
+            base: Base::LongestPrefix,
+            ..program
+        }));
         assert_eq!((elsewhere.line.as_str(), elsewhere.by_prefix), ("/0-core-x/build.sh main 0-core", true));
     }
 
     #[test]
-    fn a_hooks_job_and_a_check_run_no_program() {
-        let hooked = samples::job(Status::Success).spec;
-        assert!(Work::of(&hooked).is_none());
-        assert!(matches!(Work::of(&JobSpec { manner: Manner::Check, ..hooked }), Some(Work::Check)));
+    fn a_hooks_job_and_a_reading_of_the_configuration_run_no_program() {
+        assert!(Work::of(&samples::job(Status::Success).spec.task).is_none());
+        assert!(matches!(Work::of(&Task::Configuration), Some(Work::Configuration)));
     }
 }

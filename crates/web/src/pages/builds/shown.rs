@@ -60,7 +60,7 @@ impl Shown {
             false => Made::all(app.edges.store.artifacts_of_jobs(&[job.id]).await?, &app.face),
         };
         let (runs, kept) = (runs_of(job, &past, &shown), kept_as(app, job).await?);
-        let work = Work::of(&job.spec).map(|work| work.kept_as(kept));
+        let work = Work::of(&job.spec.task).map(|work| work.kept_as(kept));
         let spent = shown.span().spent(frame.now);
         Ok(Self { runs, is_past, phases, spent, reason, tail, work, made, job: shown })
     }
@@ -96,7 +96,7 @@ impl Shown {
 /// The name that a job's container is kept under; none if it is not.
 async fn kept_as(app: &Shared, job: &Job) -> Result<Option<String>, WebError> {
     let store = &app.edges.store;
-    let Some(plain) = job.spec.product.as_ref().and_then(|product| product.keep.as_ref()) else {
+    let Some(plain) = job.spec.task.product().and_then(|product| product.keep.as_ref()) else {
         return Ok(None);
     };
     let (build, project) = (store.build_by_id(job.build).await?, store.project(job.project).await?);
