@@ -41,7 +41,7 @@ pub trait Engine: Send + Sync {
     /// they get such a volume at the same path, and all else as [`NewContainer`] has it.
     async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError>;
 
-    /// The id of the image of that name, if it was made of a container of that attempt.
+    /// The id of the image of that name, if it was made of the container of that attempt's build script.
     async fn image_of(
         &self,
         name: &ImageName,
@@ -49,7 +49,8 @@ pub trait Engine: Send + Sync {
         attempt: Attempt,
     ) -> Result<Option<String>, EngineError>;
 
-    /// Takes an image off the engine. False if a container uses it; one that is gone is fine.
+    /// Takes a name off the engine, and with the last one the image and those without names that it was made of, as far as
+    /// nothing else needs them. False if a container uses it; one that is gone is fine.
     async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError>;
 
     /// The tags of all images on the engine that are named `<repository>:<tag>`, with exactly this repository; sorted.
@@ -70,7 +71,8 @@ pub trait Engine: Send + Sync {
     async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError>;
 
     /// Creates a container that shares another one's volumes and labels and is never started: files can be put into
-    /// the volumes through it while the other one starts, which locks that one.
+    /// the volumes through it while the other one starts, which locks that one. Refused, but not as missing, if there is
+    /// no such container.
     async fn create_beside(
         &self,
         container: &ContainerId,
@@ -78,6 +80,10 @@ pub trait Engine: Send + Sync {
     ) -> Result<ContainerId, EngineError>;
 
     /// Unpacks a tar archive into a directory of a container, running or not. It waits for one that starts.
+    ///
+    /// # Errors
+    /// One that [`EngineError::is_missing`] if there is no such directory or container. One that
+    /// [`EngineError::is_unreachable`], with the archive's own words, if the archive fails: some of it may be there.
     async fn upload(
         &self,
         container: &ContainerId,
@@ -98,10 +104,12 @@ pub trait Engine: Send + Sync {
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError>;
 
-    /// Whether a path exists in a container, running or not.
+    /// Whether a path exists in a container, running or not; a link does, wherever it leads. Not if the container is gone.
+    /// Below a file it is refused.
     async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError>;
 
-    /// A file of a container, running or not, up to `limit` bytes. None if there is no such file, or a longer one.
+    /// A file of a container, running or not, up to `limit` bytes. None if there is no such file or container, if it is
+    /// longer, or no plain file. Below a file it is refused.
     async fn read_file(
         &self,
         container: &ContainerId,
@@ -121,7 +129,8 @@ pub trait Engine: Send + Sync {
     /// All output of a container from its start, and what follows until it ends. The engine keeps it as text: each byte
     /// that is not UTF-8 comes back as U+FFFD, as does each byte of a character that lies across 16 KiB of one line. A
     /// line comes when it is ended, longer than that, or the container's last one; not before. A second reading gives
-    /// the same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`.
+    /// the same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`. What fails is told in
+    /// the stream, as a lost connection, even if there is no such container.
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError>;
 
     /// The copy that the engine keeps of a container's output, up to a second of its own clock; as with `output`.
@@ -131,16 +140,16 @@ pub trait Engine: Send + Sync {
         until: Timestamp,
     ) -> Result<OutputStream, EngineError>;
 
-    /// Starts a container.
+    /// Starts a container. One that runs is fine; one that was created beside another is refused.
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError>;
 
-    /// Waits until a container ended; gives what it returned.
+    /// Waits until a container ended; gives what it returned. One that was not started yet is not waited for, and gives 0.
     async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError>;
 
     /// The state of a container; none if it does not exist.
     async fn state(&self, container: &ContainerId) -> Result<Option<ContainerState>, EngineError>;
 
-    /// Whether a container has a process. An engine that missed its end says that it runs all the same.
+    /// Whether a container has a process; one that is gone has none. An engine that missed its end says that it runs all the same.
     async fn has_processes(&self, container: &ContainerId) -> Result<bool, EngineError>;
 
     /// Stops a container: SIGTERM, and SIGKILL after the grace period. One that ended or is gone is fine.
