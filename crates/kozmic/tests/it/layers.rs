@@ -66,7 +66,9 @@ fn a_crate_uses_only_crates_before_it() {
         for later in &line[place + 1..] {
             assert!(!manifest.contains(&format!("\n{later}.workspace")), "{name} uses {later}");
         }
-        assert!(!manifest.contains("kozmic-testkit"), "{name} ships the testkit");
+        for double in ["kozmic-testkit", "kozmic-scripted"] {
+            assert!(!manifest.contains(double), "{name} ships {double}");
+        }
     }
 }
 

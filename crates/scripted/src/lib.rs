@@ -1,0 +1,46 @@
+//! An engine for tests, wholly in memory: it answers at once, and does what a job's script says.
+//!
+//! [`ScriptedEngine`] keeps the contract of [`Engine`](kozmic_edges::engine::Engine) as Docker does; one suite in
+//! `tests/contract` asks both. With it the steps of a runner are tried in milliseconds: every end of an attempt, and a
+//! crash or a lost connection at each of its calls.
+//!
+//! # Scripts
+//! A container runs a small part of sh, so that the same script runs on Docker, too: see [`shell`]. A line that is not
+//! understood ends the script with 127, says so on standard error, and makes the engine panic when it is dropped, unless
+//! the test took the complaint by [`ScriptedEngine::complaints`]. Remarks that sh takes for comments steer the engine:
+//!
+//! | remark | the engine |
+//! |---|---|
+//! | `# engine: vanish` | loses the container, as if somebody had removed it |
+//! | `# engine: cut` | loses all connections to the container, which runs on |
+//! | `# engine: blind` | misses all that follows of the container: its output and its end |
+//! | `# engine: away` | answers nobody until [`ScriptedEngine::come_back`]; containers run on |
+//! | `# engine: restart` | is started anew; containers run on |
+//! | `# engine: stop` | stops, which ends all containers by SIGTERM, and is started anew |
+//! | `# engine: kill` | is killed, and ends all containers by SIGKILL when it is started anew |
+//!
+//! # Faults from outside
+//! Calls are numbered from 0 and noted ([`ScriptedEngine::calls`]). A test says what becomes of one by its number, or of
+//! the next one of a [`Verb`]: [`ScriptedEngine::fail`], [`ScriptedEngine::hold`].
+//!
+//! # Differences
+//! No time passes here: a container that withstands SIGTERM gets SIGKILL at once, whatever its grace period. A container
+//! does not wait for a reader that does not read. No call reads the clock but to note when something was printed.
+
+mod engine;
+mod answers;
+mod steering;
+mod verb;
+mod streams;
+mod sample;
+mod world;
+pub mod shell;
+mod files;
+#[cfg(test)]
+mod tests;
+
+pub use engine::ScriptedEngine;
+pub use sample::Sample;
+pub use steering::{At, Fault, Held, Side};
+pub use verb::Verb;
+pub use world::Restart;

@@ -1,0 +1,51 @@
+//! The calls of an engine, by name.
+
+use std::fmt;
+
+/// A call of [`Engine`](kozmic_edges::engine::Engine), by the name that it has there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is said by the trait's method of that name")]
+pub enum Verb {
+    Ping,
+    Version,
+    Image,
+    Pull,
+    Memory,
+    Commit,
+    ImageOf,
+    RemoveImage,
+    Tags,
+    RemoveNameless,
+    OwnImages,
+    Account,
+    Create,
+    CreateBeside,
+    Upload,
+    Download,
+    HasFile,
+    ReadFile,
+    Remembers,
+    Attach,
+    Output,
+    OutputUntil,
+    Start,
+    Wait,
+    State,
+    HasProcesses,
+    Stop,
+    Remove,
+    Containers,
+}
+
+impl Verb {
+    /// Whether it gives a stream, which may break off.
+    pub(crate) fn is_of_stream(self) -> bool {
+        matches!(self, Self::Download | Self::Attach | Self::Output | Self::OutputUntil)
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}

@@ -1,0 +1,231 @@
+//! All that an engine has: images, containers, what it remembers, and what was said about its calls.
+
+mod containers;
+mod images;
+mod input;
+mod printed;
+
+pub(crate) use containers::Container;
+pub(crate) use images::Images;
+pub(crate) use input::Input;
+pub(crate) use printed::{Copy, Next, Printed};
+
+use crate::{
+    files::{Disk, Volumes},
+    shell::{Halted, Machine, Process, Remark, Signal},
+    steering::Steering,
+};
+use containers::Life;
+use kozmic_edges::engine::{ContainerId, EngineError, Memory, Moment};
+use std::collections::BTreeMap;
+
+/// The address of every scripted engine.
+pub(crate) const ADDRESS: &str = "scripted";
+
+/// What becomes of the containers when an engine is started anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restart {
+    /// They run on, as with `live-restore`.
+    RunsOn,
+    /// It stopped, and so they got SIGTERM, and SIGKILL where that did nothing.
+    Stops,
+    /// It was killed, and ends them by SIGKILL when it is there again.
+    Kills,
+}
+
+/// All that an engine has.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) images: Images,
+    pub(crate) containers: BTreeMap<String, Container>,
+    pub(crate) volumes: Volumes,
+    pub(crate) steering: Steering,
+    pub(crate) complaints: Vec<String>,
+    pub(crate) is_away: bool,
+    /// What was printed by containers that are gone, for those who still read it.
+    graves: BTreeMap<String, Printed>,
+    events: Vec<(String, Moment)>,
+    /// Whether there may have been more events.
+    forgets: bool,
+    count: u64,
+}
+
+impl World {
+    /// A number that was not given before.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+
+    /// The container, if it is there.
+    pub(crate) fn container(&mut self, id: &str) -> Result<&mut Container, EngineError> {
+        self.containers.get_mut(id).ok_or_else(|| missing_container(id))
+    }
+
+    /// What a container printed, whether it is there or gone.
+    pub(crate) fn printed(&mut self, id: &str) -> Option<&mut Printed> {
+        match self.containers.get_mut(id) {
+            Some(container) => Some(&mut container.printed),
+            None => self.graves.get_mut(id),
+        }
+    }
+
+    /// A container's disk with all volumes.
+    pub(crate) fn disk(&mut self, id: &str) -> Result<(&mut Disk, &mut Volumes), EngineError> {
+        let container = self.containers.get_mut(id).ok_or_else(|| missing_container(id))?;
+        Ok((&mut container.disk, &mut self.volumes))
+    }
+
+    /// Starts a container's process.
+    pub(crate) fn start(&mut self, id: &str) -> Result<(), EngineError> {
+        let container = self.container(id)?;
+        match container.life {
+            Life::Created if container.is_idle => {
+                return Err(refused(400, "OCI runtime create failed: no such program"));
+            }
+            Life::Created => container.life = Life::Running(Process::of(&container.wanted)),
+            Life::Running(_) | Life::Unseen => return Ok(()),
+            Life::Exited(_) => return Err(refused(500, "the scripted engine starts a container once")),
+        }
+        self.events.push((id.to_owned(), Moment::Start));
+        Ok(())
+    }
+
+    /// Lets all processes go on as far as they can.
+    pub(crate) fn settle(&mut self) {
+        while let Some(id) = self.ready() {
+            match self.run(&id) {
+                Some(Halted::Ended(code)) => self.end(&id, code),
+                Some(Halted::Said(remark)) => self.obey(&id, remark),
+                Some(Halted::Waits) | None => {}
+            }
+        }
+    }
+
+    fn ready(&self) -> Option<String> {
+        let is_ready = |container: &Container| match &container.life {
+            Life::Running(process) => process.is_ready((&container.disk, &self.volumes), &container.input),
+            _ => false,
+        };
+        self.containers.iter().find(|(_, container)| is_ready(container)).map(|(id, _)| id.clone())
+    }
+
+    fn run(&mut self, id: &str) -> Option<Halted> {
+        self.with_process(id, |process, machine| process.run(machine))
+    }
+
+    fn with_process<T>(
+        &mut self,
+        id: &str,
+        act: impl FnOnce(&mut Process, &mut Machine<'_>) -> T,
+    ) -> Option<T> {
+        let Container { disk, printed, input, life, .. } = self.containers.get_mut(id)?;
+        let Life::Running(process) = life else { return None };
+        let (volumes, complaints) = (&mut self.volumes, &mut self.complaints);
+        Some(act(process, &mut Machine { disk, volumes, printed, input, complaints }))
+    }
+
+    fn obey(&mut self, id: &str, remark: Remark) {
+        match remark {
+            Remark::Vanish => self.remove(id),
+            Remark::Cut => drop(self.container(id).map(Container::cut)),
+            Remark::Blind => drop(self.container(id).map(|container| container.printed.is_unseen = true)),
+            Remark::Away => self.go_away(),
+            Remark::Restart => self.restart(Restart::RunsOn),
+            Remark::Stop => self.restart(Restart::Stops),
+            Remark::Kill => self.restart(Restart::Kills),
+        }
+    }
+
+    fn end(&mut self, id: &str, code: i64) {
+        let Some(container) = self.containers.get_mut(id) else { return };
+        if container.printed.is_unseen {
+            container.life = Life::Unseen;
+            return;
+        }
+        container.life = Life::Exited(code);
+        container.printed.close();
+        self.events.push((id.to_owned(), Moment::End));
+    }
+
+    /// Sends a signal to a container's processes.
+    pub(crate) fn signal(&mut self, id: &str, signal: Signal) {
+        let ended = self.with_process(id, |process, machine| process.signal(signal, machine));
+        if let Some(Some(code)) = ended {
+            self.end(id, code);
+        }
+    }
+
+    /// Stops a container.
+    pub(crate) fn stop(&mut self, id: &str) -> Result<(), EngineError> {
+        self.signal(id, Signal::Term);
+        self.signal(id, Signal::Kill);
+        match self.containers.get(id).map(|container| &container.life) {
+            Some(Life::Unseen) => {
+                Err(refused(500, "tried to kill container, but did not receive an exit event"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a container, and its volumes if nobody else has them.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.signal(id, Signal::Kill);
+        let Some(mut container) = self.containers.remove(id) else { return };
+        container.printed.close();
+        self.graves.insert(id.to_owned(), container.printed);
+        let used = self.containers.values().flat_map(|other| &other.disk.mounts).map(|(_, volume)| *volume);
+        let used = used.collect::<Vec<_>>();
+        self.volumes.retain(|volume, _| used.contains(volume));
+    }
+
+    /// Answers nobody from now on, and hangs up on all.
+    pub(crate) fn go_away(&mut self) {
+        self.is_away = true;
+        self.containers.values_mut().for_each(Container::cut);
+    }
+
+    /// Is started anew.
+    pub(crate) fn restart(&mut self, how: Restart) {
+        let ids = self.containers.keys().cloned().collect::<Vec<_>>();
+        if how == Restart::Stops {
+            ids.iter().for_each(|id| drop(self.stop(id)));
+        }
+        self.containers.values_mut().for_each(Container::cut);
+        (self.events, self.forgets) = (Vec::new(), false);
+        if how == Restart::Kills {
+            ids.iter().for_each(|id| self.signal(id, Signal::Kill));
+        }
+    }
+
+    /// Forgets all events, as after too many others.
+    pub(crate) fn forget(&mut self) {
+        (self.events, self.forgets) = (Vec::new(), true);
+    }
+
+    /// Whether it saw something happen to a container.
+    pub(crate) fn memory(&self, id: &str, moment: Moment) -> Memory {
+        match self.events.iter().any(|event| *event == (id.to_owned(), moment)) {
+            true => Memory::Seen,
+            false if self.forgets => Memory::Unknown,
+            false => Memory::NotSeen,
+        }
+    }
+
+    /// Ids of all containers.
+    pub(crate) fn ids(&self) -> Vec<ContainerId> {
+        self.containers.keys().cloned().map(ContainerId).collect()
+    }
+}
+
+pub(crate) fn refused(status: u16, message: &str) -> EngineError {
+    EngineError::Refused { status, message: message.to_owned() }
+}
+
+pub(crate) fn missing_container(id: &str) -> EngineError {
+    refused(404, &format!("No such container: {id}"))
+}
+
+pub(crate) fn unreachable(cause: &str) -> EngineError {
+    EngineError::Unreachable { engine: ADDRESS.to_owned(), cause: cause.to_owned() }
+}
