@@ -19,16 +19,28 @@ pub(super) fn sentences(count: &MissedCount, forge: &str, now: Timestamp) -> Vec
         said.push(format!("{} that {forge} could not bring arrived in the end, {when}.", many(made_good)));
     }
     if waiting > 0 {
-        said.push(format!("{} did not arrive yet: {forge} is asked to send them again.", many(waiting)));
-    }
-    if given_up > 0 {
         said.push(format!(
-            "{} did not arrive, and {forge} will not send them again: it did so in vain, or keeps them no more. Its page \
-             of the webhook says more, under Recent Deliveries.",
-            many(given_up)
+            "{} did not arrive yet: {forge} is asked to send {} again.",
+            many(waiting),
+            them(waiting)
         ));
     }
+    if given_up > 0 {
+        said.push(lost(given_up, forge));
+    }
     said
+}
+
+fn lost(count: usize, forge: &str) -> String {
+    let (many, they, them) = (many(count), if count == 1 { "it" } else { "they" }, them(count));
+    format!(
+        "Kozmic does not ask for {many} any more: {they} failed each time, or {forge} no longer keeps {them}. Push \
+         again, or press Redeliver at {forge} if it still lists {them}."
+    )
+}
+
+fn them(count: usize) -> &'static str {
+    if count == 1 { "it" } else { "them" }
 }
 
 fn many(count: usize) -> String {
@@ -56,10 +68,16 @@ mod tests {
         let said = sentences(&count, "GitHub", now).join("\n");
         for words in [
             "3 deliveries that GitHub could not bring arrived in the end, 10 min ago.",
-            "1 delivery did not arrive yet",
-            "2 deliveries did not arrive, and GitHub will not send them again",
+            "1 delivery did not arrive yet: GitHub is asked to send it again.",
+            "Kozmic does not ask for 2 deliveries any more: they failed each time, or GitHub no longer keeps them. Push \
+             again, or press Redeliver at GitHub if it still lists them.",
         ] {
             assert!(said.contains(words), "{said}");
         }
+        assert_eq!(
+            lost(1, "GitHub"),
+            "Kozmic does not ask for 1 delivery any more: it failed each time, or GitHub no longer keeps it. Push again, \
+             or press Redeliver at GitHub if it still lists it."
+        );
     }
 }
