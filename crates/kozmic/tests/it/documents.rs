@@ -1,7 +1,12 @@
-//! Paths in the documents: every one that they name exists.
+//! Paths and links in the documents: every one leads somewhere.
 
 use anyhow::{Context, Result};
-use std::{fs, path::Path, process::Command};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Paths in backquotes, as far as they look like files of this repository.
 fn named_paths(text: &str) -> Vec<String> {
@@ -23,6 +28,78 @@ fn every_path_that_a_document_names_exists() {
             assert!(root.join(&path).exists(), "{document} names {path}, which is not there");
         }
     }
+}
+
+/// The documents that people read, with what stands in them.
+fn documents() -> Result<Vec<(PathBuf, String)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let mut documents = Vec::new();
+    for dir in ["", "docs", "docker"] {
+        for file in fs::read_dir(root.join(dir))? {
+            let path = file?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let text = fs::read_to_string(&path)?;
+                documents.push((path, text));
+            }
+        }
+    }
+    Ok(documents)
+}
+
+/// The lines that are no code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_code = false;
+    text.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    })
+}
+
+/// The anchors that GitHub gives to a document's headings.
+fn anchors(text: &str) -> Vec<String> {
+    let mut anchors = Vec::<String>::new();
+    for heading in prose(text).filter(|line| line.starts_with('#')) {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        let anchor =
+            heading.chars().filter(|&c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
+        let same = anchors.iter().filter(|there| **there == anchor).count();
+        anchors.push(if same == 0 { anchor } else { format!("{anchor}-{same}") });
+    }
+    anchors
+}
+
+/// Targets of links within the repository: a path, and an anchor in it, each of which may be empty.
+fn links(text: &str) -> Vec<(String, String)> {
+    let prose = prose(text).collect::<Vec<_>>().join("\n");
+    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    let inside = targets.map(|(target, _)| target).filter(|target| !target.contains(':'));
+    let parts = inside.map(|target| target.split_once('#').unwrap_or((target, "")));
+    parts.map(|(path, anchor)| (path.to_owned(), anchor.to_owned())).collect()
+}
+
+#[test]
+fn every_link_of_a_document_leads_somewhere() -> Result<()> {
+    let documents = documents()?;
+    let anchors = documents.iter().map(|(path, text)| (path.clone(), anchors(text)));
+    let anchors = anchors.collect::<HashMap<_, _>>();
+    let (mut astray, mut to_anchors) = (Vec::new(), 0);
+    for (document, text) in &documents {
+        for (path, anchor) in links(text) {
+            let beside = document.parent().context("a document is in a directory")?.join(&path);
+            let target = if path.is_empty() { Ok(document.clone()) } else { beside.canonicalize() };
+            let is_there = target.is_ok_and(|target| {
+                anchor.is_empty() || anchors.get(&target).is_some_and(|known| known.contains(&anchor))
+            });
+            to_anchors += usize::from(!anchor.is_empty());
+            if !is_there {
+                astray.push(format!("{}: {path}#{anchor}", document.display()));
+            }
+        }
+    }
+    assert!(astray.is_empty(), "{astray:#?}");
+    assert!(to_anchors > 20, "the documents lead to each other, and {to_anchors} such links were found");
+    Ok(())
 }
 
 /// The unit is read by systemd's own tool, which finds wrong words, wrong values and missing programs.
