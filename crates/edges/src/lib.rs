@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod private_dir;
 pub mod secret;
+pub mod small_file;
 pub mod tls_fault;
 pub mod room;
 pub mod forge;

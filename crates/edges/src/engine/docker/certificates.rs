@@ -3,6 +3,7 @@
 //! The client library reads them anew for each connection, and passes over what it cannot use: the engine then sees no
 //! certificate, and says so. So they are tried before.
 
+use crate::small_file;
 use rustls::{
     ClientConfig, Error, RootCertStore,
     crypto::{CryptoProvider, ring},
@@ -42,7 +43,8 @@ impl Certificates {
             trusted.add(certificate).map_err(|fault| wrong(&self.authority, &fault.to_string()))?;
         }
         let shown = certificates(&self.certificate).map_err(|why| wrong(&self.certificate, &why))?;
-        let key = PrivateKeyDer::from_pem_file(&self.key);
+        let key = read(&self.key).map_err(|why| wrong(&self.key, &why))?;
+        let key = PrivateKeyDer::from_pem_slice(&key);
         let key = key.map_err(|fault| wrong(&self.key, &words(fault, "no key without a password")))?;
         CertifiedKey::from_der(shown.clone(), key.clone_key(), &ring::default_provider()).map_err(
             |fault| match fault {
@@ -69,15 +71,19 @@ fn trusting(trusted: RootCertStore) -> rustls::ConfigBuilder<ClientConfig, rustl
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let all = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let text = read(file)?;
+    let all = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
     let all = all.map_err(|fault| words(fault, "no certificate"))?;
     if all.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(all) }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    small_file::bytes(file, |words| tracing::warn!("{words}")).map_err(|fault| fault.to_string())
 }
 
 fn words(fault: pem::Error, missing: &str) -> String {
     match fault {
         pem::Error::NoItemsFound => format!("there is {missing} in it"),
-        pem::Error::Io(fault) => fault.to_string(),
         fault => fault.to_string(),
     }
 }
@@ -104,6 +110,9 @@ mod tests {
         told(&laid_out.key, "there is no key without a password in it");
         std::fs::write(&laid_out.certificate, "").unwrap();
         told(&laid_out.certificate, "there is no certificate in it");
+        std::fs::remove_file(&laid_out.authority).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &laid_out.authority).unwrap();
+        told(&laid_out.authority, "it has more than 1 MiB");
         std::fs::remove_file(&laid_out.authority).unwrap();
         told(&laid_out.authority, "No such file");
     }
