@@ -58,9 +58,12 @@ impl Open {
 /// Opens a database; gives the way to read and the way to write.
 ///
 /// # Errors
-/// It cannot be opened.
-pub(super) async fn open(url: &str) -> Result<(Access, Access), DbErr> {
-    let open = RwLock::new(Open::at(url).await?);
+/// It cannot be opened, or is in memory only.
+pub(super) async fn open(url: &str) -> anyhow::Result<(Access, Access)> {
+    let open = Open::at(url).await.map_err(|fault| sqlite::refusal(url, fault))?;
+    let is_kept = sqlite::is_in_a_file(&open.writer).await?;
+    anyhow::ensure!(is_kept, "it is in memory only, and would be gone with this process");
+    let open = RwLock::new(open);
     let database = Arc::new(Database { url: url.to_owned(), open, anew: Mutex::default() });
     let way = |side| Access { database: Arc::clone(&database), side };
     Ok((way(Side::Reading), way(Side::Writing)))
@@ -79,6 +82,12 @@ impl Access {
             let open = self.database.sound().await?;
             sqlite::begin(self.of(&open)).await
         })
+    }
+
+    /// Brings the whole database into its one file and closes it, for both ways.
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        let open = self.database.sound().await?;
+        sqlite::close(&open.reader, &open.writer).await
     }
 
     fn of<'a>(&self, open: &'a Open) -> &'a DatabaseConnection {

@@ -104,7 +104,7 @@ impl Store {
         let file = file.to_str().context("the path of a database is text")?;
         let copy = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [file.into()]);
         self.writer.execute_raw(copy).await.context("copy the database")?;
-        let copy = Self::open(&format!("sqlite://{file}"), &SecretString::default()).await?;
+        let copy = Self::open(&super::address_of(Path::new(file)), &SecretString::default()).await?;
         Ok(Self { vault: Arc::clone(&self.vault), ..copy })
     }
 

@@ -39,7 +39,7 @@ mod import;
 #[cfg(test)]
 mod tests;
 
-pub use access::sqlite::directory_of;
+pub use access::sqlite::{address_of, directory_of, file_of};
 pub use accounts::{ApiToken, SessionLine};
 pub use artifacts::NewArtifact;
 pub use auto_builder::{LoadedConfiguration, Watched};
@@ -75,6 +75,9 @@ use tokio::time::timeout;
 /// Longest wait for a note that nobody depends on.
 const ASIDE: Duration = Duration::from_millis(500);
 
+/// Longest time that it may take to close the database.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// A handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -91,7 +94,9 @@ impl Store {
     /// # Errors
     /// The database cannot be opened, or is newer than this program.
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
-        let (db, writer) = access::open(url).await.context("open the database")?;
+        let name = file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default();
+        let opened = access::open(url).await;
+        let (db, writer) = opened.with_context(|| format!("open the database{name}"))?;
         let tables = writer.connection().await?;
         migrations::Migrator::up(&tables, None).await.context("bring the database's tables up to date")?;
         Ok(Self { db, writer, vault: Arc::new(seal::Vault::new(secret_key)) })
@@ -117,6 +122,16 @@ impl Store {
         let beat = rows::pulse::Entity::insert(row).on_conflict(newest);
         beat.exec_without_returning(&self.writer).await.context("write to the database")?;
         Ok(())
+    }
+
+    /// Brings all that is written into the database's one file and closes it, for whoever ends in order. It takes a few
+    /// seconds at most, and where it fails nothing is lost: the files beside that one have the rest.
+    pub async fn close(&self) {
+        match timeout(FAREWELL, self.writer.close()).await {
+            Ok(Ok(())) => tracing::debug!("the database is whole in its file"),
+            Ok(Err(fault)) => tracing::warn!(%fault, "a part of the database stays in the files beside it"),
+            Err(_) => tracing::warn!("a part of the database stays in the files beside it: it was in use"),
+        }
     }
 
     /// Begins a transaction that writes.

@@ -2,11 +2,12 @@
 //! may take away while they are open.
 
 use super::Side;
+use anyhow::anyhow;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::{
-        self, Connection, Sqlite, SqliteConnection,
+        self, ConnectOptions as _, Connection, Sqlite, SqliteConnection,
         pool::{PoolConnection, PoolOptions},
         sqlite::{SqliteConnectOptions, SqliteSynchronous},
     },
@@ -17,6 +18,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+use tokio::time::timeout;
 
 /// Number of connections that read.
 const READERS: u32 = 8;
@@ -24,6 +26,9 @@ const READERS: u32 = 8;
 /// Longest time that a write waits while another program holds the database: a backup, say. A caller that waits for
 /// less gives up by itself.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Longest time to wait for others when the database is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Longest time to wait in line behind such a write: a little longer.
 const LINE: Duration = Duration::from_secs(120);
@@ -64,11 +69,63 @@ pub(super) async fn connect(url: &str, side: Side) -> Result<Connections, DbErr>
     Ok(Connections { db, trust })
 }
 
+/// The file of the database at an address; none if it is no such address, or the database would be in memory.
+pub fn file_of(url: &str) -> Option<PathBuf> {
+    let options = url.strip_prefix("sqlite:").and_then(|_| url.parse::<SqliteConnectOptions>().ok())?;
+    let file = options.get_filename().to_owned();
+    let name = file.to_str()?;
+    let is_elsewhere = name.is_empty() || name == ":memory:" || name.starts_with("file:");
+    // As it was read, under a name that makes an address in any case.
+    let read = options.filename("kozmic").to_url_lossy();
+    let is_odd =
+        read.query_pairs().any(|(name, value)| name == "vfs" || (name == "mode" && value == "memory"));
+    if is_elsewhere || is_odd { None } else { Some(file) }
+}
+
+/// The address of the database in a file, without options.
+pub fn address_of(file: &Path) -> String {
+    format!("sqlite://{}", file.display().to_string().replace('%', "%25").replace('?', "%3F"))
+}
+
 /// The directory of the database at an address, if it is in a file.
 pub fn directory_of(url: &str) -> Option<PathBuf> {
-    let options = url.parse::<SqliteConnectOptions>().ok()?;
-    let directory = options.get_filename().parent().filter(|directory| !directory.as_os_str().is_empty());
+    let file = file_of(url)?;
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
     directory.filter(|directory| directory.is_dir()).map(Path::to_owned)
+}
+
+/// The reason why a database was not opened, said once.
+pub(super) fn refusal(url: &str, fault: DbErr) -> anyhow::Error {
+    let file = file_of(url).filter(|file| !file.exists());
+    let directory =
+        file.as_deref().and_then(Path::parent).filter(|directory| !directory.as_os_str().is_empty());
+    if let Some(directory) = directory.filter(|directory| !directory.is_dir()) {
+        return anyhow!("there is no directory {}", directory.display());
+    }
+    if file.is_some() && !makes_file(url) {
+        return anyhow!("there is no such file; with ?mode=rwc behind the address it is made");
+    }
+    match fault {
+        DbErr::Conn(RuntimeErr::SqlxError(fault))
+        | DbErr::Exec(RuntimeErr::SqlxError(fault))
+        | DbErr::Query(RuntimeErr::SqlxError(fault)) => anyhow!("{fault}"),
+        fault => fault.into(),
+    }
+}
+
+fn makes_file(url: &str) -> bool {
+    let options = url.parse::<SqliteConnectOptions>();
+    let read = options.map(|options| options.filename("kozmic").to_url_lossy());
+    read.is_ok_and(|read| read.query_pairs().any(|(name, value)| name == "mode" && value == "rwc"))
+}
+
+/// Whether SQLite itself says that it keeps the database in a file which is there.
+pub(super) async fn is_in_a_file(side: &Connections) -> Result<bool, DbErr> {
+    let list = sqlx::query_as::<_, (i64, String, Option<String>)>("PRAGMA database_list");
+    let list = list.fetch_all(side.db.get_sqlite_connection_pool()).await.map_err(fault)?;
+    Ok(list.iter().any(|(_, name, file)| {
+        name == "main" && file.as_ref().is_some_and(|file| !file.is_empty() && Path::new(file).exists())
+    }))
 }
 
 /// IMMEDIATE: SQLite refuses to turn a reading transaction into a writing one while others write.
@@ -190,6 +247,13 @@ impl Last {
         }
     }
 
+    /// Waits no longer than this for other programs.
+    pub(super) async fn wait_at_most(&mut self, limit: Duration) -> Result<(), DbErr> {
+        let Some(connection) = &mut self.0 else { return Ok(()) };
+        let limit = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", limit.as_millis()));
+        sqlx::raw_sql(limit).execute(&mut **connection).await.map(drop).map_err(fault)
+    }
+
     /// Brings into the database's file all that stands only beside it.
     pub(super) async fn save(self) -> Result<(), DbErr> {
         let Some(mut connection) = self.0 else { return Ok(()) };
@@ -202,6 +266,87 @@ impl Last {
     }
 }
 
+/// Brings all that is written into the database's file, and closes the connections. With the last one the files beside
+/// it go.
+pub(super) async fn close(reader: &Connections, writer: &Connections) -> Result<(), DbErr> {
+    // Somebody may still read; then less is brought over.
+    let _ = timeout(FAREWELL, reader.db.close_by_ref()).await;
+    let mut last = Last::of(writer).await?;
+    last.wait_at_most(FAREWELL).await?;
+    last.save().await?;
+    writer.db.close_by_ref().await
+}
+
 fn fault(cause: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(cause.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    async fn refused(url: &str) -> String {
+        let opened = Store::open(url, &"a secret key of more than 32 characters".into()).await;
+        format!("{:#}", opened.err().expect("it is refused"))
+    }
+
+    #[tokio::test]
+    async fn what_keeps_a_database_closed_is_said_once_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("kozmic.db");
+        let (url, shown) = (address_of(&file), file.display());
+        let missing = "there is no such file; with ?mode=rwc behind the address it is made";
+        assert_eq!(refused(&url).await, format!("open the database {shown}: {missing}"));
+        let nowhere = refused(&format!("{}?mode=rwc", address_of(&file.join("kozmic.db")))).await;
+        assert!(nowhere.ends_with(&format!("there is no directory {shown}")), "{nowhere}");
+        std::fs::write(&file, "This is no database.".repeat(100)).unwrap();
+        let odd = refused(&url).await;
+        assert_eq!(odd.matches("not a database").count(), 1, "{odd}");
+    }
+
+    #[tokio::test]
+    async fn a_database_in_memory_is_refused_by_what_sqlite_says_of_it() {
+        for url in ["sqlite::memory:", "sqlite://file%3Ax%3Fmode%3Dmemory", "sqlite://%3Amemory%3A"] {
+            assert!(refused(url).await.contains("it is in memory only"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_files_address_leads_to_it_whatever_it_is_called() {
+        for name in ["/data/50%/kozmic.db", "/what?/kozmic.db", "/%41/:memory:", "/ü b#c"] {
+            assert_eq!(
+                file_of(&format!("{}?mode=rwc", address_of(Path::new(name)))).unwrap(),
+                Path::new(name)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_was_closed_is_whole_in_its_one_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, copy) = (dir.path().join("kozmic.db"), dir.path().join("copy.db"));
+        let key = "a secret key of more than 32 characters".into();
+        let store = Store::open(&format!("{}?mode=rwc", address_of(&file)), &key).await.unwrap();
+        store.ping().await.unwrap();
+        let beside = dir.path().join("kozmic.db-wal");
+        assert!(beside.metadata().unwrap().len() > 0, "until then some of it stands beside it");
+        store.close().await;
+        assert!(!beside.exists());
+        std::fs::copy(&file, &copy).unwrap();
+        let store = Store::open(&format!("{}?mode=rw", address_of(&copy)), &key).await;
+        assert!(store.unwrap().projects().await.unwrap().is_empty(), "its tables are there");
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_stays_holds_up_no_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("{}?mode=rwc", address_of(&dir.path().join("kozmic.db")));
+        let store = Store::open(&url, &"a secret key of more than 32 characters".into()).await.unwrap();
+        let reader = store.db.connection().await.unwrap();
+        let held = reader.get_sqlite_connection_pool().acquire().await.unwrap();
+        store.close().await;
+        assert!(!dir.path().join("kozmic.db-wal").metadata().is_ok_and(|beside| beside.len() > 0));
+        drop(held);
+    }
 }
