@@ -76,11 +76,11 @@ fn defaults(config: Option<&Path>, arguments: &CheckArguments) -> Result<RecipeD
     let image = image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned());
     Ok(RecipeDefaults {
         archives: set(&arguments.archives, "autobuild_default_archives"),
-        image: image.parse().map_err(|_| SettingsFault::Wrong {
-            variable: "KOZMIC_AUTOBUILD_DEFAULT_BASEIMAGE".to_owned(),
-            place: "the environment, the settings file or --baseimage".to_owned(),
-            value: format!("{image:?}"),
-            right: "the name of a Docker image, such as ubuntu:16.04",
+        image: image.parse().map_err(|_| {
+            let setting = "autobuild_default_baseimage";
+            let place = "the environment, the settings file or --baseimage";
+            let right = "the name of a Docker image, such as ubuntu:16.04";
+            SettingsFault::wrong((setting, place), Some(&image), right)
         })?,
     })
 }

@@ -46,13 +46,13 @@ pub(crate) enum SettingsFault {
         nearest: String,
     },
     /// The value cannot be used.
-    #[error("{variable} in {place} is {value}: it needs to be {right}")]
+    #[error("{setting} in {place} {value} it needs to be {right}")]
     Wrong {
-        /// The setting by its name in the environment.
-        variable: String,
+        /// The setting by its name at that place.
+        setting: String,
         /// The file or the environment.
         place: String,
-        /// As written, quoted; not shown for secrets.
+        /// The value as written, if it is no secret, as the middle of the sentence.
         value: String,
         /// Description of a right value.
         right: &'static str,
@@ -87,6 +87,15 @@ impl SettingsFault {
     /// A setting that is needed is not there.
     pub(super) fn missing(name: &'static str) -> Self {
         Self::Missing { variable: variable(name), hint: find(name).map_or("", |key| key.hint) }
+    }
+
+    /// A value cannot be used. It stands under this name at this place, and is shown if it is no secret.
+    pub(crate) fn wrong((setting, place): (&str, &str), shown: Option<&str>, right: &'static str) -> Self {
+        let value = match shown {
+            Some(text) => format!("is \"{text}\":"),
+            None => "has a wrong value (not shown);".to_owned(),
+        };
+        Self::Wrong { setting: setting.to_owned(), place: place.to_owned(), value, right }
     }
 
     /// A syntax error in a file's text, with its line and column.

@@ -126,7 +126,7 @@ impl Settings {
 
 fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
     let listen = source.required("listen", values::address)?;
-    let public_url = match source.parse("public_url", values::url)? {
+    let public_url = match source.parse("public_url", values::public_url)? {
         Some(url) => url,
         None => Url::parse(&format!("http://{listen}")).expect("an address with port makes a URL"),
     };
@@ -136,7 +136,7 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         secret_key: source.parse("secret_key", values::secret_key)?,
         data_dir: source.required("data_dir", values::path)?,
         database_url: source.parse("database_url", values::database_url)?,
-        disk_reserve: source.parse("disk_reserve", values::bytes)?.map(i64::unsigned_abs),
+        disk_reserve: source.parse("disk_reserve", values::reserve)?,
         sign_in_allowed: source.parse("sign_in_allowed", values::list)?.unwrap_or_default(),
     })
 }
@@ -226,6 +226,7 @@ mod tests {
             ("KOZMIC_RUNNER_CONCURRENCY", "0", "from 1 to 1000"),
             ("KOZMIC_STALL_TIMEOUT", "15m", "seconds"),
             ("KOZMIC_PUBLIC_URL", "ci.example.org", "https://"),
+            ("KOZMIC_PUBLIC_URL", "https://example.org/ci", "without a path"),
             ("KOZMIC_DATABASE_URL", "postgres://db/kozmic", "sqlite"),
             ("KOZMIC_DATABASE_URL", "sqlite::memory:", "of a file"),
             ("KOZMIC_DATABASE_URL", "sqlite://?cache=shared", "of a file"),
@@ -233,6 +234,8 @@ mod tests {
             ("KOZMIC_DOCKER_MEMORY_LIMIT", "lots", "2g"),
             ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
             ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),
+            ("KOZMIC_DISK_RESERVE", "some", "0 keeps nothing free"),
+            ("KOZMIC_LOG", "inof", "target=level"),
             ("KOZMIC_LOG_FORMAT", "xml", "json"),
             ("KOZMIC_SECRET_KEY", "short", "32"),
             ("KOZMIC_SMTP_URL", "mail.example.org:587", "smtps://"),

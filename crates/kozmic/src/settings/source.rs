@@ -2,13 +2,12 @@
 
 use super::{
     fault::SettingsFault,
-    keys::{RULES, find, nearest, nearest_in_file, variable},
+    keys::{RULES, find, most_like, nearest, nearest_in_file, variable},
 };
+use kozmic_edges::small_file;
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fs::File,
-    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +19,17 @@ const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
 
 /// Beginning of the names of variables for `kozmic import`, which are no settings either.
 const IMPORT_PREFIX: &str = "KOZMIC_IMPORT_";
+
+/// The variables for `kozmic import`.
+const OF_IMPORT: [&str; 4] = [
+    "KOZMIC_IMPORT_FROM",
+    "KOZMIC_IMPORT_FROM_FILE",
+    "KOZMIC_IMPORT_SECRET_KEY",
+    "KOZMIC_IMPORT_SECRET_KEY_FILE",
+];
+
+/// The place of what is no file's.
+const ENVIRONMENT: &str = "the environment";
 
 /// The values as written, each with the place where it stands.
 pub(super) struct Source {
@@ -37,6 +47,8 @@ pub(super) struct Rules {
 }
 
 struct Value {
+    /// The setting's name at that place.
+    name: String,
     text: String,
     place: String,
 }
@@ -92,7 +104,7 @@ impl Source {
                 toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
                 other => other.to_string(),
             };
-            self.values.insert(key.name, Value { text, place: place.clone() });
+            self.values.insert(key.name, Value { name, text, place: place.clone() });
         }
         Ok(())
     }
@@ -101,24 +113,18 @@ impl Source {
         &mut self,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<(), SettingsFault> {
-        for (variable, text) in environment {
-            let Some((variable, text)) = of_ours(&variable, text)? else { continue };
-            let name = variable[PREFIX.len()..].to_lowercase();
-            let (key, text) = match (find(&name), name.strip_suffix("_file").and_then(find)) {
-                (Some(key), _) => (key, text),
+        for (written, text) in environment {
+            let Some((written, text)) = of_ours(&written, text)? else { continue };
+            let name = written[PREFIX.len()..].to_lowercase();
+            let (key, text, place) = match (find(&name), name.strip_suffix("_file").and_then(find)) {
+                (Some(key), _) => (key, text, ENVIRONMENT.to_owned()),
                 (None, Some(key)) => {
-                    (key, read_file(Path::new(&text))?.trim_end_matches(['\n', '\r']).to_owned())
+                    let read = read_file(Path::new(&text))?;
+                    (key, read.trim_end_matches(['\n', '\r']).to_owned(), text)
                 }
-                (None, None) => {
-                    let nearest = super::keys::variable(nearest(&name));
-                    return Err(SettingsFault::Unknown {
-                        place: "the environment".to_owned(),
-                        name: variable,
-                        nearest,
-                    });
-                }
+                (None, None) => return Err(unknown_variable(written, variable(nearest(&name)))),
             };
-            self.values.insert(key.name, Value { text, place: "the environment".to_owned() });
+            self.values.insert(key.name, Value { name: variable(key.name), text, place });
         }
         Ok(())
     }
@@ -131,17 +137,13 @@ impl Source {
     ) -> Result<Option<T>, SettingsFault> {
         let value = self.values.get(name).filter(|value| !value.text.trim().is_empty());
         let (default, is_secret) = find(name).map_or((None, true), |key| (key.default, key.is_secret));
-        let (text, place) = match (value, default) {
-            (Some(value), _) => (value.text.as_str(), value.place.as_str()),
-            (None, Some(default)) => (default, "the defaults"),
+        let (name, text, place) = match (value, default) {
+            (Some(value), _) => (value.name.as_str(), value.text.as_str(), value.place.as_str()),
+            (None, Some(default)) => (name, default, "the defaults"),
             (None, None) => return Ok(None),
         };
-        parse(text.trim()).map(Some).map_err(|right| SettingsFault::Wrong {
-            variable: variable(name),
-            place: place.to_owned(),
-            value: if is_secret { "not shown".to_owned() } else { format!("\"{text}\"") },
-            right,
-        })
+        let shown = if is_secret { None } else { Some(text) };
+        parse(text.trim()).map(Some).map_err(|right| SettingsFault::wrong((name, place), shown, right))
     }
 
     /// The kernel rules as they stand in the file.
@@ -171,28 +173,26 @@ fn plain(item: &toml::Value) -> String {
     item.as_str().map_or_else(|| item.to_string(), str::to_owned)
 }
 
-/// The largest settings file or secret, in bytes: many times what anybody writes.
-const LARGEST_FILE: u64 = 1 << 20;
-
 /// The text of a settings file or secret. One that never ends, such as a device, is refused.
 pub(crate) fn read_file(path: &Path) -> Result<String, SettingsFault> {
-    let read = || {
-        let mut text = String::new();
-        File::open(path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
-        match text.len() as u64 > LARGEST_FILE {
-            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 1 MiB")),
-            false => Ok(text),
-        }
-    };
-    read().map_err(|cause| SettingsFault::Unreadable { path: path.to_owned(), cause })
+    let read = small_file::text(path, |words| eprintln!("kozmic: {words}"));
+    read.map_err(|cause| SettingsFault::Unreadable { path: path.to_owned(), cause })
+}
+
+fn unknown_variable(name: String, nearest: String) -> SettingsFault {
+    SettingsFault::Unknown { place: ENVIRONMENT.to_owned(), name, nearest }
 }
 
 /// A variable that is a setting, as text. Those of others may be anything.
 fn of_ours(variable: &OsStr, text: OsString) -> Result<Option<(String, String)>, SettingsFault> {
     let name = variable.to_string_lossy();
-    let is_of_commands = name == CONFIG_VARIABLE || name.starts_with(IMPORT_PREFIX);
+    let is_of_commands = name == CONFIG_VARIABLE || OF_IMPORT.contains(&&*name);
     if !name.starts_with(PREFIX) || is_of_commands || is_of_kubernetes(&name) {
         return Ok(None);
+    }
+    if name.starts_with(IMPORT_PREFIX) {
+        let nearest = most_like(&name, OF_IMPORT.into_iter()).to_owned();
+        return Err(unknown_variable(name.into_owned(), nearest));
     }
     let not_text = || SettingsFault::NotText { variable: name.to_string() };
     let text = text.into_string().map_err(|_| not_text())?;
@@ -238,6 +238,31 @@ mod tests {
         );
         let fault = Source::from_text("", pairs(&[("KOZMIC_LISTN", "x")])).err().unwrap().to_string();
         assert!(fault.contains("KOZMIC_LISTN") && fault.contains("KOZMIC_LISTEN"), "{fault}");
+        assert!(Source::from_text("", OF_IMPORT.map(|name| (name.to_owned(), "x".to_owned()))).is_ok());
+        let fault = Source::from_text("", pairs(&[("KOZMIC_IMPORT_FORM", "x")])).err().unwrap().to_string();
+        assert_eq!(
+            fault,
+            "the environment: there is no setting \"KOZMIC_IMPORT_FORM\"; did you mean \"KOZMIC_IMPORT_FROM\"?"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_as_it_is_at_its_place() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hush").unwrap();
+        let path = file.path().display().to_string();
+        let environment = [("KOZMIC_PUBLIC_URL", "ci"), ("KOZMIC_SECRET_KEY_FILE", path.as_str())];
+        let source =
+            Source::from_text("listen = \"80\"\ndatabase_url = \"db\"", pairs(&environment)).unwrap();
+        let fault = source.parse("listen", values::address).unwrap_err().to_string();
+        assert!(fault.starts_with("listen in kozmic.toml is \"80\": it needs to be an address "), "{fault}");
+        let fault = source.parse("public_url", values::url).unwrap_err().to_string();
+        assert!(fault.starts_with("KOZMIC_PUBLIC_URL in the environment is \"ci\": it "), "{fault}");
+        let fault = source.parse("database_url", values::database_url).unwrap_err().to_string();
+        let words = "database_url in kozmic.toml has a wrong value (not shown); it needs to be ";
+        assert!(fault.starts_with(words), "{fault}");
+        let fault = source.parse("secret_key", values::secret_key).unwrap_err().to_string();
+        assert!(fault.starts_with(&format!("KOZMIC_SECRET_KEY in {path} has a wrong value (")), "{fault}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! From the text of a setting to its value; on failure, what would be right.
 
-use kozmic_edges::notifier::{Sender, SmtpUrl};
+use kozmic_edges::{
+    notifier::{Sender, SmtpUrl},
+    store,
+};
 use kozmic_model::image::ImageName;
 use secrecy::SecretString;
 use std::{
@@ -8,7 +11,7 @@ use std::{
     path::PathBuf,
     time::Duration,
 };
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use url::Url;
 
 type Parsed<T> = Result<T, &'static str>;
@@ -19,8 +22,19 @@ pub(super) fn text(text: &str) -> Parsed<String> {
 
 /// Levels of the server's own log, as `tracing` reads them.
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
-    const RIGHT: &str = "a level, such as info, or info,kozmic_flow=debug";
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| RIGHT)
+    const RIGHT: &str = "a level (off, error, warn, info, debug or trace), and for single parts target=level, such as \
+                         info,kozmic_flow=debug";
+    // A word that is no level would be a target, and all others silent.
+    let fits = |word: &&str| word.parse::<LevelFilter>().is_ok() || is_assignment(word);
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>();
+    let is_right = !words.is_empty() && words.iter().all(fits);
+    let bare = words.join(",");
+    EnvFilter::try_new(&bare).ok().filter(|_| is_right).map(|_| bare).ok_or(RIGHT)
+}
+
+/// Whether a directive says a level behind its target or span.
+fn is_assignment(directive: &str) -> bool {
+    directive.rsplit(['}', ']']).next().is_some_and(|end| end.contains('='))
 }
 
 pub(super) fn path(text: &str) -> Parsed<PathBuf> {
@@ -38,6 +52,16 @@ pub(super) fn url(text: &str) -> Parsed<Url> {
     if fits { Ok(url) } else { Err(RIGHT) }
 }
 
+/// The address of the whole server: pages know no path before their own.
+pub(super) fn public_url(text: &str) -> Parsed<Url> {
+    const RIGHT: &str = "an address without a path, query, fragment or user, such as https://ci.example.org: Kozmic needs \
+                         a name or a port of its own";
+    let url = url(text)?;
+    let is_bare = url.path() == "/" && url.fragment().is_none();
+    let is_nobodys = url.username().is_empty() && url.password().is_none();
+    if is_bare && is_nobodys { Ok(url) } else { Err(RIGHT) }
+}
+
 pub(super) fn docker_url(text: &str) -> Parsed<String> {
     const RIGHT: &str = "an engine's address that starts with unix://, tcp://, http:// or https://";
     let known = ["unix:///", "tcp://", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
@@ -45,18 +69,14 @@ pub(super) fn docker_url(text: &str) -> Parsed<String> {
 }
 
 pub(super) fn database_url(text: &str) -> Parsed<String> {
-    let Some(rest) = text.strip_prefix("sqlite:") else {
+    if !text.starts_with("sqlite:") {
         return Err("a sqlite: address (this version knows no other database)");
-    };
-    let (path, options) = rest.trim_start_matches("//").split_once('?').unwrap_or((rest, ""));
-    let is_kept = !path.trim_start_matches('/').is_empty() && !rest.contains(":memory:");
-    match is_kept && !options.contains("mode=memory") {
-        true => Ok(text.to_owned()),
-        false => {
-            Err("the address of a file, such as sqlite:///var/lib/kozmic/kozmic.db (what is in memory only \
-                      would be gone with the server)")
-        }
     }
+    let file = store::file_of(text).ok_or(
+        "the address of a file, such as sqlite:///var/lib/kozmic/kozmic.db?mode=rwc, where mode=rwc makes a file that \
+         is missing (what is in memory only would be gone with the server)",
+    );
+    file.map(|_| text.to_owned())
 }
 
 pub(super) fn secret_key(text: &str) -> Parsed<SecretString> {
@@ -75,8 +95,20 @@ pub(super) fn seconds(text: &str) -> Parsed<Duration> {
     seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 604800")
 }
 
+/// An amount that makes sense for memory, and for a log.
 pub(super) fn bytes(text: &str) -> Parsed<i64> {
     const RIGHT: &str = "a number of bytes, with k, m or g behind it if you like, such as 2g; at least 6m";
+    amount(text).filter(|bytes| *bytes >= 6 << 20).ok_or(RIGHT)
+}
+
+/// Any amount, none too.
+pub(super) fn reserve(text: &str) -> Parsed<u64> {
+    const RIGHT: &str =
+        "a number of bytes, with k, m or g behind it if you like, such as 2g; 0 keeps nothing free";
+    amount(text).and_then(|bytes| bytes.try_into().ok()).ok_or(RIGHT)
+}
+
+fn amount(text: &str) -> Option<i64> {
     let lower = text.to_lowercase();
     let (number, unit) = match lower.strip_suffix(['k', 'm', 'g']) {
         Some(number) => (number, &lower[number.len()..]),
@@ -88,8 +120,7 @@ pub(super) fn bytes(text: &str) -> Parsed<i64> {
         "g" => 1 << 30,
         _ => 1_i64,
     };
-    let bytes = number.parse::<i64>().ok().and_then(|number| number.checked_mul(factor));
-    bytes.filter(|bytes| *bytes >= 6 << 20).ok_or(RIGHT)
+    number.parse::<i64>().ok().and_then(|number| number.checked_mul(factor))
 }
 
 pub(super) fn millicores(text: &str) -> Parsed<i64> {
@@ -221,6 +252,8 @@ mod tests {
         assert_eq!(bytes("2g").unwrap(), 2 << 30);
         assert_eq!(bytes("512M").unwrap(), 512 << 20);
         assert!(bytes("1").is_err() && bytes("9999999999g").is_err());
+        assert_eq!([reserve("0"), reserve("64k"), reserve("1g")], [Ok(0), Ok(64 << 10), Ok(1 << 30)]);
+        assert!(reserve("-1").is_err() && reserve("lots").is_err());
         assert_eq!(millicores("1.5").unwrap(), 1_500);
         assert!(millicores("NaN").is_err() && millicores("0").is_err());
     }
@@ -250,7 +283,56 @@ mod tests {
     #[test]
     fn the_logs_levels_are_read() {
         assert!(log_filter("info,kozmic_flow=debug").is_ok() && log_filter("warn").is_ok());
-        assert!(log_filter("nonsense=1=").is_err() && log_filter("kozmic_flow=loud").is_err());
+        assert!(log_filter("INFO, kozmic_flow=debug").is_ok() && log_filter("off,[step{a=1}]=trace").is_ok());
+        for text in ["nonsense=1=", "kozmic_flow=loud", "inof", "info,kozmic_flow", "[step{a=1}]", ","] {
+            assert!(log_filter(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_server_has_an_address_of_its_own() {
+        assert_eq!(
+            public_url("https://ci.example.org").unwrap(),
+            public_url("https://ci.example.org/").unwrap()
+        );
+        assert!(public_url("http://[::1]:8080").is_ok());
+        for more in ["/ci", "/ci/", "//", "/#top", "/?a=b", "?"] {
+            assert!(public_url(&format!("https://ci.example.org{more}")).is_err(), "{more}");
+        }
+        for user in ["anna@", "anna:hush@", ":hush@"] {
+            assert!(public_url(&format!("https://{user}ci.example.org")).is_err(), "{user}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_a_file_whatever_its_path_is_called() {
+        for address in [
+            "sqlite:///var/lib/kozmic.db?mode=rwc",
+            "sqlite:kozmic.db",
+            "sqlite://data/kozmic.db",
+            "sqlite:///srv/:memory:/kozmic.db",
+            "sqlite:///srv/mode=memory.db",
+        ] {
+            assert!(database_url(address).is_ok(), "{address}");
+        }
+        for address in [
+            "sqlite:",
+            "sqlite://",
+            "sqlite://?cache=shared",
+            "sqlite::memory:",
+            "sqlite://:memory:",
+            "sqlite://%3Amemory%3A",
+            "sqlite://%3Amemory%3A?mode=rwc",
+            "sqlite://file%3Afoo%3Fmode%3Dmemory%26cache%3Dshared",
+            "sqlite://file:foo",
+            "sqlite://x?mode=memory",
+            "sqlite://x?mode=m%65mory",
+            "sqlite://x?mode=rwc&mode=memory",
+            "sqlite:///x?mode=rwc&vfs=memdb",
+            "sqlite:///x?mode=odd",
+        ] {
+            assert!(database_url(address).is_err(), "{address}");
+        }
     }
 
     #[test]
