@@ -27,7 +27,7 @@ pub(super) struct Stage {
     /// Whether a signal ends the demo.
     pub(super) interrupted: bool,
     /// The engine from which containers are to be removed, as nobody comes back to them.
-    leftovers: Option<Docker>,
+    pub(super) leftovers: Option<Docker>,
 }
 
 /// Progress of the demo.

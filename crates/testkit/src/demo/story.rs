@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use super::stage::Stage;
 use super::terminal::Terminal;
@@ -11,6 +12,8 @@ use crate::github::{Pushed, State, Status};
 use crate::live::{Finished, Frame, Live};
 use crate::person::{NewHook, Person};
 
+/// Longest time until Kozmic has found its engine.
+const READY_LIMIT: Duration = Duration::from_secs(5);
 /// Longest time from the push until the build's job is there.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);
 /// Longest silence of the live log.
@@ -38,6 +41,7 @@ struct Seen {
 pub(super) async fn tell(stage: &mut Stage, options: &Options, terminal: &Terminal) -> Result<Report> {
     let anna = Person::sign_in(&stage.server, &stage.github, sample::LOGIN).await.context("sign in")?;
     terminal.step(&format!("{} signed in with GitHub", sample::NAME));
+    check_ready(stage, &anna).await?;
     let project = anna.add_project(sample::REPOSITORY).await.context("add a project")?;
     let hook = NewHook { title: sample::TITLE, image: &options.image, script: sample::SCRIPT };
     anna.add_hook(project, hook).await.context("add a hook")?;
@@ -87,6 +91,25 @@ async fn follow(live: &mut Live, terminal: &Terminal) -> Result<Seen> {
             }
             None => live.reconnect().await?,
         }
+    }
+}
+
+/// Nothing could be built otherwise, and the wait for it would be long. Who is signed in is told the engine's words.
+async fn check_ready(stage: &mut Stage, anna: &Person) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let answer = anna.get("/readyz").await?;
+        if answer.status == 200 {
+            return Ok(());
+        }
+        let reasons = serde_json::from_str::<Value>(&answer.body).unwrap_or_default()["reasons"].take();
+        let reasons = serde_json::from_value::<Vec<String>>(reasons).unwrap_or_default().join(" ");
+        if begun.elapsed() > READY_LIMIT {
+            // Nothing was begun there, and an engine that does not answer removes nothing.
+            stage.leftovers = None;
+            bail!("Kozmic can build nothing here: {reasons}");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
