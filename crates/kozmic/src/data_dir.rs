@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use anyhow::Context;
-use kozmic_edges::{private_dir, secret};
+use kozmic_edges::{private_dir, secret, store};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -77,7 +77,7 @@ impl DataDir {
 
     /// Address of the database if nothing else is said.
     pub(crate) fn database_url(&self) -> String {
-        format!("sqlite://{}?mode=rwc", self.join("kozmic.db").display())
+        format!("{}?mode=rwc", store::address_of(&self.join("kozmic.db")))
     }
 
     /// The key that seals and signs, made at the first start.

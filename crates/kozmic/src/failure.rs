@@ -22,7 +22,7 @@ pub(crate) enum Failure {
     )]
     DataDirInUse { path: PathBuf, process: String },
     /// Exit code 1: anything else.
-    #[error("{0:#}")]
+    #[error("{}", said_once(.0))]
     Other(Error),
 }
 
@@ -43,8 +43,32 @@ impl Failure {
     }
 }
 
+/// A fault with its causes, each said once: some of them repeat theirs.
+pub(crate) fn said_once(fault: &Error) -> String {
+    let mut said = Vec::<String>::new();
+    for words in fault.chain().map(ToString::to_string) {
+        if !said.iter().any(|before| before.contains(&words)) {
+            said.push(words);
+        }
+    }
+    said.join(": ")
+}
+
 impl From<Error> for Failure {
     fn from(fault: Error) -> Self {
         Self::Other(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+
+    #[test]
+    fn what_a_fault_repeats_of_its_cause_is_said_once() {
+        let cause = Err::<(), _>(anyhow!("the disk is full"));
+        let fault = cause.context("Connection Error: the disk is full").context("open the database");
+        assert_eq!(said_once(&fault.unwrap_err()), "open the database: Connection Error: the disk is full");
     }
 }

@@ -55,18 +55,17 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
 }
 
 async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {
-    let database_url = settings.server.database_url.clone().unwrap_or_else(|| dir.database_url());
     let room = room(settings, dir);
     // A full disk is no reason not to start, as long as there is something to give back.
     if let Err(fault) = room.trim() {
         tracing::debug!(%fault, "the disk's room cannot be looked after");
     }
     Ok(Edges {
-        store: Store::open(&database_url, secret_key).await?,
+        store: Store::open(&database_url(settings, dir), secret_key).await?,
         broker: Broker::default(),
         forge: Arc::new(GitHub::new(settings.github.clone()).context("set up the client for GitHub")?),
         engine: Arc::new(DockerEngine::new(settings.docker.clone())),
-        mirrors: Mirrors::open(dir.join("mirrors")).context("make the directory of mirrors")?,
+        mirrors: mirrors(&dir.join("mirrors"))?,
         logs: Logs::open(dir.join("logs"))?,
         notifier: notifier(settings)?,
         publishers: publishers(settings, dir, &room)?,
@@ -110,9 +109,29 @@ fn auto_builder_face(builder: &AutoBuilder, dir: &DataDir, secret_key: &SecretSt
 
 /// Store and engine for a command that works beside a running server.
 pub(crate) async fn store_and_engine(settings: &Settings, dir: &DataDir) -> Result<(Store, DockerEngine)> {
-    let database_url = settings.server.database_url.clone().unwrap_or_else(|| dir.database_url());
-    let store = Store::open(&database_url, &secret_key(settings, dir)?).await?;
+    let store = Store::open(&database_url(settings, dir), &secret_key(settings, dir)?).await?;
     Ok((store, DockerEngine::new(settings.docker.clone())))
+}
+
+/// Does what needs the database, and closes it.
+pub(crate) async fn closing<T>(store: &Store, work: impl Future<Output = T>) -> T {
+    let done = work.await;
+    store.close().await;
+    done
+}
+
+/// The address of the database.
+fn database_url(settings: &Settings, dir: &DataDir) -> String {
+    settings.server.database_url.clone().unwrap_or_else(|| dir.database_url())
+}
+
+/// The file of the database, for people.
+pub(crate) fn database_file(settings: &Settings, dir: &DataDir) -> PathBuf {
+    store::file_of(&database_url(settings, dir)).unwrap_or_default()
+}
+
+fn mirrors(path: &Path) -> Result<Mirrors> {
+    Mirrors::open(path.to_owned()).with_context(|| format!("make the directory {}", path.display()))
 }
 
 fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {

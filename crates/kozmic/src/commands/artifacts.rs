@@ -40,28 +40,33 @@ struct Left<'a> {
 }
 
 /// Runs the command. The server may run meanwhile.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) async fn artifacts(settings: Settings, command: &ArtifactsCommand) -> Result<ExitCode, Failure> {
     let dir = DataDir::share(&settings.server.data_dir)?;
     let (store, _engine) = wire::store_and_engine(&settings, &dir).await?;
-    let Publishers { binaries, kernels, .. } =
-        wire::publishers(&settings, &dir, &wire::room(&settings, &dir))?;
+    let publishers = wire::publishers(&settings, &dir, &wire::room(&settings, &dir))?;
+    wire::closing(&store, go_through(&store, publishers, command)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn go_through(store: &Store, publishers: Publishers, command: &ArtifactsCommand) -> anyhow::Result<()> {
+    let Publishers { binaries, kernels, .. } = publishers;
     let places = [(binaries, ArtifactPlace::Binaries), (kernels, ArtifactPlace::Kernels)];
     let (which, removes) = match command {
         ArtifactsCommand::List(which) => (which, false),
         ArtifactsCommand::Remove(which) => (which, true),
     };
     let age = Duration::from_secs(u64::from(which.older_than) * 86_400);
-    let left = left(&store, &places, SystemTime::now().checked_sub(age)).await?;
+    let left = left(store, &places, SystemTime::now().checked_sub(age)).await?;
     for Left { directory, word, name, size } in &left {
         if removes {
-            remove(&store, (directory, word), name).await?;
+            remove(store, (directory, word), name).await?;
         }
         println!("{word}/{name}  {size}{}", if removes { "  removed" } else { "" });
     }
     let all = left.iter().map(|left| left.size).sum::<u64>();
     println!("{}", total(left.len(), all));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn total(count: usize, bytes: u64) -> String {

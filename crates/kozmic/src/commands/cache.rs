@@ -25,8 +25,11 @@ pub(crate) async fn cache(settings: Settings, command: &CacheCommand) -> Result<
     let dir = DataDir::share(&settings.server.data_dir)?;
     let (store, engine) = wire::store_and_engine(&settings, &dir).await?;
     let instance = dir.instance()?;
-    let removed = cache::trim(&store, &engine, &instance, limit).await?;
-    let strays = cache::remove_strays(&store, &engine, &instance).await?;
+    let work = async {
+        let removed = cache::trim(&store, &engine, &instance, limit).await?;
+        anyhow::Ok((removed, cache::remove_strays(&store, &engine, &instance).await?))
+    };
+    let (removed, strays) = wire::closing(&store, work).await?;
     println!("{} removed; {strays} of them belonged to no project any more", images(removed + strays));
     Ok(ExitCode::SUCCESS)
 }

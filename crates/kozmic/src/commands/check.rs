@@ -2,7 +2,12 @@
 
 mod autobuild;
 
-use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use crate::{
+    data_dir::DataDir,
+    failure::{Failure, said_once},
+    settings::Settings,
+    wire,
+};
 use kozmic_edges::{
     clock,
     engine::{Engine, docker::DockerEngine},
@@ -56,8 +61,10 @@ async fn data_dir(settings: &Settings) -> Look {
         }
         Err(fault) => return Err(fault.to_string()),
     };
-    let server = wire::server(settings, &dir).await.map_err(|fault| format!("{path}: {fault:#}"))?;
-    server.flow.edges.store.try_writing(clock::now()).await.map_err(|fault| format!("{path}: {fault:#}"))?;
+    let store = wire::server(settings, &dir).await.map_err(|fault| said_once(&fault))?.flow.edges.store;
+    let tried = wire::closing(&store, store.try_writing(clock::now())).await;
+    let file = wire::database_file(settings, &dir);
+    tried.map_err(|fault| format!("{}: {}", file.display(), said_once(&fault)))?;
     Ok(format!("{path}, the database is up to date; {}", room(settings, &dir)?))
 }
 
@@ -73,7 +80,13 @@ fn room(settings: &Settings, dir: &DataDir) -> Look {
 async fn docker(settings: &Settings) -> Look {
     let engine = DockerEngine::new(settings.docker.clone());
     let version = engine.version().await.map_err(|fault| fault.to_string())?;
-    Ok(format!("{version} at {}", settings.docker.url))
+    let (url, network) = (&settings.docker.url, &settings.docker.network);
+    match engine.has_network().await.map_err(|fault| fault.to_string())? {
+        true => Ok(format!("{version} at {url}")),
+        false => Err(format!(
+            "{version} at {url} has no network {network}: make it with docker network create, or set docker_network"
+        )),
+    }
 }
 
 async fn github(settings: &Settings) -> Look {

@@ -3,13 +3,18 @@
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use kozmic_edges::{Edges, clock, logs::Logs, store::Store};
+use kozmic_edges::{Edges, clock, logs::Logs, small_file, store::Store};
 use kozmic_import::{
     Import, Kind, Remark, Report,
     legacy::{Installation, SecretKey},
 };
 use secrecy::{ExposeSecret, SecretSlice};
-use std::{os::unix::ffi::OsStringExt, path::PathBuf, process::ExitCode};
+use std::{
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Variable that has the original's `SECRET_KEY`.
@@ -20,11 +25,20 @@ const SECRET_KEY: &str = "KOZMIC_IMPORT_SECRET_KEY";
 pub(crate) struct ImportArguments {
     /// The original's database: mysql://user:password@host/database, or as the original has it,
     /// mysql+pymysql://…
-    #[arg(long, env = "KOZMIC_IMPORT_FROM", hide_env_values = true, value_name = "ADDRESS")]
-    from: String,
+    #[arg(
+        long,
+        env = "KOZMIC_IMPORT_FROM",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        required_unless_present = "from_file"
+    )]
+    from: Option<String>,
+    /// A file with that address in it, which has a password.
+    #[arg(long, env = "KOZMIC_IMPORT_FROM_FILE", value_name = "FILE")]
+    from_file: Option<PathBuf>,
     /// The file with the original's SECRET_KEY in it, which opens its deploy keys: the key itself, or as Python's
     /// settings write it. The variable KOZMIC_IMPORT_SECRET_KEY can have the key instead.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "KOZMIC_IMPORT_SECRET_KEY_FILE", value_name = "FILE")]
     secret_key_file: Option<PathBuf>,
     /// Says what would become of everything, and changes nothing.
     #[arg(long)]
@@ -33,28 +47,48 @@ pub(crate) struct ImportArguments {
 
 /// Takes an installation over. A signal ends it between two rows: what was taken over stays.
 pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
+    let dir = DataDir::take(&settings.server.data_dir)?;
+    // Before signals are ours: a file may be long in coming.
+    let (from, secret_key) = (from(arguments)?, secret_key(arguments)?);
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let stopped = async {
+    let mut stopped = pin!(async {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    });
+    let opened =
+        async { anyhow::Ok((Installation::open(&from).await?, wire::server(&settings, &dir).await?)) };
+    let (old, server) = tokio::select! {
+        opened = opened => opened.map_err(Failure::Other)?,
+        () = &mut stopped => return Err(was_stopped(arguments)),
     };
-    tokio::select! {
-        ended = take_over(settings, arguments) => ended,
-        () = stopped => Err(Failure::other(match arguments.dry_run {
-            true => anyhow!("stopped by a signal; nothing was changed"),
-            false => anyhow!("stopped by a signal: what was taken over stays, and another run goes on from there"),
-        })),
-    }
+    let edges = server.flow.edges;
+    let work = async {
+        tokio::select! {
+            ended = take_over(&old, &edges, (&dir, secret_key.as_ref()), arguments) => ended.map_err(Failure::Other),
+            () = stopped => Err(was_stopped(arguments)),
+        }
+    };
+    wire::closing(&edges.store, work).await
 }
 
-async fn take_over(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
-    let dir = DataDir::take(&settings.server.data_dir)?;
-    let secret_key = secret_key(arguments)?;
-    let old = Installation::open(&arguments.from).await?;
-    let Edges { store, logs, .. } = wire::server(&settings, &dir).await?.flow.edges;
+fn was_stopped(arguments: &ImportArguments) -> Failure {
+    Failure::other(match arguments.dry_run {
+        true => anyhow!("stopped by a signal; nothing was changed"),
+        false => {
+            anyhow!("stopped by a signal: what was taken over stays, and another run goes on from there")
+        }
+    })
+}
+
+async fn take_over(
+    old: &Installation,
+    Edges { store, logs, .. }: &Edges,
+    (dir, secret_key): (&DataDir, Option<&SecretKey>),
+    arguments: &ImportArguments,
+) -> Result<ExitCode> {
     let report = match arguments.dry_run {
-        true => try_out(&old, &store, &dir, secret_key.as_ref()).await?,
-        false => run(&old, &store, Some(&logs), secret_key.as_ref()).await?,
+        true => try_out(old, store, dir, secret_key).await?,
+        false => run(old, store, Some(logs), secret_key).await?,
     };
     tell(old.source(), &report, arguments.dry_run);
     Ok(ExitCode::SUCCESS)
@@ -100,9 +134,26 @@ impl Drop for Trial {
     }
 }
 
+/// The address of the original's database.
+fn from(arguments: &ImportArguments) -> Result<String> {
+    match (&arguments.from, &arguments.from_file) {
+        (None, Some(path)) => {
+            let text =
+                String::from_utf8(read(path)?).context("the address of the old database is not text")?;
+            Ok(text.trim().to_owned())
+        }
+        (from, _) => from.clone().context("the address of the old database is missing"),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let read = small_file::bytes(path, |words| eprintln!("kozmic: {words}"));
+    read.with_context(|| format!("cannot read {}", path.display()))
+}
+
 fn secret_key(arguments: &ImportArguments) -> Result<Option<SecretKey>> {
     let written = match &arguments.secret_key_file {
-        Some(path) => Some(std::fs::read(path).with_context(|| format!("read {}", path.display()))?),
+        Some(path) => Some(read(path)?),
         None => std::env::var_os(SECRET_KEY).map(OsStringExt::into_vec),
     };
     let Some(written) = written.map(SecretSlice::from) else { return Ok(None) };

@@ -27,10 +27,13 @@ pub(crate) enum ProjectsCommand {
 pub(crate) async fn projects(settings: Settings, command: &ProjectsCommand) -> Result<ExitCode, Failure> {
     let dir = DataDir::share(&settings.server.data_dir)?;
     let (store, _engine) = wire::store_and_engine(&settings, &dir).await?;
-    match command {
-        ProjectsCommand::List => list(&store).await?,
-        ProjectsCommand::Delete { name, artifacts } => delete(&store, name, *artifacts).await?,
-    }
+    let work = async {
+        match command {
+            ProjectsCommand::List => list(&store).await,
+            ProjectsCommand::Delete { name, artifacts } => delete(&store, name, *artifacts).await,
+        }
+    };
+    wire::closing(&store, work).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Listen { address, cause })?;
     let address = listener.local_addr().context("read the address that we listen on")?;
     let server = wire::server(&settings, &dir).await?;
-    let stop = server.flow.stop.clone();
+    let (stop, store) = (server.flow.stop.clone(), server.flow.edges.store.clone());
     let ended = signals(stop.clone())?;
     server.flow.start().await;
     println!("Kozmic listens on http://{address}");
@@ -34,6 +34,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     if tokio::time::timeout(FAREWELL, server.flow.shut_down()).await.is_err() {
         tracing::warn!("some steps did not end in time; the next start goes on with them");
     }
+    store.close().await;
     ended.abort();
     tracing::info!("stopped; running containers go on and are found again");
     Ok(ExitCode::SUCCESS)

@@ -75,6 +75,8 @@ impl Takeover {
         let words = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(output.status.success(), "{words}{}", String::from_utf8_lossy(&output.stderr));
         assert!(!words.contains('\x1b') && !words.contains(secret_key), "{words}");
+        let beside = self.server.data_dir().join("kozmic.db-wal");
+        assert!(!beside.exists(), "a copy of the database's one file has all that was taken over");
         Ok(Words(words))
     }
 
@@ -282,5 +284,22 @@ async fn an_import_names_what_stands_in_its_way() -> Result<()> {
     let cause = "cannot open mysql://127.0.0.1:9/kozmic: nothing listens there (connection refused)";
     assert!(code == Some(1) && words.lines().last() == Some(&format!("kozmic: {cause}")), "{words}");
     assert!(!words.contains("hush") && !words.contains("pool"), "{words}");
+    in_files(&server, address, cause).await
+}
+
+/// Address and key may stand in files, of which none is read without an end.
+async fn in_files(server: &Server, address: &str, cause: &str) -> Result<()> {
+    let file = server.data_dir().join("old_address");
+    fs::write(&file, format!("{address}\n"))?;
+    let file = file.display().to_string();
+    let refusal = async |more: &[(&str, &str)]| -> Result<String> {
+        let variables = [&[("KOZMIC_IMPORT_FROM_FILE", file.as_str())], more].concat();
+        let output = server.run_with(&["import"], &variables).await?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let words = refusal(&[]).await?;
+    assert!(words.lines().last() == Some(&format!("kozmic: {cause}")), "{words}");
+    let words = refusal(&[("KOZMIC_IMPORT_SECRET_KEY_FILE", "/dev/zero")]).await?;
+    assert_eq!(words.lines().last(), Some("kozmic: cannot read /dev/zero: it has more than 1 MiB"));
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! The program on the command line: its errors, its exit codes, and `kozmic check`.
 
-use crate::world::{github, options};
-use anyhow::Result;
-use kozmic_testkit::server::Server;
+use crate::world::{REPOSITORY, World, github, options};
+use anyhow::{Context, Result};
+use clap::Parser;
+use kozmic_testkit::{demo, server::Server};
 use std::{
     fs::{self, Permissions},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
+    process::ExitCode,
     time::Duration,
 };
 
@@ -102,5 +104,47 @@ async fn check_says_what_is_reachable_and_what_is_not() -> Result<()> {
         faults.len() == 2 && faults[0].contains("/nowhere/docker.sock") && faults[1].contains("GitHub"),
         "{words}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn check_tells_of_a_network_that_the_engine_does_not_have() -> Result<()> {
+    let github = github().await?;
+    let server = Server::start(options(&github).env("KOZMIC_DOCKER_NETWORK", "kozmic-has-no-such")).await?;
+    let ill = server.run(&["check"]).await?;
+    let words = String::from_utf8_lossy(&ill.stdout).into_owned();
+    let fault = words.lines().find(|line| line.starts_with("FAIL  Docker engine: ")).unwrap_or_default();
+    assert!(fault.contains("has no network kozmic-has-no-such") && !ill.status.success(), "{words}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_stop_the_one_file_of_the_database_has_all_of_it() -> Result<()> {
+    let mut world = World::new().await?;
+    let elsewhere = tempfile::tempdir()?;
+    let dir = world.server.data_dir().to_owned();
+    assert!(dir.join("kozmic.db-wal").metadata()?.len() > 0, "until then a part of it stands beside");
+    assert!(world.server.terminate().await?.success());
+    assert!(!dir.join("kozmic.db-wal").exists() && !dir.join("kozmic.db-shm").exists());
+    for name in ["kozmic.db", "instance"] {
+        fs::copy(dir.join(name), elsewhere.path().join(name))?;
+    }
+    let path = elsewhere.path().display().to_string();
+    let listed = world.server.run_with(&["projects", "list"], &[("KOZMIC_DATA_DIR", &path)]).await?;
+    let words = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(words.contains(REPOSITORY), "{words}{}", String::from_utf8_lossy(&listed.stderr));
+    assert!(!elsewhere.path().join("kozmic.db-wal").exists(), "commands leave it whole, too");
+    world.server.restart().await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn the_demo_says_soon_that_no_engine_answers() -> Result<()> {
+    let arguments = ["kozmic-demo", "--once", "--docker-url", "unix:///nowhere/docker.sock"];
+    let kozmic = ["--kozmic", env!("CARGO_BIN_EXE_kozmic")];
+    let options = demo::Options::parse_from([&arguments[..], &kozmic].concat());
+    let code = tokio::time::timeout(Duration::from_secs(60), demo::run(options)).await;
+    let code = code.context("it waits for what cannot come")?;
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
     Ok(())
 }

@@ -83,6 +83,23 @@ impl DockerEngine {
         }
     }
 
+    /// Whether the engine has the network of job containers. Some names mean no network of the engine's own, and are
+    /// there in any case.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn has_network(&self) -> Result<bool, EngineError> {
+        let network = self.settings.network.as_str();
+        if matches!(network, "bridge" | "default" | "host" | "none") || network.starts_with("container:") {
+            return Ok(true);
+        }
+        match self.docker()?.inspect_network(network, None).await {
+            Ok(_) => Ok(true),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(fault) => Err(self.fault(fault)),
+        }
+    }
+
     /// For calls that may take long.
     fn patient(&self) -> Result<Docker, EngineError> {
         Ok(self.docker()?.with_timeout(PATIENCE))
