@@ -161,6 +161,15 @@ async fn the_page_fits_a_phone_whatever_builds_are_called() -> Result<()> {
     stage.open_gate(&job).await?;
     stage.verdict("anna/core", &pushed.sha, "kozmic/slow.sh special-tag").await?;
     shows(&browser, "document.body.innerText.includes('Nothing runs now.')").await?;
+    // Scripts of one branch are told apart in rows that are folded.
+    browser.eval("document.querySelectorAll('.done').forEach(done => done.open = false)").await?;
+    for script in ["slow.sh", "bad.sh"] {
+        let row = format!(
+            "[...document.querySelectorAll('.done summary')].filter(row => row.innerText.includes('{script}')).length === 1"
+        );
+        shows(&browser, &row).await?;
+    }
+    assert_eq!(browser.eval("document.documentElement.scrollWidth").await?, 375);
     browser.close().await?;
     stage.end().await
 }
