@@ -23,6 +23,34 @@
 //! Calls are numbered from 0 and noted ([`ScriptedEngine::calls`]). A test says what becomes of one by its number, or of
 //! the next one of a [`Verb`]: [`ScriptedEngine::fail`], [`ScriptedEngine::hold`].
 //!
+//! So a test can go over all calls of a run, and lose the answer to one of them each time:
+//!
+//! ```
+//! use kozmic_edges::engine::{Engine, EngineError};
+//! use kozmic_scripted::{At, Fault, Sample, ScriptedEngine};
+//! # use kozmic_model::image::ImageName;
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//!
+//! async fn step(engine: &ScriptedEngine, name: &ImageName) -> Result<bool, EngineError> {
+//!     engine.ping().await?;
+//!     Ok(engine.image(name).await?.is_some())
+//! }
+//!
+//! let name: ImageName = "debian:bookworm".parse()?;
+//! let whole = ScriptedEngine::new();
+//! whole.add_image(&name, Sample::debian());
+//! assert!(step(&whole, &name).await?);
+//! for number in 0..whole.calls().len() {
+//!     let engine = ScriptedEngine::new();
+//!     engine.add_image(&name, Sample::debian());
+//!     engine.fail(At::Call(number), Fault::Lost);
+//!     assert!(step(&engine, &name).await.is_err_and(|fault| fault.is_unreachable()));
+//!     assert!(step(&engine, &name).await?, "it is tried again");
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Differences
 //! No time passes here: a container that withstands SIGTERM gets SIGKILL at once, whatever its grace period. A container
 //! does not wait for a reader that does not read. No call reads the clock but to note when something was printed.

@@ -134,3 +134,16 @@ pub(crate) async fn a_script_that_is_not_there_is_noted(lab: &Lab) {
     assert_eq!(lab.engine.wait(&container).await.unwrap(), 127);
     assert_eq!(note(lab, &container).await.as_deref(), Some("127\n"));
 }
+
+pub(crate) async fn a_script_without_a_shell_around_it_begins_at_the_start(lab: &Lab) {
+    let command = vec!["/kozmic/script.sh".to_owned()];
+    let wanted = NewContainer { command, takes_input: false, ..wanted(lab) };
+    let container = lab.create(&wanted).await;
+    let beside = lab.engine.create_beside(&container, &wanted).await.unwrap();
+    lab.put(&beside, "/kozmic/script.sh", "#!/bin/sh\necho out; echo err >&2; exit 3\n").await;
+    let attached = lab.engine.attach(&container, false).await.unwrap();
+    lab.engine.start(&container).await.unwrap();
+    assert_eq!(both(attached.output).await, (b"out\n".to_vec(), b"err\n".to_vec()));
+    assert_eq!(lab.engine.wait(&container).await.unwrap(), 3);
+    assert_eq!(note(lab, &container).await, None);
+}

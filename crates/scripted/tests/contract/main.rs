@@ -63,7 +63,8 @@ contract! {
         a_stop_reaches_the_script_and_is_noted,
         a_script_that_withstands_is_killed_and_noted_by_nobody,
         a_script_chooses_its_code_and_the_signal_is_noted,
-        a_script_that_is_not_there_is_noted;
+        a_script_that_is_not_there_is_noted,
+        a_script_without_a_shell_around_it_begins_at_the_start;
     recipe:
         a_program_prints_on_a_terminal_and_its_end_is_noted,
         what_goes_before_a_program_may_end_it;
