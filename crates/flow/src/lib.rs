@@ -1,48 +1,35 @@
-//! The way of a push, one module a step, in the order in which they happen. A step calls only steps below it.
+//! The way of a push, before and after its containers: one module or folder a step, in the order in which they happen. A
+//! step calls only steps below it.
 //!
 //! ```text
-//! GitHub ─▶ receive ─▶ plan ─▶ (the queue) ─▶ run ─▶ cache ─▶ prepare ─▶ checkout ─▶ follow ─▶ report ─▶ GitHub
+//! GitHub ─▶ intake ─▶ (the queue) ─▶ coordinator ─▶ the runner ─▶ coordinator ─▶ publish ─▶ reporting ─▶ GitHub
 //! ```
 //!
-//! `sync` keeps Kozmic and the forge in line, `sweep` removes what nobody needs any more; `gate`, `desk`,
-//! `halt`, `work`, `job_log` and `turns` are what the runner has at hand; `keys` and `speak` let it in at the forge,
-//! `patience` is for when that does not answer; `autobuild` says how the Auto Builder works.
+//! `configuration` reads what the Auto Builder goes by, `sweep` and `images` remove what nobody needs any more, `at_forge`
+//! keeps Kozmic and the forge in line, and lets it in there; `steer` cancels and restarts, `ring` wakes who waits,
+//! `autobuild` says how the Auto Builder works.
 
-mod missed;
-pub mod receive;
-mod watch;
-pub mod sync;
+pub mod intake;
+mod configuration;
 mod sweep;
-mod plan;
-pub mod run;
-mod attempt;
-pub mod cache;
-mod bare;
-mod prepare;
-mod checkout;
-mod follow;
-mod ending;
-mod gate;
-mod keep;
+mod coordinator;
 mod publish;
-mod desk;
-mod halt;
-mod work;
-mod job_log;
-mod turns;
-mod report;
-mod notify;
-mod keys;
-mod speak;
-mod patience;
+pub mod images;
+mod reporting;
+pub mod at_forge;
+pub mod steer;
+mod ring;
 mod autobuild;
 
 pub use autobuild::AutobuildSettings;
 
-use desk::Desk;
+use coordinator::Here;
 use futures_util::FutureExt;
+use intake::{missed, receive};
 use kozmic_edges::{Edges, store::Way};
 use kozmic_model::{ids::ProjectId, spec::Origin};
+use kozmic_runner::{Runner, RunnerSettings, Tools, shelf::Shelf, turns::Turns};
+use reporting::report;
 use std::{
     collections::HashSet,
     panic::AssertUnwindSafe,
@@ -68,7 +55,7 @@ pub struct Flow {
     /// All that runs beside the caller.
     pub tasks: TaskTracker,
     /// Turns for work that jobs do one at a time.
-    turns: turns::Turns,
+    turns: Turns,
     /// Public repositories that their server shows to nobody without credentials, as an Enterprise server in private
     /// mode does.
     unshown: Arc<Mutex<HashSet<ProjectId>>>,
@@ -77,7 +64,7 @@ pub struct Flow {
     /// Branches that the forge is going to be asked for.
     questions: receive::Questions,
     /// Commit messages that pull requests' deliveries wait for.
-    messages: sync::Messages,
+    messages: at_forge::Messages,
 }
 
 /// Settings of an installation's steps.
@@ -85,8 +72,10 @@ pub struct Flow {
 pub struct FlowSettings {
     /// Address at which browsers and the forge reach Kozmic.
     pub public_url: Url,
-    /// Tells this installation's containers from others'.
+    /// The installation's name: keys of cached images are made of it.
     pub instance: String,
+    /// The name of the runner in this process: its engine's containers and images are known by it.
+    pub runner: String,
     /// Number of jobs that run at once.
     pub slots: usize,
     /// A job without output for so long is stopped.
@@ -121,24 +110,28 @@ impl Flow {
             settings: Arc::new(settings),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            turns: turns::Turns::default(),
+            turns: Turns::default(),
             unshown: Arc::default(),
             doubts: receive::Doubts::default(),
             questions: receive::Questions::default(),
-            messages: sync::Messages::default(),
+            messages: at_forge::Messages::default(),
         }
     }
 
     /// Starts all that goes on in the background: deliveries, jobs, statuses, cleaning up.
     pub async fn start(&self) {
-        let desk = Desk::open(self).await;
         publish::clear(self).await;
-        run::take_up(&desk).await;
+        let runner = self.runner();
+        let open = runner.open().await;
         self.keep("runner's beat", {
-            let desk = desk.clone();
-            move |_| desk.clone().beat()
+            let open = open.clone();
+            move |_| open.clone().beat()
         });
-        self.keep("runner", move |_| run::forever(desk.clone()));
+        self.keep("runner's containers", {
+            let open = open.clone();
+            move |_| open.clone().sweep()
+        });
+        self.keep("runner", move |_| open.clone().work());
         self.keep("deliveries", receive::forever);
         self.keep("doubts about branches", receive::take_up);
         self.keep("missed deliveries", missed::forever);
@@ -147,8 +140,26 @@ impl Flow {
         self.keep("mails", |flow| report::forever(flow, Way::ToPeople));
         self.keep("sweeping", sweep::forever);
         self.keep("deleted projects", sweep::graves);
-        self.keep("members", sync::forever);
-        self.keep("configuration", watch::forever);
+        self.keep("members", at_forge::forever);
+        self.keep("configuration", move |flow| configuration::forever(flow, runner.clone()));
+    }
+
+    /// The runner of this process.
+    fn runner(&self) -> Runner {
+        let Edges { engine, mirrors, logs, room, .. } = self.edges.clone();
+        let tools = Tools { engine, mirrors, logs, room, turns: self.turns.clone() };
+        let settings = RunnerSettings {
+            name: self.settings.runner.clone(),
+            slots: self.settings.slots,
+            work_dir: self.settings.work_dir.clone(),
+        };
+        let life = (self.stop.clone(), self.tasks.clone());
+        Runner::new(Arc::new(Here::new(self)), tools, settings, life)
+    }
+
+    /// The images of the runner of this process.
+    pub fn shelf(&self) -> Shelf {
+        Shelf::new(self.edges.engine.clone(), self.turns.clone(), &self.settings.runner)
     }
 
     /// Keeps a loop going: one that panics is a fault of ours, and begins again instead of being missed.

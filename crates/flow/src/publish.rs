@@ -6,121 +6,126 @@ mod places;
 mod upload;
 pub(crate) mod removal;
 
-use crate::{Flow, work::Work};
-use again::patiently;
-use anyhow::{Context, Result};
+use crate::Flow;
+use anyhow::{Context, Error, Result};
 use kozmic_edges::{
-    engine::{ContainerId, EngineError},
     publisher::{Expected, UnpackError, unpack},
+    store::ClaimedJob,
 };
 use kozmic_model::{
     artifact::{Format, Product},
-    phase::PhaseKind,
-    spec::Task,
+    spec::JobSpec,
 };
+use kozmic_runner::coordinator::{Archive, Published};
 use places::{Leaving, Place};
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
+use tokio::sync::mpsc;
 
-/// Reason that something was not published, in a sentence.
-type Refusal = String;
+/// An artifact that is being published.
+struct Publishing {
+    flow: Flow,
+    claimed: ClaimedJob,
+    product: Product,
+    /// Lines for the job's log.
+    words: mpsc::Sender<String>,
+}
 
-/// Whether what a job makes can be published at all: nobody wants to learn that after the build.
-pub(crate) fn is_possible(work: &Work) -> Result<(), Refusal> {
-    let format = work.claimed.job.spec.task.product().map(|product| product.format);
-    match (format, &work.flow.edges.publishers.hub) {
-        (Some(Format::Flist), None) => Err("The artifact is an flist, and no hub is set that takes it: \
-             KOZMIC_AUTOBUILD_HUB_URL names one."
-            .to_owned()),
-        _ => Ok(()),
+/// The reason why an artifact is not published.
+enum Unpublished {
+    /// It is not taken, for a reason in a sentence.
+    Refused(String),
+    /// A step failed.
+    Fault(Error),
+}
+
+impl<E: Into<Error>> From<E> for Unpublished {
+    fn from(fault: E) -> Self {
+        Self::Fault(fault.into())
     }
 }
 
-/// Whether the program left what it is to make.
-pub(crate) async fn is_there(work: &Work, container: &ContainerId) -> Result<bool> {
-    let engine = &work.flow.edges.engine;
-    engine.has_file(container, &path_of(work)).await.context("look for the artifact")
+/// The reason why an artifact of such a job cannot be published at all, in a sentence.
+pub(crate) fn hindrance(flow: &Flow, spec: &JobSpec) -> Option<String> {
+    let format = spec.task.product().map(|product| product.format);
+    let is_homeless = format == Some(Format::Flist) && flow.edges.publishers.hub.is_none();
+    is_homeless.then(|| {
+        "The artifact is an flist, and no hub is set that takes it: KOZMIC_AUTOBUILD_HUB_URL names one."
+            .to_owned()
+    })
 }
 
-/// Reason of a job whose program left nothing.
-pub(crate) fn nothing_there(work: &Work) -> String {
-    format!("The script left no {}.", path_of(work))
-}
-
-/// Path at which the program leaves its artifact.
-fn path_of(work: &Work) -> String {
-    let Task::Program(program) = &work.claimed.job.spec.task else { return String::new() };
-    match program.product.path.as_str() {
-        "." | "" => program.output.clone(),
-        path => format!("{}/{path}", program.output.trim_end_matches('/')),
+/// Publishes what a job's program left, which comes as a tar archive.
+pub(crate) async fn artifact(
+    flow: &Flow,
+    claimed: ClaimedJob,
+    archive: Archive,
+    words: mpsc::Sender<String>,
+) -> Result<Published> {
+    let product = claimed.job.spec.task.product().cloned().context("the job makes no artifact")?;
+    let publishing = Publishing { flow: flow.clone(), claimed, product, words };
+    match publishing.everywhere(archive).await {
+        Ok(name) => Ok(Published::As(name)),
+        Err(Unpublished::Refused(why)) => Ok(Published::Refused(why)),
+        Err(Unpublished::Fault(fault)) => Err(fault),
     }
 }
 
-/// Publishes what the program left.
-pub(crate) async fn artifact(work: &mut Work, container: &ContainerId) -> Result<Result<(), Refusal>> {
-    let Some(product) = work.claimed.job.spec.task.product().cloned() else { return Ok(Ok(())) };
-    work.begin(PhaseKind::Publish, &path_of(work)).await?;
-    let leaving = match collect(work, container, &product).await? {
-        Ok(leaving) => leaving,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let mut called = product.name.versioned.clone();
-    for place in places::of(&work.flow, &product) {
-        match at(work, &place, &leaving).await? {
-            Ok(name) => called = name,
-            Err(refusal) => return Ok(Err(refusal)),
+impl Publishing {
+    /// Publishes the artifact at each of its places; gives the name that it has at the last one.
+    async fn everywhere(&self, archive: Archive) -> Result<String, Unpublished> {
+        let leaving = self.collect(archive).await?;
+        let mut called = self.product.name.versioned.clone();
+        for place in places::of(&self.flow, &self.product) {
+            called = self.at(&place, &leaving).await?;
+        }
+        Ok(called)
+    }
+
+    /// Publishes the artifact at one place; gives the name that it has there.
+    async fn at(&self, place: &Place, leaving: &Leaving) -> Result<String, Unpublished> {
+        let name = place.name(self).await?;
+        let versioned = name.versioned.clone();
+        let stored = self.patiently(|| place.publish(leaving, &name)).await?;
+        place.link(self, name, stored).await?;
+        Ok(versioned)
+    }
+
+    /// Lays the artifact on this machine's disk.
+    async fn collect(&self, archive: Archive) -> Result<Leaving, Unpublished> {
+        let leaving = Leaving::new(self.place_to_work(), self).await?;
+        let expected = match self.product.format {
+            Format::Directory => Expected::Directory,
+            Format::Flist | Format::Binary | Format::Kernel => Expected::File,
+        };
+        let path = self.claimed.job.spec.task.artifact_path();
+        match unpack(archive, (&leaving.file(), &self.flow.edges.room), expected).await {
+            Ok(()) => Ok(leaving),
+            Err(UnpackError::Stream(fault)) => {
+                Err(Unpublished::Refused(format!("The artifact could not be fetched: {fault}.")))
+            }
+            Err(fault @ UnpackError::Io { .. }) => {
+                Err(Error::from(fault).context("fetch the artifact").into())
+            }
+            Err(fault) => Err(Unpublished::Refused(format!("The artifact {path} cannot be taken: {fault}."))),
         }
     }
-    work.end(&called).await?;
-    Ok(Ok(()))
-}
 
-/// Publishes an artifact at one place; gives what it is called there.
-async fn at(work: &mut Work, place: &Place, leaving: &Leaving) -> Result<Result<String, Refusal>> {
-    let name = match place.name(work, leaving).await? {
-        Ok(name) => name,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let versioned = name.versioned.clone();
-    match patiently(work, || place.publish(leaving, &name)).await? {
-        Ok(stored) => Ok(place.link(work, name, stored).await?.map(|()| versioned)),
-        Err(refusal) => Ok(Err(refusal)),
+    /// A place on this machine that is this try's own: what an earlier one left goes while this one works. It lies among
+    /// the checkouts, which go at the next start.
+    fn place_to_work(&self) -> PathBuf {
+        static TRIES: AtomicU64 = AtomicU64::new(0);
+        let (attempt, count) = (self.claimed.job.attempt(), TRIES.fetch_add(1, Ordering::Relaxed));
+        let name = format!("artifact-{}-{}-{count}", attempt.job, attempt.number);
+        self.flow.settings.work_dir.join(name)
     }
-}
 
-/// Fetches the artifact out of the container.
-async fn collect(
-    work: &Work,
-    container: &ContainerId,
-    product: &Product,
-) -> Result<Result<Leaving, Refusal>> {
-    let leaving = Leaving::new(place_to_work(work), (work, product)).await?;
-    let path = path_of(work);
-    let archive = work.flow.edges.engine.download(container, &path).await.context("fetch the artifact")?;
-    let expected = match product.format {
-        Format::Directory => Expected::Directory,
-        Format::Flist | Format::Binary | Format::Kernel => Expected::File,
-    };
-    match unpack(archive, (&leaving.file(), &work.flow.edges.room), expected).await {
-        Ok(()) => Ok(Ok(leaving)),
-        // The connection to the engine: that is tried again.
-        Err(UnpackError::Stream(fault)) => match fault.downcast::<EngineError>() {
-            Ok(fault) => Err(*fault).context("fetch the artifact"),
-            Err(fault) => Ok(Err(format!("The artifact could not be fetched: {fault}."))),
-        },
-        Err(fault @ UnpackError::Io { .. }) => Err(fault).context("fetch the artifact"),
-        Err(fault) => Ok(Err(format!("The artifact {path} cannot be taken: {fault}."))),
+    /// Says something in the job's log. Nobody may be there any more who writes it.
+    async fn say(&self, line: String) {
+        let _ = self.words.send(line).await;
     }
-}
-
-/// A place on this machine that is this try's own: what an earlier one left goes while this one works. It lies among the
-/// checkouts, which go at the next start.
-fn place_to_work(work: &Work) -> PathBuf {
-    static TRIES: AtomicU64 = AtomicU64::new(0);
-    let (attempt, count) = (work.attempt(), TRIES.fetch_add(1, Ordering::Relaxed));
-    work.flow.settings.work_dir.join(format!("artifact-{}-{}-{count}", attempt.job, attempt.number))
 }
 
 /// Removes what a crash left half done in the directories of artifacts, before the first job of this process.

@@ -1,7 +1,7 @@
-//! Removes what nobody needs any more: containers of attempts that hold no job, images that are too many, deliveries
+//! Removes what nobody needs any more: images that are too many, deliveries
 //! that were understood long ago, what deleted projects left.
 
-use crate::{Flow, cache, keep, patience, publish};
+use crate::{Flow, at_forge::patience, images, publish};
 use anyhow::{Context, Result};
 use kozmic_edges::{broker::Topic, clock};
 use kozmic_model::{
@@ -20,10 +20,7 @@ const DELIVERIES_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 pub(crate) async fn forever(flow: Flow) {
     loop {
-        if let Err(fault) = containers(&flow).await {
-            tracing::warn!(error = format!("{fault:#}"), "containers could not be swept up");
-        }
-        if let Err(fault) = images(&flow).await {
+        if let Err(fault) = all_images(&flow).await {
             tracing::warn!(error = format!("{fault:#}"), "cached images could not be swept up");
         }
         let now = clock::now();
@@ -113,29 +110,13 @@ async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
     if edges.store.drops_artifacts(project).await? {
         publish::removal::of_project(flow, project).await.context("remove a project's artifacts")?;
     }
-    images(flow).await?;
+    all_images(flow).await?;
     edges.store.erase_project(project).await
 }
 
-async fn images(flow: &Flow) -> Result<()> {
-    let settings = &flow.settings;
-    let (store, engine) = (&flow.edges.store, flow.edges.engine.as_ref());
-    cache::trim(store, engine, &settings.instance, settings.cached_images).await?;
-    cache::remove_strays(store, engine, &settings.instance).await?;
-    keep::remove_nameless(flow).await
-}
-
-async fn containers(flow: &Flow) -> Result<()> {
-    let engine = &flow.edges.engine;
-    for found in engine.containers(&flow.settings.instance).await.context("list containers")? {
-        if !flow.edges.store.holds(found.attempt).await? {
-            tracing::info!(
-                container.id = found.id.0,
-                job.id = found.attempt.job.0,
-                "a container is swept up"
-            );
-            engine.remove(&found.id).await.context("remove a container")?;
-        }
-    }
-    Ok(())
+async fn all_images(flow: &Flow) -> Result<()> {
+    let (store, shelf) = (&flow.edges.store, flow.shelf());
+    images::trim(store, &shelf, flow.settings.cached_images).await?;
+    images::remove_strays(store, &shelf).await?;
+    images::remove_nameless(flow).await
 }

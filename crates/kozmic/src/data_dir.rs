@@ -92,17 +92,30 @@ impl DataDir {
         Ok(key)
     }
 
-    /// The name that tells this installation's containers from others'.
+    /// The name of this installation. Keys of cached images are made of it, among others.
     pub(crate) fn instance(&self) -> anyhow::Result<String> {
-        let name = self.keep("instance", || secret::random().expose_secret()[..12].into())?;
+        let name = self.keep("instance", random_name)?;
+        self.is_name("instance", &name)
+    }
+
+    /// The name in one of the directory's files, if it is one.
+    fn is_name(&self, file: &str, name: &SecretString) -> anyhow::Result<String> {
         let name = name.expose_secret();
         anyhow::ensure!(
             name.len() == 12 && name.bytes().all(|digit| digit.is_ascii_hexdigit()),
             "the name in {} is not 12 hexadecimal digits: put the right one back from a backup, or remove the file to \
              have a new one made; containers that still run under the old name are then not found again",
-            self.join("instance").display()
+            self.join(file).display()
         );
         Ok(name.to_owned())
+    }
+
+    /// The name of the runner in this directory's server. Directories from before runners had names of their own keep the
+    /// installation's, by which their containers and images are known.
+    pub(crate) fn runner(&self) -> anyhow::Result<String> {
+        let known = self.join("instance").exists().then(|| self.instance()).transpose()?;
+        let name = self.keep("runner", || known.map_or_else(random_name, SecretString::from))?;
+        self.is_name("runner", &name)
     }
 
     /// The content of a small file that is made where it is missing; only this user may read it.
@@ -118,6 +131,11 @@ impl DataDir {
         written.with_context(|| format!("write {}", path.display()))?;
         Ok(value)
     }
+}
+
+/// 12 hexadecimal digits.
+fn random_name() -> SecretString {
+    secret::random().expose_secret()[..12].into()
 }
 
 /// Removes what a trial left that was killed: nobody else has the directory, so none goes on.
@@ -185,6 +203,18 @@ mod tests {
         let is_there = |name: &str| taken.join(name).exists();
         assert!(!is_there("trial-7.db") && !is_there("trial-7.db-wal") && !is_there("trial-7.db-shm"));
         assert!(is_there("trial-7.txt") && is_there("kozmic.db"));
+    }
+
+    #[test]
+    fn a_new_directory_names_its_runner_and_an_old_one_keeps_the_name_that_its_containers_have() {
+        let dir = tempfile::tempdir().unwrap();
+        let new = DataDir::take(&dir.path().join("new")).unwrap();
+        let (runner, instance) = (new.runner().unwrap(), new.instance().unwrap());
+        assert_ne!(runner, instance);
+        assert_eq!(new.runner().unwrap(), runner);
+        let old = DataDir::take(&dir.path().join("old")).unwrap();
+        std::fs::write(old.join("instance"), "0123456789ab\n").unwrap();
+        assert_eq!(old.runner().unwrap(), "0123456789ab");
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         invited: settings.server.sign_in_allowed.clone(),
         auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
-    Ok(Server { flow, app: App { edges: Arc::new(edges), face, pulse: Pulse::default() } })
+    let shelf = flow.shelf();
+    Ok(Server { flow, app: App { edges: Arc::new(edges), shelf, face, pulse: Pulse::default() } })
 }
 
 async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {
@@ -148,6 +149,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
     let drawn = || webhook_secret(secret_key);
     Ok(FlowSettings {
         public_url: settings.server.public_url.clone(),
+        runner: dir.runner()?,
         instance: dir.instance()?,
         slots: settings.runner.concurrency,
         stall_timeout: settings.runner.stall_timeout,

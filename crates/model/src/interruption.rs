@@ -3,7 +3,7 @@
 
 use crate::{
     job::{Job, Outcome},
-    spec::Origin,
+    spec::{JobSpec, Origin},
     status::Status,
 };
 use serde::{Deserialize, Serialize};
@@ -57,15 +57,27 @@ impl Sequel {
     /// The consequence for a job whose attempt ended so: an interrupted job runs again, as far as it may. Somebody who
     /// wants the job stopped gets that.
     pub fn of(job: &Job, outcome: &Outcome) -> Self {
+        let Job { spec, interruptions, .. } = job;
+        Self::after(spec, *interruptions, job.cancellation(), outcome)
+    }
+
+    /// The consequence for a job of that spec, with so many interrupted attempts before this one, that somebody may want
+    /// to be stopped.
+    pub fn after(
+        spec: &JobSpec,
+        interruptions: i32,
+        cancellation: Option<Outcome>,
+        outcome: &Outcome,
+    ) -> Self {
         let Outcome::Interrupted(why) = outcome else { return Self::End(outcome.clone()) };
-        if let Some(canceled) = job.cancellation() {
+        if let Some(canceled) = cancellation {
             return Self::End(canceled);
         }
-        let why_not = match job.spec.if_interrupted {
-            IfInterrupted::Again if job.interruptions < MOST_AGAIN => return Self::Again(outcome.clone()),
+        let why_not = match spec.if_interrupted {
+            IfInterrupted::Again if interruptions < MOST_AGAIN => return Self::Again(outcome.clone()),
             IfInterrupted::Again => "It does not run again by itself: it was interrupted three times.",
             IfInterrupted::Error => {
-                &format!("It does not run again by itself, as its {} says.", written_in(&job.spec.origin))
+                &format!("It does not run again by itself, as its {} says.", written_in(&spec.origin))
             }
         };
         Self::End(Outcome::Interrupted(format!("{why} {why_not}")))

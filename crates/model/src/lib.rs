@@ -31,7 +31,9 @@
 //! | program | a script of a recipe or kernel rule, which lies in the container and makes an artifact |
 //! | news | that a build just broke, or was mended |
 //! | mail | a message to one member about a build's news |
-//! | runner | the part that takes jobs and runs them |
+//! | runner | the part that takes orders and runs them, on the machine of its engine |
+//! | coordinator | the part that gives runners their orders, and keeps what they tell |
+//! | order | one attempt at a job, with all that a runner needs to know of it |
 //! | instance | a Kozmic installation, told apart by its data directory |
 
 pub mod ids;

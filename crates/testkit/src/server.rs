@@ -144,8 +144,9 @@ impl Server {
 
     /// Value of its containers' label `kozmic.instance`, once it has started.
     pub fn instance(&self) -> Option<String> {
-        let name = std::fs::read_to_string(self.data_dir.join("instance")).ok()?;
-        Some(name.trim().to_owned())
+        // A server from before runners had names of their own has the installation's alone.
+        let read = |file| std::fs::read_to_string(self.data_dir.join(file)).ok();
+        Some(read("runner").or_else(|| read("instance"))?.trim().to_owned())
     }
 
     /// The id of its process, if it was started and not yet stopped.

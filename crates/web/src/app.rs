@@ -3,6 +3,7 @@
 use crate::health::Pulse;
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::Edges;
+use kozmic_flow::images::Shelf;
 use secrecy::SecretString;
 use std::{path::PathBuf, sync::Arc};
 use url::Url;
@@ -11,6 +12,8 @@ use url::Url;
 pub struct App {
     /// Everything outside of this process.
     pub edges: Arc<Edges>,
+    /// The images of the runner of this process.
+    pub shelf: Shelf,
     /// The face of this installation.
     pub face: Face,
     /// Whether the database could be written when somebody last asked.

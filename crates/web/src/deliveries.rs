@@ -14,7 +14,7 @@ use kozmic_edges::{
     secret,
     store::{Door, NewDelivery, Stored},
 };
-use kozmic_flow::receive;
+use kozmic_flow::intake;
 use kozmic_model::ids::HookId;
 use serde_json::json;
 use std::time::Duration;
@@ -136,8 +136,8 @@ async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, R
     };
     let payload = app.edges.forge.payload(body)?;
     let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload };
-    let unfit = receive::unfit(&app.edges, &delivery).await?;
-    let stored = timeout(STORE_TIME, receive::delivery(&app.edges, delivery)).await;
+    let unfit = intake::unfit(&app.edges, &delivery).await?;
+    let stored = timeout(STORE_TIME, intake::delivery(&app.edges, delivery)).await;
     let status = match stored.map_err(|_| Refusal::Busy)?? {
         Stored::New => "accepted",
         Stored::Duplicate => "duplicate",

@@ -22,6 +22,7 @@ use kozmic_edges::{
     room::Room,
     store::Store,
 };
+use kozmic_flow::images::{Shelf, Turns};
 use std::{path::Path, sync::Arc};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -65,7 +66,9 @@ impl Trial {
 
     async fn new(dir: TempDir, face: Face) -> Self {
         let edges = edges(dir.path()).await;
-        let router = crate::router(App { edges: Arc::new(edges.clone()), face, pulse: Pulse::default() });
+        let shelf = Shelf::new(edges.engine.clone(), Turns::default(), "trial");
+        let app = App { edges: Arc::new(edges.clone()), shelf, face, pulse: Pulse::default() };
+        let router = crate::router(app);
         Self { edges, dir, router }
     }
 

@@ -1,7 +1,7 @@
 //! The places where artifacts go, and what is done at each.
 
-use super::{Refusal, patiently, upload::Upload};
-use crate::{Flow, work::Work};
+use super::{Publishing, Unpublished, upload::Upload};
+use crate::Flow;
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
@@ -17,7 +17,6 @@ use std::path::{Path, PathBuf};
 /// An artifact on its way: on this machine's disk, gone when this is dropped.
 pub(super) struct Leaving {
     dir: PathBuf,
-    product: Product,
     store: Store,
     attempt: Attempt,
 }
@@ -43,10 +42,10 @@ pub(super) fn of(flow: &Flow, product: &Product) -> Vec<Place> {
 
 impl Leaving {
     /// A new place on the disk.
-    pub(super) async fn new(dir: PathBuf, (work, product): (&Work, &Product)) -> Result<Self> {
+    pub(super) async fn new(dir: PathBuf, publishing: &Publishing) -> Result<Self> {
         tokio::fs::create_dir_all(&dir).await.context("make a place for the artifact")?;
-        let (store, attempt) = (work.flow.edges.store.clone(), work.attempt());
-        Ok(Self { dir, product: product.clone(), store, attempt })
+        let store = publishing.flow.edges.store.clone();
+        Ok(Self { dir, store, attempt: publishing.claimed.job.attempt() })
     }
 
     /// File or directory that the script left.
@@ -65,20 +64,21 @@ impl Drop for Leaving {
 
 impl Place {
     /// Name of the artifact at that place: the plain one, unless that is another's.
-    pub(super) async fn name(&self, work: &Work, leaving: &Leaving) -> Result<Result<ArtifactName, Refusal>> {
+    pub(super) async fn name(&self, publishing: &Publishing) -> Result<ArtifactName, Unpublished> {
         let plain = match self {
-            Self::Hub(..) => hub_name(&leaving.product.name),
-            Self::Directory(..) => leaving.product.name.clone(),
+            Self::Hub(..) => hub_name(&publishing.product.name),
+            Self::Directory(..) => publishing.product.name.clone(),
         };
-        let ClaimedJob { job, build, project } = &work.claimed;
+        let ClaimedJob { job, build, project } = &publishing.claimed;
         let at = (&build.git_ref, &build.sha);
         let [link, series] = job.spec.wishes(&project.repository.full_name(), at, &plain);
-        let store = &work.flow.edges.store;
+        let store = &publishing.flow.edges.store;
         let stable = store.give_name(self.word(), &link).await?;
         let series = store.give_name(self.word(), &series).await?;
         let given =
             stable.zip(series).map(|(stable, series)| ArtifactName::granted(stable, &series, &build.sha));
-        Ok(given.ok_or_else(|| format!("The name {} is another branch's.", link.suffixed)))
+        let taken = || format!("The name {} is another branch's.", link.suffixed);
+        given.ok_or_else(|| Unpublished::Refused(taken()))
     }
 
     /// Brings the artifact there, under its versioned name.
@@ -103,23 +103,22 @@ impl Place {
     /// job at a time does so for a link; who waits for a hub holds up no other link.
     pub(super) async fn link(
         &self,
-        work: &mut Work,
+        publishing: &Publishing,
         name: ArtifactName,
         stored: Stored,
-    ) -> Result<Result<(), Refusal>> {
-        let new = self.note(work, name.clone(), stored);
-        let _turn = work.flow.turns.take(&format!("link {} {}", self.word(), name.stable)).await;
-        if work.flow.edges.store.is_newest(&work.claimed.job, &new.place, &name.stable).await? {
-            if let Err(refusal) = patiently(work, || self.lead(&name)).await? {
-                return Ok(Err(refusal));
-            }
+    ) -> Result<(), Unpublished> {
+        let Publishing { flow, claimed, .. } = publishing;
+        let store = &flow.edges.store;
+        let new = self.note(publishing, name.clone(), stored);
+        let _turn = flow.turns.take(&format!("link {} {}", self.word(), name.stable)).await;
+        if store.is_newest(&claimed.job, &new.place, &name.stable).await? {
+            publishing.patiently(|| self.lead(&name)).await?;
         } else {
             let line = format!("{} stays as it is: it leads to a newer push's artifact.", name.stable);
-            work.say(&line).await?;
+            publishing.say(line).await;
         }
-        work.flow.edges.store.note_artifact(&work.claimed.job, &new, clock::now()).await?;
-        self.trim(work, &new).await?;
-        Ok(Ok(()))
+        store.note_artifact(&claimed.job, &new, clock::now()).await?;
+        Ok(self.trim(publishing, &new).await?)
     }
 
     async fn lead(&self, name: &ArtifactName) -> Result<(), PublishError> {
@@ -137,13 +136,13 @@ impl Place {
         }
     }
 
-    fn note(&self, work: &Work, name: ArtifactName, stored: Stored) -> NewArtifact {
+    fn note(&self, publishing: &Publishing, name: ArtifactName, stored: Stored) -> NewArtifact {
         let (format, place) = match self {
             Self::Hub(hub, format) => {
                 let (url, stable_url) = (hub.address(&name.flist()), hub.address(&name.stable));
                 (*format, ArtifactPlace::Hub { url, stable_url })
             }
-            Self::Directory(_, place) => (format_of(work), place.clone()),
+            Self::Directory(_, place) => (publishing.product.format, place.clone()),
         };
         let Stored { size, sha256 } = stored;
         NewArtifact { format, name, place, size, sha256 }
@@ -151,11 +150,11 @@ impl Place {
 
     /// Takes away what is too many behind a link, the artifacts of the oldest pushes first; never what the link leads
     /// to. The hub keeps what it has.
-    async fn trim(&self, work: &mut Work, new: &NewArtifact) -> Result<()> {
+    async fn trim(&self, publishing: &Publishing, new: &NewArtifact) -> Result<()> {
         let Self::Directory(directory, place) = self else { return Ok(()) };
-        let kept =
-            work.flow.settings.autobuild.as_ref().map_or(usize::MAX, |autobuild| autobuild.kept_artifacts);
-        let store = work.flow.edges.store.clone();
+        let Flow { edges, settings, .. } = &publishing.flow;
+        let kept = settings.autobuild.as_ref().map_or(usize::MAX, |autobuild| autobuild.kept_artifacts);
+        let store = &edges.store;
         let behind = store.artifacts_behind(place, &new.name.stable).await?;
         let linked = directory.linked(&new.name.stable).await.context("look behind the link")?;
         for name in too_many(&behind, kept) {
@@ -164,7 +163,7 @@ impl Place {
             }
             directory.remove(name).await.with_context(|| format!("take {name} away"))?;
             store.note_removed(place, name, clock::now()).await?;
-            work.say(&format!("{name} was taken away: {kept} of each name are kept.")).await?;
+            publishing.say(format!("{name} was taken away: {kept} of each name are kept.")).await;
         }
         Ok(())
     }
@@ -179,10 +178,6 @@ fn too_many(behind: &[Artifact], kept: usize) -> Vec<&str> {
         }
     }
     names.split_off(kept.min(names.len()))
-}
-
-fn format_of(work: &Work) -> Format {
-    work.claimed.job.spec.task.product().map_or(Format::Binary, |product| product.format)
 }
 
 /// Name of an artifact on the hub: the hub takes archives, and its links lead to lists.

@@ -2,8 +2,8 @@
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use clap::Subcommand;
-use kozmic_flow::cache;
-use std::process::ExitCode;
+use kozmic_flow::images::{self, Shelf, Turns};
+use std::{process::ExitCode, sync::Arc};
 
 /// Commands for cached images.
 #[derive(Subcommand)]
@@ -24,17 +24,17 @@ pub(crate) async fn cache(settings: Settings, command: &CacheCommand) -> Result<
     let limit = if *all { 0 } else { settings.runner.cached_images };
     let dir = DataDir::share(&settings.server.data_dir)?;
     let (store, engine) = wire::store_and_engine(&settings, &dir).await?;
-    let instance = dir.instance()?;
+    let shelf = Shelf::new(Arc::new(engine), Turns::default(), &dir.runner()?);
     let work = async {
-        let removed = cache::trim(&store, &engine, &instance, limit).await?;
-        anyhow::Ok((removed, cache::remove_strays(&store, &engine, &instance).await?))
+        let removed = images::trim(&store, &shelf, limit).await?;
+        anyhow::Ok((removed, images::remove_strays(&store, &shelf).await?))
     };
     let (removed, strays) = wire::closing(&store, work).await?;
-    println!("{} removed; {strays} of them belonged to no project any more", images(removed + strays));
+    println!("{} removed; {strays} of them belonged to no project any more", counted(removed + strays));
     Ok(ExitCode::SUCCESS)
 }
 
-fn images(count: usize) -> String {
+fn counted(count: usize) -> String {
     match count {
         1 => "1 image".to_owned(),
         count => format!("{count} images"),

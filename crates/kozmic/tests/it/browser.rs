@@ -49,7 +49,7 @@ async fn a_person_signs_in_adds_a_project_and_a_hook_and_watches_the_build() -> 
 
     // The log survives a restart of the server in the middle of the job.
     server.kill_9().await?;
-    let instance = std::fs::read_to_string(server.data_dir().join("instance"))?;
+    let instance = std::fs::read_to_string(server.data_dir().join("runner"))?;
     let docker = Docker::default();
     let containers = docker.containers(&format!("kozmic.instance={}", instance.trim())).await?;
     let container = containers.into_iter().find(|container| container.state == "running");

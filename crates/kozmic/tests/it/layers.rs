@@ -1,6 +1,7 @@
 //! The straight line of the crates and the order inside them, kept by reading the sources.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -34,31 +35,84 @@ fn whole(dir: &Path, module: &str) -> Vec<(PathBuf, String)> {
 }
 
 fn modules(lib: &str) -> Vec<String> {
-    let declarations =
-        lib.lines().filter_map(|line| line.strip_prefix("pub mod ").or(line.strip_prefix("mod ")));
-    declarations.map(|line| line.trim_end_matches(';').to_owned()).collect()
+    let declarations = lib.lines().filter_map(|line| {
+        line.trim_start_matches("pub(crate) ").trim_start_matches("pub ").strip_prefix("mod ")
+    });
+    declarations.filter_map(|line| line.strip_suffix(';')).map(str::to_owned).collect()
 }
 
-/// Whether the code (not its comments) speaks of another module of its crate.
-fn uses(source: &str, module: &str) -> bool {
-    if !source.contains(module) {
-        return false;
+/// The names that the code (not its comments) reaches for in `root`, which is `crate`, `super`, a crate's name, or one
+/// of these with a module.
+fn reached(source: &str, root: &str) -> BTreeSet<String> {
+    let code =
+        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let (top, below) =
+        root.split_once("::").map_or((root, String::new()), |(top, module)| (top, format!("{module}::")));
+    let start = format!("{top}::");
+    let is_whole =
+        |at: usize| !code[..at].ends_with(|before: char| before.is_alphanumeric() || "_:".contains(before));
+    let places = code.match_indices(&start).filter(|(at, _)| is_whole(*at));
+    let all = places.flat_map(|(at, _)| paths(&code[at + start.len()..]));
+    let names = all.filter_map(|path| Some(head(path.strip_prefix(&below)?)));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// The paths that follow a path's `::`: one, or all of a group in braces.
+fn paths(rest: &str) -> Vec<String> {
+    let rest = rest.trim_start();
+    if let Some(group) = rest.strip_prefix('{') {
+        return items(group).iter().flat_map(|item| paths(item)).collect();
     }
-    let grouped = source.replace("use crate::{", "use crate::{,").replace(['\n', ' '], "");
-    let direct = format!("crate::{module}::");
-    let in_group = grouped.match_indices("usecrate::{").any(|(start, _)| {
-        let group = &grouped[start..];
-        let end = group.find("};").unwrap_or(group.len());
-        group[..end].contains(&format!(",{module}::"))
-            || group[..end].contains(&format!(",{module},"))
-            || group[..end].ends_with(&format!(",{module}"))
-    });
-    source.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(&direct)) || in_group
+    let name = head(rest);
+    match rest[name.len()..].strip_prefix("::") {
+        Some(deeper) => paths(deeper).into_iter().map(|path| format!("{name}::{path}")).collect(),
+        None => vec![name],
+    }
+}
+
+/// The items of a group, whose opening brace is left out.
+fn items(group: &str) -> Vec<String> {
+    let (mut depth, mut items) = (0, vec![String::new()]);
+    for character in group.chars() {
+        match character {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => {
+                items.push(String::new());
+                continue;
+            }
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        items.last_mut().expect("there is one").push(character);
+    }
+    items
+}
+
+fn head(text: &str) -> String {
+    text.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect()
+}
+
+#[test]
+fn what_a_source_reaches_for_is_seen_in_groups_and_in_code() {
+    let source = "use crate::{\n    Flow, plan,\n    sync::{self, Message},\n};\n// crate::never::x\nlet a = crate::report::url();";
+    let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(reached(source, "crate"), all(&["Flow", "plan", "report", "sync"]));
+    assert_eq!(reached(source, "crate::sync"), all(&["Message", "self"]));
+    assert!(reached("use kozmic_edges::store;", "edges").is_empty());
 }
 
 #[test]
 fn a_crate_uses_only_crates_before_it() {
-    let line = ["kozmic-model", "kozmic-edges", "kozmic-import", "kozmic-flow", "kozmic-web", "kozmic"];
+    let line = [
+        "kozmic-model",
+        "kozmic-edges",
+        "kozmic-runner",
+        "kozmic-import",
+        "kozmic-flow",
+        "kozmic-web",
+        "kozmic",
+    ];
     for (place, name) in line.iter().enumerate() {
         let dir = name.strip_prefix("kozmic-").unwrap_or(name);
         let manifest = fs::read_to_string(crates().join(dir).join("Cargo.toml")).unwrap();
@@ -74,7 +128,7 @@ fn a_crate_uses_only_crates_before_it() {
 
 #[test]
 fn only_the_program_knows_the_takeover() {
-    for name in ["model", "edges", "flow", "web"] {
+    for name in ["model", "edges", "runner", "flow", "web"] {
         let manifest = fs::read_to_string(crates().join(name).join("Cargo.toml")).unwrap();
         assert!(!manifest.contains("kozmic-import"), "{name} uses it");
     }
@@ -94,24 +148,58 @@ fn no_edge_sees_a_sibling() {
     let folders = ["forge", "store", "broker", "engine", "logs", "git", "notifier", "publisher"];
     for folder in folders {
         for (path, source) in sources(&crates().join("edges/src").join(folder)) {
+            let reached = reached(&source, "crate");
             for sibling in folders.iter().filter(|sibling| **sibling != folder) {
-                assert!(!uses(&source, sibling), "{} sees {sibling}", path.display());
+                assert!(!reached.contains(*sibling), "{} sees {sibling}", path.display());
             }
         }
     }
 }
 
+/// The runner's machine may be a stranger's: it has no database, no forge and no secret key.
+#[test]
+fn the_runner_reaches_for_its_own_machine_alone() {
+    let own = ["engine", "git", "logs", "room", "clock", "private_dir"].map(str::to_owned);
+    let own = BTreeSet::from(own);
+    let all = sources(&crates().join("runner"));
+    assert!(all.len() > 20);
+    for (path, source) in all {
+        let others = reached(&source, "kozmic_edges").difference(&own).cloned().collect::<Vec<_>>();
+        assert!(others.is_empty(), "{} reaches for {others:?}", path.display());
+    }
+    let manifest = fs::read_to_string(crates().join("runner/Cargo.toml")).unwrap();
+    for one in ["sea-orm", "reqwest", "secrecy", "kozmic-flow", "kozmic-web"] {
+        assert!(!manifest.contains(&format!("\n{one}.")), "the runner has {one}");
+    }
+}
+
 #[test]
 fn a_step_calls_only_steps_below_it() {
-    let dir = crates().join("flow/src");
-    let steps = modules(&fs::read_to_string(dir.join("lib.rs")).unwrap());
-    assert!(steps.len() > 5);
-    for (place, step) in steps.iter().enumerate() {
-        for (path, source) in whole(&dir, step) {
-            for above in &steps[..place] {
-                assert!(!uses(&source, above), "{} calls {above}, which stands above it", path.display());
+    for name in ["flow/src", "runner/src"] {
+        let dir = crates().join(name);
+        let steps = modules(&fs::read_to_string(dir.join("lib.rs")).unwrap());
+        assert!(steps.len() > 5);
+        for (place, step) in steps.iter().enumerate() {
+            for (path, source) in whole(&dir, step) {
+                calls_none(&path, &reached(&source, "crate"), &steps[..place]);
+            }
+            let parts = modules(&fs::read_to_string(dir.join(format!("{step}.rs"))).unwrap());
+            for (place, part) in parts.iter().enumerate() {
+                for (path, source) in whole(&dir.join(step), part) {
+                    let own = reached(&source, &format!("crate::{step}"));
+                    calls_none(&path, &own, &parts[..place]);
+                    if path.parent() == Some(&dir.join(step)) {
+                        calls_none(&path, &reached(&source, "super"), &parts[..place]);
+                    }
+                }
             }
         }
+    }
+}
+
+fn calls_none(path: &Path, reached: &BTreeSet<String>, above: &[String]) {
+    for one in above {
+        assert!(!reached.contains(one), "{} calls {one}, which stands above it", path.display());
     }
 }
 
@@ -123,7 +211,7 @@ fn pages_and_api_do_not_see_each_other() {
         assert!(own.len() > 5);
         for (path, source) in own {
             let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-            assert!(!uses(code, other), "{} sees {other}", path.display());
+            assert!(!reached(code, "crate").contains(other), "{} sees {other}", path.display());
         }
     }
 }

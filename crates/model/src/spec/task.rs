@@ -73,6 +73,15 @@ impl Task {
         }
     }
 
+    /// The path in the container at which its program leaves the artifact; empty if it makes none.
+    pub fn artifact_path(&self) -> String {
+        let Self::Program(program) = self else { return String::new() };
+        match program.product.path.as_str() {
+            "." | "" => program.output.clone(),
+            path => format!("{}/{path}", program.output.trim_end_matches('/')),
+        }
+    }
+
     /// The artifact that it makes.
     pub fn product(&self) -> Option<&Product> {
         match self {

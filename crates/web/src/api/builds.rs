@@ -12,7 +12,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use kozmic_edges::{clock, store::BuildFilter};
-use kozmic_flow::run;
+use kozmic_flow::steer;
 use kozmic_model::{
     build::Build,
     ids::{BuildId, ProjectId},
@@ -106,7 +106,7 @@ pub(super) async fn restart(
     At(at): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, at, Role::Manager).await?;
-    if run::restart_failed(&app.edges, asked.id).await? == 0 {
+    if steer::restart_failed(&app.edges, asked.id).await? == 0 {
         return Err(WebError::Conflict("No job of this build has failed.".to_owned()));
     }
     whole(&app, build(&app, &caller, at, Role::Manager).await?).await
@@ -119,7 +119,7 @@ pub(super) async fn cancel(
     At(at): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, at, Role::Manager).await?;
-    run::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
+    steer::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
     whole(&app, build(&app, &caller, at, Role::Manager).await?).await
 }
 

@@ -8,7 +8,7 @@ use crate::{
     log_text, runs,
 };
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
-use kozmic_flow::run;
+use kozmic_flow::steer;
 use kozmic_model::{
     ids::{JobId, ProjectId},
     job::Job,
@@ -45,7 +45,7 @@ pub(super) async fn restart(
     At(at): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
     let asked = job(&app, &caller, at, Role::Manager).await?;
-    if !run::restart(&app.edges, asked.id).await? {
+    if !steer::restart(&app.edges, asked.id).await? {
         return Err(WebError::Conflict("The job has not ended yet.".to_owned()));
     }
     whole(&app, job(&app, &caller, at, Role::Manager).await?).await
@@ -58,7 +58,7 @@ pub(super) async fn cancel(
     At(at): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
     let asked = job(&app, &caller, at, Role::Manager).await?;
-    run::cancel(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
+    steer::cancel(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
     whole(&app, job(&app, &caller, at, Role::Manager).await?).await
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use askama::Template;
 use axum::{extract::State, response::Response};
-use kozmic_flow::sync;
+use kozmic_flow::at_forge;
 use kozmic_model::{
     ids::{ProjectId, RepositoryId, UserId},
     project::Repository,
@@ -57,7 +57,7 @@ pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Resp
     let mut fault = None;
     // A page that only looks for news must not make the forge work, whatever rings.
     if repositories.is_empty() && visit.cookies.notice().is_none() && !visit.only_live {
-        match sync::repositories(&app.edges, user).await {
+        match at_forge::repositories(&app.edges, user).await {
             Ok(found) => repositories = found,
             Err(_) if !auth::is_signed_in(&app, &visit.person).await? => {
                 return Ok(visit.signed_out(&app, "/repositories/"));
@@ -77,7 +77,7 @@ pub(crate) async fn refresh(
     Sent(stood, visit): Sent<Stood>,
 ) -> Result<Response, WebError> {
     let user = visit.person.user.id;
-    let said = match sync::repositories(&app.edges, user).await {
+    let said = match at_forge::repositories(&app.edges, user).await {
         Ok(_) => Ok("Projects and repositories are up to date.".to_owned()),
         Err(fault) => Err(unreachable(user, &fault)),
     };
@@ -95,7 +95,7 @@ pub(crate) async fn choose(
     let user = visit.person.user.id;
     let offered = app.edges.store.repositories(user).await?;
     let chosen = offered.into_iter().find(|repository| repository.id == id).ok_or(WebError::NotFound)?;
-    let (project, trouble) = sync::add_project(&app.edges, user, id).await?;
+    let (project, trouble) = at_forge::add_project(&app.edges, user, id).await?;
     let belongs = app.edges.store.role_in(project.id, user).await?.is_some();
     let there = if belongs { format!("/projects/{}/", project.id) } else { "/repositories/".to_owned() };
     let name = chosen.full_name();

@@ -17,7 +17,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use kozmic_edges::secret;
-use kozmic_flow::sync;
+use kozmic_flow::at_forge;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -101,12 +101,12 @@ pub(crate) async fn arrive(
     };
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let callback = app.face.callback_url();
-    match sync::sign_in(&app.edges, (&code, &callback), agent, &app.face.invited).await {
+    match at_forge::sign_in(&app.edges, (&code, &callback), agent, &app.face.invited).await {
         Ok(signed_in) => {
             let local = local_path(&next).unwrap_or("/");
-            cookies.set_session(&signed_in.session, sync::SESSION).onto(Redirect::to(local))
+            cookies.set_session(&signed_in.session, at_forge::SESSION).onto(Redirect::to(local))
         }
-        Err(fault) if fault.is::<sync::NotInvited>() => {
+        Err(fault) if fault.is::<at_forge::NotInvited>() => {
             tracing::warn!("{fault}");
             turned_back(cookies, &next, "This server is for invited people only. Ask who runs it.".to_owned())
         }

@@ -246,7 +246,7 @@ impl Stage {
 
     /// The label of this installation's containers.
     pub fn label(&self) -> Result<String> {
-        let instance = std::fs::read_to_string(self.server.data_dir().join("instance"))?;
+        let instance = std::fs::read_to_string(self.server.data_dir().join("runner"))?;
         Ok(format!("kozmic.instance={}", instance.trim()))
     }
 

@@ -4,7 +4,7 @@ use super::super::button::Sent;
 use super::{Said, page};
 use crate::{address::At, app::Shared, error::WebError};
 use axum::{extract::State, response::Response};
-use kozmic_flow::sync;
+use kozmic_flow::at_forge;
 use kozmic_model::{hook::FieldFaults, ids::ProjectId, project::Role};
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ pub(crate) async fn delete(
         return page(&app, visit, id, Said { faults, ..Said::default() }).await;
     }
     app.edges.store.wish_artifacts_gone(id, artifacts.is_some()).await?;
-    let left = sync::delete_project(&app.edges, &app.face.public_url, id).await?;
+    let left = at_forge::delete_project(&app.edges, &app.face.public_url, id).await?;
     if left.is_empty() {
         return visit.lead(&app, "/projects/", Ok(format!("The project {full_name} is deleted."))).await;
     }

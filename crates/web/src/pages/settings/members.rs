@@ -4,7 +4,7 @@ use super::super::button::Sent;
 use super::path;
 use crate::{address::At, app::Shared, auth::Nothing, error::WebError};
 use axum::{extract::State, response::Response};
-use kozmic_flow::sync;
+use kozmic_flow::at_forge;
 use kozmic_model::{ids::ProjectId, project::Role};
 
 /// `POST /projects/<id>/members/sync/`
@@ -15,7 +15,7 @@ pub(crate) async fn sync(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
     let forge = &app.face.forge_name;
-    let said = match sync::members(&app.edges, id).await {
+    let said = match at_forge::members(&app.edges, id).await {
         Ok(()) => Ok(format!("The members are those that {forge} tells of.")),
         Err(fault) => {
             tracing::warn!(project.id = id.0, "cannot sync members: {fault:#}");

@@ -1,0 +1,18 @@
+//! Keeps Kozmic and the forge in line: who signs in, who may see what, webhooks, deploy keys, commit messages.
+
+mod hooks;
+mod people;
+mod members;
+mod message;
+mod describe;
+pub(crate) mod keys;
+pub(crate) mod speak;
+pub(crate) mod patience;
+
+pub use hooks::{delete_hook, delete_project, restore, webhook};
+pub use members::members;
+pub use people::{NotInvited, SESSION, SignedIn, add_project, repositories, sign_in};
+
+pub(crate) use describe::description;
+pub(crate) use members::forever;
+pub(crate) use message::{Message, Messages, message};

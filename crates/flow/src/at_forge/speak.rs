@@ -1,0 +1,142 @@
+//! The person who speaks for a project at the forge: its owner, else one of its managers, by the token of their
+//! sign-in.
+
+use crate::at_forge::patience;
+use anyhow::{Context, Error, Result, anyhow};
+use kozmic_edges::{Edges, forge::ForgeError};
+use kozmic_model::{
+    ids::{ProjectId, UserId},
+    project::{Project, Repository},
+};
+use secrecy::SecretString;
+
+/// Asks the forge for a project, as the first person whom it listens to. A token that it no longer accepts is
+/// forgotten, and its user signed out; a repository that was moved is followed.
+///
+/// # Errors
+/// Nobody may speak for the project, the forge refuses all who may, or it does not answer.
+pub(crate) async fn for_project<T, F>(
+    edges: &Edges,
+    id: ProjectId,
+    ask: impl Fn(SecretString, Repository) -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T, ForgeError>>,
+{
+    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let mut refusal = None;
+    for user in edges.store.speakers(id).await? {
+        let Some(token) = token_of(edges, user).await? else { continue };
+        let answer = match ask(token.clone(), project.repository.clone()).await {
+            Err(moved) if moved.is_moved() => again(edges, &project, (&token, moved), &ask).await?,
+            answer => answer,
+        };
+        match answer {
+            Err(fault) if fault.is_unauthorized() => sign_out(edges, user, &fault).await?,
+            // Somebody else may be allowed what this person is not.
+            Err(fault) if fault.try_again().is_none() => refusal = Some(telling(refusal, fault)),
+            answer => return Ok(answer?),
+        }
+    }
+    Err(refusal.map_or_else(|| nobody(&project), Error::from))
+}
+
+/// Asks the forge for a project in the Auto Builder's name; a repository that was moved is followed. A person who may
+/// speak for the project does so if there is no Auto Builder any more.
+///
+/// # Errors
+/// The forge refuses, or does not answer.
+pub(crate) async fn as_auto_builder<T, F>(
+    edges: &Edges,
+    id: ProjectId,
+    ask: impl Fn(SecretString, Repository) -> F,
+) -> Result<T>
+where
+    F: Future<Output = Result<T, ForgeError>>,
+{
+    let auto_builder = edges.store.auto_builder().await?;
+    let token = match auto_builder {
+        Some(user) => token_of(edges, user).await?,
+        None => None,
+    };
+    let Some(token) = token else { return for_project(edges, id, ask).await };
+    let project = edges.store.project(id).await?.context("the project is gone")?;
+    match ask(token.clone(), project.repository.clone()).await {
+        Err(moved) if moved.is_moved() => Ok(again(edges, &project, (&token, moved), &ask).await??),
+        answer => Ok(answer?),
+    }
+}
+
+/// Takes something away from the forge. It went together with the repository if nobody who may speak for the project
+/// sees that any more.
+pub(crate) async fn taking_away<F>(
+    edges: &Edges,
+    id: ProjectId,
+    remove: impl Fn(SecretString, Repository) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Result<(), ForgeError>>,
+{
+    match for_project(edges, id, remove).await {
+        Err(fault) if fault.downcast_ref().is_some_and(ForgeError::is_missing) => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Judges a refusal to take something away. It is no matter if Kozmic does not know the thing to be there: nobody who
+/// may not even look could have put it there.
+pub(crate) fn unless_unknown(is_known: bool, removed: Result<()>) -> Result<()> {
+    match removed {
+        Err(fault) if !is_known && !patience::may_pass(&fault) => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Of two refusals the one that tells more: who does not see the repository at all can say nothing of the rest.
+pub(crate) fn telling(known: Option<ForgeError>, fault: ForgeError) -> ForgeError {
+    known.filter(|known| !known.is_missing()).unwrap_or(fault)
+}
+
+/// A user's token; none if it cannot be used any more.
+pub(crate) async fn token_of(edges: &Edges, user: UserId) -> Result<Option<SecretString>> {
+    match edges.store.token_of(user).await {
+        Ok(token) => Ok(Some(token)),
+        Err(fault) => {
+            edges.store.ping().await?;
+            tracing::warn!(user.id = user.0, error = format!("{fault:#}"), "a token cannot be used");
+            Ok(None)
+        }
+    }
+}
+
+/// Signs out whose token the forge no longer accepts: signing in anew is all that helps.
+pub(crate) async fn sign_out(edges: &Edges, user: UserId, fault: &ForgeError) -> Result<()> {
+    tracing::warn!(user.id = user.0, %fault, "a token is not accepted any more: its user is signed out");
+    edges.store.drop_token(user).await
+}
+
+async fn again<T, F>(
+    edges: &Edges,
+    project: &Project,
+    (token, moved): (&SecretString, ForgeError),
+    ask: &impl Fn(SecretString, Repository) -> F,
+) -> Result<Result<T, ForgeError>>
+where
+    F: Future<Output = Result<T, ForgeError>>,
+{
+    match edges.forge.repository(token, project.repository.id).await {
+        Ok(Some(repository)) => {
+            edges.store.follow_repository(project.id, &repository).await?;
+            Ok(ask(token.clone(), repository).await)
+        }
+        Ok(None) => Ok(Err(moved)),
+        Err(fault) => Ok(Err(fault)),
+    }
+}
+
+fn nobody(project: &Project) -> Error {
+    anyhow!(
+        "nobody may speak for {} at the forge: its owner, or somebody who may push to it, has to sign in here",
+        project.repository.full_name()
+    )
+}

@@ -1,0 +1,199 @@
+//! The configuration repository and the repositories that it names: read and checked as a job of its own, on start and
+//! on each push; and kept in hearing by webhooks.
+
+mod readings;
+mod check;
+mod images;
+mod telling;
+mod webhooks;
+
+use crate::{
+    AutobuildSettings, Flow,
+    at_forge::{keys, speak},
+    ring, steer,
+};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    broker::Topic,
+    clock,
+    forge::Head,
+    store::{Heard, Planned},
+};
+use kozmic_model::{
+    build::Build,
+    event::{Change, PushedCommit, Trigger},
+    git::GitRef,
+    ids::RepositoryId,
+    interruption::IfInterrupted,
+    job::Job,
+    project::{Project, Repository},
+    spec::{JobSpec, Origin, Task},
+};
+use kozmic_runner::Runner;
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// Interval between looks at webhooks that nobody asked for.
+const LOOK: Duration = Duration::from_secs(4 * 3_600);
+
+/// Pauses before a failed step is tried again, in seconds; the last one again and again.
+const PAUSES: [u64; 5] = [5, 15, 60, 300, 600];
+
+/// Reads the configuration on start and whenever it is pushed, and keeps webhooks right.
+pub(crate) async fn forever(flow: Flow, runner: Runner) {
+    let Some(settings) = flow.settings.autobuild.clone() else { return };
+    tokio::join!(readings::forever(&flow, &settings, &runner), looks(&flow, &settings));
+}
+
+/// The job that a push to the configuration repository's default branch makes.
+pub(crate) fn job_of(
+    settings: &AutobuildSettings,
+    repository: &Repository,
+    change: &Change,
+) -> Option<JobSpec> {
+    let name = settings.configuration.as_ref()?;
+    let is_meant = name.eq_ignore_ascii_case(&repository.full_name())
+        && change.git_ref == GitRef::Branch(repository.default_branch.clone());
+    is_meant.then(spec)
+}
+
+/// The job that reads and checks the configuration repository.
+fn spec() -> JobSpec {
+    JobSpec {
+        title: "Configuration".to_owned(),
+        if_interrupted: IfInterrupted::default(),
+        origin: Origin::Configuration,
+        task: Task::Configuration,
+    }
+}
+
+/// Reads the configuration once more that a build is of, if it was read before: a branch may be moved back to an
+/// earlier commit.
+pub(crate) async fn read_again(flow: &Flow, planned: &Planned) -> Result<()> {
+    let jobs = flow.edges.store.jobs_of(planned.build.id).await?;
+    let is_old = |job: &&Job| job.spec.origin == Origin::Configuration && !planned.jobs.contains(&job.id);
+    let Some(job) = jobs.iter().find(is_old) else { return Ok(()) };
+    let loaded = flow.edges.store.configuration().await?;
+    if loaded.is_none_or(|loaded| loaded.sha != planned.build.sha) {
+        steer::restart(&flow.edges, job.id).await?;
+    }
+    Ok(())
+}
+
+/// Asks on start for the configuration to be read, until there is one, and looks at webhooks every few hours.
+async fn looks(flow: &Flow, settings: &AutobuildSettings) {
+    let mut has_asked = settings.configuration.is_none();
+    let mut tries = 0;
+    while !flow.stop.is_cancelled() {
+        let done = match has_asked && is_read(flow, settings).await {
+            false => ask(flow, settings).await.map(|()| has_asked = true),
+            true => webhooks::all(flow, settings).await,
+        };
+        if let Err(fault) = &done {
+            tracing::warn!(error = format!("{fault:#}"), "the Auto Builder cannot look at the forge yet");
+        } else if let Err(fault) = images::look(flow, settings).await {
+            tracing::warn!(error = format!("{fault:#}"), "images of deleted branches are not looked for");
+        }
+        let is_done = done.is_ok() && is_read(flow, settings).await;
+        tries = if is_done { 0 } else { tries + 1 };
+        let pause = match tries {
+            0 => LOOK,
+            tries => Duration::from_secs(PAUSES[PAUSES.len().min(tries) - 1]),
+        };
+        flow.pause(pause).await;
+    }
+}
+
+/// Whether there is a configuration that pushes are judged by. Without one they wait.
+async fn is_read(flow: &Flow, settings: &AutobuildSettings) -> bool {
+    settings.configuration.is_none() || flow.edges.store.configuration().await.is_ok_and(|it| it.is_some())
+}
+
+/// Plans to read the configuration as it is now at the forge, be it for the second time.
+async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
+    let name = settings.configuration.as_deref().unwrap_or_default();
+    let (token, repository) = (token(flow).await?, configuration_repository(flow, name).await?);
+    let branch = &repository.default_branch;
+    let head =
+        flow.edges.forge.head(&token, &repository, branch).await.context("ask for the newest commit")?;
+    let head = head.with_context(|| format!("{name} has no branch {branch}"))?;
+    let planned = plan_head(flow, &repository, head).await?;
+    if planned.jobs.is_empty() {
+        let jobs = flow.edges.store.jobs_of(planned.build.id).await?;
+        for job in jobs.iter().filter(|job| job.spec.origin == Origin::Configuration) {
+            steer::restart(&flow.edges, job.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Plans to read the configuration at the newest commit.
+async fn plan_head(flow: &Flow, repository: &Repository, head: Head) -> Result<Planned> {
+    let project = flow.edges.store.project_for(repository, clock::now()).await?;
+    let change = change_of(repository, head);
+    let specs = [spec()];
+    let planned =
+        flow.edges.store.enqueue_planned(Heard::Answer, project.id, (&change, &specs), clock::now()).await?;
+    planned.jobs.iter().for_each(|job| ring::change(&flow.edges, project.id, *job));
+    flow.edges.broker.ring(Topic::Jobs);
+    Ok(planned)
+}
+
+fn change_of(repository: &Repository, head: Head) -> Change {
+    let Head { sha, message, author, url, made_at: _ } = head;
+    let first = message.lines().next().unwrap_or_default().chars().take(200).collect();
+    let commit = PushedCommit { sha: sha.clone(), message: first, author: author.name.clone(), url };
+    Change {
+        git_ref: GitRef::Branch(repository.default_branch.clone()),
+        before: None,
+        after: sha.clone(),
+        sha,
+        pushed_at: None,
+        trigger: Trigger::Push,
+        message: Some(message),
+        author,
+        skip_texts: Vec::new(),
+        commits: vec![commit],
+    }
+}
+
+/// The project of a repository, as the forge tells it now; none if the Auto Builder's token may not see it.
+///
+/// # Errors
+/// The forge refuses, or does not answer, or the database does not.
+pub(crate) async fn look_up(flow: &Flow, repository: RepositoryId) -> Result<Option<Project>> {
+    let found = flow.edges.forge.repository(&token(flow).await?, repository).await;
+    let Some(found) = found.context("look up the repository")? else { return Ok(None) };
+    let project = flow.edges.store.project_for(&found, clock::now()).await?;
+    keys::look_up_namesakes(&flow.edges, project.id, &found).await?;
+    Ok(Some(project))
+}
+
+/// The Auto Builder's token.
+async fn token(flow: &Flow) -> Result<SecretString> {
+    let user = flow.edges.store.auto_builder().await?.context("there is no Auto Builder")?;
+    speak::token_of(&flow.edges, user).await?.context("the Auto Builder has no token")
+}
+
+async fn configuration_repository(flow: &Flow, name: &str) -> Result<Repository> {
+    let (owner, repository) = name.split_once('/').context("name the configuration repository")?;
+    let found = flow.edges.forge.repository_named(&token(flow).await?, owner, repository).await;
+    let found = found.context("ask for the configuration repository")?;
+    found.with_context(|| format!("{name} is not there, or the Auto Builder's token may not see it"))
+}
+
+/// Whether a build is of the newest commit that the forge has; if it does not tell, it is taken for that. A newer one
+/// is planned, should its delivery have been lost.
+async fn is_newest(flow: &Flow, build: &Build, repository: &Repository) -> bool {
+    let newest = async {
+        let head = flow.edges.forge.head(&token(flow).await?, repository, &repository.default_branch).await?;
+        let Some(head) = head.filter(|head| head.sha != build.sha) else { return Ok(true) };
+        let planned = plan_head(flow, repository, head).await?;
+        read_again(flow, &planned).await?;
+        anyhow::Ok(false)
+    };
+    newest.await.unwrap_or_else(|fault| {
+        tracing::warn!(error = format!("{fault:#}"), "the configuration's newest commit cannot be asked for");
+        true
+    })
+}

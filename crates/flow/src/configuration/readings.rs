@@ -1,0 +1,92 @@
+//! Readings of the configuration: jobs in a lane of their own, one after another, in no container.
+
+use super::check;
+use crate::{
+    AutobuildSettings, Flow,
+    coordinator::{lease, order},
+    ring,
+};
+use anyhow::Result;
+use futures_util::FutureExt;
+use kozmic_edges::{
+    broker::Topic,
+    clock,
+    store::{ClaimedJob, Lane},
+};
+use kozmic_model::job::Outcome;
+use kozmic_runner::{Runner, halt::Halt, words::sentence};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+/// Interval at which readings are looked for without a ring.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// Reads the configuration whenever that is planned, one commit after another.
+pub(super) async fn forever(flow: &Flow, settings: &AutobuildSettings, runner: &Runner) {
+    let mut bell = flow.edges.broker.bell(Topic::Jobs);
+    for claimed in held(flow).await {
+        reading(flow, settings, (runner, claimed)).await;
+    }
+    while !flow.stop.is_cancelled() {
+        match claim(flow).await {
+            Ok(Some(claimed)) => {
+                reading(flow, settings, (runner, claimed)).await;
+                continue;
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                tracing::error!(error = format!("{fault:#}"), "the configuration's queue cannot be read");
+            }
+        }
+        tokio::select! {
+            () = bell.rung() => {}
+            () = tokio::time::sleep(BEAT) => {}
+            () = flow.stop.cancelled() => {}
+        }
+    }
+}
+
+/// The readings that an earlier process held, as soon as the database tells; none if everything stops meanwhile.
+async fn held(flow: &Flow) -> Vec<ClaimedJob> {
+    let store = &flow.edges.store;
+    loop {
+        match store.held_jobs(Lane::Configuration, &flow.settings.runner, clock::now()).await {
+            Ok(held) => return held,
+            Err(fault) => tracing::error!(error = format!("{fault:#}"), "held readings cannot be listed"),
+        }
+        if !flow.pause(BEAT).await {
+            return Vec::new();
+        }
+    }
+}
+
+/// The next reading, if the disk has room for it.
+async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
+    if flow.edges.room.trouble().is_some() {
+        return Ok(None);
+    }
+    let runner = (flow.settings.runner.as_str(), lease(clock::now()));
+    flow.edges.store.claim_job(Lane::Configuration, runner, clock::now()).await
+}
+
+/// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.
+async fn reading(flow: &Flow, settings: &AutobuildSettings, (runner, claimed): (&Runner, ClaimedJob)) {
+    ring::change(&flow.edges, claimed.project.id, claimed.job.id);
+    let order = Arc::new(order(flow, claimed.clone()).await);
+    let mut halt = Halt::watch(runner, &order, Duration::ZERO);
+    let run = async {
+        let read = check::commit(flow, settings, (runner, &order), &claimed);
+        let outcome = tokio::select! {
+            read = AssertUnwindSafe(read).catch_unwind() => match read {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(fault)) => Outcome::Broken(sentence(&fault)),
+                Err(_) => Outcome::Broken(kozmic_runner::OUR_FAULT.to_owned()),
+            },
+            outcome = halt.halted() => outcome,
+        };
+        kozmic_runner::finish(runner, &order, &outcome).await;
+    };
+    tokio::select! {
+        () = run => {}
+        () = flow.stop.cancelled() => {}
+    }
+}

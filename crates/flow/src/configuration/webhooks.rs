@@ -1,0 +1,136 @@
+//! The webhooks by which the Auto Builder hears of pushes: one for each repository that it builds, and one for the
+//! configuration repository.
+
+use super::token;
+use crate::{AutobuildSettings, Flow, at_forge::patience};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    clock,
+    forge::{AUTOBUILD_EVENTS, ForgeError, Webhook},
+    store::Watched,
+};
+use kozmic_model::{ids::RepositoryId, project::Repository, recipe::Configuration};
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
+use url::Url;
+
+/// Makes all webhooks right, as the configuration in force needs them.
+pub(super) async fn all(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
+    let configuration = flow.edges.store.configuration().await?;
+    let configuration = configuration.map(|loaded| loaded.configuration).unwrap_or_default();
+    for fault in of(flow, settings, &configuration).await? {
+        tracing::warn!(fault, "a repository is not heard of");
+    }
+    Ok(())
+}
+
+/// Makes the webhooks right that a configuration needs, and takes away those that it needs no more. Gives a sentence
+/// for each repository that is not heard of.
+///
+/// # Errors
+/// The database does not answer, or the forge has no ear for the Auto Builder at all.
+pub(super) async fn of(
+    flow: &Flow,
+    settings: &AutobuildSettings,
+    configuration: &Configuration,
+) -> Result<Vec<String>> {
+    let token = token(flow).await?;
+    let mut known = flow.edges.store.watched().await?;
+    let (mut faults, mut heard) = (Vec::new(), BTreeSet::new());
+    for name in names(settings, configuration).values() {
+        match hear(flow, settings, (&token, name), &known).await {
+            Ok(repository) => drop(heard.insert(repository)),
+            Err(fault) if is_hopeless(&fault) => return Err(fault),
+            Err(fault) => {
+                // It may be heard all the same, by the webhook that it has.
+                let there = known.iter().find(|watched| watched.full_name.eq_ignore_ascii_case(name));
+                heard.extend(there.map(|watched| watched.repository));
+                faults.push(format!("{name} is not heard of: {fault:#}."));
+            }
+        }
+    }
+    known.retain(|watched| !heard.contains(&watched.repository));
+    for watched in known {
+        forget(flow, &token, &watched).await?;
+    }
+    Ok(faults)
+}
+
+/// All repositories that are to be heard of, by their names in small letters.
+fn names(settings: &AutobuildSettings, configuration: &Configuration) -> BTreeMap<String, String> {
+    let kernels = settings.kernels.iter().map(|rule| &rule.repository);
+    let all = settings.configuration.iter().chain(configuration.repositories.keys()).chain(kernels);
+    all.map(|name| (name.to_lowercase(), name.clone())).collect()
+}
+
+/// Whether no other repository will fare better.
+fn is_hopeless(fault: &anyhow::Error) -> bool {
+    let of_forge = fault.downcast_ref::<ForgeError>();
+    of_forge.is_some_and(|fault| fault.is_unauthorized() || matches!(fault, ForgeError::RateLimited { .. }))
+}
+
+/// Makes one repository's webhook right.
+async fn hear(
+    flow: &Flow,
+    settings: &AutobuildSettings,
+    (token, name): (&SecretString, &str),
+    known: &[Watched],
+) -> Result<RepositoryId> {
+    let (owner, short) = name.split_once('/').context("name the repository")?;
+    let forge = &flow.edges.forge;
+    let repository = forge.repository_named(token, owner, short).await?;
+    let repository = repository.context("it is not there, or the Auto Builder's token may not see it")?;
+    flow.edges.store.project_for(&repository, clock::now()).await?;
+    let before = known.iter().find(|watched| watched.repository == repository.id);
+    let wanted = Webhook {
+        url: address(&flow.settings.public_url, &repository)?,
+        events: AUTOBUILD_EVENTS,
+        secret: settings.webhook_secret.clone(),
+    };
+    let known = before.and_then(|known| known.webhook);
+    // Noted first: should the answer be lost, somebody has to know what is to be taken away one day.
+    let watched = Watched { repository: repository.id, full_name: repository.full_name(), webhook: known };
+    flow.edges.store.note_watched(&watched).await?;
+    let webhook = forge.ensure_webhook(token, &repository, &wanted, known).await;
+    let webhook = webhook.map_err(|fault| match fault.is_missing() {
+        true => anyhow::anyhow!("the Auto Builder's token may not administer its webhooks"),
+        false => fault.into(),
+    })?;
+    flow.edges.store.note_watched(&Watched { webhook: Some(webhook), ..watched }).await?;
+    anyhow::ensure!(
+        repository.full_name().eq_ignore_ascii_case(name),
+        "it is called {} now: nothing is built of it before the configuration says so, too",
+        repository.full_name()
+    );
+    Ok(repository.id)
+}
+
+/// `<public URL>/build/<repository>/hook`.
+fn address(public_url: &Url, repository: &Repository) -> Result<Url> {
+    let mut url = public_url.clone();
+    url.path_segments_mut()
+        .map_err(|()| anyhow::anyhow!("the public URL has no paths"))?
+        .pop_if_empty()
+        .extend(["build", repository.name.as_str(), "hook"]);
+    Ok(url)
+}
+
+/// Takes away a webhook that is needed no more. One that the forge refuses to remove is left there: its deliveries
+/// build nothing.
+async fn forget(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {
+    if let Err(fault) = remove(flow, token, watched).await {
+        if patience::may_pass(&fault) {
+            return Ok(());
+        }
+        tracing::warn!(repository = watched.full_name, error = format!("{fault:#}"), "a webhook stays");
+    }
+    flow.edges.store.forget_watched(watched.repository).await
+}
+
+async fn remove(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {
+    let Some(repository) = flow.edges.forge.repository(token, watched.repository).await? else {
+        return Ok(());
+    };
+    let webhook = (&address(&flow.settings.public_url, &repository)?, watched.webhook);
+    Ok(flow.edges.forge.remove_webhook(token, &repository, webhook).await?)
+}

@@ -1,0 +1,259 @@
+//! The coordinator's side of the runner's port, in the runner's own process: orders come out of the queue, and what a
+//! runner tells goes into the database.
+
+mod orders;
+mod repository;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use orders::{lease, order};
+
+use crate::{Flow, images, publish, ring};
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use kozmic_edges::{
+    broker::{Bell, Topic},
+    clock,
+    store::{ClaimedJob, IMAGES, Lane},
+};
+use kozmic_model::{
+    cache::{CacheInputs, CachedImage},
+    git::GitRef,
+    image::ImageName,
+    job::{Attempt, Outcome},
+    kernel::image_wish,
+    phase::Phase,
+    runner,
+    spec::Origin,
+    status::Status,
+};
+use kozmic_runner::{
+    coordinator::{
+        Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Published, Repository, Standing,
+        State,
+    },
+    order::Order,
+};
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
+
+/// Longest pause between two looks for a cancel request.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The coordinator of a runner that is in this process.
+pub(crate) struct Here {
+    flow: Flow,
+    jobs: Mutex<Bell>,
+}
+
+impl Here {
+    pub(crate) fn new(flow: &Flow) -> Self {
+        let jobs = Mutex::new(flow.edges.broker.bell(Topic::Jobs));
+        Self { flow: flow.clone(), jobs }
+    }
+
+    fn runner(&self) -> &str {
+        &self.flow.settings.runner
+    }
+
+    fn change(&self, order: &Order) {
+        ring::change(&self.flow.edges, order.project, order.attempt.job);
+    }
+
+    async fn orders(&self, claimed: impl IntoIterator<Item = ClaimedJob>) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for claimed in claimed {
+            orders.push(order(&self.flow, claimed).await);
+        }
+        orders
+    }
+
+    async fn note(&self, state: &State) -> Result<()> {
+        let State { slots, busy, trouble } = state.clone();
+        let (name, seen_at) = (self.runner().to_owned(), clock::now());
+        let (slots, busy) = (i32::try_from(slots)?, i32::try_from(busy)?);
+        let runner = runner::Runner { name, slots, busy, trouble, seen_at };
+        if self.flow.edges.store.note_runner(&runner).await? {
+            self.flow.edges.broker.ring(Topic::Projects);
+        }
+        Ok(())
+    }
+
+    /// The job of an order as the store has it, with its build and project.
+    async fn claimed(&self, order: &Order) -> Result<ClaimedJob> {
+        let store = &self.flow.edges.store;
+        Ok(ClaimedJob {
+            job: store.job_by_id(order.attempt.job).await?.context("the job is gone")?,
+            build: store.build_by_id(order.build).await?.context("the build is gone")?,
+            project: store.project(order.project).await?.context("the project is gone")?,
+        })
+    }
+}
+
+#[async_trait]
+impl Coordinator for Here {
+    async fn held(&self) -> Result<Vec<Order>> {
+        let held = self.flow.edges.store.held_jobs(Lane::Containers, self.runner(), clock::now()).await?;
+        Ok(self.orders(held).await)
+    }
+
+    async fn claim(&self) -> Result<Option<Order>> {
+        let now = clock::now();
+        let runner = (self.runner(), lease(now));
+        let claimed = self.flow.edges.store.claim_job(Lane::Containers, runner, now).await?;
+        let Some(order) = self.orders(claimed).await.pop() else { return Ok(None) };
+        self.change(&order);
+        Ok(Some(order))
+    }
+
+    async fn woken(&self) {
+        self.jobs.lock().await.rung().await;
+    }
+
+    async fn beat(&self, state: &State) -> Result<()> {
+        let kept = self.flow.edges.store.renew_leases(self.runner(), lease(clock::now())).await;
+        kept.and(self.note(state).await)
+    }
+
+    async fn note_state(&self, state: &State) -> Result<()> {
+        self.note(state).await
+    }
+
+    async fn standing(&self, attempt: Attempt) -> Result<Option<Standing>> {
+        let job = self.flow.edges.store.job_by_id(attempt.job).await?;
+        let job = job.filter(|job| job.attempt == attempt.number && job.status == Status::Pending);
+        Ok(job.map(|job| {
+            let cancellation = job.cancellation();
+            Standing { phases: job.phases, container: job.container, cancellation }
+        }))
+    }
+
+    async fn note_phases(&self, order: &Order, phases: &[Phase]) -> Result<()> {
+        self.flow.edges.store.note_phases(order.attempt, phases).await?;
+        self.change(order);
+        Ok(())
+    }
+
+    async fn begin_script(&self, order: &Order, beginning: &Beginning<'_>) -> Result<bool> {
+        let Beginning { container, cache_key, phases } = *beginning;
+        let store = &self.flow.edges.store;
+        let is_ours = store.note_container(order.attempt, (container, cache_key), phases).await?;
+        self.change(order);
+        Ok(is_ours)
+    }
+
+    async fn forget_container(&self, attempt: Attempt) -> Result<()> {
+        self.flow.edges.store.forget_container(attempt).await
+    }
+
+    async fn stopped(&self, attempt: Attempt) -> Outcome {
+        let edges = &self.flow.edges;
+        let mut bell = edges.broker.bell(Topic::Job(attempt.job));
+        loop {
+            match edges.store.job_by_id(attempt.job).await {
+                Ok(None) => return Outcome::Canceled("The job was deleted.".to_owned()),
+                Ok(Some(job)) if job.attempt != attempt.number => {
+                    return Outcome::Canceled("Another runner took the job over.".to_owned());
+                }
+                Ok(Some(job)) => {
+                    if let Some(canceled) = job.cancellation() {
+                        return canceled;
+                    }
+                }
+                Err(fault) => {
+                    tracing::warn!(error = format!("{fault:#}"), "cannot look for a cancel request");
+                }
+            }
+            tokio::select! {
+                () = bell.rung() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    fn log_grew(&self, order: &Order) {
+        let broker = &self.flow.edges.broker;
+        broker.ring(Topic::Log(order.attempt.job));
+        if order.spec.origin.is_automatic() {
+            broker.ring(Topic::Monitor);
+        }
+    }
+
+    async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()> {
+        let ended = self.flow.edges.store.finish_job(order.attempt, outcome, clock::now()).await?;
+        if ended.is_none() {
+            tracing::warn!(job.id = order.attempt.job.0, "a job ended that this attempt no longer holds");
+        }
+        // One that was interrupted may wait again.
+        self.flow.edges.broker.ring(Topic::Jobs);
+        self.change(order);
+        self.flow.edges.broker.ring(Topic::Graves);
+        Ok(())
+    }
+
+    /// Removes images that are too many. Anything that fails here is swept up later.
+    async fn cleared(&self, _attempt: Attempt) {
+        let Flow { edges, settings, .. } = &self.flow;
+        if let Err(fault) = images::trim(&edges.store, &self.flow.shelf(), settings.cached_images).await {
+            tracing::warn!(error = format!("{fault:#}"), "cached images could not be trimmed yet");
+        }
+        if let Err(fault) = images::remove_nameless(&self.flow).await {
+            tracing::warn!(error = format!("{fault:#}"), "images without names could not be removed yet");
+        }
+    }
+
+    async fn repository(&self, order: &Order, complaint: Option<Complaint>) -> Result<Repository> {
+        repository::of(&self.flow, order.project, complaint).await
+    }
+
+    async fn use_image(&self, order: &Order, key: &str) -> Result<Option<CachedImage>> {
+        let key = (self.runner(), key);
+        self.flow.edges.store.use_cached_image(order.project, key, clock::now()).await
+    }
+
+    async fn compare_inputs(&self, order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
+        let Origin::Hook(hook) = order.spec.origin else { return Ok(None) };
+        let store = &self.flow.edges.store;
+        let before = store.cache_inputs(hook).await?;
+        let is_own = matches!(order.git_ref, GitRef::Branch(_));
+        if is_own && before.as_ref() != Some(inputs) {
+            store.note_cache_inputs(hook, inputs).await?;
+        }
+        Ok(before)
+    }
+
+    async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()> {
+        let store = &self.flow.edges.store;
+        match change {
+            ImageChange::Gone(known) => store.forget_cached_image(known).await,
+            ImageChange::Kept { name, id } => {
+                store.note_kernel_image(self.runner(), (name, id), order.build).await
+            }
+            ImageChange::Made { key, size } => {
+                let base = order.spec.task.image().map(ToString::to_string).unwrap_or_default();
+                let facts = (key, base.as_str(), size);
+                store.add_cached_image((order.project, self.runner()), facts, clock::now()).await
+            }
+        }
+    }
+
+    async fn image_name(&self, order: &Order, plain: &ImageName) -> Result<GivenName> {
+        let store = &self.flow.edges.store;
+        let project = store.project(order.project).await?.context("the project is gone")?;
+        let wish = image_wish(&project.repository.full_name(), &order.git_ref, plain);
+        let name = store.give_name(IMAGES, &wish).await?;
+        let name = name.with_context(|| format!("the name {} is another branch's", wish.suffixed))?;
+        let name = name.parse::<ImageName>().with_context(|| format!("name an image {name}"))?;
+        let has_newer = store.has_newer_image(self.runner(), &name, order.build).await?;
+        Ok(GivenName { name, has_newer })
+    }
+
+    async fn publish(
+        &self,
+        order: &Order,
+        archive: Archive,
+        words: mpsc::Sender<String>,
+    ) -> Result<Published> {
+        publish::artifact(&self.flow, self.claimed(order).await?, archive, words).await
+    }
+}

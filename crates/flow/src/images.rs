@@ -1,0 +1,120 @@
+//! Images that a runner made, and that nobody needs any more: who decides that they go has the database, the runner's
+//! shelf has the images.
+
+use crate::Flow;
+use anyhow::{Context, Result};
+use kozmic_edges::store::Store;
+use kozmic_model::{
+    cache::{CachedImage, cached_image_name},
+    ids::ProjectId,
+    image::ImageName,
+    job::Job,
+    kernel::KernelKind,
+    spec::Origin,
+    status::Status,
+};
+
+pub use kozmic_runner::{shelf::Shelf, turns::Turns};
+
+/// Takes images off the engine that are too many, the least recently used first; gives how many. None that a job
+/// uses, or may be about to use.
+///
+/// # Errors
+/// The engine or the database does not answer.
+pub async fn trim(store: &Store, shelf: &Shelf, limit: usize) -> Result<usize> {
+    let mut count = 0;
+    for image in store.surplus_images(shelf.runner(), limit).await? {
+        if drop_image(store, shelf, &image).await? {
+            tracing::info!(image = image.name(), "a cached image was removed");
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Takes images off the engine that this runner made and nobody knows of any more; gives how many. None of a
+/// project of which a job runs: the job may have made it just now.
+///
+/// # Errors
+/// The engine or the database does not answer.
+pub async fn remove_strays(store: &Store, shelf: &Shelf) -> Result<usize> {
+    // In this order: a job that made an image and ended before it was asked for noted it before that.
+    let there = shelf.names().await?;
+    let busy = store.busy_projects().await?;
+    let known = store.cached_image_names(shelf.runner()).await?;
+    let mut count = 0;
+    for name in there {
+        let Some(project) = project_of(&name).filter(|project| !busy.contains(project)) else { continue };
+        if !known.contains(&name.to_string()) && shelf.remove(&name).await? {
+            tracing::info!(image = %name, %project, "a stray image was removed");
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Takes an image off the engine. False: a job uses it. A job that begins meanwhile either was faster, and then the
+/// image stays, or does not find it, and then makes another.
+///
+/// # Errors
+/// The engine or the database does not answer.
+pub async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Result<bool> {
+    let Some(leaving) = store.begin_removal(image).await? else { return Ok(false) };
+    let name = cached_image_name(image.project, &image.key).parse().context("name a cached image")?;
+    let removed = shelf.remove(&name).await;
+    match &removed {
+        Ok(true) => store.forget_cached_image(&leaving).await?,
+        // A container of a job that ended just now is still there, or the engine does not answer.
+        Ok(false) | Err(_) => store.give_up_removal(&leaving, image).await?,
+    }
+    removed
+}
+
+/// The project of a cached image's name; none if it is no cached image's.
+fn project_of(name: &ImageName) -> Option<ProjectId> {
+    name.repository().strip_prefix("kozmic-cache/")?;
+    name.reference().parse().ok()
+}
+
+/// Takes the name from a kernel's image whose branch is gone; the image goes when nothing needs it. Not while a build
+/// runs that may have chosen it or may give it anew, and not from an image that somebody else gave the name to.
+pub(crate) async fn drop_kernel(flow: &Flow, name: &ImageName) -> Result<()> {
+    let (store, shelf) = (&flow.edges.store, flow.shelf());
+    if in_use(flow, |_| true).await? {
+        return Ok(());
+    }
+    let _turn = shelf.turn(name).await;
+    if let Some(id) = shelf.id_of(name).await? {
+        if !store.is_kernel_image(shelf.runner(), (name, &id)).await? {
+            return Ok(());
+        }
+        if !shelf.remove(name).await? {
+            return Ok(());
+        }
+    }
+    tracing::info!(image = %name, "an image was removed, since its branch is gone");
+    store.drop_kernel_image(shelf.runner(), name).await
+}
+
+/// Whether a kernel of such a kind is being built: a dependent one may have chosen an image to start from, a generic one
+/// may be about to keep one.
+async fn in_use(flow: &Flow, is_meant: impl Fn(KernelKind) -> bool) -> Result<bool> {
+    let is_kernel = |job: &Job| matches!(job.spec.origin, Origin::Kernel(kind) if is_meant(kind));
+    let monitored = flow.edges.store.monitored().await?;
+    Ok(monitored.iter().any(|it| it.job.status == Status::Pending && is_kernel(&it.job)))
+}
+
+/// Removes the images that kernel builds of this installation left and that lost their names, and no others. Not while
+/// a build runs that may have chosen one of them to start from.
+pub(crate) async fn remove_nameless(flow: &Flow) -> Result<()> {
+    let (store, shelf) = (&flow.edges.store, flow.shelf());
+    if in_use(flow, |kind| kind == KernelKind::Dependent).await? {
+        return Ok(());
+    }
+    for id in store.nameless_kernel_images(shelf.runner()).await? {
+        if shelf.remove_nameless(&id).await? {
+            store.forget_kernel_image(shelf.runner(), &id).await?;
+        }
+    }
+    Ok(())
+}

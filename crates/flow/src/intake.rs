@@ -1,0 +1,7 @@
+//! The way in: deliveries become jobs, or a reason why not; those that got lost are found.
+
+pub(crate) mod missed;
+pub(crate) mod receive;
+pub(crate) mod plan;
+
+pub use receive::{delivery, unfit};

@@ -1,0 +1,214 @@
+//! Deliveries that the forge could not bring: it tries once, and then only if somebody asks. So the forge's own book of
+//! each webhook is looked through, at the start and every few minutes, and what did not arrive is sent again. Branches
+//! are compared with what was built if there is no such book.
+
+mod book;
+mod tips;
+
+use crate::{
+    Flow,
+    at_forge::{patience, speak},
+};
+use anyhow::Result;
+use kozmic_edges::{
+    clock,
+    forge::ForgeError,
+    store::{Door, Ear},
+};
+use kozmic_model::{
+    ids::{RepositoryId, UserId},
+    project::Repository,
+    time::Timestamp,
+};
+use secrecy::SecretString;
+use std::{collections::HashMap, time::Duration};
+
+/// Pause after the start before the first look: a delivery that is sent again has to find the door open.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Interval between looks at the book of a webhook of which nothing is missed.
+const QUIET: Duration = Duration::from_secs(600);
+
+/// Time for each webhook in that interval, if there are many: an hour's limit of the forge is 5,000 calls.
+const SHARE: Duration = Duration::from_secs(8);
+
+/// Pause before a look whether a delivery that was sent again has arrived.
+const SOON: Duration = Duration::from_secs(3);
+
+/// Pause before another look while something is missed.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// Time for each webhook in that pause, if there are many.
+const BUSY_SHARE: Duration = Duration::from_secs(2);
+
+/// Pause before another try when the forge does not answer.
+const TROUBLE: Duration = Duration::from_secs(15);
+
+/// Pause between two calls: the forge minds many at once.
+const PACE: Duration = Duration::from_millis(150);
+
+/// Pause between two calls that change something: of these GitHub takes some 80 in a minute.
+const POST_PACE: Duration = Duration::from_millis(800);
+
+/// Interval between looks at which webhooks there are.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Urgency of the next look at a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Something is on its way.
+    Soon,
+    /// Something is missed, and is to be tried after this time.
+    Busy(Duration),
+    /// Nothing is.
+    Quiet,
+}
+
+/// Time at which each webhook is due, and time until which the forge asked a person to be quiet.
+#[derive(Default)]
+struct Rounds {
+    due: HashMap<(Door, RepositoryId), Timestamp>,
+    quiet: HashMap<Option<UserId>, Timestamp>,
+}
+
+/// Looks through the forge's books, one webhook after another.
+pub(crate) async fn forever(flow: Flow) {
+    let mut rounds = Rounds::default();
+    // Only what was there before the start may have missed anything.
+    match flow.edges.store.ears().await {
+        Ok(ears) => rounds.due.extend(ears.iter().map(|ear| (key_of(ear), clock::now()))),
+        Err(fault) => cannot_list(&fault),
+    }
+    let mut wait = SETTLE;
+    while flow.pause(wait).await {
+        match flow.edges.store.ears().await {
+            Ok(ears) => rounds.go(&flow, &ears).await,
+            Err(fault) => cannot_list(&fault),
+        }
+        wait = rounds.wait();
+    }
+}
+
+fn cannot_list(fault: &anyhow::Error) {
+    tracing::warn!(error = format!("{fault:#}"), "webhooks cannot be listed");
+}
+
+impl Rounds {
+    async fn go(&mut self, flow: &Flow, ears: &[Ear]) {
+        self.due.retain(|key, _| ears.iter().any(|ear| key_of(ear) == *key));
+        // The one that waits longest goes first, so that none keeps others waiting for ever.
+        let mut ears = ears.iter().map(|ear| (self.due_of(ear), ear)).collect::<Vec<_>>();
+        ears.sort_by_key(|(due, _)| *due);
+        let count = ears.len();
+        for (due, ear) in ears {
+            let due = self.quiet.get(&speaker(ear)).copied().unwrap_or(due).max(due);
+            if due > clock::now() {
+                self.due.insert(key_of(ear), due);
+                continue;
+            }
+            let next = self.look(flow, ear, count).await;
+            self.due.insert(key_of(ear), clock::now().after(next));
+            if !flow.pause(PACE).await {
+                return;
+            }
+        }
+    }
+
+    /// A webhook that is new has missed nothing yet; but where it stands is looked at before it can.
+    fn due_of(&mut self, ear: &Ear) -> Timestamp {
+        *self.due.entry(key_of(ear)).or_insert_with(|| clock::now().after(SOON))
+    }
+
+    async fn look(&mut self, flow: &Flow, ear: &Ear, count: usize) -> Duration {
+        match book::look(flow, ear).await {
+            Ok(Next::Soon) => SOON,
+            Ok(Next::Busy(wait)) => busy(count).max(wait.min(QUIET)),
+            Ok(Next::Quiet) => quiet(ear, count),
+            Err(fault) => {
+                let error = format!("{fault:#}");
+                tracing::warn!(webhook = ear.webhook.0, error, "missed deliveries cannot be looked for yet");
+                let asked = patience::asked_wait(&fault);
+                let wait = if asked.is_zero() { TROUBLE } else { asked };
+                if is_forges(&fault) {
+                    self.quiet.insert(speaker(ear), clock::now().after(wait));
+                }
+                wait
+            }
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        let now = clock::now();
+        let next = self.due.values().map(|due| due.since(now)).min().unwrap_or(LOOK);
+        next.clamp(PACE, LOOK)
+    }
+}
+
+/// Whether the fault is not this webhook's alone.
+fn is_forges(fault: &anyhow::Error) -> bool {
+    matches!(fault.downcast_ref(), Some(ForgeError::RateLimited { .. } | ForgeError::Unreachable { .. }))
+}
+
+/// The person in whose name the forge is asked about a webhook; none: the Auto Builder.
+fn speaker(ear: &Ear) -> Option<UserId> {
+    match ear.door {
+        Door::Hook(_) => Some(ear.owner),
+        Door::AutoBuilder => None,
+    }
+}
+
+fn key_of(ear: &Ear) -> (Door, RepositoryId) {
+    (ear.door, ear.repository)
+}
+
+/// The more webhooks there are, the more seldom each is looked at, and not all at one moment.
+fn quiet(ear: &Ear, count: usize) -> Duration {
+    let spread = (ear.webhook.0 ^ ear.repository.0).rem_euclid(60).unsigned_abs();
+    QUIET.max(share(SHARE, count)) + Duration::from_secs(spread)
+}
+
+/// They may all miss something for days, if no delivery comes through.
+fn busy(count: usize) -> Duration {
+    BUSY.max(share(BUSY_SHARE, count))
+}
+
+fn share(each: Duration, count: usize) -> Duration {
+    each.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Asks the forge about a webhook, as the person who made it.
+async fn ask<T, F>(flow: &Flow, ear: &Ear, ask: impl Fn(SecretString, Repository) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T, ForgeError>>,
+{
+    match ear.door {
+        Door::Hook(_) => speak::for_project(&flow.edges, ear.project, ask).await,
+        Door::AutoBuilder => speak::as_auto_builder(&flow.edges, ear.project, ask).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kozmic_model::ids::{HookId, ProjectId, WebhookId};
+
+    #[test]
+    fn many_webhooks_are_looked_at_more_seldom_each() {
+        let ear = Ear {
+            door: Door::Hook(HookId(1)),
+            repository: RepositoryId(1),
+            project: ProjectId(1),
+            owner: UserId(1),
+            webhook: WebhookId(1),
+        };
+        assert_eq!(quiet(&ear, 1), QUIET);
+        assert_eq!(quiet(&ear, 1_000), Duration::from_secs(8_000));
+        assert!(quiet(&Ear { webhook: WebhookId(9), ..ear }, 1) > QUIET);
+        assert_eq!(busy(1), BUSY);
+        for count in [200, 5_000] {
+            let an_hour = 3_600 * u64::try_from(count).unwrap();
+            let calls = an_hour / busy(count).as_secs() + 2 * an_hour / quiet(&ear, count).as_secs();
+            assert!(calls < 3_000, "{calls} calls an hour leave room for commit statuses");
+        }
+    }
+}

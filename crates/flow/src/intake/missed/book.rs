@@ -1,0 +1,221 @@
+//! One webhook's book at the forge: what did not arrive is sent again, in the order in which it happened.
+
+use super::{Next, POST_PACE, ask, tips};
+use crate::{Flow, at_forge::patience};
+use anyhow::Result;
+use kozmic_edges::{
+    broker::Topic,
+    clock,
+    forge::{CameTo, ForgeError, Sent, SentDelivery},
+    store::{Door, Ear, Hearing},
+};
+use kozmic_model::{
+    missed::{Missed, REFUSED, TRIES, due, until_next},
+    time::Timestamp,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+/// Length of the past that is looked at again before the newest known delivery: one that takes long is listed after
+/// others that were sent later.
+const OVERLAP: Duration = Duration::from_secs(600);
+
+/// The most deliveries that are sent again before other webhooks have their turn.
+const AT_ONCE: usize = 50;
+
+/// The events that Kozmic makes anything of, in the forge's words.
+const OF_HOOKS: &[&str] =
+    &["push", "pull_request", "repository", "member", "membership", "team_add", "public"];
+const OF_THE_AUTO_BUILDER: &[&str] = &["push"];
+
+const OFF: &str = "The webhook is switched off at the forge: nobody hears of pushes.";
+
+/// Looks through a webhook's book.
+pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
+    let store = &flow.edges.store;
+    let known = store.hearing(ear).await?;
+    let oldest = store.outstanding(ear).await?.into_iter().map(|missed| missed.missed_at).min();
+    let asked_at = clock::now();
+    let seen_at = known.as_ref().map_or(Timestamp(0), |known| Timestamp(known.seen_at));
+    let since = seen_at.before(OVERLAP).min(oldest.unwrap_or(seen_at));
+    let (forge, webhook) = (flow.edges.forge.as_ref(), ear.webhook);
+    let sent =
+        ask(
+            flow,
+            ear,
+            |token, repository| async move { forge.sent(&token, &repository, (webhook, since)).await },
+        );
+    let fault = match sent.await {
+        Ok(Sent::Listed(list)) => return listed(flow, ear, (known, &list), asked_at).await,
+        Ok(Sent::NotListed) => return tips::compare(flow, ear, known).await,
+        Ok(Sent::SwitchedOff) => OFF.to_owned(),
+        Ok(Sent::Gone) => "The webhook is not at the forge any more: nobody hears of pushes.".to_owned(),
+        Err(fault) if is_forbidden(&fault) => return tips::compare(flow, ear, known).await,
+        Err(fault) if patience::may_pass(&fault) => return Err(fault),
+        Err(fault) => format!("Missed deliveries cannot be looked for: {fault:#}."),
+    };
+    store.note_hearing(ear, &Hearing { fault: Some(fault), ..known.unwrap_or_default() }).await?;
+    Ok(Next::Quiet)
+}
+
+/// Whether the book is there, but not for anybody who may speak here.
+fn is_forbidden(fault: &anyhow::Error) -> bool {
+    matches!(fault.downcast_ref(), Some(ForgeError::Refused { status: 403 | 404, .. }))
+}
+
+async fn listed(
+    flow: &Flow,
+    ear: &Ear,
+    (known, list): (Option<Hearing>, &[SentDelivery]),
+    asked_at: Timestamp,
+) -> Result<Next> {
+    let store = &flow.edges.store;
+    let missing = missing(list, ear.door);
+    let uuids = missing.iter().map(|(uuid, ..)| uuid.clone());
+    let waiting = store.outstanding(ear).await?;
+    let uuids = uuids.chain(waiting.iter().map(|missed| missed.uuid.clone())).collect::<Vec<_>>();
+    let there = store.arrived(ear.door, &uuids).await?;
+    let news = missing.into_iter().filter(|(uuid, ..)| !there.contains(uuid)).collect::<Vec<_>>();
+    store.note_missed(ear, &news).await?;
+    let good = waiting.into_iter().map(|missed| missed.uuid).filter(|uuid| there.contains(uuid));
+    let good = good.collect::<Vec<_>>();
+    if !good.is_empty() {
+        store.make_good(ear.door, &good, clock::now()).await?;
+        tracing::info!(project.id = ear.project.0, count = good.len(), "missed deliveries were made good");
+        flow.edges.broker.ring(Topic::Project(ear.project));
+    }
+    let newest = list.iter().map(|line| line.at.0).max().unwrap_or_default();
+    let known = known.unwrap_or_default();
+    let is_silent = newest <= known.seen_at;
+    let fault = if is_silent && !is_on(flow, ear).await? { Some(OFF.to_owned()) } else { None };
+    let hearing = Hearing { seen_at: seen_up_to(newest, known.seen_at, asked_at), fault, ..known };
+    store.note_hearing(ear, &hearing).await?;
+    let is_open = !good.is_empty() || list.first().is_some_and(|line| line.came_to == CameTo::Arrived);
+    send_again(flow, ear, (list, is_open)).await
+}
+
+/// Up to when a book was seen. The forge's clock may be ahead, and put right later: then what it wrote in the meantime
+/// would seem to be seen. So no time counts that has not come here.
+fn seen_up_to(newest: i64, before: i64, asked_at: Timestamp) -> i64 {
+    newest.max(before).min(asked_at.0)
+}
+
+/// Nothing may be sent because nothing happens, or because somebody switched the webhook off.
+async fn is_on(flow: &Flow, ear: &Ear) -> Result<bool> {
+    let (forge, webhook) = (flow.edges.forge.as_ref(), ear.webhook);
+    ask(flow, ear, |token, repository| async move { forge.is_webhook_on(&token, &repository, webhook).await })
+        .await
+}
+
+/// Has the forge send again what is due, the oldest first.
+async fn send_again(flow: &Flow, ear: &Ear, (list, is_open): (&[SentDelivery], bool)) -> Result<Next> {
+    let outstanding = flow.edges.store.outstanding(ear).await?;
+    let due = due(&outstanding, is_open, clock::now());
+    let mut lines = HashMap::new();
+    for line in list.iter().rev() {
+        lines.insert(line.uuid.as_str(), line);
+    }
+    for missed in due.iter().take(AT_ONCE) {
+        one(flow, ear, (missed, lines.get(missed.uuid.as_str()).copied())).await?;
+        if !flow.pause(POST_PACE).await {
+            break;
+        }
+    }
+    Ok(match (due.is_empty(), outstanding.is_empty()) {
+        (false, _) => Next::Soon,
+        (true, false) => Next::Busy(until_next(&outstanding, clock::now())),
+        (true, true) => Next::Quiet,
+    })
+}
+
+/// Has one delivery sent again. Its try is noted first: one that ends the process each time it arrives ends, too.
+async fn one(flow: &Flow, ear: &Ear, (missed, line): (&Missed, Option<&SentDelivery>)) -> Result<()> {
+    let Some(line) = line else {
+        tracing::warn!(delivery.uuid = missed.uuid, "a missed delivery is not kept by the forge any more");
+        return note(flow, ear, (missed, TRIES)).await;
+    };
+    let cost = if line.came_to == CameTo::Refused { REFUSED } else { 1 };
+    note(flow, ear, (missed, cost)).await?;
+    let (forge, delivery) = (flow.edges.forge.as_ref(), (ear.webhook, line.id));
+    let sent =
+        ask(
+            flow,
+            ear,
+            |token, repository| async move { forge.send_again(&token, &repository, delivery).await },
+        );
+    match sent.await {
+        Ok(()) => {
+            let event = line.event.as_str();
+            tracing::info!(delivery.uuid = missed.uuid, event, "a missed delivery is sent again");
+            Ok(())
+        }
+        Err(fault) if patience::is_refusal(&fault) => {
+            let error = format!("{fault:#}");
+            tracing::warn!(delivery.uuid = missed.uuid, error, "a missed delivery is not sent again");
+            note(flow, ear, (missed, REFUSED)).await
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn note(flow: &Flow, ear: &Ear, (missed, cost): (&Missed, i32)) -> Result<()> {
+    flow.edges.store.note_asked(ear.door, &missed.uuid, (cost, clock::now())).await
+}
+
+/// The deliveries of a book that never arrived: id, event, and when each was sent first.
+fn missing(list: &[SentDelivery], door: Door) -> Vec<(String, String, Timestamp)> {
+    let wanted = match door {
+        Door::Hook(_) => OF_HOOKS,
+        Door::AutoBuilder => OF_THE_AUTO_BUILDER,
+    };
+    let arrived = list.iter().filter(|line| line.came_to == CameTo::Arrived);
+    let arrived = arrived.map(|line| line.uuid.as_str()).collect::<HashSet<_>>();
+    let mut seen = HashSet::new();
+    let oldest_first = list.iter().rev();
+    let missing = oldest_first.filter(|line| {
+        wanted.contains(&line.event.as_str())
+            && !arrived.contains(line.uuid.as_str())
+            && seen.insert(&line.uuid)
+    });
+    missing.map(|line| (line.uuid.clone(), line.event.clone(), line.at)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kozmic_model::ids::HookId;
+
+    fn line(id: i64, uuid: &str, event: &str, came_to: CameTo) -> SentDelivery {
+        SentDelivery { id, uuid: uuid.to_owned(), event: event.to_owned(), at: Timestamp(id), came_to }
+    }
+
+    #[test]
+    fn what_never_arrived_is_missing_once_and_the_oldest_first() {
+        let list = [
+            line(7, "c", "push", CameTo::Failed),
+            line(6, "a", "push", CameTo::Arrived),
+            line(5, "b", "pull_request", CameTo::Refused),
+            line(4, "c", "push", CameTo::Failed),
+            line(3, "d", "star", CameTo::Failed),
+            line(2, "e", "ping", CameTo::Failed),
+            line(1, "a", "push", CameTo::Failed),
+        ];
+        let found = missing(&list, Door::Hook(HookId(1)));
+        let found = found.iter().map(|(uuid, _, at)| (uuid.as_str(), at.0)).collect::<Vec<_>>();
+        assert_eq!(found, [("c", 4), ("b", 5)]);
+        assert_eq!(missing(&list, Door::AutoBuilder).len(), 1, "it hears of pushes only");
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_hides_nothing() {
+        let hour = 3_600_000;
+        let now = Timestamp(100 * hour);
+        let newest = |at: i64| seen_up_to(at, 50 * hour, now);
+        assert_eq!(newest(99 * hour), 99 * hour, "the forge's clock is behind, or nothing happened");
+        assert_eq!(newest(105 * hour), 100 * hour, "what it sends at 101 o'clock, put right, is looked at");
+        assert_eq!(newest(10 * hour), 50 * hour);
+        assert_eq!(seen_up_to(0, 105 * hour, now), 100 * hour, "it was noted so by an earlier version");
+    }
+}

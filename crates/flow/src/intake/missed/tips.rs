@@ -1,0 +1,180 @@
+//! For a forge that lists no deliveries: compares branches and open pull requests with where they stood the last time,
+//! and with what was heard of them. A move that nobody heard of is told in the words that a delivery would have had.
+
+use super::{Next, PACE, ask};
+use crate::{Flow, at_forge::patience, intake::receive};
+use anyhow::Result;
+use kozmic_edges::{
+    broker::Topic,
+    clock,
+    forge::{Step, Telling, Tip},
+    store::{Door, Ear, Hearing, NewDelivery},
+};
+use kozmic_model::{
+    git::{GitRef, Sha},
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+
+/// Largest number of refs that the forge is asked about in one look.
+const MOST: usize = 50;
+
+/// Commits tell their time in whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Stands before the time since when something may be unheard, in the place of a ref that no look has come to yet.
+const UNSEEN: char = '?';
+
+/// Compares, and tells what moved unheard.
+pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> Result<Next> {
+    let store = &flow.edges.store;
+    let known = known.unwrap_or_default();
+    let forge = flow.edges.forge.as_ref();
+    let tips = ask(flow, ear, |token, repository| async move { forge.tips(&token, &repository).await });
+    let mut tips = match tips.await {
+        Ok(tips) => tips,
+        Err(fault) if patience::may_pass(&fault) => {
+            return Err(fault);
+        }
+        Err(fault) => {
+            let fault = Some(format!("Missed deliveries cannot be looked for: {fault:#}."));
+            store.note_hearing(ear, &Hearing { fault, ..known }).await?;
+            return Ok(Next::Quiet);
+        }
+    };
+    note_told(flow, ear).await?;
+    tips.retain(|tip| ear.door != Door::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_)));
+    let mut look = Look { flow, ear, stood: known.tips, left: MOST };
+    if look.stood.is_empty() {
+        let unseen = format!("{UNSEEN}{}", store.heard_at(ear).await?.0);
+        look.stood = tips.iter().map(|tip| (tip.git_ref.to_string(), unseen.clone())).collect();
+    }
+    let looked = look.all(&tips).await;
+    // Nothing is told twice, whatever came between.
+    let next = if look.left == 0 { Next::Soon } else { Next::Quiet };
+    store.note_hearing(ear, &Hearing { tips: look.stood, fault: None, ..known }).await?;
+    looked.map(|()| next)
+}
+
+/// A process may have ended between the telling and the note of it.
+async fn note_told(flow: &Flow, ear: &Ear) -> Result<()> {
+    let store = &flow.edges.store;
+    let waiting = store.outstanding(ear).await?.into_iter().map(|missed| missed.uuid).collect::<Vec<_>>();
+    let told = store.arrived(ear.door, &waiting).await?.into_iter().collect::<Vec<_>>();
+    store.make_good(ear.door, &told, clock::now()).await
+}
+
+/// One look at a repository's refs.
+struct Look<'a> {
+    flow: &'a Flow,
+    ear: &'a Ear,
+    /// The place at which each ref stood.
+    stood: BTreeMap<String, String>,
+    /// Number of questions that the forge may still be asked.
+    left: usize,
+}
+
+impl Look<'_> {
+    async fn all(&mut self, tips: &[Tip]) -> Result<()> {
+        for tip in tips {
+            self.at(tip).await?;
+        }
+        let there = tips.iter().map(|tip| tip.git_ref.to_string()).collect::<HashSet<_>>();
+        let gone = self.stood.keys().filter(|name| !there.contains(*name)).cloned().collect::<Vec<_>>();
+        for name in gone {
+            self.gone(&name).await?;
+        }
+        Ok(())
+    }
+
+    async fn at(&mut self, Tip { git_ref, sha }: &Tip) -> Result<()> {
+        let name = git_ref.to_string();
+        let stood = self.stood.get(&name).cloned();
+        let heard = self.flow.edges.store.heard_last(self.ear.project, git_ref).await?;
+        // The place of the last look may be older than what was heard: a look can end before it is noted.
+        let known = heard.as_ref().or(stood.as_ref());
+        if known.is_none_or(|known| known != sha.as_str()) {
+            let before = known.and_then(|known| known.parse().ok());
+            let step = Step { git_ref, before: before.as_ref(), after: Some(sha) };
+            let uuid = self.uuid(step).await?;
+            if !self.is_told(&uuid).await? {
+                let Some(telling) = self.ask(step).await? else { return Ok(()) };
+                // One that nobody ever heard of may have stood there for years.
+                let since = stood.as_deref().filter(|_| heard.is_none()).and_then(unseen_since);
+                if since.is_none_or(|since| telling.at.is_some_and(|at| at.after(SECOND) > since)) {
+                    self.tell(git_ref, uuid, telling).await?;
+                }
+            }
+        }
+        self.stood.insert(name, sha.to_string());
+        Ok(())
+    }
+
+    /// A ref that stood somewhere and is not listed any more.
+    async fn gone(&mut self, name: &str) -> Result<()> {
+        let (Some(stood), Ok(git_ref)) = (self.stood.get(name), name.parse::<GitRef>()) else {
+            return Ok(());
+        };
+        if let Ok(before) = stood.parse::<Sha>() {
+            let heard = self.flow.edges.store.heard_last(self.ear.project, &git_ref).await?;
+            let step = Step { git_ref: &git_ref, before: Some(&before), after: None };
+            let uuid = self.uuid(step).await?;
+            if heard.as_deref() != Some(before.nowhere().as_str()) && !self.is_told(&uuid).await? {
+                let Some(telling) = self.ask(step).await? else { return Ok(()) };
+                self.tell(&git_ref, uuid, telling).await?;
+            }
+        }
+        self.stood.remove(name);
+        Ok(())
+    }
+
+    /// The words that a delivery would have had; none if the ref stands elsewhere by now, or enough was asked: the next look
+    /// goes on there.
+    async fn ask(&mut self, step: Step<'_>) -> Result<Option<Telling>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.flow.pause(PACE).await;
+        let forge = self.flow.edges.forge.as_ref();
+        ask(
+            self.flow,
+            self.ear,
+            |token, repository| async move { forge.telling(&token, &repository, step).await },
+        )
+        .await
+    }
+
+    /// The id that a delivery of a step gets. A ref may go the same way once more, after another move.
+    async fn uuid(&self, Step { git_ref, before, after }: Step<'_>) -> Result<String> {
+        let word = |sha: Option<&Sha>| sha.map_or("", Sha::as_str).to_owned();
+        let last = self.flow.edges.store.last_move(self.ear.project, git_ref).await?.unwrap_or_default();
+        Ok(format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after)))
+    }
+
+    /// Whether that was told already, even if nothing came of it.
+    async fn is_told(&self, uuid: &str) -> Result<bool> {
+        let told = self.flow.edges.store.arrived(self.ear.door, &[uuid.to_owned()]).await?;
+        Ok(!told.is_empty())
+    }
+
+    async fn tell(&self, git_ref: &GitRef, uuid: String, telling: Telling) -> Result<()> {
+        let Self { flow, ear, .. } = self;
+        let (store, now) = (&flow.edges.store, clock::now());
+        let Telling { event, payload, .. } = telling;
+        store.note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
+        let delivery = NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload };
+        receive::delivery(&flow.edges, delivery).await?;
+        store.make_good(ear.door, &[uuid], now).await?;
+        tracing::info!(project.id = ear.project.0, %git_ref, "a move that nobody heard of is made good");
+        flow.edges.broker.ring(Topic::Project(ear.project));
+        Ok(())
+    }
+}
+
+fn unseen_since(place: &str) -> Option<Timestamp> {
+    place.strip_prefix(UNSEEN).and_then(|time| time.parse().ok()).map(Timestamp)
+}

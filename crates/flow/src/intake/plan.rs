@@ -1,0 +1,42 @@
+//! The jobs that a change makes: a hook, a recipe or a kernel rule is written down as jobs' specs, and from then on
+//! nobody asks where they came from.
+
+use crate::AutobuildSettings;
+use kozmic_model::{
+    event::Change,
+    git::GitRef,
+    hook::{Hook, HookRecipe},
+    project::Repository,
+    recipe::Configuration,
+    spec::{HookTask, JobSpec, Origin, Task},
+};
+
+/// The job that a hook makes of a change.
+pub(crate) fn job(hook: &Hook) -> JobSpec {
+    let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
+    let task = Task::Hook(HookTask { image, script, install, pull });
+    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), task }
+}
+
+/// The jobs that the Auto Builder makes of a push: one for each script that a recipe lists for the branch, and one for
+/// a kernel rule of the repository.
+pub(crate) fn jobs(
+    settings: &AutobuildSettings,
+    configuration: &Configuration,
+    repository: &Repository,
+    change: &Change,
+) -> Vec<JobSpec> {
+    let full_name = repository.full_name();
+    let recipe = match &change.git_ref {
+        GitRef::Branch(branch) => configuration.recipe(&full_name, branch),
+        GitRef::Tag(_) | GitRef::PullRequest(_) => None,
+    };
+    let scripts = recipe.map(|recipe| recipe.scripts.as_slice()).unwrap_or_default();
+    let scripts = scripts
+        .iter()
+        .map(|script| script.job(&full_name, (&change.git_ref, &change.sha), &configuration.met));
+    let rule = settings.kernels.iter().find(|rule| rule.is_for(&full_name));
+    // The settings have made sure that the repository's name makes an image's name.
+    let kernel = rule.and_then(|rule| rule.job(&repository.name, &change.git_ref, &change.sha).ok()?);
+    scripts.chain(kernel).collect()
+}

@@ -1,0 +1,383 @@
+//! The first step: a delivery was stored and answered; now it is understood and becomes a job, or a reason why not.
+
+mod doubt;
+mod order;
+
+pub(crate) use doubt::Doubts;
+pub(crate) use order::{Questions, take_up};
+
+use crate::{
+    AutobuildSettings, Flow,
+    at_forge::{self, Message},
+    configuration,
+    intake::plan,
+    ring,
+};
+use anyhow::Result;
+use kozmic_edges::{
+    Edges,
+    broker::Topic,
+    clock,
+    forge::AUTOBUILD_EVENTS,
+    store::{Door, Enqueued, Heard, NewDelivery, Planned, Stored, WaitingDelivery},
+};
+use kozmic_model::{
+    event::{Change, Event, Gone},
+    git::GitRef,
+    hook::Hook,
+    ids::{DeliveryId, ProjectId},
+    project::{Project, Repository},
+    recipe::Configuration,
+    spec::JobSpec,
+};
+use std::time::Duration;
+
+/// Longest pause between two looks for deliveries.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Pause after trouble.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The reason why nothing comes of a ping.
+const TRIED: &str = "the forge tried the hook's address";
+
+/// Stores a delivery whose signature holds, and wakes those that wait for it.
+///
+/// # Errors
+/// The database does not answer: the forge is to deliver again.
+pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
+    let stored = edges.store.store_delivery(delivery, clock::now()).await?;
+    edges.broker.ring(Topic::Deliveries);
+    Ok(stored)
+}
+
+/// Reason that nothing can come of a delivery, as it is, in a sentence for its sender. It is stored all the same: the
+/// fault may be ours.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<String>> {
+    let NewDelivery { door, event, payload, .. } = delivery;
+    if *door == Door::AutoBuilder && !AUTOBUILD_EVENTS.contains(&event.as_str()) {
+        return Ok(None);
+    }
+    let said = match edges.forge.event(event, payload) {
+        Ok(said) => said,
+        Err(fault) => return Ok(Some(fault.to_string())),
+    };
+    let told = edges.forge.pushed_repository(payload);
+    match (door, said, told) {
+        (_, Event::Change(_), Err(fault)) => Ok(Some(fault.to_string())),
+        (Door::Hook(hook), Event::Change(_), Ok(told)) => {
+            let Some(hook) = edges.store.hook(*hook).await? else { return Ok(None) };
+            let project = edges.store.project(hook.project).await?;
+            let other = project.filter(|project| project.repository.id != told.id);
+            Ok(other.map(|project| elsewhere(&project, &told.full_name())))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Result of a look at a delivery.
+enum Seen {
+    /// It led to jobs, or to a reason why not.
+    Settled,
+    /// It waits, for the first configuration or for the forge's word of its repository or its commit, and holds up no
+    /// other.
+    Waits,
+}
+
+/// Works on deliveries as they come, the oldest first. One that cannot be worked on, because the database or the disk
+/// has trouble, is passed over and tried again in the next round: it holds up no other, and is never given up.
+pub(crate) async fn forever(flow: Flow) {
+    let mut bell = flow.edges.broker.bell(Topic::Deliveries);
+    let mut behind = DeliveryId(0);
+    while !flow.stop.is_cancelled() {
+        let fault = match flow.edges.store.waiting_delivery(behind).await {
+            Ok(Some(waiting)) => match work_on(&flow, &waiting).await {
+                Ok(Seen::Settled) => continue,
+                Ok(Seen::Waits) => {
+                    behind = waiting.id;
+                    continue;
+                }
+                Err(fault) => {
+                    behind = waiting.id;
+                    Some(fault)
+                }
+            },
+            Ok(None) => None,
+            Err(fault) => Some(fault),
+        };
+        if let Some(fault) = fault {
+            tracing::error!(error = format!("{fault:#}"), "a delivery could not be worked on yet");
+            flow.pause(PAUSE).await;
+            continue;
+        }
+        behind = DeliveryId(0);
+        tokio::select! {
+            () = bell.rung() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            () = flow.stop.cancelled() => {}
+        }
+    }
+}
+
+/// Settles one delivery. Only what its payload says can settle it as failed.
+async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
+    let store = &flow.edges.store;
+    let WaitingDelivery { id, ref delivery } = *waiting;
+    let event = match flow.edges.forge.event(&delivery.event, &delivery.payload) {
+        Ok(event) => event,
+        Err(fault) => {
+            tracing::warn!(delivery.uuid, %fault, "a delivery cannot be read");
+            return store.fail_delivery(id, &fault.to_string()).await.map(|()| Seen::Settled);
+        }
+    };
+    match (delivery.door, event) {
+        (Door::AutoBuilder, Event::Change(change)) => return plan_push(flow, waiting, &change).await,
+        (Door::AutoBuilder, Event::Moved) => {
+            ignore(flow, waiting, "the Auto Builder hears of pushes only").await?;
+        }
+        (_, Event::Ping) => store.ignore_delivery(id, TRIED).await?,
+        (Door::Hook(hook), event) => match store.hook(hook).await? {
+            Some(hook) => return enter(flow, waiting, (&hook, event)).await,
+            None => ignore(flow, waiting, "its hook was deleted").await?,
+        },
+        (Door::AutoBuilder, Event::Ignored(why)) => ignore(flow, waiting, &why).await?,
+        (Door::AutoBuilder, Event::Gone(gone)) => {
+            let told = flow.edges.forge.pushed_repository(&delivery.payload);
+            let project = match told {
+                Ok(told) => store.project_about(told.id).await?,
+                Err(_) => None,
+            };
+            match project {
+                Some(project) => note_gone(flow, waiting, project.id, &gone).await?,
+                None => ignore(flow, waiting, &gone.why).await?,
+            }
+        }
+    }
+    Ok(Seen::Settled)
+}
+
+/// Takes in an event that a hook hears of its repository. Any event tells facts of the repository, too.
+async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Event)) -> Result<Seen> {
+    let Some(project) = flow.edges.store.project(hook.project).await? else {
+        return ignore(flow, waiting, "its project was deleted").await.map(|()| Seen::Settled);
+    };
+    match (flow.edges.forge.pushed_repository(&waiting.delivery.payload), &event) {
+        (Ok(told), _) if told.id != project.repository.id => {
+            let why = elsewhere(&project, &told.full_name());
+            return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
+        }
+        (Ok(told), _) => {
+            if !doubt::is_settled(flow, (waiting.id, waiting.delivery.door), &project, &told).await? {
+                return Ok(Seen::Waits);
+            }
+        }
+        // A push of nobody knows which repository.
+        (Err(fault), Event::Change(_)) => {
+            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
+            return failed.map(|()| Seen::Settled);
+        }
+        (Err(_), _) => {}
+    }
+    match event {
+        Event::Ping => ignore(flow, waiting, TRIED).await?,
+        Event::Moved => look_again(flow, waiting, hook).await?,
+        Event::Ignored(why) => ignore(flow, waiting, &why).await?,
+        Event::Gone(gone) => note_gone(flow, waiting, project.id, &gone).await?,
+        Event::Change(change) => match &change.git_ref {
+            GitRef::Tag(_) => {
+                ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await?;
+            }
+            GitRef::Branch(_) | GitRef::PullRequest(_) => return wake(flow, waiting, hook, *change).await,
+        },
+    }
+    Ok(Seen::Settled)
+}
+
+/// Wakes a hook, unless the change's author asks to skip it. The payload of a pull request does not carry the commit's
+/// message, which may ask so, too.
+async fn wake(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: Change) -> Result<Seen> {
+    let mut change = change;
+    if change.message.is_none() && change.skip_word().is_none() {
+        match at_forge::message(flow, waiting.id, (hook.project, &change.sha)).await? {
+            Message::Awaited => return Ok(Seen::Waits),
+            Message::Known(message, author) => {
+                change = Change { message: Some(message), author, ..change };
+            }
+            Message::Unknown => {}
+        }
+    }
+    match change.skip_word() {
+        Some(word) => pass_over(flow, waiting, hook.project, (&change, &skipped(word))).await?,
+        None => enqueue(flow, waiting, hook, &change).await?,
+    }
+    order::look(flow, hook.project, &change.git_ref).await?;
+    Ok(Seen::Settled)
+}
+
+/// A push that nothing is built of is a step of its branch all the same.
+async fn pass_over(
+    flow: &Flow,
+    waiting: &WaitingDelivery,
+    project: ProjectId,
+    (change, why): (&Change, &str),
+) -> Result<()> {
+    tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
+    flow.edges.store.pass_over(waiting.id, project, (change, why), clock::now()).await
+}
+
+/// A branch that was deleted may come back, at the same commit or another.
+async fn note_gone(flow: &Flow, waiting: &WaitingDelivery, project: ProjectId, gone: &Gone) -> Result<()> {
+    flow.edges.store.note_gone(waiting.id, project, gone, clock::now()).await?;
+    flow.edges.broker.ring(Topic::Outbox);
+    order::look(flow, project, &gone.git_ref).await
+}
+
+/// Reason that nothing comes of a delivery that a hook's address was sent by another repository.
+fn elsewhere(project: &Project, told: &str) -> String {
+    format!(
+        "this hook is about {}, and the delivery is about another repository, {told}",
+        project.repository.full_name()
+    )
+}
+
+fn skipped(word: &str) -> String {
+    format!("its author asks to skip it with {word}")
+}
+
+/// A push that the Auto Builder hears of: of the configuration repository, or of one that it builds.
+async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<Seen> {
+    let Some(settings) = &flow.settings.autobuild else {
+        return ignore(flow, waiting, "the Auto Builder is switched off").await.map(|()| Seen::Settled);
+    };
+    let told = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
+        Ok(told) => told,
+        Err(fault) => {
+            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
+            return failed.map(|()| Seen::Settled);
+        }
+    };
+    let known = flow.edges.store.project_about(told.id).await?;
+    if let Some(project) = &known
+        && !doubt::is_settled(flow, (waiting.id, Door::AutoBuilder), project, &told).await?
+    {
+        return Ok(Seen::Waits);
+    }
+    let configuration = configuration(flow).await?;
+    let specs_of = |repository: &Repository| specs(settings, configuration.as_ref(), repository, change);
+    // Recipes are found by a name, and that is what the forge says; a repository that nobody knows is asked for if the
+    // name that it gives itself leads anywhere.
+    let project = match known {
+        None if !specs_of(&told).is_empty() => match configuration::look_up(flow, told.id).await? {
+            None => {
+                let why = format!("the Auto Builder's token may not see {}", told.full_name());
+                return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
+            }
+            found => found,
+        },
+        known => known,
+    };
+    let skip = change.skip_word();
+    let waits = configuration.is_none() && skip.is_none();
+    let specs = project.as_ref().map(|project| specs_of(&project.repository)).unwrap_or_default();
+    match project {
+        Some(project) if !specs.is_empty() => {
+            let heard = if waits { Heard::Unsettled(waiting.id) } else { Heard::Delivery(waiting.id) };
+            plan_jobs(flow, heard, project.id, (change, &specs)).await?;
+            order::look(flow, project.id, &change.git_ref).await?;
+        }
+        _ if waits => {}
+        project => {
+            let name = project.as_ref().map_or(&told, |project| &project.repository).full_name();
+            let nothing = || format!("nothing is built of {} of {name}", change.git_ref);
+            let why = skip.map_or_else(nothing, skipped);
+            match project {
+                Some(project) => pass_over(flow, waiting, project.id, (change, &why)).await?,
+                None => ignore(flow, waiting, &why).await?,
+            }
+        }
+    }
+    Ok(if waits { Seen::Waits } else { Seen::Settled })
+}
+
+/// Specs of the jobs for a push. The configuration is read whatever its authors write, and even if it never was: a
+/// first one that cannot be read is mended by a push.
+fn specs(
+    settings: &AutobuildSettings,
+    configuration: Option<&Configuration>,
+    repository: &Repository,
+    change: &Change,
+) -> Vec<JobSpec> {
+    let reading = configuration::job_of(settings, repository, change);
+    let built = match (configuration, change.skip_word()) {
+        (Some(configuration), None) => plan::jobs(settings, configuration, repository, change),
+        _ => Vec::new(),
+    };
+    reading.into_iter().chain(built).collect()
+}
+
+/// Plans jobs, and settles the delivery that they come from, if nothing more is to come of it.
+async fn plan_jobs(
+    flow: &Flow,
+    heard: Heard,
+    project: ProjectId,
+    planned: (&Change, &[JobSpec]),
+) -> Result<()> {
+    let store = &flow.edges.store;
+    let planned = store.enqueue_planned(heard, project, planned, clock::now()).await?;
+    if let Heard::Delivery(_) = heard {
+        configuration::read_again(flow, &planned).await?;
+    }
+    let Planned { build, jobs } = planned;
+    if !jobs.is_empty() {
+        tracing::info!(build.id = build.id.0, jobs = jobs.len(), %build.sha, "a push was planned");
+        flow.edges.broker.ring(Topic::Jobs);
+    }
+    jobs.iter().for_each(|job| ring::change(&flow.edges, build.project, *job));
+    Ok(())
+}
+
+/// The configuration that pushes are judged by; none if it was never read so far: the push waits for that.
+async fn configuration(flow: &Flow) -> Result<Option<Configuration>> {
+    let is_set = flow.settings.autobuild.as_ref().is_some_and(|settings| settings.configuration.is_some());
+    match is_set {
+        true => Ok(flow.edges.store.configuration().await?.map(|loaded| loaded.configuration)),
+        false => Ok(Some(Configuration::default())),
+    }
+}
+
+async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()> {
+    tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
+    flow.edges.store.ignore_delivery(waiting.id, why).await
+}
+
+/// The repository or its people changed at the forge: what is known of them is asked for anew.
+async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook) -> Result<()> {
+    let (edges, project) = (flow.edges.clone(), hook.project);
+    flow.tasks.spawn(async move {
+        if let Err(fault) = at_forge::members(&edges, project).await {
+            let error = format!("{fault:#}");
+            tracing::warn!(project.id = project.0, error, "a project could not be brought in line");
+        }
+    });
+    ignore(flow, waiting, "the repository or its members changed: they are looked at again").await
+}
+
+async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &Change) -> Result<()> {
+    let store = &flow.edges.store;
+    let spec = plan::job(hook);
+    let enqueued = store.enqueue(waiting.id, (hook.project, hook.id), (change, &spec), clock::now()).await?;
+    // A branch that is back at a commit has another newest build, also where nothing is run for that.
+    for topic in [Topic::Jobs, Topic::Project(hook.project), Topic::Projects] {
+        flow.edges.broker.ring(topic);
+    }
+    let Enqueued::Job(build, job) = enqueued else { return Ok(()) };
+    tracing::info!(build.id = build.id.0, build.number, job.id = job.0, %change.sha, "a job was enqueued");
+    ring::change(&flow.edges, build.project, job);
+    if change.message.is_none() {
+        flow.tasks.spawn(at_forge::description(flow.clone(), *build, job));
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! A delivery that tells otherwise of its repository than what is known: the forge is asked first, and its answer
+//! counts. A payload may be old, or a lie; but it may be the first word of a new name, whose old one is somebody
+//! else's by now. The delivery waits and holds up no other while the forge does not answer.
+
+use crate::{
+    Flow,
+    at_forge::{self, keys, patience},
+    configuration,
+};
+use anyhow::Result;
+use kozmic_edges::{broker::Topic, clock, store::Door};
+use kozmic_model::{
+    ids::{DeliveryId, ProjectId},
+    project::{Project, Repository},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Pauses between tries to ask the forge, in seconds; the last one again and again.
+const PAUSES: [u64; 5] = [1, 5, 15, 30, 60];
+
+/// Deliveries that wait for the forge's word; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Doubts(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// The deliveries that wait, by the project that they are about. A project that stands here is being asked for.
+    waiting: HashMap<ProjectId, HashSet<DeliveryId>>,
+    /// The deliveries that the forge is being asked for right now.
+    underway: HashSet<DeliveryId>,
+    /// The deliveries for which the forge was asked.
+    asked: HashSet<DeliveryId>,
+}
+
+impl Doubts {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The deliveries that the next question is about; none: nobody waits any more.
+    fn next(&self, project: ProjectId) -> Vec<DeliveryId> {
+        let mut state = self.state();
+        let batch = state.waiting.get_mut(&project).map(std::mem::take).unwrap_or_default();
+        if batch.is_empty() {
+            state.waiting.remove(&project);
+        }
+        state.underway.extend(&batch);
+        batch.into_iter().collect()
+    }
+
+    fn settle(&self, batch: &[DeliveryId]) {
+        let mut state = self.state();
+        for delivery in batch {
+            state.underway.remove(delivery);
+            state.asked.insert(*delivery);
+        }
+    }
+}
+
+/// Whether what is known of a project's repository may be built on, as far as this delivery is concerned. If not yet,
+/// the forge is being asked, and the bell rings afterwards. An ordinary delivery costs no call.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn is_settled(
+    flow: &Flow,
+    (delivery, door): (DeliveryId, Door),
+    project: &Project,
+    told: &Repository,
+) -> Result<bool> {
+    if flow.doubts.state().asked.remove(&delivery) || project.repository.is_as_told(told) {
+        return Ok(true);
+    }
+    // First: once the delivery waits, somebody has to be asking.
+    if told.private && !project.repository.private {
+        flow.edges.store.hide_project(project.id, clock::now()).await?;
+        ring(flow, project.id);
+    }
+    let is_new = {
+        let mut state = flow.doubts.state();
+        if state.underway.contains(&delivery) {
+            return Ok(false);
+        }
+        let is_new = !state.waiting.contains_key(&project.id);
+        state.waiting.entry(project.id).or_default().insert(delivery);
+        is_new
+    };
+    if is_new {
+        let name = told.full_name();
+        tracing::info!(project.id = project.id.0, told = name, "a delivery tells a repository otherwise");
+        flow.tasks.spawn(ask(flow.clone(), project.clone(), door));
+    }
+    Ok(false)
+}
+
+/// Asks the forge until nobody waits for its answer any more.
+async fn ask(flow: Flow, project: Project, door: Door) {
+    loop {
+        let batch = flow.doubts.next(project.id);
+        if batch.is_empty() {
+            return;
+        }
+        if !answered(&flow, &project, door).await {
+            return;
+        }
+        flow.doubts.settle(&batch);
+        flow.edges.broker.ring(Topic::Deliveries);
+        ring(&flow, project.id);
+        if let Err(fault) = look_at_members(&flow, &project).await {
+            let error = format!("{fault:#}");
+            tracing::warn!(project.id = project.id.0, error, "a project could not be brought in line");
+        }
+    }
+}
+
+/// Another owner, or other eyes: other people may see the project now.
+async fn look_at_members(flow: &Flow, before: &Project) -> Result<()> {
+    let now = flow.edges.store.project(before.id).await?.map(|project| project.repository);
+    let eyes = |it: &Repository| (it.owner.clone(), it.private);
+    match now {
+        Some(now) if eyes(&now) != eyes(&before.repository) => {
+            at_forge::members(&flow.edges, before.id).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ring(flow: &Flow, project: ProjectId) {
+    for topic in [Topic::Project(project), Topic::Projects, Topic::Monitor] {
+        flow.edges.broker.ring(topic);
+    }
+}
+
+/// Asks until there is an answer, or nobody whom the forge would answer; false if everything stops meanwhile.
+async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
+    for tries in 0.. {
+        let asked_at = clock::now();
+        let fault = match look_up(flow, project, door).await {
+            Ok(()) => match flow.edges.store.believe_forge(project.id, asked_at).await {
+                Ok(()) => return true,
+                Err(fault) => fault,
+            },
+            Err(fault) => fault,
+        };
+        let error = format!("{fault:#}");
+        tracing::warn!(project.id = project.id.0, error, "a repository cannot be looked up");
+        if !patience::may_pass(&fault) && flow.edges.store.ping().await.is_ok() {
+            return true;
+        }
+        if !flow.pause(patience::pause(&PAUSES, tries, &fault)).await {
+            return false;
+        }
+    }
+    true
+}
+
+/// Brings the known facts of a project in line with the forge, as far as somebody may ask.
+async fn look_up(flow: &Flow, project: &Project, door: Door) -> Result<()> {
+    if door == Door::AutoBuilder && configuration::look_up(flow, project.repository.id).await?.is_some() {
+        return Ok(());
+    }
+    keys::follow(&flow.edges, project.id).await
+}

@@ -1,0 +1,11 @@
+//! The bells that a change rings.
+
+use kozmic_edges::{Edges, broker::Topic};
+use kozmic_model::ids::{JobId, ProjectId};
+
+/// Wakes all that show a job, its build or its project, and the sender of statuses.
+pub(crate) fn change(edges: &Edges, project: ProjectId, job: JobId) {
+    for topic in [Topic::Job(job), Topic::Project(project), Topic::Projects, Topic::Monitor, Topic::Outbox] {
+        edges.broker.ring(topic);
+    }
+}

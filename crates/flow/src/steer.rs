@@ -1,0 +1,62 @@
+//! Jobs as people steer them: canceled, and run again.
+
+use crate::ring;
+use anyhow::Result;
+use kozmic_edges::{Edges, broker::Topic, clock};
+use kozmic_model::{
+    ids::{BuildId, JobId},
+    job::CanceledBy,
+};
+
+/// Stops a job for a reason: one that waits ends at once, one that runs gets SIGTERM.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn cancel(edges: &Edges, id: JobId, why: &str) -> Result<()> {
+    stop(edges, id, (why, None)).await
+}
+
+/// Stops a job for a reason, on behalf of somebody who may be no person.
+pub(crate) async fn stop(edges: &Edges, id: JobId, why: (&str, Option<CanceledBy>)) -> Result<()> {
+    edges.store.request_cancel(id, why, clock::now()).await?;
+    if let Some(job) = edges.store.job_by_id(id).await? {
+        ring::change(edges, job.project, id);
+    }
+    Ok(())
+}
+
+/// Stops all jobs of a build for a reason.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn cancel_build(edges: &Edges, id: BuildId, why: &str) -> Result<()> {
+    for job in edges.store.jobs_of(id).await? {
+        cancel(edges, job.id, why).await?;
+    }
+    Ok(())
+}
+
+/// Runs a job that ended once more, as a new attempt. False: it has not ended.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn restart(edges: &Edges, id: JobId) -> Result<bool> {
+    let restarted = edges.store.restart_job(id, clock::now()).await?;
+    if let Some(build) = &restarted {
+        edges.broker.ring(Topic::Jobs);
+        ring::change(edges, build.project, id);
+    }
+    Ok(restarted.is_some())
+}
+
+/// Runs all jobs of a build once more that ended other than well; gives how many.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn restart_failed(edges: &Edges, id: BuildId) -> Result<usize> {
+    let Some(build) = edges.store.build_by_id(id).await? else { return Ok(0) };
+    let jobs = edges.store.restart_failed(id, clock::now()).await?;
+    edges.broker.ring(Topic::Jobs);
+    jobs.iter().for_each(|job| ring::change(edges, build.project, *job));
+    Ok(jobs.len())
+}

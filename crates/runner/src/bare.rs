@@ -1,0 +1,158 @@
+//! Gets the container of a recipe or kernel rule ready: the repository beside the program, which starts in `/` as
+//! root, with a terminal and an empty directory for what it makes.
+//!
+//! Nobody types at its terminal, so no gate is kept by a line on its input: it starts when its files are there. The
+//! repository is no volume, so that it is in the image if the container becomes one.
+
+use crate::{
+    checkout, gate,
+    order::ProgramLimits,
+    prepare,
+    work::{Opening, Work},
+};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    clock,
+    engine::{Image, Limits, NewContainer, Stage, Volume},
+    git::{Destination, Ownership, SETTLE},
+};
+use kozmic_model::{
+    image::ImageName,
+    install::PullPolicy,
+    kernel::base_tag,
+    phase::PhaseKind,
+    spec::{Base, Program},
+};
+
+/// Memory of a container in bytes, if the settings name none.
+const MEMORY: i64 = 16 << 30;
+
+/// Nobody sits at the terminal: programs that find one shall not page or ask.
+const UNATTENDED: [(&str, &str); 3] =
+    [("HOME", "/root"), ("PAGER", "cat"), ("DEBIAN_FRONTEND", "noninteractive")];
+
+/// Runs the program that its arguments name; what goes before it may end it. One that git knows as not executable stays
+/// so, since `git status` would tell of the change; its first line says what runs it.
+const RUN: &str = r##"{ [ -x "$0" ] && exec "$0" "$@"; IFS= read -r _l <"$0"
+case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@"; }"##;
+
+/// The image that the program starts in.
+pub(crate) async fn base(work: &mut Work, bare: &Program) -> Result<Image> {
+    match bare.base {
+        Base::Named => prepare::base(work, &bare.image, PullPolicy::IfAbsent).await,
+        Base::LongestPrefix => kept(work, &bare.image).await,
+    }
+}
+
+/// The image of the longest branch that the pushed one's name begins with.
+async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
+    let engine = work.runner.tools.engine.clone();
+    let repository = wanted.repository();
+    let tags = engine.tags(repository).await.context("look for base images")?;
+    let pushed = work.order.git_ref.clone();
+    let found = base_tag(&tags, &work.order.bases, (repository, &pushed));
+    let branch = pushed.label();
+    let tag = found.with_context(|| format!("No base image found for branch: {branch}"))?;
+    let name = format!("{repository}:{tag}").parse::<ImageName>().context("name the base image")?;
+    work.say(&format!("The base image for {branch} is {name}.")).await?;
+    let image = engine.image(&name).await.context("look for the base image")?;
+    image.with_context(|| format!("the base image {name} was removed just now"))
+}
+
+/// Makes the container and lets its program begin.
+pub(crate) async fn container(work: &mut Work, bare: &Program, image: &Image) -> Result<gate::Started> {
+    let runner = work.runner.clone();
+    let begun = clock::now();
+    checkout::has_program(work, bare).await?;
+    let new = new_container(work, bare, image).await?;
+    let mut held = gate::hold(&runner, &new).await?;
+    let tree = bare.source.trim_start_matches('/').to_owned();
+    let checkout = checkout::commit(work).await?;
+    let to = Destination { tree, owner: Ownership { uid: 0, gid: 0 }, settles: true };
+    let archive = checkout.into_archive(to, vec![gate::note()]);
+    held.carry_in(&runner, archive).await?;
+    let checkout = checkout::in_words(&work.order);
+    let text = format!("{} in {} as root", bare.path, bare.image);
+    let (kind, container) = (PhaseKind::Build, &held.keep().0);
+    let opening = Opening { kind, container, cache_key: None, begun, checkout: &checkout, text: &text };
+    work.begin_script(opening).await?;
+    held.open(&runner).await
+}
+
+async fn new_container(work: &Work, bare: &Program, image: &Image) -> Result<NewContainer> {
+    let mut environment = work.order.environment.clone();
+    environment.extend(
+        UNATTENDED.into_iter().chain([gate::TO_ALL]).map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    Ok(NewContainer {
+        instance: work.runner.settings.name.clone(),
+        attempt: work.order.attempt,
+        stage: Stage::Build,
+        image: image.id.clone(),
+        command: command(bare),
+        user: "0".to_owned(),
+        working_dir: "/".to_owned(),
+        environment,
+        volumes: vec![
+            Volume { path: gate::VOLUME.to_owned(), is_empty: true },
+            Volume { path: bare.output.clone(), is_empty: true },
+        ],
+        takes_input: false,
+        has_terminal: true,
+        limits: limits(work).await?,
+    })
+}
+
+fn command(bare: &Program) -> Vec<String> {
+    let settle = format!("(cd '{}' && {SETTLE})\n", bare.source.replace('\'', "'\\''"));
+    let line = match bare.before.trim() {
+        "" => RUN.to_owned(),
+        before => format!("{{ {before}\n}} && {RUN}"),
+    };
+    let line = format!("{settle}{}({line}) 2>&1; exit $?", gate::NOTING);
+    let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, bare.path.clone()];
+    shell.into_iter().chain(bare.arguments.iter().cloned()).collect()
+}
+
+async fn limits(work: &Work) -> Result<Limits> {
+    let Some(limits) = work.order.limits.program.clone() else { return Ok(Limits::default()) };
+    let ProgramLimits { memory, extra_hosts, capabilities } = limits;
+    let engine = &work.runner.tools.engine;
+    let memory = match memory {
+        Some(memory) => memory,
+        None => engine.memory().await.context("ask for the machine's memory")?.min(MEMORY),
+    };
+    // Its own hosts and capabilities, even if there are none: those of hooks are another matter.
+    Ok(Limits { memory: Some(memory), extra_hosts: Some(extra_hosts), capabilities: Some(capabilities) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kozmic_model::artifact::{ArtifactName, Format, Product};
+
+    #[test]
+    fn a_shell_does_what_goes_before_and_runs_the_program() {
+        let bare = |before: &str| Program {
+            image: "debian".parse().unwrap(),
+            base: Base::Named,
+            source: "/0-core".into(),
+            before: before.into(),
+            path: "/0-core/a b.sh".into(),
+            arguments: vec!["main; rm".into(), "0-core".into()],
+            output: "/out".into(),
+            product: Product {
+                path: "a".into(),
+                format: Format::Binary,
+                name: ArtifactName { versioned: "a-1".into(), stable: "a".into() },
+                keep: None,
+                is_met: false,
+            },
+        };
+        let plain = command(&bare(" "));
+        assert!(plain[2].starts_with("(cd '/0-core' && (\n"), "{}", plain[2]);
+        assert!(plain[2].ends_with(&format!("({RUN}) 2>&1; exit $?")));
+        assert_eq!(plain[3..], ["/0-core/a b.sh", "main; rm", "0-core"]);
+        assert!(command(&bare("false # or"))[2].contains("({ false # or\n} && {"));
+    }
+}

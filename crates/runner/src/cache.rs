@@ -1,0 +1,155 @@
+//! Keeps the result of an install script as an image, until something changes that it was made of. Two jobs that need
+//! the same image make it once.
+
+use crate::{
+    Runner, checkout,
+    coordinator::ImageChange,
+    stop::{Step, Stop},
+    turns::Turn,
+    work::Work,
+};
+use anyhow::{Context, Result};
+use kozmic_edges::engine::{ContainerId, Image};
+use kozmic_model::{
+    cache::{CacheInputs, cached_image_name, usable_keys},
+    ids::ProjectId,
+    image::ImageName,
+    install::Install,
+    job::Outcome,
+};
+
+/// Whether a job's image is there.
+pub(crate) enum Look {
+    /// It is.
+    Kept(Image),
+    /// It has to be made; nobody else makes it meanwhile.
+    Missing(Making),
+}
+
+/// The right to make an image.
+pub(crate) struct Making {
+    pub(crate) key: String,
+    _turn: Turn,
+}
+
+/// Looks for the image that a job's install script makes out of its base image. If another job makes it right now,
+/// waits for that.
+pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Result<Look> {
+    let wanted = checkout::fetched(work).await?;
+    let objects = work.runner.tools.mirrors.objects(&wanted, &install.tracked).await;
+    let inputs = CacheInputs::new(&base.id, install, objects.context("look at the tracked files")?);
+    let order = work.order.clone();
+    let keys = usable_keys(&order.git_ref, inputs.key(&order.installation));
+    let coordinator = work.runner.coordinator.clone();
+    if let Some(image) = any_kept(work, &keys).await? {
+        coordinator.compare_inputs(&order, &inputs).await?;
+        work.say("Skipping install script as tracked files did not change...").await?;
+        return Ok(Look::Kept(image));
+    }
+    let key = &keys[0];
+    let making = match Making::try_take(&work.runner, order.project, key) {
+        Some(making) => making,
+        None => {
+            work.say("Waiting: another job runs this install script for the same files...").await?;
+            Making::take(&work.runner, order.project, key).await
+        }
+    };
+    if let Some(image) = any_kept(work, &keys).await? {
+        work.say("Skipping install script as another job has just run it for the same files...").await?;
+        return Ok(Look::Kept(image));
+    }
+    let why = why_missing(coordinator.compare_inputs(&order, &inputs).await?, &inputs);
+    work.say(&format!("Running the install script: {why}.")).await?;
+    Ok(Look::Missing(making))
+}
+
+/// Whether an install script ended well: its result can be kept. Else its job ends with it.
+pub(crate) fn ended_well(outcome: Outcome) -> Step<()> {
+    match outcome {
+        Outcome::Returned(0) => Ok(()),
+        Outcome::Returned(code) => Err(Stop::End(Outcome::NotInstalled(code))),
+        outcome => Err(Stop::End(outcome)),
+    }
+}
+
+/// The first image with one of those keys.
+async fn any_kept(work: &Work, keys: &[String]) -> Result<Option<Image>> {
+    for key in keys {
+        if let Some(image) = kept(work, key).await? {
+            return Ok(Some(image));
+        }
+    }
+    Ok(None)
+}
+
+/// The image with that key, if it is known and on the engine.
+pub(crate) async fn kept(work: &Work, key: &str) -> Result<Option<Image>> {
+    let (coordinator, order) = (&work.runner.coordinator, &work.order);
+    let Some(known) = coordinator.use_image(order, key).await? else { return Ok(None) };
+    let name = name(order.project, key)?;
+    let image = work.runner.tools.engine.image(&name).await.context("look for the cached image")?;
+    if image.is_none() {
+        coordinator.note_image(order, ImageChange::Gone(&known)).await?;
+    }
+    Ok(image)
+}
+
+/// Keeps what an install script made that ended well.
+pub(crate) async fn keep(work: &mut Work, making: &Making, container: &ContainerId) -> Result<()> {
+    let (key, order) = (making.key.as_str(), work.order.clone());
+    let Runner { coordinator, tools, .. } = work.runner.clone();
+    let name = name(order.project, key)?;
+    // It is there if the process ended between this step and the next.
+    if tools.engine.image(&name).await.context("look for the cached image")?.is_none() {
+        tools.engine.commit(container, &name).await.context("keep what the install script made")?;
+    }
+    let image = tools.engine.image(&name).await.context("look for the cached image")?;
+    let size = image.context("the image that was kept is not there")?.size;
+    coordinator.note_image(&order, ImageChange::Made { key, size }).await?;
+    work.end(&format!("kept as image {}, {} MB", short(key), size / 1_000_000)).await?;
+    // In this order: a container that is noted and not there means that somebody else removed it.
+    coordinator.forget_container(order.attempt).await?;
+    match tools.engine.remove(container).await {
+        Err(fault) if !fault.is_unreachable() => {
+            tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
+            Ok(())
+        }
+        removed => removed.context("remove the install script's container"),
+    }
+}
+
+/// Beginning of a key, long enough for people to tell it from others.
+fn short(key: &str) -> &str {
+    key.get(..12).unwrap_or(key)
+}
+
+fn why_missing(before: Option<CacheInputs>, inputs: &CacheInputs) -> String {
+    let Some(before) = before else { return "this hook has no image yet".to_owned() };
+    let changes = inputs.changes_since(&before);
+    match changes.is_empty() {
+        true => "nothing changed, but no image is kept".to_owned(),
+        false => changes.join(", "),
+    }
+}
+
+fn name(project: ProjectId, key: &str) -> Result<ImageName> {
+    cached_image_name(project, key).parse().context("name a cached image")
+}
+
+impl Making {
+    /// Takes the right to make an image of a project, when whoever has it is done.
+    pub(crate) async fn take(runner: &Runner, project: ProjectId, key: &str) -> Self {
+        let turn = runner.tools.turns.take(&turn_name(project, key)).await;
+        Self { key: key.to_owned(), _turn: turn }
+    }
+
+    /// Takes the right to make an image of a project, if nobody has it.
+    pub(crate) fn try_take(runner: &Runner, project: ProjectId, key: &str) -> Option<Self> {
+        let turn = runner.tools.turns.try_take(&turn_name(project, key))?;
+        Some(Self { key: key.to_owned(), _turn: turn })
+    }
+}
+
+fn turn_name(project: ProjectId, key: &str) -> String {
+    format!("image {}", cached_image_name(project, key))
+}

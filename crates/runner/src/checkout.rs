@@ -1,0 +1,184 @@
+//! The wanted commit, out of the project's mirror; fetched before, if the mirror lacks it.
+
+use crate::{
+    Runner,
+    coordinator::{Complaint, Repository},
+    order::Order,
+    work::Work,
+};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    git::{Checkout, Credentials, Fetched, GitError, Wanted},
+    room::Room,
+};
+use kozmic_model::{install::TrackedPath, spec::Program, time::spoken};
+use std::{
+    io::ErrorKind,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// Pauses between tries to reach the forge, in seconds.
+const PAUSES: [u64; 6] = [1, 2, 5, 10, 20, 40];
+
+/// The files of the job's commit.
+pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
+    let wanted = fetched(work).await?;
+    let room = work.runner.tools.room.clone();
+    let dir = place_of(work);
+    let checkout = async { Ok(work.runner.tools.mirrors.check_out(&wanted, dir).await?) };
+    while_there_is_room(&room, checkout).await.context("check out the commit")
+}
+
+/// A place on this machine that is this checkout's own: what an earlier one of the attempt left goes while this one is
+/// made.
+fn place_of(work: &Work) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let (attempt, count) = (work.order.attempt, COUNT.fetch_add(1, Ordering::Relaxed));
+    work.runner.settings.work_dir.join(format!("{}-{}-{count}", attempt.job, attempt.number))
+}
+
+/// Interval between looks whether there is still room for what git writes.
+const ROOM_LOOK: Duration = Duration::from_millis(500);
+
+/// Does what writes much, until there is no room for it.
+async fn while_there_is_room<T>(room: &Room, step: impl Future<Output = Result<T>>) -> Result<T> {
+    let used_up = async {
+        loop {
+            if let Some(why) = room.is_used_up() {
+                return why;
+            }
+            tokio::time::sleep(ROOM_LOOK).await;
+        }
+    };
+    let step = Box::pin(step);
+    tokio::select! {
+        biased;
+        why = used_up => anyhow::bail!(why),
+        done = step => done,
+    }
+}
+
+/// Looks whether the commit has the program that a job runs, if that comes with the repository.
+///
+/// # Errors
+/// It has not.
+pub(crate) async fn has_program(work: &mut Work, bare: &Program) -> Result<()> {
+    let inside = bare.path.strip_prefix(&format!("{}/", bare.source));
+    let Some(path) = inside.and_then(|path| path.parse::<TrackedPath>().ok()) else { return Ok(()) };
+    let wanted = fetched(work).await?;
+    let found = work.runner.tools.mirrors.objects(&wanted, &[path]).await.context("look for the script")?;
+    let is_file = found.iter().flatten().any(|object| object.starts_with("10") || object.starts_with("12"));
+    anyhow::ensure!(is_file, "there is no script {} at {}", inside.unwrap_or_default(), wanted.sha.short());
+    Ok(())
+}
+
+/// Brings the job's commit into the project's mirror, with the tags and the default branch as the forge had them since
+/// the push: once for an attempt, so that all its scripts find the same.
+///
+/// # Errors
+/// The commit cannot be had, or there is no room for it.
+pub async fn fetched(work: &mut Work) -> Result<Wanted> {
+    if let Some(wanted) = &work.wanted {
+        return Ok(wanted.clone());
+    }
+    let mut wanted = wanted(work, None).await?;
+    let room = work.runner.tools.room.clone();
+    let fetched = while_there_is_room(&room, fetch(work, &mut wanted)).await.context("fetch the commit")?;
+    if let Fetched::Outdated(fault) = fetched {
+        work.say(&format!(
+            "{fault}. The commit is here; its tags and default branch are those of an earlier fetch."
+        ))
+        .await?;
+    }
+    work.wanted = Some(wanted.clone());
+    Ok(wanted)
+}
+
+/// A webhook may be faster than the ref that it speaks of: so often a commit that is not there is looked for again.
+const LAG_PAUSES: usize = 2;
+
+/// Tries again while the forge does not answer.
+async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<Fetched> {
+    for (tries, pause) in PAUSES.map(Duration::from_secs).into_iter().enumerate() {
+        let complaint = match Box::pin(shown(work, wanted)).await {
+            Err(GitError::NoSuchCommit { .. }) if tries + 1 < LAG_PAUSES => {
+                tokio::time::sleep(pause).await;
+                continue;
+            }
+            Err(GitError::NoSuchCommit { .. }) if tries < LAG_PAUSES => {
+                tokio::time::sleep(pause).await;
+                // Its repository may have been renamed, and another one may have the name by now.
+                Some(Complaint::Lost)
+            }
+            Err(fault @ GitError::KeyRefused { .. }) if tries == 0 => {
+                work.say(&format!("{fault}. Registering it again.")).await?;
+                Some(Complaint::KeyRefused)
+            }
+            Err(fault @ (GitError::Failed { .. } | GitError::NotShown { .. } | GitError::TooSlow { .. })) => {
+                work.say(&format!("{fault}. Trying again in {}.", spoken(pause))).await?;
+                tokio::time::sleep(pause).await;
+                (tries == 0).then_some(Complaint::Lost)
+            }
+            fetched => return Ok(fetched?),
+        };
+        *wanted = self::wanted(work, complaint).await?;
+    }
+    Ok(Box::pin(work.runner.tools.mirrors.fetch(wanted)).await?)
+}
+
+/// One try. Credentials as for a private repository are used, from then on at once, if a server wants some for one that
+/// everybody may read.
+async fn shown(work: &Work, wanted: &mut Wanted) -> Result<Fetched, GitError> {
+    let mirrors = &work.runner.tools.mirrors;
+    let fetched = mirrors.fetch(wanted).await;
+    let fault = match &fetched {
+        Ok(Fetched::Outdated(fault)) | Err(fault) => fault,
+        Ok(Fetched::All) => return fetched,
+    };
+    if !matches!((fault, &wanted.credentials), (GitError::NotShown { .. }, Credentials::Open)) {
+        return fetched;
+    }
+    match self::wanted(work, Some(Complaint::NotShown)).await {
+        Ok(other) => *wanted = other,
+        // It may also be gone, or private by now: the forge says so.
+        Err(_) => return fetched,
+    }
+    mirrors.fetch(wanted).await
+}
+
+/// The job's commit, with the whereabouts of its repository.
+async fn wanted(work: &Work, complaint: Option<Complaint>) -> Result<Wanted> {
+    let order = &work.order;
+    let Repository { url, credentials, default_branch } =
+        work.runner.coordinator.repository(order, complaint).await?;
+    let (project, since) = (order.project, wanted_since(work));
+    let (git_ref, sha) = (order.git_ref.clone(), order.sha.clone());
+    Ok(Wanted { project, url, credentials, git_ref, sha, default_branch, since })
+}
+
+/// Longest time that the tags and the default branch may be older than the attempt.
+const OLDEST_REFS: Duration = Duration::from_mins(1);
+
+/// The time of the push, and for a job that runs again the time when it was put into the queue: the jobs of one push have
+/// one look at the forge in common.
+fn wanted_since(work: &Work) -> Instant {
+    let oldest = work.begun.checked_sub(OLDEST_REFS).unwrap_or(work.begun);
+    work.order.asked.unwrap_or(work.begun).max(oldest)
+}
+
+/// The checkout, in a few words.
+pub(crate) fn in_words(order: &Order) -> String {
+    format!("{} of {}", order.sha.short(), order.git_ref.label())
+}
+
+/// Removes the checkouts that a crash left, before the first job of this process.
+pub(crate) async fn clear(runner: &Runner) -> Result<()> {
+    match tokio::fs::remove_dir_all(&runner.settings.work_dir).await {
+        Err(fault) if fault.kind() != ErrorKind::NotFound => {
+            Err(fault).context("empty the directory of checkouts")
+        }
+        _ => Ok(()),
+    }
+}

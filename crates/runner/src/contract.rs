@@ -1,0 +1,183 @@
+//! The contract of a coordinator, as cases that each implementation passes.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "its cases are tests, and panic")]
+
+use crate::{
+    coordinator::{Beginning, Coordinator, ImageChange, Standing, State},
+    order::Order,
+};
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use kozmic_model::{
+    cache::CacheInputs,
+    ids::JobId,
+    image::ImageName,
+    job::Outcome,
+    phase::{Phase, PhaseKind},
+    time::Timestamp,
+};
+use std::sync::Arc;
+
+/// A coordinator that is tried, and what people do beside the runner.
+#[async_trait]
+pub trait Office: Sync {
+    /// The coordinator, for one process of the runner.
+    fn coordinator(&self) -> Arc<dyn Coordinator>;
+
+    /// Has a hook's job of a branch wait for a runner. Its image is `debian`.
+    async fn enqueue(&self) -> JobId;
+
+    /// Has somebody cancel a job.
+    async fn cancel(&self, job: JobId, why: &str);
+}
+
+/// Goes through all cases, one after another.
+///
+/// # Panics
+/// One of them does not hold.
+pub async fn holds(office: &impl Office) {
+    each_job_is_claimed_once_and_held_by_the_next_process(office).await;
+    a_waiting_job_wakes_the_runner(office).await;
+    what_is_noted_of_an_attempt_is_its_standing(office).await;
+    a_script_begins_only_for_who_holds_the_job(office).await;
+    a_cancel_request_stops_the_attempt_and_stays(office).await;
+    an_end_is_taken_once(office).await;
+    an_image_is_used_from_when_it_was_made_until_it_is_gone(office).await;
+    inputs_are_compared_with_those_of_before(office).await;
+    an_image_of_a_branch_keeps_its_name(office).await;
+}
+
+async fn claimed(office: &impl Office) -> (Arc<dyn Coordinator>, Order) {
+    let job = office.enqueue().await;
+    let coordinator = office.coordinator();
+    let order = coordinator.claim().await.unwrap().expect("a job waits");
+    assert_eq!(order.attempt.job, job);
+    (coordinator, order)
+}
+
+async fn end(coordinator: &Arc<dyn Coordinator>, order: &Order) {
+    coordinator.end(order, &Outcome::Returned(0)).await.unwrap();
+}
+
+async fn each_job_is_claimed_once_and_held_by_the_next_process(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    assert!(coordinator.claim().await.unwrap().is_none());
+    let state = State { slots: 2, busy: 1, trouble: None };
+    coordinator.note_state(&state).await.unwrap();
+    coordinator.beat(&state).await.unwrap();
+    let held = office.coordinator().held().await.unwrap();
+    let attempts = held.iter().map(|held| held.attempt).collect::<Vec<_>>();
+    assert_eq!(attempts, [order.attempt]);
+    assert_eq!((&held[0].spec, &held[0].sha), (&order.spec, &order.sha));
+    end(&coordinator, &order).await;
+    assert!(office.coordinator().held().await.unwrap().is_empty());
+}
+
+async fn a_waiting_job_wakes_the_runner(office: &impl Office) {
+    let coordinator = office.coordinator();
+    assert!(coordinator.claim().await.unwrap().is_none());
+    // It came after the look, and before anybody waits.
+    office.enqueue().await;
+    coordinator.woken().await;
+    let order = coordinator.claim().await.unwrap().expect("a job waits");
+    end(&coordinator, &order).await;
+}
+
+async fn what_is_noted_of_an_attempt_is_its_standing(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    let fresh = Standing { phases: Vec::new(), container: None, cancellation: None };
+    assert_eq!(coordinator.standing(order.attempt).await.unwrap(), Some(fresh.clone()));
+    let phases = vec![Phase::begin(PhaseKind::Pull, Timestamp(5))];
+    for _ in 0..2 {
+        coordinator.note_phases(&order, &phases).await.unwrap();
+    }
+    let pulling = Standing { phases: phases.clone(), ..fresh };
+    assert_eq!(coordinator.standing(order.attempt).await.unwrap(), Some(pulling.clone()));
+    let install = Beginning { container: "one", cache_key: Some("key"), phases: &phases };
+    for _ in 0..2 {
+        assert!(coordinator.begin_script(&order, &install).await.unwrap());
+    }
+    let standing = coordinator.standing(order.attempt).await.unwrap().expect("it holds");
+    assert_eq!(standing.container.as_deref(), Some("one"));
+    let held = coordinator.held().await.unwrap();
+    assert_eq!((held[0].cache_key.as_deref(), &held[0].phases), (Some("key"), &phases));
+    for _ in 0..2 {
+        coordinator.forget_container(order.attempt).await.unwrap();
+    }
+    assert_eq!(coordinator.standing(order.attempt).await.unwrap(), Some(pulling));
+    assert_eq!(coordinator.held().await.unwrap()[0].cache_key, None);
+    end(&coordinator, &order).await;
+}
+
+async fn a_script_begins_only_for_who_holds_the_job(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    end(&coordinator, &order).await;
+    let beginning = Beginning { container: "late", cache_key: None, phases: &[] };
+    assert!(!coordinator.begin_script(&order, &beginning).await.unwrap());
+    assert_eq!(coordinator.standing(order.attempt).await.unwrap(), None);
+    // Nobody holds it: what is told of it changes nothing.
+    coordinator.note_phases(&order, &[Phase::begin(PhaseKind::Pull, Timestamp(5))]).await.unwrap();
+    coordinator.forget_container(order.attempt).await.unwrap();
+    assert_eq!(coordinator.standing(order.attempt).await.unwrap(), None);
+}
+
+async fn a_cancel_request_stops_the_attempt_and_stays(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    let stopped = coordinator.stopped(order.attempt);
+    tokio::pin!(stopped);
+    assert!(stopped.as_mut().now_or_never().is_none());
+    office.cancel(order.attempt.job, "By anna.").await;
+    let canceled = Outcome::Canceled("By anna.".to_owned());
+    assert_eq!(stopped.await, canceled);
+    let standing = office.coordinator().standing(order.attempt).await.unwrap().expect("it holds");
+    assert_eq!(standing.cancellation, Some(canceled.clone()));
+    coordinator.end(&order, &canceled).await.unwrap();
+}
+
+async fn an_end_is_taken_once(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    for outcome in [Outcome::Returned(0), Outcome::Returned(0), Outcome::Broken("Late.".to_owned())] {
+        coordinator.end(&order, &outcome).await.unwrap();
+    }
+    assert_eq!(coordinator.standing(order.attempt).await.unwrap(), None);
+    assert!(coordinator.claim().await.unwrap().is_none(), "it does not run again");
+    coordinator.cleared(order.attempt).await;
+}
+
+async fn an_image_is_used_from_when_it_was_made_until_it_is_gone(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    assert_eq!(coordinator.use_image(&order, "made").await.unwrap(), None);
+    for _ in 0..2 {
+        coordinator.note_image(&order, ImageChange::Made { key: "made", size: 7 }).await.unwrap();
+    }
+    let image = coordinator.use_image(&order, "made").await.unwrap().expect("it was made");
+    assert_eq!((image.key.as_str(), image.size, image.project), ("made", 7, order.project));
+    assert_eq!(coordinator.use_image(&order, "other").await.unwrap(), None);
+    let image = coordinator.use_image(&order, "made").await.unwrap().expect("it is used again");
+    for _ in 0..2 {
+        coordinator.note_image(&order, ImageChange::Gone(&image)).await.unwrap();
+    }
+    assert_eq!(coordinator.use_image(&order, "made").await.unwrap(), None);
+    end(&coordinator, &order).await;
+}
+
+async fn inputs_are_compared_with_those_of_before(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    let inputs =
+        |base: &str| CacheInputs { base: base.to_owned(), script: "s".to_owned(), tracked: Vec::new() };
+    assert_eq!(coordinator.compare_inputs(&order, &inputs("one")).await.unwrap(), None);
+    let before = coordinator.compare_inputs(&order, &inputs("two")).await.unwrap();
+    assert_eq!(before, Some(inputs("one")));
+    assert_eq!(coordinator.compare_inputs(&order, &inputs("two")).await.unwrap(), Some(inputs("two")));
+    end(&coordinator, &order).await;
+}
+
+async fn an_image_of_a_branch_keeps_its_name(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    let plain = "anna/hello:main".parse::<ImageName>().expect("a name");
+    let first = coordinator.image_name(&order, &plain).await.unwrap();
+    assert!(!first.has_newer);
+    coordinator.note_image(&order, ImageChange::Kept { name: &first.name, id: "sha256:1" }).await.unwrap();
+    assert_eq!(coordinator.image_name(&order, &plain).await.unwrap(), first);
+    end(&coordinator, &order).await;
+}

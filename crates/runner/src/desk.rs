@@ -1,0 +1,92 @@
+//! State of a runner: how many jobs it has, whether it can take more, and that it is still there.
+
+use crate::{Runner, coordinator::State, words::sentence};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// Interval at which a runner says that it is there, and looks for jobs without being woken.
+pub(crate) const BEAT: Duration = Duration::from_secs(5);
+
+/// Pause between questions to an engine that does not answer.
+pub(crate) const ENGINE_LOOK: Duration = Duration::from_secs(2);
+
+/// A runner's desk; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) runner: Runner,
+    pub(crate) slots: Arc<Semaphore>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Desk {
+    /// An empty desk, noted before anybody asks for it.
+    pub(crate) async fn open(runner: &Runner) -> Self {
+        let slots = Arc::new(Semaphore::new(runner.settings.slots));
+        let desk = Self { runner: runner.clone(), slots, trouble: Arc::default() };
+        match tokio::time::timeout(ENGINE_LOOK, runner.tools.engine.ping()).await {
+            Ok(Ok(())) => desk.note_now().await,
+            Ok(Err(fault)) => desk.say(Some(sentence(&fault.into()))).await,
+            Err(_) => desk.say(Some("The Docker engine does not answer in time.".to_owned())).await,
+        }
+        desk
+    }
+
+    /// Says every few seconds that this runner is there, and keeps its jobs.
+    pub(crate) async fn beat(self) {
+        loop {
+            if let Err(fault) = self.runner.coordinator.beat(&self.state()).await {
+                tracing::warn!(error = format!("{fault:#}"), "the runner cannot note that it is there");
+            }
+            if !self.runner.pause(BEAT).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the engine answers again.
+    pub(crate) async fn engine_answers(&self) {
+        while self.runner.tools.engine.ping().await.is_err() {
+            tokio::time::sleep(ENGINE_LOOK).await;
+        }
+        self.say(None).await;
+    }
+
+    /// Says what is wrong, or that nothing is any more.
+    pub(crate) async fn say(&self, trouble: Option<String>) {
+        {
+            let mut current = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            if *current == trouble {
+                return;
+            }
+            current.clone_from(&trouble);
+        }
+        match trouble {
+            Some(trouble) => tracing::warn!(trouble, "no jobs can be taken"),
+            None => tracing::info!("jobs can be taken again"),
+        }
+        self.note_now().await;
+    }
+
+    /// Notes how many jobs there are.
+    pub(crate) async fn note_now(&self) {
+        if let Err(fault) = self.runner.coordinator.note_state(&self.state()).await {
+            tracing::warn!(error = format!("{fault:#}"), "the runner cannot note its state");
+        }
+    }
+
+    fn told(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn state(&self) -> State {
+        let slots = self.runner.settings.slots;
+        State {
+            slots,
+            busy: slots.saturating_sub(self.slots.available_permits()),
+            trouble: self.runner.tools.room.trouble().or_else(|| self.told()),
+        }
+    }
+}

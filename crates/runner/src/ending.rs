@@ -1,0 +1,99 @@
+//! End of a script whose container ended, and whether its log has all of it.
+//!
+//! An engine that stops ends its containers, and one that was killed ends them when it starts again; neither is the
+//! script's doing. The output of a container waits in a pipe while its engine is away, and is lost with the container.
+
+use crate::{Runner, gate};
+use anyhow::{Context, Result};
+use kozmic_edges::engine::{ContainerId, EngineError, Memory, Moment};
+use kozmic_model::{
+    ending::{LONGEST_NOTE, Note, verdict},
+    job::Outcome,
+    time::{Timestamp, spoken},
+};
+use std::time::Duration;
+
+/// A time in which the engine could not be reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absence {
+    /// Time when it was noticed.
+    pub(crate) since: Timestamp,
+    /// Until it answered again.
+    pub(crate) length: Duration,
+}
+
+/// Outcome of a script whose container ended with this code.
+pub(crate) async fn of(runner: &Runner, container: &ContainerId, code: i64) -> Result<Outcome> {
+    if code == 0 {
+        return Ok(Outcome::Returned(0));
+    }
+    let note = note(runner, container).await?;
+    if let Some(code) = note.and_then(Note::own_end) {
+        return Ok(Outcome::Returned(code));
+    }
+    Ok(verdict(code, note, looked_on(runner, container).await?))
+}
+
+/// End of an attempt whose container was noted and is not there any more: with the engine or the machine that it ran
+/// on, or because somebody removed it.
+pub(crate) async fn of_gone(runner: &Runner, container: &ContainerId) -> Result<Outcome> {
+    let short = container.0.get(..12).unwrap_or(&container.0);
+    Ok(match looked_on(runner, container).await? {
+        true => Outcome::Broken(format!(
+            "The job's container {short} is gone: it was removed while Kozmic was not looking."
+        )),
+        false => Outcome::Interrupted(format!(
+            "Interrupted: the Docker engine or its machine went away, and the job's container {short} with it."
+        )),
+    })
+}
+
+/// Whether one engine has seen all of a container's life. An engine that was started anew may have seen the end, since it
+/// was the one that ended it.
+async fn looked_on(runner: &Runner, container: &ContainerId) -> Result<bool> {
+    Ok(match remembers(runner, container, Moment::Start).await? {
+        Memory::Seen => true,
+        Memory::NotSeen => false,
+        Memory::Unknown => remembers(runner, container, Moment::End).await? == Memory::Seen,
+    })
+}
+
+async fn remembers(runner: &Runner, container: &ContainerId, moment: Moment) -> Result<Memory> {
+    let memory = runner.tools.engine.remembers(container, moment).await;
+    memory.context("ask what the engine remembers of the container")
+}
+
+/// Note that the shell around a container's script wrote at its end, if it came so far.
+pub(crate) async fn note(runner: &Runner, container: &ContainerId) -> Result<Option<Note>> {
+    let text = match runner.tools.engine.read_file(container, gate::ENDED, LONGEST_NOTE).await {
+        // A script may have put something else at its place.
+        Err(EngineError::Refused { status: 400.., .. }) => None,
+        text => text.context("look how the script ended")?,
+    };
+    Ok(text.and_then(|text| Note::read(std::str::from_utf8(&text).ok()?)))
+}
+
+/// The words for a gap that a container's output may have, if it may have one: an engine that was started anew has not
+/// all that was printed around that time.
+pub(crate) async fn gap(
+    runner: &Runner,
+    container: &ContainerId,
+    (has_ended, absence): (bool, Option<Absence>),
+) -> Result<Option<String>> {
+    let start = remembers(runner, container, Moment::Start).await?;
+    let is_whole = match (start, has_ended) {
+        (Memory::Seen, _) => true,
+        (Memory::NotSeen, _) => false,
+        (Memory::Unknown, true) => remembers(runner, container, Moment::End).await? == Memory::Seen,
+        (Memory::Unknown, false) => absence.is_none(),
+    };
+    Ok((!is_whole).then(|| words(absence)))
+}
+
+fn words(absence: Option<Absence>) -> String {
+    let why = match absence {
+        Some(Absence { length, .. }) => format!("The Docker engine was away for {}", spoken(length)),
+        None => "The Docker engine was started anew while Kozmic was away".to_owned(),
+    };
+    format!("{why}: what the script printed around then may be missing here.")
+}

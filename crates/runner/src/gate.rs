@@ -1,0 +1,277 @@
+//! The gate that a script waits behind: its container runs already, while its files are still on their way.
+//!
+//! A shell waits for a line on standard input, notes that it came, and runs the script. Without the line, because the
+//! runner died, nothing has happened. The shell also notes that the script ended by itself: a container whose script
+//! was ended by its engine lacks the note, or has one that tells of a signal. An image without a shell is started when
+//! its files are there.
+
+use crate::Runner;
+use anyhow::{Context, Result};
+use futures_util::StreamExt;
+use kozmic_edges::{
+    engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer, OutputStream},
+    git::{Archive, Extra, SETTLE},
+};
+use std::{pin::Pin, time::Duration};
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    runtime::Handle,
+    sync::oneshot,
+};
+
+/// The repository's directory, below the container's root.
+pub(crate) const TREE: &str = "kozmic/src";
+/// The volume that a job's files are in.
+pub(crate) const VOLUME: &str = "/kozmic";
+/// The repository.
+pub(crate) const SOURCE: &str = "/kozmic/src";
+/// The script.
+pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
+/// Exists as soon as the script may have begun.
+const STARTED: &str = "/kozmic/.started";
+/// Has how the script ended, as soon as it did; empty before.
+pub(crate) const ENDED: &str = "/kozmic/.ended";
+/// Has the engine's own first process pass signals on to all that the script's shell started, and not to that alone.
+pub(crate) const TO_ALL: (&str, &str) = ("TINI_KILL_PROCESS_GROUP", "1");
+/// Has a shell note how it ends, and whether a signal came from outside. It dies of no signal that can be caught, and
+/// says nothing by itself; what it runs gets signals as ever, and both of its channels from the first one.
+pub(crate) const NOTING: &str = "unset TINI_KILL_PROCESS_GROUP; _s=; trap '_s=\" signaled\"' HUP INT QUIT TERM USR1 USR2; \
+trap '_c=$?; echo \"$_c$_s\" >/kozmic/.ended; [ -z \"$_s\" ] || _c=143; exit $_c' EXIT; exec 2>/dev/null; ";
+/// Both channels become one, so that the log has their lines in the order in which they were written.
+const WAIT: &str = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; ";
+const RUN: &str = "(exec /kozmic/script.sh 2>&1); exit $?";
+
+/// Number of looks at a shell that is about to end or to begin, and the pause between them.
+const SETTLING_LOOKS: u32 = 100;
+const SETTLING_PAUSE: Duration = Duration::from_millis(50);
+
+/// A container that comes to be.
+pub(crate) struct Closing {
+    /// The way to put files into its volume while it starts.
+    pub(crate) side_door: SideDoor,
+    /// The container itself, as soon as it stands there.
+    pub(crate) gate: Gate,
+}
+
+/// A gate that is being closed.
+pub(crate) struct Gate(oneshot::Receiver<Result<Closed>>);
+
+/// A container beside another one, that shares its volume. Starting a container takes longest, and locks it.
+pub(crate) struct SideDoor(oneshot::Receiver<Result<Provisional>>);
+
+/// A container that is removed again unless somebody keeps it. It may come to be after the job was stopped and cleared
+/// away, and nobody else would know of it.
+struct Provisional {
+    container: ContainerId,
+    is_kept: bool,
+    runner: Runner,
+}
+
+/// A container whose script waits.
+pub(crate) struct Closed {
+    container: Provisional,
+    attached: Attached,
+    has_shell: bool,
+}
+
+/// A container whose script has begun.
+pub(crate) struct Started {
+    pub(crate) container: ContainerId,
+    pub(crate) output: OutputStream,
+    /// The connection ends with it.
+    pub(crate) _input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+/// A container that starts when its files are there.
+pub(crate) struct Held(Provisional);
+
+/// Command that a container runs.
+pub(crate) fn command(has_shell: bool) -> Vec<String> {
+    match has_shell {
+        true => ["/bin/sh", "-c", &[WAIT, SETTLE, "\n", NOTING, RUN].concat()].map(str::to_owned).to_vec(),
+        false => vec![SCRIPT.to_owned()],
+    }
+}
+
+/// The files that a container gets beside its repository. The note that the script began comes with the script if no
+/// shell can write it: such a container is not started before.
+pub(crate) fn files(script: &str, has_shell: bool) -> Vec<Extra> {
+    let script = Extra { path: "kozmic/script.sh", mode: 0o755, content: script.as_bytes().to_vec() };
+    if has_shell { vec![script] } else { vec![script, note()] }
+}
+
+/// Says that the script may have begun, in a container that is not started before its files are there.
+pub(crate) fn note() -> Extra {
+    Extra { path: "kozmic/.started", mode: 0o644, content: Vec::new() }
+}
+
+/// Creates a container that starts when its files are there.
+pub(crate) async fn hold(runner: &Runner, wanted: &NewContainer) -> Result<Held> {
+    let (runner, wanted) = (runner.clone(), wanted.clone());
+    // No container is left behind by a caller that stops waiting for it.
+    let creating = runner.tasks.clone().spawn(async move {
+        let container = runner.tools.engine.create(&wanted).await.context("create the container")?;
+        Ok(Held(Provisional::new(&runner, container)))
+    });
+    creating.await.context("create the container")?
+}
+
+impl Held {
+    /// Unpacks an archive into the container's root directory.
+    pub(crate) async fn carry_in(&self, runner: &Runner, archive: Archive) -> Result<()> {
+        let uploaded = runner.tools.engine.upload(&self.0.container, "/", archive).await;
+        uploaded.context("put the checkout into the container")
+    }
+
+    /// Keeps the container, even if its program never begins: from now on the coordinator knows of it.
+    pub(crate) fn keep(&mut self) -> &ContainerId {
+        self.0.is_kept = true;
+        &self.0.container
+    }
+
+    /// Lets the program begin.
+    pub(crate) async fn open(self, runner: &Runner) -> Result<Started> {
+        let container = self.0.container.clone();
+        let attached =
+            runner.tools.engine.attach(&container, true).await.context("listen to the container")?;
+        runner.tools.engine.start(&container).await.context("start the container")?;
+        Ok(Started { container, output: attached.output, _input: attached.input })
+    }
+}
+
+/// Creates a container with the gate closed. If nobody waits for it any more, because the job was stopped or its
+/// commit cannot be had, the container is removed again.
+pub(crate) fn close(runner: &Runner, wanted: NewContainer, has_shell: bool) -> Closing {
+    let (sender, closed) = oneshot::channel();
+    let (side_sender, side_door) = oneshot::channel();
+    let runner = runner.clone();
+    runner.tasks.clone().spawn(async move {
+        let engine = &runner.tools.engine;
+        let container = match engine.create(&wanted).await.context("create the container") {
+            Ok(container) => Provisional::new(&runner, container),
+            Err(fault) => return drop(sender.send(Err(fault))),
+        };
+        let side_door = async {
+            let beside = engine.create_beside(&container.container, &wanted).await;
+            let beside = beside.map(|beside| Provisional::new(&runner, beside));
+            drop(side_sender.send(beside.context("create the container beside it")));
+        };
+        let start = attach_and_start(engine.as_ref(), &container.container, has_shell);
+        let (attached, ()) = tokio::join!(start, side_door);
+        drop(sender.send(attached.map(|attached| Closed { container, attached, has_shell })));
+    });
+    Closing { side_door: SideDoor(side_door), gate: Gate(closed) }
+}
+
+async fn attach_and_start(engine: &dyn Engine, container: &ContainerId, has_shell: bool) -> Result<Attached> {
+    let attached = engine.attach(container, false).await.context("listen to the container")?;
+    if has_shell {
+        engine.start(container).await.context("start the container")?;
+    }
+    Ok(attached)
+}
+
+impl Provisional {
+    fn new(runner: &Runner, container: ContainerId) -> Self {
+        Self { container, is_kept: false, runner: runner.clone() }
+    }
+}
+
+impl Drop for Provisional {
+    fn drop(&mut self) {
+        // Without a runtime the program ends, and the next start finds the container.
+        let (false, Ok(runtime)) = (self.is_kept, Handle::try_current()) else { return };
+        let (engine, container) = (self.runner.tools.engine.clone(), self.container.clone());
+        let removal = async move {
+            if let Err(fault) = engine.remove(&container).await {
+                tracing::warn!(container.id = container.0, %fault, "a container could not be removed yet");
+            }
+        };
+        self.runner.tasks.spawn_on(removal, &runtime);
+    }
+}
+
+impl Gate {
+    /// Waits until the container runs as far as its gate.
+    pub(crate) async fn closed(self) -> Result<Closed> {
+        self.0.await.context("create the container")?
+    }
+}
+
+impl SideDoor {
+    /// Unpacks an archive into the root directory; only what is in the volume counts.
+    pub(crate) async fn carry_in(self, runner: &Runner, archive: Archive) -> Result<()> {
+        let beside = match self.0.await {
+            Ok(beside) => beside?,
+            // The container itself was not created; who waits for it learns why.
+            Err(_) => std::future::pending().await,
+        };
+        let uploaded = runner.tools.engine.upload(&beside.container, "/", archive).await;
+        uploaded.context("put the checkout into the container")
+    }
+}
+
+impl Closed {
+    /// Keeps the container, even if its script never begins: from now on the coordinator knows of it.
+    pub(crate) fn keep(&mut self) -> &ContainerId {
+        self.container.is_kept = true;
+        &self.container.container
+    }
+
+    /// Lets the script begin.
+    pub(crate) async fn open(self, runner: &Runner) -> Result<Started> {
+        let Self { container, mut attached, has_shell } = self;
+        let container = container.container.clone();
+        if has_shell {
+            attached.input.write_all(b"go\n").await.map_err(cut).context("let the script begin")?;
+        } else {
+            runner.tools.engine.start(&container).await.context("start the container")?;
+        }
+        attached.input.shutdown().await.map_err(cut).context("close the script's input")?;
+        Ok(Started { container, output: attached.output, _input: attached.input })
+    }
+}
+
+fn cut(fault: std::io::Error) -> EngineError {
+    EngineError::Cut { cause: fault.to_string() }
+}
+
+/// Whether a container that ended got as far as its script. If the connection to a shell at the gate is lost, the shell
+/// ends by itself without a word, and what it returns is not the script's doing. A script may have removed the notes of
+/// it.
+pub(crate) async fn has_begun(runner: &Runner, container: &ContainerId) -> Result<bool> {
+    Ok(is_noted(runner, container).await? || has_printed(runner, container).await?)
+}
+
+async fn is_noted(runner: &Runner, container: &ContainerId) -> Result<bool> {
+    for note in [STARTED, ENDED] {
+        if runner.tools.engine.has_file(container, note).await.context("look whether the script began")? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn has_printed(runner: &Runner, container: &ContainerId) -> Result<bool> {
+    let mut output =
+        runner.tools.engine.output(container).await.context("look whether the script printed")?;
+    match output.next().await {
+        Some(piece) => Ok(!piece.context("look whether the script printed")?.bytes.is_empty()),
+        None => Ok(false),
+    }
+}
+
+/// Whether a container's script has begun, seen after whoever held the gate is gone: a shell that still waits finds its
+/// input closed and ends, or had got its line and becomes the script. One that runs on has become it.
+pub(crate) async fn was_opened(runner: &Runner, container: &ContainerId) -> Result<bool> {
+    let engine = &runner.tools.engine;
+    for _ in 0..SETTLING_LOOKS {
+        match engine.state(container).await.context("look at the job's container")? {
+            None | Some(ContainerState::Created) => return Ok(false),
+            Some(ContainerState::Exited(_)) => return has_begun(runner, container).await,
+            Some(ContainerState::Running) if is_noted(runner, container).await? => return Ok(true),
+            Some(ContainerState::Running) => tokio::time::sleep(SETTLING_PAUSE).await,
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,136 @@
+//! Gets an attempt's container ready: image, account, container and checkout.
+//!
+//! Starting a container is what takes longest, and the checkout and its way into the container's volume do not need
+//! it, so all happen at once; `gate` keeps the script from beginning before its files are there.
+
+use crate::{
+    checkout,
+    gate::{self, Closing, SCRIPT, SOURCE, Started, VOLUME},
+    work::{Opening, Work},
+};
+use anyhow::{Context, Result};
+use kozmic_edges::{
+    clock,
+    engine::{Account, EngineError, Image, Limits, NewContainer, Stage, Volume},
+    git::{Archive, Checkout, Destination, Ownership},
+};
+use kozmic_model::{image::ImageName, install::PullPolicy, phase::PhaseKind};
+use tokio::sync::mpsc;
+
+/// Order for a container and the script that it runs.
+pub(crate) struct Wanted<'a> {
+    /// The image that it is made of.
+    pub(crate) image: &'a Image,
+    /// Name that people call that image by.
+    pub(crate) image_name: &'a str,
+    /// The script.
+    pub(crate) script: &'a str,
+    /// Stage of the attempt that the script is for.
+    pub(crate) stage: Stage,
+}
+
+/// Makes a container and lets its script begin.
+pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Started> {
+    let runner = work.runner.clone();
+    let account = runner.tools.engine.account(wanted.image, &runner.settings.name, work.order.attempt).await;
+    let account = account.context("look into the image")?;
+    let begun = clock::now();
+    let new = new_container(work, &wanted, &account);
+    let Closing { side_door, gate } = gate::close(&runner, new, account.has_shell);
+    // Starting git holds up this thread for a moment: the engine is to hear of the container before.
+    tokio::task::yield_now().await;
+    let fill = async {
+        let checkout = checkout::commit(work).await?;
+        side_door.carry_in(&runner, archive(wanted.script, checkout, &account)).await
+    };
+    let (mut closed, ()) = tokio::try_join!(gate.closed(), fill)?;
+    let kind = match wanted.stage {
+        Stage::Install(_) => PhaseKind::Install,
+        Stage::Build => PhaseKind::Build,
+    };
+    let checkout = checkout::in_words(&work.order);
+    let text = format!("{SCRIPT} in {}{}", wanted.image_name, as_whom(&account));
+    let (container, cache_key) = (&closed.keep().0, wanted.stage.cache_key());
+    let opening = Opening { kind, container, cache_key, begun, checkout: &checkout, text: &text };
+    work.begin_script(opening).await?;
+    closed.open(&runner).await
+}
+
+/// The job's base image, pulled if it is not on the engine or if the hook wants a newer one.
+pub(crate) async fn base(work: &mut Work, name: &ImageName, policy: PullPolicy) -> Result<Image> {
+    let engine = work.runner.tools.engine.clone();
+    let there = engine.image(name).await.context("look for the image")?;
+    match (there, policy) {
+        (Some(image), PullPolicy::IfAbsent) => return Ok(image),
+        (Some(image), PullPolicy::Newer) => return newer(work, name, image).await,
+        (None, _) => {}
+    }
+    work.begin(PhaseKind::Pull, &format!("{name} is not on the engine")).await?;
+    pull(work, name).await.with_context(|| format!("pull the image {name}"))?;
+    work.end(&name.to_string()).await?;
+    let image = engine.image(name).await.context("look for the image")?;
+    image.with_context(|| format!("the image {name} is not there after it was pulled"))
+}
+
+/// The newest image of that name. The one that is there has to do if its registry gives none, and the log says so.
+async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image> {
+    work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
+    if let Err(fault) = pull(work, name).await {
+        // An image that may not be pulled any more is refused, even if it was pulled before, by this project or by
+        // others.
+        if fault.downcast_ref().is_some_and(|fault: &EngineError| fault.is_unreachable() || fault.is_denied())
+        {
+            return Err(fault.context(format!("pull the image {name}")));
+        }
+        work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
+    }
+    let image = work.runner.tools.engine.image(name).await.context("look for the image")?;
+    let image = image.unwrap_or_else(|| there.clone());
+    let word = if image.id == there.id { "as it was" } else { "newer" };
+    work.end(&format!("{name}, {word}")).await?;
+    Ok(image)
+}
+
+async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
+    let (engine, order) = (work.runner.tools.engine.clone(), work.order.clone());
+    let login = order.login.as_ref().map_err(|why| anyhow::anyhow!(why.clone()))?;
+    let (progress, lines) = mpsc::channel::<String>(16);
+    let pull = engine.pull(name, login.as_ref(), progress);
+    let (pulled, told) = tokio::join!(pull, work.tell(lines));
+    pulled?;
+    told
+}
+
+/// Checkout and script, as they lie in the container's volume.
+fn archive(script: &str, checkout: Checkout, account: &Account) -> Archive {
+    let owner = Ownership { uid: account.uid, gid: account.gid };
+    let to = Destination { tree: gate::TREE.to_owned(), owner, settles: account.has_shell };
+    checkout.into_archive(to, gate::files(script, account.has_shell))
+}
+
+fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewContainer {
+    let mut environment = work.order.environment.clone();
+    let (name, value) = gate::TO_ALL;
+    environment.extend([("HOME".to_owned(), account.home.clone()), (name.to_owned(), value.to_owned())]);
+    NewContainer {
+        instance: work.runner.settings.name.clone(),
+        attempt: work.order.attempt,
+        stage: wanted.stage.clone(),
+        image: wanted.image.id.clone(),
+        command: gate::command(account.has_shell),
+        user: account.user.clone(),
+        working_dir: if account.has_shell { "/" } else { SOURCE }.to_owned(),
+        environment,
+        volumes: vec![Volume { path: VOLUME.to_owned(), is_empty: false }],
+        takes_input: account.has_shell,
+        has_terminal: false,
+        limits: Limits::default(),
+    }
+}
+
+fn as_whom(account: &Account) -> String {
+    match account.user.as_str() {
+        "" => " as root".to_owned(),
+        user => format!(" as {user}"),
+    }
+}

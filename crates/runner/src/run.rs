@@ -1,0 +1,235 @@
+//! Jobs: claimed, each run to its end over all outages of the engine, and taken up again if an earlier process of the
+//! same runner had begun them.
+
+use crate::{
+    Runner,
+    attempt::{self, Course},
+    cache::Making,
+    checkout,
+    desk::{BEAT, Desk, ENGINE_LOOK},
+    ending::Absence,
+    halt::Halt,
+    job_log::JobLog,
+    order::Order,
+    stop,
+    words::{sentence, trouble},
+};
+use anyhow::{Error, Result};
+use futures_util::FutureExt;
+use kozmic_edges::{clock, engine::EngineError};
+use kozmic_model::{
+    interruption::Sequel,
+    job::{Attempt, Outcome},
+};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// Pauses before a job is tried again whose connection to the engine was lost although the engine answers, in seconds.
+const PAUSES: [u64; 4] = [1, 2, 5, 20];
+
+/// Longest time that an engine which stops is still there after its last answer.
+const LAST_ANSWER_LAG: Duration = Duration::from_secs(2);
+
+/// Pause before an end is told once more that could not be noted.
+const END_PAUSE: Duration = Duration::from_secs(1);
+
+/// Reason of a job that ended by a panic; the server's log has the details.
+pub const OUR_FAULT: &str = "Kozmic has a fault: the server's log says more.";
+
+/// Goes on with the jobs that an earlier process held. They need no free slot: they run already.
+pub(crate) async fn take_up(desk: &Desk) {
+    if let Err(fault) = checkout::clear(&desk.runner).await {
+        tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
+    }
+    let held = held(&desk.runner).await.into_iter().map(|order| {
+        let key = order.cache_key.as_deref();
+        let making = key.and_then(|key| Making::try_take(&desk.runner, order.project, key));
+        (Arc::new(order), Course { is_taken_up: true, making, absence: None })
+    });
+    // All of them have their turns before any job can take one: an engine that does not answer yet does not tell who is
+    // at what.
+    for (order, course) in held.collect::<Vec<_>>() {
+        tracing::info!(job.id = order.attempt.job.0, "a job is taken up again");
+        let permit = Arc::clone(&desk.slots).try_acquire_owned().ok();
+        desk.runner.tasks.spawn(job(desk.clone(), order, course, permit));
+    }
+}
+
+/// The jobs that an earlier process held, as soon as the coordinator tells; none if everything stops meanwhile.
+async fn held(runner: &Runner) -> Vec<Order> {
+    loop {
+        match runner.coordinator.held().await {
+            Ok(held) => return held,
+            Err(fault) => tracing::error!(error = format!("{fault:#}"), "held jobs cannot be listed"),
+        }
+        if !runner.pause(BEAT).await {
+            return Vec::new();
+        }
+    }
+}
+
+/// Takes jobs until everything stops.
+pub(crate) async fn forever(desk: Desk) {
+    let stop = desk.runner.stop.clone();
+    while !stop.is_cancelled() {
+        let permit = tokio::select! {
+            permit = Arc::clone(&desk.slots).acquire_owned() => permit.expect("the slots are never closed"),
+            () = stop.cancelled() => return,
+        };
+        match claim(&desk).await {
+            Ok(Some(order)) => begin(&desk, order, permit).await,
+            Ok(None) => tokio::select! {
+                () = desk.runner.coordinator.woken() => {}
+                () = tokio::time::sleep(BEAT) => {}
+                () = stop.cancelled() => {}
+            },
+            Err(fault) => {
+                desk.say(Some(sentence(&fault))).await;
+                desk.runner.pause(ENGINE_LOOK).await;
+            }
+        }
+    }
+}
+
+/// The next job, if the engine answers and the disk has room: a job is not taken to wait for them.
+async fn claim(desk: &Desk) -> Result<Option<Order>> {
+    let Runner { coordinator, tools, .. } = &desk.runner;
+    if let Some(trouble) = tools.room.trouble() {
+        anyhow::bail!(trouble);
+    }
+    tools.engine.ping().await?;
+    desk.say(None).await;
+    coordinator.claim().await
+}
+
+async fn begin(desk: &Desk, order: Order, permit: OwnedSemaphorePermit) {
+    tracing::info!(job.id = order.attempt.job.0, "a job starts");
+    desk.runner.tasks.spawn(job(desk.clone(), Arc::new(order), Course::default(), Some(permit)));
+    desk.note_now().await;
+}
+
+/// Runs a job to its end, unless everything stops meanwhile: then the next start takes it up again.
+async fn job(desk: Desk, order: Arc<Order>, course: Course, permit: Option<OwnedSemaphorePermit>) {
+    let run = async {
+        // A fault of ours in one job is that job's error; it must not wait for ever with a lease that is renewed.
+        let outcome = AssertUnwindSafe(outcome(&desk, &order, course)).catch_unwind().await;
+        let outcome = outcome.unwrap_or_else(|_| Outcome::Broken(OUR_FAULT.to_owned()));
+        finish(&desk.runner, &order, &outcome).await;
+        desk.runner.tasks.spawn(clear_away(desk.runner.clone(), order.attempt));
+    };
+    tokio::select! {
+        () = run => {}
+        () = desk.runner.stop.cancelled() => {}
+    }
+    drop(permit);
+    desk.note_now().await;
+}
+
+/// Outcome of a job, over all outages of the engine.
+async fn outcome(desk: &Desk, order: &Arc<Order>, mut course: Course) -> Outcome {
+    let mut away = Duration::ZERO;
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let mut halt = Halt::watch(&desk.runner, order, away);
+        let went = Box::pin(attempt::go(&desk.runner, order, &mut halt, &mut course)).await;
+        let fault = match stop::outcome(went) {
+            Ok(outcome) => return outcome,
+            Err(fault) if is_connection_lost(&fault) || is_last_answer(desk, &fault).await => fault,
+            Err(fault) => return Outcome::Broken(sentence(&fault)),
+        };
+        let since = clock::now();
+        tracing::warn!(
+            job.id = order.attempt.job.0,
+            error = format!("{fault:#}"),
+            "a job lost its connection"
+        );
+        let mut halt = Halt::without_limit(&desk.runner, order);
+        tokio::select! {
+            goes_on = can_go_on(desk, &fault, &mut pauses) => if !goes_on {
+                return Outcome::Broken(sentence(&fault));
+            },
+            outcome = halt.halted() => return outcome,
+        }
+        let length = clock::now().since(since);
+        away += length;
+        course.absence = Some(Absence { since, length });
+        course.is_taken_up = true;
+    }
+}
+
+/// Waits until it makes sense to try again: until the engine is back, or, if it was never away, a few times only.
+async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item = u64>) -> bool {
+    if desk.runner.tools.engine.ping().await.is_err() {
+        desk.say(Some(trouble(fault))).await;
+        desk.engine_answers().await;
+        return true;
+    }
+    let pause = pauses.next().map(Duration::from_secs);
+    tokio::time::sleep(pause.unwrap_or_default()).await;
+    pause.is_some()
+}
+
+/// Ends an attempt; until that worked it is tried again, for an end that is not noted is lost.
+pub async fn finish(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) {
+    let job = order.attempt.job.0;
+    let mut said = last_words(runner, order, outcome).await;
+    while let Err(fault) = runner.coordinator.end(order, outcome).await {
+        tracing::error!(error = format!("{fault:#}"), "a job's end cannot be noted yet");
+        tokio::time::sleep(END_PAUSE).await;
+        if said.is_err() {
+            said = last_words(runner, order, outcome).await;
+        }
+    }
+    if let Err(fault) = said {
+        tracing::error!(job.id = job, error = format!("{fault:#}"), "a log's last line was not written");
+    }
+    tracing::info!(job.id = job, ending = outcome.ending().word(), "an attempt ended");
+}
+
+/// The end of the log says how it ended, where that is not the script's own doing.
+async fn last_words(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) -> Result<()> {
+    let canceled = match outcome {
+        Outcome::Interrupted(_) => runner.coordinator.standing(order.attempt).await?,
+        _ => None,
+    };
+    let canceled = canceled.and_then(|standing| standing.cancellation);
+    let sequel = Sequel::after(&order.spec, order.interruptions, canceled, outcome);
+    let Some(reason) = sequel.reason(order.attempt.number) else { return Ok(()) };
+    JobLog::open(runner, order).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
+}
+
+/// Removes an attempt's container, off the path that people wait on. Anything that fails here is swept up later.
+async fn clear_away(runner: Runner, attempt: Attempt) {
+    while let Err(fault) = remove_containers(&runner, attempt).await {
+        tracing::warn!(job.id = attempt.job.0, %fault, "a container could not be removed yet");
+        // A job that was canceled while its engine is away may run on there.
+        if !fault.is_unreachable() || !runner.pause(ENGINE_LOOK).await {
+            break;
+        }
+    }
+    runner.coordinator.cleared(attempt).await;
+}
+
+async fn remove_containers(runner: &Runner, attempt: Attempt) -> Result<(), EngineError> {
+    let engine = &runner.tools.engine;
+    for found in engine.containers(&runner.settings.name).await? {
+        if found.attempt == attempt {
+            engine.remove(&found.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the engine had a fault of its own and answers no more: one that stops gives up what it is at.
+async fn is_last_answer(desk: &Desk, fault: &Error) -> bool {
+    let is_its_own = |cause: &EngineError| matches!(cause, EngineError::Refused { status: 0 | 500.., .. });
+    if !fault.chain().any(|cause| cause.downcast_ref::<EngineError>().is_some_and(is_its_own)) {
+        return false;
+    }
+    tokio::time::sleep(LAST_ANSWER_LAG).await;
+    desk.runner.tools.engine.ping().await.is_err()
+}
+
+fn is_connection_lost(fault: &Error) -> bool {
+    fault.chain().any(|cause| cause.downcast_ref::<EngineError>().is_some_and(EngineError::is_unreachable))
+}

@@ -1,0 +1,284 @@
+//! A coordinator for tests: it gives the orders that a test has for it, and takes notes.
+
+use crate::{
+    coordinator::{
+        Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Published, Repository, Standing,
+        State,
+    },
+    order::{Limits, Order},
+};
+use anyhow::Result;
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use kozmic_edges::git::Credentials;
+use kozmic_model::{
+    cache::{CacheInputs, CachedImage},
+    ids::{CachedImageId, JobId},
+    image::ImageName,
+    job::{Attempt, Outcome},
+    phase::Phase,
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::pending,
+    sync::{Mutex, MutexGuard},
+};
+use tokio::sync::{mpsc, watch};
+
+/// Side of a call at which a test stops it for ever: the runner's process dies meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Nothing was noted yet.
+    Question,
+    /// It was noted, but the answer never comes.
+    Answer,
+}
+
+/// An attempt that a runner holds.
+struct Held {
+    order: Order,
+    container: Option<String>,
+    cancellation: Option<Outcome>,
+}
+
+/// All that a ledger knows.
+#[derive(Default)]
+pub(super) struct Notes {
+    waiting: VecDeque<Order>,
+    held: BTreeMap<JobId, Held>,
+    inputs: Option<CacheInputs>,
+    stop_at: Option<(usize, Side)>,
+    /// The names of all calls about attempts.
+    pub(super) calls: Vec<&'static str>,
+    pub(super) ended: Vec<(Attempt, Outcome)>,
+    /// Sizes of cached images, by their keys.
+    pub(super) images: BTreeMap<String, i64>,
+    /// Ids of images that containers were kept as, by their names.
+    pub(super) kept: BTreeMap<String, String>,
+    /// The archives that were published.
+    pub(super) published: Vec<Vec<u8>>,
+    /// The answer to what is published next, in place of a yes.
+    pub(super) refusal: Option<String>,
+    /// Answer no to each script that is about to begin.
+    pub(super) has_lost: bool,
+}
+
+/// A coordinator that takes notes.
+#[derive(Default)]
+pub(super) struct Ledger {
+    notes: Mutex<Notes>,
+    changed: watch::Sender<()>,
+}
+
+impl Ledger {
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap()
+    }
+
+    fn change<T>(&self, act: impl FnOnce(&mut Notes) -> T) -> T {
+        let done = act(&mut self.notes());
+        self.changed.send_replace(());
+        done
+    }
+
+    /// Has a job wait for a runner.
+    pub(super) fn give(&self, order: Order) {
+        self.change(|notes| notes.waiting.push_back(order));
+    }
+
+    /// Has somebody cancel a job.
+    pub(super) fn cancel(&self, job: i64, why: &str) {
+        let canceled = Some(Outcome::Canceled(why.to_owned()));
+        self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it runs").cancellation = canceled);
+    }
+
+    /// Changes the limits of a job that is held.
+    pub(super) fn change_limits(&self, job: i64, limits: Limits) {
+        self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it is held").order.limits = limits);
+    }
+
+    /// Stops the runner for ever in one of its calls, counted from 0.
+    pub(super) fn stop_at(&self, call: usize, side: Side) {
+        self.notes().stop_at = Some((call, side));
+    }
+
+    /// Waits until something is so.
+    pub(super) async fn when<T>(&self, mut is_so: impl FnMut(&Notes) -> Option<T>) -> T {
+        let mut changed = self.changed.subscribe();
+        loop {
+            if let Some(found) = is_so(&self.notes()) {
+                return found;
+            }
+            changed.changed().await.expect("the sender is here");
+        }
+    }
+
+    /// Waits until a call is there at which the runner was to be stopped.
+    pub(super) async fn stopped_there(&self) {
+        self.when(|notes| notes.stop_at.is_none().then_some(())).await;
+    }
+
+    /// Waits until a job's attempt has ended.
+    pub(super) async fn end_of(&self, job: i64) -> Outcome {
+        let is_it = |(attempt, _): &&(Attempt, Outcome)| attempt.job.0 == job;
+        self.when(|notes| notes.ended.iter().find(is_it).map(|(_, outcome)| outcome.clone())).await
+    }
+
+    /// Notes a call, and does what it asks for.
+    async fn call<T>(&self, name: &'static str, act: impl FnOnce(&mut Notes) -> T) -> Result<T> {
+        let stop = self.change(|notes| {
+            let number = notes.calls.len();
+            notes.calls.push(name);
+            notes.stop_at.take_if(|(call, _)| *call == number).map(|(_, side)| side)
+        });
+        if stop == Some(Side::Question) {
+            return pending().await;
+        }
+        let done = self.change(act);
+        if stop == Some(Side::Answer) {
+            return pending().await;
+        }
+        Ok(done)
+    }
+}
+
+#[async_trait]
+impl Coordinator for Ledger {
+    async fn held(&self) -> Result<Vec<Order>> {
+        Ok(self.notes().held.values().map(|held| held.order.clone()).collect())
+    }
+
+    async fn claim(&self) -> Result<Option<Order>> {
+        self.call("claim", |notes| {
+            let order = notes.waiting.pop_front()?;
+            let held = Held { order: order.clone(), container: None, cancellation: None };
+            notes.held.insert(order.attempt.job, held);
+            Some(order)
+        })
+        .await
+    }
+
+    async fn woken(&self) {
+        self.when(|notes| (!notes.waiting.is_empty()).then_some(())).await;
+    }
+
+    async fn beat(&self, _state: &State) -> Result<()> {
+        Ok(())
+    }
+
+    async fn note_state(&self, _state: &State) -> Result<()> {
+        Ok(())
+    }
+
+    async fn standing(&self, attempt: Attempt) -> Result<Option<Standing>> {
+        self.call("standing", |notes| {
+            let held = notes.held.get(&attempt.job)?;
+            let (phases, container) = (held.order.phases.clone(), held.container.clone());
+            Some(Standing { phases, container, cancellation: held.cancellation.clone() })
+        })
+        .await
+    }
+
+    async fn note_phases(&self, order: &Order, phases: &[Phase]) -> Result<()> {
+        self.call("note_phases", |notes| {
+            if let Some(held) = notes.held.get_mut(&order.attempt.job) {
+                held.order.phases = phases.to_vec();
+            }
+        })
+        .await
+    }
+
+    async fn begin_script(&self, order: &Order, beginning: &Beginning<'_>) -> Result<bool> {
+        self.call("begin_script", |notes| {
+            let Some(held) = notes.held.get_mut(&order.attempt.job).filter(|_| !notes.has_lost) else {
+                return false;
+            };
+            held.container = Some(beginning.container.to_owned());
+            held.order.cache_key = beginning.cache_key.map(str::to_owned);
+            held.order.phases = beginning.phases.to_vec();
+            true
+        })
+        .await
+    }
+
+    async fn forget_container(&self, attempt: Attempt) -> Result<()> {
+        self.call("forget_container", |notes| {
+            if let Some(held) = notes.held.get_mut(&attempt.job) {
+                (held.container, held.order.cache_key) = (None, None);
+            }
+        })
+        .await
+    }
+
+    async fn stopped(&self, attempt: Attempt) -> Outcome {
+        self.when(|notes| notes.held.get(&attempt.job)?.cancellation.clone()).await
+    }
+
+    fn log_grew(&self, _order: &Order) {}
+
+    async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()> {
+        self.call("end", |notes| {
+            if notes.held.remove(&order.attempt.job).is_some() {
+                notes.ended.push((order.attempt, outcome.clone()));
+            }
+        })
+        .await
+    }
+
+    async fn cleared(&self, _attempt: Attempt) {
+        let _ = self.call("cleared", |_| {}).await;
+    }
+
+    async fn repository(&self, _order: &Order, _complaint: Option<Complaint>) -> Result<Repository> {
+        let url = "http://127.0.0.1:9/nobody.git".to_owned();
+        let known = Repository { url, credentials: Credentials::Open, default_branch: "main".to_owned() };
+        self.call("repository", |_| known).await
+    }
+
+    async fn use_image(&self, order: &Order, key: &str) -> Result<Option<CachedImage>> {
+        self.call("use_image", |notes| notes.images.get(key).map(|size| cached(order, key, *size))).await
+    }
+
+    async fn compare_inputs(&self, _order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
+        self.call("compare_inputs", |notes| notes.inputs.replace(inputs.clone())).await
+    }
+
+    async fn note_image(&self, _order: &Order, change: ImageChange<'_>) -> Result<()> {
+        self.call("note_image", |notes| match change {
+            ImageChange::Made { key, size } => drop(notes.images.insert(key.to_owned(), size)),
+            ImageChange::Gone(known) => drop(notes.images.remove(&known.key)),
+            ImageChange::Kept { name, id } => drop(notes.kept.insert(name.to_string(), id.to_owned())),
+        })
+        .await
+    }
+
+    async fn image_name(&self, _order: &Order, plain: &ImageName) -> Result<GivenName> {
+        self.call("image_name", |_| GivenName { name: plain.clone(), has_newer: false }).await
+    }
+
+    async fn publish(
+        &self,
+        _order: &Order,
+        archive: Archive,
+        words: mpsc::Sender<String>,
+    ) -> Result<Published> {
+        let bytes = archive.try_collect::<Vec<_>>().await?.concat();
+        words.send("It is on its way.".to_owned()).await?;
+        self.call("publish", |notes| match notes.refusal.take() {
+            Some(why) => Published::Refused(why),
+            None => {
+                notes.published.push(bytes);
+                Published::As("thing-1".to_owned())
+            }
+        })
+        .await
+    }
+}
+
+fn cached(order: &Order, key: &str, size: i64) -> CachedImage {
+    let at = Timestamp(0);
+    let base = "debian".to_owned();
+    let (id, project, key) = (CachedImageId(1), order.project, key.to_owned());
+    CachedImage { id, project, key, base, size, created_at: at, used_at: at }
+}

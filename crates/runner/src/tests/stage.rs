@@ -1,0 +1,221 @@
+//! The stage of the steps: an engine, a ledger, a mirror with one commit; and runners' processes that live and die.
+
+use super::ledger::Ledger;
+use crate::{
+    Runner, RunnerSettings, Tools,
+    order::{Limits, Order},
+    turns::Turns,
+};
+use kozmic_edges::{
+    engine::Engine,
+    git::{Credentials, Mirrors, Wanted},
+    logs::Logs,
+    room::Room,
+};
+use kozmic_model::{
+    git::{GitRef, Sha},
+    ids::{BuildId, HookId, JobId, ProjectId},
+    install::{Install, PullPolicy},
+    interruption::IfInterrupted,
+    job::Attempt,
+    spec::{HookTask, JobSpec, Origin, Task},
+};
+use kozmic_scripted::{Sample, ScriptedEngine};
+use kozmic_testkit::github::{Commit, GitHub, NewRepository};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The image of most jobs.
+pub(super) const IMAGE: &str = "debian:bookworm";
+
+/// Time passes at once here whenever everybody waits, so that a limit that is not meant has to be far away.
+const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// A mirror with one commit, that stages may have in common.
+pub(super) struct Mirror {
+    mirrors: Mirrors,
+    sha: Sha,
+    /// Time before it was fetched.
+    begun: Instant,
+    _dir: TempDir,
+}
+
+/// A stage, and what outlives a runner's process.
+pub(super) struct Stage {
+    pub(super) engine: ScriptedEngine,
+    pub(super) ledger: Arc<Ledger>,
+    dir: TempDir,
+    mirror: Arc<Mirror>,
+}
+
+impl Mirror {
+    pub(super) fn new() -> Arc<Self> {
+        let (dir, begun) = (tempfile::tempdir().unwrap(), Instant::now());
+        let mirrors = Mirrors::open(dir.path().join("mirrors")).unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let sha = runtime.block_on(fetched(&mirrors));
+        Arc::new(Self { mirrors, sha, begun, _dir: dir })
+    }
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        Self::with(&Mirror::new())
+    }
+
+    pub(super) fn with(mirror: &Arc<Mirror>) -> Self {
+        let (dir, engine) = (tempfile::tempdir().unwrap(), ScriptedEngine::new());
+        engine.add_image(&IMAGE.parse().unwrap(), Sample::debian());
+        Self { engine, ledger: Arc::default(), dir, mirror: Arc::clone(mirror) }
+    }
+
+    /// An order for a job with this task.
+    pub(super) fn order(&self, job: i64, spec: JobSpec) -> Order {
+        let deadline = now() + FAR;
+        Order {
+            attempt: Attempt { job: JobId(job), number: 1 },
+            build: BuildId(1),
+            project: ProjectId(1),
+            spec,
+            git_ref: GitRef::Branch("main".to_owned()),
+            sha: self.mirror.sha.clone(),
+            environment: Vec::new(),
+            installation: "0123456789ab".to_owned(),
+            interruptions: 0,
+            phases: Vec::new(),
+            cache_key: None,
+            limits: Limits {
+                time: FAR,
+                deadline,
+                silence: FAR,
+                log: 1 << 20,
+                grace: Duration::from_secs(10),
+                program: None,
+            },
+            asked: Some(self.mirror.begun),
+            login: Ok(None),
+            bases: BTreeMap::new(),
+            hindrance: None,
+        }
+    }
+
+    /// Has a job wait whose script is this.
+    pub(super) fn give(&self, job: i64, script: &str) {
+        self.ledger.give(self.order(job, hook(script)));
+    }
+
+    /// The life of a runner's process: it ends with what is waited for, and all that it was at is left as it stands.
+    pub(super) fn live<T>(&self, until: impl Future<Output = T>) -> T {
+        life().block_on(async {
+            let runner = self.runner();
+            let open = runner.open().await;
+            tokio::spawn(open.work());
+            until.await
+        })
+    }
+
+    /// The life of a process that runs jobs until this one has ended, and is cleared away.
+    pub(super) fn run(&self, job: i64) -> kozmic_model::job::Outcome {
+        self.live(async {
+            let outcome = self.ledger.end_of(job).await;
+            self.ledger.when(|notes| notes.calls.contains(&"cleared").then_some(())).await;
+            outcome
+        })
+    }
+
+    /// Takes an image off the engine, as somebody else might.
+    pub(super) fn remove_image(&self, name: &str) {
+        let is_removed = life().block_on(self.engine.remove_image(&name.parse().unwrap()));
+        assert!(is_removed.unwrap());
+    }
+
+    /// Lines that the job's script printed: all in its log that begins so.
+    pub(super) fn printed(&self, job: i64) -> Vec<String> {
+        self.log(job).lines().filter(|line| line.starts_with("out ")).map(str::to_owned).collect()
+    }
+
+    /// All of a job's log.
+    pub(super) fn log(&self, job: i64) -> String {
+        let log = Logs::open(self.dir.path().join("logs")).unwrap();
+        let reader = log.reader(Attempt { job: JobId(job), number: 1 });
+        let bytes = life().block_on(reader.read(0, 1 << 22)).unwrap();
+        String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
+    }
+
+    fn runner(&self) -> Runner {
+        let tools = Tools {
+            engine: Arc::new(self.engine.clone()),
+            mirrors: self.mirror.mirrors.clone(),
+            logs: Logs::open(self.dir.path().join("logs")).unwrap(),
+            room: Room::new(vec![self.dir.path().to_owned()], Some(0)),
+            turns: Turns::default(),
+        };
+        let (name, work_dir) = ("runner".to_owned(), self.dir.path().join("work"));
+        let settings = RunnerSettings { name, slots: 2, work_dir };
+        let life = (CancellationToken::new(), TaskTracker::new());
+        Runner::new(self.ledger.clone(), tools, settings, life)
+    }
+}
+
+/// The spec of a hook's job.
+pub(super) fn hook(script: &str) -> JobSpec {
+    installing(None, script)
+}
+
+/// The spec of a hook's job with an install script.
+pub(super) fn installing(install: Option<&str>, script: &str) -> JobSpec {
+    let install =
+        install.map(|install| Install { script: format!("#!/bin/sh\n{install}\n"), tracked: Vec::new() });
+    let (image, script) = (IMAGE.parse().unwrap(), format!("#!/bin/sh\n{script}\n"));
+    let task = HookTask { image, script, install, pull: PullPolicy::IfAbsent };
+    JobSpec {
+        title: "Tests".to_owned(),
+        if_interrupted: IfInterrupted::Again,
+        origin: Origin::Hook(HookId(1)),
+        task: Task::Hook(task),
+    }
+}
+
+/// The same job in another image.
+pub(super) fn in_image(image: &str, mut spec: JobSpec) -> JobSpec {
+    if let Task::Hook(task) = &mut spec.task {
+        task.image = image.parse().unwrap();
+    }
+    spec
+}
+
+/// A runtime for one process. What its tasks were at ends with it, as by a kill.
+fn life() -> Runtime {
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+/// Now, as a runtime that begins now has it.
+pub(super) fn now() -> tokio::time::Instant {
+    tokio::time::Instant::from_std(Instant::now())
+}
+
+/// A commit, in the mirror of the project 1.
+async fn fetched(mirrors: &Mirrors) -> Sha {
+    let github = GitHub::start().await.unwrap();
+    github.add_user("anna", "Anna Orbit", "anna@example.com");
+    github.add_repository(NewRepository::public("anna/hello")).unwrap();
+    let commit = Commit::new("One").file("build.sh", "#!/bin/sh\necho out built\necho made > /out/thing\n");
+    let sha = github.commit("anna/hello", "main", commit).await.unwrap().parse::<Sha>().unwrap();
+    let wanted = Wanted {
+        project: ProjectId(1),
+        url: github.clone_url("anna/hello"),
+        credentials: Credentials::Open,
+        git_ref: GitRef::Branch("main".to_owned()),
+        sha: sha.clone(),
+        default_branch: "main".to_owned(),
+        since: Instant::now(),
+    };
+    let _all = mirrors.fetch(&wanted).await.unwrap();
+    sha
+}
