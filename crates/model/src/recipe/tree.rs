@@ -64,7 +64,8 @@ impl Reading {
     }
 
     fn lines_with(&self, each_name: bool) -> Vec<String> {
-        let width = self.tracked.iter().map(|(_, path)| path.chars().count()).max().unwrap_or_default();
+        let width =
+            self.tracked.iter().map(|(_, path)| harmless(path).chars().count()).max().unwrap_or_default();
         let tracked =
             self.tracked.iter().map(|(branch, path)| (path, self.tracked_line(branch, path, width)));
         let faults = self.faults.iter().map(|fault| (&fault.path, fault.to_string()));
@@ -288,6 +289,13 @@ pub(super) mod tests {
         );
         let listed = reading.configuration.branches().collect::<Vec<_>>();
         assert!(reading.tracked.iter().all(|(branch, _)| listed.contains(branch)));
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_shown() {
+        let told = read(&[("o/r/a\u{200b}b.yaml", GOOD), ("o/r/main.yaml", GOOD)]).lines();
+        assert_eq!(told[0], "ok  o/r/a\\u{200b}b.yaml  → o/r a\\u{200b}b (1 script)");
+        assert_eq!(told[1], "ok  o/r/main.yaml        → o/r main (1 script)");
     }
 
     #[test]
