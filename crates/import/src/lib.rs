@@ -3,12 +3,13 @@
 //! It stands outside the way of a push and runs instead of the server. Each row is taken over once; a row that
 //! cannot be is named with the reason. An interrupted import is run again.
 
-pub mod legacy;
 mod builds;
 mod gone;
+mod legacy;
 mod report;
 mod translate;
 
+pub use legacy::{Installation, SecretKey};
 pub use report::{Kind, Remark, Report, Tally};
 
 use anyhow::{Context, Result};
@@ -22,7 +23,7 @@ use kozmic_model::{
     project::Role,
     time::Timestamp,
 };
-use legacy::{Installation, Largest, OldHook, OldKey, OldProject, SealedKey, SecretKey};
+use legacy::{Largest, OldHook, OldKey, OldProject, SealedKey};
 use std::collections::HashMap;
 
 /// Reason that rows of something that is gone stay out.

@@ -16,26 +16,26 @@ const END: &str = "-----END RSA PRIVATE KEY-----";
 
 /// The reason why a deploy key stays closed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum KeyFault {
+pub(crate) enum KeyFault {
     /// The secret key is another one.
     #[error("the secret key does not open it")]
     WrongSecretKey,
     /// It is no PEM, or sealed in another way.
     #[error("it is not a key as the original keeps them")]
-    NotAKey,
+    Unreadable,
     /// It opens, but belongs to another public key.
     #[error("its private and public part do not belong together")]
     OtherPublicKey,
 }
 
 /// A deploy key as it stands in the original's database.
-pub struct SealedKey<'a> {
+pub(crate) struct SealedKey<'a> {
     /// PEM, encrypted.
-    pub private: &'a str,
+    pub(crate) private: &'a str,
     /// As in `authorized_keys`.
-    pub public: &'a str,
+    pub(crate) public: &'a str,
     /// GitHub's number of the repository.
-    pub repository: i64,
+    pub(crate) repository: i64,
 }
 
 impl SealedKey<'_> {
@@ -43,7 +43,7 @@ impl SealedKey<'_> {
     ///
     /// # Errors
     /// The secret key is not the installation's, or the key is damaged.
-    pub fn open(&self, secret_key: &SecretKey) -> Result<(SecretString, String), KeyFault> {
+    pub(crate) fn open(&self, secret_key: &SecretKey) -> Result<(SecretString, String), KeyFault> {
         let mut first_fault = None;
         for reading in secret_key.readings() {
             match self.open_with(reading) {
@@ -55,8 +55,8 @@ impl SealedKey<'_> {
     }
 
     fn open_with(&self, secret_key: &[u8]) -> Result<(SecretString, String), KeyFault> {
-        let (public, exponent, modulus) = public_part(self.public).ok_or(KeyFault::NotAKey)?;
-        let (salt, mut content) = sealed_part(self.private).ok_or(KeyFault::NotAKey)?;
+        let (public, exponent, modulus) = public_part(self.public).ok_or(KeyFault::Unreadable)?;
+        let (salt, mut content) = sealed_part(self.private).ok_or(KeyFault::Unreadable)?;
         let mut passphrase = format!("{}:", self.repository).into_bytes();
         passphrase.extend_from_slice(secret_key);
         let passphrase = hex::encode(Sha256::digest(&passphrase));

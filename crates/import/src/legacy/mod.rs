@@ -12,8 +12,8 @@ mod key;
 mod rows;
 mod queries;
 
-pub use key::{KeyFault, SealedKey};
-pub use rows::{Largest, OldBuild, OldHook, OldJob, OldKey, OldMember, OldProject, OldUser, Orphan};
+pub(crate) use key::SealedKey;
+pub(crate) use rows::{Largest, OldBuild, OldHook, OldJob, OldKey, OldMember, OldProject, OldUser, Orphan};
 pub use secret_key::SecretKey;
 
 use address::Address;

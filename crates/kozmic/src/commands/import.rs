@@ -4,10 +4,7 @@ use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use kozmic_edges::{Edges, clock, logs::Logs, small_file, store::Store};
-use kozmic_import::{
-    Import, Kind, Remark, Report,
-    legacy::{Installation, SecretKey},
-};
+use kozmic_import::{Import, Installation, Kind, Remark, Report, SecretKey};
 use secrecy::{ExposeSecret, SecretSlice};
 use std::{
     os::unix::ffi::OsStringExt,
