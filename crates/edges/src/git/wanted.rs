@@ -31,7 +31,7 @@ pub struct Wanted {
 #[derive(Debug)]
 #[must_use]
 pub enum Fetched {
-    /// With the tags and the default branch, as the forge has them.
+    /// With the tags and the default branch, as the forge had them at [`Wanted::since`] or later.
     All,
     /// The commit is there, but for this reason the tags and the default branch may not be those of the forge.
     Outdated(GitError),
