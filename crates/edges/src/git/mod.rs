@@ -124,11 +124,11 @@ impl Mirrors {
         if self.has_all(wanted).await? {
             return Ok(Fetched::All);
         }
-        let fetching = self.fetching.of(wanted.project);
-        let _fetching = match fetching.try_lock() {
+        let fetching = || self.fetching.of(wanted.project);
+        let _fetching = match fetching().try_lock_owned() {
             Ok(free) => free,
             Err(_) => {
-                let mine = fetching.lock().await;
+                let mine = fetching().lock_owned().await;
                 // Two jobs of one push want the same: the other brought it.
                 if self.has_all(wanted).await? {
                     return Ok(Fetched::All);
@@ -178,8 +178,7 @@ impl Mirrors {
     /// # Errors
     /// The disk refuses; what is left is removed at the next start.
     pub async fn remove(&self, project: ProjectId) -> Result<(), GitError> {
-        let fetching = self.fetching.of(project);
-        let _fetching = fetching.lock().await;
+        let _fetching = self.fetching.of(project).lock_owned().await;
         repair::remove_whole(&self.path(project)).await.map_err(GitError::io("remove"))
     }
 
