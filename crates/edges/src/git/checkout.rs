@@ -44,15 +44,20 @@ impl Mirrors {
         Ok(checkout)
     }
 
-    /// Packs what the checkout's refs reach, and nothing else of the mirror; once for the jobs of one push.
+    /// Packs what the checkout's refs reach, and nothing else of the mirror; once for jobs of one push that follow each
+    /// other.
     async fn objects_of(&self, checkout: &Checkout, mirror: &Path) -> Result<(), GitError> {
         let git = Git::new(mirror);
         let (tips, packs) = (checkout.refs.tips(&checkout.wanted), checkout.packs());
         let packed = Packed::of(mirror, &tips);
-        let packing = self.packing.of(checkout.wanted.project);
-        let _packing = packing.lock().await;
-        if packed.give(packs).map_err(GitError::io("checkout"))? {
-            return Ok(());
+        let _packing = self.packing.of(checkout.wanted.project).lock_owned().await;
+        match packed.give(packs) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(fault) => {
+                tracing::warn!(%fault, "the packs that were kept cannot be used for a checkout, which packs anew");
+                checkout.make_outgoing().map_err(GitError::io("checkout"))?;
+            }
         }
         Layers::of(&git, mirror).trunk(&tips, packs).await?;
         beyond_trunk(&git, &tips, packs).await?;
@@ -68,6 +73,11 @@ impl Checkout {
         // Only this user may look in.
         private_dir::make(&self.dir)?;
         fs::create_dir(self.tree())?;
+        self.make_outgoing()
+    }
+
+    /// An empty one, whatever was there.
+    fn make_outgoing(&self) -> std::io::Result<()> {
         if self.outgoing.exists() {
             fs::remove_dir_all(&self.outgoing)?;
         }
@@ -111,5 +121,46 @@ fn remove(dir: &Path) {
         && fault.kind() != std::io::ErrorKind::NotFound
     {
         tracing::warn!(dir = %dir.display(), %fault, "a checkout could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::forge::Forge;
+    use std::{collections::BTreeSet, os::unix::fs::MetadataExt};
+
+    /// The files of a checkout's packs on the disk, each with the number of its names.
+    fn files(checkout: &Checkout) -> BTreeSet<(u64, u64)> {
+        let entries = fs::read_dir(checkout.packs()).unwrap();
+        let of = |file: fs::Metadata| (file.ino(), file.nlink());
+        entries.map(|entry| of(entry.unwrap().metadata().unwrap())).collect()
+    }
+
+    #[tokio::test]
+    async fn a_second_checkout_of_the_same_refs_has_the_firsts_packs() {
+        let forge = Forge::new();
+        let wanted = forge.wanted("refs/heads/main", &forge.commit());
+        forge.all(&wanted).await;
+        let first = forge.mirrors.check_out(&wanted, forge.path("1-1")).await.unwrap();
+        let second = forge.mirrors.check_out(&wanted, forge.path("2-1")).await.unwrap();
+        assert_eq!(files(&first), files(&second));
+        assert!(!files(&second).is_empty() && files(&second).iter().all(|(_, names)| *names == 3));
+    }
+
+    #[tokio::test]
+    async fn kept_packs_that_cannot_be_used_end_no_checkout() {
+        let forge = Forge::new();
+        let wanted = forge.wanted("refs/heads/main", &forge.commit());
+        forge.all(&wanted).await;
+        let first = forge.mirrors.check_out(&wanted, forge.path("1-1")).await.unwrap();
+        let objects = forge.objects(first.packs());
+        let kept = fs::read_dir(forge.mirror().join(OUTGOING)).unwrap().map(|entry| entry.unwrap().path());
+        let kept = kept.filter(|path| path.to_string_lossy().contains("/of-")).collect::<Vec<_>>();
+        fs::create_dir(kept[0].join("no file")).unwrap();
+        let second = forge.mirrors.check_out(&wanted, forge.path("2-1")).await.unwrap();
+        assert_eq!(forge.objects(second.packs()), objects);
+        let third = forge.mirrors.check_out(&wanted, forge.path("3-1")).await.unwrap();
+        assert_eq!(files(&second), files(&third), "sound ones are kept in their place");
     }
 }
