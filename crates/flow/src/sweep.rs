@@ -3,7 +3,7 @@
 
 use crate::{Flow, at_forge::patience, images, publish};
 use anyhow::{Context, Result};
-use kozmic_edges::{broker::Topic, clock};
+use kozmic_edges::{broker::Topic, clock, git::GitError};
 use kozmic_model::{
     ids::{JobId, ProjectId},
     job::Attempt,
@@ -17,6 +17,9 @@ const ROOM: Duration = Duration::from_secs(1);
 
 /// A delivery's payload has up to 25 MB; the forge itself repeats one for three days.
 const DELIVERIES_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// The jobs of one push seldom begin further apart.
+const PACKS_KEPT: Duration = Duration::from_hours(1);
 
 pub(crate) async fn forever(flow: Flow) {
     loop {
@@ -37,14 +40,21 @@ pub(crate) async fn forever(flow: Flow) {
         if let Err(fault) = flow.edges.store.forget_missed(now.before(DELIVERIES_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
         }
-        if flow.edges.room.is_used_up().is_none()
-            && let Err(fault) = flow.edges.mirrors.tidy().await
-        {
+        if let Err(fault) = mirrors(&flow).await {
             tracing::warn!(%fault, "mirrors could not be tidied up");
         }
         if !flow.pause(EVERY).await {
             return;
         }
+    }
+}
+
+/// Gathering packs needs room; those that are kept for jobs of the same push give some back.
+async fn mirrors(flow: &Flow) -> Result<(), GitError> {
+    let mirrors = &flow.edges.mirrors;
+    match flow.edges.room.is_used_up() {
+        Some(_) => mirrors.forget_packs(Duration::ZERO).await,
+        None => mirrors.forget_packs(PACKS_KEPT).await.and(mirrors.tidy().await),
     }
 }
 

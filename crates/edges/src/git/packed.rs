@@ -1,10 +1,12 @@
-//! The packs of a mirror's last checkout, kept for the next one: most often that is of the same push.
+//! The packs of a mirror's last checkout, kept for the next one: most often that is of the same push. They go when
+//! others are kept in their place, and with time.
 
 use super::{checkout::OUTGOING, refs::Tips};
 use sha2::{Digest, Sha256};
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Begins the names of directories with packs that are kept; those of checkouts begin with a job's number.
@@ -36,17 +38,36 @@ impl Packed {
 
     /// Keeps the packs in the directory `from`, in place of those that were kept before.
     pub(super) fn keep(&self, from: &Path) -> io::Result<()> {
-        for entry in fs::read_dir(&self.outgoing)? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(NAME) {
-                fs::remove_dir_all(entry.path())?;
-            }
-        }
+        drop_kept(&self.outgoing, Duration::ZERO)?;
         let begun = self.outgoing.join(format!("{NAME}begun"));
         fs::create_dir(&begun)?;
         link_all(from, &begun)?;
         fs::rename(begun, self.outgoing.join(&self.name))
     }
+}
+
+/// Removes the packs that a mirror has kept for that long.
+pub(super) fn forget(mirror: &Path, kept_for: Duration) -> io::Result<()> {
+    match drop_kept(&mirror.join(OUTGOING), kept_for) {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
+        dropped => dropped,
+    }
+}
+
+fn drop_kept(outgoing: &Path, kept_for: Duration) -> io::Result<()> {
+    for entry in fs::read_dir(outgoing)? {
+        let entry = entry?;
+        let is_kept = entry.file_name().to_string_lossy().starts_with(NAME);
+        if is_kept && age(&entry)? >= kept_for {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Time since packs were put into a directory; none, if the clock was put back since.
+fn age(dir: &fs::DirEntry) -> io::Result<Duration> {
+    Ok(dir.metadata()?.modified()?.elapsed().unwrap_or_default())
 }
 
 fn link_all(from: &Path, to: &Path) -> io::Result<()> {
@@ -94,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_is_in_nobodys_way() {
+    fn what_was_half_kept_is_in_nobodys_way() {
         let mirror = tempfile::tempdir().unwrap();
         let outgoing = mirror.path().join(OUTGOING);
         fs::create_dir_all(outgoing.join("of-begun")).unwrap();

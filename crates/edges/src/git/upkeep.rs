@@ -1,12 +1,17 @@
 //! Upkeep of mirrors. Each fetch leaves a pack, and git looks through all of them for an object. So many small packs
-//! become one now and then.
+//! become one now and then. And the packs that are kept for the jobs of one push go when that is over.
 //!
 //! Nothing is lost by it: what no ref reaches stays, too, since a build may be restarted whose commit was pushed over.
 //! Refs stay in files of their own, where they are read without a call of git.
 
-use super::{Git, GitError, Mirrors};
+use super::{Git, GitError, Mirrors, packed};
 use kozmic_model::ids::ProjectId;
-use std::{ffi::OsStr, fs, io, path::Path};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Number of packs that is fine. Git itself gathers them above 50.
 const MOST_PACKS: usize = 50;
@@ -18,12 +23,27 @@ impl Mirrors {
     /// The disk is full, or a mirror is damaged; the others were looked after.
     pub async fn tidy(&self) -> Result<(), GitError> {
         let (dir, mut tidied) = (self.dir.clone(), Ok(()));
-        let many = tokio::task::spawn_blocking(move || with_many_packs(&dir)).await;
-        let many = many.unwrap_or_else(|fault| Err(fault.into())).map_err(GitError::io("repack"))?;
+        let many = blocking("repack", move || with_many_packs(&dir)).await?;
         for project in many {
             tidied = self.gather(project).await.and(tidied);
         }
         tidied
+    }
+
+    /// Removes the packs that were kept for that long for the next job. Those of a mirror that is being packed are left
+    /// for the next time. It takes no room, and gives some back.
+    ///
+    /// # Errors
+    /// The disk refuses; the other mirrors were looked after.
+    pub async fn forget_packs(&self, kept_for: Duration) -> Result<(), GitError> {
+        let dir = self.dir.clone();
+        let mut forgot = Ok(());
+        for (project, mirror) in blocking("forget packs", move || mirrors(&dir)).await? {
+            let Ok(_packing) = self.packing.of(project).try_lock_owned() else { continue };
+            let forget = move || packed::forget(&mirror, kept_for);
+            forgot = blocking("forget packs", forget).await.and(forgot);
+        }
+        forgot
     }
 
     async fn gather(&self, project: ProjectId) -> Result<(), GitError> {
@@ -42,19 +62,31 @@ impl Mirrors {
     }
 }
 
-fn with_many_packs(dir: &Path) -> io::Result<Vec<ProjectId>> {
-    let mut many = Vec::new();
+/// Does what waits for the disk, on a thread that may.
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    step: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, GitError> {
+    let done = tokio::task::spawn_blocking(step).await;
+    done.unwrap_or_else(|fault| Err(fault.into())).map_err(GitError::io(what))
+}
+
+/// All mirrors, and whose they are.
+fn mirrors(dir: &Path) -> io::Result<Vec<(ProjectId, PathBuf)>> {
+    let mut mirrors = Vec::new();
     for mirror in fs::read_dir(dir)? {
         let path = mirror?.path();
         let project = path.file_stem().and_then(OsStr::to_str).and_then(|name| name.parse().ok());
-        let (Some(project), Some("git")) = (project, path.extension().and_then(OsStr::to_str)) else {
-            continue;
-        };
-        if packs(&path) > MOST_PACKS {
-            many.push(ProjectId(project));
+        if let (Some(project), Some("git")) = (project, path.extension().and_then(OsStr::to_str)) {
+            mirrors.push((ProjectId(project), path));
         }
     }
-    Ok(many)
+    Ok(mirrors)
+}
+
+fn with_many_packs(dir: &Path) -> io::Result<Vec<ProjectId>> {
+    let many = mirrors(dir)?.into_iter().filter(|(_, path)| packs(path) > MOST_PACKS);
+    Ok(many.map(|(project, _)| project).collect())
 }
 
 fn packs(mirror: &Path) -> usize {
@@ -112,5 +144,36 @@ mod tests {
         assert!(has(next.sha.as_str()) && has(begin.as_str()));
         assert!(!has(secret.as_str()) && !has(over.as_str()), "a stranger's");
         forge.git(&["-C", mirror.to_str().unwrap(), "fsck", "--full", "--strict"]);
+    }
+
+    #[tokio::test]
+    async fn packs_are_kept_for_an_hour_and_not_while_the_disk_is_full() {
+        let forge = Forge::new();
+        let wanted = forge.wanted("refs/heads/main", &forge.commit());
+        forge.all(&wanted).await;
+        let checkout = async |name| forge.mirrors.check_out(&wanted, forge.path(name)).await.unwrap();
+        let kept = || {
+            let outgoing = fs::read_dir(forge.mirror().join("outgoing")).unwrap();
+            let is_kept = |path: &PathBuf| path.to_string_lossy().contains("/of-");
+            outgoing.map(|entry| entry.unwrap().path()).find(is_kept)
+        };
+        let hour = Duration::from_hours(1);
+        let running = checkout("1-1").await;
+        forge.mirrors.forget_packs(hour).await.unwrap();
+        let dir = fs::File::open(kept().unwrap()).unwrap();
+        dir.set_modified(std::time::SystemTime::now() - hour).unwrap();
+        {
+            let _packing = forge.mirrors.packing.of(ProjectId(1)).lock_owned().await;
+            forge.mirrors.forget_packs(hour).await.unwrap();
+            assert!(kept().is_some(), "a job is being packed");
+        }
+        forge.mirrors.forget_packs(hour).await.unwrap();
+        assert_eq!(kept(), None);
+        assert!(!forge.objects(running.packs()).is_empty(), "a job's own");
+        let _next = checkout("2-1").await;
+        forge.mirrors.forget_packs(Duration::ZERO).await.unwrap();
+        assert_eq!(kept(), None);
+        forge.mirrors.remove(ProjectId(1)).await.unwrap();
+        forge.mirrors.forget_packs(hour).await.unwrap();
     }
 }
