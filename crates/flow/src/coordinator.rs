@@ -8,7 +8,11 @@ mod tests;
 
 pub(crate) use orders::{lease, order};
 
-use crate::{Flow, images, publish, ring};
+use crate::{
+    Flow, images,
+    publish::{self, Maker},
+    ring,
+};
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use kozmic_edges::{
@@ -80,9 +84,9 @@ impl Here {
     }
 
     /// The job of an order as the store has it, with its build and project.
-    async fn claimed(&self, order: &Order) -> Result<ClaimedJob> {
+    async fn maker(&self, order: &Order) -> Result<Maker> {
         let store = &self.flow.edges.store;
-        Ok(ClaimedJob {
+        Ok(Maker {
             job: store.job_by_id(order.attempt.job).await?.context("the job is gone")?,
             build: store.build_by_id(order.build).await?.context("the build is gone")?,
             project: store.project(order.project).await?.context("the project is gone")?,
@@ -254,6 +258,6 @@ impl Coordinator for Here {
         archive: Archive,
         words: mpsc::Sender<String>,
     ) -> Result<Published> {
-        publish::artifact(&self.flow, self.claimed(order).await?, archive, words).await
+        publish::artifact(&self.flow, self.maker(order).await?, archive, words).await
     }
 }

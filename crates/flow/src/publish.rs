@@ -8,12 +8,12 @@ pub(crate) mod removal;
 
 use crate::Flow;
 use anyhow::{Context, Error, Result};
-use kozmic_edges::{
-    publisher::{Expected, UnpackError, unpack},
-    store::ClaimedJob,
-};
+use kozmic_edges::publisher::{Expected, UnpackError, unpack};
 use kozmic_model::{
     artifact::{Format, Product},
+    build::Build,
+    job::Job,
+    project::Project,
     spec::JobSpec,
 };
 use kozmic_runner::coordinator::{Archive, Published};
@@ -24,10 +24,17 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+/// The job that made an artifact, with its build and project.
+pub(crate) struct Maker {
+    pub(crate) job: Job,
+    pub(crate) build: Build,
+    pub(crate) project: Project,
+}
+
 /// An artifact that is being published.
 struct Publishing {
     flow: Flow,
-    claimed: ClaimedJob,
+    maker: Maker,
     product: Product,
     /// Lines for the job's log.
     words: mpsc::Sender<String>,
@@ -60,12 +67,12 @@ pub(crate) fn hindrance(flow: &Flow, spec: &JobSpec) -> Option<String> {
 /// Publishes what a job's program left, which comes as a tar archive.
 pub(crate) async fn artifact(
     flow: &Flow,
-    claimed: ClaimedJob,
+    maker: Maker,
     archive: Archive,
     words: mpsc::Sender<String>,
 ) -> Result<Published> {
-    let product = claimed.job.spec.task.product().cloned().context("the job makes no artifact")?;
-    let publishing = Publishing { flow: flow.clone(), claimed, product, words };
+    let product = maker.job.spec.task.product().cloned().context("the job makes no artifact")?;
+    let publishing = Publishing { flow: flow.clone(), maker, product, words };
     match publishing.everywhere(archive).await {
         Ok(name) => Ok(Published::As(name)),
         Err(Unpublished::Refused(why)) => Ok(Published::Refused(why)),
@@ -100,7 +107,7 @@ impl Publishing {
             Format::Directory => Expected::Directory,
             Format::Flist | Format::Binary | Format::Kernel => Expected::File,
         };
-        let path = self.claimed.job.spec.task.artifact_path();
+        let path = self.maker.job.spec.task.artifact_path();
         match unpack(archive, (&leaving.file(), &self.flow.edges.room), expected).await {
             Ok(()) => Ok(leaving),
             Err(UnpackError::Stream(fault)) => {
@@ -117,7 +124,7 @@ impl Publishing {
     /// the checkouts, which go at the next start.
     fn place_to_work(&self) -> PathBuf {
         static TRIES: AtomicU64 = AtomicU64::new(0);
-        let (attempt, count) = (self.claimed.job.attempt(), TRIES.fetch_add(1, Ordering::Relaxed));
+        let (attempt, count) = (self.maker.job.attempt(), TRIES.fetch_add(1, Ordering::Relaxed));
         let name = format!("artifact-{}-{}-{count}", attempt.job, attempt.number);
         self.flow.settings.work_dir.join(name)
     }

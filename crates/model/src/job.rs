@@ -62,12 +62,12 @@ impl Job {
         Span { queued_at, started_at, finished_at }
     }
 
-    /// The time at which the present attempt was asked for, where that is known: by the push that made its build, or by a
-    /// restart. Hooks that hear of one push have it in common.
+    /// The time at which the present attempt was asked for, where that is known: by the push that it is for, which was
+    /// heard of at `pushed_at`, or by a restart, whichever came later. Hooks that hear of one push have it in common.
     pub fn asked_at(&self, pushed_at: Timestamp) -> Option<Timestamp> {
         match self.queued_at == Some(self.created_at) {
             true => Some(pushed_at),
-            false => self.queued_at,
+            false => self.queued_at.map(|queued_at| queued_at.max(pushed_at)),
         }
     }
 
@@ -243,6 +243,22 @@ fn signal_name(code: i64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
+
+    fn job(created_at: i64, queued_at: Option<i64>) -> Job {
+        let (created_at, queued_at) = (Timestamp(created_at), queued_at.map(Timestamp));
+        Job { created_at, queued_at, ..samples::job("Tests", Status::Enqueued) }
+    }
+
+    #[test]
+    fn an_attempt_is_asked_for_by_its_push_or_by_a_later_restart() {
+        let asked_at = |job: Job, pushed_at| job.asked_at(Timestamp(pushed_at)).map(|at| at.0);
+        assert_eq!(asked_at(job(20, Some(20)), 10), Some(10), "the first attempt");
+        assert_eq!(asked_at(job(20, Some(20)), 40), Some(40), "it waited, and is for a newer push now");
+        assert_eq!(asked_at(job(20, Some(30)), 10), Some(30), "it was restarted");
+        assert_eq!(asked_at(job(20, Some(30)), 40), Some(40), "it was restarted before the newer push");
+        assert_eq!(asked_at(job(20, None), 10), None, "from before such times were noted");
+    }
 
     #[test]
     fn a_failed_script_is_an_outcome_and_our_failure_is_an_error() {

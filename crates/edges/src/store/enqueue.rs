@@ -258,7 +258,10 @@ async fn add_call(tx: &DatabaseTransaction, delivery: DeliveryId, hook: HookId, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::{NOW, Stage};
+    use crate::store::{
+        Lane,
+        tests::{NOW, Stage},
+    };
     use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
     use std::time::Duration;
 
@@ -293,6 +296,28 @@ mod tests {
         assert!(plan('a', NOW.after(minute)).await.is_empty(), "the same push");
         assert_eq!(plan('a', NOW.after(3 * minute)).await, first);
         assert_eq!(status(&stage, first[0]).await, Status::Enqueued);
+    }
+
+    #[tokio::test]
+    async fn a_job_is_as_new_as_the_push_that_it_is_for_whatever_its_builds_age() {
+        let stage = Stage::new().await;
+        let at = |minutes: u64| NOW.after(Duration::from_secs(60 * minutes));
+        let plan = async |digit, minutes, scripts: &[&str]| {
+            stage.plan_heard(stage.project, (digit, at(minutes)), scripts, at(minutes)).await
+        };
+        let waiting = plan('a', 0, &["build.sh"]).await;
+        plan('b', 2, &["build.sh"]).await;
+        let added = plan('a', 3, &["build.sh", "new.sh"]).await;
+        let mut pushed = Vec::new();
+        for _ in 0..3 {
+            let claimed = stage.claim().await;
+            assert_eq!(claimed.job.asked_at(claimed.pushed_at), Some(claimed.pushed_at));
+            pushed.push((claimed.job.id, claimed.pushed_at));
+        }
+        assert_eq!((pushed[0], pushed[2]), ((waiting[0], at(3)), (added[0], at(3))), "of an old build");
+        assert_eq!(pushed[1].1, at(2));
+        let held = stage.store.held_jobs(Lane::Containers, "here", NOW).await.unwrap();
+        assert_eq!(held.iter().map(|held| (held.job.id, held.pushed_at)).collect::<Vec<_>>(), pushed);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The queue: a table with leases. Results are accepted only from the attempt that holds the job.
 
 use super::{
-    Store, attempts, builds,
+    Store, attempts, builds, moves,
     outbox::{self, Subject},
     projects, read, rows, superseded,
 };
@@ -34,6 +34,8 @@ pub struct ClaimedJob {
     pub build: Build,
     /// Its project.
     pub project: Project,
+    /// Time at which the push that it is for was heard of, which may be younger than its build.
+    pub pushed_at: Timestamp,
 }
 
 /// Jobs of one lane do not wait for those of another.
@@ -100,7 +102,7 @@ impl Store {
         let mut held = Vec::new();
         for row in rows.all(&tx).await.context("list held jobs")? {
             match read::job(row.clone()) {
-                Ok(job) => held.push(with_surroundings(&tx, job, now).await?),
+                Ok(job) => held.push(with_surroundings(&tx, (job, row.move_id), now).await?),
                 Err(fault) => spoil(&tx, &row, &fault, now).await?,
             }
         }
@@ -318,7 +320,8 @@ async fn hold(
         ..Default::default()
     };
     let row = held.update(tx).await.context("claim a job")?;
-    with_surroundings(tx, read::job(row)?, now).await.map(Some)
+    let by = row.move_id;
+    with_surroundings(tx, (read::job(row)?, by), now).await.map(Some)
 }
 
 /// Ends a job whose row cannot be read, so that it does not hold up the others.
@@ -355,8 +358,18 @@ fn of_attempt(attempt: Attempt) -> UpdateMany<rows::job::Entity> {
         .filter(rows::job::Column::Status.eq(Status::Pending.word()))
 }
 
-async fn with_surroundings(tx: &DatabaseTransaction, job: Job, now: Timestamp) -> Result<ClaimedJob> {
+async fn with_surroundings(
+    tx: &DatabaseTransaction,
+    (job, by): (Job, Option<i64>),
+    now: Timestamp,
+) -> Result<ClaimedJob> {
     let build = builds::refresh(tx, job.build.0, now).await?;
     let project = projects::project_of(tx, job.project.0).await?;
-    Ok(ClaimedJob { job, build, project })
+    // Without a move, which is so with what the forge answered, the job is as old as what it is for.
+    let pushed_at = match by {
+        Some(by) => moves::heard_at(tx, by).await?,
+        None => None,
+    };
+    let pushed_at = pushed_at.unwrap_or(job.created_at);
+    Ok(ClaimedJob { job, build, project, pushed_at })
 }

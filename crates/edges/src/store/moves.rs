@@ -9,7 +9,7 @@ mod tests;
 
 pub(super) use builds::newest;
 pub(super) use known::{is_moving, of_ref};
-pub(super) use note::{OF_BUILD, note};
+pub(super) use note::{OF_BUILD, heard_at, note};
 pub(super) use stand::{is_newest, stand};
 
 use super::{

@@ -40,8 +40,8 @@ pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
     let hindrance = trouble.or_else(|| publish::hindrance(flow, &claimed.job.spec));
     let environment = environment_of(&flow.settings, &claimed);
     let limits = limits(&flow.settings, &claimed);
-    let ClaimedJob { job, build, project } = claimed;
-    let age = job.asked_at(build.created_at).map(|asked| clock::now().since(asked));
+    let ClaimedJob { job, build, project, pushed_at } = claimed;
+    let age = job.asked_at(pushed_at).map(|asked| clock::now().since(asked));
     Order {
         attempt: job.attempt(),
         build: build.id,
@@ -64,7 +64,7 @@ pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
 
 /// Environment of a job's scripts, `HOME` apart.
 fn environment_of(settings: &FlowSettings, claimed: &ClaimedJob) -> Vec<(String, String)> {
-    let ClaimedJob { job, build, project } = claimed;
+    let ClaimedJob { job, build, project, .. } = claimed;
     let facts = BuildFacts {
         project: &project.repository.full_name(),
         build: build.id,

@@ -1,12 +1,12 @@
 //! The places where artifacts go, and what is done at each.
 
-use super::{Publishing, Unpublished, upload::Upload};
+use super::{Maker, Publishing, Unpublished, upload::Upload};
 use crate::Flow;
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
     publisher::{Directory, Hub, PublishError, Stored, kernel_archive, measure},
-    store::{ClaimedJob, NewArtifact, Store},
+    store::{NewArtifact, Store},
 };
 use kozmic_model::{
     artifact::{Artifact, ArtifactName, ArtifactPlace, Format, Product},
@@ -45,7 +45,7 @@ impl Leaving {
     pub(super) async fn new(dir: PathBuf, publishing: &Publishing) -> Result<Self> {
         tokio::fs::create_dir_all(&dir).await.context("make a place for the artifact")?;
         let store = publishing.flow.edges.store.clone();
-        Ok(Self { dir, store, attempt: publishing.claimed.job.attempt() })
+        Ok(Self { dir, store, attempt: publishing.maker.job.attempt() })
     }
 
     /// File or directory that the script left.
@@ -69,7 +69,7 @@ impl Place {
             Self::Hub(..) => hub_name(&publishing.product.name),
             Self::Directory(..) => publishing.product.name.clone(),
         };
-        let ClaimedJob { job, build, project } = &publishing.claimed;
+        let Maker { job, build, project } = &publishing.maker;
         let at = (&build.git_ref, &build.sha);
         let [link, series] = job.spec.wishes(&project.repository.full_name(), at, &plain);
         let store = &publishing.flow.edges.store;
@@ -107,17 +107,17 @@ impl Place {
         name: ArtifactName,
         stored: Stored,
     ) -> Result<(), Unpublished> {
-        let Publishing { flow, claimed, .. } = publishing;
+        let Publishing { flow, maker, .. } = publishing;
         let store = &flow.edges.store;
         let new = self.note(publishing, name.clone(), stored);
         let _turn = flow.turns.take(&format!("link {} {}", self.word(), name.stable)).await;
-        if store.is_newest(&claimed.job, &new.place, &name.stable).await? {
+        if store.is_newest(&maker.job, &new.place, &name.stable).await? {
             publishing.patiently(|| self.lead(&name)).await?;
         } else {
             let line = format!("{} stays as it is: it leads to a newer push's artifact.", name.stable);
             publishing.say(line).await;
         }
-        store.note_artifact(&claimed.job, &new, clock::now()).await?;
+        store.note_artifact(&maker.job, &new, clock::now()).await?;
         Ok(self.trim(publishing, &new).await?)
     }
 

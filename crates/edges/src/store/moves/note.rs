@@ -73,6 +73,12 @@ pub(in crate::store) async fn note(
     Ok(id)
 }
 
+/// Time at which a move was heard of first.
+pub(in crate::store) async fn heard_at(tx: &DatabaseTransaction, id: i64) -> Result<Option<Timestamp>> {
+    let row = rows::ref_move::Entity::find_by_id(id).one(tx).await.context("find a job's move")?;
+    Ok(row.map(|row| Timestamp(row.created_at)))
+}
+
 /// A push that goes on from what another installation built is later than that, whatever that one's clock said.
 async fn set_clock_right(tx: &DatabaseTransaction, project: ProjectId, new: &NewMove<'_>) -> Result<()> {
     let (Some(before), Some(at)) = (new.before, new.at) else { return Ok(()) };

@@ -93,18 +93,31 @@ impl Stage {
         digit: char,
         pushed_at: Timestamp,
     ) -> Vec<JobId> {
+        self.plan_heard(project, (digit, pushed_at), &["build.sh"], NOW).await
+    }
+
+    /// The same of these scripts, for a push that is heard of at some time.
+    pub(in crate::store) async fn plan_heard(
+        &self,
+        project: ProjectId,
+        (digit, pushed_at): (char, Timestamp),
+        scripts: &[&str],
+        now: Timestamp,
+    ) -> Vec<JobId> {
         let before = Some(change('9').sha);
         let change = Change { before, pushed_at: Some(pushed_at), ..change(digit) };
-        let spec = script().job("anna/hello", (&change.git_ref, &change.sha), &BTreeSet::new());
+        let at = (&change.git_ref, &change.sha);
+        let specs = scripts.iter().map(|path| script(path).job("anna/hello", at, &BTreeSet::new()));
+        let specs = specs.collect::<Vec<_>>();
         let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
-        let planned = self.store.enqueue_planned(heard, project, (&change, &[spec]), NOW).await;
+        let planned = self.store.enqueue_planned(heard, project, (&change, &specs), now).await;
         planned.unwrap().jobs
     }
 }
 
-fn script() -> BuildScript {
+fn script(path: &str) -> BuildScript {
     BuildScript {
-        path: "build.sh".into(),
+        path: path.into(),
         archives: "/tmp/archives".into(),
         artifact: "result.tar.gz".into(),
         image: "debian".parse().unwrap(),
