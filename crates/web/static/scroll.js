@@ -21,6 +21,10 @@ export class Scroll {
   #moving = false;
   #stepping = false;
   #touch = 0;
+  /** Whether a person has moved the view: a browser that puts back the place of a page may lead to the end, too. */
+  #led = false;
+  /** The place that a key has just led to. A movement of the browser's own goes on after its place was set. */
+  #goal = null;
 
   /** `on` has `moved()` when a person begins to scroll, and not when a browser puts back the place of a page that is loaded anew; `drawn()` when the rows have to be drawn again, `followed(on)`. */
   constructor(view, box, on) {
@@ -93,27 +97,39 @@ export class Scroll {
   #scrolled() {
     const by = this.view.scrollTop - this.#top;
     if (Math.abs(by) < ROUNDING) return;
+    if (this.#goal !== null) {
+      this.go(this.#goal);
+      this.#settle();
+      return;
+    }
     this.#top += by;
     if (this.view.clientHeight === this.#height) this.#moved(by);
     this.on.drawn();
   }
 
-  #moved(by) {
+  /** Waits anew for the view to rest. */
+  #settle() {
     this.#moving = true;
     clearTimeout(this.rest);
     this.rest = setTimeout(() => this.#rested(), PAUSE);
+  }
+
+  #moved(by) {
+    if (this.held) this.#isLed();
+    this.#settle();
     if (this.#leapt(by)) this.shift = this.#range.shiftAt(this.#top);
     // A view that springs back from beyond its end has not left it.
     const isAtEnd = this.place > this.#range.end - 1;
-    if ((by > 0) === isAtEnd) this.follow(isAtEnd);
+    if ((by > 0) === isAtEnd && (this.#led || !isAtEnd)) this.follow(isAtEnd);
   }
 
-  /** A dragged scrollbar and the keys for the ends mean a place in the whole log, all else a distance from here. */
+  /** A dragged scrollbar means a place in the whole log, all else a distance from here. */
   #leapt(by) {
     return this.#range.excess > 0 && !this.#stepping && Math.abs(by) > 2 * this.#height;
   }
 
   #rested() {
+    this.#goal = null;
     this.#moving = false;
     this.#stepping = false;
     if (this.#range.excess) this.on.drawn();
@@ -122,7 +138,7 @@ export class Scroll {
   #wheeled({ deltaY, ctrlKey, shiftKey }) {
     if (ctrlKey || shiftKey) return;
     this.#stepping = true;
-    this.on.moved();
+    this.#isLed();
     if (deltaY < 0) this.#goesUp();
   }
 
@@ -130,7 +146,7 @@ export class Scroll {
     const { key, shiftKey, altKey } = event;
     if (altKey) return;
     this.#stepping = STEPS.includes(key);
-    if (this.#stepping) this.on.moved();
+    if (this.#stepping) this.#isLed();
     if (UP.includes(key) || (key === ' ' && shiftKey)) this.#goesUp();
     if ((key === 'Home' || key === 'End') && !shiftKey) {
       event.preventDefault();
@@ -142,14 +158,18 @@ export class Scroll {
   #leap(key) {
     if (key === 'End') this.follow(true);
     else this.#goesUp();
-    this.go(key === 'End' ? Infinity : 0);
-    this.on.moved();
+    this.#isLed();
+    this.#goal = key === 'End' ? Infinity : 0;
+    this.go(this.#goal);
+    this.#settle();
     this.on.drawn();
   }
 
+  /** A click alone leads nowhere, but the middle button lets the mouse scroll by itself. */
   #grasped({ pointerType, button }) {
     this.#stepping = false;
-    this.on.moved();
+    this.#goal = null;
+    if (button === 1) this.#isLed();
     this.held = pointerType === 'mouse' && button === 0;
   }
 
@@ -167,9 +187,16 @@ export class Scroll {
 
   #dragged(y) {
     this.#stepping = true;
-    this.on.moved();
+    this.#isLed();
     if (y > this.#touch) this.#goesUp();
     this.#touch = y;
+  }
+
+  /** A person moves the view. */
+  #isLed() {
+    this.#led = true;
+    this.#goal = null;
+    this.on.moved();
   }
 
   /** Before the browser shows it: each drawing that follows would take the movement back. */

@@ -117,7 +117,29 @@ async fn reach_both_ends(reader: &mut Reader) -> Result<()> {
     reader.press(Key::End).await?;
     reader.wait_end().await?;
     let last = "document.querySelector('[data-part=view]').innerText.includes('2000000')";
-    reader.wait(last).await
+    reader.wait(last).await?;
+    leap_while_a_page_is_turned(reader).await
+}
+
+/// A movement of the browser's own goes on after its place was set: it takes nobody away from an end.
+async fn leap_while_a_page_is_turned(reader: &mut Reader) -> Result<()> {
+    for _ in 0..3 {
+        let end = reader.rest().await?;
+        reader.press(Key::PageUp).await?;
+        reader.wait_above(end - 1.0).await?;
+        reader.press(Key::End).await?;
+        reader.rest().await?;
+        reader.wait_place(end).await.context("the end while a page is turned")?;
+    }
+    for _ in 0..3 {
+        reader.press(Key::Home).await?;
+        reader.rest().await?;
+        reader.wait_top().await.context("the top while a page is turned")?;
+        reader.press(Key::PageDown).await?;
+        reader.wait_below(1.0).await?;
+    }
+    reader.press(Key::End).await?;
+    reader.wait_end().await
 }
 
 /// In the middle of the bar is the middle of the log.

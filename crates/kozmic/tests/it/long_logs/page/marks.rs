@@ -13,7 +13,9 @@ pub async fn link_and_mark_lines(reader: &mut Reader) -> Result<()> {
     mark(reader, first + 2).await?;
     let text = reader.text(first + 5).await?;
     ensure!(reader.hands.eval(&format!("window.find('{text}')")).await? == true, "{text} is not found");
-    open_anew(reader, first + 3).await
+    open_anew(reader, first + 3).await?;
+    reader.hands.eval("location.hash = '#L1600000'").await?;
+    open_anew(reader, 1_600_000).await
 }
 
 /// A click on a line's number marks it, puts it into the address, and moves nothing.
@@ -40,12 +42,13 @@ async fn mark(reader: &mut Reader, line: u64) -> Result<()> {
     Ok(())
 }
 
-/// The address alone leads there.
+/// The address alone leads there, also where a browser puts back the place of a page while its log is short.
 async fn open_anew(reader: &mut Reader, line: u64) -> Result<()> {
     reader.hands.eval("window.isOld = true, location.reload()").await?;
     reader.wait("!window.isOld").await?;
     reader.wait_ended().await?;
     reader.wait(&format!("document.querySelector('#L{line}.target')")).await?;
+    reader.rest().await?;
     let (first, last) = reader.sight().await?;
     ensure!(first < line && line < last, "{:?}: {line} is not in {first}–{last}", reader.kind);
     Ok(())

@@ -46,6 +46,7 @@ async fn go_up_and_return(kind: Kind) -> Result<()> {
     world.build().await?;
     let mut reader = Reader::of(&world, kind).await?;
     reader.wait_count(200).await?;
+    click_on_the_way_to_a_line(&mut reader).await?;
     for way in [Up::Wheel, Up::Arrow, Up::Page, Up::Finger, Up::Scrollbar, Up::Home] {
         go_up(&mut reader, way).await.with_context(|| format!("up by {way:?}"))?;
     }
@@ -53,9 +54,24 @@ async fn go_up_and_return(kind: Kind) -> Result<()> {
     for way in [Back::Key, Back::Wheel, Back::Scrollbar] {
         return_to_the_end(&mut reader, way).await.with_context(|| format!("back by {way:?}"))?;
     }
+    end_while_a_page_is_turned(&mut reader).await?;
     world.open_gate().await?;
     stay_free_after_the_end(&mut reader).await?;
     world.end().await
+}
+
+/// A line that is linked to and still to come is brought into sight, also after a click that moved nothing.
+async fn click_on_the_way_to_a_line(reader: &mut Reader) -> Result<()> {
+    let line = reader.count().await? + 300;
+    reader.hands.eval(&format!("location.hash = '#L{line}'")).await?;
+    reader.wait_following(false).await?;
+    let bounds = reader.bounds().await?;
+    reader.hands.click((bounds.text, bounds.top + 50)).await?;
+    ensure!(reader.count().await? < line, "{:?}: line {line} came before the click", reader.kind);
+    reader.wait(&format!("document.querySelector('#L{line}.target')")).await?;
+    let (first, last) = reader.sight().await?;
+    ensure!(first < line && line <= last, "{:?}: {line} is not in {first}–{last}", reader.kind);
+    Ok(())
 }
 
 /// The view stays where it was led, while lines come.
@@ -107,6 +123,20 @@ async fn return_to_the_end(reader: &mut Reader, way: Back) -> Result<()> {
     reader.wait_following(true).await?;
     reader.wait_growth(20).await?;
     reader.wait_end().await
+}
+
+/// A movement of the browser's own goes on after its place was set: the end is followed all the same.
+async fn end_while_a_page_is_turned(reader: &mut Reader) -> Result<()> {
+    for _ in 0..3 {
+        follow(reader).await?;
+        reader.press(Key::PageUp).await?;
+        reader.wait_following(false).await?;
+        reader.press(Key::End).await?;
+        reader.wait_growth(50).await?;
+        reader.wait_following(true).await.context("the end while a page is turned")?;
+        reader.wait_end().await?;
+    }
+    Ok(())
 }
 
 /// The end of the job was seen, and nobody is held there.
