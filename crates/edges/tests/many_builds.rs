@@ -3,7 +3,7 @@
 //! `cargo test --release -p kozmic-edges --test many_builds -- --ignored --nocapture`.
 
 use anyhow::{Context, Result};
-use kozmic_edges::store::{BuildFilter, NewSession, Store};
+use kozmic_edges::store::{BuildFilter, NewSession, PageAsked, Store};
 use kozmic_model::{
     git::GitRef,
     ids::{ForgeUserId, ProjectId, RepositoryId},
@@ -65,7 +65,8 @@ impl Stage {
         let mut times = Vec::new();
         for _ in 0..TIMES {
             let start = Instant::now();
-            let found = self.store.builds(self.project, filter, (page, PER_PAGE)).await?;
+            let asked = PageAsked { number: page, size: PER_PAGE };
+            let found = self.store.builds(self.project, filter, asked).await?;
             times.push(start.elapsed());
             total = found.total;
             assert!(!found.items.is_empty(), "{what}");
@@ -158,7 +159,7 @@ async fn how_long_questions_take_with_a_hundred_thousand_builds() -> Result<()> 
     for (name, times) in names.into_iter().zip(times) {
         tell(name, times);
     }
-    assert_eq!(store.builds(project, &all, (1, 1)).await?.total, BUILDS);
+    assert_eq!(store.builds(project, &all, PageAsked { number: 1, size: 1 }).await?.total, BUILDS);
     for sql in [
         "SELECT COUNT(*) FROM build WHERE project_id = 1",
         "SELECT COUNT(*) FROM build WHERE project_id = 1 AND status = 'failure'",

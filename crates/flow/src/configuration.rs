@@ -17,7 +17,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::Head,
-    store::{Heard, Planned},
+    store::{Heard, Planned, ProjectChange},
 };
 use kozmic_model::{
     build::Build,
@@ -131,9 +131,8 @@ async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
 async fn plan_head(flow: &Flow, repository: &Repository, head: Head) -> Result<Planned> {
     let project = flow.edges.store.project_for(repository, clock::now()).await?;
     let change = change_of(repository, head);
-    let specs = [spec()];
-    let planned =
-        flow.edges.store.enqueue_planned(Heard::Answer, project.id, (&change, &specs), clock::now()).await?;
+    let (change, specs) = (ProjectChange { project: project.id, change: &change }, [spec()]);
+    let planned = flow.edges.store.enqueue_planned(Heard::Answer, change, &specs, clock::now()).await?;
     planned.jobs.iter().for_each(|job| ring::change(&flow.edges, project.id, *job));
     flow.edges.broker.ring(Topic::Jobs);
     Ok(planned)

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use kozmic_edges::{
     broker::{Bell, Topic},
     clock,
-    store::{ClaimedJob, IMAGES, Lane},
+    store::{ClaimedJob, IMAGES, Lane, Lease, NewCachedImage},
 };
 use kozmic_model::{
     cache::{CacheInputs, CachedImage},
@@ -103,8 +103,8 @@ impl Coordinator for Here {
 
     async fn claim(&self) -> Result<Option<Order>> {
         let now = clock::now();
-        let runner = (self.runner(), lease(now));
-        let claimed = self.flow.edges.store.claim_job(Lane::Containers, runner, now).await?;
+        let lease = Lease { runner: self.runner(), until: lease(now) };
+        let claimed = self.flow.edges.store.claim_job(Lane::Containers, lease, now).await?;
         let Some(order) = self.orders(claimed).await.pop() else { return Ok(None) };
         self.change(&order);
         Ok(Some(order))
@@ -115,7 +115,8 @@ impl Coordinator for Here {
     }
 
     async fn beat(&self, state: &State) -> Result<()> {
-        let kept = self.flow.edges.store.renew_leases(self.runner(), lease(clock::now())).await;
+        let lease = Lease { runner: self.runner(), until: lease(clock::now()) };
+        let kept = self.flow.edges.store.renew_leases(lease).await;
         kept.and(self.note(state).await)
     }
 
@@ -141,7 +142,7 @@ impl Coordinator for Here {
     async fn begin_script(&self, order: &Order, beginning: &Beginning<'_>) -> Result<bool> {
         let Beginning { container, cache_key, phases } = *beginning;
         let store = &self.flow.edges.store;
-        let is_ours = store.note_container(order.attempt, (container, cache_key), phases).await?;
+        let is_ours = store.note_container(order.attempt, container, cache_key, phases).await?;
         self.change(order);
         Ok(is_ours)
     }
@@ -211,8 +212,8 @@ impl Coordinator for Here {
     }
 
     async fn use_image(&self, order: &Order, key: &str) -> Result<Option<CachedImage>> {
-        let key = (self.runner(), key);
-        self.flow.edges.store.use_cached_image(order.project, key, clock::now()).await
+        let store = &self.flow.edges.store;
+        store.use_cached_image(order.project, self.runner(), key, clock::now()).await
     }
 
     async fn compare_inputs(&self, order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
@@ -231,12 +232,13 @@ impl Coordinator for Here {
         match change {
             ImageChange::Gone(known) => store.forget_cached_image(known).await,
             ImageChange::Kept { name, id } => {
-                store.note_kernel_image(self.runner(), (name, id), order.build).await
+                store.note_kernel_image(self.runner(), name, id, order.build).await
             }
             ImageChange::Made { key, size } => {
                 let base = order.spec.task.image().map(ToString::to_string).unwrap_or_default();
-                let facts = (key, base.as_str(), size);
-                store.add_cached_image((order.project, self.runner()), facts, clock::now()).await
+                let (project, runner) = (order.project, self.runner());
+                let new = NewCachedImage { project, runner, key, base: &base, size };
+                store.add_cached_image(new, clock::now()).await
             }
         }
     }

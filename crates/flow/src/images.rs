@@ -85,7 +85,7 @@ pub(crate) async fn drop_kernel(flow: &Flow, name: &ImageName) -> Result<()> {
     }
     let _turn = shelf.turn(name).await;
     if let Some(id) = shelf.id_of(name).await? {
-        if !store.is_kernel_image(shelf.runner(), (name, &id)).await? {
+        if !store.is_kernel_image(shelf.runner(), name, &id).await? {
             return Ok(());
         }
         if !shelf.remove(name).await? {

@@ -13,12 +13,12 @@ use kozmic_model::{
 /// # Errors
 /// The database does not answer.
 pub async fn cancel(edges: &Edges, id: JobId, why: &str) -> Result<()> {
-    stop(edges, id, (why, None)).await
+    stop(edges, id, why, None).await
 }
 
 /// Stops a job for a reason, on behalf of somebody who may be no person.
-pub(crate) async fn stop(edges: &Edges, id: JobId, why: (&str, Option<CanceledBy>)) -> Result<()> {
-    edges.store.request_cancel(id, why, clock::now()).await?;
+pub(crate) async fn stop(edges: &Edges, id: JobId, why: &str, by: Option<CanceledBy>) -> Result<()> {
+    edges.store.request_cancel(id, why, by, clock::now()).await?;
     if let Some(job) = edges.store.job_by_id(id).await? {
         ring::change(edges, job.project, id);
     }

@@ -225,7 +225,7 @@ impl Import<'_> {
         match sealed.open(secret_key) {
             Ok((private, public)) => {
                 let at_forge = (key.forge_id > 0).then_some(DeployKeyId(key.forge_id));
-                self.store.import_deploy_key(id, (&public, &private), at_forge).await?;
+                self.store.import_deploy_key(id, &public, &private, at_forge).await?;
                 report.take(Kind::DeployKey);
             }
             Err(fault) => report.leave_out(Kind::DeployKey, what, fault.to_string()),

@@ -119,7 +119,8 @@ pub(super) async fn interrupted(
 /// Ends the attempt of a runner that let its job go. False: the job ends with it, as it does not run again by itself.
 pub(super) async fn let_go(
     tx: &DatabaseTransaction,
-    (row, job): (&rows::job::Model, &Job),
+    row: &rows::job::Model,
+    job: &Job,
     now: Timestamp,
 ) -> Result<bool> {
     match Sequel::of(job, &Outcome::Interrupted("The runner was lost.".to_owned())) {
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
     use crate::store::{
         Lane,
-        tests::{LATER, NOW, Stage},
+        tests::{HERE, NOW, Stage},
     };
     use kozmic_model::spent::Spent;
     use std::time::Duration;
@@ -212,8 +213,7 @@ mod tests {
     impl Stage {
         /// Runs the next job until it is interrupted; gives it as it stands then, and its build.
         async fn interrupt(&self) -> (Job, Build) {
-            let job =
-                self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;
+            let job = self.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
             let outcome = Outcome::Interrupted("Gone.".into());
             let build = self.store.finish_job(job.attempt(), &outcome, NOW).await.unwrap().unwrap();
             (self.store.job_by_id(job.id).await.unwrap().unwrap(), build)
@@ -267,8 +267,8 @@ mod tests {
     async fn a_cancel_is_heard_though_the_job_was_interrupted() {
         let stage = Stage::new().await;
         stage.push('a').await;
-        let job = stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;
-        stage.store.request_cancel(job.id, ("By anna.", None), NOW).await.unwrap();
+        let job = stage.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
+        stage.store.request_cancel(job.id, "By anna.", None, NOW).await.unwrap();
         let outcome = Outcome::Interrupted("Gone.".into());
         stage.store.finish_job(job.attempt(), &outcome, NOW).await.unwrap().unwrap();
         let job = stage.store.job_by_id(job.id).await.unwrap().unwrap();

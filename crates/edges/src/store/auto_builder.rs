@@ -107,7 +107,7 @@ impl Store {
             owner.one(&tx).await.context("find the Auto Builder")?.context("there is no Auto Builder")?;
         let row = projects::project_row(UserId(owner.id), repository, now);
         let row = row.insert(&tx).await.context("make a project")?;
-        members::set_role(&tx, (ProjectId(row.id), UserId(owner.id)), Role::Owner).await?;
+        members::set_role(&tx, ProjectId(row.id), UserId(owner.id), Role::Owner).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
     }
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!((annas.id, annas.owner), (stage.project, stage.user));
         store.drop_token(auto_builder).await.unwrap();
         assert!(store.token_of(auto_builder).await.is_ok(), "its token stands in the settings");
-        store.sync_members(project.id, (&other, &[]), NOW).await.unwrap();
+        store.sync_members(project.id, &other, &[], NOW).await.unwrap();
         assert_eq!(store.project(project.id).await.unwrap().unwrap().owner, auto_builder);
         stage.may_administer(&other).await;
         let taken = store.add_project(stage.user, other.id, NOW).await.unwrap();

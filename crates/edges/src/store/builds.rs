@@ -39,6 +39,15 @@ pub struct BuildFilter {
 /// The most refs on which one commit is looked at: those that are there, and were pushed last.
 const REFS_LIMIT: u64 = 50;
 
+/// The page of a list that somebody asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct PageAsked {
+    /// From 1.
+    pub number: u64,
+    /// The number of items on a page.
+    pub size: u64,
+}
+
 /// One page of a list.
 pub struct Page<T> {
     /// The items on the page.
@@ -78,7 +87,7 @@ impl Store {
         row.one(&self.db).await.context("find a build")?.map(read::build).transpose()
     }
 
-    /// A page of a project's builds, the newest first; pages count from 1.
+    /// A page of a project's builds, the newest first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -86,7 +95,7 @@ impl Store {
         &self,
         project: ProjectId,
         filter: &BuildFilter,
-        (page, per_page): (u64, u64),
+        asked: PageAsked,
     ) -> Result<Page<Build>> {
         let wanted = wanted(project, filter);
         let total = wanted.clone().count(&self.db).await.context("count builds")?;
@@ -95,8 +104,8 @@ impl Store {
             .select_only()
             .column(rows::build::Column::Number)
             .order_by_desc(rows::build::Column::Number)
-            .offset(page.saturating_sub(1).saturating_mul(per_page))
-            .limit(per_page);
+            .offset(asked.number.saturating_sub(1).saturating_mul(asked.size))
+            .limit(asked.size);
         let numbers = numbers.into_tuple::<i64>().all(&self.db).await.context("find a page of builds")?;
         let rows = of_project(project)
             .filter(rows::build::Column::Number.is_in(numbers))

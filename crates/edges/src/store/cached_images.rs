@@ -18,6 +18,21 @@ use std::collections::{HashMap, HashSet};
 /// The last use of an image whose removal was begun: it may be on the engine or not, and no job finds it.
 const LEAVING: i64 = -1;
 
+/// An image that an install script made just now.
+#[derive(Clone, Copy, Debug)]
+pub struct NewCachedImage<'a> {
+    /// The project.
+    pub project: ProjectId,
+    /// The runner on whose engine it is.
+    pub runner: &'a str,
+    /// The key that it is found by.
+    pub key: &'a str,
+    /// The name of the image that it was made of.
+    pub base: &'a str,
+    /// In bytes, all layers together.
+    pub size: i64,
+}
+
 impl Store {
     /// A project's image with that key on a runner's engine, noted as used now.
     ///
@@ -26,7 +41,8 @@ impl Store {
     pub async fn use_cached_image(
         &self,
         project: ProjectId,
-        (runner, key): (&str, &str),
+        runner: &str,
+        key: &str,
         now: Timestamp,
     ) -> Result<Option<CachedImage>> {
         let row = rows::cached_image::Entity::find()
@@ -49,12 +65,8 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn add_cached_image(
-        &self,
-        (project, runner): (ProjectId, &str),
-        (key, base, size): (&str, &str, i64),
-        now: Timestamp,
-    ) -> Result<()> {
+    pub async fn add_cached_image(&self, new: NewCachedImage<'_>, now: Timestamp) -> Result<()> {
+        let NewCachedImage { project, runner, key, base, size } = new;
         let row = rows::cached_image::ActiveModel {
             id: NotSet,
             project_id: Set(project.0),

@@ -17,13 +17,14 @@ impl Store {
     pub async fn request_cancel(
         &self,
         id: JobId,
-        (why, by): (&str, Option<CanceledBy>),
+        why: &str,
+        by: Option<CanceledBy>,
         now: Timestamp,
     ) -> Result<()> {
         let tx = self.write().await?;
         let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to cancel")?;
         let Some(row) = row else { return Ok(()) };
-        cancel(&tx, &row, (why, by), now).await?;
+        cancel(&tx, &row, why, by, now).await?;
         builds::refresh(&tx, row.build_id, now).await?;
         tx.commit().await.context("commit a cancel")
     }
@@ -33,7 +34,8 @@ impl Store {
 pub(super) async fn cancel(
     tx: &DatabaseTransaction,
     row: &rows::job::Model,
-    (why, by): (&str, Option<CanceledBy>),
+    why: &str,
+    by: Option<CanceledBy>,
     now: Timestamp,
 ) -> Result<()> {
     let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };

@@ -44,7 +44,8 @@ impl Store {
     /// The database does not answer; then nothing changed.
     pub async fn replace_deploy_key(
         &self,
-        (project, known): (ProjectId, Option<&str>),
+        project: ProjectId,
+        known: Option<&str>,
         public: &str,
         private: &SecretString,
     ) -> Result<DeployKey> {
@@ -104,11 +105,11 @@ mod tests {
         let stage = Stage::new().await;
         let (store, project) = (&stage.store, stage.project);
         for public in ["first", "second"] {
-            let key = store.replace_deploy_key((project, None), public, &public.into()).await.unwrap();
+            let key = store.replace_deploy_key(project, None, public, &public.into()).await.unwrap();
             assert_eq!(key.public_key, "first");
         }
         store.note_deploy_key(project, Some(DeployKeyId(4))).await.unwrap();
-        let key = store.replace_deploy_key((project, Some("first")), "third", &"third".into()).await.unwrap();
+        let key = store.replace_deploy_key(project, Some("first"), "third", &"third".into()).await.unwrap();
         assert_eq!((key.public_key.as_str(), key.at_forge), ("third", None));
         assert_eq!(store.private_key(project).await.unwrap().unwrap().expose_secret(), "third");
     }

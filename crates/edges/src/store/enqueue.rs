@@ -4,7 +4,7 @@ use super::{
     Store, attempts, builds,
     deliveries::{HANDLED, settle},
     jobs,
-    moves::{self, Heard, NewMove},
+    moves::{self, Heard, NewMove, ProjectChange},
     read, rows,
 };
 use anyhow::{Context, Result};
@@ -37,6 +37,15 @@ pub enum Enqueued {
     BuiltBefore,
 }
 
+/// A delivery that called a hook.
+#[derive(Clone, Copy, Debug)]
+pub struct HookCall {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The hook.
+    pub hook: HookId,
+}
+
 impl Store {
     /// Enqueues a job for a change that a delivery brought to a hook, and settles the delivery. If its ref is back at a
     /// commit that the hook has built, and that came to nothing, the job runs once more, as it would be planned now.
@@ -45,14 +54,13 @@ impl Store {
     /// The database does not answer; then nothing changed.
     pub async fn enqueue(
         &self,
-        delivery: DeliveryId,
-        hook: (ProjectId, HookId),
-        (change, spec): (&Change, &JobSpec),
+        HookCall { delivery, hook }: HookCall,
+        change: ProjectChange<'_>,
+        spec: &JobSpec,
         now: Timestamp,
     ) -> Result<Enqueued> {
-        let (project, hook) = hook;
         let tx = self.write().await?;
-        let landed = land(&tx, project, (change, Heard::Delivery(delivery)), now).await?;
+        let landed = land(&tx, change, Heard::Delivery(delivery), now).await?;
         let number = landed.build.number;
         let is_new = !landed.has_job_of(&spec.origin);
         let job = match is_new && was_called(&tx, hook, landed.build.id).await? {
@@ -97,12 +105,12 @@ impl Store {
     pub async fn enqueue_planned(
         &self,
         heard: Heard,
-        project: ProjectId,
-        (change, specs): (&Change, &[JobSpec]),
+        change: ProjectChange<'_>,
+        specs: &[JobSpec],
         now: Timestamp,
     ) -> Result<Planned> {
         let tx = self.write().await?;
-        let landed = land(&tx, project, (change, heard), now).await?;
+        let landed = land(&tx, change, heard, now).await?;
         let mut jobs = Vec::new();
         for spec in specs {
             jobs.extend(landed.plan(&tx, spec, now).await?);
@@ -131,17 +139,17 @@ struct Landed {
 /// Finds or makes the build of a change, and brings its ref in order.
 async fn land(
     tx: &DatabaseTransaction,
-    project: ProjectId,
-    (change, heard): (&Change, Heard),
+    ProjectChange { project, change }: ProjectChange<'_>,
+    heard: Heard,
     now: Timestamp,
 ) -> Result<Landed> {
     let build = find_or_add_build(tx, project, change, now).await?;
     let by = match heard {
         // Its delivery is on its way, or another one's that is newer.
         Heard::Answer if moves::is_moving(tx, project, &change.git_ref, now).await? => None,
-        heard => Some(moves::note(tx, project, (&NewMove::from(change), heard), now).await?),
+        heard => Some(moves::note(tx, project, &NewMove::from(change), heard, now).await?),
     };
-    let standing = moves::stand(tx, project, (&change.git_ref, heard), now).await?;
+    let standing = moves::stand(tx, project, &change.git_ref, heard, now).await?;
     let is_newest = by.is_some_and(|by| standing.is_by(build.id, by));
     let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
     let rows = rows.all(tx).await.context("list a build's jobs")?;
@@ -162,7 +170,7 @@ impl Landed {
     async fn plan(&self, tx: &DatabaseTransaction, spec: &JobSpec, now: Timestamp) -> Result<Option<JobId>> {
         let there = self.jobs.iter().find(|(job, _)| job.spec.origin == spec.origin);
         let Some((job, by)) = there else {
-            return jobs::add(tx, &self.build, (spec, self.by), now).await.map(Some);
+            return jobs::add(tx, &self.build, spec, self.by, now).await.map(Some);
         };
         // One event is told at several addresses, and may be told twice.
         if !self.is_newest || *by == self.by {

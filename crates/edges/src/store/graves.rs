@@ -29,7 +29,7 @@ impl Store {
         let live = jobs::of_project(id.0, &[Status::Enqueued, Status::Pending]);
         let live = live.all(&tx).await.context("list a project's jobs")?;
         for job in &live {
-            cancel(&tx, job, ("Canceled: the project was deleted.", None), now).await?;
+            cancel(&tx, job, "Canceled: the project was deleted.", None, now).await?;
         }
         let buried = rows::project::ActiveModel {
             id: Unchanged(id.0),

@@ -175,9 +175,9 @@ impl Store {
         };
         let id = ProjectId(row.insert(&tx).await.context("take over a project")?.id);
         for (user, role) in &new.members {
-            members::set_role(&tx, (id, *user), *role).await?;
+            members::set_role(&tx, id, *user, *role).await?;
         }
-        members::set_role(&tx, (id, new.owner), Role::Owner).await?;
+        members::set_role(&tx, id, new.owner, Role::Owner).await?;
         note(&tx, "project", foreign, id.0).await?;
         tx.commit().await.context("commit a project's take-over")?;
         Ok(Taken::Over(id))
@@ -190,7 +190,8 @@ impl Store {
     pub async fn import_deploy_key(
         &self,
         project: ProjectId,
-        (public, private): (&str, &SecretString),
+        public: &str,
+        private: &SecretString,
         at_forge: Option<DeployKeyId>,
     ) -> Result<bool> {
         let tx = self.write().await?;
@@ -276,7 +277,7 @@ async fn follow_members(tx: &DatabaseTransaction, project: ProjectId, new: &NewP
         .filter(rows::membership::Column::Role.ne(Role::Owner.word()));
     others.exec(tx).await.context("drop former members")?;
     for (user, role) in new.members.iter().filter(|(user, _)| *user != new.owner) {
-        members::set_role(tx, (project, *user), *role).await?;
+        members::set_role(tx, project, *user, *role).await?;
     }
     Ok(())
 }

@@ -47,6 +47,15 @@ pub enum Lane {
     Configuration,
 }
 
+/// The right of a runner to its jobs, for a time. It keeps them by asking for more before that.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease<'a> {
+    /// The runner's name.
+    pub runner: &'a str,
+    /// The end.
+    pub until: Timestamp,
+}
+
 impl Lane {
     fn jobs(self) -> Select<rows::job::Entity> {
         let configuration = Origin::Configuration.word();
@@ -67,17 +76,17 @@ impl Store {
     pub async fn claim_job(
         &self,
         lane: Lane,
-        (runner, lease_until): (&str, Timestamp),
+        lease: Lease<'_>,
         now: Timestamp,
     ) -> Result<Option<ClaimedJob>> {
-        if next_for(&self.db, (lane, runner), now).await?.is_none() {
+        if next_for(&self.db, lane, lease.runner, now).await?.is_none() {
             return Ok(None);
         }
         let tx = self.write().await?;
         let mut claimed = None;
-        while let Some(row) = next_for(&tx, (lane, runner), now).await? {
+        while let Some(row) = next_for(&tx, lane, lease.runner, now).await? {
             match read::job(row.clone()) {
-                Ok(job) => claimed = hold(&tx, (row, &job), (runner, lease_until), now).await?,
+                Ok(job) => claimed = hold(&tx, row, &job, lease, now).await?,
                 Err(fault) => spoil(&tx, &row, &fault, now).await?,
             }
             if claimed.is_some() {
@@ -110,14 +119,14 @@ impl Store {
         Ok(held)
     }
 
-    /// Keeps all jobs of a runner for longer.
+    /// Lets a runner keep all its jobs for longer.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn renew_leases(&self, runner: &str, lease_until: Timestamp) -> Result<()> {
+    pub async fn renew_leases(&self, lease: Lease<'_>) -> Result<()> {
         rows::job::Entity::update_many()
-            .col_expr(rows::job::Column::LeaseUntil, Expr::value(lease_until.0))
-            .filter(rows::job::Column::Runner.eq(runner))
+            .col_expr(rows::job::Column::LeaseUntil, Expr::value(lease.until.0))
+            .filter(rows::job::Column::Runner.eq(lease.runner))
             .filter(rows::job::Column::Status.eq(Status::Pending.word()))
             .exec(&self.writer)
             .await
@@ -133,7 +142,8 @@ impl Store {
     pub async fn note_container(
         &self,
         attempt: Attempt,
-        (container, cache_key): (&str, Option<&str>),
+        container: &str,
+        cache_key: Option<&str>,
         phases: &[Phase],
     ) -> Result<bool> {
         let update = of_attempt(attempt)
@@ -235,7 +245,8 @@ impl Store {
 pub(super) async fn add(
     tx: &DatabaseTransaction,
     build: &rows::build::Model,
-    (spec, by): (&JobSpec, Option<i64>),
+    spec: &JobSpec,
+    by: Option<i64>,
     now: Timestamp,
 ) -> Result<JobId> {
     let row = rows::job::ActiveModel {
@@ -274,7 +285,8 @@ pub(super) fn of_project(project: i64, states: &[Status]) -> Select<rows::job::E
 /// hand, however old the lease.
 async fn next_for(
     db: &impl ConnectionTrait,
-    (lane, runner): (Lane, &str),
+    lane: Lane,
+    runner: &str,
     now: Timestamp,
 ) -> Result<Option<rows::job::Model>> {
     let oldest = || lane.jobs().order_by_asc(rows::job::Column::Id);
@@ -293,13 +305,14 @@ async fn next_for(
 /// runner's, and ends as it does not run again.
 async fn hold(
     tx: &DatabaseTransaction,
-    (row, job): (rows::job::Model, &Job),
-    (runner, lease_until): (&str, Timestamp),
+    row: rows::job::Model,
+    job: &Job,
+    lease: Lease<'_>,
     now: Timestamp,
 ) -> Result<Option<ClaimedJob>> {
     let was_lost = row.status == Status::Pending.word();
     let interruptions = match was_lost {
-        true if !attempts::let_go(tx, (&row, job), now).await? => return Ok(None),
+        true if !attempts::let_go(tx, &row, job, now).await? => return Ok(None),
         true => row.interruptions + 1,
         false => row.interruptions,
     };
@@ -308,8 +321,8 @@ async fn hold(
         status: Set(Status::Pending.word().to_owned()),
         attempt: Set(row.attempt + 1),
         reason: Set(row.reason.filter(|_| row.cancel_requested)),
-        runner: Set(Some(runner.to_owned())),
-        lease_until: Set(Some(lease_until.0)),
+        runner: Set(Some(lease.runner.to_owned())),
+        lease_until: Set(Some(lease.until.0)),
         container: Set(None),
         cache_key: Set(None),
         interruptions: Set(interruptions),

@@ -40,7 +40,8 @@ impl Store {
     pub async fn note_kernel_image(
         &self,
         instance: &str,
-        (name, image_id): (&ImageName, &str),
+        name: &ImageName,
+        image_id: &str,
         build: BuildId,
     ) -> Result<()> {
         let pushed_at = self.rank(build).await?.pushed_at;
@@ -92,11 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn is_kernel_image(
-        &self,
-        instance: &str,
-        (name, image_id): (&ImageName, &str),
-    ) -> Result<bool> {
+    pub async fn is_kernel_image(&self, instance: &str, name: &ImageName, image_id: &str) -> Result<bool> {
         let row = rows::kernel_image::Entity::find()
             .filter(rows::kernel_image::Column::Runner.eq(instance))
             .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
@@ -153,7 +150,7 @@ mod tests {
         assert!(older > newer, "it was heard of later");
         assert!(!store.has_newer_image("here", &name, older).await.unwrap());
         for (build, id, is_newer) in [(older, "sha256:1", false), (newer, "sha256:2", true)] {
-            store.note_kernel_image("here", (&name, id), build).await.unwrap();
+            store.note_kernel_image("here", &name, id, build).await.unwrap();
             assert_eq!(store.has_newer_image("here", &name, older).await.unwrap(), is_newer);
             assert!(!store.has_newer_image("here", &name, newer).await.unwrap());
         }

@@ -90,7 +90,8 @@ impl Store {
     pub async fn sync_members(
         &self,
         project: ProjectId,
-        (repository, collaborators): (&Repository, &[Collaborator]),
+        repository: &Repository,
+        collaborators: &[Collaborator],
         now: Timestamp,
     ) -> Result<()> {
         let tx = self.write().await?;
@@ -120,7 +121,7 @@ impl Store {
             }
         }
         for (user, role) in roles {
-            set_role(&tx, (project, user), role).await?;
+            set_role(&tx, project, user, role).await?;
         }
         projects::note_sync(&tx, project, now).await?;
         tx.commit().await.context("commit a project's members")
@@ -152,7 +153,7 @@ impl Store {
                 continue;
             };
             let role = if row.owner_id == user.0 { Role::Owner } else { Role::from(access.permission) };
-            set_role(&tx, (project, user), role).await?;
+            set_role(&tx, project, user, role).await?;
             projects::note_repository(&tx, project, &access.repository).await?;
         }
         tx.commit().await.context("commit a user's projects")?;
@@ -193,7 +194,8 @@ async fn of_project(db: &impl ConnectionTrait, project: ProjectId) -> Result<Vec
 /// Gives a user a role, in place of the one that they had.
 pub(super) async fn set_role(
     tx: &DatabaseTransaction,
-    (project, user): (ProjectId, UserId),
+    project: ProjectId,
+    user: UserId,
     role: Role,
 ) -> Result<()> {
     let row = rows::membership::ActiveModel {

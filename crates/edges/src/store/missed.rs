@@ -199,7 +199,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_asked(&self, door: Door, uuid: &str, (cost, now): (i32, Timestamp)) -> Result<()> {
+    pub async fn note_asked(&self, door: Door, uuid: &str, cost: i32, now: Timestamp) -> Result<()> {
         let asked = rows::missed::Entity::update_many()
             .col_expr(rows::missed::Column::Tries, Expr::col(rows::missed::Column::Tries).add(cost))
             .col_expr(rows::missed::Column::AskedAt, Expr::value(now.0))
@@ -373,14 +373,14 @@ mod tests {
         let there = store.arrived(door, &["a".to_owned(), "b".to_owned()]).await.unwrap();
         assert_eq!(there, HashSet::from(["a".to_owned()]));
         store.make_good(door, &there.into_iter().collect::<Vec<_>>(), NOW).await.unwrap();
-        store.note_asked(door, "b", (1, NOW)).await.unwrap();
+        store.note_asked(door, "b", 1, NOW).await.unwrap();
         let count = async || {
             let count = store.missed_count(Some(ear.repository), NOW.before(Duration::from_secs(1))).await;
             let MissedCount { made_good, waiting, given_up, .. } = count.unwrap();
             (made_good, waiting, given_up)
         };
         assert_eq!(count().await, (1, 1, 0));
-        store.note_asked(door, "b", (TRIES, NOW)).await.unwrap();
+        store.note_asked(door, "b", TRIES, NOW).await.unwrap();
         assert_eq!(count().await, (1, 0, 1));
         assert!(store.outstanding(ear).await.unwrap().is_empty());
         assert_eq!(store.forget_missed(NOW.after(Duration::from_secs(1))).await.unwrap(), 2);

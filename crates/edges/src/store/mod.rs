@@ -43,18 +43,19 @@ pub use access::sqlite::{address_of, directory_of, file_of};
 pub use accounts::{ApiToken, SessionLine};
 pub use artifacts::NewArtifact;
 pub use auto_builder::{LoadedConfiguration, Watched};
-pub use builds::{BuildFilter, Page};
+pub use builds::{BuildFilter, Page, PageAsked};
+pub use cached_images::NewCachedImage;
 pub use deliveries::{Door, NewDelivery, Stored, WaitingDelivery};
-pub use enqueue::{Enqueued, Planned};
+pub use enqueue::{Enqueued, HookCall, Planned};
 pub use import::{
     BuildTaken, Foreign, ForeignBuilds, LARGEST_ID, Lost, NewBuild, NewHook, NewJob, NewProject, NewUser,
     Still, Taken,
 };
-pub use jobs::{ClaimedJob, Lane};
+pub use jobs::{ClaimedJob, Lane, Lease};
 pub use mails::WaitingMail;
 pub use missed::{Ear, Hearing, MissedCount};
 pub use monitor::{HistoryMark, Monitored};
-pub use moves::Heard;
+pub use moves::{Heard, ProjectChange, RefAtForge};
 pub use names::IMAGES;
 pub use outbox::{Outgoing, Subject, Way};
 pub use projects::ProjectLine;

@@ -26,7 +26,27 @@ use kozmic_model::{
     order::Order,
     time::Timestamp,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+
+/// A change of a project's repository.
+#[derive(Clone, Copy, Debug)]
+pub struct ProjectChange<'a> {
+    /// The project.
+    pub project: ProjectId,
+    /// The change.
+    pub change: &'a Change,
+}
+
+/// The place of a ref, as the forge says.
+#[derive(Clone, Copy, Debug)]
+pub struct RefAtForge<'a> {
+    /// The ref.
+    pub git_ref: &'a GitRef,
+    /// The commit; none: it does not know the ref.
+    pub sha: Option<&'a Sha>,
+    /// The number of the newest move that was known when it was asked.
+    pub last_known: i64,
+}
 
 /// A move as it becomes known.
 pub(super) struct NewMove<'a> {
@@ -73,11 +93,14 @@ impl Store {
     pub async fn pass_over(
         &self,
         delivery: DeliveryId,
-        project: ProjectId,
-        (change, why): (&Change, &str),
+        ProjectChange { project, change }: ProjectChange<'_>,
+        why: &str,
         now: Timestamp,
     ) -> Result<()> {
-        self.note_move(delivery, project, (NewMove::from(change), why), now).await
+        let tx = self.write().await?;
+        take_in(&tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
+        settle(&tx, delivery, IGNORED, Some(why)).await?;
+        tx.commit().await.context("commit a move")
     }
 
     /// Notes that a ref is gone. Settles the delivery that told of it.
@@ -94,7 +117,10 @@ impl Store {
         let Gone { git_ref, before, after, at, why } = gone;
         let before = before.as_ref();
         let new = NewMove { git_ref, before, after, sha: None, at: *at };
-        self.note_move(delivery, project, (new, why), now).await
+        let tx = self.write().await?;
+        take_in(&tx, project, &new, Heard::Delivery(delivery), now).await?;
+        settle(&tx, delivery, IGNORED, Some(why)).await?;
+        tx.commit().await.context("commit a move")
     }
 
     /// Whether there is no doubt which push of a ref is the newest; else the number of the newest move that is known.
@@ -129,16 +155,15 @@ impl Store {
         Ok(known::last(&self.db, project, &git_ref.to_string()).await?.map(|last| last.id))
     }
 
-    /// Notes where the forge says that a ref is, if no other move became known since it was asked. None: it does not
-    /// know the ref. That counts if a deletion was told of, too; else it may be that the repository is not to be seen.
+    /// Notes where the forge says that a ref is, if no other move became known since it was asked. That it does not know
+    /// the ref counts if a deletion was told of, too; else it may be that the repository is not to be seen.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn note_seen(
         &self,
         project: ProjectId,
-        (git_ref, sha): (&GitRef, Option<&Sha>),
-        last_known: i64,
+        RefAtForge { git_ref, sha, last_known }: RefAtForge<'_>,
         now: Timestamp,
     ) -> Result<()> {
         let tx = self.write().await?;
@@ -148,23 +173,19 @@ impl Store {
             return Ok(());
         };
         let new = NewMove { git_ref, before: None, after, sha, at: None };
-        note(&tx, project, (&new, Heard::Answer), now).await?;
-        stand(&tx, project, (git_ref, Heard::Answer), now).await?;
+        take_in(&tx, project, &new, Heard::Answer, now).await?;
         tx.commit().await.context("commit what the forge said of a ref")
     }
+}
 
-    async fn note_move(
-        &self,
-        delivery: DeliveryId,
-        project: ProjectId,
-        (new, why): (NewMove<'_>, &str),
-        now: Timestamp,
-    ) -> Result<()> {
-        let tx = self.write().await?;
-        let heard = Heard::Delivery(delivery);
-        note(&tx, project, (&new, heard), now).await?;
-        stand(&tx, project, (new.git_ref, heard), now).await?;
-        settle(&tx, delivery, IGNORED, Some(why)).await?;
-        tx.commit().await.context("commit a move")
-    }
+/// Writes a move down, and brings the builds of its ref in order.
+async fn take_in(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    new: &NewMove<'_>,
+    heard: Heard,
+    now: Timestamp,
+) -> Result<()> {
+    note(tx, project, new, heard, now).await?;
+    stand(tx, project, new.git_ref, heard, now).await.map(drop)
 }

@@ -74,7 +74,7 @@ impl Store {
             Some(row) => take_over(&tx, row, user).await?,
             None => project_row(user, &listed, now).insert(&tx).await.context("make a project")?,
         };
-        members::set_role(&tx, (ProjectId(row.id), user), Role::Owner).await?;
+        members::set_role(&tx, ProjectId(row.id), user, Role::Owner).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
     }

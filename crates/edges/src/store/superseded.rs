@@ -28,7 +28,7 @@ pub(super) async fn supersede(
         let build =
             rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
         if build.is_some_and(|build| build.git_ref == newest.git_ref && build.id != newest.id) {
-            cancel(tx, &job, (&why, Some(CanceledBy::Push)), now).await?;
+            cancel(tx, &job, &why, Some(CanceledBy::Push), now).await?;
             builds::refresh(tx, job.build_id, now).await?;
         }
     }

@@ -2,7 +2,10 @@
 
 mod told;
 
-use super::{Door, Enqueued, Lane, NewDelivery, NewSession, Store, Stored, Subject, Way, rows};
+use super::{
+    Door, Enqueued, HookCall, Lane, Lease, NewCachedImage, NewDelivery, NewSession, ProjectChange, Store,
+    Stored, Subject, Way, rows,
+};
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::{GitRef, Sha},
@@ -20,6 +23,9 @@ use tempfile::TempDir;
 
 pub(super) const NOW: Timestamp = Timestamp(1_000_000);
 pub(super) const LATER: Timestamp = Timestamp(2_000_000);
+
+/// The lease of the runner that most tests have.
+pub(super) const HERE: Lease<'_> = Lease { runner: "here", until: LATER };
 
 pub(super) struct Stage {
     pub(super) store: Store,
@@ -75,12 +81,14 @@ impl Stage {
         let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
         let task = Task::Hook(HookTask { image, script, install, pull });
         let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), task };
-        self.store.enqueue(delivery, (self.project, self.hook), (&change, &spec), NOW).await.unwrap()
+        let call = HookCall { delivery, hook: self.hook };
+        let change = ProjectChange { project: self.project, change: &change };
+        self.store.enqueue(call, change, &spec, NOW).await.unwrap()
     }
 
     /// Runs the next job to its end.
     pub(super) async fn run(&self, code: i64) -> JobId {
-        let job = self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap().job;
+        let job = self.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
         self.store.finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
         job.id
     }
@@ -163,9 +171,11 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
     let stage = Stage::new().await;
     stage.push('a').await;
     let store = &stage.store;
-    let claimed = store.claim_job(Lane::Containers, ("here", NOW), NOW).await.unwrap().unwrap();
-    assert!(store.claim_job(Lane::Containers, ("here", LATER), LATER).await.unwrap().is_none());
-    let again = store.claim_job(Lane::Containers, ("there", LATER), LATER).await.unwrap().unwrap();
+    let claimed =
+        store.claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW).await.unwrap().unwrap();
+    assert!(store.claim_job(Lane::Containers, HERE, LATER).await.unwrap().is_none());
+    let again =
+        store.claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, LATER).await.unwrap().unwrap();
     assert_eq!((claimed.job.attempt, again.job.attempt), (1, 2));
     let past = store.past_attempts(again.job.id).await.unwrap();
     assert_eq!((past.len(), past[0].status, past[0].finished_at), (1, Status::Error, Some(LATER)));
@@ -179,9 +189,15 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
 async fn a_cancel_request_outlives_a_change_of_runner() {
     let stage = Stage::new().await;
     stage.push('a').await;
-    let claimed = stage.store.claim_job(Lane::Containers, ("here", NOW), NOW).await.unwrap().unwrap();
-    stage.store.request_cancel(claimed.job.id, ("Enough.", None), NOW).await.unwrap();
-    let again = stage.store.claim_job(Lane::Containers, ("there", LATER), LATER).await.unwrap().unwrap();
+    let claimed =
+        stage.store.claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW).await.unwrap().unwrap();
+    stage.store.request_cancel(claimed.job.id, "Enough.", None, NOW).await.unwrap();
+    let again = stage
+        .store
+        .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, LATER)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(again.job.cancel_requested);
     assert_eq!(again.job.reason.as_deref(), Some("Enough."));
 }
@@ -209,10 +225,10 @@ async fn a_job_that_cannot_be_read_ends_and_the_next_one_runs() {
         ..Default::default()
     };
     spoilt.update(&stage.store.writer).await.unwrap();
-    let claimed = stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap();
+    let claimed = stage.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
     assert_eq!(claimed.job.id, sound);
     for _ in 0..2 {
-        assert!(stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().is_none());
+        assert!(stage.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().is_none());
         stage.store.restart_job(broken, NOW).await.unwrap().unwrap();
     }
     let past = stage.store.past_attempts(broken).await.unwrap();
@@ -225,7 +241,7 @@ async fn what_changes_while_it_is_told_is_told_again() {
     stage.push('a').await;
     let store = &stage.store;
     let pending = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
-    let claimed = store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap();
+    let claimed = store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
     store.finish_job(claimed.job.attempt(), &Outcome::Returned(1), NOW).await.unwrap();
     store.sent(pending).await.unwrap();
     let newest = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
@@ -238,7 +254,7 @@ async fn what_changes_while_it_is_told_is_told_again() {
 async fn a_newer_push_cancels_what_its_branch_still_waits_for_and_nothing_else() {
     let stage = Stage::new().await;
     let Enqueued::Job(_, running) = stage.push('a').await else { panic!("a job") };
-    stage.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap();
+    stage.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
     let Enqueued::Job(_, waiting) = stage.push('b').await else { panic!("a job") };
     let Enqueued::Job(_, elsewhere) = stage.push_to("other", 'c').await else { panic!("a job") };
     stage.push('d').await;
@@ -303,14 +319,14 @@ async fn members_follow_the_forge_whole() {
     let collaborators = collaborators
         .map(|(number, login, permission)| Collaborator { profile: profile(number, login), permission });
     let renamed = Repository { name: "world".into(), ..repository() };
-    store.sync_members(stage.project, (&renamed, &collaborators), NOW).await.unwrap();
+    store.sync_members(stage.project, &renamed, &collaborators, NOW).await.unwrap();
     let members = store.members(stage.project).await.unwrap();
     let roles =
         members.iter().map(|member| (member.user.profile.login.as_str(), member.role)).collect::<Vec<_>>();
     assert_eq!(roles, [("anna", Role::Owner), ("bert", Role::Manager), ("cleo", Role::Member)]);
     assert_eq!(store.speakers(stage.project).await.unwrap(), [stage.user], "bert has not signed in");
     assert_eq!(store.project_named("ANNA", "World").await.unwrap().unwrap().id, stage.project);
-    store.sync_members(stage.project, (&renamed, &collaborators[1..]), NOW).await.unwrap();
+    store.sync_members(stage.project, &renamed, &collaborators[1..], NOW).await.unwrap();
     assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), None);
     assert_eq!(
         store.project(stage.project).await.unwrap().unwrap().owner,
@@ -344,16 +360,17 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
     let stage = Stage::new().await;
     let store = &stage.store;
     for (key, at) in [("a", 1), ("b", 2), ("c", 3)] {
-        store.add_cached_image((stage.project, "here"), (key, "debian", 5), Timestamp(at)).await.unwrap();
+        let new = NewCachedImage { project: stage.project, runner: "here", key, base: "debian", size: 5 };
+        store.add_cached_image(new, Timestamp(at)).await.unwrap();
     }
-    store.use_cached_image(stage.project, ("here", "a"), Timestamp(4)).await.unwrap().unwrap();
+    store.use_cached_image(stage.project, "here", "a", Timestamp(4)).await.unwrap().unwrap();
     let keys = |images: Vec<kozmic_model::cache::CachedImage>| {
         images.into_iter().map(|image| image.key).collect::<Vec<_>>()
     };
     assert_eq!(keys(store.surplus_images("here", 1).await.unwrap()), ["c", "b"]);
     assert!(store.surplus_images("elsewhere", 1).await.unwrap().is_empty());
     stage.push('a').await;
-    store.claim_job(Lane::Containers, ("here", LATER), Timestamp(3)).await.unwrap().unwrap();
+    store.claim_job(Lane::Containers, HERE, Timestamp(3)).await.unwrap().unwrap();
     assert_eq!(
         keys(store.surplus_images("here", 1).await.unwrap()),
         ["b"],
@@ -362,10 +379,10 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
     let known = store.cached_images(stage.project).await.unwrap();
     let [a, c, b] = &known[..] else { panic!("three: {known:?}") };
     assert!(store.begin_removal(c).await.unwrap().is_none(), "c was used after the job started");
-    store.use_cached_image(stage.project, ("here", "a"), Timestamp(5)).await.unwrap().unwrap();
+    store.use_cached_image(stage.project, "here", "a", Timestamp(5)).await.unwrap().unwrap();
     store.forget_cached_image(a).await.unwrap();
     let leaving = store.begin_removal(b).await.unwrap().unwrap();
-    assert!(store.use_cached_image(stage.project, ("here", "b"), Timestamp(6)).await.unwrap().is_none());
+    assert!(store.use_cached_image(stage.project, "here", "b", Timestamp(6)).await.unwrap().is_none());
     let left = store.cached_images(stage.project).await.unwrap();
     assert_eq!(keys(left), ["a", "c"], "a was used again after it was looked for");
     assert_eq!(keys(store.surplus_images("here", 3).await.unwrap()), ["b"], "its removal was begun");
@@ -386,7 +403,7 @@ async fn an_owner_who_lost_access_leaves_the_project_to_who_administers_the_repo
         [(6, "arno", Permission::Admin), (8, "bert", Permission::Admin), (9, "cleo", Permission::Push)];
     let left =
         left.map(|(number, login, permission)| Collaborator { profile: profile(number, login), permission });
-    stage.store.sync_members(stage.project, (&repository(), &left), NOW).await?;
+    stage.store.sync_members(stage.project, &repository(), &left, NOW).await?;
     assert_eq!(stage.store.role_in(stage.project, bert.id).await?, Some(Role::Owner), "arno never signed in");
     assert_eq!(stage.store.role_in(stage.project, stage.user).await?, None);
     Ok(())

@@ -23,7 +23,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn upload(&self, attempt: Attempt, (name, sha256): (&str, &str)) -> Result<Option<Upload>> {
+    pub async fn upload(&self, attempt: Attempt, name: &str, sha256: &str) -> Result<Option<Upload>> {
         let row = rows::upload::Entity::find()
             .filter(rows::upload::Column::JobId.eq(attempt.job.0))
             .filter(rows::upload::Column::Attempt.eq(attempt.number))
@@ -44,7 +44,8 @@ impl Store {
     pub async fn begin_upload(
         &self,
         attempt: Attempt,
-        (name, sha256): (&str, &str),
+        name: &str,
+        sha256: &str,
         before: Option<i64>,
     ) -> Result<()> {
         let row = rows::upload::ActiveModel {

@@ -49,7 +49,7 @@ async fn describe(flow: &Flow, build: &Build, job: JobId) -> Result<()> {
     ring::change(&flow.edges, build.project, job);
     if let Some(word) = Change::skip_word_in(&[&message]) {
         let why = format!("The commit's message asks to skip the build with {word}.");
-        steer::stop(&flow.edges, job, (&why, Some(CanceledBy::Author))).await?;
+        steer::stop(&flow.edges, job, &why, Some(CanceledBy::Author)).await?;
     }
     Ok(())
 }

@@ -107,7 +107,7 @@ async fn fresh(
 ) -> Result<DeployKey> {
     let NewKey { private, public } = keys::make(kind).await.context("make a deploy key")?;
     let known = known.map(|key| key.public_key.as_str());
-    edges.store.replace_deploy_key((project, known), &public, &private).await
+    edges.store.replace_deploy_key(project, known, &public, &private).await
 }
 
 async fn register(edges: &Edges, project: ProjectId, key: &DeployKey) -> Result<()> {

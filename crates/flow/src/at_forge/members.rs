@@ -66,7 +66,7 @@ async fn stale(flow: &Flow) -> Result<()> {
 async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
     let asked_at = clock::now();
     let (repository, collaborators) = ask(edges, project).await?;
-    edges.store.sync_members(project.id, (&repository, &collaborators), clock::now()).await?;
+    edges.store.sync_members(project.id, &repository, &collaborators, clock::now()).await?;
     edges.store.believe_forge(project.id, asked_at).await?;
     keys::look_up_namesakes(edges, project.id, &repository).await?;
     let is_auto_builders = edges.store.auto_builder().await? == Some(project.owner);

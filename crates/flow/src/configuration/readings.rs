@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use kozmic_edges::{
     broker::Topic,
     clock,
-    store::{ClaimedJob, Lane},
+    store::{ClaimedJob, Lane, Lease},
 };
 use kozmic_model::job::Outcome;
 use kozmic_runner::{Runner, halt::Halt, words::sentence};
@@ -64,8 +64,8 @@ async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
     if flow.edges.room.trouble().is_some() {
         return Ok(None);
     }
-    let runner = (flow.settings.runner.as_str(), lease(clock::now()));
-    flow.edges.store.claim_job(Lane::Configuration, runner, clock::now()).await
+    let lease = Lease { runner: &flow.settings.runner, until: lease(clock::now()) };
+    flow.edges.store.claim_job(Lane::Configuration, lease, clock::now()).await
 }
 
 /// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.

@@ -14,7 +14,7 @@ use kozmic_edges::{
     notifier::Notifier,
     publisher::{Directory, Publishers},
     room::Room,
-    store::{Door, Enqueued, NewDelivery, NewSession, Store, Stored},
+    store::{Door, Enqueued, HookCall, NewDelivery, NewSession, ProjectChange, Store, Stored},
 };
 use kozmic_model::{
     event::{Author, Change, Trigger},
@@ -77,9 +77,9 @@ impl Office for Installation {
         assert!(matches!(stored, Stored::New));
         let delivery = store.waiting_delivery(DeliveryId(0)).await.unwrap().expect("it waits").id;
         let spec = crate::intake::plan::job(&self.hook);
-        let hook = (self.hook.project, self.hook.id);
-        let change = change(number);
-        let enqueued = store.enqueue(delivery, hook, (&change, &spec), clock::now()).await.unwrap();
+        let (call, change) = (HookCall { delivery, hook: self.hook.id }, change(number));
+        let change = ProjectChange { project: self.hook.project, change: &change };
+        let enqueued = store.enqueue(call, change, &spec, clock::now()).await.unwrap();
         self.flow.edges.broker.ring(Topic::Jobs);
         let Enqueued::Job(_, job) = enqueued else { panic!("a job") };
         job

@@ -19,7 +19,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::AUTOBUILD_EVENTS,
-    store::{Door, Enqueued, Heard, NewDelivery, Planned, Stored, WaitingDelivery},
+    store::{Door, Enqueued, Heard, HookCall, NewDelivery, Planned, ProjectChange, Stored, WaitingDelivery},
 };
 use kozmic_model::{
     event::{Change, Event, Gone},
@@ -225,7 +225,7 @@ async fn pass_over(
     (change, why): (&Change, &str),
 ) -> Result<()> {
     tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
-    flow.edges.store.pass_over(waiting.id, project, (change, why), clock::now()).await
+    flow.edges.store.pass_over(waiting.id, ProjectChange { project, change }, why, clock::now()).await
 }
 
 /// A branch that was deleted may come back, at the same commit or another.
@@ -323,10 +323,11 @@ async fn plan_jobs(
     flow: &Flow,
     heard: Heard,
     project: ProjectId,
-    planned: (&Change, &[JobSpec]),
+    (change, specs): (&Change, &[JobSpec]),
 ) -> Result<()> {
     let store = &flow.edges.store;
-    let planned = store.enqueue_planned(heard, project, planned, clock::now()).await?;
+    let change = ProjectChange { project, change };
+    let planned = store.enqueue_planned(heard, change, specs, clock::now()).await?;
     if let Heard::Delivery(_) = heard {
         configuration::read_again(flow, &planned).await?;
     }
@@ -368,7 +369,9 @@ async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook) -> Resu
 async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &Change) -> Result<()> {
     let store = &flow.edges.store;
     let spec = plan::job(hook);
-    let enqueued = store.enqueue(waiting.id, (hook.project, hook.id), (change, &spec), clock::now()).await?;
+    let call = HookCall { delivery: waiting.id, hook: hook.id };
+    let heard = ProjectChange { project: hook.project, change };
+    let enqueued = store.enqueue(call, heard, &spec, clock::now()).await?;
     // A branch that is back at a commit has another newest build, also where nothing is run for that.
     for topic in [Topic::Jobs, Topic::Project(hook.project), Topic::Projects] {
         flow.edges.broker.ring(topic);

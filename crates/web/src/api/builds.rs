@@ -11,7 +11,10 @@ use crate::{
     refs, runs,
 };
 use axum::{Json, extract::State};
-use kozmic_edges::{clock, store::BuildFilter};
+use kozmic_edges::{
+    clock,
+    store::{BuildFilter, PageAsked},
+};
 use kozmic_flow::steer;
 use kozmic_model::{
     build::Build,
@@ -67,7 +70,8 @@ pub(super) async fn list(
     let filter = filter(&wanted)?;
     let page = wanted.page.unwrap_or(1).clamp(1, LAST_PAGE);
     let per_page = wanted.per_page.unwrap_or(PER_PAGE).clamp(1, MOST_PER_PAGE);
-    let found = app.edges.store.builds(project.id, &filter, (page, per_page)).await?;
+    let asked = PageAsked { number: page, size: per_page };
+    let found = app.edges.store.builds(project.id, &filter, asked).await?;
     let (spans, now) = (app.edges.store.spans_of(&found.items).await?, clock::now());
     let word = |build: Build| {
         let spent = spans.get(&build.id).map(|spans| Spent::of(spans, now)).unwrap_or_default();

@@ -13,7 +13,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use kozmic_edges::store::BuildFilter;
+use kozmic_edges::store::{BuildFilter, PageAsked};
 use kozmic_model::{
     build::Build,
     git::GitRef,
@@ -108,7 +108,8 @@ pub(crate) async fn history(
 ) -> Result<Response, WebError> {
     let (project, store) = (visit.project(&app, id, Role::Member).await?, &app.edges.store);
     let asked = Asked::from(&turned);
-    let found = store.builds(id, &asked.filter, (asked.page, PER_PAGE)).await?;
+    let page = PageAsked { number: asked.page, size: PER_PAGE };
+    let found = store.builds(id, &asked.filter, page).await?;
     let pages = found.total.div_ceil(PER_PAGE).max(1);
     if asked.page > pages {
         let last = format!("/projects/{id}/history/{}", asked.turn_to(pages));

@@ -72,7 +72,8 @@ pub(super) fn marked(project: ProjectId, git_ref: &str, is_gone: bool) -> Select
 pub(super) async fn mark(
     tx: &DatabaseTransaction,
     project: ProjectId,
-    (git_ref, is_gone): (&str, bool),
+    git_ref: &str,
+    is_gone: bool,
     now: Timestamp,
 ) -> Result<()> {
     let newest = marked(project, git_ref, !is_gone).limit(TOLD_AGAIN);

@@ -28,7 +28,8 @@ pub(in crate::store) const OF_BUILD: &str = "build:";
 pub(in crate::store) async fn note(
     tx: &DatabaseTransaction,
     project: ProjectId,
-    (new, heard): (&NewMove<'_>, Heard),
+    new: &NewMove<'_>,
+    heard: Heard,
     now: Timestamp,
 ) -> Result<i64> {
     let git_ref = new.git_ref.to_string();

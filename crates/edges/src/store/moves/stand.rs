@@ -43,14 +43,15 @@ impl Standing {
 pub(in crate::store) async fn stand(
     tx: &DatabaseTransaction,
     project: ProjectId,
-    (git_ref, heard): (&GitRef, Heard),
+    git_ref: &GitRef,
+    heard: Heard,
     now: Timestamp,
 ) -> Result<Standing> {
     let git_ref = git_ref.to_string();
     let known = Known::of(tx, project, &git_ref).await?;
     let order = Order::of(&known.moves);
     let was = newest(tx, project, &git_ref).await?;
-    let mut builds = in_order(tx, project, (&git_ref, &order, &known.commits)).await?;
+    let mut builds = in_order(tx, project, &git_ref, &order, &known.commits).await?;
     if builds.last().is_none_or(|last| !known.leads_to(&last.sha)) {
         // All newer pushes were passed over.
         builds.extend(was.clone());
@@ -59,7 +60,7 @@ pub(in crate::store) async fn stand(
     let has_changed = last.map(|last| last.id) != was.map(|was| was.id);
     let fresh = if has_changed { Some(next_position(tx, project).await?) } else { None };
     place(tx, &builds, fresh).await?;
-    mark(tx, project, (&git_ref, order.head().is_some_and(Sha::is_nowhere)), now).await?;
+    mark(tx, project, &git_ref, order.head().is_some_and(Sha::is_nowhere), now).await?;
     let Some(last) = last else { return Ok(Standing { newest: None, by: None }) };
     let led = |one: &&&Move| known.commits.get(&one.id) == Some(&last.sha);
     let mut leading = order.moves.iter().rev().filter(led);
@@ -98,7 +99,9 @@ pub(in crate::store) async fn is_newest(
 async fn in_order(
     tx: &DatabaseTransaction,
     project: ProjectId,
-    (git_ref, order, commits): (&str, &Order<'_>, &HashMap<i64, String>),
+    git_ref: &str,
+    order: &Order<'_>,
+    commits: &HashMap<i64, String>,
 ) -> Result<Vec<rows::build::Model>> {
     let shas = commits.values().cloned().collect::<BTreeSet<_>>();
     // Two questions: each has an index, and one of both would read all builds of the ref.

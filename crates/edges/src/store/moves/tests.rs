@@ -17,6 +17,10 @@ fn main() -> GitRef {
     MAIN.parse().unwrap()
 }
 
+fn seen<'a>(git_ref: &'a GitRef, sha: Option<&'a Sha>, last_known: i64) -> RefAtForge<'a> {
+    RefAtForge { git_ref, sha, last_known }
+}
+
 async fn badge(stage: &Stage) -> Option<Status> {
     stage.store.last_verdict(stage.project, &main()).await.unwrap().map(|build| build.status)
 }
@@ -98,7 +102,7 @@ async fn a_verdict_stands_when_its_branch_is_back_and_what_was_stopped_by_hand_r
     let Enqueued::Job(_, first) = stage.told("1", ('0', 'a'), 1).await else { panic!("a job") };
     stage.run_all("a").await;
     let Enqueued::Job(_, second) = stage.told("2", ('a', 'b'), 10).await else { panic!("a job") };
-    stage.store.request_cancel(second, ("Canceled by anna.", None), NOW).await.unwrap();
+    stage.store.request_cancel(second, "Canceled by anna.", None, NOW).await.unwrap();
     let Enqueued::BuiltBefore = stage.told("3", ('b', 'a'), 20).await else { panic!("it failed") };
     assert_eq!((stage.latest().await, badge(&stage).await), ('a', Some(Status::Failure)));
     let Enqueued::Job(_, again) = stage.told("4", ('a', 'b'), 30).await else { panic!("a job") };
@@ -134,9 +138,9 @@ async fn the_forge_settles_what_the_pushes_leave_open() {
     let latest = stage.latest().await;
     let other = if latest == 'a' { 'b' } else { 'a' };
     let sha = other.to_string().repeat(40).parse::<Sha>().unwrap();
-    store.note_seen(project, (&main(), Some(&sha)), last - 1, NOW).await.unwrap();
+    store.note_seen(project, seen(&main(), Some(&sha), last - 1), NOW).await.unwrap();
     assert_eq!(stage.latest().await, latest, "more became known meanwhile");
-    store.note_seen(project, (&main(), Some(&sha)), last, NOW).await.unwrap();
+    store.note_seen(project, seen(&main(), Some(&sha), last), NOW).await.unwrap();
     assert_eq!((stage.latest().await, store.doubt(project, &main()).await.unwrap()), (other, None));
     stage.run_all("").await;
     assert_eq!(badge(&stage).await, Some(Status::Success));
@@ -177,7 +181,7 @@ async fn a_branch_that_the_forge_does_not_know_is_gone_if_a_deletion_was_told_of
     };
     let look = async || {
         let last = store.last_move(project, &main()).await.unwrap().unwrap();
-        store.note_seen(project, (&main(), None), last, NOW).await.unwrap();
+        store.note_seen(project, seen(&main(), None, last), NOW).await.unwrap();
     };
     look().await;
     assert!(is_on_main().await, "the repository may be hidden");

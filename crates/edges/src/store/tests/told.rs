@@ -1,7 +1,7 @@
 //! Pushes as deliveries tell of them, with what was before and when; and the end of what they make run.
 
-use super::{LATER, NOW, Stage, change, repository};
-use crate::store::{ClaimedJob, Enqueued, Heard, Lane, rows};
+use super::{HERE, NOW, Stage, change, repository};
+use crate::store::{ClaimedJob, Enqueued, Heard, Lane, ProjectChange, rows};
 use kozmic_model::{
     artifact::Format,
     event::{Change, Gone},
@@ -47,7 +47,7 @@ impl Stage {
 
     /// Takes the next job.
     pub(in crate::store) async fn claim(&self) -> ClaimedJob {
-        self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap().unwrap()
+        self.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap()
     }
 
     /// The digit of the newest build's commit.
@@ -59,8 +59,7 @@ impl Stage {
 
     /// Runs all that waits to its end: what belongs to a commit of one of these digits fails.
     pub(in crate::store) async fn run_all(&self, bad: &str) {
-        while let Some(claimed) = self.store.claim_job(Lane::Containers, ("here", LATER), NOW).await.unwrap()
-        {
+        while let Some(claimed) = self.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap() {
             let code = i64::from(bad.contains(&claimed.build.sha.as_str()[..1]));
             let outcome = Outcome::Returned(code);
             self.store.finish_job(claimed.job.attempt(), &outcome, NOW).await.unwrap().unwrap();
@@ -110,7 +109,8 @@ impl Stage {
         let specs = scripts.iter().map(|path| script(path).job("anna/hello", at, &BTreeSet::new()));
         let specs = specs.collect::<Vec<_>>();
         let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
-        let planned = self.store.enqueue_planned(heard, project, (&change, &specs), now).await;
+        let change = ProjectChange { project, change: &change };
+        let planned = self.store.enqueue_planned(heard, change, &specs, now).await;
         planned.unwrap().jobs
     }
 }

@@ -161,7 +161,7 @@ async fn one(flow: &Flow, ear: &Ear, (missed, line): (&Missed, Option<&SentDeliv
 }
 
 async fn note(flow: &Flow, ear: &Ear, (missed, cost): (&Missed, i32)) -> Result<()> {
-    flow.edges.store.note_asked(ear.door, &missed.uuid, (cost, clock::now())).await
+    flow.edges.store.note_asked(ear.door, &missed.uuid, cost, clock::now()).await
 }
 
 /// The deliveries of a book that never arrived: id, event, and when each was sent first.

@@ -6,7 +6,7 @@ use crate::{
     at_forge::{patience, speak},
 };
 use anyhow::Result;
-use kozmic_edges::{broker::Topic, clock};
+use kozmic_edges::{broker::Topic, clock, store::RefAtForge};
 use kozmic_model::{git::GitRef, ids::ProjectId};
 use std::{
     collections::HashSet,
@@ -87,7 +87,8 @@ async fn settle(flow: &Flow, project: ProjectId, branch: &str) -> Result<()> {
     let Some(last) = store.doubt(project, &git_ref).await? else { return Ok(()) };
     let head = |token, repository| async move { forge.head(&token, &repository, branch).await };
     let head = speak::for_project(&flow.edges, project, head).await?.map(|head| head.sha);
-    store.note_seen(project, (&git_ref, head.as_ref()), last, clock::now()).await?;
+    let seen = RefAtForge { git_ref: &git_ref, sha: head.as_ref(), last_known: last };
+    store.note_seen(project, seen, clock::now()).await?;
     for topic in [Topic::Jobs, Topic::Outbox, Topic::Project(project), Topic::Projects, Topic::Monitor] {
         flow.edges.broker.ring(topic);
     }
