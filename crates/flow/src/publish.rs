@@ -108,7 +108,7 @@ impl Publishing {
             Format::Flist | Format::Binary | Format::Kernel => Expected::File,
         };
         let path = self.maker.job.spec.task.artifact_path();
-        match unpack(archive, (&leaving.file(), &self.flow.edges.room), expected).await {
+        match unpack(archive, &leaving.file(), &self.flow.edges.room, expected).await {
             Ok(()) => Ok(leaving),
             Err(UnpackError::Stream(fault)) => {
                 Err(Unpublished::Refused(format!("The artifact could not be fetched: {fault}.")))

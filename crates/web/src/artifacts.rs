@@ -28,7 +28,9 @@ use std::path::Path;
 pub(crate) async fn fetch(
     State(app): State<Shared>,
     At((directory, name)): At<(String, String)>,
-    (method, uri, headers): (Method, Uri, HeaderMap),
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let dirs = app.face.auto_builder.as_ref().and_then(|builder| builder.artifacts.as_ref());
     let root = dirs.and_then(|dirs| dirs.named(&directory)).ok_or(WebError::NotFound)?;

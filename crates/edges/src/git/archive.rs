@@ -106,8 +106,8 @@ fn work_tree<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, to: &Path)
         directories.enter(entries, path.parent().unwrap_or(Path::new("")))?;
         let seconds = entries.tick();
         match entry.kind {
-            Kind::File(mode) => entries.content((&from, path), &to.join(path), mode)?,
-            Kind::Link => entries.link((&from, path), &to.join(path))?,
+            Kind::File(mode) => entries.content(&from, path, &to.join(path), mode)?,
+            Kind::Link => entries.link(&from, path, &to.join(path))?,
             Kind::Module => entries.directory_at(&to.join(path))?,
         }
         index.stamp(&entry, seconds, entries.owner());
@@ -142,7 +142,7 @@ fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, dir: &str) -
     for pack in fs::read_dir(checkout.packs())? {
         let pack = pack?;
         let to = Path::new(dir).join("objects/pack").join(pack.file_name());
-        entries.content((CWD, pack.path().as_path()), &to, 0o444)?;
+        entries.content(CWD, &pack.path(), &to, 0o444)?;
     }
     Ok(())
 }

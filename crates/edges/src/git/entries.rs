@@ -61,12 +61,7 @@ impl<W: Write> Entries<W> {
 
     /// A file of a directory. Measured after it was opened, and as long as it was then, whatever happens to it meanwhile:
     /// a length that does not hold would spoil everything behind it.
-    pub(super) fn content(
-        &mut self,
-        (dir, from): (impl AsFd, &Path),
-        to: &Path,
-        mode: u32,
-    ) -> io::Result<()> {
+    pub(super) fn content(&mut self, dir: impl AsFd, from: &Path, to: &Path, mode: u32) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(dir, from, flags, Mode::empty())?);
         let length = file.metadata()?.len();
@@ -75,7 +70,7 @@ impl<W: Write> Entries<W> {
     }
 
     /// The target is kept letter by letter, for it is what git compares; the tar crate would tidy it up.
-    pub(super) fn link(&mut self, (dir, from): (impl AsFd, &Path), to: &Path) -> io::Result<()> {
+    pub(super) fn link(&mut self, dir: impl AsFd, from: &Path, to: &Path) -> io::Result<()> {
         let target = rustix::fs::readlinkat(dir, from, Vec::new())?;
         let target = target.as_bytes();
         let mut header = self.header(EntryType::Symlink, 0o777, 0);
@@ -155,7 +150,7 @@ mod tests {
             let mut tar = Vec::new();
             let mut entries = Entries::new(&mut tar, OWNER);
             let from = File::open(dir.path()).unwrap();
-            entries.link((&from, Path::new("link")), Path::new("src/link")).unwrap();
+            entries.link(&from, Path::new("link"), Path::new("src/link")).unwrap();
             entries.finish().unwrap();
             let mut archive = tar::Archive::new(&tar[..]);
             let link = archive.entries().unwrap().next().unwrap().unwrap();

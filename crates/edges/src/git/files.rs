@@ -111,7 +111,7 @@ async fn read_all(
         let size = size(&mut output, &id).await.map_err(&io)?;
         let kept = size.min(limits.bytes);
         left = left.checked_sub(kept).ok_or(GitError::TooMuch { limit: limits.all })?;
-        let content = content(&mut output, (kept, size)).await.map_err(&io)?;
+        let content = content(&mut output, kept, size).await.map_err(&io)?;
         files.push(ConfigFile { path, content });
     }
     Ok(files)
@@ -127,7 +127,7 @@ async fn size(output: &mut (impl AsyncBufRead + Unpin), id: &str) -> io::Result<
 }
 
 /// The part of the content that is kept; the rest, and the newline behind it, are passed over.
-async fn content(output: &mut (impl AsyncBufRead + Unpin), (kept, size): (u64, u64)) -> io::Result<Vec<u8>> {
+async fn content(output: &mut (impl AsyncBufRead + Unpin), kept: u64, size: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     (&mut *output).take(kept).read_to_end(&mut content).await?;
     tokio::io::copy(&mut (&mut *output).take(size - kept), &mut tokio::io::sink()).await?;

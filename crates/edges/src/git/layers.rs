@@ -155,7 +155,7 @@ async fn reach(git: &Git, tips: &HashSet<&str>, layer: &Layer) -> Result<bool, G
         return Ok(true);
     }
     question.extend(tips.iter().map(|tip| format!("^{tip}\n")));
-    match ask(git, ("rev-list", &["--max-count=1", "--stdin"]), question).await {
+    match ask(git, "rev-list", &["--max-count=1", "--stdin"], question).await {
         Ok(unreached) => Ok(unreached.is_empty()),
         // A tip that is not there any more.
         Err(GitError::Failed { .. }) => Ok(false),
@@ -171,7 +171,7 @@ async fn pack(git: &Git, tips: &[String], without: &[String], to: &Path) -> Resu
     let question = question.chain(without.iter().map(|tip| format!("^{tip}\n"))).collect();
     let base = to.join("pack").display().to_string();
     let options = ["--revs", "--non-empty", "--quiet", "--delta-base-offset", "--window=0", &base];
-    let name = ask(git, ("pack-objects", &options), question).await?;
+    let name = ask(git, "pack-objects", &options, question).await?;
     if name.is_empty() {
         return Ok(None);
     }
@@ -181,11 +181,7 @@ async fn pack(git: &Git, tips: &[String], without: &[String], to: &Path) -> Resu
 }
 
 /// Runs git with something to read, and gives its answer.
-async fn ask(
-    git: &Git,
-    (what, options): (&'static str, &[&str]),
-    question: String,
-) -> Result<String, GitError> {
+async fn ask(git: &Git, what: &'static str, options: &[&str], question: String) -> Result<String, GitError> {
     let io = GitError::io(what);
     let fixed = ["-c", "pack.writeReverseIndex=false", what];
     let arguments = fixed.iter().chain(options);

@@ -63,8 +63,11 @@ impl LogWriter {
         let length = u32::try_from(bytes.len()).context("a piece of a log has less than 4 GiB")?;
         let piece = Piece { length, source, is_read_again: self.reads_again, at: now };
         let record = piece.to_record();
-        let (files, at, index_at) = (Arc::clone(&self.files), self.length, self.index_length);
-        let write = move || files.append((&bytes, at), (&record, index_at)).map(|()| bytes);
+        let (files, end, index_end) = (Arc::clone(&self.files), self.length, self.index_length);
+        let write = move || {
+            let index = Growth { bytes: &record, end: index_end };
+            files.append(Growth { bytes: &bytes, end }, index).map(|()| bytes)
+        };
         let bytes = spawn_blocking(write).await.context("wait for the disk")?.context("write a log")?;
         self.seen.add(piece, &bytes);
         self.length += u64::from(length);
@@ -104,15 +107,22 @@ impl Seen {
     }
 }
 
+/// Bytes that are new at the end of a file.
+struct Growth<'a> {
+    bytes: &'a [u8],
+    /// The end, before they are there.
+    end: u64,
+}
+
 impl Files {
     /// Writes a piece and its record. A piece that the disk takes only in part is cut off again, for viewers read what
     /// is there.
-    fn append(&self, (bytes, at): (&[u8], u64), (record, index_at): (&[u8], u64)) -> std::io::Result<()> {
-        let written =
-            self.data.write_all_at(bytes, at).and_then(|()| self.index.write_all_at(record, index_at));
+    fn append(&self, data: Growth<'_>, index: Growth<'_>) -> std::io::Result<()> {
+        let written = self.data.write_all_at(data.bytes, data.end);
+        let written = written.and_then(|()| self.index.write_all_at(index.bytes, index.end));
         written.inspect_err(|_| {
             // The next writer of the log does it if even that fails.
-            let _ = self.data.set_len(at).and_then(|()| self.index.set_len(index_at));
+            let _ = self.data.set_len(data.end).and_then(|()| self.index.set_len(index.end));
         })
     }
 

@@ -66,7 +66,7 @@ impl Directory {
         let wanted = Arc::new(());
         let still = Arc::downgrade(&wanted);
         let room = self.room.clone();
-        self.blocking(move |directory| put((directory, &room), &from, &name, &still)).await
+        self.blocking(move |directory| put(directory, &room, &from, &name, &still)).await
     }
 
     /// Lets `stable` lead to the artifact `name`, and `<stable>.sha256` to its checksums; each at one stroke.
@@ -154,7 +154,8 @@ impl Directory {
 }
 
 fn put(
-    (directory, room): (&Path, &Room),
+    directory: &Path,
+    room: &Room,
     from: &Path,
     name: &str,
     still: &Weak<()>,

@@ -29,15 +29,16 @@ fn write(kernel: &Path, into: &Path) -> io::Result<()> {
     let encoder = GzEncoder::new(BufWriter::new(File::create(into)?), Compression::default());
     let mut archive = Builder::new(encoder);
     let mut exact = Exact { file: kernel, left: size };
-    append(&mut archive, ("kernel.efi", EntryType::Regular), size, &mut exact)?;
-    append(&mut archive, ("boot/", EntryType::Directory), 0, io::empty())?;
-    append(&mut archive, ("boot/boot.yaml", EntryType::Regular), BOOT.len() as u64, BOOT.as_bytes())?;
+    append(&mut archive, "kernel.efi", EntryType::Regular, size, &mut exact)?;
+    append(&mut archive, "boot/", EntryType::Directory, 0, io::empty())?;
+    append(&mut archive, "boot/boot.yaml", EntryType::Regular, BOOT.len() as u64, BOOT.as_bytes())?;
     archive.into_inner()?.finish()?.flush()
 }
 
 fn append<W: Write>(
     archive: &mut Builder<W>,
-    (path, kind): (&str, EntryType),
+    path: &str,
+    kind: EntryType,
     size: u64,
     content: impl io::Read,
 ) -> io::Result<()> {

@@ -80,13 +80,13 @@ pub enum UnpackError {
 /// It is not what was expected, holds what it may not, is cut off, or the disk does not take it.
 pub async fn unpack<E: Error + Send + Sync + 'static>(
     archive: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
-    (into, room): (&Path, &Room),
+    into: &Path,
+    room: &Room,
     expected: Expected,
 ) -> Result<(), UnpackError> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let (into, room) = (into.to_owned(), room.clone());
-    let unpacking =
-        tokio::task::spawn_blocking(move || write(Pieces::new(receiver), (&into, &room), expected));
+    let unpacking = tokio::task::spawn_blocking(move || write(Pieces::new(receiver), &into, &room, expected));
     feed(archive, sender).await;
     let failed = |fault| Err(UnpackError::Io { what: "unpack".to_owned(), cause: io::Error::other(fault) });
     unpacking.await.unwrap_or_else(failed)
@@ -110,9 +110,9 @@ async fn feed<E: Error + Send + Sync + 'static>(
     }
 }
 
-fn write(pieces: Pieces, (into, room): (&Path, &Room), expected: Expected) -> Result<(), UnpackError> {
+fn write(pieces: Pieces, into: &Path, room: &Room, expected: Expected) -> Result<(), UnpackError> {
     let mut archive = tar::Archive::new(pieces);
-    let written = write_entries(&mut archive, (into, room), expected);
+    let written = write_entries(&mut archive, into, room, expected);
     // The stream's end explains what was found in it.
     let outcome = match archive.into_inner().into_end() {
         End::Open => written,
@@ -129,12 +129,13 @@ fn write(pieces: Pieces, (into, room): (&Path, &Room), expected: Expected) -> Re
 
 fn write_entries(
     archive: &mut tar::Archive<Pieces>,
-    (into, room): (&Path, &Room),
+    into: &Path,
+    room: &Room,
     expected: Expected,
 ) -> Result<(), UnpackError> {
     let clear = |cause| UnpackError::Io { what: format!("clear {}", into.display()), cause };
     remove(into).map_err(clear)?;
-    let mut entries = Entries::new((into, room), expected);
+    let mut entries = Entries::new(into, room, expected);
     for entry in archive.entries().map_err(unreadable)? {
         entries.add(entry.map_err(unreadable)?)?;
     }

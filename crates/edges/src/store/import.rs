@@ -124,7 +124,7 @@ impl Store {
         let token =
             new.token.as_ref().map(|token| self.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
         let taken = match (there, own_id(&tx, "user", foreign).await?) {
-            (Some(row), known) => known_user(&tx, (row, known.is_some()), (new, token)).await?,
+            (Some(row), known) => known_user(&tx, row, known.is_some(), new, token).await?,
             (None, Some(_)) => return Ok(Taken::Gone),
             (None, None) => {
                 let id = free_id::<rows::user::Entity>(&tx, foreign).await?;
@@ -252,8 +252,10 @@ impl Store {
 /// counts.
 async fn known_user(
     tx: &DatabaseTransaction,
-    (row, is_from_there): (rows::user::Model, bool),
-    (new, token): (&NewUser, Vec<u8>),
+    row: rows::user::Model,
+    is_from_there: bool,
+    new: &NewUser,
+    token: Vec<u8>,
 ) -> Result<Taken<UserId>> {
     let id = UserId(row.id);
     let mut fresh = rows::user::ActiveModel { id: Unchanged(row.id), ..Default::default() };

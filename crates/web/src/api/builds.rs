@@ -97,9 +97,9 @@ pub(super) async fn latest(
 pub(super) async fn one(
     State(app): State<Shared>,
     caller: Caller,
-    At(at): At<(ProjectId, BuildId)>,
+    At((project, id)): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
-    let build = build(&app, &caller, at, Role::Member).await?;
+    let build = build(&app, &caller, project, id, Role::Member).await?;
     whole(&app, build).await
 }
 
@@ -107,34 +107,35 @@ pub(super) async fn one(
 pub(super) async fn restart(
     State(app): State<Shared>,
     caller: Caller,
-    At(at): At<(ProjectId, BuildId)>,
+    At((project, id)): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
-    let asked = build(&app, &caller, at, Role::Manager).await?;
+    let asked = build(&app, &caller, project, id, Role::Manager).await?;
     if steer::restart_failed(&app.edges, asked.id).await? == 0 {
         return Err(WebError::Conflict("No job of this build has failed.".to_owned()));
     }
-    whole(&app, build(&app, &caller, at, Role::Manager).await?).await
+    whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 
 /// `POST /api/v1/projects/<project>/builds/<build>/cancel`: all jobs that wait or run.
 pub(super) async fn cancel(
     State(app): State<Shared>,
     caller: Caller,
-    At(at): At<(ProjectId, BuildId)>,
+    At((project, id)): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
-    let asked = build(&app, &caller, at, Role::Manager).await?;
+    let asked = build(&app, &caller, project, id, Role::Manager).await?;
     steer::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
-    whole(&app, build(&app, &caller, at, Role::Manager).await?).await
+    whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 
 async fn build(
     app: &Shared,
     caller: &Caller,
-    (project, build): (ProjectId, BuildId),
+    project: ProjectId,
+    id: BuildId,
     role: Role,
 ) -> Result<Build, WebError> {
     let (project, _) = caller.project(app, project, role).await?;
-    app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)
+    app.edges.store.build(project.id, id).await?.ok_or(WebError::NotFound)
 }
 
 async fn whole(app: &Shared, build: Build) -> Result<Json<WholeBuild>, WebError> {

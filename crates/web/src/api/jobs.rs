@@ -19,9 +19,9 @@ use kozmic_model::{
 pub(super) async fn one(
     State(app): State<Shared>,
     caller: Caller,
-    At(at): At<(ProjectId, JobId)>,
+    At((project, id)): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
-    let job = job(&app, &caller, at, Role::Member).await?;
+    let job = job(&app, &caller, project, id, Role::Member).await?;
     whole(&app, job).await
 }
 
@@ -42,34 +42,35 @@ pub(super) async fn log(
 pub(super) async fn restart(
     State(app): State<Shared>,
     caller: Caller,
-    At(at): At<(ProjectId, JobId)>,
+    At((project, id)): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
-    let asked = job(&app, &caller, at, Role::Manager).await?;
+    let asked = job(&app, &caller, project, id, Role::Manager).await?;
     if !steer::restart(&app.edges, asked.id).await? {
         return Err(WebError::Conflict("The job has not ended yet.".to_owned()));
     }
-    whole(&app, job(&app, &caller, at, Role::Manager).await?).await
+    whole(&app, job(&app, &caller, project, id, Role::Manager).await?).await
 }
 
 /// `POST /api/v1/projects/<project>/jobs/<job>/cancel`: one that ended stays as it is.
 pub(super) async fn cancel(
     State(app): State<Shared>,
     caller: Caller,
-    At(at): At<(ProjectId, JobId)>,
+    At((project, id)): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
-    let asked = job(&app, &caller, at, Role::Manager).await?;
+    let asked = job(&app, &caller, project, id, Role::Manager).await?;
     steer::cancel(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
-    whole(&app, job(&app, &caller, at, Role::Manager).await?).await
+    whole(&app, job(&app, &caller, project, id, Role::Manager).await?).await
 }
 
 async fn job(
     app: &Shared,
     caller: &Caller,
-    (project, job): (ProjectId, JobId),
+    project: ProjectId,
+    id: JobId,
     role: Role,
 ) -> Result<Job, WebError> {
     let (project, _) = caller.project(app, project, role).await?;
-    app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)
+    app.edges.store.job(project.id, id).await?.ok_or(WebError::NotFound)
 }
 
 async fn whole(app: &Shared, job: Job) -> Result<Json<JobWord>, WebError> {

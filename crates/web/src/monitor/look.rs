@@ -15,7 +15,7 @@ const PAGES: usize = 10;
 /// The jobs that wait and run, in the order in which they were planned.
 pub(super) async fn running(app: &App, tails: &mut Tails) -> Result<Vec<Card>> {
     // A job that runs has published nothing yet: what an earlier run left is not this one's.
-    cards(app, tails, (&app.edges.store.monitored().await?, &[])).await
+    cards(app, tails, &app.edges.store.monitored().await?, &[]).await
 }
 
 /// The jobs that ended last, the newest first, up to so many.
@@ -43,7 +43,7 @@ pub(super) async fn ended_for(app: &App, sight: &Sight, limit: usize) -> Result<
 pub(super) async fn of_history(app: &App, tails: &mut Tails, jobs: &[Monitored]) -> Result<Vec<Card>> {
     let ids = jobs.iter().map(|seen| seen.job.id).collect::<Vec<_>>();
     let artifacts = app.edges.store.artifacts_of_jobs(&ids).await?;
-    cards(app, tails, (jobs, &artifacts)).await
+    cards(app, tails, jobs, &artifacts).await
 }
 
 /// The place of a job in the history.
@@ -54,7 +54,8 @@ pub(super) fn mark_of(seen: &Monitored) -> Option<HistoryMark> {
 async fn cards(
     app: &App,
     tails: &mut Tails,
-    (jobs, artifacts): (&[Monitored], &[Artifact]),
+    jobs: &[Monitored],
+    artifacts: &[Artifact],
 ) -> Result<Vec<Card>> {
     let mut cards = Vec::with_capacity(jobs.len());
     for seen in jobs {

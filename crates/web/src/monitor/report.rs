@@ -44,7 +44,7 @@ pub(crate) async fn report(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let job = app.edges.store.monitored_job(job).await?;
-    answer(&app, &onlooker, job, (&wanted, &headers)).await
+    answer(&app, &onlooker, job, &wanted, &headers).await
 }
 
 /// `GET /build/logs/<owner>/<name>/<branch…>?raw`
@@ -59,14 +59,15 @@ pub(crate) async fn of_branch(
     let project = store.project_named(&owner, &name).await?.ok_or(WebError::NotFound)?;
     let branch = GitRef::Branch(branch.trim_end_matches('/').to_owned());
     let job = store.last_monitored(project.id, &branch).await?;
-    answer(&app, &onlooker, job, (&wanted, &headers)).await
+    answer(&app, &onlooker, job, &wanted, &headers).await
 }
 
 async fn answer(
     app: &Shared,
     onlooker: &Onlooker,
     job: Option<Monitored>,
-    (wanted, headers): (&Wanted, &HeaderMap),
+    wanted: &Wanted,
+    headers: &HeaderMap,
 ) -> Result<Response, WebError> {
     let seen = job.filter(|job| onlooker.sight.includes(&job.project)).ok_or(WebError::NotFound)?;
     let attempt = seen.job.shown_attempt();

@@ -88,7 +88,7 @@ pub(crate) async fn build(
     visit: Visit,
     At((project, build)): At<(ProjectId, BuildId)>,
 ) -> Result<Response, WebError> {
-    show(&app, visit, (project, build), None).await
+    show(&app, visit, project, build, None).await
 }
 
 /// `GET /projects/<id>/builds/<build>/jobs/<job>/?attempt=`
@@ -98,7 +98,7 @@ pub(crate) async fn job(
     At((project, build, job)): At<(ProjectId, BuildId, JobId)>,
     Ask(run): Ask<runs::Wanted>,
 ) -> Result<Response, WebError> {
-    show(&app, visit, (project, build), Some((job, run))).await
+    show(&app, visit, project, build, Some((job, run))).await
 }
 
 /// A build's page.
@@ -114,7 +114,8 @@ pub(super) fn job_address(job: &Job) -> String {
 async fn show(
     app: &Shared,
     visit: Visit,
-    (project, build): (ProjectId, BuildId),
+    project: ProjectId,
+    build: BuildId,
     wanted: Option<(JobId, runs::Wanted)>,
 ) -> Result<Response, WebError> {
     let project = visit.project(app, project, Role::Member).await?;
@@ -129,7 +130,7 @@ async fn show(
     let shown = match job {
         Some(job) => {
             let run = wanted.map(|(_, run)| run).unwrap_or_default();
-            Some(Shown::of(app, job, &run, (&frame, visit.only_live)).await?)
+            Some(Shown::of(app, job, &run, &frame, visit.only_live).await?)
         }
         None => None,
     };

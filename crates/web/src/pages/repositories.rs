@@ -99,16 +99,16 @@ pub(crate) async fn choose(
     let belongs = app.edges.store.role_in(project.id, user).await?.is_some();
     let there = if belongs { format!("/projects/{}/", project.id) } else { "/repositories/".to_owned() };
     let name = chosen.full_name();
-    let names = (name.as_str(), app.face.forge_name.as_str());
+    let forge = app.face.forge_name.as_str();
     let said = match belongs {
-        true => made(names, project.owner == user, trouble),
-        false => Err(out_of_reach(names, trouble)),
+        true => made(&name, forge, project.owner == user, trouble),
+        false => Err(out_of_reach(&name, forge, trouble)),
     };
     visit.lead(&app, &there, said).await
 }
 
 /// The words about a project that is the person's own, or one that they belong to.
-fn made((name, forge): (&str, &str), is_own: bool, trouble: Option<String>) -> Result<String, String> {
+fn made(name: &str, forge: &str, is_own: bool, trouble: Option<String>) -> Result<String, String> {
     match trouble {
         None if is_own => Ok(format!("{name} is a project now.")),
         None => Ok(format!("{name} was a project already: here it is.")),
@@ -119,7 +119,7 @@ fn made((name, forge): (&str, &str), is_own: bool, trouble: Option<String>) -> R
 }
 
 /// The words about a project that others made, and that the person does not belong to.
-fn out_of_reach((name, forge): (&str, &str), trouble: Option<String>) -> String {
+fn out_of_reach(name: &str, forge: &str, trouble: Option<String>) -> String {
     let why = match trouble {
         None => "does not count you among its people".to_owned(),
         Some(trouble) => format!("did not say whether you belong to it: {trouble}"),

@@ -203,7 +203,7 @@ fn what_nobody_waits_for_any_more_is_not_placed() {
     let (from, directory) = (dir.path().join("from"), dir.path().join("artifacts"));
     fs::write(&from, "1").unwrap();
     assert!(
-        super::put((&directory, &Room::new(Vec::new(), None)), &from, "a", &std::sync::Weak::new()).is_err()
+        super::put(&directory, &Room::new(Vec::new(), None), &from, "a", &std::sync::Weak::new()).is_err()
     );
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
 }

@@ -37,7 +37,7 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    pub(super) fn new((into, room): (&'a Path, &'a Room), expected: Expected) -> Self {
+    pub(super) fn new(into: &'a Path, room: &'a Room, expected: Expected) -> Self {
         Self { into, room, expected, root: None }
     }
 
@@ -58,9 +58,7 @@ impl<'a> Entries<'a> {
         };
         match kind {
             EntryType::Directory => made(fs::create_dir(&place), &shown),
-            EntryType::Regular if !path.ends_with(b"/") => {
-                write_file(&mut entry, (&place, self.room), &shown)
-            }
+            EntryType::Regular if !path.ends_with(b"/") => write_file(&mut entry, &place, self.room, &shown),
             EntryType::Symlink => write_link(&entry, &place, parts.len(), &shown),
             EntryType::Link => self.write_second_name(&entry, &place, &shown),
             _ => Err(odd(&shown, "is neither a file nor a directory nor a link")),
@@ -145,7 +143,8 @@ fn refuse_holes(entry: &mut Entry<'_, Pieces>, shown: &str) -> Result<(), Unpack
 
 fn write_file(
     entry: &mut Entry<'_, Pieces>,
-    (place, room): (&Path, &Room),
+    place: &Path,
+    room: &Room,
     shown: &str,
 ) -> Result<(), UnpackError> {
     let is_program = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);

@@ -146,7 +146,7 @@ fn holds(bytes: &[u8], expected: Expected) -> Result<(), TestCaseError> {
     let pieces = bytes.chunks(700).map(|chunk| Ok::<_, Infallible>(Bytes::copy_from_slice(chunk)));
     let stream = futures_util::stream::iter(pieces.collect::<Vec<_>>());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let outcome = runtime.block_on(unpack(stream, (&into, &Room::new(Vec::new(), None)), expected));
+    let outcome = runtime.block_on(unpack(stream, &into, &Room::new(Vec::new(), None), expected));
     prop_assert_eq!(names(dir.path()), ["beside", "deep"]);
     prop_assert_eq!(fs::read_to_string(&beside).unwrap(), "as it was");
     match outcome {

@@ -46,7 +46,7 @@ fn room() -> Room {
 /// In pieces that fit nothing.
 async fn unpack_bytes(bytes: &[u8], into: &Path, expected: Expected) -> Result<(), UnpackError> {
     let pieces = bytes.chunks(700).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
-    unpack(futures_util::stream::iter(pieces.collect::<Vec<_>>()), (into, &room()), expected).await
+    unpack(futures_util::stream::iter(pieces.collect::<Vec<_>>()), into, &room(), expected).await
 }
 
 async fn refused(entries: &[Entry<'_>], expected: Expected) -> String {
@@ -234,8 +234,7 @@ async fn what_broke_the_stream_is_told() {
     let (_dir, into) = place();
     let half = Bytes::from(archive(&[("out", FILE, &"x".repeat(2000))])).slice(..1000);
     let pieces = [Ok(half), Err(io::Error::other("the engine went away"))];
-    let fault =
-        unpack(futures_util::stream::iter(pieces), (&into, &room()), Expected::File).await.unwrap_err();
+    let fault = unpack(futures_util::stream::iter(pieces), &into, &room(), Expected::File).await.unwrap_err();
     assert!(matches!(fault, UnpackError::Stream(_)) && fault.to_string().contains("the engine went away"));
     assert!(!into.exists());
 }
@@ -246,5 +245,5 @@ async fn a_stream_that_never_ends_is_not_read_once_all_is_clear() {
     let bytes = Bytes::from(archive(&[("out", EntryType::Fifo, "")]));
     let endless =
         futures_util::stream::iter([Ok::<_, Infallible>(bytes)]).chain(futures_util::stream::pending());
-    assert!(unpack(endless, (&into, &room()), Expected::File).await.is_err());
+    assert!(unpack(endless, &into, &room(), Expected::File).await.is_err());
 }

@@ -114,10 +114,10 @@ impl Store {
         builds: &[NewBuild],
     ) -> Result<Vec<BuildTaken>> {
         let tx = self.write().await?;
-        let mut places = Places::of(&tx, from.source, (project, from.now)).await?;
+        let mut places = Places::of(&tx, from.source, project, from.now).await?;
         let mut taken = Vec::with_capacity(builds.len());
         for build in builds {
-            taken.push(import(&tx, from, (project, &mut places), build).await?);
+            taken.push(import(&tx, from, &mut places, build).await?);
         }
         tx.commit().await.context("commit a take-over of builds")?;
         Ok(taken)
@@ -127,9 +127,10 @@ impl Store {
 async fn import(
     tx: &DatabaseTransaction,
     from: ForeignBuilds<'_>,
-    (project, places): (ProjectId, &mut Places),
+    places: &mut Places,
     new: &NewBuild,
 ) -> Result<BuildTaken> {
+    let project = places.project;
     let foreign = Foreign { source: from.source, id: new.foreign_id, largest: from.largest_build };
     let (row, is_new) = match own_id(tx, "build", foreign).await? {
         Some(id) => {
@@ -142,15 +143,15 @@ async fn import(
         None => match same_commit(tx, project, new).await? {
             Some(number) => return Ok(BuildTaken::Clash(number)),
             None => {
-                let number = free_number(tx, project, (new.number, from.largest_number)).await?;
-                (add_build(tx, (project, number, places), new, foreign).await?, true)
+                let number = free_number(tx, project, new.number, from.largest_number).await?;
+                (add_build(tx, places, number, new, foreign).await?, true)
             }
         },
     };
     let mut jobs = Vec::with_capacity(new.jobs.len());
     for job in &new.jobs {
         let foreign = Foreign { source: from.source, id: job.foreign_id, largest: from.largest_job };
-        jobs.push(import_job(tx, foreign, (project, row.id), job).await?);
+        jobs.push(import_job(tx, foreign, project, row.id, job).await?);
     }
     if jobs.iter().any(|job| matches!(job, Taken::Over(_) | Taken::Followed(_))) {
         follow_jobs(tx, row.id).await?;
@@ -168,11 +169,7 @@ async fn same_commit(tx: &DatabaseTransaction, project: ProjectId, new: &NewBuil
 
 /// The number that a build has there, where it is free here; else one above all. The other installation counted without
 /// a lock, and gave a number twice now and then.
-async fn free_number(
-    tx: &DatabaseTransaction,
-    project: ProjectId,
-    (wished, largest): (i64, i64),
-) -> Result<i64> {
+async fn free_number(tx: &DatabaseTransaction, project: ProjectId, wished: i64, largest: i64) -> Result<i64> {
     let of_project = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0));
     let taken = of_project.clone().filter(rows::build::Column::Number.eq(wished));
     if (1..=LARGEST_ID).contains(&wished)
@@ -187,13 +184,14 @@ async fn free_number(
 
 async fn add_build(
     tx: &DatabaseTransaction,
-    (project, number, places): (ProjectId, i64, &mut Places),
+    places: &mut Places,
+    number: i64,
     new: &NewBuild,
     foreign: Foreign<'_>,
 ) -> Result<rows::build::Model> {
     let row = rows::build::ActiveModel {
         id: Set(free_id::<rows::build::Entity>(tx, foreign).await?),
-        project_id: Set(project.0),
+        project_id: Set(places.project.0),
         number: Set(number),
         git_ref: Set(new.git_ref.to_string()),
         sha: Set(new.sha.to_string()),
@@ -213,14 +211,15 @@ async fn add_build(
     };
     let row = row.insert(tx).await.context("take over a build")?;
     note(tx, "build", foreign, row.id).await?;
-    places.note_move(tx, new, (foreign.id, row.id)).await?;
+    places.note_move(tx, new, foreign.id, row.id).await?;
     Ok(row)
 }
 
 async fn import_job(
     tx: &DatabaseTransaction,
     foreign: Foreign<'_>,
-    (project, build): (ProjectId, i64),
+    project: ProjectId,
+    build: i64,
     new: &NewJob,
 ) -> Result<Taken<JobId>> {
     if let Some(id) = own_id(tx, "job", foreign).await? {

@@ -87,7 +87,7 @@ impl Store {
                 }
                 Lost::Hook(_, false) | Lost::Build(_, false) | Lost::Job(_, false) => continue,
             };
-            forget(&tx, (source, kind), &[lost.foreign_id]).await?;
+            forget(&tx, source, kind, &[lost.foreign_id]).await?;
         }
         for build in builds {
             let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
@@ -126,17 +126,17 @@ async fn lost(
     still: &Still,
 ) -> Result<Vec<Former>> {
     let mut all = Vec::new();
-    for (foreign_id, id) in taken::<rows::hook::Entity>(db, (source, "hook"), project).await? {
+    for (foreign_id, id) in taken::<rows::hook::Entity>(db, source, "hook", project).await? {
         if !still.hooks.contains(&foreign_id) {
             let row = rows::hook::Entity::find_by_id(id).one(db).await.context("find a hook")?;
             let may_go = row.is_some_and(|row| !row.is_own);
             all.push(Former { what: Lost::Hook(HookId(id), may_go), foreign_id, build: None });
         }
     }
-    let builds = taken::<rows::build::Entity>(db, (source, "build"), project).await?;
+    let builds = taken::<rows::build::Entity>(db, source, "build", project).await?;
     let there = builds.iter().map(|(foreign, own)| (*own, *foreign)).collect::<HashMap<_, _>>();
     let mut going = HashMap::<i64, u64>::new();
-    for (foreign_id, id) in taken::<rows::job::Entity>(db, (source, "job"), project).await? {
+    for (foreign_id, id) in taken::<rows::job::Entity>(db, source, "job", project).await? {
         let row = rows::job::Entity::find_by_id(id).one(db).await.context("find a job")?;
         let Some(row) = row else { continue };
         // A database that was started anew gives the last number once more.
@@ -161,7 +161,8 @@ async fn lost(
 /// A project's rows that were taken over: the id there, and the id here.
 pub(super) async fn taken<E: OfProject>(
     db: &impl ConnectionTrait,
-    (source, kind): (&str, &str),
+    source: &str,
+    kind: &str,
     project: ProjectId,
 ) -> Result<Vec<(i64, i64)>> {
     let own = Query::select()

@@ -47,7 +47,8 @@ pub(super) async fn note(
 /// Forgets what rows became, so that others may have their numbers.
 pub(super) async fn forget(
     tx: &DatabaseTransaction,
-    (source, kind): (&str, &str),
+    source: &str,
+    kind: &str,
     foreign_ids: &[i64],
 ) -> Result<()> {
     for some in foreign_ids.chunks(500) {

@@ -27,7 +27,7 @@ const BEFORE_ALL: i64 = 1 << 61;
 
 /// The places of a project's builds that were taken over.
 pub(super) struct Places {
-    project: ProjectId,
+    pub(super) project: ProjectId,
     refs: HashMap<String, Ref>,
     now: Timestamp,
 }
@@ -56,9 +56,10 @@ impl Places {
     pub(super) async fn of(
         tx: &DatabaseTransaction,
         source: &str,
-        (project, now): (ProjectId, Timestamp),
+        project: ProjectId,
+        now: Timestamp,
     ) -> Result<Self> {
-        let own = taken::<rows::build::Entity>(tx, (source, "build"), project).await?;
+        let own = taken::<rows::build::Entity>(tx, source, "build", project).await?;
         let foreign = own.into_iter().map(|(foreign, own)| (own, foreign)).collect::<HashMap<_, _>>();
         let builds = rows::build::Entity::find()
             .filter(rows::build::Column::ProjectId.eq(project.0))
@@ -98,7 +99,8 @@ impl Places {
         &mut self,
         tx: &DatabaseTransaction,
         new: &NewBuild,
-        (foreign, build): (i64, i64),
+        foreign: i64,
+        build: i64,
     ) -> Result<()> {
         let (project, now) = (self.project, self.now);
         let (taken, moves) = self.on(tx, new).await?;
@@ -133,7 +135,7 @@ impl Places {
         let git_ref = new.git_ref.to_string();
         let Ref { taken, moves } = self.refs.entry(git_ref.clone()).or_default();
         if moves.is_none() {
-            *moves = Some(Moves::of(tx, (self.project, &git_ref), taken).await?);
+            *moves = Some(Moves::of(tx, self.project, &git_ref, taken).await?);
         }
         Ok((taken, moves.as_mut().context("they were just listed")?))
     }
@@ -144,7 +146,8 @@ impl Moves {
     /// delivery of what was built there.
     async fn of(
         tx: &DatabaseTransaction,
-        (project, git_ref): (ProjectId, &str),
+        project: ProjectId,
+        git_ref: &str,
         taken: &BTreeMap<i64, (String, i64)>,
     ) -> Result<Self> {
         let taken = taken.values().map(|(sha, _)| sha.as_str()).collect::<HashSet<_>>();

@@ -44,7 +44,8 @@ impl Shown {
         app: &Shared,
         job: &Job,
         wanted: &runs::Wanted,
-        (frame, only_live): (&Frame, bool),
+        frame: &Frame,
+        only_live: bool,
     ) -> Result<Self, WebError> {
         let past = app.edges.store.past_attempts(job.id).await?;
         let shown = runs::as_of(job, &past, wanted).ok_or(WebError::NotFound)?;
