@@ -110,6 +110,9 @@ fn is_yaml(path: &str) -> bool {
     [".yaml", ".yml"].iter().any(|end| path.to_ascii_lowercase().ends_with(end))
 }
 
+/// The deepest directory that is looked into; each takes room on the stack.
+const DEEPEST: usize = 100;
+
 /// Files that a commit of a working copy would have, as far as they matter.
 #[derive(Default)]
 struct WorkingCopy {
@@ -146,6 +149,8 @@ impl WorkingCopy {
             self.pass_over(&path, "a symbolic link");
         } else if kind.is_dir() && at.join(".git").exists() {
             self.pass_over(&path, "a repository of its own");
+        } else if kind.is_dir() && path.matches('/').count() >= DEEPEST {
+            self.pass_over(&path, "a directory that is too deep for a recipe");
         } else if kind.is_dir() {
             self.take(at, &format!("{path}/"))?;
         } else if kind.is_file() && is_yaml {

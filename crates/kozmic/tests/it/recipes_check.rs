@@ -164,3 +164,15 @@ fn an_empty_directory_says_how_recipes_are_called() -> Result<()> {
     assert!(output.status.success());
     Ok(())
 }
+
+#[test]
+fn directories_that_are_too_deep_are_named_and_passed_over() -> Result<()> {
+    let copy = working_copy(&[("zero-os/0-core/main.yaml", GOOD)])?;
+    // Deeper than a name of a file may be long at once.
+    fs::create_dir_all(copy.path().join("d/".repeat(1_000)))?;
+    let output = kozmic(copy.path(), &["."], &[])?;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let deep = lines(&output).into_iter().filter(|line| line.contains("too deep for a recipe")).count();
+    assert_eq!(deep, 1, "{output:?}");
+    Ok(())
+}

@@ -109,14 +109,9 @@ pub(super) fn marked(text: &str) -> String {
 
 /// The text with signs that a terminal would obey, or that reorder a line, written as escapes.
 pub fn harmless(text: &str) -> String {
-    let is_obeyed = |letter: char| {
-        let reorders =
-            matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-        letter.is_control() || reorders || letter == '\u{feff}'
-    };
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        match is_obeyed(letter) {
+        match letter.is_control() || is_unseen(letter) {
             true => shown.extend(letter.escape_default()),
             false => shown.push(letter),
         }
@@ -124,9 +119,24 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
+/// Whether a sign reorders a line or is not seen in it.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(letter, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signs_that_reorder_a_line_or_are_not_seen_are_written_as_escapes() {
+        for letter in ['\u{ad}', '\u{61c}', '\u{180e}', '\u{200e}', '\u{206a}', '\u{feff}', '\u{fff9}', '\u{e0041}'] {
+            assert_eq!(harmless(&format!("a{letter}b")), format!("a\\u{{{:x}}}b", u32::from(letter)));
+        }
+        assert_eq!(harmless("ü é 🚀"), "ü é 🚀");
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_written_as_an_escape() {
