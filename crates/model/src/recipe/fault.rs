@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn signs_that_reorder_a_line_or_are_not_seen_are_written_as_escapes() {
-        for letter in ['\u{ad}', '\u{61c}', '\u{180e}', '\u{200e}', '\u{206a}', '\u{feff}', '\u{fff9}', '\u{e0041}'] {
+        for letter in
+            ['\u{ad}', '\u{61c}', '\u{180e}', '\u{200e}', '\u{206a}', '\u{feff}', '\u{fff9}', '\u{e0041}']
+        {
             assert_eq!(harmless(&format!("a{letter}b")), format!("a\\u{{{:x}}}b", u32::from(letter)));
         }
         assert_eq!(harmless("ü é 🚀"), "ü é 🚀");
