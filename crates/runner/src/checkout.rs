@@ -75,7 +75,7 @@ pub(crate) async fn has_program(work: &mut Work, bare: &Program) -> Result<()> {
 }
 
 /// Brings the job's commit into the project's mirror, with the tags and the default branch as the forge had them since
-/// the push: once for an attempt, so that all its scripts find the same.
+/// the push: once for an attempt. Another job of the project may bring newer ones between its scripts.
 ///
 /// # Errors
 /// The commit cannot be had, or there is no room for it.

@@ -1,6 +1,6 @@
 //! The settings page: each of its buttons, and what it says when GitHub fails.
 
-use crate::world::{IMAGE, REPOSITORY, World};
+use crate::world::{IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
     github::{FaultKind, FaultRule, NewRepository, Permission},
@@ -233,6 +233,8 @@ async fn cached_images_are_listed_and_can_be_dropped() -> Result<()> {
     for words in [&format!("on {IMAGE}"), "MB · made ", " · used "] {
         assert!(listed.contains(words), "{words}: {listed}");
     }
+    // A container of the job that just ended may still use it.
+    world.docker.wait_until_clean(&world.label()?, LIMIT).await?;
     let page = press(&world, "cache/1/drop/", &[]).await?;
     assert!(page.body.contains("The image is dropped") && page.body.contains("There is none."), "{page}");
     world.end().await

@@ -1,0 +1,48 @@
+//! People: who may see a project, and who is signed in.
+
+use super::*;
+
+#[tokio::test]
+async fn members_follow_the_forge_whole() {
+    let stage = Stage::new().await;
+    let store = &stage.store;
+    let collaborators =
+        [(7, "anna", Permission::Admin), (8, "bert", Permission::Push), (9, "cleo", Permission::Read)];
+    let collaborators = collaborators
+        .map(|(number, login, permission)| Collaborator { profile: profile(number, login), permission });
+    let renamed = Repository { name: "world".into(), ..repository() };
+    store.sync_members(stage.project, &renamed, &collaborators, NOW).await.unwrap();
+    let members = store.members(stage.project).await.unwrap();
+    let roles =
+        members.iter().map(|member| (member.user.profile.login.as_str(), member.role)).collect::<Vec<_>>();
+    assert_eq!(roles, [("anna", Role::Owner), ("bert", Role::Manager), ("cleo", Role::Member)]);
+    assert_eq!(store.speakers(stage.project).await.unwrap(), [stage.user], "bert has not signed in");
+    assert_eq!(store.project_named("ANNA", "World").await.unwrap().unwrap().id, stage.project);
+    store.sync_members(stage.project, &renamed, &collaborators[1..], NOW).await.unwrap();
+    assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), None);
+    assert_eq!(
+        store.project(stage.project).await.unwrap().unwrap().owner,
+        stage.user,
+        "nobody can take it over"
+    );
+    let access = Access { repository: renamed, permission: Permission::Read };
+    store.sync_projects_of(stage.user, &[access]).await.unwrap();
+    assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), Some(Role::Owner));
+    assert!(
+        store.repositories(stage.user).await.unwrap().is_empty(),
+        "no project is made of what one only reads"
+    );
+    store.sync_projects_of(stage.user, &[]).await.unwrap();
+    assert_eq!(store.role_in(stage.project, stage.user).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_token_that_ended_signs_its_user_out() {
+    let stage = Stage::new().await;
+    let store = &stage.store;
+    assert!(store.user_of_session("f", NOW).await.unwrap().is_some());
+    store.drop_token(stage.user).await.unwrap();
+    assert!(store.user_of_session("f", NOW).await.unwrap().is_none());
+    assert!(store.token_of(stage.user).await.unwrap_err().to_string().contains("sign in once more"));
+    assert!(store.speakers(stage.project).await.unwrap().is_empty());
+}
