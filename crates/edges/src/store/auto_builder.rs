@@ -188,6 +188,13 @@ impl Store {
     }
 }
 
+/// Whether the configuration of that commit is the one that pushes are judged by.
+pub(super) async fn is_in_force(tx: &DatabaseTransaction, sha: &str) -> Result<bool> {
+    let row =
+        rows::configuration::Entity::find_by_id(ONLY).one(tx).await.context("read the configuration")?;
+    Ok(row.is_some_and(|row| row.sha == sha))
+}
+
 fn unreadable<T>(fault: &dyn std::error::Error) -> Option<T> {
     tracing::warn!(%fault, "the configuration in the database cannot be read");
     None

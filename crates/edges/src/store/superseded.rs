@@ -1,8 +1,8 @@
 //! Jobs that the newest push of a ref cancels, and jobs that run again because it was not the newest push after all.
 
-use super::{attempts, builds, cancel::cancel, jobs, moves::is_newest, projects, rows};
+use super::{attempts, auto_builder, builds, cancel::cancel, jobs, moves::is_newest, projects, rows};
 use anyhow::{Context, Result};
-use kozmic_model::{ids::JobId, job::CanceledBy, status::Status, time::Timestamp};
+use kozmic_model::{ids::JobId, job::CanceledBy, spec::Origin, status::Status, time::Timestamp};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
 /// Cancels what hooks still have to do in older builds of a ref, as far as the project wishes. The Auto Builder makes
@@ -36,25 +36,28 @@ pub(super) async fn supersede(
 }
 
 /// Runs again what was canceled of a build for newer pushes: it is the newest one after all. The Auto Builder's jobs
-/// run again, too, if nobody pushed it once more but the forge says so: their links are to lead there.
+/// run again, too, if nobody pushed it once more but the forge says so: their links are to lead there. A configuration
+/// that is in force is not read again for that.
 pub(super) async fn resume(
     tx: &DatabaseTransaction,
-    build: i64,
+    build: &rows::build::Model,
     is_answer: bool,
     now: Timestamp,
 ) -> Result<()> {
-    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
+    let is_in_force = auto_builder::is_in_force(tx, &build.sha).await?;
     let mut has_changed = false;
     for job in jobs.all(tx).await.context("list a build's jobs")? {
         let is_finished = job.status.parse::<Status>()?.is_finished();
         let was_superseded = job.canceled_by.as_deref() == Some(CanceledBy::Push.word());
-        if is_finished && (was_superseded || (is_answer && job.automatic)) {
+        let is_done = is_in_force && job.kind == Origin::Configuration.word();
+        if is_finished && (was_superseded || (is_answer && job.automatic && !is_done)) {
             attempts::again(tx, job, now).await?;
             has_changed = true;
         }
     }
     if has_changed {
-        builds::refresh(tx, build, now).await?;
+        builds::refresh(tx, build.id, now).await?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The store's promises: once means once, whatever happens in between.
 
+mod again;
 mod people;
 mod told;
 

@@ -67,7 +67,7 @@ pub(in crate::store) async fn stand(
     note_pushed(tx, last, leading.clone().find(|one| one.before.is_some()).map(|one| one.at)).await?;
     if has_changed {
         supersede(tx, last, now).await?;
-        resume(tx, last.id, matches!(heard, Heard::Answer), now).await?;
+        resume(tx, last, matches!(heard, Heard::Answer), now).await?;
     }
     let by = leading.find(|one| one.source == Source::Told).map(|one| one.id);
     Ok(Standing { newest: Some(last.id), by })

@@ -1,0 +1,37 @@
+//! Jobs that run again because the forge says where their branch is.
+
+use super::{HERE, NOW, Stage, change};
+use crate::store::{Heard, Lane, LoadedConfiguration, ProjectChange, rows, superseded::resume};
+use kozmic_model::{
+    interruption::IfInterrupted,
+    job::Outcome,
+    recipe::Configuration,
+    spec::{JobSpec, Origin, Task},
+    status::Status,
+};
+use sea_orm::EntityTrait;
+
+#[tokio::test]
+async fn a_configuration_is_read_again_only_if_another_one_is_in_force() {
+    let Stage { store, project, .. } = &Stage::new().await;
+    let spec = JobSpec {
+        title: "Configuration".into(),
+        if_interrupted: IfInterrupted::Again,
+        origin: Origin::Configuration,
+        task: Task::Configuration,
+    };
+    let change = ProjectChange { project: *project, change: &change('a') };
+    let planned = store.enqueue_planned(Heard::Answer, change, &[spec], NOW).await.unwrap();
+    let claimed = store.claim_job(Lane::Configuration, HERE, NOW).await.unwrap().unwrap();
+    store.finish_job(claimed.job.attempt(), &Outcome::Returned(0), NOW).await.unwrap();
+    for (in_force, status) in [('a', Status::Success), ('b', Status::Enqueued)] {
+        let sha = super::change(in_force).sha;
+        let loaded = LoadedConfiguration { sha, configuration: Configuration::default() };
+        store.swap_configuration(&loaded, NOW).await.unwrap();
+        let tx = store.write().await.unwrap();
+        let build = rows::build::Entity::find_by_id(planned.build.id.0).one(&tx).await.unwrap().unwrap();
+        resume(&tx, &build, true, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.job_by_id(claimed.job.id).await.unwrap().unwrap().status, status, "{in_force}");
+    }
+}
