@@ -153,8 +153,8 @@ impl Flow {
             slots: self.settings.slots,
             work_dir: self.settings.work_dir.clone(),
         };
-        let life = (self.stop.clone(), self.tasks.clone());
-        Runner::new(Arc::new(Here::new(self)), tools, settings, life)
+        let here = Arc::new(Here::new(self));
+        Runner::new(here, tools, settings, self.stop.clone(), self.tasks.clone())
     }
 
     /// The images of the runner of this process.

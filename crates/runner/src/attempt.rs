@@ -5,6 +5,7 @@ use crate::{
     cache::{self, Look, Making},
     ending::Absence,
     follow::{self, Before, Found},
+    gate::Started,
     halt::Halt,
     keep,
     order::Order,
@@ -39,134 +40,147 @@ pub(crate) async fn go(
     halt: &mut Halt,
     course: &mut Course,
 ) -> Step<Outcome> {
-    let mut work = match course.is_taken_up {
+    let work = match course.is_taken_up {
         true => Work::take_up(runner, order).await?,
         false => Work::begin_attempt(runner, order).await?,
     };
-    if course.is_taken_up {
-        go_on(&mut work, halt, course).await?;
-    } else if order.interruptions > 0 {
-        let number = order.attempt.number;
-        work.say(&format!("Attempt {number}: the one before was interrupted.")).await?;
-    }
-    match &order.spec.task {
-        Task::Hook(task) => Box::pin(hooked(&mut work, (halt, course), task)).await,
-        Task::Program(program) => open(&mut work, halt, program).await,
-        Task::Configuration => Err(Stop::broken("The configuration is not read by a runner.")),
-    }
+    Go { work, halt, course }.finish(order).await
 }
 
-/// A hook's job: its install script, if it has one, and its script.
-async fn hooked(work: &mut Work, (halt, course): (&mut Halt, &mut Course), task: &HookTask) -> Step<Outcome> {
-    let base = halt.unless_halted(prepare::base(work, &task.image, task.pull)).await?;
-    let name = task.image.to_string();
-    let image = match task.install.as_ref() {
-        Some(install) => installed(work, (halt, course), (&base, &name), install).await?,
-        None => base,
-    };
-    let script = Script { image: &image, image_name: &name, script: &task.script, stage: Stage::Build };
-    let started = halt.unless_halted(prepare::container(work, script)).await?;
-    Ok(follow::started(&work.runner, started, &mut work.log, halt).await?)
+/// A go at an attempt that is under way.
+struct Go<'a> {
+    work: Work,
+    halt: &'a mut Halt,
+    course: &'a mut Course,
 }
 
-/// A job of a recipe or kernel rule: its program, and what comes of that.
-async fn open(work: &mut Work, halt: &mut Halt, program: &Program) -> Step<Outcome> {
-    // Nobody wants to learn that after the build.
-    if let Some(why) = &work.order.hindrance {
-        return Err(Stop::broken(why));
-    }
-    let image = halt.unless_halted(bare::base(work, program)).await?;
-    let started = halt.unless_halted(bare::container(work, program, &image)).await?;
-    let container = started.container.clone();
-    let outcome = follow::started(&work.runner, started, &mut work.log, halt).await?;
-    bring_in(work, halt, (&container, outcome)).await
-}
-
-/// Brings in the results of a script that ended well: its container is kept as an image, its artifact is published. All
-/// of it may be done once more after a crash.
-async fn bring_in(
-    work: &mut Work,
-    halt: &mut Halt,
-    (container, outcome): (&ContainerId, Outcome),
-) -> Step<Outcome> {
-    if outcome != Outcome::Returned(0) || work.order.spec.task.product().is_none() {
-        return Ok(outcome);
-    }
-    artifact::is_there(work, container).await?;
-    halt.unless_halted(keep::image(work, container)).await?;
-    halt.unless_halted(artifact::publish(work, container)).await?;
-    Ok(outcome)
-}
-
-/// Goes on with what an earlier process started, as far as that leads; what is left is to be done from the start.
-async fn go_on(work: &mut Work, halt: &mut Halt, course: &mut Course) -> Step<()> {
-    match follow::find(&work.runner, work.order.attempt).await? {
-        Found::Started(container, Stage::Build) => {
-            let before = Before { absence: course.absence, was_read: work.is_past_its_script() };
-            let outcome = follow::again(&work.runner, &container, (&mut work.log, before), halt).await?;
-            Err(Stop::End(bring_in(work, halt, (&container, outcome)).await?))
+impl Go<'_> {
+    async fn finish(&mut self, order: &Order) -> Step<Outcome> {
+        if self.course.is_taken_up {
+            self.go_on().await?;
+        } else if order.interruptions > 0 {
+            let number = order.attempt.number;
+            self.work.say(&format!("Attempt {number}: the one before was interrupted.")).await?;
         }
-        Found::Started(container, Stage::Install(key)) => {
-            go_on_installing(work, (halt, course), (&container, &key)).await
-        }
-        Found::Gone(outcome) => Err(Stop::End(outcome)),
-        Found::NotStarted => {
-            course.making = None;
-            let who = if course.absence.is_some() {
-                "The Docker engine went away"
-            } else {
-                "Kozmic was interrupted"
-            };
-            Ok(work.say(&format!("{who} before the script started; it starts now.")).await?)
+        match &order.spec.task {
+            Task::Hook(task) => Box::pin(self.run_hook(task)).await,
+            Task::Program(program) => self.run_program(program).await,
+            Task::Configuration => Err(Stop::broken("The configuration is not read by a runner.")),
         }
     }
-}
 
-/// Goes on with an install script that an earlier process started. Another job may have begun to make the same image
-/// before this installation noted who makes which: that holds up neither this one's output nor who wants to stop it.
-async fn go_on_installing(
-    work: &mut Work,
-    (halt, course): (&mut Halt, &mut Course),
-    (container, key): (&ContainerId, &str),
-) -> Step<()> {
-    let project = work.order.project;
-    if course.making.as_ref().is_none_or(|making| making.key != key) {
-        course.making = Making::try_take(&work.runner, project, key);
+    /// A hook's job: its install script, if it has one, and its script.
+    async fn run_hook(&mut self, task: &HookTask) -> Step<Outcome> {
+        let base = prepare::base(&mut self.work, &task.image, task.pull);
+        let base = self.halt.unless_halted(base).await?;
+        let name = task.image.to_string();
+        let image = match task.install.as_ref() {
+            Some(install) => self.installed(&base, &name, install).await?,
+            None => base,
+        };
+        let script = Script { image: &image, image_name: &name, script: &task.script, stage: Stage::Build };
+        let (_, outcome) = self.run(script).await?;
+        Ok(outcome)
     }
-    let before = Before { absence: course.absence, was_read: false };
-    let outcome = follow::again(&work.runner, container, (&mut work.log, before), halt).await?;
-    cache::ended_well(outcome)?;
-    let making = match course.making.take() {
-        Some(making) => making,
-        None => {
-            halt.unless_halted(async { Step::Ok(Making::take(&work.runner, project, key).await) }).await?
-        }
-    };
-    let making = course.making.insert(making);
-    halt.unless_halted(cache::keep(work, making, container)).await?;
-    course.making = None;
-    Ok(())
-}
 
-/// The image that the install script makes: kept from before, or made now.
-async fn installed(
-    work: &mut Work,
-    (halt, course): (&mut Halt, &mut Course),
-    (base, name): (&Image, &str),
-    install: &Install,
-) -> Step<Image> {
-    let making = match halt.unless_halted(cache::look(work, base, install)).await? {
-        Look::Kept(image) => return Ok(image),
-        Look::Missing(making) => course.making.insert(making),
-    };
-    let stage = Stage::Install(making.key.clone());
-    let script = Script { image: base, image_name: name, script: &install.script, stage };
-    let started = halt.unless_halted(prepare::container(work, script)).await?;
-    let container = started.container.clone();
-    let outcome = follow::started(&work.runner, started, &mut work.log, halt).await?;
-    cache::ended_well(outcome)?;
-    halt.unless_halted(cache::keep(work, making, &container)).await?;
-    let image = cache::kept(work, &making.key).await?;
-    course.making = None;
-    Ok(image.context("the image that the install script made is gone already")?)
+    /// A job of a recipe or kernel rule: its program, and what comes of that.
+    async fn run_program(&mut self, program: &Program) -> Step<Outcome> {
+        // Nobody wants to learn that after the build.
+        if let Some(why) = &self.work.order.hindrance {
+            return Err(Stop::broken(why));
+        }
+        let image = self.halt.unless_halted(bare::base(&mut self.work, program)).await?;
+        let started = self.halt.unless_halted(bare::container(&mut self.work, program, &image)).await?;
+        let (container, outcome) = self.follow(started).await?;
+        self.bring_in(&container, outcome).await
+    }
+
+    /// Runs a script of a hook in a container of its own; gives that, and the script's end.
+    async fn run(&mut self, script: Script<'_>) -> Step<(ContainerId, Outcome)> {
+        let started = self.halt.unless_halted(prepare::container(&mut self.work, script)).await?;
+        self.follow(started).await
+    }
+
+    async fn follow(&mut self, started: Started) -> Step<(ContainerId, Outcome)> {
+        let container = started.container.clone();
+        let Work { runner, log, .. } = &mut self.work;
+        let outcome = follow::started(runner, started, log, self.halt).await?;
+        Ok((container, outcome))
+    }
+
+    /// Follows a container that an earlier go started.
+    async fn follow_again(&mut self, container: &ContainerId, was_read: bool) -> Step<Outcome> {
+        let before = Before { absence: self.course.absence, was_read };
+        let Work { runner, log, .. } = &mut self.work;
+        Ok(follow::again(runner, container, log, before, self.halt).await?)
+    }
+
+    /// Brings in the results of a script that ended well: its container is kept as an image, its artifact is published.
+    /// All of it may be done once more after a crash.
+    async fn bring_in(&mut self, container: &ContainerId, outcome: Outcome) -> Step<Outcome> {
+        if outcome != Outcome::Returned(0) || self.work.order.spec.task.product().is_none() {
+            return Ok(outcome);
+        }
+        artifact::is_there(&self.work, container).await?;
+        self.halt.unless_halted(keep::image(&mut self.work, container)).await?;
+        self.halt.unless_halted(artifact::publish(&mut self.work, container)).await?;
+        Ok(outcome)
+    }
+
+    /// Goes on with what an earlier process started, as far as that leads; what is left is to be done from the start.
+    async fn go_on(&mut self) -> Step<()> {
+        match follow::find(&self.work.runner, self.work.order.attempt).await? {
+            Found::Started(container, Stage::Build) => {
+                let outcome = self.follow_again(&container, self.work.is_past_its_script()).await?;
+                Err(Stop::End(self.bring_in(&container, outcome).await?))
+            }
+            Found::Started(container, Stage::Install(key)) => self.go_on_installing(&container, &key).await,
+            Found::Gone(outcome) => Err(Stop::End(outcome)),
+            Found::NotStarted => {
+                self.course.making = None;
+                let who = match self.course.absence {
+                    Some(_) => "The Docker engine went away",
+                    None => "Kozmic was interrupted",
+                };
+                Ok(self.work.say(&format!("{who} before the script started; it starts now.")).await?)
+            }
+        }
+    }
+
+    /// Goes on with an install script that an earlier process started. Another job may have begun to make the same image
+    /// before this installation noted who makes which: that holds up neither this one's output nor who wants to stop it.
+    async fn go_on_installing(&mut self, container: &ContainerId, key: &str) -> Step<()> {
+        let (runner, project) = (self.work.runner.clone(), self.work.order.project);
+        if self.course.making.as_ref().is_none_or(|making| making.key != key) {
+            self.course.making = Making::try_take(&runner, project, key);
+        }
+        cache::ended_well(self.follow_again(container, false).await?)?;
+        let making = match self.course.making.take() {
+            Some(making) => making,
+            None => {
+                self.halt.unless_halted(async { Step::Ok(Making::take(&runner, project, key).await) }).await?
+            }
+        };
+        let making = self.course.making.insert(making);
+        self.halt.unless_halted(cache::keep(&mut self.work, making, container)).await?;
+        self.course.making = None;
+        Ok(())
+    }
+
+    /// The image that the install script makes: kept from before, or made now.
+    async fn installed(&mut self, base: &Image, name: &str, install: &Install) -> Step<Image> {
+        let key = match self.halt.unless_halted(cache::look(&mut self.work, base, install)).await? {
+            Look::Kept(image) => return Ok(image),
+            Look::Missing(making) => self.course.making.insert(making).key.clone(),
+        };
+        let stage = Stage::Install(key.clone());
+        let script = Script { image: base, image_name: name, script: &install.script, stage };
+        let (container, outcome) = self.run(script).await?;
+        cache::ended_well(outcome)?;
+        let making = self.course.making.as_ref().context("nobody may make the image")?;
+        self.halt.unless_halted(cache::keep(&mut self.work, making, &container)).await?;
+        let image = cache::kept(&self.work, &key).await?;
+        self.course.making = None;
+        Ok(image.context("the image that the install script made is gone already")?)
+    }
 }

@@ -78,7 +78,8 @@ pub(crate) async fn note(runner: &Runner, container: &ContainerId) -> Result<Opt
 pub(crate) async fn gap(
     runner: &Runner,
     container: &ContainerId,
-    (has_ended, absence): (bool, Option<Absence>),
+    has_ended: bool,
+    absence: Option<Absence>,
 ) -> Result<Option<String>> {
     let start = remembers(runner, container, Moment::Start).await?;
     let is_whole = match (start, has_ended) {

@@ -93,7 +93,7 @@ pub(crate) async fn started(
     halt: &mut Halt,
 ) -> Result<Outcome> {
     let Started { container, output, _input } = started;
-    match to_the_end(runner, (&container, output), log, Some(halt)).await? {
+    match to_the_end(runner, &container, output, log, Some(halt)).await? {
         End::Stopped(outcome) => Ok(outcome),
         End::Code(code) if code != 0 && !gate::has_begun(runner, &container).await? => {
             let cause = "it closed before the script could begin".to_owned();
@@ -102,7 +102,7 @@ pub(crate) async fn started(
         End::Code(code) => ending::of(runner, &container, code).await,
         End::Lost => {
             let before = Before { absence: None, was_read: false };
-            again(runner, &container, (log, before), halt).await
+            again(runner, &container, log, before, halt).await
         }
     }
 }
@@ -112,7 +112,8 @@ pub(crate) async fn started(
 pub(crate) async fn again(
     runner: &Runner,
     container: &ContainerId,
-    (log, before): (&mut JobLog, Before),
+    log: &mut JobLog,
+    before: Before,
     halt: &mut Halt,
 ) -> Result<Outcome> {
     let absence = before.absence;
@@ -121,7 +122,7 @@ pub(crate) async fn again(
     let has_ended = state != Some(ContainerState::Running);
     let mut gap = match before.was_read {
         true => None,
-        false => ending::gap(runner, container, (has_ended, absence)).await?,
+        false => ending::gap(runner, container, has_ended, absence).await?,
     };
     if let Some(absence) = absence.filter(|_| gap.is_some() && !has_ended) {
         let before = engine.output_until(container, absence.since).await.context("read what was printed")?;
@@ -138,7 +139,7 @@ pub(crate) async fn again(
         let output = leaving_out(output, log.read_again());
         // A container that ended can neither be canceled nor take too long any more.
         let watched = (!has_ended).then_some(&mut *halt);
-        match to_the_end(runner, (container, output), log, watched).await? {
+        match to_the_end(runner, container, output, log, watched).await? {
             End::Stopped(outcome) => return Ok(outcome),
             End::Code(code) => {
                 if let Some(words) = gap {
@@ -158,7 +159,8 @@ pub(crate) async fn again(
 /// Writes output until it ends.
 async fn to_the_end(
     runner: &Runner,
-    (container, output): (&ContainerId, OutputStream),
+    container: &ContainerId,
+    output: OutputStream,
     log: &mut JobLog,
     mut halt: Option<&mut Halt>,
 ) -> Result<End> {
@@ -204,7 +206,7 @@ async fn to_the_end(
             }
         };
         if stopped.is_none() {
-            stopped = Some(stop(runner, (container, grace), why));
+            stopped = Some(stop(runner, container, grace, why));
             patience.as_mut().reset(Instant::now() + grace + STOP_LAG);
         }
     }
@@ -248,7 +250,7 @@ fn grows_no_more(runner: &Runner, log: &JobLog) -> Option<Outcome> {
 }
 
 /// Stops the container beside the reading of its last words.
-fn stop(runner: &Runner, (container, grace): (&ContainerId, Duration), outcome: Outcome) -> Outcome {
+fn stop(runner: &Runner, container: &ContainerId, grace: Duration, outcome: Outcome) -> Outcome {
     let (engine, container) = (runner.tools.engine.clone(), container.clone());
     runner.tasks.spawn(async move {
         if let Err(fault) = engine.stop(&container, grace).await {

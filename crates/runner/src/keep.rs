@@ -31,7 +31,7 @@ pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()
     let runner = work.runner.clone();
     let name = runner.coordinator.image_name(&order, plain).await?.name;
     let turn = runner.tools.turns.take(&turn_name(&name)).await;
-    if has_newer(&runner, &order, (plain, &name)).await? {
+    if has_newer(&runner, &order, plain, &name).await? {
         return work.say(&format!("{name} stays as it is: it is of a newer push.")).await;
     }
     work.begin(PhaseKind::Commit, &format!("the container becomes the image {name}")).await?;
@@ -55,7 +55,7 @@ async fn keep(runner: Runner, keeping: Keeping) -> Result<()> {
 }
 
 /// Whether the image of that name is of a later push, as far as it is still there.
-async fn has_newer(runner: &Runner, order: &Order, (plain, name): (&ImageName, &ImageName)) -> Result<bool> {
+async fn has_newer(runner: &Runner, order: &Order, plain: &ImageName, name: &ImageName) -> Result<bool> {
     let there = runner.tools.engine.image(name).await.context("look for the image that is kept")?;
     if there.is_none() {
         return Ok(false);

@@ -89,7 +89,8 @@ impl Runner {
         coordinator: Arc<dyn Coordinator>,
         tools: Tools,
         settings: RunnerSettings,
-        (stop, tasks): (CancellationToken, TaskTracker),
+        stop: CancellationToken,
+        tasks: TaskTracker,
     ) -> Self {
         Self { coordinator, tools, settings: Arc::new(settings), stop, tasks }
     }

@@ -27,12 +27,12 @@ pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> 
             if let Some(lost) = &lost {
                 unregister(edges, project, lost).await?;
             }
-            fresh(edges, project, (KeyKind::Ed25519, lost.as_ref())).await?
+            fresh(edges, project, KeyKind::Ed25519, lost.as_ref()).await?
         }
     };
     match register(edges, project, &key).await {
         Err(fault) if is_refused_kind(&fault) && !key.public_key.starts_with("ssh-rsa") => {
-            let key = fresh(edges, project, (KeyKind::Rsa, Some(&key))).await?;
+            let key = fresh(edges, project, KeyKind::Rsa, Some(&key)).await?;
             register(edges, project, &key).await
         }
         registered => registered,
@@ -103,7 +103,8 @@ pub(crate) async fn unregister(edges: &Edges, project: ProjectId, key: &DeployKe
 async fn fresh(
     edges: &Edges,
     project: ProjectId,
-    (kind, known): (KeyKind, Option<&DeployKey>),
+    kind: KeyKind,
+    known: Option<&DeployKey>,
 ) -> Result<DeployKey> {
     let NewKey { private, public } = keys::make(kind).await.context("make a deploy key")?;
     let known = known.map(|key| key.public_key.as_str());

@@ -70,7 +70,8 @@ impl Messages {
 pub(crate) async fn message(
     flow: &Flow,
     delivery: DeliveryId,
-    (project, sha): (ProjectId, &Sha),
+    project: ProjectId,
+    sha: &Sha,
 ) -> Result<Message> {
     if let Some(message) = flow.messages.take(delivery) {
         return Ok(message);

@@ -42,7 +42,8 @@ pub struct NotInvited(String);
 /// [`NotInvited`], the forge refuses the code or does not answer, or the database does not.
 pub async fn sign_in(
     edges: &Edges,
-    (code, redirect): (&str, &Url),
+    code: &str,
+    redirect: &Url,
     agent: &str,
     invited: &[String],
 ) -> Result<SignedIn> {

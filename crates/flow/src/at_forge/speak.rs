@@ -28,7 +28,7 @@ where
     for user in edges.store.speakers(id).await? {
         let Some(token) = token_of(edges, user).await? else { continue };
         let answer = match ask(token.clone(), project.repository.clone()).await {
-            Err(moved) if moved.is_moved() => again(edges, &project, (&token, moved), &ask).await?,
+            Err(moved) if moved.is_moved() => again(edges, &project, &token, moved, &ask).await?,
             answer => answer,
         };
         match answer {
@@ -62,7 +62,7 @@ where
     let Some(token) = token else { return for_project(edges, id, ask).await };
     let project = edges.store.project(id).await?.context("the project is gone")?;
     match ask(token.clone(), project.repository.clone()).await {
-        Err(moved) if moved.is_moved() => Ok(again(edges, &project, (&token, moved), &ask).await??),
+        Err(moved) if moved.is_moved() => Ok(again(edges, &project, &token, moved, &ask).await??),
         answer => Ok(answer?),
     }
 }
@@ -118,7 +118,8 @@ pub(crate) async fn sign_out(edges: &Edges, user: UserId, fault: &ForgeError) ->
 async fn again<T, F>(
     edges: &Edges,
     project: &Project,
-    (token, moved): (&SecretString, ForgeError),
+    token: &SecretString,
+    moved: ForgeError,
     ask: &impl Fn(SecretString, Repository) -> F,
 ) -> Result<Result<T, ForgeError>>
 where

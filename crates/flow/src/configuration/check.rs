@@ -25,7 +25,8 @@ const LIMITS: FileLimits = FileLimits { files: 10_000, bytes: recipe::LARGEST as
 pub(super) async fn commit(
     flow: &Flow,
     settings: &AutobuildSettings,
-    (runner, order): (&Runner, &Arc<Order>),
+    runner: &Runner,
+    order: &Arc<Order>,
     claimed: &ClaimedJob,
 ) -> Result<Outcome> {
     let mut work = Work::take_up(runner, order).await?;

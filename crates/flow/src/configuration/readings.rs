@@ -24,12 +24,12 @@ const BEAT: Duration = Duration::from_secs(5);
 pub(super) async fn forever(flow: &Flow, settings: &AutobuildSettings, runner: &Runner) {
     let mut bell = flow.edges.broker.bell(Topic::Jobs);
     for claimed in held(flow).await {
-        reading(flow, settings, (runner, claimed)).await;
+        reading(flow, settings, runner, claimed).await;
     }
     while !flow.stop.is_cancelled() {
         match claim(flow).await {
             Ok(Some(claimed)) => {
-                reading(flow, settings, (runner, claimed)).await;
+                reading(flow, settings, runner, claimed).await;
                 continue;
             }
             Ok(None) => {}
@@ -69,12 +69,12 @@ async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
 }
 
 /// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.
-async fn reading(flow: &Flow, settings: &AutobuildSettings, (runner, claimed): (&Runner, ClaimedJob)) {
+async fn reading(flow: &Flow, settings: &AutobuildSettings, runner: &Runner, claimed: ClaimedJob) {
     ring::change(&flow.edges, claimed.project.id, claimed.job.id);
     let order = Arc::new(order(flow, claimed.clone()).await);
     let mut halt = Halt::watch(runner, &order, Duration::ZERO);
     let run = async {
-        let read = check::commit(flow, settings, (runner, &order), &claimed);
+        let read = check::commit(flow, settings, runner, &order, &claimed);
         let outcome = tokio::select! {
             read = AssertUnwindSafe(read).catch_unwind() => match read {
                 Ok(Ok(outcome)) => outcome,

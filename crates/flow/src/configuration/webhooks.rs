@@ -38,7 +38,7 @@ pub(super) async fn of(
     let mut known = flow.edges.store.watched().await?;
     let (mut faults, mut heard) = (Vec::new(), BTreeSet::new());
     for name in names(settings, configuration).values() {
-        match hear(flow, settings, (&token, name), &known).await {
+        match hear(flow, settings, &token, name, &known).await {
             Ok(repository) => drop(heard.insert(repository)),
             Err(fault) if is_hopeless(&fault) => return Err(fault),
             Err(fault) => {
@@ -73,7 +73,8 @@ fn is_hopeless(fault: &anyhow::Error) -> bool {
 async fn hear(
     flow: &Flow,
     settings: &AutobuildSettings,
-    (token, name): (&SecretString, &str),
+    token: &SecretString,
+    name: &str,
     known: &[Watched],
 ) -> Result<RepositoryId> {
     let (owner, short) = name.split_once('/').context("name the repository")?;

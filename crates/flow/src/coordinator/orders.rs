@@ -82,7 +82,7 @@ fn environment_of(settings: &FlowSettings, claimed: &ClaimedJob) -> Vec<(String,
 fn limits(settings: &FlowSettings, claimed: &ClaimedJob) -> Limits {
     let job = &claimed.job;
     let time = settings.time_limit(&job.spec.origin);
-    let left = left(time, (job.started_at, &job.phases), clock::now());
+    let left = left(time, job.started_at, &job.phases, clock::now());
     Limits {
         time,
         deadline: tokio::time::Instant::now() + left.min(FOREVER),
@@ -100,7 +100,7 @@ fn program_limits(settings: &AutobuildSettings) -> ProgramLimits {
 
 /// Time that an attempt may yet take. One that is taken up with its script at its end has its time anew for what is
 /// left: while nobody was there, nothing could be published.
-fn left(limit: Duration, (started_at, phases): (Option<Timestamp>, &[Phase]), now: Timestamp) -> Duration {
+fn left(limit: Duration, started_at: Option<Timestamp>, phases: &[Phase], now: Timestamp) -> Duration {
     let spent = match phases.last() {
         Some(phase) if phase.kind.follows_a_script() => Duration::ZERO,
         _ => started_at.map(|start| now.since(start)).unwrap_or_default(),
@@ -137,10 +137,10 @@ mod tests {
         let (limit, start) = (Duration::from_secs(60), Timestamp(0));
         let left_at = |kind, seconds| {
             let phases = [Phase::begin(PhaseKind::Checkout, start), Phase::begin(kind, start)];
-            left(limit, (Some(start), &phases), start.after(Duration::from_secs(seconds))).as_secs()
+            left(limit, Some(start), &phases, start.after(Duration::from_secs(seconds))).as_secs()
         };
         assert_eq!([0, 20, 3600].map(|seconds| left_at(PhaseKind::Build, seconds)), [60, 40, 0]);
         assert_eq!([20, 3600].map(|seconds| left_at(PhaseKind::Publish, seconds)), [60, 60]);
-        assert_eq!(left(limit, (None, &[]), start), limit);
+        assert_eq!(left(limit, None, &[], start), limit);
     }
 }

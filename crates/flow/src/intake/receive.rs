@@ -140,7 +140,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
         }
         (_, Event::Ping) => store.ignore_delivery(id, TRIED).await?,
         (Door::Hook(hook), event) => match store.hook(hook).await? {
-            Some(hook) => return enter(flow, waiting, (&hook, event)).await,
+            Some(hook) => return enter(flow, waiting, &hook, event).await,
             None => ignore(flow, waiting, "its hook was deleted").await?,
         },
         (Door::AutoBuilder, Event::Ignored(why)) => ignore(flow, waiting, &why).await?,
@@ -160,7 +160,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
 }
 
 /// Takes in an event that a hook hears of its repository. Any event tells facts of the repository, too.
-async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Event)) -> Result<Seen> {
+async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event) -> Result<Seen> {
     let Some(project) = flow.edges.store.project(hook.project).await? else {
         return ignore(flow, waiting, "its project was deleted").await.map(|()| Seen::Settled);
     };
@@ -170,7 +170,7 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Ev
             return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
         }
         (Ok(told), _) => {
-            if !doubt::is_settled(flow, (waiting.id, waiting.delivery.door), &project, &told).await? {
+            if !doubt::is_settled(flow, waiting.id, waiting.delivery.door, &project, &told).await? {
                 return Ok(Seen::Waits);
             }
         }
@@ -201,7 +201,7 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, (hook, event): (&Hook, Ev
 async fn wake(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: Change) -> Result<Seen> {
     let mut change = change;
     if change.message.is_none() && change.skip_word().is_none() {
-        match at_forge::message(flow, waiting.id, (hook.project, &change.sha)).await? {
+        match at_forge::message(flow, waiting.id, hook.project, &change.sha).await? {
             Message::Awaited => return Ok(Seen::Waits),
             Message::Known(message, author) => {
                 change = Change { message: Some(message), author, ..change };
@@ -210,7 +210,7 @@ async fn wake(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: Chang
         }
     }
     match change.skip_word() {
-        Some(word) => pass_over(flow, waiting, hook.project, (&change, &skipped(word))).await?,
+        Some(word) => pass_over(flow, waiting, hook.project, &change, &skipped(word)).await?,
         None => enqueue(flow, waiting, hook, &change).await?,
     }
     order::look(flow, hook.project, &change.git_ref).await?;
@@ -222,7 +222,8 @@ async fn pass_over(
     flow: &Flow,
     waiting: &WaitingDelivery,
     project: ProjectId,
-    (change, why): (&Change, &str),
+    change: &Change,
+    why: &str,
 ) -> Result<()> {
     tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
     flow.edges.store.pass_over(waiting.id, ProjectChange { project, change }, why, clock::now()).await
@@ -261,7 +262,7 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
     };
     let known = flow.edges.store.project_about(told.id).await?;
     if let Some(project) = &known
-        && !doubt::is_settled(flow, (waiting.id, Door::AutoBuilder), project, &told).await?
+        && !doubt::is_settled(flow, waiting.id, Door::AutoBuilder, project, &told).await?
     {
         return Ok(Seen::Waits);
     }
@@ -285,7 +286,7 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
     match project {
         Some(project) if !specs.is_empty() => {
             let heard = if waits { Heard::Unsettled(waiting.id) } else { Heard::Delivery(waiting.id) };
-            plan_jobs(flow, heard, project.id, (change, &specs)).await?;
+            plan_jobs(flow, heard, project.id, change, &specs).await?;
             order::look(flow, project.id, &change.git_ref).await?;
         }
         _ if waits => {}
@@ -294,7 +295,7 @@ async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> R
             let nothing = || format!("nothing is built of {} of {name}", change.git_ref);
             let why = skip.map_or_else(nothing, skipped);
             match project {
-                Some(project) => pass_over(flow, waiting, project.id, (change, &why)).await?,
+                Some(project) => pass_over(flow, waiting, project.id, change, &why).await?,
                 None => ignore(flow, waiting, &why).await?,
             }
         }
@@ -323,7 +324,8 @@ async fn plan_jobs(
     flow: &Flow,
     heard: Heard,
     project: ProjectId,
-    (change, specs): (&Change, &[JobSpec]),
+    change: &Change,
+    specs: &[JobSpec],
 ) -> Result<()> {
     let store = &flow.edges.store;
     let change = ProjectChange { project, change };

@@ -94,7 +94,7 @@ impl Place {
                 let stored = measure(&file).await.map_err(PublishError::io("read the artifact"))?;
                 let flist = name.flist();
                 let upload = Upload { hub, name: &name.versioned, flist: &flist, sha256: &stored.sha256 };
-                upload.unless_there((&leaving.store, leaving.attempt), &file).await.map(|()| stored)
+                upload.unless_there(&leaving.store, leaving.attempt, &file).await.map(|()| stored)
             }
         }
     }

@@ -24,7 +24,8 @@ impl Upload<'_> {
     /// the upload began.
     pub(super) async fn unless_there(
         &self,
-        (store, attempt): (&Store, Attempt),
+        store: &Store,
+        attempt: Attempt,
         file: &Path,
     ) -> Result<(), PublishError> {
         let noted = |fault: anyhow::Error| {

@@ -158,8 +158,8 @@ impl Stage {
         };
         let (name, work_dir) = ("runner".to_owned(), self.dir.path().join("work"));
         let settings = RunnerSettings { name, slots: 2, work_dir };
-        let life = (CancellationToken::new(), TaskTracker::new());
-        Runner::new(self.ledger.clone(), tools, settings, life)
+        let ledger = self.ledger.clone();
+        Runner::new(ledger, tools, settings, CancellationToken::new(), TaskTracker::new())
     }
 }
 

@@ -101,7 +101,7 @@ pub(crate) async fn arrive(
     };
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let callback = app.face.callback_url();
-    match at_forge::sign_in(&app.edges, (&code, &callback), agent, &app.face.invited).await {
+    match at_forge::sign_in(&app.edges, &code, &callback, agent, &app.face.invited).await {
         Ok(signed_in) => {
             let local = local_path(&next).unwrap_or("/");
             cookies.set_session(&signed_in.session, at_forge::SESSION).onto(Redirect::to(local))

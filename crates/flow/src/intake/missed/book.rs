@@ -48,7 +48,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
             |token, repository| async move { forge.sent(&token, &repository, (webhook, since)).await },
         );
     let fault = match sent.await {
-        Ok(Sent::Listed(list)) => return listed(flow, ear, (known, &list), asked_at).await,
+        Ok(Sent::Listed(list)) => return listed(flow, ear, known, &list, asked_at).await,
         Ok(Sent::NotListed) => return tips::compare(flow, ear, known).await,
         Ok(Sent::SwitchedOff) => OFF.to_owned(),
         Ok(Sent::Gone) => "The webhook is not at the forge any more: nobody hears of pushes.".to_owned(),
@@ -68,7 +68,8 @@ fn is_forbidden(fault: &anyhow::Error) -> bool {
 async fn listed(
     flow: &Flow,
     ear: &Ear,
-    (known, list): (Option<Hearing>, &[SentDelivery]),
+    known: Option<Hearing>,
+    list: &[SentDelivery],
     asked_at: Timestamp,
 ) -> Result<Next> {
     let store = &flow.edges.store;
@@ -93,7 +94,7 @@ async fn listed(
     let hearing = Hearing { seen_at: seen_up_to(newest, known.seen_at, asked_at), fault, ..known };
     store.note_hearing(ear, &hearing).await?;
     let is_open = !good.is_empty() || list.first().is_some_and(|line| line.came_to == CameTo::Arrived);
-    send_again(flow, ear, (list, is_open)).await
+    send_again(flow, ear, list, is_open).await
 }
 
 /// Up to when a book was seen. The forge's clock may be ahead, and put right later: then what it wrote in the meantime
@@ -110,7 +111,7 @@ async fn is_on(flow: &Flow, ear: &Ear) -> Result<bool> {
 }
 
 /// Has the forge send again what is due, the oldest first.
-async fn send_again(flow: &Flow, ear: &Ear, (list, is_open): (&[SentDelivery], bool)) -> Result<Next> {
+async fn send_again(flow: &Flow, ear: &Ear, list: &[SentDelivery], is_open: bool) -> Result<Next> {
     let outstanding = flow.edges.store.outstanding(ear).await?;
     let due = due(&outstanding, is_open, clock::now());
     let mut lines = HashMap::new();
@@ -118,7 +119,7 @@ async fn send_again(flow: &Flow, ear: &Ear, (list, is_open): (&[SentDelivery], b
         lines.insert(line.uuid.as_str(), line);
     }
     for missed in due.iter().take(AT_ONCE) {
-        one(flow, ear, (missed, lines.get(missed.uuid.as_str()).copied())).await?;
+        one(flow, ear, missed, lines.get(missed.uuid.as_str()).copied()).await?;
         if !flow.pause(POST_PACE).await {
             break;
         }
@@ -131,13 +132,13 @@ async fn send_again(flow: &Flow, ear: &Ear, (list, is_open): (&[SentDelivery], b
 }
 
 /// Has one delivery sent again. Its try is noted first: one that ends the process each time it arrives ends, too.
-async fn one(flow: &Flow, ear: &Ear, (missed, line): (&Missed, Option<&SentDelivery>)) -> Result<()> {
+async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery>) -> Result<()> {
     let Some(line) = line else {
         tracing::warn!(delivery.uuid = missed.uuid, "a missed delivery is not kept by the forge any more");
-        return note(flow, ear, (missed, TRIES)).await;
+        return note(flow, ear, missed, TRIES).await;
     };
     let cost = if line.came_to == CameTo::Refused { REFUSED } else { 1 };
-    note(flow, ear, (missed, cost)).await?;
+    note(flow, ear, missed, cost).await?;
     let (forge, delivery) = (flow.edges.forge.as_ref(), (ear.webhook, line.id));
     let sent =
         ask(
@@ -154,13 +155,13 @@ async fn one(flow: &Flow, ear: &Ear, (missed, line): (&Missed, Option<&SentDeliv
         Err(fault) if patience::is_refusal(&fault) => {
             let error = format!("{fault:#}");
             tracing::warn!(delivery.uuid = missed.uuid, error, "a missed delivery is not sent again");
-            note(flow, ear, (missed, REFUSED)).await
+            note(flow, ear, missed, REFUSED).await
         }
         Err(fault) => Err(fault),
     }
 }
 
-async fn note(flow: &Flow, ear: &Ear, (missed, cost): (&Missed, i32)) -> Result<()> {
+async fn note(flow: &Flow, ear: &Ear, missed: &Missed, cost: i32) -> Result<()> {
     flow.edges.store.note_asked(ear.door, &missed.uuid, cost, clock::now()).await
 }
 

@@ -67,7 +67,8 @@ impl Doubts {
 /// The database does not answer.
 pub(super) async fn is_settled(
     flow: &Flow,
-    (delivery, door): (DeliveryId, Door),
+    delivery: DeliveryId,
+    door: Door,
     project: &Project,
     told: &Repository,
 ) -> Result<bool> {
