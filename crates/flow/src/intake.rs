@@ -2,6 +2,6 @@
 
 pub(crate) mod missed;
 pub(crate) mod receive;
-pub(crate) mod plan;
+mod plan;
 
 pub use receive::{delivery, unfit};

@@ -19,9 +19,10 @@ use kozmic_edges::{
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::GitRef,
-    hook::{Hook, HookDraft},
+    hook::{Hook, HookDraft, HookRecipe},
     ids::{DeliveryId, ForgeUserId, JobId, ProjectId, RepositoryId},
     project::{Access, Permission, Repository},
+    spec::{HookTask, JobSpec, Origin, Task},
     user::Profile,
 };
 use kozmic_runner::{
@@ -76,7 +77,7 @@ impl Office for Installation {
         let stored = store.store_delivery(delivery, clock::now()).await.unwrap();
         assert!(matches!(stored, Stored::New));
         let delivery = store.waiting_delivery(DeliveryId(0)).await.unwrap().expect("it waits").id;
-        let spec = crate::intake::plan::job(&self.hook);
+        let spec = spec(&self.hook);
         let (call, change) = (HookCall { delivery, hook: self.hook.id }, change(number));
         let change = ProjectChange { project: self.hook.project, change: &change };
         let enqueued = store.enqueue(call, change, &spec, clock::now()).await.unwrap();
@@ -88,6 +89,12 @@ impl Office for Installation {
     async fn cancel(&self, job: JobId, why: &str) {
         steer::cancel(&self.flow.edges, job, why).await.unwrap();
     }
+}
+
+fn spec(hook: &Hook) -> JobSpec {
+    let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
+    let task = Task::Hook(HookTask { image, script, install, pull });
+    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), task }
 }
 
 #[tokio::test]
