@@ -6,6 +6,10 @@
 //!
 //! The modules stand in the order of the steps; each calls only those below it.
 
+#[cfg(test)]
+mod tests;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 mod sweep;
 mod run;
 mod attempt;
@@ -28,10 +32,6 @@ pub mod coordinator;
 pub mod order;
 pub mod stop;
 pub mod words;
-#[cfg(any(test, feature = "contract"))]
-pub mod contract;
-#[cfg(test)]
-mod tests;
 
 pub use checkout::fetched;
 pub use run::{OUR_FAULT, finish};
