@@ -2,10 +2,10 @@
 //! crash at each call that a runner makes.
 
 mod crashes;
-mod ends;
 mod faults;
+mod ends;
 mod installs;
-mod ledger;
 mod programs;
 mod port;
 mod stage;
+mod ledger;
