@@ -23,7 +23,7 @@ fn at_each_call_of_the_port(spec: &JobSpec, printed: &[&str]) -> usize {
             let died = stage.live(async {
                 tokio::select! {
                     () = stage.ledger.stopped_there() => true,
-                    _ = stage.ledger.end_of(1) => false,
+                    _ = stage.over(1) => false,
                 }
             });
             check(&stage, printed, &format!("call {call} of the port, at its {side:?}"));
@@ -47,7 +47,7 @@ fn at_each_call_of_the_engine(spec: &JobSpec, printed: &[&str]) -> usize {
             let died = stage.live(async {
                 tokio::select! {
                     () = held.arrived() => true,
-                    _ = stage.ledger.end_of(1) => false,
+                    _ = stage.over(1) => false,
                 }
             });
             drop(held);

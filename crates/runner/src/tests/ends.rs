@@ -61,10 +61,13 @@ fn a_job_whose_time_is_over_is_stopped_even_if_that_was_while_nobody_was_there()
 #[test]
 fn a_log_that_grows_beyond_its_limit_ends_the_job() {
     let stage = Stage::new();
-    let mut order = stage.order(1, hook("seq 3000\nsleep infinity"));
-    order.limits.log = 1000;
+    // More pieces than are written at once: the limit is looked at between.
+    let script = "echo out 0123456789\n".repeat(500) + "sleep infinity";
+    let mut order = stage.order(1, hook(&script));
+    order.limits.log = 100;
     stage.ledger.give(order);
-    assert_eq!(stage.run(1), Outcome::Flooded(1000));
+    assert_eq!(stage.run(1), Outcome::Flooded(100));
+    assert!(stage.printed(1).len() < 500);
 }
 
 #[test]

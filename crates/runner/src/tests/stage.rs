@@ -17,7 +17,7 @@ use kozmic_model::{
     ids::{BuildId, HookId, JobId, ProjectId},
     install::{Install, PullPolicy},
     interruption::IfInterrupted,
-    job::Attempt,
+    job::{Attempt, Outcome},
     spec::{HookTask, JobSpec, Origin, Task},
 };
 use kozmic_scripted::{Sample, ScriptedEngine};
@@ -115,18 +115,24 @@ impl Stage {
         life().block_on(async {
             let runner = self.runner();
             let open = runner.open().await;
-            tokio::spawn(open.work());
+            tokio::spawn(open.clone().work());
+            tokio::spawn(open.sweep());
             until.await
         })
     }
 
-    /// The life of a process that runs jobs until this one has ended, and is cleared away.
-    pub(super) fn run(&self, job: i64) -> kozmic_model::job::Outcome {
-        self.live(async {
-            let outcome = self.ledger.end_of(job).await;
-            self.ledger.when(|notes| notes.calls.contains(&"cleared").then_some(())).await;
-            outcome
-        })
+    /// The life of a process that runs jobs until this one is over.
+    pub(super) fn run(&self, job: i64) -> Outcome {
+        self.live(self.over(job))
+    }
+
+    /// Waits until a job has ended and its containers are gone. The time that passes is the runtime's own.
+    pub(super) async fn over(&self, job: i64) -> Outcome {
+        let outcome = self.ledger.end_of(job).await;
+        while !self.engine.container_ids().is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        outcome
     }
 
     /// Takes an image off the engine, as somebody else might.
