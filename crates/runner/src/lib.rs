@@ -48,7 +48,7 @@ use turns::Turns;
 pub struct Runner {
     /// The part that decides.
     pub(crate) coordinator: Arc<dyn Coordinator>,
-    /// What it works with.
+    /// The things that it works with.
     pub(crate) tools: Tools,
     pub(crate) settings: Arc<RunnerSettings>,
     /// Ends all work: nothing new is begun, containers go on alone until the next start.

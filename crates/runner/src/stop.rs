@@ -28,7 +28,7 @@ impl<E: Into<Error>> From<E> for Stop {
     }
 }
 
-/// How the attempt ends; a fault, if that is not known yet.
+/// The end of the attempt; a fault, if that is not known yet.
 ///
 /// # Errors
 /// A step failed.

@@ -219,7 +219,7 @@ impl Engine for ScriptedEngine {
 }
 
 impl ScriptedEngine {
-    /// What is at a path; else an error, as of the engine's archives.
+    /// The file or directory at a path; else an error, as of the engine's archives.
     fn at(&self, container: &ContainerId, path: &str) -> Result<Node, EngineError> {
         self.change(|world| {
             let (disk, volumes) = world.disk(&container.0)?;

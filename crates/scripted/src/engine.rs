@@ -53,7 +53,7 @@ impl ScriptedEngine {
         self.look(World::ids)
     }
 
-    /// What a container was created as, if it is there.
+    /// The order that a container was created by, if it is there.
     pub fn wanted(&self, container: &ContainerId) -> Option<NewContainer> {
         self.look(|world| world.containers.get(&container.0).map(|found| found.wanted.clone()))
     }

@@ -16,7 +16,7 @@ pub enum At {
     Next(Verb),
 }
 
-/// What becomes of a call.
+/// The fate of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The engine says no, and does nothing.

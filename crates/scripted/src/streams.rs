@@ -165,7 +165,7 @@ pub(crate) fn archive(
     stream::iter([Some(Ok(first)), second].into_iter().flatten()).boxed()
 }
 
-/// What readers are told of a container that is not there.
+/// The words for readers of a container that is not there.
 pub(crate) fn missing() -> EngineError {
     unreachable("there is no such container")
 }

@@ -15,7 +15,7 @@ pub(crate) struct Disk {
     pub(crate) mounts: Vec<(String, u64)>,
 }
 
-/// What is at a path.
+/// The file, directory or link at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// This.
@@ -43,7 +43,7 @@ impl Disk {
         }
     }
 
-    /// What is at a path; a link is a link.
+    /// The node at a path; a link is a link.
     pub(crate) fn look(&self, volumes: &Volumes, path: &str) -> Found {
         let path = plain(path);
         if let Some(node) = self.node(volumes, &path) {

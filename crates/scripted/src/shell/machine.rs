@@ -1,4 +1,4 @@
-//! What processes run on: the disk, and the steps of a shell that are no statements of a script.
+//! The ground that processes run on: the disk, and the steps of a shell that are no statements of a script.
 
 use super::statement::{Action, Statement, Target, read};
 use crate::{
@@ -16,7 +16,7 @@ pub(crate) const STARTED: &str = "/kozmic/.started";
 /// The note how it ended.
 pub(crate) const ENDED: &str = "/kozmic/.ended";
 
-/// What a process runs on.
+/// The ground that a process runs on.
 pub(crate) struct Machine<'a> {
     pub(crate) disk: &'a mut Disk,
     pub(crate) volumes: &'a mut Volumes,
@@ -25,7 +25,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) complaints: &'a mut Vec<String>,
 }
 
-/// Where a script is.
+/// The place of a script.
 #[derive(Clone, Debug)]
 pub(crate) enum Program {
     /// The text itself.
@@ -48,7 +48,7 @@ impl Machine<'_> {
     }
 }
 
-/// What the shell at the gate does when its line is there. Without one it ends without a word.
+/// The work of the shell at the gate when its line is there. Without one it ends without a word.
 pub(crate) fn pass(machine: &mut Machine<'_>) -> Result<(), i64> {
     if !machine.input.has_line() {
         return Err(1);

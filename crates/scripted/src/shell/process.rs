@@ -25,7 +25,7 @@ pub(crate) enum Signal {
     Kill,
 }
 
-/// What stands around a script.
+/// The shell around a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Nothing: it has both channels, and its end is the container's.
@@ -52,7 +52,7 @@ pub(crate) struct Process {
     shape: Shape,
     /// Not read yet.
     program: Option<Program>,
-    /// Where its relative paths begin.
+    /// The directory in which its relative paths begin.
     directory: String,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -225,7 +225,7 @@ impl Process {
         }
     }
 
-    /// Where a statement's bytes go.
+    /// The place that a statement's bytes go to.
     fn put(&self, bytes: &[u8], to: &Target, machine: &mut Machine<'_>) -> i64 {
         let (path, appends) = match to {
             Target::Output => {
@@ -279,7 +279,7 @@ fn is_gate(text: &str) -> bool {
     text.starts_with("read -r _") && text.contains(STARTED) && text.contains(ENDED)
 }
 
-/// What a recipe's shell does before its program.
+/// The commands of a recipe's shell before its program.
 fn before(text: &str) -> Option<&str> {
     let (_, line) = text.split_once("exec 2>/dev/null; ({ ")?;
     line.split_once("\n} && { [ -x").map(|(before, _)| before)

@@ -35,7 +35,7 @@ impl Statement {
     }
 }
 
-/// Where a statement prints to.
+/// The place that a statement prints to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// Standard output.
@@ -51,7 +51,7 @@ pub(crate) enum Target {
     },
 }
 
-/// What a statement does.
+/// The act of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Prints words.
@@ -90,7 +90,7 @@ pub(crate) enum Action {
     Remark(Remark),
 }
 
-/// What a script does at SIGTERM.
+/// The answer of a script to SIGTERM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trap {
     /// It dies.

@@ -7,7 +7,7 @@ use kozmic_edges::engine::{ContainerId, Engine, EngineError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// What a step of a runner does with a container: each call once, in this order.
+/// The calls of a runner's step about a container: each once, in this order.
 async fn run(engine: &ScriptedEngine) -> Result<i64, EngineError> {
     let container = engine.create(&script("echo a; cat /tmp/in; exit 3")).await?;
     let (sender, archive) = mpsc::channel(1);

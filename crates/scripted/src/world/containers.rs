@@ -15,7 +15,7 @@ pub(crate) struct Container {
     pub(crate) life: Life,
 }
 
-/// How far a container is.
+/// The stage of a container's life.
 pub(crate) enum Life {
     /// It was never started.
     Created,

@@ -1,6 +1,6 @@
 //! A container's standard input.
 
-/// What was written to a container's standard input.
+/// The bytes that were written to a container's standard input.
 #[derive(Default)]
 pub(crate) struct Input {
     bytes: Vec<u8>,

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 /// The address of every scripted engine.
 pub(crate) const ADDRESS: &str = "scripted";
 
-/// What becomes of the containers when an engine is started anew.
+/// The fate of the containers when an engine is started anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
     /// They run on, as with `live-restore`.
@@ -42,7 +42,7 @@ pub(crate) struct World {
     pub(crate) steering: Steering,
     pub(crate) complaints: Vec<String>,
     pub(crate) is_away: bool,
-    /// What was printed by containers that are gone, for those who still read it.
+    /// The output of containers that are gone, for those who still read it.
     graves: BTreeMap<String, Printed>,
     events: Vec<(String, Moment)>,
     /// Whether there may have been more events.
@@ -62,7 +62,7 @@ impl World {
         self.containers.get_mut(id).ok_or_else(|| missing_container(id))
     }
 
-    /// What a container printed, whether it is there or gone.
+    /// The output of a container, whether it is there or gone.
     pub(crate) fn printed(&mut self, id: &str) -> Option<&mut Printed> {
         match self.containers.get_mut(id) {
             Some(container) => Some(&mut container.printed),

@@ -1,4 +1,4 @@
-//! What a container printed: as those hear it who listen, and as the engine keeps it.
+//! The output of a container: as those hear it who listen, and as the engine keeps it.
 
 use bytes::Bytes;
 use kozmic_edges::{
@@ -21,7 +21,7 @@ pub(crate) enum Copy {
     Kept,
 }
 
-/// What a reader finds at its place.
+/// The piece, or its lack, that a reader finds at its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A piece.
@@ -34,7 +34,7 @@ pub(crate) enum Next {
     Later,
 }
 
-/// What a container printed.
+/// The output of a container.
 #[derive(Default)]
 pub(crate) struct Printed {
     has_terminal: bool,
@@ -123,7 +123,7 @@ impl Printed {
         self.heard.len()
     }
 
-    /// What is at a place, for a connection that was made after so many cuts.
+    /// The piece at a place, for a connection that was made after so many cuts.
     pub(crate) fn next(&self, copy: Copy, (place, cuts): (usize, usize)) -> Next {
         let cut = self.cuts.get(cuts).map(|(heard, kept)| if copy == Copy::Heard { *heard } else { *kept });
         if cut.is_some_and(|cut| place >= cut) {
@@ -140,7 +140,7 @@ impl Printed {
         }
     }
 
-    /// What was kept up to a second.
+    /// The output that was kept up to a second.
     pub(crate) fn kept_until(&self, until: Timestamp) -> Vec<Output> {
         let over = |at: &Timestamp| at.0 / 1_000 > until.0 / 1_000;
         self.kept.iter().filter(|(_, at)| !over(at)).map(|(piece, _)| piece.clone()).collect()

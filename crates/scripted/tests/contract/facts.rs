@@ -1,4 +1,4 @@
-//! What an engine knows: of itself, of images, of what happened.
+//! The knowledge of an engine: of itself, of images, of what happened.
 
 use crate::lab::{Lab, archive};
 use futures_util::StreamExt;

@@ -106,7 +106,7 @@ impl Lab {
         (container, attached.output)
     }
 
-    /// What a script prints that ends well.
+    /// The output of a script that ends well.
     pub(crate) async fn said(&self, wanted: &NewContainer) -> String {
         let (container, code) = self.run(wanted).await;
         assert_eq!(code, 0);

@@ -1,4 +1,4 @@
-//! What containers print: heard as it comes, and read again from what the engine keeps.
+//! The output of containers: heard as it comes, and read again from what the engine keeps.
 
 use crate::lab::{GO, Lab, all, both, up_to};
 use futures_util::TryStreamExt;

@@ -16,7 +16,7 @@ const HOOK: &str = concat!(
     r##""pull":"if_absent","if_interrupted":"again","manner":"hooked","product":null,"origin":{"hook":7}}"##,
 );
 
-/// That of a hook with an install script.
+/// The row of a hook with an install script.
 const INSTALLING: &str = concat!(
     r##"{"title":"Tests","image":"debian:bookworm","script":"#!/bin/sh\nmake test\n","##,
     r##""install":{"script":"#!/bin/sh\napt-get update\n","tracked":["Cargo.lock","vendor"]},"pull":"newer","##,
@@ -34,7 +34,7 @@ const RECIPE: &str = concat!(
     r##""origin":{"recipe":{"script":"autobuild/flist.sh","tag":"special"}}}"##,
 );
 
-/// That of a recipe without a tag, whose artifact's name is nobody's.
+/// The row of a recipe without a tag, whose artifact's name is nobody's.
 const PLAIN_RECIPE: &str = concat!(
     r##"{"title":"autobuild/flist.sh","image":"ubuntu:16.04","script":"","install":null,"pull":"if_absent","##,
     r##""if_interrupted":"again","manner":{"bare":{"source":"/0-core","before":"","##,
