@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use kozmic_edges::{
     broker::{Bell, Topic},
     clock,
-    store::{ClaimedJob, IMAGES, Lane, Lease, NewCachedImage},
+    store::{IMAGES, Lane, Lease, NewCachedImage},
 };
 use kozmic_model::{
     cache::{CacheInputs, CachedImage},
@@ -64,14 +64,6 @@ impl Here {
         ring::change(&self.flow.edges, order.project, order.attempt.job);
     }
 
-    async fn orders(&self, claimed: impl IntoIterator<Item = ClaimedJob>) -> Vec<Order> {
-        let mut orders = Vec::new();
-        for claimed in claimed {
-            orders.push(order(&self.flow, claimed).await);
-        }
-        orders
-    }
-
     async fn note(&self, state: &State) -> Result<()> {
         let State { slots, busy, trouble } = state.clone();
         let (name, seen_at) = (self.runner().to_owned(), clock::now());
@@ -98,14 +90,19 @@ impl Here {
 impl Coordinator for Here {
     async fn held(&self) -> Result<Vec<Order>> {
         let held = self.flow.edges.store.held_jobs(Lane::Containers, self.runner(), clock::now()).await?;
-        Ok(self.orders(held).await)
+        let mut orders = Vec::with_capacity(held.len());
+        for claimed in held {
+            orders.push(order(&self.flow, claimed).await);
+        }
+        Ok(orders)
     }
 
     async fn claim(&self) -> Result<Option<Order>> {
         let now = clock::now();
         let lease = Lease { runner: self.runner(), until: lease(now) };
         let claimed = self.flow.edges.store.claim_job(Lane::Containers, lease, now).await?;
-        let Some(order) = self.orders(claimed).await.pop() else { return Ok(None) };
+        let Some(claimed) = claimed else { return Ok(None) };
+        let order = order(&self.flow, claimed).await;
         self.change(&order);
         Ok(Some(order))
     }

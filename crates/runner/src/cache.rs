@@ -4,6 +4,7 @@
 use crate::{
     Runner, checkout,
     coordinator::ImageChange,
+    shelf::turn_name,
     stop::{Step, Stop},
     turns::Turn,
     work::Work,
@@ -139,17 +140,13 @@ fn name(project: ProjectId, key: &str) -> Result<ImageName> {
 impl Making {
     /// Takes the right to make an image of a project, when whoever has it is done.
     pub(crate) async fn take(runner: &Runner, project: ProjectId, key: &str) -> Self {
-        let turn = runner.tools.turns.take(&turn_name(project, key)).await;
+        let turn = runner.tools.turns.take(&turn_name(cached_image_name(project, key))).await;
         Self { key: key.to_owned(), _turn: turn }
     }
 
     /// Takes the right to make an image of a project, if nobody has it.
     pub(crate) fn try_take(runner: &Runner, project: ProjectId, key: &str) -> Option<Self> {
-        let turn = runner.tools.turns.try_take(&turn_name(project, key))?;
+        let turn = runner.tools.turns.try_take(&turn_name(cached_image_name(project, key)))?;
         Some(Self { key: key.to_owned(), _turn: turn })
     }
-}
-
-fn turn_name(project: ProjectId, key: &str) -> String {
-    format!("image {}", cached_image_name(project, key))
 }

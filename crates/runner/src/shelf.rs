@@ -4,7 +4,7 @@ use crate::turns::{Turn, Turns};
 use anyhow::{Context, Result};
 use kozmic_edges::engine::{Engine, Nameless};
 use kozmic_model::image::ImageName;
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 /// The images of one runner; cheap to clone.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl Shelf {
     }
 }
 
-/// The name of the turn for an image.
-pub(crate) fn turn_name(name: &ImageName) -> String {
+/// The name of the turn for the image of that name.
+pub(crate) fn turn_name(name: impl Display) -> String {
     format!("image {name}")
 }

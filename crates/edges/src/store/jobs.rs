@@ -230,15 +230,6 @@ impl Store {
         let row = rows::job::Entity::find_by_id(id.0).one(&self.db).await.context("find a job")?;
         row.map(read::job).transpose()
     }
-
-    /// Whether an attempt still holds its job: its container must not be swept away.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn holds(&self, attempt: Attempt) -> Result<bool> {
-        let job = self.job_by_id(attempt.job).await?;
-        Ok(job.is_some_and(|job| job.attempt == attempt.number && job.status == Status::Pending))
-    }
 }
 
 /// Adds a job that waits, and notes the move of its ref that it is for.

@@ -45,7 +45,7 @@ pub(super) async fn resume(
     now: Timestamp,
 ) -> Result<()> {
     let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
-    let is_in_force = auto_builder::is_in_force(tx, &build.sha).await?;
+    let is_in_force = is_answer && auto_builder::is_in_force(tx, &build.sha).await?;
     let mut has_changed = false;
     for job in jobs.all(tx).await.context("list a build's jobs")? {
         let is_finished = job.status.parse::<Status>()?.is_finished();
