@@ -1,7 +1,7 @@
 //! One attempt at a job, over the steps that it takes: image, scripts, and what becomes of what they made.
 
 use crate::{
-    Runner, artifact, bare,
+    Runner, artifact,
     cache::{self, Look, Making},
     ending::Absence,
     follow::{self, Before, Found},
@@ -10,6 +10,7 @@ use crate::{
     keep,
     order::Order,
     prepare::{self, Wanted as Script},
+    program,
     stop::{Step, Stop},
     work::Work,
 };
@@ -89,8 +90,8 @@ impl Go<'_> {
         if let Some(why) = &self.work.order.hindrance {
             return Err(Stop::broken(why));
         }
-        let image = self.halt.unless_halted(bare::base(&mut self.work, program)).await?;
-        let started = self.halt.unless_halted(bare::container(&mut self.work, program, &image)).await?;
+        let image = self.halt.unless_halted(program::base(&mut self.work, program)).await?;
+        let started = self.halt.unless_halted(program::container(&mut self.work, program, &image)).await?;
         let (container, outcome) = self.follow(started).await?;
         self.bring_in(&container, outcome).await
     }

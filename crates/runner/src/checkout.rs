@@ -64,8 +64,8 @@ async fn while_there_is_room<T>(room: &Room, step: impl Future<Output = Result<T
 ///
 /// # Errors
 /// It has not.
-pub(crate) async fn has_program(work: &mut Work, bare: &Program) -> Result<()> {
-    let inside = bare.path.strip_prefix(&format!("{}/", bare.source));
+pub(crate) async fn has_program(work: &mut Work, program: &Program) -> Result<()> {
+    let inside = program.path.strip_prefix(&format!("{}/", program.source));
     let Some(path) = inside.and_then(|path| path.parse::<TrackedPath>().ok()) else { return Ok(()) };
     let wanted = fetched(work).await?;
     let found = work.runner.tools.mirrors.objects(&wanted, &[path]).await.context("look for the script")?;

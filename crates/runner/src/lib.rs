@@ -14,7 +14,7 @@ mod sweep;
 mod run;
 mod attempt;
 mod cache;
-mod bare;
+mod program;
 mod prepare;
 mod checkout;
 mod follow;

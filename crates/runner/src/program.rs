@@ -37,10 +37,10 @@ const RUN: &str = r##"{ [ -x "$0" ] && exec "$0" "$@"; IFS= read -r _l <"$0"
 case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@"; }"##;
 
 /// The image that the program starts in.
-pub(crate) async fn base(work: &mut Work, bare: &Program) -> Result<Image> {
-    match bare.base {
-        Base::Named => prepare::base(work, &bare.image, PullPolicy::IfAbsent).await,
-        Base::LongestPrefix => kept(work, &bare.image).await,
+pub(crate) async fn base(work: &mut Work, program: &Program) -> Result<Image> {
+    match program.base {
+        Base::Named => prepare::base(work, &program.image, PullPolicy::IfAbsent).await,
+        Base::LongestPrefix => kept(work, &program.image).await,
     }
 }
 
@@ -60,26 +60,26 @@ async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
 }
 
 /// Makes the container and lets its program begin.
-pub(crate) async fn container(work: &mut Work, bare: &Program, image: &Image) -> Result<gate::Started> {
+pub(crate) async fn container(work: &mut Work, program: &Program, image: &Image) -> Result<gate::Started> {
     let runner = work.runner.clone();
     let begun = clock::now();
-    checkout::has_program(work, bare).await?;
-    let new = new_container(work, bare, image).await?;
+    checkout::has_program(work, program).await?;
+    let new = new_container(work, program, image).await?;
     let mut held = gate::hold(&runner, &new).await?;
-    let tree = bare.source.trim_start_matches('/').to_owned();
+    let tree = program.source.trim_start_matches('/').to_owned();
     let checkout = checkout::commit(work).await?;
     let to = Destination { tree, owner: Ownership { uid: 0, gid: 0 }, settles: true };
     let archive = checkout.into_archive(to, vec![gate::note()]);
     held.carry_in(&runner, archive).await?;
     let checkout = checkout::in_words(&work.order);
-    let text = format!("{} in {} as root", bare.path, bare.image);
+    let text = format!("{} in {} as root", program.path, program.image);
     let (kind, container) = (PhaseKind::Build, &held.keep().0);
     let opening = Opening { kind, container, cache_key: None, begun, checkout: &checkout, text: &text };
     work.begin_script(opening).await?;
     held.open(&runner).await
 }
 
-async fn new_container(work: &Work, bare: &Program, image: &Image) -> Result<NewContainer> {
+async fn new_container(work: &Work, program: &Program, image: &Image) -> Result<NewContainer> {
     let mut environment = work.order.environment.clone();
     environment.extend(
         UNATTENDED.into_iter().chain([gate::TO_ALL]).map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -89,13 +89,13 @@ async fn new_container(work: &Work, bare: &Program, image: &Image) -> Result<New
         attempt: work.order.attempt,
         stage: Stage::Build,
         image: image.id.clone(),
-        command: command(bare),
+        command: command(program),
         user: "0".to_owned(),
         working_dir: "/".to_owned(),
         environment,
         volumes: vec![
             Volume { path: gate::VOLUME.to_owned(), is_empty: true },
-            Volume { path: bare.output.clone(), is_empty: true },
+            Volume { path: program.output.clone(), is_empty: true },
         ],
         takes_input: false,
         has_terminal: true,
@@ -103,15 +103,15 @@ async fn new_container(work: &Work, bare: &Program, image: &Image) -> Result<New
     })
 }
 
-fn command(bare: &Program) -> Vec<String> {
-    let settle = format!("(cd '{}' && {SETTLE})\n", bare.source.replace('\'', "'\\''"));
-    let line = match bare.before.trim() {
+fn command(program: &Program) -> Vec<String> {
+    let settle = format!("(cd '{}' && {SETTLE})\n", program.source.replace('\'', "'\\''"));
+    let line = match program.before.trim() {
         "" => RUN.to_owned(),
         before => format!("{{ {before}\n}} && {RUN}"),
     };
     let line = format!("{settle}{}({line}) 2>&1; exit $?", gate::NOTING);
-    let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, bare.path.clone()];
-    shell.into_iter().chain(bare.arguments.iter().cloned()).collect()
+    let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, program.path.clone()];
+    shell.into_iter().chain(program.arguments.iter().cloned()).collect()
 }
 
 async fn limits(work: &Work) -> Result<Limits> {
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_shell_does_what_goes_before_and_runs_the_program() {
-        let bare = |before: &str| Program {
+        let program = |before: &str| Program {
             image: "debian".parse().unwrap(),
             base: Base::Named,
             source: "/0-core".into(),
@@ -149,10 +149,10 @@ mod tests {
                 is_met: false,
             },
         };
-        let plain = command(&bare(" "));
+        let plain = command(&program(" "));
         assert!(plain[2].starts_with("(cd '/0-core' && (\n"), "{}", plain[2]);
         assert!(plain[2].ends_with(&format!("({RUN}) 2>&1; exit $?")));
         assert_eq!(plain[3..], ["/0-core/a b.sh", "main; rm", "0-core"]);
-        assert!(command(&bare("false # or"))[2].contains("({ false # or\n} && {"));
+        assert!(command(&program("false # or"))[2].contains("({ false # or\n} && {"));
     }
 }
