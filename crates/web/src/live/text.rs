@@ -5,6 +5,10 @@ use std::borrow::Cow;
 /// The text at the front of `bytes`, and how many bytes it stands for. A character whose end may still come is left
 /// for later unless the log is `over`; what is no text at all becomes U+FFFD.
 pub(super) fn whole(bytes: &[u8], over: bool) -> (Cow<'_, str>, usize) {
+    // Checking a text is several times as fast as mending it.
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return (Cow::Borrowed(text), bytes.len());
+    }
     let length = if over { bytes.len() } else { bytes.len() - torn(bytes) };
     (String::from_utf8_lossy(&bytes[..length]), length)
 }
