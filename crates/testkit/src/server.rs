@@ -24,6 +24,10 @@ const END_LIMIT: Duration = Duration::from_secs(30);
 /// these takes the port while a server is restarted.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
+/// Variable with an older `kozmic` that servers are first started as. Each restart is then an upgrade, so that the
+/// stories of kills and stops tell whether an installation of that version is taken over in the middle of a job.
+const OLDER: &str = "STORIES_UPGRADE_FROM";
+
 /// Way to run a server.
 #[derive(Clone)]
 pub struct ServerOptions {
@@ -121,7 +125,9 @@ impl Server {
         let data_dir = options.data_dir.clone().or(temporary.as_ref().map(|dir| dir.path().to_owned()));
         let data_dir = data_dir.context("there is a data directory")?;
         let mut server = Self { options, port, data_dir, _temporary: temporary, program: None };
-        server.program = Some(Program::start(server.command(&["serve"]), server.options.show)?);
+        let first = std::env::var_os(OLDER).map(PathBuf::from);
+        let first = server.command_of(first.as_deref().unwrap_or(&server.options.binary), &["serve"]);
+        server.program = Some(Program::start(first, server.options.show)?);
         Ok(server)
     }
 
@@ -223,7 +229,11 @@ impl Server {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.options.binary);
+        self.command_of(&self.options.binary, args)
+    }
+
+    fn command_of(&self, binary: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("KOZMIC_") {
                 command.env_remove(name);

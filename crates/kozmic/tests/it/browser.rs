@@ -49,9 +49,9 @@ async fn a_person_signs_in_adds_a_project_and_a_hook_and_watches_the_build() -> 
 
     // The log survives a restart of the server in the middle of the job.
     server.kill_9().await?;
-    let instance = std::fs::read_to_string(server.data_dir().join("runner"))?;
+    let instance = server.instance().context("the server has a name")?;
     let docker = Docker::default();
-    let containers = docker.containers(&format!("kozmic.instance={}", instance.trim())).await?;
+    let containers = docker.containers(&format!("kozmic.instance={instance}")).await?;
     let container = containers.into_iter().find(|container| container.state == "running");
     let container = container.context("the job's container runs on")?.id;
     server.restart().await?;

@@ -118,8 +118,8 @@ impl World {
 
     /// The label of this installation's containers.
     pub fn label(&self) -> Result<String> {
-        let instance = std::fs::read_to_string(self.server.data_dir().join("runner"))?;
-        Ok(format!("{INSTANCE}={}", instance.trim()))
+        let instance = self.server.instance().context("the server has a name")?;
+        Ok(format!("{INSTANCE}={instance}"))
     }
 
     /// The id of the one container that runs: one that only brought files in may still be there.

@@ -246,8 +246,8 @@ impl Stage {
 
     /// The label of this installation's containers.
     pub fn label(&self) -> Result<String> {
-        let instance = std::fs::read_to_string(self.server.data_dir().join("runner"))?;
-        Ok(format!("kozmic.instance={}", instance.trim()))
+        let instance = self.server.instance().context("the server has a name")?;
+        Ok(format!("kozmic.instance={instance}"))
     }
 
     /// Every story ends tidily: nothing is left on the engine, and every call was understood.
