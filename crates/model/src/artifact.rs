@@ -1,7 +1,7 @@
 //! Artifacts: the things that a job makes beside its log, and their names where people find them.
 
 use crate::{
-    git::{GitRef, Sha},
+    git::{RefAt, Sha},
     ids::{ArtifactId, BuildId, JobId, ProjectId},
     image::ImageName,
     names::{NameOwner, Wish, flat, is_flat, looks_versioned},
@@ -95,14 +95,10 @@ pub struct ArtifactName {
 impl ArtifactName {
     /// The names of a recipe's artifact. `full_name` is `owner/name`; `file` is the path where the script leaves it.
     /// A file list is uploaded as an archive and linked as a list. Another file keeps its own extension.
-    pub fn of_recipe(
-        (full_name, tag): (&str, Option<&str>),
-        (git_ref, sha): (&GitRef, &Sha),
-        (format, file): (Format, &str),
-    ) -> Self {
+    pub fn of_recipe(full_name: &str, tag: Option<&str>, at: RefAt<'_>, format: Format, file: &str) -> Self {
         let tag = tag.map(|tag| format!("-{tag}")).unwrap_or_default();
-        let stem = flat(&format!("{full_name}{tag}-{}", git_ref.label()));
-        let versioned = format!("{stem}-{}", sha.short());
+        let stem = flat(&format!("{full_name}{tag}-{}", at.git_ref.label()));
+        let versioned = format!("{stem}-{}", at.sha.short());
         match format {
             Format::Flist => {
                 Self { versioned: format!("{versioned}.tar.gz"), stable: format!("{stem}.flist") }
@@ -117,22 +113,17 @@ impl ArtifactName {
 
     /// The names to ask for where this one may be another's: the stable name, and the series. The series is the name of
     /// all versions with `*` in the place of the commit. `owners` are those of both.
-    pub fn wishes(
-        &self,
-        owners: [NameOwner; 2],
-        (git_ref, sha): (&GitRef, &Sha),
-        is_plain: bool,
-    ) -> [Wish; 2] {
-        let commit = format!("-{}", sha.short());
+    pub fn wishes(&self, owners: [NameOwner; 2], at: RefAt<'_>, is_plain: bool) -> [Wish; 2] {
+        let commit = format!("-{}", at.sha.short());
         let (stem, tail) = self.versioned.rsplit_once(&commit).unwrap_or((&self.versioned, ""));
         let series = format!("{stem}-*{tail}");
         let stable_tail =
             [tail, FLIST].into_iter().find(|tail| self.stable.ends_with(tail)).unwrap_or_default();
-        let is_certain = is_plain && is_flat(&git_ref.label()) && self.is_certain(tail);
+        let is_certain = is_plain && is_flat(&at.git_ref.label()) && self.is_certain(tail);
         let [of_link, of_versions] = owners;
         [
-            Wish::new(of_link, (self.stable.clone(), stable_tail), LONGEST_NAME, is_certain),
-            Wish::new(of_versions, (series, &format!("-*{tail}")), LONGEST_NAME, is_certain),
+            Wish::new(of_link, self.stable.clone(), stable_tail, LONGEST_NAME, is_certain),
+            Wish::new(of_versions, series, &format!("-*{tail}"), LONGEST_NAME, is_certain),
         ]
     }
 
@@ -230,10 +221,12 @@ impl ArtifactPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::GitRef;
 
     fn named(tag: Option<&str>, branch: &str, format: Format, file: &str) -> ArtifactName {
         let (git_ref, sha) = (GitRef::Branch(branch.into()), "a".repeat(40).parse().unwrap());
-        ArtifactName::of_recipe(("zero-os/0-core", tag), (&git_ref, &sha), (format, file))
+        let at = RefAt { git_ref: &git_ref, sha: &sha };
+        ArtifactName::of_recipe("zero-os/0-core", tag, at, format, file)
     }
 
     #[test]

@@ -129,6 +129,15 @@ impl From<GitRef> for String {
     }
 }
 
+/// A ref at one of its commits.
+#[derive(Clone, Copy, Debug)]
+pub struct RefAt<'a> {
+    /// The ref.
+    pub git_ref: &'a GitRef,
+    /// The commit.
+    pub sha: &'a Sha,
+}
+
 /// The text names neither a branch, nor a tag, nor a pull request's head.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(

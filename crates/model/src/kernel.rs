@@ -168,7 +168,7 @@ pub(crate) fn is_certain(git_ref: &GitRef) -> bool {
 pub fn image_wish(full_name: &str, git_ref: &GitRef, image: &ImageName) -> Wish {
     let owner = NameOwner::kernel(full_name, git_ref);
     let longest = image.repository().len() + 1 + LONGEST_TAG;
-    Wish::new(owner, (image.to_string(), ""), longest, is_certain(git_ref))
+    Wish::new(owner, image.to_string(), "", longest, is_certain(git_ref))
 }
 
 /// The tag that a dependent build starts from: that of the longest branch which the pushed one's name begins with, or of
@@ -176,7 +176,8 @@ pub fn image_wish(full_name: &str, git_ref: &GitRef, image: &ImageName) -> Wish 
 pub fn base_tag<'a>(
     tags: &'a [String],
     owners: &BTreeMap<String, String>,
-    (repository, pushed): (&str, &GitRef),
+    repository: &str,
+    pushed: &GitRef,
 ) -> Option<&'a str> {
     let name = |tag: &str| format!("{repository}:{tag}");
     beginnings(pushed).find_map(|git_ref| {
@@ -266,7 +267,7 @@ mod tests {
             (format!("o/r:{tag}"), NameOwner::kernel("O/r", git_ref).as_str().to_owned())
         };
         let owners = owners.iter().map(owner).collect();
-        base_tag(&tags, &owners, ("o/r", &pushed)).map(str::to_owned)
+        base_tag(&tags, &owners, "o/r", &pushed).map(str::to_owned)
     }
 
     #[test]

@@ -63,13 +63,8 @@ pub struct Wish {
 
 impl Wish {
     /// A wish for a name. `tail` is what stands at its end behind the suffix; it has at most `longest` bytes then.
-    pub(crate) fn new(
-        owner: NameOwner,
-        (plain, tail): (String, &str),
-        longest: usize,
-        is_certain: bool,
-    ) -> Self {
-        let suffixed = with_suffix((&plain, tail), &owner, longest);
+    pub(crate) fn new(owner: NameOwner, plain: String, tail: &str, longest: usize, is_certain: bool) -> Self {
+        let suffixed = with_suffix(&plain, tail, &owner, longest);
         Self { owner, plain, suffixed, is_certain }
     }
 
@@ -110,7 +105,7 @@ pub(crate) fn looks_versioned(name: &str) -> bool {
 
 /// A name with its suffix before its tail. The suffix tells the owner and the whole name from all others, whatever is
 /// cut off.
-fn with_suffix((plain, tail): (&str, &str), owner: &NameOwner, longest: usize) -> String {
+fn with_suffix(plain: &str, tail: &str, owner: &NameOwner, longest: usize) -> String {
     let mut hash = Sha256::new();
     for part in [owner.as_str(), plain] {
         hash.update((part.len() as u64).to_be_bytes());

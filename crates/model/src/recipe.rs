@@ -20,7 +20,7 @@ pub use yaml::LARGEST;
 
 use crate::{
     artifact::{ArtifactName, Format, Product},
-    git::{GitRef, Sha},
+    git::RefAt,
     image::ImageName,
     interruption::IfInterrupted,
     spec::{Base, JobSpec, Origin, Program, Task},
@@ -101,11 +101,11 @@ impl Configuration {
 
 impl BuildScript {
     /// The job that a push to its branch makes of it. `met` are the names that are nobody's.
-    pub fn job(&self, full_name: &str, (git_ref, sha): (&GitRef, &Sha), met: &BTreeSet<String>) -> JobSpec {
+    pub fn job(&self, full_name: &str, at: RefAt<'_>, met: &BTreeSet<String>) -> JobSpec {
         let name = full_name.rsplit('/').next().unwrap_or(full_name);
         let source = format!("/{name}");
         let tag = self.tag.as_deref();
-        let name = ArtifactName::of_recipe((full_name, tag), (git_ref, sha), (self.format, &self.artifact));
+        let name = ArtifactName::of_recipe(full_name, tag, at, self.format, &self.artifact);
         let product = Product {
             path: self.artifact.clone(),
             format: self.format,

@@ -9,7 +9,7 @@ use crate::{
     artifact::ArtifactName,
     commit_status::CONTEXT,
     event::{Author, Trigger},
-    git::{GitRef, Sha},
+    git::{GitRef, RefAt, Sha},
     ids::{BuildId, HookId},
     interruption::IfInterrupted,
     job::Attempt,
@@ -43,7 +43,8 @@ const GENERIC: &str = "-generic";
 impl JobSpec {
     /// The names to ask for where those of its artifact may be another's: the stable one and the series. `name` has the
     /// artifact's names at one place.
-    pub fn wishes(&self, full_name: &str, (git_ref, sha): (&GitRef, &Sha), name: &ArtifactName) -> [Wish; 2] {
+    pub fn wishes(&self, full_name: &str, at: RefAt<'_>, name: &ArtifactName) -> [Wish; 2] {
+        let git_ref = at.git_ref;
         let of_both = |own: NameOwner| [own.clone(), own];
         let (owners, is_plain) = match (&self.origin, &self.task) {
             (Origin::Kernel(KernelKind::Generic), _) => {
@@ -59,7 +60,7 @@ impl JobSpec {
                 (of_both(NameOwner::recipe(full_name, git_ref)), is_plain)
             }
         };
-        name.wishes(owners, (git_ref, sha), is_plain)
+        name.wishes(owners, at, is_plain)
     }
 }
 

@@ -50,7 +50,7 @@ async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
     let repository = wanted.repository();
     let tags = engine.tags(repository).await.context("look for base images")?;
     let pushed = work.order.git_ref.clone();
-    let found = base_tag(&tags, &work.order.bases, (repository, &pushed));
+    let found = base_tag(&tags, &work.order.bases, repository, &pushed);
     let branch = pushed.label();
     let tag = found.with_context(|| format!("No base image found for branch: {branch}"))?;
     let name = format!("{repository}:{tag}").parse::<ImageName>().context("name the base image")?;

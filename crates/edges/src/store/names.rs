@@ -99,14 +99,19 @@ fn key(place: &str, name: &str) -> String {
 mod tests {
     use super::*;
     use crate::store::tests::Stage;
-    use kozmic_model::{artifact::ArtifactName, git::GitRef, names::NameOwner};
+    use kozmic_model::{
+        artifact::ArtifactName,
+        git::{GitRef, RefAt},
+        names::NameOwner,
+    };
 
     fn wish(repository: &str, branch: &str, name: &str) -> Wish {
         let git_ref = GitRef::Branch(branch.into());
         let sha = "a".repeat(40).parse().unwrap();
         let name = ArtifactName { versioned: format!("{name}-aaaaaaaaaa"), stable: name.into() };
         let owner = NameOwner::recipe(repository, &git_ref);
-        let [link, _] = name.wishes([owner.clone(), owner], (&git_ref, &sha), true);
+        let at = RefAt { git_ref: &git_ref, sha: &sha };
+        let [link, _] = name.wishes([owner.clone(), owner], at, true);
         link
     }
 

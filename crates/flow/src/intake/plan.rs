@@ -4,7 +4,7 @@
 use crate::AutobuildSettings;
 use kozmic_model::{
     event::Change,
-    git::GitRef,
+    git::{GitRef, RefAt},
     hook::{Hook, HookRecipe},
     project::Repository,
     recipe::Configuration,
@@ -32,9 +32,8 @@ pub(crate) fn jobs(
         GitRef::Tag(_) | GitRef::PullRequest(_) => None,
     };
     let scripts = recipe.map(|recipe| recipe.scripts.as_slice()).unwrap_or_default();
-    let scripts = scripts
-        .iter()
-        .map(|script| script.job(&full_name, (&change.git_ref, &change.sha), &configuration.met));
+    let at = RefAt { git_ref: &change.git_ref, sha: &change.sha };
+    let scripts = scripts.iter().map(|script| script.job(&full_name, at, &configuration.met));
     let rule = settings.kernels.iter().find(|rule| rule.is_for(&full_name));
     // The settings have made sure that the repository's name makes an image's name.
     let kernel = rule.and_then(|rule| rule.job(&repository.name, &change.git_ref, &change.sha).ok()?);

@@ -10,6 +10,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     artifact::{Artifact, ArtifactName, ArtifactPlace, Format, Product},
+    git::RefAt,
     job::Attempt,
 };
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ impl Place {
             Self::Directory(..) => publishing.product.name.clone(),
         };
         let Maker { job, build, project } = &publishing.maker;
-        let at = (&build.git_ref, &build.sha);
+        let at = RefAt { git_ref: &build.git_ref, sha: &build.sha };
         let [link, series] = job.spec.wishes(&project.repository.full_name(), at, &plain);
         let store = &publishing.flow.edges.store;
         let stable = store.give_name(self.word(), &link).await?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     artifact::{ArtifactName, Format},
-    git::{Sha, is_branch_name},
+    git::{RefAt, Sha, is_branch_name},
     interruption::IfInterrupted,
     kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
     recipe::BuildScript,
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 fn wish(branch: &str, plain: &str, tail: &str) -> Wish {
     let owner = NameOwner::recipe("Zero-OS/0-core", &GitRef::Branch(branch.into()));
-    Wish::new(owner, (plain.into(), tail), 60, false)
+    Wish::new(owner, plain.into(), tail, 60, false)
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn thing(
             format,
             if_interrupted: IfInterrupted::default(),
         };
-        let spec = script.job(&full_name, (git_ref, sha), &BTreeSet::new());
+        let spec = script.job(&full_name, RefAt { git_ref, sha }, &BTreeSet::new());
         let name = spec.task.product()?.name.clone();
         let what = format!("{full_name} {git_ref} {tag:?} {}", name.stable.rsplit('/').next()?);
         return Some((["hub", "binary"][which], what, spec, name));
@@ -182,7 +182,8 @@ fn two_things_never_have_one_name() {
         let sha = dice.one(&["0123456789", "abcdef0123"]).repeat(4).parse::<Sha>().unwrap();
         let Some((place, what, spec, plain)) = thing(&mut dice, &git_ref, &sha) else { continue };
         let full_name = full_name(&what, &spec);
-        let [link, series] = spec.wishes(&full_name, (&git_ref, &sha), &plain);
+        let at = RefAt { git_ref: &git_ref, sha: &sha };
+        let [link, series] = spec.wishes(&full_name, at, &plain);
         let stable = given.give(place, &link);
         let name = ArtifactName::granted(stable, &given.give(place, &series), &sha);
         let versioned = if place == "hub" { name.flist() } else { name.versioned.clone() };

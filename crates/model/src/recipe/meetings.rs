@@ -3,7 +3,7 @@
 use super::{Branch, BuildScript, Configuration, fault::harmless};
 use crate::{
     artifact::{ArtifactName, Format},
-    git::{GitRef, Sha},
+    git::{GitRef, RefAt, Sha},
     names::Wish,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,18 +71,19 @@ fn all<'a>(
         let recipe = configuration.recipe(&branch.repository, &branch.branch);
         let scripts = recipe.map(|recipe| recipe.scripts.as_slice()).unwrap_or_default();
         scripts.iter().map(move |script| {
-            let wish = wish(configuration, branch, (script, &sha));
+            let wish = wish(configuration, branch, script, &sha);
             Named { branch, path, script, wish }
         })
     })
 }
 
-fn wish(configuration: &Configuration, branch: &Branch, (script, sha): (&BuildScript, &Sha)) -> Wish {
+fn wish(configuration: &Configuration, branch: &Branch, script: &BuildScript, sha: &Sha) -> Wish {
     let git_ref = GitRef::Branch(branch.branch.clone());
-    let spec = script.job(&branch.repository, (&git_ref, sha), &configuration.met);
+    let at = RefAt { git_ref: &git_ref, sha };
+    let spec = script.job(&branch.repository, at, &configuration.met);
     let none = || ArtifactName { versioned: String::new(), stable: String::new() };
     let name = spec.task.product().map_or_else(none, |product| product.name.clone());
-    let [link, _] = spec.wishes(&branch.repository, (&git_ref, sha), &name);
+    let [link, _] = spec.wishes(&branch.repository, at, &name);
     link
 }
 

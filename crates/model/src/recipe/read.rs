@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     artifact::{ArtifactName, Format},
-    git::{GitRef, Sha},
+    git::{GitRef, RefAt, Sha},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -198,14 +198,15 @@ fn unlisted(name: &str, listed: Option<&[Listed<'_>]>, faults: &mut Faults<'_>) 
 fn tell_same_names(scripts: &[(BuildScript, At)], about: &About<'_>, faults: &mut Faults<'_>) {
     let git_ref = GitRef::Branch(about.branch.to_owned());
     let sha = "0".repeat(40).parse::<Sha>().expect("forty digits are a commit's id");
+    let commit = RefAt { git_ref: &git_ref, sha: &sha };
     let mut seen = BTreeMap::new();
     for (script, at) in scripts {
-        let named = (about.full_name.as_str(), script.tag.as_deref());
-        let name = ArtifactName::of_recipe(named, (&git_ref, &sha), (script.format, &script.artifact));
+        let BuildScript { tag, format, artifact, .. } = script;
+        let name = ArtifactName::of_recipe(&about.full_name, tag.as_deref(), commit, *format, artifact);
         let path = marked(&script.path);
-        let place = (script.format == Format::Flist, name.stable);
+        let place = (*format == Format::Flist, name.stable);
         if let Some(first) = seen.get(&place) {
-            let another = if script.tag.is_some() { "another `tag`" } else { "a `tag`" };
+            let another = if tag.is_some() { "another `tag`" } else { "a `tag`" };
             let stable = &place.1;
             faults.add(
                 *at,

@@ -5,7 +5,7 @@ use crate::store::{ClaimedJob, Enqueued, Heard, Lane, ProjectChange, rows};
 use kozmic_model::{
     artifact::Format,
     event::{Change, Gone},
-    git::GitRef,
+    git::{GitRef, RefAt},
     ids::{DeliveryId, JobId, ProjectId, RepositoryId},
     interruption::IfInterrupted,
     job::Outcome,
@@ -105,7 +105,7 @@ impl Stage {
     ) -> Vec<JobId> {
         let before = Some(change('9').sha);
         let change = Change { before, pushed_at: Some(pushed_at), ..change(digit) };
-        let at = (&change.git_ref, &change.sha);
+        let at = RefAt { git_ref: &change.git_ref, sha: &change.sha };
         let specs = scripts.iter().map(|path| script(path).job("anna/hello", at, &BTreeSet::new()));
         let specs = specs.collect::<Vec<_>>();
         let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
