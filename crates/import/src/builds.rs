@@ -19,6 +19,12 @@ use kozmic_model::{
 };
 use std::{cmp::Ordering, collections::HashMap};
 
+/// A page of a project's builds, and their jobs by the builds' ids.
+struct Page {
+    builds: Vec<OldBuild>,
+    jobs: HashMap<i64, Vec<OldJob>>,
+}
+
 impl Import<'_> {
     /// Takes over all builds of a project.
     ///
@@ -26,7 +32,8 @@ impl Import<'_> {
     /// One of the databases or the disk does not answer.
     pub(super) async fn builds(
         &self,
-        (old_project, largest): (i64, &Largest),
+        old_project: i64,
+        largest: &Largest,
         here: &Here<'_>,
         report: &mut Report,
     ) -> Result<()> {
@@ -39,33 +46,33 @@ impl Import<'_> {
         };
         let mut behind = i64::MIN;
         loop {
-            let page = self.old.builds(old_project, behind).await?;
-            let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
+            let builds = self.old.builds(old_project, behind).await?;
+            let (Some(first), Some(last)) = (builds.first(), builds.last()) else { return Ok(()) };
             behind = last.id;
             let mut jobs = HashMap::<i64, Vec<OldJob>>::new();
-            for job in self.old.jobs(old_project, (first.id, last.id)).await? {
+            for job in self.old.jobs(old_project, first.id..=last.id).await? {
                 jobs.entry(job.build_id).or_default().push(job);
             }
-            self.page((from, page), jobs, here, report).await?;
+            self.page(Page { builds, jobs }, from, here, report).await?;
         }
     }
 
     async fn page(
         &self,
-        (from, page): (ForeignBuilds<'_>, Vec<OldBuild>),
-        mut jobs: HashMap<i64, Vec<OldJob>>,
+        Page { builds, mut jobs }: Page,
+        from: ForeignBuilds<'_>,
         here: &Here<'_>,
         report: &mut Report,
     ) -> Result<()> {
         let (mut old, mut new) = (Vec::new(), Vec::new());
-        for build in page {
+        for build in builds {
             let jobs = jobs.remove(&build.id).unwrap_or_default();
             match self.translated(&build, &jobs, here).await? {
                 Ok(translated) => {
                     old.push((build, jobs));
                     new.push(translated);
                 }
-                Err(why) => leave_out_build((&build, &jobs), here.name, why, report),
+                Err(why) => leave_out_build(&build, &jobs, here.name, why, report),
             }
         }
         let taken = self.store.import_builds(from, here.id, &new).await?;
@@ -74,17 +81,17 @@ impl Import<'_> {
                 BuildTaken::Here { is_new, id, number, jobs } => {
                     report.count(Kind::Build, is_new);
                     if is_new {
-                        remark_build(&build, (id, number), here.name, report);
+                        remark_build(&build, id, number, here.name, report);
                     }
                     jobs
                 }
                 BuildTaken::Gone => {
-                    leave_out_build((&build, &jobs), here.name, REMOVED_SINCE.to_owned(), report);
+                    leave_out_build(&build, &jobs, here.name, REMOVED_SINCE.to_owned(), report);
                     continue;
                 }
                 BuildTaken::Clash(number) => {
                     let why = format!("build #{number} here is of the same branch and commit");
-                    leave_out_build((&build, &jobs), here.name, why, report);
+                    leave_out_build(&build, &jobs, here.name, why, report);
                     continue;
                 }
             };
@@ -119,7 +126,7 @@ impl Import<'_> {
     async fn job(&self, old: &OldJob, taken: Taken<JobId>, what: &str, report: &mut Report) -> Result<()> {
         let (id, is_new) = match taken {
             Taken::Over(id) => {
-                report.renumber(what.to_owned(), (old.id, id.0), Kind::Job);
+                report.renumber(what.to_owned(), old.id, id.0, Kind::Job);
                 (id, true)
             }
             Taken::There(id) => (id, false),
@@ -171,15 +178,15 @@ impl Import<'_> {
     }
 }
 
-fn remark_build(build: &OldBuild, (id, number): (BuildId, i64), project: &str, report: &mut Report) {
+fn remark_build(build: &OldBuild, id: BuildId, number: i64, project: &str, report: &mut Report) {
     let what = || format!("build #{} (build {}) of {project}", build.number, build.id);
-    report.renumber(what(), (build.id, id.0), Kind::Build);
+    report.renumber(what(), build.id, id.0, Kind::Build);
     if number != build.number {
         report.mend(what(), format!("another build has its number: it is #{number} now"));
     }
 }
 
-fn leave_out_build((build, jobs): (&OldBuild, &[OldJob]), project: &str, why: String, report: &mut Report) {
+fn leave_out_build(build: &OldBuild, jobs: &[OldJob], project: &str, why: String, report: &mut Report) {
     for job in jobs {
         leave_out_job(job, &of_build(job, build, project), "its build is left out", report);
     }

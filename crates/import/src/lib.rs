@@ -74,7 +74,7 @@ impl Import<'_> {
         let projects = self.old.projects().await?;
         self.ask_for_gone_projects(&projects, &mut report).await?;
         for project in projects {
-            self.project((&project, &largest), &users, &mut report).await?;
+            self.project(&project, &largest, &users, &mut report).await?;
             tracing::info!(project = project.full_name(), "went through a project");
         }
         for orphan in self.old.orphans().await? {
@@ -99,7 +99,7 @@ impl Import<'_> {
                 Taken::Over(id) => {
                     users.insert(old.id, id);
                     report.take(Kind::User);
-                    report.renumber(what, (old.id, id.0), Kind::User);
+                    report.renumber(what, old.id, id.0, Kind::User);
                 }
                 Taken::There(id) | Taken::Followed(id) => {
                     users.insert(old.id, id);
@@ -113,19 +113,21 @@ impl Import<'_> {
 
     async fn project(
         &self,
-        (old, largest): (&OldProject, &Largest),
+        old: &OldProject,
+        largest: &Largest,
         users: &Users,
         report: &mut Report,
     ) -> Result<()> {
         let name = old.full_name();
-        match self.take_project((old, largest), users, report).await? {
+        match self.take_project(old, largest, users, report).await? {
             Ok(id) => {
                 self.follow_gone(old, id, report).await?;
                 for key in self.old.keys(old.id).await? {
-                    self.key((old, &key), id, report).await?;
+                    self.key(old, &key, id, report).await?;
                 }
-                let hooks = self.hooks((old, largest), id, report).await?;
-                self.builds((old.id, largest), &Here { id, name: &name, hooks }, report).await
+                let mut here = Here { id, name: &name, hooks: Hooks::new() };
+                here.hooks = self.hooks(old.id, largest, &here, report).await?;
+                self.builds(old.id, largest, &here, report).await
             }
             Err(why) => {
                 report.leave_out(Kind::Project, format!("project {} ({name})", old.id), why);
@@ -141,7 +143,8 @@ impl Import<'_> {
     /// The project here, or why it is left out.
     async fn take_project(
         &self,
-        (old, largest): (&OldProject, &Largest),
+        old: &OldProject,
+        largest: &Largest,
         users: &Users,
         report: &mut Report,
     ) -> Result<Result<ProjectId, String>> {
@@ -189,7 +192,7 @@ impl Import<'_> {
     }
 
     fn remark_project(&self, old: &OldProject, id: ProjectId, report: &mut Report) {
-        report.renumber(format!("project {} ({})", old.id, old.full_name()), (old.id, id.0), Kind::Project);
+        report.renumber(format!("project {} ({})", old.id, old.full_name()), old.id, id.0, Kind::Project);
         if !old.is_public {
             let why = format!(
                 "everybody may see its badge, as it was there; /projects/{id}/settings/ has a switch that takes this back"
@@ -198,12 +201,7 @@ impl Import<'_> {
         }
     }
 
-    async fn key(
-        &self,
-        (old, key): (&OldProject, &OldKey),
-        id: ProjectId,
-        report: &mut Report,
-    ) -> Result<()> {
+    async fn key(&self, old: &OldProject, key: &OldKey, id: ProjectId, report: &mut Report) -> Result<()> {
         let what = format!("deploy key {} of {}", key.id, old.full_name());
         if let Some(there) = self.store.deploy_key(id).await? {
             let words = |text: &str| text.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
@@ -235,31 +233,33 @@ impl Import<'_> {
 
     async fn hooks(
         &self,
-        (project, largest): (&OldProject, &Largest),
-        id: ProjectId,
+        old_project: i64,
+        largest: &Largest,
+        here: &Here<'_>,
         report: &mut Report,
     ) -> Result<Hooks> {
         let mut hooks = Hooks::new();
         let mut new_hooks = 0;
-        for old in self.old.hooks(project.id).await? {
+        for old in self.old.hooks(old_project).await? {
             let tally = report.tally(Kind::Hook).taken;
-            let known = self.hook((&old, &project.full_name(), largest.hooks), id, report).await?;
+            let known = self.hook(&old, largest.hooks, here, report).await?;
             new_hooks += report.tally(Kind::Hook).taken - tally;
             hooks.insert(old.id, known);
         }
         if new_hooks > 0 {
-            report.ask_to_connect(project.full_name(), id, new_hooks);
+            report.ask_to_connect(here.name.to_owned(), here.id, new_hooks);
         }
         Ok(hooks)
     }
 
     async fn hook(
         &self,
-        (old, project, largest): (&OldHook, &str, i64),
-        id: ProjectId,
+        old: &OldHook,
+        largest: i64,
+        here: &Here<'_>,
         report: &mut Report,
     ) -> Result<KnownHook> {
-        let what = format!("hook {} ({}) of {project}", old.id, old.title);
+        let what = format!("hook {} ({}) of {}", old.id, old.title, here.name);
         let tracked = self.old.tracked_files(old.id).await?;
         let left_out = KnownHook { title: old.title.clone(), here: None };
         let translated = match translate::hook(old, &tracked) {
@@ -276,7 +276,8 @@ impl Import<'_> {
             }
         };
         let foreign = self.foreign(old.id, largest);
-        let (hook, is_new) = match self.store.import_hook(foreign, id, &translated.hook, self.now).await? {
+        let taken = self.store.import_hook(foreign, here.id, &translated.hook, self.now).await?;
+        let (hook, is_new) = match taken {
             Taken::Over(hook) => (hook, true),
             Taken::There(hook) => (hook, false),
             Taken::Followed(hook) => {
@@ -298,7 +299,7 @@ impl Import<'_> {
         }
         if is_new {
             translated.mends.into_iter().for_each(|how| report.mend(what.clone(), how));
-            report.renumber(what, (old.id, hook.0), Kind::Hook);
+            report.renumber(what, old.id, hook.0, Kind::Hook);
         }
         let recipe = translated.hook.recipe;
         Ok(KnownHook { title: recipe.title.clone(), here: Some((hook, recipe)) })

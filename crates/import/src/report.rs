@@ -154,7 +154,7 @@ impl Report {
     }
 
     /// Something that has another number here than there.
-    pub(super) fn renumber(&mut self, what: String, (there, here): (i64, i64), kind: Kind) {
+    pub(super) fn renumber(&mut self, what: String, there: i64, here: i64, kind: Kind) {
         if there != here {
             let why = format!(
                 "its number was taken here: it is {kind} {here} now, and links to it by {there} lead elsewhere"

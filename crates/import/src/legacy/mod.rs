@@ -28,6 +28,7 @@ use sea_orm::{
 };
 use std::{
     collections::{HashMap, HashSet},
+    ops::RangeInclusive,
     time::Duration,
 };
 use tokio::time::timeout;
@@ -178,12 +179,12 @@ impl Installation {
         self.ask(BUILDS, [project, behind]).await
     }
 
-    /// The jobs of a page of builds, from the first build's id to the last's.
+    /// The jobs of a page of builds: those whose ids are in a range.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn jobs(&self, project: i64, (first, last): (i64, i64)) -> Result<Vec<OldJob>> {
-        self.ask(JOBS, [project, first, last]).await
+    pub async fn jobs(&self, project: i64, builds: RangeInclusive<i64>) -> Result<Vec<OldJob>> {
+        self.ask(JOBS, [project, *builds.start(), *builds.end()]).await
     }
 
     /// A piece of a job's log from `offset` in bytes; empty at its end.
