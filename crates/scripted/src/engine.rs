@@ -38,7 +38,7 @@ impl ScriptedEngine {
     }
 
     /// Puts an image into a registry, for those who log in with this name and password.
-    pub fn offer_to(&self, name: &ImageName, (user, password): (&str, &str), sample: Sample) {
+    pub fn offer_to(&self, name: &ImageName, user: &str, password: &str, sample: Sample) {
         let login = Some((user.to_owned(), password.to_owned()));
         self.change(|world| world.offer(name, login, sample));
     }

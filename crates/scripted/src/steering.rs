@@ -112,11 +112,11 @@ impl Steering {
     fn note(&mut self, verb: Verb) -> (Option<Fault>, Option<Hold>) {
         let now = At::Call(self.calls.len());
         self.calls.push(verb);
-        (take(&mut self.faults, (now, verb)), take(&mut self.holds, (now, verb)))
+        (take(&mut self.faults, now, verb), take(&mut self.holds, now, verb))
     }
 }
 
-fn take<T>(planned: &mut Vec<(At, T)>, (now, verb): (At, Verb)) -> Option<T> {
+fn take<T>(planned: &mut Vec<(At, T)>, now: At, verb: Verb) -> Option<T> {
     let mine = |at: &At| *at == now || *at == At::Next(verb);
     let place = planned.iter().position(|(at, _)| mine(at))?;
     Some(planned.remove(place).1)

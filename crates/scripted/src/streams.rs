@@ -2,7 +2,7 @@
 
 use crate::{
     Fault, ScriptedEngine,
-    world::{Copy, Next, unreachable},
+    world::{Copy, Next, Place, unreachable},
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
@@ -64,13 +64,11 @@ impl AsyncWrite for Input {
     }
 }
 
-/// A reader's place.
+/// Somebody who reads what a container prints.
 struct Reader {
     engine: ScriptedEngine,
     container: ContainerId,
-    copy: Copy,
-    place: usize,
-    cuts: usize,
+    at: Place,
     /// Held for as long as somebody reads.
     _line: Option<Arc<Line>>,
     is_over: bool,
@@ -81,16 +79,14 @@ impl Reader {
         if self.is_over {
             return None;
         }
-        let (container, at) = (self.container.0.clone(), (self.place, self.cuts));
-        let copy = self.copy;
-        let next =
-            self.engine.when(move |world| match world.printed(&container).map(|it| it.next(copy, at)) {
-                Some(Next::Later) => None,
-                found => Some(found),
-            });
+        let (container, at) = (self.container.0.clone(), self.at);
+        let next = self.engine.when(move |world| match world.printed(&container).map(|it| it.next(at)) {
+            Some(Next::Later) => None,
+            found => Some(found),
+        });
         match next.await {
             Some(Next::Piece(piece)) => {
-                self.place += 1;
+                self.at.piece += 1;
                 Some((Ok(piece), self))
             }
             Some(Next::Cut) => {
@@ -108,7 +104,7 @@ pub(crate) fn attach(
     container: &ContainerId,
     has_terminal: bool,
 ) -> Result<Attached, EngineError> {
-    let (place, cuts) = engine.change(|world| {
+    let (piece, cuts) = engine.change(|world| {
         let found = world.container(&container.0)?;
         found.input.is_connected |= !has_terminal;
         Ok::<_, EngineError>((found.printed.length(), found.printed.cuts()))
@@ -120,7 +116,8 @@ pub(crate) fn attach(
         Some(line) => Box::pin(Input(Arc::clone(line))),
         None => Box::pin(tokio::io::sink()),
     };
-    let reader = Reader { engine, container, copy: Copy::Heard, place, cuts, _line: line, is_over: false };
+    let at = Place { copy: Copy::Heard, piece, cuts };
+    let reader = Reader { engine, container, at, _line: line, is_over: false };
     Ok(Attached { output: stream::unfold(reader, Reader::next).boxed(), input })
 }
 
@@ -129,7 +126,8 @@ pub(crate) fn output(engine: &ScriptedEngine, container: &ContainerId) -> Output
     let (engine, container) = (engine.clone(), container.clone());
     let cuts = engine.look(|world| world.containers.get(&container.0).map(|found| found.printed.cuts()));
     let Some(cuts) = cuts else { return stream::iter([Err(missing())]).boxed() };
-    let reader = Reader { engine, container, copy: Copy::Kept, place: 0, cuts, _line: None, is_over: false };
+    let at = Place { copy: Copy::Kept, piece: 0, cuts };
+    let reader = Reader { engine, container, at, _line: None, is_over: false };
     stream::unfold(reader, Reader::next).boxed()
 }
 

@@ -58,10 +58,11 @@ async fn go_through(store: &Store, publishers: Publishers, command: &ArtifactsCo
     };
     let age = Duration::from_secs(u64::from(which.older_than) * 86_400);
     let left = left(store, &places, SystemTime::now().checked_sub(age)).await?;
-    for Left { directory, word, name, size } in &left {
+    for one in &left {
         if removes {
-            remove(store, (directory, word), name).await?;
+            remove(store, one).await?;
         }
+        let Left { word, name, size, .. } = one;
         println!("{word}/{name}  {size}{}", if removes { "  removed" } else { "" });
     }
     let all = left.iter().map(|left| left.size).sum::<u64>();
@@ -95,7 +96,7 @@ async fn left<'a>(
 }
 
 /// Removes one, and the links that led to it; their names are anybody's then.
-async fn remove(store: &Store, (directory, word): (&Directory, &str), name: &str) -> anyhow::Result<()> {
+async fn remove(store: &Store, Left { directory, word, name, .. }: &Left<'_>) -> anyhow::Result<()> {
     let links = directory.links_to(name).await?;
     directory.remove(name).await.with_context(|| format!("remove {name}"))?;
     for link in links {

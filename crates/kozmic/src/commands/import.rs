@@ -61,7 +61,7 @@ pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> R
     let edges = server.flow.edges;
     let work = async {
         tokio::select! {
-            ended = take_over(&old, &edges, (&dir, secret_key.as_ref()), arguments) => ended.map_err(Failure::Other),
+            ended = take_over(&old, &edges, &dir, secret_key.as_ref(), arguments) => ended.map_err(Failure::Other),
             () = stopped => Err(was_stopped(arguments)),
         }
     };
@@ -80,7 +80,8 @@ fn was_stopped(arguments: &ImportArguments) -> Failure {
 async fn take_over(
     old: &Installation,
     Edges { store, logs, .. }: &Edges,
-    (dir, secret_key): (&DataDir, Option<&SecretKey>),
+    dir: &DataDir,
+    secret_key: Option<&SecretKey>,
     arguments: &ImportArguments,
 ) -> Result<ExitCode> {
     let report = match arguments.dry_run {

@@ -3,7 +3,7 @@
 
 use crate::{
     failure::Failure,
-    settings::{SettingsFault, read_file},
+    settings::{SettingsFault, Written, read_file},
 };
 use clap::{Args, Subcommand};
 use kozmic_model::recipe::{self, ConfigFile, RecipeDefaults, harmless};
@@ -77,10 +77,12 @@ fn defaults(config: Option<&Path>, arguments: &CheckArguments) -> Result<RecipeD
     Ok(RecipeDefaults {
         archives: set(&arguments.archives, "autobuild_default_archives"),
         image: image.parse().map_err(|_| {
-            let setting = "autobuild_default_baseimage";
-            let place = "the environment, the settings file or --baseimage";
-            let right = "the name of a Docker image, such as ubuntu:16.04";
-            SettingsFault::wrong((setting, place), Some(&image), right)
+            let written = Written {
+                setting: "autobuild_default_baseimage",
+                place: "the environment, the settings file or --baseimage",
+                value: Some(&image),
+            };
+            SettingsFault::wrong(written, "the name of a Docker image, such as ubuntu:16.04")
         })?,
     })
 }

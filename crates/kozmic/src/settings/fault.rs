@@ -89,9 +89,9 @@ impl SettingsFault {
         Self::Missing { variable: variable(name), hint: find(name).map_or("", |key| key.hint) }
     }
 
-    /// A value cannot be used. It stands under this name at this place, and is shown if it is no secret.
-    pub(crate) fn wrong((setting, place): (&str, &str), shown: Option<&str>, right: &'static str) -> Self {
-        let value = match shown {
+    /// A value cannot be used. `right` describes one that can.
+    pub(crate) fn wrong(Written { setting, place, value }: Written<'_>, right: &'static str) -> Self {
+        let value = match value {
             Some(text) => format!("is \"{text}\":"),
             None => "has a wrong value (not shown);".to_owned(),
         };
@@ -110,4 +110,14 @@ impl SettingsFault {
             words: fault.message().to_owned(),
         }
     }
+}
+
+/// A value as it was written.
+pub(crate) struct Written<'a> {
+    /// The setting by its name at that place.
+    pub(crate) setting: &'a str,
+    /// The file or the environment.
+    pub(crate) place: &'a str,
+    /// The value; none if it is a secret, which nobody is shown.
+    pub(crate) value: Option<&'a str>,
 }

@@ -11,7 +11,7 @@ mod source;
 mod values;
 
 pub(crate) use autobuild::AutoBuilder;
-pub(crate) use fault::SettingsFault;
+pub(crate) use fault::{SettingsFault, Written};
 
 use kozmic_edges::{
     engine::docker::DockerSettings,

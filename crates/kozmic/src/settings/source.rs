@@ -1,7 +1,7 @@
 //! Sources of settings: the file, then the environment over it. An unknown setting is an error with a hint.
 
 use super::{
-    fault::SettingsFault,
+    fault::{SettingsFault, Written},
     keys::{RULES, find, most_like, nearest, nearest_in_file, variable},
 };
 use kozmic_edges::small_file;
@@ -137,13 +137,13 @@ impl Source {
     ) -> Result<Option<T>, SettingsFault> {
         let value = self.values.get(name).filter(|value| !value.text.trim().is_empty());
         let (default, is_secret) = find(name).map_or((None, true), |key| (key.default, key.is_secret));
-        let (name, text, place) = match (value, default) {
+        let (setting, text, place) = match (value, default) {
             (Some(value), _) => (value.name.as_str(), value.text.as_str(), value.place.as_str()),
             (None, Some(default)) => (name, default, "the defaults"),
             (None, None) => return Ok(None),
         };
-        let shown = if is_secret { None } else { Some(text) };
-        parse(text.trim()).map(Some).map_err(|right| SettingsFault::wrong((name, place), shown, right))
+        let written = Written { setting, place, value: (!is_secret).then_some(text) };
+        parse(text.trim()).map(Some).map_err(|right| SettingsFault::wrong(written, right))
     }
 
     /// The kernel rules as they stand in the file.

@@ -101,7 +101,7 @@ impl Process {
     }
 
     /// Whether it has not to wait any more.
-    pub(crate) fn is_ready(&self, (disk, volumes): (&Disk, &Volumes), input: &Input) -> bool {
+    pub(crate) fn is_ready(&self, disk: &Disk, volumes: &Volumes, input: &Input) -> bool {
         match &self.waits {
             None => true,
             Some(Waits::Line) => input.has_line() || input.is_closed,
@@ -112,7 +112,7 @@ impl Process {
 
     /// Goes on as far as it can.
     pub(crate) fn run(&mut self, machine: &mut Machine<'_>) -> Halted {
-        if !self.is_ready((machine.disk, machine.volumes), machine.input) {
+        if !self.is_ready(machine.disk, machine.volumes, machine.input) {
             return Halted::Waits;
         }
         self.waits = None;

@@ -8,7 +8,7 @@ mod printed;
 pub(crate) use containers::Container;
 pub(crate) use images::Images;
 pub(crate) use input::Input;
-pub(crate) use printed::{Copy, Next, Printed};
+pub(crate) use printed::{Copy, Next, Place, Printed};
 
 use crate::{
     files::{Disk, Volumes},
@@ -104,7 +104,7 @@ impl World {
 
     fn ready(&self) -> Option<String> {
         let is_ready = |container: &Container| match &container.life {
-            Life::Running(process) => process.is_ready((&container.disk, &self.volumes), &container.input),
+            Life::Running(process) => process.is_ready(&container.disk, &self.volumes, &container.input),
             _ => false,
         };
         self.containers.iter().find(|(_, container)| is_ready(container)).map(|(id, _)| id.clone())

@@ -21,6 +21,17 @@ pub(crate) enum Copy {
     Kept,
 }
 
+/// A reader's place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The copy that it reads.
+    pub(crate) copy: Copy,
+    /// The number of the piece that comes next.
+    pub(crate) piece: usize,
+    /// Number of times that all connections had been lost before its own was made.
+    pub(crate) cuts: usize,
+}
+
 /// The piece, or its lack, that a reader finds at its place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -123,17 +134,17 @@ impl Printed {
         self.heard.len()
     }
 
-    /// The piece at a place, for a connection that was made after so many cuts.
-    pub(crate) fn next(&self, copy: Copy, (place, cuts): (usize, usize)) -> Next {
+    /// The piece at a place.
+    pub(crate) fn next(&self, Place { copy, piece, cuts }: Place) -> Next {
         let cut = self.cuts.get(cuts).map(|(heard, kept)| if copy == Copy::Heard { *heard } else { *kept });
-        if cut.is_some_and(|cut| place >= cut) {
+        if cut.is_some_and(|cut| piece >= cut) {
             return Next::Cut;
         }
-        let piece = match copy {
-            Copy::Heard => self.heard.get(place),
-            Copy::Kept => self.kept.get(place).map(|(piece, _)| piece),
+        let found = match copy {
+            Copy::Heard => self.heard.get(piece),
+            Copy::Kept => self.kept.get(piece).map(|(piece, _)| piece),
         };
-        match piece {
+        match found {
             Some(piece) => Next::Piece(piece.clone()),
             None if self.is_closed => Next::End,
             None => Next::Later,
@@ -176,9 +187,10 @@ mod tests {
         let piece = |text: &'static [u8]| {
             Next::Piece(Output { channel: Channel::Output, bytes: Bytes::from_static(text) })
         };
-        assert_eq!(printed.next(Copy::Heard, (0, 0)), piece(b"a\r\n"));
-        assert_eq!(printed.next(Copy::Heard, (1, 0)), Next::Cut);
-        assert_eq!(printed.next(Copy::Heard, (1, 1)), piece(b"b\r\n"));
-        assert_eq!(printed.next(Copy::Heard, (2, 1)), Next::Later);
+        let next = |piece, cuts| printed.next(Place { copy: Copy::Heard, piece, cuts });
+        assert_eq!(next(0, 0), piece(b"a\r\n"));
+        assert_eq!(next(1, 0), Next::Cut);
+        assert_eq!(next(1, 1), piece(b"b\r\n"));
+        assert_eq!(next(2, 1), Next::Later);
     }
 }

@@ -14,7 +14,7 @@ async fn offered(lab: &Lab) -> (ImageName, Option<Registry>) {
     let image = format!("{}/offered:1", lab.instance);
     if let Some(scripted) = &lab.scripted {
         let name = name(&format!("127.0.0.1:5000/{image}"));
-        scripted.offer_to(&name, LOGIN, Sample::debian());
+        scripted.offer_to(&name, LOGIN.0, LOGIN.1, Sample::debian());
         return (name, None);
     }
     let registry = Registry::start_with_login(LOGIN.0, LOGIN.1).await.unwrap();

@@ -66,6 +66,25 @@ impl HookPage {
     }
 }
 
+/// The form as a person is to see it, without the page around it.
+struct Form {
+    project: Project,
+    /// None: the form is for a new hook.
+    hook: Option<Hook>,
+    draft: HookDraft,
+    faults: FieldFaults,
+}
+
+impl Form {
+    async fn show(self, app: &Shared, visit: Visit) -> Result<Response, WebError> {
+        let Self { project, hook, draft, faults } = self;
+        let frame = visit.frame(app, Some(project.id)).await?;
+        let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+        let page = visit.show(&HookPage { frame, project, tab: Tab::Settings, hook, draft, faults })?;
+        Ok((status, page).into_response())
+    }
+}
+
 /// The fields as typed.
 #[derive(Deserialize)]
 pub(crate) struct Typed {
@@ -100,7 +119,7 @@ pub(crate) async fn blank(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
     let draft = HookDraft { script: DEFAULT_SCRIPT.to_owned(), ..HookDraft::default() };
-    form(&app, visit, (project, None), draft, FieldFaults::new()).await
+    Form { project, hook: None, draft, faults: FieldFaults::new() }.show(&app, visit).await
 }
 
 /// `POST /projects/<id>/hooks/add/`
@@ -116,7 +135,7 @@ pub(crate) async fn add(
             let hook = app.edges.store.add_hook(project.id, &recipe, clock::now()).await?;
             forge::connected(&app, visit, &hook, "The hook is in place: the next push runs it.").await
         }
-        Err(faults) => form(&app, visit, (project, None), draft, faults).await,
+        Err(faults) => Form { project, hook: None, draft, faults }.show(&app, visit).await,
     }
 }
 
@@ -129,7 +148,7 @@ pub(crate) async fn filled(
     let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
     let draft = HookDraft::from(&hook.recipe);
-    form(&app, visit, (project, Some(hook)), draft, FieldFaults::new()).await
+    Form { project, hook: Some(hook), draft, faults: FieldFaults::new() }.show(&app, visit).await
 }
 
 /// `POST /projects/<id>/hooks/<hook>/edit/`
@@ -146,26 +165,13 @@ pub(crate) async fn edit(
             let hook = app.edges.store.change_hook(hook.id, &recipe).await?;
             forge::connected(&app, visit, &hook, "The hook is saved: the next push runs it like this.").await
         }
-        Err(faults) => form(&app, visit, (project, Some(hook)), draft, faults).await,
+        Err(faults) => Form { project, hook: Some(hook), draft, faults }.show(&app, visit).await,
     }
 }
 
 async fn hook_of(app: &Shared, project: &Project, hook: HookId) -> Result<Hook, WebError> {
     let hook = app.edges.store.hook(hook).await?;
     hook.filter(|hook| hook.project == project.id).ok_or(WebError::NotFound)
-}
-
-async fn form(
-    app: &Shared,
-    visit: Visit,
-    (project, hook): (Project, Option<Hook>),
-    draft: HookDraft,
-    faults: FieldFaults,
-) -> Result<Response, WebError> {
-    let frame = visit.frame(app, Some(project.id)).await?;
-    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let page = visit.show(&HookPage { frame, project, tab: Tab::Settings, hook, draft, faults })?;
-    Ok((status, page).into_response())
 }
 
 #[cfg(test)]
