@@ -4,6 +4,8 @@ mod hooks;
 mod people;
 mod members;
 mod message;
+mod trust;
+mod asked;
 mod describe;
 pub(crate) mod keys;
 pub(crate) mod speak;
@@ -13,6 +15,8 @@ pub use hooks::{delete_hook, delete_project, restore, webhook};
 pub use members::members;
 pub use people::{NotInvited, SESSION, SignedIn, add_project, repositories, sign_in};
 
+pub(crate) use asked::Answer;
 pub(crate) use describe::description;
 pub(crate) use members::forever;
-pub(crate) use message::{Message, Messages, message};
+pub(crate) use message::{Messages, message};
+pub(crate) use trust::{Trusts, may_push};

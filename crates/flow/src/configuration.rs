@@ -153,6 +153,8 @@ fn change_of(repository: &Repository, head: Head) -> Change {
         author,
         skip_texts: Vec::new(),
         commits: vec![commit],
+        pusher: None,
+        is_held: false,
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Flow {
     questions: receive::Questions,
     /// Commit messages that pull requests' deliveries wait for.
     messages: at_forge::Messages,
+    /// Answers whether who pushed to a fork may push, that pull requests' deliveries wait for.
+    trusts: at_forge::Trusts,
 }
 
 /// Settings of an installation's steps.
@@ -115,6 +117,7 @@ impl Flow {
             doubts: receive::Doubts::default(),
             questions: receive::Questions::default(),
             messages: at_forge::Messages::default(),
+            trusts: at_forge::Trusts::default(),
         }
     }
 

@@ -2,7 +2,12 @@
 
 use crate::ring;
 use anyhow::Result;
-use kozmic_edges::{Edges, broker::Topic, clock};
+use kozmic_edges::{
+    Edges,
+    broker::Topic,
+    clock,
+    store::{Approval, Approved},
+};
 use kozmic_model::{
     ids::{BuildId, JobId},
     job::CanceledBy,
@@ -34,6 +39,20 @@ pub async fn cancel_build(edges: &Edges, id: BuildId, why: &str) -> Result<()> {
         cancel(edges, job.id, why).await?;
     }
     Ok(())
+}
+
+/// Lets what is held of a build run, as somebody who may decide has looked at its commit.
+///
+/// # Errors
+/// There is no such build, or the database does not answer.
+pub async fn approve(edges: &Edges, approval: Approval<'_>) -> Result<Approved> {
+    let approved = edges.store.approve(approval, clock::now()).await?;
+    if let Approved::Jobs(build, jobs) = &approved {
+        tracing::info!(build.id = build.id.0, user.id = approval.by.0, "a fork's commit was approved");
+        edges.broker.ring(Topic::Jobs);
+        jobs.iter().for_each(|job| ring::change(edges, build.project, *job));
+    }
+    Ok(approved)
 }
 
 /// Runs a job that ended once more, as a new attempt. False: it has not ended.

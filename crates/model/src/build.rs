@@ -2,6 +2,7 @@
 
 use crate::{
     event::{Author, PushedCommit, Trigger},
+    fork::Pusher,
     git::{GitRef, Sha},
     ids::{BuildId, ProjectId},
     status::Status,
@@ -31,6 +32,8 @@ pub struct Build {
     pub message: String,
     /// The commits that the push brought, the oldest first, as far as they are known.
     pub commits: Vec<PushedCommit>,
+    /// The person who pushed it, if it is a fork's and the forge told.
+    pub pusher: Option<Pusher>,
     /// Time at which the delivery was understood.
     pub created_at: Timestamp,
     /// Time at which the first job started.

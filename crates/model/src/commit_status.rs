@@ -51,7 +51,7 @@ impl CommitState {
     /// For a job of the Auto Builder: what is not well is an error.
     pub fn of_job(status: Status) -> Self {
         match status {
-            Status::Enqueued | Status::Pending => Self::Pending,
+            Status::Held | Status::Enqueued | Status::Pending => Self::Pending,
             Status::Success => Self::Success,
             Status::Failure | Status::Error | Status::Canceled => Self::Error,
         }
@@ -61,7 +61,7 @@ impl CommitState {
 impl From<Status> for CommitState {
     fn from(status: Status) -> Self {
         match status {
-            Status::Enqueued | Status::Pending => Self::Pending,
+            Status::Held | Status::Enqueued | Status::Pending => Self::Pending,
             Status::Success => Self::Success,
             Status::Failure => Self::Failure,
             Status::Error | Status::Canceled => Self::Error,
@@ -91,6 +91,7 @@ pub fn description(number: i64, status: Status, culprit: Option<&str>) -> String
         None => (format!("Kozmic build #{number} {what}"), "", ""),
     };
     let (head, title, tail) = match status {
+        Status::Held => (format!("Kozmic build #{number} waits: a member has to approve it"), "", ""),
         Status::Enqueued | Status::Pending => (format!("Kozmic build #{number} is pending"), "", ""),
         Status::Success => (format!("Kozmic build #{number} has passed"), "", ""),
         Status::Failure => because("has failed"),
@@ -105,6 +106,7 @@ pub fn description(number: i64, status: Status, culprit: Option<&str>) -> String
 /// The line beside the commit for a single job; `reason` says why it ended badly.
 pub fn job_description(status: Status, reason: Option<&str>) -> String {
     let line = match (status, reason) {
+        (Status::Held, _) => "Waiting to be approved".to_owned(),
         (Status::Enqueued, _) => "Waiting to be built".to_owned(),
         (Status::Pending, _) => "Building".to_owned(),
         (Status::Success, _) => "Build succeeded".to_owned(),
@@ -129,6 +131,8 @@ mod tests {
     #[test]
     fn the_line_says_what_happened() {
         assert_eq!(description(7, Status::Enqueued, None), "Kozmic build #7 is pending");
+        let held = description(7, Status::Held, None);
+        assert_eq!(held, "Kozmic build #7 waits: a member has to approve it");
         assert_eq!(description(7, Status::Success, None), "Kozmic build #7 has passed");
         let failed = description(7, Status::Failure, Some("Tests"));
         assert_eq!(failed, "Kozmic build #7 has failed because of the \"Tests\" job");

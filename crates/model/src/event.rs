@@ -1,6 +1,7 @@
 //! Events: the meanings of deliveries, in Kozmic's own words, and whether they ask for a build.
 
 use crate::{
+    fork::Pusher,
     git::{GitRef, Sha},
     time::Timestamp,
 };
@@ -45,6 +46,12 @@ pub struct Change {
     /// The commits that the push brought, the oldest first, as far as the payload lists them.
     #[serde(default)]
     pub commits: Vec<PushedCommit>,
+    /// The person who pushed it, if it is a fork's and the payload tells without a doubt.
+    #[serde(default)]
+    pub pusher: Option<Pusher>,
+    /// Whether it is held until somebody approves it.
+    #[serde(default)]
+    pub is_held: bool,
 }
 
 /// A branch or tag that was deleted, or a pull request that was closed.
@@ -152,6 +159,8 @@ mod tests {
             author: Author::default(),
             skip_texts: texts.iter().map(|text| (*text).to_owned()).collect(),
             commits: Vec::new(),
+            pusher: None,
+            is_held: false,
         }
     }
 

@@ -73,7 +73,7 @@ impl Job {
 
     /// The run that pages show: the next one, while it waits for a runner.
     pub fn shown_attempt(&self) -> Attempt {
-        let ahead = i32::from(self.status == Status::Enqueued);
+        let ahead = i32::from(self.status.is_waiting());
         Attempt { job: self.id, number: self.attempt + ahead }
     }
 

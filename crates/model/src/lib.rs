@@ -26,6 +26,7 @@
 //! | job | one script of a build, in one container |
 //! | attempt | one run of a job |
 //! | interrupted | of an attempt: it ended because its engine, its machine or Kozmic went away |
+//! | held | of a job: it waits until a person approves it, since it is a stranger's |
 //! | spec | the snapshot of everything a job needs to run |
 //! | task | the part of a spec that says what runs: a hook's script, a program, or a reading of the configuration |
 //! | program | a script of a recipe or kernel rule, which lies in the container and makes an artifact |
@@ -39,6 +40,7 @@
 pub mod ids;
 pub mod time;
 pub mod user;
+pub mod fork;
 pub mod project;
 pub mod git;
 pub mod deploy_key;

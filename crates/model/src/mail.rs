@@ -12,7 +12,7 @@ use crate::{
     git::GitRef,
     ids::MailId,
     job::Job,
-    project::Project,
+    project::{Project, Role},
     spent::{Length, Spent},
     status::Status,
     time::spoken,
@@ -113,8 +113,12 @@ pub fn last_lines(end: &[u8], is_whole: bool) -> Vec<String> {
     lines[lines.len().saturating_sub(LINES)..].to_vec()
 }
 
-/// Whether a person wants mail of a build. Addresses are the same in any case of letters.
-pub fn is_wanted(user: &User, build: &Build) -> bool {
+/// Whether a person wants mail of a build. A manager is asked to approve whoever's commit it is; addresses are the same
+/// in any case of letters.
+pub fn is_wanted(user: &User, role: Role, build: &Build) -> bool {
+    if build.status == Status::Held {
+        return user.mail_address().is_some() && role >= Role::Manager;
+    }
     let own = [user.profile.email.as_deref(), user.mail.address.as_deref()];
     let is_own = || {
         let author = build.author.email.as_deref();
@@ -126,7 +130,7 @@ pub fn is_wanted(user: &User, build: &Build) -> bool {
 /// Whether what people were to be told of a build is still so: badly ended is badly ended, by failure or by error.
 pub fn still_holds(told: Status, now: Status) -> bool {
     match told {
-        Status::Success => now == Status::Success,
+        Status::Success | Status::Held => now == told,
         _ => is_bad(told) && is_bad(now),
     }
 }
@@ -185,6 +189,11 @@ impl Words {
             log_of: culprit.map(|job| clean::name(&job.spec.title)),
             last_lines: facts.last_lines.to_vec(),
             why: match facts.recipient.mail.only_own_commits {
+                _ if build.status == Status::Held => {
+                    format!(
+                        "You get this mail because you manage {name}, and a fork's code runs only if you say so."
+                    )
+                }
                 true => format!("You get this mail because you wrote this commit of {name}."),
                 false => format!("You get this mail because you are a member of {name}."),
             },
@@ -212,6 +221,7 @@ fn verdict(status: Status) -> &'static str {
         Status::Failure => "failed",
         Status::Error => "ended with an error",
         Status::Canceled => "was canceled",
+        Status::Held => "waits for you: look at its changes, and approve it on its page if it may run",
         Status::Enqueued | Status::Pending => "runs",
     }
 }

@@ -41,7 +41,7 @@ impl MonitorState {
     /// The state of this job.
     pub fn of(job: &Job) -> Self {
         match job.status {
-            Status::Enqueued => Self::Waiting,
+            Status::Held | Status::Enqueued => Self::Waiting,
             Status::Pending => job.phases.last().map_or(Self::Creating, |phase| Self::during(phase.kind)),
             Status::Success => Self::Success,
             Status::Failure | Status::Error | Status::Canceled => Self::Error,

@@ -146,7 +146,7 @@ pub fn positions(present: &[i64], fresh: Option<i64>) -> Vec<i64> {
 /// there.
 pub fn is_owed(status: Status, is_automatic: bool) -> bool {
     match status {
-        Status::Enqueued | Status::Pending => false,
+        Status::Held | Status::Enqueued | Status::Pending => false,
         Status::Canceled | Status::Error => true,
         Status::Success | Status::Failure => is_automatic,
     }

@@ -1,6 +1,7 @@
 //! A project: a repository of the forge that Kozmic builds.
 
 use crate::{
+    fork::ForkRule,
     ids::{ProjectId, RepositoryId, UserId},
     time::Timestamp,
     user::{Profile, User},
@@ -65,18 +66,20 @@ pub struct Project {
     pub sync_fault: Option<String>,
 }
 
-/// The effects of a newer push to a branch on the jobs of that branch's older builds.
+/// The rules of a project for its builds. Of an older build of a branch that has a newer push:
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProjectSettings {
-    /// Cancels those that wait.
+    /// Cancels jobs that wait.
     pub cancel_waiting: bool,
-    /// Cancels those that run.
+    /// Cancels jobs that run.
     pub cancel_running: bool,
+    /// The rule for pull requests from forks.
+    pub forks: ForkRule,
 }
 
 impl Default for ProjectSettings {
     fn default() -> Self {
-        Self { cancel_waiting: true, cancel_running: false }
+        Self { cancel_waiting: true, cancel_running: false, forks: ForkRule::default() }
     }
 }
 
@@ -92,6 +95,11 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// Whether who has it may push.
+    pub fn may_push(self) -> bool {
+        self >= Self::Push
+    }
+
     /// The word in the database.
     pub fn word(self) -> &'static str {
         match self {

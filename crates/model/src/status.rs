@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// Waits until somebody approves it: it is a stranger's.
+    Held,
     /// Waits for a runner.
     Enqueued,
     /// A runner is at it.
@@ -23,17 +25,30 @@ pub enum Status {
 
 impl Status {
     /// All states, in the order of a job's life.
-    pub const ALL: [Self; 6] =
-        [Self::Enqueued, Self::Pending, Self::Success, Self::Failure, Self::Error, Self::Canceled];
+    pub const ALL: [Self; 7] = [
+        Self::Held,
+        Self::Enqueued,
+        Self::Pending,
+        Self::Success,
+        Self::Failure,
+        Self::Error,
+        Self::Canceled,
+    ];
 
     /// Whether nothing more will happen.
     pub fn is_finished(self) -> bool {
-        !matches!(self, Self::Enqueued | Self::Pending)
+        !self.is_waiting() && self != Self::Pending
+    }
+
+    /// Whether its next run has not begun.
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Held | Self::Enqueued)
     }
 
     /// The word in the database, in JSON and in style sheets.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::Enqueued => "enqueued",
             Self::Pending => "pending",
             Self::Success => "success",
@@ -46,6 +61,7 @@ impl Status {
     /// The word on pages.
     pub fn label(self) -> &'static str {
         match self {
+            Self::Held => "Held",
             Self::Enqueued => "Waiting",
             Self::Pending => "Running",
             Self::Success => "Success",
@@ -62,7 +78,8 @@ impl Status {
         match () {
             () if any(Self::Error) => Self::Error,
             () if any(Self::Failure) => Self::Failure,
-            () if !all_finished && jobs.iter().all(|status| *status == Self::Enqueued) => Self::Enqueued,
+            () if any(Self::Held) && !any(Self::Enqueued) && !any(Self::Pending) => Self::Held,
+            () if !all_finished && jobs.iter().all(|status| status.is_waiting()) => Self::Enqueued,
             () if !all_finished => Self::Pending,
             () if any(Self::Canceled) => Self::Canceled,
             () => Self::Success,
@@ -99,7 +116,7 @@ pub struct NotAStatus(String);
 #[cfg(test)]
 mod tests {
     use super::{
-        Status::{self, Canceled, Enqueued, Error, Failure, Pending, Success},
+        Status::{self, Canceled, Enqueued, Error, Failure, Held, Pending, Success},
         decisive,
     };
 
@@ -114,6 +131,11 @@ mod tests {
             (&[Failure, Error], Error),
             (&[Success, Canceled], Canceled),
             (&[Pending, Canceled], Pending),
+            (&[Held, Held], Held),
+            (&[Held, Enqueued], Enqueued),
+            (&[Held, Pending], Pending),
+            (&[Held, Success], Held),
+            (&[Held, Failure], Failure),
         ];
         for (jobs, status) in table {
             assert_eq!(Status::of_build(jobs), *status, "{jobs:?}");

@@ -43,6 +43,7 @@ fn routes() -> Vec<Route> {
         get_at("/projects/{project}/builds/{build}", get(builds::one)),
         post_at("/projects/{project}/builds/{build}/restart", post(builds::restart)),
         post_at("/projects/{project}/builds/{build}/cancel", post(builds::cancel)),
+        post_at("/projects/{project}/builds/{build}/approve", post(builds::approve)),
         get_at("/projects/{project}/jobs/{job}", get(jobs::one)),
         get_at("/projects/{project}/jobs/{job}/log", get(jobs::log)),
         post_at("/projects/{project}/jobs/{job}/restart", post(jobs::restart)),

@@ -132,7 +132,7 @@ impl Badge {
         let colour = match verdict {
             Some(Status::Success) => "#1a7f4b",
             Some(Status::Failure | Status::Error) => "#c2293f",
-            Some(Status::Enqueued | Status::Pending | Status::Canceled) | None => "#5f6474",
+            Some(Status::Held | Status::Enqueued | Status::Pending | Status::Canceled) | None => "#5f6474",
         };
         let title = format!("{LABEL} of {name}: {word}");
         Self { title, word, colour, label_length: length(LABEL), word_length: length(word) }

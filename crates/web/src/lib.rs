@@ -17,6 +17,7 @@ mod refs;
 mod runs;
 mod ranges;
 mod log_text;
+mod approving;
 mod artifacts;
 mod badges;
 mod monitor;

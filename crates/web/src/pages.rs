@@ -13,6 +13,7 @@ pub(crate) mod projects;
 pub(crate) mod builds;
 pub(crate) mod raw_log;
 pub(crate) mod cancel;
+pub(crate) mod approve;
 pub(crate) mod restart;
 pub(crate) mod history;
 pub(crate) mod settings;

@@ -7,8 +7,8 @@ use crate::{
     error::{self, WebError},
     headers, health, live, monitor,
     pages::{
-        self, account, avatars, builds, cancel, history, hooks, projects, raw_log, repositories, restart,
-        settings, sign_in,
+        self, account, approve, avatars, builds, cancel, history, hooks, projects, raw_log, repositories,
+        restart, settings, sign_in,
     },
 };
 use axum::{
@@ -78,6 +78,7 @@ fn pages() -> Router<Shared> {
         .route("/projects/{project}/jobs/{job}/restart/", post(restart::job))
         .route("/projects/{project}/builds/{build}/cancel/", post(cancel::build))
         .route("/projects/{project}/builds/{build}/restart/", post(restart::build))
+        .route("/projects/{project}/builds/{build}/approve/", post(approve::build))
         .route("/projects/{project}/history/", get(history::history))
         .route("/projects/{project}/avatars/{user}", get(avatars::member))
         .route("/projects/{project}/settings/", get(settings::settings))

@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use kozmic_model::{
     commit_status::CommitStatus,
     event::{Author, Event},
+    fork::Pusher,
     git::Sha,
     ids::{DeployKeyId, RepositoryId, WebhookId},
-    project::{Access, Collaborator, Repository},
+    project::{Access, Collaborator, Permission, Repository},
     time::Timestamp,
     user::Profile,
 };
@@ -80,6 +81,17 @@ pub trait Forge: Send + Sync {
         token: &SecretString,
         repository: &Repository,
     ) -> Result<Vec<Collaborator>, ForgeError>;
+
+    /// The right that a person has to a repository by now; none if they have none, or are another one by now.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_missing`] or a refusal if the token's person may not learn of it.
+    async fn permission(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        person: &Pusher,
+    ) -> Result<Option<Permission>, ForgeError>;
 
     /// Makes the webhook, or brings it fully back in line: address, events, secret, switched on. One that was removed
     /// at the forge is made anew. Gives its id, which is not `known` if it was made anew.

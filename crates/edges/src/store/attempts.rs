@@ -1,6 +1,6 @@
 //! Attempts: a job that ended may run again; what the earlier runs came to stays readable.
 
-use super::{Store, builds, jobs, rows};
+use super::{Store, approvals, builds, jobs, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
@@ -68,10 +68,18 @@ impl Store {
     }
 }
 
-/// Enqueues a job that ended once more.
+/// Enqueues a job that ended once more; one whose commit nobody approved is held.
 pub(super) async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
-    // Somebody wants it: how often it was interrupted before does not count.
-    let fresh = rows::job::ActiveModel { id: Unchanged(row.id), interruptions: Set(0), ..waiting(now) };
+    let build = rows::build::Entity::find_by_id(row.build_id).one(tx).await.context("find a job's build")?;
+    let (status, reason) = approvals::first_status(tx, &build.context("a job has no build")?).await?;
+    let fresh = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        status: Set(status.word().to_owned()),
+        reason: Set(reason),
+        // Somebody wants it: how often it was interrupted before does not count.
+        interruptions: Set(0),
+        ..waiting(now)
+    };
     jobs::tell(tx, &row, now).await?;
     keep(tx, row).await?;
     fresh.update(tx).await.context("restart a job")?;

@@ -275,9 +275,16 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
     if was_hooked.map(CommitState::from) != Some(CommitState::from(status)) {
         outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
     }
+    if was_hooked != Some(status) && [was_hooked, Some(status)].contains(&Some(Status::Held)) {
+        outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
+    }
     let is_news = is_news(was_hooked.unwrap_or(Status::Enqueued), status)
         && verdict(tx, &build, Beside::After(position)).await?.is_none();
-    if is_news && (is_bad(status) || was_bad(tx, &build, mailed.as_deref(), position).await?) {
+    if is_news
+        && (is_bad(status)
+            || status == Status::Held
+            || was_bad(tx, &build, mailed.as_deref(), position).await?)
+    {
         outbox::put(tx, Subject::News(build.id), now).await?;
         let mailed = Set(Some(status.word().to_owned()));
         let row = rows::build::ActiveModel { id: Unchanged(build.id.0), mailed, ..Default::default() };
@@ -290,7 +297,7 @@ pub(super) async fn refresh(tx: &DatabaseTransaction, build: i64, now: Timestamp
 fn is_news(was: Status, status: Status) -> bool {
     match status {
         Status::Failure | Status::Error => !is_bad(was),
-        Status::Success => was != Status::Success,
+        Status::Success | Status::Held => was != status,
         Status::Enqueued | Status::Pending | Status::Canceled => false,
     }
 }
@@ -307,7 +314,7 @@ async fn was_bad(
     mailed: Option<&str>,
     position: i64,
 ) -> Result<bool> {
-    if let Some(word) = mailed {
+    if let Some(word) = mailed.filter(|word| *word != Status::Held.word()) {
         return Ok(word != Status::Success.word());
     }
     let before = verdict(tx, build, Beside::Before(position)).await?;

@@ -40,7 +40,7 @@ pub(super) async fn cancel(
 ) -> Result<()> {
     let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
     match row.status.parse()? {
-        Status::Enqueued => {
+        Status::Held | Status::Enqueued => {
             change.status = Set(Status::Canceled.word().to_owned());
             // A run that never began is one all the same: an earlier run's log is not this one's.
             change.attempt = Set(row.attempt + 1);

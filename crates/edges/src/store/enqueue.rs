@@ -1,7 +1,7 @@
 //! A change becomes a build: hook call, build, job and the first commit status in one transaction.
 
 use super::{
-    Store, attempts, builds,
+    Store, approvals, attempts, builds,
     deliveries::{HANDLED, settle},
     jobs,
     moves::{self, Heard, NewMove, ProjectChange},
@@ -182,7 +182,7 @@ impl Landed {
                 rows::job::Entity::find_by_id(job.id.0).one(tx).await.context("find a job to run again")?;
             attempts::again(tx, row.context("a job is gone")?, now).await?;
         }
-        let begins = is_owed || job.status == Status::Enqueued;
+        let begins = is_owed || job.status.is_waiting();
         let spec = if begins { Set(serde_json::to_string(spec)?) } else { NotSet };
         let move_id = Set(self.by);
         let row = rows::job::ActiveModel { id: Unchanged(job.id.0), spec, move_id, ..Default::default() };
@@ -209,6 +209,7 @@ async fn find_or_add_build(
         .filter(rows::build::Column::GitRef.eq(change.git_ref.to_string()))
         .filter(rows::build::Column::Sha.eq(change.sha.as_str()));
     if let Some(row) = there.one(tx).await.context("look for an earlier build")? {
+        let row = approvals::trust(tx, row, change, now).await?;
         return complete(tx, row, change).await;
     }
     let last = rows::build::Entity::find()
@@ -234,8 +235,15 @@ async fn find_or_add_build(
         hooked: Set(None),
         position: Set(UNPLACED),
         ref_is_gone: Set(false),
+        needs_approval: Set(change.is_held),
+        pusher_id: Set(change.pusher.as_ref().map(|pusher| pusher.id.0)),
+        pusher: Set(change.pusher.as_ref().map(|pusher| pusher.login.clone())),
     };
-    row.insert(tx).await.context("add a build")
+    let row = row.insert(tx).await.context("add a build")?;
+    if let Some(pusher) = change.pusher.as_ref().filter(|_| change.is_held) {
+        approvals::end_for_others(tx, &row, pusher, now).await?;
+    }
+    Ok(row)
 }
 
 /// A build that began with a pull request lacks what only a push's payload tells.

@@ -26,7 +26,7 @@ impl Store {
         let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(Vec::new()) };
         let hooks = rows::hook::Entity::delete_many().filter(rows::hook::Column::ProjectId.eq(id.0));
         hooks.exec(&tx).await.context("delete a project's hooks")?;
-        let live = jobs::of_project(id.0, &[Status::Enqueued, Status::Pending]);
+        let live = jobs::of_project(id.0, &[Status::Held, Status::Enqueued, Status::Pending]);
         let live = live.all(&tx).await.context("list a project's jobs")?;
         for job in &live {
             cancel(&tx, job, "Canceled: the project was deleted.", None, now).await?;

@@ -1,7 +1,7 @@
 //! The queue: a table with leases. Results are accepted only from the attempt that holds the job.
 
 use super::{
-    Store, attempts, builds, moves,
+    Store, approvals, attempts, builds, moves,
     outbox::{self, Subject},
     projects, read, rows, superseded,
 };
@@ -240,7 +240,10 @@ pub(super) async fn add(
     by: Option<i64>,
     now: Timestamp,
 ) -> Result<JobId> {
+    let (status, reason) = approvals::first_status(tx, build).await?;
     let row = rows::job::ActiveModel {
+        status: Set(status.word().to_owned()),
+        reason: Set(reason),
         build_id: Set(build.id),
         project_id: Set(build.project_id),
         spec: Set(serde_json::to_string(spec)?),
@@ -344,7 +347,7 @@ async fn spoil(
         id: Unchanged(row.id),
         status: Set(Status::Error.word().to_owned()),
         // As with a cancel: a run that never began is one all the same.
-        attempt: Set(row.attempt + i32::from(row.status == Status::Enqueued.word())),
+        attempt: Set(row.attempt + i32::from(row.status != Status::Pending.word())),
         reason: Set(Some(format!("The job cannot be read any more: {fault:#}."))),
         ending: Set(Some(Ending::Broken.word().to_owned())),
         finished_at: Set(Some(now.0)),

@@ -25,6 +25,7 @@ mod builds;
 mod jobs;
 mod cancel;
 mod attempts;
+mod approvals;
 mod cached_images;
 mod auto_builder;
 mod names;
@@ -41,6 +42,7 @@ mod tests;
 
 pub use access::sqlite::{address_of, directory_of, file_of};
 pub use accounts::{ApiToken, SessionLine};
+pub use approvals::{Approval, Approved};
 pub use artifacts::NewArtifact;
 pub use auto_builder::{LoadedConfiguration, Watched};
 pub use builds::{BuildFilter, Page, PageAsked};

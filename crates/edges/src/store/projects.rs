@@ -152,6 +152,7 @@ impl Store {
             id: Unchanged(id.0),
             cancel_waiting: Set(settings.cancel_waiting),
             cancel_running: Set(settings.cancel_running),
+            forks: Set(settings.forks.word().to_owned()),
             ..Default::default()
         };
         row.update(&self.writer).await.context("change a project's settings")?;
@@ -355,6 +356,7 @@ pub(super) fn project_row(
         created_at: Set(now.0),
         cancel_waiting: Set(settings.cancel_waiting),
         cancel_running: Set(settings.cancel_running),
+        forks: Set(settings.forks.word().to_owned()),
         badge_token: Set(badge_token),
         synced_at: Set(None),
         sync_fault: Set(None),

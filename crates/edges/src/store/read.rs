@@ -4,6 +4,7 @@ use super::rows;
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
+    fork::{ForkRule, Pusher},
     hook::{Hook, HookRecipe},
     ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId, WebhookId},
     install::Install,
@@ -67,6 +68,7 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         synced_at,
         sync_fault,
         told_private_at,
+        forks,
         ..
     } = row;
     let id_at_forge = RepositoryId(forge_id);
@@ -84,7 +86,12 @@ pub(super) fn project(row: rows::project::Model) -> Project {
             clone_url,
             ssh_url,
         },
-        settings: ProjectSettings { cancel_waiting, cancel_running },
+        settings: ProjectSettings {
+            cancel_waiting,
+            cancel_running,
+            // Nothing but this program writes the word; of one that it does not know, the strictest rule is the safe one.
+            forks: forks.parse().unwrap_or(ForkRule::Never),
+        },
         badge_token,
         open_badge,
         synced_at: synced_at.map(Timestamp),
@@ -133,6 +140,7 @@ fn parse_build(row: rows::build::Model) -> Result<Build> {
         author: serde_json::from_str(&row.author)?,
         message: row.message,
         commits: serde_json::from_str(&row.commits)?,
+        pusher: row.pusher_id.zip(row.pusher).map(|(id, login)| Pusher { id: ForgeUserId(id), login }),
         created_at: Timestamp(row.created_at),
         started_at: row.started_at.map(Timestamp),
         finished_at: row.finished_at.map(Timestamp),

@@ -2,7 +2,13 @@
 
 use super::{attempts, auto_builder, builds, cancel::cancel, jobs, moves::is_newest, projects, rows};
 use anyhow::{Context, Result};
-use kozmic_model::{ids::JobId, job::CanceledBy, spec::Origin, status::Status, time::Timestamp};
+use kozmic_model::{
+    ids::{JobId, ProjectId},
+    job::CanceledBy,
+    spec::Origin,
+    status::Status,
+    time::Timestamp,
+};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
 /// Cancels what hooks still have to do in older builds of a ref, as far as the project wishes. The Auto Builder makes
@@ -13,7 +19,8 @@ pub(super) async fn supersede(
     now: Timestamp,
 ) -> Result<()> {
     let settings = projects::project_of(tx, newest.project_id).await?.settings;
-    let mut superseded = Vec::new();
+    // A commit that nobody approved so far cannot be approved any more.
+    let mut superseded = vec![Status::Held];
     if settings.cancel_waiting {
         superseded.push(Status::Enqueued);
     }
@@ -29,6 +36,25 @@ pub(super) async fn supersede(
             rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
         if build.is_some_and(|build| build.git_ref == newest.git_ref && build.id != newest.id) {
             cancel(tx, &job, &why, Some(CanceledBy::Push), now).await?;
+            builds::refresh(tx, job.build_id, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Cancels what is held of a pull request that was closed. It is held again if the pull request is opened once more.
+pub(super) async fn let_go(
+    tx: &DatabaseTransaction,
+    project: ProjectId,
+    git_ref: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let held = jobs::of_project(project.0, &[Status::Held]);
+    for job in held.all(tx).await.context("list held jobs")? {
+        let build =
+            rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
+        if build.is_some_and(|build| build.git_ref == git_ref) {
+            cancel(tx, &job, "Canceled: the pull request was closed.", Some(CanceledBy::Push), now).await?;
             builds::refresh(tx, job.build_id, now).await?;
         }
     }

@@ -156,6 +156,8 @@ fn change(digit: char) -> Change {
         author: Author::default(),
         skip_texts: Vec::new(),
         commits: Vec::new(),
+        pusher: None,
+        is_held: false,
     }
 }
 
@@ -266,7 +268,7 @@ async fn a_newer_push_cancels_what_its_branch_still_waits_for_and_nothing_else()
     assert_eq!(canceled.reason.as_deref(), Some("Canceled: build #4 has a newer push."));
     assert!(!store.job_by_id(running).await.unwrap().unwrap().cancel_requested);
     assert_eq!(store.job_by_id(elsewhere).await.unwrap().unwrap().status, Status::Enqueued);
-    let all = ProjectSettings { cancel_waiting: true, cancel_running: true };
+    let all = ProjectSettings { cancel_waiting: true, cancel_running: true, ..ProjectSettings::default() };
     store.change_project(stage.project, all).await.unwrap();
     stage.push('e').await;
     assert!(store.job_by_id(running).await.unwrap().unwrap().cancel_requested);

@@ -140,6 +140,8 @@ fn change(number: usize) -> Change {
         author: Author::default(),
         skip_texts: Vec::new(),
         commits: Vec::new(),
+        pusher: None,
+        is_held: false,
     }
 }
 

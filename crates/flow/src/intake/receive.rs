@@ -1,15 +1,17 @@
 //! The first step: a delivery was stored and answered; now it is understood and becomes a job, or a reason why not.
 
+mod automatic;
 mod doubt;
+mod fork;
 mod order;
 
 pub(crate) use doubt::Doubts;
+use fork::Judged;
 pub(crate) use order::{Questions, take_up};
 
 use crate::{
-    AutobuildSettings, Flow,
-    at_forge::{self, Message},
-    configuration,
+    Flow,
+    at_forge::{self, Answer},
     intake::plan,
     ring,
 };
@@ -19,16 +21,14 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::AUTOBUILD_EVENTS,
-    store::{Door, Enqueued, Heard, HookCall, NewDelivery, Planned, ProjectChange, Stored, WaitingDelivery},
+    store::{Door, Enqueued, HookCall, NewDelivery, ProjectChange, Stored, WaitingDelivery},
 };
 use kozmic_model::{
     event::{Change, Event, Gone},
     git::GitRef,
     hook::Hook,
     ids::{DeliveryId, ProjectId},
-    project::{Project, Repository},
-    recipe::Configuration,
-    spec::JobSpec,
+    project::Project,
 };
 use std::time::Duration;
 
@@ -95,7 +95,11 @@ pub(crate) async fn forever(flow: Flow) {
     while !flow.stop.is_cancelled() {
         let fault = match flow.edges.store.waiting_delivery(behind).await {
             Ok(Some(waiting)) => match work_on(&flow, &waiting).await {
-                Ok(Seen::Settled) => continue,
+                Ok(Seen::Settled) => {
+                    flow.messages.forget(waiting.id);
+                    flow.trusts.forget(waiting.id);
+                    continue;
+                }
                 Ok(Seen::Waits) => {
                     behind = waiting.id;
                     continue;
@@ -134,7 +138,9 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
         }
     };
     match (delivery.door, event) {
-        (Door::AutoBuilder, Event::Change(change)) => return plan_push(flow, waiting, &change).await,
+        (Door::AutoBuilder, Event::Change(change)) => {
+            return automatic::plan_push(flow, waiting, &change).await;
+        }
         (Door::AutoBuilder, Event::Moved) => {
             ignore(flow, waiting, "the Auto Builder hears of pushes only").await?;
         }
@@ -196,17 +202,25 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
     Ok(Seen::Settled)
 }
 
-/// Wakes a hook, unless the change's author asks to skip it. The payload of a pull request does not carry the commit's
-/// message, which may ask so, too.
+/// Wakes a hook, unless the change's author asks to skip it, or it is from a fork that is not built. The payload of a
+/// pull request does not carry the commit's message, which may ask so, too.
 async fn wake(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: Change) -> Result<Seen> {
-    let mut change = change;
+    let mut change = match fork::judge(flow, waiting, hook.project, &change).await? {
+        Judged::Built { is_held } => Change { is_held, ..change },
+        Judged::Awaited => return Ok(Seen::Waits),
+        Judged::Refused(why) => {
+            pass_over(flow, waiting, hook.project, &change, why).await?;
+            order::look(flow, hook.project, &change.git_ref).await?;
+            return Ok(Seen::Settled);
+        }
+    };
     if change.message.is_none() && change.skip_word().is_none() {
         match at_forge::message(flow, waiting.id, hook.project, &change.sha).await? {
-            Message::Awaited => return Ok(Seen::Waits),
-            Message::Known(message, author) => {
+            Answer::Awaited => return Ok(Seen::Waits),
+            Answer::Known((message, author)) => {
                 change = Change { message: Some(message), author, ..change };
             }
-            Message::Unknown => {}
+            Answer::Unknown => {}
         }
     }
     match change.skip_word() {
@@ -246,109 +260,6 @@ fn elsewhere(project: &Project, told: &str) -> String {
 
 fn skipped(word: &str) -> String {
     format!("its author asks to skip it with {word}")
-}
-
-/// A push that the Auto Builder hears of: of the configuration repository, or of one that it builds.
-async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<Seen> {
-    let Some(settings) = &flow.settings.autobuild else {
-        return ignore(flow, waiting, "the Auto Builder is switched off").await.map(|()| Seen::Settled);
-    };
-    let told = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
-        Ok(told) => told,
-        Err(fault) => {
-            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
-            return failed.map(|()| Seen::Settled);
-        }
-    };
-    let known = flow.edges.store.project_about(told.id).await?;
-    if let Some(project) = &known
-        && !doubt::is_settled(flow, waiting.id, Door::AutoBuilder, project, &told).await?
-    {
-        return Ok(Seen::Waits);
-    }
-    let configuration = configuration(flow).await?;
-    let specs_of = |repository: &Repository| specs(settings, configuration.as_ref(), repository, change);
-    // Recipes are found by a name, and that is what the forge says; a repository that nobody knows is asked for if the
-    // name that it gives itself leads anywhere.
-    let project = match known {
-        None if !specs_of(&told).is_empty() => match configuration::look_up(flow, told.id).await? {
-            None => {
-                let why = format!("the Auto Builder's token may not see {}", told.full_name());
-                return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
-            }
-            found => found,
-        },
-        known => known,
-    };
-    let skip = change.skip_word();
-    let waits = configuration.is_none() && skip.is_none();
-    let specs = project.as_ref().map(|project| specs_of(&project.repository)).unwrap_or_default();
-    match project {
-        Some(project) if !specs.is_empty() => {
-            let heard = if waits { Heard::Unsettled(waiting.id) } else { Heard::Delivery(waiting.id) };
-            plan_jobs(flow, heard, project.id, change, &specs).await?;
-            order::look(flow, project.id, &change.git_ref).await?;
-        }
-        _ if waits => {}
-        project => {
-            let name = project.as_ref().map_or(&told, |project| &project.repository).full_name();
-            let nothing = || format!("nothing is built of {} of {name}", change.git_ref);
-            let why = skip.map_or_else(nothing, skipped);
-            match project {
-                Some(project) => pass_over(flow, waiting, project.id, change, &why).await?,
-                None => ignore(flow, waiting, &why).await?,
-            }
-        }
-    }
-    Ok(if waits { Seen::Waits } else { Seen::Settled })
-}
-
-/// Specs of the jobs for a push. The configuration is read whatever its authors write, and even if it never was: a
-/// first one that cannot be read is mended by a push.
-fn specs(
-    settings: &AutobuildSettings,
-    configuration: Option<&Configuration>,
-    repository: &Repository,
-    change: &Change,
-) -> Vec<JobSpec> {
-    let reading = configuration::job_of(settings, repository, change);
-    let built = match (configuration, change.skip_word()) {
-        (Some(configuration), None) => plan::jobs(settings, configuration, repository, change),
-        _ => Vec::new(),
-    };
-    reading.into_iter().chain(built).collect()
-}
-
-/// Plans jobs, and settles the delivery that they come from, if nothing more is to come of it.
-async fn plan_jobs(
-    flow: &Flow,
-    heard: Heard,
-    project: ProjectId,
-    change: &Change,
-    specs: &[JobSpec],
-) -> Result<()> {
-    let store = &flow.edges.store;
-    let change = ProjectChange { project, change };
-    let planned = store.enqueue_planned(heard, change, specs, clock::now()).await?;
-    if let Heard::Delivery(_) = heard {
-        configuration::read_again(flow, &planned).await?;
-    }
-    let Planned { build, jobs } = planned;
-    if !jobs.is_empty() {
-        tracing::info!(build.id = build.id.0, jobs = jobs.len(), %build.sha, "a push was planned");
-        flow.edges.broker.ring(Topic::Jobs);
-    }
-    jobs.iter().for_each(|job| ring::change(&flow.edges, build.project, *job));
-    Ok(())
-}
-
-/// The configuration that pushes are judged by; none if it was never read so far: the push waits for that.
-async fn configuration(flow: &Flow) -> Result<Option<Configuration>> {
-    let is_set = flow.settings.autobuild.as_ref().is_some_and(|settings| settings.configuration.is_some());
-    match is_set {
-        true => Ok(flow.edges.store.configuration().await?.map(|loaded| loaded.configuration)),
-        false => Ok(Some(Configuration::default())),
-    }
 }
 
 async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()> {

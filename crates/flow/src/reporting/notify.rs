@@ -39,8 +39,8 @@ pub(crate) async fn spread(flow: &Flow, news: Outgoing, build: BuildId) -> Resul
 
 async fn recipients(flow: &Flow, build: &Build) -> Result<Vec<UserId>> {
     let members = flow.edges.store.members(build.project).await?;
-    let users = members.into_iter().map(|member| member.user);
-    Ok(users.filter(|user| mail::is_wanted(user, build)).map(|user| user.id).collect())
+    let wanting = members.into_iter().filter(|member| mail::is_wanted(&member.user, member.role, build));
+    Ok(wanting.map(|member| member.user.id).collect())
 }
 
 /// Sends one mail, or drops it if it is not to be sent any more.
@@ -65,12 +65,14 @@ pub(crate) fn is_given_up(fault: &Error, tries: i32) -> bool {
 async fn project_of(flow: &Flow, waiting: &WaitingMail) -> Result<Option<Project>> {
     let WaitingMail { recipient, build, told, created_at, .. } = waiting;
     let is_late = clock::now().since(*created_at) > LIFETIME;
-    if is_late || !mail::still_holds(*told, build.status) || !mail::is_wanted(recipient, build) {
+    if is_late || !mail::still_holds(*told, build.status) {
         return Ok(None);
     }
     match flow.edges.store.role_in(build.project, recipient.id).await? {
-        Some(_) => flow.edges.store.project(build.project).await,
-        None => Ok(None),
+        Some(role) if mail::is_wanted(recipient, role, build) => {
+            flow.edges.store.project(build.project).await
+        }
+        _ => Ok(None),
     }
 }
 

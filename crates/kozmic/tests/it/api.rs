@@ -20,6 +20,9 @@ const SEE: Answers = [200, 200, 200, 404, 401];
 /// For people who may configure the project.
 const ORDER: Answers = [200, 200, 403, 404, 401];
 
+/// The same, without the commit that was looked at.
+const APPROVE: Answers = [400, 400, 403, 404, 401];
+
 const TABLE: &[(&str, &str, Answers)] = &[
     ("GET", "openapi.json", [200; 5]),
     ("GET", "user", [200, 200, 200, 200, 401]),
@@ -34,6 +37,7 @@ const TABLE: &[(&str, &str, Answers)] = &[
     ("POST", "projects/{project}/builds/{build}/cancel", ORDER),
     ("POST", "projects/{project}/jobs/{job}/restart", ORDER),
     ("POST", "projects/{project}/builds/{build}/restart", ORDER),
+    ("POST", "projects/{project}/builds/{build}/approve", APPROVE),
 ];
 
 /// A program with somebody's token.
@@ -65,6 +69,11 @@ impl Program {
 
     async fn post(&self, path: &str) -> Result<(u16, Value)> {
         let answer = self.ask(Method::POST, path).send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    }
+
+    pub async fn post_json(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let answer = self.ask(Method::POST, path).json(body).send().await?;
         Ok((answer.status().as_u16(), answer.json().await?))
     }
 

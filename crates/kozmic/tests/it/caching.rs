@@ -261,6 +261,7 @@ async fn what_a_fork_makes_is_never_used_by_the_projects_own_branches() -> Resul
     let log = push(&world, "main", &own).await?;
     assert!(log.contains("\nanna\n"), "{log}");
 
+    world.build_forks().await?;
     let fork = world.github.fork(REPOSITORY, "eve").await?;
     let evil = Commit::new("Nothing to see").file("setup.sh", "echo eve > ~/made-by").file("deps", "two");
     let sha = world.github.commit(&fork, "patch", evil).await?;

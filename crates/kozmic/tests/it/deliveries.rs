@@ -104,6 +104,7 @@ async fn a_pull_request_from_a_fork_is_built_with_its_commits_message() -> Resul
     let world = World::new().await?;
     world.hook("git log -1 --format=%s; echo $KOZMIC_EVENT $KOZMIC_PULL_REQUEST $KOZMIC_REF").await?;
     world.push("Begin").await?;
+    world.build_forks().await?;
     let fork = world.github.fork(REPOSITORY, "eve").await?;
     world.github.commit(&fork, "main", Commit::new("From outside").file("c", "3")).await?;
     let pull = world
@@ -130,6 +131,7 @@ async fn a_pull_requests_title_may_ask_to_skip_it() -> Result<()> {
     let world = World::new().await?;
     world.hook("true").await?;
     world.push("Begin").await?;
+    world.build_forks().await?;
     let fork = world.github.fork(REPOSITORY, "eve").await?;
     world.github.commit(&fork, "docs", Commit::new("Docs").file("d", "5")).await?;
     let pull = NewPull::new(REPOSITORY, "docs", "Typo [skip ci]").from_fork(&fork).by("eve");

@@ -54,6 +54,7 @@ async fn builds_of_a_pull_request_from_a_fork_are_found_by_its_number() -> Resul
     let world = World::new().await?;
     world.github.commit(REPOSITORY, "main", Commit::new("First").file("a", "1")).await?;
     world.hook("true").await?;
+    world.build_forks().await?;
     let fork = world.github.fork(REPOSITORY, "eve").await?;
     world.github.commit(&fork, "topic", Commit::new("Proposed").file("b", "1")).await?;
     world

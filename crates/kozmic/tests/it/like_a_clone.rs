@@ -76,6 +76,7 @@ async fn push(world: &World, dir: &Path, branch: &str) -> Result<String> {
 async fn a_pull_requests_job_finds_what_its_commit_the_default_branch_and_the_tags_reach() -> Result<()> {
     let (world, dir) = awkward().await?;
     world.github.set_default_branch(REPOSITORY, "develop").await?;
+    world.build_forks().await?;
     let fork = world.github.fork(REPOSITORY, "eve").await?;
     world.github.commit(&fork, "main", Commit::new("Offer").file("offer", "cheap")).await?;
     let pull = NewPull::new(REPOSITORY, "main", "Please").from_fork(&fork).by("eve");
@@ -105,6 +106,7 @@ async fn what_was_pushed_over_or_deleted_is_in_no_later_job() -> Result<()> {
     let draft = world.github.push_commit(REPOSITORY, "draft", commit).await?;
     world.status(&draft.sha, State::Success).await?;
     world.github.delete_branch(REPOSITORY, "draft").await?;
+    world.build_forks().await?;
     let fork = world.github.fork(REPOSITORY, "eve").await?;
     let pull =
         world.github.commit(&fork, "main", Commit::new("Hm").file("file", "what else is here?")).await?;

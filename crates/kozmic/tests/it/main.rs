@@ -36,6 +36,7 @@ mod badges;
 mod account;
 mod api;
 mod forge_faults;
+mod forks;
 mod mail;
 mod mail_tls;
 mod long_logs;

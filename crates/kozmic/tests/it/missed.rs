@@ -57,6 +57,7 @@ async fn what_was_pushed_while_nobody_listened_is_built_after_the_start() -> Res
     let refused = push_to(&world, "refused", "Refused").await?;
     world.github.change_hook(REPOSITORY, hook.id, |it| it.url.clone_from(&hook.url))?;
     assert!(refused.deliveries.iter().all(|delivery| !delivery.arrived()));
+    world.build_forks().await?;
     world.server.kill_9().await?;
     let mut newest = vec![refused.sha];
     for branch in ["one", "two", "three"] {

@@ -253,6 +253,7 @@ async fn pushes_of_one_second_count_in_their_own_order_and_where_that_is_open_gi
 async fn a_pull_request_whose_commit_asks_to_skip_it_makes_no_build_and_no_status() -> Result<()> {
     let story = Story::new(SCRIPT, &[]).await?;
     let world = &story.world;
+    world.build_forks().await?;
     let fork = world.github.fork(REPOSITORY, "eve").await?;
     world.github.commit(&fork, "docs", Commit::new("Docs\n\n[skip ci]").file("d", "5")).await?;
     let pull = NewPull::new(REPOSITORY, "docs", "Docs").from_fork(&fork).by("eve");

@@ -37,6 +37,8 @@ const CHANGE: Answers = [303, 303, 403, 404, 303];
 const MISTYPE: Answers = [422, 422, 403, 404, 303];
 /// The same, for what is not there.
 const MISS: Answers = [404, 404, 403, 404, 303];
+/// The same, with a form that no page sends.
+const SENSELESS: Answers = [400, 400, 403, 404, 303];
 /// For people who may delete the project, but mistyped its name.
 const END: Answers = [422, 403, 403, 404, 303];
 /// For everybody who signed in.
@@ -76,6 +78,7 @@ const OF_PROJECT: &[(&str, &str, Answers)] = &[
     ("POST", "/projects/{project}/delete/", END),
     ("POST", "/projects/{project}/builds/{build}/cancel/", CHANGE),
     ("POST", "/projects/{project}/builds/{build}/restart/", CHANGE),
+    ("POST", "/projects/{project}/builds/{build}/approve/", SENSELESS),
     ("POST", "/projects/{project}/jobs/{job}/restart/", CHANGE),
     ("POST", "/projects/{project}/jobs/{job}/cancel/", CHANGE),
 ];

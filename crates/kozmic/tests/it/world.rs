@@ -77,6 +77,13 @@ impl World {
         self.anna.add_hook(self.project, NewHook { title: "Tests", image, script: &script }).await.map(drop)
     }
 
+    /// Has pull requests from forks built as any other push.
+    pub async fn build_forks(&self) -> Result<()> {
+        let of_project = |page: &str| format!("/projects/{}/{page}", self.project);
+        let (page, action) = (of_project("settings/"), of_project("settings/builds/"));
+        self.anna.post_form(&page, &action, &[("forks", "always")]).await?.ensure_ok()
+    }
+
     pub async fn push(&self, message: &str) -> Result<Pushed> {
         let commit = Commit::new(message).file("file", message);
         self.github.push_commit(REPOSITORY, "main", commit).await

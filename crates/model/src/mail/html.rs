@@ -59,7 +59,7 @@ fn colour(status: Status) -> &'static str {
         Status::Success => "#2da44e",
         Status::Failure => "#e5534b",
         Status::Error => "#bf8700",
-        Status::Enqueued | Status::Pending | Status::Canceled => "#888888",
+        Status::Held | Status::Enqueued | Status::Pending | Status::Canceled => "#888888",
     }
 }
 

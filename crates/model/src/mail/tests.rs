@@ -56,6 +56,7 @@ fn build(status: Status) -> Build {
         author: Author { name: "Anna".into(), email: Some("anna@example.com".into()) },
         message: "Break it\n\nand more".into(),
         commits: Vec::new(),
+        pusher: None,
         created_at: Timestamp(1_000),
         started_at: Some(Timestamp(2_000)),
         finished_at: Some(Timestamp(14_000)),
@@ -195,13 +196,29 @@ fn who_wants_only_their_own_commits_gets_only_those() {
         (Some("anna@example.com"), mail(Some("work@example.com"), true, true), true),
         (Some("any@example.com"), mail(None, true, true), false),
     ] {
-        assert_eq!(is_wanted(&user(email, mail.clone()), &build), wanted, "{email:?} {mail:?}");
+        assert_eq!(is_wanted(&user(email, mail.clone()), Role::Member, &build), wanted, "{email:?} {mail:?}");
+    }
+}
+
+#[test]
+fn who_may_approve_is_asked_whoever_wrote_it() {
+    let (own, held) =
+        (MailSettings { address: None, is_on: true, only_own_commits: true }, build(Status::Held));
+    let wants =
+        |role, mail: &MailSettings| is_wanted(&user(Some("any@example.com"), mail.clone()), role, &held);
+    assert!(wants(Role::Manager, &own) && wants(Role::Owner, &own) && !wants(Role::Member, &own));
+    assert!(!wants(Role::Manager, &MailSettings { is_on: false, ..own.clone() }));
+    let jobs = [job(1, "Tests", Status::Held)];
+    let mail = mail(&held, &jobs, &[]);
+    assert!(mail.subject.starts_with("[held] anna/hello#12 "), "{}", mail.subject);
+    for words in ["waits for you: look at its changes", "You get this mail because you manage anna/hello"] {
+        assert!(mail.text.contains(words), "{}", mail.text);
     }
 }
 
 #[test]
 fn news_holds_while_the_build_stands_so() {
-    use Status::{Error, Failure, Pending, Success};
+    use Status::{Canceled, Error, Failure, Held, Pending, Success};
     for (told, now, holds) in [
         (Failure, Failure, true),
         (Failure, Error, true),
@@ -209,6 +226,9 @@ fn news_holds_while_the_build_stands_so() {
         (Failure, Success, false),
         (Success, Success, true),
         (Success, Failure, false),
+        (Held, Held, true),
+        (Held, Pending, false),
+        (Held, Canceled, false),
     ] {
         assert_eq!(still_holds(told, now), holds, "{told} {now}");
     }

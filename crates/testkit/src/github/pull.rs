@@ -196,7 +196,12 @@ impl Double {
     }
 
     /// Brings the open pull requests up to date whose head a push moved.
-    pub(super) async fn synchronize_pulls_of(&self, head: &str, branch: &str) -> Result<Vec<Delivery>> {
+    pub(super) async fn synchronize_pulls_of(
+        &self,
+        head: &str,
+        branch: &str,
+        pusher: &str,
+    ) -> Result<Vec<Delivery>> {
         let moved = |repository: &Repository| {
             let of_head =
                 |pull: &&Pull| pull.open && pull.head.repository == head && pull.head.branch == branch;
@@ -210,7 +215,8 @@ impl Double {
                 continue;
             }
             let after = self.fetch_pull_head(&repository, number).await?;
-            let more = json!({"before": before, "after": after});
+            let sender = self.shapes(|shapes| shapes.simple_user(pusher));
+            let more = json!({"before": before, "after": after, "sender": sender});
             deliveries.extend(self.tell_of_pull(&repository, number, "synchronize", more).await?.deliveries);
         }
         Ok(deliveries)

@@ -163,7 +163,7 @@ impl Double {
         let occasion = Occasion { repository: repository.to_owned(), event: "push".to_owned(), payload };
         let mut deliveries = self.deliver(occasion).await;
         if let Some(branch) = name.strip_prefix("refs/heads/") {
-            deliveries.extend(self.synchronize_pulls_of(repository, branch).await?);
+            deliveries.extend(self.synchronize_pulls_of(repository, branch, &change.pusher).await?);
         }
         Ok(deliveries)
     }

@@ -1,4 +1,4 @@
-//! Builds: listed, looked at, run once more, canceled.
+//! Builds: listed, looked at, run once more, canceled, approved.
 
 use super::{
     caller::Caller,
@@ -7,10 +7,11 @@ use super::{
 use crate::{
     address::{Ask, At},
     app::Shared,
+    approving,
     error::WebError,
     refs, runs,
 };
-use axum::{Json, extract::State};
+use axum::{Json, body::Bytes, extract::State};
 use kozmic_edges::{
     clock,
     store::{BuildFilter, PageAsked},
@@ -124,6 +125,29 @@ pub(super) async fn cancel(
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
     steer::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
+    whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
+}
+
+/// A fork's commit that somebody looked at.
+#[derive(Deserialize)]
+pub(super) struct Approving {
+    sha: String,
+    /// Whether later pushes by the same person to the pull request are approved, too.
+    #[serde(default)]
+    for_all: bool,
+}
+
+/// `POST /api/v1/projects/<project>/builds/<build>/approve`: what is held of it runs.
+pub(super) async fn approve(
+    State(app): State<Shared>,
+    caller: Caller,
+    At((project, id)): At<(ProjectId, BuildId)>,
+    body: Bytes,
+) -> Result<Json<WholeBuild>, WebError> {
+    let asked = build(&app, &caller, project, id, Role::Manager).await?;
+    let Approving { sha, for_all } = serde_json::from_slice(&body)
+        .map_err(|fault| WebError::Senseless(format!("The body is no approval: {fault}.")))?;
+    approving::approve(&app, &asked, &sha, for_all, caller.0.id).await?;
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 

@@ -246,6 +246,7 @@ pub(crate) mod samples {
             author: Author { name: "Andy <b>Mikhaylenko</b>".into(), email: None },
             message: "Add JSONP as an option\n\nfor generating <script>slot</script> JS".into(),
             commits: Vec::new(),
+            pusher: None,
             created_at: Timestamp(1_000),
             started_at: Some(Timestamp(2_000)),
             finished_at: None,

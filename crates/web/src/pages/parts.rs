@@ -21,6 +21,9 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// A state's mark: told by its shape as well as by its colour.
 pub(crate) fn mark(status: &Status) -> Safe<&'static str> {
     Safe(match status {
+        Status::Held => {
+            r#"<svg class="mark held" viewBox="0 0 16 16" aria-hidden="true"><circle class="ring" cx="8" cy="8" r="6.5"/><path class="bars" d="M6.200 5.200v5.600m3.600-5.600v5.600"/></svg>"#
+        }
         Status::Enqueued => {
             r#"<svg class="mark enqueued" viewBox="0 0 16 16" aria-hidden="true"><circle class="ring" cx="8" cy="8" r="6" stroke-dasharray="3 3.28"/></svg>"#
         }

@@ -21,6 +21,7 @@ use kozmic_edges::clock;
 use kozmic_model::{
     cache::CachedImage,
     deploy_key::DeployKey,
+    fork::ForkRule,
     hook::{FieldFaults, Hook},
     ids::ProjectId,
     project::{Member, Project, Role},
@@ -52,6 +53,21 @@ struct Facts {
     /// The repository's page at the forge.
     repository: Option<String>,
 }
+
+/// The rules for pull requests from forks, in words, each with its effect.
+const FORK_RULES: [(ForkRule, &str, &str); 3] = [
+    (ForkRule::Never, "Never build them", "Nothing of a fork runs here."),
+    (
+        ForkRule::AfterApproval,
+        "Build them after approval",
+        "A person who manages the project looks at each commit first. Who may push to the repository needs no approval.",
+    ),
+    (
+        ForkRule::Always,
+        "Always build them",
+        "Anybody's code runs in your containers at once, with their network and processor.",
+    ),
+];
 
 /// The page's words to a form that was sent from it.
 #[derive(Default)]

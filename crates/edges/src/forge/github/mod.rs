@@ -26,9 +26,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use kozmic_model::{
     commit_status::CommitStatus,
     event::{Author, Event},
+    fork::Pusher,
     git::Sha,
     ids::{DeployKeyId, RepositoryId, WebhookId},
-    project::{Access, Collaborator, Repository},
+    project::{Access, Collaborator, Permission, Repository},
     time::Timestamp,
     user::Profile,
 };
@@ -117,6 +118,15 @@ impl Forge for GitHub {
         repository: &Repository,
     ) -> Result<Vec<Collaborator>, ForgeError> {
         repositories::collaborators(&self.client, token, repository).await
+    }
+
+    async fn permission(
+        &self,
+        token: &SecretString,
+        repository: &Repository,
+        person: &Pusher,
+    ) -> Result<Option<Permission>, ForgeError> {
+        repositories::permission(&self.client, token, repository, person).await
     }
 
     async fn ensure_webhook(

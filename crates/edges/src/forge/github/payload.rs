@@ -9,7 +9,9 @@ use super::UnreadablePayload;
 use chrono::DateTime;
 use kozmic_model::{
     event::{Author, Change, Event, Gone, Trigger},
+    fork::Pusher,
     git::{GitRef, Sha, is_branch_name},
+    ids::ForgeUserId,
     time::Timestamp,
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -20,6 +22,9 @@ const MESSAGE_LIMIT: usize = 64 * 1024;
 
 /// The most bytes of a pull request's title that are kept; GitHub's own limit is lower.
 const TITLE_LIMIT: usize = 1024;
+
+/// The most bytes of a login that are kept; GitHub's own limit is lower.
+const LOGIN_LIMIT: usize = 100;
 
 /// The most bytes that are kept of the fault in a payload: it repeats what stands there.
 const CAUSE_LIMIT: usize = 300;
@@ -71,6 +76,8 @@ struct PullRequestEvent {
     before: Option<String>,
     pull_request: PullRequest,
     repository: Repository,
+    /// None in what Kozmic tells itself.
+    sender: Option<Login>,
 }
 
 #[derive(Deserialize)]
@@ -94,22 +101,31 @@ struct Head {
 #[derive(Deserialize)]
 struct Repository {
     id: i64,
+    owner: Option<Login>,
 }
 
 #[derive(Deserialize)]
 struct Login {
     login: String,
+    id: Option<i64>,
+}
+
+impl Login {
+    fn is(&self, other: Option<&Self>) -> bool {
+        self.id.is_some() && self.id == other.and_then(|other| other.id)
+    }
 }
 
 fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
-    let PullRequestEvent { action, number, before, pull_request, repository } = event;
+    let PullRequestEvent { action, number, before, pull_request, repository, sender } = event;
     let action = body::word(&action);
     let why = format!("a pull request that was {action} starts no build");
     let PullRequest { title, body, updated_at, head, user } = pull_request;
     let sha = head.sha.parse::<Sha>().map_err(|fault| unreadable("pull_request", &fault))?;
     let pushed_at = updated_at.as_deref().and_then(moment);
     let is_own_branch =
-        head.repo.is_some_and(|head| head.id == repository.id) && is_branch_name(&head.branch);
+        head.repo.as_ref().is_some_and(|head| head.id == repository.id) && is_branch_name(&head.branch);
+    let pusher = pusher(&action, sender, user.as_ref(), head.repo).filter(|_| !is_own_branch);
     let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
     let before = match (action.as_str(), is_own_branch) {
         // Its pushes tell how the branch moved.
@@ -137,7 +153,27 @@ fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
         author,
         skip_texts,
         commits,
+        pusher,
+        is_held: false,
     })))
+}
+
+/// The person who pushed a fork's commit, where there is no doubt: new commits are pushed by the sender. Who opens a pull
+/// request may do so with anybody's commit, unless the fork is their own; so may who opens one again.
+fn pusher(
+    action: &str,
+    sender: Option<Login>,
+    author: Option<&Login>,
+    fork: Option<Repository>,
+) -> Option<Pusher> {
+    let owner = fork.and_then(|fork| fork.owner);
+    let is_known = |sender: &Login| match action {
+        "synchronize" => true,
+        "opened" => sender.is(author) && sender.is(owner.as_ref()),
+        _ => false,
+    };
+    let Login { login, id } = sender.filter(is_known)?;
+    Some(Pusher { id: ForgeUserId(id?), login: cut(login, LOGIN_LIMIT) })
 }
 
 /// A time as payloads of pull requests tell it.
@@ -248,6 +284,40 @@ mod tests {
             (None, sha("b"), at),
             "a push tells that of a branch of one's own"
         );
+    }
+
+    #[test]
+    fn who_pushed_a_forks_commit_is_told_only_where_there_is_no_doubt() {
+        let person = |id: i64| json!({ "login": format!("user{id}"), "id": id });
+        let pusher = |action: &str, head_repo, sender: i64, author: i64, owner: i64| {
+            let mut payload = pull(action, Some(head_repo));
+            payload["sender"] = person(sender);
+            payload["pull_request"]["user"] = person(author);
+            payload["pull_request"]["head"]["repo"]["owner"] = person(owner);
+            let Event::Change(change) = said("pull_request", &payload) else { panic!("a change") };
+            assert!(!change.is_held);
+            change.pusher.map(|pusher| (pusher.id.0, pusher.login))
+        };
+        let eve = Some((7, "user7".to_owned()));
+        assert_eq!(pusher("opened", 2, 7, 7, 7), eve);
+        assert_eq!(pusher("synchronize", 2, 7, 8, 9), eve);
+        for (action, head_repo, sender, author, owner) in [
+            ("opened", 2, 7, 7, 8),
+            ("opened", 2, 7, 8, 7),
+            ("reopened", 2, 7, 7, 7),
+            ("opened", 1, 7, 7, 7),
+            ("synchronize", 1, 7, 7, 7),
+        ] {
+            assert_eq!(
+                pusher(action, head_repo, sender, author, owner),
+                None,
+                "{action} {sender} {author} {owner}"
+            );
+        }
+        let Event::Change(change) = said("pull_request", &pull("synchronize", Some(2))) else {
+            panic!("a change")
+        };
+        assert_eq!(change.pusher, None, "nobody is named");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Client, ForgeError, UnreadablePayload, payload};
 use kozmic_model::{
+    fork::Pusher,
     ids::{ForgeUserId, RepositoryId},
     project::{Access, Collaborator, Permission, Repository},
     user::Profile,
@@ -165,6 +166,35 @@ pub(super) async fn collaborators(
     Ok(found.into_iter().map(Collaborator::from).collect())
 }
 
+#[derive(Deserialize)]
+struct PermissionAnswer {
+    permission: String,
+    user: UserAnswer,
+}
+
+#[derive(Deserialize)]
+struct UserAnswer {
+    id: i64,
+}
+
+/// The right of one person, by all ways to it. A login may have become another person's.
+pub(super) async fn permission(
+    client: &Client,
+    token: &SecretString,
+    repository: &Repository,
+    person: &Pusher,
+) -> Result<Option<Permission>, ForgeError> {
+    let path = client.repository_path(repository, &["collaborators", &person.login, "permission"])?;
+    let PermissionAnswer { permission, user } = client.get(path, token).await?;
+    let permission = match permission.as_str() {
+        "admin" => Some(Permission::Admin),
+        "write" => Some(Permission::Push),
+        "read" => Some(Permission::Read),
+        _ => None,
+    };
+    Ok(permission.filter(|_| user.id == person.id.0))
+}
+
 /// Meaning of GitHub's answer that something to be removed is not found: GitHub answers so if it is gone, and to a
 /// person who may not administer the repository.
 ///
@@ -244,6 +274,25 @@ mod tests {
         }
         let fault = of_payload(b"\xff{").unwrap_err();
         assert!(fault.to_string().contains("\"delivery\""), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn a_persons_right_is_theirs_and_not_that_of_whoever_has_the_login_now() {
+        let said =
+            |word: &str, id| json!({ "permission": word, "user": { "login": "eve", "id": id } }).to_string();
+        let answers = [("admin", 7), ("write", 7), ("read", 7), ("none", 7), ("admin", 8)];
+        let loopback = Loopback::answering(answers.map(|(word, id)| (200, said(word, id)))).await;
+        let eve = Pusher { id: ForgeUserId(7), login: "eve".to_owned() };
+        let mut told = Vec::new();
+        for _ in answers {
+            let repository = crate::forge::github::loopback::repository();
+            told.push(
+                super::permission(&loopback.client(), &"t0ken".into(), &repository, &eve).await.unwrap(),
+            );
+        }
+        let [admin, push, read] = [Permission::Admin, Permission::Push, Permission::Read].map(Some);
+        assert_eq!(told, [admin, push, read, None, None]);
+        assert_eq!(loopback.asked()[0], "GET /api/repositories/1/collaborators/eve/permission");
     }
 
     async fn named(loopback: &Loopback, owner: &str, name: &str) -> Option<String> {

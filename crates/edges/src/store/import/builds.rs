@@ -208,6 +208,9 @@ async fn add_build(
         hooked: Set(Some(new.status.word().to_owned())),
         position: Set(places.take(tx, new, foreign).await?),
         ref_is_gone: Set(false),
+        needs_approval: Set(matches!(new.git_ref, GitRef::PullRequest(_))),
+        pusher_id: Set(None),
+        pusher: Set(None),
     };
     let row = row.insert(tx).await.context("take over a build")?;
     note(tx, "build", foreign, row.id).await?;

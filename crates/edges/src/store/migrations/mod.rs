@@ -11,6 +11,7 @@ mod m0007_names;
 mod m0008_taken_over;
 mod m0009_pulse;
 mod m0010_gone_refs;
+mod m0011_forks;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_taken_over::Migration),
             Box::new(m0009_pulse::Migration),
             Box::new(m0010_gone_refs::Migration),
+            Box::new(m0011_forks::Migration),
         ]
     }
 }

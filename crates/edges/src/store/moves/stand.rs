@@ -7,7 +7,7 @@ use super::{
 };
 use crate::store::{
     rows,
-    superseded::{resume, supersede},
+    superseded::{let_go, resume, supersede},
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -60,7 +60,11 @@ pub(in crate::store) async fn stand(
     let has_changed = last.map(|last| last.id) != was.map(|was| was.id);
     let fresh = if has_changed { Some(next_position(tx, project).await?) } else { None };
     place(tx, &builds, fresh).await?;
-    mark(tx, project, &git_ref, order.head().is_some_and(Sha::is_nowhere), now).await?;
+    let is_gone = order.head().is_some_and(Sha::is_nowhere);
+    mark(tx, project, &git_ref, is_gone, now).await?;
+    if is_gone {
+        let_go(tx, project, &git_ref, now).await?;
+    }
     let Some(last) = last else { return Ok(Standing { newest: None, by: None }) };
     let led = |one: &&&Move| known.commits.get(&one.id) == Some(&last.sha);
     let mut leading = order.moves.iter().rev().filter(led);

@@ -84,7 +84,7 @@ async fn what_a_newer_push_canceled_runs_when_its_branch_is_back() {
 #[tokio::test]
 async fn what_is_stopped_while_it_runs_begins_again_if_its_branch_is_back_by_then() {
     let stage = Stage::new().await;
-    let all = ProjectSettings { cancel_waiting: true, cancel_running: true };
+    let all = ProjectSettings { cancel_waiting: true, cancel_running: true, ..ProjectSettings::default() };
     stage.store.change_project(stage.project, all).await.unwrap();
     let Enqueued::Job(_, first) = stage.told("1", ('0', 'a'), 1).await else { panic!("a job") };
     let claimed = stage.claim().await;

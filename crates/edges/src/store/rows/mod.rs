@@ -51,7 +51,7 @@ rows! {
         owner_id: i64, forge_id: i64, owner: String, name: String, private: bool, default_branch: String,
         html_url: String, clone_url: String, ssh_url: String, created_at: i64, cancel_waiting: bool,
         cancel_running: bool, badge_token: String, synced_at: Option<i64>, sync_fault: Option<String>,
-        deleted_at: Option<i64>, drops_artifacts: bool, told_private_at: Option<i64>, open_badge: bool,
+        deleted_at: Option<i64>, drops_artifacts: bool, told_private_at: Option<i64>, open_badge: bool, forks: String,
     }
     membership = "membership" {
         #[sea_orm(primary_key)] id: i64,
@@ -85,7 +85,12 @@ rows! {
         project_id: i64, number: i64, git_ref: String, sha: String, status: String, trigger: String, author: String,
         message: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
         mailed: Option<String>, pushed_at: Option<i64>, commits: String, hooked: Option<String>,
-        position: i64, ref_is_gone: bool,
+        position: i64, ref_is_gone: bool, needs_approval: bool, pusher_id: Option<i64>, pusher: Option<String>,
+    }
+    approval = "approval" {
+        #[sea_orm(primary_key)] id: i64,
+        project_id: i64, pull_request: i64, sha: String, user_id: i64, at: i64, pusher_id: Option<i64>,
+        ended_at: Option<i64>,
     }
     hook_call = "hook_call" {
         #[sea_orm(primary_key)] id: i64,

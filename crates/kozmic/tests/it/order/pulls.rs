@@ -11,6 +11,7 @@ const PULL: &str = "%231";
 /// A fork of Eve's with a branch, and a pull request for it; its number.
 async fn opened(story: &Story, message: &str) -> Result<(String, u64, String)> {
     let github = &story.world.github;
+    story.world.build_forks().await?;
     let fork = github.fork(REPOSITORY, "eve").await?;
     let sha = github.commit(&fork, "topic", Commit::new(message).file("file", message)).await?;
     let pull = NewPull::new(REPOSITORY, "topic", "Topic").from_fork(&fork).by("eve");

@@ -49,6 +49,7 @@ async fn a_commit_is_as_bad_as_on_the_worst_of_the_refs_that_are_there() -> Resu
     story.ends("good", &sha, "success").await?;
 
     // A pull request of the same commit, which fails there, too.
+    story.world.build_forks().await?;
     let fork = github.fork(REPOSITORY, "eve").await?;
     github.set_branch(&fork, "topic", &sha).await?;
     let pull = NewPull::new(REPOSITORY, "topic", "Topic").from_fork(&fork).by("eve");

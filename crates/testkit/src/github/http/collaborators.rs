@@ -2,9 +2,10 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
+use serde_json::json;
 
 use super::call::Call;
-use super::reply::{Refusal, Reply};
+use super::reply::{Refusal, Reply, answer};
 use crate::github::repository::{Permission, Repository};
 use crate::github::world::World;
 
@@ -34,6 +35,37 @@ pub(super) async fn list(call: Call, Path(name): Path<(String, String)>) -> Repl
         people.iter().map(|(login, permission)| shapes.collaborator(login, *permission)).collect()
     });
     Ok(call.page(&format!("/repos/{}/collaborators", repository.full_name()), shapes))
+}
+
+/// `GET /repos/{owner}/{repository}/collaborators/{login}/permission`. GitHub knows four words here: who maintains may
+/// write, who sorts issues may read.
+pub(super) async fn permission(
+    call: Call,
+    Path((owner, name, login)): Path<(String, String, String)>,
+) -> Reply {
+    call.allow_parameters(&[]);
+    call.need_scope(&["repo", "public_repo"])?;
+    let repository = call.repository(&(owner, name), Permission::Pull)?;
+    if call.permission_of(&repository) < Some(Permission::Push) {
+        let message = "Must have push access to view collaborator permission.";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, message));
+    }
+    let (account, permission) = call.double.read(|world| {
+        let login = world.account(&login).map(|account| account.login.clone());
+        let permission = world.permission_of(&repository, login.as_deref());
+        (login, permission)
+    });
+    let account = account.ok_or_else(Refusal::not_found)?;
+    let word = match permission {
+        Some(Permission::Admin) => "admin",
+        Some(Permission::Maintain | Permission::Push) => "write",
+        Some(Permission::Triage | Permission::Pull) => "read",
+        None => "none",
+    };
+    let role_name = permission.map_or("none", Permission::role_name);
+    let user = call.double.shapes(|shapes| shapes.simple_user(&account));
+    let answered = json!({ "permission": word, "role_name": role_name, "user": user });
+    Ok(answer(StatusCode::OK, answered))
 }
 
 fn is_affiliated(world: &World, repository: &Repository, login: &str, affiliation: &str) -> bool {

@@ -67,6 +67,7 @@ fn rest(double: Shared) -> Router<Shared> {
         .route("/repositories/{id}", any(repos::none))
         .route("/repositories/{id}/{*rest}", any(repos::none))
         .route("/repos/{owner}/{repository}/collaborators", get(collaborators::list))
+        .route("/repos/{owner}/{repository}/collaborators/{login}/permission", get(collaborators::permission))
         .route("/repos/{owner}/{repository}/commits/{sha}", get(commits::one))
         .route("/repos/{owner}/{repository}/commits/heads/{*rest}", get(commits::of_branch))
         .route("/repos/{owner}/{repository}/commits/tags/{*rest}", get(commits::of_tag))

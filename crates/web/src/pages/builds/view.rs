@@ -38,6 +38,8 @@ pub(super) struct Orders {
     pub(super) failed: usize,
     /// Whether jobs can be stopped.
     pub(super) can_be_canceled: bool,
+    /// Whether jobs wait until somebody like this person approves them.
+    pub(super) can_be_approved: bool,
 }
 
 /// A part of the bar that shows where the time went.
@@ -54,6 +56,7 @@ impl JobTab {
     pub(super) fn of(job: &Job, shown: Option<&Job>, frame: &Frame) -> Self {
         let note = match (job.started_at, job.status) {
             (Some(start), _) => Note::Time(parts::length(&start, &job.finished_at, &frame.now)),
+            (None, Status::Held) => Note::Waits("to be approved".to_owned()),
             (None, Status::Enqueued) => Note::Waits(shortly(&reason(job, frame).unwrap_or_default())),
             (None, _) => Note::Never,
         };
@@ -75,10 +78,12 @@ impl Orders {
         let bad = |job: &&Job| job.status.is_finished() && job.status != Status::Success;
         let goes_on = |job: &Job| !job.status.is_finished() && !job.cancel_requested;
         match frame.manages() {
-            true => {
-                Self { failed: jobs.iter().filter(bad).count(), can_be_canceled: jobs.iter().any(goes_on) }
-            }
-            false => Self { failed: 0, can_be_canceled: false },
+            true => Self {
+                failed: jobs.iter().filter(bad).count(),
+                can_be_canceled: jobs.iter().any(goes_on),
+                can_be_approved: jobs.iter().any(|job| job.status == Status::Held),
+            },
+            false => Self { failed: 0, can_be_canceled: false, can_be_approved: false },
         }
     }
 }
@@ -103,7 +108,8 @@ impl PhasePart {
 
 /// The job to show when none is named: first one that went wrong, then one that runs.
 pub(super) fn telling(jobs: &[Job]) -> Option<&Job> {
-    let order = [Status::Error, Status::Failure, Status::Pending, Status::Canceled, Status::Enqueued];
+    let order =
+        [Status::Error, Status::Failure, Status::Pending, Status::Canceled, Status::Held, Status::Enqueued];
     order.iter().find_map(|status| jobs.iter().find(|job| job.status == *status)).or(jobs.first())
 }
 

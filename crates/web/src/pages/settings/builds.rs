@@ -1,10 +1,11 @@
-//! The effects of a newer push to a branch on that branch's older jobs.
+//! The rules of a project for its builds: older ones of a branch, and those of forks.
 
 use super::super::button::Sent;
 use super::path;
 use crate::{address::At, app::Shared, error::WebError};
 use axum::{extract::State, response::Response};
 use kozmic_model::{
+    fork::NotARule,
     ids::ProjectId,
     project::{ProjectSettings, Role},
 };
@@ -15,6 +16,7 @@ use serde::Deserialize;
 pub(crate) struct Switches {
     cancel_waiting: Option<String>,
     cancel_running: Option<String>,
+    forks: Option<String>,
 }
 
 /// `POST /projects/<id>/settings/builds/`
@@ -24,7 +26,13 @@ pub(crate) async fn change(
     Sent(switches, visit): Sent<Switches>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
+    let forks = match switches.forks {
+        Some(word) => word.parse().map_err(|fault: NotARule| WebError::Senseless(format!("{fault}.")))?,
+        None => project.settings.forks,
+    };
     let settings = ProjectSettings {
+        forks,
+
         cancel_waiting: switches.cancel_waiting.is_some(),
         cancel_running: switches.cancel_running.is_some(),
     };

@@ -127,7 +127,21 @@ fn change(
     let skip_texts = whole.into_iter().collect();
     let (before, after) = (None, sha.clone());
     let trigger = Trigger::Push;
-    Change { git_ref, sha, before, after, pushed_at, trigger, message, author, skip_texts, commits }
+    let (pusher, is_held) = (None, false);
+    Change {
+        git_ref,
+        sha,
+        before,
+        after,
+        pushed_at,
+        trigger,
+        message,
+        author,
+        skip_texts,
+        commits,
+        pusher,
+        is_held,
+    }
 }
 
 fn author(person: Person) -> Author {

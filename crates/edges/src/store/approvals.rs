@@ -1,0 +1,195 @@
+//! Approvals: a fork's commit is held until somebody who manages the project has looked at it.
+
+use super::{Store, attempts, builds, moves::is_newest, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    build::Build,
+    event::Change,
+    fork::Pusher,
+    git::{GitRef, Sha},
+    ids::{BuildId, JobId, UserId},
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::Expr,
+};
+
+/// The reason why a job is held.
+const WHY: &str =
+    "It is held: a fork's code runs only after somebody who manages the project has looked at it.";
+
+/// The wish that a build of a fork's commit runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Approval<'a> {
+    /// The build.
+    pub build: BuildId,
+    /// The commit that was looked at.
+    pub sha: &'a Sha,
+    /// Whether later pushes to the pull request by the same person are approved with it.
+    pub is_for_all: bool,
+    /// The person who looked.
+    pub by: UserId,
+}
+
+/// Outcome of an approval.
+#[derive(Debug)]
+pub enum Approved {
+    /// These jobs of the build wait for a runner now; none: they did already.
+    Jobs(Box<Build>, Vec<JobId>),
+    /// The pull request is at another commit by now.
+    Moved,
+    /// Nothing of the build is held.
+    NotHeld,
+}
+
+impl Store {
+    /// Notes that somebody approved a fork's commit, and lets what is held of its build go on.
+    ///
+    /// # Errors
+    /// There is no such build, or the database does not answer; then nothing changed.
+    pub async fn approve(&self, asked: Approval<'_>, now: Timestamp) -> Result<Approved> {
+        let tx = self.write().await?;
+        let row = rows::build::Entity::find_by_id(asked.build.0).one(&tx).await.context("find a build")?;
+        let row = row.context("there is no such build")?;
+        if row.sha != asked.sha.as_str() || row.ref_is_gone || !is_newest(&tx, &row).await? {
+            return Ok(Approved::Moved);
+        }
+        let GitRef::PullRequest(number) = row.git_ref.parse()? else { return Ok(Approved::NotHeld) };
+        if row.status != Status::Held.word() && !is_held(&tx, &row).await? {
+            return Ok(Approved::NotHeld);
+        }
+        let approval = rows::approval::ActiveModel {
+            id: NotSet,
+            project_id: Set(row.project_id),
+            pull_request: Set(i64::try_from(number).context("a pull request's number")?),
+            sha: Set(row.sha.clone()),
+            user_id: Set(asked.by.0),
+            at: Set(now.0),
+            pusher_id: Set(row.pusher_id.filter(|_| asked.is_for_all)),
+            ended_at: Set(None),
+        };
+        approval.insert(&tx).await.context("note an approval")?;
+        let jobs = release(&tx, row.id, now).await?;
+        let build = builds::refresh(&tx, row.id, now).await?;
+        tx.commit().await.context("commit an approval")?;
+        Ok(Approved::Jobs(Box::new(build), jobs))
+    }
+
+    /// The people who approved a build's commit, or all that its pusher pushes to its pull request; the first one first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn approved_by(&self, build: &Build) -> Result<Vec<UserId>> {
+        let row = rows::build::Entity::find_by_id(build.id.0).one(&self.db).await.context("find a build")?;
+        let Some(approvals) = row.as_ref().and_then(approvals_of) else { return Ok(Vec::new()) };
+        let rows = rows::approval::Entity::find().filter(approvals).all(&self.db).await;
+        let rows = rows.context("list a build's approvals")?;
+        Ok(rows.into_iter().map(|row| UserId(row.user_id)).collect())
+    }
+}
+
+/// The status in which a job of a build begins to wait, and the reason if that is out of the ordinary.
+pub(super) async fn first_status(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+) -> Result<(Status, Option<String>)> {
+    Ok(match is_held(tx, build).await? {
+        true => (Status::Held, Some(WHY.to_owned())),
+        false => (Status::Enqueued, None),
+    })
+}
+
+/// Takes in what a change says of a build that is there: it needs no approval if it was pushed by somebody who needs none,
+/// too.
+pub(super) async fn trust(
+    tx: &DatabaseTransaction,
+    build: rows::build::Model,
+    change: &Change,
+    now: Timestamp,
+) -> Result<rows::build::Model> {
+    if !build.needs_approval || change.is_held {
+        return Ok(build);
+    }
+    let trusted = rows::build::ActiveModel {
+        id: Unchanged(build.id),
+        needs_approval: Set(false),
+        ..Default::default()
+    };
+    let build = trusted.update(tx).await.context("note that a build needs no approval")?;
+    release(tx, build.id, now).await?;
+    Ok(build)
+}
+
+/// Ends what was approved of a pull request for all pushes of one person, as another one pushes who needs approval.
+pub(super) async fn end_for_others(
+    tx: &DatabaseTransaction,
+    build: &rows::build::Model,
+    pusher: &Pusher,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(number) = pull_request(build) else { return Ok(()) };
+    rows::approval::Entity::update_many()
+        .col_expr(rows::approval::Column::EndedAt, Expr::value(now.0))
+        .filter(rows::approval::Column::ProjectId.eq(build.project_id))
+        .filter(rows::approval::Column::PullRequest.eq(number))
+        .filter(rows::approval::Column::PusherId.ne(pusher.id.0))
+        .filter(rows::approval::Column::EndedAt.is_null())
+        .exec(tx)
+        .await
+        .context("end approvals of a pull request")?;
+    Ok(())
+}
+
+/// Lets what is held of a build wait for a runner.
+async fn release(tx: &DatabaseTransaction, build: i64, now: Timestamp) -> Result<Vec<JobId>> {
+    let held = rows::job::Entity::find()
+        .filter(rows::job::Column::BuildId.eq(build))
+        .filter(rows::job::Column::Status.eq(Status::Held.word()));
+    let mut released = Vec::new();
+    for job in held.all(tx).await.context("list held jobs")? {
+        let waits = rows::job::ActiveModel { id: Unchanged(job.id), ..attempts::waiting(now) };
+        waits.update(tx).await.context("let a held job go on")?;
+        released.push(JobId(job.id));
+    }
+    Ok(released)
+}
+
+async fn is_held(tx: &DatabaseTransaction, build: &rows::build::Model) -> Result<bool> {
+    if !build.needs_approval {
+        return Ok(false);
+    }
+    let Some(approvals) = approvals_of(build) else { return Ok(true) };
+    let approvals = rows::approval::Entity::find().filter(approvals);
+    Ok(approvals.count(tx).await.context("look for an approval")? == 0)
+}
+
+/// The approvals that hold for a build: of its commit, or of all that its pusher pushes there.
+fn approvals_of(build: &rows::build::Model) -> Option<Condition> {
+    let number = pull_request(build)?;
+    let of_commit = Condition::any().add(rows::approval::Column::Sha.eq(&build.sha));
+    let of_both = match build.pusher_id {
+        Some(pusher) => of_commit.add(
+            Condition::all()
+                .add(rows::approval::Column::PusherId.eq(pusher))
+                .add(rows::approval::Column::EndedAt.is_null()),
+        ),
+        None => of_commit,
+    };
+    Some(
+        Condition::all()
+            .add(rows::approval::Column::ProjectId.eq(build.project_id))
+            .add(rows::approval::Column::PullRequest.eq(number))
+            .add(of_both),
+    )
+}
+
+fn pull_request(build: &rows::build::Model) -> Option<i64> {
+    match build.git_ref.parse().ok()? {
+        GitRef::PullRequest(number) => i64::try_from(number).ok(),
+        GitRef::Branch(_) | GitRef::Tag(_) => None,
+    }
+}

@@ -1,0 +1,116 @@
+//! A push that comes in by the Auto Builder's door: jobs of recipes and kernel rules, and readings of the configuration.
+
+use super::{Seen, doubt, ignore, order, pass_over, skipped};
+use crate::{AutobuildSettings, Flow, configuration, intake::plan, ring};
+use anyhow::Result;
+use kozmic_edges::{
+    broker::Topic,
+    clock,
+    store::{Door, Heard, Planned, ProjectChange, WaitingDelivery},
+};
+use kozmic_model::{
+    event::Change, ids::ProjectId, project::Repository, recipe::Configuration, spec::JobSpec,
+};
+
+/// A push that the Auto Builder hears of: of the configuration repository, or of one that it builds.
+pub(super) async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<Seen> {
+    let Some(settings) = &flow.settings.autobuild else {
+        return ignore(flow, waiting, "the Auto Builder is switched off").await.map(|()| Seen::Settled);
+    };
+    let told = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
+        Ok(told) => told,
+        Err(fault) => {
+            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
+            return failed.map(|()| Seen::Settled);
+        }
+    };
+    let known = flow.edges.store.project_about(told.id).await?;
+    if let Some(project) = &known
+        && !doubt::is_settled(flow, waiting.id, Door::AutoBuilder, project, &told).await?
+    {
+        return Ok(Seen::Waits);
+    }
+    let configuration = configuration(flow).await?;
+    let specs_of = |repository: &Repository| specs(settings, configuration.as_ref(), repository, change);
+    // Recipes are found by a name, and that is what the forge says; a repository that nobody knows is asked for if the
+    // name that it gives itself leads anywhere.
+    let project = match known {
+        None if !specs_of(&told).is_empty() => match configuration::look_up(flow, told.id).await? {
+            None => {
+                let why = format!("the Auto Builder's token may not see {}", told.full_name());
+                return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
+            }
+            found => found,
+        },
+        known => known,
+    };
+    let skip = change.skip_word();
+    let waits = configuration.is_none() && skip.is_none();
+    let specs = project.as_ref().map(|project| specs_of(&project.repository)).unwrap_or_default();
+    match project {
+        Some(project) if !specs.is_empty() => {
+            let heard = if waits { Heard::Unsettled(waiting.id) } else { Heard::Delivery(waiting.id) };
+            plan_jobs(flow, heard, project.id, change, &specs).await?;
+            order::look(flow, project.id, &change.git_ref).await?;
+        }
+        _ if waits => {}
+        project => {
+            let name = project.as_ref().map_or(&told, |project| &project.repository).full_name();
+            let nothing = || format!("nothing is built of {} of {name}", change.git_ref);
+            let why = skip.map_or_else(nothing, skipped);
+            match project {
+                Some(project) => pass_over(flow, waiting, project.id, change, &why).await?,
+                None => ignore(flow, waiting, &why).await?,
+            }
+        }
+    }
+    Ok(if waits { Seen::Waits } else { Seen::Settled })
+}
+
+/// Specs of the jobs for a push. The configuration is read whatever its authors write, and even if it never was: a
+/// first one that cannot be read is mended by a push.
+fn specs(
+    settings: &AutobuildSettings,
+    configuration: Option<&Configuration>,
+    repository: &Repository,
+    change: &Change,
+) -> Vec<JobSpec> {
+    let reading = configuration::job_of(settings, repository, change);
+    let built = match (configuration, change.skip_word()) {
+        (Some(configuration), None) => plan::jobs(settings, configuration, repository, change),
+        _ => Vec::new(),
+    };
+    reading.into_iter().chain(built).collect()
+}
+
+/// Plans jobs, and settles the delivery that they come from, if nothing more is to come of it.
+async fn plan_jobs(
+    flow: &Flow,
+    heard: Heard,
+    project: ProjectId,
+    change: &Change,
+    specs: &[JobSpec],
+) -> Result<()> {
+    let store = &flow.edges.store;
+    let change = ProjectChange { project, change };
+    let planned = store.enqueue_planned(heard, change, specs, clock::now()).await?;
+    if let Heard::Delivery(_) = heard {
+        configuration::read_again(flow, &planned).await?;
+    }
+    let Planned { build, jobs } = planned;
+    if !jobs.is_empty() {
+        tracing::info!(build.id = build.id.0, jobs = jobs.len(), %build.sha, "a push was planned");
+        flow.edges.broker.ring(Topic::Jobs);
+    }
+    jobs.iter().for_each(|job| ring::change(&flow.edges, build.project, *job));
+    Ok(())
+}
+
+/// The configuration that pushes are judged by; none if it was never read so far: the push waits for that.
+async fn configuration(flow: &Flow) -> Result<Option<Configuration>> {
+    let is_set = flow.settings.autobuild.as_ref().is_some_and(|settings| settings.configuration.is_some());
+    match is_set {
+        true => Ok(flow.edges.store.configuration().await?.map(|loaded| loaded.configuration)),
+        false => Ok(Some(Configuration::default())),
+    }
+}

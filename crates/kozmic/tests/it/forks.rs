@@ -1,0 +1,216 @@
+//! Pull requests from strangers' forks: nothing of them runs before somebody who manages the project has looked at it.
+
+use crate::{
+    api::Program,
+    world::{LIMIT, REPOSITORY, World},
+};
+use anyhow::{Context, Result, ensure};
+use kozmic_testkit::{
+    github::{Commit, NewPull, Permission, State},
+    mail::MailServer,
+    person::{Page, Person},
+};
+use serde_json::json;
+use tokio::time::timeout;
+
+const SCRIPT: &str = "echo \"$KOZMIC_SHA\" >> /dev/stderr";
+
+/// A fork of Eve's with a pull request.
+struct Offer<'a> {
+    world: &'a World,
+    fork: String,
+    number: u64,
+}
+
+impl<'a> Offer<'a> {
+    /// Opened by Eve, with a commit of hers; gives that, too.
+    async fn new(world: &'a World) -> Result<(Self, String)> {
+        let fork = world.github.fork(REPOSITORY, "eve").await?;
+        let first = commit(world, &fork, "eve", "First").await?;
+        let pull = NewPull::new(REPOSITORY, "topic", "Topic").from_fork(&fork).by("eve");
+        let number = world.github.open_pull_request(pull).await?.number;
+        Ok((Self { world, fork, number }, first))
+    }
+
+    /// Pushed to its branch by somebody.
+    async fn push(&self, login: &str, message: &str) -> Result<String> {
+        let sha = commit(self.world, &self.fork, login, message).await?;
+        self.world.github.push(&self.fork, "topic").await?;
+        Ok(sha)
+    }
+
+    /// Waits until the commit's build is held.
+    async fn held(&self, sha: &str) -> Result<u64> {
+        let build = self.of(sha, "held").await?;
+        let said = self.world.status(sha, State::Pending).await?;
+        ensure!(said.ends_with("waits: a member has to approve it"), "{said}");
+        Ok(build)
+    }
+
+    /// Waits until the newest build is of this commit and has this status; its number.
+    async fn of(&self, sha: &str, status: &str) -> Result<u64> {
+        let World { anna, project, .. } = self.world;
+        let search = async {
+            loop {
+                let build = anna.wait_for_build(*project, LIMIT, |build| build.status == status).await?;
+                let page = format!("/projects/{project}/builds/{}/", build.build);
+                if anna.get(&page).await?.body.contains(&sha[..10]) {
+                    return Ok(build.build);
+                }
+            }
+        };
+        timeout(LIMIT, search).await.with_context(|| format!("no build of {sha} is {status}"))?
+    }
+
+    /// Presses the button on a build's page.
+    async fn approve(&self, build: u64, fields: &[(&str, &str)]) -> Result<Page> {
+        let page = format!("/projects/{}/builds/{build}/", self.world.project);
+        self.world.anna.post_form(&page, &format!("{page}approve/"), fields).await
+    }
+
+    /// Whether a container ever ran for the commit: its log says so.
+    async fn has_run(&self, build: u64) -> Result<bool> {
+        let job = self.world.anna.build(self.world.project, build).await?.job()?;
+        let log = self.world.anna.raw_log(self.world.project, job).await?;
+        Ok(!log.is_empty())
+    }
+}
+
+async fn commit(world: &World, fork: &str, login: &str, message: &str) -> Result<String> {
+    let commit = Commit::new(message).by(login, &format!("{login}@example.com")).file("file", message);
+    world.github.commit(fork, "topic", commit).await
+}
+
+async fn world() -> Result<World> {
+    let world = World::new().await?;
+    world.hook(SCRIPT).await?;
+    world.push("Begin").await?;
+    world.finished().await?;
+    Ok(world)
+}
+
+#[tokio::test]
+async fn a_strangers_commit_runs_when_it_was_approved_and_the_next_one_waits_again() -> Result<()> {
+    let world = world().await?;
+    let (offer, first) = Offer::new(&world).await?;
+    let build = offer.held(&first).await?;
+    assert!(!offer.has_run(build).await?, "nothing of it ran");
+    let page = world.page(&format!("builds/{build}/")).await?;
+    for words in ["pushed by <b>eve</b>", "Approve and run", "Approve later pushes by eve", "pill held"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    offer.approve(build, &[]).await?.ensure_ok()?;
+    world.status(&first, State::Success).await?;
+    assert!(offer.has_run(build).await?);
+
+    let second = offer.push("eve", "Second").await?;
+    let waits = offer.held(&second).await?;
+    assert!(!offer.has_run(waits).await?, "an approval is for the commit that was looked at");
+    world.github.close_pull_request(REPOSITORY, offer.number).await?;
+    offer.of(&second, "canceled").await?;
+    world.github.reopen_pull_request(REPOSITORY, offer.number).await?;
+    offer.held(&second).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_approval_of_a_commit_that_the_pull_request_has_left_is_refused() -> Result<()> {
+    let world = world().await?;
+    let (offer, first) = Offer::new(&world).await?;
+    let old = offer.held(&first).await?;
+    let second = offer.push("eve", "Second").await?;
+    let new = offer.held(&second).await?;
+    let program = Program::of(&world.anna, &world).await?;
+    let approve = async |build: u64, sha: &str| {
+        let path = format!("projects/{}/builds/{build}/approve", world.project);
+        program.post_json(&path, &json!({ "sha": sha })).await
+    };
+    assert_eq!(approve(old, &first).await?.0, 409, "it is canceled, and another commit is newer");
+    assert_eq!(approve(new, &first).await?.0, 409, "that was not looked at");
+    assert_eq!(approve(new, "main").await?.0, 400);
+    let (status, answer) = approve(new, &second).await?;
+    assert_eq!((status, &answer["sha"]), (200, &json!(second)), "{answer}");
+    assert_eq!(approve(new, &second).await?.0, 409, "nothing is held any more");
+    world.status(&second, State::Success).await?;
+    assert!(!offer.has_run(old).await?);
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_pull_request_is_approved_as_a_whole_until_somebody_else_pushes_to_it() -> Result<()> {
+    let world = world().await?;
+    world.github.add_user("mallory", "Mallory Other", "mallory@example.com");
+    let (offer, first) = Offer::new(&world).await?;
+    offer.approve(offer.held(&first).await?, &[("for_all", "on")]).await?.ensure_ok()?;
+    world.status(&first, State::Success).await?;
+    let second = offer.push("eve", "Second").await?;
+    world.status(&second, State::Success).await?;
+    let foreign = offer.push("mallory", "Third").await?;
+    offer.held(&foreign).await?;
+    let third = offer.push("eve", "Fourth").await?;
+    offer.held(&third).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn who_may_push_by_now_needs_no_approval_and_who_no_longer_may_does() -> Result<()> {
+    let world = world().await?;
+    world.github.set_permission(REPOSITORY, "eve", Some(Permission::Push));
+    let (offer, first) = Offer::new(&world).await?;
+    world.status(&first, State::Success).await?;
+    // Nobody has told Kozmic of it: GitHub is asked.
+    world.github.set_permission(REPOSITORY, "eve", Some(Permission::Pull));
+    let second = offer.push("eve", "Second").await?;
+    offer.held(&second).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_project_may_build_no_fork_at_all_or_each_at_once() -> Result<()> {
+    let world = world().await?;
+    let settings = format!("/projects/{}/settings/", world.project);
+    let choose = async |rule: &str| {
+        let page = world.anna.post_form(&settings, &format!("{settings}builds/"), &[("forks", rule)]).await?;
+        ensure!(page.body.contains(&format!("value=\"{rule}\" checked")), "{page}");
+        anyhow::Ok(())
+    };
+    choose("never").await?;
+    let (offer, first) = Offer::new(&world).await?;
+    let last = world.push("Between").await?;
+    world.status(&last.sha, State::Success).await?;
+    assert!(world.github.statuses(REPOSITORY, &first).is_empty(), "nothing is built of a fork");
+    choose("always").await?;
+    let second = offer.push("eve", "Second").await?;
+    world.status(&second, State::Success).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn managers_are_asked_by_mail_and_held_jobs_outlive_a_kill() -> Result<()> {
+    let server = MailServer::start().await?;
+    let sender = ("KOZMIC_MAIL_DEFAULT_SENDER", "Kozmic <kozmic@example.org>");
+    let mut world = World::with(&[("KOZMIC_SMTP_URL", &server.url()), sender]).await?;
+    world.hook(SCRIPT).await?;
+    world.github.add_user("carl", "Carl Looker", "carl@example.com");
+    world.github.set_permission(REPOSITORY, "carl", Some(Permission::Pull));
+    Person::sign_in(&world.server, &world.github, "carl").await?;
+    world.push("Begin").await?;
+    world.finished().await?;
+    let sha = {
+        let (offer, sha) = Offer::new(&world).await?;
+        offer.held(&sha).await?;
+        sha
+    };
+    let mails = server.wait_for(LIMIT, |mails| !mails.is_empty()).await?;
+    let [mail] = &mails[..] else { anyhow::bail!("one mail: {}", mails.len()) };
+    assert_eq!(mail.recipients, ["anna@example.com"], "who may only look is not asked");
+    assert!(mail.subject.starts_with("[held] anna/hello#2 (#1"), "{}", mail.subject);
+
+    world.server.kill_9().await?;
+    world.server.restart().await?;
+    let offer = Offer { world: &world, fork: String::new(), number: 1 };
+    let build = offer.held(&sha).await.context("it is held after a kill")?;
+    offer.approve(build, &[]).await?.ensure_ok()?;
+    world.status(&sha, State::Success).await?;
+    world.end().await
+}
