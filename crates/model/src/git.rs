@@ -189,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sha_is_text_again_as_it_was() {
+        let text = "0123456789".repeat(4);
+        let sha = Sha::try_from(text.clone()).unwrap();
+        assert_eq!(
+            (sha.as_str(), sha.to_string(), String::from(sha.clone())),
+            (&*text, text.clone(), text.clone())
+        );
+        assert!(!sha.is_nowhere() && sha.nowhere().is_nowhere());
+    }
+
+    #[test]
     fn a_sha_is_all_or_nothing() {
         assert!("a".repeat(40).parse::<Sha>().is_ok());
         assert!("b".repeat(64).parse::<Sha>().is_ok());

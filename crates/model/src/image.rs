@@ -156,6 +156,8 @@ mod tests {
         assert_eq!("localhost:5000/a".parse::<ImageName>().unwrap().registry(), "localhost:5000");
         assert_eq!("team/a".parse::<ImageName>().unwrap().registry(), "docker.io");
         assert_eq!(digest.parse::<ImageName>().unwrap().reference(), &digest[7..]);
+        let name = "registry.example:5000/team/image:1".parse::<ImageName>().unwrap();
+        assert_eq!((name.repository(), name.reference()), ("registry.example:5000/team/image", "1"));
     }
 
     #[test]
@@ -167,5 +169,21 @@ mod tests {
         assert_eq!(fault("debian:-x"), NotAnImage::Tag("-x".into()));
         assert_eq!(fault("debian@sha256:1"), NotAnImage::Digest("sha256:1".into()));
         assert_eq!(fault("../x"), NotAnImage::Repository("../x".into()));
+        for host in ["-a.example", "a_b.example", "a.example:x", "a.example:70000", "a..b/c d:1"] {
+            assert_eq!(fault(&format!("{host}/x")), NotAnImage::Repository(format!("{host}/x")), "{host}");
+        }
+        assert!(fault(&format!("debian:{}", "x".repeat(129))).to_string().contains("is not a tag"));
+        let long = format!("debian@sha256:{}", "g".repeat(64));
+        assert!(fault(&long).to_string().contains("is not a digest"));
+        assert!(
+            "a".repeat(255).parse::<ImageName>().is_ok() && "a".repeat(256).parse::<ImageName>().is_err()
+        );
+    }
+
+    #[test]
+    fn hosts_have_letters_digits_dots_dashes_and_a_port() {
+        for name in ["a-1.example/x", "A.example/x", "1.example:65535/x", "localhost/x"] {
+            assert_eq!(name.parse::<ImageName>().unwrap().to_string(), name);
+        }
     }
 }

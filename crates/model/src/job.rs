@@ -261,6 +261,19 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_people_ask_about_is_told_in_words() {
+        let said = |code| Outcome::Returned(code).reason().unwrap();
+        assert_eq!(said(3), "The script returned 3.");
+        assert_eq!(said(126), "The script returned 126 (the interpreter cannot be run).");
+        assert_eq!(said(127), "The script returned 127 (a command or the interpreter was not found).");
+        for (code, name) in [(130, "SIGINT"), (137, "SIGKILL"), (139, "SIGSEGV"), (143, "SIGTERM")] {
+            assert!(said(code).contains(name), "{}", said(code));
+        }
+        let install = Outcome::NotInstalled(143).reason().unwrap();
+        assert_eq!(install, "The install script returned 143 (SIGTERM).");
+    }
+
+    #[test]
     fn a_failed_script_is_an_outcome_and_our_failure_is_an_error() {
         assert_eq!(Outcome::Returned(0).status(), Status::Success);
         assert_eq!(Outcome::Returned(3).status(), Status::Failure);

@@ -232,6 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_an_image_that_may_be_anothers_is_as_long_as_a_tag_may_be() {
+        let long = GitRef::Branch("b/".repeat(80));
+        let image = format!("zero-os/base:{}", image_tag(&long).unwrap()).parse::<ImageName>().unwrap();
+        let wish = image_wish("zero-os/base", &long, &image);
+        let names = wish.candidates().collect::<Vec<_>>();
+        assert_eq!(
+            names.iter().map(|name| name.len()).collect::<Vec<_>>(),
+            ["zero-os/base:".len() + LONGEST_TAG]
+        );
+        assert!(names[0].parse::<ImageName>().is_ok(), "{names:?}");
+    }
+
+    #[test]
     fn a_generic_build_is_kept_under_its_branch() {
         let fresh = || KernelStart::Fresh("ubuntu:16.04".parse().unwrap());
         let built = program(job(fresh(), "0-initramfs", GitRef::Branch("feature/x".into())));

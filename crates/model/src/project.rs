@@ -192,3 +192,54 @@ impl FromStr for Role {
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is not a known word here")]
 pub struct UnknownWord(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository() -> Repository {
+        Repository {
+            id: RepositoryId(5),
+            owner: "anna".into(),
+            name: "hello".into(),
+            private: false,
+            default_branch: "main".into(),
+            html_url: "h".into(),
+            clone_url: "c".into(),
+            ssh_url: "s".into(),
+        }
+    }
+
+    #[test]
+    fn a_repository_is_as_told_whatever_its_addresses() {
+        let known = repository();
+        assert!(
+            known.is_as_told(&known)
+                && known.is_as_told(&Repository { html_url: "x".into(), ..repository() })
+        );
+        for told in [
+            Repository { id: RepositoryId(6), ..repository() },
+            Repository { owner: "bob".into(), ..repository() },
+            Repository { name: "hi".into(), ..repository() },
+            Repository { private: true, ..repository() },
+            Repository { default_branch: "trunk".into(), ..repository() },
+        ] {
+            assert!(!known.is_as_told(&told), "{told:?}");
+        }
+        assert_eq!(known.full_name(), "anna/hello");
+    }
+
+    #[test]
+    fn rights_grow_and_their_words_are_read_back() {
+        let rights = [Permission::Read, Permission::Push, Permission::Admin];
+        assert_eq!(rights.map(Permission::word), ["read", "push", "admin"]);
+        assert_eq!(rights.map(Permission::may_push), [false, true, true]);
+        assert_eq!(rights.map(Role::from), [Role::Member, Role::Manager, Role::Manager]);
+        let roles = [Role::Member, Role::Manager, Role::Owner];
+        assert_eq!(roles.map(Role::word), ["member", "manager", "owner"]);
+        assert!(roles.is_sorted() && rights.is_sorted());
+        assert_eq!(roles.map(|role| role.word().parse::<Role>().unwrap()), roles);
+        assert_eq!(rights.map(|right| right.word().parse::<Permission>().unwrap()), rights);
+        assert!("boss".parse::<Role>().is_err() && "write".parse::<Permission>().is_err());
+    }
+}

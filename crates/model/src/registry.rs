@@ -97,5 +97,25 @@ mod tests {
         let faults = CredentialDraft::default().check().unwrap_err();
         assert_eq!(faults.keys().copied().collect::<Vec<_>>(), ["password", "registry", "username"]);
         assert!(draft("not a host").check().is_err() && draft("team").check().is_err());
+        for host in ["-x.example", "x_y.example", "x.example:y", "x.example:70000", ""] {
+            assert!(draft(host).check().is_err(), "{host}");
+        }
+    }
+
+    #[test]
+    fn each_field_may_be_as_long_as_said_and_no_longer() {
+        let of = |host: usize, username: usize, password: usize| {
+            let registry = format!("{}.e", "h".repeat(host - 2));
+            let (username, password) = ("u".repeat(username), "p".repeat(password));
+            CredentialDraft { registry, username, password }.check().err().unwrap_or_default()
+        };
+        assert!(of(253, 200, 4096).is_empty());
+        for (faults, field) in [
+            (of(254, 200, 4096), "registry"),
+            (of(253, 201, 4096), "username"),
+            (of(253, 200, 4097), "password"),
+        ] {
+            assert_eq!(faults.keys().copied().collect::<Vec<_>>(), [field]);
+        }
     }
 }

@@ -190,6 +190,68 @@ fn for_the_environment(value: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::JobId;
+
+    #[test]
+    fn each_source_has_its_word_and_only_hooks_are_not_the_auto_builders() {
+        let recipe = Origin::Recipe { script: "build.sh".into(), tag: Some("arm".into()) };
+        let kernel = Origin::Kernel(KernelKind::Generic);
+        let all = [Origin::Hook(HookId(7)), recipe, kernel, Origin::Configuration];
+        assert_eq!(all.each_ref().map(Origin::word), ["hook", "recipe", "kernel", "configuration"]);
+        assert_eq!(all.each_ref().map(Origin::is_automatic), [false, true, true, true]);
+        assert_eq!(all.each_ref().map(Origin::tag), [None, Some("arm"), None, None]);
+        let contexts = all.each_ref().map(Origin::context);
+        assert_eq!(
+            contexts,
+            [CONTEXT, "kozmic/build.sh arm", "kozmic/kernel generic", "kozmic/configuration"]
+        );
+    }
+
+    #[test]
+    fn a_script_is_told_all_that_is_known_of_its_build() {
+        let (git_ref, sha) = (GitRef::PullRequest(12), "a".repeat(40).parse().unwrap());
+        let author = Author { name: "Anna".into(), email: None };
+        let trigger = Trigger::PullRequest { number: 12, title: "Fix".into() };
+        let facts = BuildFacts {
+            project: "anna/hello",
+            build: BuildId(5),
+            number: 3,
+            url: "https://ci.example.org/b",
+            git_ref: &git_ref,
+            sha: &sha,
+            author: &author,
+            message: "Fix it",
+            trigger: &trigger,
+        };
+        let attempt = Attempt { job: JobId(9), number: 2 };
+        let told = environment(&facts, attempt, "Tests");
+        let lines = told.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        let sha = format!("KOZMIC_SHA={sha}");
+        let wanted = [
+            "CI=true",
+            "TERM=xterm",
+            "KOZMIC=true",
+            "KOZMIC_PROJECT=anna/hello",
+            "KOZMIC_BUILD_ID=5",
+            "KOZMIC_BUILD_NUMBER=3",
+            "KOZMIC_BUILD_URL=https://ci.example.org/b",
+            "KOZMIC_JOB_ID=9",
+            "KOZMIC_ATTEMPT=2",
+            "KOZMIC_JOB_TITLE=Tests",
+            "KOZMIC_REF=refs/pull/12/head",
+            "KOZMIC_REF_NAME=#12",
+            &sha,
+            "KOZMIC_AUTHOR=Anna",
+            "KOZMIC_AUTHOR_EMAIL=",
+            "KOZMIC_MESSAGE=Fix it",
+            "KOZMIC_EVENT=pull_request",
+            "KOZMIC_PULL_REQUEST=12",
+        ];
+        assert_eq!(lines, wanted);
+        let pushed = environment(&BuildFacts { trigger: &Trigger::Push, ..facts }, attempt, "Tests");
+        let last = [("KOZMIC_EVENT", "push"), ("KOZMIC_PULL_REQUEST", "")];
+        assert_eq!(pushed[16..], last.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
 
     #[test]
     fn the_longest_script_with_the_longest_tag_has_a_name_at_the_forge() {
