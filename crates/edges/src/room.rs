@@ -98,10 +98,9 @@ impl Room {
     pub fn trim(&self) -> io::Result<()> {
         let (dir, file) = (self.data_dir(), self.data_dir().join("ballast"));
         let (left, reserve) = (free(&statvfs(dir)?), self.reserve_of(dir)?);
-        let length = BALLAST.min(reserve / 4);
-        match ballast(file.exists(), left, (reserve, length)) {
+        match ballast(file.exists(), left, reserve) {
             Ballast::Stays => Ok(()),
-            Ballast::IsTaken => take(&file, length),
+            Ballast::IsTaken => take(&file, ballast_length(reserve)),
             Ballast::IsGivenBack => {
                 let freed = size(fs::metadata(&file)?.blocks().saturating_mul(512));
                 tracing::error!(freed, "the disk is full: the last of it is for the database");
@@ -157,13 +156,19 @@ enum Ballast {
     IsGivenBack,
 }
 
-/// Next step as so many bytes are left, of which a reserve is kept free, and the ballast has this length.
-fn ballast(is_there: bool, left: u64, (reserve, length): (u64, u64)) -> Ballast {
+/// Next step as so many bytes are left, of which a reserve is kept free.
+fn ballast(is_there: bool, left: u64, reserve: u64) -> Ballast {
+    let length = ballast_length(reserve);
     match is_there {
         true if left < length / 4 => Ballast::IsGivenBack,
         false if left > reserve.saturating_add(length) => Ballast::IsTaken,
         _ => Ballast::Stays,
     }
+}
+
+/// Length of the ballast where a reserve is kept free, in bytes.
+fn ballast_length(reserve: u64) -> u64 {
+    BALLAST.min(reserve / 4)
 }
 
 /// Bytes that are kept free of a filesystem of this size.
@@ -247,7 +252,7 @@ mod tests {
         room(16 << 20).trim().unwrap();
         assert_eq!(ballast.metadata().unwrap().len(), 4 << 20);
         let steps = [(true, 15), (true, 16), (false, 0), (false, 300), (false, 321)];
-        let steps = steps.map(|(is_there, left)| super::ballast(is_there, left, (256, 64)));
+        let steps = steps.map(|(is_there, left)| super::ballast(is_there, left, 256));
         assert_eq!(
             steps,
             [Ballast::IsGivenBack, Ballast::Stays, Ballast::Stays, Ballast::Stays, Ballast::IsTaken]

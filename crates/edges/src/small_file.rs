@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// It cannot be read, it has more than 1 MiB, or nobody writes into it.
 pub fn bytes(path: &Path, tell: impl FnOnce(&str)) -> io::Result<Vec<u8>> {
-    within(path, (SILENCE, PATIENCE), tell)
+    within(path, SILENCE, PATIENCE, tell)
 }
 
 /// The same as text.
@@ -38,7 +38,8 @@ pub fn text(path: &Path, tell: impl FnOnce(&str)) -> io::Result<String> {
 
 fn within(
     path: &Path,
-    (silence, patience): (Duration, Duration),
+    silence: Duration,
+    patience: Duration,
     tell: impl FnOnce(&str),
 ) -> io::Result<Vec<u8>> {
     let (sender, read) = mpsc::sync_channel(1);
@@ -96,7 +97,7 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         let mut said = String::new();
         let short = Duration::from_millis(10);
-        let fault = within(&pipe, (short, short), |words| said = words.to_owned()).unwrap_err();
+        let fault = within(&pipe, short, short, |words| said = words.to_owned()).unwrap_err();
         assert_eq!(fault.kind(), ErrorKind::TimedOut);
         assert!(said.contains("still waiting for ") && said.contains("/pipe"), "{said}");
     }
@@ -110,7 +111,7 @@ mod tests {
             let pipe = pipe.clone();
             thread::spawn(move || std::fs::write(pipe, "hush"));
         };
-        let read = within(&pipe, (Duration::from_millis(10), PATIENCE), write);
+        let read = within(&pipe, Duration::from_millis(10), PATIENCE, write);
         assert_eq!(read.unwrap(), b"hush");
     }
 }

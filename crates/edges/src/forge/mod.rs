@@ -106,8 +106,8 @@ pub trait Forge: Send + Sync {
         known: Option<WebhookId>,
     ) -> Result<WebhookId, ForgeError>;
 
-    /// Removes a webhook, and whatever else calls its address: the answer to its making may have been lost. A webhook
-    /// that is gone is fine.
+    /// Removes a webhook, and whatever else calls its address: the answer to its making may have been lost. `known` is
+    /// its id, if that is known. A webhook that is gone is fine.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository; else the forge refuses, since they
@@ -116,7 +116,8 @@ pub trait Forge: Send + Sync {
         &self,
         token: &SecretString,
         repository: &Repository,
-        webhook: (&Url, Option<WebhookId>),
+        url: &Url,
+        known: Option<WebhookId>,
     ) -> Result<(), ForgeError>;
 
     /// Outcomes of a webhook's deliveries, since a time by the forge's own clock.
@@ -127,7 +128,8 @@ pub trait Forge: Send + Sync {
         &self,
         token: &SecretString,
         repository: &Repository,
-        (webhook, since): (WebhookId, Timestamp),
+        webhook: WebhookId,
+        since: Timestamp,
     ) -> Result<Sent, ForgeError>;
 
     /// Whether a webhook is switched on.
@@ -141,7 +143,7 @@ pub trait Forge: Send + Sync {
         webhook: WebhookId,
     ) -> Result<bool, ForgeError>;
 
-    /// Has the forge send a delivery again, which it does in a moment; the number is [`SentDelivery::id`].
+    /// Has the forge send a delivery again, which it does in a moment; `delivery` is its [`SentDelivery::id`].
     ///
     /// # Errors
     /// A refusal if it is not kept any more, or the token's person may not ask for it.
@@ -149,7 +151,8 @@ pub trait Forge: Send + Sync {
         &self,
         token: &SecretString,
         repository: &Repository,
-        (webhook, delivery): (WebhookId, i64),
+        webhook: WebhookId,
+        delivery: i64,
     ) -> Result<(), ForgeError>;
 
     /// Positions of the branches and the open pull requests, up to a thousand of each.

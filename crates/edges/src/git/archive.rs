@@ -60,7 +60,7 @@ impl Checkout {
         let (sender, receiver) = mpsc::channel(4);
         tokio::task::spawn_blocking(move || {
             let mut entries = Entries::new(Chunks::new(sender.clone()), to.owner);
-            let written = write_all(&mut entries, &self, (&to, &extras)).and_then(|()| entries.finish());
+            let written = write_all(&mut entries, &self, &to, &extras).and_then(|()| entries.finish());
             if let Err(fault) = written {
                 // The reader learns of it; if nobody reads any more, nobody needs to.
                 let _ = sender.blocking_send(Err(fault));
@@ -73,8 +73,10 @@ impl Checkout {
 fn write_all<W: Write>(
     entries: &mut Entries<W>,
     checkout: &Checkout,
-    (Destination { tree, settles, .. }, extras): (&Destination, &[Extra]),
+    to: &Destination,
+    extras: &[Extra],
 ) -> io::Result<()> {
+    let Destination { tree, settles, .. } = to;
     if let Some((above, _)) = tree.rsplit_once('/') {
         entries.directory(above, 0o755)?;
     }

@@ -111,7 +111,7 @@ impl Store {
         let mut held = Vec::new();
         for row in rows.all(&tx).await.context("list held jobs")? {
             match read::job(row.clone()) {
-                Ok(job) => held.push(with_surroundings(&tx, (job, row.move_id), now).await?),
+                Ok(job) => held.push(with_surroundings(&tx, job, row.move_id, now).await?),
                 Err(fault) => spoil(&tx, &row, &fault, now).await?,
             }
         }
@@ -328,7 +328,7 @@ async fn hold(
     };
     let row = held.update(tx).await.context("claim a job")?;
     let by = row.move_id;
-    with_surroundings(tx, (read::job(row)?, by), now).await.map(Some)
+    with_surroundings(tx, read::job(row)?, by, now).await.map(Some)
 }
 
 /// Ends a job whose row cannot be read, so that it does not hold up the others.
@@ -367,7 +367,8 @@ fn of_attempt(attempt: Attempt) -> UpdateMany<rows::job::Entity> {
 
 async fn with_surroundings(
     tx: &DatabaseTransaction,
-    (job, by): (Job, Option<i64>),
+    job: Job,
+    by: Option<i64>,
     now: Timestamp,
 ) -> Result<ClaimedJob> {
     let build = builds::refresh(tx, job.build.0, now).await?;

@@ -102,7 +102,7 @@ pub async fn delete_project(edges: &Edges, public_url: &Url, id: ProjectId) -> R
 async fn disconnect(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
     let (forge, known, url) = (edges.forge.as_ref(), hook.webhook, &hook_url(public_url, hook.id)?);
     let remove =
-        |token, repository| async move { forge.remove_webhook(&token, &repository, (url, known)).await };
+        |token, repository| async move { forge.remove_webhook(&token, &repository, url, known).await };
     let removed = speak::taking_away(edges, hook.project, remove).await;
     speak::unless_unknown(known.is_some(), removed)
 }

@@ -132,6 +132,6 @@ async fn remove(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<
     let Some(repository) = flow.edges.forge.repository(token, watched.repository).await? else {
         return Ok(());
     };
-    let webhook = (&address(&flow.settings.public_url, &repository)?, watched.webhook);
-    Ok(flow.edges.forge.remove_webhook(token, &repository, webhook).await?)
+    let url = address(&flow.settings.public_url, &repository)?;
+    Ok(flow.edges.forge.remove_webhook(token, &repository, &url, watched.webhook).await?)
 }

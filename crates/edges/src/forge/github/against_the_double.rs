@@ -138,10 +138,8 @@ async fn a_book_of_many_pages_is_read_to_its_end() -> Result<()> {
         stage.double.deliver_event("anna/app", hook, "push", &body).await?;
     }
     let webhook = WebhookId(i64::try_from(hook)?);
-    let Sent::Listed(all) = stage.forge.sent(&stage.token, &repository, (webhook, Timestamp(0))).await?
-    else {
-        panic!("a list")
-    };
+    let sent = stage.forge.sent(&stage.token, &repository, webhook, Timestamp(0)).await?;
+    let Sent::Listed(all) = sent else { panic!("a list") };
     let different = all.iter().map(|one| one.uuid.as_str()).collect::<std::collections::HashSet<_>>();
     assert!(all.len() >= 230 && different.len() == all.len(), "{} of {}", different.len(), all.len());
     stage.double.assert_no_wrong_calls();

@@ -136,23 +136,25 @@ impl Forge for GitHub {
         wanted: &Webhook,
         known: Option<WebhookId>,
     ) -> Result<WebhookId, ForgeError> {
-        webhooks::ensure(&self.client, token, repository, (wanted, known)).await
+        webhooks::ensure(&self.client, token, repository, wanted, known).await
     }
 
     async fn remove_webhook(
         &self,
         token: &SecretString,
         repository: &Repository,
-        webhook: (&Url, Option<WebhookId>),
+        url: &Url,
+        known: Option<WebhookId>,
     ) -> Result<(), ForgeError> {
-        webhooks::remove(&self.client, token, repository, webhook).await
+        webhooks::remove(&self.client, token, repository, url, known).await
     }
 
     async fn sent(
         &self,
         token: &SecretString,
         repository: &Repository,
-        (webhook, since): (WebhookId, Timestamp),
+        webhook: WebhookId,
+        since: Timestamp,
     ) -> Result<Sent, ForgeError> {
         Book { client: &self.client, token, repository, webhook }.since(since).await
     }
@@ -170,7 +172,8 @@ impl Forge for GitHub {
         &self,
         token: &SecretString,
         repository: &Repository,
-        (webhook, delivery): (WebhookId, i64),
+        webhook: WebhookId,
+        delivery: i64,
     ) -> Result<(), ForgeError> {
         Book { client: &self.client, token, repository, webhook }.send_again(delivery).await
     }

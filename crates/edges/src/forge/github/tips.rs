@@ -56,8 +56,8 @@ pub(super) async fn all(
     token: &SecretString,
     repository: &Repository,
 ) -> Result<Vec<Tip>, ForgeError> {
-    let branches = some::<BranchAnswer>(client, token, (repository, "branches")).await?;
-    let pulls = some::<PullAnswer>(client, token, (repository, "pulls")).await?;
+    let branches = some::<BranchAnswer>(client, token, repository, "branches").await?;
+    let pulls = some::<PullAnswer>(client, token, repository, "pulls").await?;
     let branches = branches.into_iter().filter(|branch| is_branch_name(&branch.name));
     let branches =
         branches.map(|branch| Tip { git_ref: GitRef::Branch(branch.name), sha: branch.commit.sha });
@@ -69,7 +69,8 @@ pub(super) async fn all(
 async fn some<T: serde::de::DeserializeOwned>(
     client: &Client,
     token: &SecretString,
-    (repository, list): (&Repository, &str),
+    repository: &Repository,
+    list: &str,
 ) -> Result<Vec<T>, ForgeError> {
     let mut url = client.repository_path(repository, &[list])?;
     url.query_pairs_mut().append_pair("per_page", "100");

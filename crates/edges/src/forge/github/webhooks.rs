@@ -32,10 +32,11 @@ pub(super) async fn ensure(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
-    (wanted, known): (&Webhook, Option<WebhookId>),
+    wanted: &Webhook,
+    known: Option<WebhookId>,
 ) -> Result<WebhookId, ForgeError> {
     if let Some(known) = known {
-        match change(client, token, repository, (wanted, known)).await {
+        match change(client, token, repository, wanted, known).await {
             // Somebody removed it at GitHub.
             Err(fault) if fault.is_missing() => {}
             changed => return changed,
@@ -48,14 +49,15 @@ pub(super) async fn ensure(
     for webhook in more {
         delete(client, token, repository, *webhook).await?;
     }
-    change(client, token, repository, (wanted, *first)).await
+    change(client, token, repository, wanted, *first).await
 }
 
 pub(super) async fn remove(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
-    (url, known): (&Url, Option<WebhookId>),
+    url: &Url,
+    known: Option<WebhookId>,
 ) -> Result<(), ForgeError> {
     let there = match list(client, token, repository).await {
         Err(fault) if fault.is_missing() => return repositories::gone(client, token, repository).await,
@@ -98,7 +100,8 @@ async fn change(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
-    (wanted, id): (&Webhook, WebhookId),
+    wanted: &Webhook,
+    id: WebhookId,
 ) -> Result<WebhookId, ForgeError> {
     let path = client.repository_path(repository, &["hooks", &id.to_string()])?;
     client.patch(path, token, &body(wanted)).await.map(|_| id)
@@ -151,7 +154,7 @@ mod tests {
 
     async fn ensured(loopback: &Loopback, known: Option<i64>) -> Result<i64, ForgeError> {
         let known = known.map(WebhookId);
-        ensure(&loopback.client(), &"t0ken".into(), &repository(), (&wanted(), known)).await.map(|id| id.0)
+        ensure(&loopback.client(), &"t0ken".into(), &repository(), &wanted(), known).await.map(|id| id.0)
     }
 
     #[tokio::test]
@@ -196,7 +199,7 @@ mod tests {
             async move {
                 let loopback = Loopback::answering(answers).await;
                 let (client, known) = (loopback.client(), known.map(WebhookId));
-                let done = remove(&client, &"t0ken".into(), &repository(), (&url, known)).await;
+                let done = remove(&client, &"t0ken".into(), &repository(), &url, known).await;
                 (done, loopback.asked())
             }
         };

@@ -45,7 +45,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
         ask(
             flow,
             ear,
-            |token, repository| async move { forge.sent(&token, &repository, (webhook, since)).await },
+            |token, repository| async move { forge.sent(&token, &repository, webhook, since).await },
         );
     let fault = match sent.await {
         Ok(Sent::Listed(list)) => return listed(flow, ear, known, &list, asked_at).await,
@@ -139,13 +139,10 @@ async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery
     };
     let cost = if line.came_to == CameTo::Refused { REFUSED } else { 1 };
     note(flow, ear, missed, cost).await?;
-    let (forge, delivery) = (flow.edges.forge.as_ref(), (ear.webhook, line.id));
-    let sent =
-        ask(
-            flow,
-            ear,
-            |token, repository| async move { forge.send_again(&token, &repository, delivery).await },
-        );
+    let (forge, webhook, delivery) = (flow.edges.forge.as_ref(), ear.webhook, line.id);
+    let sent = ask(flow, ear, |token, repository| async move {
+        forge.send_again(&token, &repository, webhook, delivery).await
+    });
     match sent.await {
         Ok(()) => {
             let event = line.event.as_str();

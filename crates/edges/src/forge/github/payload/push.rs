@@ -102,7 +102,7 @@ pub(super) fn event(push: Push) -> Result<Event, UnreadablePayload> {
         (Err(fault), _) => return Ok(Event::Ignored(fault.to_string())),
     };
     let commits = pushed(commits.unwrap_or_default(), head_commit.as_ref());
-    let change = change((git_ref, sha), pushed_at, head_commit, commits);
+    let change = change(git_ref, sha, pushed_at, head_commit, commits);
     // A tag may be an object of its own: what it moved from is one as well.
     let after = after.parse().unwrap_or_else(|_| change.after.clone());
     Ok(Event::Change(Box::new(Change { before, after, ..change })))
@@ -114,7 +114,8 @@ fn tagged(head: Option<&Commit>) -> Option<Result<Sha, NotASha>> {
 }
 
 fn change(
-    (git_ref, sha): (GitRef, Sha),
+    git_ref: GitRef,
+    sha: Sha,
     pushed_at: Option<Timestamp>,
     head: Option<Commit>,
     commits: Vec<PushedCommit>,
