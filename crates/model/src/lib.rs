@@ -64,6 +64,7 @@ pub mod job;
 pub mod ending;
 pub mod build;
 pub mod commit_status;
+pub mod terminal;
 pub mod mail;
 pub mod missed;
 pub mod runner;
