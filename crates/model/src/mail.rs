@@ -15,6 +15,7 @@ use crate::{
     project::{Project, Role},
     spent::{Length, Spent},
     status::Status,
+    terminal,
     time::spoken,
     user::User,
 };
@@ -104,13 +105,12 @@ pub fn culprit<'a>(build: &Build, jobs: &'a [Job]) -> Option<&'a Job> {
 /// The last lines of a log as people read them, without what steers terminals. `is_whole` says that `end` begins with
 /// the log itself: otherwise its first line may lack its beginning and is left out, unless it is the only one.
 pub fn last_lines(end: &[u8], is_whole: bool) -> Vec<String> {
-    let text = String::from_utf8_lossy(end);
-    let whole = match text.split_once('\n') {
-        Some((_, rest)) if !is_whole && !rest.trim().is_empty() => rest,
-        _ => &text,
-    };
-    let lines = whole.trim_end().lines().map(|line| clean::line(line, LINE_LIMIT)).collect::<Vec<_>>();
-    lines[lines.len().saturating_sub(LINES)..].to_vec()
+    let rest = end.iter().position(|byte| *byte == b'\n').filter(|_| !is_whole).map(|at| &end[at + 1..]);
+    let whole = rest.filter(|rest| !rest.trim_ascii().is_empty()).unwrap_or(end);
+    let shown = terminal::lines(whole);
+    let mut lines = shown.iter().map(|line| clean::line(&line.text(), LINE_LIMIT)).collect::<Vec<_>>();
+    while lines.pop_if(|line| line.is_empty()).is_some() {}
+    lines.split_off(lines.len().saturating_sub(LINES))
 }
 
 /// Whether a person wants mail of a build. A manager is asked to approve whoever's commit it is; addresses are the same
@@ -209,7 +209,7 @@ impl JobWords {
         Self {
             title: clean::name(&job.spec.title),
             ended: format!("{}{after}", job.status),
-            reason: job.reason.as_deref().map(|reason| clean::line(reason, LINE_LIMIT)),
+            reason: job.reason.as_deref().map(|reason| clean::sentence(reason, LINE_LIMIT)),
             url: format!("{build_url}jobs/{}/", job.id),
         }
     }

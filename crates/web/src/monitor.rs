@@ -7,7 +7,6 @@
 
 mod sight;
 mod terminal;
-mod plain;
 mod tails;
 mod card;
 mod json;
@@ -22,7 +21,6 @@ pub(crate) mod samples;
 pub(crate) use answers::{full_history, history, status};
 pub(crate) use card::Card;
 pub(crate) use hub::{Hub, Seat, Told};
-pub(crate) use plain::plain;
 pub(crate) use report::{of_branch, report};
 pub(crate) use sight::{Onlooker, Program, Sight};
 pub(crate) use view::{News, View};

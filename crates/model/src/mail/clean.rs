@@ -1,19 +1,24 @@
 //! Strangers' text made harmless for mails: nothing that steers terminals, breaks headers or turns the direction of
 //! writing, and of a length that people read.
 
-use std::{iter::Peekable, str::Chars};
+use crate::terminal;
 
-/// One line of output as a terminal would show it in the end: what a carriage return goes back over is gone.
-pub(super) fn line(text: &str, limit: usize) -> String {
-    let line = text.trim_end_matches(['\r', '\n']);
-    let shown = line.rsplit('\r').next().unwrap_or(line);
-    cut(plain(shown).trim_end(), limit)
+/// One line of output, as a terminal shows it in the end.
+pub(super) fn line(shown: &str, limit: usize) -> String {
+    cut(seen(shown).trim_end(), limit)
+}
+
+/// A sentence about a job: one line, as a terminal would show it.
+pub(super) fn sentence(text: &str, limit: usize) -> String {
+    let lines = terminal::lines(text.as_bytes());
+    line(&lines.iter().map(terminal::Line::text).collect::<Vec<_>>().join(" "), limit)
 }
 
 /// A name, title or headline: one line, no longer than [`super::NAME_LIMIT`].
 pub(super) fn name(text: &str) -> String {
     let spaced = text.replace(['\r', '\n', '\t'], " ");
-    cut(plain(&spaced).split_whitespace().collect::<Vec<_>>().join(" ").as_str(), super::NAME_LIMIT)
+    let plain = seen(&terminal::stripped(&spaced));
+    cut(plain.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), super::NAME_LIMIT)
 }
 
 fn cut(text: &str, limit: usize) -> String {
@@ -23,63 +28,16 @@ fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// Text without escape sequences and characters that nobody sees.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => skip_escape(&mut chars),
-            '\u{9b}' => skip_control_sequence(&mut chars),
-            '\t' => plain.push(c),
-            c if is_unseen(c) => {}
-            c => plain.push(c),
-        }
-    }
-    plain
-}
-
-/// Skips the part that follows an ESC (ECMA-48): a control sequence, a string, or a few signs.
-fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
-    match chars.next() {
-        Some('[') => skip_control_sequence(chars),
-        Some(']' | 'P' | 'X' | '^' | '_') => skip_string(chars),
-        Some(' '..='/') => {
-            while chars.next_if(|c| (' '..='/').contains(c)).is_some() {}
-            chars.next_if(|c| ('0'..='~').contains(c));
-        }
-        _ => {}
-    }
-}
-
-/// Parameters, then one sign that ends them.
-fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
-    while chars.next_if(|c| (' '..='?').contains(c)).is_some() {}
-    chars.next_if(|c| ('@'..='~').contains(c));
-}
-
-/// A title or a link's address, up to its end.
-fn skip_string(chars: &mut Peekable<Chars<'_>>) {
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{7}' | '\u{9c}' => return,
-            '\u{1b}' => {
-                chars.next_if_eq(&'\\');
-                return;
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Controls, and what turns the direction of writing or has no width.
-fn is_unseen(c: char) -> bool {
-    let steers = matches!(
-        c,
-        '\u{61c}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    );
-    c.is_control() || steers
+/// Text without characters that turn the direction of writing, or have no width and are no marks.
+fn seen(text: &str) -> String {
+    let steers = |sign: char| {
+        matches!(
+            sign,
+            '\u{61c}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+    };
+    text.chars().filter(|sign| !steers(*sign)).collect()
 }
 
 #[cfg(test)]
@@ -94,12 +52,13 @@ mod tests {
             ("\u{1b}]0;a title that never ends", ""),
             ("10 %\r50 %\r100 %\r\n", "100 %"),
             ("\u{1b}(Bplain\u{1b}7", "plain"),
-            ("bell\u{7} back\u{8} nul\0 \u{9b}2Jclear", "bell back nul clear"),
+            ("bell\u{7} nul\0 \u{9b}31mred", "bell nul red"),
             ("a\u{202e}b\u{2066}c\u{200b}d", "abcd"),
-            ("\ttabs stay\t", "\ttabs stay"),
+            ("two\nlines", "two lines"),
         ] {
-            assert_eq!(line(output, 100), shown, "{output:?}");
+            assert_eq!(sentence(output, 100), shown, "{output:?}");
         }
+        assert_eq!(name("\u{1b}[31ma\u{9b}2Jb\u{8}c\u{1b}]0;title\u{7}\u{202e}d"), "abcd");
     }
 
     #[test]

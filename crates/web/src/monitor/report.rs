@@ -1,10 +1,7 @@
 //! A job's whole log as text, for people without an account and for programs: by the job's number, or the newest of a
 //! branch.
 
-use super::{
-    plain::PlainText,
-    sight::{Onlooker, Program},
-};
+use super::sight::{Onlooker, Program};
 use crate::{
     address::{Ask, At},
     app::Shared,
@@ -22,11 +19,16 @@ use axum::{
 };
 use futures_util::{Stream, stream};
 use kozmic_edges::{logs::LogReader, store::Monitored};
-use kozmic_model::{git::GitRef, ids::JobId};
+use kozmic_model::{
+    git::GitRef,
+    ids::JobId,
+    terminal::{self, Terminal},
+};
 use serde::Deserialize;
 
-/// Number of bytes that are read from the log at once.
-const PIECE: usize = 256 * 1024;
+/// Number of bytes that are read from the log at once. A few bytes may move far to the right, so their text may be larger
+/// by far.
+const PIECE: usize = 64 * 1024;
 
 /// The form in which the log is wanted.
 #[derive(Deserialize)]
@@ -83,21 +85,19 @@ async fn answer(
 
 /// The text of the log up to `length`, piece by piece, as fast as it is taken.
 fn pieces(log: LogReader, length: u64) -> impl Stream<Item = anyhow::Result<Bytes>> {
-    let start = (log, PlainText::default(), 0_u64);
-    stream::try_unfold(start, move |(log, mut plain, offset)| async move {
-        if offset > length {
-            return Ok(None);
-        }
+    let start = (log, Some(Terminal::default()), 0_u64);
+    stream::try_unfold(start, move |(log, terminal, offset)| async move {
+        let Some(mut terminal) = terminal else { return Ok(None) };
         if offset == length {
-            let rest = Bytes::from(plain.rest());
-            return Ok(Some((rest, (log, plain, length + 1))));
+            let rest = Bytes::from(terminal::text(&terminal.rest()));
+            return Ok(Some((rest, (log, None, offset))));
         }
         let limit = usize::try_from(length - offset).unwrap_or(PIECE).min(PIECE);
         let piece = log.read(offset, limit).await?;
         anyhow::ensure!(!piece.is_empty(), "the log became shorter while it was read");
-        let text = Bytes::from(plain.after(&piece));
+        let text = Bytes::from(terminal::text(&terminal.read(&piece)));
         let offset = offset + piece.len() as u64;
-        Ok(Some((text, (log, plain, offset))))
+        Ok(Some((text, (log, Some(terminal), offset))))
     })
 }
 

@@ -31,8 +31,7 @@ impl Tails {
         }
         let start = length.saturating_sub(REACH);
         let bytes = log.read(start, usize::try_from(length - start)?).await?;
-        let text = String::from_utf8_lossy(whole_lines(&bytes, start > 0));
-        let lines = Arc::new(terminal::last_lines(&text, LINES));
+        let lines = Arc::new(terminal::last_lines(whole_lines(&bytes, start > 0), LINES));
         self.0.insert(attempt, (length, Arc::clone(&lines)));
         Ok(lines)
     }

@@ -1,13 +1,10 @@
-//! A terminal's picture of a log's end, as text and as HTML: the same picture that the log's own page draws, made on
-//! the server, once for all who look at the monitor.
+//! The last lines of a log, as text and as HTML, made on the server, once for all who look at the monitor.
 
 mod colour;
 #[cfg(test)]
 mod fuzz;
-mod screen;
-mod sequence;
 
-use screen::{Run, Style};
+use kozmic_model::terminal::{self, Line, Style};
 use std::fmt::Write;
 
 /// The longest line that is shown, in characters.
@@ -22,9 +19,10 @@ pub(crate) struct LastLines {
     pub(crate) html: String,
 }
 
-/// A terminal's picture of the last `count` lines of a text.
-pub(crate) fn last_lines(text: &str, count: usize) -> LastLines {
-    let lines = screen::lines(text.trim_end_matches(['\n', '\r']));
+/// The last `count` lines of a log's end, without empty ones behind them.
+pub(crate) fn last_lines(end: &[u8], count: usize) -> LastLines {
+    let mut lines = terminal::lines(end);
+    while lines.pop_if(|line| line.runs.is_empty()).is_some() {}
     let from = lines.len().saturating_sub(count);
     let mut last = LastLines::default();
     for (at, line) in lines[from..].iter().enumerate() {
@@ -37,9 +35,9 @@ pub(crate) fn last_lines(text: &str, count: usize) -> LastLines {
     last
 }
 
-fn write_line(line: &[Run], last: &mut LastLines) {
+fn write_line(line: &Line, last: &mut LastLines) {
     let mut room = LONGEST;
-    for run in line {
+    for run in &line.runs {
         let shown = run.text.chars().take(room).collect::<String>();
         room -= shown.chars().count();
         write_run(&shown, run.style, &mut last.html);
@@ -53,7 +51,7 @@ fn write_line(line: &[Run], last: &mut LastLines) {
 }
 
 fn write_run(text: &str, style: Style, html: &mut String) {
-    let classes = style.classes();
+    let classes = colour::classes(style);
     if classes.is_empty() {
         escape(text, html);
         return;
@@ -83,11 +81,11 @@ mod tests {
     use super::*;
 
     fn html(text: &str) -> String {
-        last_lines(text, 15).html
+        last_lines(text.as_bytes(), 15).html
     }
 
     fn text(text: &str) -> String {
-        last_lines(text, 15).text
+        last_lines(text.as_bytes(), 15).text
     }
 
     #[test]
@@ -136,9 +134,9 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_shown_and_no_empty_ones_behind_them() {
-        assert_eq!(last_lines("a\nb\nc\r\n\n", 2).text, "b\nc");
-        assert_eq!(last_lines("a", 2).text, "a");
-        assert_eq!(last_lines("", 2), LastLines::default());
+        assert_eq!(last_lines(b"a\nb\nc\r\n\n", 2).text, "b\nc");
+        assert_eq!(last_lines(b"a", 2).text, "a");
+        assert_eq!(last_lines(b"", 2), LastLines::default());
     }
 
     #[test]
@@ -148,7 +146,7 @@ mod tests {
             "<span class=\"f2\">one</span>\n<span class=\"f2\">two</span>\nthree"
         );
         assert_eq!(text("\u{1b}[32mone\ntwo\u{1b}[0m\nthree"), "one\ntwo\nthree");
-        assert_eq!(last_lines("\u{1b}[1mone\ntwo", 1).html, "<span class=\"bo\">two</span>");
+        assert_eq!(last_lines(b"\x1b[1mone\ntwo", 1).html, "<span class=\"bo\">two</span>");
     }
 
     #[test]
@@ -160,27 +158,17 @@ mod tests {
     }
 
     #[test]
-    fn what_overwrote_itself_is_shown_as_it_ended() {
+    fn lines_are_those_that_a_terminal_shows() {
         assert_eq!(text("10 %\r20 %\r\nend"), "20 %\nend");
-        assert_eq!(text("abcdef\rXY"), "XYcdef");
-        assert_eq!(text("abcdef\r\u{1b}[KXY"), "XY");
-        assert_eq!(text("abc\u{1b}[2K\u{1b}[1GX"), "X");
-        assert_eq!(text("ab\u{8}c"), "ac");
-    }
-
-    #[test]
-    fn sequences_leave_no_trace_even_where_they_are_cut() {
-        let mixed = "a\u{1b}[2Jb\u{1b}[?25lc\u{1b}]0;title\u{7}d\u{1b}]8;;http://x\u{1b}\\e\u{1b}(Bf\u{7}g\u{1b}[1;5Hh\u{9b}i";
-        assert_eq!(text(mixed), "abcdefghi");
+        assert_eq!(text("a\u{1b}[4Cb\u{1b}]0;title\u{7}\n\u{1b}[A\u{1b}[2C\u{1b}[1@c"), "a c   b");
         for cut in ["\u{1b}", "\u{1b}[", "\u{1b}[3", "\u{1b}[38;5", "\u{1b}]0;tit"] {
             assert_eq!(text(&format!("ok{cut}")), "ok", "{cut:?}");
         }
-        assert_eq!(text("a\u{1b}]0;open\nb"), "a\nb");
     }
 
     #[test]
     fn a_line_without_end_is_cut() {
-        let shown = last_lines(&"ü".repeat(LONGEST + 9), 15);
+        let shown = last_lines("ü".repeat(LONGEST + 9).as_bytes(), 15);
         assert_eq!(shown.text.chars().count(), LONGEST + 1);
         assert!(shown.text.ends_with('…') && shown.html.ends_with('…'));
     }

@@ -1,7 +1,8 @@
 //! The end of a log as plain text, for browsers without scripts.
 
-use crate::{error::WebError, monitor::plain};
+use crate::error::WebError;
 use kozmic_edges::logs::LogReader;
+use kozmic_model::terminal::{self, Line};
 
 /// Number of lines that are shown.
 const LINES: usize = 200;
@@ -13,12 +14,14 @@ const REACH: u64 = 64 * 1024;
 pub(crate) async fn of(log: &LogReader) -> Result<String, WebError> {
     let start = log.len().await?.saturating_sub(REACH);
     let bytes = log.read(start, usize::try_from(REACH).unwrap_or(usize::MAX)).await?;
-    Ok(last_lines(&plain(&bytes), LINES).to_owned())
+    Ok(last_lines(&bytes, LINES))
 }
 
-fn last_lines(text: &str, count: usize) -> &str {
-    let text = text.trim_end_matches('\n');
-    text.rmatch_indices('\n').nth(count - 1).map_or(text, |(at, _)| &text[at + 1..])
+fn last_lines(end: &[u8], count: usize) -> String {
+    let mut lines = terminal::lines(end);
+    while lines.pop_if(|line| line.runs.is_empty()).is_some() {}
+    let from = lines.len().saturating_sub(count);
+    lines[from..].iter().map(Line::text).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -27,8 +30,13 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_counted_from_the_end() {
-        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
-        assert_eq!(last_lines("a", 2), "a");
-        assert_eq!(last_lines("", 2), "");
+        assert_eq!(last_lines(b"a\nb\nc\n", 2), "b\nc");
+        assert_eq!(last_lines(b"a", 2), "a");
+        assert_eq!(last_lines(b"", 2), "");
+    }
+
+    #[test]
+    fn lines_are_those_that_a_terminal_shows() {
+        assert_eq!(last_lines(b"a\n10%\r20%\x1b[3Cok\n\x1b[2A\x1b[1mb", 9), "b\n20%   ok");
     }
 }

@@ -1,14 +1,7 @@
-//! Colours beyond the sixteen: no style can stand in a page's markup, so each becomes the nearest that the style sheet
-//! has a class for.
+//! The look of signs as classes of the style sheet. No style can stand in a page's markup, so a colour beyond the sixteen
+//! becomes the nearest that has a class.
 
-/// A colour as a sequence names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
-    /// One of the 256.
-    Numbered(u8),
-    /// Red, green and blue.
-    Exact([u8; 3]),
-}
+use kozmic_model::terminal::{Colour, Style};
 
 /// The inks of the style sheet's log, `f0` to `f15`.
 const INKS: [u32; 16] = [
@@ -53,36 +46,36 @@ const GROUNDS: [u32; 16] = [
 /// The steps of the cube that 16 to 231 number.
 const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// The colour after 38 or 48, off the front of the parameters that follow; none if there cannot be such a colour.
-pub(super) fn of<'a>(parts: &mut impl Iterator<Item = &'a str>) -> Option<Colour> {
-    let kind = parts.next()?;
-    let mut number = || parts.find(|part| !part.is_empty())?.parse::<u8>().ok();
-    match kind {
-        "5" => number().map(Colour::Numbered),
-        "2" => {
-            let all = [number(), number(), number()];
-            Some(Colour::Exact([all[0]?, all[1]?, all[2]?]))
-        }
-        _ => None,
-    }
+/// The style sheet's classes for a look.
+pub(super) fn classes(style: Style) -> String {
+    let (ink, ground) = if style.is_inverse { (style.ground, style.ink) } else { (style.ink, style.ground) };
+    let switches = [
+        (style.is_bold, "bo"),
+        (style.is_dim, "di"),
+        (style.is_italic, "it"),
+        (style.is_underlined, "un"),
+        (style.is_struck, "st"),
+        (style.is_inverse && ink.is_none() && ground.is_none(), "iv"),
+    ];
+    let switched = switches.into_iter().filter(|(is_on, _)| *is_on).map(|(_, class)| class.to_owned());
+    let ink = ink.map(|ink| format!("f{}", nearest(ink, &INKS)));
+    let ground = ground.map(|ground| format!("g{}", nearest(ground, &GROUNDS)));
+    switched.chain(ink).chain(ground).collect::<Vec<_>>().join(" ")
 }
 
-impl Colour {
-    /// The number of the nearest of the sixteen.
-    pub(super) fn nearest(self, is_ground: bool) -> u8 {
-        let exact = match self {
-            Self::Numbered(number @ ..16) => return number,
-            Self::Numbered(number @ 232..) => [8 + (number - 232) * 10; 3],
-            Self::Numbered(number) => {
-                let cube = usize::from(number - 16);
-                [cube / 36, cube / 6 % 6, cube % 6].map(|step| LEVELS[step])
-            }
-            Self::Exact(exact) => exact,
-        };
-        let known = if is_ground { GROUNDS } else { INKS };
-        let nearest = (0_u8..).zip(known).min_by_key(|(_, known)| distance(exact, *known));
-        nearest.map_or(7, |(number, _)| number)
-    }
+/// The number of the nearest of the sixteen.
+fn nearest(colour: Colour, known: &[u32; 16]) -> u8 {
+    let exact = match colour {
+        Colour::Numbered(number @ ..16) => return number,
+        Colour::Numbered(number @ 232..) => [8 + (number - 232) * 10; 3],
+        Colour::Numbered(number) => {
+            let cube = usize::from(number - 16);
+            [cube / 36, cube / 6 % 6, cube % 6].map(|step| LEVELS[step])
+        }
+        Colour::Exact(exact) => exact,
+    };
+    let nearest = (0_u8..).zip(known).min_by_key(|(_, known)| distance(exact, **known));
+    nearest.map_or(7, |(number, _)| number)
 }
 
 fn distance(one: [u8; 3], other: u32) -> u32 {
@@ -94,26 +87,12 @@ fn distance(one: [u8; 3], other: u32) -> u32 {
 mod tests {
     use super::*;
 
-    fn read(codes: &str) -> Option<Colour> {
-        of(&mut codes.split([';', ':']))
-    }
-
-    #[test]
-    fn colours_are_read_in_each_way_to_write_them() {
-        assert_eq!(read("5;141"), Some(Colour::Numbered(141)));
-        assert_eq!(read("2;1;2;3"), Some(Colour::Exact([1, 2, 3])));
-        assert_eq!(read("2::9:8:7"), Some(Colour::Exact([9, 8, 7])));
-        for nonsense in ["5;999", "", "2;1", "9;1", "5"] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
-    }
-
     #[test]
     fn what_has_no_class_becomes_what_is_nearest() {
-        assert_eq!(Colour::Numbered(3).nearest(false), 3);
-        assert_eq!(Colour::Numbered(231).nearest(false), 15);
-        assert_eq!(Colour::Numbered(141).nearest(false), 5);
-        assert_eq!(Colour::Exact([255, 0, 0]).nearest(true), 9);
-        assert_eq!(Colour::Exact([0, 0, 0]).nearest(true), 0);
+        assert_eq!(nearest(Colour::Numbered(3), &INKS), 3);
+        assert_eq!(nearest(Colour::Numbered(231), &INKS), 15);
+        assert_eq!(nearest(Colour::Numbered(141), &INKS), 5);
+        assert_eq!(nearest(Colour::Exact([255, 0, 0]), &GROUNDS), 9);
+        assert_eq!(nearest(Colour::Exact([0, 0, 0]), &GROUNDS), 0);
     }
 }

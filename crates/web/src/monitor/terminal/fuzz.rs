@@ -91,7 +91,7 @@ fn text_of(html: &str) -> Result<String, TestCaseError> {
 }
 
 fn holds(text: &str, count: usize) -> Result<(), TestCaseError> {
-    let LastLines { text: plain, html } = last_lines(text, count);
+    let LastLines { text: plain, html } = last_lines(text.as_bytes(), count);
     prop_assert!(plain.split('\n').count() <= count.max(1));
     prop_assert!(plain.split('\n').all(|line| line.chars().count() <= LONGEST + 1));
     prop_assert!(!plain.contains('\u{1b}'), "{plain:?}");
