@@ -1,5 +1,8 @@
 //! Style sheets and scripts, built into the program. Their names carry a hash, so that browsers keep them for good.
 
+#[cfg(test)]
+mod widths;
+
 use crate::{address::At, error::WebError};
 use axum::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -28,8 +31,11 @@ const STYLES: &str = concat!(
 const SOURCES: &[(&str, &str)] = &[
     ("kozmic.css", STYLES),
     ("planet.svg", include_str!("../static/planet.svg")),
-    ("cells.js", include_str!("../static/cells.js")),
+    ("widths.js", include_str!("../static/widths.js")),
     ("ansi.js", include_str!("../static/ansi.js")),
+    ("cells.js", include_str!("../static/cells.js")),
+    ("sequence.js", include_str!("../static/sequence.js")),
+    ("terminal.js", include_str!("../static/terminal.js")),
     ("colour.js", include_str!("../static/colour.js")),
     ("lines.js", include_str!("../static/lines.js")),
     ("range.js", include_str!("../static/range.js")),

@@ -1,102 +1,224 @@
-// One line of a terminal: signs in cells, and a cursor that goes back and forth among them. Spinners, progress bars and
-// tables are written so. Rows above and below are other lines of the log, which nothing here can reach.
+// One line of a terminal: signs in cells. Spinners, progress bars and tables go back and forth among them. As long as
+// nobody does, the line is plain runs of text, which is quick and small.
 
-/** The furthest column that a sequence can lead to; text alone may be longer. */
-const WIDEST = 1_000;
-/** No more cells are moved aside to insert some. */
-const MOST = 10_000;
-const TAB = 8;
-/** Signs that take two columns, and those that take none of their own. */
-const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
-const JOINED = /[\p{Mn}\p{Me}\p{Cf}\u{1f3fb}-\u{1f3ff}]/u;
+import { written } from './ansi.js';
+import { widthOf } from './widths.js';
 
-/** The cells of a line. */
-export class Cells {
-  #cells = [];
-  #column = 0;
-  #saved = 0;
+/** The most columns of a line. A longer one goes on in the line's next part, as if the terminal ended there. */
+export const WIDEST = 10_000;
 
-  constructor(blank) {
-    this.blank = { sign: ' ', style: blank };
+/** The last column that a sequence can lead to, counted from 0; no real terminal is wider. */
+export const FURTHEST = 999;
+
+/** The most signs that stand in one cell, such as a letter with many marks. */
+const CROWDED = 32;
+/** Signs from here on may be joined by U+200D: arrows, symbols, emoji. Letters are not. */
+const SYMBOLS = '\u2190';
+const JOINER = '\u200d';
+/** Signs of one column each, to which nothing is joined. */
+const SIMPLE = /^[ -~\u00a0-\u00ac\u00ae-\u02ff]*$/;
+const SKIN = /[\u{1f3fb}-\u{1f3ff}]/u;
+
+/** A line while it is written. */
+export class Line {
+  #runs = [];
+  #length = 0;
+  /** A sign for each column, and its style, as soon as runs do not do. Behind a wide sign stands an empty one, and null where nobody wrote. */
+  #signs = null;
+  #styles = null;
+  /** What the line's first part came to, if it has others. */
+  #front = null;
+  #missing = 0;
+  #text = null;
+
+  /** Whether this is a later part of a line, which is wider than all screens then. */
+  get hasFront() {
+    return this.#front !== null;
   }
 
-  /** Writes a text where the cursor stands. */
-  write(text, style) {
+  /** Number of characters that are left out because the line is too long. */
+  get missing() {
+    return this.#front === null ? 0 : this.#missing + plain(this.#current()).length;
+  }
+
+  /** Whether nothing stands here. */
+  get isBlank() {
+    return this.#front === null && this.#current().length === 0;
+  }
+
+  /** The line, written down. */
+  get text() {
+    this.#text ??= this.#front ?? written(this.#current());
+    return this.#text;
+  }
+
+  /** Writes signs from a column on, as many as there is room for; returns the next column, and what is left of the text. */
+  write(column, text, style) {
+    this.#text = null;
+    return SIMPLE.test(text) ? this.#writeSimple(column, text, style) : this.#writeAny(column, text, style);
+  }
+
+  /** Goes on in the line's next part. */
+  wrap() {
+    this.#spread();
+    this.#widen(WIDEST);
+    if (this.#front === null) this.#front = written(this.#gathered(WIDEST));
+    else this.#missing += plain(this.#gathered(WIDEST)).length;
+    this.#empty();
+  }
+
+  /** Erases from a column to the end. */
+  cut(column) {
+    if (column === 0) this.#empty();
+    if (column >= this.#length) return;
+    this.#spread(column);
+    this.#signs.length = column;
+    this.#styles.length = column;
+    this.#length = column;
+  }
+
+  /** Leaves blanks in the columns from `from` up to `to`. This and the next two are done only in lines that fit on a screen. */
+  erase(from, to) {
+    const end = Math.min(to, this.#length);
+    if (from >= end || !this.#fits) return;
+    this.#spread(from, end);
+    this.#signs.fill(null, from, end);
+  }
+
+  /** Takes cells out; those behind them move up. */
+  take(column, count) {
+    if (column >= this.#length || !this.#fits) return;
+    const end = Math.min(column + count, this.#length);
+    this.#spread(column, end);
+    for (const cells of [this.#signs, this.#styles]) {
+      cells.copyWithin(column, end);
+      cells.length = this.#length - (end - column);
+    }
+    this.#length = this.#signs.length;
+  }
+
+  /** Puts blanks in between. What is moved out of the screen is gone. */
+  insert(column, count) {
+    if (column >= this.#length || !this.#fits) return;
+    const length = Math.min(this.#length + count, FURTHEST + 1);
+    const end = Math.min(column + count, length);
+    this.#spread(column, length - (end - column));
+    this.#widen(length);
+    for (const cells of [this.#signs, this.#styles]) cells.copyWithin(end, column, length - (end - column));
+    this.#signs.fill(null, column, end);
+  }
+
+  get #fits() {
+    return this.#length <= FURTHEST + 1;
+  }
+
+  #empty() {
+    this.#text = null;
+    this.#runs = [];
+    this.#length = 0;
+    this.#signs = null;
+    this.#styles = null;
+  }
+
+  #writeSimple(column, text, style) {
+    const shown = text.slice(0, WIDEST - column);
+    const end = column + shown.length;
+    if (column === 0 && end >= this.#length) this.#empty();
+    if (this.#signs === null && column >= this.#length) this.#append(column, shown, style);
+    else {
+      this.#spread(column, end);
+      this.#widen(end);
+      for (let at = column; at < end; at += 1) this.#signs[at] = shown[at - column];
+      this.#styles.fill(style, column, end);
+    }
+    return [end, text.slice(shown.length)];
+  }
+
+  #append(column, text, style) {
+    if (column > this.#length) this.#runs.push({ text: ' '.repeat(column - this.#length), style: null });
+    const last = this.#runs.at(-1);
+    if (last?.style === style) last.text += text;
+    else if (text !== '') this.#runs.push({ text, style });
+    this.#length = column + text.length;
+  }
+
+  #writeAny(column, text, style) {
+    this.#spread();
+    let used = 0;
     for (const sign of text) {
-      if (sign === '\t') this.#column += TAB - this.#column % TAB;
-      else if (JOINED.test(sign) || this.#isJoining()) this.#join(sign);
-      else this.#put(sign, style);
+      const width = widthOf(sign);
+      if (!this.#join(column, sign, width)) {
+        if (column + width > WIDEST) break;
+        this.#put(column, sign, width, style);
+        column += width;
+      }
+      used += sign.length;
+    }
+    return [column, text.slice(used)];
+  }
+
+  #put(column, sign, width, style) {
+    this.#spread(column, column + width);
+    this.#widen(column + width);
+    this.#signs[column] = sign;
+    this.#styles[column] = style;
+    if (width === 2) this.#signs[column + 1] = '';
+  }
+
+  /** Adds a sign without a width of its own to the one before; one that has none before it is not shown. */
+  #join(column, sign, width) {
+    const at = this.#signs[column - 1] === '' ? column - 2 : column - 1;
+    const before = this.#signs[at];
+    if (width > 0 && !(before >= SYMBOLS && (SKIN.test(sign) || (before.endsWith(JOINER) && sign >= SYMBOLS)))) return false;
+    const isCrowded = [...before ?? ''].length >= CROWDED;
+    if (isCrowded && width > 0) return false;
+    if (before && !isCrowded) this.#signs[at] += sign;
+    return true;
+  }
+
+  /** Lays the line out in cells, and takes wide signs away whose halves are on both sides of a border. */
+  #spread(...borders) {
+    this.#text = null;
+    if (this.#signs === null) {
+      // As long as there are runs, each sign has one column.
+      this.#signs = this.#runs.flatMap(({ text, style }) => style ? text.split('') : Array(text.length).fill(null));
+      this.#styles = this.#runs.flatMap(({ text, style }) => Array(text.length).fill(style));
+    }
+    for (const column of borders) {
+      if (this.#signs[column] === '') this.#signs.fill(null, column - 1, column + 1);
     }
   }
 
-  /** Does what a control sequence with this last letter and this number says; 0 is none. */
-  control(final, number) {
-    const by = Math.min(Math.max(1, number), WIDEST);
-    const rest = Math.max(0, this.#cells.length - this.#column);
-    switch (final) {
-      case '\r': this.#column = 0; break;
-      case '\b': case 'D': this.#column = Math.max(0, this.#column - by); break;
-      case 'C': case 'a': this.#column = Math.max(this.#column, Math.min(this.#column + by, WIDEST)); break;
-      case 'G': case '`': this.#column = by - 1; break;
-      case 'K': this.#erase(number); break;
-      case 'J': if (number === 0) this.#erase(0); break;
-      case 'X': this.#cells.fill(this.blank, this.#column, this.#column + Math.min(by, rest)); break;
-      case 'P': this.#cells.splice(this.#column, by); break;
-      case '@': if (rest) this.#insert(by); break;
-      case '7': case 's': this.#saved = this.#column; break;
-      case '8': case 'u': this.#column = this.#saved; break;
-      default:
+  #widen(length) {
+    while (this.#length < length) {
+      this.#signs.push(null);
+      this.#styles.push(null);
+      this.#length += 1;
     }
   }
 
-  /** The runs of text in one style each. */
-  runs() {
+  /** The runs, without blanks behind the last sign. */
+  #current() {
+    if (this.#signs === null) return this.#runs;
+    let length = this.#length;
+    while (length > 0 && this.#signs[length - 1] === null) length -= 1;
+    return this.#gathered(length);
+  }
+
+  /** The runs of the first columns. */
+  #gathered(length) {
     const runs = [];
-    for (let column = 0; column < this.#cells.length; column += 1) {
-      const { sign, style } = this.#cells[column] ?? this.blank;
+    for (let column = 0; column < length; column += 1) {
+      const sign = this.#signs[column];
+      const style = sign === null ? null : sign === '' ? runs.at(-1).style : this.#styles[column];
       const last = runs.at(-1);
-      if (last?.style === style) last.text += sign;
-      else if (sign) runs.push({ text: sign, style });
+      if (last?.style === style) last.text += sign ?? ' ';
+      else runs.push({ text: sign ?? ' ', style });
     }
     return runs;
   }
+}
 
-  /** A sign that takes two columns leaves the second one empty; half of one that is written over is a blank. */
-  #put(sign, style) {
-    const width = WIDE.test(sign) ? 2 : 1;
-    const cells = this.#cells;
-    if (cells[this.#column]?.sign === '') cells[this.#column - 1] = this.blank;
-    if (cells[this.#column + width]?.sign === '') cells[this.#column + width] = this.blank;
-    cells[this.#column] = { sign, style };
-    if (width === 2) cells[this.#column + 1] = { sign: '', style };
-    this.#column += width;
-  }
-
-  #join(sign) {
-    const before = this.#before();
-    const cell = this.#cells[before];
-    if (cell) this.#cells[before] = { ...cell, sign: cell.sign + sign };
-  }
-
-  /** Whether the sign before ends with what joins it to the next. */
-  #isJoining() {
-    return this.#cells[this.#before()]?.sign.endsWith('\u200d') ?? false;
-  }
-
-  #before() {
-    const column = this.#column - 1;
-    return this.#cells[column]?.sign === '' ? column - 1 : column;
-  }
-
-  #erase(how) {
-    const cells = this.#cells;
-    if (how === 2) cells.length = 0;
-    else if (how === 1) cells.fill(this.blank, 0, this.#column + 1);
-    else cells.length = Math.min(cells.length, this.#column);
-  }
-
-  #insert(by) {
-    this.#cells.splice(this.#column, 0, ...Array(by).fill(this.blank));
-    this.#cells.length = Math.min(this.#cells.length, MOST);
-  }
+function plain(runs) {
+  return runs.map((run) => run.text).join('');
 }

@@ -3,7 +3,7 @@
 
 import { PLAIN, parse } from './ansi.js';
 import { look } from './colour.js';
-import { BLOCK, LONGEST } from './lines.js';
+import { BLOCK } from './lines.js';
 import { Scroll } from './scroll.js';
 
 /** Distance beyond the window within which rows are drawn, in pixels. */
@@ -106,42 +106,45 @@ export class Viewer {
     return [first, Math.min(last, Math.ceil(count / BLOCK) - 1)];
   }
 
-  /** Draws what a block has more than before; whole blocks never change. */
+  /** Draws what has changed in a block since it was drawn; a block whose lines are all finished never does. */
   #drawBlock(index, count) {
     const block = this.drawn.get(index) ?? this.#newBlock(index);
     block.node.style.top = `${index * BLOCK * this.height - this.scroll.shift}px`;
     if (block.whole) return;
-    const texts = this.lines.block(index).slice(0, count - index * BLOCK);
-    const keep = Math.max(0, block.node.childElementCount - 1);
-    block.node.lastElementChild?.remove();
-    let style = block.before;
-    for (let at = keep; at < texts.length; at += 1) {
-      block.before = style;
-      const line = parse(texts[at], style);
-      block.node.append(this.#drawLine(index * BLOCK + at, line.runs));
-      style = line.style;
+    const first = index * BLOCK;
+    const lines = this.lines.block(index).slice(0, count - first);
+    for (let at = 0; at < lines.length; at += 1) {
+      const missing = this.lines.missing(first + at);
+      if (block.lines[at] === lines[at] && block.missing[at] === missing) continue;
+      const row = this.#drawLine(first + at, lines[at], missing);
+      if (at < block.node.childElementCount) block.node.children[at].replaceWith(row);
+      else block.node.append(row);
+      block.lines[at] = lines[at];
+      block.missing[at] = missing;
     }
-    block.whole = count > (index + 1) * BLOCK;
+    while (block.node.childElementCount > lines.length) block.node.lastElementChild.remove();
+    block.lines.length = lines.length;
+    block.missing.length = lines.length;
+    block.whole = lines.length === BLOCK && this.lines.finished >= first + BLOCK;
   }
 
-  /** Blocks stand in the page in their order, for who listens or copies. `before` is the style before the last line drawn, which is the one that may still grow. */
+  /** Blocks stand in the page in their order, for who listens or copies. `lines` and `missing` are what is drawn of them. */
   #newBlock(index) {
-    const block = { node: element('div', 'b'), before: PLAIN, whole: false };
+    const block = { node: element('div', 'b'), lines: [], missing: [], whole: false };
     const later = [...this.drawn].filter(([other]) => other > index).sort(([one], [other]) => one - other)[0];
     this.rows.insertBefore(block.node, later?.[1].node ?? null);
     this.drawn.set(index, block);
     return block;
   }
 
-  #drawLine(index, runs) {
+  #drawLine(index, line, missing) {
     const row = element('div', index + 1 === this.target ? 'l target' : 'l');
     row.id = `L${index + 1}`;
     const link = row.appendChild(element('a', '', String(index + 1)));
     link.href = `#L${index + 1}`;
     link.tabIndex = -1;
     const text = row.appendChild(element('span'));
-    const shown = drawRuns(text, runs);
-    const missing = this.lines.missing(index) + shown.missing;
+    for (const { text: shown, style } of parse(line).runs) text.append(style === PLAIN ? shown : drawRun(shown, style));
     if (missing > 0) text.append(element('span', 'note', ` … ${missing.toLocaleString()} more characters in the raw log`));
     return row;
   }
@@ -154,19 +157,6 @@ export class Viewer {
       this.rows.style.width = `${width}px`;
     }
   }
-}
-
-/** Sets runs of text into a row, up to the longest line that is shown. */
-function drawRuns(row, runs) {
-  let room = LONGEST;
-  let missing = 0;
-  for (const { text, style } of runs) {
-    const shown = text.slice(0, room);
-    room -= shown.length;
-    missing += text.length - shown.length;
-    if (shown !== '') row.append(style === PLAIN ? shown : drawRun(shown, style));
-  }
-  return { missing };
 }
 
 function drawRun(text, style) {

@@ -2,33 +2,14 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { PLAIN, parse } from '../ansi.js';
+import { parse } from '../ansi.js';
 import { judge } from '../feed.js';
 import { BLOCK, LONGEST, Lines } from '../lines.js';
+import { HEIGHT } from '../terminal.js';
 
-function shown(lines, index) {
-  let style = PLAIN;
-  return lines.block(index).map((text) => {
-    const line = parse(text, style);
-    style = line.style;
-    return line.runs;
-  });
-}
+const shown = (lines, index) => lines.block(index).map((line) => parse(line).runs);
 
 const plainText = (runs) => runs.map((run) => run.text).join('');
-
-test('lines are the same however the text is cut', () => {
-  const text = '\x1b[31mred\nstill red\x1b[0m\r\n\nlast';
-  for (let size = 1; size <= text.length; size += 1) {
-    const lines = new Lines();
-    for (let at = 0; at < text.length; at += size) lines.append(text.slice(at, at + size));
-    assert.equal(lines.count, 4);
-    const runs = shown(lines, 0);
-    assert.deepEqual(runs.map(plainText), ['red', 'still red', '', 'last']);
-    assert.equal(runs[1][0].style.fg, 1);
-    assert.equal(runs[3][0].style.fg, null);
-  }
-});
 
 test('a colour carries over into later blocks', () => {
   const lines = new Lines();
@@ -44,6 +25,25 @@ test('an unfinished line counts, an empty end does not', () => {
   assert.equal(lines.count, 1);
   lines.append('b');
   assert.equal(lines.count, 2);
+});
+
+test('a line is finished when so many stand below it that nothing reaches it any more', () => {
+  const lines = new Lines();
+  lines.append('line\n'.repeat(HEIGHT + 9));
+  assert.equal(lines.finished, 9);
+  lines.append('\x1b[999A\rLI');
+  const texts = [0, 1].flatMap((block) => shown(lines, block)).map(plainText);
+  assert.deepEqual(texts.map((text, at) => [text, at]).filter(([text]) => text !== 'line'), [['LIne', 10]]);
+});
+
+test('lines that a program takes back are gone', () => {
+  const lines = new Lines();
+  lines.append('a\nb\nc\n');
+  assert.equal(lines.count, 3);
+  lines.append('\x1b[2A\x1b[J');
+  assert.equal(lines.count, 2);
+  lines.append('d\n');
+  assert.deepEqual(shown(lines, 0).map(plainText), ['a', 'd']);
 });
 
 test('a line that is too long is cut, and says by how much', () => {
