@@ -6,6 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
+    browser::{Browser, View},
     github::{Commit, NewPull, Permission, State},
     mail::MailServer,
     person::{Page, Person},
@@ -212,5 +213,24 @@ async fn managers_are_asked_by_mail_and_held_jobs_outlive_a_kill() -> Result<()>
     let build = offer.held(&sha).await.context("it is held after a kill")?;
     offer.approve(build, &[]).await?.ensure_ok()?;
     world.status(&sha, State::Success).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_manager_approves_a_commit_in_the_browser_and_sees_it_run() -> Result<()> {
+    let world = world().await?;
+    let (offer, first) = Offer::new(&world).await?;
+    let build = offer.held(&first).await?;
+    let browser = Browser::start(View::DESKTOP).await?;
+    browser.sign_in(&world.server.url(), "anna").await?;
+    browser.open(&format!("{}/projects/{}/builds/{build}/", world.server.url(), world.project)).await?;
+    browser.click(".approve [name=for_all]").await?;
+    browser.click(".approve .primary").await?;
+    browser.wait_for("document.querySelector('main').dataset.status === 'success'", LIMIT).await?;
+    browser.wait_for("!document.querySelector('.approve')", LIMIT).await?;
+    assert!(browser.complaints().await?.is_empty());
+    browser.close().await?;
+    let second = offer.push("eve", "Second").await?;
+    world.status(&second, State::Success).await?;
     world.end().await
 }
