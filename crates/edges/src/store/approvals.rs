@@ -5,16 +5,16 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     event::Change,
-    fork::Pusher,
     git::{GitRef, Sha},
-    ids::{BuildId, JobId, UserId},
+    ids::{BuildId, JobId, ProjectId, UserId},
     status::Status,
     time::Timestamp,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    QueryTrait,
     sea_query::Expr,
 };
 
@@ -38,7 +38,7 @@ pub struct Approval<'a> {
 /// Outcome of an approval.
 #[derive(Debug)]
 pub enum Approved {
-    /// These jobs of the build wait for a runner now; none: they did already.
+    /// These jobs of the build wait for a runner now.
     Jobs(Box<Build>, Vec<JobId>),
     /// The pull request is at another commit by now.
     Moved,
@@ -58,14 +58,11 @@ impl Store {
         if row.sha != asked.sha.as_str() || row.ref_is_gone || !is_newest(&tx, &row).await? {
             return Ok(Approved::Moved);
         }
-        let GitRef::PullRequest(number) = row.git_ref.parse()? else { return Ok(Approved::NotHeld) };
-        if row.status != Status::Held.word() && !is_held(&tx, &row).await? {
-            return Ok(Approved::NotHeld);
-        }
+        let Some(number) = number_of(&row.git_ref.parse()?) else { return Ok(Approved::NotHeld) };
         let approval = rows::approval::ActiveModel {
             id: NotSet,
             project_id: Set(row.project_id),
-            pull_request: Set(i64::try_from(number).context("a pull request's number")?),
+            pull_request: Set(number),
             sha: Set(row.sha.clone()),
             user_id: Set(asked.by.0),
             at: Set(now.0),
@@ -74,21 +71,26 @@ impl Store {
         };
         approval.insert(&tx).await.context("note an approval")?;
         let jobs = release(&tx, row.id, now).await?;
+        if jobs.is_empty() {
+            return Ok(Approved::NotHeld);
+        }
         let build = builds::refresh(&tx, row.id, now).await?;
         tx.commit().await.context("commit an approval")?;
         Ok(Approved::Jobs(Box::new(build), jobs))
     }
 
-    /// The people who approved a build's commit, or all that its pusher pushes to its pull request; the first one first.
+    /// The logins of the people who approved a build's commit, or all that its pusher pushes to its pull request.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn approved_by(&self, build: &Build) -> Result<Vec<UserId>> {
+    pub async fn approved_by(&self, build: &Build) -> Result<Vec<String>> {
         let row = rows::build::Entity::find_by_id(build.id.0).one(&self.db).await.context("find a build")?;
         let Some(approvals) = row.as_ref().and_then(approvals_of) else { return Ok(Vec::new()) };
-        let rows = rows::approval::Entity::find().filter(approvals).all(&self.db).await;
-        let rows = rows.context("list a build's approvals")?;
-        Ok(rows.into_iter().map(|row| UserId(row.user_id)).collect())
+        let approvals = rows::approval::Entity::find().filter(approvals);
+        let people = approvals.select_only().column(rows::approval::Column::UserId).into_query();
+        let people = rows::user::Entity::find().filter(rows::user::Column::Id.in_subquery(people));
+        let people = people.all(&self.db).await.context("list who approved a build")?;
+        Ok(people.into_iter().map(|person| person.login).collect())
     }
 }
 
@@ -103,38 +105,44 @@ pub(super) async fn first_status(
     })
 }
 
-/// Takes in what a change says of a build that is there: it needs no approval if it was pushed by somebody who needs none,
-/// too.
-pub(super) async fn trust(
+/// Takes in what a change says of a build that is there, which may have been heard of without a delivery: it needs no
+/// approval if who pushed it needs none, and what is approved of its pusher's commits is approved of it.
+pub(super) async fn take_in(
     tx: &DatabaseTransaction,
     build: rows::build::Model,
     change: &Change,
     now: Timestamp,
 ) -> Result<rows::build::Model> {
-    if !build.needs_approval || change.is_held {
+    let pusher = change.pusher.as_ref().filter(|_| build.pusher_id.is_none());
+    if !build.needs_approval || (change.is_held && pusher.is_none()) {
         return Ok(build);
     }
-    let trusted = rows::build::ActiveModel {
+    let known = rows::build::ActiveModel {
         id: Unchanged(build.id),
-        needs_approval: Set(false),
+        needs_approval: Set(change.is_held),
+        pusher_id: pusher.map_or(NotSet, |pusher| Set(Some(pusher.id.0))),
+        pusher: pusher.map_or(NotSet, |pusher| Set(Some(pusher.login.clone()))),
         ..Default::default()
     };
-    let build = trusted.update(tx).await.context("note that a build needs no approval")?;
-    release(tx, build.id, now).await?;
+    let build = known.update(tx).await.context("note who pushed a build's commit")?;
+    if !is_held(tx, &build).await? {
+        release(tx, build.id, now).await?;
+    }
     Ok(build)
 }
 
 /// Ends what was approved of a pull request for all pushes of one person, as another one pushes who needs approval.
 pub(super) async fn end_for_others(
     tx: &DatabaseTransaction,
-    build: &rows::build::Model,
-    pusher: &Pusher,
+    project: ProjectId,
+    change: &Change,
     now: Timestamp,
 ) -> Result<()> {
-    let Some(number) = pull_request(build) else { return Ok(()) };
+    let (Some(pusher), true) = (&change.pusher, change.is_held) else { return Ok(()) };
+    let Some(number) = number_of(&change.git_ref) else { return Ok(()) };
     rows::approval::Entity::update_many()
         .col_expr(rows::approval::Column::EndedAt, Expr::value(now.0))
-        .filter(rows::approval::Column::ProjectId.eq(build.project_id))
+        .filter(rows::approval::Column::ProjectId.eq(project.0))
         .filter(rows::approval::Column::PullRequest.eq(number))
         .filter(rows::approval::Column::PusherId.ne(pusher.id.0))
         .filter(rows::approval::Column::EndedAt.is_null())
@@ -169,7 +177,7 @@ async fn is_held(tx: &DatabaseTransaction, build: &rows::build::Model) -> Result
 
 /// The approvals that hold for a build: of its commit, or of all that its pusher pushes there.
 fn approvals_of(build: &rows::build::Model) -> Option<Condition> {
-    let number = pull_request(build)?;
+    let number = number_of(&build.git_ref.parse().ok()?)?;
     let of_commit = Condition::any().add(rows::approval::Column::Sha.eq(&build.sha));
     let of_both = match build.pusher_id {
         Some(pusher) => of_commit.add(
@@ -187,9 +195,9 @@ fn approvals_of(build: &rows::build::Model) -> Option<Condition> {
     )
 }
 
-fn pull_request(build: &rows::build::Model) -> Option<i64> {
-    match build.git_ref.parse().ok()? {
-        GitRef::PullRequest(number) => i64::try_from(number).ok(),
+fn number_of(git_ref: &GitRef) -> Option<i64> {
+    match git_ref {
+        GitRef::PullRequest(number) => i64::try_from(*number).ok(),
         GitRef::Branch(_) | GitRef::Tag(_) => None,
     }
 }

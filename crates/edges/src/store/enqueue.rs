@@ -143,6 +143,7 @@ async fn land(
     heard: Heard,
     now: Timestamp,
 ) -> Result<Landed> {
+    approvals::end_for_others(tx, project, change, now).await?;
     let build = find_or_add_build(tx, project, change, now).await?;
     let by = match heard {
         // Its delivery is on its way, or another one's that is newer.
@@ -209,7 +210,7 @@ async fn find_or_add_build(
         .filter(rows::build::Column::GitRef.eq(change.git_ref.to_string()))
         .filter(rows::build::Column::Sha.eq(change.sha.as_str()));
     if let Some(row) = there.one(tx).await.context("look for an earlier build")? {
-        let row = approvals::trust(tx, row, change, now).await?;
+        let row = approvals::take_in(tx, row, change, now).await?;
         return complete(tx, row, change).await;
     }
     let last = rows::build::Entity::find()
@@ -239,11 +240,7 @@ async fn find_or_add_build(
         pusher_id: Set(change.pusher.as_ref().map(|pusher| pusher.id.0)),
         pusher: Set(change.pusher.as_ref().map(|pusher| pusher.login.clone())),
     };
-    let row = row.insert(tx).await.context("add a build")?;
-    if let Some(pusher) = change.pusher.as_ref().filter(|_| change.is_held) {
-        approvals::end_for_others(tx, &row, pusher, now).await?;
-    }
-    Ok(row)
+    row.insert(tx).await.context("add a build")
 }
 
 /// A build that began with a pull request lacks what only a push's payload tells.

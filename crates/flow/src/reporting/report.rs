@@ -137,7 +137,7 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
         // Of hooks it is this build's alone, though its branch is gone.
         verdicts.extend(Verdict::of(flow, build.clone()).await?);
     }
-    // The verdict of another branch tells more than one that a newer push left open.
+    // The verdict of another branch tells more than one that a newer push left open, or that waits to be approved.
     if !verdicts.iter().all(Verdict::is_left_open) {
         verdicts.retain(|verdict| !verdict.is_left_open());
     }
@@ -182,8 +182,9 @@ impl Verdict {
         Ok((!jobs.is_empty()).then_some(Self { build, status, culprit, canceled_by }))
     }
 
+    /// Whether nothing is known of the commit by it. A stranger can have any commit held, by a pull request that begins there.
     fn is_left_open(&self) -> bool {
-        self.status == Status::Canceled && self.canceled_by.is_some()
+        self.status == Status::Held || self.status == Status::Canceled && self.canceled_by.is_some()
     }
 }
 

@@ -103,6 +103,8 @@ async fn a_strangers_commit_runs_when_it_was_approved_and_the_next_one_waits_aga
     offer.approve(build, &[]).await?.ensure_ok()?;
     world.status(&first, State::Success).await?;
     assert!(offer.has_run(build).await?);
+    let page = world.page(&format!("builds/{build}/")).await?;
+    assert!(page.contains("approved by <b>anna</b>") && !page.contains("Approve and run"), "{page}");
 
     let second = offer.push("eve", "Second").await?;
     let waits = offer.held(&second).await?;
@@ -150,6 +152,25 @@ async fn a_pull_request_is_approved_as_a_whole_until_somebody_else_pushes_to_it(
     offer.held(&foreign).await?;
     let third = offer.push("eve", "Fourth").await?;
     offer.held(&third).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_commit_that_passed_stays_so_though_a_stranger_proposes_it_once_more() -> Result<()> {
+    let world = world().await?;
+    let sha = world.github.head(REPOSITORY, "main").await.context("a head")?;
+    world.status(&sha, State::Success).await?;
+    let fork = world.github.fork(REPOSITORY, "eve").await?;
+    world.github.set_branch(&fork, "topic", &sha).await?;
+    let pull = NewPull::new(REPOSITORY, "topic", "Topic").from_fork(&fork).by("eve");
+    let number = world.github.open_pull_request(pull).await?.number;
+    let offer = Offer { world: &world, fork, number };
+    offer.of(&sha, "held").await?;
+    let last = world.push("Last").await?;
+    world.status(&last.sha, State::Success).await?;
+    let told = world.github.statuses(REPOSITORY, &sha);
+    let last = told.last().context("a status")?;
+    assert_eq!(last.state, State::Success, "{told:?}");
     world.end().await
 }
 

@@ -43,6 +43,8 @@ struct BuildPage {
     orders: Orders,
     tabs: Vec<JobTab>,
     shown: Option<Shown>,
+    /// The logins of those who approved it, if it is a fork's.
+    approved_by: Vec<String>,
 }
 
 /// A project that nothing was built of yet.
@@ -136,8 +138,12 @@ async fn show(
     };
     let orders = Orders::of(&jobs, &frame);
     let spent = Spent::of(&jobs.iter().map(Job::span).collect::<Vec<_>>(), frame.now);
+    let approved_by = match build.git_ref {
+        GitRef::PullRequest(_) => app.edges.store.approved_by(&build).await?,
+        GitRef::Branch(_) | GitRef::Tag(_) => Vec::new(),
+    };
     let tab = if frame.is_latest(&build) { Tab::Latest } else { Tab::Other };
-    visit.show(&BuildPage { frame, project, tab, build, spent, orders, tabs, shown })
+    visit.show(&BuildPage { frame, project, tab, build, spent, orders, tabs, shown, approved_by })
 }
 
 #[cfg(test)]
@@ -168,8 +174,8 @@ mod tests {
         let spent = job.span().spent(frame.now);
         let shown = Shown { phases, spent, reason: None, tail, work, made, job, runs, is_past: false };
         let (project, build) = (samples::project(), samples::build(status));
-        let page =
-            BuildPage { frame, project, tab: Tab::Latest, build, spent, orders, tabs, shown: Some(shown) };
+        let (tab, shown, approved_by) = (Tab::Latest, Some(shown), vec!["anna".to_owned()]);
+        let page = BuildPage { frame, project, tab, build, spent, orders, tabs, shown, approved_by };
         page.render().unwrap()
     }
 
