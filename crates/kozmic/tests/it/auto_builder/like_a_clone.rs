@@ -20,7 +20,9 @@ ask.sh:
 
 /// Puts the script into the repository that is to be pushed.
 async fn with_script(dir: &Path) -> Result<()> {
-    let script = format!("#!/bin/bash\ncd /core || exit\n{ASK}\necho done > /tmp/archives/out.bin\n");
+    // A report shows where a tab leads to, not the tab.
+    let ask = format!("{{\n{ASK}\n}} | tr '\\t' ' '");
+    let script = format!("#!/bin/bash\ncd /core || exit\n{ask}\necho done > /tmp/archives/out.bin\n");
     std::fs::write(dir.join("ask.sh"), script)?;
     let commit = "for branch in feature/deep main; do git -C source checkout -q -f $branch; cp ask.sh source/\n\
         git -C source add ask.sh; git -C source commit -q -m Ask; done";
@@ -38,6 +40,10 @@ async fn asked(stage: &Stage, dir: &Path, branch: &str) -> Result<Vec<String>> {
     told(&log.replace("\r\n", "\n"))
 }
 
+fn untabbed(lines: &[String]) -> Vec<String> {
+    lines.iter().map(|line| line.replace('\t', " ")).collect()
+}
+
 #[tokio::test]
 async fn a_recipes_script_finds_what_a_fresh_clone_of_its_branch_has() -> Result<()> {
     let stage = Stage::sound(Script {
@@ -51,10 +57,10 @@ async fn a_recipes_script_finds_what_a_fresh_clone_of_its_branch_has() -> Result
     let url = stage.github.clone_url(CORE);
     let script = asked(&stage, dir.path(), "main").await?;
     let clone = cloned(&url, dir.path(), ("URL clone; cd clone", &["HEAD", "main"])).await?;
-    alike(&script, &clone)?;
+    alike(&script, &untabbed(&clone))?;
     let script = asked(&stage, dir.path(), "feature/deep").await?;
     let prepare = "--branch feature/deep URL deep; cd deep";
     let clone = cloned(&url, dir.path(), (prepare, &["HEAD", "main", "feature/deep"])).await?;
-    alike(&script, &clone)?;
+    alike(&script, &untabbed(&clone))?;
     stage.end().await
 }
