@@ -163,6 +163,7 @@ mod tests {
         assert_eq!(branch, ["ab"]);
         assert_eq!(fork, ["pr7-ab", "ab"]);
         assert!(is_apart(&fork[0]) && !is_apart(&branch[0]));
+        assert_eq!(cached_image_name(ProjectId(7), "pr7-ab"), "kozmic-cache/pr7-ab:7");
     }
 
     #[test]

@@ -136,6 +136,14 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_as_long_as_said_and_no_longer() {
+        assert!("x".repeat(PATH_LIMIT).parse::<TrackedPath>().is_ok());
+        for text in ["x".repeat(PATH_LIMIT + 1), "a\tb".to_owned()] {
+            assert!(text.parse::<TrackedPath>().unwrap_err().ends_with("is no path."));
+        }
+    }
+
+    #[test]
     fn a_dot_is_the_whole_repository() {
         for text in [".", "./", " ././/. "] {
             let path = text.parse::<TrackedPath>().unwrap();

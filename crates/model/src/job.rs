@@ -280,6 +280,9 @@ mod tests {
         assert_eq!(Outcome::Stalled(Duration::from_secs(900)).status(), Status::Failure);
         assert_eq!(Outcome::Broken("no engine".into()).status(), Status::Error);
         assert_eq!(Outcome::Returned(0).reason(), None);
+        let code = |outcome: &Outcome| outcome.return_code();
+        assert_eq!([Outcome::Returned(3), Outcome::NotInstalled(4)].each_ref().map(code), [Some(3), Some(4)]);
+        assert_eq!(Outcome::Canceled("By anna.".into()).return_code(), None);
         assert_eq!(
             Outcome::Stalled(Duration::from_secs(900)).reason().unwrap(),
             "Stopped: no output for 15 min 00 s."
