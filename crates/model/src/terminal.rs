@@ -45,7 +45,7 @@ pub struct Run {
 /// A line, or a part of one that is very long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What stands in it, from left to right.
+    /// Its text, from left to right.
     pub runs: Vec<Run>,
     /// Whether the line ends here: not if its next part follows, and not if it is the log's last one and still open.
     pub is_ended: bool,

@@ -26,7 +26,7 @@ export class Line {
   /** A sign for each column, and its style, as soon as runs do not do. Behind a wide sign stands an empty one, and null where nobody wrote. */
   #signs = null;
   #styles = null;
-  /** What the line's first part came to, if it has others. */
+  /** The outcome of the line's first part, if it has others. */
   #front = null;
   #missing = 0;
   #text = null;

@@ -17,7 +17,7 @@ const STRING = /[\]PX^_]/;
 
 /** Reads a terminal's output. */
 export class Sequences {
-  /** What the next sign belongs to: 'text', 'escape', 'control' or 'string'. */
+  /** The part that the next sign belongs to: 'text', 'escape', 'control' or 'string'. */
   #inside = 'text';
   /** Whether a bell ends the string. */
   #rings = false;

@@ -11,7 +11,7 @@ export const HEIGHT = 50;
 const TAB = 8;
 /** The modes in which a program has a screen to itself. */
 const OTHER_SCREEN = /^\?(?:.*;)?(?:47|1047|1049)(?:;|$)/;
-/** What the signs from ` to ~ are while lines and boxes are drawn. */
+/** The signs in place of those from ` to ~ while lines and boxes are drawn. */
 const DRAWN = '◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·';
 
 /** A terminal of endless width, whose lines go to `finished(line)` when nothing can change them any more. */
@@ -24,7 +24,7 @@ export class Terminal {
   #row = 0;
   #column = 0;
   #style = PLAIN;
-  /** Which of the two sets of signs draws lines, and which one is in use. */
+  /** The two sets of signs: for each whether it draws lines; and the one in use. */
   #draws = [false, false];
   #set = 0;
   /** The first line of the screen, and whether lines have left it at its top. */
@@ -224,7 +224,7 @@ export class Terminal {
     this.#hasScrolled = false;
   }
 
-  /** What is cleared stays in the log, and another screen begins. */
+  /** A screen that is cleared stays in the log, and another screen begins. */
   #clear() {
     while (this.#first + this.#lines.length > this.#top && this.#lines.at(-1)?.isBlank) this.#lines.pop();
     this.#begin();

@@ -32,7 +32,7 @@ impl ReplayCount {
         }
     }
 
-    /// What nearly all output is: no cut breaks a character, so it comes back as it is.
+    /// ASCII, as nearly all output is, comes back as it is: no cut breaks a character.
     fn add_ascii(&mut self, piece: &[u8]) {
         self.bytes += piece.len() as u64;
         let before = piece.iter().rposition(|byte| *byte == b'\n');

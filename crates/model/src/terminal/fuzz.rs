@@ -76,7 +76,7 @@ const SIGNS: &[&str] = &[
     " ",
 ];
 
-/// What both terminals know, and know alike: not what is cleared, and nothing above the first row or below the last.
+/// Sequences that both terminals know, and know alike: not what is cleared, and nothing above the first row or below the last.
 const KNOWN: &[&str] = &[
     "a",
     "b",

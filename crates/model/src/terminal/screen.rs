@@ -17,14 +17,14 @@ const TAB: usize = 8;
 /// The modes in which a program has a screen to itself.
 const OTHER_SCREEN: [&str; 3] = ["47", "1047", "1049"];
 
-/// What ESC 7 keeps, and ESC 8 takes up again.
+/// The state that ESC 7 keeps, and ESC 8 takes up again.
 #[derive(Clone, Copy, Default)]
 struct Place {
     /// The row, counted from the log's first line. It may not be there yet.
     row: usize,
     column: usize,
     style: Style,
-    /// Which of the two sets of signs draws lines, and which one is in use.
+    /// The two sets of signs: for each whether it draws lines; and the one in use.
     draws: [bool; 2],
     set: usize,
     /// The screen's first row, and whether rows have left it at its top.
@@ -304,7 +304,7 @@ impl Screen {
         self.place.has_scrolled = false;
     }
 
-    /// What is cleared stays in the log, and another screen begins.
+    /// A screen that is cleared stays in the log, and another screen begins.
     fn clear(&mut self) {
         while self.end() > self.place.top && self.open.back().is_some_and(Cells::is_blank) {
             self.open.pop_back();

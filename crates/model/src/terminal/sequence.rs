@@ -17,7 +17,7 @@ pub(super) enum Step<'a> {
     Sequence(&'a str, &'a str, char),
 }
 
-/// What the next sign belongs to.
+/// The part that the next sign belongs to.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Inside {
     #[default]

@@ -7,7 +7,7 @@ const SYMBOLS: char = '\u{2190}';
 
 const JOINER: char = '\u{200d}';
 
-/// What the signs from ` to ~ are while lines and boxes are drawn.
+/// The signs in place of those from ` to ~ while lines and boxes are drawn.
 const DRAWN: [char; 31] = [
     '◆', '▒', '␉', '␌', '␍', '␊', '°', '±', '␤', '␋', '┘', '┐', '┌', '└', '┼', '⎺', '⎻', '─', '⎼', '⎽', '├',
     '┤', '┴', '┬', '│', '≤', '≥', 'π', '≠', '£', '·',
@@ -33,7 +33,7 @@ impl Signs {
         self.whole(rest, &mut on);
     }
 
-    /// What is left when the bytes are over.
+    /// The sign that is left when the bytes are over.
     pub(super) fn rest(&mut self) -> Option<char> {
         (!std::mem::take(&mut self.torn).is_empty()).then_some(char::REPLACEMENT_CHARACTER)
     }

@@ -126,7 +126,7 @@ fn colour(parts: &[&str]) -> Option<Colour> {
     }
 }
 
-/// What a parameter says; none is 0, and one that is too large is the largest.
+/// The number that a parameter is; none is 0, and one that is too large is the largest.
 pub(super) fn number(digits: &str) -> u32 {
     match digits.bytes().all(|digit| digit.is_ascii_digit()) {
         true if digits.is_empty() => 0,

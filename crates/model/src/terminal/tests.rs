@@ -111,7 +111,7 @@ fn a_line_of_several_parts_has_one_end() {
     assert_eq!(text(&lines(cleared.as_bytes())), format!("{}\nnext", "x".repeat(WIDEST)));
 }
 
-/// What a hostile script writes, over and over.
+/// Output of a hostile script, over and over.
 const HOSTILE: [&str; 26] = [
     "\r",
     "x\r",
