@@ -196,7 +196,9 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
             GitRef::Tag(_) => {
                 ignore(flow, waiting, &format!("{} is not a branch", change.git_ref)).await?;
             }
-            GitRef::Branch(_) | GitRef::PullRequest(_) => return wake(flow, waiting, hook, *change).await,
+            GitRef::Branch(_) | GitRef::PullRequest(_) => {
+                return wake(flow, waiting, hook, &project, *change).await;
+            }
         },
     }
     Ok(Seen::Settled)
@@ -204,8 +206,14 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
 
 /// Wakes a hook, unless the change's author asks to skip it, or it is from a fork that is not built. The payload of a
 /// pull request does not carry the commit's message, which may ask so, too.
-async fn wake(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: Change) -> Result<Seen> {
-    let mut change = match fork::judge(flow, waiting, hook.project, &change).await? {
+async fn wake(
+    flow: &Flow,
+    waiting: &WaitingDelivery,
+    hook: &Hook,
+    project: &Project,
+    change: Change,
+) -> Result<Seen> {
+    let mut change = match fork::judge(flow, waiting, project, &change) {
         Judged::Built { is_held } => Change { is_held, ..change },
         Judged::Awaited => return Ok(Seen::Waits),
         Judged::Refused(why) => {
