@@ -9,7 +9,7 @@ use kozmic_model::{
     status::Status,
     time::Timestamp,
 };
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Select};
 
 /// Cancels what hooks still have to do in older builds of a ref, as far as the project wishes. The Auto Builder makes
 /// an artifact of each push.
@@ -31,15 +31,8 @@ pub(super) async fn supersede(
     let jobs = jobs::of_project(newest.project_id, &superseded);
     let why = format!("Canceled: build #{} has a newer push.", newest.number);
     let jobs = jobs.filter(rows::job::Column::Automatic.eq(false));
-    for job in jobs.all(tx).await.context("list jobs that wait or run")? {
-        let build =
-            rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
-        if build.is_some_and(|build| build.git_ref == newest.git_ref && build.id != newest.id) {
-            cancel(tx, &job, &why, Some(CanceledBy::Push), now).await?;
-            builds::refresh(tx, job.build_id, now).await?;
-        }
-    }
-    Ok(())
+    let is_older = |build: &rows::build::Model| build.git_ref == newest.git_ref && build.id != newest.id;
+    cancel_of(tx, jobs, is_older, &why, now).await
 }
 
 /// Cancels what is held of a pull request that was closed. It is held again if the pull request is opened once more.
@@ -50,11 +43,23 @@ pub(super) async fn let_go(
     now: Timestamp,
 ) -> Result<()> {
     let held = jobs::of_project(project.0, &[Status::Held]);
-    for job in held.all(tx).await.context("list held jobs")? {
+    let is_of_it = |build: &rows::build::Model| build.git_ref == git_ref;
+    cancel_of(tx, held, is_of_it, "Canceled: the pull request was closed.", now).await
+}
+
+/// Cancels those of some jobs whose builds are meant.
+async fn cancel_of(
+    tx: &DatabaseTransaction,
+    jobs: Select<rows::job::Entity>,
+    is_meant: impl Fn(&rows::build::Model) -> bool,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    for job in jobs.all(tx).await.context("list jobs that wait or run")? {
         let build =
             rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
-        if build.is_some_and(|build| build.git_ref == git_ref) {
-            cancel(tx, &job, "Canceled: the pull request was closed.", Some(CanceledBy::Push), now).await?;
+        if build.as_ref().is_some_and(&is_meant) {
+            cancel(tx, &job, why, Some(CanceledBy::Push), now).await?;
             builds::refresh(tx, job.build_id, now).await?;
         }
     }
