@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use anyhow::Result;
+use kozmic_testkit::github::State;
 
 /// Makes an image by running commands in the base image; returns its name.
 async fn image(world: &World, name: &str, commands: &str, change: &str) -> Result<String> {
@@ -25,6 +26,35 @@ async fn without_a_user_kozmic_the_images_own_user_runs_the_script() -> Result<(
     let log = world.log().await?;
     assert_eq!(build.status, "success", "{log}");
     assert!(log.contains("worker\nBegin\n/home/worker\n"), "{log}");
+    world.remove_image(&image).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn the_user_kozmic_is_found_in_any_list_of_users() -> Result<()> {
+    let world = World::new().await?;
+    let users = "i=0; while [ $i -lt 30000 ]; do echo user$i:x:$i:$i:an odd user of this image:/home/$i:/bin/sh; \
+                 i=$((i + 1)); done >/users; grep kozmic /etc/passwd >>/users; ln -sf ../users /etc/passwd";
+    let image = image(&world, "users", users, "USER root").await?;
+    world.hook_in(&image, "echo $HOME as $(id -u)").await?;
+    let pushed = world.push("Begin").await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let log = world.log().await?;
+    assert!(log.contains("/home/kozmic as 1000"), "{log}");
+    world.remove_image(&image).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn no_script_runs_as_root_since_the_list_of_users_is_too_long() -> Result<()> {
+    let world = World::new().await?;
+    let image =
+        image(&world, "endless", "mv /etc/passwd /tmp/p; truncate -s 1G /etc/passwd", "USER root").await?;
+    world.hook_in(&image, "id -un").await?;
+    let pushed = world.push("Read").await?;
+    world.status(&pushed.sha, State::Error).await?;
+    let log = world.log().await?;
+    assert!(log.contains("the image's /etc/passwd: it is longer than 16 MiB"), "{log}");
     world.remove_image(&image).await?;
     world.end().await
 }

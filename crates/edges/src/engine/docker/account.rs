@@ -1,15 +1,16 @@
 //! The user as whom scripts run in an image: looked up in its `/etc/passwd`, in a container that is never started.
 
+use super::passwd::{self, Entry, Found};
 use super::{Account, ContainerId, DockerEngine, EngineError, Image};
-use bollard::{errors::Error, query_parameters::DownloadFromContainerOptionsBuilder};
 use futures_util::TryStreamExt;
-use std::{collections::HashMap, io::Read, sync::PoisonError};
+use std::{collections::HashMap, io, sync::PoisonError};
+use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// The user that scripts run as where the image has it.
 const USER: &str = "kozmic";
 
-/// The largest `/etc/passwd` that is read, in bytes.
-const LIMIT: u64 = 1024 * 1024;
+/// The file that names an image's users.
+const PASSWD: &str = "/etc/passwd";
 
 impl DockerEngine {
     /// An image's content never changes under its id, so this is looked up once.
@@ -45,67 +46,51 @@ impl DockerEngine {
     }
 
     async fn look(&self, container: &ContainerId, default_user: &str) -> Result<Account, EngineError> {
-        let passwd = self.read_file(container, "/etc/passwd").await?.unwrap_or_default();
+        let users = self.users(container, default_user).await?;
         let has_shell = self.stat(container, "/bin/sh").await?;
-        Ok(account(&String::from_utf8_lossy(&passwd), default_user, has_shell))
+        Ok(account(users, default_user, has_shell))
     }
 
-    async fn read_file(&self, container: &ContainerId, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
-        let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
-        let docker = self.docker()?;
-        let archive = docker.download_from_container(&container.0, Some(options));
-        let archive = archive.try_fold(Vec::new(), |mut all, piece| async move {
-            all.extend_from_slice(&piece);
-            Ok(all)
+    /// The users of a container's image that matter. A link is followed as the engine follows it.
+    async fn users(&self, container: &ContainerId, default_user: &str) -> Result<Found, EngineError> {
+        let Some(path) = self.plain_file(container, PASSWD).await? else { return Ok(Found::default()) };
+        let archive = self.download_archive(container, &path).await?;
+        let default = name_of(default_user).to_owned();
+        let reader = SyncIoBridge::new(StreamReader::new(archive.map_err(io::Error::other)));
+        let search = tokio::task::spawn_blocking(move || {
+            let mut archive = tar::Archive::new(reader);
+            let first = archive.entries()?.next().transpose()?;
+            let file = first.filter(|file| file.header().entry_type().is_file());
+            file.map_or_else(|| Ok(Found::default()), |file| passwd::search(file, USER, &default))
         });
-        let archive = match archive.await {
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
-            archive => archive.map_err(|fault| self.fault(fault))?,
-        };
-        let unexpected = |fault: std::io::Error| EngineError::Unexpected { cause: fault.to_string() };
-        let mut archive = tar::Archive::new(archive.as_slice());
-        let Some(file) = archive.entries().map_err(unexpected)?.next() else { return Ok(None) };
-        let mut content = Vec::new();
-        file.map_err(unexpected)?.take(LIMIT).read_to_end(&mut content).map_err(unexpected)?;
-        Ok(Some(content))
+        let unexpected =
+            |cause: String| EngineError::Unexpected { cause: format!("the image's {PASSWD}: {cause}") };
+        let found = search.await.map_err(|fault| unexpected(fault.to_string()))?;
+        found.map_err(|fault| unexpected(fault.to_string()))
     }
 }
 
-struct Entry<'a> {
-    name: &'a str,
-    uid: u64,
-    gid: u64,
-    home: &'a str,
-}
-
-fn entries(passwd: &str) -> impl Iterator<Item = Entry<'_>> {
-    passwd.lines().filter_map(|line| {
-        let fields = line.split(':').collect::<Vec<_>>();
-        let [name, _, uid, gid, _, home, ..] = fields[..] else { return None };
-        Some(Entry { name, uid: uid.parse().ok()?, gid: gid.parse().ok()?, home })
-    })
+/// The part of an image's default user that tells who it is; the other one is the group.
+fn name_of(default_user: &str) -> &str {
+    match default_user.split(':').next() {
+        None | Some("") => "0",
+        Some(name) => name,
+    }
 }
 
 /// The user `kozmic`, else the image's own default, else root.
-fn account(passwd: &str, default_user: &str, has_shell: bool) -> Account {
-    let (user, group) =
-        default_user.split_once(':').map_or((default_user, None), |(user, group)| (user, Some(group)));
-    let user = if user.is_empty() { "0" } else { user };
-    let number = user.parse::<u64>().ok();
-    let found = entries(passwd)
-        .find(|entry| entry.name == USER)
-        .or_else(|| entries(passwd).find(|entry| entry.name == user || Some(entry.uid) == number));
-    match found {
-        Some(Entry { name, uid, gid, home }) if name == USER => {
-            Account { user: name.to_owned(), uid, gid, home: home.to_owned(), has_shell }
+fn account(users: Found, default_user: &str, has_shell: bool) -> Account {
+    let group = default_user.split_once(':').and_then(|(_, group)| group.parse().ok());
+    match users {
+        Found { wanted: Some(Entry { name, uid, gid, home }), .. } => {
+            Account { user: name, uid, gid, home, has_shell }
         }
-        Some(Entry { uid, gid, home, .. }) => {
-            let gid = group.and_then(|group| group.parse().ok()).unwrap_or(gid);
-            Account { user: default_user.to_owned(), uid, gid, home: home.to_owned(), has_shell }
+        Found { default: Some(Entry { uid, gid, home, .. }), .. } => {
+            let user = default_user.to_owned();
+            Account { user, uid, gid: group.unwrap_or(gid), home, has_shell }
         }
-        None => {
-            let uid = number.unwrap_or(0);
-            let gid = group.and_then(|group| group.parse().ok()).unwrap_or(0);
+        Found { .. } => {
+            let (uid, gid) = (name_of(default_user).parse().unwrap_or(0), group.unwrap_or(0));
             Account { user: default_user.to_owned(), uid, gid, home: "/".to_owned(), has_shell }
         }
     }
@@ -119,7 +104,8 @@ mod tests {
         "root:x:0:0:root:/root:/bin/bash\nnode:x:1000:1000::/home/node:/bin/sh\nbroken line\n";
 
     fn ids(passwd: &str, default_user: &str) -> (String, u64, u64, String) {
-        let Account { user, uid, gid, home, .. } = account(passwd, default_user, true);
+        let users = passwd::search(passwd.as_bytes(), USER, name_of(default_user)).unwrap();
+        let Account { user, uid, gid, home, .. } = account(users, default_user, true);
         (user, uid, gid, home)
     }
 

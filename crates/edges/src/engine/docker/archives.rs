@@ -2,6 +2,7 @@
 
 use super::{ContainerId, DockerEngine, EngineError};
 use bollard::{
+    container::PathStatResponse,
     errors::Error,
     query_parameters::{
         ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder,
@@ -11,6 +12,9 @@ use bollard::{
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use tokio::sync::mpsc;
+
+/// Bits of a mode, as Go writes it, that only directories, links, pipes, sockets and devices have.
+const NO_PLAIN_FILE: u32 = 0x8f28_0000;
 
 /// The length of an entry's head in an archive.
 const HEAD: usize = 512;
@@ -33,12 +37,34 @@ impl DockerEngine {
     }
 
     pub(super) async fn stat(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError> {
+        self.facts_of(container, path).await.map(|found| found.is_some())
+    }
+
+    async fn facts_of(
+        &self,
+        container: &ContainerId,
+        path: &str,
+    ) -> Result<Option<PathStatResponse>, EngineError> {
         let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
         match self.docker()?.get_container_archive_info(&container.0, Some(options)).await {
-            Ok(_) => Ok(true),
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Ok(found) => Ok(Some(found)),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(fault) => Err(self.fault(fault)),
         }
+    }
+
+    /// The path of the plain file that a path leads to, be it by links; none if there is none.
+    pub(super) async fn plain_file(
+        &self,
+        container: &ContainerId,
+        path: &str,
+    ) -> Result<Option<String>, EngineError> {
+        let Some(found) = self.facts_of(container, path).await? else { return Ok(None) };
+        let (path, found) = match found.link_target.as_str() {
+            "" => (path.to_owned(), Some(found)),
+            target => (target.to_owned(), self.facts_of(container, target).await?),
+        };
+        Ok(found.filter(|found| found.file_mode & NO_PLAIN_FILE == 0).map(|_| path))
     }
 
     pub(super) async fn small_file(

@@ -12,6 +12,7 @@ mod images;
 mod look;
 mod memory;
 mod output;
+mod passwd;
 mod pull;
 #[cfg(test)]
 mod tests;
