@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use kozmic_edges::{
     broker::{Bell, Topic},
     clock,
-    store::{IMAGES, Lane, Lease, NewCachedImage},
+    store::{IMAGES, Lane, Lease, NewCachedImage, Puller},
 };
 use kozmic_model::{
     cache::{CacheInputs, CachedImage},
@@ -33,8 +33,8 @@ use kozmic_model::{
 };
 use kozmic_runner::{
     coordinator::{
-        Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Published, Repository, Standing,
-        State,
+        Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published, Repository,
+        Standing, State,
     },
     order::Order,
 };
@@ -58,6 +58,10 @@ impl Here {
 
     fn runner(&self) -> &str {
         &self.flow.settings.runner
+    }
+
+    fn puller<'a>(&'a self, order: &Order, image: &'a ImageName) -> Puller<'a> {
+        Puller { runner: self.runner(), project: order.project, image }
     }
 
     fn change(&self, order: &Order) {
@@ -213,6 +217,19 @@ impl Coordinator for Here {
         store.use_cached_image(order.project, self.runner(), key, clock::now()).await
     }
 
+    async fn leave(&self, order: &Order, image: &ImageName, id: &str) -> Result<Leave> {
+        let store = &self.flow.edges.store;
+        if store.is_kernel_image(self.runner(), id).await? {
+            return Ok(Leave::Kept);
+        }
+        let may_use = store.may_use_image(self.puller(order, image)).await?;
+        Ok(if may_use { Leave::Given } else { Leave::AtRegistry })
+    }
+
+    async fn kept_image(&self, name: &ImageName) -> Result<Option<String>> {
+        self.flow.edges.store.kernel_image(self.runner(), name).await
+    }
+
     async fn compare_inputs(&self, order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
         let Origin::Hook(hook) = order.spec.origin else { return Ok(None) };
         let store = &self.flow.edges.store;
@@ -231,6 +248,11 @@ impl Coordinator for Here {
             ImageChange::Kept { name, id } => {
                 store.note_kernel_image(self.runner(), name, id, order.build).await
             }
+            ImageChange::Pulling(image) => store.begin_pull(self.puller(order, image)).await,
+            ImageChange::Pulled { name, has_login } => {
+                store.end_pull(self.puller(order, name), has_login).await
+            }
+            ImageChange::NotPulled(image) => store.drop_pull(self.puller(order, image)).await,
             ImageChange::Made { key, size } => {
                 let base = order.spec.task.image().map(ToString::to_string).unwrap_or_default();
                 let (project, runner) = (order.project, self.runner());

@@ -7,7 +7,7 @@ use kozmic_edges::store::Store;
 use kozmic_model::{
     cache::{CachedImage, cached_image_name},
     ids::ProjectId,
-    image::ImageName,
+    image::{ImageName, RESERVED},
     job::Job,
     kernel::KernelKind,
     spec::Origin,
@@ -72,7 +72,7 @@ pub async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Re
 
 /// The project of a cached image's name; none if it is no cached image's.
 fn project_of(name: &ImageName) -> Option<ProjectId> {
-    name.repository().strip_prefix("kozmic-cache/")?;
+    name.repository().strip_prefix(RESERVED)?;
     name.reference().parse().ok()
 }
 
@@ -85,7 +85,7 @@ pub(crate) async fn drop_kernel(flow: &Flow, name: &ImageName) -> Result<()> {
     }
     let _turn = shelf.turn(name).await;
     if let Some(id) = shelf.id_of(name).await? {
-        if !store.is_kernel_image(shelf.runner(), name, &id).await? {
+        if store.kernel_image(shelf.runner(), name).await? != Some(id) {
             return Ok(());
         }
         if !shelf.remove(name).await? {

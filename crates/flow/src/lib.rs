@@ -28,7 +28,7 @@ use futures_util::FutureExt;
 use intake::{missed, receive};
 use kozmic_edges::{Edges, store::Way};
 use kozmic_model::{ids::ProjectId, spec::Origin};
-use kozmic_runner::{Runner, RunnerSettings, Tools, shelf::Shelf, turns::Turns};
+use kozmic_runner::{Runner, RunnerSettings, Tools, registry::PrivateRegistries, shelf::Shelf, turns::Turns};
 use reporting::report;
 use std::{
     collections::HashSet,
@@ -90,6 +90,8 @@ pub struct FlowSettings {
     pub stop_grace: Duration,
     /// Directory of checkouts until they are in their containers.
     pub work_dir: PathBuf,
+    /// Registries in the server's own network that images may come from, as in images' names; `*` for all.
+    pub private_registries: Vec<String>,
     /// Number of cached images that are kept for each project.
     pub cached_images: usize,
     /// Settings of the Auto Builder; none: it is switched off.
@@ -155,6 +157,7 @@ impl Flow {
             name: self.settings.runner.clone(),
             slots: self.settings.slots,
             work_dir: self.settings.work_dir.clone(),
+            private_registries: PrivateRegistries::new(&self.settings.private_registries),
         };
         let here = Arc::new(Here::new(self));
         Runner::new(here, tools, settings, self.stop.clone(), self.tasks.clone())

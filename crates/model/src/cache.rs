@@ -3,6 +3,7 @@
 use crate::{
     git::GitRef,
     ids::{CachedImageId, ProjectId},
+    image::RESERVED,
     install::{Install, TrackedPath},
     time::Timestamp,
 };
@@ -125,7 +126,7 @@ const APART: &str = "pr";
 
 /// The name on the engine of the image with that key.
 pub fn cached_image_name(project: ProjectId, key: &str) -> String {
-    format!("kozmic-cache/{key}:{project}")
+    format!("{RESERVED}{key}:{project}")
 }
 
 #[cfg(test)]

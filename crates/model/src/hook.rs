@@ -90,8 +90,8 @@ impl HookDraft {
         let install = self.install(&mut faults);
         let pull = choice::<PullPolicy>(&self.pull);
         let if_interrupted = choice::<IfInterrupted>(&self.if_interrupted);
-        let image =
-            self.image.parse::<ImageName>().map_err(|fault| faults.insert("image", fault.to_string()));
+        let image = self.image.parse::<ImageName>().map_err(|fault| fault.to_string());
+        let image = image.and_then(ImageName::unless_reserved).map_err(|fault| faults.insert("image", fault));
         let pull = pull.map_err(|fault| faults.insert("pull", fault));
         let if_interrupted = if_interrupted.map_err(|fault| faults.insert("if_interrupted", fault));
         match (image, pull, if_interrupted) {

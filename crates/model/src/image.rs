@@ -4,6 +4,9 @@ use crate::registry::DEFAULT_REGISTRY;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
+/// The beginning of the names of cached images.
+pub const RESERVED: &str = "kozmic-cache/";
+
 /// An image's name as people write it: `debian`, `ubuntu:24.04`, `registry.example:5000/team/image@sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -25,6 +28,48 @@ impl ImageName {
             Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
             _ => DEFAULT_REGISTRY,
         }
+    }
+
+    /// The name as engines list it: Docker's own registry, and its part `library`, go without saying; a version does not. A
+    /// digest says it alone.
+    pub fn listed(&self) -> String {
+        let repository = self.listed_repository();
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => format!("{repository}@{digest}"),
+            (None, Some(tag)) => format!("{repository}:{tag}"),
+            (None, None) => format!("{repository}:latest"),
+        }
+    }
+
+    /// Whether it is one of the names under which Kozmic keeps what install scripts made, each for one project.
+    pub fn is_reserved(&self) -> bool {
+        self.listed_repository().starts_with(RESERVED)
+    }
+
+    /// The name, if anybody may use it; else a sentence that says why not.
+    ///
+    /// # Errors
+    /// It is reserved.
+    pub fn unless_reserved(self) -> Result<Self, String> {
+        match self.is_reserved() {
+            true => {
+                Err(format!("{self} is a name of Kozmic's own: each image there is kept for one project."))
+            }
+            false => Ok(self),
+        }
+    }
+
+    /// Whether it is a user's repository at Docker's own registry: it may be any stranger's, and the name says no registry.
+    pub fn is_users(&self) -> bool {
+        self.registry() == DEFAULT_REGISTRY && self.listed_repository().contains('/')
+    }
+
+    /// The name without tag and digest, as engines list it.
+    pub fn listed_repository(&self) -> &str {
+        let own =
+            ["docker.io/", "index.docker.io/"].iter().find_map(|host| self.repository.strip_prefix(host));
+        let repository = own.unwrap_or(&self.repository);
+        repository.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(repository)
     }
 
     /// The version to pull: the digest if one is given, else the tag, else `latest`.
@@ -158,6 +203,42 @@ mod tests {
         assert_eq!(digest.parse::<ImageName>().unwrap().reference(), &digest[7..]);
         let name = "registry.example:5000/team/image:1".parse::<ImageName>().unwrap();
         assert_eq!((name.repository(), name.reference()), ("registry.example:5000/team/image", "1"));
+    }
+
+    #[test]
+    fn a_name_is_told_as_engines_list_it() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (name, listed) in [
+            ("debian", "debian:latest".to_owned()),
+            ("docker.io/library/debian:12", "debian:12".to_owned()),
+            ("index.docker.io/team/image", "team/image:latest".to_owned()),
+            ("library/debian", "debian:latest".to_owned()),
+            ("library/team/image", "library/team/image:latest".to_owned()),
+            ("localhost:5000/library/a:1", "localhost:5000/library/a:1".to_owned()),
+            (&format!("debian:12@{digest}"), format!("debian@{digest}")),
+        ] {
+            assert_eq!(name.parse::<ImageName>().unwrap().listed(), listed);
+        }
+    }
+
+    #[test]
+    fn a_users_repository_has_a_user_and_no_registry() {
+        let is_users = |name: &str| name.parse::<ImageName>().unwrap().is_users();
+        assert!(is_users("team/image:1") && is_users("docker.io/team/image"));
+        assert!(!is_users("debian") && !is_users("library/debian") && !is_users("ghcr.io/team/image"));
+    }
+
+    #[test]
+    fn names_of_cached_images_are_reserved_however_they_are_written() {
+        let is_reserved = |name: &str| name.parse::<ImageName>().unwrap().is_reserved();
+        for name in ["kozmic-cache/ab:1", "docker.io/kozmic-cache/ab", "index.docker.io/kozmic-cache/ab:1"] {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in
+            ["kozmic-cache:1", "kozmic/kozmic-cache/ab", "ghcr.io/kozmic-cache/ab", "library/kozmic-cache/ab"]
+        {
+            assert!(!is_reserved(name), "{name}");
+        }
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub mod git;
 pub mod deploy_key;
 pub mod image;
 pub mod registry;
+pub mod address;
 pub mod install;
 pub mod cache;
 pub mod interruption;

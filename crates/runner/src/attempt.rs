@@ -1,7 +1,7 @@
 //! One attempt at a job, over the steps that it takes: image, scripts, and what becomes of what they made.
 
 use crate::{
-    Runner, artifact,
+    Runner, artifact, base,
     cache::{self, Look, Making},
     ending::Absence,
     follow::{self, Before, Found},
@@ -63,6 +63,10 @@ impl Go<'_> {
             let number = order.attempt.number;
             self.work.say(&format!("Attempt {number}: the one before was interrupted.")).await?;
         }
+        // Nobody wants to learn that after the build.
+        if let Some(why) = &order.hindrance {
+            return Err(Stop::broken(why));
+        }
         match &order.spec.task {
             Task::Hook(task) => Box::pin(self.run_hook(task)).await,
             Task::Program(program) => self.run_program(program).await,
@@ -72,7 +76,7 @@ impl Go<'_> {
 
     /// A hook's job: its install script, if it has one, and its script.
     async fn run_hook(&mut self, task: &HookTask) -> Step<Outcome> {
-        let base = prepare::base(&mut self.work, &task.image, task.pull);
+        let base = base::image(&mut self.work, &task.image, task.pull);
         let base = self.halt.unless_halted(base).await?;
         let name = task.image.to_string();
         let image = match task.install.as_ref() {
@@ -86,10 +90,6 @@ impl Go<'_> {
 
     /// A job of a recipe or kernel rule: its program, and what comes of that.
     async fn run_program(&mut self, program: &Program) -> Step<Outcome> {
-        // Nobody wants to learn that after the build.
-        if let Some(why) = &self.work.order.hindrance {
-            return Err(Stop::broken(why));
-        }
         let image = self.halt.unless_halted(program::base(&mut self.work, program)).await?;
         let started = self.halt.unless_halted(program::container(&mut self.work, program, &image)).await?;
         let (container, outcome) = self.follow(started).await?;

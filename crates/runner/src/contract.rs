@@ -3,14 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "its cases are tests, and panic")]
 
 use crate::{
-    coordinator::{Beginning, Coordinator, ImageChange, Standing, State},
+    coordinator::{Beginning, Coordinator, ImageChange, Leave, Standing, State},
     order::Order,
 };
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use kozmic_model::{
     cache::CacheInputs,
-    ids::JobId,
+    ids::{JobId, ProjectId},
     image::ImageName,
     job::Outcome,
     phase::{Phase, PhaseKind},
@@ -45,6 +45,7 @@ pub async fn holds(office: &impl Office) {
     an_image_is_used_from_when_it_was_made_until_it_is_gone(office).await;
     inputs_are_compared_with_those_of_before(office).await;
     an_image_of_a_branch_keeps_its_name(office).await;
+    what_another_projects_login_brought_is_not_for_the_asking(office).await;
 }
 
 async fn claimed(office: &impl Office) -> (Arc<dyn Coordinator>, Order) {
@@ -179,5 +180,35 @@ async fn an_image_of_a_branch_keeps_its_name(office: &impl Office) {
     assert!(!first.has_newer);
     coordinator.note_image(&order, ImageChange::Kept { name: &first.name, id: "sha256:1" }).await.unwrap();
     assert_eq!(coordinator.image_name(&order, &plain).await.unwrap(), first);
+    assert_eq!(coordinator.kept_image(&first.name).await.unwrap().as_deref(), Some("sha256:1"));
+    for (id, leave) in [("sha256:1", Leave::Kept), ("sha256:2", Leave::Given)] {
+        assert_eq!(coordinator.leave(&order, &plain, id).await.unwrap(), leave);
+    }
+    assert_eq!(coordinator.kept_image(&"anna/hello:other".parse().unwrap()).await.unwrap(), None);
+    end(&coordinator, &order).await;
+}
+
+async fn what_another_projects_login_brought_is_not_for_the_asking(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    let [one, other] = ["a.example/one:1", "a.example/other:1"].map(|name| name.parse().expect("a name"));
+    let elsewhere = Order { project: ProjectId(order.project.0 + 1), ..order.clone() };
+    let leave = async |order: &Order, image: &ImageName| {
+        coordinator.leave(order, image, "sha256:2").await.unwrap() == Leave::Given
+    };
+    let may = async |image| (leave(&order, image).await, leave(&elsewhere, image).await);
+    assert_eq!(may(&one).await, (true, true));
+    for _ in 0..2 {
+        coordinator.note_image(&order, ImageChange::Pulling(&one)).await.unwrap();
+    }
+    assert_eq!(may(&one).await, (false, false));
+    for _ in 0..2 {
+        coordinator.note_image(&order, ImageChange::Pulled { name: &one, has_login: true }).await.unwrap();
+    }
+    assert_eq!((may(&one).await, may(&other).await), ((true, false), (true, true)));
+    coordinator.note_image(&elsewhere, ImageChange::Pulling(&one)).await.unwrap();
+    coordinator.note_image(&elsewhere, ImageChange::NotPulled(&one)).await.unwrap();
+    assert_eq!(may(&one).await, (true, false), "it was refused");
+    coordinator.note_image(&elsewhere, ImageChange::Pulled { name: &one, has_login: false }).await.unwrap();
+    assert_eq!(may(&one).await, (true, true));
     end(&coordinator, &order).await;
 }

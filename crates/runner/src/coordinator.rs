@@ -95,6 +95,12 @@ pub trait Coordinator: Send + Sync {
     /// Notes the inputs that a hook's image is made of, and gives those of before. Nothing is noted of a fork's pull request.
     async fn compare_inputs(&self, order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>>;
 
+    /// Whether an attempt may start from an image that is on the engine, by the id that it has there.
+    async fn leave(&self, order: &Order, image: &ImageName, id: &str) -> Result<Leave>;
+
+    /// The engine's id of the image that a kernel build left under a name, if that is known.
+    async fn kept_image(&self, name: &ImageName) -> Result<Option<String>>;
+
     /// Notes what became of an image on this runner's engine.
     async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()>;
 
@@ -178,6 +184,17 @@ pub enum ImageChange<'a> {
     },
     /// It is known, but is not there any more.
     Gone(&'a CachedImage),
+    /// A pull with the project's login begins.
+    Pulling(&'a ImageName),
+    /// The project has pulled it.
+    Pulled {
+        /// Its name.
+        name: &'a ImageName,
+        /// Whether that was with a login.
+        has_login: bool,
+    },
+    /// The project could not pull it.
+    NotPulled(&'a ImageName),
     /// A container was kept under this name.
     Kept {
         /// The name.
@@ -185,6 +202,17 @@ pub enum ImageChange<'a> {
         /// The engine's id of it.
         id: &'a str,
     },
+}
+
+/// Leave to start from an image that is on the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// It is given.
+    Given,
+    /// Another project's login brought what is there of its repository, and this project has pulled nothing of it yet.
+    AtRegistry,
+    /// A kernel build left it, for those that start from kept images.
+    Kept,
 }
 
 /// The name that a container is kept under.

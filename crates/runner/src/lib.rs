@@ -16,6 +16,8 @@ mod attempt;
 mod cache;
 mod program;
 mod prepare;
+mod base;
+pub mod registry;
 mod checkout;
 mod follow;
 mod ending;
@@ -39,6 +41,7 @@ pub use run::{OUR_FAULT, finish};
 use coordinator::Coordinator;
 use desk::Desk;
 use kozmic_edges::{engine::Engine, git::Mirrors, logs::Logs, room::Room};
+use registry::PrivateRegistries;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use turns::Turns;
@@ -81,6 +84,8 @@ pub struct RunnerSettings {
     pub slots: usize,
     /// Directory of checkouts until they are in their containers. It is emptied at each start.
     pub work_dir: PathBuf,
+    /// Registries in its own network that images may come from.
+    pub private_registries: PrivateRegistries,
 }
 
 impl Runner {

@@ -1,4 +1,4 @@
-//! Gets an attempt's container ready: image, account, container and checkout.
+//! Gets an attempt's container ready: account, container and checkout.
 //!
 //! Starting a container is what takes longest, and the checkout and its way into the container's volume do not need
 //! it, so all happen at once; `gate` keeps the script from beginning before its files are there.
@@ -11,11 +11,10 @@ use crate::{
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    engine::{Account, EngineError, Image, Limits, NewContainer, Stage, Volume},
+    engine::{Account, Image, Limits, NewContainer, Stage, Volume},
     git::{Archive, Checkout, Destination, Ownership},
 };
-use kozmic_model::{image::ImageName, install::PullPolicy, phase::PhaseKind};
-use tokio::sync::mpsc;
+use kozmic_model::phase::PhaseKind;
 
 /// Order for a container and the script that it runs.
 pub(crate) struct Wanted<'a> {
@@ -54,51 +53,6 @@ pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Sta
     let opening = Opening { kind, container, cache_key, begun, checkout: &checkout, text: &text };
     work.begin_script(opening).await?;
     closed.open(&runner).await
-}
-
-/// The job's base image, pulled if it is not on the engine or if the hook wants a newer one.
-pub(crate) async fn base(work: &mut Work, name: &ImageName, policy: PullPolicy) -> Result<Image> {
-    let engine = work.runner.tools.engine.clone();
-    let there = engine.image(name).await.context("look for the image")?;
-    match (there, policy) {
-        (Some(image), PullPolicy::IfAbsent) => return Ok(image),
-        (Some(image), PullPolicy::Newer) => return newer(work, name, image).await,
-        (None, _) => {}
-    }
-    work.begin(PhaseKind::Pull, &format!("{name} is not on the engine")).await?;
-    pull(work, name).await.with_context(|| format!("pull the image {name}"))?;
-    work.end(&name.to_string()).await?;
-    let image = engine.image(name).await.context("look for the image")?;
-    image.with_context(|| format!("the image {name} is not there after it was pulled"))
-}
-
-/// The newest image of that name. The one that is there has to do if its registry gives none, and the log says so.
-async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image> {
-    work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
-    if let Err(fault) = pull(work, name).await {
-        // An image that may not be pulled any more is refused, even if it was pulled before, by this project or by
-        // others.
-        if fault.downcast_ref().is_some_and(|fault: &EngineError| fault.is_unreachable() || fault.is_denied())
-        {
-            return Err(fault.context(format!("pull the image {name}")));
-        }
-        work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
-    }
-    let image = work.runner.tools.engine.image(name).await.context("look for the image")?;
-    let image = image.unwrap_or_else(|| there.clone());
-    let word = if image.id == there.id { "as it was" } else { "newer" };
-    work.end(&format!("{name}, {word}")).await?;
-    Ok(image)
-}
-
-async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
-    let (engine, order) = (work.runner.tools.engine.clone(), work.order.clone());
-    let login = order.login.as_ref().map_err(|why| anyhow::anyhow!(why.clone()))?;
-    let (progress, lines) = mpsc::channel::<String>(16);
-    let pull = engine.pull(name, login.as_ref(), progress);
-    let (pulled, told) = tokio::join!(pull, work.tell(lines));
-    pulled?;
-    told
 }
 
 /// Checkout and script, as they lie in the container's volume.

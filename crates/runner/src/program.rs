@@ -5,9 +5,8 @@
 //! repository is no volume, so that it is in the image if the container becomes one.
 
 use crate::{
-    checkout, gate,
+    base, checkout, gate,
     order::ProgramLimits,
-    prepare,
     work::{Opening, Work},
 };
 use anyhow::{Context, Result};
@@ -17,9 +16,7 @@ use kozmic_edges::{
     git::{Destination, Ownership, SETTLE},
 };
 use kozmic_model::{
-    image::ImageName,
     install::PullPolicy,
-    kernel::base_tag,
     phase::PhaseKind,
     spec::{Base, Program},
 };
@@ -39,24 +36,9 @@ case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@
 /// The image that the program starts in.
 pub(crate) async fn base(work: &mut Work, program: &Program) -> Result<Image> {
     match program.base {
-        Base::Named => prepare::base(work, &program.image, PullPolicy::IfAbsent).await,
-        Base::LongestPrefix => kept(work, &program.image).await,
+        Base::Named => base::image(work, &program.image, PullPolicy::IfAbsent).await,
+        Base::LongestPrefix => base::kept(work, &program.image).await,
     }
-}
-
-/// The image of the longest branch that the pushed one's name begins with.
-async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
-    let engine = work.runner.tools.engine.clone();
-    let repository = wanted.repository();
-    let tags = engine.tags(repository).await.context("look for base images")?;
-    let pushed = work.order.git_ref.clone();
-    let found = base_tag(&tags, &work.order.bases, repository, &pushed);
-    let branch = pushed.label();
-    let tag = found.with_context(|| format!("No base image found for branch: {branch}"))?;
-    let name = format!("{repository}:{tag}").parse::<ImageName>().context("name the base image")?;
-    work.say(&format!("The base image for {branch} is {name}.")).await?;
-    let image = engine.image(&name).await.context("look for the base image")?;
-    image.with_context(|| format!("the base image {name} was removed just now"))
 }
 
 /// Makes the container and lets its program begin.

@@ -2,6 +2,7 @@
 //! crash at each call that a runner makes.
 
 mod crashes;
+mod bases;
 mod faults;
 mod ends;
 mod installs;

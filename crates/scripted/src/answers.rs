@@ -50,6 +50,11 @@ impl Engine for ScriptedEngine {
         self.call(Verb::Pull, pull).await
     }
 
+    async fn ask_registry(&self, name: &ImageName, login: Option<&RegistryLogin>) -> Result<(), EngineError> {
+        let ask = async { self.look(|world| world.images.offered(name, login).map(drop)) };
+        self.call(Verb::AskRegistry, ask).await
+    }
+
     async fn memory(&self) -> Result<i64, EngineError> {
         self.call(Verb::Memory, async { Ok(MEMORY) }).await
     }

@@ -10,6 +10,7 @@ pub enum Verb {
     Version,
     Image,
     Pull,
+    AskRegistry,
     Memory,
     Commit,
     ImageOf,

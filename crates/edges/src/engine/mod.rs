@@ -24,7 +24,7 @@ pub trait Engine: Send + Sync {
     /// The engine's own version. An engine may start other programs to find out.
     async fn version(&self) -> Result<String, EngineError>;
 
-    /// The image of that name on the engine, if it is there.
+    /// The image that bears that name on the engine, if one does; an id, or the beginning of one, is no name.
     async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError>;
 
     /// Pulls an image, as somebody if need be; tells lines of progress on the way. Errors carry the engine's own words.
@@ -34,6 +34,13 @@ pub trait Engine: Send + Sync {
         login: Option<&RegistryLogin>,
         progress: mpsc::Sender<String>,
     ) -> Result<(), EngineError>;
+
+    /// Has an image's registry asked whether it gives it, as to somebody if need be. A pull does not always ask: it is content
+    /// with what the engine has of a digest.
+    ///
+    /// # Errors
+    /// It does not give it, or does not answer.
+    async fn ask_registry(&self, name: &ImageName, login: Option<&RegistryLogin>) -> Result<(), EngineError>;
 
     /// The machine's memory, in bytes.
     async fn memory(&self) -> Result<i64, EngineError>;
@@ -174,6 +181,8 @@ pub struct Image {
     pub default_user: String,
     /// In bytes, all layers together.
     pub size: i64,
+    /// Whether it came from a registry, or was given to one, under the name that it was found by.
+    pub is_pulled: bool,
 }
 
 /// The login for a registry.

@@ -89,16 +89,27 @@ impl Store {
         self.let_go_of_name(IMAGES, &name.to_string()).await
     }
 
-    /// Whether the image that has a name was left by a kernel build of an installation.
+    /// The engine's id of the image that a kernel build of an installation left under a name, and that has it still as far
+    /// as is known.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn is_kernel_image(&self, instance: &str, name: &ImageName, image_id: &str) -> Result<bool> {
+    pub async fn kernel_image(&self, instance: &str, name: &ImageName) -> Result<Option<String>> {
         let row = rows::kernel_image::Entity::find()
             .filter(rows::kernel_image::Column::Runner.eq(instance))
             .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
-            .filter(rows::kernel_image::Column::ImageId.eq(image_id))
             .filter(rows::kernel_image::Column::IsCurrent.eq(true));
+        Ok(row.one(&self.db).await.context("find a kernel's image")?.map(|row| row.image_id))
+    }
+
+    /// Whether kernel builds of an installation left the image with that id, under whatever name.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn is_kernel_image(&self, instance: &str, image_id: &str) -> Result<bool> {
+        let row = rows::kernel_image::Entity::find()
+            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::ImageId.eq(image_id));
         Ok(row.one(&self.db).await.context("find a kernel's image")?.is_some())
     }
 

@@ -32,6 +32,7 @@ mod names;
 mod uploads;
 mod artifacts;
 mod kernel_images;
+mod pulls;
 mod monitor;
 mod outbox;
 mod mails;
@@ -61,6 +62,7 @@ pub use moves::{Heard, ProjectChange, RefAtForge};
 pub use names::IMAGES;
 pub use outbox::{Outgoing, Subject, Way};
 pub use projects::ProjectLine;
+pub use pulls::Puller;
 pub use uploads::Upload;
 pub use users::{Avatar, NewSession};
 

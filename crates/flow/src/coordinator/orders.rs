@@ -8,9 +8,10 @@ use kozmic_edges::{
     store::{ClaimedJob, IMAGES},
 };
 use kozmic_model::{
+    kernel::KernelKind,
     phase::Phase,
     registry::host_of,
-    spec::{Base, BuildFacts, Task, environment},
+    spec::{Base, BuildFacts, JobSpec, Task, environment},
     time::Timestamp,
 };
 use kozmic_runner::{
@@ -37,7 +38,9 @@ pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
         Err(fault) => (BTreeMap::new(), Some(sentence(&fault))),
     };
     let login = login(flow, &claimed).await.map_err(|fault| format!("{fault:#}"));
-    let hindrance = trouble.or_else(|| publish::hindrance(flow, &claimed.job.spec));
+    let spec = &claimed.job.spec;
+    let hindrance =
+        trouble.or_else(|| publish::hindrance(flow, spec)).or_else(|| taken(&flow.settings, spec));
     let environment = environment_of(&flow.settings, &claimed);
     let limits = limits(&flow.settings, &claimed);
     let ClaimedJob { job, build, project, pushed_at } = claimed;
@@ -125,6 +128,21 @@ async fn bases(flow: &Flow, claimed: &ClaimedJob) -> Result<BTreeMap<String, Str
         }
         _ => Ok(BTreeMap::new()),
     }
+}
+
+/// The reason why a job may not start from the image that it names: kernel builds keep theirs under such names.
+fn taken(settings: &FlowSettings, spec: &JobSpec) -> Option<String> {
+    if matches!(&spec.task, Task::Program(program) if program.base == Base::LongestPrefix) {
+        return None;
+    }
+    let (image, autobuild) = (spec.task.image()?, settings.autobuild.as_ref()?);
+    let mut generic = autobuild.kernels.iter().filter(|rule| rule.kind() == KernelKind::Generic);
+    let is_taken = generic.any(|rule| image.listed_repository() == rule.repository.to_lowercase());
+    is_taken.then(|| {
+        format!(
+            "{image} is a name for what kernel builds keep: only dependent kernel builds start from there."
+        )
+    })
 }
 
 #[cfg(test)]

@@ -157,6 +157,7 @@ fn settings(dir: &Path) -> FlowSettings {
         log_limit: 1 << 20,
         stop_grace: Duration::from_secs(10),
         work_dir: dir.join("work"),
+        private_registries: Vec::new(),
         cached_images: 5,
         autobuild: None,
     }

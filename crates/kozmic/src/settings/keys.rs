@@ -53,6 +53,7 @@ pub(super) const KEYS: &[Key] = &[
     key("docker_process_limit", None),
     key("docker_extra_hosts", None),
     key("docker_capabilities", None),
+    key("docker_private_registries", None),
     key("runner_concurrency", None),
     key("stall_timeout", Some("900")),
     key("job_timeout", Some("2700")),

@@ -72,6 +72,8 @@ pub(crate) struct RunnerSettings {
     pub(crate) stop_timeout: Duration,
     /// `KOZMIC_CACHED_IMAGES_LIMIT`
     pub(crate) cached_images: usize,
+    /// `KOZMIC_DOCKER_PRIVATE_REGISTRIES`
+    pub(crate) private_registries: Vec<String>,
 }
 
 /// Settings of mails.
@@ -113,6 +115,9 @@ impl Settings {
                 log_limit: source.required("log_limit", values::bytes)?.unsigned_abs(),
                 stop_timeout: source.required("stop_timeout", values::seconds)?,
                 cached_images: source.required("cached_images_limit", values::count)?,
+                private_registries: source
+                    .parse("docker_private_registries", values::registries)?
+                    .unwrap_or_default(),
             },
             mail: mail(source)?,
             autobuild: autobuild::auto_builder(source)?,

@@ -227,6 +227,17 @@ pub(super) fn hosts(text: &str) -> Parsed<Vec<String>> {
     if hosts.iter().all(fits) { Ok(hosts) } else { Err(RIGHT) }
 }
 
+/// Registries, or `*` for all.
+pub(super) fn registries(text: &str) -> Parsed<Vec<String>> {
+    const RIGHT: &str = "registries as in images' names, such as registry.internal:5000, with commas between them, or * for all";
+    let names = list(text)?;
+    let fits = |name: &String| {
+        name == "*"
+            || format!("{name}/image").parse::<ImageName>().is_ok_and(|image| image.registry() == name)
+    };
+    if names.iter().all(fits) { Ok(names) } else { Err(RIGHT) }
+}
+
 pub(super) fn status_context(text: &str) -> Parsed<String> {
     match text.chars().count() <= 100 && !text.contains(char::is_control) {
         true => Ok(text.to_owned()),
@@ -332,6 +343,15 @@ mod tests {
             "sqlite:///x?mode=odd",
         ] {
             assert!(database_url(address).is_err(), "{address}");
+        }
+    }
+
+    #[test]
+    fn registries_are_named_as_in_images_names() {
+        assert_eq!(registries("localhost:5000, registry.internal").unwrap().len(), 2);
+        assert_eq!(registries("*").unwrap(), ["*"]);
+        for text in ["team", "http://localhost:5000", "localhost:5000/team", "a.b c", "*.internal"] {
+            assert!(registries(text).is_err(), "{text}");
         }
     }
 

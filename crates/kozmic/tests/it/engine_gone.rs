@@ -271,9 +271,9 @@ async fn a_job_is_canceled_while_its_engine_is_away_and_its_container_goes_when_
 
 #[tokio::test]
 async fn a_pull_whose_engine_is_stopped_begins_again() -> Result<()> {
-    let mut stage = Stage::new(false).await?;
     // A registry that takes calls and never answers.
     let registry = TcpListener::bind("127.0.0.1:0").await?;
+    let mut stage = Stage::with(false, &[("KOZMIC_DOCKER_PRIVATE_REGISTRIES", "*")]).await?;
     let image = format!("{}/team/image", registry.local_addr()?);
     stage.world.hook_in(&image, "echo never").await?;
     let pushed = stage.world.push("Begin").await?;

@@ -2,7 +2,9 @@
 
 use crate::world::{GATE, IMAGE, LIMIT, World};
 use anyhow::Result;
+use futures_util::FutureExt;
 use kozmic_testkit::{github::State, registry::Registry};
+use tokio::net::TcpListener;
 
 #[tokio::test]
 async fn a_failed_script_is_a_failure_with_its_code() -> Result<()> {
@@ -100,7 +102,7 @@ async fn a_waiting_job_says_why_and_can_be_canceled() -> Result<()> {
 
 #[tokio::test]
 async fn an_image_that_cannot_be_pulled_ends_the_job_with_the_engines_words() -> Result<()> {
-    let world = World::new().await?;
+    let world = World::with(&[("KOZMIC_DOCKER_PRIVATE_REGISTRIES", "127.0.0.1:9")]).await?;
     // A registry on a closed port: refused at once, and by nobody else's machine.
     world.hook_in("127.0.0.1:9/no/such-image:1", "true").await?;
     let pushed = world.push("Begin").await?;
@@ -116,9 +118,24 @@ async fn an_image_that_cannot_be_pulled_ends_the_job_with_the_engines_words() ->
 }
 
 #[tokio::test]
-async fn an_image_that_is_absent_is_pulled_with_its_progress_in_the_log() -> Result<()> {
+async fn an_image_does_not_lead_the_engine_into_the_servers_network() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
     let world = World::new().await?;
+    let registry = listener.local_addr()?;
+    world.hook_in(&format!("{registry}/team/image:1"), "true").await?;
+    world.push("Begin").await?;
+    assert_eq!(world.finished().await?.status, "error");
+    let log = world.log().await?;
+    assert!(log.contains(&format!("{registry} is in the server's own network")), "{log}");
+    assert!(log.contains("docker_private_registries"), "{log}");
+    assert!(listener.accept().now_or_never().is_none(), "nobody called");
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_image_that_is_absent_is_pulled_with_its_progress_in_the_log() -> Result<()> {
     let registry = Registry::start().await?;
+    let world = World::with(&[("KOZMIC_DOCKER_PRIVATE_REGISTRIES", &registry.host())]).await?;
     // An image of its own content, so that the engine has to fetch it.
     let made = world
         .docker

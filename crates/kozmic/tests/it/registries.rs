@@ -2,10 +2,27 @@
 
 use crate::world::{IMAGE, LIMIT, World};
 use anyhow::{Result, ensure};
-use kozmic_testkit::{github::State, registry::Registry};
+use kozmic_testkit::{
+    github::{Commit, NewRepository, State},
+    person::NewHook,
+    registry::Registry,
+};
+use std::collections::BTreeSet;
 
 /// No letters: what such a password becomes on its way must not lose it.
 const PASSWORD: &str = "a>b?c~d>>>???~~~ü";
+
+async fn world_with(registry: &Registry) -> Result<World> {
+    World::with(&[("KOZMIC_DOCKER_PRIVATE_REGISTRIES", &registry.host())]).await
+}
+
+/// Enters the registry's login for a project.
+async fn sign_in_at(registry: &Registry, world: &World, project: u64) -> Result<()> {
+    let [settings, path] = ["settings", "registries"].map(|page| format!("/projects/{project}/{page}/"));
+    let host = registry.host();
+    let fields = [("registry", host.as_str()), ("username", "bot"), ("password", PASSWORD)];
+    world.anna.post_form(&settings, &path, &fields).await?.ensure_ok()
+}
 
 async fn hook(world: &World, fields: &[(&str, &str)]) -> Result<()> {
     let path = format!("/projects/{}/hooks/add/", world.project);
@@ -17,7 +34,7 @@ async fn hook(world: &World, fields: &[(&str, &str)]) -> Result<()> {
 #[tokio::test]
 async fn a_private_image_is_pulled_with_the_projects_own_password() -> Result<()> {
     let registry = Registry::start_with_login("bot", PASSWORD).await?;
-    let world = World::new().await?;
+    let world = world_with(&registry).await?;
     let image = registry.publish(&world.docker, IMAGE, "team/private:1").await?;
     world.hook_in(&image, "echo from a private image").await?;
     let pushed = world.push("Without a password").await?;
@@ -25,13 +42,7 @@ async fn a_private_image_is_pulled_with_the_projects_own_password() -> Result<()
     let log = world.log().await?;
     assert!(log.contains("no basic auth credentials") || log.contains("unauthorized"), "{log}");
 
-    let (settings, path) = (
-        format!("/projects/{}/settings/", world.project),
-        format!("/projects/{}/registries/", world.project),
-    );
-    let fields = [("registry", registry.host()), ("username", "bot".into()), ("password", PASSWORD.into())];
-    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-    world.anna.post_form(&settings, &path, &fields).await?.ensure_ok()?;
+    sign_in_at(&registry, &world, world.project).await?;
     let pushed = world.push("With it").await?;
     world.status(&pushed.sha, State::Success).await?;
     let log = world.log().await?;
@@ -41,9 +52,59 @@ async fn a_private_image_is_pulled_with_the_projects_own_password() -> Result<()
 }
 
 #[tokio::test]
+async fn what_one_projects_login_brought_is_not_anothers_for_the_asking() -> Result<()> {
+    let registry = Registry::start_with_login("bot", PASSWORD).await?;
+    let world = world_with(&registry).await?;
+    let image = registry.publish(&world.docker, IMAGE, "team/private:1").await?;
+    sign_in_at(&registry, &world, world.project).await?;
+    world.hook_in(&image, "echo from a private image").await?;
+    let pushed = world.push("With the password").await?;
+    world.status(&pushed.sha, State::Success).await?;
+
+    world.github.add_repository(NewRepository::public("anna/other"))?;
+    let other = world.anna.add_project("anna/other").await?;
+    let script = "#!/bin/sh\necho from a private image\n";
+    // The engine takes the beginning of an image's id for a name, too.
+    let id = world.docker.run(&["image", "inspect", "--format", "{{.Id}}", &image]).await?;
+    let digits = id.trim_start_matches("sha256:");
+    let digest = registry.digest("team/private:1").await?;
+    let by_digest = format!("{}@{digest}", image.trim_end_matches(":1"));
+    let elsewhere = format!("{}/team/other@{digest}", registry.host());
+    for asked in [&image, &by_digest, &elsewhere, &id, &digits[..64].to_owned(), &digits[..5].to_owned()] {
+        let title = asked.get(..40).unwrap_or(asked);
+        world.anna.add_hook(other, NewHook { title, image: asked, script }).await?;
+    }
+    let pushed = world.github.push_commit("anna/other", "main", Commit::new("Ask").file("a", "a")).await?;
+    world.github.wait_for_status("anna/other", &pushed.sha, State::Error, LIMIT).await?;
+    let logs = logs(&world, other).await?;
+    assert_eq!(logs.len(), 6);
+    for log in &logs {
+        assert!(log.contains("pull") && !log.contains("from a private image"), "{log}");
+    }
+    let asked = logs.iter().filter(|log| log.contains("its registry is asked for this one"));
+    assert_eq!(asked.count(), 2, "{logs:?}");
+
+    world.remove_image(&image).await?;
+    world.end().await
+}
+
+/// The logs of all jobs of a project's latest build, when they have ended.
+async fn logs(world: &World, project: u64) -> Result<Vec<String>> {
+    let page = world.anna.get(&format!("/projects/{project}/builds/latest/")).await?;
+    let number = |rest: &str| rest.split('/').next().and_then(|number| number.parse::<u64>().ok());
+    let jobs = page.body.split("/jobs/").skip(1).filter_map(number).collect::<BTreeSet<_>>();
+    let mut logs = Vec::new();
+    for job in jobs {
+        world.anna.live(project, job, 0).await?.read_to_end(LIMIT).await?;
+        logs.push(String::from_utf8_lossy(&world.anna.raw_log(project, job).await?).into_owned());
+    }
+    Ok(logs)
+}
+
+#[tokio::test]
 async fn a_hook_may_ask_for_the_newest_image_each_time() -> Result<()> {
     let registry = Registry::start().await?;
-    let world = World::new().await?;
+    let world = world_with(&registry).await?;
     let image = registry.publish(&world.docker, IMAGE, "team/moving:latest").await?;
     let script = "#!/bin/bash\ncat /version || echo the first";
     hook(&world, &[("title", "Tests"), ("image", &image), ("script", script), ("pull", "newer")]).await?;

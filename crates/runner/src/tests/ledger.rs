@@ -2,8 +2,8 @@
 
 use crate::{
     coordinator::{
-        Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Published, Repository, Standing,
-        State,
+        Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published, Repository,
+        Standing, State,
     },
     order::{Limits, Order},
 };
@@ -13,7 +13,7 @@ use futures_util::TryStreamExt;
 use kozmic_edges::git::Credentials;
 use kozmic_model::{
     cache::{CacheInputs, CachedImage},
-    ids::{CachedImageId, JobId},
+    ids::{CachedImageId, JobId, ProjectId},
     image::ImageName,
     job::{Attempt, Outcome},
     phase::Phase,
@@ -56,6 +56,8 @@ pub(super) struct Notes {
     pub(super) images: BTreeMap<String, i64>,
     /// Ids of images that containers were kept as, by their names.
     pub(super) kept: BTreeMap<String, String>,
+    /// Pulls, by repository and project: with a login or without, or none while they are under way.
+    pub(super) pulls: BTreeMap<(String, ProjectId), Option<bool>>,
     /// The archives that were published.
     pub(super) published: Vec<Vec<u8>>,
     /// The answer to what is published next, in place of a yes.
@@ -240,15 +242,43 @@ impl Coordinator for Ledger {
         self.call("use_image", |notes| notes.images.get(key).map(|size| cached(order, key, *size))).await
     }
 
+    async fn leave(&self, order: &Order, image: &ImageName, id: &str) -> Result<Leave> {
+        self.call("leave", |notes| {
+            let own = puller(order, image);
+            let mut of_repository = notes.pulls.iter().filter(|((repository, _), _)| *repository == own.0);
+            let has_pulled = notes.pulls.get(&own).is_some_and(Option::is_some);
+            match has_pulled || of_repository.all(|(_, known)| *known == Some(false)) {
+                _ if notes.kept.values().any(|kept| kept == id) => Leave::Kept,
+                true => Leave::Given,
+                false => Leave::AtRegistry,
+            }
+        })
+        .await
+    }
+
+    async fn kept_image(&self, name: &ImageName) -> Result<Option<String>> {
+        self.call("kept_image", |notes| notes.kept.get(&name.to_string()).cloned()).await
+    }
+
     async fn compare_inputs(&self, _order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
         self.call("compare_inputs", |notes| notes.inputs.replace(inputs.clone())).await
     }
 
-    async fn note_image(&self, _order: &Order, change: ImageChange<'_>) -> Result<()> {
+    async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()> {
         self.call("note_image", |notes| match change {
             ImageChange::Made { key, size } => drop(notes.images.insert(key.to_owned(), size)),
             ImageChange::Gone(known) => drop(notes.images.remove(&known.key)),
             ImageChange::Kept { name, id } => drop(notes.kept.insert(name.to_string(), id.to_owned())),
+            ImageChange::Pulling(name) => {
+                notes.pulls.entry(puller(order, name)).or_default();
+            }
+            ImageChange::Pulled { name, has_login } => {
+                let known = notes.pulls.entry(puller(order, name)).or_default();
+                *known = Some(has_login || *known == Some(true));
+            }
+            ImageChange::NotPulled(name) => {
+                notes.pulls.retain(|key, known| *key != puller(order, name) || known.is_some())
+            }
         })
         .await
     }
@@ -281,4 +311,8 @@ fn cached(order: &Order, key: &str, size: i64) -> CachedImage {
     let base = "debian".to_owned();
     let (id, project, key) = (CachedImageId(1), order.project, key.to_owned());
     CachedImage { id, project, key, base, size, created_at: at, used_at: at }
+}
+
+fn puller(order: &Order, image: &ImageName) -> (String, ProjectId) {
+    (image.listed_repository().to_owned(), order.project)
 }

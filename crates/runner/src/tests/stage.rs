@@ -4,10 +4,11 @@ use super::ledger::Ledger;
 use crate::{
     Runner, RunnerSettings, Tools,
     order::{Limits, Order},
+    registry::PrivateRegistries,
     turns::Turns,
 };
 use kozmic_edges::{
-    engine::Engine,
+    engine::{Engine, RegistryLogin},
     git::{Credentials, Mirrors, Wanted},
     logs::Logs,
     room::Room,
@@ -28,7 +29,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The image of most jobs.
@@ -141,6 +145,12 @@ impl Stage {
         assert!(is_removed.unwrap());
     }
 
+    /// Pulls an image, as another project's job did.
+    pub(super) fn pull(&self, name: &str, login: &RegistryLogin) {
+        let (progress, _lines) = mpsc::channel(16);
+        life().block_on(self.engine.pull(&name.parse().unwrap(), Some(login), progress)).unwrap();
+    }
+
     /// Lines that the job's script printed: all in its log that begins so.
     pub(super) fn printed(&self, job: i64) -> Vec<String> {
         self.log(job).lines().filter(|line| line.starts_with("out ")).map(str::to_owned).collect()
@@ -163,7 +173,8 @@ impl Stage {
             turns: Turns::default(),
         };
         let (name, work_dir) = ("runner".to_owned(), self.dir.path().join("work"));
-        let settings = RunnerSettings { name, slots: 2, work_dir };
+        let private_registries = PrivateRegistries::new(&["127.0.0.1:5000".to_owned()]);
+        let settings = RunnerSettings { name, slots: 2, work_dir, private_registries };
         let ledger = self.ledger.clone();
         Runner::new(ledger, tools, settings, CancellationToken::new(), TaskTracker::new())
     }

@@ -5,7 +5,7 @@ use crate::{files::Tree, sample::Sample};
 use kozmic_edges::engine::{Account, ContainerId, EngineError, Image, Nameless, RegistryLogin, Stage};
 use kozmic_model::{image::ImageName, job::Attempt};
 use secrecy::ExposeSecret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An image on the engine.
 #[derive(Clone)]
@@ -20,10 +20,12 @@ pub(crate) struct Stored {
     maker: Option<(String, Attempt, Stage)>,
     /// The image that this container was of.
     parent: Option<String>,
+    /// The repositories that it was pulled from.
+    origins: BTreeSet<String>,
 }
 
 /// An image in a registry.
-struct Offer {
+pub(crate) struct Offer {
     id: String,
     sample: Sample,
     login: Option<(String, String)>,
@@ -48,8 +50,35 @@ impl Images {
     /// The image of a name.
     pub(crate) fn find(&self, name: &ImageName) -> Option<Image> {
         let id = self.names.get(&full(name))?;
-        let Stored { default_user, size, .. } = self.all.get(id)?;
-        Some(Image { id: id.clone(), default_user: default_user.clone(), size: *size })
+        let Stored { default_user, size, origins, .. } = self.all.get(id)?;
+        Some(Image {
+            id: id.clone(),
+            default_user: default_user.clone(),
+            size: *size,
+            is_pulled: origins.contains(name.listed_repository()),
+        })
+    }
+
+    /// The image that a registry gives to somebody.
+    pub(crate) fn offered(
+        &self,
+        name: &ImageName,
+        login: Option<&RegistryLogin>,
+    ) -> Result<&Offer, EngineError> {
+        let (full, repository) = (full(name), name.repository());
+        let Some(offer) = self.offers.get(&full) else {
+            return Err(refused(404, &format!("manifest for {full} not found: manifest unknown")));
+        };
+        let is_let_in = offer.login.as_ref().is_none_or(|(user, password)| {
+            login.is_some_and(|login| {
+                (&login.username, login.password.expose_secret()) == (user, password.as_str())
+            })
+        });
+        if !is_let_in {
+            let words = "requested access to the resource is denied";
+            return Err(refused(404, &format!("pull access denied for {repository}: denied: {words}")));
+        }
+        Ok(offer)
     }
 
     /// The id of a name's image, if it was made of a build script's container of that attempt.
@@ -108,23 +137,16 @@ impl World {
         login: Option<&RegistryLogin>,
     ) -> Result<Vec<String>, EngineError> {
         let (full, repository) = (full(name), name.repository());
-        let Some(Offer { id, sample, login: needed }) = self.images.offers.get(&full) else {
-            return Err(refused(404, &format!("manifest for {full} not found: manifest unknown")));
-        };
-        let is_let_in = needed.as_ref().is_none_or(|(user, password)| {
-            login.is_some_and(|login| {
-                (&login.username, login.password.expose_secret()) == (user, password.as_str())
-            })
-        });
-        if !is_let_in {
-            let words = "requested access to the resource is denied";
-            return Err(refused(404, &format!("pull access denied for {repository}: denied: {words}")));
-        }
+        let Offer { id, sample, .. } = self.images.offered(name, login)?;
         let is_known = self.images.names.get(&full) == Some(id);
         let status = if is_known { "Image is up to date" } else { "Downloaded newer image" };
         let lines = vec![format!("Pulling from {repository}"), format!("Status: {status} for {full}")];
         let (id, sample) = (id.clone(), sample.clone());
-        self.store(&full, id, sample);
+        let origin = name.listed_repository();
+        self.store(&full, id.clone(), sample);
+        self.images.all.entry(id).and_modify(|image| {
+            image.origins.insert(origin.to_owned());
+        });
         Ok(lines)
     }
 
@@ -138,8 +160,9 @@ impl World {
             tree,
             maker: None,
             parent: None,
+            origins: BTreeSet::new(),
         };
-        let image = Image { id: id.clone(), default_user, size: stored.size };
+        let image = Image { id: id.clone(), default_user, size: stored.size, is_pulled: false };
         self.images.all.insert(id.clone(), stored);
         self.images.names.insert(name.to_owned(), id);
         image
@@ -162,6 +185,7 @@ impl World {
         made.size = made.size.saturating_add_unsigned(tree.size().saturating_sub(made.tree.size()) as u64);
         made.tree = tree;
         made.default_user = wanted.user;
+        made.origins.clear();
         let filled = wanted.volumes.into_iter().filter(|volume| !volume.is_empty);
         made.volumes.extend(filled.map(|volume| volume.path));
         made.maker = Some((wanted.instance, wanted.attempt, wanted.stage));
@@ -219,6 +243,5 @@ impl World {
 
 /// A name as the engine writes it.
 fn full(name: &ImageName) -> String {
-    let sign = if name.reference().contains(':') { '@' } else { ':' };
-    format!("{}{sign}{}", name.repository(), name.reference())
+    name.listed()
 }

@@ -18,6 +18,26 @@ pub(crate) async fn what_a_container_changed_is_an_image(lab: &Lab) {
     assert_eq!(lab.said(&again).await, "1\n");
 }
 
+pub(crate) async fn an_image_is_found_by_the_names_that_it_bears_and_not_by_its_id(lab: &Lab) {
+    let name = lab.name("named");
+    let (container, _) = lab.run(&lab.script("true")).await;
+    let id = lab.engine.commit(&container, &name).await.unwrap();
+    let digits = id.strip_prefix("sha256:").unwrap();
+    for by_id in [
+        digits,
+        &digits[..12],
+        &digits[..1],
+        &format!("sha256:{digits}"),
+        &format!("sha256:{}", &digits[..4]),
+    ] {
+        assert_eq!(lab.engine.image(&crate::lab::name(by_id)).await.unwrap(), None, "{by_id}");
+    }
+    for borne in [name.to_string(), format!("docker.io/{name}"), format!("index.docker.io/{name}")] {
+        let found = lab.engine.image(&crate::lab::name(&borne)).await.unwrap();
+        assert_eq!(found.map(|image| (image.id, image.is_pulled)), Some((id.clone(), false)), "{borne}");
+    }
+}
+
 pub(crate) async fn volumes_are_no_part_of_an_image_but_their_paths_are(lab: &Lab) {
     let script = "echo 1 > /full/a; echo 2 > /bare/b; echo 3 > /tmp/c";
     let volumes = vec![volume("/full", false), volume("/bare", true)];

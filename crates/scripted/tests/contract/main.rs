@@ -96,6 +96,7 @@ contract! {
         small_files_are_read_up_to_a_limit;
     images:
         what_a_container_changed_is_an_image,
+        an_image_is_found_by_the_names_that_it_bears_and_not_by_its_id,
         volumes_are_no_part_of_an_image_but_their_paths_are,
         an_image_is_known_by_whose_build_script_made_it,
         an_installation_knows_its_own_images,

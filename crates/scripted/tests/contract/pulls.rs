@@ -22,16 +22,20 @@ async fn offered(lab: &Lab) -> (ImageName, Option<Registry>) {
     (name(&published), Some(registry))
 }
 
+fn sign_in(name: &ImageName, login: Option<(&str, &str)>) -> Option<RegistryLogin> {
+    login.map(|(username, password)| RegistryLogin {
+        registry: name.registry().to_owned(),
+        username: username.to_owned(),
+        password: password.into(),
+    })
+}
+
 async fn pull(
     lab: &Lab,
     name: &ImageName,
     login: Option<(&str, &str)>,
 ) -> (Result<(), EngineError>, Vec<String>) {
-    let login = login.map(|(username, password)| RegistryLogin {
-        registry: name.registry().to_owned(),
-        username: username.to_owned(),
-        password: password.into(),
-    });
+    let login = sign_in(name, login);
     let (progress, mut lines) = mpsc::channel(100);
     let pulled = lab.engine.pull(name, login.as_ref(), progress).await;
     let mut told = Vec::new();
@@ -53,7 +57,13 @@ pub(crate) async fn an_image_is_pulled_by_who_may_with_lines_of_progress(lab: &L
         pulled.unwrap();
         assert!(lines[0].starts_with("Pulling from ") && lines.last().unwrap().starts_with("Status: "));
     }
-    assert!(lab.engine.image(&name).await.unwrap().unwrap().size > 0);
+    let image = lab.engine.image(&name).await.unwrap().unwrap();
+    assert!(image.size > 0 && image.is_pulled, "{image:?}");
+    for (login, is_given) in [(None, false), (Some((LOGIN.0, "wrong")), false), (Some(LOGIN), true)] {
+        let asked = lab.engine.ask_registry(&name, sign_in(&name, login).as_ref()).await;
+        assert_eq!(asked.is_ok(), is_given, "{asked:?}");
+        assert!(asked.err().is_none_or(|fault| fault.is_denied()));
+    }
     assert!(lab.engine.remove_image(&name).await.unwrap());
     is_refused(lab, &crate::lab::name(&format!("{}:none", name.repository()))).await;
 }

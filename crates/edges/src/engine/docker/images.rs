@@ -23,8 +23,10 @@ impl DockerEngine {
         let Some(found) = self.look_at(name).await? else { return Ok(None) };
         let missing = || EngineError::Unexpected { cause: format!("the image {name} has no id") };
         let id = found.id.ok_or_else(missing)?;
+        let origin = format!("{}@", name.listed_repository());
+        let is_pulled = found.repo_digests.iter().flatten().any(|digest| digest.starts_with(&origin));
         let default_user = found.config.and_then(|config| config.user).unwrap_or_default();
-        Ok(Some(Image { id, default_user, size: found.size.unwrap_or_default() }))
+        Ok(Some(Image { id, default_user, size: found.size.unwrap_or_default(), is_pulled }))
     }
 
     /// An image has the labels of the container that it was made of.
@@ -41,11 +43,16 @@ impl DockerEngine {
         Ok(found.id.filter(|_| is_of))
     }
 
+    /// The image that bears a name. The engine takes the beginning of any image's id for a name, too.
     async fn look_at(&self, name: &ImageName) -> Result<Option<ImageInspect>, EngineError> {
-        match self.docker()?.inspect_image(&name.to_string()).await {
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
-            found => found.map(Some).map_err(|fault| self.fault(fault)),
-        }
+        let found = match self.docker()?.inspect_image(&name.to_string()).await {
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
+            found => found.map_err(|fault| self.fault(fault))?,
+        };
+        let listed = name.listed();
+        let mut names = found.repo_tags.iter().chain(&found.repo_digests).flatten();
+        let is_borne = names.any(|borne| *borne == listed);
+        Ok(is_borne.then_some(found))
     }
 
     pub(super) async fn commit_container(

@@ -136,6 +136,10 @@ impl Engine for DockerEngine {
         self.pull_image(name, login, progress).await
     }
 
+    async fn ask_registry(&self, name: &ImageName, login: Option<&RegistryLogin>) -> Result<(), EngineError> {
+        self.ask_registry_for(name, login).await
+    }
+
     async fn memory(&self) -> Result<i64, EngineError> {
         if let Some(known) = self.memory.get() {
             return Ok(*known);

@@ -2,7 +2,8 @@
 
 use super::{DockerEngine, EngineError, RegistryLogin};
 use bollard::{
-    auth::DockerCredentials, models::CreateImageInfo, query_parameters::CreateImageOptionsBuilder,
+    auth::DockerCredentials, errors::Error, models::CreateImageInfo,
+    query_parameters::CreateImageOptionsBuilder,
 };
 use futures_util::StreamExt;
 use kozmic_model::image::ImageName;
@@ -12,6 +13,12 @@ use tokio::sync::mpsc;
 
 /// A line of progress is told each time that this much more of the image has come, in percent.
 const STEP: i64 = 10;
+
+/// Longest quote of what the engine says of a pull, in characters.
+const QUOTE: usize = 300;
+
+/// The words behind which the engine repeats what a registry answered.
+const ANSWER: &str = " response body: ";
 
 impl DockerEngine {
     pub(super) async fn pull_image(
@@ -26,7 +33,7 @@ impl DockerEngine {
         let mut events = docker.create_image(Some(options), None, login.map(credentials)).boxed();
         let mut told = Told::default();
         while let Some(event) = events.next().await {
-            let event = event.map_err(|fault| self.fault(fault))?;
+            let event = event.map_err(|fault| quoted(self.fault(fault)))?;
             if let Some(line) = told.line(event) {
                 // A reader that no longer listens misses a line; the pull goes on.
                 let _ = progress.send(line).await;
@@ -34,6 +41,31 @@ impl DockerEngine {
         }
         Ok(())
     }
+
+    pub(super) async fn ask_registry_for(
+        &self,
+        name: &ImageName,
+        login: Option<&RegistryLogin>,
+    ) -> Result<(), EngineError> {
+        let asked = self.patient()?.inspect_registry_image(&name.to_string(), login.map(credentials)).await;
+        match asked {
+            // It is given, in a form that is of no interest.
+            Ok(_) | Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => Ok(()),
+            Err(fault) => Err(quoted(self.fault(fault))),
+        }
+    }
+}
+
+/// A refusal with no more of a registry's answer than tells what is wrong. The engine quotes whatever answers at the address
+/// that an image's name leads to, and everybody who may see the job reads it.
+fn quoted(fault: EngineError) -> EngineError {
+    let EngineError::Refused { status, message } = fault else { return fault };
+    let line = message.lines().next().unwrap_or_default();
+    let own = line.split_once(ANSWER).map_or(line, |(own, _)| own);
+    let is_cut = own.len() < message.trim_end().len();
+    let quote = own.chars().filter(|c| !c.is_control()).take(QUOTE).collect::<String>();
+    let is_cut = is_cut || quote.len() < own.len();
+    EngineError::Refused { status, message: if is_cut { format!("{}…", quote.trim_end()) } else { quote } }
 }
 
 fn credentials(login: &RegistryLogin) -> DockerCredentials {
@@ -87,6 +119,24 @@ mod tests {
             progress_detail: progress.map(|(c, t)| ProgressDetail { current: Some(c), total: Some(t) }),
             ..CreateImageInfo::default()
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_no_registrys_is_not_repeated() {
+        let quoted = |message: &str| {
+            quoted(EngineError::Refused { status: 500, message: message.to_owned() }).to_string()
+        };
+        let refused =
+            "Get \"http://registry.example/v2/\": dial tcp 192.0.2.1:80: connect: connection refused";
+        assert_eq!(quoted(refused), format!("the Docker engine says: {refused}"));
+        let page = "error parsing HTTP 404 response body: invalid character '<' looking for beginning of value: \"<p>key=1\"";
+        assert_eq!(quoted(page), "the Docker engine says: error parsing HTTP 404…");
+        assert_eq!(quoted("unknown: one\nkey=1"), "the Docker engine says: unknown: one…");
+        assert_eq!(
+            quoted(&"a".repeat(9_000)).chars().count(),
+            "the Docker engine says: …".chars().count() + QUOTE
+        );
+        assert_eq!(quoted("denied\n"), "the Docker engine says: denied");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod m0008_taken_over;
 mod m0009_pulse;
 mod m0010_gone_refs;
 mod m0011_forks;
+mod m0012_pulls;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_pulse::Migration),
             Box::new(m0010_gone_refs::Migration),
             Box::new(m0011_forks::Migration),
+            Box::new(m0012_pulls::Migration),
         ]
     }
 }

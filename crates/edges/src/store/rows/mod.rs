@@ -147,6 +147,10 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         runner: String, name: String, image_id: String, is_current: bool, pushed_at: i64, build_id: i64,
     }
+    pull = "pull" {
+        #[sea_orm(primary_key)] id: i64,
+        runner: String, repository: String, project_id: i64, state: String,
+    }
     hearing = "hearing" {
         #[sea_orm(primary_key)] id: i64,
         door: String, hook_id: Option<i64>, forge_id: i64, seen_at: i64, heads: String, fault: Option<String>,

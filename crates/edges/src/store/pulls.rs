@@ -1,0 +1,158 @@
+//! Repositories of images that projects pulled: an image that one project's login brought is not another's for the asking.
+
+use super::{Store, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{ids::ProjectId, image::ImageName};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter, Select,
+    sea_query::OnConflict,
+};
+
+/// The last that is known of a project's pulls of a repository.
+const BEGUN: &str = "begun";
+const WITH_LOGIN: &str = "with_login";
+const OPEN: &str = "open";
+
+/// A repository of images, and the project that pulls of it onto a runner's engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Puller<'a> {
+    /// The runner.
+    pub runner: &'a str,
+    /// The project.
+    pub project: ProjectId,
+    /// An image of the repository.
+    pub image: &'a ImageName,
+}
+
+impl Store {
+    /// Whether a project may use what is on a runner's engine of a repository: no other project's login brought it, or
+    /// this project has pulled of it, too. A pull with a login that was begun counts as one that brought it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn may_use_image(&self, puller: Puller<'_>) -> Result<bool> {
+        let known = of_repository(puller).all(&self.db).await.context("find who pulled an image")?;
+        let has_pulled = known.iter().any(|row| row.project_id == puller.project.0 && row.state != BEGUN);
+        Ok(has_pulled || known.iter().all(|row| row.state == OPEN))
+    }
+
+    /// Notes that a pull with a login begins.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn begin_pull(&self, puller: Puller<'_>) -> Result<()> {
+        let known = rows::pull::Column::State;
+        let once = OnConflict::columns(identity()).update_column(known).to_owned();
+        // One that brought images keeps what it is, whatever comes of this pull.
+        let is_known = of_project(puller).filter(known.eq(WITH_LOGIN)).one(&self.db).await;
+        match is_known.context("find a pull")? {
+            Some(_) => Ok(()),
+            None => self.note_pull(puller, BEGUN, once).await,
+        }
+    }
+
+    /// Notes that a project has pulled of a repository.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn end_pull(&self, puller: Puller<'_>, has_login: bool) -> Result<()> {
+        let once = OnConflict::columns(identity());
+        match has_login {
+            true => {
+                let brought = once.clone().update_column(rows::pull::Column::State).to_owned();
+                self.note_pull(puller, WITH_LOGIN, brought).await
+            }
+            // What a login brought before is there still.
+            false => self.note_pull(puller, OPEN, once.clone().do_nothing().to_owned()).await,
+        }
+    }
+
+    /// Forgets a pull that was begun: it brought nothing.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn drop_pull(&self, puller: Puller<'_>) -> Result<()> {
+        let begun = rows::pull::Entity::delete_many()
+            .filter(rows::pull::Column::Runner.eq(puller.runner))
+            .filter(rows::pull::Column::Repository.eq(puller.image.listed_repository()))
+            .filter(rows::pull::Column::ProjectId.eq(puller.project.0))
+            .filter(rows::pull::Column::State.eq(BEGUN));
+        begun.exec(&self.writer).await.context("forget a pull")?;
+        Ok(())
+    }
+
+    async fn note_pull(&self, puller: Puller<'_>, state: &str, again: OnConflict) -> Result<()> {
+        let row = rows::pull::ActiveModel {
+            id: NotSet,
+            runner: Set(puller.runner.to_owned()),
+            repository: Set(puller.image.listed_repository().to_owned()),
+            project_id: Set(puller.project.0),
+            state: Set(state.to_owned()),
+        };
+        let insert = rows::pull::Entity::insert(row).on_conflict(again);
+        insert.exec_without_returning(&self.writer).await.context("note a pull")?;
+        Ok(())
+    }
+}
+
+fn identity() -> [rows::pull::Column; 3] {
+    [rows::pull::Column::Runner, rows::pull::Column::Repository, rows::pull::Column::ProjectId]
+}
+
+fn of_repository(puller: Puller<'_>) -> Select<rows::pull::Entity> {
+    rows::pull::Entity::find()
+        .filter(rows::pull::Column::Runner.eq(puller.runner))
+        .filter(rows::pull::Column::Repository.eq(puller.image.listed_repository()))
+}
+
+fn of_project(puller: Puller<'_>) -> Select<rows::pull::Entity> {
+    of_repository(puller).filter(rows::pull::Column::ProjectId.eq(puller.project.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::Stage;
+
+    #[tokio::test]
+    async fn what_a_login_brought_is_for_who_pulled_it_too() {
+        let Stage { store, .. } = &Stage::new().await;
+        let [image, tag] = ["registry.example/a:1", "registry.example/a:2"].map(|name| name.parse().unwrap());
+        let one = Puller { runner: "here", project: ProjectId(1), image: &image };
+        let other = Puller { project: ProjectId(2), image: &tag, ..one };
+        let may =
+            async || (store.may_use_image(one).await.unwrap(), store.may_use_image(other).await.unwrap());
+        assert_eq!(may().await, (true, true), "nobody pulled it");
+        for _ in 0..2 {
+            store.begin_pull(one).await.unwrap();
+        }
+        assert_eq!(may().await, (false, false), "it may be there any moment");
+        store.drop_pull(one).await.unwrap();
+        assert_eq!(may().await, (true, true), "the pull brought nothing");
+        for _ in 0..2 {
+            store.begin_pull(one).await.unwrap();
+            store.end_pull(one, true).await.unwrap();
+        }
+        assert_eq!(may().await, (true, false));
+        let (elsewhere, image) = (Puller { runner: "there", ..other }, "registry.example/b".parse().unwrap());
+        assert!(store.may_use_image(elsewhere).await.unwrap(), "another engine");
+        assert!(store.may_use_image(Puller { image: &image, ..other }).await.unwrap(), "another repository");
+        store.end_pull(other, false).await.unwrap();
+        assert_eq!(may().await, (true, true), "it needs no login");
+    }
+
+    #[tokio::test]
+    async fn what_a_login_brought_stays_private_whatever_its_project_does() {
+        let Stage { store, .. } = &Stage::new().await;
+        let image = "registry.example/a:1".parse().unwrap();
+        let one = Puller { runner: "here", project: ProjectId(1), image: &image };
+        let other = Puller { project: ProjectId(2), ..one };
+        store.begin_pull(one).await.unwrap();
+        store.end_pull(one, true).await.unwrap();
+        store.end_pull(one, false).await.unwrap();
+        store.begin_pull(one).await.unwrap();
+        store.drop_pull(one).await.unwrap();
+        assert!(store.may_use_image(one).await.unwrap() && !store.may_use_image(other).await.unwrap());
+    }
+}

@@ -1,0 +1,139 @@
+//! Base images: found on the engine or pulled, and given only to a job that may have them.
+//!
+//! The engine gives an image to whoever names it. Here, one that Kozmic made is no base for the asking, and one that a
+//! project's login brought is another project's only after its registry gave it to that one, too.
+
+use crate::{
+    coordinator::{ImageChange, Leave},
+    shelf::turn_name,
+    work::Work,
+};
+use anyhow::{Context, Error, Result, bail};
+use kozmic_edges::engine::{EngineError, Image, RegistryLogin};
+use kozmic_model::{image::ImageName, install::PullPolicy, kernel::base_tag, phase::PhaseKind};
+use tokio::sync::mpsc;
+
+/// A job's base image, pulled if it is not on the engine or if the hook wants a newer one.
+pub(crate) async fn image(work: &mut Work, name: &ImageName, policy: PullPolicy) -> Result<Image> {
+    name.clone().unless_reserved().map_err(Error::msg)?;
+    let Some(there) = find(work, name).await? else {
+        return pulled(work, name, &format!("{name} is not on the engine")).await;
+    };
+    match work.runner.coordinator.leave(&work.order, name, &there.id).await? {
+        Leave::Kept => {
+            bail!("{name} is what a kernel build left: only kernel builds that depend on it start from there")
+        }
+        Leave::AtRegistry if there.is_pulled => ask_registry(work, name).await?,
+        // Nobody's login brought what no registry gave.
+        Leave::AtRegistry | Leave::Given => {}
+    }
+    match policy {
+        PullPolicy::IfAbsent => Ok(there),
+        // Whoever has that name at Docker Hub need not be who made the image.
+        PullPolicy::Newer if !there.is_pulled && name.is_users() => {
+            let why = "it was not pulled from Docker Hub, so that no newer one is looked for there";
+            work.say(&format!("{name} is used as it is: {why}.")).await?;
+            Ok(there)
+        }
+        PullPolicy::Newer => newer(work, name, there).await,
+    }
+}
+
+/// The image that a kernel build left of the longest branch which the pushed one's name begins with. `wanted` names its
+/// repository.
+pub(crate) async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
+    let runner = work.runner.clone();
+    let repository = wanted.repository();
+    let tags = runner.tools.engine.tags(repository).await.context("look for base images")?;
+    let pushed = work.order.git_ref.clone();
+    let found = base_tag(&tags, &work.order.bases, repository, &pushed);
+    let branch = pushed.label();
+    let tag = found.with_context(|| format!("No base image found for branch: {branch}"))?;
+    let name = format!("{repository}:{tag}").parse::<ImageName>().context("name the base image")?;
+    work.say(&format!("The base image for {branch} is {name}.")).await?;
+    // A build that gives the name to a new image notes that before the turn is another's.
+    let _turn = runner.tools.turns.take(&turn_name(&name)).await;
+    let image = find(work, &name).await?;
+    let image = image.with_context(|| format!("the base image {name} was removed just now"))?;
+    match runner.coordinator.kept_image(&name).await? {
+        Some(id) if id != image.id => {
+            bail!(
+                "{name} is not the image that a build of its branch left: push to that branch, so that it is made anew"
+            )
+        }
+        None if image.is_pulled => {
+            bail!(
+                "{name} was pulled from a registry, and no build left it: push to its branch, so that it is made"
+            )
+        }
+        _ => Ok(image),
+    }
+}
+
+async fn find(work: &Work, name: &ImageName) -> Result<Option<Image>> {
+    work.runner.tools.engine.image(name).await.context("look for the image")
+}
+
+/// The image as its registry has it now.
+async fn pulled(work: &mut Work, name: &ImageName, why: &str) -> Result<Image> {
+    work.begin(PhaseKind::Pull, why).await?;
+    pull(work, name).await.with_context(|| format!("pull the image {name}"))?;
+    work.end(&name.to_string()).await?;
+    find(work, name).await?.with_context(|| format!("the image {name} is not there after it was pulled"))
+}
+
+/// The newest image of that name. The one that is there has to do if its registry gives none, and the log says so.
+async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image> {
+    work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
+    if let Err(fault) = pull(work, name).await {
+        // An image that may not be pulled any more is refused, even if it was pulled before, by this project or by
+        // others.
+        if fault.downcast_ref().is_some_and(|fault: &EngineError| fault.is_unreachable() || fault.is_denied())
+        {
+            return Err(fault.context(format!("pull the image {name}")));
+        }
+        work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
+    }
+    let image = find(work, name).await?.unwrap_or_else(|| there.clone());
+    let word = if image.id == there.id { "as it was" } else { "newer" };
+    work.end(&format!("{name}, {word}")).await?;
+    Ok(image)
+}
+
+/// Has the registry say whether it gives an image to this project, too.
+async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
+    let why = format!("another project's login brought {name}: its registry is asked for this one");
+    work.begin(PhaseKind::Pull, &why).await?;
+    let (runner, order) = (work.runner.clone(), work.order.clone());
+    let login = login(work, name).await?;
+    let asked = runner.tools.engine.ask_registry(name, login.as_ref()).await;
+    asked.with_context(|| format!("ask for the image {name}"))?;
+    let pulled = ImageChange::Pulled { name, has_login: login.is_some() };
+    runner.coordinator.note_image(&order, pulled).await?;
+    work.end(&name.to_string()).await
+}
+
+/// Pulls an image. A login's pull is noted before: from then on the image may be there, and it is not everybody's.
+async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
+    let (runner, order) = (work.runner.clone(), work.order.clone());
+    let login = login(work, name).await?;
+    if login.is_some() {
+        runner.coordinator.note_image(&order, ImageChange::Pulling(name)).await?;
+    }
+    let (progress, lines) = mpsc::channel::<String>(16);
+    let pull = runner.tools.engine.pull(name, login.as_ref(), progress);
+    let (pulled, told) = tokio::join!(pull, work.tell(lines));
+    let change = match &pulled {
+        Ok(()) => ImageChange::Pulled { name, has_login: login.is_some() },
+        Err(_) => ImageChange::NotPulled(name),
+    };
+    runner.coordinator.note_image(&order, change).await?;
+    pulled?;
+    told
+}
+
+/// The login for the registry of an image, if the engine may be sent there and the project has one.
+async fn login(work: &Work, name: &ImageName) -> Result<Option<RegistryLogin>> {
+    work.runner.settings.private_registries.admit(name.registry()).await?;
+    work.order.login.clone().map_err(Error::msg)
+}
