@@ -15,7 +15,7 @@ pub struct AutobuildSettings {
     pub defaults: RecipeDefaults,
     /// A job that takes longer is stopped.
     pub maximum_time: Duration,
-    /// Memory of a container in bytes; none: 16 GiB, or the machine's if that is less.
+    /// Memory of a container in bytes; none: 16 GiB, or the machine's less 1 GiB if that is less.
     pub memory: Option<i64>,
     /// Lines for a container's `/etc/hosts`, as `name:address`.
     pub extra_hosts: Vec<String>,

@@ -70,7 +70,7 @@ pub struct Limits {
 /// The limits and rights of a recipe's or kernel rule's container.
 #[derive(Clone, Debug)]
 pub struct ProgramLimits {
-    /// Memory in bytes; none: 16 GiB, or the machine's if that is less.
+    /// Memory in bytes; none: 16 GiB, or the machine's less 1 GiB if that is less.
     pub memory: Option<i64>,
     /// Lines for its `/etc/hosts`, as `name:address`.
     pub extra_hosts: Vec<String>,

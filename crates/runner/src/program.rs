@@ -21,8 +21,11 @@ use kozmic_model::{
     spec::{Base, Program},
 };
 
-/// Memory of a container in bytes, if the settings name none.
+/// Memory of a container in bytes, if the settings name none and the machine has more.
 const MEMORY: i64 = 16 << 30;
+
+/// Memory that is left to the machine itself, and the least that a container gets.
+const LEFT: i64 = 1 << 30;
 
 /// Nobody sits at the terminal: programs that find one shall not page or ask.
 const UNATTENDED: [(&str, &str); 3] =
@@ -102,7 +105,10 @@ async fn limits(work: &Work) -> Result<Limits> {
     let engine = &work.runner.tools.engine;
     let memory = match memory {
         Some(memory) => memory,
-        None => engine.memory().await.context("ask for the machine's memory")?.min(MEMORY),
+        None => {
+            let machine = engine.memory().await.context("ask for the machine's memory")?;
+            (machine - LEFT).clamp(LEFT, MEMORY)
+        }
     };
     // Its own hosts and capabilities, even if there are none: those of hooks are another matter.
     Ok(Limits { memory: Some(memory), extra_hosts: Some(extra_hosts), capabilities: Some(capabilities) })

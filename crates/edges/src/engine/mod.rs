@@ -299,7 +299,7 @@ pub struct Limits {
     pub memory: Option<i64>,
     /// `name:address` pairs for `/etc/hosts`.
     pub extra_hosts: Option<Vec<String>>,
-    /// Capabilities beyond the default ones.
+    /// Capabilities beyond those that each container has.
     pub capabilities: Option<Vec<String>>,
 }
 

@@ -50,7 +50,7 @@ pub(super) const KEYS: &[Key] = &[
     key("docker_network", Some("bridge")),
     key("docker_memory_limit", None),
     key("docker_cpu_limit", None),
-    key("docker_process_limit", None),
+    key("docker_process_limit", Some("4096")),
     key("docker_extra_hosts", None),
     key("docker_capabilities", None),
     key("docker_private_registries", None),

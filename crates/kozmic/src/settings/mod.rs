@@ -14,7 +14,7 @@ pub(crate) use autobuild::AutoBuilder;
 pub(crate) use fault::{SettingsFault, Written};
 
 use kozmic_edges::{
-    engine::docker::DockerSettings,
+    engine::docker::{DockerSettings, MemoryLimit},
     forge::github::GitHubSettings,
     notifier::{Sender, SmtpUrl},
 };
@@ -109,7 +109,7 @@ impl Settings {
             github: github(source)?,
             docker: docker(source)?,
             runner: RunnerSettings {
-                concurrency: source.parse("runner_concurrency", values::count)?.unwrap_or_else(processors),
+                concurrency: concurrency(source)?,
                 stall_timeout: source.required("stall_timeout", values::seconds)?,
                 job_timeout: source.required("job_timeout", values::seconds)?,
                 log_limit: source.required("log_limit", values::bytes)?.unsigned_abs(),
@@ -163,12 +163,20 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         url,
         certificates,
         network: source.required("docker_network", values::text)?,
-        memory: source.parse("docker_memory_limit", values::bytes)?,
+        memory: match source.parse("docker_memory_limit", values::memory)? {
+            Some(limit) => limit,
+            None => MemoryLimit::Share(concurrency(source)?),
+        },
         millicores: source.parse("docker_cpu_limit", values::millicores)?,
-        processes: source.parse("docker_process_limit", values::processes)?,
+        processes: source.required("docker_process_limit", values::processes)?,
         extra_hosts: source.parse("docker_extra_hosts", values::hosts)?.unwrap_or_default(),
         capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
     })
+}
+
+/// The number of jobs that run at once.
+fn concurrency(source: &Source) -> Result<usize, SettingsFault> {
+    Ok(source.parse("runner_concurrency", values::count)?.unwrap_or_else(processors))
 }
 
 /// Directory in which Docker's own tools look for certificates, if the engine is to be reached on TLS.
@@ -220,6 +228,8 @@ mod tests {
         assert_eq!(settings.runner.job_timeout, Duration::from_secs(2_700));
         assert_eq!(settings.github.api_url.as_str(), "https://api.github.com/");
         assert_eq!(settings.docker.network, "bridge");
+        assert_eq!(settings.docker.memory, MemoryLimit::Share(settings.runner.concurrency));
+        assert_eq!(settings.docker.processes, Some(4096));
         assert!(settings.runner.concurrency > 0);
     }
 

@@ -1,6 +1,7 @@
 //! From the text of a setting to its value; on failure, what would be right.
 
 use kozmic_edges::{
+    engine::docker::MemoryLimit,
     notifier::{Sender, SmtpUrl},
     store,
 };
@@ -129,8 +130,27 @@ pub(super) fn millicores(text: &str) -> Parsed<i64> {
     format!("{:.0}", cores * 1_000.0).parse().map_err(|_| RIGHT)
 }
 
-pub(super) fn processes(text: &str) -> Parsed<i64> {
-    text.parse().ok().filter(|count| *count >= 1).ok_or("a number of processes, such as 4096")
+/// None: as many as the machine bears.
+pub(super) fn processes(text: &str) -> Parsed<Option<i64>> {
+    const RIGHT: &str = "a number of processes, such as 4096, or none";
+    if is_none(text) {
+        return Ok(None);
+    }
+    text.parse().ok().filter(|count| *count >= 1).map(Some).ok_or(RIGHT)
+}
+
+/// The memory of each job's container.
+pub(super) fn memory(text: &str) -> Parsed<MemoryLimit> {
+    const RIGHT: &str = "a number of bytes, with k, m or g behind it if you like, such as 2g; at least 6m; or none";
+    match is_none(text) {
+        true => Ok(MemoryLimit::None),
+        false => bytes(text).map(MemoryLimit::Bytes).map_err(|_| RIGHT),
+    }
+}
+
+/// Whether there is to be no limit: in a word, or as Docker's own tools have it.
+fn is_none(text: &str) -> bool {
+    matches!(text.to_lowercase().as_str(), "none" | "0")
 }
 
 pub(super) fn list(text: &str) -> Parsed<Vec<String>> {
@@ -262,6 +282,10 @@ mod tests {
     fn sizes_and_shares_are_read_as_people_write_them() {
         assert_eq!(bytes("2g").unwrap(), 2 << 30);
         assert_eq!(bytes("512M").unwrap(), 512 << 20);
+        assert_eq!(memory("512m").unwrap(), MemoryLimit::Bytes(512 << 20));
+        assert_eq!([memory("none"), memory("0")], [Ok(MemoryLimit::None); 2]);
+        assert_eq!([processes("64"), processes("None"), processes("0")], [Ok(Some(64)), Ok(None), Ok(None)]);
+        assert!(processes("-1").is_err() && memory("5m").is_err());
         assert!(bytes("1").is_err() && bytes("9999999999g").is_err());
         assert_eq!([reserve("0"), reserve("64k"), reserve("1g")], [Ok(0), Ok(64 << 10), Ok(1 << 30)]);
         assert!(reserve("-1").is_err() && reserve("lots").is_err());

@@ -19,6 +19,7 @@ mod missed;
 mod order;
 mod outcomes;
 mod containers;
+mod walls;
 mod engine_tls;
 mod like_a_clone;
 mod caching;

@@ -1,6 +1,8 @@
 //! Containers to be: what the engine is told of one that it creates.
 
-use super::{ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, containers::labels};
+use super::{
+    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, containers::labels, limits::dropped,
+};
 use crate::engine::{Limits, Volume};
 use bollard::{
     models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions},
@@ -26,7 +28,7 @@ impl DockerEngine {
             attach_stdin: Some(wanted.takes_input),
             stdin_once: Some(wanted.takes_input),
             labels: Some(labels(&wanted.instance, wanted.attempt, &wanted.stage)),
-            host_config: Some(self.host_config(wanted)),
+            host_config: Some(self.host_config(wanted).await?),
             ..ContainerCreateBody::default()
         };
         let options = None::<CreateContainerOptions>;
@@ -37,11 +39,16 @@ impl DockerEngine {
 
     /// `json-file`, never rotated, whatever the engine's own default: a runner that comes back reads all output from
     /// its start. `init`: a script is not process 1, so that signals end it and orphans are reaped.
-    fn host_config(&self, wanted: &NewContainer) -> HostConfig {
+    async fn host_config(&self, wanted: &NewContainer) -> Result<HostConfig, EngineError> {
         let settings = DockerSettings::clone(&self.settings);
         let Limits { memory, extra_hosts, capabilities } = wanted.limits.clone();
+        let memory = match memory {
+            Some(memory) => Some(memory),
+            None => self.memory_limit().await?,
+        };
+        let capabilities = capabilities.unwrap_or(settings.capabilities);
         let no_rotation = HashMap::from([("max-size".to_owned(), "1t".to_owned())]);
-        HostConfig {
+        Ok(HostConfig {
             init: Some(true),
             log_config: Some(HostConfigLogConfig {
                 typ: Some("json-file".to_owned()),
@@ -49,13 +56,14 @@ impl DockerEngine {
             }),
             mounts: Some(wanted.volumes.iter().filter(|volume| volume.is_empty).map(empty).collect()),
             network_mode: Some(settings.network),
-            memory: memory.or(settings.memory),
+            memory,
             nano_cpus: settings.millicores.map(|millicores| millicores * 1_000_000),
             pids_limit: settings.processes,
             extra_hosts: extra_hosts.or(Some(settings.extra_hosts)),
-            cap_add: capabilities.or(Some(settings.capabilities)),
+            cap_drop: Some(dropped(&capabilities)),
+            cap_add: Some(capabilities),
             ..HostConfig::default()
-        }
+        })
     }
 }
 

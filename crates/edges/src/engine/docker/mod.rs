@@ -9,6 +9,7 @@ mod containers;
 mod create;
 mod idle;
 mod images;
+mod limits;
 mod look;
 mod memory;
 mod output;
@@ -16,6 +17,8 @@ mod passwd;
 mod pull;
 #[cfg(test)]
 mod tests;
+
+pub use limits::MemoryLimit;
 
 use super::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
@@ -50,11 +53,11 @@ pub struct DockerSettings {
     pub certificates: Option<PathBuf>,
     /// The network of job containers.
     pub network: String,
-    /// Memory in bytes.
-    pub memory: Option<i64>,
+    /// Memory.
+    pub memory: MemoryLimit,
     /// Processor time in thousandths of a core.
     pub millicores: Option<i64>,
-    /// Number of processes and threads.
+    /// Number of processes and threads; none: as many as the machine bears.
     pub processes: Option<i64>,
     /// `name:address` pairs for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
@@ -141,13 +144,7 @@ impl Engine for DockerEngine {
     }
 
     async fn memory(&self) -> Result<i64, EngineError> {
-        if let Some(known) = self.memory.get() {
-            return Ok(*known);
-        }
-        let facts = self.docker()?.info().await.map_err(|fault| self.fault(fault))?;
-        let unexpected = || EngineError::Unexpected { cause: "a machine without memory".to_owned() };
-        let bytes = facts.mem_total.filter(|bytes| *bytes > 0).ok_or_else(unexpected)?;
-        Ok(*self.memory.get_or_init(|| bytes))
+        self.machines_memory().await
     }
 
     async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError> {

@@ -20,7 +20,8 @@ impl Lab {
         let settings = DockerSettings {
             url: std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned()),
             network: "none".to_owned(),
-            memory: Some(512 << 20),
+            memory: MemoryLimit::Bytes(512 << 20),
+            processes: Some(100),
             extra_hosts: vec!["general:10.0.0.1".to_owned()],
             capabilities: vec!["NET_ADMIN".to_owned()],
             ..DockerSettings::default()
@@ -146,13 +147,14 @@ async fn a_containers_own_limits_take_the_place_of_the_engines() {
     let limits = Limits {
         memory: Some(256 << 20),
         extra_hosts: Some(vec!["own:10.0.0.2".to_owned()]),
-        capabilities: Some(Vec::new()),
+        capabilities: Some(vec!["MKNOD".to_owned()]),
     };
     let own = NewContainer { limits, ..general.clone() };
-    let format = "{{.HostConfig.Memory}} {{.HostConfig.ExtraHosts}} {{.HostConfig.CapAdd}} {{.Config.Tty}}";
+    let format = "{{.HostConfig.Memory}} {{.HostConfig.ExtraHosts}} {{.HostConfig.CapAdd}} {{.HostConfig.CapDrop}} \
+                  {{.HostConfig.PidsLimit}}";
     for (wanted, told) in [
-        (general, "536870912 [general:10.0.0.1] [NET_ADMIN] false"),
-        (own, "268435456 [own:10.0.0.2] [] false"),
+        (general, "536870912 [general:10.0.0.1] [NET_ADMIN] [NET_RAW MKNOD] 100"),
+        (own, "268435456 [own:10.0.0.2] [MKNOD] [NET_RAW] 100"),
     ] {
         let container = lab.engine.create(&wanted).await.unwrap();
         assert_eq!(docker(&["inspect", "--format", format, &container.0]), told);
