@@ -51,8 +51,9 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         invited: settings.server.sign_in_allowed.clone(),
         auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
-    let shelf = flow.shelf();
-    Ok(Server { flow, app: App { edges: Arc::new(edges), shelf, face, pulse: Pulse::default() } })
+    let (shelf, jobs_may_call) = (flow.shelf(), settings.runner.may_call);
+    let app = App { edges: Arc::new(edges), shelf, face, pulse: Pulse::default(), jobs_may_call };
+    Ok(Server { flow, app })
 }
 
 async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {

@@ -26,7 +26,11 @@ impl Desk {
     pub(crate) async fn open(runner: &Runner) -> Self {
         let slots = Arc::new(Semaphore::new(runner.settings.slots));
         let desk = Self { runner: runner.clone(), slots, trouble: Arc::default() };
-        match tokio::time::timeout(ENGINE_LOOK, runner.tools.engine.ping()).await {
+        let ready = async {
+            runner.tools.engine.ping().await?;
+            runner.tools.engine.prepare().await
+        };
+        match tokio::time::timeout(ENGINE_LOOK, ready).await {
             Ok(Ok(())) => desk.note_now().await,
             Ok(Err(fault)) => desk.say(Some(sentence(&fault.into()))).await,
             Err(_) => desk.say(Some("The Docker engine does not answer in time.".to_owned())).await,

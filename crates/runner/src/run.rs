@@ -91,13 +91,14 @@ pub(crate) async fn forever(desk: Desk) {
     }
 }
 
-/// The next job, if the engine answers and the disk has room: a job is not taken to wait for them.
+/// The next job, if the engine answers and has what jobs need, and the disk has room: a job is not taken to wait for them.
 async fn claim(desk: &Desk) -> Result<Option<Order>> {
     let Runner { coordinator, tools, .. } = &desk.runner;
     if let Some(trouble) = tools.room.trouble() {
         anyhow::bail!(trouble);
     }
     tools.engine.ping().await?;
+    tools.engine.prepare().await?;
     desk.say(None).await;
     coordinator.claim().await
 }
@@ -198,7 +199,7 @@ async fn last_words(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) -> R
     JobLog::open(runner, order).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
 }
 
-/// Removes an attempt's container, off the path that people wait on. Anything that fails here is swept up later.
+/// Removes an attempt's containers and its network, off the path that people wait on. Anything that fails here is swept up later.
 async fn clear_away(runner: Runner, attempt: Attempt) {
     while let Err(fault) = remove_containers(&runner, attempt).await {
         tracing::warn!(job.id = attempt.job.0, %fault, "a container could not be removed yet");
@@ -217,7 +218,7 @@ async fn remove_containers(runner: &Runner, attempt: Attempt) -> Result<(), Engi
             engine.remove(&found.id).await?;
         }
     }
-    Ok(())
+    engine.remove_network(&runner.settings.name, attempt).await
 }
 
 /// Whether the engine had a fault of its own and answers no more: one that stops gives up what it is at.

@@ -1,4 +1,4 @@
-//! Removes containers of attempts that hold no job any more.
+//! Removes containers and networks of attempts that hold no job any more.
 
 use crate::Runner;
 use anyhow::{Context, Result};
@@ -8,7 +8,7 @@ const EVERY: Duration = Duration::from_secs(600);
 
 pub(crate) async fn forever(runner: &Runner) {
     loop {
-        if let Err(fault) = containers(runner).await {
+        if let Err(fault) = all(runner).await {
             tracing::warn!(error = format!("{fault:#}"), "containers could not be swept up");
         }
         if !runner.pause(EVERY).await {
@@ -17,13 +17,20 @@ pub(crate) async fn forever(runner: &Runner) {
     }
 }
 
-async fn containers(runner: &Runner) -> Result<()> {
-    let engine = &runner.tools.engine;
-    for found in engine.containers(&runner.settings.name).await.context("list containers")? {
+/// Containers go first: a network stays as long as one is in it.
+async fn all(runner: &Runner) -> Result<()> {
+    let (engine, name) = (&runner.tools.engine, runner.settings.name.as_str());
+    for found in engine.containers(name).await.context("list containers")? {
         if runner.coordinator.standing(found.attempt).await?.is_none() {
             let (container, job) = (&found.id.0, found.attempt.job.0);
             tracing::info!(container.id = container, job.id = job, "a container is swept up");
             engine.remove(&found.id).await.context("remove a container")?;
+        }
+    }
+    for attempt in engine.networks(name).await.context("list networks")? {
+        if runner.coordinator.standing(attempt).await?.is_none() {
+            tracing::info!(job.id = attempt.job.0, "a network is swept up");
+            engine.remove_network(name, attempt).await.context("remove a network")?;
         }
     }
     Ok(())

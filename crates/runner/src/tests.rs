@@ -3,6 +3,7 @@
 
 mod crashes;
 mod bases;
+mod networks;
 mod faults;
 mod ends;
 mod installs;

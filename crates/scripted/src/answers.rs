@@ -14,7 +14,7 @@ use kozmic_edges::engine::{
     Moment, Nameless, NewContainer, OutputStream, RegistryLogin,
 };
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 use tokio::sync::mpsc;
 
 /// Bytes of memory that its machine has.
@@ -24,6 +24,15 @@ const MEMORY: i64 = 8 << 30;
 impl Engine for ScriptedEngine {
     async fn ping(&self) -> Result<(), EngineError> {
         self.call(Verb::Ping, async { Ok(()) }).await
+    }
+
+    async fn prepare(&self) -> Result<(), EngineError> {
+        self.call(Verb::Prepare, async { Ok(()) }).await
+    }
+
+    /// Its containers have no addresses.
+    async fn is_job(&self, _: IpAddr) -> bool {
+        false
     }
 
     async fn version(&self) -> Result<String, EngineError> {
@@ -220,6 +229,18 @@ impl Engine for ScriptedEngine {
     async fn containers(&self, instance: &str) -> Result<Vec<FoundContainer>, EngineError> {
         let list = async { Ok(self.look(|world| world.containers_of(instance))) };
         self.call(Verb::Containers, list).await
+    }
+
+    async fn networks(&self, instance: &str) -> Result<Vec<Attempt>, EngineError> {
+        self.call(Verb::Networks, async { Ok(self.networks_of(instance)) }).await
+    }
+
+    async fn remove_network(&self, instance: &str, attempt: Attempt) -> Result<(), EngineError> {
+        let remove = async {
+            self.change(|world| world.networks.retain(|network| *network != (instance.to_owned(), attempt)));
+            Ok(())
+        };
+        self.call(Verb::RemoveNetwork, remove).await
     }
 }
 

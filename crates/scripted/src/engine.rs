@@ -2,7 +2,7 @@
 
 use crate::{Sample, files::Node, shell::Signal, world::World};
 use kozmic_edges::engine::{ContainerId, ContainerState, Image, NewContainer};
-use kozmic_model::image::ImageName;
+use kozmic_model::{image::ImageName, job::Attempt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -78,6 +78,16 @@ impl ScriptedEngine {
                 disk.put(volumes, path, Node::file(content));
             }
         });
+    }
+
+    /// Leaves a network of an attempt's own, as an engine does that gives each attempt one.
+    pub fn add_network(&self, instance: &str, attempt: Attempt) {
+        self.change(|world| world.networks.push((instance.to_owned(), attempt)));
+    }
+
+    /// The attempts of an installation that have a network of their own.
+    pub fn networks_of(&self, instance: &str) -> Vec<Attempt> {
+        self.look(|world| world.networks_of(instance))
     }
 
     /// Kills a container, as somebody else might.

@@ -7,6 +7,7 @@ use std::fmt;
 #[expect(missing_docs, reason = "each is said by the trait's method of that name")]
 pub enum Verb {
     Ping,
+    Prepare,
     Version,
     Image,
     Pull,
@@ -36,6 +37,8 @@ pub enum Verb {
     Stop,
     Remove,
     Containers,
+    Networks,
+    RemoveNetwork,
 }
 
 impl Verb {

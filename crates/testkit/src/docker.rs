@@ -83,7 +83,14 @@ impl Docker {
         self.run(&["rm", "--force", "--volumes", container]).await.map(drop)
     }
 
-    /// Removes all containers and volumes with this label: what a test cleans up after itself.
+    /// The names of all networks with this label.
+    pub async fn networks(&self, label: &str) -> Result<Vec<String>> {
+        let filter = format!("label={label}");
+        let listing = self.run(&["network", "ls", "--filter", &filter, "--format", "{{.Name}}"]).await?;
+        Ok(listing.lines().map(str::to_owned).collect())
+    }
+
+    /// Removes all containers, volumes and networks with this label: what a test cleans up after itself.
     pub async fn clean(&self, label: &str) -> Result<()> {
         for container in self.containers(label).await? {
             self.remove(&container.id).await?;
@@ -91,10 +98,13 @@ impl Docker {
         for volume in self.volumes(label).await? {
             self.run(&["volume", "rm", "--force", &volume]).await?;
         }
+        for network in self.networks(label).await? {
+            self.run(&["network", "rm", &network]).await?;
+        }
         Ok(())
     }
 
-    /// Waits until no container and no volume has this label, woken by the engine's events.
+    /// Waits until no container, volume or network has this label, woken by the engine's events.
     pub async fn wait_until_clean(&self, label: &str, limit: Duration) -> Result<()> {
         let filter = format!("label={label}");
         let mut events = self.command(&["events", "--filter", &filter, "--format", "{{.Action}}"]);
@@ -111,9 +121,10 @@ impl Docker {
         match tokio::time::timeout(limit, wait).await {
             Ok(outcome) => outcome,
             Err(_) => bail!(
-                "left behind with the label {label}: {:?}, volumes {:?}",
+                "left behind with the label {label}: {:?}, volumes {:?}, networks {:?}",
                 self.containers(label).await?,
-                self.volumes(label).await?
+                self.volumes(label).await?,
+                self.networks(label).await?
             ),
         }
     }
@@ -129,7 +140,8 @@ impl Docker {
     }
 
     async fn is_clean(&self, label: &str) -> Result<bool> {
-        Ok(self.containers(label).await?.is_empty() && self.volumes(label).await?.is_empty())
+        let containers = self.containers(label).await?;
+        Ok(containers.is_empty() && self.volumes(label).await?.is_empty() && self.networks(label).await?.is_empty())
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -18,6 +18,8 @@ pub struct App {
     pub face: Face,
     /// Whether the database could be written when somebody last asked.
     pub pulse: Pulse,
+    /// Whether jobs' containers may call this server.
+    pub jobs_may_call: bool,
 }
 
 /// The face that this installation shows to browsers.

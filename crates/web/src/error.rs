@@ -14,7 +14,7 @@ use axum::{
 };
 use kozmic_model::project::Role;
 use serde_json::{Value, json};
-use std::{any::Any, sync::Arc};
+use std::{any::Any, net::IpAddr, sync::Arc};
 
 /// The reason why a request led to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub(crate) enum WebError {
     /// A page of another server tries to use this browser's session.
     #[error("the request comes from another server's page")]
     Foreign,
+    /// It comes from a job's container, which has this address.
+    #[error("the request comes from the job's container at {0}")]
+    OfJob(IpAddr),
     /// The request makes no sense, and why, in a sentence.
     #[error("{0}")]
     Senseless(String),
@@ -56,6 +59,10 @@ pub(crate) enum WebError {
     #[error(transparent)]
     Ours(#[from] anyhow::Error),
 }
+
+/// The reason that a job's container gets, and the way out for who runs the server.
+const OF_JOB: &str = "This request comes from a job's container, and jobs may not call the server that runs them. Who runs \
+                      it can let them, with the setting jobs_may_call.";
 
 /// The fault that the error page tells; it travels in the response until the page is made.
 #[derive(Clone)]
@@ -83,7 +90,7 @@ impl WebError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignIn(_) => StatusCode::SEE_OTHER,
-            Self::Role(_) | Self::StaleForm | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::Role(_) | Self::StaleForm | Self::Foreign | Self::OfJob(_) => StatusCode::FORBIDDEN,
             Self::Senseless(_) => StatusCode::BAD_REQUEST,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::Conflict(_) => StatusCode::CONFLICT,
@@ -101,6 +108,7 @@ impl WebError {
             Self::SignIn(_) => "Sign in first",
             Self::StaleForm => "This form is out of date",
             Self::Foreign => "That came from elsewhere",
+            Self::OfJob(_) => "Jobs may not call this server",
             Self::Senseless(_) => "That request makes no sense",
             Self::NoToken => "This takes a valid API token",
             Self::Conflict(_) => "That cannot be done now",
@@ -125,6 +133,7 @@ impl WebError {
                  page, and send it once more."
             }
             Self::Foreign => "Only pages of this server may ask for this.",
+            Self::OfJob(_) => OF_JOB,
             Self::Senseless(why) | Self::Conflict(why) => why,
             Self::NoToken => {
                 "Make a token on your account's page, and send it as the header Authorization: Bearer."
@@ -150,6 +159,7 @@ impl WebError {
             Self::Role(_) => "role_too_small",
             Self::SignIn(_) | Self::NoToken => "unauthorized",
             Self::StaleForm | Self::Foreign => "forbidden",
+            Self::OfJob(_) => "from_a_job",
             Self::Senseless(_) => "bad_request",
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
@@ -170,7 +180,7 @@ impl WebError {
             Self::Method => "The address knows other methods than this one.",
             Self::Ours(_) => "Something went wrong on our side: the server's log says more.",
             Self::SignIn(_) | Self::StaleForm | Self::Foreign => self.title(),
-            Self::Senseless(_) | Self::Conflict(_) | Self::NoToken => self.advice(),
+            Self::Senseless(_) | Self::Conflict(_) | Self::NoToken | Self::OfJob(_) => self.advice(),
         };
         json!({ "error": { "code": self.code(), "message": message } })
     }

@@ -8,6 +8,7 @@ mod app;
 mod routes;
 mod headers;
 mod error;
+mod fence;
 mod address;
 mod assets;
 mod deliveries;

@@ -5,7 +5,7 @@ use crate::{
     app::{App, Shared},
     artifacts, assets, badges, deliveries,
     error::{self, WebError},
-    headers, health, live, monitor,
+    fence, headers, health, live, monitor,
     pages::{
         self, account, approve, avatars, builds, cancel, history, hooks, projects, raw_log, repositories,
         restart, settings, sign_in,
@@ -15,7 +15,7 @@ use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request},
     http::{Method, Uri},
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -32,7 +32,7 @@ use tracing::Span;
 /// The largest form, in bytes: a script of 256 KiB grows threefold when it is encoded.
 const LARGEST_FORM: usize = 1024 * 1024;
 
-/// All that the program serves.
+/// All that the program serves. Its connections have to bring the peer's address, as `ConnectInfo`.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
     // Artifacts go as they lie there: that is what their ranges and tags speak of.
@@ -43,6 +43,7 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", api::router())
         .fallback(elsewhere)
         .method_not_allowed_fallback(|| async { WebError::Method })
+        .layer(from_fn_with_state(Arc::clone(&app), fence::keep_out_jobs))
         .layer(CatchPanicLayer::custom(error::caught))
         .layer(from_fn(error::explain))
         .layer(CompressionLayer::new().compress_when(packed))

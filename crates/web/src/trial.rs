@@ -67,7 +67,8 @@ impl Trial {
     async fn new(dir: TempDir, face: Face) -> Self {
         let edges = edges(dir.path()).await;
         let shelf = Shelf::new(edges.engine.clone(), Turns::default(), "trial");
-        let app = App { edges: Arc::new(edges.clone()), shelf, face, pulse: Pulse::default() };
+        let (edges_of_app, pulse) = (Arc::new(edges.clone()), Pulse::default());
+        let app = App { edges: edges_of_app, shelf, face, pulse, jobs_may_call: false };
         let router = crate::router(app);
         Self { edges, dir, router }
     }

@@ -25,6 +25,12 @@ pub enum EngineError {
         /// Its own words.
         message: String,
     },
+    /// It lacks something that jobs need.
+    #[error("the Docker engine {why}")]
+    Unfit {
+        /// The rest of the sentence, with what would be right.
+        why: String,
+    },
     /// It answered something that is not understood.
     #[error("the Docker engine answered something unexpected: {cause}")]
     Unexpected {

@@ -2,15 +2,17 @@
 
 pub mod docker;
 mod fault;
+mod subnet;
 
 pub use fault::EngineError;
+pub use subnet::{NotASubnet, Subnet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use secrecy::SecretString;
-use std::{pin::Pin, time::Duration};
+use std::{net::IpAddr, pin::Pin, time::Duration};
 use tokio::{io::AsyncWrite, sync::mpsc};
 
 /// An engine for containers. Calls may be made at once by many. A container's life: `create`, `upload` and
@@ -20,6 +22,17 @@ use tokio::{io::AsyncWrite, sync::mpsc};
 pub trait Engine: Send + Sync {
     /// Asks whether the engine answers, which costs it nothing.
     async fn ping(&self) -> Result<(), EngineError>;
+
+    /// Makes ready what containers need, a network for instance, and costs nothing once it is. Two who do it at once are
+    /// fine.
+    ///
+    /// # Errors
+    /// One that says what the engine lacks, and what would be right.
+    async fn prepare(&self) -> Result<(), EngineError>;
+
+    /// Whether a peer of this machine is a job's container, of this installation or another one, as far as its address
+    /// tells. An engine that does not answer is believed as of its last answer.
+    async fn is_job(&self, peer: IpAddr) -> bool;
 
     /// The engine's own version. An engine may start other programs to find out.
     async fn version(&self) -> Result<String, EngineError>;
@@ -170,6 +183,12 @@ pub trait Engine: Send + Sync {
 
     /// The containers of an installation of Kozmic.
     async fn containers(&self, instance: &str) -> Result<Vec<FoundContainer>, EngineError>;
+
+    /// The attempts of an installation that left a network of their own on the engine.
+    async fn networks(&self, instance: &str) -> Result<Vec<Attempt>, EngineError>;
+
+    /// Removes the network of an attempt, if it has one of its own, after its containers.
+    async fn remove_network(&self, instance: &str, attempt: Attempt) -> Result<(), EngineError>;
 }
 
 /// An image on the engine.

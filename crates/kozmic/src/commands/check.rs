@@ -10,7 +10,10 @@ use crate::{
 };
 use kozmic_edges::{
     clock,
-    engine::{Engine, docker::DockerEngine},
+    engine::{
+        Engine,
+        docker::{DockerEngine, JobNetwork},
+    },
     forge::{Forge, github::GitHub},
     git::Mirrors,
     notifier::Notifier,
@@ -80,13 +83,21 @@ fn room(settings: &Settings, dir: &DataDir) -> Look {
 async fn docker(settings: &Settings) -> Look {
     let engine = DockerEngine::new(settings.docker.clone());
     let version = engine.version().await.map_err(|fault| fault.to_string())?;
-    let (url, network) = (&settings.docker.url, &settings.docker.network);
-    match engine.has_network().await.map_err(|fault| fault.to_string())? {
-        true => Ok(format!("{version} at {url}")),
-        false => Err(format!(
-            "{version} at {url} has no network {network}: make it with docker network create, or set docker_network"
-        )),
-    }
+    let url = &settings.docker.url;
+    let networks = match &settings.docker.network {
+        JobNetwork::Own => "on a network of Kozmic's own, where they do not reach one another".to_owned(),
+        JobNetwork::Each(range) => format!("on networks of their own in {range}"),
+        JobNetwork::Named(name) => {
+            if !engine.has_network().await.map_err(|fault| fault.to_string())? {
+                return Err(format!(
+                    "{version} at {url} has no network {name}: make it with docker network create, or set docker_network"
+                ));
+            }
+            format!("on the network {name}")
+        }
+    };
+    engine.prepare().await.map_err(|fault| fault.to_string())?;
+    Ok(format!("{version} at {url}; jobs are {networks}"))
 }
 
 async fn github(settings: &Settings) -> Look {

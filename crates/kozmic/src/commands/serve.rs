@@ -2,7 +2,7 @@
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::Context;
-use std::{future::IntoFuture, process::ExitCode, time::Duration};
+use std::{future::IntoFuture, net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -25,7 +25,8 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     server.flow.start().await;
     println!("Kozmic listens on http://{address}");
     tracing::info!(%address, public_url = %settings.server.public_url, "serving");
-    let serve = axum::serve(listener, kozmic_web::router(server.app))
+    let router = kozmic_web::router(server.app).into_make_service_with_connect_info::<SocketAddr>();
+    let serve = axum::serve(listener, router)
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         served = serve.into_future() => served.context("serve")?,

@@ -73,6 +73,14 @@ pub(crate) enum SettingsFault {
         /// The fault.
         fault: KernelRuleFault,
     },
+    /// Two settings exclude each other.
+    #[error("{} and {} are both set: only one of them can hold", variable(one), variable(other))]
+    Both {
+        /// The one.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
     /// The setting is needed.
     #[error("{variable} is missing: {hint}")]
     Missing {

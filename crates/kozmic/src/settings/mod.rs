@@ -14,7 +14,7 @@ pub(crate) use autobuild::AutoBuilder;
 pub(crate) use fault::{SettingsFault, Written};
 
 use kozmic_edges::{
-    engine::docker::{DockerSettings, MemoryLimit},
+    engine::docker::{DockerSettings, JobNetwork, MemoryLimit},
     forge::github::GitHubSettings,
     notifier::{Sender, SmtpUrl},
 };
@@ -74,6 +74,8 @@ pub(crate) struct RunnerSettings {
     pub(crate) cached_images: usize,
     /// `KOZMIC_DOCKER_PRIVATE_REGISTRIES`
     pub(crate) private_registries: Vec<String>,
+    /// `KOZMIC_JOBS_MAY_CALL`: whether the server answers jobs' containers.
+    pub(crate) may_call: bool,
 }
 
 /// Settings of mails.
@@ -118,6 +120,7 @@ impl Settings {
                 private_registries: source
                     .parse("docker_private_registries", values::registries)?
                     .unwrap_or_default(),
+                may_call: source.required("jobs_may_call", values::truth)?,
             },
             mail: mail(source)?,
             autobuild: autobuild::auto_builder(source)?,
@@ -162,7 +165,7 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
     Ok(DockerSettings {
         url,
         certificates,
-        network: source.required("docker_network", values::text)?,
+        network: network(source)?,
         memory: match source.parse("docker_memory_limit", values::memory)? {
             Some(limit) => limit,
             None => MemoryLimit::Share(concurrency(source)?),
@@ -172,6 +175,18 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         extra_hosts: source.parse("docker_extra_hosts", values::hosts)?.unwrap_or_default(),
         capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
     })
+}
+
+/// The network of jobs: the one that is named, one for each, or Kozmic's own.
+fn network(source: &Source) -> Result<JobNetwork, SettingsFault> {
+    let named = source.parse("docker_network", values::text)?;
+    let range = source.parse("docker_job_subnets", values::job_subnets)?;
+    match (named, range) {
+        (Some(_), Some(_)) => Err(SettingsFault::Both { one: "docker_network", other: "docker_job_subnets" }),
+        (Some(name), None) => Ok(JobNetwork::Named(name)),
+        (None, Some(range)) => Ok(JobNetwork::Each(range)),
+        (None, None) => Ok(JobNetwork::Own),
+    }
 }
 
 /// The number of jobs that run at once.
@@ -227,7 +242,8 @@ mod tests {
         assert_eq!(settings.runner.stall_timeout, Duration::from_secs(900));
         assert_eq!(settings.runner.job_timeout, Duration::from_secs(2_700));
         assert_eq!(settings.github.api_url.as_str(), "https://api.github.com/");
-        assert_eq!(settings.docker.network, "bridge");
+        assert_eq!(settings.docker.network, JobNetwork::Own);
+        assert!(!settings.runner.may_call);
         assert_eq!(settings.docker.memory, MemoryLimit::Share(settings.runner.concurrency));
         assert_eq!(settings.docker.processes, Some(4096));
         assert!(settings.runner.concurrency > 0);
@@ -247,6 +263,9 @@ mod tests {
             ("KOZMIC_DATABASE_URL", "sqlite://?cache=shared", "of a file"),
             ("KOZMIC_DATABASE_URL", "sqlite://kozmic?mode=memory&cache=shared", "of a file"),
             ("KOZMIC_DOCKER_MEMORY_LIMIT", "lots", "2g"),
+            ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/29", "10.213.0.0/16"),
+            ("KOZMIC_DOCKER_JOB_SUBNETS", "fd00::/64", "10.213.0.0/16"),
+            ("KOZMIC_JOBS_MAY_CALL", "some", "true or false"),
             ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
             ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),
             ("KOZMIC_DISK_RESERVE", "some", "0 keeps nothing free"),
@@ -263,6 +282,19 @@ mod tests {
             let is_secret = ["KOZMIC_SECRET_KEY", "KOZMIC_DATABASE_URL", "KOZMIC_SMTP_URL"].contains(&name);
             assert!(is_secret != fault.contains(value), "{fault}");
         }
+    }
+
+    #[test]
+    fn jobs_have_one_network_or_one_each() {
+        let name = ("KOZMIC_DOCKER_NETWORK", "bridge");
+        let range = ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/16");
+        let network = |environment: &[_]| {
+            read(environment).map(|settings| settings.docker.network).map_err(|fault| fault.to_string())
+        };
+        assert_eq!(network(&[name]), Ok(JobNetwork::Named("bridge".to_owned())));
+        assert_eq!(network(&[range]), Ok(JobNetwork::Each("10.213.0.0/16".parse().unwrap())));
+        let fault = network(&[name, range]).unwrap_err();
+        assert!(fault.contains("KOZMIC_DOCKER_NETWORK and KOZMIC_DOCKER_JOB_SUBNETS"), "{fault}");
     }
 
     #[test]

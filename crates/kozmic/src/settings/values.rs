@@ -1,7 +1,7 @@
 //! From the text of a setting to its value; on failure, what would be right.
 
 use kozmic_edges::{
-    engine::docker::MemoryLimit,
+    engine::{Subnet, docker::MemoryLimit},
     notifier::{Sender, SmtpUrl},
     store,
 };
@@ -151,6 +151,14 @@ pub(super) fn memory(text: &str) -> Parsed<MemoryLimit> {
 /// Whether there is to be no limit: in a word, or as Docker's own tools have it.
 fn is_none(text: &str) -> bool {
     matches!(text.to_lowercase().as_str(), "none" | "0")
+}
+
+/// The range that networks of single jobs are made of, eight addresses each.
+pub(super) fn job_subnets(text: &str) -> Parsed<Subnet> {
+    const RIGHT: &str = "a range of IPv4 addresses between /8 and /24 that nothing else uses, such as 10.213.0.0/16";
+    let range = text.parse::<Subnet>().map_err(|_| RIGHT)?;
+    let fits = range.is_ipv4() && (8..=24).contains(&range.prefix());
+    if fits { Ok(range) } else { Err(RIGHT) }
 }
 
 pub(super) fn list(text: &str) -> Parsed<Vec<String>> {

@@ -49,6 +49,8 @@ pub(super) struct Notes {
     held: BTreeMap<JobId, Held>,
     inputs: Option<CacheInputs>,
     stop_at: Option<(usize, Side)>,
+    /// The reasons that were told why no job is taken.
+    pub(super) troubles: Vec<String>,
     /// The names of all calls about attempts.
     pub(super) calls: Vec<&'static str>,
     pub(super) ended: Vec<(Attempt, Outcome)>,
@@ -169,7 +171,8 @@ impl Coordinator for Ledger {
         Ok(())
     }
 
-    async fn note_state(&self, _state: &State) -> Result<()> {
+    async fn note_state(&self, state: &State) -> Result<()> {
+        self.change(|notes| notes.troubles.extend(state.trouble.clone()));
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use crate::{
 };
 use containers::Life;
 use kozmic_edges::engine::{ContainerId, EngineError, Memory, Moment};
+use kozmic_model::job::Attempt;
 use std::collections::BTreeMap;
 
 /// The address of every scripted engine.
@@ -39,6 +40,8 @@ pub(crate) struct World {
     pub(crate) images: Images,
     pub(crate) containers: BTreeMap<String, Container>,
     pub(crate) volumes: Volumes,
+    /// Networks of single attempts, with their installations.
+    pub(crate) networks: Vec<(String, Attempt)>,
     pub(crate) steering: Steering,
     pub(crate) complaints: Vec<String>,
     pub(crate) is_away: bool,
@@ -210,6 +213,12 @@ impl World {
             false if self.forgets => Memory::Unknown,
             false => Memory::NotSeen,
         }
+    }
+
+    /// The attempts of an installation that have a network of their own.
+    pub(crate) fn networks_of(&self, instance: &str) -> Vec<Attempt> {
+        let own = self.networks.iter().filter(|(owner, _)| owner == instance);
+        own.map(|(_, attempt)| *attempt).collect()
     }
 
     /// Ids of all containers.

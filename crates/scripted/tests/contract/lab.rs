@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use kozmic_edges::engine::{
     Channel, ContainerId, Engine, Image, Limits, NewContainer, OutputStream, Stage, Volume,
-    docker::{DockerEngine, DockerSettings},
+    docker::{DockerEngine, DockerSettings, JobNetwork},
 };
 use kozmic_model::{ids::JobId, image::ImageName, job::Attempt};
 use kozmic_scripted::{Sample, ScriptedEngine};
@@ -40,7 +40,8 @@ impl Lab {
 
     pub(crate) async fn docker() -> Self {
         let url = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
-        let settings = DockerSettings { url, network: "none".to_owned(), ..DockerSettings::default() };
+        let network = JobNetwork::Named("none".to_owned());
+        let settings = DockerSettings { url, network, ..DockerSettings::default() };
         let engine = DockerEngine::new(settings);
         let image = engine.image(&name(DEBIAN)).await.unwrap().expect("script/test makes the image");
         let chance = kozmic_edges::secret::random().expose_secret()[..12].to_lowercase();

@@ -3,7 +3,7 @@
 use super::{DockerEngine, DockerSettings, TIMEOUT, certificates::Certificates, chain, legible};
 use crate::{engine::EngineError, tls_fault::TlsFault};
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
-use std::path::Path;
+use std::{net::IpAddr, path::Path};
 use url::Url;
 
 impl DockerSettings {
@@ -11,6 +11,13 @@ impl DockerSettings {
     pub(super) fn tls(&self) -> Option<&Path> {
         let is_on_tcp = self.url.starts_with("tcp://") || self.url.starts_with("https://");
         self.certificates.as_deref().filter(|_| is_on_tcp)
+    }
+
+    /// Whether the engine is on this machine, which meets its containers' addresses then.
+    pub(super) fn is_here(&self) -> bool {
+        let Some(url) = self.address() else { return true };
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     /// The engine's address, if the way to it is TCP.

@@ -14,7 +14,7 @@ use kozmic_model::{ids::JobId, job::Attempt};
 use std::{collections::HashMap, time::Duration};
 
 pub(super) const INSTANCE: &str = "kozmic.instance";
-const JOB: &str = "kozmic.job";
+pub(super) const JOB: &str = "kozmic.job";
 const ATTEMPT: &str = "kozmic.attempt";
 /// Empty but for containers of install scripts. Images that were made of those hand it down, so it is always set.
 const CACHE_KEY: &str = "kozmic.cache_key";
@@ -92,11 +92,10 @@ impl DockerEngine {
         let all = self.docker()?.list_containers(Some(options)).await.map_err(|fault| self.fault(fault))?;
         let found = all.into_iter().filter_map(|container| {
             let labels = container.labels?;
-            let job = JobId(labels.get(JOB)?.parse().ok()?);
-            let number = labels.get(ATTEMPT)?.parse().ok()?;
+            let attempt = attempt_of(&labels)?;
             let cache_key = labels.get(CACHE_KEY).filter(|key| !key.is_empty());
             let stage = cache_key.map_or(Stage::Build, |key| Stage::Install(key.clone()));
-            Some(FoundContainer { id: ContainerId(container.id?), attempt: Attempt { job, number }, stage })
+            Some(FoundContainer { id: ContainerId(container.id?), attempt, stage })
         });
         Ok(found.collect())
     }
@@ -108,10 +107,22 @@ pub(super) fn labels(instance: &str, attempt: Attempt, stage: &Stage) -> HashMap
         Stage::Install(key) => key.clone(),
         Stage::Build => String::new(),
     };
+    let mut labels = marks(instance, attempt);
+    labels.insert(CACHE_KEY.to_owned(), cache_key);
+    labels
+}
+
+/// Labels of all that an attempt has on the engine.
+pub(super) fn marks(instance: &str, attempt: Attempt) -> HashMap<String, String> {
     HashMap::from([
         (INSTANCE.to_owned(), instance.to_owned()),
         (JOB.to_owned(), attempt.job.to_string()),
         (ATTEMPT.to_owned(), attempt.number.to_string()),
-        (CACHE_KEY.to_owned(), cache_key),
     ])
+}
+
+/// The attempt that labels tell of.
+pub(super) fn attempt_of(labels: &HashMap<String, String>) -> Option<Attempt> {
+    let job = JobId(labels.get(JOB)?.parse().ok()?);
+    Some(Attempt { job, number: labels.get(ATTEMPT)?.parse().ok()? })
 }

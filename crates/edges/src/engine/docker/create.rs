@@ -1,7 +1,10 @@
 //! Containers to be: what the engine is told of one that it creates.
 
 use super::{
-    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, containers::labels, limits::dropped,
+    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer,
+    containers::labels,
+    limits::dropped,
+    network::JobNetwork,
 };
 use crate::engine::{Limits, Volume};
 use bollard::{
@@ -37,6 +40,15 @@ impl DockerEngine {
         Ok(ContainerId(created.id))
     }
 
+    /// The name of the network that a container is to be in, which is there then.
+    async fn network_of(&self, wanted: &NewContainer) -> Result<String, EngineError> {
+        match &self.settings.network {
+            JobNetwork::Named(name) => Ok(name.clone()),
+            JobNetwork::Own => self.make_ready().await.map(|()| self.own_network.to_owned()),
+            JobNetwork::Each(range) => self.network_apart(&wanted.instance, wanted.attempt, *range).await,
+        }
+    }
+
     /// `json-file`, never rotated, whatever the engine's own default: a runner that comes back reads all output from
     /// its start. `init`: a script is not process 1, so that signals end it and orphans are reaped.
     async fn host_config(&self, wanted: &NewContainer) -> Result<HostConfig, EngineError> {
@@ -55,7 +67,7 @@ impl DockerEngine {
                 config: Some(no_rotation),
             }),
             mounts: Some(wanted.volumes.iter().filter(|volume| volume.is_empty).map(empty).collect()),
-            network_mode: Some(settings.network),
+            network_mode: Some(self.network_of(wanted).await?),
             memory,
             nano_cpus: settings.millicores.map(|millicores| millicores * 1_000_000),
             pids_limit: settings.processes,

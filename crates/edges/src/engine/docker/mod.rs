@@ -1,24 +1,29 @@
 //! The Docker engine, over its API alone: no directory is shared with its host, so it may be local, remote or nested.
 
 mod account;
+mod apart;
 mod archives;
 mod attach;
 mod certificates;
 mod connect;
 mod containers;
 mod create;
+mod fence;
 mod idle;
 mod images;
 mod limits;
 mod look;
 mod memory;
+mod network;
 mod output;
 mod passwd;
 mod pull;
+mod start;
 #[cfg(test)]
 mod tests;
 
 pub use limits::MemoryLimit;
+pub use network::JobNetwork;
 
 use super::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
@@ -27,13 +32,16 @@ use super::{
 use async_trait::async_trait;
 use bollard::{BollardRequest, Docker, errors::Error};
 use bytes::Bytes;
+use fence::Fence;
 use futures_util::stream::BoxStream;
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
+use network::OWN;
 use std::{
     collections::HashMap,
     io::ErrorKind,
+    net::IpAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 use tokio::sync::mpsc;
@@ -52,7 +60,7 @@ pub struct DockerSettings {
     /// The directory of `ca.pem`, `cert.pem` and `key.pem`, for TLS over TCP; none: no TLS.
     pub certificates: Option<PathBuf>,
     /// The network of job containers.
-    pub network: String,
+    pub network: JobNetwork,
     /// Memory.
     pub memory: MemoryLimit,
     /// Processor time in thousandths of a core.
@@ -74,6 +82,11 @@ pub struct DockerEngine {
     /// The machine's memory, once it was asked for.
     memory: Arc<OnceLock<i64>>,
     accounts: Arc<Mutex<HashMap<String, Account>>>,
+    /// Whether all was made that jobs need.
+    is_ready: Arc<AtomicBool>,
+    fence: Arc<Fence>,
+    /// Name of the network that Kozmic makes.
+    own_network: &'static str,
 }
 
 impl DockerEngine {
@@ -84,24 +97,25 @@ impl DockerEngine {
             docker: OnceLock::new(),
             memory: Arc::default(),
             accounts: Arc::default(),
+            is_ready: Arc::default(),
+            fence: Arc::default(),
+            own_network: OWN,
         }
     }
 
-    /// Whether the engine has the network of job containers. Some names mean no network of the engine's own, and are
-    /// there in any case.
+    /// Whether the engine has the network of job containers, if one is named. Some names mean no network of the engine's
+    /// own, and are there in any case.
     ///
     /// # Errors
     /// The engine does not answer.
     pub async fn has_network(&self) -> Result<bool, EngineError> {
-        let network = self.settings.network.as_str();
-        if matches!(network, "bridge" | "default" | "host" | "none") || network.starts_with("container:") {
+        let JobNetwork::Named(network) = &self.settings.network else { return Ok(true) };
+        if matches!(network.as_str(), "bridge" | "default" | "host" | "none")
+            || network.starts_with("container:")
+        {
             return Ok(true);
         }
-        match self.docker()?.inspect_network(network, None).await {
-            Ok(_) => Ok(true),
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
-            Err(fault) => Err(self.fault(fault)),
-        }
+        Ok(self.network(network).await?.is_some())
     }
 
     /// For calls that may take long.
@@ -117,6 +131,14 @@ impl Engine for DockerEngine {
             Ok(_) => Ok(()),
             Err(fault) => Err(self.explained(fault).await),
         }
+    }
+
+    async fn prepare(&self) -> Result<(), EngineError> {
+        self.make_ready().await
+    }
+
+    async fn is_job(&self, peer: IpAddr) -> bool {
+        self.is_jobs_address(peer).await
     }
 
     async fn version(&self) -> Result<String, EngineError> {
@@ -247,8 +269,7 @@ impl Engine for DockerEngine {
     }
 
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError> {
-        let options = None::<bollard::query_parameters::StartContainerOptions>;
-        self.docker()?.start_container(&container.0, options).await.map_err(|fault| self.fault(fault))
+        self.start_container(container).await
     }
 
     async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError> {
@@ -273,6 +294,14 @@ impl Engine for DockerEngine {
 
     async fn containers(&self, instance: &str) -> Result<Vec<FoundContainer>, EngineError> {
         self.containers_of(instance).await
+    }
+
+    async fn networks(&self, instance: &str) -> Result<Vec<Attempt>, EngineError> {
+        self.attempts_apart(instance).await
+    }
+
+    async fn remove_network(&self, instance: &str, attempt: Attempt) -> Result<(), EngineError> {
+        self.remove_apart(instance, attempt).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The contract of the engine's trait, asked of the Docker engine of this machine.
 
 mod attached;
+mod networks;
 
 use super::*;
 use crate::engine::{Channel, Limits, Volume};
@@ -19,7 +20,7 @@ impl Lab {
     fn new() -> Self {
         let settings = DockerSettings {
             url: std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned()),
-            network: "none".to_owned(),
+            network: JobNetwork::Named("none".to_owned()),
             memory: MemoryLimit::Bytes(512 << 20),
             processes: Some(100),
             extra_hosts: vec!["general:10.0.0.1".to_owned()],

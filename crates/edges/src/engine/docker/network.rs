@@ -1,0 +1,142 @@
+//! Networks of job containers: the one that Kozmic makes for all of them, or the one that the settings name.
+
+use super::{DockerEngine, EngineError};
+use bollard::{
+    errors::Error,
+    models::{NetworkCreateRequest, NetworkInspect},
+};
+use crate::engine::Subnet;
+use std::{collections::HashMap, sync::atomic::Ordering};
+
+/// Name of the network that Kozmic makes, and of its interface on the engine's machine: rules of a firewall name it.
+pub(super) const OWN: &str = "kozmic-jobs";
+
+/// The option of a bridge that lets its containers reach one another.
+const REACH: &str = "com.docker.network.bridge.enable_icc";
+
+/// The option that names a bridge's interface.
+const INTERFACE: &str = "com.docker.network.bridge.name";
+
+/// The network of job containers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum JobNetwork {
+    /// One that Kozmic makes for all jobs, which do not reach one another there.
+    #[default]
+    Own,
+    /// One for each attempt, with a small part of this range.
+    Each(Subnet),
+    /// One that is there, as it is.
+    Named(String),
+}
+
+impl DockerEngine {
+    /// Makes ready what jobs need, unless that was done. Two who do it at once find what the other made.
+    pub(super) async fn make_ready(&self) -> Result<(), EngineError> {
+        if self.is_ready.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if self.settings.network == JobNetwork::Own {
+            self.make_own_network().await?;
+        }
+        self.is_ready.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Looks for the network, and makes it if it is not there. Another Kozmic on this engine may do the same at once: the
+    /// interface's name is given once only.
+    async fn make_own_network(&self) -> Result<(), EngineError> {
+        if let Some(network) = self.network(self.own_network).await? {
+            return fit(&network, self.own_network);
+        }
+        match self.docker()?.create_network(own_network(self.own_network)).await {
+            Ok(_) => {
+                tracing::info!(network = self.own_network, "the network of jobs is made");
+                self.forget_networks();
+                Ok(())
+            }
+            Err(fault) => match self.network(self.own_network).await? {
+                Some(network) => fit(&network, self.own_network),
+                None => Err(self.not_made(fault)),
+            },
+        }
+    }
+
+    fn not_made(&self, fault: Error) -> EngineError {
+        match self.fault(fault) {
+            EngineError::Refused { message, .. } => EngineError::Unfit {
+                why: format!(
+                    "cannot make the network {}, on which jobs do not reach one another: {message}. Once it can, jobs \
+                     start; or set docker_network to the name of a network that is there, such as bridge",
+                    self.own_network
+                ),
+            },
+            fault => fault,
+        }
+    }
+
+    /// The network of that name.
+    pub(super) async fn network(&self, name: &str) -> Result<Option<NetworkInspect>, EngineError> {
+        match self.docker()?.inspect_network(name, None).await {
+            Ok(network) => Ok(Some(network)),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(fault) => Err(self.fault(fault)),
+        }
+    }
+
+    /// Whether a call failed because a network is gone: somebody removed those that no container used. Kozmic's own ones
+    /// are made anew.
+    pub(super) fn lacks_network(&self, fault: &Error) -> bool {
+        let Error::DockerResponseServerError { status_code: 404, message } = fault else { return false };
+        let is_lacking = message.contains("network ") && message.contains("not found");
+        is_lacking && !matches!(self.settings.network, JobNetwork::Named(_))
+    }
+}
+
+fn own_network(name: &str) -> NetworkCreateRequest {
+    let options = [(REACH, "false"), (INTERFACE, name)];
+    NetworkCreateRequest {
+        name: name.to_owned(),
+        driver: Some("bridge".to_owned()),
+        options: Some(options.map(|(name, value)| (name.to_owned(), value.to_owned())).into()),
+        labels: Some(HashMap::from([("kozmic.network".to_owned(), "jobs".to_owned())])),
+        ..NetworkCreateRequest::default()
+    }
+}
+
+/// Whether a network that bears the name keeps containers apart.
+fn fit(network: &NetworkInspect, name: &str) -> Result<(), EngineError> {
+    let option = network.options.as_ref().and_then(|options| options.get(REACH));
+    let keeps_apart = option.is_some_and(|value| value.eq_ignore_ascii_case("false") || value == "0");
+    if network.driver.as_deref() == Some("bridge") && keeps_apart {
+        return Ok(());
+    }
+    let why = format!(
+        "has a network {name} on which containers reach one another: remove it (docker network rm {name}), and Kozmic makes \
+         it anew; or set docker_network to its name, if it is to be used as it is"
+    );
+    Err(EngineError::Unfit { why })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(driver: &str, reach: Option<&str>) -> NetworkInspect {
+        let options = reach.map(|value| HashMap::from([(REACH.to_owned(), value.to_owned())]));
+        NetworkInspect { driver: Some(driver.to_owned()), options, ..NetworkInspect::default() }
+    }
+
+    #[test]
+    fn a_network_of_that_name_is_used_only_if_it_keeps_jobs_apart() {
+        assert!(["false", "False", "0"].iter().all(|value| fit(&network("bridge", Some(value)), OWN).is_ok()));
+        for other in [
+            network("bridge", Some("true")),
+            network("bridge", None),
+            network("overlay", Some("false")),
+            NetworkInspect::default(),
+        ] {
+            let why = fit(&other, OWN).unwrap_err().to_string();
+            assert!(why.contains("docker network rm kozmic-jobs") && why.contains("docker_network"), "{why}");
+        }
+    }
+}
