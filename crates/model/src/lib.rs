@@ -41,6 +41,7 @@ pub mod ids;
 pub mod time;
 pub mod user;
 pub mod fork;
+pub mod sudo;
 pub mod project;
 pub mod git;
 pub mod deploy_key;

@@ -3,6 +3,7 @@
 use crate::{
     fork::ForkRule,
     ids::{ProjectId, RepositoryId, UserId},
+    sudo::SudoRule,
     time::Timestamp,
     user::{Profile, User},
 };
@@ -75,11 +76,14 @@ pub struct ProjectSettings {
     pub cancel_running: bool,
     /// The rule for pull requests from forks.
     pub forks: ForkRule,
+    /// The rule for scripts that gain rights.
+    pub sudo: SudoRule,
 }
 
 impl Default for ProjectSettings {
     fn default() -> Self {
-        Self { cancel_waiting: true, cancel_running: false, forks: ForkRule::default() }
+        let (forks, sudo) = (ForkRule::default(), SudoRule::default());
+        Self { cancel_waiting: true, cancel_running: false, forks, sudo }
     }
 }
 

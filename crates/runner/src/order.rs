@@ -65,6 +65,8 @@ pub struct Limits {
     pub grace: Duration,
     /// The limits of a recipe's or kernel rule's container; none: the engine's own.
     pub program: Option<ProgramLimits>,
+    /// Whether its scripts gain no rights that they did not start with.
+    pub no_new_privileges: bool,
 }
 
 /// The limits and rights of a recipe's or kernel rule's container.

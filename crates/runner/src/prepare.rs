@@ -78,7 +78,7 @@ fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewCont
         volumes: vec![Volume { path: VOLUME.to_owned(), is_empty: false }],
         takes_input: account.has_shell,
         has_terminal: false,
-        limits: Limits::default(),
+        limits: Limits { no_new_privileges: work.order.limits.no_new_privileges, ..Limits::default() },
     }
 }
 

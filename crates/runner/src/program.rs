@@ -100,7 +100,10 @@ fn command(program: &Program) -> Vec<String> {
 }
 
 async fn limits(work: &Work) -> Result<Limits> {
-    let Some(limits) = work.order.limits.program.clone() else { return Ok(Limits::default()) };
+    let no_new_privileges = work.order.limits.no_new_privileges;
+    let Some(limits) = work.order.limits.program.clone() else {
+        return Ok(Limits { no_new_privileges, ..Limits::default() });
+    };
     let ProgramLimits { memory, extra_hosts, capabilities } = limits;
     let engine = &work.runner.tools.engine;
     let memory = match memory {
@@ -111,7 +114,8 @@ async fn limits(work: &Work) -> Result<Limits> {
         }
     };
     // Its own hosts and capabilities, even if there are none: those of hooks are another matter.
-    Ok(Limits { memory: Some(memory), extra_hosts: Some(extra_hosts), capabilities: Some(capabilities) })
+    let (extra_hosts, capabilities) = (Some(extra_hosts), Some(capabilities));
+    Ok(Limits { memory: Some(memory), extra_hosts, capabilities, no_new_privileges })
 }
 
 #[cfg(test)]

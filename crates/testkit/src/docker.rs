@@ -141,7 +141,9 @@ impl Docker {
 
     async fn is_clean(&self, label: &str) -> Result<bool> {
         let containers = self.containers(label).await?;
-        Ok(containers.is_empty() && self.volumes(label).await?.is_empty() && self.networks(label).await?.is_empty())
+        Ok(containers.is_empty()
+            && self.volumes(label).await?.is_empty()
+            && self.networks(label).await?.is_empty())
     }
 
     fn command(&self, args: &[&str]) -> Command {

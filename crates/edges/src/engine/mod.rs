@@ -320,6 +320,8 @@ pub struct Limits {
     pub extra_hosts: Option<Vec<String>>,
     /// Capabilities beyond those that each container has.
     pub capabilities: Option<Vec<String>>,
+    /// Whether no process in it gains rights that it did not start with, by `sudo` for instance.
+    pub no_new_privileges: bool,
 }
 
 /// Outcome for an image that was to be removed unless it has a name.

@@ -31,7 +31,8 @@ impl Subnet {
             Some(bits) if prefix <= width(self.first) => 1_u128.checked_shl(bits.into()).unwrap_or(u128::MAX),
             _ => 0,
         };
-        (0..count).map(move |number| Self { first: address(self.first, bits(self.first) + number * step), prefix })
+        (0..count)
+            .map(move |number| Self { first: address(self.first, bits(self.first) + number * step), prefix })
     }
 
     /// The range with such a prefix that an address is in.
@@ -146,7 +147,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_none() {
-        for text in ["10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "/8", "fd00::/129", "host/8", "10.0.0.0/8/8", ""] {
+        for text in
+            ["10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "/8", "fd00::/129", "host/8", "10.0.0.0/8/8", ""]
+        {
             assert!(text.parse::<Subnet>().is_err(), "{text}");
         }
         assert_eq!(subnet("10.1.2.3/8").to_string(), "10.0.0.0/8");

@@ -153,6 +153,7 @@ impl Store {
             cancel_waiting: Set(settings.cancel_waiting),
             cancel_running: Set(settings.cancel_running),
             forks: Set(settings.forks.word().to_owned()),
+            sudo: Set(settings.sudo.word().to_owned()),
             ..Default::default()
         };
         row.update(&self.writer).await.context("change a project's settings")?;
@@ -357,6 +358,7 @@ pub(super) fn project_row(
         cancel_waiting: Set(settings.cancel_waiting),
         cancel_running: Set(settings.cancel_running),
         forks: Set(settings.forks.word().to_owned()),
+        sudo: Set(settings.sudo.word().to_owned()),
         badge_token: Set(badge_token),
         synced_at: Set(None),
         sync_fault: Set(None),

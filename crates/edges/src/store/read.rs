@@ -11,6 +11,7 @@ use kozmic_model::{
     job::{CanceledBy, Job},
     project::{Project, ProjectSettings, Repository},
     runner::Runner,
+    sudo::SudoRule,
     time::Timestamp,
     user::{MailSettings, Profile, User},
 };
@@ -69,6 +70,7 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         sync_fault,
         told_private_at,
         forks,
+        sudo,
         ..
     } = row;
     let id_at_forge = RepositoryId(forge_id);
@@ -89,8 +91,9 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         settings: ProjectSettings {
             cancel_waiting,
             cancel_running,
-            // Nothing but this program writes the word; of one that it does not know, the strictest rule is the safe one.
+            // Nothing but this program writes the words; of one that it does not know, the strictest rule is the safe one.
             forks: forks.parse().unwrap_or(ForkRule::Never),
+            sudo: sudo.parse().unwrap_or(SudoRule::Never),
         },
         badge_token,
         open_badge,

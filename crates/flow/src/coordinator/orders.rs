@@ -93,6 +93,7 @@ fn limits(settings: &FlowSettings, claimed: &ClaimedJob) -> Limits {
         log: settings.log_limit,
         grace: settings.stop_grace,
         program: settings.autobuild.as_ref().map(program_limits),
+        no_new_privileges: !claimed.project.settings.sudo.lets(&claimed.build.git_ref),
     }
 }
 

@@ -26,8 +26,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     println!("Kozmic listens on http://{address}");
     tracing::info!(%address, public_url = %settings.server.public_url, "serving");
     let router = kozmic_web::router(server.app).into_make_service_with_connect_info::<SocketAddr>();
-    let serve = axum::serve(listener, router)
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         served = serve.into_future() => served.context("serve")?,
         () = after_stop(&stop) => tracing::info!("connections that stayed open were cut"),

@@ -141,7 +141,8 @@ pub(super) fn processes(text: &str) -> Parsed<Option<i64>> {
 
 /// The memory of each job's container.
 pub(super) fn memory(text: &str) -> Parsed<MemoryLimit> {
-    const RIGHT: &str = "a number of bytes, with k, m or g behind it if you like, such as 2g; at least 6m; or none";
+    const RIGHT: &str =
+        "a number of bytes, with k, m or g behind it if you like, such as 2g; at least 6m; or none";
     match is_none(text) {
         true => Ok(MemoryLimit::None),
         false => bytes(text).map(MemoryLimit::Bytes).map_err(|_| RIGHT),
@@ -155,7 +156,8 @@ fn is_none(text: &str) -> bool {
 
 /// The range that networks of single jobs are made of, eight addresses each.
 pub(super) fn job_subnets(text: &str) -> Parsed<Subnet> {
-    const RIGHT: &str = "a range of IPv4 addresses between /8 and /24 that nothing else uses, such as 10.213.0.0/16";
+    const RIGHT: &str =
+        "a range of IPv4 addresses between /8 and /24 that nothing else uses, such as 10.213.0.0/16";
     let range = text.parse::<Subnet>().map_err(|_| RIGHT)?;
     let fits = range.is_ipv4() && (8..=24).contains(&range.prefix());
     if fits { Ok(range) } else { Err(RIGHT) }

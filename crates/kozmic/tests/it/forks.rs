@@ -255,3 +255,33 @@ async fn a_manager_approves_a_commit_in_the_browser_and_sees_it_run() -> Result<
     world.status(&second, State::Success).await?;
     world.end().await
 }
+
+#[tokio::test]
+async fn a_project_keeps_the_scripts_of_forks_or_all_of_them_from_sudo() -> Result<()> {
+    let world = World::new().await?;
+    world.hook("sudo -n id -u; echo end").await?;
+    let choose = async |rule: &str| {
+        let of_project = |page: &str| format!("/projects/{}/{page}", world.project);
+        let (page, action) = (of_project("settings/"), of_project("settings/builds/"));
+        let fields = [("forks", "always"), ("sudo", rule)];
+        world.anna.post_form(&page, &action, &fields).await?.ensure_ok()
+    };
+    let log_of = async |sha: &str| {
+        world.status(sha, State::Success).await?;
+        world.log().await
+    };
+    choose("not_forks").await?;
+    let pushed = world.push("Ours").await?;
+    let log = log_of(&pushed.sha).await?;
+    assert!(log.contains("0\nend\n"), "a push to the repository gains rights: {log}");
+    let (offer, first) = Offer::new(&world).await?;
+    let log = log_of(&first).await?;
+    assert!(log.contains("no new privileges") && !log.contains("0\nend\n"), "{log}");
+    choose("always").await?;
+    let second = offer.push("eve", "Second").await?;
+    assert!(log_of(&second).await?.contains("0\nend\n"));
+    choose("never").await?;
+    let pushed = world.push("All").await?;
+    assert!(log_of(&pushed.sha).await?.contains("no new privileges"));
+    world.end().await
+}

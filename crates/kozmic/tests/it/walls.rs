@@ -65,7 +65,8 @@ async fn is_reached(settings: &[(&str, &str)]) -> Result<bool> {
     world.push("Begin").await?;
     world.live().await?.read_until("listening\n", LIMIT).await?;
     let job = world.container().await?;
-    let of_network = "{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.IPAddress}}{{end}}";
+    let of_network =
+        "{{range $name, $network := .NetworkSettings.Networks}}{{$name}} {{$network.IPAddress}}{{end}}";
     let told = world.docker.run(&["inspect", "--format", of_network, &job]).await?;
     let (network, address) = told.split_once(' ').context("the job is in one network")?;
     let call = format!("timeout 3 bash -c 'echo > /dev/tcp/{address}/7000' && echo reached || echo walled");

@@ -101,6 +101,7 @@ impl Stage {
                 log: 1 << 20,
                 grace: Duration::from_secs(10),
                 program: None,
+                no_new_privileges: false,
             },
             asked: Some(self.mirror.begun),
             login: Ok(None),

@@ -26,6 +26,7 @@ use kozmic_model::{
     ids::ProjectId,
     project::{Member, Project, Role},
     registry::{Credential, CredentialDraft},
+    sudo::SudoRule,
 };
 
 #[derive(Template)]
@@ -67,6 +68,17 @@ const FORK_RULES: [(ForkRule, &str, &str); 3] = [
         "Always build them",
         "Anybody's code runs in your containers at once, with their network and processor.",
     ),
+];
+
+/// The rules for scripts that gain rights, in words, each with its effect.
+const SUDO_RULES: [(SudoRule, &str, &str); 3] = [
+    (SudoRule::Always, "All scripts may", "Many install packages with it."),
+    (
+        SudoRule::NotForks,
+        "All but those of pull requests from forks",
+        "A stranger's script stays the user that it starts as. Install scripts of forks cannot use sudo either.",
+    ),
+    (SudoRule::Never, "No script may", "Packages belong into the image then."),
 ];
 
 /// The page's words to a form that was sent from it.

@@ -6,12 +6,12 @@ use super::{
     fence::PART,
     network::OWN,
 };
+use crate::engine::Subnet;
 use bollard::{
     errors::Error,
     models::{Ipam, IpamConfig, Network, NetworkCreateRequest},
     query_parameters::ListNetworksOptionsBuilder,
 };
-use crate::engine::Subnet;
 use kozmic_model::job::Attempt;
 use std::collections::HashMap;
 

@@ -1,10 +1,8 @@
 //! Containers to be: what the engine is told of one that it creates.
 
 use super::{
-    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer,
-    containers::labels,
-    limits::dropped,
-    network::JobNetwork,
+    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, containers::labels,
+    limits::dropped, network::JobNetwork,
 };
 use crate::engine::{Limits, Volume};
 use bollard::{
@@ -53,7 +51,7 @@ impl DockerEngine {
     /// its start. `init`: a script is not process 1, so that signals end it and orphans are reaped.
     async fn host_config(&self, wanted: &NewContainer) -> Result<HostConfig, EngineError> {
         let settings = DockerSettings::clone(&self.settings);
-        let Limits { memory, extra_hosts, capabilities } = wanted.limits.clone();
+        let Limits { memory, extra_hosts, capabilities, no_new_privileges } = wanted.limits.clone();
         let memory = match memory {
             Some(memory) => Some(memory),
             None => self.memory_limit().await?,
@@ -74,6 +72,7 @@ impl DockerEngine {
             extra_hosts: extra_hosts.or(Some(settings.extra_hosts)),
             cap_drop: Some(dropped(&capabilities)),
             cap_add: Some(capabilities),
+            security_opt: no_new_privileges.then(|| vec!["no-new-privileges".to_owned()]),
             ..HostConfig::default()
         })
     }

@@ -5,11 +5,11 @@ use super::{
     containers::{INSTANCE, JOB},
     network::JobNetwork,
 };
+use crate::engine::Subnet;
 use bollard::{
     models::{EndpointSettings, Network},
     query_parameters::{ListContainersOptionsBuilder, ListNetworksOptions},
 };
-use crate::engine::Subnet;
 use std::{
     collections::{HashMap, HashSet},
     net::IpAddr,
@@ -108,13 +108,15 @@ impl DockerEngine {
         };
         let is_of_jobs = |network: &Network| {
             let labels = network.labels.as_ref();
-            network.name.as_deref() == Some(self.own_network) || labels.is_some_and(|labels| labels.contains_key(INSTANCE))
+            network.name.as_deref() == Some(self.own_network)
+                || labels.is_some_and(|labels| labels.contains_key(INSTANCE))
         };
         let is_shared = |network: &Network| {
             let names = [network.name.as_deref(), network.id.as_deref()];
             named.is_some_and(|named| names.contains(&Some(named)))
         };
-        let places = |is_it: &dyn Fn(&Network) -> bool| all.iter().filter(|one| is_it(one)).flat_map(places).collect();
+        let places =
+            |is_it: &dyn Fn(&Network) -> bool| all.iter().filter(|one| is_it(one)).flat_map(places).collect();
         Ok(Known {
             of_jobs: places(&|network| is_of_jobs(network) && !is_shared(network)),
             shared: places(&is_shared),

@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn what_is_given_back_is_not_taken() {
-        let dropped = |given: &[&str]| dropped(&given.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let dropped =
+            |given: &[&str]| dropped(&given.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!(dropped(&[]), ["NET_RAW", "MKNOD"]);
         assert_eq!(dropped(&["SYS_ADMIN", "cap_net_raw"]), ["MKNOD"]);
         assert_eq!(dropped(&["CAP_MKNOD"]), ["NET_RAW"]);

@@ -1,11 +1,11 @@
 //! Networks of job containers: the one that Kozmic makes for all of them, or the one that the settings name.
 
 use super::{DockerEngine, EngineError};
+use crate::engine::Subnet;
 use bollard::{
     errors::Error,
     models::{NetworkCreateRequest, NetworkInspect},
 };
-use crate::engine::Subnet;
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 /// Name of the network that Kozmic makes, and of its interface on the engine's machine: rules of a firewall name it.
@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn a_network_of_that_name_is_used_only_if_it_keeps_jobs_apart() {
-        assert!(["false", "False", "0"].iter().all(|value| fit(&network("bridge", Some(value)), OWN).is_ok()));
+        assert!(
+            ["false", "False", "0"].iter().all(|value| fit(&network("bridge", Some(value)), OWN).is_ok())
+        );
         for other in [
             network("bridge", Some("true")),
             network("bridge", None),

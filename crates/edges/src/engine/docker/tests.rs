@@ -149,13 +149,14 @@ async fn a_containers_own_limits_take_the_place_of_the_engines() {
         memory: Some(256 << 20),
         extra_hosts: Some(vec!["own:10.0.0.2".to_owned()]),
         capabilities: Some(vec!["MKNOD".to_owned()]),
+        no_new_privileges: true,
     };
     let own = NewContainer { limits, ..general.clone() };
     let format = "{{.HostConfig.Memory}} {{.HostConfig.ExtraHosts}} {{.HostConfig.CapAdd}} {{.HostConfig.CapDrop}} \
-                  {{.HostConfig.PidsLimit}}";
+                  {{.HostConfig.PidsLimit}} {{.HostConfig.SecurityOpt}}";
     for (wanted, told) in [
-        (general, "536870912 [general:10.0.0.1] [NET_ADMIN] [NET_RAW MKNOD] 100"),
-        (own, "268435456 [own:10.0.0.2] [MKNOD] [NET_RAW] 100"),
+        (general, "536870912 [general:10.0.0.1] [NET_ADMIN] [NET_RAW MKNOD] 100 []"),
+        (own, "268435456 [own:10.0.0.2] [MKNOD] [NET_RAW] 100 [no-new-privileges]"),
     ] {
         let container = lab.engine.create(&wanted).await.unwrap();
         assert_eq!(docker(&["inspect", "--format", format, &container.0]), told);

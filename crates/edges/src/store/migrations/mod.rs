@@ -13,6 +13,7 @@ mod m0009_pulse;
 mod m0010_gone_refs;
 mod m0011_forks;
 mod m0012_pulls;
+mod m0013_sudo;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_gone_refs::Migration),
             Box::new(m0011_forks::Migration),
             Box::new(m0012_pulls::Migration),
+            Box::new(m0013_sudo::Migration),
         ]
     }
 }

@@ -52,6 +52,7 @@ rows! {
         html_url: String, clone_url: String, ssh_url: String, created_at: i64, cancel_waiting: bool,
         cancel_running: bool, badge_token: String, synced_at: Option<i64>, sync_fault: Option<String>,
         deleted_at: Option<i64>, drops_artifacts: bool, told_private_at: Option<i64>, open_badge: bool, forks: String,
+        sudo: String,
     }
     membership = "membership" {
         #[sea_orm(primary_key)] id: i64,

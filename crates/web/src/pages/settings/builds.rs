@@ -1,4 +1,4 @@
-//! The rules of a project for its builds: older ones of a branch, and those of forks.
+//! The rules of a project for its builds: older ones of a branch, those of forks, and rights that scripts gain.
 
 use super::super::button::Sent;
 use super::path;
@@ -8,6 +8,7 @@ use kozmic_model::{
     fork::NotARule,
     ids::ProjectId,
     project::{ProjectSettings, Role},
+    sudo::NotASudoRule,
 };
 use serde::Deserialize;
 
@@ -17,6 +18,7 @@ pub(crate) struct Switches {
     cancel_waiting: Option<String>,
     cancel_running: Option<String>,
     forks: Option<String>,
+    sudo: Option<String>,
 }
 
 /// `POST /projects/<id>/settings/builds/`
@@ -30,9 +32,13 @@ pub(crate) async fn change(
         Some(word) => word.parse().map_err(|fault: NotARule| WebError::Senseless(format!("{fault}.")))?,
         None => project.settings.forks,
     };
+    let sudo = match switches.sudo {
+        Some(word) => word.parse().map_err(|fault: NotASudoRule| WebError::Senseless(format!("{fault}.")))?,
+        None => project.settings.sudo,
+    };
     let settings = ProjectSettings {
         forks,
-
+        sudo,
         cancel_waiting: switches.cancel_waiting.is_some(),
         cancel_running: switches.cancel_running.is_some(),
     };

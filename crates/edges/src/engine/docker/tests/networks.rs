@@ -87,7 +87,8 @@ async fn peers_are_jobs_by_the_network_that_they_are_in() {
     assert!(engine.is_job(job).await);
     let IpAddr::V4(v4) = job else { panic!("{job}") };
     assert!(engine.is_job(v4.to_ipv6_mapped().into()).await, "whichever way the socket tells it");
-    let gateway = docker(&["network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", walled.name]);
+    let gateway =
+        docker(&["network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", walled.name]);
     for other in [gateway.as_str(), "127.0.0.1", "::1", "192.0.2.1"] {
         assert!(!engine.is_job(other.parse().unwrap()).await, "{other}");
     }
@@ -171,7 +172,8 @@ async fn an_attempts_network_that_is_gone_is_made_again_and_a_full_range_says_so
     assert_eq!(lab.engine.wait(&container).await.unwrap(), 0);
     lab.engine.remove(&container).await.unwrap();
     lab.engine.remove_network(&lab.instance, wanted.attempt).await.unwrap();
-    let all = docker(&["network", "create", "--subnet", &range.to_string(), &format!("{}-all", lab.instance)]);
+    let all =
+        docker(&["network", "create", "--subnet", &range.to_string(), &format!("{}-all", lab.instance)]);
     let fault = lab.engine.create(&wanted).await.unwrap_err().to_string();
     assert!(fault.contains("docker_job_subnets") && fault.contains(&range.to_string()), "{fault}");
     docker(&["network", "rm", &all]);
