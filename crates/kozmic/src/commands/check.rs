@@ -1,6 +1,7 @@
 //! `kozmic check`: what is reachable and what is not, a line each.
 
 mod autobuild;
+mod walls;
 
 use crate::{
     data_dir::DataDir,
@@ -38,6 +39,11 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
     for (what, look) in &looks {
         tell(what, look);
     }
+    if looks.iter().all(|(_, look)| look.is_ok())
+        && let Some(advice) = walls::way_out(&settings).await
+    {
+        advise("jobs' way out", &advice);
+    }
     ExitCode::from(u8::from(looks.iter().any(|(_, look)| look.is_err())))
 }
 
@@ -47,6 +53,13 @@ fn tell(what: &str, look: &Look) {
         Ok(found) => println!("ok    {what}: {found}"),
         Err(fault) => println!("FAIL  {what}: {fault}"),
     }
+}
+
+/// Says what is worth a thought and no fault.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn advise(what: &str, (is_well, found): &(bool, String)) {
+    let word = if *is_well { "ok   " } else { "note " };
+    println!("{word} {what}: {found}");
 }
 
 fn settings_line(settings: &Settings) -> Look {
@@ -97,7 +110,8 @@ async fn docker(settings: &Settings) -> Look {
         }
     };
     engine.prepare().await.map_err(|fault| fault.to_string())?;
-    Ok(format!("{version} at {url}; jobs are {networks}"))
+    let walls = engine.walls().await.map_err(|fault| fault.to_string())?;
+    Ok(format!("{version} at {url}; jobs are {networks}, {}", walls::of_engine(&walls)))
 }
 
 async fn github(settings: &Settings) -> Look {

@@ -55,6 +55,8 @@ pub(super) const KEYS: &[Key] = &[
     key("docker_extra_hosts", None),
     key("docker_capabilities", None),
     key("docker_private_registries", None),
+    key("docker_runtime", None),
+    key("docker_user_namespace", Some("engine")),
     key("jobs_may_call", Some("false")),
     key("runner_concurrency", None),
     key("stall_timeout", Some("900")),

@@ -174,6 +174,8 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         processes: source.required("docker_process_limit", values::processes)?,
         extra_hosts: source.parse("docker_extra_hosts", values::hosts)?.unwrap_or_default(),
         capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
+        runtime: source.parse("docker_runtime", values::text)?,
+        user_namespace: source.required("docker_user_namespace", values::user_namespace)?,
     })
 }
 
@@ -265,6 +267,7 @@ mod tests {
             ("KOZMIC_DOCKER_MEMORY_LIMIT", "lots", "2g"),
             ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/29", "10.213.0.0/16"),
             ("KOZMIC_DOCKER_JOB_SUBNETS", "fd00::/64", "10.213.0.0/16"),
+            ("KOZMIC_DOCKER_USER_NAMESPACE", "none", "engine, remapped or host"),
             ("KOZMIC_JOBS_MAY_CALL", "some", "true or false"),
             ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
             ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),

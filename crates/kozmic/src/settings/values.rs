@@ -1,7 +1,10 @@
 //! From the text of a setting to its value; on failure, what would be right.
 
 use kozmic_edges::{
-    engine::{Subnet, docker::MemoryLimit},
+    engine::{
+        Subnet,
+        docker::{MemoryLimit, UserNamespace},
+    },
     notifier::{Sender, SmtpUrl},
     store,
 };
@@ -152,6 +155,15 @@ pub(super) fn memory(text: &str) -> Parsed<MemoryLimit> {
 /// Whether there is to be no limit: in a word, or as Docker's own tools have it.
 fn is_none(text: &str) -> bool {
     matches!(text.to_lowercase().as_str(), "none" | "0")
+}
+
+pub(super) fn user_namespace(text: &str) -> Parsed<UserNamespace> {
+    match text {
+        "engine" => Ok(UserNamespace::Engine),
+        "remapped" => Ok(UserNamespace::Remapped),
+        "host" => Ok(UserNamespace::Host),
+        _ => Err("engine, remapped or host"),
+    }
 }
 
 /// The range that networks of single jobs are made of, eight addresses each.

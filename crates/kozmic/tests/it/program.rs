@@ -92,7 +92,10 @@ async fn check_says_what_is_reachable_and_what_is_not() -> Result<()> {
     let well = server.run(&["check"]).await?;
     let words = String::from_utf8_lossy(&well.stdout).into_owned();
     assert!(well.status.success(), "{words}");
-    assert_eq!(words.lines().filter(|line| line.starts_with("ok ")).count(), 7, "{words}");
+    let (advice, looks) = words.lines().partition::<Vec<_>, _>(|line| line.contains("jobs' way out: "));
+    assert!(looks.len() == 7 && looks.iter().all(|line| line.starts_with("ok ")), "{words}");
+    assert!(words.contains("jobs are on a network of Kozmic's own"), "{words}");
+    assert!(advice.len() == 1 && advice[0].contains("a job's container"), "{words}");
     drop(server);
     let away = options(&github).env("KOZMIC_DOCKER_URL", "unix:///nowhere/docker.sock");
     let away = Server::start(away.env("KOZMIC_GITHUB_API_URL", "http://127.0.0.1:9/api/v3")).await?;

@@ -2,6 +2,7 @@
 
 use crate::world::{GATE, IMAGE, LIMIT, World};
 use anyhow::{Context, Result};
+use kozmic_testkit::github::State;
 use serde_json::Value;
 
 /// Tells by a word each whether root in the container may do what hardly any script needs.
@@ -149,5 +150,25 @@ async fn a_job_has_a_network_of_its_own_where_settings_say_so_and_a_crash_leaves
     world.server.restart().await?;
     assert_eq!(world.finished().await?.status, "error");
     world.docker.wait_until_clean(&label, LIMIT).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn jobs_wait_as_long_as_the_engine_lacks_what_settings_ask_for() -> Result<()> {
+    let mut world = World::with(&[("KOZMIC_DOCKER_RUNTIME", "kozmic-has-no-such")]).await?;
+    let reason = "knows no runtime kozmic-has-no-such, only ";
+    world.hook("echo in another runtime").await?;
+    let pushed = world.push("Begin").await?;
+    world.build().await?;
+    let ready = world.anna.get("/readyz").await?;
+    assert!(ready.status == 503 && ready.body.contains(reason), "{}", ready.body);
+    let html = world.page("builds/latest/").await?;
+    assert!(html.contains(reason) && html.contains("Waiting"), "{html}");
+    let check = world.server.run(&["check"]).await?;
+    let words = String::from_utf8_lossy(&check.stdout).into_owned();
+    let fault = words.lines().find(|line| line.starts_with("FAIL  Docker engine: ")).unwrap_or_default();
+    assert!(fault.contains(reason) && !check.status.success(), "{words}");
+    world.server.restart_with(&[("KOZMIC_DOCKER_RUNTIME", "runc")]).await?;
+    world.status(&pushed.sha, State::Success).await?;
     world.end().await
 }

@@ -4,7 +4,7 @@ use super::{
     DockerEngine, EngineError,
     containers::{INSTANCE, attempt_of, marks},
     fence::PART,
-    network::OWN,
+    network::JobNetwork,
 };
 use crate::engine::Subnet;
 use bollard::{
@@ -26,7 +26,7 @@ impl DockerEngine {
         attempt: Attempt,
         range: Subnet,
     ) -> Result<String, EngineError> {
-        let name = format!("{OWN}-{instance}-{}-{}", attempt.job, attempt.number);
+        let name = format!("{}-{instance}-{}-{}", JobNetwork::OWN, attempt.job, attempt.number);
         let all = self.networks_with(Vec::new()).await?;
         if all.iter().any(|network| network.name.as_deref() == Some(name.as_str())) {
             return Ok(name);

@@ -13,8 +13,7 @@ impl DockerSettings {
         self.certificates.as_deref().filter(|_| is_on_tcp)
     }
 
-    /// Whether the engine is on this machine, which meets its containers' addresses then.
-    pub(super) fn is_here(&self) -> bool {
+    fn is_here(&self) -> bool {
         let Some(url) = self.address() else { return true };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -27,6 +26,11 @@ impl DockerSettings {
 }
 
 impl DockerEngine {
+    /// Whether the engine is on this machine, which meets its containers' addresses then.
+    pub fn is_here(&self) -> bool {
+        self.settings.is_here()
+    }
+
     pub(super) fn docker(&self) -> Result<Docker, EngineError> {
         if let Some(docker) = self.docker.get() {
             return Ok(docker.clone());

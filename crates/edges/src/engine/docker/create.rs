@@ -1,7 +1,7 @@
 //! Containers to be: what the engine is told of one that it creates.
 
 use super::{
-    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, containers::labels,
+    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, UserNamespace, containers::labels,
     limits::dropped, network::JobNetwork,
 };
 use crate::engine::{Limits, Volume};
@@ -70,6 +70,8 @@ impl DockerEngine {
             nano_cpus: settings.millicores.map(|millicores| millicores * 1_000_000),
             pids_limit: settings.processes,
             extra_hosts: extra_hosts.or(Some(settings.extra_hosts)),
+            runtime: settings.runtime,
+            userns_mode: (settings.user_namespace == UserNamespace::Host).then(|| "host".to_owned()),
             cap_drop: Some(dropped(&capabilities)),
             cap_add: Some(capabilities),
             security_opt: no_new_privileges.then(|| vec!["no-new-privileges".to_owned()]),

@@ -59,7 +59,7 @@ impl DockerEngine {
     /// Whether a peer is a job's container. An engine that does not answer in time is believed as of its last answer.
     pub(super) async fn is_jobs_address(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        if peer.is_loopback() || !self.settings.is_here() {
+        if peer.is_loopback() || !self.is_here() {
             return false;
         }
         if let JobNetwork::Each(range) = self.settings.network

@@ -8,6 +8,7 @@ mod certificates;
 mod connect;
 mod containers;
 mod create;
+mod facts;
 mod fence;
 mod idle;
 mod images;
@@ -18,10 +19,12 @@ mod network;
 mod output;
 mod passwd;
 mod pull;
+mod reach;
 mod start;
 #[cfg(test)]
 mod tests;
 
+pub use facts::{UserNamespace, Walls};
 pub use limits::MemoryLimit;
 pub use network::JobNetwork;
 
@@ -35,7 +38,6 @@ use bytes::Bytes;
 use fence::Fence;
 use futures_util::stream::BoxStream;
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
-use network::OWN;
 use std::{
     collections::HashMap,
     io::ErrorKind,
@@ -71,6 +73,10 @@ pub struct DockerSettings {
     pub extra_hosts: Vec<String>,
     /// Capabilities beyond Docker's default ones.
     pub capabilities: Vec<String>,
+    /// The program that runs containers; none: the engine's own choice.
+    pub runtime: Option<String>,
+    /// Their user namespace.
+    pub user_namespace: UserNamespace,
 }
 
 /// A Docker engine; cheap to clone.
@@ -99,7 +105,7 @@ impl DockerEngine {
             accounts: Arc::default(),
             is_ready: Arc::default(),
             fence: Arc::default(),
-            own_network: OWN,
+            own_network: JobNetwork::OWN,
         }
     }
 

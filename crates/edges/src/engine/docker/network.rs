@@ -1,15 +1,12 @@
 //! Networks of job containers: the one that Kozmic makes for all of them, or the one that the settings name.
 
-use super::{DockerEngine, EngineError};
+use super::{DockerEngine, EngineError, UserNamespace};
 use crate::engine::Subnet;
 use bollard::{
     errors::Error,
     models::{NetworkCreateRequest, NetworkInspect},
 };
 use std::{collections::HashMap, sync::atomic::Ordering};
-
-/// Name of the network that Kozmic makes, and of its interface on the engine's machine: rules of a firewall name it.
-pub(super) const OWN: &str = "kozmic-jobs";
 
 /// The option of a bridge that lets its containers reach one another.
 const REACH: &str = "com.docker.network.bridge.enable_icc";
@@ -29,11 +26,19 @@ pub enum JobNetwork {
     Named(String),
 }
 
+impl JobNetwork {
+    /// Name of the network that Kozmic makes, and of its interface on the engine's machine: rules of a firewall name it.
+    pub const OWN: &str = "kozmic-jobs";
+}
+
 impl DockerEngine {
     /// Makes ready what jobs need, unless that was done. Two who do it at once find what the other made.
     pub(super) async fn make_ready(&self) -> Result<(), EngineError> {
         if self.is_ready.load(Ordering::Relaxed) {
             return Ok(());
+        }
+        if self.settings.runtime.is_some() || self.settings.user_namespace == UserNamespace::Remapped {
+            self.walls().await?;
         }
         if self.settings.network == JobNetwork::Own {
             self.make_own_network().await?;
@@ -129,7 +134,9 @@ mod tests {
     #[test]
     fn a_network_of_that_name_is_used_only_if_it_keeps_jobs_apart() {
         assert!(
-            ["false", "False", "0"].iter().all(|value| fit(&network("bridge", Some(value)), OWN).is_ok())
+            ["false", "False", "0"]
+                .iter()
+                .all(|value| fit(&network("bridge", Some(value)), JobNetwork::OWN).is_ok())
         );
         for other in [
             network("bridge", Some("true")),
@@ -137,7 +144,7 @@ mod tests {
             network("overlay", Some("false")),
             NetworkInspect::default(),
         ] {
-            let why = fit(&other, OWN).unwrap_err().to_string();
+            let why = fit(&other, JobNetwork::OWN).unwrap_err().to_string();
             assert!(why.contains("docker network rm kozmic-jobs") && why.contains("docker_network"), "{why}");
         }
     }

@@ -1,0 +1,127 @@
+//! Looks of `kozmic check` at the walls around jobs: those that the engine has, and a firewall, which is advised.
+
+use crate::{data_dir::DataDir, settings::Settings};
+use kozmic_edges::engine::docker::{DockerEngine, JobNetwork, Walls};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    process::Command,
+};
+
+/// The address at which clouds tell a machine its secrets.
+const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
+
+/// The places that a job's container gets to, and the rules against that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct WayOut {
+    metadata: bool,
+    /// This machine's address; none: the engine is on another one, or the machine keeps jobs out.
+    machine: Option<IpAddr>,
+    /// Whether the firewall has a rule for jobs; none: it could not be read.
+    has_rule: Option<bool>,
+}
+
+/// The walls that the engine itself has, in a part of a sentence about jobs.
+pub(super) fn of_engine(walls: &Walls) -> String {
+    let Walls { runtime, is_remapped, has_seccomp } = walls;
+    let users = if *is_remapped { "others on the machine" } else { "the machine's own" };
+    let filter = if *has_seccomp { "a filter" } else { "no filter" };
+    format!("run by {runtime}, with users that are {users} and {filter} of system calls")
+}
+
+/// Advice about a firewall: whether all is well, and what was found; none if jobs have no network to go out by.
+pub(super) async fn way_out(settings: &Settings) -> Option<(bool, String)> {
+    if let JobNetwork::Named(name) = &settings.docker.network
+        && (matches!(name.as_str(), "host" | "none") || name.starts_with("container:"))
+    {
+        return None;
+    }
+    match explore(settings).await {
+        Ok(Some(found)) => Some(found.in_words()),
+        Ok(None) => Some((true, "not tried: no image on the engine has bash or nc".to_owned())),
+        Err(fault) => Some((true, format!("not tried: {fault:#}"))),
+    }
+}
+
+async fn explore(settings: &Settings) -> anyhow::Result<Option<WayOut>> {
+    let instance =
+        DataDir::share(&settings.server.data_dir).map_err(|fault| anyhow::anyhow!("{fault}"))?.runner()?;
+    let engine = DockerEngine::new(settings.docker.clone());
+    let listener = if engine.is_here() { listener().await } else { None };
+    let machine = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let targets = [Some(METADATA), machine].into_iter().flatten().collect::<Vec<_>>();
+    let Some(reached) = engine.reached(&instance, &targets).await? else { return Ok(None) };
+    let is_machine = |target: &&SocketAddr| Some(**target) == machine;
+    Ok(Some(WayOut {
+        metadata: reached.contains(&METADATA),
+        machine: reached.iter().find(is_machine).map(SocketAddr::ip),
+        has_rule: if engine.is_here() { has_rule(settings).await } else { None },
+    }))
+}
+
+/// A port of this machine's own address towards the outside, for the time of the look. No packet is sent to find it.
+async fn listener() -> Option<TcpListener> {
+    let socket = UdpSocket::bind("0.0.0.0:0").await.ok()?;
+    socket.connect("192.0.2.1:9").await.ok()?;
+    let own = socket.local_addr().ok()?.ip();
+    TcpListener::bind((own, 0)).await.ok().filter(|_| !own.is_loopback())
+}
+
+/// Whether the chain for rules about containers names the network of jobs. Only root may read it.
+async fn has_rule(settings: &Settings) -> Option<bool> {
+    let what = match &settings.docker.network {
+        JobNetwork::Own => JobNetwork::OWN.to_owned(),
+        JobNetwork::Each(range) => range.to_string(),
+        JobNetwork::Named(_) => return None,
+    };
+    let read = Command::new("iptables").args(["-w", "2", "-S", "DOCKER-USER"]).output().await.ok()?;
+    let rules = String::from_utf8_lossy(&read.stdout);
+    read.status.success().then(|| rules.contains(&what))
+}
+
+impl WayOut {
+    fn in_words(self) -> (bool, String) {
+        let metadata = self.metadata.then(|| format!("{}, where clouds keep secrets", METADATA.ip()));
+        let machine = self.machine.map(|address| format!("this machine at {address}"));
+        let places = [metadata, machine].into_iter().flatten().collect::<Vec<_>>();
+        let reached = match &places[..] {
+            [] => "a job's container does not get to 169.254.169.254 or this machine".to_owned(),
+            places => format!("a job's container gets to {}", places.join(", and to ")),
+        };
+        let rule = match self.has_rule {
+            Some(true) => "the chain DOCKER-USER has a rule for jobs",
+            Some(false) => "the chain DOCKER-USER has no rule for jobs",
+            None => "the rules of the firewall were not read, which takes root",
+        };
+        let is_well = places.is_empty() && self.has_rule != Some(false);
+        let advice = if is_well { "" } else { " (docs/security.md has rules that end it)" };
+        (is_well, format!("{reached}; {rule}{advice}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_jobs_get_to_is_said_with_advice_only_where_there_is_something_to_do() {
+        let words = |metadata, machine, has_rule| WayOut { metadata, machine, has_rule }.in_words();
+        let machine = Some("192.0.2.7".parse().unwrap());
+        let (is_well, said) = words(true, machine, Some(false));
+        assert!(
+            !is_well
+                && said
+                    .contains("169.254.169.254, where clouds keep secrets, and to this machine at 192.0.2.7")
+        );
+        assert!(said.contains("no rule") && said.contains("docs/security.md"), "{said}");
+        for (metadata, machine, has_rule) in
+            [(false, machine, None), (true, None, Some(true)), (false, None, Some(false))]
+        {
+            assert!(!words(metadata, machine, has_rule).0);
+        }
+        for has_rule in [Some(true), None] {
+            let (is_well, said) = words(false, None, has_rule);
+            assert!(is_well && !said.contains("docs/security.md"), "{said}");
+        }
+    }
+}
