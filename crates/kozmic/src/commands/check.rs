@@ -24,6 +24,15 @@ use std::process::ExitCode;
 /// Result of a look at one thing.
 type Look = Result<String, String>;
 
+/// Result of a look at something that nobody has to have.
+#[derive(Debug, PartialEq, Eq)]
+enum Advice {
+    /// All is well.
+    Well(String),
+    /// It is worth a thought.
+    Mind(String),
+}
+
 /// Looks at everything; exit code 0 only if all is well.
 pub(crate) async fn check(settings: Settings) -> ExitCode {
     let mut looks = vec![
@@ -42,7 +51,7 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
     if looks.iter().all(|(_, look)| look.is_ok())
         && let Some(advice) = walls::way_out(&settings).await
     {
-        advise("jobs' way out", &advice);
+        advise("jobs' way out", advice);
     }
     ExitCode::from(u8::from(looks.iter().any(|(_, look)| look.is_err())))
 }
@@ -57,9 +66,11 @@ fn tell(what: &str, look: &Look) {
 
 /// Says what is worth a thought and no fault.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
-fn advise(what: &str, (is_well, found): &(bool, String)) {
-    let word = if *is_well { "ok   " } else { "note " };
-    println!("{word} {what}: {found}");
+fn advise(what: &str, advice: Advice) {
+    match advice {
+        Advice::Well(found) => println!("ok    {what}: {found}"),
+        Advice::Mind(found) => println!("note  {what}: {found}"),
+    }
 }
 
 fn settings_line(settings: &Settings) -> Look {

@@ -13,6 +13,17 @@ pub(crate) async fn an_engine_answers_and_tells_its_version_and_memory(lab: &Lab
     assert!(lab.engine.memory().await.unwrap() > 256 << 20);
 }
 
+pub(crate) async fn it_is_made_ready_again_and_an_attempt_without_a_network_has_none_to_lose(lab: &Lab) {
+    for _ in 0..2 {
+        lab.engine.prepare().await.unwrap();
+    }
+    assert!(lab.engine.networks(&lab.instance).await.unwrap().is_empty());
+    lab.engine.remove_network(&lab.instance, lab.attempt(1)).await.unwrap();
+    for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+        assert!(!lab.engine.is_job(own.parse().unwrap()).await, "{own}");
+    }
+}
+
 pub(crate) async fn scripts_run_as_the_user_that_the_image_has_for_them(lab: &Lab) {
     let account = lab.engine.account(lab.image(), &lab.instance, lab.attempt(1)).await.unwrap();
     let expected = Account {

@@ -112,6 +112,7 @@ contract! {
         what_no_registry_has_is_refused;
     facts:
         an_engine_answers_and_tells_its_version_and_memory,
+        it_is_made_ready_again_and_an_attempt_without_a_network_has_none_to_lose,
         scripts_run_as_the_user_that_the_image_has_for_them,
         an_engine_remembers_what_it_saw,
         what_is_asked_of_a_container_that_is_gone;

@@ -3,7 +3,7 @@
 use super::{DockerEngine, DockerSettings, TIMEOUT, certificates::Certificates, chain, legible};
 use crate::{engine::EngineError, tls_fault::TlsFault};
 use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
-use std::{net::IpAddr, path::Path};
+use std::{net::IpAddr, path::Path, sync::atomic::Ordering};
 use url::Url;
 
 impl DockerSettings {
@@ -82,7 +82,9 @@ impl DockerEngine {
         }
     }
 
+    /// One that comes back may be another one: it is made ready anew.
     pub(super) fn unreachable(&self, cause: String) -> EngineError {
+        self.is_ready.store(false, Ordering::Relaxed);
         EngineError::Unreachable { engine: self.settings.url.clone(), cause }
     }
 

@@ -27,6 +27,8 @@ pub struct Walls {
     pub is_remapped: bool,
     /// Whether calls of the kernel are filtered.
     pub has_seccomp: bool,
+    /// The memory of a hook's container in bytes, if it is limited.
+    pub memory: Option<i64>,
 }
 
 impl DockerEngine {
@@ -44,6 +46,7 @@ impl DockerEngine {
             runtime: runtime.unwrap_or_else(|| "its own runtime".to_owned()),
             is_remapped: remaps(&facts) && self.settings.user_namespace != UserNamespace::Host,
             has_seccomp: has(&facts, "seccomp"),
+            memory: self.memory_limit().await?,
         })
     }
 

@@ -27,6 +27,7 @@ mod tests;
 pub use facts::{UserNamespace, Walls};
 pub use limits::MemoryLimit;
 pub use network::JobNetwork;
+pub use reach::Reach;
 
 use super::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,

@@ -1,16 +1,28 @@
 //! The way out of a job's container, by experiment: a short-lived one tries some addresses, and says which let it in.
 
-use super::{DockerEngine, EngineError};
+use super::{DockerEngine, EngineError, network::JobNetwork};
 use crate::engine::{ContainerId, Engine, Image, Limits, NewContainer, Stage};
-use bollard::query_parameters::ListImagesOptions;
+use bollard::query_parameters::{InspectContainerOptions, ListImagesOptions};
 use futures_util::TryStreamExt;
 use kozmic_model::{ids::JobId, image::ImageName, job::Attempt};
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// Has a shell try an address with a port for two seconds, by what the image has for that.
 const TRY: &str = "if command -v bash && command -v timeout; then t() { timeout 2 bash -c \": </dev/tcp/$1/$2\"; }; \
-                   elif command -v nc; then t() { nc -z -w 2 \"$1\" \"$2\" </dev/null; }; else exit 3; fi";
+                   elif command -v nc; then t() { nc -z -w 2 \"$1\" \"$2\" </dev/null || return 2; }; else exit 3; fi";
+
+/// Runs until it is removed, and for no more than a minute.
+const SLEEP: &str = "exec sleep 60";
+
+/// A port that nothing listens on.
+const CLOSED: u16 = 9;
+
+/// The mark of containers that are no job's.
+const NOBODYS: Attempt = Attempt { job: JobId(0), number: 0 };
 
 /// Longest time that such a container may run.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,22 +36,31 @@ const LIKELY: &str = "kozmic/";
 /// Beginning of the names of images that projects made.
 const OF_PROJECTS: &str = "kozmic-cache/";
 
+/// The places that a job's container gets to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Those of the addresses in question that let it in.
+    pub addresses: Vec<SocketAddr>,
+    /// Whether it gets to another job's container; none if that cannot be told.
+    pub other_jobs: Option<bool>,
+}
+
 impl DockerEngine {
-    /// Those of some addresses that a job's container connects to; none if no image on the engine can try. The container
-    /// is marked as the installation's, so that it is swept up should this process end.
+    /// Tries some addresses from a job's container; none if no image on the engine can try. Containers are marked as the
+    /// installation's, so that they are swept up should this process end.
     ///
     /// # Errors
     /// The engine does not answer, or lacks what jobs need.
-    pub async fn reached(
-        &self,
-        instance: &str,
-        targets: &[SocketAddr],
-    ) -> Result<Option<Vec<SocketAddr>>, EngineError> {
+    pub async fn reach(&self, instance: &str, targets: &[SocketAddr]) -> Result<Option<Reach>, EngineError> {
         for name in self.likely_images().await? {
             let Some(image) = self.find_image(&name).await? else { continue };
-            let found = self.try_in(&image, instance, targets).await?;
-            if found.is_some() {
-                return Ok(found);
+            let (other, one) = (trial(&image, instance, SLEEP), trial(&image, instance, ""));
+            let other = self.create_container(&other).await?;
+            let found = self.try_beside(&other, one, targets).await;
+            self.remove_container(&other).await?;
+            self.remove_apart(instance, NOBODYS).await?;
+            if let Some(found) = found? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
@@ -54,20 +75,37 @@ impl DockerEngine {
         Ok(names.iter().filter_map(|name| name.parse().ok()).take(IMAGES).collect())
     }
 
-    async fn try_in(
+    /// Tries them with another job's container running, which listens nowhere: it refuses what gets to it.
+    async fn try_beside(
         &self,
-        image: &Image,
-        instance: &str,
+        other: &ContainerId,
+        mut wanted: NewContainer,
         targets: &[SocketAddr],
-    ) -> Result<Option<Vec<SocketAddr>>, EngineError> {
-        let wanted = trial(image, instance, targets);
+    ) -> Result<Option<Reach>, EngineError> {
+        let is_alone = matches!(self.settings.network, JobNetwork::Each(_));
+        let beside = match self.start_container(other).await {
+            Ok(()) if !is_alone => self.address_of(other).await?,
+            _ => None,
+        };
+        wanted.command = shell(&script(targets, beside));
         let container = self.create_container(&wanted).await?;
         let tried = timeout(PATIENCE, self.run(&container)).await;
         self.remove_container(&container).await?;
-        self.remove_apart(instance, wanted.attempt).await?;
         let Ok(Ok(Some(said))) = tried else { return Ok(None) };
-        let is_reached = |target: &&SocketAddr| said.lines().any(|line| line == format!("reached {target}"));
-        Ok(Some(targets.iter().filter(is_reached).copied().collect()))
+        let has_said = |text: String| said.lines().any(|line| line == text);
+        let is_reached = |target: &&SocketAddr| has_said(format!("reached {target}"));
+        let other_jobs = beside.and_then(|_| match has_said("apart".to_owned()) {
+            true => Some(false),
+            false => has_said("together".to_owned()).then_some(true),
+        });
+        Ok(Some(Reach { addresses: targets.iter().filter(is_reached).copied().collect(), other_jobs }))
+    }
+
+    async fn address_of(&self, container: &ContainerId) -> Result<Option<IpAddr>, EngineError> {
+        let found = self.docker()?.inspect_container(&container.0, None::<InspectContainerOptions>).await;
+        let found = found.map_err(|fault| self.fault(fault))?;
+        let networks = found.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        Ok(networks.into_values().find_map(|endpoint| endpoint.ip_address?.parse().ok()))
     }
 
     /// The output of a container; none if it could not do what it should.
@@ -82,18 +120,29 @@ impl DockerEngine {
     }
 }
 
-fn trial(image: &Image, instance: &str, targets: &[SocketAddr]) -> NewContainer {
-    let tries = targets
-        .iter()
-        .map(|target| format!("t {} {} && echo reached {target} & ", target.ip(), target.port()));
-    let script =
-        format!("exec 3>&1 >/dev/null 2>&1; {TRY}; exec >&3; {}wait; exit 0", tries.collect::<String>());
+/// Tries all of them at once. A packet that another container refuses got there; one that is dropped is waited for, as
+/// 124 says.
+fn script(targets: &[SocketAddr], beside: Option<IpAddr>) -> String {
+    let target =
+        |target: &SocketAddr| format!("t {} {} && echo reached {target} & ", target.ip(), target.port());
+    let tries = targets.iter().map(target).collect::<String>();
+    let beside = beside.map(|address| {
+        format!("{{ t {address} {CLOSED}; case $? in 1) echo together;; 124) echo apart;; esac; }} & ")
+    });
+    format!("exec 3>&1 >/dev/null 2>&1; {TRY}; exec >&3; {tries}{}wait; exit 0", beside.unwrap_or_default())
+}
+
+fn shell(script: &str) -> Vec<String> {
+    ["/bin/sh", "-c", script].map(str::to_owned).into()
+}
+
+fn trial(image: &Image, instance: &str, script: &str) -> NewContainer {
     NewContainer {
         instance: instance.to_owned(),
-        attempt: Attempt { job: JobId(0), number: 0 },
+        attempt: NOBODYS,
         stage: Stage::Build,
         image: image.id.clone(),
-        command: vec!["/bin/sh".to_owned(), "-c".to_owned(), script],
+        command: shell(script),
         user: String::new(),
         working_dir: "/".to_owned(),
         environment: Vec::new(),

@@ -1,5 +1,6 @@
 //! Looks of `kozmic check` at the walls around jobs: those that the engine has, and a firewall, which is advised.
 
+use super::Advice;
 use crate::{data_dir::DataDir, settings::Settings};
 use kozmic_edges::engine::docker::{DockerEngine, JobNetwork, Walls};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,49 +13,54 @@ use tokio::{
 const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
 
 /// The places that a job's container gets to, and the rules against that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct WayOut {
     metadata: bool,
     /// This machine's address; none: the engine is on another one, or the machine keeps jobs out.
     machine: Option<IpAddr>,
+    /// Whether jobs reach one another on the network that is to keep them apart.
+    other_jobs: bool,
     /// Whether the firewall has a rule for jobs; none: it could not be read.
     has_rule: Option<bool>,
 }
 
 /// The walls that the engine itself has, in a part of a sentence about jobs.
 pub(super) fn of_engine(walls: &Walls) -> String {
-    let Walls { runtime, is_remapped, has_seccomp } = walls;
+    let Walls { runtime, is_remapped, has_seccomp, memory } = walls;
     let users = if *is_remapped { "others on the machine" } else { "the machine's own" };
     let filter = if *has_seccomp { "a filter" } else { "no filter" };
-    format!("run by {runtime}, with users that are {users} and {filter} of system calls")
+    let memory = memory.map_or_else(|| "no limit".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
+    format!(
+        "run by {runtime}, with users that are {users}, {filter} of system calls, and {memory} of memory for each hook"
+    )
 }
 
-/// Advice about a firewall: whether all is well, and what was found; none if jobs have no network to go out by.
-pub(super) async fn way_out(settings: &Settings) -> Option<(bool, String)> {
+/// Advice about a firewall; none if jobs have no network to go out by.
+pub(super) async fn way_out(settings: &Settings) -> Option<Advice> {
     if let JobNetwork::Named(name) = &settings.docker.network
         && (matches!(name.as_str(), "host" | "none") || name.starts_with("container:"))
     {
         return None;
     }
-    match explore(settings).await {
-        Ok(Some(found)) => Some(found.in_words()),
-        Ok(None) => Some((true, "not tried: no image on the engine has bash or nc".to_owned())),
-        Err(fault) => Some((true, format!("not tried: {fault:#}"))),
-    }
+    Some(match explore(settings).await {
+        Ok(Some(found)) => found.in_words(),
+        Ok(None) => Advice::Well("not tried: no image on the engine has bash or nc".to_owned()),
+        Err(fault) => Advice::Well(format!("not tried: {fault:#}")),
+    })
 }
 
 async fn explore(settings: &Settings) -> anyhow::Result<Option<WayOut>> {
-    let instance =
-        DataDir::share(&settings.server.data_dir).map_err(|fault| anyhow::anyhow!("{fault}"))?.runner()?;
+    let dir = DataDir::share(&settings.server.data_dir).map_err(|fault| anyhow::anyhow!("{fault}"))?;
     let engine = DockerEngine::new(settings.docker.clone());
     let listener = if engine.is_here() { listener().await } else { None };
     let machine = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let targets = [Some(METADATA), machine].into_iter().flatten().collect::<Vec<_>>();
-    let Some(reached) = engine.reached(&instance, &targets).await? else { return Ok(None) };
+    let Some(reach) = engine.reach(&dir.runner()?, &targets).await? else { return Ok(None) };
     let is_machine = |target: &&SocketAddr| Some(**target) == machine;
     Ok(Some(WayOut {
-        metadata: reached.contains(&METADATA),
-        machine: reached.iter().find(is_machine).map(SocketAddr::ip),
+        metadata: reach.addresses.contains(&METADATA),
+        machine: reach.addresses.iter().find(is_machine).map(SocketAddr::ip),
+        other_jobs: settings.docker.network == JobNetwork::Own && reach.other_jobs == Some(true),
         has_rule: if engine.is_here() { has_rule(settings).await } else { None },
     }))
 }
@@ -80,22 +86,25 @@ async fn has_rule(settings: &Settings) -> Option<bool> {
 }
 
 impl WayOut {
-    fn in_words(self) -> (bool, String) {
+    fn in_words(self) -> Advice {
+        let others =
+            self.other_jobs.then(|| "other jobs, since the engine works without iptables".to_owned());
         let metadata = self.metadata.then(|| format!("{}, where clouds keep secrets", METADATA.ip()));
         let machine = self.machine.map(|address| format!("this machine at {address}"));
-        let places = [metadata, machine].into_iter().flatten().collect::<Vec<_>>();
-        let reached = match &places[..] {
-            [] => "a job's container does not get to 169.254.169.254 or this machine".to_owned(),
-            places => format!("a job's container gets to {}", places.join(", and to ")),
-        };
+        let places = [others, metadata, machine].into_iter().flatten().collect::<Vec<_>>();
         let rule = match self.has_rule {
             Some(true) => "the chain DOCKER-USER has a rule for jobs",
             Some(false) => "the chain DOCKER-USER has no rule for jobs",
             None => "the rules of the firewall were not read, which takes root",
         };
-        let is_well = places.is_empty() && self.has_rule != Some(false);
-        let advice = if is_well { "" } else { " (docs/security.md has rules that end it)" };
-        (is_well, format!("{reached}; {rule}{advice}"))
+        let reached = match &places[..] {
+            [] => "a job's container does not get to 169.254.169.254 or this machine".to_owned(),
+            places => format!("a job's container gets to {}", places.join(", and to ")),
+        };
+        match places.is_empty() && self.has_rule != Some(false) {
+            true => Advice::Well(format!("{reached}; {rule}")),
+            false => Advice::Mind(format!("{reached}; {rule} (docs/security.md has rules that end it)")),
+        }
     }
 }
 
@@ -105,23 +114,25 @@ mod tests {
 
     #[test]
     fn what_jobs_get_to_is_said_with_advice_only_where_there_is_something_to_do() {
-        let words = |metadata, machine, has_rule| WayOut { metadata, machine, has_rule }.in_words();
-        let machine = Some("192.0.2.7".parse().unwrap());
-        let (is_well, said) = words(true, machine, Some(false));
-        assert!(
-            !is_well
-                && said
-                    .contains("169.254.169.254, where clouds keep secrets, and to this machine at 192.0.2.7")
-        );
-        assert!(said.contains("no rule") && said.contains("docs/security.md"), "{said}");
-        for (metadata, machine, has_rule) in
-            [(false, machine, None), (true, None, Some(true)), (false, None, Some(false))]
-        {
-            assert!(!words(metadata, machine, has_rule).0);
+        let well = WayOut { has_rule: Some(true), ..WayOut::default() };
+        for found in [well, WayOut { has_rule: None, ..well }] {
+            let Advice::Well(said) = found.in_words() else { panic!("{found:?}") };
+            assert!(!said.contains("docs/security.md"), "{said}");
         }
-        for has_rule in [Some(true), None] {
-            let (is_well, said) = words(false, None, has_rule);
-            assert!(is_well && !said.contains("docs/security.md"), "{said}");
+        let machine = Some("192.0.2.7".parse().unwrap());
+        for (found, words) in [
+            (
+                WayOut { metadata: true, machine, ..well },
+                "where clouds keep secrets, and to this machine at 192.0.2.7; ",
+            ),
+            (
+                WayOut { other_jobs: true, ..well },
+                "gets to other jobs, since the engine works without iptables; ",
+            ),
+            (WayOut { has_rule: Some(false), ..well }, "DOCKER-USER has no rule for jobs (docs/security.md"),
+        ] {
+            let Advice::Mind(said) = found.in_words() else { panic!("{found:?}") };
+            assert!(said.contains(words) && said.contains("docs/security.md"), "{said}");
         }
     }
 }

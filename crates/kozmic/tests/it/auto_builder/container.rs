@@ -48,6 +48,7 @@ async fn a_script_is_roots_at_the_top_of_a_terminal_beside_its_repository() -> R
     let machine = stage.docker.run(&["info", "--format", "{{.MemTotal}}"]).await?.parse::<i64>()?;
     assert_eq!(host["Memory"], json!((machine - (1 << 30)).clamp(1 << 30, 16 << 30)));
     assert_eq!(host["PidsLimit"], json!(4096));
+    assert_eq!(host["NetworkMode"], json!("kozmic-jobs"));
     assert_eq!(host["CapDrop"], json!(["NET_RAW", "MKNOD"]));
     assert_eq!(host["Privileged"], json!(false));
     assert!(host["CapAdd"].is_null() || host["CapAdd"] == json!([]), "{}", host["CapAdd"]);

@@ -178,3 +178,24 @@ async fn an_attempts_network_that_is_gone_is_made_again_and_a_full_range_says_so
     assert!(fault.contains("docker_job_subnets") && fault.contains(&range.to_string()), "{fault}");
     docker(&["network", "rm", &all]);
 }
+
+#[tokio::test]
+async fn the_way_out_is_tried_from_a_jobs_container_beside_another() {
+    let walled = Walled::new();
+    let (engine, instance) = (&walled.lab.engine, walled.lab.instance.as_str());
+    engine.prepare().await.unwrap();
+    let gateway =
+        docker(&["network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", walled.name]);
+    let listener = tokio::net::TcpListener::bind(format!("{gateway}:0")).await.unwrap();
+    let open = listener.local_addr().unwrap();
+    let closed = format!("{gateway}:9").parse().unwrap();
+    let found = engine.reach(instance, &[closed, open]).await.unwrap();
+    assert_eq!(found, Some(Reach { addresses: vec![open], other_jobs: Some(false) }));
+    let settings = DockerSettings {
+        network: JobNetwork::Named("bridge".to_owned()),
+        ..DockerSettings::clone(&engine.settings)
+    };
+    let found = DockerEngine::new(settings).reach(instance, &[]).await.unwrap();
+    assert_eq!(found, Some(Reach { addresses: Vec::new(), other_jobs: Some(true) }));
+    assert!(engine.containers(instance).await.unwrap().is_empty());
+}
