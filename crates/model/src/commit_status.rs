@@ -3,7 +3,7 @@
 use crate::{
     git::Sha,
     ids::{BuildId, ProjectId},
-    job::CanceledBy,
+    job::{CanceledBy, Job},
     status::Status,
 };
 use serde::{Deserialize, Serialize};
@@ -84,20 +84,45 @@ pub fn canceled(number: i64, by: Option<CanceledBy>) -> (CommitState, String) {
     }
 }
 
-/// The line beside the commit; `culprit` is the title of the job that decided a bad end.
-pub fn description(number: i64, status: Status, culprit: Option<&str>) -> String {
+/// The job that decided a build's bad end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Culprit {
+    /// Its title.
+    pub title: String,
+    /// The reason in a few words, where more is known than that it failed.
+    pub why: Option<String>,
+}
+
+impl Culprit {
+    /// A job that ended badly.
+    pub fn of(job: &Job) -> Self {
+        let why = job.ending.and_then(|ending| ending.in_short(job.return_code));
+        Self { title: job.spec.title.clone(), why }
+    }
+}
+
+/// The line beside the commit.
+pub fn description(number: i64, status: Status, culprit: Option<&Culprit>) -> String {
     let because = |what: &str| match culprit {
-        Some(title) => (format!("Kozmic build #{number} {what} because of the \""), title, "\" job"),
-        None => (format!("Kozmic build #{number} {what}"), "", ""),
+        Some(Culprit { title, why }) => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            (
+                format!("Kozmic build #{number} {what} because of the \""),
+                title.as_str(),
+                format!("\" job{why}"),
+            )
+        }
+        None => (format!("Kozmic build #{number} {what}"), "", String::new()),
     };
+    let plain = |what: &str| (format!("Kozmic build #{number} {what}"), "", String::new());
     let (head, title, tail) = match status {
-        Status::Held => (format!("Kozmic build #{number} waits: a member has to approve it"), "", ""),
-        Status::Enqueued | Status::Pending => (format!("Kozmic build #{number} is pending"), "", ""),
-        Status::Success => (format!("Kozmic build #{number} has passed"), "", ""),
+        Status::Held => plain("waits: a member has to approve it"),
+        Status::Enqueued | Status::Pending => plain("is pending"),
+        Status::Success => plain("has passed"),
         Status::Failure => because("has failed"),
         // The author is not told of a failure that is not theirs.
         Status::Error => because("could not be run to its end"),
-        Status::Canceled => (format!("Kozmic build #{number} was canceled"), "", ""),
+        Status::Canceled => plain("was canceled"),
     };
     let room = DESCRIPTION_LIMIT - head.chars().count() - tail.chars().count();
     format!("{head}{}{tail}", shortened(title, room))
@@ -127,6 +152,27 @@ fn shortened(text: &str, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{interruption::Ending, samples};
+
+    fn culprit(title: &str) -> Culprit {
+        Culprit { title: title.to_owned(), why: None }
+    }
+
+    #[test]
+    fn the_real_reason_stands_behind_the_job() {
+        let job = |ending, return_code| {
+            let job = samples::job("Tests", Status::Failure);
+            Culprit::of(&Job { ending: Some(ending), return_code, ..job })
+        };
+        let line = |culprit: &Culprit| description(7, Status::Failure, Some(culprit));
+        let plain = "Kozmic build #7 has failed because of the \"Tests\" job";
+        assert_eq!(line(&job(Ending::Returned, Some(3))), plain);
+        assert_eq!(line(&job(Ending::OutOfMemory, Some(2))), format!("{plain}: out of memory"));
+        assert_eq!(line(&job(Ending::Returned, Some(139))), format!("{plain}: killed by SIGSEGV"));
+        let long = Culprit { title: "ä".repeat(200), ..job(Ending::DiskFull, Some(1)) };
+        assert_eq!(line(&long).chars().count(), 140);
+        assert!(line(&long).ends_with("…\" job: disk full"));
+    }
 
     #[test]
     fn the_line_says_what_happened() {
@@ -134,9 +180,9 @@ mod tests {
         let held = description(7, Status::Held, None);
         assert_eq!(held, "Kozmic build #7 waits: a member has to approve it");
         assert_eq!(description(7, Status::Success, None), "Kozmic build #7 has passed");
-        let failed = description(7, Status::Failure, Some("Tests"));
+        let failed = description(7, Status::Failure, Some(&culprit("Tests")));
         assert_eq!(failed, "Kozmic build #7 has failed because of the \"Tests\" job");
-        let broken = description(7, Status::Error, Some("Tests"));
+        let broken = description(7, Status::Error, Some(&culprit("Tests")));
         assert_eq!(broken, "Kozmic build #7 could not be run to its end because of the \"Tests\" job");
     }
 
@@ -148,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_long_title_is_cut_to_what_github_takes() {
-        let line = description(7, Status::Failure, Some(&"ä".repeat(200)));
+        let line = description(7, Status::Failure, Some(&culprit(&"ä".repeat(200))));
         assert_eq!(line.chars().count(), 140);
         assert!(line.ends_with("…\" job"));
     }

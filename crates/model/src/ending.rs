@@ -6,9 +6,16 @@
 //! engine as it runs now has seen the container end: one that was stopped or killed has not.
 
 use crate::job::Outcome;
+use serde::{Deserialize, Serialize};
 
 /// The longest note, in bytes.
 pub const LONGEST_NOTE: usize = 64;
+
+/// The number of bytes at the end of a log that are a script's last words.
+pub const LAST_WORDS: usize = 4096;
+
+/// The words of nearly every program for a full disk, in some case of letters.
+const DISK_FULL: &str = "no space left on device";
 
 /// The note that the shell around a script wrote at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,18 +24,25 @@ pub struct Note {
     pub code: i64,
     /// Whether the shell got a signal from outside while the script ran.
     pub is_signaled: bool,
+    /// Whether a process of the container was killed for want of memory while the script ran.
+    pub lacked_memory: bool,
 }
 
 impl Note {
-    /// Reads `3` or `3 signaled`, and a newline. None for anything else: a note that was cut short is none.
+    /// Reads `3`, `3 signaled`, `3 memory` or `3 signaled memory`, and a newline. None for anything else: a note that was
+    /// cut short is none.
     pub fn read(text: &str) -> Option<Self> {
-        let (code, is_signaled) = match text.strip_suffix('\n')?.split_once(' ') {
-            None => (text.strip_suffix('\n')?, false),
-            Some((code, "signaled")) => (code, true),
-            Some(_) => return None,
+        let text = text.strip_suffix('\n')?;
+        let (code, words) = text.split_once(' ').unwrap_or((text, ""));
+        let (is_signaled, lacked_memory) = match words {
+            "" if code.len() == text.len() => (false, false),
+            "signaled" => (true, false),
+            "memory" => (false, true),
+            "signaled memory" => (true, true),
+            _ => return None,
         };
         let code = code.parse().ok().filter(|code| (0..=255).contains(code))?;
-        Some(Self { code, is_signaled })
+        Some(Self { code, is_signaled, lacked_memory })
     }
 
     /// The code that the script returned, if it ended by itself.
@@ -51,6 +65,36 @@ pub fn verdict(code: i64, note: Option<Note>, engine_saw_it: bool) -> Outcome {
     }
 }
 
+/// The reason why a script failed, where more than its code is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A process in its container was killed for want of memory.
+    OutOfMemory,
+    /// It said near its end that a disk is full.
+    DiskFull,
+}
+
+impl Cause {
+    /// The cause of a script's failure. `last_words` are the end of its log: only what it says itself tells of a full disk,
+    /// for what filled it may be gone by then.
+    pub fn of(lacked_memory: bool, last_words: &str) -> Option<Self> {
+        let is_full = || last_words.to_ascii_lowercase().contains(DISK_FULL);
+        match lacked_memory {
+            true => Some(Self::OutOfMemory),
+            false => is_full().then_some(Self::DiskFull),
+        }
+    }
+
+    /// The cause in a few words, as far as it is known.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::OutOfMemory => "out of memory: one of its processes was killed",
+            Self::DiskFull => "disk full: its last lines say \"no space left on device\"",
+        }
+    }
+}
+
 /// Whether a container may have this code because of a signal, or because its engine does not know any better.
 fn is_violent(code: i64) -> bool {
     code > 128
@@ -61,7 +105,7 @@ mod tests {
     use super::*;
 
     fn note(code: i64, is_signaled: bool) -> Option<Note> {
-        Some(Note { code, is_signaled })
+        Some(Note { code, is_signaled, lacked_memory: false })
     }
 
     #[test]
@@ -99,8 +143,34 @@ mod tests {
     fn a_note_is_read_whole_or_not_at_all() {
         assert_eq!(Note::read("0\n"), note(0, false));
         assert_eq!(Note::read("143 signaled\n"), note(143, true));
-        for torn in ["", "1", "14", "143 sig", "143 signaled", "\n", "x\n", "-1\n", "256\n", "0 0\n"] {
+        let starved = |code, is_signaled| Some(Note { code, is_signaled, lacked_memory: true });
+        assert_eq!(Note::read("2 memory\n"), starved(2, false));
+        assert_eq!(Note::read("9 signaled memory\n"), starved(9, true));
+        for torn in ["", "1", "14", "143 sig", "143 signaled", "\n", "x\n", "-1\n", "256\n", "0 0\n", "0 \n"]
+        {
             assert_eq!(Note::read(torn), None, "{torn:?}");
         }
+        for other in ["1 memory signaled\n", "1 memory memory\n", "1  memory\n", "1 memory \n", " memory\n"] {
+            assert_eq!(Note::read(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_known_is_a_cause() {
+        assert_eq!(Cause::of(false, "make: *** [all] Error 1"), None);
+        assert_eq!(Cause::of(false, "Killed\n"), None, "nobody knows for what");
+        assert_eq!(Cause::of(true, ""), Some(Cause::OutOfMemory));
+        for words in
+            ["cp: error writing 'x': No space left on device\n", "ENOSPC: no space left on device, write"]
+        {
+            assert_eq!(Cause::of(false, words), Some(Cause::DiskFull));
+        }
+        assert_eq!(
+            Cause::of(true, "No space left on device"),
+            Some(Cause::OutOfMemory),
+            "the engine saw that"
+        );
+        let watchers = "Error: ENOSPC: System limit for number of file watchers reached";
+        assert_eq!(Cause::of(false, watchers), None, "it is no disk that is full");
     }
 }

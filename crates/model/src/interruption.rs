@@ -2,7 +2,7 @@
 //! job runs again by itself, unless that would do harm.
 
 use crate::{
-    job::{Job, Outcome},
+    job::{Job, Outcome, killed_by},
     spec::{JobSpec, Origin},
     status::Status,
 };
@@ -124,6 +124,10 @@ pub enum Ending {
     Returned,
     /// The install script ended by itself, and not well.
     NotInstalled,
+    /// A script failed, and a process in its container had been killed for want of memory.
+    OutOfMemory,
+    /// A script failed that said last that a disk is full.
+    DiskFull,
     /// It printed nothing for too long.
     Stalled,
     /// It took too long.
@@ -140,9 +144,11 @@ pub enum Ending {
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Returned,
         Self::NotInstalled,
+        Self::OutOfMemory,
+        Self::DiskFull,
         Self::Stalled,
         Self::TimedOut,
         Self::Flooded,
@@ -156,6 +162,8 @@ impl Ending {
         match self {
             Self::Returned => "returned",
             Self::NotInstalled => "not_installed",
+            Self::OutOfMemory => "out_of_memory",
+            Self::DiskFull => "disk_full",
             Self::Stalled => "stalled",
             Self::TimedOut => "timed_out",
             Self::Flooded => "flooded",
@@ -163,6 +171,21 @@ impl Ending {
             Self::Broken => "broken",
             Self::Interrupted => "interrupted",
         }
+    }
+
+    /// The real reason in a few words, where the forge's line has room for one; a code that is no signal's is none.
+    pub fn in_short(self, return_code: Option<i64>) -> Option<String> {
+        let words = match self {
+            Self::Returned | Self::NotInstalled => return return_code.and_then(killed_by),
+            Self::OutOfMemory => "out of memory",
+            Self::DiskFull => "disk full",
+            Self::Stalled => "no output for too long",
+            Self::TimedOut => "it took too long",
+            Self::Flooded => "its log got too long",
+            Self::Interrupted => "it was interrupted",
+            Self::Canceled | Self::Broken => return None,
+        };
+        Some(words.to_owned())
     }
 }
 
@@ -230,6 +253,15 @@ mod tests {
         for outcome in [Outcome::Returned(143), Outcome::Broken("No image.".into()), Outcome::Returned(0)] {
             assert_eq!(Sequel::of(&job(IfInterrupted::Again, 0), &outcome), Sequel::End(outcome));
         }
+    }
+
+    #[test]
+    fn a_short_reason_is_the_real_one() {
+        let short = |ending: Ending, code| ending.in_short(code).unwrap_or_default();
+        assert_eq!(short(Ending::Returned, Some(3)), "");
+        assert_eq!(short(Ending::NotInstalled, Some(139)), "killed by SIGSEGV");
+        assert_eq!(short(Ending::OutOfMemory, Some(137)), "out of memory");
+        assert_eq!(short(Ending::Canceled, None), "");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A job: one script of a build, in one container.
 
 use crate::{
+    ending::Cause,
     ids::{BuildId, JobId, ProjectId},
     interruption::Ending,
     phase::Phase,
@@ -153,6 +154,8 @@ pub enum Outcome {
     Returned(i64),
     /// The install script ended by itself with this code, which is not 0.
     NotInstalled(i64),
+    /// A script failed, and more than its code is known.
+    Explained(Failure),
     /// No output for the stall timeout.
     Stalled(Duration),
     /// Longer than a job may take.
@@ -167,6 +170,17 @@ pub enum Outcome {
     Interrupted(String),
 }
 
+/// The failure of a script whose cause is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The code that it returned, which is not 0.
+    pub code: i64,
+    /// The cause.
+    pub cause: Cause,
+    /// Whether it was the install script.
+    pub of_install: bool,
+}
+
 impl Outcome {
     /// The job's last status.
     pub fn status(&self) -> Status {
@@ -174,6 +188,7 @@ impl Outcome {
             Self::Returned(0) => Status::Success,
             Self::Returned(_)
             | Self::NotInstalled(_)
+            | Self::Explained(_)
             | Self::Stalled(_)
             | Self::TimedOut(_)
             | Self::Flooded(_) => Status::Failure,
@@ -187,6 +202,8 @@ impl Outcome {
         match self {
             Self::Returned(_) => Ending::Returned,
             Self::NotInstalled(_) => Ending::NotInstalled,
+            Self::Explained(Failure { cause: Cause::OutOfMemory, .. }) => Ending::OutOfMemory,
+            Self::Explained(Failure { cause: Cause::DiskFull, .. }) => Ending::DiskFull,
             Self::Stalled(_) => Ending::Stalled,
             Self::TimedOut(_) => Ending::TimedOut,
             Self::Flooded(_) => Ending::Flooded,
@@ -199,7 +216,9 @@ impl Outcome {
     /// The code that the script returned, if it got to return one.
     pub fn return_code(&self) -> Option<i64> {
         match self {
-            Self::Returned(code) | Self::NotInstalled(code) => Some(*code),
+            Self::Returned(code) | Self::NotInstalled(code) | Self::Explained(Failure { code, .. }) => {
+                Some(*code)
+            }
             Self::Stalled(_)
             | Self::TimedOut(_)
             | Self::Flooded(_)
@@ -213,9 +232,11 @@ impl Outcome {
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Returned(0) => None,
-            Self::Returned(code) => Some(format!("The script returned {code}{}.", signal_name(*code))),
-            Self::NotInstalled(code) => {
-                Some(format!("The install script returned {code}{}.", signal_name(*code)))
+            Self::Returned(code) => Some(returned("script", *code, in_words(*code).as_deref())),
+            Self::NotInstalled(code) => Some(returned("install script", *code, in_words(*code).as_deref())),
+            Self::Explained(Failure { code, cause, of_install }) => {
+                let script = if *of_install { "install script" } else { "script" };
+                Some(returned(script, *code, Some(cause.words())))
             }
             Self::Stalled(limit) => Some(format!("Stopped: no output for {}.", crate::time::spoken(*limit))),
             Self::TimedOut(limit) => {
@@ -227,18 +248,34 @@ impl Outcome {
     }
 }
 
-/// Codes above 128 mean that a signal ended the script; the usual ones get their name.
-fn signal_name(code: i64) -> &'static str {
-    match code {
-        126 => " (the interpreter cannot be run)",
-        127 => " (a command or the interpreter was not found)",
-        130 => " (SIGINT)",
-        137 => " (SIGKILL, often for want of memory)",
-        139 => " (SIGSEGV)",
-        143 => " (SIGTERM)",
-        _ => "",
+fn returned(script: &str, code: i64, why: Option<&str>) -> String {
+    match why {
+        Some(why) => format!("The {script} returned {code} ({why})."),
+        None => format!("The {script} returned {code}."),
     }
 }
+
+/// The meaning of a code that people ask about.
+fn in_words(code: i64) -> Option<String> {
+    match code {
+        126 => Some("the interpreter cannot be run".to_owned()),
+        127 => Some("a command or the interpreter was not found".to_owned()),
+        code => killed_by(code),
+    }
+}
+
+/// The words for the end by a signal, which shells tell by a code above 128.
+pub(crate) fn killed_by(code: i64) -> Option<String> {
+    let number = usize::try_from(code.checked_sub(129)?).ok()?;
+    SIGNALS.get(number).map(|name| format!("killed by SIG{name}"))
+}
+
+/// The signals from 1 on, as Linux numbers them on most machines.
+const SIGNALS: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+    "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+    "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
 
 #[cfg(test)]
 mod tests {
@@ -266,11 +303,29 @@ mod tests {
         assert_eq!(said(3), "The script returned 3.");
         assert_eq!(said(126), "The script returned 126 (the interpreter cannot be run).");
         assert_eq!(said(127), "The script returned 127 (a command or the interpreter was not found).");
-        for (code, name) in [(130, "SIGINT"), (137, "SIGKILL"), (139, "SIGSEGV"), (143, "SIGTERM")] {
-            assert!(said(code).contains(name), "{}", said(code));
+        let named = [(130, "INT"), (134, "ABRT"), (137, "KILL"), (139, "SEGV"), (143, "TERM"), (159, "SYS")];
+        for (code, name) in named {
+            assert_eq!(said(code), format!("The script returned {code} (killed by SIG{name})."));
+        }
+        for code in [128, 160, 255] {
+            assert_eq!(said(code), format!("The script returned {code}."), "there is no such signal");
         }
         let install = Outcome::NotInstalled(143).reason().unwrap();
-        assert_eq!(install, "The install script returned 143 (SIGTERM).");
+        assert_eq!(install, "The install script returned 143 (killed by SIGTERM).");
+    }
+
+    #[test]
+    fn a_failure_that_is_explained_keeps_its_code() {
+        let failed = |cause, of_install| Outcome::Explained(Failure { code: 2, cause, of_install });
+        let starved = failed(Cause::OutOfMemory, false);
+        assert_eq!((starved.status(), starved.ending()), (Status::Failure, Ending::OutOfMemory));
+        assert_eq!(starved.return_code(), Some(2));
+        let why = "The script returned 2 (out of memory: one of its processes was killed).";
+        assert_eq!(starved.reason().unwrap(), why);
+        let full = failed(Cause::DiskFull, true);
+        let why =
+            "The install script returned 2 (disk full: its last lines say \"no space left on device\").";
+        assert_eq!((full.ending(), full.reason().unwrap().as_str()), (Ending::DiskFull, why));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use kozmic_model::{
     ids::ProjectId,
     image::ImageName,
     install::Install,
-    job::Outcome,
+    job::{Failure, Outcome},
 };
 
 /// Whether a job's image is there.
@@ -69,6 +69,9 @@ pub(crate) fn ended_well(outcome: Outcome) -> Step<()> {
     match outcome {
         Outcome::Returned(0) => Ok(()),
         Outcome::Returned(code) => Err(Stop::End(Outcome::NotInstalled(code))),
+        Outcome::Explained(failure) => {
+            Err(Stop::End(Outcome::Explained(Failure { of_install: true, ..failure })))
+        }
         outcome => Err(Stop::End(outcome)),
     }
 }

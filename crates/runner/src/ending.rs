@@ -3,12 +3,12 @@
 //! An engine that stops ends its containers, and one that was killed ends them when it starts again; neither is the
 //! script's doing. The output of a container waits in a pipe while its engine is away, and is lost with the container.
 
-use crate::{Runner, gate};
+use crate::{Runner, gate, job_log::JobLog};
 use anyhow::{Context, Result};
 use kozmic_edges::engine::{ContainerId, EngineError, Memory, Moment};
 use kozmic_model::{
-    ending::{LONGEST_NOTE, Note, verdict},
-    job::Outcome,
+    ending::{Cause, LONGEST_NOTE, Note, verdict},
+    job::{Failure, Outcome},
     time::{Timestamp, spoken},
 };
 use std::time::Duration;
@@ -22,16 +22,27 @@ pub(crate) struct Absence {
     pub(crate) length: Duration,
 }
 
-/// Outcome of a script whose container ended with this code.
-pub(crate) async fn of(runner: &Runner, container: &ContainerId, code: i64) -> Result<Outcome> {
+/// Outcome of a script whose container ended with this code. The log has all that it printed.
+pub(crate) async fn of(runner: &Runner, container: &ContainerId, log: &JobLog, code: i64) -> Result<Outcome> {
     if code == 0 {
         return Ok(Outcome::Returned(0));
     }
     let note = note(runner, container).await?;
-    if let Some(code) = note.and_then(Note::own_end) {
-        return Ok(Outcome::Returned(code));
+    let outcome = match note.and_then(Note::own_end) {
+        Some(code) => Outcome::Returned(code),
+        None => verdict(code, note, looked_on(runner, container).await?),
+    };
+    match outcome {
+        Outcome::Returned(code) if code != 0 => {
+            let engine = &runner.tools.engine;
+            let lacked_memory = note.is_some_and(|note| note.lacked_memory)
+                || engine.lacked_memory(container).await.context("ask whether memory was short")?;
+            let cause = Cause::of(lacked_memory, &log.last_words().await?);
+            let explained = |cause| Outcome::Explained(Failure { code, cause, of_install: false });
+            Ok(cause.map_or(outcome, explained))
+        }
+        outcome => Ok(outcome),
     }
-    Ok(verdict(code, note, looked_on(runner, container).await?))
 }
 
 /// End of an attempt whose container was noted and is not there any more: with the engine or the machine that it ran

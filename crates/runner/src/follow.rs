@@ -99,7 +99,7 @@ pub(crate) async fn started(
             let cause = "it closed before the script could begin".to_owned();
             Err(EngineError::Cut { cause }.into())
         }
-        End::Code(code) => ending::of(runner, &container, code).await,
+        End::Code(code) => ending::of(runner, &container, log, code).await,
         End::Lost => {
             let before = Before { absence: None, was_read: false };
             again(runner, &container, log, before, halt).await
@@ -148,7 +148,7 @@ pub(crate) async fn again(
                 let canceled = if code == 0 { None } else { halt.canceled_before().await? };
                 return match canceled {
                     Some(outcome) => Ok(outcome),
-                    None => ending::of(runner, container, code).await,
+                    None => ending::of(runner, container, log, code).await,
                 };
             }
             End::Lost => {}

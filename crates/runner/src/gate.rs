@@ -5,7 +5,7 @@
 //! was ended by its engine lacks the note, or has one that tells of a signal. An image without a shell is started when
 //! its files are there.
 
-use crate::Runner;
+use crate::{Runner, shell};
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use kozmic_edges::{
@@ -33,13 +33,9 @@ const STARTED: &str = "/kozmic/.started";
 pub(crate) const ENDED: &str = "/kozmic/.ended";
 /// Has the engine's own first process pass signals on to all that the script's shell started, and not to that alone.
 pub(crate) const TO_ALL: (&str, &str) = ("TINI_KILL_PROCESS_GROUP", "1");
-/// Has a shell note how it ends, and whether a signal came from outside. It dies of no signal that can be caught, and
-/// says nothing by itself; what it runs gets signals as ever, and both of its channels from the first one.
-pub(crate) const NOTING: &str = "unset TINI_KILL_PROCESS_GROUP; _s=; trap '_s=\" signaled\"' HUP INT QUIT TERM USR1 USR2; \
-trap '_c=$?; echo \"$_c$_s\" >/kozmic/.ended; [ -z \"$_s\" ] || _c=143; exit $_c' EXIT; exec 2>/dev/null; ";
 /// Both channels become one, so that the log has their lines in the order in which they were written.
 const WAIT: &str = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; ";
-const RUN: &str = "(exec /kozmic/script.sh 2>&1); exit $?";
+const RUN: &str = "(exec /kozmic/script.sh 2>&1)";
 
 /// Number of looks at a shell that is about to end or to begin, and the pause between them.
 const SETTLING_LOOKS: u32 = 100;
@@ -86,9 +82,12 @@ pub(crate) struct Started {
 pub(crate) struct Held(Provisional);
 
 /// Command that a container runs.
-pub(crate) fn command(has_shell: bool) -> Vec<String> {
+pub(crate) fn command(has_shell: bool, grace: Duration) -> Vec<String> {
     match has_shell {
-        true => ["/bin/sh", "-c", &[WAIT, SETTLE, "\n", NOTING, RUN].concat()].map(str::to_owned).to_vec(),
+        true => {
+            let text = [WAIT, SETTLE, "\n", &shell::around(RUN, grace)].concat();
+            ["/bin/sh", "-c", &text].map(str::to_owned).to_vec()
+        }
         false => vec![SCRIPT.to_owned()],
     }
 }

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use kozmic_edges::{
     clock,
     engine::Channel,
-    logs::{Known, LogWriter, Source},
+    logs::{Known, LogReader, LogWriter, Source},
 };
+use kozmic_model::ending::LAST_WORDS;
 use std::sync::Arc;
 
 pub(crate) struct JobLog {
     writer: LogWriter,
+    reader: LogReader,
     coordinator: Arc<dyn Coordinator>,
     order: Arc<Order>,
     /// Whether the last byte ended a line.
@@ -32,7 +34,7 @@ impl JobLog {
         let last = reader.read(length.saturating_sub(1), 1).await?;
         let at_line_start = last.is_empty() || last == "\n";
         let (coordinator, order) = (Arc::clone(&runner.coordinator), Arc::clone(order));
-        Ok(Self { writer, coordinator, order, at_line_start, length })
+        Ok(Self { writer, reader, coordinator, order, at_line_start, length })
     }
 
     /// The limits of the attempt.
@@ -43,6 +45,13 @@ impl JobLog {
     /// Length in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The end of it, as text.
+    pub(crate) async fn last_words(&self) -> Result<String> {
+        let start = self.length.saturating_sub(LAST_WORDS as u64);
+        let bytes = self.reader.read(start, LAST_WORDS).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Kozmic's own words, on lines of their own.

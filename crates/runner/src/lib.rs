@@ -22,6 +22,7 @@ mod checkout;
 mod follow;
 mod ending;
 mod gate;
+mod shell;
 mod keep;
 mod artifact;
 mod desk;

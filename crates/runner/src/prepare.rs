@@ -71,7 +71,7 @@ fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewCont
         attempt: work.order.attempt,
         stage: wanted.stage.clone(),
         image: wanted.image.id.clone(),
-        command: gate::command(account.has_shell),
+        command: gate::command(account.has_shell, work.order.limits.grace),
         user: account.user.clone(),
         working_dir: if account.has_shell { "/" } else { SOURCE }.to_owned(),
         environment,

@@ -7,6 +7,7 @@
 use crate::{
     base, checkout, gate,
     order::ProgramLimits,
+    shell,
     work::{Opening, Work},
 };
 use anyhow::{Context, Result};
@@ -20,6 +21,7 @@ use kozmic_model::{
     phase::PhaseKind,
     spec::{Base, Program},
 };
+use std::time::Duration;
 
 /// Memory of a container in bytes, if the settings name none and the machine has more.
 const MEMORY: i64 = 16 << 30;
@@ -74,7 +76,7 @@ async fn new_container(work: &Work, program: &Program, image: &Image) -> Result<
         attempt: work.order.attempt,
         stage: Stage::Build,
         image: image.id.clone(),
-        command: command(program),
+        command: command(program, work.order.limits.grace),
         user: "0".to_owned(),
         working_dir: "/".to_owned(),
         environment,
@@ -88,13 +90,13 @@ async fn new_container(work: &Work, program: &Program, image: &Image) -> Result<
     })
 }
 
-fn command(program: &Program) -> Vec<String> {
+fn command(program: &Program, grace: Duration) -> Vec<String> {
     let settle = format!("(cd '{}' && {SETTLE})\n", program.source.replace('\'', "'\\''"));
     let line = match program.before.trim() {
         "" => RUN.to_owned(),
         before => format!("{{ {before}\n}} && {RUN}"),
     };
-    let line = format!("{settle}{}({line}) 2>&1; exit $?", gate::NOTING);
+    let line = format!("{settle}{}", shell::around(&format!("({line}) 2>&1"), grace));
     let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, program.path.clone()];
     shell.into_iter().chain(program.arguments.iter().cloned()).collect()
 }
@@ -141,10 +143,11 @@ mod tests {
                 is_met: false,
             },
         };
-        let plain = command(&program(" "));
+        let command = |before| command(&program(before), Duration::from_secs(10));
+        let plain = command(" ");
         assert!(plain[2].starts_with("(cd '/0-core' && (\n"), "{}", plain[2]);
-        assert!(plain[2].ends_with(&format!("({RUN}) 2>&1; exit $?")));
+        assert!(plain[2].contains(&format!("\n({RUN}) 2>&1\n_c=$?\n")), "{}", plain[2]);
         assert_eq!(plain[3..], ["/0-core/a b.sh", "main; rm", "0-core"]);
-        assert!(command(&program("false # or"))[2].contains("({ false # or\n} && {"));
+        assert!(command("false # or")[2].contains("\n({ false # or\n} && {"));
     }
 }

@@ -214,6 +214,11 @@ impl Engine for ScriptedEngine {
         self.call(Verb::HasProcesses, look).await
     }
 
+    async fn lacked_memory(&self, container: &ContainerId) -> Result<bool, EngineError> {
+        let look = async { Ok(self.look(|world| world.lacked_memory(&container.0))) };
+        self.call(Verb::LackedMemory, look).await
+    }
+
     async fn stop(&self, container: &ContainerId, _: Duration) -> Result<(), EngineError> {
         self.call(Verb::Stop, async { self.change(|world| world.stop(&container.0)) }).await
     }

@@ -43,6 +43,11 @@ impl ScriptedEngine {
         self.change(|world| world.offer(name, login, sample));
     }
 
+    /// Gives containers so many bytes of memory from now on, unless their orders say otherwise.
+    pub fn limit_memory(&self, bytes: i64) {
+        self.change(|world| world.memory = Some(bytes));
+    }
+
     /// The names of all images that are on the engine, such as `debian:bookworm`.
     pub fn image_names(&self) -> Vec<String> {
         self.look(|world| world.images.names())

@@ -34,6 +34,7 @@ pub enum Verb {
     Wait,
     State,
     HasProcesses,
+    LackedMemory,
     Stop,
     Remove,
     Containers,

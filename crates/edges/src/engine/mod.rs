@@ -175,7 +175,12 @@ pub trait Engine: Send + Sync {
     /// Whether a container has a process; one that is gone has none. An engine that missed its end says that it runs all the same.
     async fn has_processes(&self, container: &ContainerId) -> Result<bool, EngineError>;
 
-    /// Stops a container: SIGTERM, and SIGKILL after the grace period. One that ended or is gone is fine.
+    /// Whether a process of a container was killed for want of memory, as far as the engine saw until the container ended:
+    /// any of its processes, not the first one alone. None of one that runs, or is gone.
+    async fn lacked_memory(&self, container: &ContainerId) -> Result<bool, EngineError>;
+
+    /// Stops a container: SIGTERM, whatever signal its image wants, and SIGKILL after the grace period. One that ended or is
+    /// gone is fine.
     async fn stop(&self, container: &ContainerId, grace: Duration) -> Result<(), EngineError>;
 
     /// Removes a container and its volumes, running or not. One that is gone is fine.

@@ -15,7 +15,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     build::Build,
-    commit_status::{CONTEXT, CommitState, CommitStatus, canceled, description, job_description},
+    commit_status::{CONTEXT, CommitState, CommitStatus, Culprit, canceled, description, job_description},
     ids::{BuildId, JobId, UserId},
     job::{CanceledBy, Job},
     status::{Status, decisive},
@@ -146,7 +146,7 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
     let Some(Verdict { build, status, culprit, canceled_by }) = verdict else { return Ok(None) };
     let (state, description) = match status {
         Status::Canceled => canceled(build.number, canceled_by),
-        status => (status.into(), description(build.number, status, culprit.as_deref())),
+        status => (status.into(), description(build.number, status, culprit.as_ref())),
     };
     Ok(Some(CommitStatus {
         project: build.project,
@@ -163,8 +163,8 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
 struct Verdict {
     build: Build,
     status: Status,
-    /// The title of the job that decides.
-    culprit: Option<String>,
+    /// The job that decides.
+    culprit: Option<Culprit>,
     /// Reason of the cancellation, if it was no person's.
     canceled_by: Option<CanceledBy>,
 }
@@ -175,7 +175,7 @@ impl Verdict {
         let mut jobs = flow.edges.store.jobs_of(build.id).await?;
         jobs.retain(|job| !job.spec.origin.is_automatic());
         let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
-        let culprit = jobs.iter().find(|job| job.status == status).map(|job| job.spec.title.clone());
+        let culprit = jobs.iter().find(|job| job.status == status).map(Culprit::of);
         let canceled = jobs.iter().filter(|job| job.status == Status::Canceled);
         let by_nobody = canceled.clone().all(|job| job.canceled_by.is_some());
         let canceled_by = canceled.filter_map(|job| job.canceled_by).next().filter(|_| by_nobody);

@@ -11,6 +11,7 @@ mod program;
 mod recipes_check;
 mod import;
 mod sign_in;
+mod stopping;
 mod projects;
 mod first_build;
 mod deliveries;

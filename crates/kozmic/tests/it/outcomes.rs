@@ -1,9 +1,13 @@
 //! Ends of jobs: bad, late, silent, canceled, or none at all for want of an image.
 
-use crate::world::{GATE, IMAGE, LIMIT, World};
-use anyhow::Result;
+use crate::{
+    api::Program,
+    world::{GATE, IMAGE, LIMIT, World},
+};
+use anyhow::{Context, Result};
 use futures_util::FutureExt;
-use kozmic_testkit::{github::State, registry::Registry};
+use kozmic_testkit::{github::State, person::NewHook, registry::Registry};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 #[tokio::test]
@@ -23,10 +27,56 @@ async fn a_failed_script_is_a_failure_with_its_code() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_program_below_a_script_that_is_killed_for_want_of_memory_is_told_everywhere() -> Result<()> {
+    let world = World::with(&[("KOZMIC_DOCKER_MEMORY_LIMIT", "64m")]).await?;
+    world.hook("head -c 300000000 /dev/zero | tail -n 1; echo code $?; exit 2").await?;
+    let pushed = world.push("Begin").await?;
+    let line = world.status(&pushed.sha, State::Failure).await?;
+    assert_eq!(line, "Kozmic build #1 has failed because of the \"Tests\" job: out of memory");
+    let why = "The script returned 2 (out of memory: one of its processes was killed).";
+    let log = world.log().await?;
+    assert!(log.contains("code 137\n") && log.contains(why), "{log}");
+    assert!(world.page("builds/latest/").await?.contains(why));
+    world.end().await
+}
+
+#[tokio::test]
+async fn no_reason_is_told_that_is_not_known() -> Result<()> {
+    let world = World::new().await?;
+    let full = " (disk full: its last lines say \"no space left on device\")";
+    let cases = [
+        ("dd if=/dev/zero of=/dev/full count=1", "disk_full", 1, full),
+        ("kill -SEGV $$", "returned", 139, " (killed by SIGSEGV)"),
+        ("bash -c 'kill -9 $$'", "returned", 137, " (killed by SIGKILL)"),
+        ("exit 2", "returned", 2, ""),
+    ];
+    for (script, ..) in cases {
+        let (title, script) = (script, format!("#!/bin/bash\n{script}\n"));
+        let hook = NewHook { title, image: IMAGE, script: &script };
+        world.anna.add_hook(world.project, hook).await?;
+    }
+    let pushed = world.push("Begin").await?;
+    world.status(&pushed.sha, State::Failure).await?;
+    let program = Program::of(&world.anna, &world).await?;
+    let build = program.get(&format!("projects/{}/builds/latest", world.project)).await?;
+    let jobs = build["jobs"].as_array().context("jobs")?;
+    assert_eq!(jobs.len(), cases.len());
+    for (script, ending, code, why) in cases {
+        let job = jobs.iter().find(|job| job["title"] == script);
+        let id = job.context(script)?["id"].as_u64().context("an id")?;
+        world.anna.live(world.project, id, 0).await?.read_to_end(LIMIT).await?;
+        let job = program.get(&format!("projects/{}/jobs/{id}", world.project)).await?;
+        let attempt = &job["attempts"][0];
+        assert_eq!((&attempt["ending"], &attempt["return_code"]), (&json!(ending), &json!(code)), "{script}");
+        assert_eq!(attempt["reason"], json!(format!("The script returned {code}{why}.")));
+    }
+    world.end().await
+}
+
+#[tokio::test]
 async fn an_interpreter_that_is_not_there_is_named() -> Result<()> {
     let world = World::new().await?;
-    let hook =
-        kozmic_testkit::person::NewHook { title: "T", image: IMAGE, script: "#!/usr/bin/no-such-thing\n" };
+    let hook = NewHook { title: "T", image: IMAGE, script: "#!/usr/bin/no-such-thing\n" };
     world.anna.add_hook(world.project, hook).await?;
     world.push("Begin").await?;
     assert_eq!(world.finished().await?.status, "failure");

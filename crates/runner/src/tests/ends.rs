@@ -1,7 +1,10 @@
 //! Every way in which an attempt of a hook ends.
 
-use super::stage::{Stage, hook, in_image, now};
-use kozmic_model::job::Outcome;
+use super::stage::{Stage, hook, in_image, installing, now};
+use kozmic_model::{
+    ending::Cause,
+    job::{Failure, Outcome},
+};
 use kozmic_scripted::{At, Fault, Sample, Verb};
 use std::time::Duration;
 
@@ -25,6 +28,54 @@ fn a_job_that_somebody_cancels_is_stopped() {
     });
     assert_eq!(outcome, Outcome::Canceled("By anna.".to_owned()));
     assert!(stage.log(1).contains("By anna."));
+}
+
+#[test]
+fn a_program_that_tidies_up_is_heard_to_its_last_word() {
+    let stage = Stage::new();
+    let program = r#"sh -c 'trap "sleep 1; echo out tidy" TERM; sleep infinity'"#;
+    let mut order = stage.order(1, hook(&format!("echo out one\n{program}")));
+    order.limits.silence = Duration::from_secs(600);
+    stage.ledger.give(order);
+    assert_eq!(stage.run(1), Outcome::Stalled(Duration::from_secs(600)));
+    assert_eq!(stage.printed(1), ["out one", "out tidy"]);
+}
+
+#[test]
+fn a_process_that_is_killed_for_want_of_memory_is_the_reason() {
+    let failed =
+        |code, of_install| Outcome::Explained(Failure { code, cause: Cause::OutOfMemory, of_install });
+    let starve = "head -c 300000000 /dev/zero | tail -n 1";
+    let cases = [
+        (hook(&format!("{starve}; exit 2")), failed(2, false)),
+        (hook(starve), failed(137, false)),
+        (installing(Some(starve), "true"), failed(137, true)),
+        (hook(&format!("{starve}; exit 0")), Outcome::Returned(0)),
+        (in_image("tiny:1", hook(starve)), failed(137, false)),
+    ];
+    for (spec, outcome) in cases {
+        let stage = Stage::new();
+        stage.engine.limit_memory(32 << 20);
+        stage.engine.add_image(&"tiny:1".parse().unwrap(), Sample::without_shell());
+        stage.ledger.give(stage.order(1, spec));
+        assert_eq!(stage.run(1), outcome);
+    }
+}
+
+#[test]
+fn a_script_that_says_last_that_a_disk_is_full_failed_for_that() {
+    let full = Outcome::Explained(Failure { code: 1, cause: Cause::DiskFull, of_install: false });
+    let said = "echo 'cp: error writing: No space left on device' >&2";
+    let much = "yes 0123456789 | head -n 1000";
+    for (script, outcome) in [
+        (format!("{said}\nexit 1"), full),
+        (format!("{said}\n{much}\nexit 1"), Outcome::Returned(1)),
+        (format!("{said}\nexit 0"), Outcome::Returned(0)),
+    ] {
+        let stage = Stage::new();
+        stage.give(1, &script);
+        assert_eq!(stage.run(1), outcome);
+    }
 }
 
 #[test]

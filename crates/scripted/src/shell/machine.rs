@@ -23,6 +23,24 @@ pub(crate) struct Machine<'a> {
     pub(crate) printed: &'a mut Printed,
     pub(crate) input: &'a Input,
     pub(crate) complaints: &'a mut Vec<String>,
+    pub(crate) memory: Memory<'a>,
+}
+
+/// The memory of a container.
+pub(crate) struct Memory<'a> {
+    /// In bytes, if there is a limit.
+    pub(crate) limit: Option<i64>,
+    /// Whether a process was killed because there was no more.
+    pub(crate) was_short: &'a mut bool,
+}
+
+impl Memory<'_> {
+    /// Whether a process has so many bytes; else it is killed.
+    pub(crate) fn has(&mut self, bytes: usize) -> bool {
+        let is_short = self.limit.is_some_and(|limit| i64::try_from(bytes).is_ok_and(|bytes| bytes > limit));
+        *self.was_short |= is_short;
+        !is_short
+    }
 }
 
 /// The place of a script.

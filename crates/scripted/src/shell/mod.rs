@@ -8,6 +8,8 @@
 //! | `echo [-n] WORD…`, `printf 'FORMAT'` | prints; the format has octal and the usual signs, and only `%%` of the others |
 //! | `seq N`, `yes WORD \| head -n N [\| tr -d '\n']` | prints much |
 //! | `head -c N /dev/zero`, `cat FILE` | prints bytes |
+//! | `head -c N /dev/zero \| tail -n 1` | does so, too, and has all of them in memory before: it is killed where that is short |
+//! | `sh -c 'trap "sleep 1; echo WORD" TERM; sleep infinity'` | a program that runs until it is stopped, and then tidies up |
 //! | `touch FILE`, `mkdir [-p] DIRECTORY`, `ln -s TO FILE`, `rm -rf PATH` | changes files |
 //! | `true`, `:`, `false`, `exit [N]`, `kill -9 $$` | goes on with a code, or ends |
 //! | `[exec] sleep infinity` | runs until it is stopped |
@@ -21,6 +23,6 @@ mod print;
 mod machine;
 mod process;
 
-pub(crate) use machine::Machine;
+pub(crate) use machine::{Machine, Memory};
 pub(crate) use process::{Halted, KILLED, Process, Signal};
 pub(crate) use statement::Remark;

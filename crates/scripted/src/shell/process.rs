@@ -67,6 +67,8 @@ enum Waits {
     Line,
     File(String),
     Endless,
+    /// A program that says this when it is stopped.
+    Tidy(String),
 }
 
 impl Process {
@@ -106,7 +108,7 @@ impl Process {
             None => true,
             Some(Waits::Line) => input.has_line() || input.is_closed,
             Some(Waits::File(path)) => disk.has(volumes, path),
-            Some(Waits::Endless) => false,
+            Some(Waits::Endless | Waits::Tidy(_)) => false,
         }
     }
 
@@ -161,6 +163,10 @@ impl Process {
             Trap::Ignored => None,
         };
         let code = code.filter(|_| reaches_script)?;
+        // The shell around a script waits for all that it started; without one, that ends with the script.
+        if let (Shape::Noting, Some(Waits::Tidy(word))) = (self.shape, &self.waits) {
+            self.print(machine, Channel::Output, format!("{word}\n").as_bytes());
+        }
         match self.end(code, machine) {
             Halted::Ended(code) => Some(code),
             Halted::Waits | Halted::Said(_) => None,
@@ -180,6 +186,10 @@ impl Process {
                     self.trap = Trap::Default;
                 }
                 self.waits = Some(Waits::Endless);
+                return Some(Halted::Waits);
+            }
+            Action::Tidy(word) => {
+                self.waits = Some(Waits::Tidy(word));
                 return Some(Halted::Waits);
             }
             Action::Until(path) => {
@@ -210,6 +220,8 @@ impl Process {
             Action::Count(last) => {
                 Ok((1..=last).flat_map(|number| format!("{number}\n").into_bytes()).collect())
             }
+            Action::Gather(count) if !machine.memory.has(count) => return KILLED,
+            Action::Gather(count) => Ok(vec![0; count]),
             Action::Repeat { line, count } => Ok(line.repeat(count).into_bytes()),
             Action::Code(0) => Ok(Vec::new()),
             other => change(other, machine),
@@ -267,8 +279,9 @@ impl Process {
             return Halted::Ended(code);
         }
         let signaled = if self.is_signaled { " signaled" } else { "" };
+        let memory = if *machine.memory.was_short { " memory" } else { "" };
         if machine.has_place_for(ENDED) {
-            machine.put(ENDED, Node::file(format!("{code}{signaled}\n").as_bytes()));
+            machine.put(ENDED, Node::file(format!("{code}{signaled}{memory}\n").as_bytes()));
         }
         Halted::Ended(if self.is_signaled { TERMINATED } else { code })
     }
@@ -281,6 +294,6 @@ fn is_gate(text: &str) -> bool {
 
 /// The commands of a recipe's shell before its program.
 fn before(text: &str) -> Option<&str> {
-    let (_, line) = text.split_once("exec 2>/dev/null; ({ ")?;
+    let (_, line) = text.split_once("\n({ ")?;
     line.split_once("\n} && { [ -x").map(|(before, _)| before)
 }

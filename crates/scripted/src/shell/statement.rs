@@ -62,6 +62,8 @@ pub(crate) enum Action {
     Count(u64),
     /// Prints a word again and again.
     Repeat { line: String, count: usize },
+    /// Prints so many bytes after it had all of them in memory.
+    Gather(usize),
     /// Prints a file.
     Cat(String),
     /// Makes a file.
@@ -82,6 +84,8 @@ pub(crate) enum Action {
     Kill,
     /// Runs until it is stopped, in place of the shell or below it.
     Forever { replaces: bool },
+    /// A program below the shell that runs until it is stopped, and then says a word.
+    Tidy(String),
     /// Waits for a file.
     Until(String),
     /// Says what becomes of it at SIGTERM.
@@ -230,6 +234,9 @@ fn action(tokens: &[Token]) -> Option<Action> {
                 };
                 Some(Action::Repeat { line: format!("{line}{end}"), count: count.parse().ok()? })
             }
+            (["head", "-c", count, "/dev/zero"], ["tail", "-n", "1"]) if rest.is_empty() => {
+                Some(Action::Gather(count.parse().ok()?))
+            }
             _ => None,
         },
         _ => None,
@@ -269,6 +276,13 @@ fn simple(words: &[Word]) -> Option<Action> {
         ["kill", "-9" | "-KILL", "$$"] => Action::Kill,
         ["sleep", "infinity"] => Action::Forever { replaces: false },
         ["exec", "sleep", "infinity"] => Action::Forever { replaces: true },
+        ["sh", "-c", text] => {
+            let text = text.strip_prefix("trap \"sleep 1; echo ")?;
+            let word = text.strip_suffix("\" TERM; sleep infinity")?;
+            let is_plain =
+                !word.is_empty() && word.chars().all(|sign| sign.is_ascii_alphanumeric() || sign == ' ');
+            is_plain.then(|| Action::Tidy(owned(word)))?
+        }
         ["trap", "", "TERM"] => Action::Trap(Trap::Ignored),
         ["trap", command, "TERM"] => {
             Action::Trap(Trap::Exit(command.strip_prefix("exit ")?.parse::<u8>().ok()?.into()))
@@ -329,6 +343,8 @@ mod tests {
             "printf '%s' a",
             "trap 'echo a' TERM",
             "kill -9 1",
+            "sh -c 'make all'",
+            "head -c 9 /dev/zero | tail -n 2",
             "sleep 1",
             "true | false",
             "true > ",

@@ -13,6 +13,8 @@ pub(crate) struct Container {
     pub(crate) printed: Printed,
     pub(crate) input: Input,
     pub(crate) life: Life,
+    /// Whether one of its processes was killed for want of memory.
+    pub(crate) lacked_memory: bool,
 }
 
 /// The stage of a container's life.
@@ -20,7 +22,7 @@ pub(crate) enum Life {
     /// It was never started.
     Created,
     /// It runs.
-    Running(Process),
+    Running(Box<Process>),
     /// It ended, which the engine has missed.
     Unseen,
     /// It ended.
@@ -87,6 +89,7 @@ impl World {
             printed: Printed::new(wanted.has_terminal && !is_idle),
             input: Input::default(),
             life: Life::Created,
+            lacked_memory: false,
         };
         self.containers.insert(id.clone(), container);
         ContainerId(id)
@@ -101,6 +104,12 @@ impl World {
             stage: wanted.stage.clone(),
         });
         found.collect()
+    }
+
+    /// Whether a container ended that had a process killed for want of memory.
+    pub(crate) fn lacked_memory(&self, id: &str) -> bool {
+        let ended = |container: &&Container| matches!(container.life, Life::Exited(_));
+        self.containers.get(id).filter(ended).is_some_and(|container| container.lacked_memory)
     }
 
     /// Whether a container has a process.

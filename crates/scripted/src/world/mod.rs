@@ -12,11 +12,11 @@ pub(crate) use printed::{Copy, Next, Place, Printed};
 
 use crate::{
     files::{Disk, Volumes},
-    shell::{Halted, Machine, Process, Remark, Signal},
+    shell::{Halted, Machine, Memory, Process, Remark, Signal},
     steering::Steering,
 };
 use containers::Life;
-use kozmic_edges::engine::{ContainerId, EngineError, Memory, Moment};
+use kozmic_edges::engine::{self, ContainerId, EngineError, Moment};
 use kozmic_model::job::Attempt;
 use std::collections::BTreeMap;
 
@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) networks: Vec<(String, Attempt)>,
     pub(crate) steering: Steering,
     pub(crate) complaints: Vec<String>,
+    /// Bytes of memory that a container has whose order says nothing of it.
+    pub(crate) memory: Option<i64>,
     pub(crate) is_away: bool,
     /// The output of containers that are gone, for those who still read it.
     graves: BTreeMap<String, Printed>,
@@ -86,7 +88,7 @@ impl World {
             Life::Created if container.is_idle => {
                 return Err(refused(400, "OCI runtime create failed: no such program"));
             }
-            Life::Created => container.life = Life::Running(Process::of(&container.wanted)),
+            Life::Created => container.life = Life::Running(Box::new(Process::of(&container.wanted))),
             Life::Running(_) | Life::Unseen => return Ok(()),
             Life::Exited(_) => return Err(refused(500, "the scripted engine starts a container once")),
         }
@@ -122,10 +124,12 @@ impl World {
         id: &str,
         act: impl FnOnce(&mut Process, &mut Machine<'_>) -> T,
     ) -> Option<T> {
-        let Container { disk, printed, input, life, .. } = self.containers.get_mut(id)?;
+        let Container { wanted, disk, printed, input, life, lacked_memory, .. } =
+            self.containers.get_mut(id)?;
         let Life::Running(process) = life else { return None };
         let (volumes, complaints) = (&mut self.volumes, &mut self.complaints);
-        Some(act(process, &mut Machine { disk, volumes, printed, input, complaints }))
+        let memory = Memory { limit: wanted.limits.memory.or(self.memory), was_short: lacked_memory };
+        Some(act(process, &mut Machine { disk, volumes, printed, input, complaints, memory }))
     }
 
     fn obey(&mut self, id: &str, remark: Remark) {
@@ -207,11 +211,11 @@ impl World {
     }
 
     /// Whether it saw something happen to a container.
-    pub(crate) fn memory(&self, id: &str, moment: Moment) -> Memory {
+    pub(crate) fn memory(&self, id: &str, moment: Moment) -> engine::Memory {
         match self.events.iter().any(|event| *event == (id.to_owned(), moment)) {
-            true => Memory::Seen,
-            false if self.forgets => Memory::Unknown,
-            false => Memory::NotSeen,
+            true => engine::Memory::Seen,
+            false if self.forgets => engine::Memory::Unknown,
+            false => engine::Memory::NotSeen,
         }
     }
 

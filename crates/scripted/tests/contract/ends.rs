@@ -1,7 +1,7 @@
 //! Ends of containers: by themselves, by a stop, by their removal.
 
 use crate::lab::{GO, Lab, up_to};
-use kozmic_edges::engine::{ContainerState, NewContainer};
+use kozmic_edges::engine::{ContainerState, Limits, NewContainer};
 use std::time::Duration;
 
 pub(crate) async fn a_containers_state_goes_from_created_to_exited(lab: &Lab) {
@@ -87,6 +87,17 @@ pub(crate) async fn a_container_is_removed_whatever_it_does(lab: &Lab) {
 
 pub(crate) async fn a_signal_of_its_own_ends_a_script(lab: &Lab) {
     assert_eq!(lab.run(&lab.script("echo a; kill -9 $$; echo b")).await.1, 137);
+}
+
+pub(crate) async fn a_process_that_is_killed_for_want_of_memory_is_known_when_its_container_ended(lab: &Lab) {
+    let limits = Limits { memory: Some(32 << 20), ..Limits::default() };
+    let script = "head -c 300000000 /dev/zero | tail -n 1; exit 2";
+    let (container, code) = lab.run(&NewContainer { limits, ..lab.script(script) }).await;
+    assert_eq!((code, lab.engine.lacked_memory(&container).await.unwrap()), (2, true));
+    lab.engine.remove(&container).await.unwrap();
+    assert!(!lab.engine.lacked_memory(&container).await.unwrap(), "it is gone");
+    let (killed, code) = lab.run(&lab.script("kill -9 $$")).await;
+    assert_eq!((code, lab.engine.lacked_memory(&killed).await.unwrap()), (137, false));
 }
 
 pub(crate) async fn a_program_that_is_not_there_ends_with_127(lab: &Lab) {

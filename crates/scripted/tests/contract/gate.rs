@@ -1,15 +1,12 @@
 //! The gate: a container that runs already, and whose script waits for a line on its input.
 
-use crate::lab::{Lab, all, both, up_to, volume};
-use kozmic_edges::engine::{Attached, ContainerId, NewContainer, OutputStream};
+use crate::lab::{AROUND, Lab, MARK, all, both, up_to, volume};
+use kozmic_edges::engine::{Attached, ContainerId, Limits, NewContainer, OutputStream};
 use std::{pin::Pin, time::Duration};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// The shell that the runner puts around a script, but for the last step of the checkout.
-const SHELL: &str = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; \
-unset TINI_KILL_PROCESS_GROUP; _s=; trap '_s=\" signaled\"' HUP INT QUIT TERM USR1 USR2; \
-trap '_c=$?; echo \"$_c$_s\" >/kozmic/.ended; [ -z \"$_s\" ] || _c=143; exit $_c' EXIT; exec 2>/dev/null; \
-(exec /kozmic/script.sh 2>&1); exit $?";
+/// The first line of the shell that the runner puts around a script, but for the last step of the checkout.
+const WAIT: &str = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; _g=10\n";
 
 /// A container at its gate.
 struct AtGate {
@@ -23,20 +20,24 @@ fn wanted(lab: &Lab) -> NewContainer {
         takes_input: true,
         volumes: vec![volume("/kozmic", false)],
         environment: vec![("TINI_KILL_PROCESS_GROUP".to_owned(), "1".to_owned())],
-        ..lab.script(SHELL)
+        ..lab.script(&format!("{WAIT}{}", AROUND.replace(MARK, "(exec /kozmic/script.sh 2>&1)")))
     }
 }
 
 /// Its files come through a container beside it.
 async fn at_gate(lab: &Lab, script: Option<&str>) -> AtGate {
-    let wanted = wanted(lab);
-    let container = lab.create(&wanted).await;
-    let beside = lab.engine.create_beside(&container, &wanted).await.unwrap();
+    let script = script.map(|script| format!("#!/bin/sh\n{script}\n"));
+    at_gate_of(lab, &wanted(lab), script.as_deref()).await
+}
+
+async fn at_gate_of(lab: &Lab, wanted: &NewContainer, script: Option<&str>) -> AtGate {
+    let container = lab.create(wanted).await;
+    let beside = lab.engine.create_beside(&container, wanted).await.unwrap();
     let Attached { output, input } = lab.engine.attach(&container, false).await.unwrap();
     lab.engine.start(&container).await.unwrap();
     lab.put(&beside, "/kozmic/src/file", "").await;
     if let Some(script) = script {
-        lab.put(&beside, "/kozmic/script.sh", &format!("#!/bin/sh\n{script}\n")).await;
+        lab.put(&beside, "/kozmic/script.sh", script).await;
     }
     lab.engine.remove(&beside).await.unwrap();
     AtGate { container, output, input }
@@ -125,6 +126,29 @@ pub(crate) async fn a_script_chooses_its_code_and_the_signal_is_noted(lab: &Lab)
     lab.engine.stop(&container, Duration::from_secs(10)).await.unwrap();
     assert_eq!(lab.engine.wait(&container).await.unwrap(), 143);
     assert_eq!(note(lab, &container).await.as_deref(), Some("7 signaled\n"));
+}
+
+pub(crate) async fn a_program_below_a_script_has_the_time_to_tidy_up_at_a_stop(lab: &Lab) {
+    let program = r#"sh -c 'trap "sleep 1; echo tidy" TERM; sleep infinity'"#;
+    let (container, output) = ready(lab, &format!("echo ready\n{program}")).await;
+    lab.engine.stop(&container, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(lab.engine.wait(&container).await.unwrap(), 143);
+    assert_eq!(note(lab, &container).await.as_deref(), Some("143 signaled\n"));
+    // A shell may say before that its program was terminated.
+    let said = String::from_utf8(all(output).await).unwrap();
+    assert!(said.ends_with("tidy\n"), "{said}");
+}
+
+pub(crate) async fn a_program_that_is_killed_for_want_of_memory_is_noted(lab: &Lab) {
+    for (end, code) in [("exit 2", 2), ("exit", 137)] {
+        let script = format!("#!/bin/sh\nhead -c 300000000 /dev/zero | tail -n 1; {end}\n");
+        let limits = Limits { memory: Some(32 << 20), ..Limits::default() };
+        let (container, _output) =
+            at_gate_of(lab, &NewContainer { limits, ..wanted(lab) }, Some(&script)).await.open().await;
+        assert_eq!(lab.engine.wait(&container).await.unwrap(), code);
+        assert_eq!(note(lab, &container).await, Some(format!("{code} memory\n")));
+        assert!(lab.engine.lacked_memory(&container).await.unwrap());
+    }
 }
 
 pub(crate) async fn a_script_that_is_not_there_is_noted(lab: &Lab) {

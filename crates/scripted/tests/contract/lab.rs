@@ -19,6 +19,10 @@ use tokio::sync::mpsc;
 /// The tests' image, which has a shell and the user `kozmic`.
 const DEBIAN: &str = "kozmic/debian:bookworm";
 
+/// The shell that the runner puts around a script, and the mark in the script's place.
+pub(crate) const AROUND: &str = include_str!("../../../runner/src/shell/around.sh");
+pub(crate) const MARK: &str = "# The script runs here.";
+
 /// Waits for a file, which a test puts there.
 pub(crate) const GO: &str = "while [ ! -e /tmp/go ]; do sleep 0.01; done";
 

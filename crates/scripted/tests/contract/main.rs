@@ -63,6 +63,8 @@ contract! {
         a_stop_reaches_the_script_and_is_noted,
         a_script_that_withstands_is_killed_and_noted_by_nobody,
         a_script_chooses_its_code_and_the_signal_is_noted,
+        a_program_below_a_script_has_the_time_to_tidy_up_at_a_stop,
+        a_program_that_is_killed_for_want_of_memory_is_noted,
         a_script_that_is_not_there_is_noted,
         a_script_without_a_shell_around_it_begins_at_the_start;
     recipe:
@@ -86,6 +88,7 @@ contract! {
         one_that_is_not_running_is_stopped_already,
         a_container_is_removed_whatever_it_does,
         a_signal_of_its_own_ends_a_script,
+        a_process_that_is_killed_for_want_of_memory_is_known_when_its_container_ended,
         a_program_that_is_not_there_ends_with_127;
     archives:
         files_directories_and_links_come_out,

@@ -1,11 +1,9 @@
 //! The program of a recipe: it lies in the container, and runs on a terminal with arguments.
 
-use crate::lab::{Lab, both, volume};
+use crate::lab::{AROUND, Lab, MARK, both, volume};
 use kozmic_edges::engine::NewContainer;
 
-/// The beginning of the runner's shell, and its end around what goes before the program.
-const NOTING: &str = "unset TINI_KILL_PROCESS_GROUP; _s=; trap '_s=\" signaled\"' HUP INT QUIT TERM USR1 USR2; \
-trap '_c=$?; echo \"$_c$_s\" >/kozmic/.ended; [ -z \"$_s\" ] || _c=143; exit $_c' EXIT; exec 2>/dev/null; ";
+/// The end of the line that the runner's shell is around, behind what goes before the program.
 const RUN: &str = r##"{ [ -x "$0" ] && exec "$0" "$@"; IFS= read -r _l <"$0"
 case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@"; }"##;
 
@@ -14,7 +12,7 @@ fn wanted(lab: &Lab, before: &str) -> NewContainer {
         "" => RUN.to_owned(),
         before => format!("{{ {before}\n}} && {RUN}"),
     };
-    let line = format!("{NOTING}({line}) 2>&1; exit $?");
+    let line = format!("_g=10\n{}", AROUND.replace(MARK, &format!("({line}) 2>&1")));
     let command = ["/bin/sh", "-c", &line, "/repo/build.sh", "main", "repo"].map(str::to_owned).into();
     NewContainer { command, has_terminal: true, volumes: vec![volume("/kozmic", true)], ..lab.script("") }
 }

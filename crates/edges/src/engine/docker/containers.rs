@@ -1,6 +1,6 @@
 //! Containers: waited for, stopped, found again and removed.
 
-use super::{ContainerId, ContainerState, DockerEngine, EngineError, FoundContainer, Stage};
+use super::{ContainerId, ContainerState, DockerEngine, EngineError, FoundContainer, Stage, TIMEOUT};
 use bollard::{
     errors::Error,
     models::ContainerStateStatusEnum,
@@ -53,6 +53,17 @@ impl DockerEngine {
         }))
     }
 
+    /// The engine notes the end of any process in the container, and tells of it when the container ended.
+    pub(super) async fn was_short_of_memory(&self, container: &ContainerId) -> Result<bool, EngineError> {
+        match self.docker()?.inspect_container(&container.0, None::<InspectContainerOptions>).await {
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            found => {
+                let state = found.map_err(|fault| self.fault(fault))?.state;
+                Ok(state.and_then(|state| state.oom_killed).unwrap_or_default())
+            }
+        }
+    }
+
     /// An engine that has lost a container's processes refuses to list them, or lists none. One that has no program for
     /// that says so in other words.
     pub(super) async fn lists_processes(&self, container: &ContainerId) -> Result<bool, EngineError> {
@@ -70,7 +81,9 @@ impl DockerEngine {
     ) -> Result<(), EngineError> {
         let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::default().t(seconds).build();
-        self.fine_if_gone(self.patient()?.stop_container(&container.0, Some(options)).await)
+        // The engine answers when the container has ended.
+        let docker = self.docker()?.with_timeout(grace.saturating_add(TIMEOUT));
+        self.fine_if_gone(docker.stop_container(&container.0, Some(options)).await)
     }
 
     pub(super) async fn remove_container(&self, container: &ContainerId) -> Result<(), EngineError> {

@@ -29,6 +29,8 @@ impl DockerEngine {
             attach_stdin: Some(wanted.takes_input),
             stdin_once: Some(wanted.takes_input),
             labels: Some(labels(&wanted.instance, wanted.attempt, &wanted.stage)),
+            // An image may name another one, which its own program understands, and a script does not.
+            stop_signal: Some("SIGTERM".to_owned()),
             host_config: Some(self.host_config(wanted).await?),
             ..ContainerCreateBody::default()
         };

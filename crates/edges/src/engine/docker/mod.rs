@@ -291,6 +291,10 @@ impl Engine for DockerEngine {
         self.lists_processes(container).await
     }
 
+    async fn lacked_memory(&self, container: &ContainerId) -> Result<bool, EngineError> {
+        self.was_short_of_memory(container).await
+    }
+
     async fn stop(&self, container: &ContainerId, grace: Duration) -> Result<(), EngineError> {
         self.stop_container(container, grace).await
     }
