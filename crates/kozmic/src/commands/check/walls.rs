@@ -44,8 +44,8 @@ pub(super) async fn way_out(settings: &Settings) -> Option<Advice> {
     }
     Some(match explore(settings).await {
         Ok(Some(found)) => found.in_words(),
-        Ok(None) => Advice::Well("not tried: no image on the engine has bash or nc".to_owned()),
-        Err(fault) => Advice::Well(format!("not tried: {fault:#}")),
+        Ok(None) => Advice::Mind("not tried: no image on the engine has bash or nc".to_owned()),
+        Err(fault) => Advice::Mind(format!("not tried: {fault:#}")),
     })
 }
 
