@@ -46,12 +46,12 @@ impl Room {
         Self { dirs: dirs.into(), reserve }
     }
 
-    /// Makes sure that so many bytes more leave free what is kept free where a directory is.
+    /// Makes sure that a file more of so many bytes leaves free what is kept free where a directory is.
     ///
     /// # Errors
     /// They do not.
     pub fn check(&self, directory: &Path, wanted: u64) -> io::Result<()> {
-        let why = match self.lack(directory, wanted)? {
+        let why = match self.lack(directory, wanted, 1)? {
             None => return Ok(()),
             Some(Lack::Bytes) => "the disk would be too full",
             Some(Lack::Inodes) => "the disk has too few inodes left for more files",
@@ -59,10 +59,17 @@ impl Room {
         Err(io::Error::new(io::ErrorKind::StorageFull, why))
     }
 
+    /// The reason why so many bytes and files more do not fit on the disk of the data directory, as the rest of a sentence. A
+    /// disk that cannot be looked at takes all.
+    pub fn refuses(&self, bytes: u64, files: u64) -> Option<String> {
+        let dir = self.data_dir();
+        Some(self.words(dir, self.lack(dir, bytes, files).ok()??))
+    }
+
     /// The reason to stop a job that writes to one of Kozmic's own disks, as the rest of a sentence. A disk that cannot
     /// be looked at stops none.
     pub fn is_used_up(&self) -> Option<String> {
-        self.dirs.iter().find_map(|dir| Some(self.words(dir, self.lack(dir, 0).ok()??)))
+        self.dirs.iter().find_map(|dir| Some(self.words(dir, self.lack(dir, 0, 0).ok()??)))
     }
 
     /// The reason why no job is begun, in a sentence: an eighth of what is kept free is to be there beside it, else the
@@ -70,7 +77,7 @@ impl Room {
     pub fn trouble(&self) -> Option<String> {
         let low = |dir: &PathBuf| {
             let wanted = self.reserve_of(dir).ok()? / 8;
-            Some(self.words(dir, self.lack(dir, wanted).ok()??))
+            Some(self.words(dir, self.lack(dir, wanted, 0).ok()??))
         };
         let words = self.dirs.iter().find_map(low)?.replacen("the ", "The ", 1);
         Some(format!("{words}. Jobs wait until there is more room."))
@@ -113,12 +120,13 @@ impl Room {
         self.dirs.first().map_or(Path::new("."), PathBuf::as_path)
     }
 
-    /// The lack that there would be with so many bytes more.
-    fn lack(&self, directory: &Path, wanted: u64) -> io::Result<Option<Lack>> {
+    /// The lack that there would be with so many bytes and files more.
+    fn lack(&self, directory: &Path, bytes: u64, files: u64) -> io::Result<Option<Lack>> {
         let disk = statvfs(directory)?;
-        let left = free(&disk).checked_sub(wanted);
+        let left = free(&disk).checked_sub(bytes);
         let bytes_fit = left.is_some_and(|left| left >= kept(self.reserve, all(&disk)));
-        let inodes_fit = self.reserve == Some(0) || inodes_fit(disk.f_favail, disk.f_files);
+        let inodes_fit =
+            self.reserve == Some(0) || inodes_fit(disk.f_favail.saturating_sub(files), disk.f_files);
         Ok((!bytes_fit).then_some(Lack::Bytes).or((!inodes_fit).then_some(Lack::Inodes)))
     }
 
@@ -239,6 +247,10 @@ mod tests {
         assert!(full.trouble().unwrap().contains("nearly full") && full.is_used_up().is_some());
         let nearly = room(left - left / 16);
         assert!(nearly.trouble().is_some() && nearly.is_used_up().is_none(), "what runs ends in peace");
+        assert!(
+            nearly.refuses(0, 0).is_none() && nearly.refuses(left / 8, 0).unwrap().contains("nearly full")
+        );
+        assert!(nearly.refuses(0, u64::MAX).is_some_and(|why| why.contains("inodes")) || inodes_fit(0, 0));
     }
 
     #[test]

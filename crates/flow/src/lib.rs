@@ -26,7 +26,7 @@ pub use autobuild::AutobuildSettings;
 use coordinator::Here;
 use futures_util::FutureExt;
 use intake::{missed, receive};
-use kozmic_edges::{Edges, store::Way};
+use kozmic_edges::{Edges, git::TreeSize, store::Way};
 use kozmic_model::{ids::ProjectId, spec::Origin};
 use kozmic_runner::{Runner, RunnerSettings, Tools, registry::PrivateRegistries, shelf::Shelf, turns::Turns};
 use reporting::report;
@@ -90,6 +90,8 @@ pub struct FlowSettings {
     pub stop_grace: Duration,
     /// Directory of checkouts until they are in their containers.
     pub work_dir: PathBuf,
+    /// The most that the files of a commit may be.
+    pub largest_checkout: TreeSize,
     /// Registries in the server's own network that images may come from, as in images' names; `*` for all.
     pub private_registries: Vec<String>,
     /// Number of cached images that are kept for each project.
@@ -157,6 +159,7 @@ impl Flow {
             name: self.settings.runner.clone(),
             slots: self.settings.slots,
             work_dir: self.settings.work_dir.clone(),
+            largest_checkout: self.settings.largest_checkout,
             private_registries: PrivateRegistries::new(&self.settings.private_registries),
         };
         let here = Arc::new(Here::new(self));

@@ -158,6 +158,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
         log_limit: settings.runner.log_limit,
         stop_grace: settings.runner.stop_timeout,
         work_dir: dir.join("work"),
+        largest_checkout: settings.runner.largest_checkout,
         private_registries: settings.runner.private_registries.clone(),
         cached_images: settings.runner.cached_images,
         autobuild: settings.autobuild.as_ref().map(|builder| builder.flow(drawn)),

@@ -6,9 +6,9 @@ use crate::{
     order::Order,
     work::Work,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kozmic_edges::{
-    git::{Checkout, Credentials, Fetched, GitError, Wanted},
+    git::{Checkout, Credentials, Fetched, GitError, TreeSize, Wanted},
     room::Room,
 };
 use kozmic_model::{install::TrackedPath, spec::Program, time::spoken};
@@ -27,8 +27,25 @@ pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
     let wanted = fetched(work).await?;
     let room = work.runner.tools.room.clone();
     let dir = place_of(work);
-    let checkout = async { Ok(work.runner.tools.mirrors.check_out(&wanted, dir).await?) };
+    let checkout = async {
+        fits(work, &wanted).await?;
+        Ok(work.runner.tools.mirrors.check_out(&wanted, dir).await?)
+    };
     while_there_is_room(&room, checkout).await.context("check out the commit")
+}
+
+/// Makes sure that the files of a commit may be written, and that there is room for them, before any is.
+async fn fits(work: &Work, wanted: &Wanted) -> Result<()> {
+    let Runner { tools, settings, .. } = &work.runner;
+    let TreeSize { files, bytes } = match tools.mirrors.measure(wanted, settings.largest_checkout).await {
+        Err(fault @ GitError::TooManyEntries { .. }) => bail!("{fault}: checkout_files_limit allows no more"),
+        Err(fault @ GitError::TooLarge { .. }) => bail!("{fault}: checkout_limit allows no more"),
+        size => size?,
+    };
+    match tools.room.refuses(bytes, files) {
+        Some(why) => bail!("the commit's files, {files} with {bytes} bytes, do not fit: {why}"),
+        None => Ok(()),
+    }
 }
 
 /// A place on this machine that is this checkout's own: what an earlier one of the attempt left goes while this one is
@@ -55,7 +72,7 @@ async fn while_there_is_room<T>(room: &Room, step: impl Future<Output = Result<T
     let step = Box::pin(step);
     tokio::select! {
         biased;
-        why = used_up => anyhow::bail!(why),
+        why = used_up => bail!(why),
         done = step => done,
     }
 }

@@ -41,7 +41,12 @@ pub use run::{OUR_FAULT, finish};
 
 use coordinator::Coordinator;
 use desk::Desk;
-use kozmic_edges::{engine::Engine, git::Mirrors, logs::Logs, room::Room};
+use kozmic_edges::{
+    engine::Engine,
+    git::{Mirrors, TreeSize},
+    logs::Logs,
+    room::Room,
+};
 use registry::PrivateRegistries;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -85,6 +90,8 @@ pub struct RunnerSettings {
     pub slots: usize,
     /// Directory of checkouts until they are in their containers. It is emptied at each start.
     pub work_dir: PathBuf,
+    /// The most that a commit's files may be.
+    pub largest_checkout: TreeSize,
     /// Registries in its own network that images may come from.
     pub private_registries: PrivateRegistries,
 }

@@ -16,8 +16,12 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 
 const LIMIT: Duration = Duration::from_secs(1_800);
 
-/// Gives up on a server that says nothing, does nothing else on the way, and keeps packs as they come.
-const NETWORK: [&str; 12] = [
+/// The most memory that git takes at once, in bytes: a delta of a kilobyte may stand for gigabytes.
+const MOST_MEMORY: &str = "2147483648";
+
+/// Gives up on a server that says nothing, does nothing else on the way, keeps packs as they come, and has no large file in
+/// memory.
+const NETWORK: [&str; 14] = [
     "-c",
     "http.lowSpeedLimit=1",
     "-c",
@@ -28,6 +32,8 @@ const NETWORK: [&str; 12] = [
     "maintenance.auto=false",
     "-c",
     "fetch.unpackLimit=1",
+    "-c",
+    "core.bigFileThreshold=64m",
     "-c",
     "core.hooksPath=/dev/null",
 ];
@@ -147,6 +153,10 @@ impl Git {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_ALLOW_PROTOCOL", "")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        // This one counts objects instead of making them, and a large history needs as much.
+        if what != "pack-objects" {
+            command.env("GIT_ALLOC_LIMIT", MOST_MEMORY);
+        }
         if what == "init" || what == "version" {
             command.env_remove("GIT_DIR");
         }

@@ -56,6 +56,18 @@ pub enum GitError {
         /// In bytes.
         limit: u64,
     },
+    /// A commit has more files and directories than are written or listed.
+    #[error("the commit has more than {limit} files and directories")]
+    TooManyEntries {
+        /// The most.
+        limit: u64,
+    },
+    /// A commit's files take more of a disk than they may.
+    #[error("the commit's files take more than {limit} bytes of a disk")]
+    TooLarge {
+        /// In bytes.
+        limit: u64,
+    },
     /// Git said no; for a fetch, trying again may help.
     #[error("git {what} failed: {words}")]
     Failed {

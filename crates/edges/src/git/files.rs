@@ -3,7 +3,7 @@
 //! Anybody may have pushed them. The memory for them is bounded: git's list is read entry by entry, and a file's size
 //! is known before its content is read.
 
-use super::{Git, GitError, Mirrors, Wanted};
+use super::{Git, GitError, Mirrors, Wanted, listing::next};
 use kozmic_model::recipe::ConfigFile;
 use std::io::{self, ErrorKind};
 use tokio::{
@@ -13,6 +13,9 @@ use tokio::{
 
 /// No system opens a file whose path is as long, in bytes.
 const LONGEST_ENTRY: usize = 8 * 1024;
+
+/// The most entries of a list that are looked through: a few objects may stand for any number.
+const MOST_ENTRIES: u64 = 1_000_000;
 
 /// Limits for reading the files of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +57,12 @@ impl Mirrors {
 }
 
 async fn list(mut output: BufReader<ChildStdout>, limit: usize) -> Result<Vec<Listed>, GitError> {
-    let (mut listed, mut entry) = (Vec::new(), Vec::new());
-    while next(&mut output, &mut entry).await.map_err(GitError::io("ls-tree"))? {
+    let (mut listed, mut entry, mut seen) = (Vec::new(), Vec::new(), 0);
+    while next(&mut output, &mut entry, LONGEST_ENTRY).await.map_err(GitError::io("ls-tree"))? {
+        seen += 1;
+        if seen > MOST_ENTRIES {
+            return Err(GitError::TooManyEntries { limit: MOST_ENTRIES });
+        }
         let Some(file) = yaml_file(&entry) else { continue };
         if listed.len() == limit {
             return Err(GitError::TooManyFiles { limit });
@@ -63,26 +70,6 @@ async fn list(mut output: BufReader<ChildStdout>, limit: usize) -> Result<Vec<Li
         listed.push(file);
     }
     Ok(listed)
-}
-
-/// Reads up to the next NUL; of an entry that is too long only the beginning. False behind the last one.
-async fn next(output: &mut (impl AsyncBufRead + Unpin), entry: &mut Vec<u8>) -> io::Result<bool> {
-    entry.clear();
-    loop {
-        let there = output.fill_buf().await?;
-        if there.is_empty() {
-            return Ok(false);
-        }
-        let end = there.iter().position(|byte| *byte == 0);
-        let part = &there[..end.unwrap_or(there.len())];
-        let room = LONGEST_ENTRY - entry.len();
-        entry.extend_from_slice(&part[..part.len().min(room)]);
-        let used = part.len() + usize::from(end.is_some());
-        output.consume(used);
-        if end.is_some() {
-            return Ok(true);
-        }
-    }
 }
 
 /// Of `<mode> <type> <id>\t<path>`.
@@ -249,7 +236,7 @@ mod tests {
         let all = [&long, &short[..], &long].concat();
         let mut output = BufReader::with_capacity(1_000, all.as_slice());
         let (mut entry, mut found) = (Vec::new(), Vec::new());
-        while next(&mut output, &mut entry).await.unwrap() {
+        while next(&mut output, &mut entry, LONGEST_ENTRY).await.unwrap() {
             assert!(entry.len() <= LONGEST_ENTRY);
             found.extend(yaml_file(&entry).map(|file| file.path));
         }

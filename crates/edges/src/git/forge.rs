@@ -10,8 +10,9 @@ use kozmic_model::{git::Sha, ids::ProjectId};
 use std::{
     collections::BTreeSet,
     fs,
+    io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// A repository, and mirrors that may fetch from it.
@@ -44,6 +45,34 @@ impl Forge {
     pub(super) fn commit(&self) -> Sha {
         self.git(&["commit", "--quiet", "--allow-empty", "-m", "One"]);
         self.git(&["rev-parse", "HEAD"]).parse().unwrap()
+    }
+
+    /// The id of an object of this text.
+    pub(super) fn blob(&self, text: &str) -> String {
+        self.feed(&["hash-object", "-w", "--stdin"], text)
+    }
+
+    /// The id of a tree of these entries, as `ls-tree` writes them.
+    pub(super) fn tree(&self, entries: &str) -> String {
+        self.feed(&["mktree"], entries)
+    }
+
+    /// A commit of a tree, on the branch main.
+    pub(super) fn commit_of(&self, tree: &str) -> Sha {
+        let sha = self.git(&["commit-tree", "-m", "One", tree]);
+        self.git(&["update-ref", "refs/heads/main", &sha]);
+        sha.parse().unwrap()
+    }
+
+    /// The answer of git to what it reads.
+    fn feed(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = Command::new("git");
+        command.args(["-C", &self.url()]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut git = command.spawn().unwrap();
+        git.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = git.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     pub(super) fn mirror(&self) -> PathBuf {

@@ -15,7 +15,9 @@ mod index;
 pub mod keys;
 mod known_hosts;
 mod layers;
+mod listing;
 mod locks;
+mod measure;
 mod objects;
 mod packed;
 mod process;
@@ -29,6 +31,8 @@ mod upkeep;
 mod wanted;
 mod way;
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod forge;
 #[cfg(test)]
 mod fuzz;
@@ -37,6 +41,7 @@ pub use archive::{Archive, Destination, Extra, Ownership};
 pub use checkout::Checkout;
 pub use error::GitError;
 pub use files::FileLimits;
+pub use measure::TreeSize;
 pub use settle::SETTLE;
 pub use wanted::{Credentials, Fetched, Wanted};
 
@@ -46,6 +51,7 @@ use fetch::{bring, has};
 use known_hosts::KnownHosts;
 use kozmic_model::{git::GitRef, ids::ProjectId};
 use locks::{Locks, SharedLocks};
+use measure::Measured;
 use ssh_host::SshHost;
 use std::{
     collections::HashMap,
@@ -68,6 +74,7 @@ pub struct Mirrors {
     seen: Arc<Mutex<HashMap<ProjectId, Instant>>>,
     /// One job at a time looks at, and adds to, the packs that jobs have in common.
     packing: Locks,
+    measured: Arc<Measured>,
 }
 
 /// Longest time that a forge is asked for news of a repository whose commit is there.
@@ -94,6 +101,7 @@ impl Mirrors {
             reading: SharedLocks::default(),
             seen: Arc::default(),
             packing: Locks::default(),
+            measured: Arc::default(),
         })
     }
 

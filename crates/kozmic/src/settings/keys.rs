@@ -62,6 +62,8 @@ pub(super) const KEYS: &[Key] = &[
     key("stall_timeout", Some("900")),
     key("job_timeout", Some("2700")),
     key("log_limit", Some("1g")),
+    key("checkout_limit", Some("2g")),
+    key("checkout_files_limit", Some("200000")),
     key("stop_timeout", Some("10")),
     key("cached_images_limit", Some("3")),
     key("enable_email_notifications", None),

@@ -16,6 +16,7 @@ pub(crate) use fault::{SettingsFault, Written};
 use kozmic_edges::{
     engine::docker::{DockerSettings, JobNetwork, MemoryLimit},
     forge::github::GitHubSettings,
+    git::TreeSize,
     notifier::{Sender, SmtpUrl},
 };
 use secrecy::SecretString;
@@ -72,6 +73,8 @@ pub(crate) struct RunnerSettings {
     pub(crate) stop_timeout: Duration,
     /// `KOZMIC_CACHED_IMAGES_LIMIT`
     pub(crate) cached_images: usize,
+    /// `KOZMIC_CHECKOUT_LIMIT` and `KOZMIC_CHECKOUT_FILES_LIMIT`
+    pub(crate) largest_checkout: TreeSize,
     /// `KOZMIC_DOCKER_PRIVATE_REGISTRIES`
     pub(crate) private_registries: Vec<String>,
     /// `KOZMIC_JOBS_MAY_CALL`: whether the server answers jobs' containers.
@@ -117,6 +120,10 @@ impl Settings {
                 log_limit: source.required("log_limit", values::bytes)?.unsigned_abs(),
                 stop_timeout: source.required("stop_timeout", values::seconds)?,
                 cached_images: source.required("cached_images_limit", values::count)?,
+                largest_checkout: TreeSize {
+                    files: source.required("checkout_files_limit", values::files)?,
+                    bytes: source.required("checkout_limit", values::bytes)?.unsigned_abs(),
+                },
                 private_registries: source
                     .parse("docker_private_registries", values::registries)?
                     .unwrap_or_default(),

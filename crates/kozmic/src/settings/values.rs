@@ -99,6 +99,12 @@ pub(super) fn seconds(text: &str) -> Parsed<Duration> {
     seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 604800")
 }
 
+/// A number of files.
+pub(super) fn files(text: &str) -> Parsed<u64> {
+    const RIGHT: &str = "a number of files from 1 to 1000000000, such as 200000";
+    text.parse().ok().filter(|files| (1..=1_000_000_000).contains(files)).ok_or(RIGHT)
+}
+
 /// An amount that makes sense for memory, and for a log.
 pub(super) fn bytes(text: &str) -> Parsed<i64> {
     const RIGHT: &str = "a number of bytes, with k, m or g behind it if you like, such as 2g; at least 6m";

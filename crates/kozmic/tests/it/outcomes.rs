@@ -2,11 +2,15 @@
 
 use crate::{
     api::Program,
-    world::{GATE, IMAGE, LIMIT, World},
+    world::{GATE, IMAGE, LIMIT, REPOSITORY, World},
 };
 use anyhow::{Context, Result};
 use futures_util::FutureExt;
-use kozmic_testkit::{github::State, person::NewHook, registry::Registry};
+use kozmic_testkit::{
+    github::{Commit, State},
+    person::NewHook,
+    registry::Registry,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -207,5 +211,20 @@ async fn an_image_that_is_absent_is_pulled_with_its_progress_in_the_log() -> Res
     );
     assert!(world.page("builds/latest/").await?.contains("pull "), "the phase stands on the page");
     world.remove_image(&image).await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_commit_of_more_files_than_are_allowed_is_an_error_that_names_the_setting() -> Result<()> {
+    let world = World::with(&[("KOZMIC_CHECKOUT_FILES_LIMIT", "10")]).await?;
+    world.hook("ls | wc -l").await?;
+    let many = |count| {
+        let files = 0..count;
+        files.fold(Commit::new("Many"), |commit, file| commit.file(&format!("file {file}"), "x"))
+    };
+    let pushed = world.github.push_commit(REPOSITORY, "main", many(50)).await?;
+    world.status(&pushed.sha, State::Error).await?;
+    let log = world.log().await?;
+    assert!(log.contains("more than 10 files and directories: checkout_files_limit allows no more"), "{log}");
     world.end().await
 }

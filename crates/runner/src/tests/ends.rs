@@ -1,6 +1,7 @@
 //! Every way in which an attempt of a hook ends.
 
 use super::stage::{Stage, hook, in_image, installing, now};
+use kozmic_edges::git::TreeSize;
 use kozmic_model::{
     ending::Cause,
     job::{Failure, Outcome},
@@ -234,4 +235,18 @@ fn an_engine_that_refuses_ends_the_job_with_its_words() {
     stage.engine.fail(At::Next(Verb::Create), Fault::Refused { status: 500, message });
     let Outcome::Broken(why) = stage.run(1) else { panic!("it is broken") };
     assert_eq!(why, "Create the container: the Docker engine says: no space left on device.");
+}
+
+#[test]
+fn a_commit_with_more_files_than_are_allowed_is_not_written() {
+    for (largest_checkout, word) in [
+        (TreeSize { files: 0, bytes: 1 << 20 }, "more than 0 files and directories: checkout_files_limit"),
+        (TreeSize { files: 100, bytes: 4095 }, "more than 4095 bytes of a disk: checkout_limit"),
+    ] {
+        let mut stage = Stage::new();
+        stage.largest_checkout = largest_checkout;
+        stage.give(1, "true");
+        let Outcome::Broken(why) = stage.run(1) else { panic!("it is broken") };
+        assert!(why.contains(word), "{why}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use kozmic_edges::{
     engine::{Engine, RegistryLogin},
-    git::{Credentials, Mirrors, Wanted},
+    git::{Credentials, Mirrors, TreeSize, Wanted},
     logs::Logs,
     room::Room,
 };
@@ -54,6 +54,8 @@ pub(super) struct Mirror {
 pub(super) struct Stage {
     pub(super) engine: ScriptedEngine,
     pub(super) ledger: Arc<Ledger>,
+    /// The most that a commit's files may be.
+    pub(super) largest_checkout: TreeSize,
     dir: TempDir,
     mirror: Arc<Mirror>,
 }
@@ -76,7 +78,8 @@ impl Stage {
     pub(super) fn with(mirror: &Arc<Mirror>) -> Self {
         let (dir, engine) = (tempfile::tempdir().unwrap(), ScriptedEngine::new());
         engine.add_image(&IMAGE.parse().unwrap(), Sample::debian());
-        Self { engine, ledger: Arc::default(), dir, mirror: Arc::clone(mirror) }
+        let largest_checkout = TreeSize { files: 100, bytes: 1 << 20 };
+        Self { engine, ledger: Arc::default(), largest_checkout, dir, mirror: Arc::clone(mirror) }
     }
 
     /// An order for a job with this task.
@@ -119,6 +122,7 @@ impl Stage {
     pub(super) fn live<T>(&self, until: impl Future<Output = T>) -> T {
         life().block_on(async {
             let runner = self.runner();
+            tokio::spawn(stand_still_for_git());
             let open = runner.open().await;
             tokio::spawn(open.clone().work());
             tokio::spawn(open.sweep());
@@ -175,7 +179,8 @@ impl Stage {
         };
         let (name, work_dir) = ("runner".to_owned(), self.dir.path().join("work"));
         let private_registries = PrivateRegistries::new(&["127.0.0.1:5000".to_owned()]);
-        let settings = RunnerSettings { name, slots: 2, work_dir, private_registries };
+        let largest_checkout = self.largest_checkout;
+        let settings = RunnerSettings { name, slots: 2, work_dir, largest_checkout, private_registries };
         let ledger = self.ledger.clone();
         Runner::new(ledger, tools, settings, CancellationToken::new(), TaskTracker::new())
     }
@@ -206,6 +211,36 @@ pub(super) fn in_image(image: &str, mut spec: JobSpec) -> JobSpec {
         task.image = image.parse().unwrap();
     }
     spec
+}
+
+/// Interval of looks for git, of the runtime's time.
+const GIT_LOOK: Duration = Duration::from_secs(60);
+
+/// Keeps time from passing while git runs, which takes its own: a runtime's time stands still for what blocks a thread.
+async fn stand_still_for_git() {
+    loop {
+        tokio::task::spawn_blocking(|| {
+            while runs_git() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        })
+        .await
+        .unwrap();
+        tokio::time::sleep(GIT_LOOK).await;
+    }
+}
+
+/// Whether a child of this process is git, and has not ended.
+fn runs_git() -> bool {
+    let own = std::process::id().to_string();
+    let is_it = |stat: &str| {
+        let (name, rest) = stat.split_once(") ").unwrap_or_default();
+        let mut fields = rest.split(' ');
+        name.ends_with("(git") && fields.next() != Some("Z") && fields.next() == Some(&own)
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let mut stats = processes.filter_map(|process| std::fs::read_to_string(process.path().join("stat")).ok());
+    stats.any(|stat| is_it(&stat))
 }
 
 /// A runtime for one process. What its tasks were at ends with it, as by a kill.

@@ -21,6 +21,9 @@ use tar::{Entry, EntryType};
 /// The most names that a path may have: a walk through a tree holds each directory above open.
 const DEEPEST: usize = 100;
 
+/// The most files, directories and links of an archive.
+const MOST_ENTRIES: u64 = 1_000_000;
+
 /// Bytes that are written at once.
 const PIECE: usize = 128 * 1024;
 
@@ -34,11 +37,13 @@ pub(super) struct Entries<'a> {
     expected: Expected,
     /// The name of the first entry, which is above all others.
     root: Option<Vec<u8>>,
+    /// Number of entries that may yet come.
+    pub(super) left: u64,
 }
 
 impl<'a> Entries<'a> {
     pub(super) fn new(into: &'a Path, room: &'a Room, expected: Expected) -> Self {
-        Self { into, room, expected, root: None }
+        Self { into, room, expected, root: None, left: MOST_ENTRIES }
     }
 
     /// Writes the next entry.
@@ -46,6 +51,12 @@ impl<'a> Entries<'a> {
         let path = entry.path_bytes().into_owned();
         let parts = parts(&path)?;
         let shown = shown(&path);
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(odd(&shown, &format!("comes after {MOST_ENTRIES} others, which are the most")));
+        };
+        self.left = left;
+        // Each takes an inode, one without content as well.
+        self.room.check(self.into.parent().unwrap_or(self.into), 0).map_err(io(&shown))?;
         refuse_holes(&mut entry, &shown)?;
         let kind = entry.header().entry_type();
         let place = match &self.root {

@@ -247,3 +247,37 @@ async fn a_stream_that_never_ends_is_not_read_once_all_is_clear() {
         futures_util::stream::iter([Ok::<_, Infallible>(bytes)]).chain(futures_util::stream::pending());
     assert!(unpack(endless, &into, &room(), Expected::File).await.is_err());
 }
+
+#[test]
+fn no_more_entries_are_written_than_the_most() {
+    let (_dir, into) = place();
+    let bytes = Bytes::from(archive(&[
+        ("out", DIR, ""),
+        ("out/a", FILE, ""),
+        ("out/b", LINK, "a"),
+        ("out/c", DIR, ""),
+    ]));
+    let (sender, receiver) = mpsc::channel(1);
+    sender.blocking_send(Ok(bytes)).unwrap();
+    drop(sender);
+    let (mut archive, room) = (tar::Archive::new(Pieces::new(receiver)), room());
+    let mut entries = Entries::new(&into, &room, Expected::Directory);
+    entries.left = 3;
+    let added = archive.entries().unwrap().map(|entry| entries.add(entry.unwrap())).collect::<Vec<_>>();
+    assert!(added[..3].iter().all(Result::is_ok), "{added:?}");
+    let fault = added[3].as_ref().unwrap_err().to_string();
+    assert_eq!(fault, "\"out/c\" comes after 1000000 others, which are the most");
+    assert!(into.join("b").is_symlink() && !into.join("c").exists());
+}
+
+#[tokio::test]
+async fn an_empty_file_takes_room_as_well() {
+    let (dir, into) = place();
+    let full = Room::new(vec![dir.path().to_owned()], Some(1 << 62));
+    for entries in [&[("out", DIR, "")][..], &[("out", FILE, "")]] {
+        let expected = if entries[0].1 == DIR { Expected::Directory } else { Expected::File };
+        let pieces = [Ok::<_, Infallible>(Bytes::from(archive(entries)))];
+        let fault = unpack(futures_util::stream::iter(pieces), &into, &full, expected).await.unwrap_err();
+        assert_eq!(fault.to_string(), "write \"out\": the disk would be too full");
+    }
+}

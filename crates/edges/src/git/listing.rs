@@ -1,0 +1,28 @@
+//! Git's lists, whose entries end with NUL: read one by one, and of each no more than somebody wants.
+
+use std::io;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+
+/// Reads up to the next NUL, and keeps the first bytes of the entry, `longest` at most. False behind the last one.
+pub(super) async fn next(
+    list: &mut (impl AsyncBufRead + Unpin),
+    entry: &mut Vec<u8>,
+    longest: usize,
+) -> io::Result<bool> {
+    entry.clear();
+    loop {
+        let there = list.fill_buf().await?;
+        if there.is_empty() {
+            return Ok(false);
+        }
+        let end = there.iter().position(|byte| *byte == 0);
+        let part = &there[..end.unwrap_or(there.len())];
+        let room = longest - entry.len();
+        entry.extend_from_slice(&part[..part.len().min(room)]);
+        let used = part.len() + usize::from(end.is_some());
+        list.consume(used);
+        if end.is_some() {
+            return Ok(true);
+        }
+    }
+}
