@@ -9,7 +9,9 @@ use crate::{Runner, shell};
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use kozmic_edges::{
-    engine::{Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer, OutputStream},
+    engine::{
+        Attached, ContainerId, ContainerState, Engine, EngineError, NewContainer, OutputStream, TerminalSize,
+    },
     git::{Archive, Extra, SETTLE},
 };
 use std::{pin::Pin, time::Duration};
@@ -128,12 +130,16 @@ impl Held {
         &self.0.container
     }
 
-    /// Lets the program begin.
-    pub(crate) async fn open(self, runner: &Runner) -> Result<Started> {
+    /// Lets the program begin, on a terminal of this size. The shell before the program sees to the size, too, and earlier;
+    /// this is for images where it cannot.
+    pub(crate) async fn open(self, runner: &Runner, size: TerminalSize) -> Result<Started> {
         let container = self.0.container.clone();
         let attached =
             runner.tools.engine.attach(&container, true).await.context("listen to the container")?;
         runner.tools.engine.start(&container).await.context("start the container")?;
+        if let Err(fault) = runner.tools.engine.size_terminal(&container, size).await {
+            tracing::warn!(container.id = container.0, %fault, "a terminal has no size yet");
+        }
         Ok(Started { container, output: attached.output, _input: attached.input })
     }
 }

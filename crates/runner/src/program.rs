@@ -13,7 +13,7 @@ use crate::{
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    engine::{Image, Limits, NewContainer, Stage, Volume},
+    engine::{Image, Limits, NewContainer, Stage, TerminalSize, Volume},
     git::{Destination, Ownership, SETTLE},
 };
 use kozmic_model::{
@@ -29,9 +29,19 @@ const MEMORY: i64 = 16 << 30;
 /// Memory that is left to the machine itself, and the least that a container gets.
 const LEFT: i64 = 1 << 30;
 
-/// Nobody sits at the terminal: programs that find one shall not page or ask.
-const UNATTENDED: [(&str, &str); 3] =
-    [("HOME", "/root"), ("PAGER", "cat"), ("DEBIAN_FRONTEND", "noninteractive")];
+/// The home of its user.
+const HOME: (&str, &str) = ("HOME", "/root");
+
+/// The size of its terminal: wider than the usual 80 characters, since programs cut their lines there.
+const SIZE: TerminalSize = TerminalSize { rows: 24, columns: 120 };
+
+/// Gets the terminal ready before anything can start in it. Nobody types there: who reads from it is told at once that it
+/// has ended, as long as the program leaves the terminal as it is. The shell of busybox waits until there is something to
+/// read, and so gets the null device as its input, as does a container without stty.
+const TERMINAL: &str = "stty rows 24 cols 120 -icanon min 0 time 0 || exec </dev/null
+read -r _l </proc/$$/maps
+case $_l in *busybox*) exec </dev/null;; esac
+";
 
 /// Runs the program that its arguments name; what goes before it may end it. One that git knows as not executable stays
 /// so, since `git status` would tell of the change; its first line says what runs it.
@@ -63,14 +73,12 @@ pub(crate) async fn container(work: &mut Work, program: &Program, image: &Image)
     let (kind, container) = (PhaseKind::Build, &held.keep().0);
     let opening = Opening { kind, container, cache_key: None, begun, checkout: &checkout, text: &text };
     work.begin_script(opening).await?;
-    held.open(&runner).await
+    held.open(&runner, SIZE).await
 }
 
 async fn new_container(work: &Work, program: &Program, image: &Image) -> Result<NewContainer> {
     let mut environment = work.order.environment.clone();
-    environment.extend(
-        UNATTENDED.into_iter().chain([gate::TO_ALL]).map(|(name, value)| (name.to_owned(), value.to_owned())),
-    );
+    environment.extend([HOME, gate::TO_ALL].map(|(name, value)| (name.to_owned(), value.to_owned())));
     Ok(NewContainer {
         instance: work.runner.settings.name.clone(),
         attempt: work.order.attempt,
@@ -96,7 +104,7 @@ fn command(program: &Program, grace: Duration) -> Vec<String> {
         "" => RUN.to_owned(),
         before => format!("{{ {before}\n}} && {RUN}"),
     };
-    let line = format!("{settle}{}", shell::around(&format!("({line}) 2>&1"), grace));
+    let line = format!("{settle}{}", shell::around(&format!("{TERMINAL}({line}) 2>&1"), grace));
     let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, program.path.clone()];
     shell.into_iter().chain(program.arguments.iter().cloned()).collect()
 }
@@ -124,6 +132,12 @@ async fn limits(work: &Work) -> Result<Limits> {
 mod tests {
     use super::*;
     use kozmic_model::artifact::{ArtifactName, Format, Product};
+
+    #[test]
+    fn the_shell_gives_the_terminal_the_same_size_as_the_engine() {
+        let TerminalSize { rows, columns } = SIZE;
+        assert!(TERMINAL.starts_with(&format!("stty rows {rows} cols {columns} ")));
+    }
 
     #[test]
     fn a_shell_does_what_goes_before_and_runs_the_program() {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use kozmic_edges::engine::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
-    Moment, Nameless, NewContainer, OutputStream, RegistryLogin,
+    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, TerminalSize,
 };
 use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use std::{net::IpAddr, time::Duration};
@@ -198,6 +198,14 @@ impl Engine for ScriptedEngine {
 
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError> {
         self.call(Verb::Start, async { self.change(|world| world.start(&container.0)) }).await
+    }
+
+    async fn size_terminal(&self, container: &ContainerId, size: TerminalSize) -> Result<(), EngineError> {
+        let resize = async {
+            self.change(|world| world.size_terminal(&container.0, size));
+            Ok(())
+        };
+        self.call(Verb::SizeTerminal, resize).await
     }
 
     async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError> {

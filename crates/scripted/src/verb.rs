@@ -31,6 +31,7 @@ pub enum Verb {
     Output,
     OutputUntil,
     Start,
+    SizeTerminal,
     Wait,
     State,
     HasProcesses,

@@ -2,9 +2,11 @@
 
 pub mod docker;
 mod fault;
+mod order;
 mod subnet;
 
 pub use fault::EngineError;
+pub use order::{Limits, NewContainer, TerminalSize, Volume};
 pub use subnet::{NotASubnet, Subnet};
 
 use async_trait::async_trait;
@@ -166,6 +168,10 @@ pub trait Engine: Send + Sync {
     /// Starts a container. One that runs is fine; one that was created beside another is refused.
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError>;
 
+    /// Gives the terminal of a container that runs its size, which is 0 × 0 before. One that has no terminal, or has ended
+    /// or is gone, is fine.
+    async fn size_terminal(&self, container: &ContainerId, size: TerminalSize) -> Result<(), EngineError>;
+
     /// Waits until a container ended; gives what it returned. One that was not started yet is not waited for, and gives 0.
     async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError>;
 
@@ -277,57 +283,6 @@ pub struct Account {
 /// A container's id at the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ContainerId(pub String);
-
-/// A container to create.
-#[derive(Clone, Debug)]
-pub struct NewContainer {
-    /// The installation that it belongs to.
-    pub instance: String,
-    /// The attempt that it runs.
-    pub attempt: Attempt,
-    /// The attempt's script that it runs.
-    pub stage: Stage,
-    /// The id of the image.
-    pub image: String,
-    /// The program and its arguments.
-    pub command: Vec<String>,
-    /// Name or number of the user.
-    pub user: String,
-    /// The directory to start in.
-    pub working_dir: String,
-    /// Names and values.
-    pub environment: Vec<(String, String)>,
-    /// Paths that are volumes of their own, and go with the container.
-    pub volumes: Vec<Volume>,
-    /// Whether its standard input stays open until [`Attached::input`] is closed.
-    pub takes_input: bool,
-    /// Whether it prints to a terminal.
-    pub has_terminal: bool,
-    /// Limits and rights of its own.
-    pub limits: Limits,
-}
-
-/// A path in a container that is a volume of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Volume {
-    /// The path, absolute.
-    pub path: String,
-    /// Whether it is empty at the start; else it begins with what the image has there.
-    pub is_empty: bool,
-}
-
-/// Limits and rights of a container. Each that is given takes the place of the engine's own settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Memory in bytes.
-    pub memory: Option<i64>,
-    /// `name:address` pairs for `/etc/hosts`.
-    pub extra_hosts: Option<Vec<String>>,
-    /// Capabilities beyond those that each container has.
-    pub capabilities: Option<Vec<String>>,
-    /// Whether no process in it gains rights that it did not start with, by `sudo` for instance.
-    pub no_new_privileges: bool,
-}
 
 /// Outcome for an image that was to be removed unless it has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod crashes;
 mod engine_gone;
 mod beside_hooks;
 mod switched_off;
+mod terminal;
 mod hostile;
 mod monitor;
 mod kernels;

@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{Context, Result};
 use futures_util::FutureExt;
 use kozmic_testkit::{
-    github::{Commit, State},
+    github::{Commit, NewRepository, State},
     person::NewHook,
     registry::Registry,
 };
@@ -74,6 +74,26 @@ async fn no_reason_is_told_that_is_not_known() -> Result<()> {
         assert_eq!((&attempt["ending"], &attempt["return_code"]), (&json!(ending), &json!(code)), "{script}");
         assert_eq!(attempt["reason"], json!(format!("The script returned {code}{why}.")));
     }
+    world.end().await
+}
+
+#[tokio::test]
+async fn whoever_asks_in_a_hook_is_told_that_nobody_answers() -> Result<()> {
+    let world = World::with(&[("KOZMIC_DOCKER_NETWORK", "host")]).await?;
+    world.github.add_repository(NewRepository::private("anna/secret"))?;
+    let private = world.github.clone_url("anna/secret");
+    let script = format!(
+        "cat; echo cat=$?; read -p 'sure? ' answer; echo read=$?\n(read answer </dev/tty) || echo no terminal\n\
+         git ls-remote {private}; echo git=$?; echo $DEBIAN_FRONTEND $GIT_TERMINAL_PROMPT $PAGER"
+    );
+    world.hook(&script).await?;
+    world.push("Begin").await?;
+    assert_eq!(world.finished().await?.status, "success");
+    let log = world.log().await?;
+    for line in ["cat=0", "read=1", "no terminal", "git=128", "noninteractive 0 cat"] {
+        assert!(log.contains(&format!("{line}\n")), "{line:?} stands in:\n{log}");
+    }
+    assert!(log.contains("terminal prompts disabled"), "{log}");
     world.end().await
 }
 

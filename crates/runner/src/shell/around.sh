@@ -14,6 +14,9 @@ done
 }
 _m
 _b=$_n
+# Nobody is there to answer or to turn pages: programs are told so. What an image says of that counts.
+export DEBIAN_FRONTEND="${DEBIAN_FRONTEND-noninteractive}" GIT_TERMINAL_PROMPT="${GIT_TERMINAL_PROMPT-0}"
+export PAGER="${PAGER-cat}"
 # At a stop, process 1 sends SIGTERM to this shell and to all in its process group.
 unset TINI_KILL_PROCESS_GROUP
 _s=

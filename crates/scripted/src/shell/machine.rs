@@ -5,7 +5,7 @@ use crate::{
     files::{Disk, Found, Node, Volumes},
     world::{Input, Printed},
 };
-use kozmic_edges::engine::Channel;
+use kozmic_edges::engine::{Channel, TerminalSize};
 
 /// The script of a hook's container.
 pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
@@ -23,6 +23,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) printed: &'a mut Printed,
     pub(crate) input: &'a Input,
     pub(crate) complaints: &'a mut Vec<String>,
+    pub(crate) size: TerminalSize,
     pub(crate) memory: Memory<'a>,
 }
 

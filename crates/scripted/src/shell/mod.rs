@@ -10,6 +10,7 @@
 //! | `head -c N /dev/zero`, `cat FILE` | prints bytes |
 //! | `head -c N /dev/zero \| tail -n 1` | does so, too, and has all of them in memory before: it is killed where that is short |
 //! | `sh -c 'trap "sleep 1; echo WORD" TERM; sleep infinity'` | a program that runs until it is stopped, and then tidies up |
+//! | `stty size` | prints the size of the terminal |
 //! | `touch FILE`, `mkdir [-p] DIRECTORY`, `ln -s TO FILE`, `rm -rf PATH` | changes files |
 //! | `true`, `:`, `false`, `exit [N]`, `kill -9 $$` | goes on with a code, or ends |
 //! | `[exec] sleep infinity` | runs until it is stopped |

@@ -8,7 +8,7 @@ use crate::{
     files::{Disk, Node, Volumes},
     world::Input,
 };
-use kozmic_edges::engine::{Channel, NewContainer};
+use kozmic_edges::engine::{Channel, NewContainer, TerminalSize};
 use std::collections::VecDeque;
 
 /// Has the engine's own first process pass signals on to all processes.
@@ -222,6 +222,10 @@ impl Process {
             }
             Action::Gather(count) if !machine.memory.has(count) => return KILLED,
             Action::Gather(count) => Ok(vec![0; count]),
+            Action::Size => {
+                let TerminalSize { rows, columns } = machine.size;
+                Ok(format!("{rows} {columns}\n").into_bytes())
+            }
             Action::Repeat { line, count } => Ok(line.repeat(count).into_bytes()),
             Action::Code(0) => Ok(Vec::new()),
             other => change(other, machine),

@@ -64,6 +64,8 @@ pub(crate) enum Action {
     Repeat { line: String, count: usize },
     /// Prints so many bytes after it had all of them in memory.
     Gather(usize),
+    /// Prints the size of the terminal.
+    Size,
     /// Prints a file.
     Cat(String),
     /// Makes a file.
@@ -261,6 +263,7 @@ fn simple(words: &[Word]) -> Option<Action> {
     let owned = |text: &str| text.to_owned();
     Some(match fixed.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["printf", text] => Action::Print(format(text)?),
+        ["stty", "size"] => Action::Size,
         ["seq", count] => Action::Count(count.parse().ok()?),
         ["head", "-c", count, "/dev/zero"] => Action::Print(vec![0; count.parse().ok()?]),
         ["cat", path] => Action::Cat(owned(path)),

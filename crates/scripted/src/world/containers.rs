@@ -2,7 +2,9 @@
 
 use super::{Input, Printed, World, refused};
 use crate::{files::Disk, shell::Process};
-use kozmic_edges::engine::{ContainerId, ContainerState, EngineError, FoundContainer, NewContainer};
+use kozmic_edges::engine::{
+    ContainerId, ContainerState, EngineError, FoundContainer, NewContainer, TerminalSize,
+};
 
 /// A container.
 pub(crate) struct Container {
@@ -13,6 +15,8 @@ pub(crate) struct Container {
     pub(crate) printed: Printed,
     pub(crate) input: Input,
     pub(crate) life: Life,
+    /// The size of its terminal.
+    pub(crate) size: TerminalSize,
     /// Whether one of its processes was killed for want of memory.
     pub(crate) lacked_memory: bool,
 }
@@ -89,6 +93,7 @@ impl World {
             printed: Printed::new(wanted.has_terminal && !is_idle),
             input: Input::default(),
             life: Life::Created,
+            size: TerminalSize { rows: 0, columns: 0 },
             lacked_memory: false,
         };
         self.containers.insert(id.clone(), container);
@@ -104,6 +109,14 @@ impl World {
             stage: wanted.stage.clone(),
         });
         found.collect()
+    }
+
+    /// Gives the terminal of a container that runs its size.
+    pub(crate) fn size_terminal(&mut self, id: &str, size: TerminalSize) {
+        let found = self.containers.get_mut(id).filter(|found| matches!(found.life, Life::Running(_)));
+        if let Some(container) = found.filter(|found| found.wanted.has_terminal) {
+            container.size = size;
+        }
     }
 
     /// Whether a container ended that had a process killed for want of memory.

@@ -124,12 +124,12 @@ impl World {
         id: &str,
         act: impl FnOnce(&mut Process, &mut Machine<'_>) -> T,
     ) -> Option<T> {
-        let Container { wanted, disk, printed, input, life, lacked_memory, .. } =
+        let Container { wanted, disk, printed, input, life, size, lacked_memory, .. } =
             self.containers.get_mut(id)?;
         let Life::Running(process) = life else { return None };
         let (volumes, complaints) = (&mut self.volumes, &mut self.complaints);
         let memory = Memory { limit: wanted.limits.memory.or(self.memory), was_short: lacked_memory };
-        Some(act(process, &mut Machine { disk, volumes, printed, input, complaints, memory }))
+        Some(act(process, &mut Machine { disk, volumes, printed, input, complaints, size: *size, memory }))
     }
 
     fn obey(&mut self, id: &str, remark: Remark) {

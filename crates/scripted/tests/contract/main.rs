@@ -74,6 +74,7 @@ contract! {
         output_is_read_twice_the_same,
         every_byte_is_heard_as_it_was_printed,
         both_channels_are_told_apart_without_a_terminal_alone,
+        a_terminal_has_the_size_that_it_is_given,
         an_unfinished_line_is_heard_at_once_and_kept_when_its_container_ends,
         a_long_line_is_kept_in_parts_that_break_characters,
         much_is_heard_and_kept_whole,

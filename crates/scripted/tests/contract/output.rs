@@ -2,7 +2,10 @@
 
 use crate::lab::{GO, Lab, all, both, up_to};
 use futures_util::TryStreamExt;
-use kozmic_edges::{clock, engine::NewContainer};
+use kozmic_edges::{
+    clock,
+    engine::{NewContainer, TerminalSize},
+};
 use kozmic_model::time::Timestamp;
 use std::time::Duration;
 
@@ -42,6 +45,22 @@ pub(crate) async fn both_channels_are_told_apart_without_a_terminal_alone(lab: &
     let as_one = (b"out\r\nerr\r\n".to_vec(), Vec::new());
     assert_eq!(both(heard).await, as_one);
     assert_eq!(both(lab.engine.output(&container).await.unwrap()).await, as_one);
+}
+
+pub(crate) async fn a_terminal_has_the_size_that_it_is_given(lab: &Lab) {
+    let size = TerminalSize { rows: 24, columns: 120 };
+    let wanted = NewContainer { has_terminal: true, ..lab.script(&format!("stty size; {GO}; stty size")) };
+    let (container, mut heard) = lab.listen(&wanted).await;
+    assert_eq!(up_to(&mut heard, b"\n").await, b"0 0\r\n");
+    lab.engine.size_terminal(&container, size).await.unwrap();
+    lab.put(&container, "/tmp/go", "").await;
+    assert_eq!(all(heard).await, b"24 120\r\n");
+    lab.engine.wait(&container).await.unwrap();
+    lab.engine.size_terminal(&container, size).await.unwrap();
+    lab.engine.remove(&container).await.unwrap();
+    lab.engine.size_terminal(&container, size).await.unwrap();
+    let without = lab.start(&lab.script("sleep infinity")).await;
+    lab.engine.size_terminal(&without, size).await.unwrap();
 }
 
 pub(crate) async fn an_unfinished_line_is_heard_at_once_and_kept_when_its_container_ends(lab: &Lab) {

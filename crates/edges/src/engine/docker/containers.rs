@@ -1,12 +1,14 @@
 //! Containers: waited for, stopped, found again and removed.
 
-use super::{ContainerId, ContainerState, DockerEngine, EngineError, FoundContainer, Stage, TIMEOUT};
+use super::{
+    ContainerId, ContainerState, DockerEngine, EngineError, FoundContainer, Stage, TIMEOUT, TerminalSize,
+};
 use bollard::{
     errors::Error,
     models::ContainerStateStatusEnum,
     query_parameters::{
         InspectContainerOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-        StopContainerOptionsBuilder, TopOptions, WaitContainerOptions,
+        ResizeContainerTTYOptionsBuilder, StopContainerOptionsBuilder, TopOptions, WaitContainerOptions,
     },
 };
 use futures_util::StreamExt;
@@ -71,6 +73,19 @@ impl DockerEngine {
             Ok(found) => Ok(found.processes.is_some_and(|processes| !processes.is_empty())),
             Err(Error::DockerResponseServerError { message, .. }) => Ok(message.contains("ps:")),
             Err(fault) => Err(self.fault(fault)),
+        }
+    }
+
+    /// An engine refuses a terminal that is not there in many words.
+    pub(super) async fn resize_terminal(
+        &self,
+        container: &ContainerId,
+        TerminalSize { rows, columns }: TerminalSize,
+    ) -> Result<(), EngineError> {
+        let options = ResizeContainerTTYOptionsBuilder::default().h(rows.into()).w(columns.into()).build();
+        match self.docker()?.resize_container_tty(&container.0, options).await {
+            Err(Error::DockerResponseServerError { .. }) => Ok(()),
+            done => done.map_err(|fault| self.fault(fault)),
         }
     }
 

@@ -31,7 +31,7 @@ pub use reach::Reach;
 
 use super::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
-    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage,
+    Moment, Nameless, NewContainer, OutputStream, RegistryLogin, Stage, TerminalSize,
 };
 use async_trait::async_trait;
 use bollard::{BollardRequest, Docker, errors::Error};
@@ -277,6 +277,10 @@ impl Engine for DockerEngine {
 
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError> {
         self.start_container(container).await
+    }
+
+    async fn size_terminal(&self, container: &ContainerId, size: TerminalSize) -> Result<(), EngineError> {
+        self.resize_terminal(container, size).await
     }
 
     async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError> {
