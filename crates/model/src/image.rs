@@ -7,6 +7,9 @@ use std::{fmt, str::FromStr};
 /// The beginning of the names of cached images.
 pub const RESERVED: &str = "kozmic-cache/";
 
+/// The beginning of the names of images that Kozmic's own scripts make.
+const OWN: &str = "kozmic/";
+
 /// An image's name as people write it: `debian`, `ubuntu:24.04`, `registry.example:5000/team/image@sha256:…`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -57,6 +60,16 @@ impl ImageName {
             }
             false => Ok(self),
         }
+    }
+
+    /// Whether it is an official image of Docker's own registry, which is everybody's.
+    pub fn is_official(&self) -> bool {
+        self.registry() == DEFAULT_REGISTRY && !self.listed_repository().contains('/')
+    }
+
+    /// Whether the name is one of images that Kozmic's own scripts make. At Docker's registry it would be a stranger's.
+    pub fn is_of_kozmic(&self) -> bool {
+        self.listed_repository().starts_with(OWN)
     }
 
     /// Whether it is a user's repository at Docker's own registry: it may be any stranger's, and the name says no registry.
@@ -224,6 +237,12 @@ mod tests {
     #[test]
     fn a_users_repository_has_a_user_and_no_registry() {
         let is_users = |name: &str| name.parse::<ImageName>().unwrap().is_users();
+        let is_official = |name: &str| name.parse::<ImageName>().unwrap().is_official();
+        assert!(is_official("debian:12") && is_official("docker.io/library/debian"));
+        assert!(!is_official("team/image") && !is_official("localhost/debian"));
+        let is_of_kozmic = |name: &str| name.parse::<ImageName>().unwrap().is_of_kozmic();
+        assert!(is_of_kozmic("kozmic/debian:bookworm") && is_of_kozmic("docker.io/kozmic/debian"));
+        assert!(!is_of_kozmic("kozmic") && !is_of_kozmic("ghcr.io/kozmic/debian"));
         assert!(is_users("team/image:1") && is_users("docker.io/team/image"));
         assert!(!is_users("debian") && !is_users("library/debian") && !is_users("ghcr.io/team/image"));
     }

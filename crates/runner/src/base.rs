@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 pub(crate) async fn image(work: &mut Work, name: &ImageName, policy: PullPolicy) -> Result<Image> {
     name.clone().unless_reserved().map_err(Error::msg)?;
     let Some(there) = find(work, name).await? else {
-        return pulled(work, name, &format!("{name} is not on the engine")).await;
+        return absent(work, name).await;
     };
     match work.runner.coordinator.leave(&work.order, name, &there.id).await? {
         Leave::Kept => {
@@ -74,9 +74,14 @@ async fn find(work: &Work, name: &ImageName) -> Result<Option<Image>> {
     work.runner.tools.engine.image(name).await.context("look for the image")
 }
 
-/// The image as its registry has it now.
-async fn pulled(work: &mut Work, name: &ImageName, why: &str) -> Result<Image> {
-    work.begin(PhaseKind::Pull, why).await?;
+/// An image that the engine does not have, as its registry has it now.
+async fn absent(work: &mut Work, name: &ImageName) -> Result<Image> {
+    if name.is_of_kozmic() {
+        bail!(
+            "{name} is not on the engine, and is pulled from nowhere: docker/base of Kozmic's source makes such an image"
+        );
+    }
+    work.begin(PhaseKind::Pull, &format!("{name} is not on the engine")).await?;
     pull(work, name).await.with_context(|| format!("pull the image {name}"))?;
     work.end(&name.to_string()).await?;
     find(work, name).await?.with_context(|| format!("the image {name} is not there after it was pulled"))
@@ -93,6 +98,9 @@ async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image>
             return Err(fault.context(format!("pull the image {name}")));
         }
         work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
+        work.end(&format!("{name}, as it was")).await?;
+        // The name may be another image's by now, which somebody else brought.
+        return Ok(there);
     }
     let image = find(work, name).await?.unwrap_or_else(|| there.clone());
     let word = if image.id == there.id { "as it was" } else { "newer" };
@@ -102,7 +110,7 @@ async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image>
 
 /// Has the registry say whether it gives an image to this project, too.
 async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
-    let why = format!("another project's login brought {name}: its registry is asked for this one");
+    let why = format!("a login brought {name}: its registry is asked whether this project may have it, too");
     work.begin(PhaseKind::Pull, &why).await?;
     let (runner, order) = (work.runner.clone(), work.order.clone());
     let login = login(work, name).await?;
@@ -117,17 +125,21 @@ async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
 async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
     let (runner, order) = (work.runner.clone(), work.order.clone());
     let login = login(work, name).await?;
-    if login.is_some() {
+    let has_login = login.is_some() && !name.is_official();
+    if has_login {
         runner.coordinator.note_image(&order, ImageChange::Pulling(name)).await?;
     }
     let (progress, lines) = mpsc::channel::<String>(16);
     let pull = runner.tools.engine.pull(name, login.as_ref(), progress);
     let (pulled, told) = tokio::join!(pull, work.tell(lines));
-    let change = match &pulled {
-        Ok(()) => ImageChange::Pulled { name, has_login: login.is_some() },
-        Err(_) => ImageChange::NotPulled(name),
-    };
-    runner.coordinator.note_image(&order, change).await?;
+    match &pulled {
+        Ok(()) => runner.coordinator.note_image(&order, ImageChange::Pulled { name, has_login }).await?,
+        Err(EngineError::Refused { .. }) => {
+            runner.coordinator.note_image(&order, ImageChange::NotPulled(name)).await?;
+        }
+        // It may be there all the same.
+        Err(_) => {}
+    }
     pulled?;
     told
 }

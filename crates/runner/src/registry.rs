@@ -42,10 +42,9 @@ impl PrivateRegistries {
             }
         };
         match found {
+            Err(_) => bail!("the addresses of {host} could not be looked up within {} s", PATIENCE.as_secs()),
             Ok(Ok(addresses)) if addresses.iter().any(|address| !is_public(address.ip())) => {
-                bail!(
-                    "{host} is in the server's own network: the setting docker_private_registries names no such registry"
-                )
+                bail!("{host} is in the server's own network, and docker_private_registries does not name it")
             }
             _ => Ok(()),
         }
@@ -71,10 +70,7 @@ mod tests {
             "0.0.0.0:1",
         ] {
             let fault = none.admit(registry).await.unwrap_err().to_string();
-            assert!(
-                fault.ends_with("docker_private_registries names no such registry"),
-                "{registry}: {fault}"
-            );
+            assert!(fault.ends_with("docker_private_registries does not name it"), "{registry}: {fault}");
         }
         none.admit("docker.io").await.unwrap();
         none.admit("1.1.1.1:443").await.unwrap();

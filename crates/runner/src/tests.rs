@@ -3,6 +3,7 @@
 
 mod crashes;
 mod bases;
+mod telling;
 mod networks;
 mod faults;
 mod ends;

@@ -16,12 +16,13 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 
 const LIMIT: Duration = Duration::from_secs(1_800);
 
-/// The most memory that git takes at once, in bytes: a delta of a kilobyte may stand for gigabytes.
-const MOST_MEMORY: &str = "2147483648";
+/// The largest piece of memory that git takes, in bytes: a delta of a kilobyte may stand for gigabytes. It needs a few of
+/// them at once.
+const LARGEST_PIECE: &str = "1073741824";
 
-/// Gives up on a server that says nothing, does nothing else on the way, keeps packs as they come, and has no large file in
-/// memory.
-const NETWORK: [&str; 14] = [
+/// Gives up on a server that says nothing, does nothing else on the way, keeps packs as they come, and has no large file
+/// in memory, nor several objects of a pack at once.
+const NETWORK: [&str; 16] = [
     "-c",
     "http.lowSpeedLimit=1",
     "-c",
@@ -34,6 +35,8 @@ const NETWORK: [&str; 14] = [
     "fetch.unpackLimit=1",
     "-c",
     "core.bigFileThreshold=64m",
+    "-c",
+    "pack.threads=1",
     "-c",
     "core.hooksPath=/dev/null",
 ];
@@ -153,9 +156,9 @@ impl Git {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_ALLOW_PROTOCOL", "")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        // This one counts objects instead of making them, and a large history needs as much.
-        if what != "pack-objects" {
-            command.env("GIT_ALLOC_LIMIT", MOST_MEMORY);
+        // These count objects, and a large history needs as much.
+        if what != "pack-objects" && what != "repack" {
+            command.env("GIT_ALLOC_LIMIT", LARGEST_PIECE);
         }
         if what == "init" || what == "version" {
             command.env_remove("GIT_DIR");

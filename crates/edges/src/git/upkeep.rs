@@ -55,8 +55,15 @@ impl Mirrors {
             return Ok(());
         }
         // Bitmaps want all that is reachable in one pack.
-        let options = ["-c", "repack.writeBitmaps=false", "repack", "-d", "--geometric=2", "--quiet"];
-        Git::new(&mirror).run("repack", options).await?;
+        let settings = [
+            "repack.writeBitmaps=false",
+            "core.bigFileThreshold=64m",
+            "pack.windowMemory=256m",
+            "pack.threads=1",
+        ];
+        let settings = settings.iter().flat_map(|setting| ["-c", setting]);
+        let repack = settings.chain(["repack", "-d", "--geometric=2", "--quiet"]);
+        Git::new(&mirror).run("repack", repack).await?;
         tracing::info!(project.id = project.0, "the packs of a mirror were gathered");
         Ok(())
     }

@@ -37,19 +37,25 @@ impl Store {
         Ok(has_pulled || known.iter().all(|row| row.state == OPEN))
     }
 
-    /// Notes that a pull with a login begins.
+    /// Notes that a pull with a login begins. Where it is the project's first one, the others that pulled as anybody have to
+    /// ask again: the registry may give to logins alone by now.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn begin_pull(&self, puller: Puller<'_>) -> Result<()> {
-        let known = rows::pull::Column::State;
-        let once = OnConflict::columns(identity()).update_column(known).to_owned();
-        // One that brought images keeps what it is, whatever comes of this pull.
-        let is_known = of_project(puller).filter(known.eq(WITH_LOGIN)).one(&self.db).await;
-        match is_known.context("find a pull")? {
-            Some(_) => Ok(()),
-            None => self.note_pull(puller, BEGUN, once).await,
+        let own = of_project(puller).filter(rows::pull::Column::State.eq(WITH_LOGIN));
+        // What it brought before is there, whatever comes of this pull.
+        if own.one(&self.db).await.context("find a pull")?.is_some() {
+            return Ok(());
         }
+        self.note_pull(puller, BEGUN, true).await?;
+        let others = rows::pull::Entity::delete_many()
+            .filter(rows::pull::Column::Runner.eq(puller.runner))
+            .filter(rows::pull::Column::Repository.eq(puller.image.listed_repository()))
+            .filter(rows::pull::Column::ProjectId.ne(puller.project.0))
+            .filter(rows::pull::Column::State.eq(OPEN));
+        others.exec(&self.writer).await.context("forget pulls as anybody")?;
+        Ok(())
     }
 
     /// Notes that a project has pulled of a repository.
@@ -57,15 +63,12 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn end_pull(&self, puller: Puller<'_>, has_login: bool) -> Result<()> {
-        let once = OnConflict::columns(identity());
-        match has_login {
-            true => {
-                let brought = once.clone().update_column(rows::pull::Column::State).to_owned();
-                self.note_pull(puller, WITH_LOGIN, brought).await
-            }
-            // What a login brought before is there still.
-            false => self.note_pull(puller, OPEN, once.clone().do_nothing().to_owned()).await,
+        if has_login {
+            return self.note_pull(puller, WITH_LOGIN, true).await;
         }
+        // One that was begun with a login has become this one; what a login brought before is there still.
+        self.drop_pull(puller).await?;
+        self.note_pull(puller, OPEN, false).await
     }
 
     /// Forgets a pull that was begun: it brought nothing.
@@ -82,7 +85,13 @@ impl Store {
         Ok(())
     }
 
-    async fn note_pull(&self, puller: Puller<'_>, state: &str, again: OnConflict) -> Result<()> {
+    /// Notes a state, in place of another one if `takes_over`.
+    async fn note_pull(&self, puller: Puller<'_>, state: &str, takes_over: bool) -> Result<()> {
+        let mut again = OnConflict::columns(identity());
+        match takes_over {
+            true => again.update_column(rows::pull::Column::State),
+            false => again.do_nothing(),
+        };
         let row = rows::pull::ActiveModel {
             id: NotSet,
             runner: Set(puller.runner.to_owned()),
@@ -90,7 +99,7 @@ impl Store {
             project_id: Set(puller.project.0),
             state: Set(state.to_owned()),
         };
-        let insert = rows::pull::Entity::insert(row).on_conflict(again);
+        let insert = rows::pull::Entity::insert(row).on_conflict(again.to_owned());
         insert.exec_without_returning(&self.writer).await.context("note a pull")?;
         Ok(())
     }
@@ -140,6 +149,33 @@ mod tests {
         assert!(store.may_use_image(Puller { image: &image, ..other }).await.unwrap(), "another repository");
         store.end_pull(other, false).await.unwrap();
         assert_eq!(may().await, (true, true), "it needs no login");
+    }
+
+    #[tokio::test]
+    async fn who_pulled_as_anybody_asks_again_after_a_first_login() {
+        let Stage { store, .. } = &Stage::new().await;
+        let image = "registry.example/a:1".parse().unwrap();
+        let one = Puller { runner: "here", project: ProjectId(1), image: &image };
+        let other = Puller { project: ProjectId(2), ..one };
+        store.end_pull(other, false).await.unwrap();
+        store.begin_pull(one).await.unwrap();
+        store.end_pull(one, true).await.unwrap();
+        assert!(!store.may_use_image(other).await.unwrap());
+        store.end_pull(other, false).await.unwrap();
+        store.begin_pull(one).await.unwrap();
+        assert!(store.may_use_image(other).await.unwrap(), "once is enough");
+    }
+
+    #[tokio::test]
+    async fn a_pull_that_was_begun_with_a_login_may_end_without_one() {
+        let Stage { store, .. } = &Stage::new().await;
+        let image = "registry.example/a:1".parse().unwrap();
+        let one = Puller { runner: "here", project: ProjectId(1), image: &image };
+        store.begin_pull(one).await.unwrap();
+        assert!(!store.may_use_image(one).await.unwrap());
+        store.end_pull(one, false).await.unwrap();
+        let other = Puller { project: ProjectId(2), ..one };
+        assert!(store.may_use_image(one).await.unwrap() && store.may_use_image(other).await.unwrap());
     }
 
     #[tokio::test]

@@ -81,7 +81,8 @@ async fn what_one_projects_login_brought_is_not_anothers_for_the_asking() -> Res
     for log in &logs {
         assert!(log.contains("pull") && !log.contains("from a private image"), "{log}");
     }
-    let asked = logs.iter().filter(|log| log.contains("its registry is asked for this one"));
+    let asked =
+        logs.iter().filter(|log| log.contains("its registry is asked whether this project may have it"));
     assert_eq!(asked.count(), 2, "{logs:?}");
 
     world.remove_image(&image).await?;

@@ -52,7 +52,7 @@ fn what_another_projects_login_brought_has_to_be_given_by_its_registry() {
         let why = broken(stage.run(job));
         assert!(why.contains("denied"), "{why}");
         let log = stage.log(job);
-        assert!(log.contains("another project's login brought") && !log.contains("out of it\n"), "{log}");
+        assert!(log.contains("a login brought") && !log.contains("out of it\n"), "{log}");
     }
     assert_eq!(stage.ledger.notes().pulls.len(), 1);
     for (job, login) in [(3, Some(login())), (4, None)] {
@@ -172,4 +172,24 @@ fn a_kernel_does_not_start_from_a_strangers_image() {
     stage.ledger.give(stage.order(2, dependent()));
     let why = broken(stage.run(2));
     assert!(why.contains("was pulled from a registry"), "{why}");
+}
+
+#[test]
+fn an_official_image_is_everybodys_whoever_pulls_it() {
+    let stage = Stage::new();
+    stage.engine.offer(&"ubuntu:24.04".parse().unwrap(), Sample::debian());
+    let order = stage.order(1, in_image("ubuntu:24.04", hook("true")));
+    stage.ledger.give(Order { login: Ok(Some(login())), ..order });
+    assert_eq!(stage.run(1), Outcome::Returned(0));
+    let pulls = stage.ledger.notes().pulls.clone();
+    assert_eq!(pulls.into_values().collect::<Vec<_>>(), [Some(false)]);
+}
+
+#[test]
+fn an_image_of_kozmics_own_name_is_pulled_from_nowhere() {
+    let stage = Stage::new();
+    stage.engine.offer(&"kozmic/debian:bookworm".parse().unwrap(), Sample::debian());
+    stage.ledger.give(stage.order(1, in_image("kozmic/debian:bookworm", hook("true"))));
+    let why = broken(stage.run(1));
+    assert!(why.contains("is pulled from nowhere: docker/base"), "{why}");
 }

@@ -18,7 +18,10 @@ const STEP: i64 = 10;
 const QUOTE: usize = 300;
 
 /// The words behind which the engine repeats what a registry answered.
-const ANSWER: &str = " response body: ";
+const ANSWERS: [&str; 2] = [" response body: ", "malformed HTTP "];
+
+/// The beginning of the line that tells an image's digest.
+const DIGEST: &str = "Digest: ";
 
 impl DockerEngine {
     pub(super) async fn pull_image(
@@ -34,7 +37,8 @@ impl DockerEngine {
         let mut told = Told::default();
         while let Some(event) = events.next().await {
             let event = event.map_err(|fault| quoted(self.fault(fault)))?;
-            if let Some(line) = told.line(event) {
+            // Whoever knows a digest may have what is on the engine, by a registry of his own that says yes to it.
+            if let Some(line) = told.line(event).filter(|line| login.is_none() || !line.starts_with(DIGEST)) {
                 // A reader that no longer listens misses a line; the pull goes on.
                 let _ = progress.send(line).await;
             }
@@ -61,7 +65,7 @@ impl DockerEngine {
 fn quoted(fault: EngineError) -> EngineError {
     let EngineError::Refused { status, message } = fault else { return fault };
     let line = message.lines().next().unwrap_or_default();
-    let own = line.split_once(ANSWER).map_or(line, |(own, _)| own);
+    let own = ANSWERS.iter().fold(line, |line, answer| line.split_once(answer).map_or(line, |(own, _)| own));
     let is_cut = own.len() < message.trim_end().len();
     let quote = own.chars().filter(|c| !c.is_control()).take(QUOTE).collect::<String>();
     let is_cut = is_cut || quote.len() < own.len();
@@ -131,6 +135,8 @@ mod tests {
         assert_eq!(quoted(refused), format!("the Docker engine says: {refused}"));
         let page = "error parsing HTTP 404 response body: invalid character '<' looking for beginning of value: \"<p>key=1\"";
         assert_eq!(quoted(page), "the Docker engine says: error parsing HTTP 404…");
+        let other = "Get \"https://a.example/v2/\": net/http: HTTP/1.x transport connection broken: malformed HTTP response \"SSH-2.0\"";
+        assert!(quoted(other).ends_with("connection broken:…"), "{}", quoted(other));
         assert_eq!(quoted("unknown: one\nkey=1"), "the Docker engine says: unknown: one…");
         assert_eq!(
             quoted(&"a".repeat(9_000)).chars().count(),

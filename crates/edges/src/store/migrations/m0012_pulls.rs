@@ -48,9 +48,7 @@ async fn brought_before(db: &impl ConnectionTrait) -> Result<(), DbErr> {
         let (project, image) = (row.try_get_by_index::<i64>(0)?, row.try_get_by_index::<String>(1)?);
         let (registry, runner) = (row.try_get_by_index::<String>(2)?, row.try_get_by_index::<String>(3)?);
         let Ok(image) = image.parse::<ImageName>() else { continue };
-        // An official image is everybody's.
-        let is_official = !image.listed_repository().contains('/');
-        if !is_official && host_of(image.registry()) == registry {
+        if !image.is_official() && host_of(image.registry()) == registry {
             pulls.insert((runner, image.listed_repository().to_owned(), project));
         }
     }
