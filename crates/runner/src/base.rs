@@ -29,7 +29,7 @@ pub(crate) async fn image(work: &mut Work, name: &ImageName, policy: PullPolicy)
     }
     match policy {
         PullPolicy::IfAbsent => Ok(there),
-        // Whoever has that name at Docker Hub need not be who made the image.
+        // The name at Docker Hub may be a stranger's.
         PullPolicy::Newer if !there.is_pulled && name.is_users() => {
             let why = "it was not pulled from Docker Hub, so that no newer one is looked for there";
             work.say(&format!("{name} is used as it is: {why}.")).await?;

@@ -23,6 +23,8 @@ pub(crate) struct JobLog {
     /// Whether the last byte ended a line.
     at_line_start: bool,
     length: u64,
+    /// The length before the container whose output comes now, or before this process.
+    begun_at: u64,
 }
 
 impl JobLog {
@@ -34,7 +36,7 @@ impl JobLog {
         let last = reader.read(length.saturating_sub(1), 1).await?;
         let at_line_start = last.is_empty() || last == "\n";
         let (coordinator, order) = (Arc::clone(&runner.coordinator), Arc::clone(order));
-        Ok(Self { writer, reader, coordinator, order, at_line_start, length })
+        Ok(Self { writer, reader, coordinator, order, at_line_start, length, begun_at: length })
     }
 
     /// The limits of the attempt.
@@ -47,9 +49,9 @@ impl JobLog {
         self.length
     }
 
-    /// The end of it, as text.
+    /// The end of what this process has read of the container that printed last, as text.
     pub(crate) async fn last_words(&self) -> Result<String> {
-        let start = self.length.saturating_sub(LAST_WORDS as u64);
+        let start = self.length.saturating_sub(LAST_WORDS as u64).max(self.begun_at);
         let bytes = self.reader.read(start, LAST_WORDS).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -73,6 +75,7 @@ impl JobLog {
 
     /// Says that what is printed from now on comes from another container.
     pub(crate) async fn begin_container(&mut self) -> Result<()> {
+        self.begun_at = self.length;
         self.writer.begin_container(clock::now()).await
     }
 

@@ -45,8 +45,8 @@ impl Sequences {
             Inside::Escape | Inside::Control => match sign {
                 ' '..='~' if self.inside == Inside::Escape => self.escape(sign),
                 ' '..='~' => self.parameter(sign),
-                // What cannot stand in a sequence ends it, and it shows nothing. So does the end of the line: one that was
-                // cut off, as by `cut` or `head`, takes nothing of the next line along.
+                // A sign that cannot stand in a sequence ends it, and it shows nothing. So does the end of the line: a
+                // sequence that was cut off, as by `cut` or `head`, takes nothing of the next line along.
                 '\n' | '\u{18}' | '\u{1a}' | '\u{1b}' | '\u{80}'.. => self.text(sign),
                 '\u{7f}' => None,
                 // All others are done in its midst, as terminals do.

@@ -61,7 +61,7 @@ async fn each_call_of_a_run_may_fail_in_every_way() {
             engine.fail(At::Call(number), fault.clone());
             let failed = run(&engine).await.unwrap_err();
             assert_eq!(failed.is_unreachable(), !matches!(fault, Fault::Refused { .. }), "{fault:?}");
-            // Who listens learns of a lost connection only after the start.
+            // A listener learns of a lost connection only after the start.
             let later = usize::from(fault == Fault::Cut && verb == Verb::Attach);
             assert_eq!((engine.faults_left(), engine.calls().len()), (0, number + 1 + later));
             engine.come_back();

@@ -50,7 +50,7 @@ impl DockerEngine {
         })
     }
 
-    /// What the settings ask for and the engine has not.
+    /// The part of the settings that the engine cannot do, in words.
     fn lack(&self, facts: &SystemInfo) -> Option<String> {
         let known = facts.runtimes.clone().unwrap_or_default();
         if let Some(runtime) = &self.settings.runtime

@@ -36,6 +36,8 @@ struct Known {
     shared: Vec<Place>,
     /// Addresses of jobs there that were seen.
     seen: HashSet<IpAddr>,
+    /// Addresses there that were asked about and are no job's, such as a proxy's.
+    others: HashSet<IpAddr>,
 }
 
 /// The addresses of a network. The gateway's is the machine's own.
@@ -51,7 +53,7 @@ impl Place {
     }
 }
 
-/// What is known of the networks, and since when.
+/// The networks as they are known, and since when.
 #[derive(Default)]
 pub(super) struct Fence(Mutex<Option<(Instant, Known)>>);
 
@@ -72,7 +74,7 @@ impl DockerEngine {
         if is_in(&known.of_jobs) || known.seen.contains(&peer) {
             return true;
         }
-        is_in(&known.shared) && self.has_job_at(peer).await
+        is_in(&known.shared) && !known.others.contains(&peer) && self.has_job_at(peer).await
     }
 
     /// Has the engine asked anew when the next peer comes.
@@ -121,17 +123,21 @@ impl DockerEngine {
             of_jobs: places(&|network| is_of_jobs(network) && !is_shared(network)),
             shared: places(&is_shared),
             seen: HashSet::new(),
+            others: HashSet::new(),
         })
     }
 
-    /// Whether a job's container has this address now. Such an address is kept in mind, so that a job cannot keep the engine
-    /// busy with its questions.
+    /// Whether a job's container has this address now. The answer is kept in mind until the networks are looked at anew, so
+    /// that nobody there keeps the engine busy with questions.
     async fn has_job_at(&self, peer: IpAddr) -> bool {
         let Ok(Ok(addresses)) = timeout(PATIENCE, self.addresses_of_jobs()).await else { return false };
         let is_job = addresses.contains(&peer);
         let mut slot = self.fence.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = &mut *slot {
             known.seen = addresses;
+            if !is_job {
+                known.others.insert(peer);
+            }
         }
         is_job
     }

@@ -37,7 +37,7 @@ impl DockerEngine {
         let mut told = Told::default();
         while let Some(event) = events.next().await {
             let event = event.map_err(|fault| quoted(self.fault(fault)))?;
-            // Whoever knows a digest may have what is on the engine, by a registry of his own that says yes to it.
+            // A digest is enough to have the image that is on the engine, by a registry that says yes to all.
             if let Some(line) = told.line(event).filter(|line| login.is_none() || !line.starts_with(DIGEST)) {
                 // A reader that no longer listens misses a line; the pull goes on.
                 let _ = progress.send(line).await;

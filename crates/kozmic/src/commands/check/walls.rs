@@ -16,7 +16,9 @@ const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct WayOut {
     metadata: bool,
-    /// This machine's address; none: the engine is on another one, or the machine keeps jobs out.
+    /// Whether this machine was tried. It is not if the engine is on another one.
+    tries_machine: bool,
+    /// This machine's address, if jobs get to it.
     machine: Option<IpAddr>,
     /// Whether jobs reach one another on the network that is to keep them apart.
     other_jobs: bool,
@@ -59,6 +61,7 @@ async fn explore(settings: &Settings) -> anyhow::Result<Option<WayOut>> {
     let is_machine = |target: &&SocketAddr| Some(**target) == machine;
     Ok(Some(WayOut {
         metadata: reach.addresses.contains(&METADATA),
+        tries_machine: machine.is_some(),
         machine: reach.addresses.iter().find(is_machine).map(SocketAddr::ip),
         other_jobs: settings.docker.network == JobNetwork::Own && reach.other_jobs == Some(true),
         has_rule: if engine.is_here() { has_rule(settings).await } else { None },
@@ -87,18 +90,24 @@ async fn has_rule(settings: &Settings) -> Option<bool> {
 
 impl WayOut {
     fn in_words(self) -> Advice {
-        let others =
-            self.other_jobs.then(|| "other jobs, since the engine works without iptables".to_owned());
+        let others = self.other_jobs.then(|| {
+            "other jobs, since the machine's firewall does not keep containers apart (an engine without iptables, or \
+             net.bridge.bridge-nf-call-iptables = 0)"
+                .to_owned()
+        });
         let metadata = self.metadata.then(|| format!("{}, where clouds keep secrets", METADATA.ip()));
         let machine = self.machine.map(|address| format!("this machine at {address}"));
         let places = [others, metadata, machine].into_iter().flatten().collect::<Vec<_>>();
         let rule = match self.has_rule {
             Some(true) => "the chain DOCKER-USER has a rule for jobs",
             Some(false) => "the chain DOCKER-USER has no rule for jobs",
-            None => "the rules of the firewall were not read, which takes root",
+            None => "the chain DOCKER-USER was not read, which takes root and iptables",
         };
         let reached = match &places[..] {
-            [] => "a job's container does not get to 169.254.169.254 or this machine".to_owned(),
+            [] if self.tries_machine => {
+                "a job's container does not get to 169.254.169.254 or this machine".to_owned()
+            }
+            [] => "a job's container does not get to 169.254.169.254".to_owned(),
             places => format!("a job's container gets to {}", places.join(", and to ")),
         };
         match places.is_empty() && self.has_rule != Some(false) {
@@ -119,6 +128,12 @@ mod tests {
             let Advice::Well(said) = found.in_words() else { panic!("{found:?}") };
             assert!(!said.contains("docs/security.md"), "{said}");
         }
+        for (tries_machine, end) in [(true, "169.254.169.254 or this machine"), (false, "169.254.169.254")] {
+            let Advice::Well(said) = (WayOut { tries_machine, ..well }).in_words() else {
+                panic!("it is well")
+            };
+            assert!(said.starts_with(&format!("a job's container does not get to {end}; ")), "{said}");
+        }
         let machine = Some("192.0.2.7".parse().unwrap());
         for (found, words) in [
             (
@@ -127,7 +142,7 @@ mod tests {
             ),
             (
                 WayOut { other_jobs: true, ..well },
-                "gets to other jobs, since the engine works without iptables; ",
+                "gets to other jobs, since the machine's firewall does not keep containers apart",
             ),
             (WayOut { has_rule: Some(false), ..well }, "DOCKER-USER has no rule for jobs (docs/security.md"),
         ] {
