@@ -28,6 +28,7 @@ impl ImageName {
     /// The registry that it comes from: `docker.io` where the name tells none.
     pub fn registry(&self) -> &str {
         match self.repository.split_once('/') {
+            Some(("index.docker.io", _)) => DEFAULT_REGISTRY,
             Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
             _ => DEFAULT_REGISTRY,
         }
@@ -239,9 +240,10 @@ mod tests {
         let is_users = |name: &str| name.parse::<ImageName>().unwrap().is_users();
         let is_official = |name: &str| name.parse::<ImageName>().unwrap().is_official();
         assert!(is_official("debian:12") && is_official("docker.io/library/debian"));
+        assert!(is_official("index.docker.io/debian") && is_users("index.docker.io/team/image"));
         assert!(!is_official("team/image") && !is_official("localhost/debian"));
         let is_of_kozmic = |name: &str| name.parse::<ImageName>().unwrap().is_of_kozmic();
-        assert!(is_of_kozmic("kozmic/debian:bookworm") && is_of_kozmic("docker.io/kozmic/debian"));
+        assert!(is_of_kozmic("kozmic/debian:bookworm") && is_of_kozmic("index.docker.io/kozmic/debian"));
         assert!(!is_of_kozmic("kozmic") && !is_of_kozmic("ghcr.io/kozmic/debian"));
         assert!(is_users("team/image:1") && is_users("docker.io/team/image"));
         assert!(!is_users("debian") && !is_users("library/debian") && !is_users("ghcr.io/team/image"));

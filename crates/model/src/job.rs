@@ -272,10 +272,11 @@ pub(crate) fn killed_by(code: i64) -> Option<String> {
 
 /// The signals that end programs and that people meet, as Linux numbers them on most machines. SIGHUP is none of them: its
 /// code is git's for wrong usage.
-const SIGNALS: [(i64, &str); 14] = [
+const SIGNALS: [(i64, &str); 15] = [
     (2, "INT"),
     (3, "QUIT"),
     (4, "ILL"),
+    (5, "TRAP"),
     (6, "ABRT"),
     (7, "BUS"),
     (8, "FPE"),

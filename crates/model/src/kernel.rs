@@ -92,6 +92,11 @@ impl KernelRule {
         self.repository.eq_ignore_ascii_case(full_name)
     }
 
+    /// Whether an image is called as those that its builds keep.
+    pub fn keeps(&self, image: &ImageName) -> bool {
+        self.kind() == KernelKind::Generic && image.listed_repository() == self.repository.to_lowercase()
+    }
+
     /// The job that a push makes of it; none for pull requests. `name` is the repository's without its owner.
     ///
     /// # Errors
@@ -242,6 +247,15 @@ mod tests {
             ["zero-os/base:".len() + LONGEST_TAG]
         );
         assert!(names[0].parse::<ImageName>().is_ok(), "{names:?}");
+    }
+
+    #[test]
+    fn a_generic_rule_keeps_all_images_of_its_repository() {
+        let keeps = |start, name: &str| rule(start).keeps(&name.parse().unwrap());
+        let fresh = || KernelStart::Fresh("ubuntu:16.04".parse().unwrap());
+        assert!(keeps(fresh(), "zero-os/0-initramfs:any") && keeps(fresh(), "docker.io/zero-os/0-initramfs"));
+        assert!(!keeps(fresh(), "ubuntu:16.04") && !keeps(fresh(), "ghcr.io/zero-os/0-initramfs"));
+        assert!(!keeps(KernelStart::Kept("zero-os/other".into()), "zero-os/0-initramfs"));
     }
 
     #[test]

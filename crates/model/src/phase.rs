@@ -76,3 +76,15 @@ pub fn mark(kind: PhaseKind, text: &str) -> String {
 pub fn mark_done(kind: PhaseKind, text: &str, took: Duration) -> String {
     mark(kind, &format!("{text} · {}", spoken(took)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_marked_with_its_text_and_the_time_that_it_took() {
+        let took = Duration::from_millis(518);
+        let line = mark_done(PhaseKind::Checkout, "abc of main", took);
+        assert_eq!(line, "\u{1b}[1;38;5;141mcheckout  abc of main · 518 ms\u{1b}[0m\n");
+    }
+}

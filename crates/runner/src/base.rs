@@ -29,6 +29,7 @@ pub(crate) async fn image(work: &mut Work, name: &ImageName, policy: PullPolicy)
     }
     match policy {
         PullPolicy::IfAbsent => Ok(there),
+        PullPolicy::Newer if name.is_of_kozmic() => Ok(there),
         // The name at Docker Hub may be a stranger's.
         PullPolicy::Newer if !there.is_pulled && name.is_users() => {
             let why = "it was not pulled from Docker Hub, so that no newer one is looked for there";
@@ -116,7 +117,7 @@ async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
     let login = login(work, name).await?;
     let asked = runner.tools.engine.ask_registry(name, login.as_ref()).await;
     asked.with_context(|| format!("ask for the image {name}"))?;
-    let pulled = ImageChange::Pulled { name, has_login: login.is_some() };
+    let pulled = ImageChange::Pulled { name, has_login: login.is_some() && !name.is_official() };
     runner.coordinator.note_image(&order, pulled).await?;
     work.end(&name.to_string()).await
 }

@@ -37,7 +37,8 @@ const SIZE: TerminalSize = TerminalSize { rows: 24, columns: 120 };
 
 /// Gets the terminal ready before anything can start in it. Nobody types there: who reads from it is told at once that it
 /// has ended, as long as the program leaves the terminal as it is. The shell of busybox waits until there is something to
-/// read, and so gets the null device as its input, as does a container without stty.
+/// read, and so gets the null device as its input, as does a container without stty. A stop that comes meanwhile keeps the
+/// program from starting.
 const TERMINAL: &str = "stty rows 24 cols 120 -icanon min 0 time 0 || exec </dev/null
 read -r _l </proc/$$/maps
 case $_l in *busybox*) exec </dev/null;; esac
@@ -104,7 +105,8 @@ fn command(program: &Program, grace: Duration) -> Vec<String> {
         "" => RUN.to_owned(),
         before => format!("{{ {before}\n}} && {RUN}"),
     };
-    let line = format!("{settle}{}", shell::around(&format!("{TERMINAL}({line}) 2>&1"), grace));
+    let line =
+        format!("{settle}{}", shell::around(&format!("{TERMINAL}[ -z \"$_s\" ] && ({line}) 2>&1"), grace));
     let shell = ["/bin/sh".to_owned(), "-c".to_owned(), line, program.path.clone()];
     shell.into_iter().chain(program.arguments.iter().cloned()).collect()
 }
@@ -160,8 +162,8 @@ mod tests {
         let command = |before| command(&program(before), Duration::from_secs(10));
         let plain = command(" ");
         assert!(plain[2].starts_with("(cd '/0-core' && (\n"), "{}", plain[2]);
-        assert!(plain[2].contains(&format!("\n({RUN}) 2>&1\n_c=$?\n")), "{}", plain[2]);
+        assert!(plain[2].contains(&format!("\n[ -z \"$_s\" ] && ({RUN}) 2>&1\n_c=$?\n")), "{}", plain[2]);
         assert_eq!(plain[3..], ["/0-core/a b.sh", "main; rm", "0-core"]);
-        assert!(command("false # or")[2].contains("\n({ false # or\n} && {"));
+        assert!(command("false # or")[2].contains("&& ({ false # or\n} && {"));
     }
 }

@@ -202,7 +202,7 @@ async fn last_words(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) -> R
 /// Removes an attempt's containers and its network, off the path that people wait on. Anything that fails here is swept up later.
 async fn clear_away(runner: Runner, attempt: Attempt) {
     while let Err(fault) = remove_containers(&runner, attempt).await {
-        tracing::warn!(job.id = attempt.job.0, %fault, "a container could not be removed yet");
+        tracing::warn!(job.id = attempt.job.0, %fault, "what an attempt left on the engine could not be removed yet");
         // A job that was canceled while its engine is away may run on there.
         if !fault.is_unreachable() || !runner.pause(ENGINE_LOOK).await {
             break;

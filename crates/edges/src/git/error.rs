@@ -62,6 +62,12 @@ pub enum GitError {
         /// The most.
         limit: u64,
     },
+    /// A commit has a path that no system opens.
+    #[error("the commit has a path of about {length} bytes, and no system opens more than 4095")]
+    LongPath {
+        /// In bytes, with some that stand beside it in git's list.
+        length: u64,
+    },
     /// A commit's files take more of a disk than they may.
     #[error("the commit's files take more than {limit} bytes of a disk")]
     TooLarge {

@@ -17,6 +17,9 @@ const LONGEST_ENTRY: usize = 8 * 1024;
 /// The most entries of a list that are looked through: a few objects may stand for any number.
 const MOST_ENTRIES: u64 = 1_000_000;
 
+/// The most bytes of a list that are looked through: paths may be of any length.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// Limits for reading the files of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileLimits {
@@ -57,10 +60,13 @@ impl Mirrors {
 }
 
 async fn list(mut output: BufReader<ChildStdout>, limit: usize) -> Result<Vec<Listed>, GitError> {
-    let (mut listed, mut entry, mut seen) = (Vec::new(), Vec::new(), 0);
-    while next(&mut output, &mut entry, LONGEST_ENTRY).await.map_err(GitError::io("ls-tree"))? {
+    let (mut listed, mut entry, mut seen, mut read) = (Vec::new(), Vec::new(), 0, 0);
+    while let Some(length) =
+        next(&mut output, &mut entry, LONGEST_ENTRY).await.map_err(GitError::io("ls-tree"))?
+    {
         seen += 1;
-        if seen > MOST_ENTRIES {
+        read += length;
+        if seen > MOST_ENTRIES || read > MOST_BYTES {
             return Err(GitError::TooManyEntries { limit: MOST_ENTRIES });
         }
         let Some(file) = yaml_file(&entry) else { continue };
@@ -236,7 +242,7 @@ mod tests {
         let all = [&long, &short[..], &long].concat();
         let mut output = BufReader::with_capacity(1_000, all.as_slice());
         let (mut entry, mut found) = (Vec::new(), Vec::new());
-        while next(&mut output, &mut entry, LONGEST_ENTRY).await.unwrap() {
+        while next(&mut output, &mut entry, LONGEST_ENTRY).await.unwrap().is_some() {
             assert!(entry.len() <= LONGEST_ENTRY);
             found.extend(yaml_file(&entry).map(|file| file.path));
         }

@@ -14,6 +14,9 @@ const BLOCK: u64 = 4096;
 /// The most bytes in front of a path: mode, kind, id, size.
 const LONGEST_FACTS: usize = 256;
 
+/// The longest entry, in bytes: no system opens a file of a path as long.
+const LONGEST_ENTRY: u64 = 8 * 1024;
+
 /// Number of commits whose size is remembered: the jobs of one push follow each other.
 const REMEMBERED: usize = 64;
 
@@ -80,7 +83,12 @@ impl TreeSize {
 /// Counts the entries of git's list, up to the first that is one too many.
 async fn count(mut list: impl AsyncBufRead + Unpin, most: TreeSize) -> Result<TreeSize, GitError> {
     let (mut size, mut facts) = (TreeSize::default(), Vec::new());
-    while next(&mut list, &mut facts, LONGEST_FACTS).await.map_err(GitError::io("ls-tree"))? {
+    while let Some(length) =
+        next(&mut list, &mut facts, LONGEST_FACTS).await.map_err(GitError::io("ls-tree"))?
+    {
+        if length > LONGEST_ENTRY {
+            return Err(GitError::LongPath { length });
+        }
         size.files += 1;
         size.bytes = size.bytes.saturating_add(bytes(&facts).next_multiple_of(BLOCK).max(BLOCK));
         size.within(most)?;
@@ -115,8 +123,10 @@ mod tests {
         let list = list.map(|entry| format!("{entry}\0")).concat();
         let size = count(list.as_bytes(), MOST).await.unwrap();
         assert_eq!(size, TreeSize { files: 5, bytes: (1 + 1 + 2 + 1 + 1) * BLOCK });
-        let long = [b"100644 blob 1 7\t".as_slice(), &[b'x'; 100_000], b"\0"].concat();
-        assert_eq!(count(&long[..], MOST).await.unwrap(), TreeSize { files: 1, bytes: BLOCK });
+        let long = |length: usize| [b"100644 blob 1 7\t".as_slice(), &vec![b'x'; length], b"\0"].concat();
+        assert_eq!(count(&long(8_000)[..], MOST).await.unwrap(), TreeSize { files: 1, bytes: BLOCK });
+        let fault = count(&long(100_000)[..], MOST).await.unwrap_err().to_string();
+        assert_eq!(fault, "the commit has a path of about 100016 bytes, and no system opens more than 4095");
         assert_eq!(bytes(b"100644 blob 1 99999999999999999999999\ta"), 0, "git writes no such number");
     }
 

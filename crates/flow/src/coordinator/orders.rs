@@ -8,7 +8,6 @@ use kozmic_edges::{
     store::{ClaimedJob, IMAGES},
 };
 use kozmic_model::{
-    kernel::KernelKind,
     phase::Phase,
     registry::host_of,
     spec::{Base, BuildFacts, JobSpec, Task, environment},
@@ -137,8 +136,7 @@ fn taken(settings: &FlowSettings, spec: &JobSpec) -> Option<String> {
         return None;
     }
     let (image, autobuild) = (spec.task.image()?, settings.autobuild.as_ref()?);
-    let mut generic = autobuild.kernels.iter().filter(|rule| rule.kind() == KernelKind::Generic);
-    let is_taken = generic.any(|rule| image.listed_repository() == rule.repository.to_lowercase());
+    let is_taken = autobuild.kernels.iter().any(|rule| rule.keeps(image));
     is_taken.then(|| {
         format!(
             "{image} is a name for what kernel builds keep: only dependent kernel builds start from there."

@@ -81,6 +81,17 @@ pub(crate) enum SettingsFault {
         /// The other.
         other: &'static str,
     },
+    /// The range for networks of single jobs is too small for the jobs that run at once.
+    #[error(
+        "{} has room for {room} networks, and {jobs} jobs at once need {}: one may outlive its job by a moment",
+        variable("docker_job_subnets"), jobs * 2
+    )]
+    FewSubnets {
+        /// Number of networks that fit.
+        room: usize,
+        /// Number of jobs that run at once.
+        jobs: usize,
+    },
     /// The setting is needed.
     #[error("{variable} is missing: {hint}")]
     Missing {

@@ -193,7 +193,14 @@ fn network(source: &Source) -> Result<JobNetwork, SettingsFault> {
     match (named, range) {
         (Some(_), Some(_)) => Err(SettingsFault::Both { one: "docker_network", other: "docker_job_subnets" }),
         (Some(name), None) => Ok(JobNetwork::Named(name)),
-        (None, Some(range)) => Ok(JobNetwork::Each(range)),
+        (None, Some(range)) => {
+            let (room, jobs) = (JobNetwork::room(range), concurrency(source)?);
+            if room < jobs * 2 {
+                Err(SettingsFault::FewSubnets { room, jobs })
+            } else {
+                Ok(JobNetwork::Each(range))
+            }
+        }
         (None, None) => Ok(JobNetwork::Own),
     }
 }
@@ -256,6 +263,18 @@ mod tests {
         assert_eq!(settings.docker.memory, MemoryLimit::Share(settings.runner.concurrency));
         assert_eq!(settings.docker.processes, Some(4096));
         assert!(settings.runner.concurrency > 0);
+    }
+
+    #[test]
+    fn a_range_has_room_for_each_job_and_for_the_one_before() {
+        let with = |jobs: &str| {
+            let range = ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/24");
+            read(&[range, ("KOZMIC_RUNNER_CONCURRENCY", jobs)]).map(|settings| settings.docker.network)
+        };
+        assert!(matches!(with("16"), Ok(JobNetwork::Each(_))));
+        let Err(fault) = with("17") else { panic!("it is too small") };
+        let words = "has room for 32 networks, and 17 jobs at once need 34";
+        assert!(fault.to_string().starts_with(&format!("KOZMIC_DOCKER_JOB_SUBNETS {words}")), "{fault}");
     }
 
     #[test]

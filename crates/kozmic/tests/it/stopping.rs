@@ -33,7 +33,7 @@ async fn cancel_with_tools(world: &World, live: &mut Live, tools: &[&str]) -> Re
 
 #[tokio::test]
 async fn whatever_a_script_started_has_the_time_to_tidy_up() -> Result<()> {
-    let world = World::new().await?;
+    let world = World::with(&[("KOZMIC_STOP_TIMEOUT", "80")]).await?;
     let others = "setsid nohup /tmp/tool session & timeout 600 /tmp/tool timeout & sudo /tmp/tool sudo &";
     let tools = format!("{others} /tmp/tool front; echo never");
     world.hook(&format!("{TOOL}\n{tools}")).await?;
@@ -46,7 +46,7 @@ async fn whatever_a_script_started_has_the_time_to_tidy_up() -> Result<()> {
 
 #[tokio::test]
 async fn the_signal_that_an_image_wants_is_not_what_its_scripts_get() -> Result<()> {
-    let world = World::new().await?;
+    let world = World::with(&[("KOZMIC_STOP_TIMEOUT", "80")]).await?;
     let image = format!("kozmic-story/{}:winch", world.server.instance().unwrap_or_default());
     // Its shell is another one, too.
     let make =
@@ -65,7 +65,7 @@ async fn the_signal_that_an_image_wants_is_not_what_its_scripts_get() -> Result<
 
 #[tokio::test]
 async fn what_runs_on_behind_a_script_that_ended_does_not_hold_its_job() -> Result<()> {
-    let world = World::new().await?;
+    let world = World::with(&[("KOZMIC_STOP_TIMEOUT", "600")]).await?;
     world.hook("(trap '' TERM; exec sleep 600) & setsid sleep 600 & echo by; exit 3").await?;
     world.push("Begin").await?;
     assert_eq!(world.finished().await?.status, "failure");

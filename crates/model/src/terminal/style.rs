@@ -156,6 +156,8 @@ mod tests {
             ("38:2:1:9:8:7:0:0", Colour::Exact([9, 8, 7])),
         ] {
             assert_eq!(after(codes).ink, Some(colour), "{codes}");
+            let of_ground = codes.replacen('3', "4", 1).replacen('9', "10", usize::from(codes == "97"));
+            assert_eq!(after(&of_ground).ground, Some(colour), "{of_ground}");
         }
     }
 

@@ -1,8 +1,8 @@
 # The shell around a script. It runs the script as its child, and notes in the volume how that ended.
 #
 # The runner sets _g before, the seconds between SIGTERM and SIGKILL, and puts the script in the place of its mark.
-# Lines that begin with # stay out of containers. Any POSIX shell reads this, without any other program: `kill`, `read`
-# and `[` are its own. It says nothing by itself, and dies of no signal that can be caught.
+# Lines that begin with # stay out of containers. Any POSIX shell reads this, and needs no other program before a stop:
+# `kill`, `read` and `[` are its own. It says nothing by itself, and dies of no signal that can be caught.
 
 exec 2>/dev/null
 # Counts the processes of the container that were killed for want of memory.
@@ -34,6 +34,8 @@ echo "$_c$_s$_o" >/kozmic/.ended
 # the process group had it with the script, and sudo and timeout pass on what they get. Those of other users get it by
 # sudo, where the script may use that. (The backslashes keep a script's own `pkill -f sleep` from meaning this shell.)
 _is() { read -r _l <"/proc/$1/stat" && case $_l in *" ($2) "*) ;; *) return 1 ;; esac; }
+_u() { read -r _v _ </proc/uptime && _v=${_v%%.*}; }
+_u && _e=$((_v + _g + 1))
 _t() {
 _r=
 for _p in /proc/[0-9]*; do
@@ -41,14 +43,14 @@ read -r _l <"$_p/stat" || continue
 _p=${_p#/proc/}
 set -- ${_l##*) }
 [ "$_p" != 1 ] && [ "$_p" != $$ ] || continue
-_is "$2" sudo || _is "$2" timeout && continue
-[ "$3" = "$_p" ] || ! _is "$3" timeout || continue
-if ! kill -0 "$_p"; then _r="$_r $_p"; elif [ "$3" != $$ ]; then kill -TERM "$_p"; fi
+[ "$3" != $$ ] || ! kill -0 "$_p" || continue
+_u && [ "$_v" -lt "$_e" ] || break
+_is "$2" s\udo || _is "$2" t\imeout && continue
+[ "$3" = "$_p" ] || ! _is "$3" t\imeout || continue
+if kill -0 "$_p"; then kill -TERM "$_p"; elif [ -e "/proc/$_p" ]; then _r="$_r $_p"; fi
 done
 [ -z "$_r" ] || s\udo -n /bin/sh -c "kill -TERM$_r"
 }
-_u() { read -r _v _ </proc/uptime && _v=${_v%%.*}; }
 _t
-_u && _e=$((_v + _g + 1))
 while kill -0 -1 && _u && [ "$_v" -lt "$_e" ]; do s\leep 0.1 || s\leep 1; done
 exit 143

@@ -109,10 +109,12 @@ fn a_local_image_is_not_looked_for_under_a_strangers_name() {
     let own = "team/base:1".parse().unwrap();
     stage.engine.add_image(&own, Sample::debian().with_file("/whose", b"ours\n"));
     stage.engine.offer(&own, Sample::debian().with_file("/whose", b"a stranger's\n"));
-    stage.ledger.give(stage.order(1, in_image("team/base:1", newer(hook("cat /whose")))));
-    assert_eq!(stage.run(1), Outcome::Returned(0));
-    let log = stage.log(1);
-    assert!(log.contains("ours") && log.contains("was not pulled from Docker Hub"), "{log}");
+    for (job, name) in [(1, "team/base:1"), (3, "index.docker.io/team/base:1")] {
+        stage.ledger.give(stage.order(job, in_image(name, newer(hook("cat /whose")))));
+        assert_eq!(stage.run(job), Outcome::Returned(0));
+        let log = stage.log(job);
+        assert!(log.contains("ours") && log.contains("was not pulled from Docker Hub"), "{log}");
+    }
     // An official image has one owner only.
     stage.engine.offer(&IMAGE.parse().unwrap(), Sample::debian().with_file("/whose", b"newer\n"));
     stage.ledger.give(stage.order(2, newer(hook("cat /whose"))));
@@ -192,4 +194,9 @@ fn an_image_of_kozmics_own_name_is_pulled_from_nowhere() {
     stage.ledger.give(stage.order(1, in_image("kozmic/debian:bookworm", hook("true"))));
     let why = broken(stage.run(1));
     assert!(why.contains("is pulled from nowhere: docker/base"), "{why}");
+    stage.pull("kozmic/debian:bookworm", &login());
+    stage.engine.forget_calls();
+    stage.ledger.give(stage.order(2, newer(in_image("kozmic/debian:bookworm", hook("true")))));
+    assert_eq!(stage.run(2), Outcome::Returned(0));
+    assert!(!stage.engine.calls().contains(&Verb::Pull));
 }

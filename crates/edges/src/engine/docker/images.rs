@@ -22,9 +22,8 @@ impl DockerEngine {
     pub(super) async fn find_image(&self, name: &ImageName) -> Result<Option<Image>, EngineError> {
         let Some(found) = self.look_at(name).await? else { return Ok(None) };
         let missing = || EngineError::Unexpected { cause: format!("the image {name} has no id") };
+        let is_pulled = is_pulled(&found, name);
         let id = found.id.ok_or_else(missing)?;
-        let origin = format!("{}@", name.listed_repository());
-        let is_pulled = found.repo_digests.iter().flatten().any(|digest| digest.starts_with(&origin));
         let default_user = found.config.and_then(|config| config.user).unwrap_or_default();
         Ok(Some(Image { id, default_user, size: found.size.unwrap_or_default(), is_pulled }))
     }
@@ -115,5 +114,47 @@ impl DockerEngine {
         let options = ListImagesOptionsBuilder::default().filters(&filters).build();
         let all = self.docker()?.list_images(Some(options)).await.map_err(|fault| self.fault(fault))?;
         Ok(all.into_iter().flat_map(|image| image.repo_tags).filter_map(|name| name.parse().ok()).collect())
+    }
+}
+
+/// Whether an image came from the registry of a name. An engine that keeps images in containerd gives each a digest, one
+/// that was built there as well, and tells apart from that where it came from.
+fn is_pulled(found: &ImageInspect, name: &ImageName) -> bool {
+    let repository = name.listed_repository();
+    match &found.identity {
+        Some(identity) => {
+            let origins = identity.pull.iter().flatten().filter_map(|pull| pull.repository.as_ref());
+            let mut origins = origins.filter_map(|origin| origin.parse::<ImageName>().ok());
+            origins.any(|origin| origin.listed_repository() == repository)
+        }
+        None => {
+            let digests = found.repo_digests.iter().flatten();
+            digests.filter_map(|digest| digest.split_once('@')).any(|(origin, _)| origin == repository)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bollard::models::{Identity, PullIdentity};
+
+    #[test]
+    fn an_image_is_a_registrys_if_the_engine_says_that_it_came_from_there() {
+        let name = "team/tools:1".parse().unwrap();
+        let digest = |repository: &str| Some(vec![format!("{repository}@sha256:{}", "0".repeat(64))]);
+        let of_store =
+            |repository| ImageInspect { repo_digests: digest(repository), ..ImageInspect::default() };
+        assert!(is_pulled(&of_store("team/tools"), &name));
+        assert!(!is_pulled(&of_store("team/tools2"), &name) && !is_pulled(&ImageInspect::default(), &name));
+        let of_containerd = |origins: &[&str]| {
+            let pull = |origin: &&str| PullIdentity { repository: Some((*origin).to_owned()) };
+            let pull = Some(origins.iter().map(pull).collect());
+            let identity = Some(Identity { pull, ..Identity::default() });
+            ImageInspect { identity, ..of_store("team/tools") }
+        };
+        assert!(!is_pulled(&of_containerd(&[]), &name), "it was built there");
+        assert!(!is_pulled(&of_containerd(&["ghcr.io/team/tools"]), &name));
+        assert!(is_pulled(&of_containerd(&["docker.io/team/tools"]), &name));
     }
 }

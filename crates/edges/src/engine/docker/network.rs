@@ -1,6 +1,6 @@
 //! Networks of job containers: the one that Kozmic makes for all of them, or the one that the settings name.
 
-use super::{DockerEngine, EngineError, UserNamespace};
+use super::{DockerEngine, EngineError, UserNamespace, fence::PART};
 use crate::engine::Subnet;
 use bollard::{
     errors::Error,
@@ -13,6 +13,9 @@ const REACH: &str = "com.docker.network.bridge.enable_icc";
 
 /// The option that names a bridge's interface.
 const INTERFACE: &str = "com.docker.network.bridge.name";
+
+/// The most networks that are counted: more than jobs run at once.
+const MOST_PARTS: usize = 10_000;
 
 /// The network of job containers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,11 @@ pub enum JobNetwork {
 impl JobNetwork {
     /// Name of the network that Kozmic makes, and of its interface on the engine's machine: rules of a firewall name it.
     pub const OWN: &str = "kozmic-jobs";
+
+    /// Number of networks of single attempts that a range has room for.
+    pub fn room(range: Subnet) -> usize {
+        range.parts(PART).take(MOST_PARTS).count()
+    }
 }
 
 impl DockerEngine {

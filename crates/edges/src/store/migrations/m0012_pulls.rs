@@ -1,5 +1,5 @@
-//! Repositories of images that projects pulled. Those of hooks whose project has a login for the registry count as brought
-//! by it.
+//! Repositories of images that projects pulled. Those of hooks and of earlier jobs whose project has a login for the
+//! registry count as brought by it.
 
 use super::tables::{index, table};
 use kozmic_model::{image::ImageName, registry::host_of};
@@ -40,8 +40,10 @@ impl MigrationTrait for Migration {
 }
 
 async fn brought_before(db: &impl ConnectionTrait) -> Result<(), DbErr> {
-    let select = "SELECT DISTINCT h.project_id, h.image, c.registry, r.name FROM hook h \
-         JOIN registry_credential c ON c.project_id = h.project_id JOIN runner r";
+    let select = "SELECT DISTINCT i.project_id, i.image, c.registry, r.name FROM \
+         (SELECT project_id, image FROM hook \
+          UNION SELECT project_id, json_extract(spec, '$.image') FROM job WHERE json_valid(spec)) i \
+         JOIN registry_credential c ON c.project_id = i.project_id JOIN runner r WHERE i.image IS NOT NULL";
     let found = db.query_all_raw(Statement::from_string(db.get_database_backend(), select)).await?;
     let mut pulls = BTreeSet::new();
     for row in found {
@@ -76,6 +78,11 @@ mod tests {
          (1, 1, '', 'ghcr.io/team/a:1', '', x'', 0), (2, 1, '', 'debian', '', x'', 0), (3, 1, '', 'team/b', '', x'', 0), \
          (4, 1, '', 'quay.io/team/c', '', x'', 0), (5, 2, '', 'ghcr.io/team/d', '', x'', 0), \
          (6, 1, '', 'GHCR.IO/no image', '', x'', 0), (7, 1, '', 'ghcr.io/team/a:2', '', x'', 0)",
+        "INSERT INTO build (id, project_id, number, git_ref, sha, status, trigger, author, message, created_at) VALUES \
+         (1, 1, 1, 'refs/heads/main', 'a', 'success', '', '', '', 0)",
+        "INSERT INTO job (id, build_id, project_id, spec, status, attempt, cancel_requested, phases, created_at) VALUES \
+         (1, 1, 1, '{\"image\":\"ghcr.io/team/recipe:1\"}', 'success', 1, 0, '[]', 0), \
+         (2, 1, 1, 'no json', 'success', 1, 0, '[]', 0), (3, 1, 1, '{}', 'success', 1, 0, '[]', 0)",
         "INSERT INTO registry_credential (id, project_id, registry, username, password, created_at) VALUES \
          (1, 1, 'ghcr.io', 'bot', x'', 0), (2, 1, 'docker.io', 'bot', x'', 0)",
         "INSERT INTO runner (name, slots, busy, seen_at) VALUES ('here', 1, 0, 0)",
@@ -95,6 +102,13 @@ mod tests {
             "SELECT runner || ' ' || repository || ' ' || project_id || ' ' || state FROM pull ORDER BY 1";
         let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, select)).await.unwrap();
         let rows = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>();
-        assert_eq!(rows, ["here ghcr.io/team/a 1 with_login", "here team/b 1 with_login"]);
+        assert_eq!(
+            rows,
+            [
+                "here ghcr.io/team/a 1 with_login",
+                "here ghcr.io/team/recipe 1 with_login",
+                "here team/b 1 with_login"
+            ]
+        );
     }
 }

@@ -18,7 +18,7 @@ async fn stage() -> Result<Stage> {
     let script = Script {
         recipes: &[("anna/core/main.yaml", RECIPE)],
         core: &[("facts.sh", "#!/bin/sh\n")],
-        settings: &[("KOZMIC_DOCKER_NETWORK", "host")],
+        settings: &[("KOZMIC_DOCKER_NETWORK", "host"), ("KOZMIC_STOP_TIMEOUT", "80")],
         ..Script::default()
     };
     Stage::sound(script).await

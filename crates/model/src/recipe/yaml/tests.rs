@@ -112,7 +112,10 @@ fn bombs_are_stopped() {
         let words = ["more, or nested deeper, than any recipe needs", "recursion limit exceeded"];
         assert!(words.iter().any(|words| told[0].contains(words)), "{told:?}");
     }
-    let large = read_all(&format!("a: {}", "x".repeat(70_000)));
+    let longest = format!("# {}", "x".repeat(LARGEST - 2));
+    assert_eq!(longest.len(), LARGEST);
+    assert!(!format!("{:?}", read_all(&longest)).contains("larger than"));
+    let large = read_all(&format!("{longest}x"));
     assert_eq!(
         large,
         Err(vec!["x.yaml:1:1: The file is larger than 64 KiB, and no recipe needs as much.".into()])
