@@ -117,7 +117,7 @@ async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
     let login = login(work, name).await?;
     let asked = runner.tools.engine.ask_registry(name, login.as_ref()).await;
     asked.with_context(|| format!("ask for the image {name}"))?;
-    let pulled = ImageChange::Pulled { name, has_login: login.is_some() && !name.is_official() };
+    let pulled = ImageChange::Pulled { name, has_login: counts(login.as_ref(), name) };
     runner.coordinator.note_image(&order, pulled).await?;
     work.end(&name.to_string()).await
 }
@@ -126,7 +126,7 @@ async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
 async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
     let (runner, order) = (work.runner.clone(), work.order.clone());
     let login = login(work, name).await?;
-    let has_login = login.is_some() && !name.is_official();
+    let has_login = counts(login.as_ref(), name);
     if has_login {
         runner.coordinator.note_image(&order, ImageChange::Pulling(name)).await?;
     }
@@ -149,4 +149,9 @@ async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
 async fn login(work: &Work, name: &ImageName) -> Result<Option<RegistryLogin>> {
     work.runner.settings.private_registries.admit(name.registry()).await?;
     work.order.login.clone().map_err(Error::msg)
+}
+
+/// Whether a login makes what it brings its project's own: an official image is everybody's.
+fn counts(login: Option<&RegistryLogin>, name: &ImageName) -> bool {
+    login.is_some() && !name.is_official()
 }

@@ -35,19 +35,14 @@ impl PrivateRegistries {
         if host == DEFAULT_REGISTRY || self.0.contains(&host) || self.0.contains(ALL) {
             return Ok(());
         }
-        let found = match host.contains(':') {
-            true => timeout(PATIENCE, lookup_host(&host)).await.map(|found| found.map(Vec::from_iter)),
-            false => {
-                timeout(PATIENCE, lookup_host((&*host, PORT))).await.map(|found| found.map(Vec::from_iter))
-            }
+        let address = if host.contains(':') { host.clone() } else { format!("{host}:{PORT}") };
+        let Ok(found) = timeout(PATIENCE, lookup_host(address)).await else {
+            bail!("the addresses of {host} could not be looked up within {} s", PATIENCE.as_secs());
         };
-        match found {
-            Err(_) => bail!("the addresses of {host} could not be looked up within {} s", PATIENCE.as_secs()),
-            Ok(Ok(addresses)) if addresses.iter().any(|address| !is_public(address.ip())) => {
-                bail!("{host} is in the server's own network, and docker_private_registries does not name it")
-            }
-            _ => Ok(()),
+        if found.into_iter().flatten().any(|address| !is_public(address.ip())) {
+            bail!("{host} is in the server's own network, and docker_private_registries does not name it");
         }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use kozmic_model::{ids::ProjectId, image::ImageName};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, QueryFilter, Select,
+    ColumnTrait, Condition, EntityTrait, QueryFilter,
     sea_query::OnConflict,
 };
 
@@ -32,7 +32,11 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn may_use_image(&self, puller: Puller<'_>) -> Result<bool> {
-        let known = of_repository(puller).all(&self.db).await.context("find who pulled an image")?;
+        let known = rows::pull::Entity::find()
+            .filter(is_of_repository(puller))
+            .all(&self.db)
+            .await
+            .context("find who pulled an image")?;
         let has_pulled = known.iter().any(|row| row.project_id == puller.project.0 && row.state != BEGUN);
         Ok(has_pulled || known.iter().all(|row| row.state == OPEN))
     }
@@ -43,15 +47,17 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn begin_pull(&self, puller: Puller<'_>) -> Result<()> {
-        let own = of_project(puller).filter(rows::pull::Column::State.eq(WITH_LOGIN));
+        let own = rows::pull::Entity::find()
+            .filter(is_of_repository(puller))
+            .filter(rows::pull::Column::ProjectId.eq(puller.project.0))
+            .filter(rows::pull::Column::State.eq(WITH_LOGIN));
         // What it brought before is there, whatever comes of this pull.
         if own.one(&self.db).await.context("find a pull")?.is_some() {
             return Ok(());
         }
         self.note_pull(puller, BEGUN, true).await?;
         let others = rows::pull::Entity::delete_many()
-            .filter(rows::pull::Column::Runner.eq(puller.runner))
-            .filter(rows::pull::Column::Repository.eq(puller.image.listed_repository()))
+            .filter(is_of_repository(puller))
             .filter(rows::pull::Column::ProjectId.ne(puller.project.0))
             .filter(rows::pull::Column::State.eq(OPEN));
         others.exec(&self.writer).await.context("forget pulls as anybody")?;
@@ -77,8 +83,7 @@ impl Store {
     /// The database does not answer.
     pub async fn drop_pull(&self, puller: Puller<'_>) -> Result<()> {
         let begun = rows::pull::Entity::delete_many()
-            .filter(rows::pull::Column::Runner.eq(puller.runner))
-            .filter(rows::pull::Column::Repository.eq(puller.image.listed_repository()))
+            .filter(is_of_repository(puller))
             .filter(rows::pull::Column::ProjectId.eq(puller.project.0))
             .filter(rows::pull::Column::State.eq(BEGUN));
         begun.exec(&self.writer).await.context("forget a pull")?;
@@ -109,14 +114,10 @@ fn identity() -> [rows::pull::Column; 3] {
     [rows::pull::Column::Runner, rows::pull::Column::Repository, rows::pull::Column::ProjectId]
 }
 
-fn of_repository(puller: Puller<'_>) -> Select<rows::pull::Entity> {
-    rows::pull::Entity::find()
-        .filter(rows::pull::Column::Runner.eq(puller.runner))
-        .filter(rows::pull::Column::Repository.eq(puller.image.listed_repository()))
-}
-
-fn of_project(puller: Puller<'_>) -> Select<rows::pull::Entity> {
-    of_repository(puller).filter(rows::pull::Column::ProjectId.eq(puller.project.0))
+fn is_of_repository(puller: Puller<'_>) -> Condition {
+    Condition::all()
+        .add(rows::pull::Column::Runner.eq(puller.runner))
+        .add(rows::pull::Column::Repository.eq(puller.image.listed_repository()))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ const RIGHTS: &str = "sudo mknod /tmp/device c 1 3 && echo made a device; \
     sudo perl -MSocket -e 'socket(S, PF_INET, SOCK_RAW, 1) and print \"opened a raw socket\\n\"'; \
     perl -MSocket -e 'socket(S, PF_INET, SOCK_DGRAM, 1) and print \"may ping\\n\"'; echo end";
 
-/// What the engine was told of the container that runs.
+/// The settings that the engine was given for the container that runs.
 async fn host_config(world: &World) -> Result<Value> {
     let format = ["inspect", "--format", "{{json .HostConfig}}", &world.container().await?];
     Ok(serde_json::from_str(&world.docker.run(&format).await?)?)

@@ -25,15 +25,20 @@ async fn only(stage: &Stage, jobs: &[i64], limit: Duration) {
     tokio::time::timeout(limit, left).await.unwrap();
 }
 
+/// Cancels the job when it runs and has a network of its own, and waits for its end.
+async fn canceled(stage: &Stage) {
+    runs(stage).await;
+    stage.engine.add_network("runner", attempt(1));
+    stage.ledger.cancel(1, "By anna.");
+    stage.over(1).await;
+}
+
 #[test]
 fn an_attempts_network_goes_after_its_containers() {
     let stage = Stage::new();
     stage.give(1, "sleep infinity");
     stage.live(async {
-        runs(&stage).await;
-        stage.engine.add_network("runner", attempt(1));
-        stage.ledger.cancel(1, "By anna.");
-        stage.over(1).await;
+        canceled(&stage).await;
         only(&stage, &[], Duration::from_secs(10)).await;
     });
 }
@@ -58,10 +63,7 @@ fn one_that_could_not_be_removed_is_swept_up_later() {
     stage.engine.fail(At::Next(Verb::RemoveNetwork), refusal);
     stage.give(1, "sleep infinity");
     stage.live(async {
-        runs(&stage).await;
-        stage.engine.add_network("runner", attempt(1));
-        stage.ledger.cancel(1, "By anna.");
-        stage.over(1).await;
+        canceled(&stage).await;
         only(&stage, &[], Duration::from_secs(3600)).await;
     });
     assert_eq!(stage.engine.faults_left(), 0);

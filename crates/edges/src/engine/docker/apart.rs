@@ -4,7 +4,7 @@ use super::{
     DockerEngine, EngineError,
     containers::{INSTANCE, attempt_of, marks},
     fence::PART,
-    network::JobNetwork,
+    network::{JobNetwork, configs},
 };
 use crate::engine::Subnet;
 use bollard::{
@@ -83,6 +83,5 @@ fn apart(name: &str, instance: &str, attempt: Attempt, subnet: Subnet) -> Networ
 }
 
 fn subnets(network: &Network) -> Vec<Subnet> {
-    let configs = network.ipam.as_ref().and_then(|ipam| ipam.config.as_ref());
-    configs.into_iter().flatten().filter_map(|config| config.subnet.as_ref()?.parse().ok()).collect()
+    configs(network).filter_map(|config| config.subnet.as_ref()?.parse().ok()).collect()
 }

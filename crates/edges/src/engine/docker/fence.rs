@@ -3,7 +3,7 @@
 use super::{
     DockerEngine, EngineError,
     containers::{INSTANCE, JOB},
-    network::JobNetwork,
+    network::{JobNetwork, configs},
 };
 use crate::engine::Subnet;
 use bollard::{
@@ -158,10 +158,9 @@ fn addresses(endpoint: EndpointSettings) -> impl Iterator<Item = IpAddr> {
 }
 
 fn places(network: &Network) -> Vec<Place> {
-    let configs = network.ipam.as_ref().and_then(|ipam| ipam.config.as_ref());
     let place = |config: &bollard::models::IpamConfig| {
         let gateway = config.gateway.as_ref().and_then(|text| text.split('/').next()?.parse().ok());
         Some(Place { subnet: config.subnet.as_ref()?.parse().ok()?, gateway })
     };
-    configs.into_iter().flatten().filter_map(place).collect()
+    configs(network).filter_map(place).collect()
 }

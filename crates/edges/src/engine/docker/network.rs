@@ -4,7 +4,7 @@ use super::{DockerEngine, EngineError, UserNamespace, fence::PART};
 use crate::engine::Subnet;
 use bollard::{
     errors::Error,
-    models::{NetworkCreateRequest, NetworkInspect},
+    models::{IpamConfig, Network, NetworkCreateRequest, NetworkInspect},
 };
 use std::{collections::HashMap, sync::atomic::Ordering};
 
@@ -37,6 +37,11 @@ impl JobNetwork {
     pub fn room(range: Subnet) -> usize {
         range.parts(PART).take(MOST_PARTS).count()
     }
+}
+
+/// The ranges of addresses that a network has.
+pub(super) fn configs(network: &Network) -> impl Iterator<Item = &IpamConfig> {
+    network.ipam.as_ref().and_then(|ipam| ipam.config.as_ref()).into_iter().flatten()
 }
 
 impl DockerEngine {
