@@ -182,7 +182,7 @@ pub trait Engine: Send + Sync {
     async fn has_processes(&self, container: &ContainerId) -> Result<bool, EngineError>;
 
     /// Whether a process of a container was killed for want of memory, as far as the engine saw until the container ended:
-    /// any of its processes, not the first one alone. None of one that runs, or is gone.
+    /// any of its processes, not the first one alone. It may miss one of the last moment. None of one that runs, or is gone.
     async fn lacked_memory(&self, container: &ContainerId) -> Result<bool, EngineError>;
 
     /// Stops a container: SIGTERM, whatever signal its image wants, and SIGKILL after the grace period. One that ended or is
