@@ -3,6 +3,8 @@
 
 mod crashes;
 mod bases;
+mod fetching;
+mod orders;
 mod telling;
 mod networks;
 mod faults;

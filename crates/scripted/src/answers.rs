@@ -17,8 +17,8 @@ use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use std::{net::IpAddr, time::Duration};
 use tokio::sync::mpsc;
 
-/// Bytes of memory that its machine has.
-const MEMORY: i64 = 8 << 30;
+/// Bytes of memory that the engine's machine has.
+pub const MEMORY: i64 = 8 << 30;
 
 #[async_trait]
 impl Engine for ScriptedEngine {

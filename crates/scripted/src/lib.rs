@@ -67,6 +67,7 @@ mod files;
 #[cfg(test)]
 mod tests;
 
+pub use answers::MEMORY;
 pub use engine::ScriptedEngine;
 pub use sample::Sample;
 pub use steering::{At, Fault, Held, Side};

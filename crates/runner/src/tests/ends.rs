@@ -6,7 +6,7 @@ use kozmic_model::{
     ending::Cause,
     job::{Failure, Outcome},
 };
-use kozmic_scripted::{At, Fault, Sample, Verb};
+use kozmic_scripted::{At, Fault, Sample, Side, Verb};
 use std::time::Duration;
 
 #[test]
@@ -249,4 +249,31 @@ fn a_commit_with_more_files_than_are_allowed_is_not_written() {
         let Outcome::Broken(why) = stage.run(1) else { panic!("it is broken") };
         assert!(why.contains(word), "{why}");
     }
+}
+
+#[test]
+fn a_container_that_cannot_be_stopped_does_not_hold_up_its_job_for_ever() {
+    let stage = Stage::new();
+    let mut order = stage.order(1, hook("sleep infinity"));
+    order.limits.silence = Duration::from_secs(600);
+    order.limits.grace = Duration::from_secs(60);
+    stage.ledger.give(order);
+    let held = stage.engine.hold(At::Next(Verb::Stop), Side::Question);
+    stage.live(async {
+        held.arrived().await;
+        let begun = tokio::time::Instant::now();
+        assert_eq!(stage.ledger.end_of(1).await, Outcome::Stalled(Duration::from_secs(600)));
+        assert!(begun.elapsed() >= Duration::from_secs(89), "it has its grace, and the engine its time");
+    });
+}
+
+#[test]
+fn a_connection_that_is_lost_again_and_again_ends_the_job() {
+    let stage = Stage::new();
+    stage.give(1, "true");
+    // As many as there are pauses, and the one that is too much.
+    (0..5).for_each(|_| stage.engine.fail(At::Next(Verb::Create), Fault::Unreachable));
+    let Outcome::Broken(why) = stage.run(1) else { panic!("it is broken") };
+    assert!(why.starts_with("Create the container: "), "{why}");
+    assert_eq!(stage.engine.faults_left(), 0);
 }

@@ -72,3 +72,16 @@ fn a_job_that_can_come_to_nothing_begins_nothing() {
     assert_eq!(stage.run(1), Outcome::Broken("There is no hub.".to_owned()));
     assert!(stage.printed(1).is_empty());
 }
+
+#[test]
+fn a_kept_image_of_a_newer_push_stays() {
+    let stage = Stage::new();
+    for (job, has_newer) in [(1, false), (2, true), (3, false)] {
+        stage.ledger.notes().has_newer = has_newer;
+        let before = stage.ledger.notes().kept.clone();
+        stage.ledger.give(stage.order(job, recipe("thing")));
+        assert_eq!(stage.run(job), Outcome::Returned(0));
+        assert_eq!(stage.ledger.notes().kept == before, has_newer, "{job}");
+        assert_eq!(stage.log(job).contains("hello:main stays as it is: it is of a newer push."), has_newer);
+    }
+}

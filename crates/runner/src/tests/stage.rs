@@ -163,13 +163,19 @@ impl Stage {
 
     /// All of a job's log.
     pub(super) fn log(&self, job: i64) -> String {
+        life().block_on(self.log_now(job))
+    }
+
+    /// A job's log so far.
+    pub(super) async fn log_now(&self, job: i64) -> String {
         let log = Logs::open(self.dir.path().join("logs")).unwrap();
         let reader = log.reader(Attempt { job: JobId(job), number: 1 });
-        let bytes = life().block_on(reader.read(0, 1 << 22)).unwrap();
+        let bytes = reader.read(0, 1 << 22).await.unwrap();
         String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
     }
 
-    fn runner(&self) -> Runner {
+    /// A process of the runner, at rest.
+    pub(super) fn runner(&self) -> Runner {
         let tools = Tools {
             engine: Arc::new(self.engine.clone()),
             mirrors: self.mirror.mirrors.clone(),

@@ -2,7 +2,7 @@
 
 use super::{
     programs::recipe,
-    stage::{Stage, hook, installing},
+    stage::{IMAGE, Stage, hook, installing},
 };
 use kozmic_model::{job::Outcome, spec::Task};
 use kozmic_scripted::{At, Fault, Side, Verb};
@@ -17,6 +17,9 @@ fn a_log_tells_each_part_of_a_job_and_no_wait_that_is_none() {
     assert!(log.contains(&format!("checkout  {} of main", sha.short())), "{log}");
     assert!(log.contains("Running the install script: this hook has no image yet."), "{log}");
     assert!(!log.contains("Waiting"), "nobody else makes the image: {log}");
+    let key = stage.ledger.notes().images.keys().next().unwrap().clone();
+    assert!(log.contains(&format!("kept as image {}, ", &key[..12])), "{log}");
+    assert!(log.contains(&format!(" in {IMAGE} as kozmic")), "{log}");
 }
 
 #[test]
