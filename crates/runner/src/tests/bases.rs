@@ -119,7 +119,11 @@ fn a_local_image_is_not_looked_for_under_a_strangers_name() {
     stage.engine.offer(&IMAGE.parse().unwrap(), Sample::debian().with_file("/whose", b"newer\n"));
     stage.ledger.give(stage.order(2, newer(hook("cat /whose"))));
     assert_eq!(stage.run(2), Outcome::Returned(0));
-    assert!(stage.log(2).contains("newer\n"), "{}", stage.log(2));
+    let log = stage.log(2);
+    assert!(log.contains("newer\n") && log.contains("debian:bookworm, newer"), "{log}");
+    stage.ledger.give(stage.order(4, newer(hook("cat /whose"))));
+    assert_eq!(stage.run(4), Outcome::Returned(0));
+    assert!(stage.log(4).contains("debian:bookworm, as it was"), "{}", stage.log(4));
 }
 
 #[test]
