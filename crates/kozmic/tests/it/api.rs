@@ -57,8 +57,17 @@ impl Program {
         Ok(Self { client, base: format!("{}/api/v1/", world.server.url()), token })
     }
 
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The whole address of a path.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
+        self.client.request(method, self.address(path)).bearer_auth(&self.token)
     }
 
     pub async fn get(&self, path: &str) -> Result<Value> {

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 const SCRIPT: &str = "echo \"$KOZMIC_SHA\" >> /dev/stderr";
 
 /// A fork of Eve's with a pull request.
-struct Offer<'a> {
+pub struct Offer<'a> {
     world: &'a World,
     fork: String,
     number: u64,
@@ -25,7 +25,7 @@ struct Offer<'a> {
 
 impl<'a> Offer<'a> {
     /// Opened by Eve, with a commit of hers; gives that, too.
-    async fn new(world: &'a World) -> Result<(Self, String)> {
+    pub async fn new(world: &'a World) -> Result<(Self, String)> {
         let fork = world.github.fork(REPOSITORY, "eve").await?;
         let first = commit(world, &fork, "eve", "First").await?;
         let pull = NewPull::new(REPOSITORY, "topic", "Topic").from_fork(&fork).by("eve");
@@ -41,10 +41,10 @@ impl<'a> Offer<'a> {
     }
 
     /// Waits until the commit's build is held.
-    async fn held(&self, sha: &str) -> Result<u64> {
+    pub async fn held(&self, sha: &str) -> Result<u64> {
         let build = self.of(sha, "held").await?;
         let said = self.world.status(sha, State::Pending).await?;
-        ensure!(said.ends_with("waits: a member has to approve it"), "{said}");
+        ensure!(said.ends_with("waits: a manager has to approve it"), "{said}");
         Ok(build)
     }
 
@@ -82,7 +82,8 @@ async fn commit(world: &World, fork: &str, login: &str, message: &str) -> Result
     world.github.commit(fork, "topic", commit).await
 }
 
-async fn world() -> Result<World> {
+/// With a hook and a build that ended well.
+pub async fn world() -> Result<World> {
     let world = World::new().await?;
     world.hook(SCRIPT).await?;
     world.push("Begin").await?;

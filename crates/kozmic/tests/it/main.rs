@@ -37,6 +37,7 @@ mod history;
 mod badges;
 mod account;
 mod api;
+mod api_contract;
 mod forge_faults;
 mod forks;
 mod mail;

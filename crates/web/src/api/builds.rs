@@ -30,9 +30,6 @@ use serde::{Deserialize, Serialize};
 const PER_PAGE: u64 = 25;
 const MOST_PER_PAGE: u64 = 100;
 
-/// No list reaches so far.
-const LAST_PAGE: u64 = 1_000_000_000;
-
 /// The builds that are wanted.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
@@ -40,8 +37,8 @@ pub(super) struct Wanted {
     git_ref: String,
     #[serde(default)]
     status: String,
-    page: Option<u64>,
-    per_page: Option<u64>,
+    page: Option<u32>,
+    per_page: Option<u32>,
 }
 
 /// The ref whose latest build is wanted.
@@ -69,8 +66,8 @@ pub(super) async fn list(
 ) -> Result<Json<Builds>, WebError> {
     let (project, _) = caller.project(&app, project, Role::Member).await?;
     let filter = filter(&wanted)?;
-    let page = wanted.page.unwrap_or(1).clamp(1, LAST_PAGE);
-    let per_page = wanted.per_page.unwrap_or(PER_PAGE).clamp(1, MOST_PER_PAGE);
+    let page = u64::from(wanted.page.unwrap_or(1).max(1));
+    let per_page = wanted.per_page.map_or(PER_PAGE, u64::from).clamp(1, MOST_PER_PAGE);
     let asked = PageAsked { number: page, size: per_page };
     let found = app.edges.store.builds(project.id, &filter, asked).await?;
     let (spans, now) = (app.edges.store.spans_of(&found.items).await?, clock::now());
