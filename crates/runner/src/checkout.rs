@@ -6,7 +6,7 @@ use crate::{
     order::Order,
     work::Work,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use kozmic_edges::{
     git::{Checkout, Credentials, Fetched, GitError, TreeSize, Wanted},
     room::Room,
@@ -27,24 +27,31 @@ pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
     let wanted = fetched(work).await?;
     let room = work.runner.tools.room.clone();
     let dir = place_of(work);
+    let most = work.runner.settings.largest_checkout;
     let checkout = async {
-        fits(work, &wanted).await?;
-        Ok(work.runner.tools.mirrors.check_out(&wanted, dir).await?)
+        fits(work, &wanted, most).await?;
+        let checkout = work.runner.tools.mirrors.check_out_within(&wanted, dir, most.bytes).await;
+        checkout.map_err(with_setting)
     };
     while_there_is_room(&room, checkout).await.context("check out the commit")
 }
 
 /// Makes sure that the files of a commit may be written, and that there is room for them, before any is.
-async fn fits(work: &Work, wanted: &Wanted) -> Result<()> {
-    let Runner { tools, settings, .. } = &work.runner;
-    let TreeSize { files, bytes } = match tools.mirrors.measure(wanted, settings.largest_checkout).await {
-        Err(fault @ GitError::TooManyEntries { .. }) => bail!("{fault}: checkout_files_limit allows no more"),
-        Err(fault @ GitError::TooLarge { .. }) => bail!("{fault}: checkout_limit allows no more"),
-        size => size?,
-    };
+async fn fits(work: &Work, wanted: &Wanted, most: TreeSize) -> Result<()> {
+    let tools = &work.runner.tools;
+    let TreeSize { files, bytes } = tools.mirrors.measure(wanted, most).await.map_err(with_setting)?;
     match tools.room.refuses(bytes, files) {
         Some(why) => bail!("the commit's files, {files} with {bytes} bytes, do not fit: {why}"),
         None => Ok(()),
+    }
+}
+
+/// A limit, with the setting that says it.
+fn with_setting(fault: GitError) -> Error {
+    match fault {
+        GitError::TooManyEntries { .. } => anyhow!("{fault}: checkout_files_limit allows no more"),
+        GitError::TooLarge { .. } => anyhow!("{fault}: checkout_limit allows no more"),
+        fault => fault.into(),
     }
 }
 

@@ -9,13 +9,16 @@ use std::{
 use tokio::io::{AsyncBufRead, BufReader};
 
 /// Bytes of a disk's block: a file takes whole ones, and a directory one.
-const BLOCK: u64 = 4096;
+pub(super) const BLOCK: u64 = 4096;
 
 /// The most bytes in front of a path: mode, kind, id, size.
 const LONGEST_FACTS: usize = 256;
 
 /// The longest entry, in bytes: no system opens a file of a path as long.
 const LONGEST_ENTRY: u64 = 8 * 1024;
+
+/// The name of files with git's attributes.
+const ATTRIBUTES: &[u8] = b".gitattributes";
 
 /// Number of commits whose size is remembered: the jobs of one push follow each other.
 const REMEMBERED: usize = 64;
@@ -29,9 +32,17 @@ pub struct TreeSize {
     pub bytes: u64,
 }
 
-/// Sizes of the commits that were measured last.
+/// Facts about a commit's files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Facts {
+    size: TreeSize,
+    /// Whether there are attributes among them.
+    has_attributes: bool,
+}
+
+/// Facts about the commits that were measured last.
 #[derive(Debug, Default)]
-pub(super) struct Measured(Mutex<VecDeque<(Sha, TreeSize)>>);
+pub(super) struct Measured(Mutex<VecDeque<(Sha, Facts)>>);
 
 impl Mirrors {
     /// The size that the files of a commit have which was fetched.
@@ -39,32 +50,37 @@ impl Mirrors {
     /// # Errors
     /// [`GitError::TooManyEntries`] and [`GitError::TooLarge`] beyond `most`; else the mirror is damaged.
     pub async fn measure(&self, wanted: &Wanted, most: TreeSize) -> Result<TreeSize, GitError> {
-        let size = match self.measured.of(&wanted.sha) {
-            Some(size) => size,
+        let facts = match self.measured.of(&wanted.sha) {
+            Some(facts) => facts,
             None => {
                 let _reading = self.reading.of(wanted.project).read_owned().await;
                 let git = Git::new(&self.path(wanted.project));
                 let options = ["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", wanted.sha.as_str()];
                 let count = async |_, output| count(BufReader::new(output), most).await;
-                let size = git.converse("ls-tree", options, count).await?;
-                self.measured.note(&wanted.sha, size);
-                size
+                let facts = git.converse("ls-tree", options, count).await?;
+                self.measured.note(&wanted.sha, facts);
+                facts
             }
         };
-        size.within(most)
+        facts.size.within(most)
     }
 }
 
 impl Measured {
-    fn of(&self, sha: &Sha) -> Option<TreeSize> {
+    fn of(&self, sha: &Sha) -> Option<Facts> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(other, _)| other == sha).map(|(_, size)| *size)
+        known.iter().find(|(other, _)| other == sha).map(|(_, facts)| *facts)
     }
 
-    fn note(&self, sha: &Sha, size: TreeSize) {
+    fn note(&self, sha: &Sha, facts: Facts) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.truncate(REMEMBERED - 1);
-        known.push_front((sha.clone(), size));
+        known.push_front((sha.clone(), facts));
+    }
+
+    /// Whether a commit may have attributes: one that was not measured, or too long ago, may.
+    pub(super) fn has_attributes(&self, sha: &Sha) -> bool {
+        self.of(sha).is_none_or(|facts| facts.has_attributes)
     }
 }
 
@@ -81,19 +97,22 @@ impl TreeSize {
 }
 
 /// Counts the entries of git's list, up to the first that is one too many.
-async fn count(mut list: impl AsyncBufRead + Unpin, most: TreeSize) -> Result<TreeSize, GitError> {
-    let (mut size, mut facts) = (TreeSize::default(), Vec::new());
+async fn count(mut list: impl AsyncBufRead + Unpin, most: TreeSize) -> Result<Facts, GitError> {
+    let (mut facts, mut entry) = (Facts::default(), Vec::new());
     while let Some(length) =
-        next(&mut list, &mut facts, LONGEST_FACTS).await.map_err(GitError::io("ls-tree"))?
+        next(&mut list, &mut entry, LONGEST_FACTS).await.map_err(GitError::io("ls-tree"))?
     {
         if length > LONGEST_ENTRY {
             return Err(GitError::LongPath { length });
         }
+        let size = &mut facts.size;
         size.files += 1;
-        size.bytes = size.bytes.saturating_add(bytes(&facts).next_multiple_of(BLOCK).max(BLOCK));
+        size.bytes = size.bytes.saturating_add(bytes(&entry).next_multiple_of(BLOCK).max(BLOCK));
         size.within(most)?;
+        // The end of a long path is not known.
+        facts.has_attributes |= entry.ends_with(ATTRIBUTES) || length > LONGEST_FACTS as u64;
     }
-    Ok(size)
+    Ok(facts)
 }
 
 /// The size in `<mode> <kind> <id> <size>\t…`; directories and submodules have none.
@@ -121,10 +140,12 @@ mod tests {
             "100644 blob 1234       0\tf",
         ];
         let list = list.map(|entry| format!("{entry}\0")).concat();
-        let size = count(list.as_bytes(), MOST).await.unwrap();
-        assert_eq!(size, TreeSize { files: 5, bytes: (1 + 1 + 2 + 1 + 1) * BLOCK });
+        let facts = count(list.as_bytes(), MOST).await.unwrap();
+        let size = TreeSize { files: 5, bytes: (1 + 1 + 2 + 1 + 1) * BLOCK };
+        assert_eq!(facts, Facts { size, has_attributes: false });
         let long = |length: usize| [b"100644 blob 1 7\t".as_slice(), &vec![b'x'; length], b"\0"].concat();
-        assert_eq!(count(&long(8_000)[..], MOST).await.unwrap(), TreeSize { files: 1, bytes: BLOCK });
+        let size = TreeSize { files: 1, bytes: BLOCK };
+        assert_eq!(count(&long(8_000)[..], MOST).await.unwrap(), Facts { size, has_attributes: true });
         let fault = count(&long(100_000)[..], MOST).await.unwrap_err().to_string();
         assert_eq!(fault, "the commit has a path of about 100016 bytes, and no system opens more than 4095");
         assert_eq!(bytes(b"100644 blob 1 99999999999999999999999\ta"), 0, "git writes no such number");
@@ -181,9 +202,10 @@ mod tests {
         let measured = Measured::default();
         let sha = |n: usize| format!("{n:040x}").parse::<Sha>().unwrap();
         for n in 0..100 {
-            measured.note(&sha(n), TreeSize { files: n as u64, bytes: 0 });
+            let size = TreeSize { files: n as u64, bytes: 0 };
+            measured.note(&sha(n), Facts { size, has_attributes: false });
         }
-        assert_eq!(measured.of(&sha(99)).unwrap().files, 99);
+        assert_eq!(measured.of(&sha(99)).unwrap().size.files, 99);
         assert!(
             measured.of(&sha(100 - REMEMBERED)).is_some() && measured.of(&sha(99 - REMEMBERED)).is_none()
         );

@@ -18,6 +18,7 @@ mod layers;
 mod listing;
 mod locks;
 mod measure;
+mod grown;
 mod objects;
 mod packed;
 mod process;
