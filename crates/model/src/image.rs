@@ -156,7 +156,9 @@ fn is_repository(text: &str) -> bool {
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
         _ => (None, text),
     };
-    text.len() <= 255 && host.is_none_or(is_host) && path.split('/').all(is_component)
+    // Engines take 64 hexadecimal digits for an id.
+    let is_id = host.is_none() && is_hex(text);
+    text.len() <= 255 && !is_id && host.is_none_or(is_host) && path.split('/').all(is_component)
 }
 
 fn is_host(text: &str) -> bool {
@@ -167,9 +169,16 @@ fn is_host(text: &str) -> bool {
         && port.parse::<u16>().is_ok()
 }
 
+/// Letters and digits with one of `.` `_` `__`, or any number of `-`, between.
 fn is_component(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(plain) && text.ends_with(plain) && text.chars().all(|c| plain(c) || "._-".contains(c))
+    let mut between = text.split(plain).filter(|signs| !signs.is_empty());
+    let is_right = |signs: &str| matches!(signs, "." | "_" | "__") || signs.chars().all(|sign| sign == '-');
+    text.starts_with(plain) && text.ends_with(plain) && between.all(is_right)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 fn is_tag(text: &str) -> bool {
@@ -178,8 +187,7 @@ fn is_tag(text: &str) -> bool {
 }
 
 fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    text.strip_prefix("sha256:").is_some_and(is_hex)
 }
 
 impl TryFrom<String> for ImageName {
@@ -217,6 +225,18 @@ mod tests {
         assert_eq!(digest.parse::<ImageName>().unwrap().reference(), &digest[7..]);
         let name = "registry.example:5000/team/image:1".parse::<ImageName>().unwrap();
         assert_eq!((name.repository(), name.reference()), ("registry.example:5000/team/image", "1"));
+    }
+
+    #[test]
+    fn names_that_engines_refuse_are_none() {
+        let id = "0f".repeat(32);
+        let loud = format!("debian@sha256:{}", "A".repeat(64));
+        for text in ["a..b/x", "a-_b", "a___b", "a._b", &id, &loud, &format!("{id}:1")] {
+            assert!(text.parse::<ImageName>().is_err(), "{text}");
+        }
+        for text in ["a.b/x", "a_b", "a__b", "a---b", &format!("team/{id}"), "856ad0d85155"] {
+            assert!(text.parse::<ImageName>().is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -24,6 +24,12 @@ pub(crate) struct Absence {
 
 /// Outcome of a script whose container ended with this code. The log has all that it printed.
 pub(crate) async fn of(runner: &Runner, container: &ContainerId, log: &JobLog, code: i64) -> Result<Outcome> {
+    // A code of a signal may be the engine's doing.
+    if code <= 128 && !gate::has_begun(runner, container).await? {
+        return Ok(Outcome::Broken(format!(
+            "The image's /bin/sh ended with {code} before the script began: it is no shell that can run one."
+        )));
+    }
     if code == 0 {
         return Ok(Outcome::Returned(0));
     }

@@ -95,7 +95,8 @@ pub(crate) async fn started(
     let Started { container, output, _input } = started;
     match to_the_end(runner, &container, output, log, Some(halt)).await? {
         End::Stopped(outcome) => Ok(outcome),
-        End::Code(code) if code != 0 && !gate::has_begun(runner, &container).await? => {
+        // The connection was lost, or the engine stops.
+        End::Code(code) if is_cut(code) && !gate::has_begun(runner, &container).await? => {
             let cause = "it closed before the script could begin".to_owned();
             Err(EngineError::Cut { cause }.into())
         }
@@ -105,6 +106,11 @@ pub(crate) async fn started(
             again(runner, &container, log, before, halt).await
         }
     }
+}
+
+/// Whether a shell at its gate may end so although nothing is wrong with it.
+fn is_cut(code: i64) -> bool {
+    code == gate::NO_LINE || code > 128
 }
 
 /// Follows a container that an earlier process started, or to which the connection was lost, from where the log ends.

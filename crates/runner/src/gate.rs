@@ -36,7 +36,10 @@ pub(crate) const ENDED: &str = "/kozmic/.ended";
 /// Has the engine's own first process pass signals on to all that the script's shell started, and not to that alone.
 pub(crate) const TO_ALL: (&str, &str) = ("TINI_KILL_PROCESS_GROUP", "1");
 /// Both channels become one, so that the log has their lines in the order in which they were written.
-const WAIT: &str = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; ";
+const WAIT: &str =
+    "read -r _ || exit 75; : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; ";
+/// Code of a shell whose input ended without the line.
+pub(crate) const NO_LINE: i64 = 75;
 const RUN: &str = "(exec /kozmic/script.sh 2>&1)";
 
 /// Number of looks at a shell that is about to end or to begin, and the pause between them.

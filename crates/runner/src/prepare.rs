@@ -75,7 +75,7 @@ fn new_container(work: &Work, wanted: &Wanted<'_>, account: &Account) -> NewCont
         user: account.user.clone(),
         working_dir: if account.has_shell { "/" } else { SOURCE }.to_owned(),
         environment,
-        volumes: vec![Volume { path: VOLUME.to_owned(), is_empty: false }],
+        volumes: vec![Volume { path: VOLUME.to_owned(), is_empty: true }],
         takes_input: account.has_shell,
         has_terminal: false,
         limits: Limits { no_new_privileges: work.order.limits.no_new_privileges, ..Limits::default() },

@@ -61,6 +61,9 @@ pub(crate) async fn base(work: &mut Work, program: &Program) -> Result<Image> {
 pub(crate) async fn container(work: &mut Work, program: &Program, image: &Image) -> Result<gate::Started> {
     let runner = work.runner.clone();
     let begun = clock::now();
+    // The program is root's, whatever users the image has; but no container is started that the engine could not.
+    let account = runner.tools.engine.account(image, &runner.settings.name, work.order.attempt).await;
+    account.context("look into the image")?;
     checkout::has_program(work, program).await?;
     let new = new_container(work, program, image).await?;
     let mut held = gate::hold(&runner, &new).await?;

@@ -97,8 +97,7 @@ async fn claim(desk: &Desk) -> Result<Option<Order>> {
     if let Some(trouble) = tools.room.trouble() {
         anyhow::bail!(trouble);
     }
-    tools.engine.ping().await?;
-    tools.engine.prepare().await?;
+    tokio::try_join!(tools.engine.ping(), tools.engine.prepare())?;
     desk.say(None).await;
     coordinator.claim().await
 }

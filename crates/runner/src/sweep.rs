@@ -17,21 +17,22 @@ pub(crate) async fn forever(runner: &Runner) {
     }
 }
 
-/// Containers go first: a network stays as long as one is in it.
+/// Containers go first: a network stays as long as one is in it. One that cannot be removed does not keep the others.
 async fn all(runner: &Runner) -> Result<()> {
     let (engine, name) = (&runner.tools.engine, runner.settings.name.as_str());
+    let mut faults = Vec::new();
     for found in engine.containers(name).await.context("list containers")? {
         if runner.coordinator.standing(found.attempt).await?.is_none() {
             let (container, job) = (&found.id.0, found.attempt.job.0);
             tracing::info!(container.id = container, job.id = job, "a container is swept up");
-            engine.remove(&found.id).await.context("remove a container")?;
+            faults.extend(engine.remove(&found.id).await.context("remove a container").err());
         }
     }
     for attempt in engine.networks(name).await.context("list networks")? {
         if runner.coordinator.standing(attempt).await?.is_none() {
             tracing::info!(job.id = attempt.job.0, "a network is swept up");
-            engine.remove_network(name, attempt).await.context("remove a network")?;
+            faults.extend(engine.remove_network(name, attempt).await.context("remove a network").err());
         }
     }
-    Ok(())
+    faults.into_iter().next().map_or(Ok(()), Err)
 }

@@ -16,8 +16,31 @@ pub(crate) fn trouble(fault: &Error) -> String {
     }
 }
 
+/// A sentence. A name at its beginning stays as it is: of an image or a file, which may have another meaning in capitals.
 fn begun_large(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default().trim_end_matches([':', '.']);
+    if first.contains(['/', ':', '.', '@']) {
+        return format!("{}.", text.trim_end_matches('.'));
+    }
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", characters.as_str().trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_begins_large_unless_it_begins_with_a_name() {
+        for (said, sentence) in [
+            ("create the container: no", "Create the container: no."),
+            ("kozmic/nothere:1 is not on the engine.", "kozmic/nothere:1 is not on the engine."),
+            ("debian:12 is too large", "debian:12 is too large."),
+            ("git: no", "Git: no."),
+            ("", "."),
+        ] {
+            assert_eq!(begun_large(said), sentence);
+        }
+    }
 }

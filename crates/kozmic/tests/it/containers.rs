@@ -1,8 +1,8 @@
 //! Images that are not made for Kozmic work as well, and nothing is left on the engine.
 
-use crate::world::World;
-use anyhow::Result;
-use kozmic_testkit::github::State;
+use crate::{api::Program, world::World};
+use anyhow::{Context, Result};
+use kozmic_testkit::{github::State, person::NewHook};
 
 /// Makes an image by running commands in the base image; returns its name.
 async fn image(world: &World, name: &str, commands: &str, change: &str) -> Result<String> {
@@ -46,16 +46,56 @@ async fn the_user_kozmic_is_found_in_any_list_of_users() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_script_runs_as_root_since_the_list_of_users_is_too_long() -> Result<()> {
+async fn no_container_is_started_whose_users_and_groups_cannot_be_read() -> Result<()> {
     let world = World::new().await?;
-    let image =
-        image(&world, "endless", "mv /etc/passwd /tmp/p; truncate -s 1G /etc/passwd", "USER root").await?;
-    world.hook_in(&image, "id -un").await?;
+    let cases = [
+        ("endless", "mv /etc/passwd /p; truncate -s 1G /etc/passwd", "/etc/passwd is longer than 16 MiB"),
+        ("pipe", "rm /etc/passwd; mkfifo /etc/passwd", "/etc/passwd is no plain file"),
+        ("groups", "rm /etc/group; mkfifo /etc/group", "/etc/group is no plain file"),
+        ("line", "sed -i s/^kozmic:.*/kozmic/ /etc/passwd", "/etc/passwd: its line for kozmic is not whole"),
+    ];
+    for (title, commands, _) in cases {
+        let image = image(&world, title, commands, "USER root").await?;
+        world
+            .anna
+            .add_hook(world.project, NewHook { title, image: &image, script: "#!/bin/sh\nid -un\n" })
+            .await?;
+    }
     let pushed = world.push("Read").await?;
     world.status(&pushed.sha, State::Error).await?;
-    let log = world.log().await?;
-    assert!(log.contains("the image's /etc/passwd: it is longer than 16 MiB"), "{log}");
-    world.remove_image(&image).await?;
+    let program = Program::of(&world.anna, &world).await?;
+    let build = program.get(&format!("projects/{}/builds/latest", world.project)).await?;
+    let jobs = build["jobs"].as_array().context("jobs")?;
+    for (title, _, why) in cases {
+        let job = jobs.iter().find(|job| job["title"] == title).context(title)?;
+        assert_eq!(job["reason"], format!("Look into the image: the image's {why}."));
+        world.remove_image(&format!("kozmic-test/{title}:latest")).await?;
+    }
+    world.end().await
+}
+
+#[tokio::test]
+async fn an_image_whose_shell_is_none_passes_no_job() -> Result<()> {
+    let world = World::new().await?;
+    for (title, program) in [("true", "/bin/true"), ("false", "/bin/false")] {
+        let image = image(&world, title, &format!("cp {program} /bin/sh"), "USER root").await?;
+        world
+            .anna
+            .add_hook(world.project, NewHook { title, image: &image, script: "#!/bin/sh\nid -un\n" })
+            .await?;
+    }
+    let pushed = world.push("Run").await?;
+    world.status(&pushed.sha, State::Error).await?;
+    let program = Program::of(&world.anna, &world).await?;
+    let build = program.get(&format!("projects/{}/builds/latest", world.project)).await?;
+    for (title, code) in [("true", 0), ("false", 1)] {
+        let job = build["jobs"].as_array().and_then(|jobs| jobs.iter().find(|job| job["title"] == title));
+        let job = job.context(title)?;
+        let why = format!("The image's /bin/sh ended with {code} before the script began");
+        assert!(job["reason"].as_str().is_some_and(|reason| reason.starts_with(&why)), "{job}");
+        assert_eq!(job["attempt"], 1);
+        world.remove_image(&format!("kozmic-test/{title}:latest")).await?;
+    }
     world.end().await
 }
 

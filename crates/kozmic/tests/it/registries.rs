@@ -70,7 +70,7 @@ async fn what_one_projects_login_brought_is_not_anothers_for_the_asking() -> Res
     let digest = registry.digest("team/private:1").await?;
     let by_digest = format!("{}@{digest}", image.trim_end_matches(":1"));
     let elsewhere = format!("{}/team/other@{digest}", registry.host());
-    for asked in [&image, &by_digest, &elsewhere, &id, &digits[..64].to_owned(), &digits[..5].to_owned()] {
+    for asked in [&image, &by_digest, &elsewhere, &id, &digits[..63].to_owned(), &digits[..5].to_owned()] {
         let title = asked.get(..40).unwrap_or(asked);
         world.anna.add_hook(other, NewHook { title, image: asked, script }).await?;
     }

@@ -26,7 +26,8 @@ _c=$?
 _m
 _o=
 [ "$_n" = "$_b" ] || _o=" memory"
-echo "$_c$_s$_o" >/kozmic/.ended
+# A pipe that the script put there would be waited for.
+if [ -f /kozmic/.ended ] || [ ! -e /kozmic/.ended ]; then echo "$_c$_s$_o" >/kozmic/.ended; fi
 [ -n "$_s" ] || exit "$_c"
 
 # The script was stopped. When this shell ends, all else in the container is killed: so it waits for the others, as long

@@ -41,6 +41,9 @@ pub(super) const IMAGE: &str = "debian:bookworm";
 /// Time passes at once here whenever everybody waits, so that a limit that is not meant has to be far away.
 const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 
+/// Longest time that anything here takes, of the runtime's own: a wait for what never comes ends at once.
+const LONGEST: Duration = Duration::from_secs(6 * 3_600);
+
 /// A mirror with one commit, that stages may have in common.
 pub(super) struct Mirror {
     mirrors: Mirrors,
@@ -126,7 +129,7 @@ impl Stage {
             let open = runner.open().await;
             tokio::spawn(open.clone().work());
             tokio::spawn(open.sweep());
-            until.await
+            tokio::time::timeout(LONGEST, until).await.expect("it comes, or never will")
         })
     }
 

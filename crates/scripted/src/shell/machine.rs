@@ -67,10 +67,13 @@ impl Machine<'_> {
     }
 }
 
+/// Code of a shell at the gate whose input ended.
+const NO_LINE: i64 = 75;
+
 /// The work of the shell at the gate when its line is there. Without one it ends without a word.
 pub(crate) fn pass(machine: &mut Machine<'_>) -> Result<(), i64> {
     if !machine.input.has_line() {
-        return Err(1);
+        return Err(NO_LINE);
     }
     for note in [ENDED, STARTED] {
         if !machine.has_place_for(note) {

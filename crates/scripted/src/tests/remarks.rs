@@ -74,7 +74,7 @@ async fn an_engine_that_is_started_anew_ends_containers_or_not_and_remembers_not
 #[tokio::test(start_paused = true)]
 async fn who_waits_at_the_gate_loses_its_line_with_the_engine() {
     let engine = engine();
-    let shell = "read -r _ && : >/kozmic/.ended && : >/kozmic/.started";
+    let shell = "read -r _ || exit 75; : >/kozmic/.ended && : >/kozmic/.started";
     let wanted = NewContainer { takes_input: true, ..script(shell) };
     let container = engine.create(&wanted).await.unwrap();
     let attached = engine.attach(&container, false).await.unwrap();

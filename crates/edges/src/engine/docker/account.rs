@@ -12,6 +12,9 @@ const USER: &str = "kozmic";
 /// The file that names an image's users.
 const PASSWD: &str = "/etc/passwd";
 
+/// The file that names its groups. The engine reads both when a container starts, and waits for ever for a pipe.
+const GROUP: &str = "/etc/group";
+
 impl DockerEngine {
     /// An image's content never changes under its id, so this is looked up once.
     pub(super) async fn find_account(
@@ -47,13 +50,15 @@ impl DockerEngine {
 
     async fn look(&self, container: &ContainerId, default_user: &str) -> Result<Account, EngineError> {
         let users = self.users(container, default_user).await?;
+        self.plain_file(container, GROUP, passwd::LONGEST).await?;
         let has_shell = self.stat(container, "/bin/sh").await?;
         Ok(account(users, default_user, has_shell))
     }
 
     /// The users of a container's image that matter. A link is followed as the engine follows it.
     async fn users(&self, container: &ContainerId, default_user: &str) -> Result<Found, EngineError> {
-        let Some(path) = self.plain_file(container, PASSWD).await? else { return Ok(Found::default()) };
+        let path = self.plain_file(container, PASSWD, passwd::LONGEST).await?;
+        let Some(path) = path else { return Ok(Found::default()) };
         let archive = self.download_archive(container, &path).await?;
         let default = name_of(default_user).to_owned();
         let reader = SyncIoBridge::new(StreamReader::new(archive.map_err(io::Error::other)));
@@ -63,10 +68,9 @@ impl DockerEngine {
             let file = first.filter(|file| file.header().entry_type().is_file());
             file.map_or_else(|| Ok(Found::default()), |file| passwd::search(file, USER, &default))
         });
-        let unexpected =
-            |cause: String| EngineError::Unexpected { cause: format!("the image's {PASSWD}: {cause}") };
-        let found = search.await.map_err(|fault| unexpected(fault.to_string()))?;
-        found.map_err(|fault| unexpected(fault.to_string()))
+        let bad = |cause: String| EngineError::BadImage { cause: format!("{PASSWD}: {cause}") };
+        let found = search.await.map_err(|fault| bad(fault.to_string()))?;
+        found.map_err(|fault| bad(fault.to_string()))
     }
 }
 

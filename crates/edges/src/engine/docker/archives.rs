@@ -53,18 +53,29 @@ impl DockerEngine {
         }
     }
 
-    /// The path of the plain file that a path leads to, be it by links; none if there is none.
+    /// The path of the plain file that a path leads to, be it by links; none if nothing is there.
+    ///
+    /// # Errors
+    /// Something else is there, or it has more than so many bytes: nobody can read it to its end.
     pub(super) async fn plain_file(
         &self,
         container: &ContainerId,
         path: &str,
+        most: u64,
     ) -> Result<Option<String>, EngineError> {
         let Some(found) = self.facts_of(container, path).await? else { return Ok(None) };
-        let (path, found) = match found.link_target.as_str() {
+        let (target, found) = match found.link_target.as_str() {
             "" => (path.to_owned(), Some(found)),
             target => (target.to_owned(), self.facts_of(container, target).await?),
         };
-        Ok(found.filter(|found| found.file_mode & NO_PLAIN_FILE == 0).map(|_| path))
+        let Some(found) = found else { return Ok(None) };
+        let is_long = u64::try_from(found.size).is_ok_and(|size| size > most);
+        let why = match (found.file_mode & NO_PLAIN_FILE, is_long) {
+            (0, false) => return Ok(Some(target)),
+            (0, true) => format!("is longer than {} MiB", most >> 20),
+            (_, _) => "is no plain file".to_owned(),
+        };
+        Err(EngineError::BadImage { cause: format!("{path} {why}") })
     }
 
     pub(super) async fn small_file(

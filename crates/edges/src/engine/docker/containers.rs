@@ -18,6 +18,9 @@ use std::{collections::HashMap, time::Duration};
 pub(super) const INSTANCE: &str = "kozmic.instance";
 pub(super) const JOB: &str = "kozmic.job";
 const ATTEMPT: &str = "kozmic.attempt";
+/// The id of the container's image. An image that is made of a container hands its labels down to containers of people,
+/// which are made of that image and not of this one.
+const IMAGE: &str = "kozmic.image";
 /// Empty but for containers of install scripts. Images that were made of those hand it down, so it is always set.
 const CACHE_KEY: &str = "kozmic.cache_key";
 
@@ -120,10 +123,11 @@ impl DockerEngine {
         let all = self.docker()?.list_containers(Some(options)).await.map_err(|fault| self.fault(fault))?;
         let found = all.into_iter().filter_map(|container| {
             let labels = container.labels?;
+            let is_own = labels.get(IMAGE).is_none_or(|image| Some(image) == container.image_id.as_ref());
             let attempt = attempt_of(&labels)?;
             let cache_key = labels.get(CACHE_KEY).filter(|key| !key.is_empty());
             let stage = cache_key.map_or(Stage::Build, |key| Stage::Install(key.clone()));
-            Some(FoundContainer { id: ContainerId(container.id?), attempt, stage })
+            is_own.then_some(FoundContainer { id: ContainerId(container.id?), attempt, stage })
         });
         Ok(found.collect())
     }
@@ -137,6 +141,12 @@ pub(super) fn labels(instance: &str, attempt: Attempt, stage: &Stage) -> HashMap
     };
     let mut labels = marks(instance, attempt);
     labels.insert(CACHE_KEY.to_owned(), cache_key);
+    labels
+}
+
+/// Adds the label that tells a container of this image from those that were made of what became of it.
+pub(super) fn made_of(mut labels: HashMap<String, String>, image: &str) -> HashMap<String, String> {
+    labels.insert(IMAGE.to_owned(), image.to_owned());
     labels
 }
 

@@ -1,8 +1,10 @@
 //! Containers to be: what the engine is told of one that it creates.
 
 use super::{
-    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, UserNamespace, containers::labels,
-    limits::dropped, network::JobNetwork,
+    ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, UserNamespace,
+    containers::{labels, made_of},
+    limits::dropped,
+    network::JobNetwork,
 };
 use crate::engine::{Limits, Volume};
 use bollard::{
@@ -28,7 +30,7 @@ impl DockerEngine {
             open_stdin: Some(wanted.takes_input),
             attach_stdin: Some(wanted.takes_input),
             stdin_once: Some(wanted.takes_input),
-            labels: Some(labels(&wanted.instance, wanted.attempt, &wanted.stage)),
+            labels: Some(made_of(labels(&wanted.instance, wanted.attempt, &wanted.stage), &wanted.image)),
             // An image may name another one, which its own program understands, and a script does not.
             stop_signal: Some("SIGTERM".to_owned()),
             host_config: Some(self.host_config(wanted).await?),
@@ -44,7 +46,7 @@ impl DockerEngine {
     async fn network_of(&self, wanted: &NewContainer) -> Result<String, EngineError> {
         match &self.settings.network {
             JobNetwork::Named(name) => Ok(name.clone()),
-            JobNetwork::Own => self.make_ready().await.map(|()| self.own_network.to_owned()),
+            JobNetwork::Own => self.be_ready().await.map(|()| self.own_network.to_owned()),
             JobNetwork::Each(range) => self.network_apart(&wanted.instance, wanted.attempt, *range).await,
         }
     }

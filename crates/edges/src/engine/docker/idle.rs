@@ -1,6 +1,6 @@
 //! Containers that are never started: to look into an image, and to fill a volume while another container starts.
 
-use super::{ContainerId, DockerEngine, EngineError};
+use super::{ContainerId, DockerEngine, EngineError, containers::made_of};
 use bollard::{
     models::{ContainerCreateBody, HostConfig},
     query_parameters::CreateContainerOptions,
@@ -18,7 +18,7 @@ impl DockerEngine {
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             cmd: Some(vec!["kozmic-never-starts-this".to_owned()]),
-            labels: Some(labels),
+            labels: Some(made_of(labels, image)),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),
                 volumes_from: Some(volumes_from),

@@ -45,12 +45,21 @@ pub(super) fn configs(network: &Network) -> impl Iterator<Item = &IpamConfig> {
 }
 
 impl DockerEngine {
-    /// Makes ready what jobs need, unless that was done. Two who do it at once find what the other made.
-    pub(super) async fn make_ready(&self) -> Result<(), EngineError> {
-        if self.is_ready.load(Ordering::Relaxed) {
-            return Ok(());
+    /// Makes ready what jobs need, unless that was done.
+    pub(super) async fn be_ready(&self) -> Result<(), EngineError> {
+        match self.is_ready.load(Ordering::Relaxed) {
+            true => Ok(()),
+            false => self.make_ready().await,
         }
-        if self.settings.runtime.is_some() || self.settings.user_namespace == UserNamespace::Remapped {
+    }
+
+    /// Makes ready what jobs need. The network is looked at each time: somebody may have put another one of its name in its
+    /// place. Two who do it at once find what the other made.
+    pub(super) async fn make_ready(&self) -> Result<(), EngineError> {
+        let was_ready = self.is_ready.swap(false, Ordering::Relaxed);
+        let has_own_walls =
+            self.settings.runtime.is_some() || self.settings.user_namespace == UserNamespace::Remapped;
+        if has_own_walls && !was_ready {
             self.walls().await?;
         }
         if self.settings.network == JobNetwork::Own {

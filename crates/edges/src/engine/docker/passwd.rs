@@ -6,7 +6,10 @@ use std::io::{self, BufRead, Read};
 const LINE: usize = 4096;
 
 /// The most of the file that is searched, in bytes: some 100,000 users.
-const LONGEST: u64 = 16 * 1024 * 1024;
+pub(super) const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// The largest number of a user or group that engines take.
+const LARGEST_ID: u64 = i32::MAX as u64;
 
 /// A user as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +29,11 @@ pub(super) struct Found {
     pub(super) default: Option<Entry>,
 }
 
-/// Searches a file for a user by name, and for another by name or number. The first line of a name counts, as for any
-/// program.
+/// Searches a file for a user by name, and for another by name or number. The first line of a name counts, as for the
+/// engine, which takes what is missing there for 0: so that line has to be whole.
 ///
 /// # Errors
-/// It cannot be read, or is longer than any that a machine uses.
+/// It cannot be read, is longer than any that a machine uses, or has no right line for one of the names.
 pub(super) fn search(file: impl Read, wanted: &str, default: &str) -> io::Result<Found> {
     let mut reader = io::BufReader::new(file.take(LONGEST + 1));
     let (mut found, mut line, mut read) = (Found::default(), Vec::new(), 0);
@@ -42,7 +45,14 @@ pub(super) fn search(file: impl Read, wanted: &str, default: &str) -> io::Result
         if length == 0 {
             break;
         }
-        let Some(entry) = entry(&line) else { continue };
+        let Some(entry) = entry(&line) else {
+            match name(&line) {
+                broken if broken == wanted || (broken == default && found.default.is_none()) => {
+                    return Err(io::Error::other(format!("its line for {broken} is not whole")));
+                }
+                _ => continue,
+            }
+        };
         if found.default.is_none() && (entry.name == default || Some(entry.uid) == number) {
             found.default = Some(entry.clone());
         }
@@ -76,14 +86,16 @@ fn entry(line: &[u8]) -> Option<Entry> {
         return None;
     }
     let text = String::from_utf8_lossy(line);
-    let fields = text.trim_end_matches(['\r', '\n']).split(':').collect::<Vec<_>>();
+    let fields = text.trim().split(':').collect::<Vec<_>>();
     let [name, _, uid, gid, _, home, ..] = fields[..] else { return None };
-    Some(Entry {
-        name: name.to_owned(),
-        uid: uid.parse().ok()?,
-        gid: gid.parse().ok()?,
-        home: home.to_owned(),
-    })
+    let id = |text: &str| text.parse::<u64>().ok().filter(|id| *id <= LARGEST_ID);
+    Some(Entry { name: name.to_owned(), uid: id(uid)?, gid: id(gid)?, home: home.to_owned() })
+}
+
+/// The name at the beginning of a line, as the engine reads it.
+fn name(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    text.trim().split(':').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -105,6 +117,26 @@ mod tests {
         assert_eq!(found(b"", "0"), (None, None));
         assert_eq!(found(b"kozmic:x:7:7::/:", "0"), (Some(7), None), "without a last newline");
         assert_eq!(found(b"\xff\xfe\nkozmic:x:7:7::/:/bin/sh\r\n", "0"), (Some(7), None));
+    }
+
+    #[test]
+    fn a_line_of_the_wanted_name_that_the_engine_would_read_in_another_way_is_a_fault() {
+        for line in [
+            "kozmic",
+            "kozmic:",
+            "kozmic:x:notanumber:6::/tmp:/bin/sh",
+            "kozmic:x:4294967296:7::/:/bin/sh",
+            "kozmic:x:7:-1::/:/bin/sh",
+            " kozmic:x:7",
+            "node:x",
+        ] {
+            let passwd = format!("{line}\nkozmic:x:7:7::/:/bin/sh\n");
+            let fault = search(passwd.as_bytes(), "kozmic", "node").unwrap_err().to_string();
+            assert!(fault.ends_with(" is not whole"), "{line}: {fault}");
+        }
+        let twice = b"kozmic:x:7:7::/:/bin/sh\nkozmic\n";
+        assert_eq!(found(twice, "0"), (Some(7), None), "the first one counts");
+        assert_eq!(found(b"  kozmic:x:7:7::/:/bin/sh\n", "0"), (Some(7), None));
     }
 
     #[test]

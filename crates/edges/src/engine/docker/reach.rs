@@ -50,7 +50,7 @@ impl DockerEngine {
     /// installation's, so that they are swept up should this process end.
     ///
     /// # Errors
-    /// The engine does not answer, or lacks what jobs need.
+    /// The engine does not answer, lacks what jobs need, or refuses to run a container such as a job's.
     pub async fn reach(&self, instance: &str, targets: &[SocketAddr]) -> Result<Option<Reach>, EngineError> {
         for name in self.likely_images().await? {
             let Some(image) = self.find_image(&name).await? else { continue };
@@ -59,8 +59,10 @@ impl DockerEngine {
             let found = self.try_beside(&other, one, targets).await;
             self.remove_container(&other).await?;
             self.remove_apart(instance, NOBODYS).await?;
-            if let Some(found) = found? {
-                return Ok(Some(found));
+            match found {
+                Ok(None) => {}
+                Err(fault) if lacks_shell(&fault) => {}
+                found => return found,
             }
         }
         Ok(None)
@@ -83,15 +85,17 @@ impl DockerEngine {
         targets: &[SocketAddr],
     ) -> Result<Option<Reach>, EngineError> {
         let is_alone = matches!(self.settings.network, JobNetwork::Each(_));
-        let beside = match self.start_container(other).await {
-            Ok(()) if !is_alone => self.address_of(other).await?,
-            _ => None,
-        };
+        self.start_container(other).await?;
+        let beside = if is_alone { None } else { self.address_of(other).await? };
         wanted.command = shell(&script(targets, beside));
         let container = self.create_container(&wanted).await?;
         let tried = timeout(PATIENCE, self.run(&container)).await;
         self.remove_container(&container).await?;
-        let Ok(Ok(Some(said))) = tried else { return Ok(None) };
+        let said = match tried {
+            Ok(Ok(Some(said))) => said,
+            Ok(Err(fault)) => return Err(fault),
+            Ok(Ok(None)) | Err(_) => return Ok(None),
+        };
         let has_said = |text: String| said.lines().any(|line| line == text);
         let is_reached = |target: &&SocketAddr| has_said(format!("reached {target}"));
         let other_jobs = beside.and_then(|_| match has_said("apart".to_owned()) {
@@ -121,15 +125,26 @@ impl DockerEngine {
 }
 
 /// Tries all of them at once. A packet that another container refuses got there; one that is dropped is waited for, as
-/// 124 says.
+/// 124 says. A firewall's answer is another one, if it does not pretend to be the container's.
 fn script(targets: &[SocketAddr], beside: Option<IpAddr>) -> String {
     let target =
         |target: &SocketAddr| format!("t {} {} && echo reached {target} & ", target.ip(), target.port());
     let tries = targets.iter().map(target).collect::<String>();
     let beside = beside.map(|address| {
-        format!("{{ t {address} {CLOSED}; case $? in 1) echo together;; 124) echo apart;; esac; }} & ")
+        format!(
+            "{{ m=$(t {address} {CLOSED} 2>&1); case $?$m in 124*|*'No route'*|*prohibited*) echo apart;; 1*refused*) echo \
+             together;; esac; }} & "
+        )
     });
-    format!("exec 3>&1 >/dev/null 2>&1; {TRY}; exec >&3; {tries}{}wait; exit 0", beside.unwrap_or_default())
+    format!(
+        "export LC_ALL=C; exec 3>&1 >/dev/null 2>&1; {TRY}; exec >&3; {tries}{}wait; exit 0",
+        beside.unwrap_or_default()
+    )
+}
+
+/// Whether a container did not start since its image has no shell.
+fn lacks_shell(fault: &EngineError) -> bool {
+    matches!(fault, EngineError::Refused { message, .. } if message.contains("no such file or directory"))
 }
 
 fn shell(script: &str) -> Vec<String> {

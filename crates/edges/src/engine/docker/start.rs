@@ -7,7 +7,6 @@ use super::{
     network::JobNetwork,
 };
 use bollard::query_parameters::{InspectContainerOptions, StartContainerOptions};
-use std::sync::atomic::Ordering;
 
 impl DockerEngine {
     pub(super) async fn start_container(&self, container: &ContainerId) -> Result<(), EngineError> {
@@ -24,7 +23,6 @@ impl DockerEngine {
     }
 
     async fn make_network_anew(&self, container: &ContainerId) -> Result<(), EngineError> {
-        self.is_ready.store(false, Ordering::Relaxed);
         self.make_ready().await?;
         let JobNetwork::Each(range) = self.settings.network else { return Ok(()) };
         let found = self.docker()?.inspect_container(&container.0, None::<InspectContainerOptions>).await;

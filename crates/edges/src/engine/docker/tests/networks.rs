@@ -66,6 +66,11 @@ async fn a_network_of_that_name_that_joins_jobs_is_refused() {
     assert!(walled.lab.engine.create(&walled.lab.script("true").await).await.is_err());
     docker(&["network", "rm", walled.name]);
     walled.lab.engine.prepare().await.unwrap();
+    // Another one in its place is noticed, too.
+    docker(&["network", "rm", walled.name]);
+    docker(&["network", "create", walled.name]);
+    walled.lab.engine.prepare().await.unwrap_err();
+    assert!(walled.lab.engine.create(&walled.lab.script("true").await).await.is_err());
 }
 
 #[tokio::test]
