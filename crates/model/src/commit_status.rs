@@ -116,7 +116,7 @@ pub fn description(number: i64, status: Status, culprit: Option<&Culprit>) -> St
     };
     let plain = |what: &str| (format!("Kozmic build #{number} {what}"), "", String::new());
     let (head, title, tail) = match status {
-        Status::Held => plain("waits: a member has to approve it"),
+        Status::Held => plain("waits: a manager has to approve it"),
         Status::Enqueued | Status::Pending => plain("is pending"),
         Status::Success => plain("has passed"),
         Status::Failure => because("has failed"),
@@ -178,7 +178,7 @@ mod tests {
     fn the_line_says_what_happened() {
         assert_eq!(description(7, Status::Enqueued, None), "Kozmic build #7 is pending");
         let held = description(7, Status::Held, None);
-        assert_eq!(held, "Kozmic build #7 waits: a member has to approve it");
+        assert_eq!(held, "Kozmic build #7 waits: a manager has to approve it");
         assert_eq!(description(7, Status::Success, None), "Kozmic build #7 has passed");
         let failed = description(7, Status::Failure, Some(&culprit("Tests")));
         assert_eq!(failed, "Kozmic build #7 has failed because of the \"Tests\" job");

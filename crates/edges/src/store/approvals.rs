@@ -94,14 +94,21 @@ impl Store {
     }
 }
 
-/// The status in which a job of a build begins to wait, and the reason if that is out of the ordinary.
-pub(super) async fn first_status(
+/// Contents of the row of a job of a build that begins to wait: for a runner, or for an approval before that.
+pub(super) async fn waiting(
     tx: &DatabaseTransaction,
     build: &rows::build::Model,
-) -> Result<(Status, Option<String>)> {
+    now: Timestamp,
+) -> Result<rows::job::ActiveModel> {
+    let waits = attempts::waiting(now);
     Ok(match is_held(tx, build).await? {
-        true => (Status::Held, Some(WHY.to_owned())),
-        false => (Status::Enqueued, None),
+        true => rows::job::ActiveModel {
+            status: Set(Status::Held.word().to_owned()),
+            reason: Set(Some(WHY.to_owned())),
+            queued_at: Set(None),
+            ..waits
+        },
+        false => waits,
     })
 }
 

@@ -71,14 +71,11 @@ impl Store {
 /// Enqueues a job that ended once more; one whose commit nobody approved is held.
 pub(super) async fn again(tx: &DatabaseTransaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
     let build = rows::build::Entity::find_by_id(row.build_id).one(tx).await.context("find a job's build")?;
-    let (status, reason) = approvals::first_status(tx, &build.context("a job has no build")?).await?;
     let fresh = rows::job::ActiveModel {
         id: Unchanged(row.id),
-        status: Set(status.word().to_owned()),
-        reason: Set(reason),
         // Somebody wants it: how often it was interrupted before does not count.
         interruptions: Set(0),
-        ..waiting(now)
+        ..approvals::waiting(tx, &build.context("a job has no build")?, now).await?
     };
     jobs::tell(tx, &row, now).await?;
     keep(tx, row).await?;

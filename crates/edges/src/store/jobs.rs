@@ -240,10 +240,7 @@ pub(super) async fn add(
     by: Option<i64>,
     now: Timestamp,
 ) -> Result<JobId> {
-    let (status, reason) = approvals::first_status(tx, build).await?;
     let row = rows::job::ActiveModel {
-        status: Set(status.word().to_owned()),
-        reason: Set(reason),
         build_id: Set(build.id),
         project_id: Set(build.project_id),
         spec: Set(serde_json::to_string(spec)?),
@@ -253,7 +250,7 @@ pub(super) async fn add(
         kind: Set(spec.origin.word().to_owned()),
         automatic: Set(spec.origin.is_automatic()),
         move_id: Set(by),
-        ..attempts::waiting(now)
+        ..approvals::waiting(tx, build, now).await?
     };
     let row = row.insert(tx).await.context("add a job")?;
     tell(tx, &row, now).await?;

@@ -31,7 +31,12 @@ enum Advice {
     Well(String),
     /// It is worth a thought.
     Mind(String),
+    /// No job can run so.
+    Bad(String),
 }
+
+/// The looks without which no container is tried.
+const WAY_OUT_NEEDS: [&str; 2] = ["data directory", "Docker engine"];
 
 /// Looks at everything; exit code 0 only if all is well.
 pub(crate) async fn check(settings: Settings) -> ExitCode {
@@ -48,12 +53,15 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
     for (what, look) in &looks {
         tell(what, look);
     }
-    if looks.iter().all(|(_, look)| look.is_ok())
+    let mut has_fault = looks.iter().any(|(_, look)| look.is_err());
+    // A look that needs the engine and the data directory.
+    if looks.iter().all(|(what, look)| look.is_ok() || !WAY_OUT_NEEDS.contains(what))
         && let Some(advice) = walls::way_out(&settings).await
     {
+        has_fault |= matches!(advice, Advice::Bad(_));
         advise("jobs' way out", advice);
     }
-    ExitCode::from(u8::from(looks.iter().any(|(_, look)| look.is_err())))
+    ExitCode::from(u8::from(has_fault))
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
@@ -70,6 +78,7 @@ fn advise(what: &str, advice: Advice) {
     match advice {
         Advice::Well(found) => println!("ok    {what}: {found}"),
         Advice::Mind(found) => println!("note  {what}: {found}"),
+        Advice::Bad(fault) => println!("FAIL  {what}: {fault}"),
     }
 }
 
@@ -109,7 +118,7 @@ async fn docker(settings: &Settings) -> Look {
     let version = engine.version().await.map_err(|fault| fault.to_string())?;
     let url = &settings.docker.url;
     let networks = match &settings.docker.network {
-        JobNetwork::Own => "on a network of Kozmic's own, where they do not reach one another".to_owned(),
+        JobNetwork::Own => "on a network of Kozmic's own, which is to keep them apart".to_owned(),
         JobNetwork::Each(range) => format!("on networks of their own in {range}"),
         JobNetwork::Named(name) => {
             if !engine.has_network().await.map_err(|fault| fault.to_string())? {

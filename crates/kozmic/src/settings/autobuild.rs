@@ -1,6 +1,6 @@
 //! The Auto Builder's settings. It is on if there is a configuration repository or a kernel rule.
 
-use super::{fault::SettingsFault, kernels, source::Source, values};
+use super::{fault::SettingsFault, kernels, source::Source, values, walls};
 use kozmic_edges::publisher::HubSettings;
 use kozmic_flow::AutobuildSettings;
 use kozmic_model::{kernel::KernelRule, recipe::RecipeDefaults};
@@ -137,7 +137,7 @@ fn building(source: &Source) -> Result<Building, SettingsFault> {
         maximum_time: source.required("autobuild_maximum_execution_time", values::seconds)?,
         memory: source.parse("autobuild_memory_limit", values::bytes)?,
         extra_hosts: source.parse("autobuild_extra_hosts", values::hosts)?.unwrap_or_default(),
-        capabilities: source.parse("autobuild_capabilities", values::list)?.unwrap_or_default(),
+        capabilities: source.parse("autobuild_capabilities", walls::capabilities)?.unwrap_or_default(),
         status_context: source.parse("autobuild_status_context", values::status_context)?,
         kept_artifacts: source.required("autobuild_kept_artifacts", values::count)?,
     })

@@ -9,6 +9,7 @@ mod kernels;
 mod keys;
 mod source;
 mod values;
+mod walls;
 
 pub(crate) use autobuild::AutoBuilder;
 pub(crate) use fault::{SettingsFault, Written};
@@ -152,7 +153,7 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         data_dir: source.required("data_dir", values::path)?,
         database_url: source.parse("database_url", values::database_url)?,
         disk_reserve: source.parse("disk_reserve", values::reserve)?,
-        sign_in_allowed: source.parse("sign_in_allowed", values::list)?.unwrap_or_default(),
+        sign_in_allowed: source.parse("sign_in_allowed", values::logins)?.unwrap_or_default(),
     })
 }
 
@@ -180,7 +181,7 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
         millicores: source.parse("docker_cpu_limit", values::millicores)?,
         processes: source.required("docker_process_limit", values::processes)?,
         extra_hosts: source.parse("docker_extra_hosts", values::hosts)?.unwrap_or_default(),
-        capabilities: source.parse("docker_capabilities", values::list)?.unwrap_or_default(),
+        capabilities: source.parse("docker_capabilities", walls::capabilities)?.unwrap_or_default(),
         runtime: source.parse("docker_runtime", values::text)?,
         user_namespace: source.required("docker_user_namespace", values::user_namespace)?,
     })
@@ -189,7 +190,7 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
 /// The network of jobs: the one that is named, one for each, or Kozmic's own.
 fn network(source: &Source) -> Result<JobNetwork, SettingsFault> {
     let named = source.parse("docker_network", values::text)?;
-    let range = source.parse("docker_job_subnets", values::job_subnets)?;
+    let range = source.parse("docker_job_subnets", walls::job_subnets)?;
     match (named, range) {
         (Some(_), Some(_)) => Err(SettingsFault::Both { one: "docker_network", other: "docker_job_subnets" }),
         (Some(name), None) => Ok(JobNetwork::Named(name)),

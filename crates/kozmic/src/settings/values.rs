@@ -1,10 +1,7 @@
 //! From the text of a setting to its value; on failure, what would be right.
 
 use kozmic_edges::{
-    engine::{
-        Subnet,
-        docker::{MemoryLimit, UserNamespace},
-    },
+    engine::docker::{MemoryLimit, UserNamespace},
     notifier::{Sender, SmtpUrl},
     store,
 };
@@ -18,7 +15,7 @@ use std::{
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use url::Url;
 
-type Parsed<T> = Result<T, &'static str>;
+pub(super) type Parsed<T> = Result<T, &'static str>;
 
 pub(super) fn text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
@@ -172,13 +169,13 @@ pub(super) fn user_namespace(text: &str) -> Parsed<UserNamespace> {
     }
 }
 
-/// The range that networks of single jobs are made of, eight addresses each.
-pub(super) fn job_subnets(text: &str) -> Parsed<Subnet> {
-    const RIGHT: &str =
-        "a range of IPv4 addresses between /8 and /24 that nothing else uses, such as 10.213.0.0/16";
-    let range = text.parse::<Subnet>().map_err(|_| RIGHT)?;
-    let fits = range.is_ipv4() && (8..=24).contains(&range.prefix());
-    if fits { Ok(range) } else { Err(RIGHT) }
+/// People and organizations. No name has a blank in it: one there is a comma that was forgotten, and would shut out all.
+pub(super) fn logins(text: &str) -> Parsed<Vec<String>> {
+    let names = list(text)?;
+    match names.iter().any(|name| name.contains(char::is_whitespace)) {
+        true => Err("names of people and organizations with commas between, such as anna, adlift"),
+        false => Ok(names),
+    }
 }
 
 pub(super) fn list(text: &str) -> Parsed<Vec<String>> {
@@ -414,5 +411,11 @@ mod tests {
         for text in ["registry.internal", ":10.0.0.5", "a:10.0.0", "a b:10.0.0.5", "a:10.0.0.5,b"] {
             assert!(hosts(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_comma_that_is_missing_between_names_shuts_nobody_out() {
+        assert_eq!(logins("anna, adlift").unwrap(), ["anna", "adlift"]);
+        assert!(logins("anna adlift").is_err());
     }
 }

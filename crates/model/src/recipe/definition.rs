@@ -134,7 +134,8 @@ impl<'a> Reader<'a, '_, '_> {
 
     fn image(&mut self, defaults: &RecipeDefaults) -> Option<ImageName> {
         let Some((text, at)) = self.optional("baseimage")? else { return Some(defaults.image.clone()) };
-        self.right(at, text.parse::<ImageName>().map_err(|fault| fault.to_string()))
+        let name = text.parse::<ImageName>().map_err(|fault| fault.to_string());
+        self.right(at, name.and_then(ImageName::unless_reserved))
     }
 
     fn tag(&mut self) -> Option<Option<String>> {

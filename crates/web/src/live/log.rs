@@ -137,7 +137,11 @@ impl Viewer {
             tokio::select! {
                 () = log_bell.rung() => {}
                 () = job_bell.rung() => self.renew().await?,
-                () = project_bell.rung() => self.stay().await?,
+                // It may be about this job, too: a push ends those that it takes the place of.
+                () = project_bell.rung() => {
+                    self.stay().await?;
+                    self.renew().await?;
+                }
                 _ = ticks.tick() => {
                     self.stay().await?;
                     tick(&mut self.socket).await?;

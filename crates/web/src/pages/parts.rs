@@ -141,6 +141,14 @@ pub(crate) fn commit_url(project: &Project, build: &Build) -> Option<String> {
     page_url(project, &format!("commit/{}", build.sha))
 }
 
+/// The page at the forge with all that a build's commit changes: of a pull request, more than its last commit.
+pub(crate) fn changes_url(project: &Project, build: &Build) -> Option<String> {
+    match build.trigger {
+        Trigger::PullRequest { number, .. } => page_url(project, &format!("pull/{number}/files")),
+        Trigger::Push => commit_url(project, build),
+    }
+}
+
 /// The number and page of the pull request that a build came from.
 pub(crate) fn pull_request(project: &Project, build: &Build) -> Option<(u64, Option<String>)> {
     match build.trigger {

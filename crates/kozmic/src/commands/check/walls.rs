@@ -2,8 +2,14 @@
 
 use super::Advice;
 use crate::{data_dir::DataDir, settings::Settings};
-use kozmic_edges::engine::docker::{DockerEngine, JobNetwork, Walls};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use kozmic_edges::engine::{
+    EngineError,
+    docker::{DockerEngine, JobNetwork, Walls},
+};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+};
 use tokio::{
     net::{TcpListener, UdpSocket},
     process::Command,
@@ -12,18 +18,39 @@ use tokio::{
 /// The address at which clouds tell a machine its secrets.
 const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
 
+/// Advice where jobs have the machine's own network.
+const HOST: &str = "jobs share the machine's network, and get to all that it gets to: where clouds keep secrets, its own \
+                    ports, its neighbours (docker_network = \"host\")";
+
+/// Advice where nothing can try.
+const NO_IMAGE: &str =
+    "not tried: no image on the engine has bash or nc; after docker pull debian, check again";
+
 /// The places that a job's container gets to, and the rules against that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct WayOut {
     metadata: bool,
-    /// Whether this machine was tried. It is not if the engine is on another one.
+    /// Whether the engine's machine was tried. It is not if that is another one than this server's.
     tries_machine: bool,
-    /// This machine's address, if jobs get to it.
+    /// That machine's address, if jobs get to it.
     machine: Option<IpAddr>,
     /// Whether jobs reach one another on the network that is to keep them apart.
     other_jobs: bool,
-    /// Whether the firewall has a rule for jobs; none: it could not be read.
-    has_rule: Option<bool>,
+    rule: Rule,
+}
+
+/// State of the chain `DOCKER-USER`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rule {
+    /// It names the network of jobs.
+    There,
+    /// It does not.
+    Absent,
+    /// Only root may read it.
+    #[default]
+    NotRead,
+    /// Jobs are in a network whose interface is not known.
+    NotKnown,
 }
 
 /// The walls that the engine itself has, in a part of a sentence about jobs.
@@ -39,32 +66,46 @@ pub(super) fn of_engine(walls: &Walls) -> String {
 
 /// Advice about a firewall; none if jobs have no network to go out by.
 pub(super) async fn way_out(settings: &Settings) -> Option<Advice> {
-    if let JobNetwork::Named(name) = &settings.docker.network
-        && (matches!(name.as_str(), "host" | "none") || name.starts_with("container:"))
-    {
-        return None;
+    if let JobNetwork::Named(name) = &settings.docker.network {
+        match name.split_once(':') {
+            _ if name == "none" => return None,
+            _ if name == "host" => return Some(Advice::Mind(HOST.to_owned())),
+            Some(("container", other)) => {
+                return Some(Advice::Mind(format!(
+                    "not tried: jobs share the network of the container {other}"
+                )));
+            }
+            _ => {}
+        }
     }
     Some(match explore(settings).await {
         Ok(Some(found)) => found.in_words(),
-        Ok(None) => Advice::Mind("not tried: no image on the engine has bash or nc".to_owned()),
-        Err(fault) => Advice::Mind(format!("not tried: {fault:#}")),
+        Ok(None) => Advice::Mind(NO_IMAGE.to_owned()),
+        Err(fault) => match fault.downcast_ref::<EngineError>() {
+            Some(EngineError::Refused { .. } | EngineError::Unfit { .. }) => {
+                Advice::Bad(format!("a job's container does not start: {fault:#}"))
+            }
+            _ => Advice::Mind(format!("not tried: {fault:#}")),
+        },
     })
 }
 
 async fn explore(settings: &Settings) -> anyhow::Result<Option<WayOut>> {
     let dir = DataDir::share(&settings.server.data_dir).map_err(|fault| anyhow::anyhow!("{fault}"))?;
     let engine = DockerEngine::new(settings.docker.clone());
-    let listener = if engine.is_here() { listener().await } else { None };
+    let is_here = engine.is_here() && !is_in_container();
+    let listener = if is_here { listener().await } else { None };
     let machine = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let targets = [Some(METADATA), machine].into_iter().flatten().collect::<Vec<_>>();
     let Some(reach) = engine.reach(&dir.runner()?, &targets).await? else { return Ok(None) };
     let is_machine = |target: &&SocketAddr| Some(**target) == machine;
+    let rule = if is_here { rule(settings).await } else { Rule::NotRead };
     Ok(Some(WayOut {
         metadata: reach.addresses.contains(&METADATA),
         tries_machine: machine.is_some(),
         machine: reach.addresses.iter().find(is_machine).map(SocketAddr::ip),
         other_jobs: settings.docker.network == JobNetwork::Own && reach.other_jobs == Some(true),
-        has_rule: if engine.is_here() { has_rule(settings).await } else { None },
+        rule,
     }))
 }
 
@@ -76,16 +117,26 @@ async fn listener() -> Option<TcpListener> {
     TcpListener::bind((own, 0)).await.ok().filter(|_| !own.is_loopback())
 }
 
-/// Whether the chain for rules about containers names the network of jobs. Only root may read it.
-async fn has_rule(settings: &Settings) -> Option<bool> {
+/// Whether this server is in a container, so that its own addresses are not the machine's.
+fn is_in_container() -> bool {
+    ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
+}
+
+/// Whether the chain for rules about containers names the network of jobs.
+async fn rule(settings: &Settings) -> Rule {
     let what = match &settings.docker.network {
         JobNetwork::Own => JobNetwork::OWN.to_owned(),
         JobNetwork::Each(range) => range.to_string(),
-        JobNetwork::Named(_) => return None,
+        JobNetwork::Named(name) if name == JobNetwork::OWN => name.clone(),
+        JobNetwork::Named(_) => return Rule::NotKnown,
     };
-    let read = Command::new("iptables").args(["-w", "2", "-S", "DOCKER-USER"]).output().await.ok()?;
-    let rules = String::from_utf8_lossy(&read.stdout);
-    read.status.success().then(|| rules.contains(&what))
+    match Command::new("iptables").args(["-w", "2", "-S", "DOCKER-USER"]).output().await {
+        Ok(read) if read.status.success() => match String::from_utf8_lossy(&read.stdout).contains(&what) {
+            true => Rule::There,
+            false => Rule::Absent,
+        },
+        _ => Rule::NotRead,
+    }
 }
 
 impl WayOut {
@@ -98,21 +149,25 @@ impl WayOut {
         let metadata = self.metadata.then(|| format!("{}, where clouds keep secrets", METADATA.ip()));
         let machine = self.machine.map(|address| format!("this machine at {address}"));
         let places = [others, metadata, machine].into_iter().flatten().collect::<Vec<_>>();
-        let rule = match self.has_rule {
-            Some(true) => "the chain DOCKER-USER has a rule for jobs",
-            Some(false) => "the chain DOCKER-USER has no rule for jobs",
-            None => "the chain DOCKER-USER was not read, which takes root and iptables",
+        let rule = match self.rule {
+            Rule::There => "the chain DOCKER-USER has a rule for jobs",
+            Rule::Absent => "the chain DOCKER-USER has no rule for jobs",
+            Rule::NotRead => "the chain DOCKER-USER was not read, which takes root and iptables",
+            Rule::NotKnown => "the chain DOCKER-USER was not read, since the network is not Kozmic's own",
         };
         let reached = match &places[..] {
             [] if self.tries_machine => {
                 "a job's container does not get to 169.254.169.254 or this machine".to_owned()
             }
-            [] => "a job's container does not get to 169.254.169.254".to_owned(),
+            [] => "a job's container does not get to 169.254.169.254; the engine's machine was not tried from here"
+                .to_owned(),
             places => format!("a job's container gets to {}", places.join(", and to ")),
         };
-        match places.is_empty() && self.has_rule != Some(false) {
-            true => Advice::Well(format!("{reached}; {rule}")),
-            false => Advice::Mind(format!("{reached}; {rule} (docs/security.md has rules that end it)")),
+        let is_open = self.metadata || self.machine.is_some() || self.rule == Rule::Absent;
+        match (is_open, self.other_jobs) {
+            (true, _) => Advice::Mind(format!("{reached}; {rule} (docs/security.md has rules that end it)")),
+            (false, true) => Advice::Mind(format!("{reached}; {rule}")),
+            (false, false) => Advice::Well(format!("{reached}; {rule}")),
         }
     }
 }
@@ -123,12 +178,15 @@ mod tests {
 
     #[test]
     fn what_jobs_get_to_is_said_with_advice_only_where_there_is_something_to_do() {
-        let well = WayOut { has_rule: Some(true), ..WayOut::default() };
-        for found in [well, WayOut { has_rule: None, ..well }] {
+        let well = WayOut { rule: Rule::There, ..WayOut::default() };
+        for found in [well, WayOut { rule: Rule::NotRead, ..well }, WayOut { rule: Rule::NotKnown, ..well }] {
             let Advice::Well(said) = found.in_words() else { panic!("{found:?}") };
             assert!(!said.contains("docs/security.md"), "{said}");
         }
-        for (tries_machine, end) in [(true, "169.254.169.254 or this machine"), (false, "169.254.169.254")] {
+        for (tries_machine, end) in [
+            (true, "169.254.169.254 or this machine"),
+            (false, "169.254.169.254; the engine's machine was not tried from here"),
+        ] {
             let Advice::Well(said) = (WayOut { tries_machine, ..well }).in_words() else {
                 panic!("it is well")
             };
@@ -140,14 +198,15 @@ mod tests {
                 WayOut { metadata: true, machine, ..well },
                 "where clouds keep secrets, and to this machine at 192.0.2.7; ",
             ),
-            (
-                WayOut { other_jobs: true, ..well },
-                "gets to other jobs, since the machine's firewall does not keep containers apart",
-            ),
-            (WayOut { has_rule: Some(false), ..well }, "DOCKER-USER has no rule for jobs (docs/security.md"),
+            (WayOut { rule: Rule::Absent, ..well }, "DOCKER-USER has no rule for jobs (docs/security.md"),
         ] {
             let Advice::Mind(said) = found.in_words() else { panic!("{found:?}") };
             assert!(said.contains(words) && said.contains("docs/security.md"), "{said}");
         }
+        let Advice::Mind(said) = (WayOut { other_jobs: true, ..well }).in_words() else {
+            panic!("it is open")
+        };
+        let words = "gets to other jobs, since the machine's firewall does not keep containers apart";
+        assert!(said.contains(words) && !said.contains("docs/security.md"), "rules do not end that: {said}");
     }
 }

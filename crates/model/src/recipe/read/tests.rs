@@ -183,6 +183,14 @@ fn a_definition_has_known_keys_with_texts() {
 }
 
 #[test]
+fn a_name_of_kozmics_own_is_no_base_image() {
+    assert_eq!(
+        faults_of(&["archives: /x", "artifact: a.tgz", "baseimage: kozmic-cache/ab:1"]),
+        ["5:14: kozmic-cache/ab:1 is a name of Kozmic's own: each image there is kept for one project."]
+    );
+}
+
+#[test]
 fn values_are_checked_all_at_once() {
     assert_eq!(
         faults_of(&[
