@@ -1,7 +1,8 @@
 //! Headers by which every answer tells browsers: load nothing from elsewhere, guess no types, keep nothing.
 
+use crate::app::Shared;
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
@@ -25,14 +26,20 @@ const UNLESS_SAID: [(HeaderName, &str); 3] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
+/// Has browsers ask this host by https alone, for a year from each answer on. Other names below it are not ours to bind.
+const BY_HTTPS: &str = "max-age=31536000";
+
 /// Adds the headers to an answer. Pages are not to be kept; what may be kept says so itself.
-pub(crate) async fn secure(request: Request, next: Next) -> Response {
+pub(crate) async fn secure(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    complete(response.headers_mut());
+    complete(response.headers_mut(), app.face.is_secure());
     response
 }
 
-fn complete(headers: &mut HeaderMap) {
+fn complete(headers: &mut HeaderMap, is_secure: bool) {
+    if is_secure {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(BY_HTTPS));
+    }
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -44,15 +51,29 @@ fn complete(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial::Trial;
+    use axum::body::Body;
 
     #[test]
     fn an_answer_is_not_kept_unless_it_says_so() {
         let mut headers = HeaderMap::new();
-        complete(&mut headers);
+        complete(&mut headers, false);
         assert_eq!(headers[header::CACHE_CONTROL], "no-store");
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("immutable"));
-        complete(&mut headers);
+        complete(&mut headers, false);
         assert_eq!(headers[header::CACHE_CONTROL], "immutable");
+    }
+
+    #[tokio::test]
+    async fn browsers_are_bound_to_https_only_where_the_server_is_reached_by_it() {
+        let trial = Trial::plain().await;
+        for address in ["/", "/nothing", "/healthz", "/api/v1/user", "/static/page.js"] {
+            let answer = trial.ask(Request::get(address).body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{address}");
+        }
+        let mut headers = HeaderMap::new();
+        complete(&mut headers, false);
+        assert!(!headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(error::caught))
         .layer(from_fn(error::explain))
         .layer(CompressionLayer::new().compress_when(packed))
-        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(Arc::clone(&app), headers::secure))
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(broke_off))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
