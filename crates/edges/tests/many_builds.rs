@@ -7,6 +7,7 @@ use kozmic_edges::store::{BuildFilter, NewSession, PageAsked, Store};
 use kozmic_model::{
     git::GitRef,
     ids::{ForgeUserId, ProjectId, RepositoryId},
+    invited::Admission,
     project::{Access, Permission, Repository},
     status::Status,
     time::Timestamp,
@@ -48,8 +49,13 @@ impl Stage {
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("kozmic.db").display());
         let store = Store::open(&url, &"a secret key of more than 32 characters".into()).await?;
         let (profile, now) = (profile(), Timestamp(1));
-        let session =
-            NewSession { fingerprint: "f".into(), expires_at: Timestamp(i64::MAX), agent: String::new() };
+        let session = NewSession {
+            fingerprint: "f".into(),
+            expires_at: Timestamp(i64::MAX),
+            agent: String::new(),
+            former: None,
+            admission: Admission::Unasked,
+        };
         let user = store.sign_in(&profile, &"token".into(), &session, now).await?;
         let access = Access { repository: repository(), permission: Permission::Admin };
         store.sync_projects_of(user.id, &[access]).await?;

@@ -3,17 +3,21 @@
 //! Each test runs once more in a process of its own, whose disk fails when it says so.
 
 use anyhow::{Context, Result};
-use kozmic_edges::store::{Door, NewDelivery, NewSession, Store, Stored};
+use kozmic_edges::store::{Door, NewDelivery, NewSession, SessionLook, Store, Stored};
 use kozmic_model::{
     ids::{DeliveryId, ForgeUserId},
+    invited::Admission,
     time::Timestamp,
     user::Profile,
 };
 use kozmic_testkit::disk::{BROKEN, Call, FULL, FaultyDisk, OwnDisk, READ_ONLY, SHORT};
-use std::{path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command, time::Duration};
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp(1_000_000);
+
+/// A look at a session by its person.
+const LOOK: SessionLook = SessionLook { idle: Duration::from_secs(3_600), is_use: true };
 
 /// A store whose disk can be told to fail.
 struct Stage {
@@ -51,7 +55,13 @@ impl Stage {
             avatar_url: String::new(),
         };
         let expires_at = Timestamp(2_000_000);
-        let session = NewSession { fingerprint: fingerprint.into(), expires_at, agent: agent.into() };
+        let session = NewSession {
+            fingerprint: fingerprint.into(),
+            expires_at,
+            agent: agent.into(),
+            former: None,
+            admission: Admission::Unasked,
+        };
         self.store.sign_in(&profile, &"token".into(), &session, NOW).await.map(drop)
     }
 
@@ -183,7 +193,7 @@ async fn what_is_read_can_be_read_while_nothing_can_be_written() -> Result<()> {
     assert!(stage.store.try_writing(NOW).await.is_err());
     // A session's use is noted anew after so much time.
     let later = Timestamp(1_900_000);
-    assert!(stage.store.user_of_session("anna", later).await?.is_some());
+    assert!(stage.store.user_of_session("anna", LOOK, later).await?.is_some());
     stage.disk.heal()?;
     stage.store.try_writing(NOW).await
 }
@@ -220,7 +230,7 @@ async fn what_is_written_after_files_beside_the_database_were_removed_is_kept() 
         stage.deliver("after").await?;
         stage.sign_in("anna").await?;
         assert_eq!(stage.left_behind().await?, ["before", "after"], "without {gone:?}");
-        assert!(stage.store.user_of_session("anna", NOW).await?.is_some());
+        assert!(stage.store.user_of_session("anna", LOOK, NOW).await?.is_some());
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod hooks;
 mod people;
+mod guests;
 mod members;
 mod message;
 mod trust;
@@ -11,12 +12,14 @@ pub(crate) mod keys;
 pub(crate) mod speak;
 pub(crate) mod patience;
 
+pub use guests::{may_stay, ring_out};
 pub use hooks::{delete_hook, delete_project, restore, webhook};
 pub use members::members;
-pub use people::{NotInvited, SESSION, SignedIn, add_project, repositories, sign_in};
+pub use people::{NotInvited, Returned, SESSION, SignedIn, add_project, repositories, sign_in};
 
 pub(crate) use asked::Answer;
 pub(crate) use describe::description;
+pub(crate) use guests::forever as look_after_guests;
 pub(crate) use members::forever;
 pub(crate) use message::{Messages, message};
 pub(crate) use trust::{Trusts, may_push};

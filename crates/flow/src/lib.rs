@@ -27,7 +27,7 @@ use coordinator::Here;
 use futures_util::FutureExt;
 use intake::{missed, receive};
 use kozmic_edges::{Edges, git::TreeSize, store::Way};
-use kozmic_model::{ids::ProjectId, spec::Origin};
+use kozmic_model::{ids::ProjectId, invited::Invited, spec::Origin};
 use kozmic_runner::{Runner, RunnerSettings, Tools, registry::PrivateRegistries, shelf::Shelf, turns::Turns};
 use reporting::report;
 use std::{
@@ -96,6 +96,8 @@ pub struct FlowSettings {
     pub private_registries: Vec<String>,
     /// Number of cached images that are kept for each project.
     pub cached_images: usize,
+    /// The people who may sign in.
+    pub invited: Invited,
     /// Settings of the Auto Builder; none: it is switched off.
     pub autobuild: Option<AutobuildSettings>,
 }
@@ -148,6 +150,7 @@ impl Flow {
         self.keep("sweeping", sweep::forever);
         self.keep("deleted projects", sweep::graves);
         self.keep("members", at_forge::forever);
+        self.keep("guests", at_forge::look_after_guests);
         self.keep("configuration", move |flow| configuration::forever(flow, runner.clone()));
     }
 

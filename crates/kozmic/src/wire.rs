@@ -49,6 +49,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         cookie_key: cookie_key(&secret_key),
         forge_name: "GitHub".to_owned(),
         invited: settings.server.sign_in_allowed.clone(),
+        session_idle: settings.server.session_idle,
         auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
     let (shelf, jobs_may_call) = (flow.shelf(), settings.runner.may_call);
@@ -161,6 +162,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
         largest_checkout: settings.runner.largest_checkout,
         private_registries: settings.runner.private_registries.clone(),
         cached_images: settings.runner.cached_images,
+        invited: settings.server.sign_in_allowed.clone(),
         autobuild: settings.autobuild.as_ref().map(|builder| builder.flow(drawn)),
     })
 }

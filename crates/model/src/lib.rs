@@ -10,6 +10,8 @@
 //! | user | a person who signed in with the forge, or may see a project there |
 //! | project | a repository that Kozmic builds |
 //! | member | a user of a project, with a role: owner, manager or member |
+//! | admission | the organization by which the forge says that a user may sign in |
+//! | scope | the deeds that an API token is good for: read, restart or all |
 //! | deploy key | the key by which a private repository is fetched |
 //! | hook | an image and a script to run for a project's pushes |
 //! | install script | a script that a hook runs before its own, whose result is kept as a cached image |
@@ -40,9 +42,11 @@
 pub mod ids;
 pub mod time;
 pub mod user;
+pub mod invited;
 pub mod fork;
 pub mod sudo;
 pub mod project;
+pub mod token;
 pub mod git;
 pub mod deploy_key;
 pub mod image;

@@ -1,7 +1,10 @@
 //! Users: people who signed in, or may see a project. A user comes from the forge and is the first who meets Kozmic,
 //! before any push.
 
-use crate::ids::{ForgeUserId, UserId};
+use crate::{
+    ids::{ForgeUserId, UserId},
+    invited::Admission,
+};
 use serde::{Deserialize, Serialize};
 
 /// A person as the forge describes them.
@@ -28,6 +31,8 @@ pub struct User {
     pub profile: Profile,
     /// Their wishes for mail.
     pub mail: MailSettings,
+    /// The organization that let them in, as far as that was asked.
+    pub admission: Admission,
 }
 
 /// The wishes of a person for mail: whether, where and of which builds.

@@ -7,12 +7,16 @@ mod document;
 mod jobs;
 mod projects;
 mod words;
+#[cfg(test)]
+mod doors;
 
 use crate::app::Shared;
 use axum::{
-    Router,
+    Extension, Router,
     routing::{MethodRouter, get, post},
 };
+use caller::Takes;
+use kozmic_model::token::Scope;
 
 /// An address, as the document describes it.
 struct Route {
@@ -22,17 +26,22 @@ struct Route {
     )]
     method: &'static str,
     path: &'static str,
+    /// The scope that a token has to have.
+    scope: Scope,
     handler: MethodRouter<Shared>,
 }
 
-/// All of the API, to be put below its version.
+/// All of the API, to be put below its version. Who calls is held to the scope of the address.
 pub(crate) fn router() -> Router<Shared> {
-    routes().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+    routes().into_iter().fold(Router::new(), |router, Route { path, scope, handler, .. }| {
+        router.route(path, handler.layer(Extension(Takes(scope))))
+    })
 }
 
 fn routes() -> Vec<Route> {
-    let get_at = |path, handler| Route { method: "get", path, handler };
-    let post_at = |path, handler| Route { method: "post", path, handler };
+    let get_at = |path, handler| Route { method: "get", path, scope: Scope::Read, handler };
+    let restart_at = |path, handler| Route { method: "post", path, scope: Scope::Restart, handler };
+    let post_at = |path, handler| Route { method: "post", path, scope: Scope::All, handler };
     vec![
         get_at("/openapi.json", get(document::show)),
         get_at("/user", get(projects::user)),
@@ -41,12 +50,12 @@ fn routes() -> Vec<Route> {
         get_at("/projects/{project}/builds", get(builds::list)),
         get_at("/projects/{project}/builds/latest", get(builds::latest)),
         get_at("/projects/{project}/builds/{build}", get(builds::one)),
-        post_at("/projects/{project}/builds/{build}/restart", post(builds::restart)),
-        post_at("/projects/{project}/builds/{build}/cancel", post(builds::cancel)),
+        restart_at("/projects/{project}/builds/{build}/restart", post(builds::restart)),
+        restart_at("/projects/{project}/builds/{build}/cancel", post(builds::cancel)),
         post_at("/projects/{project}/builds/{build}/approve", post(builds::approve)),
         get_at("/projects/{project}/jobs/{job}", get(jobs::one)),
         get_at("/projects/{project}/jobs/{job}/log", get(jobs::log)),
-        post_at("/projects/{project}/jobs/{job}/restart", post(jobs::restart)),
-        post_at("/projects/{project}/jobs/{job}/cancel", post(jobs::cancel)),
+        restart_at("/projects/{project}/jobs/{job}/restart", post(jobs::restart)),
+        restart_at("/projects/{project}/jobs/{job}/cancel", post(jobs::cancel)),
     ]
 }

@@ -4,8 +4,9 @@ use crate::health::Pulse;
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::Edges;
 use kozmic_flow::images::Shelf;
+use kozmic_model::invited::Invited;
 use secrecy::SecretString;
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use url::Url;
 
 /// The outside and the face that the router serves.
@@ -30,8 +31,10 @@ pub struct Face {
     pub cookie_key: Key,
     /// People's name for the forge, such as `GitHub`.
     pub forge_name: String,
-    /// The people and organizations that may sign in; everybody if empty.
-    pub invited: Vec<String>,
+    /// The people who may sign in.
+    pub invited: Invited,
+    /// The longest time that a session may lie unused.
+    pub session_idle: Duration,
     /// The face of the Auto Builder; none: there is no Auto Builder here.
     pub auto_builder: Option<AutoBuilderFace>,
 }

@@ -7,7 +7,7 @@ mod next;
 mod access;
 mod looker;
 
-pub(crate) use access::{allowed, is_signed_in, project, ring_out};
+pub(crate) use access::{allowed, holder, is_signed_in, project, ring_out};
 pub(crate) use cookies::{Cookies, Departure, Notice, Tone};
 pub(crate) use csrf::{Checked, Nothing};
 pub(crate) use looker::{Looker, bearer};
@@ -16,13 +16,19 @@ pub(crate) use next::local_path;
 use crate::{app::Shared, error::WebError};
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
-    http::{HeaderMap, Uri, request::Parts},
+    http::{HeaderMap, Uri, header::UPGRADE, request::Parts},
 };
-use kozmic_edges::{clock, secret};
+use kozmic_edges::secret;
 use kozmic_model::user::User;
 use secrecy::{ExposeSecret, SecretString};
 use std::convert::Infallible;
 use url::form_urlencoded;
+
+/// The header by which a page's own script says that it only wants the parts that change.
+pub(crate) const PART: &str = "x-kozmic-part";
+
+/// The header by which browsers say what they fetch something for.
+const FETCHED_FOR: &str = "sec-fetch-dest";
 
 /// The person who asks, signed in.
 #[derive(Clone)]
@@ -77,8 +83,16 @@ impl FromRequestParts<Shared> for Cookies {
 /// The person that the cookie belongs to; nobody if it is missing, forged, or its session over.
 pub(crate) async fn visitor(headers: &HeaderMap, app: &Shared) -> Result<Option<SignedIn>, WebError> {
     let Some(session) = Cookies::of(headers, &app.face).session() else { return Ok(None) };
-    let user = app.edges.store.user_of_session(&session.fingerprint(), clock::now()).await?;
+    let user = access::of_session(app, &session, is_use(headers)).await?;
     Ok(user.map(|user| SignedIn { user, session }))
+}
+
+/// Whether a person asks, and not a page that is merely open: by a browser's own word, or else by what our scripts send.
+fn is_use(headers: &HeaderMap) -> bool {
+    match headers.get(FETCHED_FOR) {
+        Some(what) => what == "document",
+        None => !headers.contains_key(PART) && !headers.contains_key(UPGRADE),
+    }
 }
 
 /// The address to sign in at, and to come back to `path` afterwards.
@@ -119,6 +133,20 @@ mod tests {
     fn texts_are_compared_whole() {
         assert!(same("abc", "abc"));
         assert!(!same("abc", "abd") && !same("abc", "ab") && !same("", "a"));
+    }
+
+    #[test]
+    fn what_a_page_asks_by_itself_is_no_use_of_its_session() {
+        let uses = |pairs: &[(&'static str, &str)]| {
+            let headers =
+                pairs.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()));
+            is_use(&headers.collect::<HeaderMap>())
+        };
+        assert!(uses(&[]) && uses(&[(FETCHED_FOR, "document")]));
+        for what in ["empty", "image", "websocket", "script"] {
+            assert!(!uses(&[(FETCHED_FOR, what)]), "{what}");
+        }
+        assert!(!uses(&[(PART, "1")]) && !uses(&[("upgrade", "websocket")]));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
 };
-use kozmic_model::project::Role;
+use kozmic_model::{project::Role, token::Scope};
 use serde_json::{Value, json};
 use std::{any::Any, net::IpAddr, sync::Arc};
 
@@ -52,6 +52,12 @@ pub(crate) enum WebError {
     /// A program brought no token, or one that is nobody's.
     #[error("no valid token")]
     NoToken,
+    /// The time of a program's token is over.
+    #[error("the token has expired")]
+    TokenEnded,
+    /// A program's token is not good for that: this takes another scope.
+    #[error("this takes a token with the scope {}", .0.word())]
+    Scope(Scope),
     /// That cannot be done as things are now, and why, in a sentence.
     #[error("{0}")]
     Conflict(String),
@@ -90,9 +96,11 @@ impl WebError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::SignIn(_) => StatusCode::SEE_OTHER,
-            Self::Role(_) | Self::StaleForm | Self::Foreign | Self::OfJob(_) => StatusCode::FORBIDDEN,
+            Self::Role(_) | Self::StaleForm | Self::Foreign | Self::OfJob(_) | Self::Scope(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Senseless(_) => StatusCode::BAD_REQUEST,
-            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::NoToken | Self::TokenEnded => StatusCode::UNAUTHORIZED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -111,6 +119,8 @@ impl WebError {
             Self::OfJob(_) => "Jobs may not call this server",
             Self::Senseless(_) => "That request makes no sense",
             Self::NoToken => "This takes a valid API token",
+            Self::TokenEnded => "This API token has expired",
+            Self::Scope(_) => "This API token is not good for that",
             Self::Conflict(_) => "That cannot be done now",
             Self::TooLarge => "That is too large",
             Self::TooSlow => "That took too long",
@@ -138,6 +148,10 @@ impl WebError {
             Self::NoToken => {
                 "Make a token on your account's page, and send it as the header Authorization: Bearer."
             }
+            Self::TokenEnded => "The token has expired: make another one on your account's page.",
+            Self::Scope(Scope::Read) => "This takes a token with the scope read.",
+            Self::Scope(Scope::Restart) => "This takes a token with the scope restart or all.",
+            Self::Scope(Scope::All) => "This takes a token with the scope all.",
             Self::TooLarge => "Nothing was changed: the form is too large. Go back and make it shorter.",
             Self::TooSlow => {
                 "Nothing was changed: the form did not arrive in time. Go back and send it once more."
@@ -157,7 +171,8 @@ impl WebError {
         match self {
             Self::NotFound => "not_found",
             Self::Role(_) => "role_too_small",
-            Self::SignIn(_) | Self::NoToken => "unauthorized",
+            Self::SignIn(_) | Self::NoToken | Self::TokenEnded => "unauthorized",
+            Self::Scope(_) => "scope_too_small",
             Self::StaleForm | Self::Foreign => "forbidden",
             Self::OfJob(_) => "from_a_job",
             Self::Senseless(_) => "bad_request",
@@ -180,7 +195,12 @@ impl WebError {
             Self::Method => "The address knows other methods than this one.",
             Self::Ours(_) => "Something went wrong on our side: the server's log says more.",
             Self::SignIn(_) | Self::StaleForm | Self::Foreign => self.title(),
-            Self::Senseless(_) | Self::Conflict(_) | Self::NoToken | Self::OfJob(_) => self.advice(),
+            Self::Senseless(_)
+            | Self::Conflict(_)
+            | Self::NoToken
+            | Self::TokenEnded
+            | Self::Scope(_)
+            | Self::OfJob(_) => self.advice(),
         };
         json!({ "error": { "code": self.code(), "message": message } })
     }
@@ -213,7 +233,7 @@ pub(crate) async fn explain(request: Request, next: Next) -> Response {
         false => (status, Html(page(&error, &id))).into_response(),
     };
     allow.and_then(|methods| response.headers_mut().insert(ALLOW, methods));
-    if matches!(*error, WebError::NoToken) {
+    if matches!(*error, WebError::NoToken | WebError::TokenEnded) {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Kozmic\""));
     }
     response

@@ -13,16 +13,12 @@ pub(crate) use log::{log, log_of_run};
 pub(crate) use monitor::monitor;
 pub(crate) use news::news;
 
-use crate::{
-    app::Shared,
-    auth::{self, Looker},
-    error::WebError,
-};
+use crate::{app::Shared, auth::Looker, error::WebError};
 use axum::{
     body::Bytes,
     extract::ws::{Message, WebSocket},
 };
-use kozmic_model::{ids::ProjectId, project::Role};
+use kozmic_model::ids::ProjectId;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
@@ -62,7 +58,7 @@ async fn tick(socket: &mut WebSocket) -> Result<(), Broken> {
 async fn stay(app: &Shared, looker: &Looker, project: Option<ProjectId>) -> Result<(), Broken> {
     let may_stay = async {
         if let Some(project) = project {
-            auth::allowed(app, looker.user().id, project, Role::Member).await?;
+            looker.project(app, project).await?;
         }
         looker.stays(app).await
     };

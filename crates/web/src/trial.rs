@@ -23,7 +23,8 @@ use kozmic_edges::{
     store::Store,
 };
 use kozmic_flow::images::{Shelf, Turns};
-use std::{path::Path, sync::Arc};
+use kozmic_model::invited::Invited;
+use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -105,7 +106,8 @@ pub(crate) fn face(artifacts: Option<ArtifactDirs>) -> Face {
         public_url: "https://ci.example.org/".parse().unwrap(),
         cookie_key: Key::from(&[7; 64]),
         forge_name: "GitHub".into(),
-        invited: Vec::new(),
+        invited: Invited::default(),
+        session_idle: Duration::from_secs(3_600),
         auto_builder,
     }
 }

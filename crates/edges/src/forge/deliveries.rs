@@ -95,3 +95,13 @@ pub struct Telling {
     /// Time at which a branch's commit was made, or a pull request was changed the last time.
     pub at: Option<Timestamp>,
 }
+
+/// A delivery's payload is not what the forge documents.
+#[derive(Debug, thiserror::Error)]
+#[error("the payload of \"{event}\" cannot be read: {cause}")]
+pub struct UnreadablePayload {
+    /// The forge's word for the event.
+    pub event: String,
+    /// The fault in it.
+    pub cause: String,
+}

@@ -3,7 +3,9 @@
 mod deliveries;
 pub mod github;
 
-pub use deliveries::{CameTo, DeliveryBody, Sent, SentDelivery, Step, Telling, Tip, UnreadableBody};
+pub use deliveries::{
+    CameTo, DeliveryBody, Sent, SentDelivery, Step, Telling, Tip, UnreadableBody, UnreadablePayload,
+};
 
 use async_trait::async_trait;
 use kozmic_model::{
@@ -27,11 +29,18 @@ use url::Url;
 /// again.
 #[async_trait]
 pub trait Forge: Send + Sync {
-    /// The address to send a browser to, to sign in; it comes back to `redirect` with a code and `state`.
-    fn authorize_url(&self, state: &str, redirect: &Url) -> Url;
+    /// The address to send a browser to, to sign in; it comes back to `redirect` with a code and `state`. The forge is told
+    /// what the verifier comes to, where it knows that (PKCE); the verifier is 43 to 128 letters and digits.
+    fn authorize_url(&self, state: &str, verifier: &SecretString, redirect: &Url) -> Url;
 
-    /// The person's token for the code that the browser brought back. A code works once.
-    async fn exchange_code(&self, code: &str, redirect: &Url) -> Result<SecretString, ForgeError>;
+    /// The person's token for the code that the browser brought back. A code works once, and only with the verifier that
+    /// the sign-in began with: a code that was caught on its way is no use.
+    async fn exchange_code(
+        &self,
+        code: &str,
+        verifier: &SecretString,
+        redirect: &Url,
+    ) -> Result<SecretString, ForgeError>;
 
     /// The person whom the token belongs to.
     async fn profile(&self, token: &SecretString) -> Result<Profile, ForgeError>;
@@ -385,14 +394,4 @@ impl ForgeError {
     pub fn is_key_refused(&self) -> bool {
         matches!(self, Self::KeyRefused { .. })
     }
-}
-
-/// A delivery's payload is not what the forge documents.
-#[derive(Debug, thiserror::Error)]
-#[error("the payload of \"{event}\" cannot be read: {cause}")]
-pub struct UnreadablePayload {
-    /// The forge's word for the event.
-    pub event: String,
-    /// The fault in it.
-    pub cause: String,
 }

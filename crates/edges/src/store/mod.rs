@@ -9,6 +9,8 @@ mod migrations;
 mod rows;
 mod read;
 mod users;
+mod sessions;
+mod tokens;
 mod accounts;
 mod projects;
 mod members;
@@ -42,7 +44,6 @@ mod import;
 mod tests;
 
 pub use access::sqlite::{address_of, directory_of, file_of};
-pub use accounts::{ApiToken, SessionLine};
 pub use approvals::{Approval, Approved};
 pub use artifacts::NewArtifact;
 pub use auto_builder::{LoadedConfiguration, Watched};
@@ -63,8 +64,10 @@ pub use names::IMAGES;
 pub use outbox::{Outgoing, Subject, Way};
 pub use projects::ProjectLine;
 pub use pulls::Puller;
+pub use sessions::{NewSession, SessionLine, SessionLook};
+pub use tokens::TokenHolder;
 pub use uploads::Upload;
-pub use users::{Avatar, NewSession};
+pub use users::Avatar;
 
 use access::Access;
 use anyhow::{Context, Result};

@@ -8,6 +8,7 @@ use kozmic_model::{
     hook::{Hook, HookRecipe},
     ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId, WebhookId},
     install::Install,
+    invited::Admission,
     job::{CanceledBy, Job},
     project::{Project, ProjectSettings, Repository},
     runner::Runner,
@@ -27,11 +28,17 @@ pub(super) fn user(row: rows::user::Model) -> User {
         mail_address,
         mail_is_on,
         mail_only_own,
+        admitted_by,
         ..
     } = row;
     let profile = Profile { forge_id: ForgeUserId(forge_id), login, name, avatar_url, email };
     let mail = MailSettings { address: mail_address, is_on: mail_is_on, only_own_commits: mail_only_own };
-    User { id: UserId(id), profile, mail }
+    let admission = match admitted_by.as_deref() {
+        None => Admission::Unasked,
+        Some("") => Admission::Nobody,
+        Some(organization) => Admission::Organization(organization.to_owned()),
+    };
+    User { id: UserId(id), profile, mail, admission }
 }
 
 pub(super) fn repository(row: rows::repository::Model) -> Repository {

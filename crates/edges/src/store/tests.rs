@@ -5,14 +5,15 @@ mod people;
 mod told;
 
 use super::{
-    Door, Enqueued, HookCall, Lane, Lease, NewCachedImage, NewDelivery, NewSession, ProjectChange, Store,
-    Stored, Subject, Way, rows,
+    Door, Enqueued, HookCall, Lane, Lease, NewCachedImage, NewDelivery, NewSession, ProjectChange,
+    SessionLook, Store, Stored, Subject, Way, rows,
 };
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::{GitRef, Sha},
     hook::{HookDraft, HookRecipe},
     ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
+    invited::Admission,
     job::Outcome,
     project::{Access, Collaborator, Permission, ProjectSettings, Repository, Role},
     spec::{HookTask, JobSpec, Origin, Task},
@@ -42,7 +43,13 @@ impl Stage {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("kozmic.db").display());
         let store = Store::open(&url, &"a secret key of more than 32 characters".into()).await.unwrap();
-        let session = NewSession { fingerprint: "f".into(), expires_at: LATER, agent: String::new() };
+        let session = NewSession {
+            fingerprint: "f".into(),
+            expires_at: LATER,
+            agent: String::new(),
+            former: None,
+            admission: Admission::Unasked,
+        };
         let user = store.sign_in(&profile(7, "anna"), &"token".into(), &session, NOW).await.unwrap();
         let access = Access { repository: repository(), permission: Permission::Admin };
         store.sync_projects_of(user.id, &[access]).await.unwrap();
@@ -356,7 +363,13 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
 async fn an_owner_who_lost_access_leaves_the_project_to_who_administers_the_repository()
 -> Result<(), anyhow::Error> {
     let stage = Stage::new().await;
-    let session = NewSession { fingerprint: "b".into(), expires_at: LATER, agent: String::new() };
+    let session = NewSession {
+        fingerprint: "b".into(),
+        expires_at: LATER,
+        agent: String::new(),
+        former: None,
+        admission: Admission::Unasked,
+    };
     let bert = stage.store.sign_in(&profile(8, "bert"), &"token".into(), &session, NOW).await?;
     let left =
         [(6, "arno", Permission::Admin), (8, "bert", Permission::Admin), (9, "cleo", Permission::Push)];

@@ -1,9 +1,13 @@
-//! People and their sessions.
+//! People: who signed in, what the forge tells of them, and the token that it gave.
 
-use super::{Store, accounts::USE_GRAIN, aside, auto_builder, read, rows};
+use super::{
+    Store, auto_builder, read, rows,
+    sessions::{self, NewSession},
+};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::UserId,
+    invited::Admission,
     time::Timestamp,
     user::{Profile, User},
 };
@@ -11,21 +15,11 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::{Expr, OnConflict},
+    sea_query::OnConflict,
 };
 use secrecy::SecretString;
 
 pub(super) const TOKEN_PLACE: &str = "user.token";
-
-/// A session that begins: who holds the secret behind the fingerprint is the user.
-pub struct NewSession {
-    /// SHA-256 of the secret in the cookie.
-    pub fingerprint: String,
-    /// The time when it ends by itself.
-    pub expires_at: Timestamp,
-    /// The browser's name for itself.
-    pub agent: String,
-}
 
 /// A person's picture.
 pub struct Avatar {
@@ -36,7 +30,8 @@ pub struct Avatar {
 }
 
 impl Store {
-    /// Notes who signed in, with the forge's token (sealed), and begins a session.
+    /// Notes who signed in, with the forge's token (sealed), and begins a session in the place of the one that the browser
+    /// had.
     ///
     /// # Errors
     /// The database does not answer.
@@ -49,40 +44,10 @@ impl Store {
     ) -> Result<User> {
         let tx = self.write().await?;
         let user = upsert_user(&tx, profile, self.vault.seal(TOKEN_PLACE, token), now).await?;
-        let row = rows::session::ActiveModel {
-            fingerprint: Set(session.fingerprint.clone()),
-            user_id: Set(user.id.0),
-            created_at: Set(now.0),
-            expires_at: Set(session.expires_at.0),
-            agent: Set(session.agent.chars().take(200).collect()),
-            seen_at: Set(now.0),
-        };
-        row.insert(&tx).await.context("begin a session")?;
-        let expired = rows::session::Column::ExpiresAt.lt(now.0);
-        rows::session::Entity::delete_many()
-            .filter(expired)
-            .exec(&tx)
-            .await
-            .context("drop expired sessions")?;
+        let user = note_admission(&tx, user.id, &session.admission).await?;
+        sessions::begin(&tx, user.id, session, now).await?;
         tx.commit().await.context("commit a sign-in")?;
         Ok(user)
-    }
-
-    /// The user who holds a session, if it has not ended.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn user_of_session(&self, fingerprint: &str, now: Timestamp) -> Result<Option<User>> {
-        let session = rows::session::Entity::find_by_id(fingerprint.to_owned());
-        let session = session.filter(rows::session::Column::ExpiresAt.gt(now.0));
-        let Some(session) = session.one(&self.db).await.context("find a session")? else { return Ok(None) };
-        if now.since(Timestamp(session.seen_at)) > USE_GRAIN {
-            let seen = rows::session::Entity::update_many()
-                .col_expr(rows::session::Column::SeenAt, Expr::value(now.0))
-                .filter(rows::session::Column::Fingerprint.eq(fingerprint));
-            aside(seen.exec(&self.writer)).await;
-        }
-        self.user(UserId(session.user_id)).await
     }
 
     /// One user.
@@ -92,16 +57,6 @@ impl Store {
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
         let row = rows::user::Entity::find_by_id(id.0).one(&self.db).await.context("find a user")?;
         Ok(row.map(read::user))
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn sign_out(&self, fingerprint: &str) -> Result<()> {
-        let session = rows::session::Entity::delete_by_id(fingerprint.to_owned());
-        session.exec(&self.writer).await.context("end a session")?;
-        Ok(())
     }
 
     /// Forgets a token that the forge no longer accepts, and signs its user out everywhere. The Auto Builder's stays:
@@ -117,9 +72,31 @@ impl Store {
         let row =
             rows::user::ActiveModel { id: Unchanged(id.0), token: Set(Vec::new()), ..Default::default() };
         row.update(&tx).await.context("forget a token")?;
-        let sessions = rows::session::Entity::delete_many().filter(rows::session::Column::UserId.eq(id.0));
-        sessions.exec(&tx).await.context("end a user's sessions")?;
+        sessions::end_all(&tx, id).await?;
         tx.commit().await.context("commit a token's end")
+    }
+
+    /// Notes by which organization a user may stay. One who may not is signed out everywhere.
+    ///
+    /// # Errors
+    /// There is no such user, or the database does not answer.
+    pub async fn note_admission(&self, id: UserId, admission: &Admission) -> Result<()> {
+        let tx = self.write().await?;
+        note_admission(&tx, id, admission).await?;
+        if *admission == Admission::Nobody {
+            sessions::end_all(&tx, id).await?;
+        }
+        tx.commit().await.context("commit an admission")
+    }
+
+    /// The users who may be here by an organization, as far as the forge can be asked about them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn guests(&self) -> Result<Vec<User>> {
+        let rows = rows::user::Entity::find().filter(rows::user::Column::AdmittedBy.ne(""));
+        let rows = rows.all(&self.db).await.context("list who is here by an organization")?;
+        Ok(rows.into_iter().filter(|row| !row.token.is_empty()).map(read::user).collect())
     }
 
     /// A user's token at the forge.
@@ -159,6 +136,17 @@ impl Store {
         keep.exec_without_returning(&self.writer).await.context("keep a picture")?;
         Ok(())
     }
+}
+
+async fn note_admission(tx: &DatabaseTransaction, id: UserId, admission: &Admission) -> Result<User> {
+    let admitted_by = match admission {
+        Admission::Unasked => None,
+        Admission::Organization(name) => Some(name.clone()),
+        Admission::Nobody => Some(String::new()),
+    };
+    let row =
+        rows::user::ActiveModel { id: Unchanged(id.0), admitted_by: Set(admitted_by), ..Default::default() };
+    Ok(read::user(row.update(tx).await.context("note an admission")?))
 }
 
 async fn upsert_user(

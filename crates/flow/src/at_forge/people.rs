@@ -1,6 +1,6 @@
 //! People: who signs in, which repositories they can reach, which projects they make.
 
-use super::members;
+use super::{guests, members};
 use crate::at_forge::speak;
 use anyhow::{Context, Result, anyhow};
 use kozmic_edges::{
@@ -11,6 +11,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     ids::{RepositoryId, UserId},
+    invited::{Admission, Invited},
     project::{Project, Repository},
     user::User,
 };
@@ -29,33 +30,43 @@ pub struct SignedIn {
     pub session: SecretString,
 }
 
+/// A browser that came back from the forge.
+pub struct Returned<'a> {
+    /// The code that it brought.
+    pub code: &'a str,
+    /// The secret that its sign-in began with.
+    pub verifier: &'a SecretString,
+    /// The address that it was sent back to.
+    pub redirect: &'a Url,
+    /// Its name for itself.
+    pub agent: &'a str,
+    /// The fingerprint of the session that it has, which ends.
+    pub former: Option<String>,
+}
+
 /// Somebody may not sign in here.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} may not sign in here")]
 pub struct NotInvited(String);
 
 /// Signs in a person who comes back from the forge with a code, and takes over name, mail, picture and what they may
-/// see. `agent` is what the browser calls itself; `invited` are the people and organizations that may sign in, all
-/// if empty.
+/// see.
 ///
 /// # Errors
 /// [`NotInvited`], the forge refuses the code or does not answer, or the database does not.
-pub async fn sign_in(
-    edges: &Edges,
-    code: &str,
-    redirect: &Url,
-    agent: &str,
-    invited: &[String],
-) -> Result<SignedIn> {
-    let token = edges.forge.exchange_code(code, redirect).await?;
+pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -> Result<SignedIn> {
+    let Returned { code, verifier, redirect, agent, former } = returned;
+    let token = edges.forge.exchange_code(code, verifier, redirect).await?;
     let profile = edges.forge.profile(&token).await?;
-    if !is_invited(edges, &token, &profile.login, invited).await? {
+    let admission = guests::admission(edges, &token, &profile.login, invited).await?;
+    if admission == Admission::Nobody {
         return Err(NotInvited(profile.login).into());
     }
     let session = secret::random();
     let now = clock::now();
     let fingerprint = secret::fingerprint(session.expose_secret());
-    let row = NewSession { fingerprint, expires_at: now.after(SESSION), agent: agent.to_owned() };
+    let (expires_at, agent) = (now.after(SESSION), agent.to_owned());
+    let row = NewSession { fingerprint, expires_at, agent, former, admission };
     let user = edges.store.sign_in(&profile, &token, &row, now).await?;
     let (pictured, reached) = tokio::join!(picture(edges, &user), repositories(edges, user.id));
     for fault in [pictured.err(), reached.err()].into_iter().flatten() {
@@ -63,15 +74,6 @@ pub async fn sign_in(
         tracing::warn!(user.id = user.id.0, error, "a sign-in could not be completed");
     }
     Ok(SignedIn { user, session })
-}
-
-async fn is_invited(edges: &Edges, token: &SecretString, login: &str, invited: &[String]) -> Result<bool> {
-    let is_named = |name: &str| invited.iter().any(|invited| invited.eq_ignore_ascii_case(name));
-    if invited.is_empty() || is_named(login) {
-        return Ok(true);
-    }
-    let organizations = edges.forge.organizations(token).await?;
-    Ok(organizations.iter().any(|organization| is_named(organization)))
 }
 
 async fn picture(edges: &Edges, user: &User) -> Result<()> {

@@ -21,6 +21,7 @@ use kozmic_model::{
     git::GitRef,
     hook::{Hook, HookDraft, HookRecipe},
     ids::{DeliveryId, ForgeUserId, JobId, ProjectId, RepositoryId},
+    invited::{Admission, Invited},
     project::{Access, Permission, Repository},
     spec::{HookTask, JobSpec, Origin, Task},
     user::Profile,
@@ -111,7 +112,13 @@ async fn project(store: &Store) -> ProjectId {
         email: None,
     };
     let expires_at = clock::now().after(Duration::from_secs(3_600));
-    let session = NewSession { fingerprint: "f".into(), expires_at, agent: String::new() };
+    let session = NewSession {
+        fingerprint: "f".into(),
+        expires_at,
+        agent: String::new(),
+        former: None,
+        admission: Admission::Unasked,
+    };
     let user = store.sign_in(&profile, &"token".into(), &session, clock::now()).await.unwrap();
     let repository = Repository {
         id: RepositoryId(5),
@@ -160,6 +167,7 @@ fn settings(dir: &Path) -> FlowSettings {
         largest_checkout: TreeSize { files: 1_000, bytes: 1 << 30 },
         private_registries: Vec::new(),
         cached_images: 5,
+        invited: Invited::default(),
         autobuild: None,
     }
 }

@@ -37,6 +37,7 @@ pub(super) const KEYS: &[Key] = &[
     secret(key("database_url", None)),
     key("disk_reserve", None),
     key("sign_in_allowed", None),
+    key("session_idle_timeout", Some("1209600")),
     key("github_url", Some("https://github.com")),
     key("github_api_url", Some("https://api.github.com")),
     needed(

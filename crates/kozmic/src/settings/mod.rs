@@ -20,6 +20,7 @@ use kozmic_edges::{
     git::TreeSize,
     notifier::{Sender, SmtpUrl},
 };
+use kozmic_model::invited::Invited;
 use secrecy::SecretString;
 use source::Source;
 pub(crate) use source::read_file;
@@ -55,8 +56,10 @@ pub(crate) struct ServerSettings {
     pub(crate) database_url: Option<String>,
     /// `KOZMIC_DISK_RESERVE`, in bytes; none: as much as `Room` keeps by itself.
     pub(crate) disk_reserve: Option<u64>,
-    /// `KOZMIC_SIGN_IN_ALLOWED`; empty: everybody.
-    pub(crate) sign_in_allowed: Vec<String>,
+    /// `KOZMIC_SIGN_IN_ALLOWED`
+    pub(crate) sign_in_allowed: Invited,
+    /// `KOZMIC_SESSION_IDLE_TIMEOUT`
+    pub(crate) session_idle: Duration,
 }
 
 /// Settings of jobs.
@@ -153,7 +156,8 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         data_dir: source.required("data_dir", values::path)?,
         database_url: source.parse("database_url", values::database_url)?,
         disk_reserve: source.parse("disk_reserve", values::reserve)?,
-        sign_in_allowed: source.parse("sign_in_allowed", values::logins)?.unwrap_or_default(),
+        sign_in_allowed: Invited::new(source.parse("sign_in_allowed", values::logins)?.unwrap_or_default()),
+        session_idle: source.required("session_idle_timeout", values::idle)?,
     })
 }
 
@@ -299,6 +303,7 @@ mod tests {
             ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
             ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),
             ("KOZMIC_DISK_RESERVE", "some", "0 keeps nothing free"),
+            ("KOZMIC_SESSION_IDLE_TIMEOUT", "2592001", "from 1 to 2592000"),
             ("KOZMIC_LOG", "inof", "target=level"),
             ("KOZMIC_LOG_FORMAT", "xml", "json"),
             ("KOZMIC_SECRET_KEY", "short", "32"),

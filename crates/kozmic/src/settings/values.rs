@@ -96,6 +96,12 @@ pub(super) fn seconds(text: &str) -> Parsed<Duration> {
     seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 604800")
 }
 
+/// The time that a session may lie unused; none lasts longer than 30 days.
+pub(super) fn idle(text: &str) -> Parsed<Duration> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=2_592_000).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 2592000, which is 30 days")
+}
+
 /// A number of files.
 pub(super) fn files(text: &str) -> Parsed<u64> {
     const RIGHT: &str = "a number of files from 1 to 1000000000, such as 200000";

@@ -49,8 +49,13 @@ pub struct Program {
 
 impl Program {
     pub async fn of(person: &Person, world: &World) -> Result<Self> {
-        let page =
-            person.post_form("/account/settings/", "/account/tokens/", &[("title", "Program")]).await?;
+        Self::with(person, world, &[("scope", "all")]).await
+    }
+
+    /// One whose token has these rights, beyond those that the page proposes.
+    pub async fn with(person: &Person, world: &World, rights: &[(&str, &str)]) -> Result<Self> {
+        let fields = [&[("title", "Program")], rights].concat();
+        let page = person.post_form("/account/settings/", "/account/tokens/", &fields).await?;
         let token = page.body.split_once("<code class=\"secret\">").context("a token")?.1;
         let token = unescape(token.split_once('<').context("an end")?.0);
         let client = Client::builder().redirect(Policy::none()).build()?;
@@ -74,6 +79,10 @@ impl Program {
         let answer = self.ask(Method::GET, path).send().await?;
         anyhow::ensure!(answer.status() == 200, "{path}: {}", answer.text().await?);
         Ok(answer.json().await?)
+    }
+
+    pub async fn status(&self, path: &str) -> Result<u16> {
+        Ok(self.ask(Method::GET, path).send().await?.status().as_u16())
     }
 
     async fn post(&self, path: &str) -> Result<(u16, Value)> {

@@ -19,14 +19,19 @@ impl Browser {
 
     pub async fn of(server: &Server, github: &GitHub, login: &str) -> Result<Self> {
         let browser = Self::nobody(server)?;
-        let asked = Url::parse(&location(&browser.get("/_auth/").await?)?)?;
-        let mut fields = asked.query_pairs().into_owned().collect::<Vec<_>>();
-        fields.push(("login".to_owned(), login.to_owned()));
-        let page = format!("{}/login/oauth/authorize", github.url());
-        let allowed = browser.client.post(page).form(&fields).send().await?;
-        let arrived = browser.client.get(location(&allowed)?).send().await?;
+        let asked = location(&browser.get("/_auth/").await?)?;
+        let back = browser.allow(github, &asked, login).await?;
+        let arrived = browser.client.get(back).send().await?;
         anyhow::ensure!(location(&arrived)? == "/", "signing in failed");
         Ok(browser)
+    }
+
+    /// Presses the button of this login on GitHub's page; gives the address that leads back.
+    pub async fn allow(&self, github: &GitHub, asked: &str, login: &str) -> Result<String> {
+        let mut fields = Url::parse(asked)?.query_pairs().into_owned().collect::<Vec<_>>();
+        fields.push(("login".to_owned(), login.to_owned()));
+        let page = format!("{}/login/oauth/authorize", github.url());
+        location(&self.client.post(page).form(&fields).send().await?)
     }
 
     pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {

@@ -1,13 +1,17 @@
 //! Signing in with GitHub, and what strangers see.
 
-use crate::world::{World, github, options};
+use crate::{
+    api::Program,
+    pages::{Browser, location},
+    world::{GATE, LIMIT, REPOSITORY, World, github, options},
+};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
-    github::{FaultKind, FaultRule},
+    github::{FaultKind, FaultRule, Permission},
     person::Person,
     server::Server,
 };
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, Url, redirect::Policy};
 
 #[tokio::test]
 async fn a_person_signs_in_and_out() -> Result<()> {
@@ -38,6 +42,8 @@ async fn the_session_cookie_is_kept_from_scripts_and_other_sites() -> Result<()>
     for flag in ["HttpOnly", "Secure", "SameSite=Lax"] {
         assert!(cookies.iter().all(|cookie| cookie.contains(flag)), "{cookies:?}");
     }
+    let bound = begin.headers().get("strict-transport-security").context("browsers are bound to https")?;
+    assert_eq!(bound, "max-age=31536000");
     let target = begin.headers().get("location").context("a redirect")?.to_str()?.to_owned();
     assert!(target.starts_with(&format!("{}/login/oauth/authorize?", github.url())), "{target}");
     assert!(
@@ -120,4 +126,113 @@ async fn only_who_is_invited_may_sign_in() -> Result<()> {
     assert!(eve.get("/projects/").await?.url.path().starts_with("/login/"));
     github.assert_no_wrong_calls();
     Ok(())
+}
+
+/// A code that somebody caught is no use in another browser, whose own sign-in has another secret.
+#[tokio::test]
+async fn a_code_signs_in_only_the_browser_that_it_was_asked_for() -> Result<()> {
+    let github = github().await?;
+    let server = Server::start(options(&github)).await?;
+    let (annas, eves) = (Browser::nobody(&server)?, Browser::nobody(&server)?);
+    let asked = location(&annas.get("/_auth/").await?)?;
+    assert!(asked.contains("code_challenge=") && asked.contains("code_challenge_method=S256"), "{asked}");
+    let caught = Url::parse(&annas.allow(&github, &asked, "anna").await?)?;
+    let caught = caught.query_pairs().find(|(name, _)| name == "code").context("a code")?.1.into_owned();
+    let own = Url::parse(&location(&eves.get("/_auth/").await?)?)?;
+    let state = own.query_pairs().find(|(name, _)| name == "state").context("a state")?.1.into_owned();
+    let arrived = eves.get(&format!("/_auth/auth-callback/?code={caught}&state={state}")).await?;
+    assert!(location(&arrived)?.starts_with("/login/"), "{arrived:?}");
+    assert_eq!(eves.status("/account/settings/").await?, 303);
+    assert_eq!(github.take_wrong_calls().len(), 1, "the double has seen the wrong secret");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_sign_in_ends_the_session_of_that_browser_and_no_other() -> Result<()> {
+    let world = World::new().await?;
+    world.github.set_permission(REPOSITORY, "eve", Some(Permission::Pull));
+    world.hook(&format!("echo begun; {GATE}")).await?;
+    world.push("Begin").await?;
+    let job = world.build().await?.job()?;
+    let browser = Person::sign_in(&world.server, &world.github, "eve").await?;
+    let mut watched = browser.live(world.project, job, 0).await?;
+    watched.read_until("begun", LIMIT).await?;
+    browser.go_through_github("anna").await?.ensure_ok()?;
+    // What eve's session had open goes dark although the job runs on.
+    while watched.next(LIMIT).await?.is_some() {}
+    browser.go_through_github("anna").await?.ensure_ok()?;
+    let sessions = browser.get("/account/settings/").await?;
+    assert_eq!(sessions.body.matches("last seen").count(), 2, "this one and the world's own: {sessions}");
+    world.anna.get("/account/settings/").await?.ensure_ok()?;
+    world.open_gate().await?;
+    world.finished().await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_ends_although_its_page_stays_open() -> Result<()> {
+    let world = World::with(&[("KOZMIC_SESSION_IDLE_TIMEOUT", "2")]).await?;
+    let browser = Browser::of(&world.server, &world.github, "anna").await?;
+    let look = async || {
+        let asked = browser.ask(reqwest::Method::GET, "/account/settings/").header("x-kozmic-part", "1");
+        anyhow::Ok(asked.send().await?.status().as_u16())
+    };
+    assert_eq!(look().await?, 200);
+    let ended = async {
+        while look().await? == 200 {}
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LIMIT, ended).await.context("the session ends")??;
+    assert!(location(&browser.get("/account/settings/").await?)?.starts_with("/login/"));
+    world.end().await
+}
+
+#[tokio::test]
+async fn who_is_invited_no_more_is_out_at_once_and_others_stay() -> Result<()> {
+    let mut world = World::with(&[("KOZMIC_SIGN_IN_ALLOWED", "anna, bert, adlift")]).await?;
+    world.github.add_user("bert", "Bert", "bert@example.com");
+    world.github.add_user("carl", "Carl", "carl@example.com");
+    world.github.add_organization("adlift", &["carl"]);
+    let (mut people, mut programs) = (Vec::new(), Vec::new());
+    for login in ["anna", "bert", "carl"] {
+        let person = Person::sign_in(&world.server, &world.github, login).await?;
+        programs.push(Program::of(&person, &world).await?);
+        people.push(person);
+    }
+    for (allowed, stay) in [
+        ("anna, bert, adlift", [true, true, true]),
+        ("anna, adlift", [true, false, true]),
+        ("anna, carl", [true, false, true]),
+        ("anna", [true, false, false]),
+        ("anna, bert", [true, true, false]),
+    ] {
+        world.server.restart_with(&[("KOZMIC_SIGN_IN_ALLOWED", allowed)]).await?;
+        for ((person, program), stays) in people.iter().zip(&programs).zip(stay) {
+            let what = format!("{} with {allowed}", person.login);
+            assert_eq!(program.status("user").await?, if stays { 200 } else { 401 }, "{what}");
+            if !stays || person.login != "bert" {
+                let page = person.get("/account/settings/").await?;
+                assert_eq!(!page.url.path().starts_with("/login/"), stays, "{what}");
+            }
+        }
+    }
+    world.end().await
+}
+
+#[tokio::test]
+async fn who_left_the_organization_is_out_with_the_next_look() -> Result<()> {
+    let mut world = World::with(&[("KOZMIC_SIGN_IN_ALLOWED", "anna, adlift")]).await?;
+    world.github.add_user("bert", "Bert", "bert@example.com");
+    world.github.add_organization("adlift", &["bert"]);
+    let bert = Person::sign_in(&world.server, &world.github, "bert").await?;
+    let program = Program::of(&bert, &world).await?;
+    world.github.leave_organization("adlift", "bert")?;
+    world.server.restart().await?;
+    let out = async {
+        while program.status("user").await? == 200 {}
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(LIMIT, out).await.context("bert is out")??;
+    assert!(bert.get("/account/settings/").await?.url.path().starts_with("/login/"));
+    world.end().await
 }

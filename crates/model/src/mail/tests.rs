@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     event::{Author, Trigger},
     ids::{BuildId, ForgeUserId, JobId, ProjectId, RepositoryId, UserId},
+    invited::Admission,
     project::{ProjectSettings, Repository},
     samples,
     time::Timestamp,
@@ -18,7 +19,7 @@ fn user(email: Option<&str>, mail: MailSettings) -> User {
         avatar_url: String::new(),
         email: email.map(str::to_owned),
     };
-    User { id: UserId(1), profile, mail }
+    User { id: UserId(1), profile, mail, admission: Admission::Unasked }
 }
 
 fn project() -> Project {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context, Result};
+
 use super::GitHub;
 use super::delivery::Occasion;
 use super::repository::Permission;
@@ -80,6 +82,20 @@ impl GitHub {
                 organization.owners.push(login.to_owned());
             }
         });
+    }
+
+    /// Has a person leave an organization, who is then in none of its teams either.
+    pub fn leave_organization(&self, organization: &str, login: &str) -> Result<()> {
+        self.double.change(|world| {
+            let organization =
+                world.organization_mut(organization).context("there is no such organization")?;
+            let Organization { members, owners, teams } = organization;
+            let of_teams = teams.iter_mut().map(|team| &mut team.members);
+            for list in [members, owners].into_iter().chain(of_teams) {
+                list.retain(|one| !one.eq_ignore_ascii_case(login));
+            }
+            Ok(())
+        })
     }
 
     /// Makes or changes a team: who is in it, and what they may do with a repository of the organization

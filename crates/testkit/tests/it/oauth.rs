@@ -9,12 +9,18 @@ use crate::support::{call, client, github_of_anna};
 
 const BACK: &str = "http://127.0.0.1:9/_auth/auth-callback/";
 
+/// The pair that RFC 7636 has for an example.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
 async fn press(github: &GitHub, login: &str) -> Result<Url> {
     let fields = [
         ("client_id", github.client_id()),
         ("redirect_uri", BACK),
         ("scope", "repo user:email"),
         ("state", "s t"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
         ("login", login),
     ];
     let url = format!("{}/login/oauth/authorize", github.url());
@@ -25,7 +31,11 @@ async fn press(github: &GitHub, login: &str) -> Result<Url> {
 }
 
 async fn exchange(github: &GitHub, code: &str, secret: &str) -> Result<Value> {
-    let fields = [("client_id", github.client_id()), ("client_secret", secret), ("code", code)];
+    exchange_with(github, code, &[("client_secret", secret), ("code_verifier", VERIFIER)]).await
+}
+
+async fn exchange_with(github: &GitHub, code: &str, more: &[(&str, &str)]) -> Result<Value> {
+    let fields = [&[("client_id", github.client_id()), ("code", code)], more].concat();
     let url = format!("{}/login/oauth/access_token", github.url());
     let response = client().post(url).header("Accept", "application/json").form(&fields).send().await?;
     assert_eq!(response.status(), 200);
@@ -98,5 +108,21 @@ async fn an_unknown_application_is_shown_an_error_and_noted() -> Result<()> {
     let answer = exchange(&github, &parameter(&back, "code"), "guessed").await?;
     assert_eq!(answer["error"], "incorrect_client_credentials");
     assert_eq!(github.take_wrong_calls().len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_is_no_use_without_the_verifier_that_it_began_with() -> Result<()> {
+    let github = github_of_anna().await?;
+    let other = "another-verifier-that-is-long-enough-to-be-one";
+    for verifier in [None, Some(other), Some("short")] {
+        let code = parameter(&press(&github, "anna").await?, "code");
+        let verifier = verifier.map(|verifier| ("code_verifier", verifier));
+        let fields =
+            [("client_secret", github.client_secret())].into_iter().chain(verifier).collect::<Vec<_>>();
+        let answer = exchange_with(&github, &code, &fields).await?;
+        assert_eq!(answer["error"], "bad_verification_code", "{verifier:?}");
+        assert_eq!(github.take_wrong_calls().len(), 1, "{verifier:?}");
+    }
     Ok(())
 }

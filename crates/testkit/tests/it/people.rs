@@ -56,7 +56,8 @@ async fn authorize(State(pages): Shared) -> Redirect {
     let back = format!("{}/_auth/auth-callback/", pages.url);
     let (github, id) = (pages.github.url(), pages.github.client_id());
     Redirect::to(&format!(
-        "{github}/login/oauth/authorize?client_id={id}&redirect_uri={back}&scope=repo&state=s"
+        "{github}/login/oauth/authorize?client_id={id}&redirect_uri={back}&scope=repo&state=s&code_challenge={}&code_challenge_method=S256",
+        "A".repeat(43)
     ))
 }
 

@@ -121,7 +121,7 @@ pub(super) async fn cancel(
     At((project, id)): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
-    steer::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
+    steer::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.user)).await?;
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 
@@ -144,7 +144,7 @@ pub(super) async fn approve(
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
     let Approving { sha, for_all } = serde_json::from_slice(&body)
         .map_err(|fault| WebError::Senseless(format!("The body is no approval: {fault}.")))?;
-    approving::approve(&app, &asked, &sha, for_all, caller.0.id).await?;
+    approving::approve(&app, &asked, &sha, for_all, caller.user.id).await?;
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 

@@ -90,6 +90,21 @@ mod tests {
     }
 
     #[test]
+    fn every_address_says_which_scope_it_takes() {
+        let document = document();
+        for route in routes().iter().filter(|route| route.path != "/openapi.json") {
+            let security = &document["paths"][route.path][route.method]["security"];
+            assert_eq!(
+                *security,
+                json!([{ "token": [route.scope.word()] }]),
+                "{} {}",
+                route.method,
+                route.path
+            );
+        }
+    }
+
+    #[test]
     fn every_part_of_an_address_is_described() {
         for (path, methods) in document()["paths"].as_object().unwrap() {
             for (method, about) in methods.as_object().unwrap() {

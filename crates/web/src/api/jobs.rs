@@ -58,7 +58,7 @@ pub(super) async fn cancel(
     At((project, id)): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
     let asked = job(&app, &caller, project, id, Role::Manager).await?;
-    steer::cancel(&app.edges, asked.id, &runs::canceled_by(&caller.0)).await?;
+    steer::cancel(&app.edges, asked.id, &runs::canceled_by(&caller.user)).await?;
     whole(&app, job(&app, &caller, project, id, Role::Manager).await?).await
 }
 

@@ -16,15 +16,15 @@ pub(super) struct Projects {
 }
 
 /// `GET /api/v1/user`
-pub(super) async fn user(Caller(user): Caller) -> Json<UserWord> {
-    Json(UserWord::of(user))
+pub(super) async fn user(caller: Caller) -> Json<UserWord> {
+    Json(UserWord::of(caller.user))
 }
 
 /// `GET /api/v1/projects`: the one built last first.
 pub(super) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Projects>, WebError> {
-    let lines = app.edges.store.projects_of(caller.0.id).await?;
-    let projects =
-        lines.into_iter().map(|line| ProjectWord::of(line.project, line.role, &app.face)).collect();
+    let lines = app.edges.store.projects_of(caller.user.id).await?;
+    let lines = lines.into_iter().filter(|line| caller.rights.reaches(line.project.id));
+    let projects = lines.map(|line| ProjectWord::of(line.project, line.role, &app.face)).collect();
     Ok(Json(Projects { projects }))
 }
 

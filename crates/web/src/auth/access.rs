@@ -1,13 +1,19 @@
-//! A person's access to a project. Somebody without a role in it learns not even that it exists; somebody with too
-//! small a role is told which one it would take.
+//! A person's access: to this server, by a session or a token, and to a project. Somebody without a role in it learns not
+//! even that it exists; somebody with too small a role is told which one it would take.
 
-use super::SignedIn;
+use super::{Session, SignedIn};
 use crate::{app::Shared, error::WebError};
-use kozmic_edges::{broker::Topic, clock};
+use kozmic_edges::{
+    clock,
+    store::{SessionLook, TokenHolder},
+};
+use kozmic_flow::at_forge;
 use kozmic_model::{
     ids::{ProjectId, UserId},
     project::{Project, Role},
+    user::User,
 };
+use secrecy::SecretString;
 
 /// The project, if the person has at least `role` in it.
 pub(crate) async fn project(
@@ -32,19 +38,52 @@ pub(crate) async fn allowed(
     if held >= role { Ok((project, held)) } else { Err(WebError::Role(role)) }
 }
 
-/// Whether the person's session has not ended meanwhile, as it does when the forge no longer accepts their token.
-pub(crate) async fn is_signed_in(app: &Shared, person: &SignedIn) -> Result<bool, WebError> {
-    let user = app.edges.store.user_of_session(&person.session.fingerprint(), clock::now()).await?;
-    Ok(user.is_some())
+/// The person of a session, if it has not ended and they may still be here.
+pub(super) async fn of_session(
+    app: &Shared,
+    session: &Session,
+    is_use: bool,
+) -> Result<Option<User>, WebError> {
+    let look = SessionLook { idle: app.face.session_idle, is_use };
+    let user = app.edges.store.user_of_session(&session.fingerprint(), look, clock::now()).await?;
+    match user {
+        Some(user) if may_stay(app, &user).await => Ok(Some(user)),
+        _ => Ok(None),
+    }
 }
 
-/// Has the open pages of a person whose sessions ended find that out at once: those of all who see the same projects
-/// look again.
-pub(crate) async fn ring_out(app: &Shared, user: UserId) -> Result<(), WebError> {
-    let broker = &app.edges.broker;
-    for line in app.edges.store.projects_of(user).await? {
-        broker.ring(Topic::Project(line.project.id));
+/// Whether the person's session has not ended meanwhile, as it does when the forge no longer accepts their token.
+pub(crate) async fn is_signed_in(app: &Shared, person: &SignedIn) -> Result<bool, WebError> {
+    Ok(of_session(app, &person.session, false).await?.is_some())
+}
+
+/// The holder of a token, if its time is not over and they may still be here.
+pub(crate) async fn holder(app: &Shared, token: &SecretString) -> Result<TokenHolder, WebError> {
+    let now = clock::now();
+    let holder = app.edges.store.token_holder(token, now).await?.ok_or(WebError::NoToken)?;
+    if holder.token.rights.has_ended(now) {
+        return Err(WebError::TokenEnded);
     }
-    broker.ring(Topic::Projects);
-    Ok(())
+    if may_stay(app, &holder.user).await { Ok(holder) } else { Err(WebError::NoToken) }
+}
+
+/// Whether somebody who signed in once may still be here. Who is not known to may not, until the forge answers.
+async fn may_stay(app: &Shared, user: &User) -> bool {
+    match at_forge::may_stay(&app.edges, user, &app.face.invited).await {
+        Ok(may_stay) => may_stay,
+        Err(fault) => {
+            let error = format!("{fault:#}");
+            tracing::warn!(
+                user.id = user.id.0,
+                error,
+                "somebody is kept out: it is not known if they may stay"
+            );
+            false
+        }
+    }
+}
+
+/// Has the open pages of a person whose sessions ended find that out at once.
+pub(crate) async fn ring_out(app: &Shared, user: UserId) -> Result<(), WebError> {
+    Ok(at_forge::ring_out(&app.edges, user).await?)
 }

@@ -29,6 +29,8 @@ pub(crate) struct Cookies {
 pub(crate) struct Departure {
     /// The text that the forge must bring back, so that nobody can slip a browser another's sign-in.
     pub(crate) state: String,
+    /// The secret without which the forge takes no code of this sign-in.
+    pub(crate) verifier: String,
     /// The path to go to afterwards.
     pub(crate) next: String,
 }
@@ -151,16 +153,11 @@ fn cookie(name: String, value: String, lasts: Duration, secure: bool) -> Cookie<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial;
     use axum::http::header::{COOKIE, SET_COOKIE};
 
     fn face(url: &str) -> Face {
-        Face {
-            public_url: url.parse().unwrap(),
-            cookie_key: Key::from(&[7; 64]),
-            forge_name: "GitHub".into(),
-            invited: Vec::new(),
-            auto_builder: None,
-        }
+        Face { public_url: url.parse().unwrap(), ..trial::face(None) }
     }
 
     fn sent_back(cookies: Cookies) -> (String, HeaderMap) {

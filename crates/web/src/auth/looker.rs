@@ -1,14 +1,18 @@
 //! Somebody who looks: a person with a browser, whose session its cookie names, or a program with an API token in a
 //! header. A page of another server can make a browser send cookies, but no such header; and looking changes nothing.
 
-use super::{SignedIn, is_signed_in, visitor, wanted};
+use super::{SignedIn, access, is_signed_in, visitor, wanted};
 use crate::{app::Shared, error::WebError};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
-use kozmic_edges::clock;
-use kozmic_model::user::User;
+use kozmic_edges::store::TokenHolder;
+use kozmic_model::{
+    ids::ProjectId,
+    project::{Project, Role},
+    user::User,
+};
 use secrecy::SecretString;
 
 /// Somebody who looks.
@@ -17,26 +21,24 @@ pub(crate) enum Looker {
     /// A person, with a browser.
     Person(SignedIn),
     /// A program, with a person's token.
-    Program(User, SecretString),
+    Program(TokenHolder, SecretString),
 }
 
 impl Looker {
     /// The owner of a valid token, else the owner of the session; nobody if the request has neither.
     ///
     /// # Errors
-    /// There is a token that is nobody's, and no session.
+    /// There is a token that is nobody's or whose time is over, and no session.
     pub(crate) async fn of(headers: &HeaderMap, app: &Shared) -> Result<Option<Self>, WebError> {
-        let token = bearer(headers);
-        if let Some(token) = &token
-            && let Some(user) = app.edges.store.user_of_api_token(token, clock::now()).await?
-        {
-            return Ok(Some(Self::Program(user, token.clone())));
-        }
-        // A proxy may send a token of its own beside the cookie.
-        match (visitor(headers, app).await?, token) {
-            (Some(person), _) => Ok(Some(Self::Person(person))),
-            (None, Some(_)) => Err(WebError::NoToken),
-            (None, None) => Ok(None),
+        let Some(token) = bearer(headers) else { return Ok(visitor(headers, app).await?.map(Self::Person)) };
+        match access::holder(app, &token).await {
+            Ok(holder) => Ok(Some(Self::Program(holder, token))),
+            Err(fault @ (WebError::NoToken | WebError::TokenEnded)) => {
+                // A proxy may send a token of its own beside the cookie.
+                let person = visitor(headers, app).await?;
+                person.map(Self::Person).ok_or(fault).map(Some)
+            }
+            Err(fault) => Err(fault),
         }
     }
 
@@ -44,17 +46,35 @@ impl Looker {
     pub(crate) fn user(&self) -> &User {
         match self {
             Self::Person(person) => &person.user,
-            Self::Program(user, _) => user,
+            Self::Program(holder, _) => &holder.user,
         }
+    }
+
+    /// The only project that is to be seen, if a token says so.
+    pub(crate) fn only(&self) -> Option<ProjectId> {
+        match self {
+            Self::Person(_) => None,
+            Self::Program(holder, _) => holder.token.rights.project,
+        }
+    }
+
+    /// The project, if it is theirs to look at.
+    pub(crate) async fn project(&self, app: &Shared, id: ProjectId) -> Result<Project, WebError> {
+        if self.only().is_some_and(|only| only != id) {
+            return Err(WebError::NotFound);
+        }
+        access::allowed(app, self.user().id, id, Role::Member).await.map(|(project, _)| project)
     }
 
     /// Whether the session has not ended meanwhile, or the token is still one.
     pub(crate) async fn stays(&self, app: &Shared) -> Result<bool, WebError> {
         match self {
             Self::Person(person) => is_signed_in(app, person).await,
-            Self::Program(_, token) => {
-                Ok(app.edges.store.user_of_api_token(token, clock::now()).await?.is_some())
-            }
+            Self::Program(_, token) => match access::holder(app, token).await {
+                Ok(_) => Ok(true),
+                Err(WebError::NoToken | WebError::TokenEnded) => Ok(false),
+                Err(fault) => Err(fault),
+            },
         }
     }
 }

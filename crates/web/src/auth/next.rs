@@ -31,7 +31,9 @@ mod tests {
     fn the_longest_path_fits_into_a_cookie() {
         let longest = format!("/{}", "\\".repeat(LONGEST - 1)).replacen("/\\", "/x", 1);
         assert!(local_path(&longest).is_some() && local_path(&format!("{longest}x")).is_none());
-        let json = serde_json::json!({ "state": "0".repeat(64), "next": longest }).to_string();
+        let json =
+            serde_json::json!({ "state": "0".repeat(64), "verifier": "0".repeat(64), "next": longest })
+                .to_string();
         let (digits, around) = (2 * json.len(), "__Host-kozmic_sign_in=".len() + 44);
         assert!(digits + around <= 4096, "{}", digits + around);
     }

@@ -5,7 +5,7 @@ use super::{Broken, close, frames, listen, origin::OurSocket, send, stay, text, 
 use crate::{
     address::{Ask, At},
     app::Shared,
-    auth::{self, Looker},
+    auth::Looker,
     error::WebError,
     runs,
 };
@@ -17,7 +17,6 @@ use kozmic_edges::{broker::Topic, logs::LogReader};
 use kozmic_model::{
     ids::{JobId, ProjectId},
     job::{Attempt, Job},
-    project::Role,
     status::Status,
 };
 use serde::Deserialize;
@@ -62,7 +61,7 @@ pub(crate) async fn log(
     Ask(have): Ask<Have>,
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
-    let (project, _) = auth::allowed(&app, looker.user().id, project, Role::Member).await?;
+    let project = looker.project(&app, project).await?;
     let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
     let upgrade = upgrade.write_buffer_size(PIECE);
     Ok(upgrade.on_upgrade(move |socket| async move {
@@ -80,7 +79,7 @@ pub(crate) async fn log_of_run(
     Ask(have): Ask<Have>,
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
-    let (project, _) = auth::allowed(&app, looker.user().id, project, Role::Member).await?;
+    let project = looker.project(&app, project).await?;
     let job = runs::find(&app, project.id, job, &runs::Wanted { attempt: Some(attempt) }).await?;
     if !job.status.is_finished() {
         return Err(WebError::NotFound);

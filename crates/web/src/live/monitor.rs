@@ -157,7 +157,7 @@ impl Viewer {
 /// The part that the person may see now; none if their session or token has ended.
 async fn sight_of(app: &Shared, looker: &Looker) -> Result<Option<Sight>, WebError> {
     match looker.stays(app).await? {
-        true => Sight::of(app, looker.user().id).await.map(Some),
+        true => Sight::of(app, looker).await.map(Some),
         false => Ok(None),
     }
 }

@@ -1,12 +1,7 @@
 //! Word that what a page shows has changed. The page then looks again by itself.
 
 use super::{Broken, close, listen, origin::OurSocket, send, stay, tick, ticks};
-use crate::{
-    address::Ask,
-    app::Shared,
-    auth::{self, Looker},
-    error::WebError,
-};
+use crate::{address::Ask, app::Shared, auth::Looker, error::WebError};
 use axum::{
     extract::{
         State,
@@ -15,7 +10,7 @@ use axum::{
     response::Response,
 };
 use kozmic_edges::broker::{Bell, Topic};
-use kozmic_model::{ids::ProjectId, project::Role};
+use kozmic_model::ids::ProjectId;
 use serde::Deserialize;
 
 /// The subject of the page.
@@ -32,7 +27,7 @@ pub(crate) async fn news(
     OurSocket(upgrade): OurSocket,
 ) -> Result<Response, WebError> {
     if let Some(project) = project {
-        auth::allowed(&app, looker.user().id, project, Role::Member).await?;
+        looker.project(&app, project).await?;
     }
     let broker = &app.edges.broker;
     let list = broker.bell(Topic::Projects);

@@ -7,10 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE, request::Parts},
     response::{IntoResponse, Response},
 };
-use kozmic_model::{
-    ids::{ProjectId, UserId},
-    project::Project,
-};
+use kozmic_model::{ids::ProjectId, project::Project};
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -21,6 +18,13 @@ pub(crate) enum Sight {
     Everything,
     /// Builds of public repositories, and of projects that the person has a role in.
     OwnAndPublic(HashSet<ProjectId>),
+    /// Builds of the one project that a token is for, if the person has a role in it or its repository is public.
+    Only {
+        /// The project.
+        project: ProjectId,
+        /// Whether the person has a role in it.
+        is_own: bool,
+    },
 }
 
 /// Somebody who looks at the monitor.
@@ -44,9 +48,13 @@ pub(crate) enum Refused {
 }
 
 impl Sight {
-    /// The part that this person may see of a monitor that is not public.
-    pub(crate) async fn of(app: &Shared, user: UserId) -> Result<Self, WebError> {
-        let own = app.edges.store.projects_of(user).await?;
+    /// The part that somebody may see of a monitor that is not public.
+    pub(crate) async fn of(app: &Shared, looker: &Looker) -> Result<Self, WebError> {
+        let (store, user) = (&app.edges.store, looker.user().id);
+        if let Some(project) = looker.only() {
+            return Ok(Self::Only { project, is_own: store.role_in(project, user).await?.is_some() });
+        }
+        let own = store.projects_of(user).await?;
         Ok(Self::OwnAndPublic(own.into_iter().map(|line| line.project.id).collect()))
     }
 
@@ -60,6 +68,7 @@ impl Sight {
         match self {
             Self::Everything => true,
             Self::OwnAndPublic(own) => !is_private || own.contains(&project),
+            Self::Only { project: only, is_own } => project == *only && (!is_private || *is_own),
         }
     }
 }
@@ -69,12 +78,12 @@ impl Onlooker {
         let face = app.face.auto_builder.as_ref().ok_or(WebError::NotFound)?;
         let looker = match Looker::of(headers, app).await {
             // The token does not matter: everybody sees everything.
-            Err(WebError::NoToken) if face.monitor_is_public => None,
+            Err(WebError::NoToken | WebError::TokenEnded) if face.monitor_is_public => None,
             looker => looker?,
         };
         let sight = match &looker {
             _ if face.monitor_is_public => Sight::Everything,
-            Some(looker) => Sight::of(app, looker.user().id).await?,
+            Some(looker) => Sight::of(app, looker).await?,
             None => return Err(Refused::Unknown),
         };
         Ok(Self { looker, sight })
@@ -134,5 +143,8 @@ mod tests {
         assert!(own.reaches(ProjectId(1), true) && own.reaches(ProjectId(2), false));
         assert!(!own.reaches(ProjectId(2), true));
         assert!(Sight::Everything.reaches(ProjectId(2), true));
+        let only = |is_own| Sight::Only { project: ProjectId(1), is_own };
+        assert!(only(true).reaches(ProjectId(1), true) && only(false).reaches(ProjectId(1), false));
+        assert!(!only(false).reaches(ProjectId(1), true) && !only(true).reaches(ProjectId(2), false));
     }
 }

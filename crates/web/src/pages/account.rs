@@ -18,12 +18,11 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use kozmic_edges::{clock, notifier::Notifier, store::ApiToken};
+use kozmic_edges::{clock, notifier::Notifier};
 use kozmic_model::user::MailSettings;
 use mail::LONGEST_ADDRESS;
-use secrecy::{ExposeSecret, SecretString};
 use sessions::Line;
-use tokens::TITLE_LIMIT;
+use tokens::{LIVES, SCOPES, TITLE_LIMIT, TokenLine, Told};
 
 /// The path of this page.
 const PATH: &str = "/account/settings/";
@@ -34,7 +33,7 @@ struct AccountPage {
     frame: Frame,
     sends_mail: bool,
     mail: MailDraft,
-    tokens: Vec<ApiToken>,
+    tokens: Vec<TokenLine>,
     told: Told,
     sessions: Vec<Line>,
 }
@@ -44,15 +43,6 @@ struct MailDraft {
     address: String,
     is_on: bool,
     only_own_commits: bool,
-    fault: Option<&'static str>,
-}
-
-/// The result of asking for a token.
-#[derive(Default)]
-struct Told {
-    /// A token that was just made: this page is the only one that ever shows it.
-    token: Option<SecretString>,
-    title: String,
     fault: Option<&'static str>,
 }
 
@@ -67,12 +57,6 @@ impl From<&MailSettings> for MailDraft {
     }
 }
 
-impl Told {
-    fn secret(&self) -> Option<&str> {
-        self.token.as_ref().map(ExposeSecret::expose_secret)
-    }
-}
-
 /// `GET /account/settings/`
 pub(crate) async fn settings(State(app): State<Shared>, visit: Visit) -> Result<Response, WebError> {
     show(&app, visit, None, Told::default()).await
@@ -82,11 +66,12 @@ pub(crate) async fn settings(State(app): State<Shared>, visit: Visit) -> Result<
 async fn show(app: &Shared, visit: Visit, mail: Option<MailDraft>, told: Told) -> Result<Response, WebError> {
     let (store, user) = (&app.edges.store, visit.person.user.id);
     let frame = visit.frame(app, None).await?;
-    let sessions = store.sessions(user, clock::now()).await?;
+    let sessions = store.sessions(user, app.face.session_idle, clock::now()).await?;
     let sessions = sessions.into_iter().map(|line| Line::of(line, &visit.person.session)).collect();
     let mail = mail.unwrap_or_else(|| MailDraft::from(&visit.person.user.mail));
     let is_fault = mail.fault.is_some() || told.fault.is_some();
     let tokens = store.api_tokens(user).await?;
+    let tokens = tokens.into_iter().map(|token| TokenLine::of(token, &frame)).collect();
     let sends_mail = !matches!(app.edges.notifier, Notifier::None);
     let page = visit.show(&AccountPage { frame, sends_mail, mail, tokens, told, sessions })?;
     let status = if is_fault { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -98,7 +83,12 @@ mod tests {
     use super::*;
     use crate::{auth::Session, pages::samples};
     use kozmic_edges::store::SessionLine;
-    use kozmic_model::{ids::ApiTokenId, time::Timestamp};
+    use kozmic_model::{
+        ids::{ApiTokenId, ProjectId},
+        time::Timestamp,
+        token::{ApiToken, Scope, TokenRights},
+    };
+    use tokens::TokenDraft;
 
     fn page(mail: MailDraft, told: Told) -> String {
         of_server(true, mail, told)
@@ -112,21 +102,21 @@ mod tests {
             created_at: Timestamp(0),
             seen_at: Timestamp(0),
         };
-        let token = ApiToken {
-            id: ApiTokenId(4),
-            title: "<i>Deploys</i>".into(),
-            created_at: Timestamp(0),
-            used_at: None,
-        };
-        let sessions = vec![Line::of(line, &session)];
-        AccountPage { frame: samples::frame(), sends_mail, mail, tokens: vec![token], told, sessions }
-            .render()
-            .unwrap()
+        let boundless = TokenRights { scope: Scope::All, project: None, expires_at: None };
+        let (frame, sessions) = (samples::frame(), vec![Line::of(line, &session)]);
+        let tokens = vec![TokenLine::of(token(boundless), &frame)];
+        AccountPage { frame, sends_mail, mail, tokens, told, sessions }.render().unwrap()
+    }
+
+    fn token(rights: TokenRights) -> ApiToken {
+        let (id, title) = (ApiTokenId(4), "<i>Deploys</i>".into());
+        ApiToken { id, title, rights, created_at: Timestamp(0), used_at: None }
     }
 
     #[test]
     fn what_people_wrote_is_text() {
-        let told = Told { title: "\"><script>".into(), fault: Some("No."), token: None };
+        let draft_of_token = TokenDraft { title: "\"><script>".into(), ..TokenDraft::default() };
+        let told = Told { draft: draft_of_token, fault: Some("No."), token: None };
         let page = page(MailDraft { address: "\"><script>".into(), ..draft() }, told);
         assert!(!page.contains("<i>Deploys") && !page.contains("\"><script>") && !page.contains("<b>Odd"));
     }
@@ -136,6 +126,21 @@ mod tests {
         assert!(!page(draft(), Told::default()).contains("kozmic_"));
         let told = Told { token: Some("kozmic_abc".into()), ..Told::default() };
         assert!(page(draft(), told).contains("kozmic_abc"));
+    }
+
+    #[test]
+    fn a_token_without_bounds_is_marked_and_others_say_theirs() {
+        assert!(page(draft(), Told::default()).contains("All rights, no end"));
+        let frame = samples::frame();
+        let line = |project, end| {
+            let expires_at = Some(Timestamp(end));
+            TokenLine::of(token(TokenRights { scope: Scope::Restart, project, expires_at }), &frame)
+        };
+        let own = line(Some(ProjectId(1)), frame.now.0 + 1);
+        assert_eq!((own.project.as_deref(), own.has_ended), (Some("adlift/show"), false));
+        assert_eq!(own.deeds(), "look, run jobs again and stop them");
+        let gone = line(Some(ProjectId(99)), frame.now.0);
+        assert_eq!((gone.project.as_deref(), gone.has_ended), (Some("a project that you do not see"), true));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     app::Shared,
-    auth::{Cookies, Notice, SignedIn},
+    auth::{Cookies, Notice, PART, SignedIn},
     error::WebError,
     health,
 };
@@ -24,9 +24,6 @@ use kozmic_model::{
 
 /// From this many projects on, a field to filter them is worth its place.
 const MANY_PROJECTS: usize = 9;
-
-/// The header by which the page's own script says that it only wants the parts that change.
-const PART: &str = "x-kozmic-part";
 
 /// A person's request for a page.
 pub(crate) struct Visit {
@@ -176,6 +173,7 @@ pub(crate) mod samples {
         ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
         install::PullPolicy,
         interruption::IfInterrupted,
+        invited::Admission,
         job::Job,
         project::{Project, ProjectSettings, Repository},
         spec::{Base, HookTask, JobSpec, Origin, Program, Task},
@@ -196,7 +194,12 @@ pub(crate) mod samples {
         let line = ProjectLine { project: project(), role: Role::Owner, latest };
         Frame {
             now: Timestamp(66_000),
-            user: User { id: UserId(1), profile, mail: MailSettings::default() },
+            user: User {
+                id: UserId(1),
+                profile,
+                mail: MailSettings::default(),
+                admission: Admission::Unasked,
+            },
             csrf: "token".into(),
             projects: vec![line],
             current: Some(ProjectId(1)),

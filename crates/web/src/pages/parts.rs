@@ -126,6 +126,13 @@ pub(crate) fn rest_of_message(build: &Build) -> Option<&str> {
     (message.lines().count() > 1).then_some(message)
 }
 
+/// A day, such as `27 February 2027`.
+pub(crate) fn day(at: &Timestamp) -> Safe<String> {
+    let Some(date) = DateTime::from_timestamp_millis(at.0) else { return Safe("–".to_owned()) };
+    let machine = date.to_rfc3339_opts(SecondsFormat::Secs, true);
+    Safe(format!(r#"<time datetime="{machine}">{}</time>"#, date.format("%-d %B %Y")))
+}
+
 fn time(at: &Timestamp, manner: &str, text: &str) -> Safe<String> {
     let Some(date) = DateTime::from_timestamp_millis(at.0) else { return Safe(text.to_owned()) };
     let (machine, people) =

@@ -3,15 +3,12 @@
 use crate::{
     address::{Ask, At},
     app::Shared,
-    auth::{self, Looker},
+    auth::Looker,
     error::WebError,
     log_text, runs,
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
-use kozmic_model::{
-    ids::{JobId, ProjectId},
-    project::Role,
-};
+use kozmic_model::ids::{JobId, ProjectId};
 
 /// `GET /projects/<id>/jobs/<job>/log/?attempt=`
 pub(crate) async fn raw(
@@ -21,7 +18,7 @@ pub(crate) async fn raw(
     Ask(wanted): Ask<runs::Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (project, _) = auth::allowed(&app, looker.user().id, project, Role::Member).await?;
+    let project = looker.project(&app, project).await?;
     let job = runs::find(&app, project.id, job, &wanted).await?;
     log_text::of(&app.edges.logs, job.shown_attempt(), &headers).await
 }

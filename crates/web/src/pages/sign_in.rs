@@ -17,7 +17,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use kozmic_edges::secret;
-use kozmic_flow::at_forge;
+use kozmic_flow::at_forge::{self, Returned};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -79,10 +79,11 @@ pub(crate) async fn depart(
     cookies: Cookies,
     Ask(After { next }): Ask<After>,
 ) -> Response {
-    let state = secret::random().expose_secret().to_owned();
-    let forge = app.edges.forge.authorize_url(&state, &app.face.callback_url());
+    let (state, verifier) = (secret::random(), secret::random());
+    let forge = app.edges.forge.authorize_url(state.expose_secret(), &verifier, &app.face.callback_url());
+    let [state, verifier] = [state, verifier].map(|secret| secret.expose_secret().to_owned());
     let next = local_path(&next).unwrap_or("/").to_owned();
-    cookies.set_departure(&Departure { state, next }).onto(Redirect::to(forge.as_str()))
+    cookies.set_departure(&Departure { state, verifier, next }).onto(Redirect::to(forge.as_str()))
 }
 
 /// `GET /_auth/auth-callback/`: back from the forge.
@@ -93,27 +94,34 @@ pub(crate) async fn arrive(
     Ask(arrival): Ask<Arrival>,
 ) -> Response {
     let departure = cookies.departure();
-    let next = departure.as_ref().map_or_else(|| "/".to_owned(), |departure| departure.next.clone());
+    let (next, verifier) = departure.as_ref().map_or(("/", ""), |left| (&left.next, &left.verifier));
+    let former = auth::visitor(&headers, &app).await.ok().flatten();
     let cookies = cookies.forget_departure();
     let code = match usable_code(arrival, departure.as_ref()) {
         Ok(code) => code,
-        Err(why) => return turned_back(cookies, &next, why),
+        Err(why) => return turned_back(cookies, next, why),
     };
-    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let callback = app.face.callback_url();
-    match at_forge::sign_in(&app.edges, &code, &callback, agent, &app.face.invited).await {
+    let returned = Returned {
+        code: &code,
+        verifier: &verifier.into(),
+        redirect: &app.face.callback_url(),
+        agent: headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
+        former: former.as_ref().map(|person| person.session.fingerprint()),
+    };
+    match at_forge::sign_in(&app.edges, returned, &app.face.invited).await {
         Ok(signed_in) => {
-            let local = local_path(&next).unwrap_or("/");
+            go_dark(&app, former).await;
+            let local = local_path(next).unwrap_or("/");
             cookies.set_session(&signed_in.session, at_forge::SESSION).onto(Redirect::to(local))
         }
         Err(fault) if fault.is::<at_forge::NotInvited>() => {
             tracing::warn!("{fault}");
-            turned_back(cookies, &next, "This server is for invited people only. Ask who runs it.".to_owned())
+            turned_back(cookies, next, "This server is for invited people only. Ask who runs it.".to_owned())
         }
         Err(fault) => {
             tracing::warn!("sign-in failed: {fault:#}");
             let forge = &app.face.forge_name;
-            turned_back(cookies, &next, format!("{forge} did not confirm the sign-in. Please try again."))
+            turned_back(cookies, next, format!("{forge} did not confirm the sign-in. Please try again."))
         }
     }
 }
@@ -127,6 +135,14 @@ pub(crate) async fn logout(
     app.edges.store.sign_out(&person.session.fingerprint()).await?;
     auth::ring_out(&app, person.user.id).await?;
     Ok(cookies.forget_session().onto(Redirect::to("/")))
+}
+
+/// Has what is still open of a browser's former session end.
+async fn go_dark(app: &Shared, former: Option<SignedIn>) {
+    let Some(person) = former else { return };
+    if let Err(fault) = auth::ring_out(app, person.user.id).await {
+        tracing::warn!(user.id = person.user.id.0, %fault, "open pages of a session that ended look again later");
+    }
 }
 
 /// The code to hand in at the forge, or what to tell the person.
@@ -186,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_code_counts_only_with_the_state_that_left() {
-        let departure = Departure { state: "abc".into(), next: "/".into() };
+        let departure = Departure { state: "abc".into(), verifier: "v".into(), next: "/".into() };
         assert_eq!(usable_code(arrival(Some("1"), "abc", None), Some(&departure)).unwrap(), "1");
         assert!(usable_code(arrival(Some("1"), "abd", None), Some(&departure)).is_err());
         assert!(usable_code(arrival(Some("1"), "", None), None).is_err());
@@ -195,7 +211,7 @@ mod tests {
 
     #[test]
     fn who_declines_is_not_scolded() {
-        let departure = Departure { state: "abc".into(), next: "/".into() };
+        let departure = Departure { state: "abc".into(), verifier: "v".into(), next: "/".into() };
         let said = usable_code(arrival(None, "abc", Some("access_denied")), Some(&departure)).unwrap_err();
         assert!(said.contains("That is fine"));
     }

@@ -71,12 +71,17 @@ impl GitHub {
 
 #[async_trait]
 impl Forge for GitHub {
-    fn authorize_url(&self, state: &str, redirect: &Url) -> Url {
-        oauth::authorize_url(&self.settings, state, redirect)
+    fn authorize_url(&self, state: &str, verifier: &SecretString, redirect: &Url) -> Url {
+        oauth::authorize_url(&self.settings, state, verifier, redirect)
     }
 
-    async fn exchange_code(&self, code: &str, redirect: &Url) -> Result<SecretString, ForgeError> {
-        oauth::exchange_code(&self.client, &self.settings, code, redirect).await
+    async fn exchange_code(
+        &self,
+        code: &str,
+        verifier: &SecretString,
+        redirect: &Url,
+    ) -> Result<SecretString, ForgeError> {
+        oauth::exchange_code(&self.client, &self.settings, oauth::Code { code, verifier, redirect }).await
     }
 
     async fn profile(&self, token: &SecretString) -> Result<Profile, ForgeError> {

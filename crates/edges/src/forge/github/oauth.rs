@@ -1,10 +1,12 @@
 //! Signing in: the web flow, and who the token belongs to.
 
 use super::{Client, ForgeError, GitHubSettings};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kozmic_model::{ids::ForgeUserId, user::Profile};
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 /// Private repositories, commit statuses, webhooks and deploy keys need `repo`; an OAuth application has no narrower
@@ -12,13 +14,28 @@ use url::Url;
 /// for the address that mails go to.
 const SCOPE: &str = "repo read:org user:email";
 
-pub(super) fn authorize_url(settings: &GitHubSettings, state: &str, redirect: &Url) -> Url {
+/// A code that a browser brought back.
+pub(super) struct Code<'a> {
+    pub(super) code: &'a str,
+    pub(super) verifier: &'a SecretString,
+    pub(super) redirect: &'a Url,
+}
+
+/// GitHub takes S256 alone; an Enterprise server that is too old for it passes over the two fields.
+pub(super) fn authorize_url(
+    settings: &GitHubSettings,
+    state: &str,
+    verifier: &SecretString,
+    redirect: &Url,
+) -> Url {
     let mut url = page(settings, "login/oauth/authorize");
     url.query_pairs_mut()
         .append_pair("client_id", &settings.client_id)
         .append_pair("redirect_uri", redirect.as_str())
         .append_pair("scope", SCOPE)
-        .append_pair("state", state);
+        .append_pair("state", state)
+        .append_pair("code_challenge", &challenge(verifier))
+        .append_pair("code_challenge_method", "S256");
     url
 }
 
@@ -33,20 +50,25 @@ struct TokenAnswer {
 pub(super) async fn exchange_code(
     client: &Client,
     settings: &GitHubSettings,
-    code: &str,
-    redirect: &Url,
+    Code { code, verifier, redirect }: Code<'_>,
 ) -> Result<SecretString, ForgeError> {
     let form = [
         ("client_id", settings.client_id.as_str()),
         ("client_secret", settings.client_secret.expose_secret()),
         ("code", code),
         ("redirect_uri", redirect.as_str()),
+        ("code_verifier", verifier.expose_secret()),
     ];
     let answer = client.post_form::<TokenAnswer>(page(settings, "login/oauth/access_token"), &form).await?;
     answer.access_token.ok_or_else(|| {
         let words = answer.error_description.or(answer.error).unwrap_or_else(|| "no token".to_owned());
         client.refused(StatusCode::UNAUTHORIZED, words)
     })
+}
+
+/// As RFC 7636 has it.
+fn challenge(verifier: &SecretString) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()))
 }
 
 #[derive(Deserialize)]
@@ -84,4 +106,15 @@ fn page(settings: &GitHubSettings, path: &str) -> Url {
     let base = url.path().trim_end_matches('/').to_owned();
     url.set_path(&format!("{base}/{path}"));
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_challenge_is_that_of_the_standards_own_example() {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into();
+        assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
 }

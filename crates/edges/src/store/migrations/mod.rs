@@ -14,6 +14,7 @@ mod m0010_gone_refs;
 mod m0011_forks;
 mod m0012_pulls;
 mod m0013_sudo;
+mod m0014_doors;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_forks::Migration),
             Box::new(m0012_pulls::Migration),
             Box::new(m0013_sudo::Migration),
+            Box::new(m0014_doors::Migration),
         ]
     }
 }

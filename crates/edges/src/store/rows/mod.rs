@@ -32,6 +32,7 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         forge_id: i64, login: String, name: String, avatar_url: String, email: Option<String>, token: Vec<u8>,
         created_at: i64, signed_in_at: i64, mail_address: Option<String>, mail_is_on: bool, mail_only_own: bool,
+        admitted_by: Option<String>,
     }
     avatar = "avatar" {
         #[sea_orm(primary_key, auto_increment = false)] user_id: i64,
@@ -112,7 +113,8 @@ rows! {
     }
     api_token = "api_token" {
         #[sea_orm(primary_key)] id: i64,
-        user_id: i64, title: String, fingerprint: String, created_at: i64, used_at: Option<i64>,
+        user_id: i64, title: String, fingerprint: String, created_at: i64, used_at: Option<i64>, scope: String,
+        project_id: Option<i64>, expires_at: Option<i64>,
     }
     mail = "mail" {
         #[sea_orm(primary_key)] id: i64,

@@ -1,6 +1,7 @@
 //! People: who may see a project, and who is signed in.
 
 use super::*;
+use std::time::Duration;
 
 #[tokio::test]
 async fn members_follow_the_forge_whole() {
@@ -40,9 +41,47 @@ async fn members_follow_the_forge_whole() {
 async fn a_token_that_ended_signs_its_user_out() {
     let stage = Stage::new().await;
     let store = &stage.store;
-    assert!(store.user_of_session("f", NOW).await.unwrap().is_some());
+    let look = SessionLook { idle: Duration::from_secs(60), is_use: false };
+    assert!(store.user_of_session("f", look, NOW).await.unwrap().is_some());
     store.drop_token(stage.user).await.unwrap();
-    assert!(store.user_of_session("f", NOW).await.unwrap().is_none());
+    assert!(store.user_of_session("f", look, NOW).await.unwrap().is_none());
     assert!(store.token_of(stage.user).await.unwrap_err().to_string().contains("sign in once more"));
     assert!(store.speakers(stage.project).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_new_sign_in_ends_the_session_that_the_browser_had() {
+    let stage = Stage::new().await;
+    let look = SessionLook { idle: Duration::from_secs(60), is_use: false };
+    let sign_in = async |fingerprint: &str, former: Option<&str>| {
+        let session = NewSession {
+            fingerprint: fingerprint.into(),
+            expires_at: LATER,
+            agent: String::new(),
+            former: former.map(str::to_owned),
+            admission: Admission::Unasked,
+        };
+        stage.store.sign_in(&profile(8, "bert"), &"token".into(), &session, NOW).await.unwrap();
+    };
+    let lasts =
+        async |fingerprint| stage.store.user_of_session(fingerprint, look, NOW).await.unwrap().is_some();
+    sign_in("elsewhere", None).await;
+    sign_in("g", Some("f")).await;
+    assert!(!lasts("f").await, "whoever it was before");
+    assert!(lasts("g").await && lasts("elsewhere").await);
+}
+
+#[tokio::test]
+async fn who_may_be_here_no_more_is_signed_out_and_their_tokens_rest() {
+    let stage = Stage::new().await;
+    let (store, organization) = (&stage.store, Admission::Organization("adlift".into()));
+    let look = SessionLook { idle: Duration::from_secs(60), is_use: false };
+    assert!(store.guests().await.unwrap().is_empty(), "nobody asked about anna");
+    store.note_admission(stage.user, &organization).await.unwrap();
+    assert_eq!(store.guests().await.unwrap()[0].admission, organization);
+    assert!(store.user_of_session("f", look, NOW).await.unwrap().is_some());
+    store.note_admission(stage.user, &Admission::Nobody).await.unwrap();
+    assert!(store.user_of_session("f", look, NOW).await.unwrap().is_none());
+    assert!(store.guests().await.unwrap().is_empty());
+    assert_eq!(store.user(stage.user).await.unwrap().unwrap().admission, Admission::Nobody);
 }

@@ -101,8 +101,11 @@ fn known(double: &Double, ask: &Ask) -> Result<Url, Box<Response>> {
 }
 
 fn grant(double: &Double, ask: &Ask, login: String) -> String {
-    if ask.code_challenge_method.as_deref().is_some_and(|method| method != "S256") {
+    if ask.code_challenge_method.as_deref() != Some("S256") {
         double.wrong("OAuth: code_challenge_method is not S256");
+    }
+    if !ask.code_challenge.as_deref().is_some_and(is_challenge) {
+        double.wrong("OAuth: code_challenge is missing, or not what SHA-256 comes to");
     }
     let words = ask.scope.split([',', ' ']).filter(|scope| !scope.is_empty());
     let grant = Grant {
@@ -193,8 +196,9 @@ fn redeem(double: &Double, exchange: &Exchange) -> Value {
         double.wrong("POST /login/oauth/access_token: another redirect_uri than at the start");
         return problem("redirect_uri_mismatch", "The redirect_uri MUST match the registered callback URL.");
     }
-    let challenge = exchange.code_verifier.as_ref().map(|verifier| challenge(verifier));
+    let challenge = exchange.code_verifier.as_deref().filter(|verifier| is_verifier(verifier)).map(challenge);
     if grant.code_challenge.is_some() && grant.code_challenge != challenge {
+        double.wrong("POST /login/oauth/access_token: not the code_verifier of the code_challenge");
         return problem("bad_verification_code", "The code verifier does not match the code challenge.");
     }
     let scope = grant.scopes.join(",");
@@ -204,6 +208,17 @@ fn redeem(double: &Double, exchange: &Exchange) -> Value {
 
 fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
+}
+
+/// Whether it can be a challenge: 32 bytes as base64url without padding.
+fn is_challenge(text: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
+}
+
+/// Whether it can be a verifier, as RFC 7636 has them.
+fn is_verifier(text: &str) -> bool {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~".contains(letter);
+    (43..=128).contains(&text.len()) && text.chars().all(fits)
 }
 
 fn problem(error: &str, description: &str) -> Value {

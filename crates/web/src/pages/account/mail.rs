@@ -1,6 +1,6 @@
 //! Whether, where and of what somebody wants mail.
 
-use super::{MailDraft, PATH, Told, show};
+use super::{MailDraft, PATH, show, tokens::Told};
 use crate::{app::Shared, error::WebError, pages::button::Sent};
 use axum::{extract::State, response::Response};
 use kozmic_model::user::MailSettings;

@@ -91,17 +91,10 @@ fn plain(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::samples;
-    use axum_extra::extract::cookie::Key;
+    use crate::{pages::samples, trial};
 
     fn face(url: &str) -> Face {
-        Face {
-            public_url: url.parse().unwrap(),
-            cookie_key: Key::from(&[7; 64]),
-            forge_name: "GitHub".into(),
-            invited: Vec::new(),
-            auto_builder: None,
-        }
+        Face { public_url: url.parse().unwrap(), ..trial::face(None) }
     }
 
     #[test]

@@ -1,0 +1,65 @@
+//! The organization that let a person in, and the rights of API tokens. Tokens that are there keep all rights, without
+//! end.
+
+use sea_orm::{DbErr, sea_query::Table};
+use sea_orm_migration::{
+    MigrationName, MigrationTrait, SchemaManager,
+    schema::{big_integer_null, string, string_null},
+};
+
+pub(super) struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "m0014_doors"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    /// The project of a token is no reference: a token of one that is gone reaches nothing.
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let columns = [
+            ("user", string_null("admitted_by")),
+            ("api_token", string("scope").default("all").take()),
+            ("api_token", big_integer_null("project_id")),
+            ("api_token", big_integer_null("expires_at")),
+        ];
+        for (table, column) in columns {
+            manager.alter_table(Table::alter().table(table).add_column(column).take()).await?;
+        }
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Migrator;
+    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
+    use sea_orm_migration::MigratorTrait;
+
+    #[tokio::test]
+    async fn a_token_from_before_has_all_rights_and_no_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
+        let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
+        Migrator::up(&db, Some(13)).await.unwrap();
+        for row in [
+            "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
+             VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",
+            "INSERT INTO api_token (id, user_id, title, fingerprint, created_at) VALUES (1, 1, 'Deploys', 'f', 0)",
+        ] {
+            db.execute_unprepared(row).await.unwrap();
+        }
+        Migrator::up(&db, None).await.unwrap();
+        let select = "SELECT scope FROM api_token JOIN user ON user.id = user_id \
+                      WHERE project_id IS NULL AND expires_at IS NULL AND admitted_by IS NULL";
+        let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, select)).await.unwrap();
+        let rows = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>();
+        assert_eq!(rows, ["all"]);
+    }
+}
