@@ -17,6 +17,7 @@ pub mod engine;
 pub mod publisher;
 pub mod notifier;
 
+use kozmic_model::audit::Actor;
 use std::sync::Arc;
 
 /// All outside things of one process, as wired at its start.
@@ -40,4 +41,12 @@ pub struct Edges {
     pub room: room::Room,
     /// The way in which people are told.
     pub notifier: notifier::Notifier,
+}
+
+impl Edges {
+    /// The same things, for changes that somebody makes: the audit trail names them.
+    #[must_use]
+    pub fn acting(&self, actor: Actor) -> Self {
+        Self { store: self.store.acting(actor), ..self.clone() }
+    }
 }

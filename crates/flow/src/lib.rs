@@ -98,6 +98,8 @@ pub struct FlowSettings {
     pub cached_images: usize,
     /// The people who may sign in.
     pub invited: Invited,
+    /// Time for which entries of the audit trail are kept.
+    pub audit_kept: Duration,
     /// Settings of the Auto Builder; none: it is switched off.
     pub autobuild: Option<AutobuildSettings>,
 }

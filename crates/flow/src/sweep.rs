@@ -18,6 +18,9 @@ const ROOM: Duration = Duration::from_secs(1);
 /// A delivery's payload has up to 25 MB; the forge itself repeats one for three days.
 const DELIVERIES_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
+/// The most entries that the audit trail has, however young they are: about 100 MiB.
+const MOST_ENTRIES: u64 = 500_000;
+
 /// The jobs of one push seldom begin further apart.
 const PACKS_KEPT: Duration = Duration::from_hours(1);
 
@@ -36,6 +39,11 @@ pub(crate) async fn forever(flow: Flow) {
             Ok(0) => {}
             Ok(_) => flow.edges.broker.ring(Topic::Outbox),
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "the outbox cannot be looked through"),
+        }
+        match flow.edges.store.forget_audit(now.before(flow.settings.audit_kept), MOST_ENTRIES).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old entries of the audit trail were forgotten"),
+            Err(fault) => tracing::warn!(error = format!("{fault:#}"), "old entries of the audit trail stay"),
         }
         if let Err(fault) = flow.edges.store.forget_missed(now.before(DELIVERIES_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");

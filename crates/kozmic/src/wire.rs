@@ -50,6 +50,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         forge_name: "GitHub".to_owned(),
         invited: settings.server.sign_in_allowed.clone(),
         session_idle: settings.server.session_idle,
+        admins: settings.server.admins.clone(),
         auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
     let (shelf, jobs_may_call) = (flow.shelf(), settings.runner.may_call);
@@ -163,6 +164,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
         private_registries: settings.runner.private_registries.clone(),
         cached_images: settings.runner.cached_images,
         invited: settings.server.sign_in_allowed.clone(),
+        audit_kept: settings.server.audit_kept,
         autobuild: settings.autobuild.as_ref().map(|builder| builder.flow(drawn)),
     })
 }

@@ -58,4 +58,6 @@ id!(
     MailId,
     /// Something that a job made and published.
     ArtifactId,
+    /// An entry of the audit trail.
+    AuditEntryId,
 );

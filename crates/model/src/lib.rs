@@ -11,6 +11,7 @@
 //! | project | a repository that Kozmic builds |
 //! | member | a user of a project, with a role: owner, manager or member |
 //! | admission | the organization by which the forge says that a user may sign in |
+//! | audit trail | an entry for each change that somebody made, with who made it: the actor, and the deed |
 //! | scope | the deeds that an API token is good for: read, restart or all |
 //! | deploy key | the key by which a private repository is fetched |
 //! | hook | an image and a script to run for a project's pushes |
@@ -47,6 +48,7 @@ pub mod fork;
 pub mod sudo;
 pub mod project;
 pub mod token;
+pub mod audit;
 pub mod git;
 pub mod deploy_key;
 pub mod image;

@@ -87,6 +87,27 @@ impl Default for ProjectSettings {
     }
 }
 
+impl ProjectSettings {
+    /// The settings that differ from earlier ones, in words for the audit trail; empty if none does.
+    pub fn differences(self, before: Self) -> String {
+        let both = before.words().into_iter().zip(self.words()).filter(|(before, after)| before != after);
+        let said = both.map(|((name, before), (_, after))| format!("{name}: {before} → {after}"));
+        said.collect::<Vec<_>>().join(", ")
+    }
+
+    fn words(self) -> [(&'static str, &'static str); 4] {
+        let Self { cancel_waiting, cancel_running, forks, sudo } = self;
+        let [waiting, running] =
+            [cancel_waiting, cancel_running].map(|is_on| if is_on { "yes" } else { "no" });
+        [
+            ("cancel what waits", waiting),
+            ("cancel what runs", running),
+            ("pull requests from forks", forks.word()),
+            ("sudo", sudo.word()),
+        ]
+    }
+}
+
 /// The right that the forge gives a person to a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
@@ -231,6 +252,14 @@ mod tests {
             assert!(!known.is_as_told(&told), "{told:?}");
         }
         assert_eq!(known.full_name(), "anna/hello");
+    }
+
+    #[test]
+    fn settings_that_differ_are_said_with_both_values() {
+        let before = ProjectSettings::default();
+        assert_eq!(before.differences(before), "");
+        let after = ProjectSettings { cancel_waiting: false, sudo: SudoRule::Never, ..before };
+        assert_eq!(after.differences(before), "cancel what waits: yes → no, sudo: always → never");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The API for programs: JSON, with a token in the place of a session. Nothing here reads a cookie, so no page of
 //! another server can use it by somebody's browser.
 
+mod audit;
 mod builds;
 mod caller;
 mod document;
 mod jobs;
+mod paging;
 mod projects;
 mod words;
 #[cfg(test)]
@@ -45,8 +47,10 @@ fn routes() -> Vec<Route> {
     vec![
         get_at("/openapi.json", get(document::show)),
         get_at("/user", get(projects::user)),
+        get_at("/audit", get(audit::all)),
         get_at("/projects", get(projects::list)),
         get_at("/projects/{project}", get(projects::one)),
+        get_at("/projects/{project}/audit", get(audit::of_project)),
         get_at("/projects/{project}/builds", get(builds::list)),
         get_at("/projects/{project}/builds/latest", get(builds::latest)),
         get_at("/projects/{project}/builds/{build}", get(builds::one)),

@@ -4,7 +4,7 @@ use crate::health::Pulse;
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::Edges;
 use kozmic_flow::images::Shelf;
-use kozmic_model::invited::Invited;
+use kozmic_model::{invited::Invited, user::User};
 use secrecy::SecretString;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use url::Url;
@@ -35,6 +35,8 @@ pub struct Face {
     pub invited: Invited,
     /// The longest time that a session may lie unused.
     pub session_idle: Duration,
+    /// The logins of the people who may see all of the audit trail.
+    pub admins: Vec<String>,
     /// The face of the Auto Builder; none: there is no Auto Builder here.
     pub auto_builder: Option<AutoBuilderFace>,
 }
@@ -64,6 +66,11 @@ impl Face {
     /// Whether browsers reach this server by https, so that cookies may be bound to it.
     pub(crate) fn is_secure(&self) -> bool {
         self.public_url.scheme() == "https"
+    }
+
+    /// Whether a person may see all of the audit trail.
+    pub(crate) fn is_admin(&self, user: &User) -> bool {
+        self.admins.iter().any(|admin| admin.eq_ignore_ascii_case(&user.profile.login))
     }
 
     /// The address that the forge sends a browser back to after a sign-in.

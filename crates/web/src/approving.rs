@@ -1,7 +1,10 @@
 //! An approval of a fork's commit. Pages and the API give it alike.
 
-use crate::{app::Shared, error::WebError};
-use kozmic_edges::store::{Approval, Approved};
+use crate::error::WebError;
+use kozmic_edges::{
+    Edges,
+    store::{Approval, Approved},
+};
 use kozmic_flow::steer;
 use kozmic_model::{build::Build, git::NotASha, ids::UserId};
 
@@ -10,7 +13,7 @@ use kozmic_model::{build::Build, git::NotASha, ids::UserId};
 /// # Errors
 /// [`WebError::Conflict`] if it is not, or if nothing is held; [`WebError::Senseless`] if that is no commit.
 pub(crate) async fn approve(
-    app: &Shared,
+    edges: &Edges,
     build: &Build,
     sha: &str,
     is_for_all: bool,
@@ -22,7 +25,7 @@ pub(crate) async fn approve(
         return Err(WebError::Conflict(why.to_owned()));
     }
     let approval = Approval { build: build.id, sha: &sha, is_for_all, by };
-    match steer::approve(&app.edges, approval).await? {
+    match steer::approve(edges, approval).await? {
         Approved::Jobs(..) => Ok(()),
         Approved::Moved => Err(WebError::Conflict(
             "The pull request is at another commit by now, or closed: look at its newest build.".to_owned(),

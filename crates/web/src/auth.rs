@@ -18,8 +18,8 @@ use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     http::{HeaderMap, Uri, header::UPGRADE, request::Parts},
 };
-use kozmic_edges::secret;
-use kozmic_model::user::User;
+use kozmic_edges::{Edges, secret};
+use kozmic_model::{audit::Actor, user::User};
 use secrecy::{ExposeSecret, SecretString};
 use std::convert::Infallible;
 use url::form_urlencoded;
@@ -53,6 +53,18 @@ impl Session {
     pub(crate) fn csrf_token(&self) -> String {
         secret::fingerprint(&format!("form of {}", self.0.expose_secret()))
     }
+}
+
+impl SignedIn {
+    /// The outside, for changes that this person makes.
+    pub(crate) fn edges(&self, app: &Shared) -> Edges {
+        app.edges.acting(actor(&self.user, None))
+    }
+}
+
+/// The person, as the audit trail names them.
+pub(crate) fn actor(user: &User, token: Option<String>) -> Actor {
+    Actor::Person { user: user.id, login: user.profile.login.clone(), token }
 }
 
 impl FromRequestParts<Shared> for SignedIn {

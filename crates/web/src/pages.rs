@@ -16,6 +16,7 @@ pub(crate) mod cancel;
 pub(crate) mod approve;
 pub(crate) mod restart;
 pub(crate) mod history;
+pub(crate) mod audit;
 pub(crate) mod settings;
 pub(crate) mod hooks;
 pub(crate) mod monitor;

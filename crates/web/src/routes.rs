@@ -7,8 +7,8 @@ use crate::{
     error::{self, WebError},
     fence, headers, health, live, monitor,
     pages::{
-        self, account, approve, avatars, builds, cancel, history, hooks, projects, raw_log, repositories,
-        restart, settings, sign_in,
+        self, account, approve, audit, avatars, builds, cancel, history, hooks, projects, raw_log,
+        repositories, restart, settings, sign_in,
     },
 };
 use axum::{
@@ -62,6 +62,7 @@ fn pages() -> Router<Shared> {
         .route("/_auth/", get(sign_in::depart))
         .route("/_auth/auth-callback/", get(sign_in::arrive))
         .route("/logout/", post(sign_in::logout))
+        .route("/audit/", get(audit::all))
         .route("/account/settings/", get(account::settings))
         .route("/account/settings/mail/", post(account::change_mail))
         .route("/account/tokens/", post(account::add_token))
@@ -82,6 +83,7 @@ fn pages() -> Router<Shared> {
         .route("/projects/{project}/builds/{build}/approve/", post(approve::build))
         .route("/projects/{project}/history/", get(history::history))
         .route("/projects/{project}/avatars/{user}", get(avatars::member))
+        .route("/projects/{project}/audit/", get(audit::of_project))
         .route("/projects/{project}/settings/", get(settings::settings))
         .route("/projects/{project}/settings/builds/", post(settings::builds::change))
         .route("/projects/{project}/settings/badge/", post(settings::badge::change))
@@ -150,9 +152,10 @@ async fn elsewhere(method: Method, uri: Uri) -> Response {
 /// The same address with a slash at its end, if it looks like one of a page.
 fn with_slash(uri: &Uri) -> Option<String> {
     let path = uri.path();
-    let is_page = ["/login", "/logout", "/_auth", "/repositories", "/projects", "/account", "/monitor"]
-        .iter()
-        .any(|start| path.starts_with(start));
+    let is_page =
+        ["/login", "/logout", "/_auth", "/repositories", "/projects", "/account", "/monitor", "/audit"]
+            .iter()
+            .any(|start| path.starts_with(start));
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     (is_page && !path.ends_with('/')).then(|| format!("{path}/{query}"))
 }

@@ -108,6 +108,7 @@ pub(crate) fn face(artifacts: Option<ArtifactDirs>) -> Face {
         forge_name: "GitHub".into(),
         invited: Invited::default(),
         session_idle: Duration::from_secs(3_600),
+        admins: Vec::new(),
         auto_builder,
     }
 }

@@ -2,7 +2,11 @@
 
 use super::{Store, rows};
 use anyhow::{Context, Result};
-use kozmic_model::{ids::UserId, user::MailSettings};
+use kozmic_model::{
+    audit::{Action, Deed},
+    ids::UserId,
+    user::MailSettings,
+};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
@@ -14,6 +18,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn change_mail_settings(&self, user: UserId, mail: &MailSettings) -> Result<()> {
+        let tx = self.write().await?;
         let row = rows::user::ActiveModel {
             id: Unchanged(user.0),
             mail_address: Set(mail.address.clone()),
@@ -21,7 +26,8 @@ impl Store {
             mail_only_own: Set(mail.only_own_commits),
             ..Default::default()
         };
-        row.update(&self.writer).await.context("note a user's wishes for mail")?;
-        Ok(())
+        row.update(&tx).await.context("note a user's wishes for mail")?;
+        self.note(&tx, Deed::new(Action::MailChanged, None, "")).await?;
+        tx.commit().await.context("commit a user's wishes for mail")
     }
 }

@@ -3,6 +3,7 @@
 use super::{Store, attempts, builds, moves::is_newest, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     build::Build,
     event::Change,
     git::{GitRef, Sha},
@@ -75,6 +76,9 @@ impl Store {
             return Ok(Approved::NotHeld);
         }
         let build = builds::refresh(&tx, row.id, now).await?;
+        let more = if asked.is_for_all { ", and what the same person pushes later" } else { "" };
+        let subject = format!("#{} at {}{more}", build.number, build.sha.short());
+        self.note(&tx, Deed::new(Action::BuildApproved, Some(build.project), &subject)).await?;
         tx.commit().await.context("commit an approval")?;
         Ok(Approved::Jobs(Box::new(build), jobs))
     }

@@ -3,6 +3,7 @@
 use super::{Store, approvals, builds, jobs, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     build::Build,
     ids::{BuildId, JobId},
     interruption::{Ending, Sequel},
@@ -28,9 +29,11 @@ impl Store {
         if !row.status.parse::<Status>()?.is_finished() {
             return Ok(None);
         }
-        let build = row.build_id;
+        let (build, title) = (row.build_id, jobs::title_of(&row));
         again(&tx, row, now).await?;
         let build = builds::refresh(&tx, build, now).await?;
+        let subject = format!("{title} of build #{}", build.number);
+        self.note(&tx, Deed::new(Action::JobRestarted, Some(build.project), &subject)).await?;
         tx.commit().await.context("commit a restart")?;
         Ok(Some(build))
     }
@@ -50,7 +53,11 @@ impl Store {
             jobs.push(JobId(row.id));
             again(&tx, row, now).await?;
         }
-        builds::refresh(&tx, build.0, now).await?;
+        let build = builds::refresh(&tx, build.0, now).await?;
+        if !jobs.is_empty() {
+            let subject = format!("#{}", build.number);
+            self.note(&tx, Deed::new(Action::BuildRestarted, Some(build.project), &subject)).await?;
+        }
         tx.commit().await.context("commit a build's restart")?;
         Ok(jobs)
     }

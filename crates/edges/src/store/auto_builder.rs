@@ -3,6 +3,7 @@
 use super::{Door, Store, members, projects, read, rows, users};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     git::Sha,
     ids::{ForgeUserId, ProjectId, RepositoryId, UserId, WebhookId},
     project::{Project, Repository, Role},
@@ -108,6 +109,7 @@ impl Store {
         let row = projects::project_row(UserId(owner.id), repository, now);
         let row = row.insert(&tx).await.context("make a project")?;
         members::set_role(&tx, ProjectId(row.id), UserId(owner.id), Role::Owner).await?;
+        self.note(&tx, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
     }
@@ -132,6 +134,7 @@ impl Store {
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn swap_configuration(&self, new: &LoadedConfiguration, now: Timestamp) -> Result<()> {
+        let tx = self.write().await?;
         let row = rows::configuration::ActiveModel {
             id: Set(ONLY),
             sha: Set(new.sha.to_string()),
@@ -145,8 +148,9 @@ impl Store {
         ];
         let newest = OnConflict::column(rows::configuration::Column::Id).update_columns(columns).to_owned();
         let swap = rows::configuration::Entity::insert(row).on_conflict(newest);
-        swap.exec_without_returning(&self.writer).await.context("swap the configuration")?;
-        Ok(())
+        swap.exec_without_returning(&tx).await.context("swap the configuration")?;
+        self.note(&tx, Deed::new(Action::ConfigurationLoaded, None, new.sha.short())).await?;
+        tx.commit().await.context("commit the configuration")
     }
 
     /// The repositories whose pushes the Auto Builder hears of, by their names.

@@ -3,6 +3,7 @@
 use super::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     cache::{CacheInputs, CachedImage, is_apart},
     ids::{CachedImageId, HookId, ProjectId},
     status::Status,
@@ -176,11 +177,16 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn forget_cached_image(&self, image: &CachedImage) -> Result<()> {
+        let tx = self.write().await?;
         let gone = rows::cached_image::Entity::delete_many()
             .filter(rows::cached_image::Column::Id.eq(image.id.0))
             .filter(rows::cached_image::Column::UsedAt.eq(image.used_at.0));
-        gone.exec(&self.writer).await.context("forget a cached image")?;
-        Ok(())
+        let gone = gone.exec(&tx).await.context("forget a cached image")?;
+        if gone.rows_affected > 0 && self.actor.is_somebody() {
+            let key = image.key.get(..12).unwrap_or(&image.key);
+            self.note(&tx, Deed::new(Action::ImageDropped, Some(image.project), key)).await?;
+        }
+        tx.commit().await.context("commit that an image is gone")
     }
 
     /// The projects of which a job runs: it may be making an image that is not noted yet.

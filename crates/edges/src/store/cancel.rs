@@ -1,8 +1,19 @@
 //! Jobs are stopped: by people, by newer pushes, by their authors, or with their projects.
 
-use super::{Store, builds, jobs::tell, rows};
+use super::{
+    Store, builds,
+    jobs::{tell, title_of},
+    rows,
+};
 use anyhow::{Context, Result};
-use kozmic_model::{ids::JobId, interruption::Ending, job::CanceledBy, status::Status, time::Timestamp};
+use kozmic_model::{
+    audit::{Action, Deed},
+    ids::JobId,
+    interruption::Ending,
+    job::CanceledBy,
+    status::Status,
+    time::Timestamp,
+};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
@@ -10,7 +21,8 @@ use sea_orm::{
 };
 
 impl Store {
-    /// Asks to stop a job: one that waits ends at once, one that runs is marked for its runner.
+    /// Asks to stop a job: one that waits ends at once, one that runs is marked for its runner. `by` is who asks, if it is
+    /// no person.
     ///
     /// # Errors
     /// The database does not answer.
@@ -24,8 +36,13 @@ impl Store {
         let tx = self.write().await?;
         let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to cancel")?;
         let Some(row) = row else { return Ok(()) };
+        let is_over = row.status.parse::<Status>()?.is_finished();
         cancel(&tx, &row, why, by, now).await?;
-        builds::refresh(&tx, row.build_id, now).await?;
+        let build = builds::refresh(&tx, row.build_id, now).await?;
+        if by.is_none() && !is_over {
+            let subject = format!("{} of build #{}", title_of(&row), build.number);
+            self.note(&tx, Deed::new(Action::JobCanceled, Some(build.project), &subject)).await?;
+        }
         tx.commit().await.context("commit a cancel")
     }
 }

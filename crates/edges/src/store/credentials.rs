@@ -3,6 +3,7 @@
 use super::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     ids::{CredentialId, ProjectId},
     registry::{Credential, CredentialDraft},
     time::Timestamp,
@@ -45,6 +46,11 @@ impl Store {
         checked: &CredentialDraft,
         now: Timestamp,
     ) -> Result<()> {
+        let tx = self.write().await?;
+        let there = rows::registry_credential::Entity::find()
+            .filter(rows::registry_credential::Column::ProjectId.eq(project.0))
+            .filter(rows::registry_credential::Column::Registry.eq(&checked.registry));
+        let there = there.one(&tx).await.context("find a credential")?;
         let row = rows::registry_credential::ActiveModel {
             id: NotSet,
             project_id: Set(project.0),
@@ -63,8 +69,10 @@ impl Store {
             ])
             .to_owned();
         let keep = rows::registry_credential::Entity::insert(row).on_conflict(newest);
-        keep.exec_without_returning(&self.writer).await.context("keep a credential")?;
-        Ok(())
+        keep.exec_without_returning(&tx).await.context("keep a credential")?;
+        let action = if there.is_some() { Action::RegistryChanged } else { Action::RegistryAdded };
+        self.note(&tx, Deed::new(action, Some(project), &checked.registry)).await?;
+        tx.commit().await.context("commit a credential")
     }
 
     /// Removes a project's credential.
@@ -72,13 +80,14 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn remove_credential(&self, project: ProjectId, id: CredentialId) -> Result<()> {
-        rows::registry_credential::Entity::delete_many()
-            .filter(rows::registry_credential::Column::ProjectId.eq(project.0))
-            .filter(rows::registry_credential::Column::Id.eq(id.0))
-            .exec(&self.writer)
-            .await
-            .context("remove a credential")?;
-        Ok(())
+        let tx = self.write().await?;
+        let row = rows::registry_credential::Entity::find_by_id(id.0)
+            .filter(rows::registry_credential::Column::ProjectId.eq(project.0));
+        let Some(row) = row.one(&tx).await.context("find a credential")? else { return Ok(()) };
+        let gone = rows::registry_credential::Entity::delete_by_id(row.id);
+        gone.exec(&tx).await.context("remove a credential")?;
+        self.note(&tx, Deed::new(Action::RegistryDeleted, Some(project), &row.registry)).await?;
+        tx.commit().await.context("commit the end of a credential")
     }
 
     /// User and password with which a project pulls from a registry.

@@ -3,6 +3,7 @@
 use super::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     deploy_key::DeployKey,
     ids::{DeployKeyId, ProjectId},
 };
@@ -70,6 +71,7 @@ impl Store {
             .to_owned();
         let keep = rows::deploy_key::Entity::insert(row).on_conflict(newest);
         keep.exec_without_returning(&tx).await.context("keep a deploy key")?;
+        self.note(&tx, Deed::new(Action::DeployKeyMade, Some(project), "")).await?;
         tx.commit().await.context("commit a deploy key")?;
         Ok(DeployKey { public_key: public.to_owned(), at_forge: None })
     }

@@ -3,6 +3,7 @@
 use super::{Store, cancel::cancel, jobs, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     ids::{JobId, ProjectId},
     job::Attempt,
     status::Status,
@@ -38,7 +39,9 @@ impl Store {
             deleted_at: Set(Some(now.0)),
             ..Default::default()
         };
-        buried.update(&tx).await.context("bury a project")?;
+        let row = buried.update(&tx).await.context("bury a project")?;
+        let with = if row.drops_artifacts { "with its artifacts" } else { "" };
+        self.note(&tx, Deed::new(Action::ProjectDeleted, Some(id), with)).await?;
         tx.commit().await.context("commit a project's end")?;
         Ok(live.into_iter().map(|job| JobId(job.id)).collect())
     }

@@ -4,6 +4,7 @@ use super::{Door, Store, read, rows};
 use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     hook::{Hook, HookRecipe},
     ids::{HookId, ProjectId, WebhookId},
     time::Timestamp,
@@ -11,7 +12,7 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
 };
 use secrecy::SecretString;
 
@@ -43,6 +44,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn add_hook(&self, project: ProjectId, recipe: &HookRecipe, now: Timestamp) -> Result<Hook> {
+        let tx = self.write().await?;
         let row = rows::hook::ActiveModel {
             project_id: Set(project.0),
             secret: Set(self.vault.seal(SECRET_PLACE, &secret::random())),
@@ -53,7 +55,10 @@ impl Store {
             is_own: Set(true),
             ..recipe_row(recipe)?
         };
-        read::hook(row.insert(&self.writer).await.context("add a hook")?)
+        let row = row.insert(&tx).await.context("add a hook")?;
+        self.note(&tx, Deed::new(Action::HookAdded, Some(project), &recipe.title)).await?;
+        tx.commit().await.context("commit a hook")?;
+        read::hook(row)
     }
 
     /// Changes what a hook runs; builds that were planned before run what they were planned with.
@@ -61,8 +66,17 @@ impl Store {
     /// # Errors
     /// There is no such hook, or the database does not answer.
     pub async fn change_hook(&self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
+        let tx = self.write().await?;
+        let before = read::hook(row_of(&tx, id).await?)?;
         let row = rows::hook::ActiveModel { id: Unchanged(id.0), is_own: Set(true), ..recipe_row(recipe)? };
-        read::hook(row.update(&self.writer).await.context("change a hook")?)
+        let row = row.update(&tx).await.context("change a hook")?;
+        let changed = changed(&before.recipe, recipe);
+        if !changed.is_empty() {
+            let subject = format!("{}: {}", recipe.title, changed.join(", "));
+            self.note(&tx, Deed::new(Action::HookChanged, Some(before.project), &subject)).await?;
+        }
+        tx.commit().await.context("commit a changed hook")?;
+        read::hook(row)
     }
 
     /// Deletes a hook; the builds that it made stay.
@@ -70,8 +84,13 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn delete_hook(&self, id: HookId) -> Result<()> {
-        rows::hook::Entity::delete_by_id(id.0).exec(&self.writer).await.context("delete a hook")?;
-        Ok(())
+        let tx = self.write().await?;
+        let row = rows::hook::Entity::find_by_id(id.0).one(&tx).await.context("find a hook")?;
+        let Some(row) = row else { return Ok(()) };
+        rows::hook::Entity::delete_by_id(id.0).exec(&tx).await.context("delete a hook")?;
+        let project = Some(ProjectId(row.project_id));
+        self.note(&tx, Deed::new(Action::HookDeleted, project, &row.title)).await?;
+        tx.commit().await.context("commit the end of a hook")
     }
 
     /// Notes the webhook at the forge that calls a hook, and signs with its secret.
@@ -79,6 +98,8 @@ impl Store {
     /// # Errors
     /// There is no such hook, or the database does not answer.
     pub async fn connect_hook(&self, id: HookId, webhook: WebhookId) -> Result<()> {
+        let tx = self.write().await?;
+        let known = row_of(&tx, id).await?;
         let row = rows::hook::ActiveModel {
             id: Unchanged(id.0),
             webhook_id: Set(Some(webhook.0)),
@@ -86,7 +107,12 @@ impl Store {
             is_own: Set(true),
             ..Default::default()
         };
-        row.update(&self.writer).await.context("note a webhook")?;
+        row.update(&tx).await.context("note a webhook")?;
+        if known.webhook_id != Some(webhook.0) || known.unsigned {
+            let project = Some(ProjectId(known.project_id));
+            self.note(&tx, Deed::new(Action::WebhookSet, project, &known.title)).await?;
+        }
+        tx.commit().await.context("commit a webhook")?;
         self.hears_again(Door::Hook(id), None).await
     }
 
@@ -131,10 +157,13 @@ impl Store {
         if let Ok(secret) = self.vault.open(SECRET_PLACE, &row.secret) {
             return Ok(secret);
         }
-        let fresh = secret::random();
+        let (tx, fresh) = (self.write().await?, secret::random());
         let sealed = Set(self.vault.seal(SECRET_PLACE, &fresh));
         let row = rows::hook::ActiveModel { id: Unchanged(id.0), secret: sealed, ..Default::default() };
-        row.update(&self.writer).await.context("give a hook a new secret")?;
+        let row = row.update(&tx).await.context("give a hook a new secret")?;
+        let project = Some(ProjectId(row.project_id));
+        self.note(&tx, Deed::new(Action::WebhookSecretMade, project, &row.title)).await?;
+        tx.commit().await.context("commit a hook's new secret")?;
         Ok(fresh)
     }
 
@@ -146,6 +175,25 @@ impl Store {
         let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook's secret")?;
         row.map(|row| self.vault.open(SECRET_PLACE, &row.secret)).transpose()
     }
+}
+
+async fn row_of(tx: &DatabaseTransaction, id: HookId) -> Result<rows::hook::Model> {
+    let row = rows::hook::Entity::find_by_id(id.0).one(tx).await.context("find a hook")?;
+    row.with_context(|| format!("there is no hook {id}"))
+}
+
+/// The fields that differ, for the audit trail.
+fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
+    let HookRecipe { title, image, script, install, pull, if_interrupted } = after;
+    let fields = [
+        ("title", before.title != *title),
+        ("image", before.image != *image),
+        ("script", before.script != *script),
+        ("install script", before.install != *install),
+        ("when to pull", before.pull != *pull),
+        ("if interrupted", before.if_interrupted != *if_interrupted),
+    ];
+    fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
 
 /// The columns that people write.

@@ -19,6 +19,7 @@ use super::{Store, deploy_keys, hooks, members, projects, rows, users};
 use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     hook::HookRecipe,
     ids::{DeployKeyId, HookId, ProjectId, UserId, WebhookId},
     project::{Repository, Role},
@@ -179,6 +180,7 @@ impl Store {
         }
         members::set_role(&tx, id, new.owner, Role::Owner).await?;
         note(&tx, "project", foreign, id.0).await?;
+        self.note(&tx, Deed::new(Action::ProjectImported, Some(id), "")).await?;
         tx.commit().await.context("commit a project's take-over")?;
         Ok(Taken::Over(id))
     }

@@ -257,6 +257,11 @@ pub(super) async fn add(
     Ok(JobId(row.id))
 }
 
+/// The title of a job, for the audit trail. A spec that cannot be read is no reason to change nothing.
+pub(super) fn title_of(row: &rows::job::Model) -> String {
+    read::job(row.clone()).map_or_else(|_| format!("number {}", row.id), |job| job.spec.title)
+}
+
 /// A job of the Auto Builder has a commit status of its own, which changed.
 pub(super) async fn tell(tx: &DatabaseTransaction, row: &rows::job::Model, now: Timestamp) -> Result<()> {
     match row.automatic {

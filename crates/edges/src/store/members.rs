@@ -3,6 +3,7 @@
 use super::{Store, auto_builder, projects, read, rows, users};
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     ids::{ProjectId, UserId},
     project::{Access, Collaborator, Member, Permission, Project, Repository, Role},
     time::Timestamp,
@@ -21,10 +22,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn role_in(&self, project: ProjectId, user: UserId) -> Result<Option<Role>> {
-        let row = rows::membership::Entity::find()
-            .filter(rows::membership::Column::ProjectId.eq(project.0))
-            .filter(rows::membership::Column::UserId.eq(user.0));
-        let row = row.one(&self.db).await.context("find a member")?;
+        let row = membership(&self.db, project, user).await?;
         row.map(|row| row.role.parse().context("read a member's role")).transpose()
     }
 
@@ -116,14 +114,16 @@ impl Store {
         }
         for row in of_project(&tx, project).await? {
             if !roles.contains_key(&UserId(row.user_id)) {
-                let gone = rows::membership::Entity::delete_by_id(row.id);
-                gone.exec(&tx).await.context("remove a member")?;
+                self.take_role(&tx, row).await?;
             }
         }
         for (user, role) in roles {
-            set_role(&tx, project, user, role).await?;
+            self.give_role(&tx, project, user, role).await?;
         }
         projects::note_sync(&tx, project, now).await?;
+        if self.actor.is_somebody() {
+            self.note(&tx, Deed::new(Action::MembersSynced, Some(project), "")).await?;
+        }
         tx.commit().await.context("commit a project's members")
     }
 
@@ -139,21 +139,20 @@ impl Store {
             reachable.iter().map(|access| (access.repository.id.0, access)).collect::<HashMap<_, _>>();
         let own = rows::membership::Entity::find().filter(rows::membership::Column::UserId.eq(user.0));
         let own = own.all(&tx).await.context("list a user's projects")?;
-        let own = own.into_iter().map(|row| (row.project_id, row.id)).collect::<HashMap<_, _>>();
+        let mut own = own.into_iter().map(|row| (row.project_id, row)).collect::<HashMap<_, _>>();
         let all = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
         let mut lost = Vec::new();
         for row in all.all(&tx).await.context("list projects")? {
             let project = ProjectId(row.id);
             let Some(access) = access.get(&row.forge_id) else {
-                if let Some(membership) = own.get(&row.id) {
-                    let gone = rows::membership::Entity::delete_by_id(*membership);
-                    gone.exec(&tx).await.context("remove a member")?;
+                if let Some(membership) = own.remove(&row.id) {
+                    self.take_role(&tx, membership).await?;
                     lost.push(project);
                 }
                 continue;
             };
             let role = if row.owner_id == user.0 { Role::Owner } else { Role::from(access.permission) };
-            set_role(&tx, project, user, role).await?;
+            self.give_role(&tx, project, user, role).await?;
             projects::note_repository(&tx, project, &access.repository).await?;
         }
         tx.commit().await.context("commit a user's projects")?;
@@ -165,11 +164,11 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn remove_member(&self, project: ProjectId, user: UserId) -> Result<()> {
-        let gone = rows::membership::Entity::delete_many()
-            .filter(rows::membership::Column::ProjectId.eq(project.0))
-            .filter(rows::membership::Column::UserId.eq(user.0));
-        gone.exec(&self.writer).await.context("remove a member")?;
-        Ok(())
+        let tx = self.write().await?;
+        if let Some(row) = membership(&tx, project, user).await? {
+            self.take_role(&tx, row).await?;
+        }
+        tx.commit().await.context("commit that a member is gone")
     }
 
     /// Notes why a project could not be brought in line with the forge.
@@ -182,6 +181,48 @@ impl Store {
         row.update(&self.writer).await.context("note a failed sync")?;
         Ok(())
     }
+
+    /// Gives a user a role, in place of the one that they had, and notes it if it is another.
+    async fn give_role(
+        &self,
+        tx: &DatabaseTransaction,
+        project: ProjectId,
+        user: UserId,
+        role: Role,
+    ) -> Result<()> {
+        let had = membership(tx, project, user).await?.map(|row| row.role);
+        if had.as_deref() == Some(role.word()) {
+            return Ok(());
+        }
+        set_role(tx, project, user, role).await?;
+        let had = had.map(|had| format!("{had} → ")).unwrap_or_default();
+        let subject = format!("{}: {had}{}", login_of(tx, user).await?, role.word());
+        self.note(tx, Deed::new(Action::RoleGiven, Some(project), &subject)).await
+    }
+
+    /// Takes a user's role away.
+    async fn take_role(&self, tx: &DatabaseTransaction, row: rows::membership::Model) -> Result<()> {
+        let gone = rows::membership::Entity::delete_by_id(row.id);
+        gone.exec(tx).await.context("remove a member")?;
+        let subject = format!("{}: {}", login_of(tx, UserId(row.user_id)).await?, row.role);
+        self.note(tx, Deed::new(Action::RoleTaken, Some(ProjectId(row.project_id)), &subject)).await
+    }
+}
+
+async fn login_of(tx: &DatabaseTransaction, user: UserId) -> Result<String> {
+    let row = rows::user::Entity::find_by_id(user.0).one(tx).await.context("find a member")?;
+    Ok(row.map(|row| row.login).unwrap_or_default())
+}
+
+async fn membership(
+    db: &impl ConnectionTrait,
+    project: ProjectId,
+    user: UserId,
+) -> Result<Option<rows::membership::Model>> {
+    let row = rows::membership::Entity::find()
+        .filter(rows::membership::Column::ProjectId.eq(project.0))
+        .filter(rows::membership::Column::UserId.eq(user.0));
+    row.one(db).await.context("find a member")
 }
 
 async fn of_project(db: &impl ConnectionTrait, project: ProjectId) -> Result<Vec<rows::membership::Model>> {

@@ -12,6 +12,7 @@ mod users;
 mod sessions;
 mod tokens;
 mod accounts;
+mod audit;
 mod projects;
 mod members;
 mod deploy_keys;
@@ -71,7 +72,7 @@ pub use users::Avatar;
 
 use access::Access;
 use anyhow::{Context, Result};
-use kozmic_model::time::Timestamp;
+use kozmic_model::{audit::Actor, time::Timestamp};
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, sea_query::OnConflict,
 };
@@ -93,6 +94,8 @@ pub struct Store {
     /// One connection for all that writes.
     writer: Access,
     vault: Arc<seal::Vault>,
+    /// Who makes the changes that go through this handle.
+    actor: Arc<Actor>,
 }
 
 impl Store {
@@ -107,7 +110,8 @@ impl Store {
         let (db, writer) = opened.with_context(|| format!("open the database{name}"))?;
         let tables = writer.connection().await?;
         migrations::Migrator::up(&tables, None).await.context("bring the database's tables up to date")?;
-        Ok(Self { db, writer, vault: Arc::new(seal::Vault::new(secret_key)) })
+        let vault = Arc::new(seal::Vault::new(secret_key));
+        Ok(Self { db, writer, vault, actor: Arc::default() })
     }
 
     /// Whether the database answers.

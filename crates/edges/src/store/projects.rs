@@ -4,6 +4,7 @@ use super::{Store, auto_builder, members, read, rows};
 use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Deed},
     build::Build,
     ids::{ProjectId, RepositoryId, UserId},
     project::{Access, Permission, Project, ProjectSettings, Repository, Role},
@@ -75,6 +76,7 @@ impl Store {
             None => project_row(user, &listed, now).insert(&tx).await.context("make a project")?,
         };
         members::set_role(&tx, ProjectId(row.id), user, Role::Owner).await?;
+        self.note(&tx, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
     }
@@ -148,6 +150,8 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn change_project(&self, id: ProjectId, settings: ProjectSettings) -> Result<()> {
+        let tx = self.write().await?;
+        let before = project_of(&tx, id.0).await?.settings;
         let row = rows::project::ActiveModel {
             id: Unchanged(id.0),
             cancel_waiting: Set(settings.cancel_waiting),
@@ -156,8 +160,12 @@ impl Store {
             sudo: Set(settings.sudo.word().to_owned()),
             ..Default::default()
         };
-        row.update(&self.writer).await.context("change a project's settings")?;
-        Ok(())
+        row.update(&tx).await.context("change a project's settings")?;
+        let changes = settings.differences(before);
+        if !changes.is_empty() {
+            self.note(&tx, Deed::new(Action::SettingsChanged, Some(id), &changes)).await?;
+        }
+        tx.commit().await.context("commit a project's settings")
     }
 
     /// Notes whether everybody may see a private project's badge.
@@ -165,10 +173,16 @@ impl Store {
     /// # Errors
     /// There is no such project, or the database does not answer.
     pub async fn open_badge(&self, id: ProjectId, is_open: bool) -> Result<()> {
+        let tx = self.write().await?;
+        let was_open = project_of(&tx, id.0).await?.open_badge;
         let open_badge = Set(is_open);
         let row = rows::project::ActiveModel { id: Unchanged(id.0), open_badge, ..Default::default() };
-        row.update(&self.writer).await.context("open or close a badge")?;
-        Ok(())
+        row.update(&tx).await.context("open or close a badge")?;
+        if was_open != is_open {
+            let action = if is_open { Action::BadgeOpened } else { Action::BadgeClosed };
+            self.note(&tx, Deed::new(action, Some(id), "")).await?;
+        }
+        tx.commit().await.context("commit a badge")
     }
 
     /// A user's projects with their newest builds, the one built last first.

@@ -2,7 +2,13 @@
 
 use super::{Store, aside, rows};
 use anyhow::{Context, Result};
-use kozmic_model::{ids::UserId, invited::Admission, time::Timestamp, user::User};
+use kozmic_model::{
+    audit::{Action, Deed},
+    ids::UserId,
+    invited::Admission,
+    time::Timestamp,
+    user::User,
+};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     QueryOrder, sea_query::Expr,
@@ -104,9 +110,13 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn sign_out(&self, fingerprint: &str) -> Result<()> {
+        let tx = self.write().await?;
         let session = rows::session::Entity::delete_by_id(fingerprint.to_owned());
-        session.exec(&self.writer).await.context("end a session")?;
-        Ok(())
+        let ended = session.exec(&tx).await.context("end a session")?;
+        if ended.rows_affected > 0 {
+            self.note(&tx, Deed::new(Action::SignedOut, None, "")).await?;
+        }
+        tx.commit().await.context("commit the end of a session")
     }
 
     /// Ends all sessions of a user but one.
@@ -114,13 +124,15 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn sign_out_others(&self, user: UserId, fingerprint: &str) -> Result<()> {
+        let tx = self.write().await?;
         rows::session::Entity::delete_many()
             .filter(rows::session::Column::UserId.eq(user.0))
             .filter(rows::session::Column::Fingerprint.ne(fingerprint))
-            .exec(&self.writer)
+            .exec(&tx)
             .await
             .context("end other sessions")?;
-        Ok(())
+        self.note(&tx, Deed::new(Action::OthersSignedOut, None, "")).await?;
+        tx.commit().await.context("commit the end of other sessions")
     }
 }
 
@@ -167,7 +179,7 @@ mod tests {
     use crate::store::tests::{NOW, Stage};
 
     /// The session of the stage's own person is `f`.
-    const IDLE: Duration = Duration::from_secs(600);
+    const IDLE: Duration = Duration::from_secs(300);
 
     impl Stage {
         async fn look(&self, is_use: bool, later: u64) -> bool {
@@ -180,20 +192,20 @@ mod tests {
     #[tokio::test]
     async fn a_session_ends_when_nobody_used_it_for_too_long() {
         let stage = Stage::new().await;
-        assert!(stage.look(true, 500).await && stage.look(true, 990).await, "it was used in between");
+        assert!(stage.look(true, 250).await && stage.look(true, 500).await, "it was used in between");
         let listed = |later| stage.store.sessions(stage.user, IDLE, NOW.after(Duration::from_secs(later)));
-        assert_eq!(listed(990).await.unwrap().len(), 1);
-        assert!(listed(1_700).await.unwrap().is_empty());
-        assert!(!stage.look(true, 1_700).await);
-        assert!(!stage.look(true, 990).await, "it does not come back if clock or setting do");
+        assert_eq!(listed(500).await.unwrap().len(), 1);
+        assert!(listed(850).await.unwrap().is_empty());
+        assert!(!stage.look(true, 850).await);
+        assert!(!stage.look(true, 500).await, "it does not come back if clock or setting do");
     }
 
     #[tokio::test]
     async fn a_page_that_only_stays_open_is_no_use() {
         let stage = Stage::new().await;
-        for later in (0..=600).step_by(60) {
+        for later in (0..=300).step_by(60) {
             assert!(stage.look(false, later).await, "after {later} s");
         }
-        assert!(!stage.look(false, 660).await);
+        assert!(!stage.look(false, 360).await);
     }
 }

@@ -144,7 +144,7 @@ pub(super) fn repository() -> Repository {
     }
 }
 
-fn recipe() -> HookRecipe {
+pub(super) fn recipe() -> HookRecipe {
     let script = "#!/bin/sh".to_owned();
     let draft = HookDraft { title: "Tests".into(), image: "debian".into(), script, ..HookDraft::default() };
     draft.check().unwrap()

@@ -3,7 +3,9 @@
 use super::{Store, aside, read, rows, sessions::USE_GRAIN};
 use crate::secret;
 use anyhow::{Context, Result};
+use chrono::DateTime;
 use kozmic_model::{
+    audit::{Action, Deed},
     ids::{ApiTokenId, ProjectId, UserId},
     time::Timestamp,
     token::{ApiToken, TokenRights},
@@ -64,7 +66,11 @@ impl Store {
             project_id: Set(rights.project.map(|project| project.0)),
             expires_at: Set(rights.expires_at.map(|end| end.0)),
         };
-        row.insert(&self.writer).await.context("make an API token")?;
+        let tx = self.write().await?;
+        row.insert(&tx).await.context("make an API token")?;
+        let subject = format!("{title} ({}, {})", rights.scope.word(), end(rights));
+        self.note(&tx, Deed::new(Action::TokenMade, rights.project, &subject)).await?;
+        tx.commit().await.context("commit an API token")?;
         Ok(token.into())
     }
 
@@ -73,13 +79,14 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn remove_api_token(&self, user: UserId, id: ApiTokenId) -> Result<()> {
-        rows::api_token::Entity::delete_many()
-            .filter(rows::api_token::Column::UserId.eq(user.0))
-            .filter(rows::api_token::Column::Id.eq(id.0))
-            .exec(&self.writer)
-            .await
-            .context("end an API token")?;
-        Ok(())
+        let tx = self.write().await?;
+        let row =
+            rows::api_token::Entity::find_by_id(id.0).filter(rows::api_token::Column::UserId.eq(user.0));
+        let Some(row) = row.one(&tx).await.context("find an API token")? else { return Ok(()) };
+        rows::api_token::Entity::delete_by_id(row.id).exec(&tx).await.context("end an API token")?;
+        let project = row.project_id.map(ProjectId);
+        self.note(&tx, Deed::new(Action::TokenDeleted, project, &row.title)).await?;
+        tx.commit().await.context("commit the end of an API token")
     }
 
     /// The holder of that API token, noted as used now unless its time is over; none if it is nobody's, or if the forge no
@@ -103,6 +110,12 @@ impl Store {
         }
         Ok(Some(TokenHolder { user: read::user(user), token }))
     }
+}
+
+/// The end of a token, for the audit trail.
+fn end(rights: TokenRights) -> String {
+    let end = rights.expires_at.and_then(|end| DateTime::from_timestamp_millis(end.0));
+    end.map_or_else(|| "without end".to_owned(), |end| format!("until {}", end.format("%Y-%m-%d")))
 }
 
 fn api_token(row: rows::api_token::Model) -> Result<ApiToken> {

@@ -1,11 +1,12 @@
 //! People: who signed in, what the forge tells of them, and the token that it gave.
 
 use super::{
-    Store, auto_builder, read, rows,
+    Store, audit, auto_builder, read, rows,
     sessions::{self, NewSession},
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
+    audit::{Action, Actor, Deed},
     ids::UserId,
     invited::Admission,
     time::Timestamp,
@@ -46,6 +47,8 @@ impl Store {
         let user = upsert_user(&tx, profile, self.vault.seal(TOKEN_PLACE, token), now).await?;
         let user = note_admission(&tx, user.id, &session.admission).await?;
         sessions::begin(&tx, user.id, session, now).await?;
+        let actor = Actor::Person { user: user.id, login: user.profile.login.clone(), token: None };
+        audit::note(&tx, &actor, Deed::new(Action::SignedIn, None, &session.agent)).await?;
         tx.commit().await.context("commit a sign-in")?;
         Ok(user)
     }
@@ -71,8 +74,9 @@ impl Store {
         }
         let row =
             rows::user::ActiveModel { id: Unchanged(id.0), token: Set(Vec::new()), ..Default::default() };
-        row.update(&tx).await.context("forget a token")?;
+        let row = row.update(&tx).await.context("forget a token")?;
         sessions::end_all(&tx, id).await?;
+        self.note(&tx, Deed::new(Action::SignInEnded, None, &row.login)).await?;
         tx.commit().await.context("commit a token's end")
     }
 
@@ -82,9 +86,10 @@ impl Store {
     /// There is no such user, or the database does not answer.
     pub async fn note_admission(&self, id: UserId, admission: &Admission) -> Result<()> {
         let tx = self.write().await?;
-        note_admission(&tx, id, admission).await?;
+        let user = note_admission(&tx, id, admission).await?;
         if *admission == Admission::Nobody {
             sessions::end_all(&tx, id).await?;
+            self.note(&tx, Deed::new(Action::PutOut, None, &user.profile.login)).await?;
         }
         tx.commit().await.context("commit an admission")
     }

@@ -60,6 +60,7 @@ pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -
     let profile = edges.forge.profile(&token).await?;
     let admission = guests::admission(edges, &token, &profile.login, invited).await?;
     if admission == Admission::Nobody {
+        edges.store.note_refused(&profile.login).await?;
         return Err(NotInvited(profile.login).into());
     }
     let session = secret::random();

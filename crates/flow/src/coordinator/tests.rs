@@ -168,6 +168,7 @@ fn settings(dir: &Path) -> FlowSettings {
         private_registries: Vec::new(),
         cached_images: 5,
         invited: Invited::default(),
+        audit_kept: hour,
         autobuild: None,
     }
 }

@@ -3,6 +3,7 @@
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use clap::Subcommand;
 use kozmic_flow::images::{self, Shelf, Turns};
+use kozmic_model::audit::Actor;
 use std::{process::ExitCode, sync::Arc};
 
 /// Commands for cached images.
@@ -26,7 +27,7 @@ pub(crate) async fn cache(settings: Settings, command: &CacheCommand) -> Result<
     let (store, engine) = wire::store_and_engine(&settings, &dir).await?;
     let shelf = Shelf::new(Arc::new(engine), Turns::default(), &dir.runner()?);
     let work = async {
-        let removed = images::trim(&store, &shelf, limit).await?;
+        let removed = images::trim(&store.acting(Actor::Operator), &shelf, limit).await?;
         anyhow::Ok((removed, images::remove_strays(&store, &shelf).await?))
     };
     let (removed, strays) = wire::closing(&store, work).await?;

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use kozmic_edges::{Edges, clock, logs::Logs, small_file, store::Store};
 use kozmic_import::{Import, Installation, Kind, Remark, Report, SecretKey};
+use kozmic_model::audit::Actor;
 use secrecy::{ExposeSecret, SecretSlice};
 use std::{
     os::unix::ffi::OsStringExt,
@@ -58,7 +59,7 @@ pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> R
         opened = opened => opened.map_err(Failure::Other)?,
         () = &mut stopped => return Err(was_stopped(arguments)),
     };
-    let edges = server.flow.edges;
+    let edges = server.flow.edges.acting(Actor::Operator);
     let work = async {
         tokio::select! {
             ended = take_over(&old, &edges, &dir, secret_key.as_ref(), arguments) => ended.map_err(Failure::Other),

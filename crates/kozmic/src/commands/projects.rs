@@ -4,7 +4,10 @@ use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::anyhow;
 use clap::Subcommand;
 use kozmic_edges::{clock, store::Store};
-use kozmic_model::project::{Project, Role};
+use kozmic_model::{
+    audit::Actor,
+    project::{Project, Role},
+};
 use std::process::ExitCode;
 
 /// Commands for projects.
@@ -30,7 +33,9 @@ pub(crate) async fn projects(settings: Settings, command: &ProjectsCommand) -> R
     let work = async {
         match command {
             ProjectsCommand::List => list(&store).await,
-            ProjectsCommand::Delete { name, artifacts } => delete(&store, name, *artifacts).await,
+            ProjectsCommand::Delete { name, artifacts } => {
+                delete(&store.acting(Actor::Operator), name, *artifacts).await
+            }
         }
     };
     wire::closing(&store, work).await?;

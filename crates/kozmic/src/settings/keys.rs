@@ -38,6 +38,8 @@ pub(super) const KEYS: &[Key] = &[
     key("disk_reserve", None),
     key("sign_in_allowed", None),
     key("session_idle_timeout", Some("1209600")),
+    key("admins", None),
+    key("audit_retention_days", Some("365")),
     key("github_url", Some("https://github.com")),
     key("github_api_url", Some("https://api.github.com")),
     needed(

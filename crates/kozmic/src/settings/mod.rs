@@ -60,6 +60,10 @@ pub(crate) struct ServerSettings {
     pub(crate) sign_in_allowed: Invited,
     /// `KOZMIC_SESSION_IDLE_TIMEOUT`
     pub(crate) session_idle: Duration,
+    /// `KOZMIC_ADMINS`; empty: nobody.
+    pub(crate) admins: Vec<String>,
+    /// `KOZMIC_AUDIT_RETENTION_DAYS`
+    pub(crate) audit_kept: Duration,
 }
 
 /// Settings of jobs.
@@ -158,6 +162,8 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         disk_reserve: source.parse("disk_reserve", values::reserve)?,
         sign_in_allowed: Invited::new(source.parse("sign_in_allowed", values::logins)?.unwrap_or_default()),
         session_idle: source.required("session_idle_timeout", values::idle)?,
+        admins: source.parse("admins", values::logins)?.unwrap_or_default(),
+        audit_kept: source.required("audit_retention_days", values::days)?,
     })
 }
 
@@ -303,6 +309,7 @@ mod tests {
             ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
             ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),
             ("KOZMIC_DISK_RESERVE", "some", "0 keeps nothing free"),
+            ("KOZMIC_AUDIT_RETENTION_DAYS", "0", "from 1 to 3650"),
             ("KOZMIC_SESSION_IDLE_TIMEOUT", "2592001", "from 1 to 2592000"),
             ("KOZMIC_LOG", "inof", "target=level"),
             ("KOZMIC_LOG_FORMAT", "xml", "json"),

@@ -102,6 +102,11 @@ pub(super) fn idle(text: &str) -> Parsed<Duration> {
     seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 2592000, which is 30 days")
 }
 
+pub(super) fn days(text: &str) -> Parsed<Duration> {
+    let days = text.parse::<u64>().ok().filter(|days| (1..=3_650).contains(days));
+    days.map(|days| Duration::from_secs(days * 86_400)).ok_or("a whole number of days from 1 to 3650")
+}
+
 /// A number of files.
 pub(super) fn files(text: &str) -> Parsed<u64> {
     const RIGHT: &str = "a number of files from 1 to 1000000000, such as 200000";

@@ -26,8 +26,10 @@ const APPROVE: Answers = [400, 400, 403, 404, 401];
 const TABLE: &[(&str, &str, Answers)] = &[
     ("GET", "openapi.json", [200; 5]),
     ("GET", "user", [200, 200, 200, 200, 401]),
+    ("GET", "audit", [404, 404, 404, 404, 401]),
     ("GET", "projects", [200, 200, 200, 200, 401]),
     ("GET", "projects/{project}", SEE),
+    ("GET", "projects/{project}/audit", [200, 403, 403, 404, 401]),
     ("GET", "projects/{project}/builds", SEE),
     ("GET", "projects/{project}/builds/latest", SEE),
     ("GET", "projects/{project}/builds/{build}", SEE),
@@ -246,6 +248,13 @@ async fn nothing_is_reached_through_another_project() -> Result<()> {
         let path = pattern.replace("{project}", &other.to_string()).replace("{build}", "1");
         let path = path.replace("{job}", &job.to_string());
         assert_eq!(anna.refusal(method.parse()?, &path).await?, (404, "not_found".to_owned()), "{path}");
+    }
+    let [own, others] = [world.project, other].map(|project| project.to_string());
+    for (project, status) in [(own, 200), (others, 404)] {
+        let program = Program::with(&world.anna, &world, &[("project", &project)]).await?;
+        let log = format!("{}/projects/{}/jobs/{job}/log/", world.server.url(), world.project);
+        let answer = program.client.get(log).bearer_auth(&program.token).send().await?;
+        assert_eq!(answer.status().as_u16(), status, "the log's own address, with a token of {project}");
     }
     world.end().await
 }

@@ -36,6 +36,7 @@ mod restarts;
 mod history;
 mod badges;
 mod account;
+mod audit;
 mod api;
 mod api_contract;
 mod forge_faults;

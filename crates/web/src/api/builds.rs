@@ -2,6 +2,7 @@
 
 use super::{
     caller::Caller,
+    paging,
     words::{BuildWord, JobWord, WholeBuild},
 };
 use crate::{
@@ -12,10 +13,7 @@ use crate::{
     refs, runs,
 };
 use axum::{Json, body::Bytes, extract::State};
-use kozmic_edges::{
-    clock,
-    store::{BuildFilter, PageAsked},
-};
+use kozmic_edges::{clock, store::BuildFilter};
 use kozmic_flow::steer;
 use kozmic_model::{
     build::Build,
@@ -25,10 +23,6 @@ use kozmic_model::{
     status::NotAStatus,
 };
 use serde::{Deserialize, Serialize};
-
-/// Builds on a page, if nothing else is asked for, and at most.
-const PER_PAGE: u64 = 25;
-const MOST_PER_PAGE: u64 = 100;
 
 /// The builds that are wanted.
 #[derive(Deserialize)]
@@ -66,9 +60,7 @@ pub(super) async fn list(
 ) -> Result<Json<Builds>, WebError> {
     let (project, _) = caller.project(&app, project, Role::Member).await?;
     let filter = filter(&wanted)?;
-    let page = u64::from(wanted.page.unwrap_or(1).max(1));
-    let per_page = wanted.per_page.map_or(PER_PAGE, u64::from).clamp(1, MOST_PER_PAGE);
-    let asked = PageAsked { number: page, size: per_page };
+    let asked = paging::asked(wanted.page, wanted.per_page);
     let found = app.edges.store.builds(project.id, &filter, asked).await?;
     let (spans, now) = (app.edges.store.spans_of(&found.items).await?, clock::now());
     let word = |build: Build| {
@@ -76,7 +68,7 @@ pub(super) async fn list(
         BuildWord::of(build, spent, &app.face)
     };
     let builds = found.items.into_iter().map(word).collect();
-    Ok(Json(Builds { builds, page, per_page, total: found.total }))
+    Ok(Json(Builds { builds, page: asked.number, per_page: asked.size, total: found.total }))
 }
 
 /// `GET /api/v1/projects/<project>/builds/latest?ref=`
@@ -108,7 +100,7 @@ pub(super) async fn restart(
     At((project, id)): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
-    if steer::restart_failed(&app.edges, asked.id).await? == 0 {
+    if steer::restart_failed(&caller.edges(&app), asked.id).await? == 0 {
         return Err(WebError::Conflict("No job of this build has failed.".to_owned()));
     }
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
@@ -121,7 +113,7 @@ pub(super) async fn cancel(
     At((project, id)): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
-    steer::cancel_build(&app.edges, asked.id, &runs::canceled_by(&caller.user)).await?;
+    steer::cancel_build(&caller.edges(&app), asked.id, &runs::canceled_by(&caller.user)).await?;
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 
@@ -144,7 +136,7 @@ pub(super) async fn approve(
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
     let Approving { sha, for_all } = serde_json::from_slice(&body)
         .map_err(|fault| WebError::Senseless(format!("The body is no approval: {fault}.")))?;
-    approving::approve(&app, &asked, &sha, for_all, caller.user.id).await?;
+    approving::approve(&caller.edges(&app), &asked, &sha, for_all, caller.user.id).await?;
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 

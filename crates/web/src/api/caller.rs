@@ -3,7 +3,7 @@
 
 use crate::{app::Shared, auth, error::WebError};
 use axum::{extract::FromRequestParts, http::request::Parts};
-use kozmic_edges::store::TokenHolder;
+use kozmic_edges::{Edges, store::TokenHolder};
 use kozmic_model::{
     ids::ProjectId,
     project::{Project, Role},
@@ -21,6 +21,7 @@ pub(super) struct Caller {
     pub(super) user: User,
     /// The rights of the token.
     pub(super) rights: TokenRights,
+    title: String,
 }
 
 impl FromRequestParts<Shared> for Caller {
@@ -32,13 +33,18 @@ impl FromRequestParts<Shared> for Caller {
         let TokenHolder { user, token } = auth::holder(app, &token).await?;
         let Takes(scope) = parts.extensions.get().copied().unwrap_or(Takes(Scope::All));
         match token.rights.scope >= scope {
-            true => Ok(Self { user, rights: token.rights }),
+            true => Ok(Self { user, rights: token.rights, title: token.title }),
             false => Err(WebError::Scope(scope)),
         }
     }
 }
 
 impl Caller {
+    /// The outside, for changes that this program makes.
+    pub(super) fn edges(&self, app: &Shared) -> Edges {
+        app.edges.acting(auth::actor(&self.user, Some(self.title.clone())))
+    }
+
     /// The project and the caller's role in it, if that is at least `role`. Of other projects than the token's it is not
     /// told whether they are there.
     pub(super) async fn project(

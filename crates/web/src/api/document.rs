@@ -19,14 +19,15 @@ mod tests {
     use crate::{
         api::{
             routes,
-            words::{BuildWord, JobWord, ProjectWord, UserWord},
+            words::{AuditWord, BuildWord, JobWord, ProjectWord, UserWord},
         },
         pages::samples,
         trial::face,
     };
     use kozmic_model::{
         artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
-        ids::{ArtifactId, BuildId, HookId, JobId, ProjectId},
+        audit::{Action, Actor, AuditEntry, Deed},
+        ids::{ArtifactId, AuditEntryId, BuildId, HookId, JobId, ProjectId, UserId},
         kernel::KernelKind,
         phase::{Phase, PhaseKind},
         project::Role,
@@ -67,6 +68,16 @@ mod tests {
             created_at: Timestamp(0),
             removed_at: None,
         }
+    }
+
+    fn person() -> Actor {
+        Actor::Person { user: UserId(1), login: "anna".into(), token: None }
+    }
+
+    fn entry() -> AuditEntry {
+        let deed = Deed::new(Action::HookAdded, Some(ProjectId(1)), "Tests");
+        let (id, at, project_name) = (AuditEntryId(1), Timestamp(0), "anna/hello".into());
+        AuditEntry { id, at, actor: person(), deed, project_name }
     }
 
     fn keys(value: &Value) -> BTreeSet<String> {
@@ -141,6 +152,7 @@ mod tests {
             ("Build", json!(BuildWord::of(samples::build(Status::Success), Spent::default(), &face))),
             ("Phase", attempt["phases"][0].clone()),
             ("Attempt", attempt),
+            ("AuditEntry", json!(AuditWord::of(entry()))),
             ("Artifact", job["artifacts"][0].clone()),
             ("Job", job),
         ];
@@ -165,6 +177,18 @@ mod tests {
         let origins =
             [Origin::Hook(HookId(1)), recipe, Origin::Kernel(KernelKind::Generic), Origin::Configuration];
         assert_eq!(words("Job", "origin"), json!(origins.map(|origin| origin.word())));
+    }
+
+    #[test]
+    fn every_action_and_actor_is_described() {
+        let document = document();
+        let entry = &document["components"]["schemas"]["AuditEntry"]["properties"];
+        assert_eq!(
+            entry["action"]["enum"],
+            json!(Action::ALL.iter().map(|it| it.word()).collect::<Vec<_>>())
+        );
+        let actors = [person(), Actor::Operator, Actor::Kozmic];
+        assert_eq!(entry["actor"]["enum"], json!(actors.map(|actor| actor.word())));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) async fn restart(
     At((project, id)): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
     let asked = job(&app, &caller, project, id, Role::Manager).await?;
-    if !steer::restart(&app.edges, asked.id).await? {
+    if !steer::restart(&caller.edges(&app), asked.id).await? {
         return Err(WebError::Conflict("The job has not ended yet.".to_owned()));
     }
     whole(&app, job(&app, &caller, project, id, Role::Manager).await?).await
@@ -58,7 +58,7 @@ pub(super) async fn cancel(
     At((project, id)): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
     let asked = job(&app, &caller, project, id, Role::Manager).await?;
-    steer::cancel(&app.edges, asked.id, &runs::canceled_by(&caller.user)).await?;
+    steer::cancel(&caller.edges(&app), asked.id, &runs::canceled_by(&caller.user)).await?;
     whole(&app, job(&app, &caller, project, id, Role::Manager).await?).await
 }
 

@@ -5,9 +5,10 @@ use chrono::{DateTime, SecondsFormat};
 use kozmic_edges::clock;
 use kozmic_model::{
     artifact::Artifact,
+    audit::{Actor, AuditEntry},
     build::Build,
     event::Trigger,
-    ids::{BuildId, JobId, ProjectId, UserId},
+    ids::{AuditEntryId, BuildId, JobId, ProjectId, UserId},
     interruption::Ending,
     job::{Job, PastAttempt},
     phase::Phase,
@@ -258,6 +259,45 @@ impl PhaseWord {
             name: phase.kind.word(),
             started_at: time(phase.started_at),
             finished_at: phase.finished_at.map(time),
+        }
+    }
+}
+
+/// An entry of the audit trail.
+#[derive(Serialize)]
+pub(super) struct AuditWord {
+    id: AuditEntryId,
+    at: String,
+    /// What kind of somebody did it.
+    actor: &'static str,
+    /// The login of a person.
+    login: Option<String>,
+    /// The title of the token that they did it with.
+    token: Option<String>,
+    action: &'static str,
+    subject: String,
+    project: Option<ProjectId>,
+    project_name: Option<String>,
+}
+
+impl AuditWord {
+    pub(super) fn of(entry: AuditEntry) -> Self {
+        let AuditEntry { id, at, actor, deed, project_name } = entry;
+        let kind = actor.word();
+        let (login, token) = match actor {
+            Actor::Person { login, token, .. } => (Some(login), token),
+            Actor::Kozmic | Actor::Operator => (None, None),
+        };
+        Self {
+            id,
+            at: time(at),
+            actor: kind,
+            login,
+            token,
+            action: deed.action.word(),
+            subject: deed.subject,
+            project: deed.project,
+            project_name: deed.project.map(|_| project_name),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn build(
     let project = visit.project(&app, project, Role::Manager).await?;
     let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
     let by = visit.person.user.id;
-    match approving::approve(&app, &build, &sha, for_all.is_some(), by).await {
+    match approving::approve(&visit.edges(&app), &build, &sha, for_all.is_some(), by).await {
         Ok(()) => {
             visit
                 .lead(

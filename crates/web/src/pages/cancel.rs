@@ -23,7 +23,7 @@ pub(crate) async fn job(
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
     let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
-    steer::cancel(&app.edges, job.id, &runs::canceled_by(&person.user)).await?;
+    steer::cancel(&person.edges(&app), job.id, &runs::canceled_by(&person.user)).await?;
     Ok(Redirect::to(&builds::job_address(&job)))
 }
 
@@ -35,6 +35,6 @@ pub(crate) async fn build(
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
     let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
-    steer::cancel_build(&app.edges, build.id, &runs::canceled_by(&person.user)).await?;
+    steer::cancel_build(&person.edges(&app), build.id, &runs::canceled_by(&person.user)).await?;
     Ok(Redirect::to(&builds::address(&build)))
 }

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, request::Parts},
     response::{Html, Response},
 };
-use kozmic_edges::{clock, store::ProjectLine};
+use kozmic_edges::{Edges, clock, store::ProjectLine};
 use kozmic_model::{
     build::Build,
     ids::ProjectId,
@@ -59,6 +59,8 @@ pub(crate) struct Frame {
     pub(crate) has_monitor: bool,
     /// Whether the page is the monitor.
     pub(crate) is_monitor: bool,
+    /// Whether the person may see all of the audit trail.
+    pub(crate) is_admin: bool,
 }
 
 impl FromRequestParts<Shared> for Visit {
@@ -74,6 +76,11 @@ impl Visit {
     /// A request by a person already known.
     pub(crate) fn new(person: SignedIn, headers: &HeaderMap, app: &Shared) -> Self {
         Self { person, cookies: Cookies::of(headers, &app.face), only_live: only_live(headers) }
+    }
+
+    /// The outside, for changes that this person makes.
+    pub(crate) fn edges(&self, app: &Shared) -> Edges {
+        self.person.edges(app)
     }
 
     /// Gathers the frame of a page, about a project or not.
@@ -93,6 +100,7 @@ impl Visit {
             forge: app.face.forge_name.clone(),
             has_monitor: app.face.auto_builder.is_some(),
             is_monitor: false,
+            is_admin: app.face.is_admin(&self.person.user),
         })
     }
 
@@ -209,6 +217,7 @@ pub(crate) mod samples {
             forge: "GitHub".into(),
             has_monitor: true,
             is_monitor: false,
+            is_admin: false,
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) enum Tab {
     History,
     /// Its settings.
     Settings,
+    /// Its audit trail.
+    Audit,
     /// An older build.
     Other,
 }

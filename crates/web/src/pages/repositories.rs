@@ -95,7 +95,7 @@ pub(crate) async fn choose(
     let user = visit.person.user.id;
     let offered = app.edges.store.repositories(user).await?;
     let chosen = offered.into_iter().find(|repository| repository.id == id).ok_or(WebError::NotFound)?;
-    let (project, trouble) = at_forge::add_project(&app.edges, user, id).await?;
+    let (project, trouble) = at_forge::add_project(&visit.edges(&app), user, id).await?;
     let belongs = app.edges.store.role_in(project.id, user).await?.is_some();
     let there = if belongs { format!("/projects/{}/", project.id) } else { "/repositories/".to_owned() };
     let name = chosen.full_name();

@@ -27,7 +27,7 @@ pub(crate) async fn job(
     let project = auth::project(&app, &person, project, Role::Manager).await?;
     let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
     let page = Redirect::to(&builds::job_address(&job));
-    match steer::restart(&app.edges, job.id).await? {
+    match steer::restart(&person.edges(&app), job.id).await? {
         true => Ok(page.into_response()),
         false => Ok(cookies.set_notice(Tone::Bad, "The job has not ended yet.").onto(page)),
     }
@@ -43,7 +43,7 @@ pub(crate) async fn build(
     let project = auth::project(&app, &person, project, Role::Manager).await?;
     let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
     let page = Redirect::to(&builds::address(&build));
-    match steer::restart_failed(&app.edges, build.id).await? {
+    match steer::restart_failed(&person.edges(&app), build.id).await? {
         0 => Ok(cookies.set_notice(Tone::Bad, "No job of this build has failed.").onto(page)),
         _ => Ok(page.into_response()),
     }

@@ -15,6 +15,7 @@ mod m0011_forks;
 mod m0012_pulls;
 mod m0013_sudo;
 mod m0014_doors;
+mod m0015_audit;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_pulls::Migration),
             Box::new(m0013_sudo::Migration),
             Box::new(m0014_doors::Migration),
+            Box::new(m0015_audit::Migration),
         ]
     }
 }

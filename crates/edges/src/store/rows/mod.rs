@@ -116,6 +116,11 @@ rows! {
         user_id: i64, title: String, fingerprint: String, created_at: i64, used_at: Option<i64>, scope: String,
         project_id: Option<i64>, expires_at: Option<i64>,
     }
+    audit = "audit" {
+        #[sea_orm(primary_key)] id: i64,
+        at: i64, actor: String, user_id: Option<i64>, login: String, token: Option<String>, action: String,
+        project_id: Option<i64>, project: String, subject: String,
+    }
     mail = "mail" {
         #[sea_orm(primary_key)] id: i64,
         build_id: i64, user_id: i64, status: String, created_at: i64,

@@ -30,7 +30,7 @@ pub(crate) async fn change(
     match read(&typed.address) {
         Ok(address) => {
             let wishes = MailSettings { address, is_on, only_own_commits };
-            app.edges.store.change_mail_settings(visit.person.user.id, &wishes).await?;
+            visit.edges(&app).store.change_mail_settings(visit.person.user.id, &wishes).await?;
             visit.lead(&app, PATH, Ok("Your wishes for mail are saved.".to_owned())).await
         }
         Err(fault) => {

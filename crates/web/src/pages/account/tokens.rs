@@ -4,7 +4,7 @@ use super::{PATH, show};
 use crate::{
     address::At,
     app::Shared,
-    auth::Nothing,
+    auth::{self, Nothing},
     error::WebError,
     pages::{
         button::Sent,
@@ -134,11 +134,9 @@ pub(crate) async fn add(
     let draft = choices(&app, &visit, typed).await?;
     let told = match title(&draft.title) {
         Ok(title) => {
-            let token = app
-                .edges
-                .store
-                .add_api_token(visit.person.user.id, title, rights(&draft, clock::now()), clock::now())
-                .await?;
+            let (user, now) = (visit.person.user.id, clock::now());
+            let rights = rights(&draft, now);
+            let token = visit.edges(&app).store.add_api_token(user, title, rights, now).await?;
             Told { token: Some(token), ..Told::default() }
         }
         Err(fault) => Told { draft, fault: Some(fault), token: None },
@@ -152,7 +150,8 @@ pub(crate) async fn remove(
     At(token): At<ApiTokenId>,
     Sent(Nothing {}, visit): Sent<Nothing>,
 ) -> Result<Response, WebError> {
-    app.edges.store.remove_api_token(visit.person.user.id, token).await?;
+    visit.edges(&app).store.remove_api_token(visit.person.user.id, token).await?;
+    auth::ring_out(&app, visit.person.user.id).await?;
     visit.lead(&app, PATH, Ok("The token is gone: programs that had it are let in no more.".to_owned())).await
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn restore(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
     let forge = &app.face.forge_name;
-    let faults = at_forge::restore(&app.edges, &app.face.public_url, project.id).await?;
+    let faults = at_forge::restore(&visit.edges(&app), &app.face.public_url, project.id).await?;
     if faults.is_empty() {
         let good = format!("All that this project needs at {forge} is in place.");
         return visit.lead(&app, &settings::path(project.id), Ok(good)).await;
@@ -53,7 +53,7 @@ pub(crate) async fn delete(
     let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
     let title = &hook.recipe.title;
-    let said = match at_forge::delete_hook(&app.edges, &app.face.public_url, &hook).await {
+    let said = match at_forge::delete_hook(&visit.edges(&app), &app.face.public_url, &hook).await {
         Ok(()) => Ok(format!("The hook {title} is deleted. Its builds stay.")),
         Err(fault) => {
             tracing::warn!(hook.id = hook.id.0, "cannot delete the hook: {fault:#}");
@@ -71,7 +71,7 @@ pub(super) async fn connected(
     hook: &Hook,
     good: &str,
 ) -> Result<Response, WebError> {
-    let said = match at_forge::webhook(&app.edges, &app.face.public_url, hook).await {
+    let said = match at_forge::webhook(&visit.edges(app), &app.face.public_url, hook).await {
         Ok(()) => Ok(good.to_owned()),
         Err(fault) => {
             tracing::warn!(hook.id = hook.id.0, "cannot connect the hook: {fault:#}");

@@ -15,7 +15,7 @@ pub(crate) async fn sync(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
     let forge = &app.face.forge_name;
-    let said = match at_forge::members(&app.edges, id).await {
+    let said = match at_forge::members(&visit.edges(&app), id).await {
         Ok(()) => Ok(format!("The members are those that {forge} tells of.")),
         Err(fault) => {
             tracing::warn!(project.id = id.0, "cannot sync members: {fault:#}");

@@ -1,0 +1,206 @@
+//! The audit trail. An entry is written in the transaction of the change that it tells of: neither is there without the
+//! other. Who does it is said by the handle that the change goes through.
+
+use super::{Page, PageAsked, Store, rows};
+use crate::clock;
+use anyhow::{Context, Result};
+use kozmic_model::{
+    audit::{Action, Actor, AuditEntry, Deed},
+    ids::{AuditEntryId, ProjectId, UserId},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::sync::Arc;
+
+impl Store {
+    /// A handle to the same database, for changes that somebody makes. Without, they count as Kozmic's own.
+    #[must_use]
+    pub fn acting(&self, actor: Actor) -> Self {
+        Self { actor: Arc::new(actor), ..self.clone() }
+    }
+
+    /// A page of the trail, the newest entries first; of one project, or of all that was ever done.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn audit(&self, of: Option<ProjectId>, asked: PageAsked) -> Result<Page<AuditEntry>> {
+        let wanted = match of {
+            Some(project) => rows::audit::Entity::find().filter(rows::audit::Column::ProjectId.eq(project.0)),
+            None => rows::audit::Entity::find(),
+        };
+        let total = wanted.clone().count(&self.db).await.context("count the audit trail")?;
+        let rows = wanted
+            .order_by_desc(rows::audit::Column::Id)
+            .offset(asked.number.saturating_sub(1).saturating_mul(asked.size))
+            .limit(asked.size);
+        let rows = rows.all(&self.db).await.context("read the audit trail")?;
+        Ok(Page { items: rows.into_iter().map(entry).collect::<Result<_>>()?, total })
+    }
+
+    /// Notes that somebody was not let in.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn note_refused(&self, login: &str) -> Result<()> {
+        let tx = self.write().await?;
+        self.note(&tx, Deed::new(Action::SignInRefused, None, login)).await?;
+        tx.commit().await.context("commit that somebody was not let in")
+    }
+
+    /// Forgets entries from before a time, and the oldest of those that are more than `most`; gives how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_audit(&self, before: Timestamp, most: u64) -> Result<u64> {
+        let old = rows::audit::Entity::delete_many().filter(rows::audit::Column::At.lt(before.0));
+        let old = old.exec(&self.writer).await.context("forget old entries of the audit trail")?;
+        let surplus = rows::audit::Entity::find().order_by_desc(rows::audit::Column::Id).offset(most);
+        let surplus = surplus.one(&self.db).await.context("look for too many entries")?;
+        let Some(last) = surplus else { return Ok(old.rows_affected) };
+        let many = rows::audit::Entity::delete_many().filter(rows::audit::Column::Id.lte(last.id));
+        let many = many.exec(&self.writer).await.context("forget too many entries of the audit trail")?;
+        Ok(old.rows_affected + many.rows_affected)
+    }
+
+    /// Notes in a transaction what is done in it.
+    pub(super) async fn note(&self, tx: &DatabaseTransaction, deed: Deed) -> Result<()> {
+        note(tx, &self.actor, deed).await
+    }
+}
+
+/// Notes in a transaction what somebody does in it.
+pub(super) async fn note(tx: &DatabaseTransaction, actor: &Actor, deed: Deed) -> Result<()> {
+    let Deed { action, project, subject } = deed;
+    let name = match project {
+        Some(id) => rows::project::Entity::find_by_id(id.0).one(tx).await.context("name a project")?,
+        None => None,
+    };
+    let (user, login, token) = match actor {
+        Actor::Kozmic | Actor::Operator => (None, String::new(), None),
+        Actor::Person { user, login, token } => (Some(user.0), login.clone(), token.clone()),
+    };
+    let row = rows::audit::ActiveModel {
+        id: NotSet,
+        at: Set(clock::now().0),
+        actor: Set(actor.word().to_owned()),
+        user_id: Set(user),
+        login: Set(login),
+        token: Set(token),
+        action: Set(action.word().to_owned()),
+        project_id: Set(project.map(|id| id.0)),
+        project: Set(name.map(|row| format!("{}/{}", row.owner, row.name)).unwrap_or_default()),
+        subject: Set(subject),
+    };
+    row.insert(tx).await.with_context(|| format!("note {} in the audit trail", action.word()))?;
+    Ok(())
+}
+
+fn entry(row: rows::audit::Model) -> Result<AuditEntry> {
+    let actor = match (row.actor.as_str(), row.user_id) {
+        ("person", Some(user)) => Actor::Person { user: UserId(user), login: row.login, token: row.token },
+        ("operator", _) => Actor::Operator,
+        _ => Actor::Kozmic,
+    };
+    let action = row.action.parse().with_context(|| format!("read entry {} of the audit trail", row.id))?;
+    Ok(AuditEntry {
+        id: AuditEntryId(row.id),
+        at: Timestamp(row.at),
+        actor,
+        deed: Deed { action, project: row.project_id.map(ProjectId), subject: row.subject },
+        project_name: row.project,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{NOW, Stage, recipe};
+    use kozmic_model::{hook::HookRecipe, project::ProjectSettings, registry::CredentialDraft};
+    use std::time::Duration;
+
+    const FIRST: PageAsked = PageAsked { number: 1, size: 100 };
+
+    impl Stage {
+        fn by_anna(&self) -> Store {
+            let token = Some("Deploys".to_owned());
+            self.store.acting(Actor::Person { user: self.user, login: "anna".into(), token })
+        }
+
+        /// What was done in the project, the oldest first.
+        async fn trail(&self) -> Vec<String> {
+            let entries = self.store.audit(Some(self.project), FIRST).await.unwrap().items;
+            let said = |entry: &AuditEntry| {
+                let who = if entry.actor.is_somebody() { "somebody" } else { "kozmic" };
+                format!("{who} {} {}", entry.deed.action.word(), entry.deed.subject)
+            };
+            entries.iter().rev().map(|entry| said(entry).trim_end().to_owned()).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn each_change_leaves_an_entry_with_who_made_it_and_no_secret() {
+        let stage = Stage::new().await;
+        let (store, project) = (stage.by_anna(), stage.project);
+        let before = stage.trail().await.len();
+        let other = HookRecipe { script: "#!/bin/sh\nmake".into(), ..recipe() };
+        store.change_hook(stage.hook, &other).await.unwrap();
+        store.change_hook(stage.hook, &other).await.unwrap();
+        let login =
+            CredentialDraft { registry: "ghcr.io".into(), username: "bot".into(), password: "hush".into() };
+        store.keep_credential(project, &login, NOW).await.unwrap();
+        store.keep_credential(project, &login, NOW).await.unwrap();
+        let settings = ProjectSettings { cancel_running: true, ..ProjectSettings::default() };
+        store.change_project(project, settings).await.unwrap();
+        store.open_badge(project, true).await.unwrap();
+        store.delete_hook(stage.hook).await.unwrap();
+        store.delete_hook(stage.hook).await.unwrap();
+        assert_eq!(
+            stage.trail().await[before..],
+            [
+                "somebody hook_changed Tests: script",
+                "somebody registry_added ghcr.io",
+                "somebody registry_changed ghcr.io",
+                "somebody settings_changed cancel what runs: no → yes",
+                "somebody badge_opened",
+                "somebody hook_deleted Tests",
+            ],
+            "what changed nothing leaves nothing"
+        );
+        let entry = stage.store.audit(Some(project), FIRST).await.unwrap().items.remove(0);
+        assert_eq!(entry.project_name, "anna/hello");
+        assert_eq!(entry.actor, *store.actor, "with the token's title");
+        assert!(!stage.trail().await.concat().contains("hush"));
+    }
+
+    #[tokio::test]
+    async fn the_trail_has_an_end_by_time_and_by_number() {
+        let stage = Stage::new().await;
+        for _ in 0..5 {
+            stage.store.note_refused("eve").await.unwrap();
+        }
+        let store = &stage.store;
+        let count = async || store.audit(None, FIRST).await.unwrap().total;
+        let all = count().await;
+        assert_eq!(store.forget_audit(Timestamp(0), all).await.unwrap(), 0);
+        assert_eq!(store.forget_audit(Timestamp(0), 3).await.unwrap(), all - 3);
+        let page = store.audit(None, PageAsked { number: 2, size: 2 }).await.unwrap();
+        assert_eq!((page.items.len(), page.total), (1, 3));
+        let later = clock::now().after(Duration::from_secs(60));
+        assert_eq!(store.forget_audit(later, 3).await.unwrap(), 3);
+        assert_eq!(count().await, 0);
+    }
+
+    #[tokio::test]
+    async fn entries_outlive_their_project() {
+        let stage = Stage::new().await;
+        let store = stage.by_anna();
+        store.bury_project(stage.project, NOW).await.unwrap();
+        store.erase_project(stage.project).await.unwrap();
+        let entry = store.audit(None, FIRST).await.unwrap().items.remove(0);
+        assert_eq!((entry.deed.action, entry.project_name.as_str()), (Action::ProjectDeleted, "anna/hello"));
+    }
+}

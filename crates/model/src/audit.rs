@@ -1,0 +1,171 @@
+//! The audit trail: an entry for each change that somebody made, with who made it. It has no secrets.
+
+use crate::{
+    ids::{AuditEntryId, ProjectId, UserId},
+    project::UnknownWord,
+    time::Timestamp,
+};
+use std::str::FromStr;
+
+/// The longest subject that is kept, in characters: others write hooks' titles and browsers' names.
+const LONGEST_SUBJECT: usize = 200;
+
+/// The one who did something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Actor {
+    /// Kozmic by itself, mostly as the forge told it.
+    #[default]
+    Kozmic,
+    /// Who runs the server, by a command on its machine.
+    Operator,
+    /// A person.
+    Person {
+        /// Their id.
+        user: UserId,
+        /// Their login then.
+        login: String,
+        /// The title of the API token that they did it with; none: with a browser.
+        token: Option<String>,
+    },
+}
+
+impl Actor {
+    /// Whether somebody decided it.
+    pub fn is_somebody(&self) -> bool {
+        *self != Self::Kozmic
+    }
+
+    /// The word in the database and in the API.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Kozmic => "kozmic",
+            Self::Operator => "operator",
+            Self::Person { .. } => "person",
+        }
+    }
+}
+
+macro_rules! actions {
+    ($($name:ident = $word:literal, $said:literal;)+) => {
+        /// What somebody did.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Action {
+            $(#[doc = concat!("Somebody ", $said, " ….")] $name,)+
+        }
+
+        impl Action {
+            /// All, by what they are about.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The word in the database and in the API.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            /// The words between who did it and what it was about.
+            pub fn said(self) -> &'static str {
+                match self { $(Self::$name => $said,)+ }
+            }
+        }
+    };
+}
+
+actions! {
+    SignedIn = "signed_in", "signed in:";
+    SignInRefused = "sign_in_refused", "refused the sign-in of";
+    SignedOut = "signed_out", "signed out";
+    OthersSignedOut = "others_signed_out", "signed out all other browsers";
+    PutOut = "put_out", "signed out, since they may be here no more:";
+    SignInEnded = "sign_in_ended", "signed out, since the forge no longer accepts the sign-in of";
+    MailChanged = "mail_changed", "changed their wishes for mail";
+    TokenMade = "token_made", "made the API token";
+    TokenDeleted = "token_deleted", "deleted the API token";
+    ProjectMade = "project_made", "made the project";
+    ProjectImported = "project_imported", "took over the project";
+    ProjectDeleted = "project_deleted", "deleted the project";
+    RoleGiven = "role_given", "gave a role:";
+    RoleTaken = "role_taken", "took a role away:";
+    MembersSynced = "members_synced", "synced the members";
+    SettingsChanged = "settings_changed", "changed settings:";
+    BadgeOpened = "badge_opened", "opened the badge to everybody";
+    BadgeClosed = "badge_closed", "bound the badge to its token";
+    HookAdded = "hook_added", "added the hook";
+    HookChanged = "hook_changed", "changed the hook";
+    HookDeleted = "hook_deleted", "deleted the hook";
+    WebhookSet = "webhook_set", "set the webhook of";
+    WebhookSecretMade = "webhook_secret_made", "made a new secret for the webhook of";
+    DeployKeyMade = "deploy_key_made", "made a deploy key";
+    RegistryAdded = "registry_added", "added the login for the registry";
+    RegistryChanged = "registry_changed", "changed the login for the registry";
+    RegistryDeleted = "registry_deleted", "deleted the login for the registry";
+    ImageDropped = "image_dropped", "dropped the cached image";
+    BuildApproved = "build_approved", "approved build";
+    BuildRestarted = "build_restarted", "restarted build";
+    JobRestarted = "job_restarted", "restarted the job";
+    JobCanceled = "job_canceled", "canceled the job";
+    ConfigurationLoaded = "configuration_loaded", "put the configuration in force of commit";
+}
+
+impl FromStr for Action {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let known = Self::ALL.iter().find(|action| action.word() == text);
+        known.copied().ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
+/// Something that is being done, to be noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// What it is.
+    pub action: Action,
+    /// The project that it is about.
+    pub project: Option<ProjectId>,
+    /// The thing or person that it is about.
+    pub subject: String,
+}
+
+impl Deed {
+    /// One that is about a project, or about none. The subject is kept on one line, and in bounds.
+    pub fn new(action: Action, project: Option<ProjectId>, subject: &str) -> Self {
+        let line = subject.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+        Self { action, project, subject: line.take(LONGEST_SUBJECT).collect() }
+    }
+}
+
+/// A deed that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its id; later ones are larger.
+    pub id: AuditEntryId,
+    /// The time when it was done.
+    pub at: Timestamp,
+    /// The one who did it.
+    pub actor: Actor,
+    /// The deed.
+    pub deed: Deed,
+    /// The name of its project then; empty if it is about none.
+    pub project_name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn each_action_has_a_word_of_its_own_that_is_read_back() {
+        let words = Action::ALL.iter().map(|action| action.word()).collect::<HashSet<_>>();
+        assert_eq!(words.len(), Action::ALL.len());
+        for action in Action::ALL {
+            assert_eq!(action.word().parse::<Action>().unwrap(), *action);
+        }
+        assert!("made_tea".parse::<Action>().is_err());
+    }
+
+    #[test]
+    fn a_subject_has_one_line_and_an_end() {
+        let deed = Deed::new(Action::HookAdded, None, &format!("a\nb\u{1b}[0m{}", "ü".repeat(300)));
+        assert!(deed.subject.starts_with("a b [0mü") && deed.subject.chars().count() == 200);
+    }
+}
