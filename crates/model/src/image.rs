@@ -163,10 +163,11 @@ fn is_repository(text: &str) -> bool {
 
 fn is_host(text: &str) -> bool {
     let (name, port) = text.split_once(':').unwrap_or((text, "1"));
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(fits)
-        && port.parse::<u16>().is_ok()
+    let plain = |c: char| c.is_ascii_alphanumeric();
+    let is_label = |label: &str| {
+        label.starts_with(plain) && label.ends_with(plain) && label.chars().all(|c| plain(c) || c == '-')
+    };
+    name.split('.').all(is_label) && port.parse::<u16>().is_ok()
 }
 
 /// Letters and digits with one of `.` `_` `__`, or any number of `-`, between.
@@ -231,7 +232,9 @@ mod tests {
     fn names_that_engines_refuse_are_none() {
         let id = "0f".repeat(32);
         let loud = format!("debian@sha256:{}", "A".repeat(64));
-        for text in ["a..b/x", "a-_b", "a___b", "a._b", &id, &loud, &format!("{id}:1")] {
+        for text in
+            ["a..b/x", "localhost.:5000/x", "-a.b/x", "a-_b", "a___b", "a._b", &id, &loud, &format!("{id}:1")]
+        {
             assert!(text.parse::<ImageName>().is_err(), "{text}");
         }
         for text in ["a.b/x", "a_b", "a__b", "a---b", &format!("team/{id}"), "856ad0d85155"] {

@@ -31,10 +31,10 @@ pub enum EngineError {
         /// The rest of the sentence, with what would be right.
         why: String,
     },
-    /// The image cannot be used, and its container would keep the engine from its work.
-    #[error("the image's {cause}")]
-    BadImage {
-        /// The path in the image, and what is wrong there.
+    /// The image, or a script, left something in the container that would keep the engine from its work.
+    #[error("{cause}")]
+    Unreadable {
+        /// The path in the container, and what is wrong there.
         cause: String,
     },
     /// It answered something that is not understood.

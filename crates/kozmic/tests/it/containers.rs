@@ -61,16 +61,28 @@ async fn no_container_is_started_whose_users_and_groups_cannot_be_read() -> Resu
             .add_hook(world.project, NewHook { title, image: &image, script: "#!/bin/sh\nid -un\n" })
             .await?;
     }
-    let pushed = world.push("Read").await?;
-    world.status(&pushed.sha, State::Error).await?;
+    world.push("Read").await?;
+    assert_eq!(world.finished().await?.status, "error");
     let program = Program::of(&world.anna, &world).await?;
     let build = program.get(&format!("projects/{}/builds/latest", world.project)).await?;
     let jobs = build["jobs"].as_array().context("jobs")?;
     for (title, _, why) in cases {
         let job = jobs.iter().find(|job| job["title"] == title).context(title)?;
-        assert_eq!(job["reason"], format!("Look into the image: the image's {why}."));
+        assert_eq!(job["reason"], format!("Look into the image: {why}."));
         world.remove_image(&format!("kozmic-test/{title}:latest")).await?;
     }
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_script_that_leaves_a_pipe_for_the_list_of_groups_keeps_nobody_waiting() -> Result<()> {
+    let world = World::new().await?;
+    let pipe = "sudo rm /etc/group; sudo mkfifo /etc/group";
+    world.hook(&format!("{pipe}; exit 3")).await?;
+    world.push("Leave it").await?;
+    assert_eq!(world.finished().await?.status, "error");
+    let log = world.log().await?;
+    assert!(log.contains("/etc/group is no plain file"), "{log}");
     world.end().await
 }
 
@@ -84,8 +96,8 @@ async fn an_image_whose_shell_is_none_passes_no_job() -> Result<()> {
             .add_hook(world.project, NewHook { title, image: &image, script: "#!/bin/sh\nid -un\n" })
             .await?;
     }
-    let pushed = world.push("Run").await?;
-    world.status(&pushed.sha, State::Error).await?;
+    world.push("Run").await?;
+    assert_eq!(world.finished().await?.status, "error");
     let program = Program::of(&world.anna, &world).await?;
     let build = program.get(&format!("projects/{}/builds/latest", world.project)).await?;
     for (title, code) in [("true", 0), ("false", 1)] {

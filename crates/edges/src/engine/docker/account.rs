@@ -12,7 +12,7 @@ const USER: &str = "kozmic";
 /// The file that names an image's users.
 const PASSWD: &str = "/etc/passwd";
 
-/// The file that names its groups. The engine reads both when a container starts, and waits for ever for a pipe.
+/// The file that names its groups.
 const GROUP: &str = "/etc/group";
 
 impl DockerEngine {
@@ -49,10 +49,19 @@ impl DockerEngine {
     }
 
     async fn look(&self, container: &ContainerId, default_user: &str) -> Result<Account, EngineError> {
+        self.refuse_endless(container).await?;
         let users = self.users(container, default_user).await?;
-        self.plain_file(container, GROUP, passwd::LONGEST).await?;
         let has_shell = self.stat(container, "/bin/sh").await?;
         Ok(account(users, default_user, has_shell))
+    }
+
+    /// Refuses a container in which the engine would wait for ever. It reads the lists of users and groups when it starts
+    /// a container, and when it packs files out of one: to its end, be it a pipe.
+    pub(super) async fn refuse_endless(&self, container: &ContainerId) -> Result<(), EngineError> {
+        for path in [PASSWD, GROUP] {
+            self.plain_file(container, path, passwd::LONGEST).await?;
+        }
+        Ok(())
     }
 
     /// The users of a container's image that matter. A link is followed as the engine follows it.
@@ -68,7 +77,7 @@ impl DockerEngine {
             let file = first.filter(|file| file.header().entry_type().is_file());
             file.map_or_else(|| Ok(Found::default()), |file| passwd::search(file, USER, &default))
         });
-        let bad = |cause: String| EngineError::BadImage { cause: format!("{PASSWD}: {cause}") };
+        let bad = |cause: String| EngineError::Unreadable { cause: format!("{PASSWD}: {cause}") };
         let found = search.await.map_err(|fault| bad(fault.to_string()))?;
         found.map_err(|fault| bad(fault.to_string()))
     }

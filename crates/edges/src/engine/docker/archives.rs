@@ -75,7 +75,7 @@ impl DockerEngine {
             (0, true) => format!("is longer than {} MiB", most >> 20),
             (_, _) => "is no plain file".to_owned(),
         };
-        Err(EngineError::BadImage { cause: format!("{path} {why}") })
+        Err(EngineError::Unreadable { cause: format!("{path} {why}") })
     }
 
     pub(super) async fn small_file(
@@ -105,6 +105,7 @@ impl DockerEngine {
         container: &ContainerId,
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError> {
+        self.refuse_endless(container).await?;
         let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
         let archive = self.patient()?.download_from_container(&container.0, Some(options));
         let engine = self.clone();
