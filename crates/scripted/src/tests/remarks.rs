@@ -80,7 +80,7 @@ async fn who_waits_at_the_gate_loses_its_line_with_the_engine() {
     let attached = engine.attach(&container, false).await.unwrap();
     engine.start(&container).await.unwrap();
     engine.restart(Restart::RunsOn);
-    assert_eq!(engine.state(&container).await.unwrap(), Some(ContainerState::Exited(1)));
+    assert_eq!(engine.state(&container).await.unwrap(), Some(ContainerState::Exited(75)));
     drop(attached);
 }
 
