@@ -90,10 +90,8 @@ export class Line {
     if (column >= this.#length || !this.#fits) return;
     const end = Math.min(column + count, this.#length);
     this.#spread(column, end);
-    for (const cells of [this.#signs, this.#styles]) {
-      cells.copyWithin(column, end);
-      cells.length = this.#length - (end - column);
-    }
+    // Not by `copyWithin`, which moves the cells of an array one by one.
+    for (const cells of [this.#signs, this.#styles]) cells.splice(column, end - column);
     this.#length = this.#signs.length;
   }
 
@@ -103,9 +101,11 @@ export class Line {
     const length = Math.min(this.#length + count, FURTHEST + 1);
     const end = Math.min(column + count, length);
     this.#spread(column, length - (end - column));
-    this.#widen(length);
-    for (const cells of [this.#signs, this.#styles]) cells.copyWithin(end, column, length - (end - column));
-    this.#signs.fill(null, column, end);
+    for (const cells of [this.#signs, this.#styles]) {
+      cells.splice(column, 0, ...Array(end - column).fill(null));
+      cells.length = length;
+    }
+    this.#length = length;
   }
 
   get #fits() {
