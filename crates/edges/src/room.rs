@@ -76,8 +76,9 @@ impl Room {
     /// job would be stopped soon.
     pub fn trouble(&self) -> Option<String> {
         let low = |dir: &PathBuf| {
-            let wanted = self.reserve_of(dir).ok()? / 8;
-            Some(self.words(dir, self.lack(dir, wanted, 0).ok()??))
+            let disk = statvfs(dir).ok()?;
+            let (bytes, files) = (kept(self.reserve, all(&disk)) / 8, disk.f_files / INODES / 8);
+            Some(self.words(dir, self.lack_of(&disk, bytes, files)?))
         };
         let words = self.dirs.iter().find_map(low)?.replacen("the ", "The ", 1);
         Some(format!("{words}. Jobs wait until there is more room."))
@@ -92,7 +93,11 @@ impl Room {
         let disk = statvfs(dir)?;
         let inodes = match disk.f_files {
             0 => String::new(),
-            all => format!(", {} % of its inodes free", disk.f_favail.saturating_mul(100) / all),
+            all => {
+                let free = disk.f_favail.saturating_mul(100) / all;
+                let kept = if self.reserve == Some(0) { 0 } else { 100 / INODES };
+                format!(", {free} % of its inodes free, {kept} % kept free")
+            }
         };
         Ok(format!("{} free, {} kept free{inodes}", size(free(&disk)), self.kept(dir)))
     }
@@ -122,12 +127,15 @@ impl Room {
 
     /// The lack that there would be with so many bytes and files more.
     fn lack(&self, directory: &Path, bytes: u64, files: u64) -> io::Result<Option<Lack>> {
-        let disk = statvfs(directory)?;
-        let left = free(&disk).checked_sub(bytes);
-        let bytes_fit = left.is_some_and(|left| left >= kept(self.reserve, all(&disk)));
+        Ok(self.lack_of(&statvfs(directory)?, bytes, files))
+    }
+
+    fn lack_of(&self, disk: &StatVfs, bytes: u64, files: u64) -> Option<Lack> {
+        let left = free(disk).checked_sub(bytes);
+        let bytes_fit = left.is_some_and(|left| left >= kept(self.reserve, all(disk)));
         let inodes_fit =
             self.reserve == Some(0) || inodes_fit(disk.f_favail.saturating_sub(files), disk.f_files);
-        Ok((!bytes_fit).then_some(Lack::Bytes).or((!inodes_fit).then_some(Lack::Inodes)))
+        (!bytes_fit).then_some(Lack::Bytes).or((!inodes_fit).then_some(Lack::Inodes))
     }
 
     fn words(&self, directory: &Path, lack: Lack) -> String {
@@ -275,6 +283,21 @@ mod tests {
     fn a_disk_of_many_small_files_keeps_some_inodes() {
         assert!(inodes_fit(51, 1_000) && !inodes_fit(50, 1_000));
         assert!(inodes_fit(0, 0), "as many as it needs");
+    }
+
+    #[test]
+    fn a_job_begins_with_an_eighth_more_inodes_than_are_kept_free_as_with_bytes() {
+        let dir = tempfile::tempdir().unwrap();
+        let room = Room::new(vec![dir.path().to_owned()], None);
+        let mut disk = statvfs(dir.path()).unwrap();
+        (disk.f_bavail, disk.f_blocks, disk.f_files) = (1 << 40, 1 << 40, 16_000);
+        let lacks = |free: u64| {
+            let disk = StatVfs { f_favail: free, ..disk };
+            [room.lack_of(&disk, 0, 0), room.lack_of(&disk, 0, disk.f_files / INODES / 8)]
+        };
+        assert_eq!(lacks(901), [None, None]);
+        assert_eq!(lacks(900), [None, Some(Lack::Inodes)], "what runs goes on");
+        assert_eq!(lacks(800), [Some(Lack::Inodes); 2]);
     }
 
     #[test]
