@@ -4,6 +4,7 @@
 
 mod settings;
 mod data_dir;
+mod files;
 mod failure;
 mod wire;
 mod commands;

@@ -2,7 +2,8 @@
 
 use crate::{
     data_dir::DataDir,
-    settings::{AutoBuilder, MailSettings, Settings},
+    files,
+    settings::{AutoBuilder, LimitSettings, MailSettings, Settings},
 };
 use anyhow::{Context, Result};
 use axum_extra::extract::cookie::Key;
@@ -21,7 +22,7 @@ use kozmic_edges::{
     store::{self, Store},
 };
 use kozmic_flow::{Flow, FlowSettings};
-use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Face, Pulse};
+use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Bodies, Crowd, Face, Limits, Pulse};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use std::{
@@ -53,9 +54,24 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         admins: settings.server.admins.clone(),
         auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
-    let (shelf, jobs_may_call) = (flow.shelf(), settings.runner.may_call);
-    let app = App { edges: Arc::new(edges), shelf, face, pulse: Pulse::default(), jobs_may_call };
+    let LimitSettings { proxies, of_one_client, webhook_memory, .. } = &settings.limits;
+    let app = App {
+        edges: Arc::new(edges),
+        shelf: flow.shelf(),
+        face,
+        pulse: Pulse::default(),
+        jobs_may_call: settings.runner.may_call,
+        crowd: Crowd::new(proxies.clone(), *of_one_client),
+        bodies: Bodies::new(*webhook_memory),
+    };
     Ok(Server { flow, app })
+}
+
+/// The numbers of connections, as far as the system gives files for them.
+pub(crate) fn limits(settings: &Settings) -> Limits {
+    let LimitSettings { proxies, connections, of_one_client, .. } = settings.limits.clone();
+    let bearable = files::bear(files::raise_limit(), connections);
+    Limits { connections: bearable, of_one_address: of_one_client, proxies }
 }
 
 async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {

@@ -1,6 +1,6 @@
 //! The state that every page and handler has at hand. It stands beside the way of a push: people look at it from here.
 
-use crate::health::Pulse;
+use crate::{clients::Crowd, deliveries::Bodies, health::Pulse};
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::Edges;
 use kozmic_flow::images::Shelf;
@@ -21,6 +21,10 @@ pub struct App {
     pub pulse: Pulse,
     /// Whether jobs' containers may call this server.
     pub jobs_may_call: bool,
+    /// What each client behind a proxy has open.
+    pub crowd: Crowd,
+    /// Deliveries in memory whose signatures nobody looked at yet.
+    pub bodies: Bodies,
 }
 
 /// The face that this installation shows to browsers.

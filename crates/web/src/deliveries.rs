@@ -1,14 +1,20 @@
 //! The door that pushes come in by: each delivery of the forge is checked, stored and answered at once. Its meaning is
 //! thought about afterwards, in `flow::receive`.
 
-use crate::app::Shared;
+mod bodies;
+
+pub use bodies::Bodies;
+
+use crate::{app::Shared, clients::Client};
 use axum::{
     Json,
-    body::Bytes,
-    extract::{FromRequest, Path, Request, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode, header},
+    body::BodyDataStream,
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use bodies::{Counted, Gathering, NoRoom};
+use futures_util::StreamExt;
 use kozmic_edges::{
     forge::{DeliveryBody, UnreadableBody},
     secret,
@@ -43,6 +49,8 @@ pub(crate) enum Refusal {
         "the body is larger than {LARGEST} bytes; a form is larger than the JSON in it: choose application/json"
     )]
     TooLarge,
+    #[error("too many deliveries arrive at once; please send this one again")]
+    NoRoom,
     #[error("the body did not arrive within {} s", BODY_TIME.as_secs())]
     TooSlow,
     #[error("the body could not be read")]
@@ -73,7 +81,9 @@ pub(crate) enum Refusal {
 struct Unproven {
     headers: HeaderMap,
     signature: String,
-    body: Bytes,
+    body: Vec<u8>,
+    /// The body's room, until the delivery is stored.
+    counted: Counted,
 }
 
 /// `POST /_hooks/hook/<id>/`
@@ -104,9 +114,43 @@ async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
     let headers = request.headers().clone();
     // A sender who does not even claim to be the forge may not make us read megabytes.
     let signature = text(&headers, "X-Hub-Signature-256").map_err(|_| Refusal::NoSignature)?;
-    let body = timeout(BODY_TIME, Bytes::from_request(request, app)).await.map_err(|_| Refusal::TooSlow)?;
-    let body = body.map_err(|fault| unread(&fault))?;
-    Ok(Unproven { headers, signature, body })
+    if declared(&headers).is_some_and(|length| length > LARGEST) {
+        return Err(Refusal::TooLarge);
+    }
+    let client = request.extensions().get().copied().unwrap_or(Client::UNKNOWN);
+    let mut pieces = request.into_body().into_data_stream();
+    let body = app.bodies.begin(client);
+    let gathered = timeout(BODY_TIME, gather(&body, &mut pieces)).await.map_err(|_| Refusal::TooSlow)?;
+    if matches!(gathered, Err(Refusal::NoRoom)) {
+        // Whoever still sends does not listen yet: the rest is let by, and nothing of it kept.
+        let _ = timeout(BODY_TIME, async { while pieces.next().await.is_some_and(|piece| piece.is_ok()) {} })
+            .await;
+    }
+    gathered?;
+    let (body, counted) = body.end()?;
+    Ok(Unproven { headers, signature, body, counted })
+}
+
+async fn gather(body: &Gathering, pieces: &mut BodyDataStream) -> Result<(), Refusal> {
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Refusal::Unreadable)?;
+        if body.length() + piece.len() > LARGEST {
+            return Err(Refusal::TooLarge);
+        }
+        body.add(&piece)?;
+    }
+    Ok(())
+}
+
+/// The length that a body is said to have.
+fn declared(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+impl From<NoRoom> for Refusal {
+    fn from(_: NoRoom) -> Self {
+        Self::NoRoom
+    }
 }
 
 /// The hook, if the body is signed with its secret. The way is as long for a hook that does not exist.
@@ -125,14 +169,14 @@ async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<Hook
 /// Stores a delivery, and says whether it was new. One that can never be read is not kept; one that only this version
 /// of Kozmic cannot read is.
 async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, Refusal> {
-    let Unproven { headers, body, .. } = proven;
+    let Unproven { headers, body, counted: _counted, .. } = proven;
     let uuid = text(&headers, "X-GitHub-Delivery")?;
     let event = text(&headers, "X-GitHub-Event")?;
     let said = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let body = DeliveryBody {
         content_type: said(header::CONTENT_TYPE),
         content_encoding: said(header::CONTENT_ENCODING),
-        bytes: body.into(),
+        bytes: body,
     };
     let payload = app.edges.forge.payload(body)?;
     let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload };
@@ -157,13 +201,6 @@ fn text(headers: &HeaderMap, name: &'static str) -> Result<String, Refusal> {
     }
 }
 
-fn unread(fault: &BytesRejection) -> Refusal {
-    match fault.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
-        _ => Refusal::Unreadable,
-    }
-}
-
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = match &self {
@@ -176,6 +213,11 @@ impl IntoResponse for Refusal {
             Self::NoSignature | Self::BadSignature => StatusCode::UNAUTHORIZED,
             Self::Body(UnreadableBody::Kind(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NoRoom => {
+                let body = Json(json!({ "error": self.to_string() }));
+                let wait = [(header::RETRY_AFTER, HeaderValue::from_static("10"))];
+                return (StatusCode::SERVICE_UNAVAILABLE, wait, body).into_response();
+            }
             Self::Busy => {
                 tracing::error!("a delivery is lost unless it comes again: the database takes no writes");
                 StatusCode::SERVICE_UNAVAILABLE

@@ -7,7 +7,7 @@ use axum::{
     extract::Request,
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ALLOW, WWW_AUTHENTICATE},
+        header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::{Html, IntoResponse, Redirect, Response},
@@ -49,6 +49,9 @@ pub(crate) enum WebError {
     /// The address knows other methods than this one.
     #[error("method not allowed")]
     Method,
+    /// The client has as many requests and live views open as it may.
+    #[error("too many open requests")]
+    Crowded,
     /// A program brought no token, or one that is nobody's.
     #[error("no valid token")]
     NoToken,
@@ -69,6 +72,10 @@ pub(crate) enum WebError {
 /// The reason that a job's container gets, and the way out for who runs the server.
 const OF_JOB: &str = "This request comes from a job's container, and jobs may not call the server that runs them. Who runs \
                       it can let them, with the setting jobs_may_call.";
+
+/// The reason that a client gets which has too much open.
+const CROWDED: &str = "Your address has as many requests and live pages open here as one may have. Close some, or try again \
+                       in a moment.";
 
 /// The fault that the error page tells; it travels in the response until the page is made.
 #[derive(Clone)]
@@ -105,6 +112,7 @@ impl WebError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Crowded => StatusCode::TOO_MANY_REQUESTS,
             Self::Ours(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -125,6 +133,7 @@ impl WebError {
             Self::TooLarge => "That is too large",
             Self::TooSlow => "That took too long",
             Self::Method => "This address works differently",
+            Self::Crowded => "That is too much at once",
             Self::Ours(_) => "Something went wrong on our side",
         }
     }
@@ -157,6 +166,7 @@ impl WebError {
                 "Nothing was changed: the form did not arrive in time. Go back and send it once more."
             }
             Self::Method => "The page exists, but it cannot be asked in this way.",
+            Self::Crowded => CROWDED,
             Self::Ours(_) => {
                 "Nothing you did. Try again in a moment; if it stays like this, tell who runs this server the number \
                  below."
@@ -179,6 +189,7 @@ impl WebError {
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
             Self::Method => "method_not_allowed",
+            Self::Crowded => "too_many_requests",
             Self::Conflict(_) => "conflict",
             Self::Ours(_) => "internal",
         }
@@ -200,7 +211,8 @@ impl WebError {
             | Self::NoToken
             | Self::TokenEnded
             | Self::Scope(_)
-            | Self::OfJob(_) => self.advice(),
+            | Self::OfJob(_)
+            | Self::Crowded => self.advice(),
         };
         json!({ "error": { "code": self.code(), "message": message } })
     }
@@ -235,6 +247,9 @@ pub(crate) async fn explain(request: Request, next: Next) -> Response {
     allow.and_then(|methods| response.headers_mut().insert(ALLOW, methods));
     if matches!(*error, WebError::NoToken | WebError::TokenEnded) {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Kozmic\""));
+    }
+    if matches!(*error, WebError::Crowded) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
 }

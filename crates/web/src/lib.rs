@@ -5,9 +5,12 @@
 //! meets them.
 
 mod app;
+mod listen;
 mod routes;
 mod headers;
 mod error;
+mod holding;
+mod clients;
 mod fence;
 mod address;
 mod assets;
@@ -29,5 +32,8 @@ mod live;
 mod trial;
 
 pub use app::{App, ArtifactDirs, AutoBuilderFace, Face};
+pub use clients::{Crowd, TrustedProxies};
+pub use deliveries::Bodies;
 pub use health::Pulse;
+pub use listen::{Limits, serve};
 pub use routes::router;

@@ -7,6 +7,7 @@ mod log;
 mod monitor;
 mod news;
 mod origin;
+mod socket;
 mod text;
 
 pub(crate) use log::{log, log_of_run};
@@ -14,11 +15,9 @@ pub(crate) use monitor::monitor;
 pub(crate) use news::news;
 
 use crate::{app::Shared, auth::Looker, error::WebError};
-use axum::{
-    body::Bytes,
-    extract::ws::{Message, WebSocket},
-};
+use axum::extract::ws::Message;
 use kozmic_model::ids::ProjectId;
+use socket::Socket;
 use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
@@ -40,17 +39,15 @@ enum Broken {
 }
 
 /// Sends a message, unless the other side is gone.
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Broken> {
-    match timeout(PATIENCE, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(Broken::Gone),
-    }
+async fn send(socket: &mut Socket, message: Message) -> Result<(), Broken> {
+    timeout(PATIENCE, socket.send(message)).await.unwrap_or(Err(Broken::Gone))
 }
 
-/// Says that the connection is alive: to the network, and to scripts, which do not see pings.
-async fn tick(socket: &mut WebSocket) -> Result<(), Broken> {
-    send(socket, Message::Ping(Bytes::new())).await?;
-    send(socket, Message::text(r#"{"type":"tick"}"#)).await
+/// Says that the connection is alive: to the network, and in these words to scripts, which do not see pings. Whoever
+/// reads answers pings without knowing; somebody who does not is gone.
+async fn tick(socket: &mut Socket, words: &'static str) -> Result<(), Broken> {
+    timeout(PATIENCE, socket.ping()).await.unwrap_or(Err(Broken::Gone))?;
+    send(socket, Message::text(words)).await
 }
 
 /// Goes on only while session or token last and the person may still see the project: somebody who signs out in one
@@ -70,11 +67,8 @@ async fn stay(app: &Shared, looker: &Looker, project: Option<ProjectId>) -> Resu
 }
 
 /// Listens until the other side says something; most say nothing.
-async fn listen(socket: &mut WebSocket) -> Result<(), Broken> {
-    match socket.recv().await {
-        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Broken::Gone),
-        Some(Ok(_)) => Ok(()),
-    }
+async fn listen(socket: &mut Socket) -> Result<(), Broken> {
+    socket.hear().await
 }
 
 /// The ticks of a connection, the first one only after a while.
@@ -85,7 +79,7 @@ fn ticks() -> Interval {
 }
 
 /// Closes a connection whose work is done, and waits a little until the other side knows.
-async fn close(socket: &mut WebSocket) {
+async fn close(socket: &mut Socket) {
     if send(socket, Message::Close(None)).await.is_ok() {
         let _ = timeout(PATIENCE, async { while listen(socket).await.is_ok() {} }).await;
     }

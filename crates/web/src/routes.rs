@@ -3,7 +3,7 @@
 use crate::{
     api,
     app::{App, Shared},
-    artifacts, assets, badges, deliveries,
+    artifacts, assets, badges, clients, deliveries,
     error::{self, WebError},
     fence, headers, health, live, monitor,
     pages::{
@@ -25,12 +25,16 @@ use tower_http::{
     classify::ServerErrorsFailureClass,
     compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    timeout::RequestBodyTimeoutLayer,
     trace::TraceLayer,
 };
 use tracing::Span;
 
 /// The largest form, in bytes: a script of 256 KiB grows threefold when it is encoded.
 const LARGEST_FORM: usize = 1024 * 1024;
+
+/// Longest time between two pieces of a request's body. Forms and deliveries have a time for all of it besides.
+const PIECE_TIME: Duration = Duration::from_secs(30);
 
 /// All that the program serves. Its connections have to bring the peer's address, as `ConnectInfo`.
 pub fn router(app: App) -> Router {
@@ -43,7 +47,9 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", api::router())
         .fallback(elsewhere)
         .method_not_allowed_fallback(|| async { WebError::Method })
+        .layer(RequestBodyTimeoutLayer::new(PIECE_TIME))
         .layer(from_fn_with_state(Arc::clone(&app), fence::keep_out_jobs))
+        .layer(from_fn_with_state(Arc::clone(&app), clients::admit))
         .layer(CatchPanicLayer::custom(error::caught))
         .layer(from_fn(error::explain))
         .layer(CompressionLayer::new().compress_when(packed))
@@ -102,9 +108,8 @@ fn pages() -> Router<Shared> {
 
 /// The addresses that machines talk to.
 fn doors() -> Router<Shared> {
-    let delivery = || post(deliveries::take).layer(DefaultBodyLimit::max(deliveries::LARGEST));
-    let automatic_delivery =
-        || post(deliveries::take_automatic).layer(DefaultBodyLimit::max(deliveries::LARGEST));
+    let delivery = || post(deliveries::take);
+    let automatic_delivery = || post(deliveries::take_automatic);
     Router::new()
         .route("/build/{project}/hook", automatic_delivery())
         .route("/build/{project}/hook/", automatic_delivery())

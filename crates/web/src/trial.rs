@@ -2,12 +2,15 @@
 
 use crate::{
     app::{App, ArtifactDirs, AutoBuilderFace, Face},
+    clients::{Crowd, TrustedProxies},
+    deliveries::Bodies,
     health::Pulse,
 };
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode},
+    response::Response,
 };
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::{
@@ -46,6 +49,9 @@ pub(crate) struct Answer {
 }
 
 impl Trial {
+    /// The number of requests that each client behind a proxy at a loopback address may have open.
+    pub(crate) const CROWD: usize = 3;
+
     /// A server whose Auto Builder serves artifacts out of `binary` and `kernel` in its directory.
     pub(crate) async fn automatic() -> Self {
         let dir = TempDir::new().unwrap();
@@ -69,14 +75,22 @@ impl Trial {
         let edges = edges(dir.path()).await;
         let shelf = Shelf::new(edges.engine.clone(), Turns::default(), "trial");
         let (edges_of_app, pulse) = (Arc::new(edges.clone()), Pulse::default());
-        let app = App { edges: edges_of_app, shelf, face, pulse, jobs_may_call: false };
+        let proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        let (crowd, bodies) = (Crowd::new(proxies, Self::CROWD), Bodies::new(0));
+        let app =
+            App { edges: edges_of_app, shelf, face, pulse, jobs_may_call: false, crowd, bodies };
         let router = crate::router(app);
         Self { edges, dir, router }
     }
 
+    /// Asks the server, and reads nothing of its answer yet.
+    pub(crate) async fn begin(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     /// Asks the server.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.begin(request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec();
         Answer { status, headers, body }

@@ -6,7 +6,7 @@ mod walls;
 use crate::{
     data_dir::DataDir,
     failure::{Failure, said_once},
-    settings::Settings,
+    settings::{Settings},
     wire,
 };
 use kozmic_edges::{
@@ -43,6 +43,7 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
     let mut looks = vec![
         ("settings", settings_line(&settings)),
         ("data directory", data_dir(&settings).await),
+        ("connections", Ok(connections(&settings))),
         ("git", Mirrors::version().await.map_err(|fault| fault.to_string())),
         ("ssh", Mirrors::ssh_version().await.map_err(|fault| fault.to_string())),
         ("Docker engine", docker(&settings).await),
@@ -111,6 +112,16 @@ fn room(settings: &Settings, dir: &DataDir) -> Look {
         Some(trouble) => Err(trouble.trim_end_matches('.').to_owned()),
         None => room.summary().map_err(|fault| fault.to_string()),
     }
+}
+
+fn connections(settings: &Settings) -> String {
+    let (all, wanted) = (wire::limits(settings), settings.limits.connections);
+    let short = if all.connections < wanted {
+        format!(", because the limit of open files leaves no more; connections_limit is {wanted}")
+    } else {
+        String::new()
+    };
+    format!("{} at most{short}, and {} of one client", all.connections, all.of_one_address)
 }
 
 async fn docker(settings: &Settings) -> Look {

@@ -2,7 +2,7 @@
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::Context;
-use std::{future::IntoFuture, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -16,6 +16,13 @@ const FAREWELL: Duration = Duration::from_secs(10);
 #[expect(clippy::print_stdout, reason = "who starts a server by hand or from a script waits for this line")]
 pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
+    let limits = wire::limits(&settings);
+    if limits.connections < settings.limits.connections {
+        tracing::warn!(
+            connections = limits.connections,
+            "the limit of open files leaves fewer connections than connections_limit"
+        );
+    }
     let address = settings.server.listen;
     let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Listen { address, cause })?;
     let address = listener.local_addr().context("read the address that we listen on")?;
@@ -25,10 +32,9 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     server.flow.start().await;
     println!("Kozmic listens on http://{address}");
     tracing::info!(%address, public_url = %settings.server.public_url, "serving");
-    let router = kozmic_web::router(server.app).into_make_service_with_connect_info::<SocketAddr>();
-    let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = kozmic_web::router(server.app);
     tokio::select! {
-        served = serve.into_future() => served.context("serve")?,
+        () = kozmic_web::serve(listener, router, limits, stop.clone()) => {}
         () = after_stop(&stop) => tracing::info!("connections that stayed open were cut"),
     }
     if tokio::time::timeout(FAREWELL, server.flow.shut_down()).await.is_err() {

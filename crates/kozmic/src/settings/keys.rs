@@ -30,6 +30,10 @@ pub(super) const RULES: &str = "kernel";
 /// All settings; `kozmic.example.toml` explains each.
 pub(super) const KEYS: &[Key] = &[
     key("listen", Some("127.0.0.1:8080")),
+    key("trusted_proxies", Some("127.0.0.0/8,::1")),
+    key("connections_limit", Some("20000")),
+    key("connections_per_client", Some("1000")),
+    key("webhook_memory", Some("128m")),
     key("public_url", None),
     secret(key("secret_key", None)),
     key("data_dir", Some("./data")),

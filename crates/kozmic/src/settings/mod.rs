@@ -7,12 +7,14 @@ mod autobuild;
 mod fault;
 mod kernels;
 mod keys;
+mod limits;
 mod source;
 mod values;
 mod walls;
 
 pub(crate) use autobuild::AutoBuilder;
 pub(crate) use fault::{SettingsFault, Written};
+pub(crate) use limits::LimitSettings;
 
 use kozmic_edges::{
     engine::docker::{DockerSettings, JobNetwork, MemoryLimit},
@@ -31,6 +33,7 @@ use url::Url;
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
+    pub(crate) limits: LimitSettings,
     pub(crate) github: GitHubSettings,
     pub(crate) docker: DockerSettings,
     pub(crate) runner: RunnerSettings,
@@ -119,6 +122,7 @@ impl Settings {
     fn from_source(source: &Source) -> Result<Self, SettingsFault> {
         Ok(Self {
             server: server(source)?,
+            limits: limits::limits(source)?,
             github: github(source)?,
             docker: docker(source)?,
             runner: RunnerSettings {
@@ -311,6 +315,10 @@ mod tests {
             ("KOZMIC_DISK_RESERVE", "some", "0 keeps nothing free"),
             ("KOZMIC_AUDIT_RETENTION_DAYS", "0", "from 1 to 3650"),
             ("KOZMIC_SESSION_IDLE_TIMEOUT", "2592001", "from 1 to 2592000"),
+            ("KOZMIC_TRUSTED_PROXIES", "proxy", "or none"),
+            ("KOZMIC_CONNECTIONS_LIMIT", "9", "from 10"),
+            ("KOZMIC_CONNECTIONS_PER_CLIENT", "many", "from 10"),
+            ("KOZMIC_WEBHOOK_MEMORY", "8m", "at least 32m"),
             ("KOZMIC_LOG", "inof", "target=level"),
             ("KOZMIC_LOG_FORMAT", "xml", "json"),
             ("KOZMIC_SECRET_KEY", "short", "32"),

@@ -8,6 +8,7 @@ mod world;
 mod layers;
 mod documents;
 mod program;
+mod closed;
 mod recipes_check;
 mod import;
 mod sign_in;

@@ -1,11 +1,17 @@
 //! Deliveries to the Auto Builder's door: which are taken, which are not, and why.
 
 use crate::trial::{Answer, Trial, WEBHOOK_SECRET};
-use axum::{body::Body, http::Request};
+use axum::{
+    body::{Body, Bytes},
+    http::Request,
+};
+use futures_util::stream;
 use kozmic_edges::store::Door;
 use kozmic_model::ids::DeliveryId;
 use kozmic_testkit::github::sign;
 use serde_json::{Value, json};
+use std::convert::Infallible;
+use tokio::sync::mpsc;
 
 const ADDRESSES: [&str; 10] = [
     "/build/0-core/hook",
@@ -87,6 +93,31 @@ async fn a_payload_that_no_forge_sends_is_too_large() {
     let signature = sign(WEBHOOK_SECRET, &large);
     let answer = post(&trial, "/hook/kernel", &[("X-Hub-Signature-256", &signature)], &large).await;
     assert_eq!(answer.status, 413);
+}
+
+#[tokio::test]
+async fn when_bodies_find_no_room_the_largest_is_refused_and_wanted_again() {
+    const MIB: usize = 1 << 20;
+    let trial = Trial::automatic().await;
+    let (send, receive) = mpsc::channel::<Bytes>(1);
+    let pieces = stream::unfold(receive, |mut receive| async move {
+        receive.recv().await.map(|piece| (Ok::<_, Infallible>(piece), receive))
+    });
+    let large = Request::post(ADDRESSES[0]).header("X-Hub-Signature-256", "sha256=00");
+    let large = trial.ask(large.body(Body::from_stream(pieces)).unwrap());
+    let other = async {
+        for _ in 0..20 {
+            send.send(Bytes::from(vec![b' '; MIB])).await.unwrap();
+        }
+        let signature = [("X-Hub-Signature-256", "sha256=00")];
+        assert_eq!(post(&trial, ADDRESSES[0], &signature, &vec![b' '; 8 * MIB]).await.status, 401);
+        // What else comes of the one that gave way is let by.
+        send.send(Bytes::from(vec![b' '; MIB])).await.unwrap();
+        drop(send);
+    };
+    let (refused, ()) = tokio::join!(large, other);
+    assert_eq!((refused.status.as_u16(), refused.header("Retry-After")), (503, "10"), "{}", refused.text());
+    assert!(refused.text().contains("please send this one again"));
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ use std::io::Write;
 /// Room for the words around a piece of log.
 const AROUND: usize = 96;
 
+/// The connection is alive.
+pub(super) const TICK: &str = r#"{"type":"tick"}"#;
+
 /// The attempt whose log follows.
 pub(super) fn hello(attempt: i32) -> Message {
     Message::text(json!({ "type": "hello", "attempt": attempt }).to_string())

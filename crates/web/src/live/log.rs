@@ -1,7 +1,9 @@
 //! A job's log over a WebSocket, from any byte on: the bytes that are there at once, further ones as they come, and at
 //! the end the job's last state.
 
-use super::{Broken, close, frames, listen, origin::OurSocket, send, stay, text, tick, ticks};
+use super::{
+    Broken, close, frames, listen, origin::OurSocket, send, socket::Socket, stay, text, tick, ticks,
+};
 use crate::{
     address::{Ask, At},
     app::Shared,
@@ -9,10 +11,7 @@ use crate::{
     error::WebError,
     runs,
 };
-use axum::{
-    extract::{State, ws::WebSocket},
-    response::Response,
-};
+use axum::{extract::State, response::Response};
 use kozmic_edges::{broker::Topic, logs::LogReader};
 use kozmic_model::{
     ids::{JobId, ProjectId},
@@ -43,7 +42,7 @@ pub(crate) struct Have {
 struct Viewer {
     app: Shared,
     looker: Looker,
-    socket: WebSocket,
+    socket: Socket,
     job: Job,
     attempt: Attempt,
     log: LogReader,
@@ -59,12 +58,11 @@ pub(crate) async fn log(
     looker: Looker,
     At((project, job)): At<(ProjectId, JobId)>,
     Ask(have): Ask<Have>,
-    OurSocket(upgrade): OurSocket,
+    ours: OurSocket,
 ) -> Result<Response, WebError> {
     let project = looker.project(&app, project).await?;
     let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
-    let upgrade = upgrade.write_buffer_size(PIECE);
-    Ok(upgrade.on_upgrade(move |socket| async move {
+    Ok(ours.gathering(PIECE).open(move |socket| async move {
         let mut viewer = Viewer::new(app, looker, socket, job, &have);
         let watched = viewer.watch().await;
         viewer.part(watched);
@@ -77,15 +75,14 @@ pub(crate) async fn log_of_run(
     looker: Looker,
     At((project, job, attempt)): At<(ProjectId, JobId, i32)>,
     Ask(have): Ask<Have>,
-    OurSocket(upgrade): OurSocket,
+    ours: OurSocket,
 ) -> Result<Response, WebError> {
     let project = looker.project(&app, project).await?;
     let job = runs::find(&app, project.id, job, &runs::Wanted { attempt: Some(attempt) }).await?;
     if !job.status.is_finished() {
         return Err(WebError::NotFound);
     }
-    let upgrade = upgrade.write_buffer_size(PIECE);
-    Ok(upgrade.on_upgrade(move |socket| async move {
+    Ok(ours.gathering(PIECE).open(move |socket| async move {
         let mut viewer = Viewer::new(app, looker, socket, job, &have);
         let shown = viewer.show().await;
         viewer.part(shown);
@@ -93,7 +90,7 @@ pub(crate) async fn log_of_run(
 }
 
 impl Viewer {
-    fn new(app: Shared, looker: Looker, socket: WebSocket, job: Job, have: &Have) -> Self {
+    fn new(app: Shared, looker: Looker, socket: Socket, job: Job, have: &Have) -> Self {
         let attempt = job.shown_attempt();
         let log = app.edges.logs.reader(attempt);
         // The bytes that the viewer has of an earlier attempt are no part of this log.
@@ -143,7 +140,7 @@ impl Viewer {
                 }
                 _ = ticks.tick() => {
                     self.stay().await?;
-                    tick(&mut self.socket).await?;
+                    tick(&mut self.socket, frames::TICK).await?;
                     self.renew().await?;
                 }
                 heard = listen(&mut self.socket) => heard?,

@@ -8,7 +8,7 @@
 //! | `{"event":"tick"}` | the connection is alive |
 //! | `{"event":"over"}` | one may not look any more: nothing follows |
 
-use super::{Broken, close, listen, origin::OurSocket, send, ticks};
+use super::{Broken, close, listen, origin::OurSocket, send, socket::Socket, tick, ticks};
 use crate::{
     app::Shared,
     auth::Looker,
@@ -17,11 +17,7 @@ use crate::{
 };
 use axum::{
     Extension,
-    body::Bytes,
-    extract::{
-        State,
-        ws::{Message, WebSocket},
-    },
+    extract::{State, ws::Message},
     response::Response,
 };
 use kozmic_edges::broker::{Bell, Topic};
@@ -40,7 +36,7 @@ struct Viewer {
     app: Shared,
     hub: Hub,
     onlooker: Onlooker,
-    socket: WebSocket,
+    socket: Socket,
     seat: Seat,
     /// Time at which it was last certain what this viewer may see.
     certain: Instant,
@@ -51,11 +47,11 @@ pub(crate) async fn monitor(
     State(app): State<Shared>,
     Extension(hub): Extension<Hub>,
     Program(onlooker): Program,
-    OurSocket(upgrade): OurSocket,
+    ours: OurSocket,
 ) -> Response {
     // The bell hangs from here on; what changes before the connection stands is heard all the same.
     let people = app.edges.broker.bell(Topic::Projects);
-    upgrade.on_upgrade(move |socket| async move {
+    ours.open(move |socket| async move {
         let seat = hub.join(&app);
         let mut viewer = Viewer { app, hub, onlooker, socket, seat, certain: Instant::now() };
         if let Err(Broken::Ours(fault)) = viewer.watch(people).await {
@@ -82,8 +78,7 @@ impl Viewer {
                 }
                 _ = ticks.tick() => {
                     self.make_certain().await?;
-                    send(&mut self.socket, Message::Ping(Bytes::new())).await?;
-                    send(&mut self.socket, Message::text(r#"{"event":"tick"}"#)).await?;
+                    tick(&mut self.socket, r#"{"event":"tick"}"#).await?;
                 }
                 heard = listen(&mut self.socket) => heard?,
             }

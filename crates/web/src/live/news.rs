@@ -1,12 +1,9 @@
 //! Word that what a page shows has changed. The page then looks again by itself.
 
-use super::{Broken, close, listen, origin::OurSocket, send, stay, tick, ticks};
+use super::{Broken, close, frames, listen, origin::OurSocket, send, socket::Socket, stay, tick, ticks};
 use crate::{address::Ask, app::Shared, auth::Looker, error::WebError};
 use axum::{
-    extract::{
-        State,
-        ws::{Message, WebSocket},
-    },
+    extract::{State, ws::Message},
     response::Response,
 };
 use kozmic_edges::broker::{Bell, Topic};
@@ -24,7 +21,7 @@ pub(crate) async fn news(
     State(app): State<Shared>,
     looker: Looker,
     Ask(About { project }): Ask<About>,
-    OurSocket(upgrade): OurSocket,
+    ours: OurSocket,
 ) -> Result<Response, WebError> {
     if let Some(project) = project {
         looker.project(&app, project).await?;
@@ -32,7 +29,7 @@ pub(crate) async fn news(
     let broker = &app.edges.broker;
     let list = broker.bell(Topic::Projects);
     let page = broker.bell(project.map_or(Topic::Projects, Topic::Project));
-    Ok(upgrade.on_upgrade(move |socket| async move {
+    Ok(ours.open(move |socket| async move {
         // A listener may go away: there is nothing to put in order.
         let mut listener = Listener { app, looker, project, socket };
         let _ = listener.tell(list, page).await;
@@ -44,7 +41,7 @@ struct Listener {
     app: Shared,
     looker: Looker,
     project: Option<ProjectId>,
-    socket: WebSocket,
+    socket: Socket,
 }
 
 impl Listener {
@@ -58,7 +55,7 @@ impl Listener {
                 () = page.rung() => self.news().await?,
                 _ = ticks.tick() => {
                     self.stay().await?;
-                    tick(&mut self.socket).await?;
+                    tick(&mut self.socket, frames::TICK).await?;
                 }
                 heard = listen(&mut self.socket) => heard?,
             }

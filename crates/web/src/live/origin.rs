@@ -1,6 +1,7 @@
 //! WebSockets carry cookies from any page, so the page that opens one must be ours.
 
-use crate::{app::Shared, error::WebError};
+use super::socket::Socket;
+use crate::{app::Shared, clients::Guest, error::WebError};
 use axum::{
     extract::{FromRequestParts, WebSocketUpgrade},
     http::{
@@ -16,7 +17,30 @@ use url::Url;
 const LONGEST: usize = 4 * 1024;
 
 /// A WebSocket that a page of ours opens.
-pub(crate) struct OurSocket(pub(crate) WebSocketUpgrade);
+pub(crate) struct OurSocket {
+    upgrade: WebSocketUpgrade,
+    /// The client whose it is.
+    guest: Option<Guest>,
+}
+
+impl OurSocket {
+    /// Gathers so many bytes before it sends them.
+    pub(super) fn gathering(self, bytes: usize) -> Self {
+        Self { upgrade: self.upgrade.write_buffer_size(bytes), ..self }
+    }
+
+    /// Opens it; its client has it open until `watch` ends.
+    pub(super) fn open<W: Future<Output = ()> + Send + 'static>(
+        self,
+        watch: impl FnOnce(Socket) -> W + Send + 'static,
+    ) -> Response {
+        let Self { upgrade, guest } = self;
+        upgrade.on_upgrade(move |socket| async move {
+            watch(Socket::new(socket)).await;
+            drop(guest);
+        })
+    }
+}
 
 impl FromRequestParts<Shared> for OurSocket {
     type Rejection = Response;
@@ -28,7 +52,8 @@ impl FromRequestParts<Shared> for OurSocket {
         let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
         let upgrade = upgrade.map_err(IntoResponse::into_response)?;
         // A frame is gathered before the message that it belongs to is measured.
-        Ok(Self(upgrade.max_message_size(LONGEST).max_frame_size(LONGEST)))
+        let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
+        Ok(Self { upgrade, guest: parts.extensions.get().cloned() })
     }
 }
 

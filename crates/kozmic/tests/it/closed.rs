@@ -1,0 +1,51 @@
+//! What the program has of its machine: files that are its own, as many of them as the machine gives, and no git that lets
+//! others in.
+
+use crate::world::{github, options};
+use anyhow::{Context, Result};
+use kozmic_testkit::server::Server;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::Duration,
+};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn set(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .with_context(|| format!("chmod {}", path.display()))
+}
+
+fn mode(path: &Path) -> Result<u32> {
+    Ok(fs::metadata(path).with_context(|| path.display().to_string())?.permissions().mode() & 0o777)
+}
+
+/// The line of `kozmic check` about something.
+async fn line(server: &Server, about: &str) -> Result<String> {
+    let words = String::from_utf8(server.run(&["check"]).await?.stdout)?;
+    let line = words.lines().find(|line| line.contains(&format!(" {about}: "))).map(str::to_owned);
+    line.with_context(|| words)
+}
+
+/// A line of what the system says of a process.
+fn of_process(server: &Server, file: &str, start: &str) -> Result<String> {
+    let path = format!("/proc/{}/{file}", server.pid().context("it runs")?);
+    let text = fs::read_to_string(path)?;
+    text.lines().find(|line| line.starts_with(start)).map(str::to_owned).context(text)
+}
+
+#[tokio::test]
+async fn the_soft_limit_of_open_files_is_raised() -> Result<()> {
+    let server = Server::start(options(&github().await?)).await?;
+    let limits = of_process(&server, "limits", "Max open files")?;
+    // Max open files, soft, hard, unit; what is no number is without limit.
+    let numbers = limits.split_whitespace().skip(3).map(|word| word.parse().unwrap_or(u64::MAX));
+    let [soft, hard, _] = numbers.collect::<Vec<_>>()[..] else { anyhow::bail!("{limits}") };
+    assert!(soft >= hard.min(65_536), "{limits}");
+    let told = line(&server, "connections").await?;
+    assert!(told.starts_with("ok") && told.contains(" at most") && told.contains("of one client"), "{told}");
+    Ok(())
+}
+

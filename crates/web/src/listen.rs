@@ -1,0 +1,153 @@
+//! The server's ear: connections are accepted here, as many as there is room for, and each has its time. What a peer
+//! sends before it has proved anything is held in small buffers only, and a peer that takes nothing is let go.
+
+mod connections;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use crate::{clients::TrustedProxies, holding::Holding};
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    http::StatusCode,
+    response::Response,
+};
+use connections::{Busy, Connection, Connections, Refusal};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{
+    convert::Infallible,
+    io::{self, Write},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+use stream::Stream;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+/// Longest time from a connection's beginning, or from an answer's end, to the end of the next request's head.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// A peer that takes nothing of what it is sent for so long is let go.
+const STALL_TIME: Duration = Duration::from_secs(60);
+
+/// The most bytes of a connection that are read ahead: a request's head fits in it.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// Pause when the system gives no connection.
+const BREATHER: Duration = Duration::from_millis(50);
+
+/// The numbers of connections.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Of all together.
+    pub connections: usize,
+    /// Of one address that is no proxy.
+    pub of_one_address: usize,
+    /// Addresses of proxies, which have many clients behind them.
+    pub proxies: TrustedProxies,
+}
+
+/// Times after which a connection is let go.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    head: Duration,
+    stall: Duration,
+}
+
+/// One who listens.
+struct Ear {
+    router: Router,
+    times: Times,
+    stop: CancellationToken,
+}
+
+/// Serves until the stop, and then until all connections have ended: those that wait for a request at once, the others
+/// with their answer.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+    let times = Times { head: HEAD_TIME, stall: STALL_TIME };
+    listen(listener, Ear { router, times, stop }, Connections::new(limits)).await;
+}
+
+async fn listen(listener: TcpListener, ear: Ear, connections: Arc<Connections>) {
+    let (ear, conversations) = (Arc::new(ear), TaskTracker::new());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = ear.stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((tcp, peer)) => match connections.admit(peer.ip()) {
+                Ok(connection) => {
+                    conversations.spawn(converse(Arc::clone(&ear), tcp, peer, connection));
+                }
+                Err(refusal) => refuse(tcp, refusal),
+            },
+            Err(fault) => cope(&connections, &fault).await,
+        }
+    }
+    drop(listener);
+    conversations.close();
+    conversations.wait().await;
+}
+
+/// Goes on after a connection that could not be had. Where files are short, one that waits gives way.
+async fn cope(connections: &Connections, fault: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    connections.warn(format_args!("a connection could not be accepted: {fault}"));
+    connections.make_room();
+    sleep(BREATHER).await;
+}
+
+/// Says no, as far as the system takes it without waiting.
+fn refuse(tcp: TcpStream, refusal: Refusal) {
+    let _ = tcp.into_std().and_then(|mut tcp| tcp.write(refusal.answer().as_bytes()));
+}
+
+/// Answers a connection's requests, one after another.
+async fn converse(ear: Arc<Ear>, tcp: TcpStream, peer: SocketAddr, connection: Arc<Connection>) {
+    let leave = connection.leave();
+    let stream = Stream::new(tcp, ear.times.stall, Arc::clone(&connection));
+    let router = ear.router.clone();
+    let answer = service_fn(move |request| answer(router.clone(), peer, connection.busy(), request));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(ear.times.head).max_buf_size(READ_AHEAD);
+    let conversation = http.serve_connection(TokioIo::new(stream), answer).with_upgrades();
+    let mut conversation = pin!(conversation);
+    tokio::select! {
+        // A peer that breaks off, or is too slow, is no fault of ours.
+        _ = conversation.as_mut() => return,
+        () = leave.cancelled() => return,
+        () = ear.stop.cancelled() => conversation.as_mut().graceful_shutdown(),
+    }
+    let _ = conversation.await;
+}
+
+/// Answers a request. The connection is busy until the answer is sent.
+async fn answer(
+    router: Router,
+    peer: SocketAddr,
+    busy: Busy,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let response = router.oneshot(request).await?;
+    // A WebSocket has its own end, and never waits for a request: its connection stays busy.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        busy.stays();
+        return Ok(response);
+    }
+    Ok(response.map(|body| Body::new(Holding::new(body, busy))))
+}
