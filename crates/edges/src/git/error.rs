@@ -5,6 +5,17 @@ use kozmic_model::git::{GitRef, Sha};
 /// The reason why a commit could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
+    /// The installed git is too old to be let near strangers' repositories.
+    #[error(
+        "{found} is too old, {needed} or newer is needed: who can push to a repository may make older ones run code on this \
+         machine (CVE-2022-23521, CVE-2022-41903)"
+    )]
+    TooOld {
+        /// Its own words.
+        found: String,
+        /// The oldest version that is good enough.
+        needed: String,
+    },
     /// The repository has no such commit (any more).
     #[error(
         "commit {sha} is not in the repository: {git_ref} was probably rewritten or deleted since the push"

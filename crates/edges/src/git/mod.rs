@@ -29,6 +29,7 @@ mod settle;
 mod ssh;
 mod ssh_host;
 mod upkeep;
+mod version;
 mod wanted;
 mod way;
 #[cfg(test)]
@@ -104,14 +105,6 @@ impl Mirrors {
             packing: Locks::default(),
             measured: Arc::default(),
         })
-    }
-
-    /// The answer of `git --version`.
-    ///
-    /// # Errors
-    /// Git is not installed.
-    pub async fn version() -> Result<String, GitError> {
-        Git::new(Path::new("/")).run("version", ["version"]).await
     }
 
     /// The answer of `ssh -V`.

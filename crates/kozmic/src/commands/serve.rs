@@ -2,6 +2,7 @@
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::Context;
+use kozmic_edges::git::{GitError, Mirrors};
 use std::{process::ExitCode, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -16,6 +17,9 @@ const FAREWELL: Duration = Duration::from_secs(10);
 #[expect(clippy::print_stdout, reason = "who starts a server by hand or from a script waits for this line")]
 pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
+    if let Err(fault @ GitError::TooOld { .. }) = Mirrors::version().await {
+        return Err(Failure::other(fault.into()));
+    }
     let limits = wire::limits(&settings);
     if limits.connections < settings.limits.connections {
         tracing::warn!(

@@ -49,3 +49,22 @@ async fn the_soft_limit_of_open_files_is_raised() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_git_that_lets_others_in_is_refused_with_the_reason() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let git = dir.path().join("git");
+    fs::write(&git, "#!/bin/sh\necho git version 2.34.1\n")?;
+    set(&git, 0o755)?;
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap_or_default());
+    let github = github().await?;
+    let mut server = Server::launch(options(&github).env("PATH", &path).quiet())?;
+    let ended = server.wait_exit(LIMIT).await?;
+    let words = server.output();
+    assert_eq!(ended.code(), Some(1), "{words}");
+    let reason = "git version 2.34.1 is too old, 2.39.1 or newer is needed";
+    assert!(words.contains(reason) && words.contains("CVE-2022-41903"), "{words}");
+    let told = line(&server, "git").await?;
+    assert!(told.starts_with("FAIL") && told.contains(reason), "{told}");
+    Ok(())
+}
+

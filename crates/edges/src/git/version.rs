@@ -1,0 +1,63 @@
+//! The version of git that is installed. Older ones let a repository that they read run code of its own.
+
+use super::{Git, GitError, Mirrors};
+use std::path::Path;
+
+/// The oldest version that is good enough: the first in whose reading of attributes and of the words of a commit nobody
+/// writes beyond his memory (CVE-2022-23521, CVE-2022-41903).
+const OLDEST: [u32; 3] = [2, 39, 1];
+
+impl Mirrors {
+    /// The answer of `git --version`.
+    ///
+    /// # Errors
+    /// Git is not installed, or [`GitError::TooOld`].
+    pub async fn version() -> Result<String, GitError> {
+        let words = Git::new(Path::new("/")).run("version", ["version"]).await?;
+        if number(&words).is_some_and(|number| number < OLDEST) {
+            return Err(GitError::TooOld {
+                found: words,
+                needed: OLDEST.map(|part| part.to_string()).join("."),
+            });
+        }
+        Ok(words)
+    }
+}
+
+/// The number in such words as `git version 2.39.5 (made by hand)`; a part that is none counts as 0. None: there is no
+/// number that could be judged.
+fn number(words: &str) -> Option<[u32; 3]> {
+    let number =
+        words.split_whitespace().find(|word| word.starts_with(|sign: char| sign.is_ascii_digit()))?;
+    let mut parts = number.split('.').map(|part| part.parse().unwrap_or(0));
+    Some([parts.next()?, parts.next()?, parts.next().unwrap_or(0)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_apart_by_their_numbers() {
+        let is_old = |words: &str| number(words).is_some_and(|number| number < OLDEST);
+        for old in [
+            "git version 2.34.1",
+            "git version 2.39.0",
+            "git version 1.9",
+            "git version 2.9.11",
+            "git version 2.39.GIT",
+        ] {
+            assert!(is_old(old), "{old}");
+        }
+        for new in [
+            "git version 2.39.1",
+            "git version 2.39.5 (Apple Git-154)",
+            "git version 2.47.0.rc1",
+            "git version 3.0",
+            "git version 2.100.0",
+        ] {
+            assert!(!is_old(new), "{new}");
+        }
+        assert!(!is_old("git, made by hand"), "nobody can tell");
+    }
+}
