@@ -4,7 +4,7 @@
 mod orders;
 mod repository;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use orders::{lease, order};
 

@@ -22,6 +22,7 @@ mod ring;
 mod autobuild;
 
 pub use autobuild::AutobuildSettings;
+pub use sweep::Retention;
 
 use coordinator::Here;
 use futures_util::FutureExt;
@@ -100,6 +101,8 @@ pub struct FlowSettings {
     pub invited: Invited,
     /// Time for which entries of the audit trail are kept.
     pub audit_kept: Duration,
+    /// Times for which what is over is kept.
+    pub retention: Retention,
     /// Settings of the Auto Builder; none: it is switched off.
     pub autobuild: Option<AutobuildSettings>,
 }

@@ -1,6 +1,10 @@
 //! Removes what nobody needs any more: images that are too many, deliveries
 //! that were understood long ago, what deleted projects left.
 
+mod old;
+
+pub use old::Retention;
+
 use crate::{Flow, at_forge::patience, images, publish};
 use anyhow::{Context, Result};
 use kozmic_edges::{broker::Topic, clock, git::GitError};
@@ -15,9 +19,6 @@ const EVERY: Duration = Duration::from_secs(600);
 /// Interval between looks at the disk.
 const ROOM: Duration = Duration::from_secs(1);
 
-/// A delivery's payload has up to 25 MB; the forge itself repeats one for three days.
-const DELIVERIES_KEPT: Duration = Duration::from_secs(30 * 86_400);
-
 /// The most entries that the audit trail has, however young they are: about 100 MiB.
 const MOST_ENTRIES: u64 = 500_000;
 
@@ -29,12 +30,8 @@ pub(crate) async fn forever(flow: Flow) {
         if let Err(fault) = all_images(&flow).await {
             tracing::warn!(error = format!("{fault:#}"), "cached images could not be swept up");
         }
+        old::forget(&flow).await;
         let now = clock::now();
-        match flow.edges.store.forget_deliveries(now.before(DELIVERIES_KEPT)).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "old deliveries were forgotten"),
-            Err(fault) => tracing::warn!(error = format!("{fault:#}"), "old deliveries stay"),
-        }
         match flow.edges.store.shorten_waits(now.after(patience::LONGEST_WAIT), now).await {
             Ok(0) => {}
             Ok(_) => flow.edges.broker.ring(Topic::Outbox),
@@ -45,7 +42,7 @@ pub(crate) async fn forever(flow: Flow) {
             Ok(count) => tracing::info!(count, "old entries of the audit trail were forgotten"),
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "old entries of the audit trail stay"),
         }
-        if let Err(fault) = flow.edges.store.forget_missed(now.before(DELIVERIES_KEPT)).await {
+        if let Err(fault) = flow.edges.store.forget_missed(now.before(old::UNDERSTOOD_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
         }
         if let Err(fault) = mirrors(&flow).await {

@@ -61,6 +61,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         face,
         pulse: Pulse::default(),
         jobs_may_call: settings.runner.may_call,
+        retention: settings.retention,
         crowd: Crowd::new(proxies.clone(), *of_one_client),
         bodies: Bodies::new(*webhook_memory),
     };
@@ -181,6 +182,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
         cached_images: settings.runner.cached_images,
         invited: settings.server.sign_in_allowed.clone(),
         audit_kept: settings.server.audit_kept,
+        retention: settings.retention,
         autobuild: settings.autobuild.as_ref().map(|builder| builder.flow(drawn)),
     })
 }

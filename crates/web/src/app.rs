@@ -3,7 +3,7 @@
 use crate::{clients::Crowd, deliveries::Bodies, health::Pulse};
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::Edges;
-use kozmic_flow::images::Shelf;
+use kozmic_flow::{Retention, images::Shelf};
 use kozmic_model::{invited::Invited, user::User};
 use secrecy::SecretString;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -21,6 +21,8 @@ pub struct App {
     pub pulse: Pulse,
     /// Whether jobs' containers may call this server.
     pub jobs_may_call: bool,
+    /// Times for which what is over is kept.
+    pub retention: Retention,
     /// What each client behind a proxy has open.
     pub crowd: Crowd,
     /// Deliveries in memory whose signatures nobody looked at yet.

@@ -1,6 +1,7 @@
 //! A job's log as an answer: whole, or the range that was asked for. Pages and the API give it alike.
 
 use crate::{
+    app::Shared,
     error::WebError,
     ranges::{self, Asked, Span},
 };
@@ -13,11 +14,25 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, stream};
-use kozmic_edges::logs::{LogReader, Logs};
-use kozmic_model::job::Attempt;
+use kozmic_edges::{
+    clock,
+    logs::{LogReader, Logs},
+};
+use kozmic_model::job::{Attempt, Job};
 
 /// Number of bytes that are read from the log at once.
 const PIECE: u64 = 256 * 1024;
+
+/// The words in place of a log that is kept no more; none if there is one, or none is missed.
+pub(crate) async fn forgotten(app: &Shared, job: &Job) -> Result<Option<String>, WebError> {
+    let Some(kept) = app.retention.logs else { return Ok(None) };
+    let is_old = job.finished_at.is_some_and(|ended| clock::now().since(ended) > kept);
+    if !is_old || app.edges.logs.reader(job.shown_attempt()).len().await? > 0 {
+        return Ok(None);
+    }
+    let days = kept.as_secs() / 86_400;
+    Ok(Some(format!("This log is not kept any more: logs are kept here for {days} days.")))
+}
 
 /// The log of an attempt, as far as the request's headers ask for it.
 pub(crate) async fn of(logs: &Logs, attempt: Attempt, headers: &HeaderMap) -> Result<Response, WebError> {

@@ -25,7 +25,10 @@ use kozmic_edges::{
     room::Room,
     store::Store,
 };
-use kozmic_flow::images::{Shelf, Turns};
+use kozmic_flow::{
+    Retention,
+    images::{Shelf, Turns},
+};
 use kozmic_model::invited::Invited;
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -77,8 +80,9 @@ impl Trial {
         let (edges_of_app, pulse) = (Arc::new(edges.clone()), Pulse::default());
         let proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
         let (crowd, bodies) = (Crowd::new(proxies, Self::CROWD), Bodies::new(0));
+        let retention = Retention::default();
         let app =
-            App { edges: edges_of_app, shelf, face, pulse, jobs_may_call: false, crowd, bodies };
+            App { edges: edges_of_app, shelf, face, pulse, jobs_may_call: false, retention, crowd, bodies };
         let router = crate::router(app);
         Self { edges, dir, router }
     }

@@ -77,7 +77,7 @@ function ended(parts, frame, count) {
   parts.follow.textContent = 'To the end';
   parts.follow.hidden = count === 0;
   state(parts, '', 'ended');
-  parts.note.textContent = 'This job wrote no output.';
+  parts.note.textContent = frame.note ?? 'This job wrote no output.';
   parts.note.hidden = count > 0;
   parts.status.textContent = `The job ended: ${frame.label ?? frame.status}.`;
 }

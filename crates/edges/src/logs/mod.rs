@@ -8,6 +8,7 @@
 mod fuzz;
 mod index;
 mod known;
+mod old;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 use tokio::task::spawn_blocking;
 
@@ -86,6 +88,16 @@ impl Logs {
             }
         }
         Ok(())
+    }
+
+    /// Attempts whose logs were written to before a moment the last time.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub async fn written_before(&self, moment: SystemTime) -> Result<Vec<Attempt>> {
+        let dir = Arc::clone(&self.dir);
+        let listed = spawn_blocking(move || old::written_before(&dir, moment)).await;
+        listed.context("wait for the disk")?.context("list logs")
     }
 
     /// A thousand jobs a directory.

@@ -136,8 +136,20 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn forget_deliveries(&self, before: Timestamp) -> Result<u64> {
+        self.forget_those(&[HANDLED, IGNORED], before).await
+    }
+
+    /// Forgets deliveries that came before a time and failed.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn forget_failed_deliveries(&self, before: Timestamp) -> Result<u64> {
+        self.forget_those(&[FAILED], before).await
+    }
+
+    async fn forget_those(&self, states: &[&str], before: Timestamp) -> Result<u64> {
         let old = rows::delivery::Entity::delete_many()
-            .filter(rows::delivery::Column::State.is_in([HANDLED, IGNORED]))
+            .filter(rows::delivery::Column::State.is_in(states.iter().copied()))
             .filter(rows::delivery::Column::ReceivedAt.lt(before.0));
         Ok(old.exec(&self.writer).await.context("forget old deliveries")?.rows_affected)
     }

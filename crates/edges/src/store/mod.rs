@@ -37,6 +37,7 @@ mod artifacts;
 mod kernel_images;
 mod pulls;
 mod monitor;
+mod old_attempts;
 mod outbox;
 mod mails;
 mod runners;

@@ -1,7 +1,7 @@
 //! The coordinator of this process keeps the contract of the port.
 
 use super::Here;
-use crate::{Flow, FlowSettings, steer};
+use crate::{Flow, FlowSettings, Retention, steer};
 use async_trait::async_trait;
 use kozmic_edges::{
     Edges,
@@ -41,17 +41,23 @@ use std::{
 use tempfile::TempDir;
 
 /// An installation with a project and a hook.
-struct Installation {
-    flow: Flow,
+pub(crate) struct Installation {
+    pub(crate) flow: Flow,
+    pub(crate) dir: TempDir,
     hook: Hook,
     pushes: AtomicUsize,
-    _dir: TempDir,
 }
 
 impl Installation {
     async fn new() -> Self {
+        Self::keeping(Retention::default()).await
+    }
+
+    /// One that keeps what is over for such times.
+    pub(crate) async fn keeping(retention: Retention) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let flow = Flow::new(edges(dir.path()).await, settings(dir.path()));
+        let settings = FlowSettings { retention, ..settings(dir.path()) };
+        let flow = Flow::new(edges(dir.path()).await, settings);
         let project = project(&flow.edges.store).await;
         let draft = HookDraft {
             title: "Tests".into(),
@@ -60,7 +66,7 @@ impl Installation {
             ..HookDraft::default()
         };
         let hook = flow.edges.store.add_hook(project, &draft.check().unwrap(), clock::now()).await.unwrap();
-        Self { flow, hook, pushes: AtomicUsize::new(0), _dir: dir }
+        Self { flow, hook, pushes: AtomicUsize::new(0), dir }
     }
 }
 
@@ -169,6 +175,7 @@ fn settings(dir: &Path) -> FlowSettings {
         cached_images: 5,
         invited: Invited::default(),
         audit_kept: hour,
+        retention: Retention::default(),
         autobuild: None,
     }
 }

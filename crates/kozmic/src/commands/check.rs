@@ -6,7 +6,7 @@ mod walls;
 use crate::{
     data_dir::DataDir,
     failure::{Failure, said_once},
-    settings::{Settings},
+    settings::{Settings, kept_in_words},
     wire,
 };
 use kozmic_edges::{
@@ -19,6 +19,7 @@ use kozmic_edges::{
     git::Mirrors,
     notifier::Notifier,
 };
+use kozmic_flow::Retention;
 use std::process::ExitCode;
 
 /// Result of a look at one thing.
@@ -44,6 +45,7 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
         ("settings", settings_line(&settings)),
         ("data directory", data_dir(&settings).await),
         ("connections", Ok(connections(&settings))),
+        ("kept", Ok(kept(&settings))),
         ("git", Mirrors::version().await.map_err(|fault| fault.to_string())),
         ("ssh", Mirrors::ssh_version().await.map_err(|fault| fault.to_string())),
         ("Docker engine", docker(&settings).await),
@@ -112,6 +114,12 @@ fn room(settings: &Settings, dir: &DataDir) -> Look {
         Some(trouble) => Err(trouble.trim_end_matches('.').to_owned()),
         None => room.summary().map_err(|fault| fault.to_string()),
     }
+}
+
+fn kept(settings: &Settings) -> String {
+    let Retention { failed_deliveries, logs, attempts } = settings.retention;
+    let [failed, logs, attempts] = [failed_deliveries, logs, attempts].map(kept_in_words);
+    format!("failed deliveries {failed}, logs {logs}, earlier runs of jobs {attempts}")
 }
 
 fn connections(settings: &Settings) -> String {

@@ -40,6 +40,9 @@ pub(super) const KEYS: &[Key] = &[
     // Other databases' addresses have a password in them.
     secret(key("database_url", None)),
     key("disk_reserve", None),
+    key("failed_deliveries_kept_days", Some("90")),
+    key("logs_kept_days", Some("none")),
+    key("attempts_kept_days", Some("none")),
     key("sign_in_allowed", None),
     key("session_idle_timeout", Some("1209600")),
     key("admins", None),

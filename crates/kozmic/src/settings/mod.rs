@@ -8,6 +8,7 @@ mod fault;
 mod kernels;
 mod keys;
 mod limits;
+mod retention;
 mod source;
 mod values;
 mod walls;
@@ -15,6 +16,7 @@ mod walls;
 pub(crate) use autobuild::AutoBuilder;
 pub(crate) use fault::{SettingsFault, Written};
 pub(crate) use limits::LimitSettings;
+pub(crate) use retention::in_words as kept_in_words;
 
 use kozmic_edges::{
     engine::docker::{DockerSettings, JobNetwork, MemoryLimit},
@@ -22,6 +24,7 @@ use kozmic_edges::{
     git::TreeSize,
     notifier::{Sender, SmtpUrl},
 };
+use kozmic_flow::Retention;
 use kozmic_model::invited::Invited;
 use secrecy::SecretString;
 use source::Source;
@@ -34,6 +37,7 @@ use url::Url;
 pub(crate) struct Settings {
     pub(crate) server: ServerSettings,
     pub(crate) limits: LimitSettings,
+    pub(crate) retention: Retention,
     pub(crate) github: GitHubSettings,
     pub(crate) docker: DockerSettings,
     pub(crate) runner: RunnerSettings,
@@ -123,6 +127,7 @@ impl Settings {
         Ok(Self {
             server: server(source)?,
             limits: limits::limits(source)?,
+            retention: retention::retention(source)?,
             github: github(source)?,
             docker: docker(source)?,
             runner: RunnerSettings {
@@ -319,6 +324,7 @@ mod tests {
             ("KOZMIC_CONNECTIONS_LIMIT", "9", "from 10"),
             ("KOZMIC_CONNECTIONS_PER_CLIENT", "many", "from 10"),
             ("KOZMIC_WEBHOOK_MEMORY", "8m", "at least 32m"),
+            ("KOZMIC_LOGS_KEPT_DAYS", "0", "or none"),
             ("KOZMIC_LOG", "inof", "target=level"),
             ("KOZMIC_LOG_FORMAT", "xml", "json"),
             ("KOZMIC_SECRET_KEY", "short", "32"),

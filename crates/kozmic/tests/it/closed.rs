@@ -68,3 +68,17 @@ async fn a_git_that_lets_others_in_is_refused_with_the_reason() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn check_tells_how_long_what_is_over_is_kept() -> Result<()> {
+    let github = github().await?;
+    let server = Server::start(options(&github)).await?;
+    let told = line(&server, "kept").await?;
+    assert!(
+        told.ends_with("failed deliveries 90 days, logs for ever, earlier runs of jobs for ever"),
+        "{told}"
+    );
+    let days = [("KOZMIC_LOGS_KEPT_DAYS", "30"), ("KOZMIC_FAILED_DELIVERIES_KEPT_DAYS", "none")];
+    let words = String::from_utf8(server.run_with(&["check"], &days).await?.stdout)?;
+    assert!(words.contains("failed deliveries for ever, logs 30 days, earlier runs"), "{words}");
+    Ok(())
+}

@@ -9,6 +9,7 @@ mod layers;
 mod documents;
 mod program;
 mod closed;
+mod kept;
 mod recipes_check;
 mod import;
 mod sign_in;

@@ -35,6 +35,9 @@ pub(super) async fn log(
 ) -> Result<Response, WebError> {
     let (project, _) = caller.project(&app, project, Role::Member).await?;
     let job = runs::find(&app, project.id, job, &wanted).await?;
+    if log_text::forgotten(&app, &job).await?.is_some() {
+        return Err(WebError::NotFound);
+    }
     log_text::of(&app.edges.logs, job.shown_attempt(), &headers).await
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{"type":"hello","attempt":1}` | the attempt whose log follows; another one has a log of its own, from 0 |
 //! | `{"type":"log","offset":0,"next":5,"data":"…"}` | the bytes from `offset` to before `next`, as text |
-//! | `{"type":"status","status":"…","finished":…}` | the job's state; once `finished`, nothing follows |
+//! | `{"type":"status","status":"…","finished":…,"note":…}` | the job's state, with a note if its log is kept no more; once `finished`, nothing follows |
 //! | `{"type":"tick"}` | the connection is alive |
 
 use axum::extract::ws::{Message, Utf8Bytes};
@@ -24,8 +24,8 @@ pub(super) fn hello(attempt: i32) -> Message {
     Message::text(json!({ "type": "hello", "attempt": attempt }).to_string())
 }
 
-/// The state of the job.
-pub(super) fn status(job: &Job) -> Message {
+/// The state of the job, with a note to show where there is no log.
+pub(super) fn status(job: &Job, note: Option<&str>) -> Message {
     let frame = json!({
         "type": "status",
         "status": job.status.word(),
@@ -34,6 +34,7 @@ pub(super) fn status(job: &Job) -> Message {
         "reason": job.reason,
         "attempt": job.attempt,
         "finished": job.status.is_finished(),
+        "note": note,
     });
     Message::text(frame.to_string())
 }
@@ -71,8 +72,9 @@ mod tests {
 
     #[test]
     fn a_status_says_whether_it_is_the_last() {
-        assert_eq!(read(&status(&samples::job(Status::Pending)))["finished"], false);
-        let last = read(&status(&samples::job(Status::Failure)));
+        assert_eq!(read(&status(&samples::job(Status::Pending), None))["finished"], false);
+        let last = read(&status(&samples::job(Status::Failure), Some("Gone.")));
         assert_eq!((&last["status"], &last["finished"]), (&"failure".into(), &true.into()));
+        assert_eq!(last["note"], "Gone.");
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     app::Shared,
     auth::Looker,
     error::WebError,
-    runs,
+    log_text, runs,
 };
 use axum::{extract::State, response::Response};
 use kozmic_edges::{broker::Topic, logs::LogReader};
@@ -152,11 +152,12 @@ impl Viewer {
     async fn tell(&mut self) -> Result<(), Broken> {
         let status = self.job.status;
         if self.told.replace(status) != Some(status) && !status.is_finished() {
-            send(&mut self.socket, frames::status(&self.job)).await?;
+            send(&mut self.socket, frames::status(&self.job, None)).await?;
         }
         let has_sent = self.drain(status.is_finished()).await?;
         if status.is_finished() {
-            send(&mut self.socket, frames::status(&self.job)).await?;
+            let note = forgotten(&self.app, &self.job).await?;
+            send(&mut self.socket, frames::status(&self.job, note.as_deref())).await?;
         } else if has_sent {
             let before = self.sent.replace(Instant::now());
             // The first two go out at once: Kozmic's own line, and what the script begins with.
@@ -214,4 +215,12 @@ impl Viewer {
         }
         stays
     }
+}
+
+/// The words for a log that is kept no more.
+async fn forgotten(app: &Shared, job: &Job) -> Result<Option<String>, Broken> {
+    log_text::forgotten(app, job).await.map_err(|fault| match fault {
+        WebError::Ours(fault) => Broken::Ours(fault),
+        _ => Broken::Gone,
+    })
 }

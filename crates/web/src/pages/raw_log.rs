@@ -20,5 +20,8 @@ pub(crate) async fn raw(
 ) -> Result<Response, WebError> {
     let project = looker.project(&app, project).await?;
     let job = runs::find(&app, project.id, job, &wanted).await?;
+    if log_text::forgotten(&app, &job).await?.is_some() {
+        return Err(WebError::NotFound);
+    }
     log_text::of(&app.edges.logs, job.shown_attempt(), &headers).await
 }

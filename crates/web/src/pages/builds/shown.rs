@@ -3,7 +3,7 @@
 use super::super::{frame::Frame, tail};
 use super::made::{Made, Work};
 use super::view::{self, PhasePart};
-use crate::{app::Shared, error::WebError, runs};
+use crate::{app::Shared, error::WebError, log_text, runs};
 use kozmic_edges::{clock, store::IMAGES};
 use kozmic_model::{
     job::{Job, PastAttempt},
@@ -51,7 +51,10 @@ impl Shown {
         let shown = runs::as_of(job, &past, wanted).ok_or(WebError::NotFound)?;
         let tail = match only_live {
             true => String::new(),
-            false => tail::of(&app.edges.logs.reader(shown.shown_attempt())).await?,
+            false => match log_text::forgotten(app, &shown).await? {
+                Some(words) => words,
+                None => tail::of(&app.edges.logs.reader(shown.shown_attempt())).await?,
+            },
         };
         let phases = PhasePart::of(&shown.phases, shown.status, clock::now());
         let reason = view::reason(&shown, frame);
