@@ -3,6 +3,7 @@
 //! It stands around the way of a push: everything is put together here, and nothing is decided.
 
 mod settings;
+mod at_rest;
 mod data_dir;
 mod files;
 mod failure;
@@ -54,6 +55,7 @@ enum ServerCommand {
 }
 
 fn main() -> ExitCode {
+    at_rest::close_new();
     let Arguments { config, command } = Arguments::parse();
     let ended = match &command {
         Command::OfServer(command) => run(config, command),

@@ -240,14 +240,24 @@ fn linked(directory: &Path, stable: &str) -> Result<Option<String>, PublishError
 /// A place for unfinished work, in a directory that is made if need be.
 fn begin(directory: &Path) -> Result<Unfinished, PublishError> {
     let step = || PublishError::io(format!("make the directory {}", directory.display()));
-    if !directory.is_dir() {
-        fs::create_dir_all(directory).map_err(step())?;
-        fs::set_permissions(directory, Permissions::from_mode(0o755)).map_err(step())?;
-    }
+    make(directory).map_err(step())?;
     if let Err(fault) = unfinished::sweep(directory, LONGEST_WORK) {
         tracing::warn!(dir = %directory.display(), %fault, "unfinished artifacts could not be removed");
     }
     Unfinished::make(directory).map_err(step())
+}
+
+/// Makes a directory and those above it that are missing, for everybody to look into, whatever the umask says.
+fn make(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    directory.parent().filter(|above| !above.as_os_str().is_empty()).map_or(Ok(()), make)?;
+    match fs::create_dir(directory) {
+        // Somebody else made it meanwhile.
+        Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
+        made => made.and_then(|()| fs::set_permissions(directory, Permissions::from_mode(0o755))),
+    }
 }
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! `kozmic check`: what is reachable and what is not, a line each.
 
+mod at_rest;
 mod autobuild;
 mod walls;
 
@@ -64,6 +65,7 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
         has_fault |= matches!(advice, Advice::Bad(_));
         advise("jobs' way out", advice);
     }
+    advise("at rest", at_rest::look(&settings));
     ExitCode::from(u8::from(has_fault))
 }
 

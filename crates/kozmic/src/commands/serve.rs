@@ -1,6 +1,6 @@
 //! `kozmic serve`: pages, deliveries and jobs in one process, until a signal ends it.
 
-use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use crate::{at_rest, data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::Context;
 use kozmic_edges::git::{GitError, Mirrors};
 use std::{process::ExitCode, time::Duration};
@@ -27,6 +27,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
             "the limit of open files leaves fewer connections than connections_limit"
         );
     }
+    at_rest::close(&dir.join(""), &wire::database_file(&settings, &dir));
     let address = settings.server.listen;
     let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Listen { address, cause })?;
     let address = listener.local_addr().context("read the address that we listen on")?;

@@ -46,6 +46,8 @@ pub(crate) struct Settings {
     /// None: nothing is built but what hooks say.
     pub(crate) autobuild: Option<AutoBuilder>,
     pub(crate) log: LogSettings,
+    /// Files that secrets were read from.
+    pub(crate) secret_files: Vec<PathBuf>,
 }
 
 /// Settings of the server's addresses and storage.
@@ -152,6 +154,7 @@ impl Settings {
                 filter: source.required("log", values::log_filter)?,
                 is_json: source.required("log_format", values::log_format)?,
             },
+            secret_files: source.secret_files.clone(),
         })
     }
 }

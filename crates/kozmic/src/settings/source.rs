@@ -35,6 +35,8 @@ const ENVIRONMENT: &str = "the environment";
 pub(super) struct Source {
     values: BTreeMap<&'static str, Value>,
     rules: Rules,
+    /// Files that secrets were read from.
+    pub(super) secret_files: Vec<PathBuf>,
 }
 
 /// The tables of kernel rules, which only the file has.
@@ -55,7 +57,7 @@ struct Value {
 
 impl Source {
     fn empty() -> Self {
-        Self { values: BTreeMap::new(), rules: Rules::default() }
+        Self { values: BTreeMap::new(), rules: Rules::default(), secret_files: Vec::new() }
     }
 
     pub(super) fn read(
@@ -104,6 +106,9 @@ impl Source {
                 toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
                 other => other.to_string(),
             };
+            if key.is_secret && !self.secret_files.iter().any(|known| known == path) {
+                self.secret_files.push(path.to_owned());
+            }
             self.values.insert(key.name, Value { name, text, place: place.clone() });
         }
         Ok(())
@@ -120,6 +125,9 @@ impl Source {
                 (Some(key), _) => (key, text, ENVIRONMENT.to_owned()),
                 (None, Some(key)) => {
                     let read = read_file(Path::new(&text))?;
+                    if key.is_secret {
+                        self.secret_files.push(PathBuf::from(&text));
+                    }
                     (key, read.trim_end_matches(['\n', '\r']).to_owned(), text)
                 }
                 (None, None) => return Err(unknown_variable(written, variable(nearest(&name)))),

@@ -37,6 +37,59 @@ fn of_process(server: &Server, file: &str, start: &str) -> Result<String> {
 }
 
 #[tokio::test]
+async fn what_an_older_version_left_open_is_told_and_closed() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let github = github().await?;
+    let mut server = Server::start(options(&github).data_dir(dir.path())).await?;
+    assert!(server.terminate().await?.success());
+    let kept = ["kozmic.db", "secret_key", "instance", "logs", "mirrors", "mirrors/ssh"]
+        .map(|name| dir.path().join(name));
+    for path in &kept {
+        set(path, if path.is_dir() { 0o755 } else { 0o644 })?;
+    }
+    fs::write(dir.path().join("backup.db"), "")?;
+    set(&dir.path().join("backup.db"), 0o664)?;
+    set(dir.path(), 0o755)?;
+    let told = line(&server, "at rest").await?;
+    assert!(
+        told.starts_with("note") && told.contains("kozmic.db (644)") && told.contains("logs (755)"),
+        "{told}"
+    );
+    server.restart().await?;
+    for name in
+        ["kozmic.db", "kozmic.db-wal", "kozmic.db-shm", "secret_key", "instance", "runner", "backup.db"]
+    {
+        assert_eq!(mode(&dir.path().join(name))?, 0o600, "{name}");
+    }
+    assert_eq!((mode(&dir.path().join("logs"))?, mode(&dir.path().join("mirrors"))?), (0o700, 0o700));
+    assert_eq!(mode(dir.path())?, 0o755, "whoever made it may have had a reason");
+    assert!(of_process(&server, "status", "Umask:")?.ends_with("0077"));
+    let told = line(&server, "at rest").await?;
+    assert!(!told.contains("kozmic.db") && told.contains("names of the files"), "{told}");
+    set(dir.path(), 0o700)?;
+    let told = line(&server, "at rest").await?;
+    assert!(told.starts_with("ok"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn secrets_that_everybody_may_read_are_told() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let secret = dir.path().join("client-secret");
+    let github = github().await?;
+    fs::write(&secret, github.client_secret())?;
+    set(&secret, 0o644)?;
+    let options = options(&github).env("KOZMIC_GITHUB_CLIENT_SECRET_FILE", &secret.display().to_string());
+    let server = Server::start(options.without_env("KOZMIC_GITHUB_CLIENT_SECRET")).await?;
+    let told = line(&server, "at rest").await?;
+    assert!(told.starts_with("note") && told.contains(&format!("{} (644)", secret.display())), "{told}");
+    set(&secret, 0o640)?;
+    let told = line(&server, "at rest").await?;
+    assert!(told.starts_with("ok"), "a group may have been given it: {told}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_soft_limit_of_open_files_is_raised() -> Result<()> {
     let server = Server::start(options(&github().await?)).await?;
     let limits = of_process(&server, "limits", "Max open files")?;

@@ -70,6 +70,21 @@ async fn a_file_lies_beside_its_checksum_and_is_gone_where_it_came_from() {
 }
 
 #[tokio::test]
+async fn everybody_may_look_into_a_directory_that_is_made_and_those_above_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("srv/artifacts/kernel");
+    let from = dir.path().join("kernel");
+    fs::write(&from, "kernel").unwrap();
+    fs::set_permissions(&from, fs::Permissions::from_mode(0o600)).unwrap();
+    let artifacts = Directory::new(place, Room::new(vec![dir.path().to_owned()], Some(0)));
+    artifacts.put(&from, "zos-1.efi").await.unwrap();
+    for (name, mode) in [("", 0o755), ("/artifacts", 0o755), ("/artifacts/kernel/zos-1.efi", 0o644)] {
+        let found = fs::metadata(format!("{}/srv{name}", dir.path().display())).unwrap().permissions().mode();
+        assert_eq!(found & 0o777, mode, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_tree_has_a_checksum_for_each_of_its_files() {
     let stage = Stage::new();
     let from = stage.tree(&[("b", "2"), ("a/c", "1")]);
