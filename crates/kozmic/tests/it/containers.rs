@@ -1,8 +1,12 @@
 //! Images that are not made for Kozmic work as well, and nothing is left on the engine.
 
-use crate::{api::Program, world::World};
+use crate::{
+    api::Program,
+    world::{LIMIT, World},
+};
 use anyhow::{Context, Result};
 use kozmic_testkit::{github::State, person::NewHook};
+use serde_json::Value;
 
 /// Makes an image by running commands in the base image; returns its name.
 async fn image(world: &World, name: &str, commands: &str, change: &str) -> Result<String> {
@@ -13,6 +17,21 @@ async fn image(world: &World, name: &str, commands: &str, change: &str) -> Resul
     world.docker.run(&["commit", "--change", change, &container, &name]).await?;
     world.docker.remove(&container).await?;
     Ok(name)
+}
+
+/// Pushes, and waits until all jobs of the build have ended; gives them, as programs see them.
+async fn ended(world: &World) -> Result<Vec<Value>> {
+    let pushed = world.push("Begin").await?;
+    world.status(&pushed.sha, State::Error).await?;
+    let program = Program::of(&world.anna, world).await?;
+    let jobs = format!("projects/{}/builds/latest", world.project);
+    let mut ended = Vec::new();
+    for job in program.get(&jobs).await?["jobs"].as_array().context("jobs")? {
+        let id = job["id"].as_u64().context("an id")?;
+        world.anna.live(world.project, id, 0).await?.read_to_end(LIMIT).await?;
+        ended.push(program.get(&format!("projects/{}/jobs/{id}", world.project)).await?);
+    }
+    Ok(ended)
 }
 
 #[tokio::test]
@@ -61,11 +80,7 @@ async fn no_container_is_started_whose_users_and_groups_cannot_be_read() -> Resu
             .add_hook(world.project, NewHook { title, image: &image, script: "#!/bin/sh\nid -un\n" })
             .await?;
     }
-    world.push("Read").await?;
-    assert_eq!(world.finished().await?.status, "error");
-    let program = Program::of(&world.anna, &world).await?;
-    let build = program.get(&format!("projects/{}/builds/latest", world.project)).await?;
-    let jobs = build["jobs"].as_array().context("jobs")?;
+    let jobs = ended(&world).await?;
     for (title, _, why) in cases {
         let job = jobs.iter().find(|job| job["title"] == title).context(title)?;
         assert_eq!(job["reason"], format!("Look into the image: {why}."));
@@ -96,13 +111,9 @@ async fn an_image_whose_shell_is_none_passes_no_job() -> Result<()> {
             .add_hook(world.project, NewHook { title, image: &image, script: "#!/bin/sh\nid -un\n" })
             .await?;
     }
-    world.push("Run").await?;
-    assert_eq!(world.finished().await?.status, "error");
-    let program = Program::of(&world.anna, &world).await?;
-    let build = program.get(&format!("projects/{}/builds/latest", world.project)).await?;
+    let jobs = ended(&world).await?;
     for (title, code) in [("true", 0), ("false", 1)] {
-        let job = build["jobs"].as_array().and_then(|jobs| jobs.iter().find(|job| job["title"] == title));
-        let job = job.context(title)?;
+        let job = jobs.iter().find(|job| job["title"] == title).context(title)?;
         let why = format!("The image's /bin/sh ended with {code} before the script began");
         assert!(job["reason"].as_str().is_some_and(|reason| reason.starts_with(&why)), "{job}");
         assert_eq!(job["attempt"], 1);
