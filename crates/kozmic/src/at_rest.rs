@@ -41,7 +41,7 @@ pub(crate) fn close(data_dir: &Path, database: &Path) {
     }
 }
 
-/// What others may read of all that Kozmic keeps here, each with its rights.
+/// The files here that others may read, each with its rights.
 pub(crate) fn open(data_dir: &Path, database: &Path) -> Vec<(PathBuf, u32)> {
     // Nobody gets through a directory that is closed.
     let is_closed = |path: &Path| path.parent() == Some(data_dir) && !is_open(data_dir);

@@ -16,7 +16,7 @@ pub enum Actor {
     /// Kozmic by itself, mostly as the forge told it.
     #[default]
     Kozmic,
-    /// Who runs the server, by a command on its machine.
+    /// The operator of the server, by a command on its machine.
     Operator,
     /// A person.
     Person {
@@ -47,7 +47,7 @@ impl Actor {
 
 macro_rules! actions {
     ($($name:ident = $word:literal, $said:literal;)+) => {
-        /// What somebody did.
+        /// A kind of deed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Action {
             $(#[doc = concat!("Somebody ", $said, " ….")] $name,)+
@@ -117,7 +117,7 @@ impl FromStr for Action {
 /// Something that is being done, to be noted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
-    /// What it is.
+    /// Its kind.
     pub action: Action,
     /// The project that it is about.
     pub project: Option<ProjectId>,

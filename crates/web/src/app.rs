@@ -23,7 +23,7 @@ pub struct App {
     pub jobs_may_call: bool,
     /// Times for which what is over is kept.
     pub retention: Retention,
-    /// What each client behind a proxy has open.
+    /// The requests and live views that each client behind a proxy has open.
     pub crowd: Crowd,
     /// Deliveries in memory whose signatures nobody looked at yet.
     pub bodies: Bodies,

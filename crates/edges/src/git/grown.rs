@@ -2,7 +2,11 @@
 //! `ident` makes eleven times of them, `working-tree-encoding` four times, `eol` twice.
 
 use super::{Checkout, Git, GitError, Mirrors, Wanted, measure::BLOCK};
-use std::{fs, io, path::Path, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Interval between looks at the size of what git has written.
 const LOOK: Duration = Duration::from_secs(1);
@@ -19,7 +23,7 @@ impl Mirrors {
     pub async fn check_out_within(
         &self,
         wanted: &Wanted,
-        dir: std::path::PathBuf,
+        dir: PathBuf,
         most: u64,
     ) -> Result<Checkout, GitError> {
         if !self.may_grow(wanted).await? {

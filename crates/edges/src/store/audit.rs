@@ -130,7 +130,7 @@ mod tests {
             self.store.acting(Actor::Person { user: self.user, login: "anna".into(), token })
         }
 
-        /// What was done in the project, the oldest first.
+        /// The deeds in the project, the oldest first.
         async fn trail(&self) -> Vec<String> {
             let entries = self.store.audit(Some(self.project), FIRST).await.unwrap().items;
             let said = |entry: &AuditEntry| {

@@ -95,7 +95,7 @@ pub struct Store {
     /// One connection for all that writes.
     writer: Access,
     vault: Arc<seal::Vault>,
-    /// Who makes the changes that go through this handle.
+    /// The one who makes the changes that go through this handle.
     actor: Arc<Actor>,
 }
 

@@ -1,4 +1,4 @@
-//! What is over and kept no longer: deliveries, logs, and runs of jobs before the present ones.
+//! Old things that are kept no longer: deliveries, logs, and runs of jobs before the present ones.
 
 use crate::Flow;
 use anyhow::Result;

@@ -1,4 +1,4 @@
-//! What the program has of its machine: files that are its own, as many of them as the machine gives, and no git that lets
+//! The program's things on its machine: files that are its own, as many of them as the machine gives, and no git that lets
 //! others in.
 
 use crate::world::{github, options};

@@ -1,4 +1,4 @@
-//! What is over is kept as long as the settings say, and people are told when it is gone.
+//! Old things are kept as long as the settings say, and people are told when it is gone.
 
 use crate::world::{LIMIT, World};
 use anyhow::{Context, Result, ensure};

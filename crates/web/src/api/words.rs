@@ -268,7 +268,7 @@ impl PhaseWord {
 pub(super) struct AuditWord {
     id: AuditEntryId,
     at: String,
-    /// What kind of somebody did it.
+    /// The kind of the one who did it.
     actor: &'static str,
     /// The login of a person.
     login: Option<String>,

@@ -1,4 +1,4 @@
-//! What is over goes when its time has come, and nothing that goes on.
+//! Old things go when their time has come, and nothing that goes on does.
 
 use super::*;
 use crate::coordinator::tests::Installation;

@@ -114,7 +114,7 @@ impl TokenLine {
         Self { project, has_ended: token.rights.has_ended(frame.now), token }
     }
 
-    /// What it is good for, in the words of the page.
+    /// Its scope, in the words of the page.
     pub(super) fn deeds(&self) -> &'static str {
         let known = SCOPES.iter().find(|(scope, _)| *scope == self.token.rights.scope);
         known.map_or("", |(_, words)| words)
