@@ -87,6 +87,18 @@ impl Program {
         Ok(self.ask(Method::GET, path).send().await?.status().as_u16())
     }
 
+    /// Waits until all jobs of the project's latest build have ended; gives each as it is then.
+    pub async fn ended_jobs(&self, world: &World) -> Result<Vec<Value>> {
+        let project = format!("projects/{}", world.project);
+        let mut ended = Vec::new();
+        for job in self.get(&format!("{project}/builds/latest")).await?["jobs"].as_array().context("jobs")? {
+            let id = job["id"].as_u64().context("an id")?;
+            world.anna.live(world.project, id, 0).await?.read_to_end(LIMIT).await?;
+            ended.push(self.get(&format!("{project}/jobs/{id}")).await?);
+        }
+        Ok(ended)
+    }
+
     async fn post(&self, path: &str) -> Result<(u16, Value)> {
         let answer = self.ask(Method::POST, path).send().await?;
         Ok((answer.status().as_u16(), answer.json().await?))

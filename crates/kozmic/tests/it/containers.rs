@@ -1,9 +1,6 @@
 //! Images that are not made for Kozmic work as well, and nothing is left on the engine.
 
-use crate::{
-    api::Program,
-    world::{LIMIT, World},
-};
+use crate::{api::Program, world::World};
 use anyhow::{Context, Result};
 use kozmic_testkit::{github::State, person::NewHook};
 use serde_json::Value;
@@ -23,15 +20,7 @@ async fn image(world: &World, name: &str, commands: &str, change: &str) -> Resul
 async fn ended(world: &World) -> Result<Vec<Value>> {
     let pushed = world.push("Begin").await?;
     world.status(&pushed.sha, State::Error).await?;
-    let program = Program::of(&world.anna, world).await?;
-    let jobs = format!("projects/{}/builds/latest", world.project);
-    let mut ended = Vec::new();
-    for job in program.get(&jobs).await?["jobs"].as_array().context("jobs")? {
-        let id = job["id"].as_u64().context("an id")?;
-        world.anna.live(world.project, id, 0).await?.read_to_end(LIMIT).await?;
-        ended.push(program.get(&format!("projects/{}/jobs/{id}", world.project)).await?);
-    }
-    Ok(ended)
+    Program::of(&world.anna, world).await?.ended_jobs(world).await
 }
 
 #[tokio::test]
