@@ -101,6 +101,8 @@ pub struct FlowSettings {
     pub invited: Invited,
     /// Time for which entries of the audit trail are kept.
     pub audit_kept: Duration,
+    /// The most mails about builds that one person gets within an hour; none: as many as there are.
+    pub mail_limit: Option<u32>,
     /// Times for which what is over is kept.
     pub retention: Retention,
     /// Settings of the Auto Builder; none: it is switched off.

@@ -161,7 +161,9 @@ fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {
 
 /// Notifier that the settings ask for.
 pub(crate) fn notifier(settings: &Settings) -> Result<Notifier> {
-    let Some(MailSettings { smtp_url, sender }) = settings.mail.clone() else { return Ok(Notifier::None) };
+    let Some(MailSettings { smtp_url, sender, .. }) = settings.mail.clone() else {
+        return Ok(Notifier::None);
+    };
     Ok(Notifier::Mail(MailSender::new(smtp_url, sender)?))
 }
 
@@ -182,6 +184,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
         cached_images: settings.runner.cached_images,
         invited: settings.server.sign_in_allowed.clone(),
         audit_kept: settings.server.audit_kept,
+        mail_limit: settings.mail.as_ref().and_then(|mail| mail.hourly_limit),
         retention: settings.retention,
         autobuild: settings.autobuild.as_ref().map(|builder| builder.flow(drawn)),
     })

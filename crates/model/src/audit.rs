@@ -78,6 +78,8 @@ actions! {
     PutOut = "put_out", "signed out, since they may be here no more:";
     SignInEnded = "sign_in_ended", "signed out, since the forge no longer accepts the sign-in of";
     MailChanged = "mail_changed", "changed their wishes for mail";
+    MailConfirmed = "mail_confirmed", "confirmed their address for mail";
+    MailStopped = "mail_stopped", "stopped their mail by the link in one";
     TokenMade = "token_made", "made the API token";
     TokenDeleted = "token_deleted", "deleted the API token";
     ProjectMade = "project_made", "made the project";

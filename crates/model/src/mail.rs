@@ -1,11 +1,17 @@
-//! Mails that tell members of a build that ended badly, or well after one that did not. They end a push's way.
+//! Mails that tell members of a build that ended badly, or well after one that did not. They end a push's way. One other
+//! kind asks whether an address is the person's who gave it.
 //!
 //! Names, messages and output come from strangers: `clean` takes out what would do harm before `text` and `html` make
 //! the two bodies of it.
 
 mod clean;
+mod confirmation;
 mod html;
+mod link;
 mod text;
+
+pub use confirmation::ConfirmationFacts;
+pub use link::{CONFIRM_WITHIN, LinkPurpose, MailLink};
 
 use crate::{
     build::Build,
@@ -16,7 +22,7 @@ use crate::{
     spent::{Length, Spent},
     status::Status,
     terminal,
-    time::spoken,
+    time::{Timestamp, spoken, time_of_day},
     user::User,
 };
 use sha2::{Digest, Sha256};
@@ -45,12 +51,28 @@ pub struct Mail {
     pub html: String,
     /// `<…@host>`: the same however often the mail is sent.
     pub message_id: String,
+    /// The list that it belongs to; none: it comes but once.
+    pub list: Option<MailList>,
+}
+
+/// Mails that people get again and again, as their mailboxes know them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailList {
     /// `<…@host>`: the same for all mails of a project's ref, so that mailboxes keep them together.
     pub thread_id: String,
     /// `owner/name <name.owner.host>`: what people filter by.
-    pub list_id: String,
-    /// The address where the person changes what they get.
-    pub settings_url: String,
+    pub id: String,
+    /// The address that ends them, without a question if a mailbox sends a form there.
+    pub stop_url: String,
+}
+
+/// The number of mails about builds that one person gets within an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourlyLimit {
+    /// The number.
+    pub mails: u32,
+    /// The time from which there will be mails again.
+    pub until: Timestamp,
 }
 
 /// The facts that a mail is made of.
@@ -70,6 +92,10 @@ pub struct MailFacts<'a> {
     pub last_lines: &'a [String],
     /// The address at which browsers reach Kozmic.
     pub public_url: &'a str,
+    /// The address that ends all of the person's mail.
+    pub stop_url: &'a str,
+    /// The limit that this mail is the last within; none: others may follow.
+    pub last_of: Option<HourlyLimit>,
 }
 
 impl Mail {
@@ -85,14 +111,16 @@ impl Mail {
             text: text::body(&words),
             html: html::body(&words),
             message_id: format!("<mail-{}.{}@{host}>", facts.id, build.created_at.0),
-            thread_id: format!("<project-{}.{of_ref}@{host}>", build.project),
-            list_id: format!(
-                "{} <{}.{}.{host}>",
-                clean::name(&repository.full_name()),
-                host_part(&repository.name),
-                host_part(&repository.owner)
-            ),
-            settings_url: words.settings_url,
+            list: Some(MailList {
+                thread_id: format!("<project-{}.{of_ref}@{host}>", build.project),
+                id: format!(
+                    "{} <{}.{}.{host}>",
+                    clean::name(&repository.full_name()),
+                    host_part(&repository.name),
+                    host_part(&repository.owner)
+                ),
+                stop_url: words.stop_url,
+            }),
         }
     }
 }
@@ -162,8 +190,11 @@ struct Words {
     /// The job whose last lines are shown.
     log_of: Option<String>,
     last_lines: Vec<String>,
+    /// The reason why no more mails follow for a while.
+    limit: Option<String>,
     why: String,
     settings_url: String,
+    stop_url: String,
 }
 
 struct JobWords {
@@ -197,9 +228,19 @@ impl Words {
                 true => format!("You get this mail because you wrote this commit of {name}."),
                 false => format!("You get this mail because you are a member of {name}."),
             },
+            limit: facts.last_of.map(limit),
             settings_url: format!("{base}/account/settings/"),
+            stop_url: facts.stop_url.to_owned(),
         }
     }
+}
+
+fn limit(HourlyLimit { mails, until }: HourlyLimit) -> String {
+    format!(
+        "This is the last mail for now: {mails} came within an hour, and until {} no more do. Builds that end meanwhile are \
+         on their pages only.",
+        time_of_day(until)
+    )
 }
 
 impl JobWords {

@@ -56,6 +56,12 @@ pub fn age(length: Duration) -> String {
     }
 }
 
+/// The time of day in Greenwich, to the minute that has begun by then: `14:05 UTC`.
+pub fn time_of_day(at: Timestamp) -> String {
+    let minutes = at.0.saturating_add(59_999).div_euclid(60_000).rem_euclid(24 * 60);
+    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,13 +70,27 @@ mod tests {
     fn lengths_are_said_as_people_say_them() {
         let said = |ms| spoken(Duration::from_millis(ms));
         assert_eq!(said(61), "61 ms");
+        assert_eq!(said(999), "999 ms");
+        assert_eq!(said(1_000), "1.0 s");
         assert_eq!(said(4_250), "4.2 s");
         assert_eq!(said(59_999), "59 s");
         assert_eq!(said(125_000), "2 min 05 s");
         assert_eq!(said(3_780_000), "1 h 03 min");
+        assert_eq!(clock(Duration::from_secs(7)), "0:07");
+        assert_eq!(clock(Duration::from_secs(3_599)), "59:59");
         assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
         assert_eq!(age(Duration::from_secs(59)), "now");
         assert_eq!(age(Duration::from_secs(86_400 * 16)), "16 d");
+    }
+
+    #[test]
+    fn a_time_of_day_is_never_told_too_early() {
+        let told = |ms| time_of_day(Timestamp(ms));
+        assert_eq!(told(0), "00:00 UTC");
+        assert_eq!(told(1), "00:01 UTC");
+        assert_eq!(told(1_796_000_700_000), "01:05 UTC");
+        assert_eq!(told(86_400_000 - 1), "00:00 UTC");
+        assert_eq!(told(i64::MAX).len(), 9);
     }
 
     #[test]

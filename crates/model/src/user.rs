@@ -38,8 +38,11 @@ pub struct User {
 /// The wishes of a person for mail: whether, where and of which builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSettings {
-    /// The address that they gave; none: the one that the forge tells.
+    /// The address that they gave and that is known to be theirs; none: the one that the forge tells.
     pub address: Option<String>,
+    /// The address that they gave last, until they show that its mail reaches them. Nothing but a link to confirm it
+    /// goes there.
+    pub unconfirmed: Option<String>,
     /// Whether they want mail at all.
     pub is_on: bool,
     /// Only of builds of commits that they wrote.
@@ -48,20 +51,97 @@ pub struct MailSettings {
 
 impl Default for MailSettings {
     fn default() -> Self {
-        Self { address: None, is_on: true, only_own_commits: false }
+        Self { address: None, unconfirmed: None, is_on: true, only_own_commits: false }
+    }
+}
+
+/// What a person asks for in the form about mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailWishes {
+    /// The address as typed; none: the one that the forge tells.
+    pub address: Option<String>,
+    /// Whether they want mail at all.
+    pub is_on: bool,
+    /// Only of builds of commits that they wrote.
+    pub only_own_commits: bool,
+}
+
+impl MailSettings {
+    /// The settings after somebody asked for others. An address is taken at once if the forge vouches for it, or it was
+    /// confirmed before; another waits, and the one before stays in use. Addresses are the same in any case of letters.
+    pub fn changed(&self, wishes: MailWishes, of_forge: Option<&str>) -> Self {
+        let MailWishes { address, is_on, only_own_commits } = wishes;
+        let is_known = |address: &str| {
+            let mut known = [self.address.as_deref(), of_forge].into_iter().flatten();
+            known.any(|known| known.eq_ignore_ascii_case(address))
+        };
+        let (address, unconfirmed) = match address {
+            Some(address) if !is_known(&address) => (self.address.clone(), Some(address)),
+            address => (address, None),
+        };
+        Self { address, unconfirmed, is_on, only_own_commits }
     }
 }
 
 impl User {
     /// The address at which mail reaches them, if they want any and one is known.
     pub fn mail_address(&self) -> Option<&str> {
-        let address = self.mail.address.as_deref().or(self.profile.email.as_deref());
-        address.filter(|_| self.mail.is_on)
+        self.known_address().filter(|_| self.mail.is_on)
+    }
+
+    /// The address that is known to be theirs, if one is.
+    pub fn known_address(&self) -> Option<&str> {
+        self.mail.address.as_deref().or(self.profile.email.as_deref())
     }
 
     /// Up to two letters that stand for the person where there is no picture.
     pub fn initials(&self) -> String {
         let letters = self.profile.name.split_whitespace().filter_map(|word| word.chars().next());
         letters.take(2).flat_map(char::to_uppercase).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wishes(address: Option<&str>) -> MailWishes {
+        MailWishes { address: address.map(str::to_owned), is_on: true, only_own_commits: false }
+    }
+
+    fn settings(address: Option<&str>, unconfirmed: Option<&str>) -> MailSettings {
+        let [address, unconfirmed] = [address, unconfirmed].map(|text| text.map(str::to_owned));
+        MailSettings { address, unconfirmed, ..MailSettings::default() }
+    }
+
+    #[test]
+    fn initials_are_those_of_two_names_at_most() {
+        for (name, initials) in [("anna Maria li", "AM"), ("Émile", "É"), ("ßtraße", "SS"), (" ", "")] {
+            let profile = Profile {
+                forge_id: ForgeUserId(7),
+                login: "anna".into(),
+                name: name.into(),
+                avatar_url: String::new(),
+                email: None,
+            };
+            let (mail, admission) = (MailSettings::default(), Admission::Unasked);
+            assert_eq!(User { id: UserId(1), profile, mail, admission }.initials(), initials, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_nobody_vouches_for_waits_and_the_one_before_stays() {
+        let (work, forge) = (Some("anna@work.example"), Some("anna@example.com"));
+        for (before, asked, after) in [
+            ((None, None), work, (None, work)),
+            ((work, None), Some("new@work.example"), (work, Some("new@work.example"))),
+            ((work, Some("new@work.example")), Some("Anna@work.example"), (Some("Anna@work.example"), None)),
+            ((work, None), Some("ANNA@example.com"), (Some("ANNA@example.com"), None)),
+            ((work, Some("new@work.example")), None, (None, None)),
+        ] {
+            let changed = settings(before.0, before.1).changed(wishes(asked), forge);
+            assert_eq!(changed, settings(after.0, after.1), "{before:?} and {asked:?}");
+        }
+        assert_eq!(settings(None, None).changed(wishes(forge), None), settings(None, forge));
     }
 }

@@ -8,6 +8,7 @@ mod tail;
 pub(crate) mod sign_in;
 pub(crate) mod avatars;
 pub(crate) mod account;
+pub(crate) mod mail_links;
 pub(crate) mod repositories;
 pub(crate) mod projects;
 pub(crate) mod builds;

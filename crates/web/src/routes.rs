@@ -7,8 +7,8 @@ use crate::{
     error::{self, WebError},
     fence, headers, health, live, monitor,
     pages::{
-        self, account, approve, audit, avatars, builds, cancel, history, hooks, projects, raw_log,
-        repositories, restart, settings, sign_in,
+        self, account, approve, audit, avatars, builds, cancel, history, hooks, mail_links, projects,
+        raw_log, repositories, restart, settings, sign_in,
     },
 };
 use axum::{
@@ -71,6 +71,9 @@ fn pages() -> Router<Shared> {
         .route("/audit/", get(audit::all))
         .route("/account/settings/", get(account::settings))
         .route("/account/settings/mail/", post(account::change_mail))
+        .route("/account/settings/mail/link/", post(mail_links::send_again))
+        .route("/account/settings/mail/confirm/", get(mail_links::ask_to_confirm).post(mail_links::confirm))
+        .route("/mail/stop/", get(mail_links::ask_to_stop).post(mail_links::stop))
         .route("/account/tokens/", post(account::add_token))
         .route("/account/tokens/{token}/delete/", post(account::remove_token))
         .route("/account/sessions/sign-out-others/", post(account::sign_out_others))
@@ -157,10 +160,19 @@ async fn elsewhere(method: Method, uri: Uri) -> Response {
 /// The same address with a slash at its end, if it looks like one of a page.
 fn with_slash(uri: &Uri) -> Option<String> {
     let path = uri.path();
-    let is_page =
-        ["/login", "/logout", "/_auth", "/repositories", "/projects", "/account", "/monitor", "/audit"]
-            .iter()
-            .any(|start| path.starts_with(start));
+    let is_page = [
+        "/login",
+        "/logout",
+        "/_auth",
+        "/repositories",
+        "/projects",
+        "/account",
+        "/mail",
+        "/monitor",
+        "/audit",
+    ]
+    .iter()
+    .any(|start| path.starts_with(start));
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     (is_page && !path.ends_with('/')).then(|| format!("{path}/{query}"))
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::tls_fault::TlsFault;
 use anyhow::Context;
-use kozmic_model::mail::Mail;
+use kozmic_model::mail::{Mail, MailList};
 use lettre::{
     Message,
     message::{
@@ -147,17 +147,15 @@ impl MailSender {
             .from(self.sender.clone())
             .to(Mailbox::new(None, to))
             .subject(mail.subject.clone())
-            .message_id(Some(mail.message_id.clone()))
-            .in_reply_to(mail.thread_id.clone())
-            .references(mail.thread_id.clone())
-            .multipart(body)?;
-        let headers = [
-            (HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()),
-            (HeaderName::new_from_ascii_str("List-Id"), mail.list_id.clone()),
-            (HeaderName::new_from_ascii_str("List-Unsubscribe"), format!("<{}>", mail.settings_url)),
-        ];
+            .message_id(Some(mail.message_id.clone()));
+        let mut headers = vec![("Auto-Submitted", "auto-generated".to_owned())];
+        if let Some(list) = &mail.list {
+            message = message.in_reply_to(list.thread_id.clone()).references(list.thread_id.clone());
+            headers.extend(list_headers(list));
+        }
+        let mut message = message.multipart(body)?;
         for (name, value) in headers {
-            message.headers_mut().insert_raw(HeaderValue::new(name, value));
+            message.headers_mut().insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
         }
         Ok(message)
     }
@@ -184,6 +182,15 @@ impl MailSender {
             () => NotifyError::Unreachable { server, cause: answer },
         }
     }
+}
+
+/// Mailboxes sort by the first, and end the list by the others with one click (RFC 2369, RFC 8058).
+fn list_headers(list: &MailList) -> [(&'static str, String); 3] {
+    [
+        ("List-Id", list.id.clone()),
+        ("List-Unsubscribe", format!("<{}>", list.stop_url)),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
+    ]
 }
 
 /// The fault of a connection.

@@ -1,7 +1,7 @@
 //! Meanings of a mail server's answers, with a server on loopback that says what a test wants it to.
 
 use super::{MailSender, NotifyError};
-use kozmic_model::mail::Mail;
+use kozmic_model::mail::{Mail, MailList};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
@@ -59,9 +59,11 @@ fn mail() -> Mail {
         text: "It failed.\n.\nFrom here on: ü\n".into(),
         html: "<p>It failed.</p>".into(),
         message_id: "<mail-9.1000@ci.example.org>".into(),
-        thread_id: "<project-3.aa@ci.example.org>".into(),
-        list_id: "anna/hello <hello.anna.ci.example.org>".into(),
-        settings_url: "https://ci.example.org/account/settings/".into(),
+        list: Some(MailList {
+            thread_id: "<project-3.aa@ci.example.org>".into(),
+            id: "anna/hello <hello.anna.ci.example.org>".into(),
+            stop_url: "https://ci.example.org/mail/stop/?link=abc".into(),
+        }),
     }
 }
 
@@ -81,7 +83,8 @@ async fn a_mail_has_both_bodies_and_is_known_as_a_machines() {
         "References: <project-3.aa@ci.example.org>",
         "Auto-Submitted: auto-generated",
         "List-Id: anna/hello <hello.anna.ci.example.org>",
-        "List-Unsubscribe: <https://ci.example.org/account/settings/>",
+        "List-Unsubscribe: <https://ci.example.org/mail/stop/?link=abc>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "QUIT",
     ] {
         assert!(heard.lines().any(|heard| heard.starts_with(line)), "{line} is missing in\n{heard}");
@@ -100,10 +103,12 @@ async fn no_line_break_in_a_header_begins_another_one() {
     let mail = mail();
     let mail = Mail {
         subject: broken(&mail.subject),
-        list_id: broken(&mail.list_id),
-        settings_url: broken(&mail.settings_url),
         message_id: broken(&mail.message_id),
-        thread_id: broken(&mail.thread_id),
+        list: mail.list.map(|list| MailList {
+            id: broken(&list.id),
+            stop_url: broken(&list.stop_url),
+            thread_id: broken(&list.thread_id),
+        }),
         ..mail
     };
     let sent = server.sender("").send("bob@example.com", &mail).await;

@@ -2,6 +2,7 @@
 
 use super::{
     Store,
+    mail_quota::{self, Kind},
     outbox::{self, Outgoing, Subject},
     read, rows,
 };
@@ -9,14 +10,14 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     ids::{BuildId, MailId, UserId},
-    mail::still_holds,
+    mail::{HourlyLimit, still_holds},
     status::Status,
     time::Timestamp,
     user::User,
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
+    ActiveValue::{NotSet, Set, Unchanged},
     ColumnTrait, EntityTrait, QueryFilter,
 };
 
@@ -33,6 +34,17 @@ pub struct WaitingMail {
     pub told: Status,
     /// The time when that was.
     pub created_at: Timestamp,
+}
+
+/// The answer to a mail that would go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTurn {
+    /// It may.
+    Free,
+    /// It may, and none after it until then.
+    Last(HourlyLimit),
+    /// Its person got as many within the hour as there may be.
+    TooMany,
 }
 
 impl Store {
@@ -74,6 +86,8 @@ impl Store {
                 user_id: Set(recipient.0),
                 status: Set(build.status.word().to_owned()),
                 created_at: Set(now.0),
+                counted: Set(false),
+                last_until: Set(None),
             };
             let row = row.insert(&tx).await.context("plan a mail")?;
             outbox::put(&tx, Subject::Mail(MailId(row.id)), now).await?;
@@ -96,6 +110,35 @@ impl Store {
         let (build, recipient) = (read::hooked_build(build)?, read::user(user));
         let created_at = Timestamp(created_at);
         Ok(Some(WaitingMail { id, recipient, build, told: status.parse()?, created_at }))
+    }
+}
+
+impl Store {
+    /// Counts a mail among those that its person gets within an hour, once however often it is tried.
+    ///
+    /// # Errors
+    /// There is no such mail, or the database does not answer.
+    pub async fn take_mail_turn(&self, id: MailId, most: u32, now: Timestamp) -> Result<MailTurn> {
+        let tx = self.write().await?;
+        let row = rows::mail::Entity::find_by_id(id.0).one(&tx).await.context("find a mail")?;
+        let row = row.with_context(|| format!("there is no mail {id}"))?;
+        let last = |until: Timestamp| MailTurn::Last(HourlyLimit { mails: most, until });
+        if row.counted {
+            let until = row.last_until.map(Timestamp).filter(|until| *until > now);
+            return Ok(until.map_or(MailTurn::Free, last));
+        }
+        let quota = mail_quota::take(&tx, UserId(row.user_id), Kind::Build, most, now).await?;
+        let Some(number) = quota.number else { return Ok(MailTurn::TooMany) };
+        let until = (number == most).then_some(quota.until);
+        let row = rows::mail::ActiveModel {
+            id: Unchanged(id.0),
+            counted: Set(true),
+            last_until: Set(until.map(|until| until.0)),
+            ..Default::default()
+        };
+        row.update(&tx).await.context("count a mail")?;
+        tx.commit().await.context("commit a mail's turn")?;
+        Ok(until.map_or(MailTurn::Free, last))
     }
 }
 
@@ -133,6 +176,28 @@ mod tests {
         assert_eq!((mail.recipient.id, mail.build.id, mail.told), (stage.user, build.id, Status::Failure));
         stage.store.sent(outgoing).await.unwrap();
         assert!(next(&stage).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_mail_counts_once_and_the_last_one_knows_it() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        stage.store.spread_news(news, &build, &[stage.user; 3], NOW).await.unwrap();
+        let turn = async |id, at| stage.store.take_mail_turn(MailId(id), 2, at).await.unwrap();
+        let until = NOW.after(std::time::Duration::from_secs(3_600));
+        let last = MailTurn::Last(HourlyLimit { mails: 2, until });
+        for (id, at, expected) in [
+            (1, NOW, MailTurn::Free),
+            (1, NOW, MailTurn::Free),
+            (2, NOW, last),
+            (2, NOW, last),
+            (3, NOW, MailTurn::TooMany),
+            (2, until, MailTurn::Free),
+            (3, until, MailTurn::Free),
+        ] {
+            assert_eq!(turn(id, at).await, expected, "mail {id}");
+        }
+        assert!(stage.store.take_mail_turn(MailId(99), 2, NOW).await.is_err());
     }
 
     #[tokio::test]

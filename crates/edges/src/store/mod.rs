@@ -40,12 +40,15 @@ mod monitor;
 mod old_attempts;
 mod outbox;
 mod mails;
+mod mail_links;
+mod mail_quota;
 mod runners;
 mod import;
 #[cfg(test)]
 mod tests;
 
 pub use access::sqlite::{address_of, directory_of, file_of};
+pub use accounts::MailAsked;
 pub use approvals::{Approval, Approved};
 pub use artifacts::NewArtifact;
 pub use auto_builder::{LoadedConfiguration, Watched};
@@ -58,7 +61,7 @@ pub use import::{
     Still, Taken,
 };
 pub use jobs::{ClaimedJob, Lane, Lease};
-pub use mails::WaitingMail;
+pub use mails::{MailTurn, WaitingMail};
 pub use missed::{Ear, Hearing, MissedCount};
 pub use monitor::{HistoryMark, Monitored};
 pub use moves::{Heard, ProjectChange, RefAtForge};

@@ -4,7 +4,7 @@
 use super::{Store, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    ids::{BuildId, JobId, MailId, OutboxId},
+    ids::{BuildId, JobId, MailId, OutboxId, UserId},
     time::Timestamp,
 };
 use sea_orm::{
@@ -17,6 +17,7 @@ const COMMIT_STATUS: &str = "commit_status";
 const JOB_STATUS: &str = "job_status";
 const NEWS: &str = "news";
 const MAIL: &str = "mail";
+const MAIL_LINK: &str = "mail_link";
 
 /// Subject of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Subject {
     News(BuildId),
     /// A mail to one person.
     Mail(MailId),
+    /// A link by which a person confirms their address for mail.
+    MailLink(UserId),
 }
 
 /// The two ways out, each with a line of its own: what holds up one does not hold up the other.
@@ -36,7 +39,7 @@ pub enum Subject {
 pub enum Way {
     /// Commit statuses.
     ToForge,
-    /// News and mails.
+    /// News, mails and links.
     ToPeople,
 }
 
@@ -44,7 +47,7 @@ impl Way {
     fn kinds(self) -> &'static [&'static str] {
         match self {
             Self::ToForge => &[COMMIT_STATUS, JOB_STATUS],
-            Self::ToPeople => &[NEWS, MAIL],
+            Self::ToPeople => &[NEWS, MAIL, MAIL_LINK],
         }
     }
 }
@@ -141,6 +144,7 @@ fn outgoing(row: rows::outbox::Model) -> Result<Outgoing> {
         JOB_STATUS => Subject::JobStatus(JobId(row.subject)),
         NEWS => Subject::News(BuildId(row.subject)),
         MAIL => Subject::Mail(MailId(row.subject)),
+        MAIL_LINK => Subject::MailLink(UserId(row.subject)),
         kind => anyhow::bail!("the outbox has a message of the unknown kind \"{kind}\""),
     };
     let rows::outbox::Model { id, version, tries, not_before, .. } = row;
@@ -154,6 +158,7 @@ pub(super) async fn put(tx: &DatabaseTransaction, subject: Subject, now: Timesta
         Subject::JobStatus(job) => (JOB_STATUS, job.0),
         Subject::News(build) => (NEWS, build.0),
         Subject::Mail(mail) => (MAIL, mail.0),
+        Subject::MailLink(user) => (MAIL_LINK, user.0),
     };
     let row = rows::outbox::ActiveModel {
         id: NotSet,

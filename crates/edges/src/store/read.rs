@@ -26,13 +26,19 @@ pub(super) fn user(row: rows::user::Model) -> User {
         avatar_url,
         email,
         mail_address,
+        mail_unconfirmed,
         mail_is_on,
         mail_only_own,
         admitted_by,
         ..
     } = row;
     let profile = Profile { forge_id: ForgeUserId(forge_id), login, name, avatar_url, email };
-    let mail = MailSettings { address: mail_address, is_on: mail_is_on, only_own_commits: mail_only_own };
+    let mail = MailSettings {
+        address: mail_address,
+        unconfirmed: mail_unconfirmed,
+        is_on: mail_is_on,
+        only_own_commits: mail_only_own,
+    };
     let admission = match admitted_by.as_deref() {
         None => Admission::Unasked,
         Some("") => Admission::Nobody,

@@ -185,6 +185,7 @@ pub(super) fn blank_mail_settings(is_known: bool) -> rows::user::ActiveModel {
         true => rows::user::ActiveModel { ..Default::default() },
         false => rows::user::ActiveModel {
             mail_address: Set(None),
+            mail_unconfirmed: Set(None),
             mail_is_on: Set(true),
             mail_only_own: Set(false),
             ..Default::default()

@@ -175,6 +175,7 @@ fn settings(dir: &Path) -> FlowSettings {
         cached_images: 5,
         invited: Invited::default(),
         audit_kept: hour,
+        mail_limit: None,
         retention: Retention::default(),
         autobuild: None,
     }

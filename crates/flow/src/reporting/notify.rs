@@ -1,18 +1,18 @@
-//! Members hear by mail of builds that ended badly, and of the first that ended well after that. `report` hands over
-//! what the outbox holds; what nobody wants to know any more is dropped.
+//! Members hear by mail of builds that ended badly, and of the first that ended well after that; a new address hears of it
+//! first. `report` hands over what the outbox holds; what nobody wants to know any more is dropped.
 
 use crate::Flow;
 use anyhow::{Error, Result};
 use kozmic_edges::{
     clock,
     notifier::{Notifier, NotifyError},
-    store::{Outgoing, WaitingMail},
+    store::{MailTurn, Outgoing, WaitingMail},
 };
 use kozmic_model::{
     build::Build,
     ids::{BuildId, MailId, UserId},
     job::Job,
-    mail::{self, Mail, MailFacts},
+    mail::{self, CONFIRM_WITHIN, ConfirmationFacts, HourlyLimit, LinkPurpose, Mail, MailFacts, MailLink},
     project::Project,
 };
 use std::time::Duration;
@@ -49,10 +49,53 @@ pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
     let Some(waiting) = flow.edges.store.waiting_mail(id).await? else { return Ok(()) };
     let Some(project) = project_of(flow, &waiting).await? else { return Ok(()) };
     let Some(address) = waiting.recipient.mail_address() else { return Ok(()) };
-    let mail = compose(flow, &waiting, &project).await?;
+    let last_of = match turn(flow, id).await? {
+        MailTurn::Free => None,
+        MailTurn::Last(limit) => Some(limit),
+        MailTurn::TooMany => {
+            tracing::info!(
+                user.id = waiting.recipient.id.0,
+                "a mail was left out: its reader got too many this hour"
+            );
+            return Ok(());
+        }
+    };
+    let mail = compose(flow, &waiting, address, &project, last_of).await?;
     sender.send(address, &mail).await?;
     tracing::info!(build.id = waiting.build.id.0, user.id = waiting.recipient.id.0, "a mail was sent");
     Ok(())
+}
+
+/// Sends the link by which a person confirms their address, if one waits for it still.
+pub(crate) async fn send_link(flow: &Flow, outgoing: Outgoing, user: UserId) -> Result<()> {
+    let Notifier::Mail(sender) = &flow.edges.notifier else { return Ok(()) };
+    let Some(recipient) = flow.edges.store.user(user).await? else { return Ok(()) };
+    let Some(address) = recipient.mail.unconfirmed.clone() else { return Ok(()) };
+    let purpose = LinkPurpose::Confirm { until: clock::now().after(CONFIRM_WITHIN) };
+    let link = MailLink { purpose, user, address: address.clone() };
+    let mail = Mail::confirmation(&ConfirmationFacts {
+        name: &format!("{}.{}", outgoing.id, outgoing.version),
+        recipient: &recipient,
+        confirm_url: &url(flow, "/account/settings/mail/confirm/", &link),
+        public_url: flow.settings.public_url.as_str(),
+    });
+    sender.send(&address, &mail).await?;
+    tracing::info!(user.id = user.0, "a link to confirm an address was sent");
+    Ok(())
+}
+
+/// Counts a mail if people get only so many.
+async fn turn(flow: &Flow, id: MailId) -> Result<MailTurn> {
+    match flow.settings.mail_limit {
+        Some(most) => flow.edges.store.take_mail_turn(id, most, clock::now()).await,
+        None => Ok(MailTurn::Free),
+    }
+}
+
+/// The address of a link that a mail carries.
+fn url(flow: &Flow, path: &str, link: &MailLink) -> String {
+    let base = flow.settings.public_url.as_str().trim_end_matches('/');
+    format!("{base}{path}?link={}", flow.edges.store.sealed_link(link))
 }
 
 /// Whether the outbox lets go of a mail that failed so often.
@@ -76,8 +119,16 @@ async fn project_of(flow: &Flow, waiting: &WaitingMail) -> Result<Option<Project
     }
 }
 
-async fn compose(flow: &Flow, waiting: &WaitingMail, project: &Project) -> Result<Mail> {
+async fn compose(
+    flow: &Flow,
+    waiting: &WaitingMail,
+    address: &str,
+    project: &Project,
+    last_of: Option<HourlyLimit>,
+) -> Result<Mail> {
     let build = &waiting.build;
+    let (purpose, user) = (LinkPurpose::Stop, waiting.recipient.id);
+    let stop = MailLink { purpose, user, address: address.to_owned() };
     let jobs = flow.edges.store.jobs_of(build.id).await?;
     let last_lines = match mail::culprit(build, &jobs) {
         Some(job) => last_lines(flow, job).await?,
@@ -91,6 +142,8 @@ async fn compose(flow: &Flow, waiting: &WaitingMail, project: &Project) -> Resul
         jobs: &jobs,
         last_lines: &last_lines,
         public_url: flow.settings.public_url.as_str(),
+        stop_url: &url(flow, "/mail/stop/", &stop),
+        last_of,
     }))
 }
 

@@ -98,7 +98,7 @@ async fn owner(flow: &Flow, outgoing: Outgoing) -> Result<Option<UserId>> {
     let build = match outgoing.subject {
         Subject::CommitStatus(build) => build,
         Subject::JobStatus(_) => return flow.edges.store.auto_builder().await,
-        Subject::News(_) | Subject::Mail(_) => return Ok(None),
+        Subject::News(_) | Subject::Mail(_) | Subject::MailLink(_) => return Ok(None),
     };
     let Some(build) = flow.edges.store.build_by_id(build).await? else { return Ok(None) };
     Ok(flow.edges.store.project(build.project).await?.map(|project| project.owner))
@@ -110,6 +110,7 @@ async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
         Subject::JobStatus(job) => job_status(flow, job).await,
         Subject::News(build) => notify::spread(flow, outgoing, build).await,
         Subject::Mail(mail) => notify::send(flow, mail).await,
+        Subject::MailLink(user) => notify::send_link(flow, outgoing, user).await,
     }
 }
 

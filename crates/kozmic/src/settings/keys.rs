@@ -86,6 +86,7 @@ pub(super) const KEYS: &[Key] = &[
         "mail_default_sender",
         "mail is switched on and needs somebody to come from, such as Kozmic <kozmic@example.org>",
     ),
+    key("mail_limit", Some("30")),
     key("autobuild_configuration_repository", None),
     secret(needed(
         "autobuild_github_token",

@@ -105,6 +105,8 @@ pub(crate) struct MailSettings {
     pub(crate) smtp_url: SmtpUrl,
     /// `KOZMIC_MAIL_DEFAULT_SENDER`
     pub(crate) sender: Sender,
+    /// `KOZMIC_MAIL_LIMIT`; none: no limit.
+    pub(crate) hourly_limit: Option<u32>,
 }
 
 /// Settings of the server's own log.
@@ -249,13 +251,14 @@ fn variable(name: &str) -> Option<String> {
 fn mail(source: &Source) -> Result<Option<MailSettings>, SettingsFault> {
     let smtp_url = source.parse("smtp_url", values::smtp_url)?;
     let sender = source.parse("mail_default_sender", values::sender)?;
+    let hourly_limit = source.required("mail_limit", values::mails)?;
     let is_on = source.parse("enable_email_notifications", values::truth)?;
     if !is_on.unwrap_or(smtp_url.is_some()) {
         return Ok(None);
     }
     let smtp_url = smtp_url.ok_or_else(|| SettingsFault::missing("smtp_url"))?;
     let sender = sender.ok_or_else(|| SettingsFault::missing("mail_default_sender"))?;
-    Ok(Some(MailSettings { smtp_url, sender }))
+    Ok(Some(MailSettings { smtp_url, sender, hourly_limit }))
 }
 
 fn processors() -> usize {
@@ -334,6 +337,8 @@ mod tests {
             ("KOZMIC_SMTP_URL", "mail.example.org:587", "smtps://"),
             ("KOZMIC_MAIL_DEFAULT_SENDER", "Kozmic", "Kozmic <kozmic@example.org>"),
             ("KOZMIC_ENABLE_EMAIL_NOTIFICATIONS", "perhaps", "true or false"),
+            ("KOZMIC_MAIL_LIMIT", "0", "from 1 to 1000, or none"),
+            ("KOZMIC_MAIL_LIMIT", "1001", "from 1 to 1000, or none"),
         ] {
             let Err(fault) = read(&[(name, value)]) else { panic!("{name}={value} is refused") };
             let fault = fault.to_string();

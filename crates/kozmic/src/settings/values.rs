@@ -207,6 +207,14 @@ pub(super) fn smtp_url(text: &str) -> Parsed<SmtpUrl> {
     text.parse().map_err(|_| RIGHT)
 }
 
+pub(super) fn mails(text: &str) -> Parsed<Option<u32>> {
+    const RIGHT: &str = "a number of mails from 1 to 1000, or none for no limit";
+    if text == "none" {
+        return Ok(None);
+    }
+    text.parse().ok().filter(|mails| (1..=1_000).contains(mails)).map(Some).ok_or(RIGHT)
+}
+
 pub(super) fn sender(text: &str) -> Parsed<Sender> {
     text.parse().map_err(|_| "a mail address such as Kozmic <kozmic@example.org>")
 }

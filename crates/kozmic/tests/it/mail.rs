@@ -1,7 +1,10 @@
 //! Members hear by mail of what broke and of what is mended, from a real mail server, and nothing that they do not
 //! want.
 
-use crate::world::{LIMIT, REPOSITORY, World};
+use crate::{
+    mail_addresses::confirm,
+    world::{LIMIT, REPOSITORY, World},
+};
 use anyhow::{Context, Result};
 use kozmic_testkit::{
     github::{Commit, Permission, Pushed, State},
@@ -14,8 +17,19 @@ use tokio::net::TcpListener;
 const SENDER: &str = "Kozmic <kozmic@example.org>";
 const SETTINGS: &str = "/account/settings/";
 
-async fn world(smtp_url: &str) -> Result<World> {
-    World::with(&[("KOZMIC_SMTP_URL", smtp_url), ("KOZMIC_MAIL_DEFAULT_SENDER", SENDER)]).await
+pub(crate) async fn world(smtp_url: &str) -> Result<World> {
+    limited_world(smtp_url, "30").await
+}
+
+/// A world where people get so many mails within an hour.
+pub(crate) async fn limited_world(smtp_url: &str, limit: &str) -> Result<World> {
+    let settings = [
+        ("KOZMIC_SMTP_URL", smtp_url),
+        ("KOZMIC_MAIL_DEFAULT_SENDER", SENDER),
+        ("KOZMIC_MAIL_LIMIT", limit),
+        ("KOZMIC_ADMINS", "anna"),
+    ];
+    World::with(&settings).await
 }
 
 /// Pushes a commit whose job returns this.
@@ -25,26 +39,26 @@ async fn push(world: &World, branch: &str, code: &str, author: &str) -> Result<P
 }
 
 /// Pushes a commit of Anna's and waits until its build ended.
-async fn build(world: &World, branch: &str, code: &str) -> Result<()> {
+pub(crate) async fn build(world: &World, branch: &str, code: &str) -> Result<()> {
     let pushed = push(world, branch, code, "anna").await?;
     let state = if code == "0" { State::Success } else { State::Failure };
     world.status(&pushed.sha, state).await.map(drop)
 }
 
-async fn wish(person: &Person, fields: &[(&str, &str)]) -> Result<()> {
+pub(crate) async fn wish(person: &Person, fields: &[(&str, &str)]) -> Result<()> {
     let page = person.get(SETTINGS).await?;
     let mut form = page.form(|form| form.action == "/account/settings/mail/").context("a form for mail")?;
     form.fields.retain(|(name, _)| name == "csrf_token");
     person.submit(&page, &form, fields).await?.ensure_ok()
 }
 
-async fn join(world: &World, login: &str) -> Result<Person> {
+pub(crate) async fn join(world: &World, login: &str) -> Result<Person> {
     world.github.set_permission(REPOSITORY, login, Some(Permission::Pull));
     Person::sign_in(&world.server, &world.github, login).await
 }
 
 /// Subject of each mail, without the commit, and its recipient.
-fn told(mails: &[Mail]) -> Vec<(&str, &str)> {
+pub(crate) fn told(mails: &[Mail]) -> Vec<(&str, &str)> {
     let about = mails.iter().map(|mail| mail.subject.split(" — ").next().unwrap_or_default());
     let recipients = mails.iter().map(|mail| mail.recipients.first().map_or("", String::as_str));
     about.zip(recipients).collect()
@@ -163,16 +177,19 @@ async fn members_get_what_they_want_where_they_want_it() -> Result<()> {
     wish(&eve, &[("address", "eve@work.example")]).await?;
     wish(&world.anna, &[("address", "Anna@work.example"), ("is_on", "yes"), ("only_own_commits", "yes")])
         .await?;
+    confirm(&world, &server, &eve, "eve@work.example").await?;
+    confirm(&world, &server, &world.anna, "Anna@work.example").await?;
     let fail = async |author| {
         let pushed = push(&world, "main", "1", author).await?;
         world.status(&pushed.sha, State::Failure).await
     };
     fail("bob").await?;
     fail("anna").await?;
-    server.wait_for(LIMIT, |mails| !mails.is_empty()).await?;
+    server.wait_for(LIMIT, |mails| mails.len() >= 3).await?;
     wish(&eve, &[("address", "eve@work.example"), ("is_on", "yes")]).await?;
     fail("bert").await?;
-    let mails = server.wait_for(LIMIT, |mails| mails.len() >= 2).await?;
+    let mut mails = server.wait_for(LIMIT, |mails| mails.len() >= 4).await?;
+    mails.drain(..2); // the links
     assert_eq!(
         told(&mails),
         [

@@ -44,6 +44,7 @@ mod api_contract;
 mod forge_faults;
 mod forks;
 mod mail;
+mod mail_addresses;
 mod mail_tls;
 mod long_logs;
 mod pages;

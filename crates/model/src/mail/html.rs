@@ -4,23 +4,40 @@
 use super::{JobWords, Words};
 use crate::status::Status;
 
-/// The whole body, as a document of its own.
+/// The tone of what is neither good nor bad.
+const QUIET: &str = "#888888";
+
+/// The whole body of a mail about a build, as a document of its own.
 pub(super) fn body(words: &Words) -> String {
-    let verdict = escaped(&words.verdict);
     let jobs = words.jobs.iter().map(job).collect::<String>();
     let log = words.log_of.as_ref().map(|title| log(title, &words.last_lines)).unwrap_or_default();
+    let rest = format!(
+        "<table style=\"border-spacing: 0\">\n{facts}</table>\n<p>{build}</p>\n<ul>\n{jobs}</ul>\n{log}{limit}<hr>\n\
+         <p style=\"font-size: 13px\">{why} {settings} · {stop}</p>\n",
+        facts = facts(words),
+        build = link(&words.build_url, "Open the build"),
+        why = escaped(&words.why),
+        limit = words.limit.iter().map(|limit| format!("<p>{}</p>\n", escaped(limit))).collect::<String>(),
+        settings = link(&words.settings_url, "Change what you get"),
+        stop = link(&words.stop_url, "Get no more mail at all"),
+    );
+    document(&words.verdict, colour(words.status), &rest)
+}
+
+/// The whole body of a mail that asks for a confirmation.
+pub(super) fn confirmation(verdict: &str, how: &str, confirm_url: &str, otherwise: &str) -> String {
+    let (how, link, otherwise) = (escaped(how), link(confirm_url, "Confirm the address"), escaped(otherwise));
+    document(verdict, QUIET, &format!("<p>{how}</p>\n<p>{link}</p>\n<p>{otherwise}</p>\n"))
+}
+
+fn document(verdict: &str, colour: &str, rest: &str) -> String {
+    let verdict = escaped(verdict);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{verdict}</title>\n</head>\n\
          <body style=\"font: 15px/1.5 system-ui, sans-serif\">\n\
          <h1 style=\"font-size: 1.25em; border-left: 6px solid {colour}; padding-left: 10px\">{verdict}</h1>\n\
-         <table style=\"border-spacing: 0\">\n{facts}</table>\n<p>{build}</p>\n<ul>\n{jobs}</ul>\n{log}<hr>\n\
-         <p style=\"font-size: 13px\">{why} {settings}</p>\n</body>\n</html>\n",
-        colour = colour(words.status),
-        facts = facts(words),
-        build = link(&words.build_url, "Open the build"),
-        why = escaped(&words.why),
-        settings = link(&words.settings_url, "Change what you get, or get none"),
+         {rest}</body>\n</html>\n"
     )
 }
 
@@ -59,7 +76,7 @@ fn colour(status: Status) -> &'static str {
         Status::Success => "#2da44e",
         Status::Failure => "#e5534b",
         Status::Error => "#bf8700",
-        Status::Held | Status::Enqueued | Status::Pending | Status::Canceled => "#888888",
+        Status::Held | Status::Enqueued | Status::Pending | Status::Canceled => QUIET,
     }
 }
 

@@ -85,7 +85,13 @@ fn mail(build: &Build, jobs: &[Job], last_lines: &[String]) -> Mail {
         jobs,
         last_lines,
         public_url: "https://ci.example.org:8443/",
+        stop_url: "https://ci.example.org:8443/mail/stop/?link=abc&x",
+        last_of: None,
     })
+}
+
+fn list(mail: &Mail) -> &MailList {
+    mail.list.as_ref().unwrap()
 }
 
 #[test]
@@ -118,22 +124,72 @@ The end of the log of "Tests":
 
 -- 
 You get this mail because you are a member of anna/hello.
-To change what you get, or to get none: https://ci.example.org:8443/account/settings/
+To change what you get: https://ci.example.org:8443/account/settings/
+To get no more mail at all: https://ci.example.org:8443/mail/stop/?link=abc&x
 "#
     );
     assert!(mail.html.contains("<pre") && mail.html.contains("one\ntwo</pre>"), "{}", mail.html);
     assert!(!mail.html.contains("<img") && !mail.html.contains("src="), "{}", mail.html);
     assert_eq!(mail.message_id, "<mail-9.1000@ci.example.org>");
-    assert_eq!(mail.list_id, "anna/hello <hello.anna.ci.example.org>");
+    assert_eq!(list(&mail).id, "anna/hello <hello.anna.ci.example.org>");
+    assert_eq!(list(&mail).stop_url, "https://ci.example.org:8443/mail/stop/?link=abc&x");
+    assert!(
+        mail.html.contains("href=\"https://ci.example.org:8443/mail/stop/?link=abc&amp;x\""),
+        "{}",
+        mail.html
+    );
+}
+
+#[test]
+fn the_last_mail_within_the_limit_says_when_there_will_be_more() {
+    let (build, anna, project) = (build(Status::Failure), user(None, MailSettings::default()), project());
+    let facts = |last_of| MailFacts {
+        id: MailId(9),
+        recipient: &anna,
+        project: &project,
+        build: &build,
+        jobs: &[],
+        last_lines: &[],
+        public_url: "https://ci.example.org",
+        stop_url: "https://ci.example.org/mail/stop/",
+        last_of,
+    };
+    let until = Timestamp(1_796_000_700_000);
+    let last = Mail::compose(&facts(Some(HourlyLimit { mails: 30, until })));
+    let says = "30 came within an hour, and until 01:05 UTC no more do";
+    assert!(last.text.contains(says) && last.html.contains(says), "{}", last.text);
+    assert!(!Mail::compose(&facts(None)).text.contains("the last mail"));
+}
+
+#[test]
+fn a_confirmation_says_who_asks_and_where_and_belongs_to_no_list() {
+    let mut anna = user(None, MailSettings::default());
+    anna.profile.login = "an<i>na\r\nBcc: eve".into();
+    let mail = Mail::confirmation(&ConfirmationFacts {
+        name: "7.1",
+        recipient: &anna,
+        confirm_url: "https://ci.example.org:8443/account/settings/mail/confirm/?link=abc",
+        public_url: "https://ci.example.org:8443/",
+    });
+    assert_eq!(mail.subject, "Confirm your address for mail from ci.example.org");
+    assert_eq!(
+        mail.text,
+        "an<i>na Bcc: eve wants to get mail from https://ci.example.org:8443 at this address.\n\n\
+         If you are an<i>na Bcc: eve, confirm it within three days:\n\n    \
+         https://ci.example.org:8443/account/settings/mail/confirm/?link=abc\n\n\
+         If you are not, leave this mail alone: without a confirmation nothing more comes here.\n"
+    );
+    assert!(mail.html.contains("confirm/?link=abc\"") && !mail.html.contains("<i>"), "{}", mail.html);
+    assert_eq!((mail.message_id.as_str(), mail.list), ("<confirm-7.1@ci.example.org>", None));
 }
 
 #[test]
 fn mails_of_one_ref_are_one_thread() {
-    let main = mail(&build(Status::Failure), &[], &[]).thread_id;
-    assert_eq!(mail(&build(Status::Success), &[], &[]).thread_id, main);
+    let main = mail(&build(Status::Failure), &[], &[]);
+    assert_eq!(list(&mail(&build(Status::Success), &[], &[])).thread_id, list(&main).thread_id);
     let other = Build { git_ref: GitRef::PullRequest(4), ..build(Status::Failure) };
     let other = mail(&other, &[], &[]);
-    assert_ne!(other.thread_id, main);
+    assert_ne!(list(&other).thread_id, list(&main).thread_id);
     assert_eq!(other.subject, "[failure] anna/hello#12 (#4 — 1a2b3c4d)");
 }
 
@@ -155,7 +211,7 @@ fn strangers_words_stay_words() {
     };
     let lines = last_lines(b"<img src=//evil>\n\x1b[31mred\x1b[0m\n-- \nforged\n", true);
     let mail = mail(&hostile, &[job(51, "<i>&\r\nT", Status::Failure)], &lines);
-    for line in [&mail.subject, &mail.message_id, &mail.thread_id, &mail.list_id] {
+    for line in [&mail.subject, &mail.message_id, &list(&mail).thread_id, &list(&mail).id] {
         assert!(!line.contains(['\r', '\n']), "{line:?}");
     }
     for tag in ["<script", "<b>", "<img", "<i>"] {
@@ -185,6 +241,7 @@ fn who_wants_only_their_own_commits_gets_only_those() {
     let build = build(Status::Failure);
     let mail = |address: Option<&str>, is_on, only_own_commits| MailSettings {
         address: address.map(str::to_owned),
+        unconfirmed: None,
         is_on,
         only_own_commits,
     };
@@ -204,7 +261,7 @@ fn who_wants_only_their_own_commits_gets_only_those() {
 #[test]
 fn who_may_approve_is_asked_whoever_wrote_it() {
     let (own, held) =
-        (MailSettings { address: None, is_on: true, only_own_commits: true }, build(Status::Held));
+        (MailSettings { only_own_commits: true, ..MailSettings::default() }, build(Status::Held));
     let wants =
         |role, mail: &MailSettings| is_wanted(&user(Some("any@example.com"), mail.clone()), role, &held);
     assert!(wants(Role::Manager, &own) && wants(Role::Owner, &own) && !wants(Role::Member, &own));

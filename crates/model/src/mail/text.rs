@@ -7,8 +7,11 @@ pub(super) fn body(words: &Words) -> String {
     let mut parts = vec![words.verdict.clone(), facts(words)];
     parts.extend(words.jobs.iter().map(job));
     parts.extend(words.log_of.as_ref().map(|title| log(title, &words.last_lines)));
-    let why = &words.why;
-    parts.push(format!("-- \n{why}\nTo change what you get, or to get none: {}", words.settings_url));
+    parts.extend(words.limit.clone());
+    let Words { why, settings_url, stop_url, .. } = words;
+    parts.push(format!(
+        "-- \n{why}\nTo change what you get: {settings_url}\nTo get no more mail at all: {stop_url}"
+    ));
     parts.join("\n\n") + "\n"
 }
 

@@ -25,7 +25,7 @@ use sessions::Line;
 use tokens::{LIVES, SCOPES, TITLE_LIMIT, TokenLine, Told};
 
 /// The path of this page.
-const PATH: &str = "/account/settings/";
+pub(super) const PATH: &str = "/account/settings/";
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -43,13 +43,13 @@ struct MailDraft {
     address: String,
     is_on: bool,
     only_own_commits: bool,
-    fault: Option<&'static str>,
+    fault: Option<String>,
 }
 
 impl From<&MailSettings> for MailDraft {
     fn from(mail: &MailSettings) -> Self {
         Self {
-            address: mail.address.clone().unwrap_or_default(),
+            address: mail.unconfirmed.clone().or_else(|| mail.address.clone()).unwrap_or_default(),
             is_on: mail.is_on,
             only_own_commits: mail.only_own_commits,
             fault: None,

@@ -16,6 +16,7 @@ mod m0012_pulls;
 mod m0013_sudo;
 mod m0014_doors;
 mod m0015_audit;
+mod m0016_mail;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_sudo::Migration),
             Box::new(m0014_doors::Migration),
             Box::new(m0015_audit::Migration),
+            Box::new(m0016_mail::Migration),
         ]
     }
 }

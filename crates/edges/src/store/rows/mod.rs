@@ -32,7 +32,7 @@ rows! {
         #[sea_orm(primary_key)] id: i64,
         forge_id: i64, login: String, name: String, avatar_url: String, email: Option<String>, token: Vec<u8>,
         created_at: i64, signed_in_at: i64, mail_address: Option<String>, mail_is_on: bool, mail_only_own: bool,
-        admitted_by: Option<String>,
+        admitted_by: Option<String>, mail_unconfirmed: Option<String>,
     }
     avatar = "avatar" {
         #[sea_orm(primary_key, auto_increment = false)] user_id: i64,
@@ -123,7 +123,11 @@ rows! {
     }
     mail = "mail" {
         #[sea_orm(primary_key)] id: i64,
-        build_id: i64, user_id: i64, status: String, created_at: i64,
+        build_id: i64, user_id: i64, status: String, created_at: i64, counted: bool, last_until: Option<i64>,
+    }
+    mail_quota = "mail_quota" {
+        #[sea_orm(primary_key)] id: i64,
+        user_id: i64, kind: String, began_at: i64, used: i32,
     }
     imported = "imported" {
         #[sea_orm(primary_key)] id: i64,

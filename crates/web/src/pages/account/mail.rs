@@ -1,9 +1,14 @@
 //! Whether, where and of what somebody wants mail.
 
 use super::{MailDraft, PATH, show, tokens::Told};
-use crate::{app::Shared, error::WebError, pages::button::Sent};
+use crate::{
+    app::Shared,
+    error::WebError,
+    pages::{button::Sent, mail_links::too_many_links},
+};
 use axum::{extract::State, response::Response};
-use kozmic_model::user::MailSettings;
+use kozmic_edges::{broker::Topic, clock, store::MailAsked};
+use kozmic_model::user::MailWishes;
 use serde::Deserialize;
 
 /// The longest address that mail servers take, in bytes.
@@ -11,6 +16,8 @@ pub(super) const LONGEST_ADDRESS: usize = 254;
 
 /// The longest part before the `@`, in bytes.
 const LONGEST_NAME: usize = 64;
+
+const SAVED: &str = "Your wishes for mail are saved.";
 
 /// The fields as typed; a box that is not ticked is not sent.
 #[derive(Deserialize)]
@@ -27,17 +34,25 @@ pub(crate) async fn change(
     Sent(typed, visit): Sent<Typed>,
 ) -> Result<Response, WebError> {
     let (is_on, only_own_commits) = (typed.is_on.is_some(), typed.only_own_commits.is_some());
-    match read(&typed.address) {
+    let fault = match read(&typed.address) {
         Ok(address) => {
-            let wishes = MailSettings { address, is_on, only_own_commits };
-            visit.edges(&app).store.change_mail_settings(visit.person.user.id, &wishes).await?;
-            visit.lead(&app, PATH, Ok("Your wishes for mail are saved.".to_owned())).await
+            let wishes = MailWishes { address, is_on, only_own_commits };
+            let store = visit.edges(&app).store;
+            match store.change_mail_settings(visit.person.user.id, wishes, clock::now()).await? {
+                MailAsked::Done => return visit.lead(&app, PATH, Ok(SAVED.to_owned())).await,
+                MailAsked::LinkGoesOut => {
+                    app.edges.broker.ring(Topic::Outbox);
+                    let said =
+                        format!("{SAVED} A link to confirm the address goes to {}.", typed.address.trim());
+                    return visit.lead(&app, PATH, Ok(said)).await;
+                }
+                MailAsked::TooManyLinks { until } => too_many_links(until),
+            }
         }
-        Err(fault) => {
-            let draft = MailDraft { address: typed.address, is_on, only_own_commits, fault: Some(fault) };
-            show(&app, visit, Some(draft), Told::default()).await
-        }
-    }
+        Err(fault) => fault.to_owned(),
+    };
+    let draft = MailDraft { address: typed.address, is_on, only_own_commits, fault: Some(fault) };
+    show(&app, visit, Some(draft), Told::default()).await
 }
 
 /// The address; none if nothing was typed.

@@ -1,0 +1,38 @@
+//! The mail that asks whether an address may get a person's mail. It goes to whom nobody has asked yet, so it is short, and
+//! nothing in it is a stranger's but a login.
+
+use super::{Mail, clean, host, html};
+use crate::user::User;
+
+/// The facts that the mail is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfirmationFacts<'a> {
+    /// The mail's name among all of this kind, such as `7.1`: the same however often it is sent.
+    pub name: &'a str,
+    /// The person who gave the address.
+    pub recipient: &'a User,
+    /// The address at which they confirm it.
+    pub confirm_url: &'a str,
+    /// The address at which browsers reach Kozmic.
+    pub public_url: &'a str,
+}
+
+impl Mail {
+    /// Asks whether the mail of a person may go to an address.
+    pub fn confirmation(facts: &ConfirmationFacts<'_>) -> Self {
+        let ConfirmationFacts { name, recipient, confirm_url, public_url } = facts;
+        let login = clean::name(&recipient.profile.login);
+        let server = public_url.trim_end_matches('/');
+        let verdict = format!("{login} wants to get mail from {server} at this address.");
+        let how = format!("If you are {login}, confirm it within three days:");
+        let otherwise =
+            "If you are not, leave this mail alone: without a confirmation nothing more comes here.";
+        Self {
+            subject: format!("Confirm your address for mail from {}", host(public_url)),
+            text: format!("{verdict}\n\n{how}\n\n    {confirm_url}\n\n{otherwise}\n"),
+            html: html::confirmation(&verdict, &how, confirm_url, otherwise),
+            message_id: format!("<confirm-{name}@{}>", host(public_url)),
+            list: None,
+        }
+    }
+}
