@@ -88,3 +88,14 @@ fn a_recipes_job_outlives_a_crash_at_each_call() {
     assert!(at_each_call_of_the_port(&recipe("thing"), &["out built"]) >= 8);
     assert!(at_each_call_of_the_engine(&recipe("thing"), &["out built"]) >= 8);
 }
+
+#[test]
+fn a_job_is_taken_up_although_nobody_could_say_at_first_which_are_held() {
+    let stage = Stage::new();
+    stage.give(1, "echo out one");
+    stage.ledger.stop_at(2, Side::Answer);
+    stage.live(stage.ledger.stopped_there());
+    stage.ledger.notes().silences = 2;
+    check(&stage, &["out one"], "after two silences");
+    assert_eq!(stage.ledger.notes().silences, 0);
+}
