@@ -166,6 +166,13 @@ mod tests {
     }
 
     #[test]
+    fn each_actor_has_a_word_and_only_kozmic_is_nobody() {
+        let anna = Actor::Person { user: UserId(1), login: "anna".into(), token: None };
+        let told = [Actor::Kozmic, Actor::Operator, anna].map(|actor| (actor.word(), actor.is_somebody()));
+        assert_eq!(told, [("kozmic", false), ("operator", true), ("person", true)]);
+    }
+
+    #[test]
     fn a_subject_has_one_line_and_an_end() {
         let deed = Deed::new(Action::HookAdded, None, &format!("a\nb\u{1b}[0m{}", "ü".repeat(300)));
         assert!(deed.subject.starts_with("a b [0mü") && deed.subject.chars().count() == 200);
