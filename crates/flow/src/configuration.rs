@@ -14,7 +14,6 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use kozmic_edges::{
-    broker::Topic,
     clock,
     forge::Head,
     store::{Heard, Planned, ProjectChange},
@@ -133,8 +132,8 @@ async fn plan_head(flow: &Flow, repository: &Repository, head: Head) -> Result<P
     let change = change_of(repository, head);
     let (change, specs) = (ProjectChange { project: project.id, change: &change }, [spec()]);
     let planned = flow.edges.store.enqueue_planned(Heard::Answer, change, &specs, clock::now()).await?;
+    ring::step(&flow.edges, project.id);
     planned.jobs.iter().for_each(|job| ring::change(&flow.edges, project.id, *job));
-    flow.edges.broker.ring(Topic::Jobs);
     Ok(planned)
 }
 

@@ -168,7 +168,9 @@ mod tests {
     #[test]
     fn a_ref_survives_the_way_to_text_and_back() {
         for text in ["refs/heads/main", "refs/heads/feature/x", "refs/pull/12/head", "refs/tags/v1"] {
-            assert_eq!(text.parse::<GitRef>().unwrap().to_string(), text);
+            let git_ref = text.parse::<GitRef>().unwrap();
+            assert_eq!(git_ref.to_string(), text);
+            assert_eq!(String::from(git_ref), text);
         }
     }
 

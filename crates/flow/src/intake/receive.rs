@@ -248,13 +248,15 @@ async fn pass_over(
     why: &str,
 ) -> Result<()> {
     tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
-    flow.edges.store.pass_over(waiting.id, ProjectChange { project, change }, why, clock::now()).await
+    flow.edges.store.pass_over(waiting.id, ProjectChange { project, change }, why, clock::now()).await?;
+    ring::step(&flow.edges, project);
+    Ok(())
 }
 
 /// A branch that was deleted may come back, at the same commit or another.
 async fn note_gone(flow: &Flow, waiting: &WaitingDelivery, project: ProjectId, gone: &Gone) -> Result<()> {
     flow.edges.store.note_gone(waiting.id, project, gone, clock::now()).await?;
-    flow.edges.broker.ring(Topic::Outbox);
+    ring::step(&flow.edges, project);
     order::look(flow, project, &gone.git_ref).await
 }
 
@@ -293,10 +295,7 @@ async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &C
     let call = HookCall { delivery: waiting.id, hook: hook.id };
     let heard = ProjectChange { project: hook.project, change };
     let enqueued = store.enqueue(call, heard, &spec, clock::now()).await?;
-    // A branch that is back at a commit has another newest build, also where nothing is run for that.
-    for topic in [Topic::Jobs, Topic::Project(hook.project), Topic::Projects] {
-        flow.edges.broker.ring(topic);
-    }
+    ring::step(&flow.edges, hook.project);
     let Enqueued::Job(build, job) = enqueued else { return Ok(()) };
     tracing::info!(build.id = build.id.0, build.number, job.id = job.0, %change.sha, "a job was enqueued");
     ring::change(&flow.edges, build.project, job);

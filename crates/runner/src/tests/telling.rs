@@ -4,6 +4,7 @@ use super::{
     programs::recipe,
     stage::{IMAGE, Stage, hook, installing},
 };
+use crate::order::Order;
 use kozmic_model::{job::Outcome, spec::Task};
 use kozmic_scripted::{At, Fault, Side, Verb};
 
@@ -20,6 +21,17 @@ fn a_log_tells_each_part_of_a_job_and_no_wait_that_is_none() {
     let key = stage.ledger.notes().images.keys().next().unwrap().clone();
     assert!(log.contains(&format!("kept as image {}, ", &key[..12])), "{log}");
     assert!(log.contains(&format!(" in {IMAGE} as kozmic")), "{log}");
+}
+
+#[test]
+fn a_log_says_that_the_run_before_was_interrupted_and_of_no_other() {
+    for (interruptions, says) in [(0, false), (1, true), (2, true)] {
+        let stage = Stage::new();
+        stage.ledger.give(Order { interruptions, ..stage.order(1, hook("true")) });
+        assert_eq!(stage.run(1), Outcome::Returned(0));
+        let log = stage.log(1);
+        assert_eq!(log.contains("Attempt 1: the one before was interrupted."), says, "{log}");
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@ use super::{Seen, doubt, ignore, order, pass_over, skipped};
 use crate::{AutobuildSettings, Flow, configuration, intake::plan, ring};
 use anyhow::Result;
 use kozmic_edges::{
-    broker::Topic,
     clock,
     store::{Door, Heard, Planned, ProjectChange, WaitingDelivery},
 };
@@ -100,8 +99,8 @@ async fn plan_jobs(
     let Planned { build, jobs } = planned;
     if !jobs.is_empty() {
         tracing::info!(build.id = build.id.0, jobs = jobs.len(), %build.sha, "a push was planned");
-        flow.edges.broker.ring(Topic::Jobs);
     }
+    ring::step(&flow.edges, build.project);
     jobs.iter().for_each(|job| ring::change(&flow.edges, build.project, *job));
     Ok(())
 }

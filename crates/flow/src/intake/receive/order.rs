@@ -4,9 +4,10 @@
 use crate::{
     Flow,
     at_forge::{patience, speak},
+    ring,
 };
 use anyhow::Result;
-use kozmic_edges::{broker::Topic, clock, store::RefAtForge};
+use kozmic_edges::{clock, store::RefAtForge};
 use kozmic_model::{git::GitRef, ids::ProjectId};
 use std::{
     collections::HashSet,
@@ -89,8 +90,6 @@ async fn settle(flow: &Flow, project: ProjectId, branch: &str) -> Result<()> {
     let head = speak::for_project(&flow.edges, project, head).await?.map(|head| head.sha);
     let seen = RefAtForge { git_ref: &git_ref, sha: head.as_ref(), last_known: last };
     store.note_seen(project, seen, clock::now()).await?;
-    for topic in [Topic::Jobs, Topic::Outbox, Topic::Project(project), Topic::Projects, Topic::Monitor] {
-        flow.edges.broker.ring(topic);
-    }
+    ring::step(&flow.edges, project);
     Ok(())
 }
