@@ -77,9 +77,9 @@ actions! {
     OthersSignedOut = "others_signed_out", "signed out all other browsers";
     PutOut = "put_out", "signed out, since they may be here no more:";
     SignInEnded = "sign_in_ended", "signed out, since the forge no longer accepts the sign-in of";
-    MailChanged = "mail_changed", "changed their wishes for mail";
+    MailChanged = "mail_changed", "changed their mail settings";
     MailConfirmed = "mail_confirmed", "confirmed their address for mail";
-    MailStopped = "mail_stopped", "stopped their mail by the link in one";
+    Unsubscribed = "unsubscribed", "stopped mail, as a link in one asked, for";
     TokenMade = "token_made", "made the API token";
     TokenDeleted = "token_deleted", "deleted the API token";
     ProjectMade = "project_made", "made the project";

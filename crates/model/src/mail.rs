@@ -8,10 +8,12 @@ mod clean;
 mod confirmation;
 mod html;
 mod link;
+mod quota;
 mod text;
 
 pub use confirmation::ConfirmationFacts;
 pub use link::{CONFIRM_WITHIN, LinkPurpose, MailLink};
+pub use quota::{MailCount, MailKind, MailTurn};
 
 use crate::{
     build::Build,
@@ -23,7 +25,7 @@ use crate::{
     status::Status,
     terminal,
     time::{Timestamp, spoken, time_of_day},
-    user::User,
+    user::{User, is_same_address},
 };
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -51,7 +53,7 @@ pub struct Mail {
     pub html: String,
     /// `<…@host>`: the same however often the mail is sent.
     pub message_id: String,
-    /// The list that it belongs to; none: it comes but once.
+    /// The list that it belongs to; none: it is a single mail.
     pub list: Option<MailList>,
 }
 
@@ -63,10 +65,10 @@ pub struct MailList {
     /// `owner/name <name.owner.host>`: what people filter by.
     pub id: String,
     /// The address that ends them, without a question if a mailbox sends a form there.
-    pub stop_url: String,
+    pub unsubscribe_url: String,
 }
 
-/// The number of mails about builds that one person gets within an hour.
+/// The most mails of a kind that one person gets within an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourlyLimit {
     /// The number.
@@ -93,7 +95,7 @@ pub struct MailFacts<'a> {
     /// The address at which browsers reach Kozmic.
     pub public_url: &'a str,
     /// The address that ends all of the person's mail.
-    pub stop_url: &'a str,
+    pub unsubscribe_url: &'a str,
     /// The limit that this mail is the last within; none: others may follow.
     pub last_of: Option<HourlyLimit>,
 }
@@ -119,7 +121,7 @@ impl Mail {
                     host_part(&repository.name),
                     host_part(&repository.owner)
                 ),
-                stop_url: words.stop_url,
+                unsubscribe_url: words.unsubscribe_url,
             }),
         }
     }
@@ -141,8 +143,7 @@ pub fn last_lines(end: &[u8], is_whole: bool) -> Vec<String> {
     lines.split_off(lines.len().saturating_sub(LINES))
 }
 
-/// Whether a person wants mail of a build. A manager is asked to approve whoever's commit it is; addresses are the same
-/// in any case of letters.
+/// Whether a person wants mail of a build. A manager is asked to approve whoever's commit it is.
 pub fn is_wanted(user: &User, role: Role, build: &Build) -> bool {
     if build.status == Status::Held {
         return user.mail_address().is_some() && role >= Role::Manager;
@@ -150,7 +151,7 @@ pub fn is_wanted(user: &User, role: Role, build: &Build) -> bool {
     let own = [user.profile.email.as_deref(), user.mail.address.as_deref()];
     let is_own = || {
         let author = build.author.email.as_deref();
-        author.is_some_and(|author| own.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(author)))
+        author.is_some_and(|author| own.into_iter().flatten().any(|own| is_same_address(own, author)))
     };
     user.mail_address().is_some() && (!user.mail.only_own_commits || is_own())
 }
@@ -194,7 +195,7 @@ struct Words {
     limit: Option<String>,
     why: String,
     settings_url: String,
-    stop_url: String,
+    unsubscribe_url: String,
 }
 
 struct JobWords {
@@ -230,16 +231,16 @@ impl Words {
             },
             limit: facts.last_of.map(limit),
             settings_url: format!("{base}/account/settings/"),
-            stop_url: facts.stop_url.to_owned(),
+            unsubscribe_url: facts.unsubscribe_url.to_owned(),
         }
     }
 }
 
 fn limit(HourlyLimit { mails, until }: HourlyLimit) -> String {
+    let until = time_of_day(until);
     format!(
-        "This is the last mail for now: {mails} came within an hour, and until {} no more do. Builds that end meanwhile are \
-         on their pages only.",
-        time_of_day(until)
+        "This is the last mail of its kind for now: you have got {mails} within an hour. The next one can come after {until}. \
+         News from before then is on the pages only."
     )
 }
 

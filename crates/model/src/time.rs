@@ -56,7 +56,7 @@ pub fn age(length: Duration) -> String {
     }
 }
 
-/// The time of day in Greenwich, to the minute that has begun by then: `14:05 UTC`.
+/// The time of day in UTC, rounded up to the minute: `14:05 UTC`.
 pub fn time_of_day(at: Timestamp) -> String {
     let minutes = at.0.saturating_add(59_999).div_euclid(60_000).rem_euclid(24 * 60);
     format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)

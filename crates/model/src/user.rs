@@ -29,13 +29,13 @@ pub struct User {
     pub id: UserId,
     /// As the forge told it last.
     pub profile: Profile,
-    /// Their wishes for mail.
+    /// Their mail settings.
     pub mail: MailSettings,
     /// The organization that let them in, as far as that was asked.
     pub admission: Admission,
 }
 
-/// The wishes of a person for mail: whether, where and of which builds.
+/// Mail settings of a person: whether, where and of which builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSettings {
     /// The address that they gave and that is known to be theirs; none: the one that the forge tells.
@@ -55,9 +55,9 @@ impl Default for MailSettings {
     }
 }
 
-/// What a person asks for in the form about mail.
+/// The choice of a person in the form about mail, as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailWishes {
+pub struct MailChoice {
     /// The address as typed; none: the one that the forge tells.
     pub address: Option<String>,
     /// Whether they want mail at all.
@@ -68,12 +68,12 @@ pub struct MailWishes {
 
 impl MailSettings {
     /// The settings after somebody asked for others. An address is taken at once if the forge vouches for it, or it was
-    /// confirmed before; another waits, and the one before stays in use. Addresses are the same in any case of letters.
-    pub fn changed(&self, wishes: MailWishes, of_forge: Option<&str>) -> Self {
-        let MailWishes { address, is_on, only_own_commits } = wishes;
+    /// confirmed before; another waits, and the one before stays in use.
+    pub fn changed(&self, choice: MailChoice, of_forge: Option<&str>) -> Self {
+        let MailChoice { address, is_on, only_own_commits } = choice;
         let is_known = |address: &str| {
             let mut known = [self.address.as_deref(), of_forge].into_iter().flatten();
-            known.any(|known| known.eq_ignore_ascii_case(address))
+            known.any(|known| is_same_address(known, address))
         };
         let (address, unconfirmed) = match address {
             Some(address) if !is_known(&address) => (self.address.clone(), Some(address)),
@@ -81,6 +81,11 @@ impl MailSettings {
         };
         Self { address, unconfirmed, is_on, only_own_commits }
     }
+}
+
+/// Whether two addresses are one: they are the same in any case of letters.
+pub fn is_same_address(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 impl User {
@@ -105,8 +110,8 @@ impl User {
 mod tests {
     use super::*;
 
-    fn wishes(address: Option<&str>) -> MailWishes {
-        MailWishes { address: address.map(str::to_owned), is_on: true, only_own_commits: false }
+    fn choice(address: Option<&str>) -> MailChoice {
+        MailChoice { address: address.map(str::to_owned), is_on: true, only_own_commits: false }
     }
 
     fn settings(address: Option<&str>, unconfirmed: Option<&str>) -> MailSettings {
@@ -139,9 +144,9 @@ mod tests {
             ((work, None), Some("ANNA@example.com"), (Some("ANNA@example.com"), None)),
             ((work, Some("new@work.example")), None, (None, None)),
         ] {
-            let changed = settings(before.0, before.1).changed(wishes(asked), forge);
+            let changed = settings(before.0, before.1).changed(choice(asked), forge);
             assert_eq!(changed, settings(after.0, after.1), "{before:?} and {asked:?}");
         }
-        assert_eq!(settings(None, None).changed(wishes(forge), None), settings(None, forge));
+        assert_eq!(settings(None, None).changed(choice(forge), None), settings(None, forge));
     }
 }

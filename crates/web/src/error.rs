@@ -40,6 +40,9 @@ pub(crate) enum WebError {
     /// The request makes no sense, and why, in a sentence.
     #[error("{0}")]
     Senseless(String),
+    /// A link in a mail that leads to nothing, and why, in a sentence.
+    #[error("{0}")]
+    DeadLink(String),
     /// The form is larger than any that we have.
     #[error("the form is too large")]
     TooLarge,
@@ -106,7 +109,7 @@ impl WebError {
             Self::Role(_) | Self::StaleForm | Self::Foreign | Self::OfJob(_) | Self::Scope(_) => {
                 StatusCode::FORBIDDEN
             }
-            Self::Senseless(_) => StatusCode::BAD_REQUEST,
+            Self::Senseless(_) | Self::DeadLink(_) => StatusCode::BAD_REQUEST,
             Self::NoToken | Self::TokenEnded => StatusCode::UNAUTHORIZED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -126,6 +129,7 @@ impl WebError {
             Self::Foreign => "That came from elsewhere",
             Self::OfJob(_) => "Jobs may not call this server",
             Self::Senseless(_) => "That request makes no sense",
+            Self::DeadLink(_) => "This link does not work",
             Self::NoToken => "This takes a valid API token",
             Self::TokenEnded => "This API token has expired",
             Self::Scope(_) => "This API token is not good for that",
@@ -153,7 +157,7 @@ impl WebError {
             }
             Self::Foreign => "Only pages of this server may ask for this.",
             Self::OfJob(_) => OF_JOB,
-            Self::Senseless(why) | Self::Conflict(why) => why,
+            Self::Senseless(why) | Self::DeadLink(why) | Self::Conflict(why) => why,
             Self::NoToken => {
                 "Make a token on your account's page, and send it as the header Authorization: Bearer."
             }
@@ -185,7 +189,7 @@ impl WebError {
             Self::Scope(_) => "scope_too_small",
             Self::StaleForm | Self::Foreign => "forbidden",
             Self::OfJob(_) => "from_a_job",
-            Self::Senseless(_) => "bad_request",
+            Self::Senseless(_) | Self::DeadLink(_) => "bad_request",
             Self::TooLarge => "too_large",
             Self::TooSlow => "too_slow",
             Self::Method => "method_not_allowed",
@@ -207,6 +211,7 @@ impl WebError {
             Self::Ours(_) => "Something went wrong on our side: the server's log says more.",
             Self::SignIn(_) | Self::StaleForm | Self::Foreign => self.title(),
             Self::Senseless(_)
+            | Self::DeadLink(_)
             | Self::Conflict(_)
             | Self::NoToken
             | Self::TokenEnded

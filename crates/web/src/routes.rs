@@ -73,7 +73,7 @@ fn pages() -> Router<Shared> {
         .route("/account/settings/mail/", post(account::change_mail))
         .route("/account/settings/mail/link/", post(mail_links::send_again))
         .route("/account/settings/mail/confirm/", get(mail_links::ask_to_confirm).post(mail_links::confirm))
-        .route("/mail/stop/", get(mail_links::ask_to_stop).post(mail_links::stop))
+        .route("/mail/unsubscribe/", get(mail_links::ask_to_unsubscribe).post(mail_links::unsubscribe))
         .route("/account/tokens/", post(account::add_token))
         .route("/account/tokens/{token}/delete/", post(account::remove_token))
         .route("/account/sessions/sign-out-others/", post(account::sign_out_others))

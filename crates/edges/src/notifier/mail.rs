@@ -184,13 +184,14 @@ impl MailSender {
     }
 }
 
-/// Mailboxes sort by the first, and end the list by the others with one click (RFC 2369, RFC 8058).
-fn list_headers(list: &MailList) -> [(&'static str, String); 3] {
-    [
-        ("List-Id", list.id.clone()),
-        ("List-Unsubscribe", format!("<{}>", list.stop_url)),
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
-    ]
+/// `List-Id` is for filters, the others are to unsubscribe (RFC 2369): with one click if that is by https (RFC 8058).
+fn list_headers(list: &MailList) -> Vec<(&'static str, String)> {
+    let url = &list.unsubscribe_url;
+    let mut headers = vec![("List-Id", list.id.clone()), ("List-Unsubscribe", format!("<{url}>"))];
+    if url.starts_with("https://") {
+        headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    }
+    headers
 }
 
 /// The fault of a connection.

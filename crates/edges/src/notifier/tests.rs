@@ -62,7 +62,7 @@ fn mail() -> Mail {
         list: Some(MailList {
             thread_id: "<project-3.aa@ci.example.org>".into(),
             id: "anna/hello <hello.anna.ci.example.org>".into(),
-            stop_url: "https://ci.example.org/mail/stop/?link=abc".into(),
+            unsubscribe_url: "https://ci.example.org/mail/unsubscribe/?link=abc".into(),
         }),
     }
 }
@@ -83,7 +83,7 @@ async fn a_mail_has_both_bodies_and_is_known_as_a_machines() {
         "References: <project-3.aa@ci.example.org>",
         "Auto-Submitted: auto-generated",
         "List-Id: anna/hello <hello.anna.ci.example.org>",
-        "List-Unsubscribe: <https://ci.example.org/mail/stop/?link=abc>",
+        "List-Unsubscribe: <https://ci.example.org/mail/unsubscribe/?link=abc>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "QUIT",
     ] {
@@ -106,7 +106,7 @@ async fn no_line_break_in_a_header_begins_another_one() {
         message_id: broken(&mail.message_id),
         list: mail.list.map(|list| MailList {
             id: broken(&list.id),
-            stop_url: broken(&list.stop_url),
+            unsubscribe_url: broken(&list.unsubscribe_url),
             thread_id: broken(&list.thread_id),
         }),
         ..mail

@@ -1,8 +1,7 @@
 //! Things that people set for themselves: whether, where and of what they want mail.
 
 use super::{
-    Store, audit,
-    mail_quota::{self, Kind},
+    Store, audit, mail_counts,
     outbox::{self, Subject},
     read, rows,
 };
@@ -10,8 +9,9 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Actor, Deed},
     ids::UserId,
+    mail::{MailKind, MailTurn},
     time::Timestamp,
-    user::{MailSettings, MailWishes, User},
+    user::{MailChoice, MailSettings, User, is_same_address},
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -19,61 +19,65 @@ use sea_orm::{
     DatabaseTransaction, EntityTrait,
 };
 
-/// The number of links to confirm an address that go out for one person within an hour: each goes to whom they like.
+/// The number of links to confirm an address that go out for one person within a day: the person chooses where each one
+/// goes.
 const LINKS: u32 = 5;
 
-/// The outcome of asking for mail somewhere.
+/// The outcome of asking for a link to confirm an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailAsked {
-    /// It is as asked.
-    Done,
-    /// It is, and a link to confirm the address goes there.
-    LinkGoesOut,
-    /// Nothing changed: there were as many links within an hour as one may have.
-    TooManyLinks {
+pub enum LinkOutcome {
+    /// No address waits for one, or it is on its way already.
+    NotNeeded,
+    /// It goes out.
+    Queued,
+    /// Nothing changed: as many went out as one may have.
+    TooMany {
         /// The time from which there may be more.
         until: Timestamp,
     },
 }
 
 impl Store {
-    /// Notes whether, where and of what a user wants mail. An address that nobody vouches for waits, and a link to
-    /// confirm it goes there.
+    /// Notes whether, where and of what a user wants mail. An address that nobody vouches for waits, and if they want
+    /// mail, a link to confirm it goes there.
     ///
     /// # Errors
     /// There is no such user, or the database does not answer.
     pub async fn change_mail_settings(
         &self,
         user: UserId,
-        wishes: MailWishes,
+        choice: MailChoice,
         now: Timestamp,
-    ) -> Result<MailAsked> {
+    ) -> Result<LinkOutcome> {
         let tx = self.write().await?;
-        let before = mail_user(&tx, user).await?;
-        let wanted = before.mail.changed(wishes, before.profile.email.as_deref());
-        let is_new = wanted.unconfirmed.is_some() && wanted.unconfirmed != before.mail.unconfirmed;
-        let asked = if is_new { send_link(&tx, user, now).await? } else { MailAsked::Done };
-        if let MailAsked::TooManyLinks { .. } = asked {
-            return Ok(asked);
+        let User { mail: before, profile, .. } = known_user(&tx, user).await?;
+        let after = before.changed(choice, profile.email.as_deref());
+        let is_asked_already = before.is_on && before.unconfirmed == after.unconfirmed;
+        let outcome = match after.is_on && after.unconfirmed.is_some() && !is_asked_already {
+            true => queue_link(&tx, user, now).await?,
+            false => LinkOutcome::NotNeeded,
+        };
+        if let LinkOutcome::TooMany { .. } = outcome {
+            return Ok(outcome);
         }
-        set_mail(&tx, user, &wanted).await?;
+        set_mail(&tx, user, &after).await?;
         self.note(&tx, Deed::new(Action::MailChanged, None, "")).await?;
-        tx.commit().await.context("commit a user's wishes for mail")?;
-        Ok(asked)
+        tx.commit().await.context("commit a user's mail settings")?;
+        Ok(outcome)
     }
 
     /// Sends the link to the address that waits to be confirmed once more, if there is one.
     ///
     /// # Errors
     /// There is no such user, or the database does not answer.
-    pub async fn send_mail_link(&self, user: UserId, now: Timestamp) -> Result<MailAsked> {
+    pub async fn send_mail_link(&self, user: UserId, now: Timestamp) -> Result<LinkOutcome> {
         let tx = self.write().await?;
-        if mail_user(&tx, user).await?.mail.unconfirmed.is_none() {
-            return Ok(MailAsked::Done);
+        if known_user(&tx, user).await?.mail.unconfirmed.is_none() {
+            return Ok(LinkOutcome::NotNeeded);
         }
-        let asked = send_link(&tx, user, now).await?;
+        let outcome = queue_link(&tx, user, now).await?;
         tx.commit().await.context("commit one more link")?;
-        Ok(asked)
+        Ok(outcome)
     }
 
     /// Lets mail go to the address that waited to be confirmed; `false` if it is another one, or none.
@@ -82,8 +86,8 @@ impl Store {
     /// There is no such user, or the database does not answer.
     pub async fn confirm_mail(&self, user: UserId, address: &str) -> Result<bool> {
         let tx = self.write().await?;
-        let before = mail_user(&tx, user).await?.mail;
-        if before.unconfirmed.as_deref() != Some(address) {
+        let before = known_user(&tx, user).await?.mail;
+        if !before.unconfirmed.as_deref().is_some_and(|waiting| is_same_address(waiting, address)) {
             return Ok(false);
         }
         set_mail(&tx, user, &MailSettings { address: before.unconfirmed, unconfirmed: None, ..before })
@@ -93,28 +97,33 @@ impl Store {
         Ok(true)
     }
 
-    /// Ends all mail of a user, for whoever reads the mail of their address; `false` if that gets none any more.
+    /// Ends all mail of a user, for whoever reads the mail of their address; gives their login. None: mail of such a user
+    /// goes elsewhere, or nowhere.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn stop_mail(&self, user: UserId, address: &str) -> Result<bool> {
+    pub async fn unsubscribe(&self, user: UserId, address: &str) -> Result<Option<String>> {
         let tx = self.write().await?;
-        let row = rows::user::Entity::find_by_id(user.0).one(&tx).await.context("find a user")?;
-        let Some(before) = row.map(read::user) else { return Ok(false) };
-        if before.mail_address() != Some(address) {
-            return Ok(false);
+        let Some(before) = find_user(&tx, user).await? else { return Ok(None) };
+        if !before.mail_address().is_some_and(|current| is_same_address(current, address)) {
+            return Ok(None);
         }
-        let actor = Actor::Person { user, login: before.profile.login, token: None };
         set_mail(&tx, user, &MailSettings { is_on: false, ..before.mail }).await?;
-        audit::note(&tx, &actor, Deed::new(Action::MailStopped, None, "")).await?;
+        // Nobody knows who follows a link.
+        let login = before.profile.login;
+        audit::note(&tx, &Actor::Kozmic, Deed::new(Action::Unsubscribed, None, &login)).await?;
         tx.commit().await.context("commit the end of a user's mail")?;
-        Ok(true)
+        Ok(Some(login))
     }
 }
 
-async fn mail_user(tx: &DatabaseTransaction, user: UserId) -> Result<User> {
+async fn find_user(tx: &DatabaseTransaction, user: UserId) -> Result<Option<User>> {
     let row = rows::user::Entity::find_by_id(user.0).one(tx).await.context("find a user")?;
-    row.map(read::user).with_context(|| format!("there is no user {user}"))
+    Ok(row.map(read::user))
+}
+
+async fn known_user(tx: &DatabaseTransaction, user: UserId) -> Result<User> {
+    find_user(tx, user).await?.with_context(|| format!("there is no user {user}"))
 }
 
 async fn set_mail(tx: &DatabaseTransaction, user: UserId, mail: &MailSettings) -> Result<()> {
@@ -126,17 +135,18 @@ async fn set_mail(tx: &DatabaseTransaction, user: UserId, mail: &MailSettings) -
         mail_only_own: Set(mail.only_own_commits),
         ..Default::default()
     };
-    row.update(tx).await.context("note a user's wishes for mail")?;
+    row.update(tx).await.context("note a user's mail settings")?;
     Ok(())
 }
 
-async fn send_link(tx: &DatabaseTransaction, user: UserId, now: Timestamp) -> Result<MailAsked> {
-    let quota = mail_quota::take(tx, user, Kind::Link, LINKS, now).await?;
-    if quota.number.is_none() {
-        return Ok(MailAsked::TooManyLinks { until: quota.until });
+async fn queue_link(tx: &DatabaseTransaction, user: UserId, now: Timestamp) -> Result<LinkOutcome> {
+    match mail_counts::count(tx, user, MailKind::Confirmation, LINKS, now).await? {
+        MailTurn::TooMany { until } => Ok(LinkOutcome::TooMany { until }),
+        MailTurn::Granted(_) => {
+            outbox::put(tx, Subject::MailLink(user), now).await?;
+            Ok(LinkOutcome::Queued)
+        }
     }
-    outbox::put(tx, Subject::MailLink(user), now).await?;
-    Ok(MailAsked::LinkGoesOut)
 }
 
 #[cfg(test)]
@@ -146,14 +156,15 @@ mod tests {
         Way,
         tests::{NOW, Stage},
     };
+    use std::time::Duration;
 
-    fn wishes(address: &str) -> MailWishes {
-        MailWishes { address: Some(address.to_owned()), is_on: true, only_own_commits: false }
+    fn choice(address: &str) -> MailChoice {
+        MailChoice { address: Some(address.to_owned()), is_on: true, only_own_commits: false }
     }
 
     impl Stage {
-        async fn wish(&self, address: &str) -> MailAsked {
-            self.store.change_mail_settings(self.user, wishes(address), NOW).await.unwrap()
+        async fn choose(&self, choice: MailChoice) -> LinkOutcome {
+            self.store.change_mail_settings(self.user, choice, NOW).await.unwrap()
         }
 
         async fn mail(&self) -> MailSettings {
@@ -164,43 +175,57 @@ mod tests {
     #[tokio::test]
     async fn an_address_waits_until_its_reader_confirms_it() {
         let stage = Stage::new().await;
-        assert_eq!(stage.wish("anna@work.example").await, MailAsked::LinkGoesOut);
+        assert_eq!(stage.choose(choice("anna@work.example")).await, LinkOutcome::Queued);
         let outgoing = stage.store.next_outgoing(Way::ToPeople).await.unwrap().unwrap();
         assert_eq!(outgoing.subject, Subject::MailLink(stage.user));
         assert_eq!(stage.mail().await.unconfirmed.as_deref(), Some("anna@work.example"));
-        assert_eq!(stage.wish("anna@work.example").await, MailAsked::Done, "the link is under way");
+        assert_eq!(stage.choose(choice("anna@work.example")).await, LinkOutcome::NotNeeded);
         assert!(!stage.store.confirm_mail(stage.user, "eve@work.example").await.unwrap());
-        assert!(stage.store.confirm_mail(stage.user, "anna@work.example").await.unwrap());
+        assert!(stage.store.confirm_mail(stage.user, "Anna@work.example").await.unwrap());
         assert!(!stage.store.confirm_mail(stage.user, "anna@work.example").await.unwrap());
         let mail = stage.mail().await;
         assert_eq!((mail.address.as_deref(), mail.unconfirmed), (Some("anna@work.example"), None));
     }
 
     #[tokio::test]
-    async fn one_person_has_few_links_sent_within_an_hour() {
+    async fn a_link_goes_out_once_its_person_wants_mail() {
         let stage = Stage::new().await;
-        for number in 0..LINKS {
-            assert_eq!(stage.wish(&format!("{number}@work.example")).await, MailAsked::LinkGoesOut);
-        }
-        let until = NOW.after(std::time::Duration::from_secs(3_600));
-        assert_eq!(stage.wish("one@more.example").await, MailAsked::TooManyLinks { until });
-        let again = stage.store.send_mail_link(stage.user, NOW).await.unwrap();
-        assert_eq!(again, MailAsked::TooManyLinks { until });
-        assert_eq!(stage.mail().await.unconfirmed.as_deref(), Some("4@work.example"));
-        let later = stage.store.send_mail_link(stage.user, until).await.unwrap();
-        assert_eq!(later, MailAsked::LinkGoesOut);
+        let off = MailChoice { is_on: false, ..choice("anna@work.example") };
+        assert_eq!(stage.choose(off.clone()).await, LinkOutcome::NotNeeded);
+        assert_eq!(stage.choose(choice("anna@work.example")).await, LinkOutcome::Queued);
+        assert_eq!(stage.choose(off).await, LinkOutcome::NotNeeded);
+        assert_eq!(stage.store.send_mail_link(stage.user, NOW).await.unwrap(), LinkOutcome::Queued);
     }
 
     #[tokio::test]
-    async fn whoever_reads_an_address_can_stop_its_mail_and_no_other() {
+    async fn one_person_has_few_links_sent_within_a_day() {
         let stage = Stage::new().await;
-        stage.wish("anna@work.example").await;
-        assert!(!stage.store.stop_mail(stage.user, "anna@work.example").await.unwrap(), "it gets none yet");
+        for number in 0..LINKS {
+            assert_eq!(stage.choose(choice(&format!("{number}@work.example"))).await, LinkOutcome::Queued);
+        }
+        let until = NOW.after(Duration::from_secs(24 * 3_600));
+        assert_eq!(stage.choose(choice("one@more.example")).await, LinkOutcome::TooMany { until });
+        let again = async |at| stage.store.send_mail_link(stage.user, at).await.unwrap();
+        assert_eq!(again(NOW).await, LinkOutcome::TooMany { until });
+        assert_eq!(stage.mail().await.unconfirmed.as_deref(), Some("4@work.example"));
+        assert_eq!(again(until).await, LinkOutcome::Queued);
+        let off = MailChoice { is_on: false, ..choice("one@more.example") };
+        stage.choose(off).await;
+        assert!(!stage.mail().await.is_on, "no limit keeps mail on");
+    }
+
+    #[tokio::test]
+    async fn the_reader_of_an_address_ends_its_mail_and_no_other() {
+        let stage = Stage::new().await;
+        stage.choose(choice("anna@work.example")).await;
+        let unsubscribe =
+            async |user, address: &str| stage.store.unsubscribe(user, address).await.unwrap().is_some();
+        assert!(!unsubscribe(stage.user, "anna@work.example").await, "it gets none yet");
         stage.store.confirm_mail(stage.user, "anna@work.example").await.unwrap();
-        assert!(!stage.store.stop_mail(UserId(99), "anna@work.example").await.unwrap());
-        assert!(!stage.store.stop_mail(stage.user, "old@work.example").await.unwrap());
-        assert!(stage.store.stop_mail(stage.user, "anna@work.example").await.unwrap());
+        assert!(!unsubscribe(UserId(99), "anna@work.example").await);
+        assert!(!unsubscribe(stage.user, "old@work.example").await);
+        assert!(unsubscribe(stage.user, "Anna@work.example").await);
         assert!(!stage.mail().await.is_on);
-        assert!(!stage.store.stop_mail(stage.user, "anna@work.example").await.unwrap());
+        assert!(!unsubscribe(stage.user, "anna@work.example").await);
     }
 }

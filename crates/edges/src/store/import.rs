@@ -266,6 +266,7 @@ async fn known_user(
     }
     if is_from_there && row.signed_in_at == 0 && row.mail_address != new.mail_address {
         fresh.mail_address = Set(new.mail_address.clone());
+        fresh.mail_unconfirmed = Set(None);
     }
     if !fresh.token.is_set() && !fresh.mail_address.is_set() {
         return Ok(Taken::There(id));

@@ -37,7 +37,7 @@ mod tests {
     #[tokio::test]
     async fn a_link_is_opened_as_it_was_sealed_and_in_no_other_way() {
         let stage = Stage::new().await;
-        for purpose in [LinkPurpose::Stop, LinkPurpose::Confirm { until: NOW }] {
+        for purpose in [LinkPurpose::Unsubscribe, LinkPurpose::Confirm { until: NOW }] {
             let address = format!("{}@{}example.com", "a".repeat(64), "b.".repeat(88));
             let link = MailLink { purpose, user: stage.user, address };
             let sealed = stage.store.sealed_link(&link);

@@ -1,8 +1,7 @@
 //! Mails: from a build's news to one for each person who wants to know.
 
 use super::{
-    Store,
-    mail_quota::{self, Kind},
+    Store, mail_counts,
     outbox::{self, Outgoing, Subject},
     read, rows,
 };
@@ -10,7 +9,7 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     ids::{BuildId, MailId, UserId},
-    mail::{HourlyLimit, still_holds},
+    mail::{MailKind, MailTurn, still_holds},
     status::Status,
     time::Timestamp,
     user::User,
@@ -34,17 +33,6 @@ pub struct WaitingMail {
     pub told: Status,
     /// The time when that was.
     pub created_at: Timestamp,
-}
-
-/// The answer to a mail that would go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailTurn {
-    /// It may.
-    Free,
-    /// It may, and none after it until then.
-    Last(HourlyLimit),
-    /// Its person got as many within the hour as there may be.
-    TooMany,
 }
 
 impl Store {
@@ -86,8 +74,8 @@ impl Store {
                 user_id: Set(recipient.0),
                 status: Set(build.status.word().to_owned()),
                 created_at: Set(now.0),
-                counted: Set(false),
-                last_until: Set(None),
+                counted_from: Set(None),
+                number: Set(None),
             };
             let row = row.insert(&tx).await.context("plan a mail")?;
             outbox::put(&tx, Subject::Mail(MailId(row.id)), now).await?;
@@ -111,34 +99,37 @@ impl Store {
         let created_at = Timestamp(created_at);
         Ok(Some(WaitingMail { id, recipient, build, told: status.parse()?, created_at }))
     }
-}
 
-impl Store {
-    /// Counts a mail among those that its person gets within an hour, once however often it is tried.
+    /// Counts a mail among those of its kind that its person gets. One that is tried again counts no second time, unless it
+    /// waited for so long that others were counted since.
     ///
     /// # Errors
     /// There is no such mail, or the database does not answer.
-    pub async fn take_mail_turn(&self, id: MailId, most: u32, now: Timestamp) -> Result<MailTurn> {
+    pub async fn take_mail_turn(
+        &self,
+        id: MailId,
+        kind: MailKind,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<MailTurn> {
         let tx = self.write().await?;
         let row = rows::mail::Entity::find_by_id(id.0).one(&tx).await.context("find a mail")?;
         let row = row.with_context(|| format!("there is no mail {id}"))?;
-        let last = |until: Timestamp| MailTurn::Last(HourlyLimit { mails: most, until });
-        if row.counted {
-            let until = row.last_until.map(Timestamp).filter(|until| *until > now);
-            return Ok(until.map_or(MailTurn::Free, last));
+        let before = row.counted_from.zip(row.number).map(|(from, number)| mail_counts::read(from, number));
+        if let Some(count) = before.filter(|count| count.is_current(kind, now)) {
+            return Ok(MailTurn::Granted(count));
         }
-        let quota = mail_quota::take(&tx, UserId(row.user_id), Kind::Build, most, now).await?;
-        let Some(number) = quota.number else { return Ok(MailTurn::TooMany) };
-        let until = (number == most).then_some(quota.until);
+        let turn = mail_counts::count(&tx, UserId(row.user_id), kind, most, now).await?;
+        let MailTurn::Granted(count) = turn else { return Ok(turn) };
         let row = rows::mail::ActiveModel {
             id: Unchanged(id.0),
-            counted: Set(true),
-            last_until: Set(until.map(|until| until.0)),
+            counted_from: Set(Some(count.began_at.0)),
+            number: Set(Some(mail_counts::written(count.mails))),
             ..Default::default()
         };
         row.update(&tx).await.context("count a mail")?;
         tx.commit().await.context("commit a mail's turn")?;
-        Ok(until.map_or(MailTurn::Free, last))
+        Ok(turn)
     }
 }
 
@@ -149,6 +140,7 @@ mod tests {
         Way,
         tests::{NOW, Stage},
     };
+    use kozmic_model::mail::MailCount;
 
     /// A build that failed, and its news.
     async fn broken(stage: &Stage) -> (Build, Outgoing) {
@@ -179,25 +171,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_mail_counts_once_and_the_last_one_knows_it() {
+    async fn a_mail_counts_once_however_often_it_is_tried_unless_it_waits_for_long() {
         let stage = Stage::new().await;
         let (build, news) = broken(&stage).await;
-        stage.store.spread_news(news, &build, &[stage.user; 3], NOW).await.unwrap();
-        let turn = async |id, at| stage.store.take_mail_turn(MailId(id), 2, at).await.unwrap();
-        let until = NOW.after(std::time::Duration::from_secs(3_600));
-        let last = MailTurn::Last(HourlyLimit { mails: 2, until });
+        stage.store.spread_news(news, &build, &[stage.user; 4], NOW).await.unwrap();
+        let until = NOW.after(MailKind::Build.window());
+        let granted = |began_at, mails| MailTurn::Granted(MailCount { began_at, mails });
         for (id, at, expected) in [
-            (1, NOW, MailTurn::Free),
-            (1, NOW, MailTurn::Free),
-            (2, NOW, last),
-            (2, NOW, last),
-            (3, NOW, MailTurn::TooMany),
-            (2, until, MailTurn::Free),
-            (3, until, MailTurn::Free),
+            (1, NOW, granted(NOW, 1)),
+            (1, NOW, granted(NOW, 1)),
+            (2, NOW, granted(NOW, 2)),
+            (2, NOW, granted(NOW, 2)),
+            (3, NOW, MailTurn::TooMany { until }),
+            (3, until, granted(until, 1)),
+            (4, until, granted(until, 2)),
+            (2, until, MailTurn::TooMany { until: until.after(MailKind::Build.window()) }),
         ] {
-            assert_eq!(turn(id, at).await, expected, "mail {id}");
+            let turn = stage.store.take_mail_turn(MailId(id), MailKind::Build, 2, at).await.unwrap();
+            assert_eq!(turn, expected, "mail {id} at {}", at.0);
         }
-        assert!(stage.store.take_mail_turn(MailId(99), 2, NOW).await.is_err());
+        let other = stage.store.take_mail_turn(MailId(2), MailKind::Approval, 2, until).await.unwrap();
+        assert_eq!(other, granted(until, 1), "another kind has a number of its own");
+        assert!(stage.store.take_mail_turn(MailId(99), MailKind::Build, 2, NOW).await.is_err());
     }
 
     #[tokio::test]

@@ -41,14 +41,14 @@ mod old_attempts;
 mod outbox;
 mod mails;
 mod mail_links;
-mod mail_quota;
+mod mail_counts;
 mod runners;
 mod import;
 #[cfg(test)]
 mod tests;
 
 pub use access::sqlite::{address_of, directory_of, file_of};
-pub use accounts::MailAsked;
+pub use accounts::LinkOutcome;
 pub use approvals::{Approval, Approved};
 pub use artifacts::NewArtifact;
 pub use auto_builder::{LoadedConfiguration, Watched};
@@ -61,7 +61,7 @@ pub use import::{
     Still, Taken,
 };
 pub use jobs::{ClaimedJob, Lane, Lease};
-pub use mails::{MailTurn, WaitingMail};
+pub use mails::WaitingMail;
 pub use missed::{Ear, Hearing, MissedCount};
 pub use monitor::{HistoryMark, Monitored};
 pub use moves::{Heard, ProjectChange, RefAtForge};

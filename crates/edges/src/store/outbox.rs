@@ -65,6 +65,8 @@ pub struct Outgoing {
     pub tries: i32,
     /// The time before which it is not sent.
     pub not_before: Timestamp,
+    /// The time when it was first written; of a link, when it was asked for last.
+    pub created_at: Timestamp,
 }
 
 impl Store {
@@ -147,12 +149,14 @@ fn outgoing(row: rows::outbox::Model) -> Result<Outgoing> {
         MAIL_LINK => Subject::MailLink(UserId(row.subject)),
         kind => anyhow::bail!("the outbox has a message of the unknown kind \"{kind}\""),
     };
-    let rows::outbox::Model { id, version, tries, not_before, .. } = row;
-    Ok(Outgoing { id: OutboxId(id), subject, version, tries, not_before: Timestamp(not_before) })
+    let rows::outbox::Model { id, version, tries, not_before, created_at, .. } = row;
+    let (not_before, created_at) = (Timestamp(not_before), Timestamp(created_at));
+    Ok(Outgoing { id: OutboxId(id), subject, version, tries, not_before, created_at })
 }
 
 /// Writes that something is to be told.
 pub(super) async fn put(tx: &DatabaseTransaction, subject: Subject, now: Timestamp) -> Result<()> {
+    let is_link = matches!(subject, Subject::MailLink(_));
     let (kind, subject) = match subject {
         Subject::CommitStatus(build) => (COMMIT_STATUS, build.0),
         Subject::JobStatus(job) => (JOB_STATUS, job.0),
@@ -172,10 +176,12 @@ pub(super) async fn put(tx: &DatabaseTransaction, subject: Subject, now: Timesta
     };
     // A row that waits out the forge's rate limit goes on waiting: only its version grows.
     let version = Expr::col((rows::outbox::Entity, rows::outbox::Column::Version)).add(1);
-    let again = OnConflict::columns([rows::outbox::Column::Kind, rows::outbox::Column::Subject])
-        .value(rows::outbox::Column::Version, version)
-        .value(rows::outbox::Column::Tries, 0)
-        .to_owned();
+    let mut again = OnConflict::columns([rows::outbox::Column::Kind, rows::outbox::Column::Subject]);
+    again.value(rows::outbox::Column::Version, version).value(rows::outbox::Column::Tries, 0);
+    // A link may go elsewhere now, where nothing failed yet.
+    if is_link {
+        again.update_columns([rows::outbox::Column::NotBefore, rows::outbox::Column::CreatedAt]);
+    }
     let insert = rows::outbox::Entity::insert(row).on_conflict(again);
     insert.exec_without_returning(tx).await.context("write into the outbox")?;
     Ok(())

@@ -10,7 +10,7 @@ use kozmic_model::{
     ids::UserId,
     invited::Admission,
     time::Timestamp,
-    user::{Profile, User},
+    user::{Profile, User, is_same_address},
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -176,7 +176,22 @@ async fn upsert_user(
         ..blank_mail_settings(known.is_some())
     };
     let row = if known.is_some() { row.update(tx).await } else { row.insert(tx).await };
-    Ok(read::user(row.context("note a user")?))
+    confirmed_by_forge(tx, row.context("note a user")?).await
+}
+
+/// An address that waits to be confirmed is, if the forge tells it now.
+async fn confirmed_by_forge(tx: &DatabaseTransaction, row: rows::user::Model) -> Result<User> {
+    let (waiting, told) = (row.mail_unconfirmed.as_deref(), row.email.as_deref());
+    if !waiting.zip(told).is_some_and(|(waiting, told)| is_same_address(waiting, told)) {
+        return Ok(read::user(row));
+    }
+    let fresh = rows::user::ActiveModel {
+        id: Unchanged(row.id),
+        mail_address: Set(row.mail_unconfirmed),
+        mail_unconfirmed: Set(None),
+        ..Default::default()
+    };
+    Ok(read::user(fresh.update(tx).await.context("note an address that the forge confirms")?))
 }
 
 /// Columns about mail of a new user's row; a known user's stay.

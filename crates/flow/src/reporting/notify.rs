@@ -6,13 +6,16 @@ use anyhow::{Error, Result};
 use kozmic_edges::{
     clock,
     notifier::{Notifier, NotifyError},
-    store::{MailTurn, Outgoing, WaitingMail},
+    store::{Outgoing, WaitingMail},
 };
 use kozmic_model::{
     build::Build,
     ids::{BuildId, MailId, UserId},
     job::Job,
-    mail::{self, CONFIRM_WITHIN, ConfirmationFacts, HourlyLimit, LinkPurpose, Mail, MailFacts, MailLink},
+    mail::{
+        self, CONFIRM_WITHIN, ConfirmationFacts, HourlyLimit, LinkPurpose, Mail, MailFacts, MailKind,
+        MailLink, MailTurn,
+    },
     project::Project,
 };
 use std::time::Duration;
@@ -49,10 +52,10 @@ pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
     let Some(waiting) = flow.edges.store.waiting_mail(id).await? else { return Ok(()) };
     let Some(project) = project_of(flow, &waiting).await? else { return Ok(()) };
     let Some(address) = waiting.recipient.mail_address() else { return Ok(()) };
-    let last_of = match turn(flow, id).await? {
-        MailTurn::Free => None,
-        MailTurn::Last(limit) => Some(limit),
-        MailTurn::TooMany => {
+    let last_of = match turn(flow, &waiting).await? {
+        Turn::Free => None,
+        Turn::Last(limit) => Some(limit),
+        Turn::TooMany => {
             tracing::info!(
                 user.id = waiting.recipient.id.0,
                 "a mail was left out: its reader got too many this hour"
@@ -68,14 +71,18 @@ pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
 
 /// Sends the link by which a person confirms their address, if one waits for it still.
 pub(crate) async fn send_link(flow: &Flow, outgoing: Outgoing, user: UserId) -> Result<()> {
-    let Notifier::Mail(sender) = &flow.edges.notifier else { return Ok(()) };
+    let (now, Notifier::Mail(sender)) = (clock::now(), &flow.edges.notifier) else { return Ok(()) };
     let Some(recipient) = flow.edges.store.user(user).await? else { return Ok(()) };
-    let Some(address) = recipient.mail.unconfirmed.clone() else { return Ok(()) };
-    let purpose = LinkPurpose::Confirm { until: clock::now().after(CONFIRM_WITHIN) };
+    let Some(address) =
+        recipient.mail.unconfirmed.filter(|_| now.since(outgoing.created_at) <= CONFIRM_WITHIN)
+    else {
+        return Ok(());
+    };
+    let purpose = LinkPurpose::Confirm { until: now.after(CONFIRM_WITHIN) };
     let link = MailLink { purpose, user, address: address.clone() };
     let mail = Mail::confirmation(&ConfirmationFacts {
         name: &format!("{}.{}", outgoing.id, outgoing.version),
-        recipient: &recipient,
+        login: &recipient.profile.login,
         confirm_url: &url(flow, "/account/settings/mail/confirm/", &link),
         public_url: flow.settings.public_url.as_str(),
     });
@@ -84,12 +91,25 @@ pub(crate) async fn send_link(flow: &Flow, outgoing: Outgoing, user: UserId) -> 
     Ok(())
 }
 
+/// The answer to a mail about a build that is to go out.
+enum Turn {
+    /// Others may follow.
+    Free,
+    /// It is the last one for now.
+    Last(HourlyLimit),
+    /// It is one too many.
+    TooMany,
+}
+
 /// Counts a mail if people get only so many.
-async fn turn(flow: &Flow, id: MailId) -> Result<MailTurn> {
-    match flow.settings.mail_limit {
-        Some(most) => flow.edges.store.take_mail_turn(id, most, clock::now()).await,
-        None => Ok(MailTurn::Free),
-    }
+async fn turn(flow: &Flow, waiting: &WaitingMail) -> Result<Turn> {
+    let Some(most) = flow.settings.mail_limit else { return Ok(Turn::Free) };
+    let kind = MailKind::telling(waiting.told);
+    Ok(match flow.edges.store.take_mail_turn(waiting.id, kind, most, clock::now()).await? {
+        MailTurn::TooMany { .. } => Turn::TooMany,
+        MailTurn::Granted(count) if count.mails < most => Turn::Free,
+        MailTurn::Granted(count) => Turn::Last(HourlyLimit { mails: most, until: count.end(kind) }),
+    })
 }
 
 /// The address of a link that a mail carries.
@@ -127,8 +147,8 @@ async fn compose(
     last_of: Option<HourlyLimit>,
 ) -> Result<Mail> {
     let build = &waiting.build;
-    let (purpose, user) = (LinkPurpose::Stop, waiting.recipient.id);
-    let stop = MailLink { purpose, user, address: address.to_owned() };
+    let (purpose, user) = (LinkPurpose::Unsubscribe, waiting.recipient.id);
+    let unsubscribe = MailLink { purpose, user, address: address.to_owned() };
     let jobs = flow.edges.store.jobs_of(build.id).await?;
     let last_lines = match mail::culprit(build, &jobs) {
         Some(job) => last_lines(flow, job).await?,
@@ -142,7 +162,7 @@ async fn compose(
         jobs: &jobs,
         last_lines: &last_lines,
         public_url: flow.settings.public_url.as_str(),
-        stop_url: &url(flow, "/mail/stop/", &stop),
+        unsubscribe_url: &url(flow, "/mail/unsubscribe/", &unsubscribe),
         last_of,
     }))
 }

@@ -174,10 +174,11 @@ async fn members_get_what_they_want_where_they_want_it() -> Result<()> {
     let world = world(&server.url()).await?;
     let eve = join(&world, "eve").await?;
     world.hook("exit $(cat code)").await?;
-    wish(&eve, &[("address", "eve@work.example")]).await?;
+    wish(&eve, &[("address", "eve@work.example"), ("is_on", "yes")]).await?;
     wish(&world.anna, &[("address", "Anna@work.example"), ("is_on", "yes"), ("only_own_commits", "yes")])
         .await?;
     confirm(&world, &server, &eve, "eve@work.example").await?;
+    wish(&eve, &[("address", "eve@work.example")]).await?;
     confirm(&world, &server, &world.anna, "Anna@work.example").await?;
     let fail = async |author| {
         let pushed = push(&world, "main", "1", author).await?;

@@ -46,8 +46,8 @@ const OWN: Answers = [200, 200, 200, 200, 303];
 /// The same, leading on.
 const OWN_PASS: Answers = [303; 5];
 
-/// Beginnings of the addresses that deliveries come in by.
-const DOORS: [&str; 3] = ["/_hooks/", "/build/", "/hook/"];
+/// Beginnings of the addresses whose requests prove themselves, and bring no token of a page.
+const DOORS: [&str; 4] = ["/_hooks/", "/build/", "/hook/", "/mail/unsubscribe/"];
 
 /// Addresses that belong to a project.
 const OF_PROJECT: &[(&str, &str, Answers)] = &[
@@ -93,6 +93,11 @@ const OTHERS: &[(&str, &str, Answers)] = &[
     ("GET", "/audit/", [404, 404, 404, 404, 303]),
     ("GET", "/account/settings/", OWN),
     ("POST", "/account/settings/mail/", OWN_PASS),
+    ("POST", "/account/settings/mail/link/", OWN_PASS),
+    ("GET", "/account/settings/mail/confirm/", [400, 400, 400, 400, 303]),
+    ("POST", "/account/settings/mail/confirm/", [400, 400, 400, 400, 303]),
+    ("GET", "/mail/unsubscribe/", [400; 5]),
+    ("POST", "/mail/unsubscribe/", [400; 5]),
     ("POST", "/account/tokens/", [422, 422, 422, 422, 303]),
     ("POST", "/account/tokens/{token}/delete/", OWN_PASS),
     ("POST", "/account/sessions/sign-out-others/", OWN_PASS),

@@ -1,16 +1,15 @@
-//! The mail that asks whether an address may get a person's mail. It goes to whom nobody has asked yet, so it is short, and
-//! nothing in it is a stranger's but a login.
+//! The mail that asks whether an address may get a person's mail. Its reader may not have asked for it, so it is short; the
+//! login is all of it that a stranger chose.
 
 use super::{Mail, clean, host, html};
-use crate::user::User;
 
 /// The facts that the mail is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfirmationFacts<'a> {
     /// The mail's name among all of this kind, such as `7.1`: the same however often it is sent.
     pub name: &'a str,
-    /// The person who gave the address.
-    pub recipient: &'a User,
+    /// The login of the person who gave the address.
+    pub login: &'a str,
     /// The address at which they confirm it.
     pub confirm_url: &'a str,
     /// The address at which browsers reach Kozmic.
@@ -20,13 +19,12 @@ pub struct ConfirmationFacts<'a> {
 impl Mail {
     /// Asks whether the mail of a person may go to an address.
     pub fn confirmation(facts: &ConfirmationFacts<'_>) -> Self {
-        let ConfirmationFacts { name, recipient, confirm_url, public_url } = facts;
-        let login = clean::name(&recipient.profile.login);
+        let ConfirmationFacts { name, login, confirm_url, public_url } = facts;
+        let login = clean::name(login);
         let server = public_url.trim_end_matches('/');
         let verdict = format!("{login} wants to get mail from {server} at this address.");
         let how = format!("If you are {login}, confirm it within three days:");
-        let otherwise =
-            "If you are not, leave this mail alone: without a confirmation nothing more comes here.";
+        let otherwise = "If you are not, ignore this mail: you will get no mail about builds.";
         Self {
             subject: format!("Confirm your address for mail from {}", host(public_url)),
             text: format!("{verdict}\n\n{how}\n\n    {confirm_url}\n\n{otherwise}\n"),

@@ -13,13 +13,13 @@ pub(super) fn body(words: &Words) -> String {
     let log = words.log_of.as_ref().map(|title| log(title, &words.last_lines)).unwrap_or_default();
     let rest = format!(
         "<table style=\"border-spacing: 0\">\n{facts}</table>\n<p>{build}</p>\n<ul>\n{jobs}</ul>\n{log}{limit}<hr>\n\
-         <p style=\"font-size: 13px\">{why} {settings} · {stop}</p>\n",
+         <p style=\"font-size: 13px\">{why} {settings} · {unsubscribe}</p>\n",
         facts = facts(words),
         build = link(&words.build_url, "Open the build"),
         why = escaped(&words.why),
         limit = words.limit.iter().map(|limit| format!("<p>{}</p>\n", escaped(limit))).collect::<String>(),
         settings = link(&words.settings_url, "Change what you get"),
-        stop = link(&words.stop_url, "Get no more mail at all"),
+        unsubscribe = link(&words.unsubscribe_url, "Unsubscribe from all mail"),
     );
     document(&words.verdict, colour(words.status), &rest)
 }

@@ -29,5 +29,25 @@ pub enum LinkPurpose {
         until: Timestamp,
     },
     /// The person shall get no mail any more.
-    Stop,
+    Unsubscribe,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_in_a_mail_of_years_ago_is_still_read() {
+        let link = |purpose| MailLink { purpose, user: UserId(1), address: "a@b.c".into() };
+        for (text, meant) in [
+            (r#"{"purpose":"unsubscribe","user":1,"address":"a@b.c"}"#, link(LinkPurpose::Unsubscribe)),
+            (
+                r#"{"purpose":"confirm","until":5,"user":1,"address":"a@b.c"}"#,
+                link(LinkPurpose::Confirm { until: Timestamp(5) }),
+            ),
+        ] {
+            assert_eq!(serde_json::from_str::<MailLink>(text).unwrap(), meant);
+            assert_eq!(serde_json::to_string(&meant).unwrap(), text);
+        }
+    }
 }

@@ -85,7 +85,7 @@ fn mail(build: &Build, jobs: &[Job], last_lines: &[String]) -> Mail {
         jobs,
         last_lines,
         public_url: "https://ci.example.org:8443/",
-        stop_url: "https://ci.example.org:8443/mail/stop/?link=abc&x",
+        unsubscribe_url: "https://ci.example.org:8443/mail/unsubscribe/?link=abc&x",
         last_of: None,
     })
 }
@@ -125,16 +125,16 @@ The end of the log of "Tests":
 -- 
 You get this mail because you are a member of anna/hello.
 To change what you get: https://ci.example.org:8443/account/settings/
-To get no more mail at all: https://ci.example.org:8443/mail/stop/?link=abc&x
+To unsubscribe from all mail: https://ci.example.org:8443/mail/unsubscribe/?link=abc&x
 "#
     );
     assert!(mail.html.contains("<pre") && mail.html.contains("one\ntwo</pre>"), "{}", mail.html);
     assert!(!mail.html.contains("<img") && !mail.html.contains("src="), "{}", mail.html);
     assert_eq!(mail.message_id, "<mail-9.1000@ci.example.org>");
     assert_eq!(list(&mail).id, "anna/hello <hello.anna.ci.example.org>");
-    assert_eq!(list(&mail).stop_url, "https://ci.example.org:8443/mail/stop/?link=abc&x");
+    assert_eq!(list(&mail).unsubscribe_url, "https://ci.example.org:8443/mail/unsubscribe/?link=abc&x");
     assert!(
-        mail.html.contains("href=\"https://ci.example.org:8443/mail/stop/?link=abc&amp;x\""),
+        mail.html.contains("href=\"https://ci.example.org:8443/mail/unsubscribe/?link=abc&amp;x\""),
         "{}",
         mail.html
     );
@@ -151,23 +151,21 @@ fn the_last_mail_within_the_limit_says_when_there_will_be_more() {
         jobs: &[],
         last_lines: &[],
         public_url: "https://ci.example.org",
-        stop_url: "https://ci.example.org/mail/stop/",
+        unsubscribe_url: "https://ci.example.org/mail/unsubscribe/",
         last_of,
     };
     let until = Timestamp(1_796_000_700_000);
     let last = Mail::compose(&facts(Some(HourlyLimit { mails: 30, until })));
-    let says = "30 came within an hour, and until 01:05 UTC no more do";
+    let says = "you have got 30 within an hour. The next one can come after 01:05 UTC.";
     assert!(last.text.contains(says) && last.html.contains(says), "{}", last.text);
     assert!(!Mail::compose(&facts(None)).text.contains("the last mail"));
 }
 
 #[test]
 fn a_confirmation_says_who_asks_and_where_and_belongs_to_no_list() {
-    let mut anna = user(None, MailSettings::default());
-    anna.profile.login = "an<i>na\r\nBcc: eve".into();
     let mail = Mail::confirmation(&ConfirmationFacts {
         name: "7.1",
-        recipient: &anna,
+        login: "an<i>na\r\nBcc: eve",
         confirm_url: "https://ci.example.org:8443/account/settings/mail/confirm/?link=abc",
         public_url: "https://ci.example.org:8443/",
     });
@@ -177,7 +175,7 @@ fn a_confirmation_says_who_asks_and_where_and_belongs_to_no_list() {
         "an<i>na Bcc: eve wants to get mail from https://ci.example.org:8443 at this address.\n\n\
          If you are an<i>na Bcc: eve, confirm it within three days:\n\n    \
          https://ci.example.org:8443/account/settings/mail/confirm/?link=abc\n\n\
-         If you are not, leave this mail alone: without a confirmation nothing more comes here.\n"
+         If you are not, ignore this mail: you will get no mail about builds.\n"
     );
     assert!(mail.html.contains("confirm/?link=abc\"") && !mail.html.contains("<i>"), "{}", mail.html);
     assert_eq!((mail.message_id.as_str(), mail.list), ("<confirm-7.1@ci.example.org>", None));

@@ -8,9 +8,9 @@ pub(super) fn body(words: &Words) -> String {
     parts.extend(words.jobs.iter().map(job));
     parts.extend(words.log_of.as_ref().map(|title| log(title, &words.last_lines)));
     parts.extend(words.limit.clone());
-    let Words { why, settings_url, stop_url, .. } = words;
+    let Words { why, settings_url, unsubscribe_url, .. } = words;
     parts.push(format!(
-        "-- \n{why}\nTo change what you get: {settings_url}\nTo get no more mail at all: {stop_url}"
+        "-- \n{why}\nTo change what you get: {settings_url}\nTo unsubscribe from all mail: {unsubscribe_url}"
     ));
     parts.join("\n\n") + "\n"
 }

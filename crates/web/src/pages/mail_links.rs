@@ -13,16 +13,17 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
-use kozmic_edges::{broker::Topic, clock, store::MailAsked};
+use kozmic_edges::{broker::Topic, clock, notifier::Notifier, store::LinkOutcome};
 use kozmic_model::{
     mail::{LinkPurpose, MailLink},
-    time::{Timestamp, time_of_day},
+    time::time_of_day,
+    user::is_same_address,
 };
 use serde::Deserialize;
 
-/// The seal of a link, in an address or a form.
+/// A sealed link, in an address or a form.
 #[derive(Deserialize)]
-pub(crate) struct Followed {
+pub(crate) struct LinkQuery {
     #[serde(default)]
     link: String,
 }
@@ -36,39 +37,44 @@ struct ConfirmPage {
 }
 
 #[derive(Template)]
-#[template(path = "mail_stop.html")]
-struct StopPage {
+#[template(path = "unsubscribe.html")]
+struct UnsubscribePage {
     address: String,
-    /// None: it is done.
-    sealed: Option<String>,
+    step: Step,
+}
+
+/// Steps of unsubscribing.
+enum Step {
+    /// The question, with the sealed link.
+    Asked(String),
+    /// It is done, for this login.
+    Done(String),
+    /// There is nothing to do.
+    NoMail,
 }
 
 /// `GET /account/settings/mail/confirm/`
 pub(crate) async fn ask_to_confirm(
     State(app): State<Shared>,
-    Ask(followed): Ask<Followed>,
+    Ask(query): Ask<LinkQuery>,
     visit: Visit,
 ) -> Result<Response, WebError> {
-    let address = to_confirm(&app, &visit, &followed)?;
+    let address = to_confirm(&app, &visit, &query)?;
     let frame = visit.frame(&app, None).await?;
-    visit.show(&ConfirmPage { frame, address, sealed: followed.link })
+    visit.show(&ConfirmPage { frame, address, sealed: query.link })
 }
 
 /// `POST /account/settings/mail/confirm/`
 pub(crate) async fn confirm(
     State(app): State<Shared>,
-    Sent(followed, visit): Sent<Followed>,
+    Sent(query, visit): Sent<LinkQuery>,
 ) -> Result<Response, WebError> {
-    let address = to_confirm(&app, &visit, &followed)?;
+    let address = to_confirm(&app, &visit, &query)?;
     let user = &visit.person.user;
-    let is_confirmed = visit.edges(&app).store.confirm_mail(user.id, &address).await?;
-    let said = match is_confirmed || user.mail.address.as_deref() == Some(&address) {
-        true => Ok(format!("Your mail goes to {address}.")),
-        false => Err(format!(
-            "You asked for another address than {address} since: follow the link that went there."
-        )),
-    };
-    visit.lead(&app, account::PATH, said).await
+    visit.edges(&app).store.confirm_mail(user.id, &address).await?;
+    let hint = if user.mail.is_on { "Your mail goes there." } else { "Mail is switched off." };
+    let said = format!("{address} is confirmed. {hint}");
+    visit.lead(&app, account::PATH, Ok(said)).await
 }
 
 /// `POST /account/settings/mail/link/`: the link to confirm an address once more.
@@ -76,78 +82,85 @@ pub(crate) async fn send_again(
     State(app): State<Shared>,
     Sent(auth::Nothing {}, visit): Sent<auth::Nothing>,
 ) -> Result<Response, WebError> {
-    let asked = visit.edges(&app).store.send_mail_link(visit.person.user.id, clock::now()).await?;
-    app.edges.broker.ring(Topic::Outbox);
-    let said = match asked {
-        MailAsked::Done => Err("No address waits to be confirmed.".to_owned()),
-        MailAsked::LinkGoesOut => Ok("A link goes out once more.".to_owned()),
-        MailAsked::TooManyLinks { until } => Err(too_many_links(until)),
-    };
+    let outcome = visit.edges(&app).store.send_mail_link(visit.person.user.id, clock::now()).await?;
+    let said = said(&app, outcome).map(|said| said.unwrap_or("No address waits to be confirmed.").to_owned());
     visit.lead(&app, account::PATH, said).await
 }
 
-/// `GET /mail/stop/`
-pub(crate) async fn ask_to_stop(
+/// `GET /mail/unsubscribe/`
+pub(crate) async fn ask_to_unsubscribe(
     State(app): State<Shared>,
-    Ask(followed): Ask<Followed>,
+    Ask(query): Ask<LinkQuery>,
 ) -> Result<Response, WebError> {
-    let MailLink { address, .. } = to_stop(&app, &followed)?;
-    stop_page(StopPage { address, sealed: Some(followed.link) })
+    let MailLink { address, .. } = to_unsubscribe(&app, &query)?;
+    page(UnsubscribePage { address, step: Step::Asked(query.link) })
 }
 
-/// `POST /mail/stop/`: by the button, or by a mailbox's own, with nothing to prove but the link (RFC 8058).
-pub(crate) async fn stop(
+/// `POST /mail/unsubscribe/`: by the button, or by a mailbox's own, with nothing to prove but the link (RFC 8058).
+pub(crate) async fn unsubscribe(
     State(app): State<Shared>,
-    Ask(followed): Ask<Followed>,
+    Ask(query): Ask<LinkQuery>,
 ) -> Result<Response, WebError> {
-    let MailLink { user, address, .. } = to_stop(&app, &followed)?;
-    app.edges.store.stop_mail(user, &address).await?;
-    stop_page(StopPage { address, sealed: None })
+    let MailLink { user, address, .. } = to_unsubscribe(&app, &query)?;
+    let done = app.edges.store.unsubscribe(user, &address).await?;
+    page(UnsubscribePage { address, step: done.map_or(Step::NoMail, Step::Done) })
 }
 
-/// The sentence for one who asked for another link too soon.
-pub(super) fn too_many_links(until: Timestamp) -> String {
-    format!(
-        "Too many links went out for you within an hour. There may be more from {} on.",
-        time_of_day(until)
-    )
-}
-
-fn stop_page(page: StopPage) -> Result<Response, WebError> {
+fn page(page: UnsubscribePage) -> Result<Response, WebError> {
     Ok(Html(page.render()?).into_response())
 }
 
-/// The address that the link of this person confirms.
-fn to_confirm(app: &Shared, visit: &Visit, followed: &Followed) -> Result<String, WebError> {
-    let link = opened(app, followed)?;
+/// How it went with a link to confirm an address, in a sentence; none: there was none to send.
+pub(super) fn said(app: &Shared, outcome: LinkOutcome) -> Result<Option<&'static str>, String> {
+    match outcome {
+        LinkOutcome::NotNeeded => Ok(None),
+        LinkOutcome::Queued => {
+            app.edges.broker.ring(Topic::Outbox);
+            Ok(Some(match app.edges.notifier {
+                Notifier::None => "This server sends no mail, so the address cannot be confirmed now.",
+                Notifier::Mail(_) => "A link to confirm the address is on its way there.",
+            }))
+        }
+        LinkOutcome::TooMany { until } => Err(format!(
+            "You have asked for too many links within a day. The next one can go out at {}.",
+            time_of_day(until)
+        )),
+    }
+}
+
+/// The address that the link confirms for this person.
+fn to_confirm(app: &Shared, visit: &Visit, query: &LinkQuery) -> Result<String, WebError> {
+    let link = opened(app, query)?;
     let LinkPurpose::Confirm { until } = link.purpose else { return Err(damaged()) };
     let user = &visit.person.user;
-    if link.user != user.id {
-        let login = &user.profile.login;
-        return Err(WebError::Conflict(format!(
-            "This link is for another person than {login}, as whom you are signed in. Sign out, and follow it again."
-        )));
+    let known = [user.mail.unconfirmed.as_deref(), user.mail.address.as_deref()];
+    let dead = |why: String| Err(WebError::DeadLink(why));
+    match link.address {
+        _ if link.user != user.id => dead(format!(
+            "It is for another person than {}, as whom you are signed in. Sign out, and open it again.",
+            user.profile.login
+        )),
+        _ if until <= clock::now() => {
+            dead("It was good for three days. The page of your account sends another.".to_owned())
+        }
+        address if !known.into_iter().flatten().any(|known| is_same_address(known, &address)) => {
+            dead(format!(
+                "{address} does not wait for a confirmation any more. To use it, enter it again on the page of your account."
+            ))
+        }
+        address => Ok(address),
     }
-    if until <= clock::now() {
-        return Err(WebError::Conflict(
-            "This link has ended: it was good for three days. The page of your account sends another."
-                .to_owned(),
-        ));
-    }
-    Ok(link.address)
 }
 
-fn to_stop(app: &Shared, followed: &Followed) -> Result<MailLink, WebError> {
-    let link = opened(app, followed)?;
-    if link.purpose == LinkPurpose::Stop { Ok(link) } else { Err(damaged()) }
+fn to_unsubscribe(app: &Shared, query: &LinkQuery) -> Result<MailLink, WebError> {
+    let link = opened(app, query)?;
+    if link.purpose == LinkPurpose::Unsubscribe { Ok(link) } else { Err(damaged()) }
 }
 
-fn opened(app: &Shared, followed: &Followed) -> Result<MailLink, WebError> {
-    app.edges.store.opened_link(&followed.link).ok_or_else(damaged)
+fn opened(app: &Shared, query: &LinkQuery) -> Result<MailLink, WebError> {
+    app.edges.store.opened_link(&query.link).ok_or_else(damaged)
 }
 
 fn damaged() -> WebError {
-    WebError::Senseless(
-        "This link lacks a part, or is another server's. Copy all of it out of the mail.".to_owned(),
-    )
+    WebError::DeadLink("It lacks a part, or is another server's. Copy all of it out of the mail.".to_owned())
 }

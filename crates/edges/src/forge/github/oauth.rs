@@ -90,15 +90,21 @@ struct EmailAnswer {
 pub(super) async fn profile(client: &Client, token: &SecretString) -> Result<Profile, ForgeError> {
     let user = client.get::<UserAnswer>(client.path(&["user"])?, token).await?;
     let emails = client.get::<Vec<EmailAnswer>>(client.path(&["user", "emails"])?, token).await?;
-    let primary = emails.into_iter().find(|email| email.primary && email.verified).map(|email| email.email);
-    let UserAnswer { id, login, name, avatar_url, email } = user;
+    let UserAnswer { id, login, name, avatar_url, email: public } = user;
     Ok(Profile {
         forge_id: ForgeUserId(id),
         name: name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| login.clone()),
         login,
         avatar_url: avatar_url.unwrap_or_default(),
-        email: primary.or(email),
+        email: verified(emails, public.as_deref()),
     })
+}
+
+/// The primary address, else the public one: whichever it is, the forge has verified it.
+fn verified(emails: Vec<EmailAnswer>, public: Option<&str>) -> Option<String> {
+    let is_meant =
+        |email: &EmailAnswer| email.verified && (email.primary || Some(email.email.as_str()) == public);
+    emails.into_iter().filter(is_meant).max_by_key(|email| email.primary).map(|email| email.email)
 }
 
 fn page(settings: &GitHubSettings, path: &str) -> Url {
@@ -111,6 +117,19 @@ fn page(settings: &GitHubSettings, path: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_counts_if_the_forge_has_verified_it() {
+        let email = |email: &str, primary, verified| EmailAnswer { email: email.into(), primary, verified };
+        let all = |primary, public| {
+            vec![email("a@x", false, public), email("b@x", true, primary), email("c@x", false, true)]
+        };
+        assert_eq!(verified(all(true, true), Some("a@x")).as_deref(), Some("b@x"));
+        assert_eq!(verified(all(false, true), Some("a@x")).as_deref(), Some("a@x"));
+        assert_eq!(verified(all(false, false), Some("a@x")), None);
+        assert_eq!(verified(all(false, true), None), None);
+        assert_eq!(verified(Vec::new(), Some("a@x")), None);
+    }
 
     #[test]
     fn the_challenge_is_that_of_the_standards_own_example() {

@@ -1,14 +1,15 @@
-//! Addresses for mail that wait to be confirmed, and the number of mails that people get within an hour. An address that
-//! somebody once typed waits, too: a link to confirm it goes there with the first start.
+//! Addresses for mail that wait to be confirmed, and the numbers of mails that people got. An address that somebody once
+//! typed waits, too: a link to confirm it goes there with the first start.
 
 use super::tables::{belongs, index, table};
+use crate::clock;
 use sea_orm::{
     DbErr, Value,
-    sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement, Table, UpdateStatement},
+    sea_query::{Expr, ExprTrait, Func, InsertStatement, Query, Table, UpdateStatement},
 };
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
-    schema::{big_integer, big_integer_null, big_pk_auto, boolean, integer, string, string_null},
+    schema::{big_integer, big_integer_null, big_pk_auto, integer, integer_null, string, string_null},
 };
 
 pub(super) struct Migration;
@@ -24,8 +25,8 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let columns = [
             ("user", string_null("mail_unconfirmed")),
-            ("mail", boolean("counted").default(false).take()),
-            ("mail", big_integer_null("last_until")),
+            ("mail", big_integer_null("counted_from")),
+            ("mail", integer_null("number")),
         ];
         for (table, column) in columns {
             manager.alter_table(Table::alter().table(table).add_column(column).take()).await?;
@@ -35,10 +36,10 @@ impl MigrationTrait for Migration {
             big_integer("user_id"),
             string("kind"),
             big_integer("began_at"),
-            integer("used"),
+            integer("mails"),
         ];
-        manager.create_table(belongs(&mut table("mail_quota", columns), "user_id", "user")).await?;
-        manager.create_index(index("mail_quota", &["user_id", "kind"], true)).await?;
+        manager.create_table(belongs(&mut table("mail_count", columns), "user_id", "user")).await?;
+        manager.create_index(index("mail_count", &["user_id", "kind"], true)).await?;
         manager.exec_stmt(let_typed_addresses_wait()).await?;
         manager.exec_stmt(send_links()).await
     }
@@ -48,27 +49,32 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The forge vouches for its own address.
+/// The forge vouches for its own address. What an import brought stays in use until its person signs in here.
 fn let_typed_addresses_wait() -> UpdateStatement {
-    let lower = |column: &'static str| Func::lower(Expr::col(Alias::new(column)));
-    let is_forges = Expr::expr(lower("mail_address")).eq(lower("email"));
+    let lower = |column: &'static str| Expr::expr(Func::lower(Expr::col(column)));
+    let imported =
+        Query::select().column("own_id").from("imported").and_where(Expr::col("kind").eq("user")).take();
+    let is_imported = Expr::col("id").in_subquery(imported).and(Expr::col("signed_in_at").eq(0));
     Query::update()
         .table("user")
         .value("mail_unconfirmed", Expr::col("mail_address"))
         .value("mail_address", Value::String(None))
         .and_where(Expr::col("mail_address").is_not_null())
-        .and_where(Expr::col("email").is_null().or(is_forges.not()))
+        .and_where(Expr::col("email").is_null().or(lower("mail_address").ne(lower("email"))))
+        .and_where(is_imported.not())
         .take()
 }
 
-fn send_links() -> sea_orm::sea_query::InsertStatement {
-    let links: SelectStatement = Query::select()
+/// Puts a link into the outbox for each person who wants mail at an address that waits.
+fn send_links() -> InsertStatement {
+    let now = clock::now().0;
+    let links = Query::select()
         .expr(Expr::val("mail_link"))
         .column("id")
         .expr(Expr::val(1))
         .expr(Expr::val(0))
-        .expr(Expr::val(0_i64))
-        .expr(Expr::val(0_i64))
+        .expr(Expr::val(now))
+        .expr(Expr::val(now))
         .from("user")
         .and_where(Expr::col("mail_unconfirmed").is_not_null())
         .and_where(Expr::col("mail_is_on").eq(true))
@@ -98,6 +104,7 @@ mod tests {
             "(3, 'typed', 'a@example.com', 'a@work.example', 1)",
             "(4, 'quiet', NULL, 'b@work.example', 0)",
             "(5, 'alone', NULL, 'c@work.example', 1)",
+            "(6, 'imported', NULL, 'd@work.example', 1)",
         ];
         for person in people {
             let insert = "INSERT INTO user (id, login, email, mail_address, mail_is_on, forge_id, name, avatar_url, \
@@ -105,6 +112,8 @@ mod tests {
             let values = format!("{}, {}, '', '', x'', 0, 0)", person.trim_end_matches(')'), &person[1..2]);
             db.execute_unprepared(&format!("{insert} VALUES {values}")).await.unwrap();
         }
+        let imported = "INSERT INTO imported (source, kind, foreign_id, own_id) VALUES ('old', 'user', 9, 6)";
+        db.execute_unprepared(imported).await.unwrap();
         Migrator::up(&db, None).await.unwrap();
         let select = "SELECT login || ' ' || COALESCE(mail_address, '-') || ' ' || COALESCE(mail_unconfirmed, '-') \
                       || ' ' || (SELECT COUNT(*) FROM outbox WHERE kind = 'mail_link' AND subject = user.id) \
@@ -118,7 +127,8 @@ mod tests {
                 "same A@example.com - 0",
                 "typed - a@work.example 1",
                 "quiet - b@work.example 0",
-                "alone - c@work.example 1"
+                "alone - c@work.example 1",
+                "imported d@work.example - 0"
             ]
         );
     }

@@ -123,11 +123,11 @@ rows! {
     }
     mail = "mail" {
         #[sea_orm(primary_key)] id: i64,
-        build_id: i64, user_id: i64, status: String, created_at: i64, counted: bool, last_until: Option<i64>,
+        build_id: i64, user_id: i64, status: String, created_at: i64, counted_from: Option<i64>, number: Option<i32>,
     }
-    mail_quota = "mail_quota" {
+    mail_count = "mail_count" {
         #[sea_orm(primary_key)] id: i64,
-        user_id: i64, kind: String, began_at: i64, used: i32,
+        user_id: i64, kind: String, began_at: i64, mails: i32,
     }
     imported = "imported" {
         #[sea_orm(primary_key)] id: i64,

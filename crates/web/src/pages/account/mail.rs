@@ -4,11 +4,11 @@ use super::{MailDraft, PATH, show, tokens::Told};
 use crate::{
     app::Shared,
     error::WebError,
-    pages::{button::Sent, mail_links::too_many_links},
+    pages::{button::Sent, frame::Visit, mail_links::said},
 };
 use axum::{extract::State, response::Response};
-use kozmic_edges::{broker::Topic, clock, store::MailAsked};
-use kozmic_model::user::MailWishes;
+use kozmic_edges::clock;
+use kozmic_model::user::MailChoice;
 use serde::Deserialize;
 
 /// The longest address that mail servers take, in bytes.
@@ -17,7 +17,7 @@ pub(super) const LONGEST_ADDRESS: usize = 254;
 /// The longest part before the `@`, in bytes.
 const LONGEST_NAME: usize = 64;
 
-const SAVED: &str = "Your wishes for mail are saved.";
+const SAVED: &str = "Your mail settings are saved.";
 
 /// The fields as typed; a box that is not ticked is not sent.
 #[derive(Deserialize)]
@@ -34,25 +34,26 @@ pub(crate) async fn change(
     Sent(typed, visit): Sent<Typed>,
 ) -> Result<Response, WebError> {
     let (is_on, only_own_commits) = (typed.is_on.is_some(), typed.only_own_commits.is_some());
-    let fault = match read(&typed.address) {
+    let outcome = match read(&typed.address) {
         Ok(address) => {
-            let wishes = MailWishes { address, is_on, only_own_commits };
+            let choice = MailChoice { address, is_on, only_own_commits };
             let store = visit.edges(&app).store;
-            match store.change_mail_settings(visit.person.user.id, wishes, clock::now()).await? {
-                MailAsked::Done => return visit.lead(&app, PATH, Ok(SAVED.to_owned())).await,
-                MailAsked::LinkGoesOut => {
-                    app.edges.broker.ring(Topic::Outbox);
-                    let said =
-                        format!("{SAVED} A link to confirm the address goes to {}.", typed.address.trim());
-                    return visit.lead(&app, PATH, Ok(said)).await;
-                }
-                MailAsked::TooManyLinks { until } => too_many_links(until),
-            }
+            store.change_mail_settings(visit.person.user.id, choice, clock::now()).await?
         }
-        Err(fault) => fault.to_owned(),
+        Err(fault) => return refuse(&app, visit, typed, fault.to_owned()).await,
     };
+    match said(&app, outcome) {
+        Ok(None) => visit.lead(&app, PATH, Ok(SAVED.to_owned())).await,
+        Ok(Some(said)) => visit.lead(&app, PATH, Ok(format!("{SAVED} {said}"))).await,
+        Err(fault) => refuse(&app, visit, typed, fault).await,
+    }
+}
+
+/// The form as it was typed, with the reason why it is not taken.
+async fn refuse(app: &Shared, visit: Visit, typed: Typed, fault: String) -> Result<Response, WebError> {
+    let (is_on, only_own_commits) = (typed.is_on.is_some(), typed.only_own_commits.is_some());
     let draft = MailDraft { address: typed.address, is_on, only_own_commits, fault: Some(fault) };
-    show(&app, visit, Some(draft), Told::default()).await
+    show(app, visit, Some(draft), Told::default()).await
 }
 
 /// The address; none if nothing was typed.
