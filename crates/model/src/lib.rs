@@ -34,7 +34,8 @@
 //! | task | the part of a spec that says what runs: a hook's script, a program, or a reading of the configuration |
 //! | program | a script of a recipe or kernel rule, which lies in the container and makes an artifact |
 //! | news | that a build just broke, or was mended |
-//! | mail | a message to one member about a build's news |
+//! | mail | a message to one member about a build's news, or a confirmation |
+//! | confirmation | a mail with a link by which a person shows that they read the mail of an address |
 //! | runner | the part that takes orders and runs them, on the machine of its engine |
 //! | coordinator | the part that gives runners their orders, and keeps what they tell |
 //! | order | one attempt at a job, with all that a runner needs to know of it |
