@@ -26,7 +26,7 @@ impl DataDir {
     pub(crate) fn take(path: &Path) -> Result<Self, Failure> {
         private_dir::make(path).with_context(|| format!("make the data directory {}", path.display()))?;
         let path = path.canonicalize().context("find the data directory")?;
-        warn_if_open(&path)?;
+        judge_rights(&path)?;
         let lock = path.join("kozmic.lock");
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
         let mut file = file.with_context(|| {
@@ -165,8 +165,15 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// A directory that somebody made for us keeps its mode: they may have their reasons.
-fn warn_if_open(path: &Path) -> anyhow::Result<()> {
+/// Refuses a directory that everybody may write in, and warns of one that others may look into.
+fn judge_rights(path: &Path) -> anyhow::Result<()> {
     let mode = std::fs::metadata(path).context("look at the data directory")?.permissions().mode();
+    anyhow::ensure!(
+        mode & 0o002 == 0,
+        "everybody on this machine may write in {}, and so put a key or a database of their own there: run chmod o-w on it, and \
+         look at whose its files are",
+        path.display()
+    );
     if mode & 0o077 != 0 {
         let mode = format!("{:03o}", mode & 0o777);
         let path = path.display();
@@ -178,6 +185,17 @@ fn warn_if_open(path: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn a_directory_that_everybody_may_write_in_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let set = |mode| std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        set(0o757);
+        let Err(fault) = DataDir::take(dir.path()) else { panic!("it is refused") };
+        assert!(fault.to_string().contains("chmod o-w"), "{fault}");
+        set(0o770);
+        assert!(DataDir::take(dir.path()).is_ok(), "a group may have been given it");
+    }
+
     #[test]
     fn a_directory_is_taken_once_and_keeps_its_key_and_name() {
         let dir = tempfile::tempdir().unwrap();

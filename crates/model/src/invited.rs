@@ -1,6 +1,7 @@
 //! The people who may sign in: everybody, or those whom the settings name, by themselves or by an organization.
 
 use crate::user::User;
+use std::fmt;
 
 /// Logins of people and names of organizations, as the settings name them; none: everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,13 @@ pub enum Standing {
     Out,
     /// Only the forge knows.
     Unknown,
+}
+
+/// The names with commas between; empty: everybody.
+impl fmt::Display for Invited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
 }
 
 impl Invited {

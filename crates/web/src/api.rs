@@ -15,6 +15,7 @@ mod doors;
 use crate::app::Shared;
 use axum::{
     Extension, Router,
+    extract::DefaultBodyLimit,
     routing::{MethodRouter, get, post},
 };
 use caller::Takes;
@@ -33,11 +34,15 @@ struct Route {
     handler: MethodRouter<Shared>,
 }
 
+/// The largest body of a request, in bytes; that of an approval has about a hundred.
+const LARGEST_BODY: usize = 1024 * 1024;
+
 /// All of the API, to be put below its version. Who calls is held to the scope of the address.
 pub(crate) fn router() -> Router<Shared> {
-    routes().into_iter().fold(Router::new(), |router, Route { path, scope, handler, .. }| {
+    let router = routes().into_iter().fold(Router::new(), |router, Route { path, scope, handler, .. }| {
         router.route(path, handler.layer(Extension(Takes(scope))))
-    })
+    });
+    router.layer(DefaultBodyLimit::max(LARGEST_BODY))
 }
 
 fn routes() -> Vec<Route> {

@@ -30,8 +30,11 @@ pub(crate) async fn forgotten(app: &Shared, job: &Job) -> Result<Option<String>,
     if !is_old || app.edges.logs.reader(job.shown_attempt()).len().await? > 0 {
         return Ok(None);
     }
-    let days = kept.as_secs() / 86_400;
-    Ok(Some(format!("This log is not kept any more: logs are kept here for {days} days.")))
+    let days = match kept.as_secs() / 86_400 {
+        1 => "a day".to_owned(),
+        days => format!("{days} days"),
+    };
+    Ok(Some(format!("This log is not kept any more: logs are kept here for {days}.")))
 }
 
 /// The log of an attempt, as far as the request's headers ask for it.

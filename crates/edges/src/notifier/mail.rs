@@ -175,7 +175,7 @@ impl MailSender {
     }
 
     fn not_sent(&self, fault: &Error, to: &str) -> NotifyError {
-        let (server, answer) = (self.server(), fault.to_string().replace(to, "…"));
+        let (server, answer) = (self.server(), without(&fault.to_string(), to));
         match () {
             () if fault.is_permanent() || fault.is_client() => NotifyError::Refused { server, answer },
             () if fault.is_transient() => NotifyError::PutOff { server, answer },
@@ -202,6 +202,19 @@ fn words(fault: &Error) -> String {
         Some(fault) => format!("it {fault}"),
         None => fault.to_string(),
     }
+}
+
+/// A server's words without an address, which it may repeat in other letters: logs are to have none.
+fn without(words: &str, address: &str) -> String {
+    let (lower, address) = (words.to_ascii_lowercase(), address.to_ascii_lowercase());
+    let mut kept = String::with_capacity(words.len());
+    let mut from = 0;
+    for (at, found) in lower.match_indices(&address) {
+        kept.push_str(&words[from..at]);
+        kept.push('…');
+        from = at + found.len();
+    }
+    kept + &words[from..]
 }
 
 async fn goodbye(connection: &mut AsyncSmtpConnection) {

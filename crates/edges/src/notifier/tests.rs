@@ -120,7 +120,7 @@ async fn no_line_break_in_a_header_begins_another_one() {
 async fn a_refusal_is_told_from_what_may_pass() {
     for (answers, is_refusal) in [
         (&[("RCPT", "550 bob@example.com is nobody here\r\n")] as &[_], true),
-        (&[("RCPT", "450 bob@example.com is out\r\n")], false),
+        (&[("RCPT", "450 Bob@Example.com and BOB@example.com are out\r\n")], false),
         (&[("DATA", "452 no room\r\n")], false),
         (&[("AUTH", "535 who are you?\r\n")], false),
         (&[("(greeting)", "554 go away\r\n")], false),
@@ -129,7 +129,7 @@ async fn a_refusal_is_told_from_what_may_pass() {
         let fault = server.sender("ci:x@").send("bob@example.com", &mail()).await.unwrap_err();
         assert_eq!(fault.is_refusal(), is_refusal, "{fault}");
         let words = fault.to_string();
-        assert!(!words.contains("bob@") && words.contains("127.0.0.1:"), "{words}");
+        assert!(!words.to_lowercase().contains("bob@") && words.contains("127.0.0.1:"), "{words}");
     }
 }
 

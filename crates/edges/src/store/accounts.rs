@@ -60,8 +60,10 @@ impl Store {
         if let LinkOutcome::TooMany { .. } = outcome {
             return Ok(outcome);
         }
-        set_mail(&tx, user, &after).await?;
-        self.note(&tx, Deed::new(Action::MailChanged, None, "")).await?;
+        if after != before {
+            set_mail(&tx, user, &after).await?;
+            self.note(&tx, Deed::new(Action::MailChanged, None, "")).await?;
+        }
         tx.commit().await.context("commit a user's mail settings")?;
         Ok(outcome)
     }

@@ -14,7 +14,10 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// Time after which somebody who is kept out is noted once more.
+const REFUSED_AGAIN: Duration = Duration::from_secs(3_600);
 
 impl Store {
     /// A handle to the same database, for changes that somebody makes. Without, they count as Kozmic's own.
@@ -41,29 +44,70 @@ impl Store {
         Ok(Page { items: rows.into_iter().map(entry).collect::<Result<_>>()?, total })
     }
 
-    /// Notes that somebody was not let in.
+    /// Notes that somebody was not let in, unless that was noted within the hour: who is kept out can try again and again.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn note_refused(&self, login: &str) -> Result<()> {
         let tx = self.write().await?;
-        self.note(&tx, Deed::new(Action::SignInRefused, None, login)).await?;
+        let deed = Deed::new(Action::SignInRefused, None, login);
+        let known = rows::audit::Entity::find()
+            .filter(rows::audit::Column::At.gt(clock::now().before(REFUSED_AGAIN).0))
+            .filter(rows::audit::Column::Action.eq(deed.action.word()))
+            .filter(rows::audit::Column::Subject.eq(&deed.subject));
+        if known.one(&tx).await.context("look for a refused sign-in")?.is_none() {
+            self.note(&tx, deed).await?;
+        }
         tx.commit().await.context("commit that somebody was not let in")
     }
 
-    /// Forgets entries from before a time, and the oldest of those that are more than `most`; gives how many.
+    /// Forgets entries from before a time, and if there are more than `most`, the oldest of whoever has the most: nobody
+    /// can push out what others did. Gives how many.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn forget_audit(&self, before: Timestamp, most: u64) -> Result<u64> {
         let old = rows::audit::Entity::delete_many().filter(rows::audit::Column::At.lt(before.0));
-        let old = old.exec(&self.writer).await.context("forget old entries of the audit trail")?;
-        let surplus = rows::audit::Entity::find().order_by_desc(rows::audit::Column::Id).offset(most);
-        let surplus = surplus.one(&self.db).await.context("look for too many entries")?;
-        let Some(last) = surplus else { return Ok(old.rows_affected) };
-        let many = rows::audit::Entity::delete_many().filter(rows::audit::Column::Id.lte(last.id));
+        let mut forgotten =
+            old.exec(&self.writer).await.context("forget old entries of the audit trail")?.rows_affected;
+        loop {
+            let total = rows::audit::Entity::find().count(&self.db).await.context("count the audit trail")?;
+            let surplus = total.saturating_sub(most);
+            let Some((who, entries)) = self.busiest().await?.filter(|_| surplus > 0) else {
+                return Ok(forgotten);
+            };
+            forgotten += self.forget_oldest_of(who, surplus.min(entries)).await?;
+        }
+    }
+
+    /// The one who has the most entries, and their number; the inner none: who did it is no person.
+    async fn busiest(&self) -> Result<Option<(Option<i64>, u64)>> {
+        let entries = rows::audit::Column::Id.count();
+        let by_person = rows::audit::Entity::find()
+            .select_only()
+            .column(rows::audit::Column::UserId)
+            .column_as(entries.clone(), "entries")
+            .group_by(rows::audit::Column::UserId)
+            .order_by_desc(entries);
+        let found = by_person.into_tuple::<(Option<i64>, i64)>().one(&self.db).await;
+        let found = found.context("count who has the most entries")?;
+        Ok(found.map(|(who, entries)| (who, entries.unsigned_abs())))
+    }
+
+    async fn forget_oldest_of(&self, who: Option<i64>, count: u64) -> Result<u64> {
+        let theirs = match who {
+            Some(user) => rows::audit::Column::UserId.eq(user),
+            None => rows::audit::Column::UserId.is_null(),
+        };
+        let last = rows::audit::Entity::find()
+            .filter(theirs.clone())
+            .order_by_asc(rows::audit::Column::Id)
+            .offset(count.saturating_sub(1));
+        let Some(last) = last.one(&self.db).await.context("look for too many entries")? else { return Ok(0) };
+        let many =
+            rows::audit::Entity::delete_many().filter(theirs).filter(rows::audit::Column::Id.lte(last.id));
         let many = many.exec(&self.writer).await.context("forget too many entries of the audit trail")?;
-        Ok(old.rows_affected + many.rows_affected)
+        Ok(many.rows_affected)
     }
 
     /// Notes in a transaction what is done in it.
@@ -120,7 +164,6 @@ mod tests {
     use super::*;
     use crate::store::tests::{NOW, Stage, recipe};
     use kozmic_model::{hook::HookRecipe, project::ProjectSettings, registry::CredentialDraft};
-    use std::time::Duration;
 
     const FIRST: PageAsked = PageAsked { number: 1, size: 100 };
 
@@ -179,8 +222,8 @@ mod tests {
     #[tokio::test]
     async fn the_trail_has_an_end_by_time_and_by_number() {
         let stage = Stage::new().await;
-        for _ in 0..5 {
-            stage.store.note_refused("eve").await.unwrap();
+        for number in 0..5 {
+            stage.store.note_refused(&format!("eve-{number}")).await.unwrap();
         }
         let store = &stage.store;
         let count = async || store.audit(None, FIRST).await.unwrap().total;
@@ -192,6 +235,29 @@ mod tests {
         let later = clock::now().after(Duration::from_secs(60));
         assert_eq!(store.forget_audit(later, 3).await.unwrap(), 3);
         assert_eq!(count().await, 0);
+    }
+
+    #[tokio::test]
+    async fn nobody_pushes_out_what_others_did() {
+        let stage = Stage::new().await;
+        let store = stage.by_anna();
+        store.open_badge(stage.project, true).await.unwrap();
+        for number in 0..10 {
+            stage.store.note_refused(&format!("eve-{number}")).await.unwrap();
+            stage.store.note_refused("eve-0").await.unwrap();
+        }
+        let by_people = |page: &Page<AuditEntry>| {
+            let people = page.items.iter().filter(|entry| matches!(entry.actor, Actor::Person { .. }));
+            people.map(|entry| entry.id).collect::<Vec<_>>()
+        };
+        let before = store.audit(None, FIRST).await.unwrap();
+        let refused = before.items.iter().filter(|entry| entry.deed.action == Action::SignInRefused);
+        assert_eq!(refused.count(), 10, "one who tries again at once is noted once");
+        assert_eq!(store.forget_audit(Timestamp(0), before.total - 7).await.unwrap(), 7);
+        let after = store.audit(None, FIRST).await.unwrap();
+        assert_eq!(after.total, before.total - 7);
+        assert!(by_people(&after).len() >= 2, "a sign-in and a badge");
+        assert_eq!(by_people(&after), by_people(&before));
     }
 
     #[tokio::test]

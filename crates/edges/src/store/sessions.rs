@@ -125,13 +125,12 @@ impl Store {
     /// The database does not answer.
     pub async fn sign_out_others(&self, user: UserId, fingerprint: &str) -> Result<()> {
         let tx = self.write().await?;
-        rows::session::Entity::delete_many()
+        let others = rows::session::Entity::delete_many()
             .filter(rows::session::Column::UserId.eq(user.0))
-            .filter(rows::session::Column::Fingerprint.ne(fingerprint))
-            .exec(&tx)
-            .await
-            .context("end other sessions")?;
-        self.note(&tx, Deed::new(Action::OthersSignedOut, None, "")).await?;
+            .filter(rows::session::Column::Fingerprint.ne(fingerprint));
+        if others.exec(&tx).await.context("end other sessions")?.rows_affected > 0 {
+            self.note(&tx, Deed::new(Action::OthersSignedOut, None, "")).await?;
+        }
         tx.commit().await.context("commit the end of other sessions")
     }
 }

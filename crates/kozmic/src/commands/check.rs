@@ -47,6 +47,7 @@ pub(crate) async fn check(settings: Settings) -> ExitCode {
         ("data directory", data_dir(&settings).await),
         ("connections", Ok(connections(&settings))),
         ("kept", Ok(kept(&settings))),
+        ("people", Ok(people(&settings))),
         ("git", Mirrors::version().await.map_err(|fault| fault.to_string())),
         ("ssh", Mirrors::ssh_version().await.map_err(|fault| fault.to_string())),
         ("Docker engine", docker(&settings).await),
@@ -122,6 +123,20 @@ fn kept(settings: &Settings) -> String {
     let Retention { failed_deliveries, logs, attempts } = settings.retention;
     let [failed, logs, attempts] = [failed_deliveries, logs, attempts].map(kept_in_words);
     format!("failed deliveries {failed}, logs {logs}, earlier runs of jobs {attempts}")
+}
+
+/// The people whom the settings let in, by name: one that is misspelt is seen.
+fn people(settings: &Settings) -> String {
+    let server = &settings.server;
+    let invited = match server.sign_in_allowed.to_string() {
+        names if names.is_empty() => format!("everybody with an account at {}", settings.github.url),
+        names => names,
+    };
+    let admins = match server.admins.as_slice() {
+        [] => "nobody".to_owned(),
+        admins => admins.join(", "),
+    };
+    format!("may sign in: {invited}; see the whole audit trail: {admins}")
 }
 
 fn connections(settings: &Settings) -> String {

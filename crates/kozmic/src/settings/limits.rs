@@ -28,13 +28,14 @@ pub(super) fn limits(source: &Source) -> Result<LimitSettings, SettingsFault> {
 }
 
 fn proxies(text: &str) -> Result<TrustedProxies, &'static str> {
-    const RIGHT: &str =
-        "addresses and ranges of your own proxies, such as 127.0.0.0/8, ::1, 10.0.0.5, or none";
+    const RIGHT: &str = "addresses and ranges of your own proxies, such as 127.0.0.0/8, ::1, 10.0.0.5, or none; a range of all \
+                         addresses would let each client choose its own";
     if text.trim() == "none" {
         return Ok(TrustedProxies::default());
     }
     let ranges = values::list(text)?.iter().map(|item| range(item)).collect::<Option<Vec<_>>>();
-    ranges.filter(|ranges| !ranges.is_empty()).map(TrustedProxies::new).ok_or(RIGHT)
+    let is_right = |ranges: &Vec<Subnet>| !ranges.is_empty() && ranges.iter().all(|range| range.prefix() > 0);
+    ranges.filter(is_right).map(TrustedProxies::new).ok_or(RIGHT)
 }
 
 fn range(text: &str) -> Option<Subnet> {
@@ -62,7 +63,8 @@ mod tests {
         let ranges = ["127.0.0.0/8", "::1/128", "10.0.0.5/32"].map(|range| range.parse().unwrap());
         assert_eq!(proxies("127.0.0.0/8, ::1,10.0.0.5"), Ok(TrustedProxies::new(ranges.into())));
         assert_eq!(proxies("none"), Ok(TrustedProxies::default()));
-        for wrong in ["", "proxy.internal", "10.0.0.0/33", "10.0.0.5 10.0.0.6"] {
+        for wrong in ["", "proxy.internal", "10.0.0.0/33", "10.0.0.5 10.0.0.6", "0.0.0.0/0", "10.0.0.5, ::/0"]
+        {
             assert!(proxies(wrong).is_err(), "{wrong}");
         }
     }

@@ -180,12 +180,16 @@ pub(super) fn user_namespace(text: &str) -> Parsed<UserNamespace> {
     }
 }
 
-/// People and organizations. No name has a blank in it: one there is a comma that was forgotten, and would shut out all.
+/// People and organizations, one at least: an empty list would mean everybody. No name has a blank in it: one there is a
+/// comma that was forgotten, and would shut out all.
 pub(super) fn logins(text: &str) -> Parsed<Vec<String>> {
     let names = list(text)?;
-    match names.iter().any(|name| name.contains(char::is_whitespace)) {
-        true => Err("names of people and organizations with commas between, such as anna, adlift"),
-        false => Ok(names),
+    let is_login = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    match !names.is_empty() && names.iter().all(is_login) {
+        true => Ok(names),
+        false => Err(
+            "names of people and organizations as in their addresses, with commas between, such as anna, adlift",
+        ),
     }
 }
 
@@ -209,10 +213,10 @@ pub(super) fn smtp_url(text: &str) -> Parsed<SmtpUrl> {
 
 pub(super) fn mails(text: &str) -> Parsed<Option<u32>> {
     const RIGHT: &str = "a number of mails from 1 to 1000, or none for no limit";
-    if text == "none" {
-        return Ok(None);
+    match text.to_lowercase().as_str() {
+        "none" => Ok(None),
+        text => text.parse().ok().filter(|mails| (1..=1_000).contains(mails)).map(Some).ok_or(RIGHT),
     }
-    text.parse().ok().filter(|mails| (1..=1_000).contains(mails)).map(Some).ok_or(RIGHT)
 }
 
 pub(super) fn sender(text: &str) -> Parsed<Sender> {
@@ -435,6 +439,8 @@ mod tests {
     #[test]
     fn a_comma_that_is_missing_between_names_shuts_nobody_out() {
         assert_eq!(logins("anna, adlift").unwrap(), ["anna", "adlift"]);
-        assert!(logins("anna adlift").is_err());
+        for wrong in ["anna adlift", ",", "@anna", "anna, https://github.com/adlift", "anna@example.com"] {
+            assert!(logins(wrong).is_err(), "{wrong}");
+        }
     }
 }

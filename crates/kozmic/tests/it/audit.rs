@@ -51,7 +51,7 @@ async fn each_button_that_changes_something_leaves_its_entry() -> Result<()> {
         (&at("hooks/2/edit/"), at("hooks/2/edit/"), &[("image", "alpine")], "anna hook_changed Lint: image"),
         (&settings, at("hooks/2/delete/"), &[], "anna hook_deleted Lint"),
         (&build, at(&format!("jobs/{job}/restart/")), &[], "anna job_restarted Tests of build #1"),
-        (&account, "/account/settings/mail/".to_owned(), &[], "anna mail_changed"),
+        (&account, "/account/settings/mail/".to_owned(), &[("only_own_commits", "yes")], "anna mail_changed"),
         (
             &account,
             "/account/tokens/".to_owned(),

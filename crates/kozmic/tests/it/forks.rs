@@ -11,7 +11,7 @@ use kozmic_testkit::{
     mail::MailServer,
     person::{Page, Person},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 const SCRIPT: &str = "echo \"$KOZMIC_SHA\" >> /dev/stderr";
@@ -125,13 +125,16 @@ async fn an_approval_of_a_commit_that_the_pull_request_has_left_is_refused() -> 
     let second = offer.push("eve", "Second").await?;
     let new = offer.held(&second).await?;
     let program = Program::of(&world.anna, &world).await?;
-    let approve = async |build: u64, sha: &str| {
-        let path = format!("projects/{}/builds/{build}/approve", world.project);
-        program.post_json(&path, &json!({ "sha": sha })).await
+    let send = async |build: u64, body: &Value| {
+        program.post_json(&format!("projects/{}/builds/{build}/approve", world.project), body).await
     };
+    let approve = async |build: u64, sha: &str| send(build, &json!({ "sha": sha })).await;
     assert_eq!(approve(old, &first).await?.0, 409, "it is canceled, and another commit is newer");
     assert_eq!(approve(new, &first).await?.0, 409, "that was not looked at");
     assert_eq!(approve(new, "main").await?.0, 400);
+    assert_eq!(send(new, &json!([second, false])).await?.0, 400, "a list is no approval");
+    let (status, answer) = send(new, &json!({ "sha": "a".repeat(2 << 20) })).await?;
+    assert_eq!((status, &answer["error"]["code"]), (413, &json!("too_large")), "{answer}");
     let (status, answer) = approve(new, &second).await?;
     assert_eq!((status, &answer["sha"]), (200, &json!(second)), "{answer}");
     assert_eq!(approve(new, &second).await?.0, 409, "nothing is held any more");

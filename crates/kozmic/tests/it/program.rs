@@ -93,7 +93,7 @@ async fn check_says_what_is_reachable_and_what_is_not() -> Result<()> {
     let words = String::from_utf8_lossy(&well.stdout).into_owned();
     assert!(well.status.success(), "{words}");
     let (advice, looks) = words.lines().partition::<Vec<_>, _>(|line| line.contains("jobs' way out: "));
-    assert!(looks.len() == 10 && looks.iter().all(|line| line.starts_with("ok ")), "{words}");
+    assert!(looks.len() == 11 && looks.iter().all(|line| line.starts_with("ok ")), "{words}");
     assert!(words.contains("jobs are on a network of Kozmic's own"), "{words}");
     assert!(advice.len() == 1 && advice[0].contains("a job's container"), "{words}");
     drop(server);

@@ -12,7 +12,11 @@ use crate::{
     error::WebError,
     refs, runs,
 };
-use axum::{Json, body::Bytes, extract::State};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+};
 use kozmic_edges::{clock, store::BuildFilter};
 use kozmic_flow::steer;
 use kozmic_model::{
@@ -23,6 +27,7 @@ use kozmic_model::{
     status::NotAStatus,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The builds that are wanted.
 #[derive(Deserialize)]
@@ -131,10 +136,14 @@ pub(super) async fn approve(
     State(app): State<Shared>,
     caller: Caller,
     At((project, id)): At<(ProjectId, BuildId)>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
-    let Approving { sha, for_all } = serde_json::from_slice(&body)
+    let body = body.map_err(|_| WebError::TooLarge)?;
+    // An object alone: a structure is read from an array, too.
+    let object = serde_json::from_slice::<Map<String, Value>>(&body);
+    let Approving { sha, for_all } = object
+        .and_then(|object| serde_json::from_value(Value::Object(object)))
         .map_err(|fault| WebError::Senseless(format!("The body is no approval: {fault}.")))?;
     approving::approve(&caller.edges(&app), &asked, &sha, for_all, caller.user.id).await?;
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
