@@ -10,6 +10,7 @@ mod tests;
 pub(super) use builds::newest;
 pub(super) use known::{is_moving, of_ref};
 pub(super) use note::{OF_BUILD, heard_at, note};
+use stand::Standing;
 pub(super) use stand::{is_newest, stand};
 
 use super::{
@@ -86,7 +87,8 @@ impl Heard {
 }
 
 impl Store {
-    /// Notes a push that nothing is built of, and why. Settles its delivery.
+    /// Notes a push that nothing is built of, and why. Settles its delivery. Whether another build is the newest of its ref by
+    /// that.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -96,11 +98,12 @@ impl Store {
         ProjectChange { project, change }: ProjectChange<'_>,
         why: &str,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let tx = self.write().await?;
-        take_in(&tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
+        let standing = take_in(&tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
         settle(&tx, delivery, IGNORED, Some(why)).await?;
-        tx.commit().await.context("commit a move")
+        tx.commit().await.context("commit a move")?;
+        Ok(standing.has_changed)
     }
 
     /// Notes that a ref is gone. Settles the delivery that told of it.
@@ -185,7 +188,7 @@ async fn take_in(
     new: &NewMove<'_>,
     heard: Heard,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Standing> {
     note(tx, project, new, heard, now).await?;
-    stand(tx, project, new.git_ref, heard, now).await.map(drop)
+    stand(tx, project, new.git_ref, heard, now).await
 }

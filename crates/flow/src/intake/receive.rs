@@ -248,8 +248,9 @@ async fn pass_over(
     why: &str,
 ) -> Result<()> {
     tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
-    flow.edges.store.pass_over(waiting.id, ProjectChange { project, change }, why, clock::now()).await?;
-    ring::step(&flow.edges, project);
+    if flow.edges.store.pass_over(waiting.id, ProjectChange { project, change }, why, clock::now()).await? {
+        ring::step(&flow.edges, project);
+    }
     Ok(())
 }
 

@@ -29,6 +29,8 @@ pub(in crate::store) struct Standing {
     newest: Option<i64>,
     /// The move that led there.
     by: Option<i64>,
+    /// Whether it was another build before.
+    pub(super) has_changed: bool,
 }
 
 impl Standing {
@@ -65,7 +67,7 @@ pub(in crate::store) async fn stand(
     if is_gone {
         let_go(tx, project, &git_ref, now).await?;
     }
-    let Some(last) = last else { return Ok(Standing { newest: None, by: None }) };
+    let Some(last) = last else { return Ok(Standing { newest: None, by: None, has_changed }) };
     let led = |one: &&&Move| known.commits.get(&one.id) == Some(&last.sha);
     let mut leading = order.moves.iter().rev().filter(led);
     note_pushed(tx, last, leading.clone().find(|one| one.before.is_some()).map(|one| one.at)).await?;
@@ -74,7 +76,7 @@ pub(in crate::store) async fn stand(
         resume(tx, last, matches!(heard, Heard::Answer), now).await?;
     }
     let by = leading.find(|one| one.source == Source::Told).map(|one| one.id);
-    Ok(Standing { newest: Some(last.id), by })
+    Ok(Standing { newest: Some(last.id), by, has_changed })
 }
 
 /// Notes when a ref came to a build last: between projects, that is what counts.
