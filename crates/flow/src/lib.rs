@@ -110,6 +110,11 @@ pub struct FlowSettings {
 }
 
 impl FlowSettings {
+    /// The whole address of a path of Kozmic's, which begins with a slash.
+    fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+
     /// Longest time that a job may take.
     fn time_limit(&self, origin: &Origin) -> Duration {
         let autobuild = self.autobuild.as_ref().filter(|_| origin.is_automatic());

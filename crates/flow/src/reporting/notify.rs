@@ -114,8 +114,7 @@ async fn turn(flow: &Flow, waiting: &WaitingMail) -> Result<Turn> {
 
 /// The address of a link that a mail carries.
 fn url(flow: &Flow, path: &str, link: &MailLink) -> String {
-    let base = flow.settings.public_url.as_str().trim_end_matches('/');
-    format!("{base}{path}?link={}", flow.edges.store.sealed_link(link))
+    flow.settings.address(&format!("{path}?link={}", flow.edges.store.sealed_link(link)))
 }
 
 /// Whether the outbox lets go of a mail that failed so often.

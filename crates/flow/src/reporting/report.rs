@@ -2,7 +2,7 @@
 //! crashes and the forge's outages.
 
 use crate::{
-    Flow,
+    Flow, FlowSettings,
     at_forge::{patience, speak},
     reporting::notify,
 };
@@ -22,7 +22,6 @@ use kozmic_model::{
     time::Timestamp,
 };
 use std::{collections::HashMap, time::Duration};
-use url::Url;
 
 /// Pause when the database has trouble.
 const TROUBLE: Duration = Duration::from_secs(5);
@@ -156,7 +155,7 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
         context: CONTEXT.to_owned(),
         state,
         description,
-        target_url: build_url(&flow.settings.public_url, &build),
+        target_url: build_url(&flow.settings, &build),
     }))
 }
 
@@ -215,7 +214,6 @@ async fn compose_job(flow: &Flow, build: &Build, job: Job) -> Result<CommitStatu
     namesakes.retain(|other| other.spec.origin.is_automatic() && context(other) == context(&job));
     let statuses = namesakes.iter().map(|job| job.status).collect::<Vec<_>>();
     let job = decisive(&statuses).map_or(job, |index| namesakes.swap_remove(index));
-    let base = flow.settings.public_url.as_str().trim_end_matches('/');
     Ok(CommitStatus {
         project: build.project,
         build: job.build,
@@ -223,14 +221,13 @@ async fn compose_job(flow: &Flow, build: &Build, job: Job) -> Result<CommitStatu
         context: context(&job),
         state: CommitState::of_job(job.status),
         description: job_description(job.status, job.reason.as_deref()),
-        target_url: format!("{base}/report/{}", job.id),
+        target_url: flow.settings.address(&format!("/report/{}", job.id)),
     })
 }
 
 /// The address of a build's page.
-pub(crate) fn build_url(public_url: &Url, build: &Build) -> String {
-    let base = public_url.as_str().trim_end_matches('/');
-    format!("{base}/projects/{}/builds/{}/", build.project, build.id)
+pub(crate) fn build_url(settings: &FlowSettings, build: &Build) -> String {
+    settings.address(&format!("/projects/{}/builds/{}/", build.project, build.id))
 }
 
 /// Notes when to try again; none if that makes no sense.

@@ -8,6 +8,7 @@ mod fault;
 mod kernels;
 mod keys;
 mod limits;
+mod mail;
 mod retention;
 mod source;
 mod values;
@@ -16,13 +17,13 @@ mod walls;
 pub(crate) use autobuild::AutoBuilder;
 pub(crate) use fault::{SettingsFault, Written};
 pub(crate) use limits::LimitSettings;
+pub(crate) use mail::MailSettings;
 pub(crate) use retention::in_words as kept_in_words;
 
 use kozmic_edges::{
     engine::docker::{DockerSettings, JobNetwork, MemoryLimit},
     forge::github::GitHubSettings,
     git::TreeSize,
-    notifier::{Sender, SmtpUrl},
 };
 use kozmic_flow::Retention;
 use kozmic_model::invited::Invited;
@@ -98,17 +99,6 @@ pub(crate) struct RunnerSettings {
     pub(crate) may_call: bool,
 }
 
-/// Settings of mails.
-#[derive(Clone)]
-pub(crate) struct MailSettings {
-    /// `KOZMIC_SMTP_URL`
-    pub(crate) smtp_url: SmtpUrl,
-    /// `KOZMIC_MAIL_DEFAULT_SENDER`
-    pub(crate) sender: Sender,
-    /// `KOZMIC_MAIL_LIMIT`; none: no limit.
-    pub(crate) hourly_limit: Option<u32>,
-}
-
 /// Settings of the server's own log.
 #[derive(Clone)]
 pub(crate) struct LogSettings {
@@ -150,7 +140,7 @@ impl Settings {
                     .unwrap_or_default(),
                 may_call: source.required("jobs_may_call", values::truth)?,
             },
-            mail: mail(source)?,
+            mail: mail::mail(source)?,
             autobuild: autobuild::auto_builder(source)?,
             log: LogSettings {
                 filter: source.required("log", values::log_filter)?,
@@ -245,20 +235,6 @@ fn docker_certificates(url: &str) -> Option<PathBuf> {
 /// A variable that others made up; an empty one says nothing.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// On if there is a mail server, unless somebody says otherwise.
-fn mail(source: &Source) -> Result<Option<MailSettings>, SettingsFault> {
-    let smtp_url = source.parse("smtp_url", values::smtp_url)?;
-    let sender = source.parse("mail_default_sender", values::sender)?;
-    let hourly_limit = source.required("mail_limit", values::mails)?;
-    let is_on = source.parse("enable_email_notifications", values::truth)?;
-    if !is_on.unwrap_or(smtp_url.is_some()) {
-        return Ok(None);
-    }
-    let smtp_url = smtp_url.ok_or_else(|| SettingsFault::missing("smtp_url"))?;
-    let sender = sender.ok_or_else(|| SettingsFault::missing("mail_default_sender"))?;
-    Ok(Some(MailSettings { smtp_url, sender, hourly_limit }))
 }
 
 fn processors() -> usize {
