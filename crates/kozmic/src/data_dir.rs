@@ -170,8 +170,8 @@ fn judge_rights(path: &Path) -> anyhow::Result<()> {
     let mode = std::fs::metadata(path).context("look at the data directory")?.permissions().mode();
     anyhow::ensure!(
         mode & 0o002 == 0,
-        "everybody on this machine may write in {}, and so put a key or a database of their own there: run chmod o-w on it, and \
-         look at whose its files are",
+        "every user of this machine can write to {0} and put a key or a database of their own there: run chmod o-w {0}, and \
+         check who owns the files in it",
         path.display()
     );
     if mode & 0o077 != 0 {
@@ -191,7 +191,7 @@ mod tests {
         let set = |mode| std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
         set(0o757);
         let Err(fault) = DataDir::take(dir.path()) else { panic!("it is refused") };
-        assert!(fault.to_string().contains("chmod o-w"), "{fault}");
+        assert!(fault.to_string().contains("chmod o-w "), "{fault}");
         set(0o770);
         assert!(DataDir::take(dir.path()).is_ok(), "a group may have been given it");
     }

@@ -75,11 +75,11 @@ actions! {
     SignInRefused = "sign_in_refused", "refused the sign-in of";
     SignedOut = "signed_out", "signed out";
     OthersSignedOut = "others_signed_out", "signed out all other browsers";
-    PutOut = "put_out", "signed out, since they may be here no more:";
+    PutOut = "put_out", "signed out, as they may no longer sign in:";
     SignInEnded = "sign_in_ended", "signed out, since the forge no longer accepts the sign-in of";
     MailChanged = "mail_changed", "changed their mail settings";
     MailConfirmed = "mail_confirmed", "confirmed their address for mail";
-    Unsubscribed = "unsubscribed", "stopped mail, as a link in one asked, for";
+    Unsubscribed = "unsubscribed", "switched off mail, by the link in one, for";
     TokenMade = "token_made", "made the API token";
     TokenDeleted = "token_deleted", "deleted the API token";
     ProjectMade = "project_made", "made the project";

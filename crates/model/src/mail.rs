@@ -239,8 +239,8 @@ impl Words {
 fn limit(HourlyLimit { mails, until }: HourlyLimit) -> String {
     let until = time_of_day(until);
     format!(
-        "This is the last mail of its kind for now: you have got {mails} within an hour. The next one can come after {until}. \
-         News from before then is on the pages only."
+        "This is the last mail of its kind for now: you have got {mails} within an hour, which is the limit here. The next one \
+         can come after {until}. What happens before then is on the pages, and is not sent later."
     )
 }
 

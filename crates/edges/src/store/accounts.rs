@@ -52,12 +52,13 @@ impl Store {
         let tx = self.write().await?;
         let User { mail: before, profile, .. } = known_user(&tx, user).await?;
         let after = before.changed(choice, profile.email.as_deref());
-        let is_asked_already = before.is_on && before.unconfirmed == after.unconfirmed;
-        let outcome = match after.is_on && after.unconfirmed.is_some() && !is_asked_already {
+        let is_new = before.unconfirmed != after.unconfirmed;
+        let outcome = match after.is_on && after.unconfirmed.is_some() && (is_new || !before.is_on) {
             true => queue_link(&tx, user, now).await?,
             false => LinkOutcome::NotNeeded,
         };
-        if let LinkOutcome::TooMany { .. } = outcome {
+        // Who merely wants mail again gets it, with or without another link.
+        if is_new && matches!(outcome, LinkOutcome::TooMany { .. }) {
             return Ok(outcome);
         }
         if after != before {
@@ -212,8 +213,14 @@ mod tests {
         assert_eq!(stage.mail().await.unconfirmed.as_deref(), Some("4@work.example"));
         assert_eq!(again(until).await, LinkOutcome::Queued);
         let off = MailChoice { is_on: false, ..choice("one@more.example") };
-        stage.choose(off).await;
+        stage.choose(off.clone()).await;
         assert!(!stage.mail().await.is_on, "no limit keeps mail on");
+        for _ in 0..LINKS {
+            stage.choose(choice("one@more.example")).await;
+            stage.choose(off.clone()).await;
+        }
+        stage.choose(choice("one@more.example")).await;
+        assert!(stage.mail().await.is_on, "nor off");
     }
 
     #[tokio::test]

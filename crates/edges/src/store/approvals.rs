@@ -56,10 +56,10 @@ impl Store {
         let tx = self.write().await?;
         let row = rows::build::Entity::find_by_id(asked.build.0).one(&tx).await.context("find a build")?;
         let row = row.context("there is no such build")?;
+        let Some(number) = number_of(&row.git_ref.parse()?) else { return Ok(Approved::NotHeld) };
         if row.sha != asked.sha.as_str() || row.ref_is_gone || !is_newest(&tx, &row).await? {
             return Ok(Approved::Moved);
         }
-        let Some(number) = number_of(&row.git_ref.parse()?) else { return Ok(Approved::NotHeld) };
         let approval = rows::approval::ActiveModel {
             id: NotSet,
             project_id: Set(row.project_id),

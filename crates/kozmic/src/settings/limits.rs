@@ -28,13 +28,15 @@ pub(super) fn limits(source: &Source) -> Result<LimitSettings, SettingsFault> {
 }
 
 fn proxies(text: &str) -> Result<TrustedProxies, &'static str> {
-    const RIGHT: &str = "addresses and ranges of your own proxies, such as 127.0.0.0/8, ::1, 10.0.0.5, or none; a range of all \
-                         addresses would let each client choose its own";
+    const RIGHT: &str = "addresses and ranges of your own proxies, such as 127.0.0.0/8, ::1, 10.0.0.5, or none; in a wider \
+                         range than a private network has, each client could pretend to have any address";
     if text.trim() == "none" {
         return Ok(TrustedProxies::default());
     }
     let ranges = values::list(text)?.iter().map(|item| range(item)).collect::<Option<Vec<_>>>();
-    let is_right = |ranges: &Vec<Subnet>| !ranges.is_empty() && ranges.iter().all(|range| range.prefix() > 0);
+    // The widest private ranges are 10.0.0.0/8 and fc00::/7.
+    let is_narrow = |range: &Subnet| range.prefix() >= if range.is_ipv4() { 8 } else { 7 };
+    let is_right = |ranges: &Vec<Subnet>| !ranges.is_empty() && ranges.iter().all(is_narrow);
     ranges.filter(is_right).map(TrustedProxies::new).ok_or(RIGHT)
 }
 
@@ -63,8 +65,15 @@ mod tests {
         let ranges = ["127.0.0.0/8", "::1/128", "10.0.0.5/32"].map(|range| range.parse().unwrap());
         assert_eq!(proxies("127.0.0.0/8, ::1,10.0.0.5"), Ok(TrustedProxies::new(ranges.into())));
         assert_eq!(proxies("none"), Ok(TrustedProxies::default()));
-        for wrong in ["", "proxy.internal", "10.0.0.0/33", "10.0.0.5 10.0.0.6", "0.0.0.0/0", "10.0.0.5, ::/0"]
-        {
+        for wrong in [
+            "",
+            "proxy.internal",
+            "10.0.0.0/33",
+            "10.0.0.5 10.0.0.6",
+            "0.0.0.0/0",
+            "0.0.0.0/1, 128.0.0.0/1",
+            "10.0.0.5, ::/0",
+        ] {
             assert!(proxies(wrong).is_err(), "{wrong}");
         }
     }

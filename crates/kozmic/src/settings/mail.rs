@@ -39,7 +39,7 @@ fn smtp_url(text: &str) -> Parsed<SmtpUrl> {
 }
 
 fn limit(text: &str) -> Parsed<Option<u32>> {
-    const RIGHT: &str = "a number of mails from 1 to 1000, or none for no limit";
+    const RIGHT: &str = "a number of mails from 1 to 1000, or none for no limit; to send none, set enable_email_notifications to false";
     match text.to_lowercase().as_str() {
         "none" => Ok(None),
         text => text.parse().ok().filter(|mails| (1..=1_000).contains(mails)).map(Some).ok_or(RIGHT),

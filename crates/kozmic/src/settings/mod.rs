@@ -164,9 +164,9 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         data_dir: source.required("data_dir", values::path)?,
         database_url: source.parse("database_url", values::database_url)?,
         disk_reserve: source.parse("disk_reserve", values::reserve)?,
-        sign_in_allowed: Invited::new(source.parse("sign_in_allowed", values::logins)?.unwrap_or_default()),
+        sign_in_allowed: invited(source)?,
         session_idle: source.required("session_idle_timeout", values::idle)?,
-        admins: source.parse("admins", values::logins)?.unwrap_or_default(),
+        admins: source.parse("admins", values::admins)?.unwrap_or_default(),
         audit_kept: source.required("audit_retention_days", values::days)?,
     })
 }
@@ -237,6 +237,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Everybody if nothing is said; a list with nobody in it is a mistake that would let everybody in.
+fn invited(source: &Source) -> Result<Invited, SettingsFault> {
+    source.refuse_blank("sign_in_allowed", "names; without the setting everybody may sign in")?;
+    Ok(Invited::new(source.parse("sign_in_allowed", values::logins)?.unwrap_or_default()))
+}
+
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
@@ -246,10 +252,14 @@ mod tests {
     use super::*;
 
     fn read(environment: &[(&str, &str)]) -> Result<Settings, SettingsFault> {
+        read_all("", environment)
+    }
+
+    fn read_all(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsFault> {
         let needed = [("KOZMIC_GITHUB_CLIENT_ID", "id"), ("KOZMIC_GITHUB_CLIENT_SECRET", "secret")];
         let all =
             needed.iter().chain(environment).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::from_source(&Source::from_text("", all).unwrap())
+        Settings::from_source(&Source::from_text(file, all)?)
     }
 
     #[test]
@@ -355,6 +365,22 @@ mod tests {
         ] {
             let fault = is_on(environment).unwrap_err();
             assert!(fault.starts_with(missing) && !fault.contains("hush"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_lets_nobody_in_by_mistake() {
+        let invited = |file: &str, environment: &[(&str, &str)]| {
+            read_all(file, environment)
+                .map(|settings| settings.server.sign_in_allowed.to_string())
+                .map_err(|fault| fault.to_string())
+        };
+        let blank = [("KOZMIC_SIGN_IN_ALLOWED", " ")];
+        assert_eq!(invited("", &blank), Ok(String::new()), "nothing is said");
+        assert_eq!(invited("sign_in_allowed = 'anna'", &blank), Ok("anna".to_owned()));
+        for file in ["sign_in_allowed = ''", "sign_in_allowed = []", "sign_in_allowed = ' '"] {
+            let fault = invited(file, &[]).unwrap_err();
+            assert!(fault.contains("without the setting everybody may sign in"), "{fault}");
         }
     }
 

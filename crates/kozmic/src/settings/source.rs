@@ -122,6 +122,8 @@ impl Source {
             let Some((written, text)) = of_ours(&written, text)? else { continue };
             let name = written[PREFIX.len()..].to_lowercase();
             let (key, text, place) = match (find(&name), name.strip_suffix("_file").and_then(find)) {
+                // Compose and systemd give an empty value for a variable that is not set: the file's stays.
+                (Some(_), _) | (_, Some(_)) if text.trim().is_empty() => continue,
                 (Some(key), _) => (key, text, ENVIRONMENT.to_owned()),
                 (None, Some(key)) => {
                     let read = read_file(Path::new(&text))?;
@@ -135,6 +137,16 @@ impl Source {
             self.values.insert(key.name, Value { name: variable(key.name), text, place });
         }
         Ok(())
+    }
+
+    /// Refuses a setting that is there with nothing in it.
+    pub(super) fn refuse_blank(&self, name: &'static str, right: &'static str) -> Result<(), SettingsFault> {
+        match self.values.get(name).filter(|value| value.text.trim().is_empty()) {
+            Some(Value { name, text, place }) => {
+                Err(SettingsFault::wrong(Written { setting: name, place, value: Some(text) }, right))
+            }
+            None => Ok(()),
+        }
     }
 
     /// A setting that may be left out; an empty value counts as left out.

@@ -179,17 +179,27 @@ pub(super) fn user_namespace(text: &str) -> Parsed<UserNamespace> {
     }
 }
 
-/// People and organizations, one at least: an empty list would mean everybody. No name has a blank in it: one there is a
-/// comma that was forgotten, and would shut out all.
+/// People and organizations, one at least: an empty list would mean everybody.
 pub(super) fn logins(text: &str) -> Parsed<Vec<String>> {
+    names(
+        text,
+        "names of people and organizations as in their addresses, with commas between, such as anna, adlift",
+    )
+}
+
+/// People, one at least.
+pub(super) fn admins(text: &str) -> Parsed<Vec<String>> {
+    names(
+        text,
+        "logins of people, with commas between, such as anna, eve; an organization does not count here",
+    )
+}
+
+/// Names at the forge. None has a blank in it: one there is a comma that was forgotten, and would shut out all.
+fn names(text: &str, right: &'static str) -> Parsed<Vec<String>> {
     let names = list(text)?;
-    let is_login = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    match !names.is_empty() && names.iter().all(is_login) {
-        true => Ok(names),
-        false => Err(
-            "names of people and organizations as in their addresses, with commas between, such as anna, adlift",
-        ),
-    }
+    let is_name = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !names.is_empty() && names.iter().all(is_name) { Ok(names) } else { Err(right) }
 }
 
 pub(super) fn list(text: &str) -> Parsed<Vec<String>> {

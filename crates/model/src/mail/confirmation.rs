@@ -22,9 +22,9 @@ impl Mail {
         let ConfirmationFacts { name, login, confirm_url, public_url } = facts;
         let login = clean::name(login);
         let server = public_url.trim_end_matches('/');
-        let verdict = format!("{login} wants to get mail from {server} at this address.");
-        let how = format!("If you are {login}, confirm it within three days:");
-        let otherwise = "If you are not, ignore this mail: you will get no mail about builds.";
+        let verdict = format!("{login} wants mail about builds from {server} at this address.");
+        let how = format!("If you are {login}, open this link within three days, signed in as {login}:");
+        let otherwise = "If you are not, ignore this mail: nothing about builds will come here.";
         Self {
             subject: format!("Confirm your address for mail from {}", host(public_url)),
             text: format!("{verdict}\n\n{how}\n\n    {confirm_url}\n\n{otherwise}\n"),

@@ -156,7 +156,7 @@ fn the_last_mail_within_the_limit_says_when_there_will_be_more() {
     };
     let until = Timestamp(1_796_000_700_000);
     let last = Mail::compose(&facts(Some(HourlyLimit { mails: 30, until })));
-    let says = "you have got 30 within an hour. The next one can come after 01:05 UTC.";
+    let says = "can come after 01:05 UTC.";
     assert!(last.text.contains(says) && last.html.contains(says), "{}", last.text);
     assert!(!Mail::compose(&facts(None)).text.contains("the last mail"));
 }
@@ -172,10 +172,10 @@ fn a_confirmation_says_who_asks_and_where_and_belongs_to_no_list() {
     assert_eq!(mail.subject, "Confirm your address for mail from ci.example.org");
     assert_eq!(
         mail.text,
-        "an<i>na Bcc: eve wants to get mail from https://ci.example.org:8443 at this address.\n\n\
-         If you are an<i>na Bcc: eve, confirm it within three days:\n\n    \
+        "an<i>na Bcc: eve wants mail about builds from https://ci.example.org:8443 at this address.\n\n\
+         If you are an<i>na Bcc: eve, open this link within three days, signed in as an<i>na Bcc: eve:\n\n    \
          https://ci.example.org:8443/account/settings/mail/confirm/?link=abc\n\n\
-         If you are not, ignore this mail: you will get no mail about builds.\n"
+         If you are not, ignore this mail: nothing about builds will come here.\n"
     );
     assert!(mail.html.contains("confirm/?link=abc\"") && !mail.html.contains("<i>"), "{}", mail.html);
     assert_eq!((mail.message_id.as_str(), mail.list), ("<confirm-7.1@ci.example.org>", None));

@@ -16,7 +16,7 @@ use axum::{
 use kozmic_edges::{broker::Topic, clock, notifier::Notifier, store::LinkOutcome};
 use kozmic_model::{
     mail::{LinkPurpose, MailLink},
-    time::time_of_day,
+    time::spoken,
     user::is_same_address,
 };
 use serde::Deserialize;
@@ -60,6 +60,9 @@ pub(crate) async fn ask_to_confirm(
     visit: Visit,
 ) -> Result<Response, WebError> {
     let address = to_confirm(&app, &visit, &query)?;
+    if visit.person.user.mail.unconfirmed.is_none() {
+        return visit.lead(&app, account::PATH, Ok(format!("{address} is confirmed already."))).await;
+    }
     let frame = visit.frame(&app, None).await?;
     visit.show(&ConfirmPage { frame, address, sealed: query.link })
 }
@@ -72,7 +75,7 @@ pub(crate) async fn confirm(
     let address = to_confirm(&app, &visit, &query)?;
     let user = &visit.person.user;
     visit.edges(&app).store.confirm_mail(user.id, &address).await?;
-    let hint = if user.mail.is_on { "Your mail goes there." } else { "Mail is switched off." };
+    let hint = if user.mail.is_on { "Your mail now goes there." } else { "Mail is switched off." };
     let said = format!("{address} is confirmed. {hint}");
     visit.lead(&app, account::PATH, Ok(said)).await
 }
@@ -92,8 +95,11 @@ pub(crate) async fn ask_to_unsubscribe(
     State(app): State<Shared>,
     Ask(query): Ask<LinkQuery>,
 ) -> Result<Response, WebError> {
-    let MailLink { address, .. } = to_unsubscribe(&app, &query)?;
-    page(UnsubscribePage { address, step: Step::Asked(query.link) })
+    let MailLink { user, address, .. } = to_unsubscribe(&app, &query)?;
+    let person = app.edges.store.user(user).await?;
+    let used = person.as_ref().and_then(|person| person.mail_address());
+    let is_used = used.is_some_and(|used| is_same_address(used, &address));
+    page(UnsubscribePage { address, step: if is_used { Step::Asked(query.link) } else { Step::NoMail } })
 }
 
 /// `POST /mail/unsubscribe/`: by the button, or by a mailbox's own, with nothing to prove but the link (RFC 8058).
@@ -122,8 +128,8 @@ pub(super) fn said(app: &Shared, outcome: LinkOutcome) -> Result<Option<&'static
             }))
         }
         LinkOutcome::TooMany { until } => Err(format!(
-            "You have asked for too many links within a day. The next one can go out at {}.",
-            time_of_day(until)
+            "You have asked for too many links within a day. The next one can go out in {}.",
+            spoken(until.since(clock::now()))
         )),
     }
 }
@@ -137,15 +143,16 @@ fn to_confirm(app: &Shared, visit: &Visit, query: &LinkQuery) -> Result<String, 
     let dead = |why: String| Err(WebError::DeadLink(why));
     match link.address {
         _ if link.user != user.id => dead(format!(
-            "It is for another person than {}, as whom you are signed in. Sign out, and open it again.",
+            "It is for another person than {}, who is signed in here. Sign out, sign in as that person, and open it again.",
             user.profile.login
         )),
         _ if until <= clock::now() => {
-            dead("It was good for three days. The page of your account sends another.".to_owned())
+            dead("It has expired. The page of your account sends another.".to_owned())
         }
         address if !known.into_iter().flatten().any(|known| is_same_address(known, &address)) => {
             dead(format!(
-                "{address} does not wait for a confirmation any more. To use it, enter it again on the page of your account."
+                "{address} is not to be confirmed any more: another address was entered since. To use it, enter it again on the page \
+             of your account."
             ))
         }
         address => Ok(address),
@@ -162,5 +169,8 @@ fn opened(app: &Shared, query: &LinkQuery) -> Result<MailLink, WebError> {
 }
 
 fn damaged() -> WebError {
-    WebError::DeadLink("It lacks a part, or is another server's. Copy all of it out of the mail.".to_owned())
+    WebError::DeadLink(
+        "It lacks a part, or was made for another page or server. Copy the whole link from the mail."
+            .to_owned(),
+    )
 }

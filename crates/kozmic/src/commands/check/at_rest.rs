@@ -20,7 +20,7 @@ pub(super) fn look(settings: &Settings) -> Advice {
     let mut words = Vec::new();
     if !kept.is_empty() {
         words.push(format!(
-            "other users of this machine may read {}; kozmic serve closes them as it starts",
+            "other users of this machine may read or change {}; kozmic serve closes them as it starts",
             list(&kept)
         ));
     }
