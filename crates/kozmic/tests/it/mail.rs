@@ -32,10 +32,13 @@ pub(crate) async fn limited_world(smtp_url: &str, limit: &str) -> Result<World> 
     World::with(&settings).await
 }
 
-/// Pushes a commit whose job returns this.
+/// Pushes a commit whose job returns this; each branch has commits of its own.
 async fn push(world: &World, branch: &str, code: &str, author: &str) -> Result<Pushed> {
     let commit = Commit::new(&format!("Return {code}")).by(author, &format!("{author}@example.com"));
-    world.github.push_commit(REPOSITORY, branch, commit.file("code", code).file("by", author)).await
+    world
+        .github
+        .push_commit(REPOSITORY, branch, commit.file("code", code).file("by", author).file("branch", branch))
+        .await
 }
 
 /// Pushes a commit of Anna's and waits until its build ended.
