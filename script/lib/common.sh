@@ -17,6 +17,18 @@ die() {
   exit 1
 }
 
+# help_if_asked ARGUMENTS…: with --help or -h among them, the script's own head, and the end.
+help_if_asked() {
+  local argument script
+  for argument; do
+    [[ $argument == --help || $argument == -h ]] || continue
+    for script in "$ROOT"/{script,bench}/"${0##*/}"; do
+      [[ ! -f $script ]] || sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
+    done
+    exit 0
+  done
+}
+
 have_command() { command -v "$1" >/dev/null 2>&1; }
 
 # as_root COMMAND…: as it is for root, through sudo for everybody else.

@@ -33,6 +33,12 @@ step() {
   finish "$code"
 }
 
+# skip NAME WHY: a step that cannot be done here; the report says so.
+skip() {
+  printf '\n═══ %s: left out, %s\n' "$1" "$2"
+  STEP_LINES+=("$(printf '%-28s %7s   left out, %s' "$1" - "$2")")
+}
+
 # report_steps: the table and the first failure. A step that the script died in counts as failed.
 report_steps() {
   [[ -z $STEP ]] || finish "${EXIT_CODE:-1}"
