@@ -1,9 +1,9 @@
 //! Roles of people in projects, as the forge tells them.
 
-use super::{Store, auto_builder, projects, read, rows, users};
+use super::{Store, audit, auto_builder, projects, read, rows, users};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    audit::{Action, Deed},
+    audit::{Action, Actor, Deed},
     ids::{ProjectId, UserId},
     project::{Access, Collaborator, Member, Permission, Project, Repository, Role},
     time::Timestamp,
@@ -114,11 +114,11 @@ impl Store {
         }
         for row in of_project(&tx, project).await? {
             if !roles.contains_key(&UserId(row.user_id)) {
-                self.take_role(&tx, row).await?;
+                take_role(&tx, row).await?;
             }
         }
         for (user, role) in roles {
-            self.give_role(&tx, project, user, role).await?;
+            give_role(&tx, project, user, role).await?;
         }
         projects::note_sync(&tx, project, now).await?;
         if self.actor.is_somebody() {
@@ -146,13 +146,13 @@ impl Store {
             let project = ProjectId(row.id);
             let Some(access) = access.get(&row.forge_id) else {
                 if let Some(membership) = own.remove(&row.id) {
-                    self.take_role(&tx, membership).await?;
+                    take_role(&tx, membership).await?;
                     lost.push(project);
                 }
                 continue;
             };
             let role = if row.owner_id == user.0 { Role::Owner } else { Role::from(access.permission) };
-            self.give_role(&tx, project, user, role).await?;
+            give_role(&tx, project, user, role).await?;
             projects::note_repository(&tx, project, &access.repository).await?;
         }
         tx.commit().await.context("commit a user's projects")?;
@@ -166,7 +166,7 @@ impl Store {
     pub async fn remove_member(&self, project: ProjectId, user: UserId) -> Result<()> {
         let tx = self.write().await?;
         if let Some(row) = membership(&tx, project, user).await? {
-            self.take_role(&tx, row).await?;
+            take_role(&tx, row).await?;
         }
         tx.commit().await.context("commit that a member is gone")
     }
@@ -181,32 +181,28 @@ impl Store {
         row.update(&self.writer).await.context("note a failed sync")?;
         Ok(())
     }
+}
 
-    /// Gives a user a role, in place of the one that they had, and notes it if it is another.
-    async fn give_role(
-        &self,
-        tx: &DatabaseTransaction,
-        project: ProjectId,
-        user: UserId,
-        role: Role,
-    ) -> Result<()> {
-        let had = membership(tx, project, user).await?.map(|row| row.role);
-        if had.as_deref() == Some(role.word()) {
-            return Ok(());
-        }
-        set_role(tx, project, user, role).await?;
-        let had = had.map(|had| format!("{had} → ")).unwrap_or_default();
-        let subject = format!("{}: {had}{}", login_of(tx, user).await?, role.word());
-        self.note(tx, Deed::new(Action::RoleGiven, Some(project), &subject)).await
+/// Gives a user a role, in place of the one that they had, and notes it if it is another. The forge decides that, whoever
+/// made Kozmic ask.
+async fn give_role(tx: &DatabaseTransaction, project: ProjectId, user: UserId, role: Role) -> Result<()> {
+    let had = membership(tx, project, user).await?.map(|row| row.role);
+    if had.as_deref() == Some(role.word()) {
+        return Ok(());
     }
+    set_role(tx, project, user, role).await?;
+    let had = had.map(|had| format!("{had} → ")).unwrap_or_default();
+    let subject = format!("{}: {had}{}", login_of(tx, user).await?, role.word());
+    audit::note(tx, &Actor::Kozmic, Deed::new(Action::RoleGiven, Some(project), &subject)).await
+}
 
-    /// Takes a user's role away.
-    async fn take_role(&self, tx: &DatabaseTransaction, row: rows::membership::Model) -> Result<()> {
-        let gone = rows::membership::Entity::delete_by_id(row.id);
-        gone.exec(tx).await.context("remove a member")?;
-        let subject = format!("{}: {}", login_of(tx, UserId(row.user_id)).await?, row.role);
-        self.note(tx, Deed::new(Action::RoleTaken, Some(ProjectId(row.project_id)), &subject)).await
-    }
+/// Takes a user's role away.
+async fn take_role(tx: &DatabaseTransaction, row: rows::membership::Model) -> Result<()> {
+    let gone = rows::membership::Entity::delete_by_id(row.id);
+    gone.exec(tx).await.context("remove a member")?;
+    let subject = format!("{}: {}", login_of(tx, UserId(row.user_id)).await?, row.role);
+    let deed = Deed::new(Action::RoleTaken, Some(ProjectId(row.project_id)), &subject);
+    audit::note(tx, &Actor::Kozmic, deed).await
 }
 
 async fn login_of(tx: &DatabaseTransaction, user: UserId) -> Result<String> {

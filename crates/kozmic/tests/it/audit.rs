@@ -36,7 +36,7 @@ async fn each_button_that_changes_something_leaves_its_entry() -> Result<()> {
     let login = [("registry", "ghcr.io"), ("username", "bot"), ("password", "s3cret-word")];
     let end = [("name", REPOSITORY)];
     for (page, form, fields, entry) in [
-        (&settings, at("members/sync/"), &[][..], "anna role_given bob: manager"),
+        (&settings, at("members/sync/"), &[][..], "kozmic role_given bob: manager"),
         (&settings, at("members/sync/"), &[], "anna members_synced"),
         (
             &settings,

@@ -128,7 +128,8 @@ async fn without_an_engine_jobs_wait_and_say_so() -> Result<()> {
     let html = world.page("builds/latest/").await?;
     assert!(html.contains(reason) && html.contains("Waiting"), "{html}");
     world.server.terminate().await?;
-    world.server.restart_with(&[("KOZMIC_DOCKER_URL", "unix:///var/run/docker.sock")]).await?;
+    let engine = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    world.server.restart_with(&[("KOZMIC_DOCKER_URL", &engine)]).await?;
     world.status(&pushed.sha, State::Success).await?;
     assert_eq!(world.anna.get("/readyz").await?.status, 200);
     world.end().await

@@ -87,6 +87,13 @@ pub(crate) fn ago(at: &Timestamp, now: &Timestamp) -> Safe<String> {
     time(at, "ago", &text)
 }
 
+/// The date and time of something, for what is read long after: `2026-11-30 01:34 UTC`.
+pub(crate) fn moment(at: &Timestamp) -> Safe<String> {
+    let Some(date) = DateTime::from_timestamp_millis(at.0) else { return Safe(String::new()) };
+    let machine = date.to_rfc3339_opts(SecondsFormat::Secs, true);
+    Safe(format!(r#"<time datetime="{machine}">{}</time>"#, date.format("%Y-%m-%d %H:%M UTC")))
+}
+
 /// The time that something took, or takes since `start`.
 pub(crate) fn length(start: &Timestamp, end: &Option<Timestamp>, now: &Timestamp) -> Safe<String> {
     let text = watch(end.unwrap_or(*now).since(*start));
@@ -187,6 +194,8 @@ mod tests {
         let said = ago(&Timestamp(0), &Timestamp(7_200_000)).0;
         assert!(said.contains("1 January 1970, 00:00:00 UTC") && said.ends_with(">2 h ago</time>"));
         assert!(ago(&Timestamp(0), &Timestamp(0)).0.ends_with(">just now</time>"));
+        let moment = moment(&Timestamp(1_796_002_459_000)).0;
+        assert_eq!(moment, r#"<time datetime="2026-11-30T01:34:19Z">2026-11-30 01:34 UTC</time>"#);
     }
 
     #[test]
