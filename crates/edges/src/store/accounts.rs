@@ -57,7 +57,7 @@ impl Store {
             true => queue_link(&tx, user, now).await?,
             false => LinkOutcome::NotNeeded,
         };
-        // Who merely wants mail again gets it, with or without another link.
+        // A person who merely wants mail again gets it, with or without another link.
         if is_new && matches!(outcome, LinkOutcome::TooMany { .. }) {
             return Ok(outcome);
         }

@@ -1,4 +1,4 @@
-//! What an attempt leaves on the engine goes when it has ended, as soon as the engine can be reached.
+//! Leftovers of an attempt are removed from the engine when it has ended, as soon as the engine can be reached.
 
 use super::stage::Stage;
 use kozmic_scripted::{At, Fault, Verb};

@@ -116,7 +116,7 @@ fn page(page: UnsubscribePage) -> Result<Response, WebError> {
     Ok(Html(page.render()?).into_response())
 }
 
-/// How it went with a link to confirm an address, in a sentence; none: there was none to send.
+/// The outcome of asking for a link to confirm an address, in a sentence; none: there was none to send.
 pub(super) fn said(app: &Shared, outcome: LinkOutcome) -> Result<Option<&'static str>, String> {
     match outcome {
         LinkOutcome::NotNeeded => Ok(None),
