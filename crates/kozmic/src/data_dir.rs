@@ -164,8 +164,8 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
-/// A directory that somebody made for us keeps its mode: they may have their reasons.
-/// Refuses a directory that everybody may write in, and warns of one that others may look into.
+/// Refuses a directory that everybody may write in, and warns of one that others may look into: it keeps the mode that
+/// somebody gave it, who may have their reasons.
 fn judge_rights(path: &Path) -> anyhow::Result<()> {
     let mode = std::fs::metadata(path).context("look at the data directory")?.permissions().mode();
     anyhow::ensure!(

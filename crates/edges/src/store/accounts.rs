@@ -3,7 +3,7 @@
 use super::{
     Store, audit, mail_counts,
     outbox::{self, Subject},
-    read, rows,
+    rows, users,
 };
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -16,7 +16,7 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    DatabaseTransaction, EntityTrait,
+    DatabaseTransaction,
 };
 
 /// The number of links to confirm an address that go out for one person within a day: the person chooses where each one
@@ -107,7 +107,7 @@ impl Store {
     /// The database does not answer.
     pub async fn unsubscribe(&self, user: UserId, address: &str) -> Result<Option<String>> {
         let tx = self.write().await?;
-        let Some(before) = find_user(&tx, user).await? else { return Ok(None) };
+        let Some(before) = users::find(&tx, user).await? else { return Ok(None) };
         if !before.mail_address().is_some_and(|current| is_same_address(current, address)) {
             return Ok(None);
         }
@@ -120,13 +120,8 @@ impl Store {
     }
 }
 
-async fn find_user(tx: &DatabaseTransaction, user: UserId) -> Result<Option<User>> {
-    let row = rows::user::Entity::find_by_id(user.0).one(tx).await.context("find a user")?;
-    Ok(row.map(read::user))
-}
-
 async fn known_user(tx: &DatabaseTransaction, user: UserId) -> Result<User> {
-    find_user(tx, user).await?.with_context(|| format!("there is no user {user}"))
+    users::find(tx, user).await?.with_context(|| format!("there is no user {user}"))
 }
 
 async fn set_mail(tx: &DatabaseTransaction, user: UserId, mail: &MailSettings) -> Result<()> {

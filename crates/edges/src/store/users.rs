@@ -15,7 +15,7 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::OnConflict,
 };
 use secrecy::SecretString;
@@ -58,8 +58,7 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn user(&self, id: UserId) -> Result<Option<User>> {
-        let row = rows::user::Entity::find_by_id(id.0).one(&self.db).await.context("find a user")?;
-        Ok(row.map(read::user))
+        find(&self.db, id).await
     }
 
     /// Forgets a token that the forge no longer accepts, and signs its user out everywhere. The Auto Builder's stays:
@@ -141,6 +140,12 @@ impl Store {
         keep.exec_without_returning(&self.writer).await.context("keep a picture")?;
         Ok(())
     }
+}
+
+/// One user, as a connection or a transaction sees them.
+pub(super) async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<User>> {
+    let row = rows::user::Entity::find_by_id(id.0).one(db).await.context("find a user")?;
+    Ok(row.map(read::user))
 }
 
 async fn note_admission(tx: &DatabaseTransaction, id: UserId, admission: &Admission) -> Result<User> {

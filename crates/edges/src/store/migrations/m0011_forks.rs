@@ -64,9 +64,7 @@ const HELD: [&str; 4] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::upgraded::Upgraded;
 
     const BEFORE: &[&str] = &[
         "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
@@ -84,22 +82,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_of_a_fork_is_held_and_what_runs_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
-        let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
-        Migrator::up(&db, Some(10)).await.unwrap();
-        for row in BEFORE {
-            db.execute_unprepared(row).await.unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
-        let words = async |sql: &str| {
-            let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap();
-            rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>()
-        };
-        let jobs = words("SELECT status FROM job ORDER BY id").await;
+        let db = Upgraded::from(10, BEFORE).await;
+        let jobs = db.texts("SELECT status FROM job ORDER BY id").await;
         assert_eq!(jobs, ["enqueued", "held", "pending", "enqueued"]);
-        assert_eq!(words("SELECT status FROM build ORDER BY id").await, ["enqueued", "held", "pending"]);
-        assert_eq!(words("SELECT forks FROM project").await, ["after_approval"]);
-        assert_eq!(words("SELECT kind || ' ' || subject FROM outbox").await, ["commit_status 2"]);
+        assert_eq!(db.texts("SELECT status FROM build ORDER BY id").await, ["enqueued", "held", "pending"]);
+        assert_eq!(db.texts("SELECT forks FROM project").await, ["after_approval"]);
+        assert_eq!(db.texts("SELECT kind || ' ' || subject FROM outbox").await, ["commit_status 2"]);
     }
 }

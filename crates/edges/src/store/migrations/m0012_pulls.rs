@@ -65,9 +65,7 @@ async fn brought_before(db: &impl ConnectionTrait) -> Result<(), DbErr> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::upgraded::Upgraded;
 
     const BEFORE: &[&str] = &[
         "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
@@ -90,18 +88,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_project_pulled_with_its_login_is_its_own() {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
-        let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
-        Migrator::up(&db, Some(11)).await.unwrap();
-        for row in BEFORE {
-            db.execute_unprepared(row).await.unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
+        let db = Upgraded::from(11, BEFORE).await;
         let select =
             "SELECT runner || ' ' || repository || ' ' || project_id || ' ' || state FROM pull ORDER BY 1";
-        let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, select)).await.unwrap();
-        let rows = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>();
+        let rows = db.texts(select).await;
         assert_eq!(
             rows,
             [

@@ -38,28 +38,19 @@ impl MigrationTrait for Migration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::upgraded::Upgraded;
 
     #[tokio::test]
     async fn a_token_from_before_has_all_rights_and_no_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
-        let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
-        Migrator::up(&db, Some(13)).await.unwrap();
-        for row in [
+        let before = [
             "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
              VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",
             "INSERT INTO api_token (id, user_id, title, fingerprint, created_at) VALUES (1, 1, 'Deploys', 'f', 0)",
-        ] {
-            db.execute_unprepared(row).await.unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
+        ];
+        let db = Upgraded::from(13, &before).await;
         let select = "SELECT scope FROM api_token JOIN user ON user.id = user_id \
                       WHERE project_id IS NULL AND expires_at IS NULL AND admitted_by IS NULL";
-        let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, select)).await.unwrap();
-        let rows = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>();
+        let rows = db.texts(select).await;
         assert_eq!(rows, ["all"]);
     }
 }

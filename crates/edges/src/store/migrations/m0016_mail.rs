@@ -88,16 +88,10 @@ fn send_links() -> InsertStatement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::upgraded::Upgraded;
 
     #[tokio::test]
     async fn addresses_that_nobody_vouched_for_wait_for_the_link_that_goes_there() {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
-        let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
-        Migrator::up(&db, Some(15)).await.unwrap();
         let people = [
             "(1, 'forge', 'a@example.com', NULL, 1)",
             "(2, 'same', 'a@example.com', 'A@example.com', 1)",
@@ -106,20 +100,20 @@ mod tests {
             "(5, 'alone', NULL, 'c@work.example', 1)",
             "(6, 'imported', NULL, 'd@work.example', 1)",
         ];
-        for person in people {
-            let insert = "INSERT INTO user (id, login, email, mail_address, mail_is_on, forge_id, name, avatar_url, \
-                          token, created_at, signed_in_at)";
+        let insert = |person: &str| {
             let values = format!("{}, {}, '', '', x'', 0, 0)", person.trim_end_matches(')'), &person[1..2]);
-            db.execute_unprepared(&format!("{insert} VALUES {values}")).await.unwrap();
-        }
+            format!(
+                "INSERT INTO user (id, login, email, mail_address, mail_is_on, forge_id, name, avatar_url, token, \
+                 created_at, signed_in_at) VALUES {values}"
+            )
+        };
         let imported = "INSERT INTO imported (source, kind, foreign_id, own_id) VALUES ('old', 'user', 9, 6)";
-        db.execute_unprepared(imported).await.unwrap();
-        Migrator::up(&db, None).await.unwrap();
+        let before = people.map(insert).into_iter().chain([imported.to_owned()]).collect::<Vec<_>>();
+        let db = Upgraded::from(15, &before).await;
         let select = "SELECT login || ' ' || COALESCE(mail_address, '-') || ' ' || COALESCE(mail_unconfirmed, '-') \
                       || ' ' || (SELECT COUNT(*) FROM outbox WHERE kind = 'mail_link' AND subject = user.id) \
                       FROM user ORDER BY id";
-        let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, select)).await.unwrap();
-        let rows = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>();
+        let rows = db.texts(select).await;
         assert_eq!(
             rows,
             [

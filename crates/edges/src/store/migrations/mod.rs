@@ -1,6 +1,8 @@
 //! The database's tables, step by step, forward only. A step is never edited once it was released.
 
 mod tables;
+#[cfg(test)]
+mod upgraded;
 mod m0001_create_tables;
 mod m0002_teams;
 mod m0003_auto_builder;

@@ -1,0 +1,33 @@
+//! A database of an older version, which tests fill and bring up to date.
+
+use super::Migrator;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm_migration::MigratorTrait;
+use tempfile::TempDir;
+
+/// A database that has all steps.
+pub(super) struct Upgraded {
+    db: DatabaseConnection,
+    _dir: TempDir,
+}
+
+impl Upgraded {
+    /// One that had so many steps when these statements were carried out in it.
+    pub(super) async fn from(steps: u32, statements: &[impl AsRef<str>]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
+        let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
+        Migrator::up(&db, Some(steps)).await.unwrap();
+        for statement in statements {
+            db.execute_unprepared(statement.as_ref()).await.unwrap();
+        }
+        Migrator::up(&db, None).await.unwrap();
+        Self { db, _dir: dir }
+    }
+
+    /// The first column of a query's rows, which is text.
+    pub(super) async fn texts(&self, query: &str) -> Vec<String> {
+        let rows = self.db.query_all_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    }
+}
