@@ -1,18 +1,27 @@
 //! The data directory: one process at a time, with a key and a name of its own.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, people};
 use anyhow::Context;
 use kozmic_edges::{private_dir, secret, store};
+use rustix::process::geteuid;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
+
+/// The file that is locked by the process that has the directory.
+const LOCK: &str = "kozmic.lock";
 
 /// Names of databases that something is tried on begin with this.
 const TRIAL: &str = "trial-";
+
+/// Longest time that a look at the lock takes, and the number of times that it is waited for.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 10;
 
 /// The data directory, held by this process until dropped.
 pub(crate) struct DataDir {
@@ -27,7 +36,8 @@ impl DataDir {
         private_dir::make(path).with_context(|| format!("make the data directory {}", path.display()))?;
         let path = path.canonicalize().context("find the data directory")?;
         judge_rights(&path)?;
-        let lock = path.join("kozmic.lock");
+        judge_owner(&path)?;
+        let lock = path.join(LOCK);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
         let mut file = file.with_context(|| {
             format!(
@@ -35,7 +45,7 @@ impl DataDir {
                 lock.display()
             )
         })?;
-        match file.try_lock() {
+        match lock_soon(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut process = String::new();
@@ -65,6 +75,46 @@ impl DataDir {
         Ok(Self { path: found, _lock: None })
     }
 
+    /// The directory as it is, for somebody who changes nothing; none if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be found, or everybody may write in it.
+    pub(crate) fn look(path: &Path) -> anyhow::Result<Option<Self>> {
+        let path = match path.canonicalize() {
+            Ok(path) => path,
+            Err(fault) if matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            Err(fault) => {
+                return Err(fault).with_context(|| format!("find the data directory {}", path.display()));
+            }
+        };
+        judge_rights(&path)?;
+        Ok(Some(Self { path, _lock: None }))
+    }
+
+    /// The process that has the directory, in a few words; none if nobody has it.
+    ///
+    /// # Errors
+    /// The lock cannot be read.
+    pub(crate) fn holder(&self) -> anyhow::Result<Option<String>> {
+        let lock = self.join(LOCK);
+        let mut file = match File::open(&lock) {
+            Ok(file) => file,
+            Err(fault) if fault.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(fault) => return Err(fault).with_context(|| format!("read {}", lock.display())),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let mut process = String::new();
+                let _ = file.read_to_string(&mut process);
+                Ok(Some(format!("process {}", process.trim())))
+            }
+            Err(TryLockError::Error(fault)) => Err(fault).with_context(|| format!("lock {}", lock.display())),
+        }
+    }
+
     /// A path in the directory.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
@@ -77,7 +127,7 @@ impl DataDir {
 
     /// Address of the database if nothing else is said.
     pub(crate) fn database_url(&self) -> String {
-        format!("{}?mode=rwc", store::address_of(&self.join("kozmic.db")))
+        database_in(&self.path)
     }
 
     /// The key that seals and signs, made at the first start.
@@ -133,6 +183,11 @@ impl DataDir {
     }
 }
 
+/// Address of the database in a data directory if nothing else is said.
+pub(crate) fn database_in(path: &Path) -> String {
+    format!("{}?mode=rwc", store::address_of(&path.join("kozmic.db")))
+}
+
 /// 12 hexadecimal digits.
 fn random_name() -> SecretString {
     secret::random().expose_secret()[..12].into()
@@ -162,6 +217,31 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&begun, path)?;
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+/// Takes the lock, unless another process has it for longer than `kozmic check` looks at it.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..LOOKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+            ended => return ended,
+        }
+    }
+    file.try_lock()
+}
+
+/// Refuses root in a directory of somebody else, who could not open what root makes there.
+fn judge_owner(path: &Path) -> anyhow::Result<()> {
+    let owner = std::fs::metadata(path).context("look at the data directory")?.uid();
+    let is_foreign = geteuid().is_root() && owner != 0;
+    anyhow::ensure!(
+        !is_foreign,
+        "the data directory {} belongs to {}, who could not open what root makes there: run this command as that user, as \
+         the server does",
+        path.display(),
+        people::user(owner)
+    );
+    Ok(())
 }
 
 /// Refuses a directory that everybody may write in, and warns of one that others may look into: it keeps the mode that

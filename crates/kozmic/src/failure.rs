@@ -1,15 +1,15 @@
 //! Reasons that the program ends, and the exit codes: scripts that start Kozmic can tell the reasons apart.
 
-use crate::settings::SettingsFault;
+use crate::settings::{SettingsFault, SettingsFaults};
 use anyhow::Error;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 /// Reason that the program ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Exit code 2: a setting is wrong.
+    /// Exit code 2: settings are wrong or missing.
     #[error(transparent)]
-    Settings(#[from] SettingsFault),
+    Settings(#[from] SettingsFaults),
     /// Exit code 3: the address and port cannot be had.
     #[error(
         "cannot listen on {address}: {cause}. Another program may use the port; set KOZMIC_LISTEN to another one"
@@ -52,6 +52,12 @@ pub(crate) fn said_once(fault: &Error) -> String {
         }
     }
     said.join(": ")
+}
+
+impl From<SettingsFault> for Failure {
+    fn from(fault: SettingsFault) -> Self {
+        Self::Settings(fault.into())
+    }
 }
 
 impl From<Error> for Failure {

@@ -7,11 +7,13 @@ mod at_rest;
 mod data_dir;
 mod files;
 mod failure;
+mod people;
 mod wire;
 mod commands;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
+use settings::Settings;
 use std::{path::PathBuf, process::ExitCode};
 
 /// A self-hosted continuous integration server.
@@ -32,6 +34,9 @@ enum Command {
     /// Looks after recipes, without a server.
     #[command(subcommand)]
     Recipes(commands::RecipesCommand),
+    /// Shows settings: those of an installation, or an example with all that there are.
+    #[command(subcommand)]
+    Config(commands::ConfigCommand),
 }
 
 /// Commands that need a server's settings.
@@ -39,8 +44,8 @@ enum Command {
 enum ServerCommand {
     /// Serves pages, takes deliveries and runs jobs, in one process.
     Serve,
-    /// Says what is reachable and what is not, a line each.
-    Check,
+    /// Says what is reachable and what is not, a line each, and changes nothing. Exit code 0 if no line begins with FAIL.
+    Check(commands::CheckArguments),
     /// Looks after artifacts that belong to no project any more.
     #[command(subcommand)]
     Artifacts(commands::ArtifactsCommand),
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
     let ended = match &command {
         Command::OfServer(command) => run(config, command),
         Command::Recipes(command) => commands::recipes(config.as_deref(), command),
+        Command::Config(command) => commands::config(config, command),
     };
     match ended {
         Ok(code) => code,
@@ -68,14 +74,19 @@ fn main() -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>, command: &ServerCommand) -> Result<ExitCode, Failure> {
-    let settings = settings::Settings::read(config)?;
+    let settings = match command {
+        ServerCommand::Artifacts(_) | ServerCommand::Cache(_) | ServerCommand::Projects(_) => {
+            Settings::read_without_forge(config)?
+        }
+        ServerCommand::Serve | ServerCommand::Check(_) | ServerCommand::Import(_) => Settings::read(config)?,
+    };
     commands::init_log(&settings);
     // One cryptography library for all that speaks TLS; a second installation would be a fault of ours.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|fault| Failure::other(fault.into()))?;
     match command {
         ServerCommand::Serve => runtime.block_on(commands::serve(settings)),
-        ServerCommand::Check => Ok(runtime.block_on(commands::check(settings))),
+        ServerCommand::Check(arguments) => Ok(runtime.block_on(commands::check(settings, arguments))),
         ServerCommand::Artifacts(command) => runtime.block_on(commands::artifacts(settings, command)),
         ServerCommand::Cache(command) => runtime.block_on(commands::cache(settings, command)),
         ServerCommand::Projects(command) => runtime.block_on(commands::projects(settings, command)),

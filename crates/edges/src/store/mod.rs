@@ -4,6 +4,7 @@
 //! `Store::write`. The methods stand in one file for each noun.
 
 mod access;
+mod look;
 mod seal;
 mod migrations;
 mod rows;
@@ -61,6 +62,7 @@ pub use import::{
     Still, Taken,
 };
 pub use jobs::{ClaimedJob, Lane, Lease};
+pub use look::{Condition, look};
 pub use mails::WaitingMail;
 pub use missed::{Ear, Hearing, MissedCount};
 pub use monitor::{HistoryMark, Monitored};

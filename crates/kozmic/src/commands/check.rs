@@ -1,17 +1,20 @@
-//! `kozmic check`: what is reachable and what is not, a line each.
+//! `kozmic check`: what is reachable and what is not, a line each. It changes nothing: no file is made or written, and of
+//! a container that it tries nothing stays.
 
+mod address;
 mod at_rest;
 mod autobuild;
+mod container;
+mod data_dir;
+mod report;
 mod walls;
 
 use crate::{
-    data_dir::DataDir,
-    failure::{Failure, said_once},
     settings::{Settings, kept_in_words},
     wire,
 };
+use clap::Args;
 use kozmic_edges::{
-    clock,
     engine::{
         Engine,
         docker::{DockerEngine, JobNetwork},
@@ -21,101 +24,96 @@ use kozmic_edges::{
     notifier::Notifier,
 };
 use kozmic_flow::Retention;
+use kozmic_model::image::ImageName;
+use report::{Finding, Report};
 use std::process::ExitCode;
+use url::Url;
 
 /// Result of a look at one thing.
 type Look = Result<String, String>;
 
-/// Result of a look at something that nobody has to have.
-#[derive(Debug, PartialEq, Eq)]
-enum Advice {
-    /// All is well.
-    Well(String),
-    /// It is worth a thought.
-    Mind(String),
-    /// No job can run so.
-    Bad(String),
+/// The path to which the forge sends people back, below the public address.
+const CALLBACK: &str = "_auth/auth-callback/";
+
+/// Names of the looks that others depend on.
+const ENGINE: &str = "Docker engine";
+const FORGE: &str = "GitHub";
+
+/// Ways to look.
+#[derive(Args)]
+pub(crate) struct CheckArguments {
+    /// Pulls an image to try a container of; without it, one that is there is used.
+    #[arg(long, value_name = "IMAGE", num_args = 0..=1, default_missing_value = "debian:bookworm-slim")]
+    pull: Option<ImageName>,
+    /// Says all in JSON at the end: {"ok": …, "looks": [{"what": …, "result": "ok", "note" or "fail", "words": …}]}.
+    #[arg(long)]
+    json: bool,
 }
 
-/// The looks without which no container is tried.
-const WAY_OUT_NEEDS: [&str; 2] = ["data directory", "Docker engine"];
-
-/// Looks at everything; exit code 0 only if all is well.
-pub(crate) async fn check(settings: Settings) -> ExitCode {
-    let mut looks = vec![
-        ("settings", settings_line(&settings)),
-        ("data directory", data_dir(&settings).await),
-        ("connections", Ok(connections(&settings))),
-        ("kept", Ok(kept(&settings))),
-        ("people", Ok(people(&settings))),
-        ("git", Mirrors::version().await.map_err(|fault| fault.to_string())),
-        ("ssh", Mirrors::ssh_version().await.map_err(|fault| fault.to_string())),
-        ("Docker engine", docker(&settings).await),
-        ("GitHub", github(&settings).await),
-        ("mail", mail(&settings).await),
-    ];
-    looks.extend(autobuild::looks(&settings).await);
-    for (what, look) in &looks {
-        tell(what, look);
+/// Looks at everything; exit code 0 only if nothing is bad.
+pub(crate) async fn check(settings: Settings, arguments: &CheckArguments) -> ExitCode {
+    let mut report = Report::new(arguments.json);
+    let found = data_dir::look(&settings).await;
+    report.add("data directory", found.directory);
+    report.add("database", found.database);
+    let addresses = address::look(&settings, found.is_served).await;
+    report.add("listens on", addresses.own);
+    report.add("public address", addresses.public);
+    report.add("connections", Ok(connections(&settings)));
+    report.add("kept", Ok(kept(&settings)));
+    report.add("people", people(&settings));
+    report.add("git", Mirrors::version().await.map_err(|fault| fault.to_string()));
+    report.add("ssh", Mirrors::ssh_version().await.map_err(|fault| fault.to_string()));
+    report.add(ENGINE, docker(&settings).await);
+    at_github(&settings, &mut report).await;
+    report.add("mail", mail(&settings).await);
+    for (what, look) in autobuild::looks(&settings).await {
+        report.add(what, look);
     }
-    let mut has_fault = looks.iter().any(|(_, look)| look.is_err());
-    // A look that needs the engine and the data directory.
-    if looks.iter().all(|(what, look)| look.is_ok() || !WAY_OUT_NEEDS.contains(what))
-        && let Some(advice) = walls::way_out(&settings).await
-    {
-        has_fault |= matches!(advice, Advice::Bad(_));
-        advise("jobs' way out", advice);
+    if report.is_well(ENGINE) {
+        try_container(&settings, arguments, &mut report).await;
     }
-    advise("at rest", at_rest::look(&settings));
-    ExitCode::from(u8::from(has_fault))
+    report.add("at rest", at_rest::look(&settings));
+    report.end()
 }
 
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn tell(what: &str, look: &Look) {
-    match look {
-        Ok(found) => println!("ok    {what}: {found}"),
-        Err(fault) => println!("FAIL  {what}: {fault}"),
-    }
-}
-
-/// Says what is worth a thought and no fault.
-#[expect(clippy::print_stdout, reason = "the command's answer")]
-fn advise(what: &str, advice: Advice) {
-    match advice {
-        Advice::Well(found) => println!("ok    {what}: {found}"),
-        Advice::Mind(found) => println!("note  {what}: {found}"),
-        Advice::Bad(fault) => println!("FAIL  {what}: {fault}"),
-    }
-}
-
-fn settings_line(settings: &Settings) -> Look {
-    let server = &settings.server;
-    Ok(format!("listens on {}, reached as {}", server.listen, server.public_url))
-}
-
-async fn data_dir(settings: &Settings) -> Look {
-    let path = settings.server.data_dir.display();
-    let dir = match DataDir::take(&settings.server.data_dir) {
-        Ok(dir) => dir,
-        Err(Failure::DataDirInUse { process, .. }) => {
-            let shared = DataDir::share(&settings.server.data_dir).map_err(|fault| fault.to_string())?;
-            return Ok(format!("{path}, used by process {process}; {}", room(settings, &shared)?));
-        }
-        Err(fault) => return Err(fault.to_string()),
+/// GitHub's API, and the application by which people sign in.
+async fn at_github(settings: &Settings, report: &mut Report) {
+    let forge = match GitHub::new(settings.github.clone()) {
+        Ok(forge) => forge,
+        Err(fault) => return report.add(FORGE, Err(format!("{fault:#}"))),
     };
-    let store = wire::server(settings, &dir).await.map_err(|fault| said_once(&fault))?.flow.edges.store;
-    let tried = wire::closing(&store, store.try_writing(clock::now())).await;
-    let file = wire::database_file(settings, &dir);
-    tried.map_err(|fault| format!("{}: {}", file.display(), said_once(&fault)))?;
-    Ok(format!("{path}, the database is up to date; {}", room(settings, &dir)?))
+    let greeting = forge.greet().await.map_err(|fault| {
+        let hint = if fault.try_again().is_some() { "" } else { ": github_api_url has to name its API, which is https://api.github.com, or https://HOST/api/v3 of an Enterprise server" };
+        format!("{fault}{hint}")
+    });
+    let answers = greeting.is_ok();
+    report.add(FORGE, greeting);
+    let callback = callback(&settings.server.public_url);
+    match forge.try_client(&callback).await {
+        Ok(()) => report.add(
+            "sign-in",
+            Ok(format!("the OAuth application {} is known there", settings.github.client_id)),
+        ),
+        Err(fault) if !answers && fault.try_again().is_some() => {}
+        Err(fault) => report.add("sign-in", Err(fault.to_string())),
+    }
 }
 
-/// Room on the disks; too little is a fault.
-fn room(settings: &Settings, dir: &DataDir) -> Look {
-    let room = wire::room(settings, dir);
-    match room.trouble() {
-        Some(trouble) => Err(trouble.trim_end_matches('.').to_owned()),
-        None => room.summary().map_err(|fault| fault.to_string()),
+/// The address to which the forge sends people back.
+fn callback(public_url: &Url) -> Url {
+    public_url.join(CALLBACK).unwrap_or_else(|_| public_url.clone())
+}
+
+/// Tries a job's container, which gets to the forge if this machine does, and does so over a network.
+async fn try_container(settings: &Settings, arguments: &CheckArguments, report: &mut Report) {
+    let url = &settings.github.url;
+    let outside = url.host_str().zip(url.port_or_known_default());
+    let is_tried = report.is_well(FORGE) && !address::is_this_machine(url).await;
+    let tried = container::look(settings, arguments.pull.as_ref(), outside.filter(|_| is_tried)).await;
+    report.add("container", tried.container);
+    if let Some(way_out) = tried.way_out {
+        report.add("jobs' way out", way_out);
     }
 }
 
@@ -126,17 +124,21 @@ fn kept(settings: &Settings) -> String {
 }
 
 /// The people whom the settings let in, by name: one that is misspelt is seen.
-fn people(settings: &Settings) -> String {
+fn people(settings: &Settings) -> Finding {
     let server = &settings.server;
-    let invited = match server.sign_in_allowed.to_string() {
-        names if names.is_empty() => format!("everybody with an account at {}", settings.github.url),
-        names => names,
-    };
     let admins = match server.admins.as_slice() {
         [] => "nobody".to_owned(),
         admins => admins.join(", "),
     };
-    format!("may sign in: {invited}; see the whole audit trail: {admins}")
+    let admins = format!("see the whole audit trail: {admins}");
+    match server.sign_in_allowed.to_string() {
+        names if names.is_empty() => Finding::Mind(format!(
+            "may sign in: everybody with an account at {}, and run jobs here for their repositories; set sign_in_allowed, \
+             unless that is meant; {admins}",
+            settings.github.url
+        )),
+        names => Finding::Well(format!("may sign in: {names}; {admins}")),
+    }
 }
 
 fn connections(settings: &Settings) -> String {
@@ -154,7 +156,11 @@ async fn docker(settings: &Settings) -> Look {
     let version = engine.version().await.map_err(|fault| fault.to_string())?;
     let url = &settings.docker.url;
     let networks = match &settings.docker.network {
-        JobNetwork::Own => "on a network of Kozmic's own, which is to keep them apart".to_owned(),
+        JobNetwork::Own => {
+            let is_there = engine.has_own_network().await.map_err(|fault| fault.to_string())?;
+            let when = if is_there { "" } else { ", made as the server starts" };
+            format!("on a network of Kozmic's own, which is to keep them apart{when}")
+        }
         JobNetwork::Each(range) => format!("on networks of their own in {range}"),
         JobNetwork::Named(name) => {
             if !engine.has_network().await.map_err(|fault| fault.to_string())? {
@@ -165,14 +171,8 @@ async fn docker(settings: &Settings) -> Look {
             format!("on the network {name}")
         }
     };
-    engine.prepare().await.map_err(|fault| fault.to_string())?;
     let walls = engine.walls().await.map_err(|fault| fault.to_string())?;
     Ok(format!("{version} at {url}; jobs are {networks}, {}", walls::of_engine(&walls)))
-}
-
-async fn github(settings: &Settings) -> Look {
-    let forge = GitHub::new(settings.github.clone()).map_err(|fault| format!("{fault:#}"))?;
-    forge.greet().await.map_err(|fault| fault.to_string())
 }
 
 async fn mail(settings: &Settings) -> Look {

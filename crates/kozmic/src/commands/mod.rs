@@ -3,6 +3,7 @@
 mod artifacts;
 mod cache;
 mod check;
+mod config;
 mod import;
 mod projects;
 mod recipes;
@@ -10,7 +11,8 @@ mod serve;
 
 pub(crate) use artifacts::{ArtifactsCommand, artifacts};
 pub(crate) use cache::{CacheCommand, cache};
-pub(crate) use check::check;
+pub(crate) use check::{CheckArguments, check};
+pub(crate) use config::{ConfigCommand, config};
 pub(crate) use import::{ImportArguments, import};
 pub(crate) use projects::{ProjectsCommand, projects};
 pub(crate) use recipes::{RecipesCommand, recipes};

@@ -2,9 +2,34 @@
 
 use super::{
     kernels::KernelRuleFault,
-    keys::{find, variable},
+    keys::{Key, find, names},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::{self, Display, Formatter},
+    path::{Path, PathBuf},
+};
+
+/// All faults that the settings have, one at least.
+#[derive(Debug)]
+pub(crate) struct SettingsFaults(pub(super) Vec<SettingsFault>);
+
+impl std::error::Error for SettingsFaults {}
+
+impl Display for SettingsFaults {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let [fault] = &self.0[..] {
+            return write!(f, "{fault}");
+        }
+        write!(f, "the settings have {} faults:", self.0.len())?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl From<SettingsFault> for SettingsFaults {
+    fn from(fault: SettingsFault) -> Self {
+        Self(vec![fault])
+    }
+}
 
 /// Fault of the settings.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +99,7 @@ pub(crate) enum SettingsFault {
         fault: KernelRuleFault,
     },
     /// Two settings exclude each other.
-    #[error("{} and {} are both set: only one of them can hold", variable(one), variable(other))]
+    #[error("{} and {} are both set: only one of them can hold", names(one), names(other))]
     Both {
         /// The one.
         one: &'static str,
@@ -84,7 +109,7 @@ pub(crate) enum SettingsFault {
     /// The range for networks of single jobs is too small for the jobs that run at once.
     #[error(
         "{} has room for {room} networks, and {jobs} jobs at once need {}: one may outlive its job by a moment",
-        variable("docker_job_subnets"), jobs * 2
+        names("docker_job_subnets"), jobs * 2
     )]
     FewSubnets {
         /// Number of networks that fit.
@@ -93,10 +118,10 @@ pub(crate) enum SettingsFault {
         jobs: usize,
     },
     /// The setting is needed.
-    #[error("{variable} is missing: {hint}")]
+    #[error("{} is missing: {hint}", names(name))]
     Missing {
-        /// The setting by its name in the environment.
-        variable: String,
+        /// The setting by its name in the file.
+        name: &'static str,
         /// Way to come by a value.
         hint: &'static str,
     },
@@ -105,7 +130,19 @@ pub(crate) enum SettingsFault {
 impl SettingsFault {
     /// A setting that is needed is not there.
     pub(super) fn missing(name: &'static str) -> Self {
-        Self::Missing { variable: variable(name), hint: find(name).map_or("", |key| key.hint) }
+        Self::Missing { name, hint: find(name).map_or("", |key| key.hint) }
+    }
+
+    /// The setting whose value is at fault, if there is one.
+    pub(super) fn key(&self) -> Option<&'static Key> {
+        match self {
+            Self::Wrong { setting, .. } => {
+                find(setting.trim_start_matches("KOZMIC_").to_lowercase().as_str())
+            }
+            Self::Both { other: name, .. } | Self::Missing { name, .. } => find(name),
+            Self::FewSubnets { .. } => find("docker_job_subnets"),
+            _ => None,
+        }
     }
 
     /// A value cannot be used. `right` describes one that can.

@@ -8,16 +8,18 @@ pub(super) struct Key {
     pub(super) default: Option<&'static str>,
     /// Said if it is needed and missing.
     pub(super) hint: &'static str,
+    /// Value that fits, if it may be needed: it stands in for one that is missing, so that further faults are found.
+    pub(super) sample: Option<&'static str>,
     /// No message shows its value.
     pub(super) is_secret: bool,
 }
 
 const fn key(name: &'static str, default: Option<&'static str>) -> Key {
-    Key { name, default, hint: "", is_secret: false }
+    Key { name, default, hint: "", sample: None, is_secret: false }
 }
 
-const fn needed(name: &'static str, hint: &'static str) -> Key {
-    Key { name, default: None, hint, is_secret: false }
+const fn needed(name: &'static str, sample: &'static str, hint: &'static str) -> Key {
+    Key { name, default: None, hint, sample: Some(sample), is_secret: false }
 }
 
 const fn secret(key: Key) -> Key {
@@ -51,10 +53,15 @@ pub(super) const KEYS: &[Key] = &[
     key("github_api_url", Some("https://api.github.com")),
     needed(
         "github_client_id",
-        "make an OAuth application at GitHub (Settings, Developer settings, OAuth Apps) whose callback address is \
+        "id",
+        "run kozmic setup, or make an OAuth application at GitHub yourself (Settings, Developer settings, OAuth Apps) whose callback address is \
          <public URL>/_auth/auth-callback/, and take its client ID",
     ),
-    secret(needed("github_client_secret", "make a client secret on the OAuth application's page at GitHub")),
+    secret(needed(
+        "github_client_secret",
+        "secret",
+        "make a client secret on the OAuth application's page at GitHub",
+    )),
     key("docker_url", None),
     key("docker_cert_path", None),
     key("docker_network", None),
@@ -79,17 +86,20 @@ pub(super) const KEYS: &[Key] = &[
     key("enable_email_notifications", None),
     secret(needed(
         "smtp_url",
+        "smtp://mail.example.org",
         "mail is switched on and needs a mail server, such as smtp://user:password@smtp.example.org:587; without one, \
          set KOZMIC_ENABLE_EMAIL_NOTIFICATIONS to false",
     )),
     needed(
         "mail_default_sender",
+        "kozmic@example.org",
         "mail is switched on and needs somebody to come from, such as Kozmic <kozmic@example.org>",
     ),
     key("mail_limit", Some("30")),
     key("autobuild_configuration_repository", None),
     secret(needed(
         "autobuild_github_token",
+        "token",
         "the Auto Builder is switched on, and fetches, sets webhooks and shows statuses with a personal access token: \
          make one at GitHub (Settings, Developer settings, Personal access tokens) with the rights repo and \
          admin:repo_hook",
@@ -104,15 +114,22 @@ pub(super) const KEYS: &[Key] = &[
     key("autobuild_status_context", None),
     needed(
         "autobuild_hub_url",
+        "https://hub.example.org",
         "other settings of the hub are there; name its address, https://hub.grid.tf for instance",
     ),
     needed(
         "autobuild_hub_auth_url",
+        "https://hub.example.org",
         "other settings of the hub are there; name the server that renews its tokens, https://itsyou.online for instance",
     ),
-    needed("autobuild_hub_user", "other settings of the hub are there; name the user that artifacts go to"),
+    needed(
+        "autobuild_hub_user",
+        "user",
+        "other settings of the hub are there; name the user that artifacts go to",
+    ),
     secret(needed(
         "autobuild_hub_token",
+        "token",
         "other settings of the hub are there; give a JWT of the hub's user that can be renewed",
     )),
     key("autobuild_binary_directory", None),
@@ -147,4 +164,9 @@ pub(super) fn most_like(name: &str, known: impl Iterator<Item = &'static str>) -
 /// The name in the environment.
 pub(super) fn variable(name: &str) -> String {
     format!("KOZMIC_{}", name.to_uppercase())
+}
+
+/// A setting's two names, for people who look for the place to set it.
+pub(super) fn names(name: &str) -> String {
+    format!("{name} ({} in the environment)", variable(name))
 }

@@ -10,15 +10,17 @@ mod keys;
 mod limits;
 mod mail;
 mod retention;
+mod shown;
 mod source;
 mod values;
 mod walls;
 
 pub(crate) use autobuild::AutoBuilder;
-pub(crate) use fault::{SettingsFault, Written};
+pub(crate) use fault::{SettingsFault, SettingsFaults, Written};
 pub(crate) use limits::LimitSettings;
 pub(crate) use mail::MailSettings;
 pub(crate) use retention::in_words as kept_in_words;
+pub(crate) use shown::Shown;
 
 use kozmic_edges::{
     engine::docker::{DockerSettings, JobNetwork, MemoryLimit},
@@ -112,12 +114,40 @@ impl Settings {
     /// Reads the file, if there is one, and the environment.
     ///
     /// # Errors
-    /// Names the setting that is wrong, where it stands, and what would be right.
-    pub(crate) fn read(config: Option<PathBuf>) -> Result<Self, SettingsFault> {
-        Self::from_source(&Source::read(config, std::env::vars_os())?)
+    /// Names every setting that is wrong or missing, where it stands, and what would be right.
+    pub(crate) fn read(config: Option<PathBuf>) -> Result<Self, SettingsFaults> {
+        Self::from_source(Source::read(config, std::env::vars_os())?)
     }
 
-    fn from_source(source: &Source) -> Result<Self, SettingsFault> {
+    /// The same for a command that never asks the forge: its OAuth application may be missing.
+    ///
+    /// # Errors
+    /// As for [`Settings::read`].
+    pub(crate) fn read_without_forge(config: Option<PathBuf>) -> Result<Self, SettingsFaults> {
+        let mut source = Source::read(config, std::env::vars_os())?;
+        source.do_without_forge();
+        Self::from_source(source)
+    }
+
+    /// Passes over each setting that has a fault, until all faults are known.
+    fn from_source(mut source: Source) -> Result<Self, SettingsFaults> {
+        let mut faults = source.take_faults();
+        loop {
+            match Self::parse(&source) {
+                Ok(settings) if faults.is_empty() => return Ok(settings),
+                Ok(_) => return Err(SettingsFaults(faults)),
+                Err(fault) => {
+                    let goes_on = source.pass_over(&fault);
+                    faults.push(fault);
+                    if !goes_on {
+                        return Err(SettingsFaults(faults));
+                    }
+                }
+            }
+        }
+    }
+
+    fn parse(source: &Source) -> Result<Self, SettingsFault> {
         Ok(Self {
             server: server(source)?,
             limits: limits::limits(source)?,
@@ -248,147 +278,4 @@ fn processors() -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(environment: &[(&str, &str)]) -> Result<Settings, SettingsFault> {
-        read_all("", environment)
-    }
-
-    fn read_all(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsFault> {
-        let needed = [("KOZMIC_GITHUB_CLIENT_ID", "id"), ("KOZMIC_GITHUB_CLIENT_SECRET", "secret")];
-        let all =
-            needed.iter().chain(environment).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::from_source(&Source::from_text(file, all)?)
-    }
-
-    #[test]
-    fn defaults_are_as_documented() {
-        let settings = read(&[]).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!(settings.server.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(settings.server.public_url.as_str(), "http://127.0.0.1:8080/");
-        assert_eq!(settings.runner.stall_timeout, Duration::from_secs(900));
-        assert_eq!(settings.runner.job_timeout, Duration::from_secs(2_700));
-        assert_eq!(settings.github.api_url.as_str(), "https://api.github.com/");
-        assert_eq!(settings.docker.network, JobNetwork::Own);
-        assert!(!settings.runner.may_call);
-        assert_eq!(settings.docker.memory, MemoryLimit::Share(settings.runner.concurrency));
-        assert_eq!(settings.docker.processes, Some(4096));
-        assert!(settings.runner.concurrency > 0);
-    }
-
-    #[test]
-    fn a_range_has_room_for_each_job_and_for_the_one_before() {
-        let with = |jobs: &str| {
-            let range = ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/24");
-            read(&[range, ("KOZMIC_RUNNER_CONCURRENCY", jobs)]).map(|settings| settings.docker.network)
-        };
-        assert!(matches!(with("16"), Ok(JobNetwork::Each(_))));
-        let Err(fault) = with("17") else { panic!("it is too small") };
-        let words = "has room for 32 networks, and 17 jobs at once need 34";
-        assert!(fault.to_string().starts_with(&format!("KOZMIC_DOCKER_JOB_SUBNETS {words}")), "{fault}");
-    }
-
-    #[test]
-    fn a_wrong_value_is_named_with_what_would_be_right() {
-        for (name, value, right) in [
-            ("KOZMIC_LISTEN", "8080", "127.0.0.1:8080"),
-            ("KOZMIC_RUNNER_CONCURRENCY", "two", "from 1 to 1000"),
-            ("KOZMIC_RUNNER_CONCURRENCY", "0", "from 1 to 1000"),
-            ("KOZMIC_STALL_TIMEOUT", "15m", "seconds"),
-            ("KOZMIC_PUBLIC_URL", "ci.example.org", "https://"),
-            ("KOZMIC_PUBLIC_URL", "https://example.org/ci", "without a path"),
-            ("KOZMIC_DATABASE_URL", "postgres://db/kozmic", "sqlite"),
-            ("KOZMIC_DATABASE_URL", "sqlite::memory:", "of a file"),
-            ("KOZMIC_DATABASE_URL", "sqlite://?cache=shared", "of a file"),
-            ("KOZMIC_DATABASE_URL", "sqlite://kozmic?mode=memory&cache=shared", "of a file"),
-            ("KOZMIC_DOCKER_MEMORY_LIMIT", "lots", "2g"),
-            ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/29", "10.213.0.0/16"),
-            ("KOZMIC_DOCKER_JOB_SUBNETS", "fd00::/64", "10.213.0.0/16"),
-            ("KOZMIC_DOCKER_USER_NAMESPACE", "none", "engine, remapped or host"),
-            ("KOZMIC_JOBS_MAY_CALL", "some", "true or false"),
-            ("KOZMIC_DOCKER_CPU_LIMIT", "-1", "1.5"),
-            ("KOZMIC_DOCKER_URL", "/var/run/docker.sock", "unix://"),
-            ("KOZMIC_DISK_RESERVE", "some", "0 keeps nothing free"),
-            ("KOZMIC_AUDIT_RETENTION_DAYS", "0", "from 1 to 3650"),
-            ("KOZMIC_SESSION_IDLE_TIMEOUT", "2592001", "from 1 to 2592000"),
-            ("KOZMIC_TRUSTED_PROXIES", "proxy", "or none"),
-            ("KOZMIC_CONNECTIONS_LIMIT", "9", "from 10"),
-            ("KOZMIC_CONNECTIONS_PER_CLIENT", "many", "from 10"),
-            ("KOZMIC_WEBHOOK_MEMORY", "8m", "at least 32m"),
-            ("KOZMIC_LOGS_KEPT_DAYS", "0", "or none"),
-            ("KOZMIC_LOG", "inof", "target=level"),
-            ("KOZMIC_LOG_FORMAT", "xml", "json"),
-            ("KOZMIC_SECRET_KEY", "short", "32"),
-            ("KOZMIC_SMTP_URL", "mail.example.org:587", "smtps://"),
-            ("KOZMIC_MAIL_DEFAULT_SENDER", "Kozmic", "Kozmic <kozmic@example.org>"),
-            ("KOZMIC_ENABLE_EMAIL_NOTIFICATIONS", "perhaps", "true or false"),
-            ("KOZMIC_MAIL_LIMIT", "0", "from 1 to 1000, or none"),
-            ("KOZMIC_MAIL_LIMIT", "1001", "from 1 to 1000, or none"),
-        ] {
-            let Err(fault) = read(&[(name, value)]) else { panic!("{name}={value} is refused") };
-            let fault = fault.to_string();
-            assert!(fault.contains(name) && fault.contains(right), "{fault}");
-            let is_secret = ["KOZMIC_SECRET_KEY", "KOZMIC_DATABASE_URL", "KOZMIC_SMTP_URL"].contains(&name);
-            assert!(is_secret != fault.contains(value), "{fault}");
-        }
-    }
-
-    #[test]
-    fn jobs_have_one_network_or_one_each() {
-        let name = ("KOZMIC_DOCKER_NETWORK", "bridge");
-        let range = ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/16");
-        let network = |environment: &[_]| {
-            read(environment).map(|settings| settings.docker.network).map_err(|fault| fault.to_string())
-        };
-        assert_eq!(network(&[name]), Ok(JobNetwork::Named("bridge".to_owned())));
-        assert_eq!(network(&[range]), Ok(JobNetwork::Each("10.213.0.0/16".parse().unwrap())));
-        let fault = network(&[name, range]).unwrap_err();
-        assert!(fault.contains("KOZMIC_DOCKER_NETWORK and KOZMIC_DOCKER_JOB_SUBNETS"), "{fault}");
-    }
-
-    #[test]
-    fn mail_is_on_if_there_is_a_mail_server_unless_somebody_says_otherwise() {
-        let url = ("KOZMIC_SMTP_URL", "smtp://ci:hush@mail.example.org");
-        let sender = ("KOZMIC_MAIL_DEFAULT_SENDER", "Kozmic <kozmic@example.org>");
-        let switch = |value| ("KOZMIC_ENABLE_EMAIL_NOTIFICATIONS", value);
-        let is_on = |environment: &[_]| {
-            read(environment).map(|settings| settings.mail.is_some()).map_err(|fault| fault.to_string())
-        };
-        assert_eq!(is_on(&[]), Ok(false));
-        assert_eq!(is_on(&[url, sender]), Ok(true));
-        assert_eq!(is_on(&[url, sender, switch("false")]), Ok(false));
-        assert_eq!(is_on(&[url, switch("False")]), Ok(false));
-        for (environment, missing) in [
-            (&[switch("true"), sender][..], "KOZMIC_SMTP_URL is missing: "),
-            (&[url], "KOZMIC_MAIL_DEFAULT_SENDER is missing: "),
-        ] {
-            let fault = is_on(environment).unwrap_err();
-            assert!(fault.starts_with(missing) && !fault.contains("hush"), "{fault}");
-        }
-    }
-
-    #[test]
-    fn an_empty_list_lets_nobody_in_by_mistake() {
-        let invited = |file: &str, environment: &[(&str, &str)]| {
-            read_all(file, environment)
-                .map(|settings| settings.server.sign_in_allowed.to_string())
-                .map_err(|fault| fault.to_string())
-        };
-        let blank = [("KOZMIC_SIGN_IN_ALLOWED", " ")];
-        assert_eq!(invited("", &blank), Ok(String::new()), "nothing is said");
-        assert_eq!(invited("sign_in_allowed = 'anna'", &blank), Ok("anna".to_owned()));
-        for file in ["sign_in_allowed = ''", "sign_in_allowed = []", "sign_in_allowed = ' '"] {
-            let fault = invited(file, &[]).unwrap_err();
-            assert!(fault.contains("without the setting everybody may sign in"), "{fault}");
-        }
-    }
-
-    #[test]
-    fn what_is_missing_is_named_with_where_to_get_it() {
-        let Err(fault) = Settings::from_source(&Source::from_text("", []).unwrap()) else {
-            panic!("refused")
-        };
-        assert!(fault.to_string().contains("KOZMIC_GITHUB_CLIENT_ID is missing"), "{fault}");
-    }
-}
+mod tests;

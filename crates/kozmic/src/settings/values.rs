@@ -7,7 +7,7 @@ use kozmic_edges::{
 use kozmic_model::image::ImageName;
 use secrecy::SecretString;
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     path::PathBuf,
     time::Duration,
 };
@@ -41,8 +41,13 @@ pub(super) fn path(text: &str) -> Parsed<PathBuf> {
     Ok(PathBuf::from(text))
 }
 
+/// An address of this machine. Of a name that has several, the first counts, one of version 4 before others.
 pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
-    text.parse().map_err(|_| "an address with a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
+    const RIGHT: &str = "an address with a port, such as 127.0.0.1:8080, [::]:8080 or localhost:8080, whose name this machine \
+                         can look up";
+    let mut addresses = text.to_socket_addrs().map_err(|_| RIGHT)?.collect::<Vec<_>>();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses.first().copied().ok_or(RIGHT)
 }
 
 pub(super) fn url(text: &str) -> Parsed<Url> {

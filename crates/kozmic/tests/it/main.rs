@@ -8,6 +8,7 @@ mod world;
 mod layers;
 mod documents;
 mod program;
+mod check;
 mod closed;
 mod kept;
 mod recipes_check;

@@ -86,42 +86,6 @@ async fn a_damaged_key_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn check_says_what_is_reachable_and_what_is_not() -> Result<()> {
-    let github = github().await?;
-    let server = Server::start(options(&github)).await?;
-    let well = server.run(&["check"]).await?;
-    let words = String::from_utf8_lossy(&well.stdout).into_owned();
-    assert!(well.status.success(), "{words}");
-    let (advice, looks) = words.lines().partition::<Vec<_>, _>(|line| line.contains("jobs' way out: "));
-    assert!(looks.len() == 11 && looks.iter().all(|line| line.starts_with("ok ")), "{words}");
-    assert!(words.contains("jobs are on a network of Kozmic's own"), "{words}");
-    assert!(advice.len() == 1 && advice[0].contains("a job's container"), "{words}");
-    drop(server);
-    let away = options(&github).env("KOZMIC_DOCKER_URL", "unix:///nowhere/docker.sock");
-    let away = Server::start(away.env("KOZMIC_GITHUB_API_URL", "http://127.0.0.1:9/api/v3")).await?;
-    let ill = away.run(&["check"]).await?;
-    let words = String::from_utf8_lossy(&ill.stdout).into_owned();
-    assert_eq!(ill.status.code(), Some(1));
-    let faults = words.lines().filter(|line| line.starts_with("FAIL")).collect::<Vec<_>>();
-    assert!(
-        faults.len() == 2 && faults[0].contains("/nowhere/docker.sock") && faults[1].contains("GitHub"),
-        "{words}"
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn check_tells_of_a_network_that_the_engine_does_not_have() -> Result<()> {
-    let github = github().await?;
-    let server = Server::start(options(&github).env("KOZMIC_DOCKER_NETWORK", "kozmic-has-no-such")).await?;
-    let ill = server.run(&["check"]).await?;
-    let words = String::from_utf8_lossy(&ill.stdout).into_owned();
-    let fault = words.lines().find(|line| line.starts_with("FAIL  Docker engine: ")).unwrap_or_default();
-    assert!(fault.contains("has no network kozmic-has-no-such") && !ill.status.success(), "{words}");
-    Ok(())
-}
-
-#[tokio::test]
 async fn after_a_stop_the_one_file_of_the_database_has_all_of_it() -> Result<()> {
     let mut world = World::new().await?;
     let elsewhere = tempfile::tempdir()?;

@@ -27,7 +27,7 @@ mod tests;
 pub use facts::{UserNamespace, Walls};
 pub use limits::MemoryLimit;
 pub use network::JobNetwork;
-pub use reach::Reach;
+pub use reach::{Reach, Trial};
 
 use super::{
     Account, Attached, ContainerId, ContainerState, Engine, EngineError, FoundContainer, Image, Memory,
@@ -123,6 +123,14 @@ impl DockerEngine {
             return Ok(true);
         }
         Ok(self.network(network).await?.is_some())
+    }
+
+    /// Whether the network is there that Kozmic makes for all jobs. Nothing is made.
+    ///
+    /// # Errors
+    /// The engine does not answer, or another network bears the name.
+    pub async fn has_own_network(&self) -> Result<bool, EngineError> {
+        self.own_network_fits().await
     }
 
     /// For calls that may take long.

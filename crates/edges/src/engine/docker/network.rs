@@ -69,11 +69,19 @@ impl DockerEngine {
         Ok(())
     }
 
+    /// Whether the network is there; one of its name that is another one is a fault.
+    pub(super) async fn own_network_fits(&self) -> Result<bool, EngineError> {
+        match self.network(self.own_network).await? {
+            Some(network) => fit(&network, self.own_network).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     /// Looks for the network, and makes it if it is not there. Another Kozmic on this engine may do the same at once: the
     /// interface's name is given once only.
     async fn make_own_network(&self) -> Result<(), EngineError> {
-        if let Some(network) = self.network(self.own_network).await? {
-            return fit(&network, self.own_network);
+        if self.own_network_fits().await? {
+            return Ok(());
         }
         match self.docker()?.create_network(own_network(self.own_network)).await {
             Ok(_) => {

@@ -11,9 +11,13 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Has a shell try an address with a port for two seconds, by what the image has for that.
-const TRY: &str = "if command -v bash && command -v timeout; then t() { timeout 2 bash -c \": </dev/tcp/$1/$2\"; }; \
-                   elif command -v nc; then t() { nc -z -w 2 \"$1\" \"$2\" </dev/null || return 2; }; else exit 3; fi";
+/// Has a shell try an address with a port for two seconds, or as many as are said, by what the image has for that.
+const TRY: &str = "if command -v bash && command -v timeout; then t() { timeout \"${3:-2}\" bash -c \": </dev/tcp/$1/$2\"; }; \
+                   elif command -v nc; then t() { nc -z -w \"${3:-2}\" \"$1\" \"$2\" </dev/null || return 2; }; else exit 3; fi";
+
+/// Has it try a host outside, whose name has to be looked up first.
+const TRY_OUTSIDE: &str =
+    "{ if t \"$OUTSIDE_HOST\" \"$OUTSIDE_PORT\" 8; then echo outside; else echo inside; fi; } & ";
 
 /// Runs until it is removed, and for no more than a minute.
 const SLEEP: &str = "exec sleep 60";
@@ -43,26 +47,46 @@ pub struct Reach {
     pub addresses: Vec<SocketAddr>,
     /// Whether it gets to another job's container; none if that cannot be told.
     pub other_jobs: Option<bool>,
+    /// Whether it gets to the host outside; none if there was none to try.
+    pub outside: Option<bool>,
+    /// The image that it was made of.
+    pub image: String,
+}
+
+/// Things to try from a job's container.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'a> {
+    /// The installation whose mark the containers bear, so that they are swept up should this process end.
+    pub instance: &'a str,
+    /// The image to try with; none: whichever is there.
+    pub image: Option<&'a ImageName>,
+    /// Addresses that jobs may better not get to.
+    pub targets: &'a [SocketAddr],
+    /// A host and its port that jobs are to get to.
+    pub outside: Option<(&'a str, u16)>,
 }
 
 impl DockerEngine {
-    /// Tries some addresses from a job's container; none if no image on the engine can try. Containers are marked as the
-    /// installation's, so that they are swept up should this process end.
+    /// Tries some addresses from a job's container; none if no image on the engine can try.
     ///
     /// # Errors
     /// The engine does not answer, lacks what jobs need, or refuses to run a container such as a job's.
-    pub async fn reach(&self, instance: &str, targets: &[SocketAddr]) -> Result<Option<Reach>, EngineError> {
-        for name in self.likely_images().await? {
+    pub async fn reach(&self, trial: &Trial<'_>) -> Result<Option<Reach>, EngineError> {
+        let names = match trial.image {
+            Some(name) => vec![name.clone()],
+            None => self.likely_images().await?,
+        };
+        for name in names {
             let Some(image) = self.find_image(&name).await? else { continue };
-            let (other, one) = (trial(&image, instance, SLEEP), trial(&image, instance, ""));
+            let (other, one) = (container(&image, trial, SLEEP), container(&image, trial, ""));
             let other = self.create_container(&other).await?;
-            let found = self.try_beside(&other, one, targets).await;
+            let found = self.try_beside(&other, one, trial).await;
             self.remove_container(&other).await?;
-            self.remove_apart(instance, NOBODYS).await?;
+            self.remove_apart(trial.instance, NOBODYS).await?;
             match found {
                 Ok(None) => {}
                 Err(fault) if lacks_shell(&fault) => {}
-                found => return found,
+                found => return Ok(found?.map(|found| Reach { image: name.to_string(), ..found })),
             }
         }
         Ok(None)
@@ -82,12 +106,12 @@ impl DockerEngine {
         &self,
         other: &ContainerId,
         mut wanted: NewContainer,
-        targets: &[SocketAddr],
+        trial: &Trial<'_>,
     ) -> Result<Option<Reach>, EngineError> {
         let is_alone = matches!(self.settings.network, JobNetwork::Each(_));
         self.start_container(other).await?;
         let beside = if is_alone { None } else { self.address_of(other).await? };
-        wanted.command = shell(&script(targets, beside));
+        wanted.command = shell(&script(trial, beside));
         let container = self.create_container(&wanted).await?;
         let tried = timeout(PATIENCE, self.run(&container)).await;
         self.remove_container(&container).await?;
@@ -102,7 +126,12 @@ impl DockerEngine {
             true => Some(false),
             false => has_said("together".to_owned()).then_some(true),
         });
-        Ok(Some(Reach { addresses: targets.iter().filter(is_reached).copied().collect(), other_jobs }))
+        Ok(Some(Reach {
+            addresses: trial.targets.iter().filter(is_reached).copied().collect(),
+            other_jobs,
+            outside: trial.outside.map(|_| has_said("outside".to_owned())),
+            image: String::new(),
+        }))
     }
 
     async fn address_of(&self, container: &ContainerId) -> Result<Option<IpAddr>, EngineError> {
@@ -126,10 +155,11 @@ impl DockerEngine {
 
 /// Tries all of them at once. A packet that another container refuses got there; one that is dropped is waited for, as
 /// 124 says. A firewall's answer is another one, if it does not pretend to be the container's.
-fn script(targets: &[SocketAddr], beside: Option<IpAddr>) -> String {
+fn script(trial: &Trial<'_>, beside: Option<IpAddr>) -> String {
     let target =
         |target: &SocketAddr| format!("t {} {} && echo reached {target} & ", target.ip(), target.port());
-    let tries = targets.iter().map(target).collect::<String>();
+    let tries = trial.targets.iter().map(target).collect::<String>();
+    let outside = trial.outside.map_or("", |_| TRY_OUTSIDE);
     let beside = beside.map(|address| {
         format!(
             "{{ m=$(t {address} {CLOSED} 2>&1); case $?$m in 124*|*'No route'*|*prohibited*) echo apart;; 1*refused*) echo \
@@ -137,7 +167,7 @@ fn script(targets: &[SocketAddr], beside: Option<IpAddr>) -> String {
         )
     });
     format!(
-        "export LC_ALL=C; exec 3>&1 >/dev/null 2>&1; {TRY}; exec >&3; {tries}{}wait; exit 0",
+        "export LC_ALL=C; exec 3>&1 >/dev/null 2>&1; {TRY}; exec >&3; {tries}{outside}{}wait; exit 0",
         beside.unwrap_or_default()
     )
 }
@@ -151,16 +181,19 @@ fn shell(script: &str) -> Vec<String> {
     ["/bin/sh", "-c", script].map(str::to_owned).into()
 }
 
-fn trial(image: &Image, instance: &str, script: &str) -> NewContainer {
+fn container(image: &Image, trial: &Trial<'_>, script: &str) -> NewContainer {
+    let outside = trial.outside.into_iter();
+    let outside = outside
+        .flat_map(|(host, port)| [("OUTSIDE_HOST", host.to_owned()), ("OUTSIDE_PORT", port.to_string())]);
     NewContainer {
-        instance: instance.to_owned(),
+        instance: trial.instance.to_owned(),
         attempt: NOBODYS,
         stage: Stage::Build,
         image: image.id.clone(),
         command: shell(script),
         user: String::new(),
         working_dir: "/".to_owned(),
-        environment: Vec::new(),
+        environment: outside.map(|(name, value)| (name.to_owned(), value)).collect(),
         volumes: Vec::new(),
         takes_input: false,
         has_terminal: false,

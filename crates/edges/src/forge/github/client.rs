@@ -16,6 +16,9 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 /// The largest picture that is kept, in bytes.
 const PICTURE_LIMIT: usize = 512 * 1024;
 
+/// The largest answer of the API to a stranger, in bytes.
+const GREETING_LIMIT: usize = 256 * 1024;
+
 /// The most addresses that reading asks one after another: GitHub sends on once, by a repository's id.
 const REDIRECT_LIMIT: usize = 5;
 
@@ -140,14 +143,28 @@ impl Client {
         Ok((kind, bytes))
     }
 
-    /// GitHub's answer without a token: that it is there.
+    /// The API's answer without a token: that it is there, and is GitHub's.
     pub(super) async fn greet(&self) -> Result<String, ForgeError> {
         let response =
             self.http.get(self.api.clone()).send().await.map_err(|fault| self.unreachable(&fault))?;
-        match response.status() {
-            // An Enterprise server in private mode answers 401 to strangers: it is there all the same.
-            status if status.is_server_error() => Err(self.error_of(response).await),
-            status => Ok(format!("{} answers ({status})", self.forge())),
+        let status = response.status();
+        // An Enterprise server in private mode refuses strangers, and any server whoever asked too often.
+        let speaks = status.is_success()
+            || [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS]
+                .contains(&status);
+        if !speaks {
+            return Err(self.error_of(response).await);
+        }
+        let body = self.limited(response, GREETING_LIMIT).await?;
+        let answer = serde_json::from_slice::<serde_json::Value>(&body).unwrap_or_default();
+        let (own, word) = if status.is_success() {
+            ("current_user_url", "answers")
+        } else {
+            ("message", "asks who is there")
+        };
+        match answer.get(own) {
+            Some(_) => Ok(format!("{} {word} ({status})", self.api)),
+            None => Err(self.unexpected(format!("no API of GitHub is at {} ({status})", self.api))),
         }
     }
 

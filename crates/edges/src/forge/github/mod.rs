@@ -272,6 +272,10 @@ impl Forge for GitHub {
     async fn greet(&self) -> Result<String, ForgeError> {
         self.client.greet().await
     }
+
+    async fn try_client(&self, redirect: &Url) -> Result<(), ForgeError> {
+        oauth::try_client(&self.client, &self.settings, redirect).await
+    }
 }
 
 fn signature_holds(secret: &str, body: &[u8], signature: &str) -> bool {

@@ -66,6 +66,42 @@ pub(super) async fn exchange_code(
     })
 }
 
+/// A code that GitHub never gave out.
+const NO_CODE: &str = "kozmic-asks-whether-the-secret-fits";
+
+/// GitHub looks at the application before the code: it refuses an invented code as such only to one that it knows.
+pub(super) async fn try_client(
+    client: &Client,
+    settings: &GitHubSettings,
+    redirect: &Url,
+) -> Result<(), ForgeError> {
+    let form = [
+        ("client_id", settings.client_id.as_str()),
+        ("client_secret", settings.client_secret.expose_secret()),
+        ("code", NO_CODE),
+        ("redirect_uri", redirect.as_str()),
+    ];
+    let page = page(settings, "login/oauth/access_token");
+    let answer = match client.post_form::<TokenAnswer>(page, &form).await {
+        Err(ForgeError::Refused { status: 404, .. }) => {
+            let words = format!("it has no OAuth application with the client ID {}", settings.client_id);
+            return Err(client.refused(StatusCode::NOT_FOUND, words));
+        }
+        answer => answer?,
+    };
+    let words = match answer.error.as_deref() {
+        Some("bad_verification_code") => return Ok(()),
+        Some("incorrect_client_credentials") => {
+            "client ID and secret of the OAuth application do not fit together".to_owned()
+        }
+        Some("redirect_uri_mismatch") => {
+            format!("the OAuth application's callback address is not {redirect}")
+        }
+        _ => answer.error_description.or(answer.error).unwrap_or_else(|| "no reason is told".to_owned()),
+    };
+    Err(client.refused(StatusCode::UNAUTHORIZED, words))
+}
+
 /// As RFC 7636 has it.
 fn challenge(verifier: &SecretString) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()))
@@ -116,7 +152,7 @@ fn page(settings: &GitHubSettings, path: &str) -> Url {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::loopback::Loopback, *};
 
     #[test]
     fn an_address_counts_if_the_forge_has_verified_it() {
@@ -129,6 +165,64 @@ mod tests {
         assert_eq!(verified(all(false, false), Some("a@x")), None);
         assert_eq!(verified(all(false, true), None), None);
         assert_eq!(verified(Vec::new(), Some("a@x")), None);
+    }
+
+    /// The words for an application that GitHub answers so.
+    async fn judged(status: u16, body: &str) -> Result<(), String> {
+        let github = Loopback::answering([(status, body.to_owned())]).await;
+        let settings = GitHubSettings {
+            url: Url::parse(&github.origin).unwrap(),
+            api_url: Url::parse(&github.origin).unwrap(),
+            client_id: "id".to_owned(),
+            client_secret: "hush".into(),
+        };
+        let redirect = Url::parse("https://ci.example.com/_auth/auth-callback/").unwrap();
+        try_client(&github.client(), &settings, &redirect).await.map_err(|fault| fault.to_string())
+    }
+
+    #[tokio::test]
+    async fn an_application_is_right_if_only_the_invented_code_is_refused() {
+        assert_eq!(judged(200, r#"{"error":"bad_verification_code"}"#).await, Ok(()));
+        for (status, body, words) in [
+            (200, r#"{"error":"incorrect_client_credentials"}"#, "do not fit together"),
+            (
+                200,
+                r#"{"error":"redirect_uri_mismatch"}"#,
+                "is not https://ci.example.com/_auth/auth-callback/",
+            ),
+            (200, r#"{"error":"application_suspended","error_description":"Suspended."}"#, "Suspended."),
+            (200, "{}", "no reason is told"),
+            (200, "<html>", "unexpected"),
+            (404, "Not Found", "no OAuth application with the client ID id"),
+            (502, "", "has a fault (502)"),
+        ] {
+            let fault = judged(status, body).await.unwrap_err();
+            assert!(fault.contains(words) && !fault.contains("hush"), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_api_is_known_by_its_answer_to_strangers() {
+        let greeted = async |status: u16, body: &str| {
+            let github = Loopback::answering([(status, body.to_owned())]).await;
+            github.client().greet().await.map_err(|fault| fault.to_string())
+        };
+        assert!(
+            greeted(200, r#"{"current_user_url":"…"}"#).await.unwrap().ends_with("/api answers (200 OK)")
+        );
+        assert!(greeted(401, r#"{"message":"Requires authentication"}"#).await.is_ok(), "private mode");
+        assert!(greeted(403, r#"{"message":"API rate limit exceeded"}"#).await.is_ok(), "asked too often");
+        for (status, body, words) in [
+            (404, "Not Found", "refused (404)"),
+            (301, "", "refused (301)"),
+            (200, "<html>a page</html>", "no API of GitHub is at http://127.0.0.1:"),
+            (200, "[]", "no API of GitHub is at"),
+            (401, "<html>who are you?</html>", "no API of GitHub is at"),
+            (503, "{}", "has a fault (503)"),
+        ] {
+            let fault = greeted(status, body).await.unwrap_err();
+            assert!(fault.contains(words), "{fault}");
+        }
     }
 
     #[test]

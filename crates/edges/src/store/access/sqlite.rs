@@ -113,10 +113,42 @@ pub(super) fn refusal(url: &str, fault: DbErr) -> anyhow::Error {
     }
 }
 
+/// Whether a missing file is made when the address is opened.
 fn makes_file(url: &str) -> bool {
     let options = url.parse::<SqliteConnectOptions>();
     let read = options.map(|options| options.filename("kozmic").to_url_lossy());
     read.is_ok_and(|read| read.query_pairs().any(|(name, value)| name == "mode" && value == "rwc"))
+}
+
+/// The names of the steps that a database's tables went through; none if the file is not there yet. No file is made or
+/// changed: what is in a file beside it counts only once a server has opened the database.
+pub(in crate::store) async fn steps(url: &str) -> anyhow::Result<Option<Vec<String>>> {
+    let file =
+        file_of(url).ok_or_else(|| anyhow!("it is in memory only, and would be gone with this process"))?;
+    if !file.exists() && makes_file(url) {
+        let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+        return match directory.filter(|directory| !directory.is_dir()) {
+            Some(directory) => Err(anyhow!("there is no directory {}", directory.display())),
+            None => Ok(None),
+        };
+    }
+    let asked = async {
+        let mut db =
+            SqliteConnectOptions::new().filename(&file).read_only(true).immutable(true).connect().await?;
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'seaql_migrations'";
+        let (tables,) = sqlx::query_as::<_, (i64,)>(tables).fetch_one(&mut db).await?;
+        let steps = match tables {
+            0 => Vec::new(),
+            _ => {
+                sqlx::query_as::<_, (String,)>("SELECT version FROM seaql_migrations")
+                    .fetch_all(&mut db)
+                    .await?
+            }
+        };
+        db.close().await?;
+        Ok(steps.into_iter().map(|(step,)| step).collect())
+    };
+    asked.await.map(Some).map_err(|cause| refusal(url, fault(cause)))
 }
 
 /// Whether SQLite itself says that it keeps the database in a file which is there.

@@ -1,6 +1,6 @@
 //! The look of `kozmic check` at files: what other users of the machine may read.
 
-use super::Advice;
+use super::report::Finding;
 use crate::{at_rest, data_dir::DataDir, settings::Settings, wire};
 use std::path::PathBuf;
 
@@ -8,9 +8,9 @@ use std::path::PathBuf;
 const NAMED: usize = 5;
 
 /// Says what is open, and how to close it.
-pub(super) fn look(settings: &Settings) -> Advice {
+pub(super) fn look(settings: &Settings) -> Finding {
     let Ok(dir) = DataDir::share(&settings.server.data_dir) else {
-        return Advice::Mind("not looked at: there is no installation yet".to_owned());
+        return Finding::Mind("not looked at: there is no installation yet".to_owned());
     };
     let path = dir.join("");
     let kept = at_rest::open(&path, &wire::database_file(settings, &dir));
@@ -34,10 +34,10 @@ pub(super) fn look(settings: &Settings) -> Advice {
         words.push(format!("others may see the names of the files in {}: run chmod 700 on it, unless they fetch artifacts there", path.display()));
     }
     match words.is_empty() {
-        true => Advice::Well(
+        true => Finding::Well(
             "no other user of this machine may read what is kept, nor the settings' secrets".to_owned(),
         ),
-        false => Advice::Mind(words.join("; ")),
+        false => Finding::Mind(words.join("; ")),
     }
 }
 

@@ -1,13 +1,9 @@
 //! Looks of `kozmic check` at the Auto Builder; none if it is switched off.
 
-use super::Look;
+use super::{Look, data_dir::may_write};
 use crate::settings::{AutoBuilder, Settings};
 use kozmic_edges::forge::{Forge, github::GitHub};
-use std::{
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 /// Its looks, with what each is at.
 pub(super) async fn looks(settings: &Settings) -> Vec<(&'static str, Look)> {
@@ -18,8 +14,8 @@ pub(super) async fn looks(settings: &Settings) -> Vec<(&'static str, Look)> {
         Err(fault) => looks.push(("Auto Builder at GitHub", Err(format!("{fault:#}")))),
     }
     let data_dir = &settings.server.data_dir;
-    looks.push(("directory of binaries", directory(builder.binaries(data_dir))));
-    looks.push(("directory of kernels", directory(builder.kernels(data_dir))));
+    looks.push(("directory of binaries", directory(&builder.binaries(data_dir))));
+    looks.push(("directory of kernels", directory(&builder.kernels(data_dir))));
     looks
 }
 
@@ -54,22 +50,12 @@ async fn at_github(forge: &GitHub, builder: &AutoBuilder) -> Vec<(&'static str, 
 }
 
 /// Whether files can be written to a directory, or to where it is going to be made.
-fn directory(path: PathBuf) -> Look {
-    let look = std::path::absolute(&path).and_then(|path| {
-        let nearest = path.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
-        try_out(nearest).map(|()| nearest == path)
-    });
-    match look {
-        Ok(true) => Ok(path.display().to_string()),
-        Ok(false) => Ok(format!("{}, made when it is needed", path.display())),
-        Err(fault) => Err(format!("cannot write to {}: {fault}", path.display())),
-    }
-}
-
-fn try_out(directory: &Path) -> io::Result<()> {
-    let file = directory.join(format!(".kozmic-check-{}", std::process::id()));
-    File::create_new(&file)?;
-    fs::remove_file(file)
+fn directory(path: &Path) -> Look {
+    let nearest = may_write(path)?;
+    Ok(match path == nearest {
+        true => path.display().to_string(),
+        false => format!("{}, made when it is needed", path.display()),
+    })
 }
 
 #[cfg(test)]
@@ -87,7 +73,7 @@ mod tests {
              autobuild_github_token = \"{token}\"\n[[kernel]]\nkind = \"generic\"\nrepository = \"anna/hello\"\n\
              script = \"/hello/build.sh\"\n"
         );
-        fs::write(file.path(), text).unwrap();
+        std::fs::write(file.path(), text).unwrap();
         Settings::read(Some(file.path().to_owned())).unwrap_or_else(|fault| panic!("{fault}"))
     }
 
@@ -120,15 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_tried_out_and_left_as_it_was() {
+    fn a_directory_may_come_later() {
         let dir = tempfile::tempdir().unwrap();
-        let here = dir.path().to_owned();
-        assert_eq!(directory(here.clone()), Ok(here.display().to_string()));
+        let here = dir.path();
+        assert_eq!(directory(here), Ok(here.display().to_string()));
         let later = here.join("artifacts/binary");
-        assert_eq!(directory(later.clone()), Ok(format!("{}, made when it is needed", later.display())));
-        assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "nothing is left behind");
-        fs::write(here.join("file"), "").unwrap();
-        let fault = directory(here.join("file/kernel")).unwrap_err();
-        assert!(fault.starts_with("cannot write to ") && fault.contains("file/kernel: "), "{fault}");
+        assert_eq!(directory(&later), Ok(format!("{}, made when it is needed", later.display())));
     }
 }

@@ -1,11 +1,8 @@
 //! Looks of `kozmic check` at the walls around jobs: those that the engine has, and a firewall, which is advised.
 
-use super::Advice;
-use crate::{data_dir::DataDir, settings::Settings};
-use kozmic_edges::engine::{
-    EngineError,
-    docker::{DockerEngine, JobNetwork, Walls},
-};
+use super::report::Finding;
+use crate::settings::Settings;
+use kozmic_edges::engine::docker::{DockerEngine, JobNetwork, Reach, Walls};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -18,13 +15,9 @@ use tokio::{
 /// The address at which clouds tell a machine its secrets.
 const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
 
-/// Advice where jobs have the machine's own network.
+/// Words where jobs have the machine's own network.
 const HOST: &str = "jobs share the machine's network, and get to all that it gets to: where clouds keep secrets, its own \
                     ports, its neighbours (docker_network = \"host\")";
-
-/// Advice where nothing can try.
-const NO_IMAGE: &str =
-    "not tried: no image on the engine has bash or nc; after docker pull debian, check again";
 
 /// The places that a job's container gets to, and the rules against that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,49 +57,38 @@ pub(super) fn of_engine(walls: &Walls) -> String {
     )
 }
 
-/// Advice about a firewall; none if jobs have no network to go out by.
-pub(super) async fn way_out(settings: &Settings) -> Option<Advice> {
-    if let JobNetwork::Named(name) = &settings.docker.network {
-        match name.split_once(':') {
-            _ if name == "none" => return None,
-            _ if name == "host" => return Some(Advice::Mind(HOST.to_owned())),
-            Some(("container", other)) => {
-                return Some(Advice::Mind(format!(
-                    "not tried: jobs share the network of the container {other}"
-                )));
-            }
-            _ => {}
-        }
-    }
-    Some(match explore(settings).await {
-        Ok(Some(found)) => found.in_words(),
-        Ok(None) => Advice::Mind(NO_IMAGE.to_owned()),
-        Err(fault) => match fault.downcast_ref::<EngineError>() {
-            Some(EngineError::Refused { .. } | EngineError::Unfit { .. }) => {
-                Advice::Bad(format!("a job's container does not start: {fault:#}"))
-            }
-            _ => Advice::Mind(format!("not tried: {fault:#}")),
-        },
-    })
+/// The places to try from a job's container. A port of this machine is open until they are dropped.
+pub(super) struct Places {
+    listener: Option<TcpListener>,
+    pub(super) targets: Vec<SocketAddr>,
+    is_here: bool,
 }
 
-async fn explore(settings: &Settings) -> anyhow::Result<Option<WayOut>> {
-    let dir = DataDir::share(&settings.server.data_dir).map_err(|fault| anyhow::anyhow!("{fault}"))?;
-    let engine = DockerEngine::new(settings.docker.clone());
-    let is_here = engine.is_here() && !is_in_container();
-    let listener = if is_here { listener().await } else { None };
-    let machine = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let targets = [Some(METADATA), machine].into_iter().flatten().collect::<Vec<_>>();
-    let Some(reach) = engine.reach(&dir.runner()?, &targets).await? else { return Ok(None) };
-    let is_machine = |target: &&SocketAddr| Some(**target) == machine;
-    let rule = if is_here { rule(settings).await } else { Rule::NotRead };
-    Ok(Some(WayOut {
-        metadata: reach.addresses.contains(&METADATA),
-        tries_machine: machine.is_some(),
-        machine: reach.addresses.iter().find(is_machine).map(SocketAddr::ip),
-        other_jobs: settings.docker.network == JobNetwork::Own && reach.other_jobs == Some(true),
-        rule,
-    }))
+impl Places {
+    /// Those for an engine; it may be on another machine, whose addresses are not known here.
+    pub(super) async fn of(engine: &DockerEngine) -> Self {
+        let is_here = engine.is_here() && !is_in_container();
+        let listener = if is_here { listener().await } else { None };
+        let machine = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        Self { listener, targets: [Some(METADATA), machine].into_iter().flatten().collect(), is_here }
+    }
+
+    /// Words about those that a job's container got to.
+    pub(super) async fn judge(&self, settings: &Settings, reach: &Reach) -> Finding {
+        if settings.docker.network == JobNetwork::Named("host".to_owned()) {
+            return Finding::Mind(HOST.to_owned());
+        }
+        let machine = self.listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let is_machine = |target: &&SocketAddr| Some(**target) == machine;
+        let found = WayOut {
+            metadata: reach.addresses.contains(&METADATA),
+            tries_machine: machine.is_some(),
+            machine: reach.addresses.iter().find(is_machine).map(SocketAddr::ip),
+            other_jobs: settings.docker.network == JobNetwork::Own && reach.other_jobs == Some(true),
+            rule: if self.is_here { rule(settings).await } else { Rule::NotRead },
+        };
+        found.in_words()
+    }
 }
 
 /// A port of this machine's own address towards the outside, for the time of the look. No packet is sent to find it.
@@ -140,7 +122,7 @@ async fn rule(settings: &Settings) -> Rule {
 }
 
 impl WayOut {
-    fn in_words(self) -> Advice {
+    fn in_words(self) -> Finding {
         let others = self.other_jobs.then(|| {
             "other jobs, since the machine's firewall does not keep containers apart (an engine without iptables, or \
              net.bridge.bridge-nf-call-iptables = 0)"
@@ -165,9 +147,9 @@ impl WayOut {
         };
         let is_open = self.metadata || self.machine.is_some() || self.rule == Rule::Absent;
         match (is_open, self.other_jobs) {
-            (true, _) => Advice::Mind(format!("{reached}; {rule} (docs/security.md has rules that end it)")),
-            (false, true) => Advice::Mind(format!("{reached}; {rule}")),
-            (false, false) => Advice::Well(format!("{reached}; {rule}")),
+            (true, _) => Finding::Mind(format!("{reached}; {rule} (docs/security.md has rules that end it)")),
+            (false, true) => Finding::Mind(format!("{reached}; {rule}")),
+            (false, false) => Finding::Well(format!("{reached}; {rule}")),
         }
     }
 }
@@ -180,14 +162,14 @@ mod tests {
     fn what_jobs_get_to_is_said_with_advice_only_where_there_is_something_to_do() {
         let well = WayOut { rule: Rule::There, ..WayOut::default() };
         for found in [well, WayOut { rule: Rule::NotRead, ..well }, WayOut { rule: Rule::NotKnown, ..well }] {
-            let Advice::Well(said) = found.in_words() else { panic!("{found:?}") };
+            let Finding::Well(said) = found.in_words() else { panic!("{found:?}") };
             assert!(!said.contains("docs/security.md"), "{said}");
         }
         for (tries_machine, end) in [
             (true, "169.254.169.254 or this machine"),
             (false, "169.254.169.254; the engine's machine was not tried from here"),
         ] {
-            let Advice::Well(said) = (WayOut { tries_machine, ..well }).in_words() else {
+            let Finding::Well(said) = (WayOut { tries_machine, ..well }).in_words() else {
                 panic!("it is well")
             };
             assert!(said.starts_with(&format!("a job's container does not get to {end}; ")), "{said}");
@@ -200,10 +182,10 @@ mod tests {
             ),
             (WayOut { rule: Rule::Absent, ..well }, "DOCKER-USER has no rule for jobs (docs/security.md"),
         ] {
-            let Advice::Mind(said) = found.in_words() else { panic!("{found:?}") };
+            let Finding::Mind(said) = found.in_words() else { panic!("{found:?}") };
             assert!(said.contains(words) && said.contains("docs/security.md"), "{said}");
         }
-        let Advice::Mind(said) = (WayOut { other_jobs: true, ..well }).in_words() else {
+        let Finding::Mind(said) = (WayOut { other_jobs: true, ..well }).in_words() else {
             panic!("it is open")
         };
         let words = "gets to other jobs, since the machine's firewall does not keep containers apart";

@@ -194,13 +194,28 @@ async fn the_way_out_is_tried_from_a_jobs_container_beside_another() {
     let listener = tokio::net::TcpListener::bind(format!("{gateway}:0")).await.unwrap();
     let open = listener.local_addr().unwrap();
     let closed = format!("{gateway}:9").parse().unwrap();
-    let found = engine.reach(instance, &[closed, open]).await.unwrap();
-    assert_eq!(found, Some(Reach { addresses: vec![open], other_jobs: Some(false) }));
+    let port = open.port();
+    let targets = [closed, open];
+    let trial = Trial { instance, image: None, targets: &targets, outside: Some((&gateway, port)) };
+    let found = engine.reach(&trial).await.unwrap().unwrap();
+    assert_eq!(
+        (&found.addresses[..], found.other_jobs, found.outside),
+        (&[open][..], Some(false), Some(true))
+    );
+    let nowhere = Trial {
+        image: Some(&found.image.parse().unwrap()),
+        outside: Some(("no-such-host.invalid", port)),
+        ..trial
+    };
+    assert_eq!(engine.reach(&nowhere).await.unwrap().unwrap().outside, Some(false));
+    let missing = Trial { image: Some(&"kozmic/no-such:image".parse().unwrap()), ..trial };
+    assert_eq!(engine.reach(&missing).await.unwrap(), None);
     let settings = DockerSettings {
         network: JobNetwork::Named("bridge".to_owned()),
         ..DockerSettings::clone(&engine.settings)
     };
-    let found = DockerEngine::new(settings).reach(instance, &[]).await.unwrap();
-    assert_eq!(found, Some(Reach { addresses: Vec::new(), other_jobs: Some(true) }));
+    let trial = Trial { targets: &[], outside: None, ..trial };
+    let found = DockerEngine::new(settings).reach(&trial).await.unwrap().unwrap();
+    assert_eq!((found.addresses.len(), found.other_jobs, found.outside), (0, Some(true), None));
     assert!(engine.containers(instance).await.unwrap().is_empty());
 }

@@ -1,0 +1,93 @@
+//! Faults of calls to a forge, and what each means for another try.
+
+use std::time::Duration;
+
+/// The reason why a call to the forge led to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgeError {
+    /// It did not answer, or not in time; trying again makes sense.
+    #[error("{forge} did not answer: {cause}")]
+    Unreachable {
+        /// Its address.
+        forge: String,
+        /// The network's words.
+        cause: String,
+    },
+    /// It asks to wait; trying again before that makes it worse.
+    #[error("{forge} asks to wait for {} s: {message}", wait.as_secs())]
+    RateLimited {
+        /// Its address.
+        forge: String,
+        /// The time to wait.
+        wait: Duration,
+        /// Its words.
+        message: String,
+    },
+    /// It has a fault of its own; trying again makes sense.
+    #[error("{forge} has a fault ({status}): {message}")]
+    Broken {
+        /// Its address.
+        forge: String,
+        /// The HTTP status.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
+    /// It said no; trying again changes nothing until somebody acts.
+    #[error("{forge} refused ({status}): {message}")]
+    Refused {
+        /// Its address.
+        forge: String,
+        /// The HTTP status.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
+    /// It does not take a deploy key of this kind; one of another kind may do.
+    #[error("{forge} does not take this deploy key: {message}")]
+    KeyRefused {
+        /// Its address.
+        forge: String,
+        /// Its words.
+        message: String,
+    },
+    /// It answered something that is not understood.
+    #[error("{forge} answered something unexpected: {cause}")]
+    Unexpected {
+        /// Its address.
+        forge: String,
+        /// The fault in it.
+        cause: String,
+    },
+}
+
+impl ForgeError {
+    /// Whether trying again later may help, and how long to wait at least.
+    pub fn try_again(&self) -> Option<Duration> {
+        match self {
+            Self::Unreachable { .. } | Self::Broken { .. } | Self::Unexpected { .. } => Some(Duration::ZERO),
+            Self::RateLimited { wait, .. } => Some(*wait),
+            Self::Refused { .. } | Self::KeyRefused { .. } => None,
+        }
+    }
+
+    /// Whether the token is no longer accepted: its person has to sign in again.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Refused { status: 401, .. })
+    }
+
+    /// Whether what the call was about is gone, or the token's person may not see it.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { status: 404 | 410, .. })
+    }
+
+    /// Whether the repository has another name or owner by now: ask for it by its id, then try again.
+    pub fn is_moved(&self) -> bool {
+        matches!(self, Self::Refused { status: 301 | 302 | 307 | 308, .. })
+    }
+
+    /// Whether the forge takes no deploy key of this kind, so that one of another kind is worth a try.
+    pub fn is_key_refused(&self) -> bool {
+        matches!(self, Self::KeyRefused { .. })
+    }
+}

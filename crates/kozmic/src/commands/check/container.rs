@@ -1,0 +1,114 @@
+//! Looks of `kozmic check` by a job's container, which runs for a moment and is removed: whether one starts, and where it
+//! gets to.
+
+use super::{report::Finding, walls::Places};
+use crate::{data_dir::DataDir, settings::Settings};
+use kozmic_edges::engine::{
+    Engine, EngineError,
+    docker::{DockerEngine, DockerSettings, JobNetwork, Reach, Trial},
+};
+use kozmic_model::image::ImageName;
+use tokio::sync::mpsc;
+
+/// Mark of containers where no installation is yet.
+const NOBODYS: &str = "check";
+
+/// The network for a try where jobs have none to go out by.
+const NONE: &str = "none";
+
+/// The result: whether a container starts and gets out, and which places it gets to.
+pub(super) struct Tried {
+    pub(super) container: Finding,
+    /// None if that could not be tried, or jobs have no network.
+    pub(super) way_out: Option<Finding>,
+}
+
+/// Tries a container of an image that is there, or of one that is pulled. `outside` is a host that this machine gets to.
+pub(super) async fn look(
+    settings: &Settings,
+    pulled: Option<&ImageName>,
+    outside: Option<(&str, u16)>,
+) -> Tried {
+    let only = |container| Tried { container, way_out: None };
+    if let JobNetwork::Named(name) = &settings.docker.network
+        && let Some(other) = name.strip_prefix("container:")
+    {
+        return only(Finding::Mind(format!("not tried: jobs share the network of the container {other}")));
+    }
+    let has_network = settings.docker.network != JobNetwork::Named(NONE.to_owned());
+    let outside = outside.filter(|_| has_network);
+    let tried = async {
+        let (engine, is_stand_in) = engine(settings).await?;
+        if let Some(name) = pulled {
+            // Nobody reads how far it is.
+            engine.pull(name, None, mpsc::channel(1).0).await?;
+        }
+        let places = Places::of(&engine).await;
+        let instance = instance(settings);
+        let trial = Trial { instance: &instance, image: pulled, targets: &places.targets, outside };
+        let Some(reach) = engine.reach(&trial).await? else { return Ok(None) };
+        let way_out = if has_network { Some(places.judge(settings, &reach).await) } else { None };
+        Ok(Some(Tried { container: words(&reach, outside, is_stand_in), way_out }))
+    };
+    match tried.await {
+        Ok(Some(tried)) => tried,
+        Ok(None) => only(Finding::Mind(
+            "not tried: no image on the engine has bash or nc; kozmic check --pull fetches one that has"
+                .to_owned(),
+        )),
+        Err(fault @ (EngineError::Refused { .. } | EngineError::Unfit { .. })) => {
+            only(Finding::Bad(format!("a job's container does not start: {fault}")))
+        }
+        Err(fault) if pulled.is_some() => only(Finding::Bad(fault.to_string())),
+        Err(fault) => only(Finding::Mind(format!("not tried: {fault}"))),
+    }
+}
+
+/// The engine for a try, which makes no network of jobs: where it is not there yet, the engine's own takes its place.
+async fn engine(settings: &Settings) -> Result<(DockerEngine, bool), EngineError> {
+    let engine = DockerEngine::new(settings.docker.clone());
+    if settings.docker.network != JobNetwork::Own || engine.has_own_network().await? {
+        return Ok((engine, false));
+    }
+    let bridge = JobNetwork::Named("bridge".to_owned());
+    Ok((DockerEngine::new(DockerSettings { network: bridge, ..settings.docker.clone() }), true))
+}
+
+/// The installation's runner, by whose name containers are swept up should this process end.
+fn instance(settings: &Settings) -> String {
+    let dir = DataDir::look(&settings.server.data_dir).ok().flatten();
+    let dir = dir.filter(|dir| dir.join("runner").exists());
+    dir.and_then(|dir| dir.runner().ok()).unwrap_or_else(|| NOBODYS.to_owned())
+}
+
+fn words(reach: &Reach, outside: Option<(&str, u16)>, is_stand_in: bool) -> Finding {
+    let network = match is_stand_in {
+        true => ", on the engine's network bridge, since the server makes that of jobs as it starts",
+        false => "",
+    };
+    let starts = format!("one of {} starts{network}", reach.image);
+    match (reach.outside, outside) {
+        (Some(true), Some((host, port))) => Finding::Well(format!("{starts}, and gets to {host}:{port}")),
+        (Some(false), Some((host, port))) => Finding::Bad(format!(
+            "{starts}, but does not get to {host}:{port}, which this machine reaches: a firewall keeps containers in, the \
+             machine forwards nothing (net.ipv4.ip_forward), or names cannot be looked up there"
+        )),
+        _ => Finding::Well(starts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_that_does_not_get_out_is_bad_only_where_something_was_tried() {
+        let reach = |outside| Reach { outside, image: "debian:12".to_owned(), ..Reach::default() };
+        let host = Some(("github.com", 443));
+        let well = words(&reach(Some(true)), host, false);
+        assert_eq!(well, Finding::Well("one of debian:12 starts, and gets to github.com:443".to_owned()));
+        assert!(words(&reach(Some(false)), host, false).is_bad());
+        let Finding::Well(alone) = words(&reach(None), None, true) else { panic!("nothing was tried") };
+        assert!(alone.starts_with("one of debian:12 starts, on the engine's network bridge"), "{alone}");
+    }
+}

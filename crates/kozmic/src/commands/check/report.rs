@@ -1,0 +1,116 @@
+//! The answer of `kozmic check`: a line for each thing that was looked at, for people or for programs.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// Result of a look at one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// All is well.
+    Well(String),
+    /// It is worth a thought.
+    Mind(String),
+    /// It does not work.
+    Bad(String),
+}
+
+impl From<Result<String, String>> for Finding {
+    fn from(look: Result<String, String>) -> Self {
+        match look {
+            Ok(found) => Self::Well(found),
+            Err(fault) => Self::Bad(fault),
+        }
+    }
+}
+
+impl Finding {
+    /// The word at the beginning of its line, the same for programs, its colour, and what was found.
+    fn parts(&self) -> (&'static str, &'static str, Style, &str) {
+        match self {
+            Self::Well(words) => ("ok   ", "ok", AnsiColor::Green.on_default(), words),
+            Self::Mind(words) => ("note ", "note", AnsiColor::Yellow.on_default(), words),
+            Self::Bad(words) => ("FAIL ", "fail", AnsiColor::Red.on_default().bold(), words),
+        }
+    }
+
+    pub(super) fn is_bad(&self) -> bool {
+        matches!(self, Self::Bad(_))
+    }
+}
+
+/// All findings, in the order in which they were made.
+pub(super) struct Report {
+    is_json: bool,
+    findings: Vec<(&'static str, Finding)>,
+}
+
+impl Report {
+    pub(super) fn new(is_json: bool) -> Self {
+        Self { is_json, findings: Vec::new() }
+    }
+
+    /// Takes a finding; for people it is said at once, since the next look may take long.
+    pub(super) fn add(&mut self, what: &'static str, finding: impl Into<Finding>) {
+        let finding = finding.into();
+        if !self.is_json {
+            let (word, _, style, words) = finding.parts();
+            anstream::println!("{style}{word}{style:#} {what}: {}", on_one_line(words));
+        }
+        self.findings.push((what, finding));
+    }
+
+    /// Whether something was looked at and did not turn out bad.
+    pub(super) fn is_well(&self, what: &str) -> bool {
+        self.findings.iter().any(|(about, finding)| *about == what && !finding.is_bad())
+    }
+
+    /// Says all for programs, and gives the exit code: 0 if nothing is bad, 1 otherwise.
+    pub(super) fn end(&self) -> ExitCode {
+        if self.is_json {
+            anstream::println!("{:#}", self.json());
+        }
+        ExitCode::from(u8::from(self.has_fault()))
+    }
+
+    fn has_fault(&self) -> bool {
+        self.findings.iter().any(|(_, finding)| finding.is_bad())
+    }
+
+    fn json(&self) -> Value {
+        let looks = self.findings.iter().map(|(what, finding)| {
+            let (_, result, _, words) = finding.parts();
+            json!({ "what": what, "result": result, "words": words })
+        });
+        json!({ "ok": !self.has_fault(), "looks": looks.collect::<Vec<_>>() })
+    }
+}
+
+/// Words of others may have lines and signs of a terminal in them.
+fn on_one_line(words: &str) -> String {
+    words.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_finding_makes_the_whole_bad() {
+        let mut report = Report::new(true);
+        report.add("git", Ok::<_, String>("2.39.5".to_owned()));
+        report.add("people", Finding::Mind("everybody".to_owned()));
+        assert_eq!(report.end(), ExitCode::SUCCESS);
+        report.add("mail", Err::<String, _>("no answer".to_owned()));
+        assert_eq!(report.end(), ExitCode::FAILURE);
+        assert!(report.is_well("people") && !report.is_well("mail") && !report.is_well("ssh"));
+        let json = report.json();
+        assert_eq!(json["ok"], false);
+        assert_eq!(json["looks"][2], json!({ "what": "mail", "result": "fail", "words": "no answer" }));
+    }
+
+    #[test]
+    fn what_others_say_stays_on_its_line() {
+        assert_eq!(on_one_line("a\r\nok    b\u{1b}[31m"), "a  ok    b [31m");
+    }
+}

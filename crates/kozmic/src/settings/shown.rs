@@ -1,0 +1,88 @@
+//! The settings as `kozmic config show` has them: each with its value and the place that it comes from.
+
+use super::{
+    Settings,
+    fault::SettingsFaults,
+    keys::{KEYS, Key, RULES},
+    source::Source,
+};
+use std::{env::vars_os, fmt::Write, path::PathBuf};
+
+/// Stands for the value of a secret.
+const HIDDEN: &str = "\"(not shown)\"";
+
+/// The settings of an installation, for people.
+pub(crate) struct Shown {
+    /// A line for each setting, in TOML.
+    pub(crate) lines: String,
+    /// Faults of the settings, if they have some.
+    pub(crate) faults: Option<SettingsFaults>,
+}
+
+impl Shown {
+    /// Reads the file, if there is one, and the environment.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no TOML.
+    pub(crate) fn read(config: Option<PathBuf>) -> Result<Self, SettingsFaults> {
+        let source = Source::read(config, vars_os())?;
+        Ok(Self { lines: lines(&source), faults: Settings::from_source(source).err() })
+    }
+}
+
+fn lines(source: &Source) -> String {
+    let mut lines = KEYS.iter().map(|key| line(source, key)).collect::<String>();
+    let rules = source.rules();
+    if !rules.tables.is_empty() {
+        let _ = writeln!(lines, "# [[{RULES}]], {} of them, from {}", rules.tables.len(), rules.place);
+    }
+    lines
+}
+
+fn line(source: &Source, key: &Key) -> String {
+    let name = key.name;
+    let written = source.written(name).filter(|value| !value.text.trim().is_empty());
+    match (written, key.default) {
+        (Some(value), _) if key.is_secret => format!("{name} = {HIDDEN}  # from {}\n", value.place),
+        (Some(value), _) => format!("{name} = {}  # from {}\n", quoted(&value.text), value.place),
+        (None, Some(default)) => format!("{name} = {}  # the default\n", quoted(default)),
+        (None, None) => format!("# {name} is not set\n"),
+    }
+}
+
+/// A text as a string in TOML, on one line whatever is in it.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text.escape_debug().to_string().replace("\\'", "'")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(file: &str) -> String {
+        lines(&Source::from_text(file, []).unwrap_or_else(|fault| panic!("{fault}")))
+    }
+
+    #[test]
+    fn each_setting_is_shown_with_its_place_and_no_secret() {
+        let text = show("listen = '127.0.0.1:80'\nsecret_key = 'hush'\n[[kernel]]\n[[kernel]]");
+        for line in [
+            "listen = \"127.0.0.1:80\"  # from kozmic.toml",
+            "secret_key = \"(not shown)\"  # from kozmic.toml",
+            "stall_timeout = \"900\"  # the default",
+            "# admins is not set",
+            "# [[kernel]], 2 of them, from kozmic.toml",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line} in {text}");
+        }
+        assert!(!text.contains("hush"));
+        assert_eq!(text.lines().count(), KEYS.len() + 1);
+    }
+
+    #[test]
+    fn a_value_with_lines_and_signs_in_it_stays_on_its_line() {
+        let text = show("docker_network = \"a\\nb \\u001b[31m\"");
+        assert_eq!(text.lines().count(), KEYS.len());
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}
