@@ -1,7 +1,7 @@
 //! The data directory: one process at a time, with a key and a name of its own.
 
 use crate::{failure::Failure, people};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use kozmic_edges::{private_dir, secret, store};
 use rustix::process::geteuid;
 use secrecy::{ExposeSecret, SecretString};
@@ -70,9 +70,15 @@ impl DataDir {
                 path.display()
             )
         };
-        let found = path.canonicalize().with_context(missing)?;
-        found.join("instance").metadata().with_context(missing)?;
-        Ok(Self { path: found, _lock: None })
+        let found = path.canonicalize().and_then(|path| path.join("instance").metadata().map(|_| path));
+        match found {
+            Ok(path) => Ok(Self { path, _lock: None }),
+            Err(fault) if fault.kind() == ErrorKind::NotFound => Err(Failure::Other(anyhow!(missing()))),
+            Err(fault) => {
+                let look = || format!("look into {}: run this command as the server's user", path.display());
+                Err(Failure::Other(anyhow::Error::new(fault).context(look())))
+            }
+        }
     }
 
     /// The directory as it is, for somebody who changes nothing; none if it is missing.

@@ -11,23 +11,36 @@ use std::{
 
 /// All faults that the settings have, one at least.
 #[derive(Debug)]
-pub(crate) struct SettingsFaults(pub(super) Vec<SettingsFault>);
+pub(crate) struct SettingsFaults {
+    pub(super) faults: Vec<SettingsFault>,
+    /// Whether a settings file was read.
+    pub(super) has_file: bool,
+}
 
 impl std::error::Error for SettingsFaults {}
 
 impl Display for SettingsFaults {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if let [fault] = &self.0[..] {
-            return write!(f, "{fault}");
+        match &self.faults[..] {
+            [fault] => write!(f, "{fault}")?,
+            faults => {
+                write!(f, "the settings have {} faults:", faults.len())?;
+                faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))?;
+            }
         }
-        write!(f, "the settings have {} faults:", self.0.len())?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+        let misses = self.faults.iter().any(|fault| matches!(fault, SettingsFault::Missing { .. }));
+        match misses && !self.has_file {
+            true => f.write_str(
+                "\nno settings file was read: this directory has no kozmic.toml, and --config names none",
+            ),
+            false => Ok(()),
+        }
     }
 }
 
 impl From<SettingsFault> for SettingsFaults {
     fn from(fault: SettingsFault) -> Self {
-        Self(vec![fault])
+        Self { faults: vec![fault], has_file: true }
     }
 }
 

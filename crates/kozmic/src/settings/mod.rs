@@ -131,16 +131,16 @@ impl Settings {
 
     /// Passes over each setting that has a fault, until all faults are known.
     fn from_source(mut source: Source) -> Result<Self, SettingsFaults> {
-        let mut faults = source.take_faults();
+        let (mut faults, has_file) = (source.take_faults(), source.has_file);
         loop {
             match Self::parse(&source) {
                 Ok(settings) if faults.is_empty() => return Ok(settings),
-                Ok(_) => return Err(SettingsFaults(faults)),
+                Ok(_) => return Err(SettingsFaults { faults, has_file }),
                 Err(fault) => {
                     let goes_on = source.pass_over(&fault);
                     faults.push(fault);
                     if !goes_on {
-                        return Err(SettingsFaults(faults));
+                        return Err(SettingsFaults { faults, has_file });
                     }
                 }
             }

@@ -35,6 +35,8 @@ const ENVIRONMENT: &str = "the environment";
 pub(super) struct Source {
     values: BTreeMap<&'static str, Value>,
     rules: Rules,
+    /// Whether a settings file was read.
+    pub(super) has_file: bool,
     /// Files that secrets were read from.
     pub(super) secret_files: Vec<PathBuf>,
     /// Faults of what was read so far, such as names that nobody knows.
@@ -61,10 +63,11 @@ pub(super) struct Value {
 }
 
 impl Source {
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             values: BTreeMap::new(),
             rules: Rules::default(),
+            has_file: false,
             secret_files: Vec::new(),
             faults: Vec::new(),
             passed_over: BTreeSet::new(),
@@ -106,6 +109,7 @@ impl Source {
     }
 
     fn take_file(&mut self, path: &Path, text: &str) -> Result<(), SettingsFault> {
+        self.has_file = true;
         let table = toml::from_str::<toml::Table>(text);
         let table = table.map_err(|fault| SettingsFault::syntax(path, text, &fault))?;
         let place = path.display().to_string();

@@ -140,7 +140,7 @@ fn faults(file: &str, environment: &[(&str, &str)]) -> Vec<String> {
     source.take_environment(environment);
     match Settings::from_source(source) {
         Ok(_) => Vec::new(),
-        Err(SettingsFaults(faults)) => faults.iter().map(ToString::to_string).collect(),
+        Err(SettingsFaults { faults, .. }) => faults.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -204,4 +204,21 @@ fn a_name_is_looked_up_to_listen_at_its_address() {
         let Err(fault) = listen(wrong) else { panic!("{wrong} is refused") };
         assert!(fault.to_string().contains("or localhost:8080"), "{fault}");
     }
+}
+
+#[test]
+fn a_settings_file_that_was_not_found_is_told_where_something_is_missing() {
+    let words = |file: Option<&str>, environment: &[(&str, &str)]| {
+        let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let mut source = file.map_or_else(|| Ok(Source::empty()), Source::from_file);
+        source.as_mut().map(|source| source.take_environment(environment)).unwrap();
+        Settings::from_source(source.unwrap()).err().map(|faults| faults.to_string()).unwrap_or_default()
+    };
+    assert!(words(None, &[]).ends_with(
+        "\nno settings file was read: this directory has no kozmic.toml, and --config names none"
+    ));
+    assert!(!words(Some(""), &[]).contains("no settings file"));
+    let whole =
+        [("KOZMIC_GITHUB_CLIENT_ID", "id"), ("KOZMIC_GITHUB_CLIENT_SECRET", "s"), ("KOZMIC_LOG", "x")];
+    assert!(!words(None, &whole).contains("no settings file"), "nothing is missing");
 }

@@ -108,8 +108,18 @@ pub(super) fn refusal(url: &str, fault: DbErr) -> anyhow::Error {
     match fault {
         DbErr::Conn(RuntimeErr::SqlxError(fault))
         | DbErr::Exec(RuntimeErr::SqlxError(fault))
-        | DbErr::Query(RuntimeErr::SqlxError(fault)) => anyhow!("{fault}"),
+        | DbErr::Query(RuntimeErr::SqlxError(fault)) => in_words(file_of(url).as_deref(), &fault),
         fault => fault.into(),
+    }
+}
+
+/// SQLite's own words, unless the system has a better reason why the file cannot be opened.
+fn in_words(file: Option<&Path>, fault: &sqlx::Error) -> anyhow::Error {
+    let reason = file.and_then(|file| std::fs::OpenOptions::new().read(true).write(true).open(file).err());
+    match (reason, fault.as_database_error()) {
+        (Some(reason), _) => anyhow!("{reason}"),
+        (None, Some(said)) => anyhow!("{}", said.message()),
+        (None, None) => anyhow!("{fault}"),
     }
 }
 
