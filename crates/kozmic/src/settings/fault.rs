@@ -83,6 +83,14 @@ pub(crate) enum SettingsFault {
         /// The known one that is most like it.
         nearest: String,
     },
+    /// The value and a file that has it are both given.
+    #[error("{place}: {name} and {name}_file are both set: only one of them can hold")]
+    Twice {
+        /// The file.
+        place: String,
+        /// The setting.
+        name: &'static str,
+    },
     /// The value cannot be used.
     #[error("{setting} in {place} {value} it needs to be {right}")]
     Wrong {

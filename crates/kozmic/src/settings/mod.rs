@@ -1,7 +1,8 @@
 //! Settings of an installation: `kozmic.toml`, and the environment, which wins.
 //!
 //! Every setting has one name: `runner_concurrency` in the file is `KOZMIC_RUNNER_CONCURRENCY` in the environment,
-//! and `KOZMIC_RUNNER_CONCURRENCY_FILE` names a file that has the value in it. Kernel rules stand in the file only.
+//! and `KOZMIC_RUNNER_CONCURRENCY_FILE`, or `runner_concurrency_file` in the settings file, names a file that has the value
+//! in it. Kernel rules stand in the file only.
 
 mod autobuild;
 mod fault;

@@ -121,22 +121,38 @@ impl Source {
                 }
                 continue;
             }
-            let Some(key) = find(&name) else {
-                let nearest = nearest_in_file(&name).to_owned();
-                self.faults.push(SettingsFault::Unknown { place: place.clone(), nearest, name });
-                continue;
-            };
-            let text = match value {
-                toml::Value::String(text) => text,
-                toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
-                other => other.to_string(),
-            };
-            if key.is_secret && !self.secret_files.iter().any(|known| known == path) {
-                self.secret_files.push(path.to_owned());
+            if let Err(fault) = self.take_setting(name, value, &place) {
+                self.faults.push(fault);
             }
-            self.values.insert(key.name, Value { name, text, place: place.clone() });
         }
         Ok(())
+    }
+
+    fn take_setting(&mut self, name: String, value: toml::Value, place: &str) -> Result<(), SettingsFault> {
+        let (key, value) = match (find(&name), file_of(&name)) {
+            (Some(key), _) => (key, Value { name, text: written(value), place: place.to_owned() }),
+            (None, Some(key)) => match self.named(key, key.name.to_owned(), written(value))? {
+                Some(value) => (key, value),
+                None => return Ok(()),
+            },
+            (None, None) => {
+                let nearest = nearest_in_file(&name).to_owned();
+                return Err(SettingsFault::Unknown { place: place.to_owned(), nearest, name });
+            }
+        };
+        self.note_secret(key, &value.place);
+        match self.values.insert(key.name, value) {
+            Some(_) => Err(SettingsFault::Twice { place: place.to_owned(), name: key.name }),
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers a file that has a secret in it.
+    fn note_secret(&mut self, key: &Key, file: &str) {
+        let file = Path::new(file);
+        if key.is_secret && !self.secret_files.iter().any(|known| known == file) {
+            self.secret_files.push(file.to_owned());
+        }
     }
 
     pub(super) fn take_environment(&mut self, environment: impl IntoIterator<Item = (OsString, OsString)>) {
@@ -150,33 +166,38 @@ impl Source {
     fn take_variable(&mut self, written: &OsStr, text: OsString) -> Result<(), SettingsFault> {
         let Some((written, text)) = of_ours(written, text)? else { return Ok(()) };
         let name = written[PREFIX.len()..].to_lowercase();
-        let (key, text, place) = match (find(&name), name.strip_suffix("_file").and_then(find)) {
+        let (key, value) = match (find(&name), file_of(&name)) {
             // Compose and systemd give an empty value for a variable that is not set: the file's stays.
             (Some(_), _) | (_, Some(_)) if text.trim().is_empty() => return Ok(()),
-            (Some(key), _) => (key, text, ENVIRONMENT.to_owned()),
-            (None, Some(key)) => {
-                let read = self.read_file_of(key, Path::new(&text))?;
-                (key, read.trim_end_matches(['\n', '\r']).to_owned(), text)
-            }
+            (Some(key), _) => (key, Value { name: written, text, place: ENVIRONMENT.to_owned() }),
+            (None, Some(key)) => match self.named(key, variable(key.name), text)? {
+                Some(value) => {
+                    self.note_secret(key, &value.place);
+                    (key, value)
+                }
+                None => return Ok(()),
+            },
             (None, None) => return Err(unknown_variable(written, variable(nearest(&name)))),
         };
-        self.values.insert(key.name, Value { name: variable(key.name), text, place });
+        self.values.insert(key.name, value);
         Ok(())
     }
 
-    /// The text of a file that a setting names. One that cannot be read is told once: the setting is not missing, too.
-    fn read_file_of(&mut self, key: &'static Key, path: &Path) -> Result<String, SettingsFault> {
-        match read_file(path) {
-            Ok(text) if key.is_secret => {
-                self.secret_files.push(path.to_owned());
-                Ok(text)
-            }
-            Err(fault) => {
-                self.stand_in(key);
-                Err(fault)
-            }
-            read => read,
+    /// The value in the file at a path; none if no path is given. A file that cannot be read is told once: the setting is
+    /// not missing, too.
+    fn named(
+        &mut self,
+        key: &'static Key,
+        name: String,
+        path: String,
+    ) -> Result<Option<Value>, SettingsFault> {
+        if path.trim().is_empty() {
+            return Ok(None);
         }
+        let read = read_file(Path::new(&path)).inspect_err(|_| {
+            self.stand_in(key);
+        })?;
+        Ok(Some(Value { name, text: read.trim_end_matches(['\n', '\r']).to_owned(), place: path }))
     }
 
     /// The faults of what was read, which are told with those of values.
@@ -265,6 +286,20 @@ fn rules(value: toml::Value, place: &str) -> Result<Rules, SettingsFault> {
     let table = |item| if let toml::Value::Table(table) = item { Some(table) } else { None };
     let tables = items.into_iter().map(table).collect::<Option<_>>().ok_or_else(no_rules)?;
     Ok(Rules { place: place.to_owned(), tables })
+}
+
+/// The setting whose value a file has that this name's value is the path of.
+fn file_of(name: &str) -> Option<&'static Key> {
+    name.strip_suffix("_file").and_then(find)
+}
+
+/// A value of the settings file as text.
+fn written(value: toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text,
+        toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
 }
 
 fn plain(item: &toml::Value) -> String {

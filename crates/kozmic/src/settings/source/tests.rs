@@ -62,6 +62,31 @@ fn a_secret_may_stand_in_a_file() {
 }
 
 #[test]
+fn the_settings_file_may_name_a_secrets_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hush\n").unwrap();
+    let path = file.path().display();
+    let read = |text: String, environment: &[(&str, &str)]| {
+        Source::from_text(&text, pairs(environment)).map_err(|fault| fault.to_string())
+    };
+    let text = format!("github_client_secret_file = '{path}'");
+    let source = read(text.clone(), &[]).unwrap();
+    assert_eq!(source.required("github_client_secret", values::text).unwrap(), "hush");
+    assert_eq!(source.secret_files, [file.path()], "kozmic.toml has no secret in it");
+    let source = read(text, &[("KOZMIC_GITHUB_CLIENT_SECRET", "other")]).unwrap();
+    assert_eq!(source.required("github_client_secret", values::text).unwrap(), "other");
+    let both = format!("secret_key = 'x'\nsecret_key_file = '{path}'");
+    let fault = read(both, &[]).err().unwrap();
+    assert_eq!(fault, "kozmic.toml: secret_key and secret_key_file are both set: only one of them can hold");
+    assert!(read("secret_key_file = '/does/not/exist'".to_owned(), &[]).err().unwrap().contains("/does/"));
+    let source = read(format!("secret_key_file = '{path}'"), &[]).unwrap();
+    let fault = source.parse("secret_key", values::secret_key).unwrap_err().to_string();
+    assert!(fault.starts_with(&format!("secret_key in {path} has a wrong value (")), "{fault}");
+    let fault = read("secrt_key_file = ''".to_owned(), &[]).err().unwrap();
+    assert!(fault.ends_with("did you mean \"secret_key\"?"), "{fault}");
+}
+
+#[test]
 fn a_message_never_shows_a_secret() {
     for file in [
         "secret_key = hush",
