@@ -2,6 +2,7 @@
 //!
 //! It stands around the way of a push: everything is put together here, and nothing is decided.
 
+mod version;
 mod settings;
 mod at_rest;
 mod data_dir;
@@ -18,7 +19,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// A self-hosted continuous integration server.
 #[derive(Parser)]
-#[command(name = "kozmic", version)]
+#[command(name = "kozmic", version = version::VERSION)]
 struct Arguments {
     /// The settings file; kozmic.toml in the current directory if it is there.
     #[arg(long, env = "KOZMIC_CONFIG", global = true, value_name = "FILE")]

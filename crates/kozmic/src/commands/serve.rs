@@ -1,6 +1,6 @@
 //! `kozmic serve`: pages, deliveries and jobs in one process, until a signal ends it.
 
-use crate::{at_rest, data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use crate::{at_rest, data_dir::DataDir, failure::Failure, settings::Settings, version::VERSION, wire};
 use anyhow::Context;
 use kozmic_edges::git::{GitError, Mirrors};
 use std::{process::ExitCode, time::Duration};
@@ -36,7 +36,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let ended = signals(stop.clone())?;
     server.flow.start().await;
     println!("Kozmic listens on http://{address}");
-    tracing::info!(%address, public_url = %settings.server.public_url, "serving");
+    tracing::info!(version = VERSION, %address, public_url = %settings.server.public_url, "serving");
     let router = kozmic_web::router(server.app);
     tokio::select! {
         () = kozmic_web::serve(listener, router, limits, stop.clone()) => {}

@@ -9,6 +9,7 @@ mod layers;
 mod documents;
 mod program;
 mod check;
+mod command_line;
 mod closed;
 mod kept;
 mod recipes_check;
