@@ -12,7 +12,7 @@ mod people;
 mod wire;
 mod commands;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use failure::Failure;
 use settings::Settings;
 use std::{path::PathBuf, process::ExitCode};
@@ -38,6 +38,10 @@ enum Command {
     /// Shows settings: those of an installation, or an example with all that there are.
     #[command(subcommand)]
     Config(commands::ConfigCommand),
+    /// Prints what a shell completes: bash, zsh, fish and others.
+    Completions(commands::CompletionsArguments),
+    /// Prints the manual page, or writes those of all commands into a directory.
+    Man(commands::ManArguments),
 }
 
 /// Commands that need a server's settings.
@@ -67,6 +71,8 @@ fn main() -> ExitCode {
         Command::OfServer(command) => run(config, command),
         Command::Recipes(command) => commands::recipes(config.as_deref(), command),
         Command::Config(command) => commands::config(config, command),
+        Command::Completions(arguments) => commands::completions(Arguments::command(), arguments),
+        Command::Man(arguments) => commands::man(Arguments::command(), arguments),
     };
     match ended {
         Ok(code) => code,

@@ -1,8 +1,9 @@
-//! The program's version, for which it needs no settings.
+//! The program's own papers: its version, the completions of shells, and its manual pages. None needs settings.
 
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -20,6 +21,13 @@ fn printed(arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Commands that a help text lists.
+fn commands_in(help: &str) -> Vec<&str> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").collect()
+}
+
 #[test]
 fn the_version_names_the_commit() -> Result<()> {
     let built_from = env!("BUILT_FROM");
@@ -27,6 +35,58 @@ fn the_version_names_the_commit() -> Result<()> {
         let version = printed(&[option])?;
         assert_eq!(version, format!("kozmic {} ({built_from})\n", env!("CARGO_PKG_VERSION")));
     }
+    Ok(())
+}
+
+#[test]
+fn each_command_has_a_manual_page_for_everybody() -> Result<()> {
+    let above = tempfile::tempdir()?;
+    let dir = above.path().join("share/man1");
+    printed(&["man", dir.to_str().context("a path in UTF-8")?])?;
+    let mut pages = vec!["kozmic.1".to_owned()];
+    let help = printed(&["--help"])?;
+    for command in commands_in(&help) {
+        pages.push(format!("kozmic-{command}.1"));
+        let help = printed(&[command, "--help"])?;
+        pages.extend(commands_in(&help).iter().map(|below| format!("kozmic-{command}-{below}.1")));
+    }
+    let mut found = Vec::new();
+    for file in fs::read_dir(&dir)? {
+        let file = file?;
+        assert_eq!(file.metadata()?.permissions().mode() & 0o777, 0o644, "{file:?}");
+        found.push(file.file_name().to_string_lossy().into_owned());
+    }
+    pages.sort();
+    found.sort();
+    assert_eq!(found, pages);
+    let page = fs::read_to_string(dir.join("kozmic-recipes-check.1"))?;
+    assert!(page.contains("\\fBkozmic recipes check\\fR") && page.contains("Needs no server"), "{page}");
+    let page = fs::read_to_string(dir.join("kozmic.1"))?;
+    assert_eq!(page, printed(&["man"])?);
+    assert!(page.contains(".SH \"EXIT STATUS\"") && page.contains("kozmic\\-serve(1)"), "{page}");
+    Ok(())
+}
+
+#[test]
+fn manual_pages_that_cannot_be_written_are_an_error_with_their_place() -> Result<()> {
+    let output = kozmic(&["man", "/dev/null/pages"])?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(words.starts_with("kozmic: write manual pages to /dev/null/pages: "), "{words}");
+    Ok(())
+}
+
+#[test]
+fn the_completions_of_bash_complete_commands() -> Result<()> {
+    let script = printed(&["completions", "bash"])?;
+    let ask =
+        "COMP_WORDS=(kozmic recipes c); COMP_CWORD=2; _kozmic kozmic c recipes; echo \"${COMPREPLY[@]}\"";
+    let output = Command::new("bash").args(["-c", &format!("{script}\n{ask}")]).output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "check\n", "{output:?}");
+    for (shell, word) in [("zsh", "#compdef kozmic"), ("fish", "complete -c kozmic")] {
+        assert!(printed(&["completions", shell])?.contains(word), "{shell}");
+    }
+    assert_eq!(kozmic(&["completions", "csh"])?.status.code(), Some(2));
     Ok(())
 }
 
