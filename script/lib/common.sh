@@ -22,11 +22,19 @@ help_if_asked() {
   local argument script
   for argument; do
     [[ $argument == --help || $argument == -h ]] || continue
-    for script in "$ROOT"/{script,bench}/"${0##*/}"; do
+    for script in "$ROOT"/{script,bench,docker}/"${0##*/}"; do
       [[ ! -f $script ]] || sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
     done
     exit 0
   done
+}
+
+# require_engine: the end, with the engine's own words, unless one answers.
+require_engine() {
+  local words
+  have_command docker || die "the command docker is missing: install docker.io, or docker-cli for an engine elsewhere"
+  words=$(docker version --format '{{.Server.Version}}' 2>&1 >/dev/null) ||
+    die "no Docker engine answers at ${DOCKER_HOST:-the address that the command docker has}: $words"
 }
 
 have_command() { command -v "$1" >/dev/null 2>&1; }

@@ -24,6 +24,7 @@ mod missed;
 mod order;
 mod outcomes;
 mod containers;
+mod server_image;
 mod walls;
 mod engine_tls;
 mod like_a_clone;
