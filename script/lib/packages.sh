@@ -3,6 +3,7 @@
 # Sourced; needs common.sh.
 
 WANTED=()
+INSTALLED=()         # what this run has installed
 UNWANTED_SERVICES=() # services of packages that are wanted for their programs only
 
 want() {
@@ -76,6 +77,7 @@ install_wanted() {
   quietly apt-install apt_get install --yes --no-install-recommends "${WANTED[@]}"
   let_services_on
   hash -r
+  INSTALLED+=("${WANTED[@]}")
   WANTED=()
 }
 

@@ -1,10 +1,12 @@
 //! The demo that `script/demo` runs: the whole way of a push, told step by step in the terminal.
 
+mod links;
 mod sample;
 mod stage;
 mod story;
 mod terminal;
 mod summary;
+mod tunnel;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +15,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
+use links::Links;
 use stage::{Act, Stage};
 use terminal::Terminal;
 
@@ -35,6 +38,9 @@ pub struct Options {
     /// The port of Kozmic's pages [default: 8080; with --once any free one]
     #[arg(long)]
     port: Option<u16>,
+    /// The port of the double of GitHub [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    github_port: u16,
     /// The directory of Kozmic's data [default: one that is removed at the end]
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
@@ -74,11 +80,15 @@ async fn play(options: &Options, terminal: &Terminal, place: &mut Option<Stage>)
     let stage = place.insert(Stage::set(options, terminal).await?);
     stage.wait_ready(terminal).await?;
     let report = story::tell(stage, options, terminal).await?;
-    summary::print(stage, &report, terminal);
+    let links = Links::new(stage, &report);
+    links.check(stage).await?;
+    terminal.step("the pages of build and commit answer, and the repository can be cloned");
+    summary::print(&report, terminal);
     if options.once {
+        summary::farewell(terminal);
         return Ok(());
     }
-    summary::invite(stage, terminal);
+    summary::invite(stage, &links, terminal)?;
     stage.act = Act::Told;
     stage.stay_open(terminal).await
 }

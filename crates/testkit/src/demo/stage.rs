@@ -44,7 +44,9 @@ pub(super) enum Act {
 impl Stage {
     /// Starts both; the server may take a moment until it is ready.
     pub(super) async fn set(options: &Options, terminal: &Terminal) -> Result<Self> {
-        let github = GitHub::start().await.context("start the double of GitHub")?;
+        let github = GitHub::start_on(options.github_port).await;
+        let github =
+            github.context("start the double of GitHub: is its port taken? --github-port chooses one")?;
         sample::prepare(&github).await.context("make the sample repository")?;
         terminal.step(&format!("a double of GitHub listens on {}", github.url()));
         let mut server = ServerOptions::new(binary(options)?, &github).quiet();
