@@ -82,10 +82,8 @@ fn main() -> ExitCode {
 
 fn run(config: Option<PathBuf>, command: &ServerCommand) -> Result<ExitCode, Failure> {
     let settings = match command {
-        ServerCommand::Artifacts(_) | ServerCommand::Cache(_) | ServerCommand::Projects(_) => {
-            Settings::read_without_forge(config)?
-        }
-        ServerCommand::Serve | ServerCommand::Check(_) | ServerCommand::Import(_) => Settings::read(config)?,
+        ServerCommand::Serve | ServerCommand::Check(_) => Settings::read(config)?,
+        _ => Settings::read_without_forge(config)?,
     };
     commands::init_log(&settings);
     // One cryptography library for all that speaks TLS; a second installation would be a fault of ours.

@@ -11,6 +11,7 @@ mod walls;
 
 use crate::{
     settings::{Settings, kept_in_words},
+    version::VERSION,
     wire,
 };
 use clap::Args;
@@ -53,6 +54,7 @@ pub(crate) struct CheckArguments {
 /// Looks at everything; exit code 0 only if nothing is bad.
 pub(crate) async fn check(settings: Settings, arguments: &CheckArguments) -> ExitCode {
     let mut report = Report::new(arguments.json);
+    report.add("program", Ok(format!("kozmic {VERSION}")));
     let found = data_dir::look(&settings).await;
     report.add("data directory", found.directory);
     report.add("database", found.database);

@@ -55,7 +55,7 @@ async fn all_that_a_running_server_needs_is_well() -> Result<()> {
     let said = words(&well);
     assert!(well.status.success(), "{said}");
     let (advice, looks) = said.lines().partition::<Vec<_>, _>(|line| line.contains("jobs' way out: "));
-    assert!(looks.len() == 15 && looks.iter().all(|line| line.starts_with("ok    ")), "{said}");
+    assert!(looks.len() == 16 && looks.iter().all(|line| line.starts_with("ok    ")), "{said}");
     assert!(advice.len() == 1 && advice[0].contains("a job's container"), "{said}");
     let process = format!("process {}", server.pid().context("it runs")?);
     for (about, part) in [
