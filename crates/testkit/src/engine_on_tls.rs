@@ -13,11 +13,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Certificate;
+use crate::shared_engine;
 
 /// The first byte of TLS.
 const HANDSHAKE: u8 = 22;
@@ -100,8 +101,6 @@ async fn pass_on(mut stream: TcpStream, acceptor: TlsAcceptor, to_plain: ToPlain
         };
     }
     let mut client = acceptor.accept(stream).await?;
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    let socket = host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
-    let mut engine = UnixStream::connect(socket).await?;
+    let mut engine = shared_engine::connect().await?;
     copy_bidirectional(&mut client, &mut engine).await.map(drop)
 }

@@ -1,7 +1,7 @@
 //! The shared Docker engine behind a door that a test can shut for some calls: they wait until it is opened again.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,6 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::shared_engine;
 
 /// The calls that are held, and the number of those that wait.
 #[derive(Default)]
@@ -86,9 +88,7 @@ async fn pass_on(mut client: UnixStream, door: watch::Sender<Door>) -> io::Resul
         door.subscribe().wait_for(|door| !is_held(door)).await.map_err(io::Error::other)?;
         door.send_modify(|door| door.waiting -= 1);
     }
-    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-    let engine = host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
-    let mut engine = UnixStream::connect(Path::new(engine)).await?;
+    let mut engine = shared_engine::connect().await?;
     engine.write_all(&begun).await?;
     copy_bidirectional(&mut client, &mut engine).await.map(drop)
 }

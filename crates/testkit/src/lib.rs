@@ -48,6 +48,7 @@ pub mod live;
 pub mod browser;
 pub mod docker;
 pub mod engine;
+mod shared_engine;
 pub mod registry;
 pub mod authority;
 pub mod engine_on_tls;

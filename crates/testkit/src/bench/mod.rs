@@ -31,7 +31,7 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     kozmic: Vec<PathBuf>,
     /// The Docker engine
-    #[arg(long, value_name = "URL", default_value = "unix:///var/run/docker.sock")]
+    #[arg(long, value_name = "URL", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
     docker_url: String,
     /// The image that everything runs in
     #[arg(long, default_value = "kozmic/debian:bookworm")]
