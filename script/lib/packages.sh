@@ -58,6 +58,8 @@ want_test_servers() {
   want_file /usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd
   want_server dockerd docker.io docker.service docker.socket
   want_command ip iproute2
+  want_command jq # which a page's command calls, as the one for rules calls iptables
+  want_command iptables
   want_command systemd-analyze systemd # which reads the unit in docs/install.md; nothing of it runs
 }
 

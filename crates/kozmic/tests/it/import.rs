@@ -4,7 +4,10 @@ mod again;
 mod numbers;
 mod places;
 
-use crate::world::{IMAGE, LIMIT, options};
+use crate::{
+    commands::{Place, Play, of_server},
+    world::{IMAGE, LIMIT, options},
+};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
     docker::{Docker, INSTANCE},
@@ -175,6 +178,7 @@ async fn an_installation_of_the_original_goes_on_here() -> Result<()> {
     ] {
         words.has(line);
     }
+    the_page_says_the_command(&world).await?;
     world.server.restart().await?;
     the_past_is_there(&world).await?;
     it_goes_on(&world).await?;
@@ -183,6 +187,18 @@ async fn an_installation_of_the_original_goes_on_here() -> Result<()> {
     Docker::default().wait_until_clean(&label, LIMIT).await?;
     world.server.terminate().await?;
     Ok(())
+}
+
+/// The command as the page has it; all that it finds is there already.
+async fn the_page_says_the_command(world: &Takeover) -> Result<()> {
+    let dir = world.server.data_dir();
+    fs::write(dir.join("old-secret-key"), SECRET_KEY)?;
+    let place = Place::Here(dir.to_owned(), of_server(&world.server, &world.github)?);
+    let mut page = Play::new("takeover", "docs/import.md", place)?;
+    page = page.with("mysql://user:password@127.0.0.1/kozmic", world.old.url("kozmic"));
+    let words = Words(page.run("--dry-run").await?);
+    assert_eq!(words.numbers("project "), [3, 0, 2, 1], "{}", words.0);
+    page.end()
 }
 
 async fn the_past_is_there(world: &Takeover) -> Result<()> {

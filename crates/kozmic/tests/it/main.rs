@@ -7,6 +7,7 @@
 mod world;
 mod layers;
 mod documents;
+mod commands;
 mod program;
 mod check;
 mod command_line;
