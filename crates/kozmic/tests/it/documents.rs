@@ -107,6 +107,12 @@ fn every_link_of_a_document_leads_somewhere() -> Result<()> {
 fn the_unit_in_the_installations_page_is_one() -> Result<()> {
     let page = include_str!("../../../../docs/install.md");
     let unit = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).context("a unit")?;
+    let packaged = include_str!("../../../../packaging/kozmic.service");
+    assert_eq!(
+        unit,
+        packaged.replace("/usr/bin/kozmic", "/usr/local/bin/kozmic"),
+        "the package's, but for the path"
+    );
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("kozmic.service");
     let here = unit.replace("/usr/local/bin/kozmic", env!("CARGO_BIN_EXE_kozmic"));

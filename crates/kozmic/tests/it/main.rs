@@ -11,6 +11,7 @@ mod commands;
 mod program;
 mod check;
 mod command_line;
+mod package;
 mod closed;
 mod kept;
 mod recipes_check;

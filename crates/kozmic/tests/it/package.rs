@@ -1,0 +1,191 @@
+//! The package for Debian, in a container: installed, upgraded, removed and purged, with a stand-in for systemd's command.
+
+use crate::world::IMAGE;
+use anyhow::{Context, Result, ensure};
+use kozmic_testkit::docker::Docker;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Writes down how it is called. The service is active as long as a file says so.
+const SYSTEMCTL: &str = "#!/bin/sh
+echo \"$*\" >>/called
+case \"$*\" in
+  *is-active*) test -e /active ;;
+  *is-enabled*) echo enabled ;;
+esac
+";
+
+/// Not in /usr/bin: there, Debian's helper would have systemd's own command enable the service.
+const PLACE: &str = "/usr/local/bin/systemctl";
+
+/// A package of the program that is tested; a version of its own if one is named.
+fn package(dir: &Path, name: &str, version: Option<&str>) -> Result<PathBuf> {
+    let file = dir.join(name);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../script/deb");
+    let output = Command::new(script).arg(env!("CARGO_BIN_EXE_kozmic")).arg(&file).args(version).output()?;
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "script/deb: {said}");
+    Ok(file)
+}
+
+/// A machine on which nobody has installed Kozmic: the base image, without the user that jobs have there. It goes
+/// when this is dropped.
+struct Machine {
+    docker: Docker,
+    id: String,
+}
+
+impl Machine {
+    async fn new() -> Result<Self> {
+        let docker = Docker::default();
+        docker.ensure_answers().await?;
+        let id =
+            docker.run(&["run", "--detach", "--init", "--user", "root", IMAGE, "sleep", "infinity"]).await?;
+        let machine = Self { docker, id };
+        machine
+            .shell("userdel --remove kozmic 2>/dev/null; mkdir -p /run/systemd/system; touch /called")
+            .await?;
+        let command = format!("printf %s '{SYSTEMCTL}' >{PLACE}; chmod 755 {PLACE}");
+        machine.shell(&command).await?;
+        Ok(machine)
+    }
+
+    async fn brings(&self, package: &Path, name: &str) -> Result<()> {
+        let from = package.to_str().context("a path in UTF-8")?;
+        self.docker.run(&["cp", from, &format!("{}:/{name}", self.id)]).await.map(drop)
+    }
+
+    /// Runs a script as root; gives all that it printed.
+    async fn shell(&self, script: &str) -> Result<String> {
+        let script = format!("exec 2>&1; set -e; {script}");
+        self.docker.run(&["exec", &self.id, "bash", "-c", &script]).await
+    }
+
+    /// The exit code of a command, which may fail.
+    async fn code(&self, command: &str) -> Result<String> {
+        self.shell(&format!("code=0; {{ {command}; }} >/dev/null 2>&1 || code=$?; echo $code")).await
+    }
+
+    /// Calls of systemctl since the last time that this was asked, as far as they change what runs.
+    async fn deeds(&self) -> Result<Vec<String>> {
+        let called = self.shell("cat /called; : >/called").await?;
+        let is_deed = |line: &&str| ["start", "stop", "restart"].iter().any(|deed| line.contains(deed));
+        Ok(called.lines().filter(is_deed).map(str::to_owned).collect())
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        Command::new("docker").args(["rm", "--force", "--volumes", &self.id]).output().ok();
+    }
+}
+
+#[tokio::test]
+async fn the_package_is_installed_upgraded_and_taken_away() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let machine = Machine::new().await?;
+    machine.brings(&package(dir.path(), "old.deb", None)?, "old.deb").await?;
+    machine.brings(&package(dir.path(), "new.deb", Some("99.0.0~rc.1"))?, "new.deb").await?;
+    machine.shell("groupadd --system docker").await?;
+    installed(&machine).await?;
+    set_up(&machine).await?;
+    upgraded(&machine).await?;
+    taken_away(&machine).await?;
+    beside_an_engine_that_is_not_set_up_yet(&machine).await
+}
+
+async fn installed(machine: &Machine) -> Result<()> {
+    let said = machine.shell("dpkg --install /old.deb").await?;
+    assert!(
+        said.contains("kozmic: next, write the OAuth application into /etc/kozmic/kozmic.toml"),
+        "{said}"
+    );
+    assert_eq!(
+        machine.shell("id -nG kozmic; getent passwd kozmic | cut -d: -f6,7").await?,
+        "kozmic docker\n/var/lib/kozmic:/usr/sbin/nologin"
+    );
+    let rights = machine.shell("stat -c '%a %U:%G %n' /etc/kozmic /etc/kozmic/* /var/lib/kozmic").await?;
+    assert_eq!(
+        rights,
+        "750 root:kozmic /etc/kozmic\n640 root:kozmic /etc/kozmic/kozmic.toml\n700 kozmic:kozmic /var/lib/kozmic"
+    );
+    assert_eq!(machine.code("runuser -u kozmic -- cat /etc/kozmic/kozmic.toml").await?, "0");
+    assert_ne!(machine.code("runuser -u nobody -- cat /etc/kozmic/kozmic.toml").await?, "0");
+    machine.shell("test -L /etc/systemd/system/multi-user.target.wants/kozmic.service").await?;
+    assert_eq!(machine.deeds().await?, [""; 0], "it is not started before it is set up");
+    let version = machine.shell("kozmic --version").await?;
+    assert!(version.starts_with(concat!("kozmic ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
+    let papers =
+        machine.shell("source /usr/share/bash-completion/completions/kozmic; complete -p kozmic").await?;
+    assert!(papers.contains("_kozmic"), "{papers}");
+    machine.shell("grep -q 'MIT License' /usr/share/doc/kozmic/copyright").await?;
+    Ok(())
+}
+
+/// The settings that the file explains: the service's user runs `kozmic check` with them.
+const CHECK: &str = "cd /var/lib/kozmic && runuser -u kozmic -- env KOZMIC_CONFIG=/etc/kozmic/kozmic.toml \
+    KOZMIC_GITHUB_CLIENT_SECRET_FILE=/etc/kozmic/github-client-secret kozmic check";
+
+async fn set_up(machine: &Machine) -> Result<()> {
+    assert_eq!(
+        machine.code("kozmic check --config /etc/kozmic/kozmic.toml").await?,
+        "2",
+        "nothing is set yet"
+    );
+    // Each example becomes a setting, and the secret comes by the very command that the file names.
+    machine.shell("sed -i -E 's/^# ([a-z_]+ = )/\\1/' /etc/kozmic/kozmic.toml").await?;
+    let command = machine.shell("grep -o 'install -m .*' /etc/kozmic/kozmic.toml").await?;
+    machine.shell(&format!("echo the-secret | {command}")).await?;
+    let said = machine.shell(&format!("{CHECK} || true")).await?;
+    assert!(said.lines().any(|line| line.starts_with("ok ") && line.contains("ettings")), "{said}");
+    assert!(said.contains("data directory"), "{said}");
+    Ok(())
+}
+
+async fn upgraded(machine: &Machine) -> Result<()> {
+    machine.shell("touch /active; : >/called; echo built >/var/lib/kozmic/kept").await?;
+    machine.shell("chmod 755 /var/lib/kozmic; gpasswd --delete kozmic docker").await?;
+    machine.shell("dpkg --install /new.deb").await?;
+    assert_eq!(machine.shell("dpkg-query -W -f '${Version}' kozmic").await?, "99.0.0~rc.1");
+    let deeds = machine.deeds().await?;
+    assert!(deeds.iter().any(|deed| deed.contains("restart kozmic.service")), "{deeds:?}");
+    assert!(!deeds.iter().any(|deed| deed.contains("stop")), "it runs until the new one is there: {deeds:?}");
+    machine.shell("grep -q '^github_client_id = ' /etc/kozmic/kozmic.toml").await?;
+    let kept = machine.shell("cat /var/lib/kozmic/kept; stat -c %a /var/lib/kozmic; id -nG kozmic").await?;
+    assert_eq!(kept, "built\n755\nkozmic", "what an administrator changed stays so");
+    machine.shell("rm /active; : >/called; dpkg --install /new.deb").await?;
+    assert_eq!(machine.deeds().await?, [""; 0], "a service that did not run is not started");
+    Ok(())
+}
+
+async fn taken_away(machine: &Machine) -> Result<()> {
+    machine.shell("dpkg --remove kozmic").await?;
+    let deeds = machine.deeds().await?;
+    assert!(deeds.iter().any(|deed| deed.contains("stop kozmic.service")), "{deeds:?}");
+    machine.shell("test -e /etc/kozmic/github-client-secret; test -e /var/lib/kozmic/kept").await?;
+    let said = machine.shell("dpkg --purge kozmic").await?;
+    assert!(said.contains("kozmic: what was built is still in /var/lib/kozmic"), "{said}");
+    assert_eq!(machine.shell("ls -d /etc/kozmic 2>/dev/null || cat /var/lib/kozmic/kept").await?, "built");
+    let command = said.lines().find_map(|line| line.split("to remove both: ").nth(1)).context("a command")?;
+    machine.shell(command).await?;
+    assert_ne!(machine.code("getent passwd kozmic").await?, "0");
+    let left = "find /etc /usr/lib /usr/share /var/lib -xdev -name '*kozmic*' -not -path '*/dpkg/*' -not -path '*/apt/*' \
+        -not -path /etc/dpkg/dpkg.cfg.d/90kozmic -not -path /etc/apt/apt.conf.d/90kozmic -not -path /etc/sudoers.d/kozmic";
+    assert_eq!(machine.shell(left).await?, "", "nothing is left behind");
+    Ok(())
+}
+
+/// As when both packages are installed at once, and the engine's has not made its group yet.
+async fn beside_an_engine_that_is_not_set_up_yet(machine: &Machine) -> Result<()> {
+    machine.shell("groupdel docker; touch /usr/bin/dockerd; dpkg --install /old.deb").await?;
+    assert_eq!(machine.shell("id -nG kozmic").await?, "kozmic docker");
+    machine
+        .shell("dpkg --purge kozmic; deluser --system kozmic; groupdel docker; rm /usr/bin/dockerd")
+        .await?;
+    assert_ne!(machine.code("ls -d /var/lib/kozmic").await?, "0", "an empty directory goes with a purge");
+    let said = machine.shell("dpkg --install /old.deb").await?;
+    assert!(said.contains("When the engine is installed: adduser kozmic docker"), "{said}");
+    Ok(())
+}
