@@ -36,6 +36,13 @@ pub(crate) async fn secure(State(app): State<Shared>, request: Request, next: Ne
     response
 }
 
+/// The same for what is no server yet, and is reached without https.
+pub(crate) async fn secure_plainly(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    complete(response.headers_mut(), false);
+    response
+}
+
 fn complete(headers: &mut HeaderMap, is_secure: bool) {
     if is_secure {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(BY_HTTPS));

@@ -28,6 +28,7 @@ mod monitor;
 mod pages;
 mod api;
 mod live;
+mod setup;
 #[cfg(test)]
 mod trial;
 
@@ -37,3 +38,7 @@ pub use deliveries::Bodies;
 pub use health::Pulse;
 pub use listen::{Limits, serve};
 pub use routes::router;
+pub use setup::{
+    Door, SetUp, SetupDone, SetupField, SetupLink, SetupPage, SetupQuestions, SetupReview, SetupTry,
+    setup_router,
+};

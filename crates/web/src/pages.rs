@@ -1,7 +1,7 @@
 //! The pages, one file for each subject: what they show is gathered here, how it looks stands in `templates/`.
 
 mod missed;
-mod parts;
+pub(crate) mod parts;
 mod frame;
 mod button;
 mod tail;

@@ -1,0 +1,133 @@
+//! The pages of the set-up: one person is led to a server's first settings, and then the pages are gone.
+//!
+//! They stand before the way of a push. What is asked, tried and written is up to who stands behind them; here is how it
+//! looks, and the door. The pages work without scripts and know no cookie: browsers send cookies to all ports of a machine,
+//! which others may listen on.
+
+mod door;
+mod view;
+#[cfg(test)]
+mod tests;
+
+pub use door::Door;
+pub use view::{SetupDone, SetupField, SetupLink, SetupPage, SetupQuestions, SetupReview, SetupTry};
+
+use crate::{
+    assets,
+    error::{self, WebError},
+    headers,
+};
+use axum::{
+    Router,
+    extract::{
+        DefaultBodyLimit, Form, Query, Request, State,
+        rejection::{FormRejection, QueryRejection},
+    },
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tower_http::{catch_panic::CatchPanicLayer, timeout::RequestBodyTimeoutLayer};
+
+/// The largest form, in bytes: some lines of text.
+const LARGEST_FORM: usize = 16 * 1024;
+
+/// Longest time between two pieces of a form.
+const PIECE_TIME: Duration = Duration::from_secs(10);
+
+/// One who knows what to ask and what to do with answers.
+pub trait SetUp: Send + Sync + 'static {
+    /// The page to begin with.
+    fn begin(&self) -> impl Future<Output = SetupPage> + Send;
+
+    /// The page that follows a form, whose fields are text of anybody.
+    fn go_on(&self, form: HashMap<String, String>) -> impl Future<Output = SetupPage> + Send;
+}
+
+/// Somebody who was let in by the door, and one who knows what to ask.
+struct House<S> {
+    set_up: S,
+    door: Arc<Door>,
+}
+
+/// The query of the link that the terminal shows.
+#[derive(Deserialize)]
+struct Came {
+    #[serde(default)]
+    code: String,
+}
+
+/// All that the set-up serves, to whoever has the door's code.
+pub fn setup_router<S: SetUp>(set_up: S, door: Arc<Door>) -> Router {
+    let house = Arc::new(House { set_up, door: Arc::clone(&door) });
+    Router::new()
+        .route("/", get(begin::<S>).post(go_on::<S>))
+        .with_state(house)
+        .route("/static/{name}", get(assets::serve))
+        .fallback(|| async { WebError::NotFound })
+        .method_not_allowed_fallback(|| async { WebError::Method })
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .layer(RequestBodyTimeoutLayer::new(PIECE_TIME))
+        .layer(from_fn(guard))
+        .layer(CatchPanicLayer::custom(error::caught))
+        .layer(from_fn(error::explain))
+        .layer(from_fn(headers::secure_plainly))
+}
+
+/// `GET /?code=…`
+async fn begin<S: SetUp>(
+    State(house): State<Arc<House<S>>>,
+    came: Result<Query<Came>, QueryRejection>,
+) -> Response {
+    let code = came.ok().map(|Query(Came { code })| code).unwrap_or_default();
+    if !house.door.opens(&code) {
+        return closed();
+    }
+    house.show(house.set_up.begin().await)
+}
+
+/// `POST /`, with the code among the form's fields.
+async fn go_on<S: SetUp>(
+    State(house): State<Arc<House<S>>>,
+    form: Result<Form<HashMap<String, String>>, FormRejection>,
+) -> Response {
+    let form = match form {
+        Ok(Form(form)) => form,
+        Err(fault) if fault.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return WebError::TooLarge.into_response();
+        }
+        Err(fault) => return WebError::Senseless(fault.body_text()).into_response(),
+    };
+    if !house.door.opens(form.get("code").map(String::as_str).unwrap_or_default()) {
+        return closed();
+    }
+    house.show(house.set_up.go_on(form).await)
+}
+
+impl<S> House<S> {
+    /// The answer with a page. Behind the last one the door is shut for good.
+    fn show(&self, page: SetupPage) -> Response {
+        let is_last = matches!(page, SetupPage::Done(_));
+        let shown = page.render(self.door.code());
+        if is_last {
+            self.door.shut();
+        }
+        shown.map_or_else(|fault| WebError::from(fault).into_response(), |page| Html(page).into_response())
+    }
+}
+
+fn closed() -> Response {
+    let page = view::closed().unwrap_or_default();
+    (StatusCode::FORBIDDEN, Html(page)).into_response()
+}
+
+/// Keeps out pages of others: those whose names lead here, and those whose forms do.
+async fn guard(request: Request, next: Next) -> Response {
+    match door::is_ours(request.headers()) {
+        true => next.run(request).await,
+        false => WebError::Foreign.into_response(),
+    }
+}

@@ -1,0 +1,124 @@
+//! The door of the set-up: a code that only the terminal shows, and no way in by names or forms of others.
+
+use crate::auth::same;
+use axum::http::{HeaderMap, header};
+use kozmic_edges::secret;
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    net::IpAddr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+/// Letters of the code: 128 bits, which fit on a line of the terminal behind an address.
+const LETTERS: usize = 32;
+
+/// Wrong codes after which nobody gets in any more: somebody is guessing.
+const GUESSES: u32 = 100;
+
+/// The door of the set-up.
+pub struct Door {
+    code: SecretString,
+    /// Whether anybody gets in.
+    open: Mutex<bool>,
+    wrong: AtomicU32,
+    stop: CancellationToken,
+}
+
+impl Door {
+    /// A door with a code of its own. The token is cancelled when it is shut for good.
+    pub fn new(stop: CancellationToken) -> Self {
+        let code = secret::random().expose_secret()[..LETTERS].into();
+        Self { code, open: Mutex::new(true), wrong: AtomicU32::new(0), stop }
+    }
+
+    /// The code that opens it.
+    pub fn code(&self) -> &str {
+        self.code.expose_secret()
+    }
+
+    /// Whether it was shut because of too many wrong codes.
+    pub fn was_guessed_at(&self) -> bool {
+        self.wrong.load(Ordering::Relaxed) >= GUESSES
+    }
+
+    /// Whether this code opens it. No code at all counts as no guess.
+    pub(super) fn opens(&self, code: &str) -> bool {
+        if same(code, self.code()) {
+            return *self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        if !code.is_empty() && self.wrong.fetch_add(1, Ordering::Relaxed) + 1 >= GUESSES {
+            self.shut();
+        }
+        false
+    }
+
+    /// Shuts it for good.
+    pub(super) fn shut(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.stop.cancel();
+    }
+}
+
+/// Whether a request comes from a page of ours, or from the address line of a browser. A name that leads here is somebody
+/// else's, except for the one that all machines give themselves.
+pub(super) fn is_ours(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let Some(host) = text(header::HOST) else { return false };
+    let is_from_here = text(header::ORIGIN).is_none_or(|origin| origin == format!("http://{host}"));
+    is_of_machine(host) && is_from_here
+}
+
+fn is_of_machine(host: &str) -> bool {
+    let has_port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|digit| digit.is_ascii_digit()));
+    let name = has_port.map_or(host, |(name, _)| name);
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_others_leads_nowhere() {
+        for host in
+            ["127.0.0.1:8080", "127.0.0.1", "localhost:9000", "LOCALHOST", "[::1]:8080", "10.0.0.5:8080"]
+        {
+            assert!(is_of_machine(host), "{host}");
+        }
+        for host in [
+            "",
+            ":8080",
+            "evil.example:8080",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:80",
+            "127.0.0.1:80:80",
+            "x@127.0.0.1:80",
+        ] {
+            assert!(!is_of_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_guesser_shuts_the_door_before_it_opens() {
+        let stop = CancellationToken::new();
+        let door = Door::new(stop.clone());
+        let code = door.code().to_owned();
+        assert!(code.len() == LETTERS && code != Door::new(stop.clone()).code());
+        assert!(
+            door.opens(&code)
+                && !door.opens("")
+                && !door.opens(&code[1..])
+                && !door.opens(&format!("{code}0"))
+        );
+        for _ in 2..GUESSES {
+            assert!(!stop.is_cancelled());
+            assert!(!door.opens("guess"));
+        }
+        assert!(door.was_guessed_at() && stop.is_cancelled() && !door.opens(&code));
+    }
+}
