@@ -32,6 +32,8 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     OfServer(ServerCommand),
+    /// Asks what a server has to know, tries it, and writes the settings and, as root, a service of systemd.
+    Setup(commands::SetupArguments),
     /// Looks after recipes, without a server.
     #[command(subcommand)]
     Recipes(commands::RecipesCommand),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
     let Arguments { config, command } = Arguments::parse();
     let ended = match &command {
         Command::OfServer(command) => run(config, command),
+        Command::Setup(arguments) => commands::setup(config.as_deref(), arguments),
         Command::Recipes(command) => commands::recipes(config.as_deref(), command),
         Command::Config(command) => commands::config(config, command),
         Command::Completions(arguments) => commands::completions(Arguments::command(), arguments),

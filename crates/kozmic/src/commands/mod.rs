@@ -10,6 +10,7 @@ mod man;
 mod projects;
 mod recipes;
 mod serve;
+mod setup;
 
 pub(crate) use artifacts::{ArtifactsCommand, artifacts};
 pub(crate) use cache::{CacheCommand, cache};
@@ -21,6 +22,7 @@ pub(crate) use man::{ManArguments, man};
 pub(crate) use projects::{ProjectsCommand, projects};
 pub(crate) use recipes::{RecipesCommand, recipes};
 pub(crate) use serve::serve;
+pub(crate) use setup::{SetupArguments, setup};
 
 use crate::settings::Settings;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};

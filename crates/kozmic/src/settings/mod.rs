@@ -10,6 +10,7 @@ mod kernels;
 mod keys;
 mod limits;
 mod mail;
+pub(crate) mod proposed;
 mod retention;
 mod shown;
 mod source;

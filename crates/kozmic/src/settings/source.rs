@@ -88,7 +88,7 @@ impl Source {
         Ok(source)
     }
 
-    #[cfg(test)]
+    /// A file's text that need not be in a file yet.
     pub(super) fn from_file(text: &str) -> Result<Self, SettingsFault> {
         let mut source = Self::empty();
         source.take_file(Path::new("kozmic.toml"), text)?;

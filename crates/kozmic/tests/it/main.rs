@@ -55,6 +55,7 @@ mod long_logs;
 mod pages;
 mod roles;
 mod settings;
+mod setup;
 mod hook_form;
 mod browser;
 mod auto_builder;

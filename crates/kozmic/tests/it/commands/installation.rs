@@ -137,7 +137,6 @@ async fn an_installation_by_the_pages_works_and_goes_away_without_a_trace() -> R
 
     machine.write("/checkout/kozmic.toml", &settings).await?;
     let mut readme = machine.play("README.md", "kozmic")?;
-    readme.run("KOZMIC_GITHUB_CLIENT_SECRET_FILE").await?;
     let server = readme.start("kozmic serve", "Kozmic listens on").await?;
     readme.end()?;
 

@@ -1,0 +1,161 @@
+//! `kozmic setup`: asks what a server has to know, tries the answers, and writes settings and service, or prints them.
+
+mod browser;
+mod dialogue;
+mod draft;
+mod installation;
+mod pages;
+mod place;
+mod put;
+mod questions;
+mod report;
+mod secret_line;
+mod service;
+mod terminal;
+mod tries;
+mod written;
+
+use crate::failure::Failure;
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use dialogue::Dialogue;
+use draft::Draft;
+use installation::Installation;
+use place::Place;
+use service::Service;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use terminal::Terminal;
+use tokio::runtime::Runtime;
+use written::Written;
+
+/// What to do with the answers.
+#[derive(Args)]
+pub(crate) struct SetupArguments {
+    /// The directory of kozmic.toml and of the secret's file; /etc/kozmic for root, else the current one. --config names
+    /// the settings file itself.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Writes nothing, and prints kozmic.toml, variables for a container (env), or the service's unit (which takes no answers).
+    #[arg(long, value_name = "toml|env|unit", num_args = 0..=1, require_equals = true, default_missing_value = "toml", value_enum, hide_possible_values = true)]
+    print: Option<Printed>,
+    /// Asks in a browser instead of the terminal, which shows the link: on loopback, or at this address of the machine.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, conflicts_with = "print", value_parser = address)]
+    browser: Option<Option<SocketAddr>>,
+}
+
+/// Something to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Printed {
+    /// The settings file.
+    Toml,
+    /// The settings as variables.
+    Env,
+    /// The unit of systemd.
+    Unit,
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "it needs to be an address of this machine with a port, such as 127.0.0.1:8080")
+}
+
+/// Runs the command. `config` is the settings file, if one is named.
+pub(crate) fn setup(config: Option<&Path>, arguments: &SetupArguments) -> Result<ExitCode, Failure> {
+    if arguments.print == Some(Printed::Unit) {
+        print(&service::unit());
+        return Ok(ExitCode::SUCCESS);
+    }
+    // One cryptography library for all that speaks TLS.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = Runtime::new().context("start")?;
+    let place = Place::new(arguments.output.as_deref(), config)?;
+    let printed = arguments.print.map_or_else(|| without_a_place(&place), |printed| Ok(Some(printed)))?;
+    let installation = Installation::read(place)?;
+    let terminal = Terminal::new();
+    let written = match arguments.browser {
+        Some(address) => runtime.block_on(browser::serve(installation, printed, address, &terminal))?,
+        None => in_terminal(&installation, printed, &terminal, &runtime)?,
+    };
+    tell(&written, &terminal);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// In a container that has no place for settings, variables are printed; elsewhere there has to be one.
+fn without_a_place(place: &Place) -> Result<Option<Printed>, Failure> {
+    match (place.is_writable(), place::is_in_container()) {
+        (true, _) => Ok(None),
+        (false, true) => Ok(Some(Printed::Env)),
+        (false, false) => Err(Failure::other(anyhow::anyhow!(
+            "{} cannot be written in by this user: run the command as root, name another directory with --output, or \
+             have the settings printed with --print",
+            place.dir().display()
+        ))),
+    }
+}
+
+/// Asks everything, shows what becomes different, asks again, and does it.
+fn in_terminal(
+    installation: &Installation,
+    printed: Option<Printed>,
+    terminal: &Terminal,
+    runtime: &Runtime,
+) -> anyhow::Result<Written> {
+    if printed.is_some() {
+        terminal.say("Nothing is written: the settings are printed at the end.");
+    }
+    let answers = Dialogue { terminal, installation, runtime }.answers()?;
+    let draft = Draft::new(installation, &answers);
+    if printed.is_some() {
+        return written::write(installation, &answers, None, printed);
+    }
+    summarize(installation, &draft, terminal);
+    let is_wanted = draft.files(installation, None).is_empty() || terminal.agrees("Write that?", true)?;
+    anyhow::ensure!(is_wanted, "nothing was written");
+    let service = offer(Service::new(installation, &answers, &draft), terminal)?;
+    written::write(installation, &answers, service.as_ref(), None)
+}
+
+fn summarize(installation: &Installation, draft: &Draft, terminal: &Terminal) {
+    let changes = report::changes(draft);
+    let path = installation.place.settings.display();
+    if changes.is_empty() {
+        return terminal.say(&format!("\nNothing changes in {path}."));
+    }
+    terminal.say(&format!("\n{path}"));
+    changes.iter().for_each(|change| terminal.say(&format!("  {change}")));
+    report::notes(installation, false).iter().for_each(|note| terminal.say(note));
+}
+
+/// Asks whether to make the service, if there is something to make.
+fn offer(service: Option<Service>, terminal: &Terminal) -> anyhow::Result<Option<Service>> {
+    let Some(service) = service else { return Ok(None) };
+    if service.steps.is_empty() {
+        return Ok(Some(service));
+    }
+    terminal.say("\nFor a service of systemd:");
+    service.steps.iter().for_each(|step| terminal.say(&format!("  {}", step.in_words())));
+    Ok(terminal.agrees("Do that?", true)?.then_some(service))
+}
+
+/// Says what came of it; a text to take along goes to standard output.
+fn tell(written: &Written, terminal: &Terminal) {
+    let Written { files, text, commands } = written;
+    files.iter().for_each(|file| terminal.say(&format!("Written: {file}")));
+    if let Some(text) = text {
+        terminal.say("");
+        print(text);
+    }
+    if !commands.is_empty() {
+        terminal.say("\nNext:");
+        commands.iter().for_each(|command| terminal.say(&format!("  {command}")));
+        report::of_service().into_iter().for_each(|line| terminal.say(line));
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print(text: &str) {
+    print!("{text}");
+}

@@ -1,0 +1,243 @@
+//! The settings that the answers come to: the file as it will be, and how it differs from the one that is there.
+
+use super::{
+    installation::Installation,
+    put::NewFile,
+    questions::{QUESTIONS, SECRET},
+};
+use crate::settings::{Settings, SettingsFaults, proposed};
+use kozmic_edges::forge::github::GitHubSettings;
+use secrecy::{ExposeSecret, SecretString};
+use std::{collections::BTreeMap, path::PathBuf};
+use toml_edit::{DocumentMut, Item, Value, value};
+use url::Url;
+
+/// Beginning of a new settings file.
+const HEAD: &str =
+    "# Kozmic's settings, as kozmic setup wrote them. kozmic config example tells of all others.\n\n";
+
+/// Answers that are written even if they are what the server takes by itself.
+const ALWAYS: [&str; 3] = ["public_url", "listen", "data_dir"];
+
+/// The answers as they were kept, by their settings; empty for none.
+#[derive(Clone, Default)]
+pub(super) struct Answers {
+    values: BTreeMap<&'static str, String>,
+    secret: Option<SecretString>,
+}
+
+/// A change of a setting, for people to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// The setting.
+    pub(super) name: String,
+    /// The value until now; empty for none.
+    pub(super) old: String,
+    /// The value from now on; empty for none.
+    pub(super) new: String,
+}
+
+/// The settings as they will be.
+pub(super) struct Draft {
+    document: DocumentMut,
+    /// Whether it is the first.
+    is_new: bool,
+    /// What becomes different.
+    pub(super) changes: Vec<Change>,
+    /// The secret, if its file has to be written, and the file.
+    pub(super) secret: Option<(PathBuf, SecretString)>,
+}
+
+impl Answers {
+    /// Keeps an answer that was read.
+    pub(super) fn keep(&mut self, name: &'static str, answer: String) {
+        match name {
+            SECRET => self.secret = Some(answer.into()),
+            name => drop(self.values.insert(name, answer)),
+        }
+    }
+
+    /// Keeps a secret that was known before.
+    pub(super) fn keep_secret(&mut self, secret: &SecretString) {
+        self.secret = Some(secret.clone());
+    }
+
+    /// An answer that is no secret; empty if there is none yet.
+    pub(super) fn of(&self, name: &str) -> &str {
+        self.values.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether there is an answer, also one for none. A secret is asked for apart.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// Whether there is an answer to each question.
+    pub(super) fn are_whole(&self) -> bool {
+        let is_there = |name: &str| if name == SECRET { self.secret.is_some() } else { self.has(name) };
+        QUESTIONS.iter().all(|question| is_there(question.name))
+    }
+
+    /// The secret, if there is an answer.
+    pub(super) fn secret(&self) -> Option<&SecretString> {
+        self.secret.as_ref()
+    }
+
+    /// The address of the page where an OAuth application is made, with all fields filled in.
+    pub(super) fn application_link(&self) -> Option<Url> {
+        let mut link = Url::parse(&format!("{}/settings/applications/new", self.of("github_url"))).ok()?;
+        link.query_pairs_mut()
+            .append_pair("oauth_application[name]", "Kozmic")
+            .append_pair("oauth_application[url]", &format!("{}/", self.of("public_url")))
+            .append_pair("oauth_application[callback_url]", &self.callback());
+        Some(link)
+    }
+
+    /// The callback address of the OAuth application.
+    pub(super) fn callback(&self) -> String {
+        format!("{}/_auth/auth-callback/", self.of("public_url"))
+    }
+
+    /// The GitHub of these answers, and the OAuth application there.
+    pub(super) fn github(&self, installation: &Installation) -> Option<GitHubSettings> {
+        Some(GitHubSettings {
+            url: Url::parse(self.of("github_url")).ok()?,
+            api_url: Url::parse(&self.api_url(installation)?).ok()?,
+            client_id: self.of("github_client_id").to_owned(),
+            client_secret: self.secret.clone().unwrap_or_default(),
+        })
+    }
+
+    /// The address of GitHub's API: the known one, as long as GitHub stays the same.
+    fn api_url(&self, installation: &Installation) -> Option<String> {
+        let url = self.of("github_url");
+        let is_same = installation.offered("github_url").trim_end_matches('/') == url;
+        match installation.value("github_api_url").filter(|_| is_same) {
+            Some(known) => Some(known),
+            None => api_of(url),
+        }
+    }
+}
+
+/// The address of the API that belongs to a GitHub's.
+fn api_of(github: &str) -> Option<String> {
+    let url = Url::parse(github).ok()?;
+    match url.host_str()? {
+        "github.com" => Some("https://api.github.com".to_owned()),
+        // GitHub's own servers for single enterprises.
+        host if host.ends_with(".ghe.com") => Some(format!("https://api.{host}")),
+        _ => Some(format!("{github}/api/v3")),
+    }
+}
+
+impl Draft {
+    /// The settings that answers to all questions come to.
+    pub(super) fn new(installation: &Installation, answers: &Answers) -> Self {
+        let mut draft = Self {
+            document: installation.document.clone().unwrap_or_default(),
+            is_new: installation.document.is_none(),
+            changes: Vec::new(),
+            secret: None,
+        };
+        let api_url = answers.api_url(installation).unwrap_or_default();
+        for question in QUESTIONS.iter().filter(|question| question.name != SECRET) {
+            draft.set(installation, question.name, answers.of(question.name));
+            if question.name == "github_url" {
+                draft.set(installation, "github_api_url", &api_url);
+            }
+        }
+        draft.set_secret(installation, answers.secret());
+        draft
+    }
+
+    /// The file's text.
+    pub(super) fn text(&self) -> String {
+        match self.is_new {
+            true => format!("{HEAD}{}", self.document),
+            false => self.document.to_string(),
+        }
+    }
+
+    /// The file that the settings name for the secret.
+    pub(super) fn secret_file(&self) -> Option<&str> {
+        self.document.get(&format!("{SECRET}_file"))?.as_str()
+    }
+
+    /// The settings as the server will read them.
+    ///
+    /// # Errors
+    /// A setting that nobody was asked about is wrong.
+    pub(super) fn settings(&self, answers: &Answers) -> Result<Settings, SettingsFaults> {
+        let mut document = self.document.clone();
+        if let Some(secret) = answers.secret() {
+            document.remove(&format!("{SECRET}_file"));
+            document[SECRET] = value(secret.expose_secret());
+        }
+        proposed::settings(&document.to_string())
+    }
+
+    /// The files to write, in the order in which they are put in place.
+    pub(super) fn files(&self, installation: &Installation, group: Option<u32>) -> Vec<NewFile> {
+        let secret = self.secret.as_ref().map(|(path, secret)| NewFile {
+            path: path.clone(),
+            text: format!("{}\n", secret.expose_secret()).into(),
+            mode: if group.is_some() { 0o640 } else { 0o600 },
+            group,
+            old: None,
+        });
+        let path = installation.place.settings.clone();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let settings = NewFile {
+            old: Some(path.with_file_name(format!("{name}.bak"))),
+            path,
+            text: self.text().into(),
+            mode: 0o640,
+            group,
+        };
+        let stays = installation.document.as_ref().is_some_and(|old| old.to_string() == self.text());
+        secret.into_iter().chain((!stays).then_some(settings)).collect()
+    }
+
+    fn set(&mut self, installation: &Installation, name: &str, new: &str) {
+        let old = installation.value(name).unwrap_or_default();
+        let is_implied = !ALWAYS.contains(&name) && proposed::default(name) == Some(new);
+        if old == new || (old.is_empty() && is_implied) {
+            return;
+        }
+        match (new.is_empty(), self.document.get_mut(name).and_then(Item::as_value_mut)) {
+            (true, _) => drop(self.document.remove(name)),
+            (false, Some(there)) => {
+                // A comment at the line's end stays.
+                let decor = there.decor().clone();
+                *there = Value::from(new);
+                *there.decor_mut() = decor;
+            }
+            (false, None) => drop(self.document.insert(name, value(new))),
+        }
+        self.changes.push(Change { name: name.to_owned(), old, new: new.to_owned() });
+    }
+
+    /// A secret that is new moves out of the settings, if it stood there. One that is known from elsewhere is named in them.
+    fn set_secret(&mut self, installation: &Installation, secret: Option<&SecretString>) {
+        let Some(secret) = secret else { return };
+        let is_this = |known: &SecretString| known.expose_secret() == secret.expose_secret();
+        let is_known = installation.secret.as_ref().is_some_and(is_this);
+        let key = format!("{SECRET}_file");
+        if is_known && (self.document.contains_key(SECRET) || self.document.contains_key(&key)) {
+            return;
+        }
+        let file = installation.place.secret.clone();
+        self.document.remove(SECRET);
+        self.document[&key] = value(file.display().to_string());
+        let is_other = installation.secret.is_some() && !is_known;
+        let old = if is_other { "another one" } else { "" };
+        let new = format!("in {}", file.display());
+        self.changes.push(Change { name: SECRET.to_owned(), old: old.to_owned(), new });
+        if !installation.place.known_secret().as_ref().is_some_and(is_this) {
+            self.secret = Some((file, secret.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
