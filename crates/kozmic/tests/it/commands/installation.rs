@@ -109,7 +109,9 @@ async fn an_installation_by_the_pages_works_and_goes_away_without_a_trace() -> R
     let page = include_str!("../../../../../docs/install.md");
     let (github, machine, port) = (github().await?, Machine::start().await?, free_port()?);
     let here = format!("127.0.0.1:{port}");
-    let settings = fenced(page, "toml")?.replace("127.0.0.1:8080", &here);
+    let settings = fenced(page, "toml")?
+        .replace("127.0.0.1:8080", &here)
+        .replace("https://ci.example.com", &format!("http://{here}"));
     let client = settings.replace("Ov23liABCDEFGHIJKLMN", github.client_id());
     let settings = format!(
         "{client}github_url = \"{}\"\ngithub_api_url = \"{}\"\ndocker_network = \"none\"\n",
