@@ -20,7 +20,7 @@ archive_layer() {
   local type=layer.v1.tar file=$1
   ARCHIVE_DIFF_IDS+=("\"sha256:$(digest "$file")\"")
   if [[ $3 == true ]]; then
-    gzip --no-name "$file"
+    gzip --no-name "-${LEVEL:-6}" "$file"
     type+=+gzip file+=.gz
   fi
   take_blob "$file"

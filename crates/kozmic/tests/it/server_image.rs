@@ -31,8 +31,12 @@ impl Shipped {
         let socket = std::env::var("DOCKER_HOST").unwrap_or_default();
         let socket = socket.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
         // A checkout that is not of git's, or that belongs to somebody else, has no commit.
-        let variables =
-            [("DEBIAN", IMAGE), ("REVISION", "0123456789abcdef"), ("SOURCE_DATE_EPOCH", "1700000000")];
+        let variables = [
+            ("DEBIAN", IMAGE),
+            ("REVISION", "0123456789abcdef"),
+            ("SOURCE_DATE_EPOCH", "1700000000"),
+            ("LEVEL", "1"),
+        ];
         let variables = variables.map(|(variable, value)| (variable, value.to_owned())).to_vec();
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut page = Play::new("image", "docker/README.md", Place::Here(checkout, variables))?
