@@ -39,6 +39,17 @@ require_targets() {
   TARGETS=("${here[@]}" "${others[@]}")
 }
 
+# prepare_rust: another compiler makes other bytes, so each release says which one it is made with.
+prepare_rust() {
+  local version
+  version=$(tool_version rustc)
+  [[ $(rustc --version) != "rustc $version "* ]] || return 0
+  have_command rustup || die "releases are made with Rust $version, here is $(rustc --version), and rustup is missing"
+  note "release: fetching Rust $version"
+  quietly rustup-toolchain rustup toolchain install "$version" --profile minimal
+  export RUSTUP_TOOLCHAIN=$version
+}
+
 prepare_release_tools() {
   want_build_tools
   want_command python3

@@ -13,10 +13,14 @@ use pages::{Block, Mark, blocks, root};
 use std::{env, fs, path::Path};
 
 /// The stories that play blocks, and the pages whose blocks they play. A [`Play`] goes through one of these lines.
-const SCENES: [(&str, &str); 11] = [
+const SCENES: [(&str, &str); 15] = [
     ("installation", "docs/install.md"),
     ("installation", "README.md"),
     ("installation", "docs/operations.md"),
+    ("package", "docs/install.md"),
+    ("package", "README.md"),
+    ("package", "docs/operations.md"),
+    ("package", "docs/releases.md"),
     ("running", "docs/api.md"),
     ("running", "docs/caching.md"),
     ("running", "docs/install.md"),

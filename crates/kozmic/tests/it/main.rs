@@ -12,6 +12,7 @@ mod program;
 mod check;
 mod command_line;
 mod package;
+mod release;
 mod closed;
 mod kept;
 mod recipes_check;

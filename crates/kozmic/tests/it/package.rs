@@ -1,6 +1,10 @@
-//! The package for Debian, in a container: installed, upgraded, removed and purged, with a stand-in for systemd's command.
+//! The package for Debian, in a container: installed, upgraded, removed and purged by the pages' commands, with a stand-in
+//! for systemd's.
 
-use crate::world::IMAGE;
+use crate::{
+    commands::{Place, Play},
+    world::IMAGE,
+};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::docker::Docker;
 use std::{
@@ -54,7 +58,12 @@ impl Machine {
 
     async fn brings(&self, package: &Path, name: &str) -> Result<()> {
         let from = package.to_str().context("a path in UTF-8")?;
-        self.docker.run(&["cp", from, &format!("{}:/{name}", self.id)]).await.map(drop)
+        self.docker.run(&["cp", from, &format!("{}:/release/{name}", self.id)]).await.map(drop)
+    }
+
+    /// The commands of a page, run as root.
+    fn play(&self, page: &str) -> Result<Play> {
+        Play::new("package", page, Place::Container(self.id.clone(), "root"))
     }
 
     /// Runs a script as root; gives all that it printed.
@@ -82,22 +91,32 @@ impl Drop for Machine {
     }
 }
 
+/// Names that the pages give to the package, and to that of a later version.
+const PACKAGE: &str = "kozmic_0.1.0_amd64.deb";
+const NEWER: &str = "kozmic_0.2.0_amd64.deb";
+
 #[tokio::test]
 async fn the_package_is_installed_upgraded_and_taken_away() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let machine = Machine::new().await?;
-    machine.brings(&package(dir.path(), "old.deb", None)?, "old.deb").await?;
-    machine.brings(&package(dir.path(), "new.deb", Some("99.0.0~rc.1"))?, "new.deb").await?;
-    machine.shell("groupadd --system docker").await?;
+    machine.brings(&package(dir.path(), PACKAGE, None)?, PACKAGE).await?;
+    machine.brings(&package(dir.path(), NEWER, Some("99.0.0~rc.1"))?, NEWER).await?;
+    machine.shell("groupadd --system docker; sha256sum *.deb >SHA256SUMS").await?;
     installed(&machine).await?;
     set_up(&machine).await?;
-    upgraded(&machine).await?;
-    taken_away(&machine).await?;
+    let mut operations = machine.play("docs/operations.md")?;
+    upgraded(&machine, &mut operations).await?;
+    taken_away(&machine, &mut operations).await?;
+    operations.end()?;
     beside_an_engine_that_is_not_set_up_yet(&machine).await
 }
 
 async fn installed(machine: &Machine) -> Result<()> {
-    let said = machine.shell("dpkg --install /old.deb").await?;
+    let mut releases = machine.play("docs/releases.md")?;
+    machine.shell("touch /usr/local/bin/kozmic /etc/systemd/system/kozmic.service").await?;
+    releases.run("rm /usr/local/bin/kozmic").await?;
+    machine.shell("! ls /usr/local/bin/kozmic /etc/systemd/system/kozmic.service; : >/called").await?;
+    let said = releases.run("sha256sum").await?;
     assert!(
         said.contains("kozmic: next, write the OAuth application into /etc/kozmic/kozmic.toml"),
         "{said}"
@@ -121,7 +140,17 @@ async fn installed(machine: &Machine) -> Result<()> {
         machine.shell("source /usr/share/bash-completion/completions/kozmic; complete -p kozmic").await?;
     assert!(papers.contains("_kozmic"), "{papers}");
     machine.shell("grep -q 'MIT License' /usr/share/doc/kozmic/copyright").await?;
-    Ok(())
+    for page in ["README.md", "docs/install.md"] {
+        let mut play = machine.play(page)?;
+        play.run("apt-get install").await?;
+        if page == "docs/install.md" {
+            play.run("systemctl start").await?;
+        }
+        play.end()?;
+    }
+    releases.run("systemctl start").await?;
+    assert_eq!(machine.deeds().await?, ["start kozmic"; 2]);
+    releases.end()
 }
 
 /// The settings that the file explains: the service's user runs `kozmic check` with them.
@@ -144,10 +173,10 @@ async fn set_up(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-async fn upgraded(machine: &Machine) -> Result<()> {
+async fn upgraded(machine: &Machine, operations: &mut Play) -> Result<()> {
     machine.shell("touch /active; : >/called; echo built >/var/lib/kozmic/kept").await?;
     machine.shell("chmod 755 /var/lib/kozmic; gpasswd --delete kozmic docker").await?;
-    machine.shell("dpkg --install /new.deb").await?;
+    operations.run("apt-get install").await?;
     assert_eq!(machine.shell("dpkg-query -W -f '${Version}' kozmic").await?, "99.0.0~rc.1");
     let deeds = machine.deeds().await?;
     assert!(deeds.iter().any(|deed| deed.contains("restart kozmic.service")), "{deeds:?}");
@@ -155,21 +184,21 @@ async fn upgraded(machine: &Machine) -> Result<()> {
     machine.shell("grep -q '^github_client_id = ' /etc/kozmic/kozmic.toml").await?;
     let kept = machine.shell("cat /var/lib/kozmic/kept; stat -c %a /var/lib/kozmic; id -nG kozmic").await?;
     assert_eq!(kept, "built\n755\nkozmic", "what an administrator changed stays so");
-    machine.shell("rm /active; : >/called; dpkg --install /new.deb").await?;
+    machine.shell(&format!("rm /active; : >/called; dpkg --install {NEWER}")).await?;
     assert_eq!(machine.deeds().await?, [""; 0], "a service that did not run is not started");
     Ok(())
 }
 
-async fn taken_away(machine: &Machine) -> Result<()> {
+async fn taken_away(machine: &Machine, operations: &mut Play) -> Result<()> {
     machine.shell("dpkg --remove kozmic").await?;
     let deeds = machine.deeds().await?;
     assert!(deeds.iter().any(|deed| deed.contains("stop kozmic.service")), "{deeds:?}");
     machine.shell("test -e /etc/kozmic/github-client-secret; test -e /var/lib/kozmic/kept").await?;
     let said = machine.shell("dpkg --purge kozmic").await?;
-    assert!(said.contains("kozmic: what was built is still in /var/lib/kozmic"), "{said}");
+    let command = "rm -r /var/lib/kozmic && deluser --system kozmic";
+    assert!(said.contains("kozmic: what was built is still in /var/lib/kozmic") && said.contains(command), "{said}");
     assert_eq!(machine.shell("ls -d /etc/kozmic 2>/dev/null || cat /var/lib/kozmic/kept").await?, "built");
-    let command = said.lines().find_map(|line| line.split("to remove both: ").nth(1)).context("a command")?;
-    machine.shell(command).await?;
+    operations.run_typing(command, "y\n").await?;
     assert_ne!(machine.code("getent passwd kozmic").await?, "0");
     let left = "find /etc /usr/lib /usr/share /var/lib -xdev -name '*kozmic*' -not -path '*/dpkg/*' -not -path '*/apt/*' \
         -not -path /etc/dpkg/dpkg.cfg.d/90kozmic -not -path /etc/apt/apt.conf.d/90kozmic -not -path /etc/sudoers.d/kozmic";
@@ -179,13 +208,13 @@ async fn taken_away(machine: &Machine) -> Result<()> {
 
 /// As when both packages are installed at once, and the engine's has not made its group yet.
 async fn beside_an_engine_that_is_not_set_up_yet(machine: &Machine) -> Result<()> {
-    machine.shell("groupdel docker; touch /usr/bin/dockerd; dpkg --install /old.deb").await?;
+    machine.shell(&format!("groupdel docker; touch /usr/bin/dockerd; dpkg --install {PACKAGE}")).await?;
     assert_eq!(machine.shell("id -nG kozmic").await?, "kozmic docker");
     machine
         .shell("dpkg --purge kozmic; deluser --system kozmic; groupdel docker; rm /usr/bin/dockerd")
         .await?;
     assert_ne!(machine.code("ls -d /var/lib/kozmic").await?, "0", "an empty directory goes with a purge");
-    let said = machine.shell("dpkg --install /old.deb").await?;
+    let said = machine.shell(&format!("dpkg --install {PACKAGE}")).await?;
     assert!(said.contains("When the engine is installed: adduser kozmic docker"), "{said}");
     Ok(())
 }
