@@ -97,17 +97,25 @@ tarball_is_whole() {
     grep -q /usr/local/bin/kozmic kozmic.service)
 }
 
-# on_an_old_glibc: Debian 10, whose glibc is 2.28, from Debian's archive.
+# on_an_old_glibc: Debian 10, whose glibc is 2.28, from Debian's archive; where that cannot be had, Debian 11 with 2.31.
 on_an_old_glibc() {
-  local root=$ELSEWHERE/buster
-  if ! as_root debootstrap --variant=minbase --no-check-gpg buster "$root" http://archive.debian.org/debian \
-    >"$LOGS/buster.log" 2>&1; then
-    echo "left out: Debian 10 cannot be had from archive.debian.org (see $LOGS/buster.log)"
+  local root=$ELSEWHERE/old
+  if old_debian "$root" buster http://archive.debian.org/debian; then
+    :
+  elif old_debian "$root" bullseye "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"; then
+    echo "Debian 10 cannot be had from archive.debian.org; Debian 11 is tried in its place"
+  else
+    echo "left out: neither Debian 10 nor 11 can be had (see $LOGS/old-debian.log)"
     return
   fi
   as_root cp "$UNPACKED/kozmic" "$root/usr/local/bin/"
   as_root chroot "$root" ldd --version | head -n 1
   as_root chroot "$root" kozmic --version
+}
+
+old_debian() {
+  as_root rm -rf --one-file-system "$1"
+  as_root debootstrap --variant=minbase --no-check-gpg "$2" "$1" "$3" >"$LOGS/old-debian.log" 2>&1
 }
 
 # package_installs: into the base image of jobs, which is a small Debian.
