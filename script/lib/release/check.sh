@@ -2,11 +2,16 @@
 
 source script/lib/steps.sh
 
-check_release() {
-  want_command debootstrap
+# prepare_check: before anything is made, so that no step is left out for want of an engine.
+prepare_check() {
+  want_base_image_tools
   want_command objcopy binutils
   install_wanted
   prepare_engine
+  prepare_base_image
+}
+
+check_release() {
   ELSEWHERE=$(mktemp --directory /var/tmp/kozmic-release.XXXXXX)
   UNPACKED=$ELSEWHERE/kozmic-$VERSION-${TARGETS[0]}
   CONTAINER=kozmic-release-$$
@@ -100,9 +105,11 @@ tarball_is_whole() {
 # on_an_old_glibc: Debian 10, whose glibc is 2.28, from Debian's archive; where that cannot be had, Debian 11 with 2.31.
 on_an_old_glibc() {
   local root=$ELSEWHERE/old
-  if old_debian "$root" buster http://archive.debian.org/debian; then
+  if old_debian "$root" buster http://archive.debian.org/debian \
+    /usr/share/keyrings/debian-archive-removed-keys.gpg; then
     :
-  elif old_debian "$root" bullseye "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"; then
+  elif old_debian "$root" bullseye "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" \
+    /usr/share/keyrings/debian-archive-keyring.gpg; then
     echo "Debian 10 cannot be had from archive.debian.org; Debian 11 is tried in its place"
   else
     echo "left out: neither Debian 10 nor 11 can be had (see $LOGS/old-debian.log)"
@@ -115,7 +122,7 @@ on_an_old_glibc() {
 
 old_debian() {
   as_root rm -rf --one-file-system "$1"
-  as_root debootstrap --variant=minbase --no-check-gpg "$2" "$1" "$3" >"$LOGS/old-debian.log" 2>&1
+  as_root debootstrap --variant=minbase --keyring="$4" "$2" "$1" "$3" >"$LOGS/old-debian.log" 2>&1
 }
 
 # package_installs: into the base image of jobs, which is a small Debian.

@@ -3,7 +3,7 @@
 use crate::{at_rest, data_dir::DataDir, failure::Failure, settings::Settings, version::VERSION, wire};
 use anyhow::Context;
 use kozmic_edges::git::{GitError, Mirrors};
-use std::{process::ExitCode, time::Duration};
+use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -12,6 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Time that open connections and half-done steps may take to end.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Number of tries to listen at an address that is in use, and the time between them.
+const TRIES: u32 = 10;
+const TRY: Duration = Duration::from_millis(100);
 
 /// Serves until SIGTERM or SIGINT.
 #[expect(clippy::print_stdout, reason = "who starts a server by hand or from a script waits for this line")]
@@ -29,7 +33,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     }
     at_rest::close(&dir.join(""), &wire::database_file(&settings, &dir));
     let address = settings.server.listen;
-    let listener = TcpListener::bind(address).await.map_err(|cause| Failure::Listen { address, cause })?;
+    let listener = listen(address).await.map_err(|cause| Failure::Listen { address, cause })?;
     let address = listener.local_addr().context("read the address that we listen on")?;
     let server = wire::server(&settings, &dir).await?;
     let (stop, store) = (server.flow.stop.clone(), server.flow.edges.store.clone());
@@ -49,6 +53,17 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     ended.abort();
     tracing::info!("stopped; running containers go on and are found again");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens, also where `kozmic check` tries the address just now: it gives it back within a moment.
+async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    for _ in 0..TRIES {
+        match TcpListener::bind(address).await {
+            Err(fault) if fault.kind() == io::ErrorKind::AddrInUse => tokio::time::sleep(TRY).await,
+            bound => return bound,
+        }
+    }
+    TcpListener::bind(address).await
 }
 
 async fn after_stop(stop: &CancellationToken) {

@@ -4,7 +4,7 @@ use super::{
     Settings,
     fault::SettingsFaults,
     keys::{KEYS, Key, RULES},
-    source::Source,
+    source::{Source, may_have_password},
 };
 use std::{env::vars_os, fmt::Write, path::PathBuf};
 
@@ -43,7 +43,9 @@ fn line(source: &Source, key: &Key) -> String {
     let name = key.name;
     let written = source.written(name).filter(|value| !value.text.trim().is_empty());
     match (written, key.default) {
-        (Some(value), _) if key.is_secret => format!("{name} = {HIDDEN}  # from {}\n", value.place),
+        (Some(value), _) if key.is_secret || may_have_password(&value.text) => {
+            format!("{name} = {HIDDEN}  # from {}\n", value.place)
+        }
         (Some(value), _) => format!("{name} = {}  # from {}\n", quoted(&value.text), value.place),
         (None, Some(default)) => format!("{name} = {}  # the default\n", quoted(default)),
         (None, None) => format!("# {name} is not set\n"),
@@ -77,6 +79,16 @@ mod tests {
         }
         assert!(!text.contains("hush"));
         assert_eq!(text.lines().count(), KEYS.len() + 1);
+    }
+
+    #[test]
+    fn an_address_with_a_user_is_not_shown_nor_taken() {
+        let file = "docker_url = 'tcp://u:hush@h:2375'\ngithub_url = 'https://u:hush@example.com'";
+        assert!(!show(file).contains("hush"));
+        let source = Source::from_text(file, []).unwrap_or_else(|fault| panic!("{fault}"));
+        let faults = Settings::from_source(source).err().map(|faults| faults.to_string()).unwrap_or_default();
+        assert!(faults.contains("docker_url") && faults.contains("github_url"), "{faults}");
+        assert!(!faults.contains("hush"), "{faults}");
     }
 
     #[test]

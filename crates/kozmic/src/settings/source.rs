@@ -261,7 +261,8 @@ impl Source {
             (None, Some(default)) => (name, default, "the defaults"),
             (None, None) => return Ok(None),
         };
-        let written = Written { setting, place, value: (!is_secret).then_some(text) };
+        let written =
+            Written { setting, place, value: (!is_secret && !may_have_password(text)).then_some(text) };
         parse(text.trim()).map(Some).map_err(|right| SettingsFault::wrong(written, right))
     }
 
@@ -300,6 +301,11 @@ fn written(value: toml::Value) -> String {
         toml::Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
+}
+
+/// Whether a text may be an address with a user in it.
+pub(super) fn may_have_password(text: &str) -> bool {
+    text.contains("://") && text.contains('@')
 }
 
 fn plain(item: &toml::Value) -> String {

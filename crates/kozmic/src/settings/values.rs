@@ -51,9 +51,12 @@ pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
 }
 
 pub(super) fn url(text: &str) -> Parsed<Url> {
-    const RIGHT: &str = "an address that starts with https:// or http://, such as https://ci.example.org";
+    const RIGHT: &str =
+        "an address that starts with https:// or http:// and names no user, such as https://ci.example.org";
     let url = Url::parse(text).map_err(|_| RIGHT)?;
-    let fits = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    let is_nobodys = url.username().is_empty() && url.password().is_none();
+    let fits =
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && is_nobodys;
     if fits { Ok(url) } else { Err(RIGHT) }
 }
 
@@ -63,14 +66,15 @@ pub(super) fn public_url(text: &str) -> Parsed<Url> {
                          a name or a port of its own";
     let url = url(text)?;
     let is_bare = url.path() == "/" && url.fragment().is_none();
-    let is_nobodys = url.username().is_empty() && url.password().is_none();
-    if is_bare && is_nobodys { Ok(url) } else { Err(RIGHT) }
+    if is_bare { Ok(url) } else { Err(RIGHT) }
 }
 
 pub(super) fn docker_url(text: &str) -> Parsed<String> {
-    const RIGHT: &str = "an engine's address that starts with unix://, tcp://, http:// or https://";
+    const RIGHT: &str =
+        "an engine's address that starts with unix://, tcp://, http:// or https:// and names no user";
     let known = ["unix:///", "tcp://", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
-    if known { Ok(text.to_owned()) } else { Err(RIGHT) }
+    let is_nobodys = text.starts_with("unix:") || !text.contains('@');
+    if known && is_nobodys { Ok(text.to_owned()) } else { Err(RIGHT) }
 }
 
 pub(super) fn database_url(text: &str) -> Parsed<String> {

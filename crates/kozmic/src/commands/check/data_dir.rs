@@ -36,6 +36,9 @@ const OPENED: [&str; 12] = [
     "artifacts",
 ];
 
+/// Directories in it.
+const DIRECTORIES: [&str; 3] = ["logs", "mirrors", "work"];
+
 /// The directory as it was found.
 pub(super) struct Found {
     pub(super) directory: Finding,
@@ -85,7 +88,7 @@ fn directory(settings: &Settings, dir: &DataDir, holder: Option<&str>) -> Findin
     let path = dir.join("");
     let checked = may_write(&path)
         .and_then(|_| strangers(&path))
-        .and_then(|()| key(dir))
+        .and_then(|()| kept(settings, dir))
         .and_then(|()| room(settings, dir));
     let room = match checked {
         Ok(room) => room,
@@ -121,14 +124,23 @@ fn strangers(path: &Path) -> Result<(), String> {
     ))
 }
 
-/// Whether the key is one, if it is there.
-fn key(dir: &DataDir) -> Result<(), String> {
-    let file = dir.join("secret_key");
-    match file.try_exists() {
-        Ok(true) => dir.secret_key().map(drop).map_err(|fault| said_once(&fault)),
-        Ok(false) => Ok(()),
-        Err(fault) => Err(format!("{}: {fault}", file.display())),
+/// Whether key and names are right, as far as they are there and used, and directories are what they are to be.
+fn kept(settings: &Settings, dir: &DataDir) -> Result<(), String> {
+    let is_there = |name: &str| match dir.join(name).try_exists() {
+        Ok(is_there) => Ok(is_there),
+        Err(fault) => Err(format!("{}: {fault}", dir.join(name).display())),
+    };
+    if settings.server.secret_key.is_none() && is_there("secret_key")? {
+        dir.secret_key().map_err(|fault| said_once(&fault))?;
     }
+    if is_there("instance")? {
+        dir.instance().map_err(|fault| said_once(&fault))?;
+    }
+    if is_there("runner")? {
+        dir.runner().map_err(|fault| said_once(&fault))?;
+    }
+    let odd = DIRECTORIES.iter().map(|name| dir.join(name)).find(|path| path.exists() && !path.is_dir());
+    odd.map_or(Ok(()), |path| Err(format!("{} is no directory", path.display())))
 }
 
 /// Room on the disks; too little is a fault.
@@ -148,7 +160,15 @@ async fn database(settings: &Settings, holder: Option<&str>) -> Result<String, S
     if let Some(holder) = holder {
         return Ok(format!("{name}, in use by {holder}"));
     }
-    let condition = match elsewhere.is_none() && !file.exists() {
+    let is_there = file.try_exists().map_err(|fault| format!("{name}: {fault}"))?;
+    let log = PathBuf::from(format!("{name}-wal"));
+    if metadata(&log).is_ok_and(|found| found.len() > 0) {
+        return Ok(format!(
+            "{name}: a server that was killed left {} beside it, which the next start takes in; what is in it is not looked at",
+            log.display()
+        ));
+    }
+    let condition = match elsewhere.is_none() && !is_there {
         true => Condition::Missing,
         false => store::look(&url).await.map_err(|fault| format!("{name}: {}", said_once(&fault)))?,
     };

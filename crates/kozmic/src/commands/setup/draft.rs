@@ -184,6 +184,7 @@ impl Draft {
             mode: if group.is_some() { 0o640 } else { 0o600 },
             group,
             old: None,
+            beside: Some(installation.place.settings.clone()),
         });
         let path = installation.place.settings.clone();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -193,6 +194,7 @@ impl Draft {
             text: self.text().into(),
             mode: 0o640,
             group,
+            beside: None,
         };
         let stays = installation.document.as_ref().is_some_and(|old| old.to_string() == self.text());
         secret.into_iter().chain((!stays).then_some(settings)).collect()

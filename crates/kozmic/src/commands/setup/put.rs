@@ -21,6 +21,8 @@ pub(super) struct NewFile {
     pub(super) group: Option<u32>,
     /// The file that keeps what is replaced, if that is kept.
     pub(super) old: Option<PathBuf>,
+    /// A file whose owner and group it gets where it is new and nobody chose a group, so that the same user reads both.
+    pub(super) beside: Option<PathBuf>,
 }
 
 /// A file that lies beside its place.
@@ -105,8 +107,14 @@ fn keep_rights(new: &File, former: &Metadata) -> io::Result<()> {
 }
 
 fn give_rights(new: &File, file: &NewFile) -> io::Result<()> {
-    if let Some(group) = file.group {
-        fchown(new, None, Some(group))?;
+    let beside =
+        file.beside.as_ref().filter(|_| file.group.is_none()).and_then(|path| fs::metadata(path).ok());
+    match (file.group, beside) {
+        (Some(group), _) => fchown(new, None, Some(group))?,
+        (None, Some(beside)) if beside.uid() != new.metadata()?.uid() => {
+            fchown(new, Some(beside.uid()), Some(beside.gid()))?;
+        }
+        _ => {}
     }
     new.set_permissions(Permissions::from_mode(file.mode))
 }
@@ -123,7 +131,7 @@ mod tests {
     use super::*;
 
     fn file(path: PathBuf, text: &str, mode: u32) -> NewFile {
-        NewFile { path, text: text.into(), mode, group: None, old: None }
+        NewFile { path, text: text.into(), mode, group: None, old: None, beside: None }
     }
 
     fn names(dir: &Path) -> Vec<String> {
@@ -162,6 +170,19 @@ mod tests {
         assert_eq!(fs::read_to_string(dir.path().join("kozmic.toml.bak")).unwrap(), "old");
         assert_eq!((mode(&path), mode(&dir.path().join("kozmic.toml.bak"))), (0o660, 0o660));
         assert_eq!(names(dir.path()), ["kozmic.toml", "kozmic.toml.bak"]);
+    }
+
+    #[test]
+    fn a_new_secret_is_for_the_user_of_the_settings_that_it_came_out_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = dir.path().join("kozmic.toml");
+        fs::write(&settings, "").unwrap();
+        // Only root can give a file away.
+        let owner = chown(&settings, Some(1_234), Some(1_234))
+            .map_or(fs::metadata(&settings).unwrap().uid(), |()| 1_234);
+        let secret = dir.path().join("secret");
+        put(&[NewFile { beside: Some(settings), ..file(secret.clone(), "hush", 0o600) }]).unwrap();
+        assert_eq!((fs::metadata(&secret).unwrap().uid(), mode(&secret)), (owner, 0o600));
     }
 
     #[test]

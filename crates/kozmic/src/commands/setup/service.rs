@@ -205,7 +205,7 @@ impl Step {
                 let dir = path.parent().filter(|dir| !dir.exists());
                 dir.map_or(Ok(()), make_public).with_context(|| self.in_words())?;
                 let (path, text) = (path.clone(), text.as_str().into());
-                put(&[NewFile { path, text, mode: 0o644, group: None, old: None }])
+                put(&[NewFile { path, text, mode: 0o644, group: None, old: None, beside: None }])
             }
         }
     }
