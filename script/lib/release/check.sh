@@ -6,6 +6,10 @@ source script/lib/steps.sh
 prepare_check() {
   want_base_image_tools
   want_command objcopy binutils
+  if [[ " ${TARGETS[*]} " == *" aarch64-"* && $(uname -m) != aarch64 ]]; then
+    want_command qemu-aarch64-static qemu-user-static
+    want_file /usr/aarch64-linux-gnu/lib/libc.so.6 libc6-arm64-cross
+  fi
   install_wanted
   prepare_engine
   prepare_base_image
@@ -23,6 +27,7 @@ check_release() {
   try "bill of parts" bill_of_parts
   try "tarball" tarball_is_whole
   try "an old glibc" on_an_old_glibc
+  try "other machines" other_machines_programs_start
   try "package" package_installs
   try "a build" builds_with_it
   try "image" image_starts
@@ -123,6 +128,22 @@ on_an_old_glibc() {
 old_debian() {
   as_root rm -rf --one-file-system "$1"
   as_root debootstrap --variant=minbase --keyring="$4" "$2" "$1" "$3" >"$LOGS/old-debian.log" 2>&1
+}
+
+# other_machines_programs_start: in an emulator, which is no proof of more.
+other_machines_programs_start() {
+  local target name
+  for target in "${TARGETS[@]}"; do
+    name=kozmic-$VERSION-$target
+    tar --extract --file "$FILES/$name.tar.gz" --directory "$ELSEWHERE"
+    if [[ $target == "$(uname -m)"-* ]]; then
+      "$ELSEWHERE/$name/kozmic" --version
+    elif [[ $target == aarch64-* ]]; then
+      qemu-aarch64-static -L /usr/aarch64-linux-gnu "$ELSEWHERE/$name/kozmic" --version
+    else
+      echo "left out, nothing here runs a program for $target"
+    fi
+  done
 }
 
 # package_installs: into the base image of jobs, which is a small Debian.
