@@ -1,9 +1,14 @@
 //! Users of this machine, for people.
 
+/// A user's name, if the machine knows it.
+pub(crate) fn name(number: u32) -> Option<String> {
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    name_in(&known, number).map(str::to_owned)
+}
+
 /// A user's name with the number, or the number alone where the machine knows no name.
 pub(crate) fn user(number: u32) -> String {
-    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    name_in(&known, number).map_or_else(|| format!("user {number}"), |name| format!("{name} (user {number})"))
+    name(number).map_or_else(|| format!("user {number}"), |name| format!("{name} (user {number})"))
 }
 
 /// The name of a number in the text of `/etc/passwd`.

@@ -9,32 +9,24 @@ mod data_dir;
 mod report;
 mod walls;
 
+use super::{
+    finding::Finding,
+    looks::{self, AtForge, near::is_this_machine},
+};
 use crate::{
     settings::{Settings, kept_in_words},
     version::VERSION,
     wire,
 };
 use clap::Args;
-use kozmic_edges::{
-    engine::{
-        Engine,
-        docker::{DockerEngine, JobNetwork},
-    },
-    forge::{Forge, github::GitHub},
-    git::Mirrors,
-    notifier::Notifier,
-};
+use kozmic_edges::notifier::Notifier;
 use kozmic_flow::Retention;
 use kozmic_model::image::ImageName;
-use report::{Finding, Report};
+use report::Report;
 use std::process::ExitCode;
-use url::Url;
 
 /// Result of a look at one thing.
 type Look = Result<String, String>;
-
-/// The path to which the forge sends people back, below the public address.
-const CALLBACK: &str = "_auth/auth-callback/";
 
 /// Names of the looks that others depend on.
 const ENGINE: &str = "Docker engine";
@@ -64,10 +56,14 @@ pub(crate) async fn check(settings: Settings, arguments: &CheckArguments) -> Exi
     report.add("connections", Ok(connections(&settings)));
     report.add("kept", Ok(kept(&settings)));
     report.add("people", people(&settings));
-    report.add("git", Mirrors::version().await.map_err(|fault| fault.to_string()));
-    report.add("ssh", Mirrors::ssh_version().await.map_err(|fault| fault.to_string()));
-    report.add(ENGINE, docker(&settings).await);
-    at_github(&settings, &mut report).await;
+    report.add("git", looks::git().await);
+    report.add("ssh", looks::ssh().await);
+    report.add(ENGINE, looks::engine(&settings).await);
+    let AtForge { api, sign_in } = looks::at_forge(&settings.github, &settings.server.public_url).await;
+    report.add(FORGE, api);
+    if let Some(sign_in) = sign_in {
+        report.add("sign-in", sign_in);
+    }
     report.add("mail", mail(&settings).await);
     for (what, look) in autobuild::looks(&settings).await {
         report.add(what, look);
@@ -79,39 +75,11 @@ pub(crate) async fn check(settings: Settings, arguments: &CheckArguments) -> Exi
     report.end()
 }
 
-/// GitHub's API, and the application by which people sign in.
-async fn at_github(settings: &Settings, report: &mut Report) {
-    let forge = match GitHub::new(settings.github.clone()) {
-        Ok(forge) => forge,
-        Err(fault) => return report.add(FORGE, Err(format!("{fault:#}"))),
-    };
-    let greeting = forge.greet().await.map_err(|fault| {
-        let hint = if fault.try_again().is_some() { "" } else { ": github_api_url has to name its API, which is https://api.github.com, or https://HOST/api/v3 of an Enterprise server" };
-        format!("{fault}{hint}")
-    });
-    let answers = greeting.is_ok();
-    report.add(FORGE, greeting);
-    let callback = callback(&settings.server.public_url);
-    match forge.try_client(&callback).await {
-        Ok(()) => report.add(
-            "sign-in",
-            Ok(format!("the OAuth application {} is known there", settings.github.client_id)),
-        ),
-        Err(fault) if !answers && fault.try_again().is_some() => {}
-        Err(fault) => report.add("sign-in", Err(fault.to_string())),
-    }
-}
-
-/// The address to which the forge sends people back.
-fn callback(public_url: &Url) -> Url {
-    public_url.join(CALLBACK).unwrap_or_else(|_| public_url.clone())
-}
-
 /// Tries a job's container, which gets to the forge if this machine does, and does so over a network.
 async fn try_container(settings: &Settings, arguments: &CheckArguments, report: &mut Report) {
     let url = &settings.github.url;
     let outside = url.host_str().zip(url.port_or_known_default());
-    let is_tried = report.is_well(FORGE) && !address::is_this_machine(url).await;
+    let is_tried = report.is_well(FORGE) && !is_this_machine(url).await;
     let tried = container::look(settings, arguments.pull.as_ref(), outside.filter(|_| is_tried)).await;
     report.add("container", tried.container);
     if let Some(way_out) = tried.way_out {
@@ -151,30 +119,6 @@ fn connections(settings: &Settings) -> String {
         String::new()
     };
     format!("{} at most{short}, and {} of one client", all.connections, all.of_one_address)
-}
-
-async fn docker(settings: &Settings) -> Look {
-    let engine = DockerEngine::new(settings.docker.clone());
-    let version = engine.version().await.map_err(|fault| fault.to_string())?;
-    let url = &settings.docker.url;
-    let networks = match &settings.docker.network {
-        JobNetwork::Own => {
-            let is_there = engine.has_own_network().await.map_err(|fault| fault.to_string())?;
-            let when = if is_there { "" } else { ", made as the server starts" };
-            format!("on a network of Kozmic's own, which is to keep them apart{when}")
-        }
-        JobNetwork::Each(range) => format!("on networks of their own in {range}"),
-        JobNetwork::Named(name) => {
-            if !engine.has_network().await.map_err(|fault| fault.to_string())? {
-                return Err(format!(
-                    "{version} at {url} has no network {name}: make it with docker network create, or set docker_network"
-                ));
-            }
-            format!("on the network {name}")
-        }
-    };
-    let walls = engine.walls().await.map_err(|fault| fault.to_string())?;
-    Ok(format!("{version} at {url}; jobs are {networks}, {}", walls::of_engine(&walls)))
 }
 
 async fn mail(settings: &Settings) -> Look {

@@ -32,7 +32,7 @@ use terminal::Terminal;
 use tokio::runtime::Runtime;
 use written::Written;
 
-/// What to do with the answers.
+/// Ways to take the answers and to use them.
 #[derive(Args)]
 pub(crate) struct SetupArguments {
     /// The directory of kozmic.toml and of the secret's file; /etc/kozmic for root, else the current one. --config names

@@ -1,17 +1,20 @@
 //! Looks of `kozmic check` at the server's addresses: the one that it listens on, and the one that the forge calls.
 
-use super::report::Finding;
+use crate::commands::{
+    finding::Finding,
+    looks::near::{Near, nearness},
+};
 use crate::{data_dir::DataDir, settings::Settings};
 use kozmic_edges::secret;
 use reqwest::redirect::Policy;
 use secrecy::ExposeSecret;
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::{error::Error, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, lookup_host},
+    net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
-use url::{Host, Url};
+use url::Url;
 
 /// Longest wait for an answer from the public address.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -153,80 +156,9 @@ fn causes(fault: &reqwest::Error) -> String {
     words
 }
 
-/// Whether an address is one of this machine alone.
-pub(super) async fn is_this_machine(url: &Url) -> bool {
-    nearness(url).await == Near::Machine
-}
-
-/// Distance of a host, as far as its address tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Near {
-    Machine,
-    Network,
-    Far,
-}
-
-/// The distance of an address's host, which is the farthest of all that its name stands for.
-async fn nearness(url: &Url) -> Near {
-    let port = url.port_or_known_default().unwrap_or(80);
-    let addresses = match url.host() {
-        Some(Host::Ipv4(address)) => vec![IpAddr::from(address)],
-        Some(Host::Ipv6(address)) => vec![IpAddr::from(address)],
-        Some(Host::Domain(name)) => match timeout(PATIENCE, lookup_host((name, port))).await {
-            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-            _ => return Near::Far,
-        },
-        None => return Near::Far,
-    };
-    if addresses.iter().all(|address| address.is_loopback() || address.is_unspecified()) {
-        Near::Machine
-    } else if addresses.iter().all(is_private) {
-        Near::Network
-    } else {
-        Near::Far
-    }
-}
-
-/// Whether an address is one of this machine or of a private network (RFC 1918, RFC 4193, link-local, RFC 6598).
-fn is_private(address: &IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(four) => {
-            let [first, second, ..] = four.octets();
-            let is_of_carrier = first == 100 && (64..128).contains(&second);
-            four.is_loopback() || four.is_private() || four.is_link_local() || is_of_carrier
-        }
-        IpAddr::V6(six) => six.is_loopback() || six.is_unique_local() || six.is_unicast_link_local(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_host_is_as_far_as_its_address() {
-        let near = async |url: &str| nearness(&url.parse().unwrap()).await;
-        for own in ["http://127.0.0.1:8080", "http://[::1]", "http://0.0.0.0:80"] {
-            assert_eq!(near(own).await, Near::Machine, "{own}");
-        }
-        for inside in [
-            "http://10.1.2.3",
-            "http://192.168.1.5",
-            "http://[fd00::1]",
-            "http://100.64.0.1",
-            "http://169.254.1.1",
-        ] {
-            assert_eq!(near(inside).await, Near::Network, "{inside}");
-        }
-        for far in [
-            "https://192.0.2.1",
-            "http://[2001:db8::1]",
-            "https://no-such-host.invalid",
-            "http://100.128.0.1",
-        ] {
-            assert_eq!(near(far).await, Near::Far, "{far}");
-        }
-    }
 
     #[tokio::test]
     async fn a_stand_in_answers_the_check_alone() {

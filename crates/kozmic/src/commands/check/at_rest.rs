@@ -1,6 +1,6 @@
 //! The look of `kozmic check` at files: what other users of the machine may read.
 
-use super::report::Finding;
+use crate::commands::finding::Finding;
 use crate::{at_rest, data_dir::DataDir, settings::Settings, wire};
 use std::path::PathBuf;
 

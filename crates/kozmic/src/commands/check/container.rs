@@ -1,7 +1,8 @@
 //! Looks of `kozmic check` by a job's container, which runs for a moment and is removed: whether one starts, and where it
 //! gets to.
 
-use super::{report::Finding, walls::Places};
+use super::walls::Places;
+use crate::commands::finding::Finding;
 use crate::{data_dir::DataDir, settings::Settings};
 use kozmic_edges::engine::{
     Engine, EngineError,

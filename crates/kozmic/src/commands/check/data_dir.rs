@@ -1,7 +1,7 @@
 //! Looks of `kozmic check` at the data directory and the database. Nothing is made or written there: whoever looks may
 //! be root, whose files the server could not open.
 
-use super::report::Finding;
+use crate::commands::finding::Finding;
 use crate::{
     data_dir::{DataDir, database_in},
     failure::said_once,

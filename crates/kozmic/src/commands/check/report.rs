@@ -1,43 +1,9 @@
 //! The answer of `kozmic check`: a line for each thing that was looked at, for people or for programs.
 
+use crate::commands::finding::Finding;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 use std::process::ExitCode;
-
-/// Result of a look at one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Finding {
-    /// All is well.
-    Well(String),
-    /// It is worth a thought.
-    Mind(String),
-    /// It does not work.
-    Bad(String),
-}
-
-impl From<Result<String, String>> for Finding {
-    fn from(look: Result<String, String>) -> Self {
-        match look {
-            Ok(found) => Self::Well(found),
-            Err(fault) => Self::Bad(fault),
-        }
-    }
-}
-
-impl Finding {
-    /// The word at the beginning of its line, the same for programs, its colour, and what was found.
-    fn parts(&self) -> (&'static str, &'static str, Style, &str) {
-        match self {
-            Self::Well(words) => ("ok   ", "ok", AnsiColor::Green.on_default(), words),
-            Self::Mind(words) => ("note ", "note", AnsiColor::Yellow.on_default(), words),
-            Self::Bad(words) => ("FAIL ", "fail", AnsiColor::Red.on_default().bold(), words),
-        }
-    }
-
-    pub(super) fn is_bad(&self) -> bool {
-        matches!(self, Self::Bad(_))
-    }
-}
 
 /// All findings, in the order in which they were made.
 pub(super) struct Report {
@@ -54,8 +20,12 @@ impl Report {
     pub(super) fn add(&mut self, what: &'static str, finding: impl Into<Finding>) {
         let finding = finding.into();
         if !self.is_json {
-            let (word, _, style, words) = finding.parts();
-            anstream::println!("{style}{word}{style:#} {what}: {}", on_one_line(words));
+            let style = colour(&finding);
+            anstream::println!(
+                "{style}{:<5}{style:#} {what}: {}",
+                finding.word(),
+                on_one_line(finding.words())
+            );
         }
         self.findings.push((what, finding));
     }
@@ -79,10 +49,18 @@ impl Report {
 
     fn json(&self) -> Value {
         let looks = self.findings.iter().map(|(what, finding)| {
-            let (_, result, _, words) = finding.parts();
-            json!({ "what": what, "result": result, "words": words })
+            let result = finding.word().to_lowercase();
+            json!({ "what": what, "result": result, "words": finding.words() })
         });
         json!({ "ok": !self.has_fault(), "looks": looks.collect::<Vec<_>>() })
+    }
+}
+
+fn colour(finding: &Finding) -> Style {
+    match finding {
+        Finding::Well(_) => AnsiColor::Green.on_default(),
+        Finding::Mind(_) => AnsiColor::Yellow.on_default(),
+        Finding::Bad(_) => AnsiColor::Red.on_default().bold(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Looks of `kozmic check` at the walls around jobs: those that the engine has, and a firewall, which is advised.
 
-use super::report::Finding;
+use crate::commands::finding::Finding;
 use crate::settings::Settings;
-use kozmic_edges::engine::docker::{DockerEngine, JobNetwork, Reach, Walls};
+use kozmic_edges::engine::docker::{DockerEngine, JobNetwork, Reach};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -44,17 +44,6 @@ enum Rule {
     NotRead,
     /// Jobs are in a network whose interface is not known.
     NotKnown,
-}
-
-/// The walls that the engine itself has, in a part of a sentence about jobs.
-pub(super) fn of_engine(walls: &Walls) -> String {
-    let Walls { runtime, is_remapped, has_seccomp, memory } = walls;
-    let users = if *is_remapped { "others on the machine" } else { "the machine's own" };
-    let filter = if *has_seccomp { "a filter" } else { "no filter" };
-    let memory = memory.map_or_else(|| "no limit".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
-    format!(
-        "run by {runtime}, with users that are {users}, {filter} of system calls, and {memory} of memory for each hook"
-    )
 }
 
 /// The places to try from a job's container. A port of this machine is open until they are dropped.

@@ -95,10 +95,14 @@ fn tell(address: SocketAddr, door: &Door, terminal: &Terminal) {
     );
 }
 
-/// The account by which somebody came to this machine.
+/// The account by which somebody came to this machine, with the port of its SSH server if that is not the usual one.
 fn account() -> String {
     let user = variable("SUDO_USER").or_else(|| variable("USER")).unwrap_or_else(|| "you".to_owned());
-    let by_ssh = variable("SSH_CONNECTION").and_then(|line| line.split(' ').nth(2).map(str::to_owned));
+    let connection = variable("SSH_CONNECTION").unwrap_or_default();
+    let mut of_server = connection.split(' ').skip(2);
+    let by_ssh = of_server.next().map(str::to_owned);
+    let port =
+        of_server.next().filter(|port| *port != "22").map(|port| format!("-p {port} ")).unwrap_or_default();
     let host = by_ssh.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-    format!("{user}@{}", host.as_deref().map_or("this-machine", str::trim))
+    format!("{port}{user}@{}", host.as_deref().map_or("this-machine", str::trim))
 }

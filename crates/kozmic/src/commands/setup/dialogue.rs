@@ -108,17 +108,17 @@ impl Dialogue<'_> {
         let now = self.installation.value("listen").unwrap_or_default();
         self.say("");
         self.tell(&[self.runtime.block_on(tries::port(answers.of("listen"), &now, None))]);
-        self.tell(tries::public_address(&url, answers.of("github_url")).as_slice());
+        self.tell(self.runtime.block_on(tries::public_address(&url, answers.of("github_url"))).as_slice());
     }
 
     fn application(&self, answers: &mut Answers) -> Result<()> {
-        self.say("\nThe OAuth application, as which Kozmic speaks to GitHub. To make one, open");
+        self.say("\nAn OAuth application at GitHub lets people sign in, and lets Kozmic act for them there. To make one, open");
         let link = answers.application_link().map(String::from).unwrap_or_default();
         self.say(&format!("\n  {link}\n"));
         self.say(
             "and press Register application. The fields are filled in; if they are not, the callback URL is",
         );
-        self.say(&format!("  {}", answers.callback()));
+        self.say(&format!("  {}\n", answers.callback()));
         loop {
             for question in QUESTIONS.iter().filter(|question| question.part == Part::Application) {
                 if question.name == SECRET { self.ask_secret(answers)? } else { self.ask(question, answers)? }
@@ -145,12 +145,17 @@ impl Dialogue<'_> {
     /// Whether an answer stays: it works, or somebody wants it all the same.
     fn is_kept(&self, tried: &Tried) -> Result<bool> {
         self.tell(std::slice::from_ref(tried));
-        Ok(!tried.is_bad() || self.terminal.agrees("  Keep it all the same?", false)?)
+        Ok(!tried.outcome.is_bad() || self.terminal.agrees("  Keep this answer all the same?", false)?)
     }
 
     fn tell(&self, tried: &[Tried]) {
         for one in tried {
-            self.say(&format!("  {:<5} {}: {}", one.word(), one.what, printable(one.words())));
+            self.say(&format!(
+                "  {:<5} {}: {}",
+                one.outcome.word(),
+                one.what,
+                printable(one.outcome.words())
+            ));
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) struct Draft {
     document: DocumentMut,
     /// Whether it is the first.
     is_new: bool,
-    /// What becomes different.
+    /// The settings that change.
     pub(super) changes: Vec<Change>,
     /// The secret, if its file has to be written, and the file.
     pub(super) secret: Option<(PathBuf, SecretString)>,

@@ -158,7 +158,9 @@ impl Pages {
             Ok(settings) => {
                 let now = self.installation.value("listen").unwrap_or_default();
                 tried.push(tries::port(answers.of("listen"), &now, Some(self.address)).await);
-                tried.extend(tries::public_address(&settings.server.public_url, answers.of("github_url")));
+                tried.extend(
+                    tries::public_address(&settings.server.public_url, answers.of("github_url")).await,
+                );
                 tried.push(tries::application(answers, &self.installation).await);
                 tried.extend(tries::people(answers));
                 tried.push(tries::engine(&settings).await);
@@ -234,7 +236,7 @@ fn steps(service: Option<&Service>) -> Vec<String> {
 }
 
 fn shown(tried: &Tried) -> SetupTry {
-    SetupTry { what: tried.what, word: tried.word(), words: tried.words().to_owned() }
+    SetupTry { what: tried.what, word: tried.outcome.word(), words: tried.outcome.words().to_owned() }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ impl Place {
             (None, None) => PathBuf::from(SETTINGS),
         };
         let settings = std::path::absolute(settings).context("find the current directory")?;
-        // What a link leads to is replaced, not the link.
+        // A link stays: the file that it leads to is replaced.
         let settings = settings.canonicalize().unwrap_or(settings);
         if settings.is_dir() {
             let words = format!("{} is a directory: name it with --output", settings.display());

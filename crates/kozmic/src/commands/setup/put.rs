@@ -97,7 +97,7 @@ fn write(place: &Path, text: &[u8], rights: impl FnOnce(&File) -> io::Result<()>
     Ok(begun)
 }
 
-/// Whoever could read the former file can read this one, but for those that no file of settings is for.
+/// Gives a file the owner, group and rights of the former one, but for those of others: no settings file is for them.
 fn keep_rights(new: &File, former: &Metadata) -> io::Result<()> {
     let now = new.metadata()?;
     if (now.uid(), now.gid()) != (former.uid(), former.gid()) {
@@ -121,7 +121,7 @@ fn give_rights(new: &File, file: &NewFile) -> io::Result<()> {
 
 fn remove(begun: &[Begun]) {
     for Begun { begun, .. } in begun {
-        // What cannot be removed is removed by the next run.
+        // The next run removes one that stays.
         let _ = fs::remove_file(begun);
     }
 }

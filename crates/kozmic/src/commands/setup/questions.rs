@@ -44,21 +44,21 @@ pub(super) const QUESTIONS: [Question; 9] = [
     Question {
         name: "public_url",
         label: "Public address",
-        hint: "Browsers and GitHub reach Kozmic there, such as https://ci.example.com. It has no path.",
+        hint: "The address at which browsers and GitHub reach Kozmic, such as https://ci.example.com: no path behind the name.",
         if_none: "",
         part: Part::Server,
     },
     Question {
         name: "listen",
         label: "Address to listen on",
-        hint: "An address of this machine, and a port. 127.0.0.1:8080 fits a proxy on this machine, 0.0.0.0:8080 all others.",
+        hint: "127.0.0.1:8080 if the proxy for TLS runs on this machine; 0.0.0.0:8080 if it runs on another one.",
         if_none: "",
         part: Part::Server,
     },
     Question {
         name: "data_dir",
         label: "Data directory",
-        hint: "Database, logs and copies of repositories lie there.",
+        hint: "The directory for the database, logs and copies of repositories.",
         if_none: "",
         part: Part::Server,
     },
@@ -72,7 +72,7 @@ pub(super) const QUESTIONS: [Question; 9] = [
     Question {
         name: "github_client_id",
         label: "Client ID",
-        hint: "It stands on the page of the OAuth application.",
+        hint: "GitHub shows it on the page of the OAuth application.",
         if_none: "",
         part: Part::Application,
     },
@@ -86,8 +86,8 @@ pub(super) const QUESTIONS: [Question; 9] = [
     Question {
         name: "sign_in_allowed",
         label: "People who may sign in",
-        hint: "Their logins, or organizations whose members are meant, with commas between. Whoever signs in can run containers.",
-        if_none: "everybody with an account there",
+        hint: "Logins, or organizations for all of their members, with commas between, such as anna, your-organization. Everybody who signs in can run containers here.",
+        if_none: "everybody with an account at GitHub",
         part: Part::People,
     },
     Question {
@@ -131,7 +131,7 @@ impl Question {
         }
         if answer.is_empty() || (self.is_optional() && answer == NONE) {
             let is_right = self.is_optional();
-            return if is_right { Ok(String::new()) } else { Err("this one is needed".to_owned()) };
+            return if is_right { Ok(String::new()) } else { Err("an answer is needed".to_owned()) };
         }
         let answer = self.tidy(answer)?;
         match proposed::wrong(self.name, &answer) {
@@ -149,6 +149,10 @@ impl Question {
             }
             "github_client_id" | SECRET if !answer.chars().all(|letter| letter.is_ascii_graphic()) => {
                 Err("it needs to be as GitHub shows it: letters, digits and signs without spaces".to_owned())
+            }
+            "github_client_id" if answer.len() < 8 || answer.contains(['/', ':']) => {
+                Err("it needs to be the client ID as GitHub shows it, such as Ov23liABCDEFGHIJKLMN"
+                    .to_owned())
             }
             "sign_in_allowed" => Ok(answer.split(',').map(str::trim).collect::<Vec<_>>().join(",")),
             _ => Ok(answer.to_owned()),
@@ -176,6 +180,8 @@ mod tests {
             ("data_dir", "data", "begins with /"),
             ("github_url", "github", "https://"),
             ("github_client_id", "a b", "without spaces"),
+            ("github_client_id", "n", "such as Ov23li"),
+            ("github_client_id", "https://github.com", "such as Ov23li"),
             ("github_client_secret", "hush\nadmins = 'eve'", "one line"),
             ("sign_in_allowed", "anna bob", "commas"),
             ("docker_url", "/var/run/docker.sock", "unix://"),

@@ -7,9 +7,10 @@ use super::{
     questions::{QUESTIONS, SECRET},
     service::{Service, USER},
 };
+use crate::people;
 use anyhow::{Result, ensure};
 use secrecy::ExposeSecret;
-use std::path::Path;
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 /// Letters that mean nothing to a shell, nor to readers of files of variables.
 const PLAIN: &str = "/._-=,:@%+";
@@ -58,18 +59,24 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// The commands that come next.
-pub(super) fn next(place: &Place, service: Option<&Service>) -> [String; 2] {
+/// The commands that come next. Where the data directory belongs to another user, they are run as that one.
+pub(super) fn next(place: &Place, data_dir: &Path, service: Option<&Service>) -> [String; 2] {
     let settings = quoted(&place.settings);
     match service {
         Some(service) => {
             let start = if service.is_known { "restart" } else { "enable --now" };
             [
-                format!("sudo -u {USER} env -C / kozmic check --config {settings}"),
+                format!("runuser -u {USER} -- env -C / kozmic check --config {settings}"),
                 format!("systemctl {start} kozmic"),
             ]
         }
-        None => ["check", "serve"].map(|command| format!("{} {command} --config {settings}", program())),
+        None => {
+            let owner =
+                fs::metadata(data_dir).map(|dir| dir.uid()).ok().filter(|owner| is_root() && *owner != 0);
+            let by = owner.and_then(people::name).map(|name| format!("runuser -u {name} -- env -C / "));
+            let by = by.unwrap_or_default();
+            ["check", "serve"].map(|command| format!("{by}{} {command} --config {settings}", program()))
+        }
     }
 }
 

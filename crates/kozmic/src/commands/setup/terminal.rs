@@ -81,7 +81,7 @@ impl Terminal {
         }
     }
 
-    /// What is typed ends its line by itself; what comes through a pipe is not seen.
+    /// An answer that is typed ends its line by itself; one that comes through a pipe is not seen.
     fn end_line(&self) {
         if !self.is_terminal {
             self.say("");

@@ -8,8 +8,9 @@ use super::{
     service::Service,
 };
 use anyhow::{Context, Result};
+use std::path::Path;
 
-/// What came of the set-up.
+/// The outcome of a set-up.
 #[derive(Clone)]
 pub(super) struct Written {
     /// The files that were written.
@@ -46,7 +47,7 @@ pub(super) fn write(
     Ok(Written {
         files: files.iter().map(|file| file.path.display().to_string()).collect(),
         text: None,
-        commands: report::next(&installation.place, service).into(),
+        commands: report::next(&installation.place, Path::new(answers.of("data_dir")), service).into(),
     })
 }
 

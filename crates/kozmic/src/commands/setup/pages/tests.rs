@@ -27,7 +27,7 @@ async fn answer(pages: &Pages) -> SetupReview {
     assert_eq!(step(&pages.go_on(form(&server)).await), "rest");
     let rest = [
         ("step", "rest"),
-        ("github_client_id", "Ov23li"),
+        ("github_client_id", "Ov23liABCDEF"),
         ("github_client_secret", "hush"),
         ("docker_url", "unix:///nowhere/docker.sock"),
     ];
@@ -63,8 +63,11 @@ async fn nothing_is_written_but_what_was_seen() {
         let page = pages.go_on(form(&[("step", "review"), ("seen", seen)])).await;
         assert_eq!((step(&page), left()), ("review", 0));
     }
-    let other =
-        [("step", "rest"), ("github_client_id", "Other"), ("docker_url", "unix:///nowhere/docker.sock")];
+    let other = [
+        ("step", "rest"),
+        ("github_client_id", "OtherABCDEF"),
+        ("docker_url", "unix:///nowhere/docker.sock"),
+    ];
     pages.go_on(form(&other)).await;
     let page = pages.go_on(form(&[("step", "review"), ("seen", &review.seen)])).await;
     assert_eq!((step(&page), left()), ("review", 0), "that was about another application");

@@ -1,0 +1,105 @@
+//! Looks at parts that a server needs, the same for `kozmic check` and `kozmic setup`. Nothing is made or changed.
+
+pub(super) mod near;
+
+use super::finding::Finding;
+use crate::settings::Settings;
+use kozmic_edges::{
+    engine::{
+        Engine,
+        docker::{DockerEngine, JobNetwork, Walls},
+    },
+    forge::{
+        Forge, ForgeError,
+        github::{GitHub, GitHubSettings},
+    },
+    git::Mirrors,
+};
+use url::Url;
+
+/// The path to which the forge sends people back, below the public address.
+const CALLBACK: &str = "_auth/auth-callback/";
+
+/// The git of this machine.
+pub(super) async fn git() -> Finding {
+    Mirrors::version().await.map_err(|fault| fault.to_string()).into()
+}
+
+/// The SSH client of this machine.
+pub(super) async fn ssh() -> Finding {
+    Mirrors::ssh_version().await.map_err(|fault| fault.to_string()).into()
+}
+
+/// The forge's answers.
+pub(super) struct AtForge {
+    /// Its API.
+    pub(super) api: Finding,
+    /// The application by which people sign in; none if the forge cannot be asked.
+    pub(super) sign_in: Option<Finding>,
+}
+
+/// Asks the forge for its API and for the application. That it cannot be reached is no fault of the application's.
+pub(super) async fn at_forge(settings: &GitHubSettings, public_url: &Url) -> AtForge {
+    let forge = match GitHub::new(settings.clone()) {
+        Ok(forge) => forge,
+        Err(fault) => return AtForge { api: Finding::Bad(format!("{fault:#}")), sign_in: None },
+    };
+    let greeting = forge.greet().await.map_err(|fault| with_hint(&fault));
+    let callback = public_url.join(CALLBACK).unwrap_or_else(|_| public_url.clone());
+    let sign_in = match forge.try_client(&callback).await {
+        Ok(()) => Some(Finding::Well(format!("the OAuth application {} is known there", settings.client_id))),
+        Err(fault) if greeting.is_err() && fault.try_again().is_some() => None,
+        Err(fault) => Some(Finding::Bad(fault.to_string())),
+    };
+    AtForge { api: greeting.into(), sign_in }
+}
+
+fn with_hint(fault: &ForgeError) -> String {
+    match fault.try_again() {
+        Some(_) => fault.to_string(),
+        None => format!(
+            "{fault}: github_api_url has to name its API, which is https://api.github.com, https://HOST/api/v3 of an \
+             Enterprise server, or https://api.NAME.ghe.com"
+        ),
+    }
+}
+
+/// The engine, with the networks and the walls of jobs.
+pub(super) async fn engine(settings: &Settings) -> Finding {
+    jobs_on(settings).await.into()
+}
+
+async fn jobs_on(settings: &Settings) -> Result<String, String> {
+    let engine = DockerEngine::new(settings.docker.clone());
+    let version = engine.version().await.map_err(|fault| fault.to_string())?;
+    let url = &settings.docker.url;
+    let networks = match &settings.docker.network {
+        JobNetwork::Own => {
+            let is_there = engine.has_own_network().await.map_err(|fault| fault.to_string())?;
+            let when = if is_there { "" } else { ", made as the server starts" };
+            format!("on a network of Kozmic's own, which is to keep them apart{when}")
+        }
+        JobNetwork::Each(range) => format!("on networks of their own in {range}"),
+        JobNetwork::Named(name) => {
+            if !engine.has_network().await.map_err(|fault| fault.to_string())? {
+                return Err(format!(
+                    "{version} at {url} has no network {name}: make it with docker network create, or set docker_network"
+                ));
+            }
+            format!("on the network {name}")
+        }
+    };
+    let walls = engine.walls().await.map_err(|fault| fault.to_string())?;
+    Ok(format!("{version} at {url}; jobs are {networks}, {}", of_engine(&walls)))
+}
+
+/// The walls that the engine itself has, in a part of a sentence about jobs.
+fn of_engine(walls: &Walls) -> String {
+    let Walls { runtime, is_remapped, has_seccomp, memory } = walls;
+    let users = if *is_remapped { "others on the machine" } else { "the machine's own" };
+    let filter = if *has_seccomp { "a filter" } else { "no filter" };
+    let memory = memory.map_or_else(|| "no limit".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
+    format!(
+        "run by {runtime}, with users that are {users}, {filter} of system calls, and {memory} of memory for each hook"
+    )
+}
