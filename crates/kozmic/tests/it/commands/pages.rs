@@ -22,7 +22,7 @@ pub struct Block {
     pub text: String,
 }
 
-/// What becomes of a block.
+/// The use of a block.
 #[derive(Debug, Clone)]
 pub enum Mark {
     /// `<!-- runs: SCENE -->`: a story plays it.
