@@ -86,6 +86,19 @@ sign_files() {
     die "the sums could not be signed with $KEY"
 }
 
+# sign_what_is_there: the files of a release that another machine made, if they came whole.
+sign_what_is_there() {
+  [[ -n $KEY ]] || die "--sign wants a key: --key FILE, RELEASE_KEY or RELEASE_KEY_TEXT"
+  [[ -f $FILES/SHA256SUMS ]] || die "$FILES has no SHA256SUMS: name the directory in which script/release put its files"
+  (cd "$FILES" && sha256sum --check --strict --quiet SHA256SUMS) || die "the files are not those that were made"
+  want_command minisign
+  install_wanted
+  mkdir -p "$WORK"
+  rm -f "$FILES"/SHA256SUMS*
+  sign_files "$FILES"
+  tell_files
+}
+
 tell_files() {
   note "release: kozmic $VERSION (${COMMIT:0:7} $COMMIT_DATE) is in $FILES"
   (cd "$FILES" && stat --format='%12s  %n' -- *)

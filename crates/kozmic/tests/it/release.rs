@@ -135,3 +135,20 @@ fn each_crate_of_the_program_brings_or_names_its_licence() -> Result<()> {
     assert!(named > 100 && text.contains("Permission is hereby granted"), "{named}");
     Ok(())
 }
+
+#[test]
+fn nothing_is_signed_that_did_not_come_whole() -> Result<()> {
+    let checkout = Checkout::committed()?;
+    let files = tempfile::tempdir()?;
+    let path = files.path().display().to_string();
+    fs::write(files.path().join("key"), "")?;
+    let key = files.path().join("key").display().to_string();
+    let words = checkout.refusal(&["--sign", &path])?;
+    assert!(words.contains("--sign wants a key"), "{words}");
+    let words = checkout.refusal(&["--sign", "--key", &key, &path])?;
+    assert!(words.contains("has no SHA256SUMS"), "{words}");
+    fs::write(files.path().join("SHA256SUMS"), format!("{}  key\n", "0".repeat(64)))?;
+    let words = checkout.refusal(&["--sign", "--key", &key, &path])?;
+    assert!(words.contains("the files are not those that were made"), "{words}");
+    Ok(())
+}
