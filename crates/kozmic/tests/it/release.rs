@@ -99,7 +99,7 @@ fn arguments_that_a_release_does_not_know_are_refused_with_those_that_it_knows()
         ),
         (&["--target", "aarch64-unknown-linux-musl"], "name a target of this machine, too"),
         (&["--target"], "--target wants something after it"),
-        (&["--sign"], "there is no option --sign: script/release --help"),
+        (&["--sing"], "there is no option --sing: script/release --help"),
         (&["--key", "nowhere"], "the key nowhere is not there"),
         (&["here", "there"], "one directory is enough"),
     ] {

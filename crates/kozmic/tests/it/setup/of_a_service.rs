@@ -49,7 +49,7 @@ impl Machine {
 async fn root_gets_a_user_closed_files_and_a_service() -> Result<()> {
     let machine = Machine::start().await?;
     let answers =
-        ["https://ci.example.com", "", "/srv/kozmic", "", "Ov23li", "hush", "y", "", "", "y", "y", "y"];
+        ["https://ci.example.com", "", "/srv/kozmic", "", "Ov23liABCDEF", "hush", "y", "", "", "y", "y", "y"];
     let ended = machine.setup(&answers).await?;
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     assert!(ended.said.contains("systemctl enable --now kozmic"), "{}", ended.said);
