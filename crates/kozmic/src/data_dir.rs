@@ -3,12 +3,11 @@
 use crate::{failure::Failure, people};
 use anyhow::{Context, anyhow};
 use kozmic_edges::{private_dir, secret, store};
-use rustix::process::geteuid;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,7 +34,7 @@ impl DataDir {
     pub(crate) fn take(path: &Path) -> Result<Self, Failure> {
         private_dir::make(path).with_context(|| format!("make the data directory {}", path.display()))?;
         let path = path.canonicalize().context("find the data directory")?;
-        judge_rights(&path)?;
+        warn_if_open(&path, judge_rights(&path)?);
         judge_owner(&path)?;
         let lock = path.join(LOCK);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
@@ -238,21 +237,19 @@ fn lock_soon(file: &File) -> Result<(), TryLockError> {
 
 /// Refuses root in a directory of somebody else, who could not open what root makes there.
 fn judge_owner(path: &Path) -> anyhow::Result<()> {
-    let owner = std::fs::metadata(path).context("look at the data directory")?.uid();
-    let is_foreign = geteuid().is_root() && owner != 0;
-    anyhow::ensure!(
-        !is_foreign,
+    let Some(owner) = people::owner_other_than_root(path).context("look at the data directory")? else {
+        return Ok(());
+    };
+    anyhow::bail!(
         "the data directory {} belongs to {}, who could not open what root makes there: run this command as that user, as \
          the server does",
         path.display(),
         people::user(owner)
     );
-    Ok(())
 }
 
-/// Refuses a directory that everybody may write in, and warns of one that others may look into: it keeps the mode that
-/// somebody gave it, who may have their reasons.
-fn judge_rights(path: &Path) -> anyhow::Result<()> {
+/// Refuses a directory that everybody may write in; gives its mode.
+fn judge_rights(path: &Path) -> anyhow::Result<u32> {
     let mode = std::fs::metadata(path).context("look at the data directory")?.permissions().mode();
     anyhow::ensure!(
         mode & 0o002 == 0,
@@ -260,12 +257,16 @@ fn judge_rights(path: &Path) -> anyhow::Result<()> {
          check who owns the files in it",
         path.display()
     );
+    Ok(mode & 0o777)
+}
+
+/// Warns of a directory that others may look into: it keeps the mode that somebody gave it, who may have their reasons.
+fn warn_if_open(path: &Path, mode: u32) {
     if mode & 0o077 != 0 {
-        let mode = format!("{:03o}", mode & 0o777);
+        let mode = format!("{mode:03o}");
         let path = path.display();
         tracing::warn!(mode, "other users may look into the data directory: run chmod 700 {path}");
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -68,6 +68,8 @@ enum ServerCommand {
 
 fn main() -> ExitCode {
     at_rest::close_new();
+    // One cryptography library for all that speaks TLS; a second installation would be a fault of ours.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let Arguments { config, command } = Arguments::parse();
     let ended = match &command {
         Command::OfServer(command) => run(config, command),
@@ -89,8 +91,6 @@ fn run(config: Option<PathBuf>, command: &ServerCommand) -> Result<ExitCode, Fai
         _ => Settings::read_without_forge(config)?,
     };
     commands::init_log(&settings);
-    // One cryptography library for all that speaks TLS; a second installation would be a fault of ours.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|fault| Failure::other(fault.into()))?;
     match command {
         ServerCommand::Serve => runtime.block_on(commands::serve(settings)),

@@ -1,8 +1,11 @@
-//! Users of this machine, for people.
+//! Users and groups of this machine.
+
+use rustix::process::geteuid;
+use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
 
 /// A user's name, if the machine knows it.
 pub(crate) fn name(number: u32) -> Option<String> {
-    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
     name_in(&known, number).map(str::to_owned)
 }
 
@@ -20,6 +23,29 @@ fn name_in(passwd: &str, number: u32) -> Option<&str> {
     })
 }
 
+/// The number of a user or group in the machine's list, by its name.
+pub(crate) fn number_of(name: &str, list: &str) -> Option<u32> {
+    let lines = fs::read_to_string(list).ok()?;
+    let fields = lines.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    fields.into_iter().find(|fields| fields.first() == Some(&name))?.get(2)?.parse().ok()
+}
+
+/// Whether a group has a user among its members in the machine's list.
+pub(crate) fn is_member(user: &str, group: &str) -> bool {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let line = groups.lines().find(|line| line.split(':').next() == Some(group)).unwrap_or_default();
+    line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == user))
+}
+
+/// The owner of a file, if that is another user and this is root, whose files that one could not open.
+///
+/// # Errors
+/// The file cannot be looked at.
+pub(crate) fn owner_other_than_root(path: &Path) -> io::Result<Option<u32>> {
+    let owner = fs::metadata(path)?.uid();
+    Ok((geteuid().is_root() && owner != 0).then_some(owner))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,5 +57,11 @@ mod tests {
         assert_eq!(name_in(passwd, 998), Some("kozmic"));
         assert_eq!(name_in(passwd, 99), None);
         assert!(user(0).ends_with("(user 0)"));
+    }
+
+    #[test]
+    fn users_and_groups_have_their_numbers() {
+        assert_eq!(number_of("root", "/etc/passwd"), Some(0));
+        assert_eq!(number_of("nobody-is-called-so", "/etc/group"), None);
     }
 }

@@ -9,6 +9,9 @@ use secrecy::SecretString;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use url::Url;
 
+/// The path to which the forge sends a browser back after a sign-in, below the public address.
+pub const CALLBACK: &str = "_auth/auth-callback/";
+
 /// The outside and the face that the router serves.
 pub struct App {
     /// Everything outside of this process.
@@ -81,7 +84,7 @@ impl Face {
 
     /// The address that the forge sends a browser back to after a sign-in.
     pub(crate) fn callback_url(&self) -> Url {
-        self.join("_auth/auth-callback/")
+        self.join(CALLBACK)
     }
 
     /// The full address of a path without its first slash.

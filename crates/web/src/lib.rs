@@ -32,7 +32,7 @@ mod setup;
 #[cfg(test)]
 mod trial;
 
-pub use app::{App, ArtifactDirs, AutoBuilderFace, Face};
+pub use app::{App, ArtifactDirs, AutoBuilderFace, CALLBACK, Face};
 pub use clients::{Crowd, TrustedProxies};
 pub use deliveries::Bodies;
 pub use health::Pulse;

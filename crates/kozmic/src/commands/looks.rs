@@ -15,10 +15,16 @@ use kozmic_edges::{
     },
     git::Mirrors,
 };
+use std::path::Path;
 use url::Url;
 
-/// The path to which the forge sends people back, below the public address.
-const CALLBACK: &str = "_auth/auth-callback/";
+/// Files that a container has by itself.
+const OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+/// Whether this command runs in a container, so that its own addresses and files are not the machine's.
+pub(super) fn is_in_container() -> bool {
+    OF_CONTAINERS.iter().any(|file| Path::new(file).exists())
+}
 
 /// The git of this machine.
 pub(super) async fn git() -> Finding {
@@ -45,7 +51,7 @@ pub(super) async fn at_forge(settings: &GitHubSettings, public_url: &Url) -> AtF
         Err(fault) => return AtForge { api: Finding::Bad(format!("{fault:#}")), sign_in: None },
     };
     let greeting = forge.greet().await.map_err(|fault| with_hint(&fault));
-    let callback = public_url.join(CALLBACK).unwrap_or_else(|_| public_url.clone());
+    let callback = public_url.join(kozmic_web::CALLBACK).unwrap_or_else(|_| public_url.clone());
     let sign_in = match forge.try_client(&callback).await {
         Ok(()) => Some(Finding::Well(format!("the OAuth application {} is known there", settings.client_id))),
         Err(fault) if greeting.is_err() && fault.try_again().is_some() => None,

@@ -68,8 +68,6 @@ pub(crate) fn setup(config: Option<&Path>, arguments: &SetupArguments) -> Result
         print(&service::unit());
         return Ok(ExitCode::SUCCESS);
     }
-    // One cryptography library for all that speaks TLS.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = Runtime::new().context("start")?;
     let place = Place::new(arguments.output.as_deref(), config)?;
     let printed = arguments.print.map_or_else(|| without_a_place(&place), |printed| Ok(Some(printed)))?;
@@ -85,7 +83,7 @@ pub(crate) fn setup(config: Option<&Path>, arguments: &SetupArguments) -> Result
 
 /// In a container that has no place for settings, variables are printed; elsewhere there has to be one.
 fn without_a_place(place: &Place) -> Result<Option<Printed>, Failure> {
-    match (place.is_writable(), place::is_in_container()) {
+    match (place.is_writable(), super::looks::is_in_container()) {
         (true, _) => Ok(None),
         (false, true) => Ok(Some(Printed::Env)),
         (false, false) => Err(Failure::other(anyhow::anyhow!(

@@ -96,8 +96,8 @@ fn directory(settings: &Settings, dir: &DataDir, holder: Option<&str>) -> Findin
     };
     let used = holder.map(|holder| format!(", used by {holder}")).unwrap_or_default();
     let found = format!("{}{used}; {room}", path.display());
-    match metadata(&path).map(|found| found.uid()) {
-        Ok(owner) if geteuid().is_root() && owner != 0 => Finding::Mind(format!(
+    match people::owner_other_than_root(&path) {
+        Ok(Some(owner)) => Finding::Mind(format!(
             "{found}; it belongs to {0}, and this is root, who gets everywhere: run check as {0} to see what the server can do",
             people::user(owner)
         )),

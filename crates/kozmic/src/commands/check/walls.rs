@@ -1,12 +1,9 @@
 //! Looks of `kozmic check` at the walls around jobs: those that the engine has, and a firewall, which is advised.
 
-use crate::commands::finding::Finding;
+use crate::commands::{finding::Finding, looks};
 use crate::settings::Settings;
 use kozmic_edges::engine::docker::{DockerEngine, JobNetwork, Reach};
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::{
     net::{TcpListener, UdpSocket},
     process::Command,
@@ -56,7 +53,7 @@ pub(super) struct Places {
 impl Places {
     /// Those for an engine; it may be on another machine, whose addresses are not known here.
     pub(super) async fn of(engine: &DockerEngine) -> Self {
-        let is_here = engine.is_here() && !is_in_container();
+        let is_here = engine.is_here() && !looks::is_in_container();
         let listener = if is_here { listener().await } else { None };
         let machine = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         Self { listener, targets: [Some(METADATA), machine].into_iter().flatten().collect(), is_here }
@@ -86,11 +83,6 @@ async fn listener() -> Option<TcpListener> {
     socket.connect("192.0.2.1:9").await.ok()?;
     let own = socket.local_addr().ok()?.ip();
     TcpListener::bind((own, 0)).await.ok().filter(|_| !own.is_loopback())
-}
-
-/// Whether this server is in a container, so that its own addresses are not the machine's.
-fn is_in_container() -> bool {
-    ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists())
 }
 
 /// Whether the chain for rules about containers names the network of jobs.

@@ -95,7 +95,7 @@ impl Answers {
 
     /// The callback address of the OAuth application.
     pub(super) fn callback(&self) -> String {
-        format!("{}/_auth/auth-callback/", self.of("public_url"))
+        format!("{}/{}", self.of("public_url"), kozmic_web::CALLBACK)
     }
 
     /// The GitHub of these answers, and the OAuth application there.

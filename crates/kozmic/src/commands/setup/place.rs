@@ -1,15 +1,12 @@
 //! The place of the settings: a directory with the settings file, and the file of the OAuth application's secret beside it.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, people};
 use anyhow::{Context, anyhow};
 use rustix::{
     fs::{Access, access},
     process::geteuid,
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The directory of settings if root sets Kozmic up.
 const OF_MACHINE: &str = "/etc/kozmic";
@@ -19,9 +16,6 @@ const SETTINGS: &str = "kozmic.toml";
 
 /// Name of the secret's file.
 const SECRET: &str = "github-client-secret";
-
-/// Files that tell a container's inside.
-const OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
 /// The place of the settings.
 pub(super) struct Place {
@@ -70,24 +64,13 @@ pub(super) fn is_root() -> bool {
 
 /// The group of the service's user, whom root gives the files to read.
 pub(super) fn group() -> Option<u32> {
-    if is_root() { number_of("kozmic", "/etc/group") } else { None }
-}
-
-/// Whether this command runs in a container.
-pub(super) fn is_in_container() -> bool {
-    OF_CONTAINERS.iter().any(|file| Path::new(file).exists())
-}
-
-/// The number of a user or group in the machine's list, by its name.
-pub(super) fn number_of(name: &str, list: &str) -> Option<u32> {
-    let lines = fs::read_to_string(list).ok()?;
-    let fields = lines.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    fields.into_iter().find(|fields| fields.first() == Some(&name))?.get(2)?.parse().ok()
+    if is_root() { people::number_of("kozmic", "/etc/group") } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn the_place_is_what_the_command_line_names() {
@@ -106,11 +89,5 @@ mod tests {
         fs::create_dir(path.join("new")).unwrap();
         fs::write(&other, "").unwrap();
         assert_eq!(of(Some(path.as_path()), None).unwrap().settings, other, "links stay");
-    }
-
-    #[test]
-    fn users_and_groups_have_their_numbers() {
-        assert_eq!(number_of("root", "/etc/passwd"), Some(0));
-        assert_eq!(number_of("nobody-is-called-so", "/etc/group"), None);
     }
 }

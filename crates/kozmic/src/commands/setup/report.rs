@@ -10,7 +10,7 @@ use super::{
 use crate::people;
 use anyhow::{Result, ensure};
 use secrecy::ExposeSecret;
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::path::Path;
 
 /// Letters that mean nothing to a shell, nor to readers of files of variables.
 const PLAIN: &str = "/._-=,:@%+";
@@ -71,8 +71,7 @@ pub(super) fn next(place: &Place, data_dir: &Path, service: Option<&Service>) ->
             ]
         }
         None => {
-            let owner =
-                fs::metadata(data_dir).map(|dir| dir.uid()).ok().filter(|owner| is_root() && *owner != 0);
+            let owner = people::owner_other_than_root(data_dir).ok().flatten();
             let by = owner.and_then(people::name).map(|name| format!("runuser -u {name} -- env -C / "));
             let by = by.unwrap_or_default();
             ["check", "serve"].map(|command| format!("{by}{} {command} --config {settings}", program()))

@@ -3,10 +3,11 @@
 use super::{
     draft::{Answers, Draft},
     installation::Installation,
-    place::{is_root, number_of},
+    place::is_root,
     put::{NewFile, put},
     questions::SECRET,
 };
+use crate::people;
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
@@ -68,7 +69,7 @@ impl Service {
         let there =
             UNITS.iter().map(|dir| Path::new(dir).join(NAME)).find_map(|file| fs::read_to_string(file).ok());
         let wanted = Wanted::new(installation, answers, draft)?;
-        let mut steps = people(answers);
+        let mut steps = user(answers);
         steps.extend(directories(installation, answers));
         if wanted.installs {
             let here = std::env::current_exe().ok()?.display().to_string();
@@ -146,24 +147,18 @@ impl Wanted {
 }
 
 /// The user, who may use the engine of this machine.
-fn people(answers: &Answers) -> Vec<Step> {
+fn user(answers: &Answers) -> Vec<Step> {
     let mut steps = Vec::new();
-    if number_of(USER, "/etc/passwd").is_none() {
+    if people::number_of(USER, "/etc/passwd").is_none() {
         let shell = "/usr/sbin/nologin";
         let add = ["useradd", "--system", "--user-group", "--home-dir", DATA, "--shell", shell, USER];
         steps.push(run(&add));
     }
     let is_local = answers.of("docker_url").starts_with("unix://");
-    if is_local && number_of("docker", "/etc/group").is_some() && !is_member(USER, "docker") {
+    if is_local && people::number_of("docker", "/etc/group").is_some() && !people::is_member(USER, "docker") {
         steps.push(run(&["usermod", "--append", "--groups", "docker", USER]));
     }
     steps
-}
-
-fn is_member(user: &str, group: &str) -> bool {
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let line = groups.lines().find(|line| line.split(':').next() == Some(group)).unwrap_or_default();
-    line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == user))
 }
 
 fn directories(installation: &Installation, answers: &Answers) -> Vec<Step> {
