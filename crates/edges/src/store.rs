@@ -1,94 +1,67 @@
 //! The database: what is true. Every other part may be lost and found again from here.
 //!
-//! One method is one unit of work; no transaction leaves its method. Every transaction that writes goes through
-//! `Store::write`. The methods stand in one file for each noun.
+//! The store's methods stand in groups, a module or folder for each: `store.queue()`, `store.people()`, and so on. One
+//! method is one unit of work; no transaction leaves its method. The modules stand in the order in which they use one
+//! another; none uses one below it.
 
-mod access;
-mod look;
-mod seal;
-mod migrations;
 mod rows;
+mod schema;
+mod database;
 mod read;
-mod users;
-mod sessions;
-mod tokens;
-mod accounts;
+mod page;
 mod audit;
-mod projects;
-mod members;
-mod deploy_keys;
-mod credentials;
-mod graves;
-mod hooks;
-mod deliveries;
-mod missed;
-mod moves;
-mod superseded;
-mod enqueue;
-mod builds;
-mod jobs;
-mod cancel;
-mod attempts;
-mod approvals;
-mod cached_images;
-mod auto_builder;
-mod names;
-mod uploads;
-mod artifacts;
-mod kernel_images;
-mod pulls;
-mod monitor;
-mod old_attempts;
 mod outbox;
-mod mails;
-mod mail_links;
-mod mail_counts;
+mod deliveries;
+mod people;
+mod configuration;
+mod queue;
+mod builds;
+mod projects;
+mod missed;
+mod hooks;
+mod keys;
+mod auto_builder;
+mod artifacts;
+mod images;
 mod runners;
-mod import;
+mod takeover;
 #[cfg(test)]
 mod tests;
 
-pub use access::sqlite::{address_of, directory_of, file_of};
-pub use accounts::LinkOutcome;
-pub use approvals::{Approval, Approved};
-pub use artifacts::NewArtifact;
-pub use auto_builder::{LoadedConfiguration, Watched};
-pub use builds::{BuildFilter, Page, PageAsked};
-pub use cached_images::NewCachedImage;
-pub use deliveries::{Door, NewDelivery, Stored, WaitingDelivery};
-pub use enqueue::{Enqueued, HookCall, Planned};
-pub use import::{
+pub use artifacts::{Artifacts, IMAGES, NewArtifact, Upload};
+pub use audit::AuditTrail;
+pub use auto_builder::{AutoBuilder, Watched};
+pub use builds::{BuildFilter, Builds, HistoryMark, Monitored};
+pub use configuration::{InForce, LoadedConfiguration};
+pub use database::sqlite::{address_of, directory_of, file_of};
+pub use deliveries::{Deliveries, Door, NewDelivery, Stored, WaitingDelivery};
+pub use hooks::Hooks;
+pub use images::{Images, NewCachedImage, Puller};
+pub use keys::Keys;
+pub use missed::{Ear, Hearing, MissedCount, MissedDeliveries};
+pub use outbox::{Outbox, Outgoing, Subject, WaitingMail, Way};
+pub use page::{Page, PageAsked};
+pub use people::{Avatar, LinkOutcome, NewSession, People, SessionLine, SessionLook, TokenHolder};
+pub use projects::{ProjectLine, Projects};
+pub use queue::{
+    Approval, Approved, ClaimedJob, Enqueued, Heard, HookCall, Lane, Lease, Planned, ProjectChange, Queue,
+    RefAtForge,
+};
+pub use runners::Runners;
+pub use schema::look::{Condition, look};
+pub use takeover::{
     BuildTaken, Foreign, ForeignBuilds, LARGEST_ID, Lost, NewBuild, NewHook, NewJob, NewProject, NewUser,
-    Still, Taken,
+    Still, Taken, Takeover,
 };
-pub use jobs::{ClaimedJob, Lane, Lease};
-pub use look::{Condition, look};
-pub use mails::WaitingMail;
-pub use missed::{Ear, Hearing, MissedCount};
-pub use monitor::{HistoryMark, Monitored};
-pub use moves::{Heard, ProjectChange, RefAtForge};
-pub use names::IMAGES;
-pub use outbox::{Outgoing, Subject, Way};
-pub use projects::ProjectLine;
-pub use pulls::Puller;
-pub use sessions::{NewSession, SessionLine, SessionLook};
-pub use tokens::TokenHolder;
-pub use uploads::Upload;
-pub use users::Avatar;
 
-use access::Access;
 use anyhow::{Context, Result};
+use database::{Database, Vault};
 use kozmic_model::{audit::Actor, time::Timestamp};
-use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict};
 use sea_orm_migration::MigratorTrait;
 use secrecy::SecretString;
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::timeout;
-
-/// Longest wait for a note that nobody depends on.
-const ASIDE: Duration = Duration::from_millis(500);
 
 /// Longest time that it may take to close the database.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -96,12 +69,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// A handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    db: Access,
-    /// One connection for all that writes.
-    writer: Access,
-    vault: Arc<seal::Vault>,
-    /// The one who makes the changes that go through this handle.
-    actor: Arc<Actor>,
+    db: Database,
 }
 
 impl Store {
@@ -112,24 +80,29 @@ impl Store {
     /// The database cannot be opened, or is newer than this program.
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
         let name = file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default();
-        let opened = access::open(url).await;
-        let (db, writer) = opened.with_context(|| format!("open the database{name}"))?;
-        let tables = writer.connection().await?;
-        migrations::Migrator::up(&tables, None).await.context("bring the database's tables up to date")?;
-        let vault = Arc::new(seal::Vault::new(secret_key));
-        Ok(Self { db, writer, vault, actor: Arc::default() })
+        let opened = Database::open(url, Vault::new(secret_key)).await;
+        let db = opened.with_context(|| format!("open the database{name}"))?;
+        let tables = db.connection().await?;
+        schema::Migrator::up(&tables, None).await.context("bring the database's tables up to date")?;
+        Ok(Self { db })
     }
 
-    /// Whether the database answers.
+    /// A handle to the same database, for changes that somebody makes. Without, they count as Kozmic's own.
+    #[must_use]
+    pub fn acting(&self, actor: Actor) -> Self {
+        Self { db: Database { actor: Arc::new(actor), ..self.db.clone() } }
+    }
+
+    /// Checks that the database answers.
     ///
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<()> {
-        self.db.execute_unprepared("SELECT 1").await.context("ask the database")?;
+        self.db.reader.execute_unprepared("SELECT 1").await.context("ask the database")?;
         Ok(())
     }
 
-    /// Whether the database takes writes: writes something that nobody needs.
+    /// Checks that the database takes writes: writes something that nobody needs.
     ///
     /// # Errors
     /// It does not.
@@ -138,32 +111,110 @@ impl Store {
         let newest =
             OnConflict::column(rows::pulse::Column::Id).update_column(rows::pulse::Column::At).to_owned();
         let beat = rows::pulse::Entity::insert(row).on_conflict(newest);
-        beat.exec_without_returning(&self.writer).await.context("write to the database")?;
+        beat.exec_without_returning(&self.db.writer).await.context("write to the database")?;
         Ok(())
+    }
+
+    /// Writes a copy of the database, to try something on it.
+    ///
+    /// # Errors
+    /// The database does not answer, or the file cannot be written.
+    pub async fn copy_to(&self, file: &Path) -> Result<Self> {
+        self.db.copy_to(file).await?;
+        let copy = Self::open(&address_of(file), &SecretString::default()).await?;
+        Ok(Self { db: Database { vault: Arc::clone(&self.db.vault), ..copy.db } })
     }
 
     /// Brings all that is written into the database's one file and closes it, for whoever ends in order. It takes a few
     /// seconds at most, and where it fails nothing is lost: the files beside that one have the rest.
     pub async fn close(&self) {
-        match timeout(FAREWELL, self.writer.close()).await {
+        match timeout(FAREWELL, self.db.close()).await {
             Ok(Ok(())) => tracing::debug!("the database is whole in its file"),
             Ok(Err(fault)) => tracing::warn!(%fault, "a part of the database stays in the files beside it"),
             Err(_) => tracing::warn!("a part of the database stays in the files beside it: it was in use"),
         }
     }
-
-    /// Begins a transaction that writes.
-    async fn write(&self) -> Result<DatabaseTransaction> {
-        self.writer.begin().await.context("begin a transaction")
-    }
 }
 
-/// Writes a note that nobody depends on. It is left out while the database takes no writes: what can be read then is
-/// still to be read.
-async fn aside<T>(note: impl Future<Output = Result<T, DbErr>>) {
-    match timeout(ASIDE, note).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(fault)) => tracing::debug!(%fault, "a note was left out"),
-        Err(_) => tracing::debug!("a note was left out: the database takes no writes now"),
+/// The groups.
+impl Store {
+    /// Jobs from a change to their end.
+    pub fn queue(&self) -> Queue<'_> {
+        Queue { db: &self.db }
+    }
+
+    /// Builds and jobs, to be looked at.
+    pub fn builds(&self) -> Builds<'_> {
+        Builds { db: &self.db }
+    }
+
+    /// Deliveries of the forge.
+    pub fn deliveries(&self) -> Deliveries<'_> {
+        Deliveries { db: &self.db }
+    }
+
+    /// Deliveries that did not arrive.
+    pub fn missed(&self) -> MissedDeliveries<'_> {
+        MissedDeliveries { db: &self.db }
+    }
+
+    /// Users, their sessions, tokens and settings.
+    pub fn people(&self) -> People<'_> {
+        People { db: &self.db }
+    }
+
+    /// Projects, and the people in them.
+    pub fn projects(&self) -> Projects<'_> {
+        Projects { db: &self.db }
+    }
+
+    /// Hooks of projects.
+    pub fn hooks(&self) -> Hooks<'_> {
+        Hooks { db: &self.db }
+    }
+
+    /// Deploy keys, and credentials of image registries.
+    pub fn keys(&self) -> Keys<'_> {
+        Keys { db: &self.db }
+    }
+
+    /// The configuration of the Auto Builder that is in force.
+    pub fn configuration(&self) -> InForce<'_> {
+        InForce { db: &self.db }
+    }
+
+    /// The Auto Builder, and the repositories that it watches.
+    pub fn auto_builder(&self) -> AutoBuilder<'_> {
+        AutoBuilder { db: &self.db }
+    }
+
+    /// Images on runners' engines.
+    pub fn images(&self) -> Images<'_> {
+        Images { db: &self.db }
+    }
+
+    /// Artifacts that jobs published.
+    pub fn artifacts(&self) -> Artifacts<'_> {
+        Artifacts { db: &self.db }
+    }
+
+    /// Messages that wait to be sent.
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox { db: &self.db }
+    }
+
+    /// Runners that are known.
+    pub fn runners(&self) -> Runners<'_> {
+        Runners { db: &self.db }
+    }
+
+    /// The audit trail.
+    pub fn audit(&self) -> AuditTrail<'_> {
+        AuditTrail { db: &self.db }
+    }
+
+    /// Rows that another installation had.
+    pub fn takeover(&self) -> Takeover<'_> {
+        Takeover { db: &self.db }
     }
 }

@@ -56,10 +56,10 @@ impl Stage {
             former: None,
             admission: Admission::Unasked,
         };
-        let user = store.sign_in(&profile, &"token".into(), &session, now).await?;
+        let user = store.people().sign_in(&profile, &"token".into(), &session, now).await?;
         let access = Access { repository: repository(), permission: Permission::Admin };
-        store.sync_projects_of(user.id, &[access]).await?;
-        let project = store.add_project(user.id, RepositoryId(5), now).await?.id;
+        store.projects().sync_projects_of(user.id, &[access]).await?;
+        let project = store.projects().add_project(user.id, RepositoryId(5), now).await?.id;
         let db = Database::connect(&url).await?;
         db.execute_unprepared(FILL).await.context("make builds")?;
         Ok(Self { store, db, project, _dir: dir })
@@ -72,7 +72,7 @@ impl Stage {
         for _ in 0..TIMES {
             let start = Instant::now();
             let asked = PageAsked { number: page, size: PER_PAGE };
-            let found = self.store.builds(self.project, filter, asked).await?;
+            let found = self.store.builds().builds(self.project, filter, asked).await?;
             times.push(start.elapsed());
             total = found.total;
             assert!(!found.items.is_empty(), "{what}");
@@ -150,22 +150,22 @@ async fn how_long_questions_take_with_a_hundred_thousand_builds() -> Result<()> 
         let mut start = Instant::now();
         let mut lap =
             |index: usize| times[index].push(std::mem::replace(&mut start, Instant::now()).elapsed());
-        store.latest_build(project, None).await?.context("a build")?;
+        store.builds().latest_build(project, None).await?.context("a build")?;
         lap(0);
-        store.latest_build(project, rare.git_ref.as_ref()).await?.context("a build")?;
+        store.builds().latest_build(project, rare.git_ref.as_ref()).await?.context("a build")?;
         lap(1);
-        store.last_verdict(project, &GitRef::Branch("main".into())).await?.context("a build")?;
+        store.builds().last_verdict(project, &GitRef::Branch("main".into())).await?.context("a build")?;
         lap(2);
-        store.last_verdict(project, &GitRef::Branch("never".into())).await?;
+        store.builds().last_verdict(project, &GitRef::Branch("never".into())).await?;
         lap(3);
-        store.refs(project, 100).await?;
+        store.builds().refs(project, 100).await?;
         lap(4);
     }
     let names = ["latest build", "latest build of a branch", "badge", "badge of no branch", "100 refs"];
     for (name, times) in names.into_iter().zip(times) {
         tell(name, times);
     }
-    assert_eq!(store.builds(project, &all, PageAsked { number: 1, size: 1 }).await?.total, BUILDS);
+    assert_eq!(store.builds().builds(project, &all, PageAsked { number: 1, size: 1 }).await?.total, BUILDS);
     for sql in [
         "SELECT COUNT(*) FROM build WHERE project_id = 1",
         "SELECT COUNT(*) FROM build WHERE project_id = 1 AND status = 'failure'",

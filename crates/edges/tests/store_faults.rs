@@ -37,7 +37,7 @@ impl Stage {
     async fn deliver(&self, uuid: &str) -> Result<Stored> {
         let (uuid, event) = (uuid.to_owned(), "push".to_owned());
         let delivery = NewDelivery { door: Door::AutoBuilder, uuid, event, payload: b"{}".to_vec() };
-        self.store.store_delivery(delivery, NOW).await
+        self.store.deliveries().store_delivery(delivery, NOW).await
     }
 
     /// Signs somebody in, which is one transaction of several statements.
@@ -62,7 +62,7 @@ impl Stage {
             former: None,
             admission: Admission::Unasked,
         };
-        self.store.sign_in(&profile, &"token".into(), &session, NOW).await.map(drop)
+        self.store.people().sign_in(&profile, &"token".into(), &session, NOW).await.map(drop)
     }
 
     /// The deliveries that are there for who opens the files that a killed process would leave.
@@ -76,7 +76,7 @@ impl Stage {
         }
         let store = open(copy.path().join("kozmic.db")).await?;
         let (mut found, mut behind) = (Vec::new(), DeliveryId(0));
-        while let Some(waiting) = store.waiting_delivery(behind).await? {
+        while let Some(waiting) = store.deliveries().waiting_delivery(behind).await? {
             behind = waiting.id;
             found.push(waiting.delivery.uuid);
         }
@@ -193,7 +193,7 @@ async fn what_is_read_can_be_read_while_nothing_can_be_written() -> Result<()> {
     assert!(stage.store.try_writing(NOW).await.is_err());
     // A session's use is noted anew after so much time.
     let later = Timestamp(1_900_000);
-    assert!(stage.store.user_of_session("anna", LOOK, later).await?.is_some());
+    assert!(stage.store.people().user_of_session("anna", LOOK, later).await?.is_some());
     stage.disk.heal()?;
     stage.store.try_writing(NOW).await
 }
@@ -230,7 +230,7 @@ async fn what_is_written_after_files_beside_the_database_were_removed_is_kept() 
         stage.deliver("after").await?;
         stage.sign_in("anna").await?;
         assert_eq!(stage.left_behind().await?, ["before", "after"], "without {gone:?}");
-        assert!(stage.store.user_of_session("anna", LOOK, NOW).await?.is_some());
+        assert!(stage.store.people().user_of_session("anna", LOOK, NOW).await?.is_some());
     }
     Ok(())
 }

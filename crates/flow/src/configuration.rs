@@ -69,10 +69,10 @@ fn spec() -> JobSpec {
 /// Reads the configuration once more that a build is of, if it was read before: a branch may be moved back to an
 /// earlier commit.
 pub(crate) async fn read_again(flow: &Flow, planned: &Planned) -> Result<()> {
-    let jobs = flow.edges.store.jobs_of(planned.build.id).await?;
+    let jobs = flow.edges.store.builds().jobs_of(planned.build.id).await?;
     let is_old = |job: &&Job| job.spec.origin == Origin::Configuration && !planned.jobs.contains(&job.id);
     let Some(job) = jobs.iter().find(is_old) else { return Ok(()) };
-    let loaded = flow.edges.store.configuration().await?;
+    let loaded = flow.edges.store.configuration().configuration().await?;
     if loaded.is_none_or(|loaded| loaded.sha != planned.build.sha) {
         steer::restart(&flow.edges, job.id).await?;
     }
@@ -105,7 +105,8 @@ async fn looks(flow: &Flow, settings: &AutobuildSettings) {
 
 /// Whether there is a configuration that pushes are judged by. Without one they wait.
 async fn is_read(flow: &Flow, settings: &AutobuildSettings) -> bool {
-    settings.configuration.is_none() || flow.edges.store.configuration().await.is_ok_and(|it| it.is_some())
+    settings.configuration.is_none()
+        || flow.edges.store.configuration().configuration().await.is_ok_and(|it| it.is_some())
 }
 
 /// Plans to read the configuration as it is now at the forge, be it for the second time.
@@ -118,7 +119,7 @@ async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
     let head = head.with_context(|| format!("{name} has no branch {branch}"))?;
     let planned = plan_head(flow, &repository, head).await?;
     if planned.jobs.is_empty() {
-        let jobs = flow.edges.store.jobs_of(planned.build.id).await?;
+        let jobs = flow.edges.store.builds().jobs_of(planned.build.id).await?;
         for job in jobs.iter().filter(|job| job.spec.origin == Origin::Configuration) {
             steer::restart(&flow.edges, job.id).await?;
         }
@@ -128,10 +129,11 @@ async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
 
 /// Plans to read the configuration at the newest commit.
 async fn plan_head(flow: &Flow, repository: &Repository, head: Head) -> Result<Planned> {
-    let project = flow.edges.store.project_for(repository, clock::now()).await?;
+    let project = flow.edges.store.auto_builder().project_for(repository, clock::now()).await?;
     let change = change_of(repository, head);
     let (change, specs) = (ProjectChange { project: project.id, change: &change }, [spec()]);
-    let planned = flow.edges.store.enqueue_planned(Heard::Answer, change, &specs, clock::now()).await?;
+    let planned =
+        flow.edges.store.queue().enqueue_planned(Heard::Answer, change, &specs, clock::now()).await?;
     ring::step(&flow.edges, project.id);
     planned.jobs.iter().for_each(|job| ring::change(&flow.edges, project.id, *job));
     Ok(planned)
@@ -164,14 +166,14 @@ fn change_of(repository: &Repository, head: Head) -> Change {
 pub(crate) async fn look_up(flow: &Flow, repository: RepositoryId) -> Result<Option<Project>> {
     let found = flow.edges.forge.repository(&token(flow).await?, repository).await;
     let Some(found) = found.context("look up the repository")? else { return Ok(None) };
-    let project = flow.edges.store.project_for(&found, clock::now()).await?;
+    let project = flow.edges.store.auto_builder().project_for(&found, clock::now()).await?;
     keys::look_up_namesakes(&flow.edges, project.id, &found).await?;
     Ok(Some(project))
 }
 
 /// The Auto Builder's token.
 async fn token(flow: &Flow) -> Result<SecretString> {
-    let user = flow.edges.store.auto_builder().await?.context("there is no Auto Builder")?;
+    let user = flow.edges.store.auto_builder().auto_builder().await?.context("there is no Auto Builder")?;
     speak::token_of(&flow.edges, user).await?.context("the Auto Builder has no token")
 }
 

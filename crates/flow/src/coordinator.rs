@@ -73,7 +73,7 @@ impl Here {
         let (name, seen_at) = (self.runner().to_owned(), clock::now());
         let (slots, busy) = (i32::try_from(slots)?, i32::try_from(busy)?);
         let runner = runner::Runner { name, slots, busy, trouble, seen_at };
-        if self.flow.edges.store.note_runner(&runner).await? {
+        if self.flow.edges.store.runners().note_runner(&runner).await? {
             self.flow.edges.broker.ring(Topic::Projects);
         }
         Ok(())
@@ -83,9 +83,9 @@ impl Here {
     async fn maker(&self, order: &Order) -> Result<Maker> {
         let store = &self.flow.edges.store;
         Ok(Maker {
-            job: store.job_by_id(order.attempt.job).await?.context("the job is gone")?,
-            build: store.build_by_id(order.build).await?.context("the build is gone")?,
-            project: store.project(order.project).await?.context("the project is gone")?,
+            job: store.builds().job_by_id(order.attempt.job).await?.context("the job is gone")?,
+            build: store.builds().build_by_id(order.build).await?.context("the build is gone")?,
+            project: store.projects().project(order.project).await?.context("the project is gone")?,
         })
     }
 }
@@ -93,7 +93,8 @@ impl Here {
 #[async_trait]
 impl Coordinator for Here {
     async fn held(&self) -> Result<Vec<Order>> {
-        let held = self.flow.edges.store.held_jobs(Lane::Containers, self.runner(), clock::now()).await?;
+        let held =
+            self.flow.edges.store.queue().held_jobs(Lane::Containers, self.runner(), clock::now()).await?;
         let mut orders = Vec::with_capacity(held.len());
         for claimed in held {
             orders.push(order(&self.flow, claimed).await);
@@ -104,7 +105,7 @@ impl Coordinator for Here {
     async fn claim(&self) -> Result<Option<Order>> {
         let now = clock::now();
         let lease = Lease { runner: self.runner(), until: lease(now) };
-        let claimed = self.flow.edges.store.claim_job(Lane::Containers, lease, now).await?;
+        let claimed = self.flow.edges.store.queue().claim_job(Lane::Containers, lease, now).await?;
         let Some(claimed) = claimed else { return Ok(None) };
         let order = order(&self.flow, claimed).await;
         self.change(&order);
@@ -117,7 +118,7 @@ impl Coordinator for Here {
 
     async fn beat(&self, state: &State) -> Result<()> {
         let lease = Lease { runner: self.runner(), until: lease(clock::now()) };
-        let kept = self.flow.edges.store.renew_leases(lease).await;
+        let kept = self.flow.edges.store.queue().renew_leases(lease).await;
         kept.and(self.note(state).await)
     }
 
@@ -126,7 +127,7 @@ impl Coordinator for Here {
     }
 
     async fn standing(&self, attempt: Attempt) -> Result<Option<Standing>> {
-        let job = self.flow.edges.store.job_by_id(attempt.job).await?;
+        let job = self.flow.edges.store.builds().job_by_id(attempt.job).await?;
         let job = job.filter(|job| job.attempt == attempt.number && job.status == Status::Pending);
         Ok(job.map(|job| {
             let cancellation = job.cancellation();
@@ -135,7 +136,7 @@ impl Coordinator for Here {
     }
 
     async fn note_phases(&self, order: &Order, phases: &[Phase]) -> Result<()> {
-        self.flow.edges.store.note_phases(order.attempt, phases).await?;
+        self.flow.edges.store.queue().note_phases(order.attempt, phases).await?;
         self.change(order);
         Ok(())
     }
@@ -143,20 +144,20 @@ impl Coordinator for Here {
     async fn begin_script(&self, order: &Order, beginning: &Beginning<'_>) -> Result<bool> {
         let Beginning { container, cache_key, phases } = *beginning;
         let store = &self.flow.edges.store;
-        let is_ours = store.note_container(order.attempt, container, cache_key, phases).await?;
+        let is_ours = store.queue().note_container(order.attempt, container, cache_key, phases).await?;
         self.change(order);
         Ok(is_ours)
     }
 
     async fn forget_container(&self, attempt: Attempt) -> Result<()> {
-        self.flow.edges.store.forget_container(attempt).await
+        self.flow.edges.store.queue().forget_container(attempt).await
     }
 
     async fn stopped(&self, attempt: Attempt) -> Outcome {
         let edges = &self.flow.edges;
         let mut bell = edges.broker.bell(Topic::Job(attempt.job));
         loop {
-            match edges.store.job_by_id(attempt.job).await {
+            match edges.store.builds().job_by_id(attempt.job).await {
                 Ok(None) => return Outcome::Canceled("The job was deleted.".to_owned()),
                 Ok(Some(job)) if job.attempt != attempt.number => {
                     return Outcome::Canceled("Another runner took the job over.".to_owned());
@@ -186,7 +187,7 @@ impl Coordinator for Here {
     }
 
     async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()> {
-        let ended = self.flow.edges.store.finish_job(order.attempt, outcome, clock::now()).await?;
+        let ended = self.flow.edges.store.queue().finish_job(order.attempt, outcome, clock::now()).await?;
         if ended.is_none() {
             tracing::warn!(job.id = order.attempt.job.0, "a job ended that this attempt no longer holds");
         }
@@ -214,29 +215,29 @@ impl Coordinator for Here {
 
     async fn use_image(&self, order: &Order, key: &str) -> Result<Option<CachedImage>> {
         let store = &self.flow.edges.store;
-        store.use_cached_image(order.project, self.runner(), key, clock::now()).await
+        store.images().use_cached_image(order.project, self.runner(), key, clock::now()).await
     }
 
     async fn leave(&self, order: &Order, image: &ImageName, id: &str) -> Result<Leave> {
         let store = &self.flow.edges.store;
-        if store.is_kernel_image(self.runner(), id).await? {
+        if store.images().is_kernel_image(self.runner(), id).await? {
             return Ok(Leave::Kept);
         }
-        let may_use = store.may_use_image(self.puller(order, image)).await?;
+        let may_use = store.images().may_use_image(self.puller(order, image)).await?;
         Ok(if may_use { Leave::Given } else { Leave::AtRegistry })
     }
 
     async fn kept_image(&self, name: &ImageName) -> Result<Option<String>> {
-        self.flow.edges.store.kernel_image(self.runner(), name).await
+        self.flow.edges.store.images().kernel_image(self.runner(), name).await
     }
 
     async fn compare_inputs(&self, order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>> {
         let Origin::Hook(hook) = order.spec.origin else { return Ok(None) };
         let store = &self.flow.edges.store;
-        let before = store.cache_inputs(hook).await?;
+        let before = store.images().cache_inputs(hook).await?;
         let is_own = matches!(order.git_ref, GitRef::Branch(_));
         if is_own && before.as_ref() != Some(inputs) {
-            store.note_cache_inputs(hook, inputs).await?;
+            store.images().note_cache_inputs(hook, inputs).await?;
         }
         Ok(before)
     }
@@ -244,32 +245,32 @@ impl Coordinator for Here {
     async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()> {
         let store = &self.flow.edges.store;
         match change {
-            ImageChange::Gone(known) => store.forget_cached_image(known).await,
+            ImageChange::Gone(known) => store.images().forget_cached_image(known).await,
             ImageChange::Kept { name, id } => {
-                store.note_kernel_image(self.runner(), name, id, order.build).await
+                store.images().note_kernel_image(self.runner(), name, id, order.build).await
             }
-            ImageChange::Pulling(image) => store.begin_pull(self.puller(order, image)).await,
+            ImageChange::Pulling(image) => store.images().begin_pull(self.puller(order, image)).await,
             ImageChange::Pulled { name, has_login } => {
-                store.end_pull(self.puller(order, name), has_login).await
+                store.images().end_pull(self.puller(order, name), has_login).await
             }
-            ImageChange::NotPulled(image) => store.drop_pull(self.puller(order, image)).await,
+            ImageChange::NotPulled(image) => store.images().drop_pull(self.puller(order, image)).await,
             ImageChange::Made { key, size } => {
                 let base = order.spec.task.image().map(ToString::to_string).unwrap_or_default();
                 let (project, runner) = (order.project, self.runner());
                 let new = NewCachedImage { project, runner, key, base: &base, size };
-                store.add_cached_image(new, clock::now()).await
+                store.images().add_cached_image(new, clock::now()).await
             }
         }
     }
 
     async fn image_name(&self, order: &Order, plain: &ImageName) -> Result<GivenName> {
         let store = &self.flow.edges.store;
-        let project = store.project(order.project).await?.context("the project is gone")?;
+        let project = store.projects().project(order.project).await?.context("the project is gone")?;
         let wish = image_wish(&project.repository.full_name(), &order.git_ref, plain);
-        let name = store.give_name(IMAGES, &wish).await?;
+        let name = store.artifacts().give_name(IMAGES, &wish).await?;
         let name = name.with_context(|| format!("the name {} is another branch's", wish.suffixed))?;
         let name = name.parse::<ImageName>().with_context(|| format!("name an image {name}"))?;
-        let has_newer = store.has_newer_image(self.runner(), &name, order.build).await?;
+        let has_newer = store.images().has_newer_image(self.runner(), &name, order.build).await?;
         Ok(GivenName { name, has_newer })
     }
 

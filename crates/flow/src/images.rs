@@ -23,7 +23,7 @@ pub use kozmic_runner::{shelf::Shelf, turns::Turns};
 /// The engine or the database does not answer.
 pub async fn trim(store: &Store, shelf: &Shelf, limit: usize) -> Result<usize> {
     let mut count = 0;
-    for image in store.surplus_images(shelf.runner(), limit).await? {
+    for image in store.images().surplus_images(shelf.runner(), limit).await? {
         if drop_image(store, shelf, &image).await? {
             tracing::info!(image = image.name(), "a cached image was removed");
             count += 1;
@@ -40,8 +40,8 @@ pub async fn trim(store: &Store, shelf: &Shelf, limit: usize) -> Result<usize> {
 pub async fn remove_strays(store: &Store, shelf: &Shelf) -> Result<usize> {
     // In this order: a job that made an image and ended before it was asked for noted it before that.
     let there = shelf.names().await?;
-    let busy = store.busy_projects().await?;
-    let known = store.cached_image_names(shelf.runner()).await?;
+    let busy = store.images().busy_projects().await?;
+    let known = store.images().cached_image_names(shelf.runner()).await?;
     let mut count = 0;
     for name in there {
         let Some(project) = project_of(&name).filter(|project| !busy.contains(project)) else { continue };
@@ -59,13 +59,13 @@ pub async fn remove_strays(store: &Store, shelf: &Shelf) -> Result<usize> {
 /// # Errors
 /// The engine or the database does not answer.
 pub async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Result<bool> {
-    let Some(leaving) = store.begin_removal(image).await? else { return Ok(false) };
+    let Some(leaving) = store.images().begin_removal(image).await? else { return Ok(false) };
     let name = cached_image_name(image.project, &image.key).parse().context("name a cached image")?;
     let removed = shelf.remove(&name).await;
     match &removed {
-        Ok(true) => store.forget_cached_image(&leaving).await?,
+        Ok(true) => store.images().forget_cached_image(&leaving).await?,
         // A container of a job that ended just now is still there, or the engine does not answer.
-        Ok(false) | Err(_) => store.give_up_removal(&leaving, image).await?,
+        Ok(false) | Err(_) => store.images().give_up_removal(&leaving, image).await?,
     }
     removed
 }
@@ -85,7 +85,7 @@ pub(crate) async fn drop_kernel(flow: &Flow, name: &ImageName) -> Result<()> {
     }
     let _turn = shelf.turn(name).await;
     if let Some(id) = shelf.id_of(name).await? {
-        if store.kernel_image(shelf.runner(), name).await? != Some(id) {
+        if store.images().kernel_image(shelf.runner(), name).await? != Some(id) {
             return Ok(());
         }
         if !shelf.remove(name).await? {
@@ -93,14 +93,14 @@ pub(crate) async fn drop_kernel(flow: &Flow, name: &ImageName) -> Result<()> {
         }
     }
     tracing::info!(image = %name, "an image was removed, since its branch is gone");
-    store.drop_kernel_image(shelf.runner(), name).await
+    store.images().drop_kernel_image(shelf.runner(), name).await
 }
 
 /// Whether a kernel of such a kind is being built: a dependent one may have chosen an image to start from, a generic one
 /// may be about to keep one.
 async fn in_use(flow: &Flow, is_meant: impl Fn(KernelKind) -> bool) -> Result<bool> {
     let is_kernel = |job: &Job| matches!(job.spec.origin, Origin::Kernel(kind) if is_meant(kind));
-    let monitored = flow.edges.store.monitored().await?;
+    let monitored = flow.edges.store.builds().monitored().await?;
     Ok(monitored.iter().any(|it| it.job.status == Status::Pending && is_kernel(&it.job)))
 }
 
@@ -111,9 +111,9 @@ pub(crate) async fn remove_nameless(flow: &Flow) -> Result<()> {
     if in_use(flow, |kind| kind == KernelKind::Dependent).await? {
         return Ok(());
     }
-    for id in store.nameless_kernel_images(shelf.runner()).await? {
+    for id in store.images().nameless_kernel_images(shelf.runner()).await? {
         if shelf.remove_nameless(&id).await? {
-            store.forget_kernel_image(shelf.runner(), &id).await?;
+            store.images().forget_kernel_image(shelf.runner(), &id).await?;
         }
     }
     Ok(())

@@ -23,8 +23,8 @@ pub async fn cancel(edges: &Edges, id: JobId, why: &str) -> Result<()> {
 
 /// Stops a job for a reason, on behalf of somebody who may be no person.
 pub(crate) async fn stop(edges: &Edges, id: JobId, why: &str, by: Option<CanceledBy>) -> Result<()> {
-    edges.store.request_cancel(id, why, by, clock::now()).await?;
-    if let Some(job) = edges.store.job_by_id(id).await? {
+    edges.store.queue().request_cancel(id, why, by, clock::now()).await?;
+    if let Some(job) = edges.store.builds().job_by_id(id).await? {
         ring::change(edges, job.project, id);
     }
     Ok(())
@@ -35,7 +35,7 @@ pub(crate) async fn stop(edges: &Edges, id: JobId, why: &str, by: Option<Cancele
 /// # Errors
 /// The database does not answer.
 pub async fn cancel_build(edges: &Edges, id: BuildId, why: &str) -> Result<()> {
-    for job in edges.store.jobs_of(id).await? {
+    for job in edges.store.builds().jobs_of(id).await? {
         cancel(edges, job.id, why).await?;
     }
     Ok(())
@@ -46,7 +46,7 @@ pub async fn cancel_build(edges: &Edges, id: BuildId, why: &str) -> Result<()> {
 /// # Errors
 /// There is no such build, or the database does not answer.
 pub async fn approve(edges: &Edges, approval: Approval<'_>) -> Result<Approved> {
-    let approved = edges.store.approve(approval, clock::now()).await?;
+    let approved = edges.store.queue().approve(approval, clock::now()).await?;
     if let Approved::Jobs(build, jobs) = &approved {
         tracing::info!(build.id = build.id.0, user.id = approval.by.0, "a fork's commit was approved");
         edges.broker.ring(Topic::Jobs);
@@ -60,7 +60,7 @@ pub async fn approve(edges: &Edges, approval: Approval<'_>) -> Result<Approved> 
 /// # Errors
 /// The database does not answer.
 pub async fn restart(edges: &Edges, id: JobId) -> Result<bool> {
-    let restarted = edges.store.restart_job(id, clock::now()).await?;
+    let restarted = edges.store.queue().restart_job(id, clock::now()).await?;
     if let Some(build) = &restarted {
         edges.broker.ring(Topic::Jobs);
         ring::change(edges, build.project, id);
@@ -73,8 +73,8 @@ pub async fn restart(edges: &Edges, id: JobId) -> Result<bool> {
 /// # Errors
 /// The database does not answer.
 pub async fn restart_failed(edges: &Edges, id: BuildId) -> Result<usize> {
-    let Some(build) = edges.store.build_by_id(id).await? else { return Ok(0) };
-    let jobs = edges.store.restart_failed(id, clock::now()).await?;
+    let Some(build) = edges.store.builds().build_by_id(id).await? else { return Ok(0) };
+    let jobs = edges.store.queue().restart_failed(id, clock::now()).await?;
     edges.broker.ring(Topic::Jobs);
     jobs.iter().for_each(|job| ring::change(edges, build.project, *job));
     Ok(jobs.len())

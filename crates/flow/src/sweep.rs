@@ -32,17 +32,18 @@ pub(crate) async fn forever(flow: Flow) {
         }
         old::forget(&flow).await;
         let now = clock::now();
-        match flow.edges.store.shorten_waits(now.after(patience::LONGEST_WAIT), now).await {
+        match flow.edges.store.outbox().shorten_waits(now.after(patience::LONGEST_WAIT), now).await {
             Ok(0) => {}
             Ok(_) => flow.edges.broker.ring(Topic::Outbox),
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "the outbox cannot be looked through"),
         }
-        match flow.edges.store.forget_audit(now.before(flow.settings.audit_kept), MOST_ENTRIES).await {
+        match flow.edges.store.audit().forget_audit(now.before(flow.settings.audit_kept), MOST_ENTRIES).await
+        {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "old entries of the audit trail were forgotten"),
             Err(fault) => tracing::warn!(error = format!("{fault:#}"), "old entries of the audit trail stay"),
         }
-        if let Err(fault) = flow.edges.store.forget_missed(now.before(old::UNDERSTOOD_KEPT)).await {
+        if let Err(fault) = flow.edges.store.missed().forget_missed(now.before(old::UNDERSTOOD_KEPT)).await {
             tracing::warn!(error = format!("{fault:#}"), "old notes of missed deliveries stay");
         }
         if let Err(fault) = mirrors(&flow).await {
@@ -94,7 +95,7 @@ pub(crate) async fn graves(flow: Flow) {
 }
 
 async fn clear_graves(flow: &Flow) -> Result<()> {
-    for project in flow.edges.store.graves().await? {
+    for project in flow.edges.store.projects().graves().await? {
         match clear_grave(flow, project).await {
             Ok(()) => tracing::info!(project.id = project.0, "what a deleted project left is cleared away"),
             Err(fault) => tracing::warn!(
@@ -112,7 +113,7 @@ async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
     let edges = &flow.edges;
     let mut behind = JobId(0);
     loop {
-        let attempts = edges.store.last_attempts(project, behind).await?;
+        let attempts = edges.store.projects().last_attempts(project, behind).await?;
         let Some(last) = attempts.last() else { break };
         behind = last.job;
         for Attempt { job, number } in attempts {
@@ -122,11 +123,11 @@ async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
         }
     }
     edges.mirrors.remove(project).await.context("remove a mirror")?;
-    if edges.store.drops_artifacts(project).await? {
+    if edges.store.projects().drops_artifacts(project).await? {
         publish::removal::of_project(flow, project).await.context("remove a project's artifacts")?;
     }
     all_images(flow).await?;
-    edges.store.erase_project(project).await
+    edges.store.projects().erase_project(project).await
 }
 
 async fn all_images(flow: &Flow) -> Result<()> {

@@ -75,7 +75,7 @@ impl Import<'_> {
                 Err(why) => leave_out_build(&build, &jobs, here.name, why, report),
             }
         }
-        let taken = self.store.import_builds(from, here.id, &new).await?;
+        let taken = self.store.takeover().import_builds(from, here.id, &new).await?;
         for ((build, jobs), taken) in old.into_iter().zip(taken) {
             let job_ids = match taken {
                 BuildTaken::Here { is_new, id, number, jobs } => {

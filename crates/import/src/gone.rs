@@ -31,7 +31,7 @@ impl Import<'_> {
             jobs: self.old.job_ids(old.id).await?,
         };
         let source = self.old.source();
-        let lost = self.store.gone_there(source, id, &still).await?;
+        let lost = self.store.takeover().gone_there(source, id, &still).await?;
         for lost in &lost {
             if let (Lost::Job(job, true), Some(logs)) = (lost, self.logs) {
                 logs.remove(first_attempt(*job)).await?;
@@ -40,7 +40,7 @@ impl Import<'_> {
             report.lose(format!("{what} of {}", old.full_name()), why);
         }
         if !lost.is_empty() {
-            self.store.remove_gone(source, id, &still).await?;
+            self.store.takeover().remove_gone(source, id, &still).await?;
         }
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Import<'_> {
         report: &mut Report,
     ) -> Result<()> {
         let there = there.iter().map(|project| project.forge_id).collect::<HashSet<_>>();
-        for (name, id) in self.store.projects_from(self.old.source(), &there).await? {
+        for (name, id) in self.store.takeover().projects_from(self.old.source(), &there).await? {
             let why = format!(
                 "it was deleted there since: delete it in /projects/{id}/settings/, if it is to go here too"
             );

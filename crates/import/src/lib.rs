@@ -95,7 +95,12 @@ impl Import<'_> {
                     continue;
                 }
             };
-            match self.store.import_user(self.foreign(old.id, largest.users), &new, self.now).await? {
+            match self
+                .store
+                .takeover()
+                .import_user(self.foreign(old.id, largest.users), &new, self.now)
+                .await?
+            {
                 Taken::Over(id) => {
                     users.insert(old.id, id);
                     report.take(Kind::User);
@@ -164,7 +169,7 @@ impl Import<'_> {
         let open_badge = repository.private;
         let new = NewProject { repository, owner, members: members.collect(), open_badge };
         let foreign = self.foreign(old.id, largest.projects);
-        let (id, is_new) = match self.store.import_project(foreign, &new, self.now).await? {
+        let (id, is_new) = match self.store.takeover().import_project(foreign, &new, self.now).await? {
             Taken::Over(id) => (id, true),
             Taken::There(id) | Taken::Followed(id) => (id, false),
             Taken::Gone => return Ok(Err(REMOVED_SINCE.to_owned())),
@@ -177,7 +182,14 @@ impl Import<'_> {
         if is_new {
             self.remark_project(old, id, report);
         }
-        let here = self.store.members(id).await?.into_iter().map(|member| member.user.id).collect::<Vec<_>>();
+        let here = self
+            .store
+            .projects()
+            .members(id)
+            .await?
+            .into_iter()
+            .map(|member| member.user.id)
+            .collect::<Vec<_>>();
         for member in old_members {
             let what = format!("member {} of {}", member.user_id, old.full_name());
             match users.get(&member.user_id) {
@@ -203,7 +215,7 @@ impl Import<'_> {
 
     async fn key(&self, old: &OldProject, key: &OldKey, id: ProjectId, report: &mut Report) -> Result<()> {
         let what = format!("deploy key {} of {}", key.id, old.full_name());
-        if let Some(there) = self.store.deploy_key(id).await? {
+        if let Some(there) = self.store.keys().deploy_key(id).await? {
             let words = |text: &str| text.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
             match words(&there.public_key) == words(&key.public_key) {
                 true => report.find_there(Kind::DeployKey),
@@ -223,7 +235,7 @@ impl Import<'_> {
         match sealed.open(secret_key) {
             Ok((private, public)) => {
                 let at_forge = (key.forge_id > 0).then_some(DeployKeyId(key.forge_id));
-                self.store.import_deploy_key(id, &public, &private, at_forge).await?;
+                self.store.takeover().import_deploy_key(id, &public, &private, at_forge).await?;
                 report.take(Kind::DeployKey);
             }
             Err(fault) => report.leave_out(Kind::DeployKey, what, fault.to_string()),
@@ -276,7 +288,7 @@ impl Import<'_> {
             }
         };
         let foreign = self.foreign(old.id, largest);
-        let taken = self.store.import_hook(foreign, here.id, &translated.hook, self.now).await?;
+        let taken = self.store.takeover().import_hook(foreign, here.id, &translated.hook, self.now).await?;
         let (hook, is_new) = match taken {
             Taken::Over(hook) => (hook, true),
             Taken::There(hook) => (hook, false),

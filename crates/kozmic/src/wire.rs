@@ -41,8 +41,8 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
     let secret_key = secret_key(settings, dir)?;
     let edges = edges(settings, dir, &secret_key).await?;
     let token = settings.autobuild.as_ref().map(|builder| &builder.github_token);
-    if token.is_some() || edges.store.auto_builder().await?.is_some() {
-        edges.store.set_auto_builder(token, clock::now()).await?;
+    if token.is_some() || edges.store.auto_builder().auto_builder().await?.is_some() {
+        edges.store.auto_builder().set_auto_builder(token, clock::now()).await?;
     }
     let flow = Flow::new(edges.clone(), flow_settings(settings, dir, &secret_key)?);
     let face = Face {

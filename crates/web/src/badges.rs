@@ -76,7 +76,7 @@ pub(crate) async fn of_ref(
     let mut git_ref = git_ref;
     if let Some(stem) = git_ref.strip_suffix(".svg") {
         let is_built = match refs::named(&git_ref) {
-            Some(named) => app.edges.store.latest_build(project.id, Some(&named)).await?.is_some(),
+            Some(named) => app.edges.store.builds().latest_build(project.id, Some(&named)).await?.is_some(),
             None => false,
         };
         git_ref = if is_built { git_ref } else { stem.to_owned() };
@@ -89,8 +89,8 @@ pub(crate) async fn of_ref(
 /// The project of that name, perhaps with `.svg` behind it, if this request may see its badge.
 async fn project(app: &Shared, owner: &str, name: &str, shown: &Shown) -> Result<Project, WebError> {
     let store = &app.edges.store;
-    let found = match (store.project_named(owner, name).await?, name.strip_suffix(".svg")) {
-        (None, Some(stem)) => store.project_named(owner, stem).await?,
+    let found = match (store.projects().project_named(owner, name).await?, name.strip_suffix(".svg")) {
+        (None, Some(stem)) => store.projects().project_named(owner, stem).await?,
         (found, _) => found,
     };
     found.filter(|project| may_see(project, &shown.token)).ok_or(WebError::NotFound)
@@ -107,7 +107,7 @@ async fn badge(
     git_ref: &GitRef,
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
-    let build = app.edges.store.last_verdict(project.id, git_ref).await?;
+    let build = app.edges.store.builds().last_verdict(project.id, git_ref).await?;
     let name = format!("{}, {}", project.repository.full_name(), refs::name(git_ref));
     let svg = Badge::of(&name, build.map(|build| build.status)).render()?;
     let etag = format!("W/\"{}\"", &hex::encode(Sha256::digest(&svg))[..20]);

@@ -94,7 +94,7 @@ pub(crate) async fn take(
 ) -> Result<Response, Refusal> {
     let unproven = read(&app, request).await?;
     let hook = authentic(&app, &hook, &unproven).await?;
-    app.edges.store.note_signature(hook).await?;
+    app.edges.store.hooks().note_signature(hook).await?;
     store(&app, Door::Hook(hook), unproven).await
 }
 
@@ -156,7 +156,7 @@ impl From<NoRoom> for Refusal {
 /// The hook, if the body is signed with its secret. The way is as long for a hook that does not exist.
 async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<HookId, Refusal> {
     let hook = hook.parse().unwrap_or(HookId(0));
-    let known = app.edges.store.hook_secret(hook).await?;
+    let known = app.edges.store.hooks().hook_secret(hook).await?;
     let is_known = known.is_some();
     let secret = known.unwrap_or_else(secret::random);
     match (app.edges.forge.signature_holds(&secret, &unproven.body, &unproven.signature), is_known) {

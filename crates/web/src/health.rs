@@ -101,7 +101,7 @@ impl Pulse {
 }
 
 async fn engine_trouble(app: &Shared) -> Option<String> {
-    match app.edges.store.runners().await {
+    match app.edges.store.runners().runners().await {
         Ok(runners) => trouble(&runners, clock::now()),
         Err(fault) => {
             tracing::warn!("the runners cannot be looked up: {fault:#}");

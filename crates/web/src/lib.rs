@@ -3,6 +3,8 @@
 //! HTTP only: what happens is decided in the model and done in the flow. Pages are rendered here and work without
 //! scripts; the scripts under `static/` make them better. The order of the modules is the order in which a request
 //! meets them.
+// A request's future holds those of all layers around it, and of the store's below.
+#![recursion_limit = "256"]
 
 mod app;
 mod listen;

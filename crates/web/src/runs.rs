@@ -31,11 +31,11 @@ pub(crate) async fn find(
     job: JobId,
     wanted: &Wanted,
 ) -> Result<Job, WebError> {
-    let job = app.edges.store.job(project, job).await?.ok_or(WebError::NotFound)?;
+    let job = app.edges.store.builds().job(project, job).await?.ok_or(WebError::NotFound)?;
     match wanted.attempt {
         None => Ok(job),
         Some(_) => {
-            let past = app.edges.store.past_attempts(job.id).await?;
+            let past = app.edges.store.builds().past_attempts(job.id).await?;
             as_of(&job, &past, wanted).ok_or(WebError::NotFound)
         }
     }

@@ -1,6 +1,16 @@
 //! Artifacts that jobs made and published.
 
-use super::{Store, rows};
+mod names;
+mod uploads;
+
+pub use names::IMAGES;
+pub use uploads::Upload;
+
+use super::{
+    builds::{Builds, Rank, in_order},
+    database::Database,
+    rows,
+};
 use anyhow::{Context, Result};
 use kozmic_model::{
     artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
@@ -33,13 +43,19 @@ pub struct NewArtifact {
     pub sha256: String,
 }
 
-impl Store {
+/// Artifacts, their names, and uploads of them.
+#[derive(Clone, Copy)]
+pub struct Artifacts<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl Artifacts<'_> {
     /// Notes what a job published, in place of what an earlier run of it published there.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_artifact(&self, job: &Job, new: &NewArtifact, now: Timestamp) -> Result<()> {
-        let pushed_at = self.rank(job.build).await?.pushed_at;
+    pub async fn note_artifact(self, job: &Job, new: &NewArtifact, now: Timestamp) -> Result<()> {
+        let pushed_at = Builds { db: self.db }.rank(job.build).await?.pushed_at;
         let row = rows::artifact::ActiveModel {
             id: NotSet,
             project_id: Set(job.project.0),
@@ -70,7 +86,7 @@ impl Store {
         ];
         let newest = OnConflict::columns(identity).update_columns(changed).to_owned();
         let note = rows::artifact::Entity::insert(row).on_conflict(newest);
-        note.exec_without_returning(&self.writer).await.context("note an artifact")?;
+        note.exec_without_returning(&self.db.writer).await.context("note an artifact")?;
         Ok(())
     }
 
@@ -78,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn artifacts_of(&self, build: BuildId) -> Result<Vec<Artifact>> {
+    pub async fn artifacts_of(self, build: BuildId) -> Result<Vec<Artifact>> {
         let rows = rows::artifact::Entity::find().filter(rows::artifact::Column::BuildId.eq(build.0));
         self.artifacts(rows.order_by_asc(rows::artifact::Column::JobId)).await
     }
@@ -87,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn artifacts_of_jobs(&self, jobs: &[JobId]) -> Result<Vec<Artifact>> {
+    pub async fn artifacts_of_jobs(self, jobs: &[JobId]) -> Result<Vec<Artifact>> {
         let ids = jobs.iter().map(|job| job.0).collect::<Vec<_>>();
         let rows = rows::artifact::Entity::find().filter(rows::artifact::Column::JobId.is_in(ids));
         self.artifacts(rows).await
@@ -97,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn artifacts_behind(&self, place: &ArtifactPlace, stable: &str) -> Result<Vec<Artifact>> {
+    pub async fn artifacts_behind(self, place: &ArtifactPlace, stable: &str) -> Result<Vec<Artifact>> {
         let behind = self.behind(place, stable).await?;
         behind.into_iter().map(|(row, _)| read(row)).collect()
     }
@@ -106,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn artifacts_in_directories(&self, project: ProjectId) -> Result<Vec<Artifact>> {
+    pub async fn artifacts_in_directories(self, project: ProjectId) -> Result<Vec<Artifact>> {
         let rows = rows::artifact::Entity::find()
             .filter(rows::artifact::Column::ProjectId.eq(project.0))
             .filter(
@@ -121,13 +137,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_artifact_removed(&self, id: ArtifactId, now: Timestamp) -> Result<()> {
+    pub async fn note_artifact_removed(self, id: ArtifactId, now: Timestamp) -> Result<()> {
         let row = rows::artifact::ActiveModel {
             id: Unchanged(id.0),
             removed_at: Set(Some(now.0)),
             ..Default::default()
         };
-        row.update(&self.writer).await.context("note that an artifact was taken away")?;
+        row.update(&self.db.writer).await.context("note that an artifact was taken away")?;
         Ok(())
     }
 
@@ -135,14 +151,15 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn names_of_artifacts(&self, place: &ArtifactPlace) -> Result<HashSet<String>> {
+    pub async fn names_of_artifacts(self, place: &ArtifactPlace) -> Result<HashSet<String>> {
         let names = rows::artifact::Entity::find()
             .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
             .filter(rows::artifact::Column::RemovedAt.is_null())
             .select_only()
             .column(rows::artifact::Column::Versioned)
             .distinct();
-        let names = names.into_tuple::<String>().all(&self.db).await.context("list artifacts' names")?;
+        let names =
+            names.into_tuple::<String>().all(&self.db.reader).await.context("list artifacts' names")?;
         Ok(names.into_iter().collect())
     }
 
@@ -151,31 +168,21 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn is_newest(&self, job: &Job, place: &ArtifactPlace, stable: &str) -> Result<bool> {
-        let own = self.rank(job.build).await?;
+    pub async fn is_newest(self, job: &Job, place: &ArtifactPlace, stable: &str) -> Result<bool> {
+        let own = Builds { db: self.db }.rank(job.build).await?;
         let others = self.behind(place, stable).await?;
         Ok(others.iter().all(|(row, rank)| row.job_id == job.id.0 || !rank.is_later_than(&own)))
     }
 
-    /// Rank of a build among pushes.
-    pub(super) async fn rank(&self, build: BuildId) -> Result<Rank> {
-        let row = rows::build::Entity::find_by_id(build.0).one(&self.db).await.context("find a build")?;
-        Ok(Rank::of(&row.with_context(|| format!("there is no build {build}"))?))
-    }
-
-    async fn behind(
-        &self,
-        place: &ArtifactPlace,
-        stable: &str,
-    ) -> Result<Vec<(rows::artifact::Model, Rank)>> {
+    async fn behind(self, place: &ArtifactPlace, stable: &str) -> Result<Vec<(rows::artifact::Model, Rank)>> {
         let behind = rows::artifact::Entity::find()
             .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
             .filter(rows::artifact::Column::Stable.eq(stable))
             .filter(rows::artifact::Column::RemovedAt.is_null());
-        let behind = behind.all(&self.db).await.context("list artifacts behind a link")?;
+        let behind = behind.all(&self.db.reader).await.context("list artifacts behind a link")?;
         let ids = behind.iter().map(|row| row.build_id).collect::<BTreeSet<_>>();
         let builds = rows::build::Entity::find().filter(rows::build::Column::Id.is_in(ids));
-        let builds = builds.all(&self.db).await.context("find artifacts' builds")?;
+        let builds = builds.all(&self.db.reader).await.context("find artifacts' builds")?;
         let places = in_order(builds.iter().map(Rank::of).collect());
         let places = places.into_iter().enumerate().map(|(place, rank)| (rank.build, (place, rank)));
         let places = places.collect::<HashMap<_, _>>();
@@ -193,64 +200,20 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_removed(&self, place: &ArtifactPlace, versioned: &str, now: Timestamp) -> Result<()> {
+    pub async fn note_removed(self, place: &ArtifactPlace, versioned: &str, now: Timestamp) -> Result<()> {
         let gone = rows::artifact::Entity::update_many()
             .col_expr(rows::artifact::Column::RemovedAt, Expr::value(now.0))
             .filter(rows::artifact::Column::PlaceKind.eq(kind(place)))
             .filter(rows::artifact::Column::Versioned.eq(versioned));
-        gone.exec(&self.writer).await.context("note that an artifact was taken away")?;
+        gone.exec(&self.db.writer).await.context("note that an artifact was taken away")?;
         Ok(())
     }
 
-    async fn artifacts(&self, rows: Select<rows::artifact::Entity>) -> Result<Vec<Artifact>> {
+    async fn artifacts(self, rows: Select<rows::artifact::Entity>) -> Result<Vec<Artifact>> {
         let rows = rows.order_by_asc(rows::artifact::Column::Id);
-        let rows = rows.all(&self.db).await.context("list artifacts")?;
+        let rows = rows.all(&self.db.reader).await.context("list artifacts")?;
         rows.into_iter().map(read).collect()
     }
-}
-
-/// Rank of a build among pushes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rank {
-    project: i64,
-    position: i64,
-    build: i64,
-    /// The time when its commit was pushed, or else was heard of.
-    pub(super) pushed_at: Timestamp,
-}
-
-impl Rank {
-    pub(super) fn of(row: &rows::build::Model) -> Self {
-        let rows::build::Model { id, project_id, position, pushed_at, created_at, .. } = *row;
-        Self {
-            project: project_id,
-            position,
-            build: id,
-            pushed_at: Timestamp(pushed_at.unwrap_or(created_at)),
-        }
-    }
-
-    /// Whether its push is the later one. Positions are a project's own: between projects, times have to do.
-    pub(super) fn is_later_than(&self, other: &Self) -> bool {
-        match self.project == other.project {
-            true => (self.position, self.build) > (other.position, other.build),
-            false => (self.pushed_at, self.build) > (other.pushed_at, other.build),
-        }
-    }
-}
-
-/// Puts ranks of several projects in one order, the oldest first. A project's own keep theirs: what stands before
-/// another one there came no later, whatever its time says.
-fn in_order(mut ranks: Vec<Rank>) -> Vec<Rank> {
-    ranks.sort_by_key(|rank| (rank.project, rank.position, rank.build));
-    let mut came_at = Vec::<(Timestamp, Rank)>::with_capacity(ranks.len());
-    for rank in ranks {
-        let before = came_at.last().filter(|(_, last)| last.project == rank.project);
-        let at = before.map_or(rank.pushed_at, |(at, _)| rank.pushed_at.max(*at));
-        came_at.push((at, rank));
-    }
-    came_at.sort_by_key(|(at, _)| *at);
-    came_at.into_iter().map(|(_, rank)| rank).collect()
 }
 
 /// Artifacts of one job at one kind of place are the same artifact.
@@ -288,17 +251,17 @@ mod tests {
         let at = NOW.after(minutes * Duration::from_secs(60));
         let id = stage.plan_in(project, digit, at).await[0];
         stage.run(0).await;
-        let job = stage.store.job_by_id(id).await.unwrap().unwrap();
+        let job = stage.store.builds().job_by_id(id).await.unwrap().unwrap();
         let name = ArtifactName { versioned: format!("a-{digit}"), stable: LINK.into() };
         let (format, place) = (Format::Binary, ArtifactPlace::Binaries);
-        let is_newest = stage.store.is_newest(&job, &place, LINK).await.unwrap();
+        let is_newest = stage.store.artifacts().is_newest(&job, &place, LINK).await.unwrap();
         let new = NewArtifact { format, name, place, size: 1, sha256: String::new() };
-        stage.store.note_artifact(&job, &new, NOW).await.unwrap();
+        stage.store.artifacts().note_artifact(&job, &new, NOW).await.unwrap();
         (job, is_newest)
     }
 
     async fn behind(stage: &Stage) -> Vec<String> {
-        let behind = stage.store.artifacts_behind(&ArtifactPlace::Binaries, LINK).await.unwrap();
+        let behind = stage.store.artifacts().artifacts_behind(&ArtifactPlace::Binaries, LINK).await.unwrap();
         behind.into_iter().map(|artifact| artifact.name.versioned).collect()
     }
 
@@ -325,7 +288,7 @@ mod tests {
         let (other, second) = publish(&stage, stage.project, ('b', 1)).await;
         let (_, back) = publish(&stage, stage.project, ('a', 2)).await;
         assert!(first && second && back);
-        assert!(!stage.store.is_newest(&other, &ArtifactPlace::Binaries, LINK).await.unwrap());
+        assert!(!stage.store.artifacts().is_newest(&other, &ArtifactPlace::Binaries, LINK).await.unwrap());
         assert_eq!(behind(&stage).await, ["a-a", "a-b"]);
     }
 }

@@ -1,7 +1,11 @@
 //! The audit trail. An entry is written in the transaction of the change that it tells of: neither is there without the
 //! other. Who does it is said by the handle that the change goes through.
 
-use super::{Page, PageAsked, Store, rows};
+use super::{
+    database::{Database, Transaction},
+    page::{Page, PageAsked},
+    rows,
+};
 use crate::clock;
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -12,35 +16,35 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// Time after which somebody who is kept out is noted once more.
 const REFUSED_AGAIN: Duration = Duration::from_secs(3_600);
 
-impl Store {
-    /// A handle to the same database, for changes that somebody makes. Without, they count as Kozmic's own.
-    #[must_use]
-    pub fn acting(&self, actor: Actor) -> Self {
-        Self { actor: Arc::new(actor), ..self.clone() }
-    }
+/// The audit trail.
+#[derive(Clone, Copy)]
+pub struct AuditTrail<'a> {
+    pub(super) db: &'a Database,
+}
 
+impl AuditTrail<'_> {
     /// A page of the trail, the newest entries first; of one project, or of all that was ever done.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn audit(&self, of: Option<ProjectId>, asked: PageAsked) -> Result<Page<AuditEntry>> {
+    pub async fn audit(self, of: Option<ProjectId>, asked: PageAsked) -> Result<Page<AuditEntry>> {
         let wanted = match of {
             Some(project) => rows::audit::Entity::find().filter(rows::audit::Column::ProjectId.eq(project.0)),
             None => rows::audit::Entity::find(),
         };
-        let total = wanted.clone().count(&self.db).await.context("count the audit trail")?;
+        let total = wanted.clone().count(&self.db.reader).await.context("count the audit trail")?;
         let rows = wanted
             .order_by_desc(rows::audit::Column::Id)
             .offset(asked.number.saturating_sub(1).saturating_mul(asked.size))
             .limit(asked.size);
-        let rows = rows.all(&self.db).await.context("read the audit trail")?;
+        let rows = rows.all(&self.db.reader).await.context("read the audit trail")?;
         Ok(Page { items: rows.into_iter().map(entry).collect::<Result<_>>()?, total })
     }
 
@@ -48,15 +52,15 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_refused(&self, login: &str) -> Result<()> {
-        let tx = self.write().await?;
+    pub async fn note_refused(self, login: &str) -> Result<()> {
+        let tx = self.db.write().await?;
         let deed = Deed::new(Action::SignInRefused, None, login);
         let known = rows::audit::Entity::find()
             .filter(rows::audit::Column::At.gt(clock::now().before(REFUSED_AGAIN).0))
             .filter(rows::audit::Column::Action.eq(deed.action.word()))
             .filter(rows::audit::Column::Subject.eq(&deed.subject));
         if known.one(&tx).await.context("look for a refused sign-in")?.is_none() {
-            self.note(&tx, deed).await?;
+            note(&tx, &self.db.actor, deed).await?;
         }
         tx.commit().await.context("commit that somebody was not let in")
     }
@@ -66,12 +70,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn forget_audit(&self, before: Timestamp, most: u64) -> Result<u64> {
+    pub async fn forget_audit(self, before: Timestamp, most: u64) -> Result<u64> {
         let old = rows::audit::Entity::delete_many().filter(rows::audit::Column::At.lt(before.0));
         let mut forgotten =
-            old.exec(&self.writer).await.context("forget old entries of the audit trail")?.rows_affected;
+            old.exec(&self.db.writer).await.context("forget old entries of the audit trail")?.rows_affected;
         loop {
-            let total = rows::audit::Entity::find().count(&self.db).await.context("count the audit trail")?;
+            let total =
+                rows::audit::Entity::find().count(&self.db.reader).await.context("count the audit trail")?;
             let surplus = total.saturating_sub(most);
             let Some((who, entries)) = self.busiest().await?.filter(|_| surplus > 0) else {
                 return Ok(forgotten);
@@ -81,7 +86,7 @@ impl Store {
     }
 
     /// The one who has the most entries, and their number; the inner none: who did it is no person.
-    async fn busiest(&self) -> Result<Option<(Option<i64>, u64)>> {
+    async fn busiest(self) -> Result<Option<(Option<i64>, u64)>> {
         let entries = rows::audit::Column::Id.count();
         let by_person = rows::audit::Entity::find()
             .select_only()
@@ -89,12 +94,12 @@ impl Store {
             .column_as(entries.clone(), "entries")
             .group_by(rows::audit::Column::UserId)
             .order_by_desc(entries);
-        let found = by_person.into_tuple::<(Option<i64>, i64)>().one(&self.db).await;
+        let found = by_person.into_tuple::<(Option<i64>, i64)>().one(&self.db.reader).await;
         let found = found.context("count who has the most entries")?;
         Ok(found.map(|(who, entries)| (who, entries.unsigned_abs())))
     }
 
-    async fn forget_oldest_of(&self, who: Option<i64>, count: u64) -> Result<u64> {
+    async fn forget_oldest_of(self, who: Option<i64>, count: u64) -> Result<u64> {
         let theirs = match who {
             Some(user) => rows::audit::Column::UserId.eq(user),
             None => rows::audit::Column::UserId.is_null(),
@@ -103,21 +108,18 @@ impl Store {
             .filter(theirs.clone())
             .order_by_asc(rows::audit::Column::Id)
             .offset(count.saturating_sub(1));
-        let Some(last) = last.one(&self.db).await.context("look for too many entries")? else { return Ok(0) };
+        let Some(last) = last.one(&self.db.reader).await.context("look for too many entries")? else {
+            return Ok(0);
+        };
         let many =
             rows::audit::Entity::delete_many().filter(theirs).filter(rows::audit::Column::Id.lte(last.id));
-        let many = many.exec(&self.writer).await.context("forget too many entries of the audit trail")?;
+        let many = many.exec(&self.db.writer).await.context("forget too many entries of the audit trail")?;
         Ok(many.rows_affected)
-    }
-
-    /// Notes in a transaction what is done in it.
-    pub(super) async fn note(&self, tx: &DatabaseTransaction, deed: Deed) -> Result<()> {
-        note(tx, &self.actor, deed).await
     }
 }
 
 /// Notes in a transaction what somebody does in it.
-pub(super) async fn note(tx: &DatabaseTransaction, actor: &Actor, deed: Deed) -> Result<()> {
+pub(in crate::store) async fn note(tx: &Transaction, actor: &Actor, deed: Deed) -> Result<()> {
     let Deed { action, project, subject } = deed;
     let name = match project {
         Some(id) => rows::project::Entity::find_by_id(id.0).one(tx).await.context("name a project")?,
@@ -162,7 +164,10 @@ fn entry(row: rows::audit::Model) -> Result<AuditEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::tests::{NOW, Stage, recipe};
+    use crate::store::{
+        Store,
+        tests::{NOW, Stage, recipe},
+    };
     use kozmic_model::{hook::HookRecipe, project::ProjectSettings, registry::CredentialDraft};
 
     const FIRST: PageAsked = PageAsked { number: 1, size: 100 };
@@ -175,7 +180,7 @@ mod tests {
 
         /// The deeds in the project, the oldest first.
         async fn trail(&self) -> Vec<String> {
-            let entries = self.store.audit(Some(self.project), FIRST).await.unwrap().items;
+            let entries = self.store.audit().audit(Some(self.project), FIRST).await.unwrap().items;
             let said = |entry: &AuditEntry| {
                 let who = if entry.actor.is_somebody() { "somebody" } else { "kozmic" };
                 format!("{who} {} {}", entry.deed.action.word(), entry.deed.subject)
@@ -190,17 +195,17 @@ mod tests {
         let (store, project) = (stage.by_anna(), stage.project);
         let before = stage.trail().await.len();
         let other = HookRecipe { script: "#!/bin/sh\nmake".into(), ..recipe() };
-        store.change_hook(stage.hook, &other).await.unwrap();
-        store.change_hook(stage.hook, &other).await.unwrap();
+        store.hooks().change_hook(stage.hook, &other).await.unwrap();
+        store.hooks().change_hook(stage.hook, &other).await.unwrap();
         let login =
             CredentialDraft { registry: "ghcr.io".into(), username: "bot".into(), password: "hush".into() };
-        store.keep_credential(project, &login, NOW).await.unwrap();
-        store.keep_credential(project, &login, NOW).await.unwrap();
+        store.keys().keep_credential(project, &login, NOW).await.unwrap();
+        store.keys().keep_credential(project, &login, NOW).await.unwrap();
         let settings = ProjectSettings { cancel_running: true, ..ProjectSettings::default() };
-        store.change_project(project, settings).await.unwrap();
-        store.open_badge(project, true).await.unwrap();
-        store.delete_hook(stage.hook).await.unwrap();
-        store.delete_hook(stage.hook).await.unwrap();
+        store.projects().change_project(project, settings).await.unwrap();
+        store.projects().open_badge(project, true).await.unwrap();
+        store.hooks().delete_hook(stage.hook).await.unwrap();
+        store.hooks().delete_hook(stage.hook).await.unwrap();
         assert_eq!(
             stage.trail().await[before..],
             [
@@ -213,9 +218,9 @@ mod tests {
             ],
             "what changed nothing leaves nothing"
         );
-        let entry = stage.store.audit(Some(project), FIRST).await.unwrap().items.remove(0);
+        let entry = stage.store.audit().audit(Some(project), FIRST).await.unwrap().items.remove(0);
         assert_eq!(entry.project_name, "anna/hello");
-        assert_eq!(entry.actor, *store.actor, "with the token's title");
+        assert_eq!(entry.actor, *store.db.actor, "with the token's title");
         assert!(!stage.trail().await.concat().contains("hush"));
     }
 
@@ -223,17 +228,17 @@ mod tests {
     async fn the_trail_has_an_end_by_time_and_by_number() {
         let stage = Stage::new().await;
         for number in 0..5 {
-            stage.store.note_refused(&format!("eve-{number}")).await.unwrap();
+            stage.store.audit().note_refused(&format!("eve-{number}")).await.unwrap();
         }
         let store = &stage.store;
-        let count = async || store.audit(None, FIRST).await.unwrap().total;
+        let count = async || store.audit().audit(None, FIRST).await.unwrap().total;
         let all = count().await;
-        assert_eq!(store.forget_audit(Timestamp(0), all).await.unwrap(), 0);
-        assert_eq!(store.forget_audit(Timestamp(0), 3).await.unwrap(), all - 3);
-        let page = store.audit(None, PageAsked { number: 2, size: 2 }).await.unwrap();
+        assert_eq!(store.audit().forget_audit(Timestamp(0), all).await.unwrap(), 0);
+        assert_eq!(store.audit().forget_audit(Timestamp(0), 3).await.unwrap(), all - 3);
+        let page = store.audit().audit(None, PageAsked { number: 2, size: 2 }).await.unwrap();
         assert_eq!((page.items.len(), page.total), (1, 3));
         let later = clock::now().after(Duration::from_secs(60));
-        assert_eq!(store.forget_audit(later, 3).await.unwrap(), 3);
+        assert_eq!(store.audit().forget_audit(later, 3).await.unwrap(), 3);
         assert_eq!(count().await, 0);
     }
 
@@ -241,20 +246,20 @@ mod tests {
     async fn nobody_pushes_out_what_others_did() {
         let stage = Stage::new().await;
         let store = stage.by_anna();
-        store.open_badge(stage.project, true).await.unwrap();
+        store.projects().open_badge(stage.project, true).await.unwrap();
         for number in 0..10 {
-            stage.store.note_refused(&format!("eve-{number}")).await.unwrap();
-            stage.store.note_refused("eve-0").await.unwrap();
+            stage.store.audit().note_refused(&format!("eve-{number}")).await.unwrap();
+            stage.store.audit().note_refused("eve-0").await.unwrap();
         }
         let by_people = |page: &Page<AuditEntry>| {
             let people = page.items.iter().filter(|entry| matches!(entry.actor, Actor::Person { .. }));
             people.map(|entry| entry.id).collect::<Vec<_>>()
         };
-        let before = store.audit(None, FIRST).await.unwrap();
+        let before = store.audit().audit(None, FIRST).await.unwrap();
         let refused = before.items.iter().filter(|entry| entry.deed.action == Action::SignInRefused);
         assert_eq!(refused.count(), 10, "one who tries again at once is noted once");
-        assert_eq!(store.forget_audit(Timestamp(0), before.total - 7).await.unwrap(), 7);
-        let after = store.audit(None, FIRST).await.unwrap();
+        assert_eq!(store.audit().forget_audit(Timestamp(0), before.total - 7).await.unwrap(), 7);
+        let after = store.audit().audit(None, FIRST).await.unwrap();
         assert_eq!(after.total, before.total - 7);
         assert!(by_people(&after).len() >= 2, "a sign-in and a badge");
         assert_eq!(by_people(&after), by_people(&before));
@@ -264,9 +269,9 @@ mod tests {
     async fn entries_outlive_their_project() {
         let stage = Stage::new().await;
         let store = stage.by_anna();
-        store.bury_project(stage.project, NOW).await.unwrap();
-        store.erase_project(stage.project).await.unwrap();
-        let entry = store.audit(None, FIRST).await.unwrap().items.remove(0);
+        store.projects().bury_project(stage.project, NOW).await.unwrap();
+        store.projects().erase_project(stage.project).await.unwrap();
+        let entry = store.audit().audit(None, FIRST).await.unwrap().items.remove(0);
         assert_eq!((entry.deed.action, entry.project_name.as_str()), (Action::ProjectDeleted, "anna/hello"));
     }
 }

@@ -1,7 +1,7 @@
 //! Deliveries: stored before they are answered, thought about afterwards. They stay, so that one can be looked at
 //! and replayed after a fault was mended.
 
-use super::{Store, rows};
+use super::{database::Database, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::{DeliveryId, HookId},
@@ -14,9 +14,9 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-pub(super) const WAITING: &str = "waiting";
-pub(super) const HANDLED: &str = "handled";
-pub(super) const IGNORED: &str = "ignored";
+pub(in crate::store) const WAITING: &str = "waiting";
+pub(in crate::store) const HANDLED: &str = "handled";
+pub(in crate::store) const IGNORED: &str = "ignored";
 const FAILED: &str = "failed";
 
 /// Owner of the address that a delivery came to.
@@ -30,14 +30,14 @@ pub enum Door {
 
 impl Door {
     /// Its word in the database.
-    pub(super) fn word(self) -> String {
+    pub(in crate::store) fn word(self) -> String {
         match self {
             Self::Hook(hook) => format!("hook:{hook}"),
             Self::AutoBuilder => "auto_builder".to_owned(),
         }
     }
 
-    pub(super) fn hook(self) -> Option<HookId> {
+    pub(in crate::store) fn hook(self) -> Option<HookId> {
         match self {
             Self::Hook(hook) => Some(hook),
             Self::AutoBuilder => None,
@@ -75,12 +75,18 @@ pub struct WaitingDelivery {
     pub delivery: NewDelivery,
 }
 
-impl Store {
+/// Deliveries of the forge.
+#[derive(Clone, Copy)]
+pub struct Deliveries<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl Deliveries<'_> {
     /// Stores a delivery, once. One that failed before and is sent again gets another chance.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn store_delivery(&self, delivery: NewDelivery, now: Timestamp) -> Result<Stored> {
+    pub async fn store_delivery(self, delivery: NewDelivery, now: Timestamp) -> Result<Stored> {
         let NewDelivery { door, uuid, event, payload } = delivery;
         let row = rows::delivery::ActiveModel {
             id: NotSet,
@@ -99,7 +105,7 @@ impl Store {
             .action_and_where(rows::delivery::Column::State.eq(FAILED))
             .to_owned();
         let insert = rows::delivery::Entity::insert(row).on_conflict(once);
-        match insert.exec_without_returning(&self.writer).await.context("store a delivery")? {
+        match insert.exec_without_returning(&self.db.writer).await.context("store a delivery")? {
             0 => Ok(Stored::Duplicate),
             _ => Ok(Stored::New),
         }
@@ -109,12 +115,12 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn waiting_delivery(&self, behind: DeliveryId) -> Result<Option<WaitingDelivery>> {
+    pub async fn waiting_delivery(self, behind: DeliveryId) -> Result<Option<WaitingDelivery>> {
         let row = rows::delivery::Entity::find()
             .filter(rows::delivery::Column::State.eq(WAITING))
             .filter(rows::delivery::Column::Id.gt(behind.0))
             .order_by_asc(rows::delivery::Column::Id);
-        let row = row.one(&self.db).await.context("find a waiting delivery")?;
+        let row = row.one(&self.db.reader).await.context("find a waiting delivery")?;
         Ok(row.map(|row| {
             let rows::delivery::Model { id, hook_id, uuid, event, payload, .. } = row;
             let door = hook_id.map_or(Door::AutoBuilder, |hook| Door::Hook(HookId(hook)));
@@ -127,15 +133,15 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn ignore_delivery(&self, id: DeliveryId, why: &str) -> Result<()> {
-        settle(&self.writer, id, IGNORED, Some(why)).await
+    pub async fn ignore_delivery(self, id: DeliveryId, why: &str) -> Result<()> {
+        settle(&self.db.writer, id, IGNORED, Some(why)).await
     }
 
     /// Forgets deliveries that came before a time and were understood; those that failed stay.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn forget_deliveries(&self, before: Timestamp) -> Result<u64> {
+    pub async fn forget_deliveries(self, before: Timestamp) -> Result<u64> {
         self.forget_those(&[HANDLED, IGNORED], before).await
     }
 
@@ -143,28 +149,28 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn forget_failed_deliveries(&self, before: Timestamp) -> Result<u64> {
+    pub async fn forget_failed_deliveries(self, before: Timestamp) -> Result<u64> {
         self.forget_those(&[FAILED], before).await
     }
 
-    async fn forget_those(&self, states: &[&str], before: Timestamp) -> Result<u64> {
+    async fn forget_those(self, states: &[&str], before: Timestamp) -> Result<u64> {
         let old = rows::delivery::Entity::delete_many()
             .filter(rows::delivery::Column::State.is_in(states.iter().copied()))
             .filter(rows::delivery::Column::ReceivedAt.lt(before.0));
-        Ok(old.exec(&self.writer).await.context("forget old deliveries")?.rows_affected)
+        Ok(old.exec(&self.db.writer).await.context("forget old deliveries")?.rows_affected)
     }
 
     /// Notes what went wrong with a delivery; it stays for a look and a replay.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn fail_delivery(&self, id: DeliveryId, why: &str) -> Result<()> {
-        settle(&self.writer, id, FAILED, Some(why)).await
+    pub async fn fail_delivery(self, id: DeliveryId, why: &str) -> Result<()> {
+        settle(&self.db.writer, id, FAILED, Some(why)).await
     }
 }
 
 /// Notes what became of a delivery.
-pub(super) async fn settle(
+pub(in crate::store) async fn settle(
     db: &impl ConnectionTrait,
     id: DeliveryId,
     state: &str,

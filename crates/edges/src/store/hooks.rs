@@ -1,6 +1,12 @@
 //! Hooks and the secrets that their webhooks are signed with.
 
-use super::{Door, Store, read, rows};
+use super::{
+    audit,
+    database::{Database, Transaction},
+    deliveries::Door,
+    missed::MissedDeliveries,
+    read, rows,
+};
 use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
@@ -12,30 +18,36 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
 };
 use secrecy::SecretString;
 
-pub(super) const SECRET_PLACE: &str = "hook.secret";
+pub(in crate::store) const SECRET_PLACE: &str = "hook.secret";
 
-impl Store {
+/// Hooks of projects.
+#[derive(Clone, Copy)]
+pub struct Hooks<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl Hooks<'_> {
     /// A project's hooks, the oldest first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn hooks_of(&self, project: ProjectId) -> Result<Vec<Hook>> {
+    pub async fn hooks_of(self, project: ProjectId) -> Result<Vec<Hook>> {
         let rows = rows::hook::Entity::find()
             .filter(rows::hook::Column::ProjectId.eq(project.0))
             .order_by_asc(rows::hook::Column::Id);
-        rows.all(&self.db).await.context("list hooks")?.into_iter().map(read::hook).collect()
+        rows.all(&self.db.reader).await.context("list hooks")?.into_iter().map(read::hook).collect()
     }
 
     /// One hook.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn hook(&self, id: HookId) -> Result<Option<Hook>> {
-        let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook")?;
+    pub async fn hook(self, id: HookId) -> Result<Option<Hook>> {
+        let row = rows::hook::Entity::find_by_id(id.0).one(&self.db.reader).await.context("find a hook")?;
         row.map(read::hook).transpose()
     }
 
@@ -43,11 +55,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn add_hook(&self, project: ProjectId, recipe: &HookRecipe, now: Timestamp) -> Result<Hook> {
-        let tx = self.write().await?;
+    pub async fn add_hook(self, project: ProjectId, recipe: &HookRecipe, now: Timestamp) -> Result<Hook> {
+        let tx = self.db.write().await?;
         let row = rows::hook::ActiveModel {
             project_id: Set(project.0),
-            secret: Set(self.vault.seal(SECRET_PLACE, &secret::random())),
+            secret: Set(self.db.vault.seal(SECRET_PLACE, &secret::random())),
             webhook_id: Set(None),
             created_at: Set(now.0),
             cache_inputs: Set(None),
@@ -56,7 +68,7 @@ impl Store {
             ..recipe_row(recipe)?
         };
         let row = row.insert(&tx).await.context("add a hook")?;
-        self.note(&tx, Deed::new(Action::HookAdded, Some(project), &recipe.title)).await?;
+        audit::note(&tx, &self.db.actor, Deed::new(Action::HookAdded, Some(project), &recipe.title)).await?;
         tx.commit().await.context("commit a hook")?;
         read::hook(row)
     }
@@ -65,15 +77,16 @@ impl Store {
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer.
-    pub async fn change_hook(&self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
-        let tx = self.write().await?;
+    pub async fn change_hook(self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
+        let tx = self.db.write().await?;
         let before = read::hook(row_of(&tx, id).await?)?;
         let row = rows::hook::ActiveModel { id: Unchanged(id.0), is_own: Set(true), ..recipe_row(recipe)? };
         let row = row.update(&tx).await.context("change a hook")?;
         let changed = changed(&before.recipe, recipe);
         if !changed.is_empty() {
             let subject = format!("{}: {}", recipe.title, changed.join(", "));
-            self.note(&tx, Deed::new(Action::HookChanged, Some(before.project), &subject)).await?;
+            audit::note(&tx, &self.db.actor, Deed::new(Action::HookChanged, Some(before.project), &subject))
+                .await?;
         }
         tx.commit().await.context("commit a changed hook")?;
         read::hook(row)
@@ -83,13 +96,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn delete_hook(&self, id: HookId) -> Result<()> {
-        let tx = self.write().await?;
+    pub async fn delete_hook(self, id: HookId) -> Result<()> {
+        let tx = self.db.write().await?;
         let row = rows::hook::Entity::find_by_id(id.0).one(&tx).await.context("find a hook")?;
         let Some(row) = row else { return Ok(()) };
         rows::hook::Entity::delete_by_id(id.0).exec(&tx).await.context("delete a hook")?;
         let project = Some(ProjectId(row.project_id));
-        self.note(&tx, Deed::new(Action::HookDeleted, project, &row.title)).await?;
+        audit::note(&tx, &self.db.actor, Deed::new(Action::HookDeleted, project, &row.title)).await?;
         tx.commit().await.context("commit the end of a hook")
     }
 
@@ -97,8 +110,8 @@ impl Store {
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer.
-    pub async fn connect_hook(&self, id: HookId, webhook: WebhookId) -> Result<()> {
-        let tx = self.write().await?;
+    pub async fn connect_hook(self, id: HookId, webhook: WebhookId) -> Result<()> {
+        let tx = self.db.write().await?;
         let known = row_of(&tx, id).await?;
         let row = rows::hook::ActiveModel {
             id: Unchanged(id.0),
@@ -110,20 +123,20 @@ impl Store {
         row.update(&tx).await.context("note a webhook")?;
         if known.webhook_id != Some(webhook.0) || known.unsigned {
             let project = Some(ProjectId(known.project_id));
-            self.note(&tx, Deed::new(Action::WebhookSet, project, &known.title)).await?;
+            audit::note(&tx, &self.db.actor, Deed::new(Action::WebhookSet, project, &known.title)).await?;
         }
         tx.commit().await.context("commit a webhook")?;
-        self.hears_again(Door::Hook(id), None).await
+        MissedDeliveries { db: self.db }.hears_again(Door::Hook(id), None).await
     }
 
     /// Notes that no webhook at the forge calls a hook any more.
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer.
-    pub async fn disconnect_hook(&self, id: HookId) -> Result<()> {
+    pub async fn disconnect_hook(self, id: HookId) -> Result<()> {
         let row =
             rows::hook::ActiveModel { id: Unchanged(id.0), webhook_id: Set(None), ..Default::default() };
-        row.update(&self.writer).await.context("note that a webhook is gone")?;
+        row.update(&self.db.writer).await.context("note that a webhook is gone")?;
         Ok(())
     }
 
@@ -131,17 +144,17 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_signature(&self, id: HookId) -> Result<()> {
+    pub async fn note_signature(self, id: HookId) -> Result<()> {
         let unsigned = rows::hook::Column::Unsigned;
         let row = rows::hook::Entity::find_by_id(id.0).filter(unsigned.eq(true));
-        if row.one(&self.db).await.context("look at a hook")?.is_some() {
+        if row.one(&self.db.reader).await.context("look at a hook")?.is_some() {
             let row = rows::hook::ActiveModel {
                 id: Unchanged(id.0),
                 unsigned: Set(false),
                 is_own: Set(true),
                 ..Default::default()
             };
-            row.update(&self.writer).await.context("note that a webhook signs")?;
+            row.update(&self.db.writer).await.context("note that a webhook signs")?;
         }
         Ok(())
     }
@@ -151,18 +164,21 @@ impl Store {
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer; then the secret stays as it is.
-    pub async fn webhook_secret(&self, id: HookId) -> Result<SecretString> {
-        let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook's secret")?;
+    pub async fn webhook_secret(self, id: HookId) -> Result<SecretString> {
+        let row = rows::hook::Entity::find_by_id(id.0)
+            .one(&self.db.reader)
+            .await
+            .context("find a hook's secret")?;
         let row = row.with_context(|| format!("there is no hook {id}"))?;
-        if let Ok(secret) = self.vault.open(SECRET_PLACE, &row.secret) {
+        if let Ok(secret) = self.db.vault.open(SECRET_PLACE, &row.secret) {
             return Ok(secret);
         }
-        let (tx, fresh) = (self.write().await?, secret::random());
-        let sealed = Set(self.vault.seal(SECRET_PLACE, &fresh));
+        let (tx, fresh) = (self.db.write().await?, secret::random());
+        let sealed = Set(self.db.vault.seal(SECRET_PLACE, &fresh));
         let row = rows::hook::ActiveModel { id: Unchanged(id.0), secret: sealed, ..Default::default() };
         let row = row.update(&tx).await.context("give a hook a new secret")?;
         let project = Some(ProjectId(row.project_id));
-        self.note(&tx, Deed::new(Action::WebhookSecretMade, project, &row.title)).await?;
+        audit::note(&tx, &self.db.actor, Deed::new(Action::WebhookSecretMade, project, &row.title)).await?;
         tx.commit().await.context("commit a hook's new secret")?;
         Ok(fresh)
     }
@@ -171,13 +187,16 @@ impl Store {
     ///
     /// # Errors
     /// It was sealed with another key, or the database does not answer.
-    pub async fn hook_secret(&self, id: HookId) -> Result<Option<SecretString>> {
-        let row = rows::hook::Entity::find_by_id(id.0).one(&self.db).await.context("find a hook's secret")?;
-        row.map(|row| self.vault.open(SECRET_PLACE, &row.secret)).transpose()
+    pub async fn hook_secret(self, id: HookId) -> Result<Option<SecretString>> {
+        let row = rows::hook::Entity::find_by_id(id.0)
+            .one(&self.db.reader)
+            .await
+            .context("find a hook's secret")?;
+        row.map(|row| self.db.vault.open(SECRET_PLACE, &row.secret)).transpose()
     }
 }
 
-async fn row_of(tx: &DatabaseTransaction, id: HookId) -> Result<rows::hook::Model> {
+async fn row_of(tx: &Transaction, id: HookId) -> Result<rows::hook::Model> {
     let row = rows::hook::Entity::find_by_id(id.0).one(tx).await.context("find a hook")?;
     row.with_context(|| format!("there is no hook {id}"))
 }
@@ -197,7 +216,7 @@ fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
 }
 
 /// The columns that people write.
-pub(super) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel> {
+pub(in crate::store) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel> {
     let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe.clone();
     let tracked = install.as_ref().map(|install| install.tracked.as_slice()).unwrap_or_default();
     Ok(rows::hook::ActiveModel {

@@ -1,6 +1,6 @@
 //! The point up to which webhooks' deliveries were looked through at the forge, and those that did not arrive.
 
-use super::{Door, Store, moves, rows};
+use super::{database::Database, deliveries::Door, projects::Projects, queue::moves, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     git::GitRef,
@@ -56,13 +56,19 @@ pub struct MissedCount {
     pub faults: Vec<String>,
 }
 
-impl Store {
+/// Deliveries that did not arrive, and the point up to which webhooks were looked through.
+#[derive(Clone, Copy)]
+pub struct MissedDeliveries<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl MissedDeliveries<'_> {
     /// All webhooks that Kozmic hears by.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn ears(&self) -> Result<Vec<Ear>> {
-        let projects = self.projects().await?;
+    pub async fn ears(self) -> Result<Vec<Ear>> {
+        let projects = Projects { db: self.db }.projects().await?;
         let by_id = projects.iter().map(|project| (project.id, project)).collect::<HashMap<_, _>>();
         let by_repository = projects.iter().map(|project| (project.repository.id, project));
         let by_repository = by_repository.collect::<HashMap<_, _>>();
@@ -71,12 +77,15 @@ impl Store {
             .columns([rows::hook::Column::Id, rows::hook::Column::ProjectId, rows::hook::Column::WebhookId])
             .filter(rows::hook::Column::WebhookId.is_not_null())
             .into_tuple::<(i64, i64, i64)>();
-        let hooks = hooks.all(&self.db).await.context("list hooks' webhooks")?;
+        let hooks = hooks.all(&self.db.reader).await.context("list hooks' webhooks")?;
         let hooks = hooks.into_iter().map(|(hook, project, webhook)| {
             (Door::Hook(HookId(hook)), by_id.get(&ProjectId(project)), WebhookId(webhook))
         });
-        let watched = self.watched().await?.into_iter().filter_map(|watched| {
-            Some((Door::AutoBuilder, by_repository.get(&watched.repository), watched.webhook?))
+        let watched =
+            rows::watched::Entity::find().all(&self.db.reader).await.context("list watched repositories")?;
+        let watched = watched.into_iter().filter_map(|row| {
+            let project = by_repository.get(&RepositoryId(row.forge_id));
+            Some((Door::AutoBuilder, project, WebhookId(row.webhook_id?)))
         });
         let ear = |(door, project, webhook): (Door, Option<&&kozmic_model::project::Project>, WebhookId)| {
             let project = project?;
@@ -90,11 +99,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn hearing(&self, ear: &Ear) -> Result<Option<Hearing>> {
+    pub async fn hearing(self, ear: &Ear) -> Result<Option<Hearing>> {
         let row = rows::hearing::Entity::find()
             .filter(rows::hearing::Column::Door.eq(ear.door.word()))
             .filter(rows::hearing::Column::ForgeId.eq(ear.repository.0));
-        let row = row.one(&self.db).await.context("find how far deliveries were seen")?;
+        let row = row.one(&self.db.reader).await.context("find how far deliveries were seen")?;
         Ok(row.map(|row| {
             let rows::hearing::Model { seen_at, heads, fault, .. } = row;
             Hearing { seen_at, tips: serde_json::from_str(&heads).unwrap_or_default(), fault }
@@ -105,7 +114,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer, or the hook was deleted.
-    pub async fn note_hearing(&self, ear: &Ear, hearing: &Hearing) -> Result<()> {
+    pub async fn note_hearing(self, ear: &Ear, hearing: &Hearing) -> Result<()> {
         let row = rows::hearing::ActiveModel {
             id: NotSet,
             door: Set(ear.door.word()),
@@ -121,12 +130,12 @@ impl Store {
             .update_columns(changing)
             .to_owned();
         let note = rows::hearing::Entity::insert(row).on_conflict(newest);
-        note.exec_without_returning(&self.writer).await.context("note how far deliveries were seen")?;
+        note.exec_without_returning(&self.db.writer).await.context("note how far deliveries were seen")?;
         Ok(())
     }
 
     /// Forgets what was wrong with a webhook that was just made right.
-    pub(super) async fn hears_again(&self, door: Door, of: Option<RepositoryId>) -> Result<()> {
+    pub(in crate::store) async fn hears_again(self, door: Door, of: Option<RepositoryId>) -> Result<()> {
         let right = rows::hearing::Entity::update_many()
             .col_expr(rows::hearing::Column::Fault, Expr::value(None::<String>))
             .filter(rows::hearing::Column::Door.eq(door.word()));
@@ -134,21 +143,21 @@ impl Store {
             Some(repository) => right.filter(rows::hearing::Column::ForgeId.eq(repository.0)),
             None => right,
         };
-        right.exec(&self.writer).await.context("note that a webhook is right")?;
+        right.exec(&self.db.writer).await.context("note that a webhook is right")?;
         Ok(())
     }
 
     /// Forgets what was missed of a repository that the Auto Builder hears of no more.
-    pub(super) async fn hears_no_more(&self, repository: RepositoryId) -> Result<()> {
+    pub(in crate::store) async fn hears_no_more(self, repository: RepositoryId) -> Result<()> {
         let door = Door::AutoBuilder.word();
         let missed = rows::missed::Entity::delete_many()
             .filter(rows::missed::Column::Door.eq(door.clone()))
             .filter(rows::missed::Column::ForgeId.eq(repository.0));
-        missed.exec(&self.writer).await.context("forget missed deliveries")?;
+        missed.exec(&self.db.writer).await.context("forget missed deliveries")?;
         let hearing = rows::hearing::Entity::delete_many()
             .filter(rows::hearing::Column::Door.eq(door))
             .filter(rows::hearing::Column::ForgeId.eq(repository.0));
-        hearing.exec(&self.writer).await.context("forget how far deliveries were seen")?;
+        hearing.exec(&self.db.writer).await.context("forget how far deliveries were seen")?;
         Ok(())
     }
 
@@ -156,7 +165,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_missed(&self, ear: &Ear, missed: &[(String, String, Timestamp)]) -> Result<()> {
+    pub async fn note_missed(self, ear: &Ear, missed: &[(String, String, Timestamp)]) -> Result<()> {
         let row = |(uuid, event, at): &(String, String, Timestamp)| rows::missed::ActiveModel {
             id: NotSet,
             door: Set(ear.door.word()),
@@ -174,7 +183,7 @@ impl Store {
                 .do_nothing()
                 .to_owned();
             let insert = rows::missed::Entity::insert_many(some.iter().map(row)).on_conflict(once);
-            insert.exec_without_returning(&self.writer).await.context("note missed deliveries")?;
+            insert.exec_without_returning(&self.db.writer).await.context("note missed deliveries")?;
         }
         Ok(())
     }
@@ -183,7 +192,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn outstanding(&self, ear: &Ear) -> Result<Vec<Missed>> {
+    pub async fn outstanding(self, ear: &Ear) -> Result<Vec<Missed>> {
         let rows = rows::missed::Entity::find()
             .filter(rows::missed::Column::Door.eq(ear.door.word()))
             .filter(rows::missed::Column::ForgeId.eq(ear.repository.0))
@@ -191,7 +200,7 @@ impl Store {
             .filter(rows::missed::Column::Tries.lt(TRIES))
             .order_by_asc(rows::missed::Column::MissedAt)
             .order_by_asc(rows::missed::Column::Id);
-        let rows = rows.all(&self.db).await.context("list missed deliveries")?;
+        let rows = rows.all(&self.db.reader).await.context("list missed deliveries")?;
         Ok(rows.into_iter().map(missed).collect())
     }
 
@@ -199,13 +208,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_asked(&self, door: Door, uuid: &str, cost: i32, now: Timestamp) -> Result<()> {
+    pub async fn note_asked(self, door: Door, uuid: &str, cost: i32, now: Timestamp) -> Result<()> {
         let asked = rows::missed::Entity::update_many()
             .col_expr(rows::missed::Column::Tries, Expr::col(rows::missed::Column::Tries).add(cost))
             .col_expr(rows::missed::Column::AskedAt, Expr::value(now.0))
             .filter(rows::missed::Column::Door.eq(door.word()))
             .filter(rows::missed::Column::Uuid.eq(uuid));
-        asked.exec(&self.writer).await.context("note that a delivery is sent again")?;
+        asked.exec(&self.db.writer).await.context("note that a delivery is sent again")?;
         Ok(())
     }
 
@@ -213,13 +222,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn make_good(&self, door: Door, uuids: &[String], now: Timestamp) -> Result<()> {
+    pub async fn make_good(self, door: Door, uuids: &[String], now: Timestamp) -> Result<()> {
         for some in uuids.chunks(500) {
             let good = rows::missed::Entity::update_many()
                 .col_expr(rows::missed::Column::MadeGoodAt, Expr::value(now.0))
                 .filter(rows::missed::Column::Door.eq(door.word()))
                 .filter(rows::missed::Column::Uuid.is_in(some));
-            good.exec(&self.writer).await.context("note that missed deliveries are here")?;
+            good.exec(&self.db.writer).await.context("note that missed deliveries are here")?;
         }
         Ok(())
     }
@@ -228,7 +237,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn arrived(&self, door: Door, uuids: &[String]) -> Result<HashSet<String>> {
+    pub async fn arrived(self, door: Door, uuids: &[String]) -> Result<HashSet<String>> {
         let mut there = HashSet::new();
         for some in uuids.chunks(500) {
             let rows = rows::delivery::Entity::find()
@@ -237,7 +246,7 @@ impl Store {
                 .filter(rows::delivery::Column::Door.eq(door.word()))
                 .filter(rows::delivery::Column::Uuid.is_in(some))
                 .into_tuple::<String>();
-            there.extend(rows.all(&self.db).await.context("look for deliveries")?);
+            there.extend(rows.all(&self.db.reader).await.context("look for deliveries")?);
         }
         Ok(there)
     }
@@ -247,22 +256,22 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn heard_last(&self, project: ProjectId, git_ref: &GitRef) -> Result<Option<String>> {
+    pub async fn heard_last(self, project: ProjectId, git_ref: &GitRef) -> Result<Option<String>> {
         let git_ref = git_ref.to_string();
         let moved = moves::of_ref(project, &git_ref)
             .order_by_desc(rows::ref_move::Column::At)
             .order_by_desc(rows::ref_move::Column::Id);
-        if let Some(moved) = moved.one(&self.db).await.context("find a ref's newest move")? {
+        if let Some(moved) = moved.one(&self.db.reader).await.context("find a ref's newest move")? {
             return Ok(Some(moved.sha.unwrap_or(moved.after)));
         }
-        Ok(moves::newest(&self.db, project, &git_ref).await?.map(|build| build.sha))
+        Ok(moves::newest(&self.db.reader, project, &git_ref).await?.map(|build| build.sha))
     }
 
     /// Time at which anything was heard of a webhook's repository, or the webhook's hook or project was made.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn heard_at(&self, ear: &Ear) -> Result<Timestamp> {
+    pub async fn heard_at(self, ear: &Ear) -> Result<Timestamp> {
         let (project, hook) = (ear.project.0, ear.door.hook().map(|hook| hook.0));
         let moves = rows::ref_move::Entity::find().filter(rows::ref_move::Column::ProjectId.eq(project));
         let builds = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project));
@@ -280,9 +289,9 @@ impl Store {
     }
 
     /// The latest of the times that rows have in a column.
-    async fn latest<E: EntityTrait>(&self, rows: Select<E>, column: E::Column) -> Result<Option<Timestamp>> {
+    async fn latest<E: EntityTrait>(self, rows: Select<E>, column: E::Column) -> Result<Option<Timestamp>> {
         let latest = rows.select_only().column_as(column.max(), "at").into_tuple::<Option<i64>>();
-        let latest = latest.one(&self.db).await.context("find when anything was heard")?;
+        let latest = latest.one(&self.db.reader).await.context("find when anything was heard")?;
         Ok(latest.flatten().map(Timestamp))
     }
 
@@ -290,7 +299,7 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn missed_count(&self, of: Option<RepositoryId>, since: Timestamp) -> Result<MissedCount> {
+    pub async fn missed_count(self, of: Option<RepositoryId>, since: Timestamp) -> Result<MissedCount> {
         let auto_builder = Door::AutoBuilder.word();
         let meant = match of {
             Some(repository) => Condition::all().add(rows::missed::Column::ForgeId.eq(repository.0)),
@@ -302,7 +311,9 @@ impl Store {
             ),
         );
         let mut count = MissedCount::default();
-        for missed in rows.all(&self.db).await.context("count missed deliveries")?.into_iter().map(missed) {
+        for missed in
+            rows.all(&self.db.reader).await.context("count missed deliveries")?.into_iter().map(missed)
+        {
             match missed.made_good_at {
                 Some(at) => {
                     count.made_good += 1;
@@ -318,7 +329,7 @@ impl Store {
         };
         let faults =
             rows::hearing::Entity::find().filter(meant).filter(rows::hearing::Column::Fault.is_not_null());
-        let faults = faults.all(&self.db).await.context("list what is not heard")?;
+        let faults = faults.all(&self.db.reader).await.context("list what is not heard")?;
         count.faults = faults.into_iter().filter_map(|row| row.fault).collect();
         Ok(count)
     }
@@ -327,9 +338,9 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn forget_missed(&self, before: Timestamp) -> Result<u64> {
+    pub async fn forget_missed(self, before: Timestamp) -> Result<u64> {
         let old = rows::missed::Entity::delete_many().filter(rows::missed::Column::MissedAt.lt(before.0));
-        Ok(old.exec(&self.writer).await.context("forget missed deliveries")?.rows_affected)
+        Ok(old.exec(&self.db.writer).await.context("forget missed deliveries")?.rows_affected)
     }
 }
 
@@ -358,39 +369,40 @@ mod tests {
     async fn a_missed_delivery_is_counted_until_it_is_here_and_not_tried_for_ever() {
         let stage = Stage::new().await;
         let store = &stage.store;
-        store.connect_hook(stage.hook, WebhookId(7)).await.unwrap();
-        let ears = store.ears().await.unwrap();
+        store.hooks().connect_hook(stage.hook, WebhookId(7)).await.unwrap();
+        let ears = store.missed().ears().await.unwrap();
         let [ear] = &ears[..] else { panic!("one webhook: {ears:?}") };
         assert_eq!((ear.project, ear.owner, ear.webhook), (stage.project, stage.user, WebhookId(7)));
         let told = ["a", "b"].map(|uuid| (uuid.to_owned(), "push".to_owned(), NOW));
         for _ in 0..2 {
-            store.note_missed(ear, &told).await.unwrap();
+            store.missed().note_missed(ear, &told).await.unwrap();
         }
-        assert_eq!(store.outstanding(ear).await.unwrap().len(), 2);
+        assert_eq!(store.missed().outstanding(ear).await.unwrap().len(), 2);
         let (door, uuid) = (ear.door, "a".to_owned());
         let delivery = NewDelivery { door, uuid, event: "push".to_owned(), payload: Vec::new() };
-        store.store_delivery(delivery, NOW).await.unwrap();
-        let there = store.arrived(door, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+        store.deliveries().store_delivery(delivery, NOW).await.unwrap();
+        let there = store.missed().arrived(door, &["a".to_owned(), "b".to_owned()]).await.unwrap();
         assert_eq!(there, HashSet::from(["a".to_owned()]));
-        store.make_good(door, &there.into_iter().collect::<Vec<_>>(), NOW).await.unwrap();
-        store.note_asked(door, "b", 1, NOW).await.unwrap();
+        store.missed().make_good(door, &there.into_iter().collect::<Vec<_>>(), NOW).await.unwrap();
+        store.missed().note_asked(door, "b", 1, NOW).await.unwrap();
         let count = async || {
-            let count = store.missed_count(Some(ear.repository), NOW.before(Duration::from_secs(1))).await;
+            let count =
+                store.missed().missed_count(Some(ear.repository), NOW.before(Duration::from_secs(1))).await;
             let MissedCount { made_good, waiting, given_up, .. } = count.unwrap();
             (made_good, waiting, given_up)
         };
         assert_eq!(count().await, (1, 1, 0));
-        store.note_asked(door, "b", TRIES, NOW).await.unwrap();
+        store.missed().note_asked(door, "b", TRIES, NOW).await.unwrap();
         assert_eq!(count().await, (1, 0, 1));
-        assert!(store.outstanding(ear).await.unwrap().is_empty());
-        assert_eq!(store.forget_missed(NOW.after(Duration::from_secs(1))).await.unwrap(), 2);
+        assert!(store.missed().outstanding(ear).await.unwrap().is_empty());
+        assert_eq!(store.missed().forget_missed(NOW.after(Duration::from_secs(1))).await.unwrap(), 2);
     }
 
     #[tokio::test]
     async fn a_ref_was_heard_of_last_where_it_was_pushed_last() {
         let stage = Stage::new().await;
         let main = GitRef::Branch("main".into());
-        let heard = async || stage.store.heard_last(stage.project, &main).await.unwrap();
+        let heard = async || stage.store.missed().heard_last(stage.project, &main).await.unwrap();
         assert_eq!(heard().await, None);
         stage.told("2", ('a', 'b'), 10).await;
         stage.told("1", ('0', 'a'), 1).await;
@@ -404,19 +416,23 @@ mod tests {
     async fn how_far_deliveries_were_seen_is_kept_and_goes_with_the_hook() {
         let stage = Stage::new().await;
         let store = &stage.store;
-        store.connect_hook(stage.hook, WebhookId(7)).await.unwrap();
-        let ear = store.ears().await.unwrap().remove(0);
-        assert_eq!(store.hearing(&ear).await.unwrap(), None);
+        store.hooks().connect_hook(stage.hook, WebhookId(7)).await.unwrap();
+        let ear = store.missed().ears().await.unwrap().remove(0);
+        assert_eq!(store.missed().hearing(&ear).await.unwrap(), None);
         for seen_at in [1, 2] {
             let tips = BTreeMap::from([("refs/heads/main".to_owned(), "a".repeat(40))]);
             let hearing = Hearing { seen_at, tips, fault: Some("x".to_owned()) };
-            store.note_hearing(&ear, &hearing).await.unwrap();
-            assert_eq!(store.hearing(&ear).await.unwrap(), Some(hearing));
+            store.missed().note_hearing(&ear, &hearing).await.unwrap();
+            assert_eq!(store.missed().hearing(&ear).await.unwrap(), Some(hearing));
         }
-        store.connect_hook(stage.hook, WebhookId(8)).await.unwrap();
-        assert_eq!(store.hearing(&ear).await.unwrap().unwrap().fault, None, "it was just made right");
-        store.delete_hook(stage.hook).await.unwrap();
-        assert_eq!(store.hearing(&ear).await.unwrap(), None);
-        assert!(store.ears().await.unwrap().is_empty());
+        store.hooks().connect_hook(stage.hook, WebhookId(8)).await.unwrap();
+        assert_eq!(
+            store.missed().hearing(&ear).await.unwrap().unwrap().fault,
+            None,
+            "it was just made right"
+        );
+        store.hooks().delete_hook(stage.hook).await.unwrap();
+        assert_eq!(store.missed().hearing(&ear).await.unwrap(), None);
+        assert!(store.missed().ears().await.unwrap().is_empty());
     }
 }

@@ -1,7 +1,16 @@
 //! The outbox: what forge and people shall be told, until they were. A row says *what about*, not *what*: the words are
 //! made of the newest state when it is sent, so that nothing outdated ever goes out and many changes make one call.
 
-use super::{Store, rows};
+pub(super) mod mail_counts;
+mod mail_links;
+mod mails;
+
+pub use mails::WaitingMail;
+
+use super::{
+    database::{Database, Transaction},
+    rows,
+};
 use anyhow::{Context, Result};
 use kozmic_model::{
     ids::{BuildId, JobId, MailId, OutboxId, UserId},
@@ -9,7 +18,7 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
@@ -69,17 +78,23 @@ pub struct Outgoing {
     pub created_at: Timestamp,
 }
 
-impl Store {
+/// Messages that wait to be sent, and mails among them.
+#[derive(Clone, Copy)]
+pub struct Outbox<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl Outbox<'_> {
     /// The message to send next on one way: the one that may be sent first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn next_outgoing(&self, way: Way) -> Result<Option<Outgoing>> {
+    pub async fn next_outgoing(self, way: Way) -> Result<Option<Outgoing>> {
         let row = rows::outbox::Entity::find()
             .filter(rows::outbox::Column::Kind.is_in(way.kinds().iter().copied()))
             .order_by_asc(rows::outbox::Column::NotBefore)
             .order_by_asc(rows::outbox::Column::Id);
-        row.one(&self.db).await.context("look into the outbox")?.map(outgoing).transpose()
+        row.one(&self.db.reader).await.context("look into the outbox")?.map(outgoing).transpose()
     }
 
     /// Lets nothing wait for longer than until a time: a clock that was ahead may have been put back. What would, may be
@@ -87,11 +102,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn shorten_waits(&self, until: Timestamp, now: Timestamp) -> Result<u64> {
+    pub async fn shorten_waits(self, until: Timestamp, now: Timestamp) -> Result<u64> {
         let shortened = rows::outbox::Entity::update_many()
             .col_expr(rows::outbox::Column::NotBefore, Expr::value(now.0))
             .filter(rows::outbox::Column::NotBefore.gt(until.0));
-        let done = shortened.exec(&self.writer).await.context("shorten waits of what is to be sent")?;
+        let done = shortened.exec(&self.db.writer).await.context("shorten waits of what is to be sent")?;
         Ok(done.rows_affected)
     }
 
@@ -99,11 +114,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer; then it is sent again.
-    pub async fn sent(&self, outgoing: Outgoing) -> Result<()> {
+    pub async fn sent(self, outgoing: Outgoing) -> Result<()> {
         rows::outbox::Entity::delete_many()
             .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
             .filter(rows::outbox::Column::Version.eq(outgoing.version))
-            .exec(&self.writer)
+            .exec(&self.db.writer)
             .await
             .context("take out what was sent")?;
         Ok(())
@@ -113,11 +128,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn hold_back(&self, outgoing: Outgoing, until: Timestamp) -> Result<()> {
+    pub async fn hold_back(self, outgoing: Outgoing, until: Timestamp) -> Result<()> {
         rows::outbox::Entity::update_many()
             .col_expr(rows::outbox::Column::NotBefore, Expr::value(until.0))
             .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
-            .exec(&self.writer)
+            .exec(&self.db.writer)
             .await
             .context("hold back what is to be sent")?;
         Ok(())
@@ -127,13 +142,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn postpone(&self, outgoing: Outgoing, until: Timestamp, fault: &str) -> Result<()> {
+    pub async fn postpone(self, outgoing: Outgoing, until: Timestamp, fault: &str) -> Result<()> {
         rows::outbox::Entity::update_many()
             .col_expr(rows::outbox::Column::Tries, Expr::value(outgoing.tries.saturating_add(1)))
             .col_expr(rows::outbox::Column::NotBefore, Expr::value(until.0))
             .col_expr(rows::outbox::Column::Fault, Expr::value(fault))
             .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
-            .exec(&self.writer)
+            .exec(&self.db.writer)
             .await
             .context("postpone what could not be sent")?;
         Ok(())
@@ -155,7 +170,7 @@ fn outgoing(row: rows::outbox::Model) -> Result<Outgoing> {
 }
 
 /// Writes that something is to be told.
-pub(super) async fn put(tx: &DatabaseTransaction, subject: Subject, now: Timestamp) -> Result<()> {
+pub(in crate::store) async fn put(tx: &Transaction, subject: Subject, now: Timestamp) -> Result<()> {
     let is_link = matches!(subject, Subject::MailLink(_));
     let (kind, subject) = match subject {
         Subject::CommitStatus(build) => (COMMIT_STATUS, build.0),

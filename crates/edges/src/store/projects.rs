@@ -1,23 +1,34 @@
 //! Projects, and the repositories that people can make projects of.
 
-use super::{Store, auto_builder, members, read, rows};
-use crate::secret;
+mod facts;
+mod members;
+mod removed;
+mod roles;
+
+pub(super) use facts::{note_repository, project_row};
+pub(super) use roles::set_role;
+
+use self::facts::set_owner;
+use super::{
+    audit,
+    database::{Database, Transaction},
+    people::users,
+    read, rows,
+};
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
     build::Build,
     ids::{ProjectId, RepositoryId, UserId},
-    project::{Access, Permission, Project, ProjectSettings, Repository, Role},
+    project::{Permission, Project, ProjectSettings, Repository, Role},
     time::Timestamp,
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait, Func, Query},
 };
-use secrecy::ExposeSecret;
 use std::collections::HashMap;
 
 /// A project in the list at the left of each page.
@@ -31,18 +42,24 @@ pub struct ProjectLine {
     pub latest: Option<Build>,
 }
 
-impl Store {
+/// Projects, and the people in them.
+#[derive(Clone, Copy)]
+pub struct Projects<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl Projects<'_> {
     /// The repositories that a user may administer, as of the last look at the forge, by owner and name.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn repositories(&self, user: UserId) -> Result<Vec<Repository>> {
+    pub async fn repositories(self, user: UserId) -> Result<Vec<Repository>> {
         let rows = rows::repository::Entity::find()
             .filter(rows::repository::Column::UserId.eq(user.0))
             .filter(rows::repository::Column::Permission.eq(Permission::Admin.word()))
             .order_by_asc(rows::repository::Column::Owner)
             .order_by_asc(rows::repository::Column::Name);
-        let rows = rows.all(&self.db).await.context("list repositories")?;
+        let rows = rows.all(&self.db.reader).await.context("list repositories")?;
         Ok(rows.into_iter().map(read::repository).collect())
     }
 
@@ -52,16 +69,16 @@ impl Store {
     /// # Errors
     /// The repository is not on the user's list, or the database does not answer.
     pub async fn add_project(
-        &self,
+        self,
         user: UserId,
         repository: RepositoryId,
         now: Timestamp,
     ) -> Result<Project> {
-        let tx = self.write().await?;
+        let tx = self.db.write().await?;
         let there = rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(repository.0));
         let there = there.one(&tx).await.context("find a project")?;
         if let Some(row) = &there
-            && !auto_builder::is_auto_builder(&tx, UserId(row.owner_id)).await?
+            && !users::is_auto_builder(&tx, UserId(row.owner_id)).await?
         {
             return Ok(read::project(row.clone()));
         }
@@ -75,8 +92,8 @@ impl Store {
             Some(row) => take_over(&tx, row, user).await?,
             None => project_row(user, &listed, now).insert(&tx).await.context("make a project")?,
         };
-        members::set_role(&tx, ProjectId(row.id), user, Role::Owner).await?;
-        self.note(&tx, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
+        set_role(&tx, ProjectId(row.id), user, Role::Owner).await?;
+        audit::note(&tx, &self.db.actor, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
         tx.commit().await.context("commit a project")?;
         Ok(read::project(row))
     }
@@ -85,29 +102,29 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn project(&self, id: ProjectId) -> Result<Option<Project>> {
+    pub async fn project(self, id: ProjectId) -> Result<Option<Project>> {
         let row = living().filter(rows::project::Column::Id.eq(id.0));
-        Ok(row.one(&self.db).await.context("find a project")?.map(read::project))
+        Ok(row.one(&self.db.reader).await.context("find a project")?.map(read::project))
     }
 
     /// The project of the repository with that name, in any case of letters.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn project_named(&self, owner: &str, name: &str) -> Result<Option<Project>> {
+    pub async fn project_named(self, owner: &str, name: &str) -> Result<Option<Project>> {
         let lower = |column| Expr::expr(Func::lower(Expr::col(column)));
         let row = living()
             .filter(lower(rows::project::Column::Owner).eq(owner.to_lowercase()))
             .filter(lower(rows::project::Column::Name).eq(name.to_lowercase()));
-        Ok(row.one(&self.db).await.context("find a project by its name")?.map(read::project))
+        Ok(row.one(&self.db.reader).await.context("find a project by its name")?.map(read::project))
     }
 
     /// All projects, the oldest first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn projects(&self) -> Result<Vec<Project>> {
-        let rows = living().order_by_asc(rows::project::Column::Id).all(&self.db).await;
+    pub async fn projects(self) -> Result<Vec<Project>> {
+        let rows = living().order_by_asc(rows::project::Column::Id).all(&self.db.reader).await;
         Ok(rows.context("list projects")?.into_iter().map(read::project).collect())
     }
 
@@ -115,8 +132,8 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn follow_repository(&self, id: ProjectId, repository: &Repository) -> Result<()> {
-        let tx = self.write().await?;
+    pub async fn follow_repository(self, id: ProjectId, repository: &Repository) -> Result<()> {
+        let tx = self.db.write().await?;
         note_repository(&tx, id, repository).await?;
         tx.commit().await.context("commit a repository's move")
     }
@@ -125,10 +142,10 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn hide_project(&self, id: ProjectId, now: Timestamp) -> Result<()> {
+    pub async fn hide_project(self, id: ProjectId, now: Timestamp) -> Result<()> {
         let told_private_at = Set(Some(now.0));
         let row = rows::project::ActiveModel { id: Unchanged(id.0), told_private_at, ..Default::default() };
-        row.update(&self.writer).await.context("hide a project")?;
+        row.update(&self.db.writer).await.context("hide a project")?;
         Ok(())
     }
 
@@ -136,12 +153,12 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn believe_forge(&self, id: ProjectId, asked_at: Timestamp) -> Result<()> {
+    pub async fn believe_forge(self, id: ProjectId, asked_at: Timestamp) -> Result<()> {
         let shown = rows::project::Entity::update_many()
             .col_expr(rows::project::Column::ToldPrivateAt, Expr::value(None::<i64>))
             .filter(rows::project::Column::Id.eq(id.0))
             .filter(rows::project::Column::ToldPrivateAt.lte(asked_at.0));
-        shown.exec(&self.writer).await.context("show a project as the forge does")?;
+        shown.exec(&self.db.writer).await.context("show a project as the forge does")?;
         Ok(())
     }
 
@@ -149,9 +166,9 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn change_project(&self, id: ProjectId, settings: ProjectSettings) -> Result<()> {
-        let tx = self.write().await?;
-        let before = project_of(&tx, id.0).await?.settings;
+    pub async fn change_project(self, id: ProjectId, settings: ProjectSettings) -> Result<()> {
+        let tx = self.db.write().await?;
+        let before = read::project_of(&tx, id.0).await?.settings;
         let row = rows::project::ActiveModel {
             id: Unchanged(id.0),
             cancel_waiting: Set(settings.cancel_waiting),
@@ -163,7 +180,7 @@ impl Store {
         row.update(&tx).await.context("change a project's settings")?;
         let changes = settings.differences(before);
         if !changes.is_empty() {
-            self.note(&tx, Deed::new(Action::SettingsChanged, Some(id), &changes)).await?;
+            audit::note(&tx, &self.db.actor, Deed::new(Action::SettingsChanged, Some(id), &changes)).await?;
         }
         tx.commit().await.context("commit a project's settings")
     }
@@ -172,15 +189,15 @@ impl Store {
     ///
     /// # Errors
     /// There is no such project, or the database does not answer.
-    pub async fn open_badge(&self, id: ProjectId, is_open: bool) -> Result<()> {
-        let tx = self.write().await?;
-        let was_open = project_of(&tx, id.0).await?.open_badge;
+    pub async fn open_badge(self, id: ProjectId, is_open: bool) -> Result<()> {
+        let tx = self.db.write().await?;
+        let was_open = read::project_of(&tx, id.0).await?.open_badge;
         let open_badge = Set(is_open);
         let row = rows::project::ActiveModel { id: Unchanged(id.0), open_badge, ..Default::default() };
         row.update(&tx).await.context("open or close a badge")?;
         if was_open != is_open {
             let action = if is_open { Action::BadgeOpened } else { Action::BadgeClosed };
-            self.note(&tx, Deed::new(action, Some(id), "")).await?;
+            audit::note(&tx, &self.db.actor, Deed::new(action, Some(id), "")).await?;
         }
         tx.commit().await.context("commit a badge")
     }
@@ -189,13 +206,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn projects_of(&self, user: UserId) -> Result<Vec<ProjectLine>> {
+    pub async fn projects_of(self, user: UserId) -> Result<Vec<ProjectLine>> {
         let own = rows::membership::Entity::find().filter(rows::membership::Column::UserId.eq(user.0));
-        let roles = own.clone().all(&self.db).await.context("list roles")?;
+        let roles = own.clone().all(&self.db.reader).await.context("list roles")?;
         let roles = roles.into_iter().map(|row| (row.project_id, row.role)).collect::<HashMap<_, _>>();
         let own = own.select_only().column(rows::membership::Column::ProjectId).into_query();
         let rows = living().filter(rows::project::Column::Id.in_subquery(own));
-        let rows = rows.all(&self.db).await.context("list projects")?;
+        let rows = rows.all(&self.db.reader).await.context("list projects")?;
         let mut builds = self.latest_builds(user).await?;
         let mut lines = Vec::with_capacity(rows.len());
         for row in rows {
@@ -214,7 +231,7 @@ impl Store {
     }
 
     /// The newest build of each project of a user, in one look at the index for each.
-    async fn latest_builds(&self, user: UserId) -> Result<HashMap<ProjectId, Build>> {
+    async fn latest_builds(self, user: UserId) -> Result<HashMap<ProjectId, Build>> {
         let newest = Query::select()
             .expr(Func::max(Expr::col(("newest", rows::build::Column::Position))))
             .from_as(rows::build::Entity, "newest")
@@ -230,7 +247,7 @@ impl Store {
             .join(JoinType::InnerJoin, of_member.into())
             .filter(rows::membership::Column::UserId.eq(user.0))
             .filter(rows::build::Column::Position.in_subquery(newest));
-        let builds = builds.all(&self.db).await.context("find the latest builds")?;
+        let builds = builds.all(&self.db.reader).await.context("find the latest builds")?;
         builds.into_iter().map(|row| read::build(row).map(|build| (build.project, build))).collect()
     }
 }
@@ -240,26 +257,9 @@ fn living() -> Select<rows::project::Entity> {
     rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null())
 }
 
-/// The project that a row in another table belongs to.
-pub(super) async fn project_of(db: &impl ConnectionTrait, id: i64) -> Result<Project> {
-    let row = rows::project::Entity::find_by_id(id).one(db).await.context("find a project")?;
-    row.map(read::project).with_context(|| format!("there is no project {id}"))
-}
-
-/// Follows a repository that was renamed, moved or changed at the forge.
-pub(super) async fn note_repository(
-    tx: &DatabaseTransaction,
-    project: ProjectId,
-    repository: &Repository,
-) -> Result<()> {
-    let row = rows::project::ActiveModel { id: Unchanged(project.0), ..repository_columns(repository) };
-    row.update(tx).await.context("follow a repository")?;
-    Ok(())
-}
-
 /// Makes a user the owner of a project in its former owner's place.
 async fn take_over(
-    tx: &DatabaseTransaction,
+    tx: &Transaction,
     row: rows::project::Model,
     user: UserId,
 ) -> Result<rows::project::Model> {
@@ -270,120 +270,6 @@ async fn take_over(
     set_owner(tx, row.id, user).await
 }
 
-async fn set_owner(tx: &DatabaseTransaction, project: i64, user: UserId) -> Result<rows::project::Model> {
-    let row =
-        rows::project::ActiveModel { id: Unchanged(project), owner_id: Set(user.0), ..Default::default() };
-    row.update(tx).await.context("hand a project over")
-}
-
-/// Makes the first of some users who has signed in a project's owner.
-pub(super) async fn hand_over(
-    tx: &DatabaseTransaction,
-    project: ProjectId,
-    heirs: Vec<UserId>,
-) -> Result<Option<UserId>> {
-    for heir in heirs {
-        let row = rows::user::Entity::find_by_id(heir.0).one(tx).await.context("find an heir")?;
-        if row.is_some_and(|row| !row.token.is_empty()) {
-            set_owner(tx, project.0, heir).await?;
-            return Ok(Some(heir));
-        }
-    }
-    Ok(None)
-}
-
-/// Notes that a project is in line with the forge.
-pub(super) async fn note_sync(tx: &DatabaseTransaction, project: ProjectId, now: Timestamp) -> Result<()> {
-    let row = rows::project::ActiveModel {
-        id: Unchanged(project.0),
-        synced_at: Set(Some(now.0)),
-        sync_fault: Set(None),
-        ..Default::default()
-    };
-    row.update(tx).await.context("note a sync")?;
-    Ok(())
-}
-
-/// Replaces what is known of the repositories that a user can reach.
-pub(super) async fn replace_repositories(
-    tx: &DatabaseTransaction,
-    user: UserId,
-    reachable: &[Access],
-) -> Result<()> {
-    let of_user = rows::repository::Entity::delete_many().filter(rows::repository::Column::UserId.eq(user.0));
-    of_user.exec(tx).await.context("drop old repositories")?;
-    let rows = reachable.iter().map(|access| repository_row(user, access)).collect::<Vec<_>>();
-    // SQLite takes 32,766 values in one statement.
-    for some in rows.chunks(500) {
-        rows::repository::Entity::insert_many(some.to_vec())
-            .exec_without_returning(tx)
-            .await
-            .context("note repositories")?;
-    }
-    Ok(())
-}
-
-fn repository_row(user: UserId, access: &Access) -> rows::repository::ActiveModel {
-    let Repository { id, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
-        access.repository.clone();
-    rows::repository::ActiveModel {
-        id: NotSet,
-        user_id: Set(user.0),
-        forge_id: Set(id.0),
-        owner: Set(owner),
-        name: Set(name),
-        private: Set(private),
-        default_branch: Set(default_branch),
-        html_url: Set(html_url),
-        clone_url: Set(clone_url),
-        ssh_url: Set(ssh_url),
-        permission: Set(access.permission.word().to_owned()),
-    }
-}
-
-/// Columns of a project's row that tell of its repository, the forge's number apart.
-fn repository_columns(repository: &Repository) -> rows::project::ActiveModel {
-    let Repository { id: _, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
-        repository.clone();
-    rows::project::ActiveModel {
-        owner: Set(owner),
-        name: Set(name),
-        private: Set(private),
-        default_branch: Set(default_branch),
-        html_url: Set(html_url),
-        clone_url: Set(clone_url),
-        ssh_url: Set(ssh_url),
-        ..Default::default()
-    }
-}
-
-pub(super) fn project_row(
-    user: UserId,
-    repository: &Repository,
-    now: Timestamp,
-) -> rows::project::ActiveModel {
-    let settings = ProjectSettings::default();
-    let badge_token = secret::random().expose_secret().chars().take(32).collect();
-    rows::project::ActiveModel {
-        id: NotSet,
-        owner_id: Set(user.0),
-        forge_id: Set(repository.id.0),
-        created_at: Set(now.0),
-        cancel_waiting: Set(settings.cancel_waiting),
-        cancel_running: Set(settings.cancel_running),
-        forks: Set(settings.forks.word().to_owned()),
-        sudo: Set(settings.sudo.word().to_owned()),
-        badge_token: Set(badge_token),
-        synced_at: Set(None),
-        sync_fault: Set(None),
-        deleted_at: Set(None),
-        drops_artifacts: Set(false),
-        told_private_at: Set(None),
-        open_badge: Set(false),
-        ..repository_columns(repository)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::store::tests::Stage;
@@ -392,7 +278,7 @@ mod tests {
     #[tokio::test]
     async fn the_list_has_each_project_with_its_newest_build_and_the_role_in_it() {
         let stage = Stage::new().await;
-        let list = async || stage.store.projects_of(stage.user).await.unwrap();
+        let list = async || stage.store.projects().projects_of(stage.user).await.unwrap();
         let [fresh] = &list().await[..] else { panic!("one project") };
         assert_eq!((fresh.project.id, fresh.role), (stage.project, Role::Owner));
         assert!(fresh.latest.is_none());
@@ -401,6 +287,6 @@ mod tests {
         }
         let [built] = &list().await[..] else { panic!("one project") };
         assert_eq!(built.latest.as_ref().map(|build| build.number), Some(2));
-        assert!(stage.store.projects_of(UserId(99)).await.unwrap().is_empty());
+        assert!(stage.store.projects().projects_of(UserId(99)).await.unwrap().is_empty());
     }
 }

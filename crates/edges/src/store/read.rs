@@ -16,6 +16,7 @@ use kozmic_model::{
     time::Timestamp,
     user::{MailSettings, Profile, User},
 };
+use sea_orm::{ConnectionTrait, EntityTrait};
 
 pub(super) fn user(row: rows::user::Model) -> User {
     let rows::user::Model {
@@ -195,4 +196,10 @@ fn parse_job(row: rows::job::Model) -> Result<Job> {
 pub(super) fn runner(row: rows::runner::Model) -> Runner {
     let rows::runner::Model { name, slots, busy, trouble, seen_at } = row;
     Runner { name, slots, busy, trouble, seen_at: Timestamp(seen_at) }
+}
+
+/// The project that a row in another table belongs to.
+pub(super) async fn project_of(db: &impl ConnectionTrait, id: i64) -> Result<Project> {
+    let row = rows::project::Entity::find_by_id(id).one(db).await.context("find a project")?;
+    row.map(project).with_context(|| format!("there is no project {id}"))
 }

@@ -1,18 +1,24 @@
 //! Notes of runners about themselves, so that a job that waits can say why.
 
-use super::{Store, read, rows};
+use super::{database::Database, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::runner::Runner;
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
-impl Store {
+/// The runners that are known.
+#[derive(Clone, Copy)]
+pub struct Runners<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl Runners<'_> {
     /// Notes what a runner says of itself; true if it is able to work now and was not before, or the other way.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_runner(&self, runner: &Runner) -> Result<bool> {
+    pub async fn note_runner(self, runner: &Runner) -> Result<bool> {
         let known = rows::runner::Entity::find_by_id(runner.name.clone());
-        let known = known.one(&self.db).await.context("find a runner")?;
+        let known = known.one(&self.db.reader).await.context("find a runner")?;
         let changed = known.is_none_or(|known| known.trouble != runner.trouble);
         let Runner { name, slots, busy, trouble, seen_at } = runner.clone();
         let row = rows::runner::ActiveModel {
@@ -31,7 +37,7 @@ impl Store {
             ])
             .to_owned();
         let insert = rows::runner::Entity::insert(row).on_conflict(newest);
-        insert.exec_without_returning(&self.writer).await.context("note a runner")?;
+        insert.exec_without_returning(&self.db.writer).await.context("note a runner")?;
         Ok(changed)
     }
 
@@ -39,8 +45,8 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn runners(&self) -> Result<Vec<Runner>> {
-        let rows = rows::runner::Entity::find().all(&self.db).await.context("list runners")?;
+    pub async fn runners(self) -> Result<Vec<Runner>> {
+        let rows = rows::runner::Entity::find().all(&self.db.reader).await.context("list runners")?;
         Ok(rows.into_iter().map(read::runner).collect())
     }
 }

@@ -50,18 +50,18 @@ impl Stage {
             former: None,
             admission: Admission::Unasked,
         };
-        let user = store.sign_in(&profile(7, "anna"), &"token".into(), &session, NOW).await.unwrap();
+        let user = store.people().sign_in(&profile(7, "anna"), &"token".into(), &session, NOW).await.unwrap();
         let access = Access { repository: repository(), permission: Permission::Admin };
-        store.sync_projects_of(user.id, &[access]).await.unwrap();
-        let project = store.add_project(user.id, RepositoryId(5), NOW).await.unwrap().id;
-        let hook = store.add_hook(project, &recipe(), NOW).await.unwrap().id;
+        store.projects().sync_projects_of(user.id, &[access]).await.unwrap();
+        let project = store.projects().add_project(user.id, RepositoryId(5), NOW).await.unwrap().id;
+        let hook = store.hooks().add_hook(project, &recipe(), NOW).await.unwrap().id;
         Self { store, user: user.id, project, hook, _dir: dir }
     }
 
     async fn deliver(&self, uuid: &str) -> Stored {
         let (uuid, event) = (uuid.to_owned(), "push".to_owned());
         let delivery = NewDelivery { door: Door::Hook(self.hook), uuid, event, payload: b"{}".to_vec() };
-        self.store.store_delivery(delivery, NOW).await.unwrap()
+        self.store.deliveries().store_delivery(delivery, NOW).await.unwrap()
     }
 
     /// Delivers a commit on main and enqueues its job.
@@ -92,28 +92,28 @@ impl Stage {
         let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), task };
         let call = HookCall { delivery, hook: self.hook };
         let change = ProjectChange { project: self.project, change: &change };
-        self.store.enqueue(call, change, &spec, NOW).await.unwrap()
+        self.store.queue().enqueue(call, change, &spec, NOW).await.unwrap()
     }
 
     /// Runs the next job to its end.
     pub(super) async fn run(&self, code: i64) -> JobId {
-        let job = self.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
-        self.store.finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
+        let job = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
+        self.store.queue().finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
         job.id
     }
 
     /// Lets anna make a project of a repository.
     pub(super) async fn may_administer(&self, repository: &Repository) {
         let access = Access { repository: repository.clone(), permission: Permission::Admin };
-        self.store.sync_projects_of(self.user, &[access]).await.unwrap();
+        self.store.projects().sync_projects_of(self.user, &[access]).await.unwrap();
     }
 
     /// Subjects of all messages that wait, taken out.
     pub(super) async fn news(&self) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for way in [Way::ToForge, Way::ToPeople] {
-            while let Some(outgoing) = self.store.next_outgoing(way).await.unwrap() {
-                self.store.sent(outgoing).await.unwrap();
+            while let Some(outgoing) = self.store.outbox().next_outgoing(way).await.unwrap() {
+                self.store.outbox().sent(outgoing).await.unwrap();
                 subjects.push(outgoing.subject);
             }
         }
@@ -183,16 +183,21 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
     stage.push('a').await;
     let store = &stage.store;
     let claimed =
-        store.claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW).await.unwrap().unwrap();
-    assert!(store.claim_job(Lane::Containers, HERE, LATER).await.unwrap().is_none());
-    let again =
-        store.claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, LATER).await.unwrap().unwrap();
+        store.queue().claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW).await.unwrap().unwrap();
+    assert!(store.queue().claim_job(Lane::Containers, HERE, LATER).await.unwrap().is_none());
+    let again = store
+        .queue()
+        .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, LATER)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((claimed.job.attempt, again.job.attempt), (1, 2));
-    let past = store.past_attempts(again.job.id).await.unwrap();
+    let past = store.builds().past_attempts(again.job.id).await.unwrap();
     assert_eq!((past.len(), past[0].status, past[0].finished_at), (1, Status::Error, Some(LATER)));
-    let late = store.finish_job(claimed.job.attempt(), &Outcome::Returned(0), LATER).await.unwrap();
+    let late = store.queue().finish_job(claimed.job.attempt(), &Outcome::Returned(0), LATER).await.unwrap();
     assert!(late.is_none(), "the first attempt no longer holds the job");
-    let build = store.finish_job(again.job.attempt(), &Outcome::Returned(0), LATER).await.unwrap().unwrap();
+    let build =
+        store.queue().finish_job(again.job.attempt(), &Outcome::Returned(0), LATER).await.unwrap().unwrap();
     assert_eq!(build.status, Status::Success);
 }
 
@@ -200,11 +205,17 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
 async fn a_cancel_request_outlives_a_change_of_runner() {
     let stage = Stage::new().await;
     stage.push('a').await;
-    let claimed =
-        stage.store.claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW).await.unwrap().unwrap();
-    stage.store.request_cancel(claimed.job.id, "Enough.", None, NOW).await.unwrap();
+    let claimed = stage
+        .store
+        .queue()
+        .claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    stage.store.queue().request_cancel(claimed.job.id, "Enough.", None, NOW).await.unwrap();
     let again = stage
         .store
+        .queue()
         .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, LATER)
         .await
         .unwrap()
@@ -218,11 +229,11 @@ async fn a_repeated_delivery_is_a_duplicate_unless_it_failed() {
     let stage = Stage::new().await;
     assert_eq!(stage.deliver("one").await, Stored::New);
     assert_eq!(stage.deliver("one").await, Stored::Duplicate);
-    let waiting = stage.store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
-    stage.store.fail_delivery(waiting.id, "not understood").await.unwrap();
-    assert!(stage.store.waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
+    let waiting = stage.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
+    stage.store.deliveries().fail_delivery(waiting.id, "not understood").await.unwrap();
+    assert!(stage.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
     assert_eq!(stage.deliver("one").await, Stored::New);
-    assert!(stage.store.waiting_delivery(DeliveryId(0)).await.unwrap().is_some());
+    assert!(stage.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -235,14 +246,14 @@ async fn a_job_that_cannot_be_read_ends_and_the_next_one_runs() {
         spec: Set("{ from another time".into()),
         ..Default::default()
     };
-    spoilt.update(&stage.store.writer).await.unwrap();
-    let claimed = stage.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
+    spoilt.update(&stage.store.db.writer).await.unwrap();
+    let claimed = stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
     assert_eq!(claimed.job.id, sound);
     for _ in 0..2 {
-        assert!(stage.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().is_none());
-        stage.store.restart_job(broken, NOW).await.unwrap().unwrap();
+        assert!(stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().is_none());
+        stage.store.queue().restart_job(broken, NOW).await.unwrap().unwrap();
     }
-    let past = stage.store.past_attempts(broken).await.unwrap();
+    let past = stage.store.builds().past_attempts(broken).await.unwrap();
     assert_eq!(past.iter().map(|past| past.number).collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -251,34 +262,34 @@ async fn what_changes_while_it_is_told_is_told_again() {
     let stage = Stage::new().await;
     stage.push('a').await;
     let store = &stage.store;
-    let pending = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
-    let claimed = store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
-    store.finish_job(claimed.job.attempt(), &Outcome::Returned(1), NOW).await.unwrap();
-    store.sent(pending).await.unwrap();
-    let newest = store.next_outgoing(Way::ToForge).await.unwrap().unwrap();
+    let pending = store.outbox().next_outgoing(Way::ToForge).await.unwrap().unwrap();
+    let claimed = store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
+    store.queue().finish_job(claimed.job.attempt(), &Outcome::Returned(1), NOW).await.unwrap();
+    store.outbox().sent(pending).await.unwrap();
+    let newest = store.outbox().next_outgoing(Way::ToForge).await.unwrap().unwrap();
     assert_eq!(newest.version, pending.version + 1);
-    store.sent(newest).await.unwrap();
-    assert!(store.next_outgoing(Way::ToForge).await.unwrap().is_none());
+    store.outbox().sent(newest).await.unwrap();
+    assert!(store.outbox().next_outgoing(Way::ToForge).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_newer_push_cancels_what_its_branch_still_waits_for_and_nothing_else() {
     let stage = Stage::new().await;
     let Enqueued::Job(_, running) = stage.push('a').await else { panic!("a job") };
-    stage.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
+    stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
     let Enqueued::Job(_, waiting) = stage.push('b').await else { panic!("a job") };
     let Enqueued::Job(_, elsewhere) = stage.push_to("other", 'c').await else { panic!("a job") };
     stage.push('d').await;
     let store = &stage.store;
-    let canceled = store.job_by_id(waiting).await.unwrap().unwrap();
+    let canceled = store.builds().job_by_id(waiting).await.unwrap().unwrap();
     assert_eq!((canceled.status, canceled.attempt), (Status::Canceled, 1));
     assert_eq!(canceled.reason.as_deref(), Some("Canceled: build #4 has a newer push."));
-    assert!(!store.job_by_id(running).await.unwrap().unwrap().cancel_requested);
-    assert_eq!(store.job_by_id(elsewhere).await.unwrap().unwrap().status, Status::Enqueued);
+    assert!(!store.builds().job_by_id(running).await.unwrap().unwrap().cancel_requested);
+    assert_eq!(store.builds().job_by_id(elsewhere).await.unwrap().unwrap().status, Status::Enqueued);
     let all = ProjectSettings { cancel_waiting: true, cancel_running: true, ..ProjectSettings::default() };
-    store.change_project(stage.project, all).await.unwrap();
+    store.projects().change_project(stage.project, all).await.unwrap();
     stage.push('e').await;
-    assert!(store.job_by_id(running).await.unwrap().unwrap().cancel_requested);
+    assert!(store.builds().job_by_id(running).await.unwrap().unwrap().cancel_requested);
 }
 
 #[tokio::test]
@@ -287,15 +298,15 @@ async fn a_restarted_job_is_a_new_attempt_and_the_old_one_stays_readable() {
     stage.push('a').await;
     let job = stage.run(3).await;
     let store = &stage.store;
-    let build = store.restart_job(job, NOW).await.unwrap().unwrap();
+    let build = store.queue().restart_job(job, NOW).await.unwrap().unwrap();
     assert_eq!(build.status, Status::Enqueued);
-    assert!(store.restart_job(job, NOW).await.unwrap().is_none(), "it waits already");
-    let again = store.job_by_id(job).await.unwrap().unwrap();
+    assert!(store.queue().restart_job(job, NOW).await.unwrap().is_none(), "it waits already");
+    let again = store.builds().job_by_id(job).await.unwrap().unwrap();
     assert_eq!((again.shown_attempt().number, again.return_code), (2, None));
-    let past = store.past_attempts(job).await.unwrap();
+    let past = store.builds().past_attempts(job).await.unwrap();
     assert_eq!((past.len(), past[0].number, past[0].return_code), (1, 1, Some(3)));
     assert_eq!(stage.run(0).await, job);
-    assert_eq!(store.restart_failed(build.id, NOW).await.unwrap(), []);
+    assert_eq!(store.queue().restart_failed(build.id, NOW).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -312,11 +323,11 @@ async fn people_hear_of_failures_and_of_the_first_success_after_them() {
     stage.push('f').await;
     let job = stage.run(1).await;
     assert!(news(stage.news().await));
-    stage.store.restart_job(job, NOW).await.unwrap();
+    stage.store.queue().restart_job(job, NOW).await.unwrap();
     assert!(!news(stage.news().await));
     stage.run(0).await;
     assert!(news(stage.news().await), "a restart mended it");
-    stage.store.restart_job(job, NOW).await.unwrap();
+    stage.store.queue().restart_job(job, NOW).await.unwrap();
     stage.run(0).await;
     assert!(!news(stage.news().await), "it was mended already");
 }
@@ -327,36 +338,38 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
     let store = &stage.store;
     for (key, at) in [("a", 1), ("b", 2), ("c", 3)] {
         let new = NewCachedImage { project: stage.project, runner: "here", key, base: "debian", size: 5 };
-        store.add_cached_image(new, Timestamp(at)).await.unwrap();
+        store.images().add_cached_image(new, Timestamp(at)).await.unwrap();
     }
-    store.use_cached_image(stage.project, "here", "a", Timestamp(4)).await.unwrap().unwrap();
+    store.images().use_cached_image(stage.project, "here", "a", Timestamp(4)).await.unwrap().unwrap();
     let keys = |images: Vec<kozmic_model::cache::CachedImage>| {
         images.into_iter().map(|image| image.key).collect::<Vec<_>>()
     };
-    assert_eq!(keys(store.surplus_images("here", 1).await.unwrap()), ["c", "b"]);
-    assert!(store.surplus_images("elsewhere", 1).await.unwrap().is_empty());
+    assert_eq!(keys(store.images().surplus_images("here", 1).await.unwrap()), ["c", "b"]);
+    assert!(store.images().surplus_images("elsewhere", 1).await.unwrap().is_empty());
     stage.push('a').await;
-    store.claim_job(Lane::Containers, HERE, Timestamp(3)).await.unwrap().unwrap();
+    store.queue().claim_job(Lane::Containers, HERE, Timestamp(3)).await.unwrap().unwrap();
     assert_eq!(
-        keys(store.surplus_images("here", 1).await.unwrap()),
+        keys(store.images().surplus_images("here", 1).await.unwrap()),
         ["b"],
         "c was used after the job started"
     );
-    let known = store.cached_images(stage.project).await.unwrap();
+    let known = store.images().cached_images(stage.project).await.unwrap();
     let [a, c, b] = &known[..] else { panic!("three: {known:?}") };
-    assert!(store.begin_removal(c).await.unwrap().is_none(), "c was used after the job started");
-    store.use_cached_image(stage.project, "here", "a", Timestamp(5)).await.unwrap().unwrap();
-    store.forget_cached_image(a).await.unwrap();
-    let leaving = store.begin_removal(b).await.unwrap().unwrap();
-    assert!(store.use_cached_image(stage.project, "here", "b", Timestamp(6)).await.unwrap().is_none());
-    let left = store.cached_images(stage.project).await.unwrap();
+    assert!(store.images().begin_removal(c).await.unwrap().is_none(), "c was used after the job started");
+    store.images().use_cached_image(stage.project, "here", "a", Timestamp(5)).await.unwrap().unwrap();
+    store.images().forget_cached_image(a).await.unwrap();
+    let leaving = store.images().begin_removal(b).await.unwrap().unwrap();
+    assert!(
+        store.images().use_cached_image(stage.project, "here", "b", Timestamp(6)).await.unwrap().is_none()
+    );
+    let left = store.images().cached_images(stage.project).await.unwrap();
     assert_eq!(keys(left), ["a", "c"], "a was used again after it was looked for");
-    assert_eq!(keys(store.surplus_images("here", 3).await.unwrap()), ["b"], "its removal was begun");
-    store.give_up_removal(&leaving, b).await.unwrap();
-    assert_eq!(keys(store.cached_images(stage.project).await.unwrap()), ["a", "c", "b"]);
-    assert!(store.busy_projects().await.unwrap().contains(&stage.project));
-    store.bury_project(stage.project, NOW).await.unwrap();
-    assert!(store.graves().await.unwrap().is_empty(), "a job runs");
+    assert_eq!(keys(store.images().surplus_images("here", 3).await.unwrap()), ["b"], "its removal was begun");
+    store.images().give_up_removal(&leaving, b).await.unwrap();
+    assert_eq!(keys(store.images().cached_images(stage.project).await.unwrap()), ["a", "c", "b"]);
+    assert!(store.images().busy_projects().await.unwrap().contains(&stage.project));
+    store.projects().bury_project(stage.project, NOW).await.unwrap();
+    assert!(store.projects().graves().await.unwrap().is_empty(), "a job runs");
 }
 
 #[tokio::test]
@@ -370,13 +383,17 @@ async fn an_owner_who_lost_access_leaves_the_project_to_who_administers_the_repo
         former: None,
         admission: Admission::Unasked,
     };
-    let bert = stage.store.sign_in(&profile(8, "bert"), &"token".into(), &session, NOW).await?;
+    let bert = stage.store.people().sign_in(&profile(8, "bert"), &"token".into(), &session, NOW).await?;
     let left =
         [(6, "arno", Permission::Admin), (8, "bert", Permission::Admin), (9, "cleo", Permission::Push)];
     let left =
         left.map(|(number, login, permission)| Collaborator { profile: profile(number, login), permission });
-    stage.store.sync_members(stage.project, &repository(), &left, NOW).await?;
-    assert_eq!(stage.store.role_in(stage.project, bert.id).await?, Some(Role::Owner), "arno never signed in");
-    assert_eq!(stage.store.role_in(stage.project, stage.user).await?, None);
+    stage.store.projects().sync_members(stage.project, &repository(), &left, NOW).await?;
+    assert_eq!(
+        stage.store.projects().role_in(stage.project, bert.id).await?,
+        Some(Role::Owner),
+        "arno never signed in"
+    );
+    assert_eq!(stage.store.projects().role_in(stage.project, stage.user).await?, None);
     Ok(())
 }

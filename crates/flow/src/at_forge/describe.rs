@@ -45,7 +45,7 @@ pub(super) async fn ask(flow: &Flow, project: ProjectId, sha: &Sha) -> Result<(S
 
 async fn describe(flow: &Flow, build: &Build, job: JobId) -> Result<()> {
     let (message, author) = ask(flow, build.project, &build.sha).await?;
-    flow.edges.store.describe_build(build.id, &message, &author).await?;
+    flow.edges.store.builds().describe_build(build.id, &message, &author).await?;
     ring::change(&flow.edges, build.project, job);
     if let Some(word) = Change::skip_word_in(&[&message]) {
         let why = format!("The commit's message asks to skip the build with {word}.");

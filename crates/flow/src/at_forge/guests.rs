@@ -48,7 +48,7 @@ pub async fn may_stay(edges: &Edges, user: &User, invited: &Invited) -> Result<b
 /// # Errors
 /// The database does not answer.
 pub async fn ring_out(edges: &Edges, user: UserId) -> Result<()> {
-    for line in edges.store.projects_of(user).await? {
+    for line in edges.store.projects().projects_of(user).await? {
         edges.broker.ring(Topic::Project(line.project.id));
     }
     edges.broker.ring(Topic::Projects);
@@ -69,7 +69,7 @@ pub(crate) async fn forever(flow: Flow) {
 
 async fn look(flow: &Flow) -> Result<()> {
     let (edges, invited) = (&flow.edges, &flow.settings.invited);
-    for user in edges.store.guests().await? {
+    for user in edges.store.people().guests().await? {
         if invited.admits(&user.profile.login) || flow.stop.is_cancelled() {
             continue;
         }
@@ -92,7 +92,7 @@ async fn ask_anew(edges: &Edges, user: &User, invited: &Invited) -> Result<bool>
         admission => admission.context("ask for a person's organizations")?,
     };
     if admission != user.admission {
-        edges.store.note_admission(user.id, &admission).await?;
+        edges.store.people().note_admission(user.id, &admission).await?;
     }
     if admission == Admission::Nobody {
         tracing::warn!(user.id = user.id.0, "somebody may be here no more, and is signed out");

@@ -19,18 +19,18 @@ use url::Url;
 /// # Errors
 /// The forge refuses or does not answer: the hook stays, and this can be tried again.
 pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
-    let secret = edges.store.webhook_secret(hook.id).await?;
+    let secret = edges.store.hooks().webhook_secret(hook.id).await?;
     let wanted = &Webhook { url: hook_url(public_url, hook.id)?, events: HOOK_EVENTS, secret };
     let (forge, known) = (edges.forge.as_ref(), hook.webhook);
     let ensure =
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };
     let webhook = speak::for_project(edges, hook.project, ensure).await?;
-    if edges.store.hook(hook.id).await?.is_none() {
+    if edges.store.hooks().hook(hook.id).await?.is_none() {
         // The deletion missed a webhook that was only on its way.
         disconnect(edges, public_url, &Hook { webhook: Some(webhook), ..hook.clone() }).await?;
         bail!("the hook was deleted meanwhile");
     }
-    edges.store.connect_hook(hook.id, webhook).await
+    edges.store.hooks().connect_hook(hook.id, webhook).await
 }
 
 /// Takes a hook's webhook away from the forge and deletes the hook; its builds stay.
@@ -39,7 +39,7 @@ pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()>
 /// The forge refuses or does not answer: then nothing is deleted, and this can be tried again.
 pub async fn delete_hook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
     disconnect(edges, public_url, hook).await?;
-    edges.store.delete_hook(hook.id).await?;
+    edges.store.hooks().delete_hook(hook.id).await?;
     edges.broker.ring(Topic::Project(hook.project));
     Ok(())
 }
@@ -50,9 +50,9 @@ pub async fn delete_hook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result
 /// # Errors
 /// The database does not answer.
 pub async fn restore(edges: &Edges, public_url: &Url, id: ProjectId) -> Result<Vec<String>> {
-    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let project = edges.store.projects().project(id).await?.context("the project is gone")?;
     let mut faults = Vec::new();
-    for hook in edges.store.hooks_of(id).await? {
+    for hook in edges.store.hooks().hooks_of(id).await? {
         if let Err(fault) = webhook(edges, public_url, &hook).await {
             faults.push(format!("The webhook of \"{}\" is not in order: {fault:#}.", hook.recipe.title));
         }
@@ -73,22 +73,22 @@ pub async fn restore(edges: &Edges, public_url: &Url, id: ProjectId) -> Result<V
 /// The database does not answer.
 pub async fn delete_project(edges: &Edges, public_url: &Url, id: ProjectId) -> Result<Vec<String>> {
     let mut left = Vec::new();
-    for hook in edges.store.hooks_of(id).await? {
+    for hook in edges.store.hooks().hooks_of(id).await? {
         let gone = match disconnect(edges, public_url, &hook).await {
-            Ok(()) => edges.store.disconnect_hook(hook.id).await,
+            Ok(()) => edges.store.hooks().disconnect_hook(hook.id).await,
             kept => kept,
         };
         if let Err(fault) = gone {
             left.push(format!("The webhook of \"{}\" is still there: {fault:#}.", hook.recipe.title));
         }
     }
-    if let Some(key) = edges.store.deploy_key(id).await?
+    if let Some(key) = edges.store.keys().deploy_key(id).await?
         && let Err(fault) = keys::unregister(edges, id, &key).await
     {
         left.push(format!("The deploy key is still there: {fault:#}."));
     }
     if left.is_empty() {
-        let stopped = edges.store.bury_project(id, clock::now()).await?;
+        let stopped = edges.store.projects().bury_project(id, clock::now()).await?;
         stopped.into_iter().for_each(|job| edges.broker.ring(Topic::Job(job)));
         edges.broker.ring(Topic::Graves);
         tracing::info!(project.id = id.0, "a project was deleted");

@@ -20,8 +20,8 @@ use kozmic_model::{
 /// The forge refuses or does not answer, or no key can be made: this can be tried again.
 pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> {
     pin_host_keys(edges, project).await?;
-    let key = match edges.store.deploy_key(project).await? {
-        Some(key) if edges.store.private_key(project).await.is_ok() => key,
+    let key = match edges.store.keys().deploy_key(project).await? {
+        Some(key) if edges.store.keys().private_key(project).await.is_ok() => key,
         // A key whose private part cannot be opened any more, because the secret key was lost, is no use.
         lost => {
             if let Some(lost) = &lost {
@@ -44,7 +44,7 @@ pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> 
 /// # Errors
 /// The forge refuses or does not answer.
 pub(crate) async fn make_ready(edges: &Edges, id: ProjectId) -> Result<()> {
-    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let project = edges.store.projects().project(id).await?.context("the project is gone")?;
     if project.repository.ssh_url.is_empty() {
         follow(edges, id).await?;
     }
@@ -56,7 +56,7 @@ pub(crate) async fn make_ready(edges: &Edges, id: ProjectId) -> Result<()> {
 /// # Errors
 /// The forge refuses or does not answer, or the repository is gone.
 pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
-    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let project = edges.store.projects().project(id).await?.context("the project is gone")?;
     let (forge, number) = (edges.forge.as_ref(), project.repository.id);
     let gone = || ForgeError::Refused {
         forge: "the forge".to_owned(),
@@ -66,7 +66,7 @@ pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
     // Somebody else may see what this person does not.
     let ask = |token, _| async move { forge.repository(&token, number).await?.ok_or_else(gone) };
     let found = speak::for_project(edges, id, ask).await?;
-    edges.store.follow_repository(id, &found).await
+    edges.store.projects().follow_repository(id, &found).await
 }
 
 /// Looks up projects anew whose name another one's repository has by now: theirs was renamed, and nothing was pushed to
@@ -75,7 +75,7 @@ pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
 /// # Errors
 /// The database does not answer.
 pub(crate) async fn look_up_namesakes(edges: &Edges, id: ProjectId, repository: &Repository) -> Result<()> {
-    for other in edges.store.namesakes(id, repository).await? {
+    for other in edges.store.projects().namesakes(id, repository).await? {
         if let Err(fault) = follow(edges, other).await {
             let error = format!("{fault:#}");
             tracing::warn!(
@@ -96,7 +96,7 @@ pub(crate) async fn unregister(edges: &Edges, project: ProjectId, key: &DeployKe
         |token, repository| async move { forge.remove_deploy_key(&token, &repository, public).await };
     let removed = speak::taking_away(edges, project, remove).await;
     speak::unless_unknown(key.at_forge.is_some(), removed)?;
-    edges.store.note_deploy_key(project, None).await
+    edges.store.keys().note_deploy_key(project, None).await
 }
 
 /// A new key in place of the one that is known. Somebody may have been faster: then theirs is it.
@@ -108,7 +108,7 @@ async fn fresh(
 ) -> Result<DeployKey> {
     let NewKey { private, public } = keys::make(kind).await.context("make a deploy key")?;
     let known = known.map(|key| key.public_key.as_str());
-    edges.store.replace_deploy_key(project, known, &public, &private).await
+    edges.store.keys().replace_deploy_key(project, known, &public, &private).await
 }
 
 async fn register(edges: &Edges, project: ProjectId, key: &DeployKey) -> Result<()> {
@@ -117,7 +117,7 @@ async fn register(edges: &Edges, project: ProjectId, key: &DeployKey) -> Result<
     let ensure =
         |token, repository| async move { forge.ensure_deploy_key(&token, &repository, wanted, known).await };
     let id = speak::for_project(edges, project, ensure).await?;
-    edges.store.note_deploy_key(project, Some(id)).await
+    edges.store.keys().note_deploy_key(project, Some(id)).await
 }
 
 fn is_refused_kind(fault: &anyhow::Error) -> bool {
@@ -135,7 +135,7 @@ async fn pin_host_keys(edges: &Edges, project: ProjectId) -> Result<()> {
             return Ok(());
         }
     };
-    let project = edges.store.project(project).await?.context("the project is gone")?;
+    let project = edges.store.projects().project(project).await?.context("the project is gone")?;
     if !lines.is_empty() {
         let pinned = edges.mirrors.pin_host_keys(&project.repository.ssh_url, &lines).await;
         pinned.context("pin host keys")?;

@@ -23,10 +23,10 @@ const LOOK: Duration = Duration::from_secs(600);
 /// # Errors
 /// The forge or the database does not answer, or nobody may ask: then nothing changed, and the project says why.
 pub async fn members(edges: &Edges, id: ProjectId) -> Result<()> {
-    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let project = edges.store.projects().project(id).await?.context("the project is gone")?;
     let done = bring_in_line(edges, &project).await;
     if let Err(fault) = &done {
-        edges.store.note_sync_fault(id, &format!("{fault:#}")).await?;
+        edges.store.projects().note_sync_fault(id, &format!("{fault:#}")).await?;
     }
     edges.broker.ring(Topic::Project(id));
     edges.broker.ring(Topic::Projects);
@@ -46,7 +46,7 @@ pub(crate) async fn forever(flow: Flow) {
 }
 
 async fn stale(flow: &Flow) -> Result<()> {
-    for project in flow.edges.store.projects().await? {
+    for project in flow.edges.store.projects().projects().await? {
         let is_stale = project.synced_at.is_none_or(|synced_at| clock::now().since(synced_at) > STALE);
         if !is_stale || flow.stop.is_cancelled() {
             continue;
@@ -66,10 +66,10 @@ async fn stale(flow: &Flow) -> Result<()> {
 async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
     let asked_at = clock::now();
     let (repository, collaborators) = ask(edges, project).await?;
-    edges.store.sync_members(project.id, &repository, &collaborators, clock::now()).await?;
-    edges.store.believe_forge(project.id, asked_at).await?;
+    edges.store.projects().sync_members(project.id, &repository, &collaborators, clock::now()).await?;
+    edges.store.projects().believe_forge(project.id, asked_at).await?;
     keys::look_up_namesakes(edges, project.id, &repository).await?;
-    let is_auto_builders = edges.store.auto_builder().await? == Some(project.owner);
+    let is_auto_builders = edges.store.auto_builder().auto_builder().await? == Some(project.owner);
     if repository.private && !is_auto_builders {
         keys::deploy_key(edges, project.id).await.context("register the deploy key")?;
     }
@@ -80,12 +80,12 @@ async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
 /// the repository any more is no member.
 async fn ask(edges: &Edges, project: &Project) -> Result<(Repository, Vec<Collaborator>)> {
     let mut refusal = None;
-    for user in edges.store.speakers(project.id).await? {
+    for user in edges.store.projects().speakers(project.id).await? {
         let Some(token) = speak::token_of(edges, user).await? else { continue };
         let repository = match edges.forge.repository(&token, project.repository.id).await {
             Ok(Some(repository)) => repository,
             Ok(None) => {
-                edges.store.remove_member(project.id, user).await?;
+                edges.store.projects().remove_member(project.id, user).await?;
                 continue;
             }
             Err(fault) if fault.is_unauthorized() => {

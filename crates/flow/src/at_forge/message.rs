@@ -29,7 +29,7 @@ pub(crate) async fn message(
     if let Some(answer) = flow.messages.answer(delivery) {
         return Ok(answer);
     }
-    if let Some(described) = flow.edges.store.description_of(project, sha).await? {
+    if let Some(described) = flow.edges.store.builds().description_of(project, sha).await? {
         return Ok(Answer::Known(described));
     }
     let sha = sha.clone();

@@ -60,7 +60,7 @@ pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -
     let profile = edges.forge.profile(&token).await?;
     let admission = guests::admission(edges, &token, &profile.login, invited).await?;
     if admission == Admission::Nobody {
-        edges.store.note_refused(&profile.login).await?;
+        edges.store.audit().note_refused(&profile.login).await?;
         return Err(NotInvited(profile.login).into());
     }
     let session = secret::random();
@@ -68,7 +68,7 @@ pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -
     let fingerprint = secret::fingerprint(session.expose_secret());
     let (expires_at, agent) = (now.after(SESSION), agent.to_owned());
     let row = NewSession { fingerprint, expires_at, agent, former, admission };
-    let user = edges.store.sign_in(&profile, &token, &row, now).await?;
+    let user = edges.store.people().sign_in(&profile, &token, &row, now).await?;
     let (pictured, reached) = tokio::join!(picture(edges, &user), repositories(edges, user.id));
     for fault in [pictured.err(), reached.err()].into_iter().flatten() {
         let error = format!("{fault:#}");
@@ -80,7 +80,7 @@ pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -
 async fn picture(edges: &Edges, user: &User) -> Result<()> {
     let (content_type, bytes) =
         edges.forge.picture(&user.profile.avatar_url).await.context("fetch a picture")?;
-    edges.store.keep_avatar(user.id, Avatar { content_type, bytes }).await
+    edges.store.people().keep_avatar(user.id, Avatar { content_type, bytes }).await
 }
 
 /// Asks the forge anew which repositories a user can reach: those are the projects that they see, and those that they
@@ -90,7 +90,7 @@ async fn picture(edges: &Edges, user: &User) -> Result<()> {
 /// The forge or the database does not answer; then nothing changed. A user whose token the forge no longer accepts is
 /// signed out.
 pub async fn repositories(edges: &Edges, user: UserId) -> Result<Vec<Repository>> {
-    let token = edges.store.token_of(user).await?;
+    let token = edges.store.people().token_of(user).await?;
     let reachable = match edges.forge.repositories(&token).await {
         Err(fault) if fault.is_unauthorized() => {
             speak::sign_out(edges, user, &fault).await?;
@@ -98,11 +98,11 @@ pub async fn repositories(edges: &Edges, user: UserId) -> Result<Vec<Repository>
         }
         reachable => reachable?,
     };
-    for lost in edges.store.sync_projects_of(user, &reachable).await? {
+    for lost in edges.store.projects().sync_projects_of(user, &reachable).await? {
         edges.broker.ring(Topic::Project(lost));
     }
     edges.broker.ring(Topic::Projects);
-    edges.store.repositories(user).await
+    edges.store.projects().repositories(user).await
 }
 
 /// Makes a project of a repository that a user may administer, or finds the one that others made. Gives also what
@@ -115,9 +115,10 @@ pub async fn add_project(
     user: UserId,
     repository: RepositoryId,
 ) -> Result<(Project, Option<String>)> {
-    let project = edges.store.add_project(user, repository, clock::now()).await?;
+    let project = edges.store.projects().add_project(user, repository, clock::now()).await?;
     let synced = members::members(edges, project.id).await;
     let trouble = synced.err().map(|fault| format!("{fault:#}"));
-    let project = edges.store.project(project.id).await?.ok_or_else(|| anyhow!("the project is gone"))?;
+    let project =
+        edges.store.projects().project(project.id).await?.ok_or_else(|| anyhow!("the project is gone"))?;
     Ok((project, trouble))
 }

@@ -23,9 +23,9 @@ pub(crate) async fn for_project<T, F>(
 where
     F: Future<Output = Result<T, ForgeError>>,
 {
-    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let project = edges.store.projects().project(id).await?.context("the project is gone")?;
     let mut refusal = None;
-    for user in edges.store.speakers(id).await? {
+    for user in edges.store.projects().speakers(id).await? {
         let Some(token) = token_of(edges, user).await? else { continue };
         let answer = match ask(token.clone(), project.repository.clone()).await {
             Err(moved) if moved.is_moved() => again(edges, &project, &token, moved, &ask).await?,
@@ -54,13 +54,13 @@ pub(crate) async fn as_auto_builder<T, F>(
 where
     F: Future<Output = Result<T, ForgeError>>,
 {
-    let auto_builder = edges.store.auto_builder().await?;
+    let auto_builder = edges.store.auto_builder().auto_builder().await?;
     let token = match auto_builder {
         Some(user) => token_of(edges, user).await?,
         None => None,
     };
     let Some(token) = token else { return for_project(edges, id, ask).await };
-    let project = edges.store.project(id).await?.context("the project is gone")?;
+    let project = edges.store.projects().project(id).await?.context("the project is gone")?;
     match ask(token.clone(), project.repository.clone()).await {
         Err(moved) if moved.is_moved() => Ok(again(edges, &project, &token, moved, &ask).await??),
         answer => Ok(answer?),
@@ -99,7 +99,7 @@ pub(crate) fn telling(known: Option<ForgeError>, fault: ForgeError) -> ForgeErro
 
 /// A user's token; none if it cannot be used any more.
 pub(crate) async fn token_of(edges: &Edges, user: UserId) -> Result<Option<SecretString>> {
-    match edges.store.token_of(user).await {
+    match edges.store.people().token_of(user).await {
         Ok(token) => Ok(Some(token)),
         Err(fault) => {
             edges.store.ping().await?;
@@ -112,7 +112,7 @@ pub(crate) async fn token_of(edges: &Edges, user: UserId) -> Result<Option<Secre
 /// Signs out whose token the forge no longer accepts: signing in anew is all that helps.
 pub(crate) async fn sign_out(edges: &Edges, user: UserId, fault: &ForgeError) -> Result<()> {
     tracing::warn!(user.id = user.0, %fault, "a token is not accepted any more: its user is signed out");
-    edges.store.drop_token(user).await
+    edges.store.people().drop_token(user).await
 }
 
 async fn again<T, F>(
@@ -127,7 +127,7 @@ where
 {
     match edges.forge.repository(token, project.repository.id).await {
         Ok(Some(repository)) => {
-            edges.store.follow_repository(project.id, &repository).await?;
+            edges.store.projects().follow_repository(project.id, &repository).await?;
             Ok(ask(token.clone(), repository).await)
         }
         Ok(None) => Ok(Err(moved)),

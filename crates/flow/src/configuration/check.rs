@@ -62,14 +62,15 @@ async fn put_in_force(
     configuration: &Configuration,
 ) -> Result<()> {
     let store = flow.edges.store.clone();
-    let before = store.configuration().await?.map(|loaded| loaded.configuration).unwrap_or_default();
+    let before =
+        store.configuration().configuration().await?.map(|loaded| loaded.configuration).unwrap_or_default();
     let tracked = configuration.branches().collect::<BTreeSet<_>>();
     for Branch { repository, branch } in before.branches().filter(|branch| !tracked.contains(branch)) {
         telling.say(&format!("gone  {repository} {branch} is tracked no more")).await?;
     }
     let sha = claimed.build.sha.clone();
     let new = LoadedConfiguration { sha, configuration: configuration.clone() };
-    store.swap_configuration(&new, clock::now()).await?;
+    store.configuration().swap_configuration(&new, clock::now()).await?;
     // Pushes that came before the first configuration wait for it.
     flow.edges.broker.ring(Topic::Deliveries);
     Ok(())

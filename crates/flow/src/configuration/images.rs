@@ -24,7 +24,7 @@ pub(super) async fn look(flow: &Flow, settings: &AutobuildSettings) -> Result<()
 async fn of(flow: &Flow, full_name: &str) -> Result<()> {
     let (store, forge) = (&flow.edges.store, &flow.edges.forge);
     let start = format!("{}:", full_name.to_lowercase());
-    let owners = store.owners_of_names(IMAGES, &start).await?;
+    let owners = store.artifacts().owners_of_names(IMAGES, &start).await?;
     if owners.is_empty() {
         return Ok(());
     }

@@ -49,7 +49,7 @@ pub(super) async fn forever(flow: &Flow, settings: &AutobuildSettings, runner: &
 async fn held(flow: &Flow) -> Vec<ClaimedJob> {
     let store = &flow.edges.store;
     loop {
-        match store.held_jobs(Lane::Configuration, &flow.settings.runner, clock::now()).await {
+        match store.queue().held_jobs(Lane::Configuration, &flow.settings.runner, clock::now()).await {
             Ok(held) => return held,
             Err(fault) => tracing::error!(error = format!("{fault:#}"), "held readings cannot be listed"),
         }
@@ -65,7 +65,7 @@ async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
         return Ok(None);
     }
     let lease = Lease { runner: &flow.settings.runner, until: lease(clock::now()) };
-    flow.edges.store.claim_job(Lane::Configuration, lease, clock::now()).await
+    flow.edges.store.queue().claim_job(Lane::Configuration, lease, clock::now()).await
 }
 
 /// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.

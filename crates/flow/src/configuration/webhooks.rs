@@ -16,7 +16,7 @@ use url::Url;
 
 /// Makes all webhooks right, as the configuration in force needs them.
 pub(super) async fn all(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
-    let configuration = flow.edges.store.configuration().await?;
+    let configuration = flow.edges.store.configuration().configuration().await?;
     let configuration = configuration.map(|loaded| loaded.configuration).unwrap_or_default();
     for fault in of(flow, settings, &configuration).await? {
         tracing::warn!(fault, "a repository is not heard of");
@@ -35,7 +35,7 @@ pub(super) async fn of(
     configuration: &Configuration,
 ) -> Result<Vec<String>> {
     let token = token(flow).await?;
-    let mut known = flow.edges.store.watched().await?;
+    let mut known = flow.edges.store.auto_builder().watched().await?;
     let (mut faults, mut heard) = (Vec::new(), BTreeSet::new());
     for name in names(settings, configuration).values() {
         match hear(flow, settings, &token, name, &known).await {
@@ -81,7 +81,7 @@ async fn hear(
     let forge = &flow.edges.forge;
     let repository = forge.repository_named(token, owner, short).await?;
     let repository = repository.context("it is not there, or the Auto Builder's token may not see it")?;
-    flow.edges.store.project_for(&repository, clock::now()).await?;
+    flow.edges.store.auto_builder().project_for(&repository, clock::now()).await?;
     let before = known.iter().find(|watched| watched.repository == repository.id);
     let wanted = Webhook {
         url: address(&flow.settings.public_url, &repository)?,
@@ -91,13 +91,13 @@ async fn hear(
     let known = before.and_then(|known| known.webhook);
     // Noted first: should the answer be lost, somebody has to know what is to be taken away one day.
     let watched = Watched { repository: repository.id, full_name: repository.full_name(), webhook: known };
-    flow.edges.store.note_watched(&watched).await?;
+    flow.edges.store.auto_builder().note_watched(&watched).await?;
     let webhook = forge.ensure_webhook(token, &repository, &wanted, known).await;
     let webhook = webhook.map_err(|fault| match fault.is_missing() {
         true => anyhow::anyhow!("the Auto Builder's token may not administer its webhooks"),
         false => fault.into(),
     })?;
-    flow.edges.store.note_watched(&Watched { webhook: Some(webhook), ..watched }).await?;
+    flow.edges.store.auto_builder().note_watched(&Watched { webhook: Some(webhook), ..watched }).await?;
     anyhow::ensure!(
         repository.full_name().eq_ignore_ascii_case(name),
         "it is called {} now: nothing is built of it before the configuration says so, too",
@@ -125,7 +125,7 @@ async fn forget(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<
         }
         tracing::warn!(repository = watched.full_name, error = format!("{fault:#}"), "a webhook stays");
     }
-    flow.edges.store.forget_watched(watched.repository).await
+    flow.edges.store.auto_builder().forget_watched(watched.repository).await
 }
 
 async fn remove(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {

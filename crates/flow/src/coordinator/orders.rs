@@ -114,7 +114,7 @@ fn left(limit: Duration, started_at: Option<Timestamp>, phases: &[Phase], now: T
 async fn login(flow: &Flow, claimed: &ClaimedJob) -> Result<Option<RegistryLogin>> {
     let Some(image) = claimed.job.spec.task.image() else { return Ok(None) };
     let registry = image.registry();
-    let known = flow.edges.store.credential_for(claimed.project.id, &host_of(registry)).await?;
+    let known = flow.edges.store.keys().credential_for(claimed.project.id, &host_of(registry)).await?;
     let login = |(username, password)| RegistryLogin { registry: registry.to_owned(), username, password };
     Ok(known.map(login))
 }
@@ -124,7 +124,7 @@ async fn bases(flow: &Flow, claimed: &ClaimedJob) -> Result<BTreeMap<String, Str
     match &claimed.job.spec.task {
         Task::Program(program) if program.base == Base::LongestPrefix => {
             let start = format!("{}:", program.image.repository());
-            flow.edges.store.owners_of_names(IMAGES, &start).await
+            flow.edges.store.artifacts().owners_of_names(IMAGES, &start).await
         }
         _ => Ok(BTreeMap::new()),
     }

@@ -29,11 +29,11 @@ pub(super) async fn of(flow: &Flow, project: ProjectId, complaint: Option<Compla
 /// A private repository, or one that its server shows to nobody, is read with its deploy key. One that only the Auto
 /// Builder builds is read by its token.
 async fn known(flow: &Flow, project: ProjectId) -> Result<Repository> {
-    let project = flow.edges.store.project(project).await?.context("the project is gone")?;
+    let project = flow.edges.store.projects().project(project).await?.context("the project is gone")?;
     let is_unshown = flow.unshown.lock().unwrap_or_else(PoisonError::into_inner).contains(&project.id);
     let (url, credentials) = match project.repository.private || is_unshown {
-        true if flow.edges.store.auto_builder().await? == Some(project.owner) => {
-            let token = flow.edges.store.token_of(project.owner).await?;
+        true if flow.edges.store.auto_builder().auto_builder().await? == Some(project.owner) => {
+            let token = flow.edges.store.people().token_of(project.owner).await?;
             (project.repository.clone_url.clone(), Credentials::Token(token))
         }
         true => with_key(&flow.edges, &project).await?,
@@ -43,12 +43,12 @@ async fn known(flow: &Flow, project: ProjectId) -> Result<Repository> {
 }
 
 async fn with_key(edges: &Edges, project: &Project) -> Result<(String, Credentials)> {
-    let key = edges.store.deploy_key(project.id).await?;
+    let key = edges.store.keys().deploy_key(project.id).await?;
     let is_ready = key.is_some_and(|key| key.at_forge.is_some()) && !project.repository.ssh_url.is_empty();
     if !is_ready {
         keys::make_ready(edges, project.id).await?;
     }
-    let project = edges.store.project(project.id).await?.context("the project is gone")?;
-    let key = edges.store.private_key(project.id).await?.context("the project has no deploy key")?;
+    let project = edges.store.projects().project(project.id).await?.context("the project is gone")?;
+    let key = edges.store.keys().private_key(project.id).await?.context("the project has no deploy key")?;
     Ok((project.repository.ssh_url, Credentials::DeployKey(key)))
 }

@@ -65,7 +65,8 @@ impl Installation {
             script: "#!/bin/sh".into(),
             ..HookDraft::default()
         };
-        let hook = flow.edges.store.add_hook(project, &draft.check().unwrap(), clock::now()).await.unwrap();
+        let hook =
+            flow.edges.store.hooks().add_hook(project, &draft.check().unwrap(), clock::now()).await.unwrap();
         Self { flow, hook, pushes: AtomicUsize::new(0), dir }
     }
 }
@@ -81,13 +82,14 @@ impl Office for Installation {
         let store = &self.flow.edges.store;
         let (door, uuid) = (Door::Hook(self.hook.id), number.to_string());
         let delivery = NewDelivery { door, uuid, event: "push".into(), payload: b"{}".to_vec() };
-        let stored = store.store_delivery(delivery, clock::now()).await.unwrap();
+        let stored = store.deliveries().store_delivery(delivery, clock::now()).await.unwrap();
         assert!(matches!(stored, Stored::New));
-        let delivery = store.waiting_delivery(DeliveryId(0)).await.unwrap().expect("it waits").id;
+        let delivery =
+            store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().expect("it waits").id;
         let spec = spec(&self.hook);
         let (call, change) = (HookCall { delivery, hook: self.hook.id }, change(number));
         let change = ProjectChange { project: self.hook.project, change: &change };
-        let enqueued = store.enqueue(call, change, &spec, clock::now()).await.unwrap();
+        let enqueued = store.queue().enqueue(call, change, &spec, clock::now()).await.unwrap();
         self.flow.edges.broker.ring(Topic::Jobs);
         let Enqueued::Job(_, job) = enqueued else { panic!("a job") };
         job
@@ -125,7 +127,7 @@ async fn project(store: &Store) -> ProjectId {
         former: None,
         admission: Admission::Unasked,
     };
-    let user = store.sign_in(&profile, &"token".into(), &session, clock::now()).await.unwrap();
+    let user = store.people().sign_in(&profile, &"token".into(), &session, clock::now()).await.unwrap();
     let repository = Repository {
         id: RepositoryId(5),
         owner: "anna".into(),
@@ -137,8 +139,8 @@ async fn project(store: &Store) -> ProjectId {
         ssh_url: "git@forge:anna/hello.git".into(),
     };
     let access = Access { repository, permission: Permission::Admin };
-    store.sync_projects_of(user.id, &[access]).await.unwrap();
-    store.add_project(user.id, RepositoryId(5), clock::now()).await.unwrap().id
+    store.projects().sync_projects_of(user.id, &[access]).await.unwrap();
+    store.projects().add_project(user.id, RepositoryId(5), clock::now()).await.unwrap().id
 }
 
 fn change(number: usize) -> Change {

@@ -75,13 +75,13 @@ struct Rounds {
 pub(crate) async fn forever(flow: Flow) {
     let mut rounds = Rounds::default();
     // Only what was there before the start may have missed anything.
-    match flow.edges.store.ears().await {
+    match flow.edges.store.missed().ears().await {
         Ok(ears) => rounds.due.extend(ears.iter().map(|ear| (key_of(ear), clock::now()))),
         Err(fault) => cannot_list(&fault),
     }
     let mut wait = SETTLE;
     while flow.pause(wait).await {
-        match flow.edges.store.ears().await {
+        match flow.edges.store.missed().ears().await {
             Ok(ears) => rounds.go(&flow, &ears).await,
             Err(fault) => cannot_list(&fault),
         }

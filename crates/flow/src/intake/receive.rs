@@ -46,7 +46,7 @@ const TRIED: &str = "the forge tried the hook's address";
 /// # Errors
 /// The database does not answer: the forge is to deliver again.
 pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
-    let stored = edges.store.store_delivery(delivery, clock::now()).await?;
+    let stored = edges.store.deliveries().store_delivery(delivery, clock::now()).await?;
     edges.broker.ring(Topic::Deliveries);
     Ok(stored)
 }
@@ -69,8 +69,8 @@ pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<Strin
     match (door, said, told) {
         (_, Event::Change(_), Err(fault)) => Ok(Some(fault.to_string())),
         (Door::Hook(hook), Event::Change(_), Ok(told)) => {
-            let Some(hook) = edges.store.hook(*hook).await? else { return Ok(None) };
-            let project = edges.store.project(hook.project).await?;
+            let Some(hook) = edges.store.hooks().hook(*hook).await? else { return Ok(None) };
+            let project = edges.store.projects().project(hook.project).await?;
             let other = project.filter(|project| project.repository.id != told.id);
             Ok(other.map(|project| elsewhere(&project, &told.full_name())))
         }
@@ -93,7 +93,7 @@ pub(crate) async fn forever(flow: Flow) {
     let mut bell = flow.edges.broker.bell(Topic::Deliveries);
     let mut behind = DeliveryId(0);
     while !flow.stop.is_cancelled() {
-        let fault = match flow.edges.store.waiting_delivery(behind).await {
+        let fault = match flow.edges.store.deliveries().waiting_delivery(behind).await {
             Ok(Some(waiting)) => match work_on(&flow, &waiting).await {
                 Ok(Seen::Settled) => {
                     flow.messages.forget(waiting.id);
@@ -134,7 +134,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
         Ok(event) => event,
         Err(fault) => {
             tracing::warn!(delivery.uuid, %fault, "a delivery cannot be read");
-            return store.fail_delivery(id, &fault.to_string()).await.map(|()| Seen::Settled);
+            return store.deliveries().fail_delivery(id, &fault.to_string()).await.map(|()| Seen::Settled);
         }
     };
     match (delivery.door, event) {
@@ -144,8 +144,8 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
         (Door::AutoBuilder, Event::Moved) => {
             ignore(flow, waiting, "the Auto Builder hears of pushes only").await?;
         }
-        (_, Event::Ping) => store.ignore_delivery(id, TRIED).await?,
-        (Door::Hook(hook), event) => match store.hook(hook).await? {
+        (_, Event::Ping) => store.deliveries().ignore_delivery(id, TRIED).await?,
+        (Door::Hook(hook), event) => match store.hooks().hook(hook).await? {
             Some(hook) => return enter(flow, waiting, &hook, event).await,
             None => ignore(flow, waiting, "its hook was deleted").await?,
         },
@@ -153,7 +153,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
         (Door::AutoBuilder, Event::Gone(gone)) => {
             let told = flow.edges.forge.pushed_repository(&delivery.payload);
             let project = match told {
-                Ok(told) => store.project_about(told.id).await?,
+                Ok(told) => store.auto_builder().project_about(told.id).await?,
                 Err(_) => None,
             };
             match project {
@@ -167,7 +167,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
 
 /// Takes in an event that a hook hears of its repository. Any event tells facts of the repository, too.
 async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event) -> Result<Seen> {
-    let Some(project) = flow.edges.store.project(hook.project).await? else {
+    let Some(project) = flow.edges.store.projects().project(hook.project).await? else {
         return ignore(flow, waiting, "its project was deleted").await.map(|()| Seen::Settled);
     };
     match (flow.edges.forge.pushed_repository(&waiting.delivery.payload), &event) {
@@ -182,7 +182,7 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
         }
         // A push of nobody knows which repository.
         (Err(fault), Event::Change(_)) => {
-            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
+            let failed = flow.edges.store.deliveries().fail_delivery(waiting.id, &fault.to_string()).await;
             return failed.map(|()| Seen::Settled);
         }
         (Err(_), _) => {}
@@ -248,7 +248,13 @@ async fn pass_over(
     why: &str,
 ) -> Result<()> {
     tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
-    if flow.edges.store.pass_over(waiting.id, ProjectChange { project, change }, why, clock::now()).await? {
+    if flow
+        .edges
+        .store
+        .queue()
+        .pass_over(waiting.id, ProjectChange { project, change }, why, clock::now())
+        .await?
+    {
         ring::step(&flow.edges, project);
     }
     Ok(())
@@ -256,7 +262,7 @@ async fn pass_over(
 
 /// A branch that was deleted may come back, at the same commit or another.
 async fn note_gone(flow: &Flow, waiting: &WaitingDelivery, project: ProjectId, gone: &Gone) -> Result<()> {
-    flow.edges.store.note_gone(waiting.id, project, gone, clock::now()).await?;
+    flow.edges.store.queue().note_gone(waiting.id, project, gone, clock::now()).await?;
     ring::step(&flow.edges, project);
     order::look(flow, project, &gone.git_ref).await
 }
@@ -275,7 +281,7 @@ fn skipped(word: &str) -> String {
 
 async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()> {
     tracing::info!(delivery.uuid = waiting.delivery.uuid, why, "a delivery makes no build");
-    flow.edges.store.ignore_delivery(waiting.id, why).await
+    flow.edges.store.deliveries().ignore_delivery(waiting.id, why).await
 }
 
 /// The repository or its people changed at the forge: what is known of them is asked for anew.
@@ -295,7 +301,7 @@ async fn enqueue(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, change: &C
     let spec = plan::job(hook);
     let call = HookCall { delivery: waiting.id, hook: hook.id };
     let heard = ProjectChange { project: hook.project, change };
-    let enqueued = store.enqueue(call, heard, &spec, clock::now()).await?;
+    let enqueued = store.queue().enqueue(call, heard, &spec, clock::now()).await?;
     ring::step(&flow.edges, hook.project);
     let Enqueued::Job(build, job) = enqueued else { return Ok(()) };
     tracing::info!(build.id = build.id.0, build.number, job.id = job.0, %change.sha, "a job was enqueued");

@@ -74,8 +74,8 @@ impl Place {
         let at = RefAt { git_ref: &build.git_ref, sha: &build.sha };
         let [link, series] = job.spec.wishes(&project.repository.full_name(), at, &plain);
         let store = &publishing.flow.edges.store;
-        let stable = store.give_name(self.word(), &link).await?;
-        let series = store.give_name(self.word(), &series).await?;
+        let stable = store.artifacts().give_name(self.word(), &link).await?;
+        let series = store.artifacts().give_name(self.word(), &series).await?;
         let given =
             stable.zip(series).map(|(stable, series)| ArtifactName::granted(stable, &series, &build.sha));
         let taken = || format!("The name {} is another branch's.", link.suffixed);
@@ -112,13 +112,13 @@ impl Place {
         let store = &flow.edges.store;
         let new = self.note(publishing, name.clone(), stored);
         let _turn = flow.turns.take(&format!("link {} {}", self.word(), name.stable)).await;
-        if store.is_newest(&maker.job, &new.place, &name.stable).await? {
+        if store.artifacts().is_newest(&maker.job, &new.place, &name.stable).await? {
             publishing.patiently(|| self.lead(&name)).await?;
         } else {
             let line = format!("{} stays as it is: it leads to a newer push's artifact.", name.stable);
             publishing.say(line).await;
         }
-        store.note_artifact(&maker.job, &new, clock::now()).await?;
+        store.artifacts().note_artifact(&maker.job, &new, clock::now()).await?;
         Ok(self.trim(publishing, &new).await?)
     }
 
@@ -156,14 +156,14 @@ impl Place {
         let Flow { edges, settings, .. } = &publishing.flow;
         let kept = settings.autobuild.as_ref().map_or(usize::MAX, |autobuild| autobuild.kept_artifacts);
         let store = &edges.store;
-        let behind = store.artifacts_behind(place, &new.name.stable).await?;
+        let behind = store.artifacts().artifacts_behind(place, &new.name.stable).await?;
         let linked = directory.linked(&new.name.stable).await.context("look behind the link")?;
         for name in too_many(&behind, kept) {
             if linked.as_deref() == Some(name) {
                 continue;
             }
             directory.remove(name).await.with_context(|| format!("take {name} away"))?;
-            store.note_removed(place, name, clock::now()).await?;
+            store.artifacts().note_removed(place, name, clock::now()).await?;
             publishing.say(format!("{name} was taken away: {kept} of each name are kept.")).await;
         }
         Ok(())

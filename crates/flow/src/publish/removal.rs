@@ -11,12 +11,12 @@ use kozmic_model::{
 
 /// Removes what a project published in directories. It can be begun anew at any point.
 pub(crate) async fn of_project(flow: &Flow, project: ProjectId) -> Result<()> {
-    for artifact in flow.edges.store.artifacts_in_directories(project).await? {
+    for artifact in flow.edges.store.artifacts().artifacts_in_directories(project).await? {
         let Some(directory) = directory(flow, &artifact.place) else { continue };
         let Artifact { name, place, .. } = &artifact;
         let word = place.directory().unwrap_or_default();
         let _turn = flow.turns.take(&format!("link {word} {}", name.stable)).await;
-        let others = flow.edges.store.artifacts_behind(place, &name.stable).await?;
+        let others = flow.edges.store.artifacts().artifacts_behind(place, &name.stable).await?;
         let is_shared =
             others.iter().any(|one| one.project != project && one.name.versioned == name.versioned);
         if !is_shared {
@@ -25,9 +25,9 @@ pub(crate) async fn of_project(flow: &Flow, project: ProjectId) -> Result<()> {
         let next = others.iter().find(|one| one.project != project).map(|one| one.name.versioned.as_str());
         let is_last = others.iter().all(|one| one.id == artifact.id);
         if lead_on(directory, &name.stable, next).await? && is_last {
-            flow.edges.store.let_go_of_name(word, &name.stable).await?;
+            flow.edges.store.artifacts().let_go_of_name(word, &name.stable).await?;
         }
-        flow.edges.store.note_artifact_removed(artifact.id, clock::now()).await?;
+        flow.edges.store.artifacts().note_artifact_removed(artifact.id, clock::now()).await?;
     }
     Ok(())
 }

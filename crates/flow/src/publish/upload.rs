@@ -31,7 +31,7 @@ impl Upload<'_> {
         let noted = |fault: anyhow::Error| {
             PublishError::io("note the upload")(io::Error::other(format!("{fault:#}")))
         };
-        let begun = store.upload(attempt, self.name, self.sha256).await.map_err(noted)?;
+        let begun = store.artifacts().upload(attempt, self.name, self.sha256).await.map_err(noted)?;
         let now = self.hub.look(self.flist).await?;
         let is_there = match (&begun, &now) {
             (Some(begun), Look::There(at)) => begun.is_done || begun.before != Some(*at),
@@ -44,9 +44,9 @@ impl Upload<'_> {
                 // Nothing can be told from it later on.
                 Look::Silent => return self.hub.upload(file, self.name).await,
             };
-            store.begin_upload(attempt, self.name, self.sha256, before).await.map_err(noted)?;
+            store.artifacts().begin_upload(attempt, self.name, self.sha256, before).await.map_err(noted)?;
             self.hub.upload(file, self.name).await?;
         }
-        store.end_upload(attempt, self.name).await.map_err(noted)
+        store.artifacts().end_upload(attempt, self.name).await.map_err(noted)
     }
 }

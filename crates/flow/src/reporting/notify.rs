@@ -32,16 +32,16 @@ const LOG_END: usize = 64 * 1024;
 /// Plans a mail for each member who wants to know of a build.
 pub(crate) async fn spread(flow: &Flow, news: Outgoing, build: BuildId) -> Result<()> {
     let store = &flow.edges.store;
-    let Some(build) = store.news(build).await? else { return Ok(()) };
+    let Some(build) = store.outbox().news(build).await? else { return Ok(()) };
     let recipients = match flow.edges.notifier {
         Notifier::None => return Ok(()),
         Notifier::Mail(_) => recipients(flow, &build).await?,
     };
-    store.spread_news(news, &build, &recipients, clock::now()).await
+    store.outbox().spread_news(news, &build, &recipients, clock::now()).await
 }
 
 async fn recipients(flow: &Flow, build: &Build) -> Result<Vec<UserId>> {
-    let members = flow.edges.store.members(build.project).await?;
+    let members = flow.edges.store.projects().members(build.project).await?;
     let wanting = members.into_iter().filter(|member| mail::is_wanted(&member.user, member.role, build));
     Ok(wanting.map(|member| member.user.id).collect())
 }
@@ -49,7 +49,7 @@ async fn recipients(flow: &Flow, build: &Build) -> Result<Vec<UserId>> {
 /// Sends one mail, or drops it if it is not to be sent any more.
 pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
     let Notifier::Mail(sender) = &flow.edges.notifier else { return Ok(()) };
-    let Some(waiting) = flow.edges.store.waiting_mail(id).await? else { return Ok(()) };
+    let Some(waiting) = flow.edges.store.outbox().waiting_mail(id).await? else { return Ok(()) };
     let Some(project) = project_of(flow, &waiting).await? else { return Ok(()) };
     let Some(address) = waiting.recipient.mail_address() else { return Ok(()) };
     let last_of = match turn(flow, &waiting).await? {
@@ -72,7 +72,7 @@ pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
 /// Sends the link by which a person confirms their address, if one waits for it still.
 pub(crate) async fn send_link(flow: &Flow, outgoing: Outgoing, user: UserId) -> Result<()> {
     let (now, Notifier::Mail(sender)) = (clock::now(), &flow.edges.notifier) else { return Ok(()) };
-    let Some(recipient) = flow.edges.store.user(user).await? else { return Ok(()) };
+    let Some(recipient) = flow.edges.store.people().user(user).await? else { return Ok(()) };
     let Some(address) =
         recipient.mail.unconfirmed.filter(|_| now.since(outgoing.created_at) <= CONFIRM_WITHIN)
     else {
@@ -105,7 +105,7 @@ enum Turn {
 async fn turn(flow: &Flow, waiting: &WaitingMail) -> Result<Turn> {
     let Some(most) = flow.settings.mail_limit else { return Ok(Turn::Free) };
     let kind = MailKind::telling(waiting.told);
-    Ok(match flow.edges.store.take_mail_turn(waiting.id, kind, most, clock::now()).await? {
+    Ok(match flow.edges.store.outbox().take_mail_turn(waiting.id, kind, most, clock::now()).await? {
         MailTurn::TooMany { .. } => Turn::TooMany,
         MailTurn::Granted(count) if count.mails < most => Turn::Free,
         MailTurn::Granted(count) => Turn::Last(HourlyLimit { mails: most, until: count.end(kind) }),
@@ -114,7 +114,7 @@ async fn turn(flow: &Flow, waiting: &WaitingMail) -> Result<Turn> {
 
 /// The address of a link that a mail carries.
 fn url(flow: &Flow, path: &str, link: &MailLink) -> String {
-    flow.settings.address(&format!("{path}?link={}", flow.edges.store.sealed_link(link)))
+    flow.settings.address(&format!("{path}?link={}", flow.edges.store.outbox().sealed_link(link)))
 }
 
 /// Whether the outbox lets go of a mail that failed so often.
@@ -130,9 +130,9 @@ async fn project_of(flow: &Flow, waiting: &WaitingMail) -> Result<Option<Project
     if is_late || !mail::still_holds(*told, build.status) {
         return Ok(None);
     }
-    match flow.edges.store.role_in(build.project, recipient.id).await? {
+    match flow.edges.store.projects().role_in(build.project, recipient.id).await? {
         Some(role) if mail::is_wanted(recipient, role, build) => {
-            flow.edges.store.project(build.project).await
+            flow.edges.store.projects().project(build.project).await
         }
         _ => Ok(None),
     }
@@ -148,7 +148,7 @@ async fn compose(
     let build = &waiting.build;
     let (purpose, user) = (LinkPurpose::Unsubscribe, waiting.recipient.id);
     let unsubscribe = MailLink { purpose, user, address: address.to_owned() };
-    let jobs = flow.edges.store.jobs_of(build.id).await?;
+    let jobs = flow.edges.store.builds().jobs_of(build.id).await?;
     let last_lines = match mail::culprit(build, &jobs) {
         Some(job) => last_lines(flow, job).await?,
         None => Vec::new(),

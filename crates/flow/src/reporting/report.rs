@@ -66,7 +66,9 @@ pub(crate) async fn forever(flow: Flow, way: Way) {
 
 /// Sends one message if one is due.
 async fn next(flow: &Flow, way: Way, quiet: &mut Quiet) -> Result<Next> {
-    let Some(outgoing) = flow.edges.store.next_outgoing(way).await? else { return Ok(Next::Wait(LOOK)) };
+    let Some(outgoing) = flow.edges.store.outbox().next_outgoing(way).await? else {
+        return Ok(Next::Wait(LOOK));
+    };
     let ahead = outgoing.not_before.since(clock::now());
     if !ahead.is_zero() {
         return Ok(Next::Wait(ahead));
@@ -74,14 +76,14 @@ async fn next(flow: &Flow, way: Way, quiet: &mut Quiet) -> Result<Next> {
     let owner = owner(flow, outgoing).await?;
     quiet.retain(|_, until| *until > clock::now());
     if let Some(until) = owner.and_then(|owner| quiet.get(&owner)) {
-        return flow.edges.store.hold_back(outgoing, *until).await.map(|()| Next::Look);
+        return flow.edges.store.outbox().hold_back(outgoing, *until).await.map(|()| Next::Look);
     }
     let told = tokio::select! {
         told = tell(flow, outgoing) => told,
         () = flow.stop.cancelled() => return Ok(Next::Look),
     };
     match told {
-        Ok(()) => flow.edges.store.sent(outgoing).await.map(|()| Next::Look),
+        Ok(()) => flow.edges.store.outbox().sent(outgoing).await.map(|()| Next::Look),
         Err(fault) => {
             let until = postpone(flow, outgoing, &fault).await?;
             if let Some(ForgeError::RateLimited { .. }) = fault.downcast_ref() {
@@ -96,11 +98,11 @@ async fn next(flow: &Flow, way: Way, quiet: &mut Quiet) -> Result<Next> {
 async fn owner(flow: &Flow, outgoing: Outgoing) -> Result<Option<UserId>> {
     let build = match outgoing.subject {
         Subject::CommitStatus(build) => build,
-        Subject::JobStatus(_) => return flow.edges.store.auto_builder().await,
+        Subject::JobStatus(_) => return flow.edges.store.auto_builder().auto_builder().await,
         Subject::News(_) | Subject::Mail(_) | Subject::MailLink(_) => return Ok(None),
     };
-    let Some(build) = flow.edges.store.build_by_id(build).await? else { return Ok(None) };
-    Ok(flow.edges.store.project(build.project).await?.map(|project| project.owner))
+    let Some(build) = flow.edges.store.builds().build_by_id(build).await? else { return Ok(None) };
+    Ok(flow.edges.store.projects().project(build.project).await?.map(|project| project.owner))
 }
 
 async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
@@ -116,8 +118,8 @@ async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
 /// A build whose project was deleted meanwhile is nothing to tell of: nobody may speak for it.
 async fn commit_status(flow: &Flow, build: BuildId) -> Result<()> {
     let store = &flow.edges.store;
-    let Some(build) = store.build_by_id(build).await? else { return Ok(()) };
-    if store.project(build.project).await?.is_none() {
+    let Some(build) = store.builds().build_by_id(build).await? else { return Ok(()) };
+    if store.projects().project(build.project).await?.is_none() {
         return Ok(());
     }
     let Some(status) = &compose(flow, &build).await? else { return Ok(()) };
@@ -130,7 +132,7 @@ async fn commit_status(flow: &Flow, build: BuildId) -> Result<()> {
 /// there: the worst verdict of all of them counts. None if no hook has a job there.
 async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
     let mut verdicts = Vec::new();
-    for build in flow.edges.store.builds_of_commit(build.project, &build.sha).await? {
+    for build in flow.edges.store.builds().builds_of_commit(build.project, &build.sha).await? {
         verdicts.extend(Verdict::of(flow, build).await?);
     }
     if verdicts.is_empty() {
@@ -172,7 +174,7 @@ struct Verdict {
 impl Verdict {
     /// None if hooks have no jobs there.
     async fn of(flow: &Flow, build: Build) -> Result<Option<Self>> {
-        let mut jobs = flow.edges.store.jobs_of(build.id).await?;
+        let mut jobs = flow.edges.store.builds().jobs_of(build.id).await?;
         jobs.retain(|job| !job.spec.origin.is_automatic());
         let status = Status::of_build(&jobs.iter().map(|job| job.status).collect::<Vec<_>>());
         let culprit = jobs.iter().find(|job| job.status == status).map(Culprit::of);
@@ -191,9 +193,9 @@ impl Verdict {
 /// A job of the Auto Builder has a status of its own, in the Auto Builder's name.
 async fn job_status(flow: &Flow, job: JobId) -> Result<()> {
     let store = &flow.edges.store;
-    let Some(job) = store.job_by_id(job).await? else { return Ok(()) };
-    let Some(build) = store.build_by_id(job.build).await? else { return Ok(()) };
-    if store.project(build.project).await?.is_none() {
+    let Some(job) = store.builds().job_by_id(job).await? else { return Ok(()) };
+    let Some(build) = store.builds().build_by_id(job.build).await? else { return Ok(()) };
+    if store.projects().project(build.project).await?.is_none() {
         return Ok(());
     }
     let (forge, status) = (flow.edges.forge.as_ref(), &compose_job(flow, &build, job).await?);
@@ -208,8 +210,8 @@ async fn compose_job(flow: &Flow, build: &Build, job: Job) -> Result<CommitStatu
     let name = autobuild.and_then(|autobuild| autobuild.status_context.clone());
     let context = |job: &Job| name.clone().unwrap_or_else(|| job.spec.origin.context());
     let mut namesakes = Vec::new();
-    for build in flow.edges.store.builds_of_commit(build.project, &build.sha).await? {
-        namesakes.extend(flow.edges.store.jobs_of(build.id).await?);
+    for build in flow.edges.store.builds().builds_of_commit(build.project, &build.sha).await? {
+        namesakes.extend(flow.edges.store.builds().jobs_of(build.id).await?);
     }
     namesakes.retain(|other| other.spec.origin.is_automatic() && context(other) == context(&job));
     let statuses = namesakes.iter().map(|job| job.status).collect::<Vec<_>>();
@@ -242,11 +244,11 @@ async fn postpone(flow: &Flow, outgoing: Outgoing, fault: &Error) -> Result<Opti
     if (patience::is_refusal(fault) && outgoing.tries >= REFUSALS)
         || notify::is_given_up(fault, outgoing.tries)
     {
-        return flow.edges.store.sent(outgoing).await.map(|()| None);
+        return flow.edges.store.outbox().sent(outgoing).await.map(|()| None);
     }
     let wait = patience::asked_wait(fault).max(backoff(outgoing.tries));
     let until = clock::now().after(wait);
-    flow.edges.store.postpone(outgoing, until, &words).await?;
+    flow.edges.store.outbox().postpone(outgoing, until, &words).await?;
     Ok(Some(until))
 }
 

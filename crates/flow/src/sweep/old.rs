@@ -27,9 +27,15 @@ pub struct Retention {
 pub(super) async fn forget(flow: &Flow) {
     let now = clock::now();
     let Retention { failed_deliveries, logs, attempts } = flow.settings.retention;
-    told("old deliveries", flow.edges.store.forget_deliveries(now.before(UNDERSTOOD_KEPT)).await);
+    told(
+        "old deliveries",
+        flow.edges.store.deliveries().forget_deliveries(now.before(UNDERSTOOD_KEPT)).await,
+    );
     if let Some(kept) = failed_deliveries {
-        told("old failed deliveries", flow.edges.store.forget_failed_deliveries(now.before(kept)).await);
+        told(
+            "old failed deliveries",
+            flow.edges.store.deliveries().forget_failed_deliveries(now.before(kept)).await,
+        );
     }
     if let Some(kept) = attempts {
         told("earlier runs", forget_attempts(flow, now.before(kept)).await);
@@ -51,11 +57,11 @@ fn told(what: &str, forgotten: Result<u64>) {
 async fn forget_attempts(flow: &Flow, before: Timestamp) -> Result<u64> {
     let mut count = 0;
     while !flow.stop.is_cancelled() {
-        let old = flow.edges.store.old_attempts(before, MANY).await?;
+        let old = flow.edges.store.builds().old_attempts(before, MANY).await?;
         for attempt in &old {
             flow.edges.logs.remove(*attempt).await?;
         }
-        flow.edges.store.forget_attempts(&old).await?;
+        flow.edges.store.builds().forget_attempts(&old).await?;
         count += old.len() as u64;
         if (old.len() as u64) < MANY {
             break;
@@ -72,7 +78,7 @@ async fn forget_logs(flow: &Flow, kept: Duration) -> Result<u64> {
             break;
         }
         // A run may be silent for long, and a log may be older than the row that an import made.
-        if flow.edges.store.ended_before(attempt, clock::now().before(kept)).await? {
+        if flow.edges.store.builds().ended_before(attempt, clock::now().before(kept)).await? {
             flow.edges.logs.remove(attempt).await?;
             count += 1;
         }

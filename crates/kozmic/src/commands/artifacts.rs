@@ -88,7 +88,7 @@ async fn left<'a>(
         let word = place.directory().unwrap_or_default();
         // In this order: what is noted in between is counted.
         let there = directory.put_before(moment.unwrap_or(SystemTime::UNIX_EPOCH)).await?;
-        let known = store.names_of_artifacts(place).await?;
+        let known = store.artifacts().names_of_artifacts(place).await?;
         let unknown = there.into_iter().filter(|(name, _)| !known.contains(name));
         left.extend(unknown.map(|(name, size)| Left { directory, word, name, size }));
     }
@@ -102,7 +102,7 @@ async fn remove(store: &Store, Left { directory, word, name, .. }: &Left<'_>) ->
     for link in links {
         if !directory.leads_somewhere(&link).await? {
             directory.unlink(&link).await.with_context(|| format!("remove the link {link}"))?;
-            store.let_go_of_name(word, &link).await?;
+            store.artifacts().let_go_of_name(word, &link).await?;
         }
     }
     Ok(())

@@ -44,8 +44,8 @@ pub(crate) async fn projects(settings: Settings, command: &ProjectsCommand) -> R
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 async fn list(store: &Store) -> anyhow::Result<()> {
-    for project in store.projects().await? {
-        let members = store.members(project.id).await?;
+    for project in store.projects().projects().await? {
+        let members = store.projects().members(project.id).await?;
         let owner = members.iter().find(|member| member.role == Role::Owner);
         let owner = owner.map_or("-", |owner| owner.user.profile.login.as_str());
         println!("{}  {owner}", project.repository.full_name());
@@ -56,10 +56,10 @@ async fn list(store: &Store) -> anyhow::Result<()> {
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 async fn delete(store: &Store, name: &str, artifacts: bool) -> anyhow::Result<()> {
     let is_meant = |project: &Project| project.repository.full_name().eq_ignore_ascii_case(name);
-    let project = store.projects().await?.into_iter().find(is_meant);
+    let project = store.projects().projects().await?.into_iter().find(is_meant);
     let project = project.ok_or_else(|| anyhow!("there is no project {name}: see kozmic projects list"))?;
-    store.wish_artifacts_gone(project.id, artifacts).await?;
-    store.bury_project(project.id, clock::now()).await?;
+    store.projects().wish_artifacts_gone(project.id, artifacts).await?;
+    store.projects().bury_project(project.id, clock::now()).await?;
     println!("{} is deleted; its webhooks and deploy key at GitHub stay", project.repository.full_name());
     Ok(())
 }

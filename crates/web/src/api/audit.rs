@@ -52,7 +52,7 @@ pub(super) async fn of_project(
 
 async fn trail(app: &Shared, of: Option<ProjectId>, wanted: &Wanted) -> Result<Json<Trail>, WebError> {
     let asked = paging::asked(wanted.page, wanted.per_page);
-    let found = app.edges.store.audit(of, asked).await?;
+    let found = app.edges.store.audit().audit(of, asked).await?;
     let entries = found.items.into_iter().map(AuditWord::of).collect();
     Ok(Json(Trail { entries, page: asked.number, per_page: asked.size, total: found.total }))
 }

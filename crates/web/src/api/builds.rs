@@ -66,8 +66,8 @@ pub(super) async fn list(
     let (project, _) = caller.project(&app, project, Role::Member).await?;
     let filter = filter(&wanted)?;
     let asked = paging::asked(wanted.page, wanted.per_page);
-    let found = app.edges.store.builds(project.id, &filter, asked).await?;
-    let (spans, now) = (app.edges.store.spans_of(&found.items).await?, clock::now());
+    let found = app.edges.store.builds().builds(project.id, &filter, asked).await?;
+    let (spans, now) = (app.edges.store.builds().spans_of(&found.items).await?, clock::now());
     let word = |build: Build| {
         let spent = spans.get(&build.id).map(|spans| Spent::of(spans, now)).unwrap_or_default();
         BuildWord::of(build, spent, &app.face)
@@ -84,7 +84,7 @@ pub(super) async fn latest(
     Ask(Latest { git_ref }): Ask<Latest>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let (project, _) = caller.project(&app, project, Role::Member).await?;
-    let latest = app.edges.store.latest_build(project.id, refs::named(&git_ref).as_ref()).await?;
+    let latest = app.edges.store.builds().latest_build(project.id, refs::named(&git_ref).as_ref()).await?;
     whole(&app, latest.ok_or(WebError::NotFound)?).await
 }
 
@@ -157,15 +157,15 @@ async fn build(
     role: Role,
 ) -> Result<Build, WebError> {
     let (project, _) = caller.project(app, project, role).await?;
-    app.edges.store.build(project.id, id).await?.ok_or(WebError::NotFound)
+    app.edges.store.builds().build(project.id, id).await?.ok_or(WebError::NotFound)
 }
 
 async fn whole(app: &Shared, build: Build) -> Result<Json<WholeBuild>, WebError> {
-    let mut artifacts = app.edges.store.artifacts_of(build.id).await?;
+    let mut artifacts = app.edges.store.artifacts().artifacts_of(build.id).await?;
     let (mut jobs, mut spans) = (Vec::new(), Vec::new());
-    for job in app.edges.store.jobs_of(build.id).await? {
+    for job in app.edges.store.builds().jobs_of(build.id).await? {
         spans.push(job.span());
-        let past = app.edges.store.past_attempts(job.id).await?;
+        let past = app.edges.store.builds().past_attempts(job.id).await?;
         let made = artifacts.extract_if(.., |artifact| artifact.job == job.id).collect();
         jobs.push(JobWord::of(job, &past, made, &app.face));
     }

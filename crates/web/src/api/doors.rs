@@ -43,16 +43,16 @@ impl Stage {
             avatar_url: String::new(),
             email: None,
         };
-        let anna = store.sign_in(&profile, &"token".into(), &session, now).await.unwrap().id;
+        let anna = store.people().sign_in(&profile, &"token".into(), &session, now).await.unwrap().id;
         let reachable = [5, 6].map(|id| Access { repository: repository(id), permission: Permission::Admin });
-        store.sync_projects_of(anna, &reachable).await.unwrap();
-        let [one, other] = [5, 6].map(|id| store.add_project(anna, RepositoryId(id), now));
+        store.projects().sync_projects_of(anna, &reachable).await.unwrap();
+        let [one, other] = [5, 6].map(|id| store.projects().add_project(anna, RepositoryId(id), now));
         let projects = [one.await.unwrap().id, other.await.unwrap().id];
         Self { trial, anna, projects }
     }
 
     async fn token(&self, rights: TokenRights) -> SecretString {
-        self.trial.edges.store.add_api_token(self.anna, "Test", rights, clock::now()).await.unwrap()
+        self.trial.edges.store.people().add_api_token(self.anna, "Test", rights, clock::now()).await.unwrap()
     }
 
     async fn ask(&self, method: &str, path: &str, token: &SecretString) -> Answer {
@@ -138,5 +138,5 @@ async fn an_expired_token_is_let_in_nowhere_and_told_so() {
         assert!(answer.text().contains("The token has expired"), "{}", route.path);
         assert!(answer.header("www-authenticate").starts_with("Bearer"));
     }
-    assert!(stage.trial.edges.store.api_tokens(stage.anna).await.unwrap()[0].used_at.is_none());
+    assert!(stage.trial.edges.store.people().api_tokens(stage.anna).await.unwrap()[0].used_at.is_none());
 }

@@ -73,11 +73,11 @@ async fn job(
     role: Role,
 ) -> Result<Job, WebError> {
     let (project, _) = caller.project(app, project, role).await?;
-    app.edges.store.job(project.id, id).await?.ok_or(WebError::NotFound)
+    app.edges.store.builds().job(project.id, id).await?.ok_or(WebError::NotFound)
 }
 
 async fn whole(app: &Shared, job: Job) -> Result<Json<JobWord>, WebError> {
-    let past = app.edges.store.past_attempts(job.id).await?;
-    let artifacts = app.edges.store.artifacts_of_jobs(&[job.id]).await?;
+    let past = app.edges.store.builds().past_attempts(job.id).await?;
+    let artifacts = app.edges.store.artifacts().artifacts_of_jobs(&[job.id]).await?;
     Ok(Json(JobWord::of(job, &past, artifacts, &app.face)))
 }

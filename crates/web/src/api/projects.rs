@@ -22,7 +22,7 @@ pub(super) async fn user(caller: Caller) -> Json<UserWord> {
 
 /// `GET /api/v1/projects`: the one built last first.
 pub(super) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Projects>, WebError> {
-    let lines = app.edges.store.projects_of(caller.user.id).await?;
+    let lines = app.edges.store.projects().projects_of(caller.user.id).await?;
     let lines = lines.into_iter().filter(|line| caller.rights.reaches(line.project.id));
     let projects = lines.map(|line| ProjectWord::of(line.project, line.role, &app.face)).collect();
     Ok(Json(Projects { projects }))

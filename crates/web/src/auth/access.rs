@@ -33,8 +33,8 @@ pub(crate) async fn allowed(
     role: Role,
 ) -> Result<(Project, Role), WebError> {
     let store = &app.edges.store;
-    let held = store.role_in(id, user).await?.ok_or(WebError::NotFound)?;
-    let project = store.project(id).await?.ok_or(WebError::NotFound)?;
+    let held = store.projects().role_in(id, user).await?.ok_or(WebError::NotFound)?;
+    let project = store.projects().project(id).await?.ok_or(WebError::NotFound)?;
     if held >= role { Ok((project, held)) } else { Err(WebError::Role(role)) }
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn of_session(
     is_use: bool,
 ) -> Result<Option<User>, WebError> {
     let look = SessionLook { idle: app.face.session_idle, is_use };
-    let user = app.edges.store.user_of_session(&session.fingerprint(), look, clock::now()).await?;
+    let user = app.edges.store.people().user_of_session(&session.fingerprint(), look, clock::now()).await?;
     match user {
         Some(user) if may_stay(app, &user).await => Ok(Some(user)),
         _ => Ok(None),
@@ -60,7 +60,7 @@ pub(crate) async fn is_signed_in(app: &Shared, person: &SignedIn) -> Result<bool
 /// The holder of a token, if its time is not over and they may still be here.
 pub(crate) async fn holder(app: &Shared, token: &SecretString) -> Result<TokenHolder, WebError> {
     let now = clock::now();
-    let holder = app.edges.store.token_holder(token, now).await?.ok_or(WebError::NoToken)?;
+    let holder = app.edges.store.people().token_holder(token, now).await?.ok_or(WebError::NoToken)?;
     if holder.token.rights.has_ended(now) {
         return Err(WebError::TokenEnded);
     }

@@ -48,7 +48,7 @@ async fn each_address_of_the_auto_builder_stores_what_comes() {
     for (number, address) in ADDRESSES.iter().enumerate() {
         let answer = deliver(&trial, address, &format!("uuid-{number}"), "ping").await;
         assert_eq!((answer.status.as_u16(), answer.text()), (202, r#"{"status":"accepted"}"#), "{address}");
-        let stored = trial.edges.store.waiting_delivery(behind).await.unwrap().unwrap();
+        let stored = trial.edges.store.deliveries().waiting_delivery(behind).await.unwrap().unwrap();
         assert_eq!(stored.delivery.door, Door::AutoBuilder);
         assert_eq!(
             (stored.delivery.uuid, stored.delivery.event.as_str()),
@@ -83,7 +83,7 @@ async fn what_is_not_signed_with_the_auto_builders_secret_is_refused() {
         let unnamed = [("X-Hub-Signature-256", good.as_str())];
         assert_eq!(post(&trial, address, &unnamed, body).await.status, 400, "{address}");
     }
-    assert!(trial.edges.store.waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
+    assert!(trial.edges.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_payload_in_a_form_is_stored_as_the_json_that_it_is() {
     let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &json).finish();
     let answer = post_signed(&trial, "push", &[FORM], form.as_bytes()).await;
     assert_eq!(answer, (202, r#"{"status":"accepted"}"#.to_owned()));
-    let stored = trial.edges.store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
+    let stored = trial.edges.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(stored.delivery.payload).unwrap(), json);
 }
 
@@ -184,7 +184,7 @@ async fn a_body_that_can_never_be_read_is_refused_in_words_and_not_kept() {
         assert_eq!(answered, status, "{event} {more:?} {said}");
         assert!(said.contains(words), "{event} {more:?} {said}");
     }
-    assert!(trial.edges.store.waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
+    assert!(trial.edges.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn a_payload_of_another_shape_is_refused_in_words_and_kept_to_be_looked_at
         let (status, said) = post_signed(&trial, event, &[], payload.to_string().as_bytes()).await;
         assert_eq!(status, 422, "{event} {payload} {said}");
         assert!(said.contains(words), "{event} {payload} {said}");
-        assert!(trial.edges.store.waiting_delivery(DeliveryId(0)).await.unwrap().is_some());
+        assert!(trial.edges.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().is_some());
     }
 }
 

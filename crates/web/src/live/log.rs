@@ -61,7 +61,7 @@ pub(crate) async fn log(
     ours: OurSocket,
 ) -> Result<Response, WebError> {
     let project = looker.project(&app, project).await?;
-    let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
+    let job = app.edges.store.builds().job(project.id, job).await?.ok_or(WebError::NotFound)?;
     Ok(ours.gathering(PIECE).open(move |socket| async move {
         let mut viewer = Viewer::new(app, looker, socket, job, &have);
         let watched = viewer.watch().await;
@@ -195,7 +195,7 @@ impl Viewer {
 
     /// Reads the job's row; true if another attempt began.
     async fn look(&mut self) -> Result<bool, Broken> {
-        if let Some(job) = self.app.edges.store.job(self.job.project, self.job.id).await? {
+        if let Some(job) = self.app.edges.store.builds().job(self.job.project, self.job.id).await? {
             self.job = job;
         }
         let attempt = self.job.shown_attempt();

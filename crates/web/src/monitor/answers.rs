@@ -73,7 +73,7 @@ fn pieces(app: Shared, sight: Sight) -> impl Stream<Item = Result<Bytes>> {
 
 async fn next(far: Far) -> Result<(Bytes, Far)> {
     let Far { app, sight, mark, is_empty, .. } = far;
-    let page = app.edges.store.monitored_history(mark, PAGE).await?;
+    let page = app.edges.store.builds().monitored_history(mark, PAGE).await?;
     let end = page.last().and_then(mark_of);
     let seen = page.into_iter().filter(|seen| sight.includes(&seen.project)).collect::<Vec<_>>();
     let cards = look::of_history(&app, &mut Tails::default(), &seen).await?;

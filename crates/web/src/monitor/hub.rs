@@ -179,7 +179,8 @@ impl Looker {
     async fn look(&mut self, app: &App) -> Result<(Arc<View>, Vec<News>)> {
         let before = self.view.clone().unwrap_or_default();
         let running = look::running(app, &mut self.tails).await?;
-        let newest = app.edges.store.monitored_history(None, 1).await?.first().and_then(look::mark_of);
+        let newest =
+            app.edges.store.builds().monitored_history(None, 1).await?.first().and_then(look::mark_of);
         let is_same = self.is_history_certain && newest == self.newest;
         let is_stale = !is_same || View::lacks_any_of(&running, &before);
         let ended = match is_stale {

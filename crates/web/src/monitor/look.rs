@@ -15,12 +15,12 @@ const PAGES: usize = 10;
 /// The jobs that wait and run, in the order in which they were planned.
 pub(super) async fn running(app: &App, tails: &mut Tails) -> Result<Vec<Card>> {
     // A job that runs has published nothing yet: what an earlier run left is not this one's.
-    cards(app, tails, &app.edges.store.monitored().await?, &[]).await
+    cards(app, tails, &app.edges.store.builds().monitored().await?, &[]).await
 }
 
 /// The jobs that ended last, the newest first, up to so many.
 pub(super) async fn ended(app: &App, tails: &mut Tails, limit: u64) -> Result<Vec<Card>> {
-    of_history(app, tails, &app.edges.store.monitored_history(None, limit).await?).await
+    of_history(app, tails, &app.edges.store.builds().monitored_history(None, limit).await?).await
 }
 
 /// The jobs that ended last of those that somebody may see, the newest first, up to so many.
@@ -28,7 +28,7 @@ pub(super) async fn ended_for(app: &App, sight: &Sight, limit: usize) -> Result<
     let page_size = if *sight == Sight::Everything { limit as u64 } else { PAGE };
     let (mut found, mut mark) = (Vec::new(), None);
     for _ in 0..PAGES {
-        let page = app.edges.store.monitored_history(mark, page_size).await?;
+        let page = app.edges.store.builds().monitored_history(mark, page_size).await?;
         mark = page.last().and_then(mark_of);
         found.extend(page.into_iter().filter(|seen| sight.includes(&seen.project)));
         if found.len() >= limit || mark.is_none() {
@@ -42,7 +42,7 @@ pub(super) async fn ended_for(app: &App, sight: &Sight, limit: usize) -> Result<
 /// Jobs that ended, with what they published.
 pub(super) async fn of_history(app: &App, tails: &mut Tails, jobs: &[Monitored]) -> Result<Vec<Card>> {
     let ids = jobs.iter().map(|seen| seen.job.id).collect::<Vec<_>>();
-    let artifacts = app.edges.store.artifacts_of_jobs(&ids).await?;
+    let artifacts = app.edges.store.artifacts().artifacts_of_jobs(&ids).await?;
     cards(app, tails, jobs, &artifacts).await
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn report(
     Ask(wanted): Ask<Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let job = app.edges.store.monitored_job(job).await?;
+    let job = app.edges.store.builds().monitored_job(job).await?;
     answer(&app, &onlooker, job, &wanted, &headers).await
 }
 
@@ -58,9 +58,9 @@ pub(crate) async fn of_branch(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let store = &app.edges.store;
-    let project = store.project_named(&owner, &name).await?.ok_or(WebError::NotFound)?;
+    let project = store.projects().project_named(&owner, &name).await?.ok_or(WebError::NotFound)?;
     let branch = GitRef::Branch(branch.trim_end_matches('/').to_owned());
-    let job = store.last_monitored(project.id, &branch).await?;
+    let job = store.builds().last_monitored(project.id, &branch).await?;
     answer(&app, &onlooker, job, &wanted, &headers).await
 }
 

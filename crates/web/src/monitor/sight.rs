@@ -52,9 +52,12 @@ impl Sight {
     pub(crate) async fn of(app: &Shared, looker: &Looker) -> Result<Self, WebError> {
         let (store, user) = (&app.edges.store, looker.user().id);
         if let Some(project) = looker.only() {
-            return Ok(Self::Only { project, is_own: store.role_in(project, user).await?.is_some() });
+            return Ok(Self::Only {
+                project,
+                is_own: store.projects().role_in(project, user).await?.is_some(),
+            });
         }
-        let own = store.projects_of(user).await?;
+        let own = store.projects().projects_of(user).await?;
         Ok(Self::OwnAndPublic(own.into_iter().map(|line| line.project.id).collect()))
     }
 

@@ -66,11 +66,11 @@ pub(crate) async fn settings(State(app): State<Shared>, visit: Visit) -> Result<
 async fn show(app: &Shared, visit: Visit, mail: Option<MailDraft>, told: Told) -> Result<Response, WebError> {
     let (store, user) = (&app.edges.store, visit.person.user.id);
     let frame = visit.frame(app, None).await?;
-    let sessions = store.sessions(user, app.face.session_idle, clock::now()).await?;
+    let sessions = store.people().sessions(user, app.face.session_idle, clock::now()).await?;
     let sessions = sessions.into_iter().map(|line| Line::of(line, &visit.person.session)).collect();
     let mail = mail.unwrap_or_else(|| MailDraft::from(&visit.person.user.mail));
     let is_fault = mail.fault.is_some() || told.fault.is_some();
-    let tokens = store.api_tokens(user).await?;
+    let tokens = store.people().api_tokens(user).await?;
     let tokens = tokens.into_iter().map(|token| TokenLine::of(token, &frame)).collect();
     let sends_mail = !matches!(app.edges.notifier, Notifier::None);
     let page = visit.show(&AccountPage { frame, sends_mail, mail, tokens, told, sessions })?;

@@ -24,7 +24,7 @@ pub(crate) async fn build(
     Sent(Approving { sha, for_all }, visit): Sent<Approving>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
-    let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
+    let build = app.edges.store.builds().build(project.id, build).await?.ok_or(WebError::NotFound)?;
     let by = visit.person.user.id;
     match approving::approve(&visit.edges(&app), &build, &sha, for_all.is_some(), by).await {
         Ok(()) => {

@@ -93,7 +93,7 @@ pub(crate) async fn of_project(
 
 async fn trail(app: &Shared, of: Option<ProjectId>, turned: &Turned) -> Result<Trail, WebError> {
     let page = turned.page.parse::<u64>().unwrap_or(1).clamp(1, LAST_PAGE);
-    let found = app.edges.store.audit(of, PageAsked { number: page, size: PER_PAGE }).await?;
+    let found = app.edges.store.audit().audit(of, PageAsked { number: page, size: PER_PAGE }).await?;
     let (total, pages) = (found.total, found.total.div_ceil(PER_PAGE).max(1));
     let lines = found.items.into_iter().map(Line::of).collect();
     Ok(Trail { lines, names_projects: of.is_none(), page, pages, total })

@@ -47,14 +47,14 @@ pub(crate) async fn member(
     At((project, user)): At<(ProjectId, UserId)>,
 ) -> Result<Response, WebError> {
     let project = auth::project(&app, &person, project, Role::Member).await?;
-    app.edges.store.role_in(project.id, user).await?.ok_or(WebError::NotFound)?;
-    let user = app.edges.store.user(user).await?.ok_or(WebError::NotFound)?;
+    app.edges.store.projects().role_in(project.id, user).await?.ok_or(WebError::NotFound)?;
+    let user = app.edges.store.people().user(user).await?.ok_or(WebError::NotFound)?;
     picture_of(&app, &user).await
 }
 
 /// The picture that the forge gave when the person signed in; initials for who never did.
 async fn picture_of(app: &Shared, user: &User) -> Result<Response, WebError> {
-    let kept = app.edges.store.avatar(user.id).await?;
+    let kept = app.edges.store.people().avatar(user.id).await?;
     let drawable = kept.filter(|avatar| PICTURES.contains(&avatar.content_type.as_str()));
     if let Some(avatar) = drawable {
         return Ok(picture(&avatar.content_type, avatar.bytes));

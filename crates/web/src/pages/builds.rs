@@ -75,11 +75,11 @@ pub(crate) async fn latest(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Member).await?;
     let wanted = refs::named(&git_ref);
-    if let Some(build) = app.edges.store.latest_build(id, wanted.as_ref()).await? {
+    if let Some(build) = app.edges.store.builds().latest_build(id, wanted.as_ref()).await? {
         return Ok(Redirect::to(&address(&build)).into_response());
     }
     let frame = visit.frame(&app, Some(id)).await?;
-    let hooks = app.edges.store.hooks_of(id).await?;
+    let hooks = app.edges.store.hooks().hooks_of(id).await?;
     let git_ref = wanted.as_ref().map(refs::name);
     visit.show(&EmptyPage { frame, project, tab: Tab::Latest, hooks, git_ref })
 }
@@ -121,8 +121,8 @@ async fn show(
     wanted: Option<(JobId, runs::Wanted)>,
 ) -> Result<Response, WebError> {
     let project = visit.project(app, project, Role::Member).await?;
-    let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
-    let jobs = app.edges.store.jobs_of(build.id).await?;
+    let build = app.edges.store.builds().build(project.id, build).await?.ok_or(WebError::NotFound)?;
+    let jobs = app.edges.store.builds().jobs_of(build.id).await?;
     let job = match &wanted {
         Some((id, _)) => Some(jobs.iter().find(|job| job.id == *id).ok_or(WebError::NotFound)?),
         None => telling(&jobs),
@@ -139,7 +139,7 @@ async fn show(
     let orders = Orders::of(&jobs, &frame);
     let spent = Spent::of(&jobs.iter().map(Job::span).collect::<Vec<_>>(), frame.now);
     let approved_by = match build.git_ref {
-        GitRef::PullRequest(_) => app.edges.store.approved_by(&build).await?,
+        GitRef::PullRequest(_) => app.edges.store.builds().approved_by(&build).await?,
         GitRef::Branch(_) | GitRef::Tag(_) => Vec::new(),
     };
     let tab = if frame.is_latest(&build) { Tab::Latest } else { Tab::Other };

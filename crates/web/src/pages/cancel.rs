@@ -22,7 +22,7 @@ pub(crate) async fn job(
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
-    let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
+    let job = app.edges.store.builds().job(project.id, job).await?.ok_or(WebError::NotFound)?;
     steer::cancel(&person.edges(&app), job.id, &runs::canceled_by(&person.user)).await?;
     Ok(Redirect::to(&builds::job_address(&job)))
 }
@@ -34,7 +34,7 @@ pub(crate) async fn build(
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
-    let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
+    let build = app.edges.store.builds().build(project.id, build).await?.ok_or(WebError::NotFound)?;
     steer::cancel_build(&person.edges(&app), build.id, &runs::canceled_by(&person.user)).await?;
     Ok(Redirect::to(&builds::address(&build)))
 }

@@ -86,7 +86,7 @@ impl Visit {
     /// Gathers the frame of a page, about a project or not.
     pub(crate) async fn frame(&self, app: &Shared, current: Option<ProjectId>) -> Result<Frame, WebError> {
         let store = &app.edges.store;
-        let projects = store.projects_of(self.person.user.id).await?;
+        let projects = store.projects().projects_of(self.person.user.id).await?;
         let role = projects.iter().find(|line| current == Some(line.project.id)).map(|line| line.role);
         Ok(Frame {
             now: clock::now(),
@@ -95,7 +95,7 @@ impl Visit {
             projects,
             current,
             role,
-            runners: store.runners().await?,
+            runners: store.runners().runners().await?,
             notice: if self.only_live { None } else { self.cookies.notice() },
             forge: app.face.forge_name.clone(),
             has_monitor: app.face.auto_builder.is_some(),

@@ -109,15 +109,15 @@ pub(crate) async fn history(
     let (project, store) = (visit.project(&app, id, Role::Member).await?, &app.edges.store);
     let asked = Asked::from(&turned);
     let page = PageAsked { number: asked.page, size: PER_PAGE };
-    let found = store.builds(id, &asked.filter, page).await?;
+    let found = store.builds().builds(id, &asked.filter, page).await?;
     let pages = found.total.div_ceil(PER_PAGE).max(1);
     if asked.page > pages {
         let last = format!("/projects/{id}/history/{}", asked.turn_to(pages));
         return Ok(Redirect::to(&last).into_response());
     }
     let frame = visit.frame(&app, Some(id)).await?;
-    let refs = if visit.only_live { Vec::new() } else { store.refs(id, PROPOSED).await? };
-    let (spans, total) = (store.spans_of(&found.items).await?, found.total);
+    let refs = if visit.only_live { Vec::new() } else { store.builds().refs(id, PROPOSED).await? };
+    let (spans, total) = (store.builds().spans_of(&found.items).await?, found.total);
     let spent =
         |build: &Build| spans.get(&build.id).map(|spans| Spent::of(spans, frame.now)).unwrap_or_default();
     let builds = found.items.into_iter().map(|build| (build.clone(), spent(&build))).collect();

@@ -132,7 +132,7 @@ pub(crate) async fn add(
     let draft = HookDraft::from(typed);
     match draft.check() {
         Ok(recipe) => {
-            let hook = visit.edges(&app).store.add_hook(project.id, &recipe, clock::now()).await?;
+            let hook = visit.edges(&app).store.hooks().add_hook(project.id, &recipe, clock::now()).await?;
             forge::connected(&app, visit, &hook, "The hook is in place: the next push runs it.").await
         }
         Err(faults) => Form { project, hook: None, draft, faults }.show(&app, visit).await,
@@ -162,7 +162,7 @@ pub(crate) async fn edit(
     let draft = HookDraft::from(typed);
     match draft.check() {
         Ok(recipe) => {
-            let hook = visit.edges(&app).store.change_hook(hook.id, &recipe).await?;
+            let hook = visit.edges(&app).store.hooks().change_hook(hook.id, &recipe).await?;
             forge::connected(&app, visit, &hook, "The hook is saved: the next push runs it like this.").await
         }
         Err(faults) => Form { project, hook: Some(hook), draft, faults }.show(&app, visit).await,
@@ -170,7 +170,7 @@ pub(crate) async fn edit(
 }
 
 async fn hook_of(app: &Shared, project: &Project, hook: HookId) -> Result<Hook, WebError> {
-    let hook = app.edges.store.hook(hook).await?;
+    let hook = app.edges.store.hooks().hook(hook).await?;
     hook.filter(|hook| hook.project == project.id).ok_or(WebError::NotFound)
 }
 

@@ -74,7 +74,7 @@ pub(crate) async fn confirm(
 ) -> Result<Response, WebError> {
     let address = to_confirm(&app, &visit, &query)?;
     let user = &visit.person.user;
-    visit.edges(&app).store.confirm_mail(user.id, &address).await?;
+    visit.edges(&app).store.people().confirm_mail(user.id, &address).await?;
     let hint = if user.mail.is_on { "Your mail now goes there." } else { "Mail is switched off." };
     let said = format!("{address} is confirmed. {hint}");
     visit.lead(&app, account::PATH, Ok(said)).await
@@ -85,7 +85,7 @@ pub(crate) async fn send_again(
     State(app): State<Shared>,
     Sent(auth::Nothing {}, visit): Sent<auth::Nothing>,
 ) -> Result<Response, WebError> {
-    let outcome = visit.edges(&app).store.send_mail_link(visit.person.user.id, clock::now()).await?;
+    let outcome = visit.edges(&app).store.people().send_mail_link(visit.person.user.id, clock::now()).await?;
     let said = said(&app, outcome).map(|said| said.unwrap_or("No address waits to be confirmed.").to_owned());
     visit.lead(&app, account::PATH, said).await
 }
@@ -96,7 +96,7 @@ pub(crate) async fn ask_to_unsubscribe(
     Ask(query): Ask<LinkQuery>,
 ) -> Result<Response, WebError> {
     let MailLink { user, address, .. } = to_unsubscribe(&app, &query)?;
-    let person = app.edges.store.user(user).await?;
+    let person = app.edges.store.people().user(user).await?;
     let used = person.as_ref().and_then(|person| person.mail_address());
     let is_used = used.is_some_and(|used| is_same_address(used, &address));
     page(UnsubscribePage { address, step: if is_used { Step::Asked(query.link) } else { Step::NoMail } })
@@ -108,7 +108,7 @@ pub(crate) async fn unsubscribe(
     Ask(query): Ask<LinkQuery>,
 ) -> Result<Response, WebError> {
     let MailLink { user, address, .. } = to_unsubscribe(&app, &query)?;
-    let done = app.edges.store.unsubscribe(user, &address).await?;
+    let done = app.edges.store.people().unsubscribe(user, &address).await?;
     page(UnsubscribePage { address, step: done.map_or(Step::NoMail, Step::Done) })
 }
 
@@ -165,7 +165,7 @@ fn to_unsubscribe(app: &Shared, query: &LinkQuery) -> Result<MailLink, WebError>
 }
 
 fn opened(app: &Shared, query: &LinkQuery) -> Result<MailLink, WebError> {
-    app.edges.store.opened_link(&query.link).ok_or_else(damaged)
+    app.edges.store.outbox().opened_link(&query.link).ok_or_else(damaged)
 }
 
 fn damaged() -> WebError {

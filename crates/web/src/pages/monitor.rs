@@ -42,7 +42,7 @@ pub(crate) async fn monitor(
 ) -> Result<Response, WebError> {
     let Shown { running, ended } = monitor::seen_by(&app, &sight).await?;
     let (now, blank) = (clock::now(), Card::blank());
-    let count = app.edges.store.missed_count(None, now.before(missed::SHOWN)).await?;
+    let count = app.edges.store.missed().missed_count(None, now.before(missed::SHOWN)).await?;
     let missed = missed::sentences(&count, &app.face.forge_name, now);
     match looker {
         Some(Looker::Person(person)) => {

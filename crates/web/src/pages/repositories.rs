@@ -53,7 +53,7 @@ pub(crate) struct Stood {
 /// `GET /repositories/`: the repositories that are known; where none is known yet, those that the forge tells.
 pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Response, WebError> {
     let user = visit.person.user.id;
-    let mut repositories = app.edges.store.repositories(user).await?;
+    let mut repositories = app.edges.store.projects().repositories(user).await?;
     let mut fault = None;
     // A page that only looks for news must not make the forge work, whatever rings.
     if repositories.is_empty() && visit.cookies.notice().is_none() && !visit.only_live {
@@ -67,7 +67,7 @@ pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Resp
     }
     let mut frame = visit.frame(&app, None).await?;
     frame.notice = frame.notice.or(fault.map(|text| Notice { tone: Tone::Bad, text }));
-    let owners = by_owner(repositories, &frame, app.edges.store.auto_builder().await?);
+    let owners = by_owner(repositories, &frame, app.edges.store.auto_builder().auto_builder().await?);
     visit.show(&RepositoriesPage { frame, owners })
 }
 
@@ -93,10 +93,10 @@ pub(crate) async fn choose(
     let id = repository.parse::<RepositoryId>();
     let id = id.map_err(|_| WebError::Senseless("That is not a repository.".to_owned()))?;
     let user = visit.person.user.id;
-    let offered = app.edges.store.repositories(user).await?;
+    let offered = app.edges.store.projects().repositories(user).await?;
     let chosen = offered.into_iter().find(|repository| repository.id == id).ok_or(WebError::NotFound)?;
     let (project, trouble) = at_forge::add_project(&visit.edges(&app), user, id).await?;
-    let belongs = app.edges.store.role_in(project.id, user).await?.is_some();
+    let belongs = app.edges.store.projects().role_in(project.id, user).await?.is_some();
     let there = if belongs { format!("/projects/{}/", project.id) } else { "/repositories/".to_owned() };
     let name = chosen.full_name();
     let forge = app.face.forge_name.as_str();
@@ -131,7 +131,7 @@ fn out_of_reach(name: &str, forge: &str, trouble: Option<String>) -> String {
 async fn back(app: &Shared, user: UserId, Stood { project }: Stood) -> Result<String, WebError> {
     let Some(project) = project else { return Ok("/repositories/".to_owned()) };
     let project = project.parse().unwrap_or(ProjectId(0));
-    Ok(match app.edges.store.role_in(project, user).await? {
+    Ok(match app.edges.store.projects().role_in(project, user).await? {
         Some(_) => format!("/projects/{project}/"),
         None => "/projects/".to_owned(),
     })

@@ -25,7 +25,7 @@ pub(crate) async fn job(
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Response, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
-    let job = app.edges.store.job(project.id, job).await?.ok_or(WebError::NotFound)?;
+    let job = app.edges.store.builds().job(project.id, job).await?.ok_or(WebError::NotFound)?;
     let page = Redirect::to(&builds::job_address(&job));
     match steer::restart(&person.edges(&app), job.id).await? {
         true => Ok(page.into_response()),
@@ -41,7 +41,7 @@ pub(crate) async fn build(
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Response, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
-    let build = app.edges.store.build(project.id, build).await?.ok_or(WebError::NotFound)?;
+    let build = app.edges.store.builds().build(project.id, build).await?.ok_or(WebError::NotFound)?;
     let page = Redirect::to(&builds::address(&build));
     match steer::restart_failed(&person.edges(&app), build.id).await? {
         0 => Ok(cookies.set_notice(Tone::Bad, "No job of this build has failed.").onto(page)),

@@ -157,16 +157,16 @@ pub(super) async fn page(
 
 async fn facts(app: &Shared, project: &Project) -> Result<Facts, WebError> {
     let (store, now) = (&app.edges.store, clock::now());
-    let count = store.missed_count(Some(project.repository.id), now.before(missed::SHOWN)).await?;
+    let count = store.missed().missed_count(Some(project.repository.id), now.before(missed::SHOWN)).await?;
     Ok(Facts {
         missed: missed::sentences(&count, &app.face.forge_name, now),
         deaf: count.faults,
-        hooks: store.hooks_of(project.id).await?,
-        members: store.members(project.id).await?,
+        hooks: store.hooks().hooks_of(project.id).await?,
+        members: store.projects().members(project.id).await?,
         badge: Badge::of(project, &app.face),
-        key: store.deploy_key(project.id).await?,
-        credentials: store.credentials(project.id).await?,
-        images: store.cached_images(project.id).await?,
+        key: store.keys().deploy_key(project.id).await?,
+        credentials: store.keys().credentials(project.id).await?,
+        images: store.images().cached_images(project.id).await?,
         repository: parts::page_url(project, ""),
     })
 }

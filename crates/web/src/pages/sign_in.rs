@@ -132,7 +132,7 @@ pub(crate) async fn logout(
     cookies: Cookies,
     Checked(Nothing {}, person): Checked<Nothing>,
 ) -> Result<Response, WebError> {
-    person.edges(&app).store.sign_out(&person.session.fingerprint()).await?;
+    person.edges(&app).store.people().sign_out(&person.session.fingerprint()).await?;
     auth::ring_out(&app, person.user.id).await?;
     Ok(cookies.forget_session().onto(Redirect::to("/")))
 }

@@ -1,7 +1,7 @@
 //! Jobs that run again because the forge says where their branch is.
 
 use super::{HERE, NOW, Stage, change};
-use crate::store::{Heard, Lane, LoadedConfiguration, ProjectChange, rows, superseded::resume};
+use crate::store::{Heard, Lane, LoadedConfiguration, ProjectChange, queue::superseded::resume, rows};
 use kozmic_model::{
     interruption::IfInterrupted,
     job::Outcome,
@@ -21,17 +21,21 @@ async fn a_configuration_is_read_again_only_if_another_one_is_in_force() {
         task: Task::Configuration,
     };
     let change = ProjectChange { project: *project, change: &change('a') };
-    let planned = store.enqueue_planned(Heard::Answer, change, &[spec], NOW).await.unwrap();
-    let claimed = store.claim_job(Lane::Configuration, HERE, NOW).await.unwrap().unwrap();
-    store.finish_job(claimed.job.attempt(), &Outcome::Returned(0), NOW).await.unwrap();
+    let planned = store.queue().enqueue_planned(Heard::Answer, change, &[spec], NOW).await.unwrap();
+    let claimed = store.queue().claim_job(Lane::Configuration, HERE, NOW).await.unwrap().unwrap();
+    store.queue().finish_job(claimed.job.attempt(), &Outcome::Returned(0), NOW).await.unwrap();
     for (in_force, status) in [('a', Status::Success), ('b', Status::Enqueued)] {
         let sha = super::change(in_force).sha;
         let loaded = LoadedConfiguration { sha, configuration: Configuration::default() };
-        store.swap_configuration(&loaded, NOW).await.unwrap();
-        let tx = store.write().await.unwrap();
+        store.configuration().swap_configuration(&loaded, NOW).await.unwrap();
+        let tx = store.db.write().await.unwrap();
         let build = rows::build::Entity::find_by_id(planned.build.id.0).one(&tx).await.unwrap().unwrap();
         resume(&tx, &build, true, NOW).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(store.job_by_id(claimed.job.id).await.unwrap().unwrap().status, status, "{in_force}");
+        assert_eq!(
+            store.builds().job_by_id(claimed.job.id).await.unwrap().unwrap().status,
+            status,
+            "{in_force}"
+        );
     }
 }

@@ -42,27 +42,31 @@ impl Stage {
         let (before, after, at) =
             (Some(change(before).sha), change('0').sha, Some(Timestamp(second * 1_000)));
         let gone = Gone { git_ref, before, after, at, why: "it was deleted".into() };
-        self.store.note_gone(delivery, self.project, &gone, NOW).await.unwrap();
+        self.store.queue().note_gone(delivery, self.project, &gone, NOW).await.unwrap();
     }
 
     /// Takes the next job.
     pub(in crate::store) async fn claim(&self) -> ClaimedJob {
-        self.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap()
+        self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap()
     }
 
     /// The digit of the newest build's commit.
     pub(in crate::store) async fn latest(&self) -> char {
-        let latest =
-            self.store.latest_build(self.project, Some(&GitRef::Branch("main".into()))).await.unwrap();
+        let latest = self
+            .store
+            .builds()
+            .latest_build(self.project, Some(&GitRef::Branch("main".into())))
+            .await
+            .unwrap();
         latest.unwrap().sha.as_str().chars().next().unwrap()
     }
 
     /// Runs all that waits to its end: what belongs to a commit of one of these digits fails.
     pub(in crate::store) async fn run_all(&self, bad: &str) {
-        while let Some(claimed) = self.store.claim_job(Lane::Containers, HERE, NOW).await.unwrap() {
+        while let Some(claimed) = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap() {
             let code = i64::from(bad.contains(&claimed.build.sha.as_str()[..1]));
             let outcome = Outcome::Returned(code);
-            self.store.finish_job(claimed.job.attempt(), &outcome, NOW).await.unwrap().unwrap();
+            self.store.queue().finish_job(claimed.job.attempt(), &outcome, NOW).await.unwrap().unwrap();
         }
     }
 
@@ -70,14 +74,14 @@ impl Stage {
     pub(in crate::store) async fn other_project(&self) -> ProjectId {
         let other = Repository { id: RepositoryId(6), name: "other".into(), ..repository() };
         self.may_administer(&other).await;
-        self.store.add_project(self.user, other.id, NOW).await.unwrap().id
+        self.store.projects().add_project(self.user, other.id, NOW).await.unwrap().id
     }
 
     /// The number of a delivery of an event, be it the first or not.
     pub(super) async fn delivered(&self, uuid: &str) -> DeliveryId {
         self.deliver(uuid).await;
         let row = rows::delivery::Entity::find().filter(rows::delivery::Column::Uuid.eq(uuid));
-        DeliveryId(row.one(&self.store.db).await.unwrap().unwrap().id)
+        DeliveryId(row.one(&self.store.db.reader).await.unwrap().unwrap().id)
     }
 
     /// Plans a recipe's job of a commit on main that was pushed then; gives the jobs that are to run.
@@ -110,7 +114,7 @@ impl Stage {
         let specs = specs.collect::<Vec<_>>();
         let heard = Heard::Delivery(self.delivered(&format!("{digit}-{}", pushed_at.0)).await);
         let change = ProjectChange { project, change: &change };
-        let planned = self.store.enqueue_planned(heard, change, &specs, now).await;
+        let planned = self.store.queue().enqueue_planned(heard, change, &specs, now).await;
         planned.unwrap().jobs
     }
 }

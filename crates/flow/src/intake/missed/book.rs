@@ -35,8 +35,8 @@ const OFF: &str = "The webhook is switched off at the forge: nobody hears of pus
 /// Looks through a webhook's book.
 pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
     let store = &flow.edges.store;
-    let known = store.hearing(ear).await?;
-    let oldest = store.outstanding(ear).await?.into_iter().map(|missed| missed.missed_at).min();
+    let known = store.missed().hearing(ear).await?;
+    let oldest = store.missed().outstanding(ear).await?.into_iter().map(|missed| missed.missed_at).min();
     let asked_at = clock::now();
     let seen_at = known.as_ref().map_or(Timestamp(0), |known| Timestamp(known.seen_at));
     let since = seen_at.before(OVERLAP).min(oldest.unwrap_or(seen_at));
@@ -56,7 +56,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
         Err(fault) if patience::may_pass(&fault) => return Err(fault),
         Err(fault) => format!("Missed deliveries cannot be looked for: {fault:#}."),
     };
-    store.note_hearing(ear, &Hearing { fault: Some(fault), ..known.unwrap_or_default() }).await?;
+    store.missed().note_hearing(ear, &Hearing { fault: Some(fault), ..known.unwrap_or_default() }).await?;
     Ok(Next::Quiet)
 }
 
@@ -75,15 +75,15 @@ async fn listed(
     let store = &flow.edges.store;
     let missing = missing(list, ear.door);
     let uuids = missing.iter().map(|(uuid, ..)| uuid.clone());
-    let waiting = store.outstanding(ear).await?;
+    let waiting = store.missed().outstanding(ear).await?;
     let uuids = uuids.chain(waiting.iter().map(|missed| missed.uuid.clone())).collect::<Vec<_>>();
-    let there = store.arrived(ear.door, &uuids).await?;
+    let there = store.missed().arrived(ear.door, &uuids).await?;
     let news = missing.into_iter().filter(|(uuid, ..)| !there.contains(uuid)).collect::<Vec<_>>();
-    store.note_missed(ear, &news).await?;
+    store.missed().note_missed(ear, &news).await?;
     let good = waiting.into_iter().map(|missed| missed.uuid).filter(|uuid| there.contains(uuid));
     let good = good.collect::<Vec<_>>();
     if !good.is_empty() {
-        store.make_good(ear.door, &good, clock::now()).await?;
+        store.missed().make_good(ear.door, &good, clock::now()).await?;
         tracing::info!(project.id = ear.project.0, count = good.len(), "missed deliveries were made good");
         flow.edges.broker.ring(Topic::Project(ear.project));
     }
@@ -92,7 +92,7 @@ async fn listed(
     let is_silent = newest <= known.seen_at;
     let fault = if is_silent && !is_on(flow, ear).await? { Some(OFF.to_owned()) } else { None };
     let hearing = Hearing { seen_at: seen_up_to(newest, known.seen_at, asked_at), fault, ..known };
-    store.note_hearing(ear, &hearing).await?;
+    store.missed().note_hearing(ear, &hearing).await?;
     let is_open = !good.is_empty() || list.first().is_some_and(|line| line.came_to == CameTo::Arrived);
     send_again(flow, ear, list, is_open).await
 }
@@ -112,7 +112,7 @@ async fn is_on(flow: &Flow, ear: &Ear) -> Result<bool> {
 
 /// Has the forge send again what is due, the oldest first.
 async fn send_again(flow: &Flow, ear: &Ear, list: &[SentDelivery], is_open: bool) -> Result<Next> {
-    let outstanding = flow.edges.store.outstanding(ear).await?;
+    let outstanding = flow.edges.store.missed().outstanding(ear).await?;
     let due = due(&outstanding, is_open, clock::now());
     let mut lines = HashMap::new();
     for line in list.iter().rev() {
@@ -159,7 +159,7 @@ async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery
 }
 
 async fn note(flow: &Flow, ear: &Ear, missed: &Missed, cost: i32) -> Result<()> {
-    flow.edges.store.note_asked(ear.door, &missed.uuid, cost, clock::now()).await
+    flow.edges.store.missed().note_asked(ear.door, &missed.uuid, cost, clock::now()).await
 }
 
 /// The deliveries of a book that never arrived: id, event, and when each was sent first.

@@ -41,7 +41,7 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
         }
         Err(fault) => {
             let fault = Some(format!("Missed deliveries cannot be looked for: {fault:#}."));
-            store.note_hearing(ear, &Hearing { fault, ..known }).await?;
+            store.missed().note_hearing(ear, &Hearing { fault, ..known }).await?;
             return Ok(Next::Quiet);
         }
     };
@@ -49,22 +49,23 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
     tips.retain(|tip| ear.door != Door::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_)));
     let mut look = Look { flow, ear, stood: known.tips, left: MOST };
     if look.stood.is_empty() {
-        let unseen = format!("{UNSEEN}{}", store.heard_at(ear).await?.0);
+        let unseen = format!("{UNSEEN}{}", store.missed().heard_at(ear).await?.0);
         look.stood = tips.iter().map(|tip| (tip.git_ref.to_string(), unseen.clone())).collect();
     }
     let looked = look.all(&tips).await;
     // Nothing is told twice, whatever came between.
     let next = if look.left == 0 { Next::Soon } else { Next::Quiet };
-    store.note_hearing(ear, &Hearing { tips: look.stood, fault: None, ..known }).await?;
+    store.missed().note_hearing(ear, &Hearing { tips: look.stood, fault: None, ..known }).await?;
     looked.map(|()| next)
 }
 
 /// A process may have ended between the telling and the note of it.
 async fn note_told(flow: &Flow, ear: &Ear) -> Result<()> {
     let store = &flow.edges.store;
-    let waiting = store.outstanding(ear).await?.into_iter().map(|missed| missed.uuid).collect::<Vec<_>>();
-    let told = store.arrived(ear.door, &waiting).await?.into_iter().collect::<Vec<_>>();
-    store.make_good(ear.door, &told, clock::now()).await
+    let waiting =
+        store.missed().outstanding(ear).await?.into_iter().map(|missed| missed.uuid).collect::<Vec<_>>();
+    let told = store.missed().arrived(ear.door, &waiting).await?.into_iter().collect::<Vec<_>>();
+    store.missed().make_good(ear.door, &told, clock::now()).await
 }
 
 /// One look at a repository's refs.
@@ -93,7 +94,7 @@ impl Look<'_> {
     async fn at(&mut self, Tip { git_ref, sha }: &Tip) -> Result<()> {
         let name = git_ref.to_string();
         let stood = self.stood.get(&name).cloned();
-        let heard = self.flow.edges.store.heard_last(self.ear.project, git_ref).await?;
+        let heard = self.flow.edges.store.missed().heard_last(self.ear.project, git_ref).await?;
         // The place of the last look may be older than what was heard: a look can end before it is noted.
         let known = heard.as_ref().or(stood.as_ref());
         if known.is_none_or(|known| known != sha.as_str()) {
@@ -119,7 +120,7 @@ impl Look<'_> {
             return Ok(());
         };
         if let Ok(before) = stood.parse::<Sha>() {
-            let heard = self.flow.edges.store.heard_last(self.ear.project, &git_ref).await?;
+            let heard = self.flow.edges.store.missed().heard_last(self.ear.project, &git_ref).await?;
             let step = Step { git_ref: &git_ref, before: Some(&before), after: None };
             let uuid = self.uuid(step).await?;
             if heard.as_deref() != Some(before.nowhere().as_str()) && !self.is_told(&uuid).await? {
@@ -151,13 +152,14 @@ impl Look<'_> {
     /// The id that a delivery of a step gets. A ref may go the same way once more, after another move.
     async fn uuid(&self, Step { git_ref, before, after }: Step<'_>) -> Result<String> {
         let word = |sha: Option<&Sha>| sha.map_or("", Sha::as_str).to_owned();
-        let last = self.flow.edges.store.last_move(self.ear.project, git_ref).await?.unwrap_or_default();
+        let last =
+            self.flow.edges.store.queue().last_move(self.ear.project, git_ref).await?.unwrap_or_default();
         Ok(format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after)))
     }
 
     /// Whether that was told already, even if nothing came of it.
     async fn is_told(&self, uuid: &str) -> Result<bool> {
-        let told = self.flow.edges.store.arrived(self.ear.door, &[uuid.to_owned()]).await?;
+        let told = self.flow.edges.store.missed().arrived(self.ear.door, &[uuid.to_owned()]).await?;
         Ok(!told.is_empty())
     }
 
@@ -165,10 +167,10 @@ impl Look<'_> {
         let Self { flow, ear, .. } = self;
         let (store, now) = (&flow.edges.store, clock::now());
         let Telling { event, payload, .. } = telling;
-        store.note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
+        store.missed().note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
         let delivery = NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload };
         receive::delivery(&flow.edges, delivery).await?;
-        store.make_good(ear.door, &[uuid], now).await?;
+        store.missed().make_good(ear.door, &[uuid], now).await?;
         tracing::info!(project.id = ear.project.0, %git_ref, "a move that nobody heard of is made good");
         flow.edges.broker.ring(Topic::Project(ear.project));
         Ok(())

@@ -19,11 +19,11 @@ pub(super) async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &C
     let told = match flow.edges.forge.pushed_repository(&waiting.delivery.payload) {
         Ok(told) => told,
         Err(fault) => {
-            let failed = flow.edges.store.fail_delivery(waiting.id, &fault.to_string()).await;
+            let failed = flow.edges.store.deliveries().fail_delivery(waiting.id, &fault.to_string()).await;
             return failed.map(|()| Seen::Settled);
         }
     };
-    let known = flow.edges.store.project_about(told.id).await?;
+    let known = flow.edges.store.auto_builder().project_about(told.id).await?;
     if let Some(project) = &known
         && !doubt::is_settled(flow, waiting.id, Door::AutoBuilder, project, &told).await?
     {
@@ -92,7 +92,7 @@ async fn plan_jobs(
 ) -> Result<()> {
     let store = &flow.edges.store;
     let change = ProjectChange { project, change };
-    let planned = store.enqueue_planned(heard, change, specs, clock::now()).await?;
+    let planned = store.queue().enqueue_planned(heard, change, specs, clock::now()).await?;
     if let Heard::Delivery(_) = heard {
         configuration::read_again(flow, &planned).await?;
     }
@@ -109,7 +109,9 @@ async fn plan_jobs(
 async fn configuration(flow: &Flow) -> Result<Option<Configuration>> {
     let is_set = flow.settings.autobuild.as_ref().is_some_and(|settings| settings.configuration.is_some());
     match is_set {
-        true => Ok(flow.edges.store.configuration().await?.map(|loaded| loaded.configuration)),
+        true => {
+            Ok(flow.edges.store.configuration().configuration().await?.map(|loaded| loaded.configuration))
+        }
         false => Ok(Some(Configuration::default())),
     }
 }

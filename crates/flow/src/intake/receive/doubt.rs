@@ -77,7 +77,7 @@ pub(super) async fn is_settled(
     }
     // First: once the delivery waits, somebody has to be asking.
     if told.private && !project.repository.private {
-        flow.edges.store.hide_project(project.id, clock::now()).await?;
+        flow.edges.store.projects().hide_project(project.id, clock::now()).await?;
         ring(flow, project.id);
     }
     let is_new = {
@@ -119,7 +119,7 @@ async fn ask(flow: Flow, project: Project, door: Door) {
 
 /// Another owner, or other eyes: other people may see the project now.
 async fn look_at_members(flow: &Flow, before: &Project) -> Result<()> {
-    let now = flow.edges.store.project(before.id).await?.map(|project| project.repository);
+    let now = flow.edges.store.projects().project(before.id).await?.map(|project| project.repository);
     let eyes = |it: &Repository| (it.owner.clone(), it.private);
     match now {
         Some(now) if eyes(&now) != eyes(&before.repository) => {
@@ -140,7 +140,7 @@ async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
     for tries in 0.. {
         let asked_at = clock::now();
         let fault = match look_up(flow, project, door).await {
-            Ok(()) => match flow.edges.store.believe_forge(project.id, asked_at).await {
+            Ok(()) => match flow.edges.store.projects().believe_forge(project.id, asked_at).await {
                 Ok(()) => return true,
                 Err(fault) => fault,
             },

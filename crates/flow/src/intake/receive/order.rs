@@ -44,7 +44,7 @@ pub(crate) async fn take_up(flow: Flow) {
 }
 
 async fn look_at_all(flow: &Flow) -> Result<()> {
-    for (project, git_ref) in flow.edges.store.refs_moved_since(clock::now().before(FRESH)).await? {
+    for (project, git_ref) in flow.edges.store.queue().refs_moved_since(clock::now().before(FRESH)).await? {
         look(flow, project, &git_ref).await?;
     }
     Ok(())
@@ -56,7 +56,7 @@ async fn look_at_all(flow: &Flow) -> Result<()> {
 /// The database does not answer.
 pub(super) async fn look(flow: &Flow, project: ProjectId, git_ref: &GitRef) -> Result<()> {
     let GitRef::Branch(branch) = git_ref else { return Ok(()) };
-    if flow.edges.store.doubt(project, git_ref).await?.is_some()
+    if flow.edges.store.queue().doubt(project, git_ref).await?.is_some()
         && flow.questions.open().insert((project, branch.clone()))
     {
         flow.tasks.spawn(ask(flow.clone(), project, branch.clone()));
@@ -85,11 +85,11 @@ async fn ask(flow: Flow, project: ProjectId, branch: String) {
 async fn settle(flow: &Flow, project: ProjectId, branch: &str) -> Result<()> {
     let (store, forge) = (&flow.edges.store, flow.edges.forge.as_ref());
     let git_ref = GitRef::Branch(branch.to_owned());
-    let Some(last) = store.doubt(project, &git_ref).await? else { return Ok(()) };
+    let Some(last) = store.queue().doubt(project, &git_ref).await? else { return Ok(()) };
     let head = |token, repository| async move { forge.head(&token, &repository, branch).await };
     let head = speak::for_project(&flow.edges, project, head).await?.map(|head| head.sha);
     let seen = RefAtForge { git_ref: &git_ref, sha: head.as_ref(), last_known: last };
-    store.note_seen(project, seen, clock::now()).await?;
+    store.queue().note_seen(project, seen, clock::now()).await?;
     ring::step(&flow.edges, project);
     Ok(())
 }

@@ -30,10 +30,10 @@ fn keeping_logs(kept: Duration) -> Retention {
 /// Runs the job that waits, at a time; its log was written then.
 async fn run(here: &Installation, age: Duration) -> Attempt {
     let store = &here.flow.edges.store;
-    let job = store.claim_job(Lane::Containers, HERE, ago(age)).await.unwrap().unwrap().job;
+    let job = store.queue().claim_job(Lane::Containers, HERE, ago(age)).await.unwrap().unwrap().job;
     let attempt = job.attempt();
     write(here, attempt, age).await;
-    store.finish_job(attempt, &Outcome::Returned(1), ago(age)).await.unwrap().unwrap();
+    store.queue().finish_job(attempt, &Outcome::Returned(1), ago(age)).await.unwrap().unwrap();
     attempt
 }
 
@@ -59,7 +59,7 @@ async fn a_log_is_kept_for_ever_or_as_long_as_the_settings_say() {
         let old = run(&here, days(100)).await;
         forget(&here.flow).await;
         assert_eq!(length(&here, old).await, left, "{retention:?}");
-        assert!(here.flow.edges.store.job_by_id(old.job).await.unwrap().is_some(), "its job stays");
+        assert!(here.flow.edges.store.builds().job_by_id(old.job).await.unwrap().is_some(), "its job stays");
     }
 }
 
@@ -67,8 +67,16 @@ async fn a_log_is_kept_for_ever_or_as_long_as_the_settings_say() {
 async fn the_log_of_a_run_that_goes_on_stays_however_silent_it_is() {
     let here = Installation::keeping(keeping_logs(days(1))).await;
     let job = here.enqueue().await;
-    let runs =
-        here.flow.edges.store.claim_job(Lane::Containers, HERE, ago(days(9))).await.unwrap().unwrap().job;
+    let runs = here
+        .flow
+        .edges
+        .store
+        .queue()
+        .claim_job(Lane::Containers, HERE, ago(days(9)))
+        .await
+        .unwrap()
+        .unwrap()
+        .job;
     assert_eq!(runs.id, job);
     write(&here, runs.attempt(), days(8)).await;
     let nobodys = Attempt { job: JobId(900), number: 1 };
@@ -83,15 +91,15 @@ async fn earlier_runs_go_with_their_logs_and_the_present_one_stays() {
     let job = here.enqueue().await;
     let first = run(&here, days(30)).await;
     let store = &here.flow.edges.store;
-    store.restart_job(job, ago(days(20))).await.unwrap().unwrap();
+    store.queue().restart_job(job, ago(days(20))).await.unwrap().unwrap();
     let second = run(&here, days(20)).await;
-    store.restart_job(job, ago(days(1))).await.unwrap().unwrap();
+    store.queue().restart_job(job, ago(days(1))).await.unwrap().unwrap();
     let third = run(&here, days(1)).await;
     forget(&here.flow).await;
-    assert!(store.past_attempts(job).await.unwrap().is_empty());
+    assert!(store.builds().past_attempts(job).await.unwrap().is_empty());
     let lengths = [length(&here, first).await, length(&here, second).await, length(&here, third).await];
     assert_eq!(lengths, [0, 0, 6]);
-    assert_eq!(store.job_by_id(job).await.unwrap().unwrap().attempt, 3);
+    assert_eq!(store.builds().job_by_id(job).await.unwrap().unwrap().attempt, 3);
 }
 
 #[tokio::test]
@@ -105,13 +113,16 @@ async fn a_failed_delivery_is_kept_as_long_as_the_settings_say() {
             event: "push".into(),
             payload: payload.into(),
         };
-        store.store_delivery(delivery("old"), ago(days(100))).await.unwrap();
-        let waiting = store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().id;
-        store.fail_delivery(waiting, "It cannot be read.").await.unwrap();
+        store.deliveries().store_delivery(delivery("old"), ago(days(100))).await.unwrap();
+        let waiting = store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().id;
+        store.deliveries().fail_delivery(waiting, "It cannot be read.").await.unwrap();
         forget(&here.flow).await;
         // One that is still known is thought about once more, as it came at first.
-        assert_eq!(store.store_delivery(delivery("new"), clock::now()).await.unwrap(), Stored::New);
-        let again = store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().delivery;
+        assert_eq!(
+            store.deliveries().store_delivery(delivery("new"), clock::now()).await.unwrap(),
+            Stored::New
+        );
+        let again = store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().delivery;
         assert_eq!(again.payload == b"old", is_kept, "{kept:?}");
     }
 }

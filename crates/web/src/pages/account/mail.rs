@@ -38,7 +38,7 @@ pub(crate) async fn change(
         Ok(address) => {
             let choice = MailChoice { address, is_on, only_own_commits };
             let store = visit.edges(&app).store;
-            store.change_mail_settings(visit.person.user.id, choice, clock::now()).await?
+            store.people().change_mail_settings(visit.person.user.id, choice, clock::now()).await?
         }
         Err(fault) => return refuse(&app, visit, typed, fault.to_owned()).await,
     };

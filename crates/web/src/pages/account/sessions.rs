@@ -37,7 +37,7 @@ pub(crate) async fn sign_out_others(
     Sent(Nothing {}, visit): Sent<Nothing>,
 ) -> Result<Response, WebError> {
     let (user, own) = (visit.person.user.id, visit.person.session.fingerprint());
-    visit.edges(&app).store.sign_out_others(user, &own).await?;
+    visit.edges(&app).store.people().sign_out_others(user, &own).await?;
     auth::ring_out(&app, user).await?;
     visit.lead(&app, PATH, Ok("All other browsers are signed out.".to_owned())).await
 }

@@ -136,7 +136,7 @@ pub(crate) async fn add(
         Ok(title) => {
             let (user, now) = (visit.person.user.id, clock::now());
             let rights = rights(&draft, now);
-            let token = visit.edges(&app).store.add_api_token(user, title, rights, now).await?;
+            let token = visit.edges(&app).store.people().add_api_token(user, title, rights, now).await?;
             Told { token: Some(token), ..Told::default() }
         }
         Err(fault) => Told { draft, fault: Some(fault), token: None },
@@ -150,7 +150,7 @@ pub(crate) async fn remove(
     At(token): At<ApiTokenId>,
     Sent(Nothing {}, visit): Sent<Nothing>,
 ) -> Result<Response, WebError> {
-    visit.edges(&app).store.remove_api_token(visit.person.user.id, token).await?;
+    visit.edges(&app).store.people().remove_api_token(visit.person.user.id, token).await?;
     auth::ring_out(&app, visit.person.user.id).await?;
     visit.lead(&app, PATH, Ok("The token is gone: programs that had it are let in no more.".to_owned())).await
 }
@@ -177,7 +177,7 @@ async fn choices(app: &Shared, visit: &Visit, typed: Typed) -> Result<TokenDraft
 async fn own_project(app: &Shared, visit: &Visit, id: &str) -> Result<ProjectId, WebError> {
     let not_there = || WebError::Senseless("That is not a project of yours.".to_owned());
     let id = id.parse().map_err(|_| not_there())?;
-    let role = app.edges.store.role_in(id, visit.person.user.id).await?;
+    let role = app.edges.store.projects().role_in(id, visit.person.user.id).await?;
     role.map(|_| id).ok_or_else(not_there)
 }
 

@@ -47,7 +47,7 @@ impl Shown {
         frame: &Frame,
         only_live: bool,
     ) -> Result<Self, WebError> {
-        let past = app.edges.store.past_attempts(job.id).await?;
+        let past = app.edges.store.builds().past_attempts(job.id).await?;
         let shown = runs::as_of(job, &past, wanted).ok_or(WebError::NotFound)?;
         let tail = match only_live {
             true => String::new(),
@@ -61,7 +61,7 @@ impl Shown {
         let is_past = shown.shown_attempt() != job.shown_attempt();
         let made = match is_past {
             true => Vec::new(),
-            false => Made::all(app.edges.store.artifacts_of_jobs(&[job.id]).await?, &app.face),
+            false => Made::all(app.edges.store.artifacts().artifacts_of_jobs(&[job.id]).await?, &app.face),
         };
         let (runs, kept) = (runs_of(job, &past, &shown), kept_as(app, job).await?);
         let work = Work::of(&job.spec.task).map(|work| work.kept_as(kept));
@@ -103,10 +103,11 @@ async fn kept_as(app: &Shared, job: &Job) -> Result<Option<String>, WebError> {
     let Some(plain) = job.spec.task.product().and_then(|product| product.keep.as_ref()) else {
         return Ok(None);
     };
-    let (build, project) = (store.build_by_id(job.build).await?, store.project(job.project).await?);
+    let (build, project) =
+        (store.builds().build_by_id(job.build).await?, store.projects().project(job.project).await?);
     let Some((build, project)) = build.zip(project) else { return Ok(None) };
     let wish = image_wish(&project.repository.full_name(), &build.git_ref, plain);
-    let given = store.given_name(IMAGES, &wish).await?;
+    let given = store.artifacts().given_name(IMAGES, &wish).await?;
     Ok(Some(given.unwrap_or_else(|| wish.first().to_owned())))
 }
 

@@ -61,7 +61,7 @@ pub(crate) async fn change(
     Sent(switch, visit): Sent<Switch>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
-    visit.edges(&app).store.open_badge(project.id, switch.open.is_some()).await?;
+    visit.edges(&app).store.projects().open_badge(project.id, switch.open.is_some()).await?;
     let said = match switch.open {
         Some(_) => "Saved: everybody may see the badge now.",
         None => "Saved: the badge takes its token now.",

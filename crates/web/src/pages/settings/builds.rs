@@ -42,6 +42,6 @@ pub(crate) async fn change(
         cancel_waiting: switches.cancel_waiting.is_some(),
         cancel_running: switches.cancel_running.is_some(),
     };
-    visit.edges(&app).store.change_project(project.id, settings).await?;
+    visit.edges(&app).store.projects().change_project(project.id, settings).await?;
     visit.lead(&app, &path(project.id), Ok("Saved: the next push is handled like this.".to_owned())).await
 }

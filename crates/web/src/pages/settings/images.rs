@@ -18,7 +18,7 @@ pub(crate) async fn drop_image(
     Sent(Nothing {}, visit): Sent<Nothing>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
-    let known = app.edges.store.cached_images(project.id).await?;
+    let known = app.edges.store.images().cached_images(project.id).await?;
     let known = known.into_iter().find(|one| one.id == image).ok_or(WebError::NotFound)?;
     let said = match images::drop_image(&visit.edges(&app).store, &app.shelf, &known).await {
         Ok(true) => Ok("The image is dropped: the next job that needs it makes it anew.".to_owned()),

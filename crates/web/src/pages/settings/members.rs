@@ -23,7 +23,7 @@ pub(crate) async fn sync(
         }
     };
     // The person who asked may have another role by now, or none.
-    let role = app.edges.store.role_in(id, visit.person.user.id).await?;
+    let role = app.edges.store.projects().role_in(id, visit.person.user.id).await?;
     match role {
         Some(Role::Member) => visit.lead(&app, &format!("/projects/{id}/"), said).await,
         Some(_) => visit.lead(&app, &path(id), said).await,

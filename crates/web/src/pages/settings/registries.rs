@@ -33,7 +33,7 @@ pub(crate) async fn add(
     let typed = CredentialDraft { registry: registry.clone(), username: username.clone(), password };
     match typed.check() {
         Ok(checked) => {
-            visit.edges(&app).store.keep_credential(project.id, &checked, clock::now()).await?;
+            visit.edges(&app).store.keys().keep_credential(project.id, &checked, clock::now()).await?;
             let said = format!("Images from {} are pulled as {}.", checked.registry, checked.username);
             visit.lead(&app, &path(id), Ok(said)).await
         }
@@ -51,9 +51,9 @@ pub(crate) async fn remove(
     Sent(Nothing {}, visit): Sent<Nothing>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
-    let known = app.edges.store.credentials(project.id).await?;
+    let known = app.edges.store.keys().credentials(project.id).await?;
     let known = known.into_iter().find(|one| one.id == credential).ok_or(WebError::NotFound)?;
-    visit.edges(&app).store.remove_credential(project.id, known.id).await?;
+    visit.edges(&app).store.keys().remove_credential(project.id, known.id).await?;
     let said = format!("Images from {} are pulled without a password again.", known.registry);
     visit.lead(&app, &path(id), Ok(said)).await
 }

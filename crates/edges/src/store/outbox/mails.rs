@@ -1,0 +1,222 @@
+//! Mails: from a build's news to one for each person who wants to know.
+
+use super::{Outbox, Outgoing, Subject, mail_counts, put};
+use crate::store::{read, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    build::Build,
+    ids::{BuildId, MailId, UserId},
+    mail::{MailKind, MailTurn, still_holds},
+    status::Status,
+    time::Timestamp,
+    user::User,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter,
+};
+
+/// A mail that was not sent yet.
+#[derive(Clone, Debug)]
+pub struct WaitingMail {
+    /// Its id.
+    pub id: MailId,
+    /// The person who is to get it.
+    pub recipient: User,
+    /// The build as it stands now.
+    pub build: Build,
+    /// The build's status when the mail was planned.
+    pub told: Status,
+    /// The time when that was.
+    pub created_at: Timestamp,
+}
+
+impl Outbox<'_> {
+    /// The build that members are to hear of; none if it is gone, or meanwhile stands otherwise.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn news(self, build: BuildId) -> Result<Option<Build>> {
+        let row =
+            rows::build::Entity::find_by_id(build.0).one(&self.db.reader).await.context("find a build")?;
+        let Some(row) = row else { return Ok(None) };
+        let told = row.mailed.as_deref().map(str::parse::<Status>).transpose()?;
+        let build = read::hooked_build(row)?;
+        Ok(told.filter(|told| still_holds(*told, build.status)).map(|_| build))
+    }
+
+    /// Puts one mail for each recipient into the outbox, in place of the news. If the news is no longer there, or has
+    /// changed, nothing happens.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn spread_news(
+        self,
+        news: Outgoing,
+        build: &Build,
+        recipients: &[UserId],
+        now: Timestamp,
+    ) -> Result<()> {
+        let tx = self.db.write().await?;
+        let taken = rows::outbox::Entity::delete_many()
+            .filter(rows::outbox::Column::Id.eq(news.id.0))
+            .filter(rows::outbox::Column::Version.eq(news.version));
+        if taken.exec(&tx).await.context("take news out of the outbox")?.rows_affected == 0 {
+            return Ok(());
+        }
+        for recipient in recipients {
+            let row = rows::mail::ActiveModel {
+                id: NotSet,
+                build_id: Set(build.id.0),
+                user_id: Set(recipient.0),
+                status: Set(build.status.word().to_owned()),
+                created_at: Set(now.0),
+                counted_from: Set(None),
+                number: Set(None),
+            };
+            let row = row.insert(&tx).await.context("plan a mail")?;
+            put(&tx, Subject::Mail(MailId(row.id)), now).await?;
+        }
+        tx.commit().await.context("commit mails")
+    }
+
+    /// A mail, with its build and recipient as they are now; none if one of them is gone.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn waiting_mail(self, id: MailId) -> Result<Option<WaitingMail>> {
+        let row = rows::mail::Entity::find_by_id(id.0).one(&self.db.reader).await.context("find a mail")?;
+        let Some(rows::mail::Model { build_id, user_id, status, created_at, .. }) = row else {
+            return Ok(None);
+        };
+        let build =
+            rows::build::Entity::find_by_id(build_id).one(&self.db.reader).await.context("find a build")?;
+        let user =
+            rows::user::Entity::find_by_id(user_id).one(&self.db.reader).await.context("find a user")?;
+        let (Some(build), Some(user)) = (build, user) else { return Ok(None) };
+        let (build, recipient) = (read::hooked_build(build)?, read::user(user));
+        let created_at = Timestamp(created_at);
+        Ok(Some(WaitingMail { id, recipient, build, told: status.parse()?, created_at }))
+    }
+
+    /// Counts a mail among those of its kind that its person gets. One that is tried again counts no second time, unless it
+    /// waited for so long that others were counted since.
+    ///
+    /// # Errors
+    /// There is no such mail, or the database does not answer.
+    pub async fn take_mail_turn(
+        self,
+        id: MailId,
+        kind: MailKind,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<MailTurn> {
+        let tx = self.db.write().await?;
+        let row = rows::mail::Entity::find_by_id(id.0).one(&tx).await.context("find a mail")?;
+        let row = row.with_context(|| format!("there is no mail {id}"))?;
+        let before = row.counted_from.zip(row.number).map(|(from, number)| mail_counts::read(from, number));
+        if let Some(count) = before.filter(|count| count.is_current(kind, now)) {
+            return Ok(MailTurn::Granted(count));
+        }
+        let turn = mail_counts::count(&tx, UserId(row.user_id), kind, most, now).await?;
+        let MailTurn::Granted(count) = turn else { return Ok(turn) };
+        let row = rows::mail::ActiveModel {
+            id: Unchanged(id.0),
+            counted_from: Set(Some(count.began_at.0)),
+            number: Set(Some(mail_counts::written(count.mails))),
+            ..Default::default()
+        };
+        row.update(&tx).await.context("count a mail")?;
+        tx.commit().await.context("commit a mail's turn")?;
+        Ok(turn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        Way,
+        tests::{NOW, Stage},
+    };
+    use kozmic_model::mail::MailCount;
+
+    /// A build that failed, and its news.
+    async fn broken(stage: &Stage) -> (Build, Outgoing) {
+        stage.push('a').await;
+        stage.run(1).await;
+        let news = next(stage).await.unwrap();
+        let Subject::News(build) = news.subject else { panic!("news") };
+        (stage.store.outbox().news(build).await.unwrap().unwrap(), news)
+    }
+
+    async fn next(stage: &Stage) -> Option<Outgoing> {
+        stage.store.outbox().next_outgoing(Way::ToPeople).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn news_becomes_one_mail_for_each_person_and_only_once() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        for _ in 0..2 {
+            stage.store.outbox().spread_news(news, &build, &[stage.user], NOW).await.unwrap();
+        }
+        let outgoing = next(&stage).await.unwrap();
+        let Subject::Mail(id) = outgoing.subject else { panic!("a mail") };
+        let mail = stage.store.outbox().waiting_mail(id).await.unwrap().unwrap();
+        assert_eq!((mail.recipient.id, mail.build.id, mail.told), (stage.user, build.id, Status::Failure));
+        stage.store.outbox().sent(outgoing).await.unwrap();
+        assert!(next(&stage).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_mail_counts_once_however_often_it_is_tried_unless_it_waits_for_long() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        stage.store.outbox().spread_news(news, &build, &[stage.user; 4], NOW).await.unwrap();
+        let until = NOW.after(MailKind::Build.window());
+        let granted = |began_at, mails| MailTurn::Granted(MailCount { began_at, mails });
+        for (id, at, expected) in [
+            (1, NOW, granted(NOW, 1)),
+            (1, NOW, granted(NOW, 1)),
+            (2, NOW, granted(NOW, 2)),
+            (2, NOW, granted(NOW, 2)),
+            (3, NOW, MailTurn::TooMany { until }),
+            (3, until, granted(until, 1)),
+            (4, until, granted(until, 2)),
+            (2, until, MailTurn::TooMany { until: until.after(MailKind::Build.window()) }),
+        ] {
+            let turn = stage.store.outbox().take_mail_turn(MailId(id), MailKind::Build, 2, at).await.unwrap();
+            assert_eq!(turn, expected, "mail {id} at {}", at.0);
+        }
+        let other =
+            stage.store.outbox().take_mail_turn(MailId(2), MailKind::Approval, 2, until).await.unwrap();
+        assert_eq!(other, granted(until, 1), "another kind has a number of its own");
+        assert!(stage.store.outbox().take_mail_turn(MailId(99), MailKind::Build, 2, NOW).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn news_that_changed_meanwhile_is_spread_anew() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        let job = stage.store.builds().jobs_of(build.id).await.unwrap().remove(0);
+        stage.store.queue().restart_job(job.id, NOW).await.unwrap().unwrap();
+        assert!(stage.store.outbox().news(build.id).await.unwrap().is_none(), "it runs again");
+        stage.run(1).await;
+        stage.store.outbox().spread_news(news, &build, &[stage.user], NOW).await.unwrap();
+        let again = next(&stage).await.unwrap();
+        assert_eq!((again.subject, again.version), (news.subject, news.version + 1));
+    }
+
+    #[tokio::test]
+    async fn a_mail_goes_with_its_build() {
+        let stage = Stage::new().await;
+        let (build, news) = broken(&stage).await;
+        stage.store.outbox().spread_news(news, &build, &[stage.user], NOW).await.unwrap();
+        stage.store.projects().erase_project(stage.project).await.unwrap();
+        let Subject::Mail(id) = next(&stage).await.unwrap().subject else { panic!("a mail") };
+        assert!(stage.store.outbox().waiting_mail(id).await.unwrap().is_none());
+        assert!(stage.store.outbox().news(build.id).await.unwrap().is_none());
+    }
+}

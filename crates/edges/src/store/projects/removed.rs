@@ -1,0 +1,116 @@
+//! Projects on their way out: nobody sees them any more, while what they left on disk and engine is cleared away.
+
+use super::Projects;
+use crate::store::{
+    audit,
+    queue::{cancel, of_project},
+    rows,
+};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    audit::{Action, Deed},
+    ids::{JobId, ProjectId},
+    job::Attempt,
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+impl Projects<'_> {
+    /// Takes a project out of sight: its hooks are gone, its jobs are stopped, its repository can become a project
+    /// again. Gives the jobs that waited or ran.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn bury_project(self, id: ProjectId, now: Timestamp) -> Result<Vec<JobId>> {
+        let tx = self.db.write().await?;
+        let row = rows::project::Entity::find_by_id(id.0).one(&tx).await.context("find a project")?;
+        let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(Vec::new()) };
+        let hooks = rows::hook::Entity::delete_many().filter(rows::hook::Column::ProjectId.eq(id.0));
+        hooks.exec(&tx).await.context("delete a project's hooks")?;
+        let live = of_project(id.0, &[Status::Held, Status::Enqueued, Status::Pending]);
+        let live = live.all(&tx).await.context("list a project's jobs")?;
+        for job in &live {
+            cancel(&tx, job, "Canceled: the project was deleted.", None, now).await?;
+        }
+        let buried = rows::project::ActiveModel {
+            id: Unchanged(id.0),
+            // A repository is a project once; the grave lets go of it.
+            forge_id: Set(-row.id),
+            deleted_at: Set(Some(now.0)),
+            ..Default::default()
+        };
+        let row = buried.update(&tx).await.context("bury a project")?;
+        let with = if row.drops_artifacts { "with its artifacts" } else { "" };
+        audit::note(&tx, &self.db.actor, Deed::new(Action::ProjectDeleted, Some(id), with)).await?;
+        tx.commit().await.context("commit a project's end")?;
+        Ok(live.into_iter().map(|job| JobId(job.id)).collect())
+    }
+
+    /// Notes, before a project is buried, whether what it published in directories goes with it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn wish_artifacts_gone(self, id: ProjectId, is_wished: bool) -> Result<()> {
+        let row = rows::project::ActiveModel {
+            id: Unchanged(id.0),
+            drops_artifacts: Set(is_wished),
+            ..Default::default()
+        };
+        row.update(&self.db.writer).await.context("note what becomes of a project's artifacts")?;
+        Ok(())
+    }
+
+    /// Whether what a project published goes with it.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn drops_artifacts(self, id: ProjectId) -> Result<bool> {
+        let row =
+            rows::project::Entity::find_by_id(id.0).one(&self.db.reader).await.context("find a project")?;
+        Ok(row.is_some_and(|row| row.drops_artifacts))
+    }
+
+    /// Projects whose remains are to be cleared away: none of their jobs runs any more.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn graves(self) -> Result<Vec<ProjectId>> {
+        let rows = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_not_null());
+        let mut graves = Vec::new();
+        for row in rows.all(&self.db.reader).await.context("list deleted projects")? {
+            let running = of_project(row.id, &[Status::Pending]);
+            if running.one(&self.db.reader).await.context("look for running jobs")?.is_none() {
+                graves.push(ProjectId(row.id));
+            }
+        }
+        Ok(graves)
+    }
+
+    /// Some of a project's jobs behind another one, each with its last attempt.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_attempts(self, project: ProjectId, behind: JobId) -> Result<Vec<Attempt>> {
+        let rows = rows::job::Entity::find()
+            .filter(rows::job::Column::ProjectId.eq(project.0))
+            .filter(rows::job::Column::Id.gt(behind.0))
+            .order_by_asc(rows::job::Column::Id)
+            .limit(500);
+        let rows = rows.all(&self.db.reader).await.context("list a project's jobs")?;
+        Ok(rows.into_iter().map(|row| Attempt { job: JobId(row.id), number: row.attempt }).collect())
+    }
+
+    /// Erases a project with all its builds and jobs.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn erase_project(self, id: ProjectId) -> Result<()> {
+        rows::project::Entity::delete_by_id(id.0).exec(&self.db.writer).await.context("erase a project")?;
+        Ok(())
+    }
+}

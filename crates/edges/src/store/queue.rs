@@ -1,0 +1,32 @@
+//! The queue: from a change to the end of its jobs. Everything that decides what runs is here.
+//!
+//! The modules stand in the order in which they use one another; none uses one below it.
+
+mod waiting;
+mod jobs;
+mod refresh;
+mod attempts;
+mod cancel;
+pub(super) mod moves;
+pub(super) mod superseded;
+mod approvals;
+mod enqueue;
+mod claims;
+mod progress;
+mod heard;
+
+pub use approvals::{Approval, Approved};
+pub(super) use cancel::cancel;
+pub use claims::{ClaimedJob, Lane, Lease};
+pub use enqueue::{Enqueued, HookCall, Planned};
+pub(super) use jobs::of_project;
+pub use moves::{Heard, ProjectChange, RefAtForge};
+pub(super) use waiting::approvals_of;
+
+use super::database::Database;
+
+/// The queue.
+#[derive(Clone, Copy)]
+pub struct Queue<'a> {
+    pub(super) db: &'a Database,
+}

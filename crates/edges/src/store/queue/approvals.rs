@@ -1,0 +1,148 @@
+//! Approvals: a fork's commit is held until somebody who manages the project has looked at it.
+
+use super::{
+    Queue,
+    moves::is_newest,
+    refresh::refresh,
+    waiting::{for_runner, is_held, number_of},
+};
+use crate::store::{audit, database::Transaction, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    audit::{Action, Deed},
+    build::Build,
+    event::Change,
+    git::Sha,
+    ids::{BuildId, JobId, ProjectId, UserId},
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter,
+    sea_query::Expr,
+};
+
+/// The wish that a build of a fork's commit runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Approval<'a> {
+    /// The build.
+    pub build: BuildId,
+    /// The commit that was looked at.
+    pub sha: &'a Sha,
+    /// Whether later pushes to the pull request by the same person are approved with it.
+    pub is_for_all: bool,
+    /// The person who looked.
+    pub by: UserId,
+}
+
+/// Outcome of an approval.
+#[derive(Debug)]
+pub enum Approved {
+    /// These jobs of the build wait for a runner now.
+    Jobs(Box<Build>, Vec<JobId>),
+    /// The pull request is at another commit by now.
+    Moved,
+    /// Nothing of the build is held.
+    NotHeld,
+}
+
+impl Queue<'_> {
+    /// Notes that somebody approved a fork's commit, and lets what is held of its build go on.
+    ///
+    /// # Errors
+    /// There is no such build, or the database does not answer; then nothing changed.
+    pub async fn approve(self, asked: Approval<'_>, now: Timestamp) -> Result<Approved> {
+        let tx = self.db.write().await?;
+        let row = rows::build::Entity::find_by_id(asked.build.0).one(&tx).await.context("find a build")?;
+        let row = row.context("there is no such build")?;
+        let Some(number) = number_of(&row.git_ref.parse()?) else { return Ok(Approved::NotHeld) };
+        if row.sha != asked.sha.as_str() || row.ref_is_gone || !is_newest(&tx, &row).await? {
+            return Ok(Approved::Moved);
+        }
+        let approval = rows::approval::ActiveModel {
+            id: NotSet,
+            project_id: Set(row.project_id),
+            pull_request: Set(number),
+            sha: Set(row.sha.clone()),
+            user_id: Set(asked.by.0),
+            at: Set(now.0),
+            pusher_id: Set(row.pusher_id.filter(|_| asked.is_for_all)),
+            ended_at: Set(None),
+        };
+        approval.insert(&tx).await.context("note an approval")?;
+        let jobs = release(&tx, row.id, now).await?;
+        if jobs.is_empty() {
+            return Ok(Approved::NotHeld);
+        }
+        let build = refresh(&tx, row.id, now).await?;
+        let more = if asked.is_for_all { ", and what the same person pushes later" } else { "" };
+        let subject = format!("#{} at {}{more}", build.number, build.sha.short());
+        audit::note(&tx, &self.db.actor, Deed::new(Action::BuildApproved, Some(build.project), &subject))
+            .await?;
+        tx.commit().await.context("commit an approval")?;
+        Ok(Approved::Jobs(Box::new(build), jobs))
+    }
+}
+
+/// Takes in what a change says of a build that is there, which may have been heard of without a delivery: it needs no
+/// approval if who pushed it needs none, and what is approved of its pusher's commits is approved of it.
+pub(in crate::store) async fn take_in(
+    tx: &Transaction,
+    build: rows::build::Model,
+    change: &Change,
+    now: Timestamp,
+) -> Result<rows::build::Model> {
+    let pusher = change.pusher.as_ref().filter(|_| build.pusher_id.is_none());
+    if !build.needs_approval || (change.is_held && pusher.is_none()) {
+        return Ok(build);
+    }
+    let known = rows::build::ActiveModel {
+        id: Unchanged(build.id),
+        needs_approval: Set(change.is_held),
+        pusher_id: pusher.map_or(NotSet, |pusher| Set(Some(pusher.id.0))),
+        pusher: pusher.map_or(NotSet, |pusher| Set(Some(pusher.login.clone()))),
+        ..Default::default()
+    };
+    let build = known.update(tx).await.context("note who pushed a build's commit")?;
+    if !is_held(tx, &build).await? {
+        release(tx, build.id, now).await?;
+    }
+    Ok(build)
+}
+
+/// Ends what was approved of a pull request for all pushes of one person, as another one pushes who needs approval.
+pub(in crate::store) async fn end_for_others(
+    tx: &Transaction,
+    project: ProjectId,
+    change: &Change,
+    now: Timestamp,
+) -> Result<()> {
+    let (Some(pusher), true) = (&change.pusher, change.is_held) else { return Ok(()) };
+    let Some(number) = number_of(&change.git_ref) else { return Ok(()) };
+    rows::approval::Entity::update_many()
+        .col_expr(rows::approval::Column::EndedAt, Expr::value(now.0))
+        .filter(rows::approval::Column::ProjectId.eq(project.0))
+        .filter(rows::approval::Column::PullRequest.eq(number))
+        .filter(rows::approval::Column::PusherId.ne(pusher.id.0))
+        .filter(rows::approval::Column::EndedAt.is_null())
+        .exec(tx)
+        .await
+        .context("end approvals of a pull request")?;
+    Ok(())
+}
+
+/// Lets what is held of a build wait for a runner.
+async fn release(tx: &Transaction, build: i64, now: Timestamp) -> Result<Vec<JobId>> {
+    let held = rows::job::Entity::find()
+        .filter(rows::job::Column::BuildId.eq(build))
+        .filter(rows::job::Column::Status.eq(Status::Held.word()));
+    let mut released = Vec::new();
+    for job in held.all(tx).await.context("list held jobs")? {
+        let waits = rows::job::ActiveModel { id: Unchanged(job.id), ..for_runner(now) };
+        waits.update(tx).await.context("let a held job go on")?;
+        released.push(JobId(job.id));
+    }
+    Ok(released)
+}

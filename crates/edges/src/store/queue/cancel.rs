@@ -1,0 +1,76 @@
+//! Jobs are canceled: by people, by newer pushes, by their authors, or with their projects.
+
+use super::{
+    Queue,
+    jobs::{tell, title_of},
+    refresh::refresh,
+};
+use crate::store::{audit, database::Transaction, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    audit::{Action, Deed},
+    ids::JobId,
+    interruption::Ending,
+    job::CanceledBy,
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    EntityTrait,
+};
+
+impl Queue<'_> {
+    /// Asks to stop a job: one that waits ends at once, one that runs is marked for its runner. `by` is who asks, if it is
+    /// no person.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn request_cancel(
+        self,
+        id: JobId,
+        why: &str,
+        by: Option<CanceledBy>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let tx = self.db.write().await?;
+        let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to cancel")?;
+        let Some(row) = row else { return Ok(()) };
+        let is_over = row.status.parse::<Status>()?.is_finished();
+        cancel(&tx, &row, why, by, now).await?;
+        let build = refresh(&tx, row.build_id, now).await?;
+        if by.is_none() && !is_over {
+            let subject = format!("{} of build #{}", title_of(&row), build.number);
+            audit::note(&tx, &self.db.actor, Deed::new(Action::JobCanceled, Some(build.project), &subject))
+                .await?;
+        }
+        tx.commit().await.context("commit a cancel")
+    }
+}
+
+/// Cancels a job: one that waits ends at once, one that runs is marked for its runner, one that ended stays.
+pub(in crate::store) async fn cancel(
+    tx: &Transaction,
+    row: &rows::job::Model,
+    why: &str,
+    by: Option<CanceledBy>,
+    now: Timestamp,
+) -> Result<()> {
+    let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
+    match row.status.parse()? {
+        Status::Held | Status::Enqueued => {
+            change.status = Set(Status::Canceled.word().to_owned());
+            // A run that never began is one all the same: an earlier run's log is not this one's.
+            change.attempt = Set(row.attempt + 1);
+            change.ending = Set(Some(Ending::Canceled.word().to_owned()));
+            change.finished_at = Set(Some(now.0));
+        }
+        Status::Pending => change.cancel_requested = Set(true),
+        Status::Success | Status::Failure | Status::Error | Status::Canceled => return Ok(()),
+    }
+    change.reason = Set(Some(why.to_owned()));
+    change.canceled_by = Set(by.map(|by| by.word().to_owned()));
+    change.update(tx).await.context("cancel a job")?;
+    tell(tx, row, now).await
+}

@@ -1,0 +1,215 @@
+//! Claims: a runner gets waiting jobs under a lease. Results are accepted only from the attempt that holds the job.
+
+use super::{Queue, attempts::let_go, jobs, moves::heard_at, refresh::refresh};
+use crate::store::{database::Transaction, read, rows};
+use anyhow::{Context, Error, Result};
+use kozmic_model::{
+    build::Build, interruption::Ending, job::Job, project::Project, spec::Origin, status::Status,
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select,
+    sea_query::Expr,
+};
+
+/// A job that a runner holds, with all that it needs to know.
+#[derive(Clone, Debug)]
+pub struct ClaimedJob {
+    /// The job.
+    pub job: Job,
+    /// Its build.
+    pub build: Build,
+    /// Its project.
+    pub project: Project,
+    /// Time at which the push that it is for was heard of, which may be younger than its build.
+    pub pushed_at: Timestamp,
+}
+
+/// Jobs of one lane do not wait for those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Jobs that run in containers.
+    Containers,
+    /// Changes of the configuration repository, one after another.
+    Configuration,
+}
+
+/// The right of a runner to its jobs, for a time. It keeps them by asking for more before that.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease<'a> {
+    /// The runner's name.
+    pub runner: &'a str,
+    /// The end.
+    pub until: Timestamp,
+}
+
+impl Lane {
+    fn jobs(self) -> Select<rows::job::Entity> {
+        let configuration = Origin::Configuration.word();
+        let is_in_lane = match self {
+            Self::Containers => rows::job::Column::Kind.ne(configuration),
+            Self::Configuration => rows::job::Column::Kind.eq(configuration),
+        };
+        rows::job::Entity::find().filter(is_in_lane)
+    }
+}
+
+impl Queue<'_> {
+    /// Gives the oldest waiting job of a lane to a runner, until the lease ends. A job whose runner let its lease end
+    /// is given to another, as a new attempt.
+    ///
+    /// # Errors
+    /// The database does not answer; then no job was given.
+    pub async fn claim_job(self, lane: Lane, lease: Lease<'_>, now: Timestamp) -> Result<Option<ClaimedJob>> {
+        if next_for(&self.db.reader, lane, lease.runner, now).await?.is_none() {
+            return Ok(None);
+        }
+        let tx = self.db.write().await?;
+        let mut claimed = None;
+        while let Some(row) = next_for(&tx, lane, lease.runner, now).await? {
+            match read::job(row.clone()) {
+                Ok(job) => claimed = hold(&tx, row, &job, lease, now).await?,
+                Err(fault) => spoil(&tx, &row, &fault, now).await?,
+            }
+            if claimed.is_some() {
+                break;
+            }
+        }
+        tx.commit().await.context("commit a claim")?;
+        Ok(claimed)
+    }
+
+    /// The jobs of a lane that a runner held when it stopped, the oldest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn held_jobs(self, lane: Lane, runner: &str, now: Timestamp) -> Result<Vec<ClaimedJob>> {
+        let tx = self.db.write().await?;
+        let rows = lane
+            .jobs()
+            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
+            .filter(rows::job::Column::Runner.eq(runner))
+            .order_by_asc(rows::job::Column::Id);
+        let mut held = Vec::new();
+        for row in rows.all(&tx).await.context("list held jobs")? {
+            match read::job(row.clone()) {
+                Ok(job) => held.push(with_surroundings(&tx, job, row.move_id, now).await?),
+                Err(fault) => spoil(&tx, &row, &fault, now).await?,
+            }
+        }
+        tx.commit().await.context("commit held jobs")?;
+        Ok(held)
+    }
+
+    /// Lets a runner keep all its jobs for longer.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn renew_leases(self, lease: Lease<'_>) -> Result<()> {
+        rows::job::Entity::update_many()
+            .col_expr(rows::job::Column::LeaseUntil, Expr::value(lease.until.0))
+            .filter(rows::job::Column::Runner.eq(lease.runner))
+            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
+            .exec(&self.db.writer)
+            .await
+            .context("renew leases")?;
+        Ok(())
+    }
+}
+
+/// The job that a runner may take next: one that waits, else one that another runner let go. It has its own jobs in
+/// hand, however old the lease.
+async fn next_for(
+    db: &impl ConnectionTrait,
+    lane: Lane,
+    runner: &str,
+    now: Timestamp,
+) -> Result<Option<rows::job::Model>> {
+    let oldest = || lane.jobs().order_by_asc(rows::job::Column::Id);
+    let enqueued = oldest().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
+    if let Some(row) = enqueued.one(db).await.context("look for a waiting job")? {
+        return Ok(Some(row));
+    }
+    let lapsed = oldest()
+        .filter(rows::job::Column::Status.eq(Status::Pending.word()))
+        .filter(rows::job::Column::LeaseUntil.lt(now.0))
+        .filter(rows::job::Column::Runner.ne(runner));
+    lapsed.one(db).await.context("look for a job that was let go")
+}
+
+/// Writes a job down as a runner's. A request to cancel it stays: the runner will find it. None: it was another
+/// runner's, and ends as it does not run again.
+async fn hold(
+    tx: &Transaction,
+    row: rows::job::Model,
+    job: &Job,
+    lease: Lease<'_>,
+    now: Timestamp,
+) -> Result<Option<ClaimedJob>> {
+    let was_lost = row.status == Status::Pending.word();
+    let interruptions = match was_lost {
+        true if !let_go(tx, &row, job, now).await? => return Ok(None),
+        true => row.interruptions + 1,
+        false => row.interruptions,
+    };
+    let held = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        status: Set(Status::Pending.word().to_owned()),
+        attempt: Set(row.attempt + 1),
+        reason: Set(row.reason.filter(|_| row.cancel_requested)),
+        runner: Set(Some(lease.runner.to_owned())),
+        lease_until: Set(Some(lease.until.0)),
+        container: Set(None),
+        cache_key: Set(None),
+        interruptions: Set(interruptions),
+        phases: Set("[]".to_owned()),
+        // Nothing waited between a lost run and the one that follows it at once.
+        queued_at: Set(if was_lost { Some(now.0) } else { row.queued_at }),
+        started_at: Set(Some(now.0)),
+        ..Default::default()
+    };
+    let row = held.update(tx).await.context("claim a job")?;
+    let by = row.move_id;
+    with_surroundings(tx, read::job(row)?, by, now).await.map(Some)
+}
+
+/// Ends a job whose row cannot be read, so that it does not hold up the others.
+async fn spoil(tx: &Transaction, row: &rows::job::Model, fault: &Error, now: Timestamp) -> Result<()> {
+    tracing::error!(
+        job.id = row.id,
+        error = format!("{fault:#}"),
+        "a job cannot be read and ends as an error"
+    );
+    let spoilt = rows::job::ActiveModel {
+        id: Unchanged(row.id),
+        status: Set(Status::Error.word().to_owned()),
+        // As with a cancel: a run that never began is one all the same.
+        attempt: Set(row.attempt + i32::from(row.status != Status::Pending.word())),
+        reason: Set(Some(format!("The job cannot be read any more: {fault:#}."))),
+        ending: Set(Some(Ending::Broken.word().to_owned())),
+        finished_at: Set(Some(now.0)),
+        ..Default::default()
+    };
+    spoilt.update(tx).await.context("end a job that cannot be read")?;
+    jobs::tell(tx, row, now).await?;
+    refresh(tx, row.build_id, now).await.map(drop)
+}
+
+async fn with_surroundings(
+    tx: &Transaction,
+    job: Job,
+    by: Option<i64>,
+    now: Timestamp,
+) -> Result<ClaimedJob> {
+    let build = refresh(tx, job.build.0, now).await?;
+    let project = read::project_of(tx, job.project.0).await?;
+    // Without a move, which is so with what the forge answered, the job is as old as what it is for.
+    let pushed_at = match by {
+        Some(by) => heard_at(tx, by).await?,
+        None => None,
+    };
+    let pushed_at = pushed_at.unwrap_or(job.created_at);
+    Ok(ClaimedJob { job, build, project, pushed_at })
+}

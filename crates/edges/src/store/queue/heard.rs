@@ -1,0 +1,131 @@
+//! Moves that nothing is built of, and answers of the forge about refs: noted, with all that follows for older builds.
+
+use super::{
+    Queue,
+    moves::{Heard, Known, NewMove, ProjectChange, RefAtForge, Standing, last, note, stand},
+    superseded::follow,
+};
+use crate::store::{
+    database::Transaction,
+    deliveries::{IGNORED, settle},
+    rows,
+};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    event::Gone,
+    git::GitRef,
+    ids::{DeliveryId, ProjectId},
+    order::Order,
+    time::Timestamp,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+
+impl Queue<'_> {
+    /// Notes a push that nothing is built of, and why. Settles its delivery. Whether another build is the newest of its ref by
+    /// that.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn pass_over(
+        self,
+        delivery: DeliveryId,
+        ProjectChange { project, change }: ProjectChange<'_>,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let tx = self.db.write().await?;
+        let standing = take_in(&tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
+        settle(&tx, delivery, IGNORED, Some(why)).await?;
+        tx.commit().await.context("commit a move")?;
+        Ok(standing.has_changed)
+    }
+
+    /// Notes that a ref is gone. Settles the delivery that told of it.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn note_gone(
+        self,
+        delivery: DeliveryId,
+        project: ProjectId,
+        gone: &Gone,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Gone { git_ref, before, after, at, why } = gone;
+        let before = before.as_ref();
+        let new = NewMove { git_ref, before, after, sha: None, at: *at };
+        let tx = self.db.write().await?;
+        take_in(&tx, project, &new, Heard::Delivery(delivery), now).await?;
+        settle(&tx, delivery, IGNORED, Some(why)).await?;
+        tx.commit().await.context("commit a move")
+    }
+
+    /// Whether there is no doubt which push of a ref is the newest; else the number of the newest move that is known.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn doubt(self, project: ProjectId, git_ref: &GitRef) -> Result<Option<i64>> {
+        let moves = Known::of(&self.db.reader, project, &git_ref.to_string()).await?.moves;
+        let last = moves.iter().map(|one| one.id).max();
+        Ok(last.filter(|_| !Order::of(&moves).is_clear))
+    }
+
+    /// The refs of which a move became known since a time.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn refs_moved_since(self, since: Timestamp) -> Result<Vec<(ProjectId, GitRef)>> {
+        let refs = rows::ref_move::Entity::find()
+            .select_only()
+            .columns([rows::ref_move::Column::ProjectId, rows::ref_move::Column::GitRef])
+            .filter(rows::ref_move::Column::CreatedAt.gte(since.0))
+            .distinct();
+        let refs =
+            refs.into_tuple::<(i64, String)>().all(&self.db.reader).await.context("list moved refs")?;
+        refs.into_iter().map(|(project, git_ref)| Ok((ProjectId(project), git_ref.parse()?))).collect()
+    }
+
+    /// The number of the move of a ref that became known last.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_move(self, project: ProjectId, git_ref: &GitRef) -> Result<Option<i64>> {
+        Ok(last(&self.db.reader, project, &git_ref.to_string()).await?.map(|last| last.id))
+    }
+
+    /// Notes where the forge says that a ref is, if no other move became known since it was asked. That it does not know
+    /// the ref counts if a deletion was told of, too; else it may be that the repository is not to be seen.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn note_seen(
+        self,
+        project: ProjectId,
+        RefAtForge { git_ref, sha, last_known }: RefAtForge<'_>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let tx = self.db.write().await?;
+        let moves = Known::of(&tx, project, &git_ref.to_string()).await?.moves;
+        let gone = moves.iter().map(|one| &one.after).find(|after| after.is_nowhere());
+        let Some(after) = sha.or(gone).filter(|_| moves.iter().all(|one| one.id <= last_known)) else {
+            return Ok(());
+        };
+        let new = NewMove { git_ref, before: None, after, sha, at: None };
+        take_in(&tx, project, &new, Heard::Answer, now).await?;
+        tx.commit().await.context("commit what the forge said of a ref")
+    }
+}
+
+/// Writes a move down, and brings the builds of its ref in order.
+async fn take_in(
+    tx: &Transaction,
+    project: ProjectId,
+    new: &NewMove<'_>,
+    heard: Heard,
+    now: Timestamp,
+) -> Result<Standing> {
+    note(tx, project, new, heard, now).await?;
+    let standing = stand(tx, project, new.git_ref, now).await?;
+    follow(tx, project, new.git_ref, (&standing, heard), now).await?;
+    Ok(standing)
+}

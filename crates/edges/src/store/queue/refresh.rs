@@ -1,0 +1,132 @@
+//! Builds, brought in line with their jobs, and the news that follow from it.
+
+use super::jobs;
+use crate::store::{
+    database::Transaction,
+    outbox::{self, Subject},
+    read, rows,
+};
+use anyhow::{Context, Result};
+use kozmic_model::{build::Build, commit_status::CommitState, ids::BuildId, status::Status, time::Timestamp};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::Order,
+};
+
+/// Brings a build's status and times in line with its jobs. If the forge shall show something else than before, that
+/// is written into the outbox, in the same transaction.
+pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Result<Build> {
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+    let jobs = jobs.all(tx).await.context("list a build's jobs")?;
+    let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
+    let before = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
+    let before = before.with_context(|| format!("there is no build {build}"))?;
+    let mailed = before.mailed.clone();
+    let status = Status::of_build(&statuses);
+    let hooks = jobs.iter().zip(&statuses).filter(|(job, _)| !job.automatic).map(|(_, status)| *status);
+    let hooks = hooks.collect::<Vec<_>>();
+    let hooked = (!hooks.is_empty()).then(|| Status::of_build(&hooks));
+    let was_hooked = before.hooked.as_deref().map(str::parse::<Status>).transpose()?;
+    let all_finished = statuses.iter().all(|status| status.is_finished());
+    let started_at = jobs.iter().filter_map(|job| job.started_at).min();
+    let finished_at = jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished);
+    let row = rows::build::ActiveModel {
+        id: Unchanged(build),
+        status: Set(status.word().to_owned()),
+        hooked: Set(hooked.map(|status| status.word().to_owned())),
+        started_at: Set(started_at),
+        finished_at: Set(finished_at),
+        ..Default::default()
+    };
+    let row = row.update(tx).await.context("bring a build in line with its jobs")?;
+    let (position, build) = (row.position, read::build(row)?);
+    // The result of all hooks is told as one; each of the Auto Builder's jobs speaks for itself.
+    let Some(status) = hooked else { return Ok(build) };
+    if was_hooked.map(CommitState::from) != Some(CommitState::from(status)) {
+        outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
+    }
+    if was_hooked != Some(status) && [was_hooked, Some(status)].contains(&Some(Status::Held)) {
+        outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
+    }
+    let is_news = is_news(was_hooked.unwrap_or(Status::Enqueued), status)
+        && verdict(tx, &build, Beside::After(position)).await?.is_none();
+    if is_news
+        && (is_bad(status)
+            || status == Status::Held
+            || was_bad(tx, &build, mailed.as_deref(), position).await?)
+    {
+        outbox::put(tx, Subject::News(build.id), now).await?;
+        let mailed = Set(Some(status.word().to_owned()));
+        let row = rows::build::ActiveModel { id: Unchanged(build.id.0), mailed, ..Default::default() };
+        row.update(tx).await.context("note what people are told of a build")?;
+    }
+    Ok(build)
+}
+
+/// Whether members may want to know: it just failed, or it just succeeded.
+fn is_news(was: Status, status: Status) -> bool {
+    match status {
+        Status::Failure | Status::Error => !is_bad(was),
+        Status::Success | Status::Held => was != status,
+        Status::Enqueued | Status::Pending | Status::Canceled => false,
+    }
+}
+
+fn is_bad(status: Status) -> bool {
+    matches!(status, Status::Failure | Status::Error)
+}
+
+/// Whether a success mends something: people were told last that this build is bad; if they were told nothing of it,
+/// the last verdict on its ref was.
+async fn was_bad(tx: &Transaction, build: &Build, mailed: Option<&str>, position: i64) -> Result<bool> {
+    if let Some(word) = mailed.filter(|word| *word != Status::Held.word()) {
+        return Ok(word != Status::Success.word());
+    }
+    let before = verdict(tx, build, Beside::Before(position)).await?;
+    Ok(before.is_some_and(|word| word != Status::Success.word()))
+}
+
+/// The side of a position in a ref's order.
+enum Beside {
+    Before(i64),
+    After(i64),
+}
+
+/// The status with which the nearest push of a build's ref on one side of it ended, if one ended by itself.
+async fn verdict(tx: &Transaction, build: &Build, beside: Beside) -> Result<Option<String>> {
+    let (side, order) = match beside {
+        Beside::Before(position) => (rows::build::Column::Position.lt(position), Order::Desc),
+        Beside::After(position) => (rows::build::Column::Position.gt(position), Order::Asc),
+    };
+    let verdicts = [Status::Success, Status::Failure, Status::Error].map(Status::word);
+    let nearest = rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(build.project.0))
+        .filter(rows::build::Column::GitRef.eq(build.git_ref.to_string()))
+        .filter(side)
+        .filter(rows::build::Column::Hooked.is_in(verdicts))
+        .order_by(rows::build::Column::Position, order);
+    Ok(nearest.one(tx).await.context("find the nearest verdict")?.and_then(|nearest| nearest.hooked))
+}
+
+/// Whether another ref has a build of the same commit.
+pub(super) async fn is_elsewhere(tx: &Transaction, build: &rows::build::Model) -> Result<bool> {
+    let others = rows::build::Entity::find()
+        .filter(rows::build::Column::ProjectId.eq(build.project_id))
+        .filter(rows::build::Column::Sha.eq(&build.sha))
+        .filter(rows::build::Column::Id.ne(build.id));
+    Ok(others.one(tx).await.context("look for a commit's other builds")?.is_some())
+}
+
+/// Has the forge told once more what stands beside a build's commit.
+pub(super) async fn tell_again(tx: &Transaction, build: &rows::build::Model, now: Timestamp) -> Result<()> {
+    if build.hooked.is_some() {
+        outbox::put(tx, Subject::CommitStatus(BuildId(build.id)), now).await?;
+    }
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
+    for job in jobs.all(tx).await.context("list a build's jobs")? {
+        jobs::tell(tx, &job, now).await?;
+    }
+    Ok(())
+}

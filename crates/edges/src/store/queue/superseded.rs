@@ -1,0 +1,126 @@
+//! Jobs that the newest push of a ref cancels, and jobs that run again because it was not the newest push after all.
+
+use super::{
+    attempts::again,
+    cancel::cancel,
+    jobs,
+    moves::{Heard, Standing, is_newest},
+    refresh::refresh,
+};
+use crate::store::{configuration::is_in_force, database::Transaction, read, rows};
+use anyhow::{Context, Result};
+use kozmic_model::{
+    git::GitRef,
+    ids::{JobId, ProjectId},
+    job::CanceledBy,
+    spec::Origin,
+    status::Status,
+    time::Timestamp,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+
+/// Does for the jobs of a ref's builds what follows from its new standing. If another build is the newest now, what older
+/// ones still have to do is canceled as far as the project wishes, and what was canceled of that build runs again. If
+/// the ref is gone, held jobs are canceled.
+pub(super) async fn follow(
+    tx: &Transaction,
+    project: ProjectId,
+    git_ref: &GitRef,
+    (standing, heard): (&Standing, Heard),
+    now: Timestamp,
+) -> Result<()> {
+    if standing.is_gone {
+        let_go(tx, project, &git_ref.to_string(), now).await?;
+    }
+    if let Some(newest) = standing.newest.as_ref().filter(|_| standing.has_changed) {
+        supersede(tx, newest, now).await?;
+        resume(tx, newest, matches!(heard, Heard::Answer), now).await?;
+    }
+    Ok(())
+}
+
+/// Cancels what hooks still have to do in older builds of a ref, as far as the project wishes. The Auto Builder makes
+/// an artifact of each push.
+async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp) -> Result<()> {
+    let settings = read::project_of(tx, newest.project_id).await?.settings;
+    // A commit that nobody approved so far cannot be approved any more.
+    let mut superseded = vec![Status::Held];
+    if settings.cancel_waiting {
+        superseded.push(Status::Enqueued);
+    }
+    if settings.cancel_running {
+        superseded.push(Status::Pending);
+    }
+    // Few jobs wait or run, however many builds there are.
+    let jobs = jobs::of_project(newest.project_id, &superseded);
+    let why = format!("Canceled: build #{} has a newer push.", newest.number);
+    let jobs = jobs.filter(rows::job::Column::Automatic.eq(false));
+    let is_older = |build: &rows::build::Model| build.git_ref == newest.git_ref && build.id != newest.id;
+    cancel_of(tx, jobs, is_older, &why, now).await
+}
+
+/// Cancels what is held of a pull request that was closed. It is held again if the pull request is opened once more.
+async fn let_go(tx: &Transaction, project: ProjectId, git_ref: &str, now: Timestamp) -> Result<()> {
+    let held = jobs::of_project(project.0, &[Status::Held]);
+    let is_of_it = |build: &rows::build::Model| build.git_ref == git_ref;
+    cancel_of(tx, held, is_of_it, "Canceled: the pull request was closed.", now).await
+}
+
+/// Cancels those of some jobs whose builds are meant.
+async fn cancel_of(
+    tx: &Transaction,
+    jobs: Select<rows::job::Entity>,
+    is_meant: impl Fn(&rows::build::Model) -> bool,
+    why: &str,
+    now: Timestamp,
+) -> Result<()> {
+    for job in jobs.all(tx).await.context("list jobs that wait or run")? {
+        let build =
+            rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
+        if build.as_ref().is_some_and(&is_meant) {
+            cancel(tx, &job, why, Some(CanceledBy::Push), now).await?;
+            refresh(tx, job.build_id, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs again what was canceled of a build for newer pushes: it is the newest one after all. The Auto Builder's jobs
+/// run again, too, if nobody pushed it once more but the forge says so: their links are to lead there. A configuration
+/// that is in force is not read again for that.
+pub(in crate::store) async fn resume(
+    tx: &Transaction,
+    build: &rows::build::Model,
+    is_answer: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
+    let is_in_force = is_answer && is_in_force(tx, &build.sha).await?;
+    let mut has_changed = false;
+    for job in jobs.all(tx).await.context("list a build's jobs")? {
+        let is_finished = job.status.parse::<Status>()?.is_finished();
+        let was_superseded = job.canceled_by.as_deref() == Some(CanceledBy::Push.word());
+        let is_done = is_in_force && job.kind == Origin::Configuration.word();
+        if is_finished && (was_superseded || (is_answer && job.automatic && !is_done)) {
+            again(tx, job, now).await?;
+            has_changed = true;
+        }
+    }
+    if has_changed {
+        refresh(tx, build.id, now).await?;
+    }
+    Ok(())
+}
+
+/// Runs a job again that just ended because a newer push canceled it, if its build is the newest one by now.
+pub(super) async fn resume_ended(tx: &Transaction, job: JobId, now: Timestamp) -> Result<()> {
+    let row = rows::job::Entity::find_by_id(job.0).one(tx).await.context("find a job that ended")?;
+    let Some(row) = row.filter(|row| row.canceled_by.as_deref() == Some(CanceledBy::Push.word())) else {
+        return Ok(());
+    };
+    let build = rows::build::Entity::find_by_id(row.build_id).one(tx).await.context("find a job's build")?;
+    if row.status == Status::Canceled.word() && is_newest(tx, &build.context("a job has no build")?).await? {
+        again(tx, row, now).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,399 @@
+//! Taking over what another installation has: its rows become rows here, each once, however often somebody asks.
+//!
+//! A row that was taken over stands in the table `imported`, written in the same transaction. Nothing here puts
+//! anything into the outbox: what is long over is no news.
+//!
+//! Another run follows what changed there since, as long as nothing was done with it here.
+
+mod builds;
+mod places;
+mod gone;
+mod notes;
+
+pub use builds::{BuildTaken, ForeignBuilds, NewBuild, NewJob};
+pub use gone::{Lost, Still};
+
+use notes::{free_id, note, own_id};
+
+use super::{
+    audit,
+    database::{Database, Transaction},
+    hooks, keys,
+    people::users,
+    projects::{self, set_role},
+    rows,
+};
+use crate::secret;
+use anyhow::{Context, Result};
+use kozmic_model::{
+    audit::{Action, Deed},
+    hook::HookRecipe,
+    ids::{DeployKeyId, HookId, ProjectId, UserId, WebhookId},
+    project::{Repository, Role},
+    time::Timestamp,
+    user::Profile,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, EntityTrait, Iterable, QueryFilter,
+};
+use secrecy::SecretString;
+
+/// A row of another installation.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign<'a> {
+    /// The name that the installation is known by.
+    pub source: &'a str,
+    /// The row's id there.
+    pub id: i64,
+    /// The largest id of such rows there: a row that cannot keep its id gets one above all of them, so that no other
+    /// row loses its own by that.
+    pub largest: i64,
+}
+
+/// The largest id that is kept: SQLite counts on from the largest that there ever was, and scripts know numbers up to
+/// 2^53.
+pub const LARGEST_ID: i64 = 1 << 40;
+
+/// Outcome for a row of another installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<T> {
+    /// It is a row here now.
+    Over(T),
+    /// It was one before.
+    There(T),
+    /// It was one before, and follows what changed there since.
+    Followed(T),
+    /// It was one before, and somebody removed it since.
+    Gone,
+    /// There is such a row here, which did not come from that installation.
+    MadeHere,
+}
+
+/// Somebody who used another installation.
+pub struct NewUser {
+    /// As the forge told it there.
+    pub profile: Profile,
+    /// Their token at the forge, if it is known.
+    pub token: Option<SecretString>,
+    /// The address where they want mail.
+    pub mail_address: Option<String>,
+}
+
+/// A project of another installation.
+pub struct NewProject {
+    /// The repository that its commits come from.
+    pub repository: Repository,
+    /// The user who made it.
+    pub owner: UserId,
+    /// The others who may see it.
+    pub members: Vec<(UserId, Role)>,
+    /// Whether everybody may see its badge although the repository is private.
+    pub open_badge: bool,
+}
+
+/// A hook of another installation.
+pub struct NewHook {
+    /// The recipe that people wrote.
+    pub recipe: HookRecipe,
+    /// The webhook that calls it.
+    pub webhook: Option<WebhookId>,
+}
+
+/// Rows that another installation had.
+#[derive(Clone, Copy)]
+pub struct Takeover<'a> {
+    pub(super) db: &'a Database,
+}
+
+impl Takeover<'_> {
+    /// Takes over a user. One whom this installation knows stays as they are, but for a token that is missing.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_user(
+        self,
+        foreign: Foreign<'_>,
+        new: &NewUser,
+        now: Timestamp,
+    ) -> Result<Taken<UserId>> {
+        let tx = self.db.write().await?;
+        let there = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(new.profile.forge_id.0));
+        let there = there.one(&tx).await.context("find a user")?;
+        let token =
+            new.token.as_ref().map(|token| self.db.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
+        let taken = match (there, own_id(&tx, "user", foreign).await?) {
+            (Some(row), known) => known_user(&tx, row, known.is_some(), new, token).await?,
+            (None, Some(_)) => return Ok(Taken::Gone),
+            (None, None) => {
+                let id = free_id::<rows::user::Entity>(&tx, foreign).await?;
+                let row = rows::user::ActiveModel { id: Set(id), ..user_row(new, token, now) };
+                Taken::Over(UserId(row.insert(&tx).await.context("take over a user")?.id))
+            }
+        };
+        if let Taken::Over(id) | Taken::There(id) | Taken::Followed(id) = taken {
+            note(&tx, "user", foreign, id.0).await?;
+        }
+        tx.commit().await.context("commit a user's take-over")?;
+        Ok(taken)
+    }
+
+    /// Takes over a project with its members, if its repository is no project here.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_project(
+        self,
+        foreign: Foreign<'_>,
+        new: &NewProject,
+        now: Timestamp,
+    ) -> Result<Taken<ProjectId>> {
+        let tx = self.db.write().await?;
+        let known = own_id(&tx, "project", foreign).await?;
+        let there =
+            rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(new.repository.id.0));
+        match (there.one(&tx).await.context("find a project")?, known) {
+            (Some(row), Some(known)) if row.id == known => {
+                if row.synced_at.is_none() {
+                    follow_members(&tx, ProjectId(known), new).await?;
+                    tx.commit().await.context("commit a project's members")?;
+                }
+                return Ok(Taken::There(ProjectId(known)));
+            }
+            (Some(_), _) => return Ok(Taken::MadeHere),
+            // A database that was started anew gives the last number once more: then it is another repository's.
+            (None, Some(known)) if is_of_another(&tx, known).await? => {}
+            (None, Some(_)) => return Ok(Taken::Gone),
+            (None, None) => {}
+        }
+        let id = free_id::<rows::project::Entity>(&tx, foreign).await?;
+        let row = rows::project::ActiveModel {
+            id: Set(id),
+            open_badge: Set(new.open_badge),
+            ..projects::project_row(new.owner, &new.repository, now)
+        };
+        let id = ProjectId(row.insert(&tx).await.context("take over a project")?.id);
+        for (user, role) in &new.members {
+            set_role(&tx, id, *user, *role).await?;
+        }
+        set_role(&tx, id, new.owner, Role::Owner).await?;
+        note(&tx, "project", foreign, id.0).await?;
+        audit::note(&tx, &self.db.actor, Deed::new(Action::ProjectImported, Some(id), "")).await?;
+        tx.commit().await.context("commit a project's take-over")?;
+        Ok(Taken::Over(id))
+    }
+
+    /// Takes over a deploy key, if the project has none. False if it has one.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_deploy_key(
+        self,
+        project: ProjectId,
+        public: &str,
+        private: &SecretString,
+        at_forge: Option<DeployKeyId>,
+    ) -> Result<bool> {
+        let tx = self.db.write().await?;
+        let there = rows::deploy_key::Entity::find_by_id(project.0).one(&tx).await;
+        if there.context("find a deploy key")?.is_some() {
+            return Ok(false);
+        }
+        let row = rows::deploy_key::ActiveModel {
+            project_id: Set(project.0),
+            public_key: Set(public.to_owned()),
+            private_key: Set(self.db.vault.seal(keys::deploy_keys::PRIVATE_PLACE, private)),
+            at_forge: Set(at_forge.map(|id| id.0)),
+        };
+        rows::deploy_key::Entity::insert(row)
+            .exec_without_returning(&tx)
+            .await
+            .context("take over a deploy key")?;
+        tx.commit().await.context("commit a deploy key's take-over")?;
+        Ok(true)
+    }
+
+    /// Takes over a hook, with a new secret: its webhook knows it only after it was connected anew.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn import_hook(
+        self,
+        foreign: Foreign<'_>,
+        project: ProjectId,
+        new: &NewHook,
+        now: Timestamp,
+    ) -> Result<Taken<HookId>> {
+        let tx = self.db.write().await?;
+        if let Some(id) = own_id(&tx, "hook", foreign).await? {
+            let row = rows::hook::Entity::find_by_id(id).one(&tx).await.context("find a hook")?;
+            let Some(row) = row.filter(|row| row.project_id == project.0) else { return Ok(Taken::Gone) };
+            return follow_hook(tx, row, new).await;
+        }
+        let row = rows::hook::ActiveModel {
+            id: Set(free_id::<rows::hook::Entity>(&tx, foreign).await?),
+            project_id: Set(project.0),
+            secret: Set(self.db.vault.seal(hooks::SECRET_PLACE, &secret::random())),
+            webhook_id: Set(new.webhook.map(|id| id.0)),
+            created_at: Set(now.0),
+            cache_inputs: Set(None),
+            unsigned: Set(new.webhook.is_some()),
+            is_own: Set(false),
+            ..hooks::recipe_row(&new.recipe)?
+        };
+        let id = row.insert(&tx).await.context("take over a hook")?.id;
+        note(&tx, "hook", foreign, id).await?;
+        tx.commit().await.context("commit a hook's take-over")?;
+        Ok(Taken::Over(HookId(id)))
+    }
+}
+
+/// Somebody who is here already. A person who never signed in here is known from there alone, and what is new there
+/// counts.
+async fn known_user(
+    tx: &Transaction,
+    row: rows::user::Model,
+    is_from_there: bool,
+    new: &NewUser,
+    token: Vec<u8>,
+) -> Result<Taken<UserId>> {
+    let id = UserId(row.id);
+    let mut fresh = rows::user::ActiveModel { id: Unchanged(row.id), ..Default::default() };
+    if row.token.is_empty() && !token.is_empty() {
+        fresh.token = Set(token);
+    }
+    if is_from_there && row.signed_in_at == 0 && row.mail_address != new.mail_address {
+        fresh.mail_address = Set(new.mail_address.clone());
+        fresh.mail_unconfirmed = Set(None);
+    }
+    if !fresh.token.is_set() && !fresh.mail_address.is_set() {
+        return Ok(Taken::There(id));
+    }
+    fresh.update(tx).await.context("follow a user")?;
+    Ok(if is_from_there { Taken::Followed(id) } else { Taken::There(id) })
+}
+
+/// Until somebody asked the forge, the members are those of the other installation.
+async fn follow_members(tx: &Transaction, project: ProjectId, new: &NewProject) -> Result<()> {
+    let others = rows::membership::Entity::delete_many()
+        .filter(rows::membership::Column::ProjectId.eq(project.0))
+        .filter(rows::membership::Column::Role.ne(Role::Owner.word()));
+    others.exec(tx).await.context("drop former members")?;
+    for (user, role) in new.members.iter().filter(|(user, _)| *user != new.owner) {
+        set_role(tx, project, *user, *role).await?;
+    }
+    Ok(())
+}
+
+/// Whether a project that was taken over lives on here: then its repository is not the one that has its number now.
+async fn is_of_another(tx: &Transaction, id: i64) -> Result<bool> {
+    let row = rows::project::Entity::find_by_id(id).one(tx).await.context("find a project")?;
+    Ok(row.is_some_and(|row| row.deleted_at.is_none()))
+}
+
+/// A hook that nobody here saved or restored is the other installation's still.
+async fn follow_hook(tx: Transaction, row: rows::hook::Model, new: &NewHook) -> Result<Taken<HookId>> {
+    let id = HookId(row.id);
+    let fresh = rows::hook::ActiveModel {
+        id: Unchanged(row.id),
+        webhook_id: Set(new.webhook.map(|id| id.0)),
+        unsigned: Set(new.webhook.is_some()),
+        ..hooks::recipe_row(&new.recipe)?
+    };
+    if row.is_own || is_same(&row, &fresh) {
+        return Ok(Taken::There(id));
+    }
+    fresh.update(&tx).await.context("follow a hook")?;
+    tx.commit().await.context("commit a hook's change")?;
+    Ok(Taken::Followed(id))
+}
+
+/// Whether a row says already what it is to say.
+fn is_same(row: &rows::hook::Model, fresh: &rows::hook::ActiveModel) -> bool {
+    let before = rows::hook::ActiveModel::from(row.clone());
+    let columns = <rows::hook::Entity as EntityTrait>::Column::iter();
+    let mut set = columns.map(|column| (before.get(column), fresh.get(column)));
+    set.all(|(before, fresh)| fresh.is_not_set() || before.into_value() == fresh.into_value())
+}
+
+fn user_row(new: &NewUser, token: Vec<u8>, now: Timestamp) -> rows::user::ActiveModel {
+    let Profile { forge_id, login, name, avatar_url, email } = new.profile.clone();
+    rows::user::ActiveModel {
+        id: NotSet,
+        forge_id: Set(forge_id.0),
+        login: Set(login),
+        name: Set(name),
+        avatar_url: Set(avatar_url),
+        email: Set(email),
+        token: Set(token),
+        created_at: Set(now.0),
+        signed_in_at: Set(0),
+        mail_address: Set(new.mail_address.clone()),
+        ..users::blank_mail_settings(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{NOW, Stage};
+    use kozmic_model::ids::{ForgeUserId, RepositoryId};
+    use secrecy::ExposeSecret;
+
+    fn person(number: i64, token: &str) -> NewUser {
+        let profile = Profile {
+            forge_id: ForgeUserId(number),
+            login: "from-there".into(),
+            name: "From There".into(),
+            avatar_url: String::new(),
+            email: None,
+        };
+        NewUser { profile, token: Some(token.into()), mail_address: Some("there@example.com".into()) }
+    }
+
+    fn foreign(id: i64) -> Foreign<'static> {
+        Foreign { source: "mysql://there/kozmic", id, largest: 50 }
+    }
+
+    #[tokio::test]
+    async fn who_is_here_keeps_name_and_token_and_is_the_same_person() {
+        let stage = Stage::new().await;
+        let before = stage.store.people().user(stage.user).await.unwrap().unwrap();
+        let token = stage.store.people().token_of(stage.user).await.unwrap();
+        for _ in 0..2 {
+            let known = person(before.profile.forge_id.0, "an old token");
+            let taken = stage.store.takeover().import_user(foreign(1), &known, NOW).await.unwrap();
+            assert_eq!(taken, Taken::There(stage.user));
+        }
+        assert_eq!(stage.store.people().user(stage.user).await.unwrap().unwrap(), before);
+        let now = stage.store.people().token_of(stage.user).await.unwrap();
+        assert_eq!(secret::fingerprint(now.expose_secret()), secret::fingerprint(token.expose_secret()));
+    }
+
+    #[tokio::test]
+    async fn a_row_that_means_somebody_else_by_now_stays_out() {
+        let stage = Stage::new().await;
+        let import = async |id, new: &NewUser| {
+            stage.store.takeover().import_user(foreign(id), new, NOW).await.unwrap()
+        };
+        let Taken::Over(ben) = import(40, &person(400, "")).await else { panic!("a new user") };
+        assert_eq!(ben, UserId(40), "addresses stay as they were");
+        assert_eq!(import(40, &person(401, "")).await, Taken::Gone);
+        let Taken::Over(odd) = import(i64::MAX, &person(402, "")).await else { panic!("a new user") };
+        assert_eq!(odd, UserId(51), "there is room for more users behind it");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_put_into_a_project_that_is_being_deleted() {
+        let stage = Stage::new().await;
+        let project = stage.store.projects().project(stage.project).await.unwrap().unwrap();
+        let repository = Repository { id: RepositoryId(900), ..project.repository };
+        let new = NewProject { repository, owner: stage.user, members: Vec::new(), open_badge: true };
+        let import = async || stage.store.takeover().import_project(foreign(7), &new, NOW).await.unwrap();
+        let Taken::Over(id) = import().await else { panic!("a new project") };
+        assert_eq!(import().await, Taken::There(id));
+        stage.store.projects().bury_project(id, NOW).await.unwrap();
+        assert_eq!(import().await, Taken::Gone);
+    }
+}

@@ -1,0 +1,186 @@
+//! Rows that another installation deleted after they were taken over go here too, unless something was done with them
+//! here.
+
+use super::{
+    Takeover,
+    builds::{FIRST, follow_jobs},
+    notes::forget,
+};
+use crate::store::{database::Transaction, projects::Projects, queue::moves::OF_BUILD, rows};
+use anyhow::{Context, Result};
+use kozmic_model::ids::{BuildId, HookId, JobId, ProjectId};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select,
+    sea_query::{Expr, ExprTrait, Query},
+};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Rows that a project still has in the other installation, by ids there.
+#[derive(Debug, Default)]
+pub struct Still {
+    /// Its hooks.
+    pub hooks: HashSet<i64>,
+    /// Its builds.
+    pub builds: HashSet<i64>,
+    /// Its jobs, each with its build.
+    pub jobs: HashMap<i64, i64>,
+}
+
+/// A row here whose row in the other installation is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// A hook: whether it went here too, or stays because somebody here saved or restored it.
+    Hook(HookId, bool),
+    /// A build: whether it went here too, or stays because it has jobs that were made here.
+    Build(BuildId, bool),
+    /// A job: whether it went here too, or stays because it ran again here.
+    Job(JobId, bool),
+}
+
+impl Takeover<'_> {
+    /// Rows of a project that were taken over and are gone there since, each with whether it may go here.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn gone_there(self, source: &str, project: ProjectId, still: &Still) -> Result<Vec<Lost>> {
+        Ok(lost(&self.db.reader, source, project, still).await?.into_iter().map(|lost| lost.what).collect())
+    }
+
+    /// The projects that were taken over and are none of these repositories, by the forge's numbers: name and id here.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn projects_from(self, source: &str, but: &HashSet<i64>) -> Result<Vec<(String, ProjectId)>> {
+        let own = rows::imported::Entity::find()
+            .filter(rows::imported::Column::Source.eq(source))
+            .filter(rows::imported::Column::Kind.eq("project"));
+        let own = own.all(&self.db.reader).await.context("list what was taken over")?;
+        let own = own.into_iter().map(|row| row.own_id).collect::<HashSet<_>>();
+        let projects = Projects { db: self.db }.projects().await?.into_iter();
+        let gone =
+            projects.filter(|project| own.contains(&project.id.0) && !but.contains(&project.repository.id.0));
+        Ok(gone.map(|project| (project.repository.full_name(), project.id)).collect())
+    }
+
+    /// Removes what of a project is gone there since, as far as nothing was done with it here.
+    ///
+    /// # Errors
+    /// The database does not answer; then nothing changed.
+    pub async fn remove_gone(self, source: &str, project: ProjectId, still: &Still) -> Result<()> {
+        let tx = self.db.write().await?;
+        let mut builds = BTreeSet::new();
+        for lost in lost(&tx, source, project, still).await? {
+            let kind = match lost.what {
+                Lost::Hook(id, true) => {
+                    rows::hook::Entity::delete_by_id(id.0).exec(&tx).await.context("remove a hook")?;
+                    "hook"
+                }
+                Lost::Build(id, true) => {
+                    rows::build::Entity::delete_by_id(id.0).exec(&tx).await.context("remove a build")?;
+                    forget_move(&tx, project, id).await?;
+                    builds.remove(&id.0);
+                    "build"
+                }
+                Lost::Job(id, true) => {
+                    builds.extend(lost.build);
+                    rows::job::Entity::delete_by_id(id.0).exec(&tx).await.context("remove a job")?;
+                    "job"
+                }
+                Lost::Hook(_, false) | Lost::Build(_, false) | Lost::Job(_, false) => continue,
+            };
+            forget(&tx, source, kind, &[lost.foreign_id]).await?;
+        }
+        for build in builds {
+            let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+            if jobs.count(&tx).await.context("count a build's jobs")? > 0 {
+                follow_jobs(&tx, build).await?;
+            }
+        }
+        tx.commit().await.context("commit the end of what is gone there")
+    }
+}
+
+/// Forgets the push that a build that is gone stood for: another build may get its number.
+async fn forget_move(tx: &Transaction, project: ProjectId, build: BuildId) -> Result<()> {
+    rows::ref_move::Entity::delete_many()
+        .filter(rows::ref_move::Column::ProjectId.eq(project.0))
+        .filter(rows::ref_move::Column::Uuid.eq(format!("{OF_BUILD}{build}")))
+        .exec(tx)
+        .await
+        .context("forget the push of a build")?;
+    Ok(())
+}
+
+/// A row here, and what it was there.
+struct Former {
+    what: Lost,
+    foreign_id: i64,
+    /// The build of a job.
+    build: Option<i64>,
+}
+
+/// Jobs before their builds, so that a build is empty when its turn comes.
+async fn lost(
+    db: &impl ConnectionTrait,
+    source: &str,
+    project: ProjectId,
+    still: &Still,
+) -> Result<Vec<Former>> {
+    let mut all = Vec::new();
+    for (foreign_id, id) in taken::<rows::hook::Entity>(db, source, "hook", project).await? {
+        if !still.hooks.contains(&foreign_id) {
+            let row = rows::hook::Entity::find_by_id(id).one(db).await.context("find a hook")?;
+            let may_go = row.is_some_and(|row| !row.is_own);
+            all.push(Former { what: Lost::Hook(HookId(id), may_go), foreign_id, build: None });
+        }
+    }
+    let builds = taken::<rows::build::Entity>(db, source, "build", project).await?;
+    let there = builds.iter().map(|(foreign, own)| (*own, *foreign)).collect::<HashMap<_, _>>();
+    let mut going = HashMap::<i64, u64>::new();
+    for (foreign_id, id) in taken::<rows::job::Entity>(db, source, "job", project).await? {
+        let row = rows::job::Entity::find_by_id(id).one(db).await.context("find a job")?;
+        let Some(row) = row else { continue };
+        // A database that was started anew gives the last number once more.
+        if still.jobs.get(&foreign_id).is_some_and(|build| there.get(&row.build_id) == Some(build)) {
+            continue;
+        }
+        let may_go = row.attempt == FIRST;
+        *going.entry(row.build_id).or_default() += u64::from(may_go);
+        all.push(Former { what: Lost::Job(JobId(id), may_go), foreign_id, build: Some(row.build_id) });
+    }
+    for (foreign_id, id) in builds {
+        if !still.builds.contains(&foreign_id) {
+            let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(id));
+            let jobs = jobs.count(db).await.context("count a build's jobs")?;
+            let may_go = going.get(&id).copied().unwrap_or_default() == jobs;
+            all.push(Former { what: Lost::Build(BuildId(id), may_go), foreign_id, build: None });
+        }
+    }
+    Ok(all)
+}
+
+/// A project's rows that were taken over: the id there, and the id here.
+pub(in crate::store) async fn taken<E: OfProject>(
+    db: &impl ConnectionTrait,
+    source: &str,
+    kind: &str,
+    project: ProjectId,
+) -> Result<Vec<(i64, i64)>> {
+    let own = Query::select()
+        .column("id")
+        .from(E::default())
+        .and_where(Expr::col("project_id").eq(project.0))
+        .take();
+    let rows: Select<rows::imported::Entity> = rows::imported::Entity::find()
+        .filter(rows::imported::Column::Source.eq(source))
+        .filter(rows::imported::Column::Kind.eq(kind))
+        .filter(rows::imported::Column::OwnId.in_subquery(own));
+    let rows = rows.all(db).await.context("list what was taken over")?;
+    Ok(rows.into_iter().map(|row| (row.foreign_id, row.own_id)).collect())
+}
+
+/// Tables whose rows belong to a project.
+pub(in crate::store) trait OfProject: EntityTrait + Default {}
+impl OfProject for rows::hook::Entity {}
+impl OfProject for rows::build::Entity {}
+impl OfProject for rows::job::Entity {}

@@ -1,0 +1,82 @@
+//! Rows here that another installation's rows became, and the numbers that new ones get.
+
+use super::{Foreign, LARGEST_ID};
+use crate::store::{database::Transaction, rows};
+use anyhow::{Context, Result};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PrimaryKeyTrait, QueryFilter, Statement,
+    sea_query::OnConflict,
+};
+
+/// The row here that another installation's row became; perhaps it is gone.
+pub(in crate::store) async fn own_id(
+    tx: &Transaction,
+    kind: &'static str,
+    foreign: Foreign<'_>,
+) -> Result<Option<i64>> {
+    let row = rows::imported::Entity::find()
+        .filter(rows::imported::Column::Kind.eq(kind))
+        .filter(rows::imported::Column::Source.eq(foreign.source))
+        .filter(rows::imported::Column::ForeignId.eq(foreign.id));
+    Ok(row.one(tx).await.context("look for an earlier take-over")?.map(|row| row.own_id))
+}
+
+/// Notes what a row became; what it became before is forgotten.
+pub(in crate::store) async fn note(
+    tx: &Transaction,
+    kind: &'static str,
+    foreign: Foreign<'_>,
+    own: i64,
+) -> Result<()> {
+    let row = rows::imported::ActiveModel {
+        id: NotSet,
+        source: Set(foreign.source.to_owned()),
+        kind: Set(kind.to_owned()),
+        foreign_id: Set(foreign.id),
+        own_id: Set(own),
+    };
+    let key =
+        [rows::imported::Column::Kind, rows::imported::Column::Source, rows::imported::Column::ForeignId];
+    let newest = OnConflict::columns(key).update_column(rows::imported::Column::OwnId).to_owned();
+    let insert = rows::imported::Entity::insert(row).on_conflict(newest);
+    insert.exec_without_returning(tx).await.context("note a take-over")?;
+    Ok(())
+}
+
+/// Forgets what rows became, so that others may have their numbers.
+pub(in crate::store) async fn forget(
+    tx: &Transaction,
+    source: &str,
+    kind: &str,
+    foreign_ids: &[i64],
+) -> Result<()> {
+    for some in foreign_ids.chunks(500) {
+        let rows = rows::imported::Entity::delete_many()
+            .filter(rows::imported::Column::Kind.eq(kind))
+            .filter(rows::imported::Column::Source.eq(source))
+            .filter(rows::imported::Column::ForeignId.is_in(some.to_vec()));
+        rows.exec(tx).await.context("forget a take-over")?;
+    }
+    Ok(())
+}
+
+/// The id that a row has in the other installation, where no row has it here: so addresses stay as they were. Else one
+/// above all that are there or ever were here: whoever comes later finds their own still free.
+pub(in crate::store) async fn free_id<E>(tx: &Transaction, foreign: Foreign<'_>) -> Result<i64>
+where
+    E: EntityTrait + Default,
+    <E::PrimaryKey as PrimaryKeyTrait>::ValueType: From<i64>,
+{
+    let wished = foreign.id;
+    if (1..=LARGEST_ID).contains(&wished)
+        && E::find_by_id(wished).one(tx).await.context("look whether an id is free")?.is_none()
+    {
+        return Ok(wished);
+    }
+    let query = "SELECT seq FROM sqlite_sequence WHERE name = ?";
+    let query = Statement::from_sql_and_values(DbBackend::Sqlite, query, [E::default().table_name().into()]);
+    let last = tx.query_one_raw(query).await.context("find the last id")?;
+    let last = last.map(|row| row.try_get_by_index::<i64>(0)).transpose().context("read the last id")?;
+    Ok(last.unwrap_or_default().max(foreign.largest) + 1)
+}
