@@ -1,9 +1,9 @@
-//! Addresses of machines: those that everybody can reach, and those of one's own network.
+//! Machine addresses: tells addresses of the public Internet from addresses of private networks.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of the open Internet. All others lead into a network of one's own, to the machine itself, or
-/// nowhere; the blocks are those of IANA's registries of special addresses.
+/// True if the address belongs to the public Internet. All other addresses lead into a private network, to the machine
+/// itself, or nowhere. The blocks are those of IANA's registries of special addresses.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -28,7 +28,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// Only 2000::/3 is given out. An address with an older one in it counts as that one.
+/// Only 2000::/3 is assigned. An address that embeds an IPv4 address is judged by that IPv4 address.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let parts = address.segments();
     let inner = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));

@@ -1,4 +1,4 @@
-//! Artifacts: the things that a job makes beside its log, and their names where people find them.
+//! Artifacts: the things that a job makes beside its log, and the names under which people find them.
 
 use crate::{
     git::{RefAt, Sha},
@@ -10,18 +10,19 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// A file or directory that a job is to leave, and its destination.
+/// A file or directory that a job must produce, and its destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
-    /// Its place in the container, below the output directory; parts between slashes, none of them `..`.
+    /// The path in the container, below the output directory: parts between slashes, none of them `..`.
     pub path: String,
-    /// Its kind, which decides where it goes.
+    /// The kind of the artifact, which decides the destination.
     pub format: Format,
-    /// Its names there, unless they are another's: see [`ArtifactName::wishes`].
+    /// The names at the destination, unless another artifact has them: see [`ArtifactName::wishes`].
     pub name: ArtifactName,
-    /// The name that the container is kept under as an image, once its script ended well.
+    /// The image name under which the container is kept once its script has ended well.
     pub keep: Option<ImageName>,
-    /// Whether the configuration has another artifact with a claim to this name: then it is nobody's.
+    /// True if another artifact in the configuration claims the same plain name. The plain name then goes to neither,
+    /// unless one of them has it already.
     #[serde(default)]
     pub is_met: bool,
 }
@@ -80,10 +81,10 @@ const FLIST: &str = ".flist";
 /// The end of files with checksums, which lie beside artifacts.
 const SUMS: &str = ".sha256";
 
-/// Longest name, in bytes: it becomes a file's, with something behind it now and then.
+/// The longest name, in bytes. It becomes the name of a file, sometimes with a suffix.
 pub(crate) const LONGEST_NAME: usize = 230;
 
-/// The names of an artifact: one of its own for each commit, and one that always leads to the newest.
+/// The names of an artifact: one per commit, and one that always leads to the newest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactName {
     /// `<owner>-<repository>[-<tag>]-<branch>-<commit, 10 digits>`, and an extension.
@@ -111,8 +112,8 @@ impl ArtifactName {
         }
     }
 
-    /// The names to ask for where this one may be another's: the stable name, and the series. The series is the name of
-    /// all versions with `*` in the place of the commit. `owners` are those of both.
+    /// The names to request if another artifact may already have them: the stable name, and the series. The series is
+    /// the name of all versions, with `*` in the place of the commit. `owners` has the owner of each of the two.
     pub fn wishes(&self, owners: [NameOwner; 2], at: RefAt<'_>, is_plain: bool) -> [Wish; 2] {
         let commit = format!("-{}", at.sha.short());
         let (stem, tail) = self.versioned.rsplit_once(&commit).unwrap_or((&self.versioned, ""));
@@ -127,12 +128,12 @@ impl ArtifactName {
         ]
     }
 
-    /// The names that both wishes of [`Self::wishes`] came to.
+    /// The artifact's names after both wishes of [`Self::wishes`] were granted.
     pub fn granted(stable: String, series: &str, sha: &Sha) -> Self {
         Self { versioned: series.replacen('*', sha.short(), 1), stable }
     }
 
-    /// Whether nothing in the name can be taken for something else.
+    /// True if nothing in the name can be mistaken for something else.
     fn is_certain(&self, tail: &str) -> bool {
         let is_extension = |part: &str| part.bytes().all(|letter| letter.is_ascii_alphanumeric());
         is_extension(&tail.replace('.', ""))
@@ -142,14 +143,14 @@ impl ArtifactName {
             && self.versioned.len() <= LONGEST_NAME
     }
 
-    /// The name of the list that the hub makes of an archive.
+    /// The name of the list that the hub makes of the archive.
     pub fn flist(&self) -> String {
         let stem = ["tar.gz", "efi"].iter().find_map(|end| self.versioned.strip_suffix(&format!(".{end}")));
         format!("{}.flist", stem.unwrap_or(&self.versioned))
     }
 }
 
-/// The file's extension with its dot; both of `.tar.gz` and its like. Empty if it has none.
+/// The file's extension with its dot. Both parts of `.tar.gz` and similar ones. Empty if the file has none.
 fn extension(path: &str) -> String {
     let file = path.rsplit('/').next().unwrap_or_default();
     let Some((stem, last)) = file.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()) else {
@@ -157,11 +158,11 @@ fn extension(path: &str) -> String {
     };
     let tar = if stem.ends_with(".tar") { ".tar" } else { "" };
     let extension = flat(&format!("x{tar}.{last}")).split_off(1);
-    // Such a file would be taken for the checksum of another.
+    // A file with this extension would be taken for the checksum of another file.
     if extension.ends_with(SUMS) { String::new() } else { extension }
 }
 
-/// Something that a job made and published.
+/// A file or directory that a job made and published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
     /// Kozmic's own id.
@@ -176,34 +177,34 @@ pub struct Artifact {
     pub format: Format,
     /// Its names.
     pub name: ArtifactName,
-    /// The place that it went to.
+    /// The place where it was published.
     pub place: ArtifactPlace,
-    /// In bytes; of a directory, all its files together.
+    /// The size in bytes; for a directory, all its files together.
     pub size: u64,
-    /// Of the file, or of a directory's list of checksums; 64 hexadecimal digits.
+    /// SHA-256 of the file, or of the directory's list of checksums; 64 hexadecimal digits.
     pub sha256: String,
-    /// Time at which the commit that it was made of was pushed, or else was heard of.
+    /// Time of the push of its commit, or else the time at which Kozmic heard of the commit.
     pub pushed_at: Timestamp,
     /// Time at which it was published.
     pub created_at: Timestamp,
-    /// Time at which it was taken away, since newer ones took its place.
+    /// Time at which it was removed because newer artifacts replaced it.
     pub removed_at: Option<Timestamp>,
 }
 
-/// The place that an artifact went to.
+/// The place where an artifact was published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ArtifactPlace {
-    /// To the hub.
+    /// The hub.
     Hub {
-        /// Its address there.
+        /// The artifact's address there.
         url: String,
         /// The address that leads to the newest.
         stable_url: String,
     },
-    /// Into the directory of binaries.
+    /// The directory of binaries.
     Binaries,
-    /// Into the directory of kernels.
+    /// The directory of kernels.
     Kernels,
 }
 

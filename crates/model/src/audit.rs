@@ -1,4 +1,4 @@
-//! The audit trail: an entry for each change that somebody made, with who made it. It has no secrets.
+//! The audit trail: an entry for each change that somebody made, with the actor who made it. It contains no secrets.
 
 use crate::{
     ids::{AuditEntryId, ProjectId, UserId},
@@ -7,13 +7,13 @@ use crate::{
 };
 use std::str::FromStr;
 
-/// The longest subject that is kept, in characters: others write hooks' titles and browsers' names.
+/// The longest subject that is kept, in characters. Hooks' titles and browsers' names are written by others.
 const LONGEST_SUBJECT: usize = 200;
 
-/// The one who did something.
+/// The person, operator or program that did something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Actor {
-    /// Kozmic by itself, mostly as the forge told it.
+    /// Kozmic itself, mostly because the forge reported something.
     #[default]
     Kozmic,
     /// The operator of the server, by a command on its machine.
@@ -22,15 +22,15 @@ pub enum Actor {
     Person {
         /// Their id.
         user: UserId,
-        /// Their login then.
+        /// Their login at that time.
         login: String,
-        /// The title of the API token that they did it with; none: with a browser.
+        /// The title of the API token that they used; none: they used a browser.
         token: Option<String>,
     },
 }
 
 impl Actor {
-    /// Whether somebody decided it.
+    /// True if a person or the operator decided it.
     pub fn is_somebody(&self) -> bool {
         *self != Self::Kozmic
     }
@@ -54,7 +54,7 @@ macro_rules! actions {
         }
 
         impl Action {
-            /// All, by what they are about.
+            /// All actions, ordered by subject.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             /// The word in the database and in the API.
@@ -62,7 +62,7 @@ macro_rules! actions {
                 match self { $(Self::$name => $word,)+ }
             }
 
-            /// The words between who did it and what it was about.
+            /// The words between the actor and the subject.
             pub fn said(self) -> &'static str {
                 match self { $(Self::$name => $said,)+ }
             }
@@ -116,19 +116,19 @@ impl FromStr for Action {
     }
 }
 
-/// Something that is being done, to be noted.
+/// Something that somebody is about to do, for the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
     /// Its kind.
     pub action: Action,
-    /// The project that it is about.
+    /// The project that it concerns.
     pub project: Option<ProjectId>,
-    /// The thing or person that it is about.
+    /// The thing or person that it concerns.
     pub subject: String,
 }
 
 impl Deed {
-    /// One that is about a project, or about none. The subject is kept on one line, and in bounds.
+    /// A deed that concerns a project, or none. The subject is kept on one line, and shortened.
     pub fn new(action: Action, project: Option<ProjectId>, subject: &str) -> Self {
         let line = subject.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
         Self { action, project, subject: line.take(LONGEST_SUBJECT).collect() }
@@ -146,7 +146,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// The deed.
     pub deed: Deed,
-    /// The name of its project then; empty if it is about none.
+    /// The project's name at that time; empty if the deed concerns no project.
     pub project_name: String,
 }
 

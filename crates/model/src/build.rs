@@ -1,4 +1,4 @@
-//! A build: all that one commit on one ref made run. Its number counts up within the project.
+//! A build: everything that one commit on one ref causes to run. Its number counts up within the project.
 
 use crate::{
     event::{Author, PushedCommit, Trigger},
@@ -9,7 +9,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// All that one commit on one ref made run.
+/// Everything that one commit on one ref causes to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Build {
     /// Kozmic's own id, as in addresses.
@@ -22,7 +22,7 @@ pub struct Build {
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
-    /// Follows from the jobs' states.
+    /// The build's status, which follows from its jobs' statuses.
     pub status: Status,
     /// The event that brought the change.
     pub trigger: Trigger,
@@ -32,9 +32,9 @@ pub struct Build {
     pub message: String,
     /// The commits that the push brought, the oldest first, as far as they are known.
     pub commits: Vec<PushedCommit>,
-    /// The person who pushed it, if it is a fork's and the forge told.
+    /// The person who pushed the commit, if it comes from a fork and the forge reported the person.
     pub pusher: Option<Pusher>,
-    /// Time at which the delivery was understood.
+    /// Time at which Kozmic understood the delivery.
     pub created_at: Timestamp,
     /// Time at which the first job started.
     pub started_at: Option<Timestamp>,
@@ -43,7 +43,7 @@ pub struct Build {
 }
 
 impl Build {
-    /// The message's first line, or the pull request's title, or a word in their place.
+    /// The first line of the commit message, else the pull request's title, else a placeholder.
     pub fn headline(&self) -> &str {
         let first = self.message.lines().next().map(str::trim).filter(|line| !line.is_empty());
         match (&self.trigger, first) {

@@ -1,4 +1,4 @@
-//! Cached images: each was made by an install script, and is found again by all that it was made of.
+//! Cached images: an install script makes an image, and a key over all of its inputs finds it again.
 
 use crate::{
     git::GitRef,
@@ -10,26 +10,27 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Everything that a cached image is made of. The same inputs make the same key.
+/// All inputs of a cached image. The same inputs give the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheInputs {
     /// The engine's id of the base image's content.
     pub base: String,
     /// SHA-256 of the install script, in hexadecimal digits.
     pub script: String,
-    /// Each tracked path with the git object that it is in the commit; none where it is missing.
+    /// Each tracked path with its git object id in the commit; none if the path is missing.
     pub tracked: Vec<(TrackedPath, Option<String>)>,
 }
 
 impl CacheInputs {
-    /// Of a base image, an install script, and what git knows each tracked path by, in the order of the paths.
+    /// The inputs of a base image and an install script. `objects` has the git object ids of the tracked paths, in the
+    /// order of the paths: a change is detected without reading content.
     pub fn new(base: &str, install: &Install, objects: Vec<Option<String>>) -> Self {
         let tracked = install.tracked.iter().cloned().zip(objects).collect();
         Self { base: base.to_owned(), script: digest(&[&install.script]), tracked }
     }
 
-    /// The key that a cached image is found by: SHA-256 over all inputs, in hexadecimal digits. Each installation has
-    /// keys of its own: two that share an engine count their projects both from 1.
+    /// The key that finds a cached image: SHA-256 over all inputs, in hexadecimal digits. Each installation has keys of
+    /// its own, because two installations that share an engine both count their projects from 1.
     pub fn key(&self, instance: &str) -> String {
         let mut parts = vec![instance, self.base.as_str(), self.script.as_str()];
         for (path, object) in &self.tracked {
@@ -38,7 +39,7 @@ impl CacheInputs {
         digest(&parts)
     }
 
-    /// The changes since the hook's image was last looked for, each as a few words.
+    /// The changes since the hook's image was last searched for, each as a few words.
     pub fn changes_since(&self, before: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         if self.base != before.base {
@@ -69,7 +70,7 @@ fn words(path: &TrackedPath) -> &str {
     if path.is_everything() { "the repository" } else { path.as_str() }
 }
 
-/// Each part with its length before it, so that no two lists of parts read alike.
+/// SHA-256 over all parts. Each part has its length before it, so no two lists of parts give the same bytes.
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -86,11 +87,11 @@ pub struct CachedImage {
     pub id: CachedImageId,
     /// The project whose jobs use it.
     pub project: ProjectId,
-    /// The key that it is found by.
+    /// The key that finds it.
     pub key: String,
-    /// The base image's name when it was made, for people.
+    /// The name that the base image had when the image was made, for people.
     pub base: String,
-    /// In bytes, all layers together.
+    /// The size in bytes, all layers together.
     pub size: i64,
     /// Time at which it was made.
     pub created_at: Timestamp,
@@ -99,16 +100,16 @@ pub struct CachedImage {
 }
 
 impl CachedImage {
-    /// Its name on the engine: `kozmic-cache/<key>:<project>`.
+    /// The image's name on the engine: `kozmic-cache/<key>:<project>`.
     pub fn name(&self) -> String {
         cached_image_name(self.project, &self.key)
     }
 }
 
-/// The keys of the images that a job may use, the one first that it makes if there is none.
+/// The keys of the images that a job may use. If none of the images exists, the job makes one under the first key.
 ///
-/// Anybody may propose a change from a fork, and what its install script makes must never be taken for what the
-/// project's own branches made. So it is kept apart, for that pull request alone.
+/// Anybody may propose a change from a fork. An image that such a change's install script made must never be used by
+/// the project's own branches. So the image is kept apart, for that pull request alone.
 pub fn usable_keys(git_ref: &GitRef, shared: String) -> Vec<String> {
     match git_ref {
         GitRef::Branch(_) | GitRef::Tag(_) => vec![shared],
@@ -116,12 +117,12 @@ pub fn usable_keys(git_ref: &GitRef, shared: String) -> Vec<String> {
     }
 }
 
-/// Whether an image was made for a pull request from a fork.
+/// True if the image was made for a pull request from a fork.
 pub fn is_apart(key: &str) -> bool {
     key.starts_with(APART)
 }
 
-/// The beginning of the keys of images that are kept apart. No digest begins so.
+/// The prefix of keys of images that are kept apart. No digest begins with it.
 const APART: &str = "pr";
 
 /// The name on the engine of the image with that key.

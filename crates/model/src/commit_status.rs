@@ -8,24 +8,24 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The name under which a forge lists what Kozmic says of a commit.
+/// The name under which a forge lists Kozmic's statuses of a commit.
 pub const CONTEXT: &str = "Kozmic-CI";
 
 /// The longest description that GitHub takes, in characters.
 const DESCRIPTION_LIMIT: usize = 140;
 
-/// A status that the forge shall show beside a commit.
+/// A status that the forge must show beside a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitStatus {
     /// The project whose repository has the commit.
     pub project: ProjectId,
-    /// The build that it speaks of.
+    /// The build that the status describes.
     pub build: BuildId,
     /// The commit.
     pub sha: Sha,
-    /// The name under which the forge lists it: one for all that speaks of the same thing.
+    /// The name under which the forge lists the status: statuses about the same thing have the same name.
     pub context: String,
-    /// The colour.
+    /// The state.
     pub state: CommitState,
     /// One line.
     pub description: String,
@@ -33,22 +33,22 @@ pub struct CommitStatus {
     pub target_url: String,
 }
 
-/// The four colours a forge knows.
+/// The four states that a forge knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommitState {
-    /// Waits or runs.
+    /// The job or build waits or runs.
     Pending,
-    /// All is well.
+    /// It ended well.
     Success,
-    /// The code is at fault.
+    /// The code has a fault.
     Failure,
-    /// Kozmic is at fault, or somebody stopped it.
+    /// Kozmic has a fault, or somebody stopped the job or build.
     Error,
 }
 
 impl CommitState {
-    /// For a job of the Auto Builder: what is not well is an error.
+    /// The state of an Auto Builder job: every end but success is an error.
     pub fn of_job(status: Status) -> Self {
         match status {
             Status::Held | Status::Enqueued | Status::Pending => Self::Pending,
@@ -69,9 +69,9 @@ impl From<Status> for CommitState {
     }
 }
 
-/// The state and the line of a build that is canceled. The forge has no word for a build that was not run. A commit
-/// that nobody waits for any more, or whose author wants no build, is no failure of theirs: it is left open. If a
-/// person stopped it, or it is stopped with its project, that is an error: somebody may yet wait for it.
+/// The state and the line of a canceled build. The forge has no state for a build that did not run. If a newer push
+/// replaced the commit, or its author asked to skip the build, the author did not fail: the state stays pending. If a
+/// person stopped the build, or the project was removed, the state is an error: somebody may still wait for it.
 pub fn canceled(number: i64, by: Option<CanceledBy>) -> (CommitState, String) {
     match by {
         Some(CanceledBy::Push) => {
@@ -89,7 +89,7 @@ pub fn canceled(number: i64, by: Option<CanceledBy>) -> (CommitState, String) {
 pub struct Culprit {
     /// Its title.
     pub title: String,
-    /// The reason in a few words, where more is known than that it failed.
+    /// The reason in a few words, if more is known than the failure itself.
     pub why: Option<String>,
 }
 
@@ -120,7 +120,7 @@ pub fn description(number: i64, status: Status, culprit: Option<&Culprit>) -> St
         Status::Enqueued | Status::Pending => plain("is pending"),
         Status::Success => plain("has passed"),
         Status::Failure => because("has failed"),
-        // The author is not told of a failure that is not theirs.
+        // An error is Kozmic's fault, so the author is not told of a failure.
         Status::Error => because("could not be run to its end"),
         Status::Canceled => plain("was canceled"),
     };
@@ -128,7 +128,7 @@ pub fn description(number: i64, status: Status, culprit: Option<&Culprit>) -> St
     format!("{head}{}{tail}", shortened(title, room))
 }
 
-/// The line beside the commit for a single job; `reason` says why it ended badly.
+/// The line beside the commit for a single job; `reason` is the reason of a bad end.
 pub fn job_description(status: Status, reason: Option<&str>) -> String {
     let line = match (status, reason) {
         (Status::Held, _) => "Waiting to be approved".to_owned(),

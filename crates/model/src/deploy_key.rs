@@ -1,21 +1,21 @@
-//! Deploy keys: by them a private repository is fetched, and nothing else.
+//! Deploy keys: such a key gives access to one private repository, for fetching only.
 
 use crate::ids::DeployKeyId;
 
-/// A project's deploy key; its private part stays sealed in the store.
+/// A project's deploy key. The store keeps the private part encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployKey {
     /// The public part as in `authorized_keys`, without a comment: `ssh-ed25519 AAAA…`.
     pub public_key: String,
-    /// Its number at the forge; none where it could not be registered yet.
+    /// The forge's number of the key; none if it is not registered there yet.
     pub at_forge: Option<DeployKeyId>,
 }
 
 /// The kinds of keys that Kozmic makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// Short and fast: what every current server takes.
+    /// A short and fast key, which every current server accepts.
     Ed25519,
-    /// 4096 bits, for servers that refuse the other.
+    /// A key of 4096 bits, for servers that refuse Ed25519.
     Rsa,
 }

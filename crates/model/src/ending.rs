@@ -1,9 +1,10 @@
-//! The truth about how a script ended. A container's exit code alone does not tell: an engine that stops, or starts
-//! anew, ends containers with the codes that scripts end with.
+//! Finds out how a script ended. A container's exit code alone does not tell: an engine that stops or restarts ends
+//! containers with the same codes with which scripts end.
 //!
-//! The shell that runs a script notes how it ended, and whether a signal came from outside before that. A clean note
-//! says that the script ended by itself, whatever became of the engine. Without a clean note, it matters whether the
-//! engine as it runs now has seen the container end: one that was stopped or killed has not.
+//! The shell that runs a script writes a note: the script's code, and if a signal came from outside before the end. A
+//! note without a signal says that the script ended by itself, whatever happened to the engine. Without such a note,
+//! the question is if the engine that runs now has seen the container end: an engine that was stopped or killed has
+//! not.
 
 use crate::job::Outcome;
 use serde::{Deserialize, Serialize};
@@ -11,10 +12,10 @@ use serde::{Deserialize, Serialize};
 /// The longest note, in bytes.
 pub const LONGEST_NOTE: usize = 64;
 
-/// The number of bytes at the end of a log that are a script's last words.
+/// The number of bytes at the end of a log in which a cause of failure is searched.
 pub const LAST_WORDS: usize = 4096;
 
-/// The words of nearly every program for a full disk, in some case of letters.
+/// The message of nearly every program for a full disk, in lower case.
 const DISK_FULL: &str = "no space left on device";
 
 /// The note that the shell around a script wrote at its end.
@@ -22,15 +23,15 @@ const DISK_FULL: &str = "no space left on device";
 pub struct Note {
     /// The code that the script returned.
     pub code: i64,
-    /// Whether the shell got a signal from outside while the script ran.
+    /// True if the shell got a signal from outside while the script ran.
     pub is_signaled: bool,
-    /// Whether a process of the container was killed for want of memory while the script ran.
+    /// True if a process of the container was killed for lack of memory while the script ran.
     pub lacked_memory: bool,
 }
 
 impl Note {
-    /// Reads `3`, `3 signaled`, `3 memory` or `3 signaled memory`, and a newline. None for anything else: a note that was
-    /// cut short is none.
+    /// Reads `3`, `3 signaled`, `3 memory` or `3 signaled memory`, and a newline. None for anything else: a note that
+    /// was cut short does not count.
     pub fn read(text: &str) -> Option<Self> {
         let text = text.strip_suffix('\n')?;
         let (code, words) = text.split_once(' ').unwrap_or((text, ""));
@@ -51,13 +52,14 @@ impl Note {
     }
 }
 
-/// The end of a script whose container ended with this code. `engine_saw_it`: the engine as it runs now has seen that.
+/// The outcome of a script whose container ended with this code. `engine_saw_it` is true if the engine that runs now
+/// has seen the end.
 pub fn verdict(code: i64, note: Option<Note>, engine_saw_it: bool) -> Outcome {
     match note {
         Some(note) if !note.is_signaled => Outcome::Returned(note.code),
-        // A signal that the script sent itself, or a person did.
+        // The script sent the signal to itself, or a person sent it.
         Some(note) if engine_saw_it => Outcome::Returned(note.code),
-        // Its shell was killed together with it, or it had none; or the note could not be written.
+        // The shell was killed together with the script, or there was no shell, or the note could not be written.
         None if engine_saw_it || !is_violent(code) => Outcome::Returned(code),
         Some(_) | None => Outcome::Interrupted(
             "Interrupted: the Docker engine or its machine stopped while the script ran.".into(),
@@ -65,19 +67,19 @@ pub fn verdict(code: i64, note: Option<Note>, engine_saw_it: bool) -> Outcome {
     }
 }
 
-/// The reason why a script failed, where more than its code is known.
+/// The reason of a script's failure, if more than its code is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// A process in its container was killed for want of memory.
+    /// A process in the script's container was killed for lack of memory.
     OutOfMemory,
-    /// It said near its end that a disk is full.
+    /// The script's last lines say that a disk is full.
     DiskFull,
 }
 
 impl Cause {
-    /// The cause of a script's failure. `last_words` are the end of its log: only what it says itself tells of a full disk,
-    /// for what filled it may be gone by then.
+    /// The cause of a script's failure. `last_words` is the end of its log. A full disk is known only from this text,
+    /// because the files that filled the disk may already be gone.
     pub fn of(lacked_memory: bool, last_words: &str) -> Option<Self> {
         let is_full = || last_words.to_ascii_lowercase().contains(DISK_FULL);
         match lacked_memory {
@@ -95,7 +97,7 @@ impl Cause {
     }
 }
 
-/// Whether a container may have this code because of a signal, or because its engine does not know any better.
+/// True if a signal may be the reason for this code, or if the engine may not know a better code.
 fn is_violent(code: i64) -> bool {
     code > 128
 }
@@ -123,7 +125,7 @@ mod tests {
         for code in [129, 130, 137, 143, 255] {
             assert!(is_interrupted(code, None), "{code}");
         }
-        // A script that catches the signal may return anything, even success.
+        // A script that catches the signal may return any code, even success.
         assert!([0, 1, 143].into_iter().all(|code| is_interrupted(143, note(code, true))));
     }
 

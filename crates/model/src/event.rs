@@ -1,4 +1,4 @@
-//! Events: the meanings of deliveries, in Kozmic's own words, and whether they ask for a build.
+//! Events: the meanings of deliveries in Kozmic's own words, and the request to skip a build.
 
 use crate::{
     fork::Pusher,
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 /// The meaning of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The forge tries the hook's address.
+    /// The forge tests the hook's address.
     Ping,
     /// A commit to build.
     Change(Box<Change>),
-    /// The repository or who may see it has changed: ask the forge anew.
+    /// The repository, or the set of people who may see it, has changed: ask the forge again.
     Moved,
     /// A ref is gone.
     Gone(Gone),
-    /// Something that no build comes from, and why, in a sentence.
+    /// Something that causes no build, with the reason in a sentence.
     Ignored(String),
 }
 
@@ -29,27 +29,27 @@ pub struct Change {
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
-    /// The object that the ref was at before, if the payload tells; zeros if it did not exist.
+    /// The object of the ref before, if the payload has it; zeros if the ref did not exist.
     pub before: Option<Sha>,
-    /// The object that the ref is at: the commit, or a tag's own object.
+    /// The object of the ref after: the commit, or a tag's own object.
     pub after: Sha,
-    /// Time of the push, if the payload tells: deliveries come in any order, and old ones may be sent again.
+    /// Time of the push, if the payload has it. Deliveries arrive in any order, and old ones may be sent again.
     pub pushed_at: Option<Timestamp>,
-    /// The event that brought it.
+    /// The event that brought the change.
     pub trigger: Trigger,
-    /// The commit's message; a pull request's payload does not carry it.
+    /// The commit's message; the payload of a pull request does not have it.
     pub message: Option<String>,
-    /// The commit's author, or the one who proposed it if the payload says no more.
+    /// The commit's author; if the payload does not name the author, the person who proposed the commit.
     pub author: Author,
-    /// The texts that may ask to skip the build.
+    /// The texts in which a request to skip the build may stand.
     pub skip_texts: Vec<String>,
-    /// The commits that the push brought, the oldest first, as far as the payload lists them.
+    /// The commits of the push, the oldest first, as far as the payload lists them.
     #[serde(default)]
     pub commits: Vec<PushedCommit>,
-    /// The person who pushed it, if it is a fork's and the payload tells without a doubt.
+    /// The person who pushed it, if it comes from a fork and the payload names the person without a doubt.
     #[serde(default)]
     pub pusher: Option<Pusher>,
-    /// Whether it is held until somebody approves it.
+    /// True if the build is held until somebody approves it.
     #[serde(default)]
     pub is_held: bool,
 }
@@ -59,11 +59,11 @@ pub struct Change {
 pub struct Gone {
     /// The ref.
     pub git_ref: GitRef,
-    /// The object that it was at before.
+    /// The object of the ref before.
     pub before: Option<Sha>,
     /// Zeros.
     pub after: Sha,
-    /// Time of that, if the payload tells.
+    /// Time of the deletion or closing, if the payload has it.
     pub at: Option<Timestamp>,
     /// The reason why nothing is built, in a sentence.
     pub why: String,
@@ -119,11 +119,11 @@ pub struct Author {
 /// The words that skip a build wherever they stand in a message.
 const SKIP_WORDS: [&str; 5] = ["[ci skip]", "[skip ci]", "[no ci]", "skip_ci", "ci_skip"];
 
-/// The trailer by which GitHub is asked to have a commit not checked.
+/// The trailer by which an author asks GitHub not to check a commit.
 const TRAILER: &str = "skip-checks: true";
 
 impl Change {
-    /// The word that asks to skip this build, if its author wrote one.
+    /// The word that asks to skip this build, if the author wrote one.
     pub fn skip_word(&self) -> Option<&'static str> {
         let texts = self.message.iter().chain(&self.skip_texts);
         Self::skip_word_in(&texts.map(String::as_str).collect::<Vec<_>>())
@@ -137,7 +137,7 @@ impl Change {
     }
 }
 
-/// Whether the trailer stands in a text's last paragraph, with or without a space in it.
+/// True if the trailer stands in the last paragraph of the text, with or without a space in it.
 fn has_trailer(text: &str) -> bool {
     let last = text.trim_end().lines().rev().map(str::trim).take_while(|line| !line.is_empty());
     last.map(|line| line.replace(' ', "")).any(|line| line == "skip-checks:true")

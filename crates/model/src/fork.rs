@@ -1,5 +1,5 @@
-//! Pull requests from forks: whose code they bring, and whether it runs at once. A fork is anybody's: its code runs in
-//! the project's containers only as far as the project wishes.
+//! Pull requests from forks: the project's rule for them, and the person who pushed. Anybody can make a fork, so its
+//! code runs in the project's containers only as far as the project allows.
 
 use crate::ids::ForgeUserId;
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,11 @@ use std::str::FromStr;
 pub enum ForkRule {
     /// They are not built.
     Never,
-    /// They are held until somebody approves them, unless who pushed them may push to the repository itself.
+    /// They are held until somebody approves them. A pull request of a person who may push to the repository is not
+    /// held.
     #[default]
     AfterApproval,
-    /// They are built as any other push.
+    /// They are built like any other push.
     Always,
 }
 

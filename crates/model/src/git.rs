@@ -1,4 +1,4 @@
-//! Commits and refs, as far as a push names them.
+//! Commits and refs, as pushes name them.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -9,17 +9,17 @@ use std::{fmt, str::FromStr};
 pub struct Sha(String);
 
 impl Sha {
-    /// The first ten digits, enough for people.
+    /// The first ten digits, which are enough for people.
     pub fn short(&self) -> &str {
         &self.0[..10]
     }
 
-    /// Whether it is all zeros: the place of a ref that does not exist.
+    /// True if all digits are zero: the id that stands for a ref that does not exist.
     pub fn is_nowhere(&self) -> bool {
         self.0.bytes().all(|digit| digit == b'0')
     }
 
-    /// As many zeros as it has digits: the place of a ref that does not exist.
+    /// The id of zeros with the same length: it stands for a ref that does not exist.
     pub fn nowhere(&self) -> Self {
         Self("0".repeat(self.0.len()))
     }
@@ -65,10 +65,10 @@ impl fmt::Display for Sha {
 #[error("\"{0}\" is not a commit id: it needs 40 or 64 lower-case hexadecimal digits")]
 pub struct NotASha(String);
 
-/// The ref that a build is of: a branch, a tag, or a pull request whose branch lives in another repository.
+/// The ref of a build: a branch, a tag, or a pull request whose branch is in another repository.
 ///
-/// A pull request from a branch of the same repository counts as that branch, so that its push and its pull
-/// request make one build.
+/// A pull request from a branch of the same repository counts as that branch, so the push and the pull request cause
+/// one build.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum GitRef {
@@ -81,7 +81,7 @@ pub enum GitRef {
 }
 
 impl GitRef {
-    /// The name people read: `main`, `#12`.
+    /// The name for people: `main`, `#12`.
     pub fn label(&self) -> String {
         match self {
             Self::Branch(name) | Self::Tag(name) => name.clone(),
@@ -146,7 +146,7 @@ pub struct RefAt<'a> {
 )]
 pub struct NotARef(String);
 
-/// Whether git accepts the name for a branch (the rules of `git check-ref-format`).
+/// True if git accepts the name for a branch (the rules of `git check-ref-format`).
 pub fn is_branch_name(name: &str) -> bool {
     let bad = |c: char| c.is_control() || c == ' ' || "~^:?*[\\".contains(c);
     let parts_fit =

@@ -1,4 +1,4 @@
-//! A hook: the image and the scripts to run for a project's pushes. People write it in a form; here it is checked.
+//! A hook: the image and the scripts to run for a project's pushes. People fill in a form, and this module checks it.
 
 use crate::{
     ids::{HookId, ProjectId, WebhookId},
@@ -22,13 +22,13 @@ pub const SCRIPT_LIMIT: usize = 256 * 1024;
 pub struct Hook {
     /// Kozmic's own id, as in the address that the forge calls.
     pub id: HookId,
-    /// The project whose pushes wake it.
+    /// The project whose pushes start the hook's jobs.
     pub project: ProjectId,
     /// The part that people wrote.
     pub recipe: HookRecipe,
-    /// The webhook at the forge that calls it; none where creating it failed.
+    /// The webhook at the forge that calls the hook; none if it could not be created.
     pub webhook: Option<WebhookId>,
-    /// Whether that webhook, as far as is known, signs nothing, so that its deliveries are refused.
+    /// True if the webhook, as far as is known, does not sign its deliveries, so that they are refused.
     pub is_unsigned: bool,
 }
 
@@ -41,9 +41,9 @@ pub struct HookRecipe {
     pub image: ImageName,
     /// The script, starting with its shebang.
     pub script: String,
-    /// The install script, whose result is kept as an image; none: the script runs in the base image itself.
+    /// The install script, whose result is kept as an image; none: the script runs in the base image.
     pub install: Option<Install>,
-    /// Whether to look for a newer image before each job.
+    /// The rule for pulling a newer image before each job.
     pub pull: PullPolicy,
     /// The rule for a job that is interrupted.
     pub if_interrupted: IfInterrupted,
@@ -68,11 +68,11 @@ pub struct HookDraft {
     pub if_interrupted: String,
 }
 
-/// A sentence beside each field that is wrong, by the field's name.
+/// A sentence for each wrong field, by the field's name.
 pub type FieldFaults = BTreeMap<&'static str, String>;
 
 impl HookDraft {
-    /// The hook that the draft describes, or what to change, field by field.
+    /// The hook that the draft describes, or a fault for each wrong field.
     ///
     /// # Errors
     /// Names every field that is wrong and says what would be right.
@@ -82,7 +82,7 @@ impl HookDraft {
         if let Some(fault) = title_fault(&title) {
             faults.insert("title", fault);
         }
-        // Browsers send CR LF; a carriage return behind the shebang would name an interpreter that is not there.
+        // Browsers send CR LF. A carriage return after the shebang would be taken for a part of the interpreter's name.
         let script = self.script.replace("\r\n", "\n");
         if let Some(fault) = script_fault(&script) {
             faults.insert("script", fault);

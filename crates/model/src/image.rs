@@ -1,4 +1,4 @@
-//! The name of a Docker image, parsed once at the edge.
+//! The name of a Docker image, parsed once, where it comes in.
 
 use crate::registry::DEFAULT_REGISTRY;
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ impl ImageName {
         &self.repository
     }
 
-    /// The registry that it comes from: `docker.io` where the name tells none.
+    /// The registry that has the image: `docker.io` if the name has no registry.
     pub fn registry(&self) -> &str {
         match self.repository.split_once('/') {
             Some(("index.docker.io", _)) => DEFAULT_REGISTRY,
@@ -34,8 +34,8 @@ impl ImageName {
         }
     }
 
-    /// The name as engines list it: Docker's own registry, and its part `library`, go without saying; a version does not. A
-    /// digest says it alone.
+    /// The name as engines list it. Docker's own registry and its namespace `library` are left out; the version is
+    /// always there. If there is a digest, it is the version, without a tag.
     pub fn listed(&self) -> String {
         let repository = self.listed_repository();
         match (&self.digest, &self.tag) {
@@ -45,15 +45,15 @@ impl ImageName {
         }
     }
 
-    /// Whether it is one of the names under which Kozmic keeps what install scripts made, each for one project.
+    /// True if Kozmic keeps results of install scripts under such names, each for one project.
     pub fn is_reserved(&self) -> bool {
         self.listed_repository().starts_with(RESERVED)
     }
 
-    /// The name, if anybody may use it; else a sentence that says why not.
+    /// The name, if anybody may use it; else a sentence with the reason.
     ///
     /// # Errors
-    /// It is reserved.
+    /// The name is reserved.
     pub fn unless_reserved(self) -> Result<Self, String> {
         match self.is_reserved() {
             true => {
@@ -63,17 +63,18 @@ impl ImageName {
         }
     }
 
-    /// Whether it is an official image of Docker's own registry, which is everybody's.
+    /// True if it is an official image of Docker's own registry, which everybody may use.
     pub fn is_official(&self) -> bool {
         self.registry() == DEFAULT_REGISTRY && !self.listed_repository().contains('/')
     }
 
-    /// Whether the name is one of images that Kozmic's own scripts make. At Docker's registry it would be a stranger's.
+    /// True if Kozmic's own scripts make images under such names. At Docker's registry the name would be a stranger's.
     pub fn is_of_kozmic(&self) -> bool {
         self.listed_repository().starts_with(OWN)
     }
 
-    /// Whether it is a user's repository at Docker's own registry: it may be any stranger's, and the name says no registry.
+    /// True if it is a user's repository at Docker's own registry: any stranger may own it, and the name has no
+    /// registry.
     pub fn is_users(&self) -> bool {
         self.registry() == DEFAULT_REGISTRY && self.listed_repository().contains('/')
     }
@@ -100,7 +101,7 @@ impl fmt::Display for ImageName {
     }
 }
 
-/// The reason why a text is no image name.
+/// The reason why a text is not an image name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NotAnImage {
     /// Nothing was written.
@@ -170,7 +171,7 @@ fn is_host(text: &str) -> bool {
     name.split('.').all(is_label) && port.parse::<u16>().is_ok()
 }
 
-/// Letters and digits with one of `.` `_` `__`, or any number of `-`, between.
+/// Accepts letters and digits with one of `.` `_` `__`, or any number of `-`, between them.
 fn is_component(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let mut between = text.split(plain).filter(|signs| !signs.is_empty());

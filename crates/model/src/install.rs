@@ -1,4 +1,5 @@
-//! Install scripts: they make once what a hook's script needs, and it is kept until something that matters changes.
+//! Install scripts: such a script installs once the things that a hook's script needs. The result is kept until a
+//! tracked input changes.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -12,7 +13,7 @@ const PATH_LIMIT: usize = 1_000;
 /// The path of a repository's root.
 const EVERYTHING: &str = ".";
 
-/// A script that runs before a hook's script, and the paths whose changes make it run anew.
+/// A script that runs before a hook's script, and the paths whose changes make it run again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Install {
     /// The script, starting with its shebang.
@@ -21,14 +22,14 @@ pub struct Install {
     pub tracked: Vec<TrackedPath>,
 }
 
-/// Whether to look for a newer base image before a job.
+/// The rule for pulling a newer base image before a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PullPolicy {
-    /// Only if the engine does not have it.
+    /// Pull only if the engine does not have the image.
     #[default]
     IfAbsent,
-    /// Before each job.
+    /// Pull before each job.
     Newer,
 }
 
@@ -50,18 +51,18 @@ impl FromStr for PullPolicy {
     }
 }
 
-/// The path of a file or directory in a repository, from its root, in one way of writing only; a dot for all of it.
+/// The path of a file or directory in a repository, from its root, in normal form; a dot for the whole repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TrackedPath(String);
 
 impl TrackedPath {
-    /// As git writes it: `requirements/dev.txt`.
+    /// The path as git writes it: `requirements/dev.txt`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it stands for the whole repository.
+    /// True if it stands for the whole repository.
     pub fn is_everything(&self) -> bool {
         self.0 == EVERYTHING
     }

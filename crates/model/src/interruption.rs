@@ -1,5 +1,5 @@
-//! Interruptions: an attempt that ended because its engine, its machine or Kozmic went away is nobody's failure. Its
-//! job runs again by itself, unless that would do harm.
+//! Interruptions: an attempt that ended because its engine, its machine or Kozmic went away is not the script's
+//! failure. The job runs again automatically, unless this would do harm.
 
 use crate::{
     job::{Job, Outcome, killed_by},
@@ -9,7 +9,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// Most times that a job runs again by itself. A restart by hand begins the count anew.
+/// The most times that a job runs again automatically. A restart by hand begins the count again.
 pub const MOST_AGAIN: i32 = 2;
 
 /// The rule for a job that was interrupted.
@@ -19,12 +19,12 @@ pub enum IfInterrupted {
     /// It runs again, from its start.
     #[default]
     Again,
-    /// It ends as an error: what it does must not be done twice, such as a deployment.
+    /// It ends as an error, because the job must not run twice, such as a deployment.
     Error,
 }
 
 impl IfInterrupted {
-    /// Both, the default first.
+    /// Both rules, the default first.
     pub const ALL: [Self; 2] = [Self::Again, Self::Error];
 
     /// The word in the database, in forms, recipes and settings.
@@ -54,15 +54,15 @@ pub enum Sequel {
 }
 
 impl Sequel {
-    /// The consequence for a job whose attempt ended so: an interrupted job runs again, as far as it may. Somebody who
-    /// wants the job stopped gets that.
+    /// The consequence of this outcome for a job: an interrupted job runs again, as far as it may. If somebody asked to
+    /// stop the job, it stops.
     pub fn of(job: &Job, outcome: &Outcome) -> Self {
         let Job { spec, interruptions, .. } = job;
         Self::after(spec, *interruptions, job.cancellation(), outcome)
     }
 
-    /// The consequence for a job of that spec, with so many interrupted attempts before this one, that somebody may want
-    /// to be stopped.
+    /// The consequence for a job of that spec. `interruptions` is the number of interrupted attempts before this one.
+    /// `cancellation` is set if somebody asked to stop the job.
     pub fn after(
         spec: &JobSpec,
         interruptions: i32,
@@ -89,7 +89,7 @@ impl Sequel {
         outcome
     }
 
-    /// The status that it leaves the job in.
+    /// The status of the job after it.
     pub fn status(&self) -> Status {
         match self {
             Self::End(outcome) => outcome.status(),
@@ -97,7 +97,7 @@ impl Sequel {
         }
     }
 
-    /// The reason why the attempt ended badly, in a sentence, and what follows.
+    /// The reason why the attempt ended badly, in a sentence, and the consequence.
     pub fn reason(&self, number: i32) -> Option<String> {
         match self {
             Self::End(outcome) => outcome.reason(),
@@ -108,7 +108,7 @@ impl Sequel {
     }
 }
 
-/// The thing that says whether a job runs again.
+/// The place in which people set the rule for interrupted jobs.
 fn written_in(origin: &Origin) -> &'static str {
     match origin {
         Origin::Hook(_) => "hook",
@@ -124,9 +124,9 @@ pub enum Ending {
     Returned,
     /// The install script ended by itself, and not well.
     NotInstalled,
-    /// A script failed, and a process in its container had been killed for want of memory.
+    /// A script failed after a process in its container was killed for lack of memory.
     OutOfMemory,
-    /// A script failed that said last that a disk is full.
+    /// A script failed, and its last lines say that a disk is full.
     DiskFull,
     /// It printed nothing for too long.
     Stalled,
@@ -136,14 +136,14 @@ pub enum Ending {
     Flooded,
     /// Somebody, or a newer push, stopped it.
     Canceled,
-    /// It could not be run.
+    /// Kozmic could not run it.
     Broken,
     /// Its engine, its machine or Kozmic went away.
     Interrupted,
 }
 
 impl Ending {
-    /// All of them.
+    /// All endings.
     pub const ALL: [Self; 10] = [
         Self::Returned,
         Self::NotInstalled,
@@ -173,7 +173,7 @@ impl Ending {
         }
     }
 
-    /// The real reason in a few words, where the forge's line has room for one; a code that is no signal's is none.
+    /// The reason in a few words, for the forge's short line; none for a code that stands for no signal.
     pub fn in_short(self, return_code: Option<i64>) -> Option<String> {
         let words = match self {
             Self::Returned | Self::NotInstalled => return return_code.and_then(killed_by),

@@ -1,32 +1,32 @@
-//! The people who may sign in: everybody, or those whom the settings name, by themselves or by an organization.
+//! The people who may sign in: everybody, or the people and organizations in the settings.
 
 use crate::user::User;
 use std::fmt;
 
-/// Logins of people and names of organizations, as the settings name them; none: everybody.
+/// Logins of people and names of organizations from the settings; empty: everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invited(Vec<String>);
 
-/// The last answer of the forge to the question which of the organizations that are named a person belongs to.
+/// The forge's last answer about a person's membership in the named organizations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Admission {
-    /// Nobody asked: everybody might sign in, or the person was named by their login.
+    /// The forge was not asked: everybody might sign in, or the settings named the person by login.
     #[default]
     Unasked,
-    /// This one.
+    /// The person belongs to this organization.
     Organization(String),
-    /// None of them.
+    /// The person belongs to none of them.
     Nobody,
 }
 
-/// The standing of a person who signed in once.
+/// The standing of a person who signed in before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// They may stay.
+    /// They may stay signed in.
     In,
-    /// They may not.
+    /// They may not stay signed in.
     Out,
-    /// Only the forge knows.
+    /// It is unknown until the forge is asked.
     Unknown,
 }
 
@@ -38,12 +38,12 @@ impl fmt::Display for Invited {
 }
 
 impl Invited {
-    /// Those of these names.
+    /// The people and organizations with these names.
     pub fn new(names: Vec<String>) -> Self {
         Self(names)
     }
 
-    /// Whether the person with this login may sign in, whatever organizations they belong to.
+    /// True if the person with this login may sign in, whatever organizations they belong to.
     pub fn admits(&self, login: &str) -> bool {
         self.0.is_empty() || self.names(login)
     }
@@ -54,8 +54,8 @@ impl Invited {
         named.cloned().map_or(Admission::Nobody, Admission::Organization)
     }
 
-    /// The standing of a person, by what is known of them. An organization that is named no more may not be the only one
-    /// that they belong to.
+    /// The standing of a person, as far as it is known. If their organization is no longer named, they may still belong
+    /// to another one that is.
     pub fn standing(&self, user: &User) -> Standing {
         match &user.admission {
             _ if self.admits(&user.profile.login) => Standing::In,

@@ -13,7 +13,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// One script of a build and how far it came.
+/// One script of a build and its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Kozmic's own id, as in addresses.
@@ -22,13 +22,13 @@ pub struct Job {
     pub build: BuildId,
     /// The project it belongs to.
     pub project: ProjectId,
-    /// The snapshot that runs.
+    /// The snapshot of everything that runs.
     pub spec: JobSpec,
     /// Its state.
     pub status: Status,
-    /// Number of this run, from 1; 0 before a runner took it.
+    /// Number of the current attempt, from 1; 0 before a runner took the job.
     pub attempt: i32,
-    /// Number of its last runs that were interrupted, one after another, since somebody started it.
+    /// Number of interrupted attempts in a row up to now, since somebody started the job.
     pub interruptions: i32,
     /// The reason why it ended, as far as that is known.
     pub ending: Option<Ending>,
@@ -36,19 +36,19 @@ pub struct Job {
     pub reason: Option<String>,
     /// The code that the script returned.
     pub return_code: Option<i64>,
-    /// Whether somebody asked to stop it.
+    /// True if somebody asked to stop it.
     pub cancel_requested: bool,
-    /// The one that had it canceled, if it was no person.
+    /// The cause of the cancellation, if no person canceled it.
     pub canceled_by: Option<CanceledBy>,
     /// The container of the running attempt, once there is one.
     pub container: Option<String>,
-    /// The key of what its install script makes, while that runs.
+    /// The key of the image that its install script makes, while that script runs.
     pub cache_key: Option<String>,
-    /// The parts of its time.
+    /// The phases of the current attempt.
     pub phases: Vec<Phase>,
     /// Time at which it was planned.
     pub created_at: Timestamp,
-    /// Time since which the present attempt waited for a runner, where that is known.
+    /// Time since which the current attempt has waited for a runner, if that is known.
     pub queued_at: Option<Timestamp>,
     /// Time at which a runner took it.
     pub started_at: Option<Timestamp>,
@@ -57,14 +57,15 @@ pub struct Job {
 }
 
 impl Job {
-    /// The times of the present attempt.
+    /// The times of the current attempt.
     pub fn span(&self) -> Span {
         let Self { queued_at, started_at, finished_at, .. } = *self;
         Span { queued_at, started_at, finished_at }
     }
 
-    /// The time at which the present attempt was asked for, where that is known: by the push that it is for, which was
-    /// heard of at `pushed_at`, or by a restart, whichever came later. Hooks that hear of one push have it in common.
+    /// The time at which the current attempt was requested, if that is known. A push requests it at `pushed_at`, the
+    /// time at which Kozmic heard of the push; a restart requests it too; the later of the two counts. All hooks that
+    /// hear of one push have the same time.
     pub fn asked_at(&self, pushed_at: Timestamp) -> Option<Timestamp> {
         match self.queued_at == Some(self.created_at) {
             true => Some(pushed_at),
@@ -72,30 +73,30 @@ impl Job {
         }
     }
 
-    /// The run that pages show: the next one, while it waits for a runner.
+    /// The attempt that pages show: the next one while the job waits for a runner.
     pub fn shown_attempt(&self) -> Attempt {
         let ahead = i32::from(self.status.is_waiting());
         Attempt { job: self.id, number: self.attempt + ahead }
     }
 
-    /// The end of a run of it that somebody wants to be stopped; none: nobody does.
+    /// The outcome of an attempt that somebody asked to stop; none if nobody asked.
     pub fn cancellation(&self) -> Option<Outcome> {
         let reason = || self.reason.clone().unwrap_or_else(|| "Canceled.".to_owned());
         self.cancel_requested.then(|| Outcome::Canceled(reason()))
     }
 
-    /// The run that is meant when a result is written.
+    /// The attempt for which a result is written.
     pub fn attempt(&self) -> Attempt {
         Attempt { job: self.id, number: self.attempt }
     }
 }
 
-/// The one that cancels a job, if it is no person.
+/// The cause of a cancellation, if no person canceled the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanceledBy {
-    /// A newer push to its ref.
+    /// A newer push to the job's ref.
     Push,
-    /// The commit's author, who asks to skip it.
+    /// The commit's author, who asked to skip the build.
     Author,
 }
 
@@ -108,27 +109,27 @@ impl CanceledBy {
         }
     }
 
-    /// The one that has that word.
+    /// The cause with that word.
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Push, Self::Author].into_iter().find(|by| by.word() == word)
     }
 }
 
-/// One run of a job: results are accepted from this run only, and its log is its own.
+/// One execution of a job. Results are accepted from the current attempt only, and each attempt has its own log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// The job.
     pub job: JobId,
-    /// Number of the run, from 1.
+    /// Number of the attempt, from 1.
     pub number: i32,
 }
 
-/// A run that ended and was followed by another.
+/// An attempt that ended and was followed by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastAttempt {
-    /// Number of the run, from 1.
+    /// Number of the attempt, from 1.
     pub number: i32,
-    /// The status that it ended with.
+    /// The status at its end.
     pub status: Status,
     /// The reason why it ended, as far as that is known.
     pub ending: Option<Ending>,
@@ -136,9 +137,9 @@ pub struct PastAttempt {
     pub reason: Option<String>,
     /// The code that the script returned.
     pub return_code: Option<i64>,
-    /// The parts of its time.
+    /// Its phases.
     pub phases: Vec<Phase>,
-    /// Time since which it waited for a runner, where that is known.
+    /// Time since which it waited for a runner, if that is known.
     pub queued_at: Option<Timestamp>,
     /// Time at which a runner took it.
     pub started_at: Option<Timestamp>,
@@ -146,7 +147,7 @@ pub struct PastAttempt {
     pub finished_at: Option<Timestamp>,
 }
 
-/// The end of a run.
+/// The end of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -154,35 +155,35 @@ pub enum Outcome {
     Returned(i64),
     /// The install script ended by itself with this code, which is not 0.
     NotInstalled(i64),
-    /// A script failed, and more than its code is known.
+    /// A script failed, and the cause is known.
     Explained(Failure),
-    /// No output for the stall timeout.
+    /// The script printed nothing for the stall timeout.
     Stalled(Duration),
-    /// Longer than a job may take.
+    /// The script ran longer than a job may.
     TimedOut(Duration),
-    /// It printed more bytes than a log may have.
+    /// The script printed more bytes than a log may have.
     Flooded(u64),
-    /// Somebody stopped it; who, in a sentence.
+    /// Somebody stopped it; the sentence names who did.
     Canceled(String),
-    /// Kozmic could not run it, and why.
+    /// Kozmic could not run it; the sentence gives the reason.
     Broken(String),
-    /// Its engine, its machine or Kozmic went away while it ran; which, in a sentence.
+    /// Its engine, its machine or Kozmic went away while it ran; the sentence names which.
     Interrupted(String),
 }
 
 /// The failure of a script whose cause is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The code that it returned, which is not 0.
+    /// The code that the script returned, which is not 0.
     pub code: i64,
     /// The cause.
     pub cause: Cause,
-    /// Whether it was the install script.
+    /// True if the install script failed.
     pub of_install: bool,
 }
 
 impl Outcome {
-    /// The job's last status.
+    /// The job's final status.
     pub fn status(&self) -> Status {
         match self {
             Self::Returned(0) => Status::Success,
@@ -197,7 +198,7 @@ impl Outcome {
         }
     }
 
-    /// The reason why the run ended.
+    /// The reason why the attempt ended.
     pub fn ending(&self) -> Ending {
         match self {
             Self::Returned(_) => Ending::Returned,
@@ -213,7 +214,7 @@ impl Outcome {
         }
     }
 
-    /// The code that the script returned, if it got to return one.
+    /// The code that the script returned, if it returned one.
     pub fn return_code(&self) -> Option<i64> {
         match self {
             Self::Returned(code) | Self::NotInstalled(code) | Self::Explained(Failure { code, .. }) => {
@@ -255,7 +256,7 @@ fn returned(script: &str, code: i64, why: Option<&str>) -> String {
     }
 }
 
-/// The meaning of a code that people ask about.
+/// The meaning of a code, if it is one that people often ask about.
 fn in_words(code: i64) -> Option<String> {
     match code {
         126 => Some("the interpreter cannot be run".to_owned()),
@@ -264,14 +265,14 @@ fn in_words(code: i64) -> Option<String> {
     }
 }
 
-/// The words for the end by a signal, which shells tell by a code above 128. Other codes up there are programs' own.
+/// The words for an end by a signal. Shells report it as a code above 128; programs use other codes there themselves.
 pub(crate) fn killed_by(code: i64) -> Option<String> {
     let number = code.checked_sub(128)?;
     SIGNALS.iter().find(|(known, _)| *known == number).map(|(_, name)| format!("killed by SIG{name}"))
 }
 
-/// The signals that end programs and that people meet, as Linux numbers them on most machines. SIGHUP is none of them: its
-/// code is git's for wrong usage.
+/// The signals that end programs in practice, with their numbers on most Linux machines. SIGHUP is left out: git uses
+/// its code for wrong usage.
 const SIGNALS: [(i64, &str); 15] = [
     (2, "INT"),
     (3, "QUIT"),

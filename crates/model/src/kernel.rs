@@ -1,7 +1,8 @@
-//! Kernels: repositories whose pushes make one, on images that earlier builds left.
+//! Kernel rules: a push to certain repositories builds a kernel, on an image that earlier builds kept.
 //!
 //! A *generic* rule builds everything on a fresh image and keeps its container as an image, one for each branch. A
-//! *dependent* rule starts from the image that the generic one kept, and builds only what its repository changes.
+//! *dependent* rule starts from the image that the generic rule kept, and builds only the part that its repository
+//! changes.
 
 use crate::{
     artifact::{ArtifactName, Format, Product},
@@ -24,7 +25,7 @@ const LONGEST_TAG: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelKind {
-    /// Everything, on a fresh image.
+    /// One part, on an image that a generic build kept.
     Generic,
     /// One part, on an image that a generic build left.
     Dependent,
@@ -43,9 +44,9 @@ impl KernelKind {
 /// The image and the script to run for pushes to a repository that kernels are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelRule {
-    /// `owner/name` of the repository whose pushes wake the rule.
+    /// `owner/name` of the repository whose pushes start the rule's jobs.
     pub repository: String,
-    /// The image that the build starts from.
+    /// The image from which the build starts.
     pub start: KernelStart,
     /// Commands that a shell runs first, such as installing git; none if empty.
     pub before: String,
@@ -54,18 +55,18 @@ pub struct KernelRule {
     pub script: String,
     /// The place where the script leaves the kernel.
     pub kernel: KernelFile,
-    /// The beginning of kernels' names.
+    /// The prefix of kernels' names.
     pub prefix: String,
     /// The rule for a job that is interrupted.
     pub if_interrupted: IfInterrupted,
 }
 
-/// The image that a kernel's build starts from.
+/// The image from which a kernel's build starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelStart {
-    /// From this image; what comes of it is kept as `<owner>/<repository>:<branch>`.
+    /// This image; the build's container is kept as `<owner>/<repository>:<branch>`.
     Fresh(ImageName),
-    /// From the image that the generic rule of this repository, `owner/name`, kept.
+    /// The image that the generic rule of this repository, `owner/name`, kept.
     Kept(String),
 }
 
@@ -74,7 +75,7 @@ pub enum KernelStart {
 pub struct KernelFile {
     /// A directory that is empty at the start, such as `/target`.
     pub directory: String,
-    /// The file in it, such as `vmlinuz.efi`.
+    /// The kernel's file in the directory, such as `vmlinuz.efi`.
     pub file: String,
 }
 
@@ -87,17 +88,18 @@ impl KernelRule {
         }
     }
 
-    /// Whether pushes to that repository wake it; in any case of letters.
+    /// True if pushes to that repository start the rule's jobs. The case of letters does not matter.
     pub fn is_for(&self, full_name: &str) -> bool {
         self.repository.eq_ignore_ascii_case(full_name)
     }
 
-    /// Whether an image is called as those that its builds keep.
+    /// True if the image has a name under which this rule's builds are kept.
     pub fn keeps(&self, image: &ImageName) -> bool {
         self.kind() == KernelKind::Generic && image.listed_repository() == self.repository.to_lowercase()
     }
 
-    /// The job that a push makes of it; none for pull requests. `name` is the repository's without its owner.
+    /// The job that a push causes by this rule; none for pull requests. `name` is the repository's name without its
+    /// owner.
     ///
     /// # Errors
     /// The repository's name makes no image name.
@@ -153,14 +155,15 @@ fn image_tag(git_ref: &GitRef) -> Option<String> {
         GitRef::Tag(name) => format!("{OF_TAG}{}", flat(name)),
         GitRef::PullRequest(_) => return None,
     };
-    // Docker takes letters, digits and `_` as the first; and a branch may be called like the image of a tag.
+    // A tag begins with a letter, digit or `_` at Docker. A branch may also have a name that looks like the image of a
+    // tag.
     let is_branch = matches!(git_ref, GitRef::Branch(_));
     let needs_more = text.starts_with(['-', '.']) || (is_branch && text.starts_with(OF_TAG));
     let tag = if needs_more { format!("_{text}") } else { text };
     Some(tag.chars().take(LONGEST_TAG).collect())
 }
 
-/// Whether a ref lost nothing but slashes in the part that it has in names of images and kernels.
+/// True if names of images and kernels show the ref without loss, except for slashes.
 pub(crate) fn is_certain(git_ref: &GitRef) -> bool {
     match git_ref {
         GitRef::Branch(name) => is_flat(name) && !name.starts_with(OF_TAG) && name.len() <= LONGEST_TAG,
@@ -169,15 +172,16 @@ pub(crate) fn is_certain(git_ref: &GitRef) -> bool {
     }
 }
 
-/// The name to ask for where an image of a repository's ref may be called like another's. `image` is its plain name.
+/// The name to request if an image of another ref may have the same name. `image` is its plain name.
 pub fn image_wish(full_name: &str, git_ref: &GitRef, image: &ImageName) -> Wish {
     let owner = NameOwner::kernel(full_name, git_ref);
     let longest = image.repository().len() + 1 + LONGEST_TAG;
     Wish::new(owner, image.to_string(), "", longest, is_certain(git_ref))
 }
 
-/// The tag that a dependent build starts from: that of the longest branch which the pushed one's name begins with, or of
-/// a tag if a tag was pushed. `tags` are those on the engine; `owners` says whose images of this repository are.
+/// The tag of the image that a dependent build starts from: the tag of the longest branch that is a prefix of the
+/// pushed branch's name. If a tag was pushed, tags are compared instead. `tags` are the tags on the engine; `owners`
+/// has the owner of each image of this repository.
 pub fn base_tag<'a>(
     tags: &'a [String],
     owners: &BTreeMap<String, String>,
@@ -191,14 +195,14 @@ pub fn base_tag<'a>(
         let wish = image_wish(repository, &git_ref, &plain);
         let is_its = |tag: &&String| match owners.get(&name(tag)) {
             Some(owner) => owner == own.as_str(),
-            // Nobody noted whose it is: it stood on the engine before.
+            // The image has no owner in the store: it was on the engine before owners were stored.
             None => wish.candidates().any(|candidate| candidate == name(tag)),
         };
         tags.iter().find(is_its).map(String::as_str)
     })
 }
 
-/// A ref and all shorter ones that its name begins with, the longest first.
+/// A ref and all shorter refs whose names are prefixes of its name, the longest first.
 fn beginnings(git_ref: &GitRef) -> impl Iterator<Item = GitRef> {
     let (name, of): (&str, fn(String) -> GitRef) = match git_ref {
         GitRef::Branch(name) => (name, GitRef::Branch),
@@ -327,7 +331,7 @@ mod tests {
         assert_eq!(base(&tags, &[], branch("фича-2")), Some(one.clone()));
         assert_eq!(base(&tags, &[], branch("тест")), Some(other.clone()));
         assert_eq!(base(&tags, &[], branch("ветка")), None);
-        // An image that nobody noted can be of either branch; one that was noted is its owner's alone.
+        // An image without a stored owner may belong to either branch; an image with one belongs to its owner alone.
         assert_eq!(base(&tags, &[], branch("feature/x-1")).as_deref(), Some("feature-x"));
         let owners = [("feature-x", branch("feature/x"))];
         assert_eq!(base(&tags, &owners, branch("feature/x-1")).as_deref(), Some("feature-x"));

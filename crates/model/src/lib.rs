@@ -1,7 +1,7 @@
-//! Kozmic's nouns: what a push, a build and a job *are*, and every decision about them that needs no outside.
+//! Kozmic's nouns: pushes, builds and jobs, and every decision about them that needs nothing from outside.
 //!
-//! Everything here is pure: no I/O, no clock, no randomness. The time and new ids come in as arguments, so each
-//! rule can be tested by calling it. The order of the modules is the order in which a push meets them.
+//! Everything here is pure: no I/O, no clock, no randomness. The time and new ids are arguments, so each rule can be
+//! tested by calling it. The order of the modules is the order in which a push meets them.
 //!
 //! # Glossary
 //!
@@ -17,29 +17,33 @@
 //! | hook | an image and a script to run for a project's pushes |
 //! | install script | a script that a hook runs before its own, whose result is kept as a cached image |
 //! | tracked file | a file or directory whose change makes the install script run anew |
-//! | recipe | all that the configuration repository says of one branch: which scripts build what of it |
+//! | recipe | the configuration repository's entry for one branch: its scripts and the artifacts that they build |
 //! | kernel rule | an image and a script to run for pushes to a repository that kernels are made of |
-//! | name | the name of an artifact or a kernel's image: made of repository and branch, and one's own |
-//! | artifact | a thing that a job made and published, under a versioned name and behind a stable link |
-//! | delivery | one request that the forge made to an address of Kozmic's |
+//! | name | the name of an artifact or a kernel's image: made from repository and branch, with one owner |
+//! | artifact | a file or directory that a job made and published, under a versioned name and behind a stable link |
+//! | delivery | one request of the forge to an address of Kozmic |
 //! | event | the meaning of a delivery, once it is understood |
 //! | move | one step of a ref from commit to commit, as a delivery tells of it |
 //! | position | the place of a build in the order of its ref's pushes, set anew when the ref is back at its commit |
-//! | build | all that one commit on one ref made run |
+//! | build | everything that one commit on one ref causes to run |
 //! | job | one script of a build, in one container |
-//! | attempt | one run of a job |
+//! | attempt | one execution of a job |
 //! | interrupted | of an attempt: it ended because its engine, its machine or Kozmic went away |
-//! | held | of a job: it waits until a person approves it, since it is a stranger's |
+//! | held | of a job: it waits until a person approves it, because it comes from a stranger |
 //! | spec | the snapshot of everything a job needs to run |
-//! | task | the part of a spec that says what runs: a hook's script, a program, or a reading of the configuration |
-//! | program | a script of a recipe or kernel rule, which lies in the container and makes an artifact |
-//! | news | that a build just broke, or was mended |
+//! | task | the part of a spec that tells what to run: a hook's script, a program, or a reading of the configuration |
+//! | program | a script of a recipe or kernel rule, which is a file in the container and makes an artifact |
+//! | news | that a build just broke, or works again |
 //! | mail | a message to one member about a build's news, or a confirmation |
 //! | confirmation | a mail with a link by which a person shows that they read the mail of an address |
 //! | runner | the part that takes orders and runs them, on the machine of its engine |
-//! | coordinator | the part that gives runners their orders, and keeps what they tell |
-//! | order | one attempt at a job, with all that a runner needs to know of it |
-//! | instance | a Kozmic installation, told apart by its data directory |
+//! | coordinator | the part that gives runners their orders, and stores their reports |
+//! | order | one attempt at a job, with everything that a runner needs for it |
+//! | instance | a Kozmic installation, identified by its data directory |
+//! | gate | the wait inside of a container until the checkout is there |
+//! | side door | a helper container through which files get into a job's volume |
+//! | turn | a lock with a name, which one job at a time holds |
+//! | bell | a wake-up for waiting tasks, without content |
 
 pub mod ids;
 pub mod time;

@@ -1,8 +1,8 @@
-//! Mails that tell members of a build that ended badly, or well after one that did not. They end a push's way. One other
-//! kind asks whether an address is the person's who gave it.
+//! Mails to members about a build that ended badly, or that ended well after one that did not. They are the last step
+//! of a push. Another kind of mail confirms that an address belongs to the person who gave it.
 //!
-//! Names, messages and output come from strangers: `clean` takes out what would do harm before `text` and `html` make
-//! the two bodies of it.
+//! Names, messages and output come from strangers: `clean` removes everything harmful before `text` and `html` make the
+//! two bodies.
 
 mod clean;
 mod confirmation;
@@ -36,48 +36,48 @@ const LINES: usize = 30;
 /// The longest line of a log that a mail shows, in characters.
 const LINE_LIMIT: usize = 500;
 
-/// Shortest wait of a build that a mail tells.
+/// The shortest wait of a build that a mail mentions.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// The longest name, title or headline that a mail shows, in characters.
 const NAME_LIMIT: usize = 200;
 
-/// A mail to one person, ready to be sent. No field has a line break but the two bodies.
+/// A mail to one person, ready to send. Only the two bodies have line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
     /// The line that mailboxes show in their lists.
     pub subject: String,
     /// The body as plain text.
     pub text: String,
-    /// The body as HTML, without anything to fetch.
+    /// The body as HTML, without anything to load.
     pub html: String,
-    /// `<…@host>`: the same however often the mail is sent.
+    /// `<…@host>`: the same each time the mail is sent.
     pub message_id: String,
-    /// The list that it belongs to; none: it is a single mail.
+    /// The mailing list of the mail; none: it is a single mail.
     pub list: Option<MailList>,
 }
 
-/// Mails that people get again and again, as their mailboxes know them.
+/// A mailing list, as mailboxes know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailList {
     /// `<…@host>`: the same for all mails of a project's ref, so that mailboxes keep them together.
     pub thread_id: String,
-    /// `owner/name <name.owner.host>`: what people filter by.
+    /// `owner/name <name.owner.host>`: people filter by it.
     pub id: String,
-    /// The address that ends them, without a question if a mailbox sends a form there.
+    /// The address that ends the mails. If a mailbox posts a form there, they end without a question.
     pub unsubscribe_url: String,
 }
 
-/// The most mails of a kind that one person gets within an hour.
+/// The most mails of one kind that a person gets within an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HourlyLimit {
     /// The number.
     pub mails: u32,
-    /// The time from which there will be mails again.
+    /// The time from which mails are sent again.
     pub until: Timestamp,
 }
 
-/// The facts that a mail is made of.
+/// The facts from which a mail is made.
 #[derive(Clone, Copy, Debug)]
 pub struct MailFacts<'a> {
     /// The mail's id.
@@ -86,22 +86,22 @@ pub struct MailFacts<'a> {
     pub recipient: &'a User,
     /// The build's project.
     pub project: &'a Project,
-    /// The build as it stands now.
+    /// The build in its current state.
     pub build: &'a Build,
     /// Its jobs, in the order of their tabs.
     pub jobs: &'a [Job],
     /// The last lines of the [`culprit`]'s log, as [`last_lines`] gives them.
     pub last_lines: &'a [String],
-    /// The address at which browsers reach Kozmic.
+    /// The address of Kozmic for browsers.
     pub public_url: &'a str,
     /// The address that ends all of the person's mail.
     pub unsubscribe_url: &'a str,
-    /// The limit that this mail is the last within; none: others may follow.
+    /// The limit, if this mail is the last one within it; none: more may follow.
     pub last_of: Option<HourlyLimit>,
 }
 
 impl Mail {
-    /// Says what happened.
+    /// Writes the mail about the build.
     pub fn compose(facts: &MailFacts<'_>) -> Self {
         let words = Words::of(facts);
         let host = host(facts.public_url);
@@ -127,13 +127,13 @@ impl Mail {
     }
 }
 
-/// The job that a bad end is laid to: the first that ended as the build did.
+/// The job that caused a bad end: the first one that ended with the build's status.
 pub fn culprit<'a>(build: &Build, jobs: &'a [Job]) -> Option<&'a Job> {
     jobs.iter().find(|job| is_bad(job.status) && job.status == build.status)
 }
 
-/// The last lines of a log as people read them, without what steers terminals. `is_whole` says that `end` begins with
-/// the log itself: otherwise its first line may lack its beginning and is left out, unless it is the only one.
+/// The last lines of a log as people read them, without terminal control sequences. `is_whole` is true if `end` is the
+/// whole log. Otherwise the first line may lack its beginning and is left out, unless it is the only one.
 pub fn last_lines(end: &[u8], is_whole: bool) -> Vec<String> {
     let rest = end.iter().position(|byte| *byte == b'\n').filter(|_| !is_whole).map(|at| &end[at + 1..]);
     let whole = rest.filter(|rest| !rest.trim_ascii().is_empty()).unwrap_or(end);
@@ -143,7 +143,8 @@ pub fn last_lines(end: &[u8], is_whole: bool) -> Vec<String> {
     lines.split_off(lines.len().saturating_sub(LINES))
 }
 
-/// Whether a person wants mail of a build. A manager is asked to approve whoever's commit it is.
+/// True if the person wants a mail about the build. Each manager gets the request to approve a build, whoever wrote the
+/// commit.
 pub fn is_wanted(user: &User, role: Role, build: &Build) -> bool {
     if build.status == Status::Held {
         return user.mail_address().is_some() && role >= Role::Manager;
@@ -156,7 +157,7 @@ pub fn is_wanted(user: &User, role: Role, build: &Build) -> bool {
     user.mail_address().is_some() && (!user.mail.only_own_commits || is_own())
 }
 
-/// Whether what people were to be told of a build is still so: badly ended is badly ended, by failure or by error.
+/// True if the news about a build still holds. Failure and error count as the same bad end.
 pub fn still_holds(told: Status, now: Status) -> bool {
     match told {
         Status::Success | Status::Held => now == told,
@@ -184,7 +185,7 @@ fn short(build: &Build) -> &str {
 struct Words {
     status: Status,
     verdict: String,
-    /// A name and what it is, such as `Branch` and `main`.
+    /// A label and its value, such as `Branch` and `main`.
     facts: Vec<(&'static str, String)>,
     build_url: String,
     jobs: Vec<JobWords>,
@@ -285,7 +286,7 @@ fn of_build(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// The time that its jobs ran, and the time that they waited before, if that is worth a line.
+/// The time during which the jobs ran, and the time during which they waited before, if it is long enough to mention.
 fn lengths(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     let Some(end) = build.finished_at else { return Vec::new() };
     let spans = jobs.iter().map(Job::span).collect::<Vec<_>>();
@@ -295,7 +296,7 @@ fn lengths(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     told("Duration", ran).into_iter().chain(told("Waited", waited)).collect()
 }
 
-/// The host of an address, as ids of mails need it.
+/// The host of an address, as message ids need it.
 fn host(public_url: &str) -> String {
     let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
@@ -307,7 +308,7 @@ fn host(public_url: &str) -> String {
     host_part(host)
 }
 
-/// Text with nothing in it but letters, digits, dots and hyphens.
+/// The text with only letters, digits, dots and hyphens.
 fn host_part(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
     let part = text.chars().map(|c| if fits(c) { c } else { '-' }).collect::<String>();

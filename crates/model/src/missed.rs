@@ -1,40 +1,40 @@
-//! Deliveries that the forge could not bring: which of them are worth another try, and when.
+//! Deliveries that did not reach Kozmic: decides which of them the forge is asked to send again, and when.
 
 use crate::time::Timestamp;
 use std::time::Duration;
 
-/// Most times that a delivery is sent again: over most of a day. It may be one that can never arrive.
+/// The most times that a delivery is sent again, spread over most of a day. Some deliveries can never arrive.
 pub const TRIES: i32 = 24;
 
-/// The cost of a try after one that was refused, by this server or by the forge: the next one will hardly do better.
+/// The cost of a try after a try that this server or the forge refused: the next one will hardly do better.
 pub const REFUSED: i32 = 8;
 
-/// Pauses between tries while nothing arrives, in seconds; the last one again and again.
+/// Pauses between tries while nothing arrives, in seconds; the last one repeats.
 const PAUSES: [u64; 7] = [60, 120, 300, 600, 900, 1_800, 3_600];
 
-/// Time after which a delivery that did not arrive is tried again if others arrive.
+/// Time after which a delivery that did not arrive is tried again, if others arrive.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// A delivery that the forge could not bring.
+/// A delivery that did not reach Kozmic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed {
-    /// The forge's id of what happened.
+    /// The forge's id of the delivery.
     pub uuid: String,
-    /// The forge's word for what happened.
+    /// The forge's word for the event.
     pub event: String,
-    /// Time at which it was sent first, by the forge's clock.
+    /// Time at which the forge first sent it, by the forge's clock.
     pub missed_at: Timestamp,
     /// The cost of its tries so far, up to [`TRIES`].
     pub tries: i32,
     /// Time at which the forge was last asked to send it again.
     pub asked_at: Timestamp,
-    /// Time at which it was found to be here.
+    /// Time at which Kozmic found that it has arrived.
     pub made_good_at: Option<Timestamp>,
 }
 
-/// Deliveries that are to be sent again now, out of all that were missed, the oldest first. Each is tried once; after
-/// that all of them as soon as the way is open again, and else the oldest alone, ever more seldom: one is enough to
-/// find out.
+/// The deliveries to send again now, out of all missed ones, the oldest first. Each is tried once. After that, all of
+/// them are tried as soon as others arrive (`is_open`). While nothing arrives, only the oldest is tried, at growing
+/// intervals: one is enough to find out.
 pub fn due(missed: &[Missed], is_open: bool, now: Timestamp) -> Vec<&Missed> {
     let open =
         missed.iter().filter(|one| one.made_good_at.is_none() && one.tries < TRIES).collect::<Vec<_>>();
@@ -50,12 +50,12 @@ pub fn due(missed: &[Missed], is_open: bool, now: Timestamp) -> Vec<&Missed> {
     open.into_iter().filter(is_due).collect()
 }
 
-/// Time until the next try of deliveries that do not arrive, as far as none is due before.
+/// Time until the next try of deliveries that do not arrive, if no other is due earlier.
 pub fn until_next(missed: &[Missed], now: Timestamp) -> Duration {
     scout(missed).map_or(Duration::ZERO, |one| pause(one.tries).saturating_sub(now.since(one.asked_at)))
 }
 
-/// The one that is tried for all: the oldest of those that did not arrive in their first try.
+/// The delivery that is tried instead of all: the oldest one that did not arrive at its first try.
 fn scout(missed: &[Missed]) -> Option<&Missed> {
     missed.iter().find(|one| one.made_good_at.is_none() && (1..TRIES).contains(&one.tries))
 }

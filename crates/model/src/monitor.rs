@@ -1,5 +1,5 @@
-//! The monitor's state of a job of the Auto Builder: one word for where it stands, in the words of people who wait for
-//! an artifact. The monitor stands at the side of a push's way and only looks.
+//! The monitor's state of an Auto Builder job: one word, in the words of people who wait for an artifact. The monitor
+//! only shows jobs and changes nothing.
 
 use crate::{git::GitRef, job::Job, phase::PhaseKind, project::Repository, status::Status};
 use std::fmt;
@@ -9,15 +9,15 @@ use std::fmt;
 pub enum MonitorState {
     /// It waits for a runner.
     Waiting,
-    /// A runner took it: its image comes, its container is made.
+    /// A runner took it: its image is pulled, and its container is created.
     Creating,
     /// The commit is fetched and put into the container.
     Initializing,
     /// Its script runs.
     Building,
-    /// Its container becomes an image.
+    /// Its container is committed as an image.
     Committing,
-    /// Its artifact goes where people find it.
+    /// Its artifact is published.
     Uploading,
     /// It ended well.
     Success,
@@ -76,7 +76,7 @@ impl MonitorState {
         }
     }
 
-    /// The job's status whose mark stands beside the word.
+    /// The job status whose icon stands beside the word.
     pub fn status(self) -> Status {
         match self {
             Self::Waiting => Status::Enqueued,
@@ -88,7 +88,7 @@ impl MonitorState {
         }
     }
 
-    /// Whether nothing more will happen.
+    /// True if the job has ended.
     pub fn is_finished(self) -> bool {
         self.status().is_finished()
     }

@@ -1,10 +1,9 @@
-//! The order of a ref's pushes, and its newest one. Deliveries come late, twice, in any order or never, and the forge
-//! tells times in whole seconds. So the order is found from all pushes that are known, and not from the one that came
-//! in last.
+//! The order of a ref's pushes, and the newest push. Deliveries arrive late, twice, in any order or never, and the
+//! forge gives times in whole seconds. So the order is computed from all known pushes, not from the push that arrived
+//! last.
 //!
-//! Each push says where the ref was before: in the order of their times, pushes are joined end to end.
-//! [`Order::is_clear`] is false if that leaves it open which one was last. The forge is then to be asked where the ref
-//! is now.
+//! Each push names the ref's commit before it: in the order of their times, pushes are joined end to end.
+//! [`Order::is_clear`] is false if the last push is uncertain. Kozmic then asks the forge for the ref's current commit.
 
 mod walk;
 
@@ -12,37 +11,37 @@ use crate::{git::Sha, status::Status, time::Timestamp};
 use std::time::Duration;
 use walk::Walk;
 
-/// Greatest error in the time of a push: forges tell whole seconds, and of the moment in which they wrote a payload.
+/// The greatest error in the time of a push: forges give whole seconds, at the moment when they wrote a payload.
 pub const BLUR: Duration = Duration::from_secs(5);
 
-/// The distance between the positions of two pushes that came in one after the other: there is room between them for
-/// pushes that come late.
+/// The distance between the positions of two pushes that arrived one after the other: it leaves room for pushes that
+/// arrive late.
 pub const STRIDE: i64 = 1 << 20;
 
-/// The position of a build that has none yet.
+/// The position of a build that has no position yet.
 pub const UNPLACED: i64 = 0;
 
-/// One step of a ref, or a look at it.
+/// One step of a ref, or one look at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// Counts up in the order in which moves became known.
+    /// Number of the move, in the order in which moves became known.
     pub id: i64,
-    /// The object that the ref was at before; zeros if it did not exist, none if nobody tells.
+    /// The ref's object before; zeros if the ref did not exist, none if it is unknown.
     pub before: Option<Sha>,
-    /// The object that it is at since; zeros if it was deleted.
+    /// The ref's object after; zeros if the ref was deleted.
     pub after: Sha,
-    /// Time of that, by the forge's clock.
+    /// Time of the move, by the forge's clock.
     pub at: Timestamp,
-    /// The way in which it became known.
+    /// The source of the move.
     pub source: Source,
 }
 
-/// The way in which a move became known.
+/// The source of a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A delivery told of it.
+    /// A delivery reported it.
     Told,
-    /// The forge was asked when all moves of smaller ids were known.
+    /// The forge was asked for the ref, when all moves with smaller ids were known.
     Seen,
 }
 
@@ -59,14 +58,14 @@ impl Source {
 /// The known moves of one ref in their order.
 #[derive(Clone, Debug)]
 pub struct Order<'a> {
-    /// The oldest first.
+    /// The moves, the oldest first.
     pub moves: Vec<&'a Move>,
-    /// Whether there is no doubt which one is the last.
+    /// True if the last move is certain.
     pub is_clear: bool,
 }
 
 impl<'a> Order<'a> {
-    /// Puts moves in order, in whichever they are given.
+    /// Puts the moves in order. They may be given in any order.
     pub fn of(moves: &'a [Move]) -> Self {
         let mut known = moves.iter().collect::<Vec<_>>();
         known.sort_by_key(|one| (one.at, one.id));
@@ -79,8 +78,8 @@ impl<'a> Order<'a> {
         let is_later = |one: &&Move| later.iter().any(|later| later.id == one.id);
         let (later, earlier): (Vec<_>, Vec<_>) =
             known.into_iter().filter(|one| one.id != seen.id).partition(is_later);
-        // Moves that came in since then without a later time may have been known to the forge when it was asked. One that
-        // goes on from there may be told by a clock that was put back.
+        // A move that arrived after the look without a later time may have happened before the look. A move that goes
+        // on from the seen object may have its time from a clock that was put back.
         let is_doubtful = |one: &&Move| {
             let goes_on = one.before.as_ref() == Some(&seen.after);
             one.id > seen.id && one.after != seen.after && (goes_on || is_close(one, seen))
@@ -93,13 +92,13 @@ impl<'a> Order<'a> {
         Self { moves, is_clear: newer.is_clear && !has_doubts }
     }
 
-    /// The object that the ref is at.
+    /// The ref's current object.
     pub fn head(&self) -> Option<&'a Sha> {
         self.moves.last().map(|last| &last.after)
     }
 }
 
-/// The moves that came after a look at the ref: by their time, or because they go on from what was seen.
+/// The moves that came after a look at the ref: by their time, or because they continue from the seen object.
 fn since<'a>(known: &[&'a Move], seen: &Move) -> Vec<&'a Move> {
     let is_known = |one: &Move| known.iter().any(|other| other.id < seen.id && is_same(one, other));
     let mut left = known.iter().copied().filter(|one| one.id > seen.id).collect::<Vec<_>>();
@@ -120,13 +119,14 @@ fn is_close(one: &Move, other: &Move) -> bool {
     one.at.after(BLUR) >= other.at && other.at.after(BLUR) >= one.at
 }
 
-/// Whether two moves are told in the same words: one of them may be the other, sent once more.
+/// True if two moves have the same content: one of them may be a repeated delivery of the other.
 fn is_same(one: &Move, other: &Move) -> bool {
     (&one.before, &one.after, one.at) == (&other.before, &other.after, other.at)
 }
 
-/// The positions of a ref's builds, given the present ones in the order of their pushes, the oldest first. If the last
-/// one is the newest since now, `fresh` is its position. Of the others only those change that stand out of order.
+/// The positions of a ref's builds. `present` has the current positions in the order of the pushes, the oldest first.
+/// If the last one has just become the newest, `fresh` is its new position. Of the others, only positions out of order
+/// change.
 pub fn positions(present: &[i64], fresh: Option<i64>) -> Vec<i64> {
     let mut positions = present.to_vec();
     if let (Some(last), Some(fresh)) = (positions.last_mut(), fresh) {
@@ -141,9 +141,9 @@ pub fn positions(present: &[i64], fresh: Option<i64>) -> Vec<i64> {
     positions
 }
 
-/// Whether a job runs once more when its ref is back at its commit. A job that passed or failed by itself stands; one
-/// that was stopped, or could not be run, is owed. The Auto Builder's jobs run anyway, since their links are to lead
-/// there.
+/// True if a job runs once more when its ref returns to its commit. A job that passed or failed by itself does not; a
+/// job that was stopped or could not be run does. The Auto Builder's jobs do in any case, because their links must lead
+/// to this commit again.
 pub fn is_owed(status: Status, is_automatic: bool) -> bool {
     match status {
         Status::Held | Status::Enqueued | Status::Pending => false,

@@ -1,4 +1,4 @@
-//! The parts of a job's time, so that people see where it went.
+//! Phases: the parts of a job's time, so that people see how it was spent.
 
 use crate::time::{Timestamp, spoken};
 use serde::{Deserialize, Serialize};
@@ -8,17 +8,17 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseKind {
-    /// The image comes from its registry.
+    /// The image is pulled from its registry.
     Pull,
-    /// The commit comes out of the mirror.
+    /// The commit is checked out of the mirror.
     Checkout,
     /// The install script runs.
     Install,
     /// The script runs.
     Build,
-    /// The container becomes an image that later builds start from.
+    /// The container is committed as an image from which later builds start.
     Commit,
-    /// The artifact goes where people find it.
+    /// The artifact is published.
     Publish,
     /// The configuration repository is read and checked.
     Check,
@@ -38,7 +38,7 @@ impl PhaseKind {
         }
     }
 
-    /// Whether it begins only when a script has ended well: what the script left is brought in.
+    /// True if the phase begins only after a script has ended well: it keeps or publishes the script's results.
     pub fn follows_a_script(self) -> bool {
         matches!(self, Self::Commit | Self::Publish)
     }
@@ -51,7 +51,7 @@ pub struct Phase {
     pub kind: PhaseKind,
     /// Time at which it began.
     pub started_at: Timestamp,
-    /// Time at which it ended; none while it lasts.
+    /// Time at which it ended; none while it is running.
     pub finished_at: Option<Timestamp>,
 }
 
@@ -61,18 +61,18 @@ impl Phase {
         Self { kind, started_at: now, finished_at: None }
     }
 
-    /// The time that it took, or takes until now.
+    /// The time that the phase took, or has taken until now.
     pub fn duration(&self, now: Timestamp) -> Duration {
         self.finished_at.unwrap_or(now).since(self.started_at)
     }
 }
 
-/// The line that Kozmic writes into a log at a phase: bold violet, so that it is told apart from output.
+/// The line that Kozmic writes into a log at a phase. It is bold and violet, to be different from output.
 pub fn mark(kind: PhaseKind, text: &str) -> String {
     format!("\u{1b}[1;38;5;141m{}  {text}\u{1b}[0m\n", kind.word())
 }
 
-/// [`mark`] with the time that the phase took.
+/// The line of [`mark`] with the time that the phase took.
 pub fn mark_done(kind: PhaseKind, text: &str, took: Duration) -> String {
     mark(kind, &format!("{text} · {}", spoken(took)))
 }

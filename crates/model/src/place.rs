@@ -1,6 +1,7 @@
-//! The place of the repository in a recipe's or kernel rule's job: `/<name>`, where the original's scripts look for it.
+//! The place of the repository in the container of a recipe's or kernel rule's job: `/<name>`, where the scripts of the
+//! original Kozmic CI expect it.
 
-/// Names that a Linux system, or Kozmic, has at the top of its files, or may have.
+/// Names that exist, or may exist, at the root of a Linux system or of Kozmic's containers.
 const TAKEN: [&str; 26] = [
     "bin",
     "boot",
@@ -30,8 +31,8 @@ const TAKEN: [&str; 26] = [
     "var",
 ];
 
-/// Whether a repository's files cannot be put at `/<name>`, because other files are there: some would be hidden, and
-/// others replaced.
+/// True if a repository cannot be put at `/<name>`, because other files are there: some would be hidden, and others
+/// replaced.
 pub fn is_taken(name: &str) -> bool {
     TAKEN.contains(&name)
 }

@@ -13,17 +13,17 @@ use std::str::FromStr;
 /// A repository as the forge describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
-    /// The forge's number; it stays when the repository is renamed or moved.
+    /// The forge's number of the repository; it stays when the repository is renamed or moved.
     pub id: RepositoryId,
     /// The login of the user or organization that owns it.
     pub owner: String,
     /// The name without its owner.
     pub name: String,
-    /// Whether only invited people see it.
+    /// True if only invited people see it.
     pub private: bool,
     /// The branch that is checked out by default, such as `main`.
     pub default_branch: String,
-    /// Its page at the forge.
+    /// The repository's page at the forge.
     pub html_url: String,
     /// The address at which git fetches it over HTTP.
     pub clone_url: String,
@@ -32,15 +32,15 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Whether somebody else tells the same of it, as far as that decides where its commits come from, what they are
-    /// built with, and who may see them. Its addresses follow from that.
+    /// True if `told` has the same facts that decide where commits come from, what they are built with, and who may see
+    /// them. The addresses follow from these facts.
     pub fn is_as_told(&self, told: &Self) -> bool {
         let facts =
             |it: &Self| (it.id, it.owner.clone(), it.name.clone(), it.private, it.default_branch.clone());
         facts(self) == facts(told)
     }
 
-    /// `owner/name`, as people say it.
+    /// `owner/name`, as people write it.
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
@@ -51,32 +51,33 @@ impl Repository {
 pub struct Project {
     /// Kozmic's own id, as in addresses.
     pub id: ProjectId,
-    /// The user who owns it; at first, the one who made it.
+    /// The user who owns it; at first the user who created it.
     pub owner: UserId,
     /// The repository that its commits come from.
     pub repository: Repository,
-    /// The settings that people chose for it.
+    /// The settings that people chose.
     pub settings: ProjectSettings,
     /// The token by which anybody may see the badge of a private project.
     pub badge_token: String,
-    /// Whether everybody may see it without that.
+    /// True if everybody may see the badge without the token.
     pub open_badge: bool,
     /// Time at which members and repository were last brought in line with the forge.
     pub synced_at: Option<Timestamp>,
-    /// The reason why that did not work the last time, in a sentence.
+    /// The reason why the last update of members and repository failed, in a sentence.
     pub sync_fault: Option<String>,
 }
 
-/// The rules of a project for its builds. Of an older build of a branch that has a newer push:
+/// The rules of a project for its builds. `cancel_waiting` and `cancel_running` concern older builds of a branch that
+/// has a newer push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProjectSettings {
-    /// Cancels jobs that wait.
+    /// True if waiting jobs of older builds are canceled.
     pub cancel_waiting: bool,
-    /// Cancels jobs that run.
+    /// True if running jobs of older builds are canceled.
     pub cancel_running: bool,
     /// The rule for pull requests from forks.
     pub forks: ForkRule,
-    /// The rule for scripts that gain rights.
+    /// The rule for scripts that use `sudo`.
     pub sudo: SudoRule,
 }
 
@@ -88,7 +89,7 @@ impl Default for ProjectSettings {
 }
 
 impl ProjectSettings {
-    /// The settings that differ from earlier ones, in words for the audit trail; empty if none does.
+    /// The settings that differ from earlier ones, in words for the audit trail; empty if there are none.
     pub fn differences(self, before: Self) -> String {
         let both = before.words().into_iter().zip(self.words()).filter(|(before, after)| before != after);
         let said = both.map(|((name, before), (_, after))| format!("{name}: {before} → {after}"));
@@ -120,7 +121,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Whether who has it may push.
+    /// True if a person with this permission may push.
     pub fn may_push(self) -> bool {
         self >= Self::Push
     }
@@ -146,7 +147,7 @@ impl FromStr for Permission {
     }
 }
 
-/// A repository as one person may use it.
+/// A repository, and one person's right to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// The repository.
@@ -155,7 +156,7 @@ pub struct Access {
     pub permission: Permission,
 }
 
-/// Somebody who may see a repository, as the forge tells it.
+/// A person who may see a repository, as the forge reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collaborator {
     /// The person.
@@ -169,11 +170,11 @@ pub struct Collaborator {
 pub struct Member {
     /// The user.
     pub user: User,
-    /// Their role here.
+    /// Their role in the project.
     pub role: Role,
 }
 
-/// The rights of a person in a project; each role may do all that the one before may.
+/// The rights of a person in a project; each role includes the rights of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// May look.
@@ -195,7 +196,7 @@ impl Role {
     }
 }
 
-/// A person who may push, or administer, manages; one who may only read, looks.
+/// A person who may push or administer becomes a manager; a person who may only read becomes a member.
 impl From<Permission> for Role {
     fn from(permission: Permission) -> Self {
         match permission {

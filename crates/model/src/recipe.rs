@@ -1,7 +1,8 @@
-//! Recipes: what the configuration repository says of each branch, read out of YAML that anybody may have written.
+//! Recipes: the configuration repository has one for each branch. They are read from YAML that anybody may have
+//! written.
 //!
-//! A file `<owner>/<repository>/<branch>.yaml` says which scripts of that branch build what. One that has a fault takes
-//! only its branch out of the configuration.
+//! A file `<owner>/<repository>/<branch>.yaml` lists the scripts of that branch and the artifact that each of them
+//! builds. A file with a fault removes only its own branch from the configuration.
 
 mod definition;
 mod fault;
@@ -28,43 +29,43 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The values that stand in where a recipe says nothing.
+/// The values for keys that a recipe leaves out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipeDefaults {
-    /// The directory where artifacts are left; none: each recipe has to say it.
+    /// The directory in which artifacts are left; none: each recipe must name it.
     pub archives: Option<String>,
     /// The image that scripts run in.
     pub image: ImageName,
 }
 
-/// All that the configuration repository says of one branch.
+/// The configuration repository's recipe for one branch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// Its scripts, in the order in which it lists them; at least one.
+    /// The scripts, in the order in which the recipe lists them; at least one.
     pub scripts: Vec<BuildScript>,
 }
 
 /// A script that builds an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildScript {
-    /// Its path in the repository, without a slash at its beginning.
+    /// The script's path in the repository, without a slash at its beginning.
     pub path: String,
-    /// The directory in the container that it leaves its artifact in: absolute.
+    /// The directory in the container in which the script leaves its artifact; an absolute path.
     pub archives: String,
-    /// The artifact, below that directory.
+    /// The artifact's path below that directory.
     pub artifact: String,
     /// The image that it runs in.
     pub image: ImageName,
-    /// The word that tells its artifact from those of other scripts.
+    /// The word that tells the script's artifact apart from those of other scripts.
     pub tag: Option<String>,
     /// The artifact's kind.
     pub format: Format,
-    /// The rule for its job if that is interrupted.
+    /// The rule for the script's job if it is interrupted.
     #[serde(default)]
     pub if_interrupted: IfInterrupted,
 }
 
-/// A branch that a recipe is about.
+/// A branch that has a recipe.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Branch {
     /// `owner/name` of the repository, as the configuration repository spells it.
@@ -73,18 +74,18 @@ pub struct Branch {
     pub branch: String,
 }
 
-/// All recipes, as one state of the configuration repository has them.
+/// All recipes, from one state of the configuration repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
-    /// By `owner/name`, then by branch.
+    /// The recipes, by `owner/name`, then by branch.
     pub repositories: BTreeMap<String, BTreeMap<String, Recipe>>,
-    /// The plain names that more than one artifact would have, in small letters: they are nobody's.
+    /// The plain names that several artifacts claim, in lower case. None of these artifacts gets such a name.
     #[serde(default)]
     pub met: BTreeSet<String>,
 }
 
 impl Configuration {
-    /// The recipe of a branch. Names of repositories are found in any case of letters, those of branches are not.
+    /// The recipe of a branch. The case of letters matters in branch names, but not in repository names.
     pub fn recipe(&self, full_name: &str, branch: &str) -> Option<&Recipe> {
         let is_meant = |name: &&String| name.eq_ignore_ascii_case(full_name);
         let name = self.repositories.keys().find(is_meant)?;
@@ -100,7 +101,7 @@ impl Configuration {
 }
 
 impl BuildScript {
-    /// The job that a push to its branch makes of it. `met` are the names that are nobody's.
+    /// The job that a push to the script's branch causes. `met` are the plain names that several artifacts claim.
     pub fn job(&self, full_name: &str, at: RefAt<'_>, met: &BTreeSet<String>) -> JobSpec {
         let name = full_name.rsplit('/').next().unwrap_or(full_name);
         let source = format!("/{name}");

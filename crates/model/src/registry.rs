@@ -1,14 +1,14 @@
-//! Registries that ask for a user and a password before they give an image.
+//! Registry credentials: user and password for registries that require a login before a pull.
 
 use crate::{
     hook::FieldFaults,
     ids::{CredentialId, ProjectId},
 };
 
-/// The registry of images whose name tells none.
+/// The registry of an image whose name has no registry.
 pub const DEFAULT_REGISTRY: &str = "docker.io";
 
-/// A user at a registry; the password stays sealed in the store.
+/// A user at a registry. The store keeps the password encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// Kozmic's own id.
@@ -33,7 +33,7 @@ pub struct CredentialDraft {
 }
 
 impl CredentialDraft {
-    /// The draft, tidied, or what to change, field by field.
+    /// The draft with spaces removed, or a fault for each wrong field.
     ///
     /// # Errors
     /// Names every field that is wrong and says what would be right.
@@ -55,7 +55,8 @@ impl CredentialDraft {
     }
 }
 
-/// The host by which a registry is known here. People paste addresses; Docker's own registry has many names.
+/// The host under which a registry is known in Kozmic. People paste addresses, and Docker's own registry has many
+/// names.
 pub fn host_of(text: &str) -> String {
     let text = text.trim().trim_start_matches("https://").trim_start_matches("http://");
     let host = text.split('/').next().unwrap_or_default().to_lowercase();

@@ -1,12 +1,12 @@
-//! A runner as others see it, and why a job still waits.
+//! Runners as the rest of Kozmic sees them, and the reason why a job still waits.
 
 use crate::time::{Timestamp, spoken};
 use std::time::Duration;
 
-/// A runner counts as gone after this long without a word from it.
+/// A runner counts as gone after this time without a report.
 pub const RUNNER_SILENCE: Duration = Duration::from_secs(30);
 
-/// A runner, as it last spoke of itself.
+/// A runner, as of its last report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runner {
     /// The runner's name: its installation's id.
@@ -15,9 +15,9 @@ pub struct Runner {
     pub slots: i32,
     /// Number of jobs that it runs now.
     pub busy: i32,
-    /// The reason why it takes no job although it could, in a sentence.
+    /// The reason why it takes no jobs although it has free slots, in a sentence.
     pub trouble: Option<String>,
-    /// Time at which it said so.
+    /// Time of the report.
     pub seen_at: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! A job for tests, to change where a test needs another.
+//! A sample job for tests. A test changes the fields that matter to it.
 
 use crate::{
     ids::{BuildId, HookId, JobId, ProjectId},
@@ -10,7 +10,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The first attempt of a hook's job, which waits since it was made.
+/// The first attempt of a hook's job, which has waited since it was created.
 pub(crate) fn job(title: &str, status: Status) -> Job {
     let hook = HookTask {
         image: "debian".parse().unwrap(),

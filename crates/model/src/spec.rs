@@ -1,4 +1,4 @@
-//! The spec of a job: all that it needs to run, frozen when it is planned. A restart runs what ran.
+//! The spec of a job: everything that it needs to run, fixed when the job is planned. A restart runs the same spec.
 
 mod stored;
 mod task;
@@ -23,7 +23,7 @@ use stored::Stored;
 /// The longest name of a commit status that GitHub takes, in characters.
 const LONGEST_CONTEXT: usize = 255;
 
-/// The snapshot of everything a job needs; a hook is one way to write it.
+/// The snapshot of everything a job needs. A hook is one source of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct JobSpec {
@@ -31,18 +31,18 @@ pub struct JobSpec {
     pub title: String,
     /// The rule for the job if it is interrupted.
     pub if_interrupted: IfInterrupted,
-    /// The source that the spec was written from, of the task's kind.
+    /// The source from which the spec was written; it matches the task's kind.
     pub origin: Origin,
-    /// The work, with all that it needs.
+    /// The work, with everything that it needs.
     pub task: Task,
 }
 
-/// The end of a generic kernel's link. A dependent one's would be taken for it if its branch ended so.
+/// The end of a generic kernel's link. A dependent kernel whose branch ended so would have the same link.
 const GENERIC: &str = "-generic";
 
 impl JobSpec {
-    /// The names to ask for where those of its artifact may be another's: the stable one and the series. `name` has the
-    /// artifact's names at one place.
+    /// The names to request if other artifacts may have the same: the stable name and the series. `name` has the
+    /// artifact's names at one destination.
     pub fn wishes(&self, full_name: &str, at: RefAt<'_>, name: &ArtifactName) -> [Wish; 2] {
         let git_ref = at.git_ref;
         let of_both = |own: NameOwner| [own.clone(), own];
@@ -64,32 +64,32 @@ impl JobSpec {
     }
 }
 
-/// The source that a job's spec was written from.
+/// The source from which a job's spec was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// A hook that a delivery woke.
+    /// A hook that a delivery started.
     Hook(HookId),
-    /// A build script that a recipe lists, by its path.
+    /// A build script that a recipe lists.
     Recipe {
         /// The script's path in the repository.
         script: String,
-        /// The word that tells its artifact from others'.
+        /// The word that tells its artifact apart from others.
         tag: Option<String>,
     },
-    /// A rule for kernels.
+    /// A kernel rule.
     Kernel(KernelKind),
     /// A change of the configuration repository.
     Configuration,
 }
 
 impl Origin {
-    /// Whether it is the Auto Builder's: shown on the monitor, with a commit status of its own.
+    /// True if the job is the Auto Builder's: the monitor shows it, and it has a commit status of its own.
     pub fn is_automatic(&self) -> bool {
         !matches!(self, Self::Hook(_))
     }
 
-    /// The word for its kind in the database and in JSON.
+    /// The word for the kind in the database and in JSON.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Hook(_) => "hook",
@@ -99,7 +99,7 @@ impl Origin {
         }
     }
 
-    /// The word that tells its artifact from others'.
+    /// The word that tells its artifact apart from others.
     pub fn tag(&self) -> Option<&str> {
         match self {
             Self::Recipe { tag, .. } => tag.as_deref(),
@@ -107,8 +107,8 @@ impl Origin {
         }
     }
 
-    /// The name under which the forge lists a job of the Auto Builder: `kozmic/<script>[ <tag>]`, as much as GitHub takes
-    /// of it.
+    /// The name under which the forge lists a job of the Auto Builder: `kozmic/<script>[ <tag>]`, shortened to GitHub's
+    /// limit.
     pub fn context(&self) -> String {
         let context = match self {
             Self::Hook(_) => CONTEXT.to_owned(),
@@ -120,13 +120,13 @@ impl Origin {
         if context.chars().count() <= LONGEST_CONTEXT {
             return context;
         }
-        // The digits tell two names apart that differ only in the part that is cut off.
+        // The digits keep two names different that differ only in the part that is cut off.
         let digits = hex::encode(&Sha256::digest(&context)[..4]);
         context.chars().take(LONGEST_CONTEXT - digits.len() - 1).chain(['…']).chain(digits.chars()).collect()
     }
 }
 
-/// The facts of a build that its scripts are told.
+/// The facts of a build that its scripts get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildFacts<'a> {
     /// `owner/name` of the project.
@@ -151,7 +151,7 @@ pub struct BuildFacts<'a> {
 
 /// The variables that a job's script finds in its environment (all but `HOME`, which the image decides).
 pub fn environment(facts: &BuildFacts<'_>, attempt: Attempt, title: &str) -> Vec<(String, String)> {
-    // Always all of them: an image that an install script made has the variables of the job that made it.
+    // All variables are always set: an image that an install script made has the variables of the job that made it.
     let pull_request = match facts.trigger {
         Trigger::PullRequest { number, .. } => number.to_string(),
         Trigger::Push => String::new(),
@@ -179,7 +179,8 @@ pub fn environment(facts: &BuildFacts<'_>, attempt: Attempt, title: &str) -> Vec
     variables.into_iter().map(|(name, value)| (name.to_owned(), for_the_environment(value))).collect()
 }
 
-/// A NUL byte ends a variable, and one of more than 128 KiB keeps the kernel from starting the script.
+/// Removes NUL bytes, which end a variable, and shortens long values: the kernel does not start a script with a
+/// variable of more than 128 KiB.
 fn for_the_environment(value: String) -> String {
     const LIMIT: usize = 64 * 1024;
     let clean = value.replace('\0', "");

@@ -1,8 +1,8 @@
-//! The time that something ran and the time that it waited: two figures, since nobody's work grows by a pause before a
-//! restart.
+//! The time that something ran and the time that it waited. They are two figures, because a pause before a restart is
+//! no work.
 //!
-//! A job's are those of one attempt. A build ran while at least one of its jobs did, as they stand now, and waited while
-//! one waited and none ran.
+//! For a job, they are those of one attempt. A build ran while at least one of its jobs ran, by their current state. It
+//! waited while at least one job waited and none ran.
 
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The times of one attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// Time at which it began to wait for a runner, where that is known.
+    /// Time at which it began to wait for a runner, if that is known.
     pub queued_at: Option<Timestamp>,
     /// Time at which a runner took it.
     pub started_at: Option<Timestamp>,
@@ -23,7 +23,7 @@ pub struct Span {
 pub struct Length {
     /// The length so far.
     pub so_far: Duration,
-    /// Whether it grows as time goes on.
+    /// True if it still grows.
     pub grows: bool,
 }
 
@@ -32,15 +32,15 @@ pub struct Length {
 pub struct Spent {
     /// None if it never began to run.
     pub ran: Option<Length>,
-    /// None if nothing is known of it.
+    /// None if it is unknown.
     pub waited: Option<Length>,
 }
 
-/// From one moment to a later one.
+/// A start and a later end.
 type Interval = (Timestamp, Timestamp);
 
 impl Spent {
-    /// Of some attempts together, as things stand now.
+    /// The times of some attempts together, in their current state.
     pub fn of(spans: &[Span], now: Timestamp) -> Self {
         let runs = spans.iter().filter_map(|span| span.run(now)).collect::<Vec<_>>();
         let waits = spans.iter().filter_map(|span| span.wait(now)).collect::<Vec<_>>();
@@ -72,13 +72,14 @@ impl Span {
 }
 
 impl Length {
-    /// The moment that it seems to have begun at, if it had no gaps.
+    /// The moment at which it would have begun, if it had no gaps.
     pub fn since(self, now: Timestamp) -> Timestamp {
         now.before(self.so_far)
     }
 }
 
-/// The time that lies in at least one of the intervals. One that a clock made end before its start is empty.
+/// The time that lies in at least one of the intervals. An interval that ends before its start, because of a clock that
+/// was set, counts as empty.
 fn covered(mut intervals: Vec<Interval>) -> Duration {
     intervals.retain(|(start, end)| start < end);
     intervals.sort();
@@ -101,7 +102,7 @@ mod tests {
         Span { queued_at: Some(at(queued)), started_at: started.map(at), finished_at: finished.map(at) }
     }
 
-    /// Ran and waited, in seconds; a `+` behind what grows.
+    /// Ran and waited, in seconds; a `+` marks a time that still grows.
     fn told(spans: &[Span], now: i64) -> (String, String) {
         let spent = Spent::of(spans, Timestamp(now * 1_000));
         let tell = |length: Option<Length>| {

@@ -1,30 +1,30 @@
-//! The states of jobs and builds, and how a build's follows from its jobs'.
+//! Statuses of jobs and builds. A build's status follows from those of its jobs.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// The state of a job, or of a build as a whole.
+/// The status of a job, or of a build as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Waits until somebody approves it: it is a stranger's.
+    /// It waits until somebody approves it, because it comes from a stranger.
     Held,
-    /// Waits for a runner.
+    /// It waits for a runner.
     Enqueued,
-    /// A runner is at it.
+    /// A runner runs it.
     Pending,
     /// The script returned 0.
     Success,
-    /// The script returned something else, or took too long.
+    /// The script returned another code, or took too long.
     Failure,
     /// Kozmic could not run it.
     Error,
-    /// A person, or a newer push, stopped it.
+    /// A person or a newer push stopped it.
     Canceled,
 }
 
 impl Status {
-    /// All states, in the order of a job's life.
+    /// All statuses, in the order of a job's life.
     pub const ALL: [Self; 7] = [
         Self::Held,
         Self::Enqueued,
@@ -35,12 +35,12 @@ impl Status {
         Self::Canceled,
     ];
 
-    /// Whether nothing more will happen.
+    /// True if the job or build has ended.
     pub fn is_finished(self) -> bool {
         !self.is_waiting() && self != Self::Pending
     }
 
-    /// Whether its next run has not begun.
+    /// True if the next attempt has not begun.
     pub fn is_waiting(self) -> bool {
         matches!(self, Self::Held | Self::Enqueued)
     }
@@ -87,11 +87,11 @@ impl Status {
     }
 }
 
-/// The place of the first of some states that decides what all of them come to.
+/// The index of the first status that decides the status of all of them together.
 pub fn decisive(statuses: &[Status]) -> Option<usize> {
     let all = Status::of_build(statuses);
     let decides = statuses.iter().position(|status| *status == all);
-    // One that waits stands for all if some wait and others ended.
+    // If some wait and the others have ended, the first that waits stands for all.
     decides.or_else(|| statuses.iter().position(|status| !status.is_finished()))
 }
 

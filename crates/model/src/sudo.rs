@@ -1,5 +1,5 @@
-//! The rule of a project for scripts that gain rights while they run: by `sudo`, `su`, and all that is marked in an image
-//! to run as somebody else. An engine can end that for a container, whatever the image has.
+//! The project's rule for scripts that gain rights while they run: by `sudo`, `su`, or any setuid file of an image. The
+//! engine can forbid this for a container, whatever the image contains.
 
 use crate::git::GitRef;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub enum SudoRule {
 }
 
 impl SudoRule {
-    /// All rules, the loosest first.
+    /// All rules, the least strict first.
     pub const ALL: [Self; 3] = [Self::Always, Self::NotForks, Self::Never];
 
     /// The word in the database and in forms.
@@ -29,7 +29,8 @@ impl SudoRule {
         }
     }
 
-    /// Whether the scripts of a ref may use it. Only forks have refs of pull requests: others are built as branches.
+    /// True if the scripts of a ref may use `sudo`. Only pull requests from forks have a ref of their own: others are
+    /// built as branches.
     pub fn lets(self, git_ref: &GitRef) -> bool {
         match self {
             Self::Always => true,

@@ -1,17 +1,20 @@
-//! One model of a terminal: it makes lines out of a log's bytes, for all that shows a log on its own, such as reports,
-//! mails and the monitor. The log's page has the same in the browser (`crates/web/static/terminal.js`); both are held to
-//! the table in `crates/model/src/terminal/cases.json`.
+//! A model of a terminal: it turns a log's bytes into lines, for everything that shows a log outside of its page:
+//! reports, mails and the monitor. The log's page has the same model in the browser (`crates/web/static/terminal.js`).
+//! The table in `crates/model/src/terminal/cases.json` tests both.
 //!
 //! A log is not a screen, so the model is a terminal of endless width whose screen is the last [`HEIGHT`] lines. In it,
-//! programs move as they do on any other: progress of several lines is drawn over itself. A line that has left it never
-//! changes again, whatever comes, and neither memory nor time grows with a line that never ends. Two things are other
-//! than on a terminal, because nobody may take a script's lines out of its log: what is cleared, as by `clear`, `reset`
-//! or a program with a screen to itself, stays above, and another screen begins on the next line; and where lines have
-//! left the screen, so does it if a program goes to a row by its number.
+//! programs move the cursor as on any terminal: progress over several lines is drawn over itself. A line that has left
+//! the screen never changes again, and neither memory nor time grows with a line that never ends. Two things differ
+//! from a terminal, because nothing may remove a script's lines from its log:
 //!
-//! `vte` and `avt` were weighed for this. `vte` is a parser alone, knows no control characters from U+0080 on, and lets
-//! the end of a line be part of a sequence, so that one that was cut off would hide what follows. `avt` is a whole
-//! terminal, of a fixed width and without marks on letters; it checks this one in a test.
+//! - Cleared content, as by `clear`, `reset` or a program with a screen of its own, stays above, and another screen
+//!   begins on the next line.
+//! - If lines have left the screen and a program goes to a row by its number, the screen's content stays above in the
+//!   same way.
+//!
+//! `vte` and `avt` were considered. `vte` is only a parser. It knows no control characters from U+0080 on, and it lets
+//! the end of a line be part of a sequence, so a sequence that was cut off would hide the text after it. `avt` is a
+//! whole terminal, of a fixed width and without combining marks; a test compares this model with it.
 
 mod cells;
 #[cfg(test)]
@@ -30,35 +33,35 @@ use signs::Signs;
 pub use signs::width;
 pub use style::{Colour, Style};
 
-/// Number of lines at the end that can still change.
+/// Number of lines at the end of the log that can still change.
 pub const HEIGHT: usize = screen::HEIGHT;
 
-/// Signs that stand side by side in one style.
+/// Characters side by side in one style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// The signs.
+    /// The characters.
     pub text: String,
-    /// Their look.
+    /// Their style.
     pub style: Style,
 }
 
-/// A line, or a part of one that is very long.
+/// A line, or a part of a very long line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Its text, from left to right.
     pub runs: Vec<Run>,
-    /// Whether the line ends here: not if its next part follows, and not if it is the log's last one and still open.
+    /// True if the line ends here. False if its next part follows, or if it is the log's last line and still open.
     pub is_ended: bool,
 }
 
 impl Line {
-    /// The line without its looks.
+    /// The line without its styles.
     pub fn text(&self) -> String {
         self.runs.iter().map(|run| run.text.as_str()).collect()
     }
 }
 
-/// Reads a log piece by piece.
+/// Reads a log in pieces.
 #[derive(Default)]
 pub struct Terminal {
     signs: Signs,
@@ -67,7 +70,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Reads a piece, which may begin and end anywhere, and gives the lines that nothing can change any more.
+    /// Reads a piece, which may begin and end anywhere. Returns the lines that can no longer change.
     pub fn read(&mut self, piece: &[u8]) -> Vec<Line> {
         let Self { signs, sequences, screen } = self;
         signs.read(piece, |sign| {
@@ -78,7 +81,7 @@ impl Terminal {
         std::mem::take(&mut self.screen.done)
     }
 
-    /// The lines that are left when the log is over, or ends here for now.
+    /// The remaining lines, when the log is over or ends here for now.
     pub fn rest(mut self) -> Vec<Line> {
         if let Some(torn) = self.signs.rest()
             && let Some(step) = self.sequences.read(torn)
@@ -90,7 +93,7 @@ impl Terminal {
     }
 }
 
-/// The lines of a log, or of a piece of one.
+/// The lines of a log, or of a piece of a log.
 pub fn lines(bytes: &[u8]) -> Vec<Line> {
     let mut terminal = Terminal::default();
     let mut lines = terminal.read(bytes);
@@ -98,7 +101,7 @@ pub fn lines(bytes: &[u8]) -> Vec<Line> {
     whole(lines)
 }
 
-/// Puts the parts of very long lines together.
+/// Joins the parts of very long lines.
 fn whole(parts: Vec<Line>) -> Vec<Line> {
     let mut lines = Vec::<Line>::with_capacity(parts.len());
     for part in parts {
@@ -113,7 +116,7 @@ fn whole(parts: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-/// The lines as a text, each ended one with its end.
+/// The lines as a text. Each line that is ended gets a newline.
 pub fn text(lines: &[Line]) -> String {
     let mut text = String::new();
     for line in lines {
@@ -125,7 +128,8 @@ pub fn text(lines: &[Line]) -> String {
     text
 }
 
-/// The signs of a text that is no log, such as a name: nothing moves them, and sequences and controls leave no trace.
+/// The characters of a text that is not a log, such as a name: sequences and control characters are removed and move
+/// nothing.
 pub fn stripped(text: &str) -> String {
     let mut sequences = Sequences::default();
     let sign = |sign| match sequences.read(sign) {

@@ -1,4 +1,4 @@
-//! Points in time and the way people read lengths of time.
+//! Points in time, and durations as people read them.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The time that passed since `earlier`; zero if `earlier` lies ahead, as it may when a clock was set.
+    /// The time that passed since `earlier`; zero if `earlier` is later, as it may be after a clock was set.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
@@ -25,7 +25,7 @@ impl Timestamp {
     }
 }
 
-/// A length as a person says it: `61 ms`, `4.2 s`, `2 min 05 s`, `1 h 03 min`.
+/// A duration as a person says it: `61 ms`, `4.2 s`, `2 min 05 s`, `1 h 03 min`.
 pub fn spoken(length: Duration) -> String {
     let (ms, s) = (length.as_millis(), length.as_secs());
     match s {
@@ -37,7 +37,7 @@ pub fn spoken(length: Duration) -> String {
     }
 }
 
-/// A length as on a watch: `0:07`, `12:40`, `1:02:03`.
+/// A duration as on a watch: `0:07`, `12:40`, `1:02:03`.
 pub fn clock(length: Duration) -> String {
     let s = length.as_secs();
     match s {

@@ -1,4 +1,5 @@
-//! API tokens: a program has one in the place of a person who signs in. It may do less than its person, and for a time.
+//! API tokens: a program uses one in place of a person's sign-in. A token may have fewer rights than its person, and an
+//! end.
 
 use crate::{
     ids::{ApiTokenId, ProjectId},
@@ -7,29 +8,29 @@ use crate::{
 };
 use std::str::FromStr;
 
-/// The deeds that a token is good for; each scope has all of the one before.
+/// The deeds that a token allows; each scope includes the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// To look at all that its person may look at.
+    /// Reading everything that its person may read.
     Read,
-    /// To run jobs once more, and to stop them.
+    /// Restarting and stopping jobs.
     Restart,
-    /// To do all that the API knows.
+    /// Everything that the API can do.
     All,
 }
 
 /// The rights of a token, within those of its person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenRights {
-    /// The deeds that it is good for.
+    /// The deeds that it allows.
     pub scope: Scope,
     /// The only project that it reaches; none: all that its person reaches.
     pub project: Option<ProjectId>,
-    /// The time from which it is good for nothing; none: it has no end.
+    /// The time from which it is invalid; none: it has no end.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A key to the API; the key itself is known to its user only.
+/// A token of the API. Only its user knows the token itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiToken {
     /// Its id.
@@ -45,7 +46,7 @@ pub struct ApiToken {
 }
 
 impl Scope {
-    /// All, the smallest first.
+    /// All scopes, the smallest first.
     pub const ALL: [Self; 3] = [Self::Read, Self::Restart, Self::All];
 
     /// The word in the database, in forms and in the API.
@@ -66,17 +67,18 @@ impl FromStr for Scope {
 }
 
 impl TokenRights {
-    /// Whether it may reach a project, as far as it depends on the token.
+    /// True if the token may reach the project, as far as the token decides it.
     pub fn reaches(&self, project: ProjectId) -> bool {
         self.project.is_none_or(|only| only == project)
     }
 
-    /// Whether its time is over.
+    /// True if the token has expired.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// Whether it may do all that its person may, for ever, as tokens from before there were rights do.
+    /// True if the token may do everything that its person may, without an end. Tokens from before there were rights
+    /// are like this.
     pub fn are_boundless(&self) -> bool {
         *self == Self { scope: Scope::All, project: None, expires_at: None }
     }

@@ -1,5 +1,5 @@
-//! Users: people who signed in, or may see a project. A user comes from the forge and is the first who meets Kozmic,
-//! before any push.
+//! Users: people who signed in, or may see a project. A user comes from the forge, and is known to Kozmic before any
+//! push.
 
 use crate::{
     ids::{ForgeUserId, UserId},
@@ -27,25 +27,24 @@ pub struct Profile {
 pub struct User {
     /// Kozmic's own id.
     pub id: UserId,
-    /// As the forge told it last.
+    /// The person, as the forge last described them.
     pub profile: Profile,
     /// Their mail settings.
     pub mail: MailSettings,
-    /// The organization that let them in, as far as that was asked.
+    /// The organization that admitted them, as far as the forge was asked.
     pub admission: Admission,
 }
 
-/// Mail settings of a person: whether, where and of which builds.
+/// A person's mail settings: on or off, the address, and the builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSettings {
-    /// The address that they gave and that is known to be theirs; none: the one that the forge tells.
+    /// The address that they gave and confirmed; none: the forge's address for them.
     pub address: Option<String>,
-    /// The address that they gave last, until they show that its mail reaches them. Nothing but a link to confirm it
-    /// goes there.
+    /// The address that they gave last, until they confirm it. Only a confirmation link is sent to it.
     pub unconfirmed: Option<String>,
-    /// Whether they want mail at all.
+    /// True if they want mail at all.
     pub is_on: bool,
-    /// Only of builds of commits that they wrote.
+    /// True if they want only mails about builds of their own commits.
     pub only_own_commits: bool,
 }
 
@@ -58,17 +57,17 @@ impl Default for MailSettings {
 /// The choice of a person in the form about mail, as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailChoice {
-    /// The address as typed; none: the one that the forge tells.
+    /// The address as typed; none: the forge's address for them.
     pub address: Option<String>,
-    /// Whether they want mail at all.
+    /// True if they want mail at all.
     pub is_on: bool,
-    /// Only of builds of commits that they wrote.
+    /// True if they want only mails about builds of their own commits.
     pub only_own_commits: bool,
 }
 
 impl MailSettings {
-    /// The settings after somebody asked for others. An address is taken at once if the forge vouches for it, or it was
-    /// confirmed before; another waits, and the one before stays in use.
+    /// The settings after a change. An address is used at once if the forge confirms it or it was confirmed before.
+    /// Another address waits for its confirmation, and the one before stays in use.
     pub fn changed(&self, choice: MailChoice, of_forge: Option<&str>) -> Self {
         let MailChoice { address, is_on, only_own_commits } = choice;
         let is_known = |address: &str| {
@@ -83,23 +82,23 @@ impl MailSettings {
     }
 }
 
-/// Whether two addresses are one: they are the same in any case of letters.
+/// True if two addresses are the same, in any case of letters.
 pub fn is_same_address(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
 impl User {
-    /// The address at which mail reaches them, if they want any and one is known.
+    /// The address for mail to them, if they want mail and an address is known.
     pub fn mail_address(&self) -> Option<&str> {
         self.known_address().filter(|_| self.mail.is_on)
     }
 
-    /// The address that is known to be theirs, if one is.
+    /// The address that is known to be theirs, if any.
     pub fn known_address(&self) -> Option<&str> {
         self.mail.address.as_deref().or(self.profile.email.as_deref())
     }
 
-    /// Up to two letters that stand for the person where there is no picture.
+    /// Up to two letters that stand for a person without a picture.
     pub fn initials(&self) -> String {
         let letters = self.profile.name.split_whitespace().filter_map(|word| word.chars().next());
         letters.take(2).flat_map(char::to_uppercase).collect()

@@ -1,9 +1,9 @@
-//! Strangers' text made harmless for mails: nothing that steers terminals, breaks headers or turns the direction of
-//! writing, and of a length that people read.
+//! Makes strangers' text harmless for mails: it removes everything that controls terminals, breaks headers or changes
+//! the direction of writing, and shortens the text.
 
 use crate::terminal;
 
-/// One line of output, as a terminal shows it in the end.
+/// One line of output, as a terminal shows it at the end.
 pub(super) fn line(shown: &str, limit: usize) -> String {
     cut(seen(shown).trim_end(), limit)
 }
@@ -28,7 +28,8 @@ fn cut(text: &str, limit: usize) -> String {
     }
 }
 
-/// Text without characters that turn the direction of writing, or have no width and are no marks.
+/// The text without characters that change the direction of writing, and without characters of no width that are not
+/// combining marks.
 fn seen(text: &str) -> String {
     let steers = |sign: char| {
         matches!(

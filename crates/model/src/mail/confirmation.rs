@@ -1,23 +1,23 @@
-//! The mail that asks whether an address may get a person's mail. Its reader may not have asked for it, so it is short; the
-//! login is all of it that a stranger chose.
+//! The mail that asks for a confirmation that an address is the person's. Its reader may not have asked for it, so it
+//! is short, and the login is the only part that a stranger chose.
 
 use super::{Mail, clean, host, html};
 
-/// The facts that the mail is made of.
+/// The facts from which the mail is made.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfirmationFacts<'a> {
-    /// The mail's name among all of this kind, such as `7.1`: the same however often it is sent.
+    /// The mail's name among all mails of this kind, such as `7.1`: the same each time the mail is sent.
     pub name: &'a str,
     /// The login of the person who gave the address.
     pub login: &'a str,
     /// The address at which they confirm it.
     pub confirm_url: &'a str,
-    /// The address at which browsers reach Kozmic.
+    /// The address of Kozmic for browsers.
     pub public_url: &'a str,
 }
 
 impl Mail {
-    /// Asks whether the mail of a person may go to an address.
+    /// Asks for a confirmation of the address.
     pub fn confirmation(facts: &ConfirmationFacts<'_>) -> Self {
         let ConfirmationFacts { name, login, confirm_url, public_url } = facts;
         let login = clean::name(login);

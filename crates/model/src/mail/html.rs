@@ -1,13 +1,13 @@
-//! A mail's body as HTML. Colours are the reader's own, dark or light; only the edge beside the verdict has one of ours.
-//! There is nothing to fetch and nothing that runs.
+//! A mail's body as HTML. The reader's program chooses the colours, dark or light; only the edge beside the verdict has
+//! a colour of Kozmic's. The body loads nothing and runs nothing.
 
 use super::{JobWords, Words};
 use crate::status::Status;
 
-/// The tone of what is neither good nor bad.
+/// The colour for news that is neither good nor bad.
 const QUIET: &str = "#888888";
 
-/// The whole body of a mail about a build, as a document of its own.
+/// The whole body of a mail about a build, as a complete document.
 pub(super) fn body(words: &Words) -> String {
     let jobs = words.jobs.iter().map(job).collect::<String>();
     let log = words.log_of.as_ref().map(|title| log(title, &words.last_lines)).unwrap_or_default();
@@ -70,7 +70,7 @@ fn link(url: &str, words: &str) -> String {
     format!("<a href=\"{}\">{}</a>", escaped(url), escaped(words))
 }
 
-/// Tones that can be told from both a white and a black ground.
+/// Colours that are visible on a white and on a black background.
 fn colour(status: Status) -> &'static str {
     match status {
         Status::Success => "#2da44e",

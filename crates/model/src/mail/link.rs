@@ -1,21 +1,22 @@
-//! Links in mails that do something for whoever follows them. They show that a person reads the mail of an address.
+//! Links in mails that change something for the person who opens them. Opening one proves that the person reads the
+//! mail of an address.
 
 use crate::{ids::UserId, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Time for which a link to confirm an address is good.
+/// Time for which a confirmation link is valid.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3 * 24 * 3_600);
 
-/// A link that went to one address.
+/// A link that was sent to one address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailLink {
     /// Its purpose.
     #[serde(flatten)]
     pub purpose: LinkPurpose,
-    /// The person whose mail it is about.
+    /// The person whose mail it concerns.
     pub user: UserId,
-    /// The address that it went to.
+    /// The address to which it was sent.
     pub address: String,
 }
 
@@ -23,12 +24,12 @@ pub struct MailLink {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "purpose", rename_all = "snake_case")]
 pub enum LinkPurpose {
-    /// The address shall get the person's mail.
+    /// The address will get the person's mail.
     Confirm {
-        /// The time at which the link ends.
+        /// The time at which the link expires.
         until: Timestamp,
     },
-    /// The person shall get no mail any more.
+    /// The person will get no more mail.
     Unsubscribe,
 }
 

@@ -1,9 +1,9 @@
-//! The number of mails that one person gets within a time. The time begins with its first mail.
+//! The limit of mails to one person within a period. The period begins with its first mail.
 
 use crate::{status::Status, time::Timestamp};
 use std::time::Duration;
 
-/// Kind of mail; each has a number of its own, so that strangers' pull requests use up nothing of the others'.
+/// The kind of a mail. Each kind has a count of its own, so strangers' pull requests do not use up the others' limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailKind {
     /// A build ended.
@@ -14,29 +14,29 @@ pub enum MailKind {
     Confirmation,
 }
 
-/// The answer to one more mail.
+/// The answer to a request for one more mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailTurn {
-    /// It may go out; the count has it.
+    /// The mail may be sent; this is the new count.
     Granted(MailCount),
-    /// Its person got as many as there may be.
+    /// The person has already got the largest number of mails.
     TooMany {
         /// The time from which there may be more.
         until: Timestamp,
     },
 }
 
-/// The mails of a kind that a person got since a time.
+/// The mails of one kind that a person got since a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailCount {
-    /// The time of the first of them.
+    /// The time of the first one.
     pub began_at: Timestamp,
     /// Their number.
     pub mails: u32,
 }
 
 impl MailKind {
-    /// The kind of a mail that tells of a build.
+    /// The kind of a mail about a build with this status.
     pub fn telling(status: Status) -> Self {
         if status == Status::Held { Self::Approval } else { Self::Build }
     }
@@ -50,7 +50,7 @@ impl MailKind {
         }
     }
 
-    /// The time within which mails are counted. Confirmations go to people who may not have asked for any.
+    /// The period in which mails are counted. Confirmations go to people who may not have asked for one.
     pub fn window(self) -> Duration {
         match self {
             Self::Build | Self::Approval => Duration::from_secs(3_600),
@@ -60,7 +60,7 @@ impl MailKind {
 }
 
 impl MailCount {
-    /// Counts one more mail, unless there were `most` within the time already.
+    /// Counts one more mail, unless `most` were already sent in the period.
     pub fn one_more(known: Option<Self>, kind: MailKind, most: u32, now: Timestamp) -> MailTurn {
         let current = known.filter(|count| count.is_current(kind, now));
         let current = current.unwrap_or(Self { began_at: now, mails: 0 });
@@ -70,12 +70,13 @@ impl MailCount {
         }
     }
 
-    /// Whether mails are still counted from that time on. One in the future is of a clock that was ahead.
+    /// True if the period has not ended. A period that begins in the future comes from a clock that was ahead, and does
+    /// not count.
     pub fn is_current(&self, kind: MailKind, now: Timestamp) -> bool {
         self.began_at <= now && now < self.end(kind)
     }
 
-    /// The time from which mails are counted anew.
+    /// The time at which a new period begins.
     pub fn end(&self, kind: MailKind) -> Timestamp {
         self.began_at.after(kind.window())
     }

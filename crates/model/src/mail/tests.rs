@@ -1,4 +1,4 @@
-//! The words of mails. Strangers' words do no harm in them.
+//! Tests of the words of mails. Strangers' words do no harm in them.
 
 use super::*;
 use crate::{

@@ -1,4 +1,4 @@
-//! A mail's body as plain text. Output is indented, so that no line of it can pass for one of ours.
+//! A mail's body as plain text. Output is indented, so that no line of output looks like one of Kozmic's.
 
 use super::{JobWords, Words};
 

@@ -1,4 +1,4 @@
-//! Names over much that is made up.
+//! Tests of names with many generated refs and artifacts.
 
 use super::*;
 use crate::{
@@ -79,7 +79,7 @@ const PARTS: &[&str] = &[
 
 const FILES: &[&str] = &["f", "f.tar.gz", "f.gz", "f.sha256", "f.b-0123456789", "f.\u{e9}", "f.efi"];
 
-/// Numbers that look like chance and are always the same.
+/// Pseudorandom numbers that are always the same.
 struct Dice(u64);
 
 impl Dice {
@@ -121,7 +121,7 @@ impl Given {
     }
 }
 
-/// Something that is published: its place, the text that tells it from all others, its spec, and its plain name there.
+/// A published thing: its destination, a text that identifies it, its spec, and its plain name there.
 fn thing(
     dice: &mut Dice,
     git_ref: &GitRef,
@@ -171,7 +171,7 @@ fn thing(
     Some((if is_at_hub { "hub" } else { "kernel" }, what, spec, if is_at_hub { at_hub } else { name }))
 }
 
-/// Over letters that are lost, joined, cut, in either case, or stand at the borders between parts.
+/// The refs have letters that are lost, joined, cut, in either case, or at the borders between parts.
 #[test]
 fn two_things_never_have_one_name() {
     let (mut dice, mut given) = (Dice(0x9e37_79b9_7f4a_7c15), Given::default());
@@ -197,7 +197,7 @@ fn two_things_never_have_one_name() {
     assert!(count > 10_000 && seen.len() > 1_000, "{count} {}", seen.len());
 }
 
-/// The repository that a thing is of; of a dependent kernel, its directory says it.
+/// The repository of a thing; for a dependent kernel, its directory names it.
 fn full_name(what: &str, spec: &JobSpec) -> String {
     match (&spec.origin, &spec.task) {
         (Origin::Kernel(KernelKind::Dependent), Task::Program(program)) => format!("a{}", program.source),

@@ -1,4 +1,4 @@
-//! Pushes come in every order; their order is one.
+//! Tests of the order of pushes: they arrive in any order and give the same result.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn sha(digit: char) -> Sha {
     digit.to_string().repeat(40).parse().unwrap()
 }
 
-/// A move of a ref, `0A1` for the making of a ref at A in the first second; `?` is unknown.
+/// A move of a ref: `0A1` creates the ref at A in the first second; `?` is unknown.
 fn told(id: i64, text: &str) -> Move {
     let mut letters = text.chars();
     let mut digit = || letters.next().unwrap().to_ascii_lowercase();
@@ -20,7 +20,7 @@ fn all(texts: &str) -> Vec<Move> {
     texts.split(' ').enumerate().map(|(index, text)| told(index as i64 + 1, text)).collect()
 }
 
-/// The places in their order, as letters.
+/// The commits in their order, as letters.
 fn places(moves: &[Move]) -> String {
     let order = Order::of(moves);
     let letters = order.moves.iter().map(|one| one.after.as_str().chars().next().unwrap());
@@ -62,24 +62,24 @@ fn pushes_are_in_their_own_order_however_they_come_in() {
         ("0A1 A0100 0B101", "A0B"),
         ("0A1 A0100 0A101", "A0A?"),
         ("0A1 A01 0B1 BA1", "A0BA?"),
-        // The second one was lost.
+        // The second push was lost.
         ("0A1 BC200 CD300", "ACD"),
         ("0A1 BC200 CA300", "ACA"),
-        // Payloads were written in another order than pushed.
+        // Payloads were written in another order than the pushes.
         ("0A3 AB4 BC2", "ABC?"),
         ("0A1 AB103 BA101", "ABA?"),
         // The forge's clock was put back between the pushes.
         ("0A100 AB90", "BA?"),
         ("0A100 AB90 BC91", "BCA?"),
         ("0A100 AB90 BC200", "BAC"),
-        // A look at the branch, as the event of a pull request is.
+        // A look at the branch, as from the event of a pull request.
         ("0A1 AB100 ?B101", "ABB"),
         ("0A1 ?A2 AB3 ?B3", "AABB"),
         ("0A1 ?B100", "AB"),
     ] {
         for arrived in arrivals(&all(pushes)) {
             let found = places(&arrived);
-            // It is known where a circle ends, and not where it began.
+            // The end of a circle is known, and its beginning is not.
             let is_known = if order.ends_with('?') {
                 found.ends_with(&order[order.len() - 2..])
             } else {
@@ -110,10 +110,10 @@ fn the_forge_is_asked_where_the_moves_do_not_tell() {
         "AB1 BA1",
         "AB1 CD1",
         "AB1 CD3",
-        // It may be that it began with the second, whatever was before.
+        // The ref may have begun with the second move, whatever was before.
         "AB1 BC1",
         "0A1 A01",
-        // Three pushes within a second, or two, one of them told twice.
+        // Three pushes within one or two seconds, one of them delivered twice.
         "0A1 AB1 BA1 AB1",
         "?A1 ?B1",
     ] {
@@ -153,7 +153,7 @@ fn what_follows_an_answer_goes_on_from_there() {
     assert_eq!(early, ("a".into(), true), "an old one says nothing of now");
 }
 
-/// Numbers that look random.
+/// Pseudorandom numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -162,7 +162,7 @@ impl Dice {
         (self.0 >> 33) % sides
     }
 
-    /// A ref's way over four commits, with deletions, told by payloads that were written up to a second later.
+    /// A ref's way over four commits, with deletions. The payloads were written up to a second later.
     fn way(&mut self) -> Vec<Move> {
         let (mut place, mut second) = ('0', 1_000);
         let length = 1 + self.roll(6) as i64;

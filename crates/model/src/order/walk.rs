@@ -1,4 +1,4 @@
-//! Moves joined end to end, in the order of their times.
+//! Joins moves end to end, in the order of their times.
 
 use super::{BLUR, Move, is_same};
 use crate::git::Sha;
@@ -6,12 +6,12 @@ use crate::git::Sha;
 /// Moves in the order in which they were made.
 pub(super) struct Walk<'a> {
     pub(super) moves: Vec<&'a Move>,
-    /// Whether there is no doubt which one is the last.
+    /// True if the last move is certain.
     pub(super) is_clear: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Walks over moves, sorted by their times, from where the ref was before all of them, if that is known.
+    /// Walks over moves, sorted by their times. `start` is the ref's object before all of them, if that is known.
     pub(super) fn of(sorted: Vec<&'a Move>, start: Option<&'a Sha>) -> Self {
         let (mut left, copies) = without_copies(sorted);
         let mut moves = Vec::with_capacity(left.len());
@@ -23,7 +23,8 @@ impl<'a> Walk<'a> {
             place = Some(&next.after);
             moves.push(next);
         }
-        // The ref is elsewhere if a move told twice was the last one, and the one that led there was lost.
+        // The ref is elsewhere if a move that was delivered twice was the last one, and the move that led there was
+        // lost.
         let last = moves.last().copied();
         let may_be_last = |copy: &&Move| {
             last.is_some_and(|last| copy.at.after(BLUR) >= last.at && copy.after != last.after)
@@ -47,17 +48,17 @@ fn next(near: &[&Move], place: Option<&Sha>) -> usize {
     if possible.is_empty() && place.is_none() {
         possible = those(&|index| near[index].before.as_ref().is_some_and(Sha::is_nowhere));
     }
-    // A way that leads nowhere is the last one to be taken.
+    // A move that does not lead back to its beginning is taken last.
     let returns = possible.iter().find(|index| leads_back(near, **index));
     returns.or(possible.first()).copied().unwrap_or_default()
 }
 
-/// Whether a move begins where the ref is. A look that finds it there changes nothing.
+/// True if the move begins at the ref's place. A look that finds the ref there changes nothing.
 fn goes_on(one: &Move, place: Option<&Sha>) -> bool {
     place.is_some_and(|place| one.before.as_ref().unwrap_or(&one.after) == place)
 }
 
-/// Whether the other moves lead from the end of one back to its beginning.
+/// True if the other moves lead from the end of this one back to its beginning.
 fn leads_back(near: &[&Move], index: usize) -> bool {
     let Some(goal) = &near[index].before else { return true };
     let mut left = (0..near.len()).filter(|other| *other != index).collect::<Vec<_>>();
@@ -74,7 +75,7 @@ fn leads_back(near: &[&Move], index: usize) -> bool {
     false
 }
 
-/// Whether a walk over these moves may begin with one of them: more of them leave its beginning than arrive there.
+/// True if a walk over these moves may begin with this one: more moves leave its beginning than arrive there.
 fn is_start(near: &[&Move], index: usize) -> bool {
     let arriving = |place: &Sha, but: Option<usize>| {
         near.iter().enumerate().filter(|(at, one)| one.after == *place && Some(*at) != but).count()
@@ -87,7 +88,8 @@ fn is_start(near: &[&Move], index: usize) -> bool {
     }
 }
 
-/// Takes out what is told twice in the same words, unless the ref may have gone that way twice.
+/// Removes moves with the same content as another, unless the ref may have gone that way twice. Returns the kept moves
+/// and the removed ones.
 fn without_copies(sorted: Vec<&Move>) -> (Vec<&Move>, Vec<&Move>) {
     let (mut kept, mut copies) = (Vec::<&Move>::with_capacity(sorted.len()), Vec::new());
     for (index, one) in sorted.iter().enumerate() {
@@ -97,7 +99,7 @@ fn without_copies(sorted: Vec<&Move>) -> (Vec<&Move>, Vec<&Move>) {
     (kept, copies)
 }
 
-/// Whether moves of other words, close in time, lead from the end of one back to its beginning.
+/// True if moves of other content, close in time, lead from the end of this one back to its beginning.
 fn may_recur(sorted: &[&Move], index: usize) -> bool {
     let one = sorted[index];
     let is_near = |other: &&&Move| super::is_close(one, other) && !is_same(one, other);
@@ -106,9 +108,9 @@ fn may_recur(sorted: &[&Move], index: usize) -> bool {
     one.before.is_some() && leads_back(&near, near.len() - 1)
 }
 
-/// Whether the moves that may be the last ones go on from what was known before and from each other, without going
-/// back in time and without coming to one place twice: then they may have come there in another order. One that is the
-/// last by its time alone has to go on too, if an earlier one began where it ended: then a clock may have been put back.
+/// True if the last moves continue from the object before them and from each other, do not go back in time, and reach
+/// no object twice. Then no other order is possible. If a move is the last only by its time, and an earlier move began
+/// where it ended, it must continue too: otherwise a clock may have been put back.
 fn is_clear(moves: &[&Move], start: Option<&Sha>) -> bool {
     let Some(latest) = moves.iter().map(|one| one.at).max() else { return true };
     let first = moves.iter().position(|one| one.at.after(BLUR) >= latest).unwrap_or_default();

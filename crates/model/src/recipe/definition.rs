@@ -1,4 +1,4 @@
-//! The definition of one script in a recipe.
+//! The definition of one script in a recipe: reads and checks it.
 
 use super::{
     BuildScript, RecipeDefaults,
@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 /// The keys of a script's definition, in the order of the documentation.
 pub(super) const KEYS: [&str; 6] = ["archives", "artifact", "baseimage", "tag", "format", "if_interrupted"];
 
-/// Longest tag, in characters.
+/// The longest tag, in characters.
 const LONGEST_TAG: usize = 60;
 
-/// The facts that a definition is read against.
+/// The facts that are needed to read a definition.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     /// The repository's name without its owner.
@@ -23,7 +23,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) defaults: &'a RecipeDefaults,
 }
 
-/// The script of that path, as its definition has it; none if that has a fault.
+/// The script at the path, from its definition; none if the definition has a fault.
 pub(super) fn script(
     path: &str,
     (key, definition): &(Node, Node),
@@ -42,7 +42,7 @@ pub(super) fn script(
     };
     let mut reader = Reader { script: path, at: key.at, said: said(entries, faults), faults };
     let format = reader.format();
-    // All of them are looked at, whichever has a fault.
+    // All values are read, even if one of them has a fault.
     let (archives, artifact) = (reader.archives(around), reader.artifact(format));
     let (image, tag) = (reader.image(around.defaults), reader.tag());
     let if_interrupted = reader.if_interrupted();
@@ -57,7 +57,7 @@ pub(super) fn script(
     })
 }
 
-/// The text under each known key; none if its value is no text.
+/// The text under each known key; none if the value is not a text.
 fn said<'a>(
     entries: &'a [(Node, Node)],
     faults: &mut Faults<'_>,
@@ -97,10 +97,10 @@ fn unknown(name: &str, faults: &mut Faults<'_>) -> String {
     }
 }
 
-/// Reads the values of one definition. A value that has a fault is told of, and is nothing.
+/// Reads the values of one definition. A value with a fault is reported, and gives none.
 struct Reader<'a, 'f, 'p> {
     script: &'a str,
-    /// The beginning of the definition.
+    /// The place where the definition begins.
     at: At,
     said: BTreeMap<&'a str, Option<(&'a str, At)>>,
     faults: &'f mut Faults<'p>,
@@ -168,7 +168,7 @@ impl<'a> Reader<'a, '_, '_> {
         self.right(at, text.parse::<IfInterrupted>().map_err(sentence))
     }
 
-    /// The text under a key, if it is there; nothing at all if that has been told to be wrong.
+    /// The text under a key, if the key is there. The outer option is none if the key's fault was already reported.
     fn optional(&self, name: &str) -> Option<Option<(&'a str, At)>> {
         self.said.get(name).map_or(Some(None), |said| said.map(Some))
     }

@@ -1,11 +1,11 @@
-//! The faults of a file of the configuration repository, and their places.
+//! Faults of a file in the configuration repository, with their places.
 
 use std::fmt;
 
-/// Most faults of a file that are told; somebody who has more begins with these.
+/// The most faults of a file that are reported. A person with more begins with these.
 const MOST: usize = 50;
 
-/// Most characters of a text that are shown.
+/// The most characters of a text that are shown.
 const LONGEST: usize = 120;
 
 /// A fault of a file, with its place: `path:line:column: sentence`.
@@ -13,11 +13,11 @@ const LONGEST: usize = 120;
 pub struct RecipeFault {
     /// The file, below the configuration repository's root.
     pub path: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column, from 1, in characters.
     pub column: usize,
-    /// The fault, and what would be right; without signs that a terminal would obey.
+    /// The fault, and the right way to write it; without characters that control a terminal.
     pub sentence: String,
 }
 
@@ -40,7 +40,7 @@ impl At {
     pub(super) const START: Self = Self { line: 1, column: 1 };
 }
 
-/// The faults of one file, as they are found.
+/// Collects the faults of one file.
 pub(super) struct Faults<'a> {
     path: &'a str,
     found: Vec<RecipeFault>,
@@ -59,8 +59,8 @@ impl<'a> Faults<'a> {
         self.found.push(RecipeFault { path: self.path.to_owned(), line, column, sentence });
     }
 
-    /// The known word that is most like one that nobody knows, if one is like it at all. Letters are compared one by
-    /// one: so only so many words are, none too long, and of a file no more than are told of.
+    /// The known word that is most similar to an unknown one, if any is similar at all. A comparison goes letter by
+    /// letter. So the number of comparisons per file and the length of words are limited.
     pub(super) fn nearest<'w>(
         &mut self,
         word: &str,
@@ -77,13 +77,13 @@ impl<'a> Faults<'a> {
         best.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, known)| known)
     }
 
-    /// The value that was read, if nothing is wrong with it; else the faults, in the order of lines.
+    /// The value, if the file has no faults; else the faults, in the order of lines.
     pub(super) fn unless_any<T>(mut self, read: T) -> Result<T, Vec<RecipeFault>> {
         if self.found.is_empty() {
             return Ok(read);
         }
         self.found.sort();
-        // A value behind an anchor is looked at wherever it is used.
+        // A value behind an anchor is read at each place that uses it.
         self.found.dedup();
         let more = self.found.len().saturating_sub(MOST);
         self.found.truncate(MOST);
@@ -95,19 +95,19 @@ impl<'a> Faults<'a> {
     }
 }
 
-/// A text out of a file, in quotes; cut if it is long.
+/// A text from a file, in quotes; shortened if it is long.
 pub(super) fn quoted(text: &str) -> String {
     let cut = text.char_indices().nth(LONGEST);
     cut.map_or_else(|| format!("\"{text}\""), |(end, _)| format!("\"{}…\"", &text[..end]))
 }
 
-/// A key or script of a file, marked as code; cut if it is long.
+/// A key or script of a file, marked as code; shortened if it is long.
 pub(super) fn marked(text: &str) -> String {
     let cut = text.char_indices().nth(LONGEST);
     cut.map_or_else(|| format!("`{text}`"), |(end, _)| format!("`{}…`", &text[..end]))
 }
 
-/// The text with signs that a terminal would obey, or that reorder a line, written as escapes.
+/// The text with escapes for characters that control a terminal or change the order of a line.
 pub fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -119,7 +119,7 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
-/// Whether a sign reorders a line or is not seen in it.
+/// True if the character changes the order of a line or is not visible in it.
 fn is_unseen(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')

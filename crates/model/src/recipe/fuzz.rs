@@ -1,5 +1,5 @@
-//! Anything as a recipe: it is read or refused with places, and never more than that. CONTRIBUTING.md tells how to run
-//! these longer.
+//! Random texts as recipes: each is read, or refused with places, and nothing else happens. CONTRIBUTING.md tells how
+//! to run these tests longer.
 
 use super::{ConfigFile, Recipe, RecipeDefaults, RecipeFault, configuration, recipe};
 use crate::{git::GitRef, image::ImageName, install::TrackedPath};
@@ -20,7 +20,7 @@ autobuild/kernel.sh:
   format: binary
 ";
 
-/// Words of which a recipe may be made, and by which readers of YAML were broken before.
+/// Words from which recipes are made, and which broke YAML readers before.
 const WORDS: &[&str] = &[
     "buildscripts",
     "a.sh",
@@ -80,7 +80,7 @@ fn defaults() -> RecipeDefaults {
     RecipeDefaults { archives: None, image: "ubuntu:16.04".parse().unwrap() }
 }
 
-/// Checks the rules that hold for every text.
+/// Checks the rules that every text must satisfy.
 fn holds(text: &[u8]) -> Result<(), TestCaseError> {
     let faults = match recipe(PATH, text, &defaults()) {
         Err(faults) => faults,
@@ -148,7 +148,7 @@ proptest! {
     }
 }
 
-/// Each alias means all that is behind it.
+/// Each alias stands for everything behind it.
 #[test]
 fn aliases_of_aliases_and_depth_are_refused() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();

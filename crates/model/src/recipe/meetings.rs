@@ -1,4 +1,4 @@
-//! The names of all branches' artifacts, and those that two of them would have.
+//! Finds names that several branches' artifacts would share.
 
 use super::{Branch, BuildScript, Configuration, fault::harmless};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An artifact of a branch, by the name that leads to the newest.
+/// An artifact of a branch, with the request for its stable name.
 struct Named<'a> {
     branch: &'a Branch,
     path: &'a str,
@@ -16,8 +16,8 @@ struct Named<'a> {
     wish: Wish,
 }
 
-/// Notes the plain names that more than one artifact would have. In small letters: there are places where the case of
-/// letters makes no difference.
+/// Stores the plain names that more than one artifact claims. They are in lower case, because some destinations ignore
+/// the case of letters.
 pub(super) fn note(configuration: &mut Configuration) {
     let branches = configuration.branches().collect::<Vec<_>>();
     let tracked = branches.into_iter().map(|branch| (branch, String::new())).collect::<Vec<_>>();
@@ -31,8 +31,8 @@ pub(super) fn note(configuration: &mut Configuration) {
     configuration.met = met.collect();
 }
 
-/// A line for each artifact whose plain name would be another's too, or for each one; and for each name that is nobody's
-/// for that.
+/// A line for each artifact whose plain name another artifact claims too; with `each`, a line for each artifact. Then a
+/// line for each name that no artifact gets because several claim it.
 pub(super) fn lines(configuration: &Configuration, tracked: &[(Branch, String)], each: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let mut met = BTreeMap::<_, Vec<_>>::new();
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn branches_that_leave_the_same_letters_have_names_of_their_own() {
-        // The last two are the same to people: one is composed, the other is not.
+        // The last two look the same to people: one is a composed character, the other is not.
         let branches = ["feature-x", "feature/x", "фича", "тест", "caf\u{e9}", "cafe\u{301}"];
         let paths = branches.map(|branch| format!("o/r/{branch}.yaml"));
         let reading = read(&paths.each_ref().map(|path| (path.as_str(), RECIPE)));

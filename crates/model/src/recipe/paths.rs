@@ -1,13 +1,13 @@
-//! The paths that a recipe names: scripts, the directory of artifacts, artifacts. Each is checked before anything is
-//! done with it, and written in one way.
+//! The paths in a recipe: scripts, the directory of artifacts, artifacts. Each path is checked before it is used, and
+//! brought to normal form.
 
 use super::fault::quoted;
 use crate::artifact::Format;
 
-/// Longest path, in characters.
+/// The longest path, in characters.
 const LONGEST: usize = 200;
 
-/// The directory where Kozmic keeps its own things in a container.
+/// The directory in a container in which Kozmic keeps its own files.
 const OF_KOZMIC: &str = "kozmic";
 
 /// The part of an artifact's path that stands for the directory itself.
@@ -43,7 +43,7 @@ pub(super) fn script(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The directory in the container that artifacts are left in. `repository` is the name without its owner.
+/// The directory in the container in which artifacts are left. `repository` is the name without its owner.
 pub(super) fn archives(text: &str, repository: &str) -> Result<String, String> {
     let shown = quoted(text);
     one_line(text)?;
@@ -67,7 +67,7 @@ pub(super) fn archives(text: &str, repository: &str) -> Result<String, String> {
     }
 }
 
-/// The path of an artifact below the directory of artifacts; `.` if it is that directory itself.
+/// The path of an artifact below the directory of artifacts; `.` if the artifact is that directory itself.
 pub(super) fn artifact(text: &str, format: Option<Format>) -> Result<String, String> {
     let shown = quoted(text);
     one_line(text)?;
@@ -101,7 +101,7 @@ fn one_line(text: &str) -> Result<(), String> {
     }
 }
 
-/// The parts between the slashes; none if they lead upwards.
+/// The parts between the slashes; none if one of them leads upwards.
 fn parts(text: &str) -> Option<Vec<&str>> {
     let parts = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>();
     (!parts.contains(&"..")).then_some(parts)

@@ -1,4 +1,4 @@
-//! One recipe out of its YAML.
+//! Reads one recipe from its YAML.
 
 use super::{
     BuildScript, Recipe, RecipeDefaults, RecipeFault,
@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The key of the list of scripts.
 const LIST: &str = "buildscripts";
 
-/// Reads one recipe, or gives all that is wrong with it. `path` is `<owner>/<repository>/<branch>.yaml`.
+/// Reads one recipe. `path` is `<owner>/<repository>/<branch>.yaml`.
 ///
 /// # Errors
-/// The faults, in the order of lines.
+/// All faults of the file, in the order of lines.
 pub fn recipe(path: &str, text: &[u8], defaults: &RecipeDefaults) -> Result<Recipe, Vec<RecipeFault>> {
     let mut faults = Faults::of(path);
     let about = About::of(path);
@@ -29,7 +29,7 @@ pub fn recipe(path: &str, text: &[u8], defaults: &RecipeDefaults) -> Result<Reci
     faults.unless_any(Recipe { scripts })
 }
 
-/// The branch that a recipe is about, as its path says.
+/// The branch of a recipe, from its path.
 struct About<'a> {
     full_name: String,
     name: &'a str,
@@ -45,7 +45,7 @@ impl<'a> About<'a> {
     }
 }
 
-/// The file's keys and what stands under them.
+/// The file's keys with their values.
 fn entries<'a>(root: &'a Node, faults: &mut Faults<'_>) -> Option<&'a [(Node, Node)]> {
     match &root.value {
         Value::Map(entries) => return Some(entries),
@@ -61,11 +61,11 @@ fn entries<'a>(root: &'a Node, faults: &mut Faults<'_>) -> Option<&'a [(Node, No
     None
 }
 
-/// A script's path where it is listed.
+/// An entry of the list of scripts.
 struct Listed<'a> {
     path: &'a str,
     at: At,
-    /// Whether it can be a script's.
+    /// True if the path can be a script's.
     is_right: bool,
 }
 
@@ -95,7 +95,7 @@ fn scripts(
     scripts.into_iter().map(|(script, _)| script).collect()
 }
 
-/// The scripts that are listed, each once; none if there is no list.
+/// The listed scripts, each once; none if there is no list.
 fn listed<'a>(entries: &'a [(Node, Node)], faults: &mut Faults<'_>) -> Option<Vec<Listed<'a>>> {
     let Some((key, list)) = entries.iter().find(|(key, _)| key.text() == Some(LIST)) else {
         faults.add(At::START, format!("`{LIST}` is missing: the list of the scripts to run."));
@@ -147,7 +147,7 @@ fn undefined(path: &str, entries: &[(Node, Node)], listed: &[Listed<'_>], faults
     format!("{} has no definition{hint}", marked(path))
 }
 
-/// Tells of each definition that the list has not. Its content is checked nevertheless.
+/// Reports each definition that is missing in the list. Its content is checked as well.
 fn tell_unlisted(
     entries: &[(Node, Node)],
     listed: Option<&[Listed<'_>]>,
@@ -175,7 +175,8 @@ fn tell_unlisted(
     }
 }
 
-/// The fault of a key that no list has. Without a list, only a key that cannot be a script's definition has one.
+/// The fault of a key that is not in the list. Without a list, only a key that cannot be a script's definition is a
+/// fault.
 fn unlisted(name: &str, listed: Option<&[Listed<'_>]>, faults: &mut Faults<'_>) -> Option<String> {
     let marked = marked(name);
     if KEYS.contains(&name) {
@@ -194,7 +195,7 @@ fn unlisted(name: &str, listed: Option<&[Listed<'_>]>, faults: &mut Faults<'_>) 
     }
 }
 
-/// Tells of each script whose artifact would take the place of another's, since both are called the same.
+/// Reports each script whose artifact would replace another one, because both have the same name.
 fn tell_same_names(scripts: &[(BuildScript, At)], about: &About<'_>, faults: &mut Faults<'_>) {
     let git_ref = GitRef::Branch(about.branch.to_owned());
     let sha = "0".repeat(40).parse::<Sha>().expect("forty digits are a commit's id");

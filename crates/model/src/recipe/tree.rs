@@ -1,4 +1,4 @@
-//! All files of the configuration repository together.
+//! Reads all files of the configuration repository together.
 
 use super::{
     Branch, Configuration, Recipe, RecipeDefaults, RecipeFault,
@@ -14,7 +14,7 @@ const LAYOUT: &str = "<owner>/<repository>/<branch>.yaml";
 /// A file of the configuration repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFile {
-    /// Below the repository's root, with slashes.
+    /// The path below the repository's root, with slashes.
     pub path: String,
     /// Its content.
     pub content: Vec<u8>,
@@ -23,18 +23,19 @@ pub struct ConfigFile {
 /// The result of reading the configuration repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// The recipes that are right.
+    /// The recipes without faults.
     pub configuration: Configuration,
-    /// The branches of it with their files, in the order of paths.
+    /// Their branches with their files, in the order of paths.
     pub tracked: Vec<(Branch, String)>,
     /// The faults, in the order of paths and lines.
     pub faults: Vec<RecipeFault>,
 }
 
-/// Reads all files of the configuration repository. Those that are no YAML, those whose names begin with a dot, and
-/// those in directories whose names do, are passed over.
+/// Reads all files of the configuration repository. Skips files that are not YAML, and files whose names or directories
+/// begin with a dot.
 ///
-/// A repository that is spelled in more than one case of letters is one, and called as its first file spells it.
+/// If files spell a repository in different cases of letters, it is the same repository, and the first file's spelling
+/// is used.
 pub fn configuration(files: &[ConfigFile], defaults: &RecipeDefaults) -> Reading {
     let mut files = files.iter().collect::<Vec<_>>();
     files.sort_by(|one, other| one.path.cmp(&other.path));
@@ -52,13 +53,13 @@ pub fn configuration(files: &[ConfigFile], defaults: &RecipeDefaults) -> Reading
 }
 
 impl Reading {
-    /// The lines that tell of it: for each file what it tracks or what is wrong with it, in the order of paths; then
-    /// the artifacts that would be called alike, and how much all of it is.
+    /// The report in lines. Each file has its branch or its faults, in the order of paths. Then the artifacts with
+    /// equal names follow, and a summary.
     pub fn lines(&self) -> Vec<String> {
         self.lines_with(false)
     }
 
-    /// The same, with the name of each artifact.
+    /// The same report, with the name of each artifact.
     pub fn lines_with_names(&self) -> Vec<String> {
         self.lines_with(true)
     }
@@ -76,7 +77,7 @@ impl Reading {
         lines.into_iter().map(|(_, line)| line).chain(names).chain([self.summary()]).collect()
     }
 
-    /// A line with the numbers of branches that it tracks, and of faults.
+    /// A line with the number of tracked branches and the number of faults.
     pub fn summary(&self) -> String {
         if self.tracked.is_empty() && self.faults.is_empty() {
             return format!("No recipes: no file is called {LAYOUT}.");
@@ -115,14 +116,14 @@ fn number(count: usize, one: &str, many: &str) -> String {
 /// Reads files in the order of their paths.
 struct Reader<'a> {
     defaults: &'a RecipeDefaults,
-    /// The spelling of a repository in its first file, by its name in small letters.
+    /// The spelling of a repository in its first file, by its name in lower case.
     spellings: BTreeMap<String, String>,
     /// The first file of each branch.
     seen: BTreeMap<Branch, &'a str>,
 }
 
 impl<'a> Reader<'a> {
-    /// The recipe in a file; none if the file is passed over.
+    /// The recipe in a file; none if the file is skipped.
     fn file(&mut self, file: &'a ConfigFile) -> Result<Option<(Branch, Recipe)>, Vec<RecipeFault>> {
         let wrong = |sentence: String| {
             let mut faults = Faults::of(&file.path);
@@ -149,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The branch that a file is about, as the path spells it; none if the file is passed over.
+/// The branch of a file, as the path spells it; none if the file is skipped.
 fn branch(path: &str) -> Result<Option<Branch>, String> {
     let is_hidden = path.split('/').any(|part| part.starts_with('.'));
     let Some((stem, extension)) = path.rsplit_once('.').filter(|_| !is_hidden) else { return Ok(None) };

@@ -1,8 +1,8 @@
-//! YAML with the place of each key and value, and with scalars as the text that stands there: `no` is no boolean, and
-//! `1.0` is not 1.
+//! Reads YAML with the place of each key and value. Scalars stay the text in the file: `no` is no boolean, and `1.0` is
+//! not 1.
 //!
-//! serde's derived types lose places, and stop at the first thing that is not as they wish. So a visitor takes
-//! whatever comes, and what it means is asked afterwards.
+//! The types that serde derives lose places, and stop at the first unexpected value. So a visitor accepts any value,
+//! and its meaning is checked later.
 
 mod raw;
 
@@ -17,16 +17,16 @@ use std::collections::BTreeSet;
 /// The largest recipe, in bytes.
 pub const LARGEST: usize = 64 * 1024;
 
-/// Most keys, values and lists in a file, those behind aliases counted wherever they are used.
+/// The most keys, values and lists in a file. Those behind aliases count at each use.
 const MOST_NODES: usize = 4_000;
 
-/// Greatest depth of lists and mappings in each other.
+/// The greatest depth of nested lists and mappings.
 const DEEPEST: usize = 8;
 
 /// A key or a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Node {
-    /// The place where it stands; behind an alias, the place where it was written.
+    /// The place in the file; behind an alias, the place of the original.
     pub(super) at: At,
     /// Its content.
     pub(super) value: Value,
@@ -35,7 +35,7 @@ pub(super) struct Node {
 /// The content of a key or value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// Nothing was written, or `null`, or `~`.
+    /// No value, or `null`, or `~`.
     Nothing,
     /// Any other scalar.
     Text(String),
@@ -45,7 +45,7 @@ pub(super) enum Value {
 }
 
 impl Node {
-    /// The text, if it is one.
+    /// The text, if the value is a text.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::Text(text) => Some(text),
@@ -53,7 +53,7 @@ impl Node {
         }
     }
 
-    /// The word for what it is.
+    /// The word for the kind of value.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
             Value::Nothing => "empty",
@@ -64,8 +64,8 @@ impl Node {
     }
 }
 
-/// Reads a file's text. Each fault in it is added to the faults; nothing then comes back, unless the rest can be read
-/// in spite of it.
+/// Reads a file's text. Adds each fault to `faults`. Then the result is none, unless the rest of the file can be read
+/// despite the fault.
 pub(super) fn read(text: &[u8], faults: &mut Faults<'_>) -> Option<Node> {
     if text.len() > LARGEST {
         faults.add(At::START, "The file is larger than 64 KiB, and no recipe needs as much.");
@@ -89,7 +89,7 @@ pub(super) fn read(text: &[u8], faults: &mut Faults<'_>) -> Option<Node> {
     .ok()
 }
 
-/// Tells of each key that stands in its mapping a second time.
+/// Reports each key that a mapping has twice.
 fn tell_repeated(node: Node, faults: &mut Faults<'_>) -> Node {
     tell_repeated_in(&node, faults);
     node
@@ -122,7 +122,7 @@ fn end_of(text: &[u8]) -> At {
 }
 
 fn parse(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Node, Error> {
-    // A list of 64 KiB's worth of aliases would else be worth a day.
+    // Without these limits, 64 KiB of nested aliases would take a day.
     let budget = serde_saphyr::budget! {
         max_events: 4 * MOST_NODES,
         max_nodes: MOST_NODES,
@@ -139,7 +139,7 @@ fn parse(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Node, Error> 
     serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options).map(|raw| node(raw, text))
 }
 
-/// Finds the texts that the parser took for something else. No deeper than the parser goes.
+/// Restores the texts that the parser took for other types. The recursion goes no deeper than the parser's.
 fn node(raw: Spanned<Raw>, text: &str) -> Node {
     let value = match raw.value {
         Raw::Nothing => Value::Nothing,
@@ -169,7 +169,7 @@ fn place(fault: &Error) -> At {
     fault.location().as_ref().map_or(At::START, at)
 }
 
-/// The fault itself, without the alias through which it was met.
+/// The fault itself, without the alias through which it was found.
 fn root(fault: &Error) -> &Error {
     match fault {
         Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => root(error),

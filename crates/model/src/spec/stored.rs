@@ -1,5 +1,5 @@
-//! The form of a spec in the database, which every release reads and writes: flat, with a place for whatever a task may
-//! have. A spec that no task fits is refused.
+//! The form of a spec in the database, which every release reads and writes. It is flat, with a place for everything
+//! that some task has. A spec that fits no task is refused.
 
 #[cfg(test)]
 mod tests;
@@ -13,10 +13,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The image of a task that has none. Docker lets nobody have an image of this name.
+/// The image of a task without an image. Docker reserves this name, so no image has it.
 const NO_IMAGE: &str = "scratch";
 
-/// All that was ever written of a spec.
+/// All fields that a release has ever written for a spec.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stored {
     title: String,
@@ -35,7 +35,7 @@ pub(super) struct Stored {
     origin: Origin,
 }
 
-/// The task's kind, and the part of it that only programs have.
+/// The task's kind, and the fields that only programs have.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Manner {
@@ -55,7 +55,7 @@ struct Bare {
     base: Base,
 }
 
-/// The stored spec is of no task.
+/// The stored spec fits no task.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotASpec {
     #[error("{task} with {part}")]
@@ -88,7 +88,7 @@ impl TryFrom<Stored> for JobSpec {
 }
 
 impl Stored {
-    /// A part that its task cannot have.
+    /// A field that its task cannot have.
     fn excess(&self) -> Option<&'static str> {
         let (is_hook, is_program) =
             (matches!(self.manner, Manner::Hooked), matches!(self.manner, Manner::Bare(_)));

@@ -1,25 +1,25 @@
-//! One line of a terminal: signs in cells. Spinners, progress bars and tables go back and forth among them.
+//! One line of a terminal: characters in cells. Spinners, progress bars and tables move back and forth in it.
 
 use super::{Run, signs::joins, style::Style};
 
-/// The most columns of a line. A longer one goes on in the line's next part, as if the terminal ended there.
+/// The most columns of a line. A longer line continues in its next part, as if the terminal ended there.
 pub(super) const WIDEST: usize = 10_000;
 
-/// The last column that a sequence can lead to, counted from 0; no real terminal is wider.
+/// The last column that a sequence can reach, counted from 0; no real terminal is wider.
 pub(super) const FURTHEST: usize = 999;
 
-/// The most signs that stand in one cell, such as a letter with many marks.
+/// The most characters in one cell, such as a letter with many marks.
 const CROWDED: usize = 32;
 
-/// The sign in a cell.
+/// The content of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Sign {
-    /// Nobody wrote here.
+    /// Nothing was written here.
     Blank,
     One(char),
-    /// One with others that have no width of their own.
+    /// A character with others that have no width of their own.
     Joined(Box<str>),
-    /// The second column of the sign before.
+    /// The second column of the character before.
     Second,
 }
 
@@ -27,25 +27,25 @@ enum Sign {
 #[derive(Default)]
 pub(super) struct Cells {
     cells: Vec<(Sign, Style)>,
-    /// Whether this is a later part of a line.
+    /// True if this is a later part of a line.
     has_front: bool,
 }
 
 const BLANK: (Sign, Style) = (Sign::Blank, Style::PLAIN);
 
 impl Cells {
-    /// Whether the line has parts before this one. It is wider than all screens then.
+    /// True if the line has parts before this one. Such a line is wider than all screens.
     pub(super) fn has_front(&self) -> bool {
         self.has_front
     }
 
-    /// Whether nothing stands here.
+    /// True if the line is blank.
     pub(super) fn is_blank(&self) -> bool {
         !self.has_front && self.cells.iter().all(|(sign, _)| *sign == Sign::Blank)
     }
 
-    /// Adds a sign to the one before this column if it has its place there. One without a width that has none before it
-    /// is not shown.
+    /// Adds a character to the one before this column, if it belongs there. A character without a width and without a
+    /// predecessor is not shown.
     pub(super) fn join(&mut self, column: usize, sign: char, width: usize) -> bool {
         let Some(cell) = self.before(column) else { return width == 0 };
         let (first, last, count) = match cell {
@@ -74,7 +74,7 @@ impl Cells {
         self.cells.get_mut(at).map(|(sign, _)| sign)
     }
 
-    /// Writes a sign of one or two columns.
+    /// Writes a character of one or two columns.
     pub(super) fn put(&mut self, column: usize, sign: char, width: usize, style: Style) {
         self.part(column);
         self.part(column + width);
@@ -85,7 +85,7 @@ impl Cells {
         }
     }
 
-    /// All that is written here, as the front of a longer line: with the blanks at its end.
+    /// Takes the whole content as the front of a longer line, with the blanks at its end.
     pub(super) fn take_front(&mut self) -> Vec<Run> {
         self.widen(WIDEST);
         self.has_front = true;
@@ -98,8 +98,8 @@ impl Cells {
         self.cells.truncate(column);
     }
 
-    /// Leaves blanks in the columns from `from` up to `to`. This and the next two are done only in lines that fit on a
-    /// screen: else a few bytes would move thousands of cells, over and over.
+    /// Blanks the columns from `from` up to `to`. This method and the next two work only in lines that fit on a screen.
+    /// Otherwise a few bytes would move thousands of cells, again and again.
     pub(super) fn erase(&mut self, from: usize, to: usize) {
         let end = to.min(self.cells.len());
         if from < end && self.fits() {
@@ -109,7 +109,7 @@ impl Cells {
         }
     }
 
-    /// Takes cells out; those behind them move up.
+    /// Removes cells; those after them move left.
     pub(super) fn take(&mut self, column: usize, count: usize) {
         let end = column.saturating_add(count).min(self.cells.len());
         if column < end && self.fits() {
@@ -119,7 +119,7 @@ impl Cells {
         }
     }
 
-    /// Puts blanks in between. What is moved out of the screen is gone.
+    /// Inserts blanks. Content that moves out of the screen is lost.
     pub(super) fn insert(&mut self, column: usize, count: usize) {
         if column >= self.cells.len() || !self.fits() {
             return;
@@ -142,14 +142,14 @@ impl Cells {
         }
     }
 
-    /// Takes a wide sign away whose halves are on both sides of this border.
+    /// Removes a wide character whose halves are on both sides of this border.
     fn part(&mut self, column: usize) {
         if self.cells.get(column).is_some_and(|(sign, _)| *sign == Sign::Second) {
             self.cells[column - 1..=column].fill(BLANK);
         }
     }
 
-    /// The runs, without blanks behind the last sign.
+    /// The runs, without blanks after the last character.
     pub(super) fn runs(&self) -> Vec<Run> {
         let length = self.cells.iter().rposition(|(sign, _)| *sign != Sign::Blank).map_or(0, |last| last + 1);
         runs(&self.cells[..length])

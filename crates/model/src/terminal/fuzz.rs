@@ -1,4 +1,5 @@
-//! Anything as a log: it is the same however it is cut, and another terminal shows the same of what both know.
+//! Random logs: the result is the same however the log is cut, and another terminal shows the same for sequences that
+//! both know.
 
 use super::{Line, Terminal, cells::WIDEST, lines, text, whole};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -76,7 +77,7 @@ const SIGNS: &[&str] = &[
     " ",
 ];
 
-/// Sequences that both terminals know, and know alike: not what is cleared, and nothing above the first row or below the last.
+/// Sequences that both terminals handle alike: no clearing, and nothing above the first row or below the last.
 const KNOWN: &[&str] = &[
     "a",
     "b",
@@ -150,7 +151,7 @@ fn holds(log: &[u8], size: usize) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Without blanks at the end, which nobody sees.
+/// The text without blanks at the ends of lines, which nobody sees.
 fn trimmed(lines: impl IntoIterator<Item = String>) -> String {
     let lines = lines.into_iter().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
     lines.join("\n").trim_end().to_owned()
@@ -179,7 +180,7 @@ proptest! {
 
     #[test]
     fn another_terminal_shows_the_same(signs in vec(select(KNOWN), 0..40)) {
-        // Both begin with a place that is kept; what a terminal does without one is not the same everywhere.
+        // Both begin with a saved place; terminals differ in what they restore without one.
         let log = format!("\u{1b}7{}", signs.concat());
         let mut other = avt::Terminal::with_scrollback(1_000, 50, None).expect("a size");
         other.feed(log.as_str());

@@ -1,4 +1,4 @@
-//! The screen: the last lines, which can still change, and the place in them where the next sign goes.
+//! The screen: the last lines, which can still change, and the place of the next character.
 
 use super::{
     Line,
@@ -9,25 +9,25 @@ use super::{
 };
 use std::collections::VecDeque;
 
-/// Number of lines at the end that can still change: the height of the screen.
+/// Number of lines at the end of the log that can still change: the height of the screen.
 pub(super) const HEIGHT: usize = 50;
 
 const TAB: usize = 8;
 
-/// The modes in which a program has a screen to itself.
+/// The modes in which a program has a screen of its own.
 const OTHER_SCREEN: [&str; 3] = ["47", "1047", "1049"];
 
-/// The state that ESC 7 keeps, and ESC 8 takes up again.
+/// The state that ESC 7 saves and ESC 8 restores.
 #[derive(Clone, Copy, Default)]
 struct Place {
-    /// The row, counted from the log's first line. It may not be there yet.
+    /// The row, counted from the log's first line. The row may not exist yet.
     row: usize,
     column: usize,
     style: Style,
-    /// The two sets of signs: for each whether it draws lines; and the one in use.
+    /// The two character sets: true for each that draws lines. Then the set in use.
     draws: [bool; 2],
     set: usize,
-    /// The screen's first row, and whether rows have left it at its top.
+    /// The screen's first row, and true if rows have left the screen at its top.
     top: usize,
     has_scrolled: bool,
 }
@@ -35,23 +35,23 @@ struct Place {
 /// A screen of endless width.
 #[derive(Default)]
 pub(super) struct Screen {
-    /// The lines that can still change, and the number of those before them.
+    /// The lines that can still change, and the number of lines before them.
     open: VecDeque<Cells>,
     first: usize,
     place: Place,
     saved: Option<Place>,
-    /// The last row of the part that scrolls, and whether the place is below it, where nothing is shown.
+    /// The last row of the scroll region, and true if the place is below it, where nothing is shown.
     bottom: Option<usize>,
     is_below: bool,
-    /// Whether the last step led to the screen's first place by its number.
+    /// True if the last step went to the screen's first place by its number.
     is_home: bool,
     last: Option<char>,
-    /// Lines that nothing changes any more.
+    /// Lines that can no longer change.
     pub(super) done: Vec<Line>,
 }
 
 impl Screen {
-    /// Does one step.
+    /// Applies one step.
     pub(super) fn take(&mut self, step: &Step<'_>) {
         match *step {
             Step::Sign(sign) => self.sign(sign),
@@ -61,7 +61,7 @@ impl Screen {
         }
     }
 
-    /// The lines that are left when the log is over.
+    /// Finishes the remaining lines when the log is over.
     pub(super) fn rest(&mut self) {
         let is_ended = self.place.row >= self.end();
         while !self.open.is_empty() {
@@ -138,7 +138,7 @@ impl Screen {
         }
     }
 
-    /// Does what a control sequence with this last letter and these numbers says; 0 is none.
+    /// Applies a control sequence with this last letter and these numbers; 0 stands for a missing number.
     fn act(&mut self, last: char, first: u32, second: u32) {
         let is_home = std::mem::take(&mut self.is_home);
         let by = usize::try_from(first.max(1)).unwrap_or(usize::MAX);
@@ -176,7 +176,7 @@ impl Screen {
         }
     }
 
-    /// The sequences that change a line that is there.
+    /// Applies the sequences that change an existing line.
     fn change(&mut self, last: char, how: u32, by: usize) {
         let Place { row, column, .. } = self.place;
         let Some(line) = self.open.get_mut(row - self.first) else { return };
@@ -207,7 +207,7 @@ impl Screen {
         self.place.column += width;
     }
 
-    /// The line of the place, made if it is not there.
+    /// The line of the place; it is created if it does not exist.
     fn line(&mut self) -> &mut Cells {
         while self.end() <= self.place.row {
             self.open.push_back(Cells::default());
@@ -218,7 +218,7 @@ impl Screen {
         &mut self.open[self.place.row - self.first]
     }
 
-    /// The row behind the last line.
+    /// The row after the last line.
     fn end(&self) -> usize {
         self.first + self.open.len()
     }
@@ -234,7 +234,7 @@ impl Screen {
         }
     }
 
-    /// A line that is wider than all screens is part of none: those above it are done.
+    /// Continues a line that is wider than all screens in its next part. The lines above it can no longer change.
     fn wrap(&mut self) {
         while self.first < self.place.row {
             self.finish();
@@ -283,7 +283,8 @@ impl Screen {
         self.place.row = self.place.row.saturating_add(by).min(self.place.top + HEIGHT - 1);
     }
 
-    /// Goes to a row by its number. Where lines have left the screen, nobody can know which one is meant: another begins.
+    /// Goes to a row by its number. If lines have left the screen, the meaning of the number is uncertain: another
+    /// screen begins.
     fn address(&mut self, row: usize, column: usize) {
         self.place.column = column;
         self.is_below = self.bottom.is_some_and(|bottom| row > bottom);
@@ -297,14 +298,14 @@ impl Screen {
         self.is_home = row == 1 && column == 0;
     }
 
-    /// Another screen begins below all lines.
+    /// Begins another screen below all lines.
     fn begin(&mut self) {
         self.place.top = self.end();
         self.place.row = self.place.top;
         self.place.has_scrolled = false;
     }
 
-    /// A screen that is cleared stays in the log, and another screen begins.
+    /// Keeps a cleared screen in the log, and begins another screen.
     fn clear(&mut self) {
         while self.end() > self.place.top && self.open.back().is_some_and(Cells::is_blank) {
             self.open.pop_back();
@@ -361,7 +362,7 @@ impl Screen {
         self.place = Place { row, column, top, has_scrolled, ..Place::default() };
     }
 
-    /// Without a place that was kept, the line's beginning.
+    /// Restores the saved place; without one, goes to the beginning of the line.
     fn restore(&mut self) {
         self.is_below = false;
         let Some(saved) = self.saved else {
@@ -374,7 +375,7 @@ impl Screen {
     }
 }
 
-/// Whether a list of modes has one of another screen.
+/// True if the list of modes includes one for another screen.
 fn is_other_screen(codes: &str) -> bool {
     codes.strip_prefix('?').is_some_and(|modes| modes.split(';').any(|mode| OTHER_SCREEN.contains(&mode)))
 }

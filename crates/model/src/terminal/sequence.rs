@@ -1,34 +1,34 @@
-//! A terminal's output, cut into what it shows and what it is told to do (ECMA-48). A sequence may come in any number
-//! of pieces. `crates/web/static/sequence.js` is the same for browsers.
+//! Cuts a terminal's output into text and commands (ECMA-48). A sequence may arrive in any number of pieces.
+//! `crates/web/static/sequence.js` is the same for browsers.
 
-/// The longest list of parameters that is kept of a control sequence, in characters.
+/// The longest parameter list of a control sequence that is kept, in characters.
 const LONGEST: usize = 1_024;
 
 /// One step of a terminal's output.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step<'a> {
-    /// A sign to show.
+    /// A character to show.
     Sign(char),
     /// A control character.
     Control(char),
-    /// A short escape, by the signs between and the last one.
+    /// A short escape: its intermediate characters and the last one.
     Escape(&'a str, char),
-    /// A control sequence, by its parameters, the signs between and the last letter.
+    /// A control sequence: its parameters, its intermediate characters and the last letter.
     Sequence(&'a str, &'a str, char),
 }
 
-/// The part that the next sign belongs to.
+/// The part to which the next character belongs.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Inside {
     #[default]
     Text,
     Escape,
     Control,
-    /// A string, such as a title; whether a bell ends it.
+    /// A string, such as a title; true if a BEL character ends it.
     String(bool),
 }
 
-/// Reads a terminal's output, sign by sign.
+/// Reads a terminal's output, character by character.
 #[derive(Default)]
 pub(super) struct Sequences {
     inside: Inside,
@@ -37,7 +37,7 @@ pub(super) struct Sequences {
 }
 
 impl Sequences {
-    /// The step that ends with this sign, if one does.
+    /// The step that ends with this character, if any.
     pub(super) fn read(&mut self, sign: char) -> Option<Step<'_>> {
         match self.inside {
             Inside::Text => self.text(sign),
@@ -45,11 +45,11 @@ impl Sequences {
             Inside::Escape | Inside::Control => match sign {
                 ' '..='~' if self.inside == Inside::Escape => self.escape(sign),
                 ' '..='~' => self.parameter(sign),
-                // A sign that cannot stand in a sequence ends it, and it shows nothing. So does the end of the line: a
-                // sequence that was cut off, as by `cut` or `head`, takes nothing of the next line along.
+                // A character that cannot be part of a sequence ends it, and is not shown. The end of the line does
+                // too: a sequence that was cut off, as by `cut` or `head`, does not consume the next line.
                 '\n' | '\u{18}' | '\u{1a}' | '\u{1b}' | '\u{80}'.. => self.text(sign),
                 '\u{7f}' => None,
-                // All others are done in its midst, as terminals do.
+                // All other control characters are executed inside a sequence, as terminals do.
                 _ => Some(Step::Control(sign)),
             },
         }
@@ -62,7 +62,7 @@ impl Sequences {
                 self.begin(Inside::Escape);
                 None
             }
-            // An escape and a sign in one.
+            // A C1 character stands for an escape and a character.
             '\u{80}'..='\u{9f}' => {
                 self.begin(Inside::Escape);
                 let sign = u8::try_from(u32::from(sign) - 0x40).map_or('\\', char::from);
@@ -73,7 +73,7 @@ impl Sequences {
         }
     }
 
-    /// A string leaves no trace. One that was never ended hides no more than its line.
+    /// Skips a string. A string that never ends hides no more than its line.
     fn string(&mut self, sign: char, rings: bool) -> Option<Step<'_>> {
         match sign {
             '\u{7}' if rings => {

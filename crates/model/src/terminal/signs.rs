@@ -1,27 +1,27 @@
-//! Bytes become signs, and signs have a width.
+//! Turns bytes into characters, and gives their widths.
 
 use unicode_width::UnicodeWidthChar;
 
-/// Signs from here on may be joined by U+200D: arrows, symbols, emoji. Letters are not.
+/// The first of the characters that U+200D may join: arrows, symbols, emoji. It does not join letters.
 const SYMBOLS: char = '\u{2190}';
 
 const JOINER: char = '\u{200d}';
 
-/// The signs in place of those from ` to ~ while lines and boxes are drawn.
+/// The characters that replace ` to ~ while lines and boxes are drawn.
 const DRAWN: [char; 31] = [
     '◆', '▒', '␉', '␌', '␍', '␊', '°', '±', '␤', '␋', '┘', '┐', '┌', '└', '┼', '⎺', '⎻', '─', '⎼', '⎽', '├',
     '┤', '┴', '┬', '│', '≤', '≥', 'π', '≠', '£', '·',
 ];
 
-/// Makes signs of UTF-8 that comes in pieces.
+/// Decodes UTF-8 that arrives in pieces.
 #[derive(Default)]
 pub(super) struct Signs {
-    /// The beginning of a character whose end has not come.
+    /// The beginning of a character whose end has not arrived.
     torn: Vec<u8>,
 }
 
 impl Signs {
-    /// Hands each sign of a piece on; what is no text at all is U+FFFD.
+    /// Passes each character of a piece to `on`; bytes that are not UTF-8 become U+FFFD.
     pub(super) fn read(&mut self, piece: &[u8], mut on: impl FnMut(char)) {
         let mut rest = piece;
         while !self.torn.is_empty() && !rest.is_empty() {
@@ -33,7 +33,7 @@ impl Signs {
         self.whole(rest, &mut on);
     }
 
-    /// The sign that is left when the bytes are over.
+    /// The character that remains when the bytes are over.
     pub(super) fn rest(&mut self) -> Option<char> {
         (!std::mem::take(&mut self.torn).is_empty()).then_some(char::REPLACEMENT_CHARACTER)
     }
@@ -53,25 +53,25 @@ impl Signs {
     }
 }
 
-/// Whether the bytes begin a character that more bytes could end.
+/// True if the bytes begin a character that more bytes could complete.
 fn may_go_on(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|fault| fault.error_len().is_none())
 }
 
-/// The columns that a sign takes: none, one or two.
+/// The width of a character: 0, 1 or 2 columns.
 pub fn width(sign: char) -> usize {
     if sign.is_ascii() { 1 } else { sign.width().unwrap_or(1) }
 }
 
-/// Whether a sign stands in the cell of the one before: one without a width of its own, a colour of skin, or one behind
-/// U+200D. `first` and `last` are what is in that cell already.
+/// True if a character shares the cell of the one before: if it has no width of its own, is a skin colour, or follows
+/// U+200D. `first` and `last` are the first and the last character in that cell.
 pub(super) fn joins(sign: char, width: usize, first: char, last: char) -> bool {
     let is_skin = ('\u{1f3fb}'..='\u{1f3ff}').contains(&sign);
     let is_joined = last == JOINER && sign >= SYMBOLS;
     width == 0 || (first >= SYMBOLS && (is_skin || is_joined))
 }
 
-/// The sign in the set that draws lines.
+/// The character from the set that draws lines.
 pub(super) fn drawn(sign: char) -> char {
     let place = u32::from(sign).checked_sub(0x60).and_then(|place| usize::try_from(place).ok());
     place.and_then(|place| DRAWN.get(place)).copied().unwrap_or(sign)

@@ -1,38 +1,38 @@
-//! The look of signs, as `ESC [ … m` sets it.
+//! The style of characters, as `ESC [ … m` sets it.
 
-/// A colour as a sequence names it.
+/// A colour, as a sequence gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
-    /// One of the 256; the first sixteen have names.
+    /// One of the 256 colours; the first sixteen have names.
     Numbered(u8),
     /// Red, green and blue.
     Exact([u8; 3]),
 }
 
-/// The look of a sign.
+/// The style of a character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "a terminal has that many switches")]
 pub struct Style {
-    /// The sign's colour, if it is not the usual one.
+    /// The character's colour, if it is not the default.
     pub ink: Option<Colour>,
-    /// The colour behind it, if it is not the usual one.
+    /// The background colour, if it is not the default.
     pub ground: Option<Colour>,
-    /// Heavy.
+    /// True if the text is bold.
     pub is_bold: bool,
-    /// Faint.
+    /// True if the text is faint.
     pub is_dim: bool,
-    /// Slanted.
+    /// True if the text is italic.
     pub is_italic: bool,
-    /// With a line below.
+    /// True if the text is underlined.
     pub is_underlined: bool,
-    /// With a line through it.
+    /// True if the text is struck through.
     pub is_struck: bool,
-    /// With the two colours in each other's place.
+    /// True if the two colours are exchanged.
     pub is_inverse: bool,
 }
 
 impl Style {
-    /// The style that a log starts with.
+    /// The style at the start of a log.
     pub(super) const PLAIN: Self = Self {
         ink: None,
         ground: None,
@@ -44,7 +44,7 @@ impl Style {
         is_inverse: false,
     };
 
-    /// The style after one sequence, such as `1;38;5;141`. Sub-parameters may be parted by colons.
+    /// The style after one sequence, such as `1;38;5;141`. Colons may separate sub-parameters.
     pub(super) fn after(self, codes: &str) -> Self {
         let mut style = self;
         let mut rest = codes.split(';');
@@ -65,7 +65,8 @@ impl Style {
         style
     }
 
-    /// An underline's own colour, 58, is read, so that its numbers mean nothing else, and not shown.
+    /// Sets a colour. An underline's own colour, 58, is read so that its numbers have no other meaning, and is not
+    /// shown.
     fn tint(&mut self, place: u32, colour: Option<Colour>) {
         match place {
             38 => self.ink = colour.or(self.ink),
@@ -103,7 +104,7 @@ fn named(number: u32) -> Option<Colour> {
     u8::try_from(number).ok().map(Colour::Numbered)
 }
 
-/// The parameters of a colour, off the front of those that follow 38 or 48.
+/// Takes the parameters of a colour from the front of those that follow 38 or 48.
 fn taken<'a>(rest: &mut std::str::Split<'a, char>) -> Vec<&'a str> {
     let Some(kind) = rest.next() else { return Vec::new() };
     let more = match number(kind) {
@@ -114,7 +115,7 @@ fn taken<'a>(rest: &mut std::str::Split<'a, char>) -> Vec<&'a str> {
     std::iter::once(kind).chain(rest.take(more)).collect()
 }
 
-/// The colour that the parameters after 38 or 48 name. Between colons, a number of the space of colours may come first.
+/// The colour that the parameters after 38 or 48 name. Between colons, the number of the colour space may come first.
 fn colour(parts: &[&str]) -> Option<Colour> {
     let (kind, parts) = parts.split_first()?;
     let parts = if parts.len() > 3 { &parts[1..4] } else { parts };
@@ -126,7 +127,7 @@ fn colour(parts: &[&str]) -> Option<Colour> {
     }
 }
 
-/// The number that a parameter is; none is 0, and one that is too large is the largest.
+/// The number of a parameter; an empty parameter is 0, and a number that is too large becomes the largest one.
 pub(super) fn number(digits: &str) -> u32 {
     match digits.bytes().all(|digit| digit.is_ascii_digit()) {
         true if digits.is_empty() => 0,

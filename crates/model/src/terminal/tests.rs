@@ -1,9 +1,10 @@
-//! The table: what programs write, and the lines that a person sees in the end. Each case is also cut at every byte.
+//! Tests with a table of output and of the lines that a person sees at the end. Each case is also cut at every byte.
 
 use super::{Colour, HEIGHT, Line, Terminal, cells::WIDEST, lines, text, width};
 use serde::Deserialize;
 
-/// One case. Its bytes come at once or in pieces; `red` has the red columns of lines, with the column behind the last.
+/// One case. Its bytes come at once or in pieces; `red` has the red columns of lines, with the column after the last
+/// one.
 #[derive(Deserialize)]
 struct Case {
     name: String,
@@ -69,7 +70,7 @@ fn a_log_is_shown_the_same_however_it_is_cut() {
         let bytes = case.pieces().concat();
         let whole = lines(&bytes);
         assert_eq!(read(bytes.chunks(1)), whole, "{}: byte by byte", case.name);
-        // A long line is cut at some places only, to save time.
+        // A long line is cut only at some places, to save time.
         for cut in (0..=bytes.len()).step_by(1 + bytes.len() / 1_000) {
             assert_eq!(read([&bytes[..cut], &bytes[cut..]]), whole, "{} cut at {cut}", case.name);
         }
@@ -111,7 +112,7 @@ fn a_line_of_several_parts_has_one_end() {
     assert_eq!(text(&lines(cleared.as_bytes())), format!("{}\nnext", "x".repeat(WIDEST)));
 }
 
-/// Output of a hostile script, over and over.
+/// Output of a hostile script, for repetition.
 const HOSTILE: [&str; 26] = [
     "\r",
     "x\r",
@@ -143,7 +144,7 @@ const HOSTILE: [&str; 26] = [
 
 #[test]
 fn no_sequence_is_shown_as_more_than_a_multiple_of_its_length() {
-    // Nor does one cost more: this would not come to its end.
+    // The cost does not grow either: otherwise this loop would not end.
     for told in HOSTILE {
         let log = told.repeat(200_000 / told.len());
         let size = lines(log.as_bytes()).iter().map(|line| line.text().len()).sum::<usize>();

@@ -1,4 +1,4 @@
-//! Recipes that are right, and each fault with its words.
+//! Tests of correct recipes, and of each fault with its words.
 
 use super::*;
 use crate::interruption::IfInterrupted;
@@ -251,12 +251,12 @@ fn scripts_whose_artifacts_are_called_the_same_need_tags() {
             "4:1: The artifacts of `b` and `c` would both be called zero-os-0-core-t-main.flist: give `c` another `tag`."
         ]
     );
-    // An artifact that is no file list goes elsewhere, and a directory has no extension.
+    // An artifact that is not a file list goes elsewhere, and a directory has no extension.
     let fits = text(", format: binary", ", format: directory");
     assert!(recipe("o/r/main.yaml", fits.as_bytes(), &defaults(None)).is_ok());
 }
 
-/// Reading ends with a recipe or with faults that stand in the file, whatever is written.
+/// Reading ends with a recipe or with faults at places in the file, whatever the text is.
 #[test]
 fn no_change_of_a_few_letters_is_too_much() {
     const LETTERS: &[u8] = b":-[]{}#&*!|>'\"%@`,? \n\t\0\xff~<.0a/";

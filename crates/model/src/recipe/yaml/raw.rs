@@ -1,4 +1,4 @@
-//! The values that the YAML parser hands over: whatever stands there, each with its place.
+//! The values that the YAML parser returns: values of any type, each with its place.
 
 use serde::{
     Deserialize, Deserializer,
@@ -7,7 +7,8 @@ use serde::{
 use serde_saphyr::Spanned;
 use std::fmt;
 
-/// A value as the parser tells it. One that it takes for a boolean or a number has lost its text, but not its place.
+/// A value from the parser. A value that the parser took for a boolean or a number has lost its text, but not its
+/// place.
 pub(super) enum Raw {
     Nothing,
     Typed,
@@ -22,7 +23,7 @@ impl<'de> Deserialize<'de> for Raw {
     }
 }
 
-/// Takes whatever comes.
+/// Accepts a value of any type.
 struct Whatever;
 
 impl<'de> Visitor<'de> for Whatever {

@@ -1,4 +1,4 @@
-//! The values that YAML comes to, and the faults of YAML that is none.
+//! Tests of values from YAML, and of the faults of texts that are not YAML.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn read_all(text: &str) -> Result<Node, Vec<String>> {
     }
 }
 
-/// The file's values with their keys and places, flat.
+/// The file's values with their keys and places, as a flat list.
 fn flat(text: &str) -> Vec<String> {
     let Value::Map(entries) = read_all(text).unwrap().value else { panic!("{text} is no mapping") };
     let one = |(key, value): &(Node, Node)| {

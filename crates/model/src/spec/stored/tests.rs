@@ -1,4 +1,4 @@
-//! Rows as earlier releases left them, and as this one writes them.
+//! Tests with rows as earlier releases wrote them, and as this one writes them.
 
 use crate::{
     artifact::Format,
@@ -34,7 +34,7 @@ const RECIPE: &str = concat!(
     r##""origin":{"recipe":{"script":"autobuild/flist.sh","tag":"special"}}}"##,
 );
 
-/// The row of a recipe without a tag, whose artifact's name is nobody's.
+/// The row of a recipe without a tag, whose artifact's plain name is claimed by several.
 const PLAIN_RECIPE: &str = concat!(
     r##"{"title":"autobuild/flist.sh","image":"ubuntu:16.04","script":"","install":null,"pull":"if_absent","##,
     r##""if_interrupted":"again","manner":{"bare":{"source":"/0-core","before":"","##,
