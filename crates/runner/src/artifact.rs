@@ -1,4 +1,4 @@
-//! The artifact that a job's program left: out of its container, and to the coordinator, who publishes it.
+//! Publishes the artifact of a job's program: reads it from the container and sends it to the coordinator.
 
 use crate::{
     coordinator::{Archive, Published},
@@ -15,10 +15,10 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// The engine's fault, once it broke a stream that somebody else reads.
+/// The engine's fault, if it broke a stream that the coordinator reads.
 type Broken = Arc<Mutex<Option<EngineError>>>;
 
-/// Publishes what the program left, if the job is to leave something.
+/// Publishes the program's artifact.
 pub(crate) async fn publish(work: &mut Work, container: &ContainerId) -> Step<()> {
     let path = work.order.spec.task.artifact_path();
     work.begin(PhaseKind::Publish, &path).await?;
@@ -28,7 +28,7 @@ pub(crate) async fn publish(work: &mut Work, container: &ContainerId) -> Step<()
     let (coordinator, order) = (work.runner.coordinator.clone(), work.order.clone());
     let (words, lines) = mpsc::channel(16);
     let (published, told) = tokio::join!(coordinator.publish(&order, archive, words), work.tell(lines));
-    // The connection to the engine: that is tried again.
+    // This fault is the engine connection's: the attempt is tried again.
     if let Some(fault) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(Stop::Fault(anyhow::Error::new(fault).context("fetch the artifact")));
     }
@@ -39,7 +39,7 @@ pub(crate) async fn publish(work: &mut Work, container: &ContainerId) -> Step<()
     }
 }
 
-/// The stream as others read it; the engine's own fault stays here.
+/// The stream for the coordinator. A fault of the engine is kept in `broken`.
 fn watched(
     archive: impl futures_util::Stream<Item = Result<bytes::Bytes, EngineError>> + Send + 'static,
     broken: Broken,
@@ -54,7 +54,7 @@ fn watched(
     archive.boxed()
 }
 
-/// Looks whether the program left what it is to make.
+/// Checks that the program left its artifact.
 pub(crate) async fn is_there(work: &Work, container: &ContainerId) -> Step<()> {
     let path = work.order.spec.task.artifact_path();
     let engine = &work.runner.tools.engine;

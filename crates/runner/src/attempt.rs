@@ -1,4 +1,4 @@
-//! One attempt at a job, over the steps that it takes: image, scripts, and what becomes of what they made.
+//! One attempt at a job, over its steps: image, scripts, and the use of their results.
 
 use crate::{
     Runner, artifact, base,
@@ -23,18 +23,18 @@ use kozmic_model::{
 };
 use std::sync::Arc;
 
-/// State that one go at an attempt leaves to the next: the connection to the engine may be lost between them.
+/// State that one pass over an attempt leaves for the next. The connection to the engine may be lost between them.
 #[derive(Default)]
 pub(crate) struct Course {
-    /// Whether there was a go before, of this process or of an earlier one.
+    /// True if there was an earlier pass, of this process or of another one.
     pub(crate) is_taken_up: bool,
-    /// The right to make the image that the install script makes, while it runs.
+    /// The right to make the install script's image, while the script runs.
     pub(crate) making: Option<Making>,
-    /// The engine was away since the last go.
+    /// Set if the engine was away since the last pass.
     pub(crate) absence: Option<Absence>,
 }
 
-/// One go at an attempt: from the start, or from where its container stands.
+/// Makes one pass over an attempt: from the start, or from the state of its container.
 pub(crate) async fn go(
     runner: &Runner,
     order: &Arc<Order>,
@@ -48,7 +48,7 @@ pub(crate) async fn go(
     Go { work, halt, course }.finish(order).await
 }
 
-/// A go at an attempt that is under way.
+/// A pass over an attempt.
 struct Go<'a> {
     work: Work,
     halt: &'a mut Halt,
@@ -63,7 +63,7 @@ impl Go<'_> {
             let number = order.attempt.number;
             self.work.say(&format!("Attempt {number}: the one before was interrupted.")).await?;
         }
-        // Nobody wants to learn that after the build.
+        // A hindrance is reported before the build, not after it.
         if let Some(why) = &order.hindrance {
             return Err(Stop::broken(why));
         }
@@ -74,7 +74,7 @@ impl Go<'_> {
         }
     }
 
-    /// A hook's job: its install script, if it has one, and its script.
+    /// Runs a hook's job: its install script, if it has one, and its script.
     async fn run_hook(&mut self, task: &HookTask) -> Step<Outcome> {
         let base = base::image(&mut self.work, &task.image, task.pull);
         let base = self.halt.unless_halted(base).await?;
@@ -88,7 +88,7 @@ impl Go<'_> {
         Ok(outcome)
     }
 
-    /// A job of a recipe or kernel rule: its program, and what comes of that.
+    /// Runs a job of a recipe or kernel rule: its program, then the steps for its results.
     async fn run_program(&mut self, program: &Program) -> Step<Outcome> {
         let image = self.halt.unless_halted(program::base(&mut self.work, program)).await?;
         let started = self.halt.unless_halted(program::container(&mut self.work, program, &image)).await?;
@@ -96,7 +96,7 @@ impl Go<'_> {
         self.bring_in(&container, outcome).await
     }
 
-    /// Runs a script of a hook in a container of its own; gives that, and the script's end.
+    /// Runs a script of a hook in a container of its own. Returns the container and the script's outcome.
     async fn run(&mut self, script: Script<'_>) -> Step<(ContainerId, Outcome)> {
         let started = self.halt.unless_halted(prepare::container(&mut self.work, script)).await?;
         self.follow(started).await
@@ -109,15 +109,15 @@ impl Go<'_> {
         Ok((container, outcome))
     }
 
-    /// Follows a container that an earlier go started.
+    /// Follows a container that an earlier pass started.
     async fn follow_again(&mut self, container: &ContainerId, was_read: bool) -> Step<Outcome> {
         let before = Before { absence: self.course.absence, was_read };
         let Work { runner, log, .. } = &mut self.work;
         Ok(follow::again(runner, container, log, before, self.halt).await?)
     }
 
-    /// Brings in the results of a script that ended well: its container is kept as an image, its artifact is published.
-    /// All of it may be done once more after a crash.
+    /// Brings in the results of a script that ended well: keeps its container as an image, and publishes its artifact.
+    /// After a crash, all of it may be done once more.
     async fn bring_in(&mut self, container: &ContainerId, outcome: Outcome) -> Step<Outcome> {
         if outcome != Outcome::Returned(0) || self.work.order.spec.task.product().is_none() {
             return Ok(outcome);
@@ -128,7 +128,8 @@ impl Go<'_> {
         Ok(outcome)
     }
 
-    /// Goes on with what an earlier process started, as far as that leads; what is left is to be done from the start.
+    /// Continues the work that an earlier process started, as far as possible. If this returns without an end, the rest
+    /// begins from the start.
     async fn go_on(&mut self) -> Step<()> {
         match follow::find(&self.work.runner, self.work.order.attempt).await? {
             Found::Started(container, Stage::Build) => {
@@ -148,8 +149,9 @@ impl Go<'_> {
         }
     }
 
-    /// Goes on with an install script that an earlier process started. Another job may have begun to make the same image
-    /// before this installation noted who makes which: that holds up neither this one's output nor who wants to stop it.
+    /// Continues with an install script that an earlier process started. Another job may have begun to make the same
+    /// image if Kozmic had not yet stored the key of this attempt. This must delay neither the attempt's output nor a
+    /// cancellation.
     async fn go_on_installing(&mut self, container: &ContainerId, key: &str) -> Step<()> {
         let (runner, project) = (self.work.runner.clone(), self.work.order.project);
         if self.course.making.as_ref().is_none_or(|making| making.key != key) {
@@ -168,7 +170,7 @@ impl Go<'_> {
         Ok(())
     }
 
-    /// The image that the install script makes: kept from before, or made now.
+    /// The image of the install script: kept from before, or made now.
     async fn installed(&mut self, base: &Image, name: &str, install: &Install) -> Step<Image> {
         let key = match self.halt.unless_halted(cache::look(&mut self.work, base, install)).await? {
             Look::Kept(image) => return Ok(image),

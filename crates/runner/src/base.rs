@@ -1,7 +1,8 @@
-//! Base images: found on the engine or pulled, and given only to a job that may have them.
+//! Base images: finds them on the engine or pulls them, and gives them only to jobs that may use them.
 //!
-//! The engine gives an image to whoever names it. Here, one that Kozmic made is no base for the asking, and one that a
-//! project's login brought is another project's only after its registry gave it to that one, too.
+//! The engine gives an image to everybody who knows its name. Kozmic is stricter. An image that Kozmic made cannot be
+//! requested as a base. An image that one project pulled with its login is for another project only after the registry
+//! has given it to that project too.
 
 use crate::{
     coordinator::{ImageChange, Leave},
@@ -24,13 +25,13 @@ pub(crate) async fn image(work: &mut Work, name: &ImageName, policy: PullPolicy)
             bail!("{name} is what a kernel build left: only kernel builds that depend on it start from there")
         }
         Leave::AtRegistry if there.is_pulled => ask_registry(work, name).await?,
-        // Nobody's login brought what no registry gave.
+        // The image came from no registry, so no login was needed for it.
         Leave::AtRegistry | Leave::Given => {}
     }
     match policy {
         PullPolicy::IfAbsent => Ok(there),
         PullPolicy::Newer if name.is_of_kozmic() => Ok(there),
-        // The name at Docker Hub may be a stranger's.
+        // At Docker Hub, the name may belong to a stranger.
         PullPolicy::Newer if !there.is_pulled && name.is_users() => {
             let why = "it was not pulled from Docker Hub, so that no newer one is looked for there";
             work.say(&format!("{name} is used as it is: {why}.")).await?;
@@ -40,8 +41,8 @@ pub(crate) async fn image(work: &mut Work, name: &ImageName, policy: PullPolicy)
     }
 }
 
-/// The image that a kernel build left of the longest branch which the pushed one's name begins with. `wanted` names its
-/// repository.
+/// The image that a kernel build kept for the longest branch that is a prefix of the pushed branch's name. `wanted`
+/// names its repository.
 pub(crate) async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
     let runner = work.runner.clone();
     let repository = wanted.repository();
@@ -52,7 +53,7 @@ pub(crate) async fn kept(work: &mut Work, wanted: &ImageName) -> Result<Image> {
     let tag = found.with_context(|| format!("No base image found for branch: {branch}"))?;
     let name = format!("{repository}:{tag}").parse::<ImageName>().context("name the base image")?;
     work.say(&format!("The base image for {branch} is {name}.")).await?;
-    // A build that gives the name to a new image notes that before the turn is another's.
+    // A build that gives the name to a new image stores this before it releases the turn.
     let _turn = runner.tools.turns.take(&turn_name(&name)).await;
     let image = find(work, &name).await?;
     let image = image.with_context(|| format!("the base image {name} was removed just now"))?;
@@ -75,7 +76,7 @@ async fn find(work: &Work, name: &ImageName) -> Result<Option<Image>> {
     work.runner.tools.engine.image(name).await.context("look for the image")
 }
 
-/// An image that the engine does not have, as its registry has it now.
+/// Pulls an image that the engine does not have.
 async fn absent(work: &mut Work, name: &ImageName) -> Result<Image> {
     if name.is_of_kozmic() {
         bail!(
@@ -88,19 +89,19 @@ async fn absent(work: &mut Work, name: &ImageName) -> Result<Image> {
     find(work, name).await?.with_context(|| format!("the image {name} is not there after it was pulled"))
 }
 
-/// The newest image of that name. The one that is there has to do if its registry gives none, and the log says so.
+/// The newest image with that name. If the registry gives none, the image on the engine is used, and the log says so.
 async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image> {
     work.begin(PhaseKind::Pull, &format!("looking for a newer {name}")).await?;
     if let Err(fault) = pull(work, name).await {
-        // An image that may not be pulled any more is refused, even if it was pulled before, by this project or by
-        // others.
+        // If the registry denies access, do not fall back to the local image, even if this project or another one
+        // pulled it before.
         if fault.downcast_ref().is_some_and(|fault: &EngineError| fault.is_unreachable() || fault.is_denied())
         {
             return Err(fault.context(format!("pull the image {name}")));
         }
         work.say(&format!("{fault:#}. The image that is on the engine is used as it is.")).await?;
         work.end(&format!("{name}, as it was")).await?;
-        // The name may be another image's by now, which somebody else brought.
+        // The name may belong to another image by now, which somebody else pulled.
         return Ok(there);
     }
     let image = find(work, name).await?.unwrap_or_else(|| there.clone());
@@ -109,7 +110,7 @@ async fn newer(work: &mut Work, name: &ImageName, there: Image) -> Result<Image>
     Ok(image)
 }
 
-/// Has the registry say whether it gives an image to this project, too.
+/// Asks the registry for access to the image for this project.
 async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
     let why = format!("a login brought {name}: its registry is asked whether this project may have it, too");
     work.begin(PhaseKind::Pull, &why).await?;
@@ -122,7 +123,8 @@ async fn ask_registry(work: &mut Work, name: &ImageName) -> Result<()> {
     work.end(&name.to_string()).await
 }
 
-/// Pulls an image. A login's pull is noted before: from then on the image may be there, and it is not everybody's.
+/// Pulls an image. A pull with a login is stored before it begins: from then on the image may exist, and it is not for
+/// everybody.
 async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
     let (runner, order) = (work.runner.clone(), work.order.clone());
     let login = login(work, name).await?;
@@ -138,20 +140,21 @@ async fn pull(work: &mut Work, name: &ImageName) -> Result<()> {
         Err(EngineError::Refused { .. }) => {
             runner.coordinator.note_image(&order, ImageChange::NotPulled(name)).await?;
         }
-        // It may be there all the same.
+        // The pull may have succeeded despite the error.
         Err(_) => {}
     }
     pulled?;
     told
 }
 
-/// The login for the registry of an image, if the engine may be sent there and the project has one.
+/// The project's login for the registry of an image, if it has one. Fails if the engine must not connect to the
+/// registry.
 async fn login(work: &Work, name: &ImageName) -> Result<Option<RegistryLogin>> {
     work.runner.settings.private_registries.admit(name.registry()).await?;
     work.order.login.clone().map_err(Error::msg)
 }
 
-/// Whether a login makes what it brings its project's own: an official image is everybody's.
+/// True if the pull with this login brings an image that only this project may use. Official images are for everybody.
 fn counts(login: Option<&RegistryLogin>, name: &ImageName) -> bool {
     login.is_some() && !name.is_official()
 }

@@ -1,5 +1,5 @@
-//! Keeps the result of an install script as an image, until something changes that it was made of. Two jobs that need
-//! the same image make it once.
+//! Keeps the result of an install script as an image, until one of its inputs changes. If two jobs need the same image,
+//! it is made once.
 
 use crate::{
     Runner, checkout,
@@ -19,11 +19,11 @@ use kozmic_model::{
     job::{Failure, Outcome},
 };
 
-/// Whether a job's image is there.
+/// The result of the search for a job's image.
 pub(crate) enum Look {
-    /// It is.
+    /// The image exists.
     Kept(Image),
-    /// It has to be made; nobody else makes it meanwhile.
+    /// The image must be made, and no other job makes it in the meantime.
     Missing(Making),
 }
 
@@ -33,8 +33,8 @@ pub(crate) struct Making {
     _turn: Turn,
 }
 
-/// Looks for the image that a job's install script makes out of its base image. If another job makes it right now,
-/// waits for that.
+/// Looks for the image that a job's install script makes from its base image. If another job is making it now, waits
+/// for the end of that.
 pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Result<Look> {
     let wanted = checkout::fetched(work).await?;
     let objects = work.runner.tools.mirrors.objects(&wanted, &install.tracked).await;
@@ -64,7 +64,7 @@ pub(crate) async fn look(work: &mut Work, base: &Image, install: &Install) -> Re
     Ok(Look::Missing(making))
 }
 
-/// Whether an install script ended well: its result can be kept. Else its job ends with it.
+/// Continues if an install script ended well. Otherwise the job ends with its outcome.
 pub(crate) fn ended_well(outcome: Outcome) -> Step<()> {
     match outcome {
         Outcome::Returned(0) => Ok(()),
@@ -98,12 +98,12 @@ pub(crate) async fn kept(work: &Work, key: &str) -> Result<Option<Image>> {
     Ok(image)
 }
 
-/// Keeps what an install script made that ended well.
+/// Keeps the result of an install script that ended well.
 pub(crate) async fn keep(work: &mut Work, making: &Making, container: &ContainerId) -> Result<()> {
     let (key, order) = (making.key.as_str(), work.order.clone());
     let Runner { coordinator, tools, .. } = work.runner.clone();
     let name = name(order.project, key)?;
-    // It is there if the process ended between this step and the next.
+    // The image exists if the process ended between this step and the next.
     if tools.engine.image(&name).await.context("look for the cached image")?.is_none() {
         tools.engine.commit(container, &name).await.context("keep what the install script made")?;
     }
@@ -111,7 +111,7 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
     let size = image.context("the image that was kept is not there")?.size;
     coordinator.note_image(&order, ImageChange::Made { key, size }).await?;
     work.end(&format!("kept as image {}, {} MB", short(key), size / 1_000_000)).await?;
-    // In this order: a container that is noted and not there means that somebody else removed it.
+    // The order matters: a container that is stored but does not exist means that somebody else removed it.
     coordinator.forget_container(order.attempt).await?;
     match tools.engine.remove(container).await {
         Err(fault) if !fault.is_unreachable() => {
@@ -122,7 +122,7 @@ pub(crate) async fn keep(work: &mut Work, making: &Making, container: &Container
     }
 }
 
-/// Beginning of a key, long enough for people to tell it from others.
+/// The beginning of a key, long enough to tell keys apart.
 fn short(key: &str) -> &str {
     key.get(..12).unwrap_or(key)
 }
@@ -141,13 +141,13 @@ fn name(project: ProjectId, key: &str) -> Result<ImageName> {
 }
 
 impl Making {
-    /// Takes the right to make an image of a project, when whoever has it is done.
+    /// Takes the right to make an image of a project. Waits while another job has it.
     pub(crate) async fn take(runner: &Runner, project: ProjectId, key: &str) -> Self {
         let turn = runner.tools.turns.take(&turn_name(cached_image_name(project, key))).await;
         Self { key: key.to_owned(), _turn: turn }
     }
 
-    /// Takes the right to make an image of a project, if nobody has it.
+    /// Takes the right to make an image of a project, if no other job has it.
     pub(crate) fn try_take(runner: &Runner, project: ProjectId, key: &str) -> Option<Self> {
         let turn = runner.tools.turns.try_take(&turn_name(cached_image_name(project, key)))?;
         Some(Self { key: key.to_owned(), _turn: turn })

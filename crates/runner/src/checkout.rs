@@ -1,4 +1,4 @@
-//! The wanted commit, out of the project's mirror; fetched before, if the mirror lacks it.
+//! Checks out the wanted commit from the project's mirror, and fetches it first if the mirror lacks it.
 
 use crate::{
     Runner,
@@ -36,7 +36,7 @@ pub(crate) async fn commit(work: &mut Work) -> Result<Checkout> {
     while_there_is_room(&room, checkout).await.context("check out the commit")
 }
 
-/// Makes sure that the files of a commit may be written, and that there is room for them, before any is.
+/// Checks before writing that the commit's files are within the limits, and that the disk has room for them.
 async fn fits(work: &Work, wanted: &Wanted, most: TreeSize) -> Result<()> {
     let tools = &work.runner.tools;
     let TreeSize { files, bytes } = tools.mirrors.measure(wanted, most).await.map_err(with_setting)?;
@@ -46,7 +46,7 @@ async fn fits(work: &Work, wanted: &Wanted, most: TreeSize) -> Result<()> {
     }
 }
 
-/// A limit, with the setting that says it.
+/// Adds the setting's name to a fault about a limit.
 fn with_setting(fault: GitError) -> Error {
     match fault {
         GitError::TooManyEntries { .. } => anyhow!("{fault}: checkout_files_limit allows no more"),
@@ -55,18 +55,18 @@ fn with_setting(fault: GitError) -> Error {
     }
 }
 
-/// A place on this machine that is this checkout's own: what an earlier one of the attempt left goes while this one is
-/// made.
+/// A directory on this machine for this checkout alone. An earlier checkout of the attempt may still be there, and is
+/// removed while this one is made.
 fn place_of(work: &Work) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let (attempt, count) = (work.order.attempt, COUNT.fetch_add(1, Ordering::Relaxed));
     work.runner.settings.work_dir.join(format!("{}-{}-{count}", attempt.job, attempt.number))
 }
 
-/// Interval between looks whether there is still room for what git writes.
+/// Interval at which free space is checked while git writes.
 const ROOM_LOOK: Duration = Duration::from_millis(500);
 
-/// Does what writes much, until there is no room for it.
+/// Runs a step that writes a lot, and stops it when there is no more room.
 async fn while_there_is_room<T>(room: &Room, step: impl Future<Output = Result<T>>) -> Result<T> {
     let used_up = async {
         loop {
@@ -84,10 +84,10 @@ async fn while_there_is_room<T>(room: &Room, step: impl Future<Output = Result<T
     }
 }
 
-/// Looks whether the commit has the program that a job runs, if that comes with the repository.
+/// Checks that the commit contains the job's program, if the program comes with the repository.
 ///
 /// # Errors
-/// It has not.
+/// The commit does not contain it.
 pub(crate) async fn has_program(work: &mut Work, program: &Program) -> Result<()> {
     let inside = program.path.strip_prefix(&format!("{}/", program.source));
     let Some(path) = inside.and_then(|path| path.parse::<TrackedPath>().ok()) else { return Ok(()) };
@@ -98,11 +98,11 @@ pub(crate) async fn has_program(work: &mut Work, program: &Program) -> Result<()
     Ok(())
 }
 
-/// Brings the job's commit into the project's mirror, with the tags and the default branch as the forge had them since
-/// the push: once for an attempt. Another job of the project may bring newer ones between its scripts.
+/// Brings the job's commit into the project's mirror, with the tags and the default branch, not older than the push.
+/// This happens once for an attempt. Between the attempt's scripts, another job of the project may bring newer ones.
 ///
 /// # Errors
-/// The commit cannot be had, or there is no room for it.
+/// The commit cannot be fetched, or there is no room for it.
 pub async fn fetched(work: &mut Work) -> Result<Wanted> {
     if let Some(wanted) = &work.wanted {
         return Ok(wanted.clone());
@@ -120,10 +120,10 @@ pub async fn fetched(work: &mut Work) -> Result<Wanted> {
     Ok(wanted)
 }
 
-/// A webhook may be faster than the ref that it speaks of: so often a commit that is not there is looked for again.
+/// A webhook may be faster than its ref: number of tries for a commit that is not there.
 const LAG_PAUSES: usize = 2;
 
-/// Tries again while the forge does not answer.
+/// Fetches, and tries again while the forge does not answer.
 async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<Fetched> {
     for (tries, pause) in PAUSES.map(Duration::from_secs).into_iter().enumerate() {
         let complaint = match Box::pin(shown(work, wanted)).await {
@@ -133,7 +133,7 @@ async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<Fetched> {
             }
             Err(GitError::NoSuchCommit { .. }) if tries < LAG_PAUSES => {
                 tokio::time::sleep(pause).await;
-                // Its repository may have been renamed, and another one may have the name by now.
+                // The repository may have been renamed, and another one may have its name by now.
                 Some(Complaint::Lost)
             }
             Err(fault @ GitError::KeyRefused { .. }) if tries == 0 => {
@@ -152,8 +152,8 @@ async fn fetch(work: &mut Work, wanted: &mut Wanted) -> Result<Fetched> {
     Ok(Box::pin(work.runner.tools.mirrors.fetch(wanted)).await?)
 }
 
-/// One try. Credentials as for a private repository are used, from then on at once, if a server wants some for one that
-/// everybody may read.
+/// Makes one try. If a server wants credentials for a public repository, they are used as for a private one, from then
+/// on at once.
 async fn shown(work: &Work, wanted: &mut Wanted) -> Result<Fetched, GitError> {
     let mirrors = &work.runner.tools.mirrors;
     let fetched = mirrors.fetch(wanted).await;
@@ -166,13 +166,13 @@ async fn shown(work: &Work, wanted: &mut Wanted) -> Result<Fetched, GitError> {
     }
     match self::wanted(work, Some(Complaint::NotShown)).await {
         Ok(other) => *wanted = other,
-        // It may also be gone, or private by now: the forge says so.
+        // The repository may also be gone, or private by now. The forge's answer tells.
         Err(_) => return fetched,
     }
     mirrors.fetch(wanted).await
 }
 
-/// The job's commit, with the whereabouts of its repository.
+/// The job's commit, with the address of its repository.
 async fn wanted(work: &Work, complaint: Option<Complaint>) -> Result<Wanted> {
     let order = &work.order;
     let Repository { url, credentials, default_branch } =
@@ -182,11 +182,11 @@ async fn wanted(work: &Work, complaint: Option<Complaint>) -> Result<Wanted> {
     Ok(Wanted { project, url, credentials, git_ref, sha, default_branch, since })
 }
 
-/// Longest time that the tags and the default branch may be older than the attempt.
+/// The longest time by which the tags and the default branch may be older than the attempt.
 const OLDEST_REFS: Duration = Duration::from_mins(1);
 
-/// The time of the push, and for a job that runs again the time when it was put into the queue: the jobs of one push have
-/// one look at the forge in common.
+/// The time of the push; for a job that runs again, the time of its restart. All jobs of one push share one fetch from
+/// the forge.
 fn wanted_since(work: &Work) -> Instant {
     let oldest = work.begun.checked_sub(OLDEST_REFS).unwrap_or(work.begun);
     work.order.asked.unwrap_or(work.begun).max(oldest)
@@ -197,7 +197,7 @@ pub(crate) fn in_words(order: &Order) -> String {
     format!("{} of {}", order.sha.short(), order.git_ref.label())
 }
 
-/// Removes the checkouts that a crash left, before the first job of this process.
+/// Removes the checkouts that a crash left. This happens before the first job of this process.
 pub(crate) async fn clear(runner: &Runner) -> Result<()> {
     match tokio::fs::remove_dir_all(&runner.settings.work_dir).await {
         Err(fault) if fault.kind() != ErrorKind::NotFound => {

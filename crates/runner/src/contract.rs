@@ -1,4 +1,4 @@
-//! The contract of a coordinator, as cases that each implementation passes.
+//! The contract of a coordinator: cases that each implementation passes.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "its cases are tests, and panic")]
 
@@ -18,23 +18,23 @@ use kozmic_model::{
 };
 use std::sync::Arc;
 
-/// A coordinator that is tried, and what people do beside the runner.
+/// A coordinator under test, with the actions of people beside the runner.
 #[async_trait]
 pub trait Office: Sync {
-    /// The coordinator, for one process of the runner.
+    /// The coordinator for one process of the runner.
     fn coordinator(&self) -> Arc<dyn Coordinator>;
 
-    /// Has a hook's job of a branch wait for a runner. Its image is `debian`.
+    /// Enqueues a hook's job of a branch. Its image is `debian`.
     async fn enqueue(&self) -> JobId;
 
-    /// Has somebody cancel a job.
+    /// Cancels a job as a person does.
     async fn cancel(&self, job: JobId, why: &str);
 }
 
-/// Goes through all cases, one after another.
+/// Runs all cases, one after another.
 ///
 /// # Panics
-/// One of them does not hold.
+/// A case fails.
 pub async fn holds(office: &impl Office) {
     each_job_is_claimed_once_and_held_by_the_next_process(office).await;
     a_waiting_job_wakes_the_runner(office).await;
@@ -77,7 +77,7 @@ async fn each_job_is_claimed_once_and_held_by_the_next_process(office: &impl Off
 async fn a_waiting_job_wakes_the_runner(office: &impl Office) {
     let coordinator = office.coordinator();
     assert!(coordinator.claim().await.unwrap().is_none());
-    // It came after the look, and before anybody waits.
+    // The job arrives after the look, and before the wait.
     office.enqueue().await;
     coordinator.woken().await;
     let order = coordinator.claim().await.unwrap().expect("a job waits");
@@ -116,7 +116,7 @@ async fn a_script_begins_only_for_who_holds_the_job(office: &impl Office) {
     let beginning = Beginning { container: "late", cache_key: None, phases: &[] };
     assert!(!coordinator.begin_script(&order, &beginning).await.unwrap());
     assert_eq!(coordinator.standing(order.attempt).await.unwrap(), None);
-    // Nobody holds it: what is told of it changes nothing.
+    // The runner no longer holds the job, so its reports change nothing.
     coordinator.note_phases(&order, &[Phase::begin(PhaseKind::Pull, Timestamp(5))]).await.unwrap();
     coordinator.forget_container(order.attempt).await.unwrap();
     assert_eq!(coordinator.standing(order.attempt).await.unwrap(), None);

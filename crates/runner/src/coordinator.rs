@@ -1,4 +1,4 @@
-//! The port between a runner and those who decide.
+//! The port between a runner and the coordinator.
 
 use crate::order::Order;
 use anyhow::Result;
@@ -14,101 +14,104 @@ use kozmic_model::{
 };
 use tokio::sync::mpsc;
 
-/// The coordinator, as one runner sees it: it gives orders, and keeps what the runner tells of them. The runner knows
-/// nothing else of Kozmic.
+/// The coordinator, as one runner sees it: it gives orders, and stores the runner's reports. The runner knows no other
+/// part of Kozmic.
 ///
 /// # Order of the calls
 /// A process calls [`held`](Self::held) once, before the first [`claim`](Self::claim), and [`beat`](Self::beat) as long
-/// as it lives. For each attempt that it got by one of them:
+/// as it lives. For each attempt from one of them, it calls:
 ///
 /// 1. [`standing`](Self::standing), if the attempt is taken up again, by another process or after the engine was away;
-/// 2. [`note_phases`](Self::note_phases), [`repository`](Self::repository) and all about images, as often as need be;
-/// 3. [`begin_script`](Self::begin_script) before each script, and only after a yes does the script's gate open;
-/// 4. [`forget_container`](Self::forget_container) before a container goes of which nothing is needed any more;
+/// 2. [`note_phases`](Self::note_phases), [`repository`](Self::repository) and the image methods, as often as
+///    necessary;
+/// 3. [`begin_script`](Self::begin_script) before each script: the script's gate opens only after the answer `true`;
+/// 4. [`forget_container`](Self::forget_container) before a container is removed that is no longer needed;
 /// 5. [`publish`](Self::publish), if the script ended well and left an artifact;
 /// 6. [`end`](Self::end), once;
-/// 7. [`cleared`](Self::cleared), when nothing of the attempt is on the engine any more.
+/// 7. [`cleared`](Self::cleared), when the attempt has nothing left on the engine.
 ///
 /// # Repetition
-/// Each call may be made again, with the same arguments, if its answer was lost: the second one changes nothing, but
-/// for `claim`, whose lost order is found by the `held` of the next start.
+/// Each call may be repeated with the same arguments if its answer was lost: the second call changes nothing. The
+/// exception is `claim`: the `held` of the next start finds its lost order.
 ///
 /// # Refusals
-/// An error says that the coordinator does not answer, or cannot: the attempt ends as broken, but for `end` and `held`,
-/// which are called until they worked. A call about an attempt that does not hold its job any more changes nothing;
-/// `begin_script` says so, and `stopped` ends.
+/// An error means that the coordinator does not answer, or cannot: the attempt ends as broken. The exceptions are `end`
+/// and `held`, which are repeated until they succeed. A call about an attempt that no longer holds its job changes
+/// nothing: `begin_script` then answers `false`, and `stopped` ends.
 ///
-/// # What is to come
-/// Services, a job's figures of use and artifacts of hooks will be told beside `note_phases` and `publish`; a shell in a
-/// job is asked for where `stopped` listens. Secrets belong into the order, since they are for one attempt, and a
-/// warm container needs no word here: the runner makes it of the last order's spec.
+/// # Planned extensions
+/// Services, figures about a job's use of resources, and artifacts of hooks will be reported beside `note_phases` and
+/// `publish`. A shell in a job is requested through the same listening as `stopped`. Secrets belong in the order,
+/// because they are for one attempt. A warm container needs no call here: the runner makes it from the spec of the last
+/// order.
 #[async_trait]
 pub trait Coordinator: Send + Sync {
     /// The attempts that this runner held when it last stopped, the oldest first.
     async fn held(&self) -> Result<Vec<Order>>;
 
-    /// The next job, if one waits, as a new attempt. The runner holds it as long as it beats.
+    /// The next job, if one waits, as a new attempt. The runner holds it as long as it calls `beat`.
     async fn claim(&self) -> Result<Option<Order>>;
 
-    /// Waits until there may be something to claim; a runner that is never woken looks from time to time.
+    /// Waits until there may be a job to claim. A runner that is never woken looks at intervals.
     async fn woken(&self);
 
-    /// Says that the runner is there, and how it is. It keeps all that it holds for another while.
+    /// Reports that the runner is alive, and its state. The runner keeps all the jobs that it holds for another while.
     async fn beat(&self, state: &State) -> Result<()>;
 
-    /// Says how the runner is, between two beats.
+    /// Reports the runner's state between two beats.
     async fn note_state(&self, state: &State) -> Result<()>;
 
-    /// The state of an attempt, as the coordinator knows it; none if it does not hold its job any more.
+    /// The state of an attempt, as the coordinator knows it; none if it no longer holds its job.
     async fn standing(&self, attempt: Attempt) -> Result<Option<Standing>>;
 
-    /// Notes the parts of an attempt's time, all of them.
+    /// Stores all phases of an attempt.
     async fn note_phases(&self, order: &Order, phases: &[Phase]) -> Result<()>;
 
-    /// Notes that a script is about to begin, in this container: from now on that tells where the attempt stands. False:
-    /// the attempt does not hold its job any more, and the script must not begin.
+    /// Stores that a script is about to begin in this container. From now on, the container's state is the attempt's
+    /// state. False: the attempt no longer holds its job, and the script must not begin.
     async fn begin_script(&self, order: &Order, beginning: &Beginning<'_>) -> Result<bool>;
 
-    /// Forgets the attempt's container: its script never began, or nothing of it is needed any more.
+    /// Forgets the attempt's container, because its script never began, or because nothing of it is needed any more.
     async fn forget_container(&self, attempt: Attempt) -> Result<()>;
 
-    /// Waits until an attempt is to be stopped, for another reason than its limits; gives how it then ends.
+    /// Waits until an attempt must stop for another reason than its limits. Returns the outcome.
     async fn stopped(&self, attempt: Attempt) -> Outcome;
 
-    /// Says that an attempt's log grew: it lies where the coordinator can read it.
+    /// Reports that an attempt's log grew. The coordinator can read the log itself.
     fn log_grew(&self, order: &Order);
 
-    /// Ends an attempt. What follows for its job is the coordinator's to decide.
+    /// Ends an attempt. The coordinator decides the consequence for its job.
     async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()>;
 
-    /// Says that no container of an ended attempt is there any more: images that it needed may go.
+    /// Reports that an ended attempt has no more containers: its images may be removed.
     async fn cleared(&self, attempt: Attempt);
 
-    /// The whereabouts of the attempt's repository, and credentials for it. After a fetch that failed, the
-    /// complaint says how; then they are looked up anew, and may be others.
+    /// The address of the attempt's repository, and credentials for it. After a fetch that failed, the complaint gives
+    /// the reason; then both are looked up again, and may differ.
     async fn repository(&self, order: &Order, complaint: Option<Complaint>) -> Result<Repository>;
 
-    /// The image with a key that this runner made for the attempt's project and noted; it is used from now on, so that
-    /// nobody removes it.
+    /// The image with a key, if this runner made it for the attempt's project and stored it. It counts as used from now
+    /// on, so that nobody removes it.
     async fn use_image(&self, order: &Order, key: &str) -> Result<Option<CachedImage>>;
 
-    /// Notes the inputs that a hook's image is made of, and gives those of before. Nothing is noted of a fork's pull request.
+    /// Stores the inputs of a hook's image, and returns the inputs stored before. For a fork's pull request nothing is
+    /// stored.
     async fn compare_inputs(&self, order: &Order, inputs: &CacheInputs) -> Result<Option<CacheInputs>>;
 
-    /// Whether an attempt may start from an image that is on the engine, by the id that it has there.
+    /// The permission of an attempt to start from an image on the engine, by the engine's id of the image.
     async fn leave(&self, order: &Order, image: &ImageName, id: &str) -> Result<Leave>;
 
-    /// The engine's id of the image that a kernel build left under a name, if that is known.
+    /// The engine's id of the image that a kernel build kept under a name, if it is known.
     async fn kept_image(&self, name: &ImageName) -> Result<Option<String>>;
 
-    /// Notes what became of an image on this runner's engine.
+    /// Stores a change of an image on this runner's engine.
     async fn note_image(&self, order: &Order, change: ImageChange<'_>) -> Result<()>;
 
-    /// The name under which an attempt's container is kept as an image: the plain one, unless that is another branch's.
+    /// The name under which an attempt's container is kept as an image: the plain name, unless it belongs to another
+    /// branch.
     async fn image_name(&self, order: &Order, plain: &ImageName) -> Result<GivenName>;
 
-    /// Publishes an artifact, which comes as the tar archive that the engine makes of it. Lines for the job's log go to
-    /// `words` meanwhile.
+    /// Publishes an artifact from the engine's tar archive of it. Meanwhile, lines for the job's log go to `words`.
     async fn publish(
         &self,
         order: &Order,
@@ -117,25 +120,25 @@ pub trait Coordinator: Send + Sync {
     ) -> Result<Published>;
 }
 
-/// State of a runner.
+/// The state of a runner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     /// Number of jobs that it runs at once.
     pub slots: usize,
     /// Number of jobs that it runs now.
     pub busy: usize,
-    /// The reason why it takes no job although it could, in a sentence.
+    /// The reason why it takes no jobs although it has free slots, in a sentence.
     pub trouble: Option<String>,
 }
 
-/// State of an attempt.
+/// The state of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The parts of its time so far.
+    /// The attempt's phases so far.
     pub phases: Vec<Phase>,
     /// The container whose script may have begun.
     pub container: Option<String>,
-    /// The end of an attempt that somebody wants to be stopped.
+    /// The outcome, if somebody asked to stop the attempt.
     pub cancellation: Option<Outcome>,
 }
 
@@ -144,16 +147,16 @@ pub struct Standing {
 pub struct Beginning<'a> {
     /// The engine's id of its container.
     pub container: &'a str,
-    /// For an install script: the key of what it makes.
+    /// The key of the image that an install script makes; none for other scripts.
     pub cache_key: Option<&'a str>,
-    /// The parts of the attempt's time, all of them.
+    /// All phases of the attempt.
     pub phases: &'a [Phase],
 }
 
-/// A fetch that failed.
+/// The reason of a fetch that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Complaint {
-    /// The commit is not there, or the forge did not answer: the repository may be elsewhere by now.
+    /// The commit is not there, or the forge did not answer: the repository may have moved.
     Lost,
     /// The deploy key was refused.
     KeyRefused,
@@ -161,12 +164,12 @@ pub enum Complaint {
     NotShown,
 }
 
-/// The whereabouts of a repository.
+/// The address of a repository, with credentials.
 #[derive(Clone, Debug)]
 pub struct Repository {
-    /// The address that git fetches from.
+    /// The address for git.
     pub url: String,
-    /// The credentials, for this attempt alone.
+    /// The credentials, for this attempt only.
     pub credentials: Credentials,
     /// The branch that a clone checks out.
     pub default_branch: String,
@@ -177,12 +180,12 @@ pub struct Repository {
 pub enum ImageChange<'a> {
     /// An install script made it.
     Made {
-        /// The key that it is found by.
+        /// The key that finds it.
         key: &'a str,
-        /// In bytes, all layers together.
+        /// The size in bytes, all layers together.
         size: i64,
     },
-    /// It is known, but is not there any more.
+    /// It is known, but does not exist any more.
     Gone(&'a CachedImage),
     /// A pull with the project's login begins.
     Pulling(&'a ImageName),
@@ -190,7 +193,7 @@ pub enum ImageChange<'a> {
     Pulled {
         /// Its name.
         name: &'a ImageName,
-        /// Whether that was with a login.
+        /// True if the pull used a login.
         has_login: bool,
     },
     /// The project could not pull it.
@@ -204,34 +207,35 @@ pub enum ImageChange<'a> {
     },
 }
 
-/// Leave to start from an image that is on the engine.
+/// The permission to start from an image on the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
-    /// It is given.
+    /// It is granted.
     Given,
-    /// Another project's login brought what is there of its repository, and this project has pulled nothing of it yet.
+    /// Another project's login pulled images of its repository, and this project has not pulled any yet: ask the
+    /// registry.
     AtRegistry,
-    /// A kernel build left it, for those that start from kept images.
+    /// A kernel build kept it, and only kernel builds may start from it.
     Kept,
 }
 
-/// The name that a container is kept under.
+/// The name under which a container is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenName {
     /// The name.
     pub name: ImageName,
-    /// Whether an image of a newer push was kept under it.
+    /// True if an image of a newer push has the name already.
     pub has_newer: bool,
 }
 
 /// An artifact on its way out of a container.
 pub type Archive = BoxStream<'static, std::io::Result<Bytes>>;
 
-/// The end of publishing.
+/// The outcome of publishing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// It is there, under this name.
+    /// It is published under this name.
     As(String),
-    /// It is not taken, for a reason in a sentence.
+    /// It was refused; the sentence gives the reason.
     Refused(String),
 }

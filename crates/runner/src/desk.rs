@@ -1,4 +1,4 @@
-//! State of a runner: how many jobs it has, whether it can take more, and that it is still there.
+//! The runner's desk: the state of a runner, with its free slots, its trouble and its sign of life.
 
 use crate::{Runner, coordinator::State, words::sentence};
 use std::{
@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// Interval at which a runner says that it is there, and looks for jobs without being woken.
+/// Interval at which a runner reports that it is alive, and looks for jobs without a wake-up.
 pub(crate) const BEAT: Duration = Duration::from_secs(5);
 
 /// Pause between questions to an engine that does not answer.
@@ -22,7 +22,7 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// An empty desk, noted before anybody asks for it.
+    /// Opens an empty desk. It is reported before any job is claimed.
     pub(crate) async fn open(runner: &Runner) -> Self {
         let slots = Arc::new(Semaphore::new(runner.settings.slots));
         let desk = Self { runner: runner.clone(), slots, trouble: Arc::default() };
@@ -38,7 +38,7 @@ impl Desk {
         desk
     }
 
-    /// Says every few seconds that this runner is there, and keeps its jobs.
+    /// Reports every few seconds that this runner is alive, so that it keeps its jobs.
     pub(crate) async fn beat(self) {
         loop {
             if let Err(fault) = self.runner.coordinator.beat(&self.state()).await {
@@ -58,7 +58,7 @@ impl Desk {
         self.say(None).await;
     }
 
-    /// Says what is wrong, or that nothing is any more.
+    /// Stores a trouble, or that there is none any more.
     pub(crate) async fn say(&self, trouble: Option<String>) {
         {
             let mut current = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +74,7 @@ impl Desk {
         self.note_now().await;
     }
 
-    /// Notes how many jobs there are.
+    /// Reports the number of jobs.
     pub(crate) async fn note_now(&self) {
         if let Err(fault) = self.runner.coordinator.note_state(&self.state()).await {
             tracing::warn!(error = format!("{fault:#}"), "the runner cannot note its state");

@@ -1,7 +1,8 @@
-//! End of a script whose container ended, and whether its log has all of it.
+//! The outcome of a script whose container has ended, and the completeness of its log.
 //!
-//! An engine that stops ends its containers, and one that was killed ends them when it starts again; neither is the
-//! script's doing. The output of a container waits in a pipe while its engine is away, and is lost with the container.
+//! An engine that stops ends its containers, and an engine that was killed ends them when it starts again. Neither is
+//! the script's doing. A container's output waits in a pipe while its engine is away, and is lost together with the
+//! container.
 
 use crate::{Runner, gate, job_log::JobLog};
 use anyhow::{Context, Result};
@@ -16,15 +17,15 @@ use std::time::Duration;
 /// A time in which the engine could not be reached.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Absence {
-    /// Time when it was noticed.
+    /// The time at which it was noticed.
     pub(crate) since: Timestamp,
-    /// Until it answered again.
+    /// The time until the engine answered again.
     pub(crate) length: Duration,
 }
 
-/// Outcome of a script whose container ended with this code. The log has all that it printed.
+/// The outcome of a script whose container ended with this code. The log must be complete.
 pub(crate) async fn of(runner: &Runner, container: &ContainerId, log: &JobLog, code: i64) -> Result<Outcome> {
-    // A code of a signal may be the engine's doing.
+    // If the code stands for a signal, the engine may have sent it.
     if code <= 128 && !gate::has_begun(runner, container).await? {
         return Ok(Outcome::Broken(format!(
             "The image's /bin/sh ended with {code} before the script began: it is no shell that can run one."
@@ -51,8 +52,8 @@ pub(crate) async fn of(runner: &Runner, container: &ContainerId, log: &JobLog, c
     }
 }
 
-/// End of an attempt whose container was noted and is not there any more: with the engine or the machine that it ran
-/// on, or because somebody removed it.
+/// The outcome of an attempt whose container was stored and does not exist any more. It disappeared with its engine or
+/// machine, or somebody removed it.
 pub(crate) async fn of_gone(runner: &Runner, container: &ContainerId) -> Result<Outcome> {
     let short = container.0.get(..12).unwrap_or(&container.0);
     Ok(match looked_on(runner, container).await? {
@@ -65,8 +66,8 @@ pub(crate) async fn of_gone(runner: &Runner, container: &ContainerId) -> Result<
     })
 }
 
-/// Whether one engine has seen all of a container's life. An engine that was started anew may have seen the end, since it
-/// was the one that ended it.
+/// True if one engine has seen the container's whole life. An engine that restarted may have seen the end, because it
+/// ended the container itself.
 async fn looked_on(runner: &Runner, container: &ContainerId) -> Result<bool> {
     Ok(match remembers(runner, container, Moment::Start).await? {
         Memory::Seen => true,
@@ -80,18 +81,18 @@ async fn remembers(runner: &Runner, container: &ContainerId, moment: Moment) -> 
     memory.context("ask what the engine remembers of the container")
 }
 
-/// Note that the shell around a container's script wrote at its end, if it came so far.
+/// The note that the shell around a container's script wrote at its end, if there is one.
 pub(crate) async fn note(runner: &Runner, container: &ContainerId) -> Result<Option<Note>> {
     let text = match runner.tools.engine.read_file(container, gate::ENDED, LONGEST_NOTE).await {
-        // A script may have put something else at its place.
+        // The script may have put something else in its place.
         Err(EngineError::Refused { status: 400.., .. }) => None,
         text => text.context("look how the script ended")?,
     };
     Ok(text.and_then(|text| Note::read(std::str::from_utf8(&text).ok()?)))
 }
 
-/// The words for a gap that a container's output may have, if it may have one: an engine that was started anew has not
-/// all that was printed around that time.
+/// The warning that a container's output may be incomplete, if it may be. An engine that restarted does not have
+/// everything that was printed around that time.
 pub(crate) async fn gap(
     runner: &Runner,
     container: &ContainerId,

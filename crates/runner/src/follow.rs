@@ -1,4 +1,4 @@
-//! Follows a container whose script runs: every byte that it prints into the log, until it ends or is stopped.
+//! Follows a container with a running script: writes its output into the log until it ends or is stopped.
 
 use crate::{
     Runner,
@@ -22,46 +22,48 @@ use tokio::time::Instant;
 /// Largest number of waiting pieces that are written at once.
 const BATCH: usize = 64;
 
-/// Longest time between the end of a container's output and its own end; else it was the connection that ended.
+/// The longest time between the end of a container's output and its exit. If the container has not exited by then,
+/// assume that the connection broke.
 const END_LAG: Duration = Duration::from_secs(3);
 
-/// Longest time between SIGKILL and a container's end; else its engine cannot end it.
+/// The longest time between SIGKILL and a container's exit. If it has not exited by then, its engine cannot end it.
 const STOP_LAG: Duration = Duration::from_secs(30);
 
-/// Interval between looks whether a script that prints nothing has ended: an engine whose own helper was killed may not
-/// have noticed (seen with Docker 20.10, when containerd was).
+/// Interval at which a silent script is checked for its end. An engine whose own helper was killed may not have noticed
+/// the end (seen with Docker 20.10, when containerd was killed).
 const QUIET_LOOK: Duration = Duration::from_secs(30);
 
-/// End of following a container.
+/// The end of following a container.
 enum End {
-    /// The job is stopped, and ends so.
+    /// The job was stopped with this outcome.
     Stopped(Outcome),
     /// The container ended, with this code.
     Code(i64),
-    /// The connection was lost, and the container goes on.
+    /// The connection was lost, and the container still runs.
     Lost,
 }
 
-/// State of an attempt's container, for a process that takes the attempt up again.
+/// The state of an attempt's container, for a process that takes up the attempt again.
 pub(crate) enum Found {
     /// One of its scripts has begun, and may have ended.
     Started(ContainerId, Stage),
-    /// Its script has not begun: it can be begun anew.
+    /// Its script has not begun: it can begin again.
     NotStarted,
-    /// It had begun and is not there any more: so the attempt ends.
+    /// The script had begun, and the container does not exist any more: the attempt ends with this outcome.
     Gone(Outcome),
 }
 
-/// Facts about a container that is followed anew.
+/// Facts about a container that is followed again.
 #[derive(Clone, Copy)]
 pub(crate) struct Before {
-    /// The engine was away.
+    /// The time in which the engine was away, if it was.
     pub(crate) absence: Option<Absence>,
-    /// All that it printed was read to its end before that.
+    /// True if the whole output had been read before.
     pub(crate) was_read: bool,
 }
 
-/// Looks for an attempt's container. One whose script never began is removed and forgotten, as is the one beside it.
+/// Looks for an attempt's container. Removes and forgets a container whose script never began, and its helper
+/// container.
 pub(crate) async fn find(runner: &Runner, attempt: Attempt) -> Result<Found> {
     let engine = &runner.tools.engine;
     let all = engine.containers(&runner.settings.name).await.context("look for the job's container")?;
@@ -72,7 +74,7 @@ pub(crate) async fn find(runner: &Runner, attempt: Attempt) -> Result<Found> {
     if let Some(id) = noted.filter(|id| own.iter().all(|found| found.id.0 != *id)) {
         return ending::of_gone(runner, &ContainerId(id.to_owned())).await.map(Found::Gone);
     }
-    // The install script's container may still be there when the build's is noted.
+    // The install script's container may still exist when the build's container is stored.
     for found in own.iter().filter(|found| noted.is_none_or(|id| found.id.0 == id)) {
         if gate::was_opened(runner, &found.id).await? {
             return Ok(Found::Started(found.id.clone(), found.stage.clone()));
@@ -95,7 +97,7 @@ pub(crate) async fn started(
     let Started { container, output, _input } = started;
     match to_the_end(runner, &container, output, log, Some(halt)).await? {
         End::Stopped(outcome) => Ok(outcome),
-        // The connection was lost, or the engine stops.
+        // The connection was lost, or the engine is stopping.
         End::Code(code) if is_cut(code) && !gate::has_begun(runner, &container).await? => {
             let cause = "it closed before the script could begin".to_owned();
             Err(EngineError::Cut { cause }.into())
@@ -108,13 +110,13 @@ pub(crate) async fn started(
     }
 }
 
-/// Whether a shell at its gate may end so although nothing is wrong with it.
+/// True if a shell at its gate may exit with this code without a fault of its own.
 fn is_cut(code: i64) -> bool {
     code == gate::NO_LINE || code > 128
 }
 
-/// Follows a container that an earlier process started, or to which the connection was lost, from where the log ends.
-/// The log says so at its place if some of the output may be lost because the engine was away.
+/// Follows a container from the end of the log. An earlier process started the container, or the connection to it was
+/// lost. If output may be lost because the engine was away, the log says so at that place.
 pub(crate) async fn again(
     runner: &Runner,
     container: &ContainerId,
@@ -143,7 +145,7 @@ pub(crate) async fn again(
     loop {
         let output = engine.output(container).await.context("read the container's output")?;
         let output = leaving_out(output, log.read_again());
-        // A container that ended can neither be canceled nor take too long any more.
+        // A container that has ended can neither be canceled nor time out any more.
         let watched = (!has_ended).then_some(&mut *halt);
         match to_the_end(runner, container, output, log, watched).await? {
             End::Stopped(outcome) => return Ok(outcome),
@@ -172,18 +174,18 @@ async fn to_the_end(
 ) -> Result<End> {
     let mut stopped = None;
     let mut quiet = Duration::ZERO;
-    // The code of a script whose end is noted, while the rest of its output is read.
+    // The code from the script's note of its end, while the rest of the output is read.
     let mut noted = None;
     let mut output = output.ready_chunks(BATCH);
     let Limits { silence, grace, .. } = *log.limits();
-    // A container that cannot be stopped does not hold up its job for ever.
+    // A container that cannot be stopped must not block its job for ever.
     let mut patience = pin!(tokio::time::sleep(Duration::MAX));
     loop {
         let look = match noted {
             Some(_) => END_LAG,
             None => QUIET_LOOK.min(silence.saturating_sub(quiet)),
         };
-        // In this order: what was printed counts before the time that has passed, since this process may have been asleep.
+        // The order matters: output counts before the time that has passed, because this process may have been asleep.
         let why = tokio::select! {
             biased;
             outcome = halted(&mut halt), if stopped.is_none() => outcome,
@@ -222,7 +224,7 @@ async fn to_the_end(
     Ok(end(runner, container).await?.map_or(End::Lost, End::Code))
 }
 
-/// Code of a container that has ended, or does within a moment.
+/// The code of a container that has ended, or ends within a moment.
 async fn end(runner: &Runner, container: &ContainerId) -> Result<Option<i64>> {
     match tokio::time::timeout(END_LAG, runner.tools.engine.wait(container)).await {
         Ok(code) => code.context("wait for the container's end").map(Some),
@@ -237,8 +239,8 @@ async fn halted(halt: &mut Option<&mut Halt>) -> Outcome {
     }
 }
 
-/// The code of a script that has printed nothing for a while, if it has ended: its engine may not know it. A script may
-/// write to its note by itself, so its processes have to be gone as well.
+/// The code of a script that has printed nothing for a while, if it has ended without its engine's knowledge. A script
+/// can write its note itself, so its processes must be gone as well.
 async fn noted_end(runner: &Runner, container: &ContainerId) -> Result<Option<i64>> {
     let Some(note) = ending::note(runner, container).await? else { return Ok(None) };
     let is_there =
@@ -246,7 +248,7 @@ async fn noted_end(runner: &Runner, container: &ContainerId) -> Result<Option<i6
     Ok((!is_there).then_some(note.code))
 }
 
-/// Outcome of a job whose log must not grow.
+/// The outcome of a job whose log must not grow any more; none if it may grow.
 fn grows_no_more(runner: &Runner, log: &JobLog) -> Option<Outcome> {
     let limit = log.limits().log;
     match log.length() < limit {
@@ -255,7 +257,7 @@ fn grows_no_more(runner: &Runner, log: &JobLog) -> Option<Outcome> {
     }
 }
 
-/// Stops the container beside the reading of its last words.
+/// Stops the container. Meanwhile its last output is read.
 fn stop(runner: &Runner, container: &ContainerId, grace: Duration, outcome: Outcome) -> Outcome {
     let (engine, container) = (runner.tools.engine.clone(), container.clone());
     runner.tasks.spawn(async move {
@@ -266,7 +268,7 @@ fn stop(runner: &Runner, container: &ContainerId, grace: Duration, outcome: Outc
     outcome
 }
 
-/// Writes what came at once with as few writes as the order of the two channels allows.
+/// Writes pieces that arrived together with as few writes as the order of the two channels allows.
 async fn print(log: &mut JobLog, batch: Vec<Result<Output, EngineError>>) -> Result<()> {
     let mut pending: Option<(Channel, BytesMut)> = None;
     for piece in batch {
@@ -295,7 +297,7 @@ async fn flush(log: &mut JobLog, pending: Option<(Channel, BytesMut)>) -> Result
     }
 }
 
-/// Leaves out the part that the log has already.
+/// Leaves out the part of the output that the log already has.
 fn leaving_out(output: OutputStream, known: Known) -> OutputStream {
     let rest = output.scan(known, |known, piece| {
         let piece = piece.map(|Output { channel, bytes }| {

@@ -1,9 +1,9 @@
-//! The gate that a script waits behind: its container runs already, while its files are still on their way.
+//! The gate: a script waits in its running container until its files are there.
 //!
-//! A shell waits for a line on standard input, notes that it came, and runs the script. Without the line, because the
-//! runner died, nothing has happened. The shell also notes that the script ended by itself: a container whose script
-//! was ended by its engine lacks the note, or has one that tells of a signal. An image without a shell is started when
-//! its files are there.
+//! A shell waits for a line on standard input, writes a note that the line came, and runs the script. If the runner
+//! dies before it sends the line, the script has not begun. The shell also writes a note when the script ends by
+//! itself. If the engine ended the container, the note is missing or contains a signal. A container whose image has no
+//! shell starts only when its files are there.
 
 use crate::{Runner, shell};
 use anyhow::{Context, Result};
@@ -23,52 +23,53 @@ use tokio::{
 
 /// The repository's directory, below the container's root.
 pub(crate) const TREE: &str = "kozmic/src";
-/// The volume that a job's files are in.
+/// The volume with a job's files.
 pub(crate) const VOLUME: &str = "/kozmic";
 /// The repository.
 pub(crate) const SOURCE: &str = "/kozmic/src";
 /// The script.
 pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
-/// Exists as soon as the script may have begun.
+/// This file exists as soon as the script may have begun.
 const STARTED: &str = "/kozmic/.started";
-/// Has how the script ended, as soon as it did; empty before.
+/// This file has the note of the script's end; empty before the end.
 pub(crate) const ENDED: &str = "/kozmic/.ended";
-/// Has the engine's own first process pass signals on to all that the script's shell started, and not to that alone.
+/// Makes the engine's init process pass signals to all processes that the script's shell started, not only to the
+/// shell.
 pub(crate) const TO_ALL: (&str, &str) = ("TINI_KILL_PROCESS_GROUP", "1");
-/// Both channels become one, so that the log has their lines in the order in which they were written.
+/// Joins both channels, so that the log has their lines in the order in which they were written.
 const WAIT: &str =
     "read -r _ || exit 75; : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; ";
-/// Code of a shell whose input ended without the line.
+/// The exit code of a shell whose input ended without the line.
 pub(crate) const NO_LINE: i64 = 75;
 const RUN: &str = "(exec /kozmic/script.sh 2>&1)";
 
-/// Number of looks at a shell that is about to end or to begin, and the pause between them.
+/// The number of looks at a shell that is about to exit or to begin, and the pause between them.
 const SETTLING_LOOKS: u32 = 100;
 const SETTLING_PAUSE: Duration = Duration::from_millis(50);
 
-/// A container that comes to be.
+/// A container that is being created.
 pub(crate) struct Closing {
-    /// The way to put files into its volume while it starts.
+    /// Puts files into the container's volume while the container starts.
     pub(crate) side_door: SideDoor,
-    /// The container itself, as soon as it stands there.
+    /// The container itself, as soon as it exists.
     pub(crate) gate: Gate,
 }
 
 /// A gate that is being closed.
 pub(crate) struct Gate(oneshot::Receiver<Result<Closed>>);
 
-/// A container beside another one, that shares its volume. Starting a container takes longest, and locks it.
+/// A helper container beside another one, with the same volume. Starting a container takes longest, and locks it.
 pub(crate) struct SideDoor(oneshot::Receiver<Result<Provisional>>);
 
-/// A container that is removed again unless somebody keeps it. It may come to be after the job was stopped and cleared
-/// away, and nobody else would know of it.
+/// A container that is removed unless somebody keeps it. It may be created after the job was stopped and its containers
+/// were removed, and nothing else would know of it.
 struct Provisional {
     container: ContainerId,
     is_kept: bool,
     runner: Runner,
 }
 
-/// A container whose script waits.
+/// A container whose script waits at the gate.
 pub(crate) struct Closed {
     container: Provisional,
     attached: Attached,
@@ -79,14 +80,14 @@ pub(crate) struct Closed {
 pub(crate) struct Started {
     pub(crate) container: ContainerId,
     pub(crate) output: OutputStream,
-    /// The connection ends with it.
+    /// The connection ends when this is dropped.
     pub(crate) _input: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
 /// A container that starts when its files are there.
 pub(crate) struct Held(Provisional);
 
-/// Command that a container runs.
+/// The command that a container runs.
 pub(crate) fn command(has_shell: bool, grace: Duration) -> Vec<String> {
     match has_shell {
         true => {
@@ -97,14 +98,14 @@ pub(crate) fn command(has_shell: bool, grace: Duration) -> Vec<String> {
     }
 }
 
-/// The files that a container gets beside its repository. The note that the script began comes with the script if no
-/// shell can write it: such a container is not started before.
+/// The files that a container gets beside its repository. Without a shell, nothing in the container can write the note
+/// that the script began, so the note comes with the script. Such a container starts only when its files are there.
 pub(crate) fn files(script: &str, has_shell: bool) -> Vec<Extra> {
     let script = Extra { path: "kozmic/script.sh", mode: 0o755, content: script.as_bytes().to_vec() };
     if has_shell { vec![script] } else { vec![script, note()] }
 }
 
-/// Says that the script may have begun, in a container that is not started before its files are there.
+/// The note that the script may have begun, for a container that starts only when its files are there.
 pub(crate) fn note() -> Extra {
     Extra { path: "kozmic/.started", mode: 0o644, content: Vec::new() }
 }
@@ -112,7 +113,7 @@ pub(crate) fn note() -> Extra {
 /// Creates a container that starts when its files are there.
 pub(crate) async fn hold(runner: &Runner, wanted: &NewContainer) -> Result<Held> {
     let (runner, wanted) = (runner.clone(), wanted.clone());
-    // No container is left behind by a caller that stops waiting for it.
+    // The container is not left behind if the caller stops waiting for it.
     let creating = runner.tasks.clone().spawn(async move {
         let container = runner.tools.engine.create(&wanted).await.context("create the container")?;
         Ok(Held(Provisional::new(&runner, container)))
@@ -127,14 +128,14 @@ impl Held {
         uploaded.context("put the checkout into the container")
     }
 
-    /// Keeps the container, even if its program never begins: from now on the coordinator knows of it.
+    /// Keeps the container, even if its program never begins: the coordinator knows of it from now on.
     pub(crate) fn keep(&mut self) -> &ContainerId {
         self.0.is_kept = true;
         &self.0.container
     }
 
-    /// Lets the program begin, on a terminal of this size. The shell before the program sees to the size, too, and earlier;
-    /// this is for images where it cannot.
+    /// Starts the program, on a terminal of this size. The shell before the program also sets the size, and earlier;
+    /// this call is for images in which the shell cannot.
     pub(crate) async fn open(self, runner: &Runner, size: TerminalSize) -> Result<Started> {
         let container = self.0.container.clone();
         let attached =
@@ -147,8 +148,8 @@ impl Held {
     }
 }
 
-/// Creates a container with the gate closed. If nobody waits for it any more, because the job was stopped or its
-/// commit cannot be had, the container is removed again.
+/// Creates a container with the gate closed. The container is removed if the caller stops waiting, because the job was
+/// stopped or its commit cannot be fetched.
 pub(crate) fn close(runner: &Runner, wanted: NewContainer, has_shell: bool) -> Closing {
     let (sender, closed) = oneshot::channel();
     let (side_sender, side_door) = oneshot::channel();
@@ -187,7 +188,7 @@ impl Provisional {
 
 impl Drop for Provisional {
     fn drop(&mut self) {
-        // Without a runtime the program ends, and the next start finds the container.
+        // Without a runtime the process is ending, and the next start finds the container.
         let (false, Ok(runtime)) = (self.is_kept, Handle::try_current()) else { return };
         let (engine, container) = (self.runner.tools.engine.clone(), self.container.clone());
         let removal = async move {
@@ -200,18 +201,18 @@ impl Drop for Provisional {
 }
 
 impl Gate {
-    /// Waits until the container runs as far as its gate.
+    /// Waits until the container has started and its script waits at the gate.
     pub(crate) async fn closed(self) -> Result<Closed> {
         self.0.await.context("create the container")?
     }
 }
 
 impl SideDoor {
-    /// Unpacks an archive into the root directory; only what is in the volume counts.
+    /// Unpacks an archive into the root directory. Only files in the volume matter.
     pub(crate) async fn carry_in(self, runner: &Runner, archive: Archive) -> Result<()> {
         let beside = match self.0.await {
             Ok(beside) => beside?,
-            // The container itself was not created; who waits for it learns why.
+            // The container itself was not created; the waiter of the gate gets the reason.
             Err(_) => std::future::pending().await,
         };
         let uploaded = runner.tools.engine.upload(&beside.container, "/", archive).await;
@@ -220,13 +221,13 @@ impl SideDoor {
 }
 
 impl Closed {
-    /// Keeps the container, even if its script never begins: from now on the coordinator knows of it.
+    /// Keeps the container, even if its script never begins: the coordinator knows of it from now on.
     pub(crate) fn keep(&mut self) -> &ContainerId {
         self.container.is_kept = true;
         &self.container.container
     }
 
-    /// Lets the script begin.
+    /// Opens the gate: the script begins.
     pub(crate) async fn open(self, runner: &Runner) -> Result<Started> {
         let Self { container, mut attached, has_shell } = self;
         let container = container.container.clone();
@@ -244,9 +245,8 @@ fn cut(fault: std::io::Error) -> EngineError {
     EngineError::Cut { cause: fault.to_string() }
 }
 
-/// Whether a container that ended got as far as its script. If the connection to a shell at the gate is lost, the shell
-/// ends by itself without a word, and what it returns is not the script's doing. A script may have removed the notes of
-/// it.
+/// True if the script of a container that ended had begun. A shell at the gate exits silently if its connection is
+/// lost, and its exit code is then not the script's. The script may have removed the notes, so output counts too.
 pub(crate) async fn has_begun(runner: &Runner, container: &ContainerId) -> Result<bool> {
     Ok(is_noted(runner, container).await? || has_printed(runner, container).await?)
 }
@@ -269,8 +269,9 @@ async fn has_printed(runner: &Runner, container: &ContainerId) -> Result<bool> {
     }
 }
 
-/// Whether a container's script has begun, seen after whoever held the gate is gone: a shell that still waits finds its
-/// input closed and ends, or had got its line and becomes the script. One that runs on has become it.
+/// True if a container's script has begun, when the process that held the gate is gone. A shell that still waits finds
+/// its input closed and exits. A shell that had got its line becomes the script. A container that keeps running has
+/// begun.
 pub(crate) async fn was_opened(runner: &Runner, container: &ContainerId) -> Result<bool> {
     let engine = &runner.tools.engine;
     for _ in 0..SETTLING_LOOKS {

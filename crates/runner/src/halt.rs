@@ -11,7 +11,7 @@ use std::{future::pending, time::Duration};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Tells when and why an attempt is to be stopped.
+/// Tells that an attempt must stop, with the outcome.
 pub struct Halt {
     runner: Runner,
     attempt: Attempt,
@@ -20,13 +20,13 @@ pub struct Halt {
 }
 
 impl Halt {
-    /// Watches over an attempt until dropped. It has more time by so much as its engine was `away`.
+    /// Watches over an attempt until dropped. The time in which its engine was `away` is added to its limit.
     pub fn watch(runner: &Runner, order: &Order, away: Duration) -> Self {
         let over = tokio::time::sleep_until(order.limits.deadline + away);
         Self::until(runner, order.attempt, over, order.limits.time)
     }
 
-    /// Watches over an attempt whose engine is away: it takes no time of its own, but may be canceled.
+    /// Watches over an attempt whose engine is away: its time does not count, but it may be canceled.
     pub(crate) fn without_limit(runner: &Runner, order: &Order) -> Self {
         Self::until(runner, order.attempt, pending(), Duration::MAX)
     }
@@ -51,8 +51,8 @@ impl Halt {
         Self { runner: runner.clone(), attempt, why, _watching: watching }
     }
 
-    /// The way in which an attempt ended whose container was stopped because somebody canceled it, before this process
-    /// looked: what the container returned is not the script's doing then.
+    /// The outcome of an attempt that somebody canceled before this process looked. Its container was stopped for that
+    /// reason, so its code is not the script's doing.
     ///
     /// # Errors
     /// The coordinator does not answer.
@@ -61,10 +61,10 @@ impl Halt {
         Ok(standing.and_then(|standing| standing.cancellation))
     }
 
-    /// Does a step, unless the attempt is to be stopped meanwhile.
+    /// Runs a step, unless the attempt must stop in the meantime.
     ///
     /// # Errors
-    /// The step failed, or the attempt was stopped in it.
+    /// The step failed, or the attempt was stopped during it.
     pub async fn unless_halted<T, E: Into<Stop>>(
         &mut self,
         step: impl Future<Output = Result<T, E>>,
@@ -75,12 +75,12 @@ impl Halt {
         }
     }
 
-    /// Waits until the attempt is to be stopped, and gives how it then ends.
+    /// Waits until the attempt must stop, and returns the outcome.
     pub async fn halted(&mut self) -> Outcome {
         let outcome = self.why.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
         match outcome {
             Some(outcome) => outcome,
-            // The watching ends only together with the attempt.
+            // The watch ends only together with the attempt.
             None => pending().await,
         }
     }

@@ -1,4 +1,5 @@
-//! An attempt's log as the steps write it: output as it comes, Kozmic's own lines between, the coordinator told each time.
+//! An attempt's log as the steps write it: the container's output, with Kozmic's own lines between. Each write wakes
+//! the readers through the coordinator.
 
 use crate::{
     Runner,
@@ -20,10 +21,10 @@ pub(crate) struct JobLog {
     reader: LogReader,
     coordinator: Arc<dyn Coordinator>,
     order: Arc<Order>,
-    /// Whether the last byte ended a line.
+    /// True if the last byte ended a line.
     at_line_start: bool,
     length: u64,
-    /// The length before the container whose output comes now, or before this process.
+    /// The length at the beginning of the current container's output, or at the start of this process.
     begun_at: u64,
 }
 
@@ -49,37 +50,37 @@ impl JobLog {
         self.length
     }
 
-    /// The end of what this process has read of the container that printed last, as text.
+    /// The end of the current container's output, as far as this process has read it, as text.
     pub(crate) async fn last_words(&self) -> Result<String> {
         let start = self.length.saturating_sub(LAST_WORDS as u64).max(self.begun_at);
         let bytes = self.reader.read(start, LAST_WORDS).await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Kozmic's own words, on lines of their own.
+    /// Writes Kozmic's own text, on lines of its own.
     pub(crate) async fn say(&mut self, text: &str) -> Result<()> {
         let gap = if self.at_line_start { "" } else { "\n" };
         let end = if text.ends_with('\n') { "" } else { "\n" };
         self.append(Source::Kozmic, format!("{gap}{text}{end}").into()).await
     }
 
-    /// Kozmic's own words about something that is not as it should be, in yellow.
+    /// Writes Kozmic's own warning, in yellow.
     pub(crate) async fn warn(&mut self, text: &str) -> Result<()> {
         self.say(&format!("\u{1b}[1;33m{text}\u{1b}[0m")).await
     }
 
-    /// Output of the container.
+    /// Writes output of the container.
     pub(crate) async fn print(&mut self, channel: Channel, bytes: Bytes) -> Result<()> {
         self.append(source(channel), bytes).await
     }
 
-    /// Says that what is printed from now on comes from another container.
+    /// Marks that the following output comes from another container.
     pub(crate) async fn begin_container(&mut self) -> Result<()> {
         self.begun_at = self.length;
         self.writer.begin_container(clock::now()).await
     }
 
-    /// Says that the container's output is read anew from its start; gives what of it is here already.
+    /// Marks that the container's output is read again from its start. Returns the part that the log already has.
     pub(crate) fn read_again(&mut self) -> Known {
         self.writer.read_again()
     }
@@ -93,7 +94,7 @@ impl JobLog {
     }
 }
 
-/// Source of the bytes that a channel brings.
+/// The source that stands for a channel.
 pub(crate) fn source(channel: Channel) -> Source {
     match channel {
         Channel::Output => Source::Output,

@@ -1,4 +1,4 @@
-//! Keeps the container of a kernel build as an image of its branch, for the builds that start from there.
+//! Keeps the container of a kernel build as an image of its branch, from which later builds start.
 
 use crate::{
     Runner,
@@ -13,7 +13,7 @@ use kozmic_edges::engine::ContainerId;
 use kozmic_model::{image::ImageName, phase::PhaseKind};
 use std::sync::Arc;
 
-/// Container that is kept as an image, and the image's name.
+/// The container that is kept as an image, with the image's name.
 struct Keeping {
     container: ContainerId,
     order: Arc<Order>,
@@ -21,8 +21,8 @@ struct Keeping {
     _turn: Turn,
 }
 
-/// Keeps a job's container as an image, if that is what the job is for. An image that had the name before loses it,
-/// unless it is of a newer push.
+/// Keeps a job's container as an image, if its spec says so. Another image with that name loses it, unless it is of a
+/// newer push.
 pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()> {
     let order = Arc::clone(&work.order);
     let Some(plain) = order.spec.task.product().and_then(|product| product.keep.as_ref()) else {
@@ -36,7 +36,7 @@ pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()
     }
     work.begin(PhaseKind::Commit, &format!("the container becomes the image {name}")).await?;
     let keeping = Keeping { container: container.clone(), order, name: name.clone(), _turn: turn };
-    // The engine goes on with it, whoever stops waiting: an image that nobody noted would never be removed.
+    // The task goes on even if the caller stops waiting: an image that was not stored would never be removed.
     let kept = runner.tasks.spawn(keep(runner.clone(), keeping)).await;
     kept.context("keep the container as an image")??;
     work.end(&name.to_string()).await
@@ -45,7 +45,7 @@ pub(crate) async fn image(work: &mut Work, container: &ContainerId) -> Result<()
 async fn keep(runner: Runner, keeping: Keeping) -> Result<()> {
     let Keeping { container, order, name, _turn } = keeping;
     let engine = &runner.tools.engine;
-    // It is there if the process ended between this step and the next.
+    // The image exists if the process ended between this step and the next.
     let there = engine.image_of(&name, &runner.settings.name, order.attempt).await;
     let id = match there.context("look for the image")? {
         Some(id) => id,
@@ -54,7 +54,7 @@ async fn keep(runner: Runner, keeping: Keeping) -> Result<()> {
     runner.coordinator.note_image(&order, ImageChange::Kept { name: &name, id: &id }).await
 }
 
-/// Whether the image of that name is of a later push, as far as it is still there.
+/// True if the image with that name is of a later push and still exists.
 async fn has_newer(runner: &Runner, order: &Order, plain: &ImageName, name: &ImageName) -> Result<bool> {
     let there = runner.tools.engine.image(name).await.context("look for the image that is kept")?;
     if there.is_none() {

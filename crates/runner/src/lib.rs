@@ -1,10 +1,10 @@
-//! The runner: what happens on the machine where a job's containers run.
+//! The runner: everything that happens on the machine where a job's containers run.
 //!
-//! It takes orders from the coordinator, the part of Kozmic that decides, and runs each to its end: image, install script,
-//! checkout, script, what that left. It has an engine, mirrors of repositories and the logs of its attempts. It has no
-//! database, no forge and no secret key: all that it asks and tells goes through one port, [`coordinator::Coordinator`].
+//! It takes orders from the coordinator, the part of Kozmic that decides, and runs each to its end: image, install
+//! script, checkout, script, results. It has an engine, mirrors of repositories and the logs of its attempts. It has no
+//! database, no forge and no secret key: it asks and reports through one port, [`coordinator::Coordinator`].
 //!
-//! The modules stand in the order of the steps; each calls only those below it.
+//! The modules are in the order of the steps; each calls only modules below it.
 
 #[cfg(test)]
 mod tests;
@@ -57,16 +57,16 @@ use turns::Turns;
 pub struct Runner {
     /// The part that decides.
     pub(crate) coordinator: Arc<dyn Coordinator>,
-    /// The things that it works with.
+    /// The tools of the machine.
     pub(crate) tools: Tools,
     pub(crate) settings: Arc<RunnerSettings>,
-    /// Ends all work: nothing new is begun, containers go on alone until the next start.
+    /// Cancels all work: nothing new begins, and containers continue alone until the next start.
     pub(crate) stop: CancellationToken,
-    /// All that runs beside the caller.
+    /// All tasks that run beside the caller.
     pub(crate) tasks: TaskTracker,
 }
 
-/// The things on its machine that a runner works with; cheap to clone.
+/// The tools on a runner's machine; cheap to clone.
 #[derive(Clone)]
 pub struct Tools {
     /// The engine that containers run on.
@@ -75,29 +75,29 @@ pub struct Tools {
     pub mirrors: Mirrors,
     /// The logs of attempts.
     pub logs: Logs,
-    /// The part of each disk that is kept free.
+    /// The part of each disk that must stay free.
     pub room: Room,
-    /// Turns for work with them that is done one at a time.
+    /// The turns for work that only one job at a time may do.
     pub turns: Turns,
 }
 
 /// Settings of a runner.
 #[derive(Clone, Debug)]
 pub struct RunnerSettings {
-    /// Its name: containers and images on its engine have it, and tell by it whose they are.
+    /// The runner's name. Its containers and images on the engine are marked with it.
     pub name: String,
     /// Number of jobs that run at once.
     pub slots: usize,
-    /// Directory of checkouts until they are in their containers. It is emptied at each start.
+    /// The directory for checkouts until they are in their containers. It is emptied at each start.
     pub work_dir: PathBuf,
-    /// The most that a commit's files may be.
+    /// The largest size of a commit's files.
     pub largest_checkout: TreeSize,
-    /// Registries in its own network that images may come from.
+    /// Registries at private addresses from which images may come.
     pub private_registries: PrivateRegistries,
 }
 
 impl Runner {
-    /// A runner that does nothing before [`Runner::open`]. What it begins is in `tasks`, until `stop`.
+    /// A runner that does nothing before [`Runner::open`]. Its tasks are in `tasks`, and end at `stop`.
     pub fn new(
         coordinator: Arc<dyn Coordinator>,
         tools: Tools,
@@ -108,14 +108,14 @@ impl Runner {
         Self { coordinator, tools, settings: Arc::new(settings), stop, tasks }
     }
 
-    /// Opens for work: tells the coordinator of itself, and takes up the jobs that an earlier process had.
+    /// Starts the work: reports to the coordinator, and takes up the jobs that an earlier process had.
     pub async fn open(&self) -> OpenRunner {
         let desk = Desk::open(self).await;
         run::take_up(&desk).await;
         OpenRunner(desk)
     }
 
-    /// Waits for a while; false if everything stops meanwhile.
+    /// Waits for a while. Returns false if everything stops in the meantime.
     pub(crate) async fn pause(&self, length: Duration) -> bool {
         tokio::select! {
             () = tokio::time::sleep(length) => true,
@@ -124,22 +124,22 @@ impl Runner {
     }
 }
 
-/// A runner at work. Its loops go on until everything stops; one that panics may be begun anew.
+/// A runner at work. Its loops run until everything stops; a loop that panics may be started again.
 #[derive(Clone)]
 pub struct OpenRunner(Desk);
 
 impl OpenRunner {
-    /// Says every few seconds that the runner is there, and keeps its jobs.
+    /// Reports every few seconds that the runner is alive, so that it keeps its jobs.
     pub async fn beat(self) {
         self.0.beat().await;
     }
 
-    /// Takes jobs, and runs them.
+    /// Takes jobs and runs them.
     pub async fn work(self) {
         run::forever(self.0).await;
     }
 
-    /// Removes containers that belong to no job any more.
+    /// Removes containers that no longer belong to a job.
     pub async fn sweep(self) {
         sweep::forever(&self.0.runner).await;
     }

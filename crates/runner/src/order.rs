@@ -1,4 +1,4 @@
-//! An order: one attempt at a job, with all that a runner needs to know of it.
+//! An order: one attempt at a job, with everything that a runner needs for it.
 
 use kozmic_edges::engine::RegistryLogin;
 use kozmic_model::{
@@ -18,44 +18,44 @@ use std::{
 pub struct Order {
     /// The attempt.
     pub attempt: Attempt,
-    /// The build that it is of.
+    /// The build of the job.
     pub build: BuildId,
-    /// The project that it is of.
+    /// The project of the job.
     pub project: ProjectId,
     /// The job's task.
     pub spec: JobSpec,
-    /// The branch, tag or pull request that was pushed to.
+    /// The branch, tag or pull request of the push.
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
-    /// The variables of its scripts, as names and values, `HOME` apart.
+    /// The variables of its scripts, as names and values, without `HOME`.
     pub environment: Vec<(String, String)>,
-    /// The installation that it is from: keys of cached images are made of it, among others.
+    /// The id of the installation. It is part of the keys of cached images, among others.
     pub installation: String,
-    /// The job's attempts that were interrupted, one after another, before this one.
+    /// The number of the job's interrupted attempts in a row before this one.
     pub interruptions: i32,
-    /// The parts of the attempt's time so far.
+    /// The attempt's phases so far.
     pub phases: Vec<Phase>,
-    /// The key of what its install script makes, if that was under way when an earlier process had the attempt.
+    /// The key of the image that its install script makes, if an earlier process was running that script.
     pub cache_key: Option<String>,
     /// The limits of the attempt.
     pub limits: Limits,
-    /// The time at which somebody asked for it, where that is known: tags and default branch are wanted as of then.
+    /// The time at which somebody requested the attempt, if it is known. Tags and default branch must not be older.
     pub asked: Option<Instant>,
-    /// The login for the registry of its image, if there is one; or the reason why it cannot be had.
+    /// The login for the registry of its image, if there is one; or the reason why the login is not available.
     pub login: Result<Option<RegistryLogin>, String>,
-    /// The owners of the names of images that the job may start from, by name; for a kernel's job that looks for one.
+    /// The owners of image names, by name, for a kernel's job that looks for its base image.
     pub bases: BTreeMap<String, String>,
-    /// The reason why the job can come to nothing, in a sentence, if that is known from the start.
+    /// The reason why the job cannot succeed, in a sentence, if it is known from the start.
     pub hindrance: Option<String>,
 }
 
 /// The limits of an attempt.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// The longest time that an attempt may take in all.
+    /// The longest total time of an attempt.
     pub time: Duration,
-    /// The end of the time that is left of that; what was spent before this process had the attempt is gone.
+    /// The time at which the limit is reached. Time that was spent under an earlier process is already subtracted.
     pub deadline: tokio::time::Instant,
     /// The longest time without output.
     pub silence: Duration,
@@ -65,7 +65,7 @@ pub struct Limits {
     pub grace: Duration,
     /// The limits of a recipe's or kernel rule's container; none: the engine's own.
     pub program: Option<ProgramLimits>,
-    /// Whether its scripts gain no rights that they did not start with.
+    /// True if its scripts cannot gain more rights than they started with.
     pub no_new_privileges: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Gets an attempt's container ready: account, container and checkout.
+//! Prepares an attempt's container: account, container and checkout.
 //!
-//! Starting a container is what takes longest, and the checkout and its way into the container's volume do not need
-//! it, so all happen at once; `gate` keeps the script from beginning before its files are there.
+//! Starting a container takes longest, and the checkout and its upload into the container's volume do not need the
+//! started container. So all of it happens at once. The gate keeps the script from beginning before its files are
+//! there.
 
 use crate::{
     checkout,
@@ -16,19 +17,19 @@ use kozmic_edges::{
 };
 use kozmic_model::phase::PhaseKind;
 
-/// Order for a container and the script that it runs.
+/// An order for a container with the script that it runs.
 pub(crate) struct Wanted<'a> {
-    /// The image that it is made of.
+    /// The image of the container.
     pub(crate) image: &'a Image,
-    /// Name that people call that image by.
+    /// The image's name for people.
     pub(crate) image_name: &'a str,
     /// The script.
     pub(crate) script: &'a str,
-    /// Stage of the attempt that the script is for.
+    /// The stage of the attempt to which the script belongs.
     pub(crate) stage: Stage,
 }
 
-/// Makes a container and lets its script begin.
+/// Creates a container and starts its script.
 pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Started> {
     let runner = work.runner.clone();
     let account = runner.tools.engine.account(wanted.image, &runner.settings.name, work.order.attempt).await;
@@ -36,7 +37,7 @@ pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Sta
     let begun = clock::now();
     let new = new_container(work, &wanted, &account);
     let Closing { side_door, gate } = gate::close(&runner, new, account.has_shell);
-    // Starting git holds up this thread for a moment: the engine is to hear of the container before.
+    // Starting git blocks this thread for a moment, so the engine is called first.
     tokio::task::yield_now().await;
     let fill = async {
         let checkout = checkout::commit(work).await?;
@@ -55,7 +56,7 @@ pub(crate) async fn container(work: &mut Work, wanted: Wanted<'_>) -> Result<Sta
     closed.open(&runner).await
 }
 
-/// Checkout and script, as they lie in the container's volume.
+/// The checkout and the script, as an archive for the container's volume.
 fn archive(script: &str, checkout: Checkout, account: &Account) -> Archive {
     let owner = Ownership { uid: account.uid, gid: account.gid };
     let to = Destination { tree: gate::TREE.to_owned(), owner, settles: account.has_shell };

@@ -1,8 +1,8 @@
-//! Gets the container of a recipe or kernel rule ready: the repository beside the program, which starts in `/` as
-//! root, with a terminal and an empty directory for what it makes.
+//! Prepares the container of a recipe or kernel rule: the repository beside the program, which starts in `/` as root,
+//! with a terminal and an empty directory for its results.
 //!
-//! Nobody types at its terminal, so no gate is kept by a line on its input: it starts when its files are there. The
-//! repository is no volume, so that it is in the image if the container becomes one.
+//! Nobody types at its terminal, so no line on its input could open a gate: the container starts when its files are
+//! there. The repository is not a volume, so that it is part of the image if the container is kept.
 
 use crate::{
     base, checkout, gate,
@@ -23,33 +23,33 @@ use kozmic_model::{
 };
 use std::time::Duration;
 
-/// Memory of a container in bytes, if the settings name none and the machine has more.
+/// The memory of a container in bytes, if the settings name none and the machine has more.
 const MEMORY: i64 = 16 << 30;
 
-/// Memory that is left to the machine itself, and the least that a container gets.
+/// The memory that is left to the machine itself, and the least memory of a container.
 const LEFT: i64 = 1 << 30;
 
-/// The home of its user.
+/// The home directory of its user.
 const HOME: (&str, &str) = ("HOME", "/root");
 
-/// The size of its terminal: wider than the usual 80 characters, since programs cut their lines there.
+/// The size of its terminal: wider than the usual 80 characters, because programs cut their lines there.
 const SIZE: TerminalSize = TerminalSize { rows: 24, columns: 120 };
 
-/// Gets the terminal ready before anything can start in it. Nobody types there: who reads from it is told at once that it
-/// has ended, as long as the program leaves the terminal as it is. The shell of busybox waits until there is something to
-/// read, and so gets the null device as its input, as does a container without stty. A stop that comes meanwhile keeps the
-/// program from starting.
+/// Prepares the terminal before any program starts in it. Nobody types there: a program that reads from it gets the end
+/// of the input at once, as long as it leaves the terminal's mode as it is. The shell of busybox waits for input, so it
+/// gets the null device as its input, as does a container without stty. A stop signal in the meantime keeps the program
+/// from starting.
 const TERMINAL: &str = "stty rows 24 cols 120 -icanon min 0 time 0 || exec </dev/null
 read -r _l </proc/$$/maps
 case $_l in *busybox*) exec </dev/null;; esac
 ";
 
-/// Runs the program that its arguments name; what goes before it may end it. One that git knows as not executable stays
-/// so, since `git status` would tell of the change; its first line says what runs it.
+/// Runs the program that the arguments name. The commands before it may exit first. A program that is not executable in
+/// git stays so, because `git status` would show the change; its first line names the interpreter.
 const RUN: &str = r##"{ [ -x "$0" ] && exec "$0" "$@"; IFS= read -r _l <"$0"
 case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@"; }"##;
 
-/// The image that the program starts in.
+/// The image in which the program starts.
 pub(crate) async fn base(work: &mut Work, program: &Program) -> Result<Image> {
     match program.base {
         Base::Named => base::image(work, &program.image, PullPolicy::IfAbsent).await,
@@ -57,11 +57,12 @@ pub(crate) async fn base(work: &mut Work, program: &Program) -> Result<Image> {
     }
 }
 
-/// Makes the container and lets its program begin.
+/// Creates the container and starts its program.
 pub(crate) async fn container(work: &mut Work, program: &Program, image: &Image) -> Result<gate::Started> {
     let runner = work.runner.clone();
     let begun = clock::now();
-    // The program is root's, whatever users the image has; but no container is started that the engine could not.
+    // The program belongs to root, whatever users the image has. This call only checks that the engine can start the
+    // image.
     let account = runner.tools.engine.account(image, &runner.settings.name, work.order.attempt).await;
     account.context("look into the image")?;
     checkout::has_program(work, program).await?;
@@ -128,7 +129,7 @@ async fn limits(work: &Work) -> Result<Limits> {
             (machine - LEFT).clamp(LEFT, MEMORY)
         }
     };
-    // Its own hosts and capabilities, even if there are none: those of hooks are another matter.
+    // Programs have hosts and capabilities of their own, even if there are none. The settings for hooks do not apply.
     let (extra_hosts, capabilities) = (Some(extra_hosts), Some(capabilities));
     Ok(Limits { memory: Some(memory), extra_hosts, capabilities, no_new_privileges })
 }

@@ -1,5 +1,6 @@
-//! Registries that the engine may be sent to. A name leads it to any address that it can reach, and whoever writes the name
-//! reads what answers there: inside one's own network that is nobody's business.
+//! Registries to which the engine may connect. The registry in an image name leads the engine to any address that it
+//! can reach, and the author of the name can read the answer. So registries at private addresses must be allowed in the
+//! settings.
 
 use anyhow::{Result, bail};
 use kozmic_model::{
@@ -9,27 +10,27 @@ use kozmic_model::{
 use std::{collections::BTreeSet, time::Duration};
 use tokio::{net::lookup_host, time::timeout};
 
-/// Longest wait for the addresses of a registry.
+/// The longest wait for the addresses of a registry.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The port of a registry whose name tells none.
+/// The port of a registry whose name has no port.
 const PORT: u16 = 443;
 
 /// The word for all registries.
 const ALL: &str = "*";
 
-/// Registries at addresses of one's own network that images may come from.
+/// Registries at private addresses from which images may come.
 #[derive(Clone, Debug, Default)]
 pub struct PrivateRegistries(BTreeSet<String>);
 
 impl PrivateRegistries {
-    /// These, as in images' names; `*` means all.
+    /// The registries with these names, as in image names; `*` means all.
     pub fn new(names: &[String]) -> Self {
         Self(names.iter().map(|name| host_of(name)).collect())
     }
 
-    /// Refuses a registry that has an address of one's own network, and is none of these. A name without an address is
-    /// left to the engine, which may have another way to it.
+    /// Refuses a registry with a private address that is not one of these. A name without an address is left to the
+    /// engine, which may have another way to reach it.
     pub(crate) async fn admit(&self, registry: &str) -> Result<()> {
         let host = host_of(registry);
         if host == DEFAULT_REGISTRY || self.0.contains(&host) || self.0.contains(ALL) {

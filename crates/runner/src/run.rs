@@ -1,5 +1,5 @@
-//! Jobs: claimed, each run to its end over all outages of the engine, and taken up again if an earlier process of the
-//! same runner had begun them.
+//! Jobs: claims them, runs each to its end over all outages of the engine, and takes up the jobs that an earlier
+//! process of the same runner began.
 
 use crate::{
     Runner,
@@ -24,19 +24,19 @@ use kozmic_model::{
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Pauses before a job is tried again whose connection to the engine was lost although the engine answers, in seconds.
+/// Pauses in seconds before a job is tried again. Its connection to the engine was lost, although the engine answers.
 const PAUSES: [u64; 4] = [1, 2, 5, 20];
 
-/// Longest time that an engine which stops is still there after its last answer.
+/// The longest time for which an engine that is stopping still answers.
 const LAST_ANSWER_LAG: Duration = Duration::from_secs(2);
 
-/// Pause before an end is told once more that could not be noted.
+/// The pause before an end that could not be stored is reported again.
 const END_PAUSE: Duration = Duration::from_secs(1);
 
-/// Reason of a job that ended by a panic; the server's log has the details.
+/// The reason of a job that ended by a panic; the server's log has the details.
 pub const OUR_FAULT: &str = "Kozmic has a fault: the server's log says more.";
 
-/// Goes on with the jobs that an earlier process held. They need no free slot: they run already.
+/// Continues the jobs that an earlier process held. They need no free slot, because they are running already.
 pub(crate) async fn take_up(desk: &Desk) {
     if let Err(fault) = checkout::clear(&desk.runner).await {
         tracing::warn!(error = format!("{fault:#}"), "old checkouts stay");
@@ -46,8 +46,8 @@ pub(crate) async fn take_up(desk: &Desk) {
         let making = key.and_then(|key| Making::try_take(&desk.runner, order.project, key));
         (Arc::new(order), Course { is_taken_up: true, making, absence: None })
     });
-    // All of them have their turns before any job can take one: an engine that does not answer yet does not tell who is
-    // at what.
+    // All of them get their turns before any new job can take one. An engine that does not answer yet cannot tell which
+    // job is doing what.
     for (order, course) in held.collect::<Vec<_>>() {
         tracing::info!(job.id = order.attempt.job.0, "a job is taken up again");
         let permit = Arc::clone(&desk.slots).try_acquire_owned().ok();
@@ -55,7 +55,7 @@ pub(crate) async fn take_up(desk: &Desk) {
     }
 }
 
-/// The jobs that an earlier process held, as soon as the coordinator tells; none if everything stops meanwhile.
+/// The jobs that an earlier process held, as soon as the coordinator answers; none if everything stops in the meantime.
 async fn held(runner: &Runner) -> Vec<Order> {
     loop {
         match runner.coordinator.held().await {
@@ -91,7 +91,7 @@ pub(crate) async fn forever(desk: Desk) {
     }
 }
 
-/// The next job, if the engine answers and has what jobs need, and the disk has room: a job is not taken to wait for them.
+/// The next job, if the engine answers, is prepared for jobs, and the disk has room. Otherwise no job is claimed.
 async fn claim(desk: &Desk) -> Result<Option<Order>> {
     let Runner { coordinator, tools, .. } = &desk.runner;
     if let Some(trouble) = tools.room.trouble() {
@@ -108,10 +108,10 @@ async fn begin(desk: &Desk, order: Order, permit: OwnedSemaphorePermit) {
     desk.note_now().await;
 }
 
-/// Runs a job to its end, unless everything stops meanwhile: then the next start takes it up again.
+/// Runs a job to its end. If everything stops in the meantime, the next start takes up the job again.
 async fn job(desk: Desk, order: Arc<Order>, course: Course, permit: Option<OwnedSemaphorePermit>) {
     let run = async {
-        // A fault of ours in one job is that job's error; it must not wait for ever with a lease that is renewed.
+        // A panic in one job is that job's error. Otherwise the job would wait for ever under a lease that is renewed.
         let outcome = AssertUnwindSafe(outcome(&desk, &order, course)).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Outcome::Broken(OUR_FAULT.to_owned()));
         finish(&desk.runner, &order, &outcome).await;
@@ -125,7 +125,7 @@ async fn job(desk: Desk, order: Arc<Order>, course: Course, permit: Option<Owned
     desk.note_now().await;
 }
 
-/// Outcome of a job, over all outages of the engine.
+/// The outcome of a job, over all outages of the engine.
 async fn outcome(desk: &Desk, order: &Arc<Order>, mut course: Course) -> Outcome {
     let mut away = Duration::ZERO;
     let mut pauses = PAUSES.into_iter();
@@ -157,7 +157,8 @@ async fn outcome(desk: &Desk, order: &Arc<Order>, mut course: Course) -> Outcome
     }
 }
 
-/// Waits until it makes sense to try again: until the engine is back, or, if it was never away, a few times only.
+/// Waits until another try makes sense: until the engine is back. If the engine was never away, allows only a few
+/// tries.
 async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item = u64>) -> bool {
     if desk.runner.tools.engine.ping().await.is_err() {
         desk.say(Some(trouble(fault))).await;
@@ -169,7 +170,7 @@ async fn can_go_on(desk: &Desk, fault: &Error, pauses: &mut impl Iterator<Item =
     pause.is_some()
 }
 
-/// Ends an attempt; until that worked it is tried again, for an end that is not noted is lost.
+/// Ends an attempt. Repeats this until it succeeds, because an end that is not stored would be lost.
 pub async fn finish(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) {
     let job = order.attempt.job.0;
     let mut said = last_words(runner, order, outcome).await;
@@ -186,7 +187,7 @@ pub async fn finish(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) {
     tracing::info!(job.id = job, ending = outcome.ending().word(), "an attempt ended");
 }
 
-/// The end of the log says how it ended, where that is not the script's own doing.
+/// Writes the reason of the end into the log, unless the script ended by itself.
 async fn last_words(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) -> Result<()> {
     let canceled = match outcome {
         Outcome::Interrupted(_) => runner.coordinator.standing(order.attempt).await?,
@@ -198,11 +199,12 @@ async fn last_words(runner: &Runner, order: &Arc<Order>, outcome: &Outcome) -> R
     JobLog::open(runner, order).await?.say(&format!("\u{1b}[1;31m{reason}\u{1b}[0m")).await
 }
 
-/// Removes an attempt's containers and its network, off the path that people wait on. Anything that fails here is swept up later.
+/// Removes an attempt's containers and its network, while nobody waits for it. The sweep removes anything that is left
+/// here.
 async fn clear_away(runner: Runner, attempt: Attempt) {
     while let Err(fault) = remove_containers(&runner, attempt).await {
         tracing::warn!(job.id = attempt.job.0, %fault, "what an attempt left on the engine could not be removed yet");
-        // A job that was canceled while its engine is away may run on there.
+        // A job that was canceled while its engine is away may still run there.
         if !fault.is_unreachable() || !runner.pause(ENGINE_LOOK).await {
             break;
         }
@@ -220,7 +222,8 @@ async fn remove_containers(runner: &Runner, attempt: Attempt) -> Result<(), Engi
     engine.remove_network(&runner.settings.name, attempt).await
 }
 
-/// Whether the engine had a fault of its own and answers no more: one that stops gives up what it is at.
+/// True if the engine had a fault of its own and no longer answers. An engine that is stopping aborts its work in this
+/// way.
 async fn is_last_answer(desk: &Desk, fault: &Error) -> bool {
     let is_its_own = |cause: &EngineError| matches!(cause, EngineError::Refused { status: 0 | 500.., .. });
     if !fault.chain().any(|cause| cause.downcast_ref::<EngineError>().is_some_and(is_its_own)) {

@@ -1,4 +1,4 @@
-//! The images on a runner's engine that Kozmic made. Who decides says which of them go.
+//! The images on a runner's engine that Kozmic made. The coordinator decides which of them are removed.
 
 use crate::turns::{Turn, Turns};
 use anyhow::{Context, Result};
@@ -15,12 +15,13 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The images that the runner of this name made on an engine. Who has its turns holds it up, and is held up.
+    /// The images that the runner with this name made on an engine. Work under a turn waits for other work with the
+    /// same turn.
     pub fn new(engine: Arc<dyn Engine>, turns: Turns, runner: &str) -> Self {
         Self { engine, turns, runner: runner.to_owned() }
     }
 
-    /// The right to do something with the image of that name, when whoever has it is done.
+    /// The right to work with the image of that name alone. Waits while another task has it.
     pub async fn turn(&self, name: &ImageName) -> Turn {
         self.turns.take(&turn_name(name)).await
     }
@@ -38,7 +39,7 @@ impl Shelf {
         self.engine.own_images(&self.runner).await.context("list cached images")
     }
 
-    /// The engine's id of the image of that name, whoever made it.
+    /// The engine's id of the image with that name, even if Kozmic did not make it.
     ///
     /// # Errors
     /// The engine does not answer.
@@ -46,8 +47,8 @@ impl Shelf {
         Ok(self.engine.image(name).await.context("look for an image")?.map(|image| image.id))
     }
 
-    /// Takes a name off the engine, and the image if it has no other. False if a container uses it; one that is gone is
-    /// fine.
+    /// Removes a name from the engine, and the image if it has no other name. False if a container uses it; true if it
+    /// was gone already.
     ///
     /// # Errors
     /// The engine does not answer.
@@ -55,7 +56,7 @@ impl Shelf {
         self.engine.remove_image(name).await.with_context(|| format!("remove the image {name}"))
     }
 
-    /// Removes the image of that id, unless it has a name or is used. True: it needs no more looks.
+    /// Removes the image with that id, unless it has a name or is in use. True if it needs no further look.
     ///
     /// # Errors
     /// The engine does not answer.
@@ -65,7 +66,7 @@ impl Shelf {
     }
 }
 
-/// The name of the turn for the image of that name.
+/// The name of the turn for the image with that name.
 pub(crate) fn turn_name(name: impl Display) -> String {
     format!("image {name}")
 }

@@ -1,5 +1,5 @@
-//! The shell around a script: it runs it, notes how it ended, and at a stop gives all that the script started the time
-//! to end, too.
+//! The shell around a script: it runs the script and notes how it ended. When the job is stopped, it gives all
+//! processes of the script time to end.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use std::time::Duration;
 const AROUND: &str = include_str!("shell/around.sh");
 const MARK: &str = "# The script runs here.\n";
 
-/// Commands for a shell around those that run a script, which may take so long to end when it is stopped.
+/// Shell commands around the commands that run a script. When the script is stopped, it may take `grace` to end.
 pub(crate) fn around(script: &str, grace: Duration) -> String {
     let (before, after) = AROUND.split_once(MARK).expect("the file has the mark");
     let seconds = grace.as_secs();
     format!("_g={seconds}\n{}{script}\n{}", bare(before), bare(after))
 }
 
-/// The lines that are commands.
+/// The lines that are commands, without comments.
 fn bare(lines: &str) -> String {
     let commands = lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     commands.flat_map(|line| [line, "\n"]).collect()

@@ -1,4 +1,4 @@
-//! The end of a step that is not followed by the next one.
+//! The end of a step after which the next one does not follow.
 
 use anyhow::Error;
 use kozmic_model::job::Outcome;
@@ -6,9 +6,9 @@ use kozmic_model::job::Outcome;
 /// The reason why an attempt does not go on to its next step.
 #[derive(Debug)]
 pub enum Stop {
-    /// The attempt ends so: it was stopped, or there is nothing more to do.
+    /// The attempt ends with this outcome: it was stopped, or there is nothing more to do.
     End(Outcome),
-    /// A step failed. If it was the connection to the engine, the attempt can be taken up again.
+    /// A step failed. If the connection to the engine failed, the attempt can be taken up again.
     Fault(Error),
 }
 
@@ -16,7 +16,7 @@ pub enum Stop {
 pub type Step<T> = Result<T, Stop>;
 
 impl Stop {
-    /// The end of an attempt that cannot be run, with the reason in a sentence.
+    /// The end of an attempt that cannot run, with the reason in a sentence.
     pub fn broken(why: impl Into<String>) -> Self {
         Self::End(Outcome::Broken(why.into()))
     }
@@ -28,7 +28,7 @@ impl<E: Into<Error>> From<E> for Stop {
     }
 }
 
-/// The end of the attempt; a fault, if that is not known yet.
+/// The outcome of the attempt; an error if it is not known yet.
 ///
 /// # Errors
 /// A step failed.

@@ -1,4 +1,4 @@
-//! Removes containers and networks of attempts that hold no job any more.
+//! Removes containers and networks of attempts that no longer hold a job.
 
 use crate::Runner;
 use anyhow::{Context, Result};
@@ -17,7 +17,8 @@ pub(crate) async fn forever(runner: &Runner) {
     }
 }
 
-/// Containers go first: a network stays as long as one is in it. One that cannot be removed does not keep the others.
+/// Removes containers first, because a network stays as long as a container is in it. If one removal fails, the others
+/// still happen.
 async fn all(runner: &Runner) -> Result<()> {
     let (engine, name) = (&runner.tools.engine, runner.settings.name.as_str());
     let mut faults = Vec::new();

@@ -1,5 +1,5 @@
-//! The steps, on an engine that does what scripts say and a coordinator that takes notes: every end of an attempt, and a
-//! crash at each call that a runner makes.
+//! Tests of the steps, with a scripted engine and a coordinator in memory: every end of an attempt, and a crash at each
+//! call of a runner.
 
 mod clearing;
 mod crashes;

@@ -1,5 +1,5 @@
-//! Turns: work that jobs do one at a time, such as making an image or moving a link, each by a name of its own. A job
-//! that waits for one holds up nobody else.
+//! Turns: named locks for work that jobs do one at a time, such as making an image or moving a link. A job that waits
+//! for a turn delays no other job.
 
 use std::{
     collections::HashMap,
@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// The turns that somebody has right now.
+/// The turns that are held right now.
 #[derive(Clone, Default)]
 pub struct Turns(Arc<Mutex<HashMap<String, Weak<AsyncMutex<()>>>>>);
 
@@ -17,18 +17,18 @@ pub struct Turn {
 }
 
 impl Turns {
-    /// Takes the turn of that name, when whoever has it is done.
+    /// Takes the turn with that name. Waits while it is held.
     pub async fn take(&self, name: &str) -> Turn {
         Turn { _lock: self.lock(name).lock_owned().await }
     }
 
-    /// Takes the turn of that name, if nobody has it.
+    /// Takes the turn with that name, if nobody holds it.
     pub fn try_take(&self, name: &str) -> Option<Turn> {
         let lock = self.lock(name).try_lock_owned().ok()?;
         Some(Turn { _lock: lock })
     }
 
-    /// It lasts as long as somebody has it in hand.
+    /// The lock exists as long as somebody holds or awaits it.
     fn lock(&self, name: &str) -> Arc<AsyncMutex<()>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = all.get(name).and_then(Weak::upgrade) {

@@ -1,4 +1,4 @@
-//! Faults in words for people.
+//! Turns faults into sentences for people.
 
 use anyhow::Error;
 use kozmic_edges::engine::EngineError;
@@ -8,7 +8,7 @@ pub fn sentence(fault: &Error) -> String {
     begun_large(&format!("{fault:#}"))
 }
 
-/// The engine's fault in a sentence, without the step that met it: it is about all jobs.
+/// The engine's fault in a sentence, without the failed step: the fault concerns all jobs.
 pub(crate) fn trouble(fault: &Error) -> String {
     match fault.downcast_ref::<EngineError>() {
         Some(engine) => begun_large(&engine.to_string()),
@@ -16,7 +16,8 @@ pub(crate) fn trouble(fault: &Error) -> String {
     }
 }
 
-/// A sentence. A name at its beginning stays as it is: of an image or a file, which may have another meaning in capitals.
+/// The text as a sentence with a capital letter. A name of an image or a file at its beginning stays as it is, because
+/// capitals would change its meaning.
 fn begun_large(text: &str) -> String {
     let first = text.split(' ').next().unwrap_or_default().trim_end_matches([':', '.']);
     if first.contains(['/', ':', '.', '@']) {

@@ -1,4 +1,4 @@
-//! An attempt that is under way: what it is about, its log, and where its time went so far.
+//! A running attempt: its order, its log and its phases so far.
 
 use crate::{Runner, coordinator::Beginning, job_log::JobLog, order::Order};
 use anyhow::{Context, Result};
@@ -10,24 +10,24 @@ use kozmic_model::{
 use std::{sync::Arc, time::Instant};
 use tokio::sync::mpsc;
 
-/// State that all steps of an attempt have in common.
+/// The state that all steps of an attempt share.
 pub struct Work {
     pub(crate) runner: Runner,
     pub(crate) order: Arc<Order>,
     pub(crate) log: JobLog,
-    /// Time at which this process began with it.
+    /// The time at which this process began with the attempt.
     pub(crate) begun: Instant,
-    /// Its commit, once that was fetched.
+    /// The attempt's commit, once it is fetched.
     pub(crate) wanted: Option<Wanted>,
     phases: Vec<Phase>,
 }
 
-/// A script that is about to begin in its container, and the checkout before it.
+/// A script that is about to begin in its container, with the checkout before it.
 pub(crate) struct Opening<'a> {
     pub(crate) kind: PhaseKind,
     /// The engine's id of the container.
     pub(crate) container: &'a str,
-    /// The key of what an install script makes.
+    /// The key of the image that an install script makes; none for other scripts.
     pub(crate) cache_key: Option<&'a str>,
     /// Time at which the checkout began.
     pub(crate) begun: Timestamp,
@@ -45,7 +45,7 @@ impl Work {
         Ok(Self { runner, order, log, begun: Instant::now(), wanted: None, phases })
     }
 
-    /// Takes up an attempt, where an earlier go at it stopped.
+    /// Takes up an attempt at the place where an earlier pass stopped.
     ///
     /// # Errors
     /// The coordinator or the disk does not answer, or another runner has the job.
@@ -55,25 +55,25 @@ impl Work {
         Ok(Self { phases: standing.phases, ..Self::begin_attempt(runner, order).await? })
     }
 
-    /// Whether its script has ended well, with all of its output in the log: what it left is being brought in.
+    /// True if the script has ended well and all of its output is in the log: its results are being brought in.
     pub(crate) fn is_past_its_script(&self) -> bool {
         self.phases.last().is_some_and(|phase| phase.kind.follows_a_script())
     }
 
-    /// Length of its log, in bytes.
+    /// The length of the log, in bytes.
     pub fn log_length(&self) -> u64 {
         self.log.length()
     }
 
-    /// Kozmic's own words in the log.
+    /// Writes Kozmic's own text into the log.
     ///
     /// # Errors
-    /// The disk does not take them.
+    /// The disk cannot store it.
     pub async fn say(&mut self, text: &str) -> Result<()> {
         self.log.say(text).await
     }
 
-    /// Says all lines that come, until there are no more.
+    /// Writes all lines that arrive, until there are no more.
     pub(crate) async fn tell(&mut self, mut lines: mpsc::Receiver<String>) -> Result<()> {
         while let Some(line) = lines.recv().await {
             self.log.say(&line).await?;
@@ -81,7 +81,7 @@ impl Work {
         Ok(())
     }
 
-    /// Begins a phase, with a line in the log that says so.
+    /// Begins a phase, with a line in the log.
     ///
     /// # Errors
     /// The coordinator or the disk does not answer.
@@ -91,7 +91,7 @@ impl Work {
         self.log.say(&mark(kind, text)).await
     }
 
-    /// Ends the phase that is under way, with a line in the log that says how long it took.
+    /// Ends the current phase, with a line in the log that has its duration.
     ///
     /// # Errors
     /// The coordinator or the disk does not answer.
@@ -104,8 +104,8 @@ impl Work {
         self.log.say(&line).await
     }
 
-    /// Notes a container and that its script's phase begins, before the script may start: from then on the container
-    /// is what tells where the attempt stands.
+    /// Stores the container and the begin of its script's phase, before the script may start. From then on, the
+    /// container's state is the attempt's state.
     pub(crate) async fn begin_script(&mut self, opening: Opening<'_>) -> Result<()> {
         let now = clock::now();
         let Opening { kind, container, cache_key, begun, .. } = opening;
@@ -120,7 +120,7 @@ impl Work {
         Ok(())
     }
 
-    /// A phase begins where the one before ends; one that a crash left open ends now.
+    /// Begins a phase and ends the one before at the same time. A phase that a crash left open ends here too.
     fn enter(&mut self, kind: PhaseKind, at: Timestamp) {
         let open = self.phases.iter_mut().filter(|phase| phase.finished_at.is_none());
         open.for_each(|phase| phase.finished_at = Some(at));

@@ -1,4 +1,4 @@
-//! Base images, and jobs that may not have them.
+//! Tests of base images, and of jobs that may not use them.
 
 use super::{
     programs::recipe,
@@ -14,7 +14,7 @@ use kozmic_model::{
 };
 use kozmic_scripted::{At, Sample, Side, Verb};
 
-/// An image in a registry that wants a login.
+/// An image in a registry that requires a login.
 const PRIVATE: &str = "127.0.0.1:5000/team/private:1";
 const REPOSITORY: &str = "127.0.0.1:5000/team/private";
 

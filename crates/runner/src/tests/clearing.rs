@@ -1,13 +1,13 @@
-//! Leftovers of an attempt are removed from the engine when it has ended, as soon as the engine can be reached.
+//! The leftovers of an attempt are removed from the engine after its end, as soon as the engine can be reached.
 
 use super::stage::Stage;
 use kozmic_scripted::{At, Fault, Verb};
 
-/// The number of containers that are left when a job is told to be cleared away, after this fault.
+/// The number of containers that are left when a job is cleared away, after this fault.
 fn left_after(fault: Fault) -> usize {
     let stage = Stage::new();
     stage.give(1, "true");
-    // The container through which the checkout went in is removed before.
+    // The helper container for the checkout is removed before.
     stage.engine.fail(At::Next(Verb::Remove), Fault::Lost);
     stage.engine.fail(At::Next(Verb::Remove), fault);
     let left = stage.live(async {

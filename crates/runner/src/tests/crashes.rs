@@ -1,4 +1,4 @@
-//! A runner's process that dies at each of its calls, on either side of it: the next one takes the job to the same end, no
+//! A runner's process dies at each of its calls, before or after it. The next process takes the job to the same end, no
 //! script runs twice, and no line is lost or doubled.
 
 use super::{
@@ -12,7 +12,7 @@ use kozmic_scripted::{At, Side as EngineSide};
 /// More calls than any of these jobs makes.
 const MOST: usize = 200;
 
-/// Dies at each call of the port; gives the number of places.
+/// Dies at each call of the port. Returns the number of places.
 fn at_each_call_of_the_port(spec: &JobSpec, printed: &[&str]) -> usize {
     let mirror = Mirror::new();
     for call in 0..MOST {
@@ -35,7 +35,7 @@ fn at_each_call_of_the_port(spec: &JobSpec, printed: &[&str]) -> usize {
     panic!("it makes more than {MOST} calls");
 }
 
-/// Dies at each call of the engine; gives the number of places.
+/// Dies at each call of the engine. Returns the number of places.
 fn at_each_call_of_the_engine(spec: &JobSpec, printed: &[&str]) -> usize {
     let mirror = Mirror::new();
     for call in 0..MOST {

@@ -1,4 +1,4 @@
-//! Every way in which an attempt of a hook ends.
+//! Tests of every way in which an attempt of a hook ends.
 
 use super::stage::{Stage, hook, in_image, installing, now};
 use kozmic_edges::git::TreeSize;
@@ -113,7 +113,7 @@ fn a_job_whose_time_is_over_is_stopped_even_if_that_was_while_nobody_was_there()
 #[test]
 fn a_log_that_grows_beyond_its_limit_ends_the_job() {
     let stage = Stage::new();
-    // More pieces than are written at once: the limit is looked at between.
+    // There are more pieces than are written at once: the limit is checked between them.
     let script = "echo out 0123456789\n".repeat(500) + "sleep infinity";
     let mut order = stage.order(1, hook(&script));
     order.limits.log = 100;
@@ -271,7 +271,7 @@ fn a_container_that_cannot_be_stopped_does_not_hold_up_its_job_for_ever() {
 fn a_connection_that_is_lost_again_and_again_ends_the_job() {
     let stage = Stage::new();
     stage.give(1, "true");
-    // As many as there are pauses, and the one that is too much.
+    // As many faults as there are pauses, and one more.
     (0..5).for_each(|_| stage.engine.fail(At::Next(Verb::Create), Fault::Unreachable));
     let Outcome::Broken(why) = stage.run(1) else { panic!("it is broken") };
     assert!(why.starts_with("Create the container: "), "{why}");

@@ -1,4 +1,5 @@
-//! A connection to the engine that is lost at each of a job's calls: the job goes on, and ends as if nothing had been.
+//! The connection to the engine is lost at each of a job's calls: the job continues, and ends as if nothing had
+//! happened.
 
 use super::{
     programs::recipe,
@@ -10,7 +11,7 @@ use kozmic_scripted::{At, Fault};
 /// More calls than any of these jobs makes.
 const MOST: usize = 200;
 
-/// Loses the connection at each call; gives the number of places.
+/// Loses the connection at each call. Returns the number of places.
 fn at_each_call(spec: &JobSpec, fault: &Fault, printed: &[&str]) -> usize {
     let mirror = Mirror::new();
     for call in 0..MOST {

@@ -1,4 +1,4 @@
-//! Fetches of a job's commit: tried again as long as that makes sense, and with what a complaint brought.
+//! Tests of fetches of a job's commit: tries again as long as that makes sense, with the new answers after a complaint.
 
 use super::stage::{Stage, hook};
 use crate::{
@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const NAME: &str = "anna/hello";
 
-/// A forge whose time is the real one, with a commit that no mirror has.
+/// A forge in real time, with a commit that no mirror has.
 struct Forge {
     github: GitHub,
     sha: Sha,
@@ -44,7 +44,7 @@ impl Forge {
     }
 }
 
-/// Runs a job of this commit, while the coordinator gives these answers; gives what it heard.
+/// Runs a job of this commit, while the coordinator gives these answers. Returns the complaints that it got.
 fn heard(stage: &Stage, sha: &Sha, answers: Vec<Repository>) -> Vec<Option<Complaint>> {
     stage.ledger.notes().repositories = answers.into();
     stage.ledger.give(Order { sha: sha.clone(), ..stage.order(1, hook("cat two")) });

@@ -1,4 +1,4 @@
-//! Install scripts: run once, kept as images, and used again.
+//! Tests of install scripts: they run once, are kept as images, and are used again.
 
 use super::{
     ledger::Notes,

@@ -1,4 +1,4 @@
-//! A coordinator for tests: it gives the orders that a test has for it, and takes notes.
+//! A coordinator for tests: it gives the orders of a test, and stores the runner's reports.
 
 use crate::{
     coordinator::{
@@ -26,12 +26,12 @@ use std::{
 };
 use tokio::sync::{mpsc, watch};
 
-/// Side of a call at which a test stops it for ever: the runner's process dies meanwhile.
+/// The side of a call at which a test blocks it for ever; meanwhile the runner's process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// Nothing was noted yet.
+    /// Nothing was stored yet.
     Question,
-    /// It was noted, but the answer never comes.
+    /// The call was stored, but the answer never comes.
     Answer,
 }
 
@@ -42,14 +42,14 @@ struct Held {
     cancellation: Option<Outcome>,
 }
 
-/// All that a ledger knows.
+/// Everything that a ledger knows.
 #[derive(Default)]
 pub(super) struct Notes {
     waiting: VecDeque<Order>,
     held: BTreeMap<JobId, Held>,
     inputs: Option<CacheInputs>,
     stop_at: Option<(usize, Side)>,
-    /// The reasons that were told why no job is taken.
+    /// The reported reasons why no job is taken.
     pub(super) troubles: Vec<String>,
     /// The names of all calls about attempts.
     pub(super) calls: Vec<&'static str>,
@@ -58,25 +58,25 @@ pub(super) struct Notes {
     pub(super) images: BTreeMap<String, i64>,
     /// Ids of images that containers were kept as, by their names.
     pub(super) kept: BTreeMap<String, String>,
-    /// Pulls, by repository and project: with a login or without, or none while they are under way.
+    /// Pulls, by repository and project: true with a login, false without, none while the pull is running.
     pub(super) pulls: BTreeMap<(String, ProjectId), Option<bool>>,
-    /// Whether a kept image of a newer push has the name that a job's gets.
+    /// True if an image of a newer push has the name that a job's container gets.
     pub(super) has_newer: bool,
-    /// Answers about the repository, the last of them again and again; none: an address where nobody is.
+    /// Answers about the repository; the last one repeats. Empty: an address at which no server is.
     pub(super) repositories: VecDeque<Repository>,
-    /// The complaints with which the repository was asked for.
+    /// The complaints of the requests for the repository.
     pub(super) complaints: Vec<Option<Complaint>>,
     /// The archives that were published.
     pub(super) published: Vec<Vec<u8>>,
-    /// The answer to what is published next, in place of a yes.
+    /// The refusal of the next artifact; none: it is accepted.
     pub(super) refusal: Option<String>,
-    /// The number of times that it cannot say yet which jobs are held.
+    /// The number of times that the list of held jobs fails.
     pub(super) silences: usize,
-    /// Answer no to each script that is about to begin.
+    /// True if each script that is about to begin gets the answer no.
     pub(super) has_lost: bool,
 }
 
-/// A coordinator that takes notes.
+/// A coordinator in memory.
 #[derive(Default)]
 pub(super) struct Ledger {
     notes: Mutex<Notes>,
@@ -94,12 +94,12 @@ impl Ledger {
         done
     }
 
-    /// Has a job wait for a runner.
+    /// Enqueues a job for a runner.
     pub(super) fn give(&self, order: Order) {
         self.change(|notes| notes.waiting.push_back(order));
     }
 
-    /// Has somebody cancel a job.
+    /// Cancels a job as a person does.
     pub(super) fn cancel(&self, job: i64, why: &str) {
         let canceled = Some(Outcome::Canceled(why.to_owned()));
         self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it runs").cancellation = canceled);
@@ -110,12 +110,12 @@ impl Ledger {
         self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it is held").order.limits = limits);
     }
 
-    /// Stops the runner for ever in one of its calls, counted from 0.
+    /// Blocks the runner for ever in one of its calls, counted from 0.
     pub(super) fn stop_at(&self, call: usize, side: Side) {
         self.notes().stop_at = Some((call, side));
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition holds.
     pub(super) async fn when<T>(&self, mut is_so: impl FnMut(&Notes) -> Option<T>) -> T {
         let mut changed = self.changed.subscribe();
         loop {
@@ -126,7 +126,7 @@ impl Ledger {
         }
     }
 
-    /// Waits until a call is there at which the runner was to be stopped.
+    /// Waits until the runner has reached the call at which it blocks.
     pub(super) async fn stopped_there(&self) {
         self.when(|notes| notes.stop_at.is_none().then_some(())).await;
     }
@@ -137,7 +137,7 @@ impl Ledger {
         self.when(|notes| notes.ended.iter().find(is_it).map(|(_, outcome)| outcome.clone())).await
     }
 
-    /// Notes a call, and does what it asks for.
+    /// Records a call, and applies it.
     async fn call<T>(&self, name: &'static str, act: impl FnOnce(&mut Notes) -> T) -> Result<T> {
         let stop = self.change(|notes| {
             let number = notes.calls.len();
@@ -336,7 +336,7 @@ fn cached(order: &Order, key: &str, size: i64) -> CachedImage {
     CachedImage { id, project, key, base, size, created_at: at, used_at: at }
 }
 
-/// A repository where nobody answers.
+/// A repository at an address at which no server is.
 fn nobody() -> Repository {
     let url = "http://127.0.0.1:9/nobody.git".to_owned();
     Repository { url, credentials: Credentials::Open, default_branch: "main".to_owned() }

@@ -1,4 +1,4 @@
-//! Networks of single attempts: gone when nothing needs them, whatever ended before.
+//! Tests of networks of single attempts: they are gone when nothing needs them, in any order of ends.
 
 use super::stage::Stage;
 use kozmic_model::{ids::JobId, job::Attempt};
@@ -14,7 +14,7 @@ async fn runs(stage: &Stage) {
     stage.ledger.when(|notes| notes.calls.contains(&"begin_script").then_some(())).await;
 }
 
-/// Waits until no network is left but these.
+/// Waits until only these networks are left.
 async fn only(stage: &Stage, jobs: &[i64], limit: Duration) {
     let wanted = jobs.iter().map(|job| attempt(*job)).collect::<Vec<_>>();
     let left = async {

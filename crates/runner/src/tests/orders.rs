@@ -1,4 +1,4 @@
-//! Containers as their orders want them.
+//! Tests of containers: they match their orders.
 
 use super::{
     programs::recipe,
@@ -9,7 +9,7 @@ use kozmic_edges::engine::NewContainer;
 use kozmic_model::spec::JobSpec;
 use kozmic_scripted::{At, MEMORY, Side, Verb};
 
-/// The container of a job, as the engine was told to make it.
+/// The container of a job, as the engine was asked to create it.
 fn container(spec: JobSpec, change: impl FnOnce(&mut Limits)) -> NewContainer {
     let stage = Stage::new();
     let mut order = stage.order(1, spec);

@@ -1,4 +1,4 @@
-//! The ledger keeps the contract of the port: what the steps are tried with behaves as the real one.
+//! The ledger passes the contract of the port, so tests with it behave as with the real coordinator.
 
 use super::{
     ledger::Ledger,

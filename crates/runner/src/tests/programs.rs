@@ -1,4 +1,4 @@
-//! Recipes' programs, and what they leave.
+//! Tests of recipes' programs and their results.
 
 use super::stage::{IMAGE, Stage};
 use kozmic_model::{

@@ -1,4 +1,5 @@
-//! The stage of the steps: an engine, a ledger, a mirror with one commit; and runners' processes that live and die.
+//! The test stage of the steps: an engine, a ledger, a mirror with one commit, and runners' processes that live and
+//! die.
 
 use super::ledger::Ledger;
 use crate::{
@@ -38,26 +39,26 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// The image of most jobs.
 pub(super) const IMAGE: &str = "debian:bookworm";
 
-/// Time passes at once here whenever everybody waits, so that a limit that is not meant has to be far away.
+/// The runtime skips time whenever all tasks wait, so a limit that a test does not mean must be far away.
 const FAR: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// Longest time that anything here takes, of the runtime's own: a wait for what never comes ends at once.
+/// The longest time of a test, in the runtime's time: a wait that never ends fails at once.
 const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 
-/// A mirror with one commit, that stages may have in common.
+/// A mirror with one commit, which stages may share.
 pub(super) struct Mirror {
     mirrors: Mirrors,
     sha: Sha,
-    /// Time before it was fetched.
+    /// The time before it was fetched.
     begun: Instant,
     _dir: TempDir,
 }
 
-/// A stage, and what outlives a runner's process.
+/// A stage, with everything that outlives a runner's process.
 pub(super) struct Stage {
     pub(super) engine: ScriptedEngine,
     pub(super) ledger: Arc<Ledger>,
-    /// The most that a commit's files may be.
+    /// The largest size of a commit's files.
     pub(super) largest_checkout: TreeSize,
     dir: TempDir,
     mirror: Arc<Mirror>,
@@ -116,12 +117,12 @@ impl Stage {
         }
     }
 
-    /// Has a job wait whose script is this.
+    /// Enqueues a job with this script.
     pub(super) fn give(&self, job: i64, script: &str) {
         self.ledger.give(self.order(job, hook(script)));
     }
 
-    /// The life of a runner's process: it ends with what is waited for, and all that it was at is left as it stands.
+    /// The life of a runner's process: it ends with the awaited event, and its unfinished work stays as it is.
     pub(super) fn live<T>(&self, until: impl Future<Output = T>) -> T {
         life().block_on(async {
             let runner = self.runner();
@@ -138,7 +139,7 @@ impl Stage {
         self.live(self.over(job))
     }
 
-    /// Waits until a job has ended and its containers are gone. The time that passes is the runtime's own.
+    /// Waits until a job has ended and its containers are gone. The time is the runtime's own.
     pub(super) async fn over(&self, job: i64) -> Outcome {
         let outcome = self.ledger.end_of(job).await;
         while !self.engine.container_ids().is_empty() {
@@ -147,24 +148,24 @@ impl Stage {
         outcome
     }
 
-    /// Takes an image off the engine, as somebody else might.
+    /// Removes an image from the engine, as somebody else might.
     pub(super) fn remove_image(&self, name: &str) {
         let is_removed = life().block_on(self.engine.remove_image(&name.parse().unwrap()));
         assert!(is_removed.unwrap());
     }
 
-    /// Pulls an image, as another project's job did.
+    /// Pulls an image as another project's job does.
     pub(super) fn pull(&self, name: &str, login: &RegistryLogin) {
         let (progress, _lines) = mpsc::channel(16);
         life().block_on(self.engine.pull(&name.parse().unwrap(), Some(login), progress)).unwrap();
     }
 
-    /// Lines that the job's script printed: all in its log that begins so.
+    /// The lines that the job's script printed: all lines of its log with the prefix.
     pub(super) fn printed(&self, job: i64) -> Vec<String> {
         self.log(job).lines().filter(|line| line.starts_with("out ")).map(str::to_owned).collect()
     }
 
-    /// All of a job's log.
+    /// The whole log of a job.
     pub(super) fn log(&self, job: i64) -> String {
         life().block_on(self.log_now(job))
     }
@@ -177,7 +178,7 @@ impl Stage {
         String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
     }
 
-    /// A process of the runner, at rest.
+    /// A process of the runner before it starts.
     pub(super) fn runner(&self) -> Runner {
         let tools = Tools {
             engine: Arc::new(self.engine.clone()),
@@ -222,10 +223,10 @@ pub(super) fn in_image(image: &str, mut spec: JobSpec) -> JobSpec {
     spec
 }
 
-/// Interval of looks for git, of the runtime's time.
+/// The interval at which git is searched for, in the runtime's time.
 const GIT_LOOK: Duration = Duration::from_secs(60);
 
-/// Keeps time from passing while git runs, which takes its own: a runtime's time stands still for what blocks a thread.
+/// Stops the runtime's time while git runs in real time: it stands still while a thread is blocked.
 async fn stand_still_for_git() {
     loop {
         tokio::task::spawn_blocking(|| {
@@ -239,7 +240,7 @@ async fn stand_still_for_git() {
     }
 }
 
-/// Whether a child of this process is git, and has not ended.
+/// True if a child of this process is git and has not ended.
 fn runs_git() -> bool {
     let own = std::process::id().to_string();
     let is_it = |stat: &str| {
@@ -252,17 +253,17 @@ fn runs_git() -> bool {
     stats.any(|stat| is_it(&stat))
 }
 
-/// A runtime for one process. What its tasks were at ends with it, as by a kill.
+/// A runtime for one process. The unfinished work of its tasks ends with it, as by a kill.
 fn life() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
-/// Now, as a runtime that begins now has it.
+/// The current time of a runtime that begins now.
 pub(super) fn now() -> tokio::time::Instant {
     tokio::time::Instant::from_std(Instant::now())
 }
 
-/// A commit, in the mirror of the project 1.
+/// Makes a commit and fetches it into the mirror of project 1.
 async fn fetched(mirrors: &Mirrors) -> Sha {
     let github = GitHub::start().await.unwrap();
     github.add_user("anna", "Anna Orbit", "anna@example.com");

@@ -1,4 +1,4 @@
-//! Words of a job's log, and jobs that say nothing.
+//! Tests of Kozmic's lines in a job's log, and of jobs without output.
 
 use super::{
     programs::recipe,
@@ -65,7 +65,7 @@ fn a_program_that_the_commit_has_not_is_named_before_anything_is_made() {
     assert!(!stage.engine.calls().contains(&Verb::Create));
 }
 
-/// An engine that has a fault of its own when it is to make a container; on its way out, it answers no more.
+/// An engine has a fault of its own when it should create a container. If it goes away, it answers no more.
 fn after_a_fault_of_the_engines_own(goes_away: bool) -> Outcome {
     let stage = Stage::new();
     stage.give(1, "true");
