@@ -1,4 +1,4 @@
-//! The answers to the calls of the trait.
+//! Answers the calls of the trait `Engine`.
 
 use crate::{
     ScriptedEngine, Verb,
@@ -17,7 +17,7 @@ use kozmic_model::{image::ImageName, job::Attempt, time::Timestamp};
 use std::{net::IpAddr, time::Duration};
 use tokio::sync::mpsc;
 
-/// Bytes of memory that the engine's machine has.
+/// The memory of the engine's machine, in bytes.
 pub const MEMORY: i64 = 8 << 30;
 
 #[async_trait]
@@ -30,7 +30,7 @@ impl Engine for ScriptedEngine {
         self.call(Verb::Prepare, async { Ok(()) }).await
     }
 
-    /// Its containers have no addresses.
+    /// Containers of this engine have no addresses.
     async fn is_job(&self, _: IpAddr) -> bool {
         false
     }
@@ -51,7 +51,7 @@ impl Engine for ScriptedEngine {
     ) -> Result<(), EngineError> {
         let pull = async {
             for line in self.change(|world| world.pull(name, login))? {
-                // A reader that no longer listens misses a line; the pull goes on.
+                // If the reader no longer listens, a line is lost, and the pull continues.
                 let _ = progress.send(line).await;
             }
             Ok(())
@@ -258,7 +258,7 @@ impl Engine for ScriptedEngine {
 }
 
 impl ScriptedEngine {
-    /// The file or directory at a path; else an error, as of the engine's archives.
+    /// The file or directory at a path; else an error, as from the engine's archives.
     fn at(&self, container: &ContainerId, path: &str) -> Result<Node, EngineError> {
         self.change(|world| {
             let (disk, volumes) = world.disk(&container.0)?;
@@ -299,7 +299,7 @@ impl ScriptedEngine {
         })
     }
 
-    /// Waits for a container's end, over no lost connection.
+    /// Waits for a container's end. Fails if the connection is lost.
     async fn end_of(&self, container: &ContainerId) -> Result<i64, EngineError> {
         let cuts =
             self.change(|world| Ok::<_, EngineError>(world.container(&container.0)?.printed.cuts()))?;

@@ -1,4 +1,4 @@
-//! The engine itself, and what a test asks it without a call.
+//! The engine itself, with the methods by which a test looks at it without a call.
 
 use crate::{Sample, files::Node, shell::Signal, world::World};
 use kozmic_edges::engine::{ContainerId, ContainerState, Image, NewContainer};
@@ -6,18 +6,18 @@ use kozmic_model::{image::ImageName, job::Attempt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// An engine in memory. Cheap to clone: a clone is another connection to the same engine, as that of a runner that
-/// begins after a crash.
+/// An engine in memory. Cheap to clone: a clone is another connection to the same engine, as of a runner that begins
+/// after a crash.
 ///
 /// # Panics
-/// If a script had a line that is not understood, when the last clone is dropped.
+/// Dropping the last clone panics if a script had a line that is not understood.
 #[derive(Clone, Default)]
 pub struct ScriptedEngine(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     world: Mutex<World>,
-    /// Tells those who wait that something changed.
+    /// Wakes all waiting tasks when something changed.
     changed: watch::Sender<()>,
 }
 
@@ -27,48 +27,48 @@ impl ScriptedEngine {
         Self::default()
     }
 
-    /// Puts an image onto the engine, and takes the name from the one that had it.
+    /// Puts an image onto the engine. If another image has the name, it loses it.
     pub fn add_image(&self, name: &ImageName, sample: Sample) -> Image {
         self.change(|world| world.add_image(name, sample))
     }
 
-    /// Puts an image into a registry, for all who pull it.
+    /// Puts an image into a registry, for everybody who pulls it.
     pub fn offer(&self, name: &ImageName, sample: Sample) {
         self.change(|world| world.offer(name, None, sample));
     }
 
-    /// Puts an image into a registry, for those who log in with this name and password.
+    /// Puts an image into a registry, for pulls with this name and password.
     pub fn offer_to(&self, name: &ImageName, user: &str, password: &str, sample: Sample) {
         let login = Some((user.to_owned(), password.to_owned()));
         self.change(|world| world.offer(name, login, sample));
     }
 
-    /// Gives containers so many bytes of memory from now on, unless their orders say otherwise.
+    /// Limits the memory of containers to this number of bytes from now on, unless their orders set another limit.
     pub fn limit_memory(&self, bytes: i64) {
         self.change(|world| world.memory = Some(bytes));
     }
 
-    /// The names of all images that are on the engine, such as `debian:bookworm`.
+    /// The names of all images on the engine, such as `debian:bookworm`.
     pub fn image_names(&self) -> Vec<String> {
         self.look(|world| world.images.names())
     }
 
-    /// All containers that are there, the oldest first.
+    /// All containers, the oldest first.
     pub fn container_ids(&self) -> Vec<ContainerId> {
         self.look(World::ids)
     }
 
-    /// The order that a container was created by, if it is there.
+    /// The order with which a container was created, if it exists.
     pub fn wanted(&self, container: &ContainerId) -> Option<NewContainer> {
         self.look(|world| world.containers.get(&container.0).map(|found| found.wanted.clone()))
     }
 
-    /// The state of a container, if it is there.
+    /// The state of a container, if it exists.
     pub fn state_now(&self, container: &ContainerId) -> Option<ContainerState> {
         self.look(|world| world.containers.get(&container.0).map(|found| found.state()))
     }
 
-    /// A file of a container, if it is there.
+    /// A file of a container, if it exists.
     pub fn file(&self, container: &ContainerId, path: &str) -> Option<Vec<u8>> {
         self.change(|world| {
             let (disk, volumes) = world.disk(&container.0).ok()?;
@@ -76,7 +76,7 @@ impl ScriptedEngine {
         })
     }
 
-    /// Puts a file into a container, which may wait for it.
+    /// Puts a file into a container. The container's script may wait for it.
     pub fn put_file(&self, container: &ContainerId, path: &str, content: &[u8]) {
         self.change(|world| {
             if let Ok((disk, volumes)) = world.disk(&container.0) {
@@ -85,7 +85,7 @@ impl ScriptedEngine {
         });
     }
 
-    /// Leaves a network of an attempt's own, as an engine does that gives each attempt one.
+    /// Adds a network for a single attempt, as an engine does that gives each attempt one.
     pub fn add_network(&self, instance: &str, attempt: Attempt) {
         self.change(|world| world.networks.push((instance.to_owned(), attempt)));
     }
@@ -105,13 +105,13 @@ impl ScriptedEngine {
         self.change(|world| world.remove(&container.0));
     }
 
-    /// Takes the complaints about lines that were not understood. Who does not take them has the engine panic at its
-    /// end.
+    /// Takes the complaints about lines that were not understood. If a test does not take them, the engine panics at
+    /// its end.
     pub fn complaints(&self) -> Vec<String> {
         self.change(|world| std::mem::take(&mut world.complaints))
     }
 
-    /// Changes something, and lets containers and those who wait go on with it.
+    /// Changes the world, and lets containers and waiting tasks continue.
     pub(crate) fn change<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world();
         let done = act(&mut world);
@@ -121,12 +121,12 @@ impl ScriptedEngine {
         done
     }
 
-    /// Looks at something.
+    /// Looks at the world.
     pub(crate) fn look<T>(&self, act: impl FnOnce(&World) -> T) -> T {
         act(&self.world())
     }
 
-    /// Waits until something is so.
+    /// Waits until a condition holds.
     pub(crate) async fn when<T>(&self, mut is_so: impl FnMut(&mut World) -> Option<T>) -> T {
         let mut changed = self.0.changed.subscribe();
         loop {

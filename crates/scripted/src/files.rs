@@ -1,4 +1,4 @@
-//! Files of containers and images.
+//! The files of containers and images.
 
 mod archive;
 mod disk;

@@ -1,29 +1,29 @@
-//! An engine for tests, wholly in memory: it answers at once, and does what a job's script says.
+//! A scripted engine for tests, in memory: it answers at once, and executes a job's script.
 //!
-//! [`ScriptedEngine`] keeps the contract of [`Engine`](kozmic_edges::engine::Engine) as Docker does; one suite in
-//! `tests/contract` asks both. With it the steps of a runner are tried in milliseconds: every end of an attempt, and a
-//! crash or a lost connection at each of its calls.
+//! [`ScriptedEngine`] satisfies the contract of [`Engine`](kozmic_edges::engine::Engine) as Docker does; one suite in
+//! `tests/contract` tests both. With it, the steps of a runner are tested in milliseconds: every end of an attempt, and
+//! a crash or a lost connection at each of its calls.
 //!
 //! # Scripts
-//! A container runs a small part of sh, so that the same script runs on Docker, too: see [`shell`]. A line that is not
-//! understood ends the script with 127, says so on standard error, and makes the engine panic when it is dropped, unless
-//! the test took the complaint by [`ScriptedEngine::complaints`]. Remarks that sh takes for comments steer the engine:
+//! A container runs a small part of sh, so that the same script also runs on Docker: see [`shell`]. A line that is not
+//! understood ends the script with 127 and a message on standard error. The engine then panics when it is dropped,
+//! unless the test took the complaint by [`ScriptedEngine::complaints`]. Some comments are remarks to the engine:
 //!
 //! | remark | the engine |
 //! |---|---|
 //! | `# engine: vanish` | loses the container, as if somebody had removed it |
-//! | `# engine: cut` | loses all connections to the container, which runs on |
-//! | `# engine: blind` | misses all that follows of the container: its output and its end |
-//! | `# engine: away` | answers nobody until [`ScriptedEngine::come_back`]; containers run on |
-//! | `# engine: restart` | is started anew; containers run on |
-//! | `# engine: stop` | stops, which ends all containers by SIGTERM, and is started anew |
-//! | `# engine: kill` | is killed, and ends all containers by SIGKILL when it is started anew |
+//! | `# engine: cut` | loses all connections to the container, which continues |
+//! | `# engine: blind` | misses everything that follows in the container: its output and its end |
+//! | `# engine: away` | answers nobody until [`ScriptedEngine::come_back`]; containers continue |
+//! | `# engine: restart` | restarts; containers continue |
+//! | `# engine: stop` | stops, which ends all containers by SIGTERM, and restarts |
+//! | `# engine: kill` | is killed, and ends all containers by SIGKILL when it restarts |
 //!
 //! # Faults from outside
-//! Calls are numbered from 0 and noted ([`ScriptedEngine::calls`]). A test says what becomes of one by its number, or of
-//! the next one of a [`Verb`]: [`ScriptedEngine::fail`], [`ScriptedEngine::hold`].
+//! Calls are numbered from 0 and recorded ([`ScriptedEngine::calls`]). A test plans a fault for a call by its number,
+//! or for the next call of a [`Verb`]: [`ScriptedEngine::fail`], [`ScriptedEngine::hold`].
 //!
-//! So a test can go over all calls of a run, and lose the answer to one of them each time:
+//! So a test can loop over all calls of an attempt, and lose the answer to one of them each time:
 //!
 //! ```
 //! use kozmic_edges::engine::{Engine, EngineError};
@@ -52,8 +52,9 @@
 //! ```
 //!
 //! # Differences
-//! No time passes here: a container that withstands SIGTERM gets SIGKILL at once, whatever its grace period. A container
-//! does not wait for a reader that does not read. No call reads the clock but to note when something was printed.
+//! No time passes here: a container that ignores SIGTERM gets SIGKILL at once, whatever its grace period is. A
+//! container does not wait for a reader that does not read. No call reads the clock, except to record the time of
+//! output.
 
 mod engine;
 mod answers;

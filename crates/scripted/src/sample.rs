@@ -1,12 +1,12 @@
-//! Images that a test puts on an engine or into a registry.
+//! Sample images that a test puts on an engine or into a registry.
 
 use crate::files::{Node, Tree};
 use kozmic_edges::engine::Account;
 
-/// Bytes of an image without files.
+/// The size of an image without files, in bytes.
 const SIZE: i64 = 100_000_000;
 
-/// An image to be.
+/// An image that a test will add.
 #[derive(Clone, Debug)]
 pub struct Sample {
     pub(crate) account: Account,
@@ -16,7 +16,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// An image as the tests' own: with a shell, and with the user `kozmic`.
+    /// An image like the tests' own: with a shell, and with the user `kozmic`.
     pub fn debian() -> Self {
         let account = Account {
             user: "kozmic".to_owned(),
@@ -37,7 +37,7 @@ impl Sample {
         Self { account, default_user: String::new(), size: SIZE, tree }
     }
 
-    /// An image of little more than a program: no shell, no user but root.
+    /// An image with little more than a program: no shell, and only the user root.
     pub fn without_shell() -> Self {
         let account = Account { user: String::new(), uid: 0, gid: 0, home: "/".to_owned(), has_shell: false };
         let mut tree = Tree::default();
@@ -45,14 +45,14 @@ impl Sample {
         Self { account, default_user: String::new(), size: SIZE, tree }
     }
 
-    /// The same, with a file of its own.
+    /// The same image with one more file.
     #[must_use]
     pub fn with_file(mut self, path: &str, content: &[u8]) -> Self {
         self.tree.put(path, Node::file(content));
         self
     }
 
-    /// The same, with another size, in bytes.
+    /// The same image with another size, in bytes.
     #[must_use]
     pub fn of_size(mut self, size: i64) -> Self {
         self.size = size;

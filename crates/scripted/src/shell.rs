@@ -1,22 +1,23 @@
-//! The part of sh that scripts of tests are written in. A real sh does the same with it.
+//! A part of sh, in which the scripts of tests are written. A real sh gives the same results.
 //!
-//! A script is lines; a line is statements between semicolons. Words stand bare or in quotes; within double quotes
-//! `$NAME`, `${NAME}` and `$1` are known. Paths begin in the directory that the container starts in. A statement ends with up to one of `>&2`, `> FILE` and `>> FILE`.
+//! A script has lines; a line has statements between semicolons. Words are bare or in quotes; within double quotes,
+//! `$NAME`, `${NAME}` and `$1` are known. Relative paths begin in the container's start directory. A statement may end
+//! with one of `>&2`, `> FILE` and `>> FILE`.
 //!
-//! | statement | what it does |
+//! | statement | effect |
 //! |---|---|
-//! | `echo [-n] WORD…`, `printf 'FORMAT'` | prints; the format has octal and the usual signs, and only `%%` of the others |
-//! | `seq N`, `yes WORD \| head -n N [\| tr -d '\n']` | prints much |
+//! | `echo [-n] WORD…`, `printf 'FORMAT'` | prints; the format has octal and the usual escapes, and `%%` |
+//! | `seq N`, `yes WORD \| head -n N [\| tr -d '\n']` | prints a lot |
 //! | `head -c N /dev/zero`, `cat FILE` | prints bytes |
-//! | `head -c N /dev/zero \| tail -n 1` | does so, too, and has all of them in memory before: it is killed where that is short |
-//! | `sh -c 'trap "sleep 1; echo WORD" TERM; sleep infinity'` | a program that runs until it is stopped, and then tidies up |
+//! | `head -c N /dev/zero \| tail -n 1` | the same, with all bytes in memory first: killed if memory is short |
+//! | `sh -c 'trap "sleep 1; echo WORD" TERM; sleep infinity'` | runs until it is stopped, and then prints a word |
 //! | `stty size` | prints the size of the terminal |
 //! | `touch FILE`, `mkdir [-p] DIRECTORY`, `ln -s TO FILE`, `rm -rf PATH` | changes files |
-//! | `true`, `:`, `false`, `exit [N]`, `kill -9 $$` | goes on with a code, or ends |
+//! | `true`, `:`, `false`, `exit [N]`, `kill -9 $$` | continues with a code, or ends |
 //! | `[exec] sleep infinity` | runs until it is stopped |
 //! | `while [ ! -e FILE ]; do sleep 0.01; done` | waits until the file is there |
-//! | `trap '' TERM`, `trap 'exit N' TERM` | withstands SIGTERM, or ends so |
-//! | `# engine: …` | steers the engine: see [the crate](crate) |
+//! | `trap '' TERM`, `trap 'exit N' TERM` | ignores SIGTERM, or exits with a code at it |
+//! | `# engine: …` | is a remark to the engine: see [the crate](crate) |
 
 mod words;
 mod statement;

@@ -1,4 +1,4 @@
-//! Faults that a test plans for calls, and the notes of the calls.
+//! Steers the engine from a test: faults for future calls, and the record of calls.
 
 use crate::{
     ScriptedEngine, Verb,
@@ -7,37 +7,38 @@ use crate::{
 use kozmic_edges::engine::EngineError;
 use tokio::sync::watch;
 
-/// A call that is not made yet.
+/// A future call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// The one of this number, from 0.
+    /// The call with this number, from 0.
     Call(usize),
-    /// The next one of this verb that nothing else is planned for.
+    /// The next call of this verb for which nothing else is planned.
     Next(Verb),
 }
 
-/// The fate of a call.
+/// A fault of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The engine says no, and does nothing.
+    /// The engine refuses the call and does nothing.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Its words.
+        /// The message.
         message: String,
     },
     /// The engine cannot be reached, and does nothing.
     Unreachable,
-    /// The engine does what it was asked for, but its answer is lost.
+    /// The engine executes the call, but its answer is lost.
     Lost,
     /// The engine cannot be reached from this call on, until [`ScriptedEngine::come_back`].
     Away,
-    /// The engine is started anew in place of an answer.
+    /// The engine restarts instead of an answer.
     Restart(Restart),
-    /// The stream that it gives breaks off with a lost connection: an archive in the middle, output behind its first
-    /// piece. As [`Fault::Lost`] for calls that give none.
+    /// The call's stream breaks off with a lost connection: an archive in the middle, output after its first piece. For
+    /// calls without a stream, the same as [`Fault::Lost`].
     Cut,
-    /// The archive that it gives ends in the middle, as if it were whole. As [`Fault::Lost`] for calls that give none.
+    /// The call's archive ends in the middle, as if it were complete. For calls without one, the same as
+    /// [`Fault::Lost`].
     Torn,
 }
 
@@ -46,11 +47,11 @@ pub enum Fault {
 pub enum Side {
     /// The engine has done nothing yet.
     Question,
-    /// The engine has done it.
+    /// The engine has executed the call.
     Answer,
 }
 
-/// The way of a call that is held.
+/// The state of a held call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Expected,
@@ -62,14 +63,14 @@ enum Way {
 pub struct Held(watch::Sender<Way>);
 
 impl Held {
-    /// Waits until the call is there, and waits.
+    /// Waits until the call has arrived and waits.
     pub async fn arrived(&self) {
         let mut way = self.0.subscribe();
         let there = way.wait_for(|way| *way == Way::Waiting).await;
         there.map(drop).expect("the sender is here");
     }
 
-    /// Lets the call go on.
+    /// Lets the call continue.
     pub fn release(self) {}
 }
 
@@ -79,7 +80,7 @@ impl Drop for Held {
     }
 }
 
-/// A call that waits until its way is open.
+/// A call that waits until it is released.
 struct Hold {
     side: Side,
     way: watch::Sender<Way>,
@@ -100,7 +101,7 @@ impl Hold {
     }
 }
 
-/// The calls that were made, and what is planned for others.
+/// The record of calls, and the plans for future ones.
 #[derive(Default)]
 pub(crate) struct Steering {
     calls: Vec<Verb>,
@@ -123,12 +124,13 @@ fn take<T>(planned: &mut Vec<(At, T)>, now: At, verb: Verb) -> Option<T> {
 }
 
 impl ScriptedEngine {
-    /// Plans a fault. Of several for one call the first counts, and one that names a verb waits for the next one.
+    /// Plans a fault. If several match a call, the first one counts, and the others stay planned: one for a verb waits
+    /// for the next call of it.
     pub fn fail(&self, at: At, fault: Fault) {
         self.change(|world| world.steering.faults.push((at, fault)));
     }
 
-    /// Holds a call before or after the engine does what it asks for.
+    /// Holds a call before or after the engine executes it.
     #[must_use = "it goes on when this is dropped"]
     pub fn hold(&self, at: At, side: Side) -> Held {
         let way = watch::Sender::new(Way::Expected);
@@ -137,12 +139,12 @@ impl ScriptedEngine {
         Held(way)
     }
 
-    /// The calls that were made, in their order: a call's place is its number.
+    /// The calls in their order: the index of a call is its number.
     pub fn calls(&self) -> Vec<Verb> {
         self.look(|world| world.steering.calls.clone())
     }
 
-    /// Forgets the calls that were made: the next one has the number 0.
+    /// Forgets the recorded calls: the next one has the number 0.
     pub fn forget_calls(&self) {
         self.change(|world| world.steering.calls.clear());
     }
@@ -152,7 +154,7 @@ impl ScriptedEngine {
         self.look(|world| world.steering.faults.len())
     }
 
-    /// Answers nobody from now on. Connections are lost; containers run on.
+    /// Answers no calls from now on. Connections are lost, and containers continue.
     pub fn go_away(&self) {
         self.change(World::go_away);
     }
@@ -162,17 +164,17 @@ impl ScriptedEngine {
         self.change(|world| world.is_away = false);
     }
 
-    /// Is started anew: connections are lost, and it remembers nothing of what was before.
+    /// Restarts the engine: connections are lost, and it forgets all earlier events.
     pub fn restart(&self, how: Restart) {
         self.change(|world| world.restart(how));
     }
 
-    /// Forgets what it saw, as after too many other events.
+    /// Forgets the events, as an engine does after too many others.
     pub fn forget_events(&self) {
         self.change(World::forget);
     }
 
-    /// Lets a call through, with what is planned for it.
+    /// Executes a call, with the faults and holds that are planned for it.
     pub(crate) async fn call<T>(
         &self,
         verb: Verb,
@@ -181,7 +183,7 @@ impl ScriptedEngine {
         self.call_for_stream(verb, act).await.map(|(done, _)| done)
     }
 
-    /// The same, and what becomes of the stream that it gives.
+    /// The same for a call with a stream. Also returns the fault for the stream.
     pub(crate) async fn call_for_stream<T>(
         &self,
         verb: Verb,
@@ -192,7 +194,7 @@ impl ScriptedEngine {
         self.begin(fault.as_ref())?;
         let done = act.await;
         pass(hold.as_ref(), Side::Answer).await;
-        // A start is answered before its script can say that the engine goes away.
+        // A start is answered before its script can send the engine away.
         if verb != Verb::Start || hold.is_some() {
             self.is_there()?;
         }

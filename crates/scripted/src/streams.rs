@@ -1,4 +1,4 @@
-//! The ends of connections to containers: output that is read, input that is written.
+//! Streams of containers: output to read, input to write.
 
 use crate::{
     Fault, ScriptedEngine,
@@ -15,11 +15,11 @@ use std::{
 };
 use tokio::io::AsyncWrite;
 
-/// A connection to a container's input. The container notices when both of its ends are gone.
+/// A connection to a container's input. The container notices when both of its ends are dropped.
 struct Line {
     engine: ScriptedEngine,
     container: ContainerId,
-    /// Number of times that all connections had been lost before.
+    /// The number of times that all connections were lost before it was made.
     cuts: usize,
 }
 
@@ -64,12 +64,12 @@ impl AsyncWrite for Input {
     }
 }
 
-/// Somebody who reads what a container prints.
+/// A reader of a container's output.
 struct Reader {
     engine: ScriptedEngine,
     container: ContainerId,
     at: Place,
-    /// Held for as long as somebody reads.
+    /// Keeps the connection to the input open while the reader exists.
     _line: Option<Arc<Line>>,
     is_over: bool,
 }
@@ -98,7 +98,7 @@ impl Reader {
     }
 }
 
-/// Listens to a container from now on.
+/// Attaches to a container: returns its output from now on.
 pub(crate) fn attach(
     engine: &ScriptedEngine,
     container: &ContainerId,
@@ -121,7 +121,7 @@ pub(crate) fn attach(
     Ok(Attached { output: stream::unfold(reader, Reader::next).boxed(), input })
 }
 
-/// Reads what the engine keeps of a container's output, from its start.
+/// Reads a container's stored output from its start.
 pub(crate) fn output(engine: &ScriptedEngine, container: &ContainerId) -> OutputStream {
     let (engine, container) = (engine.clone(), container.clone());
     let cuts = engine.look(|world| world.containers.get(&container.0).map(|found| found.printed.cuts()));
@@ -131,7 +131,7 @@ pub(crate) fn output(engine: &ScriptedEngine, container: &ContainerId) -> Output
     stream::unfold(reader, Reader::next).boxed()
 }
 
-/// Output that breaks off behind its first piece, if it is to.
+/// The output, broken off after its first piece if the fault says so.
 pub(crate) fn broken_off(output: OutputStream, fault: Option<&Fault>) -> OutputStream {
     match fault {
         Some(Fault::Cut) => output.take(1).chain(stream::iter([Err(lost())])).boxed(),
@@ -139,7 +139,7 @@ pub(crate) fn broken_off(output: OutputStream, fault: Option<&Fault>) -> OutputS
     }
 }
 
-/// Output that tells what became of the call for it, as Docker's client does.
+/// The output, with a failed call as an item of the stream, as in Docker's client.
 pub(crate) fn telling(called: Result<(OutputStream, Option<Fault>), EngineError>) -> OutputStream {
     match called {
         Ok((output, fault)) => broken_off(output, fault.as_ref()),
@@ -148,7 +148,7 @@ pub(crate) fn telling(called: Result<(OutputStream, Option<Fault>), EngineError>
     }
 }
 
-/// An archive in two pieces, without the second one if it is to break off.
+/// An archive in two pieces. If the fault says so, the second piece is missing.
 pub(crate) fn archive(
     bytes: Vec<u8>,
     fault: Option<&Fault>,
@@ -163,7 +163,7 @@ pub(crate) fn archive(
     stream::iter([Some(Ok(first)), second].into_iter().flatten()).boxed()
 }
 
-/// The words for readers of a container that is not there.
+/// The error for readers of a container that does not exist.
 pub(crate) fn missing() -> EngineError {
     unreachable("there is no such container")
 }

@@ -1,4 +1,4 @@
-//! The ways to steer the engine.
+//! Tests of the ways to steer the engine.
 
 mod faults;
 mod remarks;
@@ -39,7 +39,7 @@ fn script(script: &str) -> NewContainer {
     }
 }
 
-/// A container that is listened to and started.
+/// A container with attached output, which was started.
 async fn listen(engine: &ScriptedEngine, text: &str) -> (ContainerId, OutputStream) {
     let container = engine.create(&script(text)).await.unwrap();
     let output = engine.attach(&container, false).await.unwrap().output;
@@ -47,7 +47,7 @@ async fn listen(engine: &ScriptedEngine, text: &str) -> (ContainerId, OutputStre
     (container, output)
 }
 
-/// All that comes, and how it ends.
+/// The whole output as text, and the error at its end if there is one.
 async fn all(mut output: OutputStream) -> (String, Option<EngineError>) {
     let mut text = String::new();
     loop {

@@ -1,8 +1,8 @@
-//! The calls of an engine, by name.
+//! The names of an engine's calls.
 
 use std::fmt;
 
-/// A call of [`Engine`](kozmic_edges::engine::Engine), by the name that it has there.
+/// A call of [`Engine`](kozmic_edges::engine::Engine), with the name of the method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is said by the trait's method of that name")]
 pub enum Verb {
@@ -44,7 +44,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Whether it gives a stream, which may break off.
+    /// True if the call returns a stream, which may break off.
     pub(crate) fn is_of_stream(self) -> bool {
         matches!(self, Self::Download | Self::Attach | Self::Output | Self::OutputUntil)
     }

@@ -1,4 +1,4 @@
-//! All that an engine has: images, containers, what it remembers, and what was said about its calls.
+//! The whole state of an engine: images, containers, events, and the plans for its calls.
 
 mod containers;
 mod images;
@@ -23,18 +23,18 @@ use std::collections::BTreeMap;
 /// The address of every scripted engine.
 pub(crate) const ADDRESS: &str = "scripted";
 
-/// The fate of the containers when an engine is started anew.
+/// The fate of the containers when an engine restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
-    /// They run on, as with `live-restore`.
+    /// They continue, as with `live-restore`.
     RunsOn,
-    /// It stopped, and so they got SIGTERM, and SIGKILL where that did nothing.
+    /// The engine stopped, so they got SIGTERM, and SIGKILL if they ignored it.
     Stops,
-    /// It was killed, and ends them by SIGKILL when it is there again.
+    /// The engine was killed, and ends them by SIGKILL when it is back.
     Kills,
 }
 
-/// All that an engine has.
+/// The whole state of an engine.
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) images: Images,
@@ -44,30 +44,30 @@ pub(crate) struct World {
     pub(crate) networks: Vec<(String, Attempt)>,
     pub(crate) steering: Steering,
     pub(crate) complaints: Vec<String>,
-    /// Bytes of memory that a container has whose order says nothing of it.
+    /// The memory limit in bytes of containers whose orders set none.
     pub(crate) memory: Option<i64>,
     pub(crate) is_away: bool,
-    /// The output of containers that are gone, for those who still read it.
+    /// The output of removed containers, for readers that still read it.
     graves: BTreeMap<String, Printed>,
     events: Vec<(String, Moment)>,
-    /// Whether there may have been more events.
+    /// True if there may have been more events.
     forgets: bool,
     count: u64,
 }
 
 impl World {
-    /// A number that was not given before.
+    /// A new number.
     pub(crate) fn number(&mut self) -> u64 {
         self.count += 1;
         self.count
     }
 
-    /// The container, if it is there.
+    /// The container, if it exists.
     pub(crate) fn container(&mut self, id: &str) -> Result<&mut Container, EngineError> {
         self.containers.get_mut(id).ok_or_else(|| missing_container(id))
     }
 
-    /// The output of a container, whether it is there or gone.
+    /// The output of a container, even after its removal.
     pub(crate) fn printed(&mut self, id: &str) -> Option<&mut Printed> {
         match self.containers.get_mut(id) {
             Some(container) => Some(&mut container.printed),
@@ -96,7 +96,7 @@ impl World {
         Ok(())
     }
 
-    /// Lets all processes go on as far as they can.
+    /// Lets all processes continue as far as possible.
     pub(crate) fn settle(&mut self) {
         while let Some(id) = self.ready() {
             match self.run(&id) {
@@ -175,7 +175,7 @@ impl World {
         }
     }
 
-    /// Removes a container, and its volumes if nobody else has them.
+    /// Removes a container, and its volumes if no other container uses them.
     pub(crate) fn remove(&mut self, id: &str) {
         self.signal(id, Signal::Kill);
         let Some(mut container) = self.containers.remove(id) else { return };
@@ -186,13 +186,13 @@ impl World {
         self.volumes.retain(|volume, _| used.contains(volume));
     }
 
-    /// Answers nobody from now on, and hangs up on all.
+    /// Answers no calls from now on, and closes all connections.
     pub(crate) fn go_away(&mut self) {
         self.is_away = true;
         self.containers.values_mut().for_each(Container::cut);
     }
 
-    /// Is started anew.
+    /// Restarts the engine.
     pub(crate) fn restart(&mut self, how: Restart) {
         let ids = self.containers.keys().cloned().collect::<Vec<_>>();
         if how == Restart::Stops {
@@ -205,12 +205,12 @@ impl World {
         }
     }
 
-    /// Forgets all events, as after too many others.
+    /// Forgets all events, as an engine does after too many others.
     pub(crate) fn forget(&mut self) {
         (self.events, self.forgets) = (Vec::new(), true);
     }
 
-    /// Whether it saw something happen to a container.
+    /// The engine's memory of an event of a container.
     pub(crate) fn memory(&self, id: &str, moment: Moment) -> engine::Memory {
         match self.events.iter().any(|event| *event == (id.to_owned(), moment)) {
             true => engine::Memory::Seen,

@@ -1,4 +1,4 @@
-//! Tar archives: what is uploaded, and what is downloaded.
+//! Tar archives for uploads and downloads.
 
 use super::tree::{Node, plain};
 use std::io::{self, Read};
@@ -26,7 +26,7 @@ pub(crate) fn unpack(archive: &[u8]) -> io::Result<Vec<(String, Node)>> {
     Ok(nodes)
 }
 
-/// An archive of these.
+/// An archive of these nodes.
 pub(crate) fn pack(nodes: &[(String, Node)]) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, node) in nodes {

@@ -1,4 +1,4 @@
-//! The disk of a container: files of its own, and volumes at some of its paths.
+//! The disk of a container: its own files, and volumes at some of its paths.
 
 use super::tree::{Node, Tree, plain};
 use std::collections::HashMap;
@@ -9,25 +9,25 @@ pub(crate) type Volumes = HashMap<u64, Tree>;
 /// The disk of one container, without the volumes themselves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
-    /// Files of its own.
+    /// The container's own files.
     pub(crate) own: Tree,
-    /// Paths, and the volumes that are there.
+    /// Paths with the volumes that are mounted there.
     pub(crate) mounts: Vec<(String, u64)>,
 }
 
-/// The file, directory or link at a path.
+/// The result of a look at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// This.
+    /// A file, directory or link.
     Node(Node),
     /// Nothing.
     Nothing,
-    /// Nothing, and there cannot be: this path above it is no directory.
+    /// Nothing, and nothing can be there: this path above it is not a directory.
     BelowFile(String),
 }
 
 impl Disk {
-    /// The volume that a path is in, and the path there.
+    /// The volume of a path, and the path inside of it.
     fn volume(&self, path: &str) -> Option<(u64, String)> {
         let within = self.mounts.iter().filter_map(|(mount, volume)| {
             let rest = path.strip_prefix(mount.as_str())?;
@@ -43,7 +43,7 @@ impl Disk {
         }
     }
 
-    /// The node at a path; a link is a link.
+    /// The node at a path. Links are not followed.
     pub(crate) fn look(&self, volumes: &Volumes, path: &str) -> Found {
         let path = plain(path);
         if let Some(node) = self.node(volumes, &path) {
@@ -54,7 +54,7 @@ impl Disk {
         files.next().map_or(Found::Nothing, |file| Found::BelowFile(file.to_owned()))
     }
 
-    /// The content of a file, behind one link if there is one.
+    /// The content of a file. Follows one link, if there is one.
     pub(crate) fn read(&self, volumes: &Volumes, path: &str) -> Option<Vec<u8>> {
         match self.look(volumes, path) {
             Found::Node(Node::File { content, .. }) => Some(content),
@@ -74,12 +74,12 @@ impl Disk {
         }
     }
 
-    /// Whether something is at a path, with links followed as a script does.
+    /// True if something is at the path. A link counts even if its target does not exist.
     pub(crate) fn has(&self, volumes: &Volumes, path: &str) -> bool {
         matches!(self.look(volumes, path), Found::Node(_))
     }
 
-    /// Whether a path is a directory.
+    /// True if a path is a directory.
     pub(crate) fn has_directory(&self, volumes: &Volumes, path: &str) -> bool {
         self.look(volumes, path) == Found::Node(Node::Directory)
     }
@@ -93,7 +93,7 @@ impl Disk {
         }
     }
 
-    /// Removes a path and all below it; a volume's own path stays.
+    /// Removes a path and everything below it; a volume's own path stays.
     pub(crate) fn remove(&mut self, volumes: &mut Volumes, path: &str) {
         let path = plain(path);
         match self.volume(&path) {
@@ -102,7 +102,7 @@ impl Disk {
         }
     }
 
-    /// A node and all below it, as paths that begin with the last part of its own.
+    /// A node and everything below it. The paths begin with the last part of the node's own path.
     pub(crate) fn subtree(&self, volumes: &Volumes, path: &str) -> Vec<(String, Node)> {
         let path = plain(path);
         let Some(top) = self.node(volumes, &path) else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! A tree of files in memory: what an image has, what a volume has.
+//! A tree of files in memory: the content of an image or a volume.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// A file that nobody can run.
+    /// A file that is not executable.
     pub(crate) fn file(content: &[u8]) -> Self {
         Self::File { content: content.to_vec(), mode: 0o644 }
     }
@@ -35,7 +35,7 @@ impl Tree {
         if path.is_empty() { Some(&Node::Directory) } else { self.0.get(path) }
     }
 
-    /// Puts a node at a path, and the directories above it. A directory keeps what it has.
+    /// Puts a node at a path, and creates the directories above it. A directory keeps its content.
     pub(crate) fn put(&mut self, path: &str, node: Node) {
         for (end, _) in path.match_indices('/').skip(1) {
             self.0.entry(path[..end].to_owned()).or_insert(Node::Directory);
@@ -47,13 +47,13 @@ impl Tree {
         self.0.insert(path.to_owned(), node);
     }
 
-    /// Removes a node and all below it.
+    /// Removes a node and everything below it.
     pub(crate) fn remove(&mut self, path: &str) {
         let below = format!("{path}/");
         self.0.retain(|other, _| other != path && !other.starts_with(&below));
     }
 
-    /// All nodes below a path, which is left out of theirs.
+    /// All nodes below a path, with paths that are relative to it.
     pub(crate) fn below(&self, path: &str) -> Vec<(String, Node)> {
         let below = format!("{path}/");
         let found = self.0.iter().filter_map(|(at, node)| {
@@ -63,7 +63,7 @@ impl Tree {
         found.collect()
     }
 
-    /// Bytes of all files.
+    /// The bytes of all files together.
     pub(crate) fn size(&self) -> usize {
         let sizes = self.0.values().map(|node| match node {
             Node::File { content, .. } => content.len(),
@@ -73,7 +73,7 @@ impl Tree {
     }
 }
 
-/// A path as trees have it.
+/// The path in the normal form of trees.
 pub(crate) fn plain(path: &str) -> String {
     let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
     parts.flat_map(|part| ["/", part]).collect()

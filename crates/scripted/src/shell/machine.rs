@@ -1,4 +1,4 @@
-//! The ground that processes run on: the disk, and the steps of a shell that are no statements of a script.
+//! The machine of a process: its disk, and the steps of the runner's shell that are not statements of a script.
 
 use super::statement::{Action, Statement, Target, read};
 use crate::{
@@ -9,14 +9,14 @@ use kozmic_edges::engine::{Channel, TerminalSize};
 
 /// The script of a hook's container.
 pub(crate) const SCRIPT: &str = "/kozmic/script.sh";
-/// The directory that it starts in.
+/// The directory in which it starts.
 pub(crate) const SOURCE: &str = "/kozmic/src";
-/// The note that a script may have begun. The runner's gate names these paths to the shell.
+/// The note that a script may have begun. The runner's gate gives these paths to the shell.
 pub(crate) const STARTED: &str = "/kozmic/.started";
-/// The note how it ended.
+/// The note of the script's end.
 pub(crate) const ENDED: &str = "/kozmic/.ended";
 
-/// The ground that a process runs on.
+/// Everything around a process.
 pub(crate) struct Machine<'a> {
     pub(crate) disk: &'a mut Disk,
     pub(crate) volumes: &'a mut Volumes,
@@ -29,14 +29,14 @@ pub(crate) struct Machine<'a> {
 
 /// The memory of a container.
 pub(crate) struct Memory<'a> {
-    /// In bytes, if there is a limit.
+    /// The limit in bytes, if there is one.
     pub(crate) limit: Option<i64>,
-    /// Whether a process was killed because there was no more.
+    /// True if a process was killed because the memory was used up.
     pub(crate) was_short: &'a mut bool,
 }
 
 impl Memory<'_> {
-    /// Whether a process has so many bytes; else it is killed.
+    /// True if the limit allows this number of bytes. Otherwise the process is killed.
     pub(crate) fn has(&mut self, bytes: usize) -> bool {
         let is_short = self.limit.is_some_and(|limit| i64::try_from(bytes).is_ok_and(|bytes| bytes > limit));
         *self.was_short |= is_short;
@@ -44,19 +44,19 @@ impl Memory<'_> {
     }
 }
 
-/// The place of a script.
+/// The source of a script.
 #[derive(Clone, Debug)]
 pub(crate) enum Program {
     /// The text itself.
     Text(String),
-    /// A file that is run.
+    /// An executable file.
     File(String),
-    /// Statements, and a file that a shell reads if they went well.
+    /// Statements, and a file that a shell reads if they succeed.
     Recipe { before: String, path: String },
 }
 
 impl Machine<'_> {
-    /// Whether a file can be made there.
+    /// True if a file can be created at the path.
     pub(crate) fn has_place_for(&self, path: &str) -> bool {
         let above = path.rsplit_once('/').map(|(above, _)| above).unwrap_or_default();
         self.disk.has_directory(self.volumes, above) && !self.disk.has_directory(self.volumes, path)
@@ -67,10 +67,10 @@ impl Machine<'_> {
     }
 }
 
-/// Code of a shell at the gate whose input ended.
+/// The code of a shell at the gate whose input ended.
 const NO_LINE: i64 = 75;
 
-/// The work of the shell at the gate when its line is there. Without one it ends without a word.
+/// The steps of the shell at the gate after its line has arrived. Without a line it exits silently.
 pub(crate) fn pass(machine: &mut Machine<'_>) -> Result<(), i64> {
     if !machine.input.has_line() {
         return Err(NO_LINE);
@@ -89,7 +89,7 @@ pub(crate) fn pass(machine: &mut Machine<'_>) -> Result<(), i64> {
     Ok(())
 }
 
-/// The statements of a program, or the code and words of the reason why there are none.
+/// The statements of a program. If there are none, the code and the message.
 pub(crate) fn load(program: Program, machine: &mut Machine<'_>) -> Result<Vec<Statement>, (i64, String)> {
     let missing = |path: &str| (127, format!("exec {path} failed: No such file or directory\n"));
     match program {
@@ -119,7 +119,7 @@ fn parsed(text: &str, machine: &mut Machine<'_>) -> Result<Vec<Statement>, (i64,
     })
 }
 
-/// Changes files, or reads one; gives what is printed, or the words of a failure.
+/// Changes files, or reads one. Returns the output, or the message of a failure.
 pub(crate) fn change(action: Action, machine: &mut Machine<'_>) -> Result<Vec<u8>, String> {
     let nowhere = |path: &str| format!("{path}: No such file or directory");
     match action {
@@ -143,7 +143,7 @@ pub(crate) fn change(action: Action, machine: &mut Machine<'_>) -> Result<Vec<u8
         Action::Touch(path) | Action::MakeDirectory { path, .. } | Action::Link { path, .. } => {
             return Err(nowhere(&path));
         }
-        // All others were done before.
+        // All other actions were handled before.
         _ => return Err(String::new()),
     }
     Ok(Vec::new())

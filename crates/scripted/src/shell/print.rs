@@ -1,6 +1,6 @@
-//! The bytes of a format, as `printf` makes them.
+//! Formats bytes as `printf` does.
 
-/// The bytes that a format stands for; none if it has signs that are not understood.
+/// The bytes of a format; none if the format has characters that are not understood.
 pub(crate) fn format(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -22,7 +22,7 @@ pub(crate) fn format(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// One sign behind a backslash; gives its length.
+/// Reads one escape after a backslash. Returns its length.
 fn escape(text: &str, bytes: &mut Vec<u8>) -> Option<usize> {
     let digits = text.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
     let (byte, length) = match text.bytes().next()? {

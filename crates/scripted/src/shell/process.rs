@@ -1,4 +1,4 @@
-//! A container's process: a script, and the shell around it that waits at the gate and notes how it ended.
+//! A container's process: a script, and the shell around it that waits at the gate and writes the note of the end.
 
 use super::{
     machine::{ENDED, Machine, Program, SCRIPT, SOURCE, STARTED, change, load, pass},
@@ -11,10 +11,10 @@ use crate::{
 use kozmic_edges::engine::{Channel, NewContainer, TerminalSize};
 use std::collections::VecDeque;
 
-/// Has the engine's own first process pass signals on to all processes.
+/// Makes the engine's init process pass signals to all processes.
 const TO_ALL: (&str, &str) = ("TINI_KILL_PROCESS_GROUP", "1");
 
-/// Codes of a process that a signal ended.
+/// The codes of a process that a signal ended.
 const TERMINATED: i64 = 143;
 pub(crate) const KILLED: i64 = 137;
 
@@ -28,31 +28,31 @@ pub(crate) enum Signal {
 /// The shell around a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Nothing: it has both channels, and its end is the container's.
+    /// No shell: the script writes to both channels, and its end is the container's.
     Plain,
-    /// A shell that waits for a line, and then is a noting one.
+    /// A shell that waits for a line, and then behaves like `Noting`.
     Gate,
-    /// A shell that makes one channel of both, and notes how the script ends.
+    /// A shell that joins both channels, and writes a note of the script's end.
     Noting,
 }
 
-/// The reason why a process goes no further.
+/// The reason why a process stops here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Halted {
     /// It waits.
     Waits,
     /// It ended, with this code.
     Ended(i64),
-    /// It said something to the engine.
+    /// It sent a remark to the engine.
     Said(Remark),
 }
 
-/// A process that runs.
+/// A running process.
 pub(crate) struct Process {
     shape: Shape,
-    /// Not read yet.
+    /// The program, until it is read.
     program: Option<Program>,
-    /// The directory in which its relative paths begin.
+    /// The directory in which relative paths begin.
     directory: String,
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
@@ -67,12 +67,12 @@ enum Waits {
     Line,
     File(String),
     Endless,
-    /// A program that says this when it is stopped.
+    /// A program that prints this word when it is stopped.
     Tidy(String),
 }
 
 impl Process {
-    /// The process that a container begins with.
+    /// The first process of a container.
     pub(crate) fn of(wanted: &NewContainer) -> Self {
         let command = wanted.command.iter().map(String::as_str).collect::<Vec<_>>();
         let (shape, program, arguments) = match command.as_slice() {
@@ -102,7 +102,7 @@ impl Process {
         }
     }
 
-    /// Whether it has not to wait any more.
+    /// True if it can continue.
     pub(crate) fn is_ready(&self, disk: &Disk, volumes: &Volumes, input: &Input) -> bool {
         match &self.waits {
             None => true,
@@ -112,7 +112,7 @@ impl Process {
         }
     }
 
-    /// Goes on as far as it can.
+    /// Continues as far as possible.
     pub(crate) fn run(&mut self, machine: &mut Machine<'_>) -> Halted {
         if !self.is_ready(machine.disk, machine.volumes, machine.input) {
             return Halted::Waits;
@@ -144,7 +144,7 @@ impl Process {
         self.end(self.code, machine)
     }
 
-    /// Takes a signal; gives the container's code if that ended it.
+    /// Handles a signal. Returns the container's code if the signal ended it.
     pub(crate) fn signal(&mut self, signal: Signal, machine: &mut Machine<'_>) -> Option<i64> {
         let is_to_all =
             self.environment.iter().any(|(name, value)| (name.as_str(), value.as_str()) == TO_ALL);
@@ -155,7 +155,7 @@ impl Process {
             (Signal::Term, Shape::Plain) => {}
         }
         let reaches_script = is_to_all || self.shape == Shape::Plain;
-        // A shell does what it was told only when the program that it waits for has ended.
+        // A shell runs its trap only when the program that it waits for has ended.
         let waits_on = matches!(self.waits, Some(Waits::Endless)) && !is_to_all;
         let code = match self.trap {
             Trap::Default => Some(TERMINATED),
@@ -163,7 +163,7 @@ impl Process {
             Trap::Ignored => None,
         };
         let code = code.filter(|_| reaches_script)?;
-        // The shell around a script waits for all that it started; without one, that ends with the script.
+        // The shell around a script waits for all of its children. Without such a shell, they end with the script.
         if let (Shape::Noting, Some(Waits::Tidy(word))) = (self.shape, &self.waits) {
             self.print(machine, Channel::Output, format!("{word}\n").as_bytes());
         }
@@ -181,7 +181,7 @@ impl Process {
             Action::Kill => return Some(self.end(KILLED, machine)),
             Action::Remark(remark) => return Some(Halted::Said(remark)),
             Action::Forever { replaces } => {
-                // A program that takes the shell's place has none of its traps.
+                // A program that replaces the shell has none of its traps.
                 if replaces && matches!(self.trap, Trap::Exit(_)) {
                     self.trap = Trap::Default;
                 }
@@ -208,7 +208,7 @@ impl Process {
         None
     }
 
-    /// Does what only prints or changes files; gives its code.
+    /// Does an action that only prints or changes files. Returns its code.
     fn act(&self, action: Action, to: &Target, machine: &mut Machine<'_>) -> i64 {
         let done = match action {
             Action::Echo(words, end) => {
@@ -241,7 +241,7 @@ impl Process {
         }
     }
 
-    /// The place that a statement's bytes go to.
+    /// Writes a statement's bytes to their target. Returns the code.
     fn put(&self, bytes: &[u8], to: &Target, machine: &mut Machine<'_>) -> i64 {
         let (path, appends) = match to {
             Target::Output => {
@@ -277,7 +277,7 @@ impl Process {
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
 
-    /// Ends the script with a code; the container's may be another.
+    /// Ends the script with a code. The container's code may differ.
     fn end(&self, code: i64, machine: &mut Machine<'_>) -> Halted {
         if self.shape != Shape::Noting {
             return Halted::Ended(code);
@@ -291,12 +291,12 @@ impl Process {
     }
 }
 
-/// Whether a shell waits for a line, and notes what then happens.
+/// True if the text is that of a shell that waits for a line and writes both notes.
 fn is_gate(text: &str) -> bool {
     text.starts_with("read -r _") && text.contains(STARTED) && text.contains(ENDED)
 }
 
-/// The commands of a recipe's shell before its program.
+/// The commands before the program in the shell of a recipe's job.
 fn before(text: &str) -> Option<&str> {
     let (_, line) = text.split_once("\n({ ")?;
     line.split_once("\n} && { [ -x").map(|(before, _)| before)

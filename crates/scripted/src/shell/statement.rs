@@ -1,4 +1,4 @@
-//! A script as statements. All of it is read before any of it is done.
+//! Reads a script into statements. The whole script is read before anything is executed.
 
 use super::{
     print::format,
@@ -13,7 +13,7 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    /// The same, with relative paths as they are in a directory.
+    /// The same statement, with relative paths resolved in a directory.
     pub(crate) fn within(self, directory: &str) -> Self {
         let whole = |path: String| if path.starts_with('/') { path } else { format!("{directory}/{path}") };
         let action = match self.action {
@@ -35,7 +35,7 @@ impl Statement {
     }
 }
 
-/// The place that a statement prints to.
+/// The target of a statement's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// Standard output.
@@ -46,12 +46,12 @@ pub(crate) enum Target {
     File {
         /// Its path.
         path: String,
-        /// Whether what it has stays.
+        /// True if the output is appended to the file.
         appends: bool,
     },
 }
 
-/// The act of a statement.
+/// The action of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Prints words.
@@ -60,9 +60,9 @@ pub(crate) enum Action {
     Print(Vec<u8>),
     /// Prints numbers from 1.
     Count(u64),
-    /// Prints a word again and again.
+    /// Prints a line several times.
     Repeat { line: String, count: usize },
-    /// Prints so many bytes after it had all of them in memory.
+    /// Prints a number of bytes after it had all of them in memory.
     Gather(usize),
     /// Prints the size of the terminal.
     Size,
@@ -76,23 +76,23 @@ pub(crate) enum Action {
     Link { to: String, path: String },
     /// Removes a path.
     Remove(String),
-    /// Goes on with this code.
+    /// Continues with this code.
     Code(i64),
-    /// Ends; with the last code if none is named.
+    /// Exits, with the last code if none is given.
     Exit(Option<i64>),
     /// Ends if the statement before it failed.
     EndIfFailed,
     /// Dies of SIGKILL.
     Kill,
-    /// Runs until it is stopped, in place of the shell or below it.
+    /// Runs until it is stopped, as a replacement of the shell or as its child.
     Forever { replaces: bool },
-    /// A program below the shell that runs until it is stopped, and then says a word.
+    /// A child of the shell that runs until it is stopped, and then prints a word.
     Tidy(String),
     /// Waits for a file.
     Until(String),
-    /// Says what becomes of it at SIGTERM.
+    /// Sets the answer to SIGTERM.
     Trap(Trap),
-    /// Steers the engine.
+    /// Sends a remark to the engine.
     Remark(Remark),
 }
 
@@ -101,13 +101,13 @@ pub(crate) enum Action {
 pub(crate) enum Trap {
     /// It dies.
     Default,
-    /// It goes on.
+    /// It continues.
     Ignored,
     /// It ends with a code.
     Exit(i64),
 }
 
-/// A remark that steers the engine.
+/// A remark to the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remark {
     Vanish,
@@ -122,7 +122,7 @@ pub(crate) enum Remark {
 /// The beginning of a loop that waits for a file, and its end.
 const WAITING: (&str, &str) = ("while [ ! -e ", " ]; do sleep 0.01; done");
 
-/// The sign before a remark that is the engine's.
+/// The prefix of a comment that is a remark to the engine.
 const REMARK: &str = "engine:";
 
 /// Reads a script.
@@ -154,7 +154,7 @@ fn line_of(line: &str) -> Option<Vec<Statement>> {
             rest = rest.strip_prefix(';')?.trim_start();
         }
     }
-    // A loop behind other statements of its line.
+    // A loop after other statements of its line.
     let (before, waiting) = match rest.find(&format!("; {}", WAITING.0)) {
         Some(at) => (&rest[..at], Some(&rest[at + 2..])),
         None => (rest, None),
@@ -168,7 +168,7 @@ fn line_of(line: &str) -> Option<Vec<Statement>> {
     Some(statements)
 }
 
-/// The one word of a piece of a line.
+/// The only word of a piece of a line.
 fn word(tokens: &[Token]) -> Option<String> {
     match tokens {
         [Token::Word(word)] => word.fixed(),
@@ -176,7 +176,7 @@ fn word(tokens: &[Token]) -> Option<String> {
     }
 }
 
-/// A statement, and the remark behind it.
+/// A statement with the remark after it.
 fn statements_of(tokens: &[Token]) -> Option<Vec<Statement>> {
     let (tokens, remark) = match tokens.split_last() {
         Some((Token::Remark(text), before)) => (before, remark(text)?),
@@ -192,7 +192,8 @@ fn statements_of(tokens: &[Token]) -> Option<Vec<Statement>> {
     Some(statements)
 }
 
-/// The remark of a comment: none if it is for people, and nothing at all if the engine does not know it.
+/// The remark in a comment. The inner option is none for a comment for people; the outer is none if the engine does not
+/// know the remark.
 fn remark(text: &str) -> Option<Option<Remark>> {
     let Some(word) = text.trim().strip_prefix(REMARK) else { return Some(None) };
     let remark = match word.trim() {
@@ -294,7 +295,7 @@ fn simple(words: &[Word]) -> Option<Action> {
     })
 }
 
-/// Shells do not agree on backslashes and options.
+/// Accepts only arguments on which all shells agree: no backslashes and no options but `-n`.
 fn echo(words: &[Word]) -> Option<Action> {
     let first = words.first().and_then(Word::fixed).unwrap_or_default();
     let (words, end) = if first == "-n" { (&words[1..], None) } else { (words, Some(b'\n')) };

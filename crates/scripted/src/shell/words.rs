@@ -1,9 +1,9 @@
-//! A line of a script in pieces: words with their quotes undone, and the signs between them.
+//! Splits a line of a script into tokens: words without their quotes, and the operators between them.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// A piece of a line.
+/// A token of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     /// A word.
@@ -16,14 +16,14 @@ pub(crate) enum Token {
     ToError,
     /// `>`, or `>>`, which appends.
     Into {
-        /// Whether what the file has stays.
+        /// True if the output is appended to the file.
         appends: bool,
     },
-    /// All behind a `#`.
+    /// The text after a `#`.
     Remark(String),
 }
 
-/// A word, in parts.
+/// A word, as a list of parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Word(Vec<Part>);
 
@@ -57,7 +57,7 @@ impl Word {
     }
 }
 
-/// The pieces of a line; none if it has something in it that is not understood.
+/// The tokens of a line; none if it contains something that is not understood.
 pub(crate) fn tokens(line: &str) -> Option<Vec<Token>> {
     let mut signs = line.chars().peekable();
     let mut tokens = Vec::new();
@@ -67,7 +67,7 @@ pub(crate) fn tokens(line: &str) -> Option<Vec<Token>> {
             '#' => tokens.push(Token::Remark(signs.by_ref().skip(1).collect())),
             ';' | '|' => {
                 signs.next();
-                // `||` and `;;` are other signs.
+                // `||` and `;;` are other operators.
                 if signs.peek() == Some(&sign) {
                     return None;
                 }
@@ -104,7 +104,7 @@ fn word(signs: &mut Peekable<Chars<'_>>) -> Option<Word> {
             '"' => expanded(signs, &mut word)?,
             '$' => {
                 signs.next();
-                // The shell's own number is known only to `kill`; all else needs double quotes.
+                // Only `kill` uses the shell's own number; every other variable needs double quotes.
                 if signs.next() != Some('$') {
                     return None;
                 }

@@ -1,4 +1,4 @@
-//! Faults that a test plans.
+//! Tests of faults that a test plans.
 
 use super::{all, debian, engine, listen, script};
 use crate::{At, Fault, Restart, ScriptedEngine, Side, Verb};
@@ -7,7 +7,7 @@ use kozmic_edges::engine::{ContainerId, Engine, EngineError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The calls of a runner's step about a container: each once, in this order.
+/// The calls of a runner's step with a container: each once, in this order.
 async fn run(engine: &ScriptedEngine) -> Result<i64, EngineError> {
     let container = engine.create(&script("echo a; cat /tmp/in; exit 3")).await?;
     let (sender, archive) = mpsc::channel(1);
@@ -27,7 +27,7 @@ async fn run(engine: &ScriptedEngine) -> Result<i64, EngineError> {
     Ok(code)
 }
 
-/// Removes what a run left, and runs again.
+/// Removes the leftovers of the step, and runs it again.
 async fn run_again(engine: &ScriptedEngine) -> i64 {
     for found in engine.containers("here").await.unwrap() {
         engine.remove(&found.id).await.unwrap();
@@ -61,7 +61,7 @@ async fn each_call_of_a_run_may_fail_in_every_way() {
             engine.fail(At::Call(number), fault.clone());
             let failed = run(&engine).await.unwrap_err();
             assert_eq!(failed.is_unreachable(), !matches!(fault, Fault::Refused { .. }), "{fault:?}");
-            // A listener learns of a lost connection only after the start.
+            // A listener notices a lost connection only after the start.
             let later = usize::from(fault == Fault::Cut && verb == Verb::Attach);
             assert_eq!((engine.faults_left(), engine.calls().len()), (0, number + 1 + later));
             engine.come_back();

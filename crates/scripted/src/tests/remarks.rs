@@ -1,4 +1,4 @@
-//! Remarks in scripts.
+//! Tests of remarks in scripts.
 
 use super::{all, engine, listen, script};
 use crate::Restart;

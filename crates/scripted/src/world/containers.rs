@@ -1,4 +1,4 @@
-//! Containers: created, and what is known of each.
+//! Containers: creates them, and knows the state of each.
 
 use super::{Input, Printed, World, refused};
 use crate::{files::Disk, shell::Process};
@@ -9,7 +9,7 @@ use kozmic_edges::engine::{
 /// A container.
 pub(crate) struct Container {
     pub(crate) wanted: NewContainer,
-    /// It is there for its volumes alone.
+    /// True if it exists only for its volumes.
     pub(crate) is_idle: bool,
     pub(crate) disk: Disk,
     pub(crate) printed: Printed,
@@ -17,7 +17,7 @@ pub(crate) struct Container {
     pub(crate) life: Life,
     /// The size of its terminal.
     pub(crate) size: TerminalSize,
-    /// Whether one of its processes was killed for want of memory.
+    /// True if one of its processes was killed for lack of memory.
     pub(crate) lacked_memory: bool,
 }
 
@@ -27,20 +27,20 @@ pub(crate) enum Life {
     Created,
     /// It runs.
     Running(Box<Process>),
-    /// It ended, which the engine has missed.
+    /// It ended, and the engine has missed the end.
     Unseen,
     /// It ended.
     Exited(i64),
 }
 
 impl Container {
-    /// Loses all connections. Who waits for a line gets none any more.
+    /// Loses all connections. A process that waits for a line gets none any more.
     pub(crate) fn cut(&mut self) {
         self.printed.cut();
         self.input.hang_up();
     }
 
-    /// Its state, as the engine knows it.
+    /// The state, as the engine knows it.
     pub(crate) fn state(&self) -> ContainerState {
         match &self.life {
             Life::Created => ContainerState::Created,
@@ -84,7 +84,7 @@ impl World {
 
     fn add(&mut self, wanted: &NewContainer, disk: Disk, is_idle: bool) -> ContainerId {
         let number = self.number();
-        // People are shown the beginning.
+        // People see only the beginning.
         let id = format!("{number:012x}{:052x}", 0);
         let container = Container {
             wanted: wanted.clone(),
@@ -111,7 +111,7 @@ impl World {
         found.collect()
     }
 
-    /// Gives the terminal of a container that runs its size.
+    /// Sets the terminal size of a running container.
     pub(crate) fn size_terminal(&mut self, id: &str, size: TerminalSize) {
         let found = self.containers.get_mut(id).filter(|found| matches!(found.life, Life::Running(_)));
         if let Some(container) = found.filter(|found| found.wanted.has_terminal) {
@@ -119,13 +119,13 @@ impl World {
         }
     }
 
-    /// Whether a container ended that had a process killed for want of memory.
+    /// True if the container has ended and one of its processes was killed for lack of memory.
     pub(crate) fn lacked_memory(&self, id: &str) -> bool {
         let ended = |container: &&Container| matches!(container.life, Life::Exited(_));
         self.containers.get(id).filter(ended).is_some_and(|container| container.lacked_memory)
     }
 
-    /// Whether a container has a process.
+    /// True if the container has a process.
     pub(crate) fn has_processes(&self, id: &str) -> bool {
         matches!(self.containers.get(id).map(|container| &container.life), Some(Life::Running(_)))
     }

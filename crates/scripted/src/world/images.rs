@@ -12,15 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Stored {
     pub(crate) account: Account,
     pub(crate) tree: Tree,
-    /// Paths of volumes that its containers get.
+    /// The paths of volumes that its containers get.
     pub(crate) volumes: Vec<String>,
     default_user: String,
     size: i64,
-    /// Whose container it was made of.
+    /// The owner of the container from which it was made.
     maker: Option<(String, Attempt, Stage)>,
-    /// The image that this container was of.
+    /// The image of that container.
     parent: Option<String>,
-    /// The repositories that it was pulled from.
+    /// The repositories from which it was pulled.
     origins: BTreeSet<String>,
 }
 
@@ -35,19 +35,19 @@ pub(crate) struct Offer {
 #[derive(Default)]
 pub(crate) struct Images {
     all: BTreeMap<String, Stored>,
-    /// Names as the engine writes them, and ids.
+    /// Ids by names, in the engine's form of names.
     names: BTreeMap<String, String>,
     offers: BTreeMap<String, Offer>,
 }
 
 impl Images {
-    /// The image of an id or a name.
+    /// The image with an id or a name.
     pub(crate) fn of(&self, id: &str) -> Result<&Stored, EngineError> {
         let id = self.names.get(id).map_or(id, String::as_str);
         self.all.get(id).ok_or_else(|| refused(404, &format!("No such image: {id}")))
     }
 
-    /// The image of a name.
+    /// The image with a name.
     pub(crate) fn find(&self, name: &ImageName) -> Option<Image> {
         let id = self.names.get(&full(name))?;
         let Stored { default_user, size, origins, .. } = self.all.get(id)?;
@@ -59,7 +59,7 @@ impl Images {
         })
     }
 
-    /// The image that a registry gives to somebody.
+    /// The image that a registry gives for this login.
     pub(crate) fn offered(
         &self,
         name: &ImageName,
@@ -81,14 +81,14 @@ impl Images {
         Ok(offer)
     }
 
-    /// The id of a name's image, if it was made of a build script's container of that attempt.
+    /// The id of the image with that name, if it was made from the build container of that attempt.
     pub(crate) fn find_of(&self, name: &ImageName, instance: &str, attempt: Attempt) -> Option<String> {
         let id = self.names.get(&full(name))?;
         let maker = self.all.get(id)?.maker.as_ref()?;
         (*maker == (instance.to_owned(), attempt, Stage::Build)).then(|| id.clone())
     }
 
-    /// The names of what an installation made.
+    /// The names of images that an installation made.
     pub(crate) fn of_instance(&self, instance: &str) -> Vec<ImageName> {
         let is_own = |id: &String| {
             let maker = self.all.get(id).and_then(|image| image.maker.as_ref());
@@ -130,7 +130,7 @@ impl World {
         self.images.offers.insert(full(name), Offer { id, sample, login });
     }
 
-    /// Pulls an image; gives the lines that are told of it.
+    /// Pulls an image. Returns the progress lines.
     pub(crate) fn pull(
         &mut self,
         name: &ImageName,
@@ -173,7 +173,7 @@ impl World {
         format!("sha256:{number:012x}{:052x}", 0)
     }
 
-    /// Makes an image of a container.
+    /// Makes an image from a container.
     pub(crate) fn commit(
         &mut self,
         container: &ContainerId,
@@ -196,7 +196,7 @@ impl World {
         Ok(id)
     }
 
-    /// Takes a name off the engine, and its image with the last one. False: a container uses it.
+    /// Removes a name, and the image together with its last name. False: a container uses it.
     pub(crate) fn remove_image(&mut self, name: &ImageName) -> bool {
         let full = full(name);
         let Some(id) = self.images.names.get(&full).cloned() else { return true };
@@ -209,7 +209,7 @@ impl World {
         true
     }
 
-    /// Removes an image, and those that it was made of, as far as nothing needs them.
+    /// Removes an image and its parent images, as far as nothing needs them.
     fn prune(&mut self, id: &str) {
         if self.images.is_named(id) || self.images.is_parent(id) || self.is_used(id) {
             return;
@@ -241,7 +241,7 @@ impl World {
     }
 }
 
-/// A name as the engine writes it.
+/// A name in the engine's form.
 fn full(name: &ImageName) -> String {
     name.listed()
 }

@@ -4,9 +4,9 @@
 #[derive(Default)]
 pub(crate) struct Input {
     bytes: Vec<u8>,
-    /// Whether somebody is at its other end, or was.
+    /// True if a connection to it exists or existed.
     pub(crate) is_connected: bool,
-    /// Whether no more comes.
+    /// True if no more bytes will come.
     pub(crate) is_closed: bool,
 }
 
@@ -16,12 +16,12 @@ impl Input {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The other end is gone, if there was one.
+    /// Closes the input, if it was connected.
     pub(crate) fn hang_up(&mut self) {
         self.is_closed |= self.is_connected;
     }
 
-    /// Whether a whole line is there.
+    /// True if a whole line has arrived.
     pub(crate) fn has_line(&self) -> bool {
         self.bytes.contains(&b'\n')
     }

@@ -1,4 +1,4 @@
-//! The output of a container: as those hear it who listen, and as the engine keeps it.
+//! The output of a container: one copy for listeners, one that the engine stores.
 
 use bytes::Bytes;
 use kozmic_edges::{
@@ -7,41 +7,41 @@ use kozmic_edges::{
 };
 use kozmic_model::time::Timestamp;
 
-/// Bytes of a line that the engine keeps as one.
+/// The largest part of a line that the engine stores as one piece, in bytes.
 const LONGEST: usize = 16 * 1024;
-/// Bytes of a piece.
+/// The largest piece, in bytes.
 const PIECE: usize = 32 * 1024;
 
-/// One of the two copies of what a container printed.
+/// One of the two copies of a container's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Copy {
-    /// Every byte, as soon as it was printed.
+    /// Every byte at once, for listeners.
     Heard,
-    /// Text, by lines.
+    /// Lines of text, which the engine stores.
     Kept,
 }
 
 /// A reader's place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    /// The copy that it reads.
+    /// The copy that is read.
     pub(crate) copy: Copy,
-    /// The number of the piece that comes next.
+    /// The number of the next piece.
     pub(crate) piece: usize,
-    /// Number of times that all connections had been lost before its own was made.
+    /// The number of times that all connections were lost before this one was made.
     pub(crate) cuts: usize,
 }
 
-/// The piece, or its lack, that a reader finds at its place.
+/// The result of reading at a place.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A piece.
     Piece(Output),
     /// The connection was lost.
     Cut,
-    /// Nothing comes any more.
+    /// The end of the output.
     End,
-    /// Nothing yet.
+    /// No piece yet.
     Later,
 }
 
@@ -51,12 +51,12 @@ pub(crate) struct Printed {
     has_terminal: bool,
     heard: Vec<Output>,
     kept: Vec<(Output, Timestamp)>,
-    /// Lines that did not end yet, of both channels.
+    /// Lines of both channels that have not ended yet.
     open: [Vec<u8>; 2],
     is_closed: bool,
-    /// The engine does not notice any more what happens.
+    /// True if the engine no longer notices any output.
     pub(crate) is_unseen: bool,
-    /// The lengths of both copies whenever all connections were lost.
+    /// The lengths of both copies each time all connections were lost.
     cuts: Vec<(usize, usize)>,
 }
 
@@ -65,7 +65,7 @@ impl Printed {
         Self { has_terminal, ..Self::default() }
     }
 
-    /// Takes what a container prints.
+    /// Adds output of the container.
     pub(crate) fn print(&mut self, channel: Channel, bytes: &[u8]) {
         if bytes.is_empty() || self.is_unseen {
             return;
@@ -108,7 +108,7 @@ impl Printed {
         self.kept.push((Output { channel, bytes: text.into() }, clock::now()));
     }
 
-    /// Notes that nothing more comes.
+    /// Marks the end of the output.
     pub(crate) fn close(&mut self) {
         for channel in [Channel::Output, Channel::Error] {
             let rest = std::mem::take(&mut self.open[usize::from(channel == Channel::Error)]);
@@ -124,12 +124,12 @@ impl Printed {
         self.cuts.push((self.heard.len(), self.kept.len()));
     }
 
-    /// Number of times that all connections were lost.
+    /// The number of times that all connections were lost.
     pub(crate) fn cuts(&self) -> usize {
         self.cuts.len()
     }
 
-    /// Length of what was heard.
+    /// The length of the listeners' copy.
     pub(crate) fn length(&self) -> usize {
         self.heard.len()
     }
@@ -151,7 +151,7 @@ impl Printed {
         }
     }
 
-    /// The output that was kept up to a second.
+    /// The stored output up to a second.
     pub(crate) fn kept_until(&self, until: Timestamp) -> Vec<Output> {
         let over = |at: &Timestamp| at.0 / 1_000 > until.0 / 1_000;
         self.kept.iter().filter(|(_, at)| !over(at)).map(|(piece, _)| piece.clone()).collect()

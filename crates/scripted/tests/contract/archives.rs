@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 const FILES: &str = "mkdir -p /tmp/d/e; echo 1 > /tmp/d/one; ln -s one /tmp/d/link; ln -s none /tmp/d/broken; \
                      head -c 1000000 /dev/zero > /tmp/big; echo made; sleep infinity";
 
-/// Names, links and sizes of what comes out, sorted.
+/// Names, links and sizes of the downloaded entries, sorted.
 async fn files(lab: &Lab, container: &ContainerId, path: &str) -> Vec<(String, String, usize)> {
     let pieces = lab.engine.download(container, path).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
     let all = pieces.concat();
@@ -27,7 +27,7 @@ async fn files(lab: &Lab, container: &ContainerId, path: &str) -> Vec<(String, S
     files
 }
 
-/// A container with those files that runs, and one that ended.
+/// A running container with those files, and one that has ended.
 async fn running_and_ended(lab: &Lab) -> [ContainerId; 2] {
     let (running, mut heard) = lab.listen(&lab.script(FILES)).await;
     up_to(&mut heard, b"made\n").await;

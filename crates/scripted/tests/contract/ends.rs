@@ -94,7 +94,7 @@ pub(crate) async fn a_process_that_is_killed_for_want_of_memory_is_known_when_it
     let script = "head -c 300000000 /dev/zero | tail -n 1; exit 2";
     let starved = NewContainer { limits, ..lab.script(script) };
     let mut container = lab.run(&starved).await.0;
-    // Docker hears of the kill beside the end, and may miss the one for the other on a busy machine.
+    // Docker learns of the kill and of the end separately. On a busy machine it may miss the kill because of the end.
     for _ in 0..20 {
         if lab.engine.lacked_memory(&container).await.unwrap() {
             break;

@@ -1,4 +1,4 @@
-//! The knowledge of an engine: of itself, of images, of what happened.
+//! The engine's knowledge: of itself, of images, of events.
 
 use crate::lab::{Lab, archive};
 use futures_util::StreamExt;

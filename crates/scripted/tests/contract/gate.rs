@@ -1,11 +1,11 @@
-//! The gate: a container that runs already, and whose script waits for a line on its input.
+//! The gate: a running container whose script waits for a line on its input.
 
 use crate::lab::{AROUND, Lab, MARK, all, both, up_to, volume};
 use kozmic_edges::engine::{Attached, ContainerId, Limits, NewContainer, OutputStream};
 use std::{pin::Pin, time::Duration};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-/// The first line of the shell that the runner puts around a script, but for the last step of the checkout.
+/// The first line of the shell that the runner puts around a script, without the last step of the checkout.
 const WAIT: &str =
     "read -r _ || exit 75; : >/kozmic/.ended && : >/kozmic/.started && cd /kozmic/src || exit; _g=10\n";
 
@@ -25,7 +25,7 @@ fn wanted(lab: &Lab) -> NewContainer {
     }
 }
 
-/// Its files come through a container beside it.
+/// A container at its gate. Its files arrive through a helper container.
 async fn at_gate(lab: &Lab, script: Option<&str>) -> AtGate {
     let script = script.map(|script| format!("#!/bin/sh\n{script}\n"));
     at_gate_of(lab, &wanted(lab), script.as_deref()).await
@@ -52,7 +52,7 @@ impl AtGate {
     }
 }
 
-/// A script that has begun, as far as its word `ready`.
+/// A script that has begun and printed its word `ready`.
 async fn ready(lab: &Lab, script: &str) -> (ContainerId, OutputStream) {
     let (container, mut output) = at_gate(lab, Some(script)).await.open().await;
     up_to(&mut output, b"ready\n").await;
@@ -135,7 +135,7 @@ pub(crate) async fn a_program_below_a_script_has_the_time_to_tidy_up_at_a_stop(l
     lab.engine.stop(&container, Duration::from_secs(60)).await.unwrap();
     assert_eq!(lab.engine.wait(&container).await.unwrap(), 143);
     assert_eq!(note(lab, &container).await.as_deref(), Some("143 signaled\n"));
-    // A shell may say before that its program was terminated.
+    // A shell may print before this that its program was terminated.
     let said = String::from_utf8(all(output).await).unwrap();
     assert!(said.ends_with("tidy\n"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Images that are made of containers.
+//! Images that are made from containers.
 
 use crate::lab::{Lab, volume};
 use kozmic_edges::engine::{ContainerId, NewContainer, Stage};
@@ -13,7 +13,7 @@ pub(crate) async fn what_a_container_changed_is_an_image(lab: &Lab) {
     let image = lab.engine.image(&name).await.unwrap().unwrap();
     assert_eq!((image.id.as_str(), image.default_user.as_str()), (id.as_str(), "kozmic"));
     assert!(id.starts_with("sha256:") && image.size >= lab.image().size, "{image:?}");
-    // A container of the image does not begin as the one that it was made of.
+    // A container of the image does not start as the container from which the image was made.
     let again = NewContainer { image: id, ..lab.script("cat /tmp/kept") };
     assert_eq!(lab.said(&again).await, "1\n");
 }

@@ -1,4 +1,4 @@
-//! An engine under test, with an image, ids of its own, and ways to try a container.
+//! An engine under test, with an image, unique ids, and helpers for containers.
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
@@ -19,14 +19,14 @@ use tokio::sync::mpsc;
 /// The tests' image, which has a shell and the user `kozmic`.
 const DEBIAN: &str = "kozmic/debian:bookworm";
 
-/// The shell that the runner puts around a script, and the mark in the script's place.
+/// The shell that the runner puts around a script, and the mark that stands for the script.
 pub(crate) const AROUND: &str = include_str!("../../../runner/src/shell/around.sh");
 pub(crate) const MARK: &str = "# The script runs here.";
 
-/// Waits for a file, which a test puts there.
+/// Waits for a file that a test creates.
 pub(crate) const GO: &str = "while [ ! -e /tmp/go ]; do sleep 0.01; done";
 
-/// An engine, and what a test makes there: removed when dropped.
+/// An engine with the things that a test makes on it: they are removed when this is dropped.
 pub(crate) struct Lab {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) instance: String,
@@ -63,7 +63,7 @@ impl Lab {
         Attempt { job: JobId(1), number }
     }
 
-    /// An image's name that nobody else uses.
+    /// An image name that nobody else uses.
     pub(crate) fn name(&self, tag: &str) -> ImageName {
         name(&format!("{}/image:{tag}", self.instance))
     }
@@ -96,14 +96,14 @@ impl Lab {
         container
     }
 
-    /// A container that ended, and what it returned.
+    /// A container that has ended, with its code.
     pub(crate) async fn run(&self, wanted: &NewContainer) -> (ContainerId, i64) {
         let container = self.start(wanted).await;
         let code = self.engine.wait(&container).await.unwrap();
         (container, code)
     }
 
-    /// A container that runs, and all that it prints.
+    /// A running container, with its output.
     pub(crate) async fn listen(&self, wanted: &NewContainer) -> (ContainerId, OutputStream) {
         let container = self.create(wanted).await;
         let attached = self.engine.attach(&container, wanted.has_terminal).await.unwrap();
@@ -118,7 +118,7 @@ impl Lab {
         self.text(&container).await
     }
 
-    /// All that the engine keeps of a container's output.
+    /// The whole stored output of a container.
     pub(crate) async fn text(&self, container: &ContainerId) -> String {
         String::from_utf8(all(self.engine.output(container).await.unwrap()).await).unwrap()
     }
@@ -145,7 +145,7 @@ impl Drop for Lab {
         let containers = docker(&["ps", "--all", "--quiet", "--filter", &label]);
         containers.lines().for_each(|id| drop(docker(&["rm", "--force", "--volumes", id])));
         let images = docker(&["images", "--all", "--quiet", "--no-trunc", "--filter", &label]);
-        // Newest first, so that no image goes before those that were made of it.
+        // The newest image first, so that no image is removed before those made from it.
         images.lines().for_each(|id| drop(docker(&["rmi", "--force", "--no-prune", id])));
     }
 }
@@ -155,7 +155,7 @@ fn docker(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// An image of one file on this machine's Docker: small enough to be pushed at once, and removed with the lab.
+/// An image with one file on this machine's Docker: small enough for a quick push, and removed with the lab.
 pub(crate) fn small_image(lab: &Lab) -> String {
     let name = lab.name("small").to_string();
     let label = format!("LABEL kozmic.instance={}", lab.instance);
@@ -175,7 +175,7 @@ pub(crate) fn volume(path: &str, is_empty: bool) -> Volume {
     Volume { path: path.to_owned(), is_empty }
 }
 
-/// A tar archive of files that can be run, in the directories of their paths.
+/// A tar archive of executable files, in the directories of their paths.
 pub(crate) fn archive(files: &[(&str, &str)]) -> mpsc::Receiver<std::io::Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(1);
     sender.try_send(Ok(tar_of(files).into())).unwrap();
@@ -209,7 +209,7 @@ pub(crate) async fn both(output: OutputStream) -> (Vec<u8>, Vec<u8>) {
     (of(Channel::Output), of(Channel::Error))
 }
 
-/// Reads output up to a text that it has at its end.
+/// Reads output until it ends with a text.
 pub(crate) async fn up_to(output: &mut OutputStream, text: &[u8]) -> Vec<u8> {
     let mut heard = Vec::new();
     while !heard.ends_with(text) {

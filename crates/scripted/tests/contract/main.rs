@@ -1,7 +1,7 @@
-//! The contract of the engine's trait: one list of cases, asked of the scripted engine and of this machine's Docker.
+//! The contract of the engine's trait: one list of cases, for the scripted engine and for this machine's Docker.
 //!
-//! Cases are written in the part of sh that both understand. Where an engine may do one thing or the other, a case takes
-//! both; where Docker does otherwise than the trait's comment says, the comment is wrong.
+//! Cases are written in the part of sh that both understand. If an engine may do one thing or another, a case accepts
+//! both. If Docker does not do what the trait's comment says, the comment is wrong.
 
 #[cfg(test)]
 mod lab;
@@ -26,7 +26,7 @@ mod pulls;
 #[cfg(test)]
 mod facts;
 
-/// Each case as a test of either engine.
+/// Makes a test of each case for both engines.
 macro_rules! contract {
     ($($module:ident: $($case:ident),+;)+) => {
         #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The output of containers: heard as it comes, and read again from what the engine keeps.
+//! The output of containers: heard at once, and read again from the stored copy.
 
 use crate::lab::{GO, Lab, all, both, up_to};
 use futures_util::TryStreamExt;

@@ -1,4 +1,4 @@
-//! Images that come from a registry.
+//! Images from a registry.
 
 use crate::lab::{Lab, name, small_image};
 use kozmic_edges::engine::{EngineError, RegistryLogin};
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 const LOGIN: (&str, &str) = ("ann", "secret+/word");
 
-/// An image in a registry that wants a login; the registry is there as long as this.
+/// An image in a registry that requires a login; the registry runs as long as the second value exists.
 async fn offered(lab: &Lab) -> (ImageName, Option<Registry>) {
     let image = format!("{}/offered:1", lab.instance);
     if let Some(scripted) = &lab.scripted {

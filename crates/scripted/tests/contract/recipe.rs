@@ -1,9 +1,9 @@
-//! The program of a recipe: it lies in the container, and runs on a terminal with arguments.
+//! The program of a recipe: a file in the container, which runs on a terminal with arguments.
 
 use crate::lab::{AROUND, Lab, MARK, both, volume};
 use kozmic_edges::engine::NewContainer;
 
-/// The end of the line that the runner's shell is around, behind what goes before the program.
+/// The end of the line inside of the runner's shell, after the commands before the program.
 const RUN: &str = r##"{ [ -x "$0" ] && exec "$0" "$@"; IFS= read -r _l <"$0"
 case $_l in '#!'*) set -f; exec ${_l#??} "$0" "$@";; esac; exec /bin/sh "$0" "$@"; }"##;
 
