@@ -1,4 +1,4 @@
-//! A project's builds, page by page, and after each page its jobs' logs.
+//! Takes over a project's builds, page by page, and after each page the logs of its jobs.
 
 use super::{
     Here, Import, REMOVED_SINCE,
@@ -132,7 +132,7 @@ impl Import<'_> {
             Taken::There(id) => (id, false),
             Taken::Followed(id) => {
                 if let Some(logs) = self.logs {
-                    // The earlier output may be no beginning of the output in the end.
+                    // The earlier output may differ from the beginning of the final output.
                     logs.remove(first_attempt(id)).await?;
                 }
                 report.follow(what.to_owned(), "it went on there, and is here as it ended".to_owned());
@@ -154,18 +154,18 @@ impl Import<'_> {
         }
     }
 
-    /// Writes what is missing of a job's log. Whether something was; none on a trial run.
+    /// Writes the missing part of a job's log. Returns true if something was missing; none on a trial run.
     async fn log(&self, old: &OldJob, length: u64, job: JobId) -> Result<Option<bool>> {
         let Some(logs) = self.logs else { return Ok(None) };
         let reader = logs.reader(first_attempt(job));
         match reader.len().await?.cmp(&length) {
             Ordering::Equal => return Ok(Some(false)),
-            // It was another one when it was taken over.
+            // The log was a different one when it was taken over.
             Ordering::Greater => logs.remove(first_attempt(job)).await?,
             Ordering::Less => {}
         }
         let mut writer = logs.writer(first_attempt(job)).await?;
-        // An interrupted run may have torn its end, which opening cut off.
+        // An interrupted import may have torn the end of the log; opening it cut that off.
         let mut offset = reader.len().await?;
         let at = Timestamp(old.finished_at.or(old.started_at).unwrap_or(self.now.0));
         loop {

@@ -1,4 +1,4 @@
-//! Removes here what the original deleted between two runs, unless people here did something with it since.
+//! Removes things that the original deleted between two imports, unless people here changed them since.
 
 use super::{Import, report::Report};
 use crate::legacy::OldProject;
@@ -10,12 +10,12 @@ use kozmic_model::{
 };
 use std::collections::HashSet;
 
-/// Reason that something goes.
+/// The reason of a removal.
 const GONE: &str = "it was deleted there since, and is removed here now";
 
 impl Import<'_> {
-    /// Removes what is gone there of a project that is still there. Logs go first: after an interruption between the
-    /// two, another run finds the row and goes on.
+    /// Removes the deleted parts of a project that still exists there. Logs are removed first: after an interruption
+    /// between the two steps, another import finds the row and continues.
     ///
     /// # Errors
     /// One of the databases or the disk does not answer.
@@ -45,7 +45,8 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// A whole project is nothing to remove on the word of another database: people are asked to.
+    /// Reports projects that were deleted there. A whole project is not removed because another database says so:
+    /// people must decide.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,7 +1,7 @@
-//! The database of the original Kozmic CI, whose installations can be taken over: read only, in pages.
+//! The database of the original Kozmic CI, from which an installation can be taken over: read only, in pages.
 //!
-//! It stands before the way of any push: by it an installation gets a past. The words of the rows are passed on as they
-//! are; the rest of this crate decides whether they make sense here.
+//! The import happens before any push: it gives an installation its past. The texts of the rows are passed on
+//! unchanged; the rest of this crate decides if they make sense here.
 
 #[cfg(test)]
 mod fuzz;
@@ -33,13 +33,13 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Bytes of a log that are asked for at once. Servers of its time send up to a mebibyte in one answer.
+/// The bytes of a log that are requested at once. Servers of that time send up to a mebibyte in one answer.
 const PIECE: i64 = 512 * 1024;
 
-/// Longest time for an answer. Old servers on slow disks look through large tables for some.
+/// The longest time for an answer. Some queries read large tables, on old servers with slow disks.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The revision of the tables that are understood here, which is the original's last.
+/// The revision of the tables that is understood here: the original's last one.
 const REVISION: &str = "375111a5fd54";
 
 /// An installation of the original.
@@ -49,10 +49,11 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Opens its database at `mysql://user:password@host/database`, to read only.
+    /// Opens the database at `mysql://user:password@host/database`, for reading only.
     ///
     /// # Errors
-    /// It is no such address, it cannot be reached, or its tables are not those of the original's last version.
+    /// The text is no such address, the database cannot be reached, or its tables are not those of the original's last
+    /// version.
     pub async fn open(url: &str) -> Result<Self> {
         let address = Address::parse(url)?;
         let source = address.source.clone();
@@ -73,7 +74,7 @@ impl Installation {
         }
     }
 
-    /// The revision that its tables name, as the rest of a sentence.
+    /// The revision that the tables name, as the rest of a sentence.
     async fn revision(&self) -> String {
         match self.ask::<Path>(queries::REVISION, []).await {
             Ok(rows) if !rows.is_empty() => {
@@ -84,7 +85,7 @@ impl Installation {
         }
     }
 
-    /// The name that this installation is known by: its address without user and password.
+    /// The name of this installation: its address without user and password.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -139,7 +140,7 @@ impl Installation {
         self.ask(PROJECTS, []).await
     }
 
-    /// A project's members beside its owner.
+    /// A project's members without its owner.
     ///
     /// # Errors
     /// The database does not answer.
@@ -147,7 +148,7 @@ impl Installation {
         self.ask(MEMBERS, [project]).await
     }
 
-    /// A project's deploy keys; a public one has none.
+    /// A project's deploy keys; a public project has none.
     ///
     /// # Errors
     /// The database does not answer.
@@ -171,7 +172,7 @@ impl Installation {
         Ok(self.ask::<Path>(TRACKED_FILES, [hook]).await?.into_iter().map(|row| row.path).collect())
     }
 
-    /// A page of a project's builds: those behind the build with the id `behind`, in the order of their ids.
+    /// A page of a project's builds: those after the build with the id `behind`, in the order of their ids.
     ///
     /// # Errors
     /// The database does not answer.
@@ -179,7 +180,7 @@ impl Installation {
         self.ask(BUILDS, [project, behind]).await
     }
 
-    /// The jobs of a page of builds: those whose ids are in a range.
+    /// The jobs of a page of builds, given by a range of build ids.
     ///
     /// # Errors
     /// The database does not answer.
@@ -198,7 +199,7 @@ impl Installation {
         Ok(pieces.into_iter().next().and_then(|row| row.piece).unwrap_or_default())
     }
 
-    /// Number of rows of each kind that belong to a project: `(kind, count)`.
+    /// The number of rows of each kind that belong to a project: `(kind, count)`.
     ///
     /// # Errors
     /// The database does not answer.
@@ -207,7 +208,7 @@ impl Installation {
         Ok(counts.into_iter().map(|row| (row.kind, row.count.unsigned_abs())).collect())
     }
 
-    /// Rows that belong to a row that is not there.
+    /// Rows whose parent row does not exist.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,7 +1,7 @@
-//! Takes over an installation of the original Kozmic CI: its builds become the past of this one.
+//! Takes over an installation of the original Kozmic CI: its builds become the past of this installation.
 //!
-//! It stands outside the way of a push and runs instead of the server. Each row is taken over once; a row that
-//! cannot be is named with the reason. An interrupted import is run again.
+//! The import is not part of the way of a push. It runs in place of the server. Each row is taken over once; a row
+//! that cannot be taken over is reported with the reason. After an interruption, the import can be started again.
 
 mod builds;
 mod gone;
@@ -26,47 +26,47 @@ use kozmic_model::{
 use legacy::{Largest, OldHook, OldKey, OldProject, SealedKey};
 use std::collections::HashMap;
 
-/// Reason that rows of something that is gone stay out.
+/// The reason why rows of a removed thing stay out.
 const REMOVED_SINCE: &str = "it was taken over before, and removed here since";
 
-/// One run of the import.
+/// One execution of the import.
 pub struct Import<'a> {
     /// The installation to take over.
     pub old: &'a Installation,
-    /// Store that its rows go to.
+    /// The store for its rows.
     pub store: &'a Store,
-    /// Logs that its logs go to; none: nowhere, on a trial run.
+    /// The store for its logs; none on a trial run.
     pub logs: Option<&'a Logs>,
     /// The original's `SECRET_KEY`, if it is known.
     pub secret_key: Option<&'a SecretKey>,
-    /// Time of the run.
+    /// The time of the import.
     pub now: Timestamp,
 }
 
-/// The users here, by their ids there.
+/// The ids of users here, by their ids there.
 type Users = HashMap<i64, UserId>;
 
 /// The hooks of a project, by their ids there.
 type Hooks = HashMap<i64, KnownHook>;
 
-/// A project that is here now.
+/// A project that exists here now.
 struct Here<'a> {
     id: ProjectId,
     name: &'a str,
     hooks: Hooks,
 }
 
-/// Facts that are known of a hook when its jobs are taken over.
+/// The known facts of a hook while its jobs are taken over.
 struct KnownHook {
     title: String,
     here: Option<(HookId, HookRecipe)>,
 }
 
 impl Import<'_> {
-    /// Takes over all that is there and can be; says what became of everything.
+    /// Takes over everything that can be taken over. The report covers every row.
     ///
     /// # Errors
-    /// One of the databases or the disk does not answer. Rows that were taken over stay; another run goes on.
+    /// One of the databases or the disk does not answer. Rows that were taken over stay, and another import continues.
     pub async fn run(&self) -> Result<Report> {
         let mut report = Report::default();
         let largest = self.old.largest_ids(LARGEST_ID).await?;
@@ -145,7 +145,7 @@ impl Import<'_> {
         }
     }
 
-    /// The project here, or why it is left out.
+    /// The project here, or the reason why it is left out.
     async fn take_project(
         &self,
         old: &OldProject,
@@ -165,7 +165,7 @@ impl Import<'_> {
         let members = old_members
             .iter()
             .filter_map(|member| users.get(&member.user_id).map(|user| (*user, role(member.is_manager))));
-        // The original showed badges to everybody, and private projects' READMEs lead there.
+        // The original showed badges to everybody, and READMEs of private projects link to them.
         let open_badge = repository.private;
         let new = NewProject { repository, owner, members: members.collect(), open_badge };
         let foreign = self.foreign(old.id, largest.projects);

@@ -1,22 +1,22 @@
-//! Report of an import: of each kind how many, and everything that was left out or mended, by name.
+//! The report of an import: numbers of rows of each kind, and the name of everything that was left out or repaired.
 
 use kozmic_model::ids::ProjectId;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-/// Kinds of rows, in the order in which they are taken over.
+/// The kinds of rows, in the order in which they are taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// People.
     User,
     /// Repositories.
     Project,
-    /// People who may see a project, beside its owner.
+    /// People who may see a project and are not its owner.
     Member,
-    /// Keys by which private repositories are fetched.
+    /// Keys for fetching private repositories.
     DeployKey,
     /// Scripts that run for pushes.
     Hook,
-    /// Paths whose changes make install scripts run anew.
+    /// Paths whose changes make install scripts run again.
     TrackedFile,
     /// Jobs that ran for one commit.
     Build,
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 9] = [
         Self::User,
         Self::Project,
@@ -65,46 +65,46 @@ impl FromStr for Kind {
     }
 }
 
-/// Number of rows of a kind, by what became of them.
+/// The number of rows of a kind, by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// They are here now.
+    /// Rows that were taken over now.
     pub taken: u64,
-    /// They were here before.
+    /// Rows that were here before.
     pub there: u64,
-    /// They stay out.
+    /// Rows that stay out.
     pub left_out: u64,
 }
 
 impl Tally {
-    /// Number of rows in the other installation.
+    /// The number of rows in the other installation.
     pub fn found(self) -> u64 {
         self.taken + self.there + self.left_out
     }
 }
 
-/// Something that needs a word.
+/// A remark about one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// Thing that it is about.
+    /// The thing.
     pub what: String,
-    /// The word.
+    /// The explanation.
     pub why: String,
 }
 
-/// Results of an import.
+/// The results of an import.
 #[derive(Debug, Default)]
 pub struct Report {
     tallies: BTreeMap<Kind, Tally>,
-    /// Rows that stay out, and why.
+    /// Rows that stay out, with the reason.
     pub left_out: Vec<Remark>,
-    /// Rows that came over changed, and how.
+    /// Rows that were taken over with a change, and the change.
     pub mended: Vec<Remark>,
-    /// Rows that were here before and are changed here now, because they changed there.
+    /// Rows that were here before and are changed now, because they changed there.
     pub followed: Vec<Remark>,
-    /// Rows that went here because they are gone there, or stay although they are.
+    /// Rows that were removed here because they were deleted there, or that stay despite that.
     pub gone: Vec<Remark>,
-    /// Tasks that are left to people.
+    /// Tasks for people.
     pub to_do: Vec<Remark>,
 }
 
@@ -131,7 +131,7 @@ impl Report {
         self.left_out.push(Remark { what, why });
     }
 
-    /// Leaves out all rows of a kind that belong to something which is left out itself.
+    /// Leaves out all rows of a kind that belong to a thing which is left out.
     pub(super) fn leave_out_all(&mut self, kind: Kind, count: u64, of: &str, why: &str) {
         if count > 0 {
             self.tallies.entry(kind).or_default().left_out += count;
@@ -148,12 +148,12 @@ impl Report {
         self.followed.push(Remark { what, why });
     }
 
-    /// Something that the other installation deleted.
+    /// Reports a thing that the other installation deleted.
     pub(super) fn lose(&mut self, what: String, why: &str) {
         self.gone.push(Remark { what, why: why.to_owned() });
     }
 
-    /// Something that has another number here than there.
+    /// Reports a thing whose number here differs from its number there.
     pub(super) fn renumber(&mut self, what: String, there: i64, here: i64, kind: Kind) {
         if there != here {
             let why = format!(

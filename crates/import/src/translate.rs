@@ -1,5 +1,5 @@
-//! From the original's rows to nouns of this installation. Anything may stand in a row: what cannot be said here is
-//! refused with a sentence, and mended where only one thing can be meant.
+//! Translates the original's rows into nouns of this installation. A row may contain anything. A value that has no
+//! translation is refused with a sentence. It is repaired if only one meaning is possible.
 
 use super::KnownHook;
 use crate::legacy::{OldBuild, OldHook, OldJob, OldProject, OldUser};
@@ -20,21 +20,21 @@ use kozmic_model::{
 };
 use url::Url;
 
-/// A script without a first line that names an interpreter was run by the shell that started it.
+/// The shebang for scripts without one: the shell that started such a script also ran it.
 const SHEBANG: &str = "#!/bin/bash\n";
 
-/// Image of a job whose hook is unknown: nobody can have an image of this name.
+/// The image of a job whose hook is unknown: no image can have this name.
 const LOST_IMAGE: &str = "hook.invalid/lost";
 
-/// Script of such a job, if it is restarted all the same.
+/// The script of such a job, in case it is restarted.
 const LOST_SCRIPT: &str = "#!/bin/sh\necho 'The hook of this job is lost.' >&2\nexit 1\n";
 
-/// A hook, and how it differs from what it was.
+/// A hook, and its differences from the original.
 pub(super) struct Translated {
     pub(super) hook: NewHook,
-    /// Tracked files that stay out, and why.
+    /// Tracked files that stay out, with the reason.
     pub(super) dropped: Vec<(String, String)>,
-    /// Faults that were mended.
+    /// The repairs that were made.
     pub(super) mends: Vec<String>,
 }
 
@@ -84,7 +84,7 @@ pub(super) fn repository(old: &OldProject) -> Result<Repository, String> {
         owner: old.owner.clone(),
         name: old.name.clone(),
         private: !old.is_public,
-        // Not known there; the first look at the forge tells.
+        // The original does not know the branch; the first sync with the forge sets it.
         default_branch: "master".to_owned(),
         html_url: clone_url.strip_suffix(".git").unwrap_or(&clone_url).to_owned(),
         clone_url,
@@ -148,7 +148,7 @@ fn paths(tracked: &[String], is_installing: bool) -> (Vec<String>, Vec<(String, 
     (paths, dropped)
 }
 
-/// A build, still without its jobs; they tell when it was where it does not.
+/// A build without its jobs. If the build has no date, the jobs' dates are used.
 pub(super) fn build(old: &OldBuild, jobs: &[OldJob]) -> Result<NewBuild, String> {
     let times = jobs.iter().flat_map(|job| [job.created_at, job.started_at]).flatten();
     let created_at = old.created_at.or_else(|| times.min()).ok_or("it has no date")?;
@@ -172,7 +172,7 @@ pub(super) fn build(old: &OldBuild, jobs: &[OldJob]) -> Result<NewBuild, String>
     })
 }
 
-/// A job. It has ended, one way or another.
+/// A job. It counts as ended in any case.
 pub(super) fn job(
     old: &OldJob,
     hook: Option<&KnownHook>,
@@ -206,7 +206,7 @@ pub(super) fn job(
     }
 }
 
-/// Spec of a job as its hook runs today: the original did not note what it ran then.
+/// The spec of a job from the current hook: the original did not store the spec of that time.
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
         let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted } = recipe;
@@ -222,7 +222,7 @@ fn spec(hook: Option<&KnownHook>) -> JobSpec {
     JobSpec {
         title: hook.map_or_else(|| "Deleted hook".to_owned(), |hook| one_line(&hook.title)),
         if_interrupted: IfInterrupted::default(),
-        // No hook has this number.
+        // Hooks never have this number.
         origin: Origin::Hook(HookId(0)),
         task: Task::Hook(lost),
     }
@@ -233,7 +233,7 @@ fn one_line(text: &str) -> String {
     clean.trim().to_owned()
 }
 
-/// Whether a text can be a token or an address.
+/// True if the text can be a token or an address.
 fn is_plain(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_graphic())
 }

@@ -1,4 +1,4 @@
-//! Address of the original's database, as people write it: for Kozmic, or copied out of the original's own settings.
+//! The address of the original's database, as people write it: for Kozmic, or copied from the original's settings.
 
 use anyhow::{Context, Result, ensure};
 use sea_orm::sqlx::{ConnectOptions as _, mysql::MySqlConnectOptions};
@@ -7,12 +7,12 @@ use url::Url;
 /// Example of an address.
 const EXAMPLE: &str = "mysql://user:password@host/database";
 
-/// Advice for people whose address is none.
+/// Advice after a text that is not an address.
 const HINT: &str = "Characters such as / ? # % in a password are written percent-encoded: %2F %3F %23 %25";
 
-/// An address, taken apart.
+/// An address in its parts.
 pub(super) struct Address {
-    /// The options to connect with.
+    /// The options for the connection.
     pub(super) options: MySqlConnectOptions,
     /// The part that names the installation, without user and password.
     pub(super) source: String,
@@ -22,9 +22,9 @@ impl Address {
     /// Reads `mysql://…`, `mariadb://…`, or an address of SQLAlchemy's, such as `mysql+pymysql://…`.
     ///
     /// # Errors
-    /// It is no such address, or names no database.
+    /// The text is not such an address, or names no database.
     pub(super) fn parse(text: &str) -> Result<Self> {
-        // The text has a password in it: a message never shows it.
+        // The text contains a password: a message must never show it.
         let (scheme, rest) = text.trim().split_once("://").unwrap_or_default();
         let is_known = matches!(scheme.split('+').next(), Some("mysql" | "mariadb"));
         let url = Url::parse(&format!("mysql://{rest}")).ok().filter(|_| is_known);
@@ -41,12 +41,12 @@ impl Address {
     }
 }
 
-/// Options that must not depend on the address: the texts' encoding and the time zone.
+/// Sets the options that must not depend on the address: the texts' encoding and the time zone.
 fn settled(options: MySqlConnectOptions, url: &Url, host: &str) -> MySqlConnectOptions {
     let bare_host = host.trim_start_matches('[').trim_end_matches(']');
     let options = options.host(bare_host).charset("utf8mb4").timezone(Some("+00:00".to_owned()));
     let options = options.collation("utf8mb4_unicode_ci").disable_statement_logging();
-    // PyMySQL's and MySQLdb's word.
+    // PyMySQL and MySQLdb use this key.
     match url.query_pairs().find(|(key, _)| key == "unix_socket") {
         Some((_, path)) => options.socket(&*path),
         None => options,

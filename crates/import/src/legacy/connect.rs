@@ -1,4 +1,4 @@
-//! Getting in: a connection to the original's database, or one sentence that says why there is none.
+//! Opens a connection to the original's database, or explains the failure in one sentence.
 
 use super::address::Address;
 use anyhow::{Error, Result, anyhow};
@@ -12,19 +12,19 @@ use sea_orm::{
 use std::{io::ErrorKind, time::Duration};
 use tokio::time::timeout;
 
-/// Longest time to wait for its database.
+/// The longest wait for the database.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Known from MySQL 5.6 on.
+/// The statement is known from MySQL 5.6 on.
 const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 
-/// Number of a server's answer to a statement that it does not know.
+/// The number of a server's error for a statement that it does not know.
 const SYNTAX_ERROR: u16 = 1064;
 
 /// Opens the database at an address.
 pub(super) async fn open(address: Address) -> Result<DatabaseConnection> {
     let Address { options, source } = address;
-    // By itself first: a pool asks a database that refuses again and again, and forgets why it did.
+    // The first connection is made without the pool: a pool tries again and again, and loses the reason of a refusal.
     let first = async { options.connect().await?.close().await };
     match timeout(LIMIT, first).await {
         Ok(Ok(())) => {}
@@ -38,7 +38,8 @@ pub(super) async fn open(address: Address) -> Result<DatabaseConnection> {
     Ok(pool.connect_lazy_with(options).into())
 }
 
-/// A server that does not know the promise is read all the same: nothing but questions goes there.
+/// Makes the session read only. If the server does not know the statement, it is read all the same: this program sends
+/// only queries.
 async fn promise_to_read_only(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
     match sqlx::raw_sql(READ_ONLY).execute(connection).await {
         Err(fault) if number(&fault) == Some(SYNTAX_ERROR) => {
@@ -49,13 +50,13 @@ async fn promise_to_read_only(connection: &mut MySqlConnection) -> Result<(), sq
     }
 }
 
-/// The number that MySQL knows a fault by.
+/// MySQL's number of a fault.
 fn number(fault: &sqlx::Error) -> Option<u16> {
     let fault = fault.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
     Some(fault.number())
 }
 
-/// The reason why a database did not let us in, and what would be right.
+/// The reason why a database refused the connection, with advice.
 fn refusal(fault: &sqlx::Error) -> String {
     match fault {
         sqlx::Error::Io(cause) => unreachable(cause),
@@ -94,7 +95,7 @@ fn unreachable(cause: &std::io::Error) -> String {
     }
 }
 
-/// A fault of the database's as it tells it, once.
+/// The database's own message of a fault, once.
 fn words(fault: &sqlx::Error) -> String {
     match fault.as_database_error() {
         Some(fault) => fault.message().to_owned(),
@@ -102,7 +103,7 @@ fn words(fault: &sqlx::Error) -> String {
     }
 }
 
-/// The reason why a question was not answered.
+/// The reason why a query was not answered.
 pub(super) fn unanswered(fault: &DbErr) -> Error {
     match cause(fault) {
         Some(sqlx::Error::Io(cause)) => anyhow!("the connection broke off ({cause})"),
@@ -114,7 +115,7 @@ pub(super) fn unanswered(fault: &DbErr) -> Error {
     }
 }
 
-/// Whether a table or a column that was asked for is not there.
+/// True if the table or column of a query does not exist.
 pub(super) fn lacks_something(fault: &DbErr) -> bool {
     matches!(cause(fault).and_then(number), Some(1054 | 1146))
 }

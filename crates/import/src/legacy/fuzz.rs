@@ -1,4 +1,4 @@
-//! Anything as an address or as a key: nothing crashes, and nothing tells the password.
+//! Random texts as addresses and as keys: nothing crashes, and no message shows the password.
 
 use super::{address::Address, secret_key::SecretKey};
 use proptest::{collection::vec, prelude::*, sample::select};

@@ -1,8 +1,8 @@
-//! The original's deploy keys: RSA, as PEM under a passphrase that is made of the repository's number and the
+//! Decrypts the original's deploy keys: RSA, as PEM under a passphrase from the repository's number and the
 //! installation's `SECRET_KEY`.
 //!
-//! The encryption is the one that OpenSSL made of old for `BEGIN RSA PRIVATE KEY` (RFC 1421's headers; the key is
-//! MD5 over passphrase and salt, as `EVP_BytesToKey` draws it). Nothing else here uses MD5 or Triple DES.
+//! The encryption is the old one of OpenSSL for `BEGIN RSA PRIVATE KEY` (RFC 1421's headers; the key is MD5 over
+//! passphrase and salt, as `EVP_BytesToKey` computes it). Nothing else in Kozmic uses MD5 or Triple DES.
 
 use super::SecretKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,32 +14,32 @@ use sha2::Sha256;
 const BEGIN: &str = "-----BEGIN RSA PRIVATE KEY-----";
 const END: &str = "-----END RSA PRIVATE KEY-----";
 
-/// The reason why a deploy key stays closed.
+/// The reason why a deploy key cannot be decrypted.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum KeyFault {
-    /// The secret key is another one.
+    /// The secret key is a different one.
     #[error("the secret key does not open it")]
     WrongSecretKey,
-    /// It is no PEM, or sealed in another way.
+    /// It is not PEM, or encrypted in another way.
     #[error("it is not a key as the original keeps them")]
     Unreadable,
-    /// It opens, but belongs to another public key.
+    /// It can be decrypted, but belongs to another public key.
     #[error("its private and public part do not belong together")]
     OtherPublicKey,
 }
 
-/// A deploy key as it stands in the original's database.
+/// A deploy key as the original's database has it.
 pub(crate) struct SealedKey<'a> {
     /// PEM, encrypted.
     pub(crate) private: &'a str,
-    /// As in `authorized_keys`.
+    /// The form of `authorized_keys`.
     pub(crate) public: &'a str,
     /// GitHub's number of the repository.
     pub(crate) repository: i64,
 }
 
 impl SealedKey<'_> {
-    /// The private part as PEM in the clear, and the public part without its comment.
+    /// The private part as unencrypted PEM, and the public part without its comment.
     ///
     /// # Errors
     /// The secret key is not the installation's, or the key is damaged.
@@ -63,7 +63,7 @@ impl SealedKey<'_> {
         let opened = cbc::Decryptor::<des::TdesEde3>::new(&drawn_key(&passphrase, salt).into(), &salt.into())
             .decrypt_padded::<Pkcs7>(&mut content)
             .map_err(|_| KeyFault::WrongSecretKey)?;
-        // One in 256 wrong keys leaves a valid padding behind, but no key.
+        // One of 256 wrong keys leaves a valid padding, but not a key.
         let (own_modulus, own_exponent) = private_part(opened).ok_or(KeyFault::WrongSecretKey)?;
         match own_modulus == modulus && own_exponent == exponent {
             true => Ok((pem(opened), public)),
@@ -113,7 +113,7 @@ fn private_part(content: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((without_zeros(modulus), without_zeros(exponent)))
 }
 
-/// The content of the element with this tag at the start, and what follows it.
+/// The content of the element with this tag at the start, and the bytes after it.
 fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let [first, length, rest @ ..] = bytes else { return None };
     (*first == tag).then_some(())?;
@@ -128,7 +128,7 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// A public key without its comment, its exponent and its modulus (RFC 4253, 6.6).
+/// A public key without its comment, with its exponent and its modulus (RFC 4253, 6.6).
 fn public_part(line: &str) -> Option<(String, Vec<u8>, Vec<u8>)> {
     let mut words = line.split_whitespace();
     (words.next()? == "ssh-rsa").then_some(())?;

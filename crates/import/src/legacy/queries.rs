@@ -1,11 +1,11 @@
-//! Questions to the original's database.
+//! Queries to the original's database.
 //!
-//! Numbers are cast, so that the width of a column does not matter, and texts are converted, so that its character set
-//! does not. Its times are in UTC; counting from 1970 keeps the session's time zone out of it, and gives none for a
-//! date such as `0000-00-00`. A NULL counts as 0 or as no text if the original's model had none and a database has one
-//! all the same. Nothing here is newer than MySQL 5.5.
+//! Numbers are cast, so that the width of a column does not matter. Texts are converted, so that a column's character
+//! set does not matter. The original's times are in UTC. They are counted from 1970, which keeps the session's time
+//! zone out and gives none for a date such as `0000-00-00`. If the original's model allows no NULL and a database has
+//! one, it counts as 0 or as an empty text. All queries work on MySQL 5.5.
 
-/// Names a column of each table that the original's last version has and earlier ones have not.
+/// Names a column of each table that the original's last version has and earlier versions do not have.
 pub(super) const LAST_MIGRATION: &str = "
 SELECT CONVERT(project.gh_https_clone_url USING utf8mb4) AS path
 FROM project, membership, deploy_key, tracked_file, hook, hook_call, build, job, `user`
@@ -62,7 +62,8 @@ SELECT CAST(job.id AS SIGNED) AS id, CAST(job.build_id AS SIGNED) AS build_id,
 FROM job JOIN build ON build.id = job.build_id LEFT JOIN hook_call ON hook_call.id = job.hook_call_id
 WHERE build.project_id = ? AND build.id >= ? AND build.id <= ? ORDER BY job.id";
 
-/// The largest id of each kind, for rows that cannot keep theirs; one that is kept nowhere does not count.
+/// The largest id of each kind, for rows that cannot keep their ids. An id above the limit is kept nowhere, and does not
+/// count.
 pub(super) const LARGEST: &str = "
 SELECT CAST(COALESCE((SELECT MAX(id) FROM `user` WHERE id <= ?), 0) AS SIGNED) AS users,
     CAST(COALESCE((SELECT MAX(id) FROM project WHERE id <= ?), 0) AS SIGNED) AS projects,
@@ -81,7 +82,7 @@ FROM job JOIN build ON build.id = job.build_id WHERE build.project_id = ?";
 
 pub(super) const LOG: &str = "SELECT SUBSTRING(stdout, ?, ?) AS piece FROM job WHERE id = ?";
 
-/// The words of the kinds are those of [`ORPHANS`], and those that reports count by.
+/// The kinds have the same words as in [`ORPHANS`] and in reports.
 pub(super) const CHILDREN: &str = "
 SELECT 'member' AS kind, COUNT(*) AS count FROM membership WHERE project_id = ?
 UNION ALL SELECT 'deploy key', COUNT(*) FROM deploy_key WHERE project_id = ?

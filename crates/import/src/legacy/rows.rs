@@ -1,11 +1,11 @@
-//! The original's rows, as they are: anything may stand in them.
+//! The original's rows, unchecked: they may contain anything.
 
 use sea_orm::FromQueryResult;
 
-/// Somebody who signed in there.
+/// A person who signed in there.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldUser {
-    /// Its id there.
+    /// The user's id there.
     pub id: i64,
     /// GitHub's number of the person.
     pub forge_id: i64,
@@ -13,7 +13,7 @@ pub struct OldUser {
     pub login: String,
     /// The full name.
     pub name: String,
-    /// The token for GitHub, in the clear.
+    /// The token for GitHub, unencrypted.
     pub token: String,
     /// The address of the picture.
     pub avatar_url: String,
@@ -24,9 +24,9 @@ pub struct OldUser {
 /// A repository that was built there.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldProject {
-    /// Its id there.
+    /// The project's id there.
     pub id: i64,
-    /// The user's id there.
+    /// The owner's user id there.
     pub owner_id: i64,
     /// GitHub's number of the repository.
     pub forge_id: i64,
@@ -34,11 +34,11 @@ pub struct OldProject {
     pub owner: String,
     /// The name without the owner.
     pub name: String,
-    /// The address that git fetches it from over SSH.
+    /// The SSH address for git.
     pub ssh_url: String,
-    /// The address that git fetches it from over HTTPS.
+    /// The HTTPS address for git.
     pub clone_url: String,
-    /// Whether everybody may see it.
+    /// True if everybody may see it.
     pub is_public: bool,
 }
 
@@ -49,51 +49,52 @@ impl OldProject {
     }
 }
 
-/// A user of a project beside its owner.
+/// A user of a project who is not its owner.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldMember {
     /// The user's id there.
     pub user_id: i64,
-    /// Whether they may configure.
+    /// True if the user may configure the project.
     pub is_manager: bool,
 }
 
 /// A project's deploy key.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldKey {
-    /// Its id there.
+    /// The key's id there.
     pub id: i64,
-    /// GitHub's number of the key; -1 where it was not registered.
+    /// GitHub's number of the key; -1 if it was not registered.
     pub forge_id: i64,
     /// PEM, encrypted.
     pub private_key: String,
-    /// As in `authorized_keys`.
+    /// The form of `authorized_keys`.
     pub public_key: String,
 }
 
 /// A script that ran for a project's pushes.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldHook {
-    /// Its id there.
+    /// The hook's id there.
     pub id: i64,
-    /// GitHub's number of the webhook; -1 where there is none.
+    /// GitHub's number of the webhook; -1 if there is none.
     pub forge_id: i64,
     /// Its name.
     pub title: String,
-    /// The script that ran before it.
+    /// The script that ran before the hook's script.
     pub install_script: Option<String>,
-    /// The script that ran.
+    /// The hook's script.
     pub script: String,
-    /// The image that it ran in.
+    /// The image in which it ran.
     pub image: String,
 }
 
-/// All that one commit on one branch made run.
+/// Everything that one commit on one branch caused to run.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldBuild {
-    /// Its id there.
+    /// The build's id there.
     pub id: i64,
-    /// Its number within the project; another build may have the same, since nothing was locked while it was found.
+    /// The number within the project. Another build may have the same number, because nothing was locked while it was
+    /// chosen.
     pub number: i64,
     /// A branch, without `refs/heads/`.
     pub branch: String,
@@ -103,16 +104,16 @@ pub struct OldBuild {
     pub author: String,
     /// The commit's message.
     pub message: String,
-    /// Milliseconds since 1970; none where the date is none.
+    /// Milliseconds since 1970; none if the date is invalid.
     pub created_at: Option<i64>,
     /// `enqueued`, `pending`, `success`, `failure` or `error`.
     pub status: String,
 }
 
-/// One script of a build. Its state follows from its times and return code.
+/// One script of a build. Its status follows from its times and return code.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct OldJob {
-    /// Its id there.
+    /// The job's id there.
     pub id: i64,
     /// The build's id there.
     pub build_id: i64,
@@ -120,9 +121,9 @@ pub struct OldJob {
     pub hook_id: Option<i64>,
     /// Milliseconds since 1970, as all times here.
     pub created_at: Option<i64>,
-    /// None: it waits.
+    /// None while the job waits.
     pub started_at: Option<i64>,
-    /// None: it waits or runs.
+    /// None while the job waits or runs.
     pub finished_at: Option<i64>,
     /// 0 is success.
     pub return_code: Option<i64>,
@@ -130,29 +131,29 @@ pub struct OldJob {
     pub log_length: Option<i64>,
 }
 
-/// A row that belongs to one that is not there.
+/// A row whose parent row does not exist.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Orphan {
     /// The table.
     pub kind: String,
-    /// Its id there.
+    /// The row's id there.
     pub id: i64,
-    /// The row that it belongs to, such as `project 3`.
+    /// The missing parent row, such as `project 3`.
     pub parent: String,
 }
 
 /// The largest id of each kind.
 #[derive(Clone, Copy, Debug, Default, FromQueryResult)]
 pub struct Largest {
-    /// Of a user.
+    /// The largest user id.
     pub users: i64,
-    /// Of a project.
+    /// The largest project id.
     pub projects: i64,
-    /// Of a hook.
+    /// The largest hook id.
     pub hooks: i64,
-    /// Of a build.
+    /// The largest build id.
     pub builds: i64,
-    /// Of a job.
+    /// The largest job id.
     pub jobs: i64,
 }
 
@@ -162,7 +163,7 @@ pub(super) struct Id {
     pub(super) id: i64,
 }
 
-/// A job and the build that it belongs to.
+/// A job and its build.
 #[derive(FromQueryResult)]
 pub(super) struct Pair {
     pub(super) id: i64,
@@ -181,7 +182,7 @@ pub(super) struct Piece {
     pub(super) piece: Option<Vec<u8>>,
 }
 
-/// Number of rows of a kind.
+/// The number of rows of a kind.
 #[derive(FromQueryResult)]
 pub(super) struct Child {
     pub(super) kind: String,

@@ -1,37 +1,37 @@
-//! The original's `SECRET_KEY`, however people hand it over: its bytes, or the way Python's settings write them.
+//! The original's `SECRET_KEY`, in any form in which people give it: its bytes, or as Python's settings write them.
 
 use secrecy::{ExposeSecret, SecretSlice};
 
 /// The name in the original's settings.
 const NAME: &str = "SECRET_KEY";
 
-/// All that a written key can mean. Only a deploy key can tell which of it is meant.
+/// All possible meanings of a written key. Only a deploy key can show the right one.
 pub struct SecretKey {
     readings: Vec<SecretSlice<u8>>,
 }
 
 impl SecretKey {
-    /// Reads what a file or a variable holds: the key itself, a Python literal such as `'\xff'`, or the line
-    /// `SECRET_KEY = …` among others. None if it is empty.
+    /// Reads the content of a file or a variable: the key itself, a Python literal such as `'\xff'`, or the line
+    /// `SECRET_KEY = …` among others. None if the content is empty.
     pub fn read(written: &[u8]) -> Option<Self> {
-        // Editors end a file with a line feed, and no key does.
+        // Editors end a file with a line feed, and no key ends with one.
         let end = written.iter().rposition(|byte| !b"\r\n".contains(byte))?;
         let bare = &written[..=end];
         let mut readings = vec![bare.to_vec()];
         let literal = bare.split(|byte| *byte == b'\n').find_map(assigned).or_else(|| literals(bare));
-        // Without its quotes, it is still as Python writes it.
+        // A key without quotes may still have Python's escapes.
         let unquoted = || unescaped(bare, Kind::Bytes).filter(|key| key != bare);
         readings.extend(literal.or_else(unquoted).filter(|key| !key.is_empty()));
         Some(Self { readings: readings.into_iter().map(Into::into).collect() })
     }
 
-    /// All that it can mean, the likeliest first.
+    /// All possible meanings, the most likely first.
     pub(super) fn readings(&self) -> impl Iterator<Item = &[u8]> {
         self.readings.iter().map(ExposeSecret::expose_secret)
     }
 }
 
-/// Ways to read a literal's escapes.
+/// The ways to read a literal's escapes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// `'…'` and `b'…'`, which are the same in Python 2.
@@ -48,7 +48,7 @@ fn assigned(line: &[u8]) -> Option<Vec<u8>> {
     literals(line.trim_ascii_start().strip_prefix(b"=")?)
 }
 
-/// One literal or several beside each other, and nothing behind them but a comment.
+/// One literal, or several in a row, with nothing after them but a comment.
 fn literals(text: &[u8]) -> Option<Vec<u8>> {
     let (mut key, mut rest) = (Vec::new(), text.trim_ascii());
     let mut found = None;
@@ -60,7 +60,7 @@ fn literals(text: &[u8]) -> Option<Vec<u8>> {
     found.map(|()| key)
 }
 
-/// The literal at the start of a text, and what is behind it.
+/// The literal at the start of a text, and the text after it.
 fn literal(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let quote_at = text.iter().position(|byte| b"'\"".contains(byte))?;
     let kind = match text[..quote_at].to_ascii_lowercase().as_slice() {
@@ -81,7 +81,7 @@ fn literal(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     Some((unescaped(&body[..at], kind)?, &body[at + quote.len()..]))
 }
 
-/// A literal's body without its escapes; none where Python would refuse it.
+/// A literal's body without its escapes; none if Python would refuse it.
 fn unescaped(body: &[u8], kind: Kind) -> Option<Vec<u8>> {
     if kind == Kind::Raw {
         return Some(body.to_vec());
@@ -97,7 +97,7 @@ fn unescaped(body: &[u8], kind: Kind) -> Option<Vec<u8>> {
     Some(key)
 }
 
-/// Adds what stands behind a backslash; gives what is behind that. Python leaves alone what it does not know.
+/// Adds the character of an escape, and returns the text after it. Python keeps unknown escapes unchanged.
 fn escape<'a>(text: &'a [u8], kind: Kind, key: &mut Vec<u8>) -> Option<&'a [u8]> {
     let plain = b"\\\\''\"\"a\x07b\x08f\x0cn\nr\rt\tv\x0b";
     let (sign, behind) = text.split_first()?;
@@ -116,7 +116,7 @@ fn escape<'a>(text: &'a [u8], kind: Kind, key: &mut Vec<u8>) -> Option<&'a [u8]>
         b'0'..=b'7' => {
             let count = text.iter().take(3).take_while(|digit| (b'0'..=b'7').contains(digit)).count();
             let (number, behind) = digits(text, count, 8)?;
-            // As in C, what is more than a byte holds is lost.
+            // As in C, bits that do not fit into a byte are lost.
             key.push(u8::try_from(number & 0xff).ok()?);
             Some(behind)
         }
@@ -130,7 +130,7 @@ fn escape<'a>(text: &'a [u8], kind: Kind, key: &mut Vec<u8>) -> Option<&'a [u8]>
     }
 }
 
-/// A number of so many digits, and what is behind it.
+/// A number with this count of digits, and the text after it.
 fn digits(text: &[u8], count: usize, radix: u32) -> Option<(u32, &[u8])> {
     let (digits, behind) = text.split_at_checked(count)?;
     let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;

@@ -1,4 +1,4 @@
-//! Tests with rows that the original would not have written, and with those that it did.
+//! Tests with rows that the original would not have written, and with rows that it wrote.
 
 use super::*;
 
