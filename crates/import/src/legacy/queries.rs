@@ -62,8 +62,8 @@ SELECT CAST(job.id AS SIGNED) AS id, CAST(job.build_id AS SIGNED) AS build_id,
 FROM job JOIN build ON build.id = job.build_id LEFT JOIN hook_call ON hook_call.id = job.hook_call_id
 WHERE build.project_id = ? AND build.id >= ? AND build.id <= ? ORDER BY job.id";
 
-/// The largest id of each kind, for rows that cannot keep their ids. An id above the limit is kept nowhere, and does not
-/// count.
+/// The largest id of each kind, for rows that cannot keep their ids. An id above the limit is kept nowhere, and does
+/// not count.
 pub(super) const LARGEST: &str = "
 SELECT CAST(COALESCE((SELECT MAX(id) FROM `user` WHERE id <= ?), 0) AS SIGNED) AS users,
     CAST(COALESCE((SELECT MAX(id) FROM project WHERE id <= ?), 0) AS SIGNED) AS projects,
