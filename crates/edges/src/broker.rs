@@ -1,7 +1,7 @@
-//! The bells: who waits for news registers first, then looks, so that nothing is missed.
+//! The bells: wake-ups for tasks that wait for news. A task registers first and looks after that, so it misses nothing.
 //!
-//! A bell carries no data: what is true stands in the store. Ringing for nobody costs nothing, ringing twice is
-//! heard once, and a missed ring (after a crash) is made good by looking every few seconds.
+//! A bell carries no data: the state is in the store. A ring without listeners costs nothing, and two rings are heard
+//! as one. After a crash, a missed ring does not matter, because each task also looks every few seconds.
 
 use kozmic_model::ids::{JobId, ProjectId};
 use std::{
@@ -10,12 +10,12 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// Subject of a bell.
+/// The subject of a bell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
     /// A delivery was stored.
     Deliveries,
-    /// A job was enqueued, or one that waited was canceled.
+    /// A job was enqueued, or a waiting job was canceled.
     Jobs,
     /// A message to the forge waits to be sent.
     Outbox,
@@ -29,7 +29,7 @@ pub enum Topic {
     Projects,
     /// Something that the monitor shows has changed: a job of the Auto Builder, or its log.
     Monitor,
-    /// A project was deleted, or a job ended that may have been the last of one.
+    /// A project was removed, or a job of a removed project ended that may have been its last one.
     Graves,
 }
 
@@ -40,18 +40,18 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Wakes all who wait for the topic.
+    /// Wakes all tasks that wait for the topic.
     pub fn ring(&self, topic: Topic) {
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bell) = bells.get(&topic) {
-            // Without listeners sending fails: the bell is taken down.
+            // Without listeners, sending fails, and the bell is removed.
             if bell.send(()).is_err() {
                 bells.remove(&topic);
             }
         }
     }
 
-    /// Registers for the topic: every ring from now on is heard.
+    /// Registers for the topic: the bell hears every ring from now on.
     pub fn bell(&self, topic: Topic) -> Bell {
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
         Bell(bells.entry(topic).or_insert_with(|| watch::channel(()).0).subscribe())
@@ -62,10 +62,10 @@ impl Broker {
 pub struct Bell(watch::Receiver<()>);
 
 impl Bell {
-    /// Waits until the bell rang since the last time that this was asked.
+    /// Waits until the bell has rung since the last call.
     pub async fn rung(&mut self) {
         if self.0.changed().await.is_err() {
-            // The bell was taken down while we listened: nothing will come.
+            // The bell was removed while this task listened: no ring will come.
             std::future::pending::<()>().await;
         }
     }

@@ -1,4 +1,4 @@
-//! The engine that containers run on. The trait is the contract; Docker is its implementation.
+//! The engine that runs containers. The trait is the contract; Docker is its implementation.
 
 pub mod docker;
 mod fault;
@@ -17,32 +17,33 @@ use secrecy::SecretString;
 use std::{net::IpAddr, pin::Pin, time::Duration};
 use tokio::{io::AsyncWrite, sync::mpsc};
 
-/// An engine for containers. Calls may be made at once by many. A container's life: `create`, `upload` and
-/// `attach` in any order, `start`, `wait`, `remove`; and `create_beside`, to `upload` while it starts. An engine that
-/// does not answer gives [`EngineError::Unreachable`], after which nothing is known of what it did.
+/// An engine for containers. Many callers may call it at once. The life of a container: `create`, `upload` and `attach`
+/// in any order, `start`, `wait`, `remove`; also `create_beside`, for an `upload` while the container starts. If an
+/// engine does not answer, the call gives [`EngineError::Unreachable`], and its effect is unknown.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// Asks whether the engine answers, which costs it nothing.
+    /// Checks that the engine answers, at no cost for the engine.
     async fn ping(&self) -> Result<(), EngineError>;
 
-    /// Makes ready what containers need, a network for instance, and costs nothing once it is. Two who do it at once are
-    /// fine.
+    /// Prepares the engine for containers, for instance with a network. It costs nothing if the engine is already
+    /// prepared. Two callers may do it at once.
     ///
     /// # Errors
-    /// One that says what the engine lacks, and what would be right.
+    /// The engine lacks something; the error names it, with advice.
     async fn prepare(&self) -> Result<(), EngineError>;
 
-    /// Whether a peer of this machine is a job's container, of this installation or another one, as far as its address
-    /// tells. An engine that does not answer is believed as of its last answer.
+    /// True if a peer of this machine is a job's container, of this installation or another one, by its address. If the
+    /// engine does not answer, its last answer is used.
     async fn is_job(&self, peer: IpAddr) -> bool;
 
-    /// The engine's own version. An engine may start other programs to find out.
+    /// The engine's version. The engine may start other programs to find it.
     async fn version(&self) -> Result<String, EngineError>;
 
-    /// The image that bears that name on the engine, if one does; an id, or the beginning of one, is no name.
+    /// The image with that name on the engine, if there is one. An id, or the beginning of an id, is not a name.
     async fn image(&self, name: &ImageName) -> Result<Option<Image>, EngineError>;
 
-    /// Pulls an image, as somebody if need be; tells lines of progress on the way. Errors carry the engine's own words.
+    /// Pulls an image, with a login if necessary. Sends lines of progress meanwhile. Errors have the engine's own
+    /// words.
     async fn pull(
         &self,
         name: &ImageName,
@@ -50,23 +51,24 @@ pub trait Engine: Send + Sync {
         progress: mpsc::Sender<String>,
     ) -> Result<(), EngineError>;
 
-    /// Has an image's registry asked whether it gives it, as to somebody if need be. A pull does not always ask: it is content
-    /// with what the engine has of a digest.
+    /// Asks an image's registry for access to the image, with a login if necessary. A pull does not always ask the
+    /// registry: for a digest, the engine's own content is enough.
     ///
     /// # Errors
-    /// It does not give it, or does not answer.
+    /// The registry refuses, or does not answer.
     async fn ask_registry(&self, name: &ImageName, login: Option<&RegistryLogin>) -> Result<(), EngineError>;
 
     /// The machine's memory, in bytes.
     async fn memory(&self) -> Result<i64, EngineError>;
 
-    /// Makes an image of what a container that ended has changed on its disk, volumes apart; gives its id, such as
-    /// `sha256:d6ac…`. May take minutes. Of the container's settings the image keeps user, directory, variables,
-    /// labels, command and the paths of volumes that are not [`Volume::is_empty`], as defaults for its own containers:
-    /// they get such a volume at the same path, and all else as [`NewContainer`] has it.
+    /// Makes an image from the changes of an ended container on its disk, without its volumes. Returns the image's id,
+    /// such as `sha256:d6ac…`. May take minutes. The image keeps these settings of the container as defaults for its
+    /// own containers: user, directory, variables, labels, command, and the paths of volumes that are not
+    /// [`Volume::is_empty`]. Its containers get such a volume at the same path, and everything else from
+    /// [`NewContainer`].
     async fn commit(&self, container: &ContainerId, name: &ImageName) -> Result<String, EngineError>;
 
-    /// The id of the image of that name, if it was made of the container of that attempt's build script.
+    /// The id of the image with that name, if it was made from the build container of that attempt.
     async fn image_of(
         &self,
         name: &ImageName,
@@ -74,41 +76,43 @@ pub trait Engine: Send + Sync {
         attempt: Attempt,
     ) -> Result<Option<String>, EngineError>;
 
-    /// Takes a name off the engine, and with the last one the image and those without names that it was made of, as far as
-    /// nothing else needs them. False if a container uses it; one that is gone is fine.
+    /// Removes a name from the engine. If it was the image's last name, also removes the image and its parent images
+    /// without names, as far as nothing else needs them. False if a container uses it; true if the name was gone
+    /// already.
     async fn remove_image(&self, name: &ImageName) -> Result<bool, EngineError>;
 
     /// The tags of all images on the engine that are named `<repository>:<tag>`, with exactly this repository; sorted.
     async fn tags(&self, repository: &str) -> Result<Vec<String>, EngineError>;
 
-    /// Removes the image of this id, but only if it has no name, neither `repository:tag` nor `repository@digest`.
-    /// The images that it was made of stay.
+    /// Removes the image with this id, but only if it has no name, neither `repository:tag` nor `repository@digest`.
+    /// Its parent images stay.
     async fn remove_nameless(&self, image_id: &str) -> Result<Nameless, EngineError>;
 
     /// The names of all images that an installation of Kozmic made.
     async fn own_images(&self, instance: &str) -> Result<Vec<ImageName>, EngineError>;
 
-    /// The user as whom scripts run in an image, and the user's surroundings. Any container that takes is marked as one
-    /// of the attempt's.
+    /// The user as whom scripts run in an image, with numbers and home directory. A container that is needed to find out
+    /// is marked as the attempt's.
     async fn account(&self, image: &Image, instance: &str, attempt: Attempt) -> Result<Account, EngineError>;
 
-    /// Creates a container; it does not run yet.
+    /// Creates a container without starting it.
     async fn create(&self, wanted: &NewContainer) -> Result<ContainerId, EngineError>;
 
-    /// Creates a container that shares another one's volumes and labels and is never started: files can be put into
-    /// the volumes through it while the other one starts, which locks that one. Refused, but not as missing, if there is
-    /// no such container.
+    /// Creates a container that shares another one's volumes and labels and is never started. Files can be put into the
+    /// volumes through it while the other container starts and is locked. If there is no such container, the call is
+    /// refused, but not as missing.
     async fn create_beside(
         &self,
         container: &ContainerId,
         wanted: &NewContainer,
     ) -> Result<ContainerId, EngineError>;
 
-    /// Unpacks a tar archive into a directory of a container, running or not. It waits for one that starts.
+    /// Unpacks a tar archive into a directory of a container, running or not. Waits for a container that is starting.
     ///
     /// # Errors
-    /// One that [`EngineError::is_missing`] if there is no such directory or container. One that
-    /// [`EngineError::is_unreachable`], with the archive's own words, if the archive fails: some of it may be there.
+    /// One with [`EngineError::is_missing`] if there is no such directory or container. One with
+    /// [`EngineError::is_unreachable`], with the archive's own words, if the archive fails: a part of it may be
+    /// unpacked.
     async fn upload(
         &self,
         container: &ContainerId,
@@ -116,12 +120,12 @@ pub trait Engine: Send + Sync {
         archive: mpsc::Receiver<std::io::Result<Bytes>>,
     ) -> Result<(), EngineError>;
 
-    /// A file or directory of a container, running or ended, as a tar archive of any length: entries begin with the
-    /// path's last part, and a link is given as a link. The archive is whole only if its own end is there: an engine
-    /// that fails in the middle may end it as if it were.
+    /// A file or directory of a container, running or ended, as a tar archive of any length. Entries begin with the
+    /// path's last part, and a link is given as a link. The archive is complete only if it has its end marker: an
+    /// engine that fails in the middle may end the stream normally.
     ///
     /// # Errors
-    /// One that [`EngineError::is_missing`] if there is no such path or container. A path below a file is refused too,
+    /// One with [`EngineError::is_missing`] if there is no such path or container. A path below a file is also refused,
     /// in the engine's words.
     async fn download(
         &self,
@@ -129,12 +133,12 @@ pub trait Engine: Send + Sync {
         path: &str,
     ) -> Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError>;
 
-    /// Whether a path exists in a container, running or not; a link does, wherever it leads. Not if the container is gone.
-    /// Below a file it is refused.
+    /// True if a path exists in a container, running or not. A link exists wherever it leads. False if the container is
+    /// gone. A path below a file is refused.
     async fn has_file(&self, container: &ContainerId, path: &str) -> Result<bool, EngineError>;
 
-    /// A file of a container, running or not, up to `limit` bytes. None if there is no such file or container, if it is
-    /// longer, or no plain file. Below a file it is refused.
+    /// A file of a container, running or not, up to `limit` bytes. None if there is no such file or container, or if
+    /// the file is longer or not a plain file. A path below a file is refused.
     async fn read_file(
         &self,
         container: &ContainerId,
@@ -142,63 +146,65 @@ pub trait Engine: Send + Sync {
         limit: usize,
     ) -> Result<Option<Vec<u8>>, EngineError>;
 
-    /// Whether the engine as it runs now saw a container start or end. It keeps its last events in memory, for as long
-    /// as it runs. An engine that is about to stop is one that does not answer. Takes a second unless it saw it.
+    /// The engine's memory of a container's start or end. The current engine process keeps its last events in memory.
+    /// An engine that is about to stop counts as one that does not answer. The call takes a second unless the event was
+    /// seen.
     async fn remembers(&self, container: &ContainerId, moment: Moment) -> Result<Memory, EngineError>;
 
-    /// Listens to a container that was not started yet, once: every byte of its output comes, as it was printed and as
-    /// soon as it was; a silent one may stay so. The container waits for a reader that does not read. With a terminal,
-    /// which it was created with, all is [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
+    /// Attaches to a container before its start, once. Every byte of its output arrives as it was printed and at once;
+    /// a silent container may stay silent for ever. The container waits for a reader that does not read. If it was
+    /// created with a terminal, all output is [`Channel::Output`], lines end with `\r\n`, and the input leads nowhere.
     async fn attach(&self, container: &ContainerId, has_terminal: bool) -> Result<Attached, EngineError>;
 
-    /// All output of a container from its start, and what follows until it ends. The engine keeps it as text: each byte
-    /// that is not UTF-8 comes back as U+FFFD, as does each byte of a character that lies across 16 KiB of one line. A
-    /// line comes when it is ended, longer than that, or the container's last one; not before. A second reading gives
-    /// the same bytes again. With a terminal all is [`Channel::Output`], and lines end with `\r\n`. What fails is told in
-    /// the stream, as a lost connection, even if there is no such container.
+    /// All output of a container from its start, and then new output until it ends. The engine stores it as text: each
+    /// byte that is not UTF-8 becomes U+FFFD, and so does each byte of a character that lies across 16 KiB of one line.
+    /// A line arrives when it is ended, when it is longer than that, or when it is the container's last one. A second
+    /// reading gives the same bytes. With a terminal, all output is [`Channel::Output`], and lines end with `\r\n`. A
+    /// failure is reported in the stream as a lost connection, even if there is no such container.
     async fn output(&self, container: &ContainerId) -> Result<OutputStream, EngineError>;
 
-    /// The copy that the engine keeps of a container's output, up to a second of its own clock; as with `output`.
+    /// The engine's stored output of a container, up to a second of its own clock; otherwise like `output`.
     async fn output_until(
         &self,
         container: &ContainerId,
         until: Timestamp,
     ) -> Result<OutputStream, EngineError>;
 
-    /// Starts a container. One that runs is fine; one that was created beside another is refused.
+    /// Starts a container. A running one is fine; a container that was created beside another is refused.
     async fn start(&self, container: &ContainerId) -> Result<(), EngineError>;
 
-    /// Gives the terminal of a container that runs its size, which is 0 × 0 before. One that has no terminal, or has ended
-    /// or is gone, is fine.
+    /// Sets the terminal size of a running container; before, it is 0 × 0. A container without a terminal, or one that
+    /// has ended or is gone, is fine.
     async fn size_terminal(&self, container: &ContainerId, size: TerminalSize) -> Result<(), EngineError>;
 
-    /// Waits until a container ended; gives what it returned. One that was not started yet is not waited for, and gives 0.
+    /// Waits until a container has ended, and returns its code. A container that was not started yet gives 0 at once.
     async fn wait(&self, container: &ContainerId) -> Result<i64, EngineError>;
 
     /// The state of a container; none if it does not exist.
     async fn state(&self, container: &ContainerId) -> Result<Option<ContainerState>, EngineError>;
 
-    /// Whether a container has a process; one that is gone has none. An engine that missed its end says that it runs all the same.
+    /// True if a container has a process. False if the container is gone. If the engine missed the container's end, its
+    /// state is still `Running`, but this call is right.
     async fn has_processes(&self, container: &ContainerId) -> Result<bool, EngineError>;
 
-    /// Whether a process of a container was killed for want of memory, as far as the engine saw until the container ended:
-    /// any of its processes, not the first one alone. It may miss one of the last moment. None of one that runs, or is gone.
+    /// True if any process of a container was killed for lack of memory, as far as the engine saw until the container's
+    /// end. The engine may miss a kill in the last moment. False for a container that runs or is gone.
     async fn lacked_memory(&self, container: &ContainerId) -> Result<bool, EngineError>;
 
-    /// Stops a container: SIGTERM, whatever signal its image wants, and SIGKILL after the grace period. One that ended or is
-    /// gone is fine.
+    /// Stops a container: SIGTERM, even if its image names another signal, and SIGKILL after the grace period. A
+    /// container that has ended or is gone is fine.
     async fn stop(&self, container: &ContainerId, grace: Duration) -> Result<(), EngineError>;
 
-    /// Removes a container and its volumes, running or not. One that is gone is fine.
+    /// Removes a container and its volumes, running or not. A container that is gone is fine.
     async fn remove(&self, container: &ContainerId) -> Result<(), EngineError>;
 
-    /// The containers of an installation of Kozmic.
+    /// All containers of an installation of Kozmic.
     async fn containers(&self, instance: &str) -> Result<Vec<FoundContainer>, EngineError>;
 
-    /// The attempts of an installation that left a network of their own on the engine.
+    /// The attempts of an installation that have a network of their own on the engine.
     async fn networks(&self, instance: &str) -> Result<Vec<Attempt>, EngineError>;
 
-    /// Removes the network of an attempt, if it has one of its own, after its containers.
+    /// Removes the network of an attempt, if it has its own. Its containers must be removed before.
     async fn remove_network(&self, instance: &str, attempt: Attempt) -> Result<(), EngineError>;
 }
 
@@ -207,11 +213,11 @@ pub trait Engine: Send + Sync {
 pub struct Image {
     /// The engine's id of its content.
     pub id: String,
-    /// The user that its containers run as if nothing else is said; empty for root.
+    /// The user as whom its containers run by default; empty for root.
     pub default_user: String,
-    /// In bytes, all layers together.
+    /// The size in bytes, all layers together.
     pub size: i64,
-    /// Whether it came from a registry, or was given to one, under the name that it was found by.
+    /// True if the image was pulled from a registry, or pushed to one, under the name that found it.
     pub is_pulled: bool,
 }
 
@@ -222,7 +228,7 @@ pub struct RegistryLogin {
     pub registry: String,
     /// The user.
     pub username: String,
-    /// The password, or a token in its place.
+    /// The password, or a token.
     pub password: SecretString,
 }
 
@@ -236,7 +242,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The key of what an install script makes.
+    /// The cache key of an install script's result.
     pub fn cache_key(&self) -> Option<&str> {
         match self {
             Self::Install(key) => Some(key),
@@ -245,7 +251,7 @@ impl Stage {
     }
 }
 
-/// An event that happens to a container once.
+/// An event that happens once in a container's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// It was started.
@@ -254,29 +260,29 @@ pub enum Moment {
     End,
 }
 
-/// Whether the engine as it runs now saw something happen.
+/// The memory of the current engine process of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// It did.
+    /// The engine saw the event.
     Seen,
-    /// It did not: it was started after that.
+    /// The engine did not see the event: the engine started after it.
     NotSeen,
-    /// It may have forgotten: too much has happened since.
+    /// The engine may have forgotten the event: too much has happened since.
     Unknown,
 }
 
-/// The user as whom scripts run in an image, and the user's surroundings.
+/// The user as whom scripts run in an image, with numbers and home directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The name or number to run as.
     pub user: String,
-    /// Its number.
+    /// The user's number.
     pub uid: u64,
-    /// Its group's number.
+    /// The number of the user's group.
     pub gid: u64,
-    /// Its home directory.
+    /// The user's home directory.
     pub home: String,
-    /// Whether there is a `/bin/sh`.
+    /// True if there is a `/bin/sh`.
     pub has_shell: bool,
 }
 
@@ -284,18 +290,18 @@ pub struct Account {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ContainerId(pub String);
 
-/// Outcome for an image that was to be removed unless it has a name.
+/// The result of removing an image unless it has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nameless {
-    /// It is not there (any more).
+    /// It does not exist (any more).
     Gone,
     /// It has a name, and stays.
     Named,
-    /// A container uses it, or another image was made of it; it stays.
+    /// A container uses it, or another image is based on it; it stays.
     InUse,
 }
 
-/// The two ends of a container that is listened to.
+/// The two streams of an attached container.
 pub struct Attached {
     /// Its output.
     pub output: OutputStream,
@@ -303,10 +309,10 @@ pub struct Attached {
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
 }
 
-/// Output of a container, in order within each channel.
+/// A container's output, in order within each channel.
 pub type OutputStream = BoxStream<'static, Result<Output, EngineError>>;
 
-/// A piece of what a container printed.
+/// A piece of a container's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Standard output or standard error.
@@ -315,7 +321,7 @@ pub struct Output {
     pub bytes: Bytes,
 }
 
-/// The one of its two channels that a container wrote to.
+/// The channel to which a container wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// Standard output.
@@ -324,7 +330,7 @@ pub enum Channel {
     Error,
 }
 
-/// State of a container.
+/// The state of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerState {
     /// It was never started.

@@ -1,4 +1,4 @@
-//! The Docker engine, over its API alone: no directory is shared with its host, so it may be local, remote or nested.
+//! The Docker engine, by its API only: no directory is shared with its host, so it may be local, remote or nested.
 
 mod account;
 mod apart;
@@ -49,10 +49,10 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// Longest time that the engine may take to answer a plain question.
+/// The longest time for the engine's answer to a simple call.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Longest time that an upload or a pull may take.
+/// The longest time for an upload or a pull.
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Settings of the engine and of each job's container.
@@ -64,11 +64,11 @@ pub struct DockerSettings {
     pub certificates: Option<PathBuf>,
     /// The network of job containers.
     pub network: JobNetwork,
-    /// Memory.
+    /// The memory limit.
     pub memory: MemoryLimit,
     /// Processor time in thousandths of a core.
     pub millicores: Option<i64>,
-    /// Number of processes and threads; none: as many as the machine bears.
+    /// The number of processes and threads; none: no limit.
     pub processes: Option<i64>,
     /// `name:address` pairs for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
@@ -76,7 +76,7 @@ pub struct DockerSettings {
     pub capabilities: Vec<String>,
     /// The program that runs containers; none: the engine's own choice.
     pub runtime: Option<String>,
-    /// Their user namespace.
+    /// The user namespace of job containers.
     pub user_namespace: UserNamespace,
 }
 
@@ -84,20 +84,20 @@ pub struct DockerSettings {
 #[derive(Clone)]
 pub struct DockerEngine {
     settings: Arc<DockerSettings>,
-    /// The connection, once there was something to connect to.
+    /// The connection, once there is something to connect to.
     docker: OnceLock<Docker>,
-    /// The machine's memory, once it was asked for.
+    /// The machine's memory, once it is known.
     memory: Arc<OnceLock<i64>>,
     accounts: Arc<Mutex<HashMap<String, Account>>>,
-    /// Whether all was made that jobs need.
+    /// True if the engine is prepared for jobs.
     is_ready: Arc<AtomicBool>,
     fence: Arc<Fence>,
-    /// Name of the network that Kozmic makes.
+    /// The name of the network that Kozmic makes.
     own_network: &'static str,
 }
 
 impl DockerEngine {
-    /// An engine at `settings.url`; asks it nothing yet, so it may come up later.
+    /// An engine at `settings.url`. It is not called yet, so it may start later.
     pub fn new(settings: DockerSettings) -> Self {
         Self {
             settings: Arc::new(settings),
@@ -110,8 +110,8 @@ impl DockerEngine {
         }
     }
 
-    /// Whether the engine has the network of job containers, if one is named. Some names mean no network of the engine's
-    /// own, and are there in any case.
+    /// True if the engine has the network of job containers, if the settings name one. Some names stand for no network
+    /// of the engine's own, and always count as present.
     ///
     /// # Errors
     /// The engine does not answer.
@@ -125,15 +125,15 @@ impl DockerEngine {
         Ok(self.network(network).await?.is_some())
     }
 
-    /// Whether the network is there that Kozmic makes for all jobs. Nothing is made.
+    /// True if the network exists that Kozmic makes for all jobs. This call makes nothing.
     ///
     /// # Errors
-    /// The engine does not answer, or another network bears the name.
+    /// The engine does not answer, or another network has the name.
     pub async fn has_own_network(&self) -> Result<bool, EngineError> {
         self.own_network_fits().await
     }
 
-    /// For calls that may take long.
+    /// A connection for calls that may take long.
     fn patient(&self) -> Result<Docker, EngineError> {
         Ok(self.docker()?.with_timeout(PATIENCE))
     }
@@ -328,8 +328,8 @@ impl Engine for DockerEngine {
     }
 }
 
-/// The client library writes a registry's login in plain base64; the engine reads the kind for addresses, and takes one
-/// with a `+` or `/` in it for none.
+/// Encodes a registry's login in the alphabet for addresses. The client library writes plain base64, and the engine
+/// ignores a login that contains `+` or `/`.
 fn legible(mut request: BollardRequest) -> BollardRequest {
     let login = request.headers_mut().get_mut("X-Registry-Auth");
     let safe = |text: &str| text.replace('+', "-").replace('/', "_").parse().ok();
@@ -341,7 +341,7 @@ fn legible(mut request: BollardRequest) -> BollardRequest {
     request
 }
 
-/// A fault of the connection in words: plain ones for what people meet first, else those of all its causes.
+/// A connection fault in words: a plain sentence for frequent faults, else the words of all causes.
 fn chain(fault: &Error) -> String {
     if let Some(plain) = plainly(fault) {
         return plain.to_owned();

@@ -1,14 +1,14 @@
-//! The reasons why an engine does not do what it is asked for.
+//! The reasons why an engine refuses or fails a call.
 
-/// The reason why the engine did not do what was asked.
+/// The reason why a call to the engine failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// It does not answer.
+    /// The engine does not answer.
     #[error("the Docker engine at {engine} does not answer: {cause}")]
     Unreachable {
         /// Its address.
         engine: String,
-        /// The network's words.
+        /// The cause in the network's words.
         cause: String,
     },
     /// The connection to a container was lost.
@@ -17,27 +17,27 @@ pub enum EngineError {
         /// The fault that was noticed.
         cause: String,
     },
-    /// It said no.
+    /// The engine refused the call.
     #[error("the Docker engine says: {message}")]
     Refused {
-        /// The HTTP status; 0 where the refusal came later, in a stream.
+        /// The HTTP status; 0 if the refusal came later, in a stream.
         status: u16,
-        /// Its own words.
+        /// The engine's own words.
         message: String,
     },
-    /// It lacks something that jobs need.
+    /// The engine lacks something that jobs need.
     #[error("the Docker engine {why}")]
     Unfit {
-        /// The rest of the sentence, with what would be right.
+        /// The rest of the sentence, with advice.
         why: String,
     },
-    /// The image, or a script, left something in the container that would keep the engine from its work.
+    /// The image or a script left something in the container that would block the engine.
     #[error("{cause}")]
     Unreadable {
-        /// The path in the container, and what is wrong there.
+        /// The path in the container, and the fault there.
         cause: String,
     },
-    /// It answered something that is not understood.
+    /// The engine's answer is not understood.
     #[error("the Docker engine answered something unexpected: {cause}")]
     Unexpected {
         /// The fault in it.
@@ -46,19 +46,19 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Whether a registry asks for a login, or for a better one. Only its words tell.
+    /// True if a registry asks for a login, or for a better one. Only its words tell this.
     pub fn is_denied(&self) -> bool {
         let Self::Refused { message, .. } = self else { return false };
         let message = message.to_lowercase();
         ["unauthorized", "denied", "no basic auth credentials"].iter().any(|word| message.contains(word))
     }
 
-    /// Whether what was asked for is not there.
+    /// True if the requested thing does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether it is the connection that failed, and not what was asked.
+    /// True if the connection failed, not the request.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Cut { .. })
     }

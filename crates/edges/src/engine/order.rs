@@ -1,4 +1,4 @@
-//! The order for a container: all that an engine is told of one that it creates.
+//! The order for a container: everything that the engine needs to create it.
 
 use super::Stage;
 use kozmic_model::job::Attempt;
@@ -6,27 +6,27 @@ use kozmic_model::job::Attempt;
 /// A container to create.
 #[derive(Clone, Debug)]
 pub struct NewContainer {
-    /// The installation that it belongs to.
+    /// The installation of the container.
     pub instance: String,
-    /// The attempt that it runs.
+    /// The attempt of the container.
     pub attempt: Attempt,
-    /// The attempt's script that it runs.
+    /// The attempt's script that the container runs.
     pub stage: Stage,
     /// The id of the image.
     pub image: String,
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// Name or number of the user.
+    /// The name or number of the user.
     pub user: String,
-    /// The directory to start in.
+    /// The directory in which the program starts.
     pub working_dir: String,
-    /// Names and values.
+    /// The variables, as names and values.
     pub environment: Vec<(String, String)>,
-    /// Paths that are volumes of their own, and go with the container.
+    /// Paths that are volumes of the container, and are removed with it.
     pub volumes: Vec<Volume>,
-    /// Whether its standard input stays open until [`Attached::input`](super::Attached::input) is closed.
+    /// True if its standard input stays open until [`Attached::input`](super::Attached::input) is closed.
     pub takes_input: bool,
-    /// Whether it prints to a terminal.
+    /// True if it prints to a terminal.
     pub has_terminal: bool,
     /// Limits and rights of its own.
     pub limits: Limits,
@@ -46,19 +46,19 @@ pub struct TerminalSize {
 pub struct Volume {
     /// The path, absolute.
     pub path: String,
-    /// Whether it is empty at the start; else it begins with what the image has there.
+    /// True if it is empty at the start. Otherwise it begins with the image's content at the path.
     pub is_empty: bool,
 }
 
-/// Limits and rights of a container. Each that is given takes the place of the engine's own settings.
+/// Limits and rights of a container. Each value that is set replaces the engine's own setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Memory in bytes.
     pub memory: Option<i64>,
     /// `name:address` pairs for `/etc/hosts`.
     pub extra_hosts: Option<Vec<String>>,
-    /// Capabilities beyond those that each container has.
+    /// Capabilities beyond those of each container.
     pub capabilities: Option<Vec<String>>,
-    /// Whether no process in it gains rights that it did not start with, by `sudo` for instance.
+    /// True if no process in it can gain more rights than it started with, by `sudo` for instance.
     pub no_new_privileges: bool,
 }

@@ -1,4 +1,4 @@
-//! Subnets: ranges of addresses that networks of containers have.
+//! Subnets: the address ranges of container networks.
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -10,13 +10,13 @@ pub struct Subnet {
 }
 
 impl Subnet {
-    /// Whether an address is one of its.
+    /// True if the address is in the subnet.
     pub fn contains(&self, address: IpAddr) -> bool {
         let is_of_kind = address.is_ipv4() == self.first.is_ipv4();
         is_of_kind && head(address, self.prefix) == head(self.first, self.prefix)
     }
 
-    /// Whether the two have an address in common.
+    /// True if the two have an address in common.
     pub fn overlaps(&self, other: &Self) -> bool {
         match self.prefix <= other.prefix {
             true => self.contains(other.first),
@@ -24,7 +24,7 @@ impl Subnet {
         }
     }
 
-    /// Its equal parts with such a prefix, in their order; none if they would be larger than it is.
+    /// The equal parts with such a prefix, in order; none if they would be larger than the subnet.
     pub fn parts(self, prefix: u8) -> impl Iterator<Item = Self> {
         let step = 1_u128.checked_shl(u32::from(width(self.first).saturating_sub(prefix))).unwrap_or(0);
         let count = match prefix.checked_sub(self.prefix) {
@@ -35,24 +35,24 @@ impl Subnet {
             .map(move |number| Self { first: address(self.first, bits(self.first) + number * step), prefix })
     }
 
-    /// The range with such a prefix that an address is in.
+    /// The range with such a prefix around an address.
     pub fn around(member: IpAddr, prefix: u8) -> Self {
         let prefix = prefix.min(width(member));
         let kept = head(member, prefix).checked_shl(u32::from(width(member) - prefix)).unwrap_or(0);
         Self { first: address(member, kept), prefix }
     }
 
-    /// The first address that a machine can have, which a network's gateway takes.
+    /// The first usable address, which a network's gateway gets.
     pub fn gateway(&self) -> IpAddr {
         address(self.first, bits(self.first).saturating_add(1))
     }
 
-    /// Number of leading bits that its addresses have in common.
+    /// The number of leading bits that all its addresses share.
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
 
-    /// Whether its addresses are of four bytes.
+    /// True if its addresses have four bytes.
     pub fn is_ipv4(&self) -> bool {
         self.first.is_ipv4()
     }
@@ -75,7 +75,7 @@ impl fmt::Display for Subnet {
     }
 }
 
-/// The text is no subnet.
+/// The text is not a subnet.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is no subnet")]
 pub struct NotASubnet(String);

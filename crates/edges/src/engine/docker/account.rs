@@ -6,17 +6,17 @@ use futures_util::TryStreamExt;
 use std::{collections::HashMap, io, sync::PoisonError};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-/// The user that scripts run as where the image has it.
+/// The user as whom scripts run, if the image has it.
 const USER: &str = "kozmic";
 
-/// The file that names an image's users.
+/// The file with an image's users.
 const PASSWD: &str = "/etc/passwd";
 
-/// The file that names its groups.
+/// The file with its groups.
 const GROUP: &str = "/etc/group";
 
 impl DockerEngine {
-    /// An image's content never changes under its id, so this is looked up once.
+    /// Finds the account. An image's content never changes under its id, so this is looked up once.
     pub(super) async fn find_account(
         &self,
         image: &Image,
@@ -26,7 +26,8 @@ impl DockerEngine {
         if let Some(account) = known {
             return Ok(account);
         }
-        // Beside the caller, who may be stopped meanwhile: whoever makes the container removes it again.
+        // The task goes on even if the caller stops waiting, so that the container is removed by the task that created
+        // it.
         let (engine, image) = (self.clone(), image.clone());
         let looked = tokio::spawn(async move { engine.look_into(&image, labels).await }).await;
         looked.map_err(|fault| EngineError::Unexpected { cause: fault.to_string() })?
@@ -55,8 +56,8 @@ impl DockerEngine {
         Ok(account(users, default_user, has_shell))
     }
 
-    /// Refuses a container in which the engine would wait for ever. It reads the lists of users and groups when it starts
-    /// a container, and when it packs files out of one: to its end, be it a pipe.
+    /// Refuses a container in which the engine would wait for ever. When the engine starts a container or packs files
+    /// from one, it reads the lists of users and groups to their end, even if they are pipes.
     pub(super) async fn refuse_endless(&self, container: &ContainerId) -> Result<(), EngineError> {
         for path in [PASSWD, GROUP] {
             self.plain_file(container, path, passwd::LONGEST).await?;
@@ -64,7 +65,7 @@ impl DockerEngine {
         Ok(())
     }
 
-    /// The users of a container's image that matter. A link is followed as the engine follows it.
+    /// The relevant users of a container's image. A link is followed as the engine follows it.
     async fn users(&self, container: &ContainerId, default_user: &str) -> Result<Found, EngineError> {
         let path = self.plain_file(container, PASSWD, passwd::LONGEST).await?;
         let Some(path) = path else { return Ok(Found::default()) };
@@ -83,7 +84,7 @@ impl DockerEngine {
     }
 }
 
-/// The part of an image's default user that tells who it is; the other one is the group.
+/// The user in an image's default user; the part after the colon is the group.
 fn name_of(default_user: &str) -> &str {
     match default_user.split(':').next() {
         None | Some("") => "0",

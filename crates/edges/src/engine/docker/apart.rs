@@ -1,4 +1,4 @@
-//! Networks of single attempts: each with a small subnet of its own, since the engine's own pools end at about thirty.
+//! Networks of single attempts: each has a small subnet, because the engine's own pools end at about thirty networks.
 
 use super::{
     DockerEngine, EngineError,
@@ -15,11 +15,11 @@ use bollard::{
 use kozmic_model::job::Attempt;
 use std::collections::HashMap;
 
-/// Number of subnets that are tried, should others take them at the same moment.
+/// The number of subnets that are tried, in case others take them at the same time.
 const TRIES: usize = 32;
 
 impl DockerEngine {
-    /// Name of the network of an attempt, which is made if it is not there.
+    /// The name of an attempt's network. The network is made if it does not exist.
     pub(super) async fn network_apart(
         &self,
         instance: &str,
@@ -50,7 +50,7 @@ impl DockerEngine {
         Ok(networks.iter().filter_map(|network| attempt_of(network.labels.as_ref()?)).collect())
     }
 
-    /// Removes an attempt's networks: a lost answer may have left two.
+    /// Removes an attempt's networks. There may be two after a lost answer.
     pub(super) async fn remove_apart(&self, instance: &str, attempt: Attempt) -> Result<(), EngineError> {
         let labels = marks(instance, attempt).into_iter().map(|(name, value)| format!("{name}={value}"));
         for network in self.networks_with(labels.collect()).await? {
@@ -63,7 +63,7 @@ impl DockerEngine {
         Ok(())
     }
 
-    /// The engine's networks that have all these labels.
+    /// The engine's networks with all these labels.
     async fn networks_with(&self, labels: Vec<String>) -> Result<Vec<Network>, EngineError> {
         let filters = HashMap::from([("label".to_owned(), labels)]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();

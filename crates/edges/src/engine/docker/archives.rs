@@ -1,4 +1,4 @@
-//! Files on their way into containers and out of them, as tar archives.
+//! Uploads files into containers and downloads files from them, as tar archives.
 
 use super::{ContainerId, DockerEngine, EngineError};
 use bollard::{
@@ -13,10 +13,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use tokio::sync::mpsc;
 
-/// Bits of a mode, as Go writes it, that only directories, links, pipes, sockets and devices have.
+/// Bits of a mode, in Go's form, that only directories, links, pipes, sockets and devices have.
 const NO_PLAIN_FILE: u32 = 0x8f28_0000;
 
-/// The length of an entry's head in an archive.
+/// The length of an entry's header in an archive.
 const HEAD: usize = 512;
 
 impl DockerEngine {
@@ -53,10 +53,10 @@ impl DockerEngine {
         }
     }
 
-    /// The path of the plain file that a path leads to, be it by links; none if nothing is there.
+    /// The path of the plain file at a path, after its links; none if there is nothing.
     ///
     /// # Errors
-    /// Something else is there, or it has more than so many bytes: nobody can read it to its end.
+    /// Something else is there, or the file is larger than `most` bytes: it could not be read to its end.
     pub(super) async fn plain_file(
         &self,
         container: &ContainerId,
@@ -98,8 +98,8 @@ impl DockerEngine {
         Ok(first_file(&bytes, limit).map(<[u8]>::to_vec))
     }
 
-    /// The client library tells of a refusal only in the stream: the answer's beginning is waited for. Its limit of time
-    /// is one for that alone.
+    /// Downloads an archive. The client library reports a refusal only in the stream, so the beginning of the answer is
+    /// awaited. The client's time limit is only for that beginning.
     pub(super) async fn download_archive(
         &self,
         container: &ContainerId,
@@ -115,7 +115,7 @@ impl DockerEngine {
     }
 }
 
-/// The content of an archive's first entry, if that is a plain file of up to so many bytes.
+/// The content of an archive's first entry, if it is a plain file of up to `limit` bytes.
 fn first_file(archive: &[u8], limit: usize) -> Option<&[u8]> {
     let (head, content) = archive.split_at_checked(HEAD)?;
     let size = std::str::from_utf8(&head[124..136]).ok()?.trim_matches(['\0', ' ']);

@@ -1,4 +1,4 @@
-//! Containers that are listened to from before their start, so that all they print is heard at once.
+//! Attaches to containers before their start, so that all of their output is heard at once.
 
 use super::{
     Attached, ContainerId, DockerEngine, EngineError, TIMEOUT,
@@ -12,7 +12,7 @@ use bollard::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::{borrow::Cow, collections::HashMap, io::ErrorKind};
 
-/// The call to listen to a terminal.
+/// The call that attaches to a terminal.
 const ATTACH: Call = ("POST", Cow::Borrowed("/attach?stream=true&stdout=true&stderr=true"));
 
 impl DockerEngine {
@@ -26,8 +26,8 @@ impl DockerEngine {
         Ok(Attached { output: output.boxed(), input: attached.input })
     }
 
-    /// The call for plain bytes tells nothing before the first byte. That the engine listens is known by its event, which
-    /// comes after it took hold of the output.
+    /// Attaches to a terminal. The call for plain bytes returns nothing before the first byte. The engine's event tells
+    /// that it listens: it comes after the engine has connected to the output.
     pub(super) async fn attach_to_terminal(&self, container: &ContainerId) -> Result<Attached, EngineError> {
         let docker = self.docker()?;
         let mut pieces = plain(&docker, container, ATTACH).boxed();
@@ -43,8 +43,8 @@ impl DockerEngine {
     }
 }
 
-/// Waits until somebody has attached to a container. The engine remembers its last events: whichever of the two calls
-/// comes first, the event is told.
+/// Waits until somebody has attached to a container. The engine remembers its last events, so the event arrives in any
+/// order of the two calls.
 async fn attached(docker: &Docker, container: &ContainerId) -> Result<(), Error> {
     let filters = [("type", "container"), ("event", "attach"), ("container", &container.0)];
     let filters = filters.map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));

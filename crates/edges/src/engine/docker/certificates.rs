@@ -1,7 +1,7 @@
-//! The certificates for an engine on TLS, in the files that Docker's own tools use too.
+//! The certificates for an engine with TLS, in the files that Docker's own tools use.
 //!
-//! The client library reads them anew for each connection, and passes over what it cannot use: the engine then sees no
-//! certificate, and says so. So they are tried before.
+//! The client library reads them again for each connection, and ignores files that it cannot use. The engine then sees
+//! no certificate, and reports that. So this module checks them before.
 
 use crate::small_file;
 use rustls::{
@@ -22,7 +22,7 @@ pub(super) struct Certificates {
     pub(super) authority: PathBuf,
     /// The certificate that Kozmic shows.
     pub(super) certificate: PathBuf,
-    /// The key of that.
+    /// The key of the certificate.
     pub(super) key: PathBuf,
 }
 
@@ -32,10 +32,10 @@ impl Certificates {
         Self { authority, certificate, key }
     }
 
-    /// Settings of a connection that uses them.
+    /// The TLS settings of a connection that uses them.
     ///
     /// # Errors
-    /// In words, what is wrong with them.
+    /// The fault of the files, in words.
     pub(super) fn config(&self) -> Result<ClientConfig, String> {
         let wrong = |file: &Path, why: &str| format!("its certificates: {}: {why}", file.display());
         let mut trusted = RootCertStore::empty();
@@ -59,7 +59,7 @@ impl Certificates {
     }
 }
 
-/// Settings of a connection that trusts nobody: it is there to see who answers.
+/// The TLS settings of a connection that trusts no server: it only finds out how the server answers.
 pub(super) fn trusting_nobody() -> ClientConfig {
     trusting(RootCertStore::empty()).with_no_client_auth()
 }

@@ -1,4 +1,4 @@
-//! The way to the engine: a socket of this machine, or TCP, with TLS or without; and why there is none.
+//! The connection to the engine: a socket of this machine, or TCP, with TLS or without; and the reasons of a failure.
 
 use super::{DockerEngine, DockerSettings, TIMEOUT, certificates::Certificates, chain, legible};
 use crate::{engine::EngineError, tls_fault::TlsFault};
@@ -7,7 +7,7 @@ use std::{net::IpAddr, path::Path, sync::atomic::Ordering};
 use url::Url;
 
 impl DockerSettings {
-    /// The directory of certificates, if the way to the engine is on TLS.
+    /// The directory of certificates, if the connection uses TLS.
     pub(super) fn tls(&self) -> Option<&Path> {
         let is_on_tcp = self.url.starts_with("tcp://") || self.url.starts_with("https://");
         self.certificates.as_deref().filter(|_| is_on_tcp)
@@ -19,14 +19,14 @@ impl DockerSettings {
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// The engine's address, if the way to it is TCP.
+    /// The engine's address, if the connection uses TCP.
     pub(super) fn address(&self) -> Option<Url> {
         Url::parse(&self.url).ok().filter(|url| ["tcp", "http", "https"].contains(&url.scheme()))
     }
 }
 
 impl DockerEngine {
-    /// Whether the engine is on this machine, which meets its containers' addresses then.
+    /// True if the engine is on this machine. Its containers then have addresses that this machine sees as peers.
     pub fn is_here(&self) -> bool {
         self.settings.is_here()
     }
@@ -39,12 +39,12 @@ impl DockerEngine {
         Ok(self.docker.get_or_init(|| docker).clone())
     }
 
-    /// The same, over connections of its own.
+    /// The same, over new connections.
     pub(super) fn anew(&self) -> Result<Docker, EngineError> {
         Ok(self.connect()?.with_timeout(TIMEOUT).with_request_modifier(legible))
     }
 
-    /// No connection yet, only all that it takes.
+    /// Prepares a client. It does not connect yet.
     fn connect(&self) -> Result<Docker, EngineError> {
         let url = &self.settings.url;
         let (seconds, version) = (TIMEOUT.as_secs(), API_DEFAULT_VERSION);
@@ -82,13 +82,13 @@ impl DockerEngine {
         }
     }
 
-    /// One that comes back may be another one: it is made ready anew.
+    /// An engine that comes back may be a different one, so it must be prepared again.
     pub(super) fn unreachable(&self, cause: String) -> EngineError {
         self.is_ready.store(false, Ordering::Relaxed);
         EngineError::Unreachable { engine: self.settings.url.clone(), cause }
     }
 
-    /// The words for an engine on TLS where the settings have it without.
+    /// The message for an engine that requires TLS when the settings have none.
     pub(super) fn wants_tls(&self) -> String {
         let right = match self.settings.certificates.is_some() {
             true => "its address has to begin with tcp:// or https://",
@@ -97,7 +97,7 @@ impl DockerEngine {
         format!("it speaks TLS there: {right}")
     }
 
-    /// A fault of TLS, with the file that has to do with it.
+    /// A TLS fault in words, with the file that is concerned.
     pub(super) fn words(&self, tls: &TlsFault, dir: &Path) -> String {
         let Certificates { authority, certificate, .. } = Certificates::of(dir);
         match tls {

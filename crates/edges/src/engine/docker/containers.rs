@@ -1,4 +1,4 @@
-//! Containers: waited for, stopped, found again and removed.
+//! Containers: waits for them, stops, finds and removes them.
 
 use super::{
     ContainerId, ContainerState, DockerEngine, EngineError, FoundContainer, Stage, TIMEOUT, TerminalSize,
@@ -18,10 +18,10 @@ use std::{collections::HashMap, time::Duration};
 pub(super) const INSTANCE: &str = "kozmic.instance";
 pub(super) const JOB: &str = "kozmic.job";
 const ATTEMPT: &str = "kozmic.attempt";
-/// The id of the container's image. An image that is made of a container hands its labels down to containers of people,
-/// which are made of that image and not of this one.
+/// The id of the container's image. An image inherits the labels of the container from which it was made, and so do
+/// containers that people make from that image. This label then differs from their image.
 const IMAGE: &str = "kozmic.image";
-/// Empty but for containers of install scripts. Images that were made of those hand it down, so it is always set.
+/// The cache key; empty except for install scripts' containers. Images made from those inherit it, so it is always set.
 const CACHE_KEY: &str = "kozmic.cache_key";
 
 impl DockerEngine {
@@ -29,10 +29,10 @@ impl DockerEngine {
         let mut answers = self.docker()?.wait_container(&container.0, None::<WaitContainerOptions>).boxed();
         match answers.next().await {
             Some(Ok(answer)) if answer.status_code >= 0 && answer.error.is_none() => Ok(answer.status_code),
-            // The library makes an error of each code but 0.
+            // The library turns each code but 0 into an error.
             Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => Ok(code),
             Some(Err(fault)) => Err(self.fault(fault)),
-            // An engine that stops may give up waiting with a code of its own.
+            // An engine that is stopping may end the wait with a code of its own.
             Some(Ok(_)) | None => Err(EngineError::Unreachable {
                 engine: self.settings.url.clone(),
                 cause: "the connection was closed while a container ran".to_owned(),
@@ -58,7 +58,8 @@ impl DockerEngine {
         }))
     }
 
-    /// The engine notes the end of any process in the container, and tells of it when the container ended.
+    /// True if a process was killed for lack of memory. The engine notes the kill of any process in the container, and
+    /// reports it when the container has ended.
     pub(super) async fn was_short_of_memory(&self, container: &ContainerId) -> Result<bool, EngineError> {
         match self.docker()?.inspect_container(&container.0, None::<InspectContainerOptions>).await {
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
@@ -69,8 +70,8 @@ impl DockerEngine {
         }
     }
 
-    /// An engine that has lost a container's processes refuses to list them, or lists none. One that has no program for
-    /// that says so in other words.
+    /// True if the container has processes. An engine that has lost them refuses to list them, or lists none. An engine
+    /// without a program for listing says this in other words.
     pub(super) async fn lists_processes(&self, container: &ContainerId) -> Result<bool, EngineError> {
         match self.docker()?.top_processes(&container.0, None::<TopOptions>).await {
             Ok(found) => Ok(found.processes.is_some_and(|processes| !processes.is_empty())),
@@ -79,7 +80,7 @@ impl DockerEngine {
         }
     }
 
-    /// An engine refuses a terminal that is not there in many words.
+    /// Sets the terminal size. An engine refuses a missing terminal in many different words, so refusals are ignored.
     pub(super) async fn resize_terminal(
         &self,
         container: &ContainerId,
@@ -109,7 +110,7 @@ impl DockerEngine {
         self.fine_if_gone(self.docker()?.remove_container(&container.0, Some(options)).await)
     }
 
-    /// 404: gone. 304: ended already. 409: somebody else removes it right now.
+    /// Ignores refusals of a container that is gone (404), has ended (304), or is being removed by somebody else (409).
     fn fine_if_gone(&self, done: Result<(), Error>) -> Result<(), EngineError> {
         match done {
             Err(Error::DockerResponseServerError { status_code: 304 | 404 | 409, .. }) => Ok(()),
@@ -133,7 +134,7 @@ impl DockerEngine {
     }
 }
 
-/// Labels that tell an attempt's containers from all others.
+/// The labels that identify an attempt's containers.
 pub(super) fn labels(instance: &str, attempt: Attempt, stage: &Stage) -> HashMap<String, String> {
     let cache_key = match stage {
         Stage::Install(key) => key.clone(),
@@ -144,13 +145,13 @@ pub(super) fn labels(instance: &str, attempt: Attempt, stage: &Stage) -> HashMap
     labels
 }
 
-/// Adds the label that tells a container of this image from those that were made of what became of it.
+/// Adds the label that tells this image's containers from containers of images that were made later from them.
 pub(super) fn made_of(mut labels: HashMap<String, String>, image: &str) -> HashMap<String, String> {
     labels.insert(IMAGE.to_owned(), image.to_owned());
     labels
 }
 
-/// Labels of all that an attempt has on the engine.
+/// The labels of everything that an attempt has on the engine.
 pub(super) fn marks(instance: &str, attempt: Attempt) -> HashMap<String, String> {
     HashMap::from([
         (INSTANCE.to_owned(), instance.to_owned()),
@@ -159,7 +160,7 @@ pub(super) fn marks(instance: &str, attempt: Attempt) -> HashMap<String, String>
     ])
 }
 
-/// The attempt that labels tell of.
+/// The attempt in the labels.
 pub(super) fn attempt_of(labels: &HashMap<String, String>) -> Option<Attempt> {
     let job = JobId(labels.get(JOB)?.parse().ok()?);
     Some(Attempt { job, number: labels.get(ATTEMPT)?.parse().ok()? })

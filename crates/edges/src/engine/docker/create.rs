@@ -1,4 +1,4 @@
-//! Containers to be: what the engine is told of one that it creates.
+//! Creates containers: translates an order into the engine's terms.
 
 use super::{
     ContainerId, DockerEngine, DockerSettings, EngineError, NewContainer, UserNamespace,
@@ -20,7 +20,7 @@ impl DockerEngine {
         let body = ContainerCreateBody {
             image: Some(wanted.image.clone()),
             entrypoint: Some(wanted.command.clone()),
-            // An image's own arguments would follow the entry point.
+            // The image's own arguments would follow the entry point.
             cmd: Some(Vec::new()),
             user: Some(wanted.user.clone()),
             working_dir: Some(wanted.working_dir.clone()),
@@ -31,7 +31,7 @@ impl DockerEngine {
             attach_stdin: Some(wanted.takes_input),
             stdin_once: Some(wanted.takes_input),
             labels: Some(made_of(labels(&wanted.instance, wanted.attempt, &wanted.stage), &wanted.image)),
-            // An image may name another one, which its own program understands, and a script does not.
+            // The image may name another signal, which its own program understands, and a script does not.
             stop_signal: Some("SIGTERM".to_owned()),
             host_config: Some(self.host_config(wanted).await?),
             ..ContainerCreateBody::default()
@@ -42,7 +42,7 @@ impl DockerEngine {
         Ok(ContainerId(created.id))
     }
 
-    /// The name of the network that a container is to be in, which is there then.
+    /// The name of the network for a container. The network exists afterwards.
     async fn network_of(&self, wanted: &NewContainer) -> Result<String, EngineError> {
         match &self.settings.network {
             JobNetwork::Named(name) => Ok(name.clone()),
@@ -51,8 +51,9 @@ impl DockerEngine {
         }
     }
 
-    /// `json-file`, never rotated, whatever the engine's own default: a runner that comes back reads all output from
-    /// its start. `init`: a script is not process 1, so that signals end it and orphans are reaped.
+    /// The engine's settings of a container. The log driver is `json-file`, never rotated, whatever the engine's
+    /// default is: a runner that comes back reads all output from its start. `init` is set: a script is not process 1,
+    /// so that signals end it and orphans are reaped.
     async fn host_config(&self, wanted: &NewContainer) -> Result<HostConfig, EngineError> {
         let settings = DockerSettings::clone(&self.settings);
         let Limits { memory, extra_hosts, capabilities, no_new_privileges } = wanted.limits.clone();
@@ -84,7 +85,7 @@ impl DockerEngine {
     }
 }
 
-/// Without a name, so that it goes with its container.
+/// A volume without a name, so that it is removed with its container.
 fn empty(volume: &Volume) -> Mount {
     Mount {
         target: Some(volume.path.clone()),

@@ -1,41 +1,41 @@
-//! Facts of the engine that settings depend on: its runtimes, and whether it remaps the users of containers.
+//! Facts of the engine on which settings depend: its runtimes, and the remapping of container users.
 
 use super::{DockerEngine, EngineError};
 use bollard::models::SystemInfo;
 
-/// Runtimes that an engine may have without telling of them.
+/// Runtimes that an engine may have without listing them.
 const UNTOLD: &str = "io.containerd.";
 
 /// The user namespace of job containers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UserNamespace {
-    /// As the engine is set up.
+    /// The engine's own setting.
     #[default]
     Engine,
-    /// One in which root is nobody on the machine: an engine that has none gets no jobs.
+    /// A namespace in which root has no rights on the machine. An engine without one gets no jobs.
     Remapped,
-    /// That of the machine, even if the engine has another one.
+    /// The machine's namespace, even if the engine has another one.
     Host,
 }
 
-/// The walls that an engine has by itself.
+/// The engine's own protection of the machine from containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Walls {
     /// The program that runs containers.
     pub runtime: String,
-    /// Whether users of containers are others on the machine.
+    /// True if users of containers are different users on the machine.
     pub is_remapped: bool,
-    /// Whether calls of the kernel are filtered.
+    /// True if system calls are filtered.
     pub has_seccomp: bool,
     /// The memory of a hook's container in bytes, if it is limited.
     pub memory: Option<i64>,
 }
 
 impl DockerEngine {
-    /// The walls that job containers have on this engine.
+    /// The protection that job containers have on this engine.
     ///
     /// # Errors
-    /// The engine does not answer, or has not what the settings ask for.
+    /// The engine does not answer, or lacks something that the settings ask for.
     pub async fn walls(&self) -> Result<Walls, EngineError> {
         let facts = self.docker()?.info().await.map_err(|fault| self.fault(fault))?;
         if let Some(why) = self.lack(&facts) {
@@ -50,7 +50,7 @@ impl DockerEngine {
         })
     }
 
-    /// The part of the settings that the engine cannot do, in words.
+    /// The setting that the engine does not support, in words.
     fn lack(&self, facts: &SystemInfo) -> Option<String> {
         let known = facts.runtimes.clone().unwrap_or_default();
         if let Some(runtime) = &self.settings.runtime
@@ -77,7 +77,7 @@ fn remaps(facts: &SystemInfo) -> bool {
     has(facts, "userns") || has(facts, "rootless")
 }
 
-/// Whether one of its options for security, such as `name=seccomp,profile=default`, has this name.
+/// True if one of the engine's security options, such as `name=seccomp,profile=default`, has this name.
 fn has(facts: &SystemInfo, name: &str) -> bool {
     let is_it = |option: &String| option.split(',').any(|part| part.strip_prefix("name=") == Some(name));
     facts.security_options.iter().flatten().any(is_it)

@@ -1,4 +1,4 @@
-//! Peers that are job containers, by their addresses: the server does not talk to them.
+//! Finds peers that are job containers, by their addresses: the server does not talk to them.
 
 use super::{
     DockerEngine, EngineError,
@@ -18,29 +18,29 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Time for which the engine is not asked again which subnets its networks have.
+/// The time for which the known subnets of the engine's networks are used without asking again.
 const KEPT: Duration = Duration::from_secs(2);
 
-/// Longest time that somebody waits for the engine before a request goes on.
+/// The longest time for which a request waits for the engine.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Number of leading bits of the subnet that an attempt with a network of its own gets: five addresses for containers.
+/// The prefix length of the subnet of an attempt's own network: five addresses for containers.
 pub(super) const PART: u8 = 29;
 
-/// The part of the engine's networks that counts.
+/// The relevant part of the engine's networks.
 #[derive(Clone, Debug, Default)]
 struct Known {
-    /// Networks that have nothing but jobs.
+    /// Networks with nothing but jobs.
     of_jobs: Vec<Place>,
-    /// A network that the settings name, which may have others, too.
+    /// A network from the settings, in which there may be other containers too.
     shared: Vec<Place>,
-    /// Addresses of jobs there that were seen.
+    /// Addresses in the shared network that were seen at jobs.
     seen: HashSet<IpAddr>,
-    /// Addresses there that were asked about and are no job's, such as a proxy's.
+    /// Addresses in the shared network that were checked and are not a job's, such as a proxy's.
     others: HashSet<IpAddr>,
 }
 
-/// The addresses of a network. The gateway's is the machine's own.
+/// The addresses of a network. The gateway's address is the machine's own.
 #[derive(Clone, Debug)]
 struct Place {
     subnet: Subnet,
@@ -53,12 +53,12 @@ impl Place {
     }
 }
 
-/// The networks as they are known, and since when.
+/// The known networks, with the time of the last question.
 #[derive(Default)]
 pub(super) struct Fence(Mutex<Option<(Instant, Known)>>);
 
 impl DockerEngine {
-    /// Whether a peer is a job's container. An engine that does not answer in time is believed as of its last answer.
+    /// True if a peer is a job's container. If the engine does not answer in time, its last answer is used.
     pub(super) async fn is_jobs_address(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         if peer.is_loopback() || !self.is_here() {
@@ -77,12 +77,12 @@ impl DockerEngine {
         is_in(&known.shared) && !known.others.contains(&peer) && self.has_job_at(peer).await
     }
 
-    /// Has the engine asked anew when the next peer comes.
+    /// Makes the next check ask the engine again.
     pub(super) fn forget_networks(&self) {
         *self.fence.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The networks as the engine told them lately. While one caller asks, others take what was known before.
+    /// The networks from the engine's last answer. While one caller asks, others use the earlier answer.
     async fn known(&self) -> Known {
         let known = {
             let mut slot = self.fence.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,8 +127,8 @@ impl DockerEngine {
         })
     }
 
-    /// Whether a job's container has this address now. The answer is kept in mind until the networks are looked at anew, so
-    /// that nobody there keeps the engine busy with questions.
+    /// True if a job's container has this address now. The answer is stored until the networks are read again, so that
+    /// a peer cannot keep the engine busy with questions.
     async fn has_job_at(&self, peer: IpAddr) -> bool {
         let Ok(Ok(addresses)) = timeout(PATIENCE, self.addresses_of_jobs()).await else { return false };
         let is_job = addresses.contains(&peer);
@@ -142,7 +142,7 @@ impl DockerEngine {
         is_job
     }
 
-    /// The addresses of all jobs that run on the engine, of other installations, too.
+    /// The addresses of all running jobs on the engine, also of other installations.
     async fn addresses_of_jobs(&self) -> Result<HashSet<IpAddr>, EngineError> {
         let filters = HashMap::from([("label".to_owned(), vec![JOB.to_owned()])]);
         let options = ListContainersOptionsBuilder::default().filters(&filters).build();

@@ -1,4 +1,5 @@
-//! Containers that are never started: to look into an image, and to fill a volume while another container starts.
+//! Containers that are never started: for a look into an image, and for filling a volume while another container
+//! starts.
 
 use super::{ContainerId, DockerEngine, EngineError, containers::made_of};
 use bollard::{
@@ -8,7 +9,7 @@ use bollard::{
 use std::collections::HashMap;
 
 impl DockerEngine {
-    /// A container of this image that shares the volumes of those.
+    /// Creates a container of this image that shares the volumes of others.
     pub(super) async fn create_idle(
         &self,
         image: &str,

@@ -1,4 +1,4 @@
-//! Images on the engine: found, made of containers, taken off.
+//! Images on the engine: finds them, makes them from containers, and removes them.
 
 use super::{
     ContainerId, DockerEngine, EngineError, Image, Nameless, Stage,
@@ -15,7 +15,7 @@ use bollard::{
 use kozmic_model::{image::ImageName, job::Attempt};
 use std::collections::HashMap;
 
-/// Sign in place of a name or tag that is not there.
+/// The engine's text for a missing name or tag.
 const NO_NAME: &str = "<none>";
 
 impl DockerEngine {
@@ -28,7 +28,7 @@ impl DockerEngine {
         Ok(Some(Image { id, default_user, size: found.size.unwrap_or_default(), is_pulled }))
     }
 
-    /// An image has the labels of the container that it was made of.
+    /// Finds an image by its labels: it has the labels of the container from which it was made.
     pub(super) async fn find_image_of(
         &self,
         name: &ImageName,
@@ -42,7 +42,8 @@ impl DockerEngine {
         Ok(found.id.filter(|_| is_of))
     }
 
-    /// The image that bears a name. The engine takes the beginning of any image's id for a name, too.
+    /// The image with that name. The engine also accepts the beginning of any image's id as a name, so the names are
+    /// compared.
     async fn look_at(&self, name: &ImageName) -> Result<Option<ImageInspect>, EngineError> {
         let found = match self.docker()?.inspect_image(&name.to_string()).await {
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
@@ -69,7 +70,7 @@ impl DockerEngine {
         committed.map(|image| image.id).map_err(|fault| self.fault(fault))
     }
 
-    /// 404: gone. 409: a container uses it.
+    /// Removes a name. 404: it is gone. 409: a container uses it.
     pub(super) async fn untag_image(&self, name: &ImageName) -> Result<bool, EngineError> {
         match self.patient()?.remove_image(&name.to_string(), None::<RemoveImageOptions>, None).await {
             Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(true),
@@ -78,7 +79,7 @@ impl DockerEngine {
         }
     }
 
-    /// Without pruning: the nameless images that this one was made of may be somebody else's.
+    /// Removes an image without pruning: its nameless parent images may belong to somebody else.
     pub(super) async fn remove_without_name(&self, image_id: &str) -> Result<Nameless, EngineError> {
         let docker = self.patient()?;
         let found = match docker.inspect_image(image_id).await {
@@ -102,7 +103,7 @@ impl DockerEngine {
         let options = ListImagesOptionsBuilder::default().filters(&filters).build();
         let all = self.docker()?.list_images(Some(options)).await.map_err(|fault| self.fault(fault))?;
         let names = all.into_iter().flat_map(|image| image.repo_tags);
-        // The engine takes the filter for a pattern, and lists all names of what it finds.
+        // The engine takes the filter for a pattern, and lists all names of the images that it finds.
         let tag = |name: String| Some(name.strip_prefix(repository)?.strip_prefix(':')?.to_owned());
         let mut tags = names.filter_map(tag).filter(|tag| tag != NO_NAME).collect::<Vec<_>>();
         tags.sort();
@@ -117,8 +118,8 @@ impl DockerEngine {
     }
 }
 
-/// Whether an image came from the registry of a name. An engine that keeps images in containerd gives each a digest, one
-/// that was built there as well, and tells apart from that where it came from.
+/// True if the image was pulled from the registry of the name. An engine that keeps images in containerd gives each
+/// image a digest, even one that was built there, and stores the origin separately.
 fn is_pulled(found: &ImageInspect, name: &ImageName) -> bool {
     let repository = name.listed_repository();
     match &found.identity {

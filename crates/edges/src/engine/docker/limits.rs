@@ -1,12 +1,12 @@
-//! Limits and rights of job containers: their share of the machine's memory, and the capabilities that they lose.
+//! Limits and rights of job containers: their share of the machine's memory, and the capabilities that are removed.
 
 use super::{DockerEngine, EngineError};
 
-/// Memory that is left to the machine itself, and the least that a job gets, in bytes.
+/// The memory that is left to the machine itself, and the least memory of a job, in bytes.
 const GIB: i64 = 1 << 30;
 
-/// Rights of Docker's default ones that hardly any script needs: with the one a container can pretend to be another one
-/// of its network, with the other it makes devices.
+/// Docker's default capabilities that hardly any script needs. With the first one, a container can pretend to be
+/// another one in its network. With the second one, it can make devices.
 const DROPPED: [&str; 2] = ["NET_RAW", "MKNOD"];
 
 /// The memory of a job's container.
@@ -17,7 +17,7 @@ pub enum MemoryLimit {
     None,
     /// This many bytes.
     Bytes(i64),
-    /// An equal part of the machine's memory for each of so many jobs, after 1 GiB for the machine itself.
+    /// An equal part of the machine's memory for each of this number of jobs, after 1 GiB for the machine itself.
     Share(usize),
 }
 
@@ -42,13 +42,13 @@ impl DockerEngine {
     }
 }
 
-/// The part of one of so many jobs, at least 1 GiB.
+/// The part for one of this number of jobs, at least 1 GiB.
 fn share(machine: i64, slots: usize) -> i64 {
     let slots = i64::try_from(slots.max(1)).unwrap_or(i64::MAX);
     ((machine - GIB) / slots).max(GIB)
 }
 
-/// The capabilities that a container loses, unless these give them back.
+/// The capabilities that a container loses, unless `given` has them.
 pub(super) fn dropped(given: &[String]) -> Vec<String> {
     let names = given.iter().map(|name| name.to_uppercase().trim_start_matches("CAP_").to_owned());
     let names = names.collect::<Vec<_>>();

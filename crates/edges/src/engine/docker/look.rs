@@ -1,6 +1,6 @@
-//! A closer look at an address where no engine answered as it should: whether TLS is spoken there, and what is wrong with
-//! it. A server on TLS may answer a client without TLS in words, or with a reset that tells nothing, and one that refuses a
-//! certificate may be gone before its refusal was read.
+//! A closer look at an address where no engine answered as expected: finds out if TLS is spoken there, and its fault. A
+//! TLS server may answer a client without TLS in words, or with a reset that tells nothing. A server that refuses a
+//! certificate may close the connection before its refusal is read.
 
 use super::{
     DockerEngine,
@@ -17,11 +17,11 @@ use tokio::{
 };
 use url::Url;
 
-/// The time for the look. A server that has nothing against us says nothing more, and is listened to for that long.
+/// The time for the look. A server that accepts this client sends nothing more, so the look then takes this long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl DockerEngine {
-    /// The fault of a call that only asks whether the engine is there.
+    /// Explains the fault of a call that only checks for the engine.
     pub(super) async fn explained(&self, fault: Error) -> EngineError {
         if TlsFault::within(&fault).is_some() {
             return self.fault(fault);
@@ -32,14 +32,14 @@ impl DockerEngine {
         }
     }
 
-    /// The reason why the engine cannot be reached as the settings say, if that has to do with TLS.
+    /// The reason why the engine cannot be reached with the settings, if it has to do with TLS.
     async fn tls_fault(&self) -> Option<String> {
         let address = self.settings.address()?;
         match self.settings.tls() {
             Some(dir) => {
                 let config = Certificates::of(dir).config().ok()?;
                 let fault = shake_hands(&address, config).await?;
-                // The authorities of this machine are trusted, too, and known to the client library alone.
+                // The authorities of this machine are trusted, too, but only the client library knows them.
                 (fault != TlsFault::UnknownAuthority).then(|| self.words(&fault, dir))
             }
             None => {
@@ -50,7 +50,7 @@ impl DockerEngine {
     }
 }
 
-/// The fault between the two ends, as far as TLS tells.
+/// The fault of the TLS handshake, if there is one.
 async fn shake_hands(address: &Url, config: ClientConfig) -> Option<TlsFault> {
     let host = address.host_str()?;
     let bare = host.trim_matches(['[', ']']).to_owned();
@@ -62,7 +62,7 @@ async fn shake_hands(address: &Url, config: ClientConfig) -> Option<TlsFault> {
     TlsFault::within(&fault)
 }
 
-/// Listens until the other end has nothing more to say.
+/// Reads until the server sends nothing more.
 async fn talk(mut stream: TcpStream, mut tls: ClientConnection) -> io::Result<()> {
     let mut bytes = [0; 4096];
     loop {

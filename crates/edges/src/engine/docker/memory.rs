@@ -1,5 +1,5 @@
-//! The memory that the engine has of containers: it keeps its last events in memory, and forgets all of them when it is
-//! started anew. So it tells whether the engine that answers is the one that saw something happen.
+//! The engine's memory of containers. It keeps its last events in memory, and forgets them when it restarts. So the
+//! memory shows if the engine that answers is the same process that saw an event.
 
 use super::{ContainerId, DockerEngine, EngineError};
 use crate::engine::{Memory, Moment};
@@ -8,18 +8,18 @@ use futures_util::StreamExt;
 use std::{pin::pin, time::Duration};
 use tokio::time::Instant;
 
-/// Number of events that an engine keeps (seen with Docker 20.10; some versions keep fewer).
+/// The number of events that an engine keeps (seen with Docker 20.10; some versions keep fewer).
 const KEPT: usize = 256;
 
-/// Silence after which nothing more comes: an engine tells all that it remembers at once. An event that has just
-/// happened may come a moment late.
+/// The silence after which no more events come: an engine sends all remembered events at once. An event that has just
+/// happened may arrive a moment late.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// The time for which a busy engine is listened to.
+/// The longest time for which the events of a busy engine are read.
 const LONGEST: Duration = Duration::from_secs(5);
 
 impl DockerEngine {
-    /// Asks over a connection of its own: an engine that stops takes no new ones, and answers on those that it has.
+    /// Asks over a new connection: an engine that is stopping accepts no new ones, but still answers on old ones.
     pub(super) async fn recall(
         &self,
         container: &ContainerId,

@@ -1,4 +1,4 @@
-//! Networks of job containers: the one that Kozmic makes for all of them, or the one that the settings name.
+//! Networks of job containers: the one that Kozmic makes for all of them, or the one from the settings.
 
 use super::{DockerEngine, EngineError, UserNamespace, fence::PART};
 use crate::engine::Subnet;
@@ -8,44 +8,45 @@ use bollard::{
 };
 use std::{collections::HashMap, sync::atomic::Ordering};
 
-/// The option of a bridge that lets its containers reach one another.
+/// The option of a bridge that allows connections between its containers.
 const REACH: &str = "com.docker.network.bridge.enable_icc";
 
 /// The option that names a bridge's interface.
 const INTERFACE: &str = "com.docker.network.bridge.name";
 
-/// The most networks that are counted: more than jobs run at once.
+/// The most networks that are counted: more than the number of jobs at once.
 const MOST_PARTS: usize = 10_000;
 
 /// The network of job containers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum JobNetwork {
-    /// One that Kozmic makes for all jobs, which do not reach one another there.
+    /// One that Kozmic makes for all jobs, in which jobs cannot connect to one another.
     #[default]
     Own,
     /// One for each attempt, with a small part of this range.
     Each(Subnet),
-    /// One that is there, as it is.
+    /// An existing one, unchanged.
     Named(String),
 }
 
 impl JobNetwork {
-    /// Name of the network that Kozmic makes, and of its interface on the engine's machine: rules of a firewall name it.
+    /// The name of the network that Kozmic makes, and of its interface on the engine's machine. Firewall rules can name
+    /// it.
     pub const OWN: &str = "kozmic-jobs";
 
-    /// Number of networks of single attempts that a range has room for.
+    /// The number of networks of single attempts that fit into a range.
     pub fn room(range: Subnet) -> usize {
         range.parts(PART).take(MOST_PARTS).count()
     }
 }
 
-/// The ranges of addresses that a network has.
+/// The address ranges of a network.
 pub(super) fn configs(network: &Network) -> impl Iterator<Item = &IpamConfig> {
     network.ipam.as_ref().and_then(|ipam| ipam.config.as_ref()).into_iter().flatten()
 }
 
 impl DockerEngine {
-    /// Makes ready what jobs need, unless that was done.
+    /// Prepares the engine for jobs, unless that was done.
     pub(super) async fn be_ready(&self) -> Result<(), EngineError> {
         match self.is_ready.load(Ordering::Relaxed) {
             true => Ok(()),
@@ -53,8 +54,8 @@ impl DockerEngine {
         }
     }
 
-    /// Makes ready what jobs need. The network is looked at each time: somebody may have put another one of its name in its
-    /// place. Two who do it at once find what the other made.
+    /// Prepares the engine for jobs. The network is checked each time, because somebody may have replaced it by another
+    /// one with its name. If two callers do this at once, one finds the other's network.
     pub(super) async fn make_ready(&self) -> Result<(), EngineError> {
         let was_ready = self.is_ready.swap(false, Ordering::Relaxed);
         let has_own_walls =
@@ -69,7 +70,7 @@ impl DockerEngine {
         Ok(())
     }
 
-    /// Whether the network is there; one of its name that is another one is a fault.
+    /// True if the network exists. Another network with its name is an error.
     pub(super) async fn own_network_fits(&self) -> Result<bool, EngineError> {
         match self.network(self.own_network).await? {
             Some(network) => fit(&network, self.own_network).map(|()| true),
@@ -77,8 +78,8 @@ impl DockerEngine {
         }
     }
 
-    /// Looks for the network, and makes it if it is not there. Another Kozmic on this engine may do the same at once: the
-    /// interface's name is given once only.
+    /// Makes the network if it does not exist. Another Kozmic on this engine may do the same at once: the engine gives
+    /// the interface's name only once.
     async fn make_own_network(&self) -> Result<(), EngineError> {
         if self.own_network_fits().await? {
             return Ok(());
@@ -109,7 +110,7 @@ impl DockerEngine {
         }
     }
 
-    /// The network of that name.
+    /// The network with that name.
     pub(super) async fn network(&self, name: &str) -> Result<Option<NetworkInspect>, EngineError> {
         match self.docker()?.inspect_network(name, None).await {
             Ok(network) => Ok(Some(network)),
@@ -118,8 +119,8 @@ impl DockerEngine {
         }
     }
 
-    /// Whether a call failed because a network is gone: somebody removed those that no container used. Kozmic's own ones
-    /// are made anew.
+    /// True if a call failed because a network is gone, because somebody removed unused networks. Kozmic makes its own
+    /// networks again.
     pub(super) fn lacks_network(&self, fault: &Error) -> bool {
         let Error::DockerResponseServerError { status_code: 404, message } = fault else { return false };
         let is_lacking = message.contains("network ") && message.contains("not found");
@@ -138,7 +139,7 @@ fn own_network(name: &str) -> NetworkCreateRequest {
     }
 }
 
-/// Whether a network that bears the name keeps containers apart.
+/// Checks that a network with the name keeps containers apart.
 fn fit(network: &NetworkInspect, name: &str) -> Result<(), EngineError> {
     let option = network.options.as_ref().and_then(|options| options.get(REACH));
     let keeps_apart = option.is_some_and(|value| value.eq_ignore_ascii_case("false") || value == "0");

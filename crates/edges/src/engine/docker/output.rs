@@ -1,8 +1,8 @@
-//! Output of containers, read again from its start, and all that follows.
+//! Reads the output of containers again from its start, with everything that follows.
 //!
-//! The output of a container with a terminal has no frames. The client library does not know which kind it reads: a
-//! piece that begins with a byte below 3 it takes for a frame, and the rest it holds back until a newline. So its call
-//! for plain bytes is used for that.
+//! The output of a container with a terminal has no frames. The client library does not know the kind of output: it
+//! takes a piece that begins with a byte below 3 for a frame, and holds back the rest until a newline. So this module
+//! uses the library's call for plain bytes.
 
 use super::{ContainerId, DockerEngine, EngineError, OutputStream, legible};
 use crate::engine::{Channel, Output};
@@ -17,16 +17,16 @@ use futures_util::{Stream, StreamExt, TryFutureExt, TryStreamExt, stream, stream
 use kozmic_model::time::Timestamp;
 use std::{borrow::Cow, time::Duration};
 
-/// Ending of the address in the client library's call for plain bytes.
+/// The end of the address in the client library's call for plain bytes.
 const EXPORT: &str = "/export";
 
-/// The call to read what a terminal showed.
+/// The call that reads a terminal's output.
 const LOGS: Call = ("GET", Cow::Borrowed("/logs?follow=true&stdout=true&stderr=true"));
 
-/// The method of a call for plain bytes, and the ending of its address.
+/// The method of a call for plain bytes, and the end of its address.
 pub(super) type Call = (&'static str, Cow<'static, str>);
 
-/// Longest time that a container may take to end behind the end of its log.
+/// The longest time between the end of a container's log and the container's end.
 const END_LAG: Duration = Duration::from_secs(10);
 
 impl DockerEngine {
@@ -47,7 +47,7 @@ impl DockerEngine {
         until: Timestamp,
     ) -> Result<OutputStream, EngineError> {
         let (engine, docker, container) = (self.clone(), self.docker()?, container.clone());
-        // The first second that was not over then.
+        // The first second that was not over at that time.
         let until = i32::try_from(until.0 / 1_000 + 1).unwrap_or(i32::MAX);
         let opened = async move {
             let has_terminal =
@@ -63,13 +63,13 @@ impl DockerEngine {
     }
 }
 
-/// Whether a container prints to a terminal.
+/// True if a container prints to a terminal.
 async fn has_terminal(docker: &Docker, container: &ContainerId) -> Result<bool, Error> {
     let found = docker.inspect_container(&container.0, None::<InspectContainerOptions>).await?;
     Ok(found.config.and_then(|config| config.tty).unwrap_or_default())
 }
 
-/// The copy that the engine keeps of a container's output, up to a second of its clock.
+/// The engine's stored output of a container, up to a second of its clock.
 fn kept(
     docker: &Docker,
     container: &ContainerId,
@@ -84,7 +84,7 @@ fn kept(
     docker.logs(&container.0, Some(options.build())).map_ok(piece).boxed()
 }
 
-/// The copy that the engine keeps of a container's output.
+/// The engine's stored output of a container.
 struct Log {
     engine: DockerEngine,
     docker: Docker,
@@ -93,7 +93,7 @@ struct Log {
 }
 
 impl Log {
-    /// All of it from its start, and what follows.
+    /// The whole output from its start, with everything that follows.
     fn follow(&self) -> BoxStream<'static, Result<Output, Error>> {
         if self.has_terminal {
             return plain(&self.docker, &self.container, LOGS).map_ok(of_terminal).boxed();
@@ -102,7 +102,7 @@ impl Log {
         self.docker.logs(&self.container.0, Some(options.build())).map_ok(piece).boxed()
     }
 
-    /// Whether its container ended and is still there.
+    /// True if the container has ended and still exists.
     async fn is_complete(&self) -> Result<bool, EngineError> {
         match tokio::time::timeout(END_LAG, self.engine.wait_for(&self.container)).await {
             Ok(Ok(_)) => Ok(true),
@@ -112,15 +112,15 @@ impl Log {
     }
 }
 
-/// A log that is read to its true end. The engine may stop to follow before it gave all, once a container ends (seen
-/// with Docker 20.10, which left out more than half of 360 kB). The log of a container that ended is whole: it is read
-/// again, and the part that was told is skipped.
+/// Reads a log to its true end. When a container ends, the engine may stop before it has sent the whole log (seen with
+/// Docker 20.10, which left out more than half of 360 kB). The log of an ended container is complete. So it is read
+/// again, and the part that was already passed on is skipped.
 struct Reading {
     log: Log,
     pieces: BoxStream<'static, Result<Output, Error>>,
-    /// Bytes of each channel that were told.
+    /// The bytes of each channel that were passed on.
     told: [u64; 2],
-    /// Bytes of each channel to skip.
+    /// The bytes of each channel to skip.
     skip: [u64; 2],
     is_second: bool,
 }
@@ -145,7 +145,7 @@ impl Reading {
                     self.skip = self.told;
                     self.pieces = self.log.follow();
                 }
-                // Nobody who removes the container needs its last words.
+                // If somebody removed the container, the end of its output is not needed.
                 Err(Error::DockerResponseServerError { status_code: 404, .. }) if self.is_second => {
                     return Ok(None);
                 }
@@ -177,8 +177,8 @@ pub(super) fn of_terminal(bytes: Bytes) -> Output {
     Output { channel: Channel::Output, bytes }
 }
 
-/// The engine's answer to a call, as it sends it and for as long as it does: the client's limit of time is one for the
-/// answer's beginning.
+/// The engine's answer to a call as plain bytes, for as long as it lasts. The client's time limit is only for the
+/// beginning of the answer.
 pub(super) fn plain(
     docker: &Docker,
     container: &ContainerId,

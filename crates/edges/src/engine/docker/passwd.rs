@@ -1,17 +1,17 @@
-//! `/etc/passwd` of an image: searched as it comes, for an image may have one of any length, or none that is a file.
+//! Searches an image's `/etc/passwd` as a stream, because the file may have any length, or may not be a file.
 
 use std::io::{self, BufRead, Read};
 
-/// The longest line that is looked at, in bytes; a longer one names nobody.
+/// The longest line that is read, in bytes; a longer line names no user.
 const LINE: usize = 4096;
 
 /// The most of the file that is searched, in bytes: some 100,000 users.
 pub(super) const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// The largest number of a user or group that engines take.
+/// The largest number of a user or group that engines accept.
 const LARGEST_ID: u64 = i32::MAX as u64;
 
-/// A user as the file has it.
+/// A user in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) name: String,
@@ -20,20 +20,20 @@ pub(super) struct Entry {
     pub(super) home: String,
 }
 
-/// The users that scripts may run as.
+/// The users as whom scripts may run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// The first one of the wanted name.
+    /// The first one with the wanted name.
     pub(super) wanted: Option<Entry>,
-    /// The first one of the image's default name or number.
+    /// The first one with the image's default name or number.
     pub(super) default: Option<Entry>,
 }
 
-/// Searches a file for a user by name, and for another by name or number. The first line of a name counts, as for the
-/// engine, which takes what is missing there for 0: so that line has to be whole.
+/// Searches a file for a user by name, and for another by name or number. The first line of a name counts, as it does
+/// for the engine. The engine takes 0 for each missing number, so the line must be complete.
 ///
 /// # Errors
-/// It cannot be read, is longer than any that a machine uses, or has no right line for one of the names.
+/// The file cannot be read, is longer than any real one, or has an invalid line for one of the names.
 pub(super) fn search(file: impl Read, wanted: &str, default: &str) -> io::Result<Found> {
     let mut reader = io::BufReader::new(file.take(LONGEST + 1));
     let (mut found, mut line, mut read) = (Found::default(), Vec::new(), 0);
@@ -66,7 +66,7 @@ pub(super) fn search(file: impl Read, wanted: &str, default: &str) -> io::Result
     }
 }
 
-/// Passes over what is left of a line that is too long; gives its length.
+/// Skips the rest of a line that is too long. Returns its length.
 fn rest_of_line(reader: &mut impl BufRead, line: &[u8]) -> io::Result<u64> {
     let mut passed = 0;
     let mut is_over = line.len() < LINE || line.ends_with(b"\n");

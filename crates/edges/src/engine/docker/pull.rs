@@ -1,4 +1,4 @@
-//! Pulling an image, told in lines that people can follow.
+//! Pulls an image, with lines of progress for people.
 
 use super::{DockerEngine, EngineError, RegistryLogin};
 use bollard::{
@@ -11,16 +11,16 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
-/// A line of progress is told each time that this much more of the image has come, in percent.
+/// A line of progress is sent each time this much more of the image has arrived, in percent.
 const STEP: i64 = 10;
 
-/// Longest quote of what the engine says of a pull, in characters.
+/// The longest quotation of the engine's message about a pull, in characters.
 const QUOTE: usize = 300;
 
-/// The words behind which the engine repeats what a registry answered.
+/// The words after which the engine repeats a registry's answer.
 const ANSWERS: [&str; 2] = [" response body: ", "malformed HTTP "];
 
-/// The beginning of the line that tells an image's digest.
+/// The prefix of the line with an image's digest.
 const DIGEST: &str = "Digest: ";
 
 impl DockerEngine {
@@ -37,9 +37,10 @@ impl DockerEngine {
         let mut told = Told::default();
         while let Some(event) = events.next().await {
             let event = event.map_err(|fault| quoted(self.fault(fault)))?;
-            // A digest is enough to have the image that is on the engine, by a registry that says yes to all.
+            // With the digest, anybody could get the image from the engine by a registry that always says yes. So the
+            // digest is left out after a pull with a login.
             if let Some(line) = told.line(event).filter(|line| login.is_none() || !line.starts_with(DIGEST)) {
-                // A reader that no longer listens misses a line; the pull goes on.
+                // If the reader no longer listens, a line is lost, and the pull continues.
                 let _ = progress.send(line).await;
             }
         }
@@ -53,15 +54,15 @@ impl DockerEngine {
     ) -> Result<(), EngineError> {
         let asked = self.patient()?.inspect_registry_image(&name.to_string(), login.map(credentials)).await;
         match asked {
-            // It is given, in a form that is of no interest.
+            // Access is granted, in a form that does not matter here.
             Ok(_) | Err(Error::JsonDataError { .. } | Error::JsonSerdeError { .. }) => Ok(()),
             Err(fault) => Err(quoted(self.fault(fault))),
         }
     }
 }
 
-/// A refusal with no more of a registry's answer than tells what is wrong. The engine quotes whatever answers at the address
-/// that an image's name leads to, and everybody who may see the job reads it.
+/// Shortens a refusal to the engine's own words. The engine quotes any server at the address that an image's name leads
+/// to, and everybody who may see the job reads the message.
 fn quoted(fault: EngineError) -> EngineError {
     let EngineError::Refused { status, message } = fault else { return fault };
     let line = message.lines().next().unwrap_or_default();
@@ -81,22 +82,22 @@ fn credentials(login: &RegistryLogin) -> DockerCredentials {
     }
 }
 
-/// The progress that was told so far.
+/// The progress that was sent so far.
 #[derive(Default)]
 struct Told {
-    /// Bytes that came and bytes in all, of each layer.
+    /// The bytes that arrived and the total bytes of each layer.
     layers: BTreeMap<String, (i64, i64)>,
     percent: i64,
 }
 
 impl Told {
-    /// The next line worth telling.
+    /// The next line, if it is worth sending.
     fn line(&mut self, event: CreateImageInfo) -> Option<String> {
         let status = event.status?;
         let detail = event.progress_detail.and_then(|detail| detail.current.zip(detail.total));
         let (layer, current, total) = match (event.id, detail) {
             (Some(layer), Some((current, total))) if status == "Downloading" => (layer, current, total),
-            // The steps of single layers would drown the rest.
+            // The steps of single layers would hide the other lines.
             (Some(_), _) if !status.starts_with("Pulling from") => return None,
             _ => return Some(status),
         };

@@ -1,4 +1,5 @@
-//! The way out of a job's container, by experiment: a short-lived one tries some addresses, and says which let it in.
+//! Tests the network access of a job's container: a short-lived container tries some addresses, and reports those that
+//! it reached.
 
 use super::{DockerEngine, EngineError, network::JobNetwork};
 use crate::engine::{ContainerId, Engine, Image, Limits, NewContainer, Stage};
@@ -11,66 +12,67 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Has a shell try an address with a port for two seconds, or as many as are said, by what the image has for that.
+/// Defines a shell function that tries an address with a port for two seconds, or for a given time, with the tools of
+/// the image.
 const TRY: &str = "if command -v bash && command -v timeout; then t() { timeout \"${3:-2}\" bash -c \": </dev/tcp/$1/$2\"; }; \
                    elif command -v nc; then t() { nc -z -w \"${3:-2}\" \"$1\" \"$2\" </dev/null || return 2; }; else exit 3; fi";
 
-/// Has it try a host outside, whose name has to be looked up first.
+/// Tries a host outside, whose name must be looked up first.
 const TRY_OUTSIDE: &str =
     "{ if t \"$OUTSIDE_HOST\" \"$OUTSIDE_PORT\" 8; then echo outside; else echo inside; fi; } & ";
 
-/// Runs until it is removed, and for no more than a minute.
+/// Runs until the container is removed, and for one minute at most.
 const SLEEP: &str = "exec sleep 60";
 
-/// A port that nothing listens on.
+/// A port on which nothing listens.
 const CLOSED: u16 = 9;
 
-/// The mark of containers that are no job's.
+/// The mark of containers that belong to no job.
 const NOBODYS: Attempt = Attempt { job: JobId(0), number: 0 };
 
-/// Longest time that such a container may run.
+/// The longest time for such a container.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Number of images that are tried until one can do it.
+/// The number of images that are tried until one has the tools.
 const IMAGES: usize = 3;
 
-/// Beginning of the names of images that are tried first.
+/// The prefix of image names that are tried first.
 const LIKELY: &str = "kozmic/";
 
-/// Beginning of the names of images that projects made.
+/// The prefix of image names that projects made.
 const OF_PROJECTS: &str = "kozmic-cache/";
 
-/// The places that a job's container gets to.
+/// The places that a job's container can reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Those of the addresses in question that let it in.
+    /// The tried addresses that it reached.
     pub addresses: Vec<SocketAddr>,
-    /// Whether it gets to another job's container; none if that cannot be told.
+    /// True if it reached another job's container; none if that is unknown.
     pub other_jobs: Option<bool>,
-    /// Whether it gets to the host outside; none if there was none to try.
+    /// True if it reached the host outside; none if no host was given.
     pub outside: Option<bool>,
-    /// The image that it was made of.
+    /// The image of the container.
     pub image: String,
 }
 
-/// Things to try from a job's container.
+/// The places to try from a job's container.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial<'a> {
-    /// The installation whose mark the containers bear, so that they are swept up should this process end.
+    /// The installation whose mark the containers have. If this process dies, the sweep removes them by it.
     pub instance: &'a str,
-    /// The image to try with; none: whichever is there.
+    /// The image for the test; none: any suitable one on the engine.
     pub image: Option<&'a ImageName>,
-    /// Addresses that jobs may better not get to.
+    /// Addresses that jobs should not reach.
     pub targets: &'a [SocketAddr],
-    /// A host and its port that jobs are to get to.
+    /// A host and its port that jobs must reach.
     pub outside: Option<(&'a str, u16)>,
 }
 
 impl DockerEngine {
-    /// Tries some addresses from a job's container; none if no image on the engine can try.
+    /// Tries some addresses from a job's container; none if no image on the engine has the tools.
     ///
     /// # Errors
-    /// The engine does not answer, lacks what jobs need, or refuses to run a container such as a job's.
+    /// The engine does not answer, lacks something that jobs need, or refuses to run a container like a job's.
     pub async fn reach(&self, trial: &Trial<'_>) -> Result<Option<Reach>, EngineError> {
         let names = match trial.image {
             Some(name) => vec![name.clone()],
@@ -101,7 +103,8 @@ impl DockerEngine {
         Ok(names.iter().filter_map(|name| name.parse().ok()).take(IMAGES).collect())
     }
 
-    /// Tries them with another job's container running, which listens nowhere: it refuses what gets to it.
+    /// Tries them while another job's container runs. That container listens nowhere, so it refuses a packet that
+    /// reaches it.
     async fn try_beside(
         &self,
         other: &ContainerId,
@@ -141,7 +144,7 @@ impl DockerEngine {
         Ok(networks.into_values().find_map(|endpoint| endpoint.ip_address?.parse().ok()))
     }
 
-    /// The output of a container; none if it could not do what it should.
+    /// The output of a container; none if its tools were missing.
     async fn run(&self, container: &ContainerId) -> Result<Option<String>, EngineError> {
         self.start_container(container).await?;
         if self.wait_for(container).await? != 0 {
@@ -153,8 +156,8 @@ impl DockerEngine {
     }
 }
 
-/// Tries all of them at once. A packet that another container refuses got there; one that is dropped is waited for, as
-/// 124 says. A firewall's answer is another one, if it does not pretend to be the container's.
+/// Tries all targets at once. If another container refuses a packet, the packet arrived. A dropped packet ends in a
+/// timeout with code 124. A firewall's answer looks different, unless it imitates the container's.
 fn script(trial: &Trial<'_>, beside: Option<IpAddr>) -> String {
     let target =
         |target: &SocketAddr| format!("t {} {} && echo reached {target} & ", target.ip(), target.port());
@@ -172,7 +175,7 @@ fn script(trial: &Trial<'_>, beside: Option<IpAddr>) -> String {
     )
 }
 
-/// Whether a container did not start since its image has no shell.
+/// True if a container did not start because its image has no shell.
 fn lacks_shell(fault: &EngineError) -> bool {
     matches!(fault, EngineError::Refused { message, .. } if message.contains("no such file or directory"))
 }

@@ -1,5 +1,5 @@
-//! The start of a container, whose network somebody may have removed since it was created: an unused one is swept away by
-//! `docker network prune`.
+//! Starts a container. Somebody may have removed its network since it was created: `docker network prune` removes an
+//! unused one.
 
 use super::{
     ContainerId, DockerEngine, EngineError,

@@ -1,4 +1,4 @@
-//! The contract of the engine's trait, asked of the Docker engine of this machine.
+//! Tests of the engine's trait with the Docker engine of this machine.
 
 mod attached;
 mod networks;
@@ -10,7 +10,7 @@ use kozmic_model::ids::JobId;
 use secrecy::ExposeSecret;
 use std::{io::Read, process::Command};
 
-/// The engine, and what a test makes there: removed when dropped.
+/// The engine with the things that a test makes on it: they are removed when this is dropped.
 struct Lab {
     engine: DockerEngine,
     instance: String,
@@ -63,7 +63,7 @@ impl Lab {
         container
     }
 
-    /// All that a container prints, which is all on one channel.
+    /// The whole output of a container, which must be on one channel.
     async fn printed(&self, container: &ContainerId) -> Vec<u8> {
         let pieces = self.engine.output(container).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
         assert!(pieces.iter().all(|piece| piece.channel == Channel::Output));
@@ -85,7 +85,7 @@ impl Drop for Lab {
         let containers = docker(&["ps", "--all", "--quiet", "--filter", &label]);
         containers.lines().for_each(|id| drop(docker(&["rm", "--force", "--volumes", id])));
         let images = docker(&["images", "--all", "--quiet", "--no-trunc", "--filter", &label]);
-        // Newest first, so that no image goes before those that were made of it.
+        // The newest image first, so that no image is removed before those made from it.
         images.lines().for_each(|id| drop(docker(&["rmi", "--force", "--no-prune", id])));
     }
 }
@@ -249,7 +249,7 @@ async fn files_and_directories_come_out_of_containers_that_run_or_ended() {
     assert!(lab.engine.download(&container, "/out").await.err().unwrap().is_missing());
 }
 
-/// Names and sizes of what comes, sorted.
+/// Names and sizes of the downloaded entries, sorted.
 async fn files(lab: &Lab, container: &ContainerId, path: &str) -> Vec<(String, usize)> {
     let pieces = lab.engine.download(container, path).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
     let all = pieces.concat();
@@ -265,7 +265,7 @@ async fn files(lab: &Lab, container: &ContainerId, path: &str) -> Vec<(String, u
 }
 
 impl Lab {
-    /// Output of a script on a terminal: while it runs, and read again behind its end.
+    /// The output of a script on a terminal: read while it runs, and read again after its end.
     async fn terminal(&self, script: &str) -> Vec<u8> {
         let container = self.start(&self.on_terminal(script).await).await;
         let (live, code) = tokio::join!(self.printed(&container), self.engine.wait(&container));

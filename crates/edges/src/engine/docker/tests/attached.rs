@@ -1,9 +1,9 @@
-//! Containers that are listened to from before their start, with a terminal and without.
+//! Tests of containers that are attached before their start, with a terminal and without.
 
 use super::*;
 use crate::engine::{Output, OutputStream};
 
-/// A container goes on when this file is there.
+/// Waits until this file exists.
 const GO: &str = "while [ ! -e /tmp/go ]; do sleep 0.01; done";
 
 impl Lab {

@@ -1,10 +1,10 @@
-//! Networks of jobs on the Docker engine of this machine, under names and in ranges that nothing else uses.
+//! Tests of job networks on the Docker engine of this machine, with names and ranges that nothing else uses.
 
 use super::*;
 use crate::engine::Subnet;
 use std::net::IpAddr;
 
-/// A lab whose jobs are in a network of its own, which goes with it.
+/// A lab with a job network of its own, which is removed with it.
 struct Walled {
     lab: Lab,
     name: &'static str,
@@ -18,7 +18,7 @@ impl Walled {
         Self { lab, name }
     }
 
-    /// The same engine, as another installation has it.
+    /// The same engine, as another installation sees it.
     fn another(&self) -> DockerEngine {
         let settings =
             DockerSettings { network: JobNetwork::Own, ..DockerSettings::clone(&self.lab.engine.settings) };
@@ -40,7 +40,7 @@ impl Drop for Walled {
     }
 }
 
-/// The address of a container that runs.
+/// The address of a running container.
 fn address(container: &ContainerId) -> IpAddr {
     let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     docker(&["inspect", "--format", format, &container.0]).parse().unwrap()
@@ -66,7 +66,7 @@ async fn a_network_of_that_name_that_joins_jobs_is_refused() {
     assert!(walled.lab.engine.create(&walled.lab.script("true").await).await.is_err());
     docker(&["network", "rm", walled.name]);
     walled.lab.engine.prepare().await.unwrap();
-    // Another one in its place is noticed, too.
+    // A network that replaced it is noticed, too.
     docker(&["network", "rm", walled.name]);
     docker(&["network", "create", walled.name]);
     walled.lab.engine.prepare().await.unwrap_err();
@@ -121,7 +121,7 @@ async fn in_a_network_that_was_there_jobs_are_told_from_others() {
     docker(&["network", "rm", &name]);
 }
 
-/// A lab whose attempts have networks of their own, in a range of sixteen subnets that chance chose.
+/// A lab whose attempts have networks of their own, in a random range of sixteen subnets.
 fn apart() -> (Lab, Subnet) {
     let lab = Lab::new();
     let [second, third, ..] = getrandom_bytes(&lab.instance);
