@@ -1,7 +1,7 @@
-//! Repositories on this machine: a bare mirror for each project, and checkouts of single commits out of it.
+//! Repositories on this machine: a bare mirror for each project, and checkouts of single commits from it.
 //!
-//! A push costs one fetch of what is new; everything else happens on the local disk. A mirror holds nothing of where
-//! it was fetched from: the repository may be renamed, and be fetched over HTTP today and over SSH tomorrow.
+//! A push costs one fetch of the new objects; everything else happens on the local disk. A mirror does not store its
+//! origin: the repository may be renamed, or fetched over HTTP today and over SSH tomorrow.
 
 mod archive;
 mod checkout;
@@ -68,29 +68,29 @@ use way::Way;
 pub struct Mirrors {
     dir: Arc<Path>,
     known_hosts: Arc<KnownHosts>,
-    /// One fetch at a time for each mirror. Readers need none of these: a fetch only adds objects.
+    /// One fetch at a time for each mirror. Readers need no such lock: a fetch only adds objects.
     fetching: Locks,
-    /// Packs go away only while nobody reads.
+    /// Packs are removed only while nobody reads.
     reading: SharedLocks,
-    /// Beginning of the fetch that last brought all refs.
+    /// The start time of the last fetch that brought all refs.
     seen: Arc<Mutex<HashMap<ProjectId, Instant>>>,
-    /// One job at a time looks at, and adds to, the packs that jobs have in common.
+    /// Only one job at a time checks and adds to the packs that jobs share.
     packing: Locks,
     measured: Arc<Measured>,
 }
 
-/// Longest time that a forge is asked for news of a repository whose commit is there.
+/// The longest time for asking a forge about a repository whose commit is already there.
 const NEWS_LIMIT: Duration = Duration::from_secs(30);
 
 impl Mirrors {
-    /// Keeps mirrors in `dir`, which is made where it is missing, for this user only. In `ssh` below it are the known
-    /// servers' keys.
+    /// Keeps mirrors in `dir`, which is created if it is missing, for this user only. The directory `ssh` below it has
+    /// the keys of known servers.
     ///
     /// # Errors
     /// The directory cannot be made.
     pub fn open(dir: PathBuf) -> std::io::Result<Self> {
         private_dir::make(&dir)?;
-        // Absolute: programs run in directories of their own.
+        // The path must be absolute, because programs run in directories of their own.
         let dir = dir.canonicalize()?;
         let known_hosts = KnownHosts::open(&dir.join("ssh"))?;
         private_dir::make(&keys_dir(&dir))?;
@@ -107,7 +107,7 @@ impl Mirrors {
         })
     }
 
-    /// The answer of `ssh -V`.
+    /// The output of `ssh -V`.
     ///
     /// # Errors
     /// No OpenSSH client is installed.
@@ -115,13 +115,13 @@ impl Mirrors {
         ssh::version().await
     }
 
-    /// Brings the wanted commit into the project's mirror, unless it is there, and what jobs see besides: the tags and
-    /// the default branch.
+    /// Brings the wanted commit into the project's mirror, unless it is there, together with the tags and the default
+    /// branch.
     ///
     /// # Errors
-    /// [`GitError::NoSuchCommit`] if the repository does not have it, [`GitError::KeyRefused`] if it does not take the
-    /// deploy key, [`GitError::HostKeyChanged`] if the server is not the one that it was: trying again changes nothing.
-    /// After [`GitError::Failed`] and [`GitError::TooSlow`] it may help.
+    /// [`GitError::NoSuchCommit`] if the repository does not have it, [`GitError::KeyRefused`] if the server does not
+    /// accept the deploy key, [`GitError::HostKeyChanged`] if the server has another key than before: trying again
+    /// changes nothing. After [`GitError::Failed`] and [`GitError::TooSlow`] it may help.
     pub async fn fetch(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
         if self.has_all(wanted).await? {
             return Ok(Fetched::All);
@@ -131,7 +131,7 @@ impl Mirrors {
             Ok(free) => free,
             Err(_) => {
                 let mine = fetching().lock_owned().await;
-                // Two jobs of one push want the same: the other brought it.
+                // Two jobs of one push want the same commit, and the other one has fetched it.
                 if self.has_all(wanted).await? {
                     return Ok(Fetched::All);
                 }
@@ -151,7 +151,7 @@ impl Mirrors {
         Ok(fetched)
     }
 
-    /// Whether the commit is there, and its surroundings are as new as they are wanted.
+    /// True if the commit is there, and the tags and the default branch are new enough.
     async fn has_all(&self, wanted: &Wanted) -> Result<bool, GitError> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&wanted.project).copied();
         let mirror = self.path(wanted.project);
@@ -162,11 +162,11 @@ impl Mirrors {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(project, at);
     }
 
-    /// Pins the keys that the server of an SSH address proves itself by, as lines `ssh-ed25519 AAAA…`, in place of
-    /// those that were pinned for it. Lines that are no keys are left out; without any key, all stays as it is.
+    /// Pins the host keys of the server of an SSH address, as lines `ssh-ed25519 AAAA…`, and removes its keys that were
+    /// pinned before. Lines that are not keys are ignored; without any key, nothing changes.
     ///
     /// # Errors
-    /// [`GitError::NotSsh`] if the address is none of SSH's; else the disk is full.
+    /// [`GitError::NotSsh`] if it is not an SSH address; else the disk is full.
     pub async fn pin_host_keys(&self, ssh_url: &str, keys: &[String]) -> Result<(), GitError> {
         let (host, keys) = (SshHost::of(ssh_url)?, keys.to_vec());
         let known_hosts = Arc::clone(&self.known_hosts);
@@ -174,11 +174,11 @@ impl Mirrors {
         pinned.unwrap_or_else(|fault| Err(fault.into())).map_err(GitError::io("pin"))
     }
 
-    /// Removes a project's mirror, after a fetch that is under way. One that is not there is fine. Who still reads it
-    /// fails: end the project's jobs before.
+    /// Removes a project's mirror, after any running fetch. A missing mirror is fine. A job that still reads it fails,
+    /// so end the project's jobs before.
     ///
     /// # Errors
-    /// The disk refuses; what is left is removed at the next start.
+    /// The disk refuses; the rest is removed at the next start.
     pub async fn remove(&self, project: ProjectId) -> Result<(), GitError> {
         let _fetching = self.fetching.of(project).lock_owned().await;
         repair::remove_whole(&self.path(project)).await.map_err(GitError::io("remove"))
@@ -189,14 +189,14 @@ impl Mirrors {
     }
 }
 
-/// A forge that does not answer stops no job whose commit is there.
+/// Limits the time for news: a forge that does not answer delays no job whose commit is already there.
 async fn news(bring: impl Future<Output = Result<Fetched, GitError>>) -> Fetched {
     let slow = GitError::TooSlow { what: "fetch", seconds: NEWS_LIMIT.as_secs() };
     let brought = tokio::time::timeout(NEWS_LIMIT, bring).await.unwrap_or(Err(slow));
     brought.unwrap_or_else(Fetched::Outdated)
 }
 
-/// The directory of deploy keys while they are used.
+/// The directory for deploy keys while they are used.
 fn keys_dir(dir: &Path) -> PathBuf {
     dir.join("ssh/keys")
 }
@@ -290,7 +290,7 @@ mod tests {
         assert!(matches!(fault, GitError::Failed { what: "fetch", .. }), "{fault}");
     }
 
-    /// A server that takes connections and says nothing, and what is wanted of it with a deploy key.
+    /// A server that accepts connections and stays silent, and a commit to fetch from it with a deploy key.
     async fn silent() -> (TcpListener, Wanted) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ssh://git@{}/a.git", listener.local_addr().unwrap());

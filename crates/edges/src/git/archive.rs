@@ -1,6 +1,7 @@
 //! A checkout as a tar stream for a container: the files, and a `.git` with the whole history.
 //!
-//! All of it belongs to the checkout: nothing is read out of the mirror any more, whatever happens to it meanwhile.
+//! All of it belongs to the checkout. Nothing is read from the mirror any more, whatever happens to the mirror
+//! meanwhile.
 
 use super::{
     Checkout,
@@ -21,7 +22,7 @@ use tokio::sync::mpsc;
 
 const CHUNK: usize = 256 * 1024;
 
-/// Owner of files in a container.
+/// The owner of files in a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ownership {
     /// The user's number.
@@ -30,19 +31,19 @@ pub struct Ownership {
     pub gid: u64,
 }
 
-/// Place of a checkout in a container.
+/// The place of a checkout in a container.
 pub struct Destination {
-    /// The directory that it becomes, such as `kozmic/src`.
+    /// The directory of the checkout, such as `kozmic/src`.
     pub tree: String,
-    /// The owner of all of it.
+    /// The owner of all its files.
     pub owner: Ownership,
-    /// Whether [`SETTLE`](super::SETTLE) runs in it, before anything else does.
+    /// True if [`SETTLE`](super::SETTLE) runs in it before anything else.
     pub settles: bool,
 }
 
-/// A file that goes along with a checkout.
+/// A file beside a checkout.
 pub struct Extra {
-    /// Its path in the archive.
+    /// The file's path in the archive.
     pub path: &'static str,
     /// Its permissions, such as `0o755`.
     pub mode: u32,
@@ -54,15 +55,15 @@ pub struct Extra {
 pub type Archive = mpsc::Receiver<io::Result<Bytes>>;
 
 impl Checkout {
-    /// The checkout for its place in a container, with files beside it. It is removed when the archive was read or
-    /// dropped.
+    /// The checkout as an archive for its place in a container, with files beside it. The checkout is removed when the
+    /// archive was read or dropped.
     pub fn into_archive(self, to: Destination, extras: Vec<Extra>) -> Archive {
         let (sender, receiver) = mpsc::channel(4);
         tokio::task::spawn_blocking(move || {
             let mut entries = Entries::new(Chunks::new(sender.clone()), to.owner);
             let written = write_all(&mut entries, &self, &to, &extras).and_then(|()| entries.finish());
             if let Err(fault) = written {
-                // The reader learns of it; if nobody reads any more, nobody needs to.
+                // The reader gets the fault. If nobody reads any more, the fault does not matter.
                 let _ = sender.blocking_send(Err(fault));
             }
         });
@@ -95,9 +96,10 @@ fn write_all<W: Write>(
     entries.file_of(&format!("{tree}/.git/index"), &index, begun)
 }
 
-/// The files in the order of the index, and the index as it is right then.
+/// Writes the files in the order of the index, and returns the index as it is after that.
 fn work_tree<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, to: &Path) -> io::Result<Vec<u8>> {
-    // Git knows paths that are too long with the directories above the tree in front of them.
+    // Git can write a path that is too long together with the directories above the tree. So paths are opened relative
+    // to the tree.
     let from = File::open(checkout.tree())?;
     let mut index = Index::new(fs::read(checkout.index())?)?;
     let mut directories = Directories::below(&from, to);
@@ -117,10 +119,10 @@ fn work_tree<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, to: &Path)
     Ok(index.into_bytes())
 }
 
-/// The longest path that a system opens, in bytes.
+/// The longest path that a system can open, in bytes.
 const LONGEST_PATH: usize = 4095;
 
-/// A container's engine unpacks files by their whole path.
+/// Checks the length of a path. A container's engine unpacks files by their whole path.
 fn fits(path: &Path, to: &Path) -> io::Result<()> {
     let (length, most) = (path.as_os_str().len(), LONGEST_PATH - to.as_os_str().len() - 2);
     if length <= most {
@@ -132,7 +134,8 @@ fn fits(path: &Path, to: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidFilename, words))
 }
 
-/// A `.git` as `git clone` leaves it, but for its index: on the branch, with a remote named origin, all objects its own.
+/// Writes a `.git` as `git clone` does, without its index: on the branch, with a remote named origin, and with all
+/// objects of its own.
 fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, dir: &str) -> io::Result<()> {
     let files = git_files::all(&checkout.wanted, &checkout.refs, entries.tick());
     for part in directories(&files) {
@@ -149,14 +152,16 @@ fn git_dir<W: Write>(entries: &mut Entries<W>, checkout: &Checkout, dir: &str) -
     Ok(())
 }
 
-/// Those that files are in, and those that tools expect; one that an engine made by itself would be root's.
+/// The directories of the files, and those that tools expect. A directory that the engine created itself would belong
+/// to root.
 fn directories(files: &[GitFile]) -> BTreeSet<&Path> {
     let above = files.iter().flat_map(|(path, _)| Path::new(path).ancestors().skip(1));
     let expected = git_files::DIRECTORIES.into_iter().flat_map(|path| Path::new(path).ancestors());
     expected.chain(above).collect()
 }
 
-/// The directories of a work tree, each written before what is in it. Git's order has all of one in a row.
+/// The directories of a work tree. Each is written before its content. In git's order, the content of one directory
+/// comes in a row.
 struct Directories<'a> {
     from: &'a File,
     to: &'a Path,
@@ -169,7 +174,8 @@ impl<'a> Directories<'a> {
     }
 
     /// # Errors
-    /// One of them is none: a tree may name a link and a directory alike, and nothing is read through a link.
+    /// One of them is not a directory: a tree may give a link and a directory the same name, and nothing is read
+    /// through a link.
     fn enter<W: Write>(&mut self, entries: &mut Entries<W>, path: &Path) -> io::Result<()> {
         let mut known = PathBuf::new();
         for part in path.components() {
@@ -190,7 +196,7 @@ impl<'a> Directories<'a> {
     }
 }
 
-/// Gathers what is written into pieces for a channel.
+/// Collects written bytes into pieces for a channel.
 struct Chunks {
     sender: mpsc::Sender<io::Result<Bytes>>,
     buffer: Vec<u8>,
@@ -223,13 +229,13 @@ mod tests {
     use super::*;
     use crate::git::{Wanted, forge::Forge};
 
-    /// A path of so many bytes.
+    /// A path of this length in bytes.
     fn path_of(length: usize) -> String {
         let path = format!("{}/", "d".repeat(200)).repeat(length / 201);
         format!("{path}{}", "f".repeat(length - path.len()))
     }
 
-    /// The paths of a commit's checkout, as a container gets them.
+    /// The paths of a commit's checkout in a container.
     async fn paths(forge: &Forge, wanted: &Wanted, name: &str) -> io::Result<Vec<PathBuf>> {
         let checkout = forge.mirrors.check_out(wanted, forge.path(name)).await.map_err(io::Error::other)?;
         let owner = Ownership { uid: 0, gid: 0 };
@@ -260,7 +266,7 @@ mod tests {
         for (length, words) in [
             (most + 1, "is a path of 4084 bytes, and in /kozmic/src fit 4083 bytes at most"),
             (LONGEST_PATH, "is a path of 4095 bytes"),
-            // A clone says the same.
+            // A clone fails in the same way.
             (LONGEST_PATH + 1, "git read-tree failed: error: unable to create file ddd"),
             (LONGEST_PATH + 105, "git read-tree failed: error: unable to create file ddd"),
         ] {

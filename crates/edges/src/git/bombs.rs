@@ -1,4 +1,4 @@
-//! Objects that are small on the way and large when they are unpacked.
+//! Objects for tests that are small in transit and large when unpacked.
 
 use super::{Git, GitError, forge::Forge};
 use flate2::{Compression, write::ZlibEncoder};
@@ -9,10 +9,10 @@ use tokio::{
     process::{ChildStdin, ChildStdout},
 };
 
-/// Bytes of the object that a delta is of.
+/// The size of the object on which a delta is based.
 const BASE: usize = 0xff_ffff;
 
-/// A pack of a blob and of a delta that repeats it so many times.
+/// A pack with a blob and a delta that repeats the blob this number of times.
 fn pack(times: usize) -> Vec<u8> {
     let mut pack = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &2_u32.to_be_bytes()].concat();
     let begin = pack.len();
@@ -29,7 +29,7 @@ fn pack(times: usize) -> Vec<u8> {
     pack
 }
 
-/// The kind and the size of an object.
+/// The header of an object: its kind and size.
 fn head(kind: u8, size: usize) -> Vec<u8> {
     let (mut left, mut bytes) = (size >> 4, vec![(kind << 4) | (size & 0xf) as u8]);
     while left > 0 {
@@ -51,7 +51,7 @@ fn number(mut left: usize) -> Vec<u8> {
     bytes
 }
 
-/// The way back to the object that a delta is of, its high bits first.
+/// The distance to the object on which a delta is based, its high bits first.
 fn offset(distance: usize) -> Vec<u8> {
     let (mut left, mut bytes) = (distance >> 7, vec![(distance & 0x7f) as u8]);
     while left > 0 {

@@ -1,5 +1,5 @@
-//! One commit for one attempt of a job, on disk until it is in its container: the files, and the objects that its
-//! history is made of. Removed when dropped.
+//! One commit for one attempt of a job, on disk until it is in its container: the files, and the objects of its
+//! history. Removed when dropped.
 
 use super::{
     Git, GitError, Mirrors, Wanted,
@@ -14,10 +14,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The directory in a mirror where the objects of each checkout lie: on one disk with it, since git moves them there.
+/// The directory in a mirror with the objects of each checkout. It is on the mirror's disk, because git moves objects
+/// there.
 pub(super) const OUTGOING: &str = "outgoing";
 
-/// One commit's files and objects, out of a mirror.
+/// One commit's files and objects from a mirror.
 pub struct Checkout {
     dir: PathBuf,
     outgoing: PathBuf,
@@ -26,7 +27,7 @@ pub struct Checkout {
 }
 
 impl Mirrors {
-    /// Puts the files of a commit that was fetched into `dir`, which must not exist.
+    /// Puts the files of a fetched commit into `dir`, which must not exist.
     ///
     /// # Errors
     /// The disk is full, or the mirror is damaged.
@@ -44,8 +45,8 @@ impl Mirrors {
         Ok(checkout)
     }
 
-    /// Packs what the checkout's refs reach, and nothing else of the mirror; once for jobs of one push that follow each
-    /// other.
+    /// Packs the objects that the checkout's refs reach, and nothing else of the mirror. Jobs of one push that follow
+    /// each other share the packs.
     async fn objects_of(&self, checkout: &Checkout, mirror: &Path) -> Result<(), GitError> {
         let git = Git::new(mirror);
         let (tips, packs) = (checkout.refs.tips(&checkout.wanted), checkout.packs());
@@ -70,13 +71,13 @@ impl Mirrors {
 
 impl Checkout {
     fn make_directories(&self) -> std::io::Result<()> {
-        // Only this user may look in.
+        // Only this user can read it.
         private_dir::make(&self.dir)?;
         fs::create_dir(self.tree())?;
         self.make_outgoing()
     }
 
-    /// An empty one, whatever was there.
+    /// Makes the directory empty, whatever was there.
     fn make_outgoing(&self) -> std::io::Result<()> {
         if self.outgoing.exists() {
             fs::remove_dir_all(&self.outgoing)?;
@@ -86,7 +87,7 @@ impl Checkout {
 
     async fn files(&self, mirror: &Path) -> Result<(), GitError> {
         let git = Git::new(mirror).with("GIT_WORK_TREE", self.tree()).with("GIT_INDEX_FILE", self.index());
-        // Without a lock: a fetch only adds objects, and the index is the checkout's own.
+        // This needs no lock: a fetch only adds objects, and the index belongs to the checkout.
         git.run("read-tree", ["read-tree", "--reset", "-u", self.wanted.sha.as_str()]).await.map(drop)
     }
 
@@ -98,7 +99,7 @@ impl Checkout {
         self.dir.join("index")
     }
 
-    /// The directory of its packs.
+    /// The directory of the checkout's packs.
     pub(super) fn packs(&self) -> &Path {
         &self.outgoing
     }
@@ -108,7 +109,7 @@ impl Drop for Checkout {
     fn drop(&mut self) {
         let dirs = [std::mem::take(&mut self.dir), std::mem::take(&mut self.outgoing)];
         let remove = move || dirs.iter().for_each(|dir| remove(dir));
-        // Thousands of files take a while: not on a thread that serves others.
+        // Removing thousands of files takes a while, so it must not block a thread that serves others.
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(remove)),
             Err(_) => remove(),
@@ -130,7 +131,7 @@ mod tests {
     use crate::git::forge::Forge;
     use std::{collections::BTreeSet, os::unix::fs::MetadataExt};
 
-    /// The files of a checkout's packs on the disk, each with the number of its names.
+    /// The files of a checkout's packs on the disk, each with its number of names.
     fn files(checkout: &Checkout) -> BTreeSet<(u64, u64)> {
         let entries = fs::read_dir(checkout.packs()).unwrap();
         let of = |file: fs::Metadata| (file.ino(), file.nlink());

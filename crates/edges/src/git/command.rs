@@ -1,4 +1,5 @@
-//! One call of git: no prompts, no configuration of the machine's, a limit of time, and git's words on failure.
+//! One call of git: without prompts, without the machine's configuration, with a time limit, and with git's words on
+//! failure.
 
 use super::{
     GitError,
@@ -16,12 +17,12 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 
 const LIMIT: Duration = Duration::from_secs(1_800);
 
-/// The largest piece of memory that git takes, in bytes: a delta of a kilobyte may stand for gigabytes. It needs a few of
-/// them at once.
+/// The largest block of memory that git may allocate, in bytes: a delta of a kilobyte may stand for gigabytes. Git
+/// needs a few such blocks at once.
 const LARGEST_PIECE: &str = "1073741824";
 
-/// Gives up on a server that says nothing, does nothing else on the way, keeps packs as they come, and has no large file
-/// in memory, nor several objects of a pack at once.
+/// Settings for fetches: git gives up on a silent server and does no maintenance. It keeps packs as they arrive, and it
+/// never has a large file or several objects of a pack in memory.
 const NETWORK: [&str; 16] = [
     "-c",
     "http.lowSpeedLimit=1",
@@ -62,7 +63,8 @@ impl Git {
         self.with("GIT_ALLOW_PROTOCOL", "ssh").with("GIT_SSH_COMMAND", command).with("GIT_SSH_VARIANT", "ssh")
     }
 
-    /// Sends the token to the repository's host only, and never as an argument, which others on the machine see.
+    /// Sends the token only to the repository's host, and never as an argument, which other users of the machine can
+    /// see.
     pub(super) fn with_token(self, url: &str, token: &SecretString) -> Self {
         let Ok(url) = url::Url::parse(url) else { return self };
         let pair = BASE64_STANDARD.encode(format!("x-access-token:{}", token.expose_secret()));
@@ -91,8 +93,8 @@ impl Git {
         }
     }
 
-    /// Refs of the mirror that these refspecs are about and the repository has no more go. Tags come only where a
-    /// refspec says so.
+    /// Fetches. Removes refs of the mirror that match these refspecs and no longer exist at the repository. Fetches
+    /// tags only if a refspec includes them.
     pub(super) async fn fetch(&self, url: &str, refspecs: &[String]) -> Result<(), GitError> {
         let fetch =
             ["fetch", "--quiet", "--force", "--prune", "--no-tags", "--no-write-fetch-head", "--", url];
@@ -100,13 +102,13 @@ impl Git {
         self.run("fetch", NETWORK.into_iter().chain(fetch).chain(refspecs)).await.map(drop)
     }
 
-    /// The objects that these names, each a whole one, point to at the repository, and the branch that HEAD stands for.
+    /// The objects of these refs at the repository, by full names, and the branch of its HEAD.
     pub(super) async fn ls_remote(&self, url: &str, names: &[&str]) -> Result<String, GitError> {
         let list = ["ls-remote", "--symref", "--", url];
         self.run("ls-remote", NETWORK.into_iter().chain(list).chain(names.iter().copied())).await
     }
 
-    /// Runs git and gives its output, a text.
+    /// Runs git and returns its output as text.
     pub(super) async fn run<A: AsRef<OsStr>>(
         &self,
         what: &'static str,
@@ -116,7 +118,7 @@ impl Git {
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
-    /// Runs git and gives its output, byte by byte.
+    /// Runs git and returns its output as bytes.
     pub(super) async fn output<A: AsRef<OsStr>>(
         &self,
         what: &'static str,
@@ -130,7 +132,7 @@ impl Git {
         }
     }
 
-    /// Runs git while `talk` writes to it and reads what it answers.
+    /// Runs git while `talk` writes to it and reads its answers.
     pub(super) async fn converse<A: AsRef<OsStr>, T, F: Future<Output = Result<T, GitError>>>(
         &self,
         what: &'static str,
@@ -156,7 +158,7 @@ impl Git {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_ALLOW_PROTOCOL", "")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        // These count objects, and a large history needs as much.
+        // These commands count objects, and a large history needs more memory.
         if what != "pack-objects" && what != "repack" {
             command.env("GIT_ALLOC_LIMIT", LARGEST_PIECE);
         }
@@ -171,7 +173,7 @@ impl Git {
 mod tests {
     use super::*;
 
-    /// Whether a process is there and not a zombie.
+    /// True if the process exists and is not a zombie.
     fn is_alive(process: &str) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with(['Z', 'X']))

@@ -1,4 +1,4 @@
-//! The entries of a checkout's tar stream: files and links from the disk, and small files made on the spot.
+//! Writes the entries of a checkout's tar stream: files and links from the disk, and small generated files.
 
 use super::Ownership;
 use rustix::fs::{Mode, OFlags};
@@ -11,7 +11,7 @@ use std::{
 };
 use tar::{Builder, EntryType, Header};
 
-/// Writes entries, all of one owner.
+/// Writes entries, all with the same owner.
 pub(super) struct Entries<W: Write> {
     tar: Builder<W>,
     owner: Ownership,
@@ -31,7 +31,7 @@ impl<W: Write> Entries<W> {
         self.owner
     }
 
-    /// Gives what comes from here on the present time, in seconds since 1970.
+    /// Gives all following entries the current time, in seconds since 1970.
     pub(super) fn tick(&mut self) -> u64 {
         self.seconds = now();
         self.seconds
@@ -52,15 +52,15 @@ impl<W: Write> Entries<W> {
         self.tar.append_data(&mut header, path, content)
     }
 
-    /// A file that anybody may read, of another time than now, in seconds since 1970.
+    /// A file that everybody may read, with another time than now, in seconds since 1970.
     pub(super) fn file_of(&mut self, path: &str, content: &[u8], seconds: u64) -> io::Result<()> {
         let mut header = self.header(EntryType::Regular, 0o644, content.len() as u64);
         header.set_mtime(seconds);
         self.tar.append_data(&mut header, path, content)
     }
 
-    /// A file of a directory. Measured after it was opened, and as long as it was then, whatever happens to it meanwhile:
-    /// a length that does not hold would spoil everything behind it.
+    /// A file from a directory. Its length is measured after opening, and exactly this length is written, whatever
+    /// happens to the file meanwhile: a wrong length would damage everything after it.
     pub(super) fn content(&mut self, dir: impl AsFd, from: &Path, to: &Path, mode: u32) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(dir, from, flags, Mode::empty())?);
@@ -69,7 +69,7 @@ impl<W: Write> Entries<W> {
         self.tar.append_data(&mut header, to, Measured { left: file.take(length), path: from })
     }
 
-    /// The target is kept letter by letter, for it is what git compares; the tar crate would tidy it up.
+    /// A symbolic link. The target is kept unchanged, because git compares it; the tar crate would normalize it.
     pub(super) fn link(&mut self, dir: impl AsFd, from: &Path, to: &Path) -> io::Result<()> {
         let target = rustix::fs::readlinkat(dir, from, Vec::new())?;
         let target = target.as_bytes();
@@ -80,7 +80,7 @@ impl<W: Write> Entries<W> {
         self.tar.append_data(&mut header, to, io::empty())
     }
 
-    /// GNU's record for the next entry's target, where it is longer than a header can hold.
+    /// GNU's record for the target of the next entry, if the target is longer than a header can hold.
     fn long_link(&mut self, target: &[u8]) -> io::Result<()> {
         let mut header = self.header(EntryType::GNULongLink, 0o644, target.len() as u64 + 1);
         self.tar.append_data(&mut header, "././@LongLink", target.chain(&[0][..]))
@@ -102,7 +102,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }
 
-/// A file's bytes: exactly as many as were announced, or an error that names it.
+/// A file's bytes: exactly the announced number, or an error that names the file.
 struct Measured<'a> {
     left: Take<File>,
     path: &'a Path,

@@ -1,4 +1,5 @@
-//! One fetch: over HTTP or SSH, of the commit's ref with the default branch and the tags; else by the commit's id.
+//! One fetch over HTTP or SSH: of the commit's ref with the default branch and the tags; if that fails, by the commit's
+//! id.
 
 use super::{
     Fetched, Git, GitError, GitRef, Wanted,
@@ -8,7 +9,8 @@ use super::{
 };
 use std::path::Path;
 
-/// Fetches the commit by its ref, else by its id; and what jobs see besides, as far as that can be had.
+/// Fetches the commit by its ref, else by its id, and also the default branch and the tags, as far as they are
+/// available.
 pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<Fetched, GitError> {
     let git = Git::new(mirror);
     if !mirror.exists() {
@@ -21,7 +23,7 @@ pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<F
     match by_ref {
         Err(fault) if is_final(&fault) => Err(fault),
         by_ref => {
-            // The ref moved on or is gone; many servers still give a commit by its id.
+            // The ref has moved or is gone; many servers still give a commit by its id.
             let by_sha = way.fetch(&wanted.url, &[wanted.sha.to_string()]).await;
             match git.has_commit(&wanted.sha).await? {
                 true => Ok(by_ref.map_or_else(Fetched::Outdated, |()| Fetched::All)),
@@ -31,7 +33,7 @@ pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<F
     }
 }
 
-/// Brings the commit's ref, the default branch and the tags, in one call for nearly every push.
+/// Fetches the commit's ref, the default branch and the tags, in one call for nearly every push.
 async fn by_refs(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<(), GitError> {
     let guess = refs::branch(mirror).unwrap_or_else(|| wanted.default_branch.clone());
     let own = wanted.git_ref.to_string();
@@ -46,7 +48,7 @@ async fn by_refs(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<(), GitErr
     note_default(mirror, default_branch.as_deref()).await
 }
 
-/// Names of refs at the forge.
+/// The names of the refs to fetch.
 fn names(own: Option<&str>, default: Option<&str>) -> Vec<String> {
     let default = default.into_iter().flat_map(|branch| [format!("refs/heads/{branch}"), "HEAD".to_owned()]);
     let mut names = own.into_iter().map(str::to_owned).chain(default).collect::<Vec<_>>();
@@ -54,7 +56,7 @@ fn names(own: Option<&str>, default: Option<&str>) -> Vec<String> {
     names
 }
 
-/// Fetches refs and all tags, over what the mirror has of them.
+/// Fetches refs and all tags, and overwrites the mirror's ones.
 async fn fetch_over(way: &Way, mirror: &Path, wanted: &Wanted, names: Vec<String>) -> Result<(), GitError> {
     let refspecs = names.iter().map(|name| refspec(name));
     let refspecs = refspecs.chain(["+refs/tags/*:refs/tags/*".to_owned()]).collect::<Vec<_>>();
@@ -67,7 +69,7 @@ async fn fetch_over(way: &Way, mirror: &Path, wanted: &Wanted, names: Vec<String
     }
 }
 
-/// HEAD comes under a name of its own, to be compared with the branch that it is thought to stand for.
+/// HEAD is stored under its own name, so that it can be compared with the assumed default branch.
 fn refspec(name: &str) -> String {
     let to = if name == "HEAD" { FORGE_HEAD } else { name };
     format!("+{name}:{to}")
@@ -85,12 +87,12 @@ async fn note_default(mirror: &Path, branch: Option<&str>) -> Result<(), GitErro
     }
 }
 
-/// A branch `a` that the mirror had and the forge has no more is in the way of a branch `a/b`.
+/// True if a branch `a` of the mirror that the forge no longer has conflicts with a branch `a/b`.
 fn collides(fault: &GitError) -> bool {
     matches!(fault, GitError::Failed { words, .. } if words.contains("cannot lock ref"))
 }
 
-/// Forgets the mirror's branches whose names have their first part in common with these; their objects stay.
+/// Deletes the mirror's branches whose names share the first part with these. Their objects stay.
 async fn forget_branches(mirror: &Path, names: &[String]) -> Result<(), GitError> {
     let git = Git::new(mirror);
     let branches = names.iter().filter_map(|name| name.strip_prefix("refs/heads/"));
@@ -104,8 +106,9 @@ async fn forget_branches(mirror: &Path, names: &[String]) -> Result<(), GitError
     Ok(())
 }
 
-/// Whether the wanted commit is in the mirror, with all that it is made of: git shows a pack when it is whole. A tag
-/// has to be there too: its commit often is before it, for a branch's sake, and who builds it asks git for the name.
+/// True if the wanted commit is in the mirror with all its objects: git shows a pack only when it is complete. A wanted
+/// tag must also be there: its commit may have arrived earlier with a branch, and the build asks git for the tag's
+/// name.
 pub(super) async fn has(git: &Git, mirror: &Path, wanted: &Wanted) -> Result<bool, GitError> {
     if !mirror.exists() {
         return Ok(false);
@@ -117,7 +120,7 @@ pub(super) async fn has(git: &Git, mirror: &Path, wanted: &Wanted) -> Result<boo
     }
 }
 
-/// Whether a wanted tag is at the wanted commit.
+/// True if a wanted tag points to the wanted commit.
 async fn has_tag(git: &Git, wanted: &Wanted) -> Result<bool, GitError> {
     let commit = format!("{}^{{commit}}", wanted.git_ref);
     match git.run("rev-parse", ["rev-parse", "--verify", "--quiet", &commit]).await {
@@ -127,13 +130,13 @@ async fn has_tag(git: &Git, wanted: &Wanted) -> Result<bool, GitError> {
     }
 }
 
-/// Whether the mirror's ref is at the wanted commit, which it is for nearly every push once it was fetched. Git moves
-/// a ref last, so all of the commit is there. Asking git itself would cost a process.
+/// True if the mirror's ref points to the wanted commit, which is so after nearly every fetch. Git moves a ref last, so
+/// the commit is complete. Asking git would cost a process.
 fn is_at(mirror: &Path, wanted: &Wanted) -> bool {
     refs::loose(mirror, &wanted.git_ref.to_string()).is_some_and(|at| at == wanted.sha.as_str())
 }
 
-/// Whether the same server would say the same again.
+/// True if the same server would give the same answer again.
 fn is_final(fault: &GitError) -> bool {
     matches!(
         fault,
@@ -144,7 +147,8 @@ fn is_final(fault: &GitError) -> bool {
     )
 }
 
-/// A repository that answers but lacks the commit is no reason to try again; one that does not answer is.
+/// The fault to report. A repository that answers but lacks the commit is no reason to try again; one that does not
+/// answer is.
 fn explain(wanted: &Wanted, by_ref: Result<(), GitError>, by_sha: Result<(), GitError>) -> GitError {
     let faults = [by_ref, by_sha].into_iter().filter_map(Result::err);
     let other = faults.into_iter().find(|fault| !tells_of_a_lack(fault));
@@ -231,7 +235,7 @@ mod tests {
         forge.git(&["tag", "--force", "moved"]);
         forge.git(&["tag", "--delete", "gone", "a"]);
         forge.git(&["tag", "a/b", "HEAD~"]);
-        // The same commit once more, as on a restart.
+        // The same commit again, as on a restart.
         let wanted = forge.wanted("refs/heads/main", &old);
         forge.all(&wanted).await;
         let refs = format!("{old} refs/remotes/origin/main\n{old} refs/tags/a/b\n{new} refs/tags/moved\n");

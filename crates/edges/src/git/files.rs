@@ -1,7 +1,7 @@
-//! The YAML files of a commit, read out of the mirror: the content of the configuration repository.
+//! Reads the YAML files of a commit from the mirror: the content of the configuration repository.
 //!
-//! Anybody may have pushed them. The memory for them is bounded: git's list is read entry by entry, and a file's size
-//! is known before its content is read.
+//! Anybody may have pushed them, so the memory for them is bounded. Git's list is read entry by entry, and a file's
+//! size is known before its content is read.
 
 use super::{Git, GitError, Mirrors, Wanted, listing::next};
 use kozmic_model::recipe::ConfigFile;
@@ -11,13 +11,13 @@ use tokio::{
     process::{ChildStdin, ChildStdout},
 };
 
-/// No system opens a file whose path is as long, in bytes.
+/// The length of an entry from which on no system can open the path, in bytes.
 const LONGEST_ENTRY: usize = 8 * 1024;
 
-/// The most entries of a list that are looked through: a few objects may stand for any number.
+/// The most entries of a list that are read: a few objects may stand for any number.
 const MOST_ENTRIES: u64 = 1_000_000;
 
-/// The most bytes of a list that are looked through: paths may be of any length.
+/// The most bytes of a list that are read: paths may be of any length.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// Limits for reading the files of a commit.
@@ -25,25 +25,25 @@ const MOST_BYTES: u64 = 1 << 30;
 pub struct FileLimits {
     /// The most files.
     pub files: usize,
-    /// The most bytes of each: of a larger one the beginning is read.
+    /// The most bytes of each file: only the beginning of a larger one is read.
     pub bytes: u64,
-    /// The most bytes of all together. A small commit may name one file ten thousand times.
+    /// The most bytes of all files together. A small commit may contain one file ten thousand times.
     pub all: u64,
 }
 
-/// A file as git's list has it.
+/// A file from git's list.
 struct Listed {
     id: String,
     path: String,
 }
 
 impl Mirrors {
-    /// All regular files of a commit that was fetched whose path ends with `.yaml` or `.yml`, sorted by path. Links
-    /// and submodules are passed over, and so are paths that are not UTF-8.
+    /// All regular files of a fetched commit whose path ends with `.yaml` or `.yml`, sorted by path. Links, submodules
+    /// and paths that are not UTF-8 are skipped.
     ///
     /// # Errors
-    /// [`GitError::TooManyFiles`] and [`GitError::TooMuch`] beyond the limits; else the mirror does not have the commit,
-    /// or is damaged.
+    /// [`GitError::TooManyFiles`] and [`GitError::TooMuch`] beyond the limits; else the mirror does not have the
+    /// commit, or is damaged.
     pub async fn files(&self, wanted: &Wanted, limits: FileLimits) -> Result<Vec<ConfigFile>, GitError> {
         let _reading = self.reading.of(wanted.project).read_owned().await;
         let git = Git::new(&self.path(wanted.project));
@@ -78,7 +78,7 @@ async fn list(mut output: BufReader<ChildStdout>, limit: usize) -> Result<Vec<Li
     Ok(listed)
 }
 
-/// Of `<mode> <type> <id>\t<path>`.
+/// Reads `<mode> <type> <id>\t<path>`.
 fn yaml_file(entry: &[u8]) -> Option<Listed> {
     let entry = std::str::from_utf8(entry).ok().filter(|entry| entry.len() < LONGEST_ENTRY)?;
     let (facts, path) = entry.split_once('\t')?;
@@ -89,7 +89,7 @@ fn yaml_file(entry: &[u8]) -> Option<Listed> {
     is_wanted.then(|| Listed { id: id.to_owned(), path: path.to_owned() })
 }
 
-/// Asks for one file after the other, so that no more than one is on its way.
+/// Requests one file after the other, so that at most one is in transit.
 async fn read_all(
     mut input: ChildStdin,
     output: ChildStdout,
@@ -110,7 +110,7 @@ async fn read_all(
     Ok(files)
 }
 
-/// Of `<id> blob <size>`; anything else, such as `<id> missing`, means that the mirror is damaged.
+/// Reads `<id> blob <size>`; anything else, such as `<id> missing`, means that the mirror is damaged.
 async fn size(output: &mut (impl AsyncBufRead + Unpin), id: &str) -> io::Result<u64> {
     let mut line = String::new();
     output.read_line(&mut line).await?;
@@ -119,7 +119,7 @@ async fn size(output: &mut (impl AsyncBufRead + Unpin), id: &str) -> io::Result<
     size.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, format!("git says {:?}", line.trim_end())))
 }
 
-/// The part of the content that is kept; the rest, and the newline behind it, are passed over.
+/// The kept part of the content; skips the rest and the newline after it.
 async fn content(output: &mut (impl AsyncBufRead + Unpin), kept: u64, size: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     (&mut *output).take(kept).read_to_end(&mut content).await?;
@@ -150,7 +150,7 @@ mod tests {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// A mirror with one commit of what `fill` puts into its tree.
+    /// A mirror with one commit of the files that `fill` makes.
     fn mirror(dir: &Path, fill: impl FnOnce(&Path)) -> (Mirrors, Wanted) {
         let tree = dir.join("tree");
         fs::create_dir_all(&tree).unwrap();

@@ -47,12 +47,12 @@ impl Forge {
         self.git(&["rev-parse", "HEAD"]).parse().unwrap()
     }
 
-    /// The id of an object of this text.
+    /// The id of an object with this text.
     pub(super) fn blob(&self, text: &str) -> String {
         self.feed(&["hash-object", "-w", "--stdin"], text)
     }
 
-    /// The id of a tree of these entries, as `ls-tree` writes them.
+    /// The id of a tree with these entries, in the format of `ls-tree`.
     pub(super) fn tree(&self, entries: &str) -> String {
         self.feed(&["mktree"], entries)
     }
@@ -64,7 +64,7 @@ impl Forge {
         sha.parse().unwrap()
     }
 
-    /// The answer of git to what it reads.
+    /// Git's answer to this input.
     fn feed(&self, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new("git");
         command.args(["-C", &self.url()]).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -100,13 +100,13 @@ impl Forge {
         bring(&way, &self.mirror(), wanted).await
     }
 
-    /// Brings the commit with its surroundings.
+    /// Fetches the commit with the default branch and the tags.
     pub(super) async fn all(&self, wanted: &Wanted) {
         let fetched = self.bring(wanted).await.unwrap();
         assert!(matches!(fetched, Fetched::All), "{fetched:?}");
     }
 
-    /// The refs beside the commit's branch that its job sees, a line each.
+    /// The refs that the commit's job sees beside the commit's branch, one a line.
     pub(super) async fn packed_refs(&self, wanted: &Wanted, name: &str) -> String {
         let checkout = self.mirrors.check_out(wanted, self.dir.path().join(name)).await.unwrap();
         let all = git_files::packed_refs(wanted, &checkout.refs);
@@ -117,7 +117,7 @@ impl Forge {
         self.dir.path().join(name)
     }
 
-    /// All that is in the packs of a directory.
+    /// All objects in the packs of a directory.
     pub(super) fn objects(&self, packs: &Path) -> BTreeSet<String> {
         let mut there = BTreeSet::new();
         for entry in fs::read_dir(packs).unwrap() {

@@ -1,4 +1,4 @@
-//! Any names in an index and in a list of refs: git finds what was written for it.
+//! Random names in an index and in a list of refs: git finds everything that was written for it.
 
 use super::{
     Ownership, Wanted, git_files,
@@ -30,7 +30,7 @@ fn git(dir: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// A path of parts that no other path's beginning can be: it has its length in front.
+/// A path that no other path can be a prefix of: it has its length at the front.
 fn path() -> impl Strategy<Value = Vec<u8>> {
     let part =
         proptest::collection::vec(any::<u8>().prop_filter("a letter", |it| !b"\0/".contains(it)), 1..255);
@@ -45,7 +45,7 @@ fn path() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A name below `refs/heads/` or `refs/tags/` that is in no other one's way.
+/// A name below `refs/heads/` or `refs/tags/` that conflicts with no other name.
 fn name() -> impl Strategy<Value = String> {
     let name = ("[a-z]{1,3}", "[!-)+-.0-9;->@-Z\\]_-}\u{e9}\u{1f600}]{1,40}")
         .prop_map(|(dir, leaf)| format!("{dir}/{leaf}"));

@@ -1,15 +1,15 @@
-//! The small files of a `.git` that a container gets: refs, their log and the configuration, as `git clone` writes them.
+//! The small files of a container's `.git`: refs, their log and the configuration, as `git clone` writes them.
 
 use super::{GitRef, Wanted, refs::Refs};
 
-/// A path below `.git`, and what is in it.
+/// A path below `.git`, with its content.
 pub(super) type GitFile = (String, String);
 
-/// Directories that tools expect, and find in every clone.
+/// Directories that tools expect and that every clone has.
 pub(super) const DIRECTORIES: [&str; 7] =
     ["branches", "hooks", "info", "objects/info", "objects/pack", "refs/heads", "refs/tags"];
 
-/// All of them but the index.
+/// All small files without the index.
 pub(super) fn all(wanted: &Wanted, refs: &Refs, seconds: u64) -> Vec<GitFile> {
     let mut files = vec![
         ("HEAD".to_owned(), head(wanted)),
@@ -37,7 +37,7 @@ const DESCRIPTION: &str = "Unnamed repository; edit this file 'description' to n
 
 const EXCLUDE: &str = "# git ls-files --others --exclude-from=.git/info/exclude\n";
 
-/// On the branch, or at the commit of a pull request or tag.
+/// HEAD: on the branch, or at the commit of a pull request or tag.
 pub(super) fn head(wanted: &Wanted) -> String {
     match &wanted.git_ref {
         GitRef::Branch(branch) => format!("ref: refs/heads/{branch}\n"),
@@ -45,7 +45,7 @@ pub(super) fn head(wanted: &Wanted) -> String {
     }
 }
 
-/// The commit's branch and the default branch, both at the remote, and the tags.
+/// The packed refs: the commit's branch and the default branch, both at the remote, and the tags.
 pub(super) fn packed_refs(wanted: &Wanted, refs: &Refs) -> String {
     let mut lines = refs.tags.iter().map(|tag| (tag.name.clone(), tag.id.clone())).collect::<Vec<_>>();
     let remote = |branch: &str| format!("refs/remotes/origin/{branch}");
@@ -59,18 +59,18 @@ pub(super) fn packed_refs(wanted: &Wanted, refs: &Refs) -> String {
     std::iter::once("# pack-refs with: sorted \n".to_owned()).chain(lines).collect()
 }
 
-/// The first line of a ref's log: it came to be by a clone.
+/// The first line of a ref's log: a clone created the ref.
 fn log(wanted: &Wanted, id: &str, seconds: u64) -> String {
     let (before, url) = ("0".repeat(40), one_line(&wanted.url));
     format!("{before} {id} Kozmic <kozmic@localhost> {seconds} +0000\tclone: from {url}\n")
 }
 
-/// Facts that an index knows of its files.
+/// The facts about files that an index contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
-    /// Not their numbers on the disk nor when they came there, and git shall not take them for changed by that.
+    /// All except the inode numbers and change times; git must not take the files for changed because of that.
     Little,
-    /// All that it does in a clone.
+    /// All facts, as in a clone.
     All,
 }
 
@@ -96,7 +96,7 @@ pub(super) fn config(wanted: &Wanted, known: Known) -> String {
     )
 }
 
-/// A text as a value or a section's name in git's configuration.
+/// The text as a value or a section's name in git's configuration.
 fn quoted(text: &str) -> String {
     let text = one_line(text).replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{text}\"")

@@ -1,5 +1,5 @@
-//! Checkouts whose files become larger than the objects that they are made of, since the commit's own attributes say so:
-//! `ident` makes eleven times of them, `working-tree-encoding` four times, `eol` twice.
+//! Checkouts whose files are larger than their objects, because of the commit's own attributes: `ident` makes files
+//! eleven times as large, `working-tree-encoding` four times, `eol` twice.
 
 use super::{Checkout, Git, GitError, Mirrors, Wanted, measure::BLOCK};
 use std::{
@@ -8,15 +8,16 @@ use std::{
     time::Duration,
 };
 
-/// Interval between looks at the size of what git has written.
+/// The interval at which the size of git's output is checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The words of such attributes, and the files that have them.
+/// The words of such attributes, and the files that contain them.
 const WORDS: &str = "ident|working-tree-encoding|eol=crlf";
 const FILES: &str = ":(top,glob)**/.gitattributes";
 
 impl Mirrors {
-    /// Puts the files of a commit that was measured into `dir`, as [`Mirrors::check_out`] does, with `most` bytes in all.
+    /// Puts the files of a measured commit into `dir`, as [`Mirrors::check_out`] does, with at most `most` bytes in
+    /// all.
     ///
     /// # Errors
     /// [`GitError::TooLarge`] if they become larger; else as [`Mirrors::check_out`].
@@ -45,7 +46,7 @@ impl Mirrors {
         within(&dir, most).await.map(|()| checkout)
     }
 
-    /// Whether attributes of a commit make its files larger.
+    /// True if the commit's attributes may make its files larger.
     async fn may_grow(&self, wanted: &Wanted) -> Result<bool, GitError> {
         if !self.measured.has_attributes(&wanted.sha) {
             return Ok(false);
@@ -55,7 +56,7 @@ impl Mirrors {
             ["grep", "--quiet", "--threads=1", "-w", "-E", "-e", WORDS, wanted.sha.as_str(), "--", FILES];
         match git.run("grep", look).await {
             Ok(_) => Ok(true),
-            // Nothing is found, and nothing said.
+            // Git found nothing, and reported no fault.
             Err(GitError::Failed { words, .. }) if words.is_empty() => Ok(false),
             Err(fault) => Err(fault),
         }
@@ -71,7 +72,7 @@ async fn within(dir: &Path, most: u64) -> Result<(), GitError> {
     }
 }
 
-/// Bytes in a directory, in whole blocks. Git may write there meanwhile, so that something is gone again.
+/// The bytes in a directory, in whole blocks. Git may be writing there, so a file may be gone again.
 fn size(dir: &Path) -> io::Result<u64> {
     let entries = match fs::read_dir(dir) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -97,7 +98,7 @@ mod tests {
 
     const MOST: TreeSize = TreeSize { files: 100, bytes: 1 << 20 };
 
-    /// A commit of a file with 40,000 marks, and attributes.
+    /// A commit with a file of 40,000 marks, and attributes.
     async fn measured(forge: &Forge, attributes: &str) -> Wanted {
         let (file, said) = (forge.blob(&"$Id$\n".repeat(40_000)), forge.blob(attributes));
         let below = forge.tree(&format!("100644 blob {said}\t.gitattributes\n100644 blob {file}\tfile\n"));

@@ -1,17 +1,17 @@
-//! The index of a checkout: its paths in their order, and what git knows each file by.
+//! The index of a checkout: its paths in order, and the facts by which git detects a changed file.
 //!
-//! Git takes a file for unchanged whose times, owner and size are those in the index, unless the index was written in
-//! the very second of the file's time or before: then it compares the content. So each file gets the time at which it
-//! goes into the container, and the index the time of the first.
+//! Git takes a file for unchanged if its times, owner and size are those in the index. But if the index was written in
+//! the same second as the file or earlier, git compares the content. So each file gets the time at which it goes into
+//! the container, and the index gets the time of the first file.
 //!
-//! The form is that of git's `Documentation/gitformat-index.txt`, versions 2 and 3.
+//! The format is described in git's `Documentation/gitformat-index.txt`, versions 2 and 3.
 
 use super::Ownership;
 use sha1::{Digest, Sha1};
 use std::{ffi::OsStr, io, ops::Range, os::unix::ffi::OsStrExt, path::Path};
 
 const SHA1_LENGTH: usize = 20;
-/// Place of the flags in an entry, after ten numbers and the object's id.
+/// The place of the flags in an entry, after ten numbers and the object's id.
 const FLAGS: usize = 60;
 const EXTENDED: u16 = 0x4000;
 const NAME_LENGTH: u16 = 0x0fff;
@@ -27,11 +27,11 @@ pub(super) struct Index {
 pub(super) struct Entry {
     at: usize,
     name: Range<usize>,
-    /// Its kind, as git counts: a file, a link or a submodule.
+    /// The kind of the entry: a file, a link or a submodule.
     pub(super) kind: Kind,
 }
 
-/// Kind of an entry.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A file, with its permissions.
@@ -44,7 +44,7 @@ pub(super) enum Kind {
 
 impl Index {
     /// # Errors
-    /// The bytes are no index of a known version.
+    /// The bytes are not an index of a known version.
     pub(super) fn new(bytes: Vec<u8>) -> io::Result<Self> {
         let version = number(&bytes, 4)?;
         if !bytes.starts_with(b"DIRC") || !(2..=3).contains(&version) || bytes.len() < 12 + SHA1_LENGTH {
@@ -54,7 +54,7 @@ impl Index {
         Ok(Self { bytes, next: 12, left })
     }
 
-    /// The next entry, in the order of their names' bytes.
+    /// The next entry, in the byte order of names.
     pub(super) fn next(&mut self) -> io::Result<Option<Entry>> {
         if self.left == 0 {
             return Ok(None);
@@ -72,7 +72,7 @@ impl Index {
         if end + SHA1_LENGTH > self.bytes.len() {
             return Err(unknown());
         }
-        // At least one zero ends a name, and an entry's length is a multiple of eight.
+        // At least one zero ends a name, and the length of an entry is a multiple of eight.
         self.next = at + (end - at + 8) / 8 * 8;
         Ok(Some(Entry { at, name: begin..end, kind: kind(number(&self.bytes, at + 24)?)? }))
     }
@@ -81,10 +81,10 @@ impl Index {
         Path::new(OsStr::from_bytes(&self.bytes[entry.name.clone()]))
     }
 
-    /// Notes when a file was written, in seconds since 1970, and whose it is. What it has besides, such as its number
-    /// on the disk, only its container's engine will know.
+    /// Stores a file's time, in seconds since 1970, and its owner. Other facts, such as the inode number, are known
+    /// only in the container.
     pub(super) fn stamp(&mut self, entry: &Entry, seconds: u64, owner: Ownership) {
-        // As git does it: of what is longer the lower half.
+        // As in git: of a longer number, the lower half is stored.
         let [seconds, uid, gid] = [seconds, owner.uid, owner.gid].map(|number| number as u32);
         for (place, value) in [seconds, 0, seconds, 0, 0, 0].into_iter().enumerate() {
             self.set(entry.at + 4 * place, value);
@@ -97,7 +97,7 @@ impl Index {
         self.bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
     }
 
-    /// The whole, with the sum that git finds it whole by.
+    /// The whole index, with the checksum that git verifies.
     pub(super) fn into_bytes(mut self) -> Vec<u8> {
         let end = self.bytes.len() - SHA1_LENGTH;
         let sum = Sha1::digest(&self.bytes[..end]);
@@ -144,7 +144,7 @@ mod tests {
             git(dir.path(), &["add", name]);
         }
         fs::write(dir.path().join("later"), "").unwrap();
-        // With an extended entry, which makes it version 3.
+        // With an extended entry, so that the index has version 3.
         git(dir.path(), &["add", "--intent-to-add", "later"]);
         let path = dir.path().join(".git/index");
         let mut index = Index::new(fs::read(&path).unwrap()).unwrap();
@@ -160,7 +160,7 @@ mod tests {
         for line in ["mtime: 12345:0\n", "ctime: 12345:0\n", "uid: 7\tgid: 8\n", "dev: 0\tino: 0\n"] {
             assert_eq!(known.matches(line).count(), 9, "{line:?} in {known}");
         }
-        // It reads the sum, too.
+        // Git verifies the checksum, too.
         let checked = Command::new("git").arg("-C").arg(dir.path()).arg("fsck").output().unwrap();
         assert!(!String::from_utf8_lossy(&checked.stderr).contains("index"), "{checked:?}");
     }

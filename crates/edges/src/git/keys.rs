@@ -12,19 +12,19 @@ use tokio::process::Command;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A new pair.
+/// A new key pair.
 #[derive(Debug)]
 pub struct NewKey {
-    /// In OpenSSH's format, without a passphrase: to be sealed.
+    /// The private part in OpenSSH's format, without a passphrase. The store must encrypt it.
     pub private: SecretString,
-    /// As in `authorized_keys`, without a comment: `ssh-ed25519 AAAA…`.
+    /// The public part as in `authorized_keys`, without a comment: `ssh-ed25519 AAAA…`.
     pub public: String,
 }
 
-/// Makes a pair. Nothing of it stays on the disk. An RSA key takes some seconds.
+/// Makes a key pair. Nothing of it stays on the disk. An RSA key takes some seconds.
 ///
 /// # Errors
-/// `ssh-keygen` is not installed, or cannot do this kind; the disk for temporary files is full.
+/// `ssh-keygen` is not installed or does not know this kind, or the disk for temporary files is full.
 pub async fn make(kind: KeyKind) -> Result<NewKey, GitError> {
     let io = GitError::io("key");
     let scratch = Scratch::make(&std::env::temp_dir()).map_err(&io)?;

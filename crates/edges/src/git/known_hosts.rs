@@ -1,7 +1,7 @@
-//! The keys that SSH servers prove themselves by: *pinned* ones that the forge publishes, and those *learnt* at the
-//! first fetch, which count as pinned from then on.
+//! The host keys of SSH servers: *pinned* ones that the forge publishes, and those *learnt* at the first fetch, which
+//! count as pinned from then on.
 //!
-//! Both are files in OpenSSH's format, so that people can look and remove a line.
+//! Both are files in OpenSSH's format, so that people can read them and remove a line.
 
 use super::SshHost;
 use crate::private_dir;
@@ -25,28 +25,28 @@ github.com ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQCj7ndNxQowgcQnjshcLrqPEiiphnt+V
 pub(super) struct KnownHosts {
     pinned: PathBuf,
     learnt: PathBuf,
-    /// Held while a file is read and then changed, so that nobody comes between.
+    /// Held while a file is read and then changed, so that no other change comes between.
     changing: Mutex<()>,
 }
 
-/// Knowledge of one server.
+/// The trust in one server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Only these lines, and where they stand: a file, or the program itself.
+    /// Only these keys are trusted. `file` is their source; none: they are built into the program.
     Pinned { lines: String, file: Option<PathBuf> },
-    /// Nothing yet: the first key is believed, and is pinned from then on.
+    /// No key is known yet: the first key is trusted, and pinned from then on.
     FirstUse,
 }
 
 impl KnownHosts {
-    /// Kept in `dir`, which is made where it is missing.
+    /// The files in `dir`, which is created if it is missing.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
         private_dir::make(dir)?;
         let (pinned, learnt) = (dir.join("pinned_known_hosts"), dir.join("learnt_known_hosts"));
         Ok(Self { pinned, learnt, changing: Mutex::default() })
     }
 
-    /// Read anew each time: somebody may have removed a line.
+    /// The trust in a server. The files are read each time, because somebody may have removed a line.
     pub(super) fn trust(&self, host: &SshHost) -> io::Result<Trust> {
         let pinned = (read(&self.pinned)?, Some(&self.pinned));
         let built_in = (BUILT_IN.to_owned(), None);
@@ -61,7 +61,7 @@ impl KnownHosts {
         })
     }
 
-    /// Replaces all that is pinned for a server. Without any key that can be read, all stays as it is.
+    /// Replaces all pinned keys of a server. If no key can be read, nothing changes.
     pub(super) fn pin(&self, host: &SshHost, keys: &[String]) -> io::Result<()> {
         let lines = keys.iter().filter_map(|key| line(host, key)).collect::<String>();
         if lines.is_empty() {
@@ -76,7 +76,7 @@ impl KnownHosts {
         replace(&self.pinned, &(without(&text, host) + &lines))
     }
 
-    /// Keeps what ssh wrote at the first use of a server, unless somebody was faster.
+    /// Keeps the key that ssh wrote at the first use of a server, unless another fetch was faster.
     pub(super) fn learn(&self, host: &SshHost, written: &str) -> io::Result<()> {
         let lines = lines_of(written, host);
         let _changing = self.changing();
@@ -92,7 +92,8 @@ impl KnownHosts {
     }
 }
 
-/// A key as a line; none if it is no key. Published ones come over the network: nothing else gets into the file.
+/// A key as a line; none if it is not a key. Published keys come over the network, so nothing else may get into the
+/// file.
 fn line(host: &SshHost, key: &str) -> Option<String> {
     let mut words = key.split_whitespace();
     let (kind, key) = (words.next()?, words.next()?);
@@ -121,7 +122,7 @@ fn read(path: &Path) -> io::Result<String> {
     }
 }
 
-/// All of it or nothing, even if the power fails.
+/// Writes all of it or nothing, even if the power fails.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = File::create(&new)?;

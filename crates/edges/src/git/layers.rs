@@ -1,9 +1,10 @@
-//! The objects that a job's repository has: those that its refs reach, and no others.
+//! The objects of a job's repository: those that its refs reach, and no others.
 //!
-//! A mirror holds more: branches that were deleted, commits that were pushed over, strangers' pull requests. Gathering
-//! what is reachable takes the longer the longer a history is, so what most jobs have in common, the history of the
-//! default branch and of the tags, is kept as packs in *layers*: each holds what its tips reach and the layers below it
-//! do not. A job gets the layers whose tips its own refs reach, and one or two packs with the rest. When the rest of the
+//! A mirror has more: deleted branches, overwritten commits, strangers' pull requests. Collecting the reachable objects
+//! takes longer the longer a history is. Most jobs share the history of the default branch and of the tags. So that
+//! history is kept as packs in *layers*: each layer has the objects that its tips reach and the layers below do not. A
+//! job gets the layers whose tips its own refs reach, and one or two packs with the rest. When the rest of the shared
+//! history grows, it becomes a layer.
 //! common history grows, it becomes a layer.
 
 use super::{Git, GitError, refs::Tips};
@@ -15,13 +16,13 @@ use std::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Number of objects that are gathered anew for each job rather than kept.
+/// The number of objects that are collected for each job instead of kept in a layer.
 const FEW: u32 = 2_000;
 
-/// Lists the layers, the lowest first, a line each: the pack's name, how many objects it has, and its tips.
+/// The file that lists the layers, the lowest first, one a line: the pack's name, its number of objects, and its tips.
 const LIST: &str = "list";
 
-/// The layers of one mirror. Its caller holds the mirror's lock for packing.
+/// The layers of one mirror. The caller holds the mirror's lock for packing.
 pub(super) struct Layers<'a> {
     git: &'a Git,
     dir: PathBuf,
@@ -45,7 +46,7 @@ impl<'a> Layers<'a> {
         Self { git, dir: mirror.join("layers") }
     }
 
-    /// Puts packs into the directory `to` with all that the trunk reaches.
+    /// Puts packs with everything that the trunk reaches into the directory `to`.
     pub(super) async fn trunk(&self, tips: &Tips, to: &Path) -> Result<(), GitError> {
         let io = GitError::io("pack-objects");
         let mut layers = self.read();
@@ -66,7 +67,7 @@ impl<'a> Layers<'a> {
         self.keep(&layers, to).map_err(io)
     }
 
-    /// Number of layers, from the lowest, that hold nothing but what these tips reach.
+    /// The number of layers, from the lowest, that contain only objects that these tips reach.
     async fn usable(&self, layers: &[Layer], tips: &[String]) -> Result<usize, GitError> {
         let tips = tips.iter().map(String::as_str).collect::<HashSet<_>>();
         for (below, layer) in layers.iter().enumerate().rev() {
@@ -77,7 +78,7 @@ impl<'a> Layers<'a> {
         Ok(0)
     }
 
-    /// A list that cannot be read is as good as none: all of it can be made anew.
+    /// Reads the list. An unreadable list counts as empty: all layers can be made again.
     fn read(&self) -> Vec<Layer> {
         let list = fs::read_to_string(self.dir.join(LIST)).unwrap_or_default();
         list.lines()
@@ -86,7 +87,7 @@ impl<'a> Layers<'a> {
             .collect()
     }
 
-    /// Keeps the topmost layer's pack, which is in `from`, and forgets all packs that no layer has any more.
+    /// Keeps the pack of the topmost layer, which is in `from`, and deletes all packs that no layer has any more.
     fn keep(&self, layers: &[Layer], from: &Path) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;
         if let Some(top) = layers.last() {
@@ -122,7 +123,7 @@ impl Layer {
     }
 }
 
-/// Puts a pack into the directory `to` with what a job's refs reach beyond the trunk.
+/// Puts a pack with the objects that a job's refs reach beyond the trunk into the directory `to`.
 pub(super) async fn beyond_trunk(git: &Git, tips: &Tips, to: &Path) -> Result<(), GitError> {
     let trunk = tips.trunk.iter().map(String::as_str).collect::<HashSet<_>>();
     if tips.all.iter().all(|tip| trunk.contains(tip.as_str())) {
@@ -131,8 +132,8 @@ pub(super) async fn beyond_trunk(git: &Git, tips: &Tips, to: &Path) -> Result<()
     pack(git, &tips.all, &tips.trunk, to).await.map(drop)
 }
 
-/// Number of layers that stay when one with so many objects is put on them: a layer that is not twice as large as the one
-/// above it goes into that. So there are few, and a large one is seldom made anew.
+/// The number of layers that stay when a layer with this number of objects is added. A layer that is not twice as large
+/// as the one above it is merged with that one. So there are few layers, and a large one is seldom made again.
 fn kept(layers: &[Layer], mut objects: u32) -> usize {
     let mut kept = layers.len();
     while kept > 0 && layers[kept - 1].objects / 2 < objects {
@@ -142,12 +143,12 @@ fn kept(layers: &[Layer], mut objects: u32) -> usize {
     kept
 }
 
-/// The tips that reach all that layers hold: those of the topmost one.
+/// The tips that reach everything in the layers: those of the topmost one.
 fn below(layers: &[Layer]) -> &[String] {
     layers.last().map_or(&[], |layer| &layer.tips)
 }
 
-/// Whether the tips reach all of a layer's.
+/// True if the tips reach everything in a layer.
 async fn reach(git: &Git, tips: &HashSet<&str>, layer: &Layer) -> Result<bool, GitError> {
     let other = layer.tips.iter().filter(|tip| !tips.contains(tip.as_str()));
     let mut question = other.map(|tip| format!("{tip}\n")).collect::<String>();
@@ -157,14 +158,14 @@ async fn reach(git: &Git, tips: &HashSet<&str>, layer: &Layer) -> Result<bool, G
     question.extend(tips.iter().map(|tip| format!("^{tip}\n")));
     match ask(git, "rev-list", &["--max-count=1", "--stdin"], question).await {
         Ok(unreached) => Ok(unreached.is_empty()),
-        // A tip that is not there any more.
+        // A tip does not exist any more.
         Err(GitError::Failed { .. }) => Ok(false),
         Err(fault) => Err(fault),
     }
 }
 
-/// Packs what `tips` reach and `without` do not. Deltas are taken over from the mirror and none are looked for; none
-/// where there is nothing to pack.
+/// Packs the objects that `tips` reach and `without` do not reach. Deltas are reused from the mirror, and no new ones
+/// are searched. None if there is nothing to pack.
 async fn pack(git: &Git, tips: &[String], without: &[String], to: &Path) -> Result<Option<Pack>, GitError> {
     let io = GitError::io("pack-objects");
     let question = tips.iter().map(|tip| format!("{tip}\n"));
@@ -180,7 +181,7 @@ async fn pack(git: &Git, tips: &[String], without: &[String], to: &Path) -> Resu
     Ok(Some(Pack { name, objects }))
 }
 
-/// Runs git with something to read, and gives its answer.
+/// Runs git with an input, and returns its answer.
 async fn ask(git: &Git, what: &'static str, options: &[&str], question: String) -> Result<String, GitError> {
     let io = GitError::io(what);
     let fixed = ["-c", "pack.writeReverseIndex=false", what];
@@ -195,7 +196,7 @@ async fn ask(git: &Git, what: &'static str, options: &[&str], question: String) 
     git.converse(what, arguments, talk).await
 }
 
-/// Number of objects in a pack, as it says at its beginning.
+/// The number of objects in a pack, from its header.
 fn count(pack: &Path) -> io::Result<u32> {
     let mut head = [0; 12];
     File::open(pack)?.read_exact(&mut head)?;
@@ -206,7 +207,7 @@ fn file(pack: &str, kind: &str) -> String {
     format!("{pack}.{kind}")
 }
 
-/// The index last: git takes a pack for there by it.
+/// Links a pack. The index is last, because git finds a pack by it.
 fn link(from: &Path, pack: &str, to: &Path) -> io::Result<()> {
     for name in [file(pack, "pack"), file(pack, "idx")] {
         match fs::hard_link(from.join(&name), to.join(&name)) {
@@ -232,7 +233,7 @@ mod tests {
         process::{Command, Stdio},
     };
 
-    /// A mirror in a directory of its own.
+    /// A mirror in its own directory.
     struct Repository(tempfile::TempDir);
 
     impl Repository {
@@ -252,7 +253,7 @@ mod tests {
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         }
 
-        /// Puts as many commits on a branch, of three objects each, and gives the last one.
+        /// Adds this number of commits to a branch, of three objects each, and returns the last one.
         fn grow(&self, branch: &str, count: u32) -> String {
             let mut stream = String::new();
             let name = format!("refs/heads/{branch}");
@@ -271,7 +272,7 @@ mod tests {
             self.git(&["rev-parse", &name], "")
         }
 
-        /// The packs of a job, how many they are, and that they have what is reachable and nothing else.
+        /// The number of a job's packs. Checks that they contain the reachable objects and nothing else.
         async fn packed(&self, trunk: &[&str], more: &[&str]) -> usize {
             let to = tempfile::tempdir_in(self.0.path()).unwrap();
             let git = Git::new(self.0.path());
@@ -314,7 +315,8 @@ mod tests {
         assert_eq!(repository.layers(), [3_000], "a little more is no layer");
         let newer = repository.grow("main", 800);
         repository.packed(&[&newer], &[]).await;
-        // The first commit of the 800 has the same file as the one before it: its tree and its file are no new objects.
+        // The first commit of the 800 has the same file as the commit before it, so its tree and its file are no new
+        // objects.
         let all = 3 * (1_000 + 1 + 800) - 2;
         assert_eq!(
             repository.layers(),

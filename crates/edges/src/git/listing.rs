@@ -1,10 +1,10 @@
-//! Git's lists, whose entries end with NUL: read one by one, and of each no more than somebody wants.
+//! Git's lists, whose entries end with NUL: reads them one by one, and keeps only a limited part of each.
 
 use std::io;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
-/// Reads up to the next NUL, and keeps the first bytes of the entry, `longest` at most. Gives its whole length, and nothing
-/// behind the last one.
+/// Reads up to the next NUL, and keeps the first bytes of the entry, `longest` at most. Returns the whole length of the
+/// entry; none after the last one.
 pub(super) async fn next(
     list: &mut (impl AsyncBufRead + Unpin),
     entry: &mut Vec<u8>,

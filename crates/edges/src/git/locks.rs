@@ -7,10 +7,10 @@ use std::{
 };
 use tokio::sync::{Mutex as AsyncMutex, RwLock};
 
-/// One at a time, for each mirror.
+/// Exclusive locks, one for each mirror.
 pub(super) type Locks = Each<AsyncMutex<()>>;
 
-/// Many at a time or one alone, for each mirror.
+/// Shared or exclusive locks, one for each mirror.
 pub(super) type SharedLocks = Each<RwLock<()>>;
 
 /// A lock for each mirror; cheap to clone.

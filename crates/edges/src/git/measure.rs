@@ -1,4 +1,4 @@
-//! The size of a commit's files, before any of them is written: a few kilobytes of objects may stand for millions of files.
+//! Measures a commit's files before any of them is written: a few kilobytes of objects may stand for millions of files.
 
 use super::{Git, GitError, Mirrors, Wanted, listing::next};
 use kozmic_model::git::Sha;
@@ -8,27 +8,27 @@ use std::{
 };
 use tokio::io::{AsyncBufRead, BufReader};
 
-/// Bytes of a disk's block: a file takes whole ones, and a directory one.
+/// The bytes of a disk block: a file takes whole blocks, and a directory takes one.
 pub(super) const BLOCK: u64 = 4096;
 
-/// The most bytes in front of a path: mode, kind, id, size.
+/// The most bytes before a path: mode, kind, id, size.
 const LONGEST_FACTS: usize = 256;
 
-/// The longest entry, in bytes: no system opens a file of a path as long.
+/// The longest entry, in bytes: no system can open a file with such a long path.
 const LONGEST_ENTRY: u64 = 8 * 1024;
 
-/// The name of files with git's attributes.
+/// The name of git's attribute files.
 const ATTRIBUTES: &[u8] = b".gitattributes";
 
-/// Number of commits whose size is remembered: the jobs of one push follow each other.
+/// The number of commits whose size is remembered: the jobs of one push follow each other.
 const REMEMBERED: usize = 64;
 
-/// Size of a tree of files on a disk.
+/// The size of a tree of files on a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeSize {
     /// Files and directories.
     pub files: u64,
-    /// Bytes, in whole blocks of 4 KiB.
+    /// The bytes, in whole blocks of 4 KiB.
     pub bytes: u64,
 }
 
@@ -36,7 +36,7 @@ pub struct TreeSize {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Facts {
     size: TreeSize,
-    /// Whether there are attributes among them.
+    /// True if attribute files are among them.
     has_attributes: bool,
 }
 
@@ -45,7 +45,7 @@ struct Facts {
 pub(super) struct Measured(Mutex<VecDeque<(Sha, Facts)>>);
 
 impl Mirrors {
-    /// The size that the files of a commit have which was fetched.
+    /// The size of the files of a fetched commit.
     ///
     /// # Errors
     /// [`GitError::TooManyEntries`] and [`GitError::TooLarge`] beyond `most`; else the mirror is damaged.
@@ -78,7 +78,7 @@ impl Measured {
         known.push_front((sha.clone(), facts));
     }
 
-    /// Whether a commit may have attributes: one that was not measured, or too long ago, may.
+    /// True if a commit may have attributes. This includes commits that were not measured, or too long ago.
     pub(super) fn has_attributes(&self, sha: &Sha) -> bool {
         self.of(sha).is_none_or(|facts| facts.has_attributes)
     }
@@ -96,7 +96,7 @@ impl TreeSize {
     }
 }
 
-/// Counts the entries of git's list, up to the first that is one too many.
+/// Counts the entries of git's list, up to the first one beyond the limit.
 async fn count(mut list: impl AsyncBufRead + Unpin, most: TreeSize) -> Result<Facts, GitError> {
     let (mut facts, mut entry) = (Facts::default(), Vec::new());
     while let Some(length) =
@@ -109,7 +109,7 @@ async fn count(mut list: impl AsyncBufRead + Unpin, most: TreeSize) -> Result<Fa
         size.files += 1;
         size.bytes = size.bytes.saturating_add(bytes(&entry).next_multiple_of(BLOCK).max(BLOCK));
         size.within(most)?;
-        // The end of a long path is not known.
+        // The end of a long path is unknown.
         facts.has_attributes |= entry.ends_with(ATTRIBUTES) || length > LONGEST_FACTS as u64;
     }
     Ok(facts)
@@ -166,7 +166,7 @@ mod tests {
     #[tokio::test]
     async fn a_bomb_of_a_few_trees_is_known_before_it_is_written() {
         let forge = Forge::new();
-        // Eight times ten names of the level below: a hundred million files.
+        // Eight levels, each with ten names for the level below: a hundred million files.
         let mut object = forge.blob("x");
         let mut mode = "100644 blob";
         for _ in 0..8 {

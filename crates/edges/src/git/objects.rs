@@ -1,13 +1,13 @@
-//! Modes and ids by which git knows files and directories of a commit, so that a change is seen without reading them.
+//! Git object ids of a commit's paths, with modes: a change is detected without reading content.
 
 use super::{Git, GitError, Mirrors, Wanted};
 use kozmic_model::install::TrackedPath;
 use std::{collections::HashMap, ffi::OsStr};
 
 impl Mirrors {
-    /// For each path, in their order, what it is in a commit that was fetched: its mode and its object's id, such as
-    /// `100755:d6ac…`; none where there is nothing. A directory stands for all that is in it, a link for its target's
-    /// name, a submodule for its commit.
+    /// For each path of a fetched commit, in the given order, the mode and the object's id, such as `100755:d6ac…`;
+    /// none if the path does not exist. The id of a directory covers its whole content, the id of a link its target's
+    /// name. A submodule has the id of its commit.
     ///
     /// # Errors
     /// The mirror does not have the commit, or is damaged.
@@ -20,7 +20,7 @@ impl Mirrors {
             return Ok(Vec::new());
         }
         let _reading = self.reading.of(wanted.project).read_owned().await;
-        // With -t: where a directory is tracked beside a path in it, both are told.
+        // With -t: if a directory and a path in it are both tracked, both are listed.
         let options = ["ls-tree", "-t", "-z", "--full-tree", wanted.sha.as_str(), "--"];
         let inside = paths.iter().filter(|path| !path.is_everything()).map(TrackedPath::as_str);
         let arguments = options.into_iter().chain(inside).map(OsStr::new);
@@ -33,7 +33,7 @@ impl Mirrors {
         Ok(paths.iter().map(|path| found.get(path.as_str().as_bytes()).cloned()).collect())
     }
 
-    /// Mode and id of a commit's root directory, as if it stood in another one.
+    /// The mode and id of a commit's root directory, as of a directory inside of another one.
     async fn root(&self, wanted: &Wanted) -> Result<String, GitError> {
         let tree = format!("{}^{{tree}}", wanted.sha);
         let arguments = ["rev-parse", "--verify", "--quiet", tree.as_str()].map(OsStr::new);
@@ -42,7 +42,7 @@ impl Mirrors {
     }
 }
 
-/// Of `<mode> <type> <id>\t<path>`.
+/// Reads `<mode> <type> <id>\t<path>`.
 fn entry(line: &[u8]) -> Option<(&[u8], String)> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let mut words = std::str::from_utf8(&line[..tab]).ok()?.split(' ');
@@ -64,7 +64,7 @@ mod tests {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// A mirror with one commit of odd files.
+    /// A mirror with one commit of files with odd names.
     fn mirror(dir: &Path) -> (Mirrors, Wanted) {
         let tree = dir.join("tree");
         fs::create_dir_all(tree.join("dir/deep")).unwrap();

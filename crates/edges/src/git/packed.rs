@@ -1,5 +1,5 @@
-//! The packs of a mirror's last checkout, kept for the next one: most often that is of the same push. They go when
-//! others are kept in their place, and with time.
+//! Keeps the packs of a mirror's last checkout for the next one, which most often belongs to the same push. They are
+//! removed when other packs replace them, and after some time.
 
 use super::{checkout::OUTGOING, refs::Tips};
 use sha2::{Digest, Sha256};
@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-/// Begins the names of directories with packs that are kept; those of checkouts begin with a job's number.
+/// The prefix of directories with kept packs. Directories of checkouts begin with a job's number.
 const NAME: &str = "of-";
 
-/// The place of the packs that hold what some tips reach.
+/// The place of the packs with everything that some tips reach.
 pub(super) struct Packed {
     outgoing: PathBuf,
     name: String,
@@ -36,7 +36,7 @@ impl Packed {
         link_all(&dir, to).map(|()| true)
     }
 
-    /// Keeps the packs in the directory `from`, in place of those that were kept before.
+    /// Keeps the packs in the directory `from`, and removes those that were kept before.
     pub(super) fn keep(&self, from: &Path) -> io::Result<()> {
         drop_kept(&self.outgoing, Duration::ZERO)?;
         let begun = self.outgoing.join(format!("{NAME}begun"));
@@ -46,7 +46,7 @@ impl Packed {
     }
 }
 
-/// Removes the packs that a mirror has kept for that long.
+/// Removes the packs of a mirror that were kept for this time or longer.
 pub(super) fn forget(mirror: &Path, kept_for: Duration) -> io::Result<()> {
     match drop_kept(&mirror.join(OUTGOING), kept_for) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -65,7 +65,7 @@ fn drop_kept(outgoing: &Path, kept_for: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Time since packs were put into a directory; none, if the clock was put back since.
+/// The time since packs were put into a directory; zero if the clock was put back since.
 fn age(dir: &fs::DirEntry) -> io::Result<Duration> {
     Ok(dir.metadata()?.modified()?.elapsed().unwrap_or_default())
 }

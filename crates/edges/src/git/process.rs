@@ -1,4 +1,5 @@
-//! One run of a program: no input but what it is asked, a limit of time, and nothing of it left behind when it is given up.
+//! Runs a program once: with no other input than the caller's, with a time limit, and without leftovers when it is
+//! given up.
 
 use super::GitError;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -9,7 +10,7 @@ use std::{
 };
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// A program to run, and the name of its step for the case that it fails.
+/// A program to run, with the name of its step for error messages.
 pub(super) struct Program {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
@@ -17,7 +18,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Runs the command, which starts this program, to its end, good or bad.
+    /// Runs the command, which starts this program, to its end, with or without success.
     pub(super) async fn run(&self, command: Command) -> Result<Output, GitError> {
         let Self { what, limit, .. } = *self;
         let child = self.start(command, Stdio::null())?;
@@ -29,8 +30,8 @@ impl Program {
         Ok(output)
     }
 
-    /// Runs the command while `talk` writes to it and reads what it answers. A program whose output is dropped ends at
-    /// its next word.
+    /// Runs the command while `talk` writes to it and reads its answers. A program whose output is dropped ends at its
+    /// next write.
     pub(super) async fn converse<T, F: Future<Output = Result<T, GitError>>>(
         &self,
         command: Command,
@@ -46,8 +47,8 @@ impl Program {
         let ended = ended.map_err(GitError::io(what))?;
         group.has_ended();
         match said {
-            // A reader that stopped listening has a reason of its own; a broken pipe is none, but the program's words
-            // may be.
+            // A reader that stopped has its own error. A broken pipe is no such error, but the program's words may
+            // explain it.
             Ok(_) | Err(GitError::Io { .. }) if !ended.status.success() => {
                 Err(GitError::Failed { what, words: last_words(&ended.stderr) })
             }
@@ -71,12 +72,12 @@ impl Program {
     }
 }
 
-/// A program and all that it started, such as `git remote-http`, `ssh` and `git index-pack`: killed together when
-/// dropped early, so that nobody writes into a mirror whose fetch was given up.
+/// A program with all its children, such as `git remote-http`, `ssh` and `git index-pack`. They are killed together
+/// when this is dropped early, so that nothing writes into a mirror after its fetch was given up.
 struct Group(Option<Pid>);
 
 impl Group {
-    /// Of a child that leads a group.
+    /// The group of a child that leads one.
     fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
@@ -96,7 +97,7 @@ impl Drop for Group {
     }
 }
 
-/// The end of what a program said, on one line.
+/// The last lines of a program's error output, on one line.
 pub(super) fn last_words(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();

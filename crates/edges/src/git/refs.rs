@@ -1,15 +1,15 @@
-//! The refs that a job's repository has, as a clone made at the time of the push would have them: the commit's own
-//! branch or tag, the default branch, and all tags.
+//! The refs of a job's repository, as in a clone at the time of the push: the commit's own branch or tag, the default
+//! branch, and all tags.
 
 use super::{Git, GitError, GitRef, Wanted};
 use std::{fs, io, path::Path};
 
-/// The ref in a mirror that points to the commit of the forge's HEAD. The branch's name is in the mirror's own HEAD.
+/// The ref in a mirror that points to the commit of the forge's HEAD. The mirror's own HEAD has the branch's name.
 pub(super) const FORGE_HEAD: &str = "refs/forge/HEAD";
 
 const FORMAT: &str = "--format=%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)";
 
-/// The refs of a mirror that jobs see, and those of one job.
+/// The refs of a mirror that all jobs see.
 pub(super) struct Refs {
     /// The default branch's name and commit.
     pub(super) default: Option<(String, String)>,
@@ -19,25 +19,25 @@ pub(super) struct Refs {
 
 /// A tag of the mirror.
 pub(super) struct Tag {
-    /// With `refs/tags/` in front.
+    /// The name with `refs/tags/` in front.
     pub(super) name: String,
-    /// The id of what it points to: a commit, a tag's own object, or anything else.
+    /// The id of its object: a commit, a tag's own object, or anything else.
     pub(super) id: String,
-    /// The commit that it stands for, as far as that is known without a second look.
+    /// The commit that it stands for, if it is known without another look.
     pub(super) commit: Option<String>,
 }
 
 /// The ids from which objects are reachable.
 pub(super) struct Tips {
-    /// The commits of the default branch and of the tags: what jobs have in common.
+    /// The commits of the default branch and of the tags, which jobs share.
     pub(super) trunk: Vec<String>,
-    /// All that the job's refs point to.
+    /// All ids to which the job's refs point.
     pub(super) all: Vec<String>,
 }
 
 impl Refs {
-    /// As the mirror has them, for a wanted commit: on the default branch that is where the commit is, and a wanted tag
-    /// is at the wanted commit.
+    /// The refs of the mirror, for a wanted commit. If the commit is on the default branch, that branch points to it. A
+    /// wanted tag points to it too.
     pub(super) async fn read(git: &Git, mirror: &Path, wanted: &Wanted) -> Result<Self, GitError> {
         let listing = git.run("for-each-ref", ["for-each-ref", FORMAT, "refs/tags", FORGE_HEAD]).await?;
         let mut refs = Self { default: None, tags: Vec::new() };
@@ -84,7 +84,7 @@ impl Refs {
 }
 
 impl Tag {
-    /// Of a line in [`FORMAT`]. A field that a tag does not have is nothing between two blanks.
+    /// Reads a line in [`FORMAT`]. A field that a tag does not have is empty, between two spaces.
     fn parse(line: &str) -> Option<Self> {
         let fields = line.split(' ').collect::<Vec<_>>();
         let [id, kind, inner, inner_kind, name] = fields[..] else { return None };
@@ -97,13 +97,13 @@ impl Tag {
     }
 }
 
-/// The branch that a mirror's HEAD names.
+/// The branch in a mirror's HEAD.
 pub(super) fn branch(mirror: &Path) -> Option<String> {
     let head = fs::read_to_string(mirror.join("HEAD")).ok()?;
     head.trim_end().strip_prefix("ref: refs/heads/").map(str::to_owned)
 }
 
-/// Notes the forge's default branch.
+/// Stores the name of the forge's default branch.
 pub(super) fn note_branch(mirror: &Path, name: &str) -> io::Result<()> {
     if branch(mirror).as_deref() == Some(name) {
         return Ok(());
@@ -113,7 +113,7 @@ pub(super) fn note_branch(mirror: &Path, name: &str) -> io::Result<()> {
     fs::rename(begun, mirror.join("HEAD"))
 }
 
-/// The id that a ref of the mirror's points to, if a fetch has just moved it. Asking git would cost a process.
+/// The id to which a ref of the mirror points, if a fetch has just moved the ref. Asking git would cost a process.
 pub(super) fn loose(mirror: &Path, name: &str) -> Option<String> {
     fs::read_to_string(mirror.join(name)).ok().map(|id| id.trim_end().to_owned())
 }

@@ -1,13 +1,12 @@
-//! Keeps mirrors sound when a process dies in the middle: made whole or not at all, and not locked for ever.
+//! Keeps mirrors intact when a process dies in the middle: complete or not there, and not locked for ever.
 
 use super::{GitError, checkout::OUTGOING, command::Git, refs};
 use std::{ffi::OsStr, fs, io, path::Path};
 
-/// Extension of a mirror's directory while it is removed.
+/// The extension of a mirror's directory while it is removed.
 const REMOVED: &str = "removed";
 
-/// Makes an empty mirror of a repository with this default branch. One that was begun and not finished is not mistaken
-/// for one.
+/// Makes an empty mirror of a repository with this default branch. An unfinished mirror has another name.
 pub(super) async fn make_whole(path: &Path, branch: &str) -> Result<(), GitError> {
     let io = |cause| GitError::Io { what: "init", cause };
     let begun = path.with_extension("begun");
@@ -17,7 +16,7 @@ pub(super) async fn make_whole(path: &Path, branch: &str) -> Result<(), GitError
     tokio::fs::rename(&begun, path).await.map_err(io)
 }
 
-/// Removes a mirror. One that is half removed is not mistaken for one.
+/// Removes a mirror. A partly removed mirror has another name.
 pub(super) async fn remove_whole(path: &Path) -> io::Result<()> {
     let removed = path.with_extension(REMOVED);
     gone(tokio::fs::remove_dir_all(&removed).await)?;
@@ -25,7 +24,7 @@ pub(super) async fn remove_whole(path: &Path) -> io::Result<()> {
     gone(tokio::fs::remove_dir_all(&removed).await)
 }
 
-/// A directory that is not there counts as removed.
+/// A directory that does not exist counts as removed.
 fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -33,7 +32,7 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Removes all that is in a directory.
+/// Removes everything in a directory.
 pub(super) fn empty(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         fs::remove_dir_all(entry?.path())?;
@@ -41,8 +40,8 @@ pub(super) fn empty(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what killed gits left in the mirrors below `dir`: before the first fetch of this process nobody else writes
-/// there.
+/// Removes the leftovers of killed git processes in the mirrors below `dir`. Before the first fetch of this process,
+/// nothing else writes there.
 pub(super) fn remove_remains(dir: &Path) -> io::Result<()> {
     for mirror in fs::read_dir(dir)? {
         let path = mirror?.path();
@@ -59,7 +58,7 @@ pub(super) fn remove_remains(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Locks, which would stop every fetch to come.
+/// Removes locks, which would stop every further fetch.
 fn remove_locks(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
@@ -74,7 +73,7 @@ fn remove_locks(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Packs that were cut off, which nobody would ever remove.
+/// Removes unfinished packs, which nothing else would remove.
 fn remove_unfinished(packs: &Path) -> io::Result<()> {
     for entry in fs::read_dir(packs).into_iter().flatten() {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! A directory for a private key, for as long as a program needs it there.
+//! A directory for a private key, for as long as a program needs the key there.
 
 use secrecy::{ExposeSecret, SecretString};
 use std::{
@@ -8,11 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A new directory that only this user may look into; removed when dropped.
+/// A new directory that only this user can read; removed when dropped.
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Beside others in `parent`, which is there.
+    /// Makes the directory in `parent`, which must exist.
     pub(super) fn make(parent: &Path) -> io::Result<Self> {
         let name = format!("kozmic-{}", &crate::secret::random().expose_secret()[..32]);
         let path = parent.join(name);
@@ -30,7 +30,7 @@ impl Scratch {
         file.write_all(content.as_bytes())
     }
 
-    /// A private key in a file; ssh reads none whose last line does not end.
+    /// Writes a private key into a file. ssh reads no key whose last line has no newline.
     pub(super) fn write_key(&self, name: &str, key: &SecretString) -> io::Result<()> {
         self.write(name, &format!("{}\n", key.expose_secret().trim_end()))
     }

@@ -1,20 +1,20 @@
-//! The last step of a checkout, in its container: git learns what only the container's disk knows of the files.
+//! The last step of a checkout, in its container: git learns the facts of the files that only the container's disk has.
 //!
-//! Git takes a file for unchanged by its number on the disk and the time of its last change of any kind, too. Neither
-//! can be told beforehand. So the index comes twice. One is for a container without git: it is as old as the oldest file,
-//! whose content git then compares, and the configuration says to leave aside what was not known. The other one seems
-//! newer than all files, so that git believes it without reading them, and is given the rest by the container's own git.
-//! Then it takes the first one's place, and the configuration becomes that of any clone.
+//! Git also compares a file's inode number and the time of its last change of any kind. Neither is known in advance. So
+//! the index comes twice. The first one is for a container without git: it is as old as the oldest file, so git
+//! compares that file's content. Its configuration tells git to ignore the unknown facts. The second one seems newer
+//! than all files, so that git trusts it without reading them. The container's own git adds the missing facts to it.
+//! Then it replaces the first one, and the configuration becomes that of any clone.
 
-/// Names of the second index and configuration, in `.git`, until they take the place of the first.
+/// The names of the second index and configuration in `.git`, until they replace the first ones.
 pub(super) const INDEX: &str = "kozmic-index";
 pub(super) const CONFIG: &str = "kozmic-config";
 
-/// A command for a shell in the work tree. It says nothing, and whatever becomes of it, the repository is sound.
+/// A command for a shell in the work tree. It prints nothing, and if it fails, the repository is still intact.
 ///
-/// `--really-refresh` notes all of a file that is as the index says, if files are to be assumed unchanged; this is taken
-/// back at once. It passes over files that were looked at before, as git does by several threads where there are many.
-/// `ls-files --debug` shows of the first file whether it was done.
+/// `--really-refresh` stores all facts of a file that matches the index, if files are to be assumed unchanged; this
+/// assumption is removed at once. It skips files that were checked before, as git does with several threads if there
+/// are many files. `ls-files --debug` shows by the first file if it worked.
 pub const SETTLE: &str = r#"(
 [ -f .git/kozmic-index ] || exit
 unset GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_COMMON_DIR GIT_NAMESPACE GIT_TRACE
@@ -46,14 +46,14 @@ mod tests {
         run(dir, "git", &[&person[..], &arguments.split(' ').collect::<Vec<_>>()].concat())
     }
 
-    /// A checkout of two files, as it comes into a container.
+    /// A checkout of two files, as it arrives in a container.
     async fn unpacked(dir: &Path) -> std::path::PathBuf {
         let source = dir.join("source");
         fs::create_dir(&source).unwrap();
         git(&source, "init --quiet --initial-branch=main");
         fs::write(source.join("a"), "hello\n").unwrap();
         fs::write(source.join("b"), "").unwrap();
-        // Enough of them that git would look at them by several threads.
+        // Enough files that git would check them with several threads.
         fs::create_dir(source.join("many")).unwrap();
         for number in 0..1_500 {
             fs::write(source.join("many").join(number.to_string()), "").unwrap();

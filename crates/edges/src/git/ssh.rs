@@ -1,4 +1,4 @@
-//! One fetch's way over SSH: its key, the server's keys, and nothing else that lies about on this machine.
+//! The SSH connection of one fetch: its key, the server's keys, and nothing else from this machine.
 
 use super::{
     GitError, SshHost,
@@ -17,13 +17,13 @@ use std::{
 };
 use tokio::process::Command;
 
-/// All files lie in the directory that ssh runs in: their names hold nothing that ssh would expand.
+/// All files are in the directory in which ssh runs. Their names contain nothing that ssh would expand.
 const OPTIONS: &str = "-F /dev/null -i key -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
     -o PreferredAuthentications=publickey -o ConnectTimeout=15 -o ServerAliveInterval=15 \
     -o UserKnownHostsFile=known_hosts -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no \
     -o HashKnownHosts=no -o CheckHostIP=no -o LogLevel=ERROR";
 
-/// A deploy key on the disk, for the time of a fetch; removed when dropped.
+/// A deploy key on the disk, during a fetch; removed when dropped.
 pub(super) struct Identity {
     scratch: Scratch,
     host: SshHost,
@@ -32,7 +32,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// For one server, in a new directory in `dir`.
+    /// Prepares the key for one server, in a new directory in `dir`.
     pub(super) fn make(
         dir: &Path,
         url: &str,
@@ -50,7 +50,7 @@ impl Identity {
         Ok(Self { scratch, host, trust, known_hosts })
     }
 
-    /// The command that git gives to a shell.
+    /// The command that git passes to a shell.
     pub(super) fn command(&self) -> OsString {
         let strict = match self.trust {
             Trust::Pinned { .. } => "yes",
@@ -62,17 +62,17 @@ impl Identity {
         command
     }
 
-    /// Keeps the key that a new server showed, whether or not it gave the commit.
+    /// Keeps the key of a new server, even if the fetch failed.
     pub(super) fn learn(&self) -> Result<(), GitError> {
         if self.trust != Trust::FirstUse {
             return Ok(());
         }
-        // It is not there if the server could not be reached.
+        // The file does not exist if the server could not be reached.
         let written = fs::read_to_string(self.scratch.path().join("known_hosts")).unwrap_or_default();
         self.known_hosts.learn(&self.host, &written).map_err(GitError::io("fetch"))
     }
 
-    /// Meaning of a failure, by ssh's own words, which git passes on.
+    /// The meaning of a failure, from ssh's own words, which git passes on.
     pub(super) fn meaning(&self, fault: GitError) -> GitError {
         let GitError::Failed { what, words } = fault else { return fault };
         let of_ssh =
@@ -100,16 +100,16 @@ impl Identity {
     }
 }
 
-/// Output of `ssh -V`.
+/// The output of `ssh -V`.
 pub(super) async fn version() -> Result<String, GitError> {
     let mut command = Command::new("ssh");
     command.arg("-V");
     let program = Program { name: "ssh", what: "version", limit: Duration::from_secs(60) };
-    // It speaks where others complain.
+    // ssh prints its version to standard error.
     Ok(last_words(&program.run(command).await?.stderr))
 }
 
-/// One word for a shell, whatever is in it.
+/// The text as one word for a shell.
 fn quoted(word: &OsStr) -> OsString {
     let mut quoted = vec![b'\''];
     for byte in word.as_bytes() {

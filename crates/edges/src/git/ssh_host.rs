@@ -1,11 +1,11 @@
-//! The server in an address that git fetches from over SSH.
+//! The server in an SSH address for git.
 
 use super::GitError;
 use std::fmt;
 
 const PORT: u16 = 22;
 
-/// A server's name and port. It is written as in `known_hosts`: `github.com`, `[git.example.org]:2222`.
+/// A server's name and port, in the format of `known_hosts`: `github.com`, `[git.example.org]:2222`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SshHost {
     name: String,
@@ -13,7 +13,8 @@ pub(super) struct SshHost {
 }
 
 impl SshHost {
-    /// The server in `ssh://user@host:port/path` or `user@host:path`. All other addresses, and names that are none of the internet's, are refused.
+    /// The server in `ssh://user@host:port/path` or `user@host:path`. All other addresses are refused, and so are names
+    /// that are not valid on the Internet.
     pub(super) fn of(url: &str) -> Result<Self, GitError> {
         let parts = match url.strip_prefix("ssh://") {
             Some(rest) => with_scheme(rest),
@@ -39,10 +40,10 @@ impl fmt::Display for SshHost {
     }
 }
 
-/// Of `user@host:port/path`.
+/// Reads `user@host:port/path`.
 fn with_scheme(rest: &str) -> Option<(&str, u16)> {
     let (server, _) = rest.split_once('/')?;
-    // An address of IPv6 has colons of its own, within brackets.
+    // An IPv6 address has colons itself, within brackets.
     match server.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
         Some((server, "")) => Some((server, PORT)),
         Some((server, port)) => Some((server, port.parse().ok()?)),
@@ -50,7 +51,7 @@ fn with_scheme(rest: &str) -> Option<(&str, u16)> {
     }
 }
 
-/// Of `user@host:path`: the colon comes before any slash, or it is a path of this machine.
+/// Reads `user@host:path`. The colon comes before any slash; otherwise the text is a local path.
 fn like_scp(url: &str) -> Option<(&str, u16)> {
     let colon = match url.find("]:") {
         Some(bracket) => bracket + 1,
@@ -60,7 +61,7 @@ fn like_scp(url: &str) -> Option<(&str, u16)> {
     (!server.contains('/') && !path.starts_with("://") && path.len() > 1).then_some((server, PORT))
 }
 
-/// Whether neither ssh nor `known_hosts` reads anything else into it than a name.
+/// True if both ssh and `known_hosts` read it as a plain name.
 fn is_plain(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
     !name.is_empty() && !name.starts_with('-') && name.chars().all(fits)

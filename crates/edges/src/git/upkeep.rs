@@ -1,8 +1,8 @@
-//! Upkeep of mirrors. Each fetch leaves a pack, and git looks through all of them for an object. So many small packs
-//! become one now and then. And the packs that are kept for the jobs of one push go when that is over.
+//! Upkeep of mirrors. Each fetch leaves a pack, and git searches all packs for an object. So many small packs are
+//! joined now and then. The packs that are kept for the jobs of one push are removed after the push.
 //!
-//! Nothing is lost by it: what no ref reaches stays, too, since a build may be restarted whose commit was pushed over.
-//! Refs stay in files of their own, where they are read without a call of git.
+//! Nothing is lost: objects that no ref reaches stay, too, because a build may be restarted after its commit was
+//! overwritten by a push. Refs stay in their own files, where they are read without calling git.
 
 use super::{Git, GitError, Mirrors, packed};
 use kozmic_model::ids::ProjectId;
@@ -13,14 +13,14 @@ use std::{
     time::Duration,
 };
 
-/// Number of packs that is fine. Git itself gathers them above 50.
+/// The number of packs that is acceptable. Git itself joins more than 50.
 const MOST_PACKS: usize = 50;
 
 impl Mirrors {
-    /// Gathers the small packs of each mirror that has many. A mirror that is being fetched is left for the next time.
+    /// Joins the small packs of each mirror that has many. A mirror that is being fetched waits for the next time.
     ///
     /// # Errors
-    /// The disk is full, or a mirror is damaged; the others were looked after.
+    /// The disk is full, or a mirror is damaged; the other mirrors were processed.
     pub async fn tidy(&self) -> Result<(), GitError> {
         let (dir, mut tidied) = (self.dir.clone(), Ok(()));
         let many = blocking("repack", move || with_many_packs(&dir)).await?;
@@ -30,11 +30,11 @@ impl Mirrors {
         tidied
     }
 
-    /// Removes the packs that were kept for that long for the next job. Those of a mirror that is being packed are left
-    /// for the next time. It takes no room, and gives some back.
+    /// Removes the packs that were kept for this time or longer for the next job. A mirror that is being packed waits
+    /// for the next time. This needs no disk space, and frees some.
     ///
     /// # Errors
-    /// The disk refuses; the other mirrors were looked after.
+    /// The disk refuses; the other mirrors were processed.
     pub async fn forget_packs(&self, kept_for: Duration) -> Result<(), GitError> {
         let dir = self.dir.clone();
         let mut forgot = Ok(());
@@ -48,13 +48,13 @@ impl Mirrors {
 
     async fn gather(&self, project: ProjectId) -> Result<(), GitError> {
         let Ok(_fetching) = self.fetching.of(project).try_lock_owned() else { return Ok(()) };
-        // A reader has opened some packs and knows the names of others: these go.
+        // A reader has opened some packs and knows the names of others, which this removes. So it needs the lock alone.
         let _alone = self.reading.of(project).write_owned().await;
         let mirror = self.path(project);
         if !mirror.exists() {
             return Ok(());
         }
-        // Bitmaps want all that is reachable in one pack.
+        // Bitmaps require all reachable objects in one pack.
         let settings = [
             "repack.writeBitmaps=false",
             "core.bigFileThreshold=64m",
@@ -69,7 +69,7 @@ impl Mirrors {
     }
 }
 
-/// Does what waits for the disk, on a thread that may.
+/// Runs a step that waits for the disk on a thread for blocking work.
 async fn blocking<T: Send + 'static>(
     what: &'static str,
     step: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -78,7 +78,7 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|fault| Err(fault.into())).map_err(GitError::io(what))
 }
 
-/// All mirrors, and whose they are.
+/// All mirrors with their projects.
 fn mirrors(dir: &Path) -> io::Result<Vec<(ProjectId, PathBuf)>> {
     let mut mirrors = Vec::new();
     for mirror in fs::read_dir(dir)? {

@@ -1,10 +1,10 @@
-//! The version of git that is installed. Older ones let a repository that they read run code of its own.
+//! The version of the installed git. Older versions let a repository that they read run its own code.
 
 use super::{Git, GitError, Mirrors};
 use std::path::Path;
 
-/// The oldest version that is good enough: the first in whose reading of attributes and of the words of a commit nobody
-/// writes beyond his memory (CVE-2022-23521, CVE-2022-41903).
+/// The oldest safe version. Earlier ones can write beyond their memory when they read attributes or format a commit
+/// (CVE-2022-23521, CVE-2022-41903).
 const OLDEST: [u32; 3] = [2, 39, 1];
 
 impl Mirrors {
@@ -24,8 +24,8 @@ impl Mirrors {
     }
 }
 
-/// The number in such words as `git version 2.39.5 (made by hand)`; a part that is none counts as 0. None: there is no
-/// number that could be judged.
+/// The version number in words such as `git version 2.39.5 (made by hand)`; a part that is not a number counts as 0.
+/// None if there is no number to compare.
 fn number(words: &str) -> Option<[u32; 3]> {
     let number =
         words.split_whitespace().find(|word| word.starts_with(|sign: char| sign.is_ascii_digit()))?;

@@ -1,4 +1,4 @@
-//! A commit that is wanted of a repository, the credentials for it, and the way it came.
+//! A wanted commit of a repository, the credentials for it, and the result of a fetch.
 
 use super::GitError;
 use kozmic_model::{
@@ -8,39 +8,39 @@ use kozmic_model::{
 use secrecy::SecretString;
 use std::time::Instant;
 
-/// A commit that somebody wants to have.
+/// A wanted commit.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// The project whose mirror is meant.
+    /// The project whose mirror is used.
     pub project: ProjectId,
-    /// The address that git fetches from: over SSH with a deploy key, else over HTTP.
+    /// The address for git: over SSH with a deploy key, else over HTTP.
     pub url: String,
-    /// The credentials that let Kozmic in there.
+    /// The credentials for that address.
     pub credentials: Credentials,
-    /// The ref that the commit was on.
+    /// The ref of the commit.
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
-    /// The branch that a clone checks out, as far as that is known: the forge's word counts.
+    /// The branch that a clone checks out, as far as it is known. The forge's own answer replaces it.
     pub default_branch: String,
-    /// The time as of which the tags and the default branch are wanted, at the earliest.
+    /// The tags and the default branch must be at least as new as this time.
     pub since: Instant,
 }
 
-/// A commit that came, alone or with its surroundings.
+/// The result of a successful fetch.
 #[derive(Debug)]
 #[must_use]
 pub enum Fetched {
-    /// With the tags and the default branch, as the forge had them at [`Wanted::since`] or later.
+    /// The commit with the tags and the default branch, as the forge had them at [`Wanted::since`] or later.
     All,
-    /// The commit is there, but for this reason the tags and the default branch may not be those of the forge.
+    /// The commit. For this reason, the tags and the default branch may be outdated.
     Outdated(GitError),
 }
 
 /// The credentials for a repository.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    /// Nothing is needed: everybody may read it, over HTTP.
+    /// No credentials: everybody may read it, over HTTP.
     Open,
     /// A person's token, over HTTP.
     Token(SecretString),

@@ -1,18 +1,18 @@
-//! The way to a forge's repository, over HTTP or SSH, and its answer when it is asked for its refs.
+//! The connection to a forge's repository, over HTTP or SSH, and its answer about its refs.
 
 use super::{Credentials, Git, GitError, Wanted, known_hosts::KnownHosts, ssh::Identity};
 use std::{path::Path, sync::Arc};
 
-/// A way on which a fetch reaches the forge.
+/// A connection for a fetch.
 pub(super) enum Way {
-    /// With or without a token.
+    /// HTTP, with or without a token.
     Http(Git),
-    /// With a deploy key.
+    /// SSH with a deploy key.
     Ssh(Git, Identity),
 }
 
 impl Way {
-    /// As the wanted commit's credentials tell; a deploy key lies in `keys` until this is dropped.
+    /// The connection for the wanted commit's credentials. A deploy key is in `keys` until this is dropped.
     pub(super) fn of(
         wanted: &Wanted,
         mirror: &Path,
@@ -35,7 +35,7 @@ impl Way {
         self.meaning(fetched)
     }
 
-    /// The forge's word on HEAD and one ref.
+    /// The forge's answer about HEAD and one ref.
     pub(super) async fn look(&self, url: &str, git_ref: &str) -> Result<AtForge, GitError> {
         let told = self.git().ls_remote(url, &["HEAD", git_ref]).await;
         Ok(AtForge::read(&self.meaning(told)?, git_ref))
@@ -46,7 +46,7 @@ impl Way {
         git
     }
 
-    /// The server's key is learnt, whether or not it gave the commit.
+    /// The meaning of an answer. The server's key is learnt, even if the fetch failed.
     fn meaning<T>(&self, answer: Result<T, GitError>) -> Result<T, GitError> {
         match self {
             Self::Http(_) => answer.map_err(of_http),
@@ -58,7 +58,7 @@ impl Way {
     }
 }
 
-/// The meaning of a failure over HTTP: git asks for a name after the answer 401, and says so itself after a 404.
+/// The meaning of a failure over HTTP. After a 401, git asks for a user name; after a 404, it reports that itself.
 fn of_http(fault: GitError) -> GitError {
     match fault {
         GitError::Failed { words, .. }
@@ -70,7 +70,7 @@ fn of_http(fault: GitError) -> GitError {
     }
 }
 
-/// Refs that a forge has.
+/// The forge's refs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AtForge {
     pub(super) default_branch: Option<String>,
@@ -78,7 +78,7 @@ pub(super) struct AtForge {
 }
 
 impl AtForge {
-    /// Of lines `ref: refs/heads/main<tab>HEAD` and `<id><tab><name>`.
+    /// Reads lines `ref: refs/heads/main<tab>HEAD` and `<id><tab><name>`.
     fn read(told: &str, git_ref: &str) -> Self {
         let lines = told.lines().filter_map(|line| line.split_once('\t'));
         let mut found = Self { default_branch: None, has_ref: false };
