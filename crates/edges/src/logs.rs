@@ -1,8 +1,8 @@
-//! Logs of jobs: one append-only file of bytes for each attempt, addressed by offset, and beside it an index that tells
-//! for each piece how long it is, where it came from and when.
+//! Logs of jobs: one append-only file of bytes for each attempt, addressed by offset. An index beside it has the
+//! length, source and time of each piece.
 //!
-//! A piece is written first and indexed after that. After a crash the index is what counts: a tail that it does
-//! not know is cut off and read from the container once more, so that no byte is missing and none doubled.
+//! A piece is written first and indexed after that. After a crash, the index decides: bytes at the end that it does not
+//! know are cut off and read from the container again, so that no byte is missing or doubled.
 
 #[cfg(test)]
 mod fuzz;
@@ -30,16 +30,16 @@ use std::{
 };
 use tokio::task::spawn_blocking;
 
-/// Source of a piece of a log.
+/// The source of a piece of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// Kozmic's own words.
+    /// Kozmic itself.
     Kozmic,
     /// The container's standard output.
     Output,
     /// The container's standard error.
     ErrorOutput,
-    /// No bytes: what follows comes from another container than what was before.
+    /// A mark without bytes: the following output comes from another container.
     NextContainer,
 }
 
@@ -50,7 +50,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// Keeps logs in `dir`, which is made where it is missing, for this user only.
+    /// Keeps logs in `dir`, which is created if it is missing, for this user only.
     ///
     /// # Errors
     /// The directory cannot be made.
@@ -59,24 +59,24 @@ impl Logs {
         Ok(Self { dir: dir.into() })
     }
 
-    /// Writes an attempt's log, from where an earlier writer stopped. One writer at a time.
+    /// Writes an attempt's log, from the end of the earlier writer's part. Only one writer at a time is allowed.
     ///
     /// # Errors
-    /// The disk does not take it.
+    /// The disk cannot store it.
     pub async fn writer(&self, attempt: Attempt) -> Result<LogWriter> {
         let path = self.path(attempt);
         spawn_blocking(move || LogWriter::open(&path)).await.context("wait for the disk")?
     }
 
-    /// Reads an attempt's log. One that does not exist yet is empty.
+    /// Reads an attempt's log. A log that does not exist yet is empty.
     pub fn reader(&self, attempt: Attempt) -> LogReader {
         LogReader { path: self.path(attempt).into() }
     }
 
-    /// Removes an attempt's log. One that is gone is fine.
+    /// Removes an attempt's log. A missing log is fine.
     ///
     /// # Errors
-    /// The disk does not take it.
+    /// The disk fails.
     pub async fn remove(&self, attempt: Attempt) -> Result<()> {
         let path = self.path(attempt);
         for path in [path.with_extension("index"), path] {
@@ -90,7 +90,7 @@ impl Logs {
         Ok(())
     }
 
-    /// Attempts whose logs were written to before a moment the last time.
+    /// The attempts whose logs were last written before a moment.
     ///
     /// # Errors
     /// The disk does not answer.
@@ -100,7 +100,7 @@ impl Logs {
         listed.context("wait for the disk")?.context("list logs")
     }
 
-    /// A thousand jobs a directory.
+    /// The path of a log. Each directory has a thousand jobs.
     fn path(&self, attempt: Attempt) -> PathBuf {
         let Attempt { job, number } = attempt;
         self.dir.join(format!("{}/{job}-{number}.log", job.0 / 1_000))
@@ -114,7 +114,7 @@ pub struct LogReader {
 }
 
 impl LogReader {
-    /// The number of bytes that there are now.
+    /// The current length in bytes.
     ///
     /// # Errors
     /// The disk does not answer.
@@ -126,7 +126,7 @@ impl LogReader {
         }
     }
 
-    /// Up to `limit` bytes from `offset`; fewer at the end, none behind it.
+    /// Up to `limit` bytes from `offset`; fewer at the end, none after it.
     ///
     /// # Errors
     /// The disk does not answer.

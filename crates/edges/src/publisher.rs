@@ -1,5 +1,5 @@
-//! Places that artifacts go to: a hub or a directory. A job's last step, after its script ended well and its artifact
-//! was fetched out of its container.
+//! The destinations of artifacts: a hub or a directory. Publishing is a job's last step, after its script ended well
+//! and its artifact was read from its container.
 
 mod hub;
 mod directory;
@@ -21,10 +21,10 @@ pub use unpack::{Expected, UnpackError, unpack};
 
 use std::io;
 
-/// Places that artifacts go to. Cheap to clone.
+/// The destinations of artifacts. Cheap to clone.
 #[derive(Clone)]
 pub struct Publishers {
-    /// Takes file lists, and kernels as such; none if no hub is set.
+    /// Takes file lists, and kernels as file lists; none if no hub is configured.
     pub hub: Option<Hub>,
     /// Takes files and directories.
     pub binaries: Directory,
@@ -32,7 +32,7 @@ pub struct Publishers {
     pub kernels: Directory,
 }
 
-/// The reason why something was not published. No token stands in it.
+/// The reason why an artifact was not published. It never contains a token.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// There is no answer.
@@ -40,31 +40,31 @@ pub enum PublishError {
     Unreachable {
         /// Host and port.
         place: String,
-        /// The fault.
+        /// The network's fault.
         cause: String,
     },
-    /// It answers that it cannot at present (5xx, 429).
+    /// The hub answers that it cannot do it at present (5xx, 429).
     #[error("{place} is not well ({status}): {words}")]
     Broken {
         /// Host and port.
         place: String,
         /// The answer's status.
         status: u16,
-        /// Its words: one line of at most 500 characters.
+        /// The words: one line of at most 500 characters.
         words: String,
     },
-    /// It does not take this, and will not if it is asked again.
+    /// The hub refuses the artifact, and would refuse it again.
     #[error("{place} refused: {words}")]
     Refused {
         /// Host and port.
         place: String,
-        /// Its words: one line of at most 500 characters.
+        /// The words: one line of at most 500 characters.
         words: String,
     },
-    /// The disk, or what is on it.
+    /// The disk failed, or a file on it prevents the step.
     #[error("{what}: {cause}")]
     Io {
-        /// The step, as "write result.bin".
+        /// The step, such as "write result.bin".
         what: String,
         /// The system's error.
         #[source]
@@ -73,7 +73,7 @@ pub enum PublishError {
 }
 
 impl PublishError {
-    /// Whether the same may go well a little later.
+    /// True if another try may succeed a little later.
     pub fn is_worth_another_try(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } => true,
@@ -81,7 +81,7 @@ impl PublishError {
         }
     }
 
-    /// For `map_err`: the step that the system let fail.
+    /// An error for `map_err`, with the step that failed in the system.
     pub fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         move |cause| Self::Io { what: what.into(), cause }
     }

@@ -1,4 +1,4 @@
-//! Anything as a log's index, any crash of its files, and any way in which output comes again.
+//! Random indexes of logs, random crashes of their files, and random ways of reading output again.
 
 use super::{Logs, Source, replay::ReplayCount};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use std::fs;
 
 const ATTEMPT: Attempt = Attempt { job: JobId(7), number: 1 };
 
-/// Output with what is hard in it: broken characters, and lines longer than Docker keeps together.
+/// Output with difficult parts: broken characters, and lines longer than Docker keeps together.
 fn output() -> impl Strategy<Value = Vec<u8>> {
     let long = (select(&["x", "ü", "€", "😀"][..]), 0..20_000_usize);
     let part = prop_oneof![
@@ -19,7 +19,7 @@ fn output() -> impl Strategy<Value = Vec<u8>> {
     vec(part, 0..6).prop_map(|parts| parts.concat())
 }
 
-/// As Docker's `json-file` driver gives output back: a sign for each byte that is no text.
+/// The output as Docker's `json-file` driver returns it: a replacement character for each byte that is not text.
 fn as_kept(output: &[u8]) -> Vec<u8> {
     let mut kept = Vec::new();
     for line in output.split_inclusive(|byte| *byte == b'\n') {

@@ -1,4 +1,4 @@
-//! The index beside a log: 16 bytes a piece.
+//! The index beside a log: 16 bytes for each piece.
 
 use super::Source;
 use kozmic_model::time::Timestamp;
@@ -9,16 +9,16 @@ pub(super) const RECORD: usize = 16;
 /// One piece of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
-    /// Length in bytes.
+    /// The length in bytes.
     pub(super) length: u32,
     pub(super) source: Source,
-    /// Whether it was read from what the engine keeps, and is in the engine's measure already.
+    /// True if it was read from the engine's stored output, so that its length is already the engine's.
     pub(super) is_read_again: bool,
     pub(super) at: Timestamp,
 }
 
 impl Piece {
-    /// Length (4 bytes), source (1), whether it was read again (1), nothing (2), time (8), little-endian.
+    /// The record: length (4 bytes), source (1), 1 if it was read again (1), unused (2), time (8), little-endian.
     pub(super) fn to_record(self) -> [u8; RECORD] {
         let mut record = [0; RECORD];
         record[..4].copy_from_slice(&self.length.to_le_bytes());
@@ -33,7 +33,7 @@ impl Piece {
         record
     }
 
-    /// None for bytes that no writer of this version wrote.
+    /// Reads a record. None for bytes that no writer of this version wrote.
     pub(super) fn from_record(record: [u8; RECORD]) -> Option<Self> {
         let [a, b, c, d, source, is_read_again, _, _, time @ ..] = record;
         let source = match source {
@@ -46,14 +46,14 @@ impl Piece {
         Some(Self {
             length: u32::from_le_bytes([a, b, c, d]),
             source,
-            // Not set by writers that did not tell the two apart.
+            // Earlier writers, which did not distinguish the two, wrote 0.
             is_read_again: is_read_again != 0,
             at: Timestamp(i64::from_le_bytes(time)),
         })
     }
 }
 
-/// The pieces that an index tells of, up to the first that is cut short or unknown.
+/// The pieces of an index, up to the first record that is cut short or unknown.
 pub(super) fn pieces(index: &[u8]) -> impl Iterator<Item = Piece> + '_ {
     let (records, _) = index.as_chunks::<RECORD>();
     records.iter().map_while(|record| Piece::from_record(*record))

@@ -1,9 +1,10 @@
-//! The part of a container's output that a log has already: left out when the output is read from its start again.
+//! The part of a container's output that a log already has. It is left out when the output is read again from its
+//! start.
 
 use super::{Source, replay::SIGN};
 use bytes::{Buf, Bytes};
 
-/// The part of a container's output that a log has, while the output is read again.
+/// The part of a container's output that a log already has, while the output is read again.
 #[derive(Debug)]
 pub struct Known {
     pub(super) output: KnownStream,
@@ -11,7 +12,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// The part of a piece that the log does not have. Pieces come in their order within each source.
+    /// The part of a piece that the log does not have. Pieces must come in their order within each source.
     pub fn leave_out(&mut self, source: Source, piece: Bytes) -> Bytes {
         match source {
             Source::Kozmic | Source::NextContainer => piece,
@@ -21,14 +22,14 @@ impl Known {
     }
 }
 
-/// The part of one stream that a log has.
+/// The part of one stream that a log already has.
 #[derive(Debug)]
 pub(super) struct KnownStream {
-    /// Bytes that are to be left out yet.
+    /// The number of bytes that must still be left out.
     bytes: u64,
-    /// The beginning of a character that the log ended with, so that nobody knew yet if it would be one.
+    /// The beginning of a character at the end of the log. It was not yet known if it would become a character.
     open: Vec<u8>,
-    /// Bytes of that beginning that came again.
+    /// The number of bytes of that beginning that came again.
     met: usize,
 }
 
@@ -47,7 +48,7 @@ impl KnownStream {
                 piece.advance(1);
                 self.met += 1;
             } else {
-                // It became none: there is a sign for each of its bytes.
+                // It did not become a character: a replacement character stands for each of its bytes.
                 self.bytes = SIGN * self.open.len() as u64 - self.met as u64;
                 self.open.clear();
             }

@@ -1,9 +1,9 @@
-//! Logs that nobody has written to for long.
+//! Finds logs that nobody has written to for a long time.
 
 use kozmic_model::{ids::JobId, job::Attempt};
 use std::{fs, io, path::Path, time::SystemTime};
 
-/// Attempts whose logs were written to before a moment the last time.
+/// The attempts whose logs were last written before a moment.
 pub(super) fn written_before(dir: &Path, moment: SystemTime) -> io::Result<Vec<Attempt>> {
     let mut old = Vec::new();
     for thousand in fs::read_dir(dir)? {
@@ -14,7 +14,7 @@ pub(super) fn written_before(dir: &Path, moment: SystemTime) -> io::Result<Vec<A
         for log in fs::read_dir(thousand.path())? {
             let log = log?;
             let Some(attempt) = log.file_name().to_str().and_then(attempt) else { continue };
-            // One that goes meanwhile is none.
+            // A log that is removed meanwhile does not count.
             let written = log.metadata().and_then(|log| log.modified());
             if written.is_ok_and(|written| written < moment) {
                 old.push(attempt);

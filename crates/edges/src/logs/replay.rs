@@ -1,25 +1,25 @@
-//! The part of a container's output that is in the log already, in the engine's own measure.
+//! Measures the part of a container's output that is already in the log, in the engine's own form of it.
 //!
-//! Docker's `json-file` driver keeps output as text: each byte that is not UTF-8 comes back as U+FFFD, three bytes
-//! long. It cuts a line every 16 KiB before it does so, newline not counted, which breaks a character that lies across
-//! (seen with Docker 20.10). A reader that reads a container's output anew skips as many bytes as the part that is
-//! there would have come back as. A part that was read anew itself came back so already, and counts by its bytes.
+//! Docker's `json-file` driver stores output as text: each byte that is not UTF-8 becomes U+FFFD, three bytes long.
+//! Before that, the driver cuts a line every 16 KiB, newline not counted, which breaks a character at the cut (seen
+//! with Docker 20.10). A reader that reads a container's output again skips as many bytes as the known part would have
+//! in this form. A part that was itself read again already has this form, and counts by its bytes.
 
 use super::known::KnownStream;
 
-/// Bytes of a line that Docker keeps together: the buffer of its `Copier`.
+/// The bytes of a line that Docker keeps together: the buffer of its `Copier`.
 const CUT: usize = 16 * 1024;
 
 /// The length of U+FFFD, in bytes.
 pub(super) const SIGN: u64 = 3;
 
-/// Counts the bytes of one stream as they would be read again.
+/// Counts the bytes of one stream as a second reading would give them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReplayCount {
     bytes: u64,
-    /// Bytes that came since the line's start or its last cut.
+    /// The bytes since the line's start or its last cut.
     since_cut: usize,
-    /// The beginning of a character whose end has not come.
+    /// The beginning of a character whose end has not arrived.
     open: [u8; 4],
     open_length: usize,
 }
@@ -32,7 +32,7 @@ impl ReplayCount {
         }
     }
 
-    /// ASCII, as nearly all output is, comes back as it is: no cut breaks a character.
+    /// Adds ASCII, which is nearly all output. It comes back unchanged, because no cut breaks a character.
     fn add_ascii(&mut self, piece: &[u8]) {
         self.bytes += piece.len() as u64;
         let before = piece.iter().rposition(|byte| *byte == b'\n');
@@ -56,10 +56,11 @@ impl ReplayCount {
         }
     }
 
-    /// Adds what came behind all else when the stream was read again.
+    /// Adds a piece that came after the known part when the stream was read again.
     pub(super) fn add_read_again(&mut self, piece: &[u8]) {
         let Some(first) = piece.first() else { return };
-        // Either the rest of the character that was open, or what follows the signs for its bytes.
+        // The piece begins with the rest of the open character, or with the text after the replacement characters for
+        // its bytes.
         let is_rest = (0x80..0xc0).contains(first);
         let width = if is_rest { 1 } else { SIGN };
         self.bytes += width * self.open_length as u64 + piece.len() as u64;
@@ -71,7 +72,7 @@ impl ReplayCount {
         KnownStream::new(self.bytes, self.open[..self.open_length].to_vec())
     }
 
-    /// A part of a line, up to its end, the next cut or wherever the piece ends.
+    /// Adds a part of a line, up to its end, the next cut or the end of the piece.
     fn add_part(&mut self, part: &[u8]) {
         if self.open_length == 0 {
             self.add_text(part);
@@ -98,18 +99,18 @@ impl ReplayCount {
         }
     }
 
-    /// Whether so many bytes more come before the next cut. Right behind a cut, nothing goes on.
+    /// True if this number of bytes fits before the next cut. Directly after a cut, no character continues.
     fn has_room_for(&self, missing: usize) -> bool {
         self.since_cut > 0 && self.since_cut + missing <= CUT
     }
 }
 
-/// Whether the bytes begin a character that more bytes could end.
+/// True if the bytes begin a character that more bytes could complete.
 fn may_go_on(bytes: &[u8]) -> bool {
     !bytes.is_empty() && std::str::from_utf8(bytes).is_err_and(|fault| fault.error_len().is_none())
 }
 
-/// Number of bytes that the character that begins so lacks.
+/// The number of bytes that are missing in the character with this beginning.
 fn missing(beginning: &[u8]) -> usize {
     let length = beginning.first().map_or(0, |first| first.leading_ones() as usize);
     length.saturating_sub(beginning.len())
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_character_across_a_cut_of_a_long_line_counts_by_the_signs_for_its_bytes() {
-        // Each as `docker logs` of Docker 20.10 gives it back.
+        // Each length is that of the output of `docker logs` of Docker 20.10.
         let line = |start: &str, times: usize, sign: &str| [start, &sign.repeat(times), "\n"].concat();
         for (line, there) in [
             (line("", 30_000, "ü"), 60_001),

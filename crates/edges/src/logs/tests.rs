@@ -1,4 +1,4 @@
-//! Logs whose containers are taken up twice: heard, read again, and read again once more.
+//! Tests of logs whose containers are taken up twice: heard, read again, and read again once more.
 
 use super::{Logs, Source, replay::ReplayCount};
 use bytes::Bytes;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 const ATTEMPT: Attempt = Attempt { job: JobId(1), number: 1 };
 
-/// The copy that the engine keeps of printed bytes, and the copy's length behind each of them.
+/// The engine's copy of printed bytes, and the copy's length after each of them.
 fn kept(printed: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let (mut kept, mut ends) = (Vec::new(), vec![0]);
     for line in printed.split_inclusive(|byte| *byte == b'\n') {
@@ -33,7 +33,7 @@ fn kept(printed: &[u8]) -> (Vec<u8>, Vec<usize>) {
     (kept, ends)
 }
 
-/// Output of a container, and the engine's copy of it.
+/// Output of a container, with the engine's copy of it.
 struct Printed<'a> {
     bytes: &'a [u8],
     kept: Vec<u8>,
@@ -46,7 +46,7 @@ impl<'a> Printed<'a> {
         Self { bytes, kept, ends }
     }
 
-    /// A log of which `heard` bytes were heard, and `read` bytes read again, before it was read again to the end.
+    /// The log after `heard` bytes were heard, `read` bytes were read again, and the rest was read again to the end.
     fn taken_up_twice(&self, (heard, read): (usize, usize), size: usize) -> Vec<u8> {
         let log = &self.bytes[..heard];
         let mut count = ReplayCount::default();
@@ -63,7 +63,7 @@ impl<'a> Printed<'a> {
         pieces.collect::<Vec<_>>().concat()
     }
 
-    /// The log that there is to be.
+    /// The expected log.
     fn exact(&self, heard: usize) -> Vec<u8> {
         [&self.bytes[..heard], &self.kept[self.ends[heard]..]].concat()
     }
@@ -112,7 +112,7 @@ fn a_beginning_that_looks_like_its_own_sign_reads_as_one() {
     }
 }
 
-/// Ends when dropped.
+/// A container that is removed when this is dropped.
 struct Container(String);
 
 impl Container {
@@ -122,7 +122,7 @@ impl Container {
         output.stdout
     }
 
-    /// Runs a script; gives what it printed too.
+    /// Runs a script. Also returns its output.
     fn run(script: &str, has_terminal: bool) -> (Self, Vec<u8>) {
         let terminal = format!("--tty={has_terminal}");
         let image = ["kozmic/debian:bookworm", "/bin/sh", "-c", script];
@@ -144,7 +144,7 @@ impl Drop for Container {
     }
 }
 
-/// The log as its writer makes it, which is opened anew each time.
+/// The log as its writer makes it. The writer is opened again each time.
 async fn written(printed: &Printed<'_>, (heard, read): (usize, usize)) -> Bytes {
     let dir = tempfile::tempdir().unwrap();
     let logs = Logs::open(dir.path().into()).unwrap();

@@ -1,4 +1,4 @@
-//! Appends to a log, and finds its end again after a crash.
+//! Appends to a log, and finds its end after a crash.
 
 use super::{
     Known, Source,
@@ -22,7 +22,7 @@ pub struct LogWriter {
     length: u64,
     index_length: u64,
     seen: Seen,
-    /// Whether output that comes is read from what the engine keeps.
+    /// True if new output is read from the engine's stored output.
     reads_again: bool,
 }
 
@@ -55,10 +55,10 @@ impl LogWriter {
         files.recover()
     }
 
-    /// Appends a piece; gives the log's new length. A piece that was appended is never lost.
+    /// Appends a piece, and returns the log's new length. An appended piece is never lost.
     ///
     /// # Errors
-    /// The disk does not take it. Then nothing of it is there.
+    /// The disk cannot store it. Then no part of it is in the log.
     pub async fn append(&mut self, source: Source, bytes: Bytes, now: Timestamp) -> Result<u64> {
         let length = u32::try_from(bytes.len()).context("a piece of a log has less than 4 GiB")?;
         let piece = Piece { length, source, is_read_again: self.reads_again, at: now };
@@ -75,17 +75,17 @@ impl LogWriter {
         Ok(self.length)
     }
 
-    /// Says that what follows comes from another container, of which nothing was read yet.
+    /// Marks that the following output comes from another container, of which nothing was read yet.
     ///
     /// # Errors
-    /// The disk does not take it.
+    /// The disk cannot store it.
     pub async fn begin_container(&mut self, now: Timestamp) -> Result<()> {
         self.reads_again = false;
         self.append(Source::NextContainer, Bytes::new(), now).await.map(drop)
     }
 
-    /// Says that the container's output is read anew from its start, as the engine keeps it, and that what is appended
-    /// from now on comes from there. Gives what of it is in the log already.
+    /// Marks that the container's output is read again from its start, from the engine's stored output, and that the
+    /// following pieces come from there. Returns the part that the log already has.
     pub fn read_again(&mut self) -> Known {
         self.reads_again = true;
         Known { output: self.seen.output.known(), error_output: self.seen.error_output.known() }
@@ -107,26 +107,26 @@ impl Seen {
     }
 }
 
-/// Bytes that are new at the end of a file.
+/// New bytes at the end of a file.
 struct Growth<'a> {
     bytes: &'a [u8],
-    /// The end, before they are there.
+    /// The end before they are written.
     end: u64,
 }
 
 impl Files {
-    /// Writes a piece and its record. A piece that the disk takes only in part is cut off again, for viewers read what
-    /// is there.
+    /// Writes a piece and its record. If the disk stores only a part of a piece, the part is cut off again, because
+    /// viewers read everything in the file.
     fn append(&self, data: Growth<'_>, index: Growth<'_>) -> std::io::Result<()> {
         let written = self.data.write_all_at(data.bytes, data.end);
         let written = written.and_then(|()| self.index.write_all_at(index.bytes, index.end));
         written.inspect_err(|_| {
-            // The next writer of the log does it if even that fails.
+            // If even that fails, the next writer of the log does it.
             let _ = self.data.set_len(data.end).and_then(|()| self.index.set_len(index.end));
         })
     }
 
-    /// Cuts off what the index does not know, and counts what it knows.
+    /// Cuts off bytes that the index does not know, and counts the known ones.
     fn recover(self) -> Result<LogWriter> {
         let there = self.data.metadata().context("measure a log")?.len();
         let mut index = vec![0; usize::try_from(self.index.metadata()?.len())?];

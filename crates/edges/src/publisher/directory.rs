@@ -1,5 +1,5 @@
-//! The publisher that is a directory: each artifact whole or not there, its checksum beside it, and a link that
-//! always leads to the newest.
+//! The publisher for a directory: each artifact is complete or not there, with its checksum beside it, and with a link
+//! that always leads to the newest.
 
 #[cfg(test)]
 mod tests;
@@ -23,44 +23,44 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Longest time that something unfinished may be in work.
+/// The longest time for unfinished work.
 const LONGEST_WORK: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A directory of artifacts. It is made with the first one; cheap to clone.
+/// A directory of artifacts. It is created together with the first one; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Directory {
     path: Arc<Path>,
     room: Room,
 }
 
-/// Size and checksum of an artifact that was put into a directory.
+/// The size and checksum of an artifact in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// In bytes; of a tree, all its files together.
+    /// The size in bytes; for a tree, all its files together.
     pub size: u64,
-    /// Of the file, or of a tree's list of checksums; 64 hexadecimal digits.
+    /// SHA-256 of the file, or of the tree's list of checksums; 64 hexadecimal digits.
     pub sha256: String,
 }
 
 impl Directory {
-    /// The directory at this path; nothing is made yet. Nothing is put there that does not leave enough room.
+    /// The directory at this path; nothing is created yet. Nothing is stored that does not leave enough room.
     pub fn new(path: PathBuf, room: Room) -> Self {
         Self { path: path.into(), room }
     }
 
-    /// Its path.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Puts a file or a tree there under `name`, with its checksums as `<name>.sha256`. An artifact that has the name
-    /// is replaced. Everybody may read it; of permissions, only that a file may be run is kept.
+    /// Stores a file or a tree under `name`, with its checksums as `<name>.sha256`. An artifact with that name is
+    /// replaced. Everybody may read it; of the permissions, only the execute permission of files is kept.
     ///
-    /// `from` is consumed: it is gone afterwards, and may be gone after an error or a crash, too. Nothing is placed for
-    /// a caller that stops waiting, since it wants the artifact no more.
+    /// `from` is consumed: it is gone afterwards, and may also be gone after an error or a crash. If the caller stops
+    /// waiting, nothing is stored, because the caller no longer wants the artifact.
     ///
     /// # Errors
-    /// The name is not flat, is that of a link, or the disk does not take it.
+    /// The name is not flat or is that of a link, or the disk refuses.
     pub async fn put(&self, from: &Path, name: &str) -> Result<Stored, PublishError> {
         let (from, name) = (from.to_owned(), name.to_owned());
         let wanted = Arc::new(());
@@ -69,43 +69,43 @@ impl Directory {
         self.blocking(move |directory| put(directory, &room, &from, &name, &still)).await
     }
 
-    /// Lets `stable` lead to the artifact `name`, and `<stable>.sha256` to its checksums; each at one stroke.
+    /// Makes `stable` lead to the artifact `name`, and `<stable>.sha256` to its checksums; each change is atomic.
     ///
     /// # Errors
-    /// A name is not flat, there is no such artifact, or `stable` is one itself.
+    /// A name is not flat, there is no such artifact, or `stable` is an artifact.
     pub async fn link(&self, name: &str, stable: &str) -> Result<(), PublishError> {
         let (name, stable) = (name.to_owned(), stable.to_owned());
         self.blocking(move |directory| link(directory, &name, &stable)).await
     }
 
-    /// Removes an artifact and its checksums; gone is fine. Links that lead to it stay.
+    /// Removes an artifact and its checksums; a missing one is fine. Links to it stay.
     ///
     /// # Errors
-    /// The name is not flat, or the disk does not do it.
+    /// The name is not flat, or the disk refuses.
     pub async fn remove(&self, name: &str) -> Result<(), PublishError> {
         let name = name.to_owned();
         self.blocking(move |directory| remove(directory, &name)).await
     }
 
-    /// The artifact that `stable` leads to, be it there or not; none if there is no such link.
+    /// The artifact to which `stable` leads, even if the artifact does not exist; none if there is no such link.
     ///
     /// # Errors
-    /// A name is not flat, or `stable` is no link.
+    /// A name is not flat, or `stable` is not a link.
     pub async fn linked(&self, stable: &str) -> Result<Option<String>, PublishError> {
         let stable = stable.to_owned();
         self.blocking(move |directory| linked(directory, &stable)).await
     }
 
-    /// Removes a link and that to its checksums; gone is fine.
+    /// Removes a link and the link to its checksums; missing ones are fine.
     ///
     /// # Errors
-    /// The name is not flat, is that of an artifact, or the disk does not do it.
+    /// The name is not flat or is that of an artifact, or the disk refuses.
     pub async fn unlink(&self, stable: &str) -> Result<(), PublishError> {
         let stable = stable.to_owned();
         self.blocking(move |directory| unlink(directory, &stable)).await
     }
 
-    /// Whether what `stable` leads to is there.
+    /// True if the target of `stable` exists.
     ///
     /// # Errors
     /// The name is not flat.
@@ -114,29 +114,29 @@ impl Directory {
         self.blocking(move |directory| check(&stable).map(|()| directory.join(&stable).exists())).await
     }
 
-    /// The links that lead to an artifact, be it there or not.
+    /// The links to an artifact, even if the artifact does not exist.
     ///
     /// # Errors
-    /// The disk does not tell.
+    /// The disk does not answer.
     pub async fn links_to(&self, name: &str) -> Result<Vec<String>, PublishError> {
         let name = name.to_owned();
         let links = move |directory: &Path| old::links_to(directory, &name);
         self.blocking(move |directory| links(directory).map_err(PublishError::io("list links"))).await
     }
 
-    /// Artifacts that [`Self::put`] put there before a moment: names and sizes in bytes.
+    /// The artifacts that [`Self::put`] stored before a moment: names and sizes in bytes.
     ///
     /// # Errors
-    /// The disk does not tell.
+    /// The disk does not answer.
     pub async fn put_before(&self, moment: SystemTime) -> Result<Vec<(String, u64)>, PublishError> {
         let listed = move |directory: &Path| old::list(directory, moment);
         self.blocking(move |directory| listed(directory).map_err(PublishError::io("list artifacts"))).await
     }
 
-    /// Removes what a server that died left unfinished. For the start: nobody may be putting something there.
+    /// Removes the unfinished work of a server that died. Call it at the start, when nobody stores an artifact.
     ///
     /// # Errors
-    /// The disk does not do it.
+    /// The disk refuses.
     pub async fn sweep(&self) -> Result<(), PublishError> {
         let what = "remove unfinished artifacts";
         let swept = |directory: &Path| unfinished::sweep(directory, Duration::ZERO);
@@ -172,7 +172,7 @@ fn put(
     if still.strong_count() == 0 {
         return Err(step("place")(io::Error::new(io::ErrorKind::Interrupted, "nobody wants it any more")));
     }
-    // The checksum first: whoever sees the artifact finds it.
+    // The checksum is placed first, so that everybody who sees the artifact finds it.
     replace(&sums, &directory.join(sums_of(name)), &aside).map_err(step("place the checksum of"))?;
     replace(&item, &directory.join(name), &aside).map_err(step("place"))?;
     sync(directory).map_err(step("place"))?;
@@ -200,7 +200,7 @@ fn remove(directory: &Path, name: &str) -> Result<(), PublishError> {
     check(name)?;
     let place = directory.join(name);
     if fs::symlink_metadata(&place).is_ok_and(|artifact| artifact.is_dir()) {
-        // At one stroke; what a crash leaves is swept away.
+        // The removal is atomic; after a crash, the sweep removes the rest.
         let unfinished = begin(directory)?;
         fs::rename(&place, unfinished.join("item")).map_err(PublishError::io(format!("remove {name}")))?;
     }
@@ -237,7 +237,7 @@ fn linked(directory: &Path, stable: &str) -> Result<Option<String>, PublishError
     }
 }
 
-/// A place for unfinished work, in a directory that is made if need be.
+/// A place for unfinished work, in a directory that is created if necessary.
 fn begin(directory: &Path) -> Result<Unfinished, PublishError> {
     let step = || PublishError::io(format!("make the directory {}", directory.display()));
     make(directory).map_err(step())?;
@@ -247,14 +247,14 @@ fn begin(directory: &Path) -> Result<Unfinished, PublishError> {
     Unfinished::make(directory).map_err(step())
 }
 
-/// Makes a directory and those above it that are missing, for everybody to look into, whatever the umask says.
+/// Makes a directory and missing directories above it, readable for everybody, whatever the umask is.
 fn make(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
     directory.parent().filter(|above| !above.as_os_str().is_empty()).map_or(Ok(()), make)?;
     match fs::create_dir(directory) {
-        // Somebody else made it meanwhile.
+        // Somebody else has just made it.
         Err(fault) if fault.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
         made => made.and_then(|()| fs::set_permissions(directory, Permissions::from_mode(0o755))),
     }

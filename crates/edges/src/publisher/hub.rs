@@ -1,5 +1,5 @@
-//! The publisher that is a hub: it turns an archive into a file list, and leads a stable name to the newest. A login
-//! server beside it gives out the tokens (JWT) that it wants.
+//! The publisher for a hub, which turns an archive into a file list, and leads a stable name to the newest list. A
+//! login server issues the tokens (JWT) that the hub requires.
 
 mod answer;
 mod login;
@@ -23,13 +23,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::fs::File;
 use url::Url;
 
-/// Longest time to wait for a connection.
+/// The longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Longest time of a call that carries nothing.
+/// The longest time of a call without a file.
 const CALL: Duration = Duration::from_secs(60);
 
-/// Settings that the hub is reached by.
+/// The settings of the hub.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
     /// The hub's address.
@@ -38,7 +38,7 @@ pub struct HubSettings {
     pub auth_url: Url,
     /// The user whose lists are uploaded.
     pub user: String,
-    /// The JWT that others are asked for with.
+    /// The JWT with which newer ones are requested.
     pub token: SecretString,
 }
 
@@ -56,10 +56,10 @@ struct Insides {
 }
 
 impl Hub {
-    /// Readies calls; nothing is called yet.
+    /// Prepares the calls; nothing is called yet.
     ///
     /// # Errors
-    /// An address cannot have paths, the user cannot be named in a cookie, or there is no TLS.
+    /// An address cannot have paths, the user cannot be in a cookie, or there is no TLS.
     pub fn new(settings: HubSettings) -> anyhow::Result<Self> {
         let HubSettings { url, auth_url, user, token } = settings;
         for url in [&url, &auth_url] {
@@ -67,18 +67,18 @@ impl Hub {
         }
         anyhow::ensure!(is_cookie(&user), "\"{}\" is no user of a hub", user.escape_debug());
         let agent = concat!("Kozmic/", env!("CARGO_PKG_VERSION"));
-        // It follows nowhere, for it carries tokens.
+        // The client follows no redirects, because its calls contain tokens.
         let builder = reqwest::Client::builder().user_agent(agent).redirect(redirect::Policy::none());
         let http = builder.connect_timeout(CONNECT).build().context("build a client for the hub")?;
         let login = Login::new(http.clone(), auth_url, token);
         Ok(Self { insides: Arc::new(Insides { http, url, user, login }) })
     }
 
-    /// Uploads an archive, of which the hub makes a list with this name. Sending it may take as long as it likes, if
-    /// only it goes on.
+    /// Uploads an archive, from which the hub makes a list with this name. The upload may take any time, as long as it
+    /// progresses.
     ///
     /// # Errors
-    /// The file cannot be read, or the hub does not take it.
+    /// The file cannot be read, or the hub refuses it.
     pub async fn upload(&self, file: &Path, name: &str) -> Result<(), PublishError> {
         let step = || PublishError::io(format!("read {name}"));
         let jwt = self.insides.login.refresh().await?;
@@ -100,10 +100,10 @@ impl Hub {
         }
     }
 
-    /// Lets `stable` lead to the list `flist`.
+    /// Makes `stable` lead to the list `flist`.
     ///
     /// # Errors
-    /// The hub does not do it.
+    /// The hub refuses.
     pub async fn link(&self, flist: &str, stable: &str) -> Result<(), PublishError> {
         let jwt = self.insides.login.current().await?;
         let url = self.address_of(&["api", "flist", "me", flist, "link", stable]);
@@ -112,10 +112,10 @@ impl Hub {
         answer::check(response, &self.place(), &jwt).await
     }
 
-    /// The address where people find a list. A name and a password in the settings' address are not for them.
+    /// The address of a list for people. A name and a password in the configured address are left out.
     pub fn address(&self, name: &str) -> String {
         let mut url = self.address_of(&[&self.insides.user, name]);
-        // It fails only where there cannot be any.
+        // It fails only if the address cannot have a name and a password.
         let _ = url.set_username("").and_then(|()| url.set_password(None));
         url.into()
     }
@@ -159,7 +159,7 @@ fn place(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// Whether something can be the value of a cookie.
+/// True if the text can be the value of a cookie.
 fn is_cookie(text: &str) -> bool {
     let is_kept = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
     !text.is_empty() && text.bytes().all(is_kept)

@@ -1,4 +1,4 @@
-//! A kernel as the archive that a hub makes a file list of: the kernel, and a file that says how to boot it.
+//! Makes the archive of a kernel from which a hub makes a file list: the kernel, and a file with its boot settings.
 
 use flate2::{Compression, write::GzEncoder};
 use std::{
@@ -8,16 +8,16 @@ use std::{
 };
 use tar::{Builder, EntryType, Header};
 
-/// The way to boot it: the kernel's path in the list, and that nothing else is to be started.
+/// The boot settings: the kernel's path in the list, and that nothing else is started.
 const BOOT: &str = "kernel: /kernel.efi\nnodefault: true\n";
 
-/// The time of all entries, in seconds since 1970: 2000-01-01. The same kernel always makes the same archive.
+/// The time of all entries, in seconds since 1970: 2000-01-01. So the same kernel always gives the same archive.
 const TIME: u64 = 946_684_800;
 
-/// Writes `into`, a `.tar.gz` with `kernel.efi` and `boot/boot.yaml`, all root's.
+/// Writes `into`, a `.tar.gz` with `kernel.efi` and `boot/boot.yaml`, which belong to root.
 ///
 /// # Errors
-/// The kernel cannot be read, or the disk does not take the archive.
+/// The kernel cannot be read, or the disk cannot store the archive.
 pub async fn kernel_archive(kernel: &Path, into: &Path) -> io::Result<()> {
     let (kernel, into) = (kernel.to_owned(), into.to_owned());
     tokio::task::spawn_blocking(move || write(&kernel, &into)).await.map_err(io::Error::other)?
@@ -52,7 +52,7 @@ fn append<W: Write>(
     archive.append_data(&mut header, path, content)
 }
 
-/// A file that must be as long as its entry says.
+/// A file that must have exactly the length of its entry.
 struct Exact {
     file: File,
     left: u64,

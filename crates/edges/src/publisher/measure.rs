@@ -1,12 +1,12 @@
-//! Size and checksum of a file that goes elsewhere than into a directory.
+//! The size and checksum of a file that is not published into a directory.
 
 use super::{Stored, tree::checksum};
 use std::{fs::File, io, path::Path};
 
-/// Length of a file in bytes, and its SHA-256.
+/// The length of a file in bytes, and its SHA-256.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub async fn measure(file: &Path) -> io::Result<Stored> {
     let path = file.to_owned();
     let measured = tokio::task::spawn_blocking(move || {

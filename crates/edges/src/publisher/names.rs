@@ -1,12 +1,12 @@
-//! Names that an artifact may have in a directory: flat ones of its own, beside which others are kept free.
+//! The names that an artifact may have in a directory: flat names that do not conflict with checksum files.
 
 use super::PublishError;
 use std::io;
 
-/// The end of the files that hold checksums.
+/// The end of the names of checksum files.
 const SUMS: &str = ".sha256";
 
-/// Refuses what would lie elsewhere, out of sight, or in the place of another's checksums.
+/// Refuses names that lead elsewhere, are hidden, or are those of another artifact's checksums.
 pub(super) fn check(name: &str) -> Result<(), PublishError> {
     let fault = if name.is_empty() {
         "it is empty"
@@ -23,7 +23,7 @@ pub(super) fn check(name: &str) -> Result<(), PublishError> {
     Err(PublishError::Io { what: format!("\"{}\" is no artifact's name", name.escape_debug()), cause })
 }
 
-/// Name of the file with an artifact's checksums.
+/// The name of the file with an artifact's checksums.
 pub(super) fn sums_of(name: &str) -> String {
     format!("{name}{SUMS}")
 }

@@ -1,9 +1,9 @@
-//! Artifacts that lie in a directory for a while: each with its checksums beside it, or else it is somebody else's.
+//! Finds old artifacts in a directory. An artifact has its checksums beside it; anything else belongs to somebody else.
 
 use super::names::sums_of;
 use std::{fs, io, path::Path, time::SystemTime};
 
-/// Names and sizes of the artifacts that were put there before a moment, in the order of names.
+/// The names and sizes of the artifacts that were stored before a moment, in the order of names.
 pub(super) fn list(directory: &Path, moment: SystemTime) -> io::Result<Vec<(String, u64)>> {
     let entries = match fs::read_dir(directory) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -24,7 +24,7 @@ pub(super) fn list(directory: &Path, moment: SystemTime) -> io::Result<Vec<(Stri
     Ok(found)
 }
 
-/// The names of the links that lead to something of that name.
+/// The names of the links that lead to this name.
 pub(super) fn links_to(directory: &Path, name: &str) -> io::Result<Vec<String>> {
     let mut links = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -36,7 +36,7 @@ pub(super) fn links_to(directory: &Path, name: &str) -> io::Result<Vec<String>> 
     Ok(links)
 }
 
-/// Of a file, or of all files of a tree.
+/// The size of a file, or of all files of a tree.
 fn size(path: &Path) -> io::Result<u64> {
     let about = fs::symlink_metadata(path)?;
     if !about.is_dir() {

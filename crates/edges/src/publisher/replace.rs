@@ -1,4 +1,4 @@
-//! Putting something into the place of what has its name: who looks finds the old or the new, and never nothing.
+//! Replaces an artifact atomically: a reader finds the old one or the new one, and never nothing.
 
 use rustix::{
     fs::{CWD, RenameFlags, renameat_with},
@@ -6,12 +6,12 @@ use rustix::{
 };
 use std::{fs, io, path::Path};
 
-/// Renames `item` to `place`. An older file or tree of that name goes in the same step, and lies at `item` or `aside`
-/// afterwards, if it is not gone. A filesystem that cannot exchange two names has nothing at `place` for a moment
-/// where one of both is a tree.
+/// Renames `item` to `place`. An older file or tree with that name leaves in the same step, and is at `item` or `aside`
+/// afterwards, if it still exists. On a filesystem that cannot exchange two names, nothing is at `place` for a moment
+/// if one of the two is a tree.
 ///
 /// # Errors
-/// A link is in that place: it leads to other artifacts.
+/// A link is at that place: it leads to other artifacts.
 pub(super) fn replace(item: &Path, place: &Path, aside: &Path) -> io::Result<()> {
     let old = match fs::symlink_metadata(place) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return fs::rename(item, place),
@@ -29,10 +29,10 @@ pub(super) fn replace(item: &Path, place: &Path, aside: &Path) -> io::Result<()>
     }
 }
 
-/// Renames a link to `place`, where nothing is or a link.
+/// Renames a link to `place`, which must be empty or a link.
 ///
 /// # Errors
-/// Something else is in that place.
+/// Something else is at that place.
 pub(super) fn replace_link(link: &Path, place: &Path) -> io::Result<()> {
     match fs::symlink_metadata(place) {
         Ok(old) if !old.is_symlink() => Err(taken("an artifact has this name")),

@@ -1,10 +1,10 @@
-//! Moving an artifact onto the filesystem of its directory: in one step where that is possible, else as a copy.
+//! Moves an artifact to the filesystem of its directory: in one step if possible, else as a copy.
 
 use super::unfinished::remove;
 use crate::room::Room;
 use std::{fs, io, os::unix::fs::symlink, path::Path};
 
-/// Moves a file or a tree to a place where nothing is. The original of a copy is removed.
+/// Moves a file or a tree to an empty place. The original of a copy is removed.
 pub(super) fn take(from: &Path, to: &Path, room: &Room) -> io::Result<()> {
     let kind = fs::symlink_metadata(from)?.file_type();
     if !kind.is_file() && !kind.is_dir() {

@@ -1,4 +1,4 @@
-//! Making an artifact ready to be seen: permissions for a web server, checksums, and everything on the disk.
+//! Prepares an artifact for publication: permissions for a web server, checksums, and everything flushed to the disk.
 
 use sha2::{Digest, Sha256};
 use std::{
@@ -8,20 +8,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Bytes that are read at once.
+/// The bytes that are read at once.
 const PIECE: usize = 128 * 1024;
 
-/// An artifact that lies on the disk as it is to be.
+/// An artifact that is ready on the disk.
 pub(super) struct Settled {
-    /// All files together, in bytes.
+    /// The size of all files together, in bytes.
     pub(super) size: u64,
-    /// Of the file; of a tree, of `sums`.
+    /// The checksum of the file; for a tree, of `sums`.
     pub(super) sha256: String,
-    /// A line for each file, as `sha256sum` writes it.
+    /// One line for each file, in the format of `sha256sum`.
     pub(super) sums: Vec<u8>,
 }
 
-/// Settles a file or a tree that will be called `name`. Links in a tree have no line: what they lead to has.
+/// Prepares a file or a tree that will have the name `name`. Links in a tree have no line, because their targets have
+/// one.
 pub(super) fn settle(item: &Path, name: &str) -> io::Result<Settled> {
     if !fs::symlink_metadata(item)?.is_dir() {
         let (size, sha256) = settle_file(item)?;
@@ -41,12 +42,12 @@ pub(super) fn settle(item: &Path, name: &str) -> io::Result<Settled> {
     Ok(Settled { size, sha256: hex::encode(Sha256::digest(&sums)), sums })
 }
 
-/// Puts what a directory names on the disk.
+/// Flushes a directory's entries to the disk.
 pub(super) fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Finds the files below; each directory may be listed by everybody.
+/// Finds the files below a directory. Makes each directory readable for everybody.
 fn settle_directory(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(0o755))?;
     for entry in fs::read_dir(directory)? {
@@ -64,7 +65,7 @@ fn settle_directory(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()
     sync(directory)
 }
 
-/// Its size and checksum. Everybody may read it, and run it if anybody could.
+/// The file's size and checksum. Makes it readable for everybody, and executable if it was.
 fn settle_file(path: &Path) -> io::Result<(u64, String)> {
     let is_program = fs::metadata(path)?.permissions().mode() & 0o111 != 0;
     fs::set_permissions(path, Permissions::from_mode(if is_program { 0o755 } else { 0o644 }))?;
@@ -87,7 +88,7 @@ pub(super) fn checksum(file: &mut File) -> io::Result<(u64, String)> {
     }
 }
 
-/// A line of `sha256sum`, which marks a name that it had to escape with a backslash at the line's begin.
+/// A line of `sha256sum`. If a name has escapes, the line begins with a backslash.
 fn line(sha256: &str, path: &[u8]) -> Vec<u8> {
     let mut line = format!("{sha256}  ").into_bytes();
     for byte in path {

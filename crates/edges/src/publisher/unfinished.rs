@@ -1,5 +1,5 @@
-//! The place of what is not finished: a hidden directory beside the artifacts, on their filesystem, for one change.
-//! A server that dies leaves it behind; it is swept away later.
+//! The place of unfinished work: a hidden directory beside the artifacts, on their filesystem, for one change. A server
+//! that dies leaves it behind, and the sweep removes it later.
 
 use secrecy::ExposeSecret;
 use std::{
@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-/// Beginning of its name: nothing else in the directory begins with a dot.
+/// The prefix of its name: nothing else in the directory begins with a dot.
 const PREFIX: &str = ".kozmic-";
 
-/// A hidden directory, which goes when it is dropped.
+/// A hidden directory, which is removed when this is dropped.
 pub(super) struct Unfinished(PathBuf);
 
 impl Unfinished {
-    /// In a directory that is there.
+    /// Makes it in an existing directory.
     pub(super) fn make(directory: &Path) -> io::Result<Self> {
         let path = directory.join(format!("{PREFIX}{}", &crate::secret::random().expose_secret()[..16]));
         fs::create_dir(&path)?;
@@ -35,7 +35,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// Removes what is this old or older, and stays only because a server died.
+/// Removes directories of this age or older, which a server left when it died.
 pub(super) fn sweep(directory: &Path, age: Duration) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -51,14 +51,14 @@ pub(super) fn sweep(directory: &Path, age: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// By the clock of the filesystem; what cannot be told is young.
+/// True if the entry has this age or more, by the clock of the filesystem. An unknown age counts as young.
 fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
     let changed = entry.metadata().and_then(|metadata| metadata.modified());
-    // A clock that was set back makes it as young as can be.
+    // After a clock was set back, the age counts as zero.
     changed.is_ok_and(|changed| changed.elapsed().unwrap_or_default() >= age)
 }
 
-/// Removes a file, a link or a tree; gone is fine.
+/// Removes a file, a link or a tree; a missing one is fine.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
     let is_tree = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
     let removed = if is_tree { fs::remove_dir_all(path) } else { fs::remove_file(path) };

@@ -1,5 +1,5 @@
-//! Unpacking of an artifact out of the engine's tar stream onto the disk. A stranger's script decides what is in it, so
-//! whatever could lead out of its place is refused.
+//! Unpacks an artifact from the engine's tar stream onto the disk. A stranger's script decides the content, so
+//! everything that could lead out of its place is refused.
 
 mod entries;
 #[cfg(test)]
@@ -17,41 +17,41 @@ use pieces::{End, Fault, Pieces};
 use std::{error::Error, io, path::Path};
 use tokio::sync::mpsc;
 
-/// The most pieces of the stream that wait to be written.
+/// The most pieces of the stream that wait for writing.
 const WAITING: usize = 4;
 
-/// The most characters of what an archive is quoted with.
+/// The longest quotation from an archive, in characters.
 const LONGEST_WORDS: usize = 200;
 
-/// The kind of artifact that is to come out of an archive.
+/// The expected kind of artifact in an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// A file.
     File,
-    /// A directory with all that is in it.
+    /// A directory with its content.
     Directory,
 }
 
 /// The reason why nothing was unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// Something is in it that may not be there.
+    /// The archive contains something that is not allowed.
     #[error("{0}")]
     Odd(String),
-    /// It is something else than a file.
+    /// The artifact is not a file.
     #[error("{entry} is {kind}; the formats flist, binary and kernel need a file")]
     NotAFile {
-        /// Its name.
+        /// The artifact's name.
         entry: String,
-        /// Its kind, with an article.
+        /// The artifact's kind, with an article.
         kind: &'static str,
     },
-    /// It is something else than a directory.
+    /// The artifact is not a directory.
     #[error("{entry} is {kind}; the format directory needs a directory")]
     NotADirectory {
-        /// Its name.
+        /// The artifact's name.
         entry: String,
-        /// Its kind, with an article.
+        /// The artifact's kind, with an article.
         kind: &'static str,
     },
     /// The stream ended before the archive did.
@@ -60,10 +60,10 @@ pub enum UnpackError {
     /// The stream broke.
     #[error("the archive could not be read to its end: {0}")]
     Stream(#[source] Fault),
-    /// The disk.
+    /// The disk failed.
     #[error("{what}: {cause}")]
     Io {
-        /// The step, as "write result.bin".
+        /// The step, such as "write result.bin".
         what: String,
         /// The system's error.
         #[source]
@@ -71,13 +71,13 @@ pub enum UnpackError {
     },
 }
 
-/// Unpacks the archive of one path, as the engine gives it: its first entry is the file, or the directory above all
-/// others. It becomes `into`; what is there before goes, and after an error nothing is there. Files keep of their
-/// permissions that they may be run; links stay if they lead to somewhere inside. A file that does not leave enough
-/// room is not taken.
+/// Unpacks the engine's archive of one path: its first entry is the file, or the directory above all others. The result
+/// is at `into`. Existing content there is removed, and after an error nothing is there. Of the permissions of files,
+/// only the execute permission is kept. Links are kept if they lead to somewhere inside. A file that does not leave
+/// enough room is refused.
 ///
 /// # Errors
-/// It is not what was expected, holds what it may not, is cut off, or the disk does not take it.
+/// The archive has not the expected kind, contains something that is not allowed, is cut off, or the disk refuses.
 pub async fn unpack<E: Error + Send + Sync + 'static>(
     archive: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
     into: &Path,
@@ -113,7 +113,7 @@ async fn feed<E: Error + Send + Sync + 'static>(
 fn write(pieces: Pieces, into: &Path, room: &Room, expected: Expected) -> Result<(), UnpackError> {
     let mut archive = tar::Archive::new(pieces);
     let written = write_entries(&mut archive, into, room, expected);
-    // The stream's end explains what was found in it.
+    // A broken stream explains an error in the archive, so it is reported instead.
     let outcome = match archive.into_inner().into_end() {
         End::Open => written,
         End::Reached => Err(UnpackError::Cut),
@@ -142,7 +142,7 @@ fn write_entries(
     entries.finish()
 }
 
-/// The reader's words may quote the archive.
+/// An error of the reader. Its words may quote the archive, so they are escaped and shortened.
 fn unreadable(fault: io::Error) -> UnpackError {
     let words = fault.to_string().escape_debug().take(LONGEST_WORDS).collect::<String>();
     UnpackError::Odd(format!("the archive is none that can be read: {words}"))

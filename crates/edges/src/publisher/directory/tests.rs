@@ -1,4 +1,4 @@
-//! Promises of the directory to those who serve it and to those who fetch from it.
+//! Tests of the directory's promises to those who serve it and to those who download from it.
 
 use super::*;
 use sha2::{Digest, Sha256};

@@ -1,4 +1,5 @@
-//! Answers of a hub, and their meaning. Its words come from outside: one line, not too long, and no token in it.
+//! The answers of a hub, and their meaning. The hub's words come from outside: they become one line of limited length,
+//! without a token.
 
 use crate::publisher::PublishError;
 use reqwest::{Response, StatusCode};
@@ -6,16 +7,16 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The most that is read of an answer, in bytes.
+/// The most bytes that are read of an answer.
 pub(super) const LIMIT: usize = 64 * 1024;
 
-/// Longest time until the next piece of an answer.
+/// The longest time until the next piece of an answer.
 const PIECE: Duration = Duration::from_secs(60);
 
 /// The most characters of a hub's words.
 const LONGEST_WORDS: usize = 500;
 
-/// Whether the hub says that it did what it was asked for.
+/// Checks that the hub reports success.
 pub(super) async fn check(response: Response, place: &str, jwt: &SecretString) -> Result<(), PublishError> {
     let status = response.status();
     let body = body(response, place, LIMIT).await?;
@@ -37,7 +38,7 @@ pub(super) async fn check(response: Response, place: &str, jwt: &SecretString) -
     Err(failed(status, place.to_owned(), words))
 }
 
-/// The error of an answer that is none of success.
+/// The error of an answer that reports no success.
 pub(super) fn failed(status: StatusCode, place: String, words: String) -> PublishError {
     match status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         true => PublishError::Broken { place, status: status.as_u16(), words },
@@ -57,7 +58,7 @@ pub(super) fn unreachable(place: String, fault: reqwest::Error) -> PublishError 
     PublishError::Unreachable { place, cause }
 }
 
-/// The begin of an answer's body.
+/// The beginning of an answer's body.
 pub(super) async fn body(mut response: Response, place: &str, limit: usize) -> Result<Vec<u8>, PublishError> {
     let late = |_| PublishError::Unreachable {
         place: place.to_owned(),
@@ -72,7 +73,7 @@ pub(super) async fn body(mut response: Response, place: &str, limit: usize) -> R
     Ok(body)
 }
 
-/// Somebody else's words as one line of at most 500 characters, without the token.
+/// The hub's words as one line of at most 500 characters, without the token.
 pub(super) fn one_line(words: &str, jwt: &SecretString) -> String {
     let words = words.replace(jwt.expose_secret(), "[token]");
     let escape = |letter: char| match letter {
@@ -84,7 +85,7 @@ pub(super) fn one_line(words: &str, jwt: &SecretString) -> String {
     if line.is_empty() { "no words".to_owned() } else { line }
 }
 
-/// A hub's reason, else all that it says.
+/// The hub's reason, else the whole answer.
 fn message_of(json: &Value) -> String {
     let reasons = ["message", "error", "reason"].iter().filter_map(|key| json[key].as_str());
     reasons.into_iter().find(|reason| !reason.is_empty()).map_or_else(|| json.to_string(), str::to_owned)

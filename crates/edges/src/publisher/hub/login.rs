@@ -1,4 +1,4 @@
-//! The login server's tokens (JWT): one from the settings, with which newer ones are asked for.
+//! The login server's tokens (JWT): one from the settings, with which newer ones are requested.
 
 use super::{CALL, answer, below, is_cookie, place};
 use crate::publisher::PublishError;
@@ -10,16 +10,16 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Mutex, PoisonError};
 use url::Url;
 
-/// The variable that people set the token by.
+/// The variable that sets the token.
 const SETTING: &str = "KOZMIC_AUTOBUILD_HUB_TOKEN";
 
-/// The tokens and where they come from.
+/// The tokens and their source.
 pub(super) struct Login {
     http: reqwest::Client,
     url: Url,
-    /// From the settings.
+    /// The token from the settings.
     first: SecretString,
-    /// The one that was given last; the first may have run out since.
+    /// The token that was issued last; the first one may have expired since.
     kept: Mutex<Option<SecretString>>,
 }
 
@@ -28,7 +28,7 @@ impl Login {
         Self { http, url, first, kept: Mutex::default() }
     }
 
-    /// The token that was given last, else a new one.
+    /// The token that was issued last, else a new one.
     pub(super) async fn current(&self) -> Result<SecretString, PublishError> {
         match self.kept() {
             Some(jwt) => Ok(jwt),
@@ -36,7 +36,7 @@ impl Login {
         }
     }
 
-    /// A new token, by the last one; if that is refused, by the one of the settings.
+    /// A new token, requested with the last one; if that is refused, with the one from the settings.
     pub(super) async fn refresh(&self) -> Result<SecretString, PublishError> {
         let kept = self.kept();
         let asked = self.ask(kept.as_ref().unwrap_or(&self.first)).await;
@@ -75,7 +75,7 @@ impl Login {
         }
         match body.trim() {
             jwt if is_cookie(jwt) => Ok(jwt.to_owned().into()),
-            // No word of it: it may be one all the same.
+            // The answer is not quoted, because it may be a token after all.
             _ => Err(self.refused("its answer is no token".to_owned())),
         }
     }

@@ -1,4 +1,4 @@
-//! A hub's answer about a list that it has: enough to see whether an upload got through whose answer nobody heard.
+//! Asks a hub about a list. This shows if an upload succeeded whose answer was lost.
 
 use super::{Hub, answer};
 use crate::publisher::PublishError;
@@ -7,20 +7,20 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Longest time for the whole answer.
+/// The longest time for the whole answer.
 const CALL: Duration = Duration::from_secs(60);
 
-/// The most that is read of a hub's list, in bytes: some fifty thousand names.
+/// The most bytes that are read of a hub's list: some fifty thousand names.
 const LIMIT: usize = 8 << 20;
 
 /// A hub's answer about a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// It has it as it was put there at this time (its own, in seconds since 1970).
+    /// The hub has the list; it was uploaded at this time (the hub's own, in seconds since 1970).
     There(i64),
-    /// It does not have it.
+    /// The hub does not have the list.
     Missing,
-    /// It does not tell.
+    /// The hub does not tell.
     Silent,
 }
 
@@ -32,10 +32,10 @@ struct Entry {
 }
 
 impl Hub {
-    /// The hub's answer about the list of that name.
+    /// The hub's answer about the list with that name.
     ///
     /// # Errors
-    /// It does not answer.
+    /// The hub does not answer.
     pub async fn look(&self, flist: &str) -> Result<Look, PublishError> {
         let url = self.address_of(&["api", "flist", &self.insides.user]);
         let request = self.insides.http.get(url).timeout(CALL);

@@ -1,4 +1,4 @@
-//! Watching an upload: it may take hours, but it may not stand still.
+//! Watches an upload: it may take hours, but it must not stall.
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -11,26 +11,26 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Longest time that an upload may stand still.
+/// The longest time for which an upload may stall.
 const STALL: Duration = Duration::from_secs(120);
 
-/// Longest time that the hub may think about a file that it has: it unpacks it before it answers.
+/// The longest time for which the hub may process a complete file: it unpacks the file before it answers.
 const THOUGHT: Duration = Duration::from_secs(15 * 60);
 
-/// Bytes that are read at once.
+/// The bytes that are read at once.
 const PIECE: usize = 256 * 1024;
 
-/// Progress of an upload: told with each piece that is asked for, and at its end by silence.
+/// The progress of an upload: reported before each piece, and over when the reports end.
 pub(super) struct Progress(watch::Receiver<u64>);
 
 impl Progress {
-    /// A file as a body, read while it is sent.
+    /// A file as a body, which is read while it is sent.
     pub(super) fn of(file: File) -> (Body, Self) {
         let (teller, progress) = watch::channel(0);
         (Body::wrap_stream(pieces(file, teller)), Self(progress))
     }
 
-    /// Ends when the upload stands still, with a sentence.
+    /// Returns a sentence when the upload stalls.
     pub(super) async fn stalled(self) -> String {
         self.stalled_for(STALL, THOUGHT).await
     }
@@ -54,7 +54,7 @@ impl Progress {
     }
 }
 
-/// Tells how many bytes were asked for so far, before it reads more.
+/// Reads pieces, and reports before each one the number of bytes so far.
 fn pieces<R: AsyncRead + Unpin>(
     file: R,
     teller: watch::Sender<u64>,

@@ -1,4 +1,4 @@
-//! The hub's client against the hub's double, and against servers that do what no hub should.
+//! Tests of the hub's client with the hub's double, and with servers that misbehave.
 
 use super::*;
 use kozmic_testkit::hub::Hub as Double;
@@ -32,7 +32,7 @@ fn archive(size: usize) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-/// A server that gives each connection the same answer; its task ends with what the first one asked for.
+/// A server that gives each connection the same answer. Its task returns the first request.
 async fn answering(answer: String) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,8 +1,8 @@
-//! The entries of an archive, each looked at before anything of it is written.
+//! The entries of an archive. Each is checked before any of it is written.
 //!
-//! Nothing is ever written through a link: all directories above an entry have to be directories that the archive
-//! itself made. And no link leads out: it goes up at its begin only, over such directories, and down from there. A
-//! second name of a file is one of a file that the archive itself brought.
+//! Nothing is ever written through a link: all directories above an entry must be directories that the archive itself
+//! made. No link leads out: it goes up only at its beginning, over such directories, and then down. A hard link must
+//! lead to a file that the archive itself contains.
 
 use super::{Expected, LONGEST_WORDS, UnpackError, pieces::Pieces, unreadable};
 use crate::room::Room;
@@ -18,26 +18,26 @@ use std::{
 };
 use tar::{Entry, EntryType};
 
-/// The most names that a path may have: a walk through a tree holds each directory above open.
+/// The most names in a path: a walk through a tree keeps each directory above open.
 const DEEPEST: usize = 100;
 
 /// The most files, directories and links of an archive.
 const MOST_ENTRIES: u64 = 1_000_000;
 
-/// Bytes that are written at once.
+/// The bytes that are written at once.
 const PIECE: usize = 128 * 1024;
 
-/// Beginning of the keys that describe a file with holes.
+/// The prefix of keys that describe a file with holes.
 const SPARSE: &[u8] = b"GNU.sparse.";
 
-/// An archive, as far as it was unpacked.
+/// An archive that is being unpacked.
 pub(super) struct Entries<'a> {
     into: &'a Path,
     room: &'a Room,
     expected: Expected,
     /// The name of the first entry, which is above all others.
     root: Option<Vec<u8>>,
-    /// Number of entries that may yet come.
+    /// The number of entries that may still come.
     pub(super) left: u64,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Entries<'a> {
             return Err(odd(&shown, &format!("comes after {MOST_ENTRIES} others, which are the most")));
         };
         self.left = left;
-        // Each takes an inode, one without content as well.
+        // Each entry takes an inode, even one without content.
         self.room.check(self.into.parent().unwrap_or(self.into), 0).map_err(io(&shown))?;
         refuse_holes(&mut entry, &shown)?;
         let kind = entry.header().entry_type();
@@ -76,7 +76,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// A file of the tree under one more name.
+    /// Writes a hard link to a file of the tree.
     fn write_second_name(
         &self,
         entry: &Entry<'_, Pieces>,
@@ -94,7 +94,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// After the last entry.
+    /// Checks that there was an entry, after the last one.
     pub(super) fn finish(self) -> Result<(), UnpackError> {
         let nothing = || UnpackError::Odd("the archive is empty".to_owned());
         self.root.map(drop).ok_or_else(nothing)
@@ -114,7 +114,7 @@ impl<'a> Entries<'a> {
         }
     }
 
-    /// The place of an entry below the first.
+    /// The place of an entry below the first one.
     fn place(&self, root: &[u8], parts: &[&[u8]], shown: &str) -> Result<PathBuf, UnpackError> {
         if parts.len() < 2 || parts[0] != root || self.expected == Expected::File {
             return Err(odd(shown, &format!("is outside of {}", self::shown(root))));
@@ -130,7 +130,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// The names between slashes; the one behind the last may be empty.
+/// The names between slashes. One slash at the end is allowed.
 fn parts(path: &[u8]) -> Result<Vec<&[u8]>, UnpackError> {
     let parts = path.strip_suffix(b"/").unwrap_or(path).split(|byte| *byte == b'/').collect::<Vec<_>>();
     match parts.iter().any(|part| matches!(*part, b"" | b"." | b"..")) {
@@ -175,7 +175,7 @@ fn write_file(
     Ok(())
 }
 
-/// `depth` is the number of names in the link's own path, the archive's root among them.
+/// Writes a symbolic link. `depth` is the number of names in the link's own path, with the archive's root.
 fn write_link(entry: &Entry<'_, Pieces>, place: &Path, depth: usize, shown: &str) -> Result<(), UnpackError> {
     let target = entry.link_name_bytes().unwrap_or_default();
     if !stays_inside(&target, depth.saturating_sub(2)) {
@@ -188,7 +188,7 @@ fn write_link(entry: &Entry<'_, Pieces>, place: &Path, depth: usize, shown: &str
     made(symlink(OsStr::from_bytes(&target), place), shown)
 }
 
-/// Whether a link that lies `depth` directories deep leads to somewhere inside, whatever other links there are.
+/// True if a link at a depth of `depth` directories leads to somewhere inside, whatever other links there are.
 fn stays_inside(target: &[u8], depth: usize) -> bool {
     let names = target.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
     let ups = names.clone().take_while(|name| *name == b"..").count();
@@ -196,7 +196,7 @@ fn stays_inside(target: &[u8], depth: usize) -> bool {
     is_relative && ups <= depth && names.skip(ups).all(|name| name != b"..")
 }
 
-/// The outcome for a file or a directory of that name.
+/// The result of making a file or a directory with that name.
 fn made<T>(outcome: io::Result<T>, shown: &str) -> Result<T, UnpackError> {
     outcome.map_err(|fault| match fault.kind() {
         io::ErrorKind::AlreadyExists => odd(shown, "is in the archive twice"),

@@ -1,5 +1,4 @@
-//! Anything as an archive: whatever stands in it, nothing is written beside its place, no link in it leads out, and
-//! after a refusal nothing is there.
+//! Random archives: nothing is written outside of the place, no link leads out, and after a refusal nothing is there.
 
 use super::*;
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -70,12 +69,12 @@ struct Piece {
     kind: EntryType,
     target: &'static str,
     content: Vec<u8>,
-    /// A size that is not the content's.
+    /// A size that differs from the content's.
     size: Option<u64>,
     mode: u32,
 }
 
-/// Mostly of a kind that is allowed, so that a case comes far.
+/// Mostly an allowed kind, so that a case gets far.
 fn kind() -> impl Strategy<Value = EntryType> {
     prop_oneof![
         3 => Just(EntryType::Directory),
@@ -136,7 +135,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Unpacks, and looks at all that is there then.
+/// Unpacks, and checks everything that is there afterwards.
 fn holds(bytes: &[u8], expected: Expected) -> Result<(), TestCaseError> {
     let dir = tempfile::tempdir().unwrap();
     let (beside, deep) = (dir.path().join("beside"), dir.path().join("deep"));

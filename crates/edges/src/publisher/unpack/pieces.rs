@@ -1,4 +1,4 @@
-//! A stream's pieces as something that is read, and how the stream ended.
+//! A stream's pieces as a reader, with the way in which the stream ended.
 
 use bytes::{Buf, Bytes};
 use std::{
@@ -10,18 +10,18 @@ use tokio::sync::mpsc;
 /// The reason why a stream broke.
 pub(super) type Fault = Box<dyn Error + Send + Sync>;
 
-/// The point up to which a stream was read. A whole archive says itself where it ends, so its reader does not reach the
-/// stream's end.
+/// The point up to which a stream was read. A complete archive has its own end marker, so its reader does not reach the
+/// end of the stream.
 pub(super) enum End {
-    /// Not to its end.
+    /// Before its end.
     Open,
-    /// To its end.
+    /// Its end.
     Reached,
-    /// Up to the point where it broke.
+    /// The point at which it broke.
     Broken(Fault),
 }
 
-/// The pieces, in a thread of their own: reading blocks.
+/// The pieces, for a thread that may block.
 pub(super) struct Pieces {
     receiver: mpsc::Receiver<Result<Bytes, Fault>>,
     piece: Bytes,

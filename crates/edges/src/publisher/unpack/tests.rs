@@ -1,11 +1,11 @@
-//! Archives as the engine gives them, and as somebody would make them who means ill.
+//! Tests with archives as the engine makes them, and as an attacker would make them.
 
 use super::*;
 use std::{convert::Infallible, fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
-/// An entry: its path, its kind, and its content or where it leads to.
+/// An entry: its path, its kind, and its content or target.
 type Entry<'a> = (&'a str, EntryType, &'a str);
 
 fn header(kind: EntryType, size: usize) -> Header {
@@ -16,7 +16,7 @@ fn header(kind: EntryType, size: usize) -> Header {
     header
 }
 
-/// Paths and targets go in as they are, even where a careful writer would refuse them.
+/// An archive with unchanged paths and targets, even those that a careful writer would refuse.
 fn archive(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (path, kind, text) in entries {
@@ -43,7 +43,7 @@ fn room() -> Room {
     Room::new(Vec::new(), None)
 }
 
-/// In pieces that fit nothing.
+/// Unpacks an archive in pieces that match no borders.
 async fn unpack_bytes(bytes: &[u8], into: &Path, expected: Expected) -> Result<(), UnpackError> {
     let pieces = bytes.chunks(700).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
     unpack(futures_util::stream::iter(pieces.collect::<Vec<_>>()), into, &room(), expected).await
@@ -104,7 +104,7 @@ async fn a_file_of_two_names_keeps_both() {
     refused(&[("out", SECOND, "out")], Expected::File).await;
 }
 
-/// An entry that says that it is so large, and is not there.
+/// An entry that claims this size, and has no content.
 fn large(size: u64) -> Vec<u8> {
     let mut header = header(FILE, 0);
     header.set_path("out.bin").unwrap();
