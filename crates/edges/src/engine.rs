@@ -91,8 +91,8 @@ pub trait Engine: Send + Sync {
     /// The names of all images that an installation of Kozmic made.
     async fn own_images(&self, instance: &str) -> Result<Vec<ImageName>, EngineError>;
 
-    /// The user as whom scripts run in an image, with numbers and home directory. A container that is needed to find out
-    /// is marked as the attempt's.
+    /// The user as whom scripts run in an image, with numbers and home directory. If a container is needed to find out,
+    /// it is marked as the attempt's.
     async fn account(&self, image: &Image, instance: &str, attempt: Attempt) -> Result<Account, EngineError>;
 
     /// Creates a container without starting it.

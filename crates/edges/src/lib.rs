@@ -1,6 +1,6 @@
-//! Everything outside that Kozmic touches, one folder for each thing that can be swapped.
+//! Everything outside that Kozmic uses, one folder for each part that can be replaced.
 //!
-//! No folder sees a sibling; only [`Edges`] names them all. `kozmic-flow` decides what happens between them.
+//! No folder uses a sibling; only [`Edges`] names them all. `kozmic-flow` connects them.
 
 pub mod clock;
 pub mod private_dir;
@@ -20,31 +20,31 @@ pub mod notifier;
 use kozmic_model::audit::Actor;
 use std::sync::Arc;
 
-/// All outside things of one process, as wired at its start.
+/// All outside parts of one process, as configured at its start.
 #[derive(Clone)]
 pub struct Edges {
-    /// The database: what is true.
+    /// The database, which has the state.
     pub store: store::Store,
-    /// The bells that wake who waits.
+    /// The bells that wake waiting tasks.
     pub broker: broker::Broker,
-    /// The source of pushes, to which statuses go.
+    /// The forge: pushes come from it, and statuses go to it.
     pub forge: Arc<dyn forge::Forge>,
-    /// The engine that containers run on.
+    /// The engine that runs containers.
     pub engine: Arc<dyn engine::Engine>,
     /// The mirrors of repositories on this machine.
     pub mirrors: git::Mirrors,
     /// The logs of jobs.
     pub logs: logs::Logs,
-    /// The places that artifacts go to.
+    /// The destinations of artifacts.
     pub publishers: publisher::Publishers,
-    /// The part of each disk that is kept free.
+    /// The part of each disk that must stay free.
     pub room: room::Room,
-    /// The way in which people are told.
+    /// The way in which people are notified.
     pub notifier: notifier::Notifier,
 }
 
 impl Edges {
-    /// The same things, for changes that somebody makes: the audit trail names them.
+    /// The same parts, for changes that somebody makes: the audit trail names the actor.
     #[must_use]
     pub fn acting(&self, actor: Actor) -> Self {
         Self { store: self.store.acting(actor), ..self.clone() }

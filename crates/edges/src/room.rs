@@ -1,5 +1,5 @@
-//! Room on disks: some of it is kept free for the database, and for all who come after. One idea for logs, checkouts,
-//! mirrors and artifacts: whoever writes much asks here.
+//! Room on disks: a part is kept free for the database and for later work. It is one rule for logs, checkouts, mirrors
+//! and artifacts: everything that writes a lot asks here.
 
 use rustix::{
     fs::{FallocateFlags, StatVfs, fallocate, statvfs},
@@ -13,43 +13,43 @@ use std::{
     sync::Arc,
 };
 
-/// Bytes that are kept free if nobody says otherwise; of a small filesystem a twentieth.
+/// The bytes that are kept free by default; of a small filesystem, a twentieth.
 const RESERVE: u64 = 1 << 30;
 
-/// The part of a filesystem's inodes that is kept free, as its divisor: a disk of many small files is full, too.
+/// The divisor for the part of a filesystem's inodes that is kept free: a disk with many small files is full, too.
 const INODES: u64 = 20;
 
-/// The most that the ballast takes, in bytes. It is never more than a quarter of what is kept free.
+/// The largest ballast file, in bytes. The ballast is never more than a quarter of the reserve.
 const BALLAST: u64 = 64 << 20;
 
-/// The part of disks that is kept free; cheap to clone.
+/// The rule for free room on disks; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Room {
-    /// Directories of Kozmic's own things.
+    /// The directories with Kozmic's files.
     dirs: Arc<[PathBuf]>,
-    /// None: as above. With 0, nothing is kept free.
+    /// The bytes to keep free; none: the default. With 0, nothing is kept free.
     reserve: Option<u64>,
 }
 
-/// Lack of something on a disk.
+/// The resource that a disk lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lack {
     /// Bytes.
     Bytes,
-    /// Inodes: a file more needs one.
+    /// Inodes: each new file needs one.
     Inodes,
 }
 
 impl Room {
-    /// Keeps so many bytes free where these directories are; the first is the data directory.
+    /// Keeps this number of bytes free on the disks of these directories; the first is the data directory.
     pub fn new(dirs: Vec<PathBuf>, reserve: Option<u64>) -> Self {
         Self { dirs: dirs.into(), reserve }
     }
 
-    /// Makes sure that a file more of so many bytes leaves free what is kept free where a directory is.
+    /// Checks that one more file of this size leaves the reserve free on the disk of a directory.
     ///
     /// # Errors
-    /// They do not.
+    /// The reserve would be used.
     pub fn check(&self, directory: &Path, wanted: u64) -> io::Result<()> {
         let why = match self.lack(directory, wanted, 1)? {
             None => return Ok(()),
@@ -59,21 +59,21 @@ impl Room {
         Err(io::Error::new(io::ErrorKind::StorageFull, why))
     }
 
-    /// The reason why so many bytes and files more do not fit on the disk of the data directory, as the rest of a sentence. A
-    /// disk that cannot be looked at takes all.
+    /// The reason why so many more bytes and files do not fit on the disk of the data directory, as the rest of a
+    /// sentence. If the disk cannot be checked, everything fits.
     pub fn refuses(&self, bytes: u64, files: u64) -> Option<String> {
         let dir = self.data_dir();
         Some(self.words(dir, self.lack(dir, bytes, files).ok()??))
     }
 
-    /// The reason to stop a job that writes to one of Kozmic's own disks, as the rest of a sentence. A disk that cannot
-    /// be looked at stops none.
+    /// The reason to stop a job that writes to one of Kozmic's own disks, as the rest of a sentence. If a disk cannot
+    /// be checked, no job is stopped.
     pub fn is_used_up(&self) -> Option<String> {
         self.dirs.iter().find_map(|dir| Some(self.words(dir, self.lack(dir, 0, 0).ok()??)))
     }
 
-    /// The reason why no job is begun, in a sentence: an eighth of what is kept free is to be there beside it, else the
-    /// job would be stopped soon.
+    /// The reason why no job may begin, in a sentence. Beside the reserve, an eighth of it must be free, because
+    /// otherwise the job would be stopped soon.
     pub fn trouble(&self) -> Option<String> {
         let low = |dir: &PathBuf| {
             let disk = statvfs(dir).ok()?;
@@ -84,10 +84,10 @@ impl Room {
         Some(format!("{words}. Jobs wait until there is more room."))
     }
 
-    /// Free bytes, and those of them that are kept so, for the people who run the server.
+    /// The free bytes and the reserve, for the operators of the server.
     ///
     /// # Errors
-    /// The disk cannot be looked at.
+    /// The disk cannot be checked.
     pub fn summary(&self) -> io::Result<String> {
         let dir = self.data_dir();
         let disk = statvfs(dir)?;
@@ -102,10 +102,11 @@ impl Room {
         Ok(format!("{} free, {} kept free{inodes}", size(free(&disk)), self.kept(dir)))
     }
 
-    /// Gives the ballast back when the disk is full, so that what was promised can be noted; takes it anew when there
-    /// is room again.
+    /// Removes the ballast file when the disk is full, so that the database can still store what was promised. Makes it
+    /// again when there is room.
     ///
     /// # Errors
+    /// The disk refuses.
     /// The disk does not do it.
     pub fn trim(&self) -> io::Result<()> {
         let (dir, file) = (self.data_dir(), self.data_dir().join("ballast"));
@@ -125,7 +126,7 @@ impl Room {
         self.dirs.first().map_or(Path::new("."), PathBuf::as_path)
     }
 
-    /// The lack that there would be with so many bytes and files more.
+    /// The lack after this number of additional bytes and files.
     fn lack(&self, directory: &Path, bytes: u64, files: u64) -> io::Result<Option<Lack>> {
         Ok(self.lack_of(&statvfs(directory)?, bytes, files))
     }
@@ -164,7 +165,7 @@ impl Room {
     }
 }
 
-/// Next step with a file that only takes room.
+/// The next step with the ballast file, which only takes room.
 #[derive(Debug, PartialEq, Eq)]
 enum Ballast {
     Stays,
@@ -172,7 +173,7 @@ enum Ballast {
     IsGivenBack,
 }
 
-/// Next step as so many bytes are left, of which a reserve is kept free.
+/// The next step if this number of bytes is left, with this reserve.
 fn ballast(is_there: bool, left: u64, reserve: u64) -> Ballast {
     let length = ballast_length(reserve);
     match is_there {
@@ -182,12 +183,12 @@ fn ballast(is_there: bool, left: u64, reserve: u64) -> Ballast {
     }
 }
 
-/// Length of the ballast where a reserve is kept free, in bytes.
+/// The length of the ballast for a reserve, in bytes.
 fn ballast_length(reserve: u64) -> u64 {
     BALLAST.min(reserve / 4)
 }
 
-/// Bytes that are kept free of a filesystem of this size.
+/// The bytes that are kept free on a filesystem of this size.
 fn kept(reserve: Option<u64>, all: u64) -> u64 {
     reserve.unwrap_or_else(|| RESERVE.min(all / 20))
 }
@@ -200,12 +201,12 @@ fn all(disk: &StatVfs) -> u64 {
     disk.f_blocks.saturating_mul(disk.f_frsize)
 }
 
-/// Whether enough of a filesystem's inodes are free. Some filesystems have as many as they need, and say 0.
+/// True if enough of a filesystem's inodes are free. A filesystem that reports 0 has no limit.
 fn inodes_fit(free: u64, all: u64) -> bool {
     all == 0 || free > all / INODES
 }
 
-/// Takes so many bytes of the disk.
+/// Allocates this number of bytes on the disk.
 fn take(path: &Path, length: u64) -> io::Result<()> {
     let file = File::create(path)?;
     let taken = match fallocate(&file, FallocateFlags::empty(), 0, length) {
@@ -215,12 +216,12 @@ fn take(path: &Path, length: u64) -> io::Result<()> {
     taken.or_else(|fault| fs::remove_file(path).and(Err(fault)))
 }
 
-/// Writes so many zeros, where a filesystem gives no room ahead.
+/// Writes zeros, for a filesystem that cannot allocate in advance.
 fn fill(mut file: &File, length: u64) -> io::Result<()> {
     io::copy(&mut io::Read::take(io::repeat(0), length), &mut file).map(drop)
 }
 
-/// Bytes as people read them.
+/// A number of bytes for people.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_073_741_824 => format!("{} MiB", bytes >> 20),

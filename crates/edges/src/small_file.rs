@@ -1,5 +1,5 @@
-//! Small files that people name: settings, secrets, certificates. They are read whole, and neither one that never ends
-//! nor one that never begins keeps us.
+//! Reads small files that people name: settings, secrets, certificates. They are read whole. A file that never ends, or
+//! a pipe that never begins, does not block Kozmic.
 
 use std::{
     fs::File,
@@ -10,27 +10,28 @@ use std::{
     time::Duration,
 };
 
-/// The largest one, in bytes: many times what anybody writes.
+/// The largest size in bytes: much more than such files need.
 const LARGEST: u64 = 1 << 20;
 
-/// Time after which a word is said about the wait for a file.
+/// The time after which a message about the wait for a file is given.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// Longest time to wait for a file after that: somebody may have to type a password, for what writes into a pipe.
+/// The longest wait for a file after that message: somebody may have to type a password for the program that writes
+/// into a pipe.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The bytes of a file. A pipe may take a while; `tell` is given a sentence then.
+/// The bytes of a file. A pipe may take a while; then `tell` gets a sentence.
 ///
 /// # Errors
-/// It cannot be read, it has more than 1 MiB, or nobody writes into it.
+/// The file cannot be read, it has more than 1 MiB, or nobody writes into it.
 pub fn bytes(path: &Path, tell: impl FnOnce(&str)) -> io::Result<Vec<u8>> {
     within(path, SILENCE, PATIENCE, tell)
 }
 
-/// The same as text.
+/// The text of a file.
 ///
 /// # Errors
-/// As above, or it is not UTF-8.
+/// The same as of [`bytes`], or it is not UTF-8.
 pub fn text(path: &Path, tell: impl FnOnce(&str)) -> io::Result<String> {
     let bytes = bytes(path, tell)?;
     String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
@@ -44,7 +45,8 @@ fn within(
 ) -> io::Result<Vec<u8>> {
     let (sender, read) = mpsc::sync_channel(1);
     let file = path.to_owned();
-    // To open a pipe is to wait until somebody writes, and nothing ends that wait from outside: it stays aside.
+    // Opening a pipe waits until somebody writes, and nothing can end that wait from outside. So the wait has a thread
+    // of its own.
     thread::spawn(move || sender.send(whole(&file)));
     if let Ok(read) = read.recv_timeout(silence) {
         return read;
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// Reads without a word.
+    /// Reads a file, and expects no message.
     fn read(path: &Path) -> Result<String, String> {
         text(path, |words| panic!("{words}")).map_err(|fault| fault.to_string())
     }

@@ -1,35 +1,35 @@
-//! Faults of TLS in words for whoever runs the server, whichever library tells them and however deep.
+//! TLS faults in words for the operator of the server, from any library and at any depth of causes.
 
 use rustls::{CertificateError, Error, InvalidMessage};
 use std::{error, io};
 
-/// The reason why no connection on TLS came about; the subject of each sentence is the other end.
+/// The reason why a TLS connection failed; the subject of each sentence is the other end.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TlsFault {
-    /// Made by nobody who is trusted.
+    /// An authority that is not trusted made the certificate.
     #[error("shows a certificate of an authority that is not trusted here")]
     UnknownAuthority,
-    /// An authority's own.
+    /// It is the certificate of an authority itself.
     #[error(
         "shows the certificate of an authority itself (self-signed): it needs one that an authority signed"
     )]
     OfAnAuthority,
-    /// Its time is over.
+    /// It has expired.
     #[error("shows a certificate that has expired")]
     Expired,
-    /// Its time has not begun, or a clock is wrong.
+    /// It is not valid yet, or a clock is wrong.
     #[error("shows a certificate that is not valid yet; are the clocks right?")]
     NotValidYet,
-    /// It is somebody else's.
+    /// It belongs to another name.
     #[error("shows a certificate for another name")]
     OtherName,
-    /// Anything else is wrong with it.
+    /// It has another fault.
     #[error("shows a certificate that is not accepted: {0}")]
     NotAccepted(String),
-    /// The other end does not take the certificate that was shown to it, or misses one.
+    /// The other end refuses our certificate, or misses one.
     #[error("does not accept our certificate, or misses one: {0}")]
     Refused(String),
-    /// The other end speaks something else.
+    /// The other end does not speak TLS.
     #[error("does not speak TLS there")]
     NoTls,
     /// The two ends do not agree.
@@ -38,14 +38,14 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
-    /// The fault of TLS that stands in a chain of causes, if there is one.
+    /// The TLS fault in a chain of causes, if there is one.
     pub fn within(fault: &(dyn error::Error + 'static)) -> Option<Self> {
         let mut fault = Some(fault);
         while let Some(here) = fault {
             if let Some(fault) = here.downcast_ref::<Error>() {
                 return Some(Self::from(fault));
             }
-            // An I/O error does not count what it wraps among its causes, only what is behind that.
+            // An I/O error does not list its wrapped error as a cause, only the causes of that error.
             let wrapped = here.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             fault = match wrapped {
                 Some(wrapped) => Some(wrapped as &(dyn error::Error + 'static)),
@@ -61,12 +61,12 @@ impl From<&Error> for TlsFault {
         use CertificateError as Bad;
         match fault {
             Error::InvalidCertificate(bad) => match bad {
-                // Another authority of the same name.
+                // Another authority with the same name.
                 Bad::UnknownIssuer | Bad::BadSignature => Self::UnknownAuthority,
                 Bad::Expired | Bad::ExpiredContext { .. } => Self::Expired,
                 Bad::NotValidYet | Bad::NotValidYetContext { .. } => Self::NotValidYet,
                 Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Self::OtherName,
-                // The library has no name of its own for that.
+                // The library has no variant of its own for this.
                 Bad::Other(bad) if bad.to_string().contains("CaUsedAsEndEntity") => Self::OfAnAuthority,
                 bad => Self::NotAccepted(bad.to_string()),
             },
