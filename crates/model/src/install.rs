@@ -113,7 +113,7 @@ impl From<TrackedPath> for String {
 /// The paths in a text, one a line; each once, in order.
 ///
 /// # Errors
-/// Says what is wrong with the first line that names no path in the repository.
+/// The fault of the first line that is not a path in the repository, or of too many paths.
 pub fn tracked_paths(text: &str) -> Result<Vec<TrackedPath>, String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut paths = lines.map(str::parse).collect::<Result<Vec<TrackedPath>, _>>()?;

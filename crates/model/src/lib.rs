@@ -12,11 +12,11 @@
 //! | member | a user of a project, with a role: owner, manager or member |
 //! | admission | the organization by which the forge says that a user may sign in |
 //! | audit trail | an entry for each change that somebody made, with who made it: the actor, and the deed |
-//! | scope | the deeds that an API token is good for: read, restart or all |
-//! | deploy key | the key by which a private repository is fetched |
+//! | scope | the deeds that an API token allows: read, restart or all |
+//! | deploy key | the key that gives access to a private repository, for fetching only |
 //! | hook | an image and a script to run for a project's pushes |
 //! | install script | a script that a hook runs before its own, whose result is kept as a cached image |
-//! | tracked file | a file or directory whose change makes the install script run anew |
+//! | tracked file | a file or directory whose change makes the install script run again |
 //! | recipe | the configuration repository's entry for one branch: its scripts and the artifacts that they build |
 //! | kernel rule | an image and a script to run for pushes to a repository that kernels are made of |
 //! | name | the name of an artifact or a kernel's image: made from repository and branch, with one owner |
@@ -24,7 +24,7 @@
 //! | delivery | one request of the forge to an address of Kozmic |
 //! | event | the meaning of a delivery, once it is understood |
 //! | move | one step of a ref from commit to commit, as a delivery tells of it |
-//! | position | the place of a build in the order of its ref's pushes, set anew when the ref is back at its commit |
+//! | position | the place of a build in the order of its ref's pushes, set again when the ref is back at its commit |
 //! | build | everything that one commit on one ref causes to run |
 //! | job | one script of a build, in one container |
 //! | attempt | one execution of a job |
