@@ -1,4 +1,4 @@
-//! Keeps Kozmic and the forge in line: who signs in, who may see what, webhooks, deploy keys, commit messages.
+//! Keeps Kozmic and the forge in line: sign-in, members and their rights, webhooks, deploy keys, commit messages.
 
 mod hooks;
 mod people;

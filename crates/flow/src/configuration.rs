@@ -1,5 +1,5 @@
-//! The configuration repository and the repositories that it names: read and checked as a job of its own, on start and
-//! on each push; and kept in hearing by webhooks.
+//! Reads and checks the configuration repository, on start and on each push to it, as a job of its own. Keeps webhooks
+//! at this repository and at those that it names.
 
 mod readings;
 mod check;
@@ -32,10 +32,10 @@ use kozmic_runner::Runner;
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// Interval between looks at webhooks that nobody asked for.
+/// Interval between routine checks of the webhooks.
 const LOOK: Duration = Duration::from_secs(4 * 3_600);
 
-/// Pauses before a failed step is tried again, in seconds; the last one again and again.
+/// Pauses before a failed step is tried again, in seconds. The last one is repeated.
 const PAUSES: [u64; 5] = [5, 15, 60, 300, 600];
 
 /// Reads the configuration on start and whenever it is pushed, and keeps webhooks right.
@@ -66,8 +66,8 @@ fn spec() -> JobSpec {
     }
 }
 
-/// Reads the configuration once more that a build is of, if it was read before: a branch may be moved back to an
-/// earlier commit.
+/// Reads the configuration of a build's commit again, if it was read before and is not in force: a branch may be moved
+/// back to an earlier commit.
 pub(crate) async fn read_again(flow: &Flow, planned: &Planned) -> Result<()> {
     let jobs = flow.edges.store.builds().jobs_of(planned.build.id).await?;
     let is_old = |job: &&Job| job.spec.origin == Origin::Configuration && !planned.jobs.contains(&job.id);
@@ -79,7 +79,8 @@ pub(crate) async fn read_again(flow: &Flow, planned: &Planned) -> Result<()> {
     Ok(())
 }
 
-/// Asks on start for the configuration to be read, until there is one, and looks at webhooks every few hours.
+/// On start, plans to read the configuration, and repeats that until a configuration is in force. Then checks the
+/// webhooks every few hours.
 async fn looks(flow: &Flow, settings: &AutobuildSettings) {
     let mut has_asked = settings.configuration.is_none();
     let mut tries = 0;
@@ -103,13 +104,13 @@ async fn looks(flow: &Flow, settings: &AutobuildSettings) {
     }
 }
 
-/// Whether there is a configuration that pushes are judged by. Without one they wait.
+/// True if there is a configuration to judge pushes by. Without one, pushes wait.
 async fn is_read(flow: &Flow, settings: &AutobuildSettings) -> bool {
     settings.configuration.is_none()
         || flow.edges.store.configuration().configuration().await.is_ok_and(|it| it.is_some())
 }
 
-/// Plans to read the configuration as it is now at the forge, be it for the second time.
+/// Plans to read the newest commit of the configuration at the forge, even if it was read before.
 async fn ask(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
     let name = settings.configuration.as_deref().unwrap_or_default();
     let (token, repository) = (token(flow).await?, configuration_repository(flow, name).await?);
@@ -159,7 +160,7 @@ fn change_of(repository: &Repository, head: Head) -> Change {
     }
 }
 
-/// The project of a repository, as the forge tells it now; none if the Auto Builder's token may not see it.
+/// The project of a repository, as the forge describes it now; none if the Auto Builder's token may not see it.
 ///
 /// # Errors
 /// The forge refuses, or does not answer, or the database does not.
@@ -184,8 +185,8 @@ async fn configuration_repository(flow: &Flow, name: &str) -> Result<Repository>
     found.with_context(|| format!("{name} is not there, or the Auto Builder's token may not see it"))
 }
 
-/// Whether a build is of the newest commit that the forge has; if it does not tell, it is taken for that. A newer one
-/// is planned, should its delivery have been lost.
+/// True if a build is of the newest commit at the forge, or if the forge does not answer. If there is a newer commit,
+/// its reading is planned: its delivery may be lost.
 async fn is_newest(flow: &Flow, build: &Build, repository: &Repository) -> bool {
     let newest = async {
         let head = flow.edges.forge.head(&token(flow).await?, repository, &repository.default_branch).await?;

@@ -1,5 +1,5 @@
-//! The coordinator's side of the runner's port, in the runner's own process: orders come out of the queue, and what a
-//! runner tells goes into the database.
+//! The coordinator's side of the runner's port, in the runner's own process: takes orders from the queue, and writes
+//! the runner's messages to the database.
 
 mod orders;
 mod repository;
@@ -191,14 +191,14 @@ impl Coordinator for Here {
         if ended.is_none() {
             tracing::warn!(job.id = order.attempt.job.0, "a job ended that this attempt no longer holds");
         }
-        // One that was interrupted may wait again.
+        // A job that was interrupted may wait again.
         self.flow.edges.broker.ring(Topic::Jobs);
         self.change(order);
         self.flow.edges.broker.ring(Topic::Graves);
         Ok(())
     }
 
-    /// Removes images that are too many. Anything that fails here is swept up later.
+    /// Removes surplus images. If something fails here, a later sweep removes them.
     async fn cleared(&self, _attempt: Attempt) {
         let Flow { edges, settings, .. } = &self.flow;
         if let Err(fault) = images::trim(&edges.store, &self.flow.shelf(), settings.cached_images).await {

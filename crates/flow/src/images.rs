@@ -1,4 +1,4 @@
-//! Images that a runner made, and that nobody needs any more: who decides that they go has the database, the runner's
+//! Removes images that a runner made and that nobody needs any more. The database decides which ones, and the runner's
 //! shelf has the images.
 
 use crate::Flow;
@@ -16,8 +16,8 @@ use kozmic_model::{
 
 pub use kozmic_runner::{shelf::Shelf, turns::Turns};
 
-/// Takes images off the engine that are too many, the least recently used first; gives how many. None that a job
-/// uses, or may be about to use.
+/// Removes surplus images from the engine, the least recently used first; gives their number. An image that a job uses,
+/// or may be about to use, stays.
 ///
 /// # Errors
 /// The engine or the database does not answer.
@@ -32,13 +32,14 @@ pub async fn trim(store: &Store, shelf: &Shelf, limit: usize) -> Result<usize> {
     Ok(count)
 }
 
-/// Takes images off the engine that this runner made and nobody knows of any more; gives how many. None of a
-/// project of which a job runs: the job may have made it just now.
+/// Removes images from the engine that this runner made and the database does not know any more; gives their number.
+/// Images of a project with a running job stay: the job may have made them just now.
 ///
 /// # Errors
 /// The engine or the database does not answer.
 pub async fn remove_strays(store: &Store, shelf: &Shelf) -> Result<usize> {
-    // In this order: a job that made an image and ended before it was asked for noted it before that.
+    // The order matters: a job that made an image and ended before busy projects are read has noted the image before
+    // that.
     let there = shelf.names().await?;
     let busy = store.images().busy_projects().await?;
     let known = store.images().cached_image_names(shelf.runner()).await?;
@@ -53,8 +54,8 @@ pub async fn remove_strays(store: &Store, shelf: &Shelf) -> Result<usize> {
     Ok(count)
 }
 
-/// Takes an image off the engine. False: a job uses it. A job that begins meanwhile either was faster, and then the
-/// image stays, or does not find it, and then makes another.
+/// Removes an image from the engine; false if a job uses it. If a job begins meanwhile, either it was faster and the
+/// image stays, or it does not find the image and makes another.
 ///
 /// # Errors
 /// The engine or the database does not answer.
@@ -63,21 +64,22 @@ pub async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Re
     let name = cached_image_name(image.project, &image.key).parse().context("name a cached image")?;
     let removed = shelf.remove(&name).await;
     match &removed {
-        Ok(true) => store.images().forget_cached_image(&leaving).await?,
-        // A container of a job that ended just now is still there, or the engine does not answer.
-        Ok(false) | Err(_) => store.images().give_up_removal(&leaving, image).await?,
+        Ok(true) => store.forget_cached_image(&leaving).await?,
+        // The container of a job that just ended is still there, or the engine does not answer.
+        Ok(false) | Err(_) => store.give_up_removal(&leaving, image).await?,
     }
     removed
 }
 
-/// The project of a cached image's name; none if it is no cached image's.
+/// The project of a cached image, by the image's name; none for other images.
 fn project_of(name: &ImageName) -> Option<ProjectId> {
     name.repository().strip_prefix(RESERVED)?;
     name.reference().parse().ok()
 }
 
-/// Takes the name from a kernel's image whose branch is gone; the image goes when nothing needs it. Not while a build
-/// runs that may have chosen it or may give it anew, and not from an image that somebody else gave the name to.
+/// Removes the name of a kernel's image whose branch was deleted. The image itself is removed when nothing needs it.
+/// The name stays while a build runs that may have chosen the image or may give the name again, and also if somebody
+/// else gave the name to the image.
 pub(crate) async fn drop_kernel(flow: &Flow, name: &ImageName) -> Result<()> {
     let (store, shelf) = (&flow.edges.store, flow.shelf());
     if in_use(flow, |_| true).await? {
@@ -96,16 +98,16 @@ pub(crate) async fn drop_kernel(flow: &Flow, name: &ImageName) -> Result<()> {
     store.images().drop_kernel_image(shelf.runner(), name).await
 }
 
-/// Whether a kernel of such a kind is being built: a dependent one may have chosen an image to start from, a generic one
-/// may be about to keep one.
+/// True if a kernel of such a kind is being built. A dependent one may have chosen an image to start from, and a
+/// generic one may be about to keep one.
 async fn in_use(flow: &Flow, is_meant: impl Fn(KernelKind) -> bool) -> Result<bool> {
     let is_kernel = |job: &Job| matches!(job.spec.origin, Origin::Kernel(kind) if is_meant(kind));
     let monitored = flow.edges.store.builds().monitored().await?;
     Ok(monitored.iter().any(|it| it.job.status == Status::Pending && is_kernel(&it.job)))
 }
 
-/// Removes the images that kernel builds of this installation left and that lost their names, and no others. Not while
-/// a build runs that may have chosen one of them to start from.
+/// Removes the images without names that kernel builds of this installation left. They stay while a build runs that may
+/// have chosen one of them to start from.
 pub(crate) async fn remove_nameless(flow: &Flow) -> Result<()> {
     let (store, shelf) = (&flow.edges.store, flow.shelf());
     if in_use(flow, |kind| kind == KernelKind::Dependent).await? {

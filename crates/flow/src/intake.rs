@@ -1,4 +1,4 @@
-//! The way in: deliveries become jobs, or a reason why not; those that got lost are found.
+//! The way in: deliveries become jobs or get a reason why not, and lost deliveries are found.
 
 pub(crate) mod missed;
 pub(crate) mod receive;

@@ -1,13 +1,13 @@
-//! The way of a push, before and after its containers: one module or folder a step, in the order in which they happen. A
+//! The way of a push before and after its containers: one module or folder a step, in the order in which they happen. A
 //! step calls only steps below it.
 //!
 //! ```text
 //! GitHub ─▶ intake ─▶ (the queue) ─▶ coordinator ─▶ the runner ─▶ coordinator ─▶ publish ─▶ reporting ─▶ GitHub
 //! ```
 //!
-//! `configuration` reads what the Auto Builder goes by, `sweep` and `images` remove what nobody needs any more, `at_forge`
-//! keeps Kozmic and the forge in line, and lets it in there; `steer` cancels and restarts, `ring` wakes who waits,
-//! `autobuild` says how the Auto Builder works.
+//! `configuration` reads the Auto Builder's configuration. `sweep` and `images` remove what nobody needs any more.
+//! `at_forge` keeps Kozmic and the forge in line, and manages Kozmic's access there. `steer` cancels and restarts jobs,
+//! `ring` rings the bells of a change, and `autobuild` has the Auto Builder's settings.
 
 pub mod intake;
 mod configuration;
@@ -41,7 +41,7 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-/// Pause of a part of the server after a panic.
+/// Pause before a part of the server begins again after a panic.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// Everything that the steps of one installation have in common.
@@ -51,22 +51,22 @@ pub struct Flow {
     pub edges: Edges,
     /// Settings of this installation's steps.
     pub settings: Arc<FlowSettings>,
-    /// Ends all work: nothing new is begun, containers go on alone until the next start.
+    /// Ends all work: nothing new begins, and containers go on alone until the next start.
     pub stop: CancellationToken,
-    /// All that runs beside the caller.
+    /// All tasks that run in the background.
     pub tasks: TaskTracker,
-    /// Turns for work that jobs do one at a time.
+    /// Locks for work that jobs do one at a time.
     turns: Turns,
     /// Public repositories that their server shows to nobody without credentials, as an Enterprise server in private
     /// mode does.
     unshown: Arc<Mutex<HashSet<ProjectId>>>,
-    /// Deliveries that wait for the forge's word of their repository.
+    /// Deliveries that wait for the forge's answer about their repository.
     doubts: receive::Doubts,
-    /// Branches that the forge is going to be asked for.
+    /// Branches that the forge is going to be asked about.
     questions: receive::Questions,
     /// Commit messages that pull requests' deliveries wait for.
     messages: at_forge::Messages,
-    /// Answers whether who pushed to a fork may push, that pull requests' deliveries wait for.
+    /// Answers if the person who pushed to a fork may push to the repository; pull requests' deliveries wait for them.
     trusts: at_forge::Trusts,
 }
 
@@ -77,15 +77,15 @@ pub struct FlowSettings {
     pub public_url: Url,
     /// The installation's name: keys of cached images are made of it.
     pub instance: String,
-    /// The name of the runner in this process: its engine's containers and images are known by it.
+    /// The name of the runner in this process: it marks the containers and images on its engine.
     pub runner: String,
     /// Number of jobs that run at once.
     pub slots: usize,
-    /// A job without output for so long is stopped.
+    /// A job is stopped if it has no output for so long.
     pub stall_timeout: Duration,
-    /// A job that takes longer is stopped.
+    /// A job is stopped if it takes longer.
     pub job_timeout: Duration,
-    /// A job whose log gets longer is stopped, in bytes.
+    /// A job is stopped if its log gets longer, in bytes.
     pub log_limit: u64,
     /// Time between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
@@ -93,7 +93,7 @@ pub struct FlowSettings {
     pub work_dir: PathBuf,
     /// The most that the files of a commit may be.
     pub largest_checkout: TreeSize,
-    /// Registries in the server's own network that images may come from, as in images' names; `*` for all.
+    /// Registries in the server's own network from which images may come, as in images' names; `*` for all.
     pub private_registries: Vec<String>,
     /// Number of cached images that are kept for each project.
     pub cached_images: usize,
@@ -101,16 +101,16 @@ pub struct FlowSettings {
     pub invited: Invited,
     /// Time for which entries of the audit trail are kept.
     pub audit_kept: Duration,
-    /// The most mails about builds that one person gets within an hour; none: as many as there are.
+    /// The most mails about builds that one person gets within an hour; none: no limit.
     pub mail_limit: Option<u32>,
-    /// Times for which what is over is kept.
+    /// Times for which old deliveries, logs and attempts are kept.
     pub retention: Retention,
     /// Settings of the Auto Builder; none: it is switched off.
     pub autobuild: Option<AutobuildSettings>,
 }
 
 impl FlowSettings {
-    /// The whole address of a path of Kozmic's, which begins with a slash.
+    /// The whole address of a path at this server. The path begins with a slash.
     fn address(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
@@ -123,7 +123,7 @@ impl FlowSettings {
 }
 
 impl Flow {
-    /// The steps of an installation; nothing goes on before [`Flow::start`].
+    /// The steps of an installation. Nothing runs before [`Flow::start`].
     pub fn new(edges: Edges, settings: FlowSettings) -> Self {
         Self {
             edges,
@@ -139,7 +139,7 @@ impl Flow {
         }
     }
 
-    /// Starts all that goes on in the background: deliveries, jobs, statuses, cleaning up.
+    /// Starts all background work: deliveries, jobs, statuses, cleaning up.
     pub async fn start(&self) {
         publish::clear(self).await;
         let runner = self.runner();
@@ -186,7 +186,7 @@ impl Flow {
         Shelf::new(self.edges.engine.clone(), self.turns.clone(), &self.settings.runner)
     }
 
-    /// Keeps a loop going: one that panics is a fault of ours, and begins again instead of being missed.
+    /// Keeps a loop going. If it panics, that is a fault of ours: it is logged, and the loop begins again.
     fn keep<F: Future<Output = ()> + Send>(
         &self,
         name: &'static str,
@@ -201,7 +201,7 @@ impl Flow {
         });
     }
 
-    /// Stops taking new work and waits until what had begun is left in order.
+    /// Stops taking new work, and waits until the work in progress is left in order.
     pub async fn shut_down(&self) {
         self.stop.cancel();
         self.tasks.close();

@@ -1,5 +1,5 @@
-//! The artifact that a job's program left goes where people find it: to the hub, or into a directory, behind a link
-//! that always leads to the newest. Each part can be done once more after a crash.
+//! Publishes the artifact that a job's program left: on the hub or in a directory, behind a link that always leads to
+//! the newest. Each step can be repeated after a crash.
 
 mod again;
 mod places;
@@ -42,7 +42,7 @@ struct Publishing {
 
 /// The reason why an artifact is not published.
 enum Unpublished {
-    /// It is not taken, for a reason in a sentence.
+    /// The artifact is not accepted, for a reason in a sentence.
     Refused(String),
     /// A step failed.
     Fault(Error),
@@ -64,7 +64,7 @@ pub(crate) fn hindrance(flow: &Flow, spec: &JobSpec) -> Option<String> {
     })
 }
 
-/// Publishes what a job's program left, which comes as a tar archive.
+/// Publishes what a job's program left. It comes as a tar archive.
 pub(crate) async fn artifact(
     flow: &Flow,
     maker: Maker,
@@ -81,7 +81,7 @@ pub(crate) async fn artifact(
 }
 
 impl Publishing {
-    /// Publishes the artifact at each of its places; gives the name that it has at the last one.
+    /// Publishes the artifact at each of its places; gives its name at the last one.
     async fn everywhere(&self, archive: Archive) -> Result<String, Unpublished> {
         let leaving = self.collect(archive).await?;
         let mut called = self.product.name.versioned.clone();
@@ -91,7 +91,7 @@ impl Publishing {
         Ok(called)
     }
 
-    /// Publishes the artifact at one place; gives the name that it has there.
+    /// Publishes the artifact at one place; gives its name there.
     async fn at(&self, place: &Place, leaving: &Leaving) -> Result<String, Unpublished> {
         let name = place.name(self).await?;
         let versioned = name.versioned.clone();
@@ -100,7 +100,7 @@ impl Publishing {
         Ok(versioned)
     }
 
-    /// Lays the artifact on this machine's disk.
+    /// Unpacks the artifact to this machine's disk.
     async fn collect(&self, archive: Archive) -> Result<Leaving, Unpublished> {
         let leaving = Leaving::new(self.place_to_work(), self).await?;
         let expected = match self.product.format {
@@ -120,8 +120,8 @@ impl Publishing {
         }
     }
 
-    /// A place on this machine that is this try's own: what an earlier one left goes while this one works. It lies among
-    /// the checkouts, which go at the next start.
+    /// A directory on this machine for this try alone: the files of an earlier try are being removed while this one
+    /// works. It lies among the checkouts, which are removed at the next start.
     fn place_to_work(&self) -> PathBuf {
         static TRIES: AtomicU64 = AtomicU64::new(0);
         let (attempt, count) = (self.maker.job.attempt(), TRIES.fetch_add(1, Ordering::Relaxed));
@@ -129,13 +129,13 @@ impl Publishing {
         self.flow.settings.work_dir.join(name)
     }
 
-    /// Says something in the job's log. Nobody may be there any more who writes it.
+    /// Writes a line to the job's log, unless the task that writes the log has ended.
     async fn say(&self, line: String) {
         let _ = self.words.send(line).await;
     }
 }
 
-/// Removes what a crash left half done in the directories of artifacts, before the first job of this process.
+/// Removes what a crash left unfinished in the directories of artifacts, before the first job of this process.
 pub(crate) async fn clear(flow: &Flow) {
     let publishers = &flow.edges.publishers;
     for directory in [&publishers.binaries, &publishers.kernels] {

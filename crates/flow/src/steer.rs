@@ -1,4 +1,4 @@
-//! Jobs as people steer them: canceled, and run again.
+//! Lets people steer jobs: cancel them, and run them again.
 
 use crate::ring;
 use anyhow::Result;
@@ -13,7 +13,7 @@ use kozmic_model::{
     job::CanceledBy,
 };
 
-/// Stops a job for a reason: one that waits ends at once, one that runs gets SIGTERM.
+/// Stops a job for a reason. A waiting job ends at once, and a running one gets SIGTERM.
 ///
 /// # Errors
 /// The database does not answer.
@@ -21,7 +21,7 @@ pub async fn cancel(edges: &Edges, id: JobId, why: &str) -> Result<()> {
     stop(edges, id, why, None).await
 }
 
-/// Stops a job for a reason, on behalf of somebody who may be no person.
+/// Stops a job for a reason, on behalf of a person or of something else.
 pub(crate) async fn stop(edges: &Edges, id: JobId, why: &str, by: Option<CanceledBy>) -> Result<()> {
     edges.store.queue().request_cancel(id, why, by, clock::now()).await?;
     if let Some(job) = edges.store.builds().job_by_id(id).await? {
@@ -41,7 +41,7 @@ pub async fn cancel_build(edges: &Edges, id: BuildId, why: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets what is held of a build run, as somebody who may decide has looked at its commit.
+/// Lets the held jobs of a build run, because a person who may decide has looked at its commit.
 ///
 /// # Errors
 /// There is no such build, or the database does not answer.
@@ -55,7 +55,7 @@ pub async fn approve(edges: &Edges, approval: Approval<'_>) -> Result<Approved> 
     Ok(approved)
 }
 
-/// Runs a job that ended once more, as a new attempt. False: it has not ended.
+/// Runs a job that ended once more, as a new attempt; false if it has not ended.
 ///
 /// # Errors
 /// The database does not answer.
@@ -68,7 +68,7 @@ pub async fn restart(edges: &Edges, id: JobId) -> Result<bool> {
     Ok(restarted.is_some())
 }
 
-/// Runs all jobs of a build once more that ended other than well; gives how many.
+/// Runs all jobs of a build again that did not end well; gives their number.
 ///
 /// # Errors
 /// The database does not answer.

@@ -1,5 +1,5 @@
-//! Removes what nobody needs any more: images that are too many, deliveries
-//! that were understood long ago, what deleted projects left.
+//! Removes what nobody needs any more: surplus images, deliveries that were understood long ago, and what deleted
+//! projects left.
 
 mod old;
 
@@ -19,10 +19,10 @@ const EVERY: Duration = Duration::from_secs(600);
 /// Interval between looks at the disk.
 const ROOM: Duration = Duration::from_secs(1);
 
-/// The most entries that the audit trail has, however young they are: about 100 MiB.
+/// The most entries of the audit trail, even if they are young: about 100 MiB.
 const MOST_ENTRIES: u64 = 500_000;
 
-/// The jobs of one push seldom begin further apart.
+/// Time for which packs are kept: the jobs of one push seldom begin further apart.
 const PACKS_KEPT: Duration = Duration::from_hours(1);
 
 pub(crate) async fn forever(flow: Flow) {
@@ -55,7 +55,8 @@ pub(crate) async fn forever(flow: Flow) {
     }
 }
 
-/// Gathering packs needs room; those that are kept for jobs of the same push give some back.
+/// Tidies up the mirrors. Gathering packs needs room, so a full disk only removes the packs that are kept for jobs of
+/// the same push.
 async fn mirrors(flow: &Flow) -> Result<(), GitError> {
     let mirrors = &flow.edges.mirrors;
     match flow.edges.room.is_used_up() {
@@ -64,7 +65,7 @@ async fn mirrors(flow: &Flow) -> Result<(), GitError> {
     }
 }
 
-/// Looks after the ballast: what is given back of a full disk is there for what was promised.
+/// Keeps the disk's reserve: what is given back to a full disk is there for what was promised.
 pub(crate) async fn room(flow: Flow) {
     loop {
         if let Err(fault) = flow.edges.room.trim() {
@@ -76,7 +77,7 @@ pub(crate) async fn room(flow: Flow) {
     }
 }
 
-/// Clears away what deleted projects left, as soon as none of their jobs runs any more.
+/// Removes what deleted projects left, as soon as none of their jobs runs any more.
 pub(crate) async fn graves(flow: Flow) {
     let mut bell = flow.edges.broker.bell(Topic::Graves);
     while !flow.stop.is_cancelled() {
@@ -108,7 +109,7 @@ async fn clear_graves(flow: &Flow) -> Result<()> {
     Ok(())
 }
 
-/// In an order that can be begun anew at any point: the project's rows go last.
+/// Removes what one deleted project left. The order allows a new beginning at any point: the project's rows go last.
 async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
     let edges = &flow.edges;
     let mut behind = JobId(0);

@@ -1,4 +1,5 @@
-//! Answers of the forge that deliveries wait for, beside all others and not without end.
+//! Answers of the forge that deliveries wait for. A delivery that waits does not delay the others, and does not wait
+//! without end.
 
 use crate::{Flow, at_forge::patience};
 use anyhow::Result;
@@ -22,13 +23,13 @@ const AT_ONCE: usize = 4;
 pub(crate) enum Answer<T> {
     /// The forge is being asked. The deliveries' bell rings when it has answered.
     Awaited,
-    /// It says so.
+    /// The forge gave this answer.
     Known(T),
-    /// It does not tell.
+    /// The forge gave no answer.
     Unknown,
 }
 
-/// Answers of one kind, by the delivery that waits for them; cheap to clone.
+/// Answers of one kind, by the delivery that waits for each; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Asked<T> {
     all: Arc<Mutex<HashMap<DeliveryId, Answer<T>>>>,
@@ -42,12 +43,12 @@ impl<T> Default for Asked<T> {
 }
 
 impl<T: Clone + Send + 'static> Asked<T> {
-    /// The answer for a delivery, if the forge was asked.
+    /// The answer for a delivery; none if the forge was not asked.
     pub(crate) fn answer(&self, delivery: DeliveryId) -> Option<Answer<T>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&delivery).cloned()
     }
 
-    /// Lets go of what was asked for a delivery, which is settled.
+    /// Removes the answer for a delivery that is settled.
     pub(crate) fn forget(&self, delivery: DeliveryId) {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&delivery);
     }
@@ -56,7 +57,7 @@ impl<T: Clone + Send + 'static> Asked<T> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery, answer);
     }
 
-    /// Begins to ask, beside the caller.
+    /// Begins to ask the forge in the background.
     pub(crate) fn ask<F>(
         &self,
         flow: &Flow,

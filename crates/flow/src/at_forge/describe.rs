@@ -1,4 +1,4 @@
-//! The message and author of a commit, where a payload did not carry them.
+//! The message and author of a commit, if a payload did not carry them.
 
 use crate::{
     Flow,
@@ -15,11 +15,11 @@ use kozmic_model::{
 };
 use std::time::Duration;
 
-/// Pauses between tries to learn of a commit's message.
+/// Pauses between tries to learn a commit's message, in seconds.
 const PAUSES: [u64; 4] = [2, 10, 60, 300];
 
-/// Fetches the message and author of a build's commit, which a pull request's payload does not carry, while its
-/// job already runs. If the message asks to skip the build, the job is stopped.
+/// Fetches the message and author of a build's commit while its job already runs: a pull request's payload does not
+/// carry them. If the message asks to skip the build, the job is stopped.
 pub(crate) async fn description(flow: Flow, build: Build, job: JobId) {
     for pause in PAUSES {
         match describe(&flow, &build, job).await {

@@ -1,4 +1,5 @@
-//! Guests: whether those who are here by an organization still belong to it.
+//! Guests are people who may sign in because they belong to an organization. The forge is asked if they still belong to
+//! it.
 
 use crate::{Flow, at_forge::speak};
 use anyhow::{Context, Result};
@@ -11,10 +12,10 @@ use kozmic_model::{
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// Interval between looks at all of them.
+/// Interval between looks at all guests.
 const LOOK: Duration = Duration::from_secs(600);
 
-/// The organization by which a person may be here. The forge is asked only about who is not named by their login.
+/// The organization by which a person may be here. The forge is asked only if the settings do not name the login.
 ///
 /// # Errors
 /// The forge refuses the token, or does not answer.
@@ -30,7 +31,7 @@ pub(super) async fn admission(
     Ok(invited.admission(&edges.forge.organizations(token).await?))
 }
 
-/// Whether a person who signed in once may be here. The forge is asked if nothing else tells.
+/// True if a person who signed in once may still be here. The forge is asked if nothing else tells.
 ///
 /// # Errors
 /// The forge or the database does not answer.
@@ -42,8 +43,8 @@ pub async fn may_stay(edges: &Edges, user: &User, invited: &Invited) -> Result<b
     }
 }
 
-/// Has the open pages of a person whose sessions ended find that out at once: those of all who see the same projects
-/// look again.
+/// Makes the open pages of everybody who sees this person's projects load again. So the open pages of a person whose
+/// sessions ended notice it at once.
 ///
 /// # Errors
 /// The database does not answer.
@@ -55,7 +56,7 @@ pub async fn ring_out(edges: &Edges, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Looks every few minutes whether those who are here by an organization still belong to one that is named.
+/// Looks every few minutes if all guests still belong to an organization that the settings name.
 pub(crate) async fn forever(flow: Flow) {
     loop {
         if let Err(fault) = look(&flow).await {
@@ -81,7 +82,7 @@ async fn look(flow: &Flow) -> Result<()> {
     Ok(())
 }
 
-/// Asks the forge, and notes what it says. Who may not stay is out.
+/// Asks the forge and notes its answer. A person who may not stay is signed out.
 async fn ask_anew(edges: &Edges, user: &User, invited: &Invited) -> Result<bool> {
     let Some(token) = speak::token_of(edges, user.id).await? else { return Ok(false) };
     let admission = match admission(edges, &token, &user.profile.login, invited).await {

@@ -1,4 +1,5 @@
-//! Webhooks: made, put back, taken away; and all that a project has at the forge, when it ends.
+//! Webhooks: creates, restores and removes them. Removes everything that a project has at the forge when the project is
+//! deleted.
 
 use crate::at_forge::{keys, speak};
 use anyhow::{Context, Result, bail};
@@ -14,7 +15,7 @@ use kozmic_model::{
 };
 use url::Url;
 
-/// Makes a hook's webhook at the forge, or brings it in line.
+/// Creates a hook's webhook at the forge, or changes it to what the hook needs.
 ///
 /// # Errors
 /// The forge refuses or does not answer: the hook stays, and this can be tried again.
@@ -25,15 +26,15 @@ pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()>
     let ensure =
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };
     let webhook = speak::for_project(edges, hook.project, ensure).await?;
-    if edges.store.hooks().hook(hook.id).await?.is_none() {
-        // The deletion missed a webhook that was only on its way.
+    if edges.store.hook(hook.id).await?.is_none() {
+        // The deletion could not see this webhook: it was still being created.
         disconnect(edges, public_url, &Hook { webhook: Some(webhook), ..hook.clone() }).await?;
         bail!("the hook was deleted meanwhile");
     }
     edges.store.hooks().connect_hook(hook.id, webhook).await
 }
 
-/// Takes a hook's webhook away from the forge and deletes the hook; its builds stay.
+/// Removes a hook's webhook from the forge and deletes the hook. Its builds stay.
 ///
 /// # Errors
 /// The forge refuses or does not answer: then nothing is deleted, and this can be tried again.
@@ -44,8 +45,8 @@ pub async fn delete_hook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result
     Ok(())
 }
 
-/// Puts back at the forge what a project needs there, however it was changed or removed by hand. Gives a sentence for
-/// each thing that could not be put back.
+/// Restores at the forge what a project needs there, however it was changed or removed by hand. Gives a sentence for
+/// each thing that could not be restored.
 ///
 /// # Errors
 /// The database does not answer.
@@ -66,8 +67,8 @@ pub async fn restore(edges: &Edges, public_url: &Url, id: ProjectId) -> Result<V
     Ok(faults)
 }
 
-/// Takes away what a project has at the forge, and then the project itself. Gives a sentence for each thing that is
-/// left at the forge: while there is one, the project stays, and this can be tried again.
+/// Removes what a project has at the forge, and then the project itself. Gives a sentence for each thing that is left
+/// at the forge. If anything is left, the project stays, and this can be tried again.
 ///
 /// # Errors
 /// The database does not answer.
@@ -98,7 +99,7 @@ pub async fn delete_project(edges: &Edges, public_url: &Url, id: ProjectId) -> R
     Ok(left)
 }
 
-/// Takes away what calls a hook at the forge, also a webhook that Kozmic never heard of, because the answer was lost.
+/// Removes a hook's webhook from the forge, even one that Kozmic does not know of because the forge's answer was lost.
 async fn disconnect(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
     let (forge, known, url) = (edges.forge.as_ref(), hook.webhook, &hook_url(public_url, hook.id)?);
     let remove =
@@ -107,7 +108,7 @@ async fn disconnect(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> 
     speak::unless_unknown(known.is_some(), removed)
 }
 
-/// `<public URL>/_hooks/hook/<id>/`.
+/// Address `<public URL>/_hooks/hook/<id>/`.
 fn hook_url(public_url: &Url, hook: HookId) -> Result<Url> {
     let base = public_url.as_str().trim_end_matches('/');
     Url::parse(&format!("{base}/_hooks/hook/{hook}/")).context("write a hook's address")

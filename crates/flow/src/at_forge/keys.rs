@@ -1,4 +1,4 @@
-//! Deploy keys: a private repository is fetched with a key of its own, that may read this repository and no more.
+//! Deploy keys: each private repository is fetched with a key of its own, which may only read this repository.
 
 use crate::at_forge::speak;
 use anyhow::{Context, Result};
@@ -13,16 +13,16 @@ use kozmic_model::{
     project::Repository,
 };
 
-/// Makes sure that a project has a deploy key, and that the forge knows it: one that was removed there is put back. The
-/// SSH host keys that the forge publishes are pinned on the way.
+/// Makes sure that a project has a deploy key and that the forge knows it. A key that was removed at the forge is
+/// registered again. The SSH host keys that the forge publishes are pinned before that.
 ///
 /// # Errors
 /// The forge refuses or does not answer, or no key can be made: this can be tried again.
 pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> {
     pin_host_keys(edges, project).await?;
-    let key = match edges.store.keys().deploy_key(project).await? {
-        Some(key) if edges.store.keys().private_key(project).await.is_ok() => key,
-        // A key whose private part cannot be opened any more, because the secret key was lost, is no use.
+    let key = match edges.store.deploy_key(project).await? {
+        Some(key) if edges.store.private_key(project).await.is_ok() => key,
+        // A key is useless if its private part cannot be opened any more because the secret key was lost.
         lost => {
             if let Some(lost) = &lost {
                 unregister(edges, project, lost).await?;
@@ -39,7 +39,7 @@ pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> 
     }
 }
 
-/// Makes ready what fetching a private repository takes: its address for SSH and a registered key.
+/// Prepares fetching a private repository: looks up its SSH address if none is known, and registers a key.
 ///
 /// # Errors
 /// The forge refuses or does not answer.
@@ -51,7 +51,7 @@ pub(crate) async fn make_ready(edges: &Edges, id: ProjectId) -> Result<()> {
     deploy_key(edges, id).await.context("register the deploy key")
 }
 
-/// Looks up where a project's repository is now, and whether everybody may read it.
+/// Looks up a project's repository at the forge: its present name, and if everybody may read it.
 ///
 /// # Errors
 /// The forge refuses or does not answer, or the repository is gone.
@@ -63,13 +63,13 @@ pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
         status: 404,
         message: "the repository is gone, or hidden from who manages the project".to_owned(),
     };
-    // Somebody else may see what this person does not.
+    // Another person may see the repository even if this person does not.
     let ask = |token, _| async move { forge.repository(&token, number).await?.ok_or_else(gone) };
     let found = speak::for_project(edges, id, ask).await?;
     edges.store.projects().follow_repository(id, &found).await
 }
 
-/// Looks up projects anew whose name another one's repository has by now: theirs was renamed, and nothing was pushed to
+/// Looks up other projects that have the name of this repository. Their repositories were renamed, and no push told of
 /// it since.
 ///
 /// # Errors
@@ -88,7 +88,7 @@ pub(crate) async fn look_up_namesakes(edges: &Edges, id: ProjectId, repository: 
     Ok(())
 }
 
-/// Takes a deploy key away from the forge. One whose number is not known may be there all the same, if an answer was
+/// Removes a deploy key from the forge, even one whose number is not known: it may be there if the forge's answer was
 /// lost.
 pub(crate) async fn unregister(edges: &Edges, project: ProjectId, key: &DeployKey) -> Result<()> {
     let (forge, public) = (edges.forge.as_ref(), key.public_key.as_str());
@@ -99,7 +99,7 @@ pub(crate) async fn unregister(edges: &Edges, project: ProjectId, key: &DeployKe
     edges.store.keys().note_deploy_key(project, None).await
 }
 
-/// A new key in place of the one that is known. Somebody may have been faster: then theirs is it.
+/// Stores a new key in place of the known one. If somebody else was faster, their key is returned.
 async fn fresh(
     edges: &Edges,
     project: ProjectId,
@@ -129,7 +129,7 @@ async fn pin_host_keys(edges: &Edges, project: ProjectId) -> Result<()> {
     let ask = |token, _| async move { forge.host_keys(&token).await };
     let lines = match speak::for_project(edges, project, ask).await {
         Ok(lines) => lines,
-        // Without them, a host's key is the one that it had when it was first met.
+        // Without published host keys, a host's key is trusted when it is first seen.
         Err(fault) => {
             tracing::warn!(error = format!("{fault:#}"), "the forge's host keys are not known");
             return Ok(());

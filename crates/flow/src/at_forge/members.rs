@@ -1,4 +1,4 @@
-//! Members: who may see a project, and what the repository is called now.
+//! Members: the people who may see a project, and the present name of its repository.
 
 use crate::{
     Flow,
@@ -12,7 +12,7 @@ use kozmic_model::{
 };
 use std::time::Duration;
 
-/// A project that was brought in line so long ago is looked at again.
+/// Age after which a project is brought in line again.
 const STALE: Duration = Duration::from_secs(4 * 3_600);
 
 /// Interval between looks for such projects.
@@ -33,7 +33,7 @@ pub async fn members(edges: &Edges, id: ProjectId) -> Result<()> {
     done
 }
 
-/// Looks every few hours at every project, a stale one at a time.
+/// Looks every few minutes for stale projects, and brings them in line one at a time.
 pub(crate) async fn forever(flow: Flow) {
     loop {
         if let Err(fault) = stale(&flow).await {
@@ -76,8 +76,8 @@ async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// The repository and all who may see it, as the first person sees them who may ask. A person who cannot even see
-/// the repository any more is no member.
+/// The repository and all who may see it. The first person whom the forge answers tells them. A person who cannot see
+/// the repository any more is removed from the members.
 async fn ask(edges: &Edges, project: &Project) -> Result<(Repository, Vec<Collaborator>)> {
     let mut refusal = None;
     for user in edges.store.projects().speakers(project.id).await? {
@@ -92,7 +92,7 @@ async fn ask(edges: &Edges, project: &Project) -> Result<(Repository, Vec<Collab
                 speak::sign_out(edges, user, &fault).await?;
                 continue;
             }
-            // Somebody else may be allowed what this person is not.
+            // Another person may be allowed this even if this person is not.
             Err(fault) if fault.try_again().is_none() => {
                 refusal = Some(speak::telling(refusal, fault));
                 continue;

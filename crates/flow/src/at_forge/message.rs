@@ -1,5 +1,4 @@
-//! The message of a commit that a pull request is about: its payload does not carry it, and it may ask to skip the
-//! build.
+//! Fetches the message of a pull request's commit: the payload does not carry it, and it may ask to skip the build.
 
 use super::{
     asked::{Answer, Asked},
@@ -16,7 +15,7 @@ use kozmic_model::{
 /// Messages that deliveries wait for, with the authors of the commits.
 pub(crate) type Messages = Asked<(String, Author)>;
 
-/// The message of the commit that a delivery is about, as far as it is known; else the forge is asked for it.
+/// The message of the commit that a delivery is about. If it is not known, the forge is asked for it.
 ///
 /// # Errors
 /// The database does not answer.

@@ -1,29 +1,29 @@
-//! The forge's word on whether and when to ask it again, wherever that stands in a chain of causes.
+//! Tells by a fault's chain of causes if and when the forge may be asked again.
 
 use anyhow::Error;
 use kozmic_edges::forge::ForgeError;
 use std::time::Duration;
 
-/// The longest wait that a forge is believed to mean.
+/// Longest wait for which Kozmic obeys the forge.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
-/// Whether the forge said no: to ask again changes nothing.
+/// True if the forge refused: another try changes nothing.
 pub(crate) fn is_refusal(fault: &Error) -> bool {
     of_forge(fault).is_some_and(|fault| fault.try_again().is_none())
 }
 
-/// Whether the forge did not answer as it should, and may do so later.
+/// True if the forge did not answer as it should, and may do so later.
 pub(crate) fn may_pass(fault: &Error) -> bool {
     of_forge(fault).is_some_and(|fault| fault.try_again().is_some())
 }
 
-/// The wait that the forge asks for, as far as it is believed; zero if it asks for none.
+/// The wait that the forge asks for, at most [`LONGEST_WAIT`]; zero if it asks for none.
 pub(crate) fn asked_wait(fault: &Error) -> Duration {
     of_forge(fault).and_then(ForgeError::try_again).unwrap_or_default().min(LONGEST_WAIT)
 }
 
-/// Pause after so many tries, the last one of `pauses` again and again; longer if the forge asks for it. Pauses are in
-/// seconds, and there is at least one.
+/// Pause after a number of tries: one of `pauses`, in seconds, or longer if the forge asks for it. The last pause is
+/// repeated. `pauses` must not be empty.
 pub(crate) fn pause(pauses: &[u64], tries: usize, fault: &Error) -> Duration {
     Duration::from_secs(pauses[tries.min(pauses.len() - 1)]).max(asked_wait(fault))
 }

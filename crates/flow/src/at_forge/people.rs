@@ -1,4 +1,4 @@
-//! People: who signs in, which repositories they can reach, which projects they make.
+//! People: their sign-in, the repositories that they can reach, and the projects that they make.
 
 use super::{guests, members};
 use crate::at_forge::speak;
@@ -26,31 +26,31 @@ pub const SESSION: Duration = Duration::from_secs(30 * 86_400);
 pub struct SignedIn {
     /// The person.
     pub user: User,
-    /// Secret that the browser keeps to prove it.
+    /// Secret by which the browser proves the session.
     pub session: SecretString,
 }
 
-/// A browser that came back from the forge.
+/// A browser that came back from the forge's sign-in page.
 pub struct Returned<'a> {
-    /// The code that it brought.
+    /// The code that the forge gave to the browser.
     pub code: &'a str,
-    /// The secret that its sign-in began with.
+    /// The secret with which the sign-in began.
     pub verifier: &'a SecretString,
-    /// The address that it was sent back to.
+    /// The address to which the forge sent the browser back.
     pub redirect: &'a Url,
-    /// Its name for itself.
+    /// The browser's name for itself.
     pub agent: &'a str,
-    /// The fingerprint of the session that it has, which ends.
+    /// The fingerprint of the browser's session so far, which ends now.
     pub former: Option<String>,
 }
 
-/// Somebody may not sign in here.
+/// A person may not sign in here.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} may not sign in here")]
 pub struct NotInvited(String);
 
-/// Signs in a person who comes back from the forge with a code, and takes over name, mail, picture and what they may
-/// see.
+/// Signs in a person who comes back from the forge with a code. Takes over their name, mail address and picture, and
+/// the repositories that they may see.
 ///
 /// # Errors
 /// [`NotInvited`], the forge refuses the code or does not answer, or the database does not.
@@ -83,8 +83,8 @@ async fn picture(edges: &Edges, user: &User) -> Result<()> {
     edges.store.people().keep_avatar(user.id, Avatar { content_type, bytes }).await
 }
 
-/// Asks the forge anew which repositories a user can reach: those are the projects that they see, and those that they
-/// may administer are the ones to make projects of.
+/// Asks the forge which repositories a user can reach. The user sees the projects of these, and can make projects of
+/// those that they may administer.
 ///
 /// # Errors
 /// The forge or the database does not answer; then nothing changed. A user whose token the forge no longer accepts is
@@ -105,8 +105,8 @@ pub async fn repositories(edges: &Edges, user: UserId) -> Result<Vec<Repository>
     edges.store.projects().repositories(user).await
 }
 
-/// Makes a project of a repository that a user may administer, or finds the one that others made. Gives also what
-/// could not be done at the forge yet, as a sentence.
+/// Makes a project of a repository that a user may administer, or finds the project that others made of it. Also gives
+/// a sentence about what could not be done at the forge yet.
 ///
 /// # Errors
 /// The repository is not on the user's list, or the database does not answer.

@@ -1,5 +1,4 @@
-//! The person who speaks for a project at the forge: its owner, else one of its managers, by the token of their
-//! sign-in.
+//! Selects the person whose token is used for a project at the forge: its owner, else one of its managers.
 
 use crate::at_forge::patience;
 use anyhow::{Context, Error, Result, anyhow};
@@ -10,8 +9,9 @@ use kozmic_model::{
 };
 use secrecy::SecretString;
 
-/// Asks the forge for a project, as the first person whom it listens to. A token that it no longer accepts is
-/// forgotten, and its user signed out; a repository that was moved is followed.
+/// Asks the forge something about a project, with the token of the first person whom it does not refuse. If the forge
+/// no longer accepts a token, the token is deleted and its user is signed out. If a repository was moved, its new place
+/// is used.
 ///
 /// # Errors
 /// Nobody may speak for the project, the forge refuses all who may, or it does not answer.
@@ -33,7 +33,7 @@ where
         };
         match answer {
             Err(fault) if fault.is_unauthorized() => sign_out(edges, user, &fault).await?,
-            // Somebody else may be allowed what this person is not.
+            // Another person may be allowed this even if this person is not.
             Err(fault) if fault.try_again().is_none() => refusal = Some(telling(refusal, fault)),
             answer => return Ok(answer?),
         }
@@ -41,8 +41,8 @@ where
     Err(refusal.map_or_else(|| nobody(&project), Error::from))
 }
 
-/// Asks the forge for a project in the Auto Builder's name; a repository that was moved is followed. A person who may
-/// speak for the project does so if there is no Auto Builder any more.
+/// Asks the forge something about a project, with the Auto Builder's token. If a repository was moved, its new place is
+/// used. If there is no Auto Builder any more, the token of a person who may speak for the project is used.
 ///
 /// # Errors
 /// The forge refuses, or does not answer.
@@ -67,8 +67,8 @@ where
     }
 }
 
-/// Takes something away from the forge. It went together with the repository if nobody who may speak for the project
-/// sees that any more.
+/// Removes something from the forge. If nobody who may speak for the project sees the repository any more, the thing
+/// counts as removed together with the repository.
 pub(crate) async fn taking_away<F>(
     edges: &Edges,
     id: ProjectId,
@@ -83,8 +83,8 @@ where
     }
 }
 
-/// Judges a refusal to take something away. It is no matter if Kozmic does not know the thing to be there: nobody who
-/// may not even look could have put it there.
+/// Judges a refusal to remove something. The refusal is ignored if Kozmic does not know that the thing is there: a
+/// person who may not look could not have created it.
 pub(crate) fn unless_unknown(is_known: bool, removed: Result<()>) -> Result<()> {
     match removed {
         Err(fault) if !is_known && !patience::may_pass(&fault) => Ok(()),
@@ -92,7 +92,7 @@ pub(crate) fn unless_unknown(is_known: bool, removed: Result<()>) -> Result<()> 
     }
 }
 
-/// Of two refusals the one that tells more: who does not see the repository at all can say nothing of the rest.
+/// Keeps the more specific of two refusals: a 404 only says that the person cannot see the repository.
 pub(crate) fn telling(known: Option<ForgeError>, fault: ForgeError) -> ForgeError {
     known.filter(|known| !known.is_missing()).unwrap_or(fault)
 }
@@ -109,7 +109,7 @@ pub(crate) async fn token_of(edges: &Edges, user: UserId) -> Result<Option<Secre
     }
 }
 
-/// Signs out whose token the forge no longer accepts: signing in anew is all that helps.
+/// Signs out a user whose token the forge no longer accepts. Only a new sign-in gives a new token.
 pub(crate) async fn sign_out(edges: &Edges, user: UserId, fault: &ForgeError) -> Result<()> {
     tracing::warn!(user.id = user.0, %fault, "a token is not accepted any more: its user is signed out");
     edges.store.people().drop_token(user).await

@@ -1,4 +1,5 @@
-//! Whether who pushed a fork's commit could push to the repository itself. The forge is asked each time: rights end.
+//! Asks the forge if the person who pushed a fork's commit may push to the repository itself. It is asked for each
+//! delivery, because rights can be taken away.
 
 use super::{
     asked::{Answer, Asked},
@@ -14,7 +15,7 @@ use kozmic_model::{
 /// Answers that deliveries wait for.
 pub(crate) type Trusts = Asked<bool>;
 
-/// Whether a person may push to a project's repository, as far as it is known; else the forge is asked.
+/// Answers if a person may push to a project's repository. The forge is asked if that is not known yet.
 pub(crate) fn may_push(
     flow: &Flow,
     delivery: DeliveryId,

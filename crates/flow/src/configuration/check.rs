@@ -1,4 +1,5 @@
-//! One commit of the configuration repository: read, checked, told in its job's log, and put in force whole.
+//! Reads and checks one commit of the configuration repository, reports to its job's log, and puts the whole
+//! configuration in force.
 
 use super::{is_newest, telling::Telling, webhooks};
 use crate::{AutobuildSettings, Flow};
@@ -17,8 +18,8 @@ use kozmic_model::{
 use kozmic_runner::{Runner, order::Order, work::Work};
 use std::{collections::BTreeSet, sync::Arc};
 
-/// Far beyond what anybody needs: it keeps a mistake from filling the memory. Of a file that is too large for a recipe
-/// so much is read that it is told of as one.
+/// Limits that protect the memory from a mistake. They are far beyond any real need. One byte more than the largest
+/// recipe is read of each file, so that a file that is too large is reported as such.
 const LIMITS: FileLimits = FileLimits { files: 10_000, bytes: recipe::LARGEST as u64 + 1, all: 64 << 20 };
 
 /// Reads one commit of the configuration repository.
@@ -54,7 +55,7 @@ pub(super) async fn commit(
     Ok(verdict(&reading, &faults))
 }
 
-/// From now on pushes are judged by this configuration, and by nothing of the one before.
+/// Puts a configuration in force: from now on pushes are judged by it, and by nothing of the configuration before.
 async fn put_in_force(
     flow: &Flow,
     telling: &mut Telling,

@@ -1,6 +1,7 @@
-//! Kernels' images of branches that are gone at the forge go too: nothing starts from them any more.
+//! Removes kernels' images of branches that were deleted at the forge: nothing starts from them any more.
 //!
-//! The forge is asked, not believed by a delivery: those get lost, and come late when the branch is there again.
+//! The forge is asked for each branch. Deliveries are not enough: they get lost, or come after the branch was created
+//! again.
 
 use super::token;
 use crate::{AutobuildSettings, Flow, images};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result};
 use kozmic_edges::store::IMAGES;
 use kozmic_model::{git::GitRef, image::ImageName, kernel::KernelKind, names::NameOwner};
 
-/// Looks at the images of all generic rules once.
+/// Checks the images of all generic rules once.
 pub(super) async fn look(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
     for rule in settings.kernels.iter().filter(|rule| rule.kind() == KernelKind::Generic) {
         if let Err(fault) = of(flow, &rule.repository).await {
@@ -19,8 +20,8 @@ pub(super) async fn look(flow: &Flow, settings: &AutobuildSettings) -> Result<()
     Ok(())
 }
 
-/// Removes the images of a repository's branches that are gone. Only while another branch is there: who does not see a
-/// repository sees none of its branches.
+/// Removes the images of a repository's deleted branches. Does so only if another branch is visible: without access to
+/// a repository none of its branches would be.
 async fn of(flow: &Flow, full_name: &str) -> Result<()> {
     let (store, forge) = (&flow.edges.store, &flow.edges.forge);
     let start = format!("{}:", full_name.to_lowercase());
@@ -41,7 +42,7 @@ async fn of(flow: &Flow, full_name: &str) -> Result<()> {
         }
     }
     for (image, branch) in gone.iter().filter(|_| sees_any) {
-        // It may have come back while the others were asked for.
+        // The branch may have been created again while the forge was asked about the others.
         if forge.head(&token, &repository, branch).await?.is_some() {
             continue;
         }
@@ -51,7 +52,7 @@ async fn of(flow: &Flow, full_name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The branch that the owner of a name is.
+/// The branch of a kernel image's owner.
 fn branch_of(full_name: &str, owner: &str) -> Option<String> {
     let branch = owner.rsplit_once(" refs/heads/")?.1.to_owned();
     let is_it = NameOwner::kernel(full_name, &GitRef::Branch(branch.clone())).as_str() == owner;

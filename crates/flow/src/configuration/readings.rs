@@ -1,4 +1,4 @@
-//! Readings of the configuration: jobs in a lane of their own, one after another, in no container.
+//! Runs the readings of the configuration: jobs in a lane of their own, one after another, in no container.
 
 use super::check;
 use crate::{
@@ -17,10 +17,10 @@ use kozmic_model::job::Outcome;
 use kozmic_runner::{Runner, halt::Halt, words::sentence};
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-/// Interval at which readings are looked for without a ring.
+/// Interval at which readings are looked for even if no bell rings.
 const BEAT: Duration = Duration::from_secs(5);
 
-/// Reads the configuration whenever that is planned, one commit after another.
+/// Reads the configuration each time a reading is planned, one commit after another.
 pub(super) async fn forever(flow: &Flow, settings: &AutobuildSettings, runner: &Runner) {
     let mut bell = flow.edges.broker.bell(Topic::Jobs);
     for claimed in held(flow).await {
@@ -45,7 +45,7 @@ pub(super) async fn forever(flow: &Flow, settings: &AutobuildSettings, runner: &
     }
 }
 
-/// The readings that an earlier process held, as soon as the database tells; none if everything stops meanwhile.
+/// The readings that an earlier process held; none if everything stops first. Asks the database until it answers.
 async fn held(flow: &Flow) -> Vec<ClaimedJob> {
     let store = &flow.edges.store;
     loop {
@@ -68,7 +68,7 @@ async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
     flow.edges.store.queue().claim_job(Lane::Configuration, lease, clock::now()).await
 }
 
-/// Reads one commit's configuration, unless everything stops meanwhile: then the next start does.
+/// Reads the configuration of one commit. If everything stops meanwhile, the next start does it.
 async fn reading(flow: &Flow, settings: &AutobuildSettings, runner: &Runner, claimed: ClaimedJob) {
     ring::change(&flow.edges, claimed.project.id, claimed.job.id);
     let order = Arc::new(order(flow, claimed.clone()).await);

@@ -1,14 +1,14 @@
-//! A reading as it is told in its job's log. That has the limit of jobs' logs: a configuration that somebody spoilt, or
-//! made very large, must not take the disk.
+//! Writes about a reading to its job's log, within the limit of jobs' logs: a configuration that is broken on purpose,
+//! or very large, must not fill the disk.
 
 use crate::Flow;
 use anyhow::Result;
 use kozmic_runner::work::Work;
 
-/// Kept for the last lines, in bytes.
+/// Bytes that are kept free for the last lines.
 const END: u64 = 1 << 10;
 
-/// Tells a reading line by line, as far as the log may grow.
+/// Writes lines about a reading, as long as the log may grow.
 pub(super) struct Telling {
     flow: Flow,
     work: Work,
@@ -20,7 +20,7 @@ impl Telling {
         Self { flow: flow.clone(), work, left_out: 0 }
     }
 
-    /// Tells a line, or counts it if there is no place for it.
+    /// Writes a line, or counts it if there is no room for it.
     pub(super) async fn say(&mut self, line: &str) -> Result<()> {
         let length = self.work.log_length() + line.len() as u64 + END;
         if self.left_out > 0 || length > self.flow.settings.log_limit {
@@ -33,7 +33,7 @@ impl Telling {
         self.work.say(line).await
     }
 
-    /// Says how much was left out, and gives the attempt back.
+    /// Writes how many lines were left out, and gives the attempt back.
     pub(super) async fn end(mut self) -> Result<Work> {
         if self.left_out > 0 {
             let (count, limit) = (self.left_out, self.flow.settings.log_limit >> 20);

@@ -1,4 +1,4 @@
-//! The webhooks by which the Auto Builder hears of pushes: one for each repository that it builds, and one for the
+//! The webhooks that tell the Auto Builder about pushes: one for each repository that it builds, and one for the
 //! configuration repository.
 
 use super::token;
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
-/// Makes all webhooks right, as the configuration in force needs them.
+/// Brings all webhooks in line with the configuration in force.
 pub(super) async fn all(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {
     let configuration = flow.edges.store.configuration().configuration().await?;
     let configuration = configuration.map(|loaded| loaded.configuration).unwrap_or_default();
@@ -24,11 +24,11 @@ pub(super) async fn all(flow: &Flow, settings: &AutobuildSettings) -> Result<()>
     Ok(())
 }
 
-/// Makes the webhooks right that a configuration needs, and takes away those that it needs no more. Gives a sentence
-/// for each repository that is not heard of.
+/// Creates and corrects the webhooks that a configuration needs, and removes those that it no longer needs. Gives a
+/// sentence for each repository whose pushes will not be noticed.
 ///
 /// # Errors
-/// The database does not answer, or the forge has no ear for the Auto Builder at all.
+/// The database does not answer, or the forge refuses or limits the Auto Builder altogether.
 pub(super) async fn of(
     flow: &Flow,
     settings: &AutobuildSettings,
@@ -42,7 +42,7 @@ pub(super) async fn of(
             Ok(repository) => drop(heard.insert(repository)),
             Err(fault) if is_hopeless(&fault) => return Err(fault),
             Err(fault) => {
-                // It may be heard all the same, by the webhook that it has.
+                // Its pushes may still arrive by the webhook that it has.
                 let there = known.iter().find(|watched| watched.full_name.eq_ignore_ascii_case(name));
                 heard.extend(there.map(|watched| watched.repository));
                 faults.push(format!("{name} is not heard of: {fault:#}."));
@@ -56,20 +56,20 @@ pub(super) async fn of(
     Ok(faults)
 }
 
-/// All repositories that are to be heard of, by their names in small letters.
+/// All repositories whose pushes are needed, by their names in lower case.
 fn names(settings: &AutobuildSettings, configuration: &Configuration) -> BTreeMap<String, String> {
     let kernels = settings.kernels.iter().map(|rule| &rule.repository);
     let all = settings.configuration.iter().chain(configuration.repositories.keys()).chain(kernels);
     all.map(|name| (name.to_lowercase(), name.clone())).collect()
 }
 
-/// Whether no other repository will fare better.
+/// True if the fault will be the same for all other repositories.
 fn is_hopeless(fault: &anyhow::Error) -> bool {
     let of_forge = fault.downcast_ref::<ForgeError>();
     of_forge.is_some_and(|fault| fault.is_unauthorized() || matches!(fault, ForgeError::RateLimited { .. }))
 }
 
-/// Makes one repository's webhook right.
+/// Creates or corrects the webhook of one repository.
 async fn hear(
     flow: &Flow,
     settings: &AutobuildSettings,
@@ -89,7 +89,7 @@ async fn hear(
         secret: settings.webhook_secret.clone(),
     };
     let known = before.and_then(|known| known.webhook);
-    // Noted first: should the answer be lost, somebody has to know what is to be taken away one day.
+    // The note comes first: if the answer is lost, the note tells which webhook is to be removed one day.
     let watched = Watched { repository: repository.id, full_name: repository.full_name(), webhook: known };
     flow.edges.store.auto_builder().note_watched(&watched).await?;
     let webhook = forge.ensure_webhook(token, &repository, &wanted, known).await;
@@ -106,7 +106,7 @@ async fn hear(
     Ok(repository.id)
 }
 
-/// `<public URL>/build/<repository>/hook`.
+/// Address `<public URL>/build/<repository>/hook`.
 fn address(public_url: &Url, repository: &Repository) -> Result<Url> {
     let mut url = public_url.clone();
     url.path_segments_mut()
@@ -116,8 +116,8 @@ fn address(public_url: &Url, repository: &Repository) -> Result<Url> {
     Ok(url)
 }
 
-/// Takes away a webhook that is needed no more. One that the forge refuses to remove is left there: its deliveries
-/// build nothing.
+/// Removes a webhook that is no longer needed. If the forge refuses, the webhook stays there: its deliveries build
+/// nothing.
 async fn forget(flow: &Flow, token: &SecretString, watched: &Watched) -> Result<()> {
     if let Err(fault) = remove(flow, token, watched).await {
         if patience::may_pass(&fault) {

@@ -1,4 +1,4 @@
-//! Orders: a claimed job, with all that its runner has to know.
+//! Makes orders: a claimed job, with all that its runner has to know.
 
 use crate::{AutobuildSettings, Flow, FlowSettings, publish, reporting::report};
 use anyhow::Result;
@@ -19,18 +19,19 @@ use kozmic_runner::{
 };
 use std::{collections::BTreeMap, time::Duration, time::Instant};
 
-/// Time that a job stays with a runner that says nothing more.
+/// Time for which a job stays with a runner that sends nothing more.
 const LEASE: Duration = Duration::from_secs(120);
 
-/// Longest time that an order may name: beyond that clocks run over.
+/// Longest time that an order may name. Clocks overflow with much longer times.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// Time until which a job that is claimed or kept now stays with its runner.
+/// Time until which a job stays with its runner, if it is claimed or kept now.
 pub(crate) fn lease(now: Timestamp) -> Timestamp {
     now.after(LEASE)
 }
 
-/// The order for a job that a runner holds. It is made whatever fails: the job is taken, and has to come to an end.
+/// The order for a job that a runner holds. It is made even if something fails: the job is taken and has to come to an
+/// end.
 pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
     let (bases, trouble) = match bases(flow, &claimed).await {
         Ok(bases) => (bases, None),
@@ -64,7 +65,7 @@ pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
     }
 }
 
-/// Environment of a job's scripts, `HOME` apart.
+/// Environment of a job's scripts, except `HOME`.
 fn environment_of(settings: &FlowSettings, claimed: &ClaimedJob) -> Vec<(String, String)> {
     let ClaimedJob { job, build, project, .. } = claimed;
     let facts = BuildFacts {
@@ -101,8 +102,8 @@ fn program_limits(settings: &AutobuildSettings) -> ProgramLimits {
     ProgramLimits { memory: *memory, extra_hosts: extra_hosts.clone(), capabilities: capabilities.clone() }
 }
 
-/// Time that an attempt may yet take. One that is taken up with its script at its end has its time anew for what is
-/// left: while nobody was there, nothing could be published.
+/// Time that is left for an attempt. If it is taken up after its script ended, it gets the whole limit again for the
+/// rest: nothing could be published while no process was there.
 fn left(limit: Duration, started_at: Option<Timestamp>, phases: &[Phase], now: Timestamp) -> Duration {
     let spent = match phases.last() {
         Some(phase) if phase.kind.follows_a_script() => Duration::ZERO,
@@ -130,7 +131,7 @@ async fn bases(flow: &Flow, claimed: &ClaimedJob) -> Result<BTreeMap<String, Str
     }
 }
 
-/// The reason why a job may not start from the image that it names: kernel builds keep theirs under such names.
+/// The reason why a job may not start from the image that it names: kernel builds keep their images under such names.
 fn taken(settings: &FlowSettings, spec: &JobSpec) -> Option<String> {
     if matches!(&spec.task, Task::Program(program) if program.base == Base::LongestPrefix) {
         return None;

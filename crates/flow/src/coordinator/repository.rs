@@ -1,4 +1,4 @@
-//! The way into a job's repository.
+//! The address of a job's repository, and the credentials for it.
 
 use crate::{Flow, at_forge::keys};
 use anyhow::{Context, Result};
@@ -7,7 +7,7 @@ use kozmic_model::{ids::ProjectId, project::Project};
 use kozmic_runner::coordinator::{Complaint, Repository};
 use std::sync::PoisonError;
 
-/// The whereabouts of a project's repository, and the credentials for it.
+/// The address of a project's repository and its credentials, after an answer to the runner's complaint.
 pub(super) async fn of(flow: &Flow, project: ProjectId, complaint: Option<Complaint>) -> Result<Repository> {
     match complaint {
         None => {}
@@ -26,8 +26,8 @@ pub(super) async fn of(flow: &Flow, project: ProjectId, complaint: Option<Compla
     known(flow, project).await
 }
 
-/// A private repository, or one that its server shows to nobody, is read with its deploy key. One that only the Auto
-/// Builder builds is read by its token.
+/// A private repository is read with its deploy key, and so is one that its server shows to nobody without credentials.
+/// If only the Auto Builder builds it, the Auto Builder's token is used.
 async fn known(flow: &Flow, project: ProjectId) -> Result<Repository> {
     let project = flow.edges.store.projects().project(project).await?.context("the project is gone")?;
     let is_unshown = flow.unshown.lock().unwrap_or_else(PoisonError::into_inner).contains(&project.id);

@@ -53,7 +53,7 @@ impl Installation {
         Self::keeping(Retention::default()).await
     }
 
-    /// One that keeps what is over for such times.
+    /// An installation that keeps old things for these times.
     pub(crate) async fn keeping(retention: Retention) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = FlowSettings { retention, ..settings(dir.path()) };
@@ -183,9 +183,9 @@ fn settings(dir: &Path) -> FlowSettings {
     }
 }
 
-/// With an engine and a forge that are not there: the port needs neither.
+/// Makes edges with an engine and a forge that do not exist: the port needs neither.
 async fn edges(dir: &Path) -> Edges {
-    // Another test may have been faster.
+    // Another test may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let database = format!("sqlite://{}?mode=rwc", dir.join("kozmic.db").display());
     let nowhere = "http://127.0.0.1:9";

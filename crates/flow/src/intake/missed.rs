@@ -1,6 +1,6 @@
-//! Deliveries that the forge could not bring: it tries once, and then only if somebody asks. So the forge's own book of
-//! each webhook is looked through, at the start and every few minutes, and what did not arrive is sent again. Branches
-//! are compared with what was built if there is no such book.
+//! Finds deliveries that the forge could not deliver: it tries only once by itself. At the start and every few minutes
+//! the forge's list of each webhook's deliveries is read, and what did not arrive is sent again. If a forge has no such
+//! list, branches are compared with what was built.
 
 mod book;
 mod tips;
@@ -23,16 +23,16 @@ use kozmic_model::{
 use secrecy::SecretString;
 use std::{collections::HashMap, time::Duration};
 
-/// Pause after the start before the first look: a delivery that is sent again has to find the door open.
+/// Pause after the start before the first look: the server has to listen when a delivery is sent again.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// Interval between looks at the book of a webhook of which nothing is missed.
+/// Interval between looks at a webhook's list if nothing is missed.
 const QUIET: Duration = Duration::from_secs(600);
 
-/// Time for each webhook in that interval, if there are many: an hour's limit of the forge is 5,000 calls.
+/// Time for each webhook in that interval, if there are many: the forge allows 5,000 calls an hour.
 const SHARE: Duration = Duration::from_secs(8);
 
-/// Pause before a look whether a delivery that was sent again has arrived.
+/// Pause before a look if a delivery that was sent again has arrived.
 const SOON: Duration = Duration::from_secs(3);
 
 /// Pause before another look while something is missed.
@@ -44,13 +44,13 @@ const BUSY_SHARE: Duration = Duration::from_secs(2);
 /// Pause before another try when the forge does not answer.
 const TROUBLE: Duration = Duration::from_secs(15);
 
-/// Pause between two calls: the forge minds many at once.
+/// Pause between two calls: the forge does not like many at once.
 const PACE: Duration = Duration::from_millis(150);
 
-/// Pause between two calls that change something: of these GitHub takes some 80 in a minute.
+/// Pause between two calls that change something: GitHub allows about 80 of them a minute.
 const POST_PACE: Duration = Duration::from_millis(800);
 
-/// Interval between looks at which webhooks there are.
+/// Interval at which webhooks are listed anew.
 const LOOK: Duration = Duration::from_secs(60);
 
 /// Urgency of the next look at a webhook.
@@ -60,22 +60,22 @@ enum Next {
     Soon,
     /// Something is missed, and is to be tried after this time.
     Busy(Duration),
-    /// Nothing is.
+    /// Nothing is missed.
     Quiet,
 }
 
-/// Time at which each webhook is due, and time until which the forge asked a person to be quiet.
+/// Time at which each webhook is due, and time until which the forge wants no calls in a person's name.
 #[derive(Default)]
 struct Rounds {
     due: HashMap<(Door, RepositoryId), Timestamp>,
     quiet: HashMap<Option<UserId>, Timestamp>,
 }
 
-/// Looks through the forge's books, one webhook after another.
+/// Reads the forge's lists of deliveries, one webhook after another.
 pub(crate) async fn forever(flow: Flow) {
     let mut rounds = Rounds::default();
-    // Only what was there before the start may have missed anything.
-    match flow.edges.store.missed().ears().await {
+    // Only webhooks that existed before the start may have missed something.
+    match flow.edges.store.ears().await {
         Ok(ears) => rounds.due.extend(ears.iter().map(|ear| (key_of(ear), clock::now()))),
         Err(fault) => cannot_list(&fault),
     }
@@ -96,7 +96,7 @@ fn cannot_list(fault: &anyhow::Error) {
 impl Rounds {
     async fn go(&mut self, flow: &Flow, ears: &[Ear]) {
         self.due.retain(|key, _| ears.iter().any(|ear| key_of(ear) == *key));
-        // The one that waits longest goes first, so that none keeps others waiting for ever.
+        // The webhook that waits longest goes first, so that no webhook waits for ever.
         let mut ears = ears.iter().map(|ear| (self.due_of(ear), ear)).collect::<Vec<_>>();
         ears.sort_by_key(|(due, _)| *due);
         let count = ears.len();
@@ -114,7 +114,7 @@ impl Rounds {
         }
     }
 
-    /// A webhook that is new has missed nothing yet; but where it stands is looked at before it can.
+    /// A new webhook has missed nothing yet. It is looked at soon all the same, to note where its branches stand.
     fn due_of(&mut self, ear: &Ear) -> Timestamp {
         *self.due.entry(key_of(ear)).or_insert_with(|| clock::now().after(SOON))
     }
@@ -144,7 +144,7 @@ impl Rounds {
     }
 }
 
-/// Whether the fault is not this webhook's alone.
+/// True if the fault concerns other webhooks as well.
 fn is_forges(fault: &anyhow::Error) -> bool {
     matches!(fault.downcast_ref(), Some(ForgeError::RateLimited { .. } | ForgeError::Unreachable { .. }))
 }
@@ -161,13 +161,14 @@ fn key_of(ear: &Ear) -> (Door, RepositoryId) {
     (ear.door, ear.repository)
 }
 
-/// The more webhooks there are, the more seldom each is looked at, and not all at one moment.
+/// Time until the next look if nothing is missed. It grows with the number of webhooks, and is spread by their ids.
 fn quiet(ear: &Ear, count: usize) -> Duration {
     let spread = (ear.webhook.0 ^ ear.repository.0).rem_euclid(60).unsigned_abs();
     QUIET.max(share(SHARE, count)) + Duration::from_secs(spread)
 }
 
-/// They may all miss something for days, if no delivery comes through.
+/// Time until the next look if something is missed. It grows with the number of webhooks: all of them may miss
+/// something for days, if no delivery comes through.
 fn busy(count: usize) -> Duration {
     BUSY.max(share(BUSY_SHARE, count))
 }
@@ -176,7 +177,7 @@ fn share(each: Duration, count: usize) -> Duration {
     each.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Asks the forge about a webhook, as the person who made it.
+/// Asks the forge about a webhook, with the token of a person who may speak for its project, or the Auto Builder's.
 async fn ask<T, F>(flow: &Flow, ear: &Ear, ask: impl Fn(SecretString, Repository) -> F) -> Result<T>
 where
     F: Future<Output = Result<T, ForgeError>>,

@@ -1,5 +1,5 @@
-//! The jobs that a change makes: a hook, a recipe or a kernel rule is written down as jobs' specs, and from then on
-//! nobody asks where they came from.
+//! Plans the jobs of a change: writes a hook, a recipe or a kernel rule down as jobs' specs. Later steps do not need to
+//! know where a job came from.
 
 use crate::AutobuildSettings;
 use kozmic_model::{
@@ -35,7 +35,7 @@ pub(crate) fn jobs(
     let at = RefAt { git_ref: &change.git_ref, sha: &change.sha };
     let scripts = scripts.iter().map(|script| script.job(&full_name, at, &configuration.met));
     let rule = settings.kernels.iter().find(|rule| rule.is_for(&full_name));
-    // The settings have made sure that the repository's name makes an image's name.
+    // The settings made sure that the repository's name can be part of an image's name.
     let kernel = rule.and_then(|rule| rule.job(&repository.name, &change.git_ref, &change.sha).ok()?);
     scripts.chain(kernel).collect()
 }

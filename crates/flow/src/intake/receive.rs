@@ -1,4 +1,4 @@
-//! The first step: a delivery was stored and answered; now it is understood and becomes a job, or a reason why not.
+//! The first step: a delivery was stored and answered. Now it is read and becomes a job, or gets a reason why not.
 
 mod automatic;
 mod doubt;
@@ -38,10 +38,10 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Pause after trouble.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The reason why nothing comes of a ping.
+/// The reason why a ping makes nothing.
 const TRIED: &str = "the forge tried the hook's address";
 
-/// Stores a delivery whose signature holds, and wakes those that wait for it.
+/// Stores a delivery with a valid signature, and wakes the tasks that wait for deliveries.
 ///
 /// # Errors
 /// The database does not answer: the forge is to deliver again.
@@ -51,8 +51,8 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
     Ok(stored)
 }
 
-/// Reason that nothing can come of a delivery, as it is, in a sentence for its sender. It is stored all the same: the
-/// fault may be ours.
+/// The reason why nothing can come of a delivery as it is, in a sentence for its sender. The delivery is stored all the
+/// same: the fault may be ours.
 ///
 /// # Errors
 /// The database does not answer.
@@ -78,17 +78,17 @@ pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<Strin
     }
 }
 
-/// Result of a look at a delivery.
+/// Result of working on a delivery.
 enum Seen {
-    /// It led to jobs, or to a reason why not.
+    /// The delivery led to jobs, or to a reason why not.
     Settled,
-    /// It waits, for the first configuration or for the forge's word of its repository or its commit, and holds up no
-    /// other.
+    /// The delivery waits for the first configuration, or for the forge's answer about its repository or commit. It
+    /// delays no other delivery.
     Waits,
 }
 
-/// Works on deliveries as they come, the oldest first. One that cannot be worked on, because the database or the disk
-/// has trouble, is passed over and tried again in the next round: it holds up no other, and is never given up.
+/// Works on deliveries as they come, the oldest first. If the database or the disk has trouble with one, it is passed
+/// over and tried again in the next round. So it delays no other, and is never given up.
 pub(crate) async fn forever(flow: Flow) {
     let mut bell = flow.edges.broker.bell(Topic::Deliveries);
     let mut behind = DeliveryId(0);
@@ -126,7 +126,7 @@ pub(crate) async fn forever(flow: Flow) {
     }
 }
 
-/// Settles one delivery. Only what its payload says can settle it as failed.
+/// Settles one delivery. It fails only because of its own payload.
 async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
     let store = &flow.edges.store;
     let WaitingDelivery { id, ref delivery } = *waiting;
@@ -165,7 +165,7 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
     Ok(Seen::Settled)
 }
 
-/// Takes in an event that a hook hears of its repository. Any event tells facts of the repository, too.
+/// Handles an event that a hook receives from its repository. Each event also carries facts of the repository.
 async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event) -> Result<Seen> {
     let Some(project) = flow.edges.store.projects().project(hook.project).await? else {
         return ignore(flow, waiting, "its project was deleted").await.map(|()| Seen::Settled);
@@ -180,7 +180,7 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
                 return Ok(Seen::Waits);
             }
         }
-        // A push of nobody knows which repository.
+        // A push fails if its payload does not say which repository it is about.
         (Err(fault), Event::Change(_)) => {
             let failed = flow.edges.store.deliveries().fail_delivery(waiting.id, &fault.to_string()).await;
             return failed.map(|()| Seen::Settled);
@@ -204,8 +204,9 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
     Ok(Seen::Settled)
 }
 
-/// Wakes a hook, unless the change's author asks to skip it, or it is from a fork that is not built. The payload of a
-/// pull request does not carry the commit's message, which may ask so, too.
+/// Makes a hook's job, unless the change's author asks to skip it, or the change is from a fork that is not built. A
+/// commit's message may ask to skip it, too. For a pull request the forge is asked for the message, because the payload
+/// does not carry it.
 async fn wake(
     flow: &Flow,
     waiting: &WaitingDelivery,
@@ -239,7 +240,7 @@ async fn wake(
     Ok(Seen::Settled)
 }
 
-/// A push that nothing is built of is a step of its branch all the same.
+/// Settles a push of which nothing is built. It is still a step of its branch.
 async fn pass_over(
     flow: &Flow,
     waiting: &WaitingDelivery,
@@ -260,14 +261,14 @@ async fn pass_over(
     Ok(())
 }
 
-/// A branch that was deleted may come back, at the same commit or another.
+/// Notes that a branch was deleted. It may come back at the same commit or another.
 async fn note_gone(flow: &Flow, waiting: &WaitingDelivery, project: ProjectId, gone: &Gone) -> Result<()> {
     flow.edges.store.queue().note_gone(waiting.id, project, gone, clock::now()).await?;
     ring::step(&flow.edges, project);
     order::look(flow, project, &gone.git_ref).await
 }
 
-/// Reason that nothing comes of a delivery that a hook's address was sent by another repository.
+/// The reason why a hook ignores a delivery about another repository.
 fn elsewhere(project: &Project, told: &str) -> String {
     format!(
         "this hook is about {}, and the delivery is about another repository, {told}",
@@ -284,7 +285,7 @@ async fn ignore(flow: &Flow, waiting: &WaitingDelivery, why: &str) -> Result<()>
     flow.edges.store.deliveries().ignore_delivery(waiting.id, why).await
 }
 
-/// The repository or its people changed at the forge: what is known of them is asked for anew.
+/// Asks the forge again for a repository and its members: they changed there.
 async fn look_again(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook) -> Result<()> {
     let (edges, project) = (flow.edges.clone(), hook.project);
     flow.tasks.spawn(async move {

@@ -1,4 +1,4 @@
-//! Tries again what may yet be taken, with ever longer pauses.
+//! Repeats a step that may still succeed, with ever longer pauses.
 
 use super::{Publishing, Unpublished};
 use kozmic_edges::publisher::PublishError;
@@ -9,7 +9,7 @@ use std::time::Duration;
 const PAUSES: [u64; 9] = [1, 2, 5, 15, 30, 60, 180, 300, 300];
 
 impl Publishing {
-    /// Does a step until it worked, was refused, or failed for too long.
+    /// Repeats a step until it works, is refused, or has failed for too long.
     pub(super) async fn patiently<T, F>(&self, step: impl Fn() -> F) -> Result<T, Unpublished>
     where
         F: Future<Output = Result<T, PublishError>>,

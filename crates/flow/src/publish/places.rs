@@ -1,4 +1,4 @@
-//! The places where artifacts go, and what is done at each.
+//! The places where artifacts are published, and the steps at each.
 
 use super::{Maker, Publishing, Unpublished, upload::Upload};
 use crate::Flow;
@@ -15,20 +15,20 @@ use kozmic_model::{
 };
 use std::path::{Path, PathBuf};
 
-/// An artifact on its way: on this machine's disk, gone when this is dropped.
+/// An artifact on this machine's disk, on its way to its places. Its files are removed when this is dropped.
 pub(super) struct Leaving {
     dir: PathBuf,
     store: Store,
     attempt: Attempt,
 }
 
-/// One of the places that an artifact goes to.
+/// One of the places of an artifact.
 pub(super) enum Place {
     Hub(Hub, Format),
     Directory(Directory, ArtifactPlace),
 }
 
-/// Places that an artifact goes to, in this order. A directory takes the file for itself, so it comes last.
+/// Places of an artifact, in this order. A directory takes the file away, so it comes last.
 pub(super) fn of(flow: &Flow, product: &Product) -> Vec<Place> {
     let publishers = &flow.edges.publishers;
     let hub = || publishers.hub.clone().map(|hub| Place::Hub(hub, product.format));
@@ -42,7 +42,7 @@ pub(super) fn of(flow: &Flow, product: &Product) -> Vec<Place> {
 }
 
 impl Leaving {
-    /// A new place on the disk.
+    /// Makes a new directory on the disk.
     pub(super) async fn new(dir: PathBuf, publishing: &Publishing) -> Result<Self> {
         tokio::fs::create_dir_all(&dir).await.context("make a place for the artifact")?;
         let store = publishing.flow.edges.store.clone();
@@ -57,14 +57,14 @@ impl Leaving {
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        // A large directory takes a moment; what stays goes at the next start.
+        // Removing a large directory takes a moment. If something stays, the next start removes it.
         let dir = std::mem::take(&mut self.dir);
         std::thread::spawn(move || drop(std::fs::remove_dir_all(dir)));
     }
 }
 
 impl Place {
-    /// Name of the artifact at that place: the plain one, unless that is another's.
+    /// Name of the artifact at this place: the plain one, unless another artifact has it.
     pub(super) async fn name(&self, publishing: &Publishing) -> Result<ArtifactName, Unpublished> {
         let plain = match self {
             Self::Hub(..) => hub_name(&publishing.product.name),
@@ -82,7 +82,7 @@ impl Place {
         given.ok_or_else(|| Unpublished::Refused(taken()))
     }
 
-    /// Brings the artifact there, under its versioned name.
+    /// Puts the artifact there, under its versioned name.
     pub(super) async fn publish(
         &self,
         leaving: &Leaving,
@@ -100,8 +100,8 @@ impl Place {
         }
     }
 
-    /// Lets the stable link lead to the artifact, unless a newer push's is behind it already, and notes where it is. One
-    /// job at a time does so for a link; who waits for a hub holds up no other link.
+    /// Lets the stable link lead to the artifact, unless it already leads to that of a newer push, and notes where the
+    /// artifact is. One job at a time does so for a link. A job that waits for a hub delays no other link.
     pub(super) async fn link(
         &self,
         publishing: &Publishing,
@@ -129,7 +129,7 @@ impl Place {
         }
     }
 
-    /// The place in the database.
+    /// The place's word in the database.
     fn word(&self) -> &'static str {
         match self {
             Self::Hub(..) => "hub",
@@ -149,8 +149,8 @@ impl Place {
         NewArtifact { format, name, place, size, sha256 }
     }
 
-    /// Takes away what is too many behind a link, the artifacts of the oldest pushes first; never what the link leads
-    /// to. The hub keeps what it has.
+    /// Removes surplus artifacts of a link, those of the oldest pushes first, but never the one that the link leads to.
+    /// A hub keeps all.
     async fn trim(&self, publishing: &Publishing, new: &NewArtifact) -> Result<()> {
         let Self::Directory(directory, place) = self else { return Ok(()) };
         let Flow { edges, settings, .. } = &publishing.flow;
@@ -192,7 +192,7 @@ fn hub_name(name: &ArtifactName) -> ArtifactName {
     }
 }
 
-/// The file that the hub takes: a kernel is packed with what tells how to boot it.
+/// The file that the hub accepts. A kernel is packed together with a description of how to boot it.
 async fn hub_file(leaving: &Leaving, format: Format) -> std::io::Result<PathBuf> {
     let file = leaving.file();
     if format != Format::Kernel {

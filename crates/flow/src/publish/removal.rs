@@ -1,5 +1,5 @@
-//! Artifacts of a deleted project, if its owner wanted them to go: out of their directories, and the links that would
-//! lead nowhere. Artifacts on a hub stay there.
+//! Removes artifacts of a deleted project, if its owner wanted that: out of their directories, with the links that
+//! would lead nowhere. Artifacts on a hub stay there.
 
 use crate::Flow;
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use kozmic_model::{
     ids::ProjectId,
 };
 
-/// Removes what a project published in directories. It can be begun anew at any point.
+/// Removes what a project published in directories. It can be repeated after a crash at any point.
 pub(crate) async fn of_project(flow: &Flow, project: ProjectId) -> Result<()> {
     for artifact in flow.edges.store.artifacts().artifacts_in_directories(project).await? {
         let Some(directory) = directory(flow, &artifact.place) else { continue };
@@ -32,7 +32,8 @@ pub(crate) async fn of_project(flow: &Flow, project: ProjectId) -> Result<()> {
     Ok(())
 }
 
-/// A link that led to what is gone leads to the newest that is left, or goes: then this is true.
+/// Repairs a link to an artifact that was removed: it now leads to the newest that is left, or is removed. True if it
+/// was removed.
 async fn lead_on(directory: &Directory, stable: &str, next: Option<&str>) -> Result<bool> {
     if directory.leads_somewhere(stable).await.context("look behind a link")? {
         return Ok(false);

@@ -1,5 +1,4 @@
-//! An upload to a hub that is not made twice: what got through is known by the hub's own list, even if nobody heard its
-//! answer.
+//! Uploads a file to a hub only once: the hub's own list tells if an upload succeeded, even if its answer was lost.
 
 use kozmic_edges::{
     publisher::{Hub, Look, PublishError},
@@ -13,15 +12,15 @@ pub(super) struct Upload<'a> {
     pub(super) hub: &'a Hub,
     /// The archive's name.
     pub(super) name: &'a str,
-    /// The list that the hub makes of it.
+    /// The name of the list that the hub makes of it.
     pub(super) flist: &'a str,
-    /// 64 hexadecimal digits.
+    /// The archive's SHA-256 in 64 hexadecimal digits.
     pub(super) sha256: &'a str,
 }
 
 impl Upload<'_> {
-    /// Uploads the file, unless this attempt did so before: then the hub has it, as it was not there, or not so, when
-    /// the upload began.
+    /// Uploads the file, unless this attempt did so before. It did if the hub has the list now, and had none or another
+    /// one when the upload began.
     pub(super) async fn unless_there(
         &self,
         store: &Store,
@@ -41,7 +40,7 @@ impl Upload<'_> {
             let before = match now {
                 Look::There(at) => Some(at),
                 Look::Missing => None,
-                // Nothing can be told from it later on.
+                // A later try could not tell by the list if this upload succeeded, so it is not noted.
                 Look::Silent => return self.hub.upload(file, self.name).await,
             };
             store.artifacts().begin_upload(attempt, self.name, self.sha256, before).await.map_err(noted)?;

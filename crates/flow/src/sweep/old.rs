@@ -1,4 +1,4 @@
-//! Old things that are kept no longer: deliveries, logs, and runs of jobs before the present ones.
+//! Removes old things: deliveries, logs, and earlier attempts of jobs.
 
 use crate::Flow;
 use anyhow::Result;
@@ -6,24 +6,25 @@ use kozmic_edges::clock;
 use kozmic_model::time::Timestamp;
 use std::time::{Duration, SystemTime};
 
-/// A delivery's payload has up to 25 MB; the forge itself repeats one for three days.
+/// Time for which understood deliveries are kept. A delivery's payload has up to 25 MB, and the forge itself repeats
+/// one for three days.
 pub(super) const UNDERSTOOD_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
-/// Number of runs that are forgotten at once.
+/// Number of attempts that are removed at once.
 const MANY: u64 = 200;
 
-/// Times for which what is over is kept; none: for ever.
+/// Times for which old things are kept; none: for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retention {
     /// Deliveries that could not be understood.
     pub failed_deliveries: Option<Duration>,
-    /// Logs of runs that ended.
+    /// Logs of attempts that ended.
     pub logs: Option<Duration>,
-    /// Runs of jobs before the present ones, with their logs.
+    /// Attempts of jobs before the present ones, with their logs.
     pub attempts: Option<Duration>,
 }
 
-/// Forgets all that is kept no longer.
+/// Removes everything whose time is over.
 pub(super) async fn forget(flow: &Flow) {
     let now = clock::now();
     let Retention { failed_deliveries, logs, attempts } = flow.settings.retention;
@@ -53,7 +54,7 @@ fn told(what: &str, forgotten: Result<u64>) {
     }
 }
 
-/// A log goes before the row that leads to it.
+/// Removes old attempts. A log is removed before the row that leads to it.
 async fn forget_attempts(flow: &Flow, before: Timestamp) -> Result<u64> {
     let mut count = 0;
     while !flow.stop.is_cancelled() {
@@ -77,8 +78,8 @@ async fn forget_logs(flow: &Flow, kept: Duration) -> Result<u64> {
         if flow.stop.is_cancelled() {
             break;
         }
-        // A run may be silent for long, and a log may be older than the row that an import made.
-        if flow.edges.store.builds().ended_before(attempt, clock::now().before(kept)).await? {
+        // An attempt may be silent for long, and a log may be older than the row that an import made.
+        if flow.edges.store.ended_before(attempt, clock::now().before(kept)).await? {
             flow.edges.logs.remove(attempt).await?;
             count += 1;
         }

@@ -1,4 +1,5 @@
-//! One webhook's book at the forge: what did not arrive is sent again, in the order in which it happened.
+//! Reads the forge's list of one webhook's deliveries. What did not arrive is sent again, in the order in which it
+//! happened.
 
 use super::{Next, POST_PACE, ask, tips};
 use crate::{Flow, at_forge::patience};
@@ -18,21 +19,21 @@ use std::{
     time::Duration,
 };
 
-/// Length of the past that is looked at again before the newest known delivery: one that takes long is listed after
+/// Part of the past before the newest known delivery that is read again: a delivery that takes long is listed after
 /// others that were sent later.
 const OVERLAP: Duration = Duration::from_secs(600);
 
-/// The most deliveries that are sent again before other webhooks have their turn.
+/// The most deliveries that are sent again in one look. Then the other webhooks get their turn.
 const AT_ONCE: usize = 50;
 
-/// The events that Kozmic makes anything of, in the forge's words.
+/// The events that Kozmic uses, in the forge's words.
 const OF_HOOKS: &[&str] =
     &["push", "pull_request", "repository", "member", "membership", "team_add", "public"];
 const OF_THE_AUTO_BUILDER: &[&str] = &["push"];
 
 const OFF: &str = "The webhook is switched off at the forge: nobody hears of pushes.";
 
-/// Looks through a webhook's book.
+/// Reads the list of a webhook's deliveries.
 pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
     let store = &flow.edges.store;
     let known = store.missed().hearing(ear).await?;
@@ -60,7 +61,7 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
     Ok(Next::Quiet)
 }
 
-/// Whether the book is there, but not for anybody who may speak here.
+/// True if the list exists, but nobody who may speak for the project may read it.
 fn is_forbidden(fault: &anyhow::Error) -> bool {
     matches!(fault.downcast_ref(), Some(ForgeError::Refused { status: 403 | 404, .. }))
 }
@@ -97,20 +98,20 @@ async fn listed(
     send_again(flow, ear, list, is_open).await
 }
 
-/// Up to when a book was seen. The forge's clock may be ahead, and put right later: then what it wrote in the meantime
-/// would seem to be seen. So no time counts that has not come here.
+/// Time up to which a list was read, at most the time of the question. The forge's clock may be ahead and be corrected
+/// later: deliveries that are listed until then would otherwise count as seen.
 fn seen_up_to(newest: i64, before: i64, asked_at: Timestamp) -> i64 {
     newest.max(before).min(asked_at.0)
 }
 
-/// Nothing may be sent because nothing happens, or because somebody switched the webhook off.
+/// True if the webhook is switched on at the forge. Silence alone does not tell: perhaps nothing happened.
 async fn is_on(flow: &Flow, ear: &Ear) -> Result<bool> {
     let (forge, webhook) = (flow.edges.forge.as_ref(), ear.webhook);
     ask(flow, ear, |token, repository| async move { forge.is_webhook_on(&token, &repository, webhook).await })
         .await
 }
 
-/// Has the forge send again what is due, the oldest first.
+/// Makes the forge send again what is due, the oldest first.
 async fn send_again(flow: &Flow, ear: &Ear, list: &[SentDelivery], is_open: bool) -> Result<Next> {
     let outstanding = flow.edges.store.missed().outstanding(ear).await?;
     let due = due(&outstanding, is_open, clock::now());
@@ -131,7 +132,8 @@ async fn send_again(flow: &Flow, ear: &Ear, list: &[SentDelivery], is_open: bool
     })
 }
 
-/// Has one delivery sent again. Its try is noted first: one that ends the process each time it arrives ends, too.
+/// Makes the forge send one delivery again. The try is noted first: if a delivery ends the process each time that it
+/// arrives, that must end after a few tries.
 async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery>) -> Result<()> {
     let Some(line) = line else {
         tracing::warn!(delivery.uuid = missed.uuid, "a missed delivery is not kept by the forge any more");
@@ -162,7 +164,7 @@ async fn note(flow: &Flow, ear: &Ear, missed: &Missed, cost: i32) -> Result<()> 
     flow.edges.store.missed().note_asked(ear.door, &missed.uuid, cost, clock::now()).await
 }
 
-/// The deliveries of a book that never arrived: id, event, and when each was sent first.
+/// The deliveries of a list that never arrived: id, event, and the time at which each was sent first.
 fn missing(list: &[SentDelivery], door: Door) -> Vec<(String, String, Timestamp)> {
     let wanted = match door {
         Door::Hook(_) => OF_HOOKS,

@@ -1,5 +1,6 @@
-//! For a forge that lists no deliveries: compares branches and open pull requests with where they stood the last time,
-//! and with what was heard of them. A move that nobody heard of is told in the words that a delivery would have had.
+//! For a forge that lists no deliveries: compares branches and open pull requests with their places at the last look,
+//! and with the deliveries that came. A move without a delivery is reported in the form that its delivery would have
+//! had.
 
 use super::{Next, PACE, ask};
 use crate::{Flow, at_forge::patience, intake::receive};
@@ -25,10 +26,10 @@ const MOST: usize = 50;
 /// Commits tell their time in whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Stands before the time since when something may be unheard, in the place of a ref that no look has come to yet.
+/// Marks a ref that no look has come to yet. The time follows since which a move may have been missed.
 const UNSEEN: char = '?';
 
-/// Compares, and tells what moved unheard.
+/// Compares, and reports moves without a delivery.
 pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> Result<Next> {
     let store = &flow.edges.store;
     let known = known.unwrap_or_default();
@@ -53,13 +54,13 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
         look.stood = tips.iter().map(|tip| (tip.git_ref.to_string(), unseen.clone())).collect();
     }
     let looked = look.all(&tips).await;
-    // Nothing is told twice, whatever came between.
+    // A move is never reported twice, even if something fails here.
     let next = if look.left == 0 { Next::Soon } else { Next::Quiet };
     store.missed().note_hearing(ear, &Hearing { tips: look.stood, fault: None, ..known }).await?;
     looked.map(|()| next)
 }
 
-/// A process may have ended between the telling and the note of it.
+/// Notes reported moves as made good. The process may have ended between the report and this note.
 async fn note_told(flow: &Flow, ear: &Ear) -> Result<()> {
     let store = &flow.edges.store;
     let waiting =
@@ -72,7 +73,7 @@ async fn note_told(flow: &Flow, ear: &Ear) -> Result<()> {
 struct Look<'a> {
     flow: &'a Flow,
     ear: &'a Ear,
-    /// The place at which each ref stood.
+    /// The commit of each ref at the last look.
     stood: BTreeMap<String, String>,
     /// Number of questions that the forge may still be asked.
     left: usize,
@@ -94,8 +95,8 @@ impl Look<'_> {
     async fn at(&mut self, Tip { git_ref, sha }: &Tip) -> Result<()> {
         let name = git_ref.to_string();
         let stood = self.stood.get(&name).cloned();
-        let heard = self.flow.edges.store.missed().heard_last(self.ear.project, git_ref).await?;
-        // The place of the last look may be older than what was heard: a look can end before it is noted.
+        let heard = self.flow.edges.store.heard_last(self.ear.project, git_ref).await?;
+        // The commit of the last look may be older than that of the last delivery: a look can end before it is noted.
         let known = heard.as_ref().or(stood.as_ref());
         if known.is_none_or(|known| known != sha.as_str()) {
             let before = known.and_then(|known| known.parse().ok());
@@ -103,7 +104,7 @@ impl Look<'_> {
             let uuid = self.uuid(step).await?;
             if !self.is_told(&uuid).await? {
                 let Some(telling) = self.ask(step).await? else { return Ok(()) };
-                // One that nobody ever heard of may have stood there for years.
+                // A ref of which no delivery ever came may have stood there for years.
                 let since = stood.as_deref().filter(|_| heard.is_none()).and_then(unseen_since);
                 if since.is_none_or(|since| telling.at.is_some_and(|at| at.after(SECOND) > since)) {
                     self.tell(git_ref, uuid, telling).await?;
@@ -114,7 +115,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// A ref that stood somewhere and is not listed any more.
+    /// Reports a ref that stood somewhere and is not listed any more.
     async fn gone(&mut self, name: &str) -> Result<()> {
         let (Some(stood), Ok(git_ref)) = (self.stood.get(name), name.parse::<GitRef>()) else {
             return Ok(());
@@ -132,8 +133,8 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// The words that a delivery would have had; none if the ref stands elsewhere by now, or enough was asked: the next look
-    /// goes on there.
+    /// The payload that a delivery would have had. None if the ref stands elsewhere by now, or if no question is left:
+    /// then the next look goes on here.
     async fn ask(&mut self, step: Step<'_>) -> Result<Option<Telling>> {
         if self.left == 0 {
             return Ok(None);
@@ -149,7 +150,7 @@ impl Look<'_> {
         .await
     }
 
-    /// The id that a delivery of a step gets. A ref may go the same way once more, after another move.
+    /// The id of a step's delivery. It contains the ref's last move, because a ref may make the same step again later.
     async fn uuid(&self, Step { git_ref, before, after }: Step<'_>) -> Result<String> {
         let word = |sha: Option<&Sha>| sha.map_or("", Sha::as_str).to_owned();
         let last =
@@ -157,7 +158,7 @@ impl Look<'_> {
         Ok(format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after)))
     }
 
-    /// Whether that was told already, even if nothing came of it.
+    /// True if that step was reported already, even if nothing came of it.
     async fn is_told(&self, uuid: &str) -> Result<bool> {
         let told = self.flow.edges.store.missed().arrived(self.ear.door, &[uuid.to_owned()]).await?;
         Ok(!told.is_empty())

@@ -1,4 +1,5 @@
-//! A push that comes in by the Auto Builder's door: jobs of recipes and kernel rules, and readings of the configuration.
+//! Handles a push that comes in by the Auto Builder's address: makes jobs of recipes and kernel rules, and readings of
+//! the configuration.
 
 use super::{Seen, doubt, ignore, order, pass_over, skipped};
 use crate::{AutobuildSettings, Flow, configuration, intake::plan, ring};
@@ -11,7 +12,7 @@ use kozmic_model::{
     event::Change, ids::ProjectId, project::Repository, recipe::Configuration, spec::JobSpec,
 };
 
-/// A push that the Auto Builder hears of: of the configuration repository, or of one that it builds.
+/// Plans a push for the Auto Builder: to the configuration repository, or to one that it builds.
 pub(super) async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &Change) -> Result<Seen> {
     let Some(settings) = &flow.settings.autobuild else {
         return ignore(flow, waiting, "the Auto Builder is switched off").await.map(|()| Seen::Settled);
@@ -31,8 +32,8 @@ pub(super) async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &C
     }
     let configuration = configuration(flow).await?;
     let specs_of = |repository: &Repository| specs(settings, configuration.as_ref(), repository, change);
-    // Recipes are found by a name, and that is what the forge says; a repository that nobody knows is asked for if the
-    // name that it gives itself leads anywhere.
+    // Recipes are found by the name that the forge gives. The forge is asked about an unknown repository only if the
+    // name in the payload leads to something to build.
     let project = match known {
         None if !specs_of(&told).is_empty() => match configuration::look_up(flow, told.id).await? {
             None => {
@@ -66,8 +67,8 @@ pub(super) async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &C
     Ok(if waits { Seen::Waits } else { Seen::Settled })
 }
 
-/// Specs of the jobs for a push. The configuration is read whatever its authors write, and even if it never was: a
-/// first one that cannot be read is mended by a push.
+/// Specs of the jobs for a push. The configuration is read even if a commit asks to skip it, and even if none was read
+/// before: a push repairs a first configuration that cannot be read.
 fn specs(
     settings: &AutobuildSettings,
     configuration: Option<&Configuration>,
@@ -82,7 +83,7 @@ fn specs(
     reading.into_iter().chain(built).collect()
 }
 
-/// Plans jobs, and settles the delivery that they come from, if nothing more is to come of it.
+/// Plans jobs. Settles the delivery that they come from, unless the delivery has to wait.
 async fn plan_jobs(
     flow: &Flow,
     heard: Heard,
@@ -105,7 +106,7 @@ async fn plan_jobs(
     Ok(())
 }
 
-/// The configuration that pushes are judged by; none if it was never read so far: the push waits for that.
+/// The configuration to judge pushes by; none if none was ever read: then the push waits for it.
 async fn configuration(flow: &Flow) -> Result<Option<Configuration>> {
     let is_set = flow.settings.autobuild.as_ref().is_some_and(|settings| settings.configuration.is_some());
     match is_set {

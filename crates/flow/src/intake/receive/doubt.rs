@@ -1,6 +1,6 @@
-//! A delivery that tells otherwise of its repository than what is known: the forge is asked first, and its answer
-//! counts. A payload may be old, or a lie; but it may be the first word of a new name, whose old one is somebody
-//! else's by now. The delivery waits and holds up no other while the forge does not answer.
+//! Handles a delivery that describes its repository differently from what is known: the forge is asked, and its answer
+//! counts. The payload may be old or forged. But it may also be the first to tell a new name, while the old name
+//! already belongs to another repository. While the forge does not answer, the delivery waits and delays no other.
 
 use crate::{
     Flow,
@@ -18,20 +18,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Pauses between tries to ask the forge, in seconds; the last one again and again.
+/// Pauses between tries to ask the forge, in seconds. The last one is repeated.
 const PAUSES: [u64; 5] = [1, 5, 15, 30, 60];
 
-/// Deliveries that wait for the forge's word; cheap to clone.
+/// Deliveries that wait for the forge's answer; cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Doubts(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// The deliveries that wait, by the project that they are about. A project that stands here is being asked for.
+    /// The deliveries that wait, by their project. For each project in this map the forge is being asked.
     waiting: HashMap<ProjectId, HashSet<DeliveryId>>,
-    /// The deliveries that the forge is being asked for right now.
+    /// The deliveries about which the forge is being asked right now.
     underway: HashSet<DeliveryId>,
-    /// The deliveries for which the forge was asked.
+    /// The deliveries about which the forge was asked.
     asked: HashSet<DeliveryId>,
 }
 
@@ -40,7 +40,7 @@ impl Doubts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The deliveries that the next question is about; none: nobody waits any more.
+    /// The deliveries that the next question is about; empty if none waits any more.
     fn next(&self, project: ProjectId) -> Vec<DeliveryId> {
         let mut state = self.state();
         let batch = state.waiting.get_mut(&project).map(std::mem::take).unwrap_or_default();
@@ -60,8 +60,8 @@ impl Doubts {
     }
 }
 
-/// Whether what is known of a project's repository may be built on, as far as this delivery is concerned. If not yet,
-/// the forge is being asked, and the bell rings afterwards. An ordinary delivery costs no call.
+/// True if this delivery may be built on the known facts of its project's repository. If false, the forge is being
+/// asked, and the bell rings afterwards. An ordinary delivery costs no call.
 ///
 /// # Errors
 /// The database does not answer.
@@ -75,7 +75,7 @@ pub(super) async fn is_settled(
     if flow.doubts.state().asked.remove(&delivery) || project.repository.is_as_told(told) {
         return Ok(true);
     }
-    // First: once the delivery waits, somebody has to be asking.
+    // Hiding comes first: once the delivery waits, a task has to be asking, so nothing in between may fail.
     if told.private && !project.repository.private {
         flow.edges.store.projects().hide_project(project.id, clock::now()).await?;
         ring(flow, project.id);
@@ -97,7 +97,7 @@ pub(super) async fn is_settled(
     Ok(false)
 }
 
-/// Asks the forge until nobody waits for its answer any more.
+/// Asks the forge until no delivery waits for its answer any more.
 async fn ask(flow: Flow, project: Project, door: Door) {
     loop {
         let batch = flow.doubts.next(project.id);
@@ -117,7 +117,7 @@ async fn ask(flow: Flow, project: Project, door: Door) {
     }
 }
 
-/// Another owner, or other eyes: other people may see the project now.
+/// Asks for the members again if the owner or the visibility changed: other people may see the project now.
 async fn look_at_members(flow: &Flow, before: &Project) -> Result<()> {
     let now = flow.edges.store.projects().project(before.id).await?.map(|project| project.repository);
     let eyes = |it: &Repository| (it.owner.clone(), it.private);
@@ -135,7 +135,7 @@ fn ring(flow: &Flow, project: ProjectId) {
     }
 }
 
-/// Asks until there is an answer, or nobody whom the forge would answer; false if everything stops meanwhile.
+/// Asks until the forge answers, or until nobody is left whom it would answer. False if everything stops meanwhile.
 async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
     for tries in 0.. {
         let asked_at = clock::now();
@@ -158,7 +158,7 @@ async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
     true
 }
 
-/// Brings the known facts of a project in line with the forge, as far as somebody may ask.
+/// Brings the known facts of a project in line with the forge.
 async fn look_up(flow: &Flow, project: &Project, door: Door) -> Result<()> {
     if door == Door::AutoBuilder && configuration::look_up(flow, project.repository.id).await?.is_some() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! A fork's pull request: not built, held, or built as any other push, as the project wishes.
+//! Judges a fork's pull request by the project's rule: not built, held, or built like any other push.
 
 use super::WaitingDelivery;
 use crate::{
@@ -7,16 +7,16 @@ use crate::{
 };
 use kozmic_model::{event::Change, fork::ForkRule, git::GitRef, project::Project};
 
-/// The reason why nothing is built of a fork.
+/// The reason why nothing is built for a fork.
 const NEVER: &str = "it is from a fork, and the project's settings say that those are never built";
 
 /// Judgement of a change.
 pub(super) enum Judged {
-    /// It is built at once, or when somebody has approved it.
+    /// It is built: at once, or after an approval if it is held.
     Built { is_held: bool },
     /// Nothing comes of it, for this reason.
     Refused(&'static str),
-    /// The forge is being asked who may push.
+    /// The forge is being asked if the person may push.
     Awaited,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn judge(flow: &Flow, waiting: &WaitingDelivery, project: &Project, c
             match at_forge::may_push(flow, waiting.id, project.id, pusher) {
                 Answer::Awaited => return Judged::Awaited,
                 Answer::Known(may_push) => !may_push,
-                // Nobody vouches for them.
+                // Nobody vouches for the person.
                 Answer::Unknown => true,
             }
         }

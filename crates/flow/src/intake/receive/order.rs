@@ -1,5 +1,5 @@
-//! Asks the forge where a branch is, if its known pushes leave it open which one was the last. That goes on beside the
-//! way of the push, until there is an answer; a start looks for what an earlier process did not get one to.
+//! Asks the forge where a branch is, if its known pushes do not tell which was the last. That happens in the background
+//! until the forge answers. At a start, open questions of an earlier process are asked again.
 
 use crate::{
     Flow,
@@ -15,14 +15,14 @@ use std::{
     time::Duration,
 };
 
-/// Pauses before the forge is asked, in seconds, the last one again and again. Within the first one other deliveries may
-/// make it plain.
+/// Pauses before the forge is asked, in seconds. The last one is repeated. During the first one other deliveries may
+/// settle the doubt.
 const PAUSES: [u64; 5] = [1, 2, 10, 60, 300];
 
-/// Time for which a doubt is worth a question after a start.
+/// Age up to which a doubt is worth a question after a start.
 const FRESH: Duration = Duration::from_secs(7 * 86_400);
 
-/// The branches that the forge is going to be asked for; cheap to clone.
+/// The branches that the forge is going to be asked about; cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Questions(Arc<Mutex<HashSet<(ProjectId, String)>>>);
 
@@ -50,7 +50,7 @@ async fn look_at_all(flow: &Flow) -> Result<()> {
     Ok(())
 }
 
-/// Asks the forge where a branch is, if that is in doubt. Of other refs the last one that came in counts.
+/// Asks the forge where a branch is, if that is in doubt. For other refs the last delivery that came in counts.
 ///
 /// # Errors
 /// The database does not answer.
@@ -70,7 +70,8 @@ async fn ask(flow: Flow, project: ProjectId, branch: String) {
         if !flow.pause(wait).await {
             return;
         }
-        // A push that comes in from here on asks anew: the answer may be older.
+        // The question is closed before the call: the answer may be older than a push that comes in from here on, so
+        // that push asks again.
         flow.questions.open().remove(&(project, branch.clone()));
         let Err(fault) = settle(&flow, project, &branch).await else { return };
         let error = format!("{fault:#}");

@@ -1,4 +1,4 @@
-//! Old things go when their time has come, and nothing that goes on does.
+//! Old things are removed when their time has come, and nothing that goes on is.
 
 use super::*;
 use crate::coordinator::tests::Installation;
@@ -27,7 +27,7 @@ fn keeping_logs(kept: Duration) -> Retention {
     Retention { logs: Some(kept), ..Retention::default() }
 }
 
-/// Runs the job that waits, at a time; its log was written then.
+/// Runs the waiting job at a time in the past. Its log was written then.
 async fn run(here: &Installation, age: Duration) -> Attempt {
     let store = &here.flow.edges.store;
     let job = store.queue().claim_job(Lane::Containers, HERE, ago(age)).await.unwrap().unwrap().job;
@@ -117,12 +117,9 @@ async fn a_failed_delivery_is_kept_as_long_as_the_settings_say() {
         let waiting = store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().id;
         store.deliveries().fail_delivery(waiting, "It cannot be read.").await.unwrap();
         forget(&here.flow).await;
-        // One that is still known is thought about once more, as it came at first.
-        assert_eq!(
-            store.deliveries().store_delivery(delivery("new"), clock::now()).await.unwrap(),
-            Stored::New
-        );
-        let again = store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().delivery;
+        // If a delivery is still known, it is worked on once more, with its first payload.
+        assert_eq!(store.store_delivery(delivery("new"), clock::now()).await.unwrap(), Stored::New);
+        let again = store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().delivery;
         assert_eq!(again.payload == b"old", is_kept, "{kept:?}");
     }
 }
