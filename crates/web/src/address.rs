@@ -1,5 +1,5 @@
-//! The parts of an address, read into types. A path that names nothing is not found; a query that asks nonsense is told
-//! so. And the addresses of others that a page may lead to.
+//! Reads the parts of an address into types. A path that names nothing gives "not found", and a query that makes no
+//! sense gets an explanation. Also checks addresses written by others before a page links to them.
 
 use crate::error::WebError;
 use axum::extract::{
@@ -13,7 +13,7 @@ use url::Url;
 #[from_request(via(Path), rejection(WebError))]
 pub(crate) struct At<T>(pub(crate) T);
 
-/// The values behind an address's question mark.
+/// The values in an address's query.
 #[derive(FromRequestParts)]
 #[from_request(via(Query), rejection(WebError))]
 pub(crate) struct Ask<T>(pub(crate) T);
@@ -30,7 +30,8 @@ impl From<QueryRejection> for WebError {
     }
 }
 
-/// The address as browsers read it, if it is one of the web: others wrote it, and a link is to do nothing but lead.
+/// The address as browsers read it; none if it is not http or https. Others wrote it, so a link must only lead
+/// somewhere.
 pub(crate) fn of_web(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     matches!(url.scheme(), "http" | "https").then(|| url.into())

@@ -1,5 +1,5 @@
-//! The API for programs: JSON, with a token in the place of a session. Nothing here reads a cookie, so no page of
-//! another server can use it by somebody's browser.
+//! The API for programs: JSON, with a token instead of a session. It reads no cookies, so no page of another server can
+//! use it through somebody's browser.
 
 mod audit;
 mod builds;
@@ -21,7 +21,7 @@ use axum::{
 use caller::Takes;
 use kozmic_model::token::Scope;
 
-/// An address, as the document describes it.
+/// An address of the API, as the document describes it.
 struct Route {
     #[cfg_attr(
         not(test),
@@ -34,10 +34,10 @@ struct Route {
     handler: MethodRouter<Shared>,
 }
 
-/// The largest body of a request, in bytes; that of an approval has about a hundred.
+/// The largest body of a request, in bytes. The body of an approval has about a hundred.
 const LARGEST_BODY: usize = 1024 * 1024;
 
-/// All of the API, to be put below its version. Who calls is held to the scope of the address.
+/// The whole API, to be put below its version. Each address requires its scope of the caller.
 pub(crate) fn router() -> Router<Shared> {
     let router = routes().into_iter().fold(Router::new(), |router, Route { path, scope, handler, .. }| {
         router.route(path, handler.layer(Extension(Takes(scope))))

@@ -1,4 +1,4 @@
-//! The state that every page and handler has at hand. It stands beside the way of a push: people look at it from here.
+//! The state that every page and handler can use.
 
 use crate::{clients::Crowd, deliveries::Bodies, health::Pulse};
 use axum_extra::extract::cookie::Key;
@@ -12,27 +12,27 @@ use url::Url;
 /// The path to which the forge sends a browser back after a sign-in, below the public address.
 pub const CALLBACK: &str = "_auth/auth-callback/";
 
-/// The outside and the face that the router serves.
+/// The edges and settings that the router serves with.
 pub struct App {
     /// Everything outside of this process.
     pub edges: Arc<Edges>,
     /// The images of the runner of this process.
     pub shelf: Shelf,
-    /// The face of this installation.
+    /// The settings that browsers see the effect of.
     pub face: Face,
-    /// Whether the database could be written when somebody last asked.
+    /// The result of the last try to write to the database.
     pub pulse: Pulse,
-    /// Whether jobs' containers may call this server.
+    /// True if jobs' containers may call this server.
     pub jobs_may_call: bool,
-    /// Times for which what is over is kept.
+    /// Times for which old deliveries, logs and attempts are kept.
     pub retention: Retention,
     /// The requests and live views that each client behind a proxy has open.
     pub crowd: Crowd,
-    /// Deliveries in memory whose signatures nobody looked at yet.
+    /// Deliveries in memory whose signatures are not checked yet.
     pub bodies: Bodies,
 }
 
-/// The face that this installation shows to browsers.
+/// The settings of this installation that concern browsers.
 pub struct Face {
     /// The address at which browsers and the forge reach this server.
     pub public_url: Url,
@@ -46,15 +46,15 @@ pub struct Face {
     pub session_idle: Duration,
     /// The logins of the people who may see all of the audit trail.
     pub admins: Vec<String>,
-    /// The face of the Auto Builder; none: there is no Auto Builder here.
+    /// The Auto Builder's settings that concern browsers; none: there is no Auto Builder here.
     pub auto_builder: Option<AutoBuilderFace>,
 }
 
-/// The face that the Auto Builder shows.
+/// The Auto Builder's settings that concern browsers.
 pub struct AutoBuilderFace {
     /// The secret that its webhooks are signed with.
     pub webhook_secret: SecretString,
-    /// Whether everybody may look at the monitor.
+    /// True if everybody may look at the monitor.
     pub monitor_is_public: bool,
     /// The directories of artifacts that are served; none: no artifacts are served.
     pub artifacts: Option<ArtifactDirs>,
@@ -72,17 +72,17 @@ pub struct ArtifactDirs {
 pub(crate) type Shared = Arc<App>;
 
 impl Face {
-    /// Whether browsers reach this server by https, so that cookies may be bound to it.
+    /// True if browsers reach this server by https, so that cookies may be limited to https.
     pub(crate) fn is_secure(&self) -> bool {
         self.public_url.scheme() == "https"
     }
 
-    /// Whether a person may see all of the audit trail.
+    /// True if a person may see the whole audit trail.
     pub(crate) fn is_admin(&self, user: &User) -> bool {
         self.admins.iter().any(|admin| admin.eq_ignore_ascii_case(&user.profile.login))
     }
 
-    /// The address that the forge sends a browser back to after a sign-in.
+    /// The address to which the forge sends a browser back after a sign-in.
     pub(crate) fn callback_url(&self) -> Url {
         self.join(CALLBACK)
     }

@@ -1,4 +1,4 @@
-//! An approval of a fork's commit. Pages and the API give it alike.
+//! Approves a fork's commit, for pages and the API alike.
 
 use crate::error::WebError;
 use kozmic_edges::{
@@ -8,10 +8,10 @@ use kozmic_edges::{
 use kozmic_flow::steer;
 use kozmic_model::{build::Build, git::NotASha, ids::UserId};
 
-/// Lets what is held of a build run, if its pull request is still at the commit that was looked at.
+/// Lets the held jobs of a build run, if its pull request is still at the approved commit.
 ///
 /// # Errors
-/// [`WebError::Conflict`] if it is not, or if nothing is held; [`WebError::Senseless`] if that is no commit.
+/// [`WebError::Conflict`] if it is not, or if nothing is held; [`WebError::Senseless`] if `sha` is no commit.
 pub(crate) async fn approve(
     edges: &Edges,
     build: &Build,

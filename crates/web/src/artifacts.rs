@@ -1,8 +1,8 @@
-//! Artifacts of jobs, at `/artifacts/binary/…` and `/artifacts/kernel/…`: for everybody who knows a name. This stands
-//! beside the way of a push: the flow puts artifacts into their directories, people and machines fetch them here.
+//! Serves artifacts of jobs at `/artifacts/binary/…` and `/artifacts/kernel/…` to everybody who knows a name. The flow
+//! puts artifacts into their directories, and people and machines fetch them here.
 //!
-//! Anybody's script wrote them, and they come from the host that people are signed in at. So a browser is to save them,
-//! not to show them, and what it shows all the same may do nothing.
+//! A stranger's script may have written an artifact, but its address is on the host where people are signed in. So
+//! browsers are told to save it instead of showing it. If they show it all the same, it may run nothing.
 
 mod file;
 mod listing;
@@ -42,14 +42,14 @@ pub(crate) async fn fetch(
     }
 }
 
-/// Links in a list are relative, so its address ends with a slash.
+/// Redirects to the address with a slash at its end: links in a list are relative.
 fn with_slash(uri: &Uri) -> Response {
-    // Not `//host/`: the path begins with `/artifacts/`.
+    // This cannot be `//host/`: the path begins with `/artifacts/`.
     (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, format!("{}/", uri.path()))]).into_response()
 }
 
 impl ArtifactDirs {
-    /// The directory that addresses call by this word.
+    /// The directory for this word of an address.
     fn named(&self, word: &str) -> Option<&Path> {
         match word {
             "binary" => Some(&self.binary),
@@ -59,11 +59,11 @@ impl ArtifactDirs {
     }
 }
 
-/// The addresses of an artifact, at the hub or ours; none if it is gone, or lies where nobody serves it.
+/// The addresses of an artifact, at the hub or here. None if it was removed, or is in a directory that is not served.
 pub(crate) struct Links {
-    /// Of this very artifact.
+    /// The address of this very artifact.
     pub(crate) versioned: Option<String>,
-    /// Of the newest of its name.
+    /// The address of the newest artifact of its name.
     pub(crate) stable: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl Links {
     }
 }
 
-/// The full address of what lies in a directory of ours, if it is served.
+/// The full address of an artifact in a directory here, if it is served.
 fn ours(artifact: &Artifact, name: &str, face: &Face) -> Option<String> {
     face.auto_builder.as_ref()?.artifacts.as_ref()?;
     let end = if artifact.format == Format::Directory { "/" } else { "" };
@@ -91,7 +91,7 @@ fn ours(artifact: &Artifact, name: &str, face: &Face) -> Option<String> {
     Some(face.join(&format!("artifacts/{directory}/{}{end}", segment(name))).into())
 }
 
-/// A name as it stands between slashes in an address.
+/// A name, escaped as one segment of an address.
 fn segment(name: &str) -> String {
     let mut escaped = String::new();
     for byte in name.bytes() {
@@ -103,7 +103,7 @@ fn segment(name: &str) -> String {
     escaped
 }
 
-/// A size as people say it, such as `1.5 MiB`.
+/// A size for people, such as `1.5 MiB`.
 pub(crate) fn spoken_size(bytes: u64) -> String {
     let [mut whole, mut rest] = [bytes, 0];
     let mut unit = "B";

@@ -1,4 +1,4 @@
-//! Style sheets and scripts, built into the program. Their names carry a hash, so that browsers keep them for good.
+//! Style sheets and scripts, built into the program. Their names carry a hash, so that browsers can keep them for ever.
 
 #[cfg(test)]
 mod widths;
@@ -27,7 +27,7 @@ const STYLES: &str = concat!(
     include_str!("../static/css/monitor.css"),
 );
 
-/// Every file; a script stands behind those that it imports, because it names them with their hashes.
+/// All files. A script stands after those that it imports, because it contains their names with the hashes.
 const SOURCES: &[(&str, &str)] = &[
     ("kozmic.css", STYLES),
     ("planet.svg", include_str!("../static/planet.svg")),

@@ -1,5 +1,5 @@
-//! The person who asks. A browser shows its session by a signed cookie; each form shows that it is ours by a token of
-//! the session.
+//! The person who makes a request. A browser proves its session with a signed cookie. Each form proves with a token of
+//! the session that it comes from this server.
 
 mod cookies;
 mod csrf;
@@ -24,13 +24,13 @@ use secrecy::{ExposeSecret, SecretString};
 use std::convert::Infallible;
 use url::form_urlencoded;
 
-/// The header by which a page's own script says that it only wants the parts that change.
+/// The header of our own scripts: the page is already open, and only the parts that change are needed.
 pub(crate) const PART: &str = "x-kozmic-part";
 
-/// The header by which browsers say what they fetch something for.
+/// The header in which browsers name the purpose of a request.
 const FETCHED_FOR: &str = "sec-fetch-dest";
 
-/// The person who asks, signed in.
+/// A person who signed in, with their session.
 #[derive(Clone)]
 pub(crate) struct SignedIn {
     /// The person.
@@ -39,30 +39,30 @@ pub(crate) struct SignedIn {
     pub(crate) session: Session,
 }
 
-/// A browser's session, by the secret that its cookie carries.
+/// A browser's session: the secret in its cookie.
 #[derive(Clone)]
 pub(crate) struct Session(pub(crate) SecretString);
 
 impl Session {
-    /// The fingerprint that the store knows the session by.
+    /// The fingerprint by which the store knows the session.
     pub(crate) fn fingerprint(&self) -> String {
         secret::fingerprint(self.0.expose_secret())
     }
 
-    /// The token that each form of this session carries: only somebody who can read our pages knows it.
+    /// The token in each form of this session. Only somebody who can read this server's pages knows it.
     pub(crate) fn csrf_token(&self) -> String {
         secret::fingerprint(&format!("form of {}", self.0.expose_secret()))
     }
 }
 
 impl SignedIn {
-    /// The outside, for changes that this person makes.
+    /// The edges, for changes that this person makes.
     pub(crate) fn edges(&self, app: &Shared) -> Edges {
         app.edges.acting(actor(&self.user, None))
     }
 }
 
-/// The person, as the audit trail names them.
+/// The person as an actor in the audit trail.
 pub(crate) fn actor(user: &User, token: Option<String>) -> Actor {
     Actor::Person { user: user.id, login: user.profile.login.clone(), token }
 }
@@ -92,14 +92,15 @@ impl FromRequestParts<Shared> for Cookies {
     }
 }
 
-/// The person that the cookie belongs to; nobody if it is missing, forged, or its session over.
+/// The person to whom the cookie belongs. None if it is missing or forged, or if its session has ended.
 pub(crate) async fn visitor(headers: &HeaderMap, app: &Shared) -> Result<Option<SignedIn>, WebError> {
     let Some(session) = Cookies::of(headers, &app.face).session() else { return Ok(None) };
     let user = access::of_session(app, &session, is_use(headers)).await?;
     Ok(user.map(|user| SignedIn { user, session }))
 }
 
-/// Whether a person asks, and not a page that is merely open: by a browser's own word, or else by what our scripts send.
+/// True if a person asks, false if an open page asks by itself. The browser's header tells, or else those of our
+/// scripts.
 fn is_use(headers: &HeaderMap) -> bool {
     match headers.get(FETCHED_FOR) {
         Some(what) => what == "document",
@@ -107,7 +108,7 @@ fn is_use(headers: &HeaderMap) -> bool {
     }
 }
 
-/// The address to sign in at, and to come back to `path` afterwards.
+/// The address for signing in and coming back to `path` afterwards.
 pub(crate) fn sign_in_address(path: &str) -> String {
     match local_path(path) {
         None | Some("/") => "/login/".to_owned(),
@@ -117,13 +118,13 @@ pub(crate) fn sign_in_address(path: &str) -> String {
     }
 }
 
-/// The page to show after signing in: what was asked for, if asking for it again changes nothing.
+/// The page to show after signing in: the requested one, if requesting it again changes nothing.
 fn wanted(uri: &Uri, method: &axum::http::Method) -> String {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     if method.is_safe() { path.to_owned() } else { "/".to_owned() }
 }
 
-/// Whether two texts are the same, in a time that does not depend on where they differ.
+/// True if two texts are the same. The comparison takes as long wherever they differ.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     let differences = one.bytes().zip(other.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
     one.len() == other.len() && differences == 0

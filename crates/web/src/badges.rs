@@ -1,5 +1,5 @@
-//! Badges: a small picture of how a branch's last build ended, for readmes. Nobody has to sign in to see one; that of
-//! a private project takes the token that stands in its address, unless its managers opened it to everybody.
+//! Badges: a small picture for readmes that shows how a branch's last build ended. No sign-in is needed. The badge of a
+//! private project needs the token in its address, unless the project's managers opened it to everybody.
 
 use crate::{
     address::{Ask, At},
@@ -21,13 +21,14 @@ use kozmic_model::{git::GitRef, project::Project, status::Status};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// The word at the left.
+/// The word on the left.
 const LABEL: &str = "build";
 
-/// The word of a branch that no build told anything about.
+/// The word for a branch of which no build has a result.
 const UNKNOWN: &str = "unknown";
 
-/// Readmes are shown by others: GitHub's picture proxy, or any page. Each time they have to ask whether it changed.
+/// Headers that make others ask each time if the badge has changed. Readmes are shown by others: GitHub's picture
+/// proxy, or any page.
 const MANNERS: [(HeaderName, &str); 4] = [
     (CONTENT_TYPE, "image/svg+xml; charset=utf-8"),
     (CACHE_CONTROL, "no-cache, max-age=0, must-revalidate"),
@@ -35,14 +36,14 @@ const MANNERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
 ];
 
-/// The values that may stand behind the question mark.
+/// The values in the query.
 #[derive(Deserialize)]
 pub(crate) struct Shown {
     #[serde(default)]
     token: String,
 }
 
-/// The picture; lengths in tenths of a pixel, so that letters can be set exactly.
+/// The picture. Lengths are in tenths of a pixel, so that letters can be placed exactly.
 #[derive(Template)]
 #[template(path = "badge.svg", escape = "html")]
 struct Badge {
@@ -53,7 +54,7 @@ struct Badge {
     word_length: u32,
 }
 
-/// `GET /badges/<owner>/<name>`: of the default branch.
+/// `GET /badges/<owner>/<name>`: the badge of the default branch.
 pub(crate) async fn default(
     State(app): State<Shared>,
     At((owner, name)): At<(String, String)>,
@@ -65,7 +66,7 @@ pub(crate) async fn default(
     badge(&app, &project, &branch, &headers).await
 }
 
-/// `GET /badges/<owner>/<name>/<ref>`: of a branch, whose name may have slashes, or a pull request.
+/// `GET /badges/<owner>/<name>/<ref>`: the badge of a branch, whose name may have slashes, or of a pull request.
 pub(crate) async fn of_ref(
     State(app): State<Shared>,
     At((owner, name, git_ref)): At<(String, String, String)>,
@@ -86,7 +87,7 @@ pub(crate) async fn of_ref(
     badge(&app, &project, &git_ref, &headers).await
 }
 
-/// The project of that name, perhaps with `.svg` behind it, if this request may see its badge.
+/// The project of that name, if this request may see its badge. `.svg` may follow the name.
 async fn project(app: &Shared, owner: &str, name: &str, shown: &Shown) -> Result<Project, WebError> {
     let store = &app.edges.store;
     let found = match (store.projects().project_named(owner, name).await?, name.strip_suffix(".svg")) {
@@ -120,7 +121,7 @@ async fn badge(
     }
 }
 
-/// Whether a list of tags has this one; how they were packed for the way does not matter.
+/// True if a list of tags has this one. A tag's prefix for compression in transit is ignored.
 fn names(list: &str, etag: &str) -> bool {
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     list.split(',').any(|tag| tag.trim() == "*" || bare(tag) == bare(etag))
@@ -138,7 +139,7 @@ impl Badge {
         Self { title, word, colour, label_length: length(LABEL), word_length: length(word) }
     }
 
-    /// The width of the left part: the text, and 6 pixels at each side.
+    /// The width of the left part: the text, and 6 pixels on each side.
     fn left(&self) -> u32 {
         self.label_length + 120
     }
@@ -148,8 +149,8 @@ impl Badge {
     }
 }
 
-/// The length of a word at 11 pixels in Verdana, whose letters are these wide, in whole pixels; other fonts are
-/// stretched to it.
+/// The length of a word at 11 pixels in Verdana. The widths of its letters are listed here in whole pixels. Other fonts
+/// are stretched to that length.
 fn length(word: &str) -> u32 {
     let wide = |letter: char| match letter {
         'i' | 'l' => 30,

@@ -1,4 +1,4 @@
-//! The clients that ask: the address of each, also behind a proxy, and how much each may have open at once.
+//! The clients of this server: their addresses, also behind a proxy, and how much each may have open at once.
 
 mod crowd;
 mod proxies;
@@ -10,19 +10,19 @@ pub(crate) use crowd::{Guest, admit};
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A client, as limits know it: an address, of IPv6 the network of one. Nobody's address is known of a client whose proxy
-/// does not tell it.
+/// A client, as limits count it: its IPv4 address or its IPv6 network. It has no address if its proxy does not name
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Client(Option<IpAddr>);
 
 impl Client {
-    /// A client whose address nobody tells.
+    /// A client whose address is unknown.
     pub(crate) const UNKNOWN: Self = Self(None);
 
     /// The client at an address.
     pub(crate) fn at(address: IpAddr) -> Self {
         Self(Some(match address.to_canonical() {
-            // Each machine has as many addresses of its network as it likes.
+            // A machine can use as many addresses of its network as it wants.
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
             address => address,
         }))

@@ -1,4 +1,4 @@
-//! Requests that lead to nothing: people get a sentence and a request id, the log gets the chain of causes.
+//! Requests that fail: people get a sentence and a request id, and the log gets the chain of causes.
 
 use crate::auth;
 use askama::Template;
@@ -16,16 +16,16 @@ use kozmic_model::{project::Role, token::Scope};
 use serde_json::{Value, json};
 use std::{any::Any, net::IpAddr, sync::Arc};
 
-/// The reason why a request led to nothing.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebError {
-    /// There is no such thing, or the person must not know of it.
+    /// The thing does not exist, or the person must not know of it.
     #[error("not found")]
     NotFound,
-    /// The person sees the project, but this takes another role in it.
+    /// The person sees the project, but this needs another role in it.
     #[error("this takes the role {}", .0.word())]
     Role(Role),
-    /// Only who signed in gets further; afterwards the path is shown.
+    /// The person has to sign in first. After that the path is shown.
     #[error("not signed in")]
     SignIn(String),
     /// The form's token does not belong to the session.
@@ -34,53 +34,53 @@ pub(crate) enum WebError {
     /// A page of another server tries to use this browser's session.
     #[error("the request comes from another server's page")]
     Foreign,
-    /// It comes from a job's container, which has this address.
+    /// The request comes from the container of a job, with this address.
     #[error("the request comes from the job's container at {0}")]
     OfJob(IpAddr),
-    /// The request makes no sense, and why, in a sentence.
+    /// The request makes no sense, for a reason in a sentence.
     #[error("{0}")]
     Senseless(String),
-    /// A link in a mail that leads to nothing, and why, in a sentence.
+    /// A link in a mail is not valid, for a reason in a sentence.
     #[error("{0}")]
     DeadLink(String),
-    /// The form is larger than any that we have.
+    /// The form is larger than any form of this server.
     #[error("the form is too large")]
     TooLarge,
     /// The form came too slowly.
     #[error("the form took too long")]
     TooSlow,
-    /// The address knows other methods than this one.
+    /// The address does not support this method.
     #[error("method not allowed")]
     Method,
     /// The client has as many requests and live views open as it may.
     #[error("too many open requests")]
     Crowded,
-    /// A program brought no token, or one that is nobody's.
+    /// A program sent no token, or an unknown one.
     #[error("no valid token")]
     NoToken,
-    /// The time of a program's token is over.
+    /// A program's token has expired.
     #[error("the token has expired")]
     TokenEnded,
-    /// A program's token is not good for that: this takes another scope.
+    /// A program's token does not allow that: it needs another scope.
     #[error("this takes a token with the scope {}", .0.word())]
     Scope(Scope),
-    /// That cannot be done as things are now, and why, in a sentence.
+    /// The request cannot be done in the present state, for a reason in a sentence.
     #[error("{0}")]
     Conflict(String),
-    /// We failed.
+    /// The server itself failed.
     #[error(transparent)]
     Ours(#[from] anyhow::Error),
 }
 
-/// The reason that a job's container gets, and the way out for who runs the server.
+/// The explanation for a job's container. It names the setting with which the operator can allow such requests.
 const OF_JOB: &str = "This request comes from a job's container, and jobs may not call the server that runs them. Who runs \
                       it can let them, with the setting jobs_may_call.";
 
-/// The reason that a client gets which has too much open.
+/// The explanation for a client that has too much open.
 const CROWDED: &str = "Your address has as many requests and live pages open here as one may have. Close some, or try again \
                        in a moment.";
 
-/// The fault that the error page tells; it travels in the response until the page is made.
+/// The fault for the error page. It travels in the response until the page is made.
 #[derive(Clone)]
 struct Fault(Arc<WebError>);
 
@@ -180,7 +180,7 @@ impl WebError {
 }
 
 impl WebError {
-    /// The word by which programs tell faults apart.
+    /// The word by which programs distinguish faults.
     fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -199,7 +199,7 @@ impl WebError {
         }
     }
 
-    /// The answer to programs.
+    /// The answer for programs.
     fn as_json(&self) -> Value {
         let message = match self {
             Self::NotFound => "There is no such thing, or it is not yours to see.",
@@ -232,8 +232,7 @@ struct ErrorPage<'a> {
     request: &'a str,
 }
 
-/// Puts a page into answers that carry only a fault, or JSON where a program asks, and writes our own faults into the
-/// log.
+/// Adds a page to answers that carry only a fault, or JSON for programs. Writes the server's own faults to the log.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let is_program = request.uri().path().starts_with("/api/") || auth::bearer(request.headers()).is_some();
@@ -264,7 +263,7 @@ fn page(error: &WebError, request: &str) -> String {
     ErrorPage { code, title, advice, request }.render().unwrap_or_else(|_| advice.to_owned())
 }
 
-/// A panic becomes an answer like every other fault of ours.
+/// Turns a panic into an answer like that of any other fault of the server.
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands over what was thrown")]
 pub(crate) fn caught(thrown: Box<dyn Any + Send>) -> Response {
     let text = thrown.downcast_ref::<String>().map(String::as_str);

@@ -1,4 +1,4 @@
-//! The fence before all addresses: a job's container may not call the server that runs it. What comes through a proxy has
+//! Stands before all addresses: a job's container may not call the server that runs it. A request through a proxy has
 //! the proxy's address.
 
 use crate::{app::Shared, error::WebError};
@@ -9,7 +9,7 @@ use axum::{
 };
 use std::net::SocketAddr;
 
-/// Refuses what comes from a job, unless the settings let jobs call.
+/// Refuses a request from a job, unless the settings allow jobs to call.
 pub(crate) async fn keep_out_jobs(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     match peer {

@@ -1,4 +1,4 @@
-//! Headers by which every answer tells browsers: load nothing from elsewhere, guess no types, keep nothing.
+//! Headers in every answer that tell browsers to load nothing from elsewhere, guess no types and keep nothing.
 
 use crate::app::Shared;
 use axum::{
@@ -8,7 +8,8 @@ use axum::{
     response::Response,
 };
 
-/// All scripts, styles, pictures and connections are ours; nothing is inline, nobody frames us.
+/// All scripts, styles, pictures and connections come from this server. Nothing is inline, and no other page may frame
+/// it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -18,25 +19,26 @@ const ALWAYS: [(HeaderName, &str); 3] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Headers that hold unless an answer says otherwise: a badge is for the pages of others, and may be kept; the work of
-/// a stranger's script may do even less than a page.
+/// Headers that an answer may override. A badge may be kept, and pages of others may show it. The output of a
+/// stranger's script may do even less than a page.
 const UNLESS_SAID: [(HeaderName, &str); 3] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::CACHE_CONTROL, "no-store"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Has browsers ask this host by https alone, for a year from each answer on. Other names below it are not ours to bind.
+/// Makes browsers use only https for this host, for a year after each answer. Subdomains are not included: they may
+/// belong to others.
 const BY_HTTPS: &str = "max-age=31536000";
 
-/// Adds the headers to an answer. Pages are not to be kept; what may be kept says so itself.
+/// Adds the headers to an answer. Pages are not kept by browsers, and an answer that may be kept says so itself.
 pub(crate) async fn secure(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     complete(response.headers_mut(), app.face.is_secure());
     response
 }
 
-/// The same for what is no server yet, and is reached without https.
+/// Adds the same headers for the set-up, which is no server yet and is reached without https.
 pub(crate) async fn secure_plainly(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     complete(response.headers_mut(), false);

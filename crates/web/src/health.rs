@@ -1,4 +1,4 @@
-//! Whether Kozmic can do its work: for load balancers, for monitors, and for the banner on each page.
+//! Tells load balancers, monitoring and each page's banner if Kozmic can do its work.
 
 use crate::{app::Shared, auth};
 use axum::{
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-/// Shortest time between two tries to write to the database: anybody may ask.
+/// Shortest time between two tries to write to the database, because anybody may ask.
 const PULSE: Duration = Duration::from_secs(1);
 
 /// Longest time that a try may take.
@@ -33,7 +33,7 @@ pub(crate) async fn alive() -> &'static str {
     "ok"
 }
 
-/// The words for strangers instead of an engine's trouble, which names addresses.
+/// The words for strangers instead of an engine's trouble, because that names addresses.
 const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
 
 /// `GET /readyz`: the database can be written, the disk has room, and a runner can start containers.
@@ -41,7 +41,7 @@ pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl
     let database = database_trouble(&app).await;
     let is_known = matches!(auth::Looker::of(&headers, &app).await, Ok(Some(_)));
     let disk = app.edges.room.trouble();
-    // A runner tells of the disk, too.
+    // A runner reports the disk's trouble, too.
     let engine = engine_trouble(&app).await.filter(|trouble| disk.as_ref() != Some(trouble));
     let engine = engine.map(|trouble| if is_known { trouble } else { FOR_STRANGERS.to_owned() });
     let ready = database.is_none() && disk.is_none() && engine.is_none();
@@ -64,7 +64,7 @@ pub(crate) fn trouble(runners: &[Runner], now: Timestamp) -> Option<String> {
     alive.map(|runner| runner.trouble.clone()).collect::<Option<Vec<_>>>()?.into_iter().next()
 }
 
-/// The reason why the database cannot be written, in a sentence; as it was a moment ago, if that was found out then.
+/// The reason why the database cannot be written, in a sentence. A result of the last moment is used again.
 async fn database_trouble(app: &Shared) -> Option<String> {
     let now = clock::now();
     if let Some(known) = app.pulse.known(now) {
@@ -84,7 +84,7 @@ async fn database_trouble(app: &Shared) -> Option<String> {
 }
 
 impl Pulse {
-    /// The result of the last try, if it is recent. A caller that gets none tries next.
+    /// The result of the last try, if it is recent. If there is none, the caller makes the next try.
     fn known(&self, now: Timestamp) -> Option<Option<String>> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, trouble) = last.as_mut()?;

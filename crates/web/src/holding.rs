@@ -1,4 +1,4 @@
-//! An answer's body that holds something until all of it is sent, or given up.
+//! An answer's body that keeps a value until the whole body is sent or given up.
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
@@ -7,14 +7,14 @@ use std::{
     task::{Context, Poll},
 };
 
-/// A body, and what is dropped with it.
+/// A body, and a value that is dropped with it.
 pub(crate) struct Holding<T> {
     body: Body,
     _held: T,
 }
 
 impl<T> Holding<T> {
-    /// Holds this as long as the body is there.
+    /// Keeps this value as long as the body exists.
     pub(crate) fn new(body: Body, held: T) -> Self {
         Self { body, _held: held }
     }

@@ -1,10 +1,8 @@
-//! Kozmic's face: the pages that people watch a push on, the live log, and the door that deliveries come in by.
+//! The HTTP server: the pages on which people follow a push, the API, the live log, and the addresses that receive
+//! deliveries.
 //!
-//! HTTP only: what happens is decided in the model and done in the flow. Pages are rendered here and work without
-//! scripts; the scripts under `static/` make them better. The order of the modules is the order in which a request
-//! meets them.
-// A request's future holds those of all layers around it, and of the store's below.
-#![recursion_limit = "256"]
+//! This crate does HTTP only: the model decides, and the flow acts. Pages are rendered here and work without scripts.
+//! The scripts under `static/` make them better. The order of the modules is the order in which a request meets them.
 
 mod app;
 mod listen;

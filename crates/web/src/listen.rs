@@ -1,5 +1,5 @@
-//! The server's ear: connections are accepted here, as many as there is room for, and each has its time. What a peer
-//! sends before it has proved anything is held in small buffers only, and a peer that takes nothing is let go.
+//! Accepts connections, up to a limit, and limits the time of each. Data of a peer that has not proved anything is held
+//! in small buffers only, and a peer that does not read its answer is disconnected.
 
 mod connections;
 mod stream;
@@ -36,42 +36,42 @@ use tower::ServiceExt;
 /// Longest time from a connection's beginning, or from an answer's end, to the end of the next request's head.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 
-/// A peer that takes nothing of what it is sent for so long is let go.
+/// A peer that reads nothing of its answer for so long is disconnected.
 const STALL_TIME: Duration = Duration::from_secs(60);
 
-/// The most bytes of a connection that are read ahead: a request's head fits in it.
+/// The most bytes of a connection that are read ahead. A request's head fits into it.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// Pause when the system gives no connection.
+/// Pause if the system gives no connection.
 const BREATHER: Duration = Duration::from_millis(50);
 
-/// The numbers of connections.
+/// Limits for connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Of all together.
+    /// The most connections of all peers together.
     pub connections: usize,
-    /// Of one address that is no proxy.
+    /// The most connections of one address, if it is no proxy.
     pub of_one_address: usize,
-    /// Addresses of proxies, which have many clients behind them.
+    /// Addresses of proxies. Each has many clients behind it.
     pub proxies: TrustedProxies,
 }
 
-/// Times after which a connection is let go.
+/// Times after which a connection is closed.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     head: Duration,
     stall: Duration,
 }
 
-/// One who listens.
+/// The router and limits of all connections.
 struct Ear {
     router: Router,
     times: Times,
     stop: CancellationToken,
 }
 
-/// Serves until the stop, and then until all connections have ended: those that wait for a request at once, the others
-/// with their answer.
+/// Serves until the stop, and then until all connections have ended. A connection that waits for a request ends at
+/// once, the others after their answer.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let times = Times { head: HEAD_TIME, stall: STALL_TIME };
     listen(listener, Ear { router, times, stop }, Connections::new(limits)).await;
@@ -99,7 +99,8 @@ async fn listen(listener: TcpListener, ear: Ear, connections: Arc<Connections>) 
     conversations.wait().await;
 }
 
-/// Goes on after a connection that could not be had. Where files are short, one that waits gives way.
+/// Handles a connection that could not be accepted. If the system has no more file descriptors, a waiting connection is
+/// closed for it.
 async fn cope(connections: &Connections, fault: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
@@ -110,7 +111,7 @@ async fn cope(connections: &Connections, fault: &io::Error) {
     sleep(BREATHER).await;
 }
 
-/// Says no, as far as the system takes it without waiting.
+/// Sends a refusal, as far as the system accepts it without waiting.
 fn refuse(tcp: TcpStream, refusal: Refusal) {
     let _ = tcp.into_std().and_then(|mut tcp| tcp.write(refusal.answer().as_bytes()));
 }
@@ -126,7 +127,7 @@ async fn converse(ear: Arc<Ear>, tcp: TcpStream, peer: SocketAddr, connection: A
     let conversation = http.serve_connection(TokioIo::new(stream), answer).with_upgrades();
     let mut conversation = pin!(conversation);
     tokio::select! {
-        // A peer that breaks off, or is too slow, is no fault of ours.
+        // A peer that breaks off, or is too slow, is no fault of the server.
         _ = conversation.as_mut() => return,
         () = leave.cancelled() => return,
         () = ear.stop.cancelled() => conversation.as_mut().graceful_shutdown(),
@@ -144,7 +145,7 @@ async fn answer(
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     let response = router.oneshot(request).await?;
-    // A WebSocket has its own end, and never waits for a request: its connection stays busy.
+    // A WebSocket has an end of its own and never waits for a request, so its connection stays busy.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         busy.stays();
         return Ok(response);

@@ -1,4 +1,4 @@
-//! A job's log as an answer: whole, or the range that was asked for. Pages and the API give it alike.
+//! Serves a job's log, whole or the requested range, for pages and the API alike.
 
 use crate::{
     app::Shared,
@@ -23,7 +23,7 @@ use kozmic_model::job::{Attempt, Job};
 /// Number of bytes that are read from the log at once.
 const PIECE: u64 = 256 * 1024;
 
-/// The words in place of a log that is kept no more; none if there is one, or none is missed.
+/// The note in place of a log that is no longer kept; none if there is a log, or if none is missing.
 pub(crate) async fn forgotten(app: &Shared, job: &Job) -> Result<Option<String>, WebError> {
     let Some(kept) = app.retention.logs else { return Ok(None) };
     let is_old = job.finished_at.is_some_and(|ended| clock::now().since(ended) > kept);
@@ -37,7 +37,7 @@ pub(crate) async fn forgotten(app: &Shared, job: &Job) -> Result<Option<String>,
     Ok(Some(format!("This log is not kept any more: logs are kept here for {days}.")))
 }
 
-/// The log of an attempt, as far as the request's headers ask for it.
+/// The log of an attempt, or the part that the request's headers ask for.
 pub(crate) async fn of(logs: &Logs, attempt: Attempt, headers: &HeaderMap) -> Result<Response, WebError> {
     let log = logs.reader(attempt);
     let length = log.len().await?;
@@ -49,7 +49,7 @@ pub(crate) async fn of(logs: &Logs, attempt: Attempt, headers: &HeaderMap) -> Re
     Ok((about, answer).into_response())
 }
 
-/// The log's bytes, piece by piece, as fast as they are taken.
+/// The log's bytes, piece by piece, as fast as the client reads them.
 fn pieces(log: LogReader, span: Span) -> impl Stream<Item = anyhow::Result<Bytes>> {
     stream::try_unfold((log, span), |(log, Span { start, end })| async move {
         if start >= end {

@@ -1,9 +1,9 @@
-//! The monitor: what the Auto Builder does now, and what it did last, for people who wait for an artifact. It stands
-//! beside the way of a push and only looks.
+//! The monitor: the present and the last jobs of the Auto Builder, for people who wait for an artifact. It only looks,
+//! and takes no part in the way of a push.
 //!
-//! Somebody who asks is an [`Onlooker`] first, and sees no more than their [`Sight`]. A look at store and logs makes
-//! [`Card`]s; all of them at one moment are a view. The hub tells the differences of two views to everybody who watches
-//! live (`live/monitor.rs`).
+//! A person or program that asks becomes an [`Onlooker`] first, and sees no more than their [`Sight`]. A look at the
+//! store and the logs makes [`Card`]s, and all cards at one moment are a view. The hub sends the differences between
+//! two views to all live viewers (`live/monitor.rs`).
 
 mod sight;
 mod terminal;
@@ -29,7 +29,7 @@ use crate::{app::App, error::WebError};
 use tails::Tails;
 use view::HISTORY;
 
-/// The cards that somebody sees on the monitor's page.
+/// The cards on the monitor's page.
 pub(crate) struct Shown {
     /// Jobs that wait and run.
     pub(crate) running: Vec<Card>,
@@ -37,11 +37,11 @@ pub(crate) struct Shown {
     pub(crate) ended: Vec<Card>,
 }
 
-/// Looks once, for somebody.
+/// Looks once, for one person or program.
 pub(crate) async fn seen_by(app: &App, sight: &Sight) -> Result<Shown, WebError> {
     let mut running = look::running(app, &mut Tails::default()).await?;
     let ended = look::ended_for(app, sight, HISTORY).await?;
-    // A job that ended between the two looks has ended.
+    // A job that ended between the two looks counts as ended.
     running.retain(|card| card.is_for(sight) && ended.iter().all(|ended| ended.id != card.id));
     Ok(Shown { running, ended })
 }

@@ -1,4 +1,4 @@
-//! The pages, one file for each subject: what they show is gathered here, how it looks stands in `templates/`.
+//! The pages, one file for each subject. Their content is collected here, and their look is in `templates/`.
 
 mod missed;
 pub(crate) mod parts;

@@ -1,4 +1,4 @@
-//! The bytes of something long that are wanted: the header `Range`, as the standard says (RFC 9110, section 14).
+//! The bytes that a request asks for by the header `Range` (RFC 9110, section 14).
 
 use axum::{
     body::Body,
@@ -19,16 +19,15 @@ pub(crate) struct Span {
 /// The part that a `Range` header asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// All of it.
+    /// The whole.
     Whole,
-    /// Some of it.
+    /// A part.
     Part(Span),
-    /// A part that is not there.
+    /// A part that does not exist.
     Nothing,
 }
 
-/// The part that the header asks for of something of this length, in bytes. A header that we do not understand asks
-/// for the whole.
+/// The part that the header asks for, for a length in bytes. A header that is not understood asks for the whole.
 pub(crate) fn asked_for(range: &str, length: u64) -> Asked {
     let Some((first, last)) = range.strip_prefix("bytes=").and_then(|rest| rest.split_once('-')) else {
         return Asked::Whole;
@@ -51,7 +50,7 @@ pub(crate) fn asked_for(range: &str, length: u64) -> Asked {
     }
 }
 
-/// The answer to what was asked for of something of this length; `body` makes the bytes of a span.
+/// The answer with the requested part, for this whole length; `body` makes the bytes of a span.
 pub(crate) fn answer(asked: Asked, length: u64, body: impl FnOnce(Span) -> Body) -> Response {
     let (status, span, told) = match asked {
         Asked::Whole => (StatusCode::OK, Span { start: 0, end: length }, None),

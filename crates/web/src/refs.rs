@@ -1,4 +1,4 @@
-//! The names by which people ask for a branch, a tag or a pull request, and by which pages call them.
+//! The names of branches, tags and pull requests, as people type them and as pages show them.
 
 use kozmic_model::git::GitRef;
 

@@ -33,13 +33,13 @@ use tracing::Span;
 /// The largest form, in bytes: a script of 256 KiB grows threefold when it is encoded.
 const LARGEST_FORM: usize = 1024 * 1024;
 
-/// Longest time between two pieces of a request's body. Forms and deliveries have a time for all of it besides.
+/// Longest time between two pieces of a request's body. Forms and deliveries also have a limit for the whole body.
 const PIECE_TIME: Duration = Duration::from_secs(30);
 
 /// All that the program serves. Its connections have to bring the peer's address, as `ConnectInfo`.
 pub fn router(app: App) -> Router {
     let app = Arc::new(app);
-    // Artifacts go as they lie there: that is what their ranges and tags speak of.
+    // Artifacts are not compressed: their ranges and tags refer to the stored bytes.
     let packed = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     pages()
         .merge(doors())
@@ -109,7 +109,7 @@ fn pages() -> Router<Shared> {
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
-/// The addresses that machines talk to.
+/// The addresses for machines.
 fn doors() -> Router<Shared> {
     let delivery = || post(deliveries::take);
     let automatic_delivery = || post(deliveries::take_automatic);
@@ -136,7 +136,7 @@ fn doors() -> Router<Shared> {
         .route("/readyz", get(health::ready))
 }
 
-/// The Auto Builder's work, for people and programs. All who watch share one hub.
+/// The monitor of the Auto Builder, for people and programs. All live viewers share one hub.
 fn monitors() -> Router<Shared> {
     Router::new()
         .route("/monitor/", get(pages::monitor::monitor))
@@ -149,7 +149,7 @@ fn monitors() -> Router<Shared> {
         .layer(Extension(monitor::Hub::default()))
 }
 
-/// An address that we do not know; perhaps it only lacks its last slash.
+/// Answers for an unknown address. It may only lack its last slash: then redirects.
 async fn elsewhere(method: Method, uri: Uri) -> Response {
     match with_slash(&uri) {
         Some(address) if method.is_safe() => Redirect::permanent(&address).into_response(),
@@ -177,13 +177,13 @@ fn with_slash(uri: &Uri) -> Option<String> {
     (is_page && !path.ends_with('/')).then(|| format!("{path}/{query}"))
 }
 
-/// Without the query, which may carry a code to sign in with.
+/// The log span of a request, without the query: that may carry a code for signing in.
 fn span(request: &Request) -> Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     tracing::info_span!("request", request.id = id, http.method = %request.method(), http.path = request.uri().path())
 }
 
-/// Faults are logged where they become pages; only answers that end in the middle are left.
+/// Logs answers that end in the middle. Other faults are logged where they become pages.
 fn broke_off(fault: ServerErrorsFailureClass, _: Duration, _: &Span) {
     if let ServerErrorsFailureClass::Error(fault) = fault {
         tracing::error!("an answer broke off: {fault}");

@@ -1,4 +1,4 @@
-//! The run of a job that is meant: the present one, or an earlier one that stays readable.
+//! Finds the attempt of a job that an address means: the present one, or an earlier one that can still be read.
 
 use crate::{app::Shared, error::WebError};
 use kozmic_model::{
@@ -9,22 +9,22 @@ use kozmic_model::{
 };
 use serde::Deserialize;
 
-/// The reason told of an earlier run whose runner never said how it ended.
+/// The reason for an earlier attempt whose runner never reported how it ended.
 const LOST: &str = "The runner was lost before it could say how the job ended.";
 
-/// The run that an address names; none: the present one.
+/// The attempt that an address names; none: the present one.
 #[derive(Default, Deserialize)]
 pub(crate) struct Wanted {
-    /// Its number, from 1.
+    /// The attempt's number, from 1.
     pub(crate) attempt: Option<i32>,
 }
 
-/// The reason told of a job that a person stopped.
+/// The reason for a job that a person canceled.
 pub(crate) fn canceled_by(person: &User) -> String {
     format!("Canceled by {}.", person.profile.login)
 }
 
-/// A job of a project as it was, or is, in the run that is wanted.
+/// A job of a project, in the attempt that is asked for.
 pub(crate) async fn find(
     app: &Shared,
     project: ProjectId,
@@ -41,7 +41,7 @@ pub(crate) async fn find(
     }
 }
 
-/// The job as it was, or is, in the run that is wanted; none if it never ran so often.
+/// The job in the attempt that is asked for; none if there was no such attempt.
 pub(crate) fn as_of(job: &Job, past: &[PastAttempt], wanted: &Wanted) -> Option<Job> {
     let present = job.shown_attempt().number;
     let number = wanted.attempt.unwrap_or(present);
@@ -51,7 +51,7 @@ pub(crate) fn as_of(job: &Job, past: &[PastAttempt], wanted: &Wanted) -> Option<
     past.iter().find(|run| run.number == number).map(|run| then(job, run))
 }
 
-/// A job as an earlier run left it.
+/// A job as an earlier attempt left it.
 pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
     let PastAttempt {
         number,

@@ -1,8 +1,8 @@
 //! The pages of the set-up: one person is led to a server's first settings, and then the pages are gone.
 //!
-//! They stand before the way of a push. What is asked, tried and written is up to who stands behind them; here is how it
-//! looks, and the door. The pages work without scripts and know no cookie: browsers send cookies to all ports of a machine,
-//! which others may listen on.
+//! The [`SetUp`] behind the pages decides what to ask, try and write. This module has the look of the pages and their
+//! access code. The pages work without scripts and use no cookies: browsers send cookies to all ports of a machine, and
+//! others may listen on these.
 
 mod door;
 mod view;
@@ -38,16 +38,16 @@ const LARGEST_FORM: usize = 16 * 1024;
 /// Longest time between two pieces of a form.
 const PIECE_TIME: Duration = Duration::from_secs(10);
 
-/// One who knows what to ask and what to do with answers.
+/// Decides the questions, and handles the answers.
 pub trait SetUp: Send + Sync + 'static {
-    /// The page to begin with.
+    /// The first page.
     fn begin(&self) -> impl Future<Output = SetupPage> + Send;
 
-    /// The page that follows a form, whose fields are text of anybody.
+    /// The page after a form. Anybody may have written its fields, which are text.
     fn go_on(&self, form: HashMap<String, String>) -> impl Future<Output = SetupPage> + Send;
 }
 
-/// Somebody who was let in by the door, and one who knows what to ask.
+/// The set-up and its access check.
 struct House<S> {
     set_up: S,
     door: Arc<Door>,
@@ -60,7 +60,7 @@ struct Came {
     code: String,
 }
 
-/// All that the set-up serves, to whoever has the door's code.
+/// All that the set-up serves, to everybody who has the access code.
 pub fn setup_router<S: SetUp>(set_up: S, door: Arc<Door>) -> Router {
     let house = Arc::new(House { set_up, door: Arc::clone(&door) });
     Router::new()
@@ -89,7 +89,7 @@ async fn begin<S: SetUp>(
     house.show(house.set_up.begin().await)
 }
 
-/// `POST /`, with the code among the form's fields.
+/// `POST /`, with the code in one of the form's fields.
 async fn go_on<S: SetUp>(
     State(house): State<Arc<House<S>>>,
     form: Result<Form<HashMap<String, String>>, FormRejection>,
@@ -108,7 +108,7 @@ async fn go_on<S: SetUp>(
 }
 
 impl<S> House<S> {
-    /// The answer with a page. Behind the last one the door is shut for good.
+    /// The answer with a page. After the last page nobody gets in any more.
     fn show(&self, page: SetupPage) -> Response {
         let is_last = matches!(page, SetupPage::Done(_));
         let shown = page.render(self.door.code());
@@ -124,7 +124,8 @@ fn closed() -> Response {
     (StatusCode::FORBIDDEN, Html(page)).into_response()
 }
 
-/// Keeps out pages of others: those whose names lead here, and those whose forms do.
+/// Refuses requests that come from elsewhere: by a foreign name that leads to this machine, or from a form of another
+/// server.
 async fn guard(request: Request, next: Next) -> Response {
     match door::is_ours(request.headers()) {
         true => next.run(request).await,

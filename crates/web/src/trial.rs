@@ -1,4 +1,4 @@
-//! A server to try addresses with: all its layers, an empty store, and no network behind it.
+//! A server for tests of addresses: all its layers, an empty store, and no network.
 
 use crate::{
     app::{App, ArtifactDirs, AutoBuilderFace, Face},
@@ -34,7 +34,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-/// The secret that the Auto Builder's webhooks are signed with here.
+/// The secret with which the Auto Builder's webhooks are signed here.
 pub(crate) const WEBHOOK_SECRET: &str = "hush";
 
 /// A server in a directory of its own.
@@ -87,12 +87,12 @@ impl Trial {
         Self { edges, dir, router }
     }
 
-    /// Asks the server, and reads nothing of its answer yet.
+    /// Sends a request, and does not read the answer's body yet.
     pub(crate) async fn begin(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// Asks the server.
+    /// Sends a request and reads the whole answer.
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.begin(request).await;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -102,7 +102,7 @@ impl Trial {
 }
 
 impl Answer {
-    /// A header's text; empty if it is not there.
+    /// A header's text; empty if it does not exist.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
@@ -113,7 +113,7 @@ impl Answer {
     }
 }
 
-/// The face of a server whose Auto Builder, if it has one, serves artifacts.
+/// The settings of a server whose Auto Builder, if it has one, serves artifacts.
 pub(crate) fn face(artifacts: Option<ArtifactDirs>) -> Face {
     let auto_builder = artifacts.map(|artifacts| AutoBuilderFace {
         webhook_secret: WEBHOOK_SECRET.into(),
@@ -132,7 +132,7 @@ pub(crate) fn face(artifacts: Option<ArtifactDirs>) -> Face {
 }
 
 async fn edges(dir: &Path) -> Edges {
-    // Another test may have been faster.
+    // Another test may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let database = format!("sqlite://{}?mode=rwc", dir.join("kozmic.db").display());
     let nowhere = "http://127.0.0.1:9";

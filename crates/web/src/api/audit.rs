@@ -1,4 +1,4 @@
-//! The audit trail: of a project for its owner, of everything for administrators.
+//! The audit trail: a project's for its owner, the whole one for administrators.
 
 use super::{caller::Caller, paging, words::AuditWord};
 use crate::{
@@ -10,7 +10,7 @@ use axum::{Json, extract::State};
 use kozmic_model::{ids::ProjectId, project::Role};
 use serde::{Deserialize, Serialize};
 
-/// The page that is wanted.
+/// The page that is asked for.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     page: Option<u32>,
@@ -26,7 +26,8 @@ pub(super) struct Trail {
     total: u64,
 }
 
-/// `GET /api/v1/audit?page=&per_page=`: for administrators; to all others, and to tokens of a project, it is not there.
+/// `GET /api/v1/audit?page=&per_page=`: for administrators. For all others, and for tokens of a project, it does not
+/// exist.
 pub(super) async fn all(
     State(app): State<Shared>,
     caller: Caller,

@@ -1,4 +1,4 @@
-//! Builds: listed, looked at, run once more, canceled, approved.
+//! Builds: lists them, shows them, runs them again, cancels and approves them.
 
 use super::{
     caller::Caller,
@@ -29,7 +29,7 @@ use kozmic_model::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The builds that are wanted.
+/// The filter and page of a list of builds.
 #[derive(Deserialize)]
 pub(super) struct Wanted {
     #[serde(default, rename = "ref")]
@@ -40,7 +40,7 @@ pub(super) struct Wanted {
     per_page: Option<u32>,
 }
 
-/// The ref whose latest build is wanted.
+/// The ref whose latest build is asked for.
 #[derive(Deserialize)]
 pub(super) struct Latest {
     #[serde(default, rename = "ref")]
@@ -98,7 +98,7 @@ pub(super) async fn one(
     whole(&app, build).await
 }
 
-/// `POST /api/v1/projects/<project>/builds/<build>/restart`: all jobs that ended other than well.
+/// `POST /api/v1/projects/<project>/builds/<build>/restart`: runs all jobs again that did not end well.
 pub(super) async fn restart(
     State(app): State<Shared>,
     caller: Caller,
@@ -111,7 +111,7 @@ pub(super) async fn restart(
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 
-/// `POST /api/v1/projects/<project>/builds/<build>/cancel`: all jobs that wait or run.
+/// `POST /api/v1/projects/<project>/builds/<build>/cancel`: cancels all jobs that wait or run.
 pub(super) async fn cancel(
     State(app): State<Shared>,
     caller: Caller,
@@ -122,16 +122,16 @@ pub(super) async fn cancel(
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 
-/// A fork's commit that somebody looked at.
+/// The approval of a fork's commit that a person looked at.
 #[derive(Deserialize)]
 pub(super) struct Approving {
     sha: String,
-    /// Whether later pushes by the same person to the pull request are approved, too.
+    /// True if later pushes by the same person to the pull request are approved, too.
     #[serde(default)]
     for_all: bool,
 }
 
-/// `POST /api/v1/projects/<project>/builds/<build>/approve`: what is held of it runs.
+/// `POST /api/v1/projects/<project>/builds/<build>/approve`: lets its held jobs run.
 pub(super) async fn approve(
     State(app): State<Shared>,
     caller: Caller,
@@ -140,7 +140,7 @@ pub(super) async fn approve(
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
     let body = body.map_err(|_| WebError::TooLarge)?;
-    // An object alone: a structure is read from an array, too.
+    // Only an object is accepted: serde would also read a structure from an array.
     let object = serde_json::from_slice::<Map<String, Value>>(&body);
     let Approving { sha, for_all } = object
         .and_then(|object| serde_json::from_value(Value::Object(object)))

@@ -1,5 +1,5 @@
-//! The person whose program asks: the token in the header names them. The program may do what they may do, as far as
-//! the token goes.
+//! The person whose program calls: the token in the header names them. The program may do what they may do, within the
+//! token's rights.
 
 use crate::{app::Shared, auth, error::WebError};
 use axum::{extract::FromRequestParts, http::request::Parts};
@@ -11,11 +11,11 @@ use kozmic_model::{
     user::User,
 };
 
-/// The scope that the asked address takes.
+/// The scope that the called address requires.
 #[derive(Clone, Copy)]
 pub(super) struct Takes(pub(super) Scope);
 
-/// The person whose token it is, and what the token is good for.
+/// The person who owns the token, and its rights.
 pub(super) struct Caller {
     /// The person.
     pub(super) user: User,
@@ -27,7 +27,7 @@ pub(super) struct Caller {
 impl FromRequestParts<Shared> for Caller {
     type Rejection = WebError;
 
-    /// All addresses but the description's ask here who calls, so that none can forget the token's scope.
+    /// All addresses except the API's description read their caller here, so that none can forget the token's scope.
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, WebError> {
         let token = auth::bearer(&parts.headers).ok_or(WebError::NoToken)?;
         let TokenHolder { user, token } = auth::holder(app, &token).await?;
@@ -40,13 +40,13 @@ impl FromRequestParts<Shared> for Caller {
 }
 
 impl Caller {
-    /// The outside, for changes that this program makes.
+    /// The edges, for changes that this program makes.
     pub(super) fn edges(&self, app: &Shared) -> Edges {
         app.edges.acting(auth::actor(&self.user, Some(self.title.clone())))
     }
 
-    /// The project and the caller's role in it, if that is at least `role`. Of other projects than the token's it is not
-    /// told whether they are there.
+    /// The project and the caller's role in it, if that is at least `role`. If the token is for another project, the
+    /// answer does not tell if this one exists.
     pub(super) async fn project(
         &self,
         app: &Shared,

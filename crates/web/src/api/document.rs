@@ -1,4 +1,4 @@
-//! The description of the API, in OpenAPI's words. It is written by hand; the tests here keep it true.
+//! The description of the API in OpenAPI. It is written by hand, and the tests here compare it with the code.
 
 use axum::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},

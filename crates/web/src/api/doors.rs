@@ -1,4 +1,4 @@
-//! Each address of the API is held to the rights of the token that is brought.
+//! Tests that each address of the API respects the rights of the token.
 
 use super::routes;
 use crate::trial::{Answer, Trial};
@@ -61,7 +61,7 @@ impl Stage {
         self.trial.ask(request.body(Body::empty()).unwrap()).await
     }
 
-    /// An address of the first project; neither builds nor jobs are there.
+    /// An address of the first project. The build and the job in it do not exist.
     fn address(&self, pattern: &str) -> String {
         let of_project = pattern.replace("{project}", &self.projects[0].to_string());
         ["{build}", "{job}"].into_iter().fold(of_project, |path, part| path.replace(part, "7"))

@@ -1,4 +1,4 @@
-//! Jobs: looked at, read, run once more, canceled.
+//! Jobs: shows them and their logs, runs them again, cancels them.
 
 use super::{caller::Caller, words::JobWord};
 use crate::{
@@ -54,7 +54,7 @@ pub(super) async fn restart(
     whole(&app, job(&app, &caller, project, id, Role::Manager).await?).await
 }
 
-/// `POST /api/v1/projects/<project>/jobs/<job>/cancel`: one that ended stays as it is.
+/// `POST /api/v1/projects/<project>/jobs/<job>/cancel`: a job that ended stays as it is.
 pub(super) async fn cancel(
     State(app): State<Shared>,
     caller: Caller,

@@ -1,12 +1,12 @@
-//! Pages of a list: which one is wanted, and how much of it.
+//! Pages of a list: the number and size that are asked for.
 
 use kozmic_edges::store::PageAsked;
 
-/// Items on a page, if nothing else is asked for, and at most.
+/// Items on a page by default, and at most.
 const PER_PAGE: u64 = 25;
 const MOST_PER_PAGE: u64 = 100;
 
-/// The page that is meant by what a query says.
+/// The page that a query asks for.
 pub(super) fn asked(page: Option<u32>, per_page: Option<u32>) -> PageAsked {
     PageAsked {
         number: u64::from(page.unwrap_or(1).max(1)),

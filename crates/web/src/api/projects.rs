@@ -1,4 +1,4 @@
-//! The person who asks, and the projects that they see.
+//! The caller, and the projects that they see.
 
 use super::{
     caller::Caller,
@@ -20,7 +20,7 @@ pub(super) async fn user(caller: Caller) -> Json<UserWord> {
     Json(UserWord::of(caller.user))
 }
 
-/// `GET /api/v1/projects`: the one built last first.
+/// `GET /api/v1/projects`: the project that was built last comes first.
 pub(super) async fn list(State(app): State<Shared>, caller: Caller) -> Result<Json<Projects>, WebError> {
     let lines = app.edges.store.projects().projects_of(caller.user.id).await?;
     let lines = lines.into_iter().filter(|line| caller.rights.reaches(line.project.id));

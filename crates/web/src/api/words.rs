@@ -1,4 +1,4 @@
-//! The API's answers, in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
+//! The API's answers in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
 
 use crate::{app::Face, artifacts::Links, runs};
 use chrono::{DateTime, SecondsFormat};
@@ -27,7 +27,7 @@ pub(super) struct UserWord {
     name: String,
 }
 
-/// A project, as somebody may use it.
+/// A project with the role of the caller.
 #[derive(Serialize)]
 pub(super) struct ProjectWord {
     id: ProjectId,
@@ -96,7 +96,7 @@ pub(super) struct JobWord {
     url: String,
 }
 
-/// Something that a job made.
+/// An artifact of a job.
 #[derive(Serialize)]
 pub(super) struct ArtifactWord {
     name: String,
@@ -108,7 +108,7 @@ pub(super) struct ArtifactWord {
     removed: bool,
 }
 
-/// One run of a job.
+/// One attempt of a job.
 #[derive(Serialize)]
 pub(super) struct AttemptWord {
     number: i32,
@@ -125,7 +125,7 @@ pub(super) struct AttemptWord {
     log_url: String,
 }
 
-/// A part of a run's time.
+/// A phase of an attempt.
 #[derive(Serialize)]
 pub(super) struct PhaseWord {
     name: &'static str,
@@ -157,7 +157,7 @@ impl ProjectWord {
 }
 
 impl BuildWord {
-    /// A build, and what its jobs' times come to.
+    /// A build, with the sums of its jobs' times.
     pub(super) fn of(build: Build, spent: Spent, face: &Face) -> Self {
         let pull_request = match build.trigger {
             Trigger::PullRequest { number, .. } => Some(number),
@@ -268,11 +268,11 @@ impl PhaseWord {
 pub(super) struct AuditWord {
     id: AuditEntryId,
     at: String,
-    /// The kind of the one who did it.
+    /// The kind of the actor.
     actor: &'static str,
-    /// The login of a person.
+    /// The person's login.
     login: Option<String>,
-    /// The title of the token that they did it with.
+    /// The title of the token that they used.
     token: Option<String>,
     action: &'static str,
     subject: String,

@@ -1,4 +1,4 @@
-//! An artifact that is a file, as an answer: whole or in part, or that it has not changed.
+//! Serves an artifact that is a file: whole, in part, or with the answer that it has not changed.
 
 use super::place::is_missing;
 use crate::{
@@ -34,28 +34,28 @@ use tokio_util::io::ReaderStream;
 /// Number of bytes that are read from a file at once.
 const PIECE: usize = 128 * 1024;
 
-/// The file may be saved, and must not be taken for a page of ours.
+/// Headers that make browsers save the file, and never take it for a page of this server.
 const MANNERS: [(HeaderName, &str); 4] = [
     (CONTENT_TYPE, "application/octet-stream"),
     (CONTENT_DISPOSITION, "attachment"),
     (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'; frame-ancestors 'none'"),
-    // A stable name leads to something else tomorrow.
+    // A stable name may lead to another artifact tomorrow.
     (CACHE_CONTROL, "no-cache"),
 ];
 
-/// The marks that tell one state of a file from another.
+/// The marks that distinguish one state of a file from another.
 struct Version {
-    /// Strong: artifacts are put in place whole, so a file that changed has another number.
+    /// A strong tag. Artifacts are put in place whole, so a changed file has another inode number.
     tag: String,
-    /// In whole seconds, as headers have it.
+    /// The time of the last change in whole seconds, as in headers.
     modified: DateTime<Utc>,
 }
 
-/// The file, as far as the request's headers ask for it.
+/// The file, or the part that the request's headers ask for.
 pub(super) async fn send(path: &Path, method: &Method, headers: &HeaderMap) -> Result<Response, WebError> {
     let file = match File::open(path).await {
         Ok(file) => file,
-        // It was taken away since it was found.
+        // The file was removed after it was found.
         Err(fault) if is_missing(&fault) => return Err(WebError::NotFound),
         Err(fault) => return Err(anyhow::Error::new(fault).context("open an artifact").into()),
     };
@@ -77,7 +77,7 @@ pub(super) async fn send(path: &Path, method: &Method, headers: &HeaderMap) -> R
     Ok((MANNERS, about, ranges::answer(asked, length, body)).into_response())
 }
 
-/// The file where reading begins, and how much to read at most.
+/// The file at the position where reading begins, and the most bytes to read.
 async fn at_its_start(mut file: File, asked: Asked) -> Result<(File, u64), WebError> {
     match asked {
         Asked::Part(Span { start, end }) => {
@@ -97,12 +97,12 @@ impl Version {
         Self { tag, modified: modified.into() }
     }
 
-    /// The time as headers have it, such as `Sat, 21 Nov 2026 09:00:00 GMT`.
+    /// The time in the format of headers, such as `Sat, 21 Nov 2026 09:00:00 GMT`.
     fn date(&self) -> String {
         self.modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
-    /// Whether who asks has this version already.
+    /// True if the client has this version already.
     fn is_known(&self, headers: &HeaderMap) -> bool {
         let mut tags = headers.get_all(IF_NONE_MATCH).iter().peekable();
         if tags.peek().is_some() {
@@ -113,7 +113,7 @@ impl Version {
         since.is_some_and(|since| self.modified <= since)
     }
 
-    /// Whether what who asks has of a file is of this version, so that a part of it is of use.
+    /// True if the client's part of the file is of this version, so that another part of it is useful.
     fn may_be_continued(&self, headers: &HeaderMap) -> bool {
         match text(headers, IF_RANGE) {
             None => !headers.contains_key(IF_RANGE),
@@ -123,7 +123,7 @@ impl Version {
     }
 }
 
-/// A tag without the mark of a weak one.
+/// A tag without the prefix of weak tags.
 fn weak(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }

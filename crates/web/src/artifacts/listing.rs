@@ -1,4 +1,4 @@
-//! An artifact that is a directory, as a page: its files and their sizes.
+//! Serves an artifact that is a directory as a page: its files and their sizes.
 
 use super::{
     place::{self, Place},
@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Most entries that are listed; the others are there all the same.
+/// The most entries that are listed. Others can still be fetched.
 const MOST: usize = 5000;
 
 #[derive(Template)]
@@ -24,24 +24,24 @@ struct Listing<'a> {
     is_cut: bool,
 }
 
-/// A line of the list; directories stand before files.
+/// A line of the list. Directories come before files.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     is_file: bool,
     name: String,
-    /// Its address, relative to the list's.
+    /// The entry's address, relative to the list's.
     link: String,
-    /// None for directories.
+    /// The entry's size; none for directories.
     size: Option<String>,
 }
 
-/// The list of a directory below `root`, which addresses call `name`.
+/// The page for a directory below `root`. Addresses call it `name`.
 pub(super) async fn page(root: &Path, path: PathBuf, name: &str) -> Result<Response, WebError> {
     let root = root.to_owned();
     let listed = tokio::task::spawn_blocking(move || list(&root, &path)).await.context("list an artifact")?;
     let (entries, is_cut) = match listed {
         Ok(listed) => listed,
-        // It was taken away since it was found.
+        // The directory was removed after it was found.
         Err(fault) if place::is_missing(&fault) => return Err(WebError::NotFound),
         Err(fault) => return Err(anyhow::Error::new(fault).context("list an artifact").into()),
     };
@@ -56,7 +56,7 @@ fn list(root: &Path, path: &Path) -> io::Result<(Vec<Entry>, bool)> {
             is_cut = true;
             break;
         }
-        // Names that are no text have no address.
+        // A name that is no valid text has no address.
         let Ok(name) = found?.file_name().into_string() else { continue };
         entries.extend(entry(root, path, name));
     }
@@ -64,7 +64,7 @@ fn list(root: &Path, path: &Path) -> io::Result<(Vec<Entry>, bool)> {
     Ok((entries, is_cut))
 }
 
-/// A line for what can be fetched.
+/// A line for an entry; none if it cannot be fetched.
 fn entry(root: &Path, path: &Path, name: String) -> Option<Entry> {
     if !place::is_seen(&name) {
         return None;

@@ -1,4 +1,5 @@
-//! The file or directory that a name in an address means: nothing outside of its directory, and nothing that is hidden.
+//! Finds the file or directory that a name in an address means. Nothing outside of its directory is found, and nothing
+//! hidden.
 
 use crate::error::WebError;
 use anyhow::Context;
@@ -7,18 +8,18 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Linux's number for links that lead to each other; the standard library has no name for it yet.
+/// Linux's error number for links that lead in a circle. The standard library has no stable name for it yet.
 const TOO_MANY_LINKS: i32 = 40;
 
-/// The file or directory that a name leads to; the path has no links in it.
+/// The file or directory that a name leads to. The path has no links in it.
 #[derive(Debug)]
 pub(super) enum Place {
     File(PathBuf),
     Directory(PathBuf),
 }
 
-/// The place that a name below a directory leads to. Parts that begin with a dot are not found: `..`, and what is not
-/// finished yet. Links are followed as long as they stay in the directory.
+/// The file or directory that a name below a directory leads to. Parts that begin with a dot are not found: `..`, and
+/// artifacts that are not complete yet. Links are followed as long as they stay in the directory.
 pub(super) async fn find(root: &Path, name: &str) -> Result<Place, WebError> {
     let below = below(name).ok_or(WebError::NotFound)?;
     let root = root.to_owned();
@@ -31,13 +32,13 @@ pub(super) async fn find(root: &Path, name: &str) -> Result<Place, WebError> {
     }
 }
 
-/// The path that a name stands for; a slash at its end says nothing.
+/// The relative path of a name. A slash at the name's end is ignored.
 fn below(name: &str) -> Option<PathBuf> {
     let parts = name.strip_suffix('/').unwrap_or(name).split('/');
     parts.map(|part| is_seen(part).then_some(part)).collect()
 }
 
-/// The place that a path leads to, if it is in the directory after all links were followed.
+/// The file or directory that a path leads to, if it is inside the directory after all links were followed.
 pub(super) fn look(root: &Path, path: &Path) -> io::Result<Option<Place>> {
     let (root, path) = (root.canonicalize()?, path.canonicalize()?);
     let Ok(below) = path.strip_prefix(&root) else { return Ok(None) };
@@ -49,17 +50,17 @@ pub(super) fn look(root: &Path, path: &Path) -> io::Result<Option<Place>> {
     Ok(match (metadata.is_file(), metadata.is_dir()) {
         (true, _) => Some(Place::File(path)),
         (_, true) => Some(Place::Directory(path)),
-        // A pipe or a device would never end.
+        // Reading a pipe or a device might never end.
         (false, false) => None,
     })
 }
 
-/// Whether a name without slashes is one of an artifact.
+/// True if a name without slashes can be one of an artifact.
 pub(super) fn is_seen(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains('\0')
 }
 
-/// Whether the fault says that the name leads nowhere.
+/// True if the fault says that the name leads nowhere.
 pub(super) fn is_missing(fault: &io::Error) -> bool {
     let is_name =
         matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename);

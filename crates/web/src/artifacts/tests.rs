@@ -1,4 +1,4 @@
-//! Requests for addresses below `/artifacts/`, well-meant or not.
+//! Requests for addresses below `/artifacts/`, well-meant and hostile ones.
 
 use super::{Links, file, listing, segment, spoken_size};
 use crate::{

@@ -1,14 +1,15 @@
-//! The widths of signs are the same in a browser as on the server. Where the server's crate knows more of Unicode by now,
-//! the test says what the table in `crates/web/static/widths.js` has to be.
+//! Tests that characters have the same width in browsers as on the server. If the server's crate knows a newer Unicode,
+//! the test prints the table that `crates/web/static/widths.js` has to have.
 
 use kozmic_model::terminal::width;
 
 const SCRIPT: &str = include_str!("../../static/widths.js");
 
-/// Signs before this one have one column each, if they are no control characters.
+/// Characters below this one have one column each, if they are no control characters.
 const FIRST: u32 = 0xa0;
 
-/// The ranges of signs of this width: distance from the range before, and length if not 1, in base 36.
+/// The ranges of characters of this width: the distance from the range before, and the length if it is not 1, in base
+/// 36.
 fn ranges(columns: usize) -> String {
     let has = |code: u32| char::from_u32(code).is_some_and(|sign| width(sign) == columns);
     let (mut ranges, mut end, mut code) = (Vec::new(), 0, FIRST);

@@ -1,5 +1,5 @@
-//! A person's access: to this server, by a session or a token, and to a project. Somebody without a role in it learns not
-//! even that it exists; somebody with too small a role is told which one it would take.
+//! A person's access to this server, by a session or a token, and to a project. A person without a role in a project
+//! does not even learn that it exists. A person whose role is too small is told the necessary one.
 
 use super::{Session, SignedIn};
 use crate::{app::Shared, error::WebError};
@@ -52,12 +52,12 @@ pub(super) async fn of_session(
     }
 }
 
-/// Whether the person's session has not ended meanwhile, as it does when the forge no longer accepts their token.
+/// True if the person's session has not ended meanwhile. It ends when the forge no longer accepts their token.
 pub(crate) async fn is_signed_in(app: &Shared, person: &SignedIn) -> Result<bool, WebError> {
     Ok(of_session(app, &person.session, false).await?.is_some())
 }
 
-/// The holder of a token, if its time is not over and they may still be here.
+/// The holder of a token, if it has not expired and they may still be here.
 pub(crate) async fn holder(app: &Shared, token: &SecretString) -> Result<TokenHolder, WebError> {
     let now = clock::now();
     let holder = app.edges.store.people().token_holder(token, now).await?.ok_or(WebError::NoToken)?;
@@ -67,7 +67,7 @@ pub(crate) async fn holder(app: &Shared, token: &SecretString) -> Result<TokenHo
     if may_stay(app, &holder.user).await { Ok(holder) } else { Err(WebError::NoToken) }
 }
 
-/// Whether somebody who signed in once may still be here. Who is not known to may not, until the forge answers.
+/// True if a person who signed in once may still be here. False as long as the forge does not answer.
 async fn may_stay(app: &Shared, user: &User) -> bool {
     match at_forge::may_stay(&app.edges, user, &app.face.invited).await {
         Ok(may_stay) => may_stay,
@@ -83,7 +83,7 @@ async fn may_stay(app: &Shared, user: &User) -> bool {
     }
 }
 
-/// Has the open pages of a person whose sessions ended find that out at once.
+/// Makes the open pages of a person whose sessions ended notice that at once.
 pub(crate) async fn ring_out(app: &Shared, user: UserId) -> Result<(), WebError> {
     Ok(at_forge::ring_out(&app.edges, user).await?)
 }

@@ -1,5 +1,5 @@
-//! The three cookies: the session, a sign-in on its way through the forge, and a notice for the next page. All are
-//! signed, and none is readable by scripts.
+//! The three cookies: the session, a sign-in in progress at the forge, and a notice for the next page. All are signed,
+//! and scripts can read none.
 
 use super::Session;
 use crate::app::Face;
@@ -12,24 +12,24 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Longest time that a sign-in may take at the forge.
+/// Longest time that a sign-in at the forge may take.
 const SIGN_IN_TIME: Duration = Duration::from_secs(600);
 
-/// Longest time that a notice waits for the page that shows it.
+/// Longest time that a notice waits for the next page.
 const NOTICE_TIME: Duration = Duration::from_secs(60);
 
-/// A browser's cookies: what it sent, and how to set them.
+/// A browser's cookies: reads those that it sent, and sets new ones.
 pub(crate) struct Cookies {
     jar: SignedCookieJar<Key>,
     secure: bool,
 }
 
-/// A sign-in on its way through the forge.
+/// A sign-in in progress at the forge.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Departure {
-    /// The text that the forge must bring back, so that nobody can slip a browser another's sign-in.
+    /// The text that the forge must send back, so that nobody can make a browser use another person's sign-in.
     pub(crate) state: String,
-    /// The secret without which the forge takes no code of this sign-in.
+    /// The secret that the forge requires together with the code of this sign-in.
     pub(crate) verifier: String,
     /// The path to go to afterwards.
     pub(crate) next: String,
@@ -47,9 +47,9 @@ pub(crate) struct Notice {
 /// The tone of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Tone {
-    /// It worked.
+    /// The notice reports a success.
     Good,
-    /// It did not.
+    /// The notice reports a failure.
     Bad,
 }
 
@@ -62,12 +62,12 @@ impl Cookies {
         }
     }
 
-    /// The browser's session, if it has one and the signature holds.
+    /// The browser's session, if it has one and the signature is valid.
     pub(crate) fn session(&self) -> Option<Session> {
         self.read("session").map(|secret| Session(secret.into()))
     }
 
-    /// The sign-in that the browser is on.
+    /// The browser's sign-in in progress.
     pub(crate) fn departure(&self) -> Option<Departure> {
         self.read_json("sign_in")
     }
@@ -82,14 +82,15 @@ impl Cookies {
         self.set("session", secret.expose_secret().to_owned(), lasts)
     }
 
-    /// Remembers a sign-in.
+    /// Stores a sign-in in progress.
     pub(crate) fn set_departure(self, departure: &Departure) -> Self {
         self.set_json("sign_in", departure, SIGN_IN_TIME)
     }
 
     /// Leaves a notice for the next page.
     pub(crate) fn set_notice(self, tone: Tone, text: impl Into<String>) -> Self {
-        // Browsers keep 4 KiB a cookie; as hexadecimal digits the text needs up to eight times its characters.
+        // Browsers keep 4 KiB a cookie. As hexadecimal digits the text needs up to eight times as many bytes as it has
+        // characters.
         let text = text.into().chars().take(400).collect();
         self.set_json("notice", &Notice { tone, text }, NOTICE_TIME)
     }
@@ -99,17 +100,17 @@ impl Cookies {
         self.set("session", String::new(), Duration::ZERO)
     }
 
-    /// The sign-in is over, one way or the other.
+    /// Removes the sign-in in progress, after a success or a failure.
     pub(crate) fn forget_departure(self) -> Self {
         self.set("sign_in", String::new(), Duration::ZERO)
     }
 
-    /// The notice was shown.
+    /// Removes the notice, because it was shown.
     pub(crate) fn forget_notice(self) -> Self {
         self.set("notice", String::new(), Duration::ZERO)
     }
 
-    /// Adds what was set to an answer.
+    /// Adds the changed cookies to an answer.
     pub(crate) fn onto(self, response: impl IntoResponse) -> Response {
         (self.jar, response).into_response()
     }
@@ -132,14 +133,14 @@ impl Cookies {
         self.set(name, hex::encode(text), lasts)
     }
 
-    /// With https the prefix makes browsers take the cookie from this host alone.
+    /// The cookie's full name. With https its prefix makes browsers accept the cookie from this host alone.
     fn full(&self, name: &str) -> String {
         format!("{}kozmic_{name}", if self.secure { "__Host-" } else { "" })
     }
 }
 
 fn cookie(name: String, value: String, lasts: Duration, secure: bool) -> Cookie<'static> {
-    // Whole seconds, which is all that Max-Age knows; the cookie's own type for time is not ours to name.
+    // Max-Age has whole seconds. The cookie's own type for time cannot be named in this crate.
     let max_age = lasts.try_into().unwrap_or_default();
     Cookie::build((name, value))
         .path("/")

@@ -1,4 +1,4 @@
-//! Forms prove that they come from a page of ours: a token of the session stands in each.
+//! Forms prove that they come from this server's pages: each carries a token of the session.
 
 use super::{SignedIn, same, visitor};
 use crate::{app::Shared, error::WebError};
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 /// Longest time that a form may take to arrive.
 const FORM_TIME: Duration = Duration::from_secs(60);
 
-/// The values of a form, once its token was found right. All fields of `T` are text.
+/// The values of a form whose token is right. All fields of `T` are text.
 pub(crate) struct Checked<T>(pub(crate) T, pub(crate) SignedIn);
 
 /// A form without fields of its own.

@@ -1,5 +1,6 @@
-//! Somebody who looks: a person with a browser, whose session its cookie names, or a program with an API token in a
-//! header. A page of another server can make a browser send cookies, but no such header; and looking changes nothing.
+//! A person or program that only looks: a browser with a session in its cookie, or a program with an API token in a
+//! header. A page of another server can make a browser send cookies, but no such header. That is safe, because looking
+//! changes nothing.
 
 use super::{SignedIn, access, is_signed_in, visitor, wanted};
 use crate::{app::Shared, error::WebError};
@@ -15,20 +16,20 @@ use kozmic_model::{
 };
 use secrecy::SecretString;
 
-/// Somebody who looks.
+/// A person or program that only looks.
 #[derive(Clone)]
 pub(crate) enum Looker {
-    /// A person, with a browser.
+    /// A person with a browser.
     Person(SignedIn),
-    /// A program, with a person's token.
+    /// A program with a person's token.
     Program(TokenHolder, SecretString),
 }
 
 impl Looker {
-    /// The owner of a valid token, else the owner of the session; nobody if the request has neither.
+    /// The owner of a valid token, else the owner of the session. None if the request has neither.
     ///
     /// # Errors
-    /// There is a token that is nobody's or whose time is over, and no session.
+    /// There is no session, and the token is unknown or has expired.
     pub(crate) async fn of(headers: &HeaderMap, app: &Shared) -> Result<Option<Self>, WebError> {
         let Some(token) = bearer(headers) else { return Ok(visitor(headers, app).await?.map(Self::Person)) };
         match access::holder(app, &token).await {
@@ -42,7 +43,7 @@ impl Looker {
         }
     }
 
-    /// The person.
+    /// The person, or the owner of the program's token.
     pub(crate) fn user(&self) -> &User {
         match self {
             Self::Person(person) => &person.user,
@@ -50,7 +51,7 @@ impl Looker {
         }
     }
 
-    /// The only project that is to be seen, if a token says so.
+    /// The only project that a token allows to see; none: all of the person's projects.
     pub(crate) fn only(&self) -> Option<ProjectId> {
         match self {
             Self::Person(_) => None,
@@ -58,7 +59,7 @@ impl Looker {
         }
     }
 
-    /// The project, if it is theirs to look at.
+    /// The project, if the person is a member of it and the token is not for another one.
     pub(crate) async fn project(&self, app: &Shared, id: ProjectId) -> Result<Project, WebError> {
         if self.only().is_some_and(|only| only != id) {
             return Err(WebError::NotFound);
@@ -66,7 +67,7 @@ impl Looker {
         access::allowed(app, self.user().id, id, Role::Member).await.map(|(project, _)| project)
     }
 
-    /// Whether the session has not ended meanwhile, or the token is still one.
+    /// True if the session has not ended, or the token is still valid.
     pub(crate) async fn stays(&self, app: &Shared) -> Result<bool, WebError> {
         match self {
             Self::Person(person) => is_signed_in(app, person).await,

@@ -1,6 +1,7 @@
-//! The path to go to after signing in: one of ours and nothing else, so that no link can send people astray.
+//! The path to open after signing in. Only paths of this server are accepted, so that no link can lead people to
+//! another.
 
-/// The longest path that is kept, in bytes: written as hexadecimal digits of JSON, it has to fit into a cookie of 4 KiB.
+/// The longest path that is kept, in bytes. As hexadecimal digits of JSON it has to fit into a cookie of 4 KiB.
 const LONGEST: usize = 900;
 
 /// The path, if it stays on this server.

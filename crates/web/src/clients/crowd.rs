@@ -1,5 +1,5 @@
-//! The requests and live views that each client behind a proxy has open. Where no proxy stands between, connections are
-//! counted instead, as they are accepted (`crate::listen`).
+//! Counts the requests and live views that each client behind a proxy has open. Without a proxy, connections are
+//! counted instead when they are accepted (`crate::listen`).
 
 use super::{Client, TrustedProxies};
 use crate::{app::Shared, error::WebError, holding::Holding};
@@ -15,16 +15,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// All who are served; cheap to clone.
+/// The counts of all clients; cheap to clone.
 #[derive(Clone)]
 pub struct Crowd {
     proxies: TrustedProxies,
-    /// For each client.
+    /// The most that each client may have open.
     limit: usize,
     present: Arc<Mutex<HashMap<Client, usize>>>,
 }
 
-/// One request or live view of a client, counted until all of these are dropped.
+/// One request or live view of a client. It counts until all of its clones are dropped.
 #[derive(Clone)]
 pub(crate) struct Guest {
     _present: Option<Arc<Presence>>,
@@ -36,12 +36,12 @@ struct Presence {
 }
 
 impl Crowd {
-    /// Lets each client behind these proxies have so many requests and live views open.
+    /// Allows each client behind these proxies this many open requests and live views.
     pub fn new(proxies: TrustedProxies, limit: usize) -> Self {
         Self { proxies, limit, present: Arc::default() }
     }
 
-    /// One more of a client; none if that is one too many.
+    /// Counts one more for a client; none if that is one too many.
     fn take(&self, client: Client) -> Option<Guest> {
         if client == Client::UNKNOWN {
             return Some(Guest { _present: None });
@@ -67,8 +67,8 @@ impl Drop for Presence {
     }
 }
 
-/// Finds out who asks, and refuses who has too much open already. What is let in counts until the last byte of its answer
-/// is sent, or its live view ends.
+/// Determines the client, and refuses it if it has too much open already. An admitted request counts until the last
+/// byte of its answer is sent, or until its live view ends.
 pub(crate) async fn admit(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let crowd = &app.crowd;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());

@@ -1,15 +1,15 @@
-//! The proxies in front of this server whose word counts. Each writes behind `X-Forwarded-For` where its request came from;
-//! anybody else can write there, too, and is not believed.
+//! The trusted proxies in front of this server. A proxy appends the address that its request came from to
+//! `X-Forwarded-For`. Anybody else can write this header, too, and is not believed.
 
 use super::Client;
 use axum::http::HeaderMap;
 use kozmic_edges::engine::Subnet;
 use std::net::IpAddr;
 
-/// The header that proxies add addresses to.
+/// The header to which proxies add addresses.
 const FORWARDED_FOR: &str = "X-Forwarded-For";
 
-/// The addresses of one's own proxies.
+/// The addresses of the installation's own proxies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<Subnet>);
 
@@ -19,13 +19,14 @@ impl TrustedProxies {
         Self(ranges)
     }
 
-    /// Whether what comes from this address comes from a proxy.
+    /// True if this address is one of a proxy.
     pub(crate) fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|range| range.contains(address))
     }
 
-    /// The client behind a peer: the last address that no proxy of ours has. It is unknown if a proxy names none.
+    /// The client behind a peer: the last address that belongs to no trusted proxy. It is unknown if a proxy names
+    /// none.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> Client {
         if !self.contain(peer) {
             return Client::at(peer);
@@ -43,7 +44,7 @@ impl TrustedProxies {
     }
 }
 
-/// The address in an entry: some proxies write the port behind it, or brackets around it.
+/// The address in an entry. Some proxies add the port, or write brackets around it.
 fn address(word: &str) -> Option<IpAddr> {
     if let Ok(address) = word.parse() {
         return Some(address);

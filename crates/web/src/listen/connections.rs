@@ -1,5 +1,5 @@
-//! All connections, counted: in all, and for each address that is no proxy. When there are as many as there may be, the
-//! one that has waited longest for its peer's next request gives way to the next.
+//! Counts the connections, in all and for each address that is no proxy. At the limit, the connection that has waited
+//! longest for a request is closed for a new one.
 
 use super::Limits;
 use crate::clients::Client;
@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Shortest time between two lines in the log about connections that are refused.
+/// Shortest time between two lines in the log about refused connections.
 const SELDOM: Duration = Duration::from_secs(60);
 
 /// All connections.
@@ -22,43 +22,43 @@ pub(super) struct Connections {
     warned: Mutex<Option<Instant>>,
 }
 
-/// The connections that are counted. Keys and turns are numbers that are given out once.
+/// The counted connections. Keys and turns are numbers that are never used twice.
 #[derive(Default)]
 struct State {
     next: u64,
     all: HashMap<u64, Entry>,
     of: HashMap<Client, usize>,
-    /// Keys of those that wait for a request, by the turn at which they began to.
+    /// Keys of the connections that wait for a request, by the turn at which they began to wait.
     waiting: BTreeMap<u64, u64>,
 }
 
 struct Entry {
-    /// None: a proxy's.
+    /// The client; none for a proxy.
     client: Option<Client>,
-    /// None: a request is being answered.
+    /// The turn since which it waits; none: a request is being answered.
     turn: Option<u64>,
     leave: CancellationToken,
 }
 
-/// One connection, counted until this is dropped.
+/// One connection. It counts until this is dropped.
 pub(super) struct Connection {
     connections: Arc<Connections>,
     key: u64,
     leave: CancellationToken,
 }
 
-/// A request that is answered. Its connection waits again when this is dropped.
+/// A request that is being answered. Its connection waits again when this is dropped.
 pub(super) struct Busy {
     connection: Arc<Connection>,
     waits_again: bool,
 }
 
-/// The reason why a connection is not taken.
+/// The reason why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// There are too many.
+    /// The server has too many connections.
     Full,
-    /// The address has too many.
+    /// The address has too many connections.
     OfOneAddress,
 }
 
@@ -67,7 +67,7 @@ impl Connections {
         Arc::new(Self { limits, state: Mutex::default(), warned: Mutex::default() })
     }
 
-    /// Counts one more, which waits for its first request.
+    /// Counts a new connection, which waits for its first request.
     pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Arc<Connection>, Refusal> {
         let Limits { connections, of_one_address, proxies } = &self.limits;
         let client = (!proxies.contain(peer)).then(|| Client::at(peer));
@@ -87,12 +87,12 @@ impl Connections {
         Ok(Arc::new(Connection { connections: Arc::clone(self), key, leave }))
     }
 
-    /// Ends the connection that has waited longest.
+    /// Closes the connection that has waited longest.
     pub(super) fn make_room(&self) {
         self.state().make_room();
     }
 
-    /// Says it in the log, not too often.
+    /// Writes a warning to the log, not too often.
     pub(super) fn warn(&self, words: impl std::fmt::Display) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.is_none_or(|before| before.elapsed() >= SELDOM) {
@@ -117,7 +117,7 @@ impl State {
         key
     }
 
-    /// Puts a connection at the end of those that wait; one that gave way is counted no more.
+    /// Puts a connection at the end of the waiting ones. A connection that was closed for another is ignored.
     fn wait(&mut self, key: u64) {
         let turn = self.number();
         if let Some(entry) = self.all.get_mut(&key) {
@@ -140,7 +140,7 @@ impl State {
         }
     }
 
-    /// Ends the connection that has waited longest; false if none waits.
+    /// Closes the connection that has waited longest; false if none waits.
     fn make_room(&mut self) -> bool {
         let Some(key) = self.waiting.first_key_value().map(|(_, key)| *key) else { return false };
         if let Some(entry) = self.all.get(&key) {
@@ -157,12 +157,12 @@ impl State {
 }
 
 impl Connection {
-    /// Tells that it has to give way.
+    /// The token that tells this connection to close.
     pub(super) fn leave(&self) -> CancellationToken {
         self.leave.clone()
     }
 
-    /// Notes that a request is being answered: a connection that works does not give way.
+    /// Notes that a request is being answered: a busy connection is not closed for another.
     pub(super) fn busy(self: &Arc<Self>) -> Busy {
         self.connections.state().work(self.key);
         Busy { connection: Arc::clone(self), waits_again: true }
@@ -176,7 +176,7 @@ impl Drop for Connection {
 }
 
 impl Busy {
-    /// Has the connection never wait for a request again.
+    /// Makes the connection never wait for a request again.
     pub(super) fn stays(mut self) {
         self.waits_again = false;
     }
@@ -191,7 +191,7 @@ impl Drop for Busy {
 }
 
 impl Refusal {
-    /// The whole answer, for a peer whose request nobody reads.
+    /// The whole answer for a peer whose request is not read.
     pub(super) fn answer(self) -> String {
         let (status, words) = match self {
             Self::Full => {

@@ -1,5 +1,5 @@
-//! A connection's stream, which ends when the peer takes nothing for too long: neither an answer nor a live view is held
-//! for somebody who does not read it.
+//! A connection's stream, which ends if the peer reads nothing for too long. So no answer and no live view is kept for
+//! a peer that does not read it.
 
 use super::connections::Connection;
 use std::{
@@ -15,11 +15,11 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A stream, whose connection is counted as long as it is there.
+/// A stream. Its connection counts as long as this exists.
 pub(super) struct Stream {
     tcp: TcpStream,
     patience: Duration,
-    /// The end of the patience with a peer that takes nothing at present.
+    /// The time at which the stream ends if the peer reads nothing until then; none if the last write succeeded.
     end: Option<Pin<Box<Sleep>>>,
     _counted: Arc<Connection>,
 }
@@ -29,7 +29,7 @@ impl Stream {
         Self { tcp, patience, end: None, _counted: counted }
     }
 
-    /// Passes on what a try to write came to.
+    /// Returns the result of a write, or ends the stream if writing was not possible for too long.
     fn judge(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.end = None;
@@ -37,7 +37,7 @@ impl Stream {
         }
         let patience = self.patience;
         ready!(self.end.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
-        // What waits in the system's buffers is not kept for the peer either.
+        // Data in the system's buffers is not kept for the peer either.
         let _ = self.tcp.set_zero_linger();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -1,4 +1,5 @@
-//! Peers that say nothing, half of something, or take nothing: each has its time, and others are served meanwhile.
+//! Tests with peers that send nothing, send half of something, or read nothing: each has a time limit, and others are
+//! served meanwhile.
 
 use super::*;
 use axum::routing::{get, post};
@@ -9,14 +10,14 @@ use tokio::{
     time::timeout,
 };
 
-/// Far longer than anything here takes.
+/// A limit far above the time that anything here takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
 const SOON: Duration = Duration::from_millis(50);
 
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// A server to try.
+/// A server for the tests.
 struct Trial {
     address: SocketAddr,
     stop: CancellationToken,
@@ -37,7 +38,7 @@ impl Trial {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// A connection on which this was sent.
+    /// Opens a connection and sends this text.
     async fn send(&self, text: &str) -> TcpStream {
         let mut peer = self.connect().await;
         peer.write_all(text.as_bytes()).await.unwrap();
@@ -50,7 +51,7 @@ impl Trial {
     }
 }
 
-/// All that comes until the server closes the connection.
+/// Everything that arrives until the server closes the connection.
 async fn rest(peer: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     // A reset is an end, too.
@@ -112,7 +113,7 @@ async fn a_peer_that_takes_nothing_is_let_go() {
     let router = Router::new().route("/", get(endless));
     let trial = Trial::start(router, 9, times(NEVER, SOON)).await;
     let mut peer = trial.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    // The router has a sender of its own.
+    // The router has a sender of its own, so the server has to end first.
     let Trial { ended, .. } = trial;
     ended.abort();
     let _ = ended.await;

@@ -1,10 +1,10 @@
-//! The words of the live log, as JSON in text frames.
+//! The messages of the live log, as JSON in text frames.
 //!
 //! | frame | meaning |
 //! |---|---|
 //! | `{"type":"hello","attempt":1}` | the attempt whose log follows; another one has a log of its own, from 0 |
 //! | `{"type":"log","offset":0,"next":5,"data":"…"}` | the bytes from `offset` to before `next`, as text |
-//! | `{"type":"status","status":"…","finished":…,"note":…}` | the job's state, with a note if its log is kept no more; once `finished`, nothing follows |
+//! | `{"type":"status","status":"…","finished":…,"note":…}` | the job's state, with a note if its log is gone; the last if `finished` |
 //! | `{"type":"tick"}` | the connection is alive |
 
 use axum::extract::ws::{Message, Utf8Bytes};
@@ -13,18 +13,18 @@ use serde::Serialize;
 use serde_json::json;
 use std::io::Write;
 
-/// Room for the words around a piece of log.
+/// Room for the frame's JSON around a piece of log.
 const AROUND: usize = 96;
 
-/// The connection is alive.
+/// The frame that says that the connection is alive.
 pub(super) const TICK: &str = r#"{"type":"tick"}"#;
 
-/// The attempt whose log follows.
+/// The frame that names the attempt whose log follows.
 pub(super) fn hello(attempt: i32) -> Message {
     Message::text(json!({ "type": "hello", "attempt": attempt }).to_string())
 }
 
-/// The state of the job, with a note to show where there is no log.
+/// The frame with the job's state, and a note to show if there is no log.
 pub(super) fn status(job: &Job, note: Option<&str>) -> Message {
     let frame = json!({
         "type": "status",
@@ -39,7 +39,7 @@ pub(super) fn status(job: &Job, note: Option<&str>) -> Message {
     Message::text(frame.to_string())
 }
 
-/// A piece of log. This is the hot path: the text is escaped straight into the frame that is sent.
+/// The frame with a piece of log. This code runs most often: the text is escaped straight into the frame that is sent.
 pub(super) fn log(offset: u64, next: u64, data: &str) -> Message {
     let mut frame = Vec::with_capacity(data.len() + data.len() / 16 + AROUND);
     let written = write!(frame, r#"{{"type":"log","offset":{offset},"next":{next},"data":"#)

@@ -1,5 +1,5 @@
-//! A job's log over a WebSocket, from any byte on: the bytes that are there at once, further ones as they come, and at
-//! the end the job's last state.
+//! Sends a job's log over a WebSocket, from any byte on: first the bytes that exist, then further ones as they come,
+//! and at the end the job's last state.
 
 use super::{
     Broken, close, frames, listen, origin::OurSocket, send, socket::Socket, stay, text, tick, ticks,
@@ -25,11 +25,11 @@ use tokio::time::{Instant, sleep};
 /// The most that one frame carries, in bytes of log.
 const PIECE: usize = 256 * 1024;
 
-/// Time for which nothing is sent after a frame that follows closely on another one: the bytes that came meanwhile go
-/// out as one. No eye sees it, and a script that prints byte by byte does not keep the server busy.
+/// Pause after a frame that follows closely on another one: the bytes that come meanwhile are sent as one frame. It is
+/// too short for people to notice, and a script that prints byte by byte does not keep the server busy.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// The bytes that a viewer has already.
+/// The position of a viewer in the log, with the attempt.
 #[derive(Deserialize)]
 pub(crate) struct Have {
     #[serde(default)]
@@ -48,7 +48,7 @@ struct Viewer {
     log: LogReader,
     offset: u64,
     told: Option<Status>,
-    /// Time at which the last bytes went out.
+    /// Time at which the last bytes were sent.
     sent: Option<Instant>,
 }
 
@@ -69,7 +69,8 @@ pub(crate) async fn log(
     }))
 }
 
-/// `GET /projects/<id>/jobs/<job>/log/live/<attempt>?offset=N`: of a run that ended, even if another follows.
+/// `GET /projects/<id>/jobs/<job>/log/live/<attempt>?offset=N`: the log of an attempt that ended, even if another
+/// follows.
 pub(crate) async fn log_of_run(
     State(app): State<Shared>,
     looker: Looker,
@@ -93,13 +94,13 @@ impl Viewer {
     fn new(app: Shared, looker: Looker, socket: Socket, job: Job, have: &Have) -> Self {
         let attempt = job.shown_attempt();
         let log = app.edges.logs.reader(attempt);
-        // The bytes that the viewer has of an earlier attempt are no part of this log.
+        // A viewer's bytes of an earlier attempt are no part of this log.
         let is_same = have.attempt == 0 || have.attempt == attempt.number;
         let offset = if is_same { have.offset } else { 0 };
         Self { app, looker, socket, job, attempt, log, offset, told: None, sent: None }
     }
 
-    /// Shows the log of a run that ended.
+    /// Shows the log of an attempt that ended.
     async fn show(&mut self) -> Result<(), Broken> {
         send(&mut self.socket, frames::hello(self.attempt.number)).await?;
         self.tell().await?;
@@ -107,21 +108,21 @@ impl Viewer {
         Ok(())
     }
 
-    /// Leaves word where the connection broke off by our fault.
+    /// Logs an error if the connection broke off by the server's fault.
     fn part(&self, seen: Result<(), Broken>) {
         if let Err(Broken::Ours(fault)) = seen {
             tracing::error!(job.id = self.job.id.0, "a live log broke off: {fault:#}");
         }
     }
 
-    /// Shows the log until the job is over or the viewer gone.
+    /// Shows the log until the job has ended or the viewer is gone.
     async fn watch(&mut self) -> Result<(), Broken> {
         let broker = &self.app.edges.broker;
         let mut log_bell = broker.bell(Topic::Log(self.job.id));
         let mut job_bell = broker.bell(Topic::Job(self.job.id));
         let mut project_bell = broker.bell(Topic::Project(self.job.project));
         let mut ticks = ticks();
-        // The bells hang now: whatever changes after this look is heard.
+        // The bells listen already, so every change after this look rings.
         self.look().await?;
         send(&mut self.socket, frames::hello(self.attempt.number)).await?;
         loop {
@@ -133,7 +134,7 @@ impl Viewer {
             tokio::select! {
                 () = log_bell.rung() => {}
                 () = job_bell.rung() => self.renew().await?,
-                // It may be about this job, too: a push ends those that it takes the place of.
+                // It may concern this job, too: a new push cancels the jobs that it replaces.
                 () = project_bell.rung() => {
                     self.stay().await?;
                     self.renew().await?;
@@ -148,7 +149,7 @@ impl Viewer {
         }
     }
 
-    /// Sends what there is: the state if it changed, the log's new bytes; the last state after the last byte.
+    /// Sends the news: the state if it changed, and the log's new bytes. The last state follows the last byte.
     async fn tell(&mut self) -> Result<(), Broken> {
         let status = self.job.status;
         if self.told.replace(status) != Some(status) && !status.is_finished() {
@@ -160,7 +161,7 @@ impl Viewer {
             send(&mut self.socket, frames::status(&self.job, note.as_deref())).await?;
         } else if has_sent {
             let before = self.sent.replace(Instant::now());
-            // The first two go out at once: Kozmic's own line, and what the script begins with.
+            // The first two frames are sent at once: Kozmic's own line, and the script's first output.
             if before.is_some_and(|before| before.elapsed() < 2 * BREATH) {
                 sleep(BREATH).await;
             }
@@ -168,7 +169,7 @@ impl Viewer {
         Ok(())
     }
 
-    /// Sends the log's bytes from where the viewer is to the end; true if there were any.
+    /// Sends the log's bytes from the viewer's position to the end; true if there were any.
     async fn drain(&mut self, over: bool) -> Result<bool, Broken> {
         let start = self.offset;
         loop {
@@ -185,7 +186,7 @@ impl Viewer {
         }
     }
 
-    /// Looks at the job again; another attempt begins another log.
+    /// Reads the job again. Another attempt begins another log.
     async fn renew(&mut self) -> Result<(), Broken> {
         match self.look().await? {
             true => send(&mut self.socket, frames::hello(self.attempt.number)).await,
@@ -217,7 +218,7 @@ impl Viewer {
     }
 }
 
-/// The words for a log that is kept no more.
+/// The note for a log that is no longer kept.
 async fn forgotten(app: &Shared, job: &Job) -> Result<Option<String>, Broken> {
     log_text::forgotten(app, job).await.map_err(|fault| match fault {
         WebError::Ours(fault) => Broken::Ours(fault),

@@ -1,4 +1,4 @@
-//! The monitor, live: all that runs and what ended last at once, then whatever changes.
+//! The live monitor: first sends all jobs that run and those that ended last, and then each change.
 //!
 //! | frame | meaning |
 //! |---|---|
@@ -27,8 +27,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-/// Roles and sessions are looked at again when lists of projects change, which they do with each build: not more often
-/// than this for one viewer.
+/// Shortest time between two checks of one viewer's roles and session. They are checked when lists of projects change,
+/// and these change with each build.
 const TRUST: Duration = Duration::from_secs(5);
 
 /// One viewer of the monitor.
@@ -38,7 +38,7 @@ struct Viewer {
     onlooker: Onlooker,
     socket: Socket,
     seat: Seat,
-    /// Time at which it was last certain what this viewer may see.
+    /// Time at which this viewer's rights were checked last.
     certain: Instant,
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn monitor(
     Program(onlooker): Program,
     ours: OurSocket,
 ) -> Response {
-    // The bell hangs from here on; what changes before the connection stands is heard all the same.
+    // The bell listens from here on, so a change before the connection is open is noticed as well.
     let people = app.edges.broker.bell(Topic::Projects);
     ours.open(move |socket| async move {
         let seat = hub.join(&app);
@@ -85,7 +85,7 @@ impl Viewer {
         }
     }
 
-    /// Sends what there is; before the hub's first look, that comes by itself.
+    /// Sends the present state. Before the hub's first look there is none, and it comes later by itself.
     async fn show_all(&mut self) -> Result<(), Broken> {
         match self.seat.view.take() {
             Some(view) => self.show(&view).await,
@@ -102,7 +102,7 @@ impl Viewer {
         Ok(())
     }
 
-    /// Sends what the hub told. A viewer that lags behind, or whose hub broke, begins anew.
+    /// Sends the hub's news. A viewer that is too far behind, or whose hub failed, gets everything again.
     async fn pass_on(&mut self, told: Result<Told, RecvError>) -> Result<(), Broken> {
         let sight = &self.onlooker.sight;
         let frame = match told {
@@ -121,12 +121,12 @@ impl Viewer {
         }
     }
 
-    /// Whether it depends on somebody's session and roles what this viewer may see.
+    /// True if this viewer sees a part only, which depends on their session and roles.
     fn is_limited(&self) -> bool {
         self.onlooker.sight != Sight::Everything
     }
 
-    /// Goes on only while the session lasts; a person who has other roles now is shown all anew.
+    /// Continues only while the session is valid. A person with new roles gets everything again.
     async fn make_certain(&mut self) -> Result<(), Broken> {
         let Some(looker) = self.onlooker.looker.clone().filter(|_| self.is_limited()) else { return Ok(()) };
         match sight_of(&self.app, &looker).await {
@@ -157,7 +157,7 @@ async fn sight_of(app: &Shared, looker: &Looker) -> Result<Option<Sight>, WebErr
     }
 }
 
-/// Waits until a doubt has to be settled; for ever if there is none.
+/// Waits until a check is due; for ever if none is.
 async fn ripe(doubt: &mut Option<Pin<Box<Sleep>>>) {
     match doubt {
         Some(doubt) => doubt.await,

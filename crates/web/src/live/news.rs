@@ -1,4 +1,4 @@
-//! Word that what a page shows has changed. The page then looks again by itself.
+//! Tells an open page that its content has changed. The page then loads its changing parts by itself.
 
 use super::{Broken, close, frames, listen, origin::OurSocket, send, socket::Socket, stay, tick, ticks};
 use crate::{address::Ask, app::Shared, auth::Looker, error::WebError};
@@ -10,7 +10,7 @@ use kozmic_edges::broker::{Bell, Topic};
 use kozmic_model::ids::ProjectId;
 use serde::Deserialize;
 
-/// The subject of the page.
+/// The project of the page.
 #[derive(Deserialize)]
 pub(crate) struct About {
     project: Option<ProjectId>,
@@ -30,7 +30,7 @@ pub(crate) async fn news(
     let list = broker.bell(Topic::Projects);
     let page = broker.bell(project.map_or(Topic::Projects, Topic::Project));
     Ok(ours.open(move |socket| async move {
-        // A listener may go away: there is nothing to put in order.
+        // The viewer may go away: there is nothing to clean up.
         let mut listener = Listener { app, looker, project, socket };
         let _ = listener.tell(list, page).await;
     }))
@@ -45,7 +45,8 @@ struct Listener {
 }
 
 impl Listener {
-    /// Says at once that there may be news (the page was made before the bells hung), and then whenever one rings.
+    /// Tells once at the beginning that there may be news, because the page was made before the bells listened. Then
+    /// tells whenever a bell rings.
     async fn tell(&mut self, mut list: Bell, mut page: Bell) -> Result<(), Broken> {
         let mut ticks = ticks();
         send(&mut self.socket, changed()).await?;
@@ -67,7 +68,7 @@ impl Listener {
         send(&mut self.socket, changed()).await
     }
 
-    /// A person who may not see this any more is told to look again, and finds that out by it.
+    /// Tells a person who may not see this any more to load the page again. They notice it by that.
     async fn stay(&mut self) -> Result<(), Broken> {
         let stays = stay(&self.app, &self.looker, self.project).await;
         if stays.is_err() {

@@ -1,4 +1,4 @@
-//! WebSockets carry cookies from any page, so the page that opens one must be ours.
+//! Accepts WebSockets only from this server's own pages: browsers send cookies with WebSockets of any page.
 
 use super::socket::Socket;
 use crate::{app::Shared, clients::Guest, error::WebError};
@@ -13,23 +13,23 @@ use axum::{
 };
 use url::Url;
 
-/// The longest message that a viewer may send, in bytes; none has anything to say.
+/// The longest message that a viewer may send, in bytes. Viewers have nothing to send.
 const LONGEST: usize = 4 * 1024;
 
-/// A WebSocket that a page of ours opens.
+/// A WebSocket that a page of this server opens.
 pub(crate) struct OurSocket {
     upgrade: WebSocketUpgrade,
-    /// The client whose it is.
+    /// Counts for the client that opened it.
     guest: Option<Guest>,
 }
 
 impl OurSocket {
-    /// Gathers so many bytes before it sends them.
+    /// Collects this many bytes before it sends them.
     pub(super) fn gathering(self, bytes: usize) -> Self {
         Self { upgrade: self.upgrade.write_buffer_size(bytes), ..self }
     }
 
-    /// Opens it; its client has it open until `watch` ends.
+    /// Opens the connection. It counts for its client until `watch` ends.
     pub(super) fn open<W: Future<Output = ()> + Send + 'static>(
         self,
         watch: impl FnOnce(Socket) -> W + Send + 'static,
@@ -51,13 +51,13 @@ impl FromRequestParts<Shared> for OurSocket {
         }
         let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
         let upgrade = upgrade.map_err(IntoResponse::into_response)?;
-        // A frame is gathered before the message that it belongs to is measured.
+        // A whole frame is read before its message is measured, so the frames are limited, too.
         let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
         Ok(Self { upgrade, guest: parts.extensions.get().cloned() })
     }
 }
 
-/// Whether the connection comes from a page of this server, or from no page at all.
+/// True if the connection comes from a page of this server, or from no page at all.
 fn is_ours(headers: &HeaderMap, public_url: &Url) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Some(origin) = origin.to_str().ok().and_then(|text| Url::parse(text).ok()) else { return false };

@@ -1,4 +1,4 @@
-//! One end of a WebSocket: it counts pings that nobody answers.
+//! One end of a WebSocket, which counts pings without an answer.
 
 use super::Broken;
 use axum::{
@@ -6,7 +6,7 @@ use axum::{
     extract::ws::{Message, WebSocket},
 };
 
-/// Number of pings in a row that may stay without an answer: a browser that is busy answers late.
+/// The most pings in a row that may stay without an answer: a busy browser answers late.
 const UNANSWERED: u8 = 3;
 
 /// A viewer's connection.
@@ -24,7 +24,7 @@ impl Socket {
         self.inner.send(message).await.map_err(|_| Broken::Gone)
     }
 
-    /// Asks the other side for a sign of life, unless it gave none for too long.
+    /// Sends a ping, unless too many are without an answer.
     pub(super) async fn ping(&mut self) -> Result<(), Broken> {
         if self.unanswered >= UNANSWERED {
             return Err(Broken::Gone);
@@ -33,7 +33,7 @@ impl Socket {
         self.send(Message::Ping(Bytes::new())).await
     }
 
-    /// Waits until the other side says something, be it that it hears.
+    /// Waits for anything from the other side, such as the answer to a ping.
     pub(super) async fn hear(&mut self) -> Result<(), Broken> {
         let heard = self.inner.recv().await;
         self.unanswered = 0;
@@ -54,7 +54,7 @@ mod tests {
         sync::mpsc,
     };
 
-    /// Both ends of a WebSocket: ours, and the bare stream of the other side.
+    /// Both ends of a WebSocket: the server's, and the bare stream of the other side.
     async fn pair() -> (Socket, TcpStream) {
         let (opened, mut opens) = mpsc::unbounded_channel();
         let open = move |upgrade: WebSocketUpgrade| async move {

@@ -1,11 +1,11 @@
-//! A log is bytes; a browser wants text. Pieces are cut where no character is torn.
+//! Makes text of a log's bytes, for browsers. Pieces are never cut inside a character.
 
 use std::borrow::Cow;
 
-/// The text at the front of `bytes`, and how many bytes it stands for. A character whose end may still come is left
-/// for later unless the log is `over`; what is no text at all becomes U+FFFD.
+/// The text at the front of `bytes`, and how many bytes it stands for. A character whose end may still come is left for
+/// later, unless the log is `over`. Bytes that are no text become U+FFFD.
 pub(super) fn whole(bytes: &[u8], over: bool) -> (Cow<'_, str>, usize) {
-    // Checking a text is several times as fast as mending it.
+    // Checking a text is several times as fast as repairing it.
     if let Ok(text) = std::str::from_utf8(bytes) {
         return (Cow::Borrowed(text), bytes.len());
     }
@@ -13,7 +13,7 @@ pub(super) fn whole(bytes: &[u8], over: bool) -> (Cow<'_, str>, usize) {
     (String::from_utf8_lossy(&bytes[..length]), length)
 }
 
-/// Number of bytes at the end that begin a character that is not complete.
+/// Number of bytes at the end that begin an incomplete character.
 fn torn(bytes: &[u8]) -> usize {
     let reach = bytes.len().min(3);
     for back in 1..=reach {
@@ -30,7 +30,7 @@ fn torn(bytes: &[u8]) -> usize {
     0
 }
 
-/// Whether the beginning of a character can still become one.
+/// True if these bytes can still become a character.
 fn could_go_on(start: &[u8]) -> bool {
     std::str::from_utf8(start).is_err_and(|fault| fault.error_len().is_none())
 }

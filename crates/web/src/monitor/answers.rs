@@ -1,4 +1,4 @@
-//! The monitor's answers to programs: all jobs that run, and those that ended.
+//! The monitor's answers for programs: all jobs that run, and those that ended.
 
 use super::{
     card::Card,
@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 /// Number of builds that are read from the database together.
 const PAGE: u64 = 200;
 
-/// `GET /build/status`: all that runs, by the job's number.
+/// `GET /build/status`: all jobs that wait or run, by number.
 pub(crate) async fn status(
     State(app): State<Shared>,
     Program(onlooker): Program,
@@ -43,24 +43,24 @@ pub(crate) async fn history(
     Ok(Json(ended.iter().map(json::of).collect()))
 }
 
-/// `GET /build/history/full`: all that ever ended, as fast as it is taken.
+/// `GET /build/history/full`: all jobs that ever ended, as fast as the client reads.
 pub(crate) async fn full_history(State(app): State<Shared>, Program(onlooker): Program) -> Response {
     let body = Body::from_stream(pieces(app, onlooker.sight));
     ([(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// The place that an answer with all of the history came to.
+/// The position of an answer with the whole history.
 struct Far {
     app: Shared,
     sight: Sight,
-    /// None before the first page.
+    /// The last row so far; none before the first page.
     mark: Option<HistoryMark>,
     is_empty: bool,
     is_over: bool,
 }
 
-/// A JSON array in pieces. If the database fails in between, the answer breaks off: half a list is not to be taken for
-/// the whole.
+/// A JSON array in pieces. If the database fails in between, the answer breaks off, so that nobody takes half a list
+/// for the whole.
 fn pieces(app: Shared, sight: Sight) -> impl Stream<Item = Result<Bytes>> {
     let start = Far { app, sight, mark: None, is_empty: true, is_over: false };
     stream::try_unfold(start, |far| async move {

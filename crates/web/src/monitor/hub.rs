@@ -1,5 +1,6 @@
-//! One look for all who watch: a thousand open monitors cost the store as much as one. The hub's task lives from the
-//! first viewer to the last; it waits for the bell, gathers a little, looks, and tells what is different.
+//! Looks once for all live viewers: a thousand open monitors cost the store as much as one. The hub's task runs from
+//! the first viewer to the last. It waits for a bell, waits a little for more changes, looks, and sends the
+//! differences.
 
 use super::{
     look,
@@ -19,47 +20,47 @@ use std::{
 };
 use tokio::{sync::broadcast, time::sleep};
 
-/// Time after the bell in which all changes are told together.
+/// Time after a bell in which changes are collected and sent together.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// Time after which to look without being woken.
+/// Interval at which the hub looks even if no bell rings.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Time to wait when the database or the disk has trouble.
+/// Pause if the database or the disk has trouble.
 const TROUBLE: Duration = Duration::from_secs(5);
 
-/// Most news that waits for a slow viewer; one that lags further behind is told all anew.
+/// The most news that wait for a slow viewer. If it is further behind, it gets everything again.
 const WAITING: usize = 64;
 
-/// Number of the newest builds that are looked through for a viewer who may not see everything.
+/// Number of the newest builds that are searched for a viewer who may not see everything.
 const REACH: u64 = 4 * HISTORY as u64;
 
-/// The place that viewers come to.
+/// The hub, which viewers join.
 #[derive(Clone, Default)]
 pub(crate) struct Hub(Arc<Mutex<Option<Desk>>>);
 
-/// The things that the task and the viewers share while there are any.
+/// The data that the task and the viewers share.
 struct Desk {
-    /// None until the first look is over.
+    /// The last view; none until the first look is over.
     view: Option<Arc<View>>,
     news: broadcast::Sender<Told>,
 }
 
-/// Something new, and all that there is now.
+/// One difference, together with the whole new view.
 #[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) news: News,
     pub(crate) view: Arc<View>,
 }
 
-/// A viewer's seat: what there is, unless the first look has yet to come, and what comes.
+/// A viewer's connection to the hub: the present view if there was a first look, and the news to come.
 pub(crate) struct Seat {
     pub(crate) view: Option<Arc<View>>,
     pub(crate) news: broadcast::Receiver<Told>,
 }
 
 impl Hub {
-    /// Takes a seat. The first viewer wakes the hub.
+    /// Adds a viewer. The first viewer starts the hub's task.
     pub(crate) fn join(&self, app: &Shared) -> Seat {
         let mut desk = self.desk();
         if let Some(Desk { view, news }) = desk.as_ref() {
@@ -71,7 +72,7 @@ impl Hub {
         Seat { view: None, news }
     }
 
-    /// Takes the desk away if nobody sits at it; true if so.
+    /// Ends the shared data if there are no viewers; true if so.
     fn leave(&self) -> bool {
         let mut desk = self.desk();
         let is_empty = desk.as_ref().is_none_or(|desk| desk.news.receiver_count() == 0);
@@ -81,13 +82,13 @@ impl Hub {
         is_empty
     }
 
-    /// Tells what is new. A viewer that sits down meanwhile has either heard it or finds it in the view.
+    /// Sends the news. A viewer that joins meanwhile either receives them or finds them in the view.
     fn tell(&self, view: &Arc<View>, all: Vec<News>) {
         let mut desk = self.desk();
         let Some(desk) = desk.as_mut() else { return };
         desk.view = Some(Arc::clone(view));
         for news in all {
-            // Without viewers it is heard by nobody, which is fine.
+            // It fails only if there are no viewers.
             let _ = desk.news.send(Told { news, view: Arc::clone(view) });
         }
     }
@@ -97,7 +98,7 @@ impl Hub {
     }
 }
 
-/// The task behind a desk. It takes the desk away when it ends, however it ends: viewers then notice, and come again.
+/// The hub's task. However it ends, it removes the shared data: viewers notice that and join again.
 struct Task {
     hub: Hub,
     news: broadcast::Sender<Told>,
@@ -106,16 +107,16 @@ struct Task {
 impl Drop for Task {
     fn drop(&mut self) {
         let mut desk = self.hub.desk();
-        // After the last viewer left, the next one may have a new desk already.
+        // After the last viewer left, the next one may already have a new task.
         if desk.as_ref().is_some_and(|desk| desk.news.same_channel(&self.news)) {
             *desk = None;
         }
     }
 }
 
-/// Looks and tells until nobody watches any more.
+/// Looks and sends news until there are no more viewers.
 async fn watch(task: Task, app: Shared) {
-    // The bells hang before the first look: whatever changes after it is heard.
+    // The bells listen before the first look, so every later change rings.
     let mut bells = Bells {
         jobs: app.edges.broker.bell(Topic::Monitor),
         projects: app.edges.broker.bell(Topic::Projects),
@@ -149,33 +150,33 @@ struct Bells {
 }
 
 impl Bells {
-    /// Waits until there may be something new. Says whether what ended is certain to be as it was: a project may have
-    /// been deleted, or its repository been made private.
+    /// Waits until there may be something new. False if the ended jobs may have changed, too: a project may have been
+    /// deleted, or its repository made private.
     async fn rung(&mut self) -> bool {
         let is_certain = tokio::select! {
             () = self.jobs.rung() => true,
             () = self.projects.rung() => false,
             () = sleep(LOOK) => false,
         };
-        // Both ring when a job ends: that is one reason to look.
+        // Both bells ring when a job ends: that is one reason to look.
         let _ = self.jobs.rung().now_or_never();
         is_certain && self.projects.rung().now_or_never().is_none()
     }
 }
 
-/// The facts that the task remembers from one look to the next.
+/// The facts that the task keeps from one look to the next.
 #[derive(Default)]
 struct Looker {
-    /// None before the first look.
+    /// The last view; none before the first look.
     view: Option<Arc<View>>,
     newest: Option<HistoryMark>,
-    /// Whether only a newer end can have changed what ended.
+    /// True if nothing but a newly ended job can have changed the ended jobs.
     is_history_certain: bool,
     tails: Tails,
 }
 
 impl Looker {
-    /// The view of now, and the news in it.
+    /// The present view, and its differences from the last one.
     async fn look(&mut self, app: &App) -> Result<(Arc<View>, Vec<News>)> {
         let before = self.view.clone().unwrap_or_default();
         let running = look::running(app, &mut self.tails).await?;

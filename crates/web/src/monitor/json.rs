@@ -1,10 +1,10 @@
-//! A build as programs and the page's script read it.
+//! A build as JSON for programs and for the page's script.
 
 use super::card::{ArtifactLine, Card, CommitLine};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The facts that everybody reads.
+/// The facts for everybody.
 #[derive(Serialize)]
 struct Facts<'a> {
     name: &'a str,
@@ -23,7 +23,7 @@ struct Facts<'a> {
     log: &'a str,
 }
 
-/// The facts that the page's script reads besides.
+/// The facts for the page's script, in addition to those for everybody.
 #[derive(Serialize)]
 struct LiveFacts<'a> {
     #[serde(flatten)]
@@ -57,12 +57,12 @@ struct Published<'a> {
     removed: bool,
 }
 
-/// A build, for programs.
+/// A build for programs.
 pub(super) fn of(card: &Card) -> Value {
     serde_json::to_value(facts(card)).expect("facts of plain text are JSON")
 }
 
-/// The same with what the page's script needs besides, as text.
+/// A build for the page's script, as text.
 pub(super) fn live(card: &Card) -> String {
     let live = LiveFacts {
         facts: facts(card),

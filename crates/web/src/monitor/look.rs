@@ -6,24 +6,24 @@ use anyhow::Result;
 use kozmic_edges::store::{HistoryMark, Monitored};
 use kozmic_model::artifact::Artifact;
 
-/// Number of rows of the history that are looked at together for somebody who may not see everything.
+/// Number of history rows that are read together for a viewer who may not see everything.
 const PAGE: u64 = 200;
 
-/// Most pages of rows that are looked at: others' private jobs do not make the way to those that one may see endless.
+/// The most pages of rows that are read: many private jobs of others must not make the search endless.
 const PAGES: usize = 10;
 
 /// The jobs that wait and run, in the order in which they were planned.
 pub(super) async fn running(app: &App, tails: &mut Tails) -> Result<Vec<Card>> {
-    // A job that runs has published nothing yet: what an earlier run left is not this one's.
-    cards(app, tails, &app.edges.store.builds().monitored().await?, &[]).await
+    // A running job has published nothing yet: an earlier attempt's artifacts are not shown.
+    cards(app, tails, &app.edges.store.monitored().await?, &[]).await
 }
 
-/// The jobs that ended last, the newest first, up to so many.
+/// The jobs that ended last, the newest first, up to this limit.
 pub(super) async fn ended(app: &App, tails: &mut Tails, limit: u64) -> Result<Vec<Card>> {
     of_history(app, tails, &app.edges.store.builds().monitored_history(None, limit).await?).await
 }
 
-/// The jobs that ended last of those that somebody may see, the newest first, up to so many.
+/// The jobs that ended last among those that this viewer may see, the newest first, up to this limit.
 pub(super) async fn ended_for(app: &App, sight: &Sight, limit: usize) -> Result<Vec<Card>> {
     let page_size = if *sight == Sight::Everything { limit as u64 } else { PAGE };
     let (mut found, mut mark) = (Vec::new(), None);
@@ -39,7 +39,7 @@ pub(super) async fn ended_for(app: &App, sight: &Sight, limit: usize) -> Result<
     of_history(app, &mut Tails::default(), &found).await
 }
 
-/// Jobs that ended, with what they published.
+/// Cards of ended jobs, with the artifacts that they published.
 pub(super) async fn of_history(app: &App, tails: &mut Tails, jobs: &[Monitored]) -> Result<Vec<Card>> {
     let ids = jobs.iter().map(|seen| seen.job.id).collect::<Vec<_>>();
     let artifacts = app.edges.store.artifacts().artifacts_of_jobs(&ids).await?;

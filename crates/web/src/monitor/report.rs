@@ -1,5 +1,5 @@
-//! A job's whole log as text, for people without an account and for programs: by the job's number, or the newest of a
-//! branch.
+//! A job's whole log as text, for people without an account and for programs: of a job's number, or of the newest job
+//! of a branch.
 
 use super::sight::{Onlooker, Program};
 use crate::{
@@ -26,14 +26,14 @@ use kozmic_model::{
 };
 use serde::Deserialize;
 
-/// Number of bytes that are read from the log at once. A few bytes may move far to the right, so their text may be larger
-/// by far.
+/// Number of bytes that are read from the log at once. A few bytes may move the cursor far to the right, so their text
+/// may be much larger.
 const PIECE: usize = 64 * 1024;
 
 /// The form in which the log is wanted.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
-    /// Said, with whatever value: the bytes as they are.
+    /// Set if `raw` is in the query, with any value: the log's bytes are sent unchanged.
     raw: Option<String>,
 }
 
@@ -83,7 +83,7 @@ async fn answer(
     Ok((about, Body::from_stream(pieces(log, length))).into_response())
 }
 
-/// The text of the log up to `length`, piece by piece, as fast as it is taken.
+/// The text of the log up to `length`, piece by piece, as fast as the client reads it.
 fn pieces(log: LogReader, length: u64) -> impl Stream<Item = anyhow::Result<Bytes>> {
     let start = (log, Some(Terminal::default()), 0_u64);
     stream::try_unfold(start, move |(log, terminal, offset)| async move {

@@ -1,4 +1,4 @@
-//! Samples of what the monitor may have to show, to try its parts with. No push comes by here.
+//! Samples of what the monitor may have to show, for tests of its parts.
 
 use super::{card::Card, terminal::LastLines};
 use crate::{
@@ -18,7 +18,7 @@ use kozmic_model::{
 };
 use std::sync::Arc;
 
-/// The face of an installation that has an Auto Builder, and serves artifacts or not.
+/// The settings of an installation with an Auto Builder, which serves artifacts or not.
 pub(crate) fn face(serves: bool) -> Face {
     let mut face =
         trial::face(Some(ArtifactDirs { binary: "/srv/binary".into(), kernel: "/srv/kernel".into() }));
@@ -48,7 +48,7 @@ pub(crate) fn monitored(status: Status) -> Monitored {
     Monitored { job: Job { spec, finished_at, ..job }, build, project: samples::project() }
 }
 
-/// A kernel, published there.
+/// A kernel that was published at this place.
 pub(crate) fn artifact(place: ArtifactPlace) -> Artifact {
     let (versioned, stable) = ("zero-os-main-generic-aaaaaaaaaa.efi", "zero-os-main-generic.efi");
     Artifact {

@@ -1,4 +1,4 @@
-//! Somebody who looks at the monitor, and the part of it that they may see.
+//! A person or program that looks at the monitor, and the part of it that they may see.
 
 use crate::{app::Shared, auth::Looker, error::WebError};
 use axum::{
@@ -11,10 +11,10 @@ use kozmic_model::{ids::ProjectId, project::Project};
 use serde_json::json;
 use std::collections::HashSet;
 
-/// The part of the monitor that somebody may see.
+/// The part of the monitor that a viewer may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// All of it: the monitor is public.
+    /// Everything: the monitor is public.
     Everything,
     /// Builds of public repositories, and of projects that the person has a role in.
     OwnAndPublic(HashSet<ProjectId>),
@@ -22,12 +22,12 @@ pub(crate) enum Sight {
     Only {
         /// The project.
         project: ProjectId,
-        /// Whether the person has a role in it.
+        /// True if the person has a role in it.
         is_own: bool,
     },
 }
 
-/// Somebody who looks at the monitor.
+/// A person or program that looks at the monitor.
 pub(crate) struct Onlooker {
     /// The person or program, if it is known.
     pub(crate) looker: Option<Looker>,
@@ -35,20 +35,20 @@ pub(crate) struct Onlooker {
     pub(crate) sight: Sight,
 }
 
-/// Somebody who looks with a program, which cannot sign in but may bring a token: one who may not look is told so, and
-/// led nowhere.
+/// A program that looks at the monitor. It cannot sign in, but may send a token. If it may not look, it gets an error
+/// instead of a redirection.
 pub(crate) struct Program(pub(crate) Onlooker);
 
-/// The reason why somebody may not look.
+/// The reason why a viewer may not look.
 pub(crate) enum Refused {
-    /// There is no monitor here, or we failed.
+    /// There is no monitor here, or the server failed.
     Elsewhere(WebError),
-    /// One must sign in first.
+    /// The person has to sign in first.
     Unknown,
 }
 
 impl Sight {
-    /// The part that somebody may see of a monitor that is not public.
+    /// The part of a monitor that is not public, for this person or program.
     pub(crate) async fn of(app: &Shared, looker: &Looker) -> Result<Self, WebError> {
         let (store, user) = (&app.edges.store, looker.user().id);
         if let Some(project) = looker.only() {
@@ -61,12 +61,12 @@ impl Sight {
         Ok(Self::OwnAndPublic(own.into_iter().map(|line| line.project.id).collect()))
     }
 
-    /// Whether builds of this project may be seen.
+    /// True if builds of this project may be seen.
     pub(crate) fn includes(&self, project: &Project) -> bool {
         self.reaches(project.id, project.repository.private)
     }
 
-    /// Whether builds of a project may be seen, whose repository is private or not.
+    /// True if builds of a project may be seen. `is_private` is that of its repository.
     pub(crate) fn reaches(&self, project: ProjectId, is_private: bool) -> bool {
         match self {
             Self::Everything => true,

@@ -1,4 +1,4 @@
-//! The ends of logs: a bounded piece, read only when the log has grown since.
+//! The ends of logs: a limited number of bytes, read only if the log has grown since the last look.
 
 use super::terminal::{self, LastLines};
 use anyhow::Result;
@@ -12,10 +12,10 @@ use std::{
 /// Number of lines that are shown.
 const LINES: usize = 15;
 
-/// Number of bytes at a log's end that are looked at.
+/// Number of bytes at a log's end that are read.
 const REACH: u64 = 16 * 1024;
 
-/// The ends of logs that were looked at, with the length that each log had.
+/// The known ends of logs, with the length that each log had.
 #[derive(Default)]
 pub(super) struct Tails(HashMap<Attempt, (u64, Arc<LastLines>)>);
 
@@ -36,13 +36,13 @@ impl Tails {
         Ok(lines)
     }
 
-    /// Forgets all but these.
+    /// Forgets all ends but those of these attempts.
     pub(super) fn keep(&mut self, shown: &HashSet<Attempt>) {
         self.0.retain(|attempt, _| shown.contains(attempt));
     }
 }
 
-/// Without the first line if its beginning is missing, unless there is no other.
+/// The bytes without an incomplete first line, unless there is no other line.
 fn whole_lines(bytes: &[u8], is_cut: bool) -> &[u8] {
     let end_of_first = bytes.iter().position(|byte| *byte == b'\n').filter(|_| is_cut);
     match end_of_first.map(|at| &bytes[at + 1..]) {

@@ -1,4 +1,4 @@
-//! The last lines of a log, as text and as HTML, made on the server, once for all who look at the monitor.
+//! The last lines of a log, as text and as HTML: made on the server, once for all viewers of the monitor.
 
 mod colour;
 #[cfg(test)]
@@ -13,13 +13,13 @@ const LONGEST: usize = 2_000;
 /// The last lines of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LastLines {
-    /// As plain text, without control sequences.
+    /// The lines as plain text, without control sequences.
     pub(crate) text: String,
-    /// The same as HTML, everything escaped, with classes for colours.
+    /// The lines as HTML: everything is escaped, and colours are classes.
     pub(crate) html: String,
 }
 
-/// The last `count` lines of a log's end, without empty ones behind them.
+/// The last `count` lines of a log's end, without empty ones at the end.
 pub(crate) fn last_lines(end: &[u8], count: usize) -> LastLines {
     let mut lines = terminal::lines(end);
     while lines.pop_if(|line| line.runs.is_empty()).is_some() {}
@@ -62,7 +62,7 @@ fn write_run(text: &str, style: Style, html: &mut String) {
     html.push_str("</span>");
 }
 
-/// Writes a text so that it means nothing but itself in HTML.
+/// Escapes a text for HTML.
 fn escape(text: &str, html: &mut String) {
     for sign in text.chars() {
         match sign {

@@ -1,4 +1,5 @@
-//! All that the monitor shows at one moment, and what makes two moments differ: pure, so that each rule can be tested.
+//! All that the monitor shows at one moment, and the differences between two moments. It is pure, so that each rule can
+//! be tested.
 
 use super::{card::Card, json, sight::Sight};
 use axum::extract::ws::Utf8Bytes;
@@ -8,10 +9,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// Number of builds that ended and are shown.
+/// Number of ended builds that are shown.
 pub(super) const HISTORY: usize = 25;
 
-/// A job's card, with its words for the page's script, rendered once.
+/// A job's card, with its JSON for the page's script, rendered once.
 #[derive(Debug)]
 pub(crate) struct Shown {
     card: Card,
@@ -23,25 +24,25 @@ pub(crate) struct Shown {
 pub(crate) struct View {
     running: Vec<Arc<Shown>>,
     ended: Vec<Arc<Shown>>,
-    /// The frames for those who may see everything in them.
+    /// The frames for viewers who may see everything in them.
     status: OnceLock<Utf8Bytes>,
     history: OnceLock<Utf8Bytes>,
 }
 
-/// A difference between two views, as viewers are told.
+/// A difference between two views, as it is sent to viewers.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    /// A build is new among those that run, has changed, or just ended.
+    /// A build began, changed or just ended.
     Update(Arc<Shown>, Utf8Bytes),
-    /// A build is gone without having ended, or is for others now: all that runs is told anew.
+    /// A running build disappeared without having ended, or other viewers may see it now: the whole list is sent again.
     Status,
     /// Builds ended.
     History,
 }
 
 impl View {
-    /// This view with other cards; a card that is the same is not rendered again. A job stands where the later look
-    /// found it: jobs that ended are looked at after those that run, or are those that were known before.
+    /// This view with other cards. An unchanged card is not rendered again. A job that is in both lists stands in the
+    /// list of the later look: ended jobs are read after running ones, or are those that were known before.
     pub(super) fn with(&self, running: Vec<Card>, ended: Option<Vec<Card>>) -> Self {
         let known = |card: Card| {
             let same = self.running.iter().chain(&self.ended).find(|known| known.card == card);
@@ -62,12 +63,12 @@ impl View {
         Self { running, ended, status: OnceLock::new(), history: OnceLock::new() }
     }
 
-    /// Whether a job that ran here is missing there: it has ended, or is hidden.
+    /// True if a job that ran in `before` is missing in `running`: it has ended or is hidden.
     pub(super) fn lacks_any_of(running: &[Card], before: &Self) -> bool {
         before.running.iter().any(|known| running.iter().all(|card| card.id != known.card.id))
     }
 
-    /// The runs whose logs are shown.
+    /// The attempts whose logs are shown.
     pub(super) fn attempts(&self) -> HashSet<Attempt> {
         self.running.iter().chain(&self.ended).map(|shown| shown.card.attempt).collect()
     }
@@ -92,8 +93,8 @@ impl View {
         news
     }
 
-    /// Whether others than before may see something that runs: a viewer who may not any more is not told of the change
-    /// itself.
+    /// True if other viewers than before may see a running job. A viewer who may not see it any more does not receive
+    /// the change itself.
     fn changes_hands(&self, before: &Self) -> bool {
         let was_private = |id| find(&before.running, id).map(|known| known.card.is_private);
         self.running
@@ -101,7 +102,7 @@ impl View {
             .any(|shown| was_private(shown.card.id).is_some_and(|was| was != shown.card.is_private))
     }
 
-    /// The frame that tells all that runs, as far as one may see it.
+    /// The frame with all running jobs that this viewer may see.
     pub(crate) fn status_frame(&self, sight: &Sight) -> Utf8Bytes {
         frame(&self.running, &self.status, sight, |seen| {
             let builds = seen.iter().map(|shown| format!("\"{}\":{}", shown.card.id, shown.json));
@@ -109,7 +110,7 @@ impl View {
         })
     }
 
-    /// The frame that tells the builds that ended last, as far as one may see them.
+    /// The frame with the builds that ended last, as far as this viewer may see them.
     pub(crate) fn history_frame(&self, sight: &Sight) -> Utf8Bytes {
         let newest = &self.ended[..];
         frame(newest, &self.history, sight, |seen| {
@@ -124,7 +125,7 @@ impl Shown {
         Self { json: json::live(&card), card }
     }
 
-    /// Whether one may see it.
+    /// True if this viewer may see the card.
     pub(crate) fn is_for(&self, sight: &Sight) -> bool {
         self.card.is_for(sight)
     }
@@ -139,7 +140,7 @@ fn find(among: &[Arc<Shown>], id: JobId) -> Option<&Arc<Shown>> {
     among.iter().find(|shown| shown.card.id == id)
 }
 
-/// The frame for one's sight: the common one, made but once, if nothing is hidden.
+/// The frame for this viewer. If nothing is hidden, it is the common frame, which is made only once.
 fn frame(
     all: &[Arc<Shown>],
     common: &OnceLock<Utf8Bytes>,

@@ -1,4 +1,4 @@
-//! The person who looks: what Kozmic knows of them, and what they set for themselves: mail, sessions, API tokens.
+//! The page of the person's own account: their data, and their settings for mail, sessions and API tokens.
 
 mod agent;
 mod mail;
@@ -38,7 +38,7 @@ struct AccountPage {
     sessions: Vec<Line>,
 }
 
-/// The form about mail, as it is or as it was typed.
+/// The form about mail, as stored or as typed.
 struct MailDraft {
     address: String,
     is_on: bool,
@@ -62,7 +62,7 @@ pub(crate) async fn settings(State(app): State<Shared>, visit: Visit) -> Result<
     show(&app, visit, None, Told::default()).await
 }
 
-/// The page, with what was typed but not taken, or with what is told but once.
+/// The page, with typed values that were not accepted, or with something that is shown only once.
 async fn show(app: &Shared, visit: Visit, mail: Option<MailDraft>, told: Told) -> Result<Response, WebError> {
     let (store, user) = (&app.edges.store, visit.person.user.id);
     let frame = visit.frame(app, None).await?;

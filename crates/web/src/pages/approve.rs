@@ -9,7 +9,7 @@ use kozmic_model::{
 };
 use serde::Deserialize;
 
-/// The commit that the page showed; a browser sends the switch if it is on.
+/// The commit that the page showed. A browser sends the switch only if it is on.
 #[derive(Deserialize)]
 pub(crate) struct Approving {
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! The audit trail: of a project for its owner, of everything for administrators.
+//! The audit trail: a project's for its owner, the whole one for administrators.
 
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab};
@@ -20,7 +20,7 @@ use serde::Deserialize;
 /// Entries on a page.
 const PER_PAGE: u64 = 50;
 
-/// No trail reaches so far.
+/// A page number beyond any trail.
 const LAST_PAGE: u64 = 1_000_000_000;
 
 #[derive(Template)]
@@ -42,7 +42,7 @@ struct ProjectAuditPage {
 /// One page of the trail.
 struct Trail {
     lines: Vec<Line>,
-    /// Whether it is the trail of all projects, so that each line names its own.
+    /// True if it is the trail of all projects, so that each line names its own.
     names_projects: bool,
     page: u64,
     pages: u64,
@@ -53,18 +53,18 @@ struct Trail {
 struct Line {
     entry: AuditEntry,
     who: String,
-    /// The title of the token that they did it with.
+    /// The title of the token that they used.
     token: Option<String>,
 }
 
-/// The page that is wanted, as typed.
+/// The page that is asked for, as typed.
 #[derive(Deserialize)]
 pub(crate) struct Turned {
     #[serde(default)]
     page: String,
 }
 
-/// `GET /audit/?page=`: for administrators; to all others it is not there.
+/// `GET /audit/?page=`: for administrators. For all others it does not exist.
 pub(crate) async fn all(
     State(app): State<Shared>,
     visit: Visit,

@@ -1,4 +1,4 @@
-//! People's pictures, served by us: a page asks no other host for anything.
+//! People's pictures, served by this server: a page asks no other host for anything.
 
 use crate::{
     address::At,
@@ -18,17 +18,17 @@ use kozmic_model::{
     user::User,
 };
 
-/// A person's initials, where there is no picture.
+/// A person's initials, used if there is no picture.
 #[derive(Template)]
 #[template(path = "initials.svg", escape = "html")]
 struct Initials {
     letters: String,
 }
 
-/// The types that browsers draw and that can carry nothing else.
+/// Types of pictures that browsers show and that can contain no code.
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-/// `GET /avatars/<user>`: one's own. Nobody can count through who is here.
+/// `GET /avatars/<user>`: one's own picture. Nobody can list the users by counting numbers up.
 pub(crate) async fn avatar(
     State(app): State<Shared>,
     person: SignedIn,
@@ -40,7 +40,7 @@ pub(crate) async fn avatar(
     picture_of(&app, &person.user).await
 }
 
-/// `GET /projects/<id>/avatars/<user>`: a member's, for the other members.
+/// `GET /projects/<id>/avatars/<user>`: a member's picture, for the other members.
 pub(crate) async fn member(
     State(app): State<Shared>,
     person: SignedIn,
@@ -52,7 +52,7 @@ pub(crate) async fn member(
     picture_of(&app, &user).await
 }
 
-/// The picture that the forge gave when the person signed in; initials for who never did.
+/// The picture that the forge gave when the person signed in; initials if they never signed in.
 async fn picture_of(app: &Shared, user: &User) -> Result<Response, WebError> {
     let kept = app.edges.store.people().avatar(user.id).await?;
     let drawable = kept.filter(|avatar| PICTURES.contains(&avatar.content_type.as_str()));

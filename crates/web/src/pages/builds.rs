@@ -1,4 +1,4 @@
-//! A build's page: its facts, a tab for each job, and the shown job's runs, phases and log.
+//! A build's page: its facts, a tab for each job, and the shown job's attempts, phases and log.
 
 mod made;
 mod shown;
@@ -43,11 +43,11 @@ struct BuildPage {
     orders: Orders,
     tabs: Vec<JobTab>,
     shown: Option<Shown>,
-    /// The logins of those who approved it, if it is a fork's.
+    /// The logins of those who approved it, if it is from a fork.
     approved_by: Vec<String>,
 }
 
-/// A project that nothing was built of yet.
+/// A project of which nothing was built yet.
 #[derive(Template)]
 #[template(path = "empty.html")]
 struct EmptyPage {
@@ -58,8 +58,8 @@ struct EmptyPage {
     git_ref: Option<String>,
 }
 
-/// The ref whose latest build is wanted: a full ref, a branch's name, `tags/` and a tag's, or `#` and a
-/// pull request's number.
+/// The ref whose latest build is asked for: a full ref, a branch's name, `tags/` and a tag's name, or `#` and a pull
+/// request's number.
 #[derive(Deserialize)]
 pub(crate) struct Wanted {
     #[serde(default, rename = "ref")]
@@ -84,7 +84,7 @@ pub(crate) async fn latest(
     visit.show(&EmptyPage { frame, project, tab: Tab::Latest, hooks, git_ref })
 }
 
-/// `GET /projects/<id>/builds/<build>/`: with the job that tells most.
+/// `GET /projects/<id>/builds/<build>/`: shows the most informative job.
 pub(crate) async fn build(
     State(app): State<Shared>,
     visit: Visit,
@@ -103,12 +103,12 @@ pub(crate) async fn job(
     show(&app, visit, project, build, Some((job, run))).await
 }
 
-/// A build's page.
+/// The address of a build's page.
 pub(super) fn address(build: &Build) -> String {
     format!("/projects/{}/builds/{}/", build.project, build.id)
 }
 
-/// A job's page.
+/// The address of a job's page.
 pub(super) fn job_address(job: &Job) -> String {
     format!("/projects/{}/builds/{}/jobs/{}/", job.project, job.build, job.id)
 }

@@ -1,4 +1,4 @@
-//! Buttons: what was sent by whom, and where the browser goes from there, with a sentence on the next page.
+//! Buttons: the form and the person who sent it, and the page that follows, with a sentence about the result.
 
 use super::frame::Visit;
 use crate::{
@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-/// A form whose token was found right, and the visit that it belongs to.
+/// A form whose token is right, and the visit to which it belongs.
 pub(crate) struct Sent<T>(pub(crate) T, pub(crate) Visit);
 
 impl<T: DeserializeOwned + Send> FromRequest<Shared> for Sent<T> {
@@ -26,8 +26,8 @@ impl<T: DeserializeOwned + Send> FromRequest<Shared> for Sent<T> {
 }
 
 impl Visit {
-    /// On to `path`, where the sentence says how it went. If the forge ended the person's session meanwhile, to
-    /// sign-in, and from there to `path`.
+    /// Redirects to `path`, where the sentence tells the result. If the forge ended the person's session meanwhile,
+    /// redirects to the sign-in, and from there to `path`.
     pub(crate) async fn lead(
         self,
         app: &Shared,
@@ -44,7 +44,7 @@ impl Visit {
         Ok(self.cookies.set_notice(tone, text).onto(Redirect::to(path)))
     }
 
-    /// To sign-in, because the forge no longer accepts the person's token.
+    /// Redirects to the sign-in, because the forge no longer accepts the person's token.
     pub(crate) fn signed_out(self, app: &Shared, path: &str) -> Response {
         let forge = &app.face.forge_name;
         let text =

@@ -1,4 +1,4 @@
-//! The buttons that stop a job, or all jobs of a build.
+//! The buttons that cancel a job, or all jobs of a build.
 
 use super::builds;
 use crate::{

@@ -1,4 +1,5 @@
-//! The frame of every page of a person who signed in: the band, the list of projects, the banner of trouble.
+//! The frame around every page of a person who signed in: the header, the list of projects, and the banner about
+//! trouble.
 
 use crate::{
     app::Shared,
@@ -22,7 +23,7 @@ use kozmic_model::{
     user::User,
 };
 
-/// From this many projects on, a field to filter them is worth its place.
+/// Number of projects from which on a filter field is shown.
 const MANY_PROJECTS: usize = 9;
 
 /// A person's request for a page.
@@ -31,35 +32,35 @@ pub(crate) struct Visit {
     pub(crate) person: SignedIn,
     /// Their browser's cookies.
     pub(crate) cookies: Cookies,
-    /// Whether the page is already shown, and only its changing parts are wanted.
+    /// True if the page is already open, and only its changing parts are needed.
     pub(crate) only_live: bool,
 }
 
-/// The facts for the parts that surround a page.
+/// The facts for the frame around a page.
 pub(crate) struct Frame {
-    /// The time that all ages on the page refer to.
+    /// The time to which all ages on the page refer.
     pub(crate) now: Timestamp,
-    /// The person who looks.
+    /// The person who asks.
     pub(crate) user: User,
-    /// The token that the page's forms carry.
+    /// The token in the page's forms.
     pub(crate) csrf: String,
-    /// The list at the left.
+    /// The list on the left.
     pub(crate) projects: Vec<ProjectLine>,
     /// The project that the page is about.
     pub(crate) current: Option<ProjectId>,
     /// The person's role in that project.
     pub(crate) role: Option<Role>,
-    /// The runners, as far as they are known.
+    /// The known runners.
     pub(crate) runners: Vec<Runner>,
-    /// A sentence left by the page before.
+    /// A sentence that the page before left.
     pub(crate) notice: Option<Notice>,
     /// People's name for the forge.
     pub(crate) forge: String,
-    /// Whether there is a monitor.
+    /// True if there is a monitor.
     pub(crate) has_monitor: bool,
-    /// Whether the page is the monitor.
+    /// True if the page is the monitor.
     pub(crate) is_monitor: bool,
-    /// Whether the person may see all of the audit trail.
+    /// True if the person may see the whole audit trail.
     pub(crate) is_admin: bool,
 }
 
@@ -73,17 +74,17 @@ impl FromRequestParts<Shared> for Visit {
 }
 
 impl Visit {
-    /// A request by a person already known.
+    /// A request by a person who is already known.
     pub(crate) fn new(person: SignedIn, headers: &HeaderMap, app: &Shared) -> Self {
         Self { person, cookies: Cookies::of(headers, &app.face), only_live: only_live(headers) }
     }
 
-    /// The outside, for changes that this person makes.
+    /// The edges, for changes that this person makes.
     pub(crate) fn edges(&self, app: &Shared) -> Edges {
         self.person.edges(app)
     }
 
-    /// Gathers the frame of a page, about a project or not.
+    /// Collects the frame of a page, about a project or not.
     pub(crate) async fn frame(&self, app: &Shared, current: Option<ProjectId>) -> Result<Frame, WebError> {
         let store = &app.edges.store;
         let projects = store.projects().projects_of(self.person.user.id).await?;
@@ -104,12 +105,12 @@ impl Visit {
         })
     }
 
-    /// The project, if this person may do in it what `role` may.
+    /// The project, if this person has at least `role` in it.
     pub(crate) async fn project(&self, app: &Shared, id: ProjectId, role: Role) -> Result<Project, WebError> {
         crate::auth::project(app, &self.person, id, role).await
     }
 
-    /// The page as an answer; a notice that it showed is not shown again.
+    /// The page as an answer. A notice that it showed is not shown again.
     pub(crate) fn show(self, page: &impl Template) -> Result<Response, WebError> {
         let html = Html(page.render()?);
         let shown = !self.only_live && self.cookies.notice().is_some();
@@ -118,33 +119,33 @@ impl Visit {
     }
 }
 
-/// Whether the page is already shown, and only looks for what changed.
+/// True if the page is already open, and only asks for its changing parts.
 pub(crate) fn only_live(headers: &HeaderMap) -> bool {
     headers.contains_key(PART)
 }
 
 impl Frame {
-    /// Whether the person may configure the page's project.
+    /// True if the person may configure the page's project.
     pub(crate) fn manages(&self) -> bool {
         self.role >= Some(Role::Manager)
     }
 
-    /// Whether the person may delete the page's project.
+    /// True if the person may delete the page's project.
     pub(crate) fn owns(&self) -> bool {
         self.role == Some(Role::Owner)
     }
 
-    /// The reason why no job can start anywhere, if so.
+    /// The reason why no job can start anywhere; none if jobs can start.
     pub(crate) fn trouble(&self) -> Option<String> {
         health::trouble(&self.runners, self.now)
     }
 
-    /// Whether the list is long enough for a field that filters it.
+    /// True if the list is long enough for a filter field.
     pub(crate) fn many_projects(&self) -> bool {
         self.projects.len() >= MANY_PROJECTS
     }
 
-    /// The address where the page listens for news.
+    /// The address from which the page receives news.
     pub(crate) fn news_address(&self) -> String {
         match self.current {
             Some(project) => format!("/live?project={project}"),
@@ -157,18 +158,18 @@ impl Frame {
         self.projects.iter().find(|line| self.is_current(&line.project))?.latest.as_ref()
     }
 
-    /// Whether no newer build of the page's project is known.
+    /// True if no newer build of the page's project is known.
     pub(crate) fn is_latest(&self, build: &Build) -> bool {
         self.latest().is_none_or(|latest| latest.id == build.id)
     }
 
-    /// Whether a line of the list is the page's project.
+    /// True if a line of the list is the page's project.
     pub(crate) fn is_current(&self, project: &Project) -> bool {
         self.current == Some(project.id)
     }
 }
 
-/// A project, builds and jobs to try pages with.
+/// A project, builds and jobs for tests of pages.
 #[cfg(test)]
 pub(crate) mod samples {
     use super::{Frame, ProjectLine, Role, Timestamp};

@@ -1,4 +1,4 @@
-//! All builds of a project, the newest first, in pages; of one branch or in one state, if that is asked for.
+//! All builds of a project in pages, the newest first; filtered by branch or state if asked for.
 
 use super::frame::{Frame, Visit};
 use super::{parts, projects::Tab};
@@ -28,10 +28,10 @@ use url::form_urlencoded::Serializer;
 /// Builds on a page.
 const PER_PAGE: u64 = 25;
 
-/// No history reaches so far; a number beyond it would not fit into a database's count of rows.
+/// A page number beyond any history. A larger number would not fit into a database's count of rows.
 const LAST_PAGE: u64 = 1_000_000_000;
 
-/// Most refs that the field proposes.
+/// The most refs that the field proposes.
 const PROPOSED: u64 = 200;
 
 #[derive(Template)]
@@ -47,7 +47,7 @@ struct HistoryPage {
     pages: u64,
 }
 
-/// The page and filter that are wanted, as typed.
+/// The page and filter that are asked for, as typed.
 #[derive(Deserialize)]
 pub(crate) struct Turned {
     #[serde(default)]
@@ -58,7 +58,7 @@ pub(crate) struct Turned {
     status: String,
 }
 
-/// The page and filter that are wanted, as understood.
+/// The page and filter that are asked for, as understood.
 struct Asked {
     page: u64,
     filter: BuildFilter,
@@ -72,12 +72,12 @@ impl From<&Turned> for Asked {
 }
 
 impl Asked {
-    /// The branch or pull request, as its field has it.
+    /// The branch or pull request, as its field shows it.
     fn label(&self) -> String {
         self.filter.git_ref.as_ref().map(refs::name).unwrap_or_default()
     }
 
-    /// Whether some builds are left out.
+    /// True if the filter leaves out builds.
     fn is_narrow(&self) -> bool {
         self.filter.git_ref.is_some() || self.filter.status.is_some()
     }

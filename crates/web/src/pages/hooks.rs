@@ -1,4 +1,4 @@
-//! The form that a hook is written in: title, image, scripts.
+//! The form for a hook: title, image, scripts.
 
 mod forge;
 
@@ -44,32 +44,32 @@ impl HookPage {
         self.faults.get(field).map(String::as_str)
     }
 
-    /// Whether to begin mending here: the first wrong field in the form's order.
+    /// True for the first wrong field in the form's order: the person begins to correct there.
     fn begins(&self, field: &str) -> bool {
         FIELDS.into_iter().find(|name| self.faults.contains_key(name)) == Some(field)
     }
 
-    /// Whether this policy is the chosen one.
+    /// True if this policy is chosen.
     fn pulls(&self, policy: PullPolicy) -> bool {
         self.draft.pull.parse::<PullPolicy>().unwrap_or_default() == policy
     }
 
-    /// Whether this is what becomes of an interrupted job.
+    /// True if this is the chosen end of an interrupted job.
     fn ends_as(&self, choice: IfInterrupted) -> bool {
         self.draft.if_interrupted.parse::<IfInterrupted>().unwrap_or_default() == choice
     }
 
-    /// Whether the part about the install script has something to show.
+    /// True if the part about the install script has content.
     fn installs(&self) -> bool {
         let is_filled = !self.draft.install_script.is_empty() || !self.draft.tracked_files.is_empty();
         is_filled || self.fault("install_script").is_some() || self.fault("tracked_files").is_some()
     }
 }
 
-/// The form as a person is to see it, without the page around it.
+/// The form to show to a person, without the page around it.
 struct Form {
     project: Project,
-    /// None: the form is for a new hook.
+    /// The hook to change; none: the form is for a new hook.
     hook: Option<Hook>,
     draft: HookDraft,
     faults: FieldFaults,

@@ -1,5 +1,5 @@
-//! Links in mails that people follow: one confirms an address, one ends all mail. Programs of mailboxes fetch links, so
-//! nothing happens before a button is pressed.
+//! Links in mails: one confirms an address, one ends all mail. Mail programs open links by themselves, so nothing
+//! happens before the person presses a button.
 
 use super::{
     account,
@@ -47,9 +47,9 @@ struct UnsubscribePage {
 enum Step {
     /// The question, with the sealed link.
     Asked(String),
-    /// It is done, for this login.
+    /// Mail was ended for this login.
     Done(String),
-    /// There is nothing to do.
+    /// There is no mail to end.
     NoMail,
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn confirm(
     visit.lead(&app, account::PATH, Ok(said)).await
 }
 
-/// `POST /account/settings/mail/link/`: the link to confirm an address once more.
+/// `POST /account/settings/mail/link/`: sends the link to confirm an address again.
 pub(crate) async fn send_again(
     State(app): State<Shared>,
     Sent(auth::Nothing {}, visit): Sent<auth::Nothing>,
@@ -102,7 +102,8 @@ pub(crate) async fn ask_to_unsubscribe(
     page(UnsubscribePage { address, step: if is_used { Step::Asked(query.link) } else { Step::NoMail } })
 }
 
-/// `POST /mail/unsubscribe/`: by the button, or by a mailbox's own, with nothing to prove but the link (RFC 8058).
+/// `POST /mail/unsubscribe/`: by the page's button, or by that of a mail program, with no proof but the link (RFC
+/// 8058).
 pub(crate) async fn unsubscribe(
     State(app): State<Shared>,
     Ask(query): Ask<LinkQuery>,
@@ -116,7 +117,7 @@ fn page(page: UnsubscribePage) -> Result<Response, WebError> {
     Ok(Html(page.render()?).into_response())
 }
 
-/// The outcome of asking for a link to confirm an address, in a sentence; none: there was none to send.
+/// The result of asking for a link to confirm an address, in a sentence; none if no link was needed.
 pub(super) fn said(app: &Shared, outcome: LinkOutcome) -> Result<Option<&'static str>, String> {
     match outcome {
         LinkOutcome::NotNeeded => Ok(None),

@@ -1,13 +1,13 @@
-//! The outcome of deliveries that the forge could not bring, in sentences.
+//! Sentences about deliveries that the forge could not deliver.
 
 use kozmic_edges::store::MissedCount;
 use kozmic_model::time::{Timestamp, age};
 use std::time::Duration;
 
-/// Time for which a page speaks of it.
+/// Time for which a page mentions missed deliveries.
 pub(super) const SHOWN: Duration = Duration::from_secs(7 * 86_400);
 
-/// The sentences to say; none if nothing was missed.
+/// The sentences to show; empty if nothing was missed.
 pub(super) fn sentences(count: &MissedCount, forge: &str, now: Timestamp) -> Vec<String> {
     let &MissedCount { made_good, made_good_at, waiting, given_up, .. } = count;
     let mut said = Vec::new();

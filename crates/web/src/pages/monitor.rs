@@ -1,5 +1,5 @@
-//! The monitor's page: what the Auto Builder does now, and what it did last. It is whole without scripts; the script
-//! keeps it true.
+//! The monitor's page: the present and the last jobs of the Auto Builder. It is complete without scripts, and the
+//! script keeps it up to date.
 
 use super::{
     frame::{Frame, Visit},
@@ -23,14 +23,14 @@ use kozmic_model::{monitor::MonitorState, time::Timestamp};
 #[derive(Template)]
 #[template(path = "monitor.html")]
 struct MonitorPage {
-    /// None for somebody who has not signed in.
+    /// The frame; none for a person who has not signed in.
     frame: Option<Frame>,
     now: Timestamp,
     running: Vec<Card>,
     ended: Vec<Card>,
-    /// The outcome of deliveries that did not arrive, in sentences.
+    /// Sentences about deliveries that did not arrive.
     missed: Vec<String>,
-    /// The card that the script fills in.
+    /// An empty card for the script to fill in.
     blank: Card,
 }
 
@@ -64,7 +64,7 @@ impl MonitorPage {
         lines.iter().map(|line| line.project.id.to_string()).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether the person may open the job's page.
+    /// True if the person may open the job's page.
     fn may_open(&self, card: &Card) -> bool {
         let is_own = |frame: &Frame| frame.projects.iter().any(|line| line.project.id == card.project);
         self.frame.as_ref().is_some_and(is_own)

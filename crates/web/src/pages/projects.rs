@@ -1,4 +1,4 @@
-//! From the list of projects to what one wants to see first.
+//! Leads from the list of projects to the page that a person most likely wants.
 
 use super::frame::{Frame, Visit};
 use super::parts;
@@ -10,29 +10,29 @@ use axum::{
 };
 use kozmic_model::{ids::ProjectId, project::Role};
 
-/// The tab of a project that a page belongs to.
+/// The tab of a project's pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tab {
-    /// Its latest build.
+    /// The latest build.
     Latest,
-    /// Its history.
+    /// The history.
     History,
-    /// Its settings.
+    /// The settings.
     Settings,
-    /// Its audit trail.
+    /// The audit trail.
     Audit,
     /// An older build.
     Other,
 }
 
-/// First steps, for a person who has no project.
+/// First steps for a person who has no project.
 #[derive(Template)]
 #[template(path = "first_steps.html")]
 struct FirstSteps {
     frame: Frame,
 }
 
-/// `GET /projects/`: the first project, or how to make one.
+/// `GET /projects/`: redirects to the first project, or shows how to make one.
 pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Response, WebError> {
     let frame = visit.frame(&app, None).await?;
     match frame.projects.first() {
@@ -44,7 +44,7 @@ pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Resp
     }
 }
 
-/// `GET /projects/<id>/`: the latest build.
+/// `GET /projects/<id>/`: redirects to the latest build.
 pub(crate) async fn project(
     State(app): State<Shared>,
     visit: Visit,

@@ -1,4 +1,4 @@
-//! New project: the repositories that a person may administer, and one click that makes a project of one.
+//! New project: lists the repositories that a person may administer, and makes a project of one with one click.
 
 use super::button::Sent;
 use super::frame::{Frame, Visit};
@@ -43,19 +43,19 @@ pub(crate) struct Choice {
     repository: String,
 }
 
-/// The place of the button that asks the forge again.
+/// The page that has the button for asking the forge again.
 #[derive(Deserialize)]
 pub(crate) struct Stood {
-    /// The project whose page it was, if any.
+    /// The project of that page, if any.
     project: Option<String>,
 }
 
-/// `GET /repositories/`: the repositories that are known; where none is known yet, those that the forge tells.
+/// `GET /repositories/`: the known repositories. If none is known yet, the forge is asked.
 pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Response, WebError> {
     let user = visit.person.user.id;
     let mut repositories = app.edges.store.projects().repositories(user).await?;
     let mut fault = None;
-    // A page that only looks for news must not make the forge work, whatever rings.
+    // A page that only looks for changes must not call the forge, whatever rings.
     if repositories.is_empty() && visit.cookies.notice().is_none() && !visit.only_live {
         match at_forge::repositories(&app.edges, user).await {
             Ok(found) => repositories = found,
@@ -71,7 +71,7 @@ pub(crate) async fn list(State(app): State<Shared>, visit: Visit) -> Result<Resp
     visit.show(&RepositoriesPage { frame, owners })
 }
 
-/// `POST /repositories/`: asks the forge again which repositories and projects the person can reach.
+/// `POST /repositories/`: asks the forge again for the repositories and projects that the person can reach.
 pub(crate) async fn refresh(
     State(app): State<Shared>,
     Sent(stood, visit): Sent<Stood>,
@@ -107,7 +107,7 @@ pub(crate) async fn choose(
     visit.lead(&app, &there, said).await
 }
 
-/// The words about a project that is the person's own, or one that they belong to.
+/// The words about a project that is the person's own, or of which they are a member.
 fn made(name: &str, forge: &str, is_own: bool, trouble: Option<String>) -> Result<String, String> {
     match trouble {
         None if is_own => Ok(format!("{name} is a project now.")),
@@ -118,7 +118,7 @@ fn made(name: &str, forge: &str, is_own: bool, trouble: Option<String>) -> Resul
     }
 }
 
-/// The words about a project that others made, and that the person does not belong to.
+/// The words about a project that others made, and of which the person is no member.
 fn out_of_reach(name: &str, forge: &str, trouble: Option<String>) -> String {
     let why = match trouble {
         None => "does not count you among its people".to_owned(),
@@ -127,7 +127,7 @@ fn out_of_reach(name: &str, forge: &str, trouble: Option<String>) -> String {
     format!("{name} is a project here already, but {forge} {why}")
 }
 
-/// The address of the page where the button stood, unless its project is out of reach by now.
+/// The address of the page with the button, or another one if its project cannot be seen any more.
 async fn back(app: &Shared, user: UserId, Stood { project }: Stood) -> Result<String, WebError> {
     let Some(project) = project else { return Ok("/repositories/".to_owned()) };
     let project = project.parse().unwrap_or(ProjectId(0));
@@ -137,13 +137,14 @@ async fn back(app: &Shared, user: UserId, Stood { project }: Stood) -> Result<St
     })
 }
 
-/// The words for the person when the forge gave no list.
+/// The words for the person if the forge gave no list.
 fn unreachable(user: UserId, fault: &anyhow::Error) -> String {
     tracing::warn!(user.id = user.0, "cannot list repositories: {fault:#}");
     format!("Nothing changed: {}", fault.root_cause())
 }
 
-/// The repositories, owner by owner, each with its project. One that only the Auto Builder has can still be made one.
+/// The repositories, grouped by owner, each with its project. A repository that only the Auto Builder builds can still
+/// become a person's project.
 fn by_owner(repositories: Vec<Repository>, frame: &Frame, auto_builder: Option<UserId>) -> Vec<Owner> {
     let made = frame.projects.iter().filter(|line| Some(line.project.owner) != auto_builder);
     let projects = made.map(|line| (line.project.repository.id, line.project.id));

@@ -1,4 +1,4 @@
-//! The buttons that run a job, or all failed jobs of a build, once more.
+//! The buttons that run a job, or all failed jobs of a build, again.
 
 use super::builds;
 use crate::{

@@ -1,4 +1,4 @@
-//! A project's settings: hooks, members, builds, badge, keys, registries, cached images, and its end.
+//! A project's settings: hooks, members, builds, badge, keys, registries, cached images, and its deletion.
 
 pub(crate) mod badge;
 pub(crate) mod builds;
@@ -47,9 +47,9 @@ struct Facts {
     key: Option<DeployKey>,
     credentials: Vec<Credential>,
     images: Vec<CachedImage>,
-    /// The outcome of deliveries that did not arrive, in sentences.
+    /// Sentences about deliveries that did not arrive.
     missed: Vec<String>,
-    /// The reasons why such deliveries cannot be looked for, in sentences.
+    /// The reasons why missed deliveries cannot be looked for, in sentences.
     deaf: Vec<String>,
     /// The repository's page at the forge.
     repository: Option<String>,
@@ -81,19 +81,19 @@ const SUDO_RULES: [(SudoRule, &str, &str); 3] = [
     (SudoRule::Never, "No script may", "Packages belong into the image then."),
 ];
 
-/// The page's words to a form that was sent from it.
+/// The page's reply to a form that was sent from it.
 #[derive(Default)]
 pub(super) struct Said {
     /// The things that are left to do at the forge: a headline, and a sentence for each of them.
     pub(super) left: Option<(String, Vec<String>)>,
     /// Sentences beside fields.
     pub(super) faults: FieldFaults,
-    /// The credential as typed; its password is not shown again.
+    /// The credential as typed. Its password is not shown again.
     pub(super) credential: CredentialDraft,
 }
 
 impl Said {
-    /// Words that something is left to do at the forge.
+    /// A reply that something is left to do at the forge.
     pub(super) fn left(headline: String, sentences: Vec<String>) -> Self {
         Self { left: Some((headline, sentences)), ..Self::default() }
     }
@@ -104,23 +104,23 @@ impl SettingsPage {
         self.said.faults.get(field).map(String::as_str)
     }
 
-    /// Whether to begin mending here: the first wrong field in the page's order.
+    /// True for the first wrong field in the page's order: the person begins to correct there.
     fn begins(&self, field: &str) -> bool {
         let fields = ["registry", "username", "password", "name"];
         fields.into_iter().find(|name| self.said.faults.contains_key(name)) == Some(field)
     }
 
-    /// Whether the repository is fetched with a deploy key.
+    /// True if the repository is fetched with a deploy key.
     fn needs_key(&self) -> bool {
         self.project.repository.private || self.facts.key.is_some()
     }
 
-    /// Whether deliveries of some hook are refused because its webhook signs nothing.
+    /// True if a hook's deliveries are refused because its webhook does not sign them.
     fn lacks_signature(&self) -> bool {
         self.facts.hooks.iter().any(|hook| hook.is_unsigned)
     }
 
-    /// Whether there is none, or the forge does not have it.
+    /// True if there is no key, or the forge does not have it.
     fn lacks_key(&self) -> bool {
         self.facts.key.as_ref().is_none_or(|key| key.at_forge.is_none())
     }
@@ -140,7 +140,7 @@ pub(super) fn path(project: ProjectId) -> String {
     format!("/projects/{project}/settings/")
 }
 
-/// The page, with what is to be said to the form that led here.
+/// The page, with a reply to the form that was sent.
 pub(super) async fn page(
     app: &Shared,
     visit: Visit,

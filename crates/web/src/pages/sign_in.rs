@@ -1,7 +1,7 @@
-//! Signing in through the forge, and out again.
+//! Signs people in through the forge, and out again.
 //!
-//! The browser leaves with a random `state` in its cookie and must bring the same back: nobody can slip a browser
-//! the sign-in of somebody else.
+//! The browser leaves with a random `state` in its cookie and must bring the same one back. So nobody can make a
+//! browser use another person's sign-in.
 
 use super::frame::only_live;
 use crate::{
@@ -37,7 +37,7 @@ pub(crate) struct After {
     next: String,
 }
 
-/// The values that the forge sends a browser back with.
+/// The values with which the forge sends a browser back.
 #[derive(Deserialize)]
 pub(crate) struct Arrival {
     code: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct Arrival {
     error_description: Option<String>,
 }
 
-/// `GET /`: the page that says what Kozmic is, or one's projects.
+/// `GET /`: a page about Kozmic; for a person who signed in, their projects.
 pub(crate) async fn home(
     State(app): State<Shared>,
     headers: HeaderMap,
@@ -73,7 +73,7 @@ pub(crate) async fn login(
     }
 }
 
-/// `GET /_auth/`: off to the forge.
+/// `GET /_auth/`: redirects to the forge.
 pub(crate) async fn depart(
     State(app): State<Shared>,
     cookies: Cookies,
@@ -86,7 +86,7 @@ pub(crate) async fn depart(
     cookies.set_departure(&Departure { state, verifier, next }).onto(Redirect::to(forge.as_str()))
 }
 
-/// `GET /_auth/auth-callback/`: back from the forge.
+/// `GET /_auth/auth-callback/`: the browser comes back from the forge.
 pub(crate) async fn arrive(
     State(app): State<Shared>,
     cookies: Cookies,
@@ -137,7 +137,7 @@ pub(crate) async fn logout(
     Ok(cookies.forget_session().onto(Redirect::to("/")))
 }
 
-/// Has what is still open of a browser's former session end.
+/// Ends what is still open of a browser's former session.
 async fn go_dark(app: &Shared, former: Option<SignedIn>) {
     let Some(person) = former else { return };
     if let Err(fault) = auth::ring_out(app, person.user.id).await {
@@ -145,7 +145,7 @@ async fn go_dark(app: &Shared, former: Option<SignedIn>) {
     }
 }
 
-/// The code to hand in at the forge, or what to tell the person.
+/// The code to send to the forge, or the words for the person.
 fn usable_code(arrival: Arrival, departure: Option<&Departure>) -> Result<String, String> {
     let known = departure.is_some_and(|departure| same(&departure.state, &arrival.state));
     match (known, arrival.error.as_deref(), arrival.code) {
@@ -172,7 +172,7 @@ fn page(app: &Shared, headers: &HeaderMap, next: &str) -> Result<Response, WebEr
     let start = if next == "/" { "/_auth/".to_owned() } else { format!("/_auth/?next={query}") };
     let cookies = Cookies::of(headers, &app.face);
     let notice = cookies.notice().or_else(|| was_signed_out(app, &cookies));
-    // A page that only looks whether it is still true must not use up what the person has to read.
+    // A request that only looks for changes must not use up a notice that the person has to read.
     let cookies = match notice {
         Some(_) if !only_live(headers) => cookies.forget_notice().forget_session(),
         _ => cookies,
@@ -181,7 +181,7 @@ fn page(app: &Shared, headers: &HeaderMap, next: &str) -> Result<Response, WebEr
     Ok(cookies.onto(html))
 }
 
-/// The words for a browser that brings a session which is over. One that was signed out by the button brings none.
+/// The notice for a browser whose session has ended. A browser that was signed out by the button brings no session.
 fn was_signed_out(app: &Shared, cookies: &Cookies) -> Option<Notice> {
     cookies.session()?;
     let text = format!(

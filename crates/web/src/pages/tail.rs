@@ -7,7 +7,7 @@ use kozmic_model::terminal::{self, Line};
 /// Number of lines that are shown.
 const LINES: usize = 200;
 
-/// Number of bytes at the end that are looked at.
+/// Number of bytes at the end that are read.
 const REACH: u64 = 64 * 1024;
 
 /// The last lines of a log, without control sequences.

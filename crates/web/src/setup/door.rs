@@ -1,4 +1,4 @@
-//! The door of the set-up: a code that only the terminal shows, and no way in by names or forms of others.
+//! The access check of the set-up: a code that only the terminal shows. Foreign names and forms are refused.
 
 use crate::auth::same;
 use axum::http::{HeaderMap, header};
@@ -13,39 +13,39 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Letters of the code: 128 bits, which fit on a line of the terminal behind an address.
+/// Letters of the code: 128 bits, which fit on a terminal line together with an address.
 const LETTERS: usize = 32;
 
-/// Wrong codes after which nobody gets in any more: somebody is guessing.
+/// Number of wrong codes after which nobody gets in any more: somebody is guessing.
 const GUESSES: u32 = 100;
 
-/// The door of the set-up.
+/// The access check of the set-up.
 pub struct Door {
     code: SecretString,
-    /// Whether anybody gets in.
+    /// True if the code still lets people in.
     open: Mutex<bool>,
     wrong: AtomicU32,
     stop: CancellationToken,
 }
 
 impl Door {
-    /// A door with a code of its own. The token is cancelled when it is shut for good.
+    /// An access check with a new code. The token is cancelled when it closes for good.
     pub fn new(stop: CancellationToken) -> Self {
         let code = secret::random().expose_secret()[..LETTERS].into();
         Self { code, open: Mutex::new(true), wrong: AtomicU32::new(0), stop }
     }
 
-    /// The code that opens it.
+    /// The code that lets people in.
     pub fn code(&self) -> &str {
         self.code.expose_secret()
     }
 
-    /// Whether it was shut because of too many wrong codes.
+    /// True if it was closed because of too many wrong codes.
     pub fn was_guessed_at(&self) -> bool {
         self.wrong.load(Ordering::Relaxed) >= GUESSES
     }
 
-    /// Whether this code opens it. No code at all counts as no guess.
+    /// True if this code lets people in. A missing code does not count as a guess.
     pub(super) fn opens(&self, code: &str) -> bool {
         if same(code, self.code()) {
             return *self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,15 +56,15 @@ impl Door {
         false
     }
 
-    /// Shuts it for good.
+    /// Closes the access for good.
     pub(super) fn shut(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.stop.cancel();
     }
 }
 
-/// Whether a request comes from a page of ours, or from the address line of a browser. A name that leads here is somebody
-/// else's, except for the one that all machines give themselves.
+/// True if a request comes from a page of this server, or from the address line of a browser. Its host has to be an IP
+/// address or `localhost`: any other name that leads here may belong to somebody else.
 pub(super) fn is_ours(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let Some(host) = text(header::HOST) else { return false };

@@ -1,11 +1,11 @@
-//! The door and its house, tried by those who have the code and by those who have not.
+//! Tests the access check and the pages behind it, with and without the code.
 
 use super::*;
 use axum::body::{Body, to_bytes};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// A set-up with one question, whose answer is its end.
+/// A set-up with one question. The answer ends it.
 struct OneQuestion;
 
 fn question(value: &str) -> SetupPage {

@@ -1,37 +1,37 @@
-//! The pages of the set-up as they look, made of what they are to say.
+//! The look of the set-up's pages, rendered from their content.
 
 use crate::pages::parts;
 use askama::Template;
 
 /// A page of the set-up.
 pub enum SetupPage {
-    /// Questions, in a form.
+    /// A form with questions.
     Questions(SetupQuestions),
-    /// All that was found out, and what would be written.
+    /// The results of the tries, and the file that would be written.
     Review(SetupReview),
-    /// The end.
+    /// The last page.
     Done(SetupDone),
 }
 
-/// Questions, in a form.
+/// A form with questions.
 pub struct SetupQuestions {
-    /// The name of the step, which comes back with the form.
+    /// The name of the step. The form sends it back.
     pub step: &'static str,
-    /// Its number, from 1.
+    /// The step's number, from 1.
     pub number: usize,
     /// The headline.
     pub title: &'static str,
-    /// The way to the OAuth application, if this is about it.
+    /// The link to the OAuth application, if the step is about it.
     pub link: Option<SetupLink>,
     /// The questions.
     pub fields: Vec<SetupField>,
 }
 
-/// The way to the OAuth application.
+/// The link to the OAuth application.
 pub struct SetupLink {
-    /// The page that makes one, with its fields filled in.
+    /// The forge's page that makes one, with its fields filled in.
     pub address: String,
-    /// The callback address, for who fills them in.
+    /// The callback address, for a person who fills the fields in.
     pub callback: String,
 }
 
@@ -39,53 +39,53 @@ pub struct SetupLink {
 pub struct SetupField {
     /// The name of the field.
     pub name: &'static str,
-    /// Its name for people.
+    /// The field's name for people.
     pub label: &'static str,
     /// A sentence about right answers.
     pub hint: &'static str,
-    /// The meaning of an empty field; empty: it may not be.
+    /// The meaning of an empty field; empty: the field must be filled in.
     pub if_none: &'static str,
-    /// The value to begin with; a secret's is never given.
+    /// The first value. That of a secret is never shown.
     pub value: String,
-    /// A secret: whether one is known, which an empty field keeps.
+    /// For a secret: true if one is known, which an empty field keeps; none for other fields.
     pub secret: Option<bool>,
-    /// A description of what would be right.
+    /// The fault of the value, as a description of a right one.
     pub fault: Option<String>,
 }
 
-/// All that was found out, and what would be written.
+/// The results of the tries, and the file that would be written.
 pub struct SetupReview {
-    /// A fingerprint of this, which comes back with the form.
+    /// A fingerprint of this page. The form sends it back.
     pub seen: String,
-    /// The outcomes of what was tried.
+    /// The results of the tries.
     pub tries: Vec<SetupTry>,
     /// The settings file.
     pub file: String,
-    /// The changes in it, a line each.
+    /// The changes in the file, a line each.
     pub changes: Vec<String>,
     /// Remarks.
     pub notes: Vec<String>,
-    /// The steps that make a service; none: no service is offered.
+    /// The steps that make a service; empty: no service is offered.
     pub steps: Vec<String>,
     /// The reason why nothing was written.
     pub fault: Option<String>,
 }
 
-/// The outcome of a try.
+/// The result of a try.
 pub struct SetupTry {
-    /// Its subject.
+    /// The subject of the try.
     pub what: &'static str,
-    /// The outcome in a word, as `kozmic check` has it.
+    /// The result in one word, as in `kozmic check`.
     pub word: &'static str,
-    /// The outcome in words.
+    /// The result in a sentence.
     pub words: String,
 }
 
-/// The end.
+/// The last page.
 pub struct SetupDone {
     /// The files that were written.
     pub files: Vec<String>,
-    /// The variables to take along, where no file could be written.
+    /// The variables to copy, if no file could be written.
     pub variables: Option<String>,
     /// The commands that come next.
     pub commands: Vec<String>,
@@ -116,7 +116,7 @@ struct DonePage<'a> {
 struct ClosedPage;
 
 impl SetupPage {
-    /// The page, with the code that its form has to bring.
+    /// The page as HTML, with the code that its form has to send.
     pub(super) fn render(&self, code: &str) -> askama::Result<String> {
         match self {
             Self::Questions(page) => QuestionsPage { page, code }.render(),
@@ -127,7 +127,7 @@ impl SetupPage {
 }
 
 impl QuestionsPage<'_> {
-    /// Whether a person begins in this field: the first fault, else the first field.
+    /// True for the field in which a person begins: the first fault, else the first field.
     fn begins(&self, name: &str) -> bool {
         let fields = &self.page.fields;
         fields
@@ -144,7 +144,7 @@ impl ReviewPage<'_> {
     }
 }
 
-/// The page for those who did not come by the link.
+/// The page for those who did not use the link.
 pub(super) fn closed() -> askama::Result<String> {
     ClosedPage.render()
 }

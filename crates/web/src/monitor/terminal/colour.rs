@@ -1,9 +1,9 @@
-//! The look of signs as classes of the style sheet. No style can stand in a page's markup, so a colour beyond the sixteen
-//! becomes the nearest that has a class.
+//! The look of characters as classes of the style sheet. A page's markup may contain no styles, so a colour beyond the
+//! sixteen becomes the nearest one that has a class.
 
 use kozmic_model::terminal::{Colour, Style};
 
-/// The inks of the style sheet's log, `f0` to `f15`.
+/// The foreground colours of the style sheet's log, `f0` to `f15`.
 const INKS: [u32; 16] = [
     0x0085_8cab,
     0x00ff_8f9f,
@@ -23,7 +23,7 @@ const INKS: [u32; 16] = [
     0x00ff_ffff,
 ];
 
-/// Its grounds, `g0` to `g15`.
+/// The background colours of the style sheet's log, `g0` to `g15`.
 const GROUNDS: [u32; 16] = [
     0x002a_2f47,
     0x008a_2234,
@@ -43,7 +43,7 @@ const GROUNDS: [u32; 16] = [
     0x00ee_f0fb,
 ];
 
-/// The steps of the cube that 16 to 231 number.
+/// The levels of the colour cube with the numbers 16 to 231.
 const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
 /// The style sheet's classes for a look.
@@ -63,7 +63,7 @@ pub(super) fn classes(style: Style) -> String {
     switched.chain(ink).chain(ground).collect::<Vec<_>>().join(" ")
 }
 
-/// The number of the nearest of the sixteen.
+/// The number of the nearest of the sixteen colours.
 fn nearest(colour: Colour, known: &[u32; 16]) -> u8 {
     let exact = match colour {
         Colour::Numbered(number @ ..16) => return number,

@@ -1,4 +1,4 @@
-//! Anything as a log's end: it is drawn with so many lines and no more, and as HTML it is text in colours.
+//! Draws random bytes as a log's end: the number of lines stays limited, and the HTML is nothing but text in colours.
 
 use super::{LONGEST, LastLines, last_lines};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -57,7 +57,7 @@ const SIGNS: &[&str] = &[
     " ",
 ];
 
-/// The escapes with which HTML writes signs that would mean something in it.
+/// The escapes of characters that have a meaning in HTML.
 const ESCAPED: [(&str, &str); 9] = [
     ("&lt;", "<"),
     ("&gt;", ">"),
@@ -70,7 +70,7 @@ const ESCAPED: [(&str, &str); 9] = [
     ("&amp;", "&"),
 ];
 
-/// The text of HTML that has spans with classes and nothing else.
+/// The text of HTML that has only spans with classes.
 fn text_of(html: &str) -> Result<String, TestCaseError> {
     let (mut text, mut is_open) = (String::new(), false);
     for (at, part) in html.split('<').enumerate() {

@@ -1,6 +1,7 @@
-//! A browser's name for itself, in short.
+//! A short name for a browser.
 
-/// Browsers' names for themselves, and people's names for them. Those that pretend to be others as well come first.
+/// Parts of browsers' names for themselves, and people's names for these browsers. A browser that also claims to be
+/// another comes before that one.
 const BROWSERS: [(&str, &str); 8] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -25,7 +26,7 @@ const SYSTEMS: [(&str, &str); 7] = [
 /// Most characters of an unknown name that are shown.
 const SHOWN: usize = 40;
 
-/// `Firefox on Linux`, or the beginning of what it calls itself.
+/// A name such as `Firefox on Linux`, or the beginning of the browser's name for itself.
 pub(super) fn name(agent: &str) -> String {
     let known = |list: &[(&str, &'static str)]| {
         list.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)

@@ -1,4 +1,4 @@
-//! Whether, where and of what somebody wants mail.
+//! A person's choice about mail: on or off, to which address, and about which builds.
 
 use super::{MailDraft, PATH, show, tokens::Told};
 use crate::{
@@ -11,7 +11,7 @@ use kozmic_edges::clock;
 use kozmic_model::user::MailChoice;
 use serde::Deserialize;
 
-/// The longest address that mail servers take, in bytes.
+/// The longest address that mail servers accept, in bytes.
 pub(super) const LONGEST_ADDRESS: usize = 254;
 
 /// The longest part before the `@`, in bytes.
@@ -19,7 +19,7 @@ const LONGEST_NAME: usize = 64;
 
 const SAVED: &str = "Your mail settings are saved.";
 
-/// The fields as typed; a box that is not ticked is not sent.
+/// The fields as typed. Browsers do not send a box that is not ticked.
 #[derive(Deserialize)]
 pub(crate) struct Typed {
     #[serde(default)]
@@ -49,7 +49,7 @@ pub(crate) async fn change(
     }
 }
 
-/// The form as it was typed, with the reason why it is not taken.
+/// The form as typed, with the reason why it is not accepted.
 async fn refuse(app: &Shared, visit: Visit, typed: Typed, fault: String) -> Result<Response, WebError> {
     let (is_on, only_own_commits) = (typed.is_on.is_some(), typed.only_own_commits.is_some());
     let draft = MailDraft { address: typed.address, is_on, only_own_commits, fault: Some(fault) };
@@ -67,7 +67,7 @@ fn read(typed: &str) -> Result<Option<String>, &'static str> {
     }
 }
 
-/// Whether a text is a plain address: what is quoted or in brackets is left to those who write it by hand.
+/// True if a text is a plain address. Quoted names and hosts in brackets are not supported.
 fn is_address(text: &str) -> bool {
     let Some((name, host)) = text.rsplit_once('@') else { return false };
     let fits = |c: char| c.is_ascii_graphic() && !"\"(),:;<>@[\\]".contains(c);

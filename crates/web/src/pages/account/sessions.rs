@@ -1,4 +1,4 @@
-//! The browsers that a person is signed in with.
+//! The browsers in which a person is signed in.
 
 use super::{PATH, agent};
 use crate::{
@@ -16,7 +16,7 @@ pub(super) struct Line {
     pub(super) browser: String,
     pub(super) created_at: Timestamp,
     pub(super) seen_at: Timestamp,
-    /// Whether it is the one that looks.
+    /// True if this browser made the request.
     pub(super) is_this: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Keys to the API: each is told once, has rights within those of its person, and can be ended at any time.
+//! API tokens. A token is shown once, has at most the rights of its person, and can be removed at any time.
 
 use super::{PATH, show};
 use crate::{
@@ -33,7 +33,7 @@ pub(super) const SCOPES: [(Scope, &str); 3] = [
     (Scope::All, "do all that you may do"),
 ];
 
-/// Lengths of life, in days and in words; without days there is no end.
+/// Lifetimes of a token, in days and in words; without days it does not expire.
 pub(super) const LIVES: [(&str, Option<u64>, &str); 5] = [
     ("7", Some(7), "7 days"),
     ("30", Some(30), "30 days"),
@@ -52,7 +52,7 @@ pub(crate) struct Typed {
     life: Option<String>,
 }
 
-/// A token to make, as it stands in the form.
+/// A token to make, as in the form.
 pub(super) struct TokenDraft {
     pub(super) title: String,
     pub(super) scope: Scope,
@@ -65,7 +65,7 @@ pub(super) struct TokenDraft {
 /// The result of asking for a token.
 #[derive(Default)]
 pub(super) struct Told {
-    /// A token that was just made: this page is the only one that ever shows it.
+    /// A token that was just made. Only this one page shows it.
     pub(super) token: Option<SecretString>,
     pub(super) draft: TokenDraft,
     pub(super) fault: Option<&'static str>,
@@ -79,7 +79,7 @@ pub(super) struct TokenLine {
     pub(super) has_ended: bool,
 }
 
-/// A token that may do little, and not for ever, unless its person says otherwise.
+/// Proposes a token with few rights and a limited lifetime.
 impl Default for TokenDraft {
     fn default() -> Self {
         Self { title: String::new(), scope: Scope::Read, project: None, life: "90", days: Some(90) }
@@ -87,12 +87,12 @@ impl Default for TokenDraft {
 }
 
 impl TokenDraft {
-    /// Whether this project is the chosen one.
+    /// True if this project is chosen.
     pub(super) fn is_for(&self, project: &ProjectId) -> bool {
         self.project == Some(*project)
     }
 
-    /// Whether this length of life is the chosen one.
+    /// True if this lifetime is chosen.
     pub(super) fn lasts(&self, word: &str) -> bool {
         self.life == word
     }
@@ -114,7 +114,7 @@ impl TokenLine {
         Self { project, has_ended: token.rights.has_ended(frame.now), token }
     }
 
-    /// Its scope, in the words of the page.
+    /// The token's scope, in the words of the page.
     pub(super) fn deeds(&self) -> &'static str {
         let known = SCOPES.iter().find(|(scope, _)| *scope == self.token.rights.scope);
         known.map_or("", |(_, words)| words)
@@ -126,7 +126,7 @@ pub(super) fn full_name(line: &ProjectLine) -> String {
     line.project.repository.full_name()
 }
 
-/// `POST /account/tokens/`: the answer itself shows the token, and nothing else ever does.
+/// `POST /account/tokens/`: this answer is the only one that shows the token.
 pub(crate) async fn add(
     State(app): State<Shared>,
     Sent(typed, visit): Sent<Typed>,
@@ -155,7 +155,7 @@ pub(crate) async fn remove(
     visit.lead(&app, PATH, Ok("The token is gone: programs that had it are let in no more.".to_owned())).await
 }
 
-/// The form as sent. What a browser did not send is as the page proposes it.
+/// The form as sent. A missing field has the value that the page proposes.
 async fn choices(app: &Shared, visit: &Visit, typed: Typed) -> Result<TokenDraft, WebError> {
     let Typed { title, scope, project, life } = typed;
     let blank = TokenDraft::default();

@@ -10,7 +10,7 @@ use kozmic_model::{
     time::Timestamp,
 };
 
-/// The work of a job that is no hook's: its script is a program in the repository, or there is none.
+/// The work of a job without a hook: its script is a program in the repository, or there is none.
 pub(super) enum Work {
     /// A program runs in a container.
     Program(Box<Program>),
@@ -18,16 +18,16 @@ pub(super) enum Work {
     Configuration,
 }
 
-/// A program, and the image that it runs in.
+/// A program, and the image in which it runs.
 pub(super) struct Program {
-    /// Its path in the repository, or else in the container, and what it is called with.
+    /// Its path in the repository, or else in the container, with its arguments.
     pub(super) line: String,
     pub(super) image: String,
-    /// Whether the image of the longest tag that fits stands for this one.
+    /// True if an image with the longest matching tag is used instead.
     pub(super) by_prefix: bool,
-    /// The path where it leaves what it makes.
+    /// The path at which it leaves its artifact.
     pub(super) output: String,
-    /// The image that its container becomes.
+    /// The name of the image that is made of its container.
     pub(super) kept: Option<String>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Made {
     pub(super) name: String,
     pub(super) stable: String,
     pub(super) links: Links,
-    /// Its kind, and where it lies.
+    /// Its kind and its place.
     pub(super) word: String,
     pub(super) size: String,
     pub(super) sha256: String,
@@ -44,7 +44,7 @@ pub(super) struct Made {
 }
 
 impl Work {
-    /// The work of a job; none for a hook's.
+    /// The work of a job; none for a job of a hook.
     pub(super) fn of(task: &Task) -> Option<Self> {
         match task {
             Task::Hook(_) => None,
@@ -53,7 +53,7 @@ impl Work {
         }
     }
 
-    /// The same, with the name that its container is really kept under.
+    /// The same work, with the name under which its container is really kept.
     pub(super) fn kept_as(self, name: Option<String>) -> Self {
         match self {
             Self::Program(program) if name.is_some() => {
@@ -80,7 +80,7 @@ impl Program {
 }
 
 impl Made {
-    /// A page's lines about a job's artifacts.
+    /// The lines of a page about a job's artifacts.
     pub(super) fn all(artifacts: Vec<Artifact>, face: &Face) -> Vec<Self> {
         artifacts.into_iter().map(|artifact| Self::of(artifact, face)).collect()
     }

@@ -1,4 +1,4 @@
-//! The job whose log is shown, in the run that is shown: the present one, or an earlier one.
+//! The job and the attempt whose log is shown: the present attempt, or an earlier one.
 
 use super::super::{frame::Frame, tail};
 use super::made::{Made, Work};
@@ -12,25 +12,25 @@ use kozmic_model::{
     status::Status,
 };
 
-/// The job whose log is shown, as it was in the run that is shown.
+/// The job whose log is shown, as it was in the shown attempt.
 pub(super) struct Shown {
     pub(super) job: Job,
-    /// All its runs, the oldest first; none if there is but one.
+    /// All attempts, the oldest first; empty if there is only one.
     pub(super) runs: Vec<Run>,
-    /// Whether another run followed.
+    /// True if another attempt followed.
     pub(super) is_past: bool,
     pub(super) phases: Vec<PhasePart>,
-    /// The times that this run ran and waited.
+    /// The times that this attempt waited and ran.
     pub(super) spent: Spent,
     pub(super) reason: Option<String>,
     pub(super) tail: String,
-    /// The work, if it is no hook's script.
+    /// The work, unless it is a hook's script.
     pub(super) work: Option<Work>,
-    /// The artifacts of the present run; nothing is known of those of earlier ones.
+    /// The artifacts of the present attempt. Those of earlier attempts are unknown.
     pub(super) made: Vec<Made>,
 }
 
-/// One run of a job, as a link.
+/// One attempt of a job, as a link.
 pub(super) struct Run {
     pub(super) number: i32,
     pub(super) status: Status,
@@ -39,7 +39,7 @@ pub(super) struct Run {
 }
 
 impl Shown {
-    /// The facts to show of a job's run.
+    /// The facts to show of a job's attempt.
     pub(super) async fn of(
         app: &Shared,
         job: &Job,
@@ -69,35 +69,35 @@ impl Shown {
         Ok(Self { runs, is_past, phases, spent, reason, tail, work, made, job: shown })
     }
 
-    /// Number of the run that is shown, from 1.
+    /// Number of the shown attempt, from 1.
     pub(super) fn number(&self) -> i32 {
         self.job.shown_attempt().number
     }
 
-    /// The query behind an address that means this run, even when another follows.
+    /// The query of an address that means this attempt, even if another follows.
     pub(super) fn query(&self) -> String {
         if self.is_past { format!("?attempt={}", self.number()) } else { String::new() }
     }
 
-    /// The address that the log comes from.
+    /// The address of the log.
     pub(super) fn feed(&self) -> String {
         let Job { project, id, .. } = &self.job;
         let run = if self.is_past { format!("/{}", self.number()) } else { String::new() };
         format!("/projects/{project}/jobs/{id}/log/live{run}")
     }
 
-    /// Whether somebody may stop it.
+    /// True if the job can be canceled.
     pub(super) fn can_be_canceled(&self) -> bool {
         !self.job.status.is_finished() && !self.job.cancel_requested
     }
 
-    /// Whether somebody may run it once more.
+    /// True if the job can be run again.
     pub(super) fn can_run_again(&self) -> bool {
         self.job.status.is_finished() && !self.is_past
     }
 }
 
-/// The name that a job's container is kept under; none if it is not.
+/// The name under which a job's container is kept; none if it is not kept.
 async fn kept_as(app: &Shared, job: &Job) -> Result<Option<String>, WebError> {
     let store = &app.edges.store;
     let Some(plain) = job.spec.task.product().and_then(|product| product.keep.as_ref()) else {

@@ -1,4 +1,4 @@
-//! Facts of jobs on their build's page: which to show first, why one waits, where the time went.
+//! Facts of jobs on their build's page: the job to show first, the reason for waiting, the times of the phases.
 
 use super::super::{frame::Frame, parts};
 use askama::filters::Safe;
@@ -24,25 +24,25 @@ pub(super) struct JobTab {
 
 /// The note behind a job's title.
 pub(super) enum Note {
-    /// The time that it took or takes.
+    /// The time that it took or has taken so far.
     Time(Safe<String>),
-    /// The reason why it waits, shortly.
+    /// The reason why it waits, in short.
     Waits(String),
     /// It ended without having begun.
     Never,
 }
 
-/// The orders that a person may give for a build.
+/// The buttons that a person gets for a build.
 pub(super) struct Orders {
-    /// Number of jobs that would run once more.
+    /// Number of jobs that would run again.
     pub(super) failed: usize,
-    /// Whether jobs can be stopped.
+    /// True if jobs can be canceled.
     pub(super) can_be_canceled: bool,
-    /// Whether jobs wait until somebody like this person approves them.
+    /// True if jobs wait for an approval that this person may give.
     pub(super) can_be_approved: bool,
 }
 
-/// A part of the bar that shows where the time went.
+/// A part of the bar that shows the times of the phases.
 pub(super) struct PhasePart {
     pub(super) word: &'static str,
     pub(super) time: Safe<String>,
@@ -73,7 +73,7 @@ impl JobTab {
 }
 
 impl Orders {
-    /// The orders that this person may give for a build of these jobs.
+    /// The buttons that this person gets for a build of these jobs.
     pub(super) fn of(jobs: &[Job], frame: &Frame) -> Self {
         let bad = |job: &&Job| job.status.is_finished() && job.status != Status::Success;
         let goes_on = |job: &Job| !job.status.is_finished() && !job.cancel_requested;
@@ -106,7 +106,7 @@ impl PhasePart {
     }
 }
 
-/// The job to show when none is named: first one that went wrong, then one that runs.
+/// The job to show if none is named: first one that failed, then one that runs.
 pub(super) fn telling(jobs: &[Job]) -> Option<&Job> {
     let order =
         [Status::Error, Status::Failure, Status::Pending, Status::Canceled, Status::Held, Status::Enqueued];
@@ -122,7 +122,7 @@ pub(super) fn reason(job: &Job, frame: &Frame) -> Option<String> {
     }
 }
 
-/// The sentence's beginning, as it fits onto a tab.
+/// The beginning of a sentence, short enough for a tab.
 fn shortly(sentence: &str) -> String {
     let end = [": ", ". "].iter().filter_map(|mark| sentence.find(mark)).min().unwrap_or(sentence.len());
     let mut signs = sentence[..end].trim_end_matches('.').chars();

@@ -1,4 +1,4 @@
-//! Things that a hook needs at the forge: connected, put back, taken away.
+//! Connects a hook with the forge, restores what it needs there, and removes that.
 
 use super::super::{
     button::Sent,
@@ -15,7 +15,7 @@ use kozmic_model::{
     project::Role,
 };
 
-/// `POST /projects/<id>/hooks/<hook>/connect/`: tries again to make the webhook at the forge.
+/// `POST /projects/<id>/hooks/<hook>/connect/`: tries again to create the webhook at the forge.
 pub(crate) async fn connect(
     State(app): State<Shared>,
     At((project, hook)): At<(ProjectId, HookId)>,
@@ -27,7 +27,7 @@ pub(crate) async fn connect(
     connected(&app, visit, &hook, &good).await
 }
 
-/// `POST /projects/<id>/hooks/restore/`: puts back whatever was changed or removed at the forge.
+/// `POST /projects/<id>/hooks/restore/`: restores everything that was changed or removed at the forge.
 pub(crate) async fn restore(
     State(app): State<Shared>,
     At(project): At<ProjectId>,
@@ -44,7 +44,7 @@ pub(crate) async fn restore(
     settings::page(&app, visit, project.id, said).await
 }
 
-/// `POST /projects/<id>/hooks/<hook>/delete/`: the webhook first, so that none is left behind unseen.
+/// `POST /projects/<id>/hooks/<hook>/delete/`: removes the webhook first, so that none is left without a hook.
 pub(crate) async fn delete(
     State(app): State<Shared>,
     At((project, hook)): At<(ProjectId, HookId)>,
@@ -64,7 +64,7 @@ pub(crate) async fn delete(
     visit.lead(&app, &settings::path(project.id), said).await
 }
 
-/// Makes the webhook at the forge, and says how that went. The hook itself is saved either way.
+/// Creates the webhook at the forge, and tells the result. The hook itself is saved either way.
 pub(super) async fn connected(
     app: &Shared,
     visit: Visit,

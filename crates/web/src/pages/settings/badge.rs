@@ -1,4 +1,4 @@
-//! The text to paste into a README, so that it shows how the default branch stands.
+//! The text to paste into a README, so that it shows the state of the default branch.
 
 use super::{super::button::Sent, path};
 use crate::{
@@ -14,21 +14,21 @@ use kozmic_model::{
 use serde::Deserialize;
 use url::{Position, Url};
 
-/// A badge's address, and how to show it elsewhere.
+/// A badge's address, and the texts to show it elsewhere.
 pub(super) struct Badge {
-    /// Its address, whole.
+    /// The whole address.
     pub(super) address: String,
-    /// Its address as seen from our own pages.
+    /// The address as seen from this server's own pages.
     pub(super) local: String,
-    /// For HTML.
+    /// The text for HTML.
     pub(super) html: String,
-    /// For Markdown.
+    /// The text for Markdown.
     pub(super) markdown: String,
 }
 
 impl Badge {
-    /// The badge of a project's default branch. A private project's has a token, by which whoever sees the README may
-    /// see it, unless everybody may.
+    /// The badge of a project's default branch. The address of a private project's badge has a token, so that everybody
+    /// who sees the README may see the badge. It has none if everybody may see the badge anyway.
     pub(super) fn of(project: &Project, face: &Face) -> Self {
         let repository = &project.repository;
         let branch = repository.default_branch.split('/');
@@ -48,13 +48,13 @@ impl Badge {
     }
 }
 
-/// The switch; a browser sends it if it is on.
+/// The switch. A browser sends it only if it is on.
 #[derive(Deserialize)]
 pub(crate) struct Switch {
     open: Option<String>,
 }
 
-/// `POST /projects/<id>/settings/badge/`: whether everybody may see a private project's badge.
+/// `POST /projects/<id>/settings/badge/`: sets if everybody may see a private project's badge.
 pub(crate) async fn change(
     State(app): State<Shared>,
     At(id): At<ProjectId>,
@@ -78,12 +78,12 @@ fn below<'a>(root: &Url, parts: impl IntoIterator<Item = &'a str>) -> Url {
     url
 }
 
-/// As an attribute in double quotes wants it; a quote is never bare in an address.
+/// The address for an attribute in double quotes. An address contains no bare quote.
 fn attribute(url: &Url) -> String {
     url.as_str().replace('&', "&amp;")
 }
 
-/// As Markdown wants it: a parenthesis would end the address.
+/// The address for Markdown: a parenthesis would end it.
 fn plain(url: &Url) -> String {
     url.as_str().replace('(', "%28").replace(')', "%29")
 }

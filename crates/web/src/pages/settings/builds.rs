@@ -1,4 +1,4 @@
-//! The rules of a project for its builds: older ones of a branch, those of forks, and rights that scripts gain.
+//! A project's rules for its builds: older builds of a branch, builds of forks, and rights that scripts gain.
 
 use super::super::button::Sent;
 use super::path;
@@ -12,7 +12,7 @@ use kozmic_model::{
 };
 use serde::Deserialize;
 
-/// The switches; a browser sends those that are on.
+/// The switches. A browser sends only those that are on.
 #[derive(Deserialize)]
 pub(crate) struct Switches {
     cancel_waiting: Option<String>,

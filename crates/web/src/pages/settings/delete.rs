@@ -1,4 +1,4 @@
-//! A project's end: who owns it types its full name, so that nobody deletes one by a slip.
+//! Deletes a project: its owner has to type its full name, so that nobody deletes one by mistake.
 
 use super::super::button::Sent;
 use super::{Said, page};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 pub(crate) struct Typed {
     #[serde(default)]
     name: String,
-    /// Said, with whatever value: its artifacts go too.
+    /// Set if the field is sent, with any value: the artifacts are removed, too.
     artifacts: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Cached images: what install scripts made, and the button that drops one.
+//! Cached images that install scripts made, and the button that removes one.
 
 use super::super::button::Sent;
 use super::path;
@@ -31,12 +31,12 @@ pub(crate) async fn drop_image(
     visit.lead(&app, &path(id), said).await
 }
 
-/// The text that tells an image from others, short enough to read.
+/// A short part of an image's key that distinguishes it from others.
 pub(super) fn short_key(image: &CachedImage) -> &str {
     image.key.get(..12).unwrap_or(&image.key)
 }
 
-/// A size as people say it, in units of 1000 as the engine's own tools have them.
+/// A size for people, in units of 1000 as in the engine's own tools.
 pub(super) fn size(image: &CachedImage) -> String {
     let megabytes = image.size.max(0) / 1_000_000;
     match megabytes {

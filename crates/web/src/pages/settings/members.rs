@@ -1,4 +1,4 @@
-//! Members: the forge decides who they are; here it is asked again.
+//! Members: asks the forge for them again, because it decides who they are.
 
 use super::super::button::Sent;
 use super::path;

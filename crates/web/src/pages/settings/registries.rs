@@ -1,4 +1,5 @@
-//! Private registries: as whom a project's images are pulled. A password goes in and is never shown again.
+//! Private registries: the credentials with which a project's images are pulled. A password is stored and never shown
+//! again.
 
 use super::super::button::Sent;
 use super::{Said, page, path};
