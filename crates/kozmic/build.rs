@@ -1,11 +1,11 @@
-//! Tells the program which commit it is made from: `BUILT_FROM`, as `kozmic --version` shows it.
+//! Tells the program from which commit it is made: `BUILT_FROM`, as `kozmic --version` shows it.
 //!
-//! `BUILT_FROM_COMMIT` and `BUILT_FROM_DATE` say it from outside, for sources without git's directory. Without the
-//! prefix `KOZMIC_`: everything with that is a setting of the server.
+//! `BUILT_FROM_COMMIT` and `BUILT_FROM_DATE` give it from outside, for sources without git's directory. They lack the
+//! prefix `KOZMIC_`, because all variables with that are settings of the server.
 
 use std::{env, path::Path, process::Command};
 
-/// Digits of the commit that are shown; git's own number of them differs from clone to clone.
+/// Number of digits of the commit that are shown. Git's own number differs from clone to clone.
 const DIGITS: usize = 7;
 
 fn main() {
@@ -47,7 +47,7 @@ fn is_date(text: &str) -> bool {
         })
 }
 
-/// The commit and its day by the world's time. None in an unpacked archive, even within somebody else's checkout.
+/// The commit and its day in UTC. None in an unpacked archive, even inside another repository's checkout.
 fn of_checkout() -> Option<(String, String)> {
     let root = Path::new(&env::var_os("CARGO_MANIFEST_DIR")?).join("../..").canonicalize().ok()?;
     let top = git(&root, &["rev-parse", "--show-toplevel"])?;
@@ -61,7 +61,8 @@ fn of_checkout() -> Option<(String, String)> {
     Some((commit.to_owned(), date.to_owned()))
 }
 
-/// The log of HEAD is written whenever HEAD moves, and at no other time. Where git keeps none, its other files do.
+/// Builds again when HEAD moves. Git writes the log of HEAD exactly then. If git keeps no such log, its other files are
+/// watched.
 fn rerun_when_head_moves(root: &Path) {
     let path = |name| git(root, &["rev-parse", "--git-path", name]).map(|path| root.join(path));
     let log = path("logs/HEAD").filter(|log| log.exists());
@@ -71,7 +72,7 @@ fn rerun_when_head_moves(root: &Path) {
     }
 }
 
-/// The one line that git answers.
+/// The only line of git's output.
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").current_dir(root).env("TZ", "UTC").args(arguments).output().ok()?;
     let line = String::from_utf8(output.stdout).ok()?.trim_end().to_owned();

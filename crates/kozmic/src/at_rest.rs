@@ -1,5 +1,5 @@
-//! Kozmic's files as other users of the machine meet them: closed, also those that were made while they were not.
-//! Artifacts alone are for everybody who can reach their directory.
+//! Closes Kozmic's files to other users of the machine, even files that were made while they were open. Only artifacts
+//! stay open to everybody who can reach their directory.
 
 use rustix::{fs::Mode, process::umask};
 use std::{
@@ -12,18 +12,19 @@ use std::{
 /// The rights of all but the owner.
 const OTHERS: u32 = 0o077;
 
-/// The directories that are Kozmic's own.
+/// The directories of Kozmic alone.
 const OWN_DIRS: [&str; 3] = ["logs", "mirrors", "work"];
 
 /// The files that SQLite keeps beside a database.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// Has all files that are made from now on be this user's alone; what is for others gets its rights by itself.
+/// Makes all new files accessible to this user alone. Files for others get their rights explicitly.
 pub(crate) fn close_new() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Takes the rights of others from all that Kozmic keeps here: an older version, or a copy that somebody made, had them.
+/// Removes the rights of others from all files that Kozmic keeps here. An older version, or a copy by hand, may have
+/// set them.
 pub(crate) fn close(data_dir: &Path, database: &Path) {
     for path in kept(data_dir, database) {
         match rights(&path) {
@@ -41,16 +42,16 @@ pub(crate) fn close(data_dir: &Path, database: &Path) {
     }
 }
 
-/// The files here that others may read, each with its rights.
+/// The files here that others may access, each with its rights.
 pub(crate) fn open(data_dir: &Path, database: &Path) -> Vec<(PathBuf, u32)> {
-    // Nobody gets through a directory that is closed.
+    // Nobody reaches files inside of a closed directory.
     let is_closed = |path: &Path| path.parent() == Some(data_dir) && !is_open(data_dir);
     let kept = kept(data_dir, database).into_iter().filter(|path| !is_closed(path));
     let kept = kept.filter_map(|path| rights(&path).ok().map(|mode| (path, mode)));
     kept.filter(|(_, mode)| mode & OTHERS != 0).collect()
 }
 
-/// Those of these files that everybody may read; a group may have been given them.
+/// Those of these files that everybody may read. A group may have access on purpose.
 pub(crate) fn open_to_all(files: &[PathBuf]) -> Vec<(PathBuf, u32)> {
     let files = files
         .iter()
@@ -58,12 +59,12 @@ pub(crate) fn open_to_all(files: &[PathBuf]) -> Vec<(PathBuf, u32)> {
     files.filter(|(_, mode)| mode & 0o004 != 0).collect()
 }
 
-/// Whether others have any right.
+/// True if others have any right.
 pub(crate) fn is_open(path: &Path) -> bool {
     rights(path).is_ok_and(|mode| mode & OTHERS != 0)
 }
 
-/// All files of the data directory, its directories of Kozmic's own, and the database wherever it is.
+/// All files of the data directory, its directories of Kozmic alone, and the database wherever it is.
 fn kept(data_dir: &Path, database: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(data_dir).into_iter().flatten().flatten();
     let is_kept = |entry: &fs::DirEntry| {
@@ -101,7 +102,7 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A data directory as an installation has it that was made with the umask of most machines.
+    /// A data directory that was made with the umask of most machines.
     fn old(dir: &Path) {
         for name in ["kozmic.db", "kozmic.db-wal", "kozmic.db-shm", "secret_key", "before-upgrade.db"] {
             fs::write(dir.join(name), "").unwrap();

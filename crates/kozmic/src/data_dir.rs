@@ -1,4 +1,4 @@
-//! The data directory: one process at a time, with a key and a name of its own.
+//! The data directory: used by one process at a time, with a key and a name of its own.
 
 use crate::{failure::Failure, people};
 use anyhow::{Context, anyhow};
@@ -12,25 +12,25 @@ use std::{
     time::Duration,
 };
 
-/// The file that is locked by the process that has the directory.
+/// The file that is locked by the process that uses the directory.
 const LOCK: &str = "kozmic.lock";
 
-/// Names of databases that something is tried on begin with this.
+/// Databases for tries have names with this prefix.
 const TRIAL: &str = "trial-";
 
-/// Longest time that a look at the lock takes, and the number of times that it is waited for.
+/// Longest time that a look at the lock takes, and the number of times that the lock is tried again.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: u32 = 10;
 
 /// The data directory, held by this process until dropped.
 pub(crate) struct DataDir {
     path: PathBuf,
-    /// Held while the directory is this process's alone.
+    /// The lock; none if the directory is shared.
     _lock: Option<File>,
 }
 
 impl DataDir {
-    /// Makes the directory where it is missing, and takes it.
+    /// Makes the directory if it is missing, and takes it for this process alone.
     pub(crate) fn take(path: &Path) -> Result<Self, Failure> {
         private_dir::make(path).with_context(|| format!("make the data directory {}", path.display()))?;
         let path = path.canonicalize().context("find the data directory")?;
@@ -53,7 +53,7 @@ impl DataDir {
             }
             Err(TryLockError::Error(fault)) => return Err(Failure::other(fault.into())),
         }
-        // A note for people: a full disk may have no room for it.
+        // The number is only a note for people: a full disk may have no room for it.
         if let Err(fault) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
             tracing::warn!(%fault, "the process cannot be noted in {}", lock.display());
         }
@@ -61,7 +61,7 @@ impl DataDir {
         Ok(Self { path, _lock: Some(file) })
     }
 
-    /// Opens the directory of an installation, whose server may run meanwhile.
+    /// Opens the directory of an installation whose server may run meanwhile.
     pub(crate) fn share(path: &Path) -> Result<Self, Failure> {
         let missing = || {
             format!(
@@ -80,10 +80,10 @@ impl DataDir {
         }
     }
 
-    /// The directory as it is, for somebody who changes nothing; none if it is missing.
+    /// The directory, for a command that changes nothing; none if it is missing.
     ///
     /// # Errors
-    /// It cannot be found, or everybody may write in it.
+    /// It cannot be found, or everybody may write to it.
     pub(crate) fn look(path: &Path) -> anyhow::Result<Option<Self>> {
         let path = match path.canonicalize() {
             Ok(path) => path,
@@ -98,7 +98,7 @@ impl DataDir {
         Ok(Some(Self { path, _lock: None }))
     }
 
-    /// The process that has the directory, in a few words; none if nobody has it.
+    /// The process that uses the directory, in a few words; none if no process does.
     ///
     /// # Errors
     /// The lock cannot be read.
@@ -125,17 +125,17 @@ impl DataDir {
         self.path.join(name)
     }
 
-    /// Path of a copy of the database on which something is tried.
+    /// Path of a copy of the database for a try.
     pub(crate) fn trial(&self) -> PathBuf {
         self.join(&format!("{TRIAL}{}.db", std::process::id()))
     }
 
-    /// Address of the database if nothing else is said.
+    /// Address of the database by default.
     pub(crate) fn database_url(&self) -> String {
         database_in(&self.path)
     }
 
-    /// The key that seals and signs, made at the first start.
+    /// The key for sealing and signing, made at the first start.
     pub(crate) fn secret_key(&self) -> anyhow::Result<SecretString> {
         let key = self.keep("secret_key", secret::random)?;
         anyhow::ensure!(
@@ -147,13 +147,13 @@ impl DataDir {
         Ok(key)
     }
 
-    /// The name of this installation. Keys of cached images are made of it, among others.
+    /// The name of this installation. It is part of the keys of cached images, among others.
     pub(crate) fn instance(&self) -> anyhow::Result<String> {
         let name = self.keep("instance", random_name)?;
         self.is_name("instance", &name)
     }
 
-    /// The name in one of the directory's files, if it is one.
+    /// Checks that the text in one of the directory's files is a name, and gives it.
     fn is_name(&self, file: &str, name: &SecretString) -> anyhow::Result<String> {
         let name = name.expose_secret();
         anyhow::ensure!(
@@ -165,15 +165,15 @@ impl DataDir {
         Ok(name.to_owned())
     }
 
-    /// The name of the runner in this directory's server. Directories from before runners had names of their own keep the
-    /// installation's, by which their containers and images are known.
+    /// The name of the runner in this directory's server. In directories from before runners had names of their own, it
+    /// is the installation's name, because containers and images are marked with it.
     pub(crate) fn runner(&self) -> anyhow::Result<String> {
         let known = self.join("instance").exists().then(|| self.instance()).transpose()?;
         let name = self.keep("runner", || known.map_or_else(random_name, SecretString::from))?;
         self.is_name("runner", &name)
     }
 
-    /// The content of a small file that is made where it is missing; only this user may read it.
+    /// The content of a small file, which is made if it is missing. Only this user may read it.
     fn keep(&self, name: &str, make: impl FnOnce() -> SecretString) -> anyhow::Result<SecretString> {
         let path = self.join(name);
         match std::fs::read_to_string(&path) {
@@ -188,17 +188,17 @@ impl DataDir {
     }
 }
 
-/// Address of the database in a data directory if nothing else is said.
+/// Address of the database in a data directory by default.
 pub(crate) fn database_in(path: &Path) -> String {
     format!("{}?mode=rwc", store::address_of(&path.join("kozmic.db")))
 }
 
-/// 12 hexadecimal digits.
+/// A random name of 12 hexadecimal digits.
 fn random_name() -> SecretString {
     secret::random().expose_secret()[..12].into()
 }
 
-/// Removes what a trial left that was killed: nobody else has the directory, so none goes on.
+/// Removes the files of a killed try: no other process has the directory, so no try is in progress.
 fn remove_trials(path: &Path) -> anyhow::Result<()> {
     for file in std::fs::read_dir(path).context("look into the data directory")?.flatten() {
         let name = file.file_name();
@@ -210,7 +210,7 @@ fn remove_trials(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a file that is there with all that is in it, or not at all, whenever the machine stops.
+/// Writes a file so that it is complete or absent, whenever the machine stops.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let begun = path.with_extension("begun");
     match std::fs::remove_file(&begun) {
@@ -224,7 +224,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
 }
 
-/// Takes the lock, unless another process has it for longer than `kozmic check` looks at it.
+/// Takes the lock. Waits only as long as `kozmic check` may hold it.
 fn lock_soon(file: &File) -> Result<(), TryLockError> {
     for _ in 0..LOOKS {
         match file.try_lock() {
@@ -235,7 +235,7 @@ fn lock_soon(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
 
-/// Refuses root in a directory of somebody else, who could not open what root makes there.
+/// Refuses root in another user's directory: that user could not open the files that root makes there.
 fn judge_owner(path: &Path) -> anyhow::Result<()> {
     let Some(owner) = people::owner_other_than_root(path).context("look at the data directory")? else {
         return Ok(());
@@ -248,7 +248,7 @@ fn judge_owner(path: &Path) -> anyhow::Result<()> {
     );
 }
 
-/// Refuses a directory that everybody may write in; gives its mode.
+/// Refuses a directory to which everybody may write; gives its mode.
 fn judge_rights(path: &Path) -> anyhow::Result<u32> {
     let mode = std::fs::metadata(path).context("look at the data directory")?.permissions().mode();
     anyhow::ensure!(
@@ -260,7 +260,7 @@ fn judge_rights(path: &Path) -> anyhow::Result<u32> {
     Ok(mode & 0o777)
 }
 
-/// Warns of a directory that others may look into: it keeps the mode that somebody gave it, who may have their reasons.
+/// Warns about a directory that others may read. Its mode stays: its owner may have set it on purpose.
 fn warn_if_open(path: &Path, mode: u32) {
     if mode & 0o077 != 0 {
         let mode = format!("{mode:03o}");

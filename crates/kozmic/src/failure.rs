@@ -1,27 +1,27 @@
-//! Reasons that the program ends, and the exit codes: scripts that start Kozmic can tell the reasons apart.
+//! Reasons for the program's end, with exit codes by which scripts can distinguish them.
 
 use crate::settings::{SettingsFault, SettingsFaults};
 use anyhow::Error;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-/// Reason that the program ends.
+/// Reason for the program's end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// Exit code 2: settings are wrong or missing.
     #[error(transparent)]
     Settings(#[from] SettingsFaults),
-    /// Exit code 3: the address and port cannot be had.
+    /// Exit code 3: the program cannot listen on the address and port.
     #[error(
         "cannot listen on {address}: {cause}. Another program may use the port; set KOZMIC_LISTEN to another one"
     )]
     Listen { address: SocketAddr, cause: std::io::Error },
-    /// Exit code 4: another process works in the data directory.
+    /// Exit code 4: another process uses the data directory.
     #[error(
         "the data directory {} is used by another Kozmic (process {process}): stop it, or set KOZMIC_DATA_DIR to \
          another directory", path.display()
     )]
     DataDirInUse { path: PathBuf, process: String },
-    /// Exit code 1: anything else.
+    /// Exit code 1: any other reason.
     #[error("{}", said_once(.0))]
     Other(Error),
 }
@@ -31,7 +31,7 @@ impl Failure {
         Self::Other(fault)
     }
 
-    /// Says it on standard error; gives the exit code.
+    /// Prints the reason on standard error; gives the exit code.
     pub(crate) fn tell(&self) -> ExitCode {
         eprintln!("kozmic: {self}");
         match self {
@@ -43,7 +43,7 @@ impl Failure {
     }
 }
 
-/// A fault with its causes, each said once: some of them repeat theirs.
+/// A fault with its causes. Words that a fault repeats of its cause are printed once.
 pub(crate) fn said_once(fault: &Error) -> String {
     let mut said = Vec::<String>::new();
     for words in fault.chain().map(ToString::to_string) {

@@ -1,15 +1,15 @@
-//! Open files, of which the system gives each process only so many: connections are files, too. The soft limit, at which
-//! many systems begin, is meant for programs of another age, and is raised as far as the hard one allows.
+//! The limit of open files of this process: connections are files, too. Many systems start with a low soft limit for
+//! old programs, so it is raised as far as the hard limit allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files beyond which nothing is gained.
+/// Number of files beyond which more are useless.
 const PLENTY: u64 = 65_536;
 
-/// The least number of files that connections leave to the database, to logs and to git.
+/// The least number of files that stay free for the database, logs and git.
 const OTHERS: u64 = 256;
 
-/// Raises the limit of open files, and gives it.
+/// Raises the limit of open files; gives the new limit.
 pub(crate) fn raise_limit() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = PLENTY.min(maximum.unwrap_or(PLENTY));
@@ -23,7 +23,7 @@ pub(crate) fn raise_limit() -> u64 {
     }
 }
 
-/// The number of connections for which there are files; never more than wanted.
+/// The number of connections for which there are enough files, at most the wanted number.
 pub(crate) fn bear(files: u64, wanted: usize) -> usize {
     let left = files.saturating_sub((files / 4).max(OTHERS)).max(10);
     wanted.min(usize::try_from(left).unwrap_or(usize::MAX))

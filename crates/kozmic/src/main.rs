@@ -1,6 +1,6 @@
-//! The program: reads settings, names the concrete edges, and serves.
+//! The program: reads settings, selects the concrete edges, and serves.
 //!
-//! It stands around the way of a push: everything is put together here, and nothing is decided.
+//! It connects all parts of the way of a push, and decides nothing itself.
 
 mod version;
 mod settings;
@@ -68,7 +68,7 @@ enum ServerCommand {
 
 fn main() -> ExitCode {
     at_rest::close_new();
-    // One cryptography library for all that speaks TLS; a second installation would be a fault of ours.
+    // All TLS uses one cryptography library. A second installation would be a fault of this program.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Arguments { config, command } = Arguments::parse();
     let ended = match &command {

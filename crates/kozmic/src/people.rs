@@ -9,7 +9,7 @@ pub(crate) fn name(number: u32) -> Option<String> {
     name_in(&known, number).map(str::to_owned)
 }
 
-/// A user's name with the number, or the number alone where the machine knows no name.
+/// A user's name with the number, or the number alone if the machine knows no name.
 pub(crate) fn user(number: u32) -> String {
     name(number).map_or_else(|| format!("user {number}"), |name| format!("{name} (user {number})"))
 }
@@ -30,17 +30,17 @@ pub(crate) fn number_of(name: &str, list: &str) -> Option<u32> {
     fields.into_iter().find(|fields| fields.first() == Some(&name))?.get(2)?.parse().ok()
 }
 
-/// Whether a group has a user among its members in the machine's list.
+/// True if the machine's list has a user among the members of a group.
 pub(crate) fn is_member(user: &str, group: &str) -> bool {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let line = groups.lines().find(|line| line.split(':').next() == Some(group)).unwrap_or_default();
     line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == user))
 }
 
-/// The owner of a file, if that is another user and this is root, whose files that one could not open.
+/// The owner of a file, if this is root and the owner is not. That user could not open root's files.
 ///
 /// # Errors
-/// The file cannot be looked at.
+/// The file's metadata cannot be read.
 pub(crate) fn owner_other_than_root(path: &Path) -> io::Result<Option<u32>> {
     let owner = fs::metadata(path)?.uid();
     Ok((geteuid().is_root() && owner != 0).then_some(owner))

@@ -1,8 +1,8 @@
-//! Settings of an installation: `kozmic.toml`, and the environment, which wins.
+//! Settings of an installation: `kozmic.toml`, and the environment, which overrides it.
 //!
-//! Every setting has one name: `runner_concurrency` in the file is `KOZMIC_RUNNER_CONCURRENCY` in the environment,
-//! and `KOZMIC_RUNNER_CONCURRENCY_FILE`, or `runner_concurrency_file` in the settings file, names a file that has the value
-//! in it. Kernel rules stand in the file only.
+//! Every setting has one name. `runner_concurrency` in the file is `KOZMIC_RUNNER_CONCURRENCY` in the environment.
+//! `KOZMIC_RUNNER_CONCURRENCY_FILE`, or `runner_concurrency_file` in the settings file, names a file with the value.
+//! Kernel rules can only be in the file.
 
 mod autobuild;
 mod fault;
@@ -46,12 +46,12 @@ pub(crate) struct Settings {
     pub(crate) github: GitHubSettings,
     pub(crate) docker: DockerSettings,
     pub(crate) runner: RunnerSettings,
-    /// None: nobody gets mail.
+    /// Settings of mails; none: no mail is sent.
     pub(crate) mail: Option<MailSettings>,
-    /// None: nothing is built but what hooks say.
+    /// Settings of the Auto Builder; none: only hooks build.
     pub(crate) autobuild: Option<AutoBuilder>,
     pub(crate) log: LogSettings,
-    /// Files that secrets were read from.
+    /// Files from which secrets were read.
     pub(crate) secret_files: Vec<PathBuf>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct ServerSettings {
     pub(crate) data_dir: PathBuf,
     /// `KOZMIC_DATABASE_URL`; none: a file in the data directory.
     pub(crate) database_url: Option<String>,
-    /// `KOZMIC_DISK_RESERVE`, in bytes; none: as much as `Room` keeps by itself.
+    /// `KOZMIC_DISK_RESERVE`, in bytes; none: the default of `Room`.
     pub(crate) disk_reserve: Option<u64>,
     /// `KOZMIC_SIGN_IN_ALLOWED`
     pub(crate) sign_in_allowed: Invited,
@@ -99,7 +99,7 @@ pub(crate) struct RunnerSettings {
     pub(crate) largest_checkout: TreeSize,
     /// `KOZMIC_DOCKER_PRIVATE_REGISTRIES`
     pub(crate) private_registries: Vec<String>,
-    /// `KOZMIC_JOBS_MAY_CALL`: whether the server answers jobs' containers.
+    /// `KOZMIC_JOBS_MAY_CALL`: true if the server answers jobs' containers.
     pub(crate) may_call: bool,
 }
 
@@ -116,12 +116,12 @@ impl Settings {
     /// Reads the file, if there is one, and the environment.
     ///
     /// # Errors
-    /// Names every setting that is wrong or missing, where it stands, and what would be right.
+    /// Names every setting that is wrong or missing, its place, and a right value.
     pub(crate) fn read(config: Option<PathBuf>) -> Result<Self, SettingsFaults> {
         Self::from_source(Source::read(config, std::env::vars_os())?)
     }
 
-    /// The same for a command that never asks the forge: its OAuth application may be missing.
+    /// The same for a command that never calls the forge: the settings of its OAuth application may be missing.
     ///
     /// # Errors
     /// As for [`Settings::read`].
@@ -131,7 +131,8 @@ impl Settings {
         Self::from_source(source)
     }
 
-    /// Passes over each setting that has a fault, until all faults are known.
+    /// Parses the settings. A setting with a fault is replaced by a sample and parsed again, until all faults are
+    /// known.
     fn from_source(mut source: Source) -> Result<Self, SettingsFaults> {
         let (mut faults, has_file) = (source.take_faults(), source.has_file);
         loop {
@@ -233,7 +234,7 @@ fn docker(source: &Source) -> Result<DockerSettings, SettingsFault> {
     })
 }
 
-/// The network of jobs: the one that is named, one for each, or Kozmic's own.
+/// The network of jobs: a named one, one for each job, or Kozmic's own.
 fn network(source: &Source) -> Result<JobNetwork, SettingsFault> {
     let named = source.parse("docker_network", values::text)?;
     let range = source.parse("docker_job_subnets", walls::job_subnets)?;
@@ -257,19 +258,20 @@ fn concurrency(source: &Source) -> Result<usize, SettingsFault> {
     Ok(source.parse("runner_concurrency", values::count)?.unwrap_or_else(processors))
 }
 
-/// Directory in which Docker's own tools look for certificates, if the engine is to be reached on TLS.
+/// Directory in which Docker's own tools look for certificates, if the engine is reached with TLS.
 fn docker_certificates(url: &str) -> Option<PathBuf> {
     let is_on_tls = url.starts_with("https://") || variable("DOCKER_TLS_VERIFY").is_some();
     let home = || variable("HOME").map(|home| PathBuf::from(home).join(".docker"));
     is_on_tls.then(|| variable("DOCKER_CERT_PATH").map(PathBuf::from).or_else(home))?
 }
 
-/// A variable that others made up; an empty one says nothing.
+/// A variable of another program's convention. An empty one counts as unset.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Everybody if nothing is said; a list with nobody in it is a mistake that would let everybody in.
+/// The people who may sign in: everybody by default. A list without names is refused, because it would let everybody in
+/// by mistake.
 fn invited(source: &Source) -> Result<Invited, SettingsFault> {
     source.refuse_blank("sign_in_allowed", "names; without the setting everybody may sign in")?;
     Ok(Invited::new(source.parse("sign_in_allowed", values::logins)?.unwrap_or_default()))

@@ -1,4 +1,4 @@
-//! Puts the concrete parts together: the only place that names them all.
+//! Puts the concrete parts together. Only this module names them all.
 
 use crate::{
     data_dir::DataDir,
@@ -30,13 +30,13 @@ use std::{
     sync::Arc,
 };
 
-/// Everything that a server is made of.
+/// The parts of a server.
 pub(crate) struct Server {
     pub(crate) flow: Flow,
     pub(crate) app: App,
 }
 
-/// Makes a server of its settings, in its data directory.
+/// Makes a server from its settings, in its data directory.
 pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server> {
     let secret_key = secret_key(settings, dir)?;
     let edges = edges(settings, dir, &secret_key).await?;
@@ -68,7 +68,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
     Ok(Server { flow, app })
 }
 
-/// The numbers of connections, as far as the system gives files for them.
+/// The limits of connections, reduced if the system does not give enough files.
 pub(crate) fn limits(settings: &Settings) -> Limits {
     let LimitSettings { proxies, connections, of_one_client, .. } = settings.limits.clone();
     let bearable = files::bear(files::raise_limit(), connections);
@@ -77,7 +77,7 @@ pub(crate) fn limits(settings: &Settings) -> Limits {
 
 async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<Edges> {
     let room = room(settings, dir);
-    // A full disk is no reason not to start, as long as there is something to give back.
+    // A full disk does not prevent the start, as long as reserved room can be given back.
     if let Err(fault) = room.trim() {
         tracing::debug!(%fault, "the disk's room cannot be looked after");
     }
@@ -94,13 +94,13 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
     })
 }
 
-/// Room to keep free where the data directory is, and where the database is, if that is somewhere else.
+/// The room to keep free on the disks of the data directory and of the database.
 pub(crate) fn room(settings: &Settings, dir: &DataDir) -> Room {
     let elsewhere = settings.server.database_url.as_deref().and_then(store::directory_of);
     Room::new([dir.join("")].into_iter().chain(elsewhere).collect(), settings.server.disk_reserve)
 }
 
-/// Places that artifacts go to; nothing is put there if the Auto Builder is off.
+/// Places for artifacts. If the Auto Builder is off, nothing is put there.
 pub(crate) fn publishers(settings: &Settings, dir: &DataDir, room: &Room) -> Result<Publishers> {
     let builder = settings.autobuild.as_ref();
     let hub = builder.and_then(|builder| builder.hub.clone()).map(Hub::new).transpose();
@@ -115,7 +115,7 @@ pub(crate) fn publishers(settings: &Settings, dir: &DataDir, room: &Room) -> Res
     })
 }
 
-/// Face of the Auto Builder, as the settings say.
+/// The Auto Builder's settings that concern browsers.
 fn auto_builder_face(builder: &AutoBuilder, dir: &DataDir, secret_key: &SecretString) -> AutoBuilderFace {
     let data_dir = dir.join("");
     AutoBuilderFace {
@@ -134,7 +134,7 @@ pub(crate) async fn store_and_engine(settings: &Settings, dir: &DataDir) -> Resu
     Ok((store, DockerEngine::new(settings.docker.clone())))
 }
 
-/// Does what needs the database, and closes it.
+/// Does work that needs the database, and closes the database.
 pub(crate) async fn closing<T>(store: &Store, work: impl Future<Output = T>) -> T {
     let done = work.await;
     store.close().await;
@@ -159,7 +159,7 @@ fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {
     settings.server.secret_key.clone().map_or_else(|| dir.secret_key(), Ok)
 }
 
-/// Notifier that the settings ask for.
+/// The notifier for the settings.
 pub(crate) fn notifier(settings: &Settings) -> Result<Notifier> {
     let Some(MailSettings { smtp_url, sender, .. }) = settings.mail.clone() else {
         return Ok(Notifier::None);
@@ -190,17 +190,17 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
     })
 }
 
-/// Cookies are signed with a key of their own, drawn from the installation's.
+/// The key for signing cookies, derived from the installation's key.
 fn cookie_key(secret_key: &SecretString) -> Key {
     Key::from(&drawn_from::<64>(secret_key, b"kozmic cookies v1"))
 }
 
-/// The Auto Builder's webhooks are signed with this if no secret is set for them.
+/// The default secret for signing the Auto Builder's webhooks.
 fn webhook_secret(secret_key: &SecretString) -> SecretString {
     hex::encode(drawn_from::<32>(secret_key, b"kozmic autobuild webhook v1")).into()
 }
 
-/// A key for one use, which tells nothing of the installation's own.
+/// A key for one purpose. It does not reveal the installation's key.
 fn drawn_from<const LENGTH: usize>(secret_key: &SecretString, info: &[u8]) -> [u8; LENGTH] {
     let mut key = [0; LENGTH];
     Hkdf::<Sha256>::new(None, secret_key.expose_secret().as_bytes())
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_drawn_webhook_secret_stays_as_it_is() {
-        // RFC 5869 with SHA-256, reckoned elsewhere: another secret would make all webhooks at the forge wrong.
+        // Computed elsewhere by RFC 5869 with SHA-256. Another secret would invalidate all webhooks at the forge.
         let secret = webhook_secret(&"0".repeat(32).into());
         let right = "2731b76b21dc408a70bf7de2485de1fc214981c9f23c390477910ea56fc8b806";
         assert_eq!(secret.expose_secret(), right);

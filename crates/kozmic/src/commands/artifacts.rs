@@ -1,4 +1,4 @@
-//! `kozmic artifacts`: what lies in the directories of artifacts and belongs to no project any more.
+//! `kozmic artifacts`: lists and removes artifacts that belong to no project any more.
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::Context;
@@ -31,7 +31,7 @@ pub(crate) struct Which {
     older_than: u32,
 }
 
-/// An artifact that nobody counts.
+/// An artifact that no project has.
 struct Left<'a> {
     directory: &'a Directory,
     word: &'static str,
@@ -86,7 +86,7 @@ async fn left<'a>(
     let mut left = Vec::new();
     for (directory, place) in places {
         let word = place.directory().unwrap_or_default();
-        // In this order: what is noted in between is counted.
+        // The order matters: artifacts that are noted in between count as known.
         let there = directory.put_before(moment.unwrap_or(SystemTime::UNIX_EPOCH)).await?;
         let known = store.artifacts().names_of_artifacts(place).await?;
         let unknown = there.into_iter().filter(|(name, _)| !known.contains(name));
@@ -95,7 +95,7 @@ async fn left<'a>(
     Ok(left)
 }
 
-/// Removes one, and the links that led to it; their names are anybody's then.
+/// Removes one artifact and the links to it. The links' names are free then.
 async fn remove(store: &Store, Left { directory, word, name, .. }: &Left<'_>) -> anyhow::Result<()> {
     let links = directory.links_to(name).await?;
     directory.remove(name).await.with_context(|| format!("remove {name}"))?;

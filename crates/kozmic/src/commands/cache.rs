@@ -1,4 +1,4 @@
-//! `kozmic cache clean`: takes cached images off the engine that are too many, or all that no job uses.
+//! `kozmic cache clean`: removes surplus cached images from the engine, or all that no job uses.
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use clap::Subcommand;

@@ -1,5 +1,5 @@
-//! `kozmic check`: what is reachable and what is not, a line each. It changes nothing: no file is made or written, and of
-//! a container that it tries nothing stays.
+//! `kozmic check`: tells what works and what does not, a line each. It changes nothing: no file is made or written, and
+//! of a container that it tries nothing stays.
 
 mod address;
 mod at_rest;
@@ -25,10 +25,10 @@ use kozmic_model::image::ImageName;
 use report::Report;
 use std::process::ExitCode;
 
-/// Result of a look at one thing.
+/// Result of one look.
 type Look = Result<String, String>;
 
-/// Names of the looks that others depend on.
+/// Names of the looks on which others depend.
 const ENGINE: &str = "Docker engine";
 const FORGE: &str = "GitHub";
 
@@ -75,7 +75,7 @@ pub(crate) async fn check(settings: Settings, arguments: &CheckArguments) -> Exi
     report.end()
 }
 
-/// Tries a job's container, which gets to the forge if this machine does, and does so over a network.
+/// Tries a job's container. The container tries to reach the forge if this machine reaches it over a network.
 async fn try_container(settings: &Settings, arguments: &CheckArguments, report: &mut Report) {
     let url = &settings.github.url;
     let outside = url.host_str().zip(url.port_or_known_default());
@@ -93,7 +93,7 @@ fn kept(settings: &Settings) -> String {
     format!("failed deliveries {failed}, logs {logs}, earlier runs of jobs {attempts}")
 }
 
-/// The people whom the settings let in, by name: one that is misspelt is seen.
+/// The people who may sign in, by name, so that a misspelt name is noticed.
 fn people(settings: &Settings) -> Finding {
     let server = &settings.server;
     let admins = match server.admins.as_slice() {

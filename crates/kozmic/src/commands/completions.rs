@@ -1,4 +1,4 @@
-//! `kozmic completions`: the words that a shell completes, printed for the shell to read.
+//! `kozmic completions`: prints the completions of the command line, for a shell to read.
 
 use clap::{Args, Command};
 use clap_complete::Shell;
@@ -20,7 +20,7 @@ pub(crate) fn completions(
 ) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut program, "kozmic", &mut script);
-    // A reader that goes early, `head` for instance, has what it wanted.
+    // A reader that ends early, such as `head`, has what it wanted.
     let _ = std::io::stdout().write_all(&script);
     Ok(ExitCode::SUCCESS)
 }

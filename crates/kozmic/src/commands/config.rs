@@ -1,4 +1,4 @@
-//! `kozmic config`: the settings of an installation, and an example with all that there are.
+//! `kozmic config`: the settings of an installation, and an example with all settings.
 
 use crate::{failure::Failure, settings::Shown};
 use clap::Subcommand;
@@ -16,7 +16,7 @@ pub(crate) enum ConfigCommand {
     Show,
 }
 
-/// Runs the command. `show` ends like `serve` would if settings are wrong or missing.
+/// Runs the command. If settings are wrong or missing, `show` ends like `serve`.
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 pub(crate) fn config(file: Option<PathBuf>, command: &ConfigCommand) -> Result<ExitCode, Failure> {
     match command {

@@ -1,13 +1,13 @@
-//! Findings: results of looks at single things, in `kozmic check` and in `kozmic setup`.
+//! Findings: the results of single looks in `kozmic check` and `kozmic setup`.
 
-/// Result of a look at one thing.
+/// Result of one look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// All is well.
+    /// The thing is all right.
     Well(String),
-    /// It is worth a thought.
+    /// The thing works, but the person should consider something.
     Mind(String),
-    /// It does not work.
+    /// The thing does not work.
     Bad(String),
 }
 
@@ -21,7 +21,7 @@ impl From<Result<String, String>> for Finding {
 }
 
 impl Finding {
-    /// The word at the beginning of its line.
+    /// The word at the beginning of the finding's line.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Well(_) => "ok",
@@ -37,7 +37,7 @@ impl Finding {
         }
     }
 
-    /// Whether it does not work.
+    /// True if the thing does not work.
     pub(crate) fn is_bad(&self) -> bool {
         matches!(self, Self::Bad(_))
     }

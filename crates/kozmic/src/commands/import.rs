@@ -1,4 +1,5 @@
-//! `kozmic import`: takes over an installation of the original, while no server runs, and says what became of it.
+//! `kozmic import`: takes over an installation of the original while no server runs, and reports the result for each
+//! thing.
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::{Context, Result, anyhow};
@@ -15,7 +16,7 @@ use std::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Variable that has the original's `SECRET_KEY`.
+/// The variable with the original's `SECRET_KEY`.
 const SECRET_KEY: &str = "KOZMIC_IMPORT_SECRET_KEY";
 
 /// Installation to take over, and how to do it.
@@ -43,10 +44,10 @@ pub(crate) struct ImportArguments {
     dry_run: bool,
 }
 
-/// Takes an installation over. A signal ends it between two rows: what was taken over stays.
+/// Takes an installation over. A signal ends it between two rows, and everything that was taken over until then stays.
 pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
-    // Before signals are ours: a file may be long in coming.
+    // Before signals are handled here, because reading a file may take long.
     let (from, secret_key) = (from(arguments)?, secret_key(arguments)?);
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
@@ -93,7 +94,7 @@ async fn take_over(
     Ok(ExitCode::SUCCESS)
 }
 
-/// On a copy of the database, and without logs.
+/// Tries the import on a copy of the database, without logs.
 async fn try_out(
     old: &Installation,
     store: &Store,
@@ -115,13 +116,13 @@ async fn run(
     Import { old, store, logs, secret_key, now: clock::now() }.run().await
 }
 
-/// A database that is removed with all that SQLite keeps beside it.
+/// A database for a try. It is removed together with SQLite's files beside it.
 struct Trial(PathBuf);
 
 impl Trial {
     fn remove(&self) {
         for end in ["db", "db-wal", "db-shm"] {
-            // It holds nothing that is not elsewhere.
+            // The file holds nothing that is not elsewhere.
             let _ = std::fs::remove_file(self.0.with_extension(end));
         }
     }
@@ -183,7 +184,7 @@ fn tell(source: &str, report: &Report, is_trial: bool) {
     }
 }
 
-/// Replaces characters that a terminal would obey.
+/// Replaces control characters, because a terminal would obey them.
 fn on_one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

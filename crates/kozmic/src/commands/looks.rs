@@ -1,4 +1,4 @@
-//! Looks at parts that a server needs, the same for `kozmic check` and `kozmic setup`. Nothing is made or changed.
+//! Looks at parts that a server needs, for `kozmic check` and `kozmic setup` alike. Nothing is made or changed.
 
 pub(super) mod near;
 
@@ -18,10 +18,10 @@ use kozmic_edges::{
 use std::path::Path;
 use url::Url;
 
-/// Files that a container has by itself.
+/// Files that engines put into containers.
 const OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 
-/// Whether this command runs in a container, so that its own addresses and files are not the machine's.
+/// True if this command runs in a container, so that its addresses and files are not the machine's.
 pub(super) fn is_in_container() -> bool {
     OF_CONTAINERS.iter().any(|file| Path::new(file).exists())
 }
@@ -36,15 +36,15 @@ pub(super) async fn ssh() -> Finding {
     Mirrors::ssh_version().await.map_err(|fault| fault.to_string()).into()
 }
 
-/// The forge's answers.
+/// The findings about the forge.
 pub(super) struct AtForge {
-    /// Its API.
+    /// The forge's API.
     pub(super) api: Finding,
-    /// The application by which people sign in; none if the forge cannot be asked.
+    /// The application for signing in; none if the forge cannot be asked.
     pub(super) sign_in: Option<Finding>,
 }
 
-/// Asks the forge for its API and for the application. That it cannot be reached is no fault of the application's.
+/// Looks at the forge's API and at the application. If the forge cannot be reached, the application is not at fault.
 pub(super) async fn at_forge(settings: &GitHubSettings, public_url: &Url) -> AtForge {
     let forge = match GitHub::new(settings.clone()) {
         Ok(forge) => forge,
@@ -70,7 +70,7 @@ fn with_hint(fault: &ForgeError) -> String {
     }
 }
 
-/// The engine, with the networks and the walls of jobs.
+/// The engine, with the networks and the isolation of jobs.
 pub(super) async fn engine(settings: &Settings) -> Finding {
     jobs_on(settings).await.into()
 }
@@ -99,7 +99,7 @@ async fn jobs_on(settings: &Settings) -> Result<String, String> {
     Ok(format!("{version} at {url}; jobs are {networks}, {}", of_engine(&walls)))
 }
 
-/// The walls that the engine itself has, in a part of a sentence about jobs.
+/// The engine's own isolation, as a part of a sentence about jobs.
 fn of_engine(walls: &Walls) -> String {
     let Walls { runtime, is_remapped, has_seccomp, memory } = walls;
     let users = if *is_remapped { "others on the machine" } else { "the machine's own" };

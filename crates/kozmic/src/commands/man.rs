@@ -23,7 +23,7 @@ pub(crate) struct ManArguments {
     dir: Option<PathBuf>,
 }
 
-/// Exit codes of the program, as `failure.rs` gives them.
+/// Exit codes of the program, as in `failure.rs`.
 const EXIT: [(&str, &str); 5] = [
     ("0", "All went well."),
     ("1", "It did not, for a reason that is told; for kozmic check, something is not well."),
@@ -32,7 +32,7 @@ const EXIT: [(&str, &str); 5] = [
     ("4", "Another process uses the data directory."),
 ];
 
-/// Files that an installation has.
+/// Files of an installation.
 const FILES: [(&str, &str); 2] = [
     ("/etc/kozmic/kozmic.toml", "The settings of the service: the unit names it in KOZMIC_CONFIG."),
     ("/var/lib/kozmic", "The data directory of the service: database, logs, mirrors and keys."),
@@ -45,7 +45,7 @@ pub(crate) fn man(program: Command, arguments: &ManArguments) -> Result<ExitCode
     match &arguments.dir {
         None => print(&program)?,
         Some(dir) => {
-            // Pages are for everybody, unlike all else that the program writes.
+            // Manual pages are for everybody, unlike all other files that the program writes.
             DirBuilder::new().recursive(true).mode(0o755).create(dir).with_context(|| in_place(dir))?;
             write_pages(&program, "kozmic", dir)?;
         }
@@ -59,12 +59,12 @@ fn in_place(path: &Path) -> String {
 
 fn print(program: &Command) -> Result<(), Failure> {
     let page = page(program, "kozmic").context("write the manual page")?;
-    // A reader that goes early, `head` for instance, has what it wanted.
+    // A reader that ends early, such as `head`, has what it wanted.
     let _ = io::stdout().write_all(&page);
     Ok(())
 }
 
-/// The page of this command, and those of the commands below it.
+/// Writes the page of this command, and those of the commands below it.
 fn write_pages(command: &Command, name: &str, dir: &Path) -> anyhow::Result<()> {
     let file = dir.join(format!("{name}.1"));
     page(command, name)
@@ -90,7 +90,7 @@ fn page(command: &Command, name: &str) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// Sections that hold for all commands.
+/// Sections that apply to all commands.
 fn of_all_commands() -> Roff {
     let mut sections = Roff::new();
     for (title, rows) in [("EXIT STATUS", &EXIT[..]), ("FILES", &FILES[..])] {

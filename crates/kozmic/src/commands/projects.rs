@@ -1,4 +1,4 @@
-//! `kozmic projects`: for the person who runs the server, when nobody else may see a project any more.
+//! `kozmic projects`: lets the server's operator list and delete projects when nobody else can see them any more.
 
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::anyhow;

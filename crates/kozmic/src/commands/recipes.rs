@@ -1,5 +1,5 @@
-//! `kozmic recipes check`: reads a working copy of the configuration repository as a push of it would be read, without
-//! a server, a network or any of a server's settings.
+//! `kozmic recipes check`: reads a working copy of the configuration repository as a server would read it after a push.
+//! It needs no server, network or server settings.
 
 use crate::{
     failure::Failure,
@@ -14,10 +14,11 @@ use std::{
     process::ExitCode,
 };
 
-/// Bytes of a file that are read: more than a recipe may have, so that one that is too large is reported.
+/// Number of bytes of a file that are read. That is more than a recipe may have, so that a recipe that is too large is
+/// reported.
 const READ: u64 = 1024 * 1024;
 
-/// Image that a server runs scripts in unless it is told otherwise.
+/// Image in which a server runs scripts by default.
 const DEFAULT_IMAGE: &str = "ubuntu:16.04";
 
 /// Commands for recipes.
@@ -64,8 +65,8 @@ pub(crate) fn recipes(config: Option<&Path>, command: &RecipesCommand) -> Result
     Ok(ExitCode::from(u8::from(!reading.faults.is_empty())))
 }
 
-/// Defaults for what recipes leave out: from the command line, the environment or the settings file, of which nothing
-/// else is looked at.
+/// Defaults for what recipes leave out: from the command line, the environment or the settings file. Other settings in
+/// the file are ignored.
 fn defaults(config: Option<&Path>, arguments: &CheckArguments) -> Result<RecipeDefaults, SettingsFault> {
     let file = settings_file(config)?;
     let set = |argument: &Option<String>, name: &str| {
@@ -112,19 +113,19 @@ fn is_yaml(path: &str) -> bool {
     [".yaml", ".yml"].iter().any(|end| path.to_ascii_lowercase().ends_with(end))
 }
 
-/// The deepest directory that is looked into; each takes room on the stack.
+/// The greatest depth of directories that are read. Each level takes room on the stack.
 const DEEPEST: usize = 100;
 
-/// Files that a commit of a working copy would have, as far as they matter.
+/// Files that a commit of the working copy would have, as far as they matter.
 #[derive(Default)]
 struct WorkingCopy {
     files: Vec<ConfigFile>,
-    /// Paths that look like recipes and are none, a line each.
+    /// Paths that look like recipes but are none, a line each.
     passed_over: Vec<String>,
 }
 
 impl WorkingCopy {
-    /// Takes what stands in a directory; `below` is its path in the repository, empty or with a slash at its end.
+    /// Reads the files of a directory. `below` is its path in the repository: empty, or with a slash at its end.
     fn take(&mut self, dir: &Path, below: &str) -> Result<(), SettingsFault> {
         let entries = fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut entries = entries.map_err(|cause| unreadable(dir, cause))?;

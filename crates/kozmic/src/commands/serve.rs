@@ -10,10 +10,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Time that open connections and half-done steps may take to end.
+/// Time for open connections and unfinished steps to end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Number of tries to listen at an address that is in use, and the time between them.
+/// Number of tries to listen on an address in use, and the pause between them.
 const TRIES: u32 = 10;
 const TRY: Duration = Duration::from_millis(100);
 
@@ -55,7 +55,7 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Listens, also where `kozmic check` tries the address just now: it gives it back within a moment.
+/// Listens on an address, even if `kozmic check` is trying it at this moment: that releases it soon.
 async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     for _ in 0..TRIES {
         match TcpListener::bind(address).await {
@@ -71,7 +71,7 @@ async fn after_stop(stop: &CancellationToken) {
     tokio::time::sleep(FAREWELL).await;
 }
 
-/// The first signal stops in order, a second one at once.
+/// Handles signals: the first one stops in order, the second one at once.
 fn signals(stop: CancellationToken) -> anyhow::Result<tokio::task::JoinHandle<()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;

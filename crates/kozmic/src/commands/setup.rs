@@ -1,4 +1,5 @@
-//! `kozmic setup`: asks what a server has to know, tries the answers, and writes settings and service, or prints them.
+//! `kozmic setup`: asks for the settings of a server, tries the answers, and writes settings and service, or prints
+//! them.
 
 mod browser;
 mod dialogue;
@@ -81,7 +82,7 @@ pub(crate) fn setup(config: Option<&Path>, arguments: &SetupArguments) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-/// In a container that has no place for settings, variables are printed; elsewhere there has to be one.
+/// Prints variables if this is a container without a place for settings. Elsewhere there has to be a place.
 fn without_a_place(place: &Place) -> Result<Option<Printed>, Failure> {
     match (place.is_writable(), super::looks::is_in_container()) {
         (true, _) => Ok(None),
@@ -94,7 +95,7 @@ fn without_a_place(place: &Place) -> Result<Option<Printed>, Failure> {
     }
 }
 
-/// Asks everything, shows what becomes different, asks again, and does it.
+/// Asks everything, shows the changes, asks for a confirmation, and writes.
 fn in_terminal(
     installation: &Installation,
     printed: Option<Printed>,
@@ -127,7 +128,7 @@ fn summarize(installation: &Installation, draft: &Draft, terminal: &Terminal) {
     report::notes(installation, false).iter().for_each(|note| terminal.say(note));
 }
 
-/// Asks whether to make the service, if there is something to make.
+/// Asks if the service should be made, if anything is missing for it.
 fn offer(service: Option<Service>, terminal: &Terminal) -> anyhow::Result<Option<Service>> {
     let Some(service) = service else { return Ok(None) };
     if service.steps.is_empty() {
@@ -138,7 +139,7 @@ fn offer(service: Option<Service>, terminal: &Terminal) -> anyhow::Result<Option
     Ok(terminal.agrees("Do that?", true)?.then_some(service))
 }
 
-/// Says what came of it; a text to take along goes to standard output.
+/// Tells the result. A text to copy goes to standard output.
 fn tell(written: &Written, terminal: &Terminal) {
     let Written { files, text, commands } = written;
     files.iter().for_each(|file| terminal.say(&format!("Written: {file}")));

@@ -11,11 +11,11 @@ use std::{
 };
 use url::Url;
 
-/// Settings of the Auto Builder: its builds, and the places that these go to.
+/// Settings of the Auto Builder: its builds, and the places for its artifacts.
 #[derive(Clone, Debug)]
 pub(crate) struct AutoBuilder {
     building: Building,
-    /// `KOZMIC_AUTOBUILD_WEBHOOK_SECRET`; none: drawn from the installation's key.
+    /// `KOZMIC_AUTOBUILD_WEBHOOK_SECRET`; none: derived from the installation's key.
     webhook_secret: Option<SecretString>,
     /// `KOZMIC_AUTOBUILD_GITHUB_TOKEN`
     pub(crate) github_token: SecretString,
@@ -31,7 +31,7 @@ pub(crate) struct AutoBuilder {
     pub(crate) monitor_is_public: bool,
 }
 
-/// Settings of its builds.
+/// Settings of the Auto Builder's builds.
 #[derive(Clone, Debug)]
 struct Building {
     /// `KOZMIC_AUTOBUILD_CONFIGURATION_REPOSITORY`
@@ -55,7 +55,7 @@ struct Building {
 }
 
 impl AutoBuilder {
-    /// Settings of the steps. `drawn` makes the webhooks' secret of the installation's key if none is set.
+    /// Settings of the steps. `drawn` derives the webhooks' secret from the installation's key if none is set.
     pub(crate) fn flow(&self, drawn: impl FnOnce() -> SecretString) -> AutobuildSettings {
         let building = self.building.clone();
         AutobuildSettings {
@@ -72,7 +72,7 @@ impl AutoBuilder {
         }
     }
 
-    /// The directory of binaries and directories.
+    /// The directory of artifacts in the formats `binary` and `directory`.
     pub(crate) fn binaries(&self, data_dir: &Path) -> PathBuf {
         self.binary_directory.clone().unwrap_or_else(|| data_dir.join("artifacts/binary"))
     }
@@ -87,7 +87,7 @@ impl AutoBuilder {
         self.building.configuration.as_deref()
     }
 
-    /// `owner/name` of each repository that is named here, with what it is.
+    /// `owner/name` of each repository in these settings, with its purpose.
     pub(crate) fn repositories(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let of_kernels =
             self.building.kernels.iter().map(|rule| ("repository of kernels", rule.repository.as_str()));
@@ -100,7 +100,7 @@ impl AutoBuilder {
     }
 }
 
-/// None if it is off. Values that cannot be used are faults all the same; only what is missing does not matter then.
+/// The Auto Builder's settings; none if it is off. Wrong values are faults even then, and only missing ones are not.
 pub(super) fn auto_builder(source: &Source) -> Result<Option<AutoBuilder>, SettingsFault> {
     let building = building(source)?;
     let github_token = source.parse("autobuild_github_token", values::token)?;
@@ -143,7 +143,7 @@ fn building(source: &Source) -> Result<Building, SettingsFault> {
     })
 }
 
-/// Settings of the hub, which may be too few.
+/// Settings of the hub, some of which may be missing.
 struct Hub {
     url: Option<Url>,
     auth_url: Option<Url>,
@@ -161,7 +161,7 @@ impl Hub {
         })
     }
 
-    /// All of it, or none.
+    /// All settings of the hub, or none.
     fn whole(self) -> Result<Option<HubSettings>, SettingsFault> {
         let is_absent =
             self.url.is_none() && self.auth_url.is_none() && self.user.is_none() && self.token.is_none();

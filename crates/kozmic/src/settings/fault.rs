@@ -9,11 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// All faults that the settings have, one at least.
+/// All faults of the settings, at least one.
 #[derive(Debug)]
 pub(crate) struct SettingsFaults {
     pub(super) faults: Vec<SettingsFault>,
-    /// Whether a settings file was read.
+    /// True if a settings file was read.
     pub(super) has_file: bool,
 }
 
@@ -60,30 +60,30 @@ pub(crate) enum SettingsFault {
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// Counted from 1, in characters.
+        /// The column, counted from 1, in characters.
         column: usize,
-        /// Words for the fault, without the text that stands there: it may be a secret.
+        /// Words for the fault, without the text at that place: it may be a secret.
         words: String,
     },
     /// The variable is not UTF-8.
     #[error("{variable} in the environment is not text in UTF-8")]
     NotText {
-        /// The variable, with signs in place of what is no text.
+        /// The variable's name, with signs in place of bytes that are no text.
         variable: String,
     },
-    /// Nobody knows the setting.
+    /// No setting has this name.
     #[error("{place}: there is no setting \"{name}\"; did you mean \"{nearest}\"?")]
     Unknown {
         /// The file or the environment.
         place: String,
-        /// As written.
+        /// The name as written.
         name: String,
-        /// The known one that is most like it.
+        /// The known name that is most similar.
         nearest: String,
     },
-    /// The value and a file that has it are both given.
+    /// The value and a file with the value are both set.
     #[error("{place}: {name} and {name}_file are both set: only one of them can hold")]
     Twice {
         /// The file.
@@ -103,7 +103,7 @@ pub(crate) enum SettingsFault {
         /// Description of a right value.
         right: &'static str,
     },
-    /// The file says `kernel`, but not as a list of tables.
+    /// The file has `kernel`, but not as a list of tables.
     #[error("{place}: kernel rules are tables, each below a line [[kernel]] of its own")]
     NoRules {
         /// The file.
@@ -114,7 +114,7 @@ pub(crate) enum SettingsFault {
     KernelRule {
         /// The file.
         place: String,
-        /// Counted from 1.
+        /// The rule's number, counted from 1.
         number: usize,
         /// The fault.
         fault: KernelRuleFault,
@@ -122,12 +122,12 @@ pub(crate) enum SettingsFault {
     /// Two settings exclude each other.
     #[error("{} and {} are both set: only one of them can hold", names(one), names(other))]
     Both {
-        /// The one.
+        /// The first setting.
         one: &'static str,
-        /// The other.
+        /// The second setting.
         other: &'static str,
     },
-    /// The range for networks of single jobs is too small for the jobs that run at once.
+    /// The range for networks of single jobs is too small for the number of jobs that run at once.
     #[error(
         "{} has room for {room} networks, and {jobs} jobs at once need {}: one may outlive its job by a moment",
         names("docker_job_subnets"), jobs * 2
@@ -143,18 +143,18 @@ pub(crate) enum SettingsFault {
     Missing {
         /// The setting by its name in the file.
         name: &'static str,
-        /// Way to come by a value.
+        /// Hint how to get a value.
         hint: &'static str,
     },
 }
 
 impl SettingsFault {
-    /// A setting that is needed is not there.
+    /// The fault of a missing setting.
     pub(super) fn missing(name: &'static str) -> Self {
         Self::Missing { name, hint: find(name).map_or("", |key| key.hint) }
     }
 
-    /// The setting whose value is at fault, if there is one.
+    /// The setting with the wrong value, if there is one.
     pub(super) fn key(&self) -> Option<&'static Key> {
         match self {
             Self::Wrong { setting, .. } => {
@@ -166,7 +166,7 @@ impl SettingsFault {
         }
     }
 
-    /// A value cannot be used. `right` describes one that can.
+    /// The fault of a wrong value. `right` describes a right one.
     pub(crate) fn wrong(Written { setting, place, value }: Written<'_>, right: &'static str) -> Self {
         let value = match value {
             Some(text) => format!("is \"{text}\":"),
@@ -195,6 +195,6 @@ pub(crate) struct Written<'a> {
     pub(crate) setting: &'a str,
     /// The file or the environment.
     pub(crate) place: &'a str,
-    /// The value; none if it is a secret, which nobody is shown.
+    /// The value; none if it is a secret, which is never shown.
     pub(crate) value: Option<&'a str>,
 }

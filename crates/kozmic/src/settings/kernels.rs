@@ -1,5 +1,5 @@
-//! Kernel rules: what the tables `[[kernel]]` of the settings file say of pushes to repositories that kernels are
-//! made of.
+//! Kernel rules: the tables `[[kernel]]` of the settings file. They decide about pushes to repositories from which
+//! kernels are made.
 
 mod fault;
 mod fields;
@@ -20,19 +20,19 @@ use kozmic_model::{
     place::is_taken,
 };
 
-/// Commands that run first on a fresh image if the rule does not say otherwise.
+/// Default of the commands that run first on a fresh image.
 const BEFORE: &str = "apt-get update && apt-get install -y git";
 
-/// Path at which scripts leave kernels if the rule does not say otherwise.
+/// Default path at which scripts leave kernels.
 const KERNEL: &str = "/target/vmlinuz.efi";
 
-/// Beginning of kernels' names if the rule does not say otherwise.
+/// Default beginning of kernels' names.
 const PREFIX: &str = "zero-os";
 
-/// The rules of the settings file. `image` is what generic rules start from that name none.
+/// The rules of the settings file. `image` is the default image of generic rules.
 ///
 /// # Errors
-/// Names the rule by its number, the key, and what would be right.
+/// Names the rule by its number, the key, and a right value.
 pub(super) fn rules(written: &Rules, image: &ImageName) -> Result<Vec<KernelRule>, SettingsFault> {
     let at = |index: usize| {
         move |fault| SettingsFault::KernelRule { place: written.place.clone(), number: index + 1, fault }
@@ -73,7 +73,7 @@ fn rule(table: &toml::Table, image: &ImageName) -> Parsed<KernelRule> {
 /// The start of a generic rule.
 fn fresh(fields: &Fields<'_>, repository: &str, default: &ImageName) -> Parsed<KernelStart> {
     fields.refuse("base", KernelKind::Generic, "starts from an image: see \"image\"")?;
-    // The image that the container becomes is named after the repository.
+    // The image that is made of the container gets the repository's name.
     if repository.to_lowercase().parse::<ImageName>().is_err() {
         let right = "a repository whose owner and name make the name of a Docker image in lower case: each begins and \
                      ends with a letter or digit";
@@ -88,7 +88,7 @@ fn kept(fields: &Fields<'_>) -> Parsed<KernelStart> {
     Ok(KernelStart::Kept(fields.needed("base", values::repository)?))
 }
 
-/// An empty text counts here: nothing runs first.
+/// The commands that run first. An empty text counts here: nothing runs first.
 fn before(fields: &Fields<'_>, kind: KernelKind) -> Parsed<String> {
     let Some(text) = fields.text("before") else {
         return Ok(if kind == KernelKind::Generic { BEFORE.to_owned() } else { String::new() });
@@ -108,7 +108,8 @@ fn kind(text: &str) -> Result<KernelKind, &'static str> {
         .ok_or("\"generic\" (everything, on a fresh image) or \"dependent\" (one part)")
 }
 
-/// The directory is empty at the start, so it lies beside that of the source.
+/// A kernel's path, split into directory and file. The directory is empty at the start, so it must not be that of the
+/// source.
 fn kernel_file(text: &str, repository: &str) -> Result<KernelFile, &'static str> {
     const RIGHT: &str = "a file's path in a directory of its own that begins with / and has neither . nor .. between \
                          slashes, such as /target/vmlinuz.efi; /kozmic and the repository's own directory are taken";
@@ -133,7 +134,7 @@ fn if_interrupted(text: &str) -> Result<IfInterrupted, &'static str> {
     text.parse().map_err(|_| "\"again\" (it runs again, twice at most) or \"error\" (it ends as an error)")
 }
 
-/// Whether a rule can stand beside the others.
+/// Checks that a rule fits to the others.
 fn fits_to_others(rule: &KernelRule, index: usize, rules: &[KernelRule]) -> Parsed<()> {
     if let Some(first) = rules[..index].iter().position(|other| other.is_for(&rule.repository)) {
         return Err(KernelRuleFault::Twice { repository: rule.repository.clone(), first: first + 1 });
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_rule_says_little_and_means_much() {
-        // A base may stand below the rule that starts from it.
+        // A base may be below the rule that starts from it.
         let rules = read(&format!("{DEPENDENT}{GENERIC}")).unwrap();
         let [dependent, generic] = &rules[..] else { panic!("{rules:?}") };
         assert_eq!(generic.start, KernelStart::Fresh("ubuntu:16.04".parse().unwrap()));

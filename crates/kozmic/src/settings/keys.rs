@@ -1,16 +1,16 @@
-//! The names of all settings, with what stands in where nothing is said.
+//! The names of all settings, with their defaults.
 
 /// A setting.
 pub(super) struct Key {
-    /// In the file; in the environment it is `KOZMIC_` and this in capitals.
+    /// Name in the file. In the environment it is in capitals after `KOZMIC_`.
     pub(super) name: &'static str,
-    /// None: it has no fixed default, or none at all.
+    /// Default; none: it has no fixed default, or none at all.
     pub(super) default: Option<&'static str>,
-    /// Said if it is needed and missing.
+    /// Hint for a message that it is missing.
     pub(super) hint: &'static str,
-    /// Value that fits, if it may be needed: it stands in for one that is missing, so that further faults are found.
+    /// A right value, if it may be needed. It replaces a missing or wrong value, so that further faults are found.
     pub(super) sample: Option<&'static str>,
-    /// No message shows its value.
+    /// True if no message may show its value.
     pub(super) is_secret: bool,
 }
 
@@ -39,7 +39,7 @@ pub(super) const KEYS: &[Key] = &[
     key("public_url", None),
     secret(key("secret_key", None)),
     key("data_dir", Some("./data")),
-    // Other databases' addresses have a password in them.
+    // Addresses of other databases contain a password.
     secret(key("database_url", None)),
     key("disk_reserve", None),
     key("failed_deliveries_kept_days", Some("90")),
@@ -146,27 +146,27 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// The known setting that is most like an unknown one.
+/// The known setting that is most similar to an unknown one.
 pub(super) fn nearest(name: &str) -> &'static str {
     most_like(name, KEYS.iter().map(|key| key.name))
 }
 
-/// The same for the file, which has kernel rules beside the settings.
+/// The same for the file, which can also have kernel rules.
 pub(super) fn nearest_in_file(name: &str) -> &'static str {
     most_like(name, KEYS.iter().map(|key| key.name).chain([RULES]))
 }
 
-/// The one of these names that is most like another; the first of several.
+/// The name that is most similar to another; the first of several.
 pub(super) fn most_like(name: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
     known.min_by_key(|known| strsim::damerau_levenshtein(known, name)).unwrap_or_default()
 }
 
-/// The name in the environment.
+/// The setting's name in the environment.
 pub(super) fn variable(name: &str) -> String {
     format!("KOZMIC_{}", name.to_uppercase())
 }
 
-/// A setting's two names, for people who look for the place to set it.
+/// A setting's two names, for people.
 pub(super) fn names(name: &str) -> String {
     format!("{name} ({} in the environment)", variable(name))
 }

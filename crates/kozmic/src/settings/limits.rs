@@ -1,11 +1,11 @@
-//! Settings of what strangers may have of the server, all together and each.
+//! Settings of limits for strangers, for all together and for each client.
 
 use super::{SettingsFault, source::Source, values};
 use kozmic_edges::engine::Subnet;
 use kozmic_web::TrustedProxies;
 use std::net::IpAddr;
 
-/// Limits of connections, and of what is held of them.
+/// Limits of connections, and of the memory for what they send.
 #[derive(Clone)]
 pub(crate) struct LimitSettings {
     /// `KOZMIC_TRUSTED_PROXIES`

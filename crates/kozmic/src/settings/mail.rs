@@ -18,7 +18,7 @@ pub(crate) struct MailSettings {
     pub(crate) hourly_limit: Option<u32>,
 }
 
-/// On if there is a mail server, unless somebody says otherwise.
+/// The settings of mails. By default, mail is on if there is a mail server.
 pub(super) fn mail(source: &Source) -> Result<Option<MailSettings>, SettingsFault> {
     let smtp_url = source.parse("smtp_url", smtp_url)?;
     let sender = source.parse("mail_default_sender", sender)?;

@@ -1,4 +1,5 @@
-//! Settings that are not written yet, read as the server would read them: `kozmic setup` takes what `kozmic serve` takes.
+//! Reads settings that are not written yet as the server would read them: `kozmic setup` accepts what `kozmic serve`
+//! accepts.
 
 use super::{Settings, SettingsFault, SettingsFaults, keys::find, source::Source};
 
@@ -16,12 +17,12 @@ pub(crate) fn wrong(name: &str, text: &str) -> Option<String> {
     })
 }
 
-/// Settings of a file that is not written yet. The environment is not asked: the server may have another one.
+/// Settings of a file that is not written yet. The environment is ignored: the server may have another one.
 pub(crate) fn settings(text: &str) -> Result<Settings, SettingsFaults> {
     Settings::from_source(Source::from_file(text)?)
 }
 
-/// The value that the server takes if nothing is said, if that is always the same.
+/// The server's default, if it is fixed.
 pub(crate) fn default(name: &str) -> Option<&'static str> {
     find(name)?.default
 }

@@ -1,4 +1,4 @@
-//! Settings of how long what is over is kept.
+//! Settings of how long old deliveries, logs and attempts are kept.
 
 use super::{SettingsFault, source::Source};
 use kozmic_flow::Retention;
@@ -14,7 +14,7 @@ pub(super) fn retention(source: &Source) -> Result<Retention, SettingsFault> {
     })
 }
 
-/// None: for ever.
+/// A number of days; none: for ever.
 fn days(text: &str) -> Result<Option<Duration>, &'static str> {
     const RIGHT: &str = "a number of days from 1 to 36500, or none, which keeps for ever";
     if text == "none" {
@@ -24,7 +24,7 @@ fn days(text: &str) -> Result<Option<Duration>, &'static str> {
     days.map(|days| Some(Duration::from_secs(days * DAY))).ok_or(RIGHT)
 }
 
-/// A time as `kozmic check` says it.
+/// A time in the words of `kozmic check`.
 pub(crate) fn in_words(kept: Option<Duration>) -> String {
     match kept.map(|kept| kept.as_secs() / DAY) {
         None => "for ever".to_owned(),

@@ -1,4 +1,4 @@
-//! The settings as `kozmic config show` has them: each with its value and the place that it comes from.
+//! The output of `kozmic config show`: each setting with its value and its place.
 
 use super::{
     Settings,
@@ -8,14 +8,14 @@ use super::{
 };
 use std::{env::vars_os, fmt::Write, path::PathBuf};
 
-/// Stands for the value of a secret.
+/// Replaces the value of a secret.
 const HIDDEN: &str = "\"(not shown)\"";
 
 /// The settings of an installation, for people.
 pub(crate) struct Shown {
     /// A line for each setting, in TOML.
     pub(crate) lines: String,
-    /// Faults of the settings, if they have some.
+    /// Faults of the settings; none if there are none.
     pub(crate) faults: Option<SettingsFaults>,
 }
 
@@ -52,7 +52,7 @@ fn line(source: &Source, key: &Key) -> String {
     }
 }
 
-/// A text as a string in TOML, on one line whatever is in it.
+/// A text as a string in TOML, always on one line.
 fn quoted(text: &str) -> String {
     toml::Value::from(text.escape_debug().to_string().replace("\\'", "'")).to_string()
 }

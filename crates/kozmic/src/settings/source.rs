@@ -1,4 +1,4 @@
-//! Sources of settings: the file, then the environment over it. An unknown setting is an error with a hint.
+//! Sources of settings: the file, and the environment, which overrides it. An unknown setting is an error with a hint.
 
 use super::{
     fault::{SettingsFault, SettingsFaults, Written},
@@ -11,13 +11,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Beginning of our variables' names.
+/// Prefix of Kozmic's variables.
 const PREFIX: &str = "KOZMIC_";
 
-/// Read by the command line, not a setting.
+/// A variable that the command line reads. It is no setting.
 const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
 
-/// Beginning of the names of variables for `kozmic import`, which are no settings either.
+/// Prefix of the variables for `kozmic import`, which are no settings either.
 const IMPORT_PREFIX: &str = "KOZMIC_IMPORT_";
 
 /// The variables for `kozmic import`.
@@ -28,29 +28,29 @@ const OF_IMPORT: [&str; 4] = [
     "KOZMIC_IMPORT_SECRET_KEY_FILE",
 ];
 
-/// The place of what is no file's.
+/// The place of values that are in no file.
 const ENVIRONMENT: &str = "the environment";
 
-/// The values as written, each with the place where it stands.
+/// The values as written, each with its place.
 pub(super) struct Source {
     values: BTreeMap<&'static str, Value>,
     rules: Rules,
-    /// Whether a settings file was read.
+    /// True if a settings file was read.
     pub(super) has_file: bool,
-    /// Files that secrets were read from.
+    /// Files from which secrets were read.
     pub(super) secret_files: Vec<PathBuf>,
-    /// Faults of what was read so far, such as names that nobody knows.
+    /// Faults of reading so far, such as unknown names.
     faults: Vec<SettingsFault>,
     /// Settings whose faults are known.
     passed_over: BTreeSet<&'static str>,
 }
 
-/// The tables of kernel rules, which only the file has.
+/// The tables of kernel rules, which can only be in the file.
 #[derive(Default)]
 pub(super) struct Rules {
     /// The file.
     pub(super) place: String,
-    /// In the file's order.
+    /// The tables in the file's order.
     pub(super) tables: Vec<toml::Table>,
 }
 
@@ -88,7 +88,7 @@ impl Source {
         Ok(source)
     }
 
-    /// A file's text that need not be in a file yet.
+    /// The settings of a file's text. The file need not exist yet.
     pub(super) fn from_file(text: &str) -> Result<Self, SettingsFault> {
         let mut source = Self::empty();
         source.take_file(Path::new("kozmic.toml"), text)?;
@@ -147,7 +147,7 @@ impl Source {
         }
     }
 
-    /// Remembers a file that has a secret in it.
+    /// Notes a file that contains a secret.
     fn note_secret(&mut self, key: &Key, file: &str) {
         let file = Path::new(file);
         if key.is_secret && !self.secret_files.iter().any(|known| known == file) {
@@ -167,7 +167,7 @@ impl Source {
         let Some((written, text)) = of_ours(written, text)? else { return Ok(()) };
         let name = written[PREFIX.len()..].to_lowercase();
         let (key, value) = match (find(&name), file_of(&name)) {
-            // Compose and systemd give an empty value for a variable that is not set: the file's stays.
+            // Compose and systemd set an empty value for a variable that is not set: then the file's value stays.
             (Some(_), _) | (_, Some(_)) if text.trim().is_empty() => return Ok(()),
             (Some(key), _) => (key, Value { name: written, text, place: ENVIRONMENT.to_owned() }),
             (None, Some(key)) => match self.named(key, variable(key.name), text)? {
@@ -183,8 +183,8 @@ impl Source {
         Ok(())
     }
 
-    /// The value in the file at a path; none if no path is given. A file that cannot be read is told once: the setting is
-    /// not missing, too.
+    /// The value in the file at a path; none if no path is given. If a file cannot be read, that is the only fault: the
+    /// setting is not reported as missing, too.
     fn named(
         &mut self,
         key: &'static Key,
@@ -200,12 +200,12 @@ impl Source {
         Ok(Some(Value { name, text: read.trim_end_matches(['\n', '\r']).to_owned(), place: path }))
     }
 
-    /// The faults of what was read, which are told with those of values.
+    /// Takes the faults of reading, which are reported together with those of values.
     pub(super) fn take_faults(&mut self) -> Vec<SettingsFault> {
         std::mem::take(&mut self.faults)
     }
 
-    /// Goes on without what a fault is about, so that the next one is found. False if that cannot be.
+    /// Removes the cause of a fault, so that the next fault is found; false if that is impossible.
     pub(super) fn pass_over(&mut self, fault: &SettingsFault) -> bool {
         match (fault, fault.key()) {
             (SettingsFault::KernelRule { .. }, _) => !std::mem::take(&mut self.rules).tables.is_empty(),
@@ -214,7 +214,7 @@ impl Source {
         }
     }
 
-    /// Puts something that fits in a setting's place. False if that was done before.
+    /// Replaces a setting's value by a right one; false if that was done before.
     fn stand_in(&mut self, key: &'static Key) -> bool {
         self.values.remove(key.name);
         if let Some(sample) = key.sample {
@@ -224,7 +224,7 @@ impl Source {
         self.passed_over.insert(key.name)
     }
 
-    /// Fills in the forge, for a command that asks it for nothing.
+    /// Fills in the OAuth application, for a command that never calls the forge.
     pub(super) fn do_without_forge(&mut self) {
         for key in ["github_client_id", "github_client_secret"].into_iter().filter_map(find) {
             if !self.values.contains_key(key.name) {
@@ -238,7 +238,7 @@ impl Source {
         self.values.get(name)
     }
 
-    /// Refuses a setting that is there with nothing in it.
+    /// Refuses a setting that is set but empty.
     pub(super) fn refuse_blank(&self, name: &'static str, right: &'static str) -> Result<(), SettingsFault> {
         match self.values.get(name).filter(|value| value.text.trim().is_empty()) {
             Some(Value { name, text, place }) => {
@@ -248,7 +248,7 @@ impl Source {
         }
     }
 
-    /// A setting that may be left out; an empty value counts as left out.
+    /// A setting that may be left out. An empty value counts as left out.
     pub(super) fn parse<T>(
         &self,
         name: &'static str,
@@ -266,12 +266,12 @@ impl Source {
         parse(text.trim()).map(Some).map_err(|right| SettingsFault::wrong(written, right))
     }
 
-    /// The kernel rules as they stand in the file.
+    /// The kernel rules as in the file.
     pub(super) fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// A setting that is needed.
+    /// A necessary setting.
     pub(super) fn required<T>(
         &self,
         name: &'static str,
@@ -289,7 +289,7 @@ fn rules(value: toml::Value, place: &str) -> Result<Rules, SettingsFault> {
     Ok(Rules { place: place.to_owned(), tables })
 }
 
-/// The setting whose value a file has that this name's value is the path of.
+/// The setting whose value is in the file that a setting of this name gives.
 fn file_of(name: &str) -> Option<&'static Key> {
     name.strip_suffix("_file").and_then(find)
 }
@@ -303,7 +303,7 @@ fn written(value: toml::Value) -> String {
     }
 }
 
-/// Whether a text may be an address with a user in it.
+/// True if a text may be an address with a user in it.
 pub(super) fn may_have_password(text: &str) -> bool {
     text.contains("://") && text.contains('@')
 }
@@ -312,7 +312,7 @@ fn plain(item: &toml::Value) -> String {
     item.as_str().map_or_else(|| item.to_string(), str::to_owned)
 }
 
-/// The text of a settings file or secret. One that never ends, such as a device, is refused.
+/// The text of a settings file or secret. An endless file, such as a device, is refused.
 pub(crate) fn read_file(path: &Path) -> Result<String, SettingsFault> {
     let read = small_file::text(path, |words| eprintln!("kozmic: {words}"));
     read.map_err(|cause| SettingsFault::Unreadable { path: path.to_owned(), cause })
@@ -322,7 +322,7 @@ fn unknown_variable(name: String, nearest: String) -> SettingsFault {
     SettingsFault::Unknown { place: ENVIRONMENT.to_owned(), name, nearest }
 }
 
-/// A variable that is a setting, as text. Those of others may be anything.
+/// A variable of Kozmic's settings, as text. Other variables are ignored, and may contain anything.
 fn of_ours(variable: &OsStr, text: OsString) -> Result<Option<(String, String)>, SettingsFault> {
     let name = variable.to_string_lossy();
     let is_of_commands = name == CONFIG_VARIABLE || OF_IMPORT.contains(&&*name);
@@ -339,7 +339,7 @@ fn of_ours(variable: &OsStr, text: OsString) -> Result<Option<(String, String)>,
     Ok(Some((variable.to_owned(), text)))
 }
 
-/// Kubernetes tells a container of a service named `kozmic` in variables that look like settings.
+/// True if it is one of Kubernetes' variables about a service named `kozmic`, which look like settings.
 fn is_of_kubernetes(variable: &str) -> bool {
     variable.contains("_SERVICE_") || variable == "KOZMIC_PORT" || variable.starts_with("KOZMIC_PORT_")
 }

@@ -1,4 +1,4 @@
-//! All settings together.
+//! Tests all settings together.
 
 use super::*;
 

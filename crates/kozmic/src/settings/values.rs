@@ -1,4 +1,4 @@
-//! From the text of a setting to its value; on failure, what would be right.
+//! Parses the text of a setting to its value. On failure it describes a right value.
 
 use kozmic_edges::{
     engine::docker::{MemoryLimit, UserNamespace},
@@ -24,7 +24,7 @@ pub(super) fn text(text: &str) -> Parsed<String> {
 pub(super) fn log_filter(text: &str) -> Parsed<String> {
     const RIGHT: &str = "a level (off, error, warn, info, debug or trace), and for single parts target=level, such as \
                          info,kozmic_flow=debug";
-    // A word that is no level would be a target, and all others silent.
+    // A word that is no level would be read as a target, and all other targets would log nothing.
     let fits = |word: &&str| word.parse::<LevelFilter>().is_ok() || is_assignment(word);
     let words = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>();
     let is_right = !words.is_empty() && words.iter().all(fits);
@@ -32,7 +32,7 @@ pub(super) fn log_filter(text: &str) -> Parsed<String> {
     EnvFilter::try_new(&bare).ok().filter(|_| is_right).map(|_| bare).ok_or(RIGHT)
 }
 
-/// Whether a directive says a level behind its target or span.
+/// True if a directive has a level behind its target or span.
 fn is_assignment(directive: &str) -> bool {
     directive.rsplit(['}', ']']).next().is_some_and(|end| end.contains('='))
 }
@@ -41,7 +41,7 @@ pub(super) fn path(text: &str) -> Parsed<PathBuf> {
     Ok(PathBuf::from(text))
 }
 
-/// An address of this machine. Of a name that has several, the first counts, one of version 4 before others.
+/// An address of this machine. If a name has several addresses, IPv4 comes first, and the first one counts.
 pub(super) fn address(text: &str) -> Parsed<SocketAddr> {
     const RIGHT: &str = "an address with a port, such as 127.0.0.1:8080, [::]:8080 or localhost:8080, whose name this machine \
                          can look up";
@@ -60,7 +60,7 @@ pub(super) fn url(text: &str) -> Parsed<Url> {
     if fits { Ok(url) } else { Err(RIGHT) }
 }
 
-/// The address of the whole server: pages know no path before their own.
+/// The public address of the server. It has no path: pages need the whole host.
 pub(super) fn public_url(text: &str) -> Parsed<Url> {
     const RIGHT: &str = "an address without a path, query, fragment or user, such as https://ci.example.org: Kozmic needs \
                          a name or a port of its own";
@@ -104,7 +104,7 @@ pub(super) fn seconds(text: &str) -> Parsed<Duration> {
     seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 604800")
 }
 
-/// The time that a session may lie unused; none lasts longer than 30 days.
+/// The time for which a session may be unused, at most 30 days.
 pub(super) fn idle(text: &str) -> Parsed<Duration> {
     let seconds = text.parse().ok().filter(|seconds| (1..=2_592_000).contains(seconds));
     seconds.map(Duration::from_secs).ok_or("a whole number of seconds from 1 to 2592000, which is 30 days")
@@ -121,13 +121,13 @@ pub(super) fn files(text: &str) -> Parsed<u64> {
     text.parse().ok().filter(|files| (1..=1_000_000_000).contains(files)).ok_or(RIGHT)
 }
 
-/// An amount that makes sense for memory, and for a log.
+/// An amount that is sensible for memory and logs.
 pub(super) fn bytes(text: &str) -> Parsed<i64> {
     const RIGHT: &str = "a number of bytes, with k, m or g behind it if you like, such as 2g; at least 6m";
     amount(text).filter(|bytes| *bytes >= 6 << 20).ok_or(RIGHT)
 }
 
-/// Any amount, none too.
+/// Any amount, including 0.
 pub(super) fn reserve(text: &str) -> Parsed<u64> {
     const RIGHT: &str =
         "a number of bytes, with k, m or g behind it if you like, such as 2g; 0 keeps nothing free";
@@ -155,7 +155,7 @@ pub(super) fn millicores(text: &str) -> Parsed<i64> {
     format!("{:.0}", cores * 1_000.0).parse().map_err(|_| RIGHT)
 }
 
-/// None: as many as the machine bears.
+/// A number of processes; none: no limit.
 pub(super) fn processes(text: &str) -> Parsed<Option<i64>> {
     const RIGHT: &str = "a number of processes, such as 4096, or none";
     if is_none(text) {
@@ -174,7 +174,7 @@ pub(super) fn memory(text: &str) -> Parsed<MemoryLimit> {
     }
 }
 
-/// Whether there is to be no limit: in a word, or as Docker's own tools have it.
+/// True if there is no limit: written as a word, or as Docker's own tools write it.
 fn is_none(text: &str) -> bool {
     matches!(text.to_lowercase().as_str(), "none" | "0")
 }
@@ -188,7 +188,7 @@ pub(super) fn user_namespace(text: &str) -> Parsed<UserNamespace> {
     }
 }
 
-/// People and organizations, one at least: an empty list would mean everybody.
+/// People and organizations, at least one: an empty list would mean everybody.
 pub(super) fn logins(text: &str) -> Parsed<Vec<String>> {
     names(
         text,
@@ -196,7 +196,7 @@ pub(super) fn logins(text: &str) -> Parsed<Vec<String>> {
     )
 }
 
-/// People, one at least.
+/// People, at least one.
 pub(super) fn admins(text: &str) -> Parsed<Vec<String>> {
     names(
         text,
@@ -204,7 +204,8 @@ pub(super) fn admins(text: &str) -> Parsed<Vec<String>> {
     )
 }
 
-/// Names at the forge. None has a blank in it: one there is a comma that was forgotten, and would shut out all.
+/// Names at the forge. No name contains a blank. A blank means that a comma is missing, and such an entry would match
+/// nobody.
 fn names(text: &str, right: &'static str) -> Parsed<Vec<String>> {
     let names = list(text)?;
     let is_name = |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
@@ -313,7 +314,7 @@ pub(super) fn status_context(text: &str) -> Parsed<String> {
     }
 }
 
-/// Whether everybody may look at the monitor.
+/// True if everybody may look at the monitor.
 pub(super) fn monitor(text: &str) -> Parsed<bool> {
     match text {
         "public" => Ok(true),

@@ -1,9 +1,9 @@
-//! From the text of a setting about jobs' walls to its value; on failure, what would be right.
+//! Parses the text of a setting about the isolation of jobs. On failure it describes a right value.
 
 use super::values::{Parsed, list};
 use kozmic_edges::engine::Subnet;
 
-/// The range that networks of single jobs are made of, eight addresses each.
+/// The range from which the networks of single jobs are taken, eight addresses each.
 pub(super) fn job_subnets(text: &str) -> Parsed<Subnet> {
     const RIGHT: &str =
         "a range of private IPv4 addresses between /8 and /24 that nothing else uses, such as 10.213.0.0/16";
@@ -14,18 +14,18 @@ pub(super) fn job_subnets(text: &str) -> Parsed<Subnet> {
     if is_private && (8..=24).contains(&range.prefix()) { Ok(range) } else { Err(RIGHT) }
 }
 
-/// The ranges of addresses that are nobody's on the internet (RFC 1918, 6598, 2544).
+/// The private and reserved ranges of addresses (RFC 1918, 6598, 2544).
 const PRIVATE: [&str; 5] =
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15"];
 
-/// Capabilities of Linux, as `capability.h` names them up to 6.x, without `CAP_`; and all of them.
+/// Capabilities of Linux, as `capability.h` names them up to 6.x, without `CAP_`; `ALL` means all of them.
 const CAPABILITIES: &str = "ALL AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN \
                             DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE \
                             MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON \
                             SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE \
                             SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM";
 
-/// An engine refuses each container for a name that it does not know.
+/// Capabilities that engines know. An engine refuses each container with an unknown name.
 pub(super) fn capabilities(text: &str) -> Parsed<Vec<String>> {
     let is_known = |name: &String| {
         let name = name.to_uppercase();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{"type":"hello","attempt":1}` | the attempt whose log follows; another one has a log of its own, from 0 |
 //! | `{"type":"log","offset":0,"next":5,"data":"…"}` | the bytes from `offset` to before `next`, as text |
-//! | `{"type":"status","status":"…","finished":…,"note":…}` | the job's state, with a note if its log is gone; the last if `finished` |
+//! | `{"type":"status","status":"…","finished":…,"note":…}` | the job's state; a note if its log is gone; last if `finished` |
 //! | `{"type":"tick"}` | the connection is alive |
 
 use axum::extract::ws::{Message, Utf8Bytes};

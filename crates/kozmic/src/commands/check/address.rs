@@ -1,4 +1,4 @@
-//! Looks of `kozmic check` at the server's addresses: the one that it listens on, and the one that the forge calls.
+//! Looks of `kozmic check` at the server's addresses: the one on which it listens, and the one that the forge calls.
 
 use crate::commands::{
     finding::Finding,
@@ -19,23 +19,23 @@ use url::Url;
 /// Longest wait for an answer from the public address.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Time between two glances at the data directory.
+/// Interval between two looks at the data directory.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// The most bytes of an answer that are read.
 const ANSWER: usize = 4096;
 
-/// The answer of a server that runs.
+/// The answer of a running server.
 const ALIVE: &str = "ok";
 
-/// The address that is listened on, and the public one.
+/// The results for the address to listen on and for the public address.
 pub(super) struct Addresses {
     pub(super) own: Finding,
     pub(super) public: Finding,
 }
 
-/// Looks at both. Where no server runs, something listens in its place for a moment, and the public address has to lead
-/// there.
+/// Looks at both addresses. If no server runs, the check itself listens for a moment, and the public address has to
+/// lead there.
 pub(super) async fn look(settings: &Settings, is_served: bool) -> Addresses {
     let address = settings.server.listen;
     if is_served {
@@ -72,14 +72,14 @@ async fn server(settings: &Settings) {
     }
 }
 
-/// Answers with a sign that nobody else knows, until it is dropped.
+/// Answers with a random sign that nobody else knows, until it is dropped.
 async fn stand_in(listener: TcpListener, sign: &str) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(timeout(PATIENCE, answer(stream, sign.to_owned())));
     }
 }
 
-/// Answers the check's own request. A delivery of the forge gets 503, so that it is sent or asked for again.
+/// Answers the check's own request. A delivery of the forge gets 503, so that it counts as not delivered.
 async fn answer(mut stream: TcpStream, sign: String) -> std::io::Result<()> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < ANSWER {
@@ -96,7 +96,7 @@ async fn answer(mut stream: TcpStream, sign: String) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-/// Whether the public address leads to what gives this answer, and whether the forge has a chance to get there.
+/// Judges if the public address gives this answer, and if the forge can reach it.
 async fn public(settings: &Settings, sign: &str) -> Finding {
     let url = &settings.server.public_url;
     let (ours, forges) = (nearness(url).await, nearness(&settings.github.url).await);
@@ -145,7 +145,7 @@ async fn ask(url: &Url) -> Result<(String, String), reqwest::Error> {
     Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-/// The reason of a fault: the last of its causes names it.
+/// The words of the last cause: they name the reason.
 fn causes(fault: &reqwest::Error) -> String {
     let mut words = fault.to_string();
     let mut cause = fault.source();

@@ -1,4 +1,4 @@
-//! The look of `kozmic check` at files: what other users of the machine may read.
+//! The look of `kozmic check` at files that other users of the machine may read.
 
 use crate::commands::finding::Finding;
 use crate::{at_rest, data_dir::DataDir, settings::Settings, wire};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// The most files that are named.
 const NAMED: usize = 5;
 
-/// Says what is open, and how to close it.
+/// Tells which files are open, and how to close them.
 pub(super) fn look(settings: &Settings) -> Finding {
     let Ok(dir) = DataDir::share(&settings.server.data_dir) else {
         return Finding::Mind("not looked at: there is no installation yet".to_owned());

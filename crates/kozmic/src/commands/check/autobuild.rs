@@ -5,7 +5,7 @@ use crate::settings::{AutoBuilder, Settings};
 use kozmic_edges::forge::{Forge, github::GitHub};
 use std::path::Path;
 
-/// Its looks, with what each is at.
+/// The Auto Builder's looks, each with its subject.
 pub(super) async fn looks(settings: &Settings) -> Vec<(&'static str, Look)> {
     let Some(builder) = &settings.autobuild else { return Vec::new() };
     let mut looks = vec![("Auto Builder", Ok(summary(builder)))];
@@ -28,8 +28,8 @@ fn summary(builder: &AutoBuilder) -> String {
     format!("{recipes}, kernel rules: {}, {hub}", builder.kernel_rules())
 }
 
-/// Each repository that settings name, as the token sees it. The token's person is not asked for: GitHub does not tell
-/// a token with just the rights that are needed all that it tells one of somebody who signs in.
+/// Looks at each repository that the settings name, with the token. The token's person is not asked for: a token with
+/// only the necessary rights gets less of that from GitHub than a signed-in person.
 async fn at_github(forge: &GitHub, builder: &AutoBuilder) -> Vec<(&'static str, Look)> {
     let mut looks = Vec::new();
     for (what, full_name) in builder.repositories() {
@@ -49,7 +49,7 @@ async fn at_github(forge: &GitHub, builder: &AutoBuilder) -> Vec<(&'static str, 
     looks
 }
 
-/// Whether files can be written to a directory, or to where it is going to be made.
+/// Looks if files can be written to a directory, or to the place where it will be made.
 fn directory(path: &Path) -> Look {
     let nearest = may_write(path)?;
     Ok(match path == nearest {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
     use kozmic_testkit::github::{GitHub as Double, NewRepository};
 
-    /// Settings with recipes of Bob's, kernels of Anna's, and this token.
+    /// Settings with recipes of Bob, kernels of Anna, and this token.
     fn settings(double: &Double, token: &str) -> Settings {
         let file = tempfile::NamedTempFile::new().unwrap();
         let url = double.url();

@@ -1,5 +1,5 @@
-//! Looks of `kozmic check` by a job's container, which runs for a moment and is removed: whether one starts, and where it
-//! gets to.
+//! Looks of `kozmic check` with a container as jobs have it: tries to start it, and which places it reaches. It runs
+//! for a moment and is removed.
 
 use super::walls::Places;
 use crate::commands::finding::Finding;
@@ -11,20 +11,21 @@ use kozmic_edges::engine::{
 use kozmic_model::image::ImageName;
 use tokio::sync::mpsc;
 
-/// Mark of containers where no installation is yet.
+/// Label of containers if there is no installation yet.
 const NOBODYS: &str = "check";
 
-/// The network for a try where jobs have none to go out by.
+/// The name of the network setting under which jobs have no network.
 const NONE: &str = "none";
 
-/// The result: whether a container starts and gets out, and which places it gets to.
+/// The findings about a container's start and about the places that it reaches.
 pub(super) struct Tried {
     pub(super) container: Finding,
-    /// None if that could not be tried, or jobs have no network.
+    /// Finding about the places that it reaches. None if that could not be tried, or if jobs have no network.
     pub(super) way_out: Option<Finding>,
 }
 
-/// Tries a container of an image that is there, or of one that is pulled. `outside` is a host that this machine gets to.
+/// Tries a container of an image that is on the engine, or of one that is pulled. `outside` is a host that this machine
+/// reaches.
 pub(super) async fn look(
     settings: &Settings,
     pulled: Option<&ImageName>,
@@ -41,7 +42,7 @@ pub(super) async fn look(
     let tried = async {
         let (engine, is_stand_in) = engine(settings).await?;
         if let Some(name) = pulled {
-            // Nobody reads how far it is.
+            // The progress of the pull is not read.
             engine.pull(name, None, mpsc::channel(1).0).await?;
         }
         let places = Places::of(&engine).await;
@@ -65,7 +66,8 @@ pub(super) async fn look(
     }
 }
 
-/// The engine for a try, which makes no network of jobs: where it is not there yet, the engine's own takes its place.
+/// The engine for a try; true if the engine's own network is used instead of the network of jobs, which does not exist
+/// yet. The try does not make it.
 async fn engine(settings: &Settings) -> Result<(DockerEngine, bool), EngineError> {
     let engine = DockerEngine::new(settings.docker.clone());
     if settings.docker.network != JobNetwork::Own || engine.has_own_network().await? {
@@ -75,7 +77,7 @@ async fn engine(settings: &Settings) -> Result<(DockerEngine, bool), EngineError
     Ok((DockerEngine::new(DockerSettings { network: bridge, ..settings.docker.clone() }), true))
 }
 
-/// The installation's runner, by whose name containers are swept up should this process end.
+/// The name of the installation's runner. If this process ends early, the runner removes the container by this name.
 fn instance(settings: &Settings) -> String {
     let dir = DataDir::look(&settings.server.data_dir).ok().flatten();
     let dir = dir.filter(|dir| dir.join("runner").exists());

@@ -1,5 +1,5 @@
-//! Looks of `kozmic check` at the data directory and the database. Nothing is made or written there: whoever looks may
-//! be root, whose files the server could not open.
+//! Looks of `kozmic check` at the data directory and the database. Nothing is made or written there: root may run the
+//! check, and the server could not open root's files.
 
 use crate::commands::finding::Finding;
 use crate::{
@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Names in the directory that the server opens as it starts.
+/// Files in the directory that the server opens at its start.
 const OPENED: [&str; 12] = [
     "kozmic.lock",
     "secret_key",
@@ -36,18 +36,18 @@ const OPENED: [&str; 12] = [
     "artifacts",
 ];
 
-/// Directories in it.
+/// Directories in the data directory.
 const DIRECTORIES: [&str; 3] = ["logs", "mirrors", "work"];
 
-/// The directory as it was found.
+/// The findings about the directory and the database.
 pub(super) struct Found {
     pub(super) directory: Finding,
     pub(super) database: Finding,
-    /// Whether a server has it now.
+    /// True if a server uses it now.
     pub(super) is_served: bool,
 }
 
-/// Looks at both.
+/// Looks at the directory and the database.
 pub(super) async fn look(settings: &Settings) -> Found {
     let path = &settings.server.data_dir;
     let (directory, holder) = match DataDir::look(path) {
@@ -62,12 +62,13 @@ pub(super) async fn look(settings: &Settings) -> Found {
     Found { directory, database, is_served: holder.is_some() }
 }
 
-/// Whether the directory can be made that is not there yet.
+/// Judges if a missing directory can be made.
 fn to_be_made(path: &Path) -> Result<String, String> {
     may_write(path).map(|_| format!("{} is not there yet; the server makes it as it starts", path.display()))
 }
 
-/// Whether this user may write in a directory, or in the one in which it is going to be made, which is given.
+/// Judges if this user may write in a directory, or in the nearest existing directory above it. Gives the one that
+/// exists.
 pub(super) fn may_write(path: &Path) -> Result<PathBuf, String> {
     let path = std::path::absolute(path).map_err(|fault| format!("{}: {fault}", path.display()))?;
     let nearest = path.ancestors().find(|place| place.exists()).unwrap_or(Path::new("/"));
@@ -105,7 +106,7 @@ fn directory(settings: &Settings, dir: &DataDir, holder: Option<&str>) -> Findin
     }
 }
 
-/// Files that another user made than the one that the directory belongs to.
+/// Fails if a file does not belong to the owner of the directory.
 fn strangers(path: &Path) -> Result<(), String> {
     let owner = |path: &Path| metadata(path).ok().map(|found| found.uid());
     let Some(right) = owner(path) else { return Ok(()) };
@@ -124,7 +125,7 @@ fn strangers(path: &Path) -> Result<(), String> {
     ))
 }
 
-/// Whether key and names are right, as far as they are there and used, and directories are what they are to be.
+/// Judges the key and names, as far as they exist and are used, and the kinds of directories.
 fn kept(settings: &Settings, dir: &DataDir) -> Result<(), String> {
     let is_there = |name: &str| match dir.join(name).try_exists() {
         Ok(is_there) => Ok(is_there),
@@ -143,7 +144,7 @@ fn kept(settings: &Settings, dir: &DataDir) -> Result<(), String> {
     odd.map_or(Ok(()), |path| Err(format!("{} is no directory", path.display())))
 }
 
-/// Room on the disks; too little is a fault.
+/// The room on the disks. Too little is a fault.
 fn room(settings: &Settings, dir: &DataDir) -> Result<String, String> {
     let room = wire::room(settings, dir);
     match room.trouble() {

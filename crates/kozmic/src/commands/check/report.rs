@@ -1,4 +1,4 @@
-//! The answer of `kozmic check`: a line for each thing that was looked at, for people or for programs.
+//! The output of `kozmic check`: a line for each look, for people or for programs.
 
 use crate::commands::finding::Finding;
 use anstyle::{AnsiColor, Style};
@@ -16,7 +16,7 @@ impl Report {
         Self { is_json, findings: Vec::new() }
     }
 
-    /// Takes a finding; for people it is said at once, since the next look may take long.
+    /// Adds a finding. For people it is printed at once, since the next look may take long.
     pub(super) fn add(&mut self, what: &'static str, finding: impl Into<Finding>) {
         let finding = finding.into();
         if !self.is_json {
@@ -30,12 +30,12 @@ impl Report {
         self.findings.push((what, finding));
     }
 
-    /// Whether something was looked at and did not turn out bad.
+    /// True if there is a finding about this and it is not bad.
     pub(super) fn is_well(&self, what: &str) -> bool {
         self.findings.iter().any(|(about, finding)| *about == what && !finding.is_bad())
     }
 
-    /// Says all for programs, and gives the exit code: 0 if nothing is bad, 1 otherwise.
+    /// Prints all findings for programs, and gives the exit code: 0 if nothing is bad, 1 otherwise.
     pub(super) fn end(&self) -> ExitCode {
         if self.is_json {
             anstream::println!("{:#}", self.json());
@@ -64,7 +64,7 @@ fn colour(finding: &Finding) -> Style {
     }
 }
 
-/// Words of others may have lines and signs of a terminal in them.
+/// A text on one line. Words from outside may contain line breaks and control sequences.
 fn on_one_line(words: &str) -> String {
     words.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect()
 }

@@ -1,4 +1,4 @@
-//! Looks of `kozmic check` at the walls around jobs: those that the engine has, and a firewall, which is advised.
+//! Looks of `kozmic check` at the isolation of jobs: that of the engine, and the recommended firewall.
 
 use crate::commands::{finding::Finding, looks};
 use crate::settings::Settings;
@@ -9,41 +9,41 @@ use tokio::{
     process::Command,
 };
 
-/// The address at which clouds tell a machine its secrets.
+/// The address at which clouds give a machine its secrets.
 const METADATA: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 80);
 
-/// Words where jobs have the machine's own network.
+/// The finding if jobs use the machine's own network.
 const HOST: &str = "jobs share the machine's network, and get to all that it gets to: where clouds keep secrets, its own \
                     ports, its neighbours (docker_network = \"host\")";
 
-/// The places that a job's container gets to, and the rules against that.
+/// The places that a job's container reaches, and the rules against that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct WayOut {
     metadata: bool,
-    /// Whether the engine's machine was tried. It is not if that is another one than this server's.
+    /// True if the engine's machine was tried. It is not tried if it is another machine than this server's.
     tries_machine: bool,
-    /// That machine's address, if jobs get to it.
+    /// That machine's address, if jobs reach it.
     machine: Option<IpAddr>,
-    /// Whether jobs reach one another on the network that is to keep them apart.
+    /// True if jobs reach one another on the network that should keep them apart.
     other_jobs: bool,
     rule: Rule,
 }
 
-/// State of the chain `DOCKER-USER`.
+/// State of the firewall's chain `DOCKER-USER`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Rule {
-    /// It names the network of jobs.
+    /// The chain names the network of jobs.
     There,
-    /// It does not.
+    /// The chain does not name it.
     Absent,
-    /// Only root may read it.
+    /// Only root may read the chain.
     #[default]
     NotRead,
-    /// Jobs are in a network whose interface is not known.
+    /// The interface of the jobs' network is not known.
     NotKnown,
 }
 
-/// The places to try from a job's container. A port of this machine is open until they are dropped.
+/// The places to try from a job's container. A port of this machine stays open until they are dropped.
 pub(super) struct Places {
     listener: Option<TcpListener>,
     pub(super) targets: Vec<SocketAddr>,
@@ -51,7 +51,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Those for an engine; it may be on another machine, whose addresses are not known here.
+    /// The places for an engine. It may be on another machine, whose addresses are not known here.
     pub(super) async fn of(engine: &DockerEngine) -> Self {
         let is_here = engine.is_here() && !looks::is_in_container();
         let listener = if is_here { listener().await } else { None };
@@ -59,7 +59,7 @@ impl Places {
         Self { listener, targets: [Some(METADATA), machine].into_iter().flatten().collect(), is_here }
     }
 
-    /// Words about those that a job's container got to.
+    /// Judges the places that a job's container reached.
     pub(super) async fn judge(&self, settings: &Settings, reach: &Reach) -> Finding {
         if settings.docker.network == JobNetwork::Named("host".to_owned()) {
             return Finding::Mind(HOST.to_owned());
@@ -77,7 +77,8 @@ impl Places {
     }
 }
 
-/// A port of this machine's own address towards the outside, for the time of the look. No packet is sent to find it.
+/// A port on this machine's address towards the outside, for the time of the look. No packet is sent to find that
+/// address.
 async fn listener() -> Option<TcpListener> {
     let socket = UdpSocket::bind("0.0.0.0:0").await.ok()?;
     socket.connect("192.0.2.1:9").await.ok()?;
@@ -85,7 +86,7 @@ async fn listener() -> Option<TcpListener> {
     TcpListener::bind((own, 0)).await.ok().filter(|_| !own.is_loopback())
 }
 
-/// Whether the chain for rules about containers names the network of jobs.
+/// Reads if the chain for rules about containers names the network of jobs.
 async fn rule(settings: &Settings) -> Rule {
     let what = match &settings.docker.network {
         JobNetwork::Own => JobNetwork::OWN.to_owned(),

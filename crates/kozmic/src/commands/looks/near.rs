@@ -1,29 +1,30 @@
-//! Distances of hosts, by their addresses: a forge calls none that is on this machine or in a private network.
+//! Distances of hosts by their addresses. A forge elsewhere cannot call an address of this machine or of a private
+//! network.
 
 use std::{net::IpAddr, time::Duration};
 use tokio::{net::lookup_host, time::timeout};
 use url::{Host, Url};
 
-/// Longest wait for the addresses of a name.
+/// Longest wait for the lookup of a name.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whether an address is one of this machine alone.
+/// True if an address leads to this machine alone.
 pub(crate) async fn is_this_machine(url: &Url) -> bool {
     nearness(url).await == Near::Machine
 }
 
-/// Distance of a host, as far as its address tells.
+/// Distance of a host, as far as its address shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Near {
     /// This machine alone.
     Machine,
     /// A private network.
     Network,
-    /// Anywhere else, or not known.
+    /// Any other place, or unknown.
     Far,
 }
 
-/// The distance of an address's host, which is the farthest of all that its name stands for.
+/// The distance of an address's host. If its name has several addresses, the farthest one counts.
 pub(crate) async fn nearness(url: &Url) -> Near {
     let port = url.port_or_known_default().unwrap_or(80);
     let addresses = match url.host() {
@@ -44,7 +45,7 @@ pub(crate) async fn nearness(url: &Url) -> Near {
     }
 }
 
-/// Whether an address is one of this machine or of a private network (RFC 1918, RFC 4193, link-local, RFC 6598).
+/// True if an address belongs to this machine or a private network (RFC 1918, RFC 4193, link-local, RFC 6598).
 fn is_private(address: &IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(four) => {

@@ -1,4 +1,4 @@
-//! The set-up's pages are served here, until they are over: on this machine alone, unless somebody says otherwise.
+//! Serves the set-up's pages until the set-up is over: on this machine alone, unless another address is given.
 
 use super::{
     Printed,
@@ -19,17 +19,17 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// The usual address of the pages.
+/// The default address of the pages.
 const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// Connections at once: one browser needs a few. Others of this machine have the same address, so they are not told apart:
-/// when all are in use, the one that has waited longest gives way.
+/// The most connections at once: one browser needs a few. Other users of this machine have the same address and cannot
+/// be distinguished. At the limit, the connection that has waited longest is closed for a new one.
 const CONNECTIONS: usize = 64;
 
-/// Time that the last answer may take.
+/// Time limit for the last answer.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Serves the pages until they are over; what was written then.
+/// Serves the pages until the set-up is over; gives what was written.
 pub(super) async fn serve(
     installation: Installation,
     printed: Option<Printed>,
@@ -63,7 +63,7 @@ async fn after(stop: &CancellationToken) {
     tokio::time::sleep(FAREWELL).await;
 }
 
-/// Any port does where the usual one is taken: perhaps by the server that is set up anew.
+/// Listens on any port if the default one is in use, perhaps by the server that is being set up again.
 async fn listen(address: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     let wanted = address.unwrap_or(USUAL);
     match TcpListener::bind(wanted).await {
@@ -95,7 +95,7 @@ fn tell(address: SocketAddr, door: &Door, terminal: &Terminal) {
     );
 }
 
-/// The account by which somebody came to this machine, with the port of its SSH server if that is not the usual one.
+/// The account with which the person logged in to this machine, with the port of its SSH server if it is not 22.
 fn account() -> String {
     let user = variable("SUDO_USER").or_else(|| variable("USER")).unwrap_or_else(|| "you".to_owned());
     let connection = variable("SSH_CONNECTION").unwrap_or_default();

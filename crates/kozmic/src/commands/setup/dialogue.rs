@@ -1,4 +1,4 @@
-//! The set-up in the terminal: a question after another, each tried as soon as it can be.
+//! The set-up in the terminal: asks one question after another, and tries each answer as soon as possible.
 
 use super::{
     draft::{Answers, Draft},
@@ -11,7 +11,7 @@ use super::{
 use anyhow::{Result, bail};
 use tokio::runtime::Runtime;
 
-/// Wrong answers to a question before the set-up gives up: nobody reads what it says.
+/// Number of wrong answers after which the set-up gives up: nobody reads its words.
 const PATIENCE: u32 = 20;
 
 /// The set-up in the terminal.
@@ -61,7 +61,7 @@ impl Dialogue<'_> {
         Ok(())
     }
 
-    /// Asks until the answer can be used.
+    /// Asks a question until its answer can be used.
     fn ask(&self, question: &Question, answers: &mut Answers) -> Result<()> {
         let now = answers.of(question.name);
         let offered = if now.is_empty() { self.installation.offered(question.name) } else { now.to_owned() };
@@ -80,7 +80,7 @@ impl Dialogue<'_> {
         bail!("{PATIENCE} answers in a row could not be used: nothing was written")
     }
 
-    /// The secret that is known stays if nothing is typed.
+    /// Asks for the secret. If nothing is typed, the known one stays.
     fn ask_secret(&self, answers: &mut Answers) -> Result<()> {
         let Some(question) = about(SECRET) else { return Ok(()) };
         let known = answers.secret().or(self.installation.secret.as_ref()).cloned();
@@ -142,7 +142,7 @@ impl Dialogue<'_> {
         }
     }
 
-    /// Whether an answer stays: it works, or somebody wants it all the same.
+    /// True if an answer is kept: it works, or the person wants it all the same.
     fn is_kept(&self, tried: &Tried) -> Result<bool> {
         self.tell(std::slice::from_ref(tried));
         Ok(!tried.outcome.is_bad() || self.terminal.agrees("  Keep this answer all the same?", false)?)

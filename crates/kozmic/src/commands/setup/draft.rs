@@ -1,4 +1,4 @@
-//! The settings that the answers come to: the file as it will be, and how it differs from the one that is there.
+//! The settings that result from the answers: the new file, and its differences from the present one.
 
 use super::{
     installation::Installation,
@@ -16,40 +16,40 @@ use url::Url;
 const HEAD: &str =
     "# Kozmic's settings, as kozmic setup wrote them. kozmic config example tells of all others.\n\n";
 
-/// Answers that are written even if they are what the server takes by itself.
+/// Settings that are written even if the answer is the server's default.
 const ALWAYS: [&str; 3] = ["public_url", "listen", "data_dir"];
 
-/// The answers as they were kept, by their settings; empty for none.
+/// The accepted answers, by their settings; empty text for none.
 #[derive(Clone, Default)]
 pub(super) struct Answers {
     values: BTreeMap<&'static str, String>,
     secret: Option<SecretString>,
 }
 
-/// A change of a setting, for people to look at.
+/// A change of a setting, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
     /// The setting.
     pub(super) name: String,
-    /// The value until now; empty for none.
+    /// The present value; empty for none.
     pub(super) old: String,
-    /// The value from now on; empty for none.
+    /// The new value; empty for none.
     pub(super) new: String,
 }
 
-/// The settings as they will be.
+/// The new settings.
 pub(super) struct Draft {
     document: DocumentMut,
-    /// Whether it is the first.
+    /// True if there is no settings file yet.
     is_new: bool,
     /// The settings that change.
     pub(super) changes: Vec<Change>,
-    /// The secret, if its file has to be written, and the file.
+    /// The secret and its file, if the file has to be written.
     pub(super) secret: Option<(PathBuf, SecretString)>,
 }
 
 impl Answers {
-    /// Keeps an answer that was read.
+    /// Keeps an accepted answer.
     pub(super) fn keep(&mut self, name: &'static str, answer: String) {
         match name {
             SECRET => self.secret = Some(answer.into()),
@@ -67,12 +67,12 @@ impl Answers {
         self.values.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// Whether there is an answer, also one for none. A secret is asked for apart.
+    /// True if there is an answer, even an empty one. The secret does not count here.
     pub(super) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
-    /// Whether there is an answer to each question.
+    /// True if there is an answer to each question.
     pub(super) fn are_whole(&self) -> bool {
         let is_there = |name: &str| if name == SECRET { self.secret.is_some() } else { self.has(name) };
         QUESTIONS.iter().all(|question| is_there(question.name))
@@ -98,7 +98,7 @@ impl Answers {
         format!("{}/{}", self.of("public_url"), kozmic_web::CALLBACK)
     }
 
-    /// The GitHub of these answers, and the OAuth application there.
+    /// The GitHub of these answers, with its OAuth application.
     pub(super) fn github(&self, installation: &Installation) -> Option<GitHubSettings> {
         Some(GitHubSettings {
             url: Url::parse(self.of("github_url")).ok()?,
@@ -108,7 +108,7 @@ impl Answers {
         })
     }
 
-    /// The address of GitHub's API: the known one, as long as GitHub stays the same.
+    /// The address of GitHub's API: the known one if GitHub stays the same, else the usual one.
     fn api_url(&self, installation: &Installation) -> Option<String> {
         let url = self.of("github_url");
         let is_same = installation.offered("github_url").trim_end_matches('/') == url;
@@ -119,7 +119,7 @@ impl Answers {
     }
 }
 
-/// The address of the API that belongs to a GitHub's.
+/// The usual address of a GitHub's API.
 fn api_of(github: &str) -> Option<String> {
     let url = Url::parse(github).ok()?;
     match url.host_str()? {
@@ -131,7 +131,7 @@ fn api_of(github: &str) -> Option<String> {
 }
 
 impl Draft {
-    /// The settings that answers to all questions come to.
+    /// The settings that result from answers to all questions.
     pub(super) fn new(installation: &Installation, answers: &Answers) -> Self {
         let mut draft = Self {
             document: installation.document.clone().unwrap_or_default(),
@@ -166,7 +166,7 @@ impl Draft {
     /// The settings as the server will read them.
     ///
     /// # Errors
-    /// A setting that nobody was asked about is wrong.
+    /// A setting without a question is wrong.
     pub(super) fn settings(&self, answers: &Answers) -> Result<Settings, SettingsFaults> {
         let mut document = self.document.clone();
         if let Some(secret) = answers.secret() {
@@ -209,7 +209,7 @@ impl Draft {
         match (new.is_empty(), self.document.get_mut(name).and_then(Item::as_value_mut)) {
             (true, _) => drop(self.document.remove(name)),
             (false, Some(there)) => {
-                // A comment at the line's end stays.
+                // A comment at the end of the line stays.
                 let decor = there.decor().clone();
                 *there = Value::from(new);
                 *there.decor_mut() = decor;
@@ -219,7 +219,8 @@ impl Draft {
         self.changes.push(Change { name: name.to_owned(), old, new: new.to_owned() });
     }
 
-    /// A secret that is new moves out of the settings, if it stood there. One that is known from elsewhere is named in them.
+    /// Sets the secret. A new secret is moved out of the settings file if it was there. If a known secret is not
+    /// mentioned in the settings, they get the name of its file.
     fn set_secret(&mut self, installation: &Installation, secret: Option<&SecretString>) {
         let Some(secret) = secret else { return };
         let is_this = |known: &SecretString| known.expose_secret() == secret.expose_secret();

@@ -1,4 +1,4 @@
-//! The installation as it is: its settings file, its secret, and what the environment says.
+//! The present installation: its settings file, its secret and its environment.
 
 use super::{
     place::{Place, is_root},
@@ -13,20 +13,20 @@ use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Value};
 
-/// The installation as it is.
+/// The present installation.
 pub(super) struct Installation {
     pub(super) place: Place,
-    /// The settings file with its comments; none if there is none.
+    /// The settings file with its comments; none if it does not exist.
     pub(super) document: Option<DocumentMut>,
     /// The OAuth application's secret, if it can be read.
     pub(super) secret: Option<SecretString>,
 }
 
 impl Installation {
-    /// Reads what is at a place.
+    /// Reads the installation at a place.
     ///
     /// # Errors
-    /// A settings file that cannot be read, or is none.
+    /// The settings file cannot be read, or is no TOML.
     pub(super) fn read(place: Place) -> Result<Self, Failure> {
         let document = match place.settings.exists() {
             true => Some(document(&place.settings)?),
@@ -40,13 +40,13 @@ impl Installation {
         Ok(installation)
     }
 
-    /// A setting as it stands in the file.
+    /// The value of a setting in the file.
     pub(super) fn value(&self, name: &str) -> Option<String> {
         let text = plain(self.document.as_ref()?.get(name)?)?;
         Some(text).filter(|text| !text.trim().is_empty())
     }
 
-    /// The answer to offer: what holds now, or what fits most.
+    /// The answer to propose: the present value, or the most likely one.
     pub(super) fn offered(&self, name: &str) -> String {
         let known = self.value(name).or_else(|| variable(&format!("KOZMIC_{}", name.to_uppercase())));
         let likely = || match name {
@@ -81,7 +81,7 @@ fn in_file(file: &Path) -> Option<SecretString> {
     Some(text.trim_end()).filter(|text| !text.is_empty()).map(SecretString::from)
 }
 
-/// Variables of this command's environment that would win over what is asked, if the server has them, too.
+/// Variables of this command's environment that would override the answers if the server has them, too.
 pub(super) fn variables_that_win() -> Vec<String> {
     let names = QUESTIONS.iter().map(|question| format!("KOZMIC_{}", question.name.to_uppercase()));
     let names = names.flat_map(|name| [format!("{name}_FILE"), name]);
@@ -91,14 +91,14 @@ pub(super) fn variables_that_win() -> Vec<String> {
 fn document(path: &Path) -> Result<DocumentMut, Failure> {
     let text = read_file(path)?;
     text.parse().map_err(|fault: toml_edit::TomlError| {
-        // Its own words would show the line, which may be a secret.
+        // The fault's own words would show the line, which may be a secret.
         let at = fault.span().map_or(0, |span| text.floor_char_boundary(span.start));
         let line = text[..at].matches('\n').count() + 1;
         Failure::other(anyhow!("{}, line {line}: {}", path.display(), fault.message()))
     })
 }
 
-/// A value as the settings read it.
+/// A value in the form in which settings are read.
 fn plain(item: &Item) -> Option<String> {
     match item.as_value()? {
         Value::String(text) => Some(text.value().clone()),
@@ -110,7 +110,7 @@ fn plain(item: &Item) -> Option<String> {
     }
 }
 
-/// A variable of the environment; an empty one says nothing.
+/// A variable of the environment. An empty one counts as unset.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

@@ -1,4 +1,5 @@
-//! The set-up in the browser: the questions of the terminal in two forms, then what was tried and what would be written.
+//! The set-up in the browser: the terminal's questions in two forms, then the results of the tries and the file that
+//! would be written.
 
 use super::{
     Printed,
@@ -22,7 +23,7 @@ use std::{
 /// The set-up in the browser.
 pub(super) struct Pages {
     installation: Installation,
-    /// The form to print the settings in, where no file can be written.
+    /// The form in which the settings are printed, if no file can be written.
     printed: Option<Printed>,
     /// The address of the pages themselves.
     address: SocketAddr,
@@ -30,7 +31,7 @@ pub(super) struct Pages {
     end: Arc<Mutex<Option<Written>>>,
 }
 
-/// Steps of the set-up, by the names that come back with their forms.
+/// Steps of the set-up, by the names that their forms send back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Server,
@@ -54,11 +55,11 @@ impl Step {
     }
 }
 
-/// Texts of a form that cannot be used, and descriptions of right ones, by their fields.
+/// Wrong texts of a form with descriptions of right ones, by their fields.
 type Faults = HashMap<&'static str, (String, String)>;
 
 impl Pages {
-    /// Pages at this address. The other part has what was written, when they are over.
+    /// Makes the pages for this address. The second value gets what was written when they are over.
     pub(super) fn new(
         installation: Installation,
         printed: Option<Printed>,
@@ -73,7 +74,7 @@ impl Pages {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps what can be used of a form; gives what cannot.
+    /// Keeps the right answers of a form; gives the wrong ones.
     fn take(&self, step: Step, form: &HashMap<String, String>) -> Faults {
         let mut answers = self.answers();
         let mut faults = Faults::new();
@@ -92,7 +93,7 @@ impl Pages {
         faults
     }
 
-    /// The questions of a step, with the faults of what was sent.
+    /// The questions of a step, with the faults of the form that was sent.
     fn ask(&self, step: Step, faults: &Faults) -> SetupPage {
         let answers = self.answers();
         let link = || {
@@ -132,7 +133,7 @@ impl Pages {
         }
     }
 
-    /// All that was found out, and what would be written; the first questions if an answer is missing.
+    /// The results of the tries and the file that would be written. If an answer is missing, the first questions.
     async fn review(&self, fault: Option<String>) -> SetupPage {
         let answers = self.answers();
         if !answers.are_whole() {
@@ -171,12 +172,12 @@ impl Pages {
         tried
     }
 
-    /// The service of this machine, if files are written at all.
+    /// The service of this machine; none if no files are written.
     fn service(&self, answers: &Answers, draft: &Draft) -> Option<Service> {
         if self.printed.is_some() { None } else { Service::new(&self.installation, answers, draft) }
     }
 
-    /// Writes what a person has seen, and nothing else.
+    /// Writes, but only if the person has seen exactly this.
     async fn write(&self, form: &HashMap<String, String>) -> SetupPage {
         let answers = self.answers();
         let draft = Draft::new(&self.installation, &answers);

@@ -1,4 +1,5 @@
-//! The place of the settings: a directory with the settings file, and the file of the OAuth application's secret beside it.
+//! The place of the settings: a directory with the settings file, and beside it the file with the OAuth application's
+//! secret.
 
 use crate::{failure::Failure, people};
 use anyhow::{Context, anyhow};
@@ -8,7 +9,7 @@ use rustix::{
 };
 use std::path::{Path, PathBuf};
 
-/// The directory of settings if root sets Kozmic up.
+/// The directory of settings if root runs the set-up.
 const OF_MACHINE: &str = "/etc/kozmic";
 
 /// Name of the settings file.
@@ -21,12 +22,12 @@ const SECRET: &str = "github-client-secret";
 pub(super) struct Place {
     /// The settings file.
     pub(super) settings: PathBuf,
-    /// The file of the secret, unless the settings name another.
+    /// The file with the secret, unless the settings name another.
     pub(super) secret: PathBuf,
 }
 
 impl Place {
-    /// The directory or file that the command line names; else root's or this directory.
+    /// The directory or file that the command line names. By default it is root's directory, or the current one.
     pub(super) fn new(output: Option<&Path>, config: Option<&Path>) -> Result<Self, Failure> {
         let settings = match (output, config) {
             (Some(dir), _) => dir.join(SETTINGS),
@@ -35,7 +36,7 @@ impl Place {
             (None, None) => PathBuf::from(SETTINGS),
         };
         let settings = std::path::absolute(settings).context("find the current directory")?;
-        // A link stays: the file that it leads to is replaced.
+        // A link stays: the file to which it leads is replaced.
         let settings = settings.canonicalize().unwrap_or(settings);
         if settings.is_dir() {
             let words = format!("{} is a directory: name it with --output", settings.display());
@@ -50,19 +51,19 @@ impl Place {
         self.settings.parent().unwrap_or(Path::new("/"))
     }
 
-    /// Whether files can be made here; the directory itself may have to be made.
+    /// True if files can be made here. The directory itself may have to be made.
     pub(super) fn is_writable(&self) -> bool {
         let there = self.dir().ancestors().find(|dir| dir.exists());
         there.is_some_and(|dir| dir.is_dir() && access(dir, Access::WRITE_OK | Access::EXEC_OK).is_ok())
     }
 }
 
-/// Whether this command may do all.
+/// True if this command runs as root.
 pub(super) fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// The group of the service's user, whom root gives the files to read.
+/// The group of the service's user. Root gives this group the right to read the files.
 pub(super) fn group() -> Option<u32> {
     if is_root() { people::number_of("kozmic", "/etc/group") } else { None }
 }

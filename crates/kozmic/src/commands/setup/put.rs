@@ -1,4 +1,4 @@
-//! Files that are put in place together: each is there whole or not at all, whenever the command or the machine stops.
+//! Puts files in place together. Each file is complete or absent, whenever the command or the machine stops.
 
 use anyhow::{Context, Result};
 use secrecy::{ExposeSecret, SecretString};
@@ -9,23 +9,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file that is to be there.
+/// A file to write.
 pub(super) struct NewFile {
-    /// Its path; what is there is replaced.
+    /// The file's path. A present file is replaced.
     pub(super) path: PathBuf,
-    /// All that is in it.
+    /// The file's whole text.
     pub(super) text: SecretString,
-    /// The rights of its owner and group, unless there is one that has rights already.
+    /// The rights of its owner and group, unless a present file has rights already.
     pub(super) mode: u32,
-    /// Its group, if that is not this process's.
+    /// The file's group; none: this process's.
     pub(super) group: Option<u32>,
-    /// The file that keeps what is replaced, if that is kept.
+    /// The path at which the present file is kept; none: it is not kept.
     pub(super) old: Option<PathBuf>,
-    /// A file whose owner and group it gets where it is new and nobody chose a group, so that the same user reads both.
+    /// A file whose owner and group a new file gets if it has no group of its own, so that the same user can read both.
     pub(super) beside: Option<PathBuf>,
 }
 
-/// A file that lies beside its place.
+/// A complete file that is not in its place yet.
 struct Begun {
     begun: PathBuf,
     place: PathBuf,
@@ -34,7 +34,7 @@ struct Begun {
 /// Puts the files in place, in this order. Nothing is changed before all of them are on the disk.
 ///
 /// # Errors
-/// Names the file and the system's refusal. What stood there stands there still, unless the words say otherwise.
+/// Names the file and the system's error. The former files are unchanged, unless the words say otherwise.
 pub(super) fn put(files: &[NewFile]) -> Result<()> {
     let mut begun = Vec::new();
     for file in files {
@@ -51,7 +51,7 @@ pub(super) fn put(files: &[NewFile]) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file beside its place, and before it the one that keeps what it replaces.
+/// Writes a new file beside its place. Before that it writes the copy of the file that is replaced.
 fn begin(file: &NewFile, begun: &mut Vec<Begun>) -> io::Result<()> {
     make_dir(file)?;
     let there = match fs::metadata(&file.path) {
@@ -65,19 +65,19 @@ fn begin(file: &NewFile, begun: &mut Vec<Begun>) -> io::Result<()> {
     }
     let text = file.text.expose_secret().as_bytes();
     begun.push(write(&file.path, text, |new| match &there {
-        // Somebody chose a group for it, or there is none to give it.
+        // A person chose the file's group, or there is no group to give it.
         Some(there) if file.group.is_none() || there.gid() != 0 => keep_rights(new, there),
         _ => give_rights(new, file),
     })?);
     Ok(())
 }
 
-/// The directory of a file that is to be closed is closed, too.
+/// Makes the directory of a file, and closes it to others like the file.
 fn make_dir(file: &NewFile) -> io::Result<()> {
     let Some(dir) = file.path.parent().filter(|dir| !dir.exists()) else { return Ok(()) };
     let mode = if file.group.is_some() { 0o750 } else { 0o700 };
     DirBuilder::new().recursive(true).mode(mode).create(dir)?;
-    // The mask of this process has no rights for others.
+    // This process's umask removes the rights of others.
     fs::set_permissions(dir, Permissions::from_mode(mode))?;
     file.group.map_or(Ok(()), |group| chown(dir, None, Some(group)))
 }
@@ -85,7 +85,7 @@ fn make_dir(file: &NewFile) -> io::Result<()> {
 fn write(place: &Path, text: &[u8], rights: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Begun> {
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     let begun = place.with_file_name(format!(".{name}.begun"));
-    // One that a stopped command left.
+    // Removes the file that a stopped command left.
     match fs::remove_file(&begun) {
         Err(fault) if fault.kind() != ErrorKind::NotFound => return Err(fault),
         _ => {}
@@ -97,7 +97,7 @@ fn write(place: &Path, text: &[u8], rights: impl FnOnce(&File) -> io::Result<()>
     Ok(begun)
 }
 
-/// Gives a file the owner, group and rights of the former one, but for those of others: no settings file is for them.
+/// Gives a file the owner, group and rights of the former one. Others get no rights: no settings file is for them.
 fn keep_rights(new: &File, former: &Metadata) -> io::Result<()> {
     let now = new.metadata()?;
     if (now.uid(), now.gid()) != (former.uid(), former.gid()) {
@@ -121,7 +121,7 @@ fn give_rights(new: &File, file: &NewFile) -> io::Result<()> {
 
 fn remove(begun: &[Begun]) {
     for Begun { begun, .. } in begun {
-        // The next run removes one that stays.
+        // The next start of the command removes a file that stays.
         let _ = fs::remove_file(begun);
     }
 }
@@ -177,7 +177,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let settings = dir.path().join("kozmic.toml");
         fs::write(&settings, "").unwrap();
-        // Only root can give a file away.
+        // Only root can give a file to another owner.
         let owner = chown(&settings, Some(1_234), Some(1_234))
             .map_or(fs::metadata(&settings).unwrap().uid(), |()| 1_234);
         let secret = dir.path().join("secret");

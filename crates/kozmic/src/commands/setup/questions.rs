@@ -1,4 +1,4 @@
-//! The questions of the set-up: each is a setting, asked in the terminal and in the browser in the same words.
+//! The questions of the set-up. Each is about one setting, and has the same words in the terminal and in the browser.
 
 use crate::settings::proposed;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 /// The longest answer, in bytes.
 const LONGEST: usize = 1000;
 
-/// The answer that stands for none, where one is offered.
+/// The answer that means none, if another answer is proposed.
 pub(super) const NONE: &str = "*";
 
 /// The setting that is kept in a file of its own.
@@ -14,15 +14,15 @@ pub(super) const SECRET: &str = "github_client_secret";
 
 /// A question.
 pub(super) struct Question {
-    /// The setting that it is about.
+    /// The setting.
     pub(super) name: &'static str,
-    /// Its name for people.
+    /// The setting's name for people.
     pub(super) label: &'static str,
     /// A sentence about right answers.
     pub(super) hint: &'static str,
-    /// The meaning of no answer; empty: an answer is needed.
+    /// The meaning of an empty answer; empty: an answer is needed.
     pub(super) if_none: &'static str,
-    /// The part of the set-up that it belongs to.
+    /// The part of the set-up in which it is asked.
     pub(super) part: Part,
 }
 
@@ -35,7 +35,7 @@ pub(super) enum Part {
     Application,
     /// The people who may sign in.
     People,
-    /// The engine that jobs run on.
+    /// The engine of the jobs.
     Engine,
 }
 
@@ -112,15 +112,15 @@ pub(super) fn about(name: &str) -> Option<&'static Question> {
 }
 
 impl Question {
-    /// Whether no answer is an answer.
+    /// True if an empty answer is allowed.
     pub(super) fn is_optional(&self) -> bool {
         !self.if_none.is_empty()
     }
 
-    /// The answer as it is kept, empty for none.
+    /// The answer in the form in which it is kept; empty for none.
     ///
     /// # Errors
-    /// Says what would be right.
+    /// Describes a right answer.
     pub(super) fn read(&self, answer: &str) -> Result<String, String> {
         let answer = answer.trim();
         if answer.len() > LONGEST {
@@ -140,7 +140,7 @@ impl Question {
         }
     }
 
-    /// One form of what can be written in several, so that files and links have it.
+    /// Brings different spellings of a value to one form, for files and links.
     fn tidy(&self, answer: &str) -> Result<String, String> {
         match self.name {
             "public_url" | "github_url" => Ok(answer.trim_end_matches('/').to_owned()),

@@ -1,4 +1,4 @@
-//! Words for what is about to be written, and for what to do then: the same in the terminal and in the browser.
+//! The words about the changes and about the next steps, for the terminal and the browser alike.
 
 use super::{
     draft::{Answers, Draft},
@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use secrecy::ExposeSecret;
 use std::path::Path;
 
-/// Letters that mean nothing to a shell, nor to readers of files of variables.
+/// Characters without a meaning for shells and for readers of files with variables.
 const PLAIN: &str = "/._-=,:@%+";
 
 /// The changes, a line each.
@@ -28,7 +28,7 @@ pub(super) fn changes(draft: &Draft) -> Vec<String> {
         .collect()
 }
 
-/// Remarks about what is written, or is not.
+/// Remarks about the changes.
 pub(super) fn notes(installation: &Installation, is_printed: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let winning = variables_that_win();
@@ -49,7 +49,7 @@ pub(super) fn notes(installation: &Installation, is_printed: bool) -> Vec<String
     notes
 }
 
-/// A text that does nothing to a terminal.
+/// A text without characters that a terminal would obey.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|letter| {
@@ -59,7 +59,7 @@ pub(super) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// The commands that come next. Where the data directory belongs to another user, they are run as that one.
+/// The next commands. If the data directory belongs to another user, they run as that user.
 pub(super) fn next(place: &Place, data_dir: &Path, service: Option<&Service>) -> [String; 2] {
     let settings = quoted(&place.settings);
     match service {
@@ -89,7 +89,7 @@ pub(super) fn by_hand(installation: &Installation, draft: &Draft) -> [String; 2]
     ]
 }
 
-/// A sentence for a machine on which systemd runs and nobody asked root.
+/// A sentence for a machine with systemd on which the command does not run as root.
 pub(super) fn of_service() -> Option<&'static str> {
     let has_systemd = Path::new("/run/systemd/system").is_dir();
     (has_systemd && !is_root()).then_some(
@@ -97,10 +97,10 @@ pub(super) fn of_service() -> Option<&'static str> {
     )
 }
 
-/// The answers as variables, a line each, without those that the environment has already.
+/// The answers as variables, a line each. Variables that this command's environment has already are left out.
 ///
 /// # Errors
-/// A value that readers of such files take for something else.
+/// A value would be read wrongly from a file with variables.
 pub(super) fn variables(answers: &Answers, installation: &Installation) -> Result<String> {
     let api =
         answers.github(installation).map(|github| github.api_url.as_str().trim_end_matches('/').to_owned());
@@ -130,7 +130,7 @@ fn program() -> String {
     quoted(Path::new(&first))
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if is_plain(&text) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }

@@ -1,4 +1,4 @@
-//! A line that is typed without being shown, on a terminal.
+//! Reads a line from a terminal without showing it.
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::{
@@ -11,20 +11,21 @@ const END: u8 = 0x04;
 const BACKSPACES: [u8; 2] = [0x08, 0x7f];
 const CLEAR: u8 = 0x15;
 
-/// The terminal's modes, put back when this is dropped.
+/// The terminal's modes, which are restored when this is dropped.
 struct Modes<'a>(&'a Stdin, Termios);
 
 impl Drop for Modes<'_> {
     fn drop(&mut self) {
-        // A terminal that is gone needs none.
+        // A closed terminal does not need them.
         let _ = tcsetattr(self.0.as_fd(), OptionalActions::Flush, &self.1);
     }
 }
 
-/// Asks, and reads a line without showing it. None: the input ended.
+/// Asks, and reads a line without showing it; none if the input ended.
 ///
 /// # Errors
-/// The terminal cannot be read, or Ctrl-C was pressed: it arrives as a letter here, so that the modes are put back.
+/// The terminal cannot be read, or Ctrl-C was pressed. Ctrl-C is read as a character here, so that the modes can be
+/// restored.
 pub(super) fn read(
     stdin: &Stdin,
     longest: usize,
@@ -35,7 +36,7 @@ pub(super) fn read(
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     tcsetattr(stdin.as_fd(), OptionalActions::Flush, &quiet)?;
     let _modes = Modes(stdin, former);
-    // Not before: whoever sees the question may answer at once.
+    // The modes come first: the person may answer as soon as the question appears.
     ask()?;
     line(&mut stdin.lock(), longest)
 }

@@ -1,4 +1,4 @@
-//! The service of systemd: its user, its directories and its unit, as the page about installation has them.
+//! The service of systemd: its user, its directories and its unit, as in the page about installation.
 
 use super::{
     draft::{Answers, Draft},
@@ -18,50 +18,51 @@ use std::{
 /// User and group of the service.
 pub(super) const USER: &str = "kozmic";
 
-/// The unit, as packages have it.
+/// The unit, as in packages.
 const UNIT: &str = include_str!("../../../../../packaging/kozmic.service");
 
-/// The program that it starts: packages put it there.
+/// The program in the packages' unit.
 const PACKAGED: &str = "/usr/bin/kozmic";
 
-/// Directories in which units lie, those of this machine's administrator first.
+/// Directories of units, that of this machine's administrator first.
 const UNITS: [&str; 3] = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// Name of the unit.
 const NAME: &str = "kozmic.service";
 
-/// The data directory that the unit has systemd make.
+/// The data directory that systemd makes for the unit.
 const DATA: &str = "/var/lib/kozmic";
 
-/// The place of a program that no package brought.
+/// The place of a program that was not installed by a package.
 const PROGRAM: &str = "/usr/local/bin/kozmic";
 
-/// Directories below which a service may find its program: it does not see those of people.
+/// Directories below which a service can find its program. It does not see people's home directories.
 const OF_PROGRAMS: [&str; 3] = ["/usr", "/opt", "/srv"];
 
-/// A step towards the service.
+/// A step that makes the service.
 pub(super) enum Step {
-    /// A command, with its arguments.
+    /// A command with its arguments.
     Run(Vec<String>),
     /// A file with its text.
     Write(PathBuf, String),
 }
 
-/// The service, and what is missing for it.
+/// The service, and the missing steps.
 pub(super) struct Service {
-    /// The steps before the settings are there.
+    /// The steps before the settings are written.
     pub(super) steps: Vec<Step>,
-    /// Whether there is a unit already.
+    /// True if there is a unit already.
     pub(super) is_known: bool,
 }
 
-/// The unit, as the page about installation has it: for a program that no package brought.
+/// The unit for a program that was not installed by a package, as in the page about installation.
 pub(super) fn unit() -> String {
     UNIT.replace(PACKAGED, PROGRAM)
 }
 
 impl Service {
-    /// The service of this machine: none if that is not ours to make, or systemd does not run.
+    /// The service of this machine; none if this is not root, if systemd does not run, or if systemd could not read a
+    /// path.
     pub(super) fn new(installation: &Installation, answers: &Answers, draft: &Draft) -> Option<Self> {
         if !is_root() || !Path::new("/run/systemd/system").is_dir() {
             return None;
@@ -89,10 +90,10 @@ impl Service {
         Some(Self { steps, is_known: there.is_some() })
     }
 
-    /// Does the steps, and has systemd read its units anew.
+    /// Does the steps, and makes systemd read its units again.
     ///
     /// # Errors
-    /// Names the step that failed; those before it are done.
+    /// Names the step that failed. The steps before it are done.
     pub(super) fn make(&self) -> Result<()> {
         self.steps.iter().try_for_each(Step::take)?;
         let writes = self.steps.iter().any(|step| matches!(step, Step::Write(..)));
@@ -100,15 +101,15 @@ impl Service {
     }
 }
 
-/// Lines that the unit is to have.
+/// Lines that the unit should have.
 struct Wanted {
     lines: Vec<String>,
-    /// Whether the program has to be put where a service finds it.
+    /// True if the program has to be copied to a place where a service finds it.
     installs: bool,
 }
 
 impl Wanted {
-    /// None: a path is in it that systemd would read in another way.
+    /// The lines for these answers; none if systemd would read a path in another way.
     fn new(installation: &Installation, answers: &Answers, draft: &Draft) -> Option<Self> {
         let program = std::env::current_exe().ok()?;
         let installs = !OF_PROGRAMS.iter().any(|dir| program.starts_with(dir));
@@ -117,7 +118,7 @@ impl Wanted {
         let mut lines =
             vec![format!("Environment=KOZMIC_CONFIG={settings}"), format!("ExecStart={program} serve")];
         let variable = format!("KOZMIC_{}_FILE", SECRET.to_uppercase());
-        // A secret in the settings themselves needs no file, and the unit's would not be there.
+        // A secret in the settings themselves needs no file, and the file in the unit would not exist.
         lines.push(match draft.secret_file() {
             Some(file) => format!("Environment={variable}={file}"),
             None => format!("UnsetEnvironment={variable}"),
@@ -133,11 +134,11 @@ impl Wanted {
         (lines.iter().all(is_plain) && !has_blanks).then_some(Self { lines, installs })
     }
 
-    /// The lines that a unit lacks, as a file beside it.
+    /// The lines that a unit lacks, as the text of a file beside it.
     fn beside(&self, unit: &str) -> Option<String> {
         let lacks = |line: &&String| !unit.lines().any(|there| there == line.as_str());
         let lines = self.lines.iter().filter(lacks).map(|line| match line.starts_with("ExecStart=") {
-            // The one of the unit would be started as well.
+            // An empty line comes first, because the unit's own program would be started as well.
             true => format!("ExecStart=\n{line}\n"),
             false => format!("{line}\n"),
         });
@@ -146,7 +147,7 @@ impl Wanted {
     }
 }
 
-/// The user, who may use the engine of this machine.
+/// The steps that make the user, and let it use the engine of this machine.
 fn user(answers: &Answers) -> Vec<Step> {
     let mut steps = Vec::new();
     if people::number_of(USER, "/etc/passwd").is_none() {
@@ -179,7 +180,7 @@ fn run(words: &[&str]) -> Step {
 }
 
 impl Step {
-    /// The step for people to look at.
+    /// The step in words for people.
     pub(super) fn in_words(&self) -> String {
         match self {
             Self::Run(words) => words.join(" "),
@@ -206,7 +207,7 @@ impl Step {
     }
 }
 
-/// A directory that systemd's tools read as anybody.
+/// Makes a directory that everybody may read, because systemd's tools do.
 fn make_public(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir_all(dir)?;

@@ -1,4 +1,4 @@
-//! The terminal, or whatever stands in for it: what is said goes to standard error, so that a result can go elsewhere.
+//! The terminal, or another input in its place. Words go to standard error, so that a result can go to standard output.
 
 use super::secret_line;
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,14 +14,14 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// The one that this command was started on.
+    /// The terminal of this command.
     pub(super) fn new() -> Self {
         let input = io::stdin();
         let is_terminal = input.is_terminal();
         Self { input, is_terminal }
     }
 
-    /// Says a line.
+    /// Prints a line.
     pub(super) fn say(&self, line: &str) {
         eprintln!("{line}");
     }
@@ -29,7 +29,7 @@ impl Terminal {
     /// Asks for a line.
     ///
     /// # Errors
-    /// The input ended, or somebody interrupted it.
+    /// The input ended, or the person interrupted it.
     pub(super) fn ask(&self, question: &str) -> Result<String> {
         prompt(question).context("ask a question")?;
         let mut line = Vec::new();
@@ -46,10 +46,10 @@ impl Terminal {
         String::from_utf8(line).map_err(|_| anyhow!("an answer is not text in UTF-8: nothing was written"))
     }
 
-    /// Asks for a line that is not shown where a person types it.
+    /// Asks for a line that is not shown while a person types it.
     ///
     /// # Errors
-    /// The same.
+    /// As for [`Terminal::ask`].
     pub(super) fn ask_secretly(&self, question: &str) -> Result<String> {
         if !self.is_terminal {
             return self.ask(question);
@@ -68,7 +68,7 @@ impl Terminal {
     /// Asks for yes or no. `usual` is the answer of an empty line.
     ///
     /// # Errors
-    /// The same.
+    /// As for [`Terminal::ask`].
     pub(super) fn agrees(&self, question: &str, usual: bool) -> Result<bool> {
         let choice = if usual { "[Y/n]" } else { "[y/N]" };
         loop {
@@ -81,7 +81,7 @@ impl Terminal {
         }
     }
 
-    /// An answer that is typed ends its line by itself; one that comes through a pipe is not seen.
+    /// Ends the line of the question if the answer did not come from a terminal: a typed answer ends it by itself.
     fn end_line(&self) {
         if !self.is_terminal {
             self.say("");

@@ -1,4 +1,4 @@
-//! The answers tried out: the OAuth application at GitHub, the engine, git and ssh, the port. Nothing is made or changed.
+//! Tries the answers: the OAuth application at GitHub, the engine, git and ssh, the port. Nothing is made or changed.
 
 use super::{draft::Answers, installation::Installation};
 use crate::{
@@ -15,22 +15,22 @@ use std::{io::ErrorKind, net::SocketAddr};
 use tokio::net::TcpListener;
 use url::Url;
 
-/// Something that was tried.
+/// The result of a try.
 pub(super) struct Tried {
-    /// Its name for people.
+    /// The name of the thing for people.
     pub(super) what: &'static str,
-    /// The outcome.
+    /// The finding.
     pub(super) outcome: Finding,
 }
 
 impl Tried {
-    /// Settings that the server would refuse.
+    /// The result for settings that the server would refuse.
     pub(super) fn settings(fault: &SettingsFaults) -> Self {
         Self { what: "settings", outcome: Finding::Bad(fault.to_string()) }
     }
 }
 
-/// The programs that Kozmic needs beside itself.
+/// The programs that Kozmic needs.
 pub(super) async fn programs() -> [Tried; 2] {
     [Tried { what: "git", outcome: looks::git().await }, Tried { what: "ssh", outcome: looks::ssh().await }]
 }
@@ -52,7 +52,7 @@ pub(super) async fn engine(settings: &Settings) -> Tried {
     Tried { what: "Docker engine", outcome: looks::engine(settings).await }
 }
 
-/// The address to listen on: free, or the one that is in use by what is set up here. A name will do.
+/// The address to listen on: it has to be free, or in use by the installation that is being set up. A name is allowed.
 pub(super) async fn port(listen: &str, of_now: &str, of_page: Option<SocketAddr>) -> Tried {
     let what = "address to listen on";
     let is_pages =
@@ -71,7 +71,7 @@ pub(super) async fn port(listen: &str, of_now: &str, of_page: Option<SocketAddr>
     Tried { what, outcome }
 }
 
-/// The public address, as far as it tells by itself that GitHub cannot reach it.
+/// A finding about the public address, if the address itself shows that GitHub cannot reach it or that it has no TLS.
 pub(super) async fn public_address(url: &Url, github: &str) -> Option<Tried> {
     let Ok(forge) = Url::parse(github) else { return None };
     let words = match (nearness(url).await, nearness(&forge).await, url.scheme()) {
@@ -86,7 +86,7 @@ pub(super) async fn public_address(url: &Url, github: &str) -> Option<Tried> {
     Some(Tried { what: "public address", outcome: Finding::Mind(words) })
 }
 
-/// The people who may sign in, if that is everybody.
+/// A finding about the people who may sign in, if that is everybody.
 pub(super) fn people(answers: &Answers) -> Option<Tried> {
     let words = || {
         let github = answers.of("github_url");
@@ -117,7 +117,7 @@ mod tests {
             let tried = public_address(&Url::parse(url).unwrap(), github).await;
             tried.map(|tried| tried.outcome.words().to_owned())
         };
-        // Of a network for documents (RFC 5737): no name is looked up.
+        // An address of a network for documentation (RFC 5737), so that no name is looked up.
         let far = "https://192.0.2.1";
         assert!(look("http://127.0.0.1:8080", far).await.unwrap().contains("does not reach"));
         assert!(look("https://10.0.0.5", far).await.unwrap().contains("does not reach"));

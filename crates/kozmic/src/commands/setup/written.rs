@@ -1,4 +1,4 @@
-//! The end of the set-up: files put in place, or a text to take along, and what to do then.
+//! The end of the set-up: files put in place, or a text to copy, and the next commands.
 
 use super::{
     Printed,
@@ -10,21 +10,21 @@ use super::{
 use anyhow::{Context, Result};
 use std::path::Path;
 
-/// The outcome of a set-up.
+/// The result of a set-up.
 #[derive(Clone)]
 pub(super) struct Written {
     /// The files that were written.
     pub(super) files: Vec<String>,
-    /// The text to take along, where none were.
+    /// The text to copy, if no files were written.
     pub(super) text: Option<String>,
-    /// The commands that come next.
+    /// The next commands.
     pub(super) commands: Vec<String>,
 }
 
-/// Writes settings and secret, and makes the service before, if there is to be one.
+/// Makes the service if one is given, and then writes settings and secret.
 ///
 /// # Errors
-/// Names what cannot be written, and whether anything was changed.
+/// Names what cannot be written, and tells if anything was changed.
 pub(super) fn write(
     installation: &Installation,
     answers: &Answers,

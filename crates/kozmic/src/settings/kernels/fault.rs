@@ -1,33 +1,33 @@
-//! A sentence for each thing that can be wrong with a kernel rule.
+//! A sentence for each possible fault of a kernel rule.
 
 /// The fault of a kernel rule.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KernelRuleFault {
-    /// No rule has such a key.
+    /// Rules have no such key.
     #[error("there is no key \"{key}\"; did you mean \"{nearest}\"?")]
     Unknown {
-        /// As written.
+        /// The key as written.
         key: String,
-        /// The known one that is most like it.
+        /// The known key that is most similar.
         nearest: &'static str,
     },
-    /// A setting of the whole installation stands among the rules, where it is taken for a part of one.
+    /// A setting of the whole installation stands below a line `[[kernel]]`, so it is read as a part of that rule.
     #[error("\"{0}\" is a setting of its own: write it above the first line [[kernel]]")]
     Setting(String),
-    /// All that rules say is text.
+    /// A value is not text, as all values of rules have to be.
     #[error("\"{key}\" is {found}: it needs to be text in quotes")]
     NotText {
         /// The key.
         key: &'static str,
-        /// The kind of value that stands there.
+        /// The kind of the value in the file.
         found: &'static str,
     },
-    /// The rule does not say what it has to.
+    /// The rule lacks a necessary key.
     #[error("\"{key}\" is missing: it needs to be {right}")]
     Missing {
         /// The key.
         key: &'static str,
-        /// The right kind of value.
+        /// Description of a right value.
         right: &'static str,
     },
     /// The value cannot be used.
@@ -35,9 +35,9 @@ pub(crate) enum KernelRuleFault {
     Wrong {
         /// The key.
         key: &'static str,
-        /// As written, with control characters made visible.
+        /// The value as written, with control characters made visible.
         value: String,
-        /// The right kind of value.
+        /// Description of a right value.
         right: &'static str,
     },
     /// The key belongs to rules of the other kind.
@@ -47,18 +47,18 @@ pub(crate) enum KernelRuleFault {
         key: &'static str,
         /// The rule's kind.
         kind: &'static str,
-        /// The words for the place where such a rule starts.
+        /// Words for the image from which such a rule starts.
         start: &'static str,
     },
-    /// A push would wake two rules.
+    /// Two rules are for the same repository.
     #[error("{repository} has rule {first} already: write one rule for each repository")]
     Twice {
         /// The repository, as this rule spells it.
         repository: String,
-        /// The rule that it has, counted from 1.
+        /// The number of its first rule, counted from 1.
         first: usize,
     },
-    /// There is no rule that makes the images that this one starts from.
+    /// No rule makes the images from which this one starts.
     #[error("\"base\" is \"{0}\": it needs to be the repository of a generic rule, and none has it")]
     NoBase(String),
 }

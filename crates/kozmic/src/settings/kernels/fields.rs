@@ -1,4 +1,4 @@
-//! The values of a kernel rule's table, by keys that are known, each read as its kind.
+//! Reads the values of a kernel rule's table by known keys, each as its kind.
 
 use super::KernelRuleFault;
 use crate::settings::keys::{find, most_like};
@@ -10,7 +10,7 @@ pub(in crate::settings) const KEYS: [&str; 9] =
 
 pub(super) type Parsed<T> = Result<T, KernelRuleFault>;
 
-/// The values of a table; all of them are text under known keys.
+/// The values of a table: texts with known keys.
 pub(super) struct Fields<'a>(&'a toml::Table);
 
 impl<'a> Fields<'a> {
@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
         self.0.get(key)?.as_str()
     }
 
-    /// The same, where an empty text counts as left out.
+    /// A key's text. An empty text counts as left out.
     pub(super) fn written(&self, key: &'static str) -> Option<&'a str> {
         self.text(key).map(str::trim).filter(|text| !text.is_empty())
     }
@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
         key: &'static str,
         parse: fn(&str) -> Result<T, &'static str>,
     ) -> Parsed<T> {
-        // No key that is needed may be empty, so that this says what would be right.
+        // No necessary key may be empty, so parsing an empty text gives the description of a right value.
         let right = parse("").err().unwrap_or_default();
         self.parse(key, parse)?.ok_or(KernelRuleFault::Missing { key, right })
     }

@@ -1,5 +1,5 @@
-//! Anything as kernel rules: they are read or refused in a sentence, and what is read is as jobs expect it.
-//! CONTRIBUTING.md tells how to run these longer.
+//! Reads random texts as kernel rules: they are read or refused in a sentence, and the read ones are as jobs expect
+//! them. CONTRIBUTING.md tells how to run this longer.
 
 use super::rules;
 use crate::settings::source::Source;
@@ -23,7 +23,7 @@ script = '/0-initramfs/part.sh'
 kernel = '/target/vmlinuz.efi'
 ";
 
-/// Words of which rules may be made.
+/// Words for random rules.
 const WORDS: &[&str] = &[
     "[[kernel]]\n",
     "[kernel]\n",

@@ -1,4 +1,4 @@
-//! The file and the environment as sources.
+//! Tests the file and the environment as sources.
 
 use super::*;
 use crate::settings::{kernels, keys::KEYS, values};
@@ -143,7 +143,7 @@ fn a_variable_that_is_no_text_matters_only_if_it_is_ours() {
     assert_eq!(fault, "KOZMIC_LISTEN in the environment is not text in UTF-8");
 }
 
-/// The example with the marks taken away from its settings and kernel rules.
+/// The example with its settings and kernel rules uncommented.
 fn uncommented(text: &str) -> String {
     let is_key = |line: &str| {
         let mut names = KEYS.iter().map(|key| key.name).chain(kernels::KEYS);

@@ -1,4 +1,4 @@
-//! Values that are right, and such that are not.
+//! Tests right and wrong values.
 
 use super::*;
 

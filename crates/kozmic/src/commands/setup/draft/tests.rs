@@ -1,4 +1,4 @@
-//! The settings that answers come to, also hostile ones, and what becomes of a file that is there.
+//! Tests the settings that result from answers, even hostile ones, and the changes to an existing file.
 
 use super::*;
 use crate::commands::setup::place::Place;

@@ -1,4 +1,4 @@
-//! The pages asked by forms that no browser of ours would send, and where no file can be written.
+//! Tests the pages with forms that no ordinary browser would send, and without a place for files.
 
 use super::*;
 use crate::commands::setup::place::Place;
@@ -8,14 +8,14 @@ fn form(fields: &[(&str, &str)]) -> HashMap<String, String> {
 }
 
 fn pages(printed: Option<Printed>) -> (tempfile::TempDir, Pages) {
-    // A second installation is refused, which is fine: there is one then.
+    // A second installation is refused, which is fine: one exists then.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let dir = tempfile::tempdir().unwrap();
     let installation = Installation::read(Place::new(Some(dir.path()), None).unwrap()).unwrap();
     (dir, Pages::new(installation, printed, "127.0.0.1:8080".parse().unwrap()).0)
 }
 
-/// Answers all questions, about a GitHub and an engine that are nowhere.
+/// Answers all questions, with a GitHub and an engine that do not exist.
 async fn answer(pages: &Pages) -> SetupReview {
     let server = [
         ("step", "server"),
