@@ -1,4 +1,4 @@
-//! An authority of certificates, as companies have their own: what a mail server or an engine on TLS shows.
+//! A certificate authority like those of companies. It certifies mail servers and engines that use TLS.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,13 +20,13 @@ copy_extensions = copy
 [policy]
 commonName = supplied
 ";
-/// Times as OpenSSL writes them.
+/// Times in OpenSSL's format.
 const PAST: [&str; 2] = ["20200101000000Z", "20200201000000Z"];
 const PRESENT: [&str; 2] = ["20200101000000Z", "20991231000000Z"];
-/// A key that is made at once.
+/// Arguments for a kind of key that is made quickly.
 const KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
-/// An authority with a directory of its own, which goes when this is dropped.
+/// An authority with a directory of its own, which is removed when this is dropped.
 pub struct Authority {
     dir: TempDir,
 }
@@ -41,7 +41,7 @@ pub struct Certificate {
 }
 
 impl Authority {
-    /// A fresh one of this name that nobody trusts yet.
+    /// A new authority of this name, which no program trusts yet.
     pub fn new(name: &str) -> Result<Self> {
         let dir = TempDir::with_prefix("kozmic-authority-").context("make an authority's directory")?;
         std::fs::write(dir.path().join("settings"), SETTINGS).context("write its settings")?;
@@ -52,17 +52,17 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Its own certificate, for the programs that shall trust it.
+    /// The authority's own certificate, for programs that should trust it.
     pub fn certificate(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
     }
 
-    /// A certificate for a server, or a client, of this name, and for 127.0.0.1 if the name is `localhost`.
+    /// A certificate for a server or client of this name; also for 127.0.0.1 if the name is `localhost`.
     pub fn certify(&self, name: &str) -> Result<Certificate> {
         self.certify_for(name, PRESENT)
     }
 
-    /// One whose time is over.
+    /// A certificate that has expired.
     pub fn certify_in_the_past(&self, name: &str) -> Result<Certificate> {
         self.certify_for(name, PAST)
     }
@@ -94,7 +94,8 @@ impl Authority {
 }
 
 impl Certificate {
-    /// Puts both, and the trusted authority, into a directory under the names that Docker's tools look for.
+    /// Copies the certificate, its key and the trusted authority into a directory, under the names that Docker's tools
+    /// expect.
     pub fn lay_out_for_docker(&self, authority: &Path, dir: &Path) -> Result<()> {
         let files = [(authority, "ca.pem"), (&self.certificate, "cert.pem"), (&self.key, "key.pem")];
         for (file, name) in files {

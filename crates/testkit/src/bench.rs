@@ -1,5 +1,5 @@
-//! The benchmark that `bench/run` runs: Kozmic side by side with the bare engine, the variants interleaved in
-//! one run, so that what else the machine does slows all of them.
+//! The benchmark of `bench/run`: compares Kozmic with the bare engine. The variants alternate within one run, so that
+//! other load on the machine slows all of them alike.
 
 mod figures;
 mod usage;
@@ -66,7 +66,7 @@ enum Part {
     Viewers,
 }
 
-/// Runs the benchmark; whatever it started has ended when this returns.
+/// Runs the benchmark. All processes that it started have ended when this returns.
 pub async fn run(options: Options) -> ExitCode {
     match measure(&options).await {
         Ok(()) => ExitCode::SUCCESS,

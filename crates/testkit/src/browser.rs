@@ -1,5 +1,5 @@
-//! A real browser without a screen: Chromium, driven by chromedriver, as a person's eyes on the pages. Firefox stands
-//! beside it where browsers differ: in what the hands do.
+//! A real browser without a screen, for tests that look at pages: Chromium, driven by chromedriver. Firefox is used in
+//! addition for input on which browsers differ.
 
 mod bidi;
 mod driver;
@@ -21,9 +21,9 @@ use driver::Driver;
 pub use firefox::Firefox;
 pub use hands::{Hands, Key, Kind};
 
-/// Places where distributions' packages put the browser.
+/// Paths of the browser in distributions' packages.
 const CHROMIUM: [&str; 3] = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium"];
-/// Switches that turn off parts of the browser.
+/// Options that switch parts of the browser off.
 const QUIET: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",
@@ -36,18 +36,18 @@ const QUIET: [&str; 9] = [
     "--disable-sync",
 ];
 
-/// View that the browser has of pages.
+/// Size and colours with which the browser shows pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// Width of the page, in CSS pixels.
     pub width: u32,
     /// Height of the page, in CSS pixels.
     pub height: u32,
-    /// Whether the person prefers dark colours.
+    /// True if the person prefers dark colours.
     pub dark: bool,
 }
 
-/// A browser with one window. It is ended when this is dropped.
+/// A browser with one window. It ends when this is dropped.
 pub struct Browser {
     client: Client,
     driver: Driver,
@@ -55,12 +55,12 @@ pub struct Browser {
 }
 
 impl View {
-    /// A desk.
+    /// The screen of a desktop computer.
     pub const DESKTOP: Self = Self { width: 1280, height: 800, dark: false };
-    /// A phone.
+    /// The screen of a phone.
     pub const PHONE: Self = Self { width: 390, height: 844, dark: false };
 
-    /// The same in the dark.
+    /// The same with dark colours.
     #[must_use]
     pub fn dark(self) -> Self {
         Self { dark: true, ..self }
@@ -73,7 +73,7 @@ impl Browser {
         Self::start_with(view, &["--hide-scrollbars"]).await
     }
 
-    /// The same with scrollbars that can be dragged.
+    /// Starts a browser whose scrollbars can be dragged.
     pub async fn with_scrollbars(view: View) -> Result<Self> {
         Self::start_with(view, &[]).await
     }
@@ -120,32 +120,32 @@ impl Browser {
         self.wait_for(&back, Duration::from_secs(10)).await
     }
 
-    /// Clicks what this CSS selector finds first, as soon as it is there.
+    /// Clicks the first element that this CSS selector finds, as soon as it exists.
     pub async fn click(&self, selector: &str) -> Result<()> {
         let element = self.find(selector).await?;
         element.click().await.with_context(|| format!("click {selector}"))
     }
 
-    /// Types into the field that this CSS selector finds, instead of what is in it.
+    /// Types into the field that this CSS selector finds. The former text is removed.
     pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
         let element = self.find(selector).await?;
         element.clear().await.with_context(|| format!("clear {selector}"))?;
         element.send_keys(text).await.with_context(|| format!("type into {selector}"))
     }
 
-    /// The first element that this CSS selector finds, as soon as it is there.
+    /// The first element that this CSS selector finds, as soon as it exists.
     pub async fn find(&self, selector: &str) -> Result<Element> {
         let there = format!("document.querySelector({})", json!(selector));
         self.wait_for(&there, Duration::from_secs(10)).await?;
         self.client.find(Locator::Css(selector)).await.with_context(|| format!("find {selector}"))
     }
 
-    /// The visible text of what this CSS selector finds first.
+    /// The visible text of the first element that this CSS selector finds.
     pub async fn text(&self, selector: &str) -> Result<String> {
         self.find(selector).await?.text().await.with_context(|| format!("read {selector}"))
     }
 
-    /// The page's picture, as PNG, into a file.
+    /// Writes a picture of the page to a PNG file.
     pub async fn screenshot(&self, file: &Path) -> Result<()> {
         let picture = self.client.screenshot().await.context("take a picture")?;
         if let Some(parent) = file.parent() {
@@ -154,18 +154,18 @@ impl Browser {
         tokio::fs::write(file, picture).await.with_context(|| format!("write {}", file.display()))
     }
 
-    /// Faults of the page by the browser's console: errors, and assets that did not load.
+    /// Faults of the page in the browser's console: errors, and assets that did not load.
     pub async fn complaints(&self) -> Result<Vec<String>> {
         let entries = self.driver.log(&self.client).await?;
         Ok(entries.into_iter().filter(|entry| entry.starts_with("SEVERE")).collect())
     }
 
-    /// The driver's own handle, for what is not here.
+    /// The client of the driver, for everything else.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Ends the browser and waits for that, which is tidier than dropping it.
+    /// Ends the browser and waits for its end. That is cleaner than dropping it.
     pub async fn close(self) -> Result<()> {
         self.client.clone().close().await.context("close the browser")
     }

@@ -1,4 +1,4 @@
-//! The demo that `script/demo` runs: the whole way of a push, told step by step in the terminal.
+//! The demo of `script/demo`: shows the whole way of a push, step by step in the terminal.
 
 mod links;
 mod sample;
@@ -46,7 +46,7 @@ pub struct Options {
     data_dir: Option<PathBuf>,
 }
 
-/// Runs the demo; whatever it started has ended when this returns.
+/// Runs the demo. All processes that it started have ended when this returns.
 pub async fn run(options: Options) -> ExitCode {
     let terminal = Terminal::new();
     let mut stage = None;
@@ -59,7 +59,7 @@ pub async fn run(options: Options) -> ExitCode {
     }
     let code = match outcome {
         Ok(None) => ExitCode::SUCCESS,
-        // Ctrl-C is how one leaves when all is told; before, not everything has happened.
+        // Ctrl-C is the normal way to leave after the story. Before that, not everything has happened.
         Ok(Some(_)) if stage.as_ref().is_some_and(|stage| stage.act == Act::Told) => ExitCode::SUCCESS,
         Ok(Some(signal)) => ExitCode::from(128 + signal),
         Err(error) => {
@@ -100,7 +100,7 @@ async fn clear(stage: Option<Stage>) -> Result<()> {
     }
 }
 
-/// Returns when somebody wants the demo to end, with the signal's number.
+/// Waits for a signal that ends the demo; gives its number.
 async fn interrupted() -> Result<u8> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;

@@ -1,7 +1,7 @@
-//! A disk that fails when a test says so: full, broken or read-only, for some files and for as long as it takes.
+//! A disk that fails on request: full, broken or read-only, for some files and as long as the test wants.
 //!
-//! Nothing is mounted, for that takes rights that a container does not have. A small library stands between a program
-//! and the C library's calls instead, compiled where it is needed and loaded by `LD_PRELOAD`.
+//! Nothing is mounted, because that takes rights that a container does not have. Instead, a small library replaces
+//! calls of the C library. It is compiled when it is needed, and loaded by `LD_PRELOAD`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-/// The variable by which the library finds what is to fail.
+/// The variable that names the file with the calls that fail.
 const SWITCH: &str = "FAULTY_DISK";
 
 /// "No space left on device."
@@ -21,25 +21,25 @@ pub const SHORT: i32 = 12;
 /// "Read-only file system."
 pub const READ_ONLY: i32 = 30;
 
-/// Call that a disk refuses.
+/// Kind of call that fails.
 #[derive(Clone, Copy)]
 pub enum Call {
-    /// Writing.
+    /// Writing to a file.
     Write,
-    /// Writing more than the half of what is to be written.
+    /// Writing to a file, but only after a half of the data is written.
     Tear,
-    /// Bringing what was written to the disk.
+    /// Syncing a file to the disk.
     Sync,
-    /// Opening a file to write.
+    /// Opening a file for writing.
     Open,
-    /// Bringing what was written to the disk in time: it waits until the disk is healed, and then does it.
+    /// Syncing a file to the disk, late: the call waits until the disk is healed, and then succeeds.
     Hold,
-    /// Giving a mebibyte of memory or more at once to threads with such a name; no call of a disk, but databases take it
-    /// in the same way.
+    /// Allocating a mebibyte of memory or more at once, in threads with such a name. It is no call of a disk, but
+    /// databases report it in the same way.
     Memory,
 }
 
-/// A disk that works until it is told not to.
+/// A disk that works until a test makes it fail.
 pub struct FaultyDisk {
     dir: TempDir,
 }
@@ -57,17 +57,17 @@ impl FaultyDisk {
         Ok(disk)
     }
 
-    /// Environment in which a program has this disk.
+    /// The environment that gives a program this disk.
     pub fn environment(&self) -> [(&'static str, String); 2] {
         [("LD_PRELOAD", self.library().display().to_string()), (SWITCH, self.switch().display().to_string())]
     }
 
-    /// From now on these calls fail with this error for all files in whose paths one of these parts is.
+    /// Makes these calls fail with this error, for all files whose paths contain one of these parts.
     pub fn fail(&self, calls: &[Call], error: i32, parts: &[&str]) -> Result<()> {
         fail(&self.switch(), calls, error, parts)
     }
 
-    /// Everything works again.
+    /// Makes everything work again.
     pub fn heal(&self) -> Result<()> {
         std::fs::remove_file(self.switch()).context("heal the disk")
     }
@@ -81,16 +81,16 @@ impl FaultyDisk {
     }
 }
 
-/// The same from within the program whose disk it is.
+/// The same disk, from inside the program that uses it.
 pub struct OwnDisk(PathBuf);
 
 impl OwnDisk {
-    /// None: this program's disk is a real one.
+    /// This program's disk; none if it is a real one.
     pub fn find() -> Option<Self> {
         std::env::var_os(SWITCH).map(|path| Self(path.into()))
     }
 
-    /// A disk that is never told anything.
+    /// A disk without a program, which never fails.
     pub fn nowhere() -> Self {
         Self(PathBuf::new())
     }
@@ -106,7 +106,7 @@ impl OwnDisk {
     }
 }
 
-/// The switch is there with all that it says, or not at all.
+/// Writes the switch file so that it is complete or absent.
 fn fail(switch: &Path, calls: &[Call], error: i32, parts: &[&str]) -> Result<()> {
     let word = |call: &Call| match call {
         Call::Write => "write",

@@ -1,4 +1,4 @@
-//! Facts from the real Docker engine, by its command: what runs, and what is left behind.
+//! Facts of the real Docker engine, by the command `docker`: running containers, and things that are left.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-/// The label that tells whose a container or volume is.
+/// The label that names the installation of a container or volume.
 pub const INSTANCE: &str = "kozmic.instance";
-/// The label that tells the job.
+/// The label with the job.
 pub const JOB: &str = "kozmic.job";
-/// The label that tells the attempt at the job.
+/// The label with the number of the attempt.
 pub const ATTEMPT: &str = "kozmic.attempt";
 
 /// Longest time that a command of Docker may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The engine, as its command reaches it.
+/// The engine, as the command `docker` reaches it.
 #[derive(Debug, Clone, Default)]
 pub struct Docker {
     host: Option<String>,
@@ -28,7 +28,7 @@ pub struct Docker {
 pub struct Container {
     /// Its id.
     pub id: String,
-    /// `created`, `running`, `exited` and so on.
+    /// The state: `created`, `running`, `exited` and so on.
     pub state: String,
     /// The label `kozmic.job`.
     pub job: String,
@@ -42,7 +42,7 @@ impl Docker {
         Self { host: Some(host.to_owned()) }
     }
 
-    /// An error unless the engine answers. Tests that need one fail without it.
+    /// Fails unless the engine answers. Tests that need an engine fail without it.
     pub async fn ensure_answers(&self) -> Result<()> {
         let version = self.run(&["version", "--format", "{{.Server.Version}}"]).await;
         version.map(drop).context("no Docker engine answers: script/test starts one")
@@ -73,7 +73,7 @@ impl Docker {
         Ok(listing.lines().map(str::to_owned).collect())
     }
 
-    /// Kills a container under its job.
+    /// Kills a container while its job runs.
     pub async fn kill(&self, container: &str) -> Result<()> {
         self.run(&["kill", container]).await.map(drop)
     }
@@ -90,7 +90,7 @@ impl Docker {
         Ok(listing.lines().map(str::to_owned).collect())
     }
 
-    /// Removes all containers, volumes and networks with this label: what a test cleans up after itself.
+    /// Removes all containers, volumes and networks with this label, at the end of a test.
     pub async fn clean(&self, label: &str) -> Result<()> {
         for container in self.containers(label).await? {
             self.remove(&container.id).await?;
@@ -113,7 +113,7 @@ impl Docker {
         let mut lines = BufReader::new(events.stdout.take().context("docker has an output")?).lines();
         let wait = async {
             while !self.is_clean(label).await? {
-                // Not every end of a volume is told with its labels: look again now and then.
+                // Not every removal of a volume has its labels in the event, so look again at intervals.
                 tokio::time::timeout(Duration::from_millis(250), lines.next_line()).await.ok();
             }
             anyhow::Ok(())
@@ -129,7 +129,7 @@ impl Docker {
         }
     }
 
-    /// Runs a command of Docker and answers what it printed, trimmed.
+    /// Runs a command of Docker; gives its trimmed output.
     pub async fn run(&self, args: &[&str]) -> Result<String> {
         let output = tokio::time::timeout(LIMIT, self.command(args).output()).await;
         let output = output.with_context(|| format!("docker {args:?} did not end"))?;

@@ -1,7 +1,7 @@
-//! A Docker engine of a test's own, beside the one that all share: it can be stopped, killed and started again.
+//! A Docker engine for one test, beside the shared one. It can be stopped, killed and started again.
 //!
-//! It needs root, as every engine does, and a bridge of its own: an engine that is told to have none removes the one of
-//! all others. Its containers need no network. With it ends all that it ran.
+//! It needs root, like every engine, and a bridge of its own: an engine without a bridge would remove that of all
+//! others. Its containers need no network. All its containers end together with it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,12 +14,12 @@ use tokio::process::Command;
 use crate::docker::Docker;
 use crate::program::{Program, Show};
 
-/// Longest time that it may take to start, to stop, or to lose a process.
+/// Longest time for a start, a stop, or the end of a process.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The pause between two looks at a process: nothing tells a program that is not its parent.
+/// Pause between two looks at a process: only a parent is told when a process ends.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// A bridge for one engine, which goes when it is dropped.
+/// A bridge for one engine. It is removed when this is dropped.
 struct Bridge {
     name: String,
 }
@@ -69,8 +69,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine with these images of the shared one. `keeps_containers`: they run on while it is away
-    /// (`--live-restore`); else it ends them when it stops, or when it starts again after it was killed.
+    /// Starts an engine with these images of the shared one. With `keeps_containers` its containers go on while it is
+    /// down (`--live-restore`). Otherwise it ends them when it stops, or at its next start if it was killed.
     pub async fn start(keeps_containers: bool, images: &[&str]) -> Result<Self> {
         let dir = TempDir::with_prefix("kze-").context("make an engine's directory")?;
         let mut engine = Self { dir, bridge: Bridge::add()?, keeps_containers, program: None };
@@ -81,20 +81,20 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Its address.
+    /// The engine's address.
     pub fn url(&self) -> String {
         format!("unix://{}", self.dir.path().join("sock").display())
     }
 
-    /// It, as its command reaches it.
+    /// The engine as the command `docker` reaches it.
     pub fn docker(&self) -> Docker {
         Docker::at(&self.url())
     }
 
-    /// Starts it again, and waits until it answers.
+    /// Starts the engine again, and waits until it answers.
     pub async fn start_again(&mut self) -> Result<()> {
         let mut command = Command::new("sh");
-        // It talks on standard error; Program listens to standard output.
+        // dockerd prints on standard error, but Program reads standard output.
         command.args(["-c", "exec dockerd \"$@\" 2>&1", "sh"]).args(self.arguments());
         let mut program = Program::start(command, Show::OnPanic)?;
         program
@@ -105,25 +105,25 @@ impl Engine {
         self.docker().ensure_answers().await
     }
 
-    /// Stops it as an upgrade does (SIGTERM), and waits until it is gone.
+    /// Stops the engine as an upgrade does (SIGTERM), and waits for its end.
     pub async fn stop(&mut self) -> Result<()> {
         let mut program = self.program.take().context("the engine runs")?;
         program.ask_to_end()?;
         program.wait(LIMIT).await.map(drop)
     }
 
-    /// Kills it (SIGKILL), and waits until it is gone, together with containerd, which the kernel kills with it. Its
-    /// containers know nothing of that.
+    /// Kills the engine (SIGKILL) and waits for its end. The kernel kills containerd together with it. Its containers
+    /// go on.
     pub async fn kill(&mut self) -> Result<()> {
         let helper = self.helper()?;
         self.program.take().context("the engine runs")?.kill().await?;
         self.wait_for_end(helper).await?;
-        // A process whose parent is gone may be a zombie for long, and is taken for alive by its number.
+        // A process without its parent may stay a zombie for long. By its number the engine would take it for alive.
         std::fs::remove_file(self.helper_file()).context("forget containerd's id")
     }
 
-    /// Ends all of it at once, as a machine does whose power goes: the engine, its helpers, and this process of a
-    /// container. What it knows lies on its disk.
+    /// Ends everything at once, like a power failure: the engine, its helpers, and this process of a container. The
+    /// engine's state stays on its disk.
     pub async fn lose_power(&mut self, container: u32) -> Result<()> {
         let helpers = self.helpers()?;
         self.kill().await?;
@@ -134,7 +134,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The processes that stand between it and its containers: their arguments name its directory.
+    /// The processes between the engine and its containers: their arguments contain the engine's directory.
     fn helpers(&self) -> Result<Vec<u32>> {
         let own = self.dir.path().join("exec").display().to_string();
         let mut found = Vec::new();
@@ -151,7 +151,8 @@ impl Engine {
         Ok(found)
     }
 
-    /// Kills its helper, containerd, which it starts again by itself. It may miss ends of containers then.
+    /// Kills containerd, the engine's helper, which the engine then starts again. The engine may miss ends of
+    /// containers meanwhile.
     pub async fn kill_helper(&self) -> Result<()> {
         let id = self.helper()?;
         kill(id)?;
@@ -163,19 +164,19 @@ impl Engine {
         id.trim().parse().with_context(|| format!("{id} is no process"))
     }
 
-    /// The id of a running container's first process, as this machine has it.
+    /// The id of a running container's first process on this machine.
     pub async fn process(&self, container: &str) -> Result<u32> {
         let id = self.docker().run(&["inspect", container, "--format", "{{.State.Pid}}"]).await?;
         id.parse().ok().filter(|id| *id > 0).with_context(|| format!("{container} does not run"))
     }
 
-    /// Makes a file in a running container, without the engine's help.
+    /// Makes a file in a running container, without using the engine.
     pub fn touch(&self, process: u32, path: &str) -> Result<()> {
         let path = PathBuf::from(format!("/proc/{process}/root{path}"));
         std::fs::write(&path, "").with_context(|| format!("make {}", path.display()))
     }
 
-    /// Waits until a process is gone.
+    /// Waits until a process has ended.
     pub async fn wait_for_end(&self, process: u32) -> Result<()> {
         let gone = async {
             while PathBuf::from(format!("/proc/{process}/root/")).exists() {
@@ -212,7 +213,8 @@ impl Engine {
         fixed.into_iter().chain(places).chain(live).collect()
     }
 
-    /// Ends it with all that it runs. One that was killed is started for that: its containers may run on.
+    /// Ends the engine and all its containers. A killed engine is started for that, because its containers may still
+    /// run.
     fn end(&mut self) -> Result<()> {
         const SCRIPT: &str = "url=$1 id=$2 helper=$3 data=$4; shift 4\n\
             [ -n \"$id\" ] || { dockerd \"$@\" >/dev/null 2>&1 & id=$!; }\n\
@@ -225,14 +227,14 @@ impl Engine {
             umount \"$data\" 2>/dev/null || true";
         let mut program = self.program.take();
         let id = program.as_ref().map(|program| program.pid().to_string()).unwrap_or_default();
-        // Its helper outlives an engine that was killed once.
+        // containerd outlives an engine that was killed once.
         let helper = self.helper_file().display().to_string();
         let mut command = std::process::Command::new("sh");
         let data = self.dir.path().join("data").display().to_string();
         command.args(["-c", SCRIPT, "sh", &self.url(), &id, &helper, &data]).args(self.arguments());
         let mut ended = command.spawn().context("run sh")?;
         while ended.try_wait()?.is_none() {
-            // Reaped here, or it would be there for ever.
+            // The process is reaped here, or it would exist for ever.
             if let Some(program) = &mut program {
                 program.is_running();
             }

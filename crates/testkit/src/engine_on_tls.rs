@@ -1,5 +1,5 @@
-//! The Docker engine as a remote one: over TCP with TLS on both sides, as `dockerd --tlsverify` offers it. All
-//! connections lead on to the engine's socket on this machine.
+//! The Docker engine as a remote one: over TCP with TLS on both sides, like `dockerd --tlsverify`. All connections are
+//! passed on to the engine's socket on this machine.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,28 +20,28 @@ use tokio_rustls::TlsAcceptor;
 use crate::authority::Certificate;
 use crate::shared_engine;
 
-/// The first byte of TLS.
+/// The first byte of a TLS connection.
 const HANDSHAKE: u8 = 22;
-/// Answer of the engine to everybody else.
+/// The engine's answer to a client without TLS.
 const WRONG: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
-/// The answer to a client that speaks no TLS.
+/// The kind of answer to a client without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToPlain {
-    /// In words, as Docker's engine does.
+    /// A text, as Docker's engine sends it.
     Words,
-    /// By a reset, as some servers do that stand before an engine.
+    /// A reset, as some servers in front of an engine send it.
     Reset,
 }
 
-/// An engine on TLS. It is gone when this is dropped.
+/// An engine on TLS. It ends when this is dropped.
 pub struct EngineOnTls {
     address: SocketAddr,
     _connections: JoinSet<()>,
 }
 
 impl EngineOnTls {
-    /// Shows this certificate, and takes clients whose own is of this authority.
+    /// Presents this certificate, and accepts clients with a certificate of this authority.
     pub async fn start(shown: &Certificate, clients: &Path) -> Result<Self> {
         Self::answering(ToPlain::Words, shown, clients).await
     }
@@ -56,7 +56,7 @@ impl EngineOnTls {
         Ok(Self { address, _connections: connections })
     }
 
-    /// Its address, such as `tcp://localhost:2376`.
+    /// The engine's address, such as `tcp://localhost:2376`.
     pub fn url(&self) -> String {
         format!("tcp://localhost:{}", self.address.port())
     }
@@ -80,7 +80,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, to_plain: ToPlain) 
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let acceptor = acceptor.clone();
-        // A client that is turned away is what a test wants to see, at the client.
+        // A refused connection is no fault here: the test looks at the client.
         connections.spawn(async move { pass_on(stream, acceptor, to_plain).await.ok() });
         while connections.try_join_next().is_some() {}
     }
@@ -92,7 +92,7 @@ async fn pass_on(mut stream: TcpStream, acceptor: TlsAcceptor, to_plain: ToPlain
     if first[0] != HANDSHAKE {
         return match to_plain {
             ToPlain::Words => {
-                // Bytes that are left unread when a connection is closed make a reset of it.
+                // A connection that is closed with unread bytes becomes a reset, so they are read first.
                 let mut request = [0; 1024];
                 let _length = stream.read(&mut request).await?;
                 stream.write_all(WRONG).await

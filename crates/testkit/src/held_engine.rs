@@ -1,4 +1,5 @@
-//! The shared Docker engine behind a door that a test can shut for some calls: they wait until it is opened again.
+//! The shared Docker engine through a proxy with which a test can hold some calls: they wait until the test releases
+//! them.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,14 +14,14 @@ use tokio::task::JoinSet;
 
 use crate::shared_engine;
 
-/// The calls that are held, and the number of those that wait.
+/// The calls that are held, and the number of waiting ones.
 #[derive(Default)]
 struct Door {
     shut_for: Option<String>,
     waiting: usize,
 }
 
-/// An engine whose calls can be held. It is gone when this is dropped.
+/// An engine whose calls can be held. It ends when this is dropped.
 pub struct HeldEngine {
     dir: TempDir,
     door: watch::Sender<Door>,
@@ -28,7 +29,7 @@ pub struct HeldEngine {
 }
 
 impl HeldEngine {
-    /// Nothing is held yet.
+    /// Starts the proxy. Nothing is held yet.
     pub fn start() -> Result<Self> {
         let dir = TempDir::with_prefix("kozmic-held-engine-").context("make a directory for a socket")?;
         let listener = UnixListener::bind(socket(&dir)).context("listen as an engine")?;
@@ -38,24 +39,24 @@ impl HeldEngine {
         Ok(Self { dir, door, _connections: connections })
     }
 
-    /// Its address.
+    /// The proxy's address.
     pub fn url(&self) -> String {
         format!("unix://{}", socket(&self.dir).display())
     }
 
-    /// From now on calls wait whose first line has this in it, such as `/containers/json`.
+    /// Holds all further calls whose first line contains this, such as `/containers/json`.
     pub fn hold(&self, part: &str) {
         self.door.send_modify(|door| door.shut_for = Some(part.to_owned()));
     }
 
-    /// Waits until a call waits.
+    /// Waits until a call is held.
     pub async fn wait_for_held(&self, limit: Duration) -> Result<()> {
         let mut door = self.door.subscribe();
         let waiting = tokio::time::timeout(limit, door.wait_for(|door| door.waiting > 0)).await;
         waiting.context("no such call was made")?.map(drop).context("the door is there")
     }
 
-    /// Lets all calls pass.
+    /// Releases all calls.
     pub fn release(&self) {
         self.door.send_modify(|door| door.shut_for = None);
     }
@@ -75,7 +76,7 @@ async fn serve(listener: UnixListener, door: watch::Sender<Door>) {
     }
 }
 
-/// One connection is one call: the client keeps none for later.
+/// Passes one connection on. It carries one call: the client keeps no connection open.
 async fn pass_on(mut client: UnixStream, door: watch::Sender<Door>) -> io::Result<()> {
     let mut begun = Vec::new();
     while !begun.ends_with(b"\n") {

@@ -1,24 +1,24 @@
-//! Reading pages as a browser does, as far as tests need it: tags, their attributes, and forms.
+//! Reads pages like a browser, as far as tests need it: tags, their attributes, and forms.
 
 /// A tag of a page, in the order of the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag {
-    /// Its name in small letters; an end tag's begins with `/`.
+    /// The name in lower case. That of an end tag begins with `/`.
     pub name: String,
-    /// Its attributes with the values unescaped.
+    /// The attributes with unescaped values.
     pub attributes: Vec<(String, String)>,
-    /// Text that follows until the next tag, unescaped.
+    /// The text until the next tag, unescaped.
     pub text: String,
 }
 
 /// A form of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
-    /// Address that it is sent to; empty means to the page itself.
+    /// The address to which it is sent; empty for the page itself.
     pub action: String,
-    /// `get` or `post`.
+    /// The method: `get` or `post`.
     pub method: String,
-    /// Name and value of each field that would be sent as the page came.
+    /// Name and value of each field that would be sent without changes.
     pub fields: Vec<(String, String)>,
 }
 
@@ -35,7 +35,7 @@ impl Form {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The fields, some with values that a person typed instead.
+    /// The fields, with these typed values instead of the original ones.
     pub fn filled(&self, typed: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut fields = self.fields.clone();
         fields.retain(|(name, _)| typed.iter().all(|(one, _)| one != name));
@@ -101,7 +101,7 @@ fn field(tag: &Tag) -> Option<(String, String)> {
     sent.then(|| (name, tag.attribute("value").unwrap_or_default().to_owned()))
 }
 
-/// The tag that begins after `<`, and what follows it.
+/// The tag that begins after `<`, and the text after it.
 fn tag(html: &str) -> (Tag, &str) {
     let end = html.find(|letter: char| letter.is_whitespace() || letter == '>').unwrap_or(html.len());
     let name = html[..end].trim_end_matches('/').to_lowercase();
@@ -115,7 +115,7 @@ fn tag(html: &str) -> (Tag, &str) {
     (tag, rest.strip_prefix('>').unwrap_or(rest))
 }
 
-/// One attribute, with or without value, and what follows it.
+/// One attribute, with or without value, and the text after it.
 fn attribute(html: &str) -> (Option<(String, String)>, &str) {
     let end = html.find(|letter: char| letter.is_whitespace() || "=>".contains(letter)).unwrap_or(html.len());
     let name = html[..end].trim_end_matches('/').to_lowercase();
@@ -137,7 +137,7 @@ fn attribute(html: &str) -> (Option<(String, String)>, &str) {
     (Some((name, unescape(value))), after)
 }
 
-/// Text as it is shown: with its character references resolved.
+/// Text as it is shown, with its character references resolved.
 pub fn unescape(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;

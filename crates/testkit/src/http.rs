@@ -1,10 +1,10 @@
-//! HTTP clients, as all parts of the testkit make them.
+//! The HTTP clients of the testkit.
 
 use reqwest::ClientBuilder;
 
-/// A builder whose client can do TLS without further set-up.
+/// A builder of clients that can use TLS without further set-up.
 pub(crate) fn builder() -> ClientBuilder {
-    // A second installation is refused, which is fine: there is one then.
+    // A second installation is refused, which is fine: one exists then.
     rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder().no_proxy()
 }

@@ -1,8 +1,8 @@
-//! A double of the hub that artifacts are uploaded to, and of the login server that gives out its tokens: where the
-//! way of a push ends for recipes. It checks each call as the real ones do, and remembers all of them.
+//! A double of the hub to which artifacts are uploaded, and of the login server that issues its tokens: the end of the
+//! way of a push for recipes. It checks each call as the real servers do, and records all calls.
 //!
-//! A token (JWT) of the settings is always taken by the login server, which gives a new one for it. The hub takes only
-//! tokens that were given so: several uploads may be on their way at once, each with a token of its own.
+//! The login server always accepts the token (JWT) of the settings, and gives a new one for it. The hub accepts only
+//! such new tokens. Several uploads may be in progress at once, each with a token of its own.
 
 mod double;
 mod gate;
@@ -23,14 +23,14 @@ use double::{Double, World};
 
 pub use gate::Gate;
 
-/// A running double of the hub. Clones are handles to the same one; the last one stops it.
+/// A running double of the hub. Clones are handles to the same double, which stops with the last handle.
 #[derive(Clone)]
 pub struct Hub {
     double: Arc<Double>,
     _life: Arc<Life>,
 }
 
-/// Stops the double when the last handle goes away.
+/// Stops the double with the last handle.
 struct Life(CancellationToken);
 
 impl Drop for Life {
@@ -39,12 +39,12 @@ impl Drop for Life {
     }
 }
 
-/// An archive that was uploaded to its last byte.
+/// An archive that was uploaded completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// The file's name.
     pub name: String,
-    /// All of it.
+    /// The whole content.
     pub bytes: Bytes,
 }
 
@@ -68,7 +68,7 @@ impl Hub {
         Ok(Self { double, _life: Arc::new(Life(stop)) })
     }
 
-    /// The hub's address: for `KOZMIC_AUTOBUILD_HUB_URL`.
+    /// The hub's address, for `KOZMIC_AUTOBUILD_HUB_URL`.
     pub fn url(&self) -> String {
         format!("{}/hub", self.double.base)
     }
@@ -78,28 +78,28 @@ impl Hub {
         format!("{}/auth", self.double.base)
     }
 
-    /// The token of the settings.
+    /// The token for the settings.
     pub fn token(&self) -> &str {
         &self.double.token
     }
 
-    /// The user whose lists these are.
+    /// The user who owns the lists.
     pub fn user(&self) -> &str {
         double::USER
     }
 
-    /// All whole uploads, in the order in which they were whole.
+    /// All complete uploads, in the order of their ends.
     pub fn uploads(&self) -> Vec<Upload> {
         self.double.read(|world| world.uploads.clone())
     }
 
-    /// The names of uploads whose connection ended before they did, as far as the double has noticed: one that is
-    /// held is noticed when its gate is opened.
+    /// The names of uploads whose connection broke off, as far as the double has noticed. A held upload is only noticed
+    /// when its gate is opened.
     pub fn broken_uploads(&self) -> Vec<String> {
         self.double.read(|world| world.broken.clone())
     }
 
-    /// Stable names, each with the list that it leads to.
+    /// Stable names, each with the list to which it leads.
     pub fn links(&self) -> BTreeMap<String, String> {
         self.double.read(|world| world.links.clone())
     }
@@ -109,41 +109,41 @@ impl Hub {
         self.double.read(|world| world.requests.clone())
     }
 
-    /// Waits until a stable name leads to something, and says to which list.
+    /// Waits until a stable name leads to a list; gives the list's name.
     pub async fn wait_for_link(&self, stable: &str, limit: Duration) -> Result<String> {
         let found = self.double.wait_until(limit, |world| world.links.get(stable).cloned()).await;
         found.with_context(|| format!("no link {stable} within {limit:?}; there are {:?}", self.links()))
     }
 
-    /// Waits until the first bytes of an upload are there, but not its last; says its name. Hold uploads before.
+    /// Waits until the first bytes of an upload have come, but not its last ones; gives its name. Hold uploads before.
     pub async fn wait_for_upload_begun(&self, limit: Duration) -> Result<String> {
         let begun = self.double.wait_until(limit, |world| world.begun.first().cloned()).await;
         begun.with_context(|| format!("no upload is begun within {limit:?}; calls: {:#?}", self.requests()))
     }
 
-    /// Waits until so many uploads were cut off.
+    /// Waits until this many uploads broke off.
     pub async fn wait_for_broken_uploads(&self, count: usize, limit: Duration) -> Result<Vec<String>> {
         let enough = |broken: &Vec<String>| broken.len() >= count;
         let broken = self.double.wait_until(limit, |world| Some(world.broken.clone()).filter(enough)).await;
         broken.with_context(|| format!("not {count} broken uploads within {limit:?}"))
     }
 
-    /// Reads only the first bytes of uploads from now on, until the gate is opened or dropped. To be still under way
-    /// when it is cut off, a file has to be larger than what lies between two sockets: 16 MB are enough.
+    /// Reads only the first bytes of further uploads, until the gate is opened or dropped. A file has to be larger than
+    /// the buffers between two sockets, so that it is still in progress when its connection breaks: 16 MB are enough.
     pub fn hold_uploads(&self) -> Gate {
         let gate = Gate::default();
         self.double.change(|world| world.gate = Some(gate.opened()));
         gate
     }
 
-    /// Lets links wait from now on, until the gate is opened or dropped.
+    /// Makes further links wait, until the gate is opened or dropped.
     pub fn hold_links(&self) -> Gate {
         let gate = Gate::default();
         self.double.change(|world| world.link_gate = Some(gate.opened()));
         gate
     }
 
-    /// Waits until somebody asks for a link.
+    /// Waits until a link is asked for.
     pub async fn wait_for_link_asked(&self, limit: Duration) -> Result<()> {
         let is_link = |call: &String| call.contains("/link/");
         let asked =
@@ -151,12 +151,12 @@ impl Hub {
         asked.with_context(|| format!("no link is asked for within {limit:?}"))
     }
 
-    /// Takes the next upload whole, and loses the answer on its way back.
+    /// Accepts the next upload completely, but its answer gets lost.
     pub fn lose_next_answer(&self) {
         self.double.change(|world| world.loses_answer = true);
     }
 
-    /// Answers the next `count` uploads and links with this status, and does nothing for them.
+    /// Answers the next `count` uploads and links with this status, and ignores them.
     pub fn fail_next(&self, count: u32, status: u16) {
         self.double.change(|world| world.failures = (count, status));
     }
@@ -166,17 +166,17 @@ impl Hub {
         self.double.change(|world| world.refusal = Some(message.to_owned()));
     }
 
-    /// Takes no token any more that was given so far, but the one of the settings.
+    /// Accepts none of the tokens any more that were issued so far. The token of the settings stays valid.
     pub fn forget_tokens(&self) {
         self.double.change(World::forget_tokens);
     }
 
-    /// The calls so far that the real servers would have refused, with what was wrong.
+    /// The calls so far that the real servers would have refused, each with its fault.
     pub fn wrong_calls(&self) -> Vec<String> {
         self.double.read(|world| world.wrong.clone())
     }
 
-    /// Takes the list of wrong calls away, for a test that expects some.
+    /// Takes the list of wrong calls and empties it, for a test that expects some.
     pub fn take_wrong_calls(&self) -> Vec<String> {
         self.double.change(|world| std::mem::take(&mut world.wrong))
     }

@@ -1,13 +1,11 @@
-//! The outside world of Kozmic's tests: GitHub doubled by a server, people, browsers, and the real
-//! `kozmic` binary as a child process. Nothing of it is in the binary, and it knows Kozmic only by its
-//! addresses, as GitHub and a browser do.
+//! The outside world for Kozmic's tests: a double of GitHub, people, browsers, and the real `kozmic` binary as a child
+//! process. Nothing of it is in the binary. It knows Kozmic only by its addresses, as GitHub and a browser do.
 //!
-//! In the order of a push: a commit appears at [`github`], a [`server`] runs it, a [`person`] or a
-//! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
-//! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
-//! [`mail`] server, a [`mariadb`], an [`authority`] of certificates, an
-//! [`engine_on_tls`], a second [`engine`] that may be stopped and killed; and a second double, the
-//! [`hub`] of artifacts. A story reads so:
+//! In the order of a push: a commit appears at [`github`], a [`server`] runs it, and a [`person`] or a [`browser`]
+//! watches it [`live`]. [`docker`] shows what is left, and the status arrives at [`github`]. There are also real
+//! servers that a story may need: a [`registry`] of images, a [`mail`] server, a [`mariadb`], an [`authority`] of
+//! certificates, an [`engine_on_tls`], and a second [`engine`] that may be stopped and killed. A second double is the
+//! [`hub`] of artifacts. A story looks like this:
 //!
 //! ```no_run
 //! use std::time::Duration;

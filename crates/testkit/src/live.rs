@@ -1,4 +1,4 @@
-//! The live log as a browser's page reads it: a WebSocket from a byte offset on.
+//! Reads the live log like a browser's page: by a WebSocket, from a byte offset on.
 
 use std::time::Duration;
 
@@ -16,32 +16,32 @@ use crate::person::Person;
 
 /// Longest time that connecting may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// The statuses after which nothing more comes.
+/// The statuses after which no more messages come.
 const FINAL: [&str; 4] = ["success", "failure", "error", "canceled"];
 
 /// One message of the live log.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Frame {
-    /// Attempt whose log follows: the first message, and again when another attempt begins.
+    /// The attempt whose log follows. It is the first message, and comes again when another attempt begins.
     Hello {
-        /// Counts from 1; 0 while the job waits. Each attempt's log begins at byte 0.
+        /// Number of the attempt, from 1; 0 while the job waits. Each attempt's log begins at byte 0.
         attempt: i32,
     },
     /// A piece of the log.
     Log {
-        /// Byte offset of its beginning.
+        /// Byte offset of the piece's beginning.
         offset: u64,
-        /// Byte offset after its end.
+        /// Byte offset after the piece's end.
         next: u64,
-        /// The piece; bytes that are no UTF-8 come as replacement characters.
+        /// The piece. Bytes that are no UTF-8 become replacement characters.
         data: String,
     },
-    /// The job's status, now and whenever it changes.
+    /// The job's status, at first and whenever it changes.
     Status {
-        /// Such as `pending`.
+        /// The status, such as `pending`.
         status: String,
-        /// Code that the script ended with.
+        /// Exit code of the script.
         return_code: Option<i64>,
     },
     /// The connection is alive.
@@ -51,9 +51,9 @@ pub enum Frame {
 /// End of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
-    /// `success`, `failure`, `error` or `canceled`.
+    /// The status: `success`, `failure`, `error` or `canceled`.
     pub status: String,
-    /// Code that the script ended with.
+    /// Exit code of the script.
     pub return_code: Option<i64>,
 }
 
@@ -82,28 +82,28 @@ impl Live {
         &self.text
     }
 
-    /// The byte offset after all that was read.
+    /// The byte offset after everything that was read.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// End of the job, if that has come.
+    /// End of the job, if it has come.
     pub fn finished(&self) -> Option<&Finished> {
         self.finished.as_ref()
     }
 
-    /// Number of pieces of log that have come.
+    /// Number of log messages so far.
     pub fn frames(&self) -> usize {
         self.frames
     }
 
-    /// Connects again, where the last connection stopped, as the page does after a lost one.
+    /// Connects again at the place where the last connection stopped, as the page does.
     pub async fn reconnect(&mut self) -> Result<()> {
         self.socket = connect(&self.person, &format!("{}?offset={}", self.path, self.offset)).await?;
         Ok(())
     }
 
-    /// The next frame; `None` when the connection is closed or lost.
+    /// The next message; none if the connection is closed or lost.
     pub async fn next(&mut self, limit: Duration) -> Result<Option<Frame>> {
         let frame = tokio::time::timeout(limit, self.receive()).await;
         let frame = frame.map_err(|_| anyhow!("nothing came within {limit:?}; so far:\n{}", self.text))??;
@@ -113,7 +113,7 @@ impl Live {
         Ok(frame)
     }
 
-    /// Reads until the text holds this, within a limit for all of it.
+    /// Reads until the text contains this, within a limit for the whole wait.
     pub async fn read_until(&mut self, text: &str, limit: Duration) -> Result<()> {
         let read = async {
             while !self.text.contains(text) {
@@ -128,7 +128,7 @@ impl Live {
         outcome.map_err(|_| anyhow!("no {text:?} within {limit:?}; so far:\n{}", self.text))?
     }
 
-    /// Reads until the job has ended and the server has closed the connection or said how it ended.
+    /// Reads until the job has ended, and the server has told how or has closed the connection.
     pub async fn read_to_end(&mut self, limit: Duration) -> Result<Finished> {
         let read = async {
             loop {
@@ -162,7 +162,7 @@ impl Live {
         Ok(())
     }
 
-    /// Begins anew when another attempt has begun since the last greeting.
+    /// Begins a new text if another attempt has begun since the last greeting.
     fn greet(&mut self, attempt: i32) {
         if self.attempt.is_some_and(|known| known != attempt) {
             self.offset = 0;
@@ -188,7 +188,7 @@ impl Live {
     }
 }
 
-/// Word that what a project's pages show has changed, as its open pages get it.
+/// The messages that a project's open pages get when their content has changed.
 pub struct News(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl News {
@@ -196,7 +196,7 @@ impl News {
         Ok(Self(connect(person, &format!("/live?project={project}")).await?))
     }
 
-    /// Waits for the next word; the first one comes at once.
+    /// Waits for the next message. The first one comes at once.
     pub async fn next(&mut self) -> Result<()> {
         loop {
             let message = self.0.next().await.context("the news ended")?.context("the news broke off")?;
@@ -207,7 +207,7 @@ impl News {
     }
 }
 
-/// Whether the other side is gone, as when the server was killed.
+/// True if the connection is lost, for example because the server was killed.
 fn is_lost(error: &Error) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! A real mail server on loopback, for the mails that Kozmic sends when a build is done.
+//! A real mail server on loopback, for the mails that Kozmic sends after a build.
 
 mod message;
 
@@ -15,14 +15,14 @@ use crate::server::free_port;
 
 pub use message::Mail;
 
-/// Debian's Python, which knows Debian's packages, whichever Python the machine has beside it.
+/// Debian's Python, because only this one finds Debian's packages.
 const PYTHON: &str = "/usr/bin/python3";
 const SERVER: &str = include_str!("mail/server.py");
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// Interval between looks whether a mail has come.
+/// Interval between looks for a new mail.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Debian's `python3-aiosmtpd`, which keeps what it gets; it ends, and its mails go, when this is dropped.
+/// Debian's `python3-aiosmtpd`, which keeps all mails. It ends and its mails are removed when this is dropped.
 pub struct MailServer {
     port: u16,
     login: Option<(String, String)>,
@@ -31,27 +31,27 @@ pub struct MailServer {
     dir: TempDir,
 }
 
-/// Time at which the connection to a mail server becomes encrypted.
+/// Point at which the connection to a mail server becomes encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tls {
-    /// From the first byte, as `smtps` says.
+    /// From the first byte on, as with `smtps`.
     FromStart,
-    /// By the command STARTTLS, without which it takes no password and no mail.
+    /// With the command STARTTLS. Before that the server accepts no password and no mail.
     Upgrade,
 }
 
 impl MailServer {
-    /// Starts a server that takes mails from everybody for everybody.
+    /// Starts a server that accepts mails from everybody to everybody.
     pub async fn start() -> Result<Self> {
         Self::launch(None, None).await
     }
 
-    /// Starts a server that takes mails only after `AUTH` with this user and password.
+    /// Starts a server that accepts mails only after `AUTH` with this user and password.
     pub async fn start_with_login(user: &str, password: &str) -> Result<Self> {
         Self::launch(Some((user.to_owned(), password.to_owned())), None).await
     }
 
-    /// The same on TLS, where it shows this certificate.
+    /// The same with TLS and this certificate.
     pub async fn start_on_tls(tls: Tls, shown: &Certificate, user: &str, password: &str) -> Result<Self> {
         Self::launch(Some((user.to_owned(), password.to_owned())), Some((tls, shown.clone()))).await
     }
@@ -67,8 +67,8 @@ impl MailServer {
         Ok(server)
     }
 
-    /// Its address, such as `smtp://127.0.0.1:2525`, with user and password if it wants them; on TLS, by the name
-    /// `localhost`, and so that a password is sent on TLS only.
+    /// The server's address, such as `smtp://127.0.0.1:2525`, with user and password if they are needed. With TLS its
+    /// host is `localhost`, and it demands that a password is only sent with TLS.
     pub fn url(&self) -> String {
         let login = self.login.as_ref().map(|(user, password)| format!("{user}:{password}@"));
         let login = login.unwrap_or_default();
@@ -79,7 +79,7 @@ impl MailServer {
         }
     }
 
-    /// Stops it: nobody listens at its address. The mails stay.
+    /// Stops the server, so that nobody listens at its address. The mails stay.
     pub async fn stop(&mut self) -> Result<()> {
         match self.program.take() {
             Some(mut program) => program.kill().await,
@@ -87,7 +87,7 @@ impl MailServer {
         }
     }
 
-    /// Starts it on the same port after it was stopped.
+    /// Starts a stopped server again on the same port.
     pub async fn start_again(&mut self) -> Result<()> {
         let mut command = Command::new(PYTHON);
         command.arg("-u").arg(self.dir.path().join("server.py")).arg(self.port.to_string());
@@ -116,7 +116,7 @@ impl MailServer {
         files.iter().map(|file| Mail::read(std::fs::read(new.join(file)).context("read a mail")?)).collect()
     }
 
-    /// Waits until `is_it` says yes to all mails so far; the answer is these mails.
+    /// Waits until `is_it` is true for all mails so far; gives these mails.
     pub async fn wait_for(&self, limit: Duration, is_it: impl Fn(&[Mail]) -> bool) -> Result<Vec<Mail>> {
         let found = async {
             loop {

@@ -1,4 +1,4 @@
-//! A person who is signed in, over plain HTTP: presses the same buttons as with a browser, but fast.
+//! A person who is signed in, over plain HTTP: presses the same buttons as in a browser, but fast.
 
 mod page;
 mod projects;
@@ -22,19 +22,19 @@ pub use projects::{Build, NewHook};
 /// Longest time that a page may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// A person with a browser's cookies.
+/// A person with cookies like a browser.
 #[derive(Clone)]
 pub struct Person {
     http: Client,
     jar: Arc<Jar>,
     base: Url,
     github: GitHub,
-    /// Their login at GitHub.
+    /// The person's login at GitHub.
     pub login: String,
 }
 
 impl Person {
-    /// Somebody who has not signed in yet; `kozmic` is the server's address.
+    /// A person who has not signed in yet. `kozmic` is the server's address.
     pub fn visitor(kozmic: &str, github: &GitHub, login: &str) -> Result<Self> {
         let jar = Arc::new(Jar::default());
         let client =
@@ -48,7 +48,7 @@ impl Person {
         })
     }
 
-    /// Signs in with GitHub, all the way: Kozmic, GitHub's page, its button, and back.
+    /// Signs in with GitHub, through all pages: Kozmic's, GitHub's with its button, and back.
     pub async fn sign_in(server: &Server, github: &GitHub, login: &str) -> Result<Self> {
         Self::sign_in_at(&server.url(), github, login).await
     }
@@ -62,8 +62,7 @@ impl Person {
         Ok(person)
     }
 
-    /// Starts signing in and presses the button of this login on GitHub's page (`""`: Cancel); the page
-    /// where that ends.
+    /// Starts signing in and presses the button of this login on GitHub's page (`""` for Cancel); gives the last page.
     pub async fn go_through_github(&self, login: &str) -> Result<Page> {
         let asked = self.get("/_auth/").await?;
         ensure!(asked.url.as_str().starts_with(self.github.url()), "Kozmic did not lead to GitHub: {asked}");
@@ -77,19 +76,19 @@ impl Person {
         self.post_form("/", "/logout/", &[]).await
     }
 
-    /// A page, after all redirects. Any status is fine.
+    /// A page after all redirects, with any status.
     pub async fn get(&self, path: &str) -> Result<Page> {
         let request = self.http.get(self.address(path)?);
         Page::read(request.send().await.with_context(|| format!("get {path}"))?).await
     }
 
-    /// The bytes at an address, which must be answered with 200.
+    /// The bytes at an address. The status has to be 200.
     pub async fn get_bytes(&self, path: &str) -> Result<Vec<u8>> {
         let response = self.http.get(self.address(path)?).send().await?.error_for_status()?;
         Ok(response.bytes().await.with_context(|| format!("read {path}"))?.to_vec())
     }
 
-    /// Fills in and sends the form with this action that stands on a page, its hidden fields included.
+    /// Fills in and sends the form with this action on a page, with its hidden fields.
     pub async fn post_form(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Result<Page> {
         let page = self.get(page).await?;
         page.ensure_ok()?;
@@ -121,7 +120,7 @@ impl Person {
         News::open(self, project).await
     }
 
-    /// The repositories' home.
+    /// The double of GitHub.
     pub(crate) fn github(&self) -> &GitHub {
         &self.github
     }

@@ -1,4 +1,4 @@
-//! A child process whose output is collected: the `kozmic` binary, or the browser's driver.
+//! A child process with its collected output: the `kozmic` binary, or the browser's driver.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-/// A running child, which is killed when this is dropped.
+/// A running child process, which is killed when this is dropped.
 pub(crate) struct Program {
     name: String,
     show: Show,
@@ -23,7 +23,7 @@ pub(crate) struct Program {
 /// Cases in which a child's output is shown at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// Always: a test's harness keeps what is printed to itself unless the test fails.
+    /// Always. A test's harness shows it only if the test fails.
     Always,
     /// Only while a test panics.
     OnPanic,
@@ -34,7 +34,7 @@ pub(crate) enum Show {
 /// One line that a child printed.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
-    /// Whether it came on standard output, not on standard error.
+    /// True if it came on standard output, false if on standard error.
     pub(crate) stdout: bool,
     pub(crate) text: String,
 }
@@ -62,7 +62,7 @@ impl Program {
         self.pid
     }
 
-    /// Waits for a line on standard output; an error if the child ends before, or the time is up.
+    /// Waits for a line on standard output. Fails if the child ends first, or after the limit.
     pub(crate) async fn wait_for_line(
         &mut self,
         limit: Duration,
@@ -88,7 +88,7 @@ impl Program {
         }
     }
 
-    /// Waits until it has printed this, on either output.
+    /// Waits until the child has printed this, on either output.
     pub(crate) async fn wait_for_output(&self, text: &str, limit: Duration) -> Result<()> {
         let mut lines = self.lines.subscribe();
         let printed = lines.wait_for(|lines| lines.iter().any(|line| line.text.contains(text)));
@@ -100,12 +100,12 @@ impl Program {
     /// Waits for the last output of a child that has ended.
     async fn drain(&mut self) {
         if !self.is_running() {
-            // A grandchild may hold the pipes open: what matters has been read by then.
+            // A grandchild may hold the pipes open. The important output has been read by then.
             tokio::time::timeout(Duration::from_secs(1), self.readers.wait()).await.ok();
         }
     }
 
-    /// Asks it to end (SIGTERM), by its id. Fine if it has ended already.
+    /// Asks the child to end (SIGTERM), by its id. Succeeds if it has ended already.
     pub(crate) fn ask_to_end(&mut self) -> Result<()> {
         if !self.is_running() {
             return Ok(());
@@ -116,12 +116,12 @@ impl Program {
         Ok(())
     }
 
-    /// Kills it (SIGKILL) and waits until it is gone.
+    /// Kills the child (SIGKILL) and waits for its end.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.with_context(|| format!("kill {}", self.name))
     }
 
-    /// Waits until it ends and all its output is read.
+    /// Waits until the child has ended and all its output is read.
     pub(crate) async fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
         let status = tokio::time::timeout(limit, self.child.wait()).await;
         let status =
@@ -130,12 +130,12 @@ impl Program {
         status.context("wait for a child")
     }
 
-    /// Whether it still runs.
+    /// True if the child still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())
     }
 
-    /// All that it printed so far.
+    /// Everything that the child has printed so far.
     pub(crate) fn output(&self) -> String {
         self.lines.borrow().iter().map(|line| format!("{}\n", line.text)).collect()
     }

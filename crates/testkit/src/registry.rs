@@ -16,10 +16,10 @@ use crate::program::{Program, Show};
 use crate::server::free_port;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// Form in which the engine pushes an image's manifest, and so in which the registry knows it.
+/// Format in which the engine pushes an image's manifest, and by which the registry finds it.
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-/// Debian's `docker-registry`; it ends, and its images go, when this is dropped.
+/// Debian's `docker-registry`. It ends and its images are removed when this is dropped.
 pub struct Registry {
     port: u16,
     login: Option<Login>,
@@ -27,19 +27,19 @@ pub struct Registry {
     dir: TempDir,
 }
 
-/// Name and password by which people may push and pull.
+/// Name and password for pushing and pulling.
 struct Login {
     user: String,
     password: String,
 }
 
 impl Registry {
-    /// Starts an empty registry that takes everybody.
+    /// Starts an empty registry without a password.
     pub async fn start() -> Result<Self> {
         Self::with_login(None).await
     }
 
-    /// Starts an empty registry that lets in only this user with this password, to pull as well.
+    /// Starts an empty registry that accepts only this user with this password, for pulling as well.
     pub async fn start_with_login(user: &str, password: &str) -> Result<Self> {
         Self::with_login(Some(Login { user: user.to_owned(), password: password.to_owned() })).await
     }
@@ -64,24 +64,24 @@ impl Registry {
         Ok(Self { port, login, _program: serve(&config).await?, dir })
     }
 
-    /// Beginning of images' names here: `127.0.0.1:5000`.
+    /// Beginning of the names of images here, such as `127.0.0.1:5000`.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Puts an image of the engine into the registry, and takes the engine's name for it away again; gives the
-    /// name to pull it by. Another image under the same name takes the first one's place.
+    /// Puts an image of the engine into the registry, and removes the engine's name for it; gives the name for pulling
+    /// it. An image that has the same name is replaced.
     pub async fn publish(&self, docker: &Docker, image: &str, name: &str) -> Result<String> {
         let published = format!("{}/{name}", self.host());
         docker.run(&["tag", image, &published]).await?;
-        // Credentials of its own, so that the engine's other users have none.
+        // Credentials in a directory of their own, so that the engine's other users do not get them.
         let config = self.dir.path().join("docker").to_string_lossy().into_owned();
         docker.run(&["--config", &config, "push", "--quiet", &published]).await?;
         docker.run(&["rmi", &published]).await?;
         Ok(published)
     }
 
-    /// The digest (`sha256:` and so on) of what is under this name now, such as `team/tools:1`.
+    /// The digest (`sha256:` and so on) of the present image of this name, such as `team/tools:1`.
     pub async fn digest(&self, name: &str) -> Result<String> {
         let (repository, tag) = split(name);
         let response = self.ask(Method::HEAD, &format!("{repository}/manifests/{tag}")).await?;
@@ -90,7 +90,7 @@ impl Registry {
         Ok(digest.to_str().context("a digest is text")?.to_owned())
     }
 
-    /// Removes what is under this name now, so that nobody can pull it any more.
+    /// Removes the present image of this name, so that nobody can pull it any more.
     pub async fn remove(&self, name: &str) -> Result<()> {
         let digest = self.digest(name).await?;
         self.ask(Method::DELETE, &format!("{}/manifests/{digest}", split(name).0)).await.map(drop)
@@ -110,7 +110,7 @@ impl Registry {
 }
 
 impl Login {
-    /// A line of a password file, with bcrypt, which is all that the registry takes.
+    /// A line of a password file, with bcrypt: the registry accepts nothing else.
     async fn hashed(&self) -> Result<Vec<u8>> {
         let mut command = Command::new("htpasswd");
         command.args(["-nbB", "-C", "4", &self.user, &self.password]).kill_on_drop(true);
@@ -123,7 +123,7 @@ impl Login {
 
 async fn serve(config: &Path) -> Result<Program> {
     let mut command = Command::new("sh");
-    // It talks on standard error; Program listens to standard output.
+    // docker-registry prints on standard error, but Program reads standard output.
     command.args(["-c", "exec docker-registry serve \"$1\" 2>&1", "sh"]).arg(config);
     let mut program = Program::start(command, Show::OnPanic)?;
     program
@@ -133,7 +133,7 @@ async fn serve(config: &Path) -> Result<Program> {
     Ok(program)
 }
 
-/// Settings that `docker login` would write, into a directory of the registry's own.
+/// Writes the settings of `docker login` to a directory of the registry.
 fn write_docker_config(dir: &Path, port: u16, login: Option<&Login>) -> Result<()> {
     let dir = dir.join("docker");
     std::fs::create_dir(&dir).context("make a directory for docker's settings")?;

@@ -1,4 +1,4 @@
-//! The real `kozmic` binary as a child process, with GitHub's double in GitHub's place.
+//! The real `kozmic` binary as a child process, with the double in GitHub's place.
 
 use std::fs::Permissions;
 use std::net::TcpListener;
@@ -14,21 +14,21 @@ use tokio::process::{Child, Command};
 use crate::github::GitHub;
 use crate::program::{Program, Show};
 
-/// Words that the server prints when it takes calls, before its address.
+/// The line that the server prints when it accepts calls. Its address follows.
 const READY: &str = "Kozmic listens on http://";
-/// Longest time that it may take to get there.
+/// Longest time until the server accepts calls.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// Longest time that it may take to end when asked.
+/// Longest time for the server to end when asked.
 const END_LIMIT: Duration = Duration::from_secs(30);
-/// Ports to choose from: below those that the system gives to outgoing connections, so that none of
-/// these takes the port while a server is restarted.
+/// Ports to choose from. They are below those that the system gives to outgoing connections, so that no connection
+/// takes the port while a server is restarted.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// Variable with an older `kozmic` that servers are first started as. Each restart is then an upgrade, so that the
-/// stories of kills and stops tell whether an installation of that version is taken over in the middle of a job.
+/// Variable with an older `kozmic` with which servers start at first. Each restart is then an upgrade: stories of kills
+/// and stops then test if an installation of that version is taken over in the middle of a job.
 const OLDER: &str = "STORIES_UPGRADE_FROM";
 
-/// Way to run a server.
+/// Options for running a server.
 #[derive(Clone)]
 pub struct ServerOptions {
     binary: PathBuf,
@@ -40,7 +40,7 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// This binary, in front of this GitHub, with defaults for all else.
+    /// Runs this binary with this GitHub, and with defaults for everything else.
     pub fn new(binary: impl Into<PathBuf>, github: &GitHub) -> Self {
         Self {
             binary: binary.into(),
@@ -52,14 +52,14 @@ impl ServerOptions {
         }
     }
 
-    /// Listens on this port instead of any free one.
+    /// Listens on this port. The default is any free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Keeps its data here instead of in a directory that is removed at the end.
+    /// Keeps its data here. The default is a directory that is removed at the end.
     #[must_use]
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(dir.into());
@@ -80,14 +80,14 @@ impl ServerOptions {
         self.env("KOZMIC_DOCKER_URL", url)
     }
 
-    /// Sets a variable of its environment; the last one of a name counts.
+    /// Sets a variable of its environment. If a name is set twice, the last value counts.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), Some(value.to_owned())));
         self
     }
 
-    /// Takes a variable away, also one that this harness sets.
+    /// Removes a variable, even one that this harness sets.
     #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
         self.env.push((name.to_owned(), None));
@@ -105,14 +105,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it takes calls.
+    /// Starts a server and waits until it accepts calls.
     pub async fn start(options: ServerOptions) -> Result<Self> {
         let mut server = Self::launch(options)?;
         server.wait_ready().await?;
         Ok(server)
     }
 
-    /// Starts a server without waiting, for one that is expected to refuse its settings.
+    /// Starts a server without waiting, for settings that it is expected to refuse.
     pub fn launch(options: ServerOptions) -> Result<Self> {
         let port = match options.port {
             Some(port) => port,
@@ -131,72 +131,72 @@ impl Server {
         Ok(server)
     }
 
-    /// Waits until it takes calls.
+    /// Waits until the server accepts calls.
     pub async fn wait_ready(&mut self) -> Result<()> {
         let program = self.program.as_mut().context("the server was stopped")?;
         program.wait_for_line(START_LIMIT, |line| line.starts_with(READY)).await?;
         Ok(())
     }
 
-    /// Its address without a slash at the end, such as `http://127.0.0.1:20001`.
+    /// The server's address without a slash at the end, such as `http://127.0.0.1:20001`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Directory of its data.
+    /// The server's data directory.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }
 
-    /// Value of its containers' label `kozmic.instance`, once it has started.
+    /// Value of the label `kozmic.instance` of the server's containers, once it has started.
     pub fn instance(&self) -> Option<String> {
-        // A server from before runners had names of their own has the installation's alone.
+        // A server from before runners had names of their own has only the installation's name.
         let read = |file| std::fs::read_to_string(self.data_dir.join(file)).ok();
         Some(read("runner").or_else(|| read("instance"))?.trim().to_owned())
     }
 
-    /// The id of its process, if it was started and not yet stopped.
+    /// The id of the server's process, if it was started and not stopped.
     pub fn pid(&self) -> Option<u32> {
         self.program.as_ref().map(Program::pid)
     }
 
-    /// All that it printed since it was last started.
+    /// Everything that the server has printed since its last start.
     pub fn output(&self) -> String {
         self.program.as_ref().map(Program::output).unwrap_or_default()
     }
 
-    /// Waits until it has printed this.
+    /// Waits until the server has printed this.
     pub async fn wait_for_output(&self, text: &str, limit: Duration) -> Result<()> {
         self.program.as_ref().context("the server was stopped")?.wait_for_output(text, limit).await
     }
 
-    /// Whether its process runs.
+    /// True if the server's process runs.
     pub fn is_running(&mut self) -> bool {
         self.program.as_mut().is_some_and(Program::is_running)
     }
 
-    /// Kills it with SIGKILL, as a crash or an impatient system does.
+    /// Kills the server with SIGKILL, like a crash or an impatient system.
     pub async fn kill_9(&mut self) -> Result<()> {
         self.program.as_mut().context("the server was stopped")?.kill().await
     }
 
-    /// Asks it to end with SIGTERM and waits until it has.
+    /// Asks the server to end with SIGTERM, and waits for its end.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
         self.program.as_mut().context("the server was stopped")?.ask_to_end()?;
         self.wait_exit(END_LIMIT).await
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the server ends by itself.
     pub async fn wait_exit(&mut self, limit: Duration) -> Result<ExitStatus> {
         self.program.as_mut().context("the server was stopped")?.wait(limit).await
     }
 
-    /// Starts it again with the same data directory and port, after asking it to end if it still runs.
+    /// Starts the server again with the same data directory and port. Asks it to end before, if it still runs.
     pub async fn restart(&mut self) -> Result<()> {
         self.restart_with(&[]).await
     }
 
-    /// The same with some variables set anew.
+    /// The same with new values of some variables.
     pub async fn restart_with(&mut self, env: &[(&str, &str)]) -> Result<()> {
         if self.is_running() {
             self.terminate().await?;
@@ -208,12 +208,12 @@ impl Server {
         self.wait_ready().await
     }
 
-    /// Runs another command of the binary with the same settings, such as `check`, to its end.
+    /// Runs another command of the binary to its end, such as `check`, with the same settings.
     pub async fn run(&self, args: &[&str]) -> Result<Output> {
         self.run_with(args, &[]).await
     }
 
-    /// The same with some variables set beyond its own.
+    /// The same with additional variables.
     pub async fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Result<Output> {
         let mut command = self.command(args);
         command.envs(env.iter().copied()).kill_on_drop(true);
@@ -221,7 +221,7 @@ impl Server {
         output.with_context(|| format!("kozmic {args:?} did not end"))?.context("run kozmic")
     }
 
-    /// Starts another command of the binary with the same settings. It is killed when what this gives is dropped.
+    /// Starts another command of the binary with the same settings. It is killed when the returned child is dropped.
     pub fn spawn(&self, args: &[&str]) -> Result<Child> {
         let mut command = self.command(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -260,7 +260,7 @@ impl Server {
     }
 }
 
-/// As Kozmic itself would make it.
+/// A data directory with the rights that Kozmic itself would give it.
 fn private_dir() -> Result<TempDir> {
     let mode = Permissions::from_mode(0o700);
     tempfile::Builder::new()
@@ -270,7 +270,7 @@ fn private_dir() -> Result<TempDir> {
         .context("make a data directory")
 }
 
-/// A port that nobody listens on.
+/// A port on which nobody listens.
 pub fn free_port() -> Result<u16> {
     let mut seed = [0; 2];
     getrandom::fill(&mut seed).context("ask the system for randomness")?;

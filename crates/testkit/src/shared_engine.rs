@@ -1,11 +1,11 @@
-//! A connection to the engine that all stories share, for the doors that stand in front of it.
+//! A connection to the engine that all stories share, for the proxies in front of it.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-/// The engine where `DOCKER_HOST` names none, as Docker's own client has it.
+/// The engine if `DOCKER_HOST` names none, as in Docker's own client.
 const USUAL: &str = "unix:///var/run/docker.sock";
 
 /// A connection of either kind.

@@ -1,4 +1,4 @@
-//! The bare engine: `docker run` as the command does it, and the same over the engine's API.
+//! The bare engine for comparison: the command `docker run`, and the same by calls of the engine's API.
 
 use std::pin::Pin;
 use std::process::Stdio;
@@ -20,11 +20,11 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::Options;
 use super::script::{Counter, Script};
 
-/// Longest time that a plain question may take.
+/// Longest time of a simple call, in seconds.
 const TIMEOUT: u64 = 60;
 /// Number of bytes of a pipe that are read at once.
 const BUFFER: usize = 256 * 1024;
-/// The pause between two looks at what is left.
+/// Pause between two looks at the remaining containers.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The engine without Kozmic.
@@ -33,7 +33,7 @@ pub(super) struct Bare {
     options: Options,
 }
 
-/// A container that was created and is listened to.
+/// A container that was created and whose output is read.
 struct Attached {
     id: String,
     output: Pin<Box<dyn Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>,
@@ -47,7 +47,7 @@ impl Bare {
         Ok(Self { docker, options: options.clone() })
     }
 
-    /// `docker run`, from its start to the first byte that it prints.
+    /// Time of `docker run` from its start to the first byte that it prints.
     pub(super) async fn first_byte_by_command(&self, script: Script) -> Result<Duration> {
         let begun = Instant::now();
         let (mut child, mut output) = self.command(script)?;
@@ -58,8 +58,8 @@ impl Bare {
         Ok(took)
     }
 
-    /// `docker run` of the short script so many times, so many at once: from the first start to the last end, which
-    /// comes when the container is removed.
+    /// Time of many `docker run` of the short script: from the first start to the last end. At most `at_once` run at
+    /// the same time. An end comes when the container is removed.
     pub(super) async fn many_by_command(&self, count: usize, at_once: usize) -> Result<Duration> {
         let begun = Instant::now();
         let run = |_| self.first_byte_by_command(Script::Short);
@@ -67,7 +67,7 @@ impl Bare {
         Ok(begun.elapsed())
     }
 
-    /// Create, attach, start, from the first call to the first byte of output.
+    /// Time of create, attach and start, from the first call to the first byte of output.
     pub(super) async fn first_byte_by_api(&self, script: Script) -> Result<Duration> {
         let begun = Instant::now();
         let Attached { id, mut output } = self.attach(script).await?;
@@ -79,7 +79,7 @@ impl Bare {
         Ok(took)
     }
 
-    /// `docker run` of a long script: from the first to the last line.
+    /// Time of a long script with `docker run`, from the first to the last line.
     pub(super) async fn lines_by_command(&self, script: Script) -> Result<Duration> {
         let (mut child, mut output) = self.command(script)?;
         let (mut counter, mut begun, mut buffer) = (Counter::default(), None, vec![0; BUFFER]);
@@ -97,7 +97,7 @@ impl Bare {
         Ok(took)
     }
 
-    /// An attach stream of a long script: from the first to the last line.
+    /// Time of a long script with an attach stream, from the first to the last line.
     pub(super) async fn lines_by_api(&self, script: Script) -> Result<Duration> {
         let Attached { id, mut output } = self.attach(script).await?;
         self.docker.start_container(&id, None::<StartContainerOptions>).await.context("start")?;
@@ -115,7 +115,7 @@ impl Bare {
         Ok(took)
     }
 
-    /// Waits until an installation's containers are removed, so that this does not slow what is measured next.
+    /// Waits until an installation's containers are removed, so that this does not slow the next measurement.
     pub(super) async fn wait_until_clean(&self, instance: &str) -> Result<()> {
         let label = format!("{}={instance}", crate::docker::INSTANCE);
         let filters = HashMap::from([("label".to_owned(), vec![label])]);

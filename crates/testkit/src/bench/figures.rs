@@ -1,4 +1,4 @@
-//! Series of measurements, and how they are printed: medians with their range, and ratios.
+//! Series of measurements, printed as medians with their range, and as ratios.
 
 use std::io::{Write, stdout};
 
@@ -11,7 +11,7 @@ impl Series {
         self.0.push(value);
     }
 
-    /// The value that so many of a hundred do not exceed.
+    /// The value that `percent` of the measurements do not exceed.
     pub(super) fn percentile(&self, percent: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -26,21 +26,21 @@ impl Series {
     }
 }
 
-/// One line of a table: median, range, and the ratio to what it is compared with.
+/// One line of a table: median, range, and the ratio to another series.
 pub(super) fn row(name: &str, series: &Series, of: &Series) {
     let range = format!("[{:.0}–{:.0}]", series.percentile(0.0), series.percentile(100.0));
     let ratio = series.median() / of.median();
     line(&format!("  {name:<34} {:>8.0} {range:<14} {ratio:>6.2}", series.median()));
 }
 
-/// Line above a table.
+/// Title and header of a table.
 pub(super) fn title(text: &str, of: &str) {
     line(&format!("\n{text}\n  {:<34} {:>8} {:<14} {of:>6}", "", "median", "[min–max]"));
 }
 
 /// A plain line.
 pub(super) fn line(text: &str) {
-    // A reader that closed the pipe does not want to read on.
+    // A reader that closed the pipe does not want more.
     writeln!(stdout().lock(), "{text}").ok();
 }
 

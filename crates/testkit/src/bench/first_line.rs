@@ -1,4 +1,4 @@
-//! Time until a viewer sees the first line of a trivial job.
+//! Measures the time until a viewer sees the first line of a trivial job.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::figures::{Series, row, title};
 use super::script::{FIRST_LINE, Script};
 use super::stage::{Stage, Watched};
 
-/// Rounds that do not count: caches fill, images are looked into.
+/// Rounds that are not counted: they fill caches and unpack images.
 const WARM_UP: usize = 2;
 /// Longest time that one job may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ pub(super) async fn measure(rounds: usize, bare: &Bare, stages: &[Stage]) -> Res
     Ok(())
 }
 
-/// From the delivery to the line in a viewer's hands.
+/// Measures from the delivery to the viewer's first line.
 async fn once(stage: &Stage, bare: &Bare) -> Result<Duration> {
     let Watched { sent, mut live } = stage.push(Script::Short).await?;
     live.read_until(FIRST_LINE, LIMIT).await?;

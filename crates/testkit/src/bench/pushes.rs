@@ -1,4 +1,5 @@
-//! Many pushes at once, each of several scripts: how long until all is built and published, and that nothing is lost.
+//! Measures many pushes at once, each with several scripts: the time until everything is built and published. Nothing
+//! may be lost.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,20 +16,20 @@ use super::usage;
 use super::workshop::{Answered, Plan, Unpushed, Workshop};
 use crate::github::State;
 
-/// Number of scripts that a recipe has.
+/// Number of scripts in a recipe.
 const SCRIPTS: usize = 4;
-/// Number of repositories that the pushes go to, each to several branches.
+/// Number of repositories that get the pushes, each on several branches.
 const REPOSITORIES: usize = 10;
-/// Numbers of jobs that run at once: as many as Kozmic thinks right, and more.
+/// Numbers of jobs that run at once: Kozmic's default, and larger ones.
 const SLOTS: [Option<usize>; 3] = [None, Some(4), Some(8)];
 
-/// Results of one run.
+/// Results of one measurement.
 struct Run {
     took: Duration,
     answers: Series,
-    /// At most, in MB.
+    /// The peak of memory, in MB.
     memory: f64,
-    /// In seconds.
+    /// The processor's time, in seconds.
     processor: f64,
 }
 
@@ -70,7 +71,7 @@ fn name_of(options: &Options, binary: &Path) -> String {
     if options.kozmic.len() > 1 { file.into_owned() } else { "Kozmic".to_owned() }
 }
 
-/// The pushes are spread over repositories and branches.
+/// Spreads the pushes over repositories and branches.
 fn plan(pushes: usize) -> Plan {
     let mut branches = Vec::new();
     for number in 0..REPOSITORIES.min(pushes) {
@@ -84,7 +85,7 @@ fn plan(pushes: usize) -> Plan {
         recipe.push_str(&format!("{name}:\n  archives: /tmp/archives\n  artifact: part.bin\n"));
         recipe.push_str(&format!("  format: binary\n  tag: part-{script}\n"));
     }
-    // The script knows neither its repository nor its branch: it finds them.
+    // The script does not know its repository and branch, so it finds them in the container.
     let text =
         |script| format!("#!/bin/bash\n{{ echo {script}; cat /core-*/branch; }} > /tmp/archives/part.bin\n");
     let scripts = names.iter().enumerate().map(|(script, name)| (name.clone(), text(script))).collect();
@@ -122,7 +123,7 @@ async fn build(workshop: &Workshop, plan: &Plan) -> Result<Run> {
     Ok(Run { took: last - first, answers, memory: usage::peak_memory(pid)?, processor })
 }
 
-/// Whether each script of a push has its success, its artifact, and its link.
+/// Fails unless each script of a push has its success, its artifact and its link.
 fn nothing_is_lost(workshop: &Workshop, push: &Unpushed) -> Result<()> {
     let Unpushed { repository, branch, sha, .. } = push;
     let statuses = workshop.github.statuses(repository, sha);
@@ -143,7 +144,7 @@ fn nothing_is_lost(workshop: &Workshop, push: &Unpushed) -> Result<()> {
     Ok(())
 }
 
-/// Whether there are just so many artifacts, each with its link.
+/// Fails unless there are exactly so many artifacts, each with its link.
 fn nothing_is_left_over(workshop: &Workshop, count: usize) -> Result<()> {
     let (mut files, mut links) = (0, 0);
     for entry in fs::read_dir(workshop.artifacts())? {

@@ -1,22 +1,22 @@
-//! The scripts that are run by all variants alike.
+//! The scripts that all variants run.
 
 /// Number of lines that the long scripts print.
 pub(super) const LINES: u64 = 1_000_000;
-/// The length of a line, with its end.
+/// The length of a line in bytes, with its line break.
 pub(super) const LENGTH: u64 = 100;
-/// The byte that the long scripts' lines consist of, and nothing else prints.
+/// The byte that the long scripts' lines consist of. Nothing else prints it.
 pub(super) const MARK: u8 = b'~';
 /// Output of the short script.
 pub(super) const FIRST_LINE: &str = "first-line";
 
-/// A script, with the repository at the double that has it as its hook's.
+/// A script. Each has a repository at the double whose hook runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Script {
     /// Prints one line.
     Short,
-    /// Prints a million lines, many with one call of the system.
+    /// Prints a million lines, many with each system call.
     Blocks,
-    /// Prints a million lines with a call of the system each.
+    /// Prints a million lines, one with each system call.
     Lines,
 }
 
@@ -31,7 +31,7 @@ impl Script {
         }
     }
 
-    /// The script without its first line, for bash.
+    /// The script for bash, without its first line.
     pub(super) fn body(self) -> String {
         let mark = char::from(MARK);
         let length = LENGTH - 1;
@@ -49,7 +49,7 @@ impl Script {
     }
 }
 
-/// Counts the long scripts' lines in what arrives.
+/// Counts the long scripts' lines in the received output.
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     marks: u64,
@@ -63,12 +63,12 @@ impl Counter {
         marks > 0
     }
 
-    /// Whether all lines have come, whole.
+    /// True if all lines have come completely.
     pub(super) fn is_complete(&self) -> bool {
         self.marks == LINES * (LENGTH - 1)
     }
 
-    /// Number of whole lines that have come, by their bytes.
+    /// Number of complete lines that have come, computed from their bytes.
     pub(super) fn lines(&self) -> u64 {
         self.marks / (LENGTH - 1)
     }

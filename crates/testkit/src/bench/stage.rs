@@ -1,4 +1,4 @@
-//! The Kozmic that is measured: its own double of GitHub, and a project for each script.
+//! A Kozmic to measure, with a double of GitHub of its own and a project for each script.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(super) struct Stage {
     projects: Vec<(Script, u64)>,
 }
 
-/// A job that somebody watches, and when the forge began to send its delivery.
+/// A job with a viewer, and the time at which the forge began to send its delivery.
 pub(super) struct Watched {
     pub(super) sent: Instant,
     pub(super) live: Live,
@@ -71,8 +71,8 @@ impl Stage {
         self.server.pid().context("the server runs")
     }
 
-    /// Pushes a new commit and watches its job as early as a person with the project's page open can: the page
-    /// hears of the build, looks, and opens its log.
+    /// Pushes a new commit and watches its job as early as an open page can: the page gets the news of the build, loads
+    /// again, and opens the log.
     pub(super) async fn push(&self, script: Script) -> Result<Watched> {
         let repository = script.repository();
         let (_, project) = *self.projects.iter().find(|(one, _)| *one == script).context("a project")?;
@@ -96,7 +96,7 @@ impl Stage {
         Ok(Watched { sent: delivery.at, live })
     }
 
-    /// Waits until nothing of the last job is left to do.
+    /// Waits until all work after the last job is done.
     pub(super) async fn settle(&self, bare: &Bare) -> Result<()> {
         bare.wait_until_clean(&self.server.instance().context("the server has a name")?).await
     }

@@ -1,4 +1,4 @@
-//! Number of lines a second that reach a viewer, and their cost.
+//! Measures how many lines a second reach a viewer, and their cost.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use super::stage::{Stage, Watched};
 use super::usage;
 use crate::live::Frame;
 
-/// Longest time that one job may take, and be silent.
+/// Longest time of one job, and longest silence of it.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// One Kozmic's figures.
+/// The figures of one Kozmic.
 #[derive(Default, Clone)]
 struct Cost {
     rate: Series,

@@ -1,16 +1,16 @@
-//! The cost of a process, and the load of the machine, as Linux tells it.
+//! The cost of a process and the load of the machine, as Linux reports them.
 
 use anyhow::{Context, Result};
 
-/// Ticks a second of the times in `/proc`: the same on every Linux.
+/// Ticks a second of the times in `/proc`. They are the same on every Linux.
 const TICKS: f64 = 100.0;
-/// Bytes a megabyte, in units of 1,024 bytes.
+/// Kilobytes a megabyte, in units of 1,024.
 const KILOBYTES: f64 = 1024.0;
 
-/// The time on processors of a process and its ended children, in seconds.
+/// The processor time of a process and its ended children, in seconds.
 pub(super) fn processor_seconds(pid: u32) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("read a process's times")?;
-    // The name, in brackets, may hold anything.
+    // The name is in brackets and may contain anything.
     let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
     let ticks = fields.split_whitespace().skip(11).take(4).filter_map(|field| field.parse::<f64>().ok());
     Ok(ticks.sum::<f64>() / TICKS)
@@ -26,7 +26,7 @@ pub(super) fn peak_memory(pid: u32) -> Result<f64> {
     status(pid, "VmHWM:")
 }
 
-/// Begins the peak anew.
+/// Resets the peak.
 pub(super) fn forget_peak(pid: u32) -> Result<()> {
     std::fs::write(format!("/proc/{pid}/clear_refs"), "5").context("begin a process's peak anew")
 }

@@ -1,4 +1,4 @@
-//! A thousand open monitors while one build prints a lot: they must not slow it.
+//! Measures a build that prints a lot while a thousand monitors are open: they must not slow it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use super::workshop::{Plan, Unpushed, Workshop};
 
 /// Number of viewers.
 const VIEWERS: usize = 1_000;
-/// Number of viewers that come at once.
+/// Number of viewers that connect at the same time.
 const COMING: usize = 50;
 /// Number of lines that the build prints.
 const LINES: usize = 100_000;
 const REPOSITORY: &str = "anna/loud";
 const BRANCH: &str = "main";
-/// Longest time that a viewer may have to wait for the next frame: ticks come more often.
+/// Longest wait of a viewer for the next frame. Ticks come more often.
 const LIMIT: Duration = Duration::from_secs(60);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -37,7 +37,7 @@ struct Cost {
     memory: Series,
 }
 
-/// Amount that a viewer was sent.
+/// What one viewer received.
 #[derive(Clone, Copy)]
 struct Watched {
     updates: usize,
@@ -74,7 +74,7 @@ fn plan() -> Plan {
 async fn rounds(rounds: usize, workshop: &Workshop, bare: &Bare) -> Result<()> {
     let (mut alone, mut seen) = (Cost::default(), Cost::default());
     let (mut updates, mut bytes) = (Series::default(), Series::default());
-    // One that does not count: caches fill.
+    // The first round is not counted: it fills caches.
     let push = workshop.commit(REPOSITORY, BRANCH).await?;
     build(workshop, bare, &push, &mut Cost::default()).await?;
     for _ in 0..rounds {
@@ -108,7 +108,7 @@ async fn rounds(rounds: usize, workshop: &Workshop, bare: &Bare) -> Result<()> {
     Ok(())
 }
 
-/// One build, from its delivery to its success.
+/// Measures one build, from its delivery to its success.
 async fn build(workshop: &Workshop, bare: &Bare, push: &Unpushed, cost: &mut Cost) -> Result<()> {
     let (pid, before) = (workshop.pid()?, workshop.github.last_status_id());
     usage::forget_peak(pid)?;
@@ -122,7 +122,7 @@ async fn build(workshop: &Workshop, bare: &Bare, push: &Unpushed, cost: &mut Cos
     Ok(())
 }
 
-/// Opens the monitors; each is there as soon as it shows something, and stays until it shows the commit's end.
+/// Opens the monitors. Each counts as open when it shows something, and stays until it shows the commit's end.
 async fn come(workshop: &Workshop, sha: &str) -> Result<JoinSet<Result<Watched>>> {
     let url = format!("{}/buildio", workshop.server.url().replacen("http", "ws", 1));
     let open = |_| async {
@@ -150,7 +150,7 @@ async fn watch(mut socket: Socket, sha: String) -> Result<Watched> {
     }
 }
 
-/// The next frame's text.
+/// The text of the next frame.
 async fn next(socket: &mut Socket) -> Result<String> {
     loop {
         let message = tokio::time::timeout(LIMIT, socket.next()).await.context("a monitor stands still")?;

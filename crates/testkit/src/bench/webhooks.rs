@@ -1,4 +1,4 @@
-//! Speed of the answers to deliveries, which come after these are stored.
+//! Measures how fast deliveries are answered. The answer comes after the delivery is stored.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -10,7 +10,7 @@ use super::script::Script;
 use super::stage::Stage;
 use crate::github::Commit;
 
-/// Deliveries of one turn.
+/// Deliveries in one turn.
 const DELIVERIES: usize = 20;
 /// Turns of each variant.
 const ROUNDS: usize = 10;
@@ -31,7 +31,8 @@ pub(super) async fn measure(stages: &[Stage]) -> Result<()> {
         let payload = payload(stage).await?;
         all.push(Turns { stage, payload, series: Series::default(), spent: Duration::ZERO });
     }
-    // Each variant goes on with what it was sent while the next one is measured: none of them is always the last.
+    // Each variant still works on its deliveries while the next one is measured, so the order changes: none of them is
+    // always the last.
     for _ in 0..ROUNDS {
         for turns in &mut all {
             turns.deliver().await?;
@@ -47,7 +48,7 @@ pub(super) async fn measure(stages: &[Stage]) -> Result<()> {
     Ok(())
 }
 
-/// A push whose author asks for no build: everything happens but the job.
+/// A push whose author asks to skip the build: everything happens except the job.
 async fn payload(stage: &Stage) -> Result<Value> {
     let commit = Commit::new("Change nothing [ci skip]").file("nothing", "");
     stage.github.push_commit(Script::Short.repository(), "main", commit).await?;

@@ -1,5 +1,5 @@
-//! A Kozmic whose work comes from recipes: its own double of GitHub with a configuration repository, and a directory
-//! for what is made.
+//! A Kozmic that builds by recipes, for measurements. It has a double of GitHub of its own with a configuration
+//! repository, and a directory for artifacts.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,19 +17,19 @@ use crate::server::{Server, ServerOptions};
 const CONFIGURATION: &str = "anna/recipes";
 /// The Auto Builder's own account.
 const BUILDER: &str = "builder";
-/// Longest time to read the configuration, and longest silence about running jobs.
+/// Longest time to read the configuration, and longest time without a status of running jobs.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// Set-up of a workshop.
 #[derive(Clone)]
 pub(super) struct Plan {
-    /// Repositories, each with the branches that are built of it.
+    /// Repositories, each with the branches that are built.
     pub(super) branches: Vec<(String, Vec<String>)>,
-    /// Recipe for each of them.
+    /// The recipe of each repository.
     pub(super) recipe: String,
-    /// The scripts, by their paths.
+    /// The scripts by their paths.
     pub(super) scripts: Vec<(String, String)>,
-    /// Number of jobs that may run at once; none: as many as Kozmic itself thinks right.
+    /// Number of jobs that may run at once; none: Kozmic's default.
     pub(super) slots: Option<usize>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Workshop {
     docker: Docker,
 }
 
-/// A commit that is there, but not pushed.
+/// A commit that exists but is not pushed.
 pub(super) struct Unpushed {
     pub(super) repository: String,
     pub(super) branch: String,
@@ -49,7 +49,7 @@ pub(super) struct Unpushed {
     payload: Value,
 }
 
-/// Time and duration of the answer to a delivery.
+/// The answer to a delivery: its time and duration.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answered {
     pub(super) at: Instant,
@@ -89,7 +89,7 @@ impl Workshop {
         self.artifacts.path().to_owned()
     }
 
-    /// Makes a commit on a branch, and what GitHub would say of its push.
+    /// Makes a commit on a branch, and the payload that GitHub would send for its push.
     pub(super) async fn commit(&self, repository: &str, branch: &str) -> Result<Unpushed> {
         let commit = Commit::new("Change").file("branch", format!("{branch}\n"));
         let sha = self.github.commit(repository, branch, commit).await?;
@@ -101,7 +101,7 @@ impl Workshop {
         Ok(Unpushed { repository: repository.to_owned(), branch: branch.to_owned(), sha, payload })
     }
 
-    /// GitHub's words for a push to a branch that nothing is built of.
+    /// GitHub's payload for a push to a branch of which nothing is built.
     async fn sample(&self, repository: &str) -> Result<Value> {
         let all = self.github.deliveries();
         let known = all.iter().find(|one| one.repository == repository && one.event == "push");
@@ -112,7 +112,7 @@ impl Workshop {
         Ok(pushed.deliveries.first().context("a push is delivered")?.payload())
     }
 
-    /// Delivers what GitHub says of a push.
+    /// Delivers the payload of a push.
     pub(super) async fn deliver(&self, push: &Unpushed) -> Result<Answered> {
         let answered = self.github.deliver(&push.repository, "push", &push.payload).await?;
         let delivery = answered.first().context("nothing was delivered")?;
@@ -120,7 +120,7 @@ impl Workshop {
         Ok(Answered { at: delivery.at, took: delivery.took })
     }
 
-    /// Waits until so many jobs said that they ended well after the status with this id; when the last did.
+    /// Waits until `count` jobs have succeeded after the status with this id; gives the time of the last success.
     pub(super) async fn successes(&self, count: usize, after: u64) -> Result<Instant> {
         let (mut last, mut seen) = (after, 0);
         loop {
@@ -138,7 +138,7 @@ impl Workshop {
         }
     }
 
-    /// Waits until nothing of the last jobs is left to do.
+    /// Waits until all work after the last jobs is done.
     pub(super) async fn settle(&self, bare: &Bare) -> Result<()> {
         bare.wait_until_clean(&self.server.instance().context("the server has a name")?).await
     }

@@ -1,4 +1,4 @@
-//! `kozmic-bench`: what `bench/run` runs, Kozmic side by side with the bare engine.
+//! `kozmic-bench`, for `bench/run`: compares Kozmic with the bare engine.
 
 use std::process::ExitCode;
 

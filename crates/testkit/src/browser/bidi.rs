@@ -1,4 +1,4 @@
-//! WebDriver BiDi, the language in which Firefox is driven: calls and their answers over one WebSocket.
+//! WebDriver BiDi, the protocol that drives Firefox: calls and their answers over one WebSocket.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// Longest time that one call may take: the first one waits until the browser has started, gestures as long as they last.
+/// Longest time of one call. The first call waits for the browser's start, and a gesture's call lasts as long as the
+/// gesture.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A connection to a browser.
@@ -19,7 +20,7 @@ pub(super) struct Bidi {
 }
 
 impl Bidi {
-    /// Connects, and begins a session.
+    /// Connects and begins a session.
     pub(super) async fn connect(url: &str) -> Result<Self> {
         let (socket, _) = connect_async(format!("{url}/session")).await.context("connect to the browser")?;
         let mut bidi = Self { socket, calls: 0 };
@@ -27,7 +28,7 @@ impl Bidi {
         Ok(bidi)
     }
 
-    /// Calls a method and waits for its answer; events meanwhile are nobody's business.
+    /// Calls a method and waits for its answer. Events are ignored.
     pub(super) async fn call(&mut self, method: &str, parameters: Value) -> Result<Value> {
         let answer = tokio::time::timeout(LIMIT, self.ask(method, parameters)).await;
         let mut answer =

@@ -1,4 +1,4 @@
-//! chromedriver, the browser's steering wheel, as a child process of its own.
+//! chromedriver, which drives the browser, as a child process.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -16,12 +16,12 @@ use super::Browser;
 use crate::program::{Program, Show};
 
 const READY: &str = "ChromeDriver was started successfully on port ";
-/// Said of a port that somebody else has.
+/// chromedriver's message if another program uses a port.
 const TAKEN: &str = "port not available";
-/// Number of drivers that are started before a taken port is a fault.
+/// Number of drivers that are started before a used port is a fault.
 const TRIES: u32 = 5;
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// Longest time that the browser may take to end, when nobody can wait for it asynchronously.
+/// Longest time for the browser to end, if this cannot be awaited asynchronously.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running chromedriver and the browser that it started.
@@ -33,8 +33,8 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// It listens on two addresses and takes one free port for both, which another program may have on the second one:
-    /// then it ends, and another one finds another port.
+    /// Starts chromedriver. It listens on two addresses and takes one free port for both. If another program uses that
+    /// port on the second address, chromedriver ends, and a new one finds another port.
     pub(super) async fn start() -> Result<Self> {
         let mut tries = 1;
         loop {
@@ -60,13 +60,13 @@ impl Driver {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Remembers what is to be ended.
+    /// Notes the session and the browser, which have to be ended.
     pub(super) fn owns(&mut self, session: String, capabilities: Option<&Capabilities>) {
         self.session = Some(session);
         self.browser = capabilities.and_then(|all| all.get("goog:processID")).and_then(Value::as_u64);
     }
 
-    /// The lines of the browser's console since the last look, each with its level.
+    /// The lines of the browser's console since the last call, each with its level.
     pub(super) async fn log(&self, client: &Client) -> Result<Vec<String>> {
         let command = Post { below: "se/log", body: json!({"type": "browser"}) };
         let entries = client.issue_cmd(command).await.context("read the browser's console")?;
@@ -77,7 +77,7 @@ impl Driver {
         Ok(entries.as_array().into_iter().flatten().map(line).collect())
     }
 
-    /// Asks chromedriver to end the browser; the answer comes when it has.
+    /// Asks chromedriver to end the browser. The answer comes after its end.
     fn end_session(&self) -> std::io::Result<()> {
         let Some(session) = &self.session else { return Ok(()) };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
@@ -87,7 +87,7 @@ impl Driver {
             self.port
         );
         stream.write_all(request.as_bytes())?;
-        // The first bytes of the answer say that the browser has ended; chromedriver keeps the line open.
+        // The first bytes of the answer mean that the browser has ended. chromedriver keeps the connection open.
         stream.read(&mut [0; 64]).map(drop)
     }
 }
@@ -111,14 +111,14 @@ impl Browser {
         outcome.with_context(|| format!("run the developer tools' {command}"))
     }
 
-    /// Does what the sources of WebDriver's actions say.
+    /// Performs WebDriver's actions of these sources.
     pub(super) async fn act(&self, sources: Value) -> Result<()> {
         let command = Post { below: "actions", body: json!({"actions": sources}) };
         self.client.issue_cmd(command).await.context("perform actions").map(drop)
     }
 }
 
-/// A command that the client does not know in this form.
+/// A command that the client lacks in this form.
 #[derive(Debug)]
 struct Post {
     below: &'static str,

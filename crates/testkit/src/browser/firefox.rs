@@ -1,4 +1,4 @@
-//! Firefox without a screen, driven by WebDriver BiDi, which it speaks itself.
+//! Firefox without a screen, driven by WebDriver BiDi, which is built into it.
 
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use super::bidi::Bidi;
 use super::script;
 use crate::program::{Program, Show};
 
-/// Words that it prints when it can be driven, before its address.
+/// The line that it prints when it can be driven. Its address follows.
 const READY: &str = "WebDriver BiDi listening on ";
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// Wheels take the way of a person's, there is a touch screen, and one process for pages is enough.
+/// Preferences: wheel events take the same way as a person's, there is a touch screen, and one process is enough for
+/// pages.
 const PREFERENCES: &str = "\
 user_pref(\"dom.ipc.processCount\", 1);
 user_pref(\"dom.ipc.processPrelaunch.enabled\", false);
@@ -26,7 +27,7 @@ user_pref(\"dom.w3c_touch_events.enabled\", 1);
 const CONTACT: u32 = 2;
 const RELEASE: u32 = 4;
 
-/// A Firefox with one window. It is ended when this is dropped.
+/// A Firefox with one window. It ends when this is dropped.
 pub struct Firefox {
     bidi: Bidi,
     page: Value,
@@ -36,7 +37,7 @@ pub struct Firefox {
 }
 
 impl Firefox {
-    /// Starts it with a fresh profile.
+    /// Starts a Firefox with a new profile.
     pub async fn start(view: View) -> Result<Self> {
         let profile = TempDir::with_prefix("kozmic-firefox-").context("make a browser's profile")?;
         std::fs::write(profile.path().join("user.js"), PREFERENCES).context("write its preferences")?;
@@ -51,7 +52,7 @@ impl Firefox {
         Ok(browser)
     }
 
-    /// Gives the page this size in its own pixels, each of them enlarged.
+    /// Gives the page this size in its own pixels, and enlarges each of them.
     pub(super) async fn resize(&mut self, width: u32, height: u32, zoom: f64) -> Result<()> {
         let size = json!({"width": width, "height": height});
         let parameters = json!({"context": self.page, "viewport": size, "devicePixelRatio": zoom});
@@ -74,7 +75,7 @@ impl Firefox {
         self.run(page, &format!("Promise.resolve({expression})")).await
     }
 
-    /// Waits until a JavaScript expression is true, over reloads too.
+    /// Waits until a JavaScript expression is true, even across reloads.
     pub async fn wait_for(&mut self, condition: &str, limit: Duration) -> Result<()> {
         let end = tokio::time::Instant::now() + limit;
         loop {
@@ -93,13 +94,14 @@ impl Firefox {
         }
     }
 
-    /// Does what the sources of WebDriver's actions say.
+    /// Performs WebDriver's actions of these sources.
     pub(super) async fn act(&mut self, sources: Value) -> Result<()> {
         let parameters = json!({"context": self.page, "actions": sources});
         self.bidi.call("input.performActions", parameters).await.map(drop)
     }
 
-    /// Draws a finger down or up over the page. The events of actions would not scroll: these come from below.
+    /// Moves a finger down or up over the page. The events of actions would not scroll, so native touch events are
+    /// sent.
     pub(super) async fn draw_finger(&mut self, x: i64, from: i64, to: i64) -> Result<()> {
         let origin = self.eval("[mozInnerScreenX, mozInnerScreenY]").await?;
         let [left, top] = [&origin[0], &origin[1]].map(|side| side.as_f64().unwrap_or_default());
@@ -108,7 +110,7 @@ impl Firefox {
             let y = from + (to - from) * step / STEPS;
             let state = if step == STEPS { RELEASE } else { CONTACT };
             let point = format!("Math.round({left} + {x}), Math.round({top} + {y})");
-            // The answer comes when the next frame was drawn: that is a finger's pace.
+            // The answer comes when the next frame is drawn: that is as fast as a finger.
             let touch = format!("windowUtils.sendNativeTouchPoint(1, {state}, {point}, 1, 90)");
             let frame = "new Promise((done) => requestAnimationFrame(() => done(true)))";
             let window = self.window.clone();
@@ -129,7 +131,8 @@ impl Firefox {
     }
 }
 
-/// Its messages come on standard error; system access is for [`Firefox::draw_finger`].
+/// The command of Firefox. It prints its messages on standard error. System access is needed for
+/// [`Firefox::draw_finger`].
 fn command(profile: &TempDir) -> Command {
     let mut command = Command::new("sh");
     command

@@ -1,4 +1,4 @@
-//! A person's hands on a page, in each of the browsers that people use: wheel, keys, finger and mouse.
+//! A person's input to a page, in each supported browser: wheel, keys, finger and mouse.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{Browser, Firefox, View};
 /// Kind of a browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Chromium, and what is made of it.
+    /// Chromium, and browsers that are based on it.
     Chromium,
     /// Firefox.
     Firefox,
@@ -29,7 +29,7 @@ pub enum Key {
     Space,
 }
 
-/// Somebody in front of a browser. It is ended when this is dropped.
+/// A person at a browser. It ends when this is dropped.
 pub enum Hands {
     /// Chromium.
     Chromium(Box<Browser>),
@@ -38,7 +38,7 @@ pub enum Hands {
 }
 
 impl Hands {
-    /// Starts a browser with a fresh profile.
+    /// Starts a browser with a new profile.
     pub async fn on(kind: Kind, view: View) -> Result<Self> {
         Ok(match kind {
             Kind::Chromium => Self::Chromium(Box::new(Browser::with_scrollbars(view).await?)),
@@ -78,7 +78,7 @@ impl Hands {
         }
     }
 
-    /// Turns the wheel over a point, by so many pixels each time; up is negative.
+    /// Turns the wheel over a point, `times` times by `by` pixels; negative is up.
     pub async fn wheel(&mut self, at: (i64, i64), by: i64, times: usize) -> Result<()> {
         let (x, y) = at;
         let turn = json!({"type": "scroll", "x": x, "y": y, "deltaX": 0, "deltaY": by, "duration": 0});
@@ -91,7 +91,7 @@ impl Hands {
         self.act(json!([{"type": "key", "id": "keys", "actions": actions}])).await
     }
 
-    /// Draws a finger over the page, from one height to another.
+    /// Moves a finger over the page, from one height to another.
     pub async fn draw_finger(&mut self, x: i64, from: i64, to: i64) -> Result<()> {
         match self {
             Self::Firefox(browser) => browser.draw_finger(x, from, to).await,
@@ -99,8 +99,9 @@ impl Hands {
         }
     }
 
-    /// Presses the mouse's button, moves it from one height to another, and lets go: a scrollbar, or marking text.
-    /// Chromium takes a scrollbar's place from the first step on, so it goes a step less far.
+    /// Presses the mouse's button, moves the mouse from one height to another, and releases the button: drags a
+    /// scrollbar, or selects text. Chromium takes a scrollbar's position from the first step on, so it moves one step
+    /// less.
     pub async fn drag(&mut self, x: i64, from: i64, to: i64) -> Result<()> {
         self.act(drag("mouse", x, from, to)).await
     }
@@ -116,7 +117,7 @@ impl Hands {
         self.act(json!([{"type": "pointer", "id": "mouse", "actions": actions}])).await
     }
 
-    /// Gives the page this size in its own pixels, each of them enlarged: a narrow window, a page that is zoomed.
+    /// Gives the page this size in its own pixels, and enlarges each of them: a narrow window, a zoomed page.
     pub async fn resize(&mut self, width: u32, height: u32, zoom: f64) -> Result<()> {
         match self {
             Self::Chromium(browser) => {
@@ -138,7 +139,7 @@ impl Hands {
 }
 
 impl Key {
-    /// Its sign in WebDriver.
+    /// The key's character in WebDriver.
     fn code(self) -> char {
         match self {
             Self::Up => '\u{e013}',

@@ -1,4 +1,4 @@
-//! Scripts in the page: asking it something, and waiting inside it instead of asking again and again.
+//! Scripts in the page: reads values from it, and waits inside of it instead of asking repeatedly.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Browser;
 
-/// Answers when the condition holds: looks whenever the page changes and before each frame is drawn. The
-/// condition is put into the text, as the page's own rules may forbid to make a function of a string.
+/// Answers when the condition is true. It looks whenever the page changes, and before each frame is drawn. The
+/// condition is inserted as text: the page's security policy may forbid to make functions from strings.
 const WAIT: &str = r"
 const holds = () => { try { return !!(CONDITION) } catch { return false } };
 let over = false;
@@ -24,14 +24,14 @@ frame();
 setTimeout(() => finish(false), limit);
 ";
 
-/// Longest time that one script waits: if its page is left, the driver does not always notice before.
+/// Longest time that one script waits. If its page is left, the driver does not always notice earlier.
 const SLICE: Duration = Duration::from_secs(2);
-/// Time that the driver waits for a script beyond the script's own wait.
+/// Time for which the driver waits longer than the script itself.
 const GRACE: Duration = Duration::from_millis(500);
-/// Longest time that a script may take which waits for nothing: a page that reads a long log is busy for a while.
+/// Longest time of a script that does not wait: a page that reads a long log is busy for a while.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// A promise of whether a condition comes to hold within a limit, or within a slice of it.
+/// A JavaScript promise: true if a condition becomes true within a limit, but not longer than [`SLICE`].
 pub(super) fn promise(condition: &str, limit: Duration) -> String {
     let limit = limit.min(SLICE).as_millis();
     let wait = WAIT.replace("CONDITION", condition);
@@ -45,7 +45,7 @@ impl Browser {
         outcome.with_context(|| format!("run in the page: {expression}"))
     }
 
-    /// Waits until a JavaScript expression is true, over reloads and redirects too.
+    /// Waits until a JavaScript expression is true, even across reloads and redirects.
     pub async fn wait_for(&self, condition: &str, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
         let script = format!("const [limit, done] = arguments;{}", WAIT.replace("CONDITION", condition));
@@ -85,7 +85,7 @@ impl Browser {
     }
 }
 
-/// Whether the page may have been left while the script waited.
+/// True if the page may have been left while the script waited.
 fn went_away(error: &CmdError) -> bool {
     let CmdError::Standard(error) = error else { return false };
     ["script timeout", "unload", "navigat", "context", "detached", "aborted"]

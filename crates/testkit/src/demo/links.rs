@@ -1,4 +1,4 @@
-//! The addresses that the demo prints. Each has answered before it is printed.
+//! The addresses that the demo prints. Each one is checked before it is printed.
 
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
@@ -31,7 +31,7 @@ impl Links {
         }
     }
 
-    /// An error unless all of them answer a person who follows them without having signed in, and git.
+    /// Checks that all of them answer a person who has not signed in, and git.
     pub(super) async fn check(&self, stage: &Stage) -> Result<()> {
         let visitor = Person::visitor(&stage.server.url(), &stage.github, sample::LOGIN)?;
         for link in [&self.open, &self.build, &self.commit] {

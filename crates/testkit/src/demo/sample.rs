@@ -1,4 +1,4 @@
-//! The sample repository: small, but with colours and a little time to watch.
+//! The sample repository: small, but its test prints colours and takes a little time to watch.
 
 use anyhow::Result;
 
@@ -16,7 +16,7 @@ pub(super) const TITLE: &str = "Tests";
 pub(super) const SCRIPT: &str = "#!/bin/bash\nset -e\n./test.sh\n";
 /// The message of the commit that is pushed.
 pub(super) const MESSAGE: &str = "Say hello to the stars";
-/// Words of the log when the tests are through.
+/// Text of the log when all tests have passed.
 pub(super) const PASSED: &str = "All 4 tests passed";
 
 const README: &str = "# Hello, Kozmic\n\nA sample for a first look: `test.sh` takes about two seconds.\n";
@@ -47,7 +47,7 @@ check "the README has a title" grep -q '^# ' README.md
 printf '\e[1;32mAll %d tests passed\e[0m\n' "$tests"
 "#;
 
-/// Adds Anna and her repository, whose first commit nobody needs to build.
+/// Adds Anna and her repository. Its first commit is not built.
 pub(super) async fn prepare(github: &GitHub) -> Result<()> {
     github.add_user(LOGIN, NAME, "anna@example.com");
     github.add_repository(NewRepository::public(REPOSITORY))?;

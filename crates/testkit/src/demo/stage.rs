@@ -1,4 +1,4 @@
-//! The programs that the demo starts, and stops at the end: the double and the server.
+//! The programs that the demo starts and stops: the double and the server.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use crate::docker::{Docker, INSTANCE};
 use crate::github::GitHub;
 use crate::server::{Server, ServerOptions};
 
-/// Port at which people look for Kozmic if nothing else is said.
+/// Default port of Kozmic.
 const USUAL_PORT: u16 = 8080;
-/// Longest time that the server may take to end by the signal that ended the demo.
+/// Longest time for the server to end by the signal that ended the demo.
 const END_BY_ITSELF: Duration = Duration::from_secs(2);
-/// For waits that only a person ends.
+/// Time limit for waits that only a person ends.
 const FOREVER: Duration = Duration::from_secs(u64::MAX / 4);
 
 /// The running double and server.
@@ -24,25 +24,25 @@ pub(super) struct Stage {
     pub(super) github: GitHub,
     pub(super) server: Server,
     pub(super) act: Act,
-    /// Whether a signal ends the demo.
+    /// True if a signal ended the demo.
     pub(super) interrupted: bool,
-    /// The engine from which containers are to be removed, as nobody comes back to them.
+    /// The engine from which containers are to be removed, because this server will not start again; none: they stay.
     pub(super) leftovers: Option<Docker>,
 }
 
 /// Progress of the demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
-    /// The server is not ready yet; if it never is, the error shows its output.
+    /// The server is not ready yet. If it never becomes ready, the error shows its output.
     Starting,
-    /// The story is being told.
+    /// The story is in progress.
     Playing,
-    /// The story is over, and one may leave.
+    /// The story is over, and the person may leave.
     Told,
 }
 
 impl Stage {
-    /// Starts both; the server may take a moment until it is ready.
+    /// Starts the double and the server. The server may take a moment until it is ready.
     pub(super) async fn set(options: &Options, terminal: &Terminal) -> Result<Self> {
         let github = GitHub::start_on(options.github_port).await;
         let github =
@@ -72,12 +72,12 @@ impl Stage {
         Ok(())
     }
 
-    /// Output of the server, for when the story goes wrong.
+    /// Output of the server, to show if the story fails.
     pub(super) fn server_output(&self) -> Option<String> {
         (self.act != Act::Starting).then(|| self.server.output())
     }
 
-    /// Tells of each commit status that arrives, until the server ends by itself.
+    /// Prints each commit status that arrives, until the server ends by itself.
     pub(super) async fn stay_open(&mut self, terminal: &Terminal) -> Result<()> {
         let github = self.github.clone();
         let tell = async {
@@ -93,10 +93,10 @@ impl Stage {
         }
     }
 
-    /// Ends the server, and removes what it would find again at its next start, if there is none.
+    /// Ends the server. Removes its containers if there will be no next start that would find them.
     pub(super) async fn clear(mut self) -> Result<()> {
         if self.interrupted {
-            // Ctrl-C reached the server, too, and a second signal would cut it short.
+            // Ctrl-C also reached the server, and a second signal would stop it at once.
             self.server.wait_exit(END_BY_ITSELF).await.ok();
         }
         self.server.terminate().await?;
@@ -118,7 +118,7 @@ fn docker(options: &Options) -> Docker {
     options.docker_url.as_deref().map_or_else(Docker::default, Docker::at)
 }
 
-/// The port to listen on; `None` for any free one.
+/// The port on which to listen; none for any free one.
 fn port(options: &Options) -> Result<Option<u16>> {
     let port = match (options.port, options.once) {
         (None, true) => return Ok(None),

@@ -1,4 +1,4 @@
-//! The way of a push, as Anna goes it: sign in, project, hook, push, live log, commit status.
+//! The way of a push with Anna: sign in, project, hook, push, live log, commit status.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::person::{NewHook, Person};
 
 /// Longest time until Kozmic has found its engine.
 const READY_LIMIT: Duration = Duration::from_secs(5);
-/// Longest time from the push until the build's job is there.
+/// Longest time from the push until the build has a job.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);
 /// Longest silence of the live log.
 const SILENCE_LIMIT: Duration = Duration::from_secs(120);
@@ -37,7 +37,7 @@ struct Seen {
     finished: Finished,
 }
 
-/// Goes all the way; an error says what did not happen.
+/// Plays the whole story. An error tells what did not happen.
 pub(super) async fn tell(stage: &mut Stage, options: &Options, terminal: &Terminal) -> Result<Report> {
     let anna = Person::sign_in(&stage.server, &stage.github, sample::LOGIN).await.context("sign in")?;
     terminal.step(&format!("{} signed in with GitHub", sample::NAME));
@@ -71,7 +71,7 @@ pub(super) async fn tell(stage: &mut Stage, options: &Options, terminal: &Termin
     })
 }
 
-/// Shows the log as it comes, to the end of the job.
+/// Shows the log until the end of the job.
 async fn follow(live: &mut Live, terminal: &Terminal) -> Result<Seen> {
     let mut first_line = None;
     let mut waiting = String::new();
@@ -94,7 +94,8 @@ async fn follow(live: &mut Live, terminal: &Terminal) -> Result<Seen> {
     }
 }
 
-/// Nothing could be built otherwise, and the wait for it would be long. Who is signed in is told the engine's words.
+/// Waits until Kozmic is ready: otherwise nothing could be built, and the story would wait for long. A person who is
+/// signed in sees the engine's own words.
 async fn check_ready(stage: &mut Stage, anna: &Person) -> Result<()> {
     let begun = Instant::now();
     loop {
@@ -105,7 +106,7 @@ async fn check_ready(stage: &mut Stage, anna: &Person) -> Result<()> {
         let reasons = serde_json::from_str::<Value>(&answer.body).unwrap_or_default()["reasons"].take();
         let reasons = serde_json::from_value::<Vec<String>>(reasons).unwrap_or_default().join(" ");
         if begun.elapsed() > READY_LIMIT {
-            // Nothing was begun there, and an engine that does not answer removes nothing.
+            // Nothing was started on the engine, and an engine that does not answer removes nothing.
             stage.leftovers = None;
             bail!("Kozmic can build nothing here: {reasons}");
         }

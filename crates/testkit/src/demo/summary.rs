@@ -1,4 +1,4 @@
-//! The end of the demo: what was measured, and what to do next.
+//! The end of the demo: the measured times, and what to do next.
 
 use anyhow::{Context, Result};
 use url::Url;
@@ -10,7 +10,7 @@ use super::story::Report;
 use super::terminal::{Terminal, seconds};
 use super::tunnel;
 
-/// Prints how long things took.
+/// Prints the measured times.
 pub(super) fn print(report: &Report, terminal: &Terminal) {
     terminal.line("");
     terminal.fact("Log", &format!("first line {} after the push", seconds(report.first_line)));
@@ -39,7 +39,7 @@ pub(super) fn invite(stage: &Stage, links: &Links, terminal: &Terminal) -> Resul
     Ok(())
 }
 
-/// Says that nothing is left to look at.
+/// Prints that nothing is left to look at.
 pub(super) fn farewell(terminal: &Terminal) {
     terminal.line("\nIt is over and stopped. Without --once it stays open, and links lead to the pages.\n");
 }

@@ -1,11 +1,11 @@
-//! Output of the demo: a line for each step, the log of the job, and what went wrong.
+//! Output of the demo: a line for each step, the log of the job, and faults.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
 
 use crate::github::{State, Status};
 
-/// The terminal, or a file in its place, where nothing is coloured.
+/// The terminal, or a file in its place. A file gets no colours.
 pub(super) struct Terminal {
     colours: bool,
     start: Instant,
@@ -17,13 +17,13 @@ impl Terminal {
         Self { colours, start: Instant::now() }
     }
 
-    /// One thing that was done, with the time since the start.
+    /// Prints a completed step, with the time since the start.
     pub(super) fn step(&self, what: &str) {
         let since = self.paint("2", &format!("{:>6.2} s", self.start.elapsed().as_secs_f64()));
         self.line(&format!("{since}  {} {what}", self.paint("32", "✓")));
     }
 
-    /// A commit status that arrived.
+    /// Prints a commit status that arrived.
     pub(super) fn status(&self, repository: &str, status: &Status) {
         let colour = match status.state {
             State::Success => "1;32",
@@ -36,7 +36,7 @@ impl Terminal {
         self.step(&format!("commit status of {repository} {sha}: {state}, {description}"));
     }
 
-    /// The whole lines of a piece of log; the answer is what is left of it.
+    /// Prints the complete lines of a piece of log; gives the rest.
     pub(super) fn log(&self, text: &str) -> String {
         let (lines, rest) = text.rsplit_once('\n').map_or(("", text), |(lines, rest)| (lines, rest));
         for line in lines.lines().filter(|_| !lines.is_empty()) {
@@ -48,16 +48,16 @@ impl Terminal {
 
     /// A plain line.
     pub(super) fn line(&self, text: &str) {
-        // A reader that closed the pipe does not want to read on.
+        // A reader that closed the pipe does not want more.
         writeln!(stdout().lock(), "{text}").ok();
     }
 
-    /// A name and what it stands for, in two columns.
+    /// Prints a name and its value in two columns.
     pub(super) fn fact(&self, name: &str, value: &str) {
         self.line(&format!("  {} {value}", self.paint("1", &format!("{name:<12}"))));
     }
 
-    /// The fault, with the server's output.
+    /// Prints the fault, with the server's output.
     pub(super) fn failure(&self, error: &anyhow::Error, output: Option<&str>) {
         if let Some(output) = output {
             self.line(&format!("\n--- what Kozmic printed ---\n{}---", output));

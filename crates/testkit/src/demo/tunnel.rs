@@ -1,8 +1,8 @@
-//! The way to the demo's pages for somebody whose browser is on another machine.
+//! Helps a person to the demo's pages whose browser is on another machine.
 
 use std::env;
 
-/// The command that brings these ports there, and whether this shell itself came by SSH.
+/// The command for a tunnel to these ports; true if this shell itself was opened by SSH.
 pub(super) fn command(ports: &[u16]) -> (bool, String) {
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let user = variable("SUDO_USER").or_else(|| variable("USER")).or_else(|| variable("LOGNAME"));
@@ -13,14 +13,14 @@ pub(super) fn command(ports: &[u16]) -> (bool, String) {
     (connection.is_some(), to.command(&user, ports))
 }
 
-/// An SSH server, as its clients reach it.
+/// The address of an SSH server, as its clients use it.
 #[derive(Debug, PartialEq, Eq)]
 struct Door<'a> {
     host: &'a str,
     port: &'a str,
 }
 
-/// Reads `SSH_CONNECTION`: the client's address and port, and the server's.
+/// Reads `SSH_CONNECTION`: the address and port of the client, then those of the server.
 fn door(connection: &str) -> Option<Door<'_>> {
     let mut words = connection.split(' ').skip(2);
     Some(Door { host: words.next()?, port: words.next()? })

@@ -1,4 +1,4 @@
-//! Knowledge of the hub's double, and the bell that rings when it changes.
+//! State of the hub's double, with a wake-up for tests that wait for a change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -9,24 +9,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::Upload;
 
-/// The one user.
+/// The only user.
 pub(super) const USER: &str = "anna-orbit";
 
-/// The insides of a double.
+/// The state of a double.
 pub(super) struct Double {
     pub(super) base: String,
-    /// The token of the settings.
+    /// The token for the settings.
     pub(super) token: String,
     world: Mutex<World>,
     changed: watch::Sender<u64>,
 }
 
-/// All that happened so far.
+/// Everything that happened so far.
 #[derive(Default)]
 pub(super) struct World {
-    /// Tokens that were given and hold.
+    /// Issued tokens that are valid.
     pub(super) given: BTreeSet<String>,
-    /// Tokens that were given and do not hold any more.
+    /// Issued tokens that are no longer valid.
     pub(super) forgotten: BTreeSet<String>,
     pub(super) uploads: Vec<Upload>,
     pub(super) begun: Vec<String>,
@@ -35,11 +35,11 @@ pub(super) struct World {
     pub(super) requests: Vec<String>,
     pub(super) wrong: Vec<String>,
     pub(super) gate: Option<CancellationToken>,
-    /// Gate that links wait for.
+    /// Gate for which links wait.
     pub(super) link_gate: Option<CancellationToken>,
-    /// Whether the next upload is taken without an answer.
+    /// True if the next upload gets no answer.
     pub(super) loses_answer: bool,
-    /// Number of calls that are to fail, and their status.
+    /// Number of calls that will fail, and their status.
     pub(super) failures: (u32, u16),
     pub(super) refusal: Option<String>,
 }
@@ -54,12 +54,12 @@ impl Double {
         }
     }
 
-    /// Looks at the world.
+    /// Reads the state.
     pub(super) fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.world.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the world and wakes all who wait for a change.
+    /// Changes the state and wakes all tasks that wait for a change.
     pub(super) fn change<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         let outcome = act(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner));
         self.changed.send_modify(|count| *count += 1);
@@ -86,7 +86,7 @@ impl Double {
 }
 
 impl World {
-    /// Gives a token.
+    /// Issues a token.
     pub(super) fn give_token(&mut self) -> String {
         let token = new_token();
         self.given.insert(token.clone());
@@ -98,14 +98,14 @@ impl World {
         self.forgotten.extend(given);
     }
 
-    /// Whether a list of this name was uploaded.
+    /// True if a list of this name was uploaded.
     pub(super) fn has_list(&self, flist: &str) -> bool {
         let Some(stem) = flist.strip_suffix(".flist") else { return false };
         self.uploads.iter().any(|upload| upload.name.strip_suffix(".tar.gz") == Some(stem))
     }
 }
 
-/// In the shape of a JWT.
+/// A random token in the form of a JWT.
 fn new_token() -> String {
     let mut bytes = [0; 48];
     getrandom::fill(&mut bytes).expect("the system gives randomness");

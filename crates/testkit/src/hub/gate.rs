@@ -1,4 +1,4 @@
-//! A gate before which uploads wait, so that a story can do something in their middle.
+//! A gate at which uploads wait, so that a story can act in the middle of an upload.
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 pub struct Gate(CancellationToken);
 
 impl Gate {
-    /// Lets the uploads that wait go on; those to come do not wait.
+    /// Lets the waiting uploads go on. Later uploads do not wait.
     pub fn open(&self) {
         self.0.cancel();
     }
 
-    /// Token that an upload waits for.
+    /// Token that is cancelled when the gate opens.
     pub(super) fn opened(&self) -> CancellationToken {
         self.0.clone()
     }

@@ -1,4 +1,4 @@
-//! The addresses of both servers, what each wants, and how it refuses.
+//! The addresses of both servers: the conditions for each call, and the refusals.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use super::upload;
 /// State that all handlers share.
 pub(super) type Shared = Arc<Double>;
 
-/// Reason that a call is refused.
+/// Reason for refusing a call.
 pub(super) struct Refusal {
     status: StatusCode,
     message: String,
-    /// Whether only somebody who knows the hub badly makes such a call.
+    /// True if a correct client would never make such a call.
     is_wrong: bool,
 }
 
@@ -48,11 +48,11 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Fault of a call, on its way into the book.
+/// Fault of a call, for the record.
 #[derive(Clone)]
 struct Wrong(String);
 
-/// Both servers as an application; every call goes into the book.
+/// Both servers as an application. Every call is recorded.
 pub(super) fn router(double: Shared) -> Router {
     let api = Router::new()
         .route("/upload", post(upload::receive))
@@ -70,7 +70,7 @@ pub(super) fn router(double: Shared) -> Router {
         .with_state(double)
 }
 
-/// An answer that says that it went well.
+/// An answer that reports success.
 pub(super) fn success() -> Response {
     Json(json!({"status": "success"})).into_response()
 }
@@ -85,7 +85,7 @@ async fn note(State(double): State<Shared>, request: Request, next: Next) -> Res
     response
 }
 
-/// Plays what the test asked for, after the call was read to its end, as a server would.
+/// Makes a call fail as the test asked for, after the whole call was read like in a real server.
 async fn go_wrong(State(double): State<Shared>, request: Request, next: Next) -> Response {
     let Some(answer) = double.change(failure) else { return next.run(request).await };
     let mut body = request.into_body().into_data_stream();
@@ -132,7 +132,8 @@ async fn refresh(State(double): State<Shared>, headers: HeaderMap) -> Result<Str
     Ok(double.change(World::give_token))
 }
 
-/// Whether a token was given and holds. One that held once is refused, but is no fault of the caller.
+/// Checks that a token was issued and is valid. A token that was valid once is refused, too, but is no fault of the
+/// caller.
 fn check_token(double: &Double, token: Option<&str>, what: &str) -> Result<(), Refusal> {
     let token = token.unwrap_or_default();
     double.read(|world| {
@@ -165,7 +166,7 @@ async fn link(
     })
 }
 
-/// All lists of a user, as the real hub tells of them: by name, with links among them.
+/// All lists of a user, in the form of the real hub: by name, together with links.
 async fn list(State(double): State<Shared>, Path(user): Path<String>) -> Result<Json<Vec<Value>>, Refusal> {
     double.read(|world| {
         if user != USER || world.uploads.is_empty() {

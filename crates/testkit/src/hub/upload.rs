@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use super::Upload;
 use super::http::{Refusal, Shared, success};
 
-/// An upload that is not whole yet. Dropped before that, it is a broken one: the connection was cut.
+/// An upload in progress. If it is dropped before its end, the connection was cut, and it counts as broken.
 struct Receiving {
     double: Shared,
     name: String,
@@ -25,12 +25,12 @@ impl Receiving {
         Self { double: double.clone(), name: name.to_owned(), is_done: false }
     }
 
-    /// It is no upload after all.
+    /// Ends a call that turned out to be no upload.
     fn refuse(mut self) {
         self.is_done = true;
     }
 
-    /// It is whole.
+    /// Ends a complete upload.
     fn end(mut self, bytes: BytesMut) {
         self.is_done = true;
         let upload = Upload { name: self.name.clone(), bytes: bytes.freeze() };
@@ -68,7 +68,7 @@ pub(super) async fn receive(
     }
     let (receiving, bytes) = read(&double, &name, &mut field).await?;
     drop(field);
-    // The form's end has to be there, too: until then the connection may still be cut.
+    // The form's end has to come, too: until then the connection may still break.
     match form.next_field().await {
         Ok(None) if double.change(|world| std::mem::take(&mut world.loses_answer)) => {
             receiving.end(bytes);
@@ -85,7 +85,7 @@ pub(super) async fn receive(
     Ok(success())
 }
 
-/// The file's bytes; after the first of them it waits at the gate, if there is one.
+/// The file's bytes. If there is a gate, waits at it after the first of them.
 async fn read(double: &Shared, name: &str, field: &mut Field<'_>) -> Result<(Receiving, BytesMut), Refusal> {
     let mut bytes = BytesMut::new();
     bytes.extend(field.chunk().await.map_err(cut)?);
@@ -99,7 +99,7 @@ async fn read(double: &Shared, name: &str, field: &mut Field<'_>) -> Result<(Rec
     Ok((receiving, bytes))
 }
 
-/// Nobody is there to hear this.
+/// The answer to a broken connection, which nobody receives.
 fn cut(fault: MultipartError) -> Refusal {
     Refusal::fair(fault.status(), fault.body_text())
 }

@@ -1,4 +1,4 @@
-//! One mail as a person's program shows it: decoded and taken apart.
+//! One mail, decoded and split into its parts as a mail program does it.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use mail_parser::{Address, MessageParser, PartType};
 /// A mail that arrived.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// The sender's address, as its head says it.
+    /// The sender's address in the header.
     pub from: String,
-    /// The addresses that its head says it is to.
+    /// The recipients' addresses in the header.
     pub to: Vec<String>,
-    /// The addresses that it was delivered to, which its head need not tell.
+    /// The addresses to which it was delivered. The header need not contain them.
     pub recipients: Vec<String>,
-    /// Its subject, decoded.
+    /// The decoded subject.
     pub subject: String,
     /// The part in plain text.
     pub text: Option<String>,
@@ -24,7 +24,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// Takes a mail apart.
+    /// Parses a mail.
     pub(super) fn read(bytes: Vec<u8>) -> Result<Self> {
         let message = MessageParser::default().parse(&bytes).context("that is no mail")?;
         let headers = message.headers_raw().map(|(name, value)| (name.to_owned(), unfold(value))).collect();
@@ -50,7 +50,7 @@ impl Mail {
         Ok(mail)
     }
 
-    /// The value of a header as it was sent, on one line.
+    /// The value of a header as it was sent, joined to one line.
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(one, _)| one.eq_ignore_ascii_case(name));
         header.map(|(_, value)| value.as_str())

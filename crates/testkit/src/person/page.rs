@@ -1,4 +1,4 @@
-//! A page that a person got.
+//! A page that a person received.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::html::{Form, forms, tags};
 
-/// Length of the part of a page that an error shows.
+/// Number of bytes of a page that an error shows.
 const SHOWN: usize = 2000;
 
 /// An answer with its text.
@@ -33,13 +33,13 @@ impl Page {
         Ok(Self { url, status, headers, body })
     }
 
-    /// An error unless the status is 200.
+    /// Fails unless the status is 200.
     pub fn ensure_ok(&self) -> Result<()> {
         ensure!(self.status == 200, "not the page that was expected: {self}");
         Ok(())
     }
 
-    /// The first form of which `is_it` says yes.
+    /// The first form for which `is_it` is true.
     pub fn form(&self, is_it: impl Fn(&Form) -> bool) -> Option<Form> {
         forms(&self.body).into_iter().find(|form| is_it(form))
     }
@@ -56,7 +56,7 @@ impl Page {
         rest.split('/').next()?.parse().ok()
     }
 
-    /// Whether a form's action on this page means that path.
+    /// True if a form's action on this page leads to that path.
     pub(super) fn leads_to(&self, action: &str, path: &str) -> bool {
         self.url.join(action).is_ok_and(|url| url.path() == path)
     }

@@ -1,4 +1,4 @@
-//! Actions of a person on projects: add one, add a hook, look at a build, cancel a job.
+//! A person's actions on projects: adding one, adding a hook, looking at a build, canceling a job.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::{Page, Person};
 
-/// The pause between two looks at a page that is waited for: nothing tells a plain HTTP client.
+/// Pause between two looks at a page: a plain HTTP client gets no message when it changes.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Fields that a person fills in the form for a hook.
@@ -20,21 +20,21 @@ pub struct NewHook<'a> {
     pub script: &'a str,
 }
 
-/// Facts that a build's page tells of the build.
+/// Facts about a build on its page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// The project's id.
     pub project: u64,
     /// The build's id.
     pub build: u64,
-    /// The id of the job that is shown.
+    /// The id of the shown job.
     pub job: Option<u64>,
     /// The status, such as `pending`.
     pub status: String,
 }
 
 impl Person {
-    /// Makes a project of a repository, by its full name; the answer is the project's id.
+    /// Makes a project of a repository, by its full name; gives the project's id.
     pub async fn add_project(&self, repository: &str) -> Result<u64> {
         let id = self.github().repository(repository).map(|one| one.id.to_string());
         let id = id.with_context(|| format!("GitHub has no repository {repository}"))?;
@@ -49,7 +49,7 @@ impl Person {
         project.number_after("/projects/").with_context(|| format!("not a project's page: {project}"))
     }
 
-    /// Adds a hook to a project; an error shows the page if Kozmic refuses it.
+    /// Adds a hook to a project. If Kozmic refuses it, the error shows the page.
     pub async fn add_hook(&self, project: u64, hook: NewHook<'_>) -> Result<Page> {
         let path = format!("/projects/{project}/hooks/add/");
         let page = self.try_hook(&path, hook).await?;
@@ -57,7 +57,7 @@ impl Person {
         if page.url.path() == path { Err(anyhow!("the hook was refused: {page}")) } else { Ok(page) }
     }
 
-    /// Sends the form of `…/hooks/add/` or `…/hooks/<hook>/edit/`, whatever comes of it.
+    /// Sends the form of `…/hooks/add/` or `…/hooks/<hook>/edit/`, with any result.
     pub async fn try_hook(&self, path: &str, hook: NewHook<'_>) -> Result<Page> {
         let fields = [("title", hook.title), ("image", hook.image), ("script", hook.script)];
         self.post_form(path, path, &fields).await
@@ -81,7 +81,7 @@ impl Person {
         Build::on(&page).with_context(|| format!("no build on {page}"))
     }
 
-    /// Looks at the latest build until `is_it` says yes.
+    /// Loads the latest build until `is_it` is true.
     pub async fn wait_for_build(
         &self,
         project: u64,
@@ -123,7 +123,7 @@ impl Build {
         })
     }
 
-    /// The shown job, which a build has as soon as it is planned.
+    /// The shown job. A build has one as soon as it is planned.
     pub fn job(&self) -> Result<u64> {
         self.job.with_context(|| format!("build {} shows no job", self.build))
     }

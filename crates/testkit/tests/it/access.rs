@@ -1,4 +1,4 @@
-//! Access of people to a repository: by name, through a team, or as an owner of the organization.
+//! People's access to a repository: by name, through a team, or as an owner of the organization.
 
 use anyhow::{Context, Result};
 use axum::http::StatusCode;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::hooks::{add_hook_for, receiver};
 use crate::support::{LIMIT, call, github_of_anna};
 
-/// The organization `orbit` of Olga with a private repository, the team of Tim, Carla by name, and Mia, who is
-/// only a member.
+/// The organization `orbit` of Olga with a private repository. Tim has access by a team, Carla by name, and Mia is only
+/// a member.
 async fn orbit() -> Result<GitHub> {
     let github = github_of_anna().await?;
     for login in ["olga", "tim", "carla", "mia"] {

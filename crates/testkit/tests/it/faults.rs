@@ -1,4 +1,4 @@
-//! The switches for faults: each does what GitHub or the network would do.
+//! The double's switches for faults: each does what GitHub or the network would do.
 
 use std::time::{Duration, Instant};
 

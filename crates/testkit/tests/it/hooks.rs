@@ -1,4 +1,4 @@
-//! Webhooks: made, refused, pinged, and delivered to with a signature.
+//! Webhooks at the double: made, refused, pinged, and called with a signature.
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::support::{LIMIT, call, github_of_anna};
 
-/// A server in Kozmic's place that hands on what is delivered.
+/// A server in Kozmic's place. It passes the received deliveries on.
 pub(crate) async fn receiver(status: StatusCode) -> Result<(String, mpsc::Receiver<(HeaderMap, Bytes)>)> {
     let (sender, receiver) = mpsc::channel(100);
     let take = move |State(sender): State<mpsc::Sender<_>>, headers: HeaderMap, body: Bytes| async move {
@@ -33,7 +33,7 @@ pub(crate) async fn add_hook(github: &GitHub, repository: &str, url: &str) -> Re
     add_hook_for(github, owner, repository, url, &["push", "pull_request"]).await
 }
 
-/// The same by this person and for these events.
+/// The same as this person and for these events.
 pub(crate) async fn add_hook_for(
     github: &GitHub,
     login: &str,

@@ -1,4 +1,4 @@
-//! The hub's double, asked as the hub is: what it takes, what it refuses, and what it remembers.
+//! The hub's double: the calls that it accepts, refuses and records.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::{LIMIT, client};
 
-/// Somebody who uploads.
+/// A client that uploads.
 struct Uploader<'a> {
     hub: &'a Hub,
     user: &'a str,
@@ -107,7 +107,7 @@ async fn a_token_gives_another_until_it_is_forgotten() -> Result<()> {
     assert_eq!(refresh(&hub, &next).await?.status(), 401);
     assert_eq!(uploader.link("a.flist", "b").await?.status(), 401);
     assert_eq!(refresh(&hub, hub.token()).await?.status(), 200);
-    // A try with a token that held once is no wrong call.
+    // A try with a formerly valid token is no wrong call.
     hub.assert_no_wrong_calls();
     Ok(())
 }

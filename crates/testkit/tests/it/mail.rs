@@ -1,4 +1,4 @@
-//! The mail server, spoken to line by line.
+//! The mail server, with SMTP line by line.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::support::LIMIT;
 
-/// Says all this to a mail server; the answer is the first three digits of each of its answers.
+/// Sends these lines to a mail server; gives the first three digits of each answer.
 async fn say(server: &MailServer, lines: &[&str]) -> Result<Vec<String>> {
     tokio::time::timeout(LIMIT, talk(server, lines)).await.context("a talk takes too long")?
 }

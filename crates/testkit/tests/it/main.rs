@@ -1,4 +1,4 @@
-//! The testkit's own tests: is the double what GitHub is, and do the helpers help?
+//! The testkit's own tests: the double has to behave like GitHub, and the helpers have to help.
 
 mod support;
 mod oauth;

@@ -1,4 +1,4 @@
-//! MariaDB, asked by its own client.
+//! MariaDB, with its own client.
 
 use anyhow::{Context, Result};
 use kozmic_testkit::mariadb::MariaDb;

@@ -1,4 +1,4 @@
-//! Signing in, as a browser and Kozmic go through it together.
+//! Signing in: the calls of a browser and of Kozmic together.
 
 use anyhow::{Context, Result};
 use kozmic_testkit::github::GitHub;
@@ -9,7 +9,7 @@ use crate::support::{call, client, github_of_anna};
 
 const BACK: &str = "http://127.0.0.1:9/_auth/auth-callback/";
 
-/// The pair that RFC 7636 has for an example.
+/// The example of RFC 7636.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 

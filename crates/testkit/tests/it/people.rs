@@ -1,4 +1,4 @@
-//! A person's helpers, tried on a few pages in Kozmic's place.
+//! A person's helpers, with a few pages in Kozmic's place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,8 +97,8 @@ async fn latest() -> Html<String> {
     ))
 }
 
-/// Job 3 sends two pieces and closes in between; job 4 leaves a hole; job 5 says
-/// nothing; job 6 has another attempt when one comes back.
+/// A live log with faults. Job 3 sends two pieces and closes in between, job 4 leaves out a byte, job 5 sends no log,
+/// and job 6 has another attempt after a reconnection.
 async fn live(Path(job): Path<u64>, Query(query): Query<Fields>, upgrade: WebSocketUpgrade) -> Response {
     let offset: usize = query.get("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
     let hole = if job == 4 { 1 } else { 0 };

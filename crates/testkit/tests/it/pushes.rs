@@ -12,7 +12,7 @@ use crate::support::{call, git_ok, github_of_anna};
 
 const REPOSITORY: &str = "anna/hello";
 
-/// Anna's double with a webhook of `anna/hello`, whose main branch is pushed already.
+/// Anna's double with a webhook of `anna/hello`. Its main branch is pushed already.
 async fn with_hook() -> Result<GitHub> {
     let github = github_of_anna().await?;
     let (url, received) = receiver(StatusCode::OK).await?;

@@ -8,7 +8,7 @@ use kozmic_testkit::registry::Registry;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// An image that holds one file of this content and nothing else; its id.
+/// Imports an image that contains only one file with this content; gives its id.
 async fn image(docker: &Docker, dir: &Path, content: &str) -> Result<String> {
     std::fs::write(dir.join("file"), content)?;
     let archive = dir.join("image.tar");

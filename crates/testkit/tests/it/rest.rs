@@ -1,4 +1,4 @@
-//! The REST calls: shapes, pages, limits, and what is refused.
+//! The REST calls: shapes, pages, limits and refusals.
 
 use anyhow::{Context, Result};
 use kozmic_testkit::github::{Commit, NewRepository, Permission, State};

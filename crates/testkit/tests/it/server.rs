@@ -1,4 +1,4 @@
-//! The harness around the server's process, tried on a script in Kozmic's place.
+//! The harness of the server's process, with a script in Kozmic's place.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -85,7 +85,7 @@ async fn a_dropped_server_is_gone() -> Result<()> {
     let process = PathBuf::from(format!("/proc/{}/stat", server.pid().unwrap_or_default()));
     drop(server);
     let gone = async {
-        // A dead process that nobody has waited for yet shows as Z.
+        // An ended process shows as Z until its parent waits for it.
         while std::fs::read_to_string(&process).is_ok_and(|stat| !stat.contains(") Z ")) {
             tokio::task::yield_now().await;
         }

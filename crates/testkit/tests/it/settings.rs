@@ -1,4 +1,4 @@
-//! Changes that an admin makes at GitHub's pages: names, owners, privacy, the default branch.
+//! An admin's changes on GitHub's pages: names, owners, privacy, the default branch.
 
 use anyhow::{Context, Result};
 use axum::http::StatusCode;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::hooks::{add_hook_for, receiver};
 use crate::support::{call, git, git_ok, github_of_anna};
 
-/// Anna's double with a webhook of `anna/hello` that wants `repository` only; its id.
+/// Anna's double with a webhook of `anna/hello` for `repository` only; gives the webhook's id.
 async fn with_hook() -> Result<(GitHub, u64)> {
     let github = github_of_anna().await?;
     github.add_user("bert", "Bert", "bert@example.com");

@@ -21,7 +21,7 @@ async fn github_with_ssh() -> Result<GitHub> {
     Ok(github)
 }
 
-/// Makes a key in the directory and a deploy key of it; the answer is its fingerprint.
+/// Makes a key in the directory and registers it as a deploy key; gives its fingerprint.
 async fn add_key(github: &GitHub, dir: &Path, repository: &str) -> Result<String> {
     let mut command = Command::new("ssh-keygen");
     let made = command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(dir.join("key")).output().await?;
@@ -35,7 +35,7 @@ async fn add_key(github: &GitHub, dir: &Path, repository: &str) -> Result<String
     Ok(github.deploy_keys(repository)[0].fingerprint())
 }
 
-/// Takes the host keys that GitHub publishes for the right ones.
+/// Trusts the host keys that GitHub publishes.
 async fn trust(github: &GitHub, dir: &Path) -> Result<()> {
     let meta: Value = client().get(format!("{}/meta", github.api_url())).send().await?.json().await?;
     let key = meta["ssh_keys"][0].as_str().context("a host key")?;

@@ -1,4 +1,4 @@
-//! Things that the tests share: a double with Anna in it, and a client that asks as Kozmic does.
+//! Things that the tests share: a double with Anna, and a client that calls like Kozmic.
 
 use std::path::Path;
 use std::process::Output;
@@ -9,7 +9,7 @@ use kozmic_testkit::github::{Commit, GitHub, NewRepository};
 use reqwest::{Method, RequestBuilder};
 use tokio::process::Command;
 
-/// Long enough for anything here, short enough to be waited for when something is broken.
+/// Time limit: longer than anything here takes, but short enough to wait for if something is broken.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// A double with the user `anna` and her repository `anna/hello` of one commit.
@@ -28,7 +28,7 @@ pub(crate) fn client() -> reqwest::Client {
     builder.build().expect("a client without options can be built")
 }
 
-/// A call as Kozmic makes it.
+/// A call like Kozmic's.
 pub(crate) fn call(github: &GitHub, token: &str, method: Method, path: &str) -> RequestBuilder {
     client()
         .request(method, format!("{}{path}", github.api_url()))
@@ -37,7 +37,7 @@ pub(crate) fn call(github: &GitHub, token: &str, method: Method, path: &str) -> 
         .bearer_auth(token)
 }
 
-/// Runs git without the machine's settings and without questions.
+/// Runs git without the machine's settings and without prompts.
 pub(crate) async fn git(dir: &Path, args: &[&str]) -> Result<Output> {
     let mut command = Command::new("git");
     command.current_dir(dir).args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_TERMINAL_PROMPT", "0");
@@ -47,7 +47,7 @@ pub(crate) async fn git(dir: &Path, args: &[&str]) -> Result<Output> {
     command.output().await.context("run git")
 }
 
-/// The same, and it must work.
+/// The same, but fails if git fails.
 pub(crate) async fn git_ok(dir: &Path, args: &[&str]) -> Result<String> {
     let output = git(dir, args).await?;
     ensure!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! Tokens that a person made by hand: they see what the person sees, until they are taken back.
+//! Tokens that a person made by hand. They see what the person sees, until they are revoked.
 
 use anyhow::{Context, Result};
 use kozmic_testkit::github::{Commit, GitHub, NewRepository, Permission};
@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use crate::support::{LIMIT, call, git, github_of_anna};
 
-/// Anna's double with a private repository that the builder administers, one that the builder does not see, and a token.
+/// Anna's double with a private repository that the builder administers, another that the builder does not see, and a
+/// token.
 async fn with_builder() -> Result<(GitHub, String)> {
     let github = github_of_anna().await?;
     github.add_user("builder", "The Builder", "builder@example.com");
@@ -26,7 +27,7 @@ async fn status(github: &GitHub, token: &str, path: &str) -> Result<StatusCode> 
     Ok(call(github, token, Method::GET, path).send().await?.status())
 }
 
-/// Whether git may read the repository with this token.
+/// True if git may read the repository with this token.
 async fn fetches(github: &GitHub, token: &str, repository: &str) -> Result<bool> {
     let (dir, host) = (TempDir::new()?, github.url().replace("http://", ""));
     let url = format!("http://x-access-token:{token}@{host}/{repository}.git");

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `{"type":"hello","attempt":1}` | the attempt whose log follows; another one has a log of its own, from 0 |
 //! | `{"type":"log","offset":0,"next":5,"data":"…"}` | the bytes from `offset` to before `next`, as text |
-//! | `{"type":"status","status":"…","finished":…,"note":…}` | the job's state; a note if its log is gone; last if `finished` |
+//! | `{"type":"status","status":"…","finished":…,"note":…}` | the job's state; a note if its log is gone |
 //! | `{"type":"tick"}` | the connection is alive |
+//!
+//! Nothing follows a state that is `finished`.
 
 use axum::extract::ws::{Message, Utf8Bytes};
 use kozmic_model::job::Job;
