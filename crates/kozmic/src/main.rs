@@ -51,7 +51,8 @@ enum Command {
 enum ServerCommand {
     /// Serves pages, takes deliveries and runs jobs, in one process.
     Serve,
-    /// Says what is reachable and what is not, a line each, and changes nothing. Exit code 0 if no line begins with FAIL.
+    /// Says what is reachable and what is not, a line each, and changes nothing. Exit code 0 if no line begins with
+    /// FAIL.
     Check(commands::CheckArguments),
     /// Looks after artifacts that belong to no project any more.
     #[command(subcommand)]

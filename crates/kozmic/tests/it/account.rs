@@ -1,4 +1,4 @@
-//! Settings that people make for themselves: mail, API tokens, sessions.
+//! People's own settings: mail, API tokens, sessions.
 
 use crate::world::{GATE, LIMIT, World};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! Questions of programs, with a token in the place of a session.
+//! Programs call the API with a token instead of a session.
 
 use crate::world::{LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

@@ -1,5 +1,5 @@
-//! The API keeps what its description says: schemathesis makes requests out of that, right and wrong ones, and compares
-//! the answers with it.
+//! The API behaves as its description says. schemathesis makes right and wrong requests from the description, and
+//! compares the answers with it.
 
 use crate::{
     api::Program,

@@ -1,4 +1,4 @@
-//! The audit trail: each change that somebody makes is on it, and only those see it whom it is for.
+//! The audit trail records each change that somebody makes. Only the people for whom it is meant see it.
 
 use crate::{
     api::Program,

@@ -1,5 +1,5 @@
-//! Scripts that spoil the notes of themselves, and servers that sleep or die while a script ends: the end that is told
-//! is the true one, with a whole log.
+//! Scripts that damage the records about themselves, and servers that sleep or die when a script ends. The reported end
+//! is the true one, and the log is complete.
 
 use crate::world::{GATE, IMAGE, LIMIT, World, open_gate_in};
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! Badges: what readmes show to people who have not signed in.
+//! Badges, which readmes show to people who have not signed in.
 
 use crate::world::{REPOSITORY, World};
 use anyhow::{Context, Result};

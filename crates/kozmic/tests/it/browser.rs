@@ -1,4 +1,4 @@
-//! The main job through a real browser: what a person sees and does.
+//! The main job in a real browser: a person's view and actions.
 
 use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World, github, open_gate_in, options};
 use anyhow::{Context, Result};

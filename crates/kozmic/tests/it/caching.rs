@@ -1,4 +1,4 @@
-//! Install scripts: what they make is kept, found again, made once, and removed when it is too much.
+//! Install scripts: their results are kept, found again, made only once, and removed when there are too many.
 
 use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result, ensure};

@@ -1,5 +1,5 @@
-//! `kozmic check`: what it says of a server that runs, of one that is going to, and of each thing that is broken. It
-//! changes nothing.
+//! `kozmic check` tells the state of a running server, of one before its start, and of each broken part. It changes
+//! nothing.
 
 use crate::world::{github, options};
 use anyhow::{Context, Result, ensure};

@@ -1,5 +1,5 @@
-//! The program's things on its machine: files that are its own, as many of them as the machine gives, and no git that lets
-//! others in.
+//! The program's resources on its machine: files for itself alone, as many open files as the machine allows, and a git
+//! without ways in for others.
 
 use crate::world::{github, options};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! The program's own papers: its version, the completions of shells, and its manual pages. None needs settings.
+//! The program's version, completions and manual pages. None of them needs settings.
 
 use anyhow::{Context, Result, ensure};
 use std::{

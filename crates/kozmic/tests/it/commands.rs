@@ -1,4 +1,4 @@
-//! The commands of the documents: each block is run by a story, or says in the line before it why not.
+//! The commands of the documents: a story runs each block, or the line before the block says why none does.
 
 mod pages;
 mod play;

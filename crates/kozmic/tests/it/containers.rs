@@ -1,4 +1,4 @@
-//! Images that are not made for Kozmic work as well, and nothing is left on the engine.
+//! Images that were not made for Kozmic work as well, and nothing is left on the engine.
 
 use crate::{api::Program, world::World};
 use anyhow::{Context, Result};

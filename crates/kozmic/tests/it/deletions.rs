@@ -1,4 +1,5 @@
-//! A project ends while its jobs run: they are stopped, all that it left goes, and nothing of it is tried for ever.
+//! A project is deleted while its jobs run: they are stopped, all that it left is removed, and nothing is retried for
+//! ever.
 
 use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

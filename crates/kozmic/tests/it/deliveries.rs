@@ -1,4 +1,4 @@
-//! Requests at a hook's address, well-meant or not.
+//! Requests at a hook's address, well-meant and hostile ones.
 
 use crate::world::{LIMIT, REPOSITORY, World, github};
 use anyhow::{Context, Result};
@@ -17,8 +17,8 @@ async fn post(world: &World, headers: &[(&str, &str)], body: Vec<u8>) -> Result<
     Ok(request.send().await?)
 }
 
-/// The first line of the answer to a delivery that announces so many bytes. None is sent: the server closes the connection
-/// behind its refusal, and a client that writes on may not see it.
+/// The first line of the answer to a delivery that announces this many bytes. None is sent: the server closes the
+/// connection after its refusal, and a client that goes on writing may not see it.
 async fn announced(world: &World, url: &str, length: usize) -> Result<String> {
     let address = world.server.url().replace("http://", "");
     let path = url.split_once(&address).context("a hook's address")?.1;

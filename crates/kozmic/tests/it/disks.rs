@@ -1,4 +1,4 @@
-//! Disks fill up, break and are kept busy: nothing that was answered is lost, and all goes on by itself.
+//! Disks that get full, break or are slow: nothing that was answered is lost, and everything recovers by itself.
 
 use crate::world::{GATE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! Paths and links in the documents: every one leads somewhere.
+//! Paths and links in the documents: each one leads somewhere.
 
 use anyhow::{Context, Result};
 use std::{

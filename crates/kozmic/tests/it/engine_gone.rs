@@ -1,4 +1,5 @@
-//! The engine is stopped or killed in mid-job: no job fails for that, none is green with lines missing without a word.
+//! The engine is stopped or killed during jobs. No job fails because of that, and no job is green if lines are missing
+//! without a note.
 
 use crate::{
     api::Program,

@@ -1,5 +1,5 @@
-//! An engine on another machine, over TCP with certificates on both sides: jobs run there as they do here, and
-//! `kozmic check` says in a sentence what is wrong with a certificate.
+//! An engine on another machine, over TCP with certificates on both sides: jobs run there as they do here, and `kozmic
+//! check` explains a fault of a certificate in a sentence.
 
 use crate::world::{GATE, LIMIT, World, github, options};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! GitHub has its bad days: statuses come late but come, and no build is lost.
+//! Faults of GitHub: statuses may come late, but they come, and no build is lost.
 
 use crate::world::{IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! Pull requests from strangers' forks: nothing of them runs before somebody who manages the project has looked at it.
+//! Pull requests from strangers' forks: nothing of them runs before a person who manages the project has approved it.
 
 use crate::{
     api::Program,

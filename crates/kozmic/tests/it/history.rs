@@ -1,4 +1,4 @@
-//! The list of all builds: filtered by branch and state, in pages; and the latest build of a branch.
+//! The list of all builds, filtered by branch and state, in pages; and the latest build of a branch.
 
 use crate::world::{LIMIT, REPOSITORY, World};
 use anyhow::Result;

@@ -1,4 +1,4 @@
-//! The hook's form: what it keeps, and what it says beside the fields that are wrong.
+//! The hook's form: the values that it keeps, and its words beside wrong fields.
 
 use crate::world::{IMAGE, World};
 use anyhow::{Context, Result};

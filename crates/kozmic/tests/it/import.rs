@@ -1,4 +1,4 @@
-//! The original's installation, taken over from a real MariaDB: its people, projects and builds go on here.
+//! Takes over the original's installation from a real MariaDB: its people, projects and builds go on here.
 
 mod again;
 mod numbers;

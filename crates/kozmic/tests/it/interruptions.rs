@@ -1,4 +1,4 @@
-//! Kill any process at any time and start it again: nothing is lost, nothing runs twice, no line is missing.
+//! Any process may be killed at any time and started again: nothing is lost, nothing runs twice, no line is missing.
 
 use crate::world::{GATE, IMAGE, LIMIT, REPOSITORY, World, open_gate_in};
 use anyhow::{Context, Result};

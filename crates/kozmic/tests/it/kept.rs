@@ -1,4 +1,4 @@
-//! Old things are kept as long as the settings say, and people are told when it is gone.
+//! Old things are kept as long as the settings say. Afterwards people are told that they are gone.
 
 use crate::world::{LIMIT, World};
 use anyhow::{Context, Result, ensure};

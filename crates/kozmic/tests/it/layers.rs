@@ -1,4 +1,4 @@
-//! The straight line of the crates and the order inside them, kept by reading the sources.
+//! Checks the order of the crates, and the order inside of them, by reading the sources.
 
 use std::{
     collections::BTreeSet,

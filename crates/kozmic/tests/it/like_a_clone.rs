@@ -1,5 +1,5 @@
-//! A job's repository is what a fresh clone is: the same things are asked of both, over a repository made to be awkward.
-//! And it is no more: what no ref reaches is not in it.
+//! A job's repository is like a fresh clone: the same questions are asked of both, about a deliberately awkward
+//! repository. It contains nothing more: commits that no ref reaches are missing.
 
 pub mod awkward;
 

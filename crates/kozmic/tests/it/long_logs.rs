@@ -1,4 +1,4 @@
-//! Logs of any size arrive whole, from any offset, for any number of viewers.
+//! Logs of any size arrive completely, from any offset, for any number of viewers.
 
 mod page;
 

@@ -1,4 +1,4 @@
-//! The machine goes down with everything on it, server and engine at once: what ran there runs again, unless it must not.
+//! The machine goes down with server and engine at once: its jobs run again, unless they must not.
 
 use crate::{
     engine_gone::{ONLY_FIRST_WAITS, Stage},

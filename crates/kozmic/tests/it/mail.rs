@@ -1,5 +1,4 @@
-//! Members hear by mail of what broke and of what is mended, from a real mail server, and nothing that they do not
-//! want.
+//! Members get mails of a real mail server about builds that broke or were mended, and none that they do not want.
 
 use crate::{
     mail_addresses::confirm,

@@ -1,5 +1,5 @@
-//! Mail goes nowhere that its reader did not ask for: an address is confirmed first, a link in each mail ends it, and
-//! nobody gets more than so many within an hour.
+//! Mail goes only to addresses whose readers asked for it: an address is confirmed first, a link in each mail ends all
+//! mail, and nobody gets more than a limit within an hour.
 
 use crate::{
     mail::{build, join, told, wish, world},
@@ -179,7 +179,8 @@ async fn the_last_mail_of_an_hour_says_so_and_none_follows() -> Result<()> {
     for branch in ["main", "other", "third"] {
         build(&world, branch, "1").await?;
     }
-    // Links go out behind the news of the builds, and behind the mails that came of it: the second shows that all were tried.
+    // Links are sent after the news of the builds and the mails about it. The second link shows that all of these were
+    // tried.
     wish(&world.anna, &[("address", "anna@work.example"), ("is_on", "yes")]).await?;
     asked(&server, "anna@work.example", 1).await?;
     world.anna.post_form(SETTINGS, "/account/settings/mail/link/", &[]).await?;

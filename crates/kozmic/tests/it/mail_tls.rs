@@ -1,5 +1,5 @@
-//! Mails over TLS, to a real server with a certificate of an own authority: they arrive if all is right, and `kozmic check`
-//! and the server's log say in a sentence what is wrong if not.
+//! Mails over TLS to a real server with a certificate of a private authority. They arrive if everything is right.
+//! Otherwise `kozmic check` and the server's log explain the fault in a sentence.
 
 use crate::world::{LIMIT, World, github, options};
 use anyhow::{Context, Result, ensure};

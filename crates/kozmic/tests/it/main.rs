@@ -1,4 +1,4 @@
-//! The stories that Kozmic promises, told against a GitHub double, a real Docker engine and a real browser.
+//! The stories that Kozmic promises, with a double of GitHub, a real Docker engine and a real browser.
 //!
 //! Without those parts the tests fail; `script/test` brings them.
 

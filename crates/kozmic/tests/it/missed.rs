@@ -1,4 +1,4 @@
-//! Pushes while nobody listened: GitHub does not try again by itself.
+//! Pushes while no server listened: GitHub does not try again by itself.
 
 use crate::world::{IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

@@ -1,5 +1,5 @@
-//! The newest push of a branch, in whatever order its deliveries come in; and GitHub's statuses beside commits that are
-//! on several branches, or that were not built for good reasons.
+//! The newest push of a branch is found in whatever order deliveries come. GitHub shows right statuses for commits that
+//! are on several branches, or that were not built for good reasons.
 
 mod doubts;
 mod late;

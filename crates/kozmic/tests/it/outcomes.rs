@@ -1,4 +1,4 @@
-//! Ends of jobs: bad, late, silent, canceled, or none at all for want of an image.
+//! Ends of jobs: failed, too long, silent, canceled, or never begun because an image is missing.
 
 use crate::{
     api::Program,

@@ -1,5 +1,5 @@
-//! The package for Debian, in a container: installed, upgraded, removed and purged by the pages' commands, with a stand-in
-//! for systemd's.
+//! The Debian package in a container: installed, upgraded, removed and purged by the pages' commands, with a
+//! replacement for systemd's.
 
 use crate::{
     commands::{Place, Play},

@@ -1,4 +1,4 @@
-//! Answers of each address to the owner, to somebody else who signed in, and to nobody; and to odd questions.
+//! Answers of each address to the owner, to another person who signed in, and to a stranger; and to odd requests.
 
 use crate::world::{World, github, options};
 use anyhow::{Context, Result};

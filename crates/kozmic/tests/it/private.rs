@@ -1,5 +1,5 @@
-//! Private repositories: fetched over SSH with a key of their own, from a host that is known; and repositories that
-//! are renamed or moved.
+//! Private repositories are fetched over SSH with a key of their own, from a known host; and repositories are renamed
+//! or moved.
 
 use crate::world::{IMAGE, LIMIT, World};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! Projects and hooks, and what the forms say to wrong input.
+//! Projects and hooks, and the words of the forms about wrong input.
 
 use crate::world::{IMAGE, REPOSITORY, World};
 use anyhow::Result;

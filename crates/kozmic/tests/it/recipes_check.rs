@@ -1,4 +1,4 @@
-//! `kozmic recipes check`: what is said of a working copy of the configuration repository, with no server anywhere.
+//! `kozmic recipes check` tells the faults of a working copy of the configuration repository without a server.
 
 use anyhow::{Context, Result};
 use std::{

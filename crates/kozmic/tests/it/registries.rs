@@ -1,4 +1,4 @@
-//! Images from registries: with a password, and looked for anew before each job.
+//! Images from registries: with a password, and looked for again before each job.
 
 use crate::world::{IMAGE, LIMIT, World};
 use anyhow::{Result, ensure};

@@ -1,4 +1,5 @@
-//! Refusals of the release script, which come before anything is fetched or compiled; and licences, which are all known.
+//! Refusals of the release script, which come before anything is fetched or compiled; and licences, which are all
+//! known.
 
 use anyhow::{Context, Result, ensure};
 use std::{

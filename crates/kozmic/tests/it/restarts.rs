@@ -1,4 +1,5 @@
-//! A job runs once more, as a new attempt, and what it came to before stays readable; jobs and builds are canceled.
+//! A job runs again as a new attempt, and the result of the attempt before stays readable. Jobs and builds are
+//! canceled.
 
 use crate::world::{GATE, IMAGE, LIMIT, World};
 use anyhow::{Context, Result};

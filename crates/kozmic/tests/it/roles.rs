@@ -1,4 +1,4 @@
-//! Rights of each role, and of nobody, at every address that the server knows.
+//! Rights of each role, and of strangers, at every address of the server.
 
 mod changes;
 

@@ -1,4 +1,5 @@
-//! The server's own image: made of a program that is there, and shut in as `docker/compose.yaml` says, it builds.
+//! The server's own image: it is made of an existing program, and builds although it is confined as
+//! `docker/compose.yaml` says.
 
 use crate::{
     commands::{Place, Play},

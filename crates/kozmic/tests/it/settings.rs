@@ -1,4 +1,4 @@
-//! The settings page: each of its buttons, and what it says when GitHub fails.
+//! The settings page: each of its buttons, and its words when GitHub fails.
 
 use crate::world::{IMAGE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! The set-up: in the terminal, in the browser, as root with systemd, and broken off in the middle.
+//! The set-up: in the terminal, in the browser, as root with systemd, and stopped in the middle.
 
 mod in_a_browser;
 mod in_a_terminal;

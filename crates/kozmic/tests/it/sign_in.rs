@@ -1,4 +1,4 @@
-//! Signing in with GitHub, and what strangers see.
+//! Signing in with GitHub, and the view of strangers.
 
 use crate::{
     api::Program,

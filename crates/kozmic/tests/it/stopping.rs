@@ -1,4 +1,4 @@
-//! Jobs that are stopped: all that a script started gets SIGTERM, once, and the time to tidy up.
+//! Stopped jobs: all processes of a script get SIGTERM once, and time to tidy up.
 
 use crate::world::{IMAGE, LIMIT, World};
 use anyhow::Result;

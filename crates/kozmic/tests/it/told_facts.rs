@@ -1,4 +1,5 @@
-//! Facts that a delivery tells of its repository: a difference is a reason to ask GitHub, and GitHub's answer counts.
+//! Facts about its repository in a delivery: if they differ from the known ones, GitHub is asked, and its answer
+//! counts.
 
 use crate::world::{LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! The walls around a job's container: what it may, how much it gets, and whom it reaches.
+//! The isolation of a job's container: its rights, its resources, and the hosts that it reaches.
 
 use crate::world::{GATE, IMAGE, LIMIT, World};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! Beginning of most stories: a GitHub with Anna and her repository, a server, Anna signed in, her project.
+//! The set-up of most stories: a GitHub with Anna and her repository, a server, Anna signed in, her project.
 
 use anyhow::{Context, Result};
 use kozmic_testkit::{

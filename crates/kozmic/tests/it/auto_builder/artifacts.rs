@@ -1,4 +1,4 @@
-//! Contents of the directory of binaries after some pushes, and how people fetch them.
+//! The directory of binaries after some pushes, and how people fetch its artifacts.
 
 use super::stage::{CORE, Script, Stage};
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! Hooks and recipes of one repository: one build with the jobs of both, and each tells of its own.
+//! Hooks and recipes of one repository share one build with the jobs of both. Each reports its own jobs.
 
 use super::stage::{CORE, Script, Shown, Stage};
 use crate::world::{IMAGE, LIMIT};

@@ -1,4 +1,5 @@
-//! The configuration repository: read, checked and told of whole, and the webhooks that it wants kept right.
+//! The configuration repository is read, checked and reported as a whole, and the webhooks that it needs are kept
+//! right.
 
 use super::stage::{CONFIGURATION, CORE, READING, Script, Shown, Stage};
 use crate::world::LIMIT;

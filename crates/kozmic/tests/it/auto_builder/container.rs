@@ -1,5 +1,5 @@
-//! Surroundings of a script: root, `/`, a terminal, an empty directory for what it makes, and the limits that the
-//! settings set.
+//! The environment of a script: root, `/`, a terminal, an empty directory for its artifact, and the limits of the
+//! settings.
 
 use super::stage::{Script, Stage};
 use crate::world::{GATE, IMAGE};

@@ -1,4 +1,4 @@
-//! The server is killed while it works for recipes, and started again: nothing is lost, nothing is done twice.
+//! The server is killed during jobs of recipes and started again. Nothing is lost, and nothing is done twice.
 
 use super::stage::{Script, Stage};
 use crate::world::{GATE, LIMIT, open_gate_in};

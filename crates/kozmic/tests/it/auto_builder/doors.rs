@@ -1,4 +1,4 @@
-//! Requests at the Auto Builder's doors, well-meant or not.
+//! Requests at the Auto Builder's addresses, well-meant and hostile ones.
 
 use super::stage::{CONFIGURATION, CORE, Script, Stage};
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! The engine is stopped while it works for recipes: their programs run on a terminal, behind no gate.
+//! The engine is stopped during jobs of recipes: their programs run on a terminal, without a gate.
 
 use super::{
     kernels::scene::{GENERIC, Scene},

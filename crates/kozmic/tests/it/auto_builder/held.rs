@@ -1,4 +1,4 @@
-//! A job's container as the engine shows it: found, looked at, listened to, let go on.
+//! Helpers that find a job's container on the engine, look at it, read its output and let it go on.
 
 use super::stage::{Stage, number_of};
 use crate::world::{LIMIT, open_gate_in};

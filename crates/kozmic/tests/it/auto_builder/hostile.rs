@@ -1,4 +1,4 @@
-//! Things that strangers leave, and faults beside them: none of them holds up, hides or outdoes what is right.
+//! Artifacts and files of strangers, and faults: none of them delays, hides or replaces a right artifact.
 
 use super::{
     kernels::scene::{Scene, WHOLE},

@@ -1,4 +1,4 @@
-//! Kernels: whole ones on a fresh image, which is kept, and parts on what was kept.
+//! Kernels: complete ones on a fresh image, which is kept, and parts on a kept image.
 
 mod moved;
 pub(super) mod scene;

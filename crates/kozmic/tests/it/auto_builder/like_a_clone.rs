@@ -1,4 +1,5 @@
-//! A recipe's repository is what a fresh clone is, as a hook's is: even if its script is not executable there.
+//! The repository of a recipe's job is like a fresh clone, as in a hook's job, even if its script is not executable
+//! there.
 
 use super::stage::{CORE, Script, Stage};
 use crate::like_a_clone::{

@@ -1,4 +1,4 @@
-//! The monitor: what the Auto Builder does, for people with a browser and for programs.
+//! The monitor of the Auto Builder, for people with a browser and for programs.
 
 mod addresses;
 mod page;

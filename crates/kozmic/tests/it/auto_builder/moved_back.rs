@@ -1,4 +1,4 @@
-//! Branches that recipes are about: one commit on two of them, and pushes that are told late.
+//! Branches with recipes: one commit on two of them, and deliveries that come late.
 
 use super::stage::{CORE, Script, Shown, Stage};
 use anyhow::Result;

@@ -1,4 +1,4 @@
-//! The configuration repository and the repositories that it names, as people move them about at GitHub.
+//! The configuration repository and the repositories that it names are renamed and moved at GitHub.
 
 use super::stage::{CONFIGURATION, CORE, READING, Script, Shown, Stage};
 use anyhow::{Context, Result};

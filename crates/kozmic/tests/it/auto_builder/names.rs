@@ -1,4 +1,4 @@
-//! Branches whose names leave the same letters: each has links, versions and kept artifacts of its own.
+//! Branches whose names are shortened to the same letters: each has links, versions and kept artifacts of its own.
 
 use super::stage::{Script, Stage};
 use anyhow::{Result, ensure};

@@ -1,4 +1,4 @@
-//! Pushes that are built, the commit of each, and the target of the stable link.
+//! Pushes that are built: the commit of each, and the target of the stable link.
 
 use super::stage::{CORE, Script, Stage};
 use anyhow::Result;

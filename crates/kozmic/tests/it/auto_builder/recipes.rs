@@ -1,4 +1,4 @@
-//! A push becomes artifacts, as a recipe of the configuration repository says.
+//! A push becomes artifacts by a recipe of the configuration repository.
 
 use super::stage::{CORE, Script, Stage};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! The configuration changes while pushes come in and jobs run: each push is judged by one state of it, whole.
+//! The configuration changes while pushes come in and jobs run: each push is judged by exactly one state of it.
 
 use super::stage::{CONFIGURATION, READING, Script, Stage};
 use anyhow::{Result, ensure};

@@ -1,5 +1,5 @@
-//! The stage of the Auto Builder's stories: GitHub with a configuration repository, a hub, and a server that knows
-//! them.
+//! The set-up of the Auto Builder's stories: GitHub with a configuration repository, a hub, and a server that uses
+//! both.
 
 use crate::world::{IMAGE, LIMIT, options};
 use anyhow::{Context, Result, ensure};

@@ -1,4 +1,4 @@
-//! A server that nobody made an Auto Builder of has none of its addresses.
+//! A server without the Auto Builder has none of its addresses.
 
 use crate::world::World;
 use anyhow::Result;

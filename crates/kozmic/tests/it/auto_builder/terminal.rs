@@ -1,4 +1,4 @@
-//! The terminal of a recipe's script: it has a size, and nobody types there.
+//! The terminal of a recipe's script has a size, and no input.
 
 use super::stage::{CONFIGURATION, Script, Stage};
 use crate::world::IMAGE;

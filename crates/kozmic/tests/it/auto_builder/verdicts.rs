@@ -1,4 +1,4 @@
-//! Successes and errors, and that the reason stands where people look.
+//! Successes and errors of recipes' jobs. The reason is where people look for it.
 
 use super::stage::{CONFIGURATION, CORE, Script, Stage};
 use crate::world::LIMIT;

@@ -1,5 +1,5 @@
-//! An installation by the pages, from a bare Debian to one from which Kozmic was taken away, in a container with an engine
-//! of its own. systemd's tool writes its links there, and starts nothing: `SYSTEMD_OFFLINE`.
+//! An installation by the pages, from a bare Debian until Kozmic is removed again, in a container with an engine of its
+//! own. systemd's tool only writes its links there and starts nothing: `SYSTEMD_OFFLINE`.
 
 use super::{Place, Play};
 use crate::world::{IMAGE, github};
@@ -8,8 +8,8 @@ use kozmic_testkit::{authority::Authority, docker::Docker, engine::Engine, serve
 use std::{fs, path::Path, process::Stdio};
 use tokio::process::Command;
 
-/// systemd's tool starts and stops nothing while it is offline, and says so, but not with `--now`: for that it gets both
-/// words.
+/// systemd's tool starts and stops nothing while it is offline, and prints a message. With `--now` it prints none, so
+/// it is given both words separately.
 const SYSTEMCTL: &str = r#"#!/bin/bash
 set -e
 if [[ $2 == --now ]]; then

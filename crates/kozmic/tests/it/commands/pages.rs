@@ -1,4 +1,4 @@
-//! Blocks of commands in the documents, and the marks before them.
+//! Reads the blocks of commands in the documents, and the marks before them.
 
 use anyhow::{Context, Result};
 use std::{

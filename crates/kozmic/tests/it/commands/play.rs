@@ -1,5 +1,5 @@
-//! A story's way through a page's blocks of commands: each is run as it stands there, but for names of hosts, ports and
-//! places that are others here.
+//! Runs a page's blocks of commands for a story. Each block is run as it is written. Only names of hosts, ports and
+//! places that are different here are replaced.
 
 use super::pages::{Block, blocks};
 use anyhow::{Context, Result, ensure};

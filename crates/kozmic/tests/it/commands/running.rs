@@ -1,4 +1,4 @@
-//! Commands beside a server that has built something, and those that need none.
+//! Commands beside a server that has built something, and commands that need no server.
 
 use super::{Place, Play, of_server};
 use crate::{

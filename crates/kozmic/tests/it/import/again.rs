@@ -1,4 +1,4 @@
-//! A second run, after the original went on: what changed there changes here, and what was made here stays.
+//! A second import after the original went on: changes there are made here, and new things from here stay.
 
 use super::{KINDS, SECRET_KEY, Takeover};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! Rows that cannot keep their numbers, rows of which two have one number, and rows that nobody would expect.
+//! Rows that cannot keep their numbers, pairs of rows with the same number, and unexpected rows.
 
 use super::{KINDS, SECRET_KEY, Takeover};
 use anyhow::Result;

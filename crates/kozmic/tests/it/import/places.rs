@@ -1,5 +1,5 @@
-//! Places and age of an original's database, errors of one that cannot be read, and the remains of an import that ends
-//! before its time.
+//! Places and age of an original's database, errors of a database that cannot be read, and the remains of an
+//! interrupted import.
 
 use super::{KINDS, SECRET_KEY, Takeover};
 use crate::world::LIMIT;

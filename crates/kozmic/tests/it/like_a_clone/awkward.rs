@@ -1,4 +1,4 @@
-//! A repository with all that repositories may have and few do; and what is asked of it.
+//! A repository with everything that repositories may have but few do, and the questions about it.
 
 use anyhow::{Result, ensure};
 use std::path::Path;

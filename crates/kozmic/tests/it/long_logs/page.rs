@@ -1,4 +1,4 @@
-//! A log's page under a person's hands, in each browser: any number of lines, by wheel, keys, finger and scrollbar.
+//! A log's page with a person's input in each browser: any number of lines, by wheel, keys, finger and scrollbar.
 
 mod long;
 mod marks;

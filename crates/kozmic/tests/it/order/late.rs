@@ -1,4 +1,4 @@
-//! Deliveries that come late: to one of two hooks, and where people get mail of what came before.
+//! Deliveries that come late: to one of two hooks, and after mails about earlier builds.
 
 use super::{SCRIPT, Story};
 use crate::world::{IMAGE, LIMIT, REPOSITORY};

@@ -1,4 +1,4 @@
-//! The order of a pull request's commits: closed, opened again, moved back, and told late.
+//! The order of a pull request's commits if it is closed, opened again or moved back, or if deliveries come late.
 
 use super::{SCRIPT, Story};
 use crate::world::REPOSITORY;

@@ -1,4 +1,4 @@
-//! One commit on several refs: what GitHub shows of it is the worst of what it came to on those that are there.
+//! One commit on several refs: GitHub shows the worst result of the refs that still exist.
 
 use super::Story;
 use crate::world::{GATE, LIMIT, REPOSITORY};

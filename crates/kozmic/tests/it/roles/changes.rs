@@ -1,4 +1,4 @@
-//! Effects of a changed role at GitHub on people.
+//! Effects for people whose role at GitHub changes.
 
 use crate::world::{GATE, LIMIT, REPOSITORY, World};
 use anyhow::{Context, Result};

@@ -1,4 +1,4 @@
-//! The set-up's pages in a real browser, and who does not get in.
+//! The set-up's pages in a real browser, and the requests that they refuse.
 
 use super::Fresh;
 use crate::world::LIMIT;

@@ -1,4 +1,4 @@
-//! The questions of the terminal, answered through a pipe and on a terminal, also wrongly and not to the end.
+//! The questions of the terminal, answered through a pipe and on a terminal, with wrong and missing answers as well.
 
 use super::{Fresh, of_nobody, run};
 use crate::world::LIMIT;

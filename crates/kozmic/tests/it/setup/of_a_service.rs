@@ -1,4 +1,4 @@
-//! The set-up as root where systemd runs: in a container, whose user, groups and units are nobody's.
+//! The set-up as root with systemd, in a container whose users, groups and units nobody else uses.
 
 use super::{Ended, run};
 use crate::world::IMAGE;

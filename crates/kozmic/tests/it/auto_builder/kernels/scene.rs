@@ -1,5 +1,5 @@
-//! The scene of the kernels' stories: an organization of its own with a repository for each kind of rule. Images are
-//! named after it, so that stories that are told at once never meet.
+//! The set-up of the kernels' stories: an organization for each story, with a repository for each kind of rule. Images
+//! are named after the organization, so that stories that run at the same time never share any.
 
 use super::super::stage::{Script, Stage};
 use crate::world::LIMIT;

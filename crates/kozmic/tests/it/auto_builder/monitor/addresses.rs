@@ -1,4 +1,4 @@
-//! Answers to programs.
+//! The monitor's answers for programs.
 
 use super::{BAD_STATUS, SLOW_STATUS, is_a_build, script};
 use crate::auto_builder::stage::{CORE, Script, Stage, number_of};

@@ -1,4 +1,4 @@
-//! The page, through a real browser.
+//! The monitor's page in a real browser.
 
 use super::{BAD_STATUS, FILES, SLOW_STATUS, script, shows};
 use crate::auto_builder::stage::{Script, Stage};

@@ -1,4 +1,4 @@
-//! A monitor that is not public: who sees what, and for how long.
+//! A monitor that is not public: the parts that each person sees, and until when.
 
 use super::{FILES, RECIPE, shows};
 use crate::{

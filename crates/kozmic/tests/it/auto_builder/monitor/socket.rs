@@ -1,4 +1,4 @@
-//! The WebSocket, as a page of another maker might use it.
+//! The monitor's WebSocket, as a page of another author may use it.
 
 use super::{BAD_STATUS, SLOW_STATUS, is_a_build, script, shows};
 use crate::auto_builder::stage::{Stage, number_of};

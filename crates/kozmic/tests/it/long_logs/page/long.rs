@@ -1,4 +1,4 @@
-//! More lines than browsers can scroll over by themselves: Firefox not over a million, Chromium not over 1,677,720.
+//! More lines than browsers can scroll by themselves: Firefox fails beyond a million, Chromium beyond 1,677,720.
 
 use super::{marks, reader::Reader};
 use crate::world::World;

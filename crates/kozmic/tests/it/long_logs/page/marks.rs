@@ -1,4 +1,4 @@
-//! Lines that are linked to, text that is marked and found: what one does with a place in a log once it is reached.
+//! Lines with links, selected text and search results: what a person does at a place in a log.
 
 use super::reader::Reader;
 use anyhow::{Result, ensure};

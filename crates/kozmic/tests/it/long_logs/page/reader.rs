@@ -1,4 +1,4 @@
-//! Somebody who reads a log: what of it is in sight, and moving about.
+//! A person who reads a log: the visible part of it, and moving in it.
 
 use crate::world::{LIMIT, World};
 use anyhow::{Context, Result, ensure};

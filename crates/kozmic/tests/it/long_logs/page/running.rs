@@ -1,4 +1,4 @@
-//! A job that writes on and on while somebody reads.
+//! A job that keeps printing while a person reads its log.
 
 use super::reader::Reader;
 use crate::world::World;
