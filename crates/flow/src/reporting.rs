@@ -1,4 +1,4 @@
-//! The last step: what happened is told, to the forge and to people.
+//! The last step: reports results to the forge and to people.
 
 pub(crate) mod report;
 mod notify;

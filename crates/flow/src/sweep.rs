@@ -65,7 +65,7 @@ async fn mirrors(flow: &Flow) -> Result<(), GitError> {
     }
 }
 
-/// Keeps the disk's reserve: what is given back to a full disk is there for what was promised.
+/// Manages the ballast: on a full disk it is removed, so that what was promised can still be noted.
 pub(crate) async fn room(flow: Flow) {
     loop {
         if let Err(fault) = flow.edges.room.trim() {

@@ -31,7 +31,8 @@ pub(super) async fn admission(
     Ok(invited.admission(&edges.forge.organizations(token).await?))
 }
 
-/// True if a person who signed in once may still be here. The forge is asked if nothing else tells.
+/// True if a person who signed in once may still be here. The forge is asked only if the settings and the known facts
+/// do not tell.
 ///
 /// # Errors
 /// The forge or the database does not answer.

@@ -76,8 +76,8 @@ async fn bring_in_line(edges: &Edges, project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// The repository and all who may see it. The first person whom the forge answers tells them. A person who cannot see
-/// the repository any more is removed from the members.
+/// The repository and all who may see it, asked with the token of the first person whom the forge does not refuse. A
+/// person who cannot see the repository any more is removed from the members.
 async fn ask(edges: &Edges, project: &Project) -> Result<(Repository, Vec<Collaborator>)> {
     let mut refusal = None;
     for user in edges.store.projects().speakers(project.id).await? {

@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Pause after trouble.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The reason why a ping makes nothing.
+/// The reason why nothing is built for a ping.
 const TRIED: &str = "the forge tried the hook's address";
 
 /// Stores a delivery with a valid signature, and wakes the tasks that wait for deliveries.

@@ -64,7 +64,7 @@ impl Drop for Leaving {
 }
 
 impl Place {
-    /// Name of the artifact at this place: the plain one, unless another artifact has it.
+    /// Name of the artifact at this place: the plain one, unless it belongs to another branch.
     pub(super) async fn name(&self, publishing: &Publishing) -> Result<ArtifactName, Unpublished> {
         let plain = match self {
             Self::Hub(..) => hub_name(&publishing.product.name),

@@ -134,7 +134,7 @@ fn if_interrupted(text: &str) -> Result<IfInterrupted, &'static str> {
     text.parse().map_err(|_| "\"again\" (it runs again, twice at most) or \"error\" (it ends as an error)")
 }
 
-/// Checks that a rule fits to the others.
+/// Checks that a rule does not conflict with the others, and that the base of a dependent rule exists.
 fn fits_to_others(rule: &KernelRule, index: usize, rules: &[KernelRule]) -> Parsed<()> {
     if let Some(first) = rules[..index].iter().position(|other| other.is_for(&rule.repository)) {
         return Err(KernelRuleFault::Twice { repository: rule.repository.clone(), first: first + 1 });

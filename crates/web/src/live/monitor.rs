@@ -2,11 +2,11 @@
 //!
 //! | frame | meaning |
 //! |---|---|
-//! | `{"event":"status","payload":{"<id>":{…}}}` | all that runs; replaces what was told before |
-//! | `{"event":"history","payload":[…]}` | builds that ended last, the newest first; replaces what was told before |
+//! | `{"event":"status","payload":{"<id>":{…}}}` | all jobs that run; replaces the former list |
+//! | `{"event":"history","payload":[…]}` | builds that ended last, the newest first; replaces the former list |
 //! | `{"event":"update","payload":{…}}` | one build, new, changed or just ended |
 //! | `{"event":"tick"}` | the connection is alive |
-//! | `{"event":"over"}` | one may not look any more: nothing follows |
+//! | `{"event":"over"}` | the viewer may not look any more: nothing follows |
 
 use super::{Broken, close, listen, origin::OurSocket, send, socket::Socket, tick, ticks};
 use crate::{

@@ -28,8 +28,8 @@ fn summary(builder: &AutoBuilder) -> String {
     format!("{recipes}, kernel rules: {}, {hub}", builder.kernel_rules())
 }
 
-/// Looks at each repository that the settings name, with the token. The token's person is not asked for: a token with
-/// only the necessary rights gets less of that from GitHub than a signed-in person.
+/// Looks at each repository that the settings name, with the token. The token's person is not asked for: GitHub tells a
+/// token with only the necessary rights less about its person than it tells the token of a sign-in.
 async fn at_github(forge: &GitHub, builder: &AutoBuilder) -> Vec<(&'static str, Look)> {
     let mut looks = Vec::new();
     for (what, full_name) in builder.repositories() {
