@@ -64,9 +64,9 @@ pub async fn drop_image(store: &Store, shelf: &Shelf, image: &CachedImage) -> Re
     let name = cached_image_name(image.project, &image.key).parse().context("name a cached image")?;
     let removed = shelf.remove(&name).await;
     match &removed {
-        Ok(true) => store.forget_cached_image(&leaving).await?,
+        Ok(true) => store.images().forget_cached_image(&leaving).await?,
         // The container of a job that just ended is still there, or the engine does not answer.
-        Ok(false) | Err(_) => store.give_up_removal(&leaving, image).await?,
+        Ok(false) | Err(_) => store.images().give_up_removal(&leaving, image).await?,
     }
     removed
 }

@@ -26,7 +26,7 @@ pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()>
     let ensure =
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };
     let webhook = speak::for_project(edges, hook.project, ensure).await?;
-    if edges.store.hook(hook.id).await?.is_none() {
+    if edges.store.hooks().hook(hook.id).await?.is_none() {
         // The deletion could not see this webhook: it was still being created.
         disconnect(edges, public_url, &Hook { webhook: Some(webhook), ..hook.clone() }).await?;
         bail!("the hook was deleted meanwhile");

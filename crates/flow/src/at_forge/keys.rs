@@ -20,8 +20,8 @@ use kozmic_model::{
 /// The forge refuses or does not answer, or no key can be made: this can be tried again.
 pub(crate) async fn deploy_key(edges: &Edges, project: ProjectId) -> Result<()> {
     pin_host_keys(edges, project).await?;
-    let key = match edges.store.deploy_key(project).await? {
-        Some(key) if edges.store.private_key(project).await.is_ok() => key,
+    let key = match edges.store.keys().deploy_key(project).await? {
+        Some(key) if edges.store.keys().private_key(project).await.is_ok() => key,
         // A key is useless if its private part cannot be opened any more because the secret key was lost.
         lost => {
             if let Some(lost) = &lost {

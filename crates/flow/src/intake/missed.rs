@@ -75,7 +75,7 @@ struct Rounds {
 pub(crate) async fn forever(flow: Flow) {
     let mut rounds = Rounds::default();
     // Only webhooks that existed before the start may have missed something.
-    match flow.edges.store.ears().await {
+    match flow.edges.store.missed().ears().await {
         Ok(ears) => rounds.due.extend(ears.iter().map(|ear| (key_of(ear), clock::now()))),
         Err(fault) => cannot_list(&fault),
     }

@@ -79,7 +79,7 @@ async fn forget_logs(flow: &Flow, kept: Duration) -> Result<u64> {
             break;
         }
         // An attempt may be silent for long, and a log may be older than the row that an import made.
-        if flow.edges.store.ended_before(attempt, clock::now().before(kept)).await? {
+        if flow.edges.store.builds().ended_before(attempt, clock::now().before(kept)).await? {
             flow.edges.logs.remove(attempt).await?;
             count += 1;
         }

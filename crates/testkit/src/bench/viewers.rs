@@ -37,7 +37,7 @@ struct Cost {
     memory: Series,
 }
 
-/// What one viewer received.
+/// Number of updates and bytes that one viewer received.
 #[derive(Clone, Copy)]
 struct Watched {
     updates: usize,

@@ -15,7 +15,7 @@ const PAGES: usize = 10;
 /// The jobs that wait and run, in the order in which they were planned.
 pub(super) async fn running(app: &App, tails: &mut Tails) -> Result<Vec<Card>> {
     // A running job has published nothing yet: an earlier attempt's artifacts are not shown.
-    cards(app, tails, &app.edges.store.monitored().await?, &[]).await
+    cards(app, tails, &app.edges.store.builds().monitored().await?, &[]).await
 }
 
 /// The jobs that ended last, the newest first, up to this limit.

@@ -95,7 +95,7 @@ impl Look<'_> {
     async fn at(&mut self, Tip { git_ref, sha }: &Tip) -> Result<()> {
         let name = git_ref.to_string();
         let stood = self.stood.get(&name).cloned();
-        let heard = self.flow.edges.store.heard_last(self.ear.project, git_ref).await?;
+        let heard = self.flow.edges.store.missed().heard_last(self.ear.project, git_ref).await?;
         // The commit of the last look may be older than that of the last delivery: a look can end before it is noted.
         let known = heard.as_ref().or(stood.as_ref());
         if known.is_none_or(|known| known != sha.as_str()) {

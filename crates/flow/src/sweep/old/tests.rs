@@ -118,8 +118,11 @@ async fn a_failed_delivery_is_kept_as_long_as_the_settings_say() {
         store.deliveries().fail_delivery(waiting, "It cannot be read.").await.unwrap();
         forget(&here.flow).await;
         // If a delivery is still known, it is worked on once more, with its first payload.
-        assert_eq!(store.store_delivery(delivery("new"), clock::now()).await.unwrap(), Stored::New);
-        let again = store.waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().delivery;
+        assert_eq!(
+            store.deliveries().store_delivery(delivery("new"), clock::now()).await.unwrap(),
+            Stored::New
+        );
+        let again = store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().unwrap().delivery;
         assert_eq!(again.payload == b"old", is_kept, "{kept:?}");
     }
 }
