@@ -3,6 +3,8 @@
 //!
 //! This crate does HTTP only: the model decides, and the flow acts. Pages are rendered here and work without scripts.
 //! The scripts under `static/` make them better. The order of the modules is the order in which a request meets them.
+// A request's future holds those of all layers around it, and of the store's below.
+#![recursion_limit = "256"]
 
 mod app;
 mod listen;
