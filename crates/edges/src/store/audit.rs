@@ -53,16 +53,20 @@ impl AuditTrail<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn note_refused(self, login: &str) -> Result<()> {
-        let tx = self.db.write().await?;
-        let deed = Deed::new(Action::SignInRefused, None, login);
-        let known = rows::audit::Entity::find()
-            .filter(rows::audit::Column::At.gt(clock::now().before(REFUSED_AGAIN).0))
-            .filter(rows::audit::Column::Action.eq(deed.action.word()))
-            .filter(rows::audit::Column::Subject.eq(&deed.subject));
-        if known.one(&tx).await.context("look for a refused sign-in")?.is_none() {
-            note(&tx, &self.db.actor, deed).await?;
-        }
-        tx.commit().await.context("commit that somebody was not let in")
+        self.db
+            .change("that somebody was not let in", move |tx| async move {
+                let tx = &tx;
+                let deed = Deed::new(Action::SignInRefused, None, login);
+                let known = rows::audit::Entity::find()
+                    .filter(rows::audit::Column::At.gt(clock::now().before(REFUSED_AGAIN).0))
+                    .filter(rows::audit::Column::Action.eq(deed.action.word()))
+                    .filter(rows::audit::Column::Subject.eq(&deed.subject));
+                if known.one(tx).await.context("look for a refused sign-in")?.is_none() {
+                    note(tx, &self.db.actor, deed).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Forgets entries from before a time, and if there are more than `most`, the oldest of whoever has the most: nobody

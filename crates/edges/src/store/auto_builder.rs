@@ -49,20 +49,28 @@ impl AutoBuilder<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn set_auto_builder(self, token: Option<&SecretString>, now: Timestamp) -> Result<UserId> {
-        let tx = self.db.write().await?;
-        let profile = Profile {
-            forge_id: AUTO_BUILDER,
-            login: "auto-builder".to_owned(),
-            name: "Auto Builder".to_owned(),
-            avatar_url: String::new(),
-            email: None,
-        };
-        let user = users::known_by_forge(&tx, &profile, now).await?;
-        let token = token.map(|token| self.db.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
-        let row = rows::user::ActiveModel { id: Unchanged(user.0), token: Set(token), ..Default::default() };
-        row.update(&tx).await.context("note the Auto Builder's token")?;
-        tx.commit().await.context("commit the Auto Builder")?;
-        Ok(user)
+        self.db
+            .change("the Auto Builder", move |tx| async move {
+                let tx = &tx;
+                let profile = Profile {
+                    forge_id: AUTO_BUILDER,
+                    login: "auto-builder".to_owned(),
+                    name: "Auto Builder".to_owned(),
+                    avatar_url: String::new(),
+                    email: None,
+                };
+                let user = users::known_by_forge(tx, &profile, now).await?;
+                let token =
+                    token.map(|token| self.db.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
+                let row = rows::user::ActiveModel {
+                    id: Unchanged(user.0),
+                    token: Set(token),
+                    ..Default::default()
+                };
+                row.update(tx).await.context("note the Auto Builder's token")?;
+                Ok(user)
+            })
+            .await
     }
 
     /// The user that the Auto Builder is; none if it was never switched on.
@@ -93,22 +101,29 @@ impl AutoBuilder<'_> {
         if let Some(project) = known.filter(|project| project.repository == *repository) {
             return Ok(project);
         }
-        let tx = self.db.write().await?;
-        if let Some(row) = there.one(&tx).await.context("find a project")? {
-            note_repository(&tx, ProjectId(row.id), repository).await?;
-            let project = read::project_of(&tx, row.id).await?;
-            tx.commit().await.context("commit a repository's move")?;
-            return Ok(project);
-        }
-        let owner = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(AUTO_BUILDER.0));
-        let owner =
-            owner.one(&tx).await.context("find the Auto Builder")?.context("there is no Auto Builder")?;
-        let row = project_row(UserId(owner.id), repository, now);
-        let row = row.insert(&tx).await.context("make a project")?;
-        set_role(&tx, ProjectId(row.id), UserId(owner.id), Role::Owner).await?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
-        tx.commit().await.context("commit a project")?;
-        Ok(read::project(row))
+        let there = &there;
+        self.db
+            .change("a project", move |tx| async move {
+                let tx = &tx;
+                if let Some(row) = there.clone().one(tx).await.context("find a project")? {
+                    note_repository(tx, ProjectId(row.id), repository).await?;
+                    let project = read::project_of(tx, row.id).await?;
+                    return Ok(project);
+                }
+                let owner = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(AUTO_BUILDER.0));
+                let owner = owner
+                    .one(tx)
+                    .await
+                    .context("find the Auto Builder")?
+                    .context("there is no Auto Builder")?;
+                let row = project_row(UserId(owner.id), repository, now);
+                let row = row.insert(tx).await.context("make a project")?;
+                set_role(tx, ProjectId(row.id), UserId(owner.id), Role::Owner).await?;
+                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), ""))
+                    .await?;
+                Ok(read::project(row))
+            })
+            .await
     }
 
     /// The repositories whose pushes the Auto Builder hears of, by their names.

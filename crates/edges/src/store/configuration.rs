@@ -55,24 +55,33 @@ impl InForce<'_> {
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn swap_configuration(self, new: &LoadedConfiguration, now: Timestamp) -> Result<()> {
-        let tx = self.db.write().await?;
-        let row = rows::configuration::ActiveModel {
-            id: Set(ONLY),
-            sha: Set(new.sha.to_string()),
-            content: Set(serde_json::to_string(&new.configuration)?),
-            loaded_at: Set(now.0),
-        };
-        let columns = [
-            rows::configuration::Column::Sha,
-            rows::configuration::Column::Content,
-            rows::configuration::Column::LoadedAt,
-        ];
-        let newest = OnConflict::column(rows::configuration::Column::Id).update_columns(columns).to_owned();
-        let swap = rows::configuration::Entity::insert(row).on_conflict(newest);
-        swap.exec_without_returning(&tx).await.context("swap the configuration")?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::ConfigurationLoaded, None, new.sha.short()))
-            .await?;
-        tx.commit().await.context("commit the configuration")
+        self.db
+            .change("the configuration", move |tx| async move {
+                let tx = &tx;
+                let row = rows::configuration::ActiveModel {
+                    id: Set(ONLY),
+                    sha: Set(new.sha.to_string()),
+                    content: Set(serde_json::to_string(&new.configuration)?),
+                    loaded_at: Set(now.0),
+                };
+                let columns = [
+                    rows::configuration::Column::Sha,
+                    rows::configuration::Column::Content,
+                    rows::configuration::Column::LoadedAt,
+                ];
+                let newest =
+                    OnConflict::column(rows::configuration::Column::Id).update_columns(columns).to_owned();
+                let swap = rows::configuration::Entity::insert(row).on_conflict(newest);
+                swap.exec_without_returning(tx).await.context("swap the configuration")?;
+                audit::note(
+                    tx,
+                    &self.db.actor,
+                    Deed::new(Action::ConfigurationLoaded, None, new.sha.short()),
+                )
+                .await?;
+                Ok(())
+            })
+            .await
     }
 }
 

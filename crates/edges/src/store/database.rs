@@ -41,7 +41,25 @@ impl Database {
 
     /// Begins a transaction that writes. Boxed: all that writes stands around it, and the compiler's depth has an end.
     pub(super) fn write(&self) -> BoxFuture<'_, Result<Transaction>> {
-        Box::pin(async { self.writer.begin().await.map(Transaction).context("begin a transaction") })
+        Box::pin(async {
+            let begun = self.writer.begin().await.context("begin a transaction")?;
+            Ok(Transaction(Arc::new(begun)))
+        })
+    }
+
+    /// Makes a change: all of it or, on an error, nothing.
+    pub(super) async fn change<T, Work>(
+        &self,
+        what: &'static str,
+        work: impl Fn(Transaction) -> Work,
+    ) -> Result<T>
+    where
+        Work: Future<Output = Result<T>>,
+    {
+        let tx = self.write().await?;
+        let outcome = work(tx.clone()).await?;
+        tx.commit().await.with_context(|| format!("commit {what}"))?;
+        Ok(outcome)
     }
 
     /// A connection as such, for the steps that make tables.
@@ -63,13 +81,15 @@ impl Database {
     }
 }
 
-/// A transaction that writes.
-pub(super) struct Transaction(DatabaseTransaction);
+/// A handle to a transaction that writes; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Transaction(Arc<DatabaseTransaction>);
 
 impl Transaction {
     /// Makes all that was written in it true.
-    pub(super) async fn commit(self) -> Result<(), DbErr> {
-        self.0.commit().await
+    async fn commit(self) -> Result<()> {
+        let whole = Arc::into_inner(self.0).context("a part of the work goes on after its end")?;
+        Ok(whole.commit().await?)
     }
 }
 

@@ -56,21 +56,25 @@ impl Hooks<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn add_hook(self, project: ProjectId, recipe: &HookRecipe, now: Timestamp) -> Result<Hook> {
-        let tx = self.db.write().await?;
-        let row = rows::hook::ActiveModel {
-            project_id: Set(project.0),
-            secret: Set(self.db.vault.seal(SECRET_PLACE, &secret::random())),
-            webhook_id: Set(None),
-            created_at: Set(now.0),
-            cache_inputs: Set(None),
-            unsigned: Set(false),
-            is_own: Set(true),
-            ..recipe_row(recipe)?
-        };
-        let row = row.insert(&tx).await.context("add a hook")?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::HookAdded, Some(project), &recipe.title)).await?;
-        tx.commit().await.context("commit a hook")?;
-        read::hook(row)
+        self.db
+            .change("a hook", move |tx| async move {
+                let tx = &tx;
+                let row = rows::hook::ActiveModel {
+                    project_id: Set(project.0),
+                    secret: Set(self.db.vault.seal(SECRET_PLACE, &secret::random())),
+                    webhook_id: Set(None),
+                    created_at: Set(now.0),
+                    cache_inputs: Set(None),
+                    unsigned: Set(false),
+                    is_own: Set(true),
+                    ..recipe_row(recipe)?
+                };
+                let row = row.insert(tx).await.context("add a hook")?;
+                audit::note(tx, &self.db.actor, Deed::new(Action::HookAdded, Some(project), &recipe.title))
+                    .await?;
+                read::hook(row)
+            })
+            .await
     }
 
     /// Changes what a hook runs; builds that were planned before run what they were planned with.
@@ -78,18 +82,26 @@ impl Hooks<'_> {
     /// # Errors
     /// There is no such hook, or the database does not answer.
     pub async fn change_hook(self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
-        let tx = self.db.write().await?;
-        let before = read::hook(row_of(&tx, id).await?)?;
-        let row = rows::hook::ActiveModel { id: Unchanged(id.0), is_own: Set(true), ..recipe_row(recipe)? };
-        let row = row.update(&tx).await.context("change a hook")?;
-        let changed = changed(&before.recipe, recipe);
-        if !changed.is_empty() {
-            let subject = format!("{}: {}", recipe.title, changed.join(", "));
-            audit::note(&tx, &self.db.actor, Deed::new(Action::HookChanged, Some(before.project), &subject))
-                .await?;
-        }
-        tx.commit().await.context("commit a changed hook")?;
-        read::hook(row)
+        self.db
+            .change("a changed hook", move |tx| async move {
+                let tx = &tx;
+                let before = read::hook(row_of(tx, id).await?)?;
+                let row =
+                    rows::hook::ActiveModel { id: Unchanged(id.0), is_own: Set(true), ..recipe_row(recipe)? };
+                let row = row.update(tx).await.context("change a hook")?;
+                let changed = changed(&before.recipe, recipe);
+                if !changed.is_empty() {
+                    let subject = format!("{}: {}", recipe.title, changed.join(", "));
+                    audit::note(
+                        tx,
+                        &self.db.actor,
+                        Deed::new(Action::HookChanged, Some(before.project), &subject),
+                    )
+                    .await?;
+                }
+                read::hook(row)
+            })
+            .await
     }
 
     /// Deletes a hook; the builds that it made stay.
@@ -97,13 +109,17 @@ impl Hooks<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn delete_hook(self, id: HookId) -> Result<()> {
-        let tx = self.db.write().await?;
-        let row = rows::hook::Entity::find_by_id(id.0).one(&tx).await.context("find a hook")?;
-        let Some(row) = row else { return Ok(()) };
-        rows::hook::Entity::delete_by_id(id.0).exec(&tx).await.context("delete a hook")?;
-        let project = Some(ProjectId(row.project_id));
-        audit::note(&tx, &self.db.actor, Deed::new(Action::HookDeleted, project, &row.title)).await?;
-        tx.commit().await.context("commit the end of a hook")
+        self.db
+            .change("the end of a hook", move |tx| async move {
+                let tx = &tx;
+                let row = rows::hook::Entity::find_by_id(id.0).one(tx).await.context("find a hook")?;
+                let Some(row) = row else { return Ok(()) };
+                rows::hook::Entity::delete_by_id(id.0).exec(tx).await.context("delete a hook")?;
+                let project = Some(ProjectId(row.project_id));
+                audit::note(tx, &self.db.actor, Deed::new(Action::HookDeleted, project, &row.title)).await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Notes the webhook at the forge that calls a hook, and signs with its secret.
@@ -111,22 +127,26 @@ impl Hooks<'_> {
     /// # Errors
     /// There is no such hook, or the database does not answer.
     pub async fn connect_hook(self, id: HookId, webhook: WebhookId) -> Result<()> {
-        let tx = self.db.write().await?;
-        let known = row_of(&tx, id).await?;
-        let row = rows::hook::ActiveModel {
-            id: Unchanged(id.0),
-            webhook_id: Set(Some(webhook.0)),
-            unsigned: Set(false),
-            is_own: Set(true),
-            ..Default::default()
-        };
-        row.update(&tx).await.context("note a webhook")?;
-        if known.webhook_id != Some(webhook.0) || known.unsigned {
-            let project = Some(ProjectId(known.project_id));
-            audit::note(&tx, &self.db.actor, Deed::new(Action::WebhookSet, project, &known.title)).await?;
-        }
-        tx.commit().await.context("commit a webhook")?;
-        MissedDeliveries { db: self.db }.hears_again(Door::Hook(id), None).await
+        self.db
+            .change("a webhook", move |tx| async move {
+                let tx = &tx;
+                let known = row_of(tx, id).await?;
+                let row = rows::hook::ActiveModel {
+                    id: Unchanged(id.0),
+                    webhook_id: Set(Some(webhook.0)),
+                    unsigned: Set(false),
+                    is_own: Set(true),
+                    ..Default::default()
+                };
+                row.update(tx).await.context("note a webhook")?;
+                if known.webhook_id != Some(webhook.0) || known.unsigned {
+                    let project = Some(ProjectId(known.project_id));
+                    audit::note(tx, &self.db.actor, Deed::new(Action::WebhookSet, project, &known.title))
+                        .await?;
+                }
+                MissedDeliveries { db: self.db }.hears_again(Door::Hook(id), None).await
+            })
+            .await
     }
 
     /// Notes that no webhook at the forge calls a hook any more.
@@ -173,14 +193,22 @@ impl Hooks<'_> {
         if let Ok(secret) = self.db.vault.open(SECRET_PLACE, &row.secret) {
             return Ok(secret);
         }
-        let (tx, fresh) = (self.db.write().await?, secret::random());
-        let sealed = Set(self.db.vault.seal(SECRET_PLACE, &fresh));
-        let row = rows::hook::ActiveModel { id: Unchanged(id.0), secret: sealed, ..Default::default() };
-        let row = row.update(&tx).await.context("give a hook a new secret")?;
-        let project = Some(ProjectId(row.project_id));
-        audit::note(&tx, &self.db.actor, Deed::new(Action::WebhookSecretMade, project, &row.title)).await?;
-        tx.commit().await.context("commit a hook's new secret")?;
-        Ok(fresh)
+        let made = secret::random();
+        let fresh = &made;
+        self.db
+            .change("a hook's new secret", move |tx| async move {
+                let tx = &tx;
+                let sealed = Set(self.db.vault.seal(SECRET_PLACE, fresh));
+                let row =
+                    rows::hook::ActiveModel { id: Unchanged(id.0), secret: sealed, ..Default::default() };
+                let row = row.update(tx).await.context("give a hook a new secret")?;
+                let project = Some(ProjectId(row.project_id));
+                audit::note(tx, &self.db.actor, Deed::new(Action::WebhookSecretMade, project, &row.title))
+                    .await?;
+                Ok(())
+            })
+            .await?;
+        Ok(made)
     }
 
     /// The secret that a hook's deliveries are signed with.

@@ -74,28 +74,33 @@ impl Projects<'_> {
         repository: RepositoryId,
         now: Timestamp,
     ) -> Result<Project> {
-        let tx = self.db.write().await?;
-        let there = rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(repository.0));
-        let there = there.one(&tx).await.context("find a project")?;
-        if let Some(row) = &there
-            && !users::is_auto_builder(&tx, UserId(row.owner_id)).await?
-        {
-            return Ok(read::project(row.clone()));
-        }
-        let listed = rows::repository::Entity::find()
-            .filter(rows::repository::Column::UserId.eq(user.0))
-            .filter(rows::repository::Column::ForgeId.eq(repository.0))
-            .filter(rows::repository::Column::Permission.eq(Permission::Admin.word()));
-        let listed = listed.one(&tx).await.context("find a repository")?;
-        let listed = read::repository(listed.context("this repository is not on your list")?);
-        let row = match there {
-            Some(row) => take_over(&tx, row, user).await?,
-            None => project_row(user, &listed, now).insert(&tx).await.context("make a project")?,
-        };
-        set_role(&tx, ProjectId(row.id), user, Role::Owner).await?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
-        tx.commit().await.context("commit a project")?;
-        Ok(read::project(row))
+        self.db
+            .change("a project", move |tx| async move {
+                let tx = &tx;
+                let there =
+                    rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(repository.0));
+                let there = there.one(tx).await.context("find a project")?;
+                if let Some(row) = &there
+                    && !users::is_auto_builder(tx, UserId(row.owner_id)).await?
+                {
+                    return Ok(read::project(row.clone()));
+                }
+                let listed = rows::repository::Entity::find()
+                    .filter(rows::repository::Column::UserId.eq(user.0))
+                    .filter(rows::repository::Column::ForgeId.eq(repository.0))
+                    .filter(rows::repository::Column::Permission.eq(Permission::Admin.word()));
+                let listed = listed.one(tx).await.context("find a repository")?;
+                let listed = read::repository(listed.context("this repository is not on your list")?);
+                let row = match there {
+                    Some(row) => take_over(tx, row, user).await?,
+                    None => project_row(user, &listed, now).insert(tx).await.context("make a project")?,
+                };
+                set_role(tx, ProjectId(row.id), user, Role::Owner).await?;
+                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), ""))
+                    .await?;
+                Ok(read::project(row))
+            })
+            .await
     }
 
     /// One project.
@@ -133,9 +138,13 @@ impl Projects<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn follow_repository(self, id: ProjectId, repository: &Repository) -> Result<()> {
-        let tx = self.db.write().await?;
-        note_repository(&tx, id, repository).await?;
-        tx.commit().await.context("commit a repository's move")
+        self.db
+            .change("a repository's move", move |tx| async move {
+                let tx = &tx;
+                note_repository(tx, id, repository).await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Hides a project that is said to be private by now, until the forge's own answer is believed.
@@ -167,22 +176,27 @@ impl Projects<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn change_project(self, id: ProjectId, settings: ProjectSettings) -> Result<()> {
-        let tx = self.db.write().await?;
-        let before = read::project_of(&tx, id.0).await?.settings;
-        let row = rows::project::ActiveModel {
-            id: Unchanged(id.0),
-            cancel_waiting: Set(settings.cancel_waiting),
-            cancel_running: Set(settings.cancel_running),
-            forks: Set(settings.forks.word().to_owned()),
-            sudo: Set(settings.sudo.word().to_owned()),
-            ..Default::default()
-        };
-        row.update(&tx).await.context("change a project's settings")?;
-        let changes = settings.differences(before);
-        if !changes.is_empty() {
-            audit::note(&tx, &self.db.actor, Deed::new(Action::SettingsChanged, Some(id), &changes)).await?;
-        }
-        tx.commit().await.context("commit a project's settings")
+        self.db
+            .change("a project's settings", move |tx| async move {
+                let tx = &tx;
+                let before = read::project_of(tx, id.0).await?.settings;
+                let row = rows::project::ActiveModel {
+                    id: Unchanged(id.0),
+                    cancel_waiting: Set(settings.cancel_waiting),
+                    cancel_running: Set(settings.cancel_running),
+                    forks: Set(settings.forks.word().to_owned()),
+                    sudo: Set(settings.sudo.word().to_owned()),
+                    ..Default::default()
+                };
+                row.update(tx).await.context("change a project's settings")?;
+                let changes = settings.differences(before);
+                if !changes.is_empty() {
+                    audit::note(tx, &self.db.actor, Deed::new(Action::SettingsChanged, Some(id), &changes))
+                        .await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Notes whether everybody may see a private project's badge.
@@ -190,16 +204,21 @@ impl Projects<'_> {
     /// # Errors
     /// There is no such project, or the database does not answer.
     pub async fn open_badge(self, id: ProjectId, is_open: bool) -> Result<()> {
-        let tx = self.db.write().await?;
-        let was_open = read::project_of(&tx, id.0).await?.open_badge;
-        let open_badge = Set(is_open);
-        let row = rows::project::ActiveModel { id: Unchanged(id.0), open_badge, ..Default::default() };
-        row.update(&tx).await.context("open or close a badge")?;
-        if was_open != is_open {
-            let action = if is_open { Action::BadgeOpened } else { Action::BadgeClosed };
-            audit::note(&tx, &self.db.actor, Deed::new(action, Some(id), "")).await?;
-        }
-        tx.commit().await.context("commit a badge")
+        self.db
+            .change("a badge", move |tx| async move {
+                let tx = &tx;
+                let was_open = read::project_of(tx, id.0).await?.open_badge;
+                let open_badge = Set(is_open);
+                let row =
+                    rows::project::ActiveModel { id: Unchanged(id.0), open_badge, ..Default::default() };
+                row.update(tx).await.context("open or close a badge")?;
+                if was_open != is_open {
+                    let action = if is_open { Action::BadgeOpened } else { Action::BadgeClosed };
+                    audit::note(tx, &self.db.actor, Deed::new(action, Some(id), "")).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// A user's projects with their newest builds, the one built last first.

@@ -118,25 +118,32 @@ impl Takeover<'_> {
         new: &NewUser,
         now: Timestamp,
     ) -> Result<Taken<UserId>> {
-        let tx = self.db.write().await?;
-        let there = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(new.profile.forge_id.0));
-        let there = there.one(&tx).await.context("find a user")?;
-        let token =
-            new.token.as_ref().map(|token| self.db.vault.seal(users::TOKEN_PLACE, token)).unwrap_or_default();
-        let taken = match (there, own_id(&tx, "user", foreign).await?) {
-            (Some(row), known) => known_user(&tx, row, known.is_some(), new, token).await?,
-            (None, Some(_)) => return Ok(Taken::Gone),
-            (None, None) => {
-                let id = free_id::<rows::user::Entity>(&tx, foreign).await?;
-                let row = rows::user::ActiveModel { id: Set(id), ..user_row(new, token, now) };
-                Taken::Over(UserId(row.insert(&tx).await.context("take over a user")?.id))
-            }
-        };
-        if let Taken::Over(id) | Taken::There(id) | Taken::Followed(id) = taken {
-            note(&tx, "user", foreign, id.0).await?;
-        }
-        tx.commit().await.context("commit a user's take-over")?;
-        Ok(taken)
+        self.db
+            .change("a user's take-over", move |tx| async move {
+                let tx = &tx;
+                let there =
+                    rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(new.profile.forge_id.0));
+                let there = there.one(tx).await.context("find a user")?;
+                let token = new
+                    .token
+                    .as_ref()
+                    .map(|token| self.db.vault.seal(users::TOKEN_PLACE, token))
+                    .unwrap_or_default();
+                let taken = match (there, own_id(tx, "user", foreign).await?) {
+                    (Some(row), known) => known_user(tx, row, known.is_some(), new, token).await?,
+                    (None, Some(_)) => return Ok(Taken::Gone),
+                    (None, None) => {
+                        let id = free_id::<rows::user::Entity>(tx, foreign).await?;
+                        let row = rows::user::ActiveModel { id: Set(id), ..user_row(new, token, now) };
+                        Taken::Over(UserId(row.insert(tx).await.context("take over a user")?.id))
+                    }
+                };
+                if let Taken::Over(id) | Taken::There(id) | Taken::Followed(id) = taken {
+                    note(tx, "user", foreign, id.0).await?;
+                }
+                Ok(taken)
+            })
+            .await
     }
 
     /// Takes over a project with its members, if its repository is no project here.
@@ -149,39 +156,41 @@ impl Takeover<'_> {
         new: &NewProject,
         now: Timestamp,
     ) -> Result<Taken<ProjectId>> {
-        let tx = self.db.write().await?;
-        let known = own_id(&tx, "project", foreign).await?;
-        let there =
-            rows::project::Entity::find().filter(rows::project::Column::ForgeId.eq(new.repository.id.0));
-        match (there.one(&tx).await.context("find a project")?, known) {
-            (Some(row), Some(known)) if row.id == known => {
-                if row.synced_at.is_none() {
-                    follow_members(&tx, ProjectId(known), new).await?;
-                    tx.commit().await.context("commit a project's members")?;
+        self.db
+            .change("a project's take-over", move |tx| async move {
+                let tx = &tx;
+                let known = own_id(tx, "project", foreign).await?;
+                let there = rows::project::Entity::find()
+                    .filter(rows::project::Column::ForgeId.eq(new.repository.id.0));
+                match (there.one(tx).await.context("find a project")?, known) {
+                    (Some(row), Some(known)) if row.id == known => {
+                        if row.synced_at.is_none() {
+                            follow_members(tx, ProjectId(known), new).await?;
+                        }
+                        return Ok(Taken::There(ProjectId(known)));
+                    }
+                    (Some(_), _) => return Ok(Taken::MadeHere),
+                    // A database that was started anew gives the last number once more: then it is another repository's.
+                    (None, Some(known)) if is_of_another(tx, known).await? => {}
+                    (None, Some(_)) => return Ok(Taken::Gone),
+                    (None, None) => {}
                 }
-                return Ok(Taken::There(ProjectId(known)));
-            }
-            (Some(_), _) => return Ok(Taken::MadeHere),
-            // A database that was started anew gives the last number once more: then it is another repository's.
-            (None, Some(known)) if is_of_another(&tx, known).await? => {}
-            (None, Some(_)) => return Ok(Taken::Gone),
-            (None, None) => {}
-        }
-        let id = free_id::<rows::project::Entity>(&tx, foreign).await?;
-        let row = rows::project::ActiveModel {
-            id: Set(id),
-            open_badge: Set(new.open_badge),
-            ..projects::project_row(new.owner, &new.repository, now)
-        };
-        let id = ProjectId(row.insert(&tx).await.context("take over a project")?.id);
-        for (user, role) in &new.members {
-            set_role(&tx, id, *user, *role).await?;
-        }
-        set_role(&tx, id, new.owner, Role::Owner).await?;
-        note(&tx, "project", foreign, id.0).await?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::ProjectImported, Some(id), "")).await?;
-        tx.commit().await.context("commit a project's take-over")?;
-        Ok(Taken::Over(id))
+                let id = free_id::<rows::project::Entity>(tx, foreign).await?;
+                let row = rows::project::ActiveModel {
+                    id: Set(id),
+                    open_badge: Set(new.open_badge),
+                    ..projects::project_row(new.owner, &new.repository, now)
+                };
+                let id = ProjectId(row.insert(tx).await.context("take over a project")?.id);
+                for (user, role) in &new.members {
+                    set_role(tx, id, *user, *role).await?;
+                }
+                set_role(tx, id, new.owner, Role::Owner).await?;
+                note(tx, "project", foreign, id.0).await?;
+                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectImported, Some(id), "")).await?;
+                Ok(Taken::Over(id))
+            })
+            .await
     }
 
     /// Takes over a deploy key, if the project has none. False if it has one.
@@ -195,23 +204,26 @@ impl Takeover<'_> {
         private: &SecretString,
         at_forge: Option<DeployKeyId>,
     ) -> Result<bool> {
-        let tx = self.db.write().await?;
-        let there = rows::deploy_key::Entity::find_by_id(project.0).one(&tx).await;
-        if there.context("find a deploy key")?.is_some() {
-            return Ok(false);
-        }
-        let row = rows::deploy_key::ActiveModel {
-            project_id: Set(project.0),
-            public_key: Set(public.to_owned()),
-            private_key: Set(self.db.vault.seal(keys::deploy_keys::PRIVATE_PLACE, private)),
-            at_forge: Set(at_forge.map(|id| id.0)),
-        };
-        rows::deploy_key::Entity::insert(row)
-            .exec_without_returning(&tx)
+        self.db
+            .change("a deploy key's take-over", move |tx| async move {
+                let tx = &tx;
+                let there = rows::deploy_key::Entity::find_by_id(project.0).one(tx).await;
+                if there.context("find a deploy key")?.is_some() {
+                    return Ok(false);
+                }
+                let row = rows::deploy_key::ActiveModel {
+                    project_id: Set(project.0),
+                    public_key: Set(public.to_owned()),
+                    private_key: Set(self.db.vault.seal(keys::deploy_keys::PRIVATE_PLACE, private)),
+                    at_forge: Set(at_forge.map(|id| id.0)),
+                };
+                rows::deploy_key::Entity::insert(row)
+                    .exec_without_returning(tx)
+                    .await
+                    .context("take over a deploy key")?;
+                Ok(true)
+            })
             .await
-            .context("take over a deploy key")?;
-        tx.commit().await.context("commit a deploy key's take-over")?;
-        Ok(true)
     }
 
     /// Takes over a hook, with a new secret: its webhook knows it only after it was connected anew.
@@ -225,27 +237,32 @@ impl Takeover<'_> {
         new: &NewHook,
         now: Timestamp,
     ) -> Result<Taken<HookId>> {
-        let tx = self.db.write().await?;
-        if let Some(id) = own_id(&tx, "hook", foreign).await? {
-            let row = rows::hook::Entity::find_by_id(id).one(&tx).await.context("find a hook")?;
-            let Some(row) = row.filter(|row| row.project_id == project.0) else { return Ok(Taken::Gone) };
-            return follow_hook(tx, row, new).await;
-        }
-        let row = rows::hook::ActiveModel {
-            id: Set(free_id::<rows::hook::Entity>(&tx, foreign).await?),
-            project_id: Set(project.0),
-            secret: Set(self.db.vault.seal(hooks::SECRET_PLACE, &secret::random())),
-            webhook_id: Set(new.webhook.map(|id| id.0)),
-            created_at: Set(now.0),
-            cache_inputs: Set(None),
-            unsigned: Set(new.webhook.is_some()),
-            is_own: Set(false),
-            ..hooks::recipe_row(&new.recipe)?
-        };
-        let id = row.insert(&tx).await.context("take over a hook")?.id;
-        note(&tx, "hook", foreign, id).await?;
-        tx.commit().await.context("commit a hook's take-over")?;
-        Ok(Taken::Over(HookId(id)))
+        self.db
+            .change("a hook's take-over", move |tx| async move {
+                let tx = &tx;
+                if let Some(id) = own_id(tx, "hook", foreign).await? {
+                    let row = rows::hook::Entity::find_by_id(id).one(tx).await.context("find a hook")?;
+                    let Some(row) = row.filter(|row| row.project_id == project.0) else {
+                        return Ok(Taken::Gone);
+                    };
+                    return follow_hook(tx, row, new).await;
+                }
+                let row = rows::hook::ActiveModel {
+                    id: Set(free_id::<rows::hook::Entity>(tx, foreign).await?),
+                    project_id: Set(project.0),
+                    secret: Set(self.db.vault.seal(hooks::SECRET_PLACE, &secret::random())),
+                    webhook_id: Set(new.webhook.map(|id| id.0)),
+                    created_at: Set(now.0),
+                    cache_inputs: Set(None),
+                    unsigned: Set(new.webhook.is_some()),
+                    is_own: Set(false),
+                    ..hooks::recipe_row(&new.recipe)?
+                };
+                let id = row.insert(tx).await.context("take over a hook")?.id;
+                note(tx, "hook", foreign, id).await?;
+                Ok(Taken::Over(HookId(id)))
+            })
+            .await
     }
 }
 
@@ -293,7 +310,7 @@ async fn is_of_another(tx: &Transaction, id: i64) -> Result<bool> {
 }
 
 /// A hook that nobody here saved or restored is the other installation's still.
-async fn follow_hook(tx: Transaction, row: rows::hook::Model, new: &NewHook) -> Result<Taken<HookId>> {
+async fn follow_hook(tx: &Transaction, row: rows::hook::Model, new: &NewHook) -> Result<Taken<HookId>> {
     let id = HookId(row.id);
     let fresh = rows::hook::ActiveModel {
         id: Unchanged(row.id),
@@ -304,8 +321,7 @@ async fn follow_hook(tx: Transaction, row: rows::hook::Model, new: &NewHook) -> 
     if row.is_own || is_same(&row, &fresh) {
         return Ok(Taken::There(id));
     }
-    fresh.update(&tx).await.context("follow a hook")?;
-    tx.commit().await.context("commit a hook's change")?;
+    fresh.update(tx).await.context("follow a hook")?;
     Ok(Taken::Followed(id))
 }
 

@@ -24,31 +24,34 @@ impl Artifacts<'_> {
         if let Some(name) = had(&self.db.reader, place, wish).await? {
             return Ok(Some(name));
         }
-        let tx = self.db.write().await?;
-        if let Some(name) = had(&tx, place, wish).await? {
-            return Ok(Some(name));
-        }
-        for candidate in wish.candidates() {
-            let key = key(place, candidate);
-            let taken = rows::given_name::Entity::find()
-                .filter(rows::given_name::Column::Place.eq(place))
-                .filter(rows::given_name::Column::Key.eq(key.clone()));
-            if taken.one(&tx).await.context("look whose a name is")?.is_some() {
-                continue;
-            }
-            let row = rows::given_name::ActiveModel {
-                id: NotSet,
-                place: Set(place.to_owned()),
-                key: Set(key),
-                owner: Set(wish.owner.as_str().to_owned()),
-                plain: Set(wish.plain.clone()),
-                name: Set(candidate.to_owned()),
-            };
-            row.insert(&tx).await.context("give a name")?;
-            tx.commit().await.context("commit a name")?;
-            return Ok(Some(candidate.to_owned()));
-        }
-        Ok(None)
+        self.db
+            .change("a name", move |tx| async move {
+                let tx = &tx;
+                if let Some(name) = had(tx, place, wish).await? {
+                    return Ok(Some(name));
+                }
+                for candidate in wish.candidates() {
+                    let key = key(place, candidate);
+                    let taken = rows::given_name::Entity::find()
+                        .filter(rows::given_name::Column::Place.eq(place))
+                        .filter(rows::given_name::Column::Key.eq(key.clone()));
+                    if taken.one(tx).await.context("look whose a name is")?.is_some() {
+                        continue;
+                    }
+                    let row = rows::given_name::ActiveModel {
+                        id: NotSet,
+                        place: Set(place.to_owned()),
+                        key: Set(key),
+                        owner: Set(wish.owner.as_str().to_owned()),
+                        plain: Set(wish.plain.clone()),
+                        name: Set(candidate.to_owned()),
+                    };
+                    row.insert(tx).await.context("give a name")?;
+                    return Ok(Some(candidate.to_owned()));
+                }
+                Ok(None)
+            })
+            .await
     }
 
     /// The name that somebody has at a place, if it was given already.

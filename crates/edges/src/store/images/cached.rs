@@ -157,14 +157,17 @@ impl Images<'_> {
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn begin_removal(self, image: &CachedImage) -> Result<Option<CachedImage>> {
-        let tx = self.db.write().await?;
-        let started_at = busy_since(&tx).await?.get(&image.project.0).copied();
-        if started_at.is_some_and(|started_at| image.used_at.0 >= started_at) {
-            return Ok(None);
-        }
-        let has_begun = change_use(&tx, image, LEAVING).await?;
-        tx.commit().await.context("commit that an image is removed")?;
-        Ok(has_begun.then(|| CachedImage { used_at: Timestamp(LEAVING), ..image.clone() }))
+        self.db
+            .change("that an image is removed", move |tx| async move {
+                let tx = &tx;
+                let started_at = busy_since(tx).await?.get(&image.project.0).copied();
+                if started_at.is_some_and(|started_at| image.used_at.0 >= started_at) {
+                    return Ok(None);
+                }
+                let has_begun = change_use(tx, image, LEAVING).await?;
+                Ok(has_begun.then(|| CachedImage { used_at: Timestamp(LEAVING), ..image.clone() }))
+            })
+            .await
     }
 
     /// Gives up a removal that was begun: the engine could not remove the image. `image` is as it was before.
@@ -180,17 +183,25 @@ impl Images<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn forget_cached_image(self, image: &CachedImage) -> Result<()> {
-        let tx = self.db.write().await?;
-        let gone = rows::cached_image::Entity::delete_many()
-            .filter(rows::cached_image::Column::Id.eq(image.id.0))
-            .filter(rows::cached_image::Column::UsedAt.eq(image.used_at.0));
-        let gone = gone.exec(&tx).await.context("forget a cached image")?;
-        if gone.rows_affected > 0 && self.db.actor.is_somebody() {
-            let key = image.key.get(..12).unwrap_or(&image.key);
-            audit::note(&tx, &self.db.actor, Deed::new(Action::ImageDropped, Some(image.project), key))
-                .await?;
-        }
-        tx.commit().await.context("commit that an image is gone")
+        self.db
+            .change("that an image is gone", move |tx| async move {
+                let tx = &tx;
+                let gone = rows::cached_image::Entity::delete_many()
+                    .filter(rows::cached_image::Column::Id.eq(image.id.0))
+                    .filter(rows::cached_image::Column::UsedAt.eq(image.used_at.0));
+                let gone = gone.exec(tx).await.context("forget a cached image")?;
+                if gone.rows_affected > 0 && self.db.actor.is_somebody() {
+                    let key = image.key.get(..12).unwrap_or(&image.key);
+                    audit::note(
+                        tx,
+                        &self.db.actor,
+                        Deed::new(Action::ImageDropped, Some(image.project), key),
+                    )
+                    .await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// The projects of which a job runs: it may be making an image that is not noted yet.

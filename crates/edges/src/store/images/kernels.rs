@@ -52,33 +52,37 @@ impl Images<'_> {
         build: BuildId,
     ) -> Result<()> {
         let pushed_at = Builds { db: self.db }.rank(build).await?.pushed_at;
-        let tx = self.db.write().await?;
-        let there = rows::kernel_image::Entity::find()
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
-            .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
-            .filter(rows::kernel_image::Column::ImageId.eq(image_id))
-            .filter(rows::kernel_image::Column::IsCurrent.eq(true));
-        if there.one(&tx).await.context("look for an image")?.is_some() {
-            return Ok(());
-        }
-        rows::kernel_image::Entity::update_many()
-            .col_expr(rows::kernel_image::Column::IsCurrent, Expr::value(false))
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
-            .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
-            .exec(&tx)
+        self.db
+            .change("an image", move |tx| async move {
+                let tx = &tx;
+                let there = rows::kernel_image::Entity::find()
+                    .filter(rows::kernel_image::Column::Runner.eq(instance))
+                    .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
+                    .filter(rows::kernel_image::Column::ImageId.eq(image_id))
+                    .filter(rows::kernel_image::Column::IsCurrent.eq(true));
+                if there.one(tx).await.context("look for an image")?.is_some() {
+                    return Ok(());
+                }
+                rows::kernel_image::Entity::update_many()
+                    .col_expr(rows::kernel_image::Column::IsCurrent, Expr::value(false))
+                    .filter(rows::kernel_image::Column::Runner.eq(instance))
+                    .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
+                    .exec(tx)
+                    .await
+                    .context("note that an image lost its name")?;
+                let row = rows::kernel_image::ActiveModel {
+                    id: NotSet,
+                    runner: Set(instance.to_owned()),
+                    name: Set(name.to_string()),
+                    image_id: Set(image_id.to_owned()),
+                    is_current: Set(true),
+                    pushed_at: Set(pushed_at.0),
+                    build_id: Set(build.0),
+                };
+                row.insert(tx).await.context("note an image")?;
+                Ok(())
+            })
             .await
-            .context("note that an image lost its name")?;
-        let row = rows::kernel_image::ActiveModel {
-            id: NotSet,
-            runner: Set(instance.to_owned()),
-            name: Set(name.to_string()),
-            image_id: Set(image_id.to_owned()),
-            is_current: Set(true),
-            pushed_at: Set(pushed_at.0),
-            build_id: Set(build.0),
-        };
-        row.insert(&tx).await.context("note an image")?;
-        tx.commit().await.context("commit an image")
     }
 
     /// Notes that an image lost its name to none: its branch is gone.

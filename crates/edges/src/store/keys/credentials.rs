@@ -47,33 +47,39 @@ impl Keys<'_> {
         checked: &CredentialDraft,
         now: Timestamp,
     ) -> Result<()> {
-        let tx = self.db.write().await?;
-        let there = rows::registry_credential::Entity::find()
-            .filter(rows::registry_credential::Column::ProjectId.eq(project.0))
-            .filter(rows::registry_credential::Column::Registry.eq(&checked.registry));
-        let there = there.one(&tx).await.context("find a credential")?;
-        let row = rows::registry_credential::ActiveModel {
-            id: NotSet,
-            project_id: Set(project.0),
-            registry: Set(checked.registry.clone()),
-            username: Set(checked.username.clone()),
-            password: Set(self.db.vault.seal(PASSWORD_PLACE, &checked.password.as_str().into())),
-            created_at: Set(now.0),
-        };
-        let identity =
-            [rows::registry_credential::Column::ProjectId, rows::registry_credential::Column::Registry];
-        let newest = OnConflict::columns(identity)
-            .update_columns([
-                rows::registry_credential::Column::Username,
-                rows::registry_credential::Column::Password,
-                rows::registry_credential::Column::CreatedAt,
-            ])
-            .to_owned();
-        let keep = rows::registry_credential::Entity::insert(row).on_conflict(newest);
-        keep.exec_without_returning(&tx).await.context("keep a credential")?;
-        let action = if there.is_some() { Action::RegistryChanged } else { Action::RegistryAdded };
-        audit::note(&tx, &self.db.actor, Deed::new(action, Some(project), &checked.registry)).await?;
-        tx.commit().await.context("commit a credential")
+        self.db
+            .change("a credential", move |tx| async move {
+                let tx = &tx;
+                let there = rows::registry_credential::Entity::find()
+                    .filter(rows::registry_credential::Column::ProjectId.eq(project.0))
+                    .filter(rows::registry_credential::Column::Registry.eq(&checked.registry));
+                let there = there.one(tx).await.context("find a credential")?;
+                let row = rows::registry_credential::ActiveModel {
+                    id: NotSet,
+                    project_id: Set(project.0),
+                    registry: Set(checked.registry.clone()),
+                    username: Set(checked.username.clone()),
+                    password: Set(self.db.vault.seal(PASSWORD_PLACE, &checked.password.as_str().into())),
+                    created_at: Set(now.0),
+                };
+                let identity = [
+                    rows::registry_credential::Column::ProjectId,
+                    rows::registry_credential::Column::Registry,
+                ];
+                let newest = OnConflict::columns(identity)
+                    .update_columns([
+                        rows::registry_credential::Column::Username,
+                        rows::registry_credential::Column::Password,
+                        rows::registry_credential::Column::CreatedAt,
+                    ])
+                    .to_owned();
+                let keep = rows::registry_credential::Entity::insert(row).on_conflict(newest);
+                keep.exec_without_returning(tx).await.context("keep a credential")?;
+                let action = if there.is_some() { Action::RegistryChanged } else { Action::RegistryAdded };
+                audit::note(tx, &self.db.actor, Deed::new(action, Some(project), &checked.registry)).await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Removes a project's credential.
@@ -81,15 +87,23 @@ impl Keys<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn remove_credential(self, project: ProjectId, id: CredentialId) -> Result<()> {
-        let tx = self.db.write().await?;
-        let row = rows::registry_credential::Entity::find_by_id(id.0)
-            .filter(rows::registry_credential::Column::ProjectId.eq(project.0));
-        let Some(row) = row.one(&tx).await.context("find a credential")? else { return Ok(()) };
-        let gone = rows::registry_credential::Entity::delete_by_id(row.id);
-        gone.exec(&tx).await.context("remove a credential")?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::RegistryDeleted, Some(project), &row.registry))
-            .await?;
-        tx.commit().await.context("commit the end of a credential")
+        self.db
+            .change("the end of a credential", move |tx| async move {
+                let tx = &tx;
+                let row = rows::registry_credential::Entity::find_by_id(id.0)
+                    .filter(rows::registry_credential::Column::ProjectId.eq(project.0));
+                let Some(row) = row.one(tx).await.context("find a credential")? else { return Ok(()) };
+                let gone = rows::registry_credential::Entity::delete_by_id(row.id);
+                gone.exec(tx).await.context("remove a credential")?;
+                audit::note(
+                    tx,
+                    &self.db.actor,
+                    Deed::new(Action::RegistryDeleted, Some(project), &row.registry),
+                )
+                .await?;
+                Ok(())
+            })
+            .await
     }
 
     /// User and password with which a project pulls from a registry.

@@ -51,30 +51,33 @@ impl Keys<'_> {
         public: &str,
         private: &SecretString,
     ) -> Result<DeployKey> {
-        let tx = self.db.write().await?;
-        let there = rows::deploy_key::Entity::find_by_id(project.0).one(&tx).await;
-        let there = there.context("find a deploy key")?;
-        if let Some(row) = there.filter(|row| known != Some(row.public_key.as_str())) {
-            return Ok(deploy_key(row));
-        }
-        let row = rows::deploy_key::ActiveModel {
-            project_id: Set(project.0),
-            public_key: Set(public.to_owned()),
-            private_key: Set(self.db.vault.seal(PRIVATE_PLACE, private)),
-            at_forge: Set(None),
-        };
-        let newest = OnConflict::column(rows::deploy_key::Column::ProjectId)
-            .update_columns([
-                rows::deploy_key::Column::PublicKey,
-                rows::deploy_key::Column::PrivateKey,
-                rows::deploy_key::Column::AtForge,
-            ])
-            .to_owned();
-        let keep = rows::deploy_key::Entity::insert(row).on_conflict(newest);
-        keep.exec_without_returning(&tx).await.context("keep a deploy key")?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::DeployKeyMade, Some(project), "")).await?;
-        tx.commit().await.context("commit a deploy key")?;
-        Ok(DeployKey { public_key: public.to_owned(), at_forge: None })
+        self.db
+            .change("a deploy key", move |tx| async move {
+                let tx = &tx;
+                let there = rows::deploy_key::Entity::find_by_id(project.0).one(tx).await;
+                let there = there.context("find a deploy key")?;
+                if let Some(row) = there.filter(|row| known != Some(row.public_key.as_str())) {
+                    return Ok(deploy_key(row));
+                }
+                let row = rows::deploy_key::ActiveModel {
+                    project_id: Set(project.0),
+                    public_key: Set(public.to_owned()),
+                    private_key: Set(self.db.vault.seal(PRIVATE_PLACE, private)),
+                    at_forge: Set(None),
+                };
+                let newest = OnConflict::column(rows::deploy_key::Column::ProjectId)
+                    .update_columns([
+                        rows::deploy_key::Column::PublicKey,
+                        rows::deploy_key::Column::PrivateKey,
+                        rows::deploy_key::Column::AtForge,
+                    ])
+                    .to_owned();
+                let keep = rows::deploy_key::Entity::insert(row).on_conflict(newest);
+                keep.exec_without_returning(tx).await.context("keep a deploy key")?;
+                audit::note(tx, &self.db.actor, Deed::new(Action::DeployKeyMade, Some(project), "")).await?;
+                Ok(DeployKey { public_key: public.to_owned(), at_forge: None })
+            })
+            .await
     }
 
     /// Notes a deploy key's number at the forge, or that it is there no more.

@@ -58,27 +58,31 @@ impl Outbox<'_> {
         recipients: &[UserId],
         now: Timestamp,
     ) -> Result<()> {
-        let tx = self.db.write().await?;
-        let taken = rows::outbox::Entity::delete_many()
-            .filter(rows::outbox::Column::Id.eq(news.id.0))
-            .filter(rows::outbox::Column::Version.eq(news.version));
-        if taken.exec(&tx).await.context("take news out of the outbox")?.rows_affected == 0 {
-            return Ok(());
-        }
-        for recipient in recipients {
-            let row = rows::mail::ActiveModel {
-                id: NotSet,
-                build_id: Set(build.id.0),
-                user_id: Set(recipient.0),
-                status: Set(build.status.word().to_owned()),
-                created_at: Set(now.0),
-                counted_from: Set(None),
-                number: Set(None),
-            };
-            let row = row.insert(&tx).await.context("plan a mail")?;
-            put(&tx, Subject::Mail(MailId(row.id)), now).await?;
-        }
-        tx.commit().await.context("commit mails")
+        self.db
+            .change("mails", move |tx| async move {
+                let tx = &tx;
+                let taken = rows::outbox::Entity::delete_many()
+                    .filter(rows::outbox::Column::Id.eq(news.id.0))
+                    .filter(rows::outbox::Column::Version.eq(news.version));
+                if taken.exec(tx).await.context("take news out of the outbox")?.rows_affected == 0 {
+                    return Ok(());
+                }
+                for recipient in recipients {
+                    let row = rows::mail::ActiveModel {
+                        id: NotSet,
+                        build_id: Set(build.id.0),
+                        user_id: Set(recipient.0),
+                        status: Set(build.status.word().to_owned()),
+                        created_at: Set(now.0),
+                        counted_from: Set(None),
+                        number: Set(None),
+                    };
+                    let row = row.insert(tx).await.context("plan a mail")?;
+                    put(tx, Subject::Mail(MailId(row.id)), now).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// A mail, with its build and recipient as they are now; none if one of them is gone.
@@ -112,24 +116,28 @@ impl Outbox<'_> {
         most: u32,
         now: Timestamp,
     ) -> Result<MailTurn> {
-        let tx = self.db.write().await?;
-        let row = rows::mail::Entity::find_by_id(id.0).one(&tx).await.context("find a mail")?;
-        let row = row.with_context(|| format!("there is no mail {id}"))?;
-        let before = row.counted_from.zip(row.number).map(|(from, number)| mail_counts::read(from, number));
-        if let Some(count) = before.filter(|count| count.is_current(kind, now)) {
-            return Ok(MailTurn::Granted(count));
-        }
-        let turn = mail_counts::count(&tx, UserId(row.user_id), kind, most, now).await?;
-        let MailTurn::Granted(count) = turn else { return Ok(turn) };
-        let row = rows::mail::ActiveModel {
-            id: Unchanged(id.0),
-            counted_from: Set(Some(count.began_at.0)),
-            number: Set(Some(mail_counts::written(count.mails))),
-            ..Default::default()
-        };
-        row.update(&tx).await.context("count a mail")?;
-        tx.commit().await.context("commit a mail's turn")?;
-        Ok(turn)
+        self.db
+            .change("a mail's turn", move |tx| async move {
+                let tx = &tx;
+                let row = rows::mail::Entity::find_by_id(id.0).one(tx).await.context("find a mail")?;
+                let row = row.with_context(|| format!("there is no mail {id}"))?;
+                let before =
+                    row.counted_from.zip(row.number).map(|(from, number)| mail_counts::read(from, number));
+                if let Some(count) = before.filter(|count| count.is_current(kind, now)) {
+                    return Ok(MailTurn::Granted(count));
+                }
+                let turn = mail_counts::count(tx, UserId(row.user_id), kind, most, now).await?;
+                let MailTurn::Granted(count) = turn else { return Ok(turn) };
+                let row = rows::mail::ActiveModel {
+                    id: Unchanged(id.0),
+                    counted_from: Set(Some(count.began_at.0)),
+                    number: Set(Some(mail_counts::written(count.mails))),
+                    ..Default::default()
+                };
+                row.update(tx).await.context("count a mail")?;
+                Ok(turn)
+            })
+            .await
     }
 }
 

@@ -50,24 +50,28 @@ impl People<'_> {
         choice: MailChoice,
         now: Timestamp,
     ) -> Result<LinkOutcome> {
-        let tx = self.db.write().await?;
-        let User { mail: before, profile, .. } = known_user(&tx, user).await?;
-        let after = before.changed(choice, profile.email.as_deref());
-        let is_new = before.unconfirmed != after.unconfirmed;
-        let outcome = match after.is_on && after.unconfirmed.is_some() && (is_new || !before.is_on) {
-            true => queue_link(&tx, user, now).await?,
-            false => LinkOutcome::NotNeeded,
-        };
-        // A person who merely wants mail again gets it, with or without another link.
-        if is_new && matches!(outcome, LinkOutcome::TooMany { .. }) {
-            return Ok(outcome);
-        }
-        if after != before {
-            set_mail(&tx, user, &after).await?;
-            audit::note(&tx, &self.db.actor, Deed::new(Action::MailChanged, None, "")).await?;
-        }
-        tx.commit().await.context("commit a user's mail settings")?;
-        Ok(outcome)
+        let choice = &choice;
+        self.db
+            .change("a user's mail settings", move |tx| async move {
+                let tx = &tx;
+                let User { mail: before, profile, .. } = known_user(tx, user).await?;
+                let after = before.changed(choice.clone(), profile.email.as_deref());
+                let is_new = before.unconfirmed != after.unconfirmed;
+                let outcome = match after.is_on && after.unconfirmed.is_some() && (is_new || !before.is_on) {
+                    true => queue_link(tx, user, now).await?,
+                    false => LinkOutcome::NotNeeded,
+                };
+                // A person who merely wants mail again gets it, with or without another link.
+                if is_new && matches!(outcome, LinkOutcome::TooMany { .. }) {
+                    return Ok(outcome);
+                }
+                if after != before {
+                    set_mail(tx, user, &after).await?;
+                    audit::note(tx, &self.db.actor, Deed::new(Action::MailChanged, None, "")).await?;
+                }
+                Ok(outcome)
+            })
+            .await
     }
 
     /// Sends the link to the address that waits to be confirmed once more, if there is one.
@@ -75,13 +79,16 @@ impl People<'_> {
     /// # Errors
     /// There is no such user, or the database does not answer.
     pub async fn send_mail_link(self, user: UserId, now: Timestamp) -> Result<LinkOutcome> {
-        let tx = self.db.write().await?;
-        if known_user(&tx, user).await?.mail.unconfirmed.is_none() {
-            return Ok(LinkOutcome::NotNeeded);
-        }
-        let outcome = queue_link(&tx, user, now).await?;
-        tx.commit().await.context("commit one more link")?;
-        Ok(outcome)
+        self.db
+            .change("one more link", move |tx| async move {
+                let tx = &tx;
+                if known_user(tx, user).await?.mail.unconfirmed.is_none() {
+                    return Ok(LinkOutcome::NotNeeded);
+                }
+                let outcome = queue_link(tx, user, now).await?;
+                Ok(outcome)
+            })
+            .await
     }
 
     /// Lets mail go to the address that waited to be confirmed; `false` if it is another one, or none.
@@ -89,16 +96,23 @@ impl People<'_> {
     /// # Errors
     /// There is no such user, or the database does not answer.
     pub async fn confirm_mail(self, user: UserId, address: &str) -> Result<bool> {
-        let tx = self.db.write().await?;
-        let before = known_user(&tx, user).await?.mail;
-        if !before.unconfirmed.as_deref().is_some_and(|waiting| is_same_address(waiting, address)) {
-            return Ok(false);
-        }
-        set_mail(&tx, user, &MailSettings { address: before.unconfirmed, unconfirmed: None, ..before })
-            .await?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::MailConfirmed, None, "")).await?;
-        tx.commit().await.context("commit that an address is confirmed")?;
-        Ok(true)
+        self.db
+            .change("that an address is confirmed", move |tx| async move {
+                let tx = &tx;
+                let before = known_user(tx, user).await?.mail;
+                if !before.unconfirmed.as_deref().is_some_and(|waiting| is_same_address(waiting, address)) {
+                    return Ok(false);
+                }
+                set_mail(
+                    tx,
+                    user,
+                    &MailSettings { address: before.unconfirmed, unconfirmed: None, ..before },
+                )
+                .await?;
+                audit::note(tx, &self.db.actor, Deed::new(Action::MailConfirmed, None, "")).await?;
+                Ok(true)
+            })
+            .await
     }
 
     /// Ends all mail of a user, for whoever reads the mail of their address; gives their login. None: mail of such a user
@@ -107,17 +121,20 @@ impl People<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn unsubscribe(self, user: UserId, address: &str) -> Result<Option<String>> {
-        let tx = self.db.write().await?;
-        let Some(before) = users::find(&tx, user).await? else { return Ok(None) };
-        if !before.mail_address().is_some_and(|current| is_same_address(current, address)) {
-            return Ok(None);
-        }
-        set_mail(&tx, user, &MailSettings { is_on: false, ..before.mail }).await?;
-        // Nobody knows who follows a link.
-        let login = before.profile.login;
-        audit::note(&tx, &Actor::Kozmic, Deed::new(Action::Unsubscribed, None, &login)).await?;
-        tx.commit().await.context("commit the end of a user's mail")?;
-        Ok(Some(login))
+        self.db
+            .change("the end of a user's mail", move |tx| async move {
+                let tx = &tx;
+                let Some(before) = users::find(tx, user).await? else { return Ok(None) };
+                if !before.mail_address().is_some_and(|current| is_same_address(current, address)) {
+                    return Ok(None);
+                }
+                set_mail(tx, user, &MailSettings { is_on: false, ..before.mail }).await?;
+                // Nobody knows who follows a link.
+                let login = before.profile.login;
+                audit::note(tx, &Actor::Kozmic, Deed::new(Action::Unsubscribed, None, &login)).await?;
+                Ok(Some(login))
+            })
+            .await
     }
 }
 

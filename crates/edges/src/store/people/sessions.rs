@@ -116,13 +116,17 @@ impl People<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn sign_out(self, fingerprint: &str) -> Result<()> {
-        let tx = self.db.write().await?;
-        let session = rows::session::Entity::delete_by_id(fingerprint.to_owned());
-        let ended = session.exec(&tx).await.context("end a session")?;
-        if ended.rows_affected > 0 {
-            audit::note(&tx, &self.db.actor, Deed::new(Action::SignedOut, None, "")).await?;
-        }
-        tx.commit().await.context("commit the end of a session")
+        self.db
+            .change("the end of a session", move |tx| async move {
+                let tx = &tx;
+                let session = rows::session::Entity::delete_by_id(fingerprint.to_owned());
+                let ended = session.exec(tx).await.context("end a session")?;
+                if ended.rows_affected > 0 {
+                    audit::note(tx, &self.db.actor, Deed::new(Action::SignedOut, None, "")).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Ends all sessions of a user but one.
@@ -130,14 +134,18 @@ impl People<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn sign_out_others(self, user: UserId, fingerprint: &str) -> Result<()> {
-        let tx = self.db.write().await?;
-        let others = rows::session::Entity::delete_many()
-            .filter(rows::session::Column::UserId.eq(user.0))
-            .filter(rows::session::Column::Fingerprint.ne(fingerprint));
-        if others.exec(&tx).await.context("end other sessions")?.rows_affected > 0 {
-            audit::note(&tx, &self.db.actor, Deed::new(Action::OthersSignedOut, None, "")).await?;
-        }
-        tx.commit().await.context("commit the end of other sessions")
+        self.db
+            .change("the end of other sessions", move |tx| async move {
+                let tx = &tx;
+                let others = rows::session::Entity::delete_many()
+                    .filter(rows::session::Column::UserId.eq(user.0))
+                    .filter(rows::session::Column::Fingerprint.ne(fingerprint));
+                if others.exec(tx).await.context("end other sessions")?.rows_affected > 0 {
+                    audit::note(tx, &self.db.actor, Deed::new(Action::OthersSignedOut, None, "")).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 }
 

@@ -67,11 +67,17 @@ impl People<'_> {
             project_id: Set(rights.project.map(|project| project.0)),
             expires_at: Set(rights.expires_at.map(|end| end.0)),
         };
-        let tx = self.db.write().await?;
-        row.insert(&tx).await.context("make an API token")?;
-        let subject = format!("{title} ({}, {})", rights.scope.word(), end(rights));
-        audit::note(&tx, &self.db.actor, Deed::new(Action::TokenMade, rights.project, &subject)).await?;
-        tx.commit().await.context("commit an API token")?;
+        let row = &row;
+        self.db
+            .change("an API token", move |tx| async move {
+                let tx = &tx;
+                row.clone().insert(tx).await.context("make an API token")?;
+                let subject = format!("{title} ({}, {})", rights.scope.word(), end(rights));
+                audit::note(tx, &self.db.actor, Deed::new(Action::TokenMade, rights.project, &subject))
+                    .await?;
+                Ok(())
+            })
+            .await?;
         Ok(token.into())
     }
 
@@ -80,14 +86,18 @@ impl People<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn remove_api_token(self, user: UserId, id: ApiTokenId) -> Result<()> {
-        let tx = self.db.write().await?;
-        let row =
-            rows::api_token::Entity::find_by_id(id.0).filter(rows::api_token::Column::UserId.eq(user.0));
-        let Some(row) = row.one(&tx).await.context("find an API token")? else { return Ok(()) };
-        rows::api_token::Entity::delete_by_id(row.id).exec(&tx).await.context("end an API token")?;
-        let project = row.project_id.map(ProjectId);
-        audit::note(&tx, &self.db.actor, Deed::new(Action::TokenDeleted, project, &row.title)).await?;
-        tx.commit().await.context("commit the end of an API token")
+        self.db
+            .change("the end of an API token", move |tx| async move {
+                let tx = &tx;
+                let row = rows::api_token::Entity::find_by_id(id.0)
+                    .filter(rows::api_token::Column::UserId.eq(user.0));
+                let Some(row) = row.one(tx).await.context("find an API token")? else { return Ok(()) };
+                rows::api_token::Entity::delete_by_id(row.id).exec(tx).await.context("end an API token")?;
+                let project = row.project_id.map(ProjectId);
+                audit::note(tx, &self.db.actor, Deed::new(Action::TokenDeleted, project, &row.title)).await?;
+                Ok(())
+            })
+            .await
     }
 
     /// The holder of that API token, noted as used now unless its time is over; none if it is nobody's, or if the forge no

@@ -47,14 +47,17 @@ impl People<'_> {
         session: &NewSession,
         now: Timestamp,
     ) -> Result<User> {
-        let tx = self.db.write().await?;
-        let user = upsert_user(&tx, profile, self.db.vault.seal(TOKEN_PLACE, token), now).await?;
-        let user = note_admission(&tx, user.id, &session.admission).await?;
-        sessions::begin(&tx, user.id, session, now).await?;
-        let actor = Actor::Person { user: user.id, login: user.profile.login.clone(), token: None };
-        audit::note(&tx, &actor, Deed::new(Action::SignedIn, None, &session.agent)).await?;
-        tx.commit().await.context("commit a sign-in")?;
-        Ok(user)
+        self.db
+            .change("a sign-in", move |tx| async move {
+                let tx = &tx;
+                let user = upsert_user(tx, profile, self.db.vault.seal(TOKEN_PLACE, token), now).await?;
+                let user = note_admission(tx, user.id, &session.admission).await?;
+                sessions::begin(tx, user.id, session, now).await?;
+                let actor = Actor::Person { user: user.id, login: user.profile.login.clone(), token: None };
+                audit::note(tx, &actor, Deed::new(Action::SignedIn, None, &session.agent)).await?;
+                Ok(user)
+            })
+            .await
     }
 
     /// One user.
@@ -71,16 +74,23 @@ impl People<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn drop_token(self, id: UserId) -> Result<()> {
-        let tx = self.db.write().await?;
-        if is_auto_builder(&tx, id).await? {
-            return Ok(());
-        }
-        let row =
-            rows::user::ActiveModel { id: Unchanged(id.0), token: Set(Vec::new()), ..Default::default() };
-        let row = row.update(&tx).await.context("forget a token")?;
-        sessions::end_all(&tx, id).await?;
-        audit::note(&tx, &self.db.actor, Deed::new(Action::SignInEnded, None, &row.login)).await?;
-        tx.commit().await.context("commit a token's end")
+        self.db
+            .change("a token's end", move |tx| async move {
+                let tx = &tx;
+                if is_auto_builder(tx, id).await? {
+                    return Ok(());
+                }
+                let row = rows::user::ActiveModel {
+                    id: Unchanged(id.0),
+                    token: Set(Vec::new()),
+                    ..Default::default()
+                };
+                let row = row.update(tx).await.context("forget a token")?;
+                sessions::end_all(tx, id).await?;
+                audit::note(tx, &self.db.actor, Deed::new(Action::SignInEnded, None, &row.login)).await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Notes by which organization a user may stay. One who may not is signed out everywhere.
@@ -88,13 +98,18 @@ impl People<'_> {
     /// # Errors
     /// There is no such user, or the database does not answer.
     pub async fn note_admission(self, id: UserId, admission: &Admission) -> Result<()> {
-        let tx = self.db.write().await?;
-        let user = note_admission(&tx, id, admission).await?;
-        if *admission == Admission::Nobody {
-            sessions::end_all(&tx, id).await?;
-            audit::note(&tx, &self.db.actor, Deed::new(Action::PutOut, None, &user.profile.login)).await?;
-        }
-        tx.commit().await.context("commit an admission")
+        self.db
+            .change("an admission", move |tx| async move {
+                let tx = &tx;
+                let user = note_admission(tx, id, admission).await?;
+                if *admission == Admission::Nobody {
+                    sessions::end_all(tx, id).await?;
+                    audit::note(tx, &self.db.actor, Deed::new(Action::PutOut, None, &user.profile.login))
+                        .await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// The users who may be here by an organization, as far as the forge can be asked about them.

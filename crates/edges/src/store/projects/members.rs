@@ -96,39 +96,44 @@ impl Projects<'_> {
         collaborators: &[Collaborator],
         now: Timestamp,
     ) -> Result<()> {
-        let tx = self.db.write().await?;
-        let owner = read::project_of(&tx, project.0).await?.owner;
-        note_repository(&tx, project, repository).await?;
-        let mut roles = HashMap::new();
-        let mut heirs = Vec::new();
-        for Collaborator { profile, permission } in collaborators {
-            let user = users::known_by_forge(&tx, profile, now).await?;
-            roles.insert(user, Role::from(*permission));
-            heirs.extend((*permission == Permission::Admin).then_some(user));
-        }
-        // An owner who lost access leaves the project to somebody who administers the repository and has signed in:
-        // else nobody could delete it.
-        let stays = roles.contains_key(&owner) || users::is_auto_builder(&tx, owner).await?;
-        let owner = match stays {
-            true => Some(owner),
-            false => hand_over(&tx, project, heirs).await?,
-        };
-        if let Some(owner) = owner {
-            roles.insert(owner, Role::Owner);
-        }
-        for row in of_project(&tx, project).await? {
-            if !roles.contains_key(&UserId(row.user_id)) {
-                take_role(&tx, row).await?;
-            }
-        }
-        for (user, role) in roles {
-            give_role(&tx, project, user, role).await?;
-        }
-        note_sync(&tx, project, now).await?;
-        if self.db.actor.is_somebody() {
-            audit::note(&tx, &self.db.actor, Deed::new(Action::MembersSynced, Some(project), "")).await?;
-        }
-        tx.commit().await.context("commit a project's members")
+        self.db
+            .change("a project's members", move |tx| async move {
+                let tx = &tx;
+                let owner = read::project_of(tx, project.0).await?.owner;
+                note_repository(tx, project, repository).await?;
+                let mut roles = HashMap::new();
+                let mut heirs = Vec::new();
+                for Collaborator { profile, permission } in collaborators {
+                    let user = users::known_by_forge(tx, profile, now).await?;
+                    roles.insert(user, Role::from(*permission));
+                    heirs.extend((*permission == Permission::Admin).then_some(user));
+                }
+                // An owner who lost access leaves the project to somebody who administers the repository and has signed in:
+                // else nobody could delete it.
+                let stays = roles.contains_key(&owner) || users::is_auto_builder(tx, owner).await?;
+                let owner = match stays {
+                    true => Some(owner),
+                    false => hand_over(tx, project, heirs).await?,
+                };
+                if let Some(owner) = owner {
+                    roles.insert(owner, Role::Owner);
+                }
+                for row in of_project(tx, project).await? {
+                    if !roles.contains_key(&UserId(row.user_id)) {
+                        take_role(tx, row).await?;
+                    }
+                }
+                for (user, role) in roles {
+                    give_role(tx, project, user, role).await?;
+                }
+                note_sync(tx, project, now).await?;
+                if self.db.actor.is_somebody() {
+                    audit::note(tx, &self.db.actor, Deed::new(Action::MembersSynced, Some(project), ""))
+                        .await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Brings a user's projects in line with what the forge lets them reach, and remembers which repositories they
@@ -137,30 +142,37 @@ impl Projects<'_> {
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn sync_projects_of(self, user: UserId, reachable: &[Access]) -> Result<Vec<ProjectId>> {
-        let tx = self.db.write().await?;
-        replace_repositories(&tx, user, reachable).await?;
-        let access =
-            reachable.iter().map(|access| (access.repository.id.0, access)).collect::<HashMap<_, _>>();
-        let own = rows::membership::Entity::find().filter(rows::membership::Column::UserId.eq(user.0));
-        let own = own.all(&tx).await.context("list a user's projects")?;
-        let mut own = own.into_iter().map(|row| (row.project_id, row)).collect::<HashMap<_, _>>();
-        let all = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
-        let mut lost = Vec::new();
-        for row in all.all(&tx).await.context("list projects")? {
-            let project = ProjectId(row.id);
-            let Some(access) = access.get(&row.forge_id) else {
-                if let Some(membership) = own.remove(&row.id) {
-                    take_role(&tx, membership).await?;
-                    lost.push(project);
+        self.db
+            .change("a user's projects", move |tx| async move {
+                let tx = &tx;
+                replace_repositories(tx, user, reachable).await?;
+                let access = reachable
+                    .iter()
+                    .map(|access| (access.repository.id.0, access))
+                    .collect::<HashMap<_, _>>();
+                let own =
+                    rows::membership::Entity::find().filter(rows::membership::Column::UserId.eq(user.0));
+                let own = own.all(tx).await.context("list a user's projects")?;
+                let mut own = own.into_iter().map(|row| (row.project_id, row)).collect::<HashMap<_, _>>();
+                let all = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
+                let mut lost = Vec::new();
+                for row in all.all(tx).await.context("list projects")? {
+                    let project = ProjectId(row.id);
+                    let Some(access) = access.get(&row.forge_id) else {
+                        if let Some(membership) = own.remove(&row.id) {
+                            take_role(tx, membership).await?;
+                            lost.push(project);
+                        }
+                        continue;
+                    };
+                    let role =
+                        if row.owner_id == user.0 { Role::Owner } else { Role::from(access.permission) };
+                    give_role(tx, project, user, role).await?;
+                    note_repository(tx, project, &access.repository).await?;
                 }
-                continue;
-            };
-            let role = if row.owner_id == user.0 { Role::Owner } else { Role::from(access.permission) };
-            give_role(&tx, project, user, role).await?;
-            note_repository(&tx, project, &access.repository).await?;
-        }
-        tx.commit().await.context("commit a user's projects")?;
-        Ok(lost)
+                Ok(lost)
+            })
+            .await
     }
 
     /// Removes a user from a project that the forge no longer shows to them.
@@ -168,11 +180,15 @@ impl Projects<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn remove_member(self, project: ProjectId, user: UserId) -> Result<()> {
-        let tx = self.db.write().await?;
-        if let Some(row) = membership(&tx, project, user).await? {
-            take_role(&tx, row).await?;
-        }
-        tx.commit().await.context("commit that a member is gone")
+        self.db
+            .change("that a member is gone", move |tx| async move {
+                let tx = &tx;
+                if let Some(row) = membership(tx, project, user).await? {
+                    take_role(tx, row).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Notes why a project could not be brought in line with the forge.

@@ -27,28 +27,31 @@ impl Projects<'_> {
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn bury_project(self, id: ProjectId, now: Timestamp) -> Result<Vec<JobId>> {
-        let tx = self.db.write().await?;
-        let row = rows::project::Entity::find_by_id(id.0).one(&tx).await.context("find a project")?;
-        let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(Vec::new()) };
-        let hooks = rows::hook::Entity::delete_many().filter(rows::hook::Column::ProjectId.eq(id.0));
-        hooks.exec(&tx).await.context("delete a project's hooks")?;
-        let live = of_project(id.0, &[Status::Held, Status::Enqueued, Status::Pending]);
-        let live = live.all(&tx).await.context("list a project's jobs")?;
-        for job in &live {
-            cancel(&tx, job, "Canceled: the project was deleted.", None, now).await?;
-        }
-        let buried = rows::project::ActiveModel {
-            id: Unchanged(id.0),
-            // A repository is a project once; the grave lets go of it.
-            forge_id: Set(-row.id),
-            deleted_at: Set(Some(now.0)),
-            ..Default::default()
-        };
-        let row = buried.update(&tx).await.context("bury a project")?;
-        let with = if row.drops_artifacts { "with its artifacts" } else { "" };
-        audit::note(&tx, &self.db.actor, Deed::new(Action::ProjectDeleted, Some(id), with)).await?;
-        tx.commit().await.context("commit a project's end")?;
-        Ok(live.into_iter().map(|job| JobId(job.id)).collect())
+        self.db
+            .change("a project's end", move |tx| async move {
+                let tx = &tx;
+                let row = rows::project::Entity::find_by_id(id.0).one(tx).await.context("find a project")?;
+                let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(Vec::new()) };
+                let hooks = rows::hook::Entity::delete_many().filter(rows::hook::Column::ProjectId.eq(id.0));
+                hooks.exec(tx).await.context("delete a project's hooks")?;
+                let live = of_project(id.0, &[Status::Held, Status::Enqueued, Status::Pending]);
+                let live = live.all(tx).await.context("list a project's jobs")?;
+                for job in &live {
+                    cancel(tx, job, "Canceled: the project was deleted.", None, now).await?;
+                }
+                let buried = rows::project::ActiveModel {
+                    id: Unchanged(id.0),
+                    // A repository is a project once; the grave lets go of it.
+                    forge_id: Set(-row.id),
+                    deleted_at: Set(Some(now.0)),
+                    ..Default::default()
+                };
+                let row = buried.update(tx).await.context("bury a project")?;
+                let with = if row.drops_artifacts { "with its artifacts" } else { "" };
+                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectDeleted, Some(id), with)).await?;
+                Ok(live.into_iter().map(|job| JobId(job.id)).collect())
+            })
+            .await
     }
 
     /// Notes, before a project is buried, whether what it published in directories goes with it.

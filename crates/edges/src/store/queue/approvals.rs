@@ -54,35 +54,43 @@ impl Queue<'_> {
     /// # Errors
     /// There is no such build, or the database does not answer; then nothing changed.
     pub async fn approve(self, asked: Approval<'_>, now: Timestamp) -> Result<Approved> {
-        let tx = self.db.write().await?;
-        let row = rows::build::Entity::find_by_id(asked.build.0).one(&tx).await.context("find a build")?;
-        let row = row.context("there is no such build")?;
-        let Some(number) = number_of(&row.git_ref.parse()?) else { return Ok(Approved::NotHeld) };
-        if row.sha != asked.sha.as_str() || row.ref_is_gone || !is_newest(&tx, &row).await? {
-            return Ok(Approved::Moved);
-        }
-        let approval = rows::approval::ActiveModel {
-            id: NotSet,
-            project_id: Set(row.project_id),
-            pull_request: Set(number),
-            sha: Set(row.sha.clone()),
-            user_id: Set(asked.by.0),
-            at: Set(now.0),
-            pusher_id: Set(row.pusher_id.filter(|_| asked.is_for_all)),
-            ended_at: Set(None),
-        };
-        approval.insert(&tx).await.context("note an approval")?;
-        let jobs = release(&tx, row.id, now).await?;
-        if jobs.is_empty() {
-            return Ok(Approved::NotHeld);
-        }
-        let build = refresh(&tx, row.id, now).await?;
-        let more = if asked.is_for_all { ", and what the same person pushes later" } else { "" };
-        let subject = format!("#{} at {}{more}", build.number, build.sha.short());
-        audit::note(&tx, &self.db.actor, Deed::new(Action::BuildApproved, Some(build.project), &subject))
-            .await?;
-        tx.commit().await.context("commit an approval")?;
-        Ok(Approved::Jobs(Box::new(build), jobs))
+        self.db
+            .change("an approval", move |tx| async move {
+                let tx = &tx;
+                let row =
+                    rows::build::Entity::find_by_id(asked.build.0).one(tx).await.context("find a build")?;
+                let row = row.context("there is no such build")?;
+                let Some(number) = number_of(&row.git_ref.parse()?) else { return Ok(Approved::NotHeld) };
+                if row.sha != asked.sha.as_str() || row.ref_is_gone || !is_newest(tx, &row).await? {
+                    return Ok(Approved::Moved);
+                }
+                let approval = rows::approval::ActiveModel {
+                    id: NotSet,
+                    project_id: Set(row.project_id),
+                    pull_request: Set(number),
+                    sha: Set(row.sha.clone()),
+                    user_id: Set(asked.by.0),
+                    at: Set(now.0),
+                    pusher_id: Set(row.pusher_id.filter(|_| asked.is_for_all)),
+                    ended_at: Set(None),
+                };
+                let jobs = release(tx, row.id, now).await?;
+                if jobs.is_empty() {
+                    return Ok(Approved::NotHeld);
+                }
+                approval.insert(tx).await.context("note an approval")?;
+                let build = refresh(tx, row.id, now).await?;
+                let more = if asked.is_for_all { ", and what the same person pushes later" } else { "" };
+                let subject = format!("#{} at {}{more}", build.number, build.sha.short());
+                audit::note(
+                    tx,
+                    &self.db.actor,
+                    Deed::new(Action::BuildApproved, Some(build.project), &subject),
+                )
+                .await?;
+                Ok(Approved::Jobs(Box::new(build), jobs))
+            })
+            .await
     }
 }
 

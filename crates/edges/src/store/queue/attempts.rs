@@ -28,20 +28,28 @@ impl Queue<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn restart_job(self, id: JobId, now: Timestamp) -> Result<Option<Build>> {
-        let tx = self.db.write().await?;
-        let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to restart")?;
-        let Some(row) = row else { return Ok(None) };
-        if !row.status.parse::<Status>()?.is_finished() {
-            return Ok(None);
-        }
-        let (build, title) = (row.build_id, jobs::title_of(&row));
-        again(&tx, row, now).await?;
-        let build = refresh(&tx, build, now).await?;
-        let subject = format!("{title} of build #{}", build.number);
-        audit::note(&tx, &self.db.actor, Deed::new(Action::JobRestarted, Some(build.project), &subject))
-            .await?;
-        tx.commit().await.context("commit a restart")?;
-        Ok(Some(build))
+        self.db
+            .change("a restart", move |tx| async move {
+                let tx = &tx;
+                let row =
+                    rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to restart")?;
+                let Some(row) = row else { return Ok(None) };
+                if !row.status.parse::<Status>()?.is_finished() {
+                    return Ok(None);
+                }
+                let (build, title) = (row.build_id, jobs::title_of(&row));
+                again(tx, row, now).await?;
+                let build = refresh(tx, build, now).await?;
+                let subject = format!("{title} of build #{}", build.number);
+                audit::note(
+                    tx,
+                    &self.db.actor,
+                    Deed::new(Action::JobRestarted, Some(build.project), &subject),
+                )
+                .await?;
+                Ok(Some(build))
+            })
+            .await
     }
 
     /// Enqueues once more all jobs of a build that ended other than well; gives which.
@@ -49,28 +57,31 @@ impl Queue<'_> {
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn restart_failed(self, build: BuildId, now: Timestamp) -> Result<Vec<JobId>> {
-        let tx = self.db.write().await?;
-        let bad = [Status::Failure, Status::Error, Status::Canceled].map(Status::word);
-        let rows = rows::job::Entity::find()
-            .filter(rows::job::Column::BuildId.eq(build.0))
-            .filter(rows::job::Column::Status.is_in(bad));
-        let mut jobs = Vec::new();
-        for row in rows.all(&tx).await.context("list a build's failed jobs")? {
-            jobs.push(JobId(row.id));
-            again(&tx, row, now).await?;
-        }
-        let build = refresh(&tx, build.0, now).await?;
-        if !jobs.is_empty() {
-            let subject = format!("#{}", build.number);
-            audit::note(
-                &tx,
-                &self.db.actor,
-                Deed::new(Action::BuildRestarted, Some(build.project), &subject),
-            )
-            .await?;
-        }
-        tx.commit().await.context("commit a build's restart")?;
-        Ok(jobs)
+        self.db
+            .change("a build's restart", move |tx| async move {
+                let tx = &tx;
+                let bad = [Status::Failure, Status::Error, Status::Canceled].map(Status::word);
+                let rows = rows::job::Entity::find()
+                    .filter(rows::job::Column::BuildId.eq(build.0))
+                    .filter(rows::job::Column::Status.is_in(bad));
+                let mut jobs = Vec::new();
+                for row in rows.all(tx).await.context("list a build's failed jobs")? {
+                    jobs.push(JobId(row.id));
+                    again(tx, row, now).await?;
+                }
+                let build = refresh(tx, build.0, now).await?;
+                if !jobs.is_empty() {
+                    let subject = format!("#{}", build.number);
+                    audit::note(
+                        tx,
+                        &self.db.actor,
+                        Deed::new(Action::BuildRestarted, Some(build.project), &subject),
+                    )
+                    .await?;
+                }
+                Ok(jobs)
+            })
+            .await
     }
 }
 

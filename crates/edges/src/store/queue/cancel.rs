@@ -34,18 +34,27 @@ impl Queue<'_> {
         by: Option<CanceledBy>,
         now: Timestamp,
     ) -> Result<()> {
-        let tx = self.db.write().await?;
-        let row = rows::job::Entity::find_by_id(id.0).one(&tx).await.context("find a job to cancel")?;
-        let Some(row) = row else { return Ok(()) };
-        let is_over = row.status.parse::<Status>()?.is_finished();
-        cancel(&tx, &row, why, by, now).await?;
-        let build = refresh(&tx, row.build_id, now).await?;
-        if by.is_none() && !is_over {
-            let subject = format!("{} of build #{}", title_of(&row), build.number);
-            audit::note(&tx, &self.db.actor, Deed::new(Action::JobCanceled, Some(build.project), &subject))
-                .await?;
-        }
-        tx.commit().await.context("commit a cancel")
+        self.db
+            .change("a cancel", move |tx| async move {
+                let tx = &tx;
+                let row =
+                    rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to cancel")?;
+                let Some(row) = row else { return Ok(()) };
+                let is_over = row.status.parse::<Status>()?.is_finished();
+                cancel(tx, &row, why, by, now).await?;
+                let build = refresh(tx, row.build_id, now).await?;
+                if by.is_none() && !is_over {
+                    let subject = format!("{} of build #{}", title_of(&row), build.number);
+                    audit::note(
+                        tx,
+                        &self.db.actor,
+                        Deed::new(Action::JobCanceled, Some(build.project), &subject),
+                    )
+                    .await?;
+                }
+                Ok(())
+            })
+            .await
     }
 }
 

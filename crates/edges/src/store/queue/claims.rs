@@ -66,19 +66,22 @@ impl Queue<'_> {
         if next_for(&self.db.reader, lane, lease.runner, now).await?.is_none() {
             return Ok(None);
         }
-        let tx = self.db.write().await?;
-        let mut claimed = None;
-        while let Some(row) = next_for(&tx, lane, lease.runner, now).await? {
-            match read::job(row.clone()) {
-                Ok(job) => claimed = hold(&tx, row, &job, lease, now).await?,
-                Err(fault) => spoil(&tx, &row, &fault, now).await?,
-            }
-            if claimed.is_some() {
-                break;
-            }
-        }
-        tx.commit().await.context("commit a claim")?;
-        Ok(claimed)
+        self.db
+            .change("a claim", move |tx| async move {
+                let tx = &tx;
+                let mut claimed = None;
+                while let Some(row) = next_for(tx, lane, lease.runner, now).await? {
+                    match read::job(row.clone()) {
+                        Ok(job) => claimed = hold(tx, row, &job, lease, now).await?,
+                        Err(fault) => spoil(tx, &row, &fault, now).await?,
+                    }
+                    if claimed.is_some() {
+                        break;
+                    }
+                }
+                Ok(claimed)
+            })
+            .await
     }
 
     /// The jobs of a lane that a runner held when it stopped, the oldest first.
@@ -86,21 +89,24 @@ impl Queue<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn held_jobs(self, lane: Lane, runner: &str, now: Timestamp) -> Result<Vec<ClaimedJob>> {
-        let tx = self.db.write().await?;
-        let rows = lane
-            .jobs()
-            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-            .filter(rows::job::Column::Runner.eq(runner))
-            .order_by_asc(rows::job::Column::Id);
-        let mut held = Vec::new();
-        for row in rows.all(&tx).await.context("list held jobs")? {
-            match read::job(row.clone()) {
-                Ok(job) => held.push(with_surroundings(&tx, job, row.move_id, now).await?),
-                Err(fault) => spoil(&tx, &row, &fault, now).await?,
-            }
-        }
-        tx.commit().await.context("commit held jobs")?;
-        Ok(held)
+        self.db
+            .change("held jobs", move |tx| async move {
+                let tx = &tx;
+                let rows = lane
+                    .jobs()
+                    .filter(rows::job::Column::Status.eq(Status::Pending.word()))
+                    .filter(rows::job::Column::Runner.eq(runner))
+                    .order_by_asc(rows::job::Column::Id);
+                let mut held = Vec::new();
+                for row in rows.all(tx).await.context("list held jobs")? {
+                    match read::job(row.clone()) {
+                        Ok(job) => held.push(with_surroundings(tx, job, row.move_id, now).await?),
+                        Err(fault) => spoil(tx, &row, &fault, now).await?,
+                    }
+                }
+                Ok(held)
+            })
+            .await
     }
 
     /// Lets a runner keep all its jobs for longer.

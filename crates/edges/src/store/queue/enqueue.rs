@@ -63,33 +63,36 @@ impl Queue<'_> {
         spec: &JobSpec,
         now: Timestamp,
     ) -> Result<Enqueued> {
-        let tx = self.db.write().await?;
-        let heard = Heard::Delivery(delivery);
-        let landed = land(&tx, change, heard, now).await?;
-        follow(&tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
-        let landed = landed.with_jobs(&tx).await?;
-        let number = landed.build.number;
-        let is_new = !landed.has_job_of(&spec.origin);
-        let job = match is_new && was_called(&tx, hook, landed.build.id).await? {
-            true => None,
-            false => landed.plan(&tx, spec, now).await?,
-        };
-        let enqueued = match job {
-            Some(job) => {
-                if is_new {
-                    add_call(&tx, delivery, hook, landed.build.id).await?;
-                }
-                settle(&tx, delivery, HANDLED, Some(&format!("job {job} of build #{number}"))).await?;
-                Enqueued::Job(Box::new(refresh(&tx, landed.build.id, now).await?), job)
-            }
-            None => {
-                let note = format!("build #{number} has it already");
-                settle(&tx, delivery, HANDLED, Some(&note)).await?;
-                Enqueued::BuiltBefore
-            }
-        };
-        tx.commit().await.context("commit a build")?;
-        Ok(enqueued)
+        self.db
+            .change("a build", move |tx| async move {
+                let tx = &tx;
+                let heard = Heard::Delivery(delivery);
+                let landed = land(tx, change, heard, now).await?;
+                follow(tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
+                let landed = landed.with_jobs(tx).await?;
+                let number = landed.build.number;
+                let is_new = !landed.has_job_of(&spec.origin);
+                let job = match is_new && was_called(tx, hook, landed.build.id).await? {
+                    true => None,
+                    false => landed.plan(tx, spec, now).await?,
+                };
+                let enqueued = match job {
+                    Some(job) => {
+                        if is_new {
+                            add_call(tx, delivery, hook, landed.build.id).await?;
+                        }
+                        settle(tx, delivery, HANDLED, Some(&format!("job {job} of build #{number}"))).await?;
+                        Enqueued::Job(Box::new(refresh(tx, landed.build.id, now).await?), job)
+                    }
+                    None => {
+                        let note = format!("build #{number} has it already");
+                        settle(tx, delivery, HANDLED, Some(&note)).await?;
+                        Enqueued::BuiltBefore
+                    }
+                };
+                Ok(enqueued)
+            })
+            .await
     }
 }
 
@@ -116,21 +119,24 @@ impl Queue<'_> {
         specs: &[JobSpec],
         now: Timestamp,
     ) -> Result<Planned> {
-        let tx = self.db.write().await?;
-        let landed = land(&tx, change, heard, now).await?;
-        follow(&tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
-        let landed = landed.with_jobs(&tx).await?;
-        let mut jobs = Vec::new();
-        for spec in specs {
-            jobs.extend(landed.plan(&tx, spec, now).await?);
-        }
-        if let Heard::Delivery(delivery) = heard {
-            let note = format!("{} jobs of build {}", jobs.len(), landed.build.id);
-            settle(&tx, delivery, HANDLED, Some(&note)).await?;
-        }
-        let build = refresh(&tx, landed.build.id, now).await?;
-        tx.commit().await.context("commit planned jobs")?;
-        Ok(Planned { build, jobs })
+        self.db
+            .change("planned jobs", move |tx| async move {
+                let tx = &tx;
+                let landed = land(tx, change, heard, now).await?;
+                follow(tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
+                let landed = landed.with_jobs(tx).await?;
+                let mut jobs = Vec::new();
+                for spec in specs {
+                    jobs.extend(landed.plan(tx, spec, now).await?);
+                }
+                if let Heard::Delivery(delivery) = heard {
+                    let note = format!("{} jobs of build {}", jobs.len(), landed.build.id);
+                    settle(tx, delivery, HANDLED, Some(&note)).await?;
+                }
+                let build = refresh(tx, landed.build.id, now).await?;
+                Ok(Planned { build, jobs })
+            })
+            .await
     }
 }
 

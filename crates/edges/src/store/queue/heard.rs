@@ -33,11 +33,15 @@ impl Queue<'_> {
         why: &str,
         now: Timestamp,
     ) -> Result<bool> {
-        let tx = self.db.write().await?;
-        let standing = take_in(&tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
-        settle(&tx, delivery, IGNORED, Some(why)).await?;
-        tx.commit().await.context("commit a move")?;
-        Ok(standing.has_changed)
+        self.db
+            .change("a move", move |tx| async move {
+                let tx = &tx;
+                let standing =
+                    take_in(tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
+                settle(tx, delivery, IGNORED, Some(why)).await?;
+                Ok(standing.has_changed)
+            })
+            .await
     }
 
     /// Notes that a ref is gone. Settles the delivery that told of it.
@@ -53,11 +57,15 @@ impl Queue<'_> {
     ) -> Result<()> {
         let Gone { git_ref, before, after, at, why } = gone;
         let before = before.as_ref();
-        let new = NewMove { git_ref, before, after, sha: None, at: *at };
-        let tx = self.db.write().await?;
-        take_in(&tx, project, &new, Heard::Delivery(delivery), now).await?;
-        settle(&tx, delivery, IGNORED, Some(why)).await?;
-        tx.commit().await.context("commit a move")
+        let new = &NewMove { git_ref, before, after, sha: None, at: *at };
+        self.db
+            .change("a move", move |tx| async move {
+                let tx = &tx;
+                take_in(tx, project, &new, Heard::Delivery(delivery), now).await?;
+                settle(tx, delivery, IGNORED, Some(why)).await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Whether there is no doubt which push of a ref is the newest; else the number of the newest move that is known.
@@ -104,15 +112,20 @@ impl Queue<'_> {
         RefAtForge { git_ref, sha, last_known }: RefAtForge<'_>,
         now: Timestamp,
     ) -> Result<()> {
-        let tx = self.db.write().await?;
-        let moves = Known::of(&tx, project, &git_ref.to_string()).await?.moves;
-        let gone = moves.iter().map(|one| &one.after).find(|after| after.is_nowhere());
-        let Some(after) = sha.or(gone).filter(|_| moves.iter().all(|one| one.id <= last_known)) else {
-            return Ok(());
-        };
-        let new = NewMove { git_ref, before: None, after, sha, at: None };
-        take_in(&tx, project, &new, Heard::Answer, now).await?;
-        tx.commit().await.context("commit what the forge said of a ref")
+        self.db
+            .change("what the forge said of a ref", move |tx| async move {
+                let tx = &tx;
+                let moves = Known::of(tx, project, &git_ref.to_string()).await?.moves;
+                let gone = moves.iter().map(|one| &one.after).find(|after| after.is_nowhere());
+                let Some(after) = sha.or(gone).filter(|_| moves.iter().all(|one| one.id <= last_known))
+                else {
+                    return Ok(());
+                };
+                let new = NewMove { git_ref, before: None, after, sha, at: None };
+                take_in(tx, project, &new, Heard::Answer, now).await?;
+                Ok(())
+            })
+            .await
     }
 }
 

@@ -66,32 +66,39 @@ impl Queue<'_> {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<Option<Build>> {
-        let tx = self.db.write().await?;
-        let held =
-            rows::job::Entity::find_by_id(attempt.job.0).one(&tx).await.context("find the job to finish")?;
-        let Some(held) = held else { return Ok(None) };
-        let mut phases = serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
-        phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
-        let sequel = Sequel::of(&read::job(held.clone())?, outcome);
-        let update = of_attempt(attempt)
-            .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(&phases)?))
-            .col_expr(rows::job::Column::Status, Expr::value(sequel.outcome().status().word()))
-            .col_expr(rows::job::Column::Ending, Expr::value(sequel.outcome().ending().word()))
-            .col_expr(rows::job::Column::Reason, Expr::value(sequel.reason(attempt.number)))
-            .col_expr(rows::job::Column::ReturnCode, Expr::value(sequel.outcome().return_code()))
-            .col_expr(rows::job::Column::FinishedAt, Expr::value(now.0));
-        if update.exec(&tx).await.context("finish a job")?.rows_affected == 0 {
-            return Ok(None);
-        }
-        if let Sequel::Again(_) = sequel {
-            let ended = rows::job::Entity::find_by_id(held.id).one(&tx).await.context("find a job again")?;
-            interrupted(&tx, ended.context("the job is gone")?, now).await?;
-        }
-        jobs::tell(&tx, &held, now).await?;
-        resume_ended(&tx, attempt.job, now).await?;
-        let build = refresh(&tx, held.build_id, now).await?;
-        tx.commit().await.context("commit a job's end")?;
-        Ok(Some(build))
+        self.db
+            .change("a job's end", move |tx| async move {
+                let tx = &tx;
+                let held = rows::job::Entity::find_by_id(attempt.job.0)
+                    .one(tx)
+                    .await
+                    .context("find the job to finish")?;
+                let Some(held) = held else { return Ok(None) };
+                let mut phases =
+                    serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
+                phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
+                let sequel = Sequel::of(&read::job(held.clone())?, outcome);
+                let update = of_attempt(attempt)
+                    .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(&phases)?))
+                    .col_expr(rows::job::Column::Status, Expr::value(sequel.outcome().status().word()))
+                    .col_expr(rows::job::Column::Ending, Expr::value(sequel.outcome().ending().word()))
+                    .col_expr(rows::job::Column::Reason, Expr::value(sequel.reason(attempt.number)))
+                    .col_expr(rows::job::Column::ReturnCode, Expr::value(sequel.outcome().return_code()))
+                    .col_expr(rows::job::Column::FinishedAt, Expr::value(now.0));
+                if update.exec(tx).await.context("finish a job")?.rows_affected == 0 {
+                    return Ok(None);
+                }
+                if let Sequel::Again(_) = sequel {
+                    let ended =
+                        rows::job::Entity::find_by_id(held.id).one(tx).await.context("find a job again")?;
+                    interrupted(tx, ended.context("the job is gone")?, now).await?;
+                }
+                jobs::tell(tx, &held, now).await?;
+                resume_ended(tx, attempt.job, now).await?;
+                let build = refresh(tx, held.build_id, now).await?;
+                Ok(Some(build))
+            })
+            .await
     }
 }
 

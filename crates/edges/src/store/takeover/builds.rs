@@ -117,14 +117,17 @@ impl Takeover<'_> {
         project: ProjectId,
         builds: &[NewBuild],
     ) -> Result<Vec<BuildTaken>> {
-        let tx = self.db.write().await?;
-        let mut places = Places::of(&tx, from.source, project, from.now).await?;
-        let mut taken = Vec::with_capacity(builds.len());
-        for build in builds {
-            taken.push(import(&tx, from, &mut places, build).await?);
-        }
-        tx.commit().await.context("commit a take-over of builds")?;
-        Ok(taken)
+        self.db
+            .change("a take-over of builds", move |tx| async move {
+                let tx = &tx;
+                let mut places = Places::of(tx, from.source, project, from.now).await?;
+                let mut taken = Vec::with_capacity(builds.len());
+                for build in builds {
+                    taken.push(import(tx, from, &mut places, build).await?);
+                }
+                Ok(taken)
+            })
+            .await
     }
 }
 

@@ -67,36 +67,43 @@ impl Takeover<'_> {
     /// # Errors
     /// The database does not answer; then nothing changed.
     pub async fn remove_gone(self, source: &str, project: ProjectId, still: &Still) -> Result<()> {
-        let tx = self.db.write().await?;
-        let mut builds = BTreeSet::new();
-        for lost in lost(&tx, source, project, still).await? {
-            let kind = match lost.what {
-                Lost::Hook(id, true) => {
-                    rows::hook::Entity::delete_by_id(id.0).exec(&tx).await.context("remove a hook")?;
-                    "hook"
+        self.db
+            .change("the end of what is gone there", move |tx| async move {
+                let tx = &tx;
+                let mut builds = BTreeSet::new();
+                for lost in lost(tx, source, project, still).await? {
+                    let kind = match lost.what {
+                        Lost::Hook(id, true) => {
+                            rows::hook::Entity::delete_by_id(id.0).exec(tx).await.context("remove a hook")?;
+                            "hook"
+                        }
+                        Lost::Build(id, true) => {
+                            rows::build::Entity::delete_by_id(id.0)
+                                .exec(tx)
+                                .await
+                                .context("remove a build")?;
+                            forget_move(tx, project, id).await?;
+                            builds.remove(&id.0);
+                            "build"
+                        }
+                        Lost::Job(id, true) => {
+                            builds.extend(lost.build);
+                            rows::job::Entity::delete_by_id(id.0).exec(tx).await.context("remove a job")?;
+                            "job"
+                        }
+                        Lost::Hook(_, false) | Lost::Build(_, false) | Lost::Job(_, false) => continue,
+                    };
+                    forget(tx, source, kind, &[lost.foreign_id]).await?;
                 }
-                Lost::Build(id, true) => {
-                    rows::build::Entity::delete_by_id(id.0).exec(&tx).await.context("remove a build")?;
-                    forget_move(&tx, project, id).await?;
-                    builds.remove(&id.0);
-                    "build"
+                for build in builds {
+                    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+                    if jobs.count(tx).await.context("count a build's jobs")? > 0 {
+                        follow_jobs(tx, build).await?;
+                    }
                 }
-                Lost::Job(id, true) => {
-                    builds.extend(lost.build);
-                    rows::job::Entity::delete_by_id(id.0).exec(&tx).await.context("remove a job")?;
-                    "job"
-                }
-                Lost::Hook(_, false) | Lost::Build(_, false) | Lost::Job(_, false) => continue,
-            };
-            forget(&tx, source, kind, &[lost.foreign_id]).await?;
-        }
-        for build in builds {
-            let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
-            if jobs.count(&tx).await.context("count a build's jobs")? > 0 {
-                follow_jobs(&tx, build).await?;
-            }
-        }
-        tx.commit().await.context("commit the end of what is gone there")
+                Ok(())
+            })
+            .await
     }
 }
 

@@ -28,10 +28,12 @@ async fn a_configuration_is_read_again_only_if_another_one_is_in_force() {
         let sha = super::change(in_force).sha;
         let loaded = LoadedConfiguration { sha, configuration: Configuration::default() };
         store.configuration().swap_configuration(&loaded, NOW).await.unwrap();
-        let tx = store.db.write().await.unwrap();
-        let build = rows::build::Entity::find_by_id(planned.build.id.0).one(&tx).await.unwrap().unwrap();
-        resume(&tx, &build, true, NOW).await.unwrap();
-        tx.commit().await.unwrap();
+        let resumed = store.db.change("a resumed build", move |tx| async move {
+            let tx = &tx;
+            let build = rows::build::Entity::find_by_id(planned.build.id.0).one(tx).await?;
+            resume(tx, &build.unwrap(), true, NOW).await
+        });
+        resumed.await.unwrap();
         assert_eq!(
             store.builds().job_by_id(claimed.job.id).await.unwrap().unwrap().status,
             status,
