@@ -1,20 +1,23 @@
 //! The database as the groups of the store use it: connections that read, transactions that write, and the seal.
 
-mod access;
-mod seal;
+mod text;
+mod passing;
 pub(super) mod sqlite;
+mod file;
+mod server;
+mod access;
+mod transaction;
+mod seal;
 
 use access::Access;
 use anyhow::{Context, Result};
 use futures_util::future::BoxFuture;
 use kozmic_model::audit::Actor;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 pub(in crate::store) use seal::Vault;
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+pub(in crate::store) use transaction::Transaction;
 
 /// Longest wait for a note that nobody depends on.
 const ASIDE: Duration = Duration::from_millis(500);
@@ -39,15 +42,21 @@ impl Database {
         Ok(Self { reader, writer, vault: Arc::new(vault), actor: Arc::default() })
     }
 
+    /// True if other processes and connections write at the same time: a database server.
+    fn has_many_writers(&self) -> bool {
+        self.writer.get_database_backend() != DbBackend::Sqlite
+    }
+
     /// Begins a transaction that writes. Boxed: all that writes stands around it, and the compiler's depth has an end.
-    pub(super) fn write(&self) -> BoxFuture<'_, Result<Transaction>> {
+    fn begin(&self) -> BoxFuture<'_, Result<Transaction>> {
         Box::pin(async {
             let begun = self.writer.begin().await.context("begin a transaction")?;
             Ok(Transaction(Arc::new(begun)))
         })
     }
 
-    /// Makes a change: all of it or, on an error, nothing.
+    /// Makes a change: all of it or, on an error, nothing. One such change is made at a time, whatever the database. So
+    /// what the work reads stays true until its end, as far as others change it by this method, too.
     pub(super) async fn change<T, Work>(
         &self,
         what: &'static str,
@@ -56,10 +65,54 @@ impl Database {
     where
         Work: Future<Output = Result<T>>,
     {
-        let tx = self.write().await?;
+        let alone = |tx: Transaction| {
+            let work = &work;
+            async move {
+                tx.lock_changes().await?;
+                work(tx).await
+            }
+        };
+        self.change_in_parallel(what, alone).await
+    }
+
+    /// Makes a change while others make theirs, for what happens often. The work takes locks of its own where it decides
+    /// by what it reads: first the project's, then the build's, then the job's.
+    ///
+    /// The work is done again if the server undid it in favour of another's, or if its connection was lost before its
+    /// end. It is not done again once its commit was sent: nobody knows then if it was heard.
+    pub(super) async fn change_in_parallel<T, Work>(
+        &self,
+        what: &'static str,
+        work: impl Fn(Transaction) -> Work,
+    ) -> Result<T>
+    where
+        Work: Future<Output = Result<T>>,
+    {
+        let mut tries = 1;
+        loop {
+            let fault = match self.try_change(&work).await {
+                Ok((tx, outcome)) => {
+                    tx.commit().await.with_context(|| format!("commit {what}"))?;
+                    return Ok(outcome);
+                }
+                Err(fault) => fault,
+            };
+            let passes = || fault.chain().find_map(|cause| cause.downcast_ref::<DbErr>());
+            let wait = passes().filter(|_| self.has_many_writers());
+            let Some(wait) = wait.and_then(|cause| passing::wait(cause, tries)) else { return Err(fault) };
+            tracing::debug!(what, tries, error = format!("{fault:#}"), "a change is tried again");
+            sleep(wait).await;
+            tries += 1;
+        }
+    }
+
+    async fn try_change<T, Work>(&self, work: impl Fn(Transaction) -> Work) -> Result<(Transaction, T)>
+    where
+        Work: Future<Output = Result<T>>,
+    {
+        let tx = self.begin().await?;
         let outcome = work(tx.clone()).await?;
-        tx.commit().await.with_context(|| format!("commit {what}"))?;
-        Ok(outcome)
+        Ok((tx, outcome))
     }
 
     /// A connection as such, for the steps that make tables.
@@ -78,41 +131,6 @@ impl Database {
     /// Closes the database, for both ways.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         self.writer.close().await
-    }
-}
-
-/// A handle to a transaction that writes; cheap to clone.
-#[derive(Clone)]
-pub(super) struct Transaction(Arc<DatabaseTransaction>);
-
-impl Transaction {
-    /// Makes all that was written in it true.
-    async fn commit(self) -> Result<()> {
-        let whole = Arc::into_inner(self.0).context("a part of the work goes on after its end")?;
-        Ok(whole.commit().await?)
-    }
-}
-
-#[async_trait::async_trait]
-impl ConnectionTrait for Transaction {
-    fn get_database_backend(&self) -> DbBackend {
-        self.0.get_database_backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.0.execute_raw(statement).await
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.0.execute_unprepared(sql).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.0.query_one_raw(statement).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.0.query_all_raw(statement).await
     }
 }
 

@@ -144,9 +144,10 @@ impl Hooks<'_> {
                     audit::note(tx, &self.db.actor, Deed::new(Action::WebhookSet, project, &known.title))
                         .await?;
                 }
-                MissedDeliveries { db: self.db }.hears_again(Door::Hook(id), None).await
+                Ok(())
             })
-            .await
+            .await?;
+        MissedDeliveries { db: self.db }.hears_again(Door::Hook(id), None).await
     }
 
     /// Notes that no webhook at the forge calls a hook any more.

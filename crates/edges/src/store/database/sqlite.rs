@@ -1,7 +1,6 @@
 //! The part that only SQLite needs: its opening, the reasons to throw a connection away, and its files, which somebody
 //! may take away while they are open.
 
-use super::access::Side;
 use anyhow::anyhow;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr,
@@ -19,6 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::time::timeout;
+
+/// The side of a database that connections are for.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    /// They only read.
+    Reading,
+    /// The one that writes.
+    Writing,
+}
 
 /// Number of connections that read.
 const READERS: u32 = 8;

@@ -1,0 +1,89 @@
+//! Faults of a database server that pass: a deadlock, or a connection that was lost. The same work may succeed next.
+
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sqlx::{self, error::DatabaseError, mysql::MySqlDatabaseError},
+};
+use std::time::Duration;
+
+/// The most times that one piece of work is begun.
+const TRIES: u32 = 10;
+
+/// The longest wait between two tries.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// A fault that passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passing {
+    /// The server undid the work in favour of another's.
+    Conflict,
+    /// The connection ended, or the server is about to start.
+    Lost,
+}
+
+/// Time to wait before work that failed is tried once more; none if that makes no sense. `tries` counts those so far,
+/// from 1.
+pub(super) fn wait(fault: &DbErr, tries: u32) -> Option<Duration> {
+    let first = match kind(fault)? {
+        Passing::Conflict => Duration::from_millis(5),
+        Passing::Lost => Duration::from_millis(50),
+    };
+    (tries < TRIES).then(|| spread((first * 2_u32.pow(tries - 1)).min(LONGEST)))
+}
+
+/// A time between half of one and all of it, so that two who hinder each other do not meet again.
+fn spread(time: Duration) -> Duration {
+    let mut byte = [0];
+    getrandom::fill(&mut byte).expect("the operating system gives random bytes");
+    time / 2 + time * u32::from(byte[0]) / 512
+}
+
+fn kind(fault: &DbErr) -> Option<Passing> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+    | DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))) = fault
+    else {
+        return None;
+    };
+    match &**cause {
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => Some(Passing::Lost),
+        sqlx::Error::Database(said) => of_server(said.as_ref()),
+        _ => None,
+    }
+}
+
+fn of_server(said: &dyn DatabaseError) -> Option<Passing> {
+    if let Some(said) = said.try_downcast_ref::<MySqlDatabaseError>() {
+        return match said.number() {
+            // Deadlock; too long a wait for a lock; a row changed since it was read.
+            1213 | 1205 | 1020 => Some(Passing::Conflict),
+            // Shutdown; the connection was killed, by an administrator or for its idleness.
+            1053 | 1927 | 4031 => Some(Passing::Lost),
+            _ => None,
+        };
+    }
+    match said.code()?.as_ref() {
+        // Serialization failure; deadlock; lock not available.
+        "40001" | "40P01" | "55P03" => Some(Passing::Conflict),
+        // The administrator ended the session; a crash; not ready yet; and all faults of connections.
+        "57P01" | "57P02" | "57P03" => Some(Passing::Lost),
+        code if code.starts_with("08") => Some(Passing::Lost),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_begun_so_often_and_with_longer_waits_between() {
+        let lost = || {
+            DbErr::Conn(RuntimeErr::SqlxError(sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into()).into()))
+        };
+        let waits = (1..=TRIES).map(|tries| wait(&lost(), tries)).collect::<Vec<_>>();
+        assert!(waits[..9].iter().all(Option::is_some) && waits[9].is_none());
+        assert!(waits[8] >= Some(LONGEST / 2) && waits[8] <= Some(LONGEST) && waits[0] < waits[8]);
+        assert_eq!(wait(&DbErr::RecordNotUpdated, 1), None);
+    }
+}

@@ -1,0 +1,271 @@
+//! A database server: PostgreSQL, MariaDB or MySQL. One pool of connections reads and writes.
+//!
+//! The server keeps writers apart by rows, at READ COMMITTED. Work that it undoes, and work whose connection is lost
+//! before its end, is tried again (`passing`).
+
+use super::{passing, text};
+use anyhow::{Context, Result, bail, ensure};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    SqlxMySqlConnector, SqlxPostgresConnector, Statement, TransactionOptions, TransactionTrait,
+    sqlx::{
+        self, ConnectOptions as _, Executor,
+        mysql::{MySqlConnectOptions, MySqlPoolOptions},
+        pool::PoolOptions,
+        postgres::{PgConnectOptions, PgPoolOptions},
+    },
+};
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// Number of connections.
+const CONNECTIONS: u32 = 16;
+
+/// Longest time to wait for a connection. A server that starts within it costs nothing.
+const LINE: Duration = Duration::from_secs(15);
+
+/// Longest time that one statement may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The oldest PostgreSQL that works, as `server_version_num` counts.
+const OLDEST_POSTGRES: i32 = 140_000;
+
+/// A database server; cheap to clone.
+#[derive(Clone)]
+pub(in crate::store) struct ServerAccess {
+    db: DatabaseConnection,
+    /// Set if a pooler hands each transaction to any of its connections: then each statement needs a transaction, in which
+    /// its parts stay together.
+    is_pooled: bool,
+}
+
+/// True if an address is that of a server.
+pub(super) fn is_address(url: &str) -> bool {
+    ["postgres://", "postgresql://", "mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
+impl ServerAccess {
+    /// Opens the database at an address.
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        match url.starts_with("postgres") {
+            true => open_postgres(url).await,
+            false => open_mysql(url).await,
+        }
+    }
+
+    pub(super) fn connection(&self) -> DatabaseConnection {
+        self.db.clone()
+    }
+
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        within(self.db.begin_with_options(TransactionOptions::default())).await
+    }
+
+    pub(super) async fn close(&self) -> Result<(), DbErr> {
+        self.db.close_by_ref().await
+    }
+}
+
+/// Waits for a statement, but not for ever.
+pub(super) async fn within<T>(statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    match timeout(PATIENCE, statement).await {
+        Ok(done) => done,
+        Err(_) => Err(DbErr::Custom(format!("the database did not answer within {} s", PATIENCE.as_secs()))),
+    }
+}
+
+fn pool<DB: sqlx::Database>() -> PoolOptions<DB> {
+    PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(LINE)
+}
+
+async fn open_postgres(url: &str) -> Result<ServerAccess> {
+    let options = url.parse::<PgConnectOptions>().map_err(unread)?;
+    // A pooler refuses a session that begins with parameters which it does not know.
+    let options = options.extra_float_digits(None).application_name("kozmic").disable_statement_logging();
+    let is_pooled = match is_pooled(&options).await {
+        Ok(is_pooled) => is_pooled,
+        Err(fault) => bail!(in_words(&fault)),
+    };
+    // Names of prepared statements would meet those of others on the pooler's connections.
+    let options = if is_pooled { options.statement_cache_capacity(0) } else { options };
+    let pool: PgPoolOptions = pool();
+    let pool = pool.connect_with(options).await.map_err(|fault| anyhow::anyhow!(in_words(&fault)))?;
+    let server = ServerAccess { db: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), is_pooled };
+    let version = server.told("SELECT current_setting('server_version_num')").await?;
+    let number = version.parse::<i32>().with_context(|| format!("read the server's version {version}"))?;
+    ensure!(
+        number >= OLDEST_POSTGRES,
+        "PostgreSQL 14 or newer is needed, and this server is {}",
+        number / 10_000
+    );
+    let level = server.told("SELECT current_setting('default_transaction_isolation')").await?;
+    ensure!(
+        level == "read committed",
+        "its default_transaction_isolation is \"{level}\", and has to be \"read committed\""
+    );
+    let encoding = server.told("SELECT current_setting('server_encoding')").await?;
+    ensure!(
+        encoding == "UTF8",
+        "its encoding is {encoding}, and has to be UTF8: CREATE DATABASE … ENCODING 'UTF8'"
+    );
+    Ok(server)
+}
+
+/// Tells if a pooler stands between, which hands each transaction to any of its connections: what a session sets is then
+/// not there for its next statement, or is there for another session.
+async fn is_pooled(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
+    let mut mark = [0; 8];
+    getrandom::fill(&mut mark).expect("the operating system gives random bytes");
+    let mark = hex::encode(mark);
+    let (mut one, mut other) = (options.connect().await?, options.connect().await?);
+    let set = format!("SET kozmic.mark = '{mark}'");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut one).await?;
+    // The transaction keeps a connection of the pooler's, most likely the one that was used last.
+    sqlx::raw_sql("BEGIN").execute(&mut other).await?;
+    let ask = "SELECT coalesce(current_setting('kozmic.mark', true), '')";
+    let mut seen = Vec::new();
+    for session in [&mut other, &mut one] {
+        let row = session.fetch_one(sqlx::raw_sql(ask)).await?;
+        seen.push(sqlx::Row::try_get::<String, _>(&row, 0)?);
+    }
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
+    for session in [one, other] {
+        let _ = sqlx::Connection::close(session).await;
+    }
+    Ok(seen != ["".to_owned(), mark])
+}
+
+async fn open_mysql(url: &str) -> Result<ServerAccess> {
+    let options = url.parse::<MySqlConnectOptions>().map_err(unread)?;
+    let options = options.charset("utf8mb4").collation("utf8mb4_bin").disable_statement_logging();
+    let pool: MySqlPoolOptions = pool();
+    let pool = pool.after_connect(|session, _| {
+        Box::pin(async move {
+            let set = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, \
+                       SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
+            // Two statements: the first one is no assignment.
+            let (level, mode) = set.split_once(", ").unwrap_or((set, ""));
+            session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(level.to_owned()))).await?;
+            session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(format!("SET {mode}")))).await?;
+            Ok(())
+        })
+    });
+    let pool = pool.connect_with(options).await.map_err(|fault| anyhow::anyhow!(in_words(&fault)))?;
+    let server = ServerAccess { db: SqlxMySqlConnector::from_sqlx_mysql_pool(pool), is_pooled: false };
+    let version = server.told("SELECT CAST(VERSION() AS CHAR)").await?;
+    let oldest = if version.contains("MariaDB") { (10, 6) } else { (8, 0) };
+    ensure!(
+        number(&version) >= oldest,
+        "MariaDB 10.6, MySQL 8.0 or newer is needed, and this server is {version}"
+    );
+    let log = server.told("SELECT CAST(CONCAT(@@log_bin, ' ', @@binlog_format) AS CHAR)").await?;
+    ensure!(
+        log != "1 STATEMENT",
+        "its binlog_format is STATEMENT, which takes no writes at READ COMMITTED: set it to ROW"
+    );
+    Ok(server)
+}
+
+/// Major and minor number of a version such as `10.11.6-MariaDB`.
+fn number(version: &str) -> (u32, u32) {
+    // Old clients are told 5.5.5- before the version.
+    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let mut numbers = version.split(|character: char| !character.is_ascii_digit()).map(|part| part.parse());
+    let mut next = || numbers.next().and_then(Result::ok).unwrap_or_default();
+    (next(), next())
+}
+
+fn unread(fault: sqlx::Error) -> anyhow::Error {
+    anyhow::anyhow!("its address cannot be read: {fault}")
+}
+
+/// A server's refusal in one sentence, without the address: it has a password.
+fn in_words(fault: &sqlx::Error) -> String {
+    match fault {
+        sqlx::Error::Database(said) => said.message().to_owned(),
+        sqlx::Error::Tls(fault) => format!("no safe connection could be made: {fault}"),
+        sqlx::Error::PoolTimedOut => format!("it gave no connection within {} s", LINE.as_secs()),
+        fault => fault.to_string(),
+    }
+}
+
+impl ServerAccess {
+    /// The one text that a question is answered with.
+    async fn told(&self, question: &str) -> Result<String> {
+        let asked = Statement::from_string(self.db.get_database_backend(), question);
+        let row = self.query_one_raw(asked).await.context("ask the server about itself")?;
+        Ok(row.context("the server told nothing about itself")?.try_get_by_index(0)?)
+    }
+}
+
+/// One statement by itself, tried again where its fault passes.
+macro_rules! alone {
+    ($self:ident, $db:ident => $work:expr) => {{
+        let mut tries = 1;
+        loop {
+            let done = async {
+                if !$self.is_pooled {
+                    let $db = &$self.db;
+                    return within($work).await;
+                }
+                let tx = $self.begin().await?;
+                let $db = &tx;
+                let done = within($work).await?;
+                tx.commit().await?;
+                Ok(done)
+            };
+            let fault = match done.await {
+                Ok(done) => return Ok(done),
+                Err(fault) => fault,
+            };
+            let Some(wait) = passing::wait(&fault, tries) else { return Err(fault) };
+            tracing::debug!(%fault, tries, "a statement is tried again");
+            sleep(wait).await;
+            tries += 1;
+        }
+    }};
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for ServerAccess {
+    fn get_database_backend(&self) -> DbBackend {
+        self.db.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let statement = text::kept(statement);
+        alone!(self, db => db.execute_raw(statement.clone()))
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        alone!(self, db => db.execute_unprepared(sql))
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let statement = text::kept(statement);
+        alone!(self, db => db.query_one_raw(statement.clone()))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = text::kept(statement);
+        alone!(self, db => db.query_all_raw(statement.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_servers_write_them() {
+        for (version, expected) in [
+            ("10.11.6-MariaDB-0+deb12u1", (10, 11)),
+            ("5.5.5-10.6.12-MariaDB", (10, 6)),
+            ("8.0.36", (8, 0)),
+            ("8.4.0-0ubuntu1", (8, 4)),
+            ("odd", (0, 0)),
+        ] {
+            assert_eq!(number(version), expected, "{version}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A transaction that writes, and the locks that it may take on a server.
+
+use super::{server::within, text};
+use crate::store::rows;
+use anyhow::{Context, Result};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult,
+    QueryFilter, QueryResult, QuerySelect, Statement,
+};
+use std::sync::Arc;
+
+/// A handle to a transaction that writes; cheap to clone.
+///
+/// Locks are taken in one order by all: project, build, job. On SQLite nothing is locked, as one writes at a time.
+#[derive(Clone)]
+pub(in crate::store) struct Transaction(pub(super) Arc<DatabaseTransaction>);
+
+impl Transaction {
+    /// Makes all that was written in it true.
+    pub(super) async fn commit(self) -> Result<()> {
+        let whole = Arc::into_inner(self.0).context("a part of the work goes on after its end")?;
+        Ok(whole.commit().await?)
+    }
+
+    /// True if others write at the same time.
+    pub(in crate::store) fn has_many_writers(&self) -> bool {
+        self.get_database_backend() != DbBackend::Sqlite
+    }
+
+    /// Waits until no other change is made by [`Database::change`](super::Database::change).
+    pub(super) async fn lock_changes(&self) -> Result<()> {
+        if self.has_many_writers() {
+            let lock = "SELECT id FROM change_lock WHERE id = 1 FOR UPDATE";
+            let lock = Statement::from_string(self.get_database_backend(), lock);
+            self.query_one_raw(lock).await.context("wait for other changes")?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody else changes the builds of a project.
+    pub(in crate::store) async fn lock_project(&self, project: i64) -> Result<()> {
+        if self.has_many_writers() {
+            let row =
+                rows::project::Entity::find_by_id(project).select_only().column(rows::project::Column::Id);
+            let row = row.lock_exclusive().into_tuple::<i64>();
+            row.one(self).await.context("wait for other changes of a project")?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody else changes a build; its project has to be locked before it.
+    pub(in crate::store) async fn lock_build(&self, build: i64) -> Result<()> {
+        if self.has_many_writers() {
+            let row = rows::build::Entity::find_by_id(build).select_only().column(rows::build::Column::Id);
+            let row = row.lock_exclusive().into_tuple::<i64>();
+            row.one(self).await.context("wait for other changes of a build")?;
+        }
+        Ok(())
+    }
+
+    /// Locks a job and its build, with the build's project before them.
+    pub(in crate::store) async fn lock_job(&self, job: i64) -> Result<()> {
+        if !self.has_many_writers() {
+            return Ok(());
+        }
+        let of = rows::job::Entity::find()
+            .filter(rows::job::Column::Id.eq(job))
+            .select_only()
+            .columns([rows::job::Column::ProjectId, rows::job::Column::BuildId])
+            .into_tuple::<(i64, i64)>();
+        let Some((project, build)) = of.one(self).await.context("find a job's project")? else {
+            return Ok(());
+        };
+        self.lock_project(project).await?;
+        self.lock_build(build).await?;
+        let row = rows::job::Entity::find_by_id(job).select_only().column(rows::job::Column::Id);
+        let row = row.lock_exclusive().into_tuple::<i64>();
+        row.one(self).await.context("wait for other changes of a job")?;
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self.has_many_writers() {
+            true => within(self.0.execute_raw(text::kept(statement))).await,
+            false => self.0.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.0.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self.has_many_writers() {
+            true => within(self.0.query_one_raw(text::kept(statement))).await,
+            false => self.0.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self.has_many_writers() {
+            true => within(self.0.query_all_raw(text::kept(statement))).await,
+            false => self.0.query_all_raw(statement).await,
+        }
+    }
+}
