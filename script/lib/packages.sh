@@ -55,6 +55,8 @@ want_test_servers() {
   want_command ssh openssh-client
   want_command openssl openssl
   want_server mariadbd mariadb-server mariadb.service
+  want_postgres
+  want_server pgbouncer pgbouncer pgbouncer.service
   want_file /usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd
   want_server dockerd docker.io docker.service docker.socket
   want_command ip iproute2
@@ -67,6 +69,14 @@ want_test_servers() {
 want_server() {
   have_command "$1" || UNWANTED_SERVICES+=("${@:3}")
   want_command "$1" "$2"
+}
+
+# want_postgres: PostgreSQL's server, whose programs stand in a directory of their version, outside of the path. Its
+# package makes an empty cluster in /var/lib/postgresql, which takes 40 MB and stays off as its service does.
+want_postgres() {
+  ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || return 0
+  UNWANTED_SERVICES+=(postgresql.service)
+  want postgresql
 }
 
 # install_wanted: installs what was wanted; asks the network only if there is something to install.

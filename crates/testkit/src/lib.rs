@@ -1,11 +1,12 @@
 //! The outside world for Kozmic's tests: a double of GitHub, people, browsers, and the real `kozmic` binary as a child
 //! process. Nothing of it is in the binary. It knows Kozmic only by its addresses, as GitHub and a browser do.
 //!
-//! In the order of a push: a commit appears at [`github`], a [`server`] runs it, and a [`person`] or a [`browser`]
-//! watches it [`live`]. [`docker`] shows what is left, and the status arrives at [`github`]. There are also real
-//! servers that a story may need: a [`registry`] of images, a [`mail`] server, a [`mariadb`], an [`authority`] of
-//! certificates, an [`engine_on_tls`], and a second [`engine`] that may be stopped and killed. A second double is the
-//! [`hub`] of artifacts. A story looks like this:
+//! In the order of a push: a commit appears at [`github`], a [`server`] runs it, a [`person`] or a
+//! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
+//! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
+//! [`mail`] server, a [`postgres`], a [`mariadb`], an [`authority`] of certificates, an
+//! [`engine_on_tls`], a second [`engine`] that may be stopped and killed; and a second double, the
+//! [`hub`] of artifacts. A story reads so:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -52,7 +53,9 @@ pub mod authority;
 pub mod engine_on_tls;
 pub mod held_engine;
 pub mod mail;
+pub mod database;
 pub mod mariadb;
+pub mod postgres;
 pub mod disk;
 pub mod hub;
 pub mod demo;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -10,7 +10,12 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-/// A running child process, which is killed when this is dropped.
+/// Longest time that a child may take to end by a signal while it is dropped.
+const END_LIMIT: Duration = Duration::from_secs(10);
+/// Interval between looks whether it has.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A running child, which is killed when this is dropped.
 pub(crate) struct Program {
     name: String,
     show: Show,
@@ -107,16 +112,42 @@ impl Program {
 
     /// Asks the child to end (SIGTERM), by its id. Succeeds if it has ended already.
     pub(crate) fn ask_to_end(&mut self) -> Result<()> {
+        self.signal("TERM")
+    }
+
+    /// Sends it a signal, such as `TERM`, by its id. Fine if it has ended already.
+    pub(crate) fn signal(&mut self, signal: &str) -> Result<()> {
         if !self.is_running() {
             return Ok(());
         }
-        let kill = ["-c", "kill -TERM \"$1\"", "kill", &self.pid.to_string()];
+        let kill = ["-c", "kill \"-$1\" \"$2\"", "kill", signal, &self.pid.to_string()];
         let status = std::process::Command::new("sh").args(kill).status().context("run kill")?;
-        ensure!(status.success(), "{} ({}) could not be asked to end: {status}", self.name, self.pid);
+        ensure!(status.success(), "{} ({}) takes no signal: {status}", self.name, self.pid);
         Ok(())
     }
 
-    /// Kills the child (SIGKILL) and waits for its end.
+    /// Ends it by a signal, and by SIGKILL if that does not help; it has ended when this returns. It blocks, for
+    /// those who are dropped and remove what the child still writes to.
+    pub(crate) fn end_by(&mut self, signal: &str) {
+        self.signal(signal).ok();
+        if !self.has_ended_within(END_LIMIT) {
+            self.child.start_kill().ok();
+            self.has_ended_within(END_LIMIT);
+        }
+    }
+
+    fn has_ended_within(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while self.is_running() {
+            if begun.elapsed() > limit {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
+
+    /// Kills it (SIGKILL) and waits until it is gone.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.with_context(|| format!("kill {}", self.name))
     }

@@ -10,6 +10,7 @@ mod ssh;
 mod mail;
 mod registry;
 mod mariadb;
+mod postgres;
 mod hub;
 mod hooks;
 mod pushes;

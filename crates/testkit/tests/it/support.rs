@@ -1,6 +1,6 @@
 //! Things that the tests share: a double with Anna, and a client that calls like Kozmic.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
@@ -52,4 +52,23 @@ pub(crate) async fn git_ok(dir: &Path, args: &[&str]) -> Result<String> {
     let output = git(dir, args).await?;
     ensure!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Directory of the system's temporary ones that holds this.
+pub(crate) fn temporary(inside: &str) -> Result<PathBuf> {
+    let all = std::env::temp_dir();
+    let first = Path::new(inside).strip_prefix(&all).ok().and_then(|rest| rest.components().next());
+    Ok(all.join(first.context("it is in no temporary directory")?))
+}
+
+/// The directory, if it is there, and the commands of processes that were told of it.
+pub(crate) fn left_behind(dir: &Path) -> Result<Vec<String>> {
+    let name = dir.to_string_lossy().into_owned();
+    let mut left: Vec<_> = dir.exists().then(|| name.clone()).into_iter().collect();
+    for process in std::fs::read_dir("/proc")? {
+        // A process may end while it is looked at.
+        let command = std::fs::read(process?.path().join("cmdline")).unwrap_or_default();
+        left.extend(Some(String::from_utf8_lossy(&command).into_owned()).filter(|one| one.contains(&name)));
+    }
+    Ok(left)
 }
