@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use crate::authority::{Authority, Certificate};
 
-pub(crate) use account::Account;
+pub(crate) use account::{Account, is_root};
 
 /// Characters that an address has only in another form.
 const CODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -90,7 +90,7 @@ impl Login {
 
 impl Tls {
     /// Copies the authority's certificate, the server's and its key into a directory where the server may read them.
-    pub(crate) fn lay_out(&self, dir: &Path, account: &Account) -> Result<()> {
+    pub(crate) fn lay_out(&self, dir: &Path, account: Account) -> Result<()> {
         let files = [
             (&self.authority, "ca.pem"),
             (&self.shown.certificate, "cert.pem"),

@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{MariaDb, PASSWORD, USER};
+use super::MariaDb;
+use crate::database::Login;
 
 const VERSION: &str = "5.5.62-0ubuntu0.12.04.1";
 
@@ -37,6 +38,7 @@ const EXECUTE: u8 = 0x17;
 /// The double; it ends when it is dropped.
 pub struct MySql55 {
     port: u16,
+    login: Login,
     talk: Arc<Talk>,
     task: JoinHandle<()>,
 }
@@ -71,12 +73,12 @@ impl MySql55 {
                 tokio::spawn(serve(client, to, Arc::clone(&shared)));
             }
         });
-        Ok(Self { port, talk, task })
+        Ok(Self { port, login: server.options.login.clone(), talk, task })
     }
 
     /// The address of a database.
     pub fn url(&self, database: &str) -> String {
-        format!("mysql://{USER}:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+        self.login.url("mysql", "127.0.0.1", self.port, database)
     }
 
     /// Breaks connections off after so many more statements; the next connection is served again.

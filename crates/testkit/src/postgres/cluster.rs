@@ -40,7 +40,7 @@ impl Cluster {
         let doors = format!("local all {ACCOUNT} trust\n{door} all all 127.0.0.1/32 scram-sha-256\n");
         std::fs::write(cluster.data().join("pg_hba.conf"), doors).context("write who may come in")?;
         if let Some(tls) = &options.tls {
-            tls.lay_out(cluster.dir(), &cluster.account)?;
+            tls.lay_out(cluster.dir(), cluster.account)?;
         }
         Ok(cluster)
     }
