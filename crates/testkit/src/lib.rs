@@ -4,7 +4,7 @@
 //! In the order of a push: a commit appears at [`github`], a [`server`] runs it, a [`person`] or a
 //! [`browser`] watches it [`live`], [`docker`] shows what is left behind, and the status is back at
 //! [`github`]. Beside them stand real servers that a story may need: a [`registry`] of images, a
-//! [`mail`] server, a [`postgres`], a [`mariadb`], an [`authority`] of certificates, an
+//! [`mail`] server, a [`postgres`] with a [`pgbouncer`] before it, a [`mariadb`], an [`authority`] of certificates, an
 //! [`engine_on_tls`], a second [`engine`] that may be stopped and killed; and a second double, the
 //! [`hub`] of artifacts. A story reads so:
 //!
@@ -56,6 +56,7 @@ pub mod mail;
 pub mod database;
 pub mod mariadb;
 pub mod postgres;
+pub mod pgbouncer;
 pub mod disk;
 pub mod hub;
 pub mod demo;

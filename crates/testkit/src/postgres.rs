@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::database::{self, Account, DatabaseOptions};
+use crate::database::{self, Account, DatabaseOptions, Login};
 use crate::program::{Program, Show};
 use crate::server::free_port;
 
@@ -18,7 +18,7 @@ use cluster::Cluster;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const END_LIMIT: Duration = Duration::from_secs(30);
 /// Name of the account that Debian's packages make, and of the server's own superuser.
-const ACCOUNT: &str = "postgres";
+pub(crate) const ACCOUNT: &str = "postgres";
 /// Settings that save time and may cost the data if the machine fails.
 const FAST: [(&str, &str); 4] = [
     ("fsync", "off"),
@@ -131,6 +131,11 @@ impl Postgres {
         program.wait_for_line(START_LIMIT, is_ready).await.context("start postgres")?;
         self.program = Some(program);
         Ok(())
+    }
+
+    /// Port, and the user who is let in.
+    pub(crate) fn door(&self) -> (u16, &Login) {
+        (self.port, &self.options.login)
     }
 }
 

@@ -11,6 +11,7 @@ mod mail;
 mod registry;
 mod mariadb;
 mod postgres;
+mod pgbouncer;
 mod hub;
 mod hooks;
 mod pushes;
