@@ -26,8 +26,8 @@ const ALWAYS: [&str; 4] =
 const FAST: [&str; 2] = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"];
 const DURABLE: [&str; 2] = ["--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1"];
 
-/// Debian's `mariadbd` with a data directory of its own; both are gone when this is dropped. Its databases keep texts as
-/// `utf8mb4`.
+/// Debian's `mariadbd` with a data directory of its own; both are gone when this is dropped. Its databases keep texts
+/// as `utf8mb4`.
 pub struct MariaDb {
     port: u16,
     options: DatabaseOptions,

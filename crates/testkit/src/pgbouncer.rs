@@ -14,9 +14,8 @@ use crate::server::free_port;
 const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// Debian's `pgbouncer` before a server, with a connection for each transaction. Settings that it does not keep apart,
-/// such as those for prepared statements and for what a client may ask at its start, are the package's own. It ends when
-/// this is dropped.
+/// Debian's `pgbouncer` before a server, with a connection for each transaction. All other settings are the package's:
+/// it takes no wishes for a session, and knows nothing of prepared statements. It ends when this is dropped.
 pub struct PgBouncer {
     port: u16,
     login: Login,
