@@ -54,8 +54,7 @@ want_test_servers() {
   want_server sshd openssh-server ssh.service ssh.socket
   want_command ssh openssh-client
   want_command openssl openssl
-  want_server mariadbd mariadb-server mariadb.service
-  want_postgres
+  want_database_servers
   want_server pgbouncer pgbouncer pgbouncer.service
   want_file /usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd
   want_server dockerd docker.io docker.service docker.socket
@@ -69,6 +68,11 @@ want_test_servers() {
 want_server() {
   have_command "$1" || UNWANTED_SERVICES+=("${@:3}")
   want_command "$1" "$2"
+}
+
+want_database_servers() {
+  want_postgres
+  want_server mariadbd mariadb-server mariadb.service
 }
 
 # want_postgres: PostgreSQL's server, whose programs stand in a directory of their version, outside of the path. Its

@@ -1,7 +1,7 @@
 //! The benchmark of `bench/run`: compares Kozmic with the bare engine. The variants alternate within one run, so that
 //! other load on the machine slows all of them alike.
 
-mod figures;
+pub mod figures;
 mod usage;
 mod script;
 mod engine;
