@@ -50,7 +50,7 @@ async fn claim_all(store: &Store) -> Result<f64> {
 
 async fn claim(store: Store, runner: String) -> Result<Vec<JobId>> {
     let (mut claimed, lease) = (Vec::new(), Lease { runner: &runner, until: Timestamp(i64::MAX) });
-    while let Some(one) = store.claim_job(Lane::Containers, lease, clock::now()).await? {
+    while let Some(one) = store.queue().claim_job(Lane::Containers, lease, clock::now()).await? {
         claimed.push(one.job.id);
     }
     Ok(claimed)

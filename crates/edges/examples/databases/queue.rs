@@ -29,10 +29,10 @@ pub(crate) async fn fill(url: &str) -> Result<Store> {
     let anna = sign_in(&store).await?;
     let repositories = (1..=PROJECTS).map(repository).collect::<Vec<_>>();
     let access = |one: &Repository| Access { repository: one.clone(), permission: Permission::Admin };
-    store.sync_projects_of(anna, &repositories.iter().map(access).collect::<Vec<_>>()).await?;
+    store.projects().sync_projects_of(anna, &repositories.iter().map(access).collect::<Vec<_>>()).await?;
     let mut jobs = 0;
     for repository in &repositories {
-        let project = store.add_project(anna, repository.id, clock::now()).await?.id;
+        let project = store.projects().add_project(anna, repository.id, clock::now()).await?.id;
         for build in 0..BUILDS {
             jobs += enqueue(&store, project, build).await?;
         }
@@ -56,7 +56,7 @@ async fn sign_in(store: &Store) -> Result<UserId> {
         former: None,
         admission: Admission::Unasked,
     };
-    Ok(store.sign_in(&profile, &"token".into(), &session, clock::now()).await?.id)
+    Ok(store.people().sign_in(&profile, &"token".into(), &session, clock::now()).await?.id)
 }
 
 fn repository(number: i64) -> Repository {
@@ -80,7 +80,7 @@ async fn enqueue(store: &Store, project: ProjectId, build: u32) -> Result<usize>
     let specs = (0..SCRIPTS).map(|number| Ok(script(number)?.job("anna/hello", at, &BTreeSet::new())));
     let specs = specs.collect::<Result<Vec<_>>>()?;
     let change = ProjectChange { project, change: &change };
-    Ok(store.enqueue_planned(Heard::Answer, change, &specs, clock::now()).await?.jobs.len())
+    Ok(store.queue().enqueue_planned(Heard::Answer, change, &specs, clock::now()).await?.jobs.len())
 }
 
 fn change(git_ref: GitRef, sha: kozmic_model::git::Sha) -> Change {
