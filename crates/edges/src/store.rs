@@ -48,7 +48,7 @@ pub use queue::{
     RefAtForge,
 };
 pub use runners::Runners;
-pub use schema::look::{Condition, look};
+pub use schema::{Condition, look::look};
 pub use takeover::{
     BuildTaken, Foreign, ForeignBuilds, LARGEST_ID, Lost, NewBuild, NewHook, NewJob, NewProject, NewUser,
     Still, Taken, Takeover,
@@ -58,7 +58,6 @@ use anyhow::{Context, Result};
 use database::{Database, Vault};
 use kozmic_model::{audit::Actor, time::Timestamp};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict};
-use sea_orm_migration::MigratorTrait;
 use secrecy::SecretString;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -79,11 +78,8 @@ impl Store {
     /// # Errors
     /// The database cannot be opened, or is newer than this program.
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
-        let name = file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default();
-        let opened = Database::open(url, Vault::new(secret_key)).await;
-        let db = opened.with_context(|| format!("open the database{name}"))?;
-        let tables = db.connection().await?;
-        schema::Migrator::up(&tables, None).await.context("bring the database's tables up to date")?;
+        let db = open(url, secret_key).await?;
+        schema::prepare(&db.connection().await?).await?;
         Ok(Self { db })
     }
 
@@ -134,6 +130,22 @@ impl Store {
             Err(_) => tracing::warn!("a part of the database stays in the files beside it: it was in use"),
         }
     }
+}
+
+async fn open(url: &str, secret_key: &SecretString) -> Result<Database> {
+    let name = file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default();
+    let opened = Database::open(url, Vault::new(secret_key)).await;
+    opened.with_context(|| format!("open the database{name}"))
+}
+
+/// Brings the tables of the database at an address up to date.
+///
+/// # Errors
+/// It cannot be opened or written, or is newer than this program.
+pub async fn migrate(url: &str) -> Result<()> {
+    let db = open(url, &SecretString::default()).await?;
+    schema::migrate(&db.connection().await?).await?;
+    db.close().await.context("close the database")
 }
 
 /// The groups.

@@ -4,7 +4,7 @@ mod text;
 mod passing;
 pub(super) mod sqlite;
 mod file;
-mod server;
+pub(super) mod server;
 mod access;
 mod transaction;
 mod seal;

@@ -10,8 +10,8 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, SqlErr,
+    sea_query::{Expr, OnConflict},
 };
 
 pub(in crate::store) const WAITING: &str = "waiting";
@@ -88,6 +88,7 @@ impl Deliveries<'_> {
     /// The database does not answer.
     pub async fn store_delivery(self, delivery: NewDelivery, now: Timestamp) -> Result<Stored> {
         let NewDelivery { door, uuid, event, payload } = delivery;
+        let (word, id) = (door.word(), uuid.clone());
         let row = rows::delivery::ActiveModel {
             id: NotSet,
             door: Set(door.word()),
@@ -99,13 +100,16 @@ impl Deliveries<'_> {
             note: Set(None),
             received_at: Set(now.0),
         };
-        let identity = [rows::delivery::Column::Door, rows::delivery::Column::Uuid];
-        let once = OnConflict::columns(identity)
-            .update_column(rows::delivery::Column::State)
-            .action_and_where(rows::delivery::Column::State.eq(FAILED))
-            .to_owned();
-        let insert = rows::delivery::Entity::insert(row).on_conflict(once);
-        match insert.exec_without_returning(&self.db.writer).await.context("store a delivery")? {
+        if insert(&self.db.writer, row).await.context("store a delivery")? {
+            return Ok(Stored::New);
+        }
+        // Two steps: MySQL knows no condition for what an insert does instead.
+        let again = rows::delivery::Entity::update_many()
+            .col_expr(rows::delivery::Column::State, Expr::value(WAITING))
+            .filter(rows::delivery::Column::Door.eq(word))
+            .filter(rows::delivery::Column::Uuid.eq(id))
+            .filter(rows::delivery::Column::State.eq(FAILED));
+        match again.exec(&self.db.writer).await.context("take a delivery up again")?.rows_affected {
             0 => Ok(Stored::Duplicate),
             _ => Ok(Stored::New),
         }
@@ -167,6 +171,21 @@ impl Deliveries<'_> {
     pub async fn fail_delivery(self, id: DeliveryId, why: &str) -> Result<()> {
         settle(&self.db.writer, id, FAILED, Some(why)).await
     }
+}
+
+/// Inserts a delivery's row. False if it is there.
+async fn insert(db: &impl ConnectionTrait, row: rows::delivery::ActiveModel) -> Result<bool, DbErr> {
+    let insert = rows::delivery::Entity::insert(row);
+    // MySQL counts a row that was there and stays as it is among those that were written.
+    if db.get_database_backend() == DbBackend::MySql {
+        return match insert.exec_without_returning(db).await {
+            Err(fault) if matches!(fault.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
+            done => done.map(|_| true),
+        };
+    }
+    let identity = [rows::delivery::Column::Door, rows::delivery::Column::Uuid];
+    let once = OnConflict::columns(identity).do_nothing().to_owned();
+    Ok(insert.on_conflict(once).exec_without_returning(db).await? > 0)
 }
 
 /// Notes what became of a delivery.

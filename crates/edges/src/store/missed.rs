@@ -180,7 +180,7 @@ impl MissedDeliveries<'_> {
         };
         for some in missed.chunks(500) {
             let once = OnConflict::columns([rows::missed::Column::Door, rows::missed::Column::Uuid])
-                .do_nothing()
+                .do_nothing_on([rows::missed::Column::Id])
                 .to_owned();
             let insert = rows::missed::Entity::insert_many(some.iter().map(row)).on_conflict(once);
             insert.exec_without_returning(&self.db.writer).await.context("note missed deliveries")?;

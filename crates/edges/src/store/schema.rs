@@ -1,4 +1,8 @@
 //! The database's tables, step by step, forward only. A step is never edited once it was released.
+//!
+//! SQLite went through all steps; a server begins with the tables as step 16 left them. From then on all databases go
+//! through the same steps. SQLite's file is brought up to date when it is opened. On a server, others may be at work with
+//! the tables: that waits for `kozmic migrate`.
 
 pub(super) mod look;
 mod tables;
@@ -20,15 +24,18 @@ mod m0013_sudo;
 mod m0014_doors;
 mod m0015_audit;
 mod m0016_mail;
+mod m0016_servers;
 
+use anyhow::{Context, Result, bail, ensure};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-/// All steps, in order.
+/// The steps of SQLite.
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
+        let first: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m0001_create_tables::Migration),
             Box::new(m0002_teams::Migration),
             Box::new(m0003_auto_builder::Migration),
@@ -45,6 +52,122 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_doors::Migration),
             Box::new(m0015_audit::Migration),
             Box::new(m0016_mail::Migration),
-        ]
+        ];
+        first.into_iter().chain(later()).collect()
     }
+}
+
+/// The steps of a server.
+struct ServerMigrator;
+
+impl MigratorTrait for ServerMigrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let first: Box<dyn MigrationTrait> = Box::new(m0016_servers::Migration);
+        std::iter::once(first).chain(later()).collect()
+    }
+}
+
+/// The steps that all databases share.
+fn later() -> Vec<Box<dyn MigrationTrait>> {
+    Vec::new()
+}
+
+/// Condition of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It has no tables: they are made when a server starts.
+    Missing,
+    /// Its tables are as this program needs them.
+    Ready,
+    /// Its tables lack this many steps.
+    Behind(usize),
+}
+
+/// Makes sure that a database has the tables that this program needs.
+///
+/// # Errors
+/// Its tables are newer than this program; or it is a server's, and they are older.
+pub(super) async fn prepare(db: &DatabaseConnection) -> Result<()> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        return Migrator::up(db, None).await.context("bring the database's tables up to date");
+    }
+    match condition(db).await? {
+        Condition::Ready => Ok(()),
+        Condition::Missing => migrate(db).await,
+        Condition::Behind(_) => {
+            bail!("its tables are older than this program: stop other servers and run `kozmic migrate`")
+        }
+    }
+}
+
+/// Brings a database's tables up to date.
+pub(super) async fn migrate(db: &DatabaseConnection) -> Result<()> {
+    // Names what is newer than this program.
+    condition(db).await?;
+    let done = match db.get_database_backend() {
+        DbBackend::Sqlite => Migrator::up(db, None).await,
+        _ => ServerMigrator::up(db, None).await,
+    };
+    done.context("bring the database's tables up to date")
+}
+
+/// Condition of a database, by the steps that it went through.
+///
+/// # Errors
+/// It is newer than this program, or has tables that are not Kozmic's.
+pub(super) async fn condition(db: &DatabaseConnection) -> Result<Condition> {
+    match steps(db).await? {
+        Some(done) => judged(&done, db.get_database_backend()),
+        None => Ok(Condition::Missing),
+    }
+}
+
+/// The names of the steps that a database went through; none if it has no tables.
+async fn steps(db: &DatabaseConnection) -> Result<Option<Vec<String>>> {
+    let backend = db.get_database_backend();
+    let tables = match backend {
+        DbBackend::Postgres => {
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+        }
+        DbBackend::MySql => {
+            "SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = DATABASE()"
+        }
+        _ => "SELECT name FROM sqlite_schema WHERE type = 'table'",
+    };
+    let tables = texts(db, tables).await?;
+    if tables.is_empty() {
+        return Ok(None);
+    }
+    ensure!(
+        tables.iter().any(|table| table == "seaql_migrations"),
+        "it has tables that are not Kozmic's, such as {}: give Kozmic a database of its own",
+        tables[0]
+    );
+    texts(db, "SELECT version FROM seaql_migrations").await.map(Some)
+}
+
+/// The first column of a query's rows.
+async fn texts(db: &DatabaseConnection, query: &str) -> Result<Vec<String>> {
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), query)).await;
+    let rows = rows.context("look at the database's tables")?;
+    rows.iter().map(|row| row.try_get_by_index(0).context("read the name of a table or step")).collect()
+}
+
+/// Condition of a database that went through some steps.
+fn judged(done: &[String], backend: DbBackend) -> Result<Condition> {
+    let known = match backend {
+        DbBackend::Sqlite => Migrator::migrations(),
+        _ => ServerMigrator::migrations(),
+    };
+    let known = known.iter().map(|step| step.name().to_owned()).collect::<Vec<_>>();
+    let newer = done.iter().find(|step| !known.contains(step));
+    ensure!(
+        newer.is_none(),
+        "it is newer than this program, which does not know its step {}: run a newer kozmic",
+        newer.map_or("", |step| step)
+    );
+    Ok(match known.len() - known.iter().filter(|step| done.contains(step)).count() {
+        0 => Condition::Ready,
+        behind => Condition::Behind(behind),
+    })
 }

@@ -1,6 +1,8 @@
 //! The store's promises: once means once, whatever happens in between.
 
 mod again;
+mod races;
+mod servers;
 mod people;
 mod told;
 
@@ -30,6 +32,8 @@ pub(super) const LATER: Timestamp = Timestamp(2_000_000);
 /// The lease of the runner that most tests have.
 pub(super) const HERE: Lease<'_> = Lease { runner: "here", until: LATER };
 
+pub(super) const KEY: &str = "a secret key of more than 32 characters";
+
 pub(super) struct Stage {
     pub(super) store: Store,
     pub(super) user: UserId,
@@ -41,8 +45,8 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", dir.path().join("kozmic.db").display());
-        let store = Store::open(&url, &"a secret key of more than 32 characters".into()).await.unwrap();
+        let url = servers::fresh_database(dir.path()).await;
+        let store = Store::open(&url, &KEY.into()).await.unwrap();
         let session = NewSession {
             fingerprint: "f".into(),
             expires_at: LATER,

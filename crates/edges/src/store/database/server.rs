@@ -40,20 +40,20 @@ pub(in crate::store) struct ServerAccess {
 }
 
 /// True if an address is that of a server.
-pub(super) fn is_address(url: &str) -> bool {
+pub(in crate::store) fn is_address(url: &str) -> bool {
     ["postgres://", "postgresql://", "mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme))
 }
 
 impl ServerAccess {
     /// Opens the database at an address.
-    pub(super) async fn open(url: &str) -> Result<Self> {
+    pub(in crate::store) async fn open(url: &str) -> Result<Self> {
         match url.starts_with("postgres") {
             true => open_postgres(url).await,
             false => open_mysql(url).await,
         }
     }
 
-    pub(super) fn connection(&self) -> DatabaseConnection {
+    pub(in crate::store) fn connection(&self) -> DatabaseConnection {
         self.db.clone()
     }
 
@@ -61,7 +61,7 @@ impl ServerAccess {
         within(self.db.begin_with_options(TransactionOptions::default())).await
     }
 
-    pub(super) async fn close(&self) -> Result<(), DbErr> {
+    pub(in crate::store) async fn close(&self) -> Result<(), DbErr> {
         self.db.close_by_ref().await
     }
 }

@@ -4,10 +4,11 @@ use super::{server::within, text};
 use crate::store::rows;
 use anyhow::{Context, Result};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult,
-    QueryFilter, QueryResult, QuerySelect, Statement,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult, QueryResult,
+    QuerySelect, Select, Statement,
+    sea_query::{LockBehavior, LockType},
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// A handle to a transaction that writes; cheap to clone.
 ///
@@ -58,25 +59,56 @@ impl Transaction {
         Ok(())
     }
 
-    /// Locks a job and its build, with the build's project before them.
+    /// Waits until nobody else changes a build or others of its project.
+    pub(in crate::store) async fn lock_build_and_project(&self, build: i64) -> Result<()> {
+        if !self.has_many_writers() {
+            return Ok(());
+        }
+        let row = rows::build::Entity::find_by_id(build).one(self).await.context("find a build's project")?;
+        let Some(row) = row else { return Ok(()) };
+        self.lock_project(row.project_id).await?;
+        self.lock_build(build).await
+    }
+
+    /// Waits until nobody else changes a job, its build, or others of its project.
     pub(in crate::store) async fn lock_job(&self, job: i64) -> Result<()> {
         if !self.has_many_writers() {
             return Ok(());
         }
-        let of = rows::job::Entity::find()
-            .filter(rows::job::Column::Id.eq(job))
-            .select_only()
-            .columns([rows::job::Column::ProjectId, rows::job::Column::BuildId])
-            .into_tuple::<(i64, i64)>();
-        let Some((project, build)) = of.one(self).await.context("find a job's project")? else {
-            return Ok(());
+        let row = rows::job::Entity::find_by_id(job).one(self).await.context("find a job's build")?;
+        let Some(row) = row else { return Ok(()) };
+        self.lock_project(row.project_id).await?;
+        self.locked_job(&row).await.map(drop)
+    }
+
+    /// A job as it is once nobody else changes it or its build; none if it is gone.
+    pub(in crate::store) async fn locked_job<'a>(
+        &self,
+        row: &'a rows::job::Model,
+    ) -> Result<Option<Cow<'a, rows::job::Model>>> {
+        if !self.has_many_writers() {
+            return Ok(Some(Cow::Borrowed(row)));
+        }
+        self.lock_build(row.build_id).await?;
+        let fresh = rows::job::Entity::find_by_id(row.id).lock_exclusive();
+        Ok(fresh.one(self).await.context("wait for other changes of a job")?.map(Cow::Owned))
+    }
+
+    /// A query whose rows nobody else changes from then on.
+    pub(in crate::store) fn locking<E: EntityTrait>(&self, rows: Select<E>) -> Select<E> {
+        if self.has_many_writers() { rows.lock_exclusive() } else { rows }
+    }
+
+    /// The first row of a query that nobody else changes now; from then on nobody does.
+    pub(in crate::store) async fn first_free<E: EntityTrait>(
+        &self,
+        rows: Select<E>,
+    ) -> Result<Option<E::Model>> {
+        let rows = match self.has_many_writers() {
+            true => rows.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
+            false => rows,
         };
-        self.lock_project(project).await?;
-        self.lock_build(build).await?;
-        let row = rows::job::Entity::find_by_id(job).select_only().column(rows::job::Column::Id);
-        let row = row.lock_exclusive().into_tuple::<i64>();
-        row.one(self).await.context("wait for other changes of a job")?;
-        Ok(())
+        rows.one(self).await.context("look for a row that nobody changes")
     }
 }
 

@@ -96,7 +96,7 @@ impl Images<'_> {
         let mut again = OnConflict::columns(identity());
         match takes_over {
             true => again.update_column(rows::pull::Column::State),
-            false => again.do_nothing(),
+            false => again.do_nothing_on([rows::pull::Column::Id]),
         };
         let row = rows::pull::ActiveModel {
             id: NotSet,

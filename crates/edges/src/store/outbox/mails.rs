@@ -59,7 +59,7 @@ impl Outbox<'_> {
         now: Timestamp,
     ) -> Result<()> {
         self.db
-            .change("mails", move |tx| async move {
+            .change_in_parallel("mails", move |tx| async move {
                 let tx = &tx;
                 let taken = rows::outbox::Entity::delete_many()
                     .filter(rows::outbox::Column::Id.eq(news.id.0))

@@ -30,6 +30,7 @@ impl Projects<'_> {
         self.db
             .change("a project's end", move |tx| async move {
                 let tx = &tx;
+                tx.lock_project(id.0).await?;
                 let row = rows::project::Entity::find_by_id(id.0).one(tx).await.context("find a project")?;
                 let Some(row) = row.filter(|row| row.deleted_at.is_none()) else { return Ok(Vec::new()) };
                 let hooks = rows::hook::Entity::delete_many().filter(rows::hook::Column::ProjectId.eq(id.0));

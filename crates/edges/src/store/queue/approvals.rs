@@ -55,8 +55,9 @@ impl Queue<'_> {
     /// There is no such build, or the database does not answer; then nothing changed.
     pub async fn approve(self, asked: Approval<'_>, now: Timestamp) -> Result<Approved> {
         self.db
-            .change("an approval", move |tx| async move {
+            .change_in_parallel("an approval", move |tx| async move {
                 let tx = &tx;
+                tx.lock_build_and_project(asked.build.0).await?;
                 let row =
                     rows::build::Entity::find_by_id(asked.build.0).one(tx).await.context("find a build")?;
                 let row = row.context("there is no such build")?;

@@ -29,8 +29,9 @@ impl Queue<'_> {
     /// The database does not answer.
     pub async fn restart_job(self, id: JobId, now: Timestamp) -> Result<Option<Build>> {
         self.db
-            .change("a restart", move |tx| async move {
+            .change_in_parallel("a restart", move |tx| async move {
                 let tx = &tx;
+                tx.lock_job(id.0).await?;
                 let row =
                     rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to restart")?;
                 let Some(row) = row else { return Ok(None) };
@@ -58,8 +59,9 @@ impl Queue<'_> {
     /// The database does not answer; then nothing changed.
     pub async fn restart_failed(self, build: BuildId, now: Timestamp) -> Result<Vec<JobId>> {
         self.db
-            .change("a build's restart", move |tx| async move {
+            .change_in_parallel("a build's restart", move |tx| async move {
                 let tx = &tx;
+                tx.lock_build_and_project(build.0).await?;
                 let bad = [Status::Failure, Status::Error, Status::Canceled].map(Status::word);
                 let rows = rows::job::Entity::find()
                     .filter(rows::job::Column::BuildId.eq(build.0))

@@ -35,8 +35,9 @@ impl Queue<'_> {
         now: Timestamp,
     ) -> Result<()> {
         self.db
-            .change("a cancel", move |tx| async move {
+            .change_in_parallel("a cancel", move |tx| async move {
                 let tx = &tx;
+                tx.lock_job(id.0).await?;
                 let row =
                     rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to cancel")?;
                 let Some(row) = row else { return Ok(()) };
@@ -66,6 +67,9 @@ pub(in crate::store) async fn cancel(
     by: Option<CanceledBy>,
     now: Timestamp,
 ) -> Result<()> {
+    // A runner may have claimed it since it was read.
+    let Some(row) = tx.locked_job(row).await? else { return Ok(()) };
+    let row = row.as_ref();
     let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
     match row.status.parse()? {
         Status::Held | Status::Enqueued => {

@@ -63,23 +63,54 @@ impl Queue<'_> {
     /// # Errors
     /// The database does not answer; then no job was given.
     pub async fn claim_job(self, lane: Lane, lease: Lease<'_>, now: Timestamp) -> Result<Option<ClaimedJob>> {
-        if next_for(&self.db.reader, lane, lease.runner, now).await?.is_none() {
+        if next(&self.db.reader, lane, lease.runner, now).await?.is_none() {
             return Ok(None);
         }
+        let mut busy = Vec::new();
+        loop {
+            match self.try_claim(Candidates { lane, but: &busy, of: None }, lease, now).await? {
+                Tried::Claimed(job) => return Ok(Some(*job)),
+                Tried::Ended => {}
+                Tried::Busy(build) => busy.push(build),
+                Tried::Nothing => break,
+            }
+        }
+        // Nothing is left but jobs of builds that others change: they are soon done.
+        for build in busy {
+            let of = Some(build);
+            if let Tried::Claimed(job) = self.try_claim(Candidates { lane, but: &[], of }, lease, now).await?
+            {
+                return Ok(Some(*job));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tries to claim the first candidate. It takes the job first, and its build only if nobody changes that now: all
+    /// others take the build first, and two who wait for each other would both fail.
+    async fn try_claim(self, among: Candidates<'_>, lease: Lease<'_>, now: Timestamp) -> Result<Tried> {
         self.db
-            .change("a claim", move |tx| async move {
+            .change_in_parallel("a claim", move |tx| async move {
                 let tx = &tx;
-                let mut claimed = None;
-                while let Some(row) = next_for(tx, lane, lease.runner, now).await? {
-                    match read::job(row.clone()) {
-                        Ok(job) => claimed = hold(tx, row, &job, lease, now).await?,
-                        Err(fault) => spoil(tx, &row, &fault, now).await?,
-                    }
-                    if claimed.is_some() {
-                        break;
-                    }
+                if let Some(build) = among.of {
+                    tx.lock_build(build).await?;
                 }
-                Ok(claimed)
+                let Some(row) = next_free(tx, among, lease.runner, now).await? else {
+                    return Ok(Tried::Nothing);
+                };
+                let build = rows::build::Entity::find_by_id(row.build_id);
+                if among.of.is_none() && tx.has_many_writers() && tx.first_free(build).await?.is_none() {
+                    return Ok(Tried::Busy(row.build_id));
+                }
+                let job = match read::job(row.clone()) {
+                    Ok(job) => job,
+                    Err(fault) => {
+                        spoil(tx, &row, &fault, now).await?;
+                        return Ok(Tried::Ended);
+                    }
+                };
+                let claimed = hold(tx, row, &job, lease, now).await?;
+                Ok(claimed.map_or(Tried::Ended, |claimed| Tried::Claimed(Box::new(claimed))))
             })
             .await
     }
@@ -125,24 +156,76 @@ impl Queue<'_> {
     }
 }
 
-/// The job that a runner may take next: one that waits, else one that another runner let go. It has its own jobs in
-/// hand, however old the lease.
-async fn next_for(
+/// The jobs of a lane that may be claimed.
+#[derive(Clone, Copy)]
+struct Candidates<'a> {
+    lane: Lane,
+    /// Builds that others change now.
+    but: &'a [i64],
+    /// Of this build only.
+    of: Option<i64>,
+}
+
+/// Outcome of one try to claim a job.
+enum Tried {
+    /// The job is the runner's.
+    Claimed(Box<ClaimedJob>),
+    /// The job ended instead. There may be another one.
+    Ended,
+    /// The job's build is being changed.
+    Busy(i64),
+    /// There is no candidate.
+    Nothing,
+}
+
+impl Candidates<'_> {
+    /// Jobs that wait, then jobs that another runner let go, the oldest first. A runner has its own jobs in hand, however
+    /// old the lease.
+    fn queries(self, runner: &str, now: Timestamp) -> [Select<rows::job::Entity>; 2] {
+        let mut oldest = self.lane.jobs().order_by_asc(rows::job::Column::Id);
+        if !self.but.is_empty() {
+            oldest = oldest.filter(rows::job::Column::BuildId.is_not_in(self.but.iter().copied()));
+        }
+        if let Some(build) = self.of {
+            oldest = oldest.filter(rows::job::Column::BuildId.eq(build));
+        }
+        let waiting = oldest.clone().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
+        let lapsed = oldest
+            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
+            .filter(rows::job::Column::LeaseUntil.lt(now.0))
+            .filter(rows::job::Column::Runner.ne(runner));
+        [waiting, lapsed]
+    }
+}
+
+/// The job that a runner may take next, if any.
+async fn next(
     db: &impl ConnectionTrait,
     lane: Lane,
     runner: &str,
     now: Timestamp,
 ) -> Result<Option<rows::job::Model>> {
-    let oldest = || lane.jobs().order_by_asc(rows::job::Column::Id);
-    let enqueued = oldest().filter(rows::job::Column::Status.eq(Status::Enqueued.word()));
-    if let Some(row) = enqueued.one(db).await.context("look for a waiting job")? {
-        return Ok(Some(row));
+    for jobs in (Candidates { lane, but: &[], of: None }).queries(runner, now) {
+        if let Some(row) = jobs.one(db).await.context("look for a job to claim")? {
+            return Ok(Some(row));
+        }
     }
-    let lapsed = oldest()
-        .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-        .filter(rows::job::Column::LeaseUntil.lt(now.0))
-        .filter(rows::job::Column::Runner.ne(runner));
-    lapsed.one(db).await.context("look for a job that was let go")
+    Ok(None)
+}
+
+/// The first candidate that no other runner takes just now.
+async fn next_free(
+    tx: &Transaction,
+    among: Candidates<'_>,
+    runner: &str,
+    now: Timestamp,
+) -> Result<Option<rows::job::Model>> {
+    for jobs in among.queries(runner, now) {
+        if let Some(row) = tx.first_free(jobs).await? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 /// Writes a job down as a runner's. A request to cancel it stays: the runner will find it. None: it was another

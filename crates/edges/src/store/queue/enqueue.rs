@@ -64,8 +64,9 @@ impl Queue<'_> {
         now: Timestamp,
     ) -> Result<Enqueued> {
         self.db
-            .change("a build", move |tx| async move {
+            .change_in_parallel("a build", move |tx| async move {
                 let tx = &tx;
+                tx.lock_project(change.project.0).await?;
                 let heard = Heard::Delivery(delivery);
                 let landed = land(tx, change, heard, now).await?;
                 follow(tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
@@ -120,8 +121,9 @@ impl Queue<'_> {
         now: Timestamp,
     ) -> Result<Planned> {
         self.db
-            .change("planned jobs", move |tx| async move {
+            .change_in_parallel("planned jobs", move |tx| async move {
                 let tx = &tx;
+                tx.lock_project(change.project.0).await?;
                 let landed = land(tx, change, heard, now).await?;
                 follow(tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
                 let landed = landed.with_jobs(tx).await?;
@@ -181,8 +183,9 @@ impl Landed {
     async fn with_jobs(self, tx: &Transaction) -> Result<LandedWithJobs> {
         let Self { build, by, standing } = self;
         let is_newest = by.is_some_and(|by| standing.is_by(build.id, by));
+        tx.lock_build(build.id).await?;
         let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
-        let rows = rows.all(tx).await.context("list a build's jobs")?;
+        let rows = tx.locking(rows).all(tx).await.context("list a build's jobs")?;
         let with_move = |row: rows::job::Model| {
             let by = row.move_id;
             read::job(row).map(|job| (job, by))
@@ -359,15 +362,20 @@ mod tests {
         assert_eq!(held.iter().map(|held| (held.job.id, held.pushed_at)).collect::<Vec<_>>(), pushed);
     }
 
-    #[tokio::test]
-    async fn what_waits_or_runs_is_found_without_reading_what_ended() {
-        let stage = Stage::new().await;
-        let query = jobs::of_project(1, &[Status::Enqueued, Status::Pending]).build(DbBackend::Sqlite);
-        let plan = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {query}"));
-        let plan = stage.store.db.reader.query_all_raw(plan).await.unwrap();
-        let steps = plan.into_iter().map(|row| row.try_get::<String>("", "detail").unwrap());
-        let steps = steps.collect::<Vec<_>>().join("; ");
-        // By the project's jobs or by all that wait or run: few either way.
-        assert!(steps.contains("status=?"), "{steps}");
+    /// How SQLite looks for rows.
+    mod on_sqlite {
+        use super::*;
+
+        #[tokio::test]
+        async fn what_waits_or_runs_is_found_without_reading_what_ended() {
+            let stage = Stage::new().await;
+            let query = jobs::of_project(1, &[Status::Enqueued, Status::Pending]).build(DbBackend::Sqlite);
+            let plan = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {query}"));
+            let plan = stage.store.db.reader.query_all_raw(plan).await.unwrap();
+            let steps = plan.into_iter().map(|row| row.try_get::<String>("", "detail").unwrap());
+            let steps = steps.collect::<Vec<_>>().join("; ");
+            // By the project's jobs or by all that wait or run: few either way.
+            assert!(steps.contains("status=?"), "{steps}");
+        }
     }
 }

@@ -34,8 +34,9 @@ impl Queue<'_> {
         now: Timestamp,
     ) -> Result<bool> {
         self.db
-            .change("a move", move |tx| async move {
+            .change_in_parallel("a move", move |tx| async move {
                 let tx = &tx;
+                tx.lock_project(project.0).await?;
                 let standing =
                     take_in(tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
                 settle(tx, delivery, IGNORED, Some(why)).await?;
@@ -59,8 +60,9 @@ impl Queue<'_> {
         let before = before.as_ref();
         let new = &NewMove { git_ref, before, after, sha: None, at: *at };
         self.db
-            .change("a move", move |tx| async move {
+            .change_in_parallel("a move", move |tx| async move {
                 let tx = &tx;
+                tx.lock_project(project.0).await?;
                 take_in(tx, project, &new, Heard::Delivery(delivery), now).await?;
                 settle(tx, delivery, IGNORED, Some(why)).await?;
                 Ok(())
@@ -113,8 +115,9 @@ impl Queue<'_> {
         now: Timestamp,
     ) -> Result<()> {
         self.db
-            .change("what the forge said of a ref", move |tx| async move {
+            .change_in_parallel("what the forge said of a ref", move |tx| async move {
                 let tx = &tx;
+                tx.lock_project(project.0).await?;
                 let moves = Known::of(tx, project, &git_ref.to_string()).await?.moves;
                 let gone = moves.iter().map(|one| &one.after).find(|after| after.is_nowhere());
                 let Some(after) = sha.or(gone).filter(|_| moves.iter().all(|one| one.id <= last_known))

@@ -67,8 +67,9 @@ impl Queue<'_> {
         now: Timestamp,
     ) -> Result<Option<Build>> {
         self.db
-            .change("a job's end", move |tx| async move {
+            .change_in_parallel("a job's end", move |tx| async move {
                 let tx = &tx;
+                tx.lock_job(attempt.job.0).await?;
                 let held = rows::job::Entity::find_by_id(attempt.job.0)
                     .one(tx)
                     .await

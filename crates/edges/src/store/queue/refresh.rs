@@ -18,6 +18,7 @@ use sea_orm::{
 /// Brings a build's status and times in line with its jobs. If the forge shall show something else than before, that
 /// is written into the outbox, in the same transaction.
 pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Result<Build> {
+    tx.lock_build(build).await?;
     let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
     let jobs = jobs.all(tx).await.context("list a build's jobs")?;
     let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;

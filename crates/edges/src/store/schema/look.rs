@@ -1,44 +1,33 @@
 //! A look at a database that changes nothing: no file is made, and none is written.
 
-use super::Migrator;
-use crate::store::database::sqlite;
-use anyhow::{Result, ensure};
-use sea_orm_migration::MigratorTrait;
+use super::{Condition, condition, judged};
+use crate::store::database::{server, sqlite};
+use anyhow::Result;
+use sea_orm::DbBackend;
 
-/// Condition of a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// It is made when a server starts.
-    Missing,
-    /// Its tables are as this program needs them.
-    Ready,
-    /// Its tables lack this many steps, which are done when a server starts.
-    Behind(usize),
-}
-
-/// Looks at the database at an address. What a server that was killed left beside the file is not seen.
+/// Looks at the database at an address. What a server that was killed left beside SQLite's file is not seen.
 ///
 /// # Errors
 /// It cannot be read, or is newer than this program.
 pub async fn look(url: &str) -> Result<Condition> {
-    let Some(done) = sqlite::steps(url).await? else { return Ok(Condition::Missing) };
-    let known = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect::<Vec<_>>();
-    let newer = done.iter().find(|step| !known.contains(step));
-    ensure!(
-        newer.is_none(),
-        "it is newer than this program, which does not know its step {}",
-        newer.map_or("", |step| step)
-    );
-    Ok(match known.len() - known.iter().filter(|step| done.contains(step)).count() {
-        0 => Condition::Ready,
-        behind => Condition::Behind(behind),
-    })
+    if server::is_address(url) {
+        let server = server::ServerAccess::open(url).await?;
+        let found = condition(&server.connection()).await;
+        server.close().await?;
+        return found;
+    }
+    match sqlite::steps(url).await? {
+        Some(done) => judged(&done, DbBackend::Sqlite),
+        None => Ok(Condition::Missing),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Store;
+    use crate::store::schema::Migrator;
+    use sea_orm_migration::MigratorTrait;
     use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
 
     /// The files of a directory, with the time of their last change and their content.

@@ -305,7 +305,7 @@ async fn note_call(tx: &Transaction, hook: HookId, build: i64) -> Result<()> {
         delivery_id: Set(0),
     };
     let known = OnConflict::columns([rows::hook_call::Column::HookId, rows::hook_call::Column::BuildId])
-        .do_nothing()
+        .do_nothing_on([rows::hook_call::Column::Id])
         .to_owned();
     let insert = rows::hook_call::Entity::insert(row).on_conflict(known);
     insert.exec_without_returning(tx).await.context("note a hook's call")?;

@@ -1,0 +1,145 @@
+//! Races: several who do the same at once. Each test passes on every database.
+
+use super::*;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+use tokio::task::JoinSet;
+
+/// Enqueues a commit on a branch of its own; gives the number of its build.
+async fn push(stage: &Stage, number: u32) -> i64 {
+    let sha = format!("{number:040x}").parse::<Sha>().unwrap();
+    let git_ref = GitRef::Branch(format!("b{number}"));
+    let change = Change { git_ref, after: sha.clone(), sha, ..change('a') };
+    let Enqueued::Job(build, _) = stage.enqueue(change).await else { panic!("a job") };
+    build.number
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_pushes_at_once_are_numbered_without_a_gap() {
+    let stage = Arc::new(Stage::new().await);
+    let mut pushes = JoinSet::new();
+    for number in 0..8 {
+        let stage = Arc::clone(&stage);
+        pushes.spawn(async move { push(&stage, number).await });
+    }
+    let numbers = pushes.join_all().await.into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(numbers, (1..=8).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_claimers_claim_each_of_200_jobs_once() {
+    let stage = Arc::new(Stage::new().await);
+    for number in 0..200 {
+        push(&stage, number).await;
+    }
+    let mut claimers = JoinSet::new();
+    for number in 0..8 {
+        let store = stage.store.clone();
+        claimers.spawn(async move {
+            let (runner, mut claimed) = (format!("runner-{number}"), Vec::new());
+            let lease = Lease { runner: &runner, until: LATER };
+            while let Some(one) = store.queue().claim_job(Lane::Containers, lease, NOW).await.unwrap() {
+                assert_eq!((one.job.attempt, one.build.status), (1, Status::Pending));
+                claimed.push(one.job.id);
+            }
+            claimed
+        });
+    }
+    let claimed = claimers.join_all().await.concat();
+    assert_eq!((claimed.len(), claimed.into_iter().collect::<HashSet<_>>().len()), (200, 200));
+}
+
+/// Plans a build of so many jobs, and claims all.
+async fn claimed_build(stage: &Stage, jobs: usize) -> Vec<kozmic_model::job::Job> {
+    let scripts = (0..jobs).map(|number| format!("{number}.sh")).collect::<Vec<_>>();
+    let scripts = scripts.iter().map(String::as_str).collect::<Vec<_>>();
+    stage.plan_heard(stage.project, ('a', NOW), &scripts, NOW).await;
+    let mut claimed = Vec::new();
+    while let Some(one) = stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap() {
+        claimed.push(one.job);
+    }
+    assert_eq!(claimed.len(), jobs);
+    claimed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_whose_jobs_end_together_has_ended() {
+    let stage = Stage::new().await;
+    let jobs = claimed_build(&stage, 8).await;
+    let build = jobs[0].build;
+    let mut ends = JoinSet::new();
+    for job in jobs {
+        let store = stage.store.clone();
+        ends.spawn(async move {
+            store.queue().finish_job(job.attempt(), &Outcome::Returned(0), NOW).await.unwrap().unwrap()
+        });
+    }
+    ends.join_all().await;
+    let build = stage.store.builds().build_by_id(build).await.unwrap().unwrap();
+    assert_eq!((build.status, build.finished_at), (Status::Success, Some(NOW)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_claimed_and_canceled_at_once_is_canceled_by_its_runner_or_never_begins() {
+    for _ in 0..10 {
+        let stage = Stage::new().await;
+        let Enqueued::Job(_, id) = stage.push('a').await else { panic!("a job") };
+        let (one, other) = (stage.store.clone(), stage.store.clone());
+        let claim =
+            tokio::spawn(async move { one.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap() });
+        let cancel =
+            tokio::spawn(
+                async move { other.queue().request_cancel(id, "Enough.", None, NOW).await.unwrap() },
+            );
+        let (claimed, ()) = (claim.await.unwrap(), cancel.await.unwrap());
+        let job = stage.store.builds().job_by_id(id).await.unwrap().unwrap();
+        match claimed {
+            Some(_) => assert_eq!((job.status, job.cancel_requested), (Status::Pending, true)),
+            None => assert_eq!((job.status, job.attempt), (Status::Canceled, 1)),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_delivery_that_comes_eight_times_at_once_is_new_once() {
+    let stage = Arc::new(Stage::new().await);
+    let mut deliveries = JoinSet::new();
+    for _ in 0..8 {
+        let stage = Arc::clone(&stage);
+        deliveries.spawn(async move { stage.deliver("one").await });
+    }
+    let stored = deliveries.join_all().await;
+    assert_eq!(stored.iter().filter(|stored| **stored == Stored::New).count(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_handled_and_comes_again_stays_handled() {
+    let stage = Stage::new().await;
+    stage.push('a').await;
+    let uuid = format!("refs/heads/main-{}", "a".repeat(40));
+    assert_eq!(stage.deliver(&uuid).await, Stored::Duplicate);
+    assert!(stage.store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_that_wait_for_each_other_are_both_made_in_the_end() {
+    let stage = Stage::new().await;
+    let projects = [stage.project.0, stage.other_project().await.0];
+    let mut changes = JoinSet::new();
+    for turn in 0..2 {
+        let (db, [first, second]) =
+            (stage.store.db.clone(), if turn == 0 { projects } else { [projects[1], projects[0]] });
+        changes.spawn(async move {
+            for _ in 0..5 {
+                let change = move |tx: crate::store::database::Transaction| async move {
+                    tx.lock_project(first).await?;
+                    tx.lock_project(second).await
+                };
+                db.change_in_parallel("nothing", change).await.unwrap();
+            }
+        });
+    }
+    changes.join_all().await;
+}
