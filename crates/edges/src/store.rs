@@ -25,6 +25,7 @@ mod artifacts;
 mod images;
 mod runners;
 mod takeover;
+mod transfer;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,9 @@ pub use takeover::{
     Still, Taken, Takeover,
 };
 
+pub use database::server::{is_address as is_server, shown};
+pub use transfer::Moved;
+
 use anyhow::{Context, Result};
 use database::{Database, Vault};
 use kozmic_model::{audit::Actor, time::Timestamp};
@@ -79,7 +83,7 @@ impl Store {
     /// The database cannot be opened, or is newer than this program.
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
         let db = open(url, secret_key).await?;
-        schema::prepare(&db.connection().await?).await?;
+        schema::prepare(&db).await?;
         Ok(Self { db })
     }
 
@@ -133,19 +137,38 @@ impl Store {
 }
 
 async fn open(url: &str, secret_key: &SecretString) -> Result<Database> {
-    let name = file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default();
+    let name = match is_server(url) {
+        true => format!(" {}", shown(url)),
+        false => file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default(),
+    };
     let opened = Database::open(url, Vault::new(secret_key)).await;
     opened.with_context(|| format!("open the database{name}"))
 }
 
-/// Brings the tables of the database at an address up to date.
+/// Brings the tables of the database at an address up to date; gives its condition before that.
 ///
 /// # Errors
 /// It cannot be opened or written, or is newer than this program.
-pub async fn migrate(url: &str) -> Result<()> {
+pub async fn migrate(url: &str) -> Result<Condition> {
     let db = open(url, &SecretString::default()).await?;
-    schema::migrate(&db.connection().await?).await?;
-    db.close().await.context("close the database")
+    let before = schema::migrate(&db).await;
+    db.close().await.context("close the database")?;
+    before
+}
+
+/// Moves all rows of the database at one address into the empty one at another; gives the tables with their numbers of
+/// rows. No server may run on either.
+///
+/// # Errors
+/// One of them cannot be opened, the first is not up to date, or the second is not empty. Nothing was moved then.
+pub async fn transfer(from: &str, to: &str) -> Result<Vec<Moved>> {
+    let key = SecretString::default();
+    let (from, to) = (open(from, &key).await?, open(to, &key).await?);
+    let moved = transfer::transfer(&from, &to).await;
+    for side in [from, to] {
+        side.close().await.context("close a database")?;
+    }
+    moved
 }
 
 /// The groups.

@@ -63,6 +63,8 @@ enum ServerCommand {
     /// Lists projects, and deletes those that nobody else can delete any more.
     #[command(subcommand)]
     Projects(commands::ProjectsCommand),
+    /// Brings the database's tables up to date, or moves everything to another database, while no server runs.
+    Migrate(commands::MigrateArguments),
     /// Takes over an installation of the original Kozmic CI, while no server runs.
     Import(commands::ImportArguments),
 }
@@ -99,6 +101,7 @@ fn run(config: Option<PathBuf>, command: &ServerCommand) -> Result<ExitCode, Fai
         ServerCommand::Artifacts(command) => runtime.block_on(commands::artifacts(settings, command)),
         ServerCommand::Cache(command) => runtime.block_on(commands::cache(settings, command)),
         ServerCommand::Projects(command) => runtime.block_on(commands::projects(settings, command)),
+        ServerCommand::Migrate(arguments) => runtime.block_on(commands::migrate(settings, arguments)),
         ServerCommand::Import(arguments) => runtime.block_on(commands::import(settings, arguments)),
     }
 }

@@ -36,6 +36,7 @@ use source::Source;
 pub(crate) use source::read_file;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use url::Url;
+pub(crate) use values::database_url;
 
 /// All settings, parsed.
 #[derive(Clone)]

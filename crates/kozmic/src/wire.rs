@@ -142,13 +142,21 @@ pub(crate) async fn closing<T>(store: &Store, work: impl Future<Output = T>) -> 
 }
 
 /// The address of the database.
-fn database_url(settings: &Settings, dir: &DataDir) -> String {
+pub(crate) fn database_url(settings: &Settings, dir: &DataDir) -> String {
     settings.server.database_url.clone().unwrap_or_else(|| dir.database_url())
 }
 
-/// The file of the database, for people.
+/// The database at an address, for people.
+pub(crate) fn database_name(url: &str) -> String {
+    match store::file_of(url) {
+        Some(file) => file.display().to_string(),
+        None => store::shown(url),
+    }
+}
+
+/// The file of the database; the one that would be it if it is on a server.
 pub(crate) fn database_file(settings: &Settings, dir: &DataDir) -> PathBuf {
-    store::file_of(&database_url(settings, dir)).unwrap_or_default()
+    store::file_of(&database_url(settings, dir)).unwrap_or_else(|| dir.join("kozmic.db"))
 }
 
 fn mirrors(path: &Path) -> Result<Mirrors> {

@@ -43,12 +43,12 @@ impl Database {
     }
 
     /// True if other processes and connections write at the same time: a database server.
-    fn has_many_writers(&self) -> bool {
+    pub(super) fn has_many_writers(&self) -> bool {
         self.writer.get_database_backend() != DbBackend::Sqlite
     }
 
     /// Begins a transaction that writes. Boxed: all that writes stands around it, and the compiler's depth has an end.
-    fn begin(&self) -> BoxFuture<'_, Result<Transaction>> {
+    pub(super) fn begin(&self) -> BoxFuture<'_, Result<Transaction>> {
         Box::pin(async {
             let begun = self.writer.begin().await.context("begin a transaction")?;
             Ok(Transaction(Arc::new(begun)))

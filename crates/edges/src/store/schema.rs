@@ -26,8 +26,9 @@ mod m0015_audit;
 mod m0016_mail;
 mod m0016_servers;
 
+use super::database::Database;
 use anyhow::{Context, Result, bail, ensure};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 /// The steps of SQLite.
@@ -87,26 +88,41 @@ pub enum Condition {
 ///
 /// # Errors
 /// Its tables are newer than this program; or it is a server's, and they are older.
-pub(super) async fn prepare(db: &DatabaseConnection) -> Result<()> {
-    if db.get_database_backend() == DbBackend::Sqlite {
-        return Migrator::up(db, None).await.context("bring the database's tables up to date");
+pub(super) async fn prepare(db: &Database) -> Result<()> {
+    if !db.has_many_writers() {
+        return bring_up(db).await;
     }
-    match condition(db).await? {
+    match condition(&db.writer).await? {
         Condition::Ready => Ok(()),
-        Condition::Missing => migrate(db).await,
+        Condition::Missing => bring_up(db).await,
         Condition::Behind(_) => {
-            bail!("its tables are older than this program: stop other servers and run `kozmic migrate`")
+            bail!(
+                "the database's tables are older than this program: stop all servers on it and run `kozmic migrate`"
+            )
         }
     }
 }
 
-/// Brings a database's tables up to date.
-pub(super) async fn migrate(db: &DatabaseConnection) -> Result<()> {
-    // Names what is newer than this program.
-    condition(db).await?;
-    let done = match db.get_database_backend() {
-        DbBackend::Sqlite => Migrator::up(db, None).await,
-        _ => ServerMigrator::up(db, None).await,
+/// Brings a database's tables up to date; gives its condition before that.
+pub(super) async fn migrate(db: &Database) -> Result<Condition> {
+    let before = condition(&db.writer).await?;
+    bring_up(db).await?;
+    Ok(before)
+}
+
+async fn bring_up(db: &Database) -> Result<()> {
+    let done = match db.writer.get_database_backend() {
+        DbBackend::Sqlite => Migrator::up(&db.connection().await?, None).await,
+        // MySQL makes tables outside of transactions, and takes nothing back.
+        DbBackend::MySql => ServerMigrator::up(&db.connection().await?, None).await,
+        _ => {
+            let tx = db.writer.begin().await?;
+            let done = ServerMigrator::up(&tx, None).await;
+            match done {
+                Ok(()) => tx.commit().await,
+                fault => fault,
+            }
+        }
     };
     done.context("bring the database's tables up to date")
 }
@@ -115,7 +131,7 @@ pub(super) async fn migrate(db: &DatabaseConnection) -> Result<()> {
 ///
 /// # Errors
 /// It is newer than this program, or has tables that are not Kozmic's.
-pub(super) async fn condition(db: &DatabaseConnection) -> Result<Condition> {
+pub(super) async fn condition(db: &impl ConnectionTrait) -> Result<Condition> {
     match steps(db).await? {
         Some(done) => judged(&done, db.get_database_backend()),
         None => Ok(Condition::Missing),
@@ -123,7 +139,7 @@ pub(super) async fn condition(db: &DatabaseConnection) -> Result<Condition> {
 }
 
 /// The names of the steps that a database went through; none if it has no tables.
-async fn steps(db: &DatabaseConnection) -> Result<Option<Vec<String>>> {
+async fn steps(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>> {
     let backend = db.get_database_backend();
     let tables = match backend {
         DbBackend::Postgres => {
@@ -147,7 +163,7 @@ async fn steps(db: &DatabaseConnection) -> Result<Option<Vec<String>>> {
 }
 
 /// The first column of a query's rows.
-async fn texts(db: &DatabaseConnection, query: &str) -> Result<Vec<String>> {
+async fn texts(db: &impl ConnectionTrait, query: &str) -> Result<Vec<String>> {
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), query)).await;
     let rows = rows.context("look at the database's tables")?;
     rows.iter().map(|row| row.try_get_by_index(0).context("read the name of a table or step")).collect()

@@ -46,7 +46,12 @@ impl Stage {
     pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = servers::fresh_database(dir.path()).await;
-        let store = Store::open(&url, &KEY.into()).await.unwrap();
+        Self::at(&url, dir).await
+    }
+
+    /// With the database at an address.
+    pub(super) async fn at(url: &str, dir: TempDir) -> Self {
+        let store = Store::open(url, &KEY.into()).await.unwrap();
         let session = NewSession {
             fingerprint: "f".into(),
             expires_at: LATER,

@@ -4,7 +4,12 @@
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use kozmic_edges::{Edges, clock, logs::Logs, small_file, store::Store};
+use kozmic_edges::{
+    Edges, clock,
+    logs::Logs,
+    small_file,
+    store::{self, Store},
+};
 use kozmic_import::{Import, Installation, Kind, Remark, Report, SecretKey};
 use kozmic_model::audit::Actor;
 use secrecy::{ExposeSecret, SecretSlice};
@@ -47,6 +52,12 @@ pub(crate) struct ImportArguments {
 /// Takes an installation over. A signal ends it between two rows, and everything that was taken over until then stays.
 pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
+    if store::is_server(&wire::database_url(&settings, &dir)) {
+        return Err(Failure::other(anyhow!(
+            "an installation is taken over into a file of SQLite's: leave database_url out, import, and move everything \
+             with `kozmic migrate --from … --to …`"
+        )));
+    }
     // Before signals are handled here, because reading a file may take long.
     let (from, secret_key) = (from(arguments)?, secret_key(arguments)?);
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;

@@ -77,9 +77,18 @@ pub(super) fn docker_url(text: &str) -> Parsed<String> {
     if known && is_nobodys { Ok(text.to_owned()) } else { Err(RIGHT) }
 }
 
-pub(super) fn database_url(text: &str) -> Parsed<String> {
+pub(crate) fn database_url(text: &str) -> Parsed<String> {
+    if store::is_server(text) {
+        let names_one = url::Url::parse(text).is_ok_and(|url| url.path().trim_matches('/').len() > 0);
+        return match names_one {
+            true => Ok(text.to_owned()),
+            false => Err(
+                "the address of one database on the server, such as postgres://kozmic:password@host/kozmic",
+            ),
+        };
+    }
     if !text.starts_with("sqlite:") {
-        return Err("a sqlite: address (this version knows no other database)");
+        return Err("an address that begins with sqlite:, postgres:// or mysql://");
     }
     let file = store::file_of(text).ok_or(
         "the address of a file, such as sqlite:///var/lib/kozmic/kozmic.db?mode=rwc, where mode=rwc makes a file that \

@@ -44,7 +44,7 @@ impl Access {
     }
 
     /// Begins a transaction that writes.
-    pub(super) fn begin(&self) -> BoxFuture<'_, Result<DatabaseTransaction, DbErr>> {
+    pub(in crate::store) fn begin(&self) -> BoxFuture<'_, Result<DatabaseTransaction, DbErr>> {
         match self {
             Self::File(file) => file.begin(),
             Self::Server(server) => Box::pin(server.begin()),

@@ -17,6 +17,7 @@ use sea_orm::{
 };
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
+use url::Url;
 
 /// Number of connections.
 const CONNECTIONS: u32 = 16;
@@ -39,9 +40,17 @@ pub(in crate::store) struct ServerAccess {
     is_pooled: bool,
 }
 
-/// True if an address is that of a server.
-pub(in crate::store) fn is_address(url: &str) -> bool {
+/// True if a database's address is that of a server.
+pub fn is_address(url: &str) -> bool {
     ["postgres://", "postgresql://", "mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
+/// A server's address for people: without user, password and options.
+pub fn shown(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return "the database server".to_owned() };
+    let _ = (url.set_username(""), url.set_password(None));
+    url.set_query(None);
+    url.to_string()
 }
 
 impl ServerAccess {
@@ -58,7 +67,12 @@ impl ServerAccess {
     }
 
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        within(self.db.begin_with_options(TransactionOptions::default())).await
+        let begun = within(self.db.begin_with_options(TransactionOptions::default())).await?;
+        if self.is_pooled {
+            // The names of statements that others prepared on the pooler's connection are those of ours, too.
+            within(begun.execute_unprepared("DEALLOCATE ALL")).await?;
+        }
+        Ok(begun)
     }
 
     pub(in crate::store) async fn close(&self) -> Result<(), DbErr> {
@@ -86,7 +100,7 @@ async fn open_postgres(url: &str) -> Result<ServerAccess> {
         Ok(is_pooled) => is_pooled,
         Err(fault) => bail!(in_words(&fault)),
     };
-    // Names of prepared statements would meet those of others on the pooler's connections.
+    // A prepared statement does not outlive its transaction then.
     let options = if is_pooled { options.statement_cache_capacity(0) } else { options };
     let pool: PgPoolOptions = pool();
     let pool = pool.connect_with(options).await.map_err(|fault| anyhow::anyhow!(in_words(&fault)))?;

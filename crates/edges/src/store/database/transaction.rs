@@ -18,7 +18,7 @@ pub(in crate::store) struct Transaction(pub(super) Arc<DatabaseTransaction>);
 
 impl Transaction {
     /// Makes all that was written in it true.
-    pub(super) async fn commit(self) -> Result<()> {
+    pub(in crate::store) async fn commit(self) -> Result<()> {
         let whole = Arc::into_inner(self.0).context("a part of the work goes on after its end")?;
         Ok(whole.commit().await?)
     }

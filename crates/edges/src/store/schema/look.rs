@@ -12,7 +12,7 @@ use sea_orm::DbBackend;
 pub async fn look(url: &str) -> Result<Condition> {
     if server::is_address(url) {
         let server = server::ServerAccess::open(url).await?;
-        let found = condition(&server.connection()).await;
+        let found = condition(&server).await;
         server.close().await?;
         return found;
     }

@@ -3,7 +3,12 @@
 //! The tests run once more in a process of their own, in which [`Stage`](super::Stage) makes its databases there. Tests of
 //! what only SQLite has are left out, by the names of their modules.
 
-use kozmic_testkit::{mariadb::MariaDb, pgbouncer::PgBouncer, postgres::Postgres};
+use super::{super::*, KEY, NOW, Stage, recipe};
+use kozmic_model::{build::Build, ids::ProjectId};
+use kozmic_testkit::{
+    authority::Authority, database::DatabaseOptions, mariadb::MariaDb, pgbouncer::PgBouncer,
+    postgres::Postgres,
+};
 use sea_orm::sqlx::{self, ConnectOptions, mysql::MySqlConnectOptions, postgres::PgConnectOptions};
 use std::{
     path::Path,
@@ -20,9 +25,6 @@ const ADMIN: &str = "admin";
 /// Modules whose tests are about SQLite, or that start servers by themselves.
 const LEFT_OUT: [&str; 5] =
     ["store::database::", "store::schema::", "store::takeover::", "store::tests::servers::", "::on_sqlite::"];
-
-/// The number of tests that there are at least: fewer were not found.
-const LEAST: usize = 70;
 
 /// The address of a new database: in a file there, or on the server that the tests run on.
 pub(super) async fn fresh_database(dir: &Path) -> String {
@@ -42,11 +44,11 @@ pub(super) async fn fresh_database(dir: &Path) -> String {
     server.replace(&format!("/{ADMIN}"), &format!("/{name}"))
 }
 
-/// Runs all tests of the store on a server.
-async fn all_pass_on(server: String) {
+/// Runs all tests of the store with a name that begins so on a server. Fewer than that were not found.
+async fn all_pass_on(server: String, filter: &'static str, least: usize) {
     let tests = move || -> Output {
         let mut tests = Command::new(std::env::current_exe().unwrap());
-        tests.env(SERVER, server).env("RUST_BACKTRACE", "0").args(["store::", "--test-threads=4"]);
+        tests.env(SERVER, server).env("RUST_BACKTRACE", "0").args([filter, "--test-threads=4"]);
         LEFT_OUT.iter().for_each(|one| {
             tests.args(["--skip", one]);
         });
@@ -56,7 +58,7 @@ async fn all_pass_on(server: String) {
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
     let passed = said.lines().filter(|line| line.ends_with("... ok")).count();
-    assert!(passed >= LEAST, "only {passed} tests ran:\n{said}");
+    assert!(passed >= least, "only {passed} tests ran:\n{said}");
 }
 
 async fn postgres() -> Postgres {
@@ -69,19 +71,126 @@ async fn postgres() -> Postgres {
 #[tokio::test]
 async fn postgresql_keeps_all_promises_of_the_store() {
     let server = postgres().await;
-    all_pass_on(server.url(ADMIN)).await;
+    all_pass_on(server.url(ADMIN), "store::", 70).await;
 }
 
 #[tokio::test]
 async fn postgresql_behind_a_pooler_of_transactions_keeps_all_promises_of_the_store() {
     let server = postgres().await;
     let pooler = PgBouncer::before(&server).await.unwrap();
-    all_pass_on(pooler.url(ADMIN)).await;
+    all_pass_on(pooler.url(ADMIN), "store::tests::", 20).await;
 }
 
 #[tokio::test]
 async fn mariadb_keeps_all_promises_of_the_store() {
     let server = MariaDb::start().await.unwrap();
     server.execute(&format!("CREATE DATABASE {ADMIN}")).await.unwrap();
-    all_pass_on(server.url(ADMIN)).await;
+    all_pass_on(server.url(ADMIN), "store::", 70).await;
+}
+
+/// Builds something, so that many tables have rows; gives the addresses of the other databases that it moved through, and
+/// the numbers of rows.
+#[tokio::test]
+async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
+    let (postgres, mariadb) = (Postgres::start().await.unwrap(), MariaDb::start().await.unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| format!("sqlite://{}?mode=rwc", dir.path().join(name).display());
+    let stage = Stage::at(&file("first.db"), tempfile::tempdir().unwrap()).await;
+    for digit in ['a', 'b', 'c'] {
+        stage.push(digit).await;
+        stage.run(1).await;
+    }
+    stage.other_project().await;
+    let gone = stage.store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
+    stage.store.hooks().delete_hook(gone).await.unwrap();
+    let builds = all_builds(&stage.store, stage.project).await;
+    assert_eq!(builds.len(), 3);
+    stage.store.close().await;
+    let mut at = file("first.db");
+    let mut first = None;
+    let servers = [postgres.fresh_database().await.unwrap(), mariadb.fresh_database().await.unwrap()];
+    for next in [servers[0].clone(), file("second.db"), servers[1].clone(), file("third.db")] {
+        let moved = transfer(&at, &next).await.unwrap();
+        assert!(moved.iter().any(|moved| moved.table == "build" && moved.rows == 3), "{moved:?}");
+        assert_eq!(&moved, first.get_or_insert(moved.clone()), "{}", shown(&next));
+        let fault = transfer(&at, &next).await.unwrap_err().to_string();
+        assert!(fault.contains("has rows already"), "{fault}");
+        at = next;
+    }
+    let store = Store::open(&servers[0], &KEY.into()).await.unwrap();
+    assert_eq!(all_builds(&store, stage.project).await, builds);
+    assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
+    let hook = store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
+    assert!(hook.0 > gone.0, "a number that was given once means nothing else");
+}
+
+async fn all_builds(store: &Store, project: ProjectId) -> Vec<Build> {
+    let asked = PageAsked { number: 1, size: 100 };
+    store.builds().builds(project, &BuildFilter::default(), asked).await.unwrap().items
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_and_comes_back_costs_nothing_that_was_answered() {
+    let mut server = postgres().await;
+    let url = server.fresh_database().await.unwrap();
+    let stage = Arc::new(Stage::at(&url, tempfile::tempdir().unwrap()).await);
+    let name = kozmic_testkit::database::name_of(&url).to_owned();
+    let pushing = Arc::clone(&stage);
+    let pushes = tokio::spawn(async move {
+        for digit in 0..40 {
+            pushing.push_to(&format!("b{digit}"), 'a').await;
+        }
+    });
+    for _ in 0..5 {
+        server.kill_connections(&name).await.unwrap();
+    }
+    server.stop().await.unwrap();
+    server.start_again().await.unwrap();
+    pushes.await.unwrap();
+    let builds = all_builds(&stage.store, stage.project).await;
+    assert_eq!(
+        builds.iter().map(|build| build.number).collect::<Vec<_>>(),
+        (1..=40).rev().collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test]
+async fn a_server_with_a_certificate_is_known_by_its_authority() {
+    let (known, other) = (Authority::new("known").unwrap(), Authority::new("other").unwrap());
+    let options = || DatabaseOptions::default().tls(&known).unwrap();
+    let (postgres, mariadb) =
+        (Postgres::start_with(options()).await.unwrap(), MariaDb::start_with(options()).await.unwrap());
+    let file = other.certificate();
+    for (url, wrong) in [
+        (postgres.fresh_database().await.unwrap(), postgres.url_trusting("postgres", &file)),
+        (mariadb.fresh_database().await.unwrap(), mariadb.url_trusting("mysql", &file)),
+    ] {
+        Store::open(&url, &KEY.into()).await.unwrap().ping().await.unwrap();
+        let fault = format!("{:#}", Store::open(&wrong, &KEY.into()).await.err().expect("it is refused"));
+        assert!(fault.contains("certificate") && !fault.contains("kozmic:"), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn tables_of_another_version_or_program_are_refused_with_the_command_that_helps() {
+    let (postgres, mariadb) = (Postgres::start().await.unwrap(), MariaDb::start().await.unwrap());
+    for url in [postgres.fresh_database().await.unwrap(), mariadb.fresh_database().await.unwrap()] {
+        let refused =
+            async || format!("{:#}", Store::open(&url, &KEY.into()).await.err().expect("it is refused"));
+        let store = Store::open(&url, &KEY.into()).await.unwrap();
+        let change = async |statement: &'static str| {
+            store.db.writer.execute_unprepared(statement).await.unwrap();
+        };
+        assert_eq!(look(&url).await.unwrap(), Condition::Ready);
+        change("DELETE FROM seaql_migrations").await;
+        let fault = refused().await;
+        assert!(fault.contains("older than this program") && fault.contains("kozmic migrate"), "{fault}");
+        assert_eq!(migrate(&url).await.unwrap(), Condition::Behind(1));
+        change("INSERT INTO seaql_migrations VALUES ('m9999_later', 0)").await;
+        let fault = refused().await;
+        assert!(fault.contains("m9999_later") && fault.contains("run a newer kozmic"), "{fault}");
+        change("DROP TABLE seaql_migrations").await;
+        let fault = refused().await;
+        assert!(fault.contains("tables that are not Kozmic's"), "{fault}");
+    }
 }

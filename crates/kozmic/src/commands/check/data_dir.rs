@@ -156,6 +156,9 @@ fn room(settings: &Settings, dir: &DataDir) -> Result<String, String> {
 async fn database(settings: &Settings, holder: Option<&str>) -> Result<String, String> {
     let elsewhere = settings.server.database_url.clone();
     let url = elsewhere.clone().unwrap_or_else(|| database_in(&settings.server.data_dir));
+    if store::is_server(&url) {
+        return on_server(&url).await;
+    }
     let file = store::file_of(&url).unwrap_or_default();
     let name = file.display();
     if let Some(holder) = holder {
@@ -184,6 +187,18 @@ async fn database(settings: &Settings, holder: Option<&str>) -> Result<String, S
              versions refuse it; have a backup"
         ),
     })
+}
+
+async fn on_server(url: &str) -> Result<String, String> {
+    let name = store::shown(url);
+    match store::look(url).await.map_err(|fault| format!("{name}: {}", said_once(&fault)))? {
+        Condition::Missing => Ok(format!("{name} is empty; the server makes its tables as it starts")),
+        Condition::Ready => Ok(format!("{name} is up to date")),
+        Condition::Behind(steps) => Err(format!(
+            "{name} is of an older version ({steps} steps behind): stop all servers on it, make a backup, and run kozmic \
+             migrate"
+        )),
+    }
 }
 
 #[cfg(test)]

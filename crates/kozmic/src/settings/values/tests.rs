@@ -67,10 +67,18 @@ fn a_database_is_a_file_whatever_its_path_is_called() {
         "sqlite://data/kozmic.db",
         "sqlite:///srv/:memory:/kozmic.db",
         "sqlite:///srv/mode=memory.db",
+        "postgres://kozmic:hush@db.example.org/kozmic?sslmode=verify-full",
+        "postgresql:///kozmic?host=/run/postgresql",
+        "mysql://kozmic@localhost:3307/kozmic",
+        "mariadb://localhost/kozmic",
     ] {
         assert!(database_url(address).is_ok(), "{address}");
     }
     for address in [
+        "postgres://localhost",
+        "mysql://localhost/",
+        "redis://localhost/0",
+        "kozmic.db",
         "sqlite:",
         "sqlite://",
         "sqlite://?cache=shared",

@@ -1,0 +1,146 @@
+//! A whole installation moves to another database: each row as it is, with its number, and a count of both sides.
+
+use super::{
+    database::{Database, Transaction},
+    rows,
+    schema::{self, Condition},
+};
+use anyhow::{Context, Result, ensure};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
+    PaginatorTrait, PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
+};
+
+/// Rows that are read and written at once.
+const ROWS: u64 = 50;
+
+/// The same for rows that may have megabytes: a server takes no statement of any size.
+const LARGE_ROWS: u64 = 1;
+
+/// A table that moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Its name.
+    pub table: String,
+    /// The number of its rows on both sides.
+    pub rows: u64,
+}
+
+/// Does the same for each table, those first that others refer to.
+macro_rules! each_table {
+    ($table:ident => $work:expr) => {
+        each_table!(@ $table, $work; user avatar session api_token mail_count repository project membership deploy_key
+            registry_credential hook delivery build approval hook_call job attempt upload artifact ref_move mail hearing
+            missed outbox audit cached_image kernel_image pull given_name configuration watched runner imported pulse)
+    };
+    (@ $table:ident, $work:expr; $($name:ident)+) => {
+        $({
+            use rows::$name as $table;
+            $work
+        })+
+    };
+}
+
+/// Copies all rows into an empty database; gives the tables. All or nothing arrives.
+pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved>> {
+    ensure!(
+        schema::condition(&from.writer).await? == Condition::Ready,
+        "the tables that are to move are not up to date: run `kozmic migrate` on their database first"
+    );
+    schema::prepare(to).await?;
+    let mut moved = Vec::new();
+    each_table!(table => ensure_empty::<table::Entity>(to).await?);
+    let tx = to.begin().await?;
+    each_table!(table => copy::<table::Entity>(from, &tx).await?);
+    each_table!(table => moved.push(counted::<table::Entity>(from, &tx).await?));
+    each_table!(table => count_on::<table::Entity>(from, &tx).await?);
+    tx.commit().await.context("commit all rows")?;
+    Ok(moved)
+}
+
+async fn ensure_empty<E>(to: &Database) -> Result<()>
+where
+    E: EntityTrait + Default,
+    E::Model: Sync,
+{
+    let name = E::default().table_name().to_owned();
+    let there = E::find().count(&to.writer).await.with_context(|| format!("count the rows of {name}"))?;
+    ensure!(there == 0, "the database to move to has rows already ({there} in {name}): give an empty one");
+    Ok(())
+}
+
+async fn copy<E>(from: &Database, tx: &Transaction) -> Result<()>
+where
+    E: EntityTrait + Default,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: Send,
+{
+    let name = E::default().table_name().to_owned();
+    let key = E::PrimaryKey::iter().next().context("a table has a key")?.into_column();
+    let at_once = if name == "delivery" { LARGE_ROWS } else { ROWS };
+    let mut last = None::<Value>;
+    loop {
+        let mut some = E::find().order_by_asc(key).limit(at_once);
+        if let Some(last) = last {
+            some = some.filter(key.gt(last));
+        }
+        let some = some.all(&from.reader).await.with_context(|| format!("read rows of {name}"))?;
+        last = some.last().map(|row| row.get(key));
+        if some.is_empty() {
+            return Ok(());
+        }
+        let insert = E::insert_many(some.into_iter().map(IntoActiveModel::into_active_model));
+        insert.exec_without_returning(tx).await.with_context(|| format!("write rows of {name}"))?;
+    }
+}
+
+async fn counted<E>(from: &Database, tx: &Transaction) -> Result<Moved>
+where
+    E: EntityTrait + Default,
+    E::Model: Sync,
+{
+    let table = E::default().table_name().to_owned();
+    let here = E::find().count(&from.reader).await.with_context(|| format!("count the rows of {table}"))?;
+    let rows = E::find().count(tx).await.with_context(|| format!("count the rows of {table}"))?;
+    ensure!(
+        here == rows,
+        "{table} has {here} rows, and {rows} arrived: does a server still write? Nothing was moved"
+    );
+    Ok(Moved { table, rows })
+}
+
+/// Lets a table's numbers go on behind the last one that was ever given: an old address never means another row.
+async fn count_on<E: EntityTrait + Default>(from: &Database, tx: &Transaction) -> Result<()> {
+    let table = E::default().table_name().to_owned();
+    let Some(last) = last_number(from, &table).await?.filter(|last| *last > 0) else { return Ok(()) };
+    let set = match tx.get_database_backend() {
+        DbBackend::Postgres => format!("SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), {last})"),
+        // MySQL ends a transaction at such a statement. It counts on from the largest number that is there.
+        DbBackend::MySql => return Ok(()),
+        _ => format!("UPDATE sqlite_sequence SET seq = max(seq, {last}) WHERE name = '{table}'"),
+    };
+    let set = Statement::from_string(tx.get_database_backend(), set);
+    tx.query_all_raw(set).await.with_context(|| format!("count on in {table}"))?;
+    Ok(())
+}
+
+/// The last number that a table gave; none if it gives none.
+async fn last_number(db: &Database, table: &str) -> Result<Option<i64>> {
+    let backend = db.writer.get_database_backend();
+    let ask = match backend {
+        DbBackend::Postgres => format!(
+            "SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() \
+             AND quote_ident(sequencename) = (SELECT split_part(pg_get_serial_sequence('\"{table}\"', 'id'), '.', 2)) \
+             AND EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() \
+             AND table_name = '{table}' AND column_name = 'id' AND is_identity = 'YES')"
+        ),
+        DbBackend::MySql => format!(
+            "SELECT CAST(auto_increment - 1 AS SIGNED) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_name = '{table}' AND auto_increment IS NOT NULL"
+        ),
+        _ => format!("SELECT seq FROM sqlite_sequence WHERE name = '{table}'"),
+    };
+    let row = db.reader.query_one_raw(Statement::from_string(backend, ask)).await;
+    let row = row.with_context(|| format!("find the last number of {table}"))?;
+    Ok(row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten())
+}

@@ -1,0 +1,68 @@
+//! `kozmic migrate`: brings the database's tables up to date, or moves an installation to another database.
+
+use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use anyhow::anyhow;
+use clap::Args;
+use kozmic_edges::store::{self, Condition, Moved};
+use std::process::ExitCode;
+
+/// Arguments of the command.
+#[derive(Args)]
+pub(crate) struct MigrateArguments {
+    /// Moves everything from the database at this address; its tables have to be up to date.
+    #[arg(long, value_name = "ADDRESS", requires = "to")]
+    from: Option<String>,
+    /// The address of an empty database that everything moves to, such as postgres://kozmic:password@host/kozmic. Both
+    /// stay as they are: `database_url` says which one a server uses.
+    #[arg(
+        long,
+        env = "KOZMIC_MIGRATE_TO",
+        hide_env_values = true,
+        value_name = "ADDRESS",
+        requires = "from"
+    )]
+    to: Option<String>,
+}
+
+/// Runs the command. No server may run on the data directory.
+pub(crate) async fn migrate(settings: Settings, arguments: &MigrateArguments) -> Result<ExitCode, Failure> {
+    let dir = DataDir::take(&settings.server.data_dir)?;
+    match (&arguments.from, &arguments.to) {
+        (Some(from), Some(to)) => move_all(&known(from, "--from")?, &known(to, "--to")?).await,
+        _ => bring_up(&wire::database_url(&settings, &dir)).await,
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// An address as the settings would take it.
+fn known(address: &str, argument: &str) -> Result<String, Failure> {
+    let fault =
+        |right| Failure::other(anyhow!("{argument} has a wrong value (not shown); it needs to be {right}"));
+    crate::settings::database_url(address).map_err(fault)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn bring_up(url: &str) -> Result<(), Failure> {
+    let name = wire::database_name(url);
+    match store::migrate(url).await.map_err(Failure::Other)? {
+        Condition::Ready => println!("{name} was up to date"),
+        Condition::Missing => println!("{name} has its tables now"),
+        Condition::Behind(1) => println!("{name} is up to date now: 1 step was made"),
+        Condition::Behind(steps) => println!("{name} is up to date now: {steps} steps were made"),
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn move_all(from: &str, to: &str) -> Result<(), Failure> {
+    let (here, there) = (wire::database_name(from), wire::database_name(to));
+    let moved = store::transfer(from, to).await.map_err(Failure::Other)?;
+    let width = moved.iter().map(|Moved { table, .. }| table.len()).max().unwrap_or_default();
+    for Moved { table, rows } in moved.iter().filter(|moved| moved.rows > 0) {
+        println!("{table:width$}  {rows}");
+    }
+    let rows = moved.iter().map(|moved| moved.rows).sum::<u64>();
+    println!("{rows} rows of {here} are in {there} now, and were counted on both sides.");
+    println!("Set database_url to the new address and start the server. {here} stays as it is.");
+    Ok(())
+}
