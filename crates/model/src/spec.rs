@@ -17,11 +17,7 @@ use crate::{
     names::{NameOwner, Wish},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use stored::Stored;
-
-/// The longest name of a commit status that GitHub takes, in characters.
-const LONGEST_CONTEXT: usize = 255;
 
 /// The snapshot of everything a job needs. A hook is one source of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,22 +103,15 @@ impl Origin {
         }
     }
 
-    /// The name under which the forge lists a job of the Auto Builder: `kozmic/<script>[ <tag>]`, shortened to GitHub's
-    /// limit.
+    /// The name under which the forge lists a job of the Auto Builder, in full: `kozmic/<script>[ <tag>]`.
     pub fn context(&self) -> String {
-        let context = match self {
+        match self {
             Self::Hook(_) => CONTEXT.to_owned(),
             Self::Recipe { script, tag: None } => format!("kozmic/{script}"),
             Self::Recipe { script, tag: Some(tag) } => format!("kozmic/{script} {tag}"),
             Self::Kernel(kind) => format!("kozmic/kernel {}", kind.word()),
             Self::Configuration => "kozmic/configuration".to_owned(),
-        };
-        if context.chars().count() <= LONGEST_CONTEXT {
-            return context;
         }
-        // The digits keep two names different that differ only in the part that is cut off.
-        let digits = hex::encode(&Sha256::digest(&context)[..4]);
-        context.chars().take(LONGEST_CONTEXT - digits.len() - 1).chain(['…']).chain(digits.chars()).collect()
     }
 }
 
@@ -252,14 +241,6 @@ mod tests {
         let pushed = environment(&BuildFacts { trigger: &Trigger::Push, ..facts }, attempt, "Tests");
         let last = [("KOZMIC_EVENT", "push"), ("KOZMIC_PULL_REQUEST", "")];
         assert_eq!(pushed[16..], last.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    }
-
-    #[test]
-    fn the_longest_script_with_the_longest_tag_has_a_name_at_the_forge() {
-        let origin = Origin::Recipe { script: "ü".repeat(200), tag: Some("t".repeat(60)) };
-        assert_eq!(origin.context().chars().count(), 255);
-        let other = Origin::Recipe { script: "ü".repeat(200), tag: Some("t".repeat(59) + "u") };
-        assert_ne!(origin.context(), other.context());
     }
 
     #[test]

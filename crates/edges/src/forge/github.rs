@@ -5,6 +5,7 @@ mod oauth;
 mod payload;
 mod repositories;
 mod commits;
+mod statuses;
 mod webhooks;
 mod sent;
 mod tips;
@@ -35,7 +36,6 @@ use kozmic_model::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use sent::Book;
-use serde_json::json;
 use sha2::Sha256;
 use url::Url;
 
@@ -225,14 +225,7 @@ impl Forge for GitHub {
         repository: &Repository,
         status: &CommitStatus,
     ) -> Result<(), ForgeError> {
-        let path = self.client.repository_path(repository, &["statuses", status.sha.as_str()])?;
-        let body = json!({
-            "state": status.state,
-            "target_url": status.target_url,
-            "description": status.description,
-            "context": status.context,
-        });
-        self.client.post(path, token, &body).await.map(drop)
+        statuses::set(&self.client, token, repository, status).await
     }
 
     async fn commit(
