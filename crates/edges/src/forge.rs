@@ -1,18 +1,26 @@
-//! The source of pushes, to which commit statuses go. GitHub is the first; the trait is what any forge must do.
+//! The forge: pushes come from it, and commit statuses go to it.
+//!
+//! [`Forge`] and [`Words`] are all that any forge has to do. [`github`] is the only one so far. No other module knows a
+//! header, an event's name or a page's address of a forge.
 
 mod deliveries;
 mod fault;
 pub mod github;
+mod site;
+mod words;
 
 pub use deliveries::{
-    CameTo, DeliveryBody, Sent, SentDelivery, Step, Telling, Tip, UnreadableBody, UnreadablePayload,
+    CameTo, DeliveryLimits, Proof, RefusedDelivery, Sent, SentDelivery, Step, Taken, Telling, Tip,
+    UnreadablePayload,
 };
 pub use fault::ForgeError;
+pub use site::Site;
+pub use words::{Interest, Words};
 
 use async_trait::async_trait;
 use kozmic_model::{
     commit_status::CommitStatus,
-    event::{Author, Event},
+    event::Author,
     fork::Pusher,
     git::Sha,
     ids::{DeployKeyId, RepositoryId, WebhookId},
@@ -29,7 +37,7 @@ use url::Url;
 /// follows, and whatever changes something fails with [`ForgeError::is_moved`]: ask for the repository anew, then try
 /// again.
 #[async_trait]
-pub trait Forge: Send + Sync {
+pub trait Forge: Words {
     /// The address to send a browser to, to sign in; it comes back to `redirect` with a code and `state`. The forge is told
     /// what the verifier comes to, where it knows that (PKCE); the verifier is 43 to 128 letters and digits.
     fn authorize_url(&self, state: &str, verifier: &SecretString, redirect: &Url) -> Url;
@@ -242,28 +250,6 @@ pub trait Forge: Send + Sync {
         branch: &str,
     ) -> Result<Option<Head>, ForgeError>;
 
-    /// Whether a delivery's signature fits its body; compared in constant time.
-    fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool;
-
-    /// The payload that a delivery's body has, freed of what it is wrapped in: JSON. Pure. The signature is over the
-    /// body as it came.
-    ///
-    /// # Errors
-    /// The body can never be read, by whatever version of Kozmic.
-    fn payload(&self, body: DeliveryBody<'_>) -> Result<Vec<u8>, UnreadableBody>;
-
-    /// Meaning of a delivery. Pure: the payload is all there is.
-    ///
-    /// The push of a tag is a change of that tag, at the commit that the tag stands for, also where the tag is an
-    /// object of its own. The forge does not decide whether anything is built from it.
-    fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload>;
-
-    /// The repository that a delivery of any kind is about. Pure, and as true as the delivery's signature.
-    ///
-    /// # Errors
-    /// The payload names none, or one with a name that no repository can have.
-    fn pushed_repository(&self, payload: &[u8]) -> Result<Repository, UnreadablePayload>;
-
     /// Whether the forge's API answers, and at which address.
     ///
     /// # Errors
@@ -277,18 +263,12 @@ pub trait Forge: Send + Sync {
     async fn try_client(&self, redirect: &Url) -> Result<(), ForgeError>;
 }
 
-/// The events that a hook's webhook asks for.
-pub const HOOK_EVENTS: &[&str] = &["push", "pull_request"];
-
-/// The events that the Auto Builder's webhooks ask for.
-pub const AUTOBUILD_EVENTS: &[&str] = &["push"];
-
 /// A webhook that Kozmic needs at the forge.
 pub struct Webhook {
     /// The address of deliveries at Kozmic.
     pub url: Url,
-    /// The events that it asks for, in the forge's words: [`HOOK_EVENTS`] or [`AUTOBUILD_EVENTS`].
-    pub events: &'static [&'static str],
+    /// The events that it is made for.
+    pub interest: Interest,
     /// The secret that deliveries are signed with.
     pub secret: SecretString,
 }

@@ -20,6 +20,7 @@ pub use people::{NotInvited, Returned, SESSION, SignedIn, add_project, repositor
 pub(crate) use asked::Answer;
 pub(crate) use describe::description;
 pub(crate) use guests::forever as look_after_guests;
+pub(crate) use hooks::interest;
 pub(crate) use members::forever;
 pub(crate) use message::{Messages, message};
 pub(crate) use trust::{Trusts, may_push};

@@ -55,6 +55,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         auto_builder: settings.autobuild.as_ref().map(|builder| auto_builder_face(builder, dir, &secret_key)),
     };
     let LimitSettings { proxies, of_one_client, webhook_memory, .. } = &settings.limits;
+    let largest = edges.forge.delivery_limits().body;
     let app = App {
         edges: Arc::new(edges),
         shelf: flow.shelf(),
@@ -63,7 +64,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
         jobs_may_call: settings.runner.may_call,
         retention: settings.retention,
         crowd: Crowd::new(proxies.clone(), *of_one_client),
-        bodies: Bodies::new(*webhook_memory),
+        bodies: Bodies::new(*webhook_memory, largest),
     };
     Ok(Server { flow, app })
 }

@@ -79,7 +79,8 @@ impl Trial {
         let shelf = Shelf::new(edges.engine.clone(), Turns::default(), "trial");
         let (edges_of_app, pulse) = (Arc::new(edges.clone()), Pulse::default());
         let proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
-        let (crowd, bodies) = (Crowd::new(proxies, Self::CROWD), Bodies::new(0));
+        let largest = edges.forge.delivery_limits().body;
+        let (crowd, bodies) = (Crowd::new(proxies, Self::CROWD), Bodies::new(0, largest));
         let retention = Retention::default();
         let app =
             App { edges: edges_of_app, shelf, face, pulse, jobs_may_call: false, retention, crowd, bodies };

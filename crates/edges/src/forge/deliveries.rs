@@ -1,30 +1,50 @@
-//! Deliveries as a forge sees them: the wrapping of a body, the outcome of those that it sent, and the words of one
-//! that never came.
+//! Deliveries as a forge sees them: a request that it sends, the list of those that it sent, and the words of one that
+//! never came.
 
 use kozmic_model::{
     git::{GitRef, Sha},
     time::Timestamp,
 };
+use secrecy::SecretString;
+use std::time::Duration;
 
-/// A delivery's body, and what its headers say of it.
-pub struct DeliveryBody<'a> {
-    /// The kind that it is said to be.
-    pub content_type: Option<&'a str>,
-    /// The packing that it is said to have.
-    pub content_encoding: Option<&'a str>,
-    /// As it came.
-    pub bytes: Vec<u8>,
+/// The limits that a forge has for its own deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryLimits {
+    /// The size of the largest body, in bytes.
+    pub body: usize,
+    /// The time that the forge waits for an answer.
+    pub answer: Duration,
 }
 
-/// A delivery's body has no payload that could ever be read.
-#[derive(Debug, thiserror::Error)]
-pub enum UnreadableBody {
-    /// It is said to be of a kind that is not understood.
+/// A claim to come from the forge, as it stands in a delivery's headers. Nobody has checked it yet.
+///
+/// It may contain the webhook's secret itself, so it is never shown.
+pub struct Proof(pub SecretString);
+
+/// A delivery that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The forge's id of what happened. It stays if the delivery is sent again.
+    pub uuid: String,
+    /// The forge's word for what happened.
+    pub event: String,
+    /// The payload: JSON, without the form that it may have come in.
+    pub payload: Vec<u8>,
+}
+
+/// The reason why a delivery is not taken, in a sentence for people at the forge.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedDelivery {
+    /// Nothing proves that the forge sent it.
+    #[error("{0}")]
+    Unproven(String),
+    /// The body is of a kind that Kozmic does not read.
     #[error("{0}")]
     Kind(String),
-    /// It is not what it is said to be.
+    /// A header or the body is not as the forge sends it.
     #[error("{0}")]
-    Content(String),
+    Malformed(String),
 }
 
 /// A forge's answer about the deliveries of one webhook.
@@ -40,12 +60,12 @@ pub enum Sent {
     Gone,
 }
 
-/// A delivery in the forge's own book. One that is sent again has a line of its own there.
+/// A line in the forge's list of deliveries. A delivery that is sent again gets another line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentDelivery {
     /// The forge's number of this line.
     pub id: i64,
-    /// The forge's id of what happened, as the delivery has it.
+    /// The forge's id of what happened: [`Taken::uuid`].
     pub uuid: String,
     /// The forge's word for what happened.
     pub event: String,

@@ -62,7 +62,12 @@ pub enum ForgeError {
 }
 
 impl ForgeError {
-    /// Whether trying again later may help, and how long to wait at least.
+    /// A refusal because something is not there, in words of Kozmic's own.
+    pub fn missing(message: &str) -> Self {
+        Self::Refused { forge: "the forge".to_owned(), status: 404, message: message.to_owned() }
+    }
+
+    /// The least time to wait before another try. None if another try cannot help.
     pub fn try_again(&self) -> Option<Duration> {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Unexpected { .. } => Some(Duration::ZERO),
@@ -71,22 +76,27 @@ impl ForgeError {
         }
     }
 
-    /// Whether the token is no longer accepted: its person has to sign in again.
+    /// True if the forge no longer accepts the token. Its person has to sign in again.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Refused { status: 401, .. })
     }
 
-    /// Whether what the call was about is gone, or the token's person may not see it.
+    /// True if the token's person may see the thing but not do this.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused { status: 403, .. })
+    }
+
+    /// True if the thing is gone, or if the token's person may not see it.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Refused { status: 404 | 410, .. })
     }
 
-    /// Whether the repository has another name or owner by now: ask for it by its id, then try again.
+    /// True if the repository has another name or owner by now. Ask for it by its id, then try again.
     pub fn is_moved(&self) -> bool {
         matches!(self, Self::Refused { status: 301 | 302 | 307 | 308, .. })
     }
 
-    /// Whether the forge takes no deploy key of this kind, so that one of another kind is worth a try.
+    /// True if the forge takes no deploy key of this kind. A key of another kind is worth a try.
     pub fn is_key_refused(&self) -> bool {
         matches!(self, Self::KeyRefused { .. })
     }

@@ -1,6 +1,7 @@
 //! GitHub, or an Enterprise server of it: a thin client of just the calls that Kozmic makes.
 
 mod client;
+mod delivery;
 mod oauth;
 mod payload;
 mod repositories;
@@ -17,13 +18,13 @@ mod loopback;
 mod against_the_double;
 
 use super::{
-    DeliveryBody, Forge, ForgeError, Head, PublicKey, Sent, Step, Telling, Tip, UnreadableBody,
-    UnreadablePayload, Webhook,
+    DeliveryLimits, Forge, ForgeError, Head, Interest, Proof, PublicKey, RefusedDelivery, Sent, Site, Step,
+    Taken, Telling, Tip, UnreadablePayload, Webhook, Words,
 };
 use async_trait::async_trait;
 use client::Client;
 use deploy_keys::DeployKeys;
-use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderMap;
 use kozmic_model::{
     commit_status::CommitStatus,
     event::{Author, Event},
@@ -34,10 +35,18 @@ use kozmic_model::{
     time::Timestamp,
     user::Profile,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sent::Book;
-use sha2::Sha256;
 use url::Url;
+
+/// GitHub as people see it.
+pub const SITE: Site = Site {
+    name: "GitHub",
+    commit: "commit/{}",
+    pull_request: "pull/{}",
+    changes: "pull/{}/files",
+    resend: "Redeliver",
+};
 
 /// The addresses of a GitHub, and the OAuth application as which Kozmic speaks to it.
 #[derive(Clone)]
@@ -66,6 +75,40 @@ impl GitHub {
     pub fn new(settings: GitHubSettings) -> anyhow::Result<Self> {
         let client = Client::new(settings.api_url.clone())?;
         Ok(Self { settings, client })
+    }
+}
+
+impl Words for GitHub {
+    fn site(&self) -> Site {
+        SITE
+    }
+
+    fn delivery_limits(&self) -> DeliveryLimits {
+        delivery::LIMITS
+    }
+
+    fn proof(&self, headers: &HeaderMap) -> Result<Proof, RefusedDelivery> {
+        delivery::proof(headers)
+    }
+
+    fn check(&self, proof: &Proof, secret: &SecretString, body: &[u8]) -> Result<(), RefusedDelivery> {
+        delivery::check(proof, secret, body)
+    }
+
+    fn delivery(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<Taken, RefusedDelivery> {
+        delivery::delivery(headers, body)
+    }
+
+    fn is_of_use(&self, event: &str, interest: Interest) -> bool {
+        delivery::is_of_use(event, interest)
+    }
+
+    fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
+        payload::event(name, payload)
+    }
+
+    fn pushed_repository(&self, payload: &[u8]) -> Result<Repository, UnreadablePayload> {
+        repositories::of_payload(payload)
     }
 }
 
@@ -246,50 +289,11 @@ impl Forge for GitHub {
         commits::head(&self.client, token, repository, branch).await
     }
 
-    fn signature_holds(&self, secret: &SecretString, body: &[u8], signature: &str) -> bool {
-        signature_holds(secret.expose_secret(), body, signature)
-    }
-
-    fn payload(&self, body: DeliveryBody<'_>) -> Result<Vec<u8>, UnreadableBody> {
-        payload::body::payload(body)
-    }
-
-    fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload> {
-        payload::event(name, payload)
-    }
-
-    fn pushed_repository(&self, payload: &[u8]) -> Result<Repository, UnreadablePayload> {
-        repositories::of_payload(payload)
-    }
-
     async fn greet(&self) -> Result<String, ForgeError> {
         self.client.greet().await
     }
 
     async fn try_client(&self, redirect: &Url) -> Result<(), ForgeError> {
         oauth::try_client(&self.client, &self.settings, redirect).await
-    }
-}
-
-fn signature_holds(secret: &str, body: &[u8], signature: &str) -> bool {
-    let expected = signature.strip_prefix("sha256=").and_then(|digits| hex::decode(digits).ok());
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(body);
-    expected.is_some_and(|expected| mac.verify_slice(&expected).is_ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn githubs_own_example_signature_holds() {
-        let body = b"Hello, World!";
-        let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-        assert!(signature_holds("It's a Secret to Everybody", body, signature));
-        assert!(!signature_holds("It's a Secret to Everybody", b"Hello, World?", signature));
-        assert!(!signature_holds("another", body, signature));
-        assert!(!signature_holds("It's a Secret to Everybody", body, &signature[7..]));
-        assert!(!signature_holds("It's a Secret to Everybody", body, "sha256="));
     }
 }

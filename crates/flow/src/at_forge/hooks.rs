@@ -7,7 +7,8 @@ use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
-    forge::{HOOK_EVENTS, Webhook},
+    forge::{Interest, Webhook},
+    store::Door,
 };
 use kozmic_model::{
     hook::Hook,
@@ -15,13 +16,22 @@ use kozmic_model::{
 };
 use url::Url;
 
+/// The events that the webhook of a door is made for.
+pub(crate) fn interest(door: Door) -> Interest {
+    match door {
+        Door::Hook(_) => Interest::PushesAndPulls,
+        Door::AutoBuilder => Interest::Pushes,
+    }
+}
+
 /// Creates a hook's webhook at the forge, or changes it to what the hook needs.
 ///
 /// # Errors
 /// The forge refuses or does not answer: the hook stays, and this can be tried again.
 pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
     let secret = edges.store.hooks().webhook_secret(hook.id).await?;
-    let wanted = &Webhook { url: hook_url(public_url, hook.id)?, events: HOOK_EVENTS, secret };
+    let wanted =
+        &Webhook { url: hook_url(public_url, hook.id)?, interest: interest(Door::Hook(hook.id)), secret };
     let (forge, known) = (edges.forge.as_ref(), hook.webhook);
     let ensure =
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };

@@ -58,11 +58,7 @@ pub(crate) async fn make_ready(edges: &Edges, id: ProjectId) -> Result<()> {
 pub(crate) async fn follow(edges: &Edges, id: ProjectId) -> Result<()> {
     let project = edges.store.projects().project(id).await?.context("the project is gone")?;
     let (forge, number) = (edges.forge.as_ref(), project.repository.id);
-    let gone = || ForgeError::Refused {
-        forge: "the forge".to_owned(),
-        status: 404,
-        message: "the repository is gone, or hidden from who manages the project".to_owned(),
-    };
+    let gone = || ForgeError::missing("the repository is gone, or hidden from who manages the project");
     // Another person may see the repository even if this person does not.
     let ask = |token, _| async move { forge.repository(&token, number).await?.ok_or_else(gone) };
     let found = speak::for_project(edges, id, ask).await?;

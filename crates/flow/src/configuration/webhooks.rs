@@ -2,12 +2,15 @@
 //! configuration repository.
 
 use super::token;
-use crate::{AutobuildSettings, Flow, at_forge::patience};
+use crate::{
+    AutobuildSettings, Flow,
+    at_forge::{interest, patience},
+};
 use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
-    forge::{AUTOBUILD_EVENTS, ForgeError, Webhook},
-    store::Watched,
+    forge::{ForgeError, Webhook},
+    store::{Door, Watched},
 };
 use kozmic_model::{ids::RepositoryId, project::Repository, recipe::Configuration};
 use secrecy::SecretString;
@@ -85,7 +88,7 @@ async fn hear(
     let before = known.iter().find(|watched| watched.repository == repository.id);
     let wanted = Webhook {
         url: address(&flow.settings.public_url, &repository)?,
-        events: AUTOBUILD_EVENTS,
+        interest: interest(Door::AutoBuilder),
         secret: settings.webhook_secret.clone(),
     };
     let known = before.and_then(|known| known.webhook);

@@ -20,7 +20,6 @@ use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
-    forge::AUTOBUILD_EVENTS,
     store::{Door, Enqueued, HookCall, NewDelivery, ProjectChange, Stored, WaitingDelivery},
 };
 use kozmic_model::{
@@ -58,7 +57,7 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
 /// The database does not answer.
 pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<String>> {
     let NewDelivery { door, event, payload, .. } = delivery;
-    if *door == Door::AutoBuilder && !AUTOBUILD_EVENTS.contains(&event.as_str()) {
+    if !edges.forge.is_of_use(event, at_forge::interest(*door)) {
         return Ok(None);
     }
     let said = match edges.forge.event(event, payload) {

@@ -89,7 +89,7 @@ async fn what_is_not_signed_with_the_auto_builders_secret_is_refused() {
 #[tokio::test]
 async fn a_payload_that_no_forge_sends_is_too_large() {
     let trial = Trial::automatic().await;
-    let large = vec![b' '; super::LARGEST + 1];
+    let large = vec![b' '; trial.edges.forge.delivery_limits().body + 1];
     let signature = sign(WEBHOOK_SECRET, &large);
     let answer = post(&trial, "/hook/kernel", &[("X-Hub-Signature-256", &signature)], &large).await;
     assert_eq!(answer.status, 413);

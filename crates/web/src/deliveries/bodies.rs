@@ -1,7 +1,6 @@
 //! Bodies of deliveries in memory before anybody looked at their signatures: strangers send them, so all of them together
 //! have a limit. A body that finds no room takes the place of a larger one, and small deliveries always get in.
 
-use super::LARGEST;
 use crate::clients::Client;
 use std::{
     collections::HashMap,
@@ -47,9 +46,9 @@ pub(super) struct Counted {
 }
 
 impl Bodies {
-    /// Holds so many bytes of bodies at most; one of the largest always fits.
-    pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(LARGEST), held: Arc::default() }
+    /// Holds at most so many bytes of bodies. One body of the largest size that a forge sends always fits.
+    pub fn new(limit: usize, largest: usize) -> Self {
+        Self { limit: limit.max(largest), held: Arc::default() }
     }
 
     /// A body that a client begins to send.
@@ -137,6 +136,7 @@ mod tests {
     use super::*;
 
     const MIB: usize = 1 << 20;
+    const LARGEST: usize = 25 * MIB;
 
     fn client(last: u8) -> Client {
         Client::at([10, 0, 0, last].into())
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn all_bodies_together_stay_within_the_limit() {
-        let bodies = Bodies::new(64 * MIB);
+        let bodies = Bodies::new(64 * MIB, LARGEST);
         let arriving = (0..80).map(|_| bodies.begin(client(1))).collect::<Vec<_>>();
         let piece = vec![b'x'; MIB];
         let mut refused = 0;
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_small_body_takes_the_place_of_the_largest() {
-        let bodies = Bodies::new(LARGEST);
+        let bodies = Bodies::new(0, LARGEST);
         let [large, other] = [bodies.begin(client(1)), bodies.begin(client(1))];
         large.add(&vec![0; LARGEST - MIB]).unwrap();
         other.add(&vec![0; MIB]).unwrap();
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_client_that_holds_most_gives_way_to_others() {
-        let bodies = Bodies::new(LARGEST);
+        let bodies = Bodies::new(0, LARGEST);
         let many = (0..25).map(|_| bodies.begin(client(1))).collect::<Vec<_>>();
         for body in &many {
             body.add(&vec![0; MIB]).unwrap();
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_has_arrived_gives_way_to_nobody_until_it_is_done_with() {
-        let bodies = Bodies::new(LARGEST);
+        let bodies = Bodies::new(0, LARGEST);
         let first = bodies.begin(client(1));
         first.add(&vec![0; LARGEST]).unwrap();
         let (bytes, counted) = first.end().unwrap();

@@ -1,7 +1,7 @@
 //! For tests only: the client at a GitHub double that knows git, where prepared answers would prove too little.
 
 use super::{GitHub, GitHubSettings};
-use crate::forge::{AUTOBUILD_EVENTS, Forge, Sent, Webhook};
+use crate::forge::{Forge, Interest, Sent, Webhook, Words};
 use anyhow::{Context, Result};
 use kozmic_model::{
     event::{Change, Event},
@@ -47,7 +47,7 @@ impl Stage {
     async fn listened_to(&self) -> Result<Repository> {
         let repository = self.named("anna", "app").await?.context("a repository")?;
         let url = "http://127.0.0.1:1/hook".parse()?;
-        let wanted = Webhook { url, events: AUTOBUILD_EVENTS, secret: "s3cret".into() };
+        let wanted = Webhook { url, interest: Interest::Pushes, secret: "s3cret".into() };
         self.forge.ensure_webhook(&self.token, &repository, &wanted, None).await?;
         Ok(repository)
     }

@@ -3,7 +3,7 @@
 //! One that GitHub made while its answer was lost is found by its address, before another one is made, and when a webhook
 //! is taken away.
 
-use super::{Client, ForgeError, Webhook, repositories};
+use super::{Client, ForgeError, Webhook, delivery, repositories};
 use kozmic_model::{ids::WebhookId, project::Repository};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -129,7 +129,7 @@ async fn list(
 fn body(wanted: &Webhook) -> Value {
     json!({
         "active": true,
-        "events": wanted.events,
+        "events": delivery::wanted(wanted.interest),
         "config": {
             "url": wanted.url.as_str(),
             "content_type": "json",
@@ -143,13 +143,13 @@ fn body(wanted: &Webhook) -> Value {
 mod tests {
     use super::*;
     use crate::forge::{
-        AUTOBUILD_EVENTS, HOOK_EVENTS,
+        Interest,
         github::loopback::{Loopback, repository},
     };
 
     fn wanted() -> Webhook {
         let url = "https://ci.example.org/_hooks/hook/1/".parse().unwrap();
-        Webhook { url, events: HOOK_EVENTS, secret: "s".into() }
+        Webhook { url, interest: Interest::PushesAndPulls, secret: "s".into() }
     }
 
     async fn ensured(loopback: &Loopback, known: Option<i64>) -> Result<i64, ForgeError> {
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_auto_builder_hears_of_pushes_only() {
-        let wanted = Webhook { events: AUTOBUILD_EVENTS, ..wanted() };
+        let wanted = Webhook { interest: Interest::Pushes, ..wanted() };
         assert_eq!(body(&wanted)["events"], json!(["push"]));
     }
 }

@@ -2,13 +2,16 @@
 //! happened.
 
 use super::{Next, POST_PACE, ask, tips};
-use crate::{Flow, at_forge::patience};
+use crate::{
+    Flow,
+    at_forge::{self, patience},
+};
 use anyhow::Result;
 use kozmic_edges::{
     broker::Topic,
     clock,
     forge::{CameTo, ForgeError, Sent, SentDelivery},
-    store::{Door, Ear, Hearing},
+    store::{Ear, Hearing},
 };
 use kozmic_model::{
     missed::{Missed, REFUSED, TRIES, due, until_next},
@@ -25,11 +28,6 @@ const OVERLAP: Duration = Duration::from_secs(600);
 
 /// The most deliveries that are sent again in one look. Then the other webhooks get their turn.
 const AT_ONCE: usize = 50;
-
-/// The events that Kozmic uses, in the forge's words.
-const OF_HOOKS: &[&str] =
-    &["push", "pull_request", "repository", "member", "membership", "team_add", "public"];
-const OF_THE_AUTO_BUILDER: &[&str] = &["push"];
 
 const OFF: &str = "The webhook is switched off at the forge: nobody hears of pushes.";
 
@@ -61,9 +59,9 @@ pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
     Ok(Next::Quiet)
 }
 
-/// True if the list exists, but nobody who may speak for the project may read it.
+/// True if there is a list of deliveries, and nobody may read it whose token Kozmic has.
 fn is_forbidden(fault: &anyhow::Error) -> bool {
-    matches!(fault.downcast_ref(), Some(ForgeError::Refused { status: 403 | 404, .. }))
+    fault.downcast_ref().is_some_and(|fault: &ForgeError| fault.is_forbidden() || fault.is_missing())
 }
 
 async fn listed(
@@ -74,7 +72,8 @@ async fn listed(
     asked_at: Timestamp,
 ) -> Result<Next> {
     let store = &flow.edges.store;
-    let missing = missing(list, ear.door);
+    let interest = at_forge::interest(ear.door);
+    let missing = missing(list, |event| flow.edges.forge.is_of_use(event, interest));
     let uuids = missing.iter().map(|(uuid, ..)| uuid.clone());
     let waiting = store.missed().outstanding(ear).await?;
     let uuids = uuids.chain(waiting.iter().map(|missed| missed.uuid.clone())).collect::<Vec<_>>();
@@ -164,20 +163,15 @@ async fn note(flow: &Flow, ear: &Ear, missed: &Missed, cost: i32) -> Result<()> 
     flow.edges.store.missed().note_asked(ear.door, &missed.uuid, cost, clock::now()).await
 }
 
-/// The deliveries of a list that never arrived: id, event, and the time at which each was sent first.
-fn missing(list: &[SentDelivery], door: Door) -> Vec<(String, String, Timestamp)> {
-    let wanted = match door {
-        Door::Hook(_) => OF_HOOKS,
-        Door::AutoBuilder => OF_THE_AUTO_BUILDER,
-    };
+/// The deliveries of a list that never arrived, as far as their events are of use. Each has its id, its event, and the
+/// time when it was sent first.
+fn missing(list: &[SentDelivery], is_of_use: impl Fn(&str) -> bool) -> Vec<(String, String, Timestamp)> {
     let arrived = list.iter().filter(|line| line.came_to == CameTo::Arrived);
     let arrived = arrived.map(|line| line.uuid.as_str()).collect::<HashSet<_>>();
     let mut seen = HashSet::new();
     let oldest_first = list.iter().rev();
     let missing = oldest_first.filter(|line| {
-        wanted.contains(&line.event.as_str())
-            && !arrived.contains(line.uuid.as_str())
-            && seen.insert(&line.uuid)
+        is_of_use(&line.event) && !arrived.contains(line.uuid.as_str()) && seen.insert(&line.uuid)
     });
     missing.map(|line| (line.uuid.clone(), line.event.clone(), line.at)).collect()
 }
@@ -185,7 +179,6 @@ fn missing(list: &[SentDelivery], door: Door) -> Vec<(String, String, Timestamp)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kozmic_model::ids::HookId;
 
     fn line(id: i64, uuid: &str, event: &str, came_to: CameTo) -> SentDelivery {
         SentDelivery { id, uuid: uuid.to_owned(), event: event.to_owned(), at: Timestamp(id), came_to }
@@ -194,18 +187,16 @@ mod tests {
     #[test]
     fn what_never_arrived_is_missing_once_and_the_oldest_first() {
         let list = [
-            line(7, "c", "push", CameTo::Failed),
-            line(6, "a", "push", CameTo::Arrived),
-            line(5, "b", "pull_request", CameTo::Refused),
-            line(4, "c", "push", CameTo::Failed),
-            line(3, "d", "star", CameTo::Failed),
-            line(2, "e", "ping", CameTo::Failed),
-            line(1, "a", "push", CameTo::Failed),
+            line(7, "c", "of use", CameTo::Failed),
+            line(6, "a", "of use", CameTo::Arrived),
+            line(5, "b", "too", CameTo::Refused),
+            line(4, "c", "of use", CameTo::Failed),
+            line(3, "d", "other", CameTo::Failed),
+            line(1, "a", "of use", CameTo::Failed),
         ];
-        let found = missing(&list, Door::Hook(HookId(1)));
+        let found = missing(&list, |event| ["of use", "too"].contains(&event));
         let found = found.iter().map(|(uuid, _, at)| (uuid.as_str(), at.0)).collect::<Vec<_>>();
         assert_eq!(found, [("c", 4), ("b", 5)]);
-        assert_eq!(missing(&list, Door::AutoBuilder).len(), 1, "it hears of pushes only");
     }
 
     #[test]

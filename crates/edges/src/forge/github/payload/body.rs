@@ -1,7 +1,8 @@
-//! The wrapping of a payload: none, or a form, which GitHub offers first to whoever makes a webhook by hand.
+//! A delivery's body: JSON, or a form with JSON in it. A form is GitHub's first offer to people who make a webhook by
+//! hand.
 
 use super::cut;
-use crate::forge::{DeliveryBody, UnreadableBody};
+use crate::forge::RefusedDelivery;
 use percent_encoding::percent_decode;
 use serde::de::IgnoredAny;
 
@@ -14,20 +15,30 @@ const WORD_LIMIT: usize = 100;
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The payload of a delivery: JSON in UTF-8, whatever it says. In time and space linear in what came.
-pub(in crate::forge::github) fn payload(body: DeliveryBody<'_>) -> Result<Vec<u8>, UnreadableBody> {
+/// A delivery's body, and what its headers say of it.
+pub(in crate::forge::github) struct DeliveryBody<'a> {
+    /// The kind that the headers name.
+    pub(in crate::forge::github) content_type: Option<&'a str>,
+    /// The packing that the headers name.
+    pub(in crate::forge::github) content_encoding: Option<&'a str>,
+    /// The bytes as they came.
+    pub(in crate::forge::github) bytes: Vec<u8>,
+}
+
+/// The payload of a delivery: JSON in UTF-8, whatever it says. Time and space grow only in line with the body.
+pub(in crate::forge::github) fn payload(body: DeliveryBody<'_>) -> Result<Vec<u8>, RefusedDelivery> {
     let DeliveryBody { content_type, content_encoding, bytes } = body;
     if let Some(encoding) = content_encoding.filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         let encoding = word(encoding);
         let words =
             format!("the content encoding \"{encoding}\" is not understood: send the payload without one");
-        return Err(UnreadableBody::Kind(words));
+        return Err(RefusedDelivery::Kind(words));
     }
     let payload = match kind(content_type.unwrap_or(JSON))? {
         Kind::Json => bytes,
         Kind::Form => field(&bytes)?,
     };
-    check(&payload).map_err(UnreadableBody::Content)?;
+    check(&payload).map_err(RefusedDelivery::Malformed)?;
     Ok(payload)
 }
 
@@ -36,8 +47,8 @@ enum Kind {
     Form,
 }
 
-/// GitHub names no charset; one that is named has to be the one that JSON has.
-fn kind(content_type: &str) -> Result<Kind, UnreadableBody> {
+/// The kind that a content type names. GitHub names no charset. If there is one, it has to be the one of JSON.
+fn kind(content_type: &str) -> Result<Kind, RefusedDelivery> {
     let mut parts = content_type.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();
     let charset = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| is(name, "charset"));
@@ -45,13 +56,13 @@ fn kind(content_type: &str) -> Result<Kind, UnreadableBody> {
         let charset = charset.trim().trim_matches('"');
         if !["utf-8", "utf8", "us-ascii"].iter().any(|known| is(charset, known)) {
             let words = format!("the charset \"{}\" is not understood: a payload is UTF-8", word(charset));
-            return Err(UnreadableBody::Kind(words));
+            return Err(RefusedDelivery::Kind(words));
         }
     }
     match name {
         name if is(name, JSON) => Ok(Kind::Json),
         name if is(name, FORM) => Ok(Kind::Form),
-        other => Err(UnreadableBody::Kind(format!(
+        other => Err(RefusedDelivery::Kind(format!(
             "the content type \"{}\" is not understood: choose {JSON} in the webhook's settings",
             word(other)
         ))),
@@ -67,13 +78,13 @@ pub(super) fn word(text: &str) -> String {
 }
 
 /// The one field of a form that has the payload.
-fn field(form: &[u8]) -> Result<Vec<u8>, UnreadableBody> {
+fn field(form: &[u8]) -> Result<Vec<u8>, RefusedDelivery> {
     let pairs = form.split(|byte| *byte == b'&').map(|pair| {
         let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         (&pair[..end], pair.get(end + 1..).unwrap_or_default())
     });
     let mut found = pairs.filter(|(name, _)| decoded(name) == FIELD).map(|(_, value)| value);
-    let fault = |words: &str| UnreadableBody::Content(words.to_owned());
+    let fault = |words: &str| RefusedDelivery::Malformed(words.to_owned());
     let value = found.next().ok_or_else(|| {
         fault("the form has no field \"payload\": choose application/json in the webhook's settings")
     })?;
@@ -90,7 +101,8 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     percent_decode(&spaced).collect()
 }
 
-/// Says why something is no JSON. Serde reads what it ignores without a call within a call, however deep it is.
+/// Checks that a payload is JSON, and gives the fault otherwise. Serde uses no recursion for values that it ignores, so a
+/// deep payload is no danger.
 fn check(payload: &[u8]) -> Result<(), String> {
     if payload.trim_ascii().is_empty() {
         return Err("the payload is empty".to_owned());

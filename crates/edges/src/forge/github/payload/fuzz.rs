@@ -1,7 +1,6 @@
 //! Anything as a payload: it is understood or refused, and what is kept of it has a size.
 
 use super::{MESSAGE_LIMIT, PAGE_LIMIT, TITLE_LIMIT, body, event};
-use crate::forge::DeliveryBody;
 use kozmic_model::{
     event::{Change, Event, Trigger},
     git::GitRef,
@@ -196,7 +195,7 @@ proptest! {
         end in vec(any::<u8>(), 0..60),
     ) {
         let bytes = [begin.as_bytes(), &end].concat();
-        let body = DeliveryBody {
+        let body = body::DeliveryBody {
             content_type: content_type.as_deref(), content_encoding: content_encoding.as_deref(), bytes,
         };
         match body::payload(body) {

@@ -1,0 +1,61 @@
+//! The words that a forge knows without being asked: its name and pages, its deliveries, the events in them. Nothing
+//! here makes a call.
+
+use super::{DeliveryLimits, Proof, RefusedDelivery, Site, Taken, UnreadablePayload};
+use http::HeaderMap;
+use kozmic_model::{event::Event, project::Repository};
+use secrecy::SecretString;
+
+/// The words of a forge. Each method is pure.
+pub trait Words: Send + Sync {
+    /// The forge as people see it.
+    fn site(&self) -> Site;
+
+    /// The limits that the forge itself has for its deliveries.
+    fn delivery_limits(&self) -> DeliveryLimits;
+
+    /// The proof that a delivery comes from the forge. It stands in the headers: a body without a proof need not be read.
+    ///
+    /// # Errors
+    /// [`RefusedDelivery::Unproven`] if there is no proof.
+    fn proof(&self, headers: &HeaderMap) -> Result<Proof, RefusedDelivery>;
+
+    /// Checks a proof by the webhook's secret and by the body as it came. The comparison takes constant time.
+    ///
+    /// # Errors
+    /// [`RefusedDelivery::Unproven`] if the proof does not fit.
+    fn check(&self, proof: &Proof, secret: &SecretString, body: &[u8]) -> Result<(), RefusedDelivery>;
+
+    /// Reads a delivery, after [`Words::check`]: its id, its event, and its payload as JSON.
+    ///
+    /// # Errors
+    /// No version of Kozmic can read it.
+    fn delivery(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<Taken, RefusedDelivery>;
+
+    /// True if Kozmic makes anything of an event of this name. People can let a webhook tell more than Kozmic asked for.
+    fn is_of_use(&self, event: &str, interest: Interest) -> bool;
+
+    /// The meaning of a delivery.
+    ///
+    /// A pushed tag is a change at the commit that the tag points to, also if the tag is an object of its own. The forge
+    /// does not decide whether anything is built.
+    ///
+    /// # Errors
+    /// The payload is not as the forge documents it.
+    fn event(&self, name: &str, payload: &[u8]) -> Result<Event, UnreadablePayload>;
+
+    /// The repository that a delivery of any kind is about. It is as true as the delivery's proof.
+    ///
+    /// # Errors
+    /// The payload names no repository, or one with an impossible name.
+    fn pushed_repository(&self, payload: &[u8]) -> Result<Repository, UnreadablePayload>;
+}
+
+/// The events that a webhook is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Pushes alone.
+    Pushes,
+    /// Pushes and pull requests.
+    PushesAndPulls,
+}
