@@ -48,7 +48,7 @@ pub(crate) async fn server(settings: &Settings, dir: &DataDir) -> Result<Server>
     let face = Face {
         public_url: settings.server.public_url.clone(),
         cookie_key: cookie_key(&secret_key),
-        forge_name: "GitHub".to_owned(),
+        forge: edges.forge.site(),
         invited: settings.server.sign_in_allowed.clone(),
         session_idle: settings.server.session_idle,
         admins: settings.server.admins.clone(),

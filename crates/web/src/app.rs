@@ -2,7 +2,7 @@
 
 use crate::{clients::Crowd, deliveries::Bodies, health::Pulse};
 use axum_extra::extract::cookie::Key;
-use kozmic_edges::Edges;
+use kozmic_edges::{Edges, forge::Site};
 use kozmic_flow::{Retention, images::Shelf};
 use kozmic_model::{invited::Invited, user::User};
 use secrecy::SecretString;
@@ -38,8 +38,8 @@ pub struct Face {
     pub public_url: Url,
     /// The key that cookies are signed with.
     pub cookie_key: Key,
-    /// People's name for the forge, such as `GitHub`.
-    pub forge_name: String,
+    /// The forge as people see it: [`Words::site`](kozmic_edges::forge::Words::site).
+    pub forge: Site,
     /// The people who may sign in.
     pub invited: Invited,
     /// The longest time that a session may lie unused.

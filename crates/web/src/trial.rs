@@ -17,7 +17,7 @@ use kozmic_edges::{
     Edges,
     broker::Broker,
     engine::docker::{DockerEngine, DockerSettings},
-    forge::github::{GitHub, GitHubSettings},
+    forge::github::{self, GitHub, GitHubSettings},
     git::Mirrors,
     logs::Logs,
     notifier::Notifier,
@@ -124,7 +124,7 @@ pub(crate) fn face(artifacts: Option<ArtifactDirs>) -> Face {
     Face {
         public_url: "https://ci.example.org/".parse().unwrap(),
         cookie_key: Key::from(&[7; 64]),
-        forge_name: "GitHub".into(),
+        forge: github::SITE,
         invited: Invited::default(),
         session_idle: Duration::from_secs(3_600),
         admins: Vec::new(),

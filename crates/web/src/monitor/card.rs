@@ -2,7 +2,7 @@
 
 use super::{sight::Sight, terminal::LastLines};
 use crate::{address::of_web, app::Face, artifacts::Links};
-use kozmic_edges::store::Monitored;
+use kozmic_edges::{forge::Site, store::Monitored};
 use kozmic_model::{
     artifact::Artifact,
     event::PushedCommit,
@@ -108,7 +108,7 @@ impl Card {
             container: job.container.as_ref().map(digits).unwrap_or_default(),
             started_at: job.started_at.or(job.finished_at).or(job.queued_at).unwrap_or(job.created_at),
             finished_at: job.finished_at,
-            commits: commits(seen),
+            commits: commits(seen, &face.forge),
             artifacts: artifacts.iter().map(|artifact| ArtifactLine::of(artifact, face)).collect(),
             tail,
             page: format!("/projects/{}/builds/{}/jobs/{}/", job.project, job.build, job.id),
@@ -180,10 +180,10 @@ fn reason(job: &Job) -> String {
     job.reason.clone().unwrap_or_else(|| format!("{}.", job.status.label()))
 }
 
-/// The push's commits; the built one alone where the forge told of none.
-fn commits(Monitored { build, project, .. }: &Monitored) -> Vec<CommitLine> {
+/// The commits of the push. If the forge told none, the commit of the build alone.
+fn commits(Monitored { build, project, .. }: &Monitored, forge: &Site) -> Vec<CommitLine> {
     let built = || {
-        let url = format!("{}/commit/{}", project.repository.html_url.trim_end_matches('/'), build.sha);
+        let url = forge.commit_page(&project.repository, &build.sha);
         let (message, author) = (build.headline().to_owned(), build.author.name.clone());
         CommitLine { id: build.sha.to_string(), message, author, url: of_web(&url) }
     };

@@ -46,7 +46,7 @@ impl Visit {
 
     /// Redirects to the sign-in, because the forge no longer accepts the person's token.
     pub(crate) fn signed_out(self, app: &Shared, path: &str) -> Response {
-        let forge = &app.face.forge_name;
+        let forge = &app.face.forge;
         let text =
             format!("{forge} no longer accepts your sign-in. Please sign in again, then try this once more.");
         let sign_in = Redirect::to(&auth::sign_in_address(path));

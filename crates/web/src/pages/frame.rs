@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, request::Parts},
     response::{Html, Response},
 };
-use kozmic_edges::{Edges, clock, store::ProjectLine};
+use kozmic_edges::{Edges, clock, forge::Site, store::ProjectLine};
 use kozmic_model::{
     build::Build,
     ids::ProjectId,
@@ -54,8 +54,8 @@ pub(crate) struct Frame {
     pub(crate) runners: Vec<Runner>,
     /// A sentence that the page before left.
     pub(crate) notice: Option<Notice>,
-    /// People's name for the forge.
-    pub(crate) forge: String,
+    /// The forge as people see it.
+    pub(crate) forge: Site,
     /// True if there is a monitor.
     pub(crate) has_monitor: bool,
     /// True if the page is the monitor.
@@ -98,7 +98,7 @@ impl Visit {
             role,
             runners: store.runners().runners().await?,
             notice: if self.only_live { None } else { self.cookies.notice() },
-            forge: app.face.forge_name.clone(),
+            forge: app.face.forge,
             has_monitor: app.face.auto_builder.is_some(),
             is_monitor: false,
             is_admin: app.face.is_admin(&self.person.user),
@@ -173,6 +173,7 @@ impl Frame {
 #[cfg(test)]
 pub(crate) mod samples {
     use super::{Frame, ProjectLine, Role, Timestamp};
+    use kozmic_edges::forge::github;
     use kozmic_model::{
         artifact::{ArtifactName, Format, Product},
         build::Build,
@@ -215,7 +216,7 @@ pub(crate) mod samples {
             role: Some(Role::Owner),
             runners: Vec::new(),
             notice: None,
-            forge: "GitHub".into(),
+            forge: github::SITE,
             has_monitor: true,
             is_monitor: false,
             is_admin: false,

@@ -1,6 +1,6 @@
 //! Sentences about deliveries that the forge could not deliver.
 
-use kozmic_edges::store::MissedCount;
+use kozmic_edges::{forge::Site, store::MissedCount};
 use kozmic_model::time::{Timestamp, age};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(super) const SHOWN: Duration = Duration::from_secs(7 * 86_400);
 
 /// The sentences to show; empty if nothing was missed.
-pub(super) fn sentences(count: &MissedCount, forge: &str, now: Timestamp) -> Vec<String> {
+pub(super) fn sentences(count: &MissedCount, forge: &Site, now: Timestamp) -> Vec<String> {
     let &MissedCount { made_good, made_good_at, waiting, given_up, .. } = count;
     let mut said = Vec::new();
     if let Some(at) = made_good_at {
@@ -31,11 +31,12 @@ pub(super) fn sentences(count: &MissedCount, forge: &str, now: Timestamp) -> Vec
     said
 }
 
-fn lost(count: usize, forge: &str) -> String {
+fn lost(count: usize, forge: &Site) -> String {
+    let resend = forge.resend;
     let (many, they, them) = (many(count), if count == 1 { "it" } else { "they" }, them(count));
     format!(
         "Kozmic does not ask for {many} any more: {they} failed each time, or {forge} no longer keeps {them}. Push \
-         again, or press Redeliver at {forge} if it still lists {them}."
+         again, or press {resend} at {forge} if it still lists {them}."
     )
 }
 
@@ -53,11 +54,12 @@ fn many(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kozmic_edges::forge::github::SITE;
 
     #[test]
     fn what_was_missed_is_said_by_what_became_of_it() {
         let now = Timestamp(600_000);
-        assert!(sentences(&MissedCount::default(), "GitHub", now).is_empty());
+        assert!(sentences(&MissedCount::default(), &SITE, now).is_empty());
         let count = MissedCount {
             made_good: 3,
             made_good_at: Some(Timestamp(0)),
@@ -65,7 +67,7 @@ mod tests {
             given_up: 2,
             faults: Vec::new(),
         };
-        let said = sentences(&count, "GitHub", now).join("\n");
+        let said = sentences(&count, &SITE, now).join("\n");
         for words in [
             "3 deliveries that GitHub could not bring arrived in the end, 10 min ago.",
             "1 delivery did not arrive yet: GitHub is asked to send it again.",
@@ -75,7 +77,7 @@ mod tests {
             assert!(said.contains(words), "{said}");
         }
         assert_eq!(
-            lost(1, "GitHub"),
+            lost(1, &SITE),
             "Kozmic does not ask for 1 delivery any more: it failed each time, or GitHub no longer keeps it. Push again, \
              or press Redeliver at GitHub if it still lists it."
         );

@@ -43,7 +43,7 @@ pub(crate) async fn monitor(
     let Shown { running, ended } = monitor::seen_by(&app, &sight).await?;
     let (now, blank) = (clock::now(), Card::blank());
     let count = app.edges.store.missed().missed_count(None, now.before(missed::SHOWN)).await?;
-    let missed = missed::sentences(&count, &app.face.forge_name, now);
+    let missed = missed::sentences(&count, &app.face.forge, now);
     match looker {
         Some(Looker::Person(person)) => {
             let visit = Visit::new(person, &headers, &app);

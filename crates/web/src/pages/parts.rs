@@ -5,6 +5,7 @@
 use crate::address::of_web;
 use askama::filters::Safe;
 use chrono::{DateTime, SecondsFormat};
+use kozmic_edges::forge::Site;
 use kozmic_model::{
     build::Build,
     event::Trigger,
@@ -150,36 +151,39 @@ fn time(at: &Timestamp, manner: &str, text: &str) -> Safe<String> {
     ))
 }
 
-/// The commit's page at the forge.
-pub(crate) fn commit_url(project: &Project, build: &Build) -> Option<String> {
-    page_url(project, &format!("commit/{}", build.sha))
+/// The address of a repository's page at the forge. As with all pages there, none if it is no address of the web.
+pub(crate) fn repository_url(forge: &Site, project: &Project) -> Option<String> {
+    of_web(&forge.repository_page(&project.repository))
 }
 
-/// The page at the forge with all that a build's commit changes: of a pull request, more than its last commit.
-pub(crate) fn changes_url(project: &Project, build: &Build) -> Option<String> {
+/// The address of a commit's page at the forge.
+pub(crate) fn commit_url(forge: &Site, project: &Project, build: &Build) -> Option<String> {
+    of_web(&forge.commit_page(&project.repository, &build.sha))
+}
+
+/// The address of the page at the forge that shows all changes of a build. A pull request has more than its last commit.
+pub(crate) fn changes_url(forge: &Site, project: &Project, build: &Build) -> Option<String> {
     match build.trigger {
-        Trigger::PullRequest { number, .. } => page_url(project, &format!("pull/{number}/files")),
-        Trigger::Push => commit_url(project, build),
+        Trigger::PullRequest { number, .. } => of_web(&forge.changes_page(&project.repository, number)),
+        Trigger::Push => commit_url(forge, project, build),
     }
 }
 
-/// The number and page of the pull request that a build came from.
-pub(crate) fn pull_request(project: &Project, build: &Build) -> Option<(u64, Option<String>)> {
+/// The number and the page of the pull request that a build came from.
+pub(crate) fn pull_request(forge: &Site, project: &Project, build: &Build) -> Option<(u64, Option<String>)> {
     match build.trigger {
-        Trigger::PullRequest { number, .. } => Some((number, page_url(project, &format!("pull/{number}")))),
+        Trigger::PullRequest { number, .. } => {
+            Some((number, of_web(&forge.pull_request_page(&project.repository, number))))
+        }
         Trigger::Push => None,
     }
-}
-
-/// A page of the repository at the forge; none if the forge's address is no address for people.
-pub(crate) fn page_url(project: &Project, page: &str) -> Option<String> {
-    of_web(&format!("{}/{page}", project.repository.html_url.trim_end_matches('/')))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::pages::frame::samples;
+    use kozmic_edges::forge::github;
 
     #[test]
     fn a_length_ticks_only_while_it_lasts() {
@@ -201,8 +205,9 @@ mod tests {
     #[test]
     fn only_addresses_of_the_web_become_links() {
         let mut project = samples::project();
-        assert_eq!(page_url(&project, "pull/1").unwrap(), "https://github.com/adlift/show/pull/1");
+        let url = |project: &Project| repository_url(&github::SITE, project);
+        assert_eq!(url(&project).unwrap(), "https://github.com/adlift/show/");
         project.repository.html_url = "javascript:alert(1)//".into();
-        assert_eq!(page_url(&project, "pull/1"), None);
+        assert_eq!(url(&project), None);
     }
 }

@@ -10,6 +10,7 @@ use crate::{
 };
 use askama::Template;
 use axum::{extract::State, response::Response};
+use kozmic_edges::forge::Site;
 use kozmic_flow::at_forge;
 use kozmic_model::{
     ids::{ProjectId, RepositoryId, UserId},
@@ -99,7 +100,7 @@ pub(crate) async fn choose(
     let belongs = app.edges.store.projects().role_in(project.id, user).await?.is_some();
     let there = if belongs { format!("/projects/{}/", project.id) } else { "/repositories/".to_owned() };
     let name = chosen.full_name();
-    let forge = app.face.forge_name.as_str();
+    let forge = &app.face.forge;
     let said = match belongs {
         true => made(&name, forge, project.owner == user, trouble),
         false => Err(out_of_reach(&name, forge, trouble)),
@@ -108,7 +109,7 @@ pub(crate) async fn choose(
 }
 
 /// The words about a project that is the person's own, or of which they are a member.
-fn made(name: &str, forge: &str, is_own: bool, trouble: Option<String>) -> Result<String, String> {
+fn made(name: &str, forge: &Site, is_own: bool, trouble: Option<String>) -> Result<String, String> {
     match trouble {
         None if is_own => Ok(format!("{name} is a project now.")),
         None => Ok(format!("{name} was a project already: here it is.")),
@@ -119,7 +120,7 @@ fn made(name: &str, forge: &str, is_own: bool, trouble: Option<String>) -> Resul
 }
 
 /// The words about a project that others made, and of which the person is no member.
-fn out_of_reach(name: &str, forge: &str, trouble: Option<String>) -> String {
+fn out_of_reach(name: &str, forge: &Site, trouble: Option<String>) -> String {
     let why = match trouble {
         None => "does not count you among its people".to_owned(),
         Some(trouble) => format!("did not say whether you belong to it: {trouble}"),

@@ -159,7 +159,7 @@ async fn facts(app: &Shared, project: &Project) -> Result<Facts, WebError> {
     let (store, now) = (&app.edges.store, clock::now());
     let count = store.missed().missed_count(Some(project.repository.id), now.before(missed::SHOWN)).await?;
     Ok(Facts {
-        missed: missed::sentences(&count, &app.face.forge_name, now),
+        missed: missed::sentences(&count, &app.face.forge, now),
         deaf: count.faults,
         hooks: store.hooks().hooks_of(project.id).await?,
         members: store.projects().members(project.id).await?,
@@ -167,6 +167,6 @@ async fn facts(app: &Shared, project: &Project) -> Result<Facts, WebError> {
         key: store.keys().deploy_key(project.id).await?,
         credentials: store.keys().credentials(project.id).await?,
         images: store.images().cached_images(project.id).await?,
-        repository: parts::page_url(project, ""),
+        repository: parts::repository_url(&app.face.forge, project),
     })
 }

@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderMap, header::USER_AGENT},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use kozmic_edges::secret;
+use kozmic_edges::{forge::Site, secret};
 use kozmic_flow::at_forge::{self, Returned};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -25,7 +25,7 @@ use url::form_urlencoded;
 #[derive(Template)]
 #[template(path = "sign_in.html")]
 struct SignInPage {
-    forge: String,
+    forge: Site,
     start: String,
     notice: Option<Notice>,
 }
@@ -120,7 +120,7 @@ pub(crate) async fn arrive(
         }
         Err(fault) => {
             tracing::warn!("sign-in failed: {fault:#}");
-            let forge = &app.face.forge_name;
+            let forge = &app.face.forge;
             turned_back(cookies, next, format!("{forge} did not confirm the sign-in. Please try again."))
         }
     }
@@ -177,7 +177,7 @@ fn page(app: &Shared, headers: &HeaderMap, next: &str) -> Result<Response, WebEr
         Some(_) if !only_live(headers) => cookies.forget_notice().forget_session(),
         _ => cookies,
     };
-    let html = Html(SignInPage { forge: app.face.forge_name.clone(), start, notice }.render()?);
+    let html = Html(SignInPage { forge: app.face.forge, start, notice }.render()?);
     Ok(cookies.onto(html))
 }
 
@@ -186,7 +186,7 @@ fn was_signed_out(app: &Shared, cookies: &Cookies) -> Option<Notice> {
     cookies.session()?;
     let text = format!(
         "You were signed out: your session is over, or {} no longer accepts it. Please sign in again.",
-        app.face.forge_name
+        app.face.forge
     );
     Some(Notice { tone: Tone::Bad, text })
 }

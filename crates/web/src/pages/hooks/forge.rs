@@ -23,7 +23,7 @@ pub(crate) async fn connect(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
-    let good = format!("{} calls the hook now.", app.face.forge_name);
+    let good = format!("{} calls the hook now.", app.face.forge);
     connected(&app, visit, &hook, &good).await
 }
 
@@ -34,7 +34,7 @@ pub(crate) async fn restore(
     Sent(Nothing {}, visit): Sent<Nothing>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
-    let forge = &app.face.forge_name;
+    let forge = &app.face.forge;
     let faults = at_forge::restore(&visit.edges(&app), &app.face.public_url, project.id).await?;
     if faults.is_empty() {
         let good = format!("All that this project needs at {forge} is in place.");
@@ -57,7 +57,7 @@ pub(crate) async fn delete(
         Ok(()) => Ok(format!("The hook {title} is deleted. Its builds stay.")),
         Err(fault) => {
             tracing::warn!(hook.id = hook.id.0, "cannot delete the hook: {fault:#}");
-            let forge = &app.face.forge_name;
+            let forge = &app.face.forge;
             Err(format!("The hook {title} stays, because {forge} still calls it: {}", fault.root_cause()))
         }
     };
@@ -75,7 +75,7 @@ pub(super) async fn connected(
         Ok(()) => Ok(good.to_owned()),
         Err(fault) => {
             tracing::warn!(hook.id = hook.id.0, "cannot connect the hook: {fault:#}");
-            let forge = &app.face.forge_name;
+            let forge = &app.face.forge;
             Err(format!("The hook is saved, but {forge} does not call it yet: {}", fault.root_cause()))
         }
     };

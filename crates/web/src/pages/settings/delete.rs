@@ -35,7 +35,7 @@ pub(crate) async fn delete(
     if left.is_empty() {
         return visit.lead(&app, "/projects/", Ok(format!("The project {full_name} is deleted."))).await;
     }
-    let forge = &app.face.forge_name;
+    let forge = &app.face.forge;
     let headline =
         format!("The project is not deleted, because some of it is left at {forge}. You can try again.");
     page(&app, visit, id, Said::left(headline, left)).await

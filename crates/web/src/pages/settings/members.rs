@@ -14,7 +14,7 @@ pub(crate) async fn sync(
     Sent(Nothing {}, visit): Sent<Nothing>,
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, id, Role::Manager).await?;
-    let forge = &app.face.forge_name;
+    let forge = &app.face.forge;
     let said = match at_forge::members(&visit.edges(&app), id).await {
         Ok(()) => Ok(format!("The members are those that {forge} tells of.")),
         Err(fault) => {
