@@ -7,6 +7,7 @@ mod deliveries;
 mod fault;
 pub mod github;
 mod site;
+mod token;
 mod words;
 
 pub use deliveries::{
@@ -15,6 +16,7 @@ pub use deliveries::{
 };
 pub use fault::ForgeError;
 pub use site::Site;
+pub use token::Token;
 pub use words::{Interest, Words};
 
 use async_trait::async_trait;
@@ -42,14 +44,17 @@ pub trait Forge: Words {
     /// what the verifier comes to, where it knows that (PKCE); the verifier is 43 to 128 letters and digits.
     fn authorize_url(&self, state: &str, verifier: &SecretString, redirect: &Url) -> Url;
 
-    /// The person's token for the code that the browser brought back. A code works once, and only with the verifier that
-    /// the sign-in began with: a code that was caught on its way is no use.
+    /// Exchanges the code that the browser brought back for the person's token. A code works once, and only with the
+    /// verifier that the sign-in began with: nobody else can use a stolen code.
+    ///
+    /// # Errors
+    /// [`ForgeError::is_unauthorized`] if the forge does not take the code.
     async fn exchange_code(
         &self,
         code: &str,
         verifier: &SecretString,
         redirect: &Url,
-    ) -> Result<SecretString, ForgeError>;
+    ) -> Result<Token, ForgeError>;
 
     /// The person whom the token belongs to.
     async fn profile(&self, token: &SecretString) -> Result<Profile, ForgeError>;

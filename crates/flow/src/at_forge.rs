@@ -15,7 +15,7 @@ pub(crate) mod patience;
 pub use guests::{may_stay, ring_out};
 pub use hooks::{delete_hook, delete_project, restore, webhook};
 pub use members::members;
-pub use people::{NotInvited, Returned, SESSION, SignedIn, add_project, repositories, sign_in};
+pub use people::{NotInvited, Returned, SignedIn, add_project, repositories, sign_in};
 
 pub(crate) use asked::Answer;
 pub(crate) use describe::description;

@@ -19,7 +19,7 @@ mod against_the_double;
 
 use super::{
     DeliveryLimits, Forge, ForgeError, Head, Interest, Proof, PublicKey, RefusedDelivery, Sent, Site, Step,
-    Taken, Telling, Tip, UnreadablePayload, Webhook, Words,
+    Taken, Telling, Tip, Token, UnreadablePayload, Webhook, Words,
 };
 use async_trait::async_trait;
 use client::Client;
@@ -123,7 +123,7 @@ impl Forge for GitHub {
         code: &str,
         verifier: &SecretString,
         redirect: &Url,
-    ) -> Result<SecretString, ForgeError> {
+    ) -> Result<Token, ForgeError> {
         oauth::exchange_code(&self.client, &self.settings, oauth::Code { code, verifier, redirect }).await
     }
 

@@ -6,21 +6,24 @@ use anyhow::{Context, Result, anyhow};
 use kozmic_edges::{
     Edges,
     broker::Topic,
-    clock, secret,
+    clock,
+    forge::Token,
+    secret,
     store::{Avatar, NewSession},
 };
 use kozmic_model::{
     ids::{RepositoryId, UserId},
     invited::{Admission, Invited},
     project::{Project, Repository},
+    time::Timestamp,
     user::User,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
 
-/// Lifetime of a session.
-pub const SESSION: Duration = Duration::from_secs(30 * 86_400);
+/// The longest lifetime of a session.
+const SESSION: Duration = Duration::from_secs(30 * 86_400);
 
 /// Somebody who just signed in.
 pub struct SignedIn {
@@ -28,6 +31,8 @@ pub struct SignedIn {
     pub user: User,
     /// Secret by which the browser proves the session.
     pub session: SecretString,
+    /// Lifetime of the session.
+    pub lasts: Duration,
 }
 
 /// A browser that came back from the forge's sign-in page.
@@ -56,7 +61,8 @@ pub struct NotInvited(String);
 /// [`NotInvited`], the forge refuses the code or does not answer, or the database does not.
 pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -> Result<SignedIn> {
     let Returned { code, verifier, redirect, agent, former } = returned;
-    let token = edges.forge.exchange_code(code, verifier, redirect).await?;
+    let Token { access: token, expires_at: token_ends, .. } =
+        edges.forge.exchange_code(code, verifier, redirect).await?;
     let profile = edges.forge.profile(&token).await?;
     let admission = guests::admission(edges, &token, &profile.login, invited).await?;
     if admission == Admission::Nobody {
@@ -66,7 +72,8 @@ pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -
     let session = secret::random();
     let now = clock::now();
     let fingerprint = secret::fingerprint(session.expose_secret());
-    let (expires_at, agent) = (now.after(SESSION), agent.to_owned());
+    let (lasts, agent) = (lifetime(token_ends, now), agent.to_owned());
+    let expires_at = now.after(lasts);
     let row = NewSession { fingerprint, expires_at, agent, former, admission };
     let user = edges.store.people().sign_in(&profile, &token, &row, now).await?;
     let (pictured, reached) = tokio::join!(picture(edges, &user), repositories(edges, user.id));
@@ -74,7 +81,21 @@ pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -
         let error = format!("{fault:#}");
         tracing::warn!(user.id = user.id.0, error, "a sign-in could not be completed");
     }
-    Ok(SignedIn { user, session })
+    Ok(SignedIn { user, session, lasts })
+}
+
+/// Lifetime of a session that begins now. A session ends with the token: nothing works for the person without one, and a
+/// new sign-in brings the next one.
+fn lifetime(token_ends: Option<Timestamp>, now: Timestamp) -> Duration {
+    let Some(end) = token_ends else { return SESSION };
+    let left = end.since(now);
+    if left < SESSION {
+        tracing::warn!(
+            seconds = left.as_secs(),
+            "the forge gave a token that ends: it tells statuses and members only until then"
+        );
+    }
+    left.min(SESSION)
 }
 
 async fn picture(edges: &Edges, user: &User) -> Result<()> {
@@ -121,4 +142,19 @@ pub async fn add_project(
     let project =
         edges.store.projects().project(project.id).await?.ok_or_else(|| anyhow!("the project is gone"))?;
     Ok((project, trouble))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_with_its_token_and_after_thirty_days_at_last() {
+        let now = Timestamp(1_000_000);
+        let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+        assert_eq!(lifetime(None, now), SESSION);
+        assert_eq!(lifetime(Some(now.after(hours(8))), now), hours(8));
+        assert_eq!(lifetime(Some(now.after(hours(24 * 365))), now), SESSION);
+        assert_eq!(lifetime(Some(now.before(hours(1))), now), Duration::ZERO);
+    }
 }

@@ -3,6 +3,7 @@
 use super::organization::Organization;
 use super::random;
 use super::{GitHub, stamp};
+use std::time::{Duration, Instant};
 
 /// A person or an organization.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(super) struct Account {
 pub(super) struct Token {
     pub(super) login: String,
     pub(super) scopes: Vec<String>,
+    /// Time when it ends, if it does.
+    pub(super) ends: Option<Instant>,
 }
 
 /// A person's approval, waiting to be exchanged for a token.
@@ -72,6 +75,11 @@ impl GitHub {
         self.token_with_scopes(login, &["repo", "admin:repo_hook"])
     }
 
+    /// Lets the tokens of all later sign-ins end after so long, as a GitHub App's do. Each brings a secret to renew it.
+    pub fn expire_tokens(&self, after: Duration) {
+        self.double.change(|world| world.token_lifetime = Some(after));
+    }
+
     /// Takes back one token, as its person can at GitHub's pages; their others stay.
     pub fn revoke_token(&self, token: &str) {
         self.double.change(|world| world.tokens.remove(token));
@@ -107,7 +115,12 @@ impl super::world::World {
     /// Makes a token; the prefix tells its kind, as at GitHub.
     pub(super) fn issue_token(&mut self, prefix: &str, login: &str, scopes: Vec<String>) -> String {
         let secret = format!("{prefix}{}", random::hex(18));
-        self.tokens.insert(secret.clone(), Token { login: login.to_owned(), scopes });
+        self.tokens.insert(secret.clone(), Token { login: login.to_owned(), scopes, ends: None });
         secret
+    }
+
+    /// The token of these letters, if there is one that has not ended.
+    pub(super) fn token(&self, secret: &str) -> Option<&Token> {
+        self.tokens.get(secret).filter(|token| token.ends.is_none_or(|end| Instant::now() < end))
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct World {
     /// Whether nobody gets anything without credentials, public repositories included.
     pub(super) private_mode: bool,
     pub(super) tokens: BTreeMap<String, Token>,
+    /// Lifetime of the tokens that sign-ins bring, if they end.
+    pub(super) token_lifetime: Option<Duration>,
     pub(super) grants: BTreeMap<String, Grant>,
     pub(super) deliveries: Vec<Delivery>,
     /// Number of a webhook's deliveries that can be listed and sent again.
@@ -52,6 +54,7 @@ impl Default for World {
             ssh: None,
             private_mode: false,
             tokens: BTreeMap::new(),
+            token_lifetime: None,
             grants: BTreeMap::new(),
             deliveries: Vec::new(),
             kept_deliveries: usize::MAX,

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use kozmic_testkit::github::GitHub;
 use serde_json::Value;
+use std::time::Duration;
 use url::Url;
 
 use crate::support::{call, client, github_of_anna};
@@ -86,6 +87,24 @@ async fn a_code_buys_one_token_that_works() -> Result<()> {
     let again = exchange(&github, &code, github.client_secret()).await?;
     assert_eq!(again["error"], "bad_verification_code");
     github.assert_no_wrong_calls();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_ends_says_when_and_opens_nothing_after_that() -> Result<()> {
+    let github = github_of_anna().await?;
+    let status = async |token: &Value| -> Result<u16> {
+        let token = token["access_token"].as_str().context("a token")?;
+        Ok(call(&github, token, reqwest::Method::GET, "/user").send().await?.status().as_u16())
+    };
+    for (seconds, expected) in [(28_800, 200), (0, 401)] {
+        github.expire_tokens(Duration::from_secs(seconds));
+        let code = parameter(&press(&github, "anna").await?, "code");
+        let token = exchange(&github, &code, github.client_secret()).await?;
+        assert_eq!(token["expires_in"], seconds);
+        assert!(token["refresh_token"].as_str().is_some_and(|refresh| refresh.starts_with("ghr_")));
+        assert_eq!(status(&token).await?, expected);
+    }
     Ok(())
 }
 

@@ -112,7 +112,7 @@ pub(crate) async fn arrive(
         Ok(signed_in) => {
             go_dark(&app, former).await;
             let local = local_path(next).unwrap_or("/");
-            cookies.set_session(&signed_in.session, at_forge::SESSION).onto(Redirect::to(local))
+            cookies.set_session(&signed_in.session, signed_in.lasts).onto(Redirect::to(local))
         }
         Err(fault) if fault.is::<at_forge::NotInvited>() => {
             tracing::warn!("{fault}");

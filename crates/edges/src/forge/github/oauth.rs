@@ -1,12 +1,14 @@
 //! Signing in: the web flow, and who the token belongs to.
 
-use super::{Client, ForgeError, GitHubSettings};
+use super::{Client, ForgeError, GitHubSettings, Token};
+use crate::clock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kozmic_model::{ids::ForgeUserId, user::Profile};
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use std::time::Duration;
 use url::Url;
 
 /// Private repositories, commit statuses, webhooks and deploy keys need `repo`; an OAuth application has no narrower
@@ -39,10 +41,13 @@ pub(super) fn authorize_url(
     url
 }
 
-/// GitHub answers a refused code with status 200 and an `error` field.
+/// GitHub answers a refused code with status 200 and an `error` field. Only a token that ends has `expires_in`.
 #[derive(Deserialize)]
 struct TokenAnswer {
     access_token: Option<SecretString>,
+    refresh_token: Option<SecretString>,
+    /// In seconds.
+    expires_in: Option<u64>,
     error: Option<String>,
     error_description: Option<String>,
 }
@@ -51,7 +56,7 @@ pub(super) async fn exchange_code(
     client: &Client,
     settings: &GitHubSettings,
     Code { code, verifier, redirect }: Code<'_>,
-) -> Result<SecretString, ForgeError> {
+) -> Result<Token, ForgeError> {
     let form = [
         ("client_id", settings.client_id.as_str()),
         ("client_secret", settings.client_secret.expose_secret()),
@@ -60,10 +65,17 @@ pub(super) async fn exchange_code(
         ("code_verifier", verifier.expose_secret()),
     ];
     let answer = client.post_form::<TokenAnswer>(page(settings, "login/oauth/access_token"), &form).await?;
-    answer.access_token.ok_or_else(|| {
-        let words = answer.error_description.or(answer.error).unwrap_or_else(|| "no token".to_owned());
-        client.refused(StatusCode::UNAUTHORIZED, words)
-    })
+    match answer.access_token {
+        Some(access) => {
+            let expires_at =
+                answer.expires_in.map(|seconds| clock::now().after(Duration::from_secs(seconds)));
+            Ok(Token { access, refresh: answer.refresh_token, expires_at })
+        }
+        None => {
+            let words = answer.error_description.or(answer.error).unwrap_or_else(|| "no token".to_owned());
+            Err(client.refused(StatusCode::UNAUTHORIZED, words))
+        }
+    }
 }
 
 /// A code that GitHub never gave out.

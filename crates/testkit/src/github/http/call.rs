@@ -74,7 +74,7 @@ pub(super) fn welcome(double: &Double, headers: &HeaderMap) -> Result<(), Refusa
         let refusal = || Refusal::new(StatusCode::UNAUTHORIZED, "Must authenticate to access this API.");
         return if closed { Err(refusal()) } else { Ok(()) };
     };
-    let known = double.read(|world| world.tokens.contains_key(&token));
+    let known = double.read(|world| world.token(&token).is_some());
     if known { Ok(()) } else { Err(Refusal::bad_credentials()) }
 }
 
@@ -88,7 +88,7 @@ fn credentials(double: &Double, headers: &HeaderMap) -> Result<Token, Refusal> {
     if !headers.contains_key(AUTHORIZATION) {
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, "Requires authentication"));
     }
-    let token = bearer(headers).and_then(|token| double.read(|world| world.tokens.get(&token).cloned()));
+    let token = bearer(headers).and_then(|token| double.read(|world| world.token(&token).cloned()));
     token.ok_or_else(Refusal::bad_credentials)
 }
 

@@ -65,7 +65,7 @@ impl Double {
         let path = request.uri().path().to_owned();
         let token = bearer(request.headers());
         self.change(|world| {
-            let login = token.and_then(|token| world.tokens.get(&token)).map(|token| token.login.clone());
+            let login = token.and_then(|token| world.token(&token)).map(|token| token.login.clone());
             world.journal.requests.push(Entry {
                 at: Instant::now(),
                 time: SystemTime::now(),

@@ -1,5 +1,7 @@
 //! Signing in with GitHub: the page that asks, the person's answer, and the exchange for a token.
 
+use std::time::{Duration, Instant};
+
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
@@ -202,8 +204,26 @@ fn redeem(double: &Double, exchange: &Exchange) -> Value {
         return problem("bad_verification_code", "The code verifier does not match the code challenge.");
     }
     let scope = grant.scopes.join(",");
-    let token = double.change(|world| world.issue_token("gho_", &grant.login, grant.scopes));
-    json!({"access_token": token, "scope": scope, "token_type": "bearer"})
+    match double.read(|world| world.token_lifetime) {
+        None => {
+            let token = double.change(|world| world.issue_token("gho_", &grant.login, grant.scopes));
+            json!({"access_token": token, "scope": scope, "token_type": "bearer"})
+        }
+        Some(lifetime) => ending(double, &grant, lifetime),
+    }
+}
+
+/// The token of a GitHub App's user: it has no scopes, ends, and can be renewed for half a year.
+fn ending(double: &Double, grant: &Grant, lifetime: Duration) -> Value {
+    let token = double.change(|world| {
+        let token = world.issue_token("ghu_", &grant.login, grant.scopes.clone());
+        if let Some(issued) = world.tokens.get_mut(&token) {
+            issued.ends = Some(Instant::now() + lifetime);
+        }
+        token
+    });
+    json!({"access_token": token, "expires_in": lifetime.as_secs(), "refresh_token": format!("ghr_{}", random::hex(38)),
+        "refresh_token_expires_in": 15_897_600, "scope": "", "token_type": "bearer"})
 }
 
 fn challenge(verifier: &str) -> String {
@@ -235,7 +255,8 @@ fn pairs(body: &[u8]) -> Value {
 fn encoded(outcome: &Value) -> Response {
     let mut text = form_urlencoded::Serializer::new(String::new());
     for (key, value) in outcome.as_object().into_iter().flatten() {
-        text.append_pair(key, value.as_str().unwrap_or_default());
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        text.append_pair(key, &value);
     }
     ([(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")], text.finish()).into_response()
 }

@@ -38,8 +38,7 @@ pub(super) async fn serve(double: Shared, request: Request) -> Response {
     let pushes = service == "git-receive-pack"
         || request.uri().query().is_some_and(|query| query.contains("git-receive-pack"));
     let token = bearer(request.headers());
-    let login =
-        token.as_ref().and_then(|token| double.read(|world| Some(world.tokens.get(token)?.login.clone())));
+    let login = token.as_ref().and_then(|token| double.read(|world| Some(world.token(token)?.login.clone())));
     let closed = double.read(|world| world.private_mode) && token.is_none();
     if closed || (token.is_some() && login.is_none()) {
         return unauthorized();
