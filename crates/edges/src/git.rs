@@ -83,16 +83,24 @@ pub struct Mirrors {
 const NEWS_LIMIT: Duration = Duration::from_secs(30);
 
 impl Mirrors {
-    /// Keeps mirrors in `dir`, which is created if it is missing, for this user only. The directory `ssh` below it has
-    /// the keys of known servers.
+    /// Keeps mirrors in `dir`, which is made if it is missing, for this user only. The files of known servers are in `ssh`
+    /// below it.
     ///
     /// # Errors
     /// The directory cannot be made.
     pub fn open(dir: PathBuf) -> std::io::Result<Self> {
+        Self::open_knowing(dir, "")
+    }
+
+    /// The same, with servers that are known from the start. `known_hosts` has a line for each key, as OpenSSH has them.
+    ///
+    /// # Errors
+    /// The directory cannot be made.
+    pub fn open_knowing(dir: PathBuf, known_hosts: &str) -> std::io::Result<Self> {
         private_dir::make(&dir)?;
         // The path must be absolute, because programs run in directories of their own.
         let dir = dir.canonicalize()?;
-        let known_hosts = KnownHosts::open(&dir.join("ssh"))?;
+        let known_hosts = KnownHosts::open(&dir.join("ssh"), known_hosts)?;
         private_dir::make(&keys_dir(&dir))?;
         repair::remove_remains(&dir)?;
         repair::empty(&keys_dir(&dir))?;

@@ -1,5 +1,6 @@
 //! The report of an import: numbers of rows of each kind, and the name of everything that was left out or repaired.
 
+use kozmic_edges::forge::github::SITE;
 use kozmic_model::ids::ProjectId;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -170,7 +171,7 @@ impl Report {
     pub(super) fn ask_to_connect(&mut self, name: String, project: ProjectId, hooks: u64) {
         let webhooks = if hooks == 1 { "webhook signs" } else { "webhooks sign" };
         let why = format!(
-            "press \"Restore hooks on GitHub\" in /projects/{project}/settings/: {hooks} {webhooks} nothing yet, and \
+            "press \"Restore hooks on {SITE}\" in /projects/{project}/settings/: {hooks} {webhooks} nothing yet, and \
              unsigned deliveries are refused"
         );
         self.to_do.push(Remark { what: name, why });

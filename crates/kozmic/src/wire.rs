@@ -13,7 +13,10 @@ use kozmic_edges::{
     broker::Broker,
     clock,
     engine::docker::DockerEngine,
-    forge::github::GitHub,
+    forge::{
+        Forge,
+        github::{GitHub, GitHubSettings},
+    },
     git::Mirrors,
     logs::Logs,
     notifier::{MailSender, Notifier},
@@ -82,17 +85,23 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
     if let Err(fault) = room.trim() {
         tracing::debug!(%fault, "the disk's room cannot be looked after");
     }
+    let forge = forge(&settings.github)?;
     Ok(Edges {
         store: Store::open(&database_url(settings, dir), secret_key).await?,
         broker: Broker::default(),
-        forge: Arc::new(GitHub::new(settings.github.clone()).context("set up the client for GitHub")?),
+        mirrors: mirrors(&dir.join("mirrors"), forge.known_hosts())?,
+        forge,
         engine: Arc::new(DockerEngine::new(settings.docker.clone())),
-        mirrors: mirrors(&dir.join("mirrors"))?,
         logs: Logs::open(dir.join("logs"))?,
         notifier: notifier(settings)?,
         publishers: publishers(settings, dir, &room)?,
         room,
     })
+}
+
+/// The client for the forge.
+pub(crate) fn forge(settings: &GitHubSettings) -> Result<Arc<dyn Forge>> {
+    Ok(Arc::new(GitHub::new(settings.clone()).context("set up the client for GitHub")?))
 }
 
 /// The room to keep free on the disks of the data directory and of the database.
@@ -160,8 +169,9 @@ pub(crate) fn database_file(settings: &Settings, dir: &DataDir) -> PathBuf {
     store::file_of(&database_url(settings, dir)).unwrap_or_else(|| dir.join("kozmic.db"))
 }
 
-fn mirrors(path: &Path) -> Result<Mirrors> {
-    Mirrors::open(path.to_owned()).with_context(|| format!("make the directory {}", path.display()))
+fn mirrors(path: &Path, known_hosts: &str) -> Result<Mirrors> {
+    Mirrors::open_knowing(path.to_owned(), known_hosts)
+        .with_context(|| format!("make the directory {}", path.display()))
 }
 
 fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {

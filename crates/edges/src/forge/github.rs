@@ -1,5 +1,6 @@
 //! GitHub, or an Enterprise server of it: a thin client of just the calls that Kozmic makes.
 
+mod addresses;
 mod client;
 mod delivery;
 mod oauth;
@@ -21,6 +22,8 @@ use super::{
     DeliveryLimits, Forge, ForgeError, Head, Interest, Proof, PublicKey, RefusedDelivery, Sent, Site, Step,
     Taken, Telling, Tip, Token, UnreadablePayload, Webhook, Words,
 };
+pub use addresses::{api_of, application_link};
+
 use async_trait::async_trait;
 use client::Client;
 use deploy_keys::DeployKeys;
@@ -81,6 +84,10 @@ impl GitHub {
 impl Words for GitHub {
     fn site(&self) -> Site {
         SITE
+    }
+
+    fn known_hosts(&self) -> &'static str {
+        host_keys::BUILT_IN
     }
 
     fn delivery_limits(&self) -> DeliveryLimits {

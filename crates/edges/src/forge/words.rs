@@ -11,6 +11,10 @@ pub trait Words: Send + Sync {
     /// The forge as people see it.
     fn site(&self) -> Site;
 
+    /// The host keys of the forge's SSH server that are built in, as lines of OpenSSH's `known_hosts`. Empty if there are
+    /// none.
+    fn known_hosts(&self) -> &'static str;
+
     /// The limits that the forge itself has for its deliveries.
     fn delivery_limits(&self) -> DeliveryLimits;
 

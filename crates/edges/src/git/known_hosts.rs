@@ -1,7 +1,8 @@
-//! The host keys of SSH servers: *pinned* ones that the forge publishes, and those *learnt* at the first fetch, which
-//! count as pinned from then on.
+//! The host keys of SSH servers. The forge publishes *pinned* keys. The first fetch from a server *learns* its key, which
+//! counts as pinned from then on.
 //!
-//! Both are files in OpenSSH's format, so that people can read them and remove a line.
+//! Both are files in OpenSSH's format. People can read them and remove a line. The program also has the keys of some
+//! forges built in.
 
 use super::SshHost;
 use crate::private_dir;
@@ -13,16 +14,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Keys that GitHub publishes at
-/// <https://docs.github.com/authentication/keeping-your-account-and-data-secure/githubs-ssh-key-fingerprints>.
-const BUILT_IN: &str = "\
-github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
-github.com ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=
-github.com ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQCj7ndNxQowgcQnjshcLrqPEiiphnt+VTTvDP6mHBL9j1aNUkY4Ue1gvwnGLVlOhGeYrnZaMgRK6+PKCUXaDbC7qtbW8gIkhL7aGCsOr/C56SJMy/BCZfxd1nWzAOxSDPgVsmerOBYfNqltV9/hWCqBywINIR+5dIg6JTJ72pcEpEjcYgXkE2YEFXV1JHnsKgbLWNlhScqb2UmyRkQyytRLtL+38TGxkxCflmO+5Z8CSSNY7GidjMIZ7Q4zMjA2n1nGrlTDkzwDCsw+wqFPGQA179cnfGWOWRVruj16z6XyvxvjJwbz0wQZ75XK5tKSb7FNyeIEs4TT4jk+S4dhPeAUC5y+bDYirYgM4GC7uEnztnZyaVWQ7B381AK4Qdrwt51ZqExKbQpTUNn+EjqoTwvqNj4kqx5QUCI0ThS/YkOxJCXmPUWZbhjpCg56i+2aB6CmK2JGhn57K5mj0MNdBXA4/WnwH6XoPWJzK5Nyu2zB3nAZp+S5hpQs+p1vN1/wsjk=
-";
-
 /// The known servers of one machine.
 pub(super) struct KnownHosts {
+    /// Lines that the program has built in.
+    built_in: String,
     pinned: PathBuf,
     learnt: PathBuf,
     /// Held while a file is read and then changed, so that no other change comes between.
@@ -32,24 +27,24 @@ pub(super) struct KnownHosts {
 /// The trust in one server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Only these keys are trusted. `file` is their source; none: they are built into the program.
+    /// Only these lines count. They are in a file, or built into the program.
     Pinned { lines: String, file: Option<PathBuf> },
     /// No key is known yet: the first key is trusted, and pinned from then on.
     FirstUse,
 }
 
 impl KnownHosts {
-    /// The files in `dir`, which is created if it is missing.
-    pub(super) fn open(dir: &Path) -> io::Result<Self> {
+    /// Keeps the files in `dir`, which is made if it is missing. `built_in` has the lines of the program itself.
+    pub(super) fn open(dir: &Path, built_in: &str) -> io::Result<Self> {
         private_dir::make(dir)?;
         let (pinned, learnt) = (dir.join("pinned_known_hosts"), dir.join("learnt_known_hosts"));
-        Ok(Self { pinned, learnt, changing: Mutex::default() })
+        Ok(Self { built_in: built_in.to_owned(), pinned, learnt, changing: Mutex::default() })
     }
 
-    /// The trust in a server. The files are read each time, because somebody may have removed a line.
+    /// The trust in a server. The files are read each time: somebody may have removed a line.
     pub(super) fn trust(&self, host: &SshHost) -> io::Result<Trust> {
         let pinned = (read(&self.pinned)?, Some(&self.pinned));
-        let built_in = (BUILT_IN.to_owned(), None);
+        let built_in = (self.built_in.clone(), None);
         let learnt = (read(&self.learnt)?, Some(&self.learnt));
         let known = [pinned, built_in, learnt]
             .into_iter()
@@ -134,7 +129,6 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sha2::{Digest, Sha256};
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     const OTHER: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB";
@@ -144,7 +138,7 @@ mod tests {
     }
 
     fn known(dir: &Path) -> KnownHosts {
-        KnownHosts::open(&dir.join("ssh")).unwrap()
+        KnownHosts::open(&dir.join("ssh"), &format!("forge.example {KEY}\n")).unwrap()
     }
 
     fn lines(trust: Trust) -> String {
@@ -153,29 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn githubs_keys_have_the_fingerprints_that_it_publishes() {
-        let fingerprints = BUILT_IN.lines().map(|line| {
-            let key = BASE64_STANDARD.decode(line.split(' ').nth(2).unwrap()).unwrap();
-            BASE64_STANDARD.encode(Sha256::digest(key)).trim_end_matches('=').to_owned()
-        });
-        assert_eq!(
-            fingerprints.collect::<Vec<_>>(),
-            [
-                "+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU",
-                "p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM",
-                "uNiVztksCsDhcc0u9e8BujQXVUpKZIDTMczCvj3tD2s",
-            ]
-        );
-    }
-
-    #[test]
     fn what_the_forge_publishes_goes_before_what_is_built_in() {
         let dir = tempfile::tempdir().unwrap();
-        let (known, github) = (known(dir.path()), host("git@github.com:a/b"));
-        let trust = known.trust(&github).unwrap();
-        assert!(matches!(&trust, Trust::Pinned { file: None, .. }) && lines(trust).lines().count() == 3);
-        known.pin(&github, &[format!("{OTHER} a comment")]).unwrap();
-        assert_eq!(lines(known.trust(&github).unwrap()), format!("github.com {OTHER}\n"));
+        let (known, forge) = (known(dir.path()), host("git@forge.example:a/b"));
+        let trust = known.trust(&forge).unwrap();
+        assert!(matches!(&trust, Trust::Pinned { file: None, .. }) && lines(trust).lines().count() == 1);
+        known.pin(&forge, &[format!("{OTHER} a comment")]).unwrap();
+        assert_eq!(lines(known.trust(&forge).unwrap()), format!("forge.example {OTHER}\n"));
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Identity {
         let host = &self.host;
         match file {
             Some(file) => format!(
-                "press \"Sync members with GitHub\" in the project's settings, which takes over the keys that the server \
+                "press \"Sync members with …\" in the project's settings, which takes over the keys that the server \
                  publishes; if it publishes none, remove the lines that begin with \"{host} \" from {}.",
                 file.display()
             ),
@@ -129,7 +129,7 @@ mod tests {
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
     fn identity(dir: &Path, url: &str, pinned: &[&str]) -> Identity {
-        let known_hosts = KnownHosts::open(dir).unwrap();
+        let known_hosts = KnownHosts::open(dir, &format!("forge.example {KEY}\n")).unwrap();
         let pinned = pinned.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
         known_hosts.pin(&SshHost::of(url).unwrap(), &pinned).unwrap();
         Identity::make(dir, url, &"key".into(), Arc::new(known_hosts)).unwrap()
@@ -161,7 +161,7 @@ mod tests {
         first.scratch.write("known_hosts", &format!("a {KEY}\n")).unwrap();
         first.learn().unwrap();
         assert_eq!(strict(&identity(dir.path(), "git@a:x", &[])), "yes");
-        assert_eq!(strict(&identity(dir.path(), "git@github.com:x", &[])), "yes");
+        assert_eq!(strict(&identity(dir.path(), "git@forge.example:x", &[])), "yes");
         assert_eq!(strict(&identity(dir.path(), "git@b:x", &[KEY])), "yes");
     }
 

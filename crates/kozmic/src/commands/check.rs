@@ -19,7 +19,7 @@ use crate::{
     wire,
 };
 use clap::Args;
-use kozmic_edges::notifier::Notifier;
+use kozmic_edges::{forge::github, notifier::Notifier};
 use kozmic_flow::Retention;
 use kozmic_model::image::ImageName;
 use report::Report;
@@ -30,7 +30,7 @@ type Look = Result<String, String>;
 
 /// Names of the looks on which others depend.
 const ENGINE: &str = "Docker engine";
-const FORGE: &str = "GitHub";
+const FORGE: &str = github::SITE.name;
 
 /// Ways to look.
 #[derive(Args)]

@@ -3,16 +3,13 @@
 pub(super) mod near;
 
 use super::finding::Finding;
-use crate::settings::Settings;
+use crate::{settings::Settings, wire};
 use kozmic_edges::{
     engine::{
         Engine,
         docker::{DockerEngine, JobNetwork, Walls},
     },
-    forge::{
-        Forge, ForgeError,
-        github::{GitHub, GitHubSettings},
-    },
+    forge::{ForgeError, github::GitHubSettings},
     git::Mirrors,
 };
 use std::path::Path;
@@ -46,7 +43,7 @@ pub(super) struct AtForge {
 
 /// Looks at the forge's API and at the application. If the forge cannot be reached, the application is not at fault.
 pub(super) async fn at_forge(settings: &GitHubSettings, public_url: &Url) -> AtForge {
-    let forge = match GitHub::new(settings.clone()) {
+    let forge = match wire::forge(settings) {
         Ok(forge) => forge,
         Err(fault) => return AtForge { api: Finding::Bad(format!("{fault:#}")), sign_in: None },
     };

@@ -1,16 +1,19 @@
 //! Looks of `kozmic check` at the Auto Builder; none if it is switched off.
 
 use super::{Look, data_dir::may_write};
-use crate::settings::{AutoBuilder, Settings};
-use kozmic_edges::forge::{Forge, github::GitHub};
+use crate::{
+    settings::{AutoBuilder, Settings},
+    wire,
+};
+use kozmic_edges::forge::Forge;
 use std::path::Path;
 
 /// The Auto Builder's looks, each with its subject.
 pub(super) async fn looks(settings: &Settings) -> Vec<(&'static str, Look)> {
     let Some(builder) = &settings.autobuild else { return Vec::new() };
     let mut looks = vec![("Auto Builder", Ok(summary(builder)))];
-    match GitHub::new(settings.github.clone()) {
-        Ok(forge) => looks.extend(at_github(&forge, builder).await),
+    match wire::forge(&settings.github) {
+        Ok(forge) => looks.extend(at_forge(forge.as_ref(), builder).await),
         Err(fault) => looks.push(("Auto Builder at GitHub", Err(format!("{fault:#}")))),
     }
     let data_dir = &settings.server.data_dir;
@@ -28,9 +31,9 @@ fn summary(builder: &AutoBuilder) -> String {
     format!("{recipes}, kernel rules: {}, {hub}", builder.kernel_rules())
 }
 
-/// Looks at each repository that the settings name, with the token. The token's person is not asked for: GitHub tells a
-/// token with only the necessary rights less about its person than it tells the token of a sign-in.
-async fn at_github(forge: &GitHub, builder: &AutoBuilder) -> Vec<(&'static str, Look)> {
+/// Each repository that the settings name, as the token sees it. The token's person is not looked up: a token with only
+/// the needed rights may not be allowed to.
+async fn at_forge(forge: &dyn Forge, builder: &AutoBuilder) -> Vec<(&'static str, Look)> {
     let mut looks = Vec::new();
     for (what, full_name) in builder.repositories() {
         let (owner, name) = full_name.split_once('/').unwrap_or_default();

@@ -6,7 +6,7 @@ use super::{
     questions::{QUESTIONS, SECRET},
 };
 use crate::settings::{Settings, SettingsFaults, proposed};
-use kozmic_edges::forge::github::GitHubSettings;
+use kozmic_edges::forge::github::{self, GitHubSettings};
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::BTreeMap, path::PathBuf};
 use toml_edit::{DocumentMut, Item, Value, value};
@@ -85,12 +85,8 @@ impl Answers {
 
     /// The address of the page where an OAuth application is made, with all fields filled in.
     pub(super) fn application_link(&self) -> Option<Url> {
-        let mut link = Url::parse(&format!("{}/settings/applications/new", self.of("github_url"))).ok()?;
-        link.query_pairs_mut()
-            .append_pair("oauth_application[name]", "Kozmic")
-            .append_pair("oauth_application[url]", &format!("{}/", self.of("public_url")))
-            .append_pair("oauth_application[callback_url]", &self.callback());
-        Some(link)
+        let home = format!("{}/", self.of("public_url"));
+        github::application_link(self.of("github_url"), &home, &self.callback())
     }
 
     /// The callback address of the OAuth application.
@@ -114,19 +110,8 @@ impl Answers {
         let is_same = installation.offered("github_url").trim_end_matches('/') == url;
         match installation.value("github_api_url").filter(|_| is_same) {
             Some(known) => Some(known),
-            None => api_of(url),
+            None => github::api_of(url),
         }
-    }
-}
-
-/// The usual address of a GitHub's API.
-fn api_of(github: &str) -> Option<String> {
-    let url = Url::parse(github).ok()?;
-    match url.host_str()? {
-        "github.com" => Some("https://api.github.com".to_owned()),
-        // GitHub's own servers for single enterprises.
-        host if host.ends_with(".ghe.com") => Some(format!("https://api.{host}")),
-        _ => Some(format!("{github}/api/v3")),
     }
 }
 

@@ -126,10 +126,7 @@ fn a_secret_that_only_the_environment_names_is_named_in_the_settings() {
 }
 
 #[test]
-fn github_has_its_api_at_the_address_that_belongs_to_it() {
-    assert_eq!(api_of("https://github.com").unwrap(), "https://api.github.com");
-    assert_eq!(api_of("https://adlift.ghe.com").unwrap(), "https://api.adlift.ghe.com");
-    assert_eq!(api_of("https://git.example.org:8443").unwrap(), "https://git.example.org:8443/api/v3");
+fn the_address_of_the_api_belongs_to_that_of_github() {
     let dir = tempfile::tempdir().unwrap();
     let own = [("github_url", "https://git.example.org")];
     let draft = Draft::new(&installation(dir.path(), None), &answers(&own));
