@@ -7,6 +7,8 @@ mod deliveries;
 mod fault;
 pub mod github;
 mod site;
+#[cfg(test)]
+mod tests;
 mod token;
 mod words;
 

@@ -14,9 +14,7 @@ mod tips;
 mod deploy_keys;
 mod host_keys;
 #[cfg(test)]
-mod loopback;
-#[cfg(test)]
-mod against_the_double;
+pub(in crate::forge) mod tests;
 
 use super::{
     DeliveryLimits, Forge, ForgeError, Head, Interest, Proof, PublicKey, RefusedDelivery, Sent, Site, Step,

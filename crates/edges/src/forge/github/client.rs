@@ -308,7 +308,7 @@ fn next_link(header: &str) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forge::github::loopback::Loopback;
+    use crate::forge::github::tests::loopback::Loopback;
 
     #[test]
     fn the_next_page_is_found_among_the_links() {

@@ -84,7 +84,7 @@ async fn ask(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forge::github::loopback::{Loopback, repository};
+    use crate::forge::github::tests::loopback::{Loopback, repository};
     use serde_json::{Value, json};
 
     fn shape() -> Value {

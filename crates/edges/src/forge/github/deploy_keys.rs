@@ -126,7 +126,7 @@ fn is_same(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forge::github::loopback::{Loopback, repository};
+    use crate::forge::github::tests::loopback::{Loopback, repository};
 
     const KEY: &str = "ssh-ed25519 AAAAC3";
 

@@ -164,7 +164,7 @@ fn page(settings: &GitHubSettings, path: &str) -> Url {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::loopback::Loopback, *};
+    use super::{super::tests::loopback::Loopback, *};
 
     #[test]
     fn an_address_counts_if_the_forge_has_verified_it() {

@@ -218,7 +218,7 @@ pub(super) async fn gone(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forge::github::loopback::Loopback;
+    use crate::forge::github::tests::loopback::Loopback;
     use serde_json::{Value, json};
 
     fn permission(permissions: Value) -> Permission {
@@ -285,7 +285,7 @@ mod tests {
         let eve = Pusher { id: ForgeUserId(7), login: "eve".to_owned() };
         let mut told = Vec::new();
         for _ in answers {
-            let repository = crate::forge::github::loopback::repository();
+            let repository = crate::forge::github::tests::loopback::repository();
             told.push(
                 super::permission(&loopback.client(), &"t0ken".into(), &repository, &eve).await.unwrap(),
             );

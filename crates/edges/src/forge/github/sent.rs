@@ -114,7 +114,7 @@ impl SentDelivery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forge::github::loopback::{Loopback, repository};
+    use crate::forge::github::tests::loopback::{Loopback, repository};
     use serde_json::Value;
 
     fn delivery(id: i64, minute: i64, code: i64) -> Value {

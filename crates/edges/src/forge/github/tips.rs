@@ -143,8 +143,8 @@ fn shape(repository: &Repository) -> Value {
 mod tests {
     use super::*;
     use crate::forge::github::{
-        loopback::{Loopback, repository},
         repositories,
+        tests::loopback::{Loopback, repository},
     };
     use kozmic_model::{event::Event, time::Timestamp};
 

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::forge::{
         Interest,
-        github::loopback::{Loopback, repository},
+        github::tests::loopback::{Loopback, repository},
     };
 
     fn wanted() -> Webhook {

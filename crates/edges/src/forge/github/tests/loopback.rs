@@ -1,6 +1,6 @@
 //! For tests only: a server on this machine that gives prepared answers, one a request, and notes what it was asked.
 
-use super::Client;
+use super::super::Client;
 use kozmic_model::{ids::RepositoryId, project::Repository};
 use std::sync::{Arc, Mutex};
 use tokio::{
@@ -12,13 +12,13 @@ use url::Url;
 /// A status line's number with further header lines, and a body.
 type Answer = (String, String);
 
-pub(super) struct Loopback {
-    pub(super) origin: String,
+pub(in crate::forge::github) struct Loopback {
+    pub(in crate::forge::github) origin: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 /// `anna/app`.
-pub(super) fn repository() -> Repository {
+pub(in crate::forge::github) fn repository() -> Repository {
     Repository {
         id: RepositoryId(1),
         owner: "anna".to_owned(),
@@ -33,13 +33,15 @@ pub(super) fn repository() -> Repository {
 
 impl Loopback {
     /// Answers with these statuses and bodies.
-    pub(super) async fn answering(answers: impl IntoIterator<Item = (u16, String)>) -> Self {
+    pub(in crate::forge::github) async fn answering(
+        answers: impl IntoIterator<Item = (u16, String)>,
+    ) -> Self {
         let answers = answers.into_iter().map(|(status, body)| (format!("{status} X\r\n"), body));
         Self::start(|_| answers.collect()).await
     }
 
     /// Gives the answers that `answers` makes of its own origin; after the last it closes each connection.
-    pub(super) async fn start(answers: impl FnOnce(&str) -> Vec<Answer>) -> Self {
+    pub(in crate::forge::github) async fn start(answers: impl FnOnce(&str) -> Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let answers = answers(&origin);
@@ -56,13 +58,13 @@ impl Loopback {
         Self { origin, asked }
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub(in crate::forge::github) fn client(&self) -> Client {
         rustls::crypto::ring::default_provider().install_default().ok();
         Client::new(Url::parse(&format!("{}/api", self.origin)).unwrap()).unwrap()
     }
 
     /// The requests so far: method and path, and `!` where no token came along.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(in crate::forge::github) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
