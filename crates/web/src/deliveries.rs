@@ -199,18 +199,4 @@ impl IntoResponse for Refusal {
 }
 
 #[cfg(test)]
-mod at_the_door;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_says_why_and_hides_our_faults() {
-        assert_eq!(Refusal::TooLarge(1).into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let unproven = Refusal::from(RefusedDelivery::Unproven(String::new()));
-        assert_eq!(unproven.into_response().status(), StatusCode::UNAUTHORIZED);
-        let ours = Refusal::from(anyhow::anyhow!("disk"));
-        assert!(!ours.to_string().contains("disk"));
-    }
-}
+mod tests;

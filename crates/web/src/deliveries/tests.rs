@@ -1,12 +1,14 @@
-//! Deliveries to the Auto Builder's door: which are taken, which are not, and why.
+//! Deliveries at the Auto Builder's address, and the answer to each.
 
+use super::Refusal;
 use crate::trial::{Answer, Trial, WEBHOOK_SECRET};
 use axum::{
     body::{Body, Bytes},
-    http::Request,
+    http::{Request, StatusCode},
+    response::IntoResponse,
 };
 use futures_util::stream;
-use kozmic_edges::store::Door;
+use kozmic_edges::{forge::RefusedDelivery, store::Door};
 use kozmic_model::ids::DeliveryId;
 use kozmic_testkit::github::sign;
 use serde_json::{Value, json};
@@ -232,4 +234,13 @@ async fn a_missing_signature_is_told_from_a_wrong_one() {
     let signed = [&headers[..], &[("X-Hub-Signature-256", wrong.as_str())]].concat();
     let wrong = post(&trial, ADDRESSES[0], &signed, b"{}").await;
     assert!(wrong.text().contains("secret is not the one"), "{}", wrong.text());
+}
+
+#[test]
+fn a_refusal_says_why_and_hides_our_faults() {
+    assert_eq!(Refusal::TooLarge(1).into_response().status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let unproven = Refusal::from(RefusedDelivery::Unproven(String::new()));
+    assert_eq!(unproven.into_response().status(), StatusCode::UNAUTHORIZED);
+    let ours = Refusal::from(anyhow::anyhow!("disk"));
+    assert!(!ours.to_string().contains("disk"));
 }
