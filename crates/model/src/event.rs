@@ -119,7 +119,7 @@ pub struct Author {
 /// The words that skip a build wherever they stand in a message.
 const SKIP_WORDS: [&str; 5] = ["[ci skip]", "[skip ci]", "[no ci]", "skip_ci", "ci_skip"];
 
-/// The trailer by which an author asks GitHub not to check a commit.
+/// The trailer of a commit that asks for no checks.
 const TRAILER: &str = "skip-checks: true";
 
 impl Change {

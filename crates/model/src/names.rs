@@ -24,7 +24,7 @@ const OF_COMMIT: usize = 10;
 pub struct NameOwner(String);
 
 impl NameOwner {
-    /// The ref of a recipe. GitHub ignores the case of letters in repository names.
+    /// A ref that recipes are about. Upper and lower case make no difference in the names of repositories.
     pub fn recipe(full_name: &str, git_ref: &GitRef) -> Self {
         Self(format!("recipe {} {git_ref}", full_name.to_lowercase()))
     }

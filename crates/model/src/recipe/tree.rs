@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         if let Some(first) = self.seen.get(&branch) {
             let first = quoted(first);
             return wrong(format!(
-                "This is the branch of {first} once more: GitHub makes no difference between cases."
+                "This is the branch of {first} once more: the forge makes no difference between cases."
             ));
         }
         self.seen.insert(branch.clone(), &file.path);
@@ -282,8 +282,8 @@ pub(super) mod tests {
             [
                 "ok  Zero-OS/0-core/Main.yaml  → Zero-OS/0-core Main (1 script)",
                 "ok  Zero-OS/0-core/main.yaml  → Zero-OS/0-core main (1 script)",
-                "zero-os/0-Core/main.yaml:1:1: This is the branch of \"Zero-OS/0-core/main.yaml\" once more: GitHub \
-                 makes no difference between cases.",
+                "zero-os/0-Core/main.yaml:1:1: This is the branch of \"Zero-OS/0-core/main.yaml\" once more: the \
+                 forge makes no difference between cases.",
                 "ok  zero-os/0-core/next.yaml  → Zero-OS/0-core next (1 script)",
                 "3 branches of 1 repository, 1 fault in 1 file",
             ]
