@@ -1,5 +1,7 @@
 //! Checks the order of the crates, and the order inside of them, by reading the sources.
 
+mod forge;
+
 use std::{
     collections::BTreeSet,
     fs,
