@@ -83,8 +83,8 @@ pub struct Mirrors {
 const NEWS_LIMIT: Duration = Duration::from_secs(30);
 
 impl Mirrors {
-    /// Keeps mirrors in `dir`, which is made if it is missing, for this user only. The files of known servers are in `ssh`
-    /// below it.
+    /// Keeps mirrors in `dir`, which is made if it is missing, for this user only. The files of known servers are in
+    /// `ssh` below it.
     ///
     /// # Errors
     /// The directory cannot be made.
@@ -92,7 +92,8 @@ impl Mirrors {
         Self::open_knowing(dir, "")
     }
 
-    /// The same, with servers that are known from the start. `known_hosts` has a line for each key, as OpenSSH has them.
+    /// The same, with servers that are known from the start. `known_hosts` has a line for each key, as OpenSSH has
+    /// them.
     ///
     /// # Errors
     /// The directory cannot be made.
@@ -234,6 +235,7 @@ mod tests {
             url: "http://127.0.0.1:9/nowhere.git".to_owned(),
             credentials: Credentials::Open,
             git_ref: GitRef::Branch("main".to_owned()),
+            remote_ref: "refs/heads/main".to_owned(),
             sha: sha.parse().unwrap(),
             default_branch: "main".to_owned(),
             since: Instant::now(),

@@ -178,8 +178,8 @@ async fn wanted(work: &Work, complaint: Option<Complaint>) -> Result<Wanted> {
     let Repository { url, credentials, default_branch } =
         work.runner.coordinator.repository(order, complaint).await?;
     let (project, since) = (order.project, wanted_since(work));
-    let (git_ref, sha) = (order.git_ref.clone(), order.sha.clone());
-    Ok(Wanted { project, url, credentials, git_ref, sha, default_branch, since })
+    let (git_ref, remote_ref, sha) = (order.git_ref.clone(), order.remote_ref.clone(), order.sha.clone());
+    Ok(Wanted { project, url, credentials, git_ref, remote_ref, sha, default_branch, since })
 }
 
 /// The longest time by which the tags and the default branch may be older than the attempt.

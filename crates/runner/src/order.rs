@@ -26,6 +26,8 @@ pub struct Order {
     pub spec: JobSpec,
     /// The branch, tag or pull request of the push.
     pub git_ref: GitRef,
+    /// The name of that at the forge, to fetch it.
+    pub remote_ref: String,
     /// The commit.
     pub sha: Sha,
     /// The variables of its scripts, as names and values, without `HOME`.

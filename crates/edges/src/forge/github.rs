@@ -1,4 +1,4 @@
-//! GitHub, or an Enterprise server of it: a thin client of just the calls that Kozmic makes.
+//! GitHub, or a GitHub Enterprise server: a thin client with the calls that Kozmic needs.
 
 mod addresses;
 mod client;
@@ -30,7 +30,7 @@ use kozmic_model::{
     commit_status::CommitStatus,
     event::{Author, Event},
     fork::Pusher,
-    git::Sha,
+    git::{GitRef, Sha},
     ids::{DeployKeyId, RepositoryId, WebhookId},
     project::{Access, Collaborator, Permission, Repository},
     time::Timestamp,
@@ -49,7 +49,7 @@ pub const SITE: Site = Site {
     resend: "Redeliver",
 };
 
-/// The addresses of a GitHub, and the OAuth application as which Kozmic speaks to it.
+/// The addresses of a GitHub, and Kozmic's OAuth application there.
 #[derive(Clone)]
 pub struct GitHubSettings {
     /// `https://github.com`, or an Enterprise server.
@@ -69,7 +69,7 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// A client; makes no call yet.
+    /// A new client. It makes no call yet.
     ///
     /// # Errors
     /// The system's network library cannot be set up.
@@ -82,6 +82,13 @@ impl GitHub {
 impl Words for GitHub {
     fn site(&self) -> Site {
         SITE
+    }
+
+    fn remote_ref(&self, git_ref: &GitRef) -> String {
+        match git_ref {
+            GitRef::PullRequest(number) => format!("refs/pull/{number}/head"),
+            GitRef::Branch(_) | GitRef::Tag(_) => git_ref.to_string(),
+        }
     }
 
     fn known_hosts(&self) -> &'static str {

@@ -1,6 +1,6 @@
 //! The contract of a forge: one list of cases that each forge passes with a double of its own.
 //!
-//! Where a forge may do one thing or another, a case takes both. A new forge adds its [`OtherSide`] and four lines to the
+//! If a forge may do one thing or another, a case takes both. A new forge adds its [`OtherSide`] and four lines to the
 //! macro below.
 
 mod branches;
@@ -85,5 +85,5 @@ contract! {
         all_tips_are_listed,
         a_step_is_told_as_its_delivery_would_have;
     links:
-        pages_are_where_the_forge_has_them;
+        pages_and_refs_are_where_the_forge_has_them;
 }

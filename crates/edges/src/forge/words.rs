@@ -3,7 +3,7 @@
 
 use super::{DeliveryLimits, Proof, RefusedDelivery, Site, Taken, UnreadablePayload};
 use http::HeaderMap;
-use kozmic_model::{event::Event, project::Repository};
+use kozmic_model::{event::Event, git::GitRef, project::Repository};
 use secrecy::SecretString;
 
 /// The words of a forge. Each method is pure.
@@ -11,14 +11,19 @@ pub trait Words: Send + Sync {
     /// The forge as people see it.
     fn site(&self) -> Site;
 
-    /// The host keys of the forge's SSH server that are built in, as lines of OpenSSH's `known_hosts`. Empty if there are
-    /// none.
+    /// The name that a ref has in the forge's repositories, to fetch it. Branches and tags have git's own names. Each
+    /// forge has a name of its own for the head of a pull request.
+    fn remote_ref(&self, git_ref: &GitRef) -> String;
+
+    /// The host keys of the forge's SSH server that are built in, as lines of OpenSSH's `known_hosts`. Empty if there
+    /// are none.
     fn known_hosts(&self) -> &'static str;
 
     /// The limits that the forge itself has for its deliveries.
     fn delivery_limits(&self) -> DeliveryLimits;
 
-    /// The proof that a delivery comes from the forge. It stands in the headers: a body without a proof need not be read.
+    /// The proof that a delivery comes from the forge. It stands in the headers: a body without a proof need not be
+    /// read.
     ///
     /// # Errors
     /// [`RefusedDelivery::Unproven`] if there is no proof.
@@ -36,13 +41,14 @@ pub trait Words: Send + Sync {
     /// No version of Kozmic can read it.
     fn delivery(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<Taken, RefusedDelivery>;
 
-    /// True if Kozmic makes anything of an event of this name. People can let a webhook tell more than Kozmic asked for.
+    /// True if Kozmic makes anything of an event of this name. People can let a webhook tell more than Kozmic asked
+    /// for.
     fn is_of_use(&self, event: &str, interest: Interest) -> bool;
 
     /// The meaning of a delivery.
     ///
-    /// A pushed tag is a change at the commit that the tag points to, also if the tag is an object of its own. The forge
-    /// does not decide whether anything is built.
+    /// A pushed tag is a change at the commit that the tag points to, also if the tag is an object of its own. The
+    /// forge does not decide whether anything is built.
     ///
     /// # Errors
     /// The payload is not as the forge documents it.

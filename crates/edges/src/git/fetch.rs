@@ -36,7 +36,7 @@ pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<F
 /// Fetches the commit's ref, the default branch and the tags, in one call for nearly every push.
 async fn by_refs(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<(), GitError> {
     let guess = refs::branch(mirror).unwrap_or_else(|| wanted.default_branch.clone());
-    let own = wanted.git_ref.to_string();
+    let own = wanted.remote_ref.clone();
     match fetch_over(way, mirror, wanted, names(Some(&own), Some(&guess))).await {
         Ok(()) if is_default(mirror, &guess) => return Ok(()),
         Err(fault) if !tells_of_a_lack(&fault) => return Err(fault),
@@ -58,7 +58,7 @@ fn names(own: Option<&str>, default: Option<&str>) -> Vec<String> {
 
 /// Fetches refs and all tags, and overwrites the mirror's ones.
 async fn fetch_over(way: &Way, mirror: &Path, wanted: &Wanted, names: Vec<String>) -> Result<(), GitError> {
-    let refspecs = names.iter().map(|name| refspec(name));
+    let refspecs = names.iter().map(|name| refspec(wanted, name));
     let refspecs = refspecs.chain(["+refs/tags/*:refs/tags/*".to_owned()]).collect::<Vec<_>>();
     match way.fetch(&wanted.url, &refspecs).await {
         Err(fault) if collides(&fault) => {
@@ -70,9 +70,12 @@ async fn fetch_over(way: &Way, mirror: &Path, wanted: &Wanted, names: Vec<String
 }
 
 /// HEAD is stored under its own name, so that it can be compared with the assumed default branch.
-fn refspec(name: &str) -> String {
-    let to = if name == "HEAD" { FORGE_HEAD } else { name };
-    format!("+{name}:{to}")
+fn refspec(wanted: &Wanted, name: &str) -> String {
+    match name {
+        "HEAD" => format!("+HEAD:{FORGE_HEAD}"),
+        name if name == wanted.remote_ref => format!("+{name}:{}", wanted.git_ref),
+        name => format!("+{name}:{name}"),
+    }
 }
 
 fn is_default(mirror: &Path, branch: &str) -> bool {
@@ -172,6 +175,20 @@ fn tells_of_a_lack(fault: &GitError) -> bool {
 mod tests {
     use super::*;
     use crate::git::{forge::Forge, git_files};
+
+    #[tokio::test]
+    async fn a_pull_request_is_fetched_by_its_forges_own_name_of_it() {
+        let forge = Forge::new();
+        let main = forge.commit();
+        forge.git(&["checkout", "--quiet", "--detach"]);
+        let sha = forge.commit();
+        forge.git(&["update-ref", "refs/merge-requests/7/head", sha.as_str()]);
+        forge.git(&["checkout", "--quiet", "main"]);
+        let remote_ref = "refs/merge-requests/7/head".to_owned();
+        let wanted = Wanted { remote_ref, ..forge.wanted("refs/pull/7/head", &sha) };
+        forge.all(&wanted).await;
+        assert!(main != sha && is_at(&forge.mirror(), &wanted) && forge.has(&wanted).await);
+    }
 
     #[tokio::test]
     async fn an_annotated_tag_is_fetched_for_its_commit_and_kept_as_it_is() {

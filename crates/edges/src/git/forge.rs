@@ -85,6 +85,7 @@ impl Forge {
             url: self.url(),
             credentials: Credentials::Open,
             git_ref: git_ref.parse().unwrap(),
+            remote_ref: git_ref.to_owned(),
             sha: sha.clone(),
             default_branch: "main".to_owned(),
             since: std::time::Instant::now(),

@@ -98,6 +98,7 @@ proptest! {
             project: ProjectId(1),
             url: String::new(),
             credentials: super::Credentials::Open,
+            remote_ref: git_ref.to_string(),
             git_ref,
             sha: id.parse().unwrap(),
             default_branch: default.clone(),

@@ -1,5 +1,5 @@
-//! The host keys of SSH servers. The forge publishes *pinned* keys. The first fetch from a server *learns* its key, which
-//! counts as pinned from then on.
+//! The host keys of SSH servers. The forge publishes *pinned* keys. The first fetch from a server *learns* its key,
+//! which counts as pinned from then on.
 //!
 //! Both are files in OpenSSH's format. People can read them and remove a line. The program also has the keys of some
 //! forges built in.

@@ -82,10 +82,23 @@ mod tests {
         fs::rename(tree.join(".git"), mirrors.path(ProjectId(1))).unwrap();
         let sha = git(&mirrors.path(ProjectId(1)), &["rev-parse", "HEAD"]).parse().unwrap();
         let git_ref = GitRef::Branch("main".to_owned());
+        let remote_ref = git_ref.to_string();
         let url = String::new();
         let (default_branch, since) = ("main".to_owned(), std::time::Instant::now());
         let credentials = Credentials::Open;
-        (mirrors, Wanted { project: ProjectId(1), url, credentials, git_ref, sha, default_branch, since })
+        (
+            mirrors,
+            Wanted {
+                project: ProjectId(1),
+                url,
+                credentials,
+                git_ref,
+                remote_ref,
+                sha,
+                default_branch,
+                since,
+            },
+        )
     }
 
     #[tokio::test]

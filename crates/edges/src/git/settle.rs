@@ -68,6 +68,7 @@ mod tests {
             url: String::new(),
             credentials: Credentials::Open,
             git_ref: GitRef::Branch("main".to_owned()),
+            remote_ref: "refs/heads/main".to_owned(),
             sha,
             default_branch: "main".to_owned(),
             since: std::time::Instant::now(),

@@ -19,6 +19,8 @@ pub struct Wanted {
     pub credentials: Credentials,
     /// The ref of the commit.
     pub git_ref: GitRef,
+    /// The name of that ref at the forge. The mirror keeps it under the name of `git_ref`.
+    pub remote_ref: String,
     /// The commit.
     pub sha: Sha,
     /// The branch that a clone checks out, as far as it is known. The forge's own answer replaces it.

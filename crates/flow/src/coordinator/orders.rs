@@ -50,6 +50,7 @@ pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
         build: build.id,
         project: project.id,
         spec: job.spec,
+        remote_ref: flow.edges.forge.remote_ref(&build.git_ref),
         git_ref: build.git_ref,
         sha: build.sha,
         environment,

@@ -52,6 +52,9 @@ pub(in crate::forge) trait OtherSide: Send + Sync {
     /// Closes a pull request.
     async fn close(&self, repository: &str, number: u64);
 
+    /// The full names of a repository's refs.
+    async fn refs(&self, repository: &str) -> Vec<String>;
+
     /// The webhooks of a repository.
     fn webhooks(&self, repository: &str) -> Vec<SeenWebhook>;
 

@@ -116,6 +116,13 @@ impl OtherSide for Double {
         self.github.close_pull_request(repository, number).await.unwrap();
     }
 
+    async fn refs(&self, repository: &str) -> Vec<String> {
+        let url = self.github.clone_url(repository);
+        let output = tokio::process::Command::new("git").args(["ls-remote", &url]).output().await.unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().filter_map(|line| Some(line.split_once('\t')?.1.to_owned())).collect()
+    }
+
     fn webhooks(&self, repository: &str) -> Vec<SeenWebhook> {
         let hooks = self.github.hooks(repository).into_iter();
         hooks.map(|hook| SeenWebhook { url: hook.url, is_on: hook.active }).collect()
