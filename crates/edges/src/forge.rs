@@ -35,15 +35,15 @@ use kozmic_model::{
 use secrecy::SecretString;
 use url::Url;
 
-/// A forge. All calls have a time-out and may be made at once by many; none retries by itself.
+/// A forge. Each call has a time-out and makes no second try by itself. Many tasks may call at once.
 ///
-/// A repository is called by its number, which stays when it is renamed or moved. If a forge knows names only, reading
-/// follows, and whatever changes something fails with [`ForgeError::is_moved`]: ask for the repository anew, then try
-/// again.
+/// Calls use the number of a repository, which stays when the repository is renamed or moved. If a forge knows names
+/// only, its reading calls follow the repository. Its changing calls fail with [`ForgeError::is_moved`]: ask for the
+/// repository again, then try again.
 #[async_trait]
 pub trait Forge: Words {
-    /// The address to send a browser to, to sign in; it comes back to `redirect` with a code and `state`. The forge is told
-    /// what the verifier comes to, where it knows that (PKCE); the verifier is 43 to 128 letters and digits.
+    /// The address for a browser that signs in. The browser comes back to `redirect` with a code and `state`. The
+    /// verifier has 43 to 128 letters and digits. Its hash goes to the forge, if the forge knows PKCE.
     fn authorize_url(&self, state: &str, verifier: &SecretString, redirect: &Url) -> Url;
 
     /// Exchanges the code that the browser brought back for the person's token. A code works once, and only with the
@@ -67,13 +67,13 @@ pub trait Forge: Words {
     /// The bytes and image type of a person's picture.
     async fn picture(&self, url: &str) -> Result<(String, Vec<u8>), ForgeError>;
 
-    /// All repositories that the token's person can reach, with what they may do there.
+    /// All repositories that the token's person can reach, with the person's right to each.
     ///
     /// # Errors
     /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
     async fn repositories(&self, token: &SecretString) -> Result<Vec<Access>, ForgeError>;
 
-    /// A repository as it is now, wherever it was moved to; none if it is gone or the token's person may not see it.
+    /// A repository as it is now, also if it was moved. None if it is gone, or if the token's person may not see it.
     ///
     /// # Errors
     /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
@@ -83,8 +83,8 @@ pub trait Forge: Words {
         id: RepositoryId,
     ) -> Result<Option<Repository>, ForgeError>;
 
-    /// The repository that has this name, or had it and has another by now; none if there is none or the token's person
-    /// may not see it. A name that no repository can have is nobody's, and not asked for.
+    /// The repository that has this name, or had it once. None if there is none, or if the token's person may not see
+    /// it. The forge is not asked for a name that no repository can have.
     ///
     /// # Errors
     /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
@@ -95,22 +95,23 @@ pub trait Forge: Words {
         name: &str,
     ) -> Result<Option<Repository>, ForgeError>;
 
-    /// Everybody who was given access to a repository, with what they may do: direct collaborators, teams, owners of
-    /// the organization.
+    /// All people who were given access to a repository, with their rights: direct collaborators, teams, owners of the
+    /// organization.
     ///
     /// # Errors
-    /// [`ForgeError::is_missing`] if the token's person does not see the repository; a refusal if they may not push
-    /// to it, for only who may push learns of the others.
+    /// [`ForgeError::is_missing`] if the token's person does not see the repository. A refusal if that person may not
+    /// push to it: a forge tells this list only to people who may push.
     async fn collaborators(
         &self,
         token: &SecretString,
         repository: &Repository,
     ) -> Result<Vec<Collaborator>, ForgeError>;
 
-    /// The right that a person has to a repository by now; none if they have none, or are another one by now.
+    /// The right that a person has to a repository now. None if there is no right, or if the login belongs to somebody
+    /// else now.
     ///
     /// # Errors
-    /// [`ForgeError::is_missing`] or a refusal if the token's person may not learn of it.
+    /// [`ForgeError::is_missing`] or a refusal if the token's person may not know it.
     async fn permission(
         &self,
         token: &SecretString,
@@ -118,8 +119,8 @@ pub trait Forge: Words {
         person: &Pusher,
     ) -> Result<Option<Permission>, ForgeError>;
 
-    /// Makes the webhook, or brings it fully back in line: address, events, secret, switched on. One that was removed
-    /// at the forge is made anew. Gives its id, which is not `known` if it was made anew.
+    /// Creates the webhook, or corrects it: address, events, secret, switched on. If somebody removed it at the forge,
+    /// it is created again. Gives its id, which differs from `known` then.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository or may not administer it.
@@ -131,12 +132,12 @@ pub trait Forge: Words {
         known: Option<WebhookId>,
     ) -> Result<WebhookId, ForgeError>;
 
-    /// Removes a webhook, and whatever else calls its address: the answer to its making may have been lost. `known` is
-    /// its id, if that is known. A webhook that is gone is fine.
+    /// Removes a webhook, and all others with its address: the answer to an earlier creation may have been lost.
+    /// `known` is its id, if there is one. It is no error if the webhook is gone.
     ///
     /// # Errors
-    /// [`ForgeError::is_missing`] if the token's person does not see the repository; else the forge refuses, since they
-    /// may not administer it, or does not answer: the webhook may still be there.
+    /// [`ForgeError::is_missing`] if the token's person does not see the repository. A refusal if that person may not
+    /// administer it. In each case, and if the forge does not answer, the webhook may still be there.
     async fn remove_webhook(
         &self,
         token: &SecretString,
@@ -145,10 +146,10 @@ pub trait Forge: Words {
         known: Option<WebhookId>,
     ) -> Result<(), ForgeError>;
 
-    /// Outcomes of a webhook's deliveries, since a time by the forge's own clock.
+    /// Outcomes of a webhook's deliveries since a time, which is by the forge's own clock.
     ///
     /// # Errors
-    /// A refusal if the token's person may not read that.
+    /// A refusal if the token's person may not read them.
     async fn sent(
         &self,
         token: &SecretString,
@@ -157,10 +158,10 @@ pub trait Forge: Words {
         since: Timestamp,
     ) -> Result<Sent, ForgeError>;
 
-    /// Whether a webhook is switched on.
+    /// True if a webhook is switched on.
     ///
     /// # Errors
-    /// [`ForgeError::is_missing`] if it is gone, or not for the token's person to see.
+    /// [`ForgeError::is_missing`] if the webhook is gone, or if the token's person may not see it.
     async fn is_webhook_on(
         &self,
         token: &SecretString,
@@ -168,10 +169,10 @@ pub trait Forge: Words {
         webhook: WebhookId,
     ) -> Result<bool, ForgeError>;
 
-    /// Has the forge send a delivery again, which it does in a moment; `delivery` is its [`SentDelivery::id`].
+    /// Asks the forge to send a delivery again, which happens soon after. `delivery` is its [`SentDelivery::id`].
     ///
     /// # Errors
-    /// A refusal if it is not kept any more, or the token's person may not ask for it.
+    /// A refusal if the forge no longer keeps the delivery, or if the token's person may not ask for it.
     async fn send_again(
         &self,
         token: &SecretString,
@@ -180,13 +181,13 @@ pub trait Forge: Words {
         delivery: i64,
     ) -> Result<(), ForgeError>;
 
-    /// Positions of the branches and the open pull requests, up to a thousand of each.
+    /// The commits of the branches and of the open pull requests, up to a thousand of each.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
     async fn tips(&self, token: &SecretString, repository: &Repository) -> Result<Vec<Tip>, ForgeError>;
 
-    /// The words that a delivery would have had of a step; none if its ref stands elsewhere by now.
+    /// Event and payload that a delivery about a step would have had. None if the ref is at another commit now.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
@@ -197,12 +198,13 @@ pub trait Forge: Words {
         step: Step<'_>,
     ) -> Result<Option<Telling>, ForgeError>;
 
-    /// Registers a read-only deploy key, or finds it if it is there already; gives its id. `known` is what it was the
-    /// last time; if another key has that number, that one stays as it is. One that may write is replaced by one that
-    /// may only read.
+    /// Registers a read-only deploy key, or finds it if it is already there. Gives its id. `known` is the id of the
+    /// last time. If another key has that id now, the other key stays as it is. A key that may push is replaced by one
+    /// that may only read.
     ///
     /// # Errors
-    /// [`ForgeError::is_key_refused`] if a key of another kind may be taken; a refusal if the key is in use elsewhere.
+    /// [`ForgeError::is_key_refused`] if the forge may take a key of another kind. A refusal if the key is in use
+    /// elsewhere.
     async fn ensure_deploy_key(
         &self,
         token: &SecretString,
@@ -211,11 +213,11 @@ pub trait Forge: Words {
         known: Option<DeployKeyId>,
     ) -> Result<DeployKeyId, ForgeError>;
 
-    /// Removes a deploy key, known by what it is: the answer that told its number may have been lost. One that is gone is
-    /// fine.
+    /// Removes a deploy key. The key itself is its name here: the answer with its id may have been lost. It is no error
+    /// if the key is gone.
     ///
     /// # Errors
-    /// As with a webhook: the key may still be there.
+    /// The same as for a webhook. The key may still be there.
     async fn remove_deploy_key(
         &self,
         token: &SecretString,
@@ -223,7 +225,7 @@ pub trait Forge: Words {
         key: &str,
     ) -> Result<(), ForgeError>;
 
-    /// The forge's SSH host keys, as lines `ssh-ed25519 AAAA…`; none if it does not publish them.
+    /// The forge's SSH host keys, as lines `ssh-ed25519 AAAA…`. Empty if the forge does not publish them.
     ///
     /// # Errors
     /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
@@ -237,7 +239,7 @@ pub trait Forge: Words {
         status: &CommitStatus,
     ) -> Result<(), ForgeError>;
 
-    /// The message and author of a commit, where a payload did not carry them.
+    /// The message and author of a commit, for payloads without them.
     async fn commit(
         &self,
         token: &SecretString,
@@ -245,8 +247,8 @@ pub trait Forge: Words {
         sha: &Sha,
     ) -> Result<(String, Author), ForgeError>;
 
-    /// The newest commit of a branch, never that of a tag with the same name; none if there is no such branch, nothing
-    /// was ever pushed, or the token's person may not see the repository.
+    /// The newest commit of a branch, never that of a tag with the same name. None if there is no such branch, if
+    /// nothing was ever pushed, or if the token's person may not see the repository.
     ///
     /// # Errors
     /// [`ForgeError::is_unauthorized`] if the token is no longer accepted.
@@ -257,16 +259,16 @@ pub trait Forge: Words {
         branch: &str,
     ) -> Result<Option<Head>, ForgeError>;
 
-    /// Whether the forge's API answers, and at which address.
+    /// Tries if the forge's API answers. Gives a sentence with its address.
     ///
     /// # Errors
-    /// It does not, or something else is there.
+    /// The API does not answer, or something else is at that address.
     async fn greet(&self) -> Result<String, ForgeError>;
 
-    /// Whether the forge knows the application as which people sign in, with this secret and this address to return to.
+    /// Tries if the forge knows the application that people sign in with: its secret, and the address to return to.
     ///
     /// # Errors
-    /// It does not, or cannot be asked.
+    /// The forge does not know it, or does not answer.
     async fn try_client(&self, redirect: &Url) -> Result<(), ForgeError>;
 }
 
@@ -274,7 +276,7 @@ pub trait Forge: Words {
 pub struct Webhook {
     /// The address of deliveries at Kozmic.
     pub url: Url,
-    /// The events that it is made for.
+    /// The events that the webhook is made for.
     pub interest: Interest,
     /// The secret that deliveries are signed with.
     pub secret: SecretString,
@@ -289,16 +291,16 @@ pub struct Head {
     pub message: String,
     /// Its author.
     pub author: Author,
-    /// Its page at the forge; empty if that is no address of a page.
+    /// The address of its page at the forge. Empty if the forge gave no address of the web.
     pub url: String,
-    /// Time at which it was made, by its maker's clock.
+    /// The time of the commit, by the committer's clock.
     pub made_at: Option<Timestamp>,
 }
 
 /// A deploy key to register.
 pub struct PublicKey<'a> {
-    /// The words that people read beside it at the forge.
+    /// The title that people read at the forge.
     pub title: &'a str,
-    /// As in `authorized_keys`: `ssh-ed25519 AAAA…`.
+    /// The key as in `authorized_keys`: `ssh-ed25519 AAAA…`.
     pub key: &'a str,
 }

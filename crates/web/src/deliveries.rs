@@ -81,8 +81,8 @@ pub(crate) async fn take(
     store(&app, Door::Hook(hook), unproven).await
 }
 
-/// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel` are one door. The payload
-/// of a delivery says its purpose.
+/// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel` are one door. The
+/// payload of a delivery says its purpose.
 pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     let builder = app.face.auto_builder.as_ref().ok_or(Refusal::NoAutoBuilder)?;
     let unproven = read(&app, request).await?;

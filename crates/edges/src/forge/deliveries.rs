@@ -1,5 +1,4 @@
-//! Deliveries as a forge sees them: a request that it sends, the list of those that it sent, and the words of one that
-//! never came.
+//! Deliveries of a forge: a request, the forge's list of its requests, and the text of a delivery that never came.
 
 use kozmic_model::{
     git::{GitRef, Sha},
@@ -52,7 +51,7 @@ pub enum RefusedDelivery {
 pub enum Sent {
     /// The deliveries, the newest first.
     Listed(Vec<SentDelivery>),
-    /// It keeps no list of them.
+    /// The forge keeps no list.
     NotListed,
     /// Somebody switched the webhook off.
     SwitchedOff,
@@ -69,7 +68,7 @@ pub struct SentDelivery {
     pub uuid: String,
     /// The forge's word for what happened.
     pub event: String,
-    /// The time when it was sent, by the forge's clock.
+    /// The time when the delivery was sent, by the forge's clock.
     pub at: Timestamp,
     /// Its outcome.
     pub came_to: CameTo,
@@ -78,15 +77,15 @@ pub struct SentDelivery {
 /// Outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CameTo {
-    /// It was taken.
+    /// The delivery was taken.
     Arrived,
-    /// Somebody answered that they do not want it.
+    /// The receiver refused the delivery.
     Refused,
-    /// Nobody answered, or not in time, or with a fault of theirs.
+    /// The receiver did not answer in time, or had a fault.
     Failed,
 }
 
-/// Position of a branch or a pull request.
+/// A branch or a pull request with its commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tip {
     /// The branch or the pull request.
@@ -95,24 +94,24 @@ pub struct Tip {
     pub sha: Sha,
 }
 
-/// A move of a branch or a pull request that a delivery would have told of.
+/// A change of a branch or a pull request, as a delivery would have told it.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
     /// The branch or pull request.
     pub git_ref: &'a GitRef,
-    /// Its place before, as far as that is known.
+    /// The commit before, if it is known.
     pub before: Option<&'a Sha>,
-    /// Its place now; none: it is gone.
+    /// The commit now. None if the branch is deleted, or the pull request is closed.
     pub after: Option<&'a Sha>,
 }
 
-/// The words that a delivery would have had.
+/// The text that a delivery would have had.
 pub struct Telling {
     /// The forge's word for what happened.
     pub event: String,
     /// The payload.
     pub payload: Vec<u8>,
-    /// Time at which a branch's commit was made, or a pull request was changed the last time.
+    /// The time of a branch's commit, or of the last change of a pull request.
     pub at: Option<Timestamp>,
 }
 

@@ -1,11 +1,11 @@
-//! Faults of calls to a forge, and what each means for another try.
+//! Faults of calls to a forge. Each says if another try can help.
 
 use std::time::Duration;
 
-/// The reason why a call to the forge led to nothing.
+/// The reason why a call to the forge failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgeError {
-    /// It did not answer, or not in time; trying again makes sense.
+    /// The forge did not answer in time. Another try can help.
     #[error("{forge} did not answer: {cause}")]
     Unreachable {
         /// Its address.
@@ -13,7 +13,7 @@ pub enum ForgeError {
         /// The network's words.
         cause: String,
     },
-    /// It asks to wait; trying again before that makes it worse.
+    /// The forge asks to wait. An earlier try makes it worse.
     #[error("{forge} asks to wait for {} s: {message}", wait.as_secs())]
     RateLimited {
         /// Its address.
@@ -23,7 +23,7 @@ pub enum ForgeError {
         /// Its words.
         message: String,
     },
-    /// It has a fault of its own; trying again makes sense.
+    /// The forge has a fault of its own. Another try can help.
     #[error("{forge} has a fault ({status}): {message}")]
     Broken {
         /// Its address.
@@ -33,7 +33,7 @@ pub enum ForgeError {
         /// Its words.
         message: String,
     },
-    /// It said no; trying again changes nothing until somebody acts.
+    /// The forge refused. Another try does not help until somebody changes something.
     #[error("{forge} refused ({status}): {message}")]
     Refused {
         /// Its address.
@@ -43,7 +43,7 @@ pub enum ForgeError {
         /// Its words.
         message: String,
     },
-    /// It does not take a deploy key of this kind; one of another kind may do.
+    /// The forge does not take a deploy key of this kind. It may take another kind.
     #[error("{forge} does not take this deploy key: {message}")]
     KeyRefused {
         /// Its address.
@@ -51,7 +51,7 @@ pub enum ForgeError {
         /// Its words.
         message: String,
     },
-    /// It answered something that is not understood.
+    /// Kozmic does not understand the answer.
     #[error("{forge} answered something unexpected: {cause}")]
     Unexpected {
         /// Its address.

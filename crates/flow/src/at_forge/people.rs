@@ -84,8 +84,8 @@ pub async fn sign_in(edges: &Edges, returned: Returned<'_>, invited: &Invited) -
     Ok(SignedIn { user, session, lasts })
 }
 
-/// Lifetime of a session that begins now. A session ends with the token: nothing works for the person without one, and a
-/// new sign-in brings the next one.
+/// Lifetime of a session that begins now. A session ends with the token: nothing works for the person without one, and
+/// a new sign-in brings the next one.
 fn lifetime(token_ends: Option<Timestamp>, now: Timestamp) -> Duration {
     let Some(end) = token_ends else { return SESSION };
     let left = end.since(now);

@@ -1,5 +1,6 @@
-//! Bodies of deliveries in memory before anybody looked at their signatures: strangers send them, so all of them together
-//! have a limit. A body that finds no room takes the place of a larger one, and small deliveries always get in.
+//! Bodies of deliveries in memory before anybody looked at their signatures: strangers send them, so all of them
+//! together have a limit. A body that finds no room takes the place of a larger one, and small deliveries always get
+//! in.
 
 use crate::clients::Client;
 use std::{
@@ -66,8 +67,8 @@ impl Bodies {
 }
 
 impl Gathering {
-    /// Takes the next piece. While there is no room for it, the largest body of the client that holds most gives way; its
-    /// bytes go at once.
+    /// Takes the next piece. While there is no room for it, the largest body of the client that holds most gives way;
+    /// its bytes go at once.
     pub(super) fn add(&self, piece: &[u8]) -> Result<(), NoRoom> {
         let mut held = self.bodies.held();
         while held.bytes + piece.len() > self.bodies.limit {

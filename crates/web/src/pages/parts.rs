@@ -161,7 +161,8 @@ pub(crate) fn commit_url(forge: &Site, project: &Project, build: &Build) -> Opti
     of_web(&forge.commit_page(&project.repository, &build.sha))
 }
 
-/// The address of the page at the forge that shows all changes of a build. A pull request has more than its last commit.
+/// The address of the page at the forge that shows all changes of a build. A pull request has more than its last
+/// commit.
 pub(crate) fn changes_url(forge: &Site, project: &Project, build: &Build) -> Option<String> {
     match build.trigger {
         Trigger::PullRequest { number, .. } => of_web(&forge.changes_page(&project.repository, number)),

@@ -10,7 +10,7 @@ use url::Url;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Time to wait when GitHub limits without saying for how long; its documentation asks for a minute.
+/// Time to wait if GitHub limits calls without a time. Its documentation asks for a minute.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
 /// The largest picture that is kept, in bytes.
@@ -19,16 +19,16 @@ const PICTURE_LIMIT: usize = 512 * 1024;
 /// The largest answer of the API to a stranger, in bytes.
 const GREETING_LIMIT: usize = 256 * 1024;
 
-/// The most addresses that reading asks one after another: GitHub sends on once, by a repository's id.
+/// The most redirections that reading follows. GitHub redirects once, to the address with the repository's id.
 const REDIRECT_LIMIT: usize = 5;
 
-/// A guard against a list that never ends: 300 pages are 30,000 entries.
+/// The most pages of a list. A list without an end stops here, at 30,000 entries.
 const PAGE_LIMIT: usize = 300;
 
 pub(super) struct Client {
-    /// Follows nowhere by itself, for it carries tokens.
+    /// Follows no redirection by itself, because its requests have tokens.
     http: reqwest::Client,
-    /// For pictures, which lie elsewhere and need no token.
+    /// For pictures. They are on other servers and need no token.
     pictures: reqwest::Client,
     api: Url,
 }
@@ -50,8 +50,8 @@ impl Client {
         Ok(url)
     }
 
-    /// `<api>/repositories/<number>/<rest>`: where GitHub itself leads whoever uses a name that is no longer true. A
-    /// name may belong to another repository by now.
+    /// `<api>/repositories/<number>/<rest>`. GitHub itself redirects old names there. A name may belong to another
+    /// repository now, a number never does.
     pub(super) fn repository_path(&self, repository: &Repository, rest: &[&str]) -> Result<Url, ForgeError> {
         self.path(&[&["repositories", repository.id.to_string().as_str()], rest].concat())
     }
@@ -65,7 +65,7 @@ impl Client {
         self.json(response).await
     }
 
-    /// All pages of a list, 100 entries each; `url` has no query but what the list needs.
+    /// All entries of a list, from pages of 100 entries. The query of `url` has only parameters of the list itself.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         mut url: Url,
@@ -81,7 +81,7 @@ impl Client {
                 None => return Ok(found),
             }
         }
-        // An entry that is not on a list counts as gone: half of a list would do harm.
+        // The callers take an entry that is not on the list for gone. So half of a list does harm.
         Err(self.unexpected(format!("a list of more than {} entries", found.len())))
     }
 
@@ -93,7 +93,7 @@ impl Client {
     ) -> Result<(Vec<T>, Option<Url>), ForgeError> {
         let response = self.read(url, token).await?;
         let next = response.headers().get(header::LINK).and_then(|link| next_link(link.to_str().ok()?));
-        // A token never goes to another host than GitHub's, whatever a header says.
+        // A token goes to no other host, also if a header names one.
         let next = next.filter(|next| next.origin() == self.api.origin());
         Ok((self.json(response).await?, next))
     }
@@ -143,12 +143,12 @@ impl Client {
         Ok((kind, bytes))
     }
 
-    /// The API's answer without a token: that it is there, and is GitHub's.
+    /// Asks the API without a token. Checks that it is there, and that it is GitHub's.
     pub(super) async fn greet(&self) -> Result<String, ForgeError> {
         let response =
             self.http.get(self.api.clone()).send().await.map_err(|fault| self.unreachable(&fault))?;
         let status = response.status();
-        // An Enterprise server in private mode refuses strangers, and any server whoever asked too often.
+        // An Enterprise server in private mode refuses strangers. Any server refuses a client that asked too often.
         let speaks = status.is_success()
             || [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS]
                 .contains(&status);
@@ -189,7 +189,7 @@ impl Client {
             .header("X-GitHub-Api-Version", "2022-11-28")
     }
 
-    /// Reads, and follows to where a renamed or moved repository lies now.
+    /// Reads, and follows redirections: a repository may have been renamed or moved.
     async fn read(&self, mut url: Url, token: &SecretString) -> Result<Response, ForgeError> {
         for _ in 0..REDIRECT_LIMIT {
             let request = self.request(Method::GET, url.clone(), token);
@@ -268,7 +268,8 @@ fn with_destination(message: String, destination: Option<Url>) -> String {
     }
 }
 
-/// Time that the headers ask to wait: `Retry-After` in seconds, else until `X-RateLimit-Reset` if nothing remains.
+/// The time to wait, as the headers give it: `Retry-After` in seconds. Else the time until `X-RateLimit-Reset`, if no
+/// call remains.
 fn asked_wait(response: &Response) -> Option<Duration> {
     let number = |name: &str| response.headers().get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     if let Some(seconds) = number("retry-after") {
@@ -285,7 +286,7 @@ fn is_limit(status: StatusCode, wait: Option<Duration>, message: &str) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || wait.is_some() || message.to_lowercase().contains("rate limit")
 }
 
-/// GitHub's own words: `message`, with the details of `errors` behind.
+/// GitHub's own words: `message`, then the details of `errors`.
 fn message_of(body: &[u8]) -> String {
     let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) else {
         return String::from_utf8_lossy(body).chars().take(200).collect();

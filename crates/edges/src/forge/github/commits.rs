@@ -1,4 +1,4 @@
-//! Commits that GitHub is asked for: one that a payload did not describe, and the newest of a branch.
+//! Commits, as GitHub's API gives them: one commit, and the newest commit of a branch.
 
 use super::{Client, ForgeError, Head, payload};
 use kozmic_model::{
@@ -52,7 +52,7 @@ pub(super) async fn one(
     Ok((message, author))
 }
 
-/// GitHub answers 422 where there is no such branch, and 409 where the repository is empty.
+/// GitHub answers 422 if there is no such branch, and 409 if the repository is empty.
 pub(super) async fn head(
     client: &Client,
     token: &SecretString,

@@ -1,6 +1,6 @@
 //! Deploy keys: registered read-only, or found again.
 //!
-//! GitHub takes a key once, all over the server. One that it took while its answer was lost is found in the list.
+//! GitHub takes a key only once on the whole server. If its answer was lost, the key is found in the list.
 
 use super::{Client, ForgeError, PublicKey, repositories};
 use kozmic_model::{ids::DeployKeyId, project::Repository};
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 
-/// GitHub's words for a key that it knows from wherever.
+/// GitHub's words for a key that is already registered somewhere.
 const IN_USE: &str = "already in use";
 
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct KeyAnswer {
     read_only: bool,
 }
 
-/// One repository's keys, as one person may change them.
+/// The keys of one repository, by the token of one person.
 pub(super) struct DeployKeys<'a> {
     pub(super) client: &'a Client,
     pub(super) token: &'a SecretString,
@@ -46,7 +46,7 @@ impl DeployKeys<'_> {
         }
     }
 
-    /// Removes all that is this key, whatever its number.
+    /// Removes each entry of this key, with any number.
     pub(super) async fn remove(&self, key: &str) -> Result<(), ForgeError> {
         let path = self.client.repository_path(self.repository, &["keys"])?;
         let there = match self.client.list::<KeyAnswer>(path, self.token).await {
@@ -88,7 +88,7 @@ impl DeployKeys<'_> {
         Ok(DeployKeyId(self.client.json::<KeyAnswer>(response).await?.id))
     }
 
-    /// After a refusal: the key may be here already, where it is fine as long as it may only read.
+    /// The outcome after a refusal. The key may already be in this repository, and that is right if it may only read.
     async fn take_over(
         &self,
         wanted: &PublicKey<'_>,
@@ -107,7 +107,7 @@ impl DeployKeys<'_> {
     }
 }
 
-/// A key that is refused although nobody uses it is one that the server does not take.
+/// The meaning of a refusal. If the key is in use nowhere, the server does not take keys of this kind.
 fn meaning(refusal: ForgeError) -> ForgeError {
     match refusal {
         ForgeError::Refused { forge, message, .. } if !message.contains(IN_USE) => {

@@ -1,4 +1,4 @@
-//! Signing in: the web flow, and who the token belongs to.
+//! Sign-in: the web flow, and the person that a token belongs to.
 
 use super::{Client, ForgeError, GitHubSettings, Token};
 use crate::clock;
@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use url::Url;
 
-/// Private repositories, commit statuses, webhooks and deploy keys need `repo`; an OAuth application has no narrower
-/// scope that covers them. GitHub tells only for `read:org` who may see an organization's repository. `user:email` is
-/// for the address that mails go to.
+/// The rights that a sign-in asks for. Private repositories, commit statuses, webhooks and deploy keys need `repo`: an
+/// OAuth application has no smaller scope for them. With `read:org` GitHub tells the people who may see an
+/// organization's repository. `user:email` gives the address for mails.
 const SCOPE: &str = "repo read:org user:email";
 
 /// A code that a browser brought back.
@@ -23,7 +23,7 @@ pub(super) struct Code<'a> {
     pub(super) redirect: &'a Url,
 }
 
-/// GitHub takes S256 alone; an Enterprise server that is too old for it passes over the two fields.
+/// The page of the sign-in. GitHub takes only S256. An Enterprise server that is too old ignores the two fields.
 pub(super) fn authorize_url(
     settings: &GitHubSettings,
     state: &str,
@@ -81,7 +81,8 @@ pub(super) async fn exchange_code(
 /// A code that GitHub never gave out.
 const NO_CODE: &str = "kozmic-asks-whether-the-secret-fits";
 
-/// GitHub looks at the application before the code: it refuses an invented code as such only to one that it knows.
+/// Tries the application with an invented code. GitHub checks the application first: if it complains about the code, it
+/// knows the application.
 pub(super) async fn try_client(
     client: &Client,
     settings: &GitHubSettings,
@@ -114,7 +115,7 @@ pub(super) async fn try_client(
     Err(client.refused(StatusCode::UNAUTHORIZED, words))
 }
 
-/// As RFC 7636 has it.
+/// The hash of a verifier, by RFC 7636.
 fn challenge(verifier: &SecretString) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()))
 }
@@ -148,7 +149,7 @@ pub(super) async fn profile(client: &Client, token: &SecretString) -> Result<Pro
     })
 }
 
-/// The primary address, else the public one: whichever it is, the forge has verified it.
+/// The primary address, else the public one. It counts only if GitHub has verified it.
 fn verified(emails: Vec<EmailAnswer>, public: Option<&str>) -> Option<String> {
     let is_meant =
         |email: &EmailAnswer| email.verified && (email.primary || Some(email.email.as_str()) == public);
@@ -179,7 +180,7 @@ mod tests {
         assert_eq!(verified(Vec::new(), Some("a@x")), None);
     }
 
-    /// The words for an application that GitHub answers so.
+    /// The judgement of an application after this answer.
     async fn judged(status: u16, body: &str) -> Result<(), String> {
         let github = Loopback::answering([(status, body.to_owned())]).await;
         let settings = GitHubSettings {

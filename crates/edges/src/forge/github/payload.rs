@@ -17,16 +17,16 @@ use kozmic_model::{
 use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 
-/// The most bytes of a commit's message that are kept: lists of builds stay light.
+/// The most bytes of a commit's message that are kept. Lists of builds stay small.
 const MESSAGE_LIMIT: usize = 64 * 1024;
 
-/// The most bytes of a pull request's title that are kept; GitHub's own limit is lower.
+/// The most bytes of a pull request's title that are kept. GitHub's own limit is lower.
 const TITLE_LIMIT: usize = 1024;
 
-/// The most bytes of a login that are kept; GitHub's own limit is lower.
+/// The most bytes of a login that are kept. GitHub's own limit is lower.
 const LOGIN_LIMIT: usize = 100;
 
-/// The most bytes that are kept of the fault in a payload: it repeats what stands there.
+/// The most bytes of a fault that are kept. A fault may repeat parts of the payload.
 const CAUSE_LIMIT: usize = 300;
 
 /// The longest address of a page that is kept, in bytes.
@@ -44,14 +44,14 @@ pub(super) fn event(name: &str, payload: &[u8]) -> Result<Event, UnreadablePaylo
 }
 
 fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, UnreadablePayload> {
-    // A list would be taken for an object whose fields have no names.
+    // Serde reads a list as an object without names of fields.
     if !payload.trim_ascii_start().starts_with(b"{") {
         return Err(unreadable(event, &"it is no JSON object"));
     }
     serde_json::from_slice(payload).map_err(|fault| unreadable(event, &fault))
 }
 
-/// The reason why an event's payload cannot be read, in a few words, however much of the payload they repeat.
+/// The reason why an event's payload cannot be read, cut to a limit.
 pub(super) fn unreadable(event: &str, cause: &impl ToString) -> UnreadablePayload {
     UnreadablePayload { event: event.to_owned(), cause: cut(cause.to_string(), CAUSE_LIMIT) }
 }
@@ -72,11 +72,11 @@ fn repository(RepositoryEvent { action }: RepositoryEvent) -> Event {
 struct PullRequestEvent {
     action: String,
     number: u64,
-    /// The commit of the head before, if new commits came.
+    /// The head's commit before, if there are new commits.
     before: Option<String>,
     pull_request: PullRequest,
     repository: Repository,
-    /// None in what Kozmic tells itself.
+    /// None in a payload that Kozmic made itself.
     sender: Option<Login>,
 }
 
@@ -94,7 +94,7 @@ struct Head {
     #[serde(rename = "ref")]
     branch: String,
     sha: String,
-    /// None where the fork was deleted.
+    /// None if the fork was deleted.
     repo: Option<Repository>,
 }
 
@@ -128,7 +128,7 @@ fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
     let pusher = pusher(&action, sender, user.as_ref(), head.repo).filter(|_| !is_own_branch);
     let git_ref = if is_own_branch { GitRef::Branch(head.branch) } else { GitRef::PullRequest(number) };
     let before = match (action.as_str(), is_own_branch) {
-        // Its pushes tell how the branch moved.
+        // Deliveries of pushes tell the commit before.
         ("opened" | "synchronize" | "reopened", true) => None,
         ("opened" | "reopened", false) => Some(sha.nowhere()),
         ("synchronize", false) => before.and_then(|before| before.parse().ok()),
@@ -158,8 +158,8 @@ fn pull_request(event: PullRequestEvent) -> Result<Event, UnreadablePayload> {
     })))
 }
 
-/// The person who pushed a fork's commit, where there is no doubt: new commits are pushed by the sender. Who opens a pull
-/// request may do so with anybody's commit, unless the fork is their own; so may who opens one again.
+/// The person who pushed a fork's commit, if that is certain. The sender of new commits pushed them. A person may open
+/// a pull request with a commit of somebody else, unless the fork is their own. The same holds for reopening.
 fn pusher(
     action: &str,
     sender: Option<Login>,
@@ -176,7 +176,7 @@ fn pusher(
     Some(Pusher { id: ForgeUserId(id?), login: cut(login, LOGIN_LIMIT) })
 }
 
-/// A time as payloads of pull requests tell it.
+/// A time in the form of pull requests' payloads.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| Timestamp(time.timestamp_millis()))
 }
@@ -186,13 +186,13 @@ pub(super) fn message(text: String) -> String {
     cut(text, MESSAGE_LIMIT)
 }
 
-/// The address of a page at the forge; empty if a browser would do anything else with it than open a page.
+/// The address of a page at the forge. Empty if the address is not of the web: a browser must only open pages.
 pub(super) fn page(text: &str) -> String {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     url.map(String::from).filter(|url| url.len() <= PAGE_LIMIT).unwrap_or_default()
 }
 
-/// The text up to so many bytes, between two characters.
+/// The text up to so many bytes. No character is cut in two.
 fn cut(mut text: String, limit: usize) -> String {
     text.truncate(text.floor_char_boundary(limit));
     text

@@ -1,4 +1,4 @@
-//! Repositories: those that somebody can reach, who else can, and the one that a delivery is about.
+//! Repositories: those that a person can reach, their collaborators, and the repository of a delivery.
 
 use super::{Client, ForgeError, UnreadablePayload, payload};
 use kozmic_model::{
@@ -37,7 +37,7 @@ struct Owner {
     login: String,
 }
 
-/// Nobody may do more than read if GitHub tells none.
+/// The rights as GitHub tells them. If it tells none, the person may only read.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Permissions {
@@ -78,7 +78,7 @@ impl From<RepositoryAnswer> for Access {
     }
 }
 
-/// The list has logins only; people tell their names when they sign in.
+/// The list has only logins. The names of people come when they sign in.
 impl From<CollaboratorAnswer> for Collaborator {
     fn from(CollaboratorAnswer { id, login, avatar_url, permissions }: CollaboratorAnswer) -> Self {
         let profile = Profile {
@@ -149,7 +149,7 @@ pub(super) fn of_payload(payload: &[u8]) -> Result<Repository, UnreadablePayload
     }
 }
 
-/// Whether GitHub lets an account or a repository be called so, as far as paths and pages are concerned.
+/// True if the text can be the name of an account or a repository, without harm in a path.
 fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=100).contains(&text.len()) && text.bytes().all(fits) && !matches!(text, "." | "..")
@@ -177,7 +177,7 @@ struct UserAnswer {
     id: i64,
 }
 
-/// The right of one person, by all ways to it. A login may have become another person's.
+/// The right of one person, from all sources of rights. The login may belong to another person now.
 pub(super) async fn permission(
     client: &Client,
     token: &SecretString,
@@ -195,11 +195,12 @@ pub(super) async fn permission(
     Ok(permission.filter(|_| user.id == person.id.0))
 }
 
-/// Meaning of GitHub's answer that something to be removed is not found: GitHub answers so if it is gone, and to a
-/// person who may not administer the repository.
+/// The meaning of a 404 for a thing to be removed. GitHub answers so if the thing is gone, and also if the person may
+/// not administer the repository.
 ///
 /// # Errors
-/// [`ForgeError::is_missing`] if the token's person does not see the repository; a refusal if they see it only.
+/// [`ForgeError::is_missing`] if the token's person does not see the repository. A refusal if that person may only see
+/// it.
 pub(super) async fn gone(
     client: &Client,
     token: &SecretString,

@@ -1,4 +1,5 @@
-//! GitHub's own book of a webhook's deliveries: what came of each, and sending one again. It keeps them for a few days.
+//! GitHub's own list of a webhook's deliveries: the outcome of each, and a second sending. GitHub keeps a delivery for
+//! some days.
 
 use super::{Client, ForgeError, repositories};
 use crate::forge::{CameTo, Sent, SentDelivery};
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-/// A guard against a book without end: so many pages are 3,000 deliveries.
+/// The most pages of the list that are read: 3,000 deliveries.
 const PAGES: usize = 30;
 
 /// The longest id and event name that are believed, in bytes.
@@ -29,7 +30,7 @@ struct WebhookAnswer {
     active: bool,
 }
 
-/// One webhook's book, as one person may read it.
+/// The list of one webhook, by the token of one person.
 pub(super) struct Book<'a> {
     pub(super) client: &'a Client,
     pub(super) token: &'a SecretString,
@@ -61,19 +62,19 @@ impl Book<'_> {
         Ok(Sent::Listed(found))
     }
 
-    /// Whether the webhook is there and on.
+    /// True if the webhook is switched on.
     pub(super) async fn is_on(&self) -> Result<bool, ForgeError> {
         Ok(self.client.get::<WebhookAnswer>(self.path(&[])?, self.token).await?.active)
     }
 
-    /// Sends a delivery again; GitHub does so in a moment.
+    /// Asks GitHub to send a delivery again, which happens soon after.
     pub(super) async fn send_again(&self, delivery: i64) -> Result<(), ForgeError> {
         let path = self.path(&["deliveries", &delivery.to_string(), "attempts"])?;
         self.client.post(path, self.token, &json!({})).await.map(drop)
     }
 
-    /// The reason why there is no list. An old Enterprise server keeps none; whoever does not administer the repository
-    /// may not read it; or there is no such webhook.
+    /// The reason why there is no list. An old Enterprise server keeps none, or the person may not administer the
+    /// repository, or there is no such webhook.
     async fn unlisted(&self, refusal: ForgeError) -> Result<Sent, ForgeError> {
         match self.is_on().await {
             Ok(true) => Ok(Sent::NotListed),
@@ -95,14 +96,14 @@ impl Book<'_> {
 }
 
 impl SentDelivery {
-    /// None: it says nothing that could be used.
+    /// Reads a line of the list. None if it has nothing of use.
     fn read(answer: DeliveryAnswer) -> Option<Self> {
         let DeliveryAnswer { id, guid, delivered_at, status_code, event } = answer;
         let is_short = |text: &str| (1..=LONGEST_NAME).contains(&text.len());
         let at = Timestamp(DateTime::parse_from_rfc3339(&delivered_at).ok()?.timestamp_millis());
         let came_to = match status_code {
             Some(200..=299) => CameTo::Arrived,
-            // Too many requests, or too slow, is the way's word rather than Kozmic's.
+            // A proxy answers 408 and 429, not Kozmic: the delivery failed on its way.
             Some(408 | 429) => CameTo::Failed,
             Some(400..=499) => CameTo::Refused,
             _ => CameTo::Failed,

@@ -1,4 +1,4 @@
-//! Positions of a repository's branches and open pull requests, and the words that a delivery would have had of one.
+//! The commits of a repository's branches and open pull requests, and the text of a delivery that never came.
 
 use super::{Client, ForgeError, commits, payload};
 use crate::forge::{Head, Step, Telling, Tip};
@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Number of pages of 100 that are compared, of each list.
+/// The most pages of 100 entries that are read of each list.
 const PAGES: usize = 10;
 
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ struct PullAnswer {
 #[derive(Deserialize)]
 struct HeadAnswer {
     sha: Sha,
-    /// None where the fork was deleted.
+    /// None if the fork was deleted.
     repo: Option<RepositoryAnswer>,
 }
 
@@ -44,13 +44,13 @@ struct RepositoryAnswer {
 }
 
 impl PullAnswer {
-    /// Its head is a branch of the repository itself, which tells all that there is to tell.
+    /// True if the head is a branch of the repository itself. The branch is on the other list.
     fn is_branch_of(&self, repository: &Repository) -> bool {
         self.head.repo.as_ref().is_some_and(|head| head.id == repository.id)
     }
 }
 
-/// The branches and the open pull requests of a repository, as far as they are compared.
+/// The branches and the open pull requests of a repository, up to a limit.
 pub(super) async fn all(
     client: &Client,
     token: &SecretString,
@@ -86,7 +86,7 @@ async fn some<T: serde::de::DeserializeOwned>(
     Ok(found)
 }
 
-/// The words that a delivery would have had of a step; none if its ref stands elsewhere by now.
+/// Event and payload that a delivery about a step would have had. None if the ref is at another commit now.
 pub(super) async fn telling(
     client: &Client,
     token: &SecretString,
@@ -131,7 +131,7 @@ fn push(repository: &Repository, Step { git_ref, before, .. }: Step<'_>, head: O
     Telling { event: "push".to_owned(), payload: payload.to_string().into_bytes(), at }
 }
 
-/// A repository as a delivery tells of it.
+/// A repository in the shape of a delivery.
 fn shape(repository: &Repository) -> Value {
     let Repository { id, owner, name, private, default_branch, html_url, clone_url, ssh_url } = repository;
     json!({ "id": id, "name": name, "full_name": repository.full_name(), "owner": { "login": owner },

@@ -1,7 +1,7 @@
-//! Webhooks: made, or brought back in line.
+//! Webhooks: created, corrected, removed.
 //!
-//! One that GitHub made while its answer was lost is found by its address, before another one is made, and when a webhook
-//! is taken away.
+//! If GitHub's answer to a creation was lost, the webhook is found by its address: before another one is created, and
+//! when it is removed.
 
 use super::{Client, ForgeError, Webhook, delivery, repositories};
 use kozmic_model::{ids::WebhookId, project::Repository};
@@ -107,7 +107,7 @@ async fn change(
     client.patch(path, token, &body(wanted)).await.map(|_| id)
 }
 
-/// The webhooks that call an address.
+/// The ids of the webhooks with this address.
 async fn at(
     client: &Client,
     token: &SecretString,

@@ -6,8 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The beginnings of the paths of the parts that know forges. The doubles are no part of the program. The takeover is from an installation that knew
-/// GitHub alone.
+/// The beginnings of the paths of the parts that know forges. The doubles are no part of the program. The takeover is
+/// from an installation that knew GitHub alone.
 const OF_FORGES: [&str; 4] = ["edges/src/forge", "testkit/", "scripted/", "import/"];
 
 /// The parts that have settings for the one forge there is, and propose them: the program, and the pages of its set-up.

@@ -101,8 +101,8 @@ fn decoded(text: &[u8]) -> Vec<u8> {
     percent_decode(&spaced).collect()
 }
 
-/// Checks that a payload is JSON, and gives the fault otherwise. Serde uses no recursion for values that it ignores, so a
-/// deep payload is no danger.
+/// Checks that a payload is JSON, and gives the fault otherwise. Serde uses no recursion for values that it ignores, so
+/// a deep payload is no danger.
 fn check(payload: &[u8]) -> Result<(), String> {
     if payload.trim_ascii().is_empty() {
         return Err("the payload is empty".to_owned());

@@ -1,4 +1,4 @@
-//! Anything as a payload: it is understood or refused, and what is kept of it has a size.
+//! Random payloads: each is understood or refused, and each kept part has a limit.
 
 use super::{MESSAGE_LIMIT, PAGE_LIMIT, TITLE_LIMIT, body, event};
 use kozmic_model::{
@@ -22,7 +22,7 @@ const EVENTS: &[&str] = &[
     "\0",
 ];
 
-/// Texts that mean something somewhere in a payload, and others.
+/// Texts with a meaning somewhere in a payload, and other texts.
 const TEXTS: &[&str] = &[
     "",
     "opened",
@@ -72,7 +72,7 @@ const KEYS: &[&str] = &[
     "x",
 ];
 
-/// A push and a pull request as GitHub sends them, as far as they are read.
+/// A push and a pull request in GitHub's shape, with the fields that are read.
 fn real() -> [Value; 2] {
     let sha = "a".repeat(40);
     let person = json!({ "name": "Anna", "email": "anna@example.org", "login": "anna", "id": 1 });
@@ -124,7 +124,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Puts a value at a place: down a way of numbers, each of which chooses a child.
+/// Puts a value at a place. Each number of the path chooses a child.
 fn put(into: &mut Value, way: &[usize], value: Value) {
     let Some((step, rest)) = way.split_first() else { return *into = value };
     let children = match into {

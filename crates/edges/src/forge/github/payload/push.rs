@@ -1,4 +1,4 @@
-//! Pushes of branches and tags: which commit is to be built, and which came with it.
+//! Pushes of branches and tags: the commit to build, and the commits that came with it.
 
 use super::{UnreadablePayload, cut, message, page, unreadable};
 use kozmic_model::{
@@ -8,7 +8,7 @@ use kozmic_model::{
 };
 use serde::{Deserialize, de::IgnoredAny};
 
-/// The most commits of a push that are kept: the newest.
+/// The most commits of a push that are kept. The newest are kept.
 const COMMITS_LIMIT: usize = 20;
 
 /// The most characters of a line that are kept for lists.
@@ -26,7 +26,7 @@ pub(super) struct Push {
     #[serde(default)]
     deleted: bool,
     head_commit: Option<Commit>,
-    /// The oldest first; empty for tags, and where the branch brings nothing new.
+    /// The commits, the oldest first. Empty for tags, and for a branch without new commits.
     commits: Option<Vec<Commit>>,
     #[serde(default)]
     repository: PushedRepository,
@@ -38,7 +38,7 @@ struct PushedRepository {
     pushed_at: Option<Moment>,
 }
 
-/// Pushes tell times in seconds since 1970, where other payloads have texts.
+/// A time in a push: seconds since 1970. Other payloads have texts.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Moment {
@@ -103,12 +103,12 @@ pub(super) fn event(push: Push) -> Result<Event, UnreadablePayload> {
     };
     let commits = pushed(commits.unwrap_or_default(), head_commit.as_ref());
     let change = change(git_ref, sha, pushed_at, head_commit, commits);
-    // A tag may be an object of its own: what it moved from is one as well.
+    // A tag may be an object of its own. So may the object before.
     let after = after.parse().unwrap_or_else(|_| change.after.clone());
     Ok(Event::Change(Box::new(Change { before, after, ..change })))
 }
 
-/// The commit that a tag stands for. The push's `after` is the tag itself if that is an object of its own.
+/// The commit that a tag points to. If the tag is an object of its own, the push's `after` is the tag, not the commit.
 fn tagged(head: Option<&Commit>) -> Option<Result<Sha, NotASha>> {
     head.map(|commit| commit.id.parse())
 }
@@ -150,7 +150,7 @@ fn author(person: Person) -> Author {
     Author { name, email: person.email.filter(|email| !email.is_empty()) }
 }
 
-/// The newest of the commits that a push brought, or its head, if it brought none.
+/// The newest commits of a push. If the push has no new commit, its head.
 fn pushed(commits: Vec<Commit>, head: Option<&Commit>) -> Vec<PushedCommit> {
     let older = commits.len().saturating_sub(COMMITS_LIMIT);
     let listed = commits.iter().skip(older).filter_map(listed).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! For tests only: a server on this machine that gives prepared answers, one a request, and notes what it was asked.
+//! A server on this machine for tests. It gives one prepared answer to each request, and records the requests.
 
 use super::super::Client;
 use kozmic_model::{ids::RepositoryId, project::Repository};
@@ -40,7 +40,8 @@ impl Loopback {
         Self::start(|_| answers.collect()).await
     }
 
-    /// Gives the answers that `answers` makes of its own origin; after the last it closes each connection.
+    /// Gives the answers that `answers` makes for the server's own origin. After the last answer it closes each
+    /// connection.
     pub(in crate::forge::github) async fn start(answers: impl FnOnce(&str) -> Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -63,7 +64,7 @@ impl Loopback {
         Client::new(Url::parse(&format!("{}/api", self.origin)).unwrap()).unwrap()
     }
 
-    /// The requests so far: method and path, and `!` where no token came along.
+    /// The requests so far: method and path, then `!` if the request had no token.
     pub(in crate::forge::github) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
