@@ -1,6 +1,5 @@
 //! The people who may sign in: everybody, or the people and organizations in the settings.
 
-use crate::user::User;
 use std::fmt;
 
 /// Logins of people and names of organizations from the settings; empty: everybody.
@@ -54,11 +53,11 @@ impl Invited {
         named.cloned().map_or(Admission::Nobody, Admission::Organization)
     }
 
-    /// The standing of a person, as far as it is known. If their organization is no longer named, they may still belong
-    /// to another one that is.
-    pub fn standing(&self, user: &User) -> Standing {
-        match &user.admission {
-            _ if self.admits(&user.profile.login) => Standing::In,
+    /// The standing of the person with this login, as far as it is known. If the organization of their last admission is
+    /// no longer named, they may still belong to another one that is.
+    pub fn standing(&self, login: &str, last: &Admission) -> Standing {
+        match last {
+            _ if self.admits(login) => Standing::In,
             Admission::Organization(name) if self.names(name) => Standing::In,
             Admission::Organization(_) | Admission::Unasked => Standing::Unknown,
             Admission::Nobody => Standing::Out,
@@ -73,24 +72,9 @@ impl Invited {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ids::{ForgeUserId, UserId},
-        user::{MailSettings, Profile},
-    };
 
     fn invited(names: &[&str]) -> Invited {
         Invited::new(names.iter().map(|name| (*name).to_owned()).collect())
-    }
-
-    fn user(login: &str, admission: Admission) -> User {
-        let profile = Profile {
-            forge_id: ForgeUserId(1),
-            login: login.into(),
-            name: String::new(),
-            avatar_url: String::new(),
-            email: None,
-        };
-        User { id: UserId(1), profile, mail: MailSettings::default(), admission }
     }
 
     #[test]
@@ -104,7 +88,7 @@ mod tests {
             (&["bert"], Admission::Unasked, Standing::Unknown),
             (&["bert"], Admission::Nobody, Standing::Out),
         ] {
-            let judged = invited(names).standing(&user("anna", admission.clone()));
+            let judged = invited(names).standing("anna", &admission);
             assert_eq!(judged, standing, "{names:?} {admission:?}");
         }
     }

@@ -37,7 +37,7 @@ pub(super) async fn admission(
 /// # Errors
 /// The forge or the database does not answer.
 pub async fn may_stay(edges: &Edges, user: &User, invited: &Invited) -> Result<bool> {
-    match invited.standing(user) {
+    match invited.standing(&user.profile.login, &user.admission) {
         Standing::In => Ok(true),
         Standing::Out => Ok(false),
         Standing::Unknown => ask_anew(edges, user, invited).await,
