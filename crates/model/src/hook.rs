@@ -1,12 +1,13 @@
 //! A hook: the image and the scripts to run for a project's pushes. People fill in a form, and this module checks it.
 
 use crate::{
+    form::FieldFaults,
     ids::{HookId, ProjectId, WebhookId},
     image::ImageName,
     install::{Install, PullPolicy, tracked_paths},
     interruption::IfInterrupted,
 };
-use std::{collections::BTreeMap, str::FromStr};
+use std::str::FromStr;
 
 /// The script that a new hook starts with.
 pub const DEFAULT_SCRIPT: &str = "#!/bin/bash\necho \"It works!\"\n";
@@ -67,9 +68,6 @@ pub struct HookDraft {
     /// The rule for a job that is interrupted: an [`IfInterrupted::word`]; empty: its default.
     pub if_interrupted: String,
 }
-
-/// A sentence for each wrong field, by the field's name.
-pub type FieldFaults = BTreeMap<&'static str, String>;
 
 impl HookDraft {
     /// The hook that the draft describes, or a fault for each wrong field.

@@ -1,7 +1,7 @@
 //! Registry credentials: user and password for registries that require a login before a pull.
 
 use crate::{
-    hook::FieldFaults,
+    form::FieldFaults,
     ids::{CredentialId, ProjectId},
 };
 

@@ -16,7 +16,8 @@ use axum::{
 };
 use kozmic_edges::clock;
 use kozmic_model::{
-    hook::{DEFAULT_SCRIPT, FieldFaults, Hook, HookDraft, TITLE_LIMIT},
+    form::FieldFaults,
+    hook::{DEFAULT_SCRIPT, Hook, HookDraft, TITLE_LIMIT},
     ids::{HookId, ProjectId},
     install::PullPolicy,
     interruption::IfInterrupted,

@@ -5,7 +5,7 @@ use super::{Said, page};
 use crate::{address::At, app::Shared, error::WebError};
 use axum::{extract::State, response::Response};
 use kozmic_flow::at_forge;
-use kozmic_model::{hook::FieldFaults, ids::ProjectId, project::Role};
+use kozmic_model::{form::FieldFaults, ids::ProjectId, project::Role};
 use serde::Deserialize;
 
 /// The name as typed.
