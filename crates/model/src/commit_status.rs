@@ -12,8 +12,8 @@ use crate::{
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// The name under which a forge lists Kozmic's statuses of a commit.
-pub const CONTEXT: &str = "Kozmic-CI";
+/// The longest description that GitHub takes, in characters.
+const DESCRIPTION_LIMIT: usize = 140;
 
 /// A status that the forge must show beside a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ pub use task::{Base, HookTask, Program, Task};
 
 use crate::{
     artifact::ArtifactName,
-    commit_status::CONTEXT,
     event::{Author, Trigger},
     git::{GitRef, RefAt, Sha},
     ids::{BuildId, HookId},
@@ -59,6 +58,9 @@ impl JobSpec {
         name.wishes(owners, at, is_plain)
     }
 }
+
+/// The name under which a forge lists the statuses of hooks' builds.
+pub const CONTEXT: &str = "Kozmic-CI";
 
 /// The source from which a job's spec was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

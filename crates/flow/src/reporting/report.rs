@@ -15,9 +15,10 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     build::Build,
-    commit_status::{CONTEXT, CommitState, CommitStatus, Culprit, canceled, description, job_description},
+    commit_status::{CommitState, CommitStatus, Culprit, canceled, description, job_description},
     ids::{BuildId, JobId, UserId},
     job::{CanceledBy, Job},
+    spec::CONTEXT,
     status::{Status, decisive},
     time::Timestamp,
 };
