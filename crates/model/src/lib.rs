@@ -75,6 +75,7 @@ pub mod recipe;
 pub mod kernel;
 pub mod spec;
 pub mod job;
+pub mod environment;
 pub mod ending;
 pub mod build;
 pub mod commit_status;

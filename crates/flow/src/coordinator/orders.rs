@@ -8,9 +8,10 @@ use kozmic_edges::{
     store::{ClaimedJob, IMAGES},
 };
 use kozmic_model::{
+    environment::{BuildFacts, environment},
     phase::Phase,
     registry::host_of,
-    spec::{Base, BuildFacts, JobSpec, Task, environment},
+    spec::{Base, JobSpec, Task},
     time::Timestamp,
 };
 use kozmic_runner::{
