@@ -25,7 +25,7 @@ use kozmic_model::{
     git::GitRef,
     image::ImageName,
     job::{Attempt, Outcome},
-    kernel::image_wish,
+    kernel_image::image_wish,
     phase::Phase,
     runner,
     spec::Origin,

@@ -9,8 +9,7 @@ use kozmic_model::{
     ids::ProjectId,
     image::{ImageName, RESERVED},
     job::Job,
-    kernel::KernelKind,
-    spec::Origin,
+    spec::{KernelKind, Origin},
     status::Status,
 };
 

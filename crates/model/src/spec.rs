@@ -10,7 +10,7 @@ use crate::{
     git::RefAt,
     ids::HookId,
     interruption::IfInterrupted,
-    kernel::{self, KernelKind},
+    kernel_image::is_certain,
     names::{NameOwner, Wish},
 };
 use serde::{Deserialize, Serialize};
@@ -41,11 +41,11 @@ impl JobSpec {
         let of_both = |own: NameOwner| [own.clone(), own];
         let (owners, is_plain) = match (&self.origin, &self.task) {
             (Origin::Kernel(KernelKind::Generic), _) => {
-                (of_both(NameOwner::kernel(full_name, git_ref)), kernel::is_certain(git_ref))
+                (of_both(NameOwner::kernel(full_name, git_ref)), is_certain(git_ref))
             }
             (Origin::Kernel(KernelKind::Dependent), Task::Program(program)) => {
                 let of_link = NameOwner::kernels_on(program.image.repository(), git_ref);
-                let is_plain = kernel::is_certain(git_ref) && !git_ref.label().ends_with(GENERIC);
+                let is_plain = is_certain(git_ref) && !git_ref.label().ends_with(GENERIC);
                 ([of_link, NameOwner::kernel_part(full_name, git_ref)], is_plain)
             }
             (_, task) => {
@@ -111,6 +111,26 @@ impl Origin {
             Self::Recipe { script, tag: Some(tag) } => format!("kozmic/{script} {tag}"),
             Self::Kernel(kind) => format!("kozmic/kernel {}", kind.word()),
             Self::Configuration => "kozmic/configuration".to_owned(),
+        }
+    }
+}
+
+/// The kind of a kernel rule, by the part that it builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelKind {
+    /// Everything, on a fresh image; the build's container is kept as an image.
+    Generic,
+    /// One part, on an image that a generic build kept.
+    Dependent,
+}
+
+impl KernelKind {
+    /// The word in settings and on pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Dependent => "dependent",
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Error, Result, bail};
 use kozmic_edges::engine::{EngineError, Image, RegistryLogin};
-use kozmic_model::{image::ImageName, install::PullPolicy, kernel::base_tag, phase::PhaseKind};
+use kozmic_model::{image::ImageName, install::PullPolicy, kernel_image::base_tag, phase::PhaseKind};
 use tokio::sync::mpsc;
 
 /// A job's base image, pulled if it is not on the engine or if the hook wants a newer one.

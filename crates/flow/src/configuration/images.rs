@@ -7,7 +7,7 @@ use super::token;
 use crate::{AutobuildSettings, Flow, images};
 use anyhow::{Context, Result};
 use kozmic_edges::store::IMAGES;
-use kozmic_model::{git::GitRef, image::ImageName, kernel::KernelKind, names::NameOwner};
+use kozmic_model::{git::GitRef, image::ImageName, names::NameOwner, spec::KernelKind};
 
 /// Checks the images of all generic rules once.
 pub(super) async fn look(flow: &Flow, settings: &AutobuildSettings) -> Result<()> {

@@ -15,9 +15,10 @@ use fields::{Fields, Parsed, wrong};
 use kozmic_model::{
     image::ImageName,
     interruption::IfInterrupted,
-    kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
+    kernel::{KernelFile, KernelRule, KernelStart},
     names::flat,
     place::is_taken,
+    spec::KernelKind,
 };
 
 /// Default of the commands that run first on a fresh image.

@@ -5,9 +5,9 @@ use crate::{
     artifact::{ArtifactName, Format},
     git::{RefAt, Sha, is_branch_name},
     interruption::IfInterrupted,
-    kernel::{KernelFile, KernelKind, KernelRule, KernelStart},
+    kernel::{KernelFile, KernelRule, KernelStart},
     recipe::BuildScript,
-    spec::{JobSpec, Origin, Task},
+    spec::{JobSpec, KernelKind, Origin, Task},
 };
 use std::collections::{BTreeMap, BTreeSet};
 

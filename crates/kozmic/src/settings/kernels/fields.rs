@@ -2,7 +2,7 @@
 
 use super::KernelRuleFault;
 use crate::settings::keys::{find, most_like};
-use kozmic_model::kernel::KernelKind;
+use kozmic_model::spec::KernelKind;
 
 /// Keys that a rule may have.
 pub(in crate::settings) const KEYS: [&str; 9] =

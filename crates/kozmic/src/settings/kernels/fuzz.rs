@@ -4,8 +4,9 @@
 use super::rules;
 use crate::settings::source::Source;
 use kozmic_model::{
-    kernel::{KernelKind, KernelRule, KernelStart},
+    kernel::{KernelRule, KernelStart},
     names::flat,
+    spec::KernelKind,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 

@@ -5,8 +5,7 @@ use crate::{
     ids::HookId,
     install::PullPolicy,
     interruption::IfInterrupted,
-    kernel::KernelKind,
-    spec::{Base, HookTask, JobSpec, Origin, Program, Task},
+    spec::{Base, HookTask, JobSpec, KernelKind, Origin, Program, Task},
 };
 use proptest::prelude::*;
 

@@ -7,7 +7,7 @@ use crate::{app::Shared, error::WebError, log_text, runs};
 use kozmic_edges::{clock, store::IMAGES};
 use kozmic_model::{
     job::{Job, PastAttempt},
-    kernel::image_wish,
+    kernel_image::image_wish,
     spent::Spent,
     status::Status,
 };
