@@ -194,7 +194,7 @@ fn shortened(text: &str, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{interruption::Ending, samples};
+    use crate::{ending::Ending, samples};
 
     fn culprit(title: &str) -> Culprit {
         Culprit { title: title.to_owned(), why: None }

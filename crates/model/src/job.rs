@@ -1,9 +1,8 @@
 //! A job: one script of a build, in one container.
 
 use crate::{
-    ending::Cause,
+    ending::{Cause, Ending, killed_by},
     ids::{BuildId, JobId, ProjectId},
-    interruption::Ending,
     phase::Phase,
     spec::JobSpec,
     spent::Span,
@@ -264,32 +263,6 @@ fn in_words(code: i64) -> Option<String> {
         code => killed_by(code),
     }
 }
-
-/// The words for an end by a signal. Shells report it as a code above 128; programs use other codes there themselves.
-pub(crate) fn killed_by(code: i64) -> Option<String> {
-    let number = code.checked_sub(128)?;
-    SIGNALS.iter().find(|(known, _)| *known == number).map(|(_, name)| format!("killed by SIG{name}"))
-}
-
-/// The signals that end programs in practice, with their numbers on most Linux machines. SIGHUP is left out: git uses
-/// its code for wrong usage.
-const SIGNALS: [(i64, &str); 15] = [
-    (2, "INT"),
-    (3, "QUIT"),
-    (4, "ILL"),
-    (5, "TRAP"),
-    (6, "ABRT"),
-    (7, "BUS"),
-    (8, "FPE"),
-    (9, "KILL"),
-    (11, "SEGV"),
-    (13, "PIPE"),
-    (14, "ALRM"),
-    (15, "TERM"),
-    (24, "XCPU"),
-    (25, "XFSZ"),
-    (31, "SYS"),
-];
 
 #[cfg(test)]
 mod tests {

@@ -8,9 +8,10 @@ use crate::{Runner, gate, job_log::JobLog};
 use anyhow::{Context, Result};
 use kozmic_edges::engine::{ContainerId, EngineError, Memory, Moment};
 use kozmic_model::{
-    ending::{Cause, LONGEST_NOTE, Note, verdict},
+    ending::Cause,
     job::{Failure, Outcome},
     time::{Timestamp, spoken},
+    verdict::{LONGEST_NOTE, Note, verdict},
 };
 use std::time::Duration;
 

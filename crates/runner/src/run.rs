@@ -18,8 +18,8 @@ use anyhow::{Error, Result};
 use futures_util::FutureExt;
 use kozmic_edges::{clock, engine::EngineError};
 use kozmic_model::{
-    interruption::Sequel,
     job::{Attempt, Outcome},
+    sequel::Sequel,
 };
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::OwnedSemaphorePermit;

@@ -10,9 +10,10 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
     build::Build,
+    ending::Ending,
     ids::{BuildId, JobId},
-    interruption::{Ending, Sequel},
     job::{Job, Outcome},
+    sequel::Sequel,
     status::Status,
     time::Timestamp,
 };

@@ -9,8 +9,8 @@ use crate::store::{audit, database::Transaction, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
+    ending::Ending,
     ids::JobId,
-    interruption::Ending,
     job::CanceledBy,
     status::Status,
     time::Timestamp,

@@ -4,8 +4,7 @@ use super::{Queue, attempts::let_go, jobs, moves::heard_at, refresh::refresh};
 use crate::store::{database::Transaction, read, rows};
 use anyhow::{Context, Error, Result};
 use kozmic_model::{
-    build::Build, interruption::Ending, job::Job, project::Project, spec::Origin, status::Status,
-    time::Timestamp,
+    build::Build, ending::Ending, job::Job, project::Project, spec::Origin, status::Status, time::Timestamp,
 };
 use sea_orm::{
     ActiveModelTrait,

@@ -5,9 +5,9 @@ use crate::store::{read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
-    interruption::Sequel,
     job::{Attempt, Outcome},
     phase::Phase,
+    sequel::Sequel,
     status::Status,
     time::Timestamp,
 };
