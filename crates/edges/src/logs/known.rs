@@ -1,8 +1,11 @@
 //! The part of a container's output that a log already has. It is left out when the output is read again from its
 //! start.
 
-use super::{Source, replay::SIGN};
+use super::Source;
 use bytes::{Buf, Bytes};
+
+/// The length of U+FFFD, in bytes. It stands for each byte that is not UTF-8 when an output is read again.
+pub(super) const SIGN: u64 = 3;
 
 /// The part of a container's output that a log already has, while the output is read again.
 #[derive(Debug)]

@@ -5,13 +5,10 @@
 //! with Docker 20.10). A reader that reads a container's output again skips as many bytes as the known part would have
 //! in this form. A part that was itself read again already has this form, and counts by its bytes.
 
-use super::known::KnownStream;
+use super::known::{KnownStream, SIGN};
 
 /// The bytes of a line that Docker keeps together: the buffer of its `Copier`.
 const CUT: usize = 16 * 1024;
-
-/// The length of U+FFFD, in bytes.
-pub(super) const SIGN: u64 = 3;
 
 /// Counts the bytes of one stream as a second reading would give them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
