@@ -39,8 +39,9 @@ mod forge;
 #[cfg(test)]
 mod fuzz;
 
-pub use archive::{Archive, Destination, Extra, Ownership};
+pub use archive::{Archive, Destination, Extra};
 pub use checkout::Checkout;
+pub use entries::Ownership;
 pub use error::GitError;
 pub use files::FileLimits;
 pub use measure::TreeSize;

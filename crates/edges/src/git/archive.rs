@@ -5,7 +5,7 @@
 
 use super::{
     Checkout,
-    entries::Entries,
+    entries::{Entries, Ownership},
     git_files::{self, GitFile, Known},
     index::{Index, Kind},
     settle,
@@ -21,15 +21,6 @@ use std::{
 use tokio::sync::mpsc;
 
 const CHUNK: usize = 256 * 1024;
-
-/// The owner of files in a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ownership {
-    /// The user's number.
-    pub uid: u64,
-    /// The group's number.
-    pub gid: u64,
-}
 
 /// The place of a checkout in a container.
 pub struct Destination {

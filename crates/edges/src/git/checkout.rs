@@ -4,7 +4,7 @@
 use super::{
     Git, GitError, Mirrors, Wanted,
     layers::{Layers, beyond_trunk},
-    packed::Packed,
+    packed::{OUTGOING, Packed},
     refs::Refs,
 };
 use crate::private_dir;
@@ -13,10 +13,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// The directory in a mirror with the objects of each checkout. It is on the mirror's disk, because git moves objects
-/// there.
-pub(super) const OUTGOING: &str = "outgoing";
 
 /// One commit's files and objects from a mirror.
 pub struct Checkout {

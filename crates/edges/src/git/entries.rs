@@ -1,6 +1,5 @@
 //! Writes the entries of a checkout's tar stream: files and links from the disk, and small generated files.
 
-use super::Ownership;
 use rustix::fs::{Mode, OFlags};
 use std::{
     fs::File,
@@ -10,6 +9,15 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use tar::{Builder, EntryType, Header};
+
+/// The owner of files in a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    /// The user's number.
+    pub uid: u64,
+    /// The group's number.
+    pub gid: u64,
+}
 
 /// Writes entries, all with the same owner.
 pub(super) struct Entries<W: Write> {

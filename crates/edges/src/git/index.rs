@@ -6,7 +6,7 @@
 //!
 //! The format is described in git's `Documentation/gitformat-index.txt`, versions 2 and 3.
 
-use super::Ownership;
+use super::entries::Ownership;
 use sha1::{Digest, Sha1};
 use std::{ffi::OsStr, io, ops::Range, os::unix::ffi::OsStrExt, path::Path};
 

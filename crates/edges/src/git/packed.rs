@@ -1,13 +1,17 @@
 //! Keeps the packs of a mirror's last checkout for the next one, which most often belongs to the same push. They are
 //! removed when other packs replace them, and after some time.
 
-use super::{checkout::OUTGOING, refs::Tips};
+use super::refs::Tips;
 use sha2::{Digest, Sha256};
 use std::{
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// The directory in a mirror with the objects of each checkout. It is on the mirror's disk, because git moves objects
+/// there.
+pub(super) const OUTGOING: &str = "outgoing";
 
 /// The prefix of directories with kept packs. Directories of checkouts begin with a job's number.
 const NAME: &str = "of-";

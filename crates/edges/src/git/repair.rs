@@ -1,6 +1,6 @@
 //! Keeps mirrors intact when a process dies in the middle: complete or not there, and not locked for ever.
 
-use super::{GitError, checkout::OUTGOING, command::Git, refs};
+use super::{GitError, command::Git, packed::OUTGOING, refs};
 use std::{ffi::OsStr, fs, io, path::Path};
 
 /// The extension of a mirror's directory while it is removed.
