@@ -3,8 +3,7 @@
 use super::{
     DockerEngine, EngineError,
     containers::{INSTANCE, attempt_of, marks},
-    fence::PART,
-    network::{JobNetwork, configs},
+    network::{JobNetwork, PART, configs},
 };
 use crate::engine::Subnet;
 use bollard::{

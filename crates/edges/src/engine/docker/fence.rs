@@ -3,7 +3,7 @@
 use super::{
     DockerEngine, EngineError,
     containers::{INSTANCE, JOB},
-    network::{JobNetwork, configs},
+    network::{JobNetwork, PART, configs},
 };
 use crate::engine::Subnet;
 use bollard::{
@@ -23,9 +23,6 @@ const KEPT: Duration = Duration::from_secs(2);
 
 /// The longest time for which a request waits for the engine.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The prefix length of the subnet of an attempt's own network: five addresses for containers.
-pub(super) const PART: u8 = 29;
 
 /// The relevant part of the engine's networks.
 #[derive(Clone, Debug, Default)]

@@ -1,6 +1,6 @@
 //! Networks of job containers: the one that Kozmic makes for all of them, or the one from the settings.
 
-use super::{DockerEngine, EngineError, UserNamespace, fence::PART};
+use super::{DockerEngine, EngineError, UserNamespace};
 use crate::engine::Subnet;
 use bollard::{
     errors::Error,
@@ -13,6 +13,9 @@ const REACH: &str = "com.docker.network.bridge.enable_icc";
 
 /// The option that names a bridge's interface.
 const INTERFACE: &str = "com.docker.network.bridge.name";
+
+/// The prefix length of the subnet of an attempt's own network: five addresses for containers.
+pub(super) const PART: u8 = 29;
 
 /// The most networks that are counted: more than the number of jobs at once.
 const MOST_PARTS: usize = 10_000;
