@@ -9,9 +9,12 @@ mod builds;
 mod places;
 mod gone;
 mod notes;
+mod taken;
+mod new_build;
 
-pub use builds::{BuildTaken, ForeignBuilds, NewBuild, NewJob};
+pub use builds::{BuildTaken, ForeignBuilds};
 pub use gone::{Lost, Still};
+pub use new_build::{NewBuild, NewJob};
 
 use notes::{free_id, note, own_id};
 

@@ -2,16 +2,16 @@
 
 use super::{
     Foreign, LARGEST_ID, Taken, Takeover,
+    new_build::{NewBuild, NewJob},
     notes::{free_id, note, own_id},
     places::Places,
 };
 use crate::store::{database::Transaction, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    event::{Author, Trigger},
-    git::{GitRef, Sha},
+    event::Trigger,
+    git::GitRef,
     ids::{BuildId, HookId, JobId, ProjectId},
-    spec::JobSpec,
     status::Status,
     time::Timestamp,
 };
@@ -35,52 +35,6 @@ pub struct ForeignBuilds<'a> {
     pub largest_number: i64,
     /// Beginning of the take-over: nothing there is newer.
     pub now: Timestamp,
-}
-
-/// A build of another installation.
-pub struct NewBuild {
-    /// Its id there.
-    pub foreign_id: i64,
-    /// Its number within the project.
-    pub number: i64,
-    /// The branch.
-    pub git_ref: GitRef,
-    /// The commit.
-    pub sha: Sha,
-    /// Its status where it has no jobs to tell.
-    pub status: Status,
-    /// The commit's author.
-    pub author: Author,
-    /// The commit's message.
-    pub message: String,
-    /// The time when it was planned.
-    pub created_at: Timestamp,
-    /// Its jobs, all ended.
-    pub jobs: Vec<NewJob>,
-}
-
-/// A job of another installation; it ended.
-pub struct NewJob {
-    /// Its id there.
-    pub foreign_id: i64,
-    /// Whether no log here stands in the way of its id.
-    pub may_keep_id: bool,
-    /// The hook here that it came from.
-    pub hook: Option<HookId>,
-    /// The spec that ran, as far as it is known.
-    pub spec: JobSpec,
-    /// The status that it ended with.
-    pub status: Status,
-    /// The reason why it ended badly.
-    pub reason: Option<String>,
-    /// The return code of the script.
-    pub return_code: Option<i64>,
-    /// The time when it was planned.
-    pub created_at: Timestamp,
-    /// The time when it began.
-    pub started_at: Option<Timestamp>,
-    /// The time when it ended.
-    pub finished_at: Timestamp,
 }
 
 /// The attempt that a job was taken over as.

@@ -1,7 +1,7 @@
 //! The places of another installation's builds among the pushes of their refs: in its own order, which is that of its
 //! ids, and before all that was heard of here.
 
-use super::{Foreign, LARGEST_ID, NewBuild, gone::taken};
+use super::{Foreign, LARGEST_ID, new_build::NewBuild, taken::taken};
 use crate::store::{
     database::Transaction,
     queue::moves::{OF_BUILD, of_ref},
