@@ -1,9 +1,10 @@
 //! Faults of the settings, in words for the person who set Kozmic up.
 
-use super::{
-    kernels::KernelRuleFault,
-    keys::{Key, find, names},
-};
+mod kernel_rule;
+
+pub(crate) use kernel_rule::KernelRuleFault;
+
+use super::keys::{Key, find, names};
 use std::{
     fmt::{self, Display, Formatter},
     path::{Path, PathBuf},

@@ -1,16 +1,18 @@
 //! Kernel rules: the tables `[[kernel]]` of the settings file. They decide about pushes to repositories from which
 //! kernels are made.
 
-mod fault;
 mod fields;
 #[cfg(test)]
 mod fuzz;
 
-pub(crate) use fault::KernelRuleFault;
 #[cfg(test)]
 pub(super) use fields::KEYS;
 
-use super::{fault::SettingsFault, source::Rules, values};
+use super::{
+    fault::{KernelRuleFault, SettingsFault},
+    source::Rules,
+    values,
+};
 use fields::{Fields, Parsed, wrong};
 use kozmic_model::{
     image::ImageName,

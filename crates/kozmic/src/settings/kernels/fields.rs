@@ -1,7 +1,9 @@
 //! Reads the values of a kernel rule's table by known keys, each as its kind.
 
-use super::KernelRuleFault;
-use crate::settings::keys::{find, most_like};
+use crate::settings::{
+    fault::KernelRuleFault,
+    keys::{find, most_like},
+};
 use kozmic_model::spec::KernelKind;
 
 /// Keys that a rule may have.
