@@ -10,7 +10,7 @@ mod paging;
 mod projects;
 mod words;
 #[cfg(test)]
-mod doors;
+mod tests;
 
 use crate::app::Shared;
 use axum::{

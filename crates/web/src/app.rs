@@ -1,6 +1,6 @@
 //! The state that every page and handler can use.
 
-use crate::{clients::Crowd, deliveries::Bodies, health::Pulse};
+use crate::{bodies::Bodies, clients::Crowd, pulse::Pulse};
 use axum_extra::extract::cookie::Key;
 use kozmic_edges::{Edges, forge::Site};
 use kozmic_flow::{Retention, images::Shelf};

@@ -1,8 +1,5 @@
 //! Style sheets and scripts, built into the program. Their names carry a hash, so that browsers can keep them for ever.
 
-#[cfg(test)]
-mod widths;
-
 use crate::{address::At, error::WebError};
 use axum::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -99,6 +96,8 @@ fn content_type(source: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    mod widths;
+
     use super::*;
 
     #[test]

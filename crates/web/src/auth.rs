@@ -3,15 +3,13 @@
 
 mod cookies;
 mod csrf;
-mod next;
 mod access;
 mod looker;
 
 pub(crate) use access::{allowed, holder, is_signed_in, project, ring_out};
 pub(crate) use cookies::{Cookies, Departure, Notice, Tone};
 pub(crate) use csrf::{Checked, Nothing};
-pub(crate) use looker::{Looker, bearer};
-pub(crate) use next::local_path;
+pub(crate) use looker::Looker;
 
 use crate::{app::Shared, error::WebError};
 use axum::{
@@ -22,7 +20,6 @@ use kozmic_edges::{Edges, secret};
 use kozmic_model::{audit::Actor, user::User};
 use secrecy::{ExposeSecret, SecretString};
 use std::convert::Infallible;
-use url::form_urlencoded;
 
 /// The header of our own scripts: the page is already open, and only the parts that change are needed.
 pub(crate) const PART: &str = "x-kozmic-part";
@@ -108,16 +105,6 @@ fn is_use(headers: &HeaderMap) -> bool {
     }
 }
 
-/// The address for signing in and coming back to `path` afterwards.
-pub(crate) fn sign_in_address(path: &str) -> String {
-    match local_path(path) {
-        None | Some("/") => "/login/".to_owned(),
-        Some(path) => {
-            format!("/login/?next={}", form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>())
-        }
-    }
-}
-
 /// The page to show after signing in: the requested one, if requesting it again changes nothing.
 fn wanted(uri: &Uri, method: &axum::http::Method) -> String {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -160,12 +147,5 @@ mod tests {
             assert!(!uses(&[(FETCHED_FOR, what)]), "{what}");
         }
         assert!(!uses(&[(PART, "1")]) && !uses(&[("upgrade", "websocket")]));
-    }
-
-    #[test]
-    fn after_signing_in_one_comes_back() {
-        assert_eq!(sign_in_address("/projects/1/?a=b"), "/login/?next=%2Fprojects%2F1%2F%3Fa%3Db");
-        assert_eq!(sign_in_address("/"), "/login/");
-        assert_eq!(sign_in_address("//evil.example/"), "/login/");
     }
 }

@@ -1,11 +1,11 @@
 //! The address for deliveries. Each delivery is checked, stored and answered at once. Its meaning comes later, in
 //! `flow::receive`. The forge reads the headers and the body: nothing here knows them.
 
-mod bodies;
-
-pub use bodies::Bodies;
-
-use crate::{app::Shared, clients::Client};
+use crate::{
+    app::Shared,
+    bodies::{Counted, Gathering, LARGEST, NoRoom},
+    clients::Client,
+};
 use axum::{
     Json,
     body::BodyDataStream,
@@ -13,7 +13,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use bodies::{Counted, Gathering, NoRoom};
 use futures_util::StreamExt;
 use kozmic_edges::{
     forge::{DeliveryLimits, Proof, RefusedDelivery, Taken},
@@ -26,7 +25,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Longest time that a payload may take to arrive. It is longer than a forge waits.
+/// Longest time that a payload may take to arrive. GitHub itself waits 10 s for everything.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The part of the forge's patience that is kept for the answer. Storing has to end before: the forge is told if a

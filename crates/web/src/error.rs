@@ -1,6 +1,6 @@
 //! Requests that fail: people get a sentence and a request id, and the log gets the chain of causes.
 
-use crate::auth;
+use crate::{bearer::bearer, next::sign_in_address};
 use askama::Template;
 use axum::{
     Json,
@@ -87,7 +87,7 @@ struct Fault(Arc<WebError>);
 impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         if let Self::SignIn(path) = &self {
-            return Redirect::to(&crate::auth::sign_in_address(path)).into_response();
+            return Redirect::to(&sign_in_address(path)).into_response();
         }
         let mut response = self.status().into_response();
         response.extensions_mut().insert(Fault(Arc::new(self)));
@@ -235,7 +235,7 @@ struct ErrorPage<'a> {
 /// Adds a page to answers that carry only a fault, or JSON for programs. Writes the server's own faults to the log.
 pub(crate) async fn explain(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
-    let is_program = request.uri().path().starts_with("/api/") || auth::bearer(request.headers()).is_some();
+    let is_program = request.uri().path().starts_with("/api/") || bearer(request.headers()).is_some();
     let response = next.run(request).await;
     let Some(Fault(error)) = response.extensions().get::<Fault>().cloned() else {
         return response;

@@ -60,7 +60,7 @@ fn complete(headers: &mut HeaderMap, is_secure: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::Trial;
+    use crate::tests::trial::Trial;
     use axum::body::Body;
 
     #[test]

@@ -13,20 +13,10 @@ use kozmic_model::{
     time::Timestamp,
 };
 use serde_json::{Value, json};
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
-
-/// Shortest time between two tries to write to the database, because anybody may ask.
-const PULSE: Duration = Duration::from_secs(1);
+use std::time::Duration;
 
 /// Longest time that a try may take.
 const PULSE_TIME: Duration = Duration::from_secs(3);
-
-/// The result of the last try to write to the database, and the time at which it began.
-#[derive(Default)]
-pub struct Pulse(Mutex<Option<(Timestamp, Option<String>)>>);
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn alive() -> &'static str {
@@ -81,23 +71,6 @@ async fn database_trouble(app: &Shared) -> Option<String> {
     };
     app.pulse.note(now, trouble.clone());
     trouble
-}
-
-impl Pulse {
-    /// The result of the last try, if it is recent. If there is none, the caller makes the next try.
-    fn known(&self, now: Timestamp) -> Option<Option<String>> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, trouble) = last.as_mut()?;
-        if now.since(*at) < PULSE {
-            return Some(trouble.clone());
-        }
-        *at = now;
-        None
-    }
-
-    fn note(&self, now: Timestamp, trouble: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, trouble));
-    }
 }
 
 async fn engine_trouble(app: &Shared) -> Option<String> {

@@ -11,13 +11,17 @@ mod listen;
 mod routes;
 mod headers;
 mod error;
+mod next;
+mod bearer;
 mod holding;
 mod clients;
 mod fence;
 mod address;
 mod assets;
 mod deliveries;
+mod bodies;
 mod health;
+mod pulse;
 mod auth;
 mod refs;
 mod runs;
@@ -31,16 +35,19 @@ mod pages;
 mod api;
 mod live;
 mod setup;
-#[cfg(test)]
-mod trial;
 
 pub use app::{App, ArtifactDirs, AutoBuilderFace, CALLBACK, Face};
+pub use bodies::Bodies;
 pub use clients::{Crowd, TrustedProxies};
-pub use deliveries::Bodies;
-pub use health::Pulse;
 pub use listen::{Limits, serve};
+pub use pulse::Pulse;
 pub use routes::router;
 pub use setup::{
     Door, SetUp, SetupDone, SetupField, SetupLink, SetupPage, SetupQuestions, SetupReview, SetupTry,
     setup_router,
 };
+
+#[cfg(test)]
+mod tests {
+    pub(crate) mod trial;
+}

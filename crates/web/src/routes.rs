@@ -49,7 +49,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { WebError::Method })
         .layer(RequestBodyTimeoutLayer::new(PIECE_TIME))
         .layer(from_fn_with_state(Arc::clone(&app), fence::keep_out_jobs))
-        .layer(from_fn_with_state(Arc::clone(&app), clients::admit))
+        .layer(from_fn_with_state(app.crowd.clone(), clients::admit))
         .layer(CatchPanicLayer::custom(error::caught))
         .layer(from_fn(error::explain))
         .layer(CompressionLayer::new().compress_when(packed))

@@ -1,5 +1,5 @@
 // The columns that signs take in a terminal: none, one or two. The tables are those of the server's crate
-// `unicode-width`; a test in `crates/web/src/assets/widths.rs` compares them, and says what they have to be.
+// `unicode-width`; a test in `crates/web/src/assets/tests/widths.rs` compares them, and says what they have to be.
 
 /** Ranges of signs without a width of their own, such as marks: distance from the range before, and length if not 1, in base 36. */
 const NONE = `

@@ -1,7 +1,7 @@
 //! The person whose program calls: the token in the header names them. The program may do what they may do, within the
 //! token's rights.
 
-use crate::{app::Shared, auth, error::WebError};
+use crate::{app::Shared, auth, bearer::bearer, error::WebError};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use kozmic_edges::{Edges, store::TokenHolder};
 use kozmic_model::{
@@ -29,7 +29,7 @@ impl FromRequestParts<Shared> for Caller {
 
     /// All addresses except the API's description read their caller here, so that none can forget the token's scope.
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, WebError> {
-        let token = auth::bearer(&parts.headers).ok_or(WebError::NoToken)?;
+        let token = bearer(&parts.headers).ok_or(WebError::NoToken)?;
         let TokenHolder { user, token } = auth::holder(app, &token).await?;
         let Takes(scope) = parts.extensions.get().copied().unwrap_or(Takes(Scope::All));
         match token.rights.scope >= scope {

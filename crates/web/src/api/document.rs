@@ -22,7 +22,7 @@ mod tests {
             words::{AuditWord, BuildWord, JobWord, ProjectWord, UserWord},
         },
         pages::samples,
-        trial::face,
+        tests::trial::face,
     };
     use kozmic_model::{
         artifact::{Artifact, ArtifactName, ArtifactPlace, Format},

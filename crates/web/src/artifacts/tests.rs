@@ -4,7 +4,7 @@ use super::{Links, file, listing, segment, spoken_size};
 use crate::{
     app::ArtifactDirs,
     error::WebError,
-    trial::{Answer, Trial, face},
+    tests::trial::{Answer, Trial, face},
 };
 use axum::{
     body::Body,

@@ -154,7 +154,7 @@ fn cookie(name: String, value: String, lasts: Duration, secure: bool) -> Cookie<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial;
+    use crate::tests::trial;
     use axum::http::header::{COOKIE, SET_COOKIE};
 
     fn face(url: &str) -> Face {

@@ -3,10 +3,10 @@
 //! changes nothing.
 
 use super::{SignedIn, access, is_signed_in, visitor, wanted};
-use crate::{app::Shared, error::WebError};
+use crate::{app::Shared, bearer::bearer, error::WebError};
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, header::AUTHORIZATION, request::Parts},
+    http::{HeaderMap, request::Parts},
 };
 use kozmic_edges::store::TokenHolder;
 use kozmic_model::{
@@ -86,31 +86,5 @@ impl FromRequestParts<Shared> for Looker {
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, WebError> {
         let looker = Self::of(&parts.headers, app).await?;
         looker.ok_or_else(|| WebError::SignIn(wanted(&parts.uri, &parts.method)))
-    }
-}
-
-/// The token in a request's header.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<SecretString> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use secrecy::ExposeSecret;
-
-    #[test]
-    fn a_token_is_read_from_its_header_only() {
-        let read = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(AUTHORIZATION, value.parse().unwrap());
-            bearer(&headers).map(|token| token.expose_secret().to_owned())
-        };
-        assert_eq!(read("Bearer kozmic_1").as_deref(), Some("kozmic_1"));
-        assert_eq!(read("bearer  kozmic_1").as_deref(), Some("kozmic_1"));
-        assert_eq!(read("Basic abc"), None);
-        assert_eq!(read("kozmic_1"), None);
-        assert!(bearer(&HeaderMap::new()).is_none());
     }
 }

@@ -2,7 +2,7 @@
 //! counted instead when they are accepted (`crate::listen`).
 
 use super::{Client, TrustedProxies};
-use crate::{app::Shared, error::WebError, holding::Holding};
+use crate::{error::WebError, holding::Holding};
 use axum::{
     body::Body,
     extract::{ConnectInfo, Request, State},
@@ -69,8 +69,7 @@ impl Drop for Presence {
 
 /// Determines the client, and refuses it if it has too much open already. An admitted request counts until the last
 /// byte of its answer is sent, or until its live view ends.
-pub(crate) async fn admit(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
-    let crowd = &app.crowd;
+pub(crate) async fn admit(State(crowd): State<Crowd>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let client = peer.map_or(Client::UNKNOWN, |peer| crowd.proxies.client(peer, request.headers()));
     request.extensions_mut().insert(client);
@@ -86,7 +85,7 @@ pub(crate) async fn admit(State(app): State<Shared>, mut request: Request, next:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::Trial;
+    use crate::tests::trial::Trial;
 
     fn client(last: u8) -> Client {
         Client::at([192, 0, 2, last].into())

@@ -100,7 +100,7 @@ fn write_all(cards: &[Card], is_empty: bool, piece: &mut String) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{monitor::samples::card, trial::Trial};
+    use crate::{monitor::samples::card, tests::trial::Trial};
     use axum::http::{Request, StatusCode};
     use kozmic_model::status::Status;
 

@@ -4,7 +4,7 @@ use super::{card::Card, terminal::LastLines};
 use crate::{
     app::{ArtifactDirs, Face},
     pages::samples,
-    trial,
+    tests::trial,
 };
 use kozmic_edges::store::Monitored;
 use kozmic_model::{

@@ -6,6 +6,7 @@ mod sessions;
 mod tokens;
 
 pub(crate) use mail::change as change_mail;
+pub(super) use mail::said_of_link;
 pub(crate) use sessions::sign_out_others;
 pub(crate) use tokens::{add as add_token, remove as remove_token};
 

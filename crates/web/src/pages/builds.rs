@@ -149,7 +149,7 @@ async fn show(
 #[cfg(test)]
 mod tests {
     use super::{made::Made, *};
-    use crate::{pages::samples, trial::face};
+    use crate::{pages::samples, tests::trial::face};
     use kozmic_model::{
         artifact::{Artifact, ArtifactName, ArtifactPlace, Format},
         ids::ArtifactId,

@@ -5,6 +5,7 @@ use crate::{
     app::Shared,
     auth::{self, Checked, Tone},
     error::WebError,
+    next::sign_in_address,
 };
 use axum::{
     extract::{FromRequest, Request},
@@ -49,7 +50,7 @@ impl Visit {
         let forge = &app.face.forge;
         let text =
             format!("{forge} no longer accepts your sign-in. Please sign in again, then try this once more.");
-        let sign_in = Redirect::to(&auth::sign_in_address(path));
+        let sign_in = Redirect::to(&sign_in_address(path));
         self.cookies.set_notice(Tone::Bad, text).onto(sign_in)
     }
 }

@@ -13,10 +13,9 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
-use kozmic_edges::{broker::Topic, clock, notifier::Notifier, store::LinkOutcome};
+use kozmic_edges::clock;
 use kozmic_model::{
     mail::{LinkPurpose, MailLink},
-    time::spoken,
     user::is_same_address,
 };
 use serde::Deserialize;
@@ -86,7 +85,8 @@ pub(crate) async fn send_again(
     Sent(auth::Nothing {}, visit): Sent<auth::Nothing>,
 ) -> Result<Response, WebError> {
     let outcome = visit.edges(&app).store.people().send_mail_link(visit.person.user.id, clock::now()).await?;
-    let said = said(&app, outcome).map(|said| said.unwrap_or("No address waits to be confirmed.").to_owned());
+    let said = account::said_of_link(&app, outcome)
+        .map(|said| said.unwrap_or("No address waits to be confirmed.").to_owned());
     visit.lead(&app, account::PATH, said).await
 }
 
@@ -115,24 +115,6 @@ pub(crate) async fn unsubscribe(
 
 fn page(page: UnsubscribePage) -> Result<Response, WebError> {
     Ok(Html(page.render()?).into_response())
-}
-
-/// The result of asking for a link to confirm an address, in a sentence; none if no link was needed.
-pub(super) fn said(app: &Shared, outcome: LinkOutcome) -> Result<Option<&'static str>, String> {
-    match outcome {
-        LinkOutcome::NotNeeded => Ok(None),
-        LinkOutcome::Queued => {
-            app.edges.broker.ring(Topic::Outbox);
-            Ok(Some(match app.edges.notifier {
-                Notifier::None => "This server sends no mail, so the address cannot be confirmed now.",
-                Notifier::Mail(_) => "A link to confirm the address is on its way there.",
-            }))
-        }
-        LinkOutcome::TooMany { until } => Err(format!(
-            "You have asked for too many links within a day. The next one can go out in {}.",
-            spoken(until.since(clock::now()))
-        )),
-    }
 }
 
 /// The address that the link confirms for this person.

@@ -7,8 +7,9 @@ use super::frame::only_live;
 use crate::{
     address::Ask,
     app::Shared,
-    auth::{self, Checked, Cookies, Departure, Nothing, Notice, SignedIn, Tone, local_path, same},
+    auth::{self, Checked, Cookies, Departure, Nothing, Notice, SignedIn, Tone, same},
     error::WebError,
+    next::{local_path, sign_in_address},
 };
 use askama::Template;
 use axum::{
@@ -164,7 +165,7 @@ fn usable_code(arrival: Arrival, departure: Option<&Departure>) -> Result<String
 }
 
 fn turned_back(cookies: Cookies, next: &str, why: String) -> Response {
-    cookies.set_notice(Tone::Bad, why).onto(Redirect::to(&crate::auth::sign_in_address(next)))
+    cookies.set_notice(Tone::Bad, why).onto(Redirect::to(&sign_in_address(next)))
 }
 
 fn page(app: &Shared, headers: &HeaderMap, next: &str) -> Result<Response, WebError> {

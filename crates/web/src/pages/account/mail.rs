@@ -4,11 +4,11 @@ use super::{MailDraft, PATH, show, tokens::Told};
 use crate::{
     app::Shared,
     error::WebError,
-    pages::{button::Sent, frame::Visit, mail_links::said},
+    pages::{button::Sent, frame::Visit},
 };
 use axum::{extract::State, response::Response};
-use kozmic_edges::clock;
-use kozmic_model::user::MailChoice;
+use kozmic_edges::{broker::Topic, clock, notifier::Notifier, store::LinkOutcome};
+use kozmic_model::{time::spoken, user::MailChoice};
 use serde::Deserialize;
 
 /// The longest address that mail servers accept, in bytes.
@@ -42,10 +42,31 @@ pub(crate) async fn change(
         }
         Err(fault) => return refuse(&app, visit, typed, fault.to_owned()).await,
     };
-    match said(&app, outcome) {
+    match said_of_link(&app, outcome) {
         Ok(None) => visit.lead(&app, PATH, Ok(SAVED.to_owned())).await,
         Ok(Some(said)) => visit.lead(&app, PATH, Ok(format!("{SAVED} {said}"))).await,
         Err(fault) => refuse(&app, visit, typed, fault).await,
+    }
+}
+
+/// The result of asking for a link to confirm an address, in a sentence; none if no link was needed.
+pub(in crate::pages) fn said_of_link(
+    app: &Shared,
+    outcome: LinkOutcome,
+) -> Result<Option<&'static str>, String> {
+    match outcome {
+        LinkOutcome::NotNeeded => Ok(None),
+        LinkOutcome::Queued => {
+            app.edges.broker.ring(Topic::Outbox);
+            Ok(Some(match app.edges.notifier {
+                Notifier::None => "This server sends no mail, so the address cannot be confirmed now.",
+                Notifier::Mail(_) => "A link to confirm the address is on its way there.",
+            }))
+        }
+        LinkOutcome::TooMany { until } => Err(format!(
+            "You have asked for too many links within a day. The next one can go out in {}.",
+            spoken(until.since(clock::now()))
+        )),
     }
 }
 

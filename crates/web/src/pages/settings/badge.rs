@@ -91,7 +91,7 @@ fn plain(url: &Url) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pages::samples, trial};
+    use crate::{pages::samples, tests::trial};
 
     fn face(url: &str) -> Face {
         Face { public_url: url.parse().unwrap(), ..trial::face(None) }

@@ -9,6 +9,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+/// The largest payload that GitHub sends, in bytes.
+pub(crate) const LARGEST: usize = 25 * 1024 * 1024;
+
 /// All bodies of deliveries that are in memory; cheap to clone.
 #[derive(Clone)]
 pub struct Bodies {
@@ -32,16 +35,16 @@ struct Arriving {
 
 /// No room: this body is the one to give way.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoRoom;
+pub(crate) struct NoRoom;
 
 /// A body that arrives. Its bytes go when this is dropped.
-pub(super) struct Gathering {
+pub(crate) struct Gathering {
     bodies: Bodies,
     number: u64,
 }
 
 /// The room of a body that has arrived, given back when this is dropped.
-pub(super) struct Counted {
+pub(crate) struct Counted {
     bodies: Bodies,
     bytes: usize,
 }
@@ -53,7 +56,7 @@ impl Bodies {
     }
 
     /// A body that a client begins to send.
-    pub(super) fn begin(&self, client: Client) -> Gathering {
+    pub(crate) fn begin(&self, client: Client) -> Gathering {
         let mut held = self.held();
         held.next += 1;
         let number = held.next;
@@ -67,9 +70,9 @@ impl Bodies {
 }
 
 impl Gathering {
-    /// Takes the next piece. While there is no room for it, the largest body of the client that holds most gives way;
-    /// its bytes go at once.
-    pub(super) fn add(&self, piece: &[u8]) -> Result<(), NoRoom> {
+    /// Takes the next piece. While there is no room for it, the largest body of the client that holds most gives way; its
+    /// bytes go at once.
+    pub(crate) fn add(&self, piece: &[u8]) -> Result<(), NoRoom> {
         let mut held = self.bodies.held();
         while held.bytes + piece.len() > self.bodies.limit {
             let Some(number) = held.largest(self.number, piece.len()) else { break };
@@ -88,12 +91,12 @@ impl Gathering {
     }
 
     /// Its length so far, in bytes.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.bodies.held().arriving.get(&self.number).map_or(0, |arriving| arriving.bytes.len())
     }
 
     /// The body, all of which has arrived: it gives way no more.
-    pub(super) fn end(self) -> Result<(Vec<u8>, Counted), NoRoom> {
+    pub(crate) fn end(self) -> Result<(Vec<u8>, Counted), NoRoom> {
         let arriving = self.bodies.held().arriving.remove(&self.number).ok_or(NoRoom)?;
         let counted = Counted { bodies: self.bodies.clone(), bytes: arriving.bytes.len() };
         Ok((arriving.bytes, counted))

@@ -2,9 +2,9 @@
 
 use crate::{
     app::{App, ArtifactDirs, AutoBuilderFace, Face},
+    bodies::Bodies,
     clients::{Crowd, TrustedProxies},
-    deliveries::Bodies,
-    health::Pulse,
+    pulse::Pulse,
 };
 use axum::{
     Router,

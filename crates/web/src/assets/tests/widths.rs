@@ -3,7 +3,7 @@
 
 use kozmic_model::terminal::width;
 
-const SCRIPT: &str = include_str!("../../static/widths.js");
+const SCRIPT: &str = include_str!("../../../static/widths.js");
 
 /// Characters below this one have one column each, if they are no control characters.
 const FIRST: u32 = 0xa0;

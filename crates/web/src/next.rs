@@ -1,6 +1,8 @@
 //! The path to open after signing in. Only paths of this server are accepted, so that no link can lead people to
 //! another.
 
+use url::form_urlencoded;
+
 /// The longest path that is kept, in bytes. As hexadecimal digits of JSON it has to fit into a cookie of 4 KiB.
 const LONGEST: usize = 900;
 
@@ -12,9 +14,19 @@ pub(crate) fn local_path(path: &str) -> Option<&str> {
     (stays && clean && path.len() <= LONGEST).then_some(path)
 }
 
+/// The address for signing in and coming back to `path` afterwards.
+pub(crate) fn sign_in_address(path: &str) -> String {
+    match local_path(path) {
+        None | Some("/") => "/login/".to_owned(),
+        Some(path) => {
+            format!("/login/?next={}", form_urlencoded::byte_serialize(path.as_bytes()).collect::<String>())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, local_path};
+    use super::*;
 
     #[test]
     fn only_paths_of_ours_are_followed() {
@@ -37,5 +49,12 @@ mod tests {
                 .to_string();
         let (digits, around) = (2 * json.len(), "__Host-kozmic_sign_in=".len() + 44);
         assert!(digits + around <= 4096, "{}", digits + around);
+    }
+
+    #[test]
+    fn after_signing_in_one_comes_back() {
+        assert_eq!(sign_in_address("/projects/1/?a=b"), "/login/?next=%2Fprojects%2F1%2F%3Fa%3Db");
+        assert_eq!(sign_in_address("/"), "/login/");
+        assert_eq!(sign_in_address("//evil.example/"), "/login/");
     }
 }

@@ -1,7 +1,7 @@
 //! Tests that each address of the API respects the rights of the token.
 
 use super::routes;
-use crate::trial::{Answer, Trial};
+use crate::tests::trial::{Answer, Trial};
 use axum::{
     body::Body,
     http::{Request, StatusCode},
