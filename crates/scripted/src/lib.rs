@@ -59,18 +59,20 @@
 mod engine;
 mod answers;
 mod steering;
+mod plans;
 mod verb;
 mod streams;
 mod sample;
 mod world;
 pub mod shell;
+mod input;
+mod printed;
 mod files;
 #[cfg(test)]
 mod tests;
 
 pub use answers::MEMORY;
 pub use engine::ScriptedEngine;
+pub use plans::{At, Fault, Held, Restart, Side};
 pub use sample::Sample;
-pub use steering::{At, Fault, Held, Side};
 pub use verb::Verb;
-pub use world::Restart;

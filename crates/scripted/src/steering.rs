@@ -2,156 +2,37 @@
 
 use crate::{
     ScriptedEngine, Verb,
-    world::{Restart, World, refused, unreachable},
+    plans::{At, Fault, Held, Restart, Side, pass},
+    world::{World, refused, unreachable},
 };
 use kozmic_edges::engine::EngineError;
-use tokio::sync::watch;
-
-/// A future call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// The call with this number, from 0.
-    Call(usize),
-    /// The next call of this verb for which nothing else is planned.
-    Next(Verb),
-}
-
-/// A fault of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The engine refuses the call and does nothing.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The message.
-        message: String,
-    },
-    /// The engine cannot be reached, and does nothing.
-    Unreachable,
-    /// The engine executes the call, but its answer is lost.
-    Lost,
-    /// The engine cannot be reached from this call on, until [`ScriptedEngine::come_back`].
-    Away,
-    /// The engine restarts instead of an answer.
-    Restart(Restart),
-    /// The call's stream breaks off with a lost connection: an archive in the middle, output after its first piece. For
-    /// calls without a stream, the same as [`Fault::Lost`].
-    Cut,
-    /// The call's archive ends in the middle, as if it were complete. For calls without one, the same as
-    /// [`Fault::Lost`].
-    Torn,
-}
-
-/// A side of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The engine has done nothing yet.
-    Question,
-    /// The engine has executed the call.
-    Answer,
-}
-
-/// The state of a held call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Expected,
-    Waiting,
-    Open,
-}
-
-/// A call that is held until this is dropped or released.
-pub struct Held(watch::Sender<Way>);
-
-impl Held {
-    /// Waits until the call has arrived and waits.
-    pub async fn arrived(&self) {
-        let mut way = self.0.subscribe();
-        let there = way.wait_for(|way| *way == Way::Waiting).await;
-        there.map(drop).expect("the sender is here");
-    }
-
-    /// Lets the call continue.
-    pub fn release(self) {}
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.send_replace(Way::Open);
-    }
-}
-
-/// A call that waits until it is released.
-struct Hold {
-    side: Side,
-    way: watch::Sender<Way>,
-}
-
-impl Hold {
-    async fn pass(&self) {
-        let mut way = self.way.subscribe();
-        self.way.send_if_modified(|way| {
-            let is_shut = *way == Way::Expected;
-            if is_shut {
-                *way = Way::Waiting;
-            }
-            is_shut
-        });
-        let open = way.wait_for(|way| *way == Way::Open).await;
-        open.map(drop).expect("the sender is here");
-    }
-}
-
-/// The record of calls, and the plans for future ones.
-#[derive(Default)]
-pub(crate) struct Steering {
-    calls: Vec<Verb>,
-    faults: Vec<(At, Fault)>,
-    holds: Vec<(At, Hold)>,
-}
-
-impl Steering {
-    fn note(&mut self, verb: Verb) -> (Option<Fault>, Option<Hold>) {
-        let now = At::Call(self.calls.len());
-        self.calls.push(verb);
-        (take(&mut self.faults, now, verb), take(&mut self.holds, now, verb))
-    }
-}
-
-fn take<T>(planned: &mut Vec<(At, T)>, now: At, verb: Verb) -> Option<T> {
-    let mine = |at: &At| *at == now || *at == At::Next(verb);
-    let place = planned.iter().position(|(at, _)| mine(at))?;
-    Some(planned.remove(place).1)
-}
 
 impl ScriptedEngine {
     /// Plans a fault. If several match a call, the first one counts, and the others stay planned: one for a verb waits
     /// for the next call of it.
     pub fn fail(&self, at: At, fault: Fault) {
-        self.change(|world| world.steering.faults.push((at, fault)));
+        self.change(|world| world.plans.fail(at, fault));
     }
 
     /// Holds a call before or after the engine executes it.
     #[must_use = "it goes on when this is dropped"]
     pub fn hold(&self, at: At, side: Side) -> Held {
-        let way = watch::Sender::new(Way::Expected);
-        let hold = Hold { side, way: way.clone() };
-        self.change(|world| world.steering.holds.push((at, hold)));
-        Held(way)
+        self.change(|world| world.plans.hold(at, side))
     }
 
     /// The calls in their order: the index of a call is its number.
     pub fn calls(&self) -> Vec<Verb> {
-        self.look(|world| world.steering.calls.clone())
+        self.look(|world| world.plans.calls())
     }
 
     /// Forgets the recorded calls: the next one has the number 0.
     pub fn forget_calls(&self) {
-        self.change(|world| world.steering.calls.clear());
+        self.change(|world| world.plans.forget_calls());
     }
 
     /// Number of planned faults that did not happen yet.
     pub fn faults_left(&self) -> usize {
-        self.look(|world| world.steering.faults.len())
+        self.look(|world| world.plans.faults_left())
     }
 
     /// Answers no calls from now on. Connections are lost, and containers continue.
@@ -189,7 +70,7 @@ impl ScriptedEngine {
         verb: Verb,
         act: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<(T, Option<Fault>), EngineError> {
-        let (fault, hold) = self.change(|world| world.steering.note(verb));
+        let (fault, hold) = self.change(|world| world.plans.note(verb));
         pass(hold.as_ref(), Side::Question).await;
         self.begin(fault.as_ref())?;
         let done = act.await;
@@ -226,11 +107,5 @@ impl ScriptedEngine {
             true => Err(unreachable("it is away")),
             false => Ok(()),
         }
-    }
-}
-
-async fn pass(hold: Option<&Hold>, side: Side) {
-    if let Some(hold) = hold.filter(|hold| hold.side == side) {
-        hold.pass().await;
     }
 }

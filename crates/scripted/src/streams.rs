@@ -2,7 +2,8 @@
 
 use crate::{
     Fault, ScriptedEngine,
-    world::{Copy, Next, Place, unreachable},
+    printed::{Copy, Next, Place},
+    world::unreachable,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream, stream::BoxStream};

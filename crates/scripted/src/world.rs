@@ -2,18 +2,15 @@
 
 mod containers;
 mod images;
-mod input;
-mod printed;
 
 pub(crate) use containers::Container;
 pub(crate) use images::Images;
-pub(crate) use input::Input;
-pub(crate) use printed::{Copy, Next, Place, Printed};
 
 use crate::{
     files::{Disk, Volumes},
+    plans::{Plans, Restart},
+    printed::Printed,
     shell::{Halted, Machine, Memory, Process, Remark, Signal},
-    steering::Steering,
 };
 use containers::Life;
 use kozmic_edges::engine::{self, ContainerId, EngineError, Moment};
@@ -23,17 +20,6 @@ use std::collections::BTreeMap;
 /// The address of every scripted engine.
 pub(crate) const ADDRESS: &str = "scripted";
 
-/// The fate of the containers when an engine restarts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Restart {
-    /// They continue, as with `live-restore`.
-    RunsOn,
-    /// The engine stopped, so they got SIGTERM, and SIGKILL if they ignored it.
-    Stops,
-    /// The engine was killed, and ends them by SIGKILL when it is back.
-    Kills,
-}
-
 /// The whole state of an engine.
 #[derive(Default)]
 pub(crate) struct World {
@@ -42,7 +28,7 @@ pub(crate) struct World {
     pub(crate) volumes: Volumes,
     /// Networks of single attempts, with their installations.
     pub(crate) networks: Vec<(String, Attempt)>,
-    pub(crate) steering: Steering,
+    pub(crate) plans: Plans,
     pub(crate) complaints: Vec<String>,
     /// The memory limit in bytes of containers whose orders set none.
     pub(crate) memory: Option<i64>,

@@ -3,7 +3,8 @@
 use super::statement::{Action, Statement, Target, read};
 use crate::{
     files::{Disk, Found, Node, Volumes},
-    world::{Input, Printed},
+    input::Input,
+    printed::Printed,
 };
 use kozmic_edges::engine::{Channel, TerminalSize};
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     files::{Disk, Node, Volumes},
-    world::Input,
+    input::Input,
 };
 use kozmic_edges::engine::{Channel, NewContainer, TerminalSize};
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! Containers: creates them, and knows the state of each.
 
-use super::{Input, Printed, World, refused};
-use crate::{files::Disk, shell::Process};
+use super::{World, refused};
+use crate::{files::Disk, input::Input, printed::Printed, shell::Process};
 use kozmic_edges::engine::{
     ContainerId, ContainerState, EngineError, FoundContainer, NewContainer, TerminalSize,
 };
