@@ -7,6 +7,7 @@
 mod double;
 mod gate;
 mod http;
+mod reply;
 mod upload;
 
 use std::collections::BTreeMap;

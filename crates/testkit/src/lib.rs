@@ -39,6 +39,7 @@
 mod http;
 mod program;
 
+pub mod port;
 pub mod github;
 pub mod server;
 pub mod html;

@@ -57,6 +57,18 @@ pub struct Finished {
     pub return_code: Option<i64>,
 }
 
+impl Person {
+    /// Opens the live log of a job from a byte offset.
+    pub async fn live(&self, project: u64, job: u64, offset: u64) -> Result<Live> {
+        Live::open(self, project, job, offset).await
+    }
+
+    /// Opens the news of a project.
+    pub async fn news(&self, project: u64) -> Result<News> {
+        News::open(self, project).await
+    }
+}
+
 /// A viewer of a live log. It checks that no byte is missing or comes twice.
 pub struct Live {
     person: Person,

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::authority::Certificate;
+use crate::port::free_port;
 use crate::program::{Program, Show};
-use crate::server::free_port;
 
 pub use message::Mail;
 

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::database::{self, Account, DatabaseOptions, is_root};
+use crate::port::free_port;
 use crate::program::{Program, Show};
-use crate::server::free_port;
 
 /// Servers are in a directory that only root's path has.
 const MARIADBD: &str = "/usr/sbin/mariadbd";

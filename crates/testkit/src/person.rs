@@ -13,7 +13,6 @@ use url::Url;
 
 use crate::github::GitHub;
 use crate::http;
-use crate::live::{Live, News};
 use crate::server::Server;
 
 pub use page::Page;
@@ -108,16 +107,6 @@ impl Person {
         let origin = page.url.origin().ascii_serialization();
         let request = self.http.post(target.clone()).header("Origin", origin).form(&form.filled(typed));
         Page::read(request.send().await.with_context(|| format!("send a form to {target}"))?).await
-    }
-
-    /// Opens the live log of a job from a byte offset.
-    pub async fn live(&self, project: u64, job: u64, offset: u64) -> Result<Live> {
-        Live::open(self, project, job, offset).await
-    }
-
-    /// Opens the news of a project.
-    pub async fn news(&self, project: u64) -> Result<News> {
-        News::open(self, project).await
     }
 
     /// The double of GitHub.

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::database::{self, Account, Login};
+use crate::port::free_port;
 use crate::postgres::Postgres;
 use crate::program::{Program, Show};
-use crate::server::free_port;
 
 /// Servers are in a directory that only root's path has.
 const PGBOUNCER: &str = "/usr/sbin/pgbouncer";

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::database::{self, Account, DatabaseOptions, Login};
+use crate::port::free_port;
 use crate::program::{Program, Show};
-use crate::server::free_port;
 
 use cluster::Cluster;
 

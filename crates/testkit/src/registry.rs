@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::docker::Docker;
+use crate::port::free_port;
 use crate::program::{Program, Show};
-use crate::server::free_port;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// Format in which the engine pushes an image's manifest, and by which the registry finds it.

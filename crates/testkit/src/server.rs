@@ -1,17 +1,17 @@
 //! The real `kozmic` binary as a child process, with the double in GitHub's place.
 
 use std::fs::Permissions;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::github::GitHub;
+use crate::port::free_port;
 use crate::program::{Program, Show};
 
 /// The line that the server prints when it accepts calls. Its address follows.
@@ -20,9 +20,6 @@ const READY: &str = "Kozmic listens on http://";
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// Longest time for the server to end when asked.
 const END_LIMIT: Duration = Duration::from_secs(30);
-/// Ports to choose from. They are below those that the system gives to outgoing connections, so that no connection
-/// takes the port while a server is restarted.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// Variable with an older `kozmic` with which servers start at first. Each restart is then an upgrade: stories of kills
 /// and stops then test if an installation of that version is taken over in the middle of a job.
@@ -268,16 +265,4 @@ fn private_dir() -> Result<TempDir> {
         .permissions(mode)
         .tempdir()
         .context("make a data directory")
-}
-
-/// A port on which nobody listens.
-pub fn free_port() -> Result<u16> {
-    let mut seed = [0; 2];
-    getrandom::fill(&mut seed).context("ask the system for randomness")?;
-    let start = usize::from(u16::from_ne_bytes(seed)) % PORTS.len();
-    let mut ports = PORTS.cycle().skip(start).take(PORTS.len());
-    match ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
-        Some(port) => Ok(port),
-        None => bail!("no port is free between {} and {}", PORTS.start, PORTS.end),
-    }
 }

@@ -10,7 +10,8 @@ use kozmic_testkit::{
     docker::{Docker, INSTANCE},
     github::{Commit, GitHub, NewRepository, State},
     person::{NewHook, Person},
-    server::{Server, ServerOptions, free_port},
+    port::free_port,
+    server::{Server, ServerOptions},
 };
 use std::path::Path;
 use tempfile::TempDir;

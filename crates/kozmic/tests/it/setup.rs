@@ -6,7 +6,7 @@ mod of_a_service;
 
 use crate::world::{LIMIT, github};
 use anyhow::{Context, Result, ensure};
-use kozmic_testkit::{github::GitHub, server::free_port};
+use kozmic_testkit::{github::GitHub, port::free_port};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

@@ -126,7 +126,7 @@ async fn a_job_is_refused_by_the_server_that_runs_it() -> Result<()> {
 
 /// Settings that give each job a network of its own, in a range that chance chose.
 fn range() -> Result<String> {
-    let port = kozmic_testkit::server::free_port()?;
+    let port = kozmic_testkit::port::free_port()?;
     Ok(format!("10.{}.{}.0/24", 150 + port / 256 % 50, port % 256))
 }
 

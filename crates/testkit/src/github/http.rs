@@ -14,6 +14,7 @@ mod hooks;
 mod deliveries;
 mod keys;
 mod statuses;
+mod lookup;
 mod smart;
 mod web;
 mod avatar;

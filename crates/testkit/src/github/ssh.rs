@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 
 use super::GitHub;
+use crate::port::free_port;
 use crate::program::Program;
-use crate::server::free_port;
 
 pub(super) use door::SshDoor;
 

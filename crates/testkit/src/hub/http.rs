@@ -1,7 +1,6 @@
 //! The addresses of both servers: the conditions for each call, and the refusals.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE};
@@ -14,43 +13,8 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::double::{Double, USER, World};
+use super::reply::{Refusal, Shared, Wrong, success};
 use super::upload;
-
-/// State that all handlers share.
-pub(super) type Shared = Arc<Double>;
-
-/// Reason for refusing a call.
-pub(super) struct Refusal {
-    status: StatusCode,
-    message: String,
-    /// True if a correct client would never make such a call.
-    is_wrong: bool,
-}
-
-impl Refusal {
-    pub(super) fn wrong(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), is_wrong: true }
-    }
-
-    pub(super) fn fair(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), is_wrong: false }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let mut response =
-            (self.status, Json(json!({"status": "error", "message": self.message}))).into_response();
-        if self.is_wrong {
-            response.extensions_mut().insert(Wrong(self.message));
-        }
-        response
-    }
-}
-
-/// Fault of a call, for the record.
-#[derive(Clone)]
-struct Wrong(String);
 
 /// Both servers as an application. Every call is recorded.
 pub(super) fn router(double: Shared) -> Router {
@@ -68,11 +32,6 @@ pub(super) fn router(double: Shared) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(double.clone(), note))
         .with_state(double)
-}
-
-/// An answer that reports success.
-pub(super) fn success() -> Response {
-    Json(json!({"status": "success"})).into_response()
 }
 
 async fn note(State(double): State<Shared>, request: Request, next: Next) -> Response {

@@ -10,7 +10,7 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 
 use super::Upload;
-use super::http::{Refusal, Shared, success};
+use super::reply::{Refusal, Shared, success};
 
 /// An upload in progress. If it is dropped before its end, the connection was cut, and it counts as broken.
 struct Receiving {

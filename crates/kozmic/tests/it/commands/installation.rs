@@ -4,7 +4,7 @@
 use super::{Place, Play};
 use crate::world::{IMAGE, github};
 use anyhow::{Context, Result, ensure};
-use kozmic_testkit::{authority::Authority, docker::Docker, engine::Engine, server::free_port};
+use kozmic_testkit::{authority::Authority, docker::Docker, engine::Engine, port::free_port};
 use std::{fs, path::Path, process::Stdio};
 use tokio::process::Command;
 

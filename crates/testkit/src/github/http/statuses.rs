@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::call::Call;
-use super::commits::find;
+use super::lookup::find;
 use super::reply::{Refusal, Reply, answer};
 use crate::github::repository::{Permission, Repository};
 use crate::github::stamp;

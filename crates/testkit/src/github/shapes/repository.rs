@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::Shapes;
-use super::user::merge;
-use crate::github::repository::{Permission, Repository};
+use super::user::{merge, permissions};
+use crate::github::repository::Repository;
 
 /// The addresses below a repository's own that each answer repeats.
 const BELOW: [(&str, &str); 22] = [
@@ -148,16 +148,6 @@ fn figures(repository: &Repository) -> Value {
         "is_template": false,
         "web_commit_signoff_required": false,
         "topics": [],
-    })
-}
-
-pub(super) fn permissions(permission: Permission) -> Value {
-    json!({
-        "admin": permission >= Permission::Admin,
-        "maintain": permission >= Permission::Maintain,
-        "push": permission >= Permission::Push,
-        "triage": permission >= Permission::Triage,
-        "pull": permission >= Permission::Pull,
     })
 }
 

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::Shapes;
-use super::repository::permissions;
 use crate::github::people::Account;
 use crate::github::repository::Permission;
 
@@ -112,6 +111,17 @@ impl Shapes<'_> {
         }
         author
     }
+}
+
+/// The rights that a permission stands for.
+pub(super) fn permissions(permission: Permission) -> Value {
+    json!({
+        "admin": permission >= Permission::Admin,
+        "maintain": permission >= Permission::Maintain,
+        "push": permission >= Permission::Push,
+        "triage": permission >= Permission::Triage,
+        "pull": permission >= Permission::Pull,
+    })
 }
 
 /// Adds the fields of one object to another.
