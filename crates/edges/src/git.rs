@@ -33,10 +33,6 @@ mod version;
 mod wanted;
 mod way;
 #[cfg(test)]
-mod bombs;
-#[cfg(test)]
-mod forge;
-#[cfg(test)]
 mod fuzz;
 
 pub use archive::{Archive, Destination, Extra};
@@ -213,6 +209,9 @@ fn keys_dir(dir: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    mod bombs;
+    pub(super) mod forge;
+
     use super::*;
     use kozmic_model::git::Sha;
     use std::process::Command;

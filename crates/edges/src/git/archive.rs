@@ -218,7 +218,7 @@ impl Write for Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::{Wanted, forge::Forge};
+    use crate::git::{Wanted, tests::forge::Forge};
 
     /// A path of this length in bytes.
     fn path_of(length: usize) -> String {

@@ -124,7 +124,7 @@ fn remove(dir: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::forge::Forge;
+    use crate::git::tests::forge::Forge;
     use std::{collections::BTreeSet, os::unix::fs::MetadataExt};
 
     /// The files of a checkout's packs on the disk, each with its number of names.

@@ -174,7 +174,7 @@ fn tells_of_a_lack(fault: &GitError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::{forge::Forge, git_files};
+    use crate::git::{git_files, tests::forge::Forge};
 
     #[tokio::test]
     async fn a_pull_request_is_fetched_by_its_forges_own_name_of_it() {

@@ -94,7 +94,7 @@ fn size(dir: &Path) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::{TreeSize, forge::Forge};
+    use crate::git::{TreeSize, tests::forge::Forge};
 
     const MOST: TreeSize = TreeSize { files: 100, bytes: 1 << 20 };
 

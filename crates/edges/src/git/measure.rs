@@ -125,7 +125,7 @@ fn bytes(facts: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::forge::Forge;
+    use crate::git::tests::forge::Forge;
     use std::fs;
 
     const MOST: TreeSize = TreeSize { files: 1_000, bytes: 1 << 30 };

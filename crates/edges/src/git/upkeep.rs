@@ -105,7 +105,7 @@ fn packs(mirror: &Path) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::{forge::Forge, refs};
+    use crate::git::{refs, tests::forge::Forge};
     use kozmic_model::git::Sha;
 
     #[tokio::test]

@@ -6,8 +6,6 @@
 
 pub(super) mod look;
 mod tables;
-#[cfg(test)]
-mod upgraded;
 mod m0001_create_tables;
 mod m0002_teams;
 mod m0003_auto_builder;
@@ -186,4 +184,9 @@ fn judged(done: &[String], backend: DbBackend) -> Result<Condition> {
         0 => Condition::Ready,
         behind => Condition::Behind(behind),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    pub(super) mod upgraded;
 }

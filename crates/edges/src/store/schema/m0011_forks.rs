@@ -64,7 +64,7 @@ const HELD: [&str; 4] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::upgraded::Upgraded;
+    use super::super::tests::upgraded::Upgraded;
 
     const BEFORE: &[&str] = &[
         "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \

@@ -38,7 +38,7 @@ impl MigrationTrait for Migration {
 
 #[cfg(test)]
 mod tests {
-    use super::super::upgraded::Upgraded;
+    use super::super::tests::upgraded::Upgraded;
 
     #[tokio::test]
     async fn a_token_from_before_has_all_rights_and_no_end() {

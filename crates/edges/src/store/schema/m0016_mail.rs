@@ -88,7 +88,7 @@ fn send_links() -> InsertStatement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::upgraded::Upgraded;
+    use super::super::tests::upgraded::Upgraded;
 
     #[tokio::test]
     async fn addresses_that_nobody_vouched_for_wait_for_the_link_that_goes_there() {

@@ -1,6 +1,7 @@
 //! Objects for tests that are small in transit and large when unpacked.
 
-use super::{Git, GitError, forge::Forge};
+use super::forge::Forge;
+use crate::git::{Git, GitError};
 use flate2::{Compression, write::ZlibEncoder};
 use sha1::{Digest, Sha1};
 use std::{io::Write, path::Path};

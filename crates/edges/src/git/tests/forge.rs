@@ -1,6 +1,6 @@
 //! A forge for tests: a repository, and mirrors that may fetch from it.
 
-use super::{
+use crate::git::{
     Credentials, Fetched, Git, GitError, Mirrors, Wanted,
     fetch::{bring, has},
     git_files,
@@ -16,13 +16,13 @@ use std::{
 };
 
 /// A repository, and mirrors that may fetch from it.
-pub(super) struct Forge {
+pub(in crate::git) struct Forge {
     dir: tempfile::TempDir,
-    pub(super) mirrors: Mirrors,
+    pub(in crate::git) mirrors: Mirrors,
 }
 
 impl Forge {
-    pub(super) fn new() -> Self {
+    pub(in crate::git) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mirrors = Mirrors::open(dir.path().join("mirrors")).unwrap();
         let forge = Self { dir, mirrors };
@@ -30,11 +30,11 @@ impl Forge {
         forge
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(in crate::git) fn url(&self) -> String {
         self.dir.path().join("forge").display().to_string()
     }
 
-    pub(super) fn git(&self, arguments: &[&str]) -> String {
+    pub(in crate::git) fn git(&self, arguments: &[&str]) -> String {
         let dir = if self.dir.path().join("forge").exists() { self.url() } else { "/".to_owned() };
         let person = ["-C", &dir, "-c", "user.name=A", "-c", "user.email=a@example.org"];
         let output = Command::new("git").args(person).args(arguments).output().unwrap();
@@ -42,23 +42,23 @@ impl Forge {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    pub(super) fn commit(&self) -> Sha {
+    pub(in crate::git) fn commit(&self) -> Sha {
         self.git(&["commit", "--quiet", "--allow-empty", "-m", "One"]);
         self.git(&["rev-parse", "HEAD"]).parse().unwrap()
     }
 
     /// The id of an object with this text.
-    pub(super) fn blob(&self, text: &str) -> String {
+    pub(in crate::git) fn blob(&self, text: &str) -> String {
         self.feed(&["hash-object", "-w", "--stdin"], text)
     }
 
     /// The id of a tree with these entries, in the format of `ls-tree`.
-    pub(super) fn tree(&self, entries: &str) -> String {
+    pub(in crate::git) fn tree(&self, entries: &str) -> String {
         self.feed(&["mktree"], entries)
     }
 
     /// A commit of a tree, on the branch main.
-    pub(super) fn commit_of(&self, tree: &str) -> Sha {
+    pub(in crate::git) fn commit_of(&self, tree: &str) -> Sha {
         let sha = self.git(&["commit-tree", "-m", "One", tree]);
         self.git(&["update-ref", "refs/heads/main", &sha]);
         sha.parse().unwrap()
@@ -75,11 +75,11 @@ impl Forge {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    pub(super) fn mirror(&self) -> PathBuf {
+    pub(in crate::git) fn mirror(&self) -> PathBuf {
         self.mirrors.path(ProjectId(1))
     }
 
-    pub(super) fn wanted(&self, git_ref: &str, sha: &Sha) -> Wanted {
+    pub(in crate::git) fn wanted(&self, git_ref: &str, sha: &Sha) -> Wanted {
         Wanted {
             project: ProjectId(1),
             url: self.url(),
@@ -92,34 +92,34 @@ impl Forge {
         }
     }
 
-    pub(super) async fn has(&self, wanted: &Wanted) -> bool {
+    pub(in crate::git) async fn has(&self, wanted: &Wanted) -> bool {
         has(&Git::new(&self.mirror()), &self.mirror(), wanted).await.unwrap()
     }
 
-    pub(super) async fn bring(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
+    pub(in crate::git) async fn bring(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
         let way = Way::Http(Git::new(&self.mirror()).with("GIT_ALLOW_PROTOCOL", "file"));
         bring(&way, &self.mirror(), wanted).await
     }
 
     /// Fetches the commit with the default branch and the tags.
-    pub(super) async fn all(&self, wanted: &Wanted) {
+    pub(in crate::git) async fn all(&self, wanted: &Wanted) {
         let fetched = self.bring(wanted).await.unwrap();
         assert!(matches!(fetched, Fetched::All), "{fetched:?}");
     }
 
     /// The refs that the commit's job sees beside the commit's branch, one a line.
-    pub(super) async fn packed_refs(&self, wanted: &Wanted, name: &str) -> String {
+    pub(in crate::git) async fn packed_refs(&self, wanted: &Wanted, name: &str) -> String {
         let checkout = self.mirrors.check_out(wanted, self.dir.path().join(name)).await.unwrap();
         let all = git_files::packed_refs(wanted, &checkout.refs);
         all.strip_prefix("# pack-refs with: sorted \n").unwrap().to_owned()
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::git) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// All objects in the packs of a directory.
-    pub(super) fn objects(&self, packs: &Path) -> BTreeSet<String> {
+    pub(in crate::git) fn objects(&self, packs: &Path) -> BTreeSet<String> {
         let mut there = BTreeSet::new();
         for entry in fs::read_dir(packs).unwrap() {
             let path = entry.unwrap().path();

@@ -1,19 +1,19 @@
 //! A database of an older version, which tests fill and bring up to date.
 
-use super::Migrator;
+use crate::store::schema::Migrator;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use sea_orm_migration::MigratorTrait;
 use tempfile::TempDir;
 
 /// A database that has all steps.
-pub(super) struct Upgraded {
+pub(in crate::store::schema) struct Upgraded {
     db: DatabaseConnection,
     _dir: TempDir,
 }
 
 impl Upgraded {
     /// One that had so many steps when these statements were carried out in it.
-    pub(super) async fn from(steps: u32, statements: &[impl AsRef<str>]) -> Self {
+    pub(in crate::store::schema) async fn from(steps: u32, statements: &[impl AsRef<str>]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
         let db = Database::connect(ConnectOptions::new(url)).await.unwrap();
@@ -26,7 +26,7 @@ impl Upgraded {
     }
 
     /// The first column of a query's rows, which is text.
-    pub(super) async fn texts(&self, query: &str) -> Vec<String> {
+    pub(in crate::store::schema) async fn texts(&self, query: &str) -> Vec<String> {
         let rows = self.db.query_all_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
         rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
     }
