@@ -1,6 +1,7 @@
 //! Checks the order of the crates, and the order inside of them, by reading the sources.
 
-mod forge;
+mod circles;
+mod test_files;
 
 use std::{
     collections::BTreeSet,
