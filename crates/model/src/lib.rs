@@ -33,7 +33,10 @@
 //! | spec | the snapshot of everything a job needs to run |
 //! | task | the part of a spec that tells what to run: a hook's script, a program, or a reading of the configuration |
 //! | program | a script of a recipe or kernel rule, which is a file in the container and makes an artifact |
-//! | news | that a build just broke, or works again |
+//! | news | that a build just broke, works again, or waits for approval |
+//! | notifier | a way to tell people news; those of an installation are a list |
+//! | notice | a message about news to a channel: a place that many people read |
+//! | lane | a queue with a task of its own, so that a slow lane delays no other: of jobs, or of messages that wait to be sent |
 //! | mail | a message to one member about a build's news, or a confirmation |
 //! | confirmation | a mail with a link by which a person shows that they read the mail of an address |
 //! | runner | the part that takes orders and runs them, on the machine of its engine |
@@ -83,6 +86,9 @@ pub mod sequel;
 pub mod build;
 pub mod commit_status;
 pub mod terminal;
+mod clean;
+pub mod news;
+pub mod notice;
 pub mod mail;
 pub mod missed;
 pub mod runner;

@@ -1,10 +1,9 @@
-//! Mails to members about a build that ended badly, or that ended well after one that did not. They are the last step
-//! of a push. Another kind of mail confirms that an address belongs to the person who gave it.
+//! Mails to members about news of a build. They are the last step of a push. Another kind of mail confirms that an
+//! address belongs to the person who gave it.
 //!
 //! Names, messages and output come from strangers: `clean` removes everything harmful before `text` and `html` make the
 //! two bodies.
 
-mod clean;
 mod confirmation;
 mod html;
 mod link;
@@ -17,9 +16,11 @@ pub use quota::{MailCount, MailKind, MailTurn};
 
 use crate::{
     build::Build,
+    clean,
     git::GitRef,
     ids::MailId,
     job::Job,
+    news::{self, News, host, host_part},
     project::{Project, Role},
     spent::{Length, Spent},
     status::Status,
@@ -38,9 +39,6 @@ const LINE_LIMIT: usize = 500;
 
 /// The shortest wait of a build that a mail mentions.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
-
-/// The longest name, title or headline that a mail shows, in characters.
-const NAME_LIMIT: usize = 200;
 
 /// A mail to one person, ready to send. Only the two bodies have line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +107,7 @@ impl Mail {
         let of_ref = hex::encode(&Sha256::digest(build.git_ref.to_string())[..8]);
         let repository = &facts.project.repository;
         Self {
-            subject: subject(facts),
+            subject: news::title(facts.project, build),
             text: text::body(&words),
             html: html::body(&words),
             message_id: format!("<mail-{}.{}@{host}>", facts.id, build.created_at.0),
@@ -129,7 +127,7 @@ impl Mail {
 
 /// The job that caused a bad end: the first one that ended with the build's status.
 pub fn culprit<'a>(build: &Build, jobs: &'a [Job]) -> Option<&'a Job> {
-    jobs.iter().find(|job| is_bad(job.status) && job.status == build.status)
+    jobs.iter().find(|job| News::of(job.status) == Some(News::Broke) && job.status == build.status)
 }
 
 /// The last lines of a log as people read them, without terminal control sequences. `is_whole` is true if `end` is the
@@ -155,30 +153,6 @@ pub fn is_wanted(user: &User, role: Role, build: &Build) -> bool {
         author.is_some_and(|author| own.into_iter().flatten().any(|own| is_same_address(own, author)))
     };
     user.mail_address().is_some() && (!user.mail.only_own_commits || is_own())
-}
-
-/// True if the news about a build still holds. Failure and error count as the same bad end.
-pub fn still_holds(told: Status, now: Status) -> bool {
-    match told {
-        Status::Success | Status::Held => now == told,
-        _ => is_bad(told) && is_bad(now),
-    }
-}
-
-fn is_bad(status: Status) -> bool {
-    matches!(status, Status::Failure | Status::Error)
-}
-
-/// `[failure] owner/name#12 (main — 1a2b3c4d)`
-fn subject(facts: &MailFacts<'_>) -> String {
-    let MailFacts { project, build, .. } = facts;
-    let name = clean::name(&project.repository.full_name());
-    let of = clean::name(&build.git_ref.label());
-    format!("[{}] {name}#{} ({of} — {})", build.status, build.number, short(build))
-}
-
-fn short(build: &Build) -> &str {
-    &build.sha.as_str()[..8]
 }
 
 /// The facts in clean words, for both bodies.
@@ -211,11 +185,11 @@ impl Words {
         let MailFacts { project, build, jobs, .. } = facts;
         let base = facts.public_url.trim_end_matches('/');
         let name = clean::name(&project.repository.full_name());
-        let build_url = format!("{base}/projects/{}/builds/{}/", build.project, build.id);
+        let build_url = news::build_url(facts.public_url, build);
         let culprit = culprit(build, jobs).filter(|_| !facts.last_lines.is_empty());
         Self {
             status: build.status,
-            verdict: format!("Build #{} of {name} {}.", build.number, verdict(build.status)),
+            verdict: news::sentence(project, build, verdict(build.status)),
             facts: of_build(build, jobs),
             jobs: jobs.iter().map(|job| JobWords::of(job, &build_url)).collect(),
             build_url,
@@ -258,14 +232,11 @@ impl JobWords {
     }
 }
 
+/// The reader of a mail about a build that is held is one of those who may approve it.
 fn verdict(status: Status) -> &'static str {
     match status {
-        Status::Success => "succeeded, after one that did not",
-        Status::Failure => "failed",
-        Status::Error => "ended with an error",
-        Status::Canceled => "was canceled",
         Status::Held => "waits for you: look at its changes, and approve it on its page if it may run",
-        Status::Enqueued | Status::Pending => "runs",
+        status => news::verdict(status),
     }
 }
 
@@ -278,7 +249,7 @@ fn of_build(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     let headline = clean::name(build.headline());
     let mut facts = vec![
         (kind, clean::name(&build.git_ref.label())),
-        ("Commit", format!("{} {headline}", short(build))),
+        ("Commit", format!("{} {headline}", news::short(build))),
         ("Author", clean::name(&build.author.name)),
     ];
     facts.extend(lengths(build, jobs));
@@ -294,26 +265,6 @@ fn lengths(build: &Build, jobs: &[Job]) -> Vec<(&'static str, String)> {
     let waited = waited.filter(|waited| waited.so_far >= WORTH_TELLING);
     let told = |name, length: Option<Length>| length.map(|length| (name, spoken(length.so_far)));
     told("Duration", ran).into_iter().chain(told("Waited", waited)).collect()
-}
-
-/// The host of an address, as message ids need it.
-fn host(public_url: &str) -> String {
-    let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match host.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => host,
-    };
-    host_part(host)
-}
-
-/// The text with only letters, digits, dots and hyphens.
-fn host_part(text: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-    let part = text.chars().map(|c| if fits(c) { c } else { '-' }).collect::<String>();
-    let part = part.trim_matches(['.', '-']);
-    if part.is_empty() { "kozmic".to_owned() } else { part.to_owned() }
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ pub(crate) fn is_given_up(fault: &Error, tries: i32) -> bool {
 async fn project_of(flow: &Flow, waiting: &WaitingMail) -> Result<Option<Project>> {
     let WaitingMail { recipient, build, told, created_at, .. } = waiting;
     let is_late = clock::now().since(*created_at) > LIFETIME;
-    if is_late || !mail::still_holds(*told, build.status) {
+    if is_late || !told.still_holds(build.status) {
         return Ok(None);
     }
     match flow.edges.store.projects().role_in(build.project, recipient.id).await? {

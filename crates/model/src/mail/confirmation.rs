@@ -1,7 +1,8 @@
 //! The mail that asks for a confirmation that an address is the person's. Its reader may not have asked for it, so it
 //! is short, and the login is the only part that a stranger chose.
 
-use super::{Mail, clean, host, html};
+use super::{Mail, html};
+use crate::{clean, news::host};
 
 /// The facts from which the mail is made.
 #[derive(Clone, Copy, Debug)]

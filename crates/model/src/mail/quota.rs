@@ -1,6 +1,6 @@
 //! The limit of mails to one person within a period. The period begins with its first mail.
 
-use crate::{status::Status, time::Timestamp};
+use crate::{news::News, time::Timestamp};
 use std::time::Duration;
 
 /// The kind of a mail. Each kind has a count of its own, so strangers' pull requests do not use up the others' limits.
@@ -36,9 +36,12 @@ pub struct MailCount {
 }
 
 impl MailKind {
-    /// The kind of a mail about a build with this status.
-    pub fn telling(status: Status) -> Self {
-        if status == Status::Held { Self::Approval } else { Self::Build }
+    /// The kind of a mail that tells this news.
+    pub fn telling(news: News) -> Self {
+        match news {
+            News::Broke | News::Mended => Self::Build,
+            News::Held => Self::Approval,
+        }
     }
 
     /// The word in the database.
@@ -108,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_request_for_approval_is_of_another_kind_than_news_of_an_end() {
-        assert_eq!(MailKind::telling(Status::Held), MailKind::Approval);
-        assert_eq!(MailKind::telling(Status::Failure), MailKind::Build);
+        assert_eq!(MailKind::telling(News::Held), MailKind::Approval);
+        assert_eq!(MailKind::telling(News::Broke), MailKind::Build);
         let words = [MailKind::Build, MailKind::Approval, MailKind::Confirmation].map(MailKind::word);
         assert_eq!(words, ["build", "approval", "confirmation"]);
     }

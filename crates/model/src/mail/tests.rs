@@ -2,11 +2,10 @@
 
 use super::*;
 use crate::{
-    event::{Author, Trigger},
-    ids::{BuildId, ForgeUserId, JobId, ProjectId, RepositoryId, UserId},
+    event::Author,
+    ids::{ForgeUserId, JobId, UserId},
     invited::Admission,
-    project::{ProjectSettings, Repository},
-    samples,
+    samples::{self, build, project},
     time::Timestamp,
     user::{MailSettings, Profile},
 };
@@ -20,48 +19,6 @@ fn user(email: Option<&str>, mail: MailSettings) -> User {
         email: email.map(str::to_owned),
     };
     User { id: UserId(1), profile, mail, admission: Admission::Unasked }
-}
-
-fn project() -> Project {
-    let repository = Repository {
-        id: RepositoryId(5),
-        owner: "anna".into(),
-        name: "hello".into(),
-        private: false,
-        default_branch: "main".into(),
-        html_url: String::new(),
-        clone_url: String::new(),
-        ssh_url: String::new(),
-    };
-    Project {
-        id: ProjectId(3),
-        owner: UserId(1),
-        repository,
-        settings: ProjectSettings::default(),
-        badge_token: String::new(),
-        open_badge: false,
-        synced_at: None,
-        sync_fault: None,
-    }
-}
-
-fn build(status: Status) -> Build {
-    Build {
-        id: BuildId(40),
-        project: ProjectId(3),
-        number: 12,
-        git_ref: GitRef::Branch("main".into()),
-        sha: "1a2b3c4d5e".repeat(4).parse().unwrap(),
-        status,
-        trigger: Trigger::Push,
-        author: Author { name: "Anna".into(), email: Some("anna@example.com".into()) },
-        message: "Break it\n\nand more".into(),
-        commits: Vec::new(),
-        pusher: None,
-        created_at: Timestamp(1_000),
-        started_at: Some(Timestamp(2_000)),
-        finished_at: Some(Timestamp(14_000)),
-    }
 }
 
 fn job(id: i64, title: &str, status: Status) -> Job {
@@ -269,36 +226,6 @@ fn who_may_approve_is_asked_whoever_wrote_it() {
     assert!(mail.subject.starts_with("[held] anna/hello#12 "), "{}", mail.subject);
     for words in ["waits for you: look at its changes", "You get this mail because you manage anna/hello"] {
         assert!(mail.text.contains(words), "{}", mail.text);
-    }
-}
-
-#[test]
-fn news_holds_while_the_build_stands_so() {
-    use Status::{Canceled, Error, Failure, Held, Pending, Success};
-    for (told, now, holds) in [
-        (Failure, Failure, true),
-        (Failure, Error, true),
-        (Failure, Pending, false),
-        (Failure, Success, false),
-        (Success, Success, true),
-        (Success, Failure, false),
-        (Held, Held, true),
-        (Held, Pending, false),
-        (Held, Canceled, false),
-    ] {
-        assert_eq!(still_holds(told, now), holds, "{told} {now}");
-    }
-}
-
-#[test]
-fn any_address_has_a_host_for_ids() {
-    for (url, expected) in [
-        ("https://ci.example.org/", "ci.example.org"),
-        ("http://127.0.0.1:8080", "127.0.0.1"),
-        ("http://[::1]:8080/", "1"),
-        ("http://[::]/", "kozmic"),
-    ] {
-        assert_eq!(host(url), expected);
     }
 }
 

@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     ids::{BuildId, MailId, UserId},
-    mail::{MailKind, MailTurn, still_holds},
+    mail::{MailKind, MailTurn},
+    news::News,
     status::Status,
     time::Timestamp,
     user::User,
@@ -26,8 +27,8 @@ pub struct WaitingMail {
     pub recipient: User,
     /// The build as it stands now.
     pub build: Build,
-    /// The build's status when the mail was planned.
-    pub told: Status,
+    /// The news that it tells.
+    pub told: News,
     /// The time when that was.
     pub created_at: Timestamp,
 }
@@ -41,9 +42,9 @@ impl Outbox<'_> {
         let row =
             rows::build::Entity::find_by_id(build.0).one(&self.db.reader).await.context("find a build")?;
         let Some(row) = row else { return Ok(None) };
-        let told = row.mailed.as_deref().map(str::parse::<Status>).transpose()?;
+        let told = row.mailed.as_deref().map(str::parse::<Status>).transpose()?.and_then(News::of);
         let build = read::hooked_build(row)?;
-        Ok(told.filter(|told| still_holds(*told, build.status)).map(|_| build))
+        Ok(told.filter(|news| news.still_holds(build.status)).map(|_| build))
     }
 
     /// Puts one mail for each recipient into the outbox, in place of the news. If the news is no longer there, or has
@@ -85,7 +86,7 @@ impl Outbox<'_> {
             .await
     }
 
-    /// A mail, with its build and recipient as they are now; none if one of them is gone.
+    /// A mail, with its build and recipient as they are now; none if one of them is gone, or if it tells no news.
     ///
     /// # Errors
     /// The database does not answer.
@@ -100,8 +101,8 @@ impl Outbox<'_> {
             rows::user::Entity::find_by_id(user_id).one(&self.db.reader).await.context("find a user")?;
         let (Some(build), Some(user)) = (build, user) else { return Ok(None) };
         let (build, recipient) = (read::hooked_build(build)?, read::user(user));
-        let created_at = Timestamp(created_at);
-        Ok(Some(WaitingMail { id, recipient, build, told: status.parse()?, created_at }))
+        let (told, created_at) = (News::of(status.parse()?), Timestamp(created_at));
+        Ok(told.map(|told| WaitingMail { id, recipient, build, told, created_at }))
     }
 
     /// Counts a mail among those of its kind that its person gets. One that is tried again counts no second time, unless it
@@ -173,7 +174,7 @@ mod tests {
         let outgoing = next(&stage).await.unwrap();
         let Subject::Mail(id) = outgoing.subject else { panic!("a mail") };
         let mail = stage.store.outbox().waiting_mail(id).await.unwrap().unwrap();
-        assert_eq!((mail.recipient.id, mail.build.id, mail.told), (stage.user, build.id, Status::Failure));
+        assert_eq!((mail.recipient.id, mail.build.id, mail.told), (stage.user, build.id, News::Broke));
         stage.store.outbox().sent(outgoing).await.unwrap();
         assert!(next(&stage).await.is_none());
     }

@@ -1,24 +1,27 @@
-//! Makes strangers' text harmless for mails: it removes everything that controls terminals, breaks headers or changes
-//! the direction of writing, and shortens the text.
+//! Makes strangers' text harmless for messages about news: it removes everything that controls terminals, breaks headers
+//! or changes the direction of writing, and shortens the text.
 
 use crate::terminal;
 
+/// The longest name, title or headline in a message, in characters.
+const NAME_LIMIT: usize = 200;
+
 /// One line of output, as a terminal shows it at the end.
-pub(super) fn line(shown: &str, limit: usize) -> String {
+pub(crate) fn line(shown: &str, limit: usize) -> String {
     cut(seen(shown).trim_end(), limit)
 }
 
 /// A sentence about a job: one line, as a terminal would show it.
-pub(super) fn sentence(text: &str, limit: usize) -> String {
+pub(crate) fn sentence(text: &str, limit: usize) -> String {
     let lines = terminal::lines(text.as_bytes());
     line(&lines.iter().map(terminal::Line::text).collect::<Vec<_>>().join(" "), limit)
 }
 
-/// A name, title or headline: one line, no longer than [`super::NAME_LIMIT`].
-pub(super) fn name(text: &str) -> String {
+/// A name, title or headline: one line, no longer than [`NAME_LIMIT`].
+pub(crate) fn name(text: &str) -> String {
     let spaced = text.replace(['\r', '\n', '\t'], " ");
     let plain = seen(&terminal::stripped(&spaced));
-    cut(plain.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), super::NAME_LIMIT)
+    cut(plain.split_whitespace().collect::<Vec<_>>().join(" ").as_str(), NAME_LIMIT)
 }
 
 fn cut(text: &str, limit: usize) -> String {
@@ -65,7 +68,7 @@ mod tests {
     #[test]
     fn names_are_one_line_and_long_text_is_cut() {
         assert_eq!(name("a\r\nBcc: eve@example.com\n\n\tb"), "a Bcc: eve@example.com b");
-        assert_eq!(name(&"ü".repeat(1_000)).chars().count(), super::super::NAME_LIMIT);
+        assert_eq!(name(&"ü".repeat(1_000)).chars().count(), NAME_LIMIT);
         assert_eq!(line("12345", 5), "12345");
         assert_eq!(line("123456", 5), "1234…");
     }
