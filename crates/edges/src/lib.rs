@@ -39,8 +39,8 @@ pub struct Edges {
     pub publishers: publisher::Publishers,
     /// The part of each disk that must stay free.
     pub room: room::Room,
-    /// The way in which people are notified.
-    pub notifier: notifier::Notifier,
+    /// The ways in which people are told news.
+    pub notifiers: notifier::Notifiers,
 }
 
 impl Edges {

@@ -1,54 +1,137 @@
-//! Ways to tell people what became of a build: by mail, or not at all. The last thing of a push's way.
+//! Notifiers: the ways to tell people news. An installation has a list of them, and each has a lane of its own in the
+//! outbox. Telling people is the last step of a push.
+//!
+//! # Contract
+//! `crates/scripted/tests/notifiers` asks each notifier for this.
+//!
+//! - A message has an id. Who sends a message again after a crash or a fault sends it with the same id, and the notifier
+//!   passes the id on if its protocol has a place for it. So a message arrives at least once, and a reader's program can
+//!   tell that it came twice.
+//! - `Ok` means that the other side has taken the message. A fault says by [`NotifyError::try_again`] if another try may
+//!   help, and when.
+//! - Each call ends by itself, within [`LIMIT`] and a few seconds for a polite end.
+//! - Texts come from strangers. A line break, a control character or the length of a text changes nothing but this text:
+//!   it adds no header, no recipient and no second message.
+//! - A fault names the other side. It has no secret of the settings in it, and no address of a recipient.
 
+mod fault;
 mod mail;
 mod smtp_url;
 #[cfg(test)]
 mod tests;
 
+pub use fault::NotifyError;
 pub use mail::{MailSender, Sender};
 pub use smtp_url::{NotASmtpUrl, SmtpUrl};
 
-/// The ways to tell people.
+use async_trait::async_trait;
+use kozmic_model::{news::NotifierName, notice::Notice};
+use std::{sync::Arc, time::Duration};
+
+/// Longest time for one message, from the connection to the other side's last word.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// A way to tell people, by the readers that it reaches.
 #[derive(Clone)]
 pub enum Notifier {
-    /// Nobody is told.
-    None,
-    /// A mail server takes the mails.
+    /// A mail server takes a mail for each member who wants one.
     Mail(MailSender),
+    /// A channel gets one notice of each news.
+    Channel(Arc<dyn Channel>),
 }
 
-/// The reason why a mail was not sent. No address of a recipient stands in it.
-#[derive(Debug, thiserror::Error)]
-pub enum NotifyError {
-    /// There is no connection on which mails are taken.
-    #[error("the mail server {server} does not take mails: {cause}")]
-    Unreachable {
-        /// Host and port.
-        server: String,
-        /// The fault.
-        cause: String,
-    },
-    /// The server put this mail off (4xx).
-    #[error("the mail server {server} put a mail off: {answer}")]
-    PutOff {
-        /// Host and port.
-        server: String,
-        /// Its words.
-        answer: String,
-    },
-    /// The server does not take this mail (5xx), or nobody could: the address is none.
-    #[error("the mail server {server} refused a mail: {answer}")]
-    Refused {
-        /// Host and port.
-        server: String,
-        /// Its words.
-        answer: String,
-    },
+/// A place that many people read. The module's contract holds for it.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// The name of this notifier.
+    fn name(&self) -> NotifierName;
+
+    /// The other side in a few words, such as its host and port. It has no secret in it.
+    fn server(&self) -> String;
+
+    /// Finds out if notices are taken, and sends none.
+    ///
+    /// # Errors
+    /// They are not, and the reason.
+    async fn check(&self) -> Result<(), NotifyError>;
+
+    /// Sends a notice.
+    ///
+    /// # Errors
+    /// The notice was not taken, or nobody knows if it was.
+    async fn send(&self, notice: &Notice) -> Result<(), NotifyError>;
 }
 
-impl NotifyError {
-    /// Whether sending the same mail once more will hardly help.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+/// The notifiers of an installation. Each has a name that no other has.
+#[derive(Clone, Default)]
+pub struct Notifiers(Arc<[Notifier]>);
+
+impl Notifier {
+    /// The name, which is the key of its lane.
+    pub fn name(&self) -> NotifierName {
+        match self {
+            Self::Mail(_) => NotifierName::MAIL,
+            Self::Channel(channel) => channel.name(),
+        }
+    }
+
+    /// The other side in a few words.
+    pub fn server(&self) -> String {
+        match self {
+            Self::Mail(sender) => sender.server(),
+            Self::Channel(channel) => channel.server(),
+        }
+    }
+
+    /// Finds out if messages are taken, and sends none.
+    ///
+    /// # Errors
+    /// They are not, and the reason.
+    pub async fn check(&self) -> Result<(), NotifyError> {
+        match self {
+            Self::Mail(sender) => sender.check().await,
+            Self::Channel(channel) => channel.check().await,
+        }
+    }
+}
+
+impl Notifiers {
+    /// A list of notifiers; empty: nobody is told.
+    ///
+    /// # Errors
+    /// Two of them have the same name, so they would share a lane.
+    pub fn new(list: Vec<Notifier>) -> anyhow::Result<Self> {
+        for (place, notifier) in list.iter().enumerate() {
+            let name = notifier.name();
+            let is_taken = list[..place].iter().any(|other| other.name() == name);
+            anyhow::ensure!(!is_taken, "there are two notifiers with the name \"{name}\"");
+        }
+        Ok(Self(list.into()))
+    }
+
+    /// All of them, in the order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = &Notifier> {
+        self.0.iter()
+    }
+
+    /// Their names, in the order of the list.
+    pub fn names(&self) -> Vec<NotifierName> {
+        self.iter().map(Notifier::name).collect()
+    }
+
+    /// The notifier of mails, if mails are sent.
+    pub fn mail(&self) -> Option<&MailSender> {
+        self.iter().find_map(|notifier| match notifier {
+            Notifier::Mail(sender) => Some(sender),
+            Notifier::Channel(_) => None,
+        })
+    }
+
+    /// The channel with this name.
+    pub fn channel(&self, name: NotifierName) -> Option<&dyn Channel> {
+        self.iter().find_map(|notifier| match notifier {
+            Notifier::Channel(channel) if channel.name() == name => Some(channel.as_ref()),
+            Notifier::Channel(_) | Notifier::Mail(_) => None,
+        })
     }
 }

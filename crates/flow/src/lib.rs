@@ -27,7 +27,7 @@ pub use sweep::Retention;
 use coordinator::Here;
 use futures_util::FutureExt;
 use intake::{missed, receive};
-use kozmic_edges::{Edges, git::TreeSize, store::Way};
+use kozmic_edges::{Edges, git::TreeSize};
 use kozmic_model::{ids::ProjectId, invited::Invited, spec::Origin};
 use kozmic_runner::{Runner, RunnerSettings, Tools, registry::PrivateRegistries, shelf::Shelf, turns::Turns};
 use reporting::report;
@@ -139,7 +139,7 @@ impl Flow {
         }
     }
 
-    /// Starts all background work: deliveries, jobs, statuses, cleaning up.
+    /// Starts all background work: deliveries, jobs, the lanes of the outbox, cleaning up.
     pub async fn start(&self) {
         publish::clear(self).await;
         let runner = self.runner();
@@ -157,8 +157,9 @@ impl Flow {
         self.keep("doubts about branches", receive::take_up);
         self.keep("missed deliveries", missed::forever);
         self.keep("room", sweep::room);
-        self.keep("statuses", |flow| report::forever(flow, Way::ToForge));
-        self.keep("mails", |flow| report::forever(flow, Way::ToPeople));
+        for lane in report::lanes(&self.edges.notifiers) {
+            self.keep(lane.name(), move |flow| report::forever(flow, lane));
+        }
         self.keep("sweeping", sweep::forever);
         self.keep("deleted projects", sweep::graves);
         self.keep("members", at_forge::forever);

@@ -1,4 +1,14 @@
-//! The last step: reports results to the forge and to people.
+//! The last step: tells the forge and people what happened.
 
 pub(crate) mod report;
-mod notify;
+mod news;
+mod mails;
+mod notices;
+mod statuses;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+/// Age of a message to people at which it is not sent any more: it is no news.
+const LIFETIME: Duration = Duration::from_secs(3 * 24 * 3_600);

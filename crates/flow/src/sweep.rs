@@ -31,12 +31,10 @@ pub(crate) async fn forever(flow: Flow) {
             tracing::warn!(error = format!("{fault:#}"), "cached images could not be swept up");
         }
         old::forget(&flow).await;
-        let now = clock::now();
-        match flow.edges.store.outbox().shorten_waits(now.after(patience::LONGEST_WAIT), now).await {
-            Ok(0) => {}
-            Ok(_) => flow.edges.broker.ring(Topic::Outbox),
-            Err(fault) => tracing::warn!(error = format!("{fault:#}"), "the outbox cannot be looked through"),
+        if let Err(fault) = outbox(&flow).await {
+            tracing::warn!(error = format!("{fault:#}"), "the outbox cannot be looked through");
         }
+        let now = clock::now();
         match flow.edges.store.audit().forget_audit(now.before(flow.settings.audit_kept), MOST_ENTRIES).await
         {
             Ok(0) => {}
@@ -53,6 +51,20 @@ pub(crate) async fn forever(flow: Flow) {
             return;
         }
     }
+}
+
+/// Shortens waits in the outbox that a wrong clock made too long, and drops messages of notifiers that the settings name
+/// no longer.
+async fn outbox(flow: &Flow) -> Result<()> {
+    let (outbox, now) = (flow.edges.store.outbox(), clock::now());
+    if outbox.shorten_waits(now.after(patience::LONGEST_WAIT), now).await? > 0 {
+        flow.edges.broker.ring(Topic::Outbox);
+    }
+    let count = outbox.drop_unsendable(&flow.edges.notifiers.names()).await?;
+    if count > 0 {
+        tracing::info!(count, "messages that no notifier sends were dropped");
+    }
+    Ok(())
 }
 
 /// Tidies up the mirrors. Gathering packs needs room, so a full disk only removes the packs that are kept for jobs of

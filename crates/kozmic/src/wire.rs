@@ -19,7 +19,7 @@ use kozmic_edges::{
     },
     git::Mirrors,
     logs::Logs,
-    notifier::{MailSender, Notifier},
+    notifier::{MailSender, Notifier, Notifiers},
     publisher::{Directory, Hub, Publishers},
     room::Room,
     store::{self, Store},
@@ -93,7 +93,7 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
         forge,
         engine: Arc::new(DockerEngine::new(settings.docker.clone())),
         logs: Logs::open(dir.join("logs"))?,
-        notifier: notifier(settings)?,
+        notifiers: notifiers(settings)?,
         publishers: publishers(settings, dir, &room)?,
         room,
     })
@@ -178,12 +178,13 @@ fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {
     settings.server.secret_key.clone().map_or_else(|| dir.secret_key(), Ok)
 }
 
-/// The notifier for the settings.
-pub(crate) fn notifier(settings: &Settings) -> Result<Notifier> {
-    let Some(MailSettings { smtp_url, sender, .. }) = settings.mail.clone() else {
-        return Ok(Notifier::None);
-    };
-    Ok(Notifier::Mail(MailSender::new(smtp_url, sender)?))
+/// The notifiers that the settings name.
+pub(crate) fn notifiers(settings: &Settings) -> Result<Notifiers> {
+    let mut list = Vec::new();
+    if let Some(MailSettings { smtp_url, sender, .. }) = settings.mail.clone() {
+        list.push(Notifier::Mail(MailSender::new(smtp_url, sender)?));
+    }
+    Notifiers::new(list)
 }
 
 fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) -> Result<FlowSettings> {

@@ -52,4 +52,9 @@ impl Build {
             (Trigger::Push, None) => "(no message)",
         }
     }
+
+    /// The address of its page, at the Kozmic with this address for browsers.
+    pub fn url(&self, public_url: &str) -> String {
+        format!("{}/projects/{}/builds/{}/", public_url.trim_end_matches('/'), self.project, self.id)
+    }
 }

@@ -185,7 +185,7 @@ impl Words {
         let MailFacts { project, build, jobs, .. } = facts;
         let base = facts.public_url.trim_end_matches('/');
         let name = clean::name(&project.repository.full_name());
-        let build_url = news::build_url(facts.public_url, build);
+        let build_url = build.url(facts.public_url);
         let culprit = culprit(build, jobs).filter(|_| !facts.last_lines.is_empty());
         Self {
             status: build.status,

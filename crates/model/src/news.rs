@@ -88,11 +88,6 @@ pub(crate) fn short(build: &Build) -> &str {
     &build.sha.as_str()[..8]
 }
 
-/// The address of a build's page.
-pub(crate) fn build_url(public_url: &str, build: &Build) -> String {
-    format!("{}/projects/{}/builds/{}/", public_url.trim_end_matches('/'), build.project, build.id)
-}
-
 /// The end of the sentence about a build with this status.
 pub(crate) fn verdict(status: Status) -> &'static str {
     match status {

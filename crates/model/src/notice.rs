@@ -37,7 +37,7 @@ impl Notice {
             id: format!("notice-{name}@{}", news::host(public_url)),
             title: news::title(project, build),
             text: news::sentence(project, build, news::verdict(build.status)),
-            url: news::build_url(public_url, build),
+            url: build.url(public_url),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Mail over SMTP: a connection for each mail, since there are few.
 
 use super::{
-    NotifyError,
+    LIMIT, NotifyError,
     smtp_url::{Encryption, SmtpUrl},
 };
 use crate::tls_fault::TlsFault;
@@ -22,9 +22,6 @@ use lettre::{
 };
 use secrecy::ExposeSecret;
 use std::{str::FromStr, time::Duration};
-
-/// Longest time for a mail, from the connection to the server's last word.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// Longest time to wait for a polite end; the mail is the server's by then.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -71,6 +68,11 @@ impl MailSender {
         self.url.server()
     }
 
+    /// The mail server, as faults name it.
+    fn in_words(&self) -> String {
+        format!("the mail server {}", self.server())
+    }
+
     /// Connects, and proves who we are if the address has a password.
     ///
     /// # Errors
@@ -85,9 +87,9 @@ impl MailSender {
     /// message id.
     ///
     /// # Errors
-    /// [`NotifyError::is_refusal`] if trying again will hardly help.
+    /// The mail was not taken, or nobody knows if it was.
     pub async fn send(&self, to: &str, mail: &Mail) -> Result<(), NotifyError> {
-        let refused = |answer: String| NotifyError::Refused { server: self.server(), answer };
+        let refused = |answer: String| NotifyError::Refused { server: self.in_words(), answer };
         let recipient = to.parse().map_err(|_| refused("the address of the recipient is none".to_owned()))?;
         let message = self.message(recipient, mail).map_err(|fault| refused(fault.to_string()))?;
         let send = async {
@@ -171,14 +173,14 @@ impl MailSender {
 
     /// A fault before the mail is a matter of the connection: a wrong password may be put right.
     fn unreachable(&self, cause: String) -> NotifyError {
-        NotifyError::Unreachable { server: self.server(), cause }
+        NotifyError::Unreachable { server: self.in_words(), cause }
     }
 
     fn not_sent(&self, fault: &Error, to: &str) -> NotifyError {
-        let (server, answer) = (self.server(), without(&fault.to_string(), to));
+        let (server, answer) = (self.in_words(), without(&fault.to_string(), to));
         match () {
             () if fault.is_permanent() || fault.is_client() => NotifyError::Refused { server, answer },
-            () if fault.is_transient() => NotifyError::PutOff { server, answer },
+            () if fault.is_transient() => NotifyError::PutOff { server, answer, wait: Duration::ZERO },
             () => NotifyError::Unreachable { server, cause: answer },
         }
     }

@@ -1,67 +1,30 @@
-//! The outbox: what forge and people shall be told, until they were. A row says *what about*, not *what*: the words are
-//! made of the newest state when it is sent, so that nothing outdated ever goes out and many changes make one call.
+//! The outbox: messages to the forge and to people that wait to be sent. A row has the subject of a message, not its
+//! words: they are made of the newest state when it is sent, so nothing outdated goes out, and many changes make one
+//! call.
 
+mod lane;
 pub(super) mod mail_counts;
 mod mail_links;
 mod mails;
+mod news;
 
+pub use lane::{OutboxLane, Subject};
 pub use mails::WaitingMail;
+pub use news::Recipient;
 
 use super::{
     database::{Database, Transaction},
     rows,
 };
 use anyhow::{Context, Result};
-use kozmic_model::{
-    ids::{BuildId, JobId, MailId, OutboxId, UserId},
-    time::Timestamp,
-};
+use kozmic_model::{ids::OutboxId, time::Timestamp};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-const COMMIT_STATUS: &str = "commit_status";
-const JOB_STATUS: &str = "job_status";
-const NEWS: &str = "news";
-const MAIL: &str = "mail";
-const MAIL_LINK: &str = "mail_link";
-
-/// Subject of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// A build's commit status, for the forge.
-    CommitStatus(BuildId),
-    /// The commit status of a job of the Auto Builder, for the forge.
-    JobStatus(JobId),
-    /// A build ended so that its project's members may want mail.
-    News(BuildId),
-    /// A mail to one person.
-    Mail(MailId),
-    /// A link by which a person confirms their address for mail.
-    MailLink(UserId),
-}
-
-/// The two ways out, each with a line of its own: what holds up one does not hold up the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Commit statuses.
-    ToForge,
-    /// News, mails and links.
-    ToPeople,
-}
-
-impl Way {
-    fn kinds(self) -> &'static [&'static str] {
-        match self {
-            Self::ToForge => &[COMMIT_STATUS, JOB_STATUS],
-            Self::ToPeople => &[NEWS, MAIL, MAIL_LINK],
-        }
-    }
-}
-
-/// Something that waits to be told.
+/// A message that waits to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing {
     /// Its id.
@@ -74,7 +37,7 @@ pub struct Outgoing {
     pub tries: i32,
     /// The time before which it is not sent.
     pub not_before: Timestamp,
-    /// The time when it was first written; of a link, when it was asked for last.
+    /// The time when it was first written; of a link or a notice, when it was asked for last.
     pub created_at: Timestamp,
 }
 
@@ -85,16 +48,17 @@ pub struct Outbox<'a> {
 }
 
 impl Outbox<'_> {
-    /// The message to send next on one way: the one that may be sent first.
+    /// The message to send next in a lane: the one that may be sent first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn next_outgoing(self, way: Way) -> Result<Option<Outgoing>> {
+    pub async fn next_outgoing(self, lane: OutboxLane) -> Result<Option<Outgoing>> {
         let row = rows::outbox::Entity::find()
-            .filter(rows::outbox::Column::Kind.is_in(way.kinds().iter().copied()))
+            .filter(rows::outbox::Column::Kind.is_in(lane.kinds()))
             .order_by_asc(rows::outbox::Column::NotBefore)
             .order_by_asc(rows::outbox::Column::Id);
-        row.one(&self.db.reader).await.context("look into the outbox")?.map(outgoing).transpose()
+        let row = row.one(&self.db.reader).await.context("look into the outbox")?;
+        row.map(|row| outgoing(row, lane)).transpose()
     }
 
     /// Lets nothing wait for longer than until a time: a clock that was ahead may have been put back. What would, may be
@@ -155,34 +119,21 @@ impl Outbox<'_> {
     }
 }
 
-fn outgoing(row: rows::outbox::Model) -> Result<Outgoing> {
-    let subject = match row.kind.as_str() {
-        COMMIT_STATUS => Subject::CommitStatus(BuildId(row.subject)),
-        JOB_STATUS => Subject::JobStatus(JobId(row.subject)),
-        NEWS => Subject::News(BuildId(row.subject)),
-        MAIL => Subject::Mail(MailId(row.subject)),
-        MAIL_LINK => Subject::MailLink(UserId(row.subject)),
-        kind => anyhow::bail!("the outbox has a message of the unknown kind \"{kind}\""),
-    };
-    let rows::outbox::Model { id, version, tries, not_before, created_at, .. } = row;
+fn outgoing(row: rows::outbox::Model, lane: OutboxLane) -> Result<Outgoing> {
+    let rows::outbox::Model { id, kind, subject, version, tries, not_before, created_at, .. } = row;
+    let subject = lane
+        .subject(&kind, subject)
+        .with_context(|| format!("the outbox has a message of the unknown kind \"{kind}\""))?;
     let (not_before, created_at) = (Timestamp(not_before), Timestamp(created_at));
     Ok(Outgoing { id: OutboxId(id), subject, version, tries, not_before, created_at })
 }
 
-/// Writes that something is to be told.
+/// Writes that a message is to be sent.
 pub(in crate::store) async fn put(tx: &Transaction, subject: Subject, now: Timestamp) -> Result<()> {
-    let is_link = matches!(subject, Subject::MailLink(_));
-    let (kind, subject) = match subject {
-        Subject::CommitStatus(build) => (COMMIT_STATUS, build.0),
-        Subject::JobStatus(job) => (JOB_STATUS, job.0),
-        Subject::News(build) => (NEWS, build.0),
-        Subject::Mail(mail) => (MAIL, mail.0),
-        Subject::MailLink(user) => (MAIL_LINK, user.0),
-    };
     let row = rows::outbox::ActiveModel {
         id: NotSet,
-        kind: Set(kind.to_owned()),
-        subject: Set(subject),
+        kind: Set(subject.kind()),
+        subject: Set(subject.number()),
         version: Set(1),
         tries: Set(0),
         not_before: Set(now.0),
@@ -193,9 +144,16 @@ pub(in crate::store) async fn put(tx: &Transaction, subject: Subject, now: Times
     let version = Expr::col((rows::outbox::Entity, rows::outbox::Column::Version)).add(1);
     let mut again = OnConflict::columns([rows::outbox::Column::Kind, rows::outbox::Column::Subject]);
     again.value(rows::outbox::Column::Version, version).value(rows::outbox::Column::Tries, 0);
-    // A link may go elsewhere now, where nothing failed yet.
-    if is_link {
-        again.update_columns([rows::outbox::Column::NotBefore, rows::outbox::Column::CreatedAt]);
+    match subject {
+        // A link may go elsewhere now, where nothing failed yet.
+        Subject::MailLink(_) => {
+            again.update_columns([rows::outbox::Column::NotBefore, rows::outbox::Column::CreatedAt]);
+        }
+        // A notice has the age of its latest news.
+        Subject::Notice(..) => {
+            again.update_column(rows::outbox::Column::CreatedAt);
+        }
+        Subject::CommitStatus(_) | Subject::JobStatus(_) | Subject::News(_) | Subject::Mail(_) => {}
     }
     let insert = rows::outbox::Entity::insert(row).on_conflict(again);
     insert.exec_without_returning(tx).await.context("write into the outbox")?;

@@ -7,8 +7,8 @@ mod people;
 mod told;
 
 use super::{
-    Door, Enqueued, HookCall, Lane, Lease, NewCachedImage, NewDelivery, NewSession, ProjectChange,
-    SessionLook, Store, Stored, Subject, Way, rows,
+    Door, Enqueued, HookCall, Lane, Lease, NewCachedImage, NewDelivery, NewSession, OutboxLane,
+    ProjectChange, SessionLook, Store, Stored, Subject, rows,
 };
 use kozmic_model::{
     event::{Author, Change, Trigger},
@@ -17,6 +17,7 @@ use kozmic_model::{
     ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     invited::Admission,
     job::Outcome,
+    news::NotifierName,
     project::{Access, Collaborator, Permission, ProjectSettings, Repository, Role},
     spec::{HookTask, JobSpec, Origin, Task},
     status::Status,
@@ -120,8 +121,9 @@ impl Stage {
     /// Subjects of all messages that wait, taken out.
     pub(super) async fn news(&self) -> Vec<Subject> {
         let mut subjects = Vec::new();
-        for way in [Way::ToForge, Way::ToPeople] {
-            while let Some(outgoing) = self.store.outbox().next_outgoing(way).await.unwrap() {
+        let mail = OutboxLane::Notifier(NotifierName::MAIL);
+        for lane in [OutboxLane::Forge, OutboxLane::News, mail] {
+            while let Some(outgoing) = self.store.outbox().next_outgoing(lane).await.unwrap() {
                 self.store.outbox().sent(outgoing).await.unwrap();
                 subjects.push(outgoing.subject);
             }
@@ -271,14 +273,14 @@ async fn what_changes_while_it_is_told_is_told_again() {
     let stage = Stage::new().await;
     stage.push('a').await;
     let store = &stage.store;
-    let pending = store.outbox().next_outgoing(Way::ToForge).await.unwrap().unwrap();
+    let pending = store.outbox().next_outgoing(OutboxLane::Forge).await.unwrap().unwrap();
     let claimed = store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
     store.queue().finish_job(claimed.job.attempt(), &Outcome::Returned(1), NOW).await.unwrap();
     store.outbox().sent(pending).await.unwrap();
-    let newest = store.outbox().next_outgoing(Way::ToForge).await.unwrap().unwrap();
+    let newest = store.outbox().next_outgoing(OutboxLane::Forge).await.unwrap().unwrap();
     assert_eq!(newest.version, pending.version + 1);
     store.outbox().sent(newest).await.unwrap();
-    assert!(store.outbox().next_outgoing(Way::ToForge).await.unwrap().is_none());
+    assert!(store.outbox().next_outgoing(OutboxLane::Forge).await.unwrap().is_none());
 }
 
 #[tokio::test]

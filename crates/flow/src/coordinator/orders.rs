@@ -1,6 +1,6 @@
 //! Makes orders: a claimed job, with all that its runner has to know.
 
-use crate::{AutobuildSettings, Flow, FlowSettings, publish, reporting::report};
+use crate::{AutobuildSettings, Flow, FlowSettings, publish};
 use anyhow::Result;
 use kozmic_edges::{
     clock,
@@ -74,7 +74,7 @@ fn environment_of(settings: &FlowSettings, claimed: &ClaimedJob) -> Vec<(String,
         project: &project.repository.full_name(),
         build: build.id,
         number: build.number,
-        url: &report::build_url(settings, build),
+        url: &build.url(settings.public_url.as_str()),
         git_ref: &build.git_ref,
         sha: &build.sha,
         author: &build.author,

@@ -11,7 +11,7 @@ use kozmic_edges::{
     forge::github::{GitHub, GitHubSettings},
     git::{Mirrors, TreeSize},
     logs::Logs,
-    notifier::Notifier,
+    notifier::Notifiers,
     publisher::{Directory, Publishers},
     room::Room,
     store::{Door, Enqueued, HookCall, NewDelivery, NewSession, ProjectChange, Store, Stored},
@@ -205,7 +205,7 @@ async fn edges(dir: &Path) -> Edges {
         mirrors: Mirrors::open(dir.join("mirrors")).unwrap(),
         logs: Logs::open(dir.join("logs")).unwrap(),
         publishers: Publishers { hub: None, binaries, kernels },
-        notifier: Notifier::None,
+        notifiers: Notifiers::default(),
         room,
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 use clap::Args;
 use kozmic_edges::{forge::github, notifier::Notifier};
 use kozmic_flow::Retention;
-use kozmic_model::image::ImageName;
+use kozmic_model::{image::ImageName, news::NotifierName};
 use report::Report;
 use std::process::ExitCode;
 
@@ -64,7 +64,9 @@ pub(crate) async fn check(settings: Settings, arguments: &CheckArguments) -> Exi
     if let Some(sign_in) = sign_in {
         report.add("sign-in", sign_in);
     }
-    report.add("mail", mail(&settings).await);
+    for (what, look) in notifiers(&settings).await {
+        report.add(what, look);
+    }
     for (what, look) in autobuild::looks(&settings).await {
         report.add(what, look);
     }
@@ -121,12 +123,24 @@ fn connections(settings: &Settings) -> String {
     format!("{} at most{short}, and {} of one client", all.connections, all.of_one_address)
 }
 
-async fn mail(settings: &Settings) -> Look {
-    match wire::notifier(settings).map_err(|fault| format!("{fault:#}"))? {
-        Notifier::None => Ok("switched off".to_owned()),
-        Notifier::Mail(sender) => {
-            sender.check().await.map_err(|fault| fault.to_string())?;
-            Ok(format!("{} takes mails", sender.server()))
-        }
+/// A look at each notifier. Mail has a line even if it is switched off.
+async fn notifiers(settings: &Settings) -> Vec<(&'static str, Look)> {
+    let mail = NotifierName::MAIL.as_str();
+    let notifiers = match wire::notifiers(settings) {
+        Ok(notifiers) => notifiers,
+        Err(fault) => return vec![(mail, Err(format!("{fault:#}")))],
+    };
+    let mut looks = Vec::new();
+    if notifiers.mail().is_none() {
+        looks.push((mail, Ok("switched off".to_owned())));
     }
+    for notifier in notifiers.iter() {
+        let messages = match notifier {
+            Notifier::Mail(_) => "mails",
+            Notifier::Channel(_) => "notices",
+        };
+        let look = notifier.check().await.map(|()| format!("{} takes {messages}", notifier.server()));
+        looks.push((notifier.name().as_str(), look.map_err(|fault| fault.to_string())));
+    }
+    looks
 }

@@ -19,7 +19,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use kozmic_edges::{clock, notifier::Notifier};
+use kozmic_edges::clock;
 use kozmic_model::user::MailSettings;
 use mail::LONGEST_ADDRESS;
 use sessions::Line;
@@ -73,7 +73,7 @@ async fn show(app: &Shared, visit: Visit, mail: Option<MailDraft>, told: Told) -
     let is_fault = mail.fault.is_some() || told.fault.is_some();
     let tokens = store.people().api_tokens(user).await?;
     let tokens = tokens.into_iter().map(|token| TokenLine::of(token, &frame)).collect();
-    let sends_mail = !matches!(app.edges.notifier, Notifier::None);
+    let sends_mail = app.edges.notifiers.mail().is_some();
     let page = visit.show(&AccountPage { frame, sends_mail, mail, tokens, told, sessions })?;
     let status = if is_fault { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, page).into_response())

@@ -20,7 +20,7 @@ use kozmic_edges::{
     forge::github::{self, GitHub, GitHubSettings},
     git::Mirrors,
     logs::Logs,
-    notifier::Notifier,
+    notifier::Notifiers,
     publisher::{Directory, Publishers},
     room::Room,
     store::Store,
@@ -153,7 +153,7 @@ async fn edges(dir: &Path) -> Edges {
         mirrors: Mirrors::open(dir.join("mirrors")).unwrap(),
         logs: Logs::open(dir.join("logs")).unwrap(),
         publishers: Publishers { hub: None, binaries, kernels },
-        notifier: Notifier::None,
+        notifiers: Notifiers::default(),
         room,
     }
 }

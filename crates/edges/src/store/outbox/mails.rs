@@ -1,21 +1,20 @@
-//! Mails: from a build's news to one for each person who wants to know.
+//! Mails about news, each to one person.
 
-use super::{Outbox, Outgoing, Subject, mail_counts, put};
+use super::{Outbox, mail_counts};
 use crate::store::{read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
-    ids::{BuildId, MailId, UserId},
+    ids::{MailId, UserId},
     mail::{MailKind, MailTurn},
     news::News,
-    status::Status,
     time::Timestamp,
     user::User,
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, EntityTrait, QueryFilter,
+    ActiveValue::{Set, Unchanged},
+    EntityTrait,
 };
 
 /// A mail that was not sent yet.
@@ -34,58 +33,6 @@ pub struct WaitingMail {
 }
 
 impl Outbox<'_> {
-    /// The build that members are to hear of; none if it is gone, or meanwhile stands otherwise.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn news(self, build: BuildId) -> Result<Option<Build>> {
-        let row =
-            rows::build::Entity::find_by_id(build.0).one(&self.db.reader).await.context("find a build")?;
-        let Some(row) = row else { return Ok(None) };
-        let told = row.mailed.as_deref().map(str::parse::<Status>).transpose()?.and_then(News::of);
-        let build = read::hooked_build(row)?;
-        Ok(told.filter(|news| news.still_holds(build.status)).map(|_| build))
-    }
-
-    /// Puts one mail for each recipient into the outbox, in place of the news. If the news is no longer there, or has
-    /// changed, nothing happens.
-    ///
-    /// # Errors
-    /// The database does not answer; then nothing changed.
-    pub async fn spread_news(
-        self,
-        news: Outgoing,
-        build: &Build,
-        recipients: &[UserId],
-        now: Timestamp,
-    ) -> Result<()> {
-        self.db
-            .change_in_parallel("mails", move |tx| async move {
-                let tx = &tx;
-                let taken = rows::outbox::Entity::delete_many()
-                    .filter(rows::outbox::Column::Id.eq(news.id.0))
-                    .filter(rows::outbox::Column::Version.eq(news.version));
-                if taken.exec(tx).await.context("take news out of the outbox")?.rows_affected == 0 {
-                    return Ok(());
-                }
-                for recipient in recipients {
-                    let row = rows::mail::ActiveModel {
-                        id: NotSet,
-                        build_id: Set(build.id.0),
-                        user_id: Set(recipient.0),
-                        status: Set(build.status.word().to_owned()),
-                        created_at: Set(now.0),
-                        counted_from: Set(None),
-                        number: Set(None),
-                    };
-                    let row = row.insert(tx).await.context("plan a mail")?;
-                    put(tx, Subject::Mail(MailId(row.id)), now).await?;
-                }
-                Ok(())
-            })
-            .await
-    }
-
     /// A mail, with its build and recipient as they are now; none if one of them is gone, or if it tells no news.
     ///
     /// # Errors
@@ -145,45 +92,23 @@ impl Outbox<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Recipient, Subject};
     use crate::store::{
-        Way,
+        outbox::news::tests::{MAIL, broken, next},
         tests::{NOW, Stage},
     };
     use kozmic_model::mail::MailCount;
-
-    /// A build that failed, and its news.
-    async fn broken(stage: &Stage) -> (Build, Outgoing) {
-        stage.push('a').await;
-        stage.run(1).await;
-        let news = next(stage).await.unwrap();
-        let Subject::News(build) = news.subject else { panic!("news") };
-        (stage.store.outbox().news(build).await.unwrap().unwrap(), news)
-    }
-
-    async fn next(stage: &Stage) -> Option<Outgoing> {
-        stage.store.outbox().next_outgoing(Way::ToPeople).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn news_becomes_one_mail_for_each_person_and_only_once() {
-        let stage = Stage::new().await;
-        let (build, news) = broken(&stage).await;
-        for _ in 0..2 {
-            stage.store.outbox().spread_news(news, &build, &[stage.user], NOW).await.unwrap();
-        }
-        let outgoing = next(&stage).await.unwrap();
-        let Subject::Mail(id) = outgoing.subject else { panic!("a mail") };
-        let mail = stage.store.outbox().waiting_mail(id).await.unwrap().unwrap();
-        assert_eq!((mail.recipient.id, mail.build.id, mail.told), (stage.user, build.id, News::Broke));
-        stage.store.outbox().sent(outgoing).await.unwrap();
-        assert!(next(&stage).await.is_none());
-    }
 
     #[tokio::test]
     async fn a_mail_counts_once_however_often_it_is_tried_unless_it_waits_for_long() {
         let stage = Stage::new().await;
         let (build, news) = broken(&stage).await;
-        stage.store.outbox().spread_news(news, &build, &[stage.user; 4], NOW).await.unwrap();
+        stage
+            .store
+            .outbox()
+            .spread_news(news, &build, &[Recipient::Member(stage.user); 4], NOW)
+            .await
+            .unwrap();
         let until = NOW.after(MailKind::Build.window());
         let granted = |began_at, mails| MailTurn::Granted(MailCount { began_at, mails });
         for (id, at, expected) in [
@@ -206,25 +131,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn news_that_changed_meanwhile_is_spread_anew() {
-        let stage = Stage::new().await;
-        let (build, news) = broken(&stage).await;
-        let job = stage.store.builds().jobs_of(build.id).await.unwrap().remove(0);
-        stage.store.queue().restart_job(job.id, NOW).await.unwrap().unwrap();
-        assert!(stage.store.outbox().news(build.id).await.unwrap().is_none(), "it runs again");
-        stage.run(1).await;
-        stage.store.outbox().spread_news(news, &build, &[stage.user], NOW).await.unwrap();
-        let again = next(&stage).await.unwrap();
-        assert_eq!((again.subject, again.version), (news.subject, news.version + 1));
-    }
-
-    #[tokio::test]
     async fn a_mail_goes_with_its_build() {
         let stage = Stage::new().await;
         let (build, news) = broken(&stage).await;
-        stage.store.outbox().spread_news(news, &build, &[stage.user], NOW).await.unwrap();
+        stage.store.outbox().spread_news(news, &build, &[Recipient::Member(stage.user)], NOW).await.unwrap();
         stage.store.projects().erase_project(stage.project).await.unwrap();
-        let Subject::Mail(id) = next(&stage).await.unwrap().subject else { panic!("a mail") };
+        let Subject::Mail(id) = next(&stage, MAIL).await.unwrap().subject else { panic!("a mail") };
         assert!(stage.store.outbox().waiting_mail(id).await.unwrap().is_none());
         assert!(stage.store.outbox().news(build.id).await.unwrap().is_none());
     }

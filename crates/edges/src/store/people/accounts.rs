@@ -169,9 +169,10 @@ async fn queue_link(tx: &Transaction, user: UserId, now: Timestamp) -> Result<Li
 mod tests {
     use super::*;
     use crate::store::{
-        Way,
+        OutboxLane,
         tests::{NOW, Stage},
     };
+    use kozmic_model::news::NotifierName;
     use std::time::Duration;
 
     fn choice(address: &str) -> MailChoice {
@@ -192,7 +193,13 @@ mod tests {
     async fn an_address_waits_until_its_reader_confirms_it() {
         let stage = Stage::new().await;
         assert_eq!(stage.choose(choice("anna@work.example")).await, LinkOutcome::Queued);
-        let outgoing = stage.store.outbox().next_outgoing(Way::ToPeople).await.unwrap().unwrap();
+        let outgoing = stage
+            .store
+            .outbox()
+            .next_outgoing(OutboxLane::Notifier(NotifierName::MAIL))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(outgoing.subject, Subject::MailLink(stage.user));
         assert_eq!(stage.mail().await.unconfirmed.as_deref(), Some("anna@work.example"));
         assert_eq!(stage.choose(choice("anna@work.example")).await, LinkOutcome::NotNeeded);

@@ -1,16 +1,15 @@
-//! Members hear by mail of builds that ended badly, and of the first that ended well after that; a new address hears of it
-//! first. `report` hands over what the outbox holds; what nobody wants to know any more is dropped.
+//! Mails to members about news, as each of them wishes, and the links by which people confirm addresses. Mails that
+//! nobody wants to read any more are dropped.
 
 use crate::Flow;
-use anyhow::{Error, Result};
+use anyhow::Result;
 use kozmic_edges::{
     clock,
-    notifier::{Notifier, NotifyError},
-    store::{Outgoing, WaitingMail},
+    store::{Outgoing, Recipient, WaitingMail},
 };
 use kozmic_model::{
     build::Build,
-    ids::{BuildId, MailId, UserId},
+    ids::{MailId, UserId},
     job::Job,
     mail::{
         self, CONFIRM_WITHIN, ConfirmationFacts, HourlyLimit, LinkPurpose, Mail, MailFacts, MailKind,
@@ -18,37 +17,20 @@ use kozmic_model::{
     },
     project::Project,
 };
-use std::time::Duration;
-
-/// Number of times that a refused mail is tried again: servers err, but those who insist are taken for senders of spam.
-const RETRIES: i32 = 2;
-
-/// A mail that could not be sent for so long is no news any more.
-const LIFETIME: Duration = Duration::from_secs(3 * 24 * 3_600);
 
 /// Length of a log's end that is read for its last lines, in bytes.
 const LOG_END: usize = 64 * 1024;
 
-/// Plans a mail for each member who wants to know of a build.
-pub(crate) async fn spread(flow: &Flow, news: Outgoing, build: BuildId) -> Result<()> {
-    let store = &flow.edges.store;
-    let Some(build) = store.outbox().news(build).await? else { return Ok(()) };
-    let recipients = match flow.edges.notifier {
-        Notifier::None => return Ok(()),
-        Notifier::Mail(_) => recipients(flow, &build).await?,
-    };
-    store.outbox().spread_news(news, &build, &recipients, clock::now()).await
-}
-
-async fn recipients(flow: &Flow, build: &Build) -> Result<Vec<UserId>> {
+/// The members who want a mail about the build.
+pub(crate) async fn recipients(flow: &Flow, build: &Build) -> Result<Vec<Recipient>> {
     let members = flow.edges.store.projects().members(build.project).await?;
     let wanting = members.into_iter().filter(|member| mail::is_wanted(&member.user, member.role, build));
-    Ok(wanting.map(|member| member.user.id).collect())
+    Ok(wanting.map(|member| Recipient::Member(member.user.id)).collect())
 }
 
 /// Sends one mail, or drops it if it is not to be sent any more.
 pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
-    let Notifier::Mail(sender) = &flow.edges.notifier else { return Ok(()) };
+    let Some(sender) = flow.edges.notifiers.mail() else { return Ok(()) };
     let Some(waiting) = flow.edges.store.outbox().waiting_mail(id).await? else { return Ok(()) };
     let Some(project) = project_of(flow, &waiting).await? else { return Ok(()) };
     let Some(address) = waiting.recipient.mail_address() else { return Ok(()) };
@@ -71,7 +53,7 @@ pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
 
 /// Sends the link by which a person confirms their address, if one waits for it still.
 pub(crate) async fn send_link(flow: &Flow, outgoing: Outgoing, user: UserId) -> Result<()> {
-    let (now, Notifier::Mail(sender)) = (clock::now(), &flow.edges.notifier) else { return Ok(()) };
+    let (now, Some(sender)) = (clock::now(), flow.edges.notifiers.mail()) else { return Ok(()) };
     let Some(recipient) = flow.edges.store.people().user(user).await? else { return Ok(()) };
     let Some(address) =
         recipient.mail.unconfirmed.filter(|_| now.since(outgoing.created_at) <= CONFIRM_WITHIN)
@@ -117,16 +99,11 @@ fn url(flow: &Flow, path: &str, link: &MailLink) -> String {
     flow.settings.address(&format!("{path}?link={}", flow.edges.store.outbox().sealed_link(link)))
 }
 
-/// Whether the outbox lets go of a mail that failed so often.
-pub(crate) fn is_given_up(fault: &Error, tries: i32) -> bool {
-    fault.downcast_ref::<NotifyError>().is_some_and(NotifyError::is_refusal) && tries >= RETRIES
-}
-
 /// The project that a mail is about; none if the mail is not to be sent: its recipient is no member any more or wants
 /// none, the build stands otherwise, or it is too late.
 async fn project_of(flow: &Flow, waiting: &WaitingMail) -> Result<Option<Project>> {
     let WaitingMail { recipient, build, told, created_at, .. } = waiting;
-    let is_late = clock::now().since(*created_at) > LIFETIME;
+    let is_late = clock::now().since(*created_at) > super::LIFETIME;
     if is_late || !told.still_holds(build.status) {
         return Ok(None);
     }
