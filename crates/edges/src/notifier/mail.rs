@@ -23,6 +23,9 @@ use lettre::{
 use secrecy::ExposeSecret;
 use std::{str::FromStr, time::Duration};
 
+/// The longest subject, in bytes: a line of a mail has at most 998, and a word is not broken.
+const LONGEST_SUBJECT: usize = 900;
+
 /// Longest time to wait for a polite end; the mail is the server's by then.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -148,7 +151,7 @@ impl MailSender {
         let mut message = Message::builder()
             .from(self.sender.clone())
             .to(Mailbox::new(None, to))
-            .subject(mail.subject.clone())
+            .subject(&mail.subject[..mail.subject.floor_char_boundary(LONGEST_SUBJECT)])
             .message_id(Some(mail.message_id.clone()));
         let mut headers = vec![("Auto-Submitted", "auto-generated".to_owned())];
         if let Some(list) = &mail.list {
