@@ -1,4 +1,5 @@
-//! A scripted engine for tests, in memory: it answers at once, and executes a job's script.
+//! A scripted engine for tests, in memory: it answers at once, and executes a job's script. Beside it there is a
+//! scripted notifier, [`ScriptedChannel`].
 //!
 //! [`ScriptedEngine`] satisfies the contract of [`Engine`](kozmic_edges::engine::Engine) as Docker does; one suite in
 //! `tests/contract` tests both. With it, the steps of a runner are tested in milliseconds: every end of an attempt, and
@@ -68,10 +69,12 @@ pub mod shell;
 mod input;
 mod printed;
 mod files;
+mod channel;
 #[cfg(test)]
 mod tests;
 
 pub use answers::MEMORY;
+pub use channel::{Behaviour, ScriptedChannel};
 pub use engine::ScriptedEngine;
 pub use plans::{At, Fault, Held, Restart, Side};
 pub use sample::Sample;

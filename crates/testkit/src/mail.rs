@@ -40,6 +40,36 @@ pub enum Tls {
     Upgrade,
 }
 
+/// Behaviour of a mail server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// It takes mails.
+    Takes,
+    /// It takes a mail, and cuts the connection instead of saying so.
+    BreaksOff,
+    /// It gives no answer to the command that names a recipient.
+    Hangs,
+    /// It wants the mail later, and names the recipient in its answer.
+    PutsOff,
+    /// It does not take the mail, and names the recipient in its answer.
+    Refuses,
+    /// It does not accept user and password.
+    LocksOut,
+}
+
+impl Behaviour {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Takes => "takes",
+            Self::BreaksOff => "breaks-off",
+            Self::Hangs => "hangs",
+            Self::PutsOff => "puts-off",
+            Self::Refuses => "refuses",
+            Self::LocksOut => "locks-out",
+        }
+    }
+}
+
 impl MailServer {
     /// Starts a server that accepts mails from everybody to everybody.
     pub async fn start() -> Result<Self> {
@@ -106,6 +136,24 @@ impl MailServer {
             .context("start a mail server: is the package python3-aiosmtpd installed?")?;
         self.program = Some(program);
         Ok(())
+    }
+
+    /// Changes the server's behaviour, for commands from now on.
+    pub fn behave(&self, behaviour: Behaviour) -> Result<()> {
+        let (aside, place) = (self.dir.path().join("tmp/behaviour"), self.dir.path().join("behaviour"));
+        std::fs::write(&aside, behaviour.word()).context("write a mail server's behaviour")?;
+        std::fs::rename(aside, place).context("put a mail server's behaviour in place")
+    }
+
+    /// Waits until a client got no answer, because the server [hangs](Behaviour::Hangs).
+    pub async fn wait_until_it_hangs(&self, limit: Duration) -> Result<()> {
+        let hangs = self.dir.path().join("hangs");
+        let hung = async {
+            while !hangs.exists() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(limit, hung).await.context("the mail server was not asked")
     }
 
     /// All mails so far, in the order of arrival.
