@@ -4,7 +4,7 @@
 mod orders;
 mod repository;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 pub(crate) use orders::{lease, order};
 

@@ -20,6 +20,8 @@ pub mod at_forge;
 pub mod steer;
 mod ring;
 mod autobuild;
+#[cfg(test)]
+mod samples;
 
 pub use autobuild::AutobuildSettings;
 pub use sweep::Retention;

@@ -1,7 +1,7 @@
 //! Old things are removed when their time has come, and nothing that goes on is.
 
 use super::*;
-use crate::coordinator::tests::Installation;
+use crate::samples::Installation;
 use kozmic_edges::{
     logs::Source,
     store::{Door, Lane, Lease, NewDelivery, Stored},
@@ -10,7 +10,6 @@ use kozmic_model::{
     ids::{DeliveryId, JobId},
     job::{Attempt, Outcome},
 };
-use kozmic_runner::contract::Office;
 use std::fs::File;
 
 const HERE: Lease<'_> = Lease { runner: "0123456789ab", until: Timestamp(i64::MAX) };
