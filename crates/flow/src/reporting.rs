@@ -1,12 +1,12 @@
 //! The last step: tells the forge and people what happened.
 
+#[cfg(test)]
+mod tests;
 pub(crate) mod report;
 mod news;
 mod mails;
 mod notices;
 mod statuses;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 
