@@ -44,6 +44,12 @@ pub struct Edges {
 }
 
 impl Edges {
+    /// The lanes of the outbox: of the forge, of news, and of each notifier.
+    pub fn lanes(&self) -> Vec<store::OutboxLane> {
+        let of_notifiers = self.notifiers.names().into_iter().map(store::OutboxLane::Notifier);
+        [store::OutboxLane::Forge, store::OutboxLane::News].into_iter().chain(of_notifiers).collect()
+    }
+
     /// The same parts, for changes that somebody makes: the audit trail names the actor.
     #[must_use]
     pub fn acting(&self, actor: Actor) -> Self {

@@ -40,7 +40,7 @@ pub use hooks::Hooks;
 pub use images::{Images, NewCachedImage, Puller};
 pub use keys::Keys;
 pub use missed::{Ear, Hearing, MissedCount, MissedDeliveries};
-pub use outbox::{Outbox, OutboxLane, Outgoing, Recipient, Subject, WaitingMail};
+pub use outbox::{LaneState, Outbox, OutboxLane, Outgoing, Recipient, Subject, WaitingMail};
 pub use page::{Page, PageAsked};
 pub use people::{Avatar, LinkOutcome, NewSession, People, SessionLine, SessionLook, TokenHolder};
 pub use projects::{ProjectLine, Projects};

@@ -159,7 +159,7 @@ impl Flow {
         self.keep("doubts about branches", receive::take_up);
         self.keep("missed deliveries", missed::forever);
         self.keep("room", sweep::room);
-        for lane in report::lanes(&self.edges.notifiers) {
+        for lane in self.edges.lanes() {
             self.keep(lane.name(), move |flow| report::forever(flow, lane));
         }
         self.keep("sweeping", sweep::forever);

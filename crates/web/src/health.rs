@@ -1,4 +1,4 @@
-//! Tells load balancers, monitoring and each page's banner if Kozmic can do its work.
+//! Tells load balancers, monitoring and each page's banner if Kozmic can do its work, and an admin what waits to be sent.
 
 use crate::{app::Shared, auth};
 use axum::{
@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::IntoResponse,
 };
-use kozmic_edges::clock;
+use kozmic_edges::{clock, store::LaneState};
 use kozmic_model::{
     runner::{RUNNER_SILENCE, Runner},
     time::Timestamp,
@@ -29,7 +29,9 @@ const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
 /// `GET /readyz`: the database can be written, the disk has room, and a runner can start containers.
 pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
     let database = database_trouble(&app).await;
-    let is_known = matches!(auth::Looker::of(&headers, &app).await, Ok(Some(_)));
+    let looker = auth::Looker::of(&headers, &app).await.ok().flatten();
+    let is_known = looker.is_some();
+    let is_admin = looker.is_some_and(|looker| looker.only().is_none() && app.face.is_admin(looker.user()));
     let disk = app.edges.room.trouble();
     // A runner reports the disk's trouble, too.
     let engine = engine_trouble(&app).await.filter(|trouble| disk.as_ref() != Some(trouble));
@@ -38,11 +40,32 @@ pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let reasons = database.iter().chain(&disk).chain(&engine).cloned().collect::<Vec<_>>();
     let part = |trouble: &Option<String>| if trouble.is_none() { "ok" } else { "not ready" };
-    let body: Value = json!({
+    let mut body: Value = json!({
         "ready": ready, "database": part(&database), "disk": part(&disk), "engine": part(&engine),
         "reasons": reasons,
     });
+    // Faults may name private repositories.
+    if is_admin && let Some(lanes) = lanes(&app).await {
+        body["outbox"] = lanes;
+    }
     (status, Json(body))
+}
+
+/// For each lane of the outbox, how many messages wait and the last fault; none if the database does not answer.
+async fn lanes(app: &Shared) -> Option<Value> {
+    let mut lanes = serde_json::Map::new();
+    for lane in app.edges.lanes() {
+        match app.edges.store.outbox().lane_state(lane).await {
+            Ok(LaneState { waiting, fault }) => {
+                lanes.insert(lane.name().to_owned(), json!({ "waiting": waiting, "fault": fault }));
+            }
+            Err(fault) => {
+                tracing::warn!("the outbox cannot be looked at: {fault:#}");
+                return None;
+            }
+        }
+    }
+    Some(lanes.into())
 }
 
 /// The reason why no job can start anywhere, in a sentence; none if a runner can take jobs.

@@ -8,7 +8,7 @@ mod mail_links;
 mod mails;
 mod news;
 
-pub use lane::{OutboxLane, Subject};
+pub use lane::{LaneState, OutboxLane, Subject};
 pub use mails::WaitingMail;
 pub use news::Recipient;
 

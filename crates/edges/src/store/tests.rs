@@ -17,7 +17,6 @@ use kozmic_model::{
     ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     invited::Admission,
     job::Outcome,
-    news::NotifierName,
     project::{Access, Collaborator, Permission, ProjectSettings, Repository, Role},
     spec::{HookTask, JobSpec, Origin, Task},
     status::Status,
@@ -121,8 +120,7 @@ impl Stage {
     /// Subjects of all messages that wait, taken out.
     pub(super) async fn news(&self) -> Vec<Subject> {
         let mut subjects = Vec::new();
-        let mail = OutboxLane::Notifier(NotifierName::MAIL);
-        for lane in [OutboxLane::Forge, OutboxLane::News, mail] {
+        for lane in [OutboxLane::Forge, OutboxLane::News, OutboxLane::MAIL] {
             while let Some(outgoing) = self.store.outbox().next_outgoing(lane).await.unwrap() {
                 self.store.outbox().sent(outgoing).await.unwrap();
                 subjects.push(outgoing.subject);

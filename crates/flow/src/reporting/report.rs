@@ -11,7 +11,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::ForgeError,
-    notifier::{Notifiers, NotifyError},
+    notifier::NotifyError,
     store::{OutboxLane, Outgoing, Subject},
 };
 use kozmic_model::{ids::UserId, time::Timestamp};
@@ -50,12 +50,6 @@ enum Part {
 
 /// Time until which a part of the lane waits, because its other side asked for it.
 type Quiet = HashMap<Part, Timestamp>;
-
-/// All lanes of an installation.
-pub(crate) fn lanes(notifiers: &Notifiers) -> Vec<OutboxLane> {
-    let of_notifiers = notifiers.names().into_iter().map(OutboxLane::Notifier);
-    [OutboxLane::Forge, OutboxLane::News].into_iter().chain(of_notifiers).collect()
-}
 
 /// Sends the messages of one lane, one after another. The message that may be sent first is the next.
 pub(crate) async fn forever(flow: Flow, lane: OutboxLane) {

@@ -48,7 +48,7 @@ impl Stage {
         };
         let installation = Installation::with(change, owner).await;
         let flow = &installation.flow;
-        for lane in report::lanes(&flow.edges.notifiers) {
+        for lane in flow.edges.lanes() {
             flow.keep(lane.name(), move |flow| report::forever(flow, lane));
         }
         Self { installation, github, mails }

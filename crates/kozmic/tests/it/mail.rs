@@ -158,12 +158,16 @@ async fn mails_wait_for_a_mail_server_that_is_down_and_statuses_do_not() -> Resu
 }
 
 #[tokio::test]
-async fn a_mail_server_that_hangs_holds_up_no_status() -> Result<()> {
+async fn a_mail_server_that_hangs_holds_up_no_status_and_an_admin_sees_what_waits() -> Result<()> {
     let silent = TcpListener::bind("127.0.0.1:0").await?;
     let world = world(&format!("smtp://{}", silent.local_addr()?)).await?;
     world.hook("exit $(cat code)").await?;
     build(&world, "main", "1").await?;
     let (connection, _) = silent.accept().await?;
+    let ready = world.anna.get("/readyz").await?;
+    assert!(ready.body.contains(r#""mail":{"fault":null,"waiting":1}"#), "{ready}");
+    let ready = join(&world, "eve").await?.get("/readyz").await?;
+    assert!(!ready.body.contains("outbox"), "{ready}");
     build(&world, "main", "0").await?;
     let heard = connection.try_read(&mut [0]).map_err(|fault| fault.kind());
     assert_eq!(heard, Err(std::io::ErrorKind::WouldBlock), "it still waits for the mail server's first word");

@@ -1,10 +1,14 @@
 //! The lanes of the outbox. Each kind of message belongs to one lane, and each lane is sent by a task of its own: a
 //! notifier that hangs holds up no other notifier, and no status.
 
+use super::Outbox;
+use crate::store::rows;
+use anyhow::{Context, Result};
 use kozmic_model::{
     ids::{BuildId, JobId, MailId, UserId},
     news::NotifierName,
 };
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 
 const COMMIT_STATUS: &str = "commit_status";
 const JOB_STATUS: &str = "job_status";
@@ -43,7 +47,37 @@ pub enum OutboxLane {
     Notifier(NotifierName),
 }
 
+/// State of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneState {
+    /// Number of messages that wait.
+    pub waiting: u64,
+    /// The fault of the message that was written last of those that could not be sent yet; none: nothing failed.
+    pub fault: Option<String>,
+}
+
+impl Outbox<'_> {
+    /// The state of a lane.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn lane_state(self, lane: OutboxLane) -> Result<LaneState> {
+        let messages = rows::outbox::Entity::find().filter(rows::outbox::Column::Kind.is_in(lane.kinds()));
+        let waiting = messages.clone().count(&self.db.reader).await.context("count what waits in a lane")?;
+        let failed = messages
+            .filter(rows::outbox::Column::Tries.gt(0))
+            .order_by_desc(rows::outbox::Column::Id)
+            .one(&self.db.reader)
+            .await
+            .context("look for the fault of a lane")?;
+        Ok(LaneState { waiting, fault: failed.and_then(|row| row.fault) })
+    }
+}
+
 impl OutboxLane {
+    /// Mails and links, which the notifier of mails sends.
+    pub const MAIL: Self = Self::Notifier(NotifierName::MAIL);
+
     /// Its name, for logs.
     pub fn name(self) -> &'static str {
         match self {
@@ -58,7 +92,7 @@ impl OutboxLane {
         match self {
             Self::Forge => [COMMIT_STATUS, JOB_STATUS].map(str::to_owned).into(),
             Self::News => vec![NEWS.to_owned()],
-            Self::Notifier(NotifierName::MAIL) => [MAIL, MAIL_LINK].map(str::to_owned).into(),
+            Self::MAIL => [MAIL, MAIL_LINK].map(str::to_owned).into(),
             Self::Notifier(name) => vec![format!("{NOTICE}{name}")],
         }
     }
@@ -107,15 +141,32 @@ impl Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::tests::{NOW, Stage};
+
+    #[tokio::test]
+    async fn a_lane_tells_how_much_waits_and_the_fault_of_what_failed() {
+        let stage = Stage::new().await;
+        let state = async |lane| {
+            let LaneState { waiting, fault } = stage.store.outbox().lane_state(lane).await.unwrap();
+            (waiting, fault)
+        };
+        assert_eq!(state(OutboxLane::Forge).await, (0, None));
+        stage.push('a').await;
+        stage.push_to("other", 'b').await;
+        assert_eq!(state(OutboxLane::Forge).await, (2, None));
+        let outgoing = stage.store.outbox().next_outgoing(OutboxLane::Forge).await.unwrap().unwrap();
+        stage.store.outbox().postpone(outgoing, NOW, "no answer").await.unwrap();
+        assert_eq!(state(OutboxLane::Forge).await, (2, Some("no answer".to_owned())));
+        assert_eq!(state(OutboxLane::News).await, (0, None));
+    }
 
     #[test]
     fn each_message_is_found_in_its_lane_alone() {
         let (chat, pager) = (NotifierName::new("chat"), NotifierName::new("pager"));
-        let mail = OutboxLane::Notifier(NotifierName::MAIL);
         let lanes = [
             OutboxLane::Forge,
             OutboxLane::News,
-            mail,
+            OutboxLane::MAIL,
             OutboxLane::Notifier(chat),
             OutboxLane::Notifier(pager),
         ];
@@ -123,8 +174,8 @@ mod tests {
             (Subject::CommitStatus(BuildId(1)), "commit_status", OutboxLane::Forge),
             (Subject::JobStatus(JobId(2)), "job_status", OutboxLane::Forge),
             (Subject::News(BuildId(3)), "news", OutboxLane::News),
-            (Subject::Mail(MailId(4)), "mail", mail),
-            (Subject::MailLink(UserId(5)), "mail_link", mail),
+            (Subject::Mail(MailId(4)), "mail", OutboxLane::MAIL),
+            (Subject::MailLink(UserId(5)), "mail_link", OutboxLane::MAIL),
             (Subject::Notice(chat, BuildId(6)), "notice:chat", OutboxLane::Notifier(chat)),
             (Subject::Notice(pager, BuildId(6)), "notice:pager", OutboxLane::Notifier(pager)),
         ] {

@@ -92,9 +92,9 @@ impl Outbox<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Recipient, Subject};
     use crate::store::{
-        outbox::news::tests::{MAIL, broken, next},
+        OutboxLane, Recipient, Subject,
+        outbox::news::tests::{broken, next},
         tests::{NOW, Stage},
     };
     use kozmic_model::mail::MailCount;
@@ -136,7 +136,9 @@ mod tests {
         let (build, news) = broken(&stage).await;
         stage.store.outbox().spread_news(news, &build, &[Recipient::Member(stage.user)], NOW).await.unwrap();
         stage.store.projects().erase_project(stage.project).await.unwrap();
-        let Subject::Mail(id) = next(&stage, MAIL).await.unwrap().subject else { panic!("a mail") };
+        let Subject::Mail(id) = next(&stage, OutboxLane::MAIL).await.unwrap().subject else {
+            panic!("a mail")
+        };
         assert!(stage.store.outbox().waiting_mail(id).await.unwrap().is_none());
         assert!(stage.store.outbox().news(build.id).await.unwrap().is_none());
     }

@@ -104,7 +104,6 @@ pub(super) mod tests {
     use super::*;
     use crate::store::tests::{NOW, Stage};
 
-    pub(in crate::store::outbox) const MAIL: OutboxLane = OutboxLane::Notifier(NotifierName::MAIL);
     const CHAT: NotifierName = NotifierName::new("chat");
 
     /// A build that failed, and its news.
@@ -129,12 +128,12 @@ pub(super) mod tests {
             stage.store.outbox().spread_news(news, &build, &recipients, NOW).await.unwrap();
         }
         assert!(next(&stage, OutboxLane::News).await.is_none());
-        let outgoing = next(&stage, MAIL).await.unwrap();
+        let outgoing = next(&stage, OutboxLane::MAIL).await.unwrap();
         let Subject::Mail(id) = outgoing.subject else { panic!("a mail") };
         let mail = stage.store.outbox().waiting_mail(id).await.unwrap().unwrap();
         assert_eq!((mail.recipient.id, mail.build.id, mail.told), (stage.user, build.id, News::Broke));
         stage.store.outbox().sent(outgoing).await.unwrap();
-        assert!(next(&stage, MAIL).await.is_none());
+        assert!(next(&stage, OutboxLane::MAIL).await.is_none());
         let notice = next(&stage, OutboxLane::Notifier(CHAT)).await.unwrap();
         assert_eq!((notice.subject, notice.version), (Subject::Notice(CHAT, build.id), 1));
     }
@@ -169,7 +168,7 @@ pub(super) mod tests {
         let chat = OutboxLane::Notifier(CHAT);
         assert_eq!(stage.store.outbox().drop_unsendable(&[NotifierName::MAIL, CHAT]).await.unwrap(), 0);
         assert_eq!(stage.store.outbox().drop_unsendable(&[CHAT]).await.unwrap(), 1);
-        assert!(!left(MAIL).await && left(chat).await);
+        assert!(!left(OutboxLane::MAIL).await && left(chat).await);
         assert_eq!(stage.store.outbox().drop_unsendable(&[]).await.unwrap(), 1);
         assert!(!left(chat).await && left(OutboxLane::Forge).await);
     }

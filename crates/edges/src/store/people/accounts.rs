@@ -172,7 +172,6 @@ mod tests {
         OutboxLane,
         tests::{NOW, Stage},
     };
-    use kozmic_model::news::NotifierName;
     use std::time::Duration;
 
     fn choice(address: &str) -> MailChoice {
@@ -193,13 +192,7 @@ mod tests {
     async fn an_address_waits_until_its_reader_confirms_it() {
         let stage = Stage::new().await;
         assert_eq!(stage.choose(choice("anna@work.example")).await, LinkOutcome::Queued);
-        let outgoing = stage
-            .store
-            .outbox()
-            .next_outgoing(OutboxLane::Notifier(NotifierName::MAIL))
-            .await
-            .unwrap()
-            .unwrap();
+        let outgoing = stage.store.outbox().next_outgoing(OutboxLane::MAIL).await.unwrap().unwrap();
         assert_eq!(outgoing.subject, Subject::MailLink(stage.user));
         assert_eq!(stage.mail().await.unconfirmed.as_deref(), Some("anna@work.example"));
         assert_eq!(stage.choose(choice("anna@work.example")).await, LinkOutcome::NotNeeded);
