@@ -12,9 +12,6 @@ use crate::{
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// The longest description that GitHub takes, in characters.
-const DESCRIPTION_LIMIT: usize = 140;
-
 /// A status that the forge must show beside a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitStatus {

@@ -51,21 +51,25 @@ impl Outbox<'_> {
         recipients: &[Recipient],
         now: Timestamp,
     ) -> Result<()> {
-        let tx = self.db.write().await?;
-        let taken = rows::outbox::Entity::delete_many()
-            .filter(rows::outbox::Column::Id.eq(news.id.0))
-            .filter(rows::outbox::Column::Version.eq(news.version));
-        if taken.exec(&tx).await.context("take news out of the outbox")?.rows_affected == 0 {
-            return Ok(());
-        }
-        for recipient in recipients {
-            let subject = match *recipient {
-                Recipient::Member(user) => Subject::Mail(plan_mail(&tx, build, user, now).await?),
-                Recipient::Channel(name) => Subject::Notice(name, build.id),
-            };
-            put(&tx, subject, now).await?;
-        }
-        tx.commit().await.context("commit the messages of news")
+        self.db
+            .change_in_parallel("the messages of news", move |tx| async move {
+                let tx = &tx;
+                let taken = rows::outbox::Entity::delete_many()
+                    .filter(rows::outbox::Column::Id.eq(news.id.0))
+                    .filter(rows::outbox::Column::Version.eq(news.version));
+                if taken.exec(tx).await.context("take news out of the outbox")?.rows_affected == 0 {
+                    return Ok(());
+                }
+                for recipient in recipients {
+                    let subject = match *recipient {
+                        Recipient::Member(user) => Subject::Mail(plan_mail(tx, build, user, now).await?),
+                        Recipient::Channel(name) => Subject::Notice(name, build.id),
+                    };
+                    put(tx, subject, now).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// Takes out the messages of notifiers that are not among these: nobody sends them. News of which no messages were

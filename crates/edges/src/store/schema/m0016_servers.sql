@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS "api_token" (
 CREATE TABLE IF NOT EXISTS "mail_count" (
     "id" COUNTED,
     "user_id" BIGINT NOT NULL,
-    "kind" NAME(32) NOT NULL,
+    "kind" NAME(64) NOT NULL,
     "began_at" BIGINT NOT NULL,
     "mails" INTEGER NOT NULL,
     FOREIGN KEY ("user_id") REFERENCES "user" ("id") ON DELETE CASCADE
@@ -328,7 +328,7 @@ CREATE TABLE IF NOT EXISTS "missed" (
 
 CREATE TABLE IF NOT EXISTS "outbox" (
     "id" COUNTED,
-    "kind" NAME(32) NOT NULL,
+    "kind" NAME(64) NOT NULL,
     "subject" BIGINT NOT NULL,
     "version" INTEGER NOT NULL,
     "tries" INTEGER NOT NULL,
@@ -412,7 +412,7 @@ CREATE TABLE IF NOT EXISTS "runner" (
 CREATE TABLE IF NOT EXISTS "imported" (
     "id" COUNTED,
     "source" NAME(512) NOT NULL,
-    "kind" NAME(32) NOT NULL,
+    "kind" NAME(64) NOT NULL,
     "foreign_id" BIGINT NOT NULL,
     "own_id" BIGINT NOT NULL
 )END;
