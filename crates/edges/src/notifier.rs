@@ -4,9 +4,9 @@
 //! # Contract
 //! `crates/scripted/tests/notifiers` asks each notifier for this.
 //!
-//! - A message has an id. Who sends a message again after a crash or a fault sends it with the same id, and the notifier
-//!   passes the id on if its protocol has a place for it. So a message arrives at least once, and a reader's program can
-//!   tell that it came twice.
+//! - A message has an id. A message that is sent again after a crash or a fault has the same id, and the notifier passes
+//!   it on if its protocol has a place for it. So a message arrives at least once, and a reader's program can tell that
+//!   it came twice.
 //! - `Ok` means that the other side has taken the message. A fault says by [`NotifyError::try_again`] if another try may
 //!   help, and when.
 //! - Each call ends by itself, within [`LIMIT`] and a few seconds for a polite end.

@@ -80,7 +80,7 @@ impl Verdict {
         Ok((!jobs.is_empty()).then_some(Self { build, status, culprit, canceled_by }))
     }
 
-    /// Whether nothing is known of the commit by it. A stranger can have any commit held, by a pull request that begins there.
+    /// True if it tells nothing of the commit. A stranger can have any commit held, by a pull request that begins there.
     fn is_left_open(&self) -> bool {
         self.status == Status::Held || self.status == Status::Canceled && self.canceled_by.is_some()
     }

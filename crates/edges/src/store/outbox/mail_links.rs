@@ -17,7 +17,7 @@ impl Outbox<'_> {
         URL_SAFE_NO_PAD.encode(self.db.vault.seal(PLACE, &text.into()))
     }
 
-    /// The link that [`Store::sealed_link`] sealed; none if it is another's, damaged, or was sealed with another key.
+    /// The link that [`Outbox::sealed_link`] sealed; none if it is another's, damaged, or was sealed with another key.
     pub fn opened_link(self, sealed: &str) -> Option<MailLink> {
         if sealed.len() > LONGEST {
             return None;
