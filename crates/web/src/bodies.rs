@@ -9,9 +9,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The largest payload that GitHub sends, in bytes.
-pub(crate) const LARGEST: usize = 25 * 1024 * 1024;
-
 /// All bodies of deliveries that are in memory; cheap to clone.
 #[derive(Clone)]
 pub struct Bodies {

@@ -3,7 +3,7 @@
 
 use crate::{
     app::Shared,
-    bodies::{Counted, Gathering, LARGEST, NoRoom},
+    bodies::{Counted, Gathering, NoRoom},
     clients::Client,
 };
 use axum::{

@@ -5,9 +5,10 @@ use crate::{Flow, at_forge::speak};
 use anyhow::Result;
 use kozmic_model::{
     build::Build,
-    commit_status::{CONTEXT, CommitState, CommitStatus, Culprit, canceled, description, job_description},
+    commit_status::{CommitState, CommitStatus, Culprit, canceled, description, job_description},
     ids::{BuildId, JobId},
     job::{CanceledBy, Job},
+    spec,
     status::{Status, decisive},
 };
 
@@ -50,7 +51,7 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
         project: build.project,
         build: build.id,
         sha: build.sha.clone(),
-        context: CONTEXT.to_owned(),
+        context: spec::CONTEXT.to_owned(),
         state,
         description,
         target_url: build.url(flow.settings.public_url.as_str()),

@@ -1,5 +1,6 @@
 //! Deliveries at the Auto Builder's address, and the answer to each.
 
+use super::Refusal;
 use crate::tests::trial::{Answer, Trial, WEBHOOK_SECRET};
 use axum::{
     body::{Body, Bytes},

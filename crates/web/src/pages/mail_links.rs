@@ -13,7 +13,7 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
-use kozmic_edges::{broker::Topic, clock, store::LinkOutcome};
+use kozmic_edges::clock;
 use kozmic_model::{
     mail::{LinkPurpose, MailLink},
     user::is_same_address,
@@ -115,24 +115,6 @@ pub(crate) async fn unsubscribe(
 
 fn page(page: UnsubscribePage) -> Result<Response, WebError> {
     Ok(Html(page.render()?).into_response())
-}
-
-/// The result of asking for a link to confirm an address, in a sentence; none if no link was needed.
-pub(super) fn said(app: &Shared, outcome: LinkOutcome) -> Result<Option<&'static str>, String> {
-    match outcome {
-        LinkOutcome::NotNeeded => Ok(None),
-        LinkOutcome::Queued => {
-            app.edges.broker.ring(Topic::Outbox);
-            Ok(Some(match app.edges.notifiers.mail() {
-                None => "This server sends no mail, so the address cannot be confirmed now.",
-                Some(_) => "A link to confirm the address is on its way there.",
-            }))
-        }
-        LinkOutcome::TooMany { until } => Err(format!(
-            "You have asked for too many links within a day. The next one can go out in {}.",
-            spoken(until.since(clock::now()))
-        )),
-    }
 }
 
 /// The address that the link confirms for this person.

@@ -7,7 +7,7 @@ use crate::{
     pages::{button::Sent, frame::Visit},
 };
 use axum::{extract::State, response::Response};
-use kozmic_edges::{broker::Topic, clock, notifier::Notifier, store::LinkOutcome};
+use kozmic_edges::{broker::Topic, clock, store::LinkOutcome};
 use kozmic_model::{time::spoken, user::MailChoice};
 use serde::Deserialize;
 
@@ -58,9 +58,9 @@ pub(in crate::pages) fn said_of_link(
         LinkOutcome::NotNeeded => Ok(None),
         LinkOutcome::Queued => {
             app.edges.broker.ring(Topic::Outbox);
-            Ok(Some(match app.edges.notifier {
-                Notifier::None => "This server sends no mail, so the address cannot be confirmed now.",
-                Notifier::Mail(_) => "A link to confirm the address is on its way there.",
+            Ok(Some(match app.edges.notifiers.mail() {
+                None => "This server sends no mail, so the address cannot be confirmed now.",
+                Some(_) => "A link to confirm the address is on its way there.",
             }))
         }
         LinkOutcome::TooMany { until } => Err(format!(
