@@ -78,7 +78,7 @@ pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> R
             () = stopped => Err(was_stopped(arguments)),
         }
     };
-    wire::closing(&edges.store, work).await
+    Box::pin(wire::closing(&edges.store, work)).await
 }
 
 fn was_stopped(arguments: &ImportArguments) -> Failure {

@@ -79,7 +79,7 @@ pub(super) fn docker_url(text: &str) -> Parsed<String> {
 
 pub(crate) fn database_url(text: &str) -> Parsed<String> {
     if store::is_server(text) {
-        let names_one = url::Url::parse(text).is_ok_and(|url| url.path().trim_matches('/').len() > 0);
+        let names_one = url::Url::parse(text).is_ok_and(|url| !url.path().trim_matches('/').is_empty());
         return match names_one {
             true => Ok(text.to_owned()),
             false => Err(

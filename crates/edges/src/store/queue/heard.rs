@@ -63,7 +63,7 @@ impl Queue<'_> {
             .change_in_parallel("a move", move |tx| async move {
                 let tx = &tx;
                 tx.lock_project(project.0).await?;
-                take_in(tx, project, &new, Heard::Delivery(delivery), now).await?;
+                take_in(tx, project, new, Heard::Delivery(delivery), now).await?;
                 settle(tx, delivery, IGNORED, Some(why)).await?;
                 Ok(())
             })
