@@ -3,12 +3,13 @@
 mod again;
 mod races;
 mod servers;
+mod images;
 mod people;
 mod told;
 
 use super::{
-    Door, Enqueued, HookCall, Lane, Lease, NewCachedImage, NewDelivery, NewSession, OutboxLane,
-    ProjectChange, SessionLook, Store, Stored, Subject, rows,
+    Door, Enqueued, HookCall, Lane, Lease, NewDelivery, NewSession, OutboxLane, ProjectChange, SessionLook,
+    Store, Stored, Subject, rows,
 };
 use kozmic_model::{
     event::{Author, Change, Trigger},
@@ -339,46 +340,6 @@ async fn people_hear_of_failures_and_of_the_first_success_after_them() {
     stage.store.queue().restart_job(job, NOW).await.unwrap();
     stage.run(0).await;
     assert!(!news(stage.news().await), "it was mended already");
-}
-
-#[tokio::test]
-async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_a_job_may_use() {
-    let stage = Stage::new().await;
-    let store = &stage.store;
-    for (key, at) in [("a", 1), ("b", 2), ("c", 3)] {
-        let new = NewCachedImage { project: stage.project, runner: "here", key, base: "debian", size: 5 };
-        store.images().add_cached_image(new, Timestamp(at)).await.unwrap();
-    }
-    store.images().use_cached_image(stage.project, "here", "a", Timestamp(4)).await.unwrap().unwrap();
-    let keys = |images: Vec<kozmic_model::cache::CachedImage>| {
-        images.into_iter().map(|image| image.key).collect::<Vec<_>>()
-    };
-    assert_eq!(keys(store.images().surplus_images("here", 1).await.unwrap()), ["c", "b"]);
-    assert!(store.images().surplus_images("elsewhere", 1).await.unwrap().is_empty());
-    stage.push('a').await;
-    store.queue().claim_job(Lane::Containers, HERE, Timestamp(3)).await.unwrap().unwrap();
-    assert_eq!(
-        keys(store.images().surplus_images("here", 1).await.unwrap()),
-        ["b"],
-        "c was used after the job started"
-    );
-    let known = store.images().cached_images(stage.project).await.unwrap();
-    let [a, c, b] = &known[..] else { panic!("three: {known:?}") };
-    assert!(store.images().begin_removal(c).await.unwrap().is_none(), "c was used after the job started");
-    store.images().use_cached_image(stage.project, "here", "a", Timestamp(5)).await.unwrap().unwrap();
-    store.images().forget_cached_image(a).await.unwrap();
-    let leaving = store.images().begin_removal(b).await.unwrap().unwrap();
-    assert!(
-        store.images().use_cached_image(stage.project, "here", "b", Timestamp(6)).await.unwrap().is_none()
-    );
-    let left = store.images().cached_images(stage.project).await.unwrap();
-    assert_eq!(keys(left), ["a", "c"], "a was used again after it was looked for");
-    assert_eq!(keys(store.images().surplus_images("here", 3).await.unwrap()), ["b"], "its removal was begun");
-    store.images().give_up_removal(&leaving, b).await.unwrap();
-    assert_eq!(keys(store.images().cached_images(stage.project).await.unwrap()), ["a", "c", "b"]);
-    assert!(store.images().busy_projects().await.unwrap().contains(&stage.project));
-    store.projects().bury_project(stage.project, NOW).await.unwrap();
-    assert!(store.projects().graves().await.unwrap().is_empty(), "a job runs");
 }
 
 #[tokio::test]
