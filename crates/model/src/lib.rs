@@ -78,7 +78,7 @@
 //! | lease | the right of a runner to its jobs, until a time |
 //! | beat | a runner's regular report that it is alive |
 //! | desk | the state of a runner: free slots, trouble and its beat |
-//! | slot | the room for one running job on a runner |
+//! | slot | the capacity of a runner for one job |
 //! | halt | the watch over a running attempt, which stops it when it is canceled or takes too long |
 //! | shelf | the images that Kozmic made on a runner's engine |
 //! | turn | a lock with a name, which one job at a time holds |
