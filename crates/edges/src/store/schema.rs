@@ -1,8 +1,8 @@
-//! The database's tables, step by step, forward only. A step is never edited once it was released.
+//! The database's tables, step by step, forward only. A step is never edited after its release.
 //!
-//! SQLite went through all steps; a server begins with the tables as step 16 left them. From then on all databases go
-//! through the same steps. SQLite's file is brought up to date when it is opened. On a server, others may be at work with
-//! the tables: that waits for `kozmic migrate`.
+//! SQLite went through all steps. A server begins with the tables as step 16 left them. All later steps are the same
+//! for all databases. SQLite's file is brought up to date when it is opened. A server's tables may be in use by other
+//! processes, so they wait for `kozmic migrate`.
 
 pub(super) mod look;
 mod tables;
@@ -74,18 +74,18 @@ fn later() -> Vec<Box<dyn MigrationTrait>> {
 /// Condition of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// It has no tables: they are made when a server starts.
+    /// The database has no tables: they are made when a server starts.
     Missing,
-    /// Its tables are as this program needs them.
+    /// The tables are as this program needs them.
     Ready,
-    /// Its tables lack this many steps.
+    /// The tables lack this many steps.
     Behind(usize),
 }
 
 /// Makes sure that a database has the tables that this program needs.
 ///
 /// # Errors
-/// Its tables are newer than this program; or it is a server's, and they are older.
+/// The tables are newer than this program, or they are on a server and older.
 pub(super) async fn prepare(db: &Database) -> Result<()> {
     if !db.has_many_writers() {
         return bring_up(db).await;
@@ -111,7 +111,7 @@ pub(super) async fn migrate(db: &Database) -> Result<Condition> {
 async fn bring_up(db: &Database) -> Result<()> {
     let done = match db.writer.get_database_backend() {
         DbBackend::Sqlite => Migrator::up(&db.connection().await?, None).await,
-        // MySQL makes tables outside of transactions, and takes nothing back.
+        // MySQL makes tables outside of transactions, and cannot undo that.
         DbBackend::MySql => ServerMigrator::up(&db.connection().await?, None).await,
         _ => {
             let tx = db.writer.begin().await?;
@@ -128,7 +128,7 @@ async fn bring_up(db: &Database) -> Result<()> {
 /// Condition of a database, by the steps that it went through.
 ///
 /// # Errors
-/// It is newer than this program, or has tables that are not Kozmic's.
+/// The database is newer than this program, or has tables that are not Kozmic's.
 pub(super) async fn condition(db: &impl ConnectionTrait) -> Result<Condition> {
     match steps(db).await? {
         Some(done) => judged(&done, db.get_database_backend()),

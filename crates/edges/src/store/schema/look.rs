@@ -1,14 +1,15 @@
-//! A look at a database that changes nothing: no file is made, and none is written.
+//! Looks at a database without a change: no file is made, and none is written.
 
 use super::{Condition, condition, judged};
 use crate::store::database::{server, sqlite};
 use anyhow::Result;
 use sea_orm::DbBackend;
 
-/// Looks at the database at an address. What a server that was killed left beside SQLite's file is not seen.
+/// Looks at the database at an address. Changes that a killed server left in the files beside SQLite's file are not
+/// seen.
 ///
 /// # Errors
-/// It cannot be read, or is newer than this program.
+/// The database cannot be read, or is newer than this program.
 pub async fn look(url: &str) -> Result<Condition> {
     if server::is_address(url) {
         let server = server::ServerAccess::open(url).await?;

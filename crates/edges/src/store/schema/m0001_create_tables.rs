@@ -1,4 +1,4 @@
-//! The first tables: people, projects, hooks, deliveries, builds, jobs, and what waits to be sent.
+//! Makes the first tables: people, projects, hooks, deliveries, builds, jobs, and messages that wait to be sent.
 
 use super::tables::{belongs, blob, index, table};
 use sea_orm::{

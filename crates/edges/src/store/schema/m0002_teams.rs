@@ -1,4 +1,4 @@
-//! Teams: members and their roles, deploy keys, cached images, registry credentials, attempts, mail, API tokens.
+//! Adds teams: members and their roles, deploy keys, cached images, registry credentials, attempts, mail, API tokens.
 
 use super::tables::{belongs, blob, index, table};
 use sea_orm::{
@@ -72,7 +72,8 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("build", &["project_id", "git_ref", "status", "number"], false),
 ];
 
-/// What earlier rows become: who made a project is its owner, and a badge token is random.
+/// Fills the new tables and columns from earlier rows: the creator of a project is its owner, and a badge token is
+/// random.
 const CARRIED_OVER: &[&str] = &[
     "INSERT INTO membership (project_id, user_id, role) SELECT id, owner_id, 'owner' FROM project",
     "UPDATE project SET badge_token = lower(hex(randomblob(16)))",
@@ -128,7 +129,8 @@ fn registry_credential() -> TableCreateStatement {
     belongs(&mut table("registry_credential", columns), "project_id", "project")
 }
 
-/// Without a foreign key: an image outlives its project until it was taken off the engine.
+/// The table has no foreign key to the project: a cached image outlives its project until it is removed from the
+/// engine.
 fn cached_image() -> TableCreateStatement {
     table(
         "cached_image",
@@ -183,7 +185,7 @@ fn mail() -> TableCreateStatement {
     belongs(&mut belongs(&mut table("mail", columns), "build_id", "build"), "user_id", "user")
 }
 
-/// What another installation's rows became here, so that importing twice changes nothing.
+/// The own rows that another installation's rows became, so that a second import changes nothing.
 fn imported() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),

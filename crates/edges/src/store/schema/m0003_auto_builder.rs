@@ -1,4 +1,5 @@
-//! The Auto Builder: jobs of recipes and kernel rules, what they make, and what the configuration repository says.
+//! Adds the Auto Builder: jobs of recipes and kernel rules, their results, and the content of the configuration
+//! repository.
 
 use super::tables::{belongs, blob, index, table};
 use sea_orm::{
@@ -56,7 +57,7 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("kernel_image", &["image_id"], false),
 ];
 
-/// All jobs so far were hooks', and so were all deliveries.
+/// Fills the new columns: all earlier jobs and deliveries belong to hooks.
 const CARRIED_OVER: &[&str] = &[
     "INSERT INTO delivery (id, door, hook_id, uuid, event, payload, state, note, received_at) \
      SELECT id, 'hook:' || hook_id, hook_id, uuid, event, payload, state, note, received_at FROM old_delivery",
@@ -73,7 +74,7 @@ fn new_columns() -> Vec<(&'static str, ColumnDef)> {
     ]
 }
 
-/// As before, but a delivery may come in by another door than a hook's.
+/// The table as before, but a delivery may come in at another endpoint than a hook's.
 fn delivery() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
@@ -109,22 +110,22 @@ fn artifact() -> TableCreateStatement {
     belongs(&mut table("artifact", columns), "job_id", "job")
 }
 
-/// One row: the configuration that pushes are judged by.
+/// The table has one row: the configuration that pushes are judged by.
 fn configuration() -> TableCreateStatement {
     let id = ColumnDef::new("id").big_integer().not_null().primary_key().take();
     let columns = [id, string("sha"), text("content"), big_integer("loaded_at")];
     table("configuration", columns)
 }
 
-/// The repositories whose pushes the Auto Builder hears of.
+/// The repositories about whose pushes the Auto Builder gets deliveries.
 fn watched() -> TableCreateStatement {
     let forge_id = ColumnDef::new("forge_id").big_integer().not_null().primary_key().take();
     let columns = [forge_id, string("full_name"), big_integer_null("webhook_id")];
     table("watched", columns)
 }
 
-/// The images that kernel builds left, by the name that each had when it was made. The build is no reference: an image
-/// outlives its project.
+/// The images that kernel builds left, by the name that each had when it was made. The build has no foreign key: an
+/// image outlives its project.
 fn kernel_image() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
@@ -144,7 +145,7 @@ mod tests {
     use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
     use sea_orm_migration::MigratorTrait;
 
-    /// As an installation of the second step has it.
+    /// Rows of an installation after the second step.
     const BEFORE: &[&str] = &[
         "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
          VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",

@@ -1,4 +1,5 @@
-//! Attempts note why they ended; jobs that are interrupted run again by themselves, unless their hook says otherwise.
+//! Adds the reason why an attempt ended. Interrupted jobs get another attempt by themselves, unless their hook says
+//! otherwise.
 
 use sea_orm::{
     DbErr,
@@ -31,7 +32,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Why attempts ended before is not known, and no job was ever interrupted.
+/// The new columns. The reason why earlier attempts ended is not known, and no earlier job counts as interrupted.
 fn new_columns() -> Vec<(&'static str, ColumnDef)> {
     vec![
         ("job", string_null("ending")),
@@ -48,7 +49,7 @@ mod tests {
     use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
     use sea_orm_migration::MigratorTrait;
 
-    /// As an installation of the third step has it.
+    /// Rows of an installation after the third step.
     const BEFORE: &[&str] = &[
         "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
          VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",

@@ -1,4 +1,4 @@
-//! The order of pushes: how refs moved, and where each build stands in the order of its ref.
+//! Adds the order of pushes: the moves of refs, and the position of each build in the order of its ref.
 
 use super::tables::{belongs, index, table};
 use sea_orm::{
@@ -48,7 +48,8 @@ const INDEXES: &[(&str, &[&str], bool)] = &[
     ("build", &["project_id", "sha"], false),
 ];
 
-/// So far builds counted in the order of their ids. The last one of each ref is taken for where the ref was seen.
+/// Fills the new table. Earlier builds are in the order of their ids. The last build of each ref counts as the place
+/// where the ref was seen.
 const CARRIED_OVER: &[&str] = &[
     "UPDATE build SET position = id * 1048576",
     "INSERT INTO ref_move (project_id, git_ref, uuid, after, sha, at, source, created_at) \
@@ -69,7 +70,7 @@ fn new_columns() -> Vec<(&'static str, ColumnDef)> {
     ]
 }
 
-/// How a ref moved: what deliveries told, and what the forge answered when it was asked where the ref is.
+/// The moves of a ref, from deliveries and from the forge's answers about the ref's present commit.
 fn ref_move() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),

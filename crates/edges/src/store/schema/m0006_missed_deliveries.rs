@@ -1,4 +1,4 @@
-//! What a delivery told of a repository before the forge was asked, and deliveries that did not arrive.
+//! Adds facts about a repository that a delivery told before the forge was asked, and deliveries that did not arrive.
 
 use super::tables::{belongs, index, table};
 use sea_orm::{
@@ -36,7 +36,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// How far each webhook's deliveries were looked through at the forge.
+/// The point up to which each webhook's deliveries were checked at the forge.
 fn hearing() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
@@ -50,7 +50,7 @@ fn hearing() -> TableCreateStatement {
     belongs(&mut table("hearing", columns), "hook_id", "hook")
 }
 
-/// Deliveries that the forge could not bring.
+/// Deliveries that the forge failed to deliver.
 fn missed() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),

@@ -1,5 +1,5 @@
-//! Names belong to somebody: a branch of a repository. Names that were given before belong to whose push they were given
-//! for last, so that links stay where they are. And jobs note since when they wait.
+//! Gives each name an owner: a branch of a repository. A name that was given earlier belongs to the branch whose push
+//! got it last, so that links keep their targets. Jobs now note since when they wait.
 
 use super::tables::{belongs, index, table};
 use sea_orm::{
@@ -22,7 +22,7 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Without a foreign key: a link outlives its project.
+        // The table has no foreign key to the project: a link outlives its project.
         let columns =
             [big_pk_auto("id"), string("place"), string("key"), text("owner"), text("plain"), text("name")];
         manager.create_table(table("given_name", columns)).await?;
@@ -47,7 +47,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// What was begun to be uploaded to a hub, so that it is finished after a crash without another upload.
+/// Uploads to a hub that have begun, so that each is finished after a crash without another upload.
 fn upload() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
@@ -61,8 +61,9 @@ fn upload() -> TableCreateStatement {
     belongs(&mut table("upload", columns), "job_id", "job")
 }
 
-/// A stable name is whose artifact of the newest push is behind it; so is an image's. The series of an artifact is the
-/// name of its versions, with a star for the commit. Of a job's first attempt it is known since when it waits.
+/// Fills the new tables. A stable name belongs to the owner of the artifact with the newest push behind it. The name of
+/// an image does, too. The series of an artifact is the name of its versions, with a star for the commit. For a job's
+/// first attempt, the waiting began when the job was created.
 const CARRIED_OVER: &[&str] = &[
     "CREATE TEMPORARY TABLE published AS \
      SELECT a.place_kind AS place, a.stable, \
@@ -98,7 +99,7 @@ mod tests {
     use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
     use sea_orm_migration::MigratorTrait;
 
-    /// As an installation of the third step has it: two branches share a link, and a third one has its own.
+    /// Rows of an installation after the third step: two branches share a link, and a third one has its own.
     const BEFORE: &[&str] = &[
         "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
          VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",

@@ -1,4 +1,5 @@
-//! What was taken over from the original: which hooks nobody restored yet, and whose badge everybody may see.
+//! Adds facts about rows that were taken over from the original: hooks that nobody restored yet, and projects whose
+//! badge is public.
 
 use sea_orm::{ConnectionTrait, DbErr, sea_query::Table};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, schema::boolean};
@@ -31,8 +32,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A hook that was taken over with its webhook, and that no delivery came for: nobody restored it. Deliveries are
-/// forgotten after a while; what they called stays. A call that was taken over has the delivery 0.
+/// Marks hooks that nobody restored: a hook that was taken over with its webhook, and that got no delivery. Deliveries
+/// are deleted after a while, but the hook calls that they caused stay. A call that was taken over has the delivery 0.
 const UNSIGNED: &str = "UPDATE hook SET unsigned = 1 WHERE webhook_id IS NOT NULL \
     AND id IN (SELECT own_id FROM imported WHERE kind = 'hook') \
     AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.door = 'hook:' || hook.id) \
@@ -44,7 +45,7 @@ mod tests {
     use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
     use sea_orm_migration::MigratorTrait;
 
-    /// As an installation of the third step has it.
+    /// Rows of an installation after the third step.
     const BEFORE: &[&str] = &[
         "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
          VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",

@@ -1,4 +1,4 @@
-//! A row that is written only to find out whether the database can be written.
+//! Adds a row that is written only to find out if the database takes writes.
 
 use super::tables::table;
 use sea_orm::DbErr;

@@ -1,4 +1,5 @@
-//! Builds of refs that are gone, or that are there, are found without reading all of their ref.
+//! Adds an index over a build's ref and the mark that the ref is gone, so that such builds are found without reading
+//! all builds of the ref.
 
 use super::tables::index;
 use sea_orm::DbErr;

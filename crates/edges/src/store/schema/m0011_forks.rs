@@ -1,5 +1,5 @@
-//! Pull requests from forks: the project's rule, who pushed, what was approved. What waits of them is held from now on;
-//! what runs goes on.
+//! Adds pull requests from forks: the project's rule, the user who pushed, and approvals. Jobs of forks that wait are
+//! held from now on; jobs that are running continue.
 
 use super::tables::{belongs, index, table};
 use sea_orm::{ConnectionTrait, DbErr, sea_query::Table};
@@ -51,7 +51,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A job that has run before waits for its next run, which somebody asked for or an interruption left.
+/// Holds waiting jobs of forks that never had an attempt. A job with an earlier attempt goes on waiting: a user asked
+/// for its next attempt, or an interruption caused it.
 const HELD: [&str; 4] = [
     "UPDATE build SET needs_approval = 1 WHERE git_ref LIKE 'refs/pull/%'",
     "UPDATE job SET status = 'held' WHERE status = 'enqueued' AND attempt = 0 \

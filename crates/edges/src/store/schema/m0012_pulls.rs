@@ -1,5 +1,5 @@
-//! Repositories of images that projects pulled. Those of hooks and of earlier jobs whose project has a login for the
-//! registry count as brought by it.
+//! Adds the repositories of images that projects pulled. If a project has a login for the registry, the images of its
+//! hooks and earlier jobs count as pulled with that login.
 
 use super::tables::{index, table};
 use kozmic_model::{image::ImageName, registry::host_of};
@@ -20,7 +20,7 @@ impl MigrationName for Migration {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    /// The project is no reference: what its login brought outlives it.
+    /// The project has no foreign key: an image that was pulled with its login outlives the project.
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let columns = [
             big_pk_auto("id"),

@@ -1,4 +1,4 @@
-//! The rule of a project for scripts that gain rights: as before, they may.
+//! Adds a project's rule for scripts that gain rights. Existing projects allow it, as before.
 
 use sea_orm::{DbErr, sea_query::Table};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, schema::string};

@@ -1,5 +1,5 @@
-//! The organization that let a person in, and the rights of API tokens. Tokens that are there keep all rights, without
-//! end.
+//! Adds the organization that admitted a user, and the scopes of API tokens. Existing tokens keep all rights and never
+//! expire.
 
 use sea_orm::{DbErr, sea_query::Table};
 use sea_orm_migration::{
@@ -17,7 +17,7 @@ impl MigrationName for Migration {
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    /// The project of a token is no reference: a token of one that is gone reaches nothing.
+    /// The project of a token has no foreign key: if the project is removed, the token gives access to nothing.
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let columns = [
             ("user", string_null("admitted_by")),

@@ -1,4 +1,4 @@
-//! The audit trail. An entry outlives the person and the project that it names.
+//! Adds the audit trail. An entry outlives the person and the project that it names.
 
 use super::tables::{index, table};
 use sea_orm::DbErr;

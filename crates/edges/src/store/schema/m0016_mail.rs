@@ -1,5 +1,5 @@
-//! Addresses for mail that wait to be confirmed, and the numbers of mails that people got. An address that somebody once
-//! typed waits, too: a link to confirm it goes there with the first start.
+//! Adds mail addresses that wait to be confirmed, and the number of mails per person. An address that a person typed
+//! earlier waits, too: a link to confirm it is sent at the first start.
 
 use super::tables::{belongs, index, table};
 use crate::clock;
@@ -49,7 +49,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The forge vouches for its own address. What an import brought stays in use until its person signs in here.
+/// Marks typed addresses as unconfirmed. The forge vouches for its own address. An imported address stays in use until
+/// its person signs in here.
 fn let_typed_addresses_wait() -> UpdateStatement {
     let lower = |column: &'static str| Expr::expr(Func::lower(Expr::col(column)));
     let imported =

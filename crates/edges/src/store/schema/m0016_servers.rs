@@ -1,4 +1,4 @@
-//! The first tables of a database server, as the steps before left those of SQLite.
+//! Makes the first tables of a database server, equal to those of SQLite after the steps before.
 
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement,
@@ -42,12 +42,12 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A statement in a server's own words.
+/// A statement in the dialect of a server.
 fn written(statement: &str, backend: DbBackend, end: &str) -> String {
     let lines = statement.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>();
     let statement = lines.join("\n").trim().to_owned();
     match backend {
-        // Texts are compared byte by byte, as in SQLite, whatever language the database was made for.
+        // Texts are compared byte by byte, as in SQLite, independent of the database's language.
         DbBackend::Postgres => {
             let text = " TEXT COLLATE \"C\"";
             let statement = statement
@@ -94,8 +94,8 @@ async fn mysql_end(db: &impl ConnectionTrait) -> Result<&'static str, DbErr> {
     })
 }
 
-/// True if MySQL says that an index or a row is there already: its tables are made outside of transactions, and a step
-/// that was cut off goes on where it was.
+/// True if MySQL says that an index or a row exists already. MySQL makes tables outside of transactions, so a step that
+/// was cut off continues at that point.
 fn is_there(fault: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = fault
     else {

@@ -1,11 +1,11 @@
-//! Parts that the steps write tables with.
+//! Helpers with which the steps describe tables.
 
 use sea_orm::sea_query::{
     ColumnDef, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement, IntoIden, Table,
     TableCreateStatement,
 };
 
-/// A table of these columns.
+/// A table with these columns.
 pub(super) fn table<const N: usize>(name: &'static str, columns: [ColumnDef; N]) -> TableCreateStatement {
     let mut table = Table::create();
     table.table(name);
@@ -15,7 +15,7 @@ pub(super) fn table<const N: usize>(name: &'static str, columns: [ColumnDef; N])
     table
 }
 
-/// A row ends together with the row of the other table that its column names.
+/// Adds a foreign key: a row is deleted together with the row of the other table that its column names.
 pub(super) fn belongs(
     table: &mut TableCreateStatement,
     column: &'static str,
@@ -30,12 +30,12 @@ pub(super) fn belongs(
     table.foreign_key(&mut key).take()
 }
 
-/// Bytes.
+/// A column of bytes.
 pub(super) fn blob(name: &'static str) -> ColumnDef {
     ColumnDef::new(name).blob().not_null().take()
 }
 
-/// An index over columns, named after table and columns.
+/// An index over columns, named after its table and columns.
 pub(super) fn index(table: &'static str, columns: &[&'static str], unique: bool) -> IndexCreateStatement {
     let mut index = Index::create();
     index.name(format!("{table}_{}", columns.join("_"))).table(table);

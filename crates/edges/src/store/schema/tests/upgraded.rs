@@ -1,4 +1,4 @@
-//! A database of an older version, which tests fill and bring up to date.
+//! A database of an older version, for tests that fill it and bring it up to date.
 
 use crate::store::schema::Migrator;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
@@ -12,7 +12,7 @@ pub(in crate::store::schema) struct Upgraded {
 }
 
 impl Upgraded {
-    /// One that had so many steps when these statements were carried out in it.
+    /// Carries out the statements in a database that has only the first `steps` steps; then brings it up to date.
     pub(in crate::store::schema) async fn from(steps: u32, statements: &[impl AsRef<str>]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", dir.path().join("db").display());
@@ -25,7 +25,7 @@ impl Upgraded {
         Self { db, _dir: dir }
     }
 
-    /// The first column of a query's rows, which is text.
+    /// The first column of a query's rows, as text.
     pub(in crate::store::schema) async fn texts(&self, query: &str) -> Vec<String> {
         let rows = self.db.query_all_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
         rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
