@@ -1,8 +1,8 @@
-//! The database: what is true. Every other part may be lost and found again from here.
+//! The database: the only source of truth. The state of every other part may be lost, and is restored from here.
 //!
 //! The store's methods stand in groups, a module or folder for each: `store.queue()`, `store.people()`, and so on. One
-//! method is one unit of work; no transaction leaves its method. The modules stand in the order in which they use one
-//! another; none uses one below it.
+//! method is one unit of work; no transaction leaves its method. The modules are listed in the order of use: no module
+//! uses one below it.
 
 mod rows;
 mod schema;
@@ -87,7 +87,8 @@ impl Store {
         Ok(Self { db })
     }
 
-    /// A handle to the same database, for changes that somebody makes. Without, they count as Kozmic's own.
+    /// A handle to the same database, for changes that `actor` makes. Changes through a handle without an actor count
+    /// as Kozmic's own.
     #[must_use]
     pub fn acting(&self, actor: Actor) -> Self {
         Self { db: Database { actor: Arc::new(actor), ..self.db.clone() } }
@@ -96,16 +97,16 @@ impl Store {
     /// Checks that the database answers.
     ///
     /// # Errors
-    /// It does not.
+    /// The database does not answer.
     pub async fn ping(&self) -> Result<()> {
         self.db.reader.execute_unprepared("SELECT 1").await.context("ask the database")?;
         Ok(())
     }
 
-    /// Checks that the database takes writes: writes something that nobody needs.
+    /// Checks that the database takes writes, by writing a row that nobody needs.
     ///
     /// # Errors
-    /// It does not.
+    /// The database does not take the write.
     pub async fn try_writing(&self, now: Timestamp) -> Result<()> {
         let row = rows::pulse::ActiveModel { id: Set(1), at: Set(now.0) };
         let newest =
@@ -115,7 +116,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes a copy of the database, to try something on it.
+    /// Writes a copy of the database, so that something can be tried on the copy.
     ///
     /// # Errors
     /// The database does not answer, or the file cannot be written.
@@ -125,8 +126,8 @@ impl Store {
         Ok(Self { db: Database { vault: Arc::clone(&self.db.vault), ..copy.db } })
     }
 
-    /// Brings all that is written into the database's one file and closes it, for whoever ends in order. It takes a few
-    /// seconds at most, and where it fails nothing is lost: the files beside that one have the rest.
+    /// Writes all changes into the database's one file and closes it, at an orderly end of the process. This takes a
+    /// few seconds at most. If it fails, nothing is lost: the remaining changes are in the files beside the database.
     pub async fn close(&self) {
         match timeout(FAREWELL, self.db.close()).await {
             Ok(Ok(())) => tracing::debug!("the database is whole in its file"),
@@ -148,7 +149,7 @@ async fn open(url: &str, secret_key: &SecretString) -> Result<Database> {
 /// Brings the tables of the database at an address up to date; gives its condition before that.
 ///
 /// # Errors
-/// It cannot be opened or written, or is newer than this program.
+/// The database cannot be opened or written, or is newer than this program.
 pub async fn migrate(url: &str) -> Result<Condition> {
     let db = open(url, &SecretString::default()).await?;
     let before = schema::migrate(&db).await;
@@ -157,10 +158,11 @@ pub async fn migrate(url: &str) -> Result<Condition> {
 }
 
 /// Moves all rows of the database at one address into the empty one at another; gives the tables with their numbers of
-/// rows. No server may run on either.
+/// rows. No server may use either database meanwhile.
 ///
 /// # Errors
-/// One of them cannot be opened, the first is not up to date, or the second is not empty. Nothing was moved then.
+/// One of the databases cannot be opened, the first is not up to date, or the second is not empty. Then nothing was
+/// moved.
 pub async fn transfer(from: &str, to: &str) -> Result<Vec<Moved>> {
     let key = SecretString::default();
     let (from, to) = (open(from, &key).await?, open(to, &key).await?);
@@ -171,14 +173,14 @@ pub async fn transfer(from: &str, to: &str) -> Result<Vec<Moved>> {
     moved
 }
 
-/// The groups.
+/// The groups of methods.
 impl Store {
-    /// Jobs from a change to their end.
+    /// The queue of jobs, from a change to the jobs' end.
     pub fn queue(&self) -> Queue<'_> {
         Queue { db: &self.db }
     }
 
-    /// Builds and jobs, to be looked at.
+    /// Builds and jobs, for reading.
     pub fn builds(&self) -> Builds<'_> {
         Builds { db: &self.db }
     }
@@ -238,7 +240,7 @@ impl Store {
         Outbox { db: &self.db }
     }
 
-    /// Runners that are known.
+    /// Known runners.
     pub fn runners(&self) -> Runners<'_> {
         Runners { db: &self.db }
     }
@@ -248,7 +250,7 @@ impl Store {
         AuditTrail { db: &self.db }
     }
 
-    /// Rows that another installation had.
+    /// Rows that are taken over from another installation.
     pub fn takeover(&self) -> Takeover<'_> {
         Takeover { db: &self.db }
     }

@@ -1,4 +1,4 @@
-//! The database as the groups of the store use it: connections that read, transactions that write, and the seal.
+//! Access to the database for the groups of the store: connections that read, transactions that write, and the seal.
 
 mod text;
 mod passing;
@@ -19,19 +19,19 @@ use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 pub(in crate::store) use transaction::Transaction;
 
-/// Longest wait for a note that nobody depends on.
+/// Longest wait for the write of an optional note.
 const ASIDE: Duration = Duration::from_millis(500);
 
-/// The database, and the one who makes the changes that go through this handle; cheap to clone.
+/// The database, and the actor of the changes that go through this handle; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Database {
     /// Connections that only read.
     pub(super) reader: Access,
-    /// For statements that write by themselves.
+    /// Access for single statements that write.
     pub(super) writer: Access,
     /// The seal of tokens and secrets.
     pub(super) vault: Arc<Vault>,
-    /// The one who makes the changes.
+    /// The actor: the changes count as made by them.
     pub(super) actor: Arc<Actor>,
 }
 
@@ -47,7 +47,8 @@ impl Database {
         self.writer.get_database_backend() != DbBackend::Sqlite
     }
 
-    /// Begins a transaction that writes. Boxed: all that writes stands around it, and the compiler's depth has an end.
+    /// Begins a transaction that writes. The future is boxed: all code that writes is built around it, and the compiler
+    /// limits the depth of nested futures.
     pub(super) fn begin(&self) -> BoxFuture<'_, Result<Transaction>> {
         Box::pin(async {
             let begun = self.writer.begin().await.context("begin a transaction")?;
@@ -55,8 +56,9 @@ impl Database {
         })
     }
 
-    /// Makes a change: all of it or, on an error, nothing. One such change is made at a time, whatever the database. So
-    /// what the work reads stays true until its end, as far as others change it by this method, too.
+    /// Makes a change: all of it or, on an error, nothing. Only one change by this method is made at a time, on every
+    /// kind of database. So facts that the work reads stay true until its end, if all others change them by this
+    /// method, too.
     pub(super) async fn change<T, Work>(
         &self,
         what: &'static str,
@@ -75,11 +77,12 @@ impl Database {
         self.change_in_parallel(what, alone).await
     }
 
-    /// Makes a change while others make theirs, for what happens often. The work takes locks of its own where it decides
-    /// by what it reads: first the project's, then the build's, then the job's.
+    /// Makes a change while others make theirs; for changes that happen often. If the work decides by facts that it
+    /// reads, it must take locks itself: first the project's, then the build's, then the job's.
     ///
-    /// The work is done again if the server undid it in favour of another's, or if its connection was lost before its
-    /// end. It is not done again once its commit was sent: nobody knows then if it was heard.
+    /// The work is done again if the server undid it in favour of another change, or if its connection was lost before
+    /// the work's end. It is not done again once its commit was sent: nobody knows then if the server received the
+    /// commit.
     pub(super) async fn change_in_parallel<T, Work>(
         &self,
         what: &'static str,
@@ -115,7 +118,7 @@ impl Database {
         Ok((tx, outcome))
     }
 
-    /// A connection as such, for the steps that make tables.
+    /// A plain connection, for the steps that make tables.
     pub(super) async fn connection(&self) -> Result<DatabaseConnection> {
         Ok(self.writer.connection().await?)
     }
@@ -128,14 +131,13 @@ impl Database {
         Ok(())
     }
 
-    /// Closes the database, for both ways.
+    /// Closes the database, for reading and for writing.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         self.writer.close().await
     }
 }
 
-/// Writes a note that nobody depends on. It is left out while the database takes no writes: what can be read then is
-/// still to be read.
+/// Writes an optional note. The note is left out while the database takes no writes, so that reading still works then.
 pub(super) async fn aside<T>(note: impl Future<Output = Result<T, DbErr>>) {
     match timeout(ASIDE, note).await {
         Ok(Ok(_)) => {}

@@ -1,9 +1,9 @@
 //! Pages of long lists.
 
-/// The page of a list that somebody asks for.
+/// A request for one page of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct PageAsked {
-    /// From 1.
+    /// The number of the page, from 1.
     pub number: u64,
     /// The number of items on a page.
     pub size: u64,

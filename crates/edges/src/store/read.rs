@@ -1,4 +1,4 @@
-//! From rows to the model's types. A row that does not parse is an error that names it, never a guess.
+//! Turns rows into the model's types. A row that does not parse is an error that names the row, never a guess.
 
 use super::rows;
 use anyhow::{Context, Result};
@@ -95,7 +95,7 @@ pub(super) fn project(row: rows::project::Model) -> Project {
             id: id_at_forge,
             owner,
             name,
-            // Until the forge was asked, nobody sees what is said to be hidden now.
+            // If a delivery said that the repository is private now, nobody sees it until the forge was asked.
             private: private || told_private_at.is_some(),
             default_branch,
             html_url,
@@ -105,7 +105,7 @@ pub(super) fn project(row: rows::project::Model) -> Project {
         settings: ProjectSettings {
             cancel_waiting,
             cancel_running,
-            // Nothing but this program writes the words; of one that it does not know, the strictest rule is the safe one.
+            // Only this program writes these words. For an unknown word, the strictest rule is the safe one.
             forks: forks.parse().unwrap_or(ForkRule::Never),
             sudo: sudo.parse().unwrap_or(SudoRule::Never),
         },
@@ -137,7 +137,7 @@ pub(super) fn build(row: rows::build::Model) -> Result<Build> {
     parse_build(row).with_context(|| format!("read build {id} from the database"))
 }
 
-/// The build as its hooks' jobs stand, whatever became of the Auto Builder's.
+/// The build with the status of its hooks' jobs. The Auto Builder's jobs do not count.
 pub(super) fn hooked_build(row: rows::build::Model) -> Result<Build> {
     let hooked = row.hooked.clone();
     let build = build(row)?;

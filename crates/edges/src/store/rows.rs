@@ -1,4 +1,4 @@
-//! The tables as Rust sees them. Nothing outside the store knows these types; `read` turns them into the model's.
+//! The tables as Rust types. Nothing outside the store knows these types; `read` turns them into the model's.
 #![expect(unreachable_pub, reason = "SeaORM's derive writes `pub` into private modules")]
 
 macro_rules! rows {

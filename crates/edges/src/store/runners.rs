@@ -1,18 +1,18 @@
-//! Notes of runners about themselves, so that a job that waits can say why.
+//! Facts that runners report about themselves, so that a waiting job can show why it waits.
 
 use super::{database::Database, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::runner::Runner;
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
-/// The runners that are known.
+/// Known runners.
 #[derive(Clone, Copy)]
 pub struct Runners<'a> {
     pub(super) db: &'a Database,
 }
 
 impl Runners<'_> {
-    /// Notes what a runner says of itself; true if it is able to work now and was not before, or the other way.
+    /// Notes the facts that a runner reports about itself; true if the runner is new or its trouble changed.
     ///
     /// # Errors
     /// The database does not answer.
@@ -41,7 +41,7 @@ impl Runners<'_> {
         Ok(changed)
     }
 
-    /// All runners that ever said something.
+    /// All runners that ever reported.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,4 @@
-//! A whole installation moves to another database: each row as it is, with its number, and a count of both sides.
+//! Moves a whole installation to another database: copies each row with its number, and counts the rows on both sides.
 
 use super::{
     database::{Database, Transaction},
@@ -11,10 +11,10 @@ use sea_orm::{
     PaginatorTrait, PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
 
-/// Rows that are read and written at once.
+/// Number of rows that are read and written at once.
 const ROWS: u64 = 50;
 
-/// The same for rows that may have megabytes: a server takes no statement of any size.
+/// The same for rows that may have megabytes: a server limits the size of a statement.
 const LARGE_ROWS: u64 = 1;
 
 /// A table that moved.
@@ -26,7 +26,7 @@ pub struct Moved {
     pub rows: u64,
 }
 
-/// Does the same for each table, those first that others refer to.
+/// Does the same for each table. Tables that others refer to come first.
 macro_rules! each_table {
     ($table:ident => $work:expr) => {
         each_table!(@ $table, $work; user avatar session api_token mail_count repository project membership deploy_key
@@ -41,7 +41,7 @@ macro_rules! each_table {
     };
 }
 
-/// Copies all rows into an empty database; gives the tables. All or nothing arrives.
+/// Copies all rows into an empty database; gives the tables. Either all rows arrive or none.
 pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved>> {
     ensure!(
         schema::condition(&from.writer).await? == Condition::Ready,
@@ -109,13 +109,13 @@ where
     Ok(Moved { table, rows })
 }
 
-/// Lets a table's numbers go on behind the last one that was ever given: an old address never means another row.
+/// Sets a table's counter after the last number that was ever given, so that an old address never means another row.
 async fn count_on<E: EntityTrait + Default>(from: &Database, tx: &Transaction) -> Result<()> {
     let table = E::default().table_name().to_owned();
     let Some(last) = last_number(from, &table).await?.filter(|last| *last > 0) else { return Ok(()) };
     let set = match tx.get_database_backend() {
         DbBackend::Postgres => format!("SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), {last})"),
-        // MySQL ends a transaction at such a statement. It counts on from the largest number that is there.
+        // MySQL ends a transaction at such a statement. Its counter goes on from the largest number in the table.
         DbBackend::MySql => return Ok(()),
         _ => format!("UPDATE sqlite_sequence SET seq = max(seq, {last}) WHERE name = '{table}'"),
     };
@@ -124,7 +124,7 @@ async fn count_on<E: EntityTrait + Default>(from: &Database, tx: &Transaction) -
     Ok(())
 }
 
-/// The last number that a table gave; none if it gives none.
+/// The last number that a table gave; none if the table gives no numbers.
 async fn last_number(db: &Database, table: &str) -> Result<Option<i64>> {
     let backend = db.writer.get_database_backend();
     let ask = match backend {

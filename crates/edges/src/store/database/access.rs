@@ -1,4 +1,4 @@
-//! Access to the database, whichever it is: statements by themselves, and the beginning of transactions.
+//! Access to a database of any kind: single statements, and the beginning of transactions.
 
 use super::{
     file::{self, FileAccess},
@@ -14,7 +14,7 @@ use sea_orm::{
 /// Connections to the database; cheap to clone.
 #[derive(Clone)]
 pub(in crate::store) enum Access {
-    /// A file of SQLite's.
+    /// A file of SQLite.
     File(FileAccess),
     /// A server.
     Server(ServerAccess),
@@ -35,7 +35,7 @@ pub(super) async fn open(url: &str) -> Result<(Access, Access)> {
 }
 
 impl Access {
-    /// The connections as such, for what happens before anybody else is there.
+    /// The plain connections, for work at the start, before anybody else uses the database.
     pub(super) async fn connection(&self) -> Result<DatabaseConnection, DbErr> {
         match self {
             Self::File(file) => file.connection().await,
@@ -51,7 +51,7 @@ impl Access {
         }
     }
 
-    /// Closes the database. A file gets all that is written.
+    /// Closes the database. All changes are written into a file's database before that.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         match self {
             Self::File(file) => file.close().await,

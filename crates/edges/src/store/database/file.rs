@@ -1,10 +1,10 @@
-//! A database in a file of SQLite's: connections that read, and one that writes. Each connection is usable, or it is
+//! A database in a file of SQLite: connections that read, and one that writes. A connection that may be broken is
 //! thrown away.
 //!
-//! SQLite ends a transaction by itself when the disk is full, cannot be written, or memory is short. A connection whose
-//! transaction ended so takes part in nothing any more: what is written by it later may never be committed. So no
-//! connection is used again after a statement on it failed, or while it is inside of a transaction that is nobody's.
-//! The part of this that only SQLite needs stands in `sqlite`.
+//! SQLite ends a transaction by itself when the disk is full, cannot be written, or memory is short. After that, the
+//! connection must not be used again: a later write by it may never be committed. So no connection is used again after
+//! a statement on it failed, or while it is inside of a transaction that has no owner any more. Only the code that
+//! depends on SQLite itself is in `sqlite`.
 
 use super::sqlite::{self, Connections, Identity, Side};
 use futures_util::future::BoxFuture;
@@ -22,14 +22,14 @@ pub(in crate::store) struct FileAccess {
     side: Side,
 }
 
-/// The database as this process has it open.
+/// The database as this process has opened it.
 struct Database {
     url: String,
-    /// Held for reading while a statement runs or waits for the writer, and for writing only to open it anew: no
-    /// statement may be under way on the old connections then. So nothing reads by [`FileAccess`] between the beginning and
-    /// the end of a transaction that writes.
+    /// Held for reading while a statement runs or waits for the writer. Held for writing only while the database is
+    /// opened anew: no statement may use the old connections then. So no statement reads by [`FileAccess`] between the
+    /// beginning and the end of a transaction that writes.
     open: RwLock<Open>,
-    /// One at a time opens it anew.
+    /// Held by the one task that opens the database anew.
     anew: Mutex<()>,
 }
 
@@ -48,10 +48,10 @@ impl Open {
     }
 }
 
-/// Opens a database; gives the way to read and the way to write.
+/// Opens a database; gives the access to read and the access to write.
 ///
 /// # Errors
-/// It cannot be opened, or is in memory only.
+/// The database cannot be opened, or is in memory only.
 pub(super) async fn open(url: &str) -> anyhow::Result<(FileAccess, FileAccess)> {
     let open = Open::at(url).await.map_err(|fault| sqlite::refusal(url, fault))?;
     let is_kept = sqlite::is_in_a_file(&open.writer).await?;
@@ -63,13 +63,14 @@ pub(super) async fn open(url: &str) -> anyhow::Result<(FileAccess, FileAccess)> 
 }
 
 impl FileAccess {
-    /// The connections as such, for what happens before anybody else is there.
+    /// The plain connections, for work at the start, before anybody else uses the database.
     pub(super) async fn connection(&self) -> Result<DatabaseConnection, DbErr> {
         let open = self.database.sound().await?;
         Ok(self.of(&open).clone())
     }
 
-    /// Begins a transaction that writes. Boxed: all that writes stands around it, and the compiler's depth has an end.
+    /// Begins a transaction that writes. The future is boxed: all code that writes is built around it, and the compiler
+    /// limits the depth of nested futures.
     pub(super) fn begin(&self) -> BoxFuture<'_, Result<DatabaseTransaction, DbErr>> {
         Box::pin(async {
             let open = self.database.sound().await?;
@@ -77,7 +78,7 @@ impl FileAccess {
         })
     }
 
-    /// Brings the whole database into its one file and closes it, for both ways.
+    /// Writes all changes into the database's one file and closes it, for reading and for writing.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         let open = self.database.sound().await?;
         sqlite::close(&open.reader, &open.writer).await
@@ -92,7 +93,7 @@ impl FileAccess {
 }
 
 impl Database {
-    /// The database, whose files are those that were opened.
+    /// The open database, after a check that its files are still those that were opened.
     async fn sound(&self) -> Result<RwLockReadGuard<'_, Open>, DbErr> {
         loop {
             let open = self.open.read().await;
@@ -104,8 +105,8 @@ impl Database {
         }
     }
 
-    /// Brings what is written into the database's file and opens it anew, after one of the files beside it was taken
-    /// away: what is written to a file that nobody finds any more is lost with the process.
+    /// Writes all changes into the database's file and opens it anew, after one of the files beside it was taken away.
+    /// Otherwise, changes would go to a file without a name, and be lost with the process.
     async fn open_anew(&self) -> Result<(), DbErr> {
         let _alone = self.anew.lock().await;
         let (writer, identity) = {
@@ -116,7 +117,7 @@ impl Database {
             return Ok(());
         }
         identity.is_still_there()?;
-        // With the one writer in hand there is no transaction, and with the lock no question.
+        // The only writing connection is held here, so no transaction is open. The lock keeps all other statements out.
         let last = sqlite::Last::of(&writer).await;
         let mut open = self.open.write().await;
         let saved = match last {
@@ -124,7 +125,8 @@ impl Database {
             Err(fault) => Err(fault),
         };
         if saved.is_err() {
-            // One that was thrown away had what its successor does not find; those that read have it, too.
+            // The old writing connection may have been thrown away, and a new one does not find its files. The reading
+            // connections still have them open.
             sqlite::Last::of(&open.reader).await?.save().await?;
         }
         for side in [&open.reader, &open.writer] {

@@ -1,4 +1,5 @@
-//! Faults of a database server that pass: a deadlock, or a connection that was lost. The same work may succeed next.
+//! Temporary faults of a database server: a deadlock, or a lost connection. The same work may succeed when it is tried
+//! again.
 
 use sea_orm::{
     DbErr, RuntimeErr,
@@ -12,17 +13,17 @@ const TRIES: u32 = 10;
 /// The longest wait between two tries.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// A fault that passes.
+/// A temporary fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Passing {
-    /// The server undid the work in favour of another's.
+    /// The server undid the work in favour of another transaction.
     Conflict,
     /// The connection ended, or the server is about to start.
     Lost,
 }
 
-/// Time to wait before work that failed is tried once more; none if that makes no sense. `tries` counts those so far,
-/// from 1.
+/// Time to wait before failed work is tried once more; none if another try makes no sense. `tries` is the number of
+/// tries so far, from 1.
 pub(super) fn wait(fault: &DbErr, tries: u32) -> Option<Duration> {
     let first = match kind(fault)? {
         Passing::Conflict => Duration::from_millis(5),
@@ -31,7 +32,8 @@ pub(super) fn wait(fault: &DbErr, tries: u32) -> Option<Duration> {
     (tries < TRIES).then(|| spread((first * 2_u32.pow(tries - 1)).min(LONGEST)))
 }
 
-/// A time between half of one and all of it, so that two who hinder each other do not meet again.
+/// A random time between half of a time and all of it, so that two transactions that hinder each other do not collide
+/// again.
 fn spread(time: Duration) -> Duration {
     let mut byte = [0];
     getrandom::fill(&mut byte).expect("the operating system gives random bytes");
@@ -57,7 +59,7 @@ fn of_server(said: &dyn DatabaseError) -> Option<Passing> {
         return match said.number() {
             // Deadlock; too long a wait for a lock; a row changed since it was read.
             1213 | 1205 | 1020 => Some(Passing::Conflict),
-            // Shutdown; the connection was killed, by an administrator or for its idleness.
+            // Shutdown; an administrator killed the connection; the connection was idle for too long.
             1053 | 1927 | 4031 => Some(Passing::Lost),
             _ => None,
         };
@@ -65,7 +67,7 @@ fn of_server(said: &dyn DatabaseError) -> Option<Passing> {
     match said.code()?.as_ref() {
         // Serialization failure; deadlock; lock not available.
         "40001" | "40P01" | "55P03" => Some(Passing::Conflict),
-        // The administrator ended the session; a crash; not ready yet; and all faults of connections.
+        // The administrator ended the session; a crash; not ready yet; and below, all faults of connections.
         "57P01" | "57P02" | "57P03" => Some(Passing::Lost),
         code if code.starts_with("08") => Some(Passing::Lost),
         _ => None,

@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 const NONCE_LENGTH: usize = 24;
 
-/// The first byte of all that is sealed, so that a later way to seal can be told apart.
+/// The first byte of each sealed secret, so that a later format can be told apart.
 const VERSION: u8 = 1;
 
 /// Seals and opens secrets.
@@ -28,7 +28,7 @@ impl Vault {
         Self { cipher: XChaCha20Poly1305::new(&key.into()) }
     }
 
-    /// Seals a secret. `place` names where it is kept (`user.token`); it opens only there.
+    /// Seals a secret. `place` names the place where it is kept (`user.token`); it opens only for the same place.
     pub(in crate::store) fn seal(&self, place: &str, secret: &SecretString) -> Vec<u8> {
         let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce).expect("the operating system gives random bytes");
@@ -37,10 +37,10 @@ impl Vault {
         [&[VERSION], nonce.as_slice(), &sealed].concat()
     }
 
-    /// Opens what [`Vault::seal`] made.
+    /// Opens a secret that [`Vault::seal`] sealed.
     ///
     /// # Errors
-    /// It was sealed with another secret key, for another place, or is damaged.
+    /// The secret was sealed with another secret key, for another place, or is damaged.
     pub(in crate::store) fn open(&self, place: &str, sealed: &[u8]) -> Result<SecretString> {
         ensure!(
             sealed.first() == Some(&VERSION) && sealed.len() > NONCE_LENGTH,

@@ -1,7 +1,7 @@
 //! A database server: PostgreSQL, MariaDB or MySQL. One pool of connections reads and writes.
 //!
-//! The server keeps writers apart by rows, at READ COMMITTED. Work that it undoes, and work whose connection is lost
-//! before its end, is tried again (`passing`).
+//! The server separates writers by row locks, at READ COMMITTED. If the server undoes work, or its connection is lost
+//! before its end, the work is tried again (`passing`).
 
 use super::{passing, text};
 use anyhow::{Context, Result, bail, ensure};
@@ -22,7 +22,7 @@ use url::Url;
 /// Number of connections.
 const CONNECTIONS: u32 = 16;
 
-/// Longest time to wait for a connection. A server that starts within it costs nothing.
+/// Longest time to wait for a connection. If a server restarts within that time, no work fails.
 const LINE: Duration = Duration::from_secs(15);
 
 /// Longest time that one statement may take.
@@ -35,17 +35,17 @@ const OLDEST_POSTGRES: i32 = 140_000;
 #[derive(Clone)]
 pub(in crate::store) struct ServerAccess {
     db: DatabaseConnection,
-    /// Set if a pooler hands each transaction to any of its connections: then each statement needs a transaction, in which
-    /// its parts stay together.
+    /// Set if a pooler gives each transaction any of its connections. Then each statement needs a transaction, which
+    /// keeps its parts on one connection.
     is_pooled: bool,
 }
 
-/// True if a database's address is that of a server.
+/// True if a database's address is the address of a server.
 pub fn is_address(url: &str) -> bool {
     ["postgres://", "postgresql://", "mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme))
 }
 
-/// A server's address for people: without user, password and options.
+/// A server's address to show to people: without user, password and options.
 pub fn shown(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "the database server".to_owned() };
     let _ = (url.set_username(""), url.set_password(None));
@@ -69,7 +69,7 @@ impl ServerAccess {
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let begun = within(self.db.begin_with_options(TransactionOptions::default())).await?;
         if self.is_pooled {
-            // The names of statements that others prepared on the pooler's connection are those of ours, too.
+            // Other sessions may have prepared statements on the pooler's connection under the names that we use.
             within(begun.execute_unprepared("DEALLOCATE ALL")).await?;
         }
         Ok(begun)
@@ -80,7 +80,7 @@ impl ServerAccess {
     }
 }
 
-/// Waits for a statement, but not for ever.
+/// Waits for a statement, with a time limit.
 pub(super) async fn within<T>(statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     match timeout(PATIENCE, statement).await {
         Ok(done) => done,
@@ -100,7 +100,7 @@ async fn open_postgres(url: &str) -> Result<ServerAccess> {
         Ok(is_pooled) => is_pooled,
         Err(fault) => bail!(in_words(&fault)),
     };
-    // A prepared statement does not outlive its transaction then.
+    // A prepared statement does not outlive its transaction behind a pooler.
     let options = if is_pooled { options.statement_cache_capacity(0) } else { options };
     let pool: PgPoolOptions = pool();
     let pool = pool.connect_with(options).await.map_err(|fault| anyhow::anyhow!(in_words(&fault)))?;
@@ -125,8 +125,8 @@ async fn open_postgres(url: &str) -> Result<ServerAccess> {
     Ok(server)
 }
 
-/// Tells if a pooler stands between, which hands each transaction to any of its connections: what a session sets is then
-/// not there for its next statement, or is there for another session.
+/// True if a pooler in between gives each transaction any of its connections. A session's settings are then missing for
+/// its next statement, or are seen by another session.
 async fn is_pooled(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     let mut mark = [0; 8];
     getrandom::fill(&mut mark).expect("the operating system gives random bytes");
@@ -134,7 +134,7 @@ async fn is_pooled(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     let (mut one, mut other) = (options.connect().await?, options.connect().await?);
     let set = format!("SET kozmic.mark = '{mark}'");
     sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut one).await?;
-    // The transaction keeps a connection of the pooler's, most likely the one that was used last.
+    // The transaction keeps a connection of the pooler, most likely the one that was used last.
     sqlx::raw_sql("BEGIN").execute(&mut other).await?;
     let ask = "SELECT coalesce(current_setting('kozmic.mark', true), '')";
     let mut seen = Vec::new();
@@ -157,7 +157,7 @@ async fn open_mysql(url: &str) -> Result<ServerAccess> {
         Box::pin(async move {
             let set = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, \
                        SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
-            // Two statements: the first one is no assignment.
+            // Two statements: the first one is not an assignment.
             let (level, mode) = set.split_once(", ").unwrap_or((set, ""));
             session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(level.to_owned()))).await?;
             session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(format!("SET {mode}")))).await?;
@@ -182,7 +182,7 @@ async fn open_mysql(url: &str) -> Result<ServerAccess> {
 
 /// Major and minor number of a version such as `10.11.6-MariaDB`.
 fn number(version: &str) -> (u32, u32) {
-    // Old clients are told 5.5.5- before the version.
+    // Old clients get `5.5.5-` before the version.
     let version = version.strip_prefix("5.5.5-").unwrap_or(version);
     let mut numbers = version.split(|character: char| !character.is_ascii_digit()).map(|part| part.parse());
     let mut next = || numbers.next().and_then(Result::ok).unwrap_or_default();
@@ -193,7 +193,7 @@ fn unread(fault: sqlx::Error) -> anyhow::Error {
     anyhow::anyhow!("its address cannot be read: {fault}")
 }
 
-/// A server's refusal in one sentence, without the address: it has a password.
+/// A server's refusal in one sentence, without the address: the address contains a password.
 fn in_words(fault: &sqlx::Error) -> String {
     match fault {
         sqlx::Error::Database(said) => said.message().to_owned(),
@@ -204,7 +204,7 @@ fn in_words(fault: &sqlx::Error) -> String {
 }
 
 impl ServerAccess {
-    /// The one text that a question is answered with.
+    /// The answer to a question that returns one text.
     async fn told(&self, question: &str) -> Result<String> {
         let asked = Statement::from_string(self.db.get_database_backend(), question);
         let row = self.query_one_raw(asked).await.context("ask the server about itself")?;
@@ -212,7 +212,7 @@ impl ServerAccess {
     }
 }
 
-/// One statement by itself, tried again where its fault passes.
+/// Executes one statement by itself, and tries again after a temporary fault.
 macro_rules! alone {
     ($self:ident, $db:ident => $work:expr) => {{
         let mut tries = 1;

@@ -1,5 +1,5 @@
-//! The part that only SQLite needs: its opening, the reasons to throw a connection away, and its files, which somebody
-//! may take away while they are open.
+//! The code that depends on SQLite itself: opening a database, throwing connections away, and noticing that a file was
+//! taken away while it was open.
 
 use anyhow::anyhow;
 use sea_orm::{
@@ -19,37 +19,37 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// The side of a database that connections are for.
+/// The purpose of connections: to read or to write.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
-    /// They only read.
+    /// Connections that only read.
     Reading,
-    /// The one that writes.
+    /// The connection that writes.
     Writing,
 }
 
 /// Number of connections that read.
 const READERS: u32 = 8;
 
-/// Longest time that a write waits while another program holds the database: a backup, say. A caller that waits for
-/// less gives up by itself.
+/// Longest time that a write waits while another program holds the database, for example a backup. Callers with a
+/// shorter limit give up by themselves.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Longest time to wait for others when the database is closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Longest time to wait in line behind such a write: a little longer.
+/// Longest time to wait for a connection behind such a write: a little longer.
 const LINE: Duration = Duration::from_secs(120);
 
-/// The connections of one side.
+/// The connections for reading or for writing.
 #[derive(Clone)]
 pub(super) struct Connections {
     pub(super) db: DatabaseConnection,
     trust: Arc<Trust>,
 }
 
-/// Opens the connections for one side. SQLite has one writer at a time; whoever comes in between sleeps and tries
-/// again, and out of turn, while before the one connection that writes everybody waits in line.
+/// Opens the connections for reading or for writing. SQLite allows one writer at a time. A second writing connection
+/// would sleep and try again, without a fair order; callers wait in order for a single connection.
 pub(super) async fn connect(url: &str, side: Side) -> Result<Connections, DbErr> {
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false).acquire_timeout(LINE);
@@ -57,9 +57,9 @@ pub(super) async fn connect(url: &str, side: Side) -> Result<Connections, DbErr>
         Side::Reading => READERS,
         Side::Writing => 1,
     });
-    // A new connection opens the files anew, which others may have moved: only for a reason.
+    // A new connection opens the files anew, and somebody may have moved them: open one only for a reason.
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
-    // FULL: a webhook that was answered survives a loss of power.
+    // FULL: a webhook that was answered is not lost in a power failure.
     options.map_sqlx_sqlite_opts(|sqlite| {
         sqlite.synchronous(SqliteSynchronous::Full).busy_timeout(PATIENCE).foreign_keys(true)
     });
@@ -77,13 +77,14 @@ pub(super) async fn connect(url: &str, side: Side) -> Result<Connections, DbErr>
     Ok(Connections { db, trust })
 }
 
-/// The file of the database at an address; none if it is no such address, or the database would be in memory.
+/// The file of the database at an address; none if this is not an address of SQLite's, or the database would be in
+/// memory.
 pub fn file_of(url: &str) -> Option<PathBuf> {
     let options = url.strip_prefix("sqlite:").and_then(|_| url.parse::<SqliteConnectOptions>().ok())?;
     let file = options.get_filename().to_owned();
     let name = file.to_str()?;
     let is_elsewhere = name.is_empty() || name == ":memory:" || name.starts_with("file:");
-    // As it was read, under a name that makes an address in any case.
+    // The options as SQLite's driver read them, with a file name that is valid in any address.
     let read = options.filename("kozmic").to_url_lossy();
     let is_odd =
         read.query_pairs().any(|(name, value)| name == "vfs" || (name == "mode" && value == "memory"));
@@ -102,7 +103,7 @@ pub fn directory_of(url: &str) -> Option<PathBuf> {
     directory.filter(|directory| directory.is_dir()).map(Path::to_owned)
 }
 
-/// The reason why a database was not opened, said once.
+/// The reason why a database was not opened, without repetition.
 pub(super) fn refusal(url: &str, fault: DbErr) -> anyhow::Error {
     let file = file_of(url).filter(|file| !file.exists());
     let directory =
@@ -121,7 +122,7 @@ pub(super) fn refusal(url: &str, fault: DbErr) -> anyhow::Error {
     }
 }
 
-/// SQLite's own words, unless the system has a better reason why the file cannot be opened.
+/// SQLite's own message, unless the system has a better reason why the file cannot be opened.
 fn in_words(file: Option<&Path>, fault: &sqlx::Error) -> anyhow::Error {
     let reason = file.and_then(|file| std::fs::OpenOptions::new().read(true).write(true).open(file).err());
     match (reason, fault.as_database_error()) {
@@ -131,15 +132,15 @@ fn in_words(file: Option<&Path>, fault: &sqlx::Error) -> anyhow::Error {
     }
 }
 
-/// Whether a missing file is made when the address is opened.
+/// True if opening the address makes a missing file.
 fn makes_file(url: &str) -> bool {
     let options = url.parse::<SqliteConnectOptions>();
     let read = options.map(|options| options.filename("kozmic").to_url_lossy());
     read.is_ok_and(|read| read.query_pairs().any(|(name, value)| name == "mode" && value == "rwc"))
 }
 
-/// The names of the steps that a database's tables went through; none if the file is not there yet. No file is made or
-/// changed: what is in a file beside it counts only once a server has opened the database.
+/// The names of the steps that a database's tables went through; none if the file does not exist yet. No file is made
+/// or changed. Changes in a file beside the database count only after a server has opened the database.
 pub(in crate::store) async fn steps(url: &str) -> anyhow::Result<Option<Vec<String>>> {
     let file =
         file_of(url).ok_or_else(|| anyhow!("it is in memory only, and would be gone with this process"))?;
@@ -169,7 +170,7 @@ pub(in crate::store) async fn steps(url: &str) -> anyhow::Result<Option<Vec<Stri
     asked.await.map(Some).map_err(|cause| refusal(url, fault(cause)))
 }
 
-/// Whether SQLite itself says that it keeps the database in a file which is there.
+/// True if SQLite itself says that it keeps the database in an existing file.
 pub(super) async fn is_in_a_file(side: &Connections) -> Result<bool, DbErr> {
     let list = sqlx::query_as::<_, (i64, String, Option<String>)>("PRAGMA database_list");
     let list = list.fetch_all(side.db.get_sqlite_connection_pool()).await.map_err(fault)?;
@@ -178,15 +179,16 @@ pub(super) async fn is_in_a_file(side: &Connections) -> Result<bool, DbErr> {
     }))
 }
 
-/// IMMEDIATE: SQLite refuses to turn a reading transaction into a writing one while others write.
+/// Begins a transaction that writes. It is IMMEDIATE: SQLite refuses to turn a reading transaction into a writing one
+/// while others write.
 pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let immediate = Some(SqliteTransactionMode::Immediate);
     let options = TransactionOptions { sqlite_transaction_mode: immediate, ..TransactionOptions::default() };
     writer.begin_with_options(options).await
 }
 
-/// The time since which connections are trusted: none that is older than the last statement that failed. It may be one
-/// that fell back to reading only, while the disk could not be written.
+/// The time of the last statement that failed: older connections are not trusted. Such a connection may have fallen
+/// back to reading only while the disk could not be written.
 #[derive(Default)]
 struct Trust(Mutex<Option<Instant>>);
 
@@ -195,7 +197,7 @@ impl Trust {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
-    /// For a last use of connections that still have files which a new one would not find.
+    /// Trusts old connections again, for a last use: they have files open that a new connection would not find.
     fn regain(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -206,8 +208,8 @@ impl Trust {
     }
 }
 
-/// Throws away connections that are not to be trusted. One that comes back from a write is tried: its transaction may
-/// have ended in any way, or not at all, if who began it was dropped.
+/// Throws connections away that are not trusted. A connection is tested after a write: its transaction may have ended
+/// in any way, or may still be open if its owner was dropped.
 fn distrustful(pool: PoolOptions<Sqlite>, trust: &Arc<Trust>, side: Side) -> PoolOptions<Sqlite> {
     let trust = Arc::clone(trust);
     let pool = pool.before_acquire(move |_, state| {
@@ -220,16 +222,17 @@ fn distrustful(pool: PoolOptions<Sqlite>, trust: &Arc<Trust>, side: Side) -> Poo
     }
 }
 
-/// Whether a connection is in no transaction, in its own eyes and in SQLite's: each refuses this one otherwise.
+/// True if a connection is in no transaction, for the driver and for SQLite. Each of them refuses a nested BEGIN.
 async fn is_idle(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     let Ok(tried) = connection.begin_with("BEGIN").await else { return Ok(false) };
     Ok(tried.rollback().await.is_ok())
 }
 
-/// The files of a database: they can be moved, removed or replaced while they are open, and SQLite writes on.
+/// The identity of a database's files. Files can be moved, removed or replaced while they are open, and SQLite goes on
+/// writing.
 #[derive(Clone)]
 pub(super) struct Identity {
-    /// The database itself, then what is beside it. None: it is in memory.
+    /// The database itself, then the files beside it. None if the database is in memory.
     files: Option<[(PathBuf, Option<File>); 3]>,
 }
 
@@ -237,7 +240,7 @@ pub(super) struct Identity {
 type File = (u64, u64);
 
 impl Identity {
-    /// The files of a database that was opened just now.
+    /// The identity of a database's files just after the database was opened.
     pub(super) fn of(url: &str) -> Result<Self, DbErr> {
         let options = url.parse::<SqliteConnectOptions>().map_err(fault)?;
         let path = options.get_filename().to_owned();
@@ -257,13 +260,13 @@ impl Identity {
         Ok(Self { files: Some(files) })
     }
 
-    /// Whether all of them are where they were.
+    /// True if all files are still at their paths.
     pub(super) fn holds(&self) -> bool {
         self.files.iter().flatten().all(|(path, was)| file(path) == *was)
     }
 
     /// # Errors
-    /// The database itself is not where it was: nothing can be saved then.
+    /// The database itself is not at its path any more: nothing can be saved then.
     pub(super) fn is_still_there(&self) -> Result<(), DbErr> {
         match self.files.iter().flatten().next() {
             Some((path, was)) if file(path) != *was => Err(fault(sqlx::Error::Configuration(
@@ -283,11 +286,11 @@ fn file(path: &Path) -> Option<File> {
     path.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
-/// A connection of a side, taken out of use.
+/// A connection for a last use, taken out of its pool; none if the pool was closed.
 pub(super) struct Last(Option<PoolConnection<Sqlite>>);
 
 impl Last {
-    /// The one that was open before, if it is; none is there once the side was closed.
+    /// A connection that was opened before, if there is one; none if the pool was closed.
     pub(super) async fn of(side: &Connections) -> Result<Self, DbErr> {
         side.trust.regain();
         let pool = side.db.get_sqlite_connection_pool();
@@ -297,14 +300,14 @@ impl Last {
         }
     }
 
-    /// Waits no longer than this for other programs.
+    /// Limits the time to wait for other programs.
     pub(super) async fn wait_at_most(&mut self, limit: Duration) -> Result<(), DbErr> {
         let Some(connection) = &mut self.0 else { return Ok(()) };
         let limit = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {}", limit.as_millis()));
         sqlx::raw_sql(limit).execute(&mut **connection).await.map(drop).map_err(fault)
     }
 
-    /// Brings into the database's file all that stands only beside it.
+    /// Writes all changes that are only in the files beside the database into the database's file.
     pub(super) async fn save(self) -> Result<(), DbErr> {
         let Some(mut connection) = self.0 else { return Ok(()) };
         let checkpoint = sqlx::query_as::<_, (i64, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -316,10 +319,10 @@ impl Last {
     }
 }
 
-/// Brings all that is written into the database's file, and closes the connections. With the last one the files beside
-/// it go.
+/// Writes all changes into the database's file, and closes the connections. The last connection removes the files
+/// beside the database.
 pub(super) async fn close(reader: &Connections, writer: &Connections) -> Result<(), DbErr> {
-    // Somebody may still read; then less is brought over.
+    // If somebody still reads, fewer changes are written into the file.
     let _ = timeout(FAREWELL, reader.db.close_by_ref()).await;
     let mut last = Last::of(writer).await?;
     last.wait_at_most(FAREWELL).await?;

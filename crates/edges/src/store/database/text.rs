@@ -1,12 +1,12 @@
-//! Text as servers keep it: PostgreSQL has no NUL character in texts, and the others are given none either, so that all
-//! keep the same.
+//! Removes NUL characters from texts. PostgreSQL does not allow them in texts. The other servers do not get them
+//! either, so that all servers keep the same text.
 
 use sea_orm::{Statement, Value, Values};
 
-/// Shown in the place of a NUL character, which no text of a server has: the sign for it.
+/// The sign that replaces a NUL character: the symbol for NUL.
 const SIGN: &str = "\u{2400}";
 
-/// A statement whose texts have no NUL character.
+/// The statement with all NUL characters in its texts replaced.
 pub(super) fn kept(statement: Statement) -> Statement {
     let has_nul = |value: &Value| matches!(value, Value::String(Some(text)) if text.contains('\0'));
     match statement.values {

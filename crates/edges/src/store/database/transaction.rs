@@ -12,18 +12,19 @@ use std::{borrow::Cow, sync::Arc};
 
 /// A handle to a transaction that writes; cheap to clone.
 ///
-/// Locks are taken in one order by all: project, build, job. On SQLite nothing is locked, as one writes at a time.
+/// All code takes locks in one order: project, build, job. On SQLite nothing is locked, because there is one writer at
+/// a time.
 #[derive(Clone)]
 pub(in crate::store) struct Transaction(pub(super) Arc<DatabaseTransaction>);
 
 impl Transaction {
-    /// Makes all that was written in it true.
+    /// Commits all changes of the transaction.
     pub(in crate::store) async fn commit(self) -> Result<()> {
         let whole = Arc::into_inner(self.0).context("a part of the work goes on after its end")?;
         Ok(whole.commit().await?)
     }
 
-    /// True if others write at the same time.
+    /// True if others may write at the same time.
     pub(in crate::store) fn has_many_writers(&self) -> bool {
         self.get_database_backend() != DbBackend::Sqlite
     }
@@ -81,7 +82,7 @@ impl Transaction {
         self.locked_job(&row).await.map(drop)
     }
 
-    /// A job as it is once nobody else changes it or its build; none if it is gone.
+    /// A job as it is after nobody else changes it or its build; none if the job is gone.
     pub(in crate::store) async fn locked_job<'a>(
         &self,
         row: &'a rows::job::Model,
@@ -94,12 +95,12 @@ impl Transaction {
         Ok(fresh.one(self).await.context("wait for other changes of a job")?.map(Cow::Owned))
     }
 
-    /// A query whose rows nobody else changes from then on.
+    /// The query, with a lock on its rows: nobody else changes them from then on.
     pub(in crate::store) fn locking<E: EntityTrait>(&self, rows: Select<E>) -> Select<E> {
         if self.has_many_writers() { rows.lock_exclusive() } else { rows }
     }
 
-    /// The first row of a query that nobody else changes now; from then on nobody does.
+    /// The first row of a query that nobody else has locked. It is locked from then on.
     pub(in crate::store) async fn first_free<E: EntityTrait>(
         &self,
         rows: Select<E>,
