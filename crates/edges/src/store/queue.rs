@@ -1,6 +1,6 @@
-//! The queue: from a change to the end of its jobs. Everything that decides what runs is here.
+//! The queue: jobs from a change to their end. All decisions about which jobs are executed are made here.
 //!
-//! The modules stand in the order in which they use one another; none uses one below it.
+//! The modules are listed in the order of use: no module uses one below it.
 
 mod waiting;
 mod jobs;

@@ -1,4 +1,4 @@
-//! Approvals: a fork's commit is held until somebody who manages the project has looked at it.
+//! Approvals: a fork's commit is held until a person who manages the project has looked at it.
 
 use super::{
     Queue,
@@ -24,16 +24,16 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-/// The wish that a build of a fork's commit runs.
+/// A request to let the jobs of a fork's build go on.
 #[derive(Clone, Copy, Debug)]
 pub struct Approval<'a> {
     /// The build.
     pub build: BuildId,
-    /// The commit that was looked at.
+    /// The commit that the person looked at.
     pub sha: &'a Sha,
-    /// Whether later pushes to the pull request by the same person are approved with it.
+    /// True if later pushes to the pull request by the same pusher are approved, too.
     pub is_for_all: bool,
-    /// The person who looked.
+    /// The person who looked at the commit.
     pub by: UserId,
 }
 
@@ -49,7 +49,7 @@ pub enum Approved {
 }
 
 impl Queue<'_> {
-    /// Notes that somebody approved a fork's commit, and lets what is held of its build go on.
+    /// Notes that a person approved a fork's commit, and lets the held jobs of its build go on.
     ///
     /// # Errors
     /// There is no such build, or the database does not answer; then nothing changed.
@@ -95,8 +95,8 @@ impl Queue<'_> {
     }
 }
 
-/// Takes in what a change says of a build that is there, which may have been heard of without a delivery: it needs no
-/// approval if who pushed it needs none, and what is approved of its pusher's commits is approved of it.
+/// Completes an existing build with facts of a change: the build may have become known without a delivery. It needs no
+/// approval if its pusher needs none. Approvals of the pusher's commits apply to the build, too.
 pub(in crate::store) async fn take_in(
     tx: &Transaction,
     build: rows::build::Model,
@@ -121,7 +121,8 @@ pub(in crate::store) async fn take_in(
     Ok(build)
 }
 
-/// Ends what was approved of a pull request for all pushes of one person, as another one pushes who needs approval.
+/// Ends approvals that hold for all pushes of one person to a pull request, when another person who needs approval
+/// pushes to it.
 pub(in crate::store) async fn end_for_others(
     tx: &Transaction,
     project: ProjectId,
@@ -142,7 +143,7 @@ pub(in crate::store) async fn end_for_others(
     Ok(())
 }
 
-/// Lets what is held of a build wait for a runner.
+/// Lets the held jobs of a build wait for a runner; gives them.
 async fn release(tx: &Transaction, build: i64, now: Timestamp) -> Result<Vec<JobId>> {
     let held = rows::job::Entity::find()
         .filter(rows::job::Column::BuildId.eq(build))

@@ -1,4 +1,4 @@
-//! Attempts: a job that ended may run again. The results of its earlier attempts stay readable.
+//! Attempts: a job that ended can get another attempt. The results of its earlier attempts stay readable.
 
 use super::{
     Queue, jobs,
@@ -24,7 +24,7 @@ use sea_orm::{
 };
 
 impl Queue<'_> {
-    /// Enqueues a job that ended once more. None if it has not ended; then nothing changed.
+    /// Enqueues a finished job once more. None if the job has not ended; then nothing changed.
     ///
     /// # Errors
     /// The database does not answer.
@@ -54,7 +54,7 @@ impl Queue<'_> {
             .await
     }
 
-    /// Enqueues once more all jobs of a build that ended other than well; gives which.
+    /// Enqueues all jobs of a build once more that did not end with success; gives these jobs.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -88,12 +88,12 @@ impl Queue<'_> {
     }
 }
 
-/// Enqueues a job that ended once more; one whose commit nobody approved is held.
+/// Enqueues a finished job once more. The job is held if nobody approved its commit.
 pub(in crate::store) async fn again(tx: &Transaction, row: rows::job::Model, now: Timestamp) -> Result<()> {
     let build = rows::build::Entity::find_by_id(row.build_id).one(tx).await.context("find a job's build")?;
     let fresh = rows::job::ActiveModel {
         id: Unchanged(row.id),
-        // Somebody wants it: how often it was interrupted before does not count.
+        // A person asked for this attempt, so earlier interruptions do not count.
         interruptions: Set(0),
         ..waiting(tx, &build.context("a job has no build")?, now).await?
     };
@@ -103,7 +103,7 @@ pub(in crate::store) async fn again(tx: &Transaction, row: rows::job::Model, now
     Ok(())
 }
 
-/// Has a job that was interrupted run again: it waits, with the reason why it does.
+/// Gives an interrupted job another attempt: the job waits, and keeps the reason of the interruption.
 pub(in crate::store) async fn interrupted(
     tx: &Transaction,
     row: rows::job::Model,
@@ -120,7 +120,8 @@ pub(in crate::store) async fn interrupted(
     Ok(())
 }
 
-/// Ends the attempt of a runner that let its job go. False: the job ends with it, as it does not run again by itself.
+/// Ends the attempt of a runner that let its lease end. False if the job ends, too, because it gets no further attempt
+/// by itself.
 pub(in crate::store) async fn let_go(
     tx: &Transaction,
     row: &rows::job::Model,
@@ -128,7 +129,7 @@ pub(in crate::store) async fn let_go(
     now: Timestamp,
 ) -> Result<bool> {
     match Sequel::of(job, &Outcome::Interrupted("The runner was lost.".to_owned())) {
-        // The runner that has it now hears of a wish to stop it.
+        // If somebody asked to stop the job, the next runner learns of that.
         Sequel::Again(_) | Sequel::End(Outcome::Canceled(_)) => {
             keep(tx, lost(row.clone(), now)).await?;
             Ok(true)
@@ -140,7 +141,7 @@ pub(in crate::store) async fn let_go(
     }
 }
 
-/// Ends a job whose runner let it go, and that does not run again by itself.
+/// Ends a job whose runner let its lease end, and which gets no further attempt by itself.
 async fn end_lost(tx: &Transaction, row: &rows::job::Model, outcome: &Outcome, now: Timestamp) -> Result<()> {
     let ended = rows::job::ActiveModel {
         id: Unchanged(row.id),
@@ -155,7 +156,7 @@ async fn end_lost(tx: &Transaction, row: &rows::job::Model, outcome: &Outcome, n
     refresh(tx, row.build_id, now).await.map(drop)
 }
 
-/// A run whose runner let it go, as it stays readable.
+/// An attempt that its runner lost, in the form in which it stays readable.
 fn lost(row: rows::job::Model, now: Timestamp) -> rows::job::Model {
     rows::job::Model {
         status: Status::Error.word().to_owned(),
@@ -166,7 +167,7 @@ fn lost(row: rows::job::Model, now: Timestamp) -> rows::job::Model {
     }
 }
 
-/// Keeps what a job's present attempt came to, before another one takes its place.
+/// Keeps the result of a job's present attempt, before another attempt takes its place.
 pub(super) async fn keep(tx: &Transaction, row: rows::job::Model) -> Result<()> {
     let past = rows::attempt::ActiveModel {
         id: NotSet,
@@ -196,7 +197,7 @@ mod tests {
     use std::time::Duration;
 
     impl Stage {
-        /// Runs the next job until it is interrupted; gives it as it stands then, and its build.
+        /// Begins an attempt at the next job and interrupts it; gives the job as it is then, and its build.
         async fn interrupt(&self) -> (Job, Build) {
             let job = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
             let outcome = Outcome::Interrupted("Gone.".into());

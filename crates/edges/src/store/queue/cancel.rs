@@ -1,4 +1,4 @@
-//! Jobs are canceled: by people, by newer pushes, by their authors, or with their projects.
+//! Cancels jobs: for people, for newer pushes, for the jobs' authors, or because their project is removed.
 
 use super::{
     Queue,
@@ -22,8 +22,8 @@ use sea_orm::{
 };
 
 impl Queue<'_> {
-    /// Asks to stop a job: one that waits ends at once, one that runs is marked for its runner. `by` is who asks, if it is
-    /// no person.
+    /// Asks to stop a job. A waiting job ends at once; for a job that is under way, the runner gets a mark. `by` is set
+    /// if no person asks.
     ///
     /// # Errors
     /// The database does not answer.
@@ -59,7 +59,8 @@ impl Queue<'_> {
     }
 }
 
-/// Cancels a job: one that waits ends at once, one that runs is marked for its runner, one that ended stays.
+/// Cancels a job. A waiting job ends at once; for a job that is under way, the runner gets a mark; a finished job
+/// stays.
 pub(in crate::store) async fn cancel(
     tx: &Transaction,
     row: &rows::job::Model,
@@ -67,14 +68,14 @@ pub(in crate::store) async fn cancel(
     by: Option<CanceledBy>,
     now: Timestamp,
 ) -> Result<()> {
-    // A runner may have claimed it since it was read.
+    // A runner may have claimed the job since it was read.
     let Some(row) = tx.locked_job(row).await? else { return Ok(()) };
     let row = row.as_ref();
     let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
     match row.status.parse()? {
         Status::Held | Status::Enqueued => {
             change.status = Set(Status::Canceled.word().to_owned());
-            // A run that never began is one all the same: an earlier run's log is not this one's.
+            // An attempt counts even if it never began: the log of an earlier attempt is not the log of this one.
             change.attempt = Set(row.attempt + 1);
             change.ending = Set(Some(Ending::Canceled.word().to_owned()));
             change.finished_at = Set(Some(now.0));

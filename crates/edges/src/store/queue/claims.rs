@@ -13,7 +13,7 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-/// A job that a runner holds, with all that it needs to know.
+/// A job that a runner holds, with all facts that the runner needs.
 #[derive(Clone, Debug)]
 pub struct ClaimedJob {
     /// The job.
@@ -22,11 +22,11 @@ pub struct ClaimedJob {
     pub build: Build,
     /// Its project.
     pub project: Project,
-    /// Time at which the push that it is for was heard of, which may be younger than its build.
+    /// Time at which the push that the job is for became known. It may be later than the build.
     pub pushed_at: Timestamp,
 }
 
-/// Jobs of one lane do not wait for those of another.
+/// A queue of its own: jobs of one lane do not wait for jobs of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
     /// Jobs that run in containers.
@@ -35,7 +35,7 @@ pub enum Lane {
     Configuration,
 }
 
-/// The right of a runner to its jobs, for a time. It keeps them by asking for more before that.
+/// The right of a runner to its jobs, until a time. The runner keeps its jobs by renewing the lease before that time.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease<'a> {
     /// The runner's name.
@@ -56,8 +56,8 @@ impl Lane {
 }
 
 impl Queue<'_> {
-    /// Gives the oldest waiting job of a lane to a runner, until the lease ends. A job whose runner let its lease end
-    /// is given to another, as a new attempt.
+    /// Gives the oldest waiting job of a lane to a runner, until the lease ends. If a runner let its lease end, its job
+    /// is given to another runner, as a new attempt.
     ///
     /// # Errors
     /// The database does not answer; then no job was given.
@@ -74,7 +74,7 @@ impl Queue<'_> {
                 Tried::Nothing => break,
             }
         }
-        // Nothing is left but jobs of builds that others change: they are soon done.
+        // All remaining candidates belong to builds that others change now. Those changes end soon.
         for build in busy {
             let of = Some(build);
             if let Tried::Claimed(job) = self.try_claim(Candidates { lane, but: &[], of }, lease, now).await?
@@ -85,8 +85,8 @@ impl Queue<'_> {
         Ok(None)
     }
 
-    /// Tries to claim the first candidate. It takes the job first, and its build only if nobody changes that now: all
-    /// others take the build first, and two who wait for each other would both fail.
+    /// Tries to claim the first candidate. Locks the job first, and its build only if nobody else changes the build
+    /// now. All other changes lock the build first, so waiting for the build here could end in a deadlock.
     async fn try_claim(self, among: Candidates<'_>, lease: Lease<'_>, now: Timestamp) -> Result<Tried> {
         self.db
             .change_in_parallel("a claim", move |tx| async move {
@@ -159,9 +159,9 @@ impl Queue<'_> {
 #[derive(Clone, Copy)]
 struct Candidates<'a> {
     lane: Lane,
-    /// Builds that others change now.
+    /// Builds to leave out, because others change them now.
     but: &'a [i64],
-    /// Of this build only.
+    /// Set if only jobs of this build count.
     of: Option<i64>,
 }
 
@@ -178,8 +178,8 @@ enum Tried {
 }
 
 impl Candidates<'_> {
-    /// Jobs that wait, then jobs that another runner let go, the oldest first. A runner has its own jobs in hand, however
-    /// old the lease.
+    /// Two queries, each with the oldest job first: jobs that wait, and jobs whose lease another runner let end. The
+    /// runner's own jobs are left out, even if their lease has ended: the runner still has them in hand.
     fn queries(self, runner: &str, now: Timestamp) -> [Select<rows::job::Entity>; 2] {
         let mut oldest = self.lane.jobs().order_by_asc(rows::job::Column::Id);
         if !self.but.is_empty() {
@@ -212,7 +212,7 @@ async fn next(
     Ok(None)
 }
 
-/// The first candidate that no other runner takes just now.
+/// The first candidate that no other runner is taking now.
 async fn next_free(
     tx: &Transaction,
     among: Candidates<'_>,
@@ -227,8 +227,8 @@ async fn next_free(
     Ok(None)
 }
 
-/// Writes a job down as a runner's. A request to cancel it stays: the runner will find it. None: it was another
-/// runner's, and ends as it does not run again.
+/// Notes that a runner holds a job. A request to cancel the job stays, so that the runner finds it. None if another
+/// runner lost the job, and the job ends because it gets no further attempt.
 async fn hold(
     tx: &Transaction,
     row: rows::job::Model,
@@ -253,7 +253,7 @@ async fn hold(
         cache_key: Set(None),
         interruptions: Set(interruptions),
         phases: Set("[]".to_owned()),
-        // Nothing waited between a lost run and the one that follows it at once.
+        // No time of waiting lies between a lost attempt and the next one, which follows at once.
         queued_at: Set(if was_lost { Some(now.0) } else { row.queued_at }),
         started_at: Set(Some(now.0)),
         ..Default::default()
@@ -263,7 +263,7 @@ async fn hold(
     with_surroundings(tx, read::job(row)?, by, now).await.map(Some)
 }
 
-/// Ends a job whose row cannot be read, so that it does not hold up the others.
+/// Ends a job whose row cannot be read, so that it does not block the others.
 async fn spoil(tx: &Transaction, row: &rows::job::Model, fault: &Error, now: Timestamp) -> Result<()> {
     tracing::error!(
         job.id = row.id,
@@ -273,7 +273,7 @@ async fn spoil(tx: &Transaction, row: &rows::job::Model, fault: &Error, now: Tim
     let spoilt = rows::job::ActiveModel {
         id: Unchanged(row.id),
         status: Set(Status::Error.word().to_owned()),
-        // As with a cancel: a run that never began is one all the same.
+        // As with a cancel: an attempt counts even if it never began.
         attempt: Set(row.attempt + i32::from(row.status != Status::Pending.word())),
         reason: Set(Some(format!("The job cannot be read any more: {fault:#}."))),
         ending: Set(Some(Ending::Broken.word().to_owned())),
@@ -293,7 +293,7 @@ async fn with_surroundings(
 ) -> Result<ClaimedJob> {
     let build = refresh(tx, job.build.0, now).await?;
     let project = read::project_of(tx, job.project.0).await?;
-    // Without a move, which is so with what the forge answered, the job is as old as what it is for.
+    // The forge's answers cause jobs without a move: for these, the time of the job's creation counts.
     let pushed_at = match by {
         Some(by) => heard_at(tx, by).await?,
         None => None,

@@ -1,4 +1,4 @@
-//! A change becomes a build: hook call, build, job and the first commit status in one transaction.
+//! Turns a change into a build: hook call, build, job and the first commit status in one transaction.
 
 use super::{
     Queue, approvals, attempts, jobs,
@@ -28,16 +28,16 @@ use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 };
 
-/// Text of a row that knows of no commits.
+/// Text of a build's row without commits.
 const NO_COMMITS: &str = "[]";
 
 /// Outcome of a change.
 #[derive(Debug)]
 pub enum Enqueued {
-    /// A job, in a new build or in one that is there: another hook's delivery began it, or its branch is back at its
+    /// A job. Its build is new, or exists already: another hook's delivery began it, or its branch is back at its
     /// commit.
     Job(Box<Build>, JobId),
-    /// Nothing: this hook has built this commit on this ref.
+    /// No job: this hook has built this commit on this ref.
     BuiltBefore,
 }
 
@@ -51,8 +51,8 @@ pub struct HookCall {
 }
 
 impl Queue<'_> {
-    /// Enqueues a job for a change that a delivery brought to a hook, and settles the delivery. If its ref is back at a
-    /// commit that the hook has built, and that came to nothing, the job runs once more, as it would be planned now.
+    /// Enqueues a job for a change that a delivery brought to a hook, and settles the delivery. If the ref is back at a
+    /// commit whose job ended without a result, the job gets another attempt, as it would be planned now.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -97,19 +97,19 @@ impl Queue<'_> {
     }
 }
 
-/// Outcome of a change that came in by the Auto Builder's door.
+/// Outcome of a change that came in at the Auto Builder's endpoint.
 #[derive(Debug)]
 pub struct Planned {
-    /// The build that it belongs to.
+    /// The build that the change belongs to.
     pub build: Build,
-    /// The jobs that are to run; none for what was planned before.
+    /// The jobs that are enqueued; none for jobs that were planned before.
     pub jobs: Vec<JobId>,
 }
 
 impl Queue<'_> {
-    /// Enqueues jobs for a change of a project's repository, all or none, but for those whose origin has a job in the
-    /// build already. If the commit was pushed once more since, because its branch was moved back to it, such a job
-    /// runs once more, as it would be planned now.
+    /// Enqueues jobs for a change of a project's repository: all or none. An origin that has a job in the build already
+    /// gets no second one. If the commit was pushed once more since, because its branch was moved back to it, such a
+    /// job may get another attempt, as it would be planned now.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -142,26 +142,26 @@ impl Queue<'_> {
     }
 }
 
-/// The build and the move that a change became.
+/// The build and the move of a change.
 struct Landed {
     build: rows::build::Model,
-    /// The move that the change is, if it counts as one.
+    /// The number of the change's move, if the change counts as one.
     by: Option<i64>,
     /// The standing of its ref.
     standing: Standing,
 }
 
-/// A change that has landed, and the jobs of its build.
+/// The build and the move of a change, and the jobs of the build.
 struct LandedWithJobs {
     build: rows::build::Model,
-    /// The build's jobs, with the moves that they ran for last.
+    /// The build's jobs, each with the move that caused its last attempt.
     jobs: Vec<(Job, Option<i64>)>,
     by: Option<i64>,
-    /// Whether that move led to the ref's newest build.
+    /// True if that move led to the ref's newest build.
     is_newest: bool,
 }
 
-/// Finds or makes the build of a change, and brings its ref in order. No job is touched.
+/// Finds or makes the build of a change, and puts the builds of its ref in order. No job is changed.
 async fn land(
     tx: &Transaction,
     ProjectChange { project, change }: ProjectChange<'_>,
@@ -171,7 +171,7 @@ async fn land(
     approvals::end_for_others(tx, project, change, now).await?;
     let build = find_or_add_build(tx, project, change, now).await?;
     let by = match heard {
-        // Its delivery is on its way, or another one's that is newer.
+        // The delivery of this move, or of a newer one, is still on its way.
         Heard::Answer if moves::is_moving(tx, project, &change.git_ref, now).await? => None,
         heard => Some(moves::note(tx, project, &NewMove::from(change), heard, now).await?),
     };
@@ -200,13 +200,13 @@ impl LandedWithJobs {
         self.jobs.iter().any(|(job, _)| job.spec.origin == *origin)
     }
 
-    /// Plans a job; gives it, if it is to run for this change.
+    /// Plans a job; gives it if this change causes an attempt.
     async fn plan(&self, tx: &Transaction, spec: &JobSpec, now: Timestamp) -> Result<Option<JobId>> {
         let there = self.jobs.iter().find(|(job, _)| job.spec.origin == spec.origin);
         let Some((job, by)) = there else {
             return jobs::add(tx, &self.build, spec, self.by, now).await.map(Some);
         };
-        // One event is told at several addresses, and may be told twice.
+        // One event arrives at several addresses, and may arrive twice.
         if !self.is_newest || *by == self.by {
             return Ok(None);
         }
@@ -276,7 +276,7 @@ async fn find_or_add_build(
     row.insert(tx).await.context("add a build")
 }
 
-/// A build that began with a pull request lacks what only a push's payload tells.
+/// Adds the commits of a push to a build that began with a pull request: only the payload of a push has them.
 async fn complete(tx: &Transaction, row: rows::build::Model, change: &Change) -> Result<rows::build::Model> {
     if row.commits != NO_COMMITS || change.commits.is_empty() {
         return Ok(row);
@@ -362,7 +362,7 @@ mod tests {
         assert_eq!(held.iter().map(|held| (held.job.id, held.pushed_at)).collect::<Vec<_>>(), pushed);
     }
 
-    /// How SQLite looks for rows.
+    /// Tests of SQLite's query plans.
     mod on_sqlite {
         use super::*;
 
@@ -374,7 +374,7 @@ mod tests {
             let plan = stage.store.db.reader.query_all_raw(plan).await.unwrap();
             let steps = plan.into_iter().map(|row| row.try_get::<String>("", "detail").unwrap());
             let steps = steps.collect::<Vec<_>>().join("; ");
-            // By the project's jobs or by all that wait or run: few either way.
+            // SQLite reads the project's jobs, or all jobs that wait or run: there are few of either.
             assert!(steps.contains("status=?"), "{steps}");
         }
     }

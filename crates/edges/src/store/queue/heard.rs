@@ -1,4 +1,4 @@
-//! Moves that nothing is built of, and answers of the forge about refs: noted, with all that follows for older builds.
+//! Notes moves that cause no build, and the forge's answers about refs, with all consequences for older builds.
 
 use super::{
     Queue,
@@ -21,8 +21,8 @@ use kozmic_model::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 impl Queue<'_> {
-    /// Notes a push that nothing is built of, and why. Settles its delivery. Whether another build is the newest of its ref by
-    /// that.
+    /// Notes a push that causes no build, with the reason, and settles its delivery. True if another build is the
+    /// newest of its ref now.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -45,7 +45,7 @@ impl Queue<'_> {
             .await
     }
 
-    /// Notes that a ref is gone. Settles the delivery that told of it.
+    /// Notes that a ref was deleted. Settles the delivery that told so.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -70,7 +70,7 @@ impl Queue<'_> {
             .await
     }
 
-    /// Whether there is no doubt which push of a ref is the newest; else the number of the newest move that is known.
+    /// None if it is clear which push of a ref is the newest; otherwise the number of the newest known move.
     ///
     /// # Errors
     /// The database does not answer.
@@ -80,7 +80,7 @@ impl Queue<'_> {
         Ok(last.filter(|_| !Order::of(&moves).is_clear))
     }
 
-    /// The refs of which a move became known since a time.
+    /// The refs with a move that became known since a time.
     ///
     /// # Errors
     /// The database does not answer.
@@ -95,7 +95,7 @@ impl Queue<'_> {
         refs.into_iter().map(|(project, git_ref)| Ok((ProjectId(project), git_ref.parse()?))).collect()
     }
 
-    /// The number of the move of a ref that became known last.
+    /// The number of a ref's move that became known last.
     ///
     /// # Errors
     /// The database does not answer.
@@ -103,8 +103,9 @@ impl Queue<'_> {
         Ok(last(&self.db.reader, project, &git_ref.to_string()).await?.map(|last| last.id))
     }
 
-    /// Notes where the forge says that a ref is, if no other move became known since it was asked. That it does not know
-    /// the ref counts if a deletion was told of, too; else it may be that the repository is not to be seen.
+    /// Notes the commit at which the forge says that a ref is, if no other move became known since the question. An
+    /// answer that the ref is unknown counts only if a deletion was told, too. Otherwise the repository may just be
+    /// invisible.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -132,7 +133,7 @@ impl Queue<'_> {
     }
 }
 
-/// Writes a move down, and brings the builds of its ref in order.
+/// Notes a move, and puts the builds of its ref in order.
 async fn take_in(
     tx: &Transaction,
     project: ProjectId,

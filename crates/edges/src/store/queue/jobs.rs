@@ -1,4 +1,4 @@
-//! Rows of jobs: added, listed, and what every change of one has to do.
+//! Rows of jobs: adds and lists them, and announces each change of one.
 
 use super::waiting::waiting;
 use crate::store::{
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use kozmic_model::{ids::JobId, spec::JobSpec, status::Status, time::Timestamp};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, Select};
 
-/// Adds a job that waits, and notes the move of its ref that it is for.
+/// Adds a job that waits, with the number of the move that caused it.
 pub(super) async fn add(
     tx: &Transaction,
     build: &rows::build::Model,
@@ -35,12 +35,13 @@ pub(super) async fn add(
     Ok(JobId(row.id))
 }
 
-/// The title of a job, for the audit trail. A spec that cannot be read is no reason to change nothing.
+/// The title of a job, for the audit trail. A spec that cannot be read must not stop a change.
 pub(in crate::store) fn title_of(row: &rows::job::Model) -> String {
     read::job(row.clone()).map_or_else(|_| format!("number {}", row.id), |job| job.spec.title)
 }
 
-/// A job of the Auto Builder has a commit status of its own, which changed.
+/// Puts the commit status of a changed job into the outbox. Only jobs of the Auto Builder have a commit status of their
+/// own.
 pub(in crate::store) async fn tell(tx: &Transaction, row: &rows::job::Model, now: Timestamp) -> Result<()> {
     match row.automatic {
         true => outbox::put(tx, Subject::JobStatus(JobId(row.id)), now).await,

@@ -1,4 +1,4 @@
-//! Moves of refs, and the place of each build in the order of its ref by that.
+//! Moves of refs, and the position of each build in the order of its ref, which follows from the moves.
 
 mod note;
 mod known;
@@ -30,23 +30,23 @@ pub struct ProjectChange<'a> {
     pub change: &'a Change,
 }
 
-/// The place of a ref, as the forge says.
+/// The commit of a ref, as the forge reports it.
 #[derive(Clone, Copy, Debug)]
 pub struct RefAtForge<'a> {
     /// The ref.
     pub git_ref: &'a GitRef,
-    /// The commit; none: it does not know the ref.
+    /// The commit; none if the forge does not know the ref.
     pub sha: Option<&'a Sha>,
-    /// The number of the newest move that was known when it was asked.
+    /// The number of the newest known move at the time of the question.
     pub last_known: i64,
 }
 
-/// A move as it becomes known.
+/// A move that just became known.
 pub(super) struct NewMove<'a> {
     pub(super) git_ref: &'a GitRef,
     pub(super) before: Option<&'a Sha>,
     pub(super) after: &'a Sha,
-    /// The commit, if it is at one.
+    /// The commit, if the ref is at one.
     pub(super) sha: Option<&'a Sha>,
     pub(super) at: Option<Timestamp>,
 }
@@ -58,14 +58,14 @@ impl<'a> From<&'a Change> for NewMove<'a> {
     }
 }
 
-/// The way in which a move was heard of.
+/// The way in which a move became known.
 #[derive(Clone, Copy, Debug)]
 pub enum Heard {
-    /// By a delivery, which is settled together with what follows from it.
+    /// A delivery told, and is settled in the same change.
     Delivery(DeliveryId),
-    /// By a delivery that more is to come of.
+    /// A delivery told that has further effects, so it is not settled yet.
     Unsettled(DeliveryId),
-    /// The forge was asked.
+    /// The forge answered a question.
     Answer,
 }
 

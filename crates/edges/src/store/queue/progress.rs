@@ -14,8 +14,8 @@ use kozmic_model::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany, sea_query::Expr};
 
 impl Queue<'_> {
-    /// Notes an attempt's container, for an install script the key of what it makes, and where its time went, before its script may start. False if the attempt no
-    /// longer holds the job.
+    /// Notes an attempt's container before its script may start, with its phases so far. For an install script, also
+    /// notes the key of the cached image that it makes. False if the attempt no longer holds the job.
     ///
     /// # Errors
     /// The database does not answer.
@@ -33,7 +33,7 @@ impl Queue<'_> {
         Ok(update.exec(&self.db.writer).await.context("note a job's container")?.rows_affected > 0)
     }
 
-    /// Forgets an attempt's container, whose script never began.
+    /// Forgets the container of an attempt whose script never began.
     ///
     /// # Errors
     /// The database does not answer.
@@ -45,7 +45,7 @@ impl Queue<'_> {
         Ok(())
     }
 
-    /// Notes where an attempt's time goes.
+    /// Notes the phases of an attempt.
     ///
     /// # Errors
     /// The database does not answer.
@@ -56,7 +56,8 @@ impl Queue<'_> {
         Ok(())
     }
 
-    /// Ends an attempt, and with it its job; one that was interrupted may run again instead. None if the attempt no longer holds it; then nothing changed.
+    /// Ends an attempt, and its job with it. An interrupted job may get another attempt instead. None if the attempt no
+    /// longer holds the job; then nothing changed.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,4 @@
-//! Builds, brought in line with their jobs, and the news that follow from it.
+//! Brings builds in line with their jobs, and notes the news that follow from that.
 
 use super::jobs;
 use crate::store::{
@@ -15,8 +15,8 @@ use sea_orm::{
     sea_query::Order,
 };
 
-/// Brings a build's status and times in line with its jobs. If the forge shall show something else than before, that
-/// is written into the outbox, in the same transaction.
+/// Brings a build's status and times in line with its jobs. If the forge must show something else now, a message goes
+/// into the outbox in the same transaction.
 pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Result<Build> {
     tx.lock_build(build).await?;
     let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
@@ -43,7 +43,7 @@ pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Res
     };
     let row = row.update(tx).await.context("bring a build in line with its jobs")?;
     let (position, build) = (row.position, read::build(row)?);
-    // The result of all hooks is told as one; each of the Auto Builder's jobs speaks for itself.
+    // The result of all hooks is reported as one. Each job of the Auto Builder reports its own result.
     let Some(status) = hooked else { return Ok(build) };
     if was_hooked.map(CommitState::from) != Some(CommitState::from(status)) {
         outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
@@ -66,7 +66,7 @@ pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Res
     Ok(build)
 }
 
-/// Whether members may want to know: it just failed, or it just succeeded.
+/// True if members may want to know: the build just failed, just succeeded, or is held now.
 fn is_news(was: Status, status: Status) -> bool {
     match status {
         Status::Failure | Status::Error => !is_bad(was),
@@ -79,8 +79,8 @@ fn is_bad(status: Status) -> bool {
     matches!(status, Status::Failure | Status::Error)
 }
 
-/// Whether a success mends something: people were told last that this build is bad; if they were told nothing of it,
-/// the last verdict on its ref was.
+/// True if a success means that a failure is over. The last message about this build decides. If there was no message
+/// about it, the last verdict on its ref decides.
 async fn was_bad(tx: &Transaction, build: &Build, mailed: Option<&str>, position: i64) -> Result<bool> {
     if let Some(word) = mailed.filter(|word| *word != Status::Held.word()) {
         return Ok(word != Status::Success.word());
@@ -95,7 +95,8 @@ enum Beside {
     After(i64),
 }
 
-/// The status with which the nearest push of a build's ref on one side of it ended, if one ended by itself.
+/// The status of the nearest build of the same ref on one side, among the builds that ended with success, failure or
+/// error.
 async fn verdict(tx: &Transaction, build: &Build, beside: Beside) -> Result<Option<String>> {
     let (side, order) = match beside {
         Beside::Before(position) => (rows::build::Column::Position.lt(position), Order::Desc),
@@ -111,7 +112,7 @@ async fn verdict(tx: &Transaction, build: &Build, beside: Beside) -> Result<Opti
     Ok(nearest.one(tx).await.context("find the nearest verdict")?.and_then(|nearest| nearest.hooked))
 }
 
-/// Whether another ref has a build of the same commit.
+/// True if another build of the project has the same commit.
 pub(super) async fn is_elsewhere(tx: &Transaction, build: &rows::build::Model) -> Result<bool> {
     let others = rows::build::Entity::find()
         .filter(rows::build::Column::ProjectId.eq(build.project_id))
@@ -120,7 +121,7 @@ pub(super) async fn is_elsewhere(tx: &Transaction, build: &rows::build::Model) -
     Ok(others.one(tx).await.context("look for a commit's other builds")?.is_some())
 }
 
-/// Has the forge told once more what stands beside a build's commit.
+/// Puts all commit statuses of a build into the outbox once more.
 pub(super) async fn tell_again(tx: &Transaction, build: &rows::build::Model, now: Timestamp) -> Result<()> {
     if build.hooked.is_some() {
         outbox::put(tx, Subject::CommitStatus(BuildId(build.id)), now).await?;

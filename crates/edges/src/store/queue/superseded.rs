@@ -1,4 +1,5 @@
-//! Jobs that the newest push of a ref cancels, and jobs that run again because it was not the newest push after all.
+//! Cancels the jobs that the newest push of a ref supersedes, and gives them another attempt if their push is the
+//! newest after all.
 
 use super::{
     attempts::again,
@@ -19,9 +20,9 @@ use kozmic_model::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
-/// Does for the jobs of a ref's builds what follows from its new standing. If another build is the newest now, what older
-/// ones still have to do is canceled as far as the project wishes, and what was canceled of that build runs again. If
-/// the ref is gone, held jobs are canceled.
+/// Changes the jobs of a ref's builds after its standing changed. If another build is the newest now, unfinished jobs
+/// of older builds are canceled as far as the project wishes, and the newest build's jobs that a push canceled get
+/// another attempt. If the ref is gone, held jobs are canceled.
 pub(super) async fn follow(
     tx: &Transaction,
     project: ProjectId,
@@ -39,11 +40,11 @@ pub(super) async fn follow(
     Ok(())
 }
 
-/// Cancels what hooks still have to do in older builds of a ref, as far as the project wishes. The Auto Builder makes
-/// an artifact of each push.
+/// Cancels unfinished jobs of hooks in older builds of a ref, as far as the project wishes. Jobs of the Auto Builder go
+/// on, because it makes an artifact of each push.
 async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp) -> Result<()> {
     let settings = read::project_of(tx, newest.project_id).await?.settings;
-    // A commit that nobody approved so far cannot be approved any more.
+    // A commit that nobody has approved so far cannot be approved any more.
     let mut superseded = vec![Status::Held];
     if settings.cancel_waiting {
         superseded.push(Status::Enqueued);
@@ -59,14 +60,15 @@ async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp
     cancel_of(tx, jobs, is_older, &why, now).await
 }
 
-/// Cancels what is held of a pull request that was closed. It is held again if the pull request is opened once more.
+/// Cancels the held jobs of a pull request that was closed. They are held again if the pull request is opened once
+/// more.
 async fn let_go(tx: &Transaction, project: ProjectId, git_ref: &str, now: Timestamp) -> Result<()> {
     let held = jobs::of_project(project.0, &[Status::Held]);
     let is_of_it = |build: &rows::build::Model| build.git_ref == git_ref;
     cancel_of(tx, held, is_of_it, "Canceled: the pull request was closed.", now).await
 }
 
-/// Cancels those of some jobs whose builds are meant.
+/// Cancels those of some jobs whose builds meet a condition.
 async fn cancel_of(
     tx: &Transaction,
     jobs: Select<rows::job::Entity>,
@@ -85,9 +87,9 @@ async fn cancel_of(
     Ok(())
 }
 
-/// Runs again what was canceled of a build for newer pushes: it is the newest one after all. The Auto Builder's jobs
-/// run again, too, if nobody pushed it once more but the forge says so: their links are to lead there. A configuration
-/// that is in force is not read again for that.
+/// Gives another attempt to the jobs of a build that newer pushes canceled, because the build is the newest after all.
+/// If this follows from the forge's answer and not from a new push, the Auto Builder's jobs get another attempt, too:
+/// their links must lead to this build. A configuration that is in force is not read again for that.
 pub(in crate::store) async fn resume(
     tx: &Transaction,
     build: &rows::build::Model,
@@ -112,7 +114,7 @@ pub(in crate::store) async fn resume(
     Ok(())
 }
 
-/// Runs a job again that just ended because a newer push canceled it, if its build is the newest one by now.
+/// Gives a job another attempt that just ended because a newer push canceled it, if its build is the newest by now.
 pub(super) async fn resume_ended(tx: &Transaction, job: JobId, now: Timestamp) -> Result<()> {
     let row = rows::job::Entity::find_by_id(job.0).one(tx).await.context("find a job that ended")?;
     let Some(row) = row.filter(|row| row.canceled_by.as_deref() == Some(CanceledBy::Push.word())) else {

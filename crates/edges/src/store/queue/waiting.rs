@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTr
 const WHY: &str =
     "It is held: a fork's code runs only after somebody who manages the project has looked at it.";
 
-/// Contents of the row of a job of a build that begins to wait: for a runner, or for an approval before that.
+/// Contents of a job's row when the job begins to wait: for a runner, or for an approval before that.
 pub(super) async fn waiting(
     tx: &Transaction,
     build: &rows::build::Model,
@@ -36,7 +36,7 @@ pub(super) async fn is_held(tx: &Transaction, build: &rows::build::Model) -> Res
     Ok(approvals.count(tx).await.context("look for an approval")? == 0)
 }
 
-/// The approvals that hold for a build: of its commit, or of all that its pusher pushes there.
+/// The approvals that apply to a build: approvals of its commit, or of all pushes of its pusher to the pull request.
 pub(in crate::store) fn approvals_of(build: &rows::build::Model) -> Option<Condition> {
     let number = number_of(&build.git_ref.parse().ok()?)?;
     let of_commit = Condition::any().add(rows::approval::Column::Sha.eq(&build.sha));
@@ -63,7 +63,7 @@ pub(super) fn number_of(git_ref: &GitRef) -> Option<i64> {
     }
 }
 
-/// Contents of the row of a job that waits for a runner, be it for the first time or once more.
+/// Contents of a job's row when the job waits for a runner, for the first time or once more.
 pub(super) fn for_runner(since: Timestamp) -> rows::job::ActiveModel {
     rows::job::ActiveModel {
         status: Set(Status::Enqueued.word().to_owned()),

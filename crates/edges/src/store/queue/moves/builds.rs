@@ -1,4 +1,4 @@
-//! The builds of one ref: found, and put at their places in its order.
+//! The builds of one ref: finds them, and sets their positions in its order.
 
 use crate::store::{
     database::Transaction,
@@ -18,7 +18,8 @@ use sea_orm::{
     sea_query::Expr,
 };
 
-/// The most builds of a ref that went or came of which the forge is told anew: the newest ones.
+/// Largest number of builds of a ref whose statuses are sent to the forge again after the ref was deleted or came back:
+/// the newest ones.
 const TOLD_AGAIN: u64 = 50;
 
 pub(in crate::store) fn builds_of(project: ProjectId, git_ref: &str) -> Select<rows::build::Entity> {
@@ -27,7 +28,7 @@ pub(in crate::store) fn builds_of(project: ProjectId, git_ref: &str) -> Select<r
         .filter(rows::build::Column::GitRef.eq(git_ref))
 }
 
-/// The build that a ref's newest one was so far.
+/// The build that was the newest of a ref so far.
 pub(in crate::store) async fn newest(
     db: &impl ConnectionTrait,
     project: ProjectId,
@@ -47,7 +48,7 @@ pub(in crate::store) async fn next_position(tx: &Transaction, project: ProjectId
     Ok(highest.map_or(0, |build| build.position.max(0)) + STRIDE)
 }
 
-/// Puts builds at their places, the oldest first.
+/// Sets the positions of builds, which are given with the oldest first.
 pub(in crate::store) async fn place(
     tx: &Transaction,
     builds: &[rows::build::Model],
@@ -64,7 +65,7 @@ pub(in crate::store) async fn place(
     Ok(())
 }
 
-/// The builds of a ref that are noted so, the newest first.
+/// The builds of a ref with this mark, the newest first.
 pub(in crate::store) fn marked(
     project: ProjectId,
     git_ref: &str,
@@ -75,7 +76,8 @@ pub(in crate::store) fn marked(
         .order_by_desc(rows::build::Column::Position)
 }
 
-/// Notes of a ref's builds whether it is there. What they came to counts beside a commit as long as it is.
+/// Marks a ref's builds: the ref is gone, or it is there. The result of a build counts for its commit only while its
+/// ref is there.
 pub(in crate::store) async fn mark(
     tx: &Transaction,
     project: ProjectId,

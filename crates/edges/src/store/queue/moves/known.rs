@@ -1,4 +1,4 @@
-//! The known moves of a ref, as they are in the database.
+//! The known moves of a ref, read from the database.
 
 use crate::store::{database::Transaction, rows};
 use anyhow::{Context, Result};
@@ -11,13 +11,13 @@ use kozmic_model::{
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::{collections::HashMap, time::Duration};
 
-/// Number of a ref's moves that are joined to find their order; an older one counts by its time.
+/// Number of a ref's moves that are linked to find their order. An older move counts by its time.
 const NEWEST: u64 = 50;
 
 /// The newest moves of a ref.
 pub(in crate::store::queue) struct Known {
     pub(in crate::store::queue) moves: Vec<Move>,
-    /// The commits that they led to, by their numbers.
+    /// The commits that the moves led to, by the number of the move.
     pub(in crate::store::queue) commits: HashMap<i64, String>,
 }
 
@@ -63,7 +63,7 @@ pub(in crate::store::queue) async fn last(
     last.one(db).await.context("find a ref's last move")
 }
 
-/// Whether moves of a ref came in within the last minute: the forge's answer may be older than they are.
+/// True if moves of a ref came in within the last minute: the forge's answer may be older than those moves.
 pub(in crate::store::queue) async fn is_moving(
     tx: &Transaction,
     project: ProjectId,

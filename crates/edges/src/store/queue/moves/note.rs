@@ -1,4 +1,4 @@
-//! A move is written down, once for each event at the forge.
+//! Notes a move, once for each event at the forge.
 
 use super::{
     Heard, NewMove,
@@ -20,11 +20,11 @@ use sea_orm::{
 };
 use std::time::Duration;
 
-/// The beginning of the names of moves of which no delivery told, but a build: one that is older than the notes of
-/// moves, or that another installation made.
+/// Prefix of the names of moves that were made from a build, not from a delivery. Such a build is older than the table
+/// of moves, or another installation made it.
 pub(in crate::store) const OF_BUILD: &str = "build:";
 
-/// Writes a move down, once for each event at the forge; gives its number.
+/// Notes a move, once for each event at the forge; gives its number.
 pub(in crate::store::queue) async fn note(
     tx: &Transaction,
     project: ProjectId,
@@ -50,7 +50,7 @@ pub(in crate::store::queue) async fn note(
     }
     let latest = of_ref().select_only().column_as(rows::ref_move::Column::At.max(), "at");
     let (at, source) = match heard {
-        // It is the newest of all that is known.
+        // The answer is newer than all known moves.
         Heard::Answer => {
             let latest = latest.into_tuple::<Option<i64>>().one(tx).await.context("find the latest move")?;
             (latest.flatten().unwrap_or(now.0), Source::Seen)
@@ -74,13 +74,14 @@ pub(in crate::store::queue) async fn note(
     Ok(id)
 }
 
-/// Time at which a move was heard of first.
+/// Time at which a move first became known.
 pub(in crate::store::queue) async fn heard_at(tx: &Transaction, id: i64) -> Result<Option<Timestamp>> {
     let row = rows::ref_move::Entity::find_by_id(id).one(tx).await.context("find a job's move")?;
     Ok(row.map(|row| Timestamp(row.created_at)))
 }
 
-/// A push that goes on from what another installation built is later than that, whatever that one's clock said.
+/// Corrects the time of another installation's build if that installation's clock was ahead: a push that follows the
+/// build's commit is always later.
 async fn set_clock_right(tx: &Transaction, project: ProjectId, new: &NewMove<'_>) -> Result<()> {
     let (Some(before), Some(at)) = (new.before, new.at) else { return Ok(()) };
     let git_ref = new.git_ref.to_string();

@@ -23,22 +23,22 @@ use std::collections::{BTreeSet, HashMap};
 pub(in crate::store::queue) struct Standing {
     /// The ref's newest build.
     pub(in crate::store::queue) newest: Option<rows::build::Model>,
-    /// The move that led there.
+    /// The move that led to the newest build.
     by: Option<i64>,
-    /// Whether it was another build before.
+    /// True if another build was the newest before.
     pub(in crate::store::queue) has_changed: bool,
-    /// Whether the ref is gone at the forge.
+    /// True if the ref is gone at the forge.
     pub(in crate::store::queue) is_gone: bool,
 }
 
 impl Standing {
-    /// Whether a move led to the ref's newest build.
+    /// True if this move led to the ref's newest build, and the build is this one.
     pub(in crate::store::queue) fn is_by(&self, build: i64, id: i64) -> bool {
         self.newest.as_ref().is_some_and(|newest| newest.id == build) && self.by == Some(id)
     }
 }
 
-/// Brings the builds of a ref in the order of its moves. No job is touched.
+/// Puts the builds of a ref in the order of its moves. No job is changed.
 pub(in crate::store::queue) async fn stand(
     tx: &Transaction,
     project: ProjectId,
@@ -51,7 +51,7 @@ pub(in crate::store::queue) async fn stand(
     let was = newest(tx, project, &git_ref).await?;
     let mut builds = in_order(tx, project, &git_ref, &order, &known.commits).await?;
     if builds.last().is_none_or(|last| !known.leads_to(&last.sha)) {
-        // All newer pushes were passed over.
+        // All newer pushes caused no build, so the newest build stays.
         builds.extend(was.clone());
     }
     let last = builds.last();
@@ -68,7 +68,7 @@ pub(in crate::store::queue) async fn stand(
     Ok(Standing { newest: Some(last.clone()), by, has_changed, is_gone })
 }
 
-/// Notes when a ref came to a build last: between projects, that is what counts.
+/// Notes the time at which a ref last came to a build. This time orders the builds of different projects.
 async fn note_pushed(tx: &Transaction, build: &rows::build::Model, at: Option<Timestamp>) -> Result<()> {
     let Some(at) = at.filter(|at| build.pushed_at != Some(at.0)) else { return Ok(()) };
     let (id, pushed_at) = (Unchanged(build.id), Set(Some(at.0)));
@@ -77,13 +77,14 @@ async fn note_pushed(tx: &Transaction, build: &rows::build::Model, at: Option<Ti
     Ok(())
 }
 
-/// Whether a build is the newest of its ref.
+/// True if a build is the newest of its ref.
 pub(in crate::store::queue) async fn is_newest(tx: &Transaction, build: &rows::build::Model) -> Result<bool> {
     let newest = newest(tx, ProjectId(build.project_id), &build.git_ref).await?;
     Ok(newest.is_some_and(|newest| newest.id == build.id))
 }
 
-/// The builds that moves led to, the oldest first. One that is new and not among the newest moves is older than all.
+/// The builds that moves led to, the oldest first. A new build whose move is not among the newest ones counts as older
+/// than all.
 async fn in_order(
     tx: &Transaction,
     project: ProjectId,
@@ -92,7 +93,7 @@ async fn in_order(
     commits: &HashMap<i64, String>,
 ) -> Result<Vec<rows::build::Model>> {
     let shas = commits.values().cloned().collect::<BTreeSet<_>>();
-    // Two questions: each has an index, and one of both would read all builds of the ref.
+    // Two queries: each has an index. One query for both would read all builds of the ref.
     let led_there = builds_of(project, git_ref).filter(rows::build::Column::Sha.is_in(shas));
     let unplaced = builds_of(project, git_ref).filter(rows::build::Column::Position.eq(UNPLACED));
     let mut builds = led_there.all(tx).await.context("list a ref's builds")?;

@@ -1,4 +1,4 @@
-//! The promises of the order: whatever comes in when, the newest push of a ref is its newest build.
+//! Tests of the order of pushes: the newest push of a ref is its newest build, in whatever order moves become known.
 
 use super::builds;
 use crate::store::{
@@ -16,7 +16,7 @@ use sea_orm::{ConnectionTrait, DbBackend, QuerySelect, QueryTrait, Statement};
 
 const MAIN: &str = "refs/heads/main";
 
-/// Before, after, and when, in seconds.
+/// A push: the commit before, the commit after, and its time in seconds.
 type Push = (char, char, i64);
 
 fn main() -> GitRef {
@@ -212,7 +212,7 @@ async fn a_branch_counts_beside_its_commit_however_many_others_came_and_went_sin
     assert_eq!(builds.into_iter().map(|build| build.git_ref).collect::<Vec<_>>(), [main()]);
 }
 
-/// How SQLite looks for rows.
+/// Tests of SQLite's query plans.
 mod on_sqlite {
     use super::*;
 
