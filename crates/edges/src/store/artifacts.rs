@@ -35,11 +35,11 @@ pub struct NewArtifact {
     pub format: Format,
     /// Its name.
     pub name: ArtifactName,
-    /// The place that it went to.
+    /// The place where it was published.
     pub place: ArtifactPlace,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// 64 hexadecimal digits.
+    /// SHA-256 as 64 hexadecimal digits.
     pub sha256: String,
 }
 
@@ -50,7 +50,8 @@ pub struct Artifacts<'a> {
 }
 
 impl Artifacts<'_> {
-    /// Notes what a job published, in place of what an earlier run of it published there.
+    /// Notes an artifact that a job published. It replaces the artifact that an earlier attempt at the job published
+    /// there.
     ///
     /// # Errors
     /// The database does not answer.
@@ -109,7 +110,7 @@ impl Artifacts<'_> {
         self.artifacts(rows).await
     }
 
-    /// The artifacts at one place behind one stable link that are still there, those of the newest push first.
+    /// The artifacts at one place behind one stable link that still exist, those of the newest push first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -118,7 +119,7 @@ impl Artifacts<'_> {
         behind.into_iter().map(|(row, _)| read(row)).collect()
     }
 
-    /// Artifacts that a project published in directories and that are still there.
+    /// Artifacts that a project published in directories and that still exist.
     ///
     /// # Errors
     /// The database does not answer.
@@ -133,7 +134,7 @@ impl Artifacts<'_> {
         self.artifacts(rows).await
     }
 
-    /// Notes that one artifact was taken away.
+    /// Notes that one artifact was removed.
     ///
     /// # Errors
     /// The database does not answer.
@@ -147,7 +148,7 @@ impl Artifacts<'_> {
         Ok(())
     }
 
-    /// The names of all artifacts at a place that some project has there.
+    /// The names of all artifacts of any project at a place.
     ///
     /// # Errors
     /// The database does not answer.
@@ -163,8 +164,8 @@ impl Artifacts<'_> {
         Ok(names.into_iter().collect())
     }
 
-    /// Whether nothing that another job published at one place behind one stable link is of a later push. The present
-    /// order of pushes counts, so that a link does not leave a commit that its branch is back at.
+    /// True if no other job published an artifact of a later push at one place behind one stable link. The present
+    /// order of pushes counts: a link stays at a commit to which its branch was moved back.
     ///
     /// # Errors
     /// The database does not answer.
@@ -196,7 +197,7 @@ impl Artifacts<'_> {
         Ok(behind.into_iter().map(ranked).collect())
     }
 
-    /// Notes that artifacts were taken away: all at that place with that name.
+    /// Notes that artifacts were removed: all at that place with that name.
     ///
     /// # Errors
     /// The database does not answer.
@@ -216,7 +217,7 @@ impl Artifacts<'_> {
     }
 }
 
-/// Artifacts of one job at one kind of place are the same artifact.
+/// The kind of a place. Artifacts of one job at one kind of place are the same artifact.
 fn kind(place: &ArtifactPlace) -> &'static str {
     place.directory().unwrap_or("hub")
 }
@@ -246,7 +247,8 @@ mod tests {
 
     const LINK: &str = "a";
 
-    /// Runs the job of a push so many minutes later and publishes what it made; whether the link is to lead there.
+    /// Executes the job of a push some minutes later and publishes its artifact. Gives the job, and true if the link
+    /// must lead to it.
     async fn publish(stage: &Stage, project: ProjectId, (digit, minutes): (char, u32)) -> (Job, bool) {
         let at = NOW.after(minutes * Duration::from_secs(60));
         let id = stage.plan_in(project, digit, at).await[0];

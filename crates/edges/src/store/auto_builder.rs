@@ -1,4 +1,4 @@
-//! The Auto Builder: who it is, what its configuration says, which repositories it hears of.
+//! The Auto Builder: its user, its projects, and the repositories that it watches.
 
 use super::{
     audit,
@@ -25,14 +25,14 @@ use sea_orm::{
 };
 use secrecy::SecretString;
 
-/// A repository whose pushes the Auto Builder hears of, or wants to hear of.
+/// A repository about whose pushes the Auto Builder gets deliveries, or wants to get them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
-    /// The forge's number of it.
+    /// The forge's number of the repository.
     pub repository: RepositoryId,
-    /// `owner/name` when it was last looked at.
+    /// `owner/name` as the forge last reported it.
     pub full_name: String,
-    /// The webhook that tells of its pushes.
+    /// The webhook that reports its pushes.
     pub webhook: Option<WebhookId>,
 }
 
@@ -43,8 +43,8 @@ pub struct AutoBuilder<'a> {
 }
 
 impl AutoBuilder<'_> {
-    /// The user that the Auto Builder's projects belong to, with the token that it speaks by; nobody can sign in as
-    /// it. Without a token it stays, but speaks no more.
+    /// Notes the Auto Builder's user, who owns its projects, and the token with which it calls the forge. Nobody can
+    /// sign in as this user. Without a token the user stays, but cannot call the forge any more.
     ///
     /// # Errors
     /// The database does not answer.
@@ -73,7 +73,7 @@ impl AutoBuilder<'_> {
             .await
     }
 
-    /// The user that the Auto Builder is; none if it was never switched on.
+    /// The Auto Builder's user; none if the Auto Builder was never switched on.
     ///
     /// # Errors
     /// The database does not answer.
@@ -82,7 +82,7 @@ impl AutoBuilder<'_> {
         Ok(row.one(&self.db.reader).await.context("find the Auto Builder")?.map(|row| UserId(row.id)))
     }
 
-    /// The project of a repository, by the forge's number of it.
+    /// The project of a repository, by the forge's number of the repository.
     ///
     /// # Errors
     /// The database does not answer.
@@ -91,7 +91,7 @@ impl AutoBuilder<'_> {
         Ok(row.one(&self.db.reader).await.context("find a project")?.map(read::project))
     }
 
-    /// The project of a repository, as it is now at the forge. It is the Auto Builder's if nobody made one.
+    /// The project of a repository, as it is now at the forge. If there is none, a project of the Auto Builder is made.
     ///
     /// # Errors
     /// The database does not answer, or the Auto Builder was never switched on.
@@ -126,7 +126,7 @@ impl AutoBuilder<'_> {
             .await
     }
 
-    /// The repositories whose pushes the Auto Builder hears of, by their names.
+    /// The repositories about whose pushes the Auto Builder gets deliveries, by name.
     ///
     /// # Errors
     /// The database does not answer.
@@ -136,7 +136,7 @@ impl AutoBuilder<'_> {
         Ok(rows.into_iter().map(watched).collect())
     }
 
-    /// Notes what is known of a watched repository.
+    /// Notes the present facts about a watched repository.
     ///
     /// # Errors
     /// The database does not answer.
@@ -154,7 +154,7 @@ impl AutoBuilder<'_> {
         MissedDeliveries { db: self.db }.hears_again(Door::AutoBuilder, Some(watched.repository)).await
     }
 
-    /// Forgets a repository that is watched no more.
+    /// Deletes a repository that is not watched any more.
     ///
     /// # Errors
     /// The database does not answer.

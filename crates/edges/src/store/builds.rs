@@ -1,4 +1,4 @@
-//! Builds and jobs: found and listed. Nothing here changes what is to run.
+//! Finds and lists builds and jobs. Nothing here changes which jobs are executed.
 
 mod monitor;
 mod old_attempts;
@@ -36,23 +36,23 @@ use std::collections::HashMap;
 /// Filter for the builds of a project.
 #[derive(Clone, Debug, Default)]
 pub struct BuildFilter {
-    /// Of this branch or pull request only.
+    /// Set if only this branch or pull request counts.
     pub git_ref: Option<GitRef>,
-    /// In this state only.
+    /// Set if only this state counts.
     pub status: Option<Status>,
 }
 
-/// The most refs on which one commit is looked at: those that are there, and were pushed last.
+/// Largest number of refs that count for one commit: existing refs first, and among these the last pushed.
 const REFS_LIMIT: u64 = 50;
 
-/// Builds and their jobs, to be looked at.
+/// Builds and their jobs, for reading.
 #[derive(Clone, Copy)]
 pub struct Builds<'a> {
     pub(super) db: &'a Database,
 }
 
 impl Builds<'_> {
-    /// A project's newest build, on one ref or on any: that of the newest push.
+    /// A project's newest build, on one ref or on any: the build of the newest push.
     ///
     /// # Errors
     /// The database does not answer.
@@ -64,7 +64,7 @@ impl Builds<'_> {
         rows.one(&self.db.reader).await.context("find the latest build")?.map(read::build).transpose()
     }
 
-    /// One build, whichever project it belongs to.
+    /// One build of any project.
     ///
     /// # Errors
     /// The database does not answer.
@@ -94,7 +94,7 @@ impl Builds<'_> {
     ) -> Result<Page<Build>> {
         let wanted = wanted(project, filter);
         let total = wanted.clone().count(&self.db.reader).await.context("count builds")?;
-        // The numbers stand in an index: skipping them touches no build's row.
+        // The numbers are in an index: skipping them reads no build's row.
         let numbers = wanted
             .select_only()
             .column(rows::build::Column::Number)
@@ -110,7 +110,7 @@ impl Builds<'_> {
         Ok(Page { items: rows.into_iter().map(read::build).collect::<Result<_>>()?, total })
     }
 
-    /// The refs that a project has builds of, the last pushed first, up to `limit`.
+    /// The refs of a project's builds, the last pushed first, up to `limit`.
     ///
     /// # Errors
     /// The database does not answer.
@@ -125,7 +125,7 @@ impl Builds<'_> {
         refs.into_iter().map(|text| Ok(text.parse()?)).collect()
     }
 
-    /// The newest build of a ref that ended by itself, well or badly: what a badge shows.
+    /// The newest build of a ref that ended with success, failure or error, for a badge.
     ///
     /// # Errors
     /// The database does not answer.
@@ -171,7 +171,7 @@ impl Builds<'_> {
         Ok(spans)
     }
 
-    /// The message and author of a commit that a project has a build of, if they are known.
+    /// The message and author of a commit with a build in a project, if they are known.
     ///
     /// # Errors
     /// The database does not answer.
@@ -183,7 +183,7 @@ impl Builds<'_> {
         row.map(|row| Ok((row.message, serde_json::from_str(&row.author)?))).transpose()
     }
 
-    /// The builds that count beside a commit: those of refs that are there; if all are gone, those.
+    /// The builds that count for a commit: those of existing refs. If all its refs are gone, all its builds count.
     ///
     /// # Errors
     /// The database does not answer.
@@ -215,7 +215,7 @@ impl Builds<'_> {
         row.map(read::job).transpose()
     }
 
-    /// A job's runs before the present one, the oldest first.
+    /// A job's attempts before the present one, the oldest first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -227,7 +227,7 @@ impl Builds<'_> {
         rows.into_iter().map(past_attempt).collect()
     }
 
-    /// The logins of the people who approved a build's commit, or all that its pusher pushes to its pull request.
+    /// The logins of the people who approved a build's commit, or all pushes of its pusher to its pull request.
     ///
     /// # Errors
     /// The database does not answer.
@@ -242,7 +242,7 @@ impl Builds<'_> {
         Ok(people.into_iter().map(|person| person.login).collect())
     }
 
-    /// Notes what the forge said of a commit after its build was planned.
+    /// Notes the message and author of a commit that the forge told after the build was planned.
     ///
     /// # Errors
     /// The database does not answer.
@@ -273,7 +273,8 @@ fn wanted(project: ProjectId, filter: &BuildFilter) -> sea_orm::Select<rows::bui
     wanted
 }
 
-/// A build's jobs: first those of hooks, in their order, since deliveries come in any; then the Auto Builder's.
+/// A build's jobs: first those of hooks, in the hooks' order, because deliveries come in any order; then the Auto
+/// Builder's.
 pub(in crate::store) async fn jobs_of(db: &impl ConnectionTrait, build: i64) -> Result<Vec<Job>> {
     let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
     let rows = rows.all(db).await.context("list a build's jobs")?;

@@ -20,9 +20,9 @@ const ONLY: i64 = 1;
 /// The configuration that pushes are judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedConfiguration {
-    /// The configuration repository's commit that it was read from.
+    /// The commit of the configuration repository.
     pub sha: Sha,
-    /// The configuration that was read there.
+    /// The configuration in that commit.
     pub configuration: Configuration,
 }
 
@@ -33,8 +33,8 @@ pub struct InForce<'a> {
 }
 
 impl InForce<'_> {
-    /// The configuration that pushes are judged by; none before the first was read, or if another version of Kozmic
-    /// wrote down what this one cannot read: it is read anew at each start.
+    /// The configuration that pushes are judged by. None before the first one was read, or if another version of Kozmic
+    /// wrote it in a form that this one cannot read: it is read anew at each start.
     ///
     /// # Errors
     /// The database does not answer.
@@ -50,7 +50,7 @@ impl InForce<'_> {
         }
     }
 
-    /// Puts another configuration in the place of the one that pushes are judged by, whole.
+    /// Replaces the whole configuration that pushes are judged by.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -85,7 +85,7 @@ impl InForce<'_> {
     }
 }
 
-/// Whether the configuration of that commit is the one that pushes are judged by.
+/// True if the configuration of that commit is the one that pushes are judged by.
 pub(in crate::store) async fn is_in_force(tx: &Transaction, sha: &str) -> Result<bool> {
     let row =
         rows::configuration::Entity::find_by_id(ONLY).one(tx).await.context("read the configuration")?;

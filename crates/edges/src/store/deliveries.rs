@@ -1,5 +1,5 @@
-//! Deliveries: stored before they are answered, thought about afterwards. They stay, so that one can be looked at
-//! and replayed after a fault was mended.
+//! Deliveries: stored before they are answered, processed afterwards. They are kept, so that a delivery can be
+//! inspected and replayed after a fault was fixed.
 
 use super::{database::Database, rows};
 use anyhow::{Context, Result};
@@ -19,12 +19,12 @@ pub(in crate::store) const HANDLED: &str = "handled";
 pub(in crate::store) const IGNORED: &str = "ignored";
 const FAILED: &str = "failed";
 
-/// Owner of the address that a delivery came to.
+/// Owner of the address at which a delivery came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
-    /// A hook's.
+    /// A hook.
     Hook(HookId),
-    /// The Auto Builder's.
+    /// The Auto Builder.
     AutoBuilder,
 }
 
@@ -45,14 +45,14 @@ impl Door {
     }
 }
 
-/// A delivery as it came in, its signature checked.
+/// A delivery as it came in, with a checked signature.
 pub struct NewDelivery {
     /// The owner of the address that was called.
     pub door: Door,
-    /// The forge's own id of what happened. GitHub uses one for all webhooks that it tells of it, so it takes door and
-    /// id to tell a repeated delivery.
+    /// The forge's own id of the event. GitHub uses one id for all webhooks that it calls for the event, so only door
+    /// and id together identify a repeated delivery.
     pub uuid: String,
-    /// The forge's word for what happened.
+    /// The forge's word for the event.
     pub event: String,
     /// The body.
     pub payload: Vec<u8>,
@@ -61,17 +61,17 @@ pub struct NewDelivery {
 /// Outcome of a delivery that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It was new.
+    /// The delivery was new.
     New,
-    /// It came before.
+    /// The delivery came before.
     Duplicate,
 }
 
-/// A stored delivery that nobody thought about yet.
+/// A stored delivery that is not processed yet.
 pub struct WaitingDelivery {
     /// Its id.
     pub id: DeliveryId,
-    /// As it came in.
+    /// The delivery as it came in.
     pub delivery: NewDelivery,
 }
 
@@ -82,7 +82,7 @@ pub struct Deliveries<'a> {
 }
 
 impl Deliveries<'_> {
-    /// Stores a delivery, once. One that failed before and is sent again gets another chance.
+    /// Stores a delivery, once. If it failed before and is sent again, it is processed once more.
     ///
     /// # Errors
     /// The database does not answer.
@@ -103,7 +103,7 @@ impl Deliveries<'_> {
         if insert(&self.db.writer, row).await.context("store a delivery")? {
             return Ok(Stored::New);
         }
-        // Two steps: MySQL knows no condition for what an insert does instead.
+        // Two steps, because MySQL allows no condition on the update of an upsert.
         let again = rows::delivery::Entity::update_many()
             .col_expr(rows::delivery::Column::State, Expr::value(WAITING))
             .filter(rows::delivery::Column::Door.eq(word))
@@ -115,7 +115,7 @@ impl Deliveries<'_> {
         }
     }
 
-    /// The oldest delivery behind another one that nobody thought about yet.
+    /// The oldest delivery after another one that is not processed yet.
     ///
     /// # Errors
     /// The database does not answer.
@@ -133,7 +133,7 @@ impl Deliveries<'_> {
         }))
     }
 
-    /// Notes why no build comes from a delivery.
+    /// Notes the reason why a delivery causes no build.
     ///
     /// # Errors
     /// The database does not answer.
@@ -141,7 +141,7 @@ impl Deliveries<'_> {
         settle(&self.db.writer, id, IGNORED, Some(why)).await
     }
 
-    /// Forgets deliveries that came before a time and were understood; those that failed stay.
+    /// Deletes deliveries that came before a time and were understood; failed deliveries stay.
     ///
     /// # Errors
     /// The database does not answer.
@@ -149,7 +149,7 @@ impl Deliveries<'_> {
         self.forget_those(&[HANDLED, IGNORED], before).await
     }
 
-    /// Forgets deliveries that came before a time and failed.
+    /// Deletes deliveries that came before a time and failed.
     ///
     /// # Errors
     /// The database does not answer.
@@ -164,7 +164,7 @@ impl Deliveries<'_> {
         Ok(old.exec(&self.db.writer).await.context("forget old deliveries")?.rows_affected)
     }
 
-    /// Notes what went wrong with a delivery; it stays for a look and a replay.
+    /// Notes the reason why a delivery failed. The delivery is kept, so that it can be inspected and replayed.
     ///
     /// # Errors
     /// The database does not answer.
@@ -173,10 +173,10 @@ impl Deliveries<'_> {
     }
 }
 
-/// Inserts a delivery's row. False if it is there.
+/// Inserts a delivery's row. False if the row exists already.
 async fn insert(db: &impl ConnectionTrait, row: rows::delivery::ActiveModel) -> Result<bool, DbErr> {
     let insert = rows::delivery::Entity::insert(row);
-    // MySQL counts a row that was there and stays as it is among those that were written.
+    // MySQL counts an unchanged existing row as written.
     if db.get_database_backend() == DbBackend::MySql {
         return match insert.exec_without_returning(db).await {
             Err(fault) if matches!(fault.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(false),
@@ -188,7 +188,7 @@ async fn insert(db: &impl ConnectionTrait, row: rows::delivery::ActiveModel) -> 
     Ok(insert.on_conflict(once).exec_without_returning(db).await? > 0)
 }
 
-/// Notes what became of a delivery.
+/// Notes the result of a delivery.
 pub(in crate::store) async fn settle(
     db: &impl ConnectionTrait,
     id: DeliveryId,

@@ -1,4 +1,4 @@
-//! Hooks and the secrets that their webhooks are signed with.
+//! Hooks, and the secrets with which their webhooks sign.
 
 use super::{
     audit,
@@ -77,7 +77,7 @@ impl Hooks<'_> {
             .await
     }
 
-    /// Changes what a hook runs; builds that were planned before run what they were planned with.
+    /// Changes a hook. Builds that were planned before keep their plan.
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer.
@@ -104,7 +104,7 @@ impl Hooks<'_> {
             .await
     }
 
-    /// Deletes a hook; the builds that it made stay.
+    /// Deletes a hook; its builds stay.
     ///
     /// # Errors
     /// The database does not answer.
@@ -122,7 +122,7 @@ impl Hooks<'_> {
             .await
     }
 
-    /// Notes the webhook at the forge that calls a hook, and signs with its secret.
+    /// Notes the webhook at the forge that calls a hook and signs with its secret.
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer.
@@ -161,7 +161,7 @@ impl Hooks<'_> {
         Ok(())
     }
 
-    /// Notes that a hook's webhook signs after all: somebody wrote the secret into it at the forge.
+    /// Notes that a hook's webhook signs after all: a person entered the secret at the forge.
     ///
     /// # Errors
     /// The database does not answer.
@@ -180,8 +180,8 @@ impl Hooks<'_> {
         Ok(())
     }
 
-    /// The secret that a hook's webhook is to be signed with: its own, or a new one in place of one that cannot be
-    /// opened any more, because the secret key was lost.
+    /// The secret with which a hook's webhook must sign. If the stored secret cannot be opened because the secret key
+    /// was lost, a new secret replaces it.
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer; then the secret stays as it is.
@@ -212,10 +212,10 @@ impl Hooks<'_> {
         Ok(made)
     }
 
-    /// The secret that a hook's deliveries are signed with.
+    /// The secret with which a hook's deliveries are signed.
     ///
     /// # Errors
-    /// It was sealed with another key, or the database does not answer.
+    /// The secret was sealed with another key, or the database does not answer.
     pub async fn hook_secret(self, id: HookId) -> Result<Option<SecretString>> {
         let row = rows::hook::Entity::find_by_id(id.0)
             .one(&self.db.reader)
@@ -230,7 +230,7 @@ async fn row_of(tx: &Transaction, id: HookId) -> Result<rows::hook::Model> {
     row.with_context(|| format!("there is no hook {id}"))
 }
 
-/// The fields that differ, for the audit trail.
+/// The names of the fields that differ, for the audit trail.
 fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
     let HookRecipe { title, image, script, install, pull, if_interrupted } = after;
     let fields = [
@@ -244,7 +244,7 @@ fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
     fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
 
-/// The columns that people write.
+/// The columns of a hook that people set.
 pub(in crate::store) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel> {
     let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe.clone();
     let tracked = install.as_ref().map(|install| install.tracked.as_slice()).unwrap_or_default();

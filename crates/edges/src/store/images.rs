@@ -1,4 +1,4 @@
-//! Images on runners' engines: those of install scripts and kernels, and those that were pulled.
+//! Images on runners' engines: images of install scripts and kernels, and pulled images.
 
 mod cached;
 mod kernels;
@@ -9,7 +9,7 @@ pub use pulls::Puller;
 
 use super::database::Database;
 
-/// Images on runners' engines: those of install scripts and kernels, and those that were pulled.
+/// Images on runners' engines: images of install scripts and kernels, and pulled images.
 #[derive(Clone, Copy)]
 pub struct Images<'a> {
     pub(super) db: &'a Database,

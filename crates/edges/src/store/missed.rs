@@ -1,4 +1,4 @@
-//! The point up to which webhooks' deliveries were looked through at the forge, and those that did not arrive.
+//! Deliveries that did not arrive, and the point up to which a webhook's deliveries were checked at the forge.
 
 use super::{database::Database, deliveries::Door, projects::Projects, queue::moves, rows};
 use anyhow::{Context, Result};
@@ -15,7 +15,7 @@ use sea_orm::{
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// A webhook that Kozmic hears by.
+/// A webhook by which Kozmic gets deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ear {
     /// The address that it calls.
@@ -26,44 +26,45 @@ pub struct Ear {
     pub project: ProjectId,
     /// The project's owner.
     pub owner: UserId,
-    /// The forge's number of it.
+    /// The forge's number of the webhook.
     pub webhook: WebhookId,
 }
 
-/// The point up to which a webhook's deliveries were looked through.
+/// The point up to which a webhook's deliveries were checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hearing {
-    /// The time when the newest delivery that was seen was sent, in milliseconds by the forge's clock.
+    /// The time when the newest checked delivery was sent, in milliseconds by the forge's clock.
     pub seen_at: i64,
-    /// Positions that branches and pull requests had, if those are compared because the forge lists no deliveries.
+    /// The last seen commits of branches and pull requests, if these are compared because the forge lists no
+    /// deliveries.
     pub tips: BTreeMap<String, String>,
-    /// The reason why deliveries cannot be looked through, in a sentence.
+    /// The reason why deliveries cannot be checked, in a sentence.
     pub fault: Option<String>,
 }
 
 /// Figures of a repository's deliveries for a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MissedCount {
-    /// The number that arrived in the end.
+    /// The number of deliveries that arrived in the end.
     pub made_good: usize,
-    /// The time when the last of these did.
+    /// The time when the last of these arrived.
     pub made_good_at: Option<Timestamp>,
-    /// The number that will be sent again.
+    /// The number of deliveries that will be sent again.
     pub waiting: usize,
-    /// The number that were sent again as often as makes sense.
+    /// The number of deliveries that were sent again as often as makes sense.
     pub given_up: usize,
-    /// The reasons why deliveries cannot be looked through, a sentence for each webhook.
+    /// The reasons why deliveries cannot be checked, a sentence for each webhook.
     pub faults: Vec<String>,
 }
 
-/// Deliveries that did not arrive, and the point up to which webhooks were looked through.
+/// Deliveries that did not arrive, and the point up to which webhooks were checked.
 #[derive(Clone, Copy)]
 pub struct MissedDeliveries<'a> {
     pub(super) db: &'a Database,
 }
 
 impl MissedDeliveries<'_> {
-    /// All webhooks that Kozmic hears by.
+    /// All webhooks by which Kozmic gets deliveries.
     ///
     /// # Errors
     /// The database does not answer.
@@ -95,7 +96,7 @@ impl MissedDeliveries<'_> {
         Ok(hooks.chain(watched).filter_map(ear).collect())
     }
 
-    /// The point up to which a webhook's deliveries were looked through; none: never yet.
+    /// The point up to which a webhook's deliveries were checked; none if they were never checked.
     ///
     /// # Errors
     /// The database does not answer.
@@ -110,7 +111,7 @@ impl MissedDeliveries<'_> {
         }))
     }
 
-    /// Notes how far a webhook's deliveries were looked through.
+    /// Notes the point up to which a webhook's deliveries were checked.
     ///
     /// # Errors
     /// The database does not answer, or the hook was deleted.
@@ -134,7 +135,7 @@ impl MissedDeliveries<'_> {
         Ok(())
     }
 
-    /// Forgets what was wrong with a webhook that was just made right.
+    /// Removes the fault of a webhook that was just repaired.
     pub(in crate::store) async fn hears_again(self, door: Door, of: Option<RepositoryId>) -> Result<()> {
         let right = rows::hearing::Entity::update_many()
             .col_expr(rows::hearing::Column::Fault, Expr::value(None::<String>))
@@ -147,7 +148,7 @@ impl MissedDeliveries<'_> {
         Ok(())
     }
 
-    /// Forgets what was missed of a repository that the Auto Builder hears of no more.
+    /// Deletes the missed deliveries of a repository that the Auto Builder does not watch any more.
     pub(in crate::store) async fn hears_no_more(self, repository: RepositoryId) -> Result<()> {
         let door = Door::AutoBuilder.word();
         let missed = rows::missed::Entity::delete_many()
@@ -161,7 +162,8 @@ impl MissedDeliveries<'_> {
         Ok(())
     }
 
-    /// Notes deliveries that did not arrive: id, event, and when each was sent. One that is known stays as it is.
+    /// Notes deliveries that did not arrive: id, event, and the time when each was sent. A delivery that is noted
+    /// already stays as it is.
     ///
     /// # Errors
     /// The database does not answer.
@@ -188,7 +190,7 @@ impl MissedDeliveries<'_> {
         Ok(())
     }
 
-    /// A webhook's deliveries that are still missed and worth another try, the oldest first.
+    /// A webhook's deliveries that are still missing and worth another try, the oldest first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -204,7 +206,7 @@ impl MissedDeliveries<'_> {
         Ok(rows.into_iter().map(missed).collect())
     }
 
-    /// Notes that the forge was asked to send a delivery again, and what that try costs.
+    /// Notes that the forge was asked to send a delivery again, and the cost of that try.
     ///
     /// # Errors
     /// The database does not answer.
@@ -218,7 +220,7 @@ impl MissedDeliveries<'_> {
         Ok(())
     }
 
-    /// Notes that deliveries that were missed are here.
+    /// Notes that missed deliveries have arrived now.
     ///
     /// # Errors
     /// The database does not answer.
@@ -233,7 +235,7 @@ impl MissedDeliveries<'_> {
         Ok(())
     }
 
-    /// Those of these deliveries that came in by a door.
+    /// The ids among these whose deliveries came in at an address.
     ///
     /// # Errors
     /// The database does not answer.
@@ -251,8 +253,8 @@ impl MissedDeliveries<'_> {
         Ok(there)
     }
 
-    /// The commit of a ref's newest move, else of its newest build, as text; none: nobody ever heard of it. Zeros stand
-    /// for a ref that is gone.
+    /// The commit of a ref's newest move, or else of its newest build, as text; none if the ref is not known at all.
+    /// Zeros mean that the ref is gone.
     ///
     /// # Errors
     /// The database does not answer.
@@ -267,7 +269,8 @@ impl MissedDeliveries<'_> {
         Ok(moves::newest(&self.db.reader, project, &git_ref).await?.map(|build| build.sha))
     }
 
-    /// Time at which anything was heard of a webhook's repository, or the webhook's hook or project was made.
+    /// Time of the last known fact about a webhook's repository, at least the time when the webhook's hook or project
+    /// was made.
     ///
     /// # Errors
     /// The database does not answer.
@@ -295,7 +298,7 @@ impl MissedDeliveries<'_> {
         Ok(latest.flatten().map(Timestamp))
     }
 
-    /// Figures of a repository's deliveries since a time; none: of all that the Auto Builder hears of.
+    /// Figures of a repository's deliveries since a time; without a repository, of all deliveries to the Auto Builder.
     ///
     /// # Errors
     /// The database does not answer.
@@ -334,7 +337,7 @@ impl MissedDeliveries<'_> {
         Ok(count)
     }
 
-    /// Forgets deliveries that were missed before a time.
+    /// Deletes deliveries that were missed before a time.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,4 @@
-//! Names of artifacts and images, and who has which. A name that was given stays with its owner: people's links lead there.
+//! Names of artifacts and images, and their owners. A name stays with its owner, because people's links use it.
 
 use super::Artifacts;
 use crate::store::rows;
@@ -11,12 +11,12 @@ use sea_orm::{
 };
 use std::collections::BTreeMap;
 
-/// The place of images' names.
+/// The place under which the names of images are kept.
 pub const IMAGES: &str = "image";
 
 impl Artifacts<'_> {
-    /// The name that somebody has at a place, which is given now if it was not before; none if nothing is left to give.
-    /// The case of letters makes no difference between two names, but for those of images.
+    /// The name of an owner at a place. If the owner has none, one is given now; none if all candidates are taken.
+    /// Upper and lower case make no difference, except for the names of images.
     ///
     /// # Errors
     /// The database does not answer.
@@ -54,7 +54,7 @@ impl Artifacts<'_> {
             .await
     }
 
-    /// The name that somebody has at a place, if it was given already.
+    /// The name that an owner has at a place, if one was given.
     ///
     /// # Errors
     /// The database does not answer.
@@ -62,7 +62,7 @@ impl Artifacts<'_> {
         had(&self.db.reader, place, wish).await
     }
 
-    /// Lets go of a name, so that anybody may have it. The names of its versions stay with their owner.
+    /// Gives a name free, so that anybody may have it. The names of its versions stay with their owner.
     ///
     /// # Errors
     /// The database does not answer.
@@ -74,7 +74,7 @@ impl Artifacts<'_> {
         Ok(())
     }
 
-    /// The owner of each name at a place that begins so.
+    /// The owner of each name at a place whose key has this start.
     ///
     /// # Errors
     /// The database does not answer.

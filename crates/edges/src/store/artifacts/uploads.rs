@@ -1,4 +1,4 @@
-//! Uploads to a hub that were begun: what a crash leaves of one is finished without another.
+//! Uploads to a hub that have begun: after a crash, an upload is finished without another one.
 
 use super::Artifacts;
 use crate::store::rows;
@@ -10,17 +10,17 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-/// An upload that was begun.
+/// An upload that has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
-    /// The time when the list was put there before, as the hub told it; none if it was not there.
+    /// The time, as the hub told it, at which the file with this name was put there before; none if there was none.
     pub before: Option<i64>,
-    /// Whether the hub said that it has it.
+    /// True if the hub confirmed that it has the file.
     pub is_done: bool,
 }
 
 impl Artifacts<'_> {
-    /// The upload that an attempt began of exactly this file under this name.
+    /// The upload of exactly this file under this name that an attempt began.
     ///
     /// # Errors
     /// The database does not answer.
@@ -38,7 +38,7 @@ impl Artifacts<'_> {
         .transpose()
     }
 
-    /// Notes that an upload begins, in place of an earlier one of that name.
+    /// Notes that an upload begins. It replaces an earlier upload with that name.
     ///
     /// # Errors
     /// The database does not answer.
@@ -71,7 +71,7 @@ impl Artifacts<'_> {
         Ok(())
     }
 
-    /// Notes that the hub said that it has what was uploaded.
+    /// Notes that the hub confirmed the upload.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,4 @@
-//! Contents of the monitor: the Auto Builder's jobs, those that wait or run and those that ended last.
+//! Contents of the monitor: the Auto Builder's jobs that wait or are under way, and those that ended last.
 
 use super::Builds;
 use crate::store::{read, rows};
@@ -28,17 +28,17 @@ pub struct Monitored {
     pub project: Project,
 }
 
-/// A place in the history: what stands behind it ended earlier.
+/// A position in the history: jobs behind it ended earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryMark {
-    /// The time when the job that stands there ended.
+    /// The time when the job at this position ended.
     pub finished_at: Timestamp,
-    /// That job.
+    /// The job at this position.
     pub job: JobId,
 }
 
 impl Builds<'_> {
-    /// The Auto Builder's jobs that wait or run, in the order in which they were planned.
+    /// The Auto Builder's jobs that wait or are under way, in the order in which they were planned.
     ///
     /// # Errors
     /// The database does not answer.
@@ -48,7 +48,7 @@ impl Builds<'_> {
         self.with_surroundings(rows.order_by_asc(rows::job::Column::Id)).await
     }
 
-    /// The Auto Builder's jobs that ended, the last first; those behind a mark, if one is given.
+    /// The Auto Builder's finished jobs, the last one first. If a mark is given, only the jobs behind it.
     ///
     /// # Errors
     /// The database does not answer.
@@ -112,7 +112,7 @@ impl Builds<'_> {
             projects.into_iter().map(|row| (row.id, read::project(row))).collect::<HashMap<_, _>>();
         let mut found = Vec::with_capacity(jobs.len());
         for job in jobs {
-            // A build or a project that was deleted between these looks, or is on its way out, is not shown.
+            // A build or project that was deleted between the queries, or is being removed, is not shown.
             let (Some(build), Some(project)) = (builds.get(&job.build_id), projects.get(&job.project_id))
             else {
                 continue;
@@ -124,7 +124,7 @@ impl Builds<'_> {
     }
 }
 
-/// The jobs of the Auto Builder, but for those of projects that are on their way out.
+/// The jobs of the Auto Builder, without those of projects that are being removed.
 fn automatic() -> Select<rows::job::Entity> {
     let leaving = rows::project::Entity::find()
         .select_only()

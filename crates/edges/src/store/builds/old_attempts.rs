@@ -1,4 +1,4 @@
-//! Runs of jobs that are over: which are old, and which go.
+//! Finds and deletes old attempts at jobs.
 
 use super::Builds;
 use crate::store::rows;
@@ -7,7 +7,7 @@ use kozmic_model::{ids::JobId, job::Attempt, status::Status, time::Timestamp};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 impl Builds<'_> {
-    /// Runs before the present ones of their jobs that ended before a time, the oldest first.
+    /// Attempts that ended before a time, the oldest first. The present attempts of jobs are left out.
     ///
     /// # Errors
     /// The database does not answer.
@@ -20,10 +20,10 @@ impl Builds<'_> {
         Ok(old.into_iter().map(|row| Attempt { job: JobId(row.job_id), number: row.number }).collect())
     }
 
-    /// Forgets runs before the present ones of their jobs.
+    /// Deletes attempts. The present attempts of jobs are left out.
     ///
     /// # Errors
-    /// The database does not answer; then none is forgotten.
+    /// The database does not answer; then no attempt is deleted.
     pub async fn forget_attempts(self, attempts: &[Attempt]) -> Result<()> {
         if attempts.is_empty() {
             return Ok(());
@@ -36,7 +36,7 @@ impl Builds<'_> {
         gone.exec(&self.db.writer).await.context("forget old attempts").map(drop)
     }
 
-    /// Whether a run ended before a time. One that nobody knows has not.
+    /// True if an attempt ended before a time; false if the attempt is not known.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,4 @@
-//! The rank of a build among the pushes of all projects: it decides where a stable link leads.
+//! The rank of a build among the pushes of all projects: it decides to which artifact a stable link leads.
 
 use super::Builds;
 use crate::store::rows;
@@ -21,7 +21,7 @@ pub(in crate::store) struct Rank {
     project: i64,
     position: i64,
     pub(in crate::store) build: i64,
-    /// The time when its commit was pushed, or else was heard of.
+    /// The time when the commit was pushed; if that is not known, the time when the build was made.
     pub(in crate::store) pushed_at: Timestamp,
 }
 
@@ -36,7 +36,8 @@ impl Rank {
         }
     }
 
-    /// Whether its push is the later one. Positions are a project's own: between projects, times have to do.
+    /// True if this push is later than the other. Positions count only inside of a project: between projects, times
+    /// decide.
     pub(in crate::store) fn is_later_than(self, other: &Self) -> bool {
         match self.project == other.project {
             true => (self.position, self.build) > (other.position, other.build),
@@ -45,8 +46,8 @@ impl Rank {
     }
 }
 
-/// Puts ranks of several projects in one order, the oldest first. A project's own keep theirs: what stands before
-/// another one there came no later, whatever its time says.
+/// Sorts the ranks of several projects, the oldest first. The ranks of one project keep their own order: an earlier
+/// position counts as an earlier push, even if its time is later.
 pub(in crate::store) fn in_order(mut ranks: Vec<Rank>) -> Vec<Rank> {
     ranks.sort_by_key(|rank| (rank.project, rank.position, rank.build));
     let mut came_at = Vec::<(Timestamp, Rank)>::with_capacity(ranks.len());

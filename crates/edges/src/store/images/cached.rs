@@ -1,4 +1,4 @@
-//! Images that install scripts made: those on each runner's engine, and the times when they were last used.
+//! Images that install scripts made: the images on each runner's engine, and the times of their last use.
 
 use super::Images;
 use crate::store::{audit, rows};
@@ -17,7 +17,8 @@ use sea_orm::{
 };
 use std::collections::{HashMap, HashSet};
 
-/// The last use of an image whose removal was begun: it may be on the engine or not, and no job finds it.
+/// The mark, instead of a last use, of an image whose removal has begun. The image may still be on the engine, but no
+/// job finds it.
 const LEAVING: i64 = -1;
 
 /// An image that an install script made just now.
@@ -25,18 +26,18 @@ const LEAVING: i64 = -1;
 pub struct NewCachedImage<'a> {
     /// The project.
     pub project: ProjectId,
-    /// The runner on whose engine it is.
+    /// The runner whose engine has the image.
     pub runner: &'a str,
-    /// The key that it is found by.
+    /// The key by which the image is found.
     pub key: &'a str,
-    /// The name of the image that it was made of.
+    /// The name of the image from which it was made.
     pub base: &'a str,
-    /// In bytes, all layers together.
+    /// Size in bytes, all layers together.
     pub size: i64,
 }
 
 impl Images<'_> {
-    /// A project's image with that key on a runner's engine, noted as used now.
+    /// A project's image with that key on a runner's engine. Its last use is now.
     ///
     /// # Errors
     /// The database does not answer.
@@ -60,12 +61,12 @@ impl Images<'_> {
             .filter(rows::cached_image::Column::Id.eq(row.id))
             .filter(rows::cached_image::Column::UsedAt.ne(LEAVING));
         let used = used.exec(&self.db.writer).await.context("note that an image is used")?;
-        // Somebody may have begun to remove it meanwhile.
+        // Another task may have begun to remove the image meanwhile.
         let is_there = used.rows_affected > 0;
         Ok(is_there.then(|| cached_image(rows::cached_image::Model { used_at: now.0, ..row })))
     }
 
-    /// Notes an image that was made just now. One that is known already is used again.
+    /// Notes an image that was made just now. If the image is known already, its last use is now.
     ///
     /// # Errors
     /// The database does not answer.
@@ -96,7 +97,7 @@ impl Images<'_> {
         Ok(())
     }
 
-    /// A project's cached images, the last used first.
+    /// A project's cached images, the last used one first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -123,8 +124,8 @@ impl Images<'_> {
         Ok(rows.into_iter().map(|row| cached_image(row).name()).collect())
     }
 
-    /// The images on a runner's engine that are more than `limit` for their project, the least recently used, all of
-    /// projects that are gone, and those whose removal was begun. None that a running job may be using.
+    /// The images to remove from a runner's engine: the least recently used of each project beyond `limit`, all of
+    /// projects that are gone, and those whose removal has begun. Images that a running job may be using are left out.
     ///
     /// # Errors
     /// The database does not answer.
@@ -134,7 +135,7 @@ impl Images<'_> {
             .order_by_desc(rows::cached_image::Column::UsedAt)
             .order_by_desc(rows::cached_image::Column::Id);
         let mut rows = rows.all(&self.db.reader).await.context("list cached images")?;
-        // An image of a fork's pull request never pushes out one that the project's own branches use.
+        // An image of a fork's pull request never displaces an image that the project's own branches use.
         rows.sort_by_key(|row| is_apart(&row.cache_key));
         let living = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null());
         let living = living.all(&self.db.reader).await.context("list projects")?;
@@ -151,8 +152,8 @@ impl Images<'_> {
         Ok(idle.map(cached_image).collect())
     }
 
-    /// Begins to remove an image that no running job may be using: from now on none will find it. None if one may, or
-    /// if it was used since `image` was read.
+    /// Begins to remove an image that no running job may be using: no job finds it from now on. None if a job may be
+    /// using the image, or if it was used since `image` was read.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -170,15 +171,16 @@ impl Images<'_> {
             .await
     }
 
-    /// Gives up a removal that was begun: the engine could not remove the image. `image` is as it was before.
+    /// Cancels a removal that has begun, because the engine could not remove the image. `image` is the state before it.
     ///
     /// # Errors
-    /// The database does not answer; then its removal is begun anew some day.
+    /// The database does not answer; then the removal is begun once more later.
     pub async fn give_up_removal(self, leaving: &CachedImage, image: &CachedImage) -> Result<()> {
         change_use(&self.db.writer, leaving, image.used_at.0).await.map(drop)
     }
 
-    /// Forgets an image that is not on the engine any more, unless it was used, or made anew, since `image` was read.
+    /// Deletes the note of an image that is not on the engine any more, unless the image was used, or made anew, since
+    /// `image` was read.
     ///
     /// # Errors
     /// The database does not answer.
@@ -204,7 +206,7 @@ impl Images<'_> {
             .await
     }
 
-    /// The projects of which a job runs: it may be making an image that is not noted yet.
+    /// The projects with a running job: it may be making an image that is not noted yet.
     ///
     /// # Errors
     /// The database does not answer.
@@ -212,7 +214,7 @@ impl Images<'_> {
         Ok(busy_since(&self.db.reader).await?.into_keys().map(ProjectId).collect())
     }
 
-    /// The inputs that a hook's image was made of when it was last looked for.
+    /// The inputs of a hook's image when the image was last looked for.
     ///
     /// # Errors
     /// The database does not answer.
@@ -222,7 +224,7 @@ impl Images<'_> {
         inputs.map(|text| serde_json::from_str(&text).context("read what an image is made of")).transpose()
     }
 
-    /// Notes what a hook's image is made of now. A hook that is gone needs no note.
+    /// Notes the present inputs of a hook's image. If the hook is gone, nothing is noted.
     ///
     /// # Errors
     /// The database does not answer.
@@ -237,7 +239,7 @@ impl Images<'_> {
     }
 }
 
-/// The time when the oldest running job of each project started, as far as one runs.
+/// The time when the oldest running job of each project started; only projects with a running job are listed.
 async fn busy_since(db: &impl ConnectionTrait) -> Result<HashMap<i64, i64>> {
     let running = rows::job::Entity::find()
         .select_only()
@@ -253,7 +255,7 @@ async fn busy_since(db: &impl ConnectionTrait) -> Result<HashMap<i64, i64>> {
     Ok(busy_since)
 }
 
-/// Notes another last use of an image, unless it was used since `image` was read.
+/// Sets the last use of an image, unless the image was used since `image` was read.
 async fn change_use(db: &impl ConnectionTrait, image: &CachedImage, used_at: i64) -> Result<bool> {
     let changed = rows::cached_image::Entity::update_many()
         .col_expr(rows::cached_image::Column::UsedAt, Expr::value(used_at))
@@ -262,7 +264,8 @@ async fn change_use(db: &impl ConnectionTrait, image: &CachedImage, used_at: i64
     Ok(changed.exec(db).await.context("note how an image is used")?.rows_affected > 0)
 }
 
-/// A job notes the image that it uses after it started: one that was used before that is not its image.
+/// True if no running job may be using the image. A job notes its image after its start: an image that was last used
+/// before that is not its image.
 fn is_idle(row: &rows::cached_image::Model, busy_since: &HashMap<i64, i64>) -> bool {
     busy_since.get(&row.project_id).is_none_or(|started_at| row.used_at < *started_at)
 }

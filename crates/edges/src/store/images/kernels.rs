@@ -1,4 +1,4 @@
-//! The images that kernel builds left on the engine, so that those which lost their names are removed, and no others.
+//! The images that kernel builds left on the engine, so that only images which lost their names are removed.
 
 use super::Images;
 use crate::store::{
@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 impl Images<'_> {
-    /// Whether the image that has a name is of a later push than a build; false if no build left it.
+    /// True if the image with a name is of a later push than a build; false if no build left that image.
     ///
     /// # Errors
     /// The database does not answer.
@@ -34,12 +34,12 @@ impl Images<'_> {
             .context("find a build")?;
         Ok(match other {
             Some(other) => Rank::of(&other).is_later_than(&own),
-            // It outlived its project.
+            // The image outlived its project.
             None => Timestamp(row.pushed_at) > own.pushed_at,
         })
     }
 
-    /// Notes an image that a kernel build of an installation left under a name; the one that had it before loses it. An
+    /// Notes an image that a kernel build of an installation left under a name; the earlier image loses the name. An
     /// image that is noted already stays as it is.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Images<'_> {
             .await
     }
 
-    /// Notes that an image lost its name to none: its branch is gone.
+    /// Notes that an image lost its name, and no other image has it: the branch is gone.
     ///
     /// # Errors
     /// The database does not answer; then this can be done once more.
@@ -100,8 +100,8 @@ impl Images<'_> {
         Artifacts { db: self.db }.let_go_of_name(IMAGES, &name.to_string()).await
     }
 
-    /// The engine's id of the image that a kernel build of an installation left under a name, and that has it still as far
-    /// as is known.
+    /// The engine's id of the image that a kernel build of an installation left under a name. As far as is known, that
+    /// image still has the name.
     ///
     /// # Errors
     /// The database does not answer.
@@ -113,7 +113,7 @@ impl Images<'_> {
         Ok(row.one(&self.db.reader).await.context("find a kernel's image")?.map(|row| row.image_id))
     }
 
-    /// Whether kernel builds of an installation left the image with that id, under whatever name.
+    /// True if kernel builds of an installation left the image with that id, under any name.
     ///
     /// # Errors
     /// The database does not answer.
@@ -124,7 +124,7 @@ impl Images<'_> {
         Ok(row.one(&self.db.reader).await.context("find a kernel's image")?.is_some())
     }
 
-    /// The ids of images that kernel builds of an installation left, and that lost their names to newer ones.
+    /// The ids of images that kernel builds of an installation left, and that have lost their names.
     ///
     /// # Errors
     /// The database does not answer.
@@ -138,7 +138,7 @@ impl Images<'_> {
         ids.into_tuple().all(&self.db.reader).await.context("list images without names")
     }
 
-    /// Forgets an image that lost its name and is gone, or has got another name from somebody.
+    /// Deletes the note of an image that lost its name and is gone, or that somebody gave another name.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,5 @@
-//! Repositories of images that projects pulled: an image that one project's login brought is not another's for the asking.
+//! Repositories of images that projects pulled. An image that was pulled with one project's login must not be available
+//! to other projects without a pull of their own.
 
 use super::Images;
 use crate::store::rows;
@@ -10,12 +11,12 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-/// The last that is known of a project's pulls of a repository.
+/// The last known state of a project's pulls from a repository.
 const BEGUN: &str = "begun";
 const WITH_LOGIN: &str = "with_login";
 const OPEN: &str = "open";
 
-/// A repository of images, and the project that pulls of it onto a runner's engine.
+/// A repository of images, and the project that pulls from it onto a runner's engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Puller<'a> {
     /// The runner.
@@ -27,8 +28,9 @@ pub struct Puller<'a> {
 }
 
 impl Images<'_> {
-    /// Whether a project may use what is on a runner's engine of a repository: no other project's login brought it, or
-    /// this project has pulled of it, too. A pull with a login that was begun counts as one that brought it.
+    /// True if a project may use the images of a repository that are on a runner's engine. That is so if no other
+    /// project's login pulled them, or if this project has pulled from the repository, too. A pull with a login counts
+    /// from its beginning.
     ///
     /// # Errors
     /// The database does not answer.
@@ -42,8 +44,8 @@ impl Images<'_> {
         Ok(has_pulled || known.iter().all(|row| row.state == OPEN))
     }
 
-    /// Notes that a pull with a login begins. Where it is the project's first one, the others that pulled as anybody have to
-    /// ask again: the registry may give to logins alone by now.
+    /// Notes that a pull with a login begins. If it is the project's first one, projects that pulled without a login
+    /// must pull again: the registry may require a login by now.
     ///
     /// # Errors
     /// The database does not answer.
@@ -52,7 +54,7 @@ impl Images<'_> {
             .filter(is_of_repository(puller))
             .filter(rows::pull::Column::ProjectId.eq(puller.project.0))
             .filter(rows::pull::Column::State.eq(WITH_LOGIN));
-        // What it brought before is there, whatever comes of this pull.
+        // The images of the earlier pull are there, independent of the result of this one.
         if own.one(&self.db.reader).await.context("find a pull")?.is_some() {
             return Ok(());
         }
@@ -65,7 +67,7 @@ impl Images<'_> {
         Ok(())
     }
 
-    /// Notes that a project has pulled of a repository.
+    /// Notes that a project has pulled from a repository.
     ///
     /// # Errors
     /// The database does not answer.
@@ -73,12 +75,12 @@ impl Images<'_> {
         if has_login {
             return self.note_pull(puller, WITH_LOGIN, true).await;
         }
-        // One that was begun with a login has become this one; what a login brought before is there still.
+        // A pull that began with a login ended without one. Images that an earlier login pulled are still there.
         self.drop_pull(puller).await?;
         self.note_pull(puller, OPEN, false).await
     }
 
-    /// Forgets a pull that was begun: it brought nothing.
+    /// Deletes the note of a pull that began, because it brought no image.
     ///
     /// # Errors
     /// The database does not answer.
@@ -91,7 +93,7 @@ impl Images<'_> {
         Ok(())
     }
 
-    /// Notes a state, in place of another one if `takes_over`.
+    /// Notes a state. It replaces an earlier state if `takes_over` is set.
     async fn note_pull(self, puller: Puller<'_>, state: &str, takes_over: bool) -> Result<()> {
         let mut again = OnConflict::columns(identity());
         match takes_over {

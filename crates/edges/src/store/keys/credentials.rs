@@ -1,4 +1,4 @@
-//! Users and passwords for registries, project by project.
+//! Credentials of registries, with user and password, for each project.
 
 use super::Keys;
 use crate::store::{audit, rows};
@@ -37,7 +37,7 @@ impl Keys<'_> {
         Ok(rows.into_iter().map(credential).collect())
     }
 
-    /// Keeps a credential that was checked, in place of the one for the same registry.
+    /// Stores a credential that was checked. It replaces the project's credential for the same registry.
     ///
     /// # Errors
     /// The database does not answer.
@@ -106,7 +106,7 @@ impl Keys<'_> {
             .await
     }
 
-    /// User and password with which a project pulls from a registry.
+    /// The user and password with which a project pulls from a registry.
     ///
     /// # Errors
     /// The password was sealed with another secret key, or the database does not answer.

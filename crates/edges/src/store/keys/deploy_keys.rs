@@ -1,4 +1,4 @@
-//! The keys by which private repositories are fetched.
+//! Deploy keys, with which private repositories are fetched.
 
 use super::Keys;
 use crate::store::{audit, rows};
@@ -32,15 +32,16 @@ impl Keys<'_> {
     /// The private part of a project's deploy key.
     ///
     /// # Errors
-    /// It was sealed with another secret key, or the database does not answer.
+    /// The key was sealed with another secret key, or the database does not answer.
     pub async fn private_key(self, project: ProjectId) -> Result<Option<SecretString>> {
         let row = rows::deploy_key::Entity::find_by_id(project.0);
         let row = row.one(&self.db.reader).await.context("find a deploy key")?;
         row.map(|row| self.db.vault.open(PRIVATE_PLACE, &row.private_key)).transpose()
     }
 
-    /// Gives a project a deploy key in place of `known`, the public part of the one that it had; it is not at the forge
-    /// yet. If the project has another one by now, that one stays. Gives the one that it has then.
+    /// Gives a project a deploy key in place of `known`, the public part of its earlier key. The new key is not at the
+    /// forge yet. If the project has another key than `known` by now, that key stays. Gives the key that the project
+    /// has afterwards.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -80,7 +81,7 @@ impl Keys<'_> {
             .await
     }
 
-    /// Notes a deploy key's number at the forge, or that it is there no more.
+    /// Notes a deploy key's number at the forge, or that the key is not there any more.
     ///
     /// # Errors
     /// There is no such key, or the database does not answer.

@@ -52,7 +52,7 @@ pub struct HookCall {
 
 impl Queue<'_> {
     /// Enqueues a job for a change that a delivery brought to a hook, and settles the delivery. If the ref is back at a
-    /// commit whose job ended without a result, the job gets another attempt, as it would be planned now.
+    /// commit whose job was stopped or could not be executed, the job gets another attempt, as it would be planned now.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
