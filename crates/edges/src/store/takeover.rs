@@ -1,9 +1,9 @@
-//! Taking over what another installation has: its rows become rows here, each once, however often somebody asks.
+//! Takes over rows of another installation. Each row becomes one row here, however often the take-over is repeated.
 //!
-//! A row that was taken over stands in the table `imported`, written in the same transaction. Nothing here puts
-//! anything into the outbox: what is long over is no news.
+//! A row that was taken over is noted in the table `imported`, in the same transaction. Nothing here puts a message
+//! into the outbox: old results are no news.
 //!
-//! Another run follows what changed there since, as long as nothing was done with it here.
+//! A repeated take-over applies later changes of the other installation, as long as the row was not changed here.
 
 mod builds;
 mod places;
@@ -46,72 +46,73 @@ use secrecy::SecretString;
 /// A row of another installation.
 #[derive(Clone, Copy, Debug)]
 pub struct Foreign<'a> {
-    /// The name that the installation is known by.
+    /// The name of the installation.
     pub source: &'a str,
-    /// The row's id there.
+    /// The row's id in the other installation.
     pub id: i64,
-    /// The largest id of such rows there: a row that cannot keep its id gets one above all of them, so that no other
-    /// row loses its own by that.
+    /// The largest id of such rows in the other installation. A row that cannot keep its id gets an id above all of
+    /// them, so that no other row loses its id to it.
     pub largest: i64,
 }
 
-/// The largest id that is kept: SQLite counts on from the largest that there ever was, and scripts know numbers up to
-/// 2^53.
+/// The largest id that is kept. SQLite continues after the largest id that ever existed, and scripts handle numbers
+/// only up to 2^53.
 pub const LARGEST_ID: i64 = 1 << 40;
 
 /// Outcome for a row of another installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken<T> {
-    /// It is a row here now.
+    /// The row is here now.
     Over(T),
-    /// It was one before.
+    /// The row was here before.
     There(T),
-    /// It was one before, and follows what changed there since.
+    /// The row was here before, and was updated after a change in the other installation.
     Followed(T),
-    /// It was one before, and somebody removed it since.
+    /// The row was here before, and somebody removed it since.
     Gone,
-    /// There is such a row here, which did not come from that installation.
+    /// There is such a row here that did not come from that installation.
     MadeHere,
 }
 
-/// Somebody who used another installation.
+/// A user of another installation.
 pub struct NewUser {
-    /// As the forge told it there.
+    /// The profile as the forge told it to that installation.
     pub profile: Profile,
-    /// Their token at the forge, if it is known.
+    /// The user's token at the forge, if it is known.
     pub token: Option<SecretString>,
-    /// The address where they want mail.
+    /// The address at which the user wants mail.
     pub mail_address: Option<String>,
 }
 
 /// A project of another installation.
 pub struct NewProject {
-    /// The repository that its commits come from.
+    /// The repository of the project.
     pub repository: Repository,
     /// The user who made it.
     pub owner: UserId,
-    /// The others who may see it.
+    /// The other users who may see the project.
     pub members: Vec<(UserId, Role)>,
-    /// Whether everybody may see its badge although the repository is private.
+    /// True if everybody may see the badge although the repository is private.
     pub open_badge: bool,
 }
 
 /// A hook of another installation.
 pub struct NewHook {
-    /// The recipe that people wrote.
+    /// The hook's settings.
     pub recipe: HookRecipe,
-    /// The webhook that calls it.
+    /// The webhook that calls the hook.
     pub webhook: Option<WebhookId>,
 }
 
-/// Rows that another installation had.
+/// Rows that are taken over from another installation.
 #[derive(Clone, Copy)]
 pub struct Takeover<'a> {
     pub(super) db: &'a Database,
 }
 
 impl Takeover<'_> {
-    /// Takes over a user. One whom this installation knows stays as they are, but for a token that is missing.
+    /// Takes over a user. A user who is known here stays unchanged, except that a missing token is added. The mail
+    /// address is updated, too, if the user never signed in here.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -149,7 +150,7 @@ impl Takeover<'_> {
             .await
     }
 
-    /// Takes over a project with its members, if its repository is no project here.
+    /// Takes over a project with its members, if its repository has no project here.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -173,7 +174,8 @@ impl Takeover<'_> {
                         return Ok(Taken::There(ProjectId(known)));
                     }
                     (Some(_), _) => return Ok(Taken::MadeHere),
-                    // A database that was started anew gives the last number once more: then it is another repository's.
+                    // After a restart of its database, the other installation may have given its last number once more,
+                    // to another repository.
                     (None, Some(known)) if is_of_another(tx, known).await? => {}
                     (None, Some(_)) => return Ok(Taken::Gone),
                     (None, None) => {}
@@ -229,7 +231,7 @@ impl Takeover<'_> {
             .await
     }
 
-    /// Takes over a hook, with a new secret: its webhook knows it only after it was connected anew.
+    /// Takes over a hook, with a new secret. The hook's webhook gets the secret only when it is connected anew.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -269,8 +271,8 @@ impl Takeover<'_> {
     }
 }
 
-/// Somebody who is here already. A person who never signed in here is known from there alone, and what is new there
-/// counts.
+/// Updates a user who is here already. If the user never signed in here, the other installation is the only source, so
+/// its changes are applied.
 async fn known_user(
     tx: &Transaction,
     row: rows::user::Model,
@@ -294,7 +296,7 @@ async fn known_user(
     Ok(if is_from_there { Taken::Followed(id) } else { Taken::There(id) })
 }
 
-/// Until somebody asked the forge, the members are those of the other installation.
+/// Updates the members from the other installation. This is done only until the forge was asked.
 async fn follow_members(tx: &Transaction, project: ProjectId, new: &NewProject) -> Result<()> {
     let others = rows::membership::Entity::delete_many()
         .filter(rows::membership::Column::ProjectId.eq(project.0))
@@ -306,13 +308,14 @@ async fn follow_members(tx: &Transaction, project: ProjectId, new: &NewProject) 
     Ok(())
 }
 
-/// Whether a project that was taken over lives on here: then its repository is not the one that has its number now.
+/// True if a project that was taken over still exists here. Then the repository that has its number in the other
+/// installation now is another one.
 async fn is_of_another(tx: &Transaction, id: i64) -> Result<bool> {
     let row = rows::project::Entity::find_by_id(id).one(tx).await.context("find a project")?;
     Ok(row.is_some_and(|row| row.deleted_at.is_none()))
 }
 
-/// A hook that nobody here saved or restored is the other installation's still.
+/// Updates a hook from the other installation, unless somebody here saved or restored it.
 async fn follow_hook(tx: &Transaction, row: rows::hook::Model, new: &NewHook) -> Result<Taken<HookId>> {
     let id = HookId(row.id);
     let fresh = rows::hook::ActiveModel {
@@ -328,7 +331,7 @@ async fn follow_hook(tx: &Transaction, row: rows::hook::Model, new: &NewHook) ->
     Ok(Taken::Followed(id))
 }
 
-/// Whether a row says already what it is to say.
+/// True if a row has all values already that are to be set.
 fn is_same(row: &rows::hook::Model, fresh: &rows::hook::ActiveModel) -> bool {
     let before = rows::hook::ActiveModel::from(row.clone());
     let columns = <rows::hook::Entity as EntityTrait>::Column::iter();

@@ -1,4 +1,4 @@
-//! Builds of another installation with their jobs, a page in one transaction.
+//! Takes over builds of another installation with their jobs, one page in a transaction.
 
 use super::{
     Foreign, LARGEST_ID, Taken, Takeover,
@@ -22,10 +22,10 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-/// The installation that builds of a project come from.
+/// The installation from which builds of a project come.
 #[derive(Clone, Copy, Debug)]
 pub struct ForeignBuilds<'a> {
-    /// The name that the installation is known by.
+    /// The name of the installation.
     pub source: &'a str,
     /// The largest id of a build there.
     pub largest_build: i64,
@@ -33,19 +33,19 @@ pub struct ForeignBuilds<'a> {
     pub largest_job: i64,
     /// The largest number of a build of the project there.
     pub largest_number: i64,
-    /// Beginning of the take-over: nothing there is newer.
+    /// Beginning of the take-over: no row of the other installation is newer.
     pub now: Timestamp,
 }
 
-/// The attempt that a job was taken over as.
+/// The number of the attempt as which a job is taken over.
 pub(in crate::store) const FIRST: i32 = 1;
 
 /// Outcome for a build of another installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildTaken {
-    /// It is here.
+    /// The build is here.
     Here {
-        /// Whether it was not before.
+        /// True if the build was not here before.
         is_new: bool,
         /// Its id here.
         id: BuildId,
@@ -54,14 +54,14 @@ pub enum BuildTaken {
         /// The outcomes for its jobs, in their order.
         jobs: Vec<Taken<JobId>>,
     },
-    /// It was here before, and somebody removed it since.
+    /// The build was here before, and somebody removed it since.
     Gone,
-    /// Another build here has its branch and commit; that one's number.
+    /// Another build here has the same branch and commit; the number of that build.
     Clash(i64),
 }
 
 impl Takeover<'_> {
-    /// Takes over some builds of a project with their jobs, as first attempts; the logs are the caller's to write.
+    /// Takes over some builds of a project with their jobs, as first attempts. The caller writes the logs.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -128,8 +128,8 @@ async fn same_commit(tx: &Transaction, project: ProjectId, new: &NewBuild) -> Re
     Ok(row.one(tx).await.context("look for a build in the way")?.map(|row| row.number))
 }
 
-/// The number that a build has there, where it is free here; else one above all. The other installation counted without
-/// a lock, and gave a number twice now and then.
+/// The build's number in the other installation, if it is free here; otherwise a number above all others. The other
+/// installation counted without a lock, and sometimes gave a number twice.
 async fn free_number(tx: &Transaction, project: ProjectId, wished: i64, largest: i64) -> Result<i64> {
     let of_project = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0));
     let taken = of_project.clone().filter(rows::build::Column::Number.eq(wished));
@@ -193,7 +193,7 @@ async fn import_job(
             None => Ok(Taken::Gone),
         };
     }
-    // 0 is no id.
+    // 0 is not a valid id, so the job gets another one.
     let wished = Foreign { id: if new.may_keep_id { foreign.id } else { 0 }, ..foreign };
     let row = rows::job::ActiveModel {
         id: Set(free_id::<rows::job::Entity>(tx, wished).await?),
@@ -229,7 +229,8 @@ async fn import_job(
     Ok(Taken::Over(JobId(id)))
 }
 
-/// A job that went on there after it was taken over; one that ran again here is Kozmic's own.
+/// Updates a job that changed in the other installation after it was taken over. A job with a new attempt here belongs
+/// to Kozmic and stays.
 async fn follow_job(tx: &Transaction, row: rows::job::Model, new: &NewJob) -> Result<Taken<JobId>> {
     let id = JobId(row.id);
     let now = (new.status.word(), new.return_code, Some(new.finished_at.0));
@@ -249,13 +250,13 @@ async fn follow_job(tx: &Transaction, row: rows::job::Model, new: &NewJob) -> Re
     Ok(Taken::Followed(id))
 }
 
-/// A push that the forge delivers once more is not built once more.
+/// Notes a hook call, so that a push that the forge delivers once more is not built once more.
 async fn note_call(tx: &Transaction, hook: HookId, build: i64) -> Result<()> {
     let row = rows::hook_call::ActiveModel {
         id: NotSet,
         hook_id: Set(hook.0),
         build_id: Set(build),
-        // Of no delivery that is here.
+        // The delivery does not exist here.
         delivery_id: Set(0),
     };
     let known = OnConflict::columns([rows::hook_call::Column::HookId, rows::hook_call::Column::BuildId])
@@ -266,7 +267,7 @@ async fn note_call(tx: &Transaction, hook: HookId, build: i64) -> Result<()> {
     Ok(())
 }
 
-/// Brings a build in line with its jobs, without telling anybody.
+/// Brings a build in line with its jobs, without a message to anybody.
 pub(in crate::store) async fn follow_jobs(tx: &Transaction, build: i64) -> Result<()> {
     let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
     let jobs = jobs.all(tx).await.context("list a build's jobs")?;

@@ -1,5 +1,4 @@
-//! Rows that another installation deleted after they were taken over go here too, unless something was done with them
-//! here.
+//! Removes rows that another installation deleted after they were taken over, unless they were changed here.
 
 use super::{
     Takeover,
@@ -13,7 +12,7 @@ use kozmic_model::ids::{BuildId, HookId, JobId, ProjectId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Rows that a project still has in the other installation, by ids there.
+/// Rows that a project still has in the other installation, by their ids there.
 #[derive(Debug, Default)]
 pub struct Still {
     /// Its hooks.
@@ -24,19 +23,20 @@ pub struct Still {
     pub jobs: HashMap<i64, i64>,
 }
 
-/// A row here whose row in the other installation is gone.
+/// A row here whose row in the other installation was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// A hook: whether it went here too, or stays because somebody here saved or restored it.
+    /// A hook. True if it may go here, too; false if it stays because somebody here saved or restored it.
     Hook(HookId, bool),
-    /// A build: whether it went here too, or stays because it has jobs that were made here.
+    /// A build. True if it may go here, too; false if it stays because it has jobs of its own here.
     Build(BuildId, bool),
-    /// A job: whether it went here too, or stays because it ran again here.
+    /// A job. True if it may go here, too; false if it stays because it has a new attempt here.
     Job(JobId, bool),
 }
 
 impl Takeover<'_> {
-    /// Rows of a project that were taken over and are gone there since, each with whether it may go here.
+    /// Rows of a project that were taken over and were deleted in the other installation since. Each says if it may go
+    /// here.
     ///
     /// # Errors
     /// The database does not answer.
@@ -44,7 +44,8 @@ impl Takeover<'_> {
         Ok(lost(&self.db.reader, source, project, still).await?.into_iter().map(|lost| lost.what).collect())
     }
 
-    /// The projects that were taken over and are none of these repositories, by the forge's numbers: name and id here.
+    /// The projects that were taken over and belong to none of these repositories, by the forge's numbers: name and id
+    /// here.
     ///
     /// # Errors
     /// The database does not answer.
@@ -60,7 +61,7 @@ impl Takeover<'_> {
         Ok(gone.map(|project| (project.repository.full_name(), project.id)).collect())
     }
 
-    /// Removes what of a project is gone there since, as far as nothing was done with it here.
+    /// Removes rows of a project that were deleted in the other installation since, unless they were changed here.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -105,7 +106,7 @@ impl Takeover<'_> {
     }
 }
 
-/// Forgets the push that a build that is gone stood for: another build may get its number.
+/// Deletes the move that was noted for a deleted build: another build may get the build's number.
 async fn forget_move(tx: &Transaction, project: ProjectId, build: BuildId) -> Result<()> {
     rows::ref_move::Entity::delete_many()
         .filter(rows::ref_move::Column::ProjectId.eq(project.0))
@@ -116,15 +117,16 @@ async fn forget_move(tx: &Transaction, project: ProjectId, build: BuildId) -> Re
     Ok(())
 }
 
-/// A row here, and what it was there.
+/// A row here, and its id in the other installation.
 struct Former {
     what: Lost,
     foreign_id: i64,
-    /// The build of a job.
+    /// The build, if the row is a job.
     build: Option<i64>,
 }
 
-/// Jobs before their builds, so that a build is empty when its turn comes.
+/// The rows that were deleted in the other installation. Jobs come before their builds, so that a build has no jobs
+/// left when it is removed.
 async fn lost(
     db: &impl ConnectionTrait,
     source: &str,
@@ -145,7 +147,8 @@ async fn lost(
     for (foreign_id, id) in taken::<rows::job::Entity>(db, source, "job", project).await? {
         let row = rows::job::Entity::find_by_id(id).one(db).await.context("find a job")?;
         let Some(row) = row else { continue };
-        // A database that was started anew gives the last number once more.
+        // After a restart of its database, the other installation may have given its last number once more. A job is
+        // the same only if its build is the same.
         if still.jobs.get(&foreign_id).is_some_and(|build| there.get(&row.build_id) == Some(build)) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Builds and jobs as another installation tells of them.
+//! Builds and jobs as another installation describes them.
 
 use kozmic_model::{
     event::Author,
@@ -11,7 +11,7 @@ use kozmic_model::{
 
 /// A build of another installation.
 pub struct NewBuild {
-    /// Its id there.
+    /// The build's id in the other installation.
     pub foreign_id: i64,
     /// Its number within the project.
     pub number: i64,
@@ -19,7 +19,7 @@ pub struct NewBuild {
     pub git_ref: GitRef,
     /// The commit.
     pub sha: Sha,
-    /// Its status, if it has no jobs that tell it.
+    /// The build's status, if it has no jobs that determine it.
     pub status: Status,
     /// The commit's author.
     pub author: Author,
@@ -27,23 +27,23 @@ pub struct NewBuild {
     pub message: String,
     /// The time when it was planned.
     pub created_at: Timestamp,
-    /// Its jobs, all ended.
+    /// The build's jobs, which have all ended.
     pub jobs: Vec<NewJob>,
 }
 
-/// A job of another installation; it ended.
+/// A finished job of another installation.
 pub struct NewJob {
-    /// Its id there.
+    /// The job's id in the other installation.
     pub foreign_id: i64,
-    /// True if no log here stands in the way of its id.
+    /// True if the job may keep its id, because there is no log here under it.
     pub may_keep_id: bool,
-    /// The hook here that it came from.
+    /// The hook here that caused the job.
     pub hook: Option<HookId>,
-    /// The spec that ran, as far as it is known.
+    /// The spec of the attempt, as far as it is known.
     pub spec: JobSpec,
     /// The status at its end.
     pub status: Status,
-    /// The reason why it ended badly.
+    /// The reason why the job did not succeed.
     pub reason: Option<String>,
     /// The return code of the script.
     pub return_code: Option<i64>,

@@ -1,4 +1,4 @@
-//! Rows here that another installation's rows became, and the numbers that new ones get.
+//! Notes about rows that were taken over, and ids for new rows.
 
 use super::{Foreign, LARGEST_ID};
 use crate::store::{database::Transaction, rows};
@@ -9,7 +9,7 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-/// The row here that another installation's row became; perhaps it is gone.
+/// The id here of a row that was taken over. The row here may be gone.
 pub(in crate::store) async fn own_id(
     tx: &Transaction,
     kind: &'static str,
@@ -22,7 +22,7 @@ pub(in crate::store) async fn own_id(
     Ok(row.one(tx).await.context("look for an earlier take-over")?.map(|row| row.own_id))
 }
 
-/// Notes what a row became; what it became before is forgotten.
+/// Notes the id here of a row that was taken over, in place of an earlier note.
 pub(in crate::store) async fn note(
     tx: &Transaction,
     kind: &'static str,
@@ -44,7 +44,7 @@ pub(in crate::store) async fn note(
     Ok(())
 }
 
-/// Forgets what rows became, so that others may have their numbers.
+/// Deletes the notes about rows, so that other rows may have their ids.
 pub(in crate::store) async fn forget(
     tx: &Transaction,
     source: &str,
@@ -61,8 +61,8 @@ pub(in crate::store) async fn forget(
     Ok(())
 }
 
-/// The id that a row has in the other installation, where no row has it here: so addresses stay as they were. Else one
-/// above all that are there or ever were here: whoever comes later finds their own still free.
+/// The row's id in the other installation, if no row has it here, so that addresses stay the same. Otherwise an id
+/// above all that exist or ever existed here, so that later rows still find their own ids free.
 pub(in crate::store) async fn free_id<E>(tx: &Transaction, foreign: Foreign<'_>) -> Result<i64>
 where
     E: EntityTrait + Default,

@@ -1,5 +1,5 @@
-//! The places of another installation's builds among the pushes of their refs: in its own order, which is that of its
-//! ids, and before all that was heard of here.
+//! Positions of another installation's builds in the order of their refs. They keep the order of that installation,
+//! which is the order of its ids. They come before all pushes that became known here.
 
 use super::{Foreign, LARGEST_ID, new_build::NewBuild, taken::taken};
 use crate::store::{
@@ -23,10 +23,11 @@ use std::{
     time::Duration,
 };
 
-/// Distance of positions by which pushes there come before those that are heard of here, whichever comes first.
+/// Offset of the positions: pushes in the other installation come before pushes that become known here, in whatever
+/// order the two are noted.
 const BEFORE_ALL: i64 = 1 << 61;
 
-/// The places of a project's builds that were taken over.
+/// The positions of a project's builds that were taken over.
 pub(in crate::store) struct Places {
     pub(in crate::store) project: ProjectId,
     refs: HashMap<String, Ref>,
@@ -36,24 +37,24 @@ pub(in crate::store) struct Places {
 /// One ref of the project.
 #[derive(Default)]
 struct Ref {
-    /// Commit and position by the id there.
+    /// Commit and position of each build that was taken over, by its id in the other installation.
     taken: BTreeMap<i64, (String, i64)>,
-    /// Its moves, once somebody asked.
+    /// The moves of the ref; none until they are needed.
     moves: Option<Moves>,
 }
 
 /// The moves of a ref.
 struct Moves {
-    /// Times at which it moved here.
+    /// Times at which the ref moved here.
     here_at: Vec<Timestamp>,
-    /// The commits that it came to by that.
+    /// The commits to which the ref moved here.
     here: HashSet<String>,
-    /// Times at which it came to commits there.
+    /// Times at which the ref came to commits in the other installation.
     there_at: HashMap<String, Timestamp>,
 }
 
 impl Places {
-    /// As they are in the database.
+    /// Reads the positions from the database.
     pub(in crate::store) async fn of(
         tx: &Transaction,
         source: &str,
@@ -77,7 +78,7 @@ impl Places {
         Ok(Self { project, refs, now })
     }
 
-    /// Finds the place of a build that is about to be taken over.
+    /// Finds the position of a build that is about to be taken over.
     pub(in crate::store) async fn take(
         &mut self,
         tx: &Transaction,
@@ -86,7 +87,8 @@ impl Places {
     ) -> Result<i64> {
         let (taken, moves) = self.on(tx, new).await?;
         let mut before = taken.range(..foreign.id).rev();
-        // A build that its ref came back to here stands where that push does.
+        // If a ref came back here to the commit of a build, the build has the position of that later push, so it does
+        // not count.
         let before = before.find(|(_, (sha, _))| !moves.here.contains(sha));
         let position = foreign.id.clamp(1, LARGEST_ID) * STRIDE - BEFORE_ALL;
         let position = before.map_or(position, |(_, (_, before))| position.max(before + 1));
@@ -94,8 +96,9 @@ impl Places {
         Ok(position)
     }
 
-    /// Notes the push of a build that was taken over, so that a late delivery of an older one is known as that. It is no
-    /// older than the one before it there, and before those of here that came after that one.
+    /// Notes the push of a build that was taken over, so that a late delivery of an older push is recognized as older.
+    /// The time of this push is not before the push of the previous build in the other installation, but before the
+    /// pushes here that came after that one.
     pub(in crate::store) async fn note_move(
         &mut self,
         tx: &Transaction,
@@ -127,7 +130,7 @@ impl Places {
         Ok(())
     }
 
-    /// The ref of a build.
+    /// The ref of a build: its builds that were taken over, and its moves.
     async fn on(
         &mut self,
         tx: &Transaction,
@@ -143,8 +146,9 @@ impl Places {
 }
 
 impl Moves {
-    /// A move that stands for a build that was taken over, by itself or by a migration, is none of here, nor is a late
-    /// delivery of what was built there.
+    /// Reads the moves of a ref. Two kinds do not count as moves here: a move that stands for a build that was taken
+    /// over, noted by the take-over or by a migration; and a late delivery of a commit that was built in the other
+    /// installation.
     async fn of(
         tx: &Transaction,
         project: ProjectId,
@@ -180,7 +184,7 @@ mod tests {
     use kozmic_model::{event::Author, git::GitRef, status::Status};
     use sea_orm::QueryOrder;
 
-    /// The id there, the commit's digit, and when it was built, in seconds.
+    /// A build: its id in the other installation, its commit's digit, and its time in seconds.
     type Old = (i64, char, i64);
 
     async fn import(stage: &Stage, builds: &[Old]) {
@@ -188,7 +192,7 @@ mod tests {
         let from = ForeignBuilds { source, largest_build: 99, largest_job: 99, largest_number: 99, now: NOW };
         let build = |(foreign_id, digit, second): &Old| NewBuild {
             foreign_id: *foreign_id,
-            // The counter there had no lock, and was set back once.
+            // The other installation's counter had no lock, and was set back once.
             number: 7 - foreign_id / 2,
             git_ref: GitRef::Branch("main".into()),
             sha: digit.to_string().repeat(40).parse().unwrap(),
@@ -202,7 +206,7 @@ mod tests {
         stage.store.takeover().import_builds(from, stage.project, &builds).await.unwrap();
     }
 
-    /// The digits of the branch's builds, the oldest first.
+    /// The digits of the builds of the branch, the oldest first.
     async fn order(stage: &Stage) -> String {
         let builds = rows::build::Entity::find().order_by_asc(rows::build::Column::Position);
         let builds = builds.all(&stage.store.db.reader).await.unwrap();
@@ -254,7 +258,7 @@ mod tests {
     async fn what_was_taken_over_before_pushes_were_noted_is_followed_by_what_came_there_since() {
         let stage = Stage::new().await;
         import(&stage, &[(1, 'a', 100), (2, 'b', 200)]).await;
-        // As a migration leaves them.
+        // Positions as a migration sets them.
         let places = "UPDATE build SET position = id * 1048576";
         sea_orm::ConnectionTrait::execute_unprepared(&stage.store.db.reader, places).await.unwrap();
         stage.told("1", ('b', 'd'), 500).await;

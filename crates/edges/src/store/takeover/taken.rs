@@ -1,4 +1,4 @@
-//! The rows of a project that were taken over.
+//! Finds the rows of a project that were taken over.
 
 use crate::store::rows;
 use anyhow::{Context, Result};
@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Query},
 };
 
-/// A project's rows that were taken over: the id there, and the id here.
+/// A project's rows that were taken over: the id in the other installation, and the id here.
 pub(in crate::store) async fn taken<E: OfProject>(
     db: &impl ConnectionTrait,
     source: &str,
