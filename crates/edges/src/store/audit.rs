@@ -1,5 +1,5 @@
-//! The audit trail. An entry is written in the transaction of the change that it tells of: neither is there without the
-//! other. Who does it is said by the handle that the change goes through.
+//! The audit trail. An entry is written in the same transaction as the change that it records, so neither exists
+//! without the other. The handle through which a change is made names the actor.
 
 use super::{
     database::{Database, Transaction},
@@ -20,7 +20,7 @@ use sea_orm::{
 };
 use std::time::Duration;
 
-/// Time after which somebody who is kept out is noted once more.
+/// Time after which a refused sign-in of the same person is noted once more.
 const REFUSED_AGAIN: Duration = Duration::from_secs(3_600);
 
 /// The audit trail.
@@ -30,7 +30,7 @@ pub struct AuditTrail<'a> {
 }
 
 impl AuditTrail<'_> {
-    /// A page of the trail, the newest entries first; of one project, or of all that was ever done.
+    /// A page of the trail, the newest entries first; of one project, or of all projects.
     ///
     /// # Errors
     /// The database does not answer.
@@ -48,7 +48,8 @@ impl AuditTrail<'_> {
         Ok(Page { items: rows.into_iter().map(entry).collect::<Result<_>>()?, total })
     }
 
-    /// Notes that somebody was not let in, unless that was noted within the hour: who is kept out can try again and again.
+    /// Notes that a person was refused, unless that was noted within the hour: a refused person can try again and
+    /// again.
     ///
     /// # Errors
     /// The database does not answer.
@@ -69,8 +70,8 @@ impl AuditTrail<'_> {
             .await
     }
 
-    /// Forgets entries from before a time, and if there are more than `most`, the oldest of whoever has the most: nobody
-    /// can push out what others did. Gives how many.
+    /// Deletes entries from before a time. If more than `most` remain, deletes the oldest entries of the person with
+    /// the most entries, so that nobody can displace entries about others. Gives the number of deleted entries.
     ///
     /// # Errors
     /// The database does not answer.
@@ -89,7 +90,7 @@ impl AuditTrail<'_> {
         }
     }
 
-    /// The one who has the most entries, and their number; the inner none: who did it is no person.
+    /// The person with the most entries, and their number. The inner value is none if the entries are not of a person.
     async fn busiest(self) -> Result<Option<(Option<i64>, u64)>> {
         let entries = rows::audit::Column::Id.count();
         let by_person = rows::audit::Entity::find()
@@ -122,7 +123,7 @@ impl AuditTrail<'_> {
     }
 }
 
-/// Notes in a transaction what somebody does in it.
+/// Adds an entry for a change of an actor, in the transaction of that change.
 pub(in crate::store) async fn note(tx: &Transaction, actor: &Actor, deed: Deed) -> Result<()> {
     let Deed { action, project, subject } = deed;
     let name = match project {
@@ -182,7 +183,7 @@ mod tests {
             self.store.acting(Actor::Person { user: self.user, login: "anna".into(), token })
         }
 
-        /// The deeds in the project, the oldest first.
+        /// The entries about the project, the oldest first.
         async fn trail(&self) -> Vec<String> {
             let entries = self.store.audit().audit(Some(self.project), FIRST).await.unwrap().items;
             let said = |entry: &AuditEntry| {

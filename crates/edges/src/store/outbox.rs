@@ -1,6 +1,6 @@
-//! The outbox: messages to the forge and to people that wait to be sent. A row has the subject of a message, not its
-//! words: they are made of the newest state when it is sent, so nothing outdated goes out, and many changes make one
-//! call.
+//! The outbox: messages to the forge and to people that wait to be sent. A row has only the subject of a message. The
+//! text is made from the newest state when the message is sent. So no outdated text is sent, and many changes cause
+//! only one call.
 
 mod lane;
 pub(super) mod mail_counts;
@@ -31,13 +31,14 @@ pub struct Outgoing {
     pub id: OutboxId,
     /// Its subject.
     pub subject: Subject,
-    /// Counts the changes since it was first written; a change while it is sent means: send again.
+    /// The number of changes since the message was first written. If it grows while the message is being sent, the
+    /// message is sent again.
     pub version: i32,
     /// The number of times that sending failed.
     pub tries: i32,
-    /// The time before which it is not sent.
+    /// The time before which the message is not sent.
     pub not_before: Timestamp,
-    /// The time when it was first written; of a link or a notice, when it was asked for last.
+    /// The time when the message was first written. For a link or a notice, the time of the last request.
     pub created_at: Timestamp,
 }
 
@@ -61,8 +62,8 @@ impl Outbox<'_> {
         row.map(|row| outgoing(row, lane)).transpose()
     }
 
-    /// Lets nothing wait for longer than until a time: a clock that was ahead may have been put back. What would, may be
-    /// sent now.
+    /// Limits the time for which messages wait, because a clock that was ahead may have been set back. A message that
+    /// would wait beyond `until` may be sent now.
     ///
     /// # Errors
     /// The database does not answer.
@@ -74,10 +75,10 @@ impl Outbox<'_> {
         Ok(done.rows_affected)
     }
 
-    /// Takes out what was sent, unless it changed meanwhile.
+    /// Removes a message that was sent, unless it changed meanwhile.
     ///
     /// # Errors
-    /// The database does not answer; then it is sent again.
+    /// The database does not answer; then the message is sent again.
     pub async fn sent(self, outgoing: Outgoing) -> Result<()> {
         rows::outbox::Entity::delete_many()
             .filter(rows::outbox::Column::Id.eq(outgoing.id.0))
@@ -88,7 +89,7 @@ impl Outbox<'_> {
         Ok(())
     }
 
-    /// Lets something wait that was not tried.
+    /// Lets a message wait without a try to send it.
     ///
     /// # Errors
     /// The database does not answer.
@@ -102,7 +103,7 @@ impl Outbox<'_> {
         Ok(())
     }
 
-    /// Notes that sending failed and when to try again.
+    /// Notes that sending failed, and the time of the next try.
     ///
     /// # Errors
     /// The database does not answer.
@@ -128,7 +129,7 @@ fn outgoing(row: rows::outbox::Model, lane: OutboxLane) -> Result<Outgoing> {
     Ok(Outgoing { id: OutboxId(id), subject, version, tries, not_before, created_at })
 }
 
-/// Writes that a message is to be sent.
+/// Puts a message into the outbox.
 pub(in crate::store) async fn put(tx: &Transaction, subject: Subject, now: Timestamp) -> Result<()> {
     let row = rows::outbox::ActiveModel {
         id: NotSet,
@@ -140,16 +141,16 @@ pub(in crate::store) async fn put(tx: &Transaction, subject: Subject, now: Times
         fault: Set(None),
         created_at: Set(now.0),
     };
-    // A row that waits out the forge's rate limit goes on waiting: only its version grows.
+    // A row that waits because of the forge's rate limit continues to wait: only its version grows.
     let version = Expr::col((rows::outbox::Entity, rows::outbox::Column::Version)).add(1);
     let mut again = OnConflict::columns([rows::outbox::Column::Kind, rows::outbox::Column::Subject]);
     again.value(rows::outbox::Column::Version, version).value(rows::outbox::Column::Tries, 0);
     match subject {
-        // A link may go elsewhere now, where nothing failed yet.
+        // A link may go to another address now, for which no try has failed yet.
         Subject::MailLink(_) => {
             again.update_columns([rows::outbox::Column::NotBefore, rows::outbox::Column::CreatedAt]);
         }
-        // A notice has the age of its latest news.
+        // The age of a notice counts from its latest news.
         Subject::Notice(..) => {
             again.update_column(rows::outbox::Column::CreatedAt);
         }

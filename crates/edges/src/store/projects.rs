@@ -1,4 +1,4 @@
-//! Projects, and the repositories that people can make projects of.
+//! Projects, and the repositories of which people can make projects.
 
 mod facts;
 mod members;
@@ -31,12 +31,12 @@ use sea_orm::{
 };
 use std::collections::HashMap;
 
-/// A project in the list at the left of each page.
+/// A project in the list of projects on each page.
 #[derive(Clone, Debug)]
 pub struct ProjectLine {
     /// The project.
     pub project: Project,
-    /// The role in it of the person who looks.
+    /// The role of the person who looks at the page.
     pub role: Role,
     /// Its newest build.
     pub latest: Option<Build>,
@@ -49,7 +49,7 @@ pub struct Projects<'a> {
 }
 
 impl Projects<'_> {
-    /// The repositories that a user may administer, as of the last look at the forge, by owner and name.
+    /// The repositories that a user may administer, as the forge last reported them, by owner and name.
     ///
     /// # Errors
     /// The database does not answer.
@@ -63,8 +63,8 @@ impl Projects<'_> {
         Ok(rows.into_iter().map(read::repository).collect())
     }
 
-    /// Makes a project of a repository on the user's list; the one that is there already, if so. One that only the
-    /// Auto Builder has becomes the user's.
+    /// Makes a project of a repository on the user's list, or gives the existing project. If that project belongs to
+    /// the Auto Builder, it becomes the user's.
     ///
     /// # Errors
     /// The repository is not on the user's list, or the database does not answer.
@@ -133,7 +133,7 @@ impl Projects<'_> {
         Ok(rows.context("list projects")?.into_iter().map(read::project).collect())
     }
 
-    /// Follows a repository that was renamed, moved or changed at the forge.
+    /// Updates a project after its repository was renamed, moved or changed at the forge.
     ///
     /// # Errors
     /// The database does not answer.
@@ -147,7 +147,7 @@ impl Projects<'_> {
             .await
     }
 
-    /// Hides a project that is said to be private by now, until the forge's own answer is believed.
+    /// Hides a project after a delivery said that it is private now, until the forge itself was asked.
     ///
     /// # Errors
     /// The database does not answer.
@@ -158,7 +158,8 @@ impl Projects<'_> {
         Ok(())
     }
 
-    /// Takes the forge's answer for all that was told of a project's repository before it was asked.
+    /// Accepts the forge's answer: facts that deliveries told about the repository before the question do not count any
+    /// more.
     ///
     /// # Errors
     /// The database does not answer.
@@ -171,7 +172,7 @@ impl Projects<'_> {
         Ok(())
     }
 
-    /// Notes what people chose for a project.
+    /// Changes the settings of a project.
     ///
     /// # Errors
     /// The database does not answer.
@@ -199,7 +200,7 @@ impl Projects<'_> {
             .await
     }
 
-    /// Notes whether everybody may see a private project's badge.
+    /// Notes if everybody may see a private project's badge.
     ///
     /// # Errors
     /// There is no such project, or the database does not answer.
@@ -221,7 +222,7 @@ impl Projects<'_> {
             .await
     }
 
-    /// A user's projects with their newest builds, the one built last first.
+    /// A user's projects with their newest builds, the one with the last build first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -235,7 +236,7 @@ impl Projects<'_> {
         let mut builds = self.latest_builds(user).await?;
         let mut lines = Vec::with_capacity(rows.len());
         for row in rows {
-            // A person who was let in between these looks is shown the project at the next one.
+            // A person who became a member between the queries sees the project on the next page.
             let Some(role) = roles.get(&row.id) else { continue };
             let role = role.parse().context("read a member's role")?;
             let project = read::project(row);
@@ -249,7 +250,7 @@ impl Projects<'_> {
         Ok(lines)
     }
 
-    /// The newest build of each project of a user, in one look at the index for each.
+    /// The newest build of each project of a user, with one index lookup for each.
     async fn latest_builds(self, user: UserId) -> Result<HashMap<ProjectId, Build>> {
         let newest = Query::select()
             .expr(Func::max(Expr::col(("newest", rows::build::Column::Position))))
@@ -271,12 +272,12 @@ impl Projects<'_> {
     }
 }
 
-/// All projects but those that are being deleted.
+/// All projects, without those that are being removed.
 fn living() -> Select<rows::project::Entity> {
     rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_null())
 }
 
-/// Makes a user the owner of a project in its former owner's place.
+/// Makes a user the owner of a project, in place of the former owner.
 async fn take_over(
     tx: &Transaction,
     row: rows::project::Model,

@@ -1,4 +1,4 @@
-//! The store's promises: once means once, whatever happens in between.
+//! Tests of the store's guarantees: an event has its effects exactly once, whatever happens in between.
 
 mod again;
 mod races;
@@ -30,7 +30,7 @@ use tempfile::TempDir;
 pub(super) const NOW: Timestamp = Timestamp(1_000_000);
 pub(super) const LATER: Timestamp = Timestamp(2_000_000);
 
-/// The lease of the runner that most tests have.
+/// The lease of the runner in most tests.
 pub(super) const HERE: Lease<'_> = Lease { runner: "here", until: LATER };
 
 pub(super) const KEY: &str = "a secret key of more than 32 characters";
@@ -50,7 +50,7 @@ impl Stage {
         Self::at(&url, dir).await
     }
 
-    /// With the database at an address.
+    /// A stage with the database at an address.
     pub(super) async fn at(url: &str, dir: TempDir) -> Self {
         let store = Store::open(url, &KEY.into()).await.unwrap();
         let session = NewSession {
@@ -83,7 +83,7 @@ impl Stage {
         self.enqueue(Change { git_ref: GitRef::Branch(branch.into()), ..change(digit) }).await
     }
 
-    /// Enqueues a commit on main that was pushed then.
+    /// Enqueues a commit on main that was pushed at a time.
     pub(super) async fn push_at(&self, digit: char, pushed_at: Option<Timestamp>) -> JobId {
         let enqueued = self.enqueue(Change { pushed_at, ..change(digit) }).await;
         let Enqueued::Job(_, job) = enqueued else { panic!("a job") };
@@ -95,7 +95,7 @@ impl Stage {
         self.enqueue_heard(delivery, change).await
     }
 
-    /// Enqueues what a delivery tells of.
+    /// Enqueues the change of a delivery.
     pub(super) async fn enqueue_heard(&self, delivery: DeliveryId, change: Change) -> Enqueued {
         let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
         let task = Task::Hook(HookTask { image, script, install, pull });
@@ -105,20 +105,20 @@ impl Stage {
         self.store.queue().enqueue(call, change, &spec, NOW).await.unwrap()
     }
 
-    /// Runs the next job to its end.
+    /// Executes the next job to its end.
     pub(super) async fn run(&self, code: i64) -> JobId {
         let job = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
         self.store.queue().finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
         job.id
     }
 
-    /// Lets anna make a project of a repository.
+    /// Lets anna administer a repository, so that she can make a project of it.
     pub(super) async fn may_administer(&self, repository: &Repository) {
         let access = Access { repository: repository.clone(), permission: Permission::Admin };
         self.store.projects().sync_projects_of(self.user, &[access]).await.unwrap();
     }
 
-    /// Subjects of all messages that wait, taken out.
+    /// Removes all waiting messages; gives their subjects.
     pub(super) async fn news(&self) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for lane in [OutboxLane::Forge, OutboxLane::News, OutboxLane::MAIL] {

@@ -1,5 +1,5 @@
-//! The lanes of the outbox. Each kind of message belongs to one lane, and each lane is sent by a task of its own: a
-//! notifier that hangs holds up no other notifier, and no status.
+//! The lanes of the outbox. Each kind of message belongs to one lane, and each lane has its own task that sends. So a
+//! notifier that hangs delays no other notifier, and no commit status.
 
 use super::Outbox;
 use crate::store::rows;
@@ -16,7 +16,7 @@ const NEWS: &str = "news";
 const MAIL: &str = "mail";
 const MAIL_LINK: &str = "mail_link";
 
-/// The beginning of the kind of a notice; the name of its notifier follows.
+/// The prefix of a notice's kind; the name of its notifier follows.
 pub(super) const NOTICE: &str = "notice:";
 
 /// Subject of a message.
@@ -26,11 +26,11 @@ pub enum Subject {
     CommitStatus(BuildId),
     /// The commit status of a job of the Auto Builder, for the forge.
     JobStatus(JobId),
-    /// News about a build, of which the notifiers' messages are still to be made.
+    /// News about a build, from which the notifiers' messages are still to be made.
     News(BuildId),
     /// A mail to one person.
     Mail(MailId),
-    /// A link by which a person confirms their address for mail.
+    /// A link with which a person confirms their address for mail.
     MailLink(UserId),
     /// News about a build, for the channel of this notifier.
     Notice(NotifierName, BuildId),
@@ -41,7 +41,7 @@ pub enum Subject {
 pub enum OutboxLane {
     /// Commit statuses.
     Forge,
-    /// News that the notifiers' messages are made of. Nothing of it leaves the database.
+    /// News from which the notifiers' messages are made. Nothing in this lane leaves the database.
     News,
     /// The messages of one notifier.
     Notifier(NotifierName),
@@ -52,7 +52,7 @@ pub enum OutboxLane {
 pub struct LaneState {
     /// Number of messages that wait.
     pub waiting: u64,
-    /// The fault of the message that was written last of those that could not be sent yet; none: nothing failed.
+    /// The fault of the newest message whose sending failed so far; none if no message failed.
     pub fault: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl OutboxLane {
     /// Mails and links, which the notifier of mails sends.
     pub const MAIL: Self = Self::Notifier(NotifierName::MAIL);
 
-    /// Its name, for logs.
+    /// The lane's name, for logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Forge => "forge",
@@ -87,7 +87,7 @@ impl OutboxLane {
         }
     }
 
-    /// The kinds of its messages.
+    /// The kinds of the lane's messages.
     pub(super) fn kinds(self) -> Vec<String> {
         match self {
             Self::Forge => [COMMIT_STATUS, JOB_STATUS].map(str::to_owned).into(),
@@ -115,7 +115,7 @@ impl OutboxLane {
 }
 
 impl Subject {
-    /// The word for its kind in the database.
+    /// The word for the subject's kind in the database.
     pub(super) fn kind(self) -> String {
         match self {
             Self::CommitStatus(_) => COMMIT_STATUS.to_owned(),
@@ -127,7 +127,7 @@ impl Subject {
         }
     }
 
-    /// The number of what it is about.
+    /// The id of the build, job, mail or user.
     pub(super) fn number(self) -> i64 {
         match self {
             Self::CommitStatus(build) | Self::News(build) | Self::Notice(_, build) => build.0,

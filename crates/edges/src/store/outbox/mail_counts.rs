@@ -1,4 +1,4 @@
-//! The numbers of mails that people got.
+//! The number of mails that each person got.
 
 use crate::store::{database::Transaction, rows};
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter,
 };
 
-/// Counts one more mail to a person, unless there were `most` of its kind.
+/// Counts one more mail to a person, unless there were already `most` of its kind.
 pub(in crate::store) async fn count(
     tx: &Transaction,
     user: UserId,
@@ -40,12 +40,12 @@ pub(in crate::store) async fn count(
     Ok(turn)
 }
 
-/// A count as it is kept.
+/// Reads a count from its columns.
 pub(in crate::store) fn read(began_at: i64, mails: i32) -> MailCount {
     MailCount { began_at: Timestamp(began_at), mails: u32::try_from(mails).unwrap_or_default() }
 }
 
-/// A number of mails as it is kept.
+/// A number of mails in the form of its column.
 pub(in crate::store) fn written(mails: u32) -> i32 {
     i32::try_from(mails).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Links that mails carry, sealed: nobody can make or change one without the installation's key.
+//! Sealed links for mails: nobody can make or change such a link without the installation's key.
 
 use super::Outbox;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -7,17 +7,18 @@ use secrecy::ExposeSecret;
 
 const PLACE: &str = "mail.link";
 
-/// The longest sealed link, in bytes of its text: an address has 254.
+/// The longest sealed link, in bytes of its text. A mail address has at most 254.
 const LONGEST: usize = 2_048;
 
 impl Outbox<'_> {
-    /// A link as it stands in an address: letters, digits, `-` and `_`.
+    /// A link as text for a URL: letters, digits, `-` and `_`.
     pub fn sealed_link(self, link: &MailLink) -> String {
         let text = serde_json::to_string(link).expect("a link has nothing that JSON cannot say");
         URL_SAFE_NO_PAD.encode(self.db.vault.seal(PLACE, &text.into()))
     }
 
-    /// The link that [`Outbox::sealed_link`] sealed; none if it is another's, damaged, or was sealed with another key.
+    /// The link that [`Outbox::sealed_link`] sealed; none if the text is not a sealed link, is damaged, or was sealed
+    /// with another key.
     pub fn opened_link(self, sealed: &str) -> Option<MailLink> {
         if sealed.len() > LONGEST {
             return None;

@@ -17,23 +17,23 @@ use sea_orm::{
     EntityTrait,
 };
 
-/// A mail that was not sent yet.
+/// A mail that was not sent so far.
 #[derive(Clone, Debug)]
 pub struct WaitingMail {
     /// Its id.
     pub id: MailId,
-    /// The person who is to get it.
+    /// The person who must get the mail.
     pub recipient: User,
-    /// The build as it stands now.
+    /// The build as it is now.
     pub build: Build,
-    /// The news that it tells.
+    /// The news in the mail.
     pub told: News,
-    /// The time when that was.
+    /// The time of the news.
     pub created_at: Timestamp,
 }
 
 impl Outbox<'_> {
-    /// A mail, with its build and recipient as they are now; none if one of them is gone, or if it tells no news.
+    /// A mail, with its build and recipient as they are now; none if one of them is gone, or if the mail has no news.
     ///
     /// # Errors
     /// The database does not answer.
@@ -52,8 +52,8 @@ impl Outbox<'_> {
         Ok(told.map(|told| WaitingMail { id, recipient, build, told, created_at }))
     }
 
-    /// Counts a mail among those of its kind that its person gets. One that is tried again counts no second time, unless it
-    /// waited for so long that others were counted since.
+    /// Counts a mail to its person, among the mails of its kind. A mail that is tried again is not counted again,
+    /// unless it waited for so long that other mails were counted since.
     ///
     /// # Errors
     /// There is no such mail, or the database does not answer.

@@ -1,4 +1,4 @@
-//! News, made into the messages of the notifiers: a mail for each member who wants one, a notice for each channel.
+//! Turns news into the messages of the notifiers: a mail for each member who wants one, a notice for each channel.
 
 use super::{Outbox, Outgoing, Subject, lane::OutboxLane, put};
 use crate::store::{database::Transaction, read, rows};
@@ -16,7 +16,7 @@ use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter,
 };
 
-/// A recipient of news, who gets one message of it.
+/// A recipient of news, who gets one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// A member of the project, by mail.
@@ -26,7 +26,7 @@ pub enum Recipient {
 }
 
 impl Outbox<'_> {
-    /// The build that the news is about; none if it is gone, or if its status is another one by now.
+    /// The build of the news; none if the build is gone, or if its status has changed so that the news is outdated.
     ///
     /// # Errors
     /// The database does not answer.
@@ -39,7 +39,7 @@ impl Outbox<'_> {
         Ok(told.filter(|news| news.still_holds(build.status)).map(|_| build))
     }
 
-    /// Puts one message for each recipient into the outbox, in place of the news. If the news is no longer there, or has
+    /// Replaces news in the outbox by one message for each recipient. If the news is not there any more, or has
     /// changed, nothing happens.
     ///
     /// # Errors
@@ -72,8 +72,8 @@ impl Outbox<'_> {
             .await
     }
 
-    /// Takes out the messages of notifiers that are not among these: nobody sends them. News of which no messages were
-    /// made yet stays.
+    /// Removes the messages of notifiers that are not in this list, because nobody sends them. News without messages so
+    /// far stays.
     ///
     /// # Errors
     /// The database does not answer.
@@ -110,7 +110,7 @@ pub(super) mod tests {
 
     const CHAT: NotifierName = NotifierName::new("chat");
 
-    /// A build that failed, and its news.
+    /// A build that failed, and the news of that.
     pub(in crate::store::outbox) async fn broken(stage: &Stage) -> (Build, Outgoing) {
         stage.push('a').await;
         stage.run(1).await;

@@ -1,4 +1,4 @@
-//! Things that people set for themselves: whether, where and of what they want mail.
+//! Mail settings of a person: the switch, the address, and the news that they want.
 
 use super::{People, users};
 use crate::store::{
@@ -20,27 +20,27 @@ use sea_orm::{
     ActiveValue::{Set, Unchanged},
 };
 
-/// The number of links to confirm an address that go out for one person within a day: the person chooses where each one
-/// goes.
+/// The largest number of links to confirm an address that are sent for one person within a day. The person chooses the
+/// address of each one.
 const LINKS: u32 = 5;
 
 /// The outcome of asking for a link to confirm an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkOutcome {
-    /// No address waits for one, or it is on its way already.
+    /// No address waits for a link, or the link is on its way already.
     NotNeeded,
-    /// It goes out.
+    /// The link will be sent.
     Queued,
-    /// Nothing changed: as many went out as one may have.
+    /// Nothing changed: the person has used all links of the day.
     TooMany {
-        /// The time from which there may be more.
+        /// The time from which further links are allowed.
         until: Timestamp,
     },
 }
 
 impl People<'_> {
-    /// Notes whether, where and of what a user wants mail. An address that nobody vouches for waits, and if they want
-    /// mail, a link to confirm it goes there.
+    /// Changes a user's mail settings. An address that nobody vouches for waits to be confirmed. If the user wants
+    /// mail, a link to confirm it is sent there.
     ///
     /// # Errors
     /// There is no such user, or the database does not answer.
@@ -61,7 +61,7 @@ impl People<'_> {
                     true => queue_link(tx, user, now).await?,
                     false => LinkOutcome::NotNeeded,
                 };
-                // A person who merely wants mail again gets it, with or without another link.
+                // A person who only switches mail on again gets mail, with or without another link.
                 if is_new && matches!(outcome, LinkOutcome::TooMany { .. }) {
                     return Ok(outcome);
                 }
@@ -74,7 +74,7 @@ impl People<'_> {
             .await
     }
 
-    /// Sends the link to the address that waits to be confirmed once more, if there is one.
+    /// Sends the link once more to the address that waits to be confirmed, if there is one.
     ///
     /// # Errors
     /// There is no such user, or the database does not answer.
@@ -91,7 +91,7 @@ impl People<'_> {
             .await
     }
 
-    /// Lets mail go to the address that waited to be confirmed; `false` if it is another one, or none.
+    /// Confirms the address that waits, so that mail goes there; `false` if another address waits, or none.
     ///
     /// # Errors
     /// There is no such user, or the database does not answer.
@@ -115,8 +115,8 @@ impl People<'_> {
             .await
     }
 
-    /// Ends all mail of a user, for whoever reads the mail of their address; gives their login. None: mail of such a user
-    /// goes elsewhere, or nowhere.
+    /// Ends all mail of a user, at the wish of a person who reads the mail of the address; gives the user's login. None
+    /// if the user's mail does not go to that address.
     ///
     /// # Errors
     /// The database does not answer.
@@ -129,7 +129,7 @@ impl People<'_> {
                     return Ok(None);
                 }
                 set_mail(tx, user, &MailSettings { is_on: false, ..before.mail }).await?;
-                // Nobody knows who follows a link.
+                // The person who follows a link is not known.
                 let login = before.profile.login;
                 audit::note(tx, &Actor::Kozmic, Deed::new(Action::Unsubscribed, None, &login)).await?;
                 Ok(Some(login))

@@ -22,47 +22,48 @@ use std::time::Duration;
 /// Precision of the time when sessions and tokens were last used.
 pub(in crate::store) const USE_GRAIN: Duration = Duration::from_secs(60);
 
-/// The part of the longest idle time that its measure may be wrong by.
+/// The error of the measured idle time is at most the longest idle time divided by this number.
 const IDLE_PARTS: u32 = 10;
 
-/// A session that begins: who holds the secret behind the fingerprint is the user.
+/// A session that begins: the holder of the secret behind the fingerprint is the user.
 pub struct NewSession {
     /// SHA-256 of the secret in the cookie.
     pub fingerprint: String,
-    /// The time when it ends by itself.
+    /// The time when the session ends by itself.
     pub expires_at: Timestamp,
     /// The browser's name for itself.
     pub agent: String,
-    /// The fingerprint of the session that the browser had until now, which ends.
+    /// The fingerprint of the browser's earlier session, which ends.
     pub former: Option<String>,
-    /// The organization that lets the person in, as far as that was asked.
+    /// The organization that admits the person, if the forge was asked.
     pub admission: Admission,
 }
 
-/// A look at a session.
+/// A check of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionLook {
-    /// The longest time that it may lie unused.
+    /// The longest time for which the session may be unused.
     pub idle: Duration,
-    /// Whether the look is a use of it.
+    /// True if the check counts as a use of the session.
     pub is_use: bool,
 }
 
 /// A browser that is signed in.
 #[derive(Clone, Debug)]
 pub struct SessionLine {
-    /// The fingerprint that it is known by.
+    /// The fingerprint of the session.
     pub fingerprint: String,
     /// The browser's name for itself.
     pub agent: String,
-    /// The time when it signed in.
+    /// The time of the sign-in.
     pub created_at: Timestamp,
-    /// The time when its person last asked for something, to the minute.
+    /// The time of the person's last request, to the minute.
     pub seen_at: Timestamp,
 }
 
 impl People<'_> {
-    /// The user who holds a session, if it has not ended. One that lay unused for too long ends with this look.
+    /// The user of a session, if the session has not ended. A session that was unused for too long ends with this
+    /// check.
     ///
     /// # Errors
     /// The database does not answer.
@@ -153,7 +154,7 @@ fn seen_at(row: &rows::session::Model) -> Timestamp {
     Timestamp(row.seen_at.max(row.created_at))
 }
 
-/// Begins a session in the place of the one that the browser had, and drops those that are over.
+/// Begins a session in place of the browser's earlier one, and deletes sessions that have ended.
 pub(in crate::store) async fn begin(
     tx: &Transaction,
     user: UserId,
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
     use crate::store::tests::{NOW, Stage};
 
-    /// The session of the stage's own person is `f`.
+    /// The longest idle time. The session of the stage's own person has the fingerprint `f`.
     const IDLE: Duration = Duration::from_secs(300);
 
     impl Stage {

@@ -1,4 +1,4 @@
-//! Keys to the API: each is told once, and known by its fingerprint from then on.
+//! API tokens: each is shown once, and only its fingerprint is kept.
 
 use super::{People, sessions::USE_GRAIN};
 use crate::secret;
@@ -19,15 +19,15 @@ use sea_orm::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-/// Beginning of API tokens, so that people and scanners know one when they see it.
+/// Prefix of API tokens, so that people and scanners recognize a token.
 const TOKEN_PREFIX: &str = "kozmic_";
 
-/// The person whose program it is, and what it may do.
+/// The holder of an API token, and the token's rights.
 #[derive(Clone, Debug)]
 pub struct TokenHolder {
     /// The person.
     pub user: User,
-    /// The token, whose time may be over.
+    /// The token, which may have expired.
     pub token: ApiToken,
 }
 
@@ -44,7 +44,7 @@ impl People<'_> {
         rows.into_iter().map(api_token).collect()
     }
 
-    /// Makes an API token; this is the only time that it is told.
+    /// Makes an API token; it is shown only this time.
     ///
     /// # Errors
     /// The database does not answer.
@@ -100,8 +100,9 @@ impl People<'_> {
             .await
     }
 
-    /// The holder of that API token, noted as used now unless its time is over; none if it is nobody's, or if the forge no
-    /// longer accepts its user's sign-in: until they sign in again, their API tokens rest.
+    /// The holder of an API token, whose last use is now unless it has expired. None if the token is unknown. None also
+    /// if the forge no longer accepts its user's sign-in: the user's API tokens do not work until the user signs in
+    /// again.
     ///
     /// # Errors
     /// The database does not answer.
@@ -124,7 +125,7 @@ impl People<'_> {
     }
 }
 
-/// The end of a token, for the audit trail.
+/// The expiry of a token, for the audit trail.
 fn end(rights: TokenRights) -> String {
     let end = rights.expires_at.and_then(|end| DateTime::from_timestamp_millis(end.0));
     end.map_or_else(|| "without end".to_owned(), |end| format!("until {}", end.format("%Y-%m-%d")))

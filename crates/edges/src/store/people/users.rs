@@ -1,4 +1,4 @@
-//! People: who signed in, what the forge tells of them, and the token that it gave.
+//! Users: people who signed in, their profiles at the forge, and the tokens that the forge gave.
 
 use super::{
     People,
@@ -21,7 +21,7 @@ use sea_orm::{
 };
 use secrecy::SecretString;
 
-/// The forge's number of the Auto Builder's user: the forge gives it to nobody.
+/// The forge's number of the Auto Builder's user: the forge gives this number to nobody.
 pub(in crate::store) const AUTO_BUILDER: ForgeUserId = ForgeUserId(0);
 
 pub(in crate::store) const TOKEN_PLACE: &str = "user.token";
@@ -35,8 +35,8 @@ pub struct Avatar {
 }
 
 impl People<'_> {
-    /// Notes who signed in, with the forge's token (sealed), and begins a session in the place of the one that the browser
-    /// had.
+    /// Stores a person who signed in, with the forge's token (sealed), and begins a session in place of the browser's
+    /// earlier one.
     ///
     /// # Errors
     /// The database does not answer.
@@ -68,8 +68,8 @@ impl People<'_> {
         find(&self.db.reader, id).await
     }
 
-    /// Forgets a token that the forge no longer accepts, and signs its user out everywhere. The Auto Builder's stays:
-    /// it stands in the settings.
+    /// Deletes a token that the forge no longer accepts, and signs its user out everywhere. The Auto Builder's token
+    /// stays, because it comes from the settings.
     ///
     /// # Errors
     /// The database does not answer.
@@ -93,7 +93,7 @@ impl People<'_> {
             .await
     }
 
-    /// Notes by which organization a user may stay. One who may not is signed out everywhere.
+    /// Notes the organization that admits a user. A user whom no organization admits is signed out everywhere.
     ///
     /// # Errors
     /// There is no such user, or the database does not answer.
@@ -112,7 +112,7 @@ impl People<'_> {
             .await
     }
 
-    /// The users who may be here by an organization, as far as the forge can be asked about them.
+    /// The users who are admitted by an organization, and about whom the forge can be asked.
     ///
     /// # Errors
     /// The database does not answer.
@@ -125,7 +125,7 @@ impl People<'_> {
     /// A user's token at the forge.
     ///
     /// # Errors
-    /// There is no such user, they never signed in or their token ended, or it was sealed with another key.
+    /// There is no such user, the user never signed in, the token ended, or it was sealed with another key.
     pub async fn token_of(self, id: UserId) -> Result<SecretString> {
         let row =
             rows::user::Entity::find_by_id(id.0).one(&self.db.reader).await.context("find a user's token")?;
@@ -163,7 +163,7 @@ impl People<'_> {
     }
 }
 
-/// One user, as a connection or a transaction sees them.
+/// One user, read by a connection or in a transaction.
 pub(in crate::store) async fn find(db: &impl ConnectionTrait, id: UserId) -> Result<Option<User>> {
     let row = rows::user::Entity::find_by_id(id.0).one(db).await.context("find a user")?;
     Ok(row.map(read::user))
@@ -200,7 +200,7 @@ async fn upsert_user(tx: &Transaction, profile: &Profile, token: Vec<u8>, now: T
     confirmed_by_forge(tx, row.context("note a user")?).await
 }
 
-/// An address that waits to be confirmed is, if the forge tells it now.
+/// Confirms an address that waits, if the forge reports that address now.
 async fn confirmed_by_forge(tx: &Transaction, row: rows::user::Model) -> Result<User> {
     let (waiting, told) = (row.mail_unconfirmed.as_deref(), row.email.as_deref());
     if !waiting.zip(told).is_some_and(|(waiting, told)| is_same_address(waiting, told)) {
@@ -215,7 +215,7 @@ async fn confirmed_by_forge(tx: &Transaction, row: rows::user::Model) -> Result<
     Ok(read::user(fresh.update(tx).await.context("note an address that the forge confirms")?))
 }
 
-/// Columns about mail of a new user's row; a known user's stay.
+/// Columns about mail for a new user's row; the columns of a known user stay unchanged.
 pub(in crate::store) fn blank_mail_settings(is_known: bool) -> rows::user::ActiveModel {
     match is_known {
         true => rows::user::ActiveModel { ..Default::default() },
@@ -229,7 +229,7 @@ pub(in crate::store) fn blank_mail_settings(is_known: bool) -> rows::user::Activ
     }
 }
 
-/// The user of that number at the forge; one who never signed in is noted as the forge describes them.
+/// The user with that number at the forge. A user who never signed in is stored as the forge describes them.
 pub(in crate::store) async fn known_by_forge(
     tx: &Transaction,
     profile: &Profile,
@@ -264,7 +264,8 @@ pub(in crate::store) async fn known_by_forge(
     Ok(UserId(row.insert(tx).await.context("note a user")?.id))
 }
 
-/// Whether a user is the Auto Builder: it belongs to no person at the forge, so no answer of the forge moves it.
+/// True if a user is the Auto Builder's. This user is no person at the forge, so no answer of the forge changes its
+/// roles.
 pub(in crate::store) async fn is_auto_builder(tx: &Transaction, user: UserId) -> Result<bool> {
     let row = rows::user::Entity::find_by_id(user.0).one(tx).await.context("find a user")?;
     Ok(row.is_some_and(|row| row.forge_id == AUTO_BUILDER.0))

@@ -1,4 +1,4 @@
-//! Facts about a project's repository, and its owner: rows as they are written.
+//! Writes facts about a project's repository, and the project's owner.
 
 use crate::{
     secret,
@@ -17,7 +17,7 @@ use sea_orm::{
 };
 use secrecy::ExposeSecret;
 
-/// Follows a repository that was renamed, moved or changed at the forge.
+/// Updates a project after its repository was renamed, moved or changed at the forge.
 pub(in crate::store) async fn note_repository(
     tx: &Transaction,
     project: ProjectId,
@@ -34,7 +34,7 @@ pub(super) async fn set_owner(tx: &Transaction, project: i64, user: UserId) -> R
     row.update(tx).await.context("hand a project over")
 }
 
-/// Makes the first of some users who has signed in a project's owner.
+/// Makes the first of some users who has signed in the owner of a project.
 pub(in crate::store) async fn hand_over(
     tx: &Transaction,
     project: ProjectId,
@@ -62,7 +62,7 @@ pub(in crate::store) async fn note_sync(tx: &Transaction, project: ProjectId, no
     Ok(())
 }
 
-/// Replaces what is known of the repositories that a user can reach.
+/// Replaces the list of repositories that a user can reach.
 pub(in crate::store) async fn replace_repositories(
     tx: &Transaction,
     user: UserId,
@@ -71,7 +71,7 @@ pub(in crate::store) async fn replace_repositories(
     let of_user = rows::repository::Entity::delete_many().filter(rows::repository::Column::UserId.eq(user.0));
     of_user.exec(tx).await.context("drop old repositories")?;
     let rows = reachable.iter().map(|access| repository_row(user, access)).collect::<Vec<_>>();
-    // SQLite takes 32,766 values in one statement.
+    // SQLite allows 32,766 values in one statement.
     for some in rows.chunks(500) {
         rows::repository::Entity::insert_many(some.to_vec())
             .exec_without_returning(tx)
@@ -99,7 +99,7 @@ fn repository_row(user: UserId, access: &Access) -> rows::repository::ActiveMode
     }
 }
 
-/// Columns of a project's row that tell of its repository, the forge's number apart.
+/// Columns of a project's row about its repository, without the forge's number.
 fn repository_columns(repository: &Repository) -> rows::project::ActiveModel {
     let Repository { id: _, owner, name, private, default_branch, html_url, clone_url, ssh_url } =
         repository.clone();

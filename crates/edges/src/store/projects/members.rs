@@ -1,4 +1,4 @@
-//! Roles of people in projects, as the forge tells them.
+//! Roles of people in projects, as the forge reports them.
 
 use super::{
     Projects,
@@ -30,8 +30,8 @@ impl Projects<'_> {
         row.map(|row| row.role.parse().context("read a member's role")).transpose()
     }
 
-    /// Other projects that are known by the name that a project's repository has now: that of theirs is not true any
-    /// more.
+    /// Other projects that are stored under the present name of a project's repository. The stored names of those
+    /// projects are outdated.
     ///
     /// # Errors
     /// The database does not answer.
@@ -63,8 +63,8 @@ impl Projects<'_> {
         Ok(members)
     }
 
-    /// The users whose tokens may speak for a project at the forge: its owner, then its managers, as far as they
-    /// have signed in.
+    /// The users with whose tokens Kozmic may call the forge for a project: its owner, then its managers, if they have
+    /// signed in.
     ///
     /// # Errors
     /// The database does not answer.
@@ -85,7 +85,7 @@ impl Projects<'_> {
         Ok(speakers.map(UserId).collect())
     }
 
-    /// Brings a project's facts and members in line with the forge, whole or not at all.
+    /// Brings a project's facts and members in line with the forge: all or nothing.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -108,8 +108,8 @@ impl Projects<'_> {
                     roles.insert(user, Role::from(*permission));
                     heirs.extend((*permission == Permission::Admin).then_some(user));
                 }
-                // An owner who lost access leaves the project to somebody who administers the repository and has signed in:
-                // else nobody could delete it.
+                // An owner who lost access is replaced by a user who administers the repository and has signed in.
+                // Otherwise nobody could delete the project.
                 let stays = roles.contains_key(&owner) || users::is_auto_builder(tx, owner).await?;
                 let owner = match stays {
                     true => Some(owner),
@@ -136,8 +136,8 @@ impl Projects<'_> {
             .await
     }
 
-    /// Brings a user's projects in line with what the forge lets them reach, and remembers which repositories they
-    /// may make projects of; whole or not at all. Gives the projects that the user lost.
+    /// Brings a user's projects in line with the repositories that the forge lets the user reach, and stores the
+    /// repositories of which the user may make projects: all or nothing. Gives the projects that the user lost.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -191,7 +191,7 @@ impl Projects<'_> {
             .await
     }
 
-    /// Notes why a project could not be brought in line with the forge.
+    /// Notes the reason why a project could not be brought in line with the forge.
     ///
     /// # Errors
     /// The database does not answer.

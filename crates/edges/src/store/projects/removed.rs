@@ -1,4 +1,4 @@
-//! Projects on their way out: nobody sees them any more, while what they left on disk and engine is cleared away.
+//! Removed projects: nobody sees them any more while their files and images are deleted.
 
 use super::Projects;
 use crate::store::{
@@ -21,8 +21,8 @@ use sea_orm::{
 };
 
 impl Projects<'_> {
-    /// Takes a project out of sight: its hooks are gone, its jobs are stopped, its repository can become a project
-    /// again. Gives the jobs that waited or ran.
+    /// Removes a project from view: its hooks are deleted, its jobs are canceled, its repository can become a project
+    /// again. Gives the jobs that had not ended.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
@@ -42,7 +42,7 @@ impl Projects<'_> {
                 }
                 let buried = rows::project::ActiveModel {
                     id: Unchanged(id.0),
-                    // A repository is a project once; the grave lets go of it.
+                    // A repository has at most one project, so the removed project gives up the repository's number.
                     forge_id: Set(-row.id),
                     deleted_at: Set(Some(now.0)),
                     ..Default::default()
@@ -55,7 +55,7 @@ impl Projects<'_> {
             .await
     }
 
-    /// Notes, before a project is buried, whether what it published in directories goes with it.
+    /// Notes, before a project is removed, if its artifacts in directories are removed with it.
     ///
     /// # Errors
     /// The database does not answer.
@@ -69,7 +69,7 @@ impl Projects<'_> {
         Ok(())
     }
 
-    /// Whether what a project published goes with it.
+    /// True if a project's artifacts are removed with it.
     ///
     /// # Errors
     /// The database does not answer.
@@ -79,7 +79,7 @@ impl Projects<'_> {
         Ok(row.is_some_and(|row| row.drops_artifacts))
     }
 
-    /// Projects whose remains are to be cleared away: none of their jobs runs any more.
+    /// Removed projects that can be erased now: none of their jobs is under way any more.
     ///
     /// # Errors
     /// The database does not answer.
@@ -95,7 +95,7 @@ impl Projects<'_> {
         Ok(graves)
     }
 
-    /// Some of a project's jobs behind another one, each with its last attempt.
+    /// Some of a project's jobs with ids above another one, each with its last attempt.
     ///
     /// # Errors
     /// The database does not answer.

@@ -1,4 +1,4 @@
-//! Roles of people in projects: rows as they are written, with the entries of the audit trail.
+//! Writes the roles of people in projects, with the entries of the audit trail.
 
 use crate::store::{audit, database::Transaction, rows};
 use anyhow::{Context, Result};
@@ -13,8 +13,8 @@ use sea_orm::{
     sea_query::{Expr, OnConflict},
 };
 
-/// Gives a user a role, in place of the one that they had, and notes it if it is another. The forge decides that, whoever
-/// made Kozmic ask.
+/// Gives a user a role in place of the earlier one, with an entry in the audit trail if the role changed. The forge
+/// decides about roles, so the actor is Kozmic, whoever made Kozmic ask.
 pub(super) async fn give_role(tx: &Transaction, project: ProjectId, user: UserId, role: Role) -> Result<()> {
     let had = membership(tx, project, user).await?.map(|row| row.role);
     if had.as_deref() == Some(role.word()) {
@@ -61,7 +61,7 @@ pub(super) async fn of_project(
     rows.all(db).await.context("list a project's members")
 }
 
-/// Gives a user a role, in place of the one that they had.
+/// Gives a user a role in place of the earlier one.
 pub(in crate::store) async fn set_role(
     tx: &Transaction,
     project: ProjectId,

@@ -1,4 +1,4 @@
-//! Jobs that run again because the forge says where their branch is.
+//! Tests of jobs that get another attempt after the forge's answer about their branch.
 
 use super::{HERE, NOW, Stage, change};
 use crate::store::{Heard, Lane, LoadedConfiguration, ProjectChange, queue::superseded::resume, rows};

@@ -1,4 +1,4 @@
-//! Cached images: the surplus goes, the least recently used first.
+//! Tests of cached images: surplus images are removed, the least recently used first.
 
 use super::*;
 use crate::store::NewCachedImage;

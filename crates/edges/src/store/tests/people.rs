@@ -1,4 +1,4 @@
-//! People: who may see a project, and who is signed in.
+//! Tests of people: access to projects, and sessions.
 
 use super::*;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Races: several who do the same at once. Each test passes on every database.
+//! Tests of races: several tasks do the same at once. Each test passes on every database.
 
 use super::*;
 use std::{
@@ -51,7 +51,7 @@ async fn eight_claimers_claim_each_of_200_jobs_once() {
     assert_eq!((claimed.len(), claimed.into_iter().collect::<HashSet<_>>().len()), (200, 200));
 }
 
-/// Plans a build of so many jobs, and claims all.
+/// Plans a build with this number of jobs, and claims all of them.
 async fn claimed_build(stage: &Stage, jobs: usize) -> Vec<kozmic_model::job::Job> {
     let scripts = (0..jobs).map(|number| format!("{number}.sh")).collect::<Vec<_>>();
     let scripts = scripts.iter().map(String::as_str).collect::<Vec<_>>();

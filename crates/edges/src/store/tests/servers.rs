@@ -1,7 +1,8 @@
-//! The same promises on real database servers: each of these tests starts one, and has all tests of the store run on it.
+//! Runs the store's tests on real database servers. Each of these tests starts a server, and has all tests of the store
+//! run on it.
 //!
-//! The tests run once more in a process of their own, in which [`Stage`](super::Stage) makes its databases there. Tests of
-//! what only SQLite has are left out, by the names of their modules.
+//! The tests run in another process, in which [`Stage`](super::Stage) makes its databases on the server. Tests of
+//! SQLite alone are left out, by the names of their modules.
 
 use super::{super::*, KEY, NOW, Stage, recipe};
 use kozmic_model::{build::Build, ids::ProjectId};
@@ -16,17 +17,17 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Variable with the address of a server's database `admin`, beside which tests make theirs.
+/// Variable with the address of a server's database `admin`. Tests make their databases on the same server.
 const SERVER: &str = "KOZMIC_STORE_TESTS_ON";
 
-/// A database that anybody may connect to, to make another one.
+/// A database to which anybody may connect in order to make another one.
 const ADMIN: &str = "admin";
 
 /// Modules whose tests are about SQLite, or that start servers by themselves.
 const LEFT_OUT: [&str; 5] =
     ["store::database::", "store::schema::", "store::takeover::", "store::tests::servers::", "::on_sqlite::"];
 
-/// The address of a new database: in a file there, or on the server that the tests run on.
+/// The address of a new database: in a file in `dir`, or on the server on which the tests run.
 pub(super) async fn fresh_database(dir: &Path) -> String {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let Ok(server) = std::env::var(SERVER) else {
@@ -44,7 +45,7 @@ pub(super) async fn fresh_database(dir: &Path) -> String {
     server.replace(&format!("/{ADMIN}"), &format!("/{name}"))
 }
 
-/// Runs all tests of the store with a name that begins so on a server. Fewer than that were not found.
+/// Runs all tests of the store whose names match the filter on a server. Fails if fewer than `least` tests were found.
 async fn all_pass_on(server: String, filter: &'static str, least: usize) {
     let tests = move || -> Output {
         let mut tests = Command::new(std::env::current_exe().unwrap());
@@ -88,8 +89,7 @@ async fn mariadb_keeps_all_promises_of_the_store() {
     all_pass_on(server.url(ADMIN), "store::", 70).await;
 }
 
-/// Builds something, so that many tables have rows; gives the addresses of the other databases that it moved through, and
-/// the numbers of rows.
+/// Fills many tables with a build. Then moves the database through the other ones, and compares the numbers of rows.
 #[tokio::test]
 async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
     let (postgres, mariadb) = (Postgres::start().await.unwrap(), MariaDb::start().await.unwrap());

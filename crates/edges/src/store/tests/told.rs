@@ -1,4 +1,5 @@
-//! Pushes as deliveries tell of them, with what was before and when; and the end of what they make run.
+//! Helpers for tests: pushes as deliveries tell them, with the commit before and the time, and the end of the jobs that
+//! they cause.
 
 use super::{HERE, NOW, Stage, change, repository};
 use crate::store::{ClaimedJob, Enqueued, Heard, Lane, ProjectChange, rows};
@@ -17,7 +18,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::BTreeSet;
 
 impl Stage {
-    /// Tells the hook of a push to main; zeros stand for no commit.
+    /// Tells the hook about a push to main; zeros mean no commit.
     pub(in crate::store) async fn told(
         &self,
         uuid: &str,
@@ -30,12 +31,12 @@ impl Stage {
         self.enqueue_heard(delivery, Change { before, pushed_at, ..change(after) }).await
     }
 
-    /// Tells the hook that main is deleted.
+    /// Tells the hook that main was deleted.
     pub(in crate::store) async fn gone(&self, uuid: &str, before: char, second: i64) {
         self.gone_on("main", uuid, (before, second)).await;
     }
 
-    /// The same of some branch.
+    /// Tells the hook that a branch was deleted.
     pub(in crate::store) async fn gone_on(&self, branch: &str, uuid: &str, (before, second): (char, i64)) {
         let delivery = self.delivered(uuid).await;
         let git_ref = GitRef::Branch(branch.into());
@@ -45,7 +46,7 @@ impl Stage {
         self.store.queue().note_gone(delivery, self.project, &gone, NOW).await.unwrap();
     }
 
-    /// Takes the next job.
+    /// Claims the next job.
     pub(in crate::store) async fn claim(&self) -> ClaimedJob {
         self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap()
     }
@@ -61,7 +62,7 @@ impl Stage {
         latest.unwrap().sha.as_str().chars().next().unwrap()
     }
 
-    /// Runs all that waits to its end: what belongs to a commit of one of these digits fails.
+    /// Ends all waiting jobs. A job whose commit has one of these digits fails.
     pub(in crate::store) async fn run_all(&self, bad: &str) {
         while let Some(claimed) = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap() {
             let code = i64::from(bad.contains(&claimed.build.sha.as_str()[..1]));
@@ -77,19 +78,19 @@ impl Stage {
         self.store.projects().add_project(self.user, other.id, NOW).await.unwrap().id
     }
 
-    /// The number of a delivery of an event, be it the first or not.
+    /// The number of the event's delivery, which is stored if it was not before.
     pub(super) async fn delivered(&self, uuid: &str) -> DeliveryId {
         self.deliver(uuid).await;
         let row = rows::delivery::Entity::find().filter(rows::delivery::Column::Uuid.eq(uuid));
         DeliveryId(row.one(&self.store.db.reader).await.unwrap().unwrap().id)
     }
 
-    /// Plans a recipe's job of a commit on main that was pushed then; gives the jobs that are to run.
+    /// Plans a recipe's job of a commit on main that was pushed at a time; gives the jobs that are enqueued.
     pub(in crate::store) async fn plan(&self, digit: char, pushed_at: Timestamp) -> Vec<JobId> {
         self.plan_in(self.project, digit, pushed_at).await
     }
 
-    /// The same in some project.
+    /// Plans the same in a project.
     pub(in crate::store) async fn plan_in(
         &self,
         project: ProjectId,
@@ -99,7 +100,7 @@ impl Stage {
         self.plan_heard(project, (digit, pushed_at), &["build.sh"], NOW).await
     }
 
-    /// The same of these scripts, for a push that is heard of at some time.
+    /// Plans jobs of these scripts, for a push that becomes known at a time.
     pub(in crate::store) async fn plan_heard(
         &self,
         project: ProjectId,
