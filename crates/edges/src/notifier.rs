@@ -4,14 +4,14 @@
 //! # Contract
 //! `crates/scripted/tests/notifiers` asks each notifier for this.
 //!
-//! - A message has an id. A message that is sent again after a crash or a fault has the same id, and the notifier passes
-//!   it on if its protocol has a place for it. So a message arrives at least once, and a reader's program can tell that
-//!   it came twice.
-//! - `Ok` means that the other side has taken the message. A fault says by [`NotifyError::try_again`] if another try may
-//!   help, and when.
+//! - A message has an id. A message that is sent again after a crash or a fault has the same id, and the notifier
+//!   passes it on if its protocol has a place for it. So a message arrives at least once, and a reader's program can
+//!   tell that it came twice.
+//! - `Ok` means that the other side has taken the message. A fault says by [`NotifyError::try_again`] if another try
+//!   may help, and when.
 //! - Each call ends by itself, within [`LIMIT`] and a few seconds for a polite end.
-//! - Texts come from strangers. A line break, a control character or the length of a text changes nothing but this text:
-//!   it adds no header, no recipient and no second message.
+//! - Texts come from strangers. A line break, a control character or the length of a text changes nothing but this
+//!   text: it adds no header, no recipient and no second message.
 //! - A fault names the other side. It has no secret of the settings in it, and no address of a recipient.
 
 mod fault;
@@ -52,17 +52,17 @@ pub trait Channel: Send + Sync {
     /// Finds out if notices are taken, and sends none.
     ///
     /// # Errors
-    /// They are not, and the reason.
+    /// Notices are not taken; the error has the reason.
     async fn check(&self) -> Result<(), NotifyError>;
 
     /// Sends a notice.
     ///
     /// # Errors
-    /// The notice was not taken, or nobody knows if it was.
+    /// The notice was not taken, or it is not known if it was.
     async fn send(&self, notice: &Notice) -> Result<(), NotifyError>;
 }
 
-/// The notifiers of an installation. Each has a name that no other has.
+/// The notifiers of an installation, each with a unique name.
 #[derive(Clone, Default)]
 pub struct Notifiers(Arc<[Notifier]>);
 
@@ -86,7 +86,7 @@ impl Notifier {
     /// Finds out if messages are taken, and sends none.
     ///
     /// # Errors
-    /// They are not, and the reason.
+    /// Messages are not taken; the error has the reason.
     pub async fn check(&self) -> Result<(), NotifyError> {
         match self {
             Self::Mail(sender) => sender.check().await,
@@ -96,7 +96,7 @@ impl Notifier {
 }
 
 impl Notifiers {
-    /// A list of notifiers; empty: nobody is told.
+    /// A list of notifiers. If it is empty, nobody gets messages.
     ///
     /// # Errors
     /// Two of them have the same name, so they would share a lane.
@@ -109,12 +109,12 @@ impl Notifiers {
         Ok(Self(list.into()))
     }
 
-    /// All of them, in the order of the list.
+    /// All notifiers, in the order of the list.
     pub fn iter(&self) -> impl Iterator<Item = &Notifier> {
         self.0.iter()
     }
 
-    /// Their names, in the order of the list.
+    /// The names of the notifiers, in the order of the list.
     pub fn names(&self) -> Vec<NotifierName> {
         self.iter().map(Notifier::name).collect()
     }

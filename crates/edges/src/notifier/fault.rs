@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// The reason why a message was not sent. It has no secret and no address of a recipient in it.
+/// The reason why a message was not sent. It contains no secret and no address of a recipient.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
-    /// There is no connection on which messages are taken.
+    /// There is no connection that is ready for messages.
     #[error("{server} takes no messages: {cause}")]
     Unreachable {
         /// The other side.
@@ -13,22 +13,22 @@ pub enum NotifyError {
         /// The fault.
         cause: String,
     },
-    /// The other side put this message off.
+    /// The other side asks to try this message later.
     #[error("{server} put a message off: {answer}")]
     PutOff {
         /// The other side.
         server: String,
-        /// Its words.
+        /// The answer of the other side.
         answer: String,
-        /// The time to wait that it asks for; zero if it asks for none.
+        /// The time to wait that the other side asks for; zero if it asks for none.
         wait: Duration,
     },
-    /// The other side does not take this message, or nobody could: the address is none.
+    /// The other side does not take this message, or the recipient's address is not valid.
     #[error("{server} refused a message: {answer}")]
     Refused {
         /// The other side.
         server: String,
-        /// Its words.
+        /// The answer of the other side.
         answer: String,
     },
 }

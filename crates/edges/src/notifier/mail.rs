@@ -1,4 +1,4 @@
-//! Mail over SMTP: a connection for each mail, since there are few.
+//! Mail over SMTP. Each mail has its own connection, because there are few mails.
 
 use super::{
     LIMIT, NotifyError,
@@ -23,10 +23,10 @@ use lettre::{
 use secrecy::ExposeSecret;
 use std::{str::FromStr, time::Duration};
 
-/// The longest subject, in bytes: a line of a mail has at most 998, and a word is not broken.
+/// The longest subject, in bytes: a line of a mail has at most 998, and words are not split.
 const LONGEST_SUBJECT: usize = 900;
 
-/// Longest time to wait for a polite end; the mail is the server's by then.
+/// Longest time to wait for the end of a connection. The server has taken the mail by then.
 const GOODBYE: Duration = Duration::from_secs(2);
 
 const NO_STARTTLS: &str = "it offers no STARTTLS, and nothing is sent without; smtps:// speaks TLS from the start, and \
@@ -45,7 +45,7 @@ impl FromStr for Sender {
     }
 }
 
-/// Hands mails to a mail server; cheap to clone.
+/// Sends mails to a mail server; cheap to clone.
 #[derive(Clone)]
 pub struct MailSender {
     url: SmtpUrl,
@@ -57,7 +57,7 @@ impl MailSender {
     /// A client; makes no connection yet.
     ///
     /// # Errors
-    /// TLS cannot be set up: the machine has no certificates of authorities, say.
+    /// TLS cannot be set up, for example because the machine has no certificates of authorities.
     pub fn new(url: SmtpUrl, Sender(sender): Sender) -> anyhow::Result<Self> {
         let tls = match url.encryption {
             Encryption::Off => None,
@@ -71,26 +71,26 @@ impl MailSender {
         self.url.server()
     }
 
-    /// The mail server, as faults name it.
+    /// The mail server, as texts of faults name it.
     fn in_words(&self) -> String {
         format!("the mail server {}", self.server())
     }
 
-    /// Connects, and proves who we are if the address has a password.
+    /// Connects, and logs in if the address has a password.
     ///
     /// # Errors
-    /// [`NotifyError::Unreachable`] with what went wrong.
+    /// [`NotifyError::Unreachable`] with the cause.
     pub async fn check(&self) -> Result<(), NotifyError> {
         let mut connection = self.in_time(self.connect()).await?.map_err(|cause| self.unreachable(cause))?;
         goodbye(&mut connection).await;
         Ok(())
     }
 
-    /// Sends a mail to one address. If that fails half-way, the server may have it all the same: it is known by its
-    /// message id.
+    /// Sends a mail to one address. If sending fails half-way, the server may have taken the mail nevertheless. The
+    /// message id identifies it.
     ///
     /// # Errors
-    /// The mail was not taken, or nobody knows if it was.
+    /// The mail was not taken, or it is not known if it was.
     pub async fn send(&self, to: &str, mail: &Mail) -> Result<(), NotifyError> {
         let refused = |answer: String| NotifyError::Refused { server: self.in_words(), answer };
         let recipient = to.parse().map_err(|_| refused("the address of the recipient is none".to_owned()))?;
@@ -106,7 +106,7 @@ impl MailSender {
         Ok(())
     }
 
-    /// A connection on which mails are taken, or why there is none.
+    /// A connection that is ready for mails, or the reason why there is none.
     async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
         let SmtpUrl { host, port, encryption, .. } = &self.url;
         let hello = ClientId::Domain(self.sender.email.domain().to_owned());
@@ -121,7 +121,7 @@ impl MailSender {
         Ok(connection)
     }
 
-    /// STARTTLS, if it is demanded or offered. Encryption that was demanded is never left out.
+    /// Starts TLS by STARTTLS, if it is required or offered. Required encryption is never left out.
     async fn encrypt(&self, connection: &mut AsyncSmtpConnection, hello: &ClientId) -> Result<(), String> {
         let is_offered = connection.can_starttls();
         match (self.url.encryption, self.tls.clone()) {
@@ -174,7 +174,7 @@ impl MailSender {
         tokio::time::timeout(LIMIT, work).await.map_err(late)
     }
 
-    /// A fault before the mail is a matter of the connection: a wrong password may be put right.
+    /// A fault before the mail counts as a fault of the connection: somebody may correct a wrong password.
     fn unreachable(&self, cause: String) -> NotifyError {
         NotifyError::Unreachable { server: self.in_words(), cause }
     }
@@ -189,7 +189,8 @@ impl MailSender {
     }
 }
 
-/// `List-Id` is for filters, the others are to unsubscribe (RFC 2369): with one click if that is by https (RFC 8058).
+/// Headers of mailing lists. `List-Id` is for filters; the others are for unsubscribing (RFC 2369), with one click if
+/// the address is https (RFC 8058).
 fn list_headers(list: &MailList) -> Vec<(&'static str, String)> {
     let url = &list.unsubscribe_url;
     let mut headers = vec![("List-Id", list.id.clone()), ("List-Unsubscribe", format!("<{url}>"))];
@@ -199,7 +200,7 @@ fn list_headers(list: &MailList) -> Vec<(&'static str, String)> {
     headers
 }
 
-/// The fault of a connection.
+/// The text for a fault of a connection.
 fn words(fault: &Error) -> String {
     match TlsFault::within(fault) {
         Some(TlsFault::UnknownAuthority) => format!("it {}; {TRUST}", TlsFault::UnknownAuthority),
@@ -209,7 +210,8 @@ fn words(fault: &Error) -> String {
     }
 }
 
-/// A server's words without an address, which it may repeat in other letters: logs are to have none.
+/// A server's answer without an address, because logs must not contain addresses. The server may repeat the address in
+/// another case of letters.
 fn without(words: &str, address: &str) -> String {
     let (lower, address) = (words.to_ascii_lowercase(), address.to_ascii_lowercase());
     let mut kept = String::with_capacity(words.len());

@@ -1,11 +1,11 @@
-//! The server that mail is handed to, as people write it: `smtp://user:password@host:587` or `smtps://…`.
+//! The address of the mail server that takes mails, as people write it: `smtp://user:password@host:587` or `smtps://…`.
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use std::{net::IpAddr, str::FromStr};
 use url::Url;
 
-/// A mail server's address, with what it takes to get in.
+/// A mail server's address, with the login.
 #[derive(Clone)]
 pub struct SmtpUrl {
     pub(super) host: String,
@@ -14,20 +14,20 @@ pub struct SmtpUrl {
     pub(super) encryption: Encryption,
 }
 
-/// Protection of the connection from strangers.
+/// Encryption of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encryption {
     /// TLS from the first byte.
     FromStart,
-    /// STARTTLS, or no mail.
+    /// STARTTLS is required: without it, no mail is sent.
     Required,
     /// STARTTLS if the server offers it.
     IfOffered,
-    /// None.
+    /// No encryption.
     Off,
 }
 
-/// The text is no mail server's address. The text itself is not told: it may have a password in it.
+/// The text is no mail server's address. The error does not contain the text, because there may be a password in it.
 #[derive(Debug, thiserror::Error)]
 #[error("not a mail server's address: it needs to be smtp://user:password@host:587 or smtps://…")]
 pub struct NotASmtpUrl;
@@ -70,7 +70,8 @@ fn login(url: &Url) -> Result<Option<(String, SecretString)>, NotASmtpUrl> {
     }
 }
 
-/// A password is sent in the clear to this machine only, unless `?tls=off` says that the network may be trusted.
+/// The encryption for an address. A password is sent without encryption only to this machine, unless `?tls=off` says
+/// that the network is trusted.
 fn encryption(url: &Url, host: &str, has_login: bool) -> Result<Encryption, NotASmtpUrl> {
     let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match (url.scheme(), url.query()) {

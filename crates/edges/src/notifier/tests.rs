@@ -1,5 +1,5 @@
-//! Mail alone: its headers, and the meanings of a mail server's answers. A server on loopback says what a test wants. The
-//! contract of all notifiers is in `crates/scripted/tests/notifiers`.
+//! Tests of mail alone: its headers, and the meanings of a mail server's answers. A server on loopback gives the
+//! answers that a test needs. The contract of all notifiers is in `crates/scripted/tests/notifiers`.
 
 use super::MailSender;
 use kozmic_model::mail::{Mail, MailList};
@@ -9,7 +9,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A server for one connection: answers a command that begins as given with that answer, any other with 250.
+/// A server for one connection: gives a certain answer to commands with a certain start, and 250 to all others.
 struct MailServer {
     port: u16,
     heard: JoinHandle<String>,
