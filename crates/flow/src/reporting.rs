@@ -1,4 +1,4 @@
-//! The last step: tells the forge and people what happened.
+//! The last step of a push: reports results to the forge and to people.
 
 #[cfg(test)]
 mod tests;
@@ -10,5 +10,5 @@ mod statuses;
 
 use std::time::Duration;
 
-/// Age of a message to people at which it is not sent any more: it is no news.
+/// Age at which a message to people is not sent any more, because it is no news.
 const LIFETIME: Duration = Duration::from_secs(3 * 24 * 3_600);

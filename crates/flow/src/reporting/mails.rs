@@ -1,5 +1,5 @@
-//! Mails to members about news, as each of them wishes, and the links by which people confirm addresses. Mails that
-//! nobody wants to read any more are dropped.
+//! Mails to members about news, by each member's settings, and the links with which people confirm addresses. Outdated
+//! mails are dropped.
 
 use crate::Flow;
 use anyhow::Result;
@@ -28,7 +28,7 @@ pub(crate) async fn recipients(flow: &Flow, build: &Build) -> Result<Vec<Recipie
     Ok(wanting.map(|member| Recipient::Member(member.user.id)).collect())
 }
 
-/// Sends one mail, or drops it if it is not to be sent any more.
+/// Sends one mail, or drops it if it is outdated.
 pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
     let Some(sender) = flow.edges.notifiers.mail() else { return Ok(()) };
     let Some(waiting) = flow.edges.store.outbox().waiting_mail(id).await? else { return Ok(()) };
@@ -51,7 +51,7 @@ pub(crate) async fn send(flow: &Flow, id: MailId) -> Result<()> {
     Ok(())
 }
 
-/// Sends the link by which a person confirms their address, if one waits for it still.
+/// Sends the link with which a person confirms their address, if the address still waits for that.
 pub(crate) async fn send_link(flow: &Flow, outgoing: Outgoing, user: UserId) -> Result<()> {
     let (now, Some(sender)) = (clock::now(), flow.edges.notifiers.mail()) else { return Ok(()) };
     let Some(recipient) = flow.edges.store.people().user(user).await? else { return Ok(()) };
@@ -73,17 +73,17 @@ pub(crate) async fn send_link(flow: &Flow, outgoing: Outgoing, user: UserId) -> 
     Ok(())
 }
 
-/// The answer to a mail about a build that is to go out.
+/// The decision about a mail by the limit on mails.
 enum Turn {
-    /// Others may follow.
+    /// The mail may be sent, and others may follow.
     Free,
-    /// It is the last one for now.
+    /// The mail may be sent, and is the last one for now.
     Last(HourlyLimit),
-    /// It is one too many.
+    /// The mail is above the limit.
     TooMany,
 }
 
-/// Counts a mail if people get only so many.
+/// Counts a mail if there is a limit on mails.
 async fn turn(flow: &Flow, waiting: &WaitingMail) -> Result<Turn> {
     let Some(most) = flow.settings.mail_limit else { return Ok(Turn::Free) };
     let kind = MailKind::telling(waiting.told);
@@ -94,13 +94,13 @@ async fn turn(flow: &Flow, waiting: &WaitingMail) -> Result<Turn> {
     })
 }
 
-/// The address of a link that a mail carries.
+/// The URL of a link in a mail.
 fn url(flow: &Flow, path: &str, link: &MailLink) -> String {
     flow.settings.address(&format!("{path}?link={}", flow.edges.store.outbox().sealed_link(link)))
 }
 
-/// The project that a mail is about; none if the mail is not to be sent: its recipient is no member any more or wants
-/// none, the build stands otherwise, or it is too late.
+/// The project of a mail's build. None if the mail must not be sent: the recipient is no member any more or wants no
+/// mail, the build has another status, or the mail is too late.
 async fn project_of(flow: &Flow, waiting: &WaitingMail) -> Result<Option<Project>> {
     let WaitingMail { recipient, build, told, created_at, .. } = waiting;
     let is_late = clock::now().since(*created_at) > super::LIFETIME;

@@ -1,4 +1,4 @@
-//! News, made into messages: each notifier of the installation says who gets one.
+//! Turns news into messages: each notifier of the installation determines the recipients.
 
 use super::mails;
 use crate::Flow;

@@ -9,7 +9,7 @@ use kozmic_model::{
     notice::{Notice, NoticeFacts},
 };
 
-/// Sends a notice to a notifier's channel, or drops it if it is not to be sent any more.
+/// Sends a notice to a notifier's channel, or drops it if it is outdated.
 pub(crate) async fn send(flow: &Flow, outgoing: Outgoing, to: NotifierName, build: BuildId) -> Result<()> {
     let store = &flow.edges.store;
     let is_late = clock::now().since(outgoing.created_at) > super::LIFETIME;

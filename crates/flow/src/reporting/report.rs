@@ -1,5 +1,5 @@
-//! Sends what the outbox holds. The outbox outlives crashes and outages of all who are told; pages do not need it,
-//! because bells tell them.
+//! Sends the messages in the outbox. The outbox outlives crashes of Kozmic and outages of the recipients. Pages do not
+//! need it, because they are woken by bells.
 //!
 //! Each lane is sent by a task of its own, one message after another. So a lane whose other side hangs delays no other
 //! lane.
@@ -17,25 +17,25 @@ use kozmic_edges::{
 use kozmic_model::{ids::UserId, time::Timestamp};
 use std::{collections::HashMap, time::Duration};
 
-/// Pause when the database has trouble.
+/// Pause after a fault of the database.
 const TROUBLE: Duration = Duration::from_secs(5);
 
-/// Longest pause between two looks into the outbox.
+/// Longest pause between two checks of the outbox.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Number of refusals by the forge, over about a day, after which a message is given up. Earlier somebody may yet act:
-/// sign in again, say, or bring the commit back.
+/// Number of refusals by the forge, over about a day, after which a message is given up. Before that, somebody may
+/// still fix the cause, for example sign in again, or bring the commit back.
 const REFUSALS: i32 = 150;
 
-/// Number of times that a message is tried again after a notifier refused it: servers err, but those who insist are
-/// taken for senders of spam.
+/// Number of times that a message is tried again after a notifier refused it. Servers make mistakes, but a sender that
+/// insists is taken for a sender of spam.
 const RETRIES: i32 = 2;
 
-/// Next step after a look into the outbox.
+/// Next step after a check of the outbox.
 enum Next {
-    /// Look again at once.
+    /// Check again at once.
     Look,
-    /// Wait for so long, or until something new comes in.
+    /// Wait for this time, or until a new message comes in.
     Wait(Duration),
 }
 
@@ -48,10 +48,10 @@ enum Part {
     Whole,
 }
 
-/// Time until which a part of the lane waits, because its other side asked for it.
+/// Time until which each part of the lane waits, because its other side asked for it.
 type Quiet = HashMap<Part, Timestamp>;
 
-/// Sends the messages of one lane, one after another. The message that may be sent first is the next.
+/// Sends the messages of one lane, one after another, in the order of the times from which they may be sent.
 pub(crate) async fn forever(flow: Flow, lane: OutboxLane) {
     let mut bell = flow.edges.broker.bell(Topic::Outbox);
     let mut quiet = Quiet::new();
@@ -102,8 +102,8 @@ async fn next(flow: &Flow, lane: OutboxLane, quiet: &mut Quiet) -> Result<Next> 
     }
 }
 
-/// The part of the lane to which a message belongs. For the forge, it is the person in whose name the forge is told, as
-/// a rule.
+/// The part of the lane to which a message belongs. For the forge, it is usually the person in whose name the forge is
+/// called.
 async fn part(flow: &Flow, outgoing: Outgoing) -> Result<Option<Part>> {
     let build = match outgoing.subject {
         Subject::CommitStatus(build) => build,
@@ -129,7 +129,7 @@ async fn tell(flow: &Flow, outgoing: Outgoing) -> Result<()> {
     }
 }
 
-/// Notes when to try again; none if that makes no sense.
+/// Notes the time of the next try; none if another try makes no sense.
 async fn postpone(
     flow: &Flow,
     lane: OutboxLane,
@@ -152,19 +152,19 @@ async fn postpone(
     Ok(Some(until))
 }
 
-/// True if the outbox lets go of a message that failed so often.
+/// True if a message is given up after this number of failed tries.
 fn is_given_up(fault: &Error, tries: i32) -> bool {
     let is_refused = of_notifier(fault).is_some_and(|fault| fault.try_again().is_none());
     (patience::is_refusal(fault) && tries >= REFUSALS) || (is_refused && tries >= RETRIES)
 }
 
-/// True if the other side wants no message of this part of the lane for a while.
+/// True if the other side asks to get no message of this part of the lane for a while.
 fn asks_for_quiet(fault: &Error) -> bool {
     matches!(fault.downcast_ref(), Some(ForgeError::RateLimited { .. }))
         || matches!(of_notifier(fault), Some(NotifyError::PutOff { wait, .. }) if !wait.is_zero())
 }
 
-/// The wait that the other side asks for, within reason; zero if it asks for none.
+/// The time to wait that the other side asks for, up to a limit; zero if it asks for none.
 fn asked_wait(fault: &Error) -> Duration {
     let of_notifier = of_notifier(fault).and_then(NotifyError::try_again).unwrap_or_default();
     patience::asked_wait(fault).max(of_notifier.min(patience::LONGEST_WAIT))
@@ -174,7 +174,7 @@ fn of_notifier(fault: &Error) -> Option<&NotifyError> {
     fault.downcast_ref()
 }
 
-/// 1 s, doubled with each try, up to 10 minutes.
+/// The pause before the next try: 1 s, doubled with each try, up to 10 minutes.
 fn backoff(tries: i32) -> Duration {
     Duration::from_secs(1_u64 << tries.clamp(0, 20)).min(Duration::from_secs(600))
 }

@@ -1,4 +1,4 @@
-//! Commit statuses, which the forge shows beside a commit: one for all hooks' jobs, and one for each job of the Auto
+//! Commit statuses, which the forge shows for a commit: one for all hooks' jobs, and one for each job of the Auto
 //! Builder.
 
 use crate::{Flow, at_forge::speak};
@@ -12,7 +12,8 @@ use kozmic_model::{
     status::{Status, decisive},
 };
 
-/// A build whose project was deleted meanwhile is nothing to tell of: nobody may speak for it.
+/// Sends the commit status of a build's hooks. If the build's project was removed meanwhile, nothing is sent, because
+/// nobody may act for it at the forge.
 pub(crate) async fn of_build(flow: &Flow, build: BuildId) -> Result<()> {
     let store = &flow.edges.store;
     let Some(build) = store.builds().build_by_id(build).await? else { return Ok(()) };
@@ -25,18 +26,19 @@ pub(crate) async fn of_build(flow: &Flow, build: BuildId) -> Result<()> {
     speak::for_project(&flow.edges, build.project, tell).await
 }
 
-/// Status that the forge shall show now for the jobs of hooks. It has one place for a commit, however many branches are
-/// there: the worst verdict of all of them counts. None if no hook has a job there.
+/// The status of the hooks' jobs that the forge must show now. The forge has one place for a commit, even if several
+/// branches are at it: the worst verdict of all these branches counts. None if no hook has a job there.
 async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
     let mut verdicts = Vec::new();
     for build in flow.edges.store.builds().builds_of_commit(build.project, &build.sha).await? {
         verdicts.extend(Verdict::of(flow, build).await?);
     }
     if verdicts.is_empty() {
-        // Of hooks it is this build's alone, though its branch is gone.
+        // Only this build has jobs of hooks, although its branch is gone.
         verdicts.extend(Verdict::of(flow, build.clone()).await?);
     }
-    // The verdict of another branch tells more than one that a newer push left open, or that waits to be approved.
+    // The verdict of another branch says more than a verdict that a newer push left open, or that waits for an
+    // approval.
     if !verdicts.iter().all(Verdict::is_left_open) {
         verdicts.retain(|verdict| !verdict.is_left_open());
     }
@@ -62,14 +64,14 @@ async fn compose(flow: &Flow, build: &Build) -> Result<Option<CommitStatus>> {
 struct Verdict {
     build: Build,
     status: Status,
-    /// The job that decides.
+    /// The job that decides the status.
     culprit: Option<Culprit>,
-    /// Reason of the cancellation, if it was no person's.
+    /// Reason of the cancellation, if no person canceled.
     canceled_by: Option<CanceledBy>,
 }
 
 impl Verdict {
-    /// None if hooks have no jobs there.
+    /// The verdict on a build; none if hooks have no jobs in it.
     async fn of(flow: &Flow, build: Build) -> Result<Option<Self>> {
         let mut jobs = flow.edges.store.builds().jobs_of(build.id).await?;
         jobs.retain(|job| !job.spec.origin.is_automatic());
@@ -81,13 +83,14 @@ impl Verdict {
         Ok((!jobs.is_empty()).then_some(Self { build, status, culprit, canceled_by }))
     }
 
-    /// True if it tells nothing of the commit. A stranger can have any commit held, by a pull request that begins there.
+    /// True if the verdict says nothing about the commit. A stranger can get any commit held, with a pull request that
+    /// begins at it.
     fn is_left_open(&self) -> bool {
         self.status == Status::Held || self.status == Status::Canceled && self.canceled_by.is_some()
     }
 }
 
-/// A job of the Auto Builder has a status of its own, in the Auto Builder's name.
+/// Sends the commit status of a job of the Auto Builder, in the name of the Auto Builder.
 pub(crate) async fn of_job(flow: &Flow, job: JobId) -> Result<()> {
     let store = &flow.edges.store;
     let Some(job) = store.builds().job_by_id(job).await? else { return Ok(()) };
@@ -100,8 +103,8 @@ pub(crate) async fn of_job(flow: &Flow, job: JobId) -> Result<()> {
     speak::as_auto_builder(&flow.edges, build.project, tell).await
 }
 
-/// One name says what the worst of all jobs of that name came to, on each branch that the commit is on: else a job that
-/// ends well would hide one that did not.
+/// The status under a job's name. It is the worst status of all jobs with that name, on each branch that is at the
+/// commit. Otherwise a job that succeeds would hide one that failed.
 async fn compose_job(flow: &Flow, build: &Build, job: Job) -> Result<CommitStatus> {
     let autobuild = flow.settings.autobuild.as_ref();
     let name = autobuild.and_then(|autobuild| autobuild.status_context.clone());

@@ -1,4 +1,4 @@
-//! Lanes at work, with a double of GitHub, a real mail server and scripted channels.
+//! Tests of the outbox's lanes, with a double of GitHub, a real mail server and scripted channels.
 
 use super::report;
 use crate::samples::{Installation, Owner, change};
@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 const REPOSITORY: &str = "anna/hello";
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// An installation whose lanes are at work; nothing else of it is.
+/// An installation of which only the outbox's lanes are at work.
 struct Stage {
     installation: Installation,
     github: github::GitHub,
@@ -32,7 +32,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// An installation that tells by mail and by these channels.
+    /// An installation that sends news by mail and to these channels.
     async fn telling(channels: &[&ScriptedChannel]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let github = github::GitHub::start().await.unwrap();
