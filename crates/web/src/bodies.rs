@@ -1,5 +1,5 @@
-//! Bodies of deliveries in memory before anybody looked at their signatures: strangers send them, so all of them
-//! together have a limit. A body that finds no room takes the place of a larger one, and small deliveries always get
+//! Bodies of deliveries in memory whose signatures are not checked yet. Strangers may send them, so there is a limit
+//! for all of them together. If there is no room for a body, a larger one is dropped, so small deliveries always get
 //! in.
 
 use crate::clients::Client;
@@ -12,14 +12,14 @@ use std::{
 /// All bodies of deliveries that are in memory; cheap to clone.
 #[derive(Clone)]
 pub struct Bodies {
-    /// In bytes, for all together.
+    /// The limit for all bodies together, in bytes.
     limit: usize,
     held: Arc<Mutex<Held>>,
 }
 
 #[derive(Default)]
 struct Held {
-    /// Of those that arrive, and of those that have arrived and are looked at.
+    /// The size of all bodies that are arriving, or that have arrived and are being checked.
     bytes: usize,
     next: u64,
     arriving: HashMap<u64, Arriving>,
@@ -30,29 +30,29 @@ struct Arriving {
     bytes: Vec<u8>,
 }
 
-/// No room: this body is the one to give way.
+/// There is no room, and this body is the one to drop.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
-/// A body that arrives. Its bytes go when this is dropped.
+/// A body that is arriving. Its bytes are freed when this is dropped.
 pub(crate) struct Gathering {
     bodies: Bodies,
     number: u64,
 }
 
-/// The room of a body that has arrived, given back when this is dropped.
+/// The memory of a body that has arrived. It is given back when this is dropped.
 pub(crate) struct Counted {
     bodies: Bodies,
     bytes: usize,
 }
 
 impl Bodies {
-    /// Holds at most so many bytes of bodies. One body of the largest size that a forge sends always fits.
+    /// Holds at most `limit` bytes of bodies. One body of the largest size that a forge sends always fits.
     pub fn new(limit: usize, largest: usize) -> Self {
         Self { limit: limit.max(largest), held: Arc::default() }
     }
 
-    /// A body that a client begins to send.
+    /// Begins a body that a client sends.
     pub(crate) fn begin(&self, client: Client) -> Gathering {
         let mut held = self.held();
         held.next += 1;
@@ -67,8 +67,8 @@ impl Bodies {
 }
 
 impl Gathering {
-    /// Takes the next piece. While there is no room for it, the largest body of the client that holds most gives way; its
-    /// bytes go at once.
+    /// Adds the next piece. While there is no room for the piece, the largest body of the client that holds most is
+    /// dropped, and its bytes are freed at once.
     pub(crate) fn add(&self, piece: &[u8]) -> Result<(), NoRoom> {
         let mut held = self.bodies.held();
         while held.bytes + piece.len() > self.bodies.limit {
@@ -87,12 +87,12 @@ impl Gathering {
         Ok(())
     }
 
-    /// Its length so far, in bytes.
+    /// The length of the body so far, in bytes.
     pub(crate) fn length(&self) -> usize {
         self.bodies.held().arriving.get(&self.number).map_or(0, |arriving| arriving.bytes.len())
     }
 
-    /// The body, all of which has arrived: it gives way no more.
+    /// The complete body: it is not dropped any more in favour of others.
     pub(crate) fn end(self) -> Result<(Vec<u8>, Counted), NoRoom> {
         let arriving = self.bodies.held().arriving.remove(&self.number).ok_or(NoRoom)?;
         let counted = Counted { bodies: self.bodies.clone(), bytes: arriving.bytes.len() };
@@ -101,7 +101,7 @@ impl Gathering {
 }
 
 impl Held {
-    /// The largest arriving body of the client that holds most, if `more` bytes came to one of them.
+    /// The largest arriving body of the client that holds most, if the body `growing` gets `more` bytes.
     fn largest(&self, growing: u64, more: usize) -> Option<u64> {
         let size = |number: u64, body: &Arriving| body.bytes.len() + if number == growing { more } else { 0 };
         let mut clients = HashMap::<Client, usize>::new();

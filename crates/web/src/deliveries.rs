@@ -1,5 +1,5 @@
-//! The address for deliveries. Each delivery is checked, stored and answered at once. Its meaning comes later, in
-//! `flow::receive`. The forge reads the headers and the body: nothing here knows them.
+//! The endpoint for deliveries. Each delivery is checked, stored and answered at once. Its meaning is determined later,
+//! in `flow::receive`. The forge's client reads the headers and the body: nothing here depends on their form.
 
 use crate::{
     app::Shared,
@@ -28,11 +28,11 @@ use tokio::time::timeout;
 /// Longest time that a payload may take to arrive. GitHub itself waits 10 s for everything.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// The part of the forge's patience that is kept for the answer. Storing has to end before: the forge is told if a
-/// delivery is not stored.
+/// The part of the forge's time limit that is reserved for the answer. Storing has to end before that part, so that the
+/// forge learns if a delivery was not stored.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
-/// The reason why a delivery is not taken, in a sentence that the forge shows beside it.
+/// The reason why a delivery is not taken, in a sentence that the forge shows with the delivery.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("there is no such hook")]
@@ -59,12 +59,12 @@ pub(crate) enum Refusal {
     Ours(#[from] anyhow::Error),
 }
 
-/// A delivery whose proof nobody has checked yet.
+/// A delivery whose signature is not checked yet.
 struct Unproven {
     headers: HeaderMap,
     proof: Proof,
     body: Vec<u8>,
-    /// The room of the body, until the delivery is stored.
+    /// The memory that the body occupies until the delivery is stored.
     counted: Counted,
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn take(
     store(&app, Door::Hook(hook), unproven).await
 }
 
-/// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel` are one door. The
+/// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel` are one endpoint. The
 /// payload of a delivery says its purpose.
 pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) -> Result<Response, Refusal> {
     let builder = app.face.auto_builder.as_ref().ok_or(Refusal::NoAutoBuilder)?;
@@ -91,7 +91,7 @@ pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) 
 
 async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
     let (Parts { headers, extensions, .. }, body) = request.into_parts();
-    // Without a proof nobody may make the server read megabytes.
+    // Without a signature, nobody may make the server read megabytes.
     let proof = app.edges.forge.proof(&headers)?;
     let largest = app.edges.forge.delivery_limits().body;
     if declared(&headers).is_some_and(|length| length > largest) {
@@ -103,7 +103,7 @@ async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
     let gathered =
         timeout(BODY_TIME, gather(&body, &mut pieces, largest)).await.map_err(|_| Refusal::TooSlow)?;
     if matches!(gathered, Err(Refusal::NoRoom)) {
-        // The sender does not listen before it has sent all. The rest is read, and none of it is kept.
+        // The sender does not read the answer before it has sent everything. The rest is read, and not kept.
         let _ = timeout(BODY_TIME, async { while pieces.next().await.is_some_and(|piece| piece.is_ok()) {} })
             .await;
     }
@@ -134,7 +134,7 @@ impl From<NoRoom> for Refusal {
     }
 }
 
-/// The hook, if the proof fits its secret. A hook that does not exist takes as much time.
+/// The hook, if the signature fits its secret. For a hook that does not exist, the check takes the same time.
 async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<HookId, Refusal> {
     let hook = hook.parse().unwrap_or(HookId(0));
     let known = app.edges.store.hooks().hook_secret(hook).await?;
@@ -148,8 +148,8 @@ async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<Hook
     Ok(hook)
 }
 
-/// Stores a delivery, and says in the answer if it was new. A delivery that no version of Kozmic can read is not kept.
-/// One that this version cannot read is kept.
+/// Stores a delivery, and answers if it was new. A delivery that no version of Kozmic can read is not stored. A
+/// delivery that only this version cannot read is stored.
 async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, Refusal> {
     let Unproven { headers, body, counted: _counted, .. } = proven;
     let forge = &app.edges.forge;

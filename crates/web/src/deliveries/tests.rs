@@ -1,4 +1,4 @@
-//! Deliveries at the Auto Builder's address, and the answer to each.
+//! Tests of deliveries at the Auto Builder's address, and of the answer to each.
 
 use super::Refusal;
 use crate::tests::trial::{Answer, Trial, WEBHOOK_SECRET};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 const ADDRESSES: [&str; 10] = [
     "/build/0-core/hook",
-    // Projects may be called as the monitor's addresses are.
+    // Projects may have the same names as addresses of the monitor.
     "/build/logs/hook",
     "/build/history/hook",
     "/build/any.name/hook/",
@@ -113,7 +113,7 @@ async fn when_bodies_find_no_room_the_largest_is_refused_and_wanted_again() {
         }
         let signature = [("X-Hub-Signature-256", "sha256=00")];
         assert_eq!(post(&trial, ADDRESSES[0], &signature, &vec![b' '; 8 * MIB]).await.status, 401);
-        // What else comes of the one that gave way is let by.
+        // The rest of the body that was dropped is read without being kept.
         send.send(Bytes::from(vec![b' '; MIB])).await.unwrap();
         drop(send);
     };
@@ -147,7 +147,7 @@ fn push() -> Value {
         "html_url": "h", "clone_url": "c", "ssh_url": "s" } })
 }
 
-/// Posts a body of the Auto Builder's webhook, rightly signed.
+/// Posts a body of the Auto Builder's webhook with a valid signature.
 async fn post_signed(trial: &Trial, event: &str, more: &[(&str, &str)], body: &[u8]) -> (u16, String) {
     let signature = sign(WEBHOOK_SECRET, body);
     let headers =

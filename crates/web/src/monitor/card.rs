@@ -14,45 +14,45 @@ use kozmic_model::{
 };
 use std::sync::Arc;
 
-/// All that the monitor shows of one job.
+/// All facts that the monitor shows about one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Card {
     /// The job.
     pub(crate) id: JobId,
-    /// The run whose log is shown.
+    /// The attempt whose log is shown.
     pub(crate) attempt: Attempt,
     /// Its project.
     pub(crate) project: ProjectId,
-    /// Whether only invited people see the repository.
+    /// True if only invited people see the repository.
     pub(crate) is_private: bool,
     /// `<owner>/<repository>/<branch>`.
     pub(crate) name: String,
-    /// The word that tells its artifact from others'.
+    /// The word that distinguishes the script's artifact from others.
     pub(crate) tag: Option<String>,
     /// The script's name.
     pub(crate) title: String,
     /// Its state.
     pub(crate) state: MonitorState,
-    /// The reason why it ended badly.
+    /// The reason why the job did not succeed.
     pub(crate) error: Option<String>,
-    /// The image that its container is made of; none if it has no container.
+    /// The image of the job's container; none if the job has no container.
     pub(crate) image: Option<String>,
     /// The first digits of the container's id; empty before there is one.
     pub(crate) container: String,
-    /// Time at which a runner took it, else since which it waits; of one that ended before that, the time of its end.
-    /// So the time between this and its end is the time that it ran.
+    /// Time at which a runner took the job; for a waiting job, the time since which it waits. If the job ended before a
+    /// runner took it, this is the time of its end. So the time between this and the end is the time of the attempt.
     pub(crate) started_at: Timestamp,
-    /// Time at which it ended.
+    /// Time at which the job ended.
     pub(crate) finished_at: Option<Timestamp>,
-    /// The commits that the push brought, the newest first.
+    /// The commits of the push, the newest first.
     pub(crate) commits: Vec<CommitLine>,
-    /// The artifacts that it published.
+    /// The artifacts that the job published.
     pub(crate) artifacts: Vec<ArtifactLine>,
-    /// The end of its log.
+    /// The end of the job's log.
     pub(crate) tail: Arc<LastLines>,
     /// The job's page, for its project's members.
     pub(crate) page: String,
-    /// The address of its whole log.
+    /// The address of the job's whole log.
     pub(crate) log: String,
 }
 
@@ -61,30 +61,30 @@ pub(crate) struct Card {
 pub(crate) struct CommitLine {
     /// Its id.
     pub(crate) id: String,
-    /// Its message's first line.
+    /// The first line of the message.
     pub(crate) message: String,
-    /// The name of its author.
+    /// The name of the author.
     pub(crate) author: String,
-    /// Its page at the forge, if it has one on the web.
+    /// The commit's page at the forge, if it has one on the web.
     pub(crate) url: Option<String>,
 }
 
-/// Something that the job published.
+/// An artifact that the job published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ArtifactLine {
     /// `flist`, `binary` or `kernel`.
     pub(crate) place: &'static str,
-    /// Its versioned name.
+    /// The versioned name of the artifact.
     pub(crate) name: String,
-    /// The name that leads to the newest.
+    /// The stable name, which leads to the newest artifact.
     pub(crate) link: String,
-    /// The address at which it can be fetched, if it can.
+    /// The address for a download, if there is one.
     pub(crate) url: Option<String>,
-    /// In bytes.
+    /// Size in bytes.
     pub(crate) size: u64,
-    /// 64 hexadecimal digits.
+    /// SHA-256 as 64 hexadecimal digits.
     pub(crate) sha256: String,
-    /// Whether it was taken away since.
+    /// True if the artifact was removed since.
     pub(crate) is_removed: bool,
 }
 
@@ -116,7 +116,7 @@ impl Card {
         }
     }
 
-    /// A card that nothing stands on yet.
+    /// A card without content.
     pub(crate) fn blank() -> Self {
         let (id, project) = (JobId(0), ProjectId(0));
         Self {
@@ -141,14 +141,14 @@ impl Card {
         }
     }
 
-    /// Whether one may see it.
+    /// True if a viewer may see the card.
     pub(crate) fn is_for(&self, sight: &Sight) -> bool {
         sight.reaches(self.project, self.is_private)
     }
 }
 
 impl CommitLine {
-    /// The first digits of its id, enough for people.
+    /// The first digits of the commit's id, enough for people.
     pub(crate) fn short(&self) -> &str {
         self.id.get(..10).unwrap_or(&self.id)
     }
@@ -168,7 +168,7 @@ impl ArtifactLine {
     }
 }
 
-/// A recipe's script by itself: its tag stands beside it.
+/// The title on the card. For a recipe it is the name of the script alone, because the tag is shown beside it.
 fn title(job: &Job) -> String {
     match &job.spec.origin {
         Origin::Recipe { script, .. } => script.clone(),
