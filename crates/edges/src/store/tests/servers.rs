@@ -89,7 +89,7 @@ async fn mariadb_keeps_all_promises_of_the_store() {
     all_pass_on(server.url(ADMIN), "store::", 70).await;
 }
 
-/// Fills many tables with a build. Then moves the database through the other ones, and compares the numbers of rows.
+/// Fills many tables, moves the installation through other databases, and compares the numbers of rows.
 #[tokio::test]
 async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
     let (postgres, mariadb) = (Postgres::start().await.unwrap(), MariaDb::start().await.unwrap());
