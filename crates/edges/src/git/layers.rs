@@ -5,7 +5,6 @@
 //! history is kept as packs in *layers*: each layer has the objects that its tips reach and the layers below do not. A
 //! job gets the layers whose tips its own refs reach, and one or two packs with the rest. When the rest of the shared
 //! history grows, it becomes a layer.
-//! common history grows, it becomes a layer.
 
 use super::{Git, GitError, refs::Tips};
 use std::{
