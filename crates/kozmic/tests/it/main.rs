@@ -24,6 +24,7 @@ mod first_build;
 mod deliveries;
 mod told_facts;
 mod missed;
+mod databases;
 mod order;
 mod outcomes;
 mod containers;

@@ -1,0 +1,77 @@
+//! The program on database servers: a build over a kill, and the move of an installation.
+
+use crate::world::{GATE, LIMIT, World};
+use anyhow::{Context, Result, ensure};
+use kozmic_testkit::{github::State, mariadb::MariaDb, pgbouncer::PgBouncer, postgres::Postgres};
+
+/// The password of the database's user, which nothing shows.
+const PASSWORD: &str = "kozmic-password";
+
+/// Kills a server in the middle of a build; the build ends well all the same.
+async fn a_build_outlives_a_kill_on(url: &str) -> Result<()> {
+    let mut world = World::with(&[("KOZMIC_DATABASE_URL", url)]).await?;
+    world.hook(&format!("echo before; {GATE}; echo behind")).await?;
+    let pushed = world.push("Begin").await?;
+    world.live().await?.read_until("before", LIMIT).await?;
+    world.server.kill_9().await?;
+    world.server.restart().await?;
+    world.open_gate().await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let log = world.log().await?;
+    ensure!(log.matches("before").count() == 1 && log.matches("behind").count() == 1, "{log}");
+    let check = world.server.run(&["check"]).await?;
+    let said = String::from_utf8_lossy(&check.stdout);
+    let line =
+        said.lines().find(|line| line.contains(" database: ")).context("check tells of the database")?;
+    ensure!(line.starts_with("ok") && line.ends_with("is up to date"), "{line}");
+    let shown = world.server.run(&["config", "show"]).await?;
+    for text in
+        [world.server.output(), said.into_owned(), String::from_utf8_lossy(&shown.stdout).into_owned()]
+    {
+        ensure!(!text.contains(PASSWORD), "a password is shown:\n{text}");
+    }
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_build_outlives_a_kill_of_a_server_on_postgresql_behind_a_pooler() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let url = postgres.fresh_database().await?;
+    let pooler = PgBouncer::before(&postgres).await?;
+    a_build_outlives_a_kill_on(&pooler.url(kozmic_testkit::database::name_of(&url))).await
+}
+
+#[tokio::test]
+async fn a_build_outlives_a_kill_of_a_server_on_mariadb() -> Result<()> {
+    let mariadb = MariaDb::start().await?;
+    a_build_outlives_a_kill_on(&mariadb.fresh_database().await?).await
+}
+
+#[tokio::test]
+async fn an_installation_that_moves_to_postgresql_has_all_that_it_had() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let url = postgres.fresh_database().await?;
+    let mut world = World::new().await?;
+    world.hook("echo hello").await?;
+    let first = world.push("Begin").await?;
+    world.status(&first.sha, State::Success).await?;
+    let from = format!("sqlite://{}", world.server.data_dir().join("kozmic.db").display());
+    let busy = world.server.run(&["migrate", "--from", &from, "--to", &url]).await?;
+    ensure!(busy.status.code() == Some(4), "a server runs: {busy:?}");
+    ensure!(world.server.terminate().await?.success());
+    let moved = world.server.run(&["migrate", "--from", &from, "--to", &url]).await?;
+    let said = String::from_utf8_lossy(&moved.stdout);
+    ensure!(moved.status.success() && said.contains("counted on both sides"), "{moved:?}");
+    ensure!(said.lines().any(|line| line.starts_with("build ") && line.ends_with(" 1")), "{said}");
+    let again = world.server.run(&["migrate", "--from", &from, "--to", &url]).await?;
+    let fault = String::from_utf8_lossy(&again.stderr);
+    ensure!(again.status.code() == Some(1) && fault.contains("has rows already"), "{fault}");
+    world.server.restart_with(&[("KOZMIC_DATABASE_URL", &url)]).await?;
+    ensure!(
+        world.page("builds/latest/").await?.contains("Begin"),
+        "the build is there, and Anna is signed in still"
+    );
+    let second = world.push("Go on").await?;
+    world.status(&second.sha, State::Success).await?;
+    world.end().await
+}
