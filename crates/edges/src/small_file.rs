@@ -31,7 +31,7 @@ pub fn bytes(path: &Path, tell: impl FnOnce(&str)) -> io::Result<Vec<u8>> {
 /// The text of a file.
 ///
 /// # Errors
-/// The same as of [`bytes`], or it is not UTF-8.
+/// The same as of [`bytes()`], or it is not UTF-8.
 pub fn text(path: &Path, tell: impl FnOnce(&str)) -> io::Result<String> {
     let bytes = bytes(path, tell)?;
     String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
