@@ -31,6 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The oldest PostgreSQL that works, as `server_version_num` counts.
 const OLDEST_POSTGRES: i32 = 140_000;
 
+/// Settings of each session on MariaDB and MySQL: what others commit is seen, and a text that is too long is an error.
+const SESSION: [&str; 2] = [
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+];
+
 /// A database server; cheap to clone.
 #[derive(Clone)]
 pub(in crate::store) struct ServerAccess {
@@ -155,12 +161,9 @@ async fn open_mysql(url: &str) -> Result<ServerAccess> {
     let pool: MySqlPoolOptions = pool();
     let pool = pool.after_connect(|session, _| {
         Box::pin(async move {
-            let set = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, \
-                       SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
-            // Two statements: the first one is not an assignment.
-            let (level, mode) = set.split_once(", ").unwrap_or((set, ""));
-            session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(level.to_owned()))).await?;
-            session.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(format!("SET {mode}")))).await?;
+            for set in SESSION {
+                session.execute(sqlx::raw_sql(set)).await?;
+            }
             Ok(())
         })
     });
