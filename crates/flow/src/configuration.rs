@@ -62,6 +62,7 @@ fn spec() -> JobSpec {
         title: "Configuration".to_owned(),
         if_interrupted: IfInterrupted::default(),
         origin: Origin::Configuration,
+        labels: kozmic_model::label::Labels::default(),
         task: Task::Configuration,
     }
 }

@@ -114,7 +114,13 @@ pub(crate) struct Owner {
 fn spec(hook: &Hook) -> JobSpec {
     let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
-    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), task }
+    JobSpec {
+        title,
+        if_interrupted,
+        origin: Origin::Hook(hook.id),
+        labels: kozmic_model::label::Labels::default(),
+        task,
+    }
 }
 
 async fn project(store: &Store, owner: Owner) -> ProjectId {

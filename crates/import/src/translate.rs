@@ -211,7 +211,13 @@ fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
         let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted } = recipe;
         let task = Task::Hook(HookTask { image, script, install, pull });
-        return JobSpec { title, if_interrupted, origin: Origin::Hook(id), task };
+        return JobSpec {
+            title,
+            if_interrupted,
+            origin: Origin::Hook(id),
+            labels: kozmic_model::label::Labels::default(),
+            task,
+        };
     }
     let lost = HookTask {
         image: LOST_IMAGE.parse::<ImageName>().expect("the name is one of an image"),
@@ -224,6 +230,7 @@ fn spec(hook: Option<&KnownHook>) -> JobSpec {
         if_interrupted: IfInterrupted::default(),
         // Hooks never have this number.
         origin: Origin::Hook(HookId(0)),
+        labels: kozmic_model::label::Labels::default(),
         task: Task::Hook(lost),
     }
 }

@@ -105,6 +105,7 @@ impl KernelRule {
             title: format!("Kernel ({})", self.kind().word()),
             if_interrupted: self.if_interrupted,
             origin: Origin::Kernel(self.kind()),
+            labels: crate::label::Labels::default(),
             task: Task::Program(program),
         }))
     }

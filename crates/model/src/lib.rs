@@ -75,6 +75,7 @@
 //! | coordinator | the part that gives runners their orders, and stores their reports |
 //! | office | a coordinator together with people's actions, for the cases that each coordinator passes |
 //! | order, of a runner | one attempt at a job, with everything that a runner needs for it |
+//! | label | a word by which a job asks for a kind of machine, and by which a runner says what it is |
 //! | lease | the right of a runner to its jobs, until a time |
 //! | beat | a runner's regular report that it is alive |
 //! | desk | the state of a runner: free slots, trouble and its beat |
@@ -154,6 +155,7 @@ pub mod news;
 pub mod notice;
 pub mod mail;
 pub mod missed;
+pub mod label;
 pub mod runner;
 pub mod monitor;
 pub mod phase;

@@ -128,6 +128,7 @@ impl BuildScript {
             title: tag.map_or_else(|| self.path.clone(), |tag| format!("{} [{tag}]", self.path)),
             if_interrupted: self.if_interrupted,
             origin: Origin::Recipe { script: self.path.clone(), tag: self.tag.clone() },
+            labels: crate::label::Labels::default(),
             task: Task::Program(program),
         }
     }

@@ -26,6 +26,7 @@ pub(crate) fn job(title: &str, status: Status) -> Job {
         title: title.into(),
         if_interrupted: IfInterrupted::default(),
         origin: Origin::Hook(HookId(1)),
+        labels: crate::label::Labels::default(),
         task: Task::Hook(hook),
     };
     Job {

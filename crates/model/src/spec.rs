@@ -11,6 +11,7 @@ use crate::{
     ids::HookId,
     interruption::IfInterrupted,
     kernel_image::is_certain,
+    label::Labels,
     names::{NameOwner, Wish},
 };
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub struct JobSpec {
     pub if_interrupted: IfInterrupted,
     /// The source from which the spec was written; it matches the task's kind.
     pub origin: Origin,
+    /// The labels that its runner must have.
+    pub labels: Labels,
     /// The work, with everything that it needs.
     pub task: Task,
 }

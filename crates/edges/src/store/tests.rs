@@ -99,7 +99,13 @@ impl Stage {
     pub(super) async fn enqueue_heard(&self, delivery: DeliveryId, change: Change) -> Enqueued {
         let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
         let task = Task::Hook(HookTask { image, script, install, pull });
-        let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), task };
+        let spec = JobSpec {
+            title,
+            if_interrupted,
+            origin: Origin::Hook(self.hook),
+            labels: kozmic_model::label::Labels::default(),
+            task,
+        };
         let call = HookCall { delivery, hook: self.hook };
         let change = ProjectChange { project: self.project, change: &change };
         self.store.queue().enqueue(call, change, &spec, NOW).await.unwrap()

@@ -15,7 +15,13 @@ use kozmic_model::{
 pub(crate) fn job(hook: &Hook) -> JobSpec {
     let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
-    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), task }
+    JobSpec {
+        title,
+        if_interrupted,
+        origin: Origin::Hook(hook.id),
+        labels: kozmic_model::label::Labels::default(),
+        task,
+    }
 }
 
 /// The jobs that the Auto Builder makes of a push: one for each script that a recipe lists for the branch, and one for

@@ -10,6 +10,7 @@ use crate::{
     image::ImageName,
     install::{Install, PullPolicy},
     interruption::IfInterrupted,
+    label::Labels,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,8 @@ pub(super) struct Stored {
     #[serde(default)]
     product: Option<Product>,
     origin: Origin,
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    labels: Labels,
 }
 
 /// The task's kind, and the fields that only programs have.
@@ -77,13 +80,14 @@ impl TryFrom<Stored> for JobSpec {
         if !stored.fits_its_origin() {
             return Err(NotASpec::Origin { task, origin: stored.origin.word() });
         }
-        let Stored { title, image, script, install, pull, if_interrupted, manner, product, origin } = stored;
+        let Stored { title, image, script, install, pull, if_interrupted, manner, product, origin, labels } =
+            stored;
         let task = match manner {
             Manner::Hooked => Task::Hook(HookTask { image, script, install, pull }),
             Manner::Bare(bare) => Task::Program(bare.program(image, product.ok_or(NotASpec::NoProduct)?)),
             Manner::Check => Task::Configuration,
         };
-        Ok(Self { title, if_interrupted, origin, task })
+        Ok(Self { title, if_interrupted, origin, labels, task })
     }
 }
 
@@ -129,7 +133,7 @@ impl Bare {
 
 impl From<JobSpec> for Stored {
     fn from(spec: JobSpec) -> Self {
-        let JobSpec { title, if_interrupted, origin, task } = spec;
+        let JobSpec { title, if_interrupted, origin, labels, task } = spec;
         let stored = |image, manner, product| Self {
             title,
             image,
@@ -140,6 +144,7 @@ impl From<JobSpec> for Stored {
             manner,
             product,
             origin,
+            labels,
         };
         match task {
             Task::Hook(HookTask { image, script, install, pull }) => {

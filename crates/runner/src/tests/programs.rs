@@ -31,6 +31,7 @@ pub(super) fn recipe(path: &str) -> JobSpec {
         title: "build.sh".to_owned(),
         if_interrupted: IfInterrupted::Again,
         origin: Origin::Recipe { script: "build.sh".to_owned(), tag: None },
+        labels: kozmic_model::label::Labels::default(),
         task: Task::Program(program),
     }
 }

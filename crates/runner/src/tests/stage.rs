@@ -212,6 +212,7 @@ pub(super) fn installing(install: Option<&str>, script: &str) -> JobSpec {
         title: "Tests".to_owned(),
         if_interrupted: IfInterrupted::Again,
         origin: Origin::Hook(HookId(1)),
+        labels: kozmic_model::label::Labels::default(),
         task: Task::Hook(task),
     }
 }

@@ -298,6 +298,7 @@ pub(crate) mod samples {
                 title: "Tests".into(),
                 if_interrupted: IfInterrupted::default(),
                 origin: Origin::Hook(HookId(1)),
+                labels: kozmic_model::label::Labels::default(),
                 task: Task::Hook(HookTask {
                     image: "debian:bookworm".parse().unwrap(),
                     script: DEFAULT_SCRIPT.into(),

@@ -18,6 +18,7 @@ async fn a_configuration_is_read_again_only_if_another_one_is_in_force() {
         title: "Configuration".into(),
         if_interrupted: IfInterrupted::Again,
         origin: Origin::Configuration,
+        labels: kozmic_model::label::Labels::default(),
         task: Task::Configuration,
     };
     let change = ProjectChange { project: *project, change: &change('a') };
