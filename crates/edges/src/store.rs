@@ -9,6 +9,7 @@ mod schema;
 mod database;
 mod read;
 mod page;
+mod installation;
 mod audit;
 mod outbox;
 mod deliveries;
@@ -38,6 +39,7 @@ pub use database::sqlite::{address_of, directory_of, file_of};
 pub use deliveries::{Deliveries, Door, NewDelivery, Stored, WaitingDelivery};
 pub use hooks::Hooks;
 pub use images::{Images, NewCachedImage, Puller};
+pub use installation::{Holder, Installation};
 pub use keys::Keys;
 pub use missed::{Ear, Hearing, MissedCount, MissedDeliveries};
 pub use outbox::{LaneState, Outbox, OutboxLane, Outgoing, Recipient, Subject, WaitingMail};
@@ -58,7 +60,7 @@ pub use takeover::{
 pub use database::server::{is_address as is_server, shown};
 pub use transfer::Moved;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use database::{Database, Vault};
 use kozmic_model::{audit::Actor, time::Timestamp};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, sea_query::OnConflict};
@@ -84,7 +86,33 @@ impl Store {
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
         let db = open(url, secret_key).await?;
         schema::prepare(&db).await?;
-        Ok(Self { db })
+        let store = Self { db };
+        store.check_key().await?;
+        Ok(store)
+    }
+
+    /// Checks that the secret key is the installation's. A database server gives its data to whoever has its address,
+    /// so a server with another key is refused. Whoever has the file of SQLite may have lost the key beside it.
+    async fn check_key(&self) -> Result<()> {
+        if self.installation().has_key().await? {
+            return Ok(());
+        }
+        ensure!(
+            !self.is_on_server(),
+            "the secrets in the database were sealed with another secret key: copy the file secret_key from the data \
+             directory of the server before, or set KOZMIC_SECRET_KEY to its key; if that key is lost, run kozmic \
+             migrate --accept-secret-key"
+        );
+        tracing::error!(
+            "the secret key is another one than before: everybody has to sign in again, and Restore hooks has to be \
+             pressed in the settings of each project"
+        );
+        self.installation().note_key().await
+    }
+
+    /// True if the database is on a server, which other processes may use, too.
+    pub fn is_on_server(&self) -> bool {
+        self.db.has_many_writers()
     }
 
     /// A handle to the same database, for changes that `actor` makes. Changes through a handle without an actor count
@@ -122,8 +150,8 @@ impl Store {
     /// The database does not answer, or the file cannot be written.
     pub async fn copy_to(&self, file: &Path) -> Result<Self> {
         self.db.copy_to(file).await?;
-        let copy = Self::open(&address_of(file), &SecretString::default()).await?;
-        Ok(Self { db: Database { vault: Arc::clone(&self.db.vault), ..copy.db } })
+        let copy = open(&address_of(file), &SecretString::default()).await?;
+        Ok(Self { db: Database { vault: Arc::clone(&self.db.vault), ..copy } })
     }
 
     /// Writes all changes into the database's one file and closes it, at an orderly end of the process. This takes a
@@ -157,6 +185,19 @@ pub async fn migrate(url: &str) -> Result<Condition> {
     before
 }
 
+/// Makes a secret key the installation's, although another one sealed the secrets in the database at an address. Those
+/// secrets stay closed.
+///
+/// # Errors
+/// The database cannot be opened or written, or its tables are not up to date.
+pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
+    let store = Store { db: open(url, secret_key).await? };
+    schema::prepare(&store.db).await?;
+    let noted = store.installation().note_key().await;
+    store.db.close().await.context("close the database")?;
+    noted
+}
+
 /// Moves all rows of the database at one address into the empty one at another; gives the tables with their numbers of
 /// rows. No server may use either database meanwhile.
 ///
@@ -183,6 +224,11 @@ impl Store {
     /// Builds and jobs, for reading.
     pub fn builds(&self) -> Builds<'_> {
         Builds { db: &self.db }
+    }
+
+    /// The installation whose database this is.
+    pub fn installation(&self) -> Installation<'_> {
+        Installation { db: &self.db }
     }
 
     /// Deliveries of the forge.

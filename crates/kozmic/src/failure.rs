@@ -21,6 +21,14 @@ pub(crate) enum Failure {
          another directory", path.display()
     )]
     DataDirInUse { path: PathBuf, process: String },
+    /// Exit code 4: another server uses the database.
+    #[error(
+        "the database is used by another Kozmic ({process}): stop it, or set KOZMIC_DATABASE_URL to another database"
+    )]
+    DatabaseInUse { process: String },
+    /// Exit code 4: another server took the database from this one.
+    #[error("another Kozmic has taken the database, because this one did not reach it for a while")]
+    DatabaseTaken,
     /// Exit code 1: any other reason.
     #[error("{}", said_once(.0))]
     Other(Error),
@@ -38,7 +46,7 @@ impl Failure {
             Self::Other(_) => ExitCode::from(1),
             Self::Settings(_) => ExitCode::from(2),
             Self::Listen { .. } => ExitCode::from(3),
-            Self::DataDirInUse { .. } => ExitCode::from(4),
+            Self::DataDirInUse { .. } | Self::DatabaseInUse { .. } | Self::DatabaseTaken => ExitCode::from(4),
         }
     }
 }

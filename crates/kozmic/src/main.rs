@@ -9,6 +9,7 @@ mod data_dir;
 mod files;
 mod failure;
 mod people;
+mod sole;
 mod wire;
 mod commands;
 

@@ -174,7 +174,8 @@ fn mirrors(path: &Path, known_hosts: &str) -> Result<Mirrors> {
         .with_context(|| format!("make the directory {}", path.display()))
 }
 
-fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {
+/// The key that seals secrets and signs cookies.
+pub(crate) fn secret_key(settings: &Settings, dir: &DataDir) -> Result<SecretString> {
     settings.server.secret_key.clone().map_or_else(|| dir.secret_key(), Ok)
 }
 

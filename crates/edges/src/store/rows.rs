@@ -28,6 +28,10 @@ rows! {
         #[sea_orm(primary_key, auto_increment = false)] id: i64,
         at: i64,
     }
+    installation = "installation" {
+        #[sea_orm(primary_key, auto_increment = false)] id: i64,
+        key_seal: Vec<u8>, server: String, process: String, beat: i64,
+    }
     user = "user" {
         #[sea_orm(primary_key)] id: i64,
         forge_id: i64, login: String, name: String, avatar_url: String, email: Option<String>, token: Vec<u8>,

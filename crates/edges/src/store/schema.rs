@@ -23,6 +23,7 @@ mod m0014_doors;
 mod m0015_audit;
 mod m0016_mail;
 mod m0016_servers;
+mod m0017_installation;
 
 use super::database::Database;
 use anyhow::{Context, Result, bail, ensure};
@@ -68,7 +69,7 @@ impl MigratorTrait for ServerMigrator {
 
 /// The steps that all databases share.
 fn later() -> Vec<Box<dyn MigrationTrait>> {
-    Vec::new()
+    vec![Box::new(m0017_installation::Migration)]
 }
 
 /// Condition of a database.

@@ -22,11 +22,18 @@ pub(crate) struct MigrateArguments {
         requires = "from"
     )]
     to: Option<String>,
+    /// Takes the present secret key, although another one sealed the secrets in the database. Everybody has to sign in
+    /// again, and Restore hooks has to be pressed in the settings of each project.
+    #[arg(long, conflicts_with = "from")]
+    accept_secret_key: bool,
 }
 
 /// Runs the command. No server may run on the data directory.
 pub(crate) async fn migrate(settings: Settings, arguments: &MigrateArguments) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
+    if arguments.accept_secret_key {
+        return accept_key(&settings, &dir).await.map(|()| ExitCode::SUCCESS);
+    }
     match (&arguments.from, &arguments.to) {
         (Some(from), Some(to)) => move_all(&known(from, "--from")?, &known(to, "--to")?).await,
         _ => bring_up(&wire::database_url(&settings, &dir)).await,
@@ -39,6 +46,16 @@ fn known(address: &str, argument: &str) -> Result<String, Failure> {
     let fault =
         |right| Failure::other(anyhow!("{argument} has a wrong value (not shown); it needs to be {right}"));
     crate::settings::database_url(address).map_err(fault)
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn accept_key(settings: &Settings, dir: &DataDir) -> Result<(), Failure> {
+    let url = wire::database_url(settings, dir);
+    store::accept_key(&url, &wire::secret_key(settings, dir)?).await.map_err(Failure::Other)?;
+    println!("the secret key is the one of {} now", wire::database_name(&url));
+    println!("Secrets that another key sealed stay closed: everybody has to sign in again.");
+    println!("Press Restore hooks in the settings of each project.");
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]

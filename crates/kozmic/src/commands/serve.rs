@@ -1,6 +1,8 @@
 //! `kozmic serve`: pages, deliveries and jobs in one process, until a signal ends it.
 
-use crate::{at_rest, data_dir::DataDir, failure::Failure, settings::Settings, version::VERSION, wire};
+use crate::{
+    at_rest, data_dir::DataDir, failure::Failure, settings::Settings, sole::Sole, version::VERSION, wire,
+};
 use anyhow::Context;
 use kozmic_edges::git::{GitError, Mirrors};
 use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
@@ -37,20 +39,30 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let address = listener.local_addr().context("read the address that we listen on")?;
     let server = wire::server(&settings, &dir).await?;
     let (stop, store) = (server.flow.stop.clone(), server.flow.edges.store.clone());
+    let sole = Sole::take(&store, &dir).await?;
     let ended = signals(stop.clone())?;
     server.flow.start().await;
     println!("Kozmic listens on http://{address}");
     tracing::info!(version = VERSION, %address, public_url = %settings.server.public_url, "serving");
     let router = kozmic_web::router(server.app);
+    let mut is_taken = false;
     tokio::select! {
         () = kozmic_web::serve(listener, router, limits, stop.clone()) => {}
+        () = sole.keep() => {
+            is_taken = true;
+            stop.cancel();
+        }
         () = after_stop(&stop) => tracing::info!("connections that stayed open were cut"),
     }
     if tokio::time::timeout(FAREWELL, server.flow.shut_down()).await.is_err() {
         tracing::warn!("some steps did not end in time; the next start goes on with them");
     }
+    sole.leave().await;
     store.close().await;
     ended.abort();
+    if is_taken {
+        return Err(Failure::DatabaseTaken);
+    }
     tracing::info!("stopped; running containers go on and are found again");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,14 @@
 //! The program on database servers: a build over a kill, and the move of an installation.
 
-use crate::world::{GATE, LIMIT, World};
+use crate::world::{GATE, LIMIT, World, options};
 use anyhow::{Context, Result, ensure};
-use kozmic_testkit::{github::State, mariadb::MariaDb, pgbouncer::PgBouncer, postgres::Postgres};
+use kozmic_testkit::{
+    github::State,
+    mariadb::MariaDb,
+    pgbouncer::PgBouncer,
+    postgres::Postgres,
+    server::{Server, ServerOptions},
+};
 
 /// The password of the database's user, which nothing shows.
 const PASSWORD: &str = "kozmic-password";
@@ -74,4 +80,36 @@ async fn an_installation_that_moves_to_postgresql_has_all_that_it_had() -> Resul
     let second = world.push("Go on").await?;
     world.status(&second.sha, State::Success).await?;
     world.end().await
+}
+
+#[tokio::test]
+async fn a_database_is_one_servers_at_a_time_and_only_with_its_key() -> Result<()> {
+    let mariadb = MariaDb::start().await?;
+    let url = mariadb.fresh_database().await?;
+    let mut world = World::with(&[("KOZMIC_DATABASE_URL", &url)]).await?;
+    let dir = tempfile::tempdir()?;
+    let other = || options(&world.github).env("KOZMIC_DATABASE_URL", &url).data_dir(dir.path()).quiet();
+    refused(other(), 1, "sealed with another secret key").await?;
+    let key = "secret_key";
+    std::fs::copy(world.server.data_dir().join(key), dir.path().join(key))?;
+    refused(other(), 4, "the database is used by another Kozmic (process ").await?;
+    let second = other();
+    world.server.kill_9().await?;
+    let second = Server::start(second).await?;
+    ensure!(world.server.restart().await.is_err(), "its place was taken");
+    drop(second);
+    std::fs::write(world.server.data_dir().join(key), "0".repeat(40))?;
+    let accepted = world.server.run(&["migrate", "--accept-secret-key"]).await?;
+    ensure!(accepted.status.success(), "{accepted:?}");
+    world.server.restart().await?;
+    world.end().await
+}
+
+/// Starts a server that does not start, with this exit code and these words.
+async fn refused(options: ServerOptions, code: i32, words: &str) -> Result<()> {
+    let mut server = Server::launch(options)?;
+    let ended = server.wait_exit(LIMIT).await?;
+    let said = server.output();
+    ensure!(ended.code() == Some(code) && said.contains(words), "{ended}: {said}");
+    Ok(())
 }
