@@ -57,6 +57,7 @@ pub use takeover::{
     Still, Taken, Takeover,
 };
 
+pub use database::passing::is_away;
 pub use database::server::{is_address as is_server, shown};
 pub use transfer::Moved;
 

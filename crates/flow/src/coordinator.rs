@@ -2,11 +2,13 @@
 //! the runner's messages to the database.
 
 mod orders;
+mod patient;
 mod repository;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use orders::{lease, order};
+pub(crate) use patient::Patient;
 
 use crate::{
     Flow, images,
@@ -280,6 +282,7 @@ impl Coordinator for Here {
         archive: Archive,
         words: mpsc::Sender<String>,
     ) -> Result<Published> {
-        publish::artifact(&self.flow, self.maker(order).await?, archive, words).await
+        let maker = patient::until_answered(|| self.maker(order)).await?;
+        publish::artifact(&self.flow, maker, archive, words).await
     }
 }

@@ -26,7 +26,7 @@ mod samples;
 pub use autobuild::AutobuildSettings;
 pub use sweep::Retention;
 
-use coordinator::Here;
+use coordinator::{Here, Patient};
 use futures_util::FutureExt;
 use intake::{missed, receive};
 use kozmic_edges::{Edges, git::TreeSize};
@@ -180,7 +180,7 @@ impl Flow {
             largest_checkout: self.settings.largest_checkout,
             private_registries: PrivateRegistries::new(&self.settings.private_registries),
         };
-        let here = Arc::new(Here::new(self));
+        let here = Arc::new(Patient(Here::new(self)));
         Runner::new(here, tools, settings, self.stop.clone(), self.tasks.clone())
     }
 

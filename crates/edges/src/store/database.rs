@@ -1,7 +1,7 @@
 //! Access to the database for the groups of the store: connections that read, transactions that write, and the seal.
 
 mod text;
-mod passing;
+pub(super) mod passing;
 pub(super) mod sqlite;
 mod file;
 pub(super) mod server;

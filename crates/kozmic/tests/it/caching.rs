@@ -17,7 +17,7 @@ use tokio::{
 const SKIPPED: &str = "Skipping install script as tracked files did not change...";
 
 /// Adds a hook with an install script to a world's project.
-async fn hook(world: &World, title: &str, install: &str, tracked: &str, script: &str) -> Result<()> {
+pub async fn hook(world: &World, title: &str, install: &str, tracked: &str, script: &str) -> Result<()> {
     let path = format!("/projects/{}/hooks/add/", world.project);
     let (install, script) = (format!("#!/bin/bash\n{install}\n"), format!("#!/bin/bash\n{script}\n"));
     let fields = [

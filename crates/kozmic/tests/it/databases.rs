@@ -1,6 +1,9 @@
 //! The program on database servers: a build over a kill, and the move of an installation.
 
-use crate::world::{GATE, LIMIT, World, options};
+use crate::{
+    caching,
+    world::{GATE, LIMIT, World, options},
+};
 use anyhow::{Context, Result, ensure};
 use kozmic_testkit::{
     github::State,
@@ -102,6 +105,24 @@ async fn a_database_is_one_servers_at_a_time_and_only_with_its_key() -> Result<(
     let accepted = world.server.run(&["migrate", "--accept-secret-key"]).await?;
     ensure!(accepted.status.success(), "{accepted:?}");
     world.server.restart().await?;
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_job_waits_for_a_database_that_is_away() -> Result<()> {
+    let mut mariadb = MariaDb::start().await?;
+    let url = mariadb.fresh_database().await?;
+    let world = World::with(&[("KOZMIC_DATABASE_URL", &url)]).await?;
+    caching::hook(&world, "Tests", &format!("echo before; {GATE}"), "", "echo behind").await?;
+    let pushed = world.push("Begin").await?;
+    world.live().await?.read_until("before", LIMIT).await?;
+    mariadb.stop().await?;
+    world.open_gate().await?;
+    world.server.wait_for_output("the database is away: a job waits for it", LIMIT).await?;
+    mariadb.start_again().await?;
+    world.status(&pushed.sha, State::Success).await?;
+    let log = world.log().await?;
+    ensure!(log.matches("before").count() == 1 && log.matches("behind").count() == 1, "{log}");
     world.end().await
 }
 

@@ -32,6 +32,12 @@ pub(super) fn wait(fault: &DbErr, tries: u32) -> Option<Duration> {
     (tries < TRIES).then(|| spread((first * 2_u32.pow(tries - 1)).min(LONGEST)))
 }
 
+/// True if a fault of the store tells that the database does not answer at all. It may answer later.
+pub fn is_away(fault: &anyhow::Error) -> bool {
+    let mut causes = fault.chain().filter_map(|cause| cause.downcast_ref::<DbErr>());
+    causes.any(|cause| matches!(cause, DbErr::ConnectionAcquire(_)) || kind(cause) == Some(Passing::Lost))
+}
+
 /// A random time between half of a time and all of it, so that two transactions that hinder each other do not collide
 /// again.
 fn spread(time: Duration) -> Duration {
