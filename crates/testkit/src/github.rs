@@ -5,16 +5,18 @@
 //! smart HTTP beside the web pages and over SSH from [`GitHub::start_ssh`] on, webhooks with signatures. The double checks every call that it gets
 //! and remembers what GitHub would not understand: see [`GitHub::assert_no_wrong_calls`].
 
-mod double;
 mod world;
+mod double;
 mod people;
 mod organization;
 mod repository;
 mod access;
 mod settings;
 mod git;
+mod git_path;
 mod commit;
 mod history;
+mod ref_change;
 mod push;
 mod pull;
 mod status;
@@ -41,17 +43,14 @@ use ssh::SshServer;
 use wire::Port;
 
 pub use commit::Commit;
-pub use delivery::Delivery;
-pub use deploy_key::DeployKey;
 pub use fault::{Fault, FaultKind, FaultRule};
-pub use hook::Hook;
-pub use journal::{Area, Request};
 pub use pull::{NewPull, PullEvent};
-pub use push::{NO_COMMIT, Pushed, Tag};
-pub use repository::{NewRepository, Permission, Repository};
+pub use push::{Pushed, Tag};
+pub use ref_change::NO_COMMIT;
+pub use repository::NewRepository;
 pub use signature::sign;
 pub use ssh::SshLogin;
-pub use status::{State, Status};
+pub use world::{Area, Delivery, DeployKey, Hook, Permission, Repository, Request, State, Status};
 
 /// A running double of GitHub. Clones are handles to the same one; the last one stops it.
 #[derive(Clone)]

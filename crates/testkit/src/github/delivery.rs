@@ -1,4 +1,4 @@
-//! Deliveries: the signed POST with which a push reaches Kozmic, and the book of their answers.
+//! Sending deliveries: the signed POST with which a push reaches Kozmic.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,38 +10,9 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::double::Double;
-use super::hook::Hook;
-use super::repository::Repository;
 use super::signature::{sign, sign_sha1};
-use super::world::World;
+use super::world::{Delivery, Hook, Repository, World};
 use super::{GitHub, random};
-
-/// A delivery that was sent.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// GitHub's number for it: another one when it is sent again.
-    pub id: u64,
-    /// The value of `X-GitHub-Delivery`: the same when it is sent again, and for all webhooks of one event.
-    pub uuid: String,
-    /// The webhook that it was for.
-    pub hook_id: u64,
-    /// Full name of the repository.
-    pub repository: String,
-    /// The value of `X-GitHub-Event`.
-    pub event: String,
-    /// The exact body that was signed and sent.
-    pub body: Vec<u8>,
-    /// Whether it was sent before.
-    pub redelivery: bool,
-    /// Time when it was sent.
-    pub at: Instant,
-    /// The same by the clock on the wall.
-    pub time: SystemTime,
-    /// Time until the whole answer was there.
-    pub took: Duration,
-    /// The answer: status and body, or why there is none.
-    pub answer: Result<(u16, String), String>,
-}
 
 /// Event that is to be delivered to all webhooks of a repository that want it.
 pub(super) struct Occasion {
@@ -57,23 +28,6 @@ struct Parcel {
     event: String,
     body: Vec<u8>,
     redelivery: bool,
-}
-
-impl Delivery {
-    /// The status of the answer, if there was one.
-    pub fn status(&self) -> Option<u16> {
-        self.answer.as_ref().ok().map(|(status, _)| *status)
-    }
-
-    /// Whether it was answered with 2xx.
-    pub fn arrived(&self) -> bool {
-        self.status().is_some_and(|status| (200..300).contains(&status))
-    }
-
-    /// The body as JSON.
-    pub fn payload(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
 }
 
 impl Parcel {
@@ -148,16 +102,6 @@ impl Double {
         let response = addressed(request, hook, parcel).send().await?;
         let status = response.status().as_u16();
         Ok((status, response.text().await.context("read the answer")?))
-    }
-}
-
-impl World {
-    fn note_delivery(&mut self, delivery: &Delivery) {
-        self.deliveries.push(delivery.clone());
-        let Some(repository) = self.repository_mut(&delivery.repository) else { return };
-        let Some(hook) = repository.hooks.iter_mut().find(|hook| hook.id == delivery.hook_id) else { return };
-        let message = if delivery.arrived() { "OK" } else { "Invalid HTTP Response" };
-        hook.last_response = (delivery.status(), message.to_owned());
     }
 }
 

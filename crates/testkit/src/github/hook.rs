@@ -1,37 +1,9 @@
-//! Webhooks: where GitHub sends word of a push.
+//! Webhooks, seen and changed from outside of Kozmic.
 
 use anyhow::{Context, Result};
 
+use super::world::Hook;
 use super::{GitHub, stamp};
-
-/// A webhook of a repository.
-#[derive(Debug, Clone)]
-pub struct Hook {
-    /// GitHub's number for it.
-    pub id: u64,
-    /// Address that deliveries go to.
-    pub url: String,
-    /// Secret that deliveries are signed with.
-    pub secret: Option<String>,
-    /// `json` or `form`.
-    pub content_type: String,
-    /// `"1"` if certificates are not checked.
-    pub insecure_ssl: String,
-    /// The events that it wants.
-    pub events: Vec<String>,
-    /// Whether deliveries are sent.
-    pub active: bool,
-    pub(super) created_at: String,
-    pub(super) updated_at: String,
-    pub(super) last_response: (Option<u16>, String),
-}
-
-impl Hook {
-    /// Whether this event is to be delivered to it.
-    pub(super) fn wants(&self, event: &str) -> bool {
-        self.active && self.events.iter().any(|one| one == event || one == "*")
-    }
-}
 
 impl GitHub {
     /// The webhooks of a repository.

@@ -31,8 +31,6 @@ use axum::routing::{any, get, post};
 use super::double::Double;
 use reply::Refusal;
 
-pub(super) use smart::git_path;
-
 /// State that all handlers share.
 type Shared = Arc<Double>;
 

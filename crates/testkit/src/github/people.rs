@@ -1,51 +1,9 @@
-//! Accounts at the double: people and organizations, their tokens, and approvals under way.
+//! Accounts at the double, and their tokens.
 
-use super::organization::Organization;
-use super::random;
+use std::time::Duration;
+
+use super::world::{Account, Organization};
 use super::{GitHub, stamp};
-use std::time::{Duration, Instant};
-
-/// A person or an organization.
-#[derive(Debug, Clone)]
-pub(super) struct Account {
-    pub(super) id: u64,
-    pub(super) login: String,
-    pub(super) name: String,
-    pub(super) email: String,
-    pub(super) created_at: String,
-    /// Parts that an organization has and a person has not.
-    pub(super) organization: Option<Organization>,
-}
-
-/// Person and scopes that a bearer token stands for.
-#[derive(Debug, Clone)]
-pub(super) struct Token {
-    pub(super) login: String,
-    pub(super) scopes: Vec<String>,
-    /// Time when it ends, if it does.
-    pub(super) ends: Option<Instant>,
-}
-
-/// A person's approval, waiting to be exchanged for a token.
-#[derive(Debug, Clone)]
-pub(super) struct Grant {
-    pub(super) login: String,
-    pub(super) scopes: Vec<String>,
-    pub(super) redirect_uri: Option<String>,
-    pub(super) code_challenge: Option<String>,
-}
-
-impl Account {
-    /// Whether this is a person, not an organization.
-    pub(super) fn is_person(&self) -> bool {
-        self.organization.is_none()
-    }
-
-    /// GitHub's word for the kind of account.
-    pub(super) fn kind(&self) -> &'static str {
-        if self.is_person() { "User" } else { "Organization" }
-    }
-}
 
 impl GitHub {
     /// Adds a person; the answer is their id.
@@ -108,19 +66,5 @@ impl GitHub {
             });
             id
         })
-    }
-}
-
-impl super::world::World {
-    /// Makes a token; the prefix tells its kind, as at GitHub.
-    pub(super) fn issue_token(&mut self, prefix: &str, login: &str, scopes: Vec<String>) -> String {
-        let secret = format!("{prefix}{}", random::hex(18));
-        self.tokens.insert(secret.clone(), Token { login: login.to_owned(), scopes, ends: None });
-        secret
-    }
-
-    /// The token of these letters, if there is one that has not ended.
-    pub(super) fn token(&self, secret: &str) -> Option<&Token> {
-        self.tokens.get(secret).filter(|token| token.ends.is_none_or(|end| Instant::now() < end))
     }
 }

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::delivery::{Delivery, Occasion};
+use super::delivery::Occasion;
 use super::double::Double;
-use super::repository::Repository;
+use super::world::{Delivery, Pull, Repository, Side};
 use super::{GitHub, stamp};
 
 /// A pull request to be opened.
@@ -29,28 +29,6 @@ pub struct PullEvent {
     pub sha: String,
     /// Deliveries about it.
     pub deliveries: Vec<Delivery>,
-}
-
-/// A pull request at the double.
-#[derive(Debug, Clone)]
-pub(super) struct Pull {
-    pub(super) id: u64,
-    pub(super) number: u64,
-    pub(super) title: String,
-    pub(super) body: Option<String>,
-    pub(super) open: bool,
-    pub(super) user: String,
-    pub(super) head: Side,
-    pub(super) base: Side,
-    pub(super) created_at: String,
-}
-
-/// One of a pull request's two ends.
-#[derive(Debug, Clone)]
-pub(super) struct Side {
-    pub(super) repository: String,
-    pub(super) branch: String,
-    pub(super) sha: String,
 }
 
 impl NewPull {

@@ -5,13 +5,12 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-use super::delivery::{Delivery, Occasion};
+use super::delivery::Occasion;
 use super::double::Double;
 use super::history::CommitFacts;
+use super::ref_change::RefChange;
+use super::world::Delivery;
 use super::{Commit, GitHub, stamp};
-
-/// Id that `before` or `after` of a push has if there is no commit.
-pub const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
 /// A commit that was made and pushed.
 #[derive(Debug, Clone)]
@@ -41,20 +40,6 @@ impl<'a> From<&'a String> for Tag<'a> {
     fn from(target: &'a String) -> Self {
         Self::Light(target)
     }
-}
-
-/// Move of a ref.
-pub(super) struct RefChange {
-    pub(super) repository: String,
-    pub(super) name: String,
-    /// The branch that a new tag or branch without commits of its own was made from.
-    pub(super) base: Option<String>,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
-    pub(super) forced: bool,
-    pub(super) commits: Vec<CommitFacts>,
-    pub(super) head: Option<CommitFacts>,
-    pub(super) pusher: String,
 }
 
 impl GitHub {

@@ -1,30 +1,11 @@
-//! Repositories, and who may do what with them.
+//! Repositories that tests add and remove.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 
-use super::deploy_key::DeployKey;
-use super::hook::Hook;
-use super::pull::Pull;
-use super::status::Status;
-use super::world::World;
+use super::world::{Permission, Repository, World};
 use super::{GitHub, stamp};
-
-/// Permissions that a person may have on a repository, from the least to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Permission {
-    /// May read.
-    Pull,
-    /// May sort issues.
-    Triage,
-    /// May write.
-    Push,
-    /// May change some settings.
-    Maintain,
-    /// May do everything, webhooks included.
-    Admin,
-}
 
 /// A repository to be added.
 #[derive(Debug, Clone)]
@@ -32,30 +13,6 @@ pub struct NewRepository {
     full_name: String,
     private: bool,
     permissions: BTreeMap<String, Permission>,
-}
-
-/// A repository at the double.
-#[derive(Debug, Clone)]
-pub struct Repository {
-    /// GitHub's number for it.
-    pub id: u64,
-    /// Login of the person or organization that owns it.
-    pub owner: String,
-    /// Its name without the owner.
-    pub name: String,
-    /// Whether only some may see it.
-    pub private: bool,
-    /// The full name of the repository that it was forked from.
-    pub fork_of: Option<String>,
-    /// The branch that a clone checks out.
-    pub default_branch: String,
-    pub(super) created_at: String,
-    pub(super) permissions: BTreeMap<String, Permission>,
-    pub(super) announced: BTreeMap<String, String>,
-    pub(super) hooks: Vec<Hook>,
-    pub(super) keys: Vec<DeployKey>,
-    pub(super) pulls: Vec<Pull>,
-    pub(super) statuses: Vec<Status>,
 }
 
 impl NewRepository {
@@ -74,13 +31,6 @@ impl NewRepository {
     pub fn allow(mut self, login: &str, permission: Permission) -> Self {
         self.permissions.insert(login.to_owned(), permission);
         self
-    }
-}
-
-impl Repository {
-    /// `owner/name`.
-    pub fn full_name(&self) -> String {
-        format!("{}/{}", self.owner, self.name)
     }
 }
 

@@ -5,9 +5,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::GitHub;
-use super::delivery::{Delivery, Occasion};
-use super::repository::Permission;
-use super::world::World;
+use super::delivery::Occasion;
+use super::world::{Delivery, Permission, World};
 
 impl GitHub {
     /// Puts an Enterprise server into private mode, or out of it: whoever is not signed in sees nothing, and git asks

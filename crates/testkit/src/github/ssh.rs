@@ -1,17 +1,16 @@
 //! Git over SSH: a real OpenSSH server beside the double, into which each deploy key opens one repository.
 
-mod door;
 mod server;
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 
 use super::GitHub;
+use super::world::SshDoor;
 use crate::port::free_port;
 use crate::program::Program;
-
-pub(super) use door::SshDoor;
 
 /// The server's process, once it was started.
 #[derive(Default)]
@@ -62,7 +61,7 @@ impl GitHub {
 
     /// Logins so far, in the order of arrival.
     pub fn ssh_logins(&self) -> Vec<SshLogin> {
-        door::logins(&self.double.ssh_dir())
+        logins(&self.double.ssh_dir())
     }
 
     async fn open_ssh(&self) -> Result<()> {
@@ -80,4 +79,15 @@ impl SshServer {
     fn put(&self, program: Program) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(program);
     }
+}
+
+/// The book that the command of deploy keys writes.
+fn logins(dir: &Path) -> Vec<SshLogin> {
+    let book = std::fs::read_to_string(dir.join("logins")).unwrap_or_default();
+    let read = |line: &str| {
+        let mut fields = line.split('\t').map(str::to_owned);
+        let (fingerprint, service, repository) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(SshLogin { fingerprint, service, repository, admitted: fields.next()? == "admitted" })
+    };
+    book.lines().filter_map(read).collect()
 }

@@ -1,14 +1,35 @@
-//! Everything that the double knows: people, repositories, tokens, and what has happened so far.
+//! Everything that the double knows: people, repositories, tokens, and what has happened so far. The other modules read
+//! and change it; it calls none of them.
+
+mod account;
+mod organization;
+mod repository;
+mod access;
+mod hook;
+mod delivery;
+mod deploy_key;
+mod pull;
+mod status;
+mod journal;
+mod door;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::delivery::Delivery;
-use super::deploy_key::RefusedType;
-use super::journal::Journal;
-use super::people::{Account, Grant, Token};
-use super::repository::Repository;
-use super::ssh::SshDoor;
+use journal::Journal;
+
+pub(super) use account::{Account, Grant, Token};
+pub(super) use deploy_key::{RefusedType, fingerprint, public_key};
+pub(super) use door::SshDoor;
+pub(super) use organization::{Organization, Team};
+pub(super) use pull::{Pull, Side};
+
+pub use delivery::Delivery;
+pub use deploy_key::DeployKey;
+pub use hook::Hook;
+pub use journal::{Area, Request};
+pub use repository::{Permission, Repository};
+pub use status::{State, Status};
 
 /// Calls in an hour that GitHub grants to a person.
 const RATE_LIMIT: u32 = 5000;
@@ -21,7 +42,7 @@ pub(super) struct World {
     pub(super) moved: BTreeMap<String, u64>,
     pub(super) refused_types: Vec<RefusedType>,
     pub(super) ssh: Option<SshDoor>,
-    /// Whether nobody gets anything without credentials, public repositories included.
+    /// True if nobody gets anything without credentials, public repositories included.
     pub(super) private_mode: bool,
     pub(super) tokens: BTreeMap<String, Token>,
     /// Lifetime of the tokens that sign-ins bring, if they end.

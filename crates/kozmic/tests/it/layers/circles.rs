@@ -8,24 +8,6 @@ use std::{
     path::Path,
 };
 
-/// The only circle that may stay: each part of GitHub's double changes the state that holds all parts.
-const KNOWN: (&str, [&str; 11]) = (
-    "testkit",
-    [
-        "github/delivery",
-        "github/double",
-        "github/http",
-        "github/journal",
-        "github/organization",
-        "github/people",
-        "github/pull",
-        "github/repository",
-        "github/ssh",
-        "github/status",
-        "github/world",
-    ],
-);
-
 /// The path of a module or an item below its crate, one word each. The crate itself has an empty one.
 type Name = Vec<String>;
 
@@ -211,7 +193,7 @@ fn under(module: &Name, item: &str) -> Name {
 
 #[test]
 fn no_two_modules_know_each_other_in_a_circle() {
-    let (mut faults, mut is_known) = (Vec::new(), false);
+    let mut faults = Vec::new();
     for entry in fs::read_dir(crates()).expect("the crates are there").flatten() {
         let (dir, name) = (entry.path().join("src"), entry.file_name().to_string_lossy().into_owned());
         if !dir.exists() {
@@ -220,15 +202,10 @@ fn no_two_modules_know_each_other_in_a_circle() {
         let modules = Modules::read(&dir);
         assert!(modules.0.len() > 5, "{name} has more modules");
         for Circle { modules, found } in modules.circles() {
-            if (name.as_str(), modules.as_slice()) == (KNOWN.0, &KNOWN.1.map(str::to_owned)) {
-                is_known = true;
-                continue;
-            }
             faults.push(format!("in {name}: {}\n  {}", modules.join(", "), found.join("\n  ")));
         }
     }
     assert!(faults.is_empty(), "modules know each other in a circle\n{}", faults.join("\n"));
-    assert!(is_known, "the circle that may stay is another one: change the list, or remove it");
 }
 
 /// The modules of each circle in made-up files.

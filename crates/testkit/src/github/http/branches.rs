@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::reply::{Refusal, Reply, answer};
-use crate::github::repository::Permission;
+use crate::github::world::Permission;
 
 /// `GET /repos/{owner}/{repository}/branches`, by name.
 pub(super) async fn list(call: Call, Path(name): Path<(String, String)>) -> Reply {

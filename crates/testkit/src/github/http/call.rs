@@ -16,10 +16,8 @@ use url::form_urlencoded;
 use super::Shared;
 use super::reply::Refusal;
 use crate::github::double::Double;
-use crate::github::people::Token;
-use crate::github::repository::{Permission, Repository};
 use crate::github::stamp;
-use crate::github::world::World;
+use crate::github::world::{Permission, Repository, Token, World};
 
 /// Media type that GitHub wants to be asked for.
 const MEDIA_TYPE: &str = "application/vnd.github+json";

@@ -6,8 +6,7 @@ use serde_json::json;
 
 use super::call::Call;
 use super::reply::{Refusal, Reply, answer};
-use crate::github::repository::{Permission, Repository};
-use crate::github::world::World;
+use crate::github::world::{Permission, Repository, World};
 
 const AFFILIATIONS: [&str; 3] = ["outside", "direct", "all"];
 const ROLES: [&str; 5] = ["pull", "triage", "push", "maintain", "admin"];

@@ -7,7 +7,7 @@ use super::call::Call;
 use super::lookup::find;
 use super::reply::{Refusal, Reply, answer};
 use super::statuses;
-use crate::github::repository::Permission;
+use crate::github::world::Permission;
 
 type NameAndRef = Path<(String, String, String)>;
 

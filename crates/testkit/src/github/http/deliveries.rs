@@ -11,10 +11,8 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::hooks::hook;
 use super::reply::{Refusal, Reply, answer};
-use crate::github::delivery::Delivery;
-use crate::github::hook::Hook;
-use crate::github::repository::Repository;
 use crate::github::stamp;
+use crate::github::world::{Delivery, Hook, Repository};
 
 /// Time for which GitHub keeps a delivery.
 const KEPT: Duration = Duration::from_secs(3 * 86_400);

@@ -18,8 +18,8 @@ use super::reply::Refusal;
 use super::web;
 use crate::github::double::Double;
 use crate::github::fault::{Active, FaultKind};
-use crate::github::journal::{Area, Request as Entry};
 use crate::github::wire::Line;
+use crate::github::world::{Area, Request as Entry};
 use crate::github::{random, stamp};
 
 /// Notes the call under its repository's name, plays a fault if one befalls it, and notes the answer.

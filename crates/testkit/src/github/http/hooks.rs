@@ -9,9 +9,8 @@ use serde::Deserialize;
 use super::call::Call;
 use super::reply::{Refusal, Reply, answer};
 use crate::github::delivery::Occasion;
-use crate::github::hook::Hook;
-use crate::github::repository::{Permission, Repository};
 use crate::github::stamp;
+use crate::github::world::{Hook, Permission, Repository};
 
 /// The most webhooks that a repository can have for an event.
 const MOST_HOOKS: usize = 20;

@@ -8,10 +8,8 @@ use serde::Deserialize;
 
 use super::call::Call;
 use super::reply::{Refusal, Reply, answer};
-use crate::github::deploy_key::{self, DeployKey};
-use crate::github::repository::{Permission, Repository};
 use crate::github::stamp;
-use crate::github::world::World;
+use crate::github::world::{DeployKey, Permission, Repository, World, public_key};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +43,7 @@ pub(super) async fn one(call: Call, Path((owner, name, id)): NameAndId) -> Reply
 pub(super) async fn create(call: Call, Path(name): Name, body: Bytes) -> Reply {
     let new: NewKey = call.body(&body)?;
     let repository = administered(&call, name)?;
-    let Some(key) = deploy_key::parse(&new.key) else {
+    let Some(key) = public_key(&new.key) else {
         let message = "key is invalid. You must supply a key in OpenSSH public key format";
         return Err(call.refuse(Refusal::custom_field("PublicKey", "key", message)));
     };

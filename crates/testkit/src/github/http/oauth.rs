@@ -18,8 +18,8 @@ use url::{Url, form_urlencoded};
 use super::Shared;
 use super::web::{escape, page};
 use crate::github::double::Double;
-use crate::github::people::Grant;
 use crate::github::random;
+use crate::github::world::Grant;
 
 /// Parameters of Kozmic's question to the person.
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 
 use super::call::Call;
 use super::reply::{Refusal, Reply, answer};
-use crate::github::repository::{Permission, Repository};
+use crate::github::world::{Permission, Repository};
 
 const PARAMETERS: [&str; 9] =
     ["affiliation", "visibility", "type", "sort", "direction", "per_page", "page", "since", "before"];

@@ -16,23 +16,12 @@ use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::Shared;
 use super::call::bearer;
-use crate::github::git;
-use crate::github::repository::{Permission, Repository};
-
-/// Services that git asks for below a repository's address.
-const SERVICES: [&str; 3] = ["info/refs", "git-upload-pack", "git-receive-pack"];
-
-/// The full name of the repository and the service, if git asks at this path.
-pub(in crate::github) fn git_path(path: &str) -> Option<(String, &str)> {
-    let (owner, rest) = path.strip_prefix('/')?.split_once('/')?;
-    let (name, service) = rest.split_once('/')?;
-    let name = name.strip_suffix(".git").unwrap_or(name);
-    SERVICES.contains(&service).then(|| (format!("{owner}/{name}"), service))
-}
+use crate::github::world::{Permission, Repository};
+use crate::github::{git, git_path};
 
 /// Answers git.
 pub(super) async fn serve(double: Shared, request: Request) -> Response {
-    let Some((name, service)) = git_path(request.uri().path()) else {
+    let Some((name, service)) = git_path::parse(request.uri().path()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let pushes = service == "git-receive-pack"
@@ -205,17 +194,4 @@ fn respond(head: &Head, body: Body) -> Result<Response> {
         }
     }
     Ok(response)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::git_path;
-
-    #[test]
-    fn git_asks_with_and_without_the_suffix() {
-        let expected = Some(("anna/hello".to_owned(), "info/refs"));
-        assert_eq!(git_path("/anna/hello.git/info/refs"), expected);
-        assert_eq!(git_path("/anna/hello/info/refs"), expected);
-        assert_eq!(git_path("/anna/hello/commit/abc"), None);
-    }
 }

@@ -10,9 +10,8 @@ use serde::Deserialize;
 use super::call::Call;
 use super::lookup::find;
 use super::reply::{Refusal, Reply, answer};
-use crate::github::repository::{Permission, Repository};
 use crate::github::stamp;
-use crate::github::status::Status;
+use crate::github::world::{Permission, Repository, Status};
 
 /// The longest description that GitHub takes.
 const LONGEST_DESCRIPTION: usize = 140;

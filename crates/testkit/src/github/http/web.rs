@@ -5,7 +5,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::{Shared, no_page, smart};
-use crate::github::repository::Repository;
+use crate::github::git_path;
+use crate::github::world::Repository;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem;\
     color-scheme:light dark}button{display:block;margin:.5rem 0;padding:.6rem 1rem;font:inherit;cursor:pointer}\
@@ -66,7 +67,7 @@ pub(super) async fn below(
     request: Request,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    if smart::git_path(&path).is_some() {
+    if git_path::parse(&path).is_some() {
         return smart::serve(double, request).await;
     }
     let full_name = format!("{owner}/{name}");

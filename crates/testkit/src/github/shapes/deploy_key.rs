@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Shapes;
-use crate::github::deploy_key::{DeployKey, fingerprint};
+use crate::github::world::{DeployKey, fingerprint};
 
 impl Shapes<'_> {
     /// A deploy key.

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::Shapes;
 use super::user::merge;
-use crate::github::organization::Team;
-use crate::github::repository::{Permission, Repository};
+use crate::github::world::{Permission, Repository, Team};
 
 impl Shapes<'_> {
     /// The payload of `repository`; `None` if the repository is gone.

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Shapes;
-use crate::github::hook::Hook;
-use crate::github::repository::Repository;
+use crate::github::world::{Hook, Repository};
 
 impl Shapes<'_> {
     /// A webhook; its secret stays hidden, as at GitHub.

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::Shapes;
 use super::user::merge;
-use crate::github::pull::{Pull, Side};
 use crate::github::stamp;
+use crate::github::world::{Pull, Side};
 
 impl Shapes<'_> {
     /// The payload; `None` if the repository is gone.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Shapes;
-use crate::github::push::{NO_COMMIT, RefChange};
+use crate::github::ref_change::{NO_COMMIT, RefChange};
 use crate::github::stamp;
 
 impl Shapes<'_> {

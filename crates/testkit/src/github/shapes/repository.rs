@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Shapes;
 use super::user::{merge, permissions};
-use crate::github::repository::Repository;
+use crate::github::world::Repository;
 
 /// The addresses below a repository's own that each answer repeats.
 const BELOW: [(&str, &str); 22] = [

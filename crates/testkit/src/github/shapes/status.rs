@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Shapes;
-use crate::github::repository::Repository;
-use crate::github::status::{State, Status};
+use crate::github::world::{Repository, State, Status};
 
 impl Shapes<'_> {
     /// One status.

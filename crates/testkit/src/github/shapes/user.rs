@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Shapes;
-use crate::github::people::Account;
-use crate::github::repository::Permission;
+use crate::github::world::{Account, Permission};
 
 impl Shapes<'_> {
     /// A person as part of something else; `null` for nobody that the double knows.

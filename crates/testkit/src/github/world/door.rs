@@ -2,10 +2,10 @@
 //! world has changed in a way that matters to them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::SshLogin;
-use crate::github::world::World;
+use super::World;
+use super::deploy_key::DeployKey;
 
 /// Address of the SSH server, and the keys that it lets in.
 pub(in crate::github) struct SshDoor {
@@ -18,7 +18,7 @@ pub(in crate::github) struct SshDoor {
 }
 
 impl SshDoor {
-    pub(super) fn new(dir: PathBuf, user: String, port: u16, host_key: String) -> Self {
+    pub(in crate::github) fn new(dir: PathBuf, user: String, port: u16, host_key: String) -> Self {
         Self { dir, user, port, host_key, written: BTreeMap::new() }
     }
 
@@ -48,7 +48,7 @@ impl SshDoor {
     fn authorized_keys(&self, world: &World) -> String {
         let keys = world.repositories.iter().flat_map(|one| one.keys.iter().map(|key| (one.id, key)));
         let serve = self.dir.join("serve");
-        let line = |(id, key): (u64, &crate::github::DeployKey)| {
+        let line = |(id, key): (u64, &DeployKey)| {
             let command = format!("{} {id} {}", serve.display(), key.fingerprint());
             format!("restrict,command=\"{command}\" {}\n", key.key)
         };
@@ -71,15 +71,4 @@ fn names(world: &World) -> String {
     let mut names = world.moved.clone();
     names.extend(world.repositories.iter().map(|one| (one.full_name().to_lowercase(), one.id)));
     names.iter().map(|(name, id)| format!("{name}\t{id}\n")).collect()
-}
-
-/// The book that the command of deploy keys writes.
-pub(super) fn logins(dir: &Path) -> Vec<SshLogin> {
-    let book = std::fs::read_to_string(dir.join("logins")).unwrap_or_default();
-    let read = |line: &str| {
-        let mut fields = line.split('\t').map(str::to_owned);
-        let (fingerprint, service, repository) = (fields.next()?, fields.next()?, fields.next()?);
-        Some(SshLogin { fingerprint, service, repository, admitted: fields.next()? == "admitted" })
-    };
-    book.lines().filter_map(read).collect()
 }
