@@ -52,7 +52,7 @@ impl Database {
     pub(super) fn begin(&self) -> BoxFuture<'_, Result<Transaction>> {
         Box::pin(async {
             let begun = self.writer.begin().await.context("begin a transaction")?;
-            Ok(Transaction(Arc::new(begun)))
+            Ok(Transaction::new(begun))
         })
     }
 

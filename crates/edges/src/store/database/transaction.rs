@@ -8,19 +8,31 @@ use sea_orm::{
     QuerySelect, Select, Statement,
     sea_query::{LockBehavior, LockType},
 };
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// A handle to a transaction that writes; cheap to clone.
 ///
 /// All code takes locks in one order: project, build, job. On SQLite nothing is locked, because there is one writer at
 /// a time.
 #[derive(Clone)]
-pub(in crate::store) struct Transaction(pub(super) Arc<DatabaseTransaction>);
+pub(in crate::store) struct Transaction {
+    whole: Arc<DatabaseTransaction>,
+    /// The builds that this transaction has locked on a server.
+    builds: Arc<Mutex<BTreeSet<i64>>>,
+}
 
 impl Transaction {
+    pub(super) fn new(begun: DatabaseTransaction) -> Self {
+        Self { whole: Arc::new(begun), builds: Arc::default() }
+    }
+
     /// Commits all changes of the transaction.
     pub(in crate::store) async fn commit(self) -> Result<()> {
-        let whole = Arc::into_inner(self.0).context("a part of the work goes on after its end")?;
+        let whole = Arc::into_inner(self.whole).context("a part of the work goes on after its end")?;
         Ok(whole.commit().await?)
     }
 
@@ -41,23 +53,32 @@ impl Transaction {
 
     /// Waits until nobody else changes the builds of a project.
     pub(in crate::store) async fn lock_project(&self, project: i64) -> Result<()> {
-        if self.has_many_writers() {
-            let row =
-                rows::project::Entity::find_by_id(project).select_only().column(rows::project::Column::Id);
-            let row = row.lock_exclusive().into_tuple::<i64>();
-            row.one(self).await.context("wait for other changes of a project")?;
+        let row = rows::project::Entity::find_by_id(project);
+        self.lock(row, rows::project::Column::Id).await.context("wait for other changes of a project")
+    }
+
+    /// Waits until nobody else changes a build; its project has to be locked before it. Asks the server only once for
+    /// each build.
+    pub(in crate::store) async fn lock_build(&self, build: i64) -> Result<()> {
+        if self.builds().contains(&build) {
+            return Ok(());
         }
+        let row = rows::build::Entity::find_by_id(build);
+        self.lock(row, rows::build::Column::Id).await.context("wait for other changes of a build")?;
+        self.builds().insert(build);
         Ok(())
     }
 
-    /// Waits until nobody else changes a build; its project has to be locked before it.
-    pub(in crate::store) async fn lock_build(&self, build: i64) -> Result<()> {
-        if self.has_many_writers() {
-            let row = rows::build::Entity::find_by_id(build).select_only().column(rows::build::Column::Id);
-            let row = row.lock_exclusive().into_tuple::<i64>();
-            row.one(self).await.context("wait for other changes of a build")?;
+    /// Locks a build without waiting. False if somebody else changes it now, or if it is gone.
+    pub(in crate::store) async fn try_lock_build(&self, build: i64) -> Result<bool> {
+        if !self.has_many_writers() {
+            return Ok(true);
         }
-        Ok(())
+        let is_locked = self.first_free(rows::build::Entity::find_by_id(build)).await?.is_some();
+        if is_locked {
+            self.builds().insert(build);
+        }
+        Ok(is_locked)
     }
 
     /// Waits until nobody else changes a build or others of its project.
@@ -71,15 +92,18 @@ impl Transaction {
         self.lock_build(build).await
     }
 
-    /// Waits until nobody else changes a job, its build, or others of its project.
-    pub(in crate::store) async fn lock_job(&self, job: i64) -> Result<()> {
-        if !self.has_many_writers() {
-            return Ok(());
+    /// A job as it is after nobody else changes it, its build, or others of its project; none if there is no such job.
+    pub(in crate::store) async fn lock_job(&self, job: i64) -> Result<Option<rows::job::Model>> {
+        let row = rows::job::Entity::find_by_id(job);
+        if self.has_many_writers() {
+            let above = [rows::job::Column::ProjectId, rows::job::Column::BuildId];
+            let above = row.clone().select_only().columns(above).into_tuple::<(i64, i64)>();
+            let above = above.one(self).await.context("find a job's build")?;
+            let Some((project, build)) = above else { return Ok(None) };
+            self.lock_project(project).await?;
+            self.lock_build(build).await?;
         }
-        let row = rows::job::Entity::find_by_id(job).one(self).await.context("find a job's build")?;
-        let Some(row) = row else { return Ok(()) };
-        self.lock_project(row.project_id).await?;
-        self.locked_job(&row).await.map(drop)
+        self.locking(row).one(self).await.context("wait for other changes of a job")
     }
 
     /// A job as it is after nobody else changes it or its build; none if the job is gone.
@@ -93,6 +117,18 @@ impl Transaction {
         self.lock_build(row.build_id).await?;
         let fresh = rows::job::Entity::find_by_id(row.id).lock_exclusive();
         Ok(fresh.one(self).await.context("wait for other changes of a job")?.map(Cow::Owned))
+    }
+
+    /// Waits until nobody else changes the row of a query. Reads only the row's id.
+    async fn lock<E: EntityTrait>(&self, row: Select<E>, id: E::Column) -> Result<(), DbErr> {
+        if self.has_many_writers() {
+            row.select_only().column(id).lock_exclusive().into_tuple::<i64>().one(self).await?;
+        }
+        Ok(())
+    }
+
+    fn builds(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.builds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The query, with a lock on its rows: nobody else changes them from then on.
@@ -116,31 +152,31 @@ impl Transaction {
 #[async_trait::async_trait]
 impl ConnectionTrait for Transaction {
     fn get_database_backend(&self) -> DbBackend {
-        self.0.get_database_backend()
+        self.whole.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         match self.has_many_writers() {
-            true => within(self.0.execute_raw(text::kept(statement))).await,
-            false => self.0.execute_raw(statement).await,
+            true => within(self.whole.execute_raw(text::kept(statement))).await,
+            false => self.whole.execute_raw(statement).await,
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.0.execute_unprepared(sql).await
+        self.whole.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         match self.has_many_writers() {
-            true => within(self.0.query_one_raw(text::kept(statement))).await,
-            false => self.0.query_one_raw(statement).await,
+            true => within(self.whole.query_one_raw(text::kept(statement))).await,
+            false => self.whole.query_one_raw(statement).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         match self.has_many_writers() {
-            true => within(self.0.query_all_raw(text::kept(statement))).await,
-            false => self.0.query_all_raw(statement).await,
+            true => within(self.whole.query_all_raw(text::kept(statement))).await,
+            false => self.whole.query_all_raw(statement).await,
         }
     }
 }

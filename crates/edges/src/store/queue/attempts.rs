@@ -32,10 +32,7 @@ impl Queue<'_> {
         self.db
             .change_in_parallel("a restart", move |tx| async move {
                 let tx = &tx;
-                tx.lock_job(id.0).await?;
-                let row =
-                    rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to restart")?;
-                let Some(row) = row else { return Ok(None) };
+                let Some(row) = tx.lock_job(id.0).await? else { return Ok(None) };
                 if !row.status.parse::<Status>()?.is_finished() {
                     return Ok(None);
                 }

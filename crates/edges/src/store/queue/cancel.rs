@@ -18,7 +18,6 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    EntityTrait,
 };
 
 impl Queue<'_> {
@@ -37,12 +36,9 @@ impl Queue<'_> {
         self.db
             .change_in_parallel("a cancel", move |tx| async move {
                 let tx = &tx;
-                tx.lock_job(id.0).await?;
-                let row =
-                    rows::job::Entity::find_by_id(id.0).one(tx).await.context("find a job to cancel")?;
-                let Some(row) = row else { return Ok(()) };
+                let Some(row) = tx.lock_job(id.0).await? else { return Ok(()) };
                 let is_over = row.status.parse::<Status>()?.is_finished();
-                cancel(tx, &row, why, by, now).await?;
+                cancel_locked(tx, &row, why, by, now).await?;
                 let build = refresh(tx, row.build_id, now).await?;
                 if by.is_none() && !is_over {
                     let subject = format!("{} of build #{}", title_of(&row), build.number);
@@ -69,8 +65,20 @@ pub(in crate::store) async fn cancel(
     now: Timestamp,
 ) -> Result<()> {
     // A runner may have claimed the job since it was read.
-    let Some(row) = tx.locked_job(row).await? else { return Ok(()) };
-    let row = row.as_ref();
+    match tx.locked_job(row).await? {
+        Some(row) => cancel_locked(tx, &row, why, by, now).await,
+        None => Ok(()),
+    }
+}
+
+/// Cancels a job as [`cancel`] does. The row was read under the job's lock.
+async fn cancel_locked(
+    tx: &Transaction,
+    row: &rows::job::Model,
+    why: &str,
+    by: Option<CanceledBy>,
+    now: Timestamp,
+) -> Result<()> {
     let mut change = rows::job::ActiveModel { id: Unchanged(row.id), ..Default::default() };
     match row.status.parse()? {
         Status::Held | Status::Enqueued => {

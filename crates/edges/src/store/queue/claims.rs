@@ -97,8 +97,7 @@ impl Queue<'_> {
                 let Some(row) = next_free(tx, among, lease.runner, now).await? else {
                     return Ok(Tried::Nothing);
                 };
-                let build = rows::build::Entity::find_by_id(row.build_id);
-                if among.of.is_none() && tx.has_many_writers() && tx.first_free(build).await?.is_none() {
+                if among.of.is_none() && !tx.try_lock_build(row.build_id).await? {
                     return Ok(Tried::Busy(row.build_id));
                 }
                 let job = match read::job(row.clone()) {

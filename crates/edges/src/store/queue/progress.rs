@@ -70,12 +70,7 @@ impl Queue<'_> {
         self.db
             .change_in_parallel("a job's end", move |tx| async move {
                 let tx = &tx;
-                tx.lock_job(attempt.job.0).await?;
-                let held = rows::job::Entity::find_by_id(attempt.job.0)
-                    .one(tx)
-                    .await
-                    .context("find the job to finish")?;
-                let Some(held) = held else { return Ok(None) };
+                let Some(held) = tx.lock_job(attempt.job.0).await? else { return Ok(None) };
                 let mut phases =
                     serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
                 phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
@@ -96,7 +91,7 @@ impl Queue<'_> {
                     interrupted(tx, ended.context("the job is gone")?, now).await?;
                 }
                 jobs::tell(tx, &held, now).await?;
-                resume_ended(tx, attempt.job, now).await?;
+                resume_ended(tx, &held, now).await?;
                 let build = refresh(tx, held.build_id, now).await?;
                 Ok(Some(build))
             })

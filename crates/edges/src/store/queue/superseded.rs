@@ -11,12 +11,7 @@ use super::{
 use crate::store::{configuration::is_in_force, database::Transaction, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    git::GitRef,
-    ids::{JobId, ProjectId},
-    job::CanceledBy,
-    spec::Origin,
-    status::Status,
-    time::Timestamp,
+    git::GitRef, ids::ProjectId, job::CanceledBy, spec::Origin, status::Status, time::Timestamp,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
@@ -114,12 +109,14 @@ pub(in crate::store) async fn resume(
     Ok(())
 }
 
-/// Gives a job another attempt that just ended because a newer push canceled it, if its build is the newest by now.
-pub(super) async fn resume_ended(tx: &Transaction, job: JobId, now: Timestamp) -> Result<()> {
-    let row = rows::job::Entity::find_by_id(job.0).one(tx).await.context("find a job that ended")?;
-    let Some(row) = row.filter(|row| row.canceled_by.as_deref() == Some(CanceledBy::Push.word())) else {
+/// Gives a job another attempt that just ended because a newer push canceled it, if its build is the newest by now. The
+/// row is the job's before its end.
+pub(super) async fn resume_ended(tx: &Transaction, held: &rows::job::Model, now: Timestamp) -> Result<()> {
+    if held.canceled_by.as_deref() != Some(CanceledBy::Push.word()) {
         return Ok(());
-    };
+    }
+    let row = rows::job::Entity::find_by_id(held.id).one(tx).await.context("find a job that ended")?;
+    let row = row.context("a job is gone")?;
     let build = rows::build::Entity::find_by_id(row.build_id).one(tx).await.context("find a job's build")?;
     if row.status == Status::Canceled.word() && is_newest(tx, &build.context("a job has no build")?).await? {
         again(tx, row, now).await?;

@@ -4,8 +4,8 @@
 //! The tests run in another process, in which [`Stage`](super::Stage) makes its databases on the server. Tests of
 //! SQLite alone are left out, by the names of their modules.
 
-use super::{super::*, KEY, NOW, Stage, recipe};
-use kozmic_model::{build::Build, ids::ProjectId};
+use super::{super::*, HERE, KEY, NOW, Stage, recipe};
+use kozmic_model::{build::Build, ids::ProjectId, job::Outcome, status::Status};
 use kozmic_testkit::{
     authority::Authority, database::DatabaseOptions, mariadb::MariaDb, pgbouncer::PgBouncer,
     postgres::Postgres,
@@ -122,6 +122,22 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
     assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
     let hook = store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
     assert!(hook.0 > gone.0, "a number that was given once means nothing else");
+}
+
+/// Reads the log of statements of a server in which only one change happens.
+#[tokio::test]
+async fn the_end_of_a_job_takes_each_lock_once_and_in_order() {
+    let server = MariaDb::start().await.unwrap();
+    let url = server.fresh_database().await.unwrap();
+    let stage = Stage::at(&url, tempfile::tempdir().unwrap()).await;
+    stage.push('a').await;
+    let job = stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
+    server.execute("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON").await.unwrap();
+    let ended = stage.store.queue().finish_job(job.attempt(), &Outcome::Returned(0), NOW).await.unwrap();
+    assert_eq!(ended.map(|build| build.status), Some(Status::Success));
+    let locks = "SELECT REGEXP_SUBSTR(argument, '(?<=FROM `)[a-z_]+') FROM mysql.general_log \
+                 WHERE command_type = 'Execute' AND argument LIKE 'SELECT % FOR UPDATE' ORDER BY event_time";
+    assert_eq!(server.execute(locks).await.unwrap().lines().collect::<Vec<_>>(), ["project", "build", "job"]);
 }
 
 async fn all_builds(store: &Store, project: ProjectId) -> Vec<Build> {
