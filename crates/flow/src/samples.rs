@@ -3,15 +3,9 @@
 use crate::{Flow, FlowSettings, Retention};
 use kozmic_edges::{
     Edges,
-    broker::{Broker, Topic},
+    broker::Topic,
     clock,
-    engine::docker::{DockerEngine, DockerSettings},
-    forge::github::{GitHub, GitHubSettings},
-    git::{Mirrors, TreeSize},
-    logs::Logs,
-    notifier::Notifiers,
-    publisher::{Directory, Publishers},
-    room::Room,
+    git::TreeSize,
     store::{Door, Enqueued, HookCall, NewDelivery, NewSession, ProjectChange, Store, Stored},
 };
 use kozmic_model::{
@@ -24,13 +18,11 @@ use kozmic_model::{
     spec::{HookTask, JobSpec, Origin, Task},
     user::Profile,
 };
+use kozmic_scripted::edges_to_nowhere;
 use secrecy::SecretString;
 use std::{
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -53,14 +45,14 @@ impl Installation {
     pub(crate) async fn keeping(retention: Retention) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = FlowSettings { retention, ..settings(dir.path()) };
-        let flow = Flow::new(edges(dir.path()).await, settings);
+        let flow = Flow::new(edges_to_nowhere(dir.path()).await.unwrap(), settings);
         Self::of(flow, dir, anna()).await
     }
 
     /// An installation whose edges a test changes, with the project of this owner.
     pub(crate) async fn with(change: impl FnOnce(&mut Edges), owner: Owner) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut edges = edges(dir.path()).await;
+        let mut edges = edges_to_nowhere(dir.path()).await.unwrap();
         change(&mut edges);
         let flow = Flow::new(edges, settings(dir.path()));
         Self::of(flow, dir, owner).await
@@ -202,32 +194,5 @@ fn settings(dir: &Path) -> FlowSettings {
         mail_limit: None,
         retention: Retention::default(),
         autobuild: None,
-    }
-}
-
-/// Makes edges with an engine and a forge that do not exist: the port needs neither.
-async fn edges(dir: &Path) -> Edges {
-    // Another test may have installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let database = format!("sqlite://{}?mode=rwc", dir.join("kozmic.db").display());
-    let nowhere = "http://127.0.0.1:9";
-    let github = GitHubSettings {
-        url: nowhere.parse().unwrap(),
-        api_url: nowhere.parse().unwrap(),
-        client_id: "id".into(),
-        client_secret: "secret".into(),
-    };
-    let room = Room::new(vec![dir.to_owned()], Some(0));
-    let [binaries, kernels] = ["binary", "kernel"].map(|name| Directory::new(dir.join(name), room.clone()));
-    Edges {
-        store: Store::open(&database, &"key".repeat(20).into()).await.unwrap(),
-        broker: Broker::default(),
-        forge: Arc::new(GitHub::new(github).unwrap()),
-        engine: Arc::new(DockerEngine::new(DockerSettings { url: nowhere.into(), ..Default::default() })),
-        mirrors: Mirrors::open(dir.join("mirrors")).unwrap(),
-        logs: Logs::open(dir.join("logs")).unwrap(),
-        publishers: Publishers { hub: None, binaries, kernels },
-        notifiers: Notifiers::default(),
-        room,
     }
 }

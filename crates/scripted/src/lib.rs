@@ -1,5 +1,5 @@
 //! A scripted engine for tests, in memory: it answers at once, and executes a job's script. Beside it there is a
-//! scripted notifier, [`ScriptedChannel`].
+//! scripted notifier, [`ScriptedChannel`], and [`edges_to_nowhere`] gives edges without any server.
 //!
 //! [`ScriptedEngine`] satisfies the contract of [`Engine`](kozmic_edges::engine::Engine) as Docker does; one suite in
 //! `tests/contract` tests both. With it, the steps of a runner are tested in milliseconds: every end of an attempt, and
@@ -70,11 +70,13 @@ mod input;
 mod printed;
 mod files;
 mod channel;
+mod edges;
 #[cfg(test)]
 mod tests;
 
 pub use answers::MEMORY;
 pub use channel::{Behaviour, ScriptedChannel};
+pub use edges::edges_to_nowhere;
 pub use engine::ScriptedEngine;
 pub use plans::{At, Fault, Held, Restart, Side};
 pub use sample::Sample;

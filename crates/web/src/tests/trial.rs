@@ -13,24 +13,14 @@ use axum::{
     response::Response,
 };
 use axum_extra::extract::cookie::Key;
-use kozmic_edges::{
-    Edges,
-    broker::Broker,
-    engine::docker::{DockerEngine, DockerSettings},
-    forge::github::{self, GitHub, GitHubSettings},
-    git::Mirrors,
-    logs::Logs,
-    notifier::Notifiers,
-    publisher::{Directory, Publishers},
-    room::Room,
-    store::Store,
-};
+use kozmic_edges::{Edges, forge::github};
 use kozmic_flow::{
     Retention,
     images::{Shelf, Turns},
 };
 use kozmic_model::invited::Invited;
-use std::{path::Path, sync::Arc, time::Duration};
+use kozmic_scripted::edges_to_nowhere;
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -75,7 +65,7 @@ impl Trial {
     }
 
     async fn new(dir: TempDir, face: Face) -> Self {
-        let edges = edges(dir.path()).await;
+        let edges = edges_to_nowhere(dir.path()).await.unwrap();
         let shelf = Shelf::new(edges.engine.clone(), Turns::default(), "trial");
         let (edges_of_app, pulse) = (Arc::new(edges.clone()), Pulse::default());
         let proxies = TrustedProxies::new(vec!["127.0.0.0/8".parse().unwrap()]);
@@ -129,31 +119,5 @@ pub(crate) fn face(artifacts: Option<ArtifactDirs>) -> Face {
         session_idle: Duration::from_secs(3_600),
         admins: Vec::new(),
         auto_builder,
-    }
-}
-
-async fn edges(dir: &Path) -> Edges {
-    // Another test may have installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let database = format!("sqlite://{}?mode=rwc", dir.join("kozmic.db").display());
-    let nowhere = "http://127.0.0.1:9";
-    let github = GitHubSettings {
-        url: nowhere.parse().unwrap(),
-        api_url: nowhere.parse().unwrap(),
-        client_id: "id".into(),
-        client_secret: "secret".into(),
-    };
-    let room = Room::new(vec![dir.to_owned()], Some(0));
-    let [binaries, kernels] = ["binary", "kernel"].map(|name| Directory::new(dir.join(name), room.clone()));
-    Edges {
-        store: Store::open(&database, &"key".repeat(20).into()).await.unwrap(),
-        broker: Broker::default(),
-        forge: Arc::new(GitHub::new(github).unwrap()),
-        engine: Arc::new(DockerEngine::new(DockerSettings { url: nowhere.into(), ..Default::default() })),
-        mirrors: Mirrors::open(dir.join("mirrors")).unwrap(),
-        logs: Logs::open(dir.join("logs")).unwrap(),
-        publishers: Publishers { hub: None, binaries, kernels },
-        notifiers: Notifiers::default(),
-        room,
     }
 }
