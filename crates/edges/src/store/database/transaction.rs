@@ -46,7 +46,8 @@ impl Transaction {
         if self.has_many_writers() {
             let lock = "SELECT id FROM change_lock WHERE id = 1 FOR UPDATE";
             let lock = Statement::from_string(self.get_database_backend(), lock);
-            self.query_one_raw(lock).await.context("wait for other changes")?;
+            let row = self.query_one_raw(lock).await.context("wait for other changes")?;
+            row.context("the table change_lock has lost its row: add the row with the id 1")?;
         }
         Ok(())
     }

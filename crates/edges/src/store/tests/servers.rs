@@ -210,3 +210,15 @@ async fn tables_of_another_version_or_program_are_refused_with_the_command_that_
         assert!(fault.contains("tables that are not Kozmic's"), "{fault}");
     }
 }
+
+#[tokio::test]
+async fn a_database_without_its_lock_takes_no_change() {
+    let (postgres, mariadb) = (Postgres::start().await.unwrap(), MariaDb::start().await.unwrap());
+    for url in [postgres.fresh_database().await.unwrap(), mariadb.fresh_database().await.unwrap()] {
+        let stage = Stage::at(&url, tempfile::tempdir().unwrap()).await;
+        stage.store.db.writer.execute_unprepared("DELETE FROM change_lock").await.unwrap();
+        let refused = stage.store.hooks().add_hook(stage.project, &recipe(), NOW).await;
+        let fault = format!("{:#}", refused.unwrap_err());
+        assert!(fault.contains("change_lock has lost its row"), "{fault}");
+    }
+}
