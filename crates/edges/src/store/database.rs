@@ -16,7 +16,10 @@ use kozmic_model::audit::Actor;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 pub(in crate::store) use seal::Vault;
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::{sleep, timeout},
+};
 pub(in crate::store) use transaction::Transaction;
 
 /// Longest wait for the write of an optional note.
@@ -33,13 +36,15 @@ pub(super) struct Database {
     pub(super) vault: Arc<Vault>,
     /// The actor: the changes count as made by them.
     pub(super) actor: Arc<Actor>,
+    /// Held on a server while a change is made by [`Database::change`]: over an `.await`, but only for a limited time.
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 impl Database {
     /// Opens the database at an address.
     pub(super) async fn open(url: &str, vault: Vault) -> Result<Self> {
         let (reader, writer) = access::open(url).await?;
-        Ok(Self { reader, writer, vault: Arc::new(vault), actor: Arc::default() })
+        Ok(Self { reader, writer, vault: Arc::new(vault), actor: Arc::default(), turn: Arc::default() })
     }
 
     /// True if other processes and connections write at the same time: a database server.
@@ -58,7 +63,7 @@ impl Database {
 
     /// Makes a change: all of it or, on an error, nothing. Only one change by this method is made at a time, on every
     /// kind of database. So facts that the work reads stay true until its end, if all others change them by this
-    /// method, too.
+    /// method, too. The work must not call this method: it would wait for itself.
     pub(super) async fn change<T, Work>(
         &self,
         what: &'static str,
@@ -74,7 +79,18 @@ impl Database {
                 work(tx).await
             }
         };
+        let _turn = self.turn().await.context("wait for other changes")?;
         self.change_in_parallel(what, alone).await
+    }
+
+    /// Waits until this process makes no other change. A change that waits here has no connection, so all others find
+    /// one. Only changes of other processes are waited for with a connection in hand. On SQLite, changes wait for the
+    /// one connection that writes.
+    async fn turn(&self) -> Result<Option<MutexGuard<'_, ()>>, DbErr> {
+        match self.has_many_writers() {
+            true => server::within(async { Ok(Some(self.turn.lock().await)) }).await,
+            false => Ok(None),
+        }
     }
 
     /// Makes a change while others make theirs; for changes that happen often. If the work decides by facts that it

@@ -5,7 +5,10 @@ use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
 };
-use tokio::task::JoinSet;
+use tokio::{
+    sync::{Barrier, Notify},
+    task::JoinSet,
+};
 
 /// Enqueues a commit on a branch of its own; gives the number of its build.
 async fn push(stage: &Stage, number: u32) -> i64 {
@@ -141,5 +144,37 @@ async fn two_changes_that_wait_for_each_other_are_both_made_in_the_end() {
             }
         });
     }
+    changes.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_wait_for_their_turn_leave_connections_to_others() {
+    const CHANGES: usize = 32;
+    let stage = Stage::new().await;
+    let (begun, end, asked) =
+        (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Barrier::new(CHANGES + 1)));
+    let mut changes = JoinSet::new();
+    let (db, told, ended) = (stage.store.db.clone(), Arc::clone(&begun), Arc::clone(&end));
+    changes.spawn(async move {
+        let long = |_| async {
+            told.notify_one();
+            ended.notified().await;
+            Ok(())
+        };
+        db.change("a long change", long).await.unwrap();
+    });
+    begun.notified().await;
+    for _ in 0..CHANGES {
+        let (db, asked) = (stage.store.db.clone(), Arc::clone(&asked));
+        changes.spawn(async move {
+            asked.wait().await;
+            db.change("nothing", |_| async { Ok(()) }).await.unwrap();
+        });
+    }
+    asked.wait().await;
+    for _ in 0..200 {
+        stage.store.ping().await.unwrap();
+    }
+    end.notify_one();
     changes.join_all().await;
 }
