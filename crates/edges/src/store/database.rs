@@ -30,7 +30,8 @@ const ASIDE: Duration = Duration::from_millis(500);
 pub(super) struct Database {
     /// Connections that only read.
     pub(super) reader: Access,
-    /// Access for single statements that write.
+    /// Access for single statements that write. If the connection to a server is lost, a statement is executed again,
+    /// although it may have been committed. So only statements that may be executed twice go this way.
     pub(super) writer: Access,
     /// The seal of tokens and secrets.
     pub(super) vault: Arc<Vault>,

@@ -211,13 +211,17 @@ impl MissedDeliveries<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn note_asked(self, door: Door, uuid: &str, cost: i32, now: Timestamp) -> Result<()> {
-        let asked = rows::missed::Entity::update_many()
-            .col_expr(rows::missed::Column::Tries, Expr::col(rows::missed::Column::Tries).add(cost))
-            .col_expr(rows::missed::Column::AskedAt, Expr::value(now.0))
-            .filter(rows::missed::Column::Door.eq(door.word()))
-            .filter(rows::missed::Column::Uuid.eq(uuid));
-        asked.exec(&self.db.writer).await.context("note that a delivery is sent again")?;
-        Ok(())
+        self.db
+            .change_in_parallel("a try to get a delivery", move |tx| async move {
+                let asked = rows::missed::Entity::update_many()
+                    .col_expr(rows::missed::Column::Tries, Expr::col(rows::missed::Column::Tries).add(cost))
+                    .col_expr(rows::missed::Column::AskedAt, Expr::value(now.0))
+                    .filter(rows::missed::Column::Door.eq(door.word()))
+                    .filter(rows::missed::Column::Uuid.eq(uuid));
+                asked.exec(&tx).await.context("note that a delivery is sent again")?;
+                Ok(())
+            })
+            .await
     }
 
     /// Notes that missed deliveries have arrived now.
