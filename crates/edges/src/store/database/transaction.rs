@@ -16,8 +16,8 @@ use std::{
 
 /// A handle to a transaction that writes; cheap to clone.
 ///
-/// All code takes locks in one order: project, build, job. On SQLite nothing is locked, because there is one writer at
-/// a time.
+/// All code takes locks in one order: project, build, job, then messages of the outbox. On SQLite nothing is locked,
+/// because there is one writer at a time.
 #[derive(Clone)]
 pub(in crate::store) struct Transaction {
     whole: Arc<DatabaseTransaction>,

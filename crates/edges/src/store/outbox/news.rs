@@ -54,6 +54,8 @@ impl Outbox<'_> {
         self.db
             .change_in_parallel("the messages of news", move |tx| async move {
                 let tx = &tx;
+                // A change of the build locks it before it writes news about it.
+                tx.lock_build(build.id.0).await?;
                 let taken = rows::outbox::Entity::delete_many()
                     .filter(rows::outbox::Column::Id.eq(news.id.0))
                     .filter(rows::outbox::Column::Version.eq(news.version));
