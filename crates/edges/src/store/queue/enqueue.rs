@@ -184,7 +184,9 @@ impl Landed {
         let Self { build, by, standing } = self;
         let is_newest = by.is_some_and(|by| standing.is_by(build.id, by));
         tx.lock_build(build.id).await?;
-        let rows = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build.id));
+        let rows = rows::job::Entity::find()
+            .filter(rows::job::Column::BuildId.eq(build.id))
+            .order_by_asc(rows::job::Column::Id);
         let rows = tx.locking(rows).all(tx).await.context("list a build's jobs")?;
         let with_move = |row: rows::job::Model| {
             let by = row.move_id;

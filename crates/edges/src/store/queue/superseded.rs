@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     git::GitRef, ids::ProjectId, job::CanceledBy, spec::Origin, status::Status, time::Timestamp,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 /// Changes the jobs of a ref's builds after its standing changed. If another build is the newest now, unfinished jobs
 /// of older builds are canceled as far as the project wishes, and the newest build's jobs that a push canceled get
@@ -71,6 +71,8 @@ async fn cancel_of(
     why: &str,
     now: Timestamp,
 ) -> Result<()> {
+    // Each change that locks several builds or jobs takes them in the order of their numbers.
+    let jobs = jobs.order_by_asc(rows::job::Column::BuildId).order_by_asc(rows::job::Column::Id);
     for job in jobs.all(tx).await.context("list jobs that wait or run")? {
         let build =
             rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
