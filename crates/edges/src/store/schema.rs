@@ -139,17 +139,7 @@ pub(super) async fn condition(db: &impl ConnectionTrait) -> Result<Condition> {
 
 /// The names of the steps that a database went through; none if it has no tables.
 async fn steps(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>> {
-    let backend = db.get_database_backend();
-    let tables = match backend {
-        DbBackend::Postgres => {
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
-        }
-        DbBackend::MySql => {
-            "SELECT CAST(table_name AS CHAR) FROM information_schema.tables WHERE table_schema = DATABASE()"
-        }
-        _ => "SELECT name FROM sqlite_schema WHERE type = 'table'",
-    };
-    let tables = texts(db, tables).await?;
+    let tables = tables(db).await?;
     if tables.is_empty() {
         return Ok(None);
     }
@@ -159,6 +149,22 @@ async fn steps(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>> {
         tables[0]
     );
     texts(db, "SELECT version FROM seaql_migrations").await.map(Some)
+}
+
+/// The names of a database's tables, without those that SQLite made for itself.
+pub(super) async fn tables(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+    let tables = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT table_name FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'"
+        }
+        DbBackend::MySql => {
+            "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
+        }
+        _ => "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'",
+    };
+    texts(db, tables).await
 }
 
 /// The first column of a query's rows.

@@ -5,7 +5,7 @@ use super::{
     rows,
     schema::{self, Condition},
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
     PaginatorTrait, PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
@@ -16,6 +16,12 @@ const ROWS: u64 = 50;
 
 /// The same for rows that may have megabytes: a server limits the size of a statement.
 const LARGE_ROWS: u64 = 1;
+
+/// The table with the steps that a database went through.
+const MIGRATIONS: &str = "seaql_migrations";
+
+/// The table with the lock of changes on a server.
+const CHANGE_LOCK: &str = "change_lock";
 
 /// A table that moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +53,9 @@ pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved
         schema::condition(&from.writer).await? == Condition::Ready,
         "the tables that are to move are not up to date: run `kozmic migrate` on their database first"
     );
+    let mut known = vec![MIGRATIONS.to_owned(), CHANGE_LOCK.to_owned()];
+    each_table!(table => known.push(name::<table::Entity>()));
+    ensure_known(from, &known).await?;
     schema::prepare(to).await?;
     let mut moved = Vec::new();
     each_table!(table => ensure_empty::<table::Entity>(to).await?);
@@ -58,12 +67,23 @@ pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved
     Ok(moved)
 }
 
+/// Fails if a table would stay behind.
+async fn ensure_known(from: &Database, known: &[String]) -> Result<()> {
+    let tables = schema::tables(&from.writer).await?;
+    let unknown = tables.into_iter().find(|table| !known.contains(table));
+    unknown.map_or(Ok(()), |table| bail!("the table {table} is not known, and its rows would stay behind"))
+}
+
+fn name<E: EntityTrait + Default>() -> String {
+    E::default().table_name().to_owned()
+}
+
 async fn ensure_empty<E>(to: &Database) -> Result<()>
 where
     E: EntityTrait + Default,
     E::Model: Sync,
 {
-    let name = E::default().table_name().to_owned();
+    let name = name::<E>();
     let there = E::find().count(&to.writer).await.with_context(|| format!("count the rows of {name}"))?;
     ensure!(there == 0, "the database to move to has rows already ({there} in {name}): give an empty one");
     Ok(())
@@ -75,7 +95,7 @@ where
     E::Model: IntoActiveModel<E::ActiveModel>,
     E::ActiveModel: Send,
 {
-    let name = E::default().table_name().to_owned();
+    let name = name::<E>();
     let key = E::PrimaryKey::iter().next().context("a table has a key")?.into_column();
     let at_once = if name == "delivery" { LARGE_ROWS } else { ROWS };
     let mut last = None::<Value>;
@@ -99,7 +119,7 @@ where
     E: EntityTrait + Default,
     E::Model: Sync,
 {
-    let table = E::default().table_name().to_owned();
+    let table = name::<E>();
     let here = E::find().count(&from.reader).await.with_context(|| format!("count the rows of {table}"))?;
     let rows = E::find().count(tx).await.with_context(|| format!("count the rows of {table}"))?;
     ensure!(
@@ -111,7 +131,7 @@ where
 
 /// Sets a table's counter after the last number that was ever given, so that an old address never means another row.
 async fn count_on<E: EntityTrait + Default>(from: &Database, tx: &Transaction) -> Result<()> {
-    let table = E::default().table_name().to_owned();
+    let table = name::<E>();
     let Some(last) = last_number(from, &table).await?.filter(|last| *last > 0) else { return Ok(()) };
     let set = match tx.get_database_backend() {
         DbBackend::Postgres => format!("SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), {last})"),
@@ -143,4 +163,21 @@ async fn last_number(db: &Database, table: &str) -> Result<Option<i64>> {
     let row = db.reader.query_one_raw(Statement::from_string(backend, ask)).await;
     let row = row.with_context(|| format!("find the last number of {table}"))?;
     Ok(row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, tests::KEY, transfer};
+
+    #[tokio::test]
+    async fn a_table_that_would_stay_behind_stops_the_move() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = |name: &str| format!("sqlite://{}?mode=rwc", dir.path().join(name).display());
+        let store = Store::open(&url("from.db"), &KEY.into()).await.unwrap();
+        store.db.writer.execute_unprepared("CREATE TABLE odd (id INTEGER)").await.unwrap();
+        store.close().await;
+        let fault = transfer(&url("from.db"), &url("to.db")).await.unwrap_err().to_string();
+        assert!(fault.contains("the table odd is not known"), "{fault}");
+    }
 }
