@@ -8,7 +8,7 @@ use super::{
 use anyhow::{Context, Result, bail, ensure};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
-    PaginatorTrait, PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
+    PaginatorTrait, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
 
 /// Number of rows that are read and written at once.
@@ -59,6 +59,7 @@ pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved
     schema::prepare(to).await?;
     let mut moved = Vec::new();
     each_table!(table => ensure_empty::<table::Entity>(to).await?);
+    each_table!(table => count_on_in_mysql::<table::Entity>(from, to).await?);
     let tx = to.begin().await?;
     each_table!(table => copy::<table::Entity>(from, &tx).await?);
     each_table!(table => moved.push(counted::<table::Entity>(from, &tx).await?));
@@ -130,39 +131,64 @@ where
 }
 
 /// Sets a table's counter after the last number that was ever given, so that an old address never means another row.
+/// The source may know its counter late, so it also goes beyond the largest number in the table.
 async fn count_on<E: EntityTrait + Default>(from: &Database, tx: &Transaction) -> Result<()> {
-    let table = name::<E>();
-    let Some(last) = last_number(from, &table).await?.filter(|last| *last > 0) else { return Ok(()) };
-    let set = match tx.get_database_backend() {
-        DbBackend::Postgres => format!("SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), {last})"),
-        // MySQL ends a transaction at such a statement. Its counter goes on from the largest number in the table.
-        DbBackend::MySql => return Ok(()),
-        _ => format!("UPDATE sqlite_sequence SET seq = max(seq, {last}) WHERE name = '{table}'"),
+    if !E::PrimaryKey::auto_increment() {
+        return Ok(());
+    }
+    let (table, backend) = (name::<E>(), tx.get_database_backend());
+    let last = last_number(from, &table).await?;
+    let largest = format!("(SELECT coalesce(max(id), 0) FROM \"{table}\")");
+    let set = match backend {
+        // A counter of PostgreSQL cannot be 0. If no number was given, it says that 1 comes next.
+        DbBackend::Postgres => vec![format!(
+            "SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), greatest({last}, {largest}, 1), \
+             greatest({last}, {largest}) > 0)"
+        )],
+        DbBackend::MySql => Vec::new(),
+        _ => vec![
+            format!("DELETE FROM sqlite_sequence WHERE name = '{table}'"),
+            format!("INSERT INTO sqlite_sequence (name, seq) VALUES ('{table}', max({last}, {largest}))"),
+        ],
     };
-    let set = Statement::from_string(tx.get_database_backend(), set);
-    tx.query_all_raw(set).await.with_context(|| format!("count on in {table}"))?;
+    for set in set {
+        let set = Statement::from_string(backend, set);
+        tx.query_all_raw(set).await.with_context(|| format!("count on in {table}"))?;
+    }
     Ok(())
 }
 
-/// The last number that a table gave; none if the table gives no numbers.
-async fn last_number(db: &Database, table: &str) -> Result<Option<i64>> {
+/// Does the same in MySQL, while the table is still empty: MySQL ends a transaction at such a statement. Rows with
+/// larger numbers move the counter further on.
+async fn count_on_in_mysql<E: EntityTrait + Default>(from: &Database, to: &Database) -> Result<()> {
+    if to.writer.get_database_backend() != DbBackend::MySql || !E::PrimaryKey::auto_increment() {
+        return Ok(());
+    }
+    let table = name::<E>();
+    let next = last_number(from, &table).await? + 1;
+    let set = format!("ALTER TABLE `{table}` AUTO_INCREMENT = {next}");
+    to.writer.execute_unprepared(&set).await.with_context(|| format!("count on in {table}"))?;
+    Ok(())
+}
+
+/// The last number that a table gave, as far as the database knows it; 0 if it gave none.
+async fn last_number(db: &Database, table: &str) -> Result<i64> {
     let backend = db.writer.get_database_backend();
     let ask = match backend {
         DbBackend::Postgres => format!(
             "SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() \
-             AND quote_ident(sequencename) = (SELECT split_part(pg_get_serial_sequence('\"{table}\"', 'id'), '.', 2)) \
-             AND EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = current_schema() \
-             AND table_name = '{table}' AND column_name = 'id' AND is_identity = 'YES')"
+             AND quote_ident(sequencename) = (SELECT split_part(pg_get_serial_sequence('\"{table}\"', 'id'), '.', 2))"
         ),
         DbBackend::MySql => format!(
             "SELECT CAST(auto_increment - 1 AS SIGNED) FROM information_schema.tables \
-             WHERE table_schema = DATABASE() AND table_name = '{table}' AND auto_increment IS NOT NULL"
+             WHERE table_schema = DATABASE() AND table_name = '{table}'"
         ),
         _ => format!("SELECT seq FROM sqlite_sequence WHERE name = '{table}'"),
     };
     let row = db.reader.query_one_raw(Statement::from_string(backend, ask)).await;
     let row = row.with_context(|| format!("find the last number of {table}"))?;
-    Ok(row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten())
+    let last = row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten();
+    Ok(last.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,7 +5,13 @@
 //! SQLite alone are left out, by the names of their modules.
 
 use super::{super::*, HERE, KEY, NOW, Stage, recipe};
-use kozmic_model::{build::Build, ids::ProjectId, job::Outcome, status::Status};
+use kozmic_model::{
+    build::Build,
+    ids::{CredentialId, ProjectId},
+    job::Outcome,
+    registry::CredentialDraft,
+    status::Status,
+};
 use kozmic_testkit::{
     authority::Authority, database::DatabaseOptions, mariadb::MariaDb, pgbouncer::PgBouncer,
     postgres::Postgres,
@@ -103,6 +109,8 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
     stage.other_project().await;
     let gone = stage.store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
     stage.store.hooks().delete_hook(gone).await.unwrap();
+    let dropped = credential(&stage.store, stage.project).await;
+    stage.store.keys().remove_credential(stage.project, dropped).await.unwrap();
     let builds = all_builds(&stage.store, stage.project).await;
     assert_eq!(builds.len(), 3);
     stage.store.close().await;
@@ -117,11 +125,24 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
         assert!(fault.contains("has rows already"), "{fault}");
         at = next;
     }
-    let store = Store::open(&servers[0], &KEY.into()).await.unwrap();
-    assert_eq!(all_builds(&store, stage.project).await, builds);
-    assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
-    let hook = store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
-    assert!(hook.0 > gone.0, "a number that was given once means nothing else");
+    for url in [&servers[0], &servers[1], &file("third.db")] {
+        let store = Store::open(url, &KEY.into()).await.unwrap();
+        assert_eq!(all_builds(&store, stage.project).await, builds);
+        assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
+        // A number that was given once means nothing else.
+        let hook = store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
+        assert_eq!(hook.0, gone.0 + 1, "{}", shown(url));
+        assert_eq!(credential(&store, stage.project).await.0, dropped.0 + 1, "{}", shown(url));
+    }
+}
+
+/// Keeps a credential; gives its number.
+async fn credential(store: &Store, project: ProjectId) -> CredentialId {
+    let text = str::to_owned;
+    let draft =
+        CredentialDraft { registry: text("hub.example"), username: text("anna"), password: text("secret") };
+    store.keys().keep_credential(project, &draft, NOW).await.unwrap();
+    store.keys().credentials(project).await.unwrap()[0].id
 }
 
 /// Reads the log of statements of a server in which only one change happens.
