@@ -23,6 +23,7 @@ mod m0014_doors;
 mod m0015_audit;
 mod m0016_mail;
 mod m0016_servers;
+mod m0017_indexes;
 mod m0017_installation;
 
 use super::database::Database;
@@ -69,7 +70,7 @@ impl MigratorTrait for ServerMigrator {
 
 /// The steps that all databases share.
 fn later() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m0017_installation::Migration)]
+    vec![Box::new(m0017_installation::Migration), Box::new(m0017_indexes::Migration)]
 }
 
 /// Condition of a database.

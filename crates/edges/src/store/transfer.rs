@@ -8,7 +8,8 @@ use super::{
 use anyhow::{Context, Result, bail, ensure};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
-    PaginatorTrait, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
+    PaginatorTrait, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+    Value,
 };
 
 /// Number of rows that are read and written at once.

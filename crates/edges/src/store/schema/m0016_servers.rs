@@ -1,9 +1,7 @@
 //! Makes the first tables of a database server, equal to those of SQLite after the steps before.
 
-use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement,
-    sqlx::{self, mysql::MySqlDatabaseError},
-};
+use super::tables::is_there;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
 
 const TABLES: &str = include_str!("m0016_servers.sql");
@@ -92,16 +90,4 @@ async fn mysql_end(db: &impl ConnectionTrait) -> Result<&'static str, DbErr> {
         true => ") ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
         false => ") ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
     })
-}
-
-/// True if MySQL says that an index or a row exists already. MySQL makes tables outside of transactions, so a step that
-/// was cut off continues at that point.
-fn is_there(fault: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = fault
-    else {
-        return false;
-    };
-    let sqlx::Error::Database(said) = &**cause else { return false };
-    let mysql = said.try_downcast_ref::<MySqlDatabaseError>();
-    mysql.is_some_and(|said| matches!(said.number(), 1061 | 1062))
 }

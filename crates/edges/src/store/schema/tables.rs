@@ -1,9 +1,14 @@
 //! Helpers with which the steps describe tables.
 
-use sea_orm::sea_query::{
-    ColumnDef, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement, IntoIden, Table,
-    TableCreateStatement,
+use sea_orm::{
+    DbErr, RuntimeErr,
+    sea_query::{
+        ColumnDef, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement, IntoIden, Table,
+        TableCreateStatement,
+    },
+    sqlx::{self, mysql::MySqlDatabaseError},
 };
+use sea_orm_migration::SchemaManager;
 
 /// A table with these columns.
 pub(super) fn table<const N: usize>(name: &'static str, columns: [ColumnDef; N]) -> TableCreateStatement {
@@ -46,4 +51,27 @@ pub(super) fn index(table: &'static str, columns: &[&'static str], unique: bool)
         index.unique();
     }
     index
+}
+
+/// Makes an index, unless it is there.
+pub(super) async fn create_index(
+    manager: &SchemaManager<'_>,
+    mut index: IndexCreateStatement,
+) -> Result<(), DbErr> {
+    match manager.create_index(index.if_not_exists().take()).await {
+        Err(fault) if !is_there(&fault) => Err(fault),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// True if MySQL says that an index or a row exists already. MySQL makes tables outside of transactions, so a step that
+/// was cut off continues at that point.
+pub(super) fn is_there(fault: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = fault
+    else {
+        return false;
+    };
+    let sqlx::Error::Database(said) = &**cause else { return false };
+    let mysql = said.try_downcast_ref::<MySqlDatabaseError>();
+    mysql.is_some_and(|said| matches!(said.number(), 1061 | 1062))
 }

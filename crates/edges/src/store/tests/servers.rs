@@ -222,7 +222,7 @@ async fn tables_of_another_version_or_program_are_refused_with_the_command_that_
         change("DELETE FROM seaql_migrations").await;
         let fault = refused().await;
         assert!(fault.contains("older than this program") && fault.contains("kozmic migrate"), "{fault}");
-        assert_eq!(migrate(&url).await.unwrap(), Condition::Behind(1));
+        assert!(matches!(migrate(&url).await.unwrap(), Condition::Behind(_)));
         change("INSERT INTO seaql_migrations VALUES ('m9999_later', 0)").await;
         let fault = refused().await;
         assert!(fault.contains("m9999_later") && fault.contains("run a newer kozmic"), "{fault}");
