@@ -83,7 +83,9 @@ impl Artifacts<'_> {
             .filter(rows::given_name::Column::Place.eq(place))
             .filter(rows::given_name::Column::Key.starts_with(start));
         let rows = rows.all(&self.db.reader).await.context("list names")?;
-        Ok(rows.into_iter().map(|row| (row.name, row.owner)).collect())
+        // To the database, some signs of a start stand for any sign. SQLite also ignores the case of letters.
+        let rows = rows.into_iter().filter(|row| row.key.starts_with(start));
+        Ok(rows.map(|row| (row.name, row.owner)).collect())
     }
 }
 
@@ -135,6 +137,17 @@ mod tests {
         );
         let other_case = wish("a-b/c", "Main", "a-b-c-Main");
         assert_eq!(give(&other_case).await, other_case.suffixed);
+    }
+
+    #[tokio::test]
+    async fn a_names_start_is_compared_sign_by_sign() {
+        let stage = Stage::new().await;
+        for name in ["anna/core-x:1", "anna/core_x:1", "anna/CORE_X:1"] {
+            let wish = Wish { plain: name.into(), is_certain: true, ..wish("a/b", name, "x") };
+            stage.store.artifacts().give_name(IMAGES, &wish).await.unwrap().unwrap();
+        }
+        let found = stage.store.artifacts().owners_of_names(IMAGES, "anna/core_x:").await.unwrap();
+        assert_eq!(found.into_keys().collect::<Vec<_>>(), ["anna/core_x:1"]);
     }
 
     #[tokio::test]
