@@ -155,13 +155,18 @@ impl Store {
         Ok(Self { db: Database { vault: Arc::clone(&self.db.vault), ..copy } })
     }
 
-    /// Writes all changes into the database's one file and closes it, at an orderly end of the process. This takes a
-    /// few seconds at most. If it fails, nothing is lost: the remaining changes are in the files beside the database.
+    /// Closes the database at an orderly end of the process, after all changes were written into the one file of
+    /// SQLite's database. This takes a few seconds at most. If it fails, nothing is lost: the remaining changes are in
+    /// the files beside the database.
     pub async fn close(&self) {
+        let left = match self.db.has_many_writers() {
+            true => "the connections to the database server were not ended in order",
+            false => "a part of the database stays in the files beside it",
+        };
         match timeout(FAREWELL, self.db.close()).await {
-            Ok(Ok(())) => tracing::debug!("the database is whole in its file"),
-            Ok(Err(fault)) => tracing::warn!(%fault, "a part of the database stays in the files beside it"),
-            Err(_) => tracing::warn!("a part of the database stays in the files beside it: it was in use"),
+            Ok(Ok(())) => tracing::debug!("the database is closed"),
+            Ok(Err(fault)) => tracing::warn!(%fault, "{left}"),
+            Err(_) => tracing::warn!("{left}: the database was in use"),
         }
     }
 }
@@ -182,8 +187,10 @@ async fn open(url: &str, secret_key: &SecretString) -> Result<Database> {
 pub async fn migrate(url: &str) -> Result<Condition> {
     let db = open(url, &SecretString::default()).await?;
     let before = schema::migrate(&db).await;
-    db.close().await.context("close the database")?;
-    before
+    let closed = db.close().await.context("close the database");
+    // The reason why the work failed tells more than a fault of the end.
+    let before = before?;
+    closed.map(|()| before)
 }
 
 /// Makes a secret key the installation's, although another one sealed the secrets in the database at an address. Those
@@ -209,10 +216,12 @@ pub async fn transfer(from: &str, to: &str) -> Result<Vec<Moved>> {
     let key = SecretString::default();
     let (from, to) = (open(from, &key).await?, open(to, &key).await?);
     let moved = transfer::transfer(&from, &to).await;
-    for side in [from, to] {
-        side.close().await.context("close a database")?;
+    let closed = [from.close().await, to.close().await];
+    let moved = moved?;
+    for closed in closed {
+        closed.context("close a database")?;
     }
-    moved
+    Ok(moved)
 }
 
 /// The groups of methods.
