@@ -40,6 +40,8 @@ pub(super) struct Stage {
     pub(super) user: UserId,
     pub(super) project: ProjectId,
     pub(super) hook: HookId,
+    /// The address of the database.
+    pub(super) url: String,
     _dir: TempDir,
 }
 
@@ -65,7 +67,7 @@ impl Stage {
         store.projects().sync_projects_of(user.id, &[access]).await.unwrap();
         let project = store.projects().add_project(user.id, RepositoryId(5), NOW).await.unwrap().id;
         let hook = store.hooks().add_hook(project, &recipe(), NOW).await.unwrap().id;
-        Self { store, user: user.id, project, hook, _dir: dir }
+        Self { store, user: user.id, project, hook, url: url.to_owned(), _dir: dir }
     }
 
     async fn deliver(&self, uuid: &str) -> Stored {

@@ -1,6 +1,13 @@
 //! Tests of races: several tasks do the same at once. Each test passes on every database.
 
 use super::*;
+use crate::store::Recipient;
+use kozmic_model::{
+    ids::MailId,
+    mail::{MailKind, MailTurn},
+    names::{NameOwner, Wish},
+};
+use sea_orm::EntityTrait;
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
@@ -127,27 +134,6 @@ async fn a_delivery_that_was_handled_and_comes_again_stays_handled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_changes_that_wait_for_each_other_are_both_made_in_the_end() {
-    let stage = Stage::new().await;
-    let projects = [stage.project.0, stage.other_project().await.0];
-    let mut changes = JoinSet::new();
-    for turn in 0..2 {
-        let (db, [first, second]) =
-            (stage.store.db.clone(), if turn == 0 { projects } else { [projects[1], projects[0]] });
-        changes.spawn(async move {
-            for _ in 0..5 {
-                let change = move |tx: crate::store::database::Transaction| async move {
-                    tx.lock_project(first).await?;
-                    tx.lock_project(second).await
-                };
-                db.change_in_parallel("nothing", change).await.unwrap();
-            }
-        });
-    }
-    changes.join_all().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn changes_that_wait_for_their_turn_leave_connections_to_others() {
     const CHANGES: usize = 32;
     let stage = Stage::new().await;
@@ -177,4 +163,69 @@ async fn changes_that_wait_for_their_turn_leave_connections_to_others() {
     }
     end.notify_one();
     changes.join_all().await;
+}
+
+/// Does the same eight times at once, each time through a database that was opened anew, as another process does it.
+async fn at_once<T, Work>(stage: &Stage, work: impl Fn(usize, Store) -> Work) -> Vec<T>
+where
+    T: Send + 'static,
+    Work: Future<Output = T> + Send + 'static,
+{
+    let (mut tasks, barrier) = (JoinSet::new(), Arc::new(Barrier::new(8)));
+    for number in 0..8 {
+        let barrier = Arc::clone(&barrier);
+        let work = work(number, Store::open(&stage.url, &KEY.into()).await.unwrap());
+        tasks.spawn(async move {
+            barrier.wait().await;
+            work.await
+        });
+    }
+    tasks.join_all().await
+}
+
+/// A request of a branch for the name `plain`.
+fn wish(branch: usize) -> Wish {
+    let owner = NameOwner::recipe("anna/hello", &GitRef::Branch(branch.to_string()));
+    Wish { owner, plain: "plain".into(), suffixed: format!("plain..{branch}"), is_certain: true }
+}
+
+async fn named(store: Store, wish: Wish) -> String {
+    store.artifacts().give_name("binary", &wish).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_that_asks_for_a_name_eight_times_at_once_gets_one() {
+    let stage = Stage::new().await;
+    let names = at_once(&stage, |_, store| named(store, wish(0))).await;
+    assert_eq!(names, vec!["plain"; 8]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_owners_that_ask_for_one_name_at_once_get_different_ones() {
+    let stage = Stage::new().await;
+    let names = at_once(&stage, |number, store| named(store, wish(number))).await;
+    let names = names.into_iter().collect::<HashSet<_>>();
+    assert!(names.len() == 8 && names.contains("plain"), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_mails_to_one_person_at_once_are_counted_one_by_one() {
+    let stage = Stage::new().await;
+    stage.push('a').await;
+    stage.run(1).await;
+    let outbox = stage.store.outbox();
+    let news = outbox.next_outgoing(OutboxLane::News).await.unwrap().unwrap();
+    let Subject::News(build) = news.subject else { panic!("news") };
+    let build = outbox.news(build).await.unwrap().unwrap();
+    outbox.spread_news(news, &build, &[Recipient::Member(stage.user); 8], NOW).await.unwrap();
+    let mails = rows::mail::Entity::find().all(&stage.store.db.reader).await.unwrap();
+    let turns = at_once(&stage, |number, store| {
+        let mail = MailId(mails[number].id);
+        async move { store.outbox().take_mail_turn(mail, MailKind::Build, 100, NOW).await.unwrap() }
+    });
+    let count = |turn| match turn {
+        MailTurn::Granted(count) => count.mails,
+        MailTurn::TooMany { .. } => 0,
+    };
+    assert_eq!(turns.await.into_iter().map(count).collect::<BTreeSet<_>>(), (1..=8).collect());
 }
