@@ -99,6 +99,10 @@ impl Stage {
 
     /// Enqueues the change of a delivery.
     pub(super) async fn enqueue_heard(&self, delivery: DeliveryId, change: Change) -> Enqueued {
+        self.try_enqueue(delivery, change).await.unwrap()
+    }
+
+    async fn try_enqueue(&self, delivery: DeliveryId, change: Change) -> anyhow::Result<Enqueued> {
         let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
         let task = Task::Hook(HookTask { image, script, install, pull });
         let spec = JobSpec {
@@ -110,7 +114,7 @@ impl Stage {
         };
         let call = HookCall { delivery, hook: self.hook };
         let change = ProjectChange { project: self.project, change: &change };
-        self.store.queue().enqueue(call, change, &spec, NOW).await.unwrap()
+        self.store.queue().enqueue(call, change, &spec, NOW).await
     }
 
     /// Executes the next job to its end.

@@ -4,9 +4,12 @@
 //! The tests run in another process, in which [`Stage`](super::Stage) makes its databases on the server. Tests of
 //! SQLite alone are left out, by the names of their modules.
 
-use super::{super::*, HERE, KEY, NOW, Stage, recipe};
+use super::{super::*, HERE, KEY, NOW, Stage, change, recipe};
+use crate::store::database::Transaction;
 use kozmic_model::{
     build::Build,
+    event::Change,
+    git::GitRef,
     ids::{CredentialId, ProjectId},
     job::Outcome,
     registry::CredentialDraft,
@@ -20,7 +23,11 @@ use sea_orm::sqlx::{self, ConnectOptions, mysql::MySqlConnectOptions, postgres::
 use std::{
     path::Path,
     process::{Command, Output},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use tokio::{
+    sync::{Barrier, Notify},
+    task::JoinSet,
 };
 
 /// Variable with the address of a server's database `admin`. Tests make their databases on the same server.
@@ -172,12 +179,15 @@ async fn a_server_that_goes_away_and_comes_back_costs_nothing_that_was_answered(
     let url = server.fresh_database().await.unwrap();
     let stage = Arc::new(Stage::at(&url, tempfile::tempdir().unwrap()).await);
     let name = kozmic_testkit::database::name_of(&url).to_owned();
-    let pushing = Arc::clone(&stage);
+    let (pushing, begun) = (Arc::clone(&stage), Arc::new(Notify::new()));
+    let told = Arc::clone(&begun);
     let pushes = tokio::spawn(async move {
-        for digit in 0..40 {
-            pushing.push_to(&format!("b{digit}"), 'a').await;
+        for number in 0..40 {
+            push_until_answered(&pushing, &format!("b{number}")).await;
+            told.notify_one();
         }
     });
+    begun.notified().await;
     for _ in 0..5 {
         server.kill_connections(&name).await.unwrap();
     }
@@ -189,6 +199,19 @@ async fn a_server_that_goes_away_and_comes_back_costs_nothing_that_was_answered(
         builds.iter().map(|build| build.number).collect::<Vec<_>>(),
         (1..=40).rev().collect::<Vec<_>>()
     );
+}
+
+/// Pushes to a branch. If the server went away while it committed, nobody knows the outcome. Then the delivery is
+/// handled again.
+async fn push_until_answered(stage: &Stage, branch: &str) {
+    let delivery = stage.delivered(branch).await;
+    let change = || Change { git_ref: GitRef::Branch(branch.into()), ..change('a') };
+    for _ in 0..20 {
+        if stage.try_enqueue(delivery, change()).await.is_ok() {
+            return;
+        }
+    }
+    panic!("the server does not come back");
 }
 
 #[tokio::test]
@@ -241,5 +264,34 @@ async fn a_database_without_its_lock_takes_no_change() {
         let refused = stage.store.hooks().add_hook(stage.project, &recipe(), NOW).await;
         let fault = format!("{:#}", refused.unwrap_err());
         assert!(fault.contains("change_lock has lost its row"), "{fault}");
+    }
+}
+
+/// Each change takes the lock that the other one needs next. So the server undoes one of them.
+#[tokio::test]
+async fn two_changes_that_wait_for_each_other_are_both_made_in_the_end() {
+    let (postgres, mariadb) = (Postgres::start().await.unwrap(), MariaDb::start().await.unwrap());
+    for url in [postgres.fresh_database().await.unwrap(), mariadb.fresh_database().await.unwrap()] {
+        let stage = Stage::at(&url, tempfile::tempdir().unwrap()).await;
+        let projects = [stage.project.0, stage.other_project().await.0];
+        let (both, tries) = (Arc::new(Barrier::new(2)), Arc::new(AtomicUsize::new(0)));
+        let mut changes = JoinSet::new();
+        for [first, second] in [projects, [projects[1], projects[0]]] {
+            let (db, both, tries) = (stage.store.db.clone(), Arc::clone(&both), Arc::clone(&tries));
+            changes.spawn(async move {
+                let (both, tries, is_new) = (&both, &tries, &AtomicBool::new(true));
+                let change = move |tx: Transaction| async move {
+                    tries.fetch_add(1, Ordering::Relaxed);
+                    tx.lock_project(first).await?;
+                    if is_new.swap(false, Ordering::Relaxed) {
+                        both.wait().await;
+                    }
+                    tx.lock_project(second).await
+                };
+                db.change_in_parallel("nothing", change).await.unwrap();
+            });
+        }
+        changes.join_all().await;
+        assert!(tries.load(Ordering::Relaxed) > 2, "{}", shown(&url));
     }
 }
