@@ -61,16 +61,24 @@ fn kind(fault: &DbErr) -> Option<Passing> {
 }
 
 fn of_server(said: &dyn DatabaseError) -> Option<Passing> {
-    if let Some(said) = said.try_downcast_ref::<MySqlDatabaseError>() {
-        return match said.number() {
-            // Deadlock; too long a wait for a lock; a row changed since it was read.
-            1213 | 1205 | 1020 => Some(Passing::Conflict),
-            // Shutdown; an administrator killed the connection; the connection was idle for too long.
-            1053 | 1927 | 4031 => Some(Passing::Lost),
-            _ => None,
-        };
+    match said.try_downcast_ref::<MySqlDatabaseError>() {
+        Some(said) => of_mysql(said.number()),
+        None => of_postgres(said.code()?.as_ref()),
     }
-    match said.code()?.as_ref() {
+}
+
+fn of_mysql(number: u16) -> Option<Passing> {
+    match number {
+        // Deadlock; too long a wait for a lock; a row changed since it was read.
+        1213 | 1205 | 1020 => Some(Passing::Conflict),
+        // Shutdown; an administrator killed the connection; the connection was idle for too long.
+        1053 | 1927 | 4031 => Some(Passing::Lost),
+        _ => None,
+    }
+}
+
+fn of_postgres(code: &str) -> Option<Passing> {
+    match code {
         // Serialization failure; deadlock; lock not available.
         "40001" | "40P01" | "55P03" => Some(Passing::Conflict),
         // The administrator ended the session; a crash; not ready yet; and below, all faults of connections.
@@ -85,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_is_begun_so_often_and_with_longer_waits_between() {
+    fn work_is_tried_ten_times_with_longer_and_longer_waits() {
         let lost = || {
             DbErr::Conn(RuntimeErr::SqlxError(sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into()).into()))
         };
@@ -93,5 +101,39 @@ mod tests {
         assert!(waits[..9].iter().all(Option::is_some) && waits[9].is_none());
         assert!(waits[8] >= Some(LONGEST / 2) && waits[8] <= Some(LONGEST) && waits[0] < waits[8]);
         assert_eq!(wait(&DbErr::RecordNotUpdated, 1), None);
+    }
+
+    #[test]
+    fn faults_that_pass_are_told_from_those_that_stay() {
+        for (number, expected) in [
+            (1213, Some(Passing::Conflict)),
+            (1205, Some(Passing::Conflict)),
+            (1020, Some(Passing::Conflict)),
+            (1053, Some(Passing::Lost)),
+            (1927, Some(Passing::Lost)),
+            (4031, Some(Passing::Lost)),
+            // A row that exists already; a table that does not exist; a text that is too long.
+            (1062, None),
+            (1146, None),
+            (1406, None),
+        ] {
+            assert_eq!(of_mysql(number), expected, "{number}");
+        }
+        for (code, expected) in [
+            ("40001", Some(Passing::Conflict)),
+            ("40P01", Some(Passing::Conflict)),
+            ("55P03", Some(Passing::Conflict)),
+            ("57P01", Some(Passing::Lost)),
+            ("57P02", Some(Passing::Lost)),
+            ("57P03", Some(Passing::Lost)),
+            ("08000", Some(Passing::Lost)),
+            ("08006", Some(Passing::Lost)),
+            // A row that exists already; a table that does not exist; a statement that was canceled.
+            ("23505", None),
+            ("42P01", None),
+            ("57014", None),
+        ] {
+            assert_eq!(of_postgres(code), expected, "{code}");
+        }
     }
 }
