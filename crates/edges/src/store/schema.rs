@@ -196,5 +196,6 @@ fn judged(done: &[String], backend: DbBackend) -> Result<Condition> {
 
 #[cfg(test)]
 mod tests {
+    mod indexes;
     pub(super) mod upgraded;
 }
