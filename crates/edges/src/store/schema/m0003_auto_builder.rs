@@ -141,9 +141,7 @@ fn kernel_image() -> TableCreateStatement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::tests::upgraded::Upgraded;
 
     /// Rows of an installation after the second step.
     const BEFORE: &[&str] = &[
@@ -161,33 +159,21 @@ mod tests {
          VALUES (4, 2, 1, '{}', 'failure', 1, 0, '[]', 0)",
     ];
 
-    async fn text(db: &DatabaseConnection, query: &str) -> Option<String> {
-        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
-        row.map(|row| row.try_get_by_index(0).unwrap())
-    }
-
     #[tokio::test]
     async fn what_was_there_before_stays_as_it_was() {
-        let mut options = ConnectOptions::new("sqlite::memory:");
-        options.max_connections(1).map_sqlx_sqlite_opts(|sqlite| sqlite.foreign_keys(true));
-        let db = Database::connect(options).await.unwrap();
-        Migrator::up(&db, Some(2)).await.unwrap();
-        for row in BEFORE {
-            db.execute_unprepared(row).await.unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
+        let db = Upgraded::from(2, BEFORE).await;
         let delivery =
             "SELECT door || ' ' || uuid || ' ' || state FROM delivery WHERE id = 9 AND payload = x'7b7d'";
-        assert_eq!(text(&db, delivery).await.as_deref(), Some("hook:3 u waiting"));
+        assert_eq!(db.texts(delivery).await, ["hook:3 u waiting"]);
         let build = "SELECT hooked || commits FROM build";
-        assert_eq!(text(&db, build).await.as_deref(), Some("failure[]"));
+        assert_eq!(db.texts(build).await, ["failure[]"]);
         let job = "SELECT kind || automatic FROM job";
-        assert_eq!(text(&db, job).await.as_deref(), Some("hook0"));
-        assert_eq!(text(&db, "SELECT name FROM sqlite_master WHERE name LIKE 'old%'").await, None);
+        assert_eq!(db.texts(job).await, ["hook0"]);
+        assert_eq!(db.texts("SELECT name FROM sqlite_master WHERE name LIKE 'old%'").await, [] as [&str; 0]);
         let again = "INSERT INTO delivery (door, hook_id, uuid, event, payload, state, received_at) \
                      VALUES ('hook:3', 3, 'u', 'push', x'', 'waiting', 0)";
-        assert!(db.execute_unprepared(again).await.is_err(), "a delivery is known by door and id");
-        db.execute_unprepared("DELETE FROM hook").await.unwrap();
-        assert_eq!(text(&db, "SELECT uuid FROM delivery").await, None, "it goes with its hook");
+        assert!(db.execute(again).await.is_err(), "a delivery is known by door and id");
+        db.execute("DELETE FROM hook").await.unwrap();
+        assert_eq!(db.texts("SELECT uuid FROM delivery").await, [] as [&str; 0], "it goes with its hook");
     }
 }

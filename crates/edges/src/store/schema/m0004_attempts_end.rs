@@ -45,9 +45,7 @@ fn new_columns() -> Vec<(&'static str, ColumnDef)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::tests::upgraded::Upgraded;
 
     /// Rows of an installation after the third step.
     const BEFORE: &[&str] = &[
@@ -66,17 +64,9 @@ mod tests {
 
     #[tokio::test]
     async fn jobs_that_were_there_were_never_interrupted_and_their_hooks_run_again() {
-        let mut options = ConnectOptions::new("sqlite::memory:");
-        options.max_connections(1);
-        let db = Database::connect(options).await.unwrap();
-        Migrator::up(&db, Some(3)).await.unwrap();
-        for row in BEFORE {
-            db.execute_unprepared(row).await.unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
+        let db = Upgraded::from(3, BEFORE).await;
         let all = "SELECT h.if_interrupted || j.interruptions || coalesce(j.ending, '-') || coalesce(a.ending, '-') \
                    FROM hook h, job j, attempt a";
-        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, all)).await.unwrap().unwrap();
-        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "again0--");
+        assert_eq!(db.texts(all).await, ["again0--"]);
     }
 }

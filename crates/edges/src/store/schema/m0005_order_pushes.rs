@@ -89,53 +89,31 @@ fn ref_move() -> TableCreateStatement {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::tests::upgraded::Upgraded;
 
-    async fn lines(db: &DatabaseConnection, query: &str) -> Vec<String> {
-        let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
-        rows.into_iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
-    }
+    /// Rows of an installation after the third step.
+    const BEFORE: &[&str] = &[
+        "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
+         VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",
+        "INSERT INTO project (id, owner_id, forge_id, owner, name, private, default_branch, html_url, clone_url, \
+         created_at) VALUES (1, 1, 5, 'anna', 'hello', 0, 'main', '', '', 0)",
+        "INSERT INTO build (id, project_id, number, git_ref, sha, status, trigger, author, message, created_at, \
+         pushed_at) VALUES (2, 1, 2, 'main', 'b', 'success', '\"push\"', '{}', 'One', 200, 9000), \
+         (3, 1, 3, 'x', 'c', 'success', '\"push\"', '{}', 'One', 300, NULL), \
+         (4, 1, 4, 'main', 'd', 'success', '\"push\"', '{}', 'One', 400, 7000)",
+    ];
 
     #[tokio::test]
     async fn builds_keep_the_order_of_their_ids_and_the_last_one_of_a_ref_stays_the_newest() {
-        let mut options = ConnectOptions::new("sqlite::memory:");
-        options.max_connections(1).map_sqlx_sqlite_opts(|sqlite| sqlite.foreign_keys(true));
-        let db = Database::connect(options).await.unwrap();
-        Migrator::up(&db, Some(3)).await.unwrap();
-        db.execute_unprepared(
-            "INSERT INTO user (id, forge_id, login, name, avatar_url, token, created_at, signed_in_at) \
-             VALUES (1, 7, 'anna', 'Anna', '', x'', 0, 0)",
-        )
-        .await
-        .unwrap();
-        db.execute_unprepared(
-            "INSERT INTO project (id, owner_id, forge_id, owner, name, private, default_branch, html_url, \
-             clone_url, created_at) VALUES (1, 1, 5, 'anna', 'hello', 0, 'main', '', '', 0)",
-        )
-        .await
-        .unwrap();
-        for (id, git_ref, sha, pushed_at) in
-            [(2, "main", 'b', "9000"), (3, "x", 'c', "NULL"), (4, "main", 'd', "7000")]
-        {
-            db.execute_unprepared(&format!(
-                "INSERT INTO build (id, project_id, number, git_ref, sha, status, trigger, author, message, \
-                 created_at, pushed_at) VALUES ({id}, 1, {id}, '{git_ref}', '{sha}', 'success', '\"push\"', '{{}}', \
-                 'One', {id}00, {pushed_at})"
-            ))
-            .await
-            .unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
+        let db = Upgraded::from(3, BEFORE).await;
         let order = "SELECT sha FROM build ORDER BY position DESC";
-        assert_eq!(lines(&db, order).await, ["d", "c", "b"]);
+        assert_eq!(db.texts(order).await, ["d", "c", "b"]);
         let moves = "SELECT git_ref || ' ' || sha || ' ' || at || ' ' || source FROM ref_move ORDER BY id";
         assert_eq!(
-            lines(&db, moves).await,
+            db.texts(moves).await,
             ["main b 9000 told", "x c 300 told", "main d 7000 told", "x c 300 seen", "main d 9000 seen"]
         );
-        db.execute_unprepared("DELETE FROM project").await.unwrap();
-        assert!(lines(&db, moves).await.is_empty(), "they go with their project");
+        db.execute("DELETE FROM project").await.unwrap();
+        assert!(db.texts(moves).await.is_empty(), "they go with their project");
     }
 }

@@ -95,9 +95,7 @@ const CARRIED_OVER: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::tests::upgraded::Upgraded;
 
     /// Rows of an installation after the third step: two branches share a link, and a third one has its own.
     const BEFORE: &[&str] = &[
@@ -125,17 +123,9 @@ mod tests {
 
     #[tokio::test]
     async fn links_that_are_there_belong_to_whose_push_was_last() {
-        let mut options = ConnectOptions::new("sqlite::memory:");
-        options.max_connections(1).map_sqlx_sqlite_opts(|sqlite| sqlite.foreign_keys(true));
-        let db = Database::connect(options).await.unwrap();
-        Migrator::up(&db, Some(3)).await.unwrap();
-        for row in BEFORE {
-            db.execute_unprepared(row).await.unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
+        let db = Upgraded::from(3, BEFORE).await;
         let query = "SELECT place || ' ' || name || ' = ' || owner FROM given_name ORDER BY place, name";
-        let rows = db.query_all_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap();
-        let names = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap()).collect::<Vec<_>>();
+        let names = db.texts(query).await;
         assert_eq!(
             names,
             [
@@ -148,7 +138,6 @@ mod tests {
         );
         let query =
             "SELECT group_concat(coalesce(queued_at, '-')) FROM (SELECT queued_at FROM job ORDER BY id)";
-        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap().unwrap();
-        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "5,-,0");
+        assert_eq!(db.texts(query).await, ["5,-,0"]);
     }
 }

@@ -41,9 +41,7 @@ const UNSIGNED: &str = "UPDATE hook SET unsigned = 1 WHERE webhook_id IS NOT NUL
 
 #[cfg(test)]
 mod tests {
-    use super::super::Migrator;
-    use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
-    use sea_orm_migration::MigratorTrait;
+    use super::super::tests::upgraded::Upgraded;
 
     /// Rows of an installation after the third step.
     const BEFORE: &[&str] = &[
@@ -67,16 +65,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_webhooks_that_nobody_restored_are_unsigned_and_no_badge_is_opened() {
-        let mut options = ConnectOptions::new("sqlite::memory:");
-        options.max_connections(1);
-        let db = Database::connect(options).await.unwrap();
-        Migrator::up(&db, Some(3)).await.unwrap();
-        for row in BEFORE {
-            db.execute_unprepared(row).await.unwrap();
-        }
-        Migrator::up(&db, None).await.unwrap();
+        let db = Upgraded::from(3, BEFORE).await;
         let query = "SELECT group_concat(id || unsigned || is_own) || ' ' || (SELECT open_badge FROM project) FROM hook";
-        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, query)).await.unwrap().unwrap();
-        assert_eq!(row.try_get_by_index::<String>(0).unwrap(), "101,211,301,401,501 0");
+        assert_eq!(db.texts(query).await, ["101,211,301,401,501 0"]);
     }
 }

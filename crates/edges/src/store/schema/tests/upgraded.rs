@@ -1,7 +1,7 @@
 //! A database of an older version, for tests that fill it and bring it up to date.
 
 use crate::store::schema::Migrator;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
 use sea_orm_migration::MigratorTrait;
 use tempfile::TempDir;
 
@@ -23,6 +23,11 @@ impl Upgraded {
         }
         Migrator::up(&db, None).await.unwrap();
         Self { db, _dir: dir }
+    }
+
+    /// Carries out a statement in the database.
+    pub(in crate::store::schema) async fn execute(&self, statement: &str) -> Result<(), DbErr> {
+        self.db.execute_unprepared(statement).await.map(drop)
     }
 
     /// The first column of a query's rows, as text.
