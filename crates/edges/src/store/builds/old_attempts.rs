@@ -63,17 +63,20 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn runs_that_ended_are_told_from_those_that_go_on_and_old_ones_are_forgotten() {
+    async fn attempts_that_ended_are_told_from_those_that_go_on_and_old_ones_are_forgotten() {
         let stage = Stage::new().await;
         let job = stage.push_at('a', Some(NOW)).await;
-        let run = |number| Attempt { job, number };
+        let attempt = |number| Attempt { job, number };
         let (later, much_later) = (NOW.after(Duration::from_hours(1)), NOW.after(Duration::from_hours(9)));
         stage.run(0).await;
-        assert!(stage.store.builds().ended_before(run(1), later).await.unwrap());
-        assert!(!stage.store.builds().ended_before(run(1), NOW).await.unwrap());
+        assert!(stage.store.builds().ended_before(attempt(1), later).await.unwrap());
+        assert!(!stage.store.builds().ended_before(attempt(1), NOW).await.unwrap());
         stage.store.queue().restart_job(job, later).await.unwrap().unwrap();
-        assert!(stage.store.builds().ended_before(run(1), later).await.unwrap(), "as an earlier run, too");
-        assert!(!stage.store.builds().ended_before(run(2), much_later).await.unwrap(), "it waits");
+        assert!(
+            stage.store.builds().ended_before(attempt(1), later).await.unwrap(),
+            "as an earlier attempt, too"
+        );
+        assert!(!stage.store.builds().ended_before(attempt(2), much_later).await.unwrap(), "it waits");
         assert!(
             !stage
                 .store
@@ -84,7 +87,7 @@ mod tests {
         );
         assert_eq!(stage.store.builds().old_attempts(NOW, 9).await.unwrap(), []);
         let old = stage.store.builds().old_attempts(later, 9).await.unwrap();
-        assert_eq!(old, [run(1)]);
+        assert_eq!(old, [attempt(1)]);
         stage.store.builds().forget_attempts(&old).await.unwrap();
         assert!(stage.store.builds().past_attempts(job).await.unwrap().is_empty());
         let present = stage.store.builds().job_by_id(job).await.unwrap().unwrap();
