@@ -2,7 +2,7 @@
 
 use super::{
     Queue, approvals, attempts, jobs,
-    moves::{self, Heard, NewMove, ProjectChange, Standing},
+    moves::{self, Heard, NewMove, ProjectChange},
     refresh::refresh,
     superseded::follow,
 };
@@ -66,11 +66,7 @@ impl Queue<'_> {
         self.db
             .change_in_parallel("a build", move |tx| async move {
                 let tx = &tx;
-                tx.lock_project(change.project.0).await?;
-                let heard = Heard::Delivery(delivery);
-                let landed = land(tx, change, heard, now).await?;
-                follow(tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
-                let landed = landed.with_jobs(tx).await?;
+                let landed = land(tx, change, Heard::Delivery(delivery), now).await?;
                 let number = landed.build.number;
                 let is_new = !landed.has_job_of(&spec.origin);
                 let job = match is_new && was_called(tx, hook, landed.build.id).await? {
@@ -123,10 +119,7 @@ impl Queue<'_> {
         self.db
             .change_in_parallel("planned jobs", move |tx| async move {
                 let tx = &tx;
-                tx.lock_project(change.project.0).await?;
                 let landed = land(tx, change, heard, now).await?;
-                follow(tx, change.project, &change.change.git_ref, (&landed.standing, heard), now).await?;
-                let landed = landed.with_jobs(tx).await?;
                 let mut jobs = Vec::new();
                 for spec in specs {
                     jobs.extend(landed.plan(tx, spec, now).await?);
@@ -142,32 +135,26 @@ impl Queue<'_> {
     }
 }
 
-/// The build and the move of a change.
-struct Landed {
-    build: rows::build::Model,
-    /// The number of the change's move, if the change counts as one.
-    by: Option<i64>,
-    /// The standing of its ref.
-    standing: Standing,
-}
-
 /// The build and the move of a change, and the jobs of the build.
-struct LandedWithJobs {
+struct Landed {
     build: rows::build::Model,
     /// The build's jobs, each with the move that caused its last attempt.
     jobs: Vec<(Job, Option<i64>)>,
+    /// The number of the change's move, if the change counts as one.
     by: Option<i64>,
     /// True if that move led to the ref's newest build.
     is_newest: bool,
 }
 
-/// Finds or makes the build of a change, and puts the builds of its ref in order. No job is changed.
+/// Finds or makes the build of a change, puts the builds of its ref in order, and changes their jobs accordingly. All
+/// of the project's builds are locked from then on.
 async fn land(
     tx: &Transaction,
     ProjectChange { project, change }: ProjectChange<'_>,
     heard: Heard,
     now: Timestamp,
 ) -> Result<Landed> {
+    tx.lock_project(project.0).await?;
     approvals::end_for_others(tx, project, change, now).await?;
     let build = find_or_add_build(tx, project, change, now).await?;
     let by = match heard {
@@ -176,28 +163,27 @@ async fn land(
         heard => Some(moves::note(tx, project, &NewMove::from(change), heard, now).await?),
     };
     let standing = moves::stand(tx, project, &change.git_ref, now).await?;
-    Ok(Landed { build, by, standing })
+    follow(tx, project, &change.git_ref, (&standing, heard), now).await?;
+    let is_newest = by.is_some_and(|by| standing.is_by(build.id, by));
+    let jobs = jobs_of(tx, build.id).await?;
+    Ok(Landed { build, jobs, by, is_newest })
+}
+
+/// The jobs of a build, each with the move that caused its last attempt. They are locked from then on.
+async fn jobs_of(tx: &Transaction, build: i64) -> Result<Vec<(Job, Option<i64>)>> {
+    tx.lock_build(build).await?;
+    let rows = rows::job::Entity::find()
+        .filter(rows::job::Column::BuildId.eq(build))
+        .order_by_asc(rows::job::Column::Id);
+    let rows = tx.locking(rows).all(tx).await.context("list a build's jobs")?;
+    let with_move = |row: rows::job::Model| {
+        let by = row.move_id;
+        read::job(row).map(|job| (job, by))
+    };
+    rows.into_iter().map(with_move).collect()
 }
 
 impl Landed {
-    async fn with_jobs(self, tx: &Transaction) -> Result<LandedWithJobs> {
-        let Self { build, by, standing } = self;
-        let is_newest = by.is_some_and(|by| standing.is_by(build.id, by));
-        tx.lock_build(build.id).await?;
-        let rows = rows::job::Entity::find()
-            .filter(rows::job::Column::BuildId.eq(build.id))
-            .order_by_asc(rows::job::Column::Id);
-        let rows = tx.locking(rows).all(tx).await.context("list a build's jobs")?;
-        let with_move = |row: rows::job::Model| {
-            let by = row.move_id;
-            read::job(row).map(|job| (job, by))
-        };
-        let jobs = rows.into_iter().map(with_move).collect::<Result<_>>()?;
-        Ok(LandedWithJobs { build, jobs, by, is_newest })
-    }
-}
-
-impl LandedWithJobs {
     fn has_job_of(&self, origin: &Origin) -> bool {
         self.jobs.iter().any(|(job, _)| job.spec.origin == *origin)
     }
