@@ -25,7 +25,7 @@ use kozmic_model::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set, Unchanged},
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 /// Text of a build's row without commits.
@@ -235,13 +235,15 @@ async fn find_or_add_build(
         return complete(tx, row, change).await;
     }
     let last = rows::build::Entity::find()
+        .select_only()
+        .column_as(rows::build::Column::Number.max(), "last")
         .filter(rows::build::Column::ProjectId.eq(project.0))
-        .order_by_desc(rows::build::Column::Number);
-    let last = last.one(tx).await.context("find the last build's number")?;
+        .into_tuple::<Option<i64>>();
+    let last = last.one(tx).await.context("find the last build's number")?.flatten();
     let row = rows::build::ActiveModel {
         id: NotSet,
         project_id: Set(project.0),
-        number: Set(last.map_or(0, |build| build.number) + 1),
+        number: Set(last.unwrap_or(0) + 1),
         git_ref: Set(change.git_ref.to_string()),
         sha: Set(change.sha.to_string()),
         status: Set(Status::Enqueued.word().to_owned()),

@@ -14,6 +14,7 @@ use kozmic_model::{
     git::GitRef, ids::ProjectId, job::CanceledBy, spec::Origin, status::Status, time::Timestamp,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use std::collections::BTreeSet;
 
 /// Changes the jobs of a ref's builds after its standing changed. If another build is the newest now, unfinished jobs
 /// of older builds are canceled as far as the project wishes, and the newest build's jobs that a push canceled get
@@ -73,13 +74,14 @@ async fn cancel_of(
 ) -> Result<()> {
     // Each change that locks several builds or jobs takes them in the order of their numbers.
     let jobs = jobs.order_by_asc(rows::job::Column::BuildId).order_by_asc(rows::job::Column::Id);
-    for job in jobs.all(tx).await.context("list jobs that wait or run")? {
-        let build =
-            rows::build::Entity::find_by_id(job.build_id).one(tx).await.context("find a job's build")?;
-        if build.as_ref().is_some_and(&is_meant) {
-            cancel(tx, &job, why, Some(CanceledBy::Push), now).await?;
-            refresh(tx, job.build_id, now).await?;
-        }
+    let jobs = jobs.all(tx).await.context("list jobs that wait or run")?;
+    let builds = jobs.iter().map(|job| job.build_id).collect::<BTreeSet<_>>();
+    let builds = rows::build::Entity::find().filter(rows::build::Column::Id.is_in(builds));
+    let builds = builds.all(tx).await.context("list the builds of jobs that wait or run")?;
+    let meant = builds.iter().filter(|build| is_meant(build)).map(|build| build.id).collect::<BTreeSet<_>>();
+    for job in jobs.iter().filter(|job| meant.contains(&job.build_id)) {
+        cancel(tx, job, why, Some(CanceledBy::Push), now).await?;
+        refresh(tx, job.build_id, now).await?;
     }
     Ok(())
 }

@@ -42,10 +42,12 @@ pub(in crate::store) async fn newest(
 
 pub(in crate::store) async fn next_position(tx: &Transaction, project: ProjectId) -> Result<i64> {
     let highest = rows::build::Entity::find()
+        .select_only()
+        .column_as(rows::build::Column::Position.max(), "highest")
         .filter(rows::build::Column::ProjectId.eq(project.0))
-        .order_by_desc(rows::build::Column::Position);
-    let highest = highest.one(tx).await.context("find the highest position")?;
-    Ok(highest.map_or(0, |build| build.position.max(0)) + STRIDE)
+        .into_tuple::<Option<i64>>();
+    let highest = highest.one(tx).await.context("find the highest position")?.flatten();
+    Ok(highest.unwrap_or(0).max(0) + STRIDE)
 }
 
 /// Sets the positions of builds, which are given with the oldest first.
