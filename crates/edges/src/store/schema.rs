@@ -182,12 +182,9 @@ fn judged(done: &[String], backend: DbBackend) -> Result<Condition> {
         _ => ServerMigrator::migrations(),
     };
     let known = known.iter().map(|step| step.name().to_owned()).collect::<Vec<_>>();
-    let newer = done.iter().find(|step| !known.contains(step));
-    ensure!(
-        newer.is_none(),
-        "it is newer than this program, which does not know its step {}: run a newer kozmic",
-        newer.map_or("", |step| step)
-    );
+    if let Some(newer) = done.iter().find(|step| !known.contains(step)) {
+        bail!("it is newer than this program, which does not know its step {newer}: run a newer kozmic");
+    }
     Ok(match known.len() - known.iter().filter(|step| done.contains(step)).count() {
         0 => Condition::Ready,
         behind => Condition::Behind(behind),
