@@ -21,6 +21,7 @@ pub use claims::{ClaimedJob, Lane, Lease};
 pub use enqueue::{Enqueued, HookCall, Planned};
 pub(super) use jobs::of_project;
 pub use moves::{Heard, ProjectChange, RefAtForge};
+pub(super) use refresh::follow_jobs;
 pub(super) use waiting::approvals_of;
 
 use super::database::Database;

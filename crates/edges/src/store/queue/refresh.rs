@@ -15,48 +15,27 @@ use sea_orm::{
     sea_query::Order,
 };
 
-/// Brings a build's status and times in line with its jobs. If the forge must show something else now, a message goes
-/// into the outbox in the same transaction.
+/// Brings a build's status and times in line with its jobs. If the forge or people must be told something else now,
+/// messages go into the outbox in the same transaction.
 pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Result<Build> {
     tx.lock_build(build).await?;
-    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
-    let jobs = jobs.all(tx).await.context("list a build's jobs")?;
-    let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
     let before = rows::build::Entity::find_by_id(build).one(tx).await.context("find a build")?;
     let before = before.with_context(|| format!("there is no build {build}"))?;
-    let mailed = before.mailed.clone();
-    let status = Status::of_build(&statuses);
-    let hooks = jobs.iter().zip(&statuses).filter(|(job, _)| !job.automatic).map(|(_, status)| *status);
-    let hooks = hooks.collect::<Vec<_>>();
-    let hooked = (!hooks.is_empty()).then(|| Status::of_build(&hooks));
-    let was_hooked = before.hooked.as_deref().map(str::parse::<Status>).transpose()?;
-    let all_finished = statuses.iter().all(|status| status.is_finished());
-    let started_at = jobs.iter().filter_map(|job| job.started_at).min();
-    let finished_at = jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished);
-    let row = rows::build::ActiveModel {
-        id: Unchanged(build),
-        status: Set(status.word().to_owned()),
-        hooked: Set(hooked.map(|status| status.word().to_owned())),
-        started_at: Set(started_at),
-        finished_at: Set(finished_at),
-        ..Default::default()
-    };
-    let row = row.update(tx).await.context("bring a build in line with its jobs")?;
+    let row = follow_jobs(tx, build).await?;
+    let (was, is) = (hooked(&before)?, hooked(&row)?);
     let (position, build) = (row.position, read::build(row)?);
     // The result of all hooks is reported as one. Each job of the Auto Builder reports its own result.
-    let Some(status) = hooked else { return Ok(build) };
-    if was_hooked.map(CommitState::from) != Some(CommitState::from(status)) {
+    let Some(status) = is else { return Ok(build) };
+    if was.map(CommitState::from) != is.map(CommitState::from)
+        || (was != is && [was, is].contains(&Some(Status::Held)))
+    {
         outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
     }
-    if was_hooked != Some(status) && [was_hooked, Some(status)].contains(&Some(Status::Held)) {
-        outbox::put(tx, Subject::CommitStatus(build.id), now).await?;
-    }
-    let is_news = is_news(was_hooked.unwrap_or(Status::Enqueued), status)
-        && verdict(tx, &build, Beside::After(position)).await?.is_none();
-    if is_news
+    if is_news(was.unwrap_or(Status::Enqueued), status)
+        && verdict(tx, &build, Beside::After(position)).await?.is_none()
         && (is_bad(status)
             || status == Status::Held
-            || was_bad(tx, &build, mailed.as_deref(), position).await?)
+            || was_bad(tx, &build, before.mailed.as_deref(), position).await?)
     {
         outbox::put(tx, Subject::News(build.id), now).await?;
         let mailed = Set(Some(status.word().to_owned()));
@@ -64,6 +43,34 @@ pub(super) async fn refresh(tx: &Transaction, build: i64, now: Timestamp) -> Res
         row.update(tx).await.context("note what people are told of a build")?;
     }
     Ok(build)
+}
+
+/// Brings a build's row in line with its jobs, without a message to anybody.
+pub(in crate::store) async fn follow_jobs(tx: &Transaction, build: i64) -> Result<rows::build::Model> {
+    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
+    let jobs = jobs.all(tx).await.context("list a build's jobs")?;
+    in_line(build, &jobs)?.update(tx).await.context("bring a build in line with its jobs")
+}
+
+/// The columns of a build that follow from its jobs.
+fn in_line(build: i64, jobs: &[rows::job::Model]) -> Result<rows::build::ActiveModel> {
+    let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
+    let hooks = jobs.iter().zip(&statuses).filter(|(job, _)| !job.automatic).map(|(_, status)| *status);
+    let hooks = hooks.collect::<Vec<_>>();
+    let all_finished = statuses.iter().all(|status| status.is_finished());
+    Ok(rows::build::ActiveModel {
+        id: Unchanged(build),
+        status: Set(Status::of_build(&statuses).word().to_owned()),
+        hooked: Set((!hooks.is_empty()).then(|| Status::of_build(&hooks).word().to_owned())),
+        started_at: Set(jobs.iter().filter_map(|job| job.started_at).min()),
+        finished_at: Set(jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished)),
+        ..Default::default()
+    })
+}
+
+/// The status of a build's hooks together; none if the build has no jobs of hooks.
+fn hooked(build: &rows::build::Model) -> Result<Option<Status>> {
+    Ok(build.hooked.as_deref().map(str::parse).transpose()?)
 }
 
 /// True if members may want to know: the build just failed, just succeeded, or is held now.

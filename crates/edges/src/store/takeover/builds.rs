@@ -6,13 +6,12 @@ use super::{
     notes::{free_id, note, own_id},
     places::Places,
 };
-use crate::store::{database::Transaction, rows};
+use crate::store::{database::Transaction, queue::follow_jobs, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     event::Trigger,
     git::GitRef,
     ids::{BuildId, HookId, JobId, ProjectId},
-    status::Status,
     time::Timestamp,
 };
 use sea_orm::{
@@ -264,25 +263,5 @@ async fn note_call(tx: &Transaction, hook: HookId, build: i64) -> Result<()> {
         .to_owned();
     let insert = rows::hook_call::Entity::insert(row).on_conflict(known);
     insert.exec_without_returning(tx).await.context("note a hook's call")?;
-    Ok(())
-}
-
-/// Brings a build in line with its jobs, without a message to anybody.
-pub(in crate::store) async fn follow_jobs(tx: &Transaction, build: i64) -> Result<()> {
-    let jobs = rows::job::Entity::find().filter(rows::job::Column::BuildId.eq(build));
-    let jobs = jobs.all(tx).await.context("list a build's jobs")?;
-    let statuses = jobs.iter().map(|job| job.status.parse()).collect::<Result<Vec<Status>, _>>()?;
-    let hooks = jobs.iter().zip(&statuses).filter(|(job, _)| !job.automatic).map(|(_, status)| *status);
-    let hooks = hooks.collect::<Vec<_>>();
-    let all_finished = statuses.iter().all(|status| status.is_finished());
-    let row = rows::build::ActiveModel {
-        id: Unchanged(build),
-        status: Set(Status::of_build(&statuses).word().to_owned()),
-        hooked: Set((!hooks.is_empty()).then(|| Status::of_build(&hooks).word().to_owned())),
-        started_at: Set(jobs.iter().filter_map(|job| job.started_at).min()),
-        finished_at: Set(jobs.iter().filter_map(|job| job.finished_at).max().filter(|_| all_finished)),
-        ..Default::default()
-    };
-    row.update(tx).await.context("bring a build in line with its jobs")?;
     Ok(())
 }

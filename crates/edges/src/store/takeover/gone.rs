@@ -1,12 +1,12 @@
 //! Removes rows that another installation deleted after they were taken over, unless they were changed here.
 
-use super::{
-    Takeover,
-    builds::{FIRST, follow_jobs},
-    notes::forget,
-    taken::taken,
+use super::{Takeover, builds::FIRST, notes::forget, taken::taken};
+use crate::store::{
+    database::Transaction,
+    projects::Projects,
+    queue::{follow_jobs, moves::OF_BUILD},
+    rows,
 };
-use crate::store::{database::Transaction, projects::Projects, queue::moves::OF_BUILD, rows};
 use anyhow::{Context, Result};
 use kozmic_model::ids::{BuildId, HookId, JobId, ProjectId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
