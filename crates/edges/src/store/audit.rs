@@ -63,7 +63,7 @@ impl AuditTrail<'_> {
                     .filter(rows::audit::Column::Action.eq(deed.action.word()))
                     .filter(rows::audit::Column::Subject.eq(&deed.subject));
                 if known.one(tx).await.context("look for a refused sign-in")?.is_none() {
-                    note(tx, &self.db.actor, deed).await?;
+                    tx.note(deed).await?;
                 }
                 Ok(())
             })
@@ -123,8 +123,15 @@ impl AuditTrail<'_> {
     }
 }
 
-/// Adds an entry for a change of an actor, in the transaction of that change.
-pub(in crate::store) async fn note(tx: &Transaction, actor: &Actor, deed: Deed) -> Result<()> {
+impl Transaction {
+    /// Adds an entry for a change, which counts as made by the transaction's actor.
+    pub(in crate::store) async fn note(&self, deed: Deed) -> Result<()> {
+        note_by(self, &self.actor, deed).await
+    }
+}
+
+/// Adds an entry for a change of another actor, in the transaction of that change.
+pub(in crate::store) async fn note_by(tx: &Transaction, actor: &Actor, deed: Deed) -> Result<()> {
     let Deed { action, project, subject } = deed;
     let name = match project {
         Some(id) => rows::project::Entity::find_by_id(id.0).one(tx).await.context("name a project")?,

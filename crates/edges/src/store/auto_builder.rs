@@ -1,7 +1,6 @@
 //! The Auto Builder: its user, its projects, and the repositories that it watches.
 
 use super::{
-    audit,
     database::Database,
     deliveries::Door,
     missed::MissedDeliveries,
@@ -119,8 +118,7 @@ impl AutoBuilder<'_> {
                 let row = project_row(UserId(owner.id), repository, now);
                 let row = row.insert(tx).await.context("make a project")?;
                 set_role(tx, ProjectId(row.id), UserId(owner.id), Role::Owner).await?;
-                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), ""))
-                    .await?;
+                tx.note(Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
                 Ok(read::project(row))
             })
             .await

@@ -1,7 +1,6 @@
 //! The configuration of the Auto Builder that is in force: one row, replaced as a whole.
 
 use super::{
-    audit,
     database::{Database, Transaction},
     rows,
 };
@@ -73,12 +72,7 @@ impl InForce<'_> {
                     OnConflict::column(rows::configuration::Column::Id).update_columns(columns).to_owned();
                 let swap = rows::configuration::Entity::insert(row).on_conflict(newest);
                 swap.exec_without_returning(tx).await.context("swap the configuration")?;
-                audit::note(
-                    tx,
-                    &self.db.actor,
-                    Deed::new(Action::ConfigurationLoaded, None, new.sha.short()),
-                )
-                .await?;
+                tx.note(Deed::new(Action::ConfigurationLoaded, None, new.sha.short())).await?;
                 Ok(())
             })
             .await

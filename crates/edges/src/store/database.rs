@@ -58,7 +58,7 @@ impl Database {
     pub(super) fn begin(&self) -> BoxFuture<'_, Result<Transaction>> {
         Box::pin(async {
             let begun = self.writer.begin().await.context("begin a transaction")?;
-            Ok(Transaction::new(begun))
+            Ok(Transaction::new(begun, Arc::clone(&self.actor)))
         })
     }
 

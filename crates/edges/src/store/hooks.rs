@@ -1,7 +1,6 @@
 //! Hooks, and the secrets with which their webhooks sign.
 
 use super::{
-    audit,
     database::{Database, Transaction},
     deliveries::Door,
     missed::MissedDeliveries,
@@ -70,8 +69,7 @@ impl Hooks<'_> {
                     ..recipe_row(recipe)?
                 };
                 let row = row.insert(tx).await.context("add a hook")?;
-                audit::note(tx, &self.db.actor, Deed::new(Action::HookAdded, Some(project), &recipe.title))
-                    .await?;
+                tx.note(Deed::new(Action::HookAdded, Some(project), &recipe.title)).await?;
                 read::hook(row)
             })
             .await
@@ -92,12 +90,7 @@ impl Hooks<'_> {
                 let changed = changed(&before.recipe, recipe);
                 if !changed.is_empty() {
                     let subject = format!("{}: {}", recipe.title, changed.join(", "));
-                    audit::note(
-                        tx,
-                        &self.db.actor,
-                        Deed::new(Action::HookChanged, Some(before.project), &subject),
-                    )
-                    .await?;
+                    tx.note(Deed::new(Action::HookChanged, Some(before.project), &subject)).await?;
                 }
                 read::hook(row)
             })
@@ -116,7 +109,7 @@ impl Hooks<'_> {
                 let Some(row) = row else { return Ok(()) };
                 rows::hook::Entity::delete_by_id(id.0).exec(tx).await.context("delete a hook")?;
                 let project = Some(ProjectId(row.project_id));
-                audit::note(tx, &self.db.actor, Deed::new(Action::HookDeleted, project, &row.title)).await?;
+                tx.note(Deed::new(Action::HookDeleted, project, &row.title)).await?;
                 Ok(())
             })
             .await
@@ -141,8 +134,7 @@ impl Hooks<'_> {
                 row.update(tx).await.context("note a webhook")?;
                 if known.webhook_id != Some(webhook.0) || known.unsigned {
                     let project = Some(ProjectId(known.project_id));
-                    audit::note(tx, &self.db.actor, Deed::new(Action::WebhookSet, project, &known.title))
-                        .await?;
+                    tx.note(Deed::new(Action::WebhookSet, project, &known.title)).await?;
                 }
                 Ok(())
             })
@@ -204,8 +196,7 @@ impl Hooks<'_> {
                     rows::hook::ActiveModel { id: Unchanged(id.0), secret: sealed, ..Default::default() };
                 let row = row.update(tx).await.context("give a hook a new secret")?;
                 let project = Some(ProjectId(row.project_id));
-                audit::note(tx, &self.db.actor, Deed::new(Action::WebhookSecretMade, project, &row.title))
-                    .await?;
+                tx.note(Deed::new(Action::WebhookSecretMade, project, &row.title)).await?;
                 Ok(())
             })
             .await?;

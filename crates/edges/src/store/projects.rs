@@ -10,7 +10,6 @@ pub(super) use roles::set_role;
 
 use self::facts::set_owner;
 use super::{
-    audit,
     database::{Database, Transaction},
     people::users,
     read, rows,
@@ -96,8 +95,7 @@ impl Projects<'_> {
                     None => project_row(user, &listed, now).insert(tx).await.context("make a project")?,
                 };
                 set_role(tx, ProjectId(row.id), user, Role::Owner).await?;
-                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), ""))
-                    .await?;
+                tx.note(Deed::new(Action::ProjectMade, Some(ProjectId(row.id)), "")).await?;
                 Ok(read::project(row))
             })
             .await
@@ -192,8 +190,7 @@ impl Projects<'_> {
                 row.update(tx).await.context("change a project's settings")?;
                 let changes = settings.differences(before);
                 if !changes.is_empty() {
-                    audit::note(tx, &self.db.actor, Deed::new(Action::SettingsChanged, Some(id), &changes))
-                        .await?;
+                    tx.note(Deed::new(Action::SettingsChanged, Some(id), &changes)).await?;
                 }
                 Ok(())
             })
@@ -215,7 +212,7 @@ impl Projects<'_> {
                 row.update(tx).await.context("open or close a badge")?;
                 if was_open != is_open {
                     let action = if is_open { Action::BadgeOpened } else { Action::BadgeClosed };
-                    audit::note(tx, &self.db.actor, Deed::new(action, Some(id), "")).await?;
+                    tx.note(Deed::new(action, Some(id), "")).await?;
                 }
                 Ok(())
             })

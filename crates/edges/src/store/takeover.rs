@@ -19,7 +19,6 @@ pub use new_build::{NewBuild, NewJob};
 use notes::{free_id, note, own_id};
 
 use super::{
-    audit,
     database::{Database, Transaction},
     hooks, keys,
     people::users,
@@ -192,7 +191,7 @@ impl Takeover<'_> {
                 }
                 set_role(tx, id, new.owner, Role::Owner).await?;
                 note(tx, "project", foreign, id.0).await?;
-                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectImported, Some(id), "")).await?;
+                tx.note(Deed::new(Action::ProjectImported, Some(id), "")).await?;
                 Ok(Taken::Over(id))
             })
             .await

@@ -3,6 +3,7 @@
 use super::{server::within, text};
 use crate::store::rows;
 use anyhow::{Context, Result};
+use kozmic_model::audit::Actor;
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult, QueryResult,
     QuerySelect, Select, Statement,
@@ -23,11 +24,13 @@ pub(in crate::store) struct Transaction {
     whole: Arc<DatabaseTransaction>,
     /// The builds that this transaction has locked on a server.
     builds: Arc<Mutex<BTreeSet<i64>>>,
+    /// The actor of the changes.
+    pub(in crate::store) actor: Arc<Actor>,
 }
 
 impl Transaction {
-    pub(super) fn new(begun: DatabaseTransaction) -> Self {
-        Self { whole: Arc::new(begun), builds: Arc::default() }
+    pub(super) fn new(begun: DatabaseTransaction, actor: Arc<Actor>) -> Self {
+        Self { whole: Arc::new(begun), builds: Arc::default(), actor }
     }
 
     /// Commits all changes of the transaction.

@@ -1,7 +1,7 @@
 //! Images that install scripts made: the images on each runner's engine, and the times of their last use.
 
 use super::Images;
-use crate::store::{audit, rows};
+use crate::store::rows;
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
@@ -194,12 +194,7 @@ impl Images<'_> {
                 let gone = gone.exec(tx).await.context("forget a cached image")?;
                 if gone.rows_affected > 0 && self.db.actor.is_somebody() {
                     let key = image.key.get(..12).unwrap_or(&image.key);
-                    audit::note(
-                        tx,
-                        &self.db.actor,
-                        Deed::new(Action::ImageDropped, Some(image.project), key),
-                    )
-                    .await?;
+                    tx.note(Deed::new(Action::ImageDropped, Some(image.project), key)).await?;
                 }
                 Ok(())
             })

@@ -1,7 +1,7 @@
 //! Credentials of registries, with user and password, for each project.
 
 use super::Keys;
-use crate::store::{audit, rows};
+use crate::store::rows;
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
@@ -76,7 +76,7 @@ impl Keys<'_> {
                 let keep = rows::registry_credential::Entity::insert(row).on_conflict(newest);
                 keep.exec_without_returning(tx).await.context("keep a credential")?;
                 let action = if there.is_some() { Action::RegistryChanged } else { Action::RegistryAdded };
-                audit::note(tx, &self.db.actor, Deed::new(action, Some(project), &checked.registry)).await?;
+                tx.note(Deed::new(action, Some(project), &checked.registry)).await?;
                 Ok(())
             })
             .await
@@ -95,12 +95,7 @@ impl Keys<'_> {
                 let Some(row) = row.one(tx).await.context("find a credential")? else { return Ok(()) };
                 let gone = rows::registry_credential::Entity::delete_by_id(row.id);
                 gone.exec(tx).await.context("remove a credential")?;
-                audit::note(
-                    tx,
-                    &self.db.actor,
-                    Deed::new(Action::RegistryDeleted, Some(project), &row.registry),
-                )
-                .await?;
+                tx.note(Deed::new(Action::RegistryDeleted, Some(project), &row.registry)).await?;
                 Ok(())
             })
             .await

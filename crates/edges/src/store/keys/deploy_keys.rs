@@ -1,7 +1,7 @@
 //! Deploy keys, with which private repositories are fetched.
 
 use super::Keys;
-use crate::store::{audit, rows};
+use crate::store::rows;
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
@@ -75,7 +75,7 @@ impl Keys<'_> {
                     .to_owned();
                 let keep = rows::deploy_key::Entity::insert(row).on_conflict(newest);
                 keep.exec_without_returning(tx).await.context("keep a deploy key")?;
-                audit::note(tx, &self.db.actor, Deed::new(Action::DeployKeyMade, Some(project), "")).await?;
+                tx.note(Deed::new(Action::DeployKeyMade, Some(project), "")).await?;
                 Ok(DeployKey { public_key: public.to_owned(), at_forge: None })
             })
             .await

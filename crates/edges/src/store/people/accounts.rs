@@ -67,7 +67,7 @@ impl People<'_> {
                 }
                 if after != before {
                     set_mail(tx, user, &after).await?;
-                    audit::note(tx, &self.db.actor, Deed::new(Action::MailChanged, None, "")).await?;
+                    tx.note(Deed::new(Action::MailChanged, None, "")).await?;
                 }
                 Ok(outcome)
             })
@@ -109,7 +109,7 @@ impl People<'_> {
                     &MailSettings { address: before.unconfirmed, unconfirmed: None, ..before },
                 )
                 .await?;
-                audit::note(tx, &self.db.actor, Deed::new(Action::MailConfirmed, None, "")).await?;
+                tx.note(Deed::new(Action::MailConfirmed, None, "")).await?;
                 Ok(true)
             })
             .await
@@ -131,7 +131,7 @@ impl People<'_> {
                 set_mail(tx, user, &MailSettings { is_on: false, ..before.mail }).await?;
                 // The person who follows a link is not known.
                 let login = before.profile.login;
-                audit::note(tx, &Actor::Kozmic, Deed::new(Action::Unsubscribed, None, &login)).await?;
+                audit::note_by(tx, &Actor::Kozmic, Deed::new(Action::Unsubscribed, None, &login)).await?;
                 Ok(Some(login))
             })
             .await

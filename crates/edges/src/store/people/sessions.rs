@@ -2,7 +2,6 @@
 
 use super::People;
 use crate::store::{
-    audit,
     database::{Transaction, aside},
     rows,
 };
@@ -123,7 +122,7 @@ impl People<'_> {
                 let session = rows::session::Entity::delete_by_id(fingerprint.to_owned());
                 let ended = session.exec(tx).await.context("end a session")?;
                 if ended.rows_affected > 0 {
-                    audit::note(tx, &self.db.actor, Deed::new(Action::SignedOut, None, "")).await?;
+                    tx.note(Deed::new(Action::SignedOut, None, "")).await?;
                 }
                 Ok(())
             })
@@ -142,7 +141,7 @@ impl People<'_> {
                     .filter(rows::session::Column::UserId.eq(user.0))
                     .filter(rows::session::Column::Fingerprint.ne(fingerprint));
                 if others.exec(tx).await.context("end other sessions")?.rows_affected > 0 {
-                    audit::note(tx, &self.db.actor, Deed::new(Action::OthersSignedOut, None, "")).await?;
+                    tx.note(Deed::new(Action::OthersSignedOut, None, "")).await?;
                 }
                 Ok(())
             })

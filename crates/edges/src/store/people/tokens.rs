@@ -2,7 +2,7 @@
 
 use super::{People, sessions::USE_GRAIN};
 use crate::secret;
-use crate::store::{audit, database::aside, read, rows};
+use crate::store::{database::aside, read, rows};
 use anyhow::{Context, Result};
 use chrono::DateTime;
 use kozmic_model::{
@@ -73,8 +73,7 @@ impl People<'_> {
                 let tx = &tx;
                 row.clone().insert(tx).await.context("make an API token")?;
                 let subject = format!("{title} ({}, {})", rights.scope.word(), end(rights));
-                audit::note(tx, &self.db.actor, Deed::new(Action::TokenMade, rights.project, &subject))
-                    .await?;
+                tx.note(Deed::new(Action::TokenMade, rights.project, &subject)).await?;
                 Ok(())
             })
             .await?;
@@ -94,7 +93,7 @@ impl People<'_> {
                 let Some(row) = row.one(tx).await.context("find an API token")? else { return Ok(()) };
                 rows::api_token::Entity::delete_by_id(row.id).exec(tx).await.context("end an API token")?;
                 let project = row.project_id.map(ProjectId);
-                audit::note(tx, &self.db.actor, Deed::new(Action::TokenDeleted, project, &row.title)).await?;
+                tx.note(Deed::new(Action::TokenDeleted, project, &row.title)).await?;
                 Ok(())
             })
             .await

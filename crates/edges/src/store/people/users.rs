@@ -54,7 +54,7 @@ impl People<'_> {
                 let user = note_admission(tx, user.id, &session.admission).await?;
                 sessions::begin(tx, user.id, session, now).await?;
                 let actor = Actor::Person { user: user.id, login: user.profile.login.clone(), token: None };
-                audit::note(tx, &actor, Deed::new(Action::SignedIn, None, &session.agent)).await?;
+                audit::note_by(tx, &actor, Deed::new(Action::SignedIn, None, &session.agent)).await?;
                 Ok(user)
             })
             .await
@@ -87,7 +87,7 @@ impl People<'_> {
                 };
                 let row = row.update(tx).await.context("forget a token")?;
                 sessions::end_all(tx, id).await?;
-                audit::note(tx, &self.db.actor, Deed::new(Action::SignInEnded, None, &row.login)).await?;
+                tx.note(Deed::new(Action::SignInEnded, None, &row.login)).await?;
                 Ok(())
             })
             .await
@@ -104,8 +104,7 @@ impl People<'_> {
                 let user = note_admission(tx, id, admission).await?;
                 if *admission == Admission::Nobody {
                     sessions::end_all(tx, id).await?;
-                    audit::note(tx, &self.db.actor, Deed::new(Action::PutOut, None, &user.profile.login))
-                        .await?;
+                    tx.note(Deed::new(Action::PutOut, None, &user.profile.login)).await?;
                 }
                 Ok(())
             })

@@ -5,7 +5,7 @@ use super::{
     facts::{hand_over, note_repository, note_sync, replace_repositories},
     roles::{give_role, membership, of_project, take_role},
 };
-use crate::store::{audit, people::users, read, rows};
+use crate::store::{people::users, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
@@ -128,8 +128,7 @@ impl Projects<'_> {
                 }
                 note_sync(tx, project, now).await?;
                 if self.db.actor.is_somebody() {
-                    audit::note(tx, &self.db.actor, Deed::new(Action::MembersSynced, Some(project), ""))
-                        .await?;
+                    tx.note(Deed::new(Action::MembersSynced, Some(project), "")).await?;
                 }
                 Ok(())
             })

@@ -2,7 +2,6 @@
 
 use super::Projects;
 use crate::store::{
-    audit,
     queue::{cancel, of_project},
     rows,
 };
@@ -49,7 +48,7 @@ impl Projects<'_> {
                 };
                 let row = buried.update(tx).await.context("bury a project")?;
                 let with = if row.drops_artifacts { "with its artifacts" } else { "" };
-                audit::note(tx, &self.db.actor, Deed::new(Action::ProjectDeleted, Some(id), with)).await?;
+                tx.note(Deed::new(Action::ProjectDeleted, Some(id), with)).await?;
                 Ok(live.into_iter().map(|job| JobId(job.id)).collect())
             })
             .await

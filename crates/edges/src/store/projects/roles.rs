@@ -23,7 +23,7 @@ pub(super) async fn give_role(tx: &Transaction, project: ProjectId, user: UserId
     set_role(tx, project, user, role).await?;
     let had = had.map(|had| format!("{had} → ")).unwrap_or_default();
     let subject = format!("{}: {had}{}", login_of(tx, user).await?, role.word());
-    audit::note(tx, &Actor::Kozmic, Deed::new(Action::RoleGiven, Some(project), &subject)).await
+    audit::note_by(tx, &Actor::Kozmic, Deed::new(Action::RoleGiven, Some(project), &subject)).await
 }
 
 /// Takes a user's role away.
@@ -32,7 +32,7 @@ pub(super) async fn take_role(tx: &Transaction, row: rows::membership::Model) ->
     gone.exec(tx).await.context("remove a member")?;
     let subject = format!("{}: {}", login_of(tx, UserId(row.user_id)).await?, row.role);
     let deed = Deed::new(Action::RoleTaken, Some(ProjectId(row.project_id)), &subject);
-    audit::note(tx, &Actor::Kozmic, deed).await
+    audit::note_by(tx, &Actor::Kozmic, deed).await
 }
 
 async fn login_of(tx: &Transaction, user: UserId) -> Result<String> {

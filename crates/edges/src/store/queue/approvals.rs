@@ -6,7 +6,7 @@ use super::{
     refresh::refresh,
     waiting::{for_runner, is_held, number_of},
 };
-use crate::store::{audit, database::Transaction, rows};
+use crate::store::{database::Transaction, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
@@ -83,12 +83,7 @@ impl Queue<'_> {
                 let build = refresh(tx, row.id, now).await?;
                 let more = if asked.is_for_all { ", and what the same person pushes later" } else { "" };
                 let subject = format!("#{} at {}{more}", build.number, build.sha.short());
-                audit::note(
-                    tx,
-                    &self.db.actor,
-                    Deed::new(Action::BuildApproved, Some(build.project), &subject),
-                )
-                .await?;
+                tx.note(Deed::new(Action::BuildApproved, Some(build.project), &subject)).await?;
                 Ok(Approved::Jobs(Box::new(build), jobs))
             })
             .await

@@ -5,7 +5,7 @@ use super::{
     refresh::refresh,
     waiting::{for_runner, waiting},
 };
-use crate::store::{audit, database::Transaction, rows};
+use crate::store::{database::Transaction, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
@@ -40,12 +40,7 @@ impl Queue<'_> {
                 again(tx, row, now).await?;
                 let build = refresh(tx, build, now).await?;
                 let subject = format!("{title} of build #{}", build.number);
-                audit::note(
-                    tx,
-                    &self.db.actor,
-                    Deed::new(Action::JobRestarted, Some(build.project), &subject),
-                )
-                .await?;
+                tx.note(Deed::new(Action::JobRestarted, Some(build.project), &subject)).await?;
                 Ok(Some(build))
             })
             .await
@@ -72,12 +67,7 @@ impl Queue<'_> {
                 let build = refresh(tx, build.0, now).await?;
                 if !jobs.is_empty() {
                     let subject = format!("#{}", build.number);
-                    audit::note(
-                        tx,
-                        &self.db.actor,
-                        Deed::new(Action::BuildRestarted, Some(build.project), &subject),
-                    )
-                    .await?;
+                    tx.note(Deed::new(Action::BuildRestarted, Some(build.project), &subject)).await?;
                 }
                 Ok(jobs)
             })

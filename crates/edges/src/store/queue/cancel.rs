@@ -5,7 +5,7 @@ use super::{
     jobs::{tell, title_of},
     refresh::refresh,
 };
-use crate::store::{audit, database::Transaction, rows};
+use crate::store::{database::Transaction, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
@@ -42,12 +42,7 @@ impl Queue<'_> {
                 let build = refresh(tx, row.build_id, now).await?;
                 if by.is_none() && !is_over {
                     let subject = format!("{} of build #{}", title_of(&row), build.number);
-                    audit::note(
-                        tx,
-                        &self.db.actor,
-                        Deed::new(Action::JobCanceled, Some(build.project), &subject),
-                    )
-                    .await?;
+                    tx.note(Deed::new(Action::JobCanceled, Some(build.project), &subject)).await?;
                 }
                 Ok(())
             })
