@@ -37,7 +37,7 @@ use kozmic_model::{
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set, Unchanged},
+    ActiveValue::{Set, Unchanged},
     ColumnTrait, EntityTrait, Iterable, QueryFilter,
 };
 use secrecy::SecretString;
@@ -339,20 +339,8 @@ fn is_same(row: &rows::hook::Model, fresh: &rows::hook::ActiveModel) -> bool {
 }
 
 fn user_row(new: &NewUser, token: Vec<u8>, now: Timestamp) -> rows::user::ActiveModel {
-    let Profile { forge_id, login, name, avatar_url, email } = new.profile.clone();
-    rows::user::ActiveModel {
-        id: NotSet,
-        forge_id: Set(forge_id.0),
-        login: Set(login),
-        name: Set(name),
-        avatar_url: Set(avatar_url),
-        email: Set(email),
-        token: Set(token),
-        created_at: Set(now.0),
-        signed_in_at: Set(0),
-        mail_address: Set(new.mail_address.clone()),
-        ..users::blank_mail_settings(false)
-    }
+    let mail_address = Set(new.mail_address.clone());
+    rows::user::ActiveModel { mail_address, ..users::new_row(&new.profile, token, now) }
 }
 
 #[cfg(test)]

@@ -180,23 +180,56 @@ async fn note_admission(tx: &Transaction, id: UserId, admission: &Admission) -> 
 }
 
 async fn upsert_user(tx: &Transaction, profile: &Profile, token: Vec<u8>, now: Timestamp) -> Result<User> {
+    let known = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(profile.forge_id.0));
+    let row = match known.one(tx).await.context("find a user")? {
+        Some(known) => {
+            let row = rows::user::ActiveModel {
+                id: Unchanged(known.id),
+                token: Set(token),
+                signed_in_at: Set(now.0),
+                ..profile_columns(profile)
+            };
+            row.update(tx).await
+        }
+        None => {
+            let signed_in_at = Set(now.0);
+            let row = rows::user::ActiveModel { signed_in_at, ..new_row(profile, token, now) };
+            row.insert(tx).await
+        }
+    };
+    confirmed_by_forge(tx, row.context("note a user")?).await
+}
+
+/// Columns of a user's row that are as the forge describes the user.
+fn profile_columns(profile: &Profile) -> rows::user::ActiveModel {
     let Profile { forge_id, login, name, avatar_url, email } = profile.clone();
-    let known = rows::user::Entity::find().filter(rows::user::Column::ForgeId.eq(forge_id.0));
-    let known = known.one(tx).await.context("find a user")?;
-    let row = rows::user::ActiveModel {
-        id: known.as_ref().map_or(NotSet, |row| Set(row.id)),
+    rows::user::ActiveModel {
         forge_id: Set(forge_id.0),
         login: Set(login),
         name: Set(name),
         avatar_url: Set(avatar_url),
         email: Set(email),
+        ..Default::default()
+    }
+}
+
+/// The row of a new user who never signed in.
+pub(in crate::store) fn new_row(
+    profile: &Profile,
+    token: Vec<u8>,
+    now: Timestamp,
+) -> rows::user::ActiveModel {
+    rows::user::ActiveModel {
+        id: NotSet,
         token: Set(token),
-        created_at: Set(known.as_ref().map_or(now.0, |row| row.created_at)),
-        signed_in_at: Set(now.0),
-        ..blank_mail_settings(known.is_some())
-    };
-    let row = if known.is_some() { row.update(tx).await } else { row.insert(tx).await };
-    confirmed_by_forge(tx, row.context("note a user")?).await
+        created_at: Set(now.0),
+        signed_in_at: Set(0),
+        mail_address: Set(None),
+        mail_unconfirmed: Set(None),
+        mail_is_on: Set(true),
+        mail_only_own: Set(false),
+        ..profile_columns(profile)
+    }
 }
 
 /// Confirms an address that waits, if the forge reports that address now.
@@ -212,20 +245,6 @@ async fn confirmed_by_forge(tx: &Transaction, row: rows::user::Model) -> Result<
         ..Default::default()
     };
     Ok(read::user(fresh.update(tx).await.context("note an address that the forge confirms")?))
-}
-
-/// Columns about mail for a new user's row; the columns of a known user stay unchanged.
-pub(in crate::store) fn blank_mail_settings(is_known: bool) -> rows::user::ActiveModel {
-    match is_known {
-        true => rows::user::ActiveModel { ..Default::default() },
-        false => rows::user::ActiveModel {
-            mail_address: Set(None),
-            mail_unconfirmed: Set(None),
-            mail_is_on: Set(true),
-            mail_only_own: Set(false),
-            ..Default::default()
-        },
-    }
 }
 
 /// The user with that number at the forge. A user who never signed in is stored as the forge describes them.
@@ -247,19 +266,7 @@ pub(in crate::store) async fn known_by_forge(
         }
         return Ok(UserId(row.id));
     }
-    let Profile { forge_id, login, name, avatar_url, email } = profile.clone();
-    let row = rows::user::ActiveModel {
-        id: NotSet,
-        forge_id: Set(forge_id.0),
-        login: Set(login),
-        name: Set(name),
-        avatar_url: Set(avatar_url),
-        email: Set(email),
-        token: Set(Vec::new()),
-        created_at: Set(now.0),
-        signed_in_at: Set(0),
-        ..blank_mail_settings(false)
-    };
+    let row = new_row(profile, Vec::new(), now);
     Ok(UserId(row.insert(tx).await.context("note a user")?.id))
 }
 
