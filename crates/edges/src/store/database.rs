@@ -18,7 +18,7 @@ pub(in crate::store) use seal::Vault;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{
     sync::{Mutex, MutexGuard},
-    time::{sleep, timeout},
+    time::timeout,
 };
 pub(in crate::store) use transaction::Transaction;
 
@@ -117,12 +117,11 @@ impl Database {
                 }
                 Err(fault) => fault,
             };
-            let passes = || fault.chain().find_map(|cause| cause.downcast_ref::<DbErr>());
-            let wait = passes().filter(|_| self.has_many_writers());
-            let Some(wait) = wait.and_then(|cause| passing::wait(cause, tries)) else { return Err(fault) };
-            tracing::debug!(what, tries, error = format!("{fault:#}"), "a change is tried again");
-            sleep(wait).await;
-            tries += 1;
+            let of_database = fault.chain().find_map(|cause| cause.downcast_ref::<DbErr>());
+            match of_database.filter(|_| self.has_many_writers()) {
+                Some(cause) if passing::pause(what, cause, &mut tries).await => {}
+                _ => return Err(fault),
+            }
         }
     }
 

@@ -5,7 +5,6 @@ use super::{
     server::{self, ServerAccess},
 };
 use anyhow::Result;
-use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     Statement,
@@ -44,10 +43,10 @@ impl Access {
     }
 
     /// Begins a transaction that writes.
-    pub(in crate::store) fn begin(&self) -> BoxFuture<'_, Result<DatabaseTransaction, DbErr>> {
+    pub(in crate::store) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         match self {
-            Self::File(file) => file.begin(),
-            Self::Server(server) => Box::pin(server.begin()),
+            Self::File(file) => file.begin().await,
+            Self::Server(server) => server.begin().await,
         }
     }
 

@@ -7,7 +7,6 @@
 //! depends on SQLite itself is in `sqlite`.
 
 use super::sqlite::{self, Connections, Identity, Side};
-use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     Statement,
@@ -69,13 +68,10 @@ impl FileAccess {
         Ok(self.of(&open).clone())
     }
 
-    /// Begins a transaction that writes. The future is boxed: all code that writes is built around it, and the compiler
-    /// limits the depth of nested futures.
-    pub(super) fn begin(&self) -> BoxFuture<'_, Result<DatabaseTransaction, DbErr>> {
-        Box::pin(async {
-            let open = self.database.sound().await?;
-            sqlite::begin(self.of(&open)).await
-        })
+    /// Begins a transaction that writes.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let open = self.database.sound().await?;
+        sqlite::begin(self.of(&open)).await
     }
 
     /// Writes all changes into the database's one file and closes it, for reading and for writing.

@@ -6,6 +6,7 @@ use sea_orm::{
     sqlx::{self, error::DatabaseError, mysql::MySqlDatabaseError},
 };
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// The most times that one piece of work is begun.
 const TRIES: u32 = 10;
@@ -22,9 +23,18 @@ enum Passing {
     Lost,
 }
 
+/// Waits before failed work is tried once more, and counts that try. False if another try makes no sense.
+pub(super) async fn pause(what: &str, fault: &DbErr, tries: &mut u32) -> bool {
+    let Some(wait) = wait(fault, *tries) else { return false };
+    tracing::debug!(what, tries, %fault, "work on the database is tried again");
+    sleep(wait).await;
+    *tries += 1;
+    true
+}
+
 /// Time to wait before failed work is tried once more; none if another try makes no sense. `tries` is the number of
 /// tries so far, from 1.
-pub(super) fn wait(fault: &DbErr, tries: u32) -> Option<Duration> {
+fn wait(fault: &DbErr, tries: u32) -> Option<Duration> {
     let first = match kind(fault)? {
         Passing::Conflict => Duration::from_millis(5),
         Passing::Lost => Duration::from_millis(50),

@@ -16,7 +16,7 @@ use sea_orm::{
     },
 };
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use url::Url;
 
 /// Number of connections.
@@ -235,10 +235,9 @@ macro_rules! alone {
                 Ok(done) => return Ok(done),
                 Err(fault) => fault,
             };
-            let Some(wait) = passing::wait(&fault, tries) else { return Err(fault) };
-            tracing::debug!(%fault, tries, "a statement is tried again");
-            sleep(wait).await;
-            tries += 1;
+            if !passing::pause("a statement", &fault, &mut tries).await {
+                return Err(fault);
+            }
         }
     }};
 }
