@@ -5,8 +5,8 @@
 //! uses one below it.
 
 mod rows;
-mod schema;
 mod database;
+mod schema;
 mod read;
 mod page;
 mod installation;
