@@ -1,6 +1,7 @@
 //! Checks the order of the crates, and the order inside of them, by reading the sources.
 
 mod circles;
+mod forge;
 mod test_files;
 
 use std::{
@@ -8,6 +9,9 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Names of files and folders that only tests compile. `test_files` checks that all such files are called so.
+const FOR_TESTS: [&str; 3] = ["tests", "fuzz", "samples"];
 
 fn crates() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -26,6 +30,30 @@ fn sources(dir: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
+/// True if only tests compile the file with this path, below `crates/` or below the directory of a crate's sources.
+fn is_for_tests(path: &Path) -> bool {
+    path.with_extension("").components().any(|part| FOR_TESTS.iter().any(|name| part.as_os_str() == *name))
+}
+
+/// A source without the module of tests at its end.
+fn without_tests(source: &str) -> &str {
+    let opens_tests = |at: &usize| {
+        let module = source[*at..].lines().nth(1).unwrap_or_default();
+        module.contains("mod ") && module.ends_with('{')
+    };
+    let tests = source.match_indices("#[cfg(test)]\n").map(|(at, _)| at).find(opens_tests);
+    &source[..tests.unwrap_or(source.len())]
+}
+
+fn without_comments(source: &str) -> String {
+    source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// A source without its comments and its tests.
+fn code(source: &str) -> String {
+    without_comments(without_tests(source))
+}
+
 /// A module's own file, and all that stand in its folder.
 fn whole(dir: &Path, module: &str) -> Vec<(PathBuf, String)> {
     let file = dir.join(format!("{module}.rs"));
@@ -39,7 +67,11 @@ fn whole(dir: &Path, module: &str) -> Vec<(PathBuf, String)> {
 
 fn modules(lib: &str) -> Vec<String> {
     let declarations = lib.lines().filter_map(|line| {
-        line.trim_start_matches("pub(crate) ").trim_start_matches("pub ").strip_prefix("mod ")
+        let line = ["pub(crate) ", "pub(super) ", "pub "]
+            .iter()
+            .find_map(|start| line.strip_prefix(start))
+            .unwrap_or(line);
+        line.strip_prefix("mod ")
     });
     declarations.filter_map(|line| line.strip_suffix(';')).map(str::to_owned).collect()
 }
@@ -47,8 +79,7 @@ fn modules(lib: &str) -> Vec<String> {
 /// The names that the code (not its comments) reaches for in `root`, which is `crate`, `super`, a crate's name, or one
 /// of these with a module.
 fn reached(source: &str, root: &str) -> BTreeSet<String> {
-    let code =
-        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code = without_comments(source);
     let (top, below) =
         root.split_once("::").map_or((root, String::new()), |(top, module)| (top, format!("{module}::")));
     let start = format!("{top}::");
@@ -146,19 +177,6 @@ fn the_model_is_pure() {
     }
 }
 
-#[test]
-fn no_edge_sees_a_sibling() {
-    let folders = ["forge", "store", "broker", "engine", "logs", "git", "notifier", "publisher"];
-    for folder in folders {
-        for (path, source) in whole(&crates().join("edges/src"), folder) {
-            let reached = reached(&source, "crate");
-            for sibling in folders.iter().filter(|sibling| **sibling != folder) {
-                assert!(!reached.contains(*sibling), "{} sees {sibling}", path.display());
-            }
-        }
-    }
-}
-
 /// The runner's machine may be a stranger's: it has no database, no forge and no secret key.
 #[test]
 fn the_runner_reaches_for_its_own_machine_alone() {
@@ -213,8 +231,7 @@ fn pages_and_api_do_not_see_each_other() {
         let own = whole(&dir, one);
         assert!(own.len() > 5);
         for (path, source) in own {
-            let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-            assert!(!reached(code, "crate").contains(other), "{} sees {other}", path.display());
+            assert!(!reached(&code(&source), "crate").contains(other), "{} sees {other}", path.display());
         }
     }
 }
@@ -226,7 +243,7 @@ fn every_file_says_where_it_stands() {
             continue;
         }
         assert!(source.starts_with("//!"), "{} opens without a doc comment", path.display());
-        let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-        assert!(code.lines().count() <= 400, "{} has more than 400 lines", path.display());
+        let lines = without_tests(&source).lines().count();
+        assert!(lines <= 400, "{} has more than 400 lines", path.display());
     }
 }

@@ -1,7 +1,7 @@
 //! Finds circles of modules in each crate. Two modules make a circle if each knows the other, directly or by way of
 //! further modules. A module and those in its folder are one: they may know each other. Tests are left out.
 
-use super::{crates, paths, sources};
+use super::{code, crates, is_for_tests, modules, paths, sources};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -40,12 +40,8 @@ impl Modules {
     }
 
     fn of(files: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> Self {
-        let is_code = |name: &Name| {
-            let is_test = |word: &String| ["tests", "fuzz", "samples"].contains(&word.as_str());
-            !name.iter().any(is_test)
-        };
-        let all = files.into_iter().map(|(path, source)| (name(path.as_ref()), code(source.as_ref())));
-        Self(all.filter(|(name, _)| is_code(name)).collect())
+        let all = files.into_iter().filter(|(path, _)| !is_for_tests(Path::new(path.as_ref())));
+        Self(all.map(|(path, source)| (name(path.as_ref()), code(source.as_ref()))).collect())
     }
 
     /// The items that modules have from elsewhere, by the paths under which others may reach them there.
@@ -141,12 +137,6 @@ fn name(path: &str) -> Name {
     words.filter(|word| !["lib", "main"].contains(&word.as_str())).collect()
 }
 
-/// A source without its comments and its tests.
-fn code(source: &str) -> String {
-    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
-
 /// The texts that follow each `use`.
 fn uses(code: &str) -> impl Iterator<Item = &str> {
     code.match_indices("use ").filter_map(|(at, found)| {
@@ -206,6 +196,36 @@ fn no_two_modules_know_each_other_in_a_circle() {
         }
     }
     assert!(faults.is_empty(), "modules know each other in a circle\n{}", faults.join("\n"));
+}
+
+/// Modules of `kozmic-edges` that all edges share. Each other module is an edge.
+const SHARED: [&str; 6] = ["clock", "private_dir", "secret", "small_file", "tls_fault", "room"];
+
+#[test]
+fn no_edge_sees_a_sibling() {
+    let all = Modules::read(&crates().join("edges/src")).edges();
+    let is_edge = |name: &Name| matches!(&name[..], [module] if !SHARED.contains(&module.as_str()));
+    let seen = all.iter().filter(|edge| is_edge(&edge.from) && is_edge(&edge.to));
+    let seen = seen.map(|edge| &edge.found).collect::<Vec<_>>();
+    assert!(all.len() > 100 && seen.is_empty(), "{seen:#?}");
+}
+
+#[test]
+fn each_module_of_the_store_uses_only_those_above_it() {
+    let dir = crates().join("edges/src");
+    let all = Modules::read(&dir).edges();
+    for folder in ["store", "store/queue"] {
+        let listed = modules(&fs::read_to_string(dir.join(format!("{folder}.rs"))).unwrap());
+        let place = |module: &Name| {
+            let (last, before) = module.split_last()?;
+            listed.iter().position(|one| one == last && before == name(folder))
+        };
+        let places = all.iter().filter_map(|edge| Some((edge, place(&edge.from)?, place(&edge.to)?)));
+        let places = places.collect::<Vec<_>>();
+        let below = places.iter().filter(|(_, from, to)| from < to).map(|(edge, ..)| &edge.found);
+        let below = below.collect::<Vec<_>>();
+        assert!(places.len() > 10 && below.is_empty(), "{below:#?}");
+    }
 }
 
 /// The modules of each circle in made-up files.

@@ -1,6 +1,6 @@
 //! The forge's words stay at the forge: no other part of the program has its headers, events, links or name.
 
-use super::{crates, sources};
+use super::{code, crates, is_for_tests, sources};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -45,43 +45,20 @@ struct Code {
 }
 
 fn all() -> Vec<Code> {
-    let all = sources(&crates());
-    let for_tests = all.iter().flat_map(|(path, source)| for_tests(path, source)).collect::<Vec<_>>();
     let is_code = |path: &Path| {
-        let parts = path
-            .components()
-            .any(|part| ["tests", "target", "examples"].iter().any(|dir| part.as_os_str() == *dir));
-        !parts && !for_tests.iter().any(|one| path.starts_with(one) || path == one.with_extension("rs"))
+        let path = path.strip_prefix(crates()).expect("it is below");
+        let is_beside = path.components().any(|part| ["target", "examples"].iter().any(|dir| part.as_os_str() == *dir));
+        !is_beside && !is_for_tests(path)
     };
-    let rust = all.iter().filter(|(path, _)| is_code(path)).map(|(path, source)| code(path, source));
+    let all = sources(&crates()).into_iter().filter(|(path, _)| is_code(path));
+    let rust = all.map(|(path, source)| Code::of(&path, &source));
     let mut pages = Vec::new();
     for dir in ["web/templates", "web/static"] {
         files(&crates().join(dir), &mut pages);
     }
     pages.retain(|path| !path.components().any(|part| part.as_os_str() == "test"));
-    let read = |path: &PathBuf| fs::read_to_string(path).map(|source| code(path, &source)).ok();
+    let read = |path: &PathBuf| fs::read_to_string(path).map(|source| Code::of(path, &source)).ok();
     rust.chain(pages.iter().filter_map(read)).collect()
-}
-
-/// Modules that a file has for tests alone, as paths without an extension.
-fn for_tests(path: &Path, source: &str) -> Vec<PathBuf> {
-    let is_root = path.file_stem().is_some_and(|stem| stem == "lib" || stem == "main");
-    let dir = if is_root { path.with_file_name("") } else { path.with_extension("") };
-    let declared = source.split("#[cfg(test)]\n").skip(1);
-    let names = declared.filter_map(|rest| rest.lines().next()?.split_once("mod ")?.1.strip_suffix(';'));
-    names.map(|name| dir.join(name)).collect()
-}
-
-fn code(path: &Path, source: &str) -> Code {
-    let opens_tests = |at: &usize| {
-        let module = source[*at..].lines().nth(1).unwrap_or_default();
-        module.contains("mod ") && module.ends_with('{')
-    };
-    let tests = source.match_indices("#[cfg(test)]\n").map(|(at, _)| at).find(opens_tests);
-    let lines = source[..tests.unwrap_or(source.len())].lines();
-    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
-    let path = path.strip_prefix(crates()).expect("it is below");
-    Code { path: path.display().to_string(), text: lines.collect::<Vec<_>>().join("\n") }
 }
 
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -94,6 +71,11 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) {
 }
 
 impl Code {
+    fn of(path: &Path, source: &str) -> Self {
+        let path = path.strip_prefix(crates()).expect("it is below");
+        Self { path: path.display().to_string(), text: code(source) }
+    }
+
     fn is_in(&self, parts: &[&str]) -> bool {
         parts.iter().any(|part| self.path.starts_with(part))
     }

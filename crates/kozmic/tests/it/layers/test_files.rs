@@ -1,13 +1,10 @@
 //! Checks that the names of files tell if only tests compile them.
 
-use super::{crates, sources};
+use super::{FOR_TESTS, crates, sources};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// Names of files that only tests compile. All else of this kind stands in folders called `tests`.
-const NAMES: [&str; 3] = ["tests", "fuzz", "samples"];
 
 /// The modules with files of their own that a source declares for tests only.
 fn for_tests(source: &str) -> Vec<&str> {
@@ -31,7 +28,7 @@ fn files_that_only_tests_compile_are_called_so() {
         let dir = entry.path().join("src");
         let all = if dir.exists() { sources(&dir) } else { Vec::new() };
         for (path, source) in all.iter().filter(|(path, _)| !is_in_tests(path.strip_prefix(&dir).unwrap())) {
-            let names = for_tests(source).into_iter().filter(|name| !NAMES.contains(name));
+            let names = for_tests(source).into_iter().filter(|name| !FOR_TESTS.contains(name));
             odd.extend(names.map(|name| (path.clone(), name.to_owned())));
         }
     }
