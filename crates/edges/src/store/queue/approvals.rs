@@ -92,7 +92,7 @@ impl Queue<'_> {
 
 /// Completes an existing build with facts of a change: the build may have become known without a delivery. It needs no
 /// approval if its pusher needs none. Approvals of the pusher's commits apply to the build, too.
-pub(in crate::store) async fn take_in(
+pub(in crate::store) async fn complete_pusher(
     tx: &Transaction,
     build: rows::build::Model,
     change: &Change,

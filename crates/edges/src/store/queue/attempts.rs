@@ -109,7 +109,7 @@ pub(in crate::store) async fn interrupted(
 
 /// Ends the attempt of a runner that let its lease end. False if the job ends, too, because it gets no further attempt
 /// by itself.
-pub(in crate::store) async fn let_go(
+pub(in crate::store) async fn end_lapsed(
     tx: &Transaction,
     row: &rows::job::Model,
     job: &Job,

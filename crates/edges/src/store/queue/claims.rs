@@ -1,6 +1,6 @@
 //! Claims: a runner gets waiting jobs under a lease. Results are accepted only from the attempt that holds the job.
 
-use super::{Queue, attempts::let_go, jobs, moves::heard_at, refresh::refresh};
+use super::{Queue, attempts::end_lapsed, jobs, moves::heard_at, refresh::refresh};
 use crate::store::{database::Transaction, read, rows};
 use anyhow::{Context, Error, Result};
 use kozmic_model::{
@@ -237,7 +237,7 @@ async fn hold(
 ) -> Result<Option<ClaimedJob>> {
     let was_lost = row.status == Status::Pending.word();
     let interruptions = match was_lost {
-        true if !let_go(tx, &row, job, now).await? => return Ok(None),
+        true if !end_lapsed(tx, &row, job, now).await? => return Ok(None),
         true => row.interruptions + 1,
         false => row.interruptions,
     };

@@ -231,7 +231,7 @@ async fn find_or_add_build(
         .filter(rows::build::Column::GitRef.eq(change.git_ref.to_string()))
         .filter(rows::build::Column::Sha.eq(change.sha.as_str()));
     if let Some(row) = there.one(tx).await.context("look for an earlier build")? {
-        let row = approvals::take_in(tx, row, change, now).await?;
+        let row = approvals::complete_pusher(tx, row, change, now).await?;
         return complete(tx, row, change).await;
     }
     let last = rows::build::Entity::find()

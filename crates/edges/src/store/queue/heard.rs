@@ -38,7 +38,8 @@ impl Queue<'_> {
                 let tx = &tx;
                 tx.lock_project(project.0).await?;
                 let standing =
-                    take_in(tx, project, &NewMove::from(change), Heard::Delivery(delivery), now).await?;
+                    note_and_order(tx, project, &NewMove::from(change), Heard::Delivery(delivery), now)
+                        .await?;
                 settle(tx, delivery, IGNORED, Some(why)).await?;
                 Ok(standing.has_changed)
             })
@@ -63,7 +64,7 @@ impl Queue<'_> {
             .change_in_parallel("a move", move |tx| async move {
                 let tx = &tx;
                 tx.lock_project(project.0).await?;
-                take_in(tx, project, new, Heard::Delivery(delivery), now).await?;
+                note_and_order(tx, project, new, Heard::Delivery(delivery), now).await?;
                 settle(tx, delivery, IGNORED, Some(why)).await?;
                 Ok(())
             })
@@ -126,7 +127,7 @@ impl Queue<'_> {
                     return Ok(());
                 };
                 let new = NewMove { git_ref, before: None, after, sha, at: None };
-                take_in(tx, project, &new, Heard::Answer, now).await?;
+                note_and_order(tx, project, &new, Heard::Answer, now).await?;
                 Ok(())
             })
             .await
@@ -134,7 +135,7 @@ impl Queue<'_> {
 }
 
 /// Notes a move, and puts the builds of its ref in order.
-async fn take_in(
+async fn note_and_order(
     tx: &Transaction,
     project: ProjectId,
     new: &NewMove<'_>,

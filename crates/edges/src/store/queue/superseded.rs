@@ -27,7 +27,7 @@ pub(super) async fn follow(
     now: Timestamp,
 ) -> Result<()> {
     if standing.is_gone {
-        let_go(tx, project, &git_ref.to_string(), now).await?;
+        cancel_held(tx, project, &git_ref.to_string(), now).await?;
     }
     if let Some(newest) = standing.newest.as_ref().filter(|_| standing.has_changed) {
         supersede(tx, newest, now).await?;
@@ -58,7 +58,7 @@ async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp
 
 /// Cancels the held jobs of a pull request that was closed. They are held again if the pull request is opened once
 /// more.
-async fn let_go(tx: &Transaction, project: ProjectId, git_ref: &str, now: Timestamp) -> Result<()> {
+async fn cancel_held(tx: &Transaction, project: ProjectId, git_ref: &str, now: Timestamp) -> Result<()> {
     let held = jobs::of_project(project.0, &[Status::Held]);
     let is_of_it = |build: &rows::build::Model| build.git_ref == git_ref;
     cancel_of(tx, held, is_of_it, "Canceled: the pull request was closed.", now).await
