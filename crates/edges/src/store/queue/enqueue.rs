@@ -162,9 +162,9 @@ async fn land(
         Heard::Answer if moves::is_moving(tx, project, &change.git_ref, now).await? => None,
         heard => Some(moves::note(tx, project, &NewMove::from(change), heard, now).await?),
     };
-    let standing = moves::stand(tx, project, &change.git_ref, now).await?;
-    follow(tx, project, &change.git_ref, (&standing, heard), now).await?;
-    let is_newest = by.is_some_and(|by| standing.is_by(build.id, by));
+    let order = moves::stand(tx, project, &change.git_ref, now).await?;
+    follow(tx, project, &change.git_ref, (&order, heard), now).await?;
+    let is_newest = by.is_some_and(|by| order.is_by(build.id, by));
     let jobs = jobs_of(tx, build.id).await?;
     Ok(Landed { build, jobs, by, is_newest })
 }

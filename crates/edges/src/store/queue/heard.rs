@@ -2,7 +2,7 @@
 
 use super::{
     Queue,
-    moves::{Heard, Known, NewMove, ProjectChange, RefAtForge, Standing, last, note, stand},
+    moves::{Heard, Known, NewMove, ProjectChange, RefAtForge, RefOrder, last, note, stand},
     superseded::follow,
 };
 use crate::store::{
@@ -37,11 +37,11 @@ impl Queue<'_> {
             .change_in_parallel("a move", move |tx| async move {
                 let tx = &tx;
                 tx.lock_project(project.0).await?;
-                let standing =
+                let order =
                     note_and_order(tx, project, &NewMove::from(change), Heard::Delivery(delivery), now)
                         .await?;
                 settle(tx, delivery, IGNORED, Some(why)).await?;
-                Ok(standing.has_changed)
+                Ok(order.has_changed)
             })
             .await
     }
@@ -141,9 +141,9 @@ async fn note_and_order(
     new: &NewMove<'_>,
     heard: Heard,
     now: Timestamp,
-) -> Result<Standing> {
+) -> Result<RefOrder> {
     note(tx, project, new, heard, now).await?;
-    let standing = stand(tx, project, new.git_ref, now).await?;
-    follow(tx, project, new.git_ref, (&standing, heard), now).await?;
-    Ok(standing)
+    let order = stand(tx, project, new.git_ref, now).await?;
+    follow(tx, project, new.git_ref, (&order, heard), now).await?;
+    Ok(order)
 }

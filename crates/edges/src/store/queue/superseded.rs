@@ -5,7 +5,7 @@ use super::{
     attempts::again,
     cancel::cancel,
     jobs,
-    moves::{Heard, Standing, is_newest},
+    moves::{Heard, RefOrder, is_newest},
     refresh::refresh,
 };
 use crate::store::{configuration::is_in_force, database::Transaction, read, rows};
@@ -16,20 +16,20 @@ use kozmic_model::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 use std::collections::BTreeSet;
 
-/// Changes the jobs of a ref's builds after its standing changed. If another build is the newest now, unfinished jobs
+/// Changes the jobs of a ref's builds after their order changed. If another build is the newest now, unfinished jobs
 /// of older builds are canceled as far as the project wishes, and the newest build's jobs that a push canceled get
 /// another attempt. If the ref is gone, held jobs are canceled.
 pub(super) async fn follow(
     tx: &Transaction,
     project: ProjectId,
     git_ref: &GitRef,
-    (standing, heard): (&Standing, Heard),
+    (order, heard): (&RefOrder, Heard),
     now: Timestamp,
 ) -> Result<()> {
-    if standing.is_gone {
+    if order.is_gone {
         cancel_held(tx, project, &git_ref.to_string(), now).await?;
     }
-    if let Some(newest) = standing.newest.as_ref().filter(|_| standing.has_changed) {
+    if let Some(newest) = order.newest.as_ref().filter(|_| order.has_changed) {
         supersede(tx, newest, now).await?;
         resume(tx, newest, matches!(heard, Heard::Answer), now).await?;
     }

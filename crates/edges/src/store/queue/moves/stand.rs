@@ -1,4 +1,4 @@
-//! The standing of a ref: the order of its builds after a move became known.
+//! The order of a ref's builds after a move became known.
 
 use super::{
     builds::{builds_of, mark, newest, next_position, place},
@@ -19,8 +19,8 @@ use sea_orm::{
 };
 use std::collections::{BTreeSet, HashMap};
 
-/// The standing of a ref after a move became known.
-pub(in crate::store::queue) struct Standing {
+/// The end of a ref's order after a move became known.
+pub(in crate::store::queue) struct RefOrder {
     /// The ref's newest build.
     pub(in crate::store::queue) newest: Option<rows::build::Model>,
     /// The move that led to the newest build.
@@ -31,7 +31,7 @@ pub(in crate::store::queue) struct Standing {
     pub(in crate::store::queue) is_gone: bool,
 }
 
-impl Standing {
+impl RefOrder {
     /// True if this move led to the ref's newest build, and the build is this one.
     pub(in crate::store::queue) fn is_by(&self, build: i64, id: i64) -> bool {
         self.newest.as_ref().is_some_and(|newest| newest.id == build) && self.by == Some(id)
@@ -44,7 +44,7 @@ pub(in crate::store::queue) async fn stand(
     project: ProjectId,
     git_ref: &GitRef,
     now: Timestamp,
-) -> Result<Standing> {
+) -> Result<RefOrder> {
     let git_ref = git_ref.to_string();
     let known = Known::of(tx, project, &git_ref).await?;
     let order = Order::of(&known.moves);
@@ -60,12 +60,12 @@ pub(in crate::store::queue) async fn stand(
     place(tx, &builds, fresh).await?;
     let is_gone = order.head().is_some_and(Sha::is_nowhere);
     mark(tx, project, &git_ref, is_gone, now).await?;
-    let Some(last) = last else { return Ok(Standing { newest: None, by: None, has_changed, is_gone }) };
+    let Some(last) = last else { return Ok(RefOrder { newest: None, by: None, has_changed, is_gone }) };
     let led = |one: &&&Move| known.commits.get(&one.id) == Some(&last.sha);
     let mut leading = order.moves.iter().rev().filter(led);
     note_pushed(tx, last, leading.clone().find(|one| one.before.is_some()).map(|one| one.at)).await?;
     let by = leading.find(|one| one.source == Source::Told).map(|one| one.id);
-    Ok(Standing { newest: Some(last.clone()), by, has_changed, is_gone })
+    Ok(RefOrder { newest: Some(last.clone()), by, has_changed, is_gone })
 }
 
 /// Notes the time at which a ref last came to a build. This time orders the builds of different projects.
