@@ -1,25 +1,25 @@
 //! The forge: pushes come from it, and commit statuses go to it.
 //!
-//! [`Forge`] and [`Words`] are all that any forge has to do. [`github`] is the only one so far. No other module knows a
-//! header, an event's name or a page's address of a forge.
+//! [`Forge`] and [`ForgeFormat`] are all that any forge has to do. [`github`] is the only one so far. No other module
+//! knows a header, an event's name or a page's address of a forge.
 
 mod deliveries;
 mod fault;
+mod format;
 pub mod github;
 mod site;
 #[cfg(test)]
 mod tests;
 mod token;
-mod words;
 
 pub use deliveries::{
-    CameTo, DeliveryLimits, Proof, RefusedDelivery, Sent, SentDelivery, Step, Taken, Telling, Tip,
-    UnreadablePayload,
+    DeliveryLimits, MovedRef, Proof, ReadDelivery, RefusedDelivery, ReplacementDelivery, Sent, SentDelivery,
+    SentOutcome, Tip, UnreadablePayload,
 };
 pub use fault::ForgeError;
+pub use format::{ForgeFormat, Interest};
 pub use site::Site;
 pub use token::Token;
-pub use words::{Interest, Words};
 
 use async_trait::async_trait;
 use kozmic_model::{
@@ -41,7 +41,7 @@ use url::Url;
 /// only, its reading calls follow the repository. Its changing calls fail with [`ForgeError::is_moved`]: ask for the
 /// repository again, then try again.
 #[async_trait]
-pub trait Forge: Words {
+pub trait Forge: ForgeFormat {
     /// The address for a browser that signs in. The browser comes back to `redirect` with a code and `state`. The
     /// verifier has 43 to 128 letters and digits. Its hash goes to the forge, if the forge knows PKCE.
     fn authorize_url(&self, state: &str, verifier: &SecretString, redirect: &Url) -> Url;
@@ -187,16 +187,16 @@ pub trait Forge: Words {
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
     async fn tips(&self, token: &SecretString, repository: &Repository) -> Result<Vec<Tip>, ForgeError>;
 
-    /// Event and payload that a delivery about a step would have had. None if the ref is at another commit now.
+    /// Event and payload that a delivery about a move would have had. None if the ref is at another commit now.
     ///
     /// # Errors
     /// [`ForgeError::is_missing`] if the token's person does not see the repository.
-    async fn telling(
+    async fn replacement(
         &self,
         token: &SecretString,
         repository: &Repository,
-        step: Step<'_>,
-    ) -> Result<Option<Telling>, ForgeError>;
+        moved: MovedRef<'_>,
+    ) -> Result<Option<ReplacementDelivery>, ForgeError>;
 
     /// Registers a read-only deploy key, or finds it if it is already there. Gives its id. `known` is the id of the
     /// last time. If another key has that id now, the other key stays as it is. A key that may push is replaced by one

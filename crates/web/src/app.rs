@@ -38,7 +38,7 @@ pub struct Face {
     pub public_url: Url,
     /// The key that cookies are signed with.
     pub cookie_key: Key,
-    /// The forge as people see it: [`Words::site`](kozmic_edges::forge::Words::site).
+    /// The forge as people see it: [`ForgeFormat::site`](kozmic_edges::forge::ForgeFormat::site).
     pub forge: Site,
     /// The people who may sign in.
     pub invited: Invited,

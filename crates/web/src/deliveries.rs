@@ -15,7 +15,7 @@ use axum::{
 };
 use futures_util::StreamExt;
 use kozmic_edges::{
-    forge::{DeliveryLimits, Proof, RefusedDelivery, Taken},
+    forge::{DeliveryLimits, Proof, ReadDelivery, RefusedDelivery},
     secret,
     store::{Door, NewDelivery, Stored},
 };
@@ -153,7 +153,7 @@ async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<Hook
 async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, Refusal> {
     let Unproven { headers, body, counted: _counted, .. } = proven;
     let forge = &app.edges.forge;
-    let Taken { uuid, event, payload } = forge.delivery(&headers, body)?;
+    let ReadDelivery { uuid, event, payload } = forge.delivery(&headers, body)?;
     let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload };
     let unfit = intake::unfit(&app.edges, &delivery).await?;
     let DeliveryLimits { answer, .. } = forge.delivery_limits();

@@ -23,7 +23,7 @@ pub struct Proof(pub SecretString);
 
 /// A delivery that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct ReadDelivery {
     /// The forge's id of what happened. It stays if the delivery is sent again.
     pub uuid: String,
     /// The forge's word for what happened.
@@ -64,19 +64,19 @@ pub enum Sent {
 pub struct SentDelivery {
     /// The forge's number of this line.
     pub id: i64,
-    /// The forge's id of what happened: [`Taken::uuid`].
+    /// The forge's id of what happened: [`ReadDelivery::uuid`].
     pub uuid: String,
     /// The forge's word for what happened.
     pub event: String,
     /// The time when the delivery was sent, by the forge's clock.
     pub at: Timestamp,
     /// Its outcome.
-    pub came_to: CameTo,
+    pub outcome: SentOutcome,
 }
 
 /// Outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CameTo {
+pub enum SentOutcome {
     /// The delivery was taken.
     Arrived,
     /// The receiver refused the delivery.
@@ -94,9 +94,9 @@ pub struct Tip {
     pub sha: Sha,
 }
 
-/// A change of a branch or a pull request, as a delivery would have told it.
+/// A move of a branch or a pull request, as a delivery would have told it.
 #[derive(Clone, Copy, Debug)]
-pub struct Step<'a> {
+pub struct MovedRef<'a> {
     /// The branch or pull request.
     pub git_ref: &'a GitRef,
     /// The commit before, if it is known.
@@ -105,8 +105,8 @@ pub struct Step<'a> {
     pub after: Option<&'a Sha>,
 }
 
-/// The text that a delivery would have had.
-pub struct Telling {
+/// A delivery in place of one that the forge did not send, made from what the forge answers.
+pub struct ReplacementDelivery {
     /// The forge's word for what happened.
     pub event: String,
     /// The payload.

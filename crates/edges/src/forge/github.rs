@@ -17,8 +17,8 @@ mod host_keys;
 pub(in crate::forge) mod tests;
 
 use super::{
-    DeliveryLimits, Forge, ForgeError, Head, Interest, Proof, PublicKey, RefusedDelivery, Sent, Site, Step,
-    Taken, Telling, Tip, Token, UnreadablePayload, Webhook, Words,
+    DeliveryLimits, Forge, ForgeError, ForgeFormat, Head, Interest, MovedRef, Proof, PublicKey, ReadDelivery,
+    RefusedDelivery, ReplacementDelivery, Sent, Site, Tip, Token, UnreadablePayload, Webhook,
 };
 pub use addresses::{api_of, application_link};
 
@@ -79,7 +79,7 @@ impl GitHub {
     }
 }
 
-impl Words for GitHub {
+impl ForgeFormat for GitHub {
     fn site(&self) -> Site {
         SITE
     }
@@ -107,7 +107,7 @@ impl Words for GitHub {
         delivery::check(proof, secret, body)
     }
 
-    fn delivery(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<Taken, RefusedDelivery> {
+    fn delivery(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<ReadDelivery, RefusedDelivery> {
         delivery::delivery(headers, body)
     }
 
@@ -242,13 +242,13 @@ impl Forge for GitHub {
         tips::all(&self.client, token, repository).await
     }
 
-    async fn telling(
+    async fn replacement(
         &self,
         token: &SecretString,
         repository: &Repository,
-        step: Step<'_>,
-    ) -> Result<Option<Telling>, ForgeError> {
-        tips::telling(&self.client, token, repository, step).await
+        moved: MovedRef<'_>,
+    ) -> Result<Option<ReplacementDelivery>, ForgeError> {
+        tips::replacement(&self.client, token, repository, moved).await
     }
 
     async fn ensure_deploy_key(

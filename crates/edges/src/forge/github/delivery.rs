@@ -1,7 +1,7 @@
 //! GitHub's deliveries as requests: the headers, the signature, the limits.
 
 use super::payload::body::{DeliveryBody, payload};
-use crate::forge::{DeliveryLimits, Interest, Proof, RefusedDelivery, Taken};
+use crate::forge::{DeliveryLimits, Interest, Proof, ReadDelivery, RefusedDelivery};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -59,7 +59,7 @@ pub(super) fn check(
     }
 }
 
-pub(super) fn delivery(headers: &HeaderMap, bytes: Vec<u8>) -> Result<Taken, RefusedDelivery> {
+pub(super) fn delivery(headers: &HeaderMap, bytes: Vec<u8>) -> Result<ReadDelivery, RefusedDelivery> {
     let named = |name: &str| {
         let words = format!(
             "the header {name} is missing, empty, longer than {LONGEST} bytes, or not text: GitHub always sends it"
@@ -73,7 +73,7 @@ pub(super) fn delivery(headers: &HeaderMap, bytes: Vec<u8>) -> Result<Taken, Ref
         content_encoding: said(header::CONTENT_ENCODING),
         bytes,
     };
-    Ok(Taken { uuid, event, payload: payload(body)? })
+    Ok(ReadDelivery { uuid, event, payload: payload(body)? })
 }
 
 /// The text of a header. None if it is missing, or no name that GitHub would send.

@@ -2,7 +2,7 @@
 //! some days.
 
 use super::{Client, ForgeError, repositories};
-use crate::forge::{CameTo, Sent, SentDelivery};
+use crate::forge::{Sent, SentDelivery, SentOutcome};
 use chrono::DateTime;
 use kozmic_model::{ids::WebhookId, project::Repository, time::Timestamp};
 use secrecy::SecretString;
@@ -101,14 +101,14 @@ impl SentDelivery {
         let DeliveryAnswer { id, guid, delivered_at, status_code, event } = answer;
         let is_short = |text: &str| (1..=LONGEST_NAME).contains(&text.len());
         let at = Timestamp(DateTime::parse_from_rfc3339(&delivered_at).ok()?.timestamp_millis());
-        let came_to = match status_code {
-            Some(200..=299) => CameTo::Arrived,
+        let outcome = match status_code {
+            Some(200..=299) => SentOutcome::Arrived,
             // A proxy answers 408 and 429, not Kozmic: the delivery failed on its way.
-            Some(408 | 429) => CameTo::Failed,
-            Some(400..=499) => CameTo::Refused,
-            _ => CameTo::Failed,
+            Some(408 | 429) => SentOutcome::Failed,
+            Some(400..=499) => SentOutcome::Refused,
+            _ => SentOutcome::Failed,
         };
-        (is_short(&guid) && is_short(&event)).then_some(Self { id, uuid: guid, event, at, came_to })
+        (is_short(&guid) && is_short(&event)).then_some(Self { id, uuid: guid, event, at, outcome })
     }
 }
 
@@ -144,8 +144,8 @@ mod tests {
         });
         let loopback = loopback.await;
         let Sent::Listed(found) = since(&loopback, minute(5)).await.unwrap() else { panic!("a list") };
-        let came = found.iter().map(|one| (one.id, one.came_to)).collect::<Vec<_>>();
-        let (arrived, failed, refused) = (CameTo::Arrived, CameTo::Failed, CameTo::Refused);
+        let came = found.iter().map(|one| (one.id, one.outcome)).collect::<Vec<_>>();
+        let (arrived, failed, refused) = (SentOutcome::Arrived, SentOutcome::Failed, SentOutcome::Refused);
         assert_eq!(came, [(9, arrived), (8, failed), (7, refused), (6, failed)]);
         assert_eq!((found[0].at, found[0].uuid.as_str()), (minute(9), "guid-9"));
         let hook = "GET /api/repositories/1/hooks/3/deliveries?per_page=100";

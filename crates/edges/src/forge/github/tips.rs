@@ -1,7 +1,7 @@
 //! The commits of a repository's branches and open pull requests, and the text of a delivery that never came.
 
 use super::{Client, ForgeError, commits, payload};
-use crate::forge::{Head, Step, Telling, Tip};
+use crate::forge::{Head, MovedRef, ReplacementDelivery, Tip};
 use kozmic_model::{
     git::{GitRef, Sha, is_branch_name},
     ids::RepositoryId,
@@ -86,40 +86,44 @@ async fn some<T: serde::de::DeserializeOwned>(
     Ok(found)
 }
 
-/// Event and payload that a delivery about a step would have had. None if the ref is at another commit now.
-pub(super) async fn telling(
+/// Event and payload that a delivery about a move would have had. None if the ref is at another commit now.
+pub(super) async fn replacement(
     client: &Client,
     token: &SecretString,
     repository: &Repository,
-    step: Step<'_>,
-) -> Result<Option<Telling>, ForgeError> {
-    match step.git_ref {
+    moved: MovedRef<'_>,
+) -> Result<Option<ReplacementDelivery>, ForgeError> {
+    match moved.git_ref {
         GitRef::Branch(branch) => {
             let head = commits::head(client, token, repository, branch).await?;
-            let stands = head.as_ref().map(|head| &head.sha) == step.after;
-            Ok(stands.then(|| push(repository, step, head)))
+            let stands = head.as_ref().map(|head| &head.sha) == moved.after;
+            Ok(stands.then(|| push(repository, moved, head)))
         }
         GitRef::PullRequest(number) => {
             let path = client.repository_path(repository, &["pulls", &number.to_string()])?;
             let pull = client.get::<Value>(path, token).await?;
             let is_open = pull["state"].as_str() != Some("closed");
-            let stands = match step.after {
+            let stands = match moved.after {
                 Some(sha) => pull["head"]["sha"].as_str() == Some(sha.as_str()),
                 None => !is_open,
             };
             let action = if is_open { "synchronize" } else { "closed" };
             let at = pull["updated_at"].as_str().and_then(payload::moment);
             let payload = json!({ "action": action, "number": number, "pull_request": pull,
-                "before": step.before, "after": step.after, "repository": shape(repository) });
+                "before": moved.before, "after": moved.after, "repository": shape(repository) });
             let payload = payload.to_string().into_bytes();
-            Ok(stands.then(|| Telling { event: "pull_request".to_owned(), payload, at }))
+            Ok(stands.then(|| ReplacementDelivery { event: "pull_request".to_owned(), payload, at }))
         }
         GitRef::Tag(_) => Ok(None),
     }
 }
 
 /// A push that left a branch at this commit, or deleted it.
-fn push(repository: &Repository, Step { git_ref, before, .. }: Step<'_>, head: Option<Head>) -> Telling {
+fn push(
+    repository: &Repository,
+    MovedRef { git_ref, before, .. }: MovedRef<'_>,
+    head: Option<Head>,
+) -> ReplacementDelivery {
     let (at, is_gone) = (head.as_ref().and_then(|head| head.made_at), head.is_none());
     let after = head.as_ref().map_or_else(|| "0".repeat(40), |head| head.sha.to_string());
     let commit = head.map(|head| {
@@ -128,7 +132,7 @@ fn push(repository: &Repository, Step { git_ref, before, .. }: Step<'_>, head: O
     });
     let payload = json!({ "ref": git_ref.to_string(), "before": before, "after": after, "deleted": is_gone,
         "head_commit": commit, "commits": [], "repository": shape(repository) });
-    Telling { event: "push".to_owned(), payload: payload.to_string().into_bytes(), at }
+    ReplacementDelivery { event: "push".to_owned(), payload: payload.to_string().into_bytes(), at }
 }
 
 /// A repository in the shape of a delivery.
@@ -165,8 +169,8 @@ mod tests {
         let (client, token, repository) = (loopback.client(), "t0ken".into(), repository());
         let tell = async |git_ref: GitRef, after: Option<&str>| {
             let after = after.map(sha);
-            let step = Step { git_ref: &git_ref, before: None, after: after.as_ref() };
-            telling(&client, &token, &repository, step).await.unwrap()
+            let moved = MovedRef { git_ref: &git_ref, before: None, after: after.as_ref() };
+            replacement(&client, &token, &repository, moved).await.unwrap()
         };
         for (git_ref, digit) in [(GitRef::Branch("x".into()), "a"), (GitRef::PullRequest(5), "b")] {
             let told = tell(git_ref.clone(), Some(digit)).await.unwrap();

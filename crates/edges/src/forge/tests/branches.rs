@@ -4,7 +4,7 @@ use super::{
     TagKind,
     stage::{APP, Stage},
 };
-use crate::forge::{Step, Tip};
+use crate::forge::{MovedRef, Tip};
 use kozmic_model::{
     event::Event,
     git::{GitRef, Sha},
@@ -53,13 +53,13 @@ pub(super) async fn a_step_is_told_as_its_delivery_would_have(stage: &Stage) {
     let pull = (GitRef::PullRequest(proposal.number), proposal.sha);
     let (forge, token, app) = (stage.forge(), stage.token(), stage.app().await);
     for (git_ref, sha) in [branch, pull] {
-        let step = Step { git_ref: &git_ref, before: None, after: Some(&sha) };
-        let told = forge.telling(&token, &app, step).await.unwrap().expect("its words");
+        let moved = MovedRef { git_ref: &git_ref, before: None, after: Some(&sha) };
+        let told = forge.replacement(&token, &app, moved).await.unwrap().expect("its words");
         let Ok(Event::Change(change)) = forge.event(&told.event, &told.payload) else { panic!("a change") };
         assert_eq!((&change.git_ref, &change.sha), (&git_ref, &sha));
         assert_eq!(forge.pushed_repository(&told.payload).unwrap(), app);
         let other = "c".repeat(40).parse().unwrap();
-        let elsewhere = Step { after: Some(&other), ..step };
-        assert!(forge.telling(&token, &app, elsewhere).await.unwrap().is_none(), "it is elsewhere");
+        let elsewhere = MovedRef { after: Some(&other), ..moved };
+        assert!(forge.replacement(&token, &app, elsewhere).await.unwrap().is_none(), "it is elsewhere");
     }
 }

@@ -1,7 +1,7 @@
 //! Outcomes of deliveries, as far as a forge lists them.
 
 use super::stage::{APP, Stage};
-use crate::forge::{CameTo, Interest, Sent, SentDelivery};
+use crate::forge::{Interest, Sent, SentDelivery, SentOutcome};
 use kozmic_model::{ids::WebhookId, time::Timestamp};
 
 /// The line of a delivery in the forge's list. None if the forge keeps no list.
@@ -16,12 +16,14 @@ async fn line(stage: &Stage, webhook: WebhookId, uuid: &str) -> Option<SentDeliv
 
 pub(super) async fn a_delivery_that_arrived_is_told_from_one_that_failed(stage: &Stage) {
     let webhook = stage.listen(Interest::Pushes).await;
-    for (status, came_to) in [(202, CameTo::Arrived), (503, CameTo::Failed), (401, CameTo::Refused)] {
+    for (status, outcome) in
+        [(202, SentOutcome::Arrived), (503, SentOutcome::Failed), (401, SentOutcome::Refused)]
+    {
         stage.letters.answer(status);
         stage.other.push(APP, "main", &["Next"]).await;
         let (taken, _) = stage.heard().await;
         let Some(line) = line(stage, webhook, &taken.uuid).await else { return };
-        assert_eq!((line.came_to, line.event), (came_to, taken.event), "{status}");
+        assert_eq!((line.outcome, line.event), (outcome, taken.event), "{status}");
     }
 }
 

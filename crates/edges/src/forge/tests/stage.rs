@@ -4,7 +4,7 @@ use super::{
     OtherSide,
     letterbox::{Letter, Letterbox},
 };
-use crate::forge::{Forge, Interest, Taken, Webhook};
+use crate::forge::{Forge, Interest, ReadDelivery, Webhook};
 use kozmic_model::{
     event::{Change, Event},
     ids::WebhookId,
@@ -61,14 +61,14 @@ impl Stage {
     }
 
     /// Reads a letter as a server does.
-    pub(super) fn read(&self, Letter { headers, body }: Letter) -> Taken {
+    pub(super) fn read(&self, Letter { headers, body }: Letter) -> ReadDelivery {
         let proof = self.forge().proof(&headers).unwrap();
         self.forge().check(&proof, &SECRET.into(), &body).unwrap();
         self.forge().delivery(&headers, body).unwrap()
     }
 
     /// The next delivery that is more than a try of the address.
-    pub(super) async fn heard(&self) -> (Taken, Event) {
+    pub(super) async fn heard(&self) -> (ReadDelivery, Event) {
         loop {
             let taken = self.read(self.letters.next().await);
             match self.forge().event(&taken.event, &taken.payload).unwrap() {

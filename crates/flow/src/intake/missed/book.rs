@@ -10,7 +10,7 @@ use anyhow::Result;
 use kozmic_edges::{
     broker::Topic,
     clock,
-    forge::{CameTo, ForgeError, Sent, SentDelivery},
+    forge::{ForgeError, Sent, SentDelivery, SentOutcome},
     store::{Ear, Hearing},
 };
 use kozmic_model::{
@@ -93,7 +93,7 @@ async fn listed(
     let fault = if is_silent && !is_on(flow, ear).await? { Some(OFF.to_owned()) } else { None };
     let hearing = Hearing { seen_at: seen_up_to(newest, known.seen_at, asked_at), fault, ..known };
     store.missed().note_hearing(ear, &hearing).await?;
-    let is_open = !good.is_empty() || list.first().is_some_and(|line| line.came_to == CameTo::Arrived);
+    let is_open = !good.is_empty() || list.first().is_some_and(|line| line.outcome == SentOutcome::Arrived);
     send_again(flow, ear, list, is_open).await
 }
 
@@ -138,7 +138,7 @@ async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery
         tracing::warn!(delivery.uuid = missed.uuid, "a missed delivery is not kept by the forge any more");
         return note(flow, ear, missed, TRIES).await;
     };
-    let cost = if line.came_to == CameTo::Refused { REFUSED } else { 1 };
+    let cost = if line.outcome == SentOutcome::Refused { REFUSED } else { 1 };
     note(flow, ear, missed, cost).await?;
     let (forge, webhook, delivery) = (flow.edges.forge.as_ref(), ear.webhook, line.id);
     let sent = ask(flow, ear, |token, repository| async move {
@@ -166,7 +166,7 @@ async fn note(flow: &Flow, ear: &Ear, missed: &Missed, cost: i32) -> Result<()> 
 /// The deliveries of a list that never arrived, as far as their events are of use. Each has its id, its event, and the
 /// time when it was sent first.
 fn missing(list: &[SentDelivery], is_of_use: impl Fn(&str) -> bool) -> Vec<(String, String, Timestamp)> {
-    let arrived = list.iter().filter(|line| line.came_to == CameTo::Arrived);
+    let arrived = list.iter().filter(|line| line.outcome == SentOutcome::Arrived);
     let arrived = arrived.map(|line| line.uuid.as_str()).collect::<HashSet<_>>();
     let mut seen = HashSet::new();
     let oldest_first = list.iter().rev();
@@ -180,19 +180,19 @@ fn missing(list: &[SentDelivery], is_of_use: impl Fn(&str) -> bool) -> Vec<(Stri
 mod tests {
     use super::*;
 
-    fn line(id: i64, uuid: &str, event: &str, came_to: CameTo) -> SentDelivery {
-        SentDelivery { id, uuid: uuid.to_owned(), event: event.to_owned(), at: Timestamp(id), came_to }
+    fn line(id: i64, uuid: &str, event: &str, outcome: SentOutcome) -> SentDelivery {
+        SentDelivery { id, uuid: uuid.to_owned(), event: event.to_owned(), at: Timestamp(id), outcome }
     }
 
     #[test]
     fn what_never_arrived_is_missing_once_and_the_oldest_first() {
         let list = [
-            line(7, "c", "of use", CameTo::Failed),
-            line(6, "a", "of use", CameTo::Arrived),
-            line(5, "b", "too", CameTo::Refused),
-            line(4, "c", "of use", CameTo::Failed),
-            line(3, "d", "other", CameTo::Failed),
-            line(1, "a", "of use", CameTo::Failed),
+            line(7, "c", "of use", SentOutcome::Failed),
+            line(6, "a", "of use", SentOutcome::Arrived),
+            line(5, "b", "too", SentOutcome::Refused),
+            line(4, "c", "of use", SentOutcome::Failed),
+            line(3, "d", "other", SentOutcome::Failed),
+            line(1, "a", "of use", SentOutcome::Failed),
         ];
         let found = missing(&list, |event| ["of use", "too"].contains(&event));
         let found = found.iter().map(|(uuid, _, at)| (uuid.as_str(), at.0)).collect::<Vec<_>>();

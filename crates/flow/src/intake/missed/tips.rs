@@ -8,7 +8,7 @@ use anyhow::Result;
 use kozmic_edges::{
     broker::Topic,
     clock,
-    forge::{Step, Telling, Tip},
+    forge::{MovedRef, ReplacementDelivery, Tip},
     store::{Door, Ear, Hearing, NewDelivery},
 };
 use kozmic_model::{
@@ -100,14 +100,14 @@ impl Look<'_> {
         let known = heard.as_ref().or(stood.as_ref());
         if known.is_none_or(|known| known != sha.as_str()) {
             let before = known.and_then(|known| known.parse().ok());
-            let step = Step { git_ref, before: before.as_ref(), after: Some(sha) };
-            let uuid = self.uuid(step).await?;
+            let moved = MovedRef { git_ref, before: before.as_ref(), after: Some(sha) };
+            let uuid = self.uuid(moved).await?;
             if !self.is_told(&uuid).await? {
-                let Some(telling) = self.ask(step).await? else { return Ok(()) };
+                let Some(replacement) = self.ask(moved).await? else { return Ok(()) };
                 // A ref of which no delivery ever came may have stood there for years.
                 let since = stood.as_deref().filter(|_| heard.is_none()).and_then(unseen_since);
-                if since.is_none_or(|since| telling.at.is_some_and(|at| at.after(SECOND) > since)) {
-                    self.tell(git_ref, uuid, telling).await?;
+                if since.is_none_or(|since| replacement.at.is_some_and(|at| at.after(SECOND) > since)) {
+                    self.tell(git_ref, uuid, replacement).await?;
                 }
             }
         }
@@ -122,11 +122,11 @@ impl Look<'_> {
         };
         if let Ok(before) = stood.parse::<Sha>() {
             let heard = self.flow.edges.store.missed().heard_last(self.ear.project, &git_ref).await?;
-            let step = Step { git_ref: &git_ref, before: Some(&before), after: None };
-            let uuid = self.uuid(step).await?;
+            let moved = MovedRef { git_ref: &git_ref, before: Some(&before), after: None };
+            let uuid = self.uuid(moved).await?;
             if heard.as_deref() != Some(before.nowhere().as_str()) && !self.is_told(&uuid).await? {
-                let Some(telling) = self.ask(step).await? else { return Ok(()) };
-                self.tell(&git_ref, uuid, telling).await?;
+                let Some(replacement) = self.ask(moved).await? else { return Ok(()) };
+                self.tell(&git_ref, uuid, replacement).await?;
             }
         }
         self.stood.remove(name);
@@ -135,39 +135,37 @@ impl Look<'_> {
 
     /// The payload that a delivery would have had. None if the ref stands elsewhere by now, or if no question is left:
     /// then the next look goes on here.
-    async fn ask(&mut self, step: Step<'_>) -> Result<Option<Telling>> {
+    async fn ask(&mut self, moved: MovedRef<'_>) -> Result<Option<ReplacementDelivery>> {
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
         self.flow.pause(PACE).await;
         let forge = self.flow.edges.forge.as_ref();
-        ask(
-            self.flow,
-            self.ear,
-            |token, repository| async move { forge.telling(&token, &repository, step).await },
-        )
+        ask(self.flow, self.ear, |token, repository| async move {
+            forge.replacement(&token, &repository, moved).await
+        })
         .await
     }
 
-    /// The id of a step's delivery. It contains the ref's last move, because a ref may make the same step again later.
-    async fn uuid(&self, Step { git_ref, before, after }: Step<'_>) -> Result<String> {
+    /// The id of a move's delivery. It contains the ref's last move, because a ref may make the same move again later.
+    async fn uuid(&self, MovedRef { git_ref, before, after }: MovedRef<'_>) -> Result<String> {
         let word = |sha: Option<&Sha>| sha.map_or("", Sha::as_str).to_owned();
         let last =
             self.flow.edges.store.queue().last_move(self.ear.project, git_ref).await?.unwrap_or_default();
         Ok(format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after)))
     }
 
-    /// True if that step was reported already, even if nothing came of it.
+    /// True if that move was reported already, even if nothing came of it.
     async fn is_told(&self, uuid: &str) -> Result<bool> {
         let told = self.flow.edges.store.missed().arrived(self.ear.door, &[uuid.to_owned()]).await?;
         Ok(!told.is_empty())
     }
 
-    async fn tell(&self, git_ref: &GitRef, uuid: String, telling: Telling) -> Result<()> {
+    async fn tell(&self, git_ref: &GitRef, uuid: String, replacement: ReplacementDelivery) -> Result<()> {
         let Self { flow, ear, .. } = self;
         let (store, now) = (&flow.edges.store, clock::now());
-        let Telling { event, payload, .. } = telling;
+        let ReplacementDelivery { event, payload, .. } = replacement;
         store.missed().note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
         let delivery = NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload };
         receive::delivery(&flow.edges, delivery).await?;

@@ -103,7 +103,7 @@ fn places(words: &[&str], may: &[&str]) -> Vec<String> {
 fn the_forges_headers_events_and_links_stay_at_the_forge() {
     let words = [&OF_CALLS[..], &OF_LINKS, &OF_EVENTS].concat();
     let places = places(&words, &OF_FORGES);
-    assert!(places.is_empty(), "ask the forge for these words (edges/src/forge/words.rs): {places:#?}");
+    assert!(places.is_empty(), "ask the forge for these words (edges/src/forge/format.rs): {places:#?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Cases of GitHub alone, at a double that knows git.
 
 use super::double;
-use crate::forge::{Forge, Interest, Sent, Webhook, Words, tests::OtherSide};
+use crate::forge::{Forge, ForgeFormat, Interest, Sent, Webhook, tests::OtherSide};
 use kozmic_model::{event::Event, ids::WebhookId, project::Repository, time::Timestamp};
 use kozmic_testkit::github::{Commit, Permission};
 use secrecy::SecretString;

@@ -1,13 +1,13 @@
-//! The words that a forge knows without being asked: its name and pages, its deliveries, the events in them. Nothing
-//! here makes a call.
+//! The format of a forge, which is known without a question to it: its name and pages, its deliveries and their
+//! signatures, the events in them. Nothing here makes a call.
 
-use super::{DeliveryLimits, Proof, RefusedDelivery, Site, Taken, UnreadablePayload};
+use super::{DeliveryLimits, Proof, ReadDelivery, RefusedDelivery, Site, UnreadablePayload};
 use http::HeaderMap;
 use kozmic_model::{event::Event, git::GitRef, project::Repository};
 use secrecy::SecretString;
 
-/// The words of a forge. Each method is pure.
-pub trait Words: Send + Sync {
+/// The format of a forge. Each method is pure.
+pub trait ForgeFormat: Send + Sync {
     /// The forge as people see it.
     fn site(&self) -> Site;
 
@@ -35,11 +35,11 @@ pub trait Words: Send + Sync {
     /// [`RefusedDelivery::Unproven`] if the proof does not fit.
     fn check(&self, proof: &Proof, secret: &SecretString, body: &[u8]) -> Result<(), RefusedDelivery>;
 
-    /// Reads a delivery, after [`Words::check`]: its id, its event, and its payload as JSON.
+    /// Reads a delivery, after [`ForgeFormat::check`]: its id, its event, and its payload as JSON.
     ///
     /// # Errors
     /// No version of Kozmic can read it.
-    fn delivery(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<Taken, RefusedDelivery>;
+    fn delivery(&self, headers: &HeaderMap, body: Vec<u8>) -> Result<ReadDelivery, RefusedDelivery>;
 
     /// True if Kozmic makes anything of an event of this name. People can let a webhook tell more than Kozmic asked
     /// for.
