@@ -20,10 +20,10 @@ impl Images<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn has_newer_image(self, instance: &str, name: &ImageName, build: BuildId) -> Result<bool> {
+    pub async fn has_newer_image(self, runner: &str, name: &ImageName, build: BuildId) -> Result<bool> {
         let own = Builds { db: self.db }.rank(build).await?;
         let current = rows::kernel_image::Entity::find()
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Runner.eq(runner))
             .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
             .filter(rows::kernel_image::Column::IsCurrent.eq(true));
         let row = current.one(&self.db.reader).await.context("find a kernel's image")?;
@@ -39,14 +39,14 @@ impl Images<'_> {
         })
     }
 
-    /// Notes an image that a kernel build of an installation left under a name; the earlier image loses the name. An
-    /// image that is noted already stays as it is.
+    /// Notes an image that a kernel build on a runner left under a name; the earlier image loses the name. An image that
+    /// is noted already stays as it is.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn note_kernel_image(
         self,
-        instance: &str,
+        runner: &str,
         name: &ImageName,
         image_id: &str,
         build: BuildId,
@@ -56,7 +56,7 @@ impl Images<'_> {
             .change("an image", move |tx| async move {
                 let tx = &tx;
                 let there = rows::kernel_image::Entity::find()
-                    .filter(rows::kernel_image::Column::Runner.eq(instance))
+                    .filter(rows::kernel_image::Column::Runner.eq(runner))
                     .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
                     .filter(rows::kernel_image::Column::ImageId.eq(image_id))
                     .filter(rows::kernel_image::Column::IsCurrent.eq(true));
@@ -65,14 +65,14 @@ impl Images<'_> {
                 }
                 rows::kernel_image::Entity::update_many()
                     .col_expr(rows::kernel_image::Column::IsCurrent, Expr::value(false))
-                    .filter(rows::kernel_image::Column::Runner.eq(instance))
+                    .filter(rows::kernel_image::Column::Runner.eq(runner))
                     .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
                     .exec(tx)
                     .await
                     .context("note that an image lost its name")?;
                 let row = rows::kernel_image::ActiveModel {
                     id: NotSet,
-                    runner: Set(instance.to_owned()),
+                    runner: Set(runner.to_owned()),
                     name: Set(name.to_string()),
                     image_id: Set(image_id.to_owned()),
                     is_current: Set(true),
@@ -89,10 +89,10 @@ impl Images<'_> {
     ///
     /// # Errors
     /// The database does not answer; then this can be done once more.
-    pub async fn drop_kernel_image(self, instance: &str, name: &ImageName) -> Result<()> {
+    pub async fn drop_kernel_image(self, runner: &str, name: &ImageName) -> Result<()> {
         rows::kernel_image::Entity::update_many()
             .col_expr(rows::kernel_image::Column::IsCurrent, Expr::value(false))
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Runner.eq(runner))
             .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
             .exec(&self.db.writer)
             .await
@@ -100,39 +100,39 @@ impl Images<'_> {
         Artifacts { db: self.db }.let_go_of_name(IMAGES, &name.to_string()).await
     }
 
-    /// The engine's id of the image that a kernel build of an installation left under a name. As far as is known, that
+    /// The engine's id of the image that a kernel build on a runner left under a name. As far as is known, that
     /// image still has the name.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn kernel_image(self, instance: &str, name: &ImageName) -> Result<Option<String>> {
+    pub async fn kernel_image(self, runner: &str, name: &ImageName) -> Result<Option<String>> {
         let row = rows::kernel_image::Entity::find()
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Runner.eq(runner))
             .filter(rows::kernel_image::Column::Name.eq(name.to_string()))
             .filter(rows::kernel_image::Column::IsCurrent.eq(true));
         Ok(row.one(&self.db.reader).await.context("find a kernel's image")?.map(|row| row.image_id))
     }
 
-    /// True if kernel builds of an installation left the image with that id, under any name.
+    /// True if kernel builds on a runner left the image with that id, under any name.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn is_kernel_image(self, instance: &str, image_id: &str) -> Result<bool> {
+    pub async fn is_kernel_image(self, runner: &str, image_id: &str) -> Result<bool> {
         let row = rows::kernel_image::Entity::find()
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Runner.eq(runner))
             .filter(rows::kernel_image::Column::ImageId.eq(image_id));
         Ok(row.one(&self.db.reader).await.context("find a kernel's image")?.is_some())
     }
 
-    /// The ids of images that kernel builds of an installation left, and that have lost their names.
+    /// The ids of images that kernel builds on a runner left, and that have lost their names.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn nameless_kernel_images(self, instance: &str) -> Result<Vec<String>> {
+    pub async fn nameless_kernel_images(self, runner: &str) -> Result<Vec<String>> {
         let ids = rows::kernel_image::Entity::find()
             .select_only()
             .column(rows::kernel_image::Column::ImageId)
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Runner.eq(runner))
             .filter(rows::kernel_image::Column::IsCurrent.eq(false))
             .distinct();
         ids.into_tuple().all(&self.db.reader).await.context("list images without names")
@@ -142,9 +142,9 @@ impl Images<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn forget_kernel_image(self, instance: &str, image_id: &str) -> Result<()> {
+    pub async fn forget_kernel_image(self, runner: &str, image_id: &str) -> Result<()> {
         rows::kernel_image::Entity::delete_many()
-            .filter(rows::kernel_image::Column::Runner.eq(instance))
+            .filter(rows::kernel_image::Column::Runner.eq(runner))
             .filter(rows::kernel_image::Column::ImageId.eq(image_id))
             .filter(rows::kernel_image::Column::IsCurrent.eq(false))
             .exec(&self.db.writer)
