@@ -58,7 +58,7 @@ pub use takeover::{
 };
 
 pub use database::passing::is_away;
-pub use database::server::{is_address as is_server, shown};
+pub use database::server::{is_address as is_server, shown_address};
 pub use transfer::Moved;
 
 use anyhow::{Context, Result, ensure};
@@ -173,7 +173,7 @@ impl Store {
 
 async fn open(url: &str, secret_key: &SecretString) -> Result<Database> {
     let name = match is_server(url) {
-        true => format!(" {}", shown(url)),
+        true => format!(" {}", shown_address(url)),
         false => file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default(),
     };
     let opened = Database::open(url, Vault::new(secret_key)).await;

@@ -160,7 +160,7 @@ pub(crate) fn database_url(settings: &Settings, dir: &DataDir) -> String {
 pub(crate) fn database_name(url: &str) -> String {
     match store::file_of(url) {
         Some(file) => file.display().to_string(),
-        None => store::shown(url),
+        None => store::shown_address(url),
     }
 }
 

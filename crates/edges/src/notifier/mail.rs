@@ -72,7 +72,7 @@ impl MailSender {
     }
 
     /// The mail server, as texts of faults name it.
-    fn in_words(&self) -> String {
+    fn named(&self) -> String {
         format!("the mail server {}", self.server())
     }
 
@@ -92,8 +92,9 @@ impl MailSender {
     /// # Errors
     /// The mail was not taken, or it is not known if it was.
     pub async fn send(&self, to: &str, mail: &Mail) -> Result<(), NotifyError> {
-        let refused = |answer: String| NotifyError::Refused { server: self.in_words(), answer };
-        let recipient = to.parse().map_err(|_| refused("the address of the recipient is none".to_owned()))?;
+        let refused = |answer: String| NotifyError::Refused { server: self.named(), answer };
+        let recipient =
+            to.parse().map_err(|_| refused("the recipient's address is not a mail address".to_owned()))?;
         let message = self.message(recipient, mail).map_err(|fault| refused(fault.to_string()))?;
         let send = async {
             let mut connection = self.connect().await.map_err(|cause| self.unreachable(cause))?;
@@ -115,7 +116,7 @@ impl MailSender {
         let mut connection =
             AsyncSmtpConnection::connect_tokio1(server, Some(LIMIT), &hello, from_start, None)
                 .await
-                .map_err(|fault| words(&fault))?;
+                .map_err(|fault| in_words(&fault))?;
         self.encrypt(&mut connection, &hello).await?;
         self.log_in(&mut connection).await?;
         Ok(connection)
@@ -127,7 +128,7 @@ impl MailSender {
         match (self.url.encryption, self.tls.clone()) {
             (Encryption::Required, _) if !is_offered => Err(NO_STARTTLS.to_owned()),
             (Encryption::Required | Encryption::IfOffered, Some(tls)) if is_offered => {
-                connection.starttls(tls, hello).await.map_err(|fault| words(&fault))
+                connection.starttls(tls, hello).await.map_err(|fault| in_words(&fault))
             }
             _ => Ok(()),
         }
@@ -142,7 +143,7 @@ impl MailSender {
             Err(fault) if fault.is_client() => {
                 Err(format!("it asks for no password that can be sent: {fault}"))
             }
-            Err(fault) => Err(words(&fault)),
+            Err(fault) => Err(in_words(&fault)),
         }
     }
 
@@ -176,15 +177,17 @@ impl MailSender {
 
     /// A fault before the mail counts as a fault of the connection: somebody may correct a wrong password.
     fn unreachable(&self, cause: String) -> NotifyError {
-        NotifyError::Unreachable { server: self.in_words(), cause }
+        NotifyError::Unreachable { server: self.named(), cause }
     }
 
     fn not_sent(&self, fault: &Error, to: &str) -> NotifyError {
-        let (server, answer) = (self.in_words(), without(&fault.to_string(), to));
-        match () {
-            () if fault.is_permanent() || fault.is_client() => NotifyError::Refused { server, answer },
-            () if fault.is_transient() => NotifyError::PutOff { server, answer, wait: Duration::ZERO },
-            () => NotifyError::Unreachable { server, cause: answer },
+        let (server, answer) = (self.named(), without(&fault.to_string(), to));
+        if fault.is_permanent() || fault.is_client() {
+            NotifyError::Refused { server, answer }
+        } else if fault.is_transient() {
+            NotifyError::PutOff { server, answer, wait: Duration::ZERO }
+        } else {
+            NotifyError::Unreachable { server, cause: answer }
         }
     }
 }
@@ -201,7 +204,7 @@ fn list_headers(list: &MailList) -> Vec<(&'static str, String)> {
 }
 
 /// The text for a fault of a connection.
-fn words(fault: &Error) -> String {
+fn in_words(fault: &Error) -> String {
     match TlsFault::within(fault) {
         Some(TlsFault::UnknownAuthority) => format!("it {}; {TRUST}", TlsFault::UnknownAuthority),
         Some(TlsFault::NoTls) => format!("it {}; {STARTTLS}", TlsFault::NoTls),

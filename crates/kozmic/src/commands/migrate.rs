@@ -35,14 +35,14 @@ pub(crate) async fn migrate(settings: Settings, arguments: &MigrateArguments) ->
         return accept_key(&settings, &dir).await.map(|()| ExitCode::SUCCESS);
     }
     match (&arguments.from, &arguments.to) {
-        (Some(from), Some(to)) => move_all(&known(from, "--from")?, &known(to, "--to")?).await,
+        (Some(from), Some(to)) => move_all(&checked(from, "--from")?, &checked(to, "--to")?).await,
         _ => bring_up(&wire::database_url(&settings, &dir)).await,
     }
     .map(|()| ExitCode::SUCCESS)
 }
 
 /// An address as the settings would take it.
-fn known(address: &str, argument: &str) -> Result<String, Failure> {
+fn checked(address: &str, argument: &str) -> Result<String, Failure> {
     let fault =
         |right| Failure::other(anyhow!("{argument} has a wrong value (not shown); it needs to be {right}"));
     crate::settings::database_url(address).map_err(fault)

@@ -52,7 +52,7 @@ pub fn is_address(url: &str) -> bool {
 }
 
 /// A server's address to show to people: without user, password and options.
-pub fn shown(url: &str) -> String {
+pub fn shown_address(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "the database server".to_owned() };
     let _ = (url.set_username(""), url.set_password(None));
     url.set_query(None);

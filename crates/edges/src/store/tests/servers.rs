@@ -127,7 +127,7 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
     for next in [servers[0].clone(), file("second.db"), servers[1].clone(), file("third.db")] {
         let moved = transfer(&at, &next).await.unwrap();
         assert!(moved.iter().any(|moved| moved.table == "build" && moved.rows == 3), "{moved:?}");
-        assert_eq!(&moved, first.get_or_insert(moved.clone()), "{}", shown(&next));
+        assert_eq!(&moved, first.get_or_insert(moved.clone()), "{}", shown_address(&next));
         let fault = transfer(&at, &next).await.unwrap_err().to_string();
         assert!(fault.contains("has rows already"), "{fault}");
         at = next;
@@ -138,8 +138,8 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
         assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
         // A number that was given once means nothing else.
         let hook = store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
-        assert_eq!(hook.0, gone.0 + 1, "{}", shown(url));
-        assert_eq!(credential(&store, stage.project).await.0, dropped.0 + 1, "{}", shown(url));
+        assert_eq!(hook.0, gone.0 + 1, "{}", shown_address(url));
+        assert_eq!(credential(&store, stage.project).await.0, dropped.0 + 1, "{}", shown_address(url));
     }
 }
 
@@ -292,6 +292,6 @@ async fn two_changes_that_wait_for_each_other_are_both_made_in_the_end() {
             });
         }
         changes.join_all().await;
-        assert!(tries.load(Ordering::Relaxed) > 2, "{}", shown(&url));
+        assert!(tries.load(Ordering::Relaxed) > 2, "{}", shown_address(&url));
     }
 }

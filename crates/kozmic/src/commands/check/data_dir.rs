@@ -190,7 +190,7 @@ async fn database(settings: &Settings, holder: Option<&str>) -> Result<String, S
 }
 
 async fn on_server(url: &str) -> Result<String, String> {
-    let name = store::shown(url);
+    let name = store::shown_address(url);
     match store::look(url).await.map_err(|fault| format!("{name}: {}", said_once(&fault)))? {
         Condition::Missing => Ok(format!("{name} is empty; the server makes its tables as it starts")),
         Condition::Ready => Ok(format!("{name} is up to date")),

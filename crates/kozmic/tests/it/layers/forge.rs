@@ -47,7 +47,8 @@ struct Code {
 fn all() -> Vec<Code> {
     let is_code = |path: &Path| {
         let path = path.strip_prefix(crates()).expect("it is below");
-        let is_beside = path.components().any(|part| ["target", "examples"].iter().any(|dir| part.as_os_str() == *dir));
+        let is_beside =
+            path.components().any(|part| ["target", "examples"].iter().any(|dir| part.as_os_str() == *dir));
         !is_beside && !is_for_tests(path)
     };
     let all = sources(&crates()).into_iter().filter(|(path, _)| is_code(path));
