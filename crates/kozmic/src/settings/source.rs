@@ -17,8 +17,8 @@ const PREFIX: &str = "KOZMIC_";
 /// A variable that the command line reads. It is no setting.
 const CONFIG_VARIABLE: &str = "KOZMIC_CONFIG";
 
-/// Prefix of the variables for `kozmic import`, which are no settings either.
-const IMPORT_PREFIX: &str = "KOZMIC_IMPORT_";
+/// The variables of commands, which are no settings either, by the prefix of each command.
+const OF_COMMANDS: [(&str, &[&str]); 2] = [("KOZMIC_IMPORT_", &OF_IMPORT), ("KOZMIC_MIGRATE_", &OF_MIGRATE)];
 
 /// The variables for `kozmic import`.
 const OF_IMPORT: [&str; 4] = [
@@ -27,6 +27,9 @@ const OF_IMPORT: [&str; 4] = [
     "KOZMIC_IMPORT_SECRET_KEY",
     "KOZMIC_IMPORT_SECRET_KEY_FILE",
 ];
+
+/// The variables for `kozmic migrate`.
+const OF_MIGRATE: [&str; 2] = ["KOZMIC_MIGRATE_FROM", "KOZMIC_MIGRATE_TO"];
 
 /// The place of values that are in no file.
 const ENVIRONMENT: &str = "the environment";
@@ -325,12 +328,13 @@ fn unknown_variable(name: String, nearest: String) -> SettingsFault {
 /// A variable of Kozmic's settings, as text. Other variables are ignored, and may contain anything.
 fn of_ours(variable: &OsStr, text: OsString) -> Result<Option<(String, String)>, SettingsFault> {
     let name = variable.to_string_lossy();
-    let is_of_commands = name == CONFIG_VARIABLE || OF_IMPORT.contains(&&*name);
+    let of_command = OF_COMMANDS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, names)| *names);
+    let is_of_commands = name == CONFIG_VARIABLE || of_command.is_some_and(|names| names.contains(&&*name));
     if !name.starts_with(PREFIX) || is_of_commands || is_of_kubernetes(&name) {
         return Ok(None);
     }
-    if name.starts_with(IMPORT_PREFIX) {
-        let nearest = most_like(&name, OF_IMPORT.into_iter()).to_owned();
+    if let Some(names) = of_command {
+        let nearest = most_like(&name, names.iter().copied()).to_owned();
         return Err(unknown_variable(name.into_owned(), nearest));
     }
     let not_text = || SettingsFault::NotText { variable: name.to_string() };
