@@ -164,7 +164,7 @@ pub(crate) fn database_name(url: &str) -> String {
     }
 }
 
-/// The file of the database; the one that would be it if it is on a server.
+/// The database's file. If the database is on a server: the path that SQLite's file would have.
 pub(crate) fn database_file(settings: &Settings, dir: &DataDir) -> PathBuf {
     store::file_of(&database_url(settings, dir)).unwrap_or_else(|| dir.join("kozmic.db"))
 }

@@ -65,7 +65,7 @@ pub(crate) async fn a_side_that_hangs_is_left_at_the_limit(side: &mut impl Other
     side.behave(Behaviour::Hangs).await;
     let message = Message::number(1);
     let sent = tokio::time::timeout(2 * LIMIT, side.send(&message));
-    // From when it hangs, nothing happens any more, so the clock may run ahead.
+    // Nothing happens after it hangs, so the clock may run ahead.
     let (sent, began) = tokio::join!(sent, async {
         side.hangs().await;
         tokio::time::pause();

@@ -292,7 +292,7 @@ async fn with_surroundings(
 ) -> Result<ClaimedJob> {
     let build = refresh(tx, job.build.0, now).await?;
     let project = read::project_of(tx, job.project.0).await?;
-    // The forge's answers cause jobs without a move: for these, the time of the job's creation counts.
+    // The forge's answer may cause a job without a move. For such a job, the time of its creation counts.
     let pushed_at = match by {
         Some(by) => heard_at(tx, by).await?,
         None => None,
