@@ -40,7 +40,7 @@ pub(crate) async fn migrate(settings: Settings, arguments: &MigrateArguments) ->
 /// The addresses between which everything moves. None if only tables are brought up to date: a variable alone asks for
 /// no move.
 fn addresses(
-    MigrateArguments { from, to }: &MigrateArguments,
+    MigrateArguments { from, to, .. }: &MigrateArguments,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<[String; 2]>, Failure> {
     let or_variable = |given: &Option<String>, name| {
@@ -107,7 +107,7 @@ mod tests {
     fn found(given: [Option<&str>; 2], variables: [Option<&str>; 2]) -> Result<Option<[String; 2]>, Failure> {
         let [from, to] = given.map(|address| address.map(str::to_owned));
         let variable = |name: &str| variables[usize::from(name.ends_with("_TO"))].map(str::to_owned);
-        addresses(&MigrateArguments { from, to }, variable)
+        addresses(&MigrateArguments { from, to, accept_secret_key: false }, variable)
     }
 
     #[test]
