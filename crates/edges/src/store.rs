@@ -202,8 +202,9 @@ pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
     let store = Store { db: open(url, secret_key).await? };
     schema::prepare(&store.db).await?;
     let noted = store.installation().note_key().await;
-    store.db.close().await.context("close the database")?;
-    noted
+    let closed = store.db.close().await.context("close the database");
+    noted?;
+    closed
 }
 
 /// Moves all rows of the database at one address into the empty one at another; gives the tables with their numbers of
