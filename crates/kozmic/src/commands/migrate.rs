@@ -20,7 +20,7 @@ pub(crate) struct MigrateArguments {
     to: Option<String>,
     /// Takes the present secret key, although another one sealed the secrets in the database. Everybody has to sign in
     /// again, and Restore hooks has to be pressed in the settings of each project.
-    #[arg(long, conflicts_with = "from")]
+    #[arg(long, conflicts_with_all = ["from", "to"])]
     accept_secret_key: bool,
 }
 
