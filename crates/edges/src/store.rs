@@ -58,7 +58,7 @@ pub use takeover::{
 };
 
 pub use database::passing::is_away;
-pub use database::server::{is_address as is_server, shown_address};
+pub use database::address::{AddressFault, ServerAddress, is_address as is_server, shown_address};
 pub use transfer::Moved;
 
 use anyhow::{Context, Result, ensure};

@@ -2,6 +2,7 @@
 
 mod text;
 pub(super) mod passing;
+pub(super) mod address;
 pub(super) mod sqlite;
 mod file;
 pub(super) mod server;

@@ -6,6 +6,7 @@ pub(crate) use kernel_rule::KernelRuleFault;
 
 use super::keys::{Key, find, names};
 use std::{
+    borrow::Cow,
     fmt::{self, Display, Formatter},
     path::{Path, PathBuf},
 };
@@ -102,7 +103,7 @@ pub(crate) enum SettingsFault {
         /// The value as written, if it is no secret, as the middle of the sentence.
         value: String,
         /// Description of a right value.
-        right: &'static str,
+        right: Cow<'static, str>,
     },
     /// The file has `kernel`, but not as a list of tables.
     #[error("{place}: kernel rules are tables, each below a line [[kernel]] of its own")]
@@ -168,12 +169,15 @@ impl SettingsFault {
     }
 
     /// The fault of a wrong value. `right` describes a right one.
-    pub(crate) fn wrong(Written { setting, place, value }: Written<'_>, right: &'static str) -> Self {
+    pub(crate) fn wrong(
+        Written { setting, place, value }: Written<'_>,
+        right: impl Into<Cow<'static, str>>,
+    ) -> Self {
         let value = match value {
             Some(text) => format!("is \"{text}\":"),
             None => "has a wrong value (not shown);".to_owned(),
         };
-        Self::Wrong { setting: setting.to_owned(), place: place.to_owned(), value, right }
+        Self::Wrong { setting: setting.to_owned(), place: place.to_owned(), value, right: right.into() }
     }
 
     /// A syntax error in a file's text, with its line and column.

@@ -6,6 +6,7 @@ use super::{
 };
 use kozmic_edges::small_file;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
@@ -252,10 +253,10 @@ impl Source {
     }
 
     /// A setting that may be left out. An empty value counts as left out.
-    pub(super) fn parse<T>(
+    pub(super) fn parse<T, Right: Into<Cow<'static, str>>>(
         &self,
         name: &'static str,
-        parse: fn(&str) -> Result<T, &'static str>,
+        parse: fn(&str) -> Result<T, Right>,
     ) -> Result<Option<T>, SettingsFault> {
         let value = self.values.get(name).filter(|value| !value.text.trim().is_empty());
         let (default, is_secret) = find(name).map_or((None, true), |key| (key.default, key.is_secret));

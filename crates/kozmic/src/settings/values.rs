@@ -2,11 +2,12 @@
 
 use kozmic_edges::{
     engine::docker::{MemoryLimit, UserNamespace},
-    store,
+    store::{self, ServerAddress},
 };
 use kozmic_model::image::ImageName;
 use secrecy::SecretString;
 use std::{
+    borrow::Cow,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     path::PathBuf,
     time::Duration,
@@ -77,24 +78,19 @@ pub(super) fn docker_url(text: &str) -> Parsed<String> {
     if known && is_nobodys { Ok(text.to_owned()) } else { Err(RIGHT) }
 }
 
-pub(crate) fn database_url(text: &str) -> Parsed<String> {
+pub(crate) fn database_url(text: &str) -> Result<String, Cow<'static, str>> {
     if store::is_server(text) {
-        let names_one = url::Url::parse(text).is_ok_and(|url| !url.path().trim_matches('/').is_empty());
-        return match names_one {
-            true => Ok(text.to_owned()),
-            false => Err(
-                "the address of one database on the server, such as postgres://kozmic:password@host/kozmic",
-            ),
-        };
+        let read = ServerAddress::read(text);
+        return read.map(|_| text.to_owned()).map_err(|right| right.to_string().into());
     }
     if !text.starts_with("sqlite:") {
-        return Err("an address that begins with sqlite:, postgres:// or mysql://");
+        return Err("an address that begins with sqlite:, postgres:// or mysql://".into());
     }
-    let file = store::file_of(text).ok_or(
+    store::file_of(text).ok_or(
         "the address of a file, such as sqlite:///var/lib/kozmic/kozmic.db?mode=rwc, where mode=rwc makes a file that \
          is missing (what is in memory only would be gone with the server)",
-    );
-    file.map(|_| text.to_owned())
+    )?;
+    Ok(text.to_owned())
 }
 
 pub(super) fn secret_key(text: &str) -> Parsed<SecretString> {

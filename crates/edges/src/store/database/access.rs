@@ -1,8 +1,9 @@
 //! Access to a database of any kind: single statements, and the beginning of transactions.
 
 use super::{
+    address,
     file::{self, FileAccess},
-    server::{self, ServerAccess},
+    server::ServerAccess,
 };
 use anyhow::Result;
 use sea_orm::{
@@ -21,7 +22,7 @@ pub(in crate::store) enum Access {
 
 /// Opens a database; gives the access to read and the access to write.
 pub(super) async fn open(url: &str) -> Result<(Access, Access)> {
-    if server::is_address(url) {
+    if address::is_address(url) {
         let server = ServerAccess::open(url).await?;
         return Ok((Access::Server(server.clone()), Access::Server(server)));
     }

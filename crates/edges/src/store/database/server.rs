@@ -3,21 +3,23 @@
 //! The server separates writers by row locks, at READ COMMITTED. If the server undoes work, or its connection is lost
 //! before its end, the work is tried again (`passing`).
 
-use super::{passing, text};
+use super::{
+    address::{AddressFault, ServerAddress},
+    passing, text,
+};
 use anyhow::{Context, Result, bail, ensure};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     SqlxMySqlConnector, SqlxPostgresConnector, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
         self, ConnectOptions as _, Executor,
-        mysql::{MySqlConnectOptions, MySqlPoolOptions},
+        mysql::MySqlPoolOptions,
         pool::PoolOptions,
         postgres::{PgConnectOptions, PgPoolOptions},
     },
 };
 use std::time::Duration;
 use tokio::time::timeout;
-use url::Url;
 
 /// Number of connections.
 const CONNECTIONS: u32 = 16;
@@ -46,25 +48,16 @@ pub(in crate::store) struct ServerAccess {
     is_pooled: bool,
 }
 
-/// True if a database's address is the address of a server.
-pub fn is_address(url: &str) -> bool {
-    ["postgres://", "postgresql://", "mysql://", "mariadb://"].iter().any(|scheme| url.starts_with(scheme))
-}
-
-/// A server's address to show to people: without user, password and options.
-pub fn shown_address(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else { return "the database server".to_owned() };
-    let _ = (url.set_username(""), url.set_password(None));
-    url.set_query(None);
-    url.to_string()
-}
-
 impl ServerAccess {
     /// Opens the database at an address.
     pub(in crate::store) async fn open(url: &str) -> Result<Self> {
-        match url.starts_with("postgres") {
-            true => open_postgres(url).await,
-            false => open_mysql(url).await,
+        let address = ServerAddress::read(url).map_err(misread)?;
+        if let Some((file, fault)) = address.missing_file() {
+            bail!("its address names {file}: {fault}");
+        }
+        match address.is_postgres() {
+            true => open_postgres(&address).await,
+            false => open_mysql(&address).await,
         }
     }
 
@@ -98,8 +91,8 @@ fn pool<DB: sqlx::Database>() -> PoolOptions<DB> {
     PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(LINE)
 }
 
-async fn open_postgres(url: &str) -> Result<ServerAccess> {
-    let options = url.parse::<PgConnectOptions>().map_err(unread)?;
+async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
+    let options = address.postgres().map_err(|_| misread(AddressFault::NoAddress))?;
     // A pooler refuses a session that begins with parameters which it does not know.
     let options = options.extra_float_digits(None).application_name("kozmic").disable_statement_logging();
     let is_pooled = match is_pooled(&options).await {
@@ -155,8 +148,8 @@ async fn is_pooled(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
     Ok(seen != ["".to_owned(), mark])
 }
 
-async fn open_mysql(url: &str) -> Result<ServerAccess> {
-    let options = url.parse::<MySqlConnectOptions>().map_err(unread)?;
+async fn open_mysql(address: &ServerAddress) -> Result<ServerAccess> {
+    let options = address.mysql().map_err(|_| misread(AddressFault::NoAddress))?;
     let options = options.charset("utf8mb4").collation("utf8mb4_bin").disable_statement_logging();
     let pool: MySqlPoolOptions = pool();
     let pool = pool.after_connect(|session, _| {
@@ -192,8 +185,8 @@ fn number(version: &str) -> (u32, u32) {
     (next(), next())
 }
 
-fn unread(fault: sqlx::Error) -> anyhow::Error {
-    anyhow::anyhow!("its address cannot be read: {fault}")
+fn misread(right: AddressFault) -> anyhow::Error {
+    anyhow::anyhow!("its address needs to be {right}")
 }
 
 /// A server's refusal in one sentence, without the address: the address contains a password.

@@ -1,7 +1,7 @@
 //! Looks at a database without a change: no file is made, and none is written.
 
 use super::{Condition, condition, judged};
-use crate::store::database::{server, sqlite};
+use crate::store::database::{address, server, sqlite};
 use anyhow::Result;
 use sea_orm::DbBackend;
 
@@ -11,7 +11,7 @@ use sea_orm::DbBackend;
 /// # Errors
 /// The database cannot be read, or is newer than this program.
 pub async fn look(url: &str) -> Result<Condition> {
-    if server::is_address(url) {
+    if address::is_address(url) {
         let server = server::ServerAccess::open(url).await?;
         let found = condition(&server).await;
         server.close().await?;

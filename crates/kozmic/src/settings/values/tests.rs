@@ -77,6 +77,9 @@ fn a_database_is_a_file_whatever_its_path_is_called() {
     for address in [
         "postgres://localhost",
         "mysql://localhost/",
+        "mysql://kozmic:p@ss@localhost/kozmic",
+        "postgres://kozmic:p@ss/w#rd%1@127.0.0.1/kozmic",
+        "postgres://localhost/kozmic?sslmod=verify-full",
         "redis://localhost/0",
         "kozmic.db",
         "sqlite:",
