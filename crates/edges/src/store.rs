@@ -172,12 +172,13 @@ impl Store {
 }
 
 async fn open(url: &str, secret_key: &SecretString) -> Result<Database> {
-    let name = match is_server(url) {
-        true => format!(" {}", shown_address(url)),
-        false => file_of(url).map(|file| format!(" {}", file.display())).unwrap_or_default(),
-    };
     let opened = Database::open(url, Vault::new(secret_key)).await;
-    opened.with_context(|| format!("open the database{name}"))
+    opened.with_context(|| format!("open the database {}", name_of(url)))
+}
+
+/// The database at an address, for people: SQLite's file, or a server's address without user, password and options.
+pub fn name_of(url: &str) -> String {
+    file_of(url).map_or_else(|| shown_address(url), |file| file.display().to_string())
 }
 
 /// Brings the tables of the database at an address up to date; gives its condition before that.

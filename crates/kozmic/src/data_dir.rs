@@ -1,5 +1,7 @@
 //! The data directory: used by one process at a time, with a key and a name of its own.
 
+mod noted;
+
 use crate::{failure::Failure, people};
 use anyhow::{Context, anyhow};
 use kozmic_edges::{private_dir, secret, store};

@@ -10,6 +10,12 @@ pub(crate) enum Failure {
     /// Exit code 2: settings are wrong or missing.
     #[error(transparent)]
     Settings(#[from] SettingsFaults),
+    /// Exit code 2: the settings name another database than the one of the data directory.
+    #[error(
+        "the data directory {} belongs to the database {noted}, and the settings name {given}: set database_url to the \
+         first one; if you mean the other one, remove {}", path.display(), note.display()
+    )]
+    OtherDatabase { path: PathBuf, noted: String, given: String, note: PathBuf },
     /// Exit code 3: the program cannot listen on the address and port.
     #[error(
         "cannot listen on {address}: {cause}. Another program may use the port; set KOZMIC_LISTEN to another one"
@@ -44,7 +50,7 @@ impl Failure {
         eprintln!("kozmic: {self}");
         match self {
             Self::Other(_) => ExitCode::from(1),
-            Self::Settings(_) => ExitCode::from(2),
+            Self::Settings(_) | Self::OtherDatabase { .. } => ExitCode::from(2),
             Self::Listen { .. } => ExitCode::from(3),
             Self::DataDirInUse { .. } | Self::DatabaseInUse { .. } | Self::DatabaseTaken => ExitCode::from(4),
         }
@@ -70,7 +76,10 @@ impl From<SettingsFault> for Failure {
 
 impl From<Error> for Failure {
     fn from(fault: Error) -> Self {
-        Self::Other(fault)
+        match fault.downcast::<Self>() {
+            Ok(failure) => failure,
+            Err(fault) => Self::Other(fault),
+        }
     }
 }
 

@@ -196,13 +196,21 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         public_url,
         secret_key: source.parse("secret_key", values::secret_key)?,
         data_dir: source.required("data_dir", values::path)?,
-        database_url: source.parse("database_url", values::database_url)?,
+        database_url: database_url_in(source)?,
         disk_reserve: source.parse("disk_reserve", values::reserve)?,
         sign_in_allowed: invited(source)?,
         session_idle: source.required("session_idle_timeout", values::idle)?,
         admins: source.parse("admins", values::admins)?.unwrap_or_default(),
         audit_kept: source.required("audit_retention_days", values::days)?,
     })
+}
+
+/// The address of the database. An empty file with the address is refused, because the server would begin anew in a
+/// database of its own.
+fn database_url_in(source: &Source) -> Result<Option<String>, SettingsFault> {
+    let right = "an address; without the setting the database is the file kozmic.db in the data directory";
+    source.refuse_blank("database_url", right)?;
+    source.parse("database_url", values::database_url)
 }
 
 fn github(source: &Source) -> Result<GitHubSettings, SettingsFault> {

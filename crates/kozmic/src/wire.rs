@@ -22,7 +22,7 @@ use kozmic_edges::{
     notifier::{MailSender, Notifier, Notifiers},
     publisher::{Directory, Hub, Publishers},
     room::Room,
-    store::{self, Store},
+    store::{self, Condition, Store},
 };
 use kozmic_flow::{Flow, FlowSettings};
 use kozmic_web::{App, ArtifactDirs, AutoBuilderFace, Bodies, Crowd, Face, Limits, Pulse};
@@ -140,7 +140,14 @@ fn auto_builder_face(builder: &AutoBuilder, dir: &DataDir, secret_key: &SecretSt
 
 /// Store and engine for a command that works beside a running server.
 pub(crate) async fn store_and_engine(settings: &Settings, dir: &DataDir) -> Result<(Store, DockerEngine)> {
-    let store = Store::open(&database_url(settings, dir), &secret_key(settings, dir)?).await?;
+    let url = database_url(settings, dir);
+    dir.judge_database(&url)?;
+    anyhow::ensure!(
+        !store::is_server(&url) || store::look(&url).await? != Condition::Missing,
+        "the database {} is empty: no server has used it yet",
+        store::name_of(&url)
+    );
+    let store = Store::open(&url, &secret_key(settings, dir)?).await?;
     Ok((store, DockerEngine::new(settings.docker.clone())))
 }
 
@@ -154,14 +161,6 @@ pub(crate) async fn closing<T>(store: &Store, work: impl Future<Output = T>) -> 
 /// The address of the database.
 pub(crate) fn database_url(settings: &Settings, dir: &DataDir) -> String {
     settings.server.database_url.clone().unwrap_or_else(|| dir.database_url())
-}
-
-/// The database at an address, for people.
-pub(crate) fn database_name(url: &str) -> String {
-    match store::file_of(url) {
-        Some(file) => file.display().to_string(),
-        None => store::shown_address(url),
-    }
 }
 
 /// The database's file. If the database is on a server: the path that SQLite's file would have.

@@ -52,12 +52,14 @@ pub(crate) struct ImportArguments {
 /// Takes an installation over. A signal ends it between two rows, and everything that was taken over until then stays.
 pub(crate) async fn import(settings: Settings, arguments: &ImportArguments) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
-    if store::is_server(&wire::database_url(&settings, &dir)) {
+    let url = wire::database_url(&settings, &dir);
+    if store::is_server(&url) {
         return Err(Failure::other(anyhow!(
             "an installation is taken over into a file of SQLite's: leave database_url out, import, and move everything \
              with `kozmic migrate --from … --to …`"
         )));
     }
+    dir.judge_database(&url)?;
     // Before signals are handled here, because reading a file may take long.
     let (from, secret_key) = (from(arguments)?, secret_key(arguments)?);
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;

@@ -67,7 +67,7 @@ fn checked(address: &str, argument: &str) -> Result<String, Failure> {
 async fn accept_key(settings: &Settings, dir: &DataDir) -> Result<(), Failure> {
     let url = wire::database_url(settings, dir);
     store::accept_key(&url, &wire::secret_key(settings, dir)?).await.map_err(Failure::Other)?;
-    println!("the secret key is the one of {} now", wire::database_name(&url));
+    println!("the secret key is the one of {} now", store::name_of(&url));
     println!("Secrets that another key sealed stay closed: everybody has to sign in again.");
     println!("Press Restore hooks in the settings of each project.");
     Ok(())
@@ -75,7 +75,7 @@ async fn accept_key(settings: &Settings, dir: &DataDir) -> Result<(), Failure> {
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 async fn bring_up(url: &str) -> Result<(), Failure> {
-    let name = wire::database_name(url);
+    let name = store::name_of(url);
     match store::migrate(url).await.map_err(Failure::Other)? {
         Condition::Ready => println!("{name} was up to date"),
         Condition::Missing => println!("{name} has its tables now"),
@@ -87,7 +87,7 @@ async fn bring_up(url: &str) -> Result<(), Failure> {
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
 async fn move_all(from: &str, to: &str) -> Result<(), Failure> {
-    let (here, there) = (wire::database_name(from), wire::database_name(to));
+    let (here, there) = (store::name_of(from), store::name_of(to));
     let moved = store::transfer(from, to).await.map_err(Failure::Other)?;
     let width = moved.iter().map(|Moved { table, .. }| table.len()).max().unwrap_or_default();
     for Moved { table, rows } in moved.iter().filter(|moved| moved.rows > 0) {

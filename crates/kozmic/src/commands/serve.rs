@@ -4,7 +4,10 @@ use crate::{
     at_rest, data_dir::DataDir, failure::Failure, settings::Settings, sole::Sole, version::VERSION, wire,
 };
 use anyhow::Context;
-use kozmic_edges::git::{GitError, Mirrors};
+use kozmic_edges::{
+    git::{GitError, Mirrors},
+    store,
+};
 use std::{io, net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -23,6 +26,8 @@ const TRY: Duration = Duration::from_millis(100);
 #[expect(clippy::print_stdout, reason = "who starts a server by hand or from a script waits for this line")]
 pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let dir = DataDir::take(&settings.server.data_dir)?;
+    let database = wire::database_url(&settings, &dir);
+    dir.judge_database(&database)?;
     if let Err(fault @ GitError::TooOld { .. }) = Mirrors::version().await {
         return Err(Failure::other(fault.into()));
     }
@@ -40,10 +45,14 @@ pub(crate) async fn serve(settings: Settings) -> Result<ExitCode, Failure> {
     let server = wire::server(&settings, &dir).await?;
     let (stop, store) = (server.flow.stop.clone(), server.flow.edges.store.clone());
     let sole = Sole::take(&store, &dir).await?;
+    if let Err(fault) = dir.note_database(&database) {
+        tracing::warn!(error = format!("{fault:#}"), "the database cannot be noted in the data directory");
+    }
     let ended = signals(stop.clone())?;
     server.flow.start().await;
     println!("Kozmic listens on http://{address}");
-    tracing::info!(version = VERSION, %address, public_url = %settings.server.public_url, "serving");
+    let (public_url, database) = (&settings.server.public_url, store::name_of(&database));
+    tracing::info!(version = VERSION, %address, %public_url, %database, "serving");
     let router = kozmic_web::router(server.app);
     let mut is_taken = false;
     tokio::select! {

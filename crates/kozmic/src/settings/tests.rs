@@ -86,6 +86,17 @@ fn a_wrong_value_is_named_with_what_would_be_right() {
 }
 
 #[test]
+fn an_empty_file_with_the_databases_address_is_refused_and_an_empty_variable_is_not_set() {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let path = empty.path().display().to_string();
+    let Err(fault) = read(&[("KOZMIC_DATABASE_URL_FILE", &path)]) else { panic!("it is refused") };
+    assert!(fault.to_string().contains(&path) && fault.to_string().contains("kozmic.db"), "{fault}");
+    for name in ["KOZMIC_DATABASE_URL_FILE", "KOZMIC_DATABASE_URL"] {
+        assert!(read(&[(name, "")]).is_ok_and(|settings| settings.server.database_url.is_none()), "{name}");
+    }
+}
+
+#[test]
 fn jobs_have_one_network_or_one_each() {
     let name = ("KOZMIC_DOCKER_NETWORK", "bridge");
     let range = ("KOZMIC_DOCKER_JOB_SUBNETS", "10.213.0.0/16");

@@ -50,15 +50,22 @@ pub(super) struct Found {
 /// Looks at the directory and the database.
 pub(super) async fn look(settings: &Settings) -> Found {
     let path = &settings.server.data_dir;
+    let mut belongs = Ok(());
     let (directory, holder) = match DataDir::look(path) {
         Ok(None) => (to_be_made(path).into(), None),
-        Ok(Some(dir)) => match dir.holder() {
-            Ok(holder) => (directory(settings, &dir, holder.as_deref()), holder),
-            Err(fault) => (Finding::Bad(said_once(&fault)), None),
-        },
+        Ok(Some(dir)) => {
+            belongs = dir.judge_database(&wire::database_url(settings, &dir));
+            match dir.holder() {
+                Ok(holder) => (directory(settings, &dir, holder.as_deref()), holder),
+                Err(fault) => (Finding::Bad(said_once(&fault)), None),
+            }
+        }
         Err(fault) => (Finding::Bad(said_once(&fault)), None),
     };
-    let database = database(settings, holder.as_deref()).await.into();
+    let database = match belongs {
+        Ok(()) => database(settings, holder.as_deref()).await.into(),
+        Err(fault) => Finding::Bad(fault.to_string()),
+    };
     Found { directory, database, is_served: holder.is_some() }
 }
 
