@@ -35,7 +35,10 @@ pub use audit::AuditTrail;
 pub use auto_builder::{AutoBuilder, Watched};
 pub use builds::{BuildFilter, Builds, HistoryMark, Monitored};
 pub use configuration::{InForce, LoadedConfiguration};
-pub use database::sqlite::{address_of, directory_of, file_of};
+pub use database::{
+    in_use::is_in_use,
+    sqlite::{address_of, directory_of, file_of},
+};
 pub use deliveries::{Deliveries, Door, NewDelivery, Stored, WaitingDelivery};
 pub use hooks::Hooks;
 pub use images::{Images, NewCachedImage, Puller};
@@ -57,8 +60,8 @@ pub use takeover::{
     Still, Taken, Takeover,
 };
 
-pub use database::passing::is_away;
 pub use database::address::{AddressFault, ServerAddress, is_address as is_server, shown_address};
+pub use database::passing::is_away;
 pub use transfer::Moved;
 
 use anyhow::{Context, Result, ensure};
@@ -90,6 +93,15 @@ impl Store {
         let store = Self { db };
         store.check_key().await?;
         Ok(store)
+    }
+
+    /// Opens the database at an address as it is: its tables may be older, or missing. Only its installation may be
+    /// looked at.
+    ///
+    /// # Errors
+    /// The database cannot be opened.
+    pub async fn open_as_it_is(url: &str) -> Result<Self> {
+        Ok(Self { db: open(url, &SecretString::default()).await? })
     }
 
     /// Checks that the secret key is the installation's. A database server gives its data to whoever has its address,

@@ -38,47 +38,32 @@ impl DataDir {
         let path = path.canonicalize().context("find the data directory")?;
         warn_if_open(&path, judge_rights(&path)?);
         judge_owner(&path)?;
-        let lock = path.join(LOCK);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
-        let mut file = file.with_context(|| {
-            format!(
-                "open {}: if its files are another user's, run this command as that user, as the server does",
-                lock.display()
-            )
-        })?;
-        match lock_soon(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut process = String::new();
-                let _ = file.read_to_string(&mut process);
-                return Err(Failure::DataDirInUse { path, process: process.trim().to_owned() });
-            }
-            Err(TryLockError::Error(fault)) => return Err(Failure::other(fault.into())),
-        }
-        // The number is only a note for people: a full disk may have no room for it.
-        if let Err(fault) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
-            tracing::warn!(%fault, "the process cannot be noted in {}", lock.display());
-        }
+        let lock = lock(&path)?;
         remove_trials(&path)?;
-        Ok(Self { path, _lock: Some(file) })
+        Ok(Self { path, _lock: Some(lock) })
+    }
+
+    /// Takes the directory of an installation, which is there.
+    pub(crate) fn take_existing(path: &Path) -> Result<Self, Failure> {
+        match found(path, &[LOCK, "instance", "secret_key"])? {
+            Some(path) => Self::take(&path),
+            None => Err(no_installation(path)),
+        }
+    }
+
+    /// Locks the directory of a file as the server does whose data directory it is. None if it is this directory, or
+    /// nobody's.
+    pub(crate) fn lock_beside(&self, file: &Path) -> Result<Option<File>, Failure> {
+        let parent = file.parent().and_then(|parent| parent.canonicalize().ok());
+        let others = parent.filter(|parent| *parent != self.path && parent.join(LOCK).exists());
+        others.map(|parent| lock(&parent)).transpose()
     }
 
     /// Opens the directory of an installation whose server may run meanwhile.
     pub(crate) fn share(path: &Path) -> Result<Self, Failure> {
-        let missing = || {
-            format!(
-                "there is no Kozmic installation in {}: set data_dir, or name the settings file with --config",
-                path.display()
-            )
-        };
-        let found = path.canonicalize().and_then(|path| path.join("instance").metadata().map(|_| path));
-        match found {
-            Ok(path) => Ok(Self { path, _lock: None }),
-            Err(fault) if fault.kind() == ErrorKind::NotFound => Err(Failure::Other(anyhow!(missing()))),
-            Err(fault) => {
-                let look = || format!("look into {}: run this command as the server's user", path.display());
-                Err(Failure::Other(anyhow::Error::new(fault).context(look())))
-            }
+        match found(path, &["instance"])? {
+            Some(path) => Ok(Self { path, _lock: None }),
+            None => Err(no_installation(path)),
         }
     }
 
@@ -188,6 +173,58 @@ impl DataDir {
         written.with_context(|| format!("write {}", path.display()))?;
         Ok(value)
     }
+}
+
+/// The whole path of a directory that has one of these files; none if it has none of them, or is missing.
+fn found(path: &Path, files: &[&str]) -> Result<Option<PathBuf>, Failure> {
+    let looked = path.canonicalize().and_then(|path| {
+        for file in files {
+            if path.join(file).try_exists()? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    });
+    match looked {
+        Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(None),
+        looked => {
+            let look = || format!("look into {}: run this command as the server's user", path.display());
+            Ok(looked.with_context(look)?)
+        }
+    }
+}
+
+fn no_installation(path: &Path) -> Failure {
+    Failure::other(anyhow!(
+        "there is no Kozmic installation in {}: set data_dir, or name the settings file with --config",
+        path.display()
+    ))
+}
+
+/// Takes the lock of a data directory.
+fn lock(path: &Path) -> Result<File, Failure> {
+    let lock = path.join(LOCK);
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock);
+    let mut file = file.with_context(|| {
+        format!(
+            "open {}: if its files are another user's, run this command as that user, as the server does",
+            lock.display()
+        )
+    })?;
+    match lock_soon(&file) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut process = String::new();
+            let _ = file.read_to_string(&mut process);
+            return Err(Failure::DataDirInUse { path: path.to_owned(), process: process.trim().to_owned() });
+        }
+        Err(TryLockError::Error(fault)) => return Err(Failure::other(fault.into())),
+    }
+    // The number is only a note for people: a full disk may have no room for it.
+    if let Err(fault) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
+        tracing::warn!(%fault, "the process cannot be noted in {}", lock.display());
+    }
+    Ok(file)
 }
 
 /// Address of the database in a data directory by default.

@@ -23,15 +23,15 @@ pub(crate) enum Failure {
     Listen { address: SocketAddr, cause: std::io::Error },
     /// Exit code 4: another process uses the data directory.
     #[error(
-        "the data directory {} is used by another Kozmic (process {process}): stop it, or set KOZMIC_DATA_DIR to \
-         another directory", path.display()
+        "the data directory {} is used by another Kozmic (process {process}): stop it first", path.display()
     )]
     DataDirInUse { path: PathBuf, process: String },
     /// Exit code 4: another server uses the database.
-    #[error(
-        "the database is used by another Kozmic ({process}): stop it, or set KOZMIC_DATABASE_URL to another database"
-    )]
+    #[error("the database is used by another Kozmic ({process}): stop it first")]
     DatabaseInUse { process: String },
+    /// Exit code 4: another program has the database's file open.
+    #[error("{} is open in another program, such as a Kozmic with another data directory: stop it first", path.display())]
+    FileInUse { path: PathBuf },
     /// Exit code 4: another server took the database from this one.
     #[error("another Kozmic has taken the database, because this one did not reach it for a while")]
     DatabaseTaken,
@@ -52,7 +52,10 @@ impl Failure {
             Self::Other(_) => ExitCode::from(1),
             Self::Settings(_) | Self::OtherDatabase { .. } => ExitCode::from(2),
             Self::Listen { .. } => ExitCode::from(3),
-            Self::DataDirInUse { .. } | Self::DatabaseInUse { .. } | Self::DatabaseTaken => ExitCode::from(4),
+            Self::DataDirInUse { .. }
+            | Self::DatabaseInUse { .. }
+            | Self::FileInUse { .. }
+            | Self::DatabaseTaken => ExitCode::from(4),
         }
     }
 }

@@ -16,13 +16,16 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Sole {
     store: Store,
     server: String,
+    /// True if the database has a row that tells others.
+    is_noted: bool,
 }
 
 impl Sole {
     /// Takes the database. If its last server was another one and did not leave it, waits to see if that one is alive.
     pub(crate) async fn take(store: &Store, dir: &DataDir) -> Result<Self, Failure> {
-        let sole = Self { store: store.clone(), server: dir.runner()? };
-        if !store.is_on_server() {
+        let is_noted = store.is_on_server() && store.installation().is_noted().await?;
+        let sole = Self { store: store.clone(), server: dir.runner()?, is_noted };
+        if !is_noted {
             return Ok(sole);
         }
         let process = process();
@@ -41,7 +44,7 @@ impl Sole {
 
     /// Beats. Ends only if another server has taken the database.
     pub(crate) async fn keep(&self) {
-        if !self.store.is_on_server() {
+        if !self.is_noted {
             return std::future::pending().await;
         }
         loop {

@@ -4,6 +4,7 @@ mod text;
 pub(super) mod passing;
 pub(super) mod address;
 pub(super) mod sqlite;
+pub(super) mod in_use;
 mod file;
 pub(super) mod server;
 mod access;

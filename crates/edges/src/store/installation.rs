@@ -2,13 +2,13 @@
 
 use super::{
     database::{Database, Transaction},
-    rows,
+    rows, schema,
 };
 use anyhow::{Context, Result};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, EntityTrait, QueryFilter,
+    ColumnTrait, EntityName, EntityTrait, PaginatorTrait, QueryFilter,
     sea_query::{Expr, ExprTrait},
 };
 
@@ -48,6 +48,19 @@ impl Installation<'_> {
             Some(row) => Ok(self.db.vault.open(KEY_PLACE, &row.key_seal).is_ok()),
             None => self.note_key().await.map(|()| true),
         }
+    }
+
+    /// True if the database knows its installation. It does not if it is empty, or its tables are of an older version.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn is_noted(self) -> Result<bool> {
+        let table = rows::installation::Entity::default().table_name().to_owned();
+        if !schema::tables(&self.db.reader).await?.contains(&table) {
+            return Ok(false);
+        }
+        let noted = rows::installation::Entity::find_by_id(ROW).count(&self.db.reader).await;
+        Ok(noted.context("look for the installation")? > 0)
     }
 
     /// Makes the store's secret key the installation's. Secrets that another key sealed stay closed.

@@ -1,21 +1,27 @@
 //! `kozmic migrate`: brings the database's tables up to date, or moves an installation to another database.
 
+mod addresses;
+mod held;
+
 use crate::{data_dir::DataDir, failure::Failure, settings::Settings, wire};
+use addresses::addresses;
 use anyhow::anyhow;
 use clap::Args;
+use held::Held;
 use kozmic_edges::store::{self, Condition, Moved};
 use std::process::ExitCode;
 
 /// Arguments of the command.
 #[derive(Args)]
 pub(crate) struct MigrateArguments {
-    /// Moves everything from the database at this address; its tables have to be up to date. KOZMIC_MIGRATE_FROM takes
-    /// the place of this argument: the address may have a password.
+    /// Moves everything from the database at this address, whose tables are up to date. Without it, the tables of the
+    /// settings' database are brought up to date. An address has a password: KOZMIC_MIGRATE_FROM takes the place of
+    /// this argument, and KOZMIC_MIGRATE_FROM_FILE names a file with the address. A missing file of SQLite is not made.
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
-    /// The address of an empty database that everything moves to, such as postgres://kozmic:password@host/kozmic. The
-    /// old database and the settings stay as they are. Set `database_url` afterwards. KOZMIC_MIGRATE_TO takes the place
-    /// of this argument.
+    /// The address of an empty database that everything moves to, such as postgres://kozmic:password@host/kozmic, or
+    /// sqlite:///path/kozmic.db?mode=rwc, which makes the file. The old database and the settings stay as they are: set
+    /// `database_url` afterwards. KOZMIC_MIGRATE_TO and KOZMIC_MIGRATE_TO_FILE take the place of this argument.
     #[arg(long, value_name = "ADDRESS")]
     to: Option<String>,
     /// Takes the present secret key, although another one sealed the secrets in the database. Everybody has to sign in
@@ -24,43 +30,64 @@ pub(crate) struct MigrateArguments {
     accept_secret_key: bool,
 }
 
-/// Runs the command. No server may run on the data directory.
+/// Runs the command. No server may run on the data directory, nor on the databases.
 pub(crate) async fn migrate(settings: Settings, arguments: &MigrateArguments) -> Result<ExitCode, Failure> {
-    let dir = DataDir::take(&settings.server.data_dir)?;
-    if arguments.accept_secret_key {
-        return accept_key(&settings, &dir).await.map(|()| ExitCode::SUCCESS);
+    let dir = DataDir::take_existing(&settings.server.data_dir)?;
+    let url = wire::database_url(&settings, &dir);
+    let sides = [arguments.from.as_ref(), arguments.to.as_ref()];
+    match addresses(sides, |variable| std::env::var(variable).ok())? {
+        Some(sides) if !arguments.accept_secret_key => move_between(&sides, &dir, &url).await?,
+        _ => {
+            dir.judge_database(&url)?;
+            let held = Held::take(&url, &dir).await?;
+            let done = match arguments.accept_secret_key {
+                true => held.during(accept_key(&settings, &dir)).await,
+                false => held.during(bring_up(&url)).await,
+            };
+            held.leave().await;
+            done?;
+        }
     }
-    match addresses(arguments, |variable| std::env::var(variable).ok())? {
-        Some([from, to]) => move_all(&checked(&from, "--from")?, &checked(&to, "--to")?).await,
-        None => bring_up(&wire::database_url(&settings, &dir)).await,
-    }
-    .map(|()| ExitCode::SUCCESS)
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The addresses between which everything moves. None if only tables are brought up to date: a variable alone asks for
-/// no move.
-fn addresses(
-    MigrateArguments { from, to, .. }: &MigrateArguments,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<[String; 2]>, Failure> {
-    let or_variable = |given: &Option<String>, name| {
-        let given = given.clone().or_else(|| variable(name));
-        given.filter(|address| !address.is_empty())
+/// Moves everything, and notes the new database if the data directory belongs to the old one.
+async fn move_between([from, to]: &[String; 2], dir: &DataDir, of_settings: &str) -> Result<(), Failure> {
+    if let Some(file) = store::file_of(from).filter(|file| !file.exists()) {
+        return Err(Failure::other(anyhow!(
+            "there is no {}: --from needs a database that is there",
+            file.display()
+        )));
+    }
+    if dir.is_same_database(from, to) {
+        return Err(Failure::other(anyhow!("--from and --to are the same database")));
+    }
+    let old = Held::take(from, dir).await?;
+    let moved = match Held::take(to, dir).await {
+        Ok(new) => {
+            // The new one is not kept: its row of the installation is replaced. It was free a moment ago.
+            let moved = old.during(move_all(from, to)).await;
+            new.leave().await;
+            moved
+        }
+        Err(failure) => Err(failure),
     };
-    match (or_variable(from, "KOZMIC_MIGRATE_FROM"), or_variable(to, "KOZMIC_MIGRATE_TO")) {
-        (Some(from), Some(to)) => Ok(Some([from, to])),
-        _ if from.is_some() || to.is_some() => Err(Failure::other(anyhow!(
-            "a move needs both --from and --to, or KOZMIC_MIGRATE_FROM and KOZMIC_MIGRATE_TO in their place"
-        ))),
-        _ => Ok(None),
-    }
+    old.leave().await;
+    moved?;
+    tell_new(from, to, dir, of_settings)
 }
 
-/// An address as the settings would take it.
-fn checked(address: &str, argument: &str) -> Result<String, Failure> {
-    let fault =
-        |right| Failure::other(anyhow!("{argument} has a wrong value (not shown); it needs to be {right}"));
-    crate::settings::database_url(address).map_err(fault)
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn tell_new(from: &str, to: &str, dir: &DataDir, of_settings: &str) -> Result<(), Failure> {
+    if dir.belongs_to(from, of_settings)? {
+        dir.note_database(to)?;
+        println!("The data directory belongs to {} now.", store::name_of(to));
+    }
+    println!(
+        "Set database_url to the new address and start the server. {} stays as it is.",
+        store::name_of(from)
+    );
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]
@@ -95,39 +122,5 @@ async fn move_all(from: &str, to: &str) -> Result<(), Failure> {
     }
     let rows = moved.iter().map(|moved| moved.rows).sum::<u64>();
     println!("{rows} rows of {here} are in {there} now, and were counted on both sides.");
-    println!("Set database_url to the new address and start the server. {here} stays as it is.");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The outcome for `--from`, `--to` and the variables in their place.
-    fn found(given: [Option<&str>; 2], variables: [Option<&str>; 2]) -> Result<Option<[String; 2]>, Failure> {
-        let [from, to] = given.map(|address| address.map(str::to_owned));
-        let variable = |name: &str| variables[usize::from(name.ends_with("_TO"))].map(str::to_owned);
-        addresses(&MigrateArguments { from, to, accept_secret_key: false }, variable)
-    }
-
-    #[test]
-    fn each_address_of_a_move_may_be_in_a_variable() {
-        let (a, b) = (Some("a"), Some("b"));
-        for (given, variables) in
-            [([a, b], [None, None]), ([a, None], [None, b]), ([None, b], [a, None]), ([None, None], [a, b])]
-        {
-            assert_eq!(found(given, variables).unwrap().unwrap(), ["a", "b"]);
-        }
-    }
-
-    #[test]
-    fn one_variable_alone_asks_for_no_move_and_one_argument_alone_is_refused() {
-        let one = Some("x");
-        for variables in [[None, None], [one, None], [None, one], [Some(""), one]] {
-            assert!(found([None, None], variables).unwrap().is_none(), "{variables:?}");
-        }
-        for given in [[one, None], [None, one]] {
-            assert!(found(given, [None, None]).unwrap_err().to_string().contains("both --from and --to"));
-        }
-    }
 }

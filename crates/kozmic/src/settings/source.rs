@@ -30,7 +30,8 @@ const OF_IMPORT: [&str; 4] = [
 ];
 
 /// The variables for `kozmic migrate`.
-const OF_MIGRATE: [&str; 2] = ["KOZMIC_MIGRATE_FROM", "KOZMIC_MIGRATE_TO"];
+const OF_MIGRATE: [&str; 4] =
+    ["KOZMIC_MIGRATE_FROM", "KOZMIC_MIGRATE_FROM_FILE", "KOZMIC_MIGRATE_TO", "KOZMIC_MIGRATE_TO_FILE"];
 
 /// The place of values that are in no file.
 const ENVIRONMENT: &str = "the environment";

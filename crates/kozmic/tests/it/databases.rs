@@ -75,6 +75,13 @@ async fn an_installation_that_moves_to_postgresql_has_all_that_it_had() -> Resul
     let again = world.server.run(&["migrate", "--from", &from, "--to", &url]).await?;
     let fault = String::from_utf8_lossy(&again.stderr);
     ensure!(again.status.code() == Some(1) && fault.contains("has rows already"), "{fault}");
+    let forgotten = || options(&world.github).data_dir(world.server.data_dir()).quiet();
+    refused(forgotten(), 2, "belongs to the database postgres://127.0.0.1:").await?;
+    let check = world.server.run(&["check"]).await?;
+    let said = String::from_utf8_lossy(&check.stdout);
+    let line =
+        said.lines().find(|line| line.contains(" database: ")).context("check tells of the database")?;
+    ensure!(line.starts_with("FAIL") && line.contains("set database_url to the first one"), "{line}");
     world.server.restart_with(&[("KOZMIC_DATABASE_URL", &url)]).await?;
     ensure!(
         world.page("builds/latest/").await?.contains("Begin"),
@@ -82,6 +89,55 @@ async fn an_installation_that_moves_to_postgresql_has_all_that_it_had() -> Resul
     );
     let second = world.push("Go on").await?;
     world.status(&second.sha, State::Success).await?;
+    ensure!(world.server.output().contains("database=postgres://127.0.0.1:"), "the log names the database");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_move_needs_databases_that_are_there_and_that_no_server_uses() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let (url, target) = (postgres.fresh_database().await?, postgres.fresh_database().await?);
+    let world = World::with(&[("KOZMIC_DATABASE_URL", &url)]).await?;
+    let other = tempfile::tempdir()?;
+    let of_other = other.path().join("data");
+    let run = async |dir: &std::path::Path, from: &str, to: &str| {
+        let variables = [("KOZMIC_DATA_DIR", dir.to_str().context("a path")?), ("KOZMIC_MIGRATE_TO", to)];
+        let done = world.server.run_with(&["migrate", "--from", from], &variables).await?;
+        anyhow::Ok((done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned()))
+    };
+    let (code, said) = run(&of_other, &url, &target).await?;
+    ensure!(code == Some(1) && said.contains("there is no Kozmic installation in "), "{said}");
+    ensure!(!of_other.exists(), "nothing is made");
+    std::fs::create_dir(&of_other)?;
+    std::fs::write(of_other.join("secret_key"), "0".repeat(40))?;
+    let (code, said) = run(&of_other, &url, &target).await?;
+    ensure!(code == Some(4) && said.contains("the database is used by another Kozmic (process "), "{said}");
+    let missing = format!("sqlite://{}?mode=rwc", of_other.join("typo.db").display());
+    let (code, said) = run(&of_other, &missing, &target).await?;
+    ensure!(code == Some(1) && said.contains("typo.db: --from needs a database that is there"), "{said}");
+    ensure!(!of_other.join("typo.db").exists(), "nothing is made");
+    let (code, said) = run(&of_other, &target, &target).await?;
+    ensure!(code == Some(1) && said.contains("are the same database"), "{said}");
+    world.end().await
+}
+
+#[tokio::test]
+async fn a_file_that_a_server_with_another_data_directory_uses_does_not_move() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let from = format!("sqlite://{}?mode=rwc", dir.path().join("ci.db").display());
+    let to = format!("sqlite://{}?mode=rwc", dir.path().join("new.db").display());
+    let mut world = World::with(&[("KOZMIC_DATABASE_URL", &from)]).await?;
+    let other = tempfile::tempdir()?;
+    std::fs::write(other.path().join("secret_key"), "0".repeat(40))?;
+    let variables = [("KOZMIC_DATA_DIR", other.path().to_str().context("a path")?)];
+    let arguments = ["migrate", "--from", &from, "--to", &to];
+    let busy = world.server.run_with(&arguments, &variables).await?;
+    let said = String::from_utf8_lossy(&busy.stderr);
+    ensure!(busy.status.code() == Some(4) && said.contains("ci.db is open in another program"), "{busy:?}");
+    ensure!(world.server.terminate().await?.success());
+    let moved = world.server.run_with(&arguments, &variables).await?;
+    ensure!(moved.status.success(), "{moved:?}");
+    world.server.restart().await?;
     world.end().await
 }
 
