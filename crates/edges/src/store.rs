@@ -54,7 +54,7 @@ pub use queue::{
     RefAtForge,
 };
 pub use runners::Runners;
-pub use schema::{Condition, look::look};
+pub use schema::{Condition, WrongTables, look::look};
 pub use takeover::{
     BuildTaken, Foreign, ForeignBuilds, LARGEST_ID, Lost, NewBuild, NewHook, NewJob, NewProject, NewUser,
     Still, Taken, Takeover,
@@ -89,7 +89,7 @@ impl Store {
     /// The database cannot be opened, or is newer than this program.
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
         let db = open(url, secret_key).await?;
-        schema::prepare(&db).await?;
+        schema::prepare(&db).await.with_context(|| format!("the database {}", name_of(url)))?;
         let store = Self { db };
         store.check_key().await?;
         Ok(store)
@@ -199,7 +199,7 @@ pub fn name_of(url: &str) -> String {
 /// The database cannot be opened or written, or is newer than this program.
 pub async fn migrate(url: &str) -> Result<Condition> {
     let db = open(url, &SecretString::default()).await?;
-    let before = schema::migrate(&db).await;
+    let before = schema::migrate(&db).await.with_context(|| format!("the database {}", name_of(url)));
     let closed = db.close().await.context("close the database");
     // The reason why the work failed tells more than a fault of the end.
     let before = before?;
@@ -213,7 +213,7 @@ pub async fn migrate(url: &str) -> Result<Condition> {
 /// The database cannot be opened or written, or its tables are not up to date.
 pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
     let store = Store { db: open(url, secret_key).await? };
-    schema::prepare(&store.db).await?;
+    schema::prepare(&store.db).await.with_context(|| format!("the database {}", name_of(url)))?;
     let noted = store.installation().note_key().await;
     let closed = store.db.close().await.context("close the database");
     noted?;

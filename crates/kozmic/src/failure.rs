@@ -2,6 +2,7 @@
 
 use crate::settings::{SettingsFault, SettingsFaults};
 use anyhow::Error;
+use kozmic_edges::store::WrongTables;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 /// Reason for the program's end.
@@ -35,7 +36,7 @@ pub(crate) enum Failure {
     /// Exit code 4: another server took the database from this one.
     #[error("another Kozmic has taken the database, because this one did not reach it for a while")]
     DatabaseTaken,
-    /// Exit code 1: any other reason.
+    /// Exit code 5: the database's tables are of another version or program. Exit code 1: any other reason.
     #[error("{}", said_once(.0))]
     Other(Error),
 }
@@ -49,6 +50,7 @@ impl Failure {
     pub(crate) fn tell(&self) -> ExitCode {
         eprintln!("kozmic: {self}");
         match self {
+            Self::Other(fault) if fault.chain().any(|cause| cause.is::<WrongTables>()) => ExitCode::from(5),
             Self::Other(_) => ExitCode::from(1),
             Self::Settings(_) | Self::OtherDatabase { .. } => ExitCode::from(2),
             Self::Listen { .. } => ExitCode::from(3),

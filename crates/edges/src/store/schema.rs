@@ -27,7 +27,7 @@ mod m0017_indexes;
 mod m0017_installation;
 
 use super::database::Database;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -84,6 +84,22 @@ pub enum Condition {
     Behind(usize),
 }
 
+/// Tables that this program does not work with.
+#[derive(Debug, thiserror::Error)]
+pub enum WrongTables {
+    /// They are older.
+    #[error(
+        "its tables are older than this program: stop all servers on it, make a backup, and run `kozmic migrate`"
+    )]
+    Older,
+    /// They are newer: they went through this unknown step.
+    #[error("it is newer than this program, which does not know its step {0}: run a newer kozmic")]
+    Newer(String),
+    /// They belong to another program; the name of one of them.
+    #[error("it has tables that are not Kozmic's, such as {0}: give Kozmic a database of its own")]
+    Foreign(String),
+}
+
 /// Makes sure that a database has the tables that this program needs.
 ///
 /// # Errors
@@ -95,11 +111,7 @@ pub(super) async fn prepare(db: &Database) -> Result<()> {
     match condition(&db.writer).await? {
         Condition::Ready => Ok(()),
         Condition::Missing => bring_up(db).await,
-        Condition::Behind(_) => {
-            bail!(
-                "the database's tables are older than this program: stop all servers on it and run `kozmic migrate`"
-            )
-        }
+        Condition::Behind(_) => bail!(WrongTables::Older),
     }
 }
 
@@ -144,11 +156,9 @@ async fn steps(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>> {
     if tables.is_empty() {
         return Ok(None);
     }
-    ensure!(
-        tables.iter().any(|table| table == "seaql_migrations"),
-        "it has tables that are not Kozmic's, such as {}: give Kozmic a database of its own",
-        tables[0]
-    );
+    if !tables.iter().any(|table| table == "seaql_migrations") {
+        bail!(WrongTables::Foreign(tables[0].clone()));
+    }
     texts(db, "SELECT version FROM seaql_migrations").await.map(Some)
 }
 
@@ -182,8 +192,8 @@ fn judged(done: &[String], backend: DbBackend) -> Result<Condition> {
         _ => ServerMigrator::migrations(),
     };
     let known = known.iter().map(|step| step.name().to_owned()).collect::<Vec<_>>();
-    if let Some(newer) = done.iter().find(|step| !known.contains(step)) {
-        bail!("it is newer than this program, which does not know its step {newer}: run a newer kozmic");
+    if let Some(step) = done.iter().find(|step| !known.contains(step)) {
+        bail!(WrongTables::Newer(step.clone()));
     }
     Ok(match known.len() - known.iter().filter(|step| done.contains(step)).count() {
         0 => Condition::Ready,

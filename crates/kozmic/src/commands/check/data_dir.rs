@@ -190,8 +190,9 @@ async fn database(settings: &Settings, holder: Option<&str>) -> Result<String, S
         Condition::Missing => format!("{name} is not there yet; the server makes it as it starts"),
         Condition::Ready => format!("{name} is up to date"),
         Condition::Behind(steps) => format!(
-            "{name} is of an older version: the server brings it up to date as it starts ({steps} steps), after which older \
-             versions refuse it; have a backup"
+            "{name} is of an older version: the server brings it up to date as it starts ({}), after which older \
+             versions refuse it; have a backup",
+            steps_in_words(steps)
         ),
     })
 }
@@ -202,9 +203,16 @@ async fn on_server(url: &str) -> Result<String, String> {
         Condition::Missing => Ok(format!("{name} is empty; the server makes its tables as it starts")),
         Condition::Ready => Ok(format!("{name} is up to date")),
         Condition::Behind(steps) => Err(format!(
-            "{name} is of an older version ({steps} steps behind): stop all servers on it, make a backup, and run kozmic \
-             migrate"
+            "{name} is of an older version ({}): stop all servers on it, make a backup, and run kozmic migrate",
+            steps_in_words(steps)
         )),
+    }
+}
+
+fn steps_in_words(steps: usize) -> String {
+    match steps {
+        1 => "1 step".to_owned(),
+        steps => format!("{steps} steps"),
     }
 }
 
