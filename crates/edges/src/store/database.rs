@@ -2,10 +2,13 @@
 
 mod text;
 pub(super) mod passing;
-pub(super) mod address;
+pub(super) mod explained;
+pub(super) mod packet;
 pub(super) mod sqlite;
 pub(super) mod in_use;
 mod file;
+pub(super) mod address;
+mod refusal;
 pub(super) mod server;
 mod access;
 mod transaction;

@@ -5,6 +5,7 @@
 //! processes, so they wait for `kozmic migrate`.
 
 pub(super) mod look;
+mod rights;
 mod tables;
 mod m0001_create_tables;
 mod m0002_teams;
@@ -26,7 +27,7 @@ mod m0016_servers;
 mod m0017_indexes;
 mod m0017_installation;
 
-use super::database::Database;
+use super::database::{Database, explained::explained};
 use anyhow::{Context, Result, bail};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -109,7 +110,7 @@ pub(super) async fn prepare(db: &Database) -> Result<()> {
         return bring_up(db).await;
     }
     match condition(&db.writer).await? {
-        Condition::Ready => Ok(()),
+        Condition::Ready => rights::try_writing(db).await,
         Condition::Missing => bring_up(db).await,
         Condition::Behind(_) => bail!(WrongTables::Older),
     }
@@ -136,7 +137,7 @@ async fn bring_up(db: &Database) -> Result<()> {
             }
         }
     };
-    done.context("bring the database's tables up to date")
+    done.map_err(explained).context("bring the database's tables up to date")
 }
 
 /// Condition of a database, by the steps that it went through.
@@ -166,8 +167,8 @@ async fn steps(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>> {
 pub(super) async fn tables(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let tables = match db.get_database_backend() {
         DbBackend::Postgres => {
-            "SELECT table_name FROM information_schema.tables \
-             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'"
+            // The view of the standard leaves out tables for which this user has no right.
+            "SELECT CAST(tablename AS text) FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
         }
         DbBackend::MySql => {
             "SELECT CAST(table_name AS CHAR) FROM information_schema.tables \

@@ -2,6 +2,7 @@
 
 mod again;
 mod races;
+mod rights;
 mod servers;
 mod images;
 mod people;

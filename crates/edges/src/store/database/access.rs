@@ -51,6 +51,14 @@ impl Access {
         }
     }
 
+    /// The largest statement in bytes; none: there is no such limit.
+    pub(in crate::store) fn largest_statement(&self) -> Option<usize> {
+        match self {
+            Self::File(_) => None,
+            Self::Server(server) => server.largest_statement(),
+        }
+    }
+
     /// Closes the database. All changes are written into a file's database before that.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         match self {

@@ -47,17 +47,8 @@ const OF_MYSQL: [&str; 13] = [
 ];
 
 /// Options with a file that has to be there.
-const FILES: [&str; 9] = [
-    "sslrootcert",
-    "ssl-root-cert",
-    "ssl-ca",
-    "sslca",
-    "sslcert",
-    "ssl-cert",
-    "sslkey",
-    "ssl-key",
-    "socket",
-];
+const FILES: [&str; 9] =
+    ["sslrootcert", "ssl-root-cert", "ssl-ca", "sslca", "sslcert", "ssl-cert", "sslkey", "ssl-key", "socket"];
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +106,10 @@ impl Kind {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressFault {
     /// It is no address, or names no database.
-    #[error("the address of one database on the server, such as postgres://kozmic:password@host/kozmic; {}", SIGNS)]
+    #[error(
+        "the address of one database on the server, such as postgres://kozmic:password@host/kozmic; {}",
+        SIGNS
+    )]
     NoAddress,
     /// It has `#`, or a second `@`.
     #[error("an address with one @ at most and without #; {}", SIGNS)]
@@ -170,7 +164,8 @@ impl ServerAddress {
     fn judge_options(&self) -> Result<(), AddressFault> {
         for (name, value) in self.url.query_pairs() {
             let known = self.kind.options().iter().find(|known| **known == name);
-            let of_session = self.kind == Kind::Postgres && name.starts_with("options[") && name.ends_with(']');
+            let of_session =
+                self.kind == Kind::Postgres && name.starts_with("options[") && name.ends_with(']');
             let right = match known.copied() {
                 _ if of_session => continue,
                 None => return Err(self.unknown(&name)),
@@ -194,6 +189,11 @@ impl ServerAddress {
         let distance = |known: &&&str| strsim::damerau_levenshtein(known, name);
         let nearest = self.kind.options().iter().min_by_key(distance);
         AddressFault::Option { server: self.kind.server(), nearest: nearest.copied().unwrap_or_default() }
+    }
+
+    /// The usual name of such a server.
+    pub(super) fn server(&self) -> &'static str {
+        self.kind.server()
     }
 
     /// True for PostgreSQL; false for MariaDB and MySQL.
@@ -225,9 +225,8 @@ impl ServerAddress {
     /// A file that the address names and that cannot be read, with the system's reason.
     pub(super) fn missing_file(&self) -> Option<(String, std::io::Error)> {
         let files = self.url.query_pairs().filter(|(name, _)| FILES.contains(&&**name));
-        let faults = files.filter_map(|(_, file)| {
-            std::fs::metadata(&*file).err().map(|fault| (file.into_owned(), fault))
-        });
+        let faults = files
+            .filter_map(|(_, file)| std::fs::metadata(&*file).err().map(|fault| (file.into_owned(), fault)));
         faults.into_iter().next()
     }
 
@@ -240,7 +239,8 @@ impl ServerAddress {
     /// The database for people, and to tell it from others: the same for all addresses that differ only in user,
     /// password, options and in a default that is written out.
     pub fn shown(&self) -> String {
-        let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let decoded =
+            |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
         let (scheme, host, socket) = match self.kind {
             Kind::Postgres => ("postgres", self.option(&["host", "hostaddr"]), "host"),
             Kind::MySql => ("mysql", self.option(&["socket"]), "socket"),
@@ -317,15 +317,21 @@ mod tests {
     #[test]
     fn a_wrong_value_of_an_option_is_refused_with_the_right_ones() {
         let words = fault("mysql://host/kozmic?ssl-mode=verify-full").to_string();
-        assert!(words.ends_with("whose option ssl-mode is DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY"));
+        assert!(words.ends_with(
+            "whose option ssl-mode is DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY"
+        ));
         let words = fault("postgres://host/kozmic?sslmode=hush").to_string();
         assert!(words.contains("verify-full") && !words.contains("hush"), "{words}");
         for option in ["port=x", "hostaddr=host", "statement-cache-capacity=-1"] {
-            assert!(matches!(fault(&format!("postgres:///k?{option}")), AddressFault::Value { .. }), "{option}");
+            assert!(
+                matches!(fault(&format!("postgres:///k?{option}")), AddressFault::Value { .. }),
+                "{option}"
+            );
         }
-        for right in
-            ["postgres:///k?port=1&options[a]=b&sslmode=Verify-Full", "mysql://h/k?ssl-mode=VERIFY_IDENTITY&sslca=x"]
-        {
+        for right in [
+            "postgres:///k?port=1&options[a]=b&sslmode=Verify-Full",
+            "mysql://h/k?ssl-mode=VERIFY_IDENTITY&sslca=x",
+        ] {
             assert!(ServerAddress::read(right).is_ok(), "{right}");
         }
     }
@@ -341,9 +347,15 @@ mod tests {
     #[test]
     fn a_database_is_shown_without_user_and_password_and_the_same_in_each_form() {
         for (text, shown) in [
-            ("postgresql://kozmic:p%40ss@DB.example.org:5432/kozmic?sslmode=require", "postgres://db.example.org/kozmic"),
+            (
+                "postgresql://kozmic:p%40ss@DB.example.org:5432/kozmic?sslmode=require",
+                "postgres://db.example.org/kozmic",
+            ),
             ("mariadb://kozmic:hush@h:3307/ci", "mysql://h:3307/ci"),
-            ("postgres:///kozmic?host=/run/postgresql&user=u&password=hush", "postgres:///kozmic?host=/run/postgresql"),
+            (
+                "postgres:///kozmic?host=/run/postgresql&user=u&password=hush",
+                "postgres:///kozmic?host=/run/postgresql",
+            ),
             ("postgres://%2Frun%2Fpostgresql/kozmic", "postgres:///kozmic?host=/run/postgresql"),
             ("mysql://localhost/kozmic?socket=/run/my.sock", "mysql:///kozmic?socket=/run/my.sock"),
             ("postgres://a/b?host=h&port=7&dbname=c", "postgres://h:7/c"),

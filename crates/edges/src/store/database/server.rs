@@ -5,9 +5,9 @@
 
 use super::{
     address::{AddressFault, ServerAddress},
-    passing, text,
+    packet, passing, refusal, text,
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     SqlxMySqlConnector, SqlxPostgresConnector, Statement, TransactionOptions, TransactionTrait,
@@ -33,8 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The oldest PostgreSQL that works, as `server_version_num` counts.
 const OLDEST_POSTGRES: i32 = 140_000;
 
-/// Settings of each session on MariaDB and MySQL: what others commit is seen, and a text that is too long is an error.
-const SESSION: [&str; 2] = [
+/// Settings of each session on MariaDB and MySQL: a statement by itself is committed, what others commit is seen, a text
+/// that is too long is an error, and the number 0 of a row that moves stays 0.
+const SESSION: [&str; 3] = [
+    "SET SESSION autocommit = 1",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
 ];
@@ -46,6 +48,8 @@ pub(in crate::store) struct ServerAccess {
     /// Set if a pooler gives each transaction any of its connections. Then each statement needs a transaction, which
     /// keeps its parts on one connection.
     is_pooled: bool,
+    /// The largest statement in bytes; none: there is no such limit.
+    largest: Option<usize>,
 }
 
 impl ServerAccess {
@@ -61,11 +65,16 @@ impl ServerAccess {
         }
     }
 
+    /// The largest statement in bytes; none: there is no such limit.
+    pub(super) fn largest_statement(&self) -> Option<usize> {
+        self.largest
+    }
+
     pub(in crate::store) fn connection(&self) -> DatabaseConnection {
         self.db.clone()
     }
 
-    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub(in crate::store) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let begun = within(self.db.begin_with_options(TransactionOptions::default())).await?;
         if self.is_pooled {
             // Other sessions may have prepared statements on the pooler's connection under the names that we use.
@@ -88,22 +97,22 @@ pub(super) async fn within<T>(statement: impl Future<Output = Result<T, DbErr>>)
 }
 
 fn pool<DB: sqlx::Database>() -> PoolOptions<DB> {
-    PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(LINE)
+    // A slow wait is no news: if it fails, the work that needed the connection says so.
+    PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(LINE).acquire_slow_threshold(LINE * 2)
 }
 
 async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
     let options = address.postgres().map_err(|_| misread(AddressFault::NoAddress))?;
     // A pooler refuses a session that begins with parameters which it does not know.
     let options = options.extra_float_digits(None).application_name("kozmic").disable_statement_logging();
-    let is_pooled = match is_pooled(&options).await {
-        Ok(is_pooled) => is_pooled,
-        Err(fault) => bail!(in_words(&fault)),
-    };
+    let is_pooled = answer(address, is_pooled(&options)).await?;
     // A prepared statement does not outlive its transaction behind a pooler.
     let options = if is_pooled { options.statement_cache_capacity(0) } else { options };
     let pool: PgPoolOptions = pool();
-    let pool = pool.connect_with(options).await.map_err(|fault| anyhow::anyhow!(in_words(&fault)))?;
-    let server = ServerAccess { db: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), is_pooled };
+    let pool =
+        pool.connect_with(options).await.map_err(|fault| anyhow!(refusal::in_words(&fault, address)))?;
+    let server =
+        ServerAccess { db: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), is_pooled, largest: None };
     let version = server.told("SELECT current_setting('server_version_num')").await?;
     let number = version.parse::<i32>().with_context(|| format!("read the server's version {version}"))?;
     ensure!(
@@ -151,6 +160,8 @@ async fn is_pooled(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
 async fn open_mysql(address: &ServerAddress) -> Result<ServerAccess> {
     let options = address.mysql().map_err(|_| misread(AddressFault::NoAddress))?;
     let options = options.charset("utf8mb4").collation("utf8mb4_bin").disable_statement_logging();
+    let first = answer(address, options.connect()).await?;
+    let _ = sqlx::Connection::close(first).await;
     let pool: MySqlPoolOptions = pool();
     let pool = pool.after_connect(|session, _| {
         Box::pin(async move {
@@ -160,14 +171,18 @@ async fn open_mysql(address: &ServerAddress) -> Result<ServerAccess> {
             Ok(())
         })
     });
-    let pool = pool.connect_with(options).await.map_err(|fault| anyhow::anyhow!(in_words(&fault)))?;
-    let server = ServerAccess { db: SqlxMySqlConnector::from_sqlx_mysql_pool(pool), is_pooled: false };
+    let pool =
+        pool.connect_with(options).await.map_err(|fault| anyhow!(refusal::in_words(&fault, address)))?;
+    let db = SqlxMySqlConnector::from_sqlx_mysql_pool(pool);
+    let mut server = ServerAccess { db, is_pooled: false, largest: None };
     let version = server.told("SELECT CAST(VERSION() AS CHAR)").await?;
     let oldest = if version.contains("MariaDB") { (10, 6) } else { (8, 0) };
     ensure!(
         number(&version) >= oldest,
         "MariaDB 10.6, MySQL 8.0 or newer is needed, and this server is {version}"
     );
+    let largest = server.told("SELECT CAST(@@max_allowed_packet AS CHAR)").await?;
+    server.largest = largest.parse().ok();
     let log = server.told("SELECT CAST(CONCAT(@@log_bin, ' ', @@binlog_format) AS CHAR)").await?;
     ensure!(
         log != "1 STATEMENT",
@@ -186,22 +201,23 @@ fn number(version: &str) -> (u32, u32) {
 }
 
 fn misread(right: AddressFault) -> anyhow::Error {
-    anyhow::anyhow!("its address needs to be {right}")
+    anyhow!("its address needs to be {right}")
 }
 
-/// A server's refusal in one sentence, without the address: the address contains a password.
-fn in_words(fault: &sqlx::Error) -> String {
-    match fault {
-        sqlx::Error::Database(said) => said.message().to_owned(),
-        sqlx::Error::Tls(fault) => format!("no safe connection could be made: {fault}"),
-        sqlx::Error::PoolTimedOut => format!("it gave no connection within {} s", LINE.as_secs()),
-        fault => fault.to_string(),
-    }
+/// Waits for the first connections, with a time limit.
+async fn answer<T>(
+    address: &ServerAddress,
+    connecting: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T> {
+    let limit = LINE.as_secs();
+    let answered = timeout(LINE, connecting).await;
+    let answered = answered.map_err(|_| anyhow!("no {} answers there within {limit} s", address.server()))?;
+    answered.map_err(|fault| anyhow!(refusal::in_words(&fault, address)))
 }
 
 impl ServerAccess {
     /// The answer to a question that returns one text.
-    async fn told(&self, question: &str) -> Result<String> {
+    pub(in crate::store) async fn told(&self, question: &str) -> Result<String> {
         let asked = Statement::from_string(self.db.get_database_backend(), question);
         let row = self.query_one_raw(asked).await.context("ask the server about itself")?;
         Ok(row.context("the server told nothing about itself")?.try_get_by_index(0)?)
@@ -242,6 +258,7 @@ impl ConnectionTrait for ServerAccess {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        packet::judge(&statement, self.largest)?;
         let statement = text::kept(statement);
         alone!(self, db => db.execute_raw(statement.clone()))
     }
@@ -251,6 +268,7 @@ impl ConnectionTrait for ServerAccess {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        packet::judge(&statement, self.largest)?;
         let statement = text::kept(statement);
         alone!(self, db => db.query_one_raw(statement.clone()))
     }

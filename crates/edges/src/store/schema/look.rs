@@ -1,6 +1,7 @@
-//! Looks at a database without a change: no file is made, and none is written.
+//! Looks at a database without a change: no file is made, and none is written. On a server, a change is tried and
+//! undone.
 
-use super::{Condition, condition, judged};
+use super::{Condition, condition, judged, rights};
 use crate::store::database::{address, server, sqlite};
 use anyhow::Result;
 use sea_orm::DbBackend;
@@ -9,11 +10,20 @@ use sea_orm::DbBackend;
 /// seen.
 ///
 /// # Errors
-/// The database cannot be read, or is newer than this program.
+/// The database cannot be read, or is newer than this program, or its user on a server lacks a right.
 pub async fn look(url: &str) -> Result<Condition> {
     if address::is_address(url) {
         let server = server::ServerAccess::open(url).await?;
-        let found = condition(&server).await;
+        let found = async {
+            let found = condition(&server).await?;
+            match found {
+                Condition::Ready => rights::try_on(&server, true).await?,
+                Condition::Missing => rights::try_on(&server, false).await?,
+                Condition::Behind(_) => {}
+            }
+            Ok(found)
+        };
+        let found = found.await;
         server.close().await?;
         return found;
     }

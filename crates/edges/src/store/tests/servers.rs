@@ -37,8 +37,14 @@ const SERVER: &str = "KOZMIC_STORE_TESTS_ON";
 const ADMIN: &str = "admin";
 
 /// Modules whose tests are about SQLite, or that start servers by themselves.
-const LEFT_OUT: [&str; 5] =
-    ["store::database::", "store::schema::", "store::takeover::", "store::tests::servers::", "::on_sqlite::"];
+const LEFT_OUT: [&str; 6] = [
+    "store::database::",
+    "store::schema::",
+    "store::takeover::",
+    "store::tests::servers::",
+    "store::tests::rights::",
+    "::on_sqlite::",
+];
 
 /// The address of a new database: in a file in `dir`, or on the server on which the tests run.
 pub(super) async fn fresh_database(dir: &Path) -> String {
