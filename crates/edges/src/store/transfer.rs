@@ -1,7 +1,9 @@
 //! Moves a whole installation to another database: copies each row with its number, and counts the rows on both sides.
 
+mod portions;
+
 use super::{
-    database::{Database, Transaction},
+    database::{Database, Transaction, explained::explained},
     rows,
     schema::{self, Condition},
 };
@@ -23,6 +25,9 @@ const MIGRATIONS: &str = "seaql_migrations";
 
 /// The table with the lock of changes on a server.
 const CHANGE_LOCK: &str = "change_lock";
+
+/// Tables in which a start leaves rows, although nothing was done yet.
+const TRACES: [&str; 3] = ["runner", "pulse", "installation"];
 
 /// A table that moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +62,16 @@ pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved
     let mut known = vec![MIGRATIONS.to_owned(), CHANGE_LOCK.to_owned()];
     each_table!(table => known.push(name::<table::Entity>()));
     ensure_known(from, &known).await?;
+    if let Condition::Behind(_) = schema::condition(&to.writer).await? {
+        bail!("the database to move to has older or unfinished tables: make it anew, and try again");
+    }
     schema::prepare(to).await?;
     let mut moved = Vec::new();
     each_table!(table => ensure_empty::<table::Entity>(to).await?);
     each_table!(table => count_on_in_mysql::<table::Entity>(from, to).await?);
     let tx = to.begin().await?;
-    each_table!(table => copy::<table::Entity>(from, &tx).await?);
+    each_table!(table => clear::<table::Entity>(&tx).await?);
+    each_table!(table => copy::<table::Entity>(from, &tx, to.writer.largest_statement()).await?);
     each_table!(table => moved.push(counted::<table::Entity>(from, &tx).await?));
     each_table!(table => count_on::<table::Entity>(from, &tx).await?);
     tx.commit().await.context("commit all rows")?;
@@ -86,12 +95,24 @@ where
     E::Model: Sync,
 {
     let name = name::<E>();
+    if TRACES.contains(&&*name) {
+        return Ok(());
+    }
     let there = E::find().count(&to.writer).await.with_context(|| format!("count the rows of {name}"))?;
     ensure!(there == 0, "the database to move to has rows already ({there} in {name}): give an empty one");
     Ok(())
 }
 
-async fn copy<E>(from: &Database, tx: &Transaction) -> Result<()>
+/// Removes the traces of a start.
+async fn clear<E: EntityTrait + Default>(tx: &Transaction) -> Result<()> {
+    let name = name::<E>();
+    if TRACES.contains(&&*name) {
+        E::delete_many().exec(tx).await.with_context(|| format!("clear {name}"))?;
+    }
+    Ok(())
+}
+
+async fn copy<E>(from: &Database, tx: &Transaction, largest: Option<usize>) -> Result<()>
 where
     E: EntityTrait + Default,
     E::Model: IntoActiveModel<E::ActiveModel>,
@@ -111,8 +132,11 @@ where
         if some.is_empty() {
             return Ok(());
         }
-        let insert = E::insert_many(some.into_iter().map(IntoActiveModel::into_active_model));
-        insert.exec_without_returning(tx).await.with_context(|| format!("write rows of {name}"))?;
+        let some = some.into_iter().map(IntoActiveModel::into_active_model).collect();
+        for portion in portions::portions(some, largest).with_context(|| format!("write a row of {name}"))? {
+            let written = E::insert_many(portion).exec_without_returning(tx).await;
+            written.map_err(explained).with_context(|| format!("write rows of {name}"))?;
+        }
     }
 }
 

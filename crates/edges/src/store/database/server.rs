@@ -38,7 +38,7 @@ const OLDEST_POSTGRES: i32 = 140_000;
 const SESSION: [&str; 3] = [
     "SET SESSION autocommit = 1",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
+    "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO')",
 ];
 
 /// A database server; cheap to clone.

@@ -174,6 +174,38 @@ async fn the_end_of_a_job_takes_each_lock_once_and_in_order() {
     assert_eq!(server.execute(locks).await.unwrap().lines().collect::<Vec<_>>(), ["project", "build", "job"]);
 }
 
+/// Moves rows that MariaDB takes only with care: the number 0, and more bytes than one statement may have.
+#[tokio::test]
+async fn odd_rows_move_to_a_database_on_which_a_server_was_started() {
+    let options = DatabaseOptions::default().setting("max-allowed-packet", "4M");
+    let mariadb = MariaDb::start_with(options).await.unwrap();
+    let to = mariadb.fresh_database().await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let from = format!("sqlite://{}?mode=rwc", dir.path().join("kozmic.db").display());
+    let stage = Stage::at(&from, tempfile::tempdir().unwrap()).await;
+    for id in 0..50 {
+        let row = rows::hearing::ActiveModel {
+            id: Set(id),
+            door: Set(format!("door:{id}")),
+            hook_id: Set(None),
+            forge_id: Set(id),
+            seen_at: Set(0),
+            heads: Set("x".repeat(300 << 10)),
+            fault: Set(None),
+        };
+        rows::hearing::Entity::insert(row).exec_without_returning(&stage.store.db.writer).await.unwrap();
+    }
+    stage.store.close().await;
+    let started = Store::open(&to, &"another key".repeat(4).into()).await.unwrap();
+    started.try_writing(NOW).await.unwrap();
+    started.close().await;
+    let moved = transfer(&from, &to).await.unwrap();
+    assert!(moved.iter().any(|moved| moved.table == "hearing" && moved.rows == 50), "{moved:?}");
+    let numbers = format!("SELECT min(id), max(id) FROM {}.hearing", kozmic_testkit::database::name_of(&to));
+    assert_eq!(mariadb.execute(&numbers).await.unwrap(), "0\t49");
+    Store::open(&to, &KEY.into()).await.unwrap().close().await;
+}
+
 async fn all_builds(store: &Store, project: ProjectId) -> Vec<Build> {
     let asked = PageAsked { number: 1, size: 100 };
     store.builds().builds(project, &BuildFilter::default(), asked).await.unwrap().items
