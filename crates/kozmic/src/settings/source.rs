@@ -46,6 +46,8 @@ pub(super) struct Source {
     pub(super) secret_files: Vec<PathBuf>,
     /// Faults of reading so far, such as unknown names.
     faults: Vec<SettingsFault>,
+    /// Settings that variables gave.
+    of_variables: BTreeSet<&'static str>,
     /// Settings whose faults are known.
     passed_over: BTreeSet<&'static str>,
 }
@@ -75,6 +77,7 @@ impl Source {
             has_file: false,
             secret_files: Vec::new(),
             faults: Vec::new(),
+            of_variables: BTreeSet::new(),
             passed_over: BTreeSet::new(),
         }
     }
@@ -184,7 +187,11 @@ impl Source {
             },
             (None, None) => return Err(unknown_variable(written, variable(nearest(&name)))),
         };
-        self.values.insert(key.name, value);
+        // Of a value and a file with the value, the one that comes later would win, and nobody knows the order.
+        match self.of_variables.insert(key.name) {
+            true => drop(self.values.insert(key.name, value)),
+            false => return Err(SettingsFault::Twice { place: ENVIRONMENT.to_owned(), name: key.name }),
+        }
         Ok(())
     }
 

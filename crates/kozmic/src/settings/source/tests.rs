@@ -53,6 +53,19 @@ fn a_wrong_value_is_named_as_it_is_at_its_place() {
 }
 
 #[test]
+fn a_value_and_a_file_with_it_are_refused_wherever_they_are_set() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hush").unwrap();
+    let path = file.path().display().to_string();
+    let both = [("KOZMIC_SECRET_KEY_FILE", path.as_str()), ("KOZMIC_SECRET_KEY", "hush")];
+    for variables in [both, [both[1], both[0]]] {
+        let fault = Source::from_text("", pairs(&variables)).err().unwrap().to_string();
+        assert!(fault.starts_with("the environment: secret_key and secret_key_file are both set"), "{fault}");
+    }
+    assert!(Source::from_text("secret_key = 'hush'", pairs(&both[..1])).is_ok(), "the environment overrides");
+}
+
+#[test]
 fn a_secret_may_stand_in_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "hush\n").unwrap();
