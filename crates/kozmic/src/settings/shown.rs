@@ -5,7 +5,9 @@ use super::{
     fault::SettingsFaults,
     keys::{KEYS, Key, RULES},
     source::{Source, may_have_password},
+    values::database_url,
 };
+use kozmic_edges::store;
 use std::{env::vars_os, fmt::Write, path::PathBuf};
 
 /// Replaces the value of a secret.
@@ -43,6 +45,10 @@ fn line(source: &Source, key: &Key) -> String {
     let name = key.name;
     let written = source.written(name).filter(|value| !value.text.trim().is_empty());
     match (written, key.default) {
+        (Some(value), _) if name == "database_url" && database_url(value.text.trim()).is_ok() => {
+            let shown = quoted(&store::name_of(value.text.trim()));
+            format!("{name} = {shown}  # from {}, without user, password and options\n", value.place)
+        }
         (Some(value), _) if key.is_secret || may_have_password(&value.text) => {
             format!("{name} = {HIDDEN}  # from {}\n", value.place)
         }
@@ -79,6 +85,16 @@ mod tests {
         }
         assert!(!text.contains("hush"));
         assert_eq!(text.lines().count(), KEYS.len() + 1);
+    }
+
+    #[test]
+    fn the_database_is_shown_without_its_password() {
+        let text = show("database_url = 'postgres://kozmic:hush@db/ci?sslmode=require'");
+        let line =
+            "database_url = \"postgres://db/ci\"  # from kozmic.toml, without user, password and options";
+        assert!(text.lines().any(|shown| shown == line) && !text.contains("hush"), "{text}");
+        let text = show("database_url = 'postgres://kozmic:hu@sh@db/ci'");
+        assert!(text.contains("database_url = \"(not shown)\"") && !text.contains("sh@"), "{text}");
     }
 
     #[test]
