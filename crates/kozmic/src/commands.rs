@@ -33,9 +33,10 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 
 /// Starts the server's own log, on standard error.
 pub(crate) fn init_log(settings: &Settings) {
-    // Migrations of the database are logged only if they fail. Faults of certificates are logged by the code that
-    // handles them.
-    let filter = format!("sea_orm_migration=warn,rustls_platform_verifier=off,{}", settings.log.filter);
+    // Migrations of the database are logged only if they fail, and PostgreSQL's notices during them are no faults.
+    // Faults of certificates are logged by the code that handles them.
+    let quiet = "sea_orm_migration=warn,sqlx::postgres::notice=warn,rustls_platform_verifier=off";
+    let filter = format!("{quiet},{}", settings.log.filter);
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = fmt::layer().with_writer(std::io::stderr);
     match settings.log.is_json {
