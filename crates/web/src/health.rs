@@ -90,7 +90,9 @@ async fn database_trouble(app: &Shared) -> Option<String> {
             tracing::warn!("the database cannot be written: {fault:#}");
             Some("The database cannot be written: the server's log says why.".to_owned())
         }
-        Err(_) => Some("The database is busy: it has taken no writes for seconds.".to_owned()),
+        Err(_) => {
+            Some("The database has taken no writes for seconds: it is busy, or does not answer.".to_owned())
+        }
     };
     app.pulse.note(now, trouble.clone());
     trouble
