@@ -104,15 +104,9 @@ pub(crate) struct Owner {
 }
 
 fn spec(hook: &Hook) -> JobSpec {
-    let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
+    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = hook.recipe.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
-    JobSpec {
-        title,
-        if_interrupted,
-        origin: Origin::Hook(hook.id),
-        labels: kozmic_model::label::Labels::default(),
-        task,
-    }
+    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }
 
 async fn project(store: &Store, owner: Owner) -> ProjectId {

@@ -107,6 +107,8 @@ pub(super) fn hook(old: &OldHook, tracked: &[String]) -> Result<Translated, Stri
         // The original pulled before each job.
         pull: PullPolicy::Newer.word().to_owned(),
         if_interrupted: String::new(),
+        // The original had none.
+        labels: String::new(),
     };
     let recipe = draft.check().map_err(|faults| faults.into_values().collect::<Vec<_>>().join(" "))?;
     let webhook = (old.forge_id > 0).then_some(WebhookId(old.forge_id));
@@ -209,15 +211,10 @@ pub(super) fn job(
 /// The spec of a job from the current hook: the original did not store the spec of that time.
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
     if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
-        let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted } = recipe;
+        let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted, labels } =
+            recipe;
         let task = Task::Hook(HookTask { image, script, install, pull });
-        return JobSpec {
-            title,
-            if_interrupted,
-            origin: Origin::Hook(id),
-            labels: kozmic_model::label::Labels::default(),
-            task,
-        };
+        return JobSpec { title, if_interrupted, origin: Origin::Hook(id), labels, task };
     }
     let lost = HookTask {
         image: LOST_IMAGE.parse::<ImageName>().expect("the name is one of an image"),

@@ -6,6 +6,7 @@ use crate::{
     image::ImageName,
     install::{Install, PullPolicy, tracked_paths},
     interruption::IfInterrupted,
+    label::{Label, Labels},
 };
 use std::str::FromStr;
 
@@ -48,6 +49,8 @@ pub struct HookRecipe {
     pub pull: PullPolicy,
     /// The rule for a job that is interrupted.
     pub if_interrupted: IfInterrupted,
+    /// The labels that a job's runner must have.
+    pub labels: Labels,
 }
 
 /// A hook as typed into the form, right or wrong.
@@ -67,6 +70,8 @@ pub struct HookDraft {
     pub pull: String,
     /// The rule for a job that is interrupted: an [`IfInterrupted::word`]; empty: its default.
     pub if_interrupted: String,
+    /// The labels field, separated by commas or white space.
+    pub labels: String,
 }
 
 impl HookDraft {
@@ -92,9 +97,11 @@ impl HookDraft {
         let image = image.and_then(ImageName::unless_reserved).map_err(|fault| faults.insert("image", fault));
         let pull = pull.map_err(|fault| faults.insert("pull", fault));
         let if_interrupted = if_interrupted.map_err(|fault| faults.insert("if_interrupted", fault));
-        match (image, pull, if_interrupted) {
-            (Ok(image), Ok(pull), Ok(if_interrupted)) if faults.is_empty() => {
-                Ok(HookRecipe { title, image, script, install, pull, if_interrupted })
+        let labels =
+            self.labels.parse::<Labels>().map_err(|fault| faults.insert("labels", fault.to_string()));
+        match (image, pull, if_interrupted, labels) {
+            (Ok(image), Ok(pull), Ok(if_interrupted), Ok(labels)) if faults.is_empty() => {
+                Ok(HookRecipe { title, image, script, install, pull, if_interrupted, labels })
             }
             _ => Err(faults),
         }
@@ -123,13 +130,14 @@ impl HookDraft {
 
 impl From<&HookRecipe> for HookDraft {
     fn from(recipe: &HookRecipe) -> Self {
-        let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe.clone();
+        let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = recipe.clone();
         let paths = install.iter().flat_map(|install| &install.tracked).map(ToString::to_string);
         let tracked_files = paths.collect::<Vec<_>>().join("\n");
         let install_script = install.map(|install| install.script).unwrap_or_default();
         let (image, pull) = (image.to_string(), pull.word().to_owned());
         let if_interrupted = if_interrupted.word().to_owned();
-        Self { title, image, script, install_script, tracked_files, pull, if_interrupted }
+        let labels = labels.iter().map(Label::as_str).collect::<Vec<_>>().join(", ");
+        Self { title, image, script, install_script, tracked_files, pull, if_interrupted, labels }
     }
 }
 
@@ -195,6 +203,27 @@ mod tests {
         let faults = bad.check().unwrap_err();
         let names = ["if_interrupted", "install_script", "pull", "tracked_files"];
         assert_eq!(faults.keys().copied().collect::<Vec<_>>(), names);
+    }
+
+    #[test]
+    fn labels_are_sorted_and_shown_as_they_are_typed() {
+        let with = |labels: &str| HookDraft { labels: labels.into(), ..draft("a", "debian", DEFAULT_SCRIPT) };
+        let recipe = with(" gpu ,ARM64\ngpu").check().unwrap();
+        assert_eq!(recipe.labels.to_string(), "arm64,gpu");
+        let shown = HookDraft::from(&recipe);
+        assert_eq!(shown.labels, "arm64, gpu");
+        assert_eq!(shown.check(), Ok(recipe));
+        assert!(with(" ,\t").check().unwrap().labels.is_empty());
+        let many = (0..11).map(|number| format!("l{number} ")).collect::<String>();
+        for (labels, words) in [
+            ("gpu, <b>", "\"<b>\" is no label: use letters"),
+            ("gpu, -x", "\"-x\" is no label: use letters"),
+            (&"a".repeat(41), "is longer than 40 characters."),
+            (&many, "11 labels are too many: name 10 at most."),
+        ] {
+            let faults = with(labels).check().unwrap_err();
+            assert!(faults.len() == 1 && faults["labels"].contains(words), "{faults:?}");
+        }
     }
 
     #[test]

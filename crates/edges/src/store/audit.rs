@@ -206,7 +206,8 @@ mod tests {
         let stage = Stage::new().await;
         let (store, project) = (stage.by_anna(), stage.project);
         let before = stage.trail().await.len();
-        let other = HookRecipe { script: "#!/bin/sh\nmake".into(), ..recipe() };
+        let (script, labels) = ("#!/bin/sh\nmake".into(), "gpu".parse().unwrap());
+        let other = HookRecipe { script, labels, ..recipe() };
         store.hooks().change_hook(stage.hook, &other).await.unwrap();
         store.hooks().change_hook(stage.hook, &other).await.unwrap();
         let login =
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(
             stage.trail().await[before..],
             [
-                "somebody hook_changed Tests: script",
+                "somebody hook_changed Tests: script, labels",
                 "somebody registry_added ghcr.io",
                 "somebody registry_changed ghcr.io",
                 "somebody settings_changed cancel what runs: no → yes",

@@ -223,7 +223,7 @@ async fn row_of(tx: &Transaction, id: HookId) -> Result<rows::hook::Model> {
 
 /// The names of the fields that differ, for the audit trail.
 fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
-    let HookRecipe { title, image, script, install, pull, if_interrupted } = after;
+    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = after;
     let fields = [
         ("title", before.title != *title),
         ("image", before.image != *image),
@@ -231,13 +231,14 @@ fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
         ("install script", before.install != *install),
         ("when to pull", before.pull != *pull),
         ("if interrupted", before.if_interrupted != *if_interrupted),
+        ("labels", before.labels != *labels),
     ];
     fields.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
 
 /// The columns of a hook that people set.
 pub(in crate::store) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel> {
-    let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe.clone();
+    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = recipe.clone();
     let tracked = install.as_ref().map(|install| install.tracked.as_slice()).unwrap_or_default();
     Ok(rows::hook::ActiveModel {
         title: Set(title),
@@ -247,6 +248,7 @@ pub(in crate::store) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::Ac
         install_script: Set(install.map(|install| install.script)),
         pull: Set(pull.word().to_owned()),
         if_interrupted: Set(if_interrupted.word().to_owned()),
+        labels: Set(labels.to_string()),
         ..Default::default()
     })
 }

@@ -127,7 +127,8 @@ fn parse_hook(row: rows::hook::Model) -> Result<Hook> {
     let install = row.install_script.map(|script| Install { script, tracked });
     let pull = row.pull.parse().map_err(anyhow::Error::msg)?;
     let if_interrupted = row.if_interrupted.parse().map_err(anyhow::Error::msg)?;
-    let recipe = HookRecipe { title, image: image.parse()?, script, install, pull, if_interrupted };
+    let labels = row.labels.parse()?;
+    let recipe = HookRecipe { title, image: image.parse()?, script, install, pull, if_interrupted, labels };
     let (webhook, is_unsigned) = (webhook_id.map(WebhookId), row.unsigned);
     Ok(Hook { id: HookId(id), project: ProjectId(project_id), recipe, webhook, is_unsigned })
 }

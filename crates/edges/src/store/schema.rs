@@ -24,6 +24,7 @@ mod m0014_doors;
 mod m0015_audit;
 mod m0016_mail;
 mod m0016_servers;
+mod m0017_hook_labels;
 mod m0017_indexes;
 mod m0017_installation;
 
@@ -71,7 +72,11 @@ impl MigratorTrait for ServerMigrator {
 
 /// The steps that all databases share.
 fn later() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m0017_installation::Migration), Box::new(m0017_indexes::Migration)]
+    vec![
+        Box::new(m0017_installation::Migration),
+        Box::new(m0017_indexes::Migration),
+        Box::new(m0017_hook_labels::Migration),
+    ]
 }
 
 /// Condition of a database.

@@ -1,6 +1,7 @@
 //! Tests of the store's guarantees: an event has its effects exactly once, whatever happens in between.
 
 mod again;
+mod labels;
 mod races;
 mod rights;
 mod servers;
@@ -104,15 +105,19 @@ impl Stage {
     }
 
     async fn try_enqueue(&self, delivery: DeliveryId, change: Change) -> anyhow::Result<Enqueued> {
-        let HookRecipe { title, image, script, install, pull, if_interrupted } = recipe();
+        self.try_enqueue_as(recipe(), delivery, change).await
+    }
+
+    /// Enqueues a job of the hook as its recipe is given here.
+    async fn try_enqueue_as(
+        &self,
+        recipe: HookRecipe,
+        delivery: DeliveryId,
+        change: Change,
+    ) -> anyhow::Result<Enqueued> {
+        let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = recipe;
         let task = Task::Hook(HookTask { image, script, install, pull });
-        let spec = JobSpec {
-            title,
-            if_interrupted,
-            origin: Origin::Hook(self.hook),
-            labels: kozmic_model::label::Labels::default(),
-            task,
-        };
+        let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), labels, task };
         let call = HookCall { delivery, hook: self.hook };
         let change = ProjectChange { project: self.project, change: &change };
         self.store.queue().enqueue(call, change, &spec, NOW).await

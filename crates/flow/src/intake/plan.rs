@@ -13,15 +13,9 @@ use kozmic_model::{
 
 /// The job that a hook makes of a change.
 pub(crate) fn job(hook: &Hook) -> JobSpec {
-    let HookRecipe { title, image, script, install, pull, if_interrupted } = hook.recipe.clone();
+    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = hook.recipe.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
-    JobSpec {
-        title,
-        if_interrupted,
-        origin: Origin::Hook(hook.id),
-        labels: kozmic_model::label::Labels::default(),
-        task,
-    }
+    JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }
 
 /// The jobs that the Auto Builder makes of a push: one for each script that a recipe lists for the branch, and one for
@@ -44,4 +38,31 @@ pub(crate) fn jobs(
     // The settings made sure that the repository's name can be part of an image's name.
     let kernel = rule.and_then(|rule| rule.job(&repository.name, &change.git_ref, &change.sha).ok()?);
     scripts.chain(kernel).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kozmic_model::{
+        hook::{DEFAULT_SCRIPT, HookDraft},
+        ids::{HookId, ProjectId},
+        label::Labels,
+    };
+
+    #[test]
+    fn a_hooks_job_asks_for_the_labels_of_the_hook() {
+        let draft = |labels: &str| HookDraft {
+            title: "Tests".into(),
+            image: "debian".into(),
+            script: DEFAULT_SCRIPT.into(),
+            labels: labels.into(),
+            ..HookDraft::default()
+        };
+        for labels in ["", "gpu, arm64"] {
+            let recipe = draft(labels).check().unwrap();
+            let hook =
+                Hook { id: HookId(1), project: ProjectId(1), recipe, webhook: None, is_unsigned: false };
+            assert_eq!(job(&hook).labels, labels.parse::<Labels>().unwrap());
+        }
+    }
 }

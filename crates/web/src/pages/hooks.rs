@@ -26,8 +26,8 @@ use kozmic_model::{
 use serde::Deserialize;
 
 /// The form's fields, in its order.
-const FIELDS: [&str; 7] =
-    ["title", "image", "pull", "install_script", "tracked_files", "script", "if_interrupted"];
+const FIELDS: [&str; 8] =
+    ["title", "image", "pull", "install_script", "tracked_files", "script", "labels", "if_interrupted"];
 
 #[derive(Template)]
 #[template(path = "hook.html")]
@@ -103,12 +103,15 @@ pub(crate) struct Typed {
     pull: String,
     #[serde(default)]
     if_interrupted: String,
+    #[serde(default)]
+    labels: String,
 }
 
 impl From<Typed> for HookDraft {
     fn from(typed: Typed) -> Self {
-        let Typed { title, image, script, install_script, tracked_files, pull, if_interrupted } = typed;
-        Self { title, image, script, install_script, tracked_files, pull, if_interrupted }
+        let Typed { title, image, script, install_script, tracked_files, pull, if_interrupted, labels } =
+            typed;
+        Self { title, image, script, install_script, tracked_files, pull, if_interrupted, labels }
     }
 }
 
@@ -196,9 +199,10 @@ mod tests {
             title: "Tests".into(),
             pull: "never".into(),
             if_interrupted: "maybe".into(),
+            labels: "<gpu>".into(),
         };
         let page = page(draft);
-        assert_eq!(page.faults.len(), 5, "{:?}", page.faults);
+        assert_eq!(page.faults.len(), 6, "{:?}", page.faults);
         assert!(page.begins("pull"));
         let html = page.render().unwrap();
         for field in page.faults.keys() {
