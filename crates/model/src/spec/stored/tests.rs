@@ -94,6 +94,14 @@ fn program(spec: JobSpec) -> Program {
 }
 
 #[test]
+fn a_row_has_labels_only_if_there_are_any() {
+    let row = HOOK.replace(r#""product":null"#, r#""product":null,"labels":["gpu","arm64"]"#);
+    assert_eq!(read(&row).labels.to_string(), "arm64,gpu");
+    assert!(read(HOOK).labels.is_empty() && !HOOK.contains("labels"));
+    assert!(!serde_json::to_string(&read(HOOK)).unwrap().contains("labels"));
+}
+
+#[test]
 fn a_hooks_row_is_read() {
     let spec = read(HOOK);
     assert_eq!((spec.title.as_str(), &spec.origin), ("Tests", &Origin::Hook(HookId(7))));
@@ -203,6 +211,7 @@ fn any_spec() -> impl Strategy<Value = JobSpec> {
         let [title, text, source, before, output] = texts;
         spec.title = title;
         spec.if_interrupted = if one { IfInterrupted::Again } else { IfInterrupted::Error };
+        spec.labels = if other { "gpu,arm64" } else { "" }.parse().unwrap();
         match &mut spec.task {
             Task::Hook(hook) => {
                 hook.script = text;
