@@ -8,6 +8,7 @@ mod definition;
 mod fault;
 #[cfg(test)]
 mod fuzz;
+mod labels;
 mod meetings;
 mod paths;
 mod read;
@@ -24,6 +25,7 @@ use crate::{
     git::RefAt,
     image::ImageName,
     interruption::IfInterrupted,
+    label::Labels,
     spec::{Base, JobSpec, Origin, Program, Task},
 };
 use serde::{Deserialize, Serialize};
@@ -63,6 +65,9 @@ pub struct BuildScript {
     /// The rule for the script's job if it is interrupted.
     #[serde(default)]
     pub if_interrupted: IfInterrupted,
+    /// The labels that the job's runner must have.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 /// A branch that has a recipe.
@@ -128,7 +133,7 @@ impl BuildScript {
             title: tag.map_or_else(|| self.path.clone(), |tag| format!("{} [{tag}]", self.path)),
             if_interrupted: self.if_interrupted,
             origin: Origin::Recipe { script: self.path.clone(), tag: self.tag.clone() },
-            labels: crate::label::Labels::default(),
+            labels: self.labels.clone(),
             task: Task::Program(program),
         }
     }

@@ -109,5 +109,6 @@ fn script(number: u32) -> Result<BuildScript> {
         tag: None,
         format: Format::Flist,
         if_interrupted: IfInterrupted::Again,
+        labels: kozmic_model::label::Labels::default(),
     })
 }

@@ -6,6 +6,7 @@ use crate::{
     git::{RefAt, Sha, is_branch_name},
     interruption::IfInterrupted,
     kernel::{KernelFile, KernelRule, KernelStart},
+    label::Labels,
     recipe::BuildScript,
     spec::{JobSpec, KernelKind, Origin, Task},
 };
@@ -142,6 +143,7 @@ fn thing(
             tag: tag.map(str::to_owned),
             format,
             if_interrupted: IfInterrupted::default(),
+            labels: Labels::default(),
         };
         let spec = script.job(&full_name, RefAt { git_ref, sha }, &BTreeSet::new());
         let name = spec.task.product()?.name.clone();

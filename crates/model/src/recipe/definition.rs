@@ -3,14 +3,15 @@
 use super::{
     BuildScript, RecipeDefaults,
     fault::{At, Faults, marked, quoted},
-    paths,
+    labels, paths,
     yaml::{Node, Value},
 };
 use crate::{artifact::Format, image::ImageName, interruption::IfInterrupted};
 use std::collections::BTreeMap;
 
 /// The keys of a script's definition, in the order of the documentation.
-pub(super) const KEYS: [&str; 6] = ["archives", "artifact", "baseimage", "tag", "format", "if_interrupted"];
+pub(super) const KEYS: [&str; 7] =
+    ["archives", "artifact", "baseimage", "tag", "format", "if_interrupted", labels::KEY];
 
 /// The longest tag, in characters.
 const LONGEST_TAG: usize = 60;
@@ -46,6 +47,7 @@ pub(super) fn script(
     let (archives, artifact) = (reader.archives(around), reader.artifact(format));
     let (image, tag) = (reader.image(around.defaults), reader.tag());
     let if_interrupted = reader.if_interrupted();
+    let labels = labels::labels(entries, faults);
     Some(BuildScript {
         path: path.to_owned(),
         archives: archives?,
@@ -54,10 +56,11 @@ pub(super) fn script(
         tag: tag?,
         format: format?,
         if_interrupted: if_interrupted?,
+        labels: labels?,
     })
 }
 
-/// The text under each known key; none if the value is not a text.
+/// The text under each known key; none if the value is not a text. Labels are read by `labels`.
 fn said<'a>(
     entries: &'a [(Node, Node)],
     faults: &mut Faults<'_>,
@@ -76,7 +79,7 @@ fn said<'a>(
         let text = value.text().map(|text| (text, value.at));
         if value.value == Value::Nothing {
             faults.add(key.at, format!("`{name}` says nothing: write a value behind it, or take it out."));
-        } else if text.is_none() {
+        } else if text.is_none() && name != labels::KEY {
             faults.add(value.at, format!("`{name}` is {}, and needs to be a text.", value.kind()));
         }
         said.entry(name).or_insert(text);
@@ -88,9 +91,10 @@ fn unknown(name: &str, faults: &mut Faults<'_>) -> String {
     match faults.nearest(name, KEYS) {
         Some(nearest) => format!("There is no key {}; did you mean `{nearest}`?", marked(name)),
         None => {
-            let [archives, artifact, image, tag, format, if_interrupted] = KEYS;
+            let [archives, artifact, image, tag, format, if_interrupted, labels] = KEYS;
             format!(
-                "There is no key {}: a script has `{archives}`, `{artifact}`, `{image}`, `{tag}`, `{format}` and `{if_interrupted}`.",
+                "There is no key {}: a script has `{archives}`, `{artifact}`, `{image}`, `{tag}`, `{format}`, \
+                 `{if_interrupted}` and `{labels}`.",
                 marked(name)
             )
         }

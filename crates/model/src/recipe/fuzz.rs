@@ -18,6 +18,7 @@ autobuild/kernel.sh:
   baseimage: ubuntu:14.04
   tag: special-tag
   format: binary
+  labels: [gpu, arm64]
 ";
 
 /// Words from which recipes are made, and which broke YAML readers before.
@@ -29,6 +30,7 @@ const WORDS: &[&str] = &[
     "baseimage",
     "tag",
     "format",
+    "labels",
     "binary",
     "kernel",
     ":",

@@ -129,5 +129,6 @@ fn script(path: &str) -> BuildScript {
         tag: None,
         format: Format::Flist,
         if_interrupted: IfInterrupted::default(),
+        labels: kozmic_model::label::Labels::default(),
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of correct recipes, and of each fault with its words.
 
 use super::*;
-use crate::interruption::IfInterrupted;
+use crate::{interruption::IfInterrupted, label::Labels};
 
 const GOOD: &str = "\
 buildscripts:
@@ -17,6 +17,7 @@ autobuild/flist-2.sh:
   tag: special-tag
   format: binary
   if_interrupted: error
+  labels: [gpu, arm64]
 ";
 
 fn defaults(archives: Option<&str>) -> RecipeDefaults {
@@ -51,6 +52,7 @@ fn a_recipe_is_read_as_it_is_documented() {
             tag: None,
             format: Format::Flist,
             if_interrupted: IfInterrupted::Again,
+            labels: Labels::default(),
         }
     );
     assert_eq!(
@@ -58,6 +60,7 @@ fn a_recipe_is_read_as_it_is_documented() {
         ("ubuntu:14.04".into(), Some("special-tag"))
     );
     assert_eq!((second.format, second.if_interrupted), (Format::Binary, IfInterrupted::Error));
+    assert_eq!(second.labels.to_string(), "arm64,gpu");
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn a_definition_has_known_keys_with_texts() {
         [
             "2:1: `a.sh` lacks `artifact`: what it leaves in `archives`.",
             "4:3: There is no key `artefact`; did you mean `artifact`?",
-            "5:3: There is no key `memory`: a script has `archives`, `artifact`, `baseimage`, `tag`, `format` and `if_interrupted`.",
+            "5:3: There is no key `memory`: a script has `archives`, `artifact`, `baseimage`, `tag`, `format`, `if_interrupted` and `labels`.",
             "6:3: A key needs to be a text, and this one is a mapping.",
         ]
     );
