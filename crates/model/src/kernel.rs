@@ -10,6 +10,7 @@ use crate::{
     image::{ImageName, NotAnImage},
     interruption::IfInterrupted,
     kernel_image::image_tag,
+    label::Labels,
     names::flat,
     spec::{Base, JobSpec, KernelKind, Origin, Program, Task},
 };
@@ -32,6 +33,8 @@ pub struct KernelRule {
     pub prefix: String,
     /// The rule for a job that is interrupted.
     pub if_interrupted: IfInterrupted,
+    /// The labels that a job's runner must have.
+    pub labels: Labels,
 }
 
 /// The image from which a kernel's build starts.
@@ -105,7 +108,7 @@ impl KernelRule {
             title: format!("Kernel ({})", self.kind().word()),
             if_interrupted: self.if_interrupted,
             origin: Origin::Kernel(self.kind()),
-            labels: crate::label::Labels::default(),
+            labels: self.labels.clone(),
             task: Task::Program(program),
         }))
     }
@@ -135,6 +138,7 @@ mod tests {
             kernel: KernelFile { directory: "/target".into(), file: "vmlinuz.efi".into() },
             prefix: "zero-os".into(),
             if_interrupted: IfInterrupted::Error,
+            labels: "gpu".parse().unwrap(),
         }
     }
 
@@ -180,7 +184,7 @@ mod tests {
     fn a_dependent_build_starts_from_what_the_generic_one_left() {
         let start = KernelStart::Kept("Zero-OS/0-initramfs".into());
         let spec = job(start, "0-core", GitRef::Branch("master-fix".into()));
-        assert_eq!(spec.if_interrupted, IfInterrupted::Error);
+        assert_eq!((spec.if_interrupted, spec.labels.to_string()), (IfInterrupted::Error, "gpu".into()));
         let Program { image, product, .. } = program(spec);
         assert_eq!(image.to_string(), "zero-os/0-initramfs:master-fix");
         assert_eq!(product.keep, None);

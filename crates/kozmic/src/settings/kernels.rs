@@ -13,11 +13,12 @@ use super::{
     source::Rules,
     values,
 };
-use fields::{Fields, Parsed, wrong};
+use fields::{Fields, LABELS, Parsed, wrong};
 use kozmic_model::{
     image::ImageName,
     interruption::IfInterrupted,
     kernel::{KernelFile, KernelRule, KernelStart},
+    label::{Label, Labels},
     names::flat,
     place::is_taken,
     spec::KernelKind,
@@ -69,6 +70,7 @@ fn rule(table: &toml::Table, image: &ImageName) -> Parsed<KernelRule> {
         kernel: kernel_file(kernel, &repository).map_err(|right| wrong("kernel", kernel, right))?,
         prefix: fields.parse("prefix", prefix)?.unwrap_or_else(|| PREFIX.to_owned()),
         if_interrupted: fields.parse("if_interrupted", if_interrupted)?.unwrap_or_default(),
+        labels: labels(&fields)?,
         repository,
     })
 }
@@ -137,6 +139,15 @@ fn if_interrupted(text: &str) -> Result<IfInterrupted, &'static str> {
     text.parse().map_err(|_| "\"again\" (it runs again, twice at most) or \"error\" (it ends as an error)")
 }
 
+fn labels(fields: &Fields<'_>) -> Parsed<Labels> {
+    const RIGHT: &str =
+        "labels of up to 40 letters, digits and . _ -, with a letter or digit first, such as gpu";
+    let written = fields.list(LABELS);
+    let label = |text: &&str| text.parse::<Label>().map_err(|_| wrong(LABELS, text, RIGHT));
+    let labels = written.iter().map(label).collect::<Parsed<Vec<_>>>()?;
+    Labels::listed(labels).map_err(|_| wrong(LABELS, &written.join(", "), "10 labels at most"))
+}
+
 /// Checks that a rule does not conflict with the others, and that the base of a dependent rule exists.
 fn fits_to_others(rule: &KernelRule, index: usize, rules: &[KernelRule]) -> Parsed<()> {
     if let Some(first) = rules[..index].iter().position(|other| other.is_for(&rule.repository)) {
@@ -188,13 +199,53 @@ mod tests {
     fn a_rule_may_say_all() {
         let rules = read(&format!(
             "{GENERIC}image = 'debian:bookworm'\nbefore = ''\nkernel = '/out/a/zos.efi'\nprefix = 'zos'\n\
-             if_interrupted = 'error'"
+             if_interrupted = 'error'\nlabels = ['gpu', 'ARM64']"
         ));
         let [rule] = &rules.unwrap()[..] else { panic!("one rule") };
         assert_eq!(rule.start, KernelStart::Fresh("debian:bookworm".parse().unwrap()));
         assert_eq!((&*rule.before, &*rule.prefix), ("", "zos"));
         assert_eq!((&*rule.kernel.directory, &*rule.kernel.file), ("/out/a", "zos.efi"));
-        assert_eq!(rule.if_interrupted, IfInterrupted::Error);
+        assert_eq!(
+            (rule.if_interrupted, rule.labels.to_string()),
+            (IfInterrupted::Error, "arm64,gpu".into())
+        );
+    }
+
+    #[test]
+    fn labels_are_a_list_or_a_text() {
+        let labels = |written: &str| {
+            let rules = read(&format!("{GENERIC}labels = {written}"))?;
+            Ok(rules[0].labels.to_string())
+        };
+        for (written, right) in [
+            ("'gpu'", "gpu"),
+            ("'gpu, arm64 GPU'", "arm64,gpu"),
+            ("['gpu', 'arm64']", "arm64,gpu"),
+            ("''", ""),
+            ("[]", ""),
+        ] {
+            assert_eq!(labels(written), Ok(right.to_owned()), "{written}");
+        }
+        let many = (0..11).map(|number| format!("l{number}")).collect::<Vec<_>>();
+        for (written, words) in [
+            ("1", "a number: it needs to be text in quotes, or a list of such texts"),
+            ("true", "true or false: it needs to be text"),
+            ("['gpu', 1]", "a list: it needs to be text in quotes, or a list of such texts"),
+            ("[['gpu']]", "a list: it needs to be text"),
+            ("{gpu = 'yes'}", "a table: it needs to be text"),
+            ("'gpu, -x'", "\"-x\": it needs to be labels of up to 40 letters"),
+            ("['a b']", "\"a b\": it needs to be labels"),
+            ("['']", "\"\": it needs to be labels"),
+            ("[\"a\\u001b\"]", "\"a\\u{1b}\": it needs to be labels"),
+            (&format!("'{}'", "a".repeat(41)), "aaa\": it needs to be labels"),
+            (&format!("{many:?}"), "l10\": it needs to be 10 labels at most"),
+        ] {
+            let fault: Result<String, String> = labels(written);
+            let fault = fault.unwrap_err();
+            let (is_begun, is_there) =
+                (fault.starts_with("kozmic.toml, kernel rule 1: \"labels\" is "), fault.contains(words));
+            assert!(is_begun && is_there, "{written}: {fault}");
+        }
     }
 
     #[test]

@@ -160,8 +160,8 @@ fn thing(
     let kernel = KernelFile { directory: "/t".into(), file: "k".into() };
     let repository = full_name.clone();
     let (before, script) = (String::new(), "/s".to_owned());
-    let if_interrupted = IfInterrupted::default();
-    let rule = KernelRule { repository, start, before, script, kernel, prefix, if_interrupted };
+    let (if_interrupted, labels) = (IfInterrupted::default(), Labels::default());
+    let rule = KernelRule { repository, start, before, script, kernel, prefix, if_interrupted, labels };
     let spec = rule.job(name, git_ref, sha).ok()??;
     let name = spec.task.product()?.name.clone();
     let stem = |name: &str| name.trim_end_matches(".efi").to_owned();

@@ -22,6 +22,14 @@ pub(crate) enum KernelRuleFault {
         /// The kind of the value in the file.
         found: &'static str,
     },
+    /// A value is neither text nor a list of texts.
+    #[error("\"{key}\" is {found}: it needs to be text in quotes, or a list of such texts")]
+    NotTexts {
+        /// The key.
+        key: &'static str,
+        /// The kind of the value in the file.
+        found: &'static str,
+    },
     /// The rule lacks a necessary key.
     #[error("\"{key}\" is missing: it needs to be {right}")]
     Missing {

@@ -7,20 +7,26 @@ use crate::settings::{
 use kozmic_model::spec::KernelKind;
 
 /// Keys that a rule may have.
-pub(in crate::settings) const KEYS: [&str; 9] =
-    ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix", "if_interrupted"];
+pub(in crate::settings) const KEYS: [&str; 10] =
+    ["kind", "repository", "image", "base", "before", "script", "kernel", "prefix", "if_interrupted", LABELS];
+
+/// The one key whose value may be a list.
+pub(super) const LABELS: &str = "labels";
 
 pub(super) type Parsed<T> = Result<T, KernelRuleFault>;
 
-/// The values of a table: texts with known keys.
+/// The values of a table: texts and lists of texts, with known keys.
 pub(super) struct Fields<'a>(&'a toml::Table);
 
 impl<'a> Fields<'a> {
     pub(super) fn of(table: &'a toml::Table) -> Parsed<Self> {
         for (name, value) in table {
             let Some(key) = KEYS.into_iter().find(|key| key == name) else { return Err(unknown(name)) };
-            if !value.is_str() {
-                return Err(KernelRuleFault::NotText { key, found: article(value) });
+            match (key, value) {
+                (_, toml::Value::String(_)) => {}
+                (LABELS, toml::Value::Array(items)) if items.iter().all(toml::Value::is_str) => {}
+                (LABELS, value) => return Err(KernelRuleFault::NotTexts { key, found: article(value) }),
+                (key, value) => return Err(KernelRuleFault::NotText { key, found: article(value) }),
             }
         }
         Ok(Self(table))
@@ -52,6 +58,18 @@ impl<'a> Fields<'a> {
         // No necessary key may be empty, so parsing an empty text gives the description of a right value.
         let right = parse("").err().unwrap_or_default();
         self.parse(key, parse)?.ok_or(KernelRuleFault::Missing { key, right })
+    }
+
+    /// The texts of a list. One text is a list with commas or blanks between its parts.
+    pub(super) fn list(&self, key: &'static str) -> Vec<&'a str> {
+        match self.0.get(key) {
+            Some(toml::Value::Array(items)) => items.iter().filter_map(toml::Value::as_str).collect(),
+            Some(toml::Value::String(text)) => {
+                let is_between = |letter: char| letter == ',' || letter.is_whitespace();
+                text.split(is_between).filter(|part| !part.is_empty()).collect()
+            }
+            Some(_) | None => Vec::new(),
+        }
     }
 
     pub(super) fn refuse(&self, key: &'static str, kind: KernelKind, start: &'static str) -> Parsed<()> {

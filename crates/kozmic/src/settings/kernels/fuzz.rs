@@ -37,6 +37,7 @@ const WORDS: &[&str] = &[
     "kernel",
     "prefix",
     "if_interrupted",
+    "labels",
     "log",
     " = ",
     "\n",
