@@ -11,6 +11,7 @@ use kozmic_model::{
     event::Trigger,
     ids::{AuditEntryId, BuildId, JobId, ProjectId, UserId},
     job::{Job, PastAttempt},
+    label::Labels,
     phase::Phase,
     project::{Project, Role},
     spent::{Length, Spent},
@@ -80,6 +81,7 @@ pub(super) struct JobWord {
     project: ProjectId,
     title: String,
     image: Option<String>,
+    labels: Labels,
     status: &'static str,
     attempt: i32,
     reason: Option<String>,
@@ -200,6 +202,7 @@ impl JobWord {
             artifacts: artifacts.into_iter().map(|artifact| ArtifactWord::of(artifact, face)).collect(),
             title: job.spec.title,
             image: job.spec.task.image().map(ToString::to_string),
+            labels: job.spec.labels,
             status: job.status.word(),
             reason: job.reason,
             return_code: job.return_code,
@@ -315,6 +318,20 @@ fn time(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{pages::samples, tests::trial};
+    use kozmic_model::status::Status;
+    use serde_json::json;
+
+    #[test]
+    fn a_job_lists_the_labels_that_it_needs() {
+        let labels = |labels: &str| {
+            let mut job = samples::job(Status::Enqueued);
+            job.spec.labels = labels.parse().unwrap();
+            json!(JobWord::of(job, &[], Vec::new(), &trial::face(None)))["labels"].clone()
+        };
+        assert_eq!(labels("gpu,arm64"), json!(["arm64", "gpu"]));
+        assert_eq!(labels(""), json!([]));
+    }
 
     #[test]
     fn times_are_in_utc_to_the_millisecond() {

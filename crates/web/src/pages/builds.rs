@@ -242,6 +242,18 @@ mod tests {
     }
 
     #[test]
+    fn a_job_says_which_labels_it_needs() {
+        let mut job = samples::job(Status::Enqueued);
+        job.spec.labels = "gpu,arm64".parse().unwrap();
+        let line = "needs a runner with <code>arm64</code>, <code>gpu</code></li>";
+        assert!(rendered(samples::frame(), job.clone(), Vec::new()).contains(line));
+        job.spec.task = Task::Program(samples::program());
+        let page = rendered(samples::frame(), job, Vec::new());
+        assert!(page.contains(line) && page.contains("<code>debian:bookworm</code>"), "{page}");
+        assert!(!as_seen_by(samples::frame(), Status::Enqueued).contains("needs a runner"));
+    }
+
+    #[test]
     fn the_page_says_what_it_shows_to_scripts() {
         let page = page(Status::Pending);
         for fact in
