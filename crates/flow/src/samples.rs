@@ -11,7 +11,7 @@ use kozmic_edges::{
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::GitRef,
-    hook::{Hook, HookDraft, HookRecipe},
+    hook::{Hook, HookDraft, HookSettings},
     ids::{DeliveryId, ForgeUserId, JobId, ProjectId, RepositoryId},
     invited::{Admission, Invited},
     project::{Access, Permission, Repository},
@@ -104,7 +104,7 @@ pub(crate) struct Owner {
 }
 
 fn spec(hook: &Hook) -> JobSpec {
-    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = hook.recipe.clone();
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = hook.settings.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
     JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }

@@ -18,7 +18,7 @@ use kozmic_edges::{
     store::{Foreign, LARGEST_ID, NewProject, Store, Taken},
 };
 use kozmic_model::{
-    hook::HookRecipe,
+    hook::HookSettings,
     ids::{DeployKeyId, HookId, ProjectId, UserId},
     project::Role,
     time::Timestamp,
@@ -59,7 +59,7 @@ struct Here<'a> {
 /// The known facts of a hook while its jobs are taken over.
 struct KnownHook {
     title: String,
-    here: Option<(HookId, HookRecipe)>,
+    here: Option<(HookId, HookSettings)>,
 }
 
 impl Import<'_> {
@@ -313,8 +313,8 @@ impl Import<'_> {
             translated.mends.into_iter().for_each(|how| report.mend(what.clone(), how));
             report.renumber(what, old.id, hook.0, Kind::Hook);
         }
-        let recipe = translated.hook.recipe;
-        Ok(KnownHook { title: recipe.title.clone(), here: Some((hook, recipe)) })
+        let settings = translated.hook.settings;
+        Ok(KnownHook { title: settings.title.clone(), here: Some((hook, settings)) })
     }
 
     fn foreign(&self, id: i64, largest: i64) -> Foreign<'_> {

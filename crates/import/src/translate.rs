@@ -110,9 +110,9 @@ pub(super) fn hook(old: &OldHook, tracked: &[String]) -> Result<Translated, Stri
         // The original had none.
         labels: String::new(),
     };
-    let recipe = draft.check().map_err(|faults| faults.into_values().collect::<Vec<_>>().join(" "))?;
+    let settings = draft.check().map_err(|faults| faults.into_values().collect::<Vec<_>>().join(" "))?;
     let webhook = (old.forge_id > 0).then_some(WebhookId(old.forge_id));
-    Ok(Translated { hook: NewHook { recipe, webhook }, dropped, mends })
+    Ok(Translated { hook: NewHook { settings, webhook }, dropped, mends })
 }
 
 fn title(old: &OldHook, mends: &mut Vec<String>) -> String {
@@ -210,9 +210,9 @@ pub(super) fn job(
 
 /// The spec of a job from the current hook: the original did not store the spec of that time.
 fn spec(hook: Option<&KnownHook>) -> JobSpec {
-    if let Some((id, recipe)) = hook.and_then(|hook| hook.here.clone()) {
-        let kozmic_model::hook::HookRecipe { title, image, script, install, pull, if_interrupted, labels } =
-            recipe;
+    if let Some((id, settings)) = hook.and_then(|hook| hook.here.clone()) {
+        let kozmic_model::hook::HookSettings { title, image, script, install, pull, if_interrupted, labels } =
+            settings;
         let task = Task::Hook(HookTask { image, script, install, pull });
         return JobSpec { title, if_interrupted, origin: Origin::Hook(id), labels, task };
     }

@@ -26,17 +26,17 @@ pub struct Hook {
     pub id: HookId,
     /// The project whose pushes start the hook's jobs.
     pub project: ProjectId,
-    /// The part that people wrote.
-    pub recipe: HookRecipe,
+    /// The settings that people chose.
+    pub settings: HookSettings,
     /// The webhook at the forge that calls the hook; none if it could not be created.
     pub webhook: Option<WebhookId>,
     /// True if the webhook, as far as is known, does not sign its deliveries, so that they are refused.
     pub is_unsigned: bool,
 }
 
-/// The part of a hook that people write, valid as a whole.
+/// The settings of a hook that people chose, valid as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookRecipe {
+pub struct HookSettings {
     /// The name on the job's tab.
     pub title: String,
     /// The image that the script runs in.
@@ -79,7 +79,7 @@ impl HookDraft {
     ///
     /// # Errors
     /// Names every field that is wrong and says what would be right.
-    pub fn check(&self) -> Result<HookRecipe, FieldFaults> {
+    pub fn check(&self) -> Result<HookSettings, FieldFaults> {
         let mut faults = FieldFaults::new();
         let title = self.title.trim().to_owned();
         if let Some(fault) = title_fault(&title) {
@@ -101,7 +101,7 @@ impl HookDraft {
             self.labels.parse::<Labels>().map_err(|fault| faults.insert("labels", fault.to_string()));
         match (image, pull, if_interrupted, labels) {
             (Ok(image), Ok(pull), Ok(if_interrupted), Ok(labels)) if faults.is_empty() => {
-                Ok(HookRecipe { title, image, script, install, pull, if_interrupted, labels })
+                Ok(HookSettings { title, image, script, install, pull, if_interrupted, labels })
             }
             _ => Err(faults),
         }
@@ -128,9 +128,9 @@ impl HookDraft {
     }
 }
 
-impl From<&HookRecipe> for HookDraft {
-    fn from(recipe: &HookRecipe) -> Self {
-        let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = recipe.clone();
+impl From<&HookSettings> for HookDraft {
+    fn from(settings: &HookSettings) -> Self {
+        let HookSettings { title, image, script, install, pull, if_interrupted, labels } = settings.clone();
         let paths = install.iter().flat_map(|install| &install.tracked).map(ToString::to_string);
         let tracked_files = paths.collect::<Vec<_>>().join("\n");
         let install_script = install.map(|install| install.script).unwrap_or_default();
@@ -192,9 +192,9 @@ mod tests {
             tracked_files: "b\n./a".into(),
             ..base.clone()
         };
-        let recipe = both.check().unwrap();
-        assert_eq!(recipe.install.as_ref().unwrap().tracked.len(), 2);
-        assert_eq!(HookDraft::from(&recipe).tracked_files, "a\nb");
+        let settings = both.check().unwrap();
+        assert_eq!(settings.install.as_ref().unwrap().tracked.len(), 2);
+        assert_eq!(HookDraft::from(&settings).tracked_files, "a\nb");
         let only_files = HookDraft { tracked_files: "a".into(), ..base.clone() };
         assert!(only_files.check().unwrap_err().contains_key("tracked_files"));
         let bad =
@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn a_good_draft_becomes_a_hook_with_unix_line_ends() {
-        let recipe = draft(" Tests ", "debian:bookworm", "#!/bin/sh\r\nmake\r\n").check().unwrap();
-        assert_eq!((recipe.title.as_str(), recipe.script.as_str()), ("Tests", "#!/bin/sh\nmake\n"));
+        let settings = draft(" Tests ", "debian:bookworm", "#!/bin/sh\r\nmake\r\n").check().unwrap();
+        assert_eq!((settings.title.as_str(), settings.script.as_str()), ("Tests", "#!/bin/sh\nmake\n"));
     }
 
     #[test]

@@ -178,9 +178,9 @@ mod tests {
     use super::*;
     use crate::store::{
         Store,
-        tests::{NOW, Stage, recipe},
+        tests::{NOW, Stage, hook_settings},
     };
-    use kozmic_model::{hook::HookRecipe, project::ProjectSettings, registry::CredentialDraft};
+    use kozmic_model::{hook::HookSettings, project::ProjectSettings, registry::CredentialDraft};
 
     const FIRST: PageAsked = PageAsked { number: 1, size: 100 };
 
@@ -207,7 +207,7 @@ mod tests {
         let (store, project) = (stage.by_anna(), stage.project);
         let before = stage.trail().await.len();
         let (script, labels) = ("#!/bin/sh\nmake".into(), "gpu".parse().unwrap());
-        let other = HookRecipe { script, labels, ..recipe() };
+        let other = HookSettings { script, labels, ..hook_settings() };
         store.hooks().change_hook(stage.hook, &other).await.unwrap();
         store.hooks().change_hook(stage.hook, &other).await.unwrap();
         let login =

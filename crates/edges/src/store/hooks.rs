@@ -10,7 +10,7 @@ use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
-    hook::{Hook, HookRecipe},
+    hook::{Hook, HookSettings},
     ids::{HookId, ProjectId, WebhookId},
     time::Timestamp,
 };
@@ -54,7 +54,7 @@ impl Hooks<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn add_hook(self, project: ProjectId, recipe: &HookRecipe, now: Timestamp) -> Result<Hook> {
+    pub async fn add_hook(self, project: ProjectId, settings: &HookSettings, now: Timestamp) -> Result<Hook> {
         self.db
             .change("a hook", move |tx| async move {
                 let tx = &tx;
@@ -66,10 +66,10 @@ impl Hooks<'_> {
                     cache_inputs: Set(None),
                     unsigned: Set(false),
                     is_own: Set(true),
-                    ..recipe_row(recipe)?
+                    ..settings_row(settings)?
                 };
                 let row = row.insert(tx).await.context("add a hook")?;
-                tx.note(Deed::new(Action::HookAdded, Some(project), &recipe.title)).await?;
+                tx.note(Deed::new(Action::HookAdded, Some(project), &settings.title)).await?;
                 read::hook(row)
             })
             .await
@@ -79,17 +79,20 @@ impl Hooks<'_> {
     ///
     /// # Errors
     /// There is no such hook, or the database does not answer.
-    pub async fn change_hook(self, id: HookId, recipe: &HookRecipe) -> Result<Hook> {
+    pub async fn change_hook(self, id: HookId, settings: &HookSettings) -> Result<Hook> {
         self.db
             .change("a changed hook", move |tx| async move {
                 let tx = &tx;
                 let before = read::hook(row_of(tx, id).await?)?;
-                let row =
-                    rows::hook::ActiveModel { id: Unchanged(id.0), is_own: Set(true), ..recipe_row(recipe)? };
+                let row = rows::hook::ActiveModel {
+                    id: Unchanged(id.0),
+                    is_own: Set(true),
+                    ..settings_row(settings)?
+                };
                 let row = row.update(tx).await.context("change a hook")?;
-                let changed = changed(&before.recipe, recipe);
+                let changed = changed(&before.settings, settings);
                 if !changed.is_empty() {
-                    let subject = format!("{}: {}", recipe.title, changed.join(", "));
+                    let subject = format!("{}: {}", settings.title, changed.join(", "));
                     tx.note(Deed::new(Action::HookChanged, Some(before.project), &subject)).await?;
                 }
                 read::hook(row)
@@ -222,8 +225,8 @@ async fn row_of(tx: &Transaction, id: HookId) -> Result<rows::hook::Model> {
 }
 
 /// The names of the fields that differ, for the audit trail.
-fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
-    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = after;
+fn changed(before: &HookSettings, after: &HookSettings) -> Vec<&'static str> {
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = after;
     let fields = [
         ("title", before.title != *title),
         ("image", before.image != *image),
@@ -237,8 +240,8 @@ fn changed(before: &HookRecipe, after: &HookRecipe) -> Vec<&'static str> {
 }
 
 /// The columns of a hook that people set.
-pub(in crate::store) fn recipe_row(recipe: &HookRecipe) -> Result<rows::hook::ActiveModel> {
-    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = recipe.clone();
+pub(in crate::store) fn settings_row(settings: &HookSettings) -> Result<rows::hook::ActiveModel> {
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = settings.clone();
     let tracked = install.as_ref().map(|install| install.tracked.as_slice()).unwrap_or_default();
     Ok(rows::hook::ActiveModel {
         title: Set(title),

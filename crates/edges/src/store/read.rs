@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     fork::{ForkRule, Pusher},
-    hook::{Hook, HookRecipe},
+    hook::{Hook, HookSettings},
     ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId, WebhookId},
     install::Install,
     invited::Admission,
@@ -128,9 +128,9 @@ fn parse_hook(row: rows::hook::Model) -> Result<Hook> {
     let pull = row.pull.parse().map_err(anyhow::Error::msg)?;
     let if_interrupted = row.if_interrupted.parse().map_err(anyhow::Error::msg)?;
     let labels = row.labels.parse()?;
-    let recipe = HookRecipe { title, image: image.parse()?, script, install, pull, if_interrupted, labels };
+    let settings = HookSettings { title, image: image.parse()?, script, install, pull, if_interrupted, labels };
     let (webhook, is_unsigned) = (webhook_id.map(WebhookId), row.unsigned);
-    Ok(Hook { id: HookId(id), project: ProjectId(project_id), recipe, webhook, is_unsigned })
+    Ok(Hook { id: HookId(id), project: ProjectId(project_id), settings, webhook, is_unsigned })
 }
 
 pub(super) fn build(row: rows::build::Model) -> Result<Build> {

@@ -29,7 +29,7 @@ use crate::secret;
 use anyhow::{Context, Result};
 use kozmic_model::{
     audit::{Action, Deed},
-    hook::HookRecipe,
+    hook::HookSettings,
     ids::{DeployKeyId, HookId, ProjectId, UserId, WebhookId},
     project::{Repository, Role},
     time::Timestamp,
@@ -98,7 +98,7 @@ pub struct NewProject {
 /// A hook of another installation.
 pub struct NewHook {
     /// The hook's settings.
-    pub recipe: HookRecipe,
+    pub settings: HookSettings,
     /// The webhook that calls the hook.
     pub webhook: Option<WebhookId>,
 }
@@ -260,7 +260,7 @@ impl Takeover<'_> {
                     cache_inputs: Set(None),
                     unsigned: Set(new.webhook.is_some()),
                     is_own: Set(false),
-                    ..hooks::recipe_row(&new.recipe)?
+                    ..hooks::settings_row(&new.settings)?
                 };
                 let id = row.insert(tx).await.context("take over a hook")?.id;
                 note(tx, "hook", foreign, id).await?;
@@ -321,7 +321,7 @@ async fn follow_hook(tx: &Transaction, row: rows::hook::Model, new: &NewHook) ->
         id: Unchanged(row.id),
         webhook_id: Set(new.webhook.map(|id| id.0)),
         unsigned: Set(new.webhook.is_some()),
-        ..hooks::recipe_row(&new.recipe)?
+        ..hooks::settings_row(&new.settings)?
     };
     if row.is_own || is_same(&row, &fresh) {
         return Ok(Taken::There(id));

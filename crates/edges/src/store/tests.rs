@@ -16,7 +16,7 @@ use super::{
 use kozmic_model::{
     event::{Author, Change, Trigger},
     git::{GitRef, Sha},
-    hook::{HookDraft, HookRecipe},
+    hook::{HookDraft, HookSettings},
     ids::{DeliveryId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId},
     invited::Admission,
     job::Outcome,
@@ -68,7 +68,7 @@ impl Stage {
         let access = Access { repository: repository(), permission: Permission::Admin };
         store.projects().sync_projects_of(user.id, &[access]).await.unwrap();
         let project = store.projects().add_project(user.id, RepositoryId(5), NOW).await.unwrap().id;
-        let hook = store.hooks().add_hook(project, &recipe(), NOW).await.unwrap().id;
+        let hook = store.hooks().add_hook(project, &hook_settings(), NOW).await.unwrap().id;
         Self { store, user: user.id, project, hook, url: url.to_owned(), _dir: dir }
     }
 
@@ -105,17 +105,17 @@ impl Stage {
     }
 
     async fn try_enqueue(&self, delivery: DeliveryId, change: Change) -> anyhow::Result<Enqueued> {
-        self.try_enqueue_as(recipe(), delivery, change).await
+        self.try_enqueue_as(hook_settings(), delivery, change).await
     }
 
-    /// Enqueues a job of the hook as its recipe is given here.
+    /// Enqueues a job of the hook as its settings is given here.
     async fn try_enqueue_as(
         &self,
-        recipe: HookRecipe,
+        settings: HookSettings,
         delivery: DeliveryId,
         change: Change,
     ) -> anyhow::Result<Enqueued> {
-        let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = recipe;
+        let HookSettings { title, image, script, install, pull, if_interrupted, labels } = settings;
         let task = Task::Hook(HookTask { image, script, install, pull });
         let spec = JobSpec { title, if_interrupted, origin: Origin::Hook(self.hook), labels, task };
         let call = HookCall { delivery, hook: self.hook };
@@ -172,7 +172,7 @@ pub(super) fn repository() -> Repository {
     }
 }
 
-pub(super) fn recipe() -> HookRecipe {
+pub(super) fn hook_settings() -> HookSettings {
     let script = "#!/bin/sh".to_owned();
     let draft = HookDraft { title: "Tests".into(), image: "debian".into(), script, ..HookDraft::default() };
     draft.check().unwrap()

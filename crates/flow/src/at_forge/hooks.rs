@@ -65,7 +65,7 @@ pub async fn restore(edges: &Edges, public_url: &Url, id: ProjectId) -> Result<V
     let mut faults = Vec::new();
     for hook in edges.store.hooks().hooks_of(id).await? {
         if let Err(fault) = webhook(edges, public_url, &hook).await {
-            faults.push(format!("The webhook of \"{}\" is not in order: {fault:#}.", hook.recipe.title));
+            faults.push(format!("The webhook of \"{}\" is not in order: {fault:#}.", hook.settings.title));
         }
     }
     if project.repository.private
@@ -90,7 +90,7 @@ pub async fn delete_project(edges: &Edges, public_url: &Url, id: ProjectId) -> R
             kept => kept,
         };
         if let Err(fault) = gone {
-            left.push(format!("The webhook of \"{}\" is still there: {fault:#}.", hook.recipe.title));
+            left.push(format!("The webhook of \"{}\" is still there: {fault:#}.", hook.settings.title));
         }
     }
     if let Some(key) = edges.store.keys().deploy_key(id).await?

@@ -5,7 +5,7 @@ use crate::AutobuildSettings;
 use kozmic_model::{
     event::Change,
     git::{GitRef, RefAt},
-    hook::{Hook, HookRecipe},
+    hook::{Hook, HookSettings},
     project::Repository,
     recipe::Configuration,
     spec::{HookTask, JobSpec, Origin, Task},
@@ -13,7 +13,7 @@ use kozmic_model::{
 
 /// The job that a hook makes of a change.
 pub(crate) fn job(hook: &Hook) -> JobSpec {
-    let HookRecipe { title, image, script, install, pull, if_interrupted, labels } = hook.recipe.clone();
+    let HookSettings { title, image, script, install, pull, if_interrupted, labels } = hook.settings.clone();
     let task = Task::Hook(HookTask { image, script, install, pull });
     JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }

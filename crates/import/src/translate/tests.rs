@@ -102,7 +102,7 @@ fn a_repository_is_fetched_from_addresses_only() {
 fn a_hook_is_mended_where_only_one_thing_can_be_meant() {
     let old = OldHook { title: "a\tb".into(), script: "make".into(), forge_id: -1, ..old_hook() };
     let Translated { hook: new, dropped, mends } = hook(&old, &["setup.py".into()]).unwrap();
-    assert_eq!((new.recipe.title.as_str(), new.recipe.script.as_str()), ("a b", "#!/bin/bash\nmake"));
+    assert_eq!((new.settings.title.as_str(), new.settings.script.as_str()), ("a b", "#!/bin/bash\nmake"));
     assert_eq!((new.webhook, mends.len()), (None, 2));
     assert_eq!(dropped[0].0, "setup.py", "without an install script nothing is tracked");
     let fault = hook(&OldHook { image: "Not An Image".into(), ..old_hook() }, &[]).err().unwrap();
@@ -114,7 +114,7 @@ fn tracked_files_lie_in_the_repository() {
     let old = OldHook { install_script: Some("#!/bin/sh\nmake".into()), ..old_hook() };
     let tracked = ["./b", "../c", "a", "."].map(str::to_owned);
     let Translated { hook: new, dropped, .. } = hook(&old, &tracked).unwrap();
-    let install = new.recipe.install.unwrap();
+    let install = new.settings.install.unwrap();
     assert_eq!(install.tracked.iter().map(TrackedPath::as_str).collect::<Vec<_>>(), [".", "a", "b"]);
     assert!(dropped.len() == 1 && dropped[0].0 == "../c" && dropped[0].1.contains(".."));
 }

@@ -135,8 +135,8 @@ pub(crate) async fn add(
     let project = visit.project(&app, project, Role::Manager).await?;
     let draft = HookDraft::from(typed);
     match draft.check() {
-        Ok(recipe) => {
-            let hook = visit.edges(&app).store.hooks().add_hook(project.id, &recipe, clock::now()).await?;
+        Ok(settings) => {
+            let hook = visit.edges(&app).store.hooks().add_hook(project.id, &settings, clock::now()).await?;
             forge::connected(&app, visit, &hook, "The hook is in place: the next push runs it.").await
         }
         Err(faults) => Form { project, hook: None, draft, faults }.show(&app, visit).await,
@@ -151,7 +151,7 @@ pub(crate) async fn filled(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
-    let draft = HookDraft::from(&hook.recipe);
+    let draft = HookDraft::from(&hook.settings);
     Form { project, hook: Some(hook), draft, faults: FieldFaults::new() }.show(&app, visit).await
 }
 
@@ -165,8 +165,8 @@ pub(crate) async fn edit(
     let hook = hook_of(&app, &project, hook).await?;
     let draft = HookDraft::from(typed);
     match draft.check() {
-        Ok(recipe) => {
-            let hook = visit.edges(&app).store.hooks().change_hook(hook.id, &recipe).await?;
+        Ok(settings) => {
+            let hook = visit.edges(&app).store.hooks().change_hook(hook.id, &settings).await?;
             forge::connected(&app, visit, &hook, "The hook is saved: the next push runs it like this.").await
         }
         Err(faults) => Form { project, hook: Some(hook), draft, faults }.show(&app, visit).await,

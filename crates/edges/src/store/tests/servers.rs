@@ -4,7 +4,7 @@
 //! The tests run in another process, in which [`Stage`](super::Stage) makes its databases on the server. Tests of
 //! SQLite alone are left out, by the names of their modules.
 
-use super::{super::*, HERE, KEY, NOW, Stage, change, recipe};
+use super::{super::*, HERE, KEY, NOW, Stage, change, hook_settings};
 use crate::store::database::Transaction;
 use kozmic_model::{
     build::Build,
@@ -120,7 +120,7 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
         stage.run(1).await;
     }
     stage.other_project().await;
-    let gone = stage.store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
+    let gone = stage.store.hooks().add_hook(stage.project, &hook_settings(), NOW).await.unwrap().id;
     stage.store.hooks().delete_hook(gone).await.unwrap();
     let dropped = credential(&stage.store, stage.project).await;
     stage.store.keys().remove_credential(stage.project, dropped).await.unwrap();
@@ -143,7 +143,7 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
         assert_eq!(all_builds(&store, stage.project).await, builds);
         assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
         // A number that was given once means nothing else.
-        let hook = store.hooks().add_hook(stage.project, &recipe(), NOW).await.unwrap().id;
+        let hook = store.hooks().add_hook(stage.project, &hook_settings(), NOW).await.unwrap().id;
         assert_eq!(hook.0, gone.0 + 1, "{}", shown_address(url));
         assert_eq!(credential(&store, stage.project).await.0, dropped.0 + 1, "{}", shown_address(url));
     }

@@ -52,7 +52,7 @@ pub(crate) async fn delete(
 ) -> Result<Response, WebError> {
     let project = visit.project(&app, project, Role::Manager).await?;
     let hook = hook_of(&app, &project, hook).await?;
-    let title = &hook.recipe.title;
+    let title = &hook.settings.title;
     let said = match at_forge::delete_hook(&visit.edges(&app), &app.face.public_url, &hook).await {
         Ok(()) => Ok(format!("The hook {title} is deleted. Its builds stay.")),
         Err(fault) => {
