@@ -29,8 +29,8 @@ pub enum Topic {
     Projects,
     /// Something that the monitor shows has changed: a job of the Auto Builder, or its log.
     Monitor,
-    /// A project was removed, or a job of a removed project ended that may have been its last one.
-    Graves,
+    /// A project was deleted, or a job of a deleted project ended that may have been its last one.
+    DeletedProjects,
 }
 
 /// The broker of an installation of one process: bells in memory.

@@ -196,7 +196,7 @@ impl Coordinator for Here {
         // A job that was interrupted may wait again.
         self.flow.edges.broker.ring(Topic::Jobs);
         self.change(order);
-        self.flow.edges.broker.ring(Topic::Graves);
+        self.flow.edges.broker.ring(Topic::DeletedProjects);
         Ok(())
     }
 

@@ -163,7 +163,7 @@ impl Flow {
             self.keep(lane.name(), move |flow| report::forever(flow, lane));
         }
         self.keep("sweeping", sweep::forever);
-        self.keep("deleted projects", sweep::graves);
+        self.keep("deleted projects", sweep::deleted_projects);
         self.keep("members", at_forge::forever);
         self.keep("guests", at_forge::look_after_guests);
         self.keep("configuration", move |flow| configuration::forever(flow, runner.clone()));

@@ -89,15 +89,12 @@ pub(crate) async fn room(flow: Flow) {
     }
 }
 
-/// Removes what deleted projects left, as soon as none of their jobs runs any more.
-pub(crate) async fn graves(flow: Flow) {
-    let mut bell = flow.edges.broker.bell(Topic::Graves);
+/// Erases the data of deleted projects, as soon as none of their jobs runs any more.
+pub(crate) async fn deleted_projects(flow: Flow) {
+    let mut bell = flow.edges.broker.bell(Topic::DeletedProjects);
     while !flow.stop.is_cancelled() {
-        if let Err(fault) = clear_graves(&flow).await {
-            tracing::warn!(
-                error = format!("{fault:#}"),
-                "what a deleted project left is not cleared away yet"
-            );
+        if let Err(fault) = erase_deleted_projects(&flow).await {
+            tracing::warn!(error = format!("{fault:#}"), "the data of a deleted project is not erased yet");
         }
         tokio::select! {
             () = bell.rung() => {}
@@ -107,22 +104,22 @@ pub(crate) async fn graves(flow: Flow) {
     }
 }
 
-async fn clear_graves(flow: &Flow) -> Result<()> {
-    for project in flow.edges.store.projects().graves().await? {
-        match clear_grave(flow, project).await {
-            Ok(()) => tracing::info!(project.id = project.0, "what a deleted project left is cleared away"),
+async fn erase_deleted_projects(flow: &Flow) -> Result<()> {
+    for project in flow.edges.store.projects().erasable_projects().await? {
+        match erase_deleted_project(flow, project).await {
+            Ok(()) => tracing::info!(project.id = project.0, "the data of a deleted project is erased"),
             Err(fault) => tracing::warn!(
                 project.id = project.0,
                 error = format!("{fault:#}"),
-                "what a deleted project left is not cleared away yet"
+                "the data of a deleted project is not erased yet"
             ),
         }
     }
     Ok(())
 }
 
-/// Removes what one deleted project left. The order allows a new beginning at any point: the project's rows go last.
-async fn clear_grave(flow: &Flow, project: ProjectId) -> Result<()> {
+/// Erases the data of one deleted project. A new try can begin at any point, because the project's rows go last.
+async fn erase_deleted_project(flow: &Flow, project: ProjectId) -> Result<()> {
     let edges = &flow.edges;
     let mut behind = JobId(0);
     loop {

@@ -70,7 +70,7 @@
 //! | steer | to cancel a job or run it again, as people do |
 //! | bell | a wake-up for waiting tasks, without content; the broker has one for each topic |
 //! | ring | to wake all tasks that wait at a bell |
-//! | grave | a removed project whose data is not yet removed |
+//! | deleted project | a project that nobody sees any more, and whose data is about to be erased |
 //! | runner | the part that takes orders and runs them, on the machine of its engine |
 //! | coordinator | the part that gives runners their orders, and stores their reports |
 //! | office | a coordinator together with people's actions, for the cases that each coordinator passes |

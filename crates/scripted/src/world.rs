@@ -34,7 +34,7 @@ pub(crate) struct World {
     pub(crate) memory: Option<i64>,
     pub(crate) is_away: bool,
     /// The output of removed containers, for readers that still read it.
-    graves: BTreeMap<String, Printed>,
+    removed: BTreeMap<String, Printed>,
     events: Vec<(String, Moment)>,
     /// True if there may have been more events.
     forgets: bool,
@@ -57,7 +57,7 @@ impl World {
     pub(crate) fn printed(&mut self, id: &str) -> Option<&mut Printed> {
         match self.containers.get_mut(id) {
             Some(container) => Some(&mut container.printed),
-            None => self.graves.get_mut(id),
+            None => self.removed.get_mut(id),
         }
     }
 
@@ -166,7 +166,7 @@ impl World {
         self.signal(id, Signal::Kill);
         let Some(mut container) = self.containers.remove(id) else { return };
         container.printed.close();
-        self.graves.insert(id.to_owned(), container.printed);
+        self.removed.insert(id.to_owned(), container.printed);
         let used = self.containers.values().flat_map(|other| &other.disk.mounts).map(|(_, volume)| *volume);
         let used = used.collect::<Vec<_>>();
         self.volumes.retain(|volume, _| used.contains(volume));

@@ -282,7 +282,7 @@ mod tests {
     async fn entries_outlive_their_project() {
         let stage = Stage::new().await;
         let store = stage.by_anna();
-        store.projects().bury_project(stage.project, NOW).await.unwrap();
+        store.projects().delete_project(stage.project, NOW).await.unwrap();
         store.projects().erase_project(stage.project).await.unwrap();
         let entry = store.audit().audit(None, FIRST).await.unwrap().items.remove(0);
         assert_eq!((entry.deed.action, entry.project_name.as_str()), (Action::ProjectDeleted, "anna/hello"));

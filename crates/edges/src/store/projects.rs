@@ -1,8 +1,8 @@
 //! Projects, and the repositories of which people can make projects.
 
+mod deleted;
 mod facts;
 mod members;
-mod removed;
 mod roles;
 
 pub(super) use facts::{note_repository, project_row};

@@ -402,7 +402,7 @@ mod tests {
         let import = async || stage.store.takeover().import_project(foreign(7), &new, NOW).await.unwrap();
         let Taken::Over(id) = import().await else { panic!("a new project") };
         assert_eq!(import().await, Taken::There(id));
-        stage.store.projects().bury_project(id, NOW).await.unwrap();
+        stage.store.projects().delete_project(id, NOW).await.unwrap();
         assert_eq!(import().await, Taken::Gone);
     }
 }

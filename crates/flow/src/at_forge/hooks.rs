@@ -99,9 +99,9 @@ pub async fn delete_project(edges: &Edges, public_url: &Url, id: ProjectId) -> R
         left.push(format!("The deploy key is still there: {fault:#}."));
     }
     if left.is_empty() {
-        let stopped = edges.store.projects().bury_project(id, clock::now()).await?;
+        let stopped = edges.store.projects().delete_project(id, clock::now()).await?;
         stopped.into_iter().for_each(|job| edges.broker.ring(Topic::Job(job)));
-        edges.broker.ring(Topic::Graves);
+        edges.broker.ring(Topic::DeletedProjects);
         tracing::info!(project.id = id.0, "a project was deleted");
     }
     edges.broker.ring(Topic::Project(id));

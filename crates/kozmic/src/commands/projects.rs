@@ -58,8 +58,8 @@ async fn delete(store: &Store, name: &str, artifacts: bool) -> anyhow::Result<()
     let is_meant = |project: &Project| project.repository.full_name().eq_ignore_ascii_case(name);
     let project = store.projects().projects().await?.into_iter().find(is_meant);
     let project = project.ok_or_else(|| anyhow!("there is no project {name}: see kozmic projects list"))?;
-    store.projects().wish_artifacts_gone(project.id, artifacts).await?;
-    store.projects().bury_project(project.id, clock::now()).await?;
+    store.projects().set_drops_artifacts(project.id, artifacts).await?;
+    store.projects().delete_project(project.id, clock::now()).await?;
     println!("{} is deleted; its webhooks and deploy key at GitHub stay", project.repository.full_name());
     Ok(())
 }

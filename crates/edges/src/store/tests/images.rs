@@ -39,6 +39,6 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
     store.images().give_up_removal(&leaving, b).await.unwrap();
     assert_eq!(keys(store.images().cached_images(stage.project).await.unwrap()), ["a", "c", "b"]);
     assert!(store.images().busy_projects().await.unwrap().contains(&stage.project));
-    store.projects().bury_project(stage.project, NOW).await.unwrap();
-    assert!(store.projects().graves().await.unwrap().is_empty(), "a job runs");
+    store.projects().delete_project(stage.project, NOW).await.unwrap();
+    assert!(store.projects().erasable_projects().await.unwrap().is_empty(), "a job runs");
 }

@@ -30,7 +30,7 @@ pub(crate) async fn delete(
         let faults = FieldFaults::from([("name", fault)]);
         return page(&app, visit, id, Said { faults, ..Said::default() }).await;
     }
-    app.edges.store.projects().wish_artifacts_gone(id, artifacts.is_some()).await?;
+    app.edges.store.projects().set_drops_artifacts(id, artifacts.is_some()).await?;
     let left = at_forge::delete_project(&visit.edges(&app), &app.face.public_url, id).await?;
     if left.is_empty() {
         return visit.lead(&app, "/projects/", Ok(format!("The project {full_name} is deleted."))).await;

@@ -1,4 +1,4 @@
-//! Removed projects: nobody sees them any more while their files and images are deleted.
+//! Deleted projects: nobody sees them any more while their files and images are erased.
 
 use super::Projects;
 use crate::store::{
@@ -20,12 +20,12 @@ use sea_orm::{
 };
 
 impl Projects<'_> {
-    /// Removes a project from view: its hooks are deleted, its jobs are canceled, its repository can become a project
-    /// again. Gives the jobs that had not ended.
+    /// Deletes a project for people: its hooks are deleted, its jobs are canceled, its repository can become a project
+    /// again. Its data stays until [`Self::erase_project`]. Gives the jobs that had not ended.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
-    pub async fn bury_project(self, id: ProjectId, now: Timestamp) -> Result<Vec<JobId>> {
+    pub async fn delete_project(self, id: ProjectId, now: Timestamp) -> Result<Vec<JobId>> {
         self.db
             .change("a project's end", move |tx| async move {
                 let tx = &tx;
@@ -39,14 +39,14 @@ impl Projects<'_> {
                 for job in &live {
                     cancel(tx, job, "Canceled: the project was deleted.", None, now).await?;
                 }
-                let buried = rows::project::ActiveModel {
+                let deleted = rows::project::ActiveModel {
                     id: Unchanged(id.0),
-                    // A repository has at most one project, so the removed project gives up the repository's number.
+                    // A repository has at most one project, so the deleted project gives up the repository's number.
                     forge_id: Set(-row.id),
                     deleted_at: Set(Some(now.0)),
                     ..Default::default()
                 };
-                let row = buried.update(tx).await.context("bury a project")?;
+                let row = deleted.update(tx).await.context("delete a project")?;
                 let with = if row.drops_artifacts { "with its artifacts" } else { "" };
                 tx.note(Deed::new(Action::ProjectDeleted, Some(id), with)).await?;
                 Ok(live.into_iter().map(|job| JobId(job.id)).collect())
@@ -54,21 +54,21 @@ impl Projects<'_> {
             .await
     }
 
-    /// Notes, before a project is removed, if its artifacts in directories are removed with it.
+    /// Notes, before a project is deleted, if its artifacts in directories are deleted with it.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn wish_artifacts_gone(self, id: ProjectId, is_wished: bool) -> Result<()> {
+    pub async fn set_drops_artifacts(self, id: ProjectId, drops: bool) -> Result<()> {
         let row = rows::project::ActiveModel {
             id: Unchanged(id.0),
-            drops_artifacts: Set(is_wished),
+            drops_artifacts: Set(drops),
             ..Default::default()
         };
         row.update(&self.db.writer).await.context("note what becomes of a project's artifacts")?;
         Ok(())
     }
 
-    /// True if a project's artifacts are removed with it.
+    /// True if a project's artifacts are deleted with it.
     ///
     /// # Errors
     /// The database does not answer.
@@ -78,20 +78,20 @@ impl Projects<'_> {
         Ok(row.is_some_and(|row| row.drops_artifacts))
     }
 
-    /// Removed projects that can be erased now: none of their jobs is under way any more.
+    /// Deleted projects that can be erased now: none of their jobs is under way any more.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn graves(self) -> Result<Vec<ProjectId>> {
+    pub async fn erasable_projects(self) -> Result<Vec<ProjectId>> {
         let rows = rows::project::Entity::find().filter(rows::project::Column::DeletedAt.is_not_null());
-        let mut graves = Vec::new();
+        let mut erasable = Vec::new();
         for row in rows.all(&self.db.reader).await.context("list deleted projects")? {
             let running = of_project(row.id, &[Status::Pending]);
             if running.one(&self.db.reader).await.context("look for running jobs")?.is_none() {
-                graves.push(ProjectId(row.id));
+                erasable.push(ProjectId(row.id));
             }
         }
-        Ok(graves)
+        Ok(erasable)
     }
 
     /// Some of a project's jobs with ids above another one, each with its last attempt.
@@ -108,7 +108,7 @@ impl Projects<'_> {
         Ok(rows.into_iter().map(|row| Attempt { job: JobId(row.id), number: row.attempt }).collect())
     }
 
-    /// Erases a project with all its builds and jobs.
+    /// Erases the rows of a project with all its builds and jobs.
     ///
     /// # Errors
     /// The database does not answer; then nothing changed.
