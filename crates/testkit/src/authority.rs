@@ -68,15 +68,15 @@ impl Authority {
     }
 
     fn certify_for(&self, name: &str, [from, to]: [&str; 2]) -> Result<Certificate> {
-        let [file, key, wish] = [".pem", ".key", ".csr"].map(|end| format!("{name}-{to}{end}"));
+        let [file, key, request] = [".pem", ".key", ".csr"].map(|end| format!("{name}-{to}{end}"));
         let address = if name == "localhost" { ",IP:127.0.0.1" } else { "" };
         let names = format!("subjectAltName=DNS:{name}{address}");
         let subject = format!("/CN={name}");
         let more = ["-addext", &names, "-addext", "extendedKeyUsage=serverAuth,clientAuth"];
-        let ask = ["-subj", &subject, "-keyout", &key, "-out", &wish];
+        let ask = ["-subj", &subject, "-keyout", &key, "-out", &request];
         self.openssl(&[&["req", "-new"], &KEY[..], &ask, &more].concat())?;
         let by = ["-config", "settings", "-cert", "ca.pem", "-keyfile", "ca.key"];
-        let times = ["-startdate", from, "-enddate", to, "-in", &wish, "-out", &file];
+        let times = ["-startdate", from, "-enddate", to, "-in", &request, "-out", &file];
         self.openssl(&[&["ca", "-batch", "-notext"], &by[..], &times].concat())?;
         Ok(Certificate { certificate: self.dir.path().join(file), key: self.dir.path().join(key) })
     }

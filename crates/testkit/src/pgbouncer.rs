@@ -15,7 +15,7 @@ const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Debian's `pgbouncer` before a server, with a connection for each transaction. All other settings are the package's:
-/// it takes no wishes for a session, and knows nothing of prepared statements. It ends when this is dropped.
+/// it takes no settings for a session, and knows nothing of prepared statements. It ends when this is dropped.
 pub struct PgBouncer {
     port: u16,
     login: Login,

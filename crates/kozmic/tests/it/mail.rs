@@ -47,7 +47,7 @@ pub(crate) async fn build(world: &World, branch: &str, code: &str) -> Result<()>
     world.status(&pushed.sha, state).await.map(drop)
 }
 
-pub(crate) async fn wish(person: &Person, fields: &[(&str, &str)]) -> Result<()> {
+pub(crate) async fn set_mail(person: &Person, fields: &[(&str, &str)]) -> Result<()> {
     let page = person.get(SETTINGS).await?;
     let mut form = page.form(|form| form.action == "/account/settings/mail/").context("a form for mail")?;
     form.fields.retain(|(name, _)| name == "csrf_token");
@@ -146,7 +146,7 @@ async fn mails_wait_for_a_mail_server_that_is_down_and_statuses_do_not() -> Resu
     world.server.kill_9().await?;
     world.server.restart().await?;
     assert!(server.messages()?.is_empty());
-    wish(&eve, &[("address", "")]).await?;
+    set_mail(&eve, &[("address", "")]).await?;
     server.start_again().await?;
     build(&world, "other", "1").await?;
     let mails = server.wait_for(LIMIT, |mails| mails.len() >= 2).await?;
@@ -180,11 +180,11 @@ async fn members_get_what_they_want_where_they_want_it() -> Result<()> {
     let world = world(&server.url()).await?;
     let eve = join(&world, "eve").await?;
     world.hook("exit $(cat code)").await?;
-    wish(&eve, &[("address", "eve@work.example"), ("is_on", "yes")]).await?;
-    wish(&world.anna, &[("address", "Anna@work.example"), ("is_on", "yes"), ("only_own_commits", "yes")])
+    set_mail(&eve, &[("address", "eve@work.example"), ("is_on", "yes")]).await?;
+    set_mail(&world.anna, &[("address", "Anna@work.example"), ("is_on", "yes"), ("only_own_commits", "yes")])
         .await?;
     confirm(&world, &server, &eve, "eve@work.example").await?;
-    wish(&eve, &[("address", "eve@work.example")]).await?;
+    set_mail(&eve, &[("address", "eve@work.example")]).await?;
     confirm(&world, &server, &world.anna, "Anna@work.example").await?;
     let fail = async |author| {
         let pushed = push(&world, "main", "1", author).await?;
@@ -193,7 +193,7 @@ async fn members_get_what_they_want_where_they_want_it() -> Result<()> {
     fail("bob").await?;
     fail("anna").await?;
     server.wait_for(LIMIT, |mails| mails.len() >= 3).await?;
-    wish(&eve, &[("address", "eve@work.example"), ("is_on", "yes")]).await?;
+    set_mail(&eve, &[("address", "eve@work.example"), ("is_on", "yes")]).await?;
     fail("bert").await?;
     let mut mails = server.wait_for(LIMIT, |mails| mails.len() >= 4).await?;
     mails.drain(..2); // the links

@@ -2,7 +2,7 @@
 //! mail, and nobody gets more than a limit within an hour.
 
 use crate::{
-    mail::{build, join, told, wish, world},
+    mail::{build, join, set_mail, told, world},
     world::{LIMIT, World},
 };
 use anyhow::{Context, Result, ensure};
@@ -55,9 +55,9 @@ async fn an_address_gets_mail_once_the_person_confirmed_it_who_reads_it() -> Res
     let server = MailServer::start().await?;
     let world = world(&server.url()).await?;
     let eve = join(&world, "eve").await?;
-    wish(&eve, &[]).await?;
+    set_mail(&eve, &[]).await?;
     world.hook("exit $(cat code)").await?;
-    wish(&world.anna, &[("address", "anna@work.example"), ("is_on", "yes")]).await?;
+    set_mail(&world.anna, &[("address", "anna@work.example"), ("is_on", "yes")]).await?;
     let asks = asked(&server, "anna@work.example", 1).await?;
     assert!(
         asks.text.as_deref().is_some_and(|text| text.contains("anna wants mail about builds from")),
@@ -107,7 +107,7 @@ async fn a_newer_address_ends_the_link_of_the_one_before_and_links_are_few() -> 
     let world = world(&server.url()).await?;
     for name in ["one", "two", "three", "four"] {
         let address = format!("{name}@work.example");
-        wish(&world.anna, &[("address", &address), ("is_on", "yes")]).await?;
+        set_mail(&world.anna, &[("address", &address), ("is_on", "yes")]).await?;
         asked(&server, &address, 1).await?;
     }
     let old = link(&world, &asked(&server, "one@work.example", 1).await?, CONFIRM)?;
@@ -129,7 +129,7 @@ async fn a_newer_address_ends_the_link_of_the_one_before_and_links_are_few() -> 
         page.status == 422 && page.body.contains("You have asked for too many links within a day."),
         "{page}"
     );
-    wish(&world.anna, &[("address", ""), ("is_on", "yes")]).await?;
+    set_mail(&world.anna, &[("address", ""), ("is_on", "yes")]).await?;
     assert!(!world.anna.get(SETTINGS).await?.body.contains("is not confirmed yet"));
     world.end().await
 }
@@ -181,7 +181,7 @@ async fn the_last_mail_of_an_hour_says_so_and_none_follows() -> Result<()> {
     }
     // Links are sent after the news of the builds and the mails about it. The second link shows that all of these were
     // tried.
-    wish(&world.anna, &[("address", "anna@work.example"), ("is_on", "yes")]).await?;
+    set_mail(&world.anna, &[("address", "anna@work.example"), ("is_on", "yes")]).await?;
     asked(&server, "anna@work.example", 1).await?;
     world.anna.post_form(SETTINGS, "/account/settings/mail/link/", &[]).await?;
     asked(&server, "anna@work.example", 2).await?;

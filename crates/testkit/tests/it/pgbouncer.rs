@@ -6,17 +6,17 @@ use kozmic_testkit::pgbouncer::PgBouncer;
 use kozmic_testkit::postgres::Postgres;
 use tokio::process::Command;
 
-/// Asks for something by an address, with wishes for the session.
-async fn ask(url: &str, wishes: &str, sql: &str) -> Result<(String, String)> {
+/// Asks for something by an address, with settings for the session.
+async fn ask(url: &str, settings: &str, sql: &str) -> Result<(String, String)> {
     let mut client = Command::new("psql");
     client.args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", sql, url]);
-    let output = client.env("PGOPTIONS", wishes).output().await?;
+    let output = client.env("PGOPTIONS", settings).output().await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     Ok((text(&output.stdout), text(&output.stderr)))
 }
 
 #[tokio::test]
-async fn a_pooler_leads_its_user_to_the_server_and_takes_no_wishes_for_a_session() -> Result<()> {
+async fn a_pooler_leads_its_user_to_the_server_and_takes_no_settings_for_a_session() -> Result<()> {
     let options = DatabaseOptions::default().login("kozmic \"ci\"", "p@ss \"w:rd\"");
     let server = Postgres::start_with(options).await?;
     let url = server.fresh_database().await?;

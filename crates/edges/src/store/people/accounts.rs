@@ -115,8 +115,8 @@ impl People<'_> {
             .await
     }
 
-    /// Ends all mail of a user, at the wish of a person who reads the mail of the address; gives the user's login. None
-    /// if the user's mail does not go to that address.
+    /// Ends all mail of a user, at the request of a person who reads the mail of the address; gives the user's login.
+    /// None if the user's mail does not go to that address.
     ///
     /// # Errors
     /// The database does not answer.

@@ -17,7 +17,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 use std::collections::BTreeSet;
 
 /// Changes the jobs of a ref's builds after their order changed. If another build is the newest now, unfinished jobs
-/// of older builds are canceled as far as the project wishes, and the newest build's jobs that a push canceled get
+/// of older builds are canceled as far as the project's settings say, and the newest build's jobs that a push canceled get
 /// another attempt. If the ref is gone, held jobs are canceled.
 pub(super) async fn follow(
     tx: &Transaction,
@@ -36,8 +36,8 @@ pub(super) async fn follow(
     Ok(())
 }
 
-/// Cancels unfinished jobs of hooks in older builds of a ref, as far as the project wishes. Jobs of the Auto Builder go
-/// on, because it makes an artifact of each push.
+/// Cancels unfinished jobs of hooks in older builds of a ref, as far as the project's settings say. Jobs of the Auto
+/// Builder go on, because it makes an artifact of each push.
 async fn supersede(tx: &Transaction, newest: &rows::build::Model, now: Timestamp) -> Result<()> {
     let settings = read::project_of(tx, newest.project_id).await?.settings;
     // A commit that nobody has approved so far cannot be approved any more.

@@ -129,13 +129,13 @@ async fn same_commit(tx: &Transaction, project: ProjectId, new: &NewBuild) -> Re
 
 /// The build's number in the other installation, if it is free here; otherwise a number above all others. The other
 /// installation counted without a lock, and sometimes gave a number twice.
-async fn free_number(tx: &Transaction, project: ProjectId, wished: i64, largest: i64) -> Result<i64> {
+async fn free_number(tx: &Transaction, project: ProjectId, wanted: i64, largest: i64) -> Result<i64> {
     let of_project = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project.0));
-    let taken = of_project.clone().filter(rows::build::Column::Number.eq(wished));
-    if (1..=LARGEST_ID).contains(&wished)
+    let taken = of_project.clone().filter(rows::build::Column::Number.eq(wanted));
+    if (1..=LARGEST_ID).contains(&wanted)
         && taken.one(tx).await.context("look whether a number is free")?.is_none()
     {
-        return Ok(wished);
+        return Ok(wanted);
     }
     let last = of_project.order_by_desc(rows::build::Column::Number).one(tx).await;
     let last = last.context("find the last number")?.map_or(0, |row| row.number);
@@ -193,9 +193,9 @@ async fn import_job(
         };
     }
     // 0 is not a valid id, so the job gets another one.
-    let wished = Foreign { id: if new.may_keep_id { foreign.id } else { 0 }, ..foreign };
+    let wanted = Foreign { id: if new.may_keep_id { foreign.id } else { 0 }, ..foreign };
     let row = rows::job::ActiveModel {
-        id: Set(free_id::<rows::job::Entity>(tx, wished).await?),
+        id: Set(free_id::<rows::job::Entity>(tx, wanted).await?),
         build_id: Set(build),
         project_id: Set(project.0),
         spec: Set(serde_json::to_string(&new.spec)?),

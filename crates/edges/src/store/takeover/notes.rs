@@ -68,11 +68,11 @@ where
     E: EntityTrait + Default,
     <E::PrimaryKey as PrimaryKeyTrait>::ValueType: From<i64>,
 {
-    let wished = foreign.id;
-    if (1..=LARGEST_ID).contains(&wished)
-        && E::find_by_id(wished).one(tx).await.context("look whether an id is free")?.is_none()
+    let wanted = foreign.id;
+    if (1..=LARGEST_ID).contains(&wanted)
+        && E::find_by_id(wanted).one(tx).await.context("look whether an id is free")?.is_none()
     {
-        return Ok(wished);
+        return Ok(wanted);
     }
     let query = "SELECT seq FROM sqlite_sequence WHERE name = ?";
     let query = Statement::from_sql_and_values(DbBackend::Sqlite, query, [E::default().table_name().into()]);
