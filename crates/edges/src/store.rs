@@ -39,7 +39,7 @@ pub use database::{
     in_use::is_in_use,
     sqlite::{address_of, directory_of, file_of},
 };
-pub use deliveries::{Deliveries, Door, NewDelivery, Stored, WaitingDelivery};
+pub use deliveries::{Deliveries, Endpoint, NewDelivery, Stored, WaitingDelivery};
 pub use hooks::Hooks;
 pub use images::{Images, NewCachedImage, Puller};
 pub use installation::{Holder, Installation};

@@ -3,7 +3,7 @@
 //! Each test runs once more in a process of its own, whose disk fails when it says so.
 
 use anyhow::{Context, Result};
-use kozmic_edges::store::{Door, NewDelivery, NewSession, SessionLook, Store, Stored};
+use kozmic_edges::store::{Endpoint, NewDelivery, NewSession, SessionLook, Store, Stored};
 use kozmic_model::{
     ids::{DeliveryId, ForgeUserId},
     invited::Admission,
@@ -36,7 +36,7 @@ impl Stage {
     /// Stores a delivery.
     async fn deliver(&self, uuid: &str) -> Result<Stored> {
         let (uuid, event) = (uuid.to_owned(), "push".to_owned());
-        let delivery = NewDelivery { door: Door::AutoBuilder, uuid, event, payload: b"{}".to_vec() };
+        let delivery = NewDelivery { endpoint: Endpoint::AutoBuilder, uuid, event, payload: b"{}".to_vec() };
         self.store.deliveries().store_delivery(delivery, NOW).await
     }
 

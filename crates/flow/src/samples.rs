@@ -6,7 +6,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     git::TreeSize,
-    store::{Door, Enqueued, HookCall, NewDelivery, NewSession, ProjectChange, Store, Stored},
+    store::{Endpoint, Enqueued, HookCall, NewDelivery, NewSession, ProjectChange, Store, Stored},
 };
 use kozmic_model::{
     event::{Author, Change, Trigger},
@@ -80,8 +80,8 @@ impl Installation {
     /// Enqueues the job of the hook for a change.
     pub(crate) async fn enqueue_change(&self, change: &Change) -> JobId {
         let store = &self.flow.edges.store;
-        let (door, uuid) = (Door::Hook(self.hook.id), change.sha.to_string());
-        let delivery = NewDelivery { door, uuid, event: "push".into(), payload: b"{}".to_vec() };
+        let (endpoint, uuid) = (Endpoint::Hook(self.hook.id), change.sha.to_string());
+        let delivery = NewDelivery { endpoint, uuid, event: "push".into(), payload: b"{}".to_vec() };
         let stored = store.deliveries().store_delivery(delivery, clock::now()).await.unwrap();
         assert!(matches!(stored, Stored::New));
         let delivery =

@@ -28,7 +28,7 @@
 //! | artifact | a file or directory that a job made and published, under a versioned name and behind a stable link |
 //! | hub, of artifacts | a server outside of Kozmic to which artifacts are published |
 //! | delivery | one request of the forge to an address of Kozmic |
-//! | door, of deliveries | the owner of the address that a delivery came to: a hook or the Auto Builder |
+//! | endpoint | the owner of the address that a delivery came to: a hook or the Auto Builder |
 //! | ear | a webhook by which Kozmic gets deliveries |
 //! | hearing | the point up to which the deliveries of an ear were checked at the forge, to find missed ones |
 //! | doubt | a delivery that waits for the forge's answer, because it describes its repository in a new way |

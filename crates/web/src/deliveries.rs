@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use kozmic_edges::{
     forge::{DeliveryLimits, Proof, ReadDelivery, RefusedDelivery},
     secret,
-    store::{Door, NewDelivery, Stored},
+    store::{Endpoint, NewDelivery, Stored},
 };
 use kozmic_flow::intake;
 use kozmic_model::ids::HookId;
@@ -77,7 +77,7 @@ pub(crate) async fn take(
     let unproven = read(&app, request).await?;
     let hook = authentic(&app, &hook, &unproven).await?;
     app.edges.store.hooks().note_signature(hook).await?;
-    store(&app, Door::Hook(hook), unproven).await
+    store(&app, Endpoint::Hook(hook), unproven).await
 }
 
 /// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel` are one endpoint. The
@@ -86,7 +86,7 @@ pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) 
     let builder = app.face.auto_builder.as_ref().ok_or(Refusal::NoAutoBuilder)?;
     let unproven = read(&app, request).await?;
     app.edges.forge.check(&unproven.proof, &builder.webhook_secret, &unproven.body)?;
-    store(&app, Door::AutoBuilder, unproven).await
+    store(&app, Endpoint::AutoBuilder, unproven).await
 }
 
 async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
@@ -150,11 +150,11 @@ async fn authentic(app: &Shared, hook: &str, unproven: &Unproven) -> Result<Hook
 
 /// Stores a delivery, and answers if it was new. A delivery that no version of Kozmic can read is not stored. A
 /// delivery that only this version cannot read is stored.
-async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, Refusal> {
+async fn store(app: &Shared, endpoint: Endpoint, proven: Unproven) -> Result<Response, Refusal> {
     let Unproven { headers, body, counted: _counted, .. } = proven;
     let forge = &app.edges.forge;
     let ReadDelivery { uuid, event, payload } = forge.delivery(&headers, body)?;
-    let delivery = NewDelivery { door, uuid: uuid.clone(), event: event.clone(), payload };
+    let delivery = NewDelivery { endpoint, uuid: uuid.clone(), event: event.clone(), payload };
     let unfit = intake::unfit(&app.edges, &delivery).await?;
     let DeliveryLimits { answer, .. } = forge.delivery_limits();
     let stored = timeout(answer.saturating_sub(ANSWER_TIME), intake::delivery(&app.edges, delivery)).await;
@@ -162,7 +162,7 @@ async fn store(app: &Shared, door: Door, proven: Unproven) -> Result<Response, R
         Stored::New => "accepted",
         Stored::Duplicate => "duplicate",
     };
-    tracing::info!(delivery.door = ?door, delivery.uuid = uuid, delivery.event = event, status, "delivery");
+    tracing::info!(delivery.endpoint = ?endpoint, delivery.uuid = uuid, delivery.event = event, status, "delivery");
     match unfit {
         Some(why) => Err(Refusal::Unfit(why)),
         None => Ok((StatusCode::ACCEPTED, Json(json!({ "status": status }))).into_response()),

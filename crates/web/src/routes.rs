@@ -42,7 +42,7 @@ pub fn router(app: App) -> Router {
     // Artifacts are not compressed: their ranges and tags refer to the stored bytes.
     let packed = DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream"));
     pages()
-        .merge(doors())
+        .merge(for_machines())
         .merge(monitors())
         .nest("/api/v1", api::router())
         .fallback(elsewhere)
@@ -110,7 +110,7 @@ fn pages() -> Router<Shared> {
 }
 
 /// The addresses for machines.
-fn doors() -> Router<Shared> {
+fn for_machines() -> Router<Shared> {
     let delivery = || post(deliveries::take);
     let automatic_delivery = || post(deliveries::take_automatic);
     Router::new()

@@ -2,7 +2,7 @@
 
 use super::{
     database::Database,
-    deliveries::Door,
+    deliveries::Endpoint,
     missed::MissedDeliveries,
     people::users::{self, AUTO_BUILDER},
     projects::{note_repository, project_row, set_role},
@@ -149,7 +149,7 @@ impl AutoBuilder<'_> {
         let newest = OnConflict::column(rows::watched::Column::ForgeId).update_columns(columns).to_owned();
         let note = rows::watched::Entity::insert(row).on_conflict(newest);
         note.exec_without_returning(&self.db.writer).await.context("note a watched repository")?;
-        MissedDeliveries { db: self.db }.hears_again(Door::AutoBuilder, Some(watched.repository)).await
+        MissedDeliveries { db: self.db }.hears_again(Endpoint::AutoBuilder, Some(watched.repository)).await
     }
 
     /// Deletes a repository that is not watched any more.

@@ -19,16 +19,16 @@ pub(in crate::store) const HANDLED: &str = "handled";
 pub(in crate::store) const IGNORED: &str = "ignored";
 const FAILED: &str = "failed";
 
-/// Owner of the address at which a delivery came in.
+/// The owner of the address at which a delivery came in. The column for its word is called `door`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Door {
+pub enum Endpoint {
     /// A hook.
     Hook(HookId),
     /// The Auto Builder.
     AutoBuilder,
 }
 
-impl Door {
+impl Endpoint {
     /// Its word in the database.
     pub(in crate::store) fn word(self) -> String {
         match self {
@@ -48,9 +48,9 @@ impl Door {
 /// A delivery as it came in, with a checked signature.
 pub struct NewDelivery {
     /// The owner of the address that was called.
-    pub door: Door,
-    /// The forge's own id of the event. GitHub uses one id for all webhooks that it calls for the event, so only door
-    /// and id together identify a repeated delivery.
+    pub endpoint: Endpoint,
+    /// The forge's own id of the event. GitHub uses one id for all webhooks that it calls for the event, so only
+    /// endpoint and id together identify a repeated delivery.
     pub uuid: String,
     /// The forge's word for the event.
     pub event: String,
@@ -87,12 +87,12 @@ impl Deliveries<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn store_delivery(self, delivery: NewDelivery, now: Timestamp) -> Result<Stored> {
-        let NewDelivery { door, uuid, event, payload } = delivery;
-        let (word, id) = (door.word(), uuid.clone());
+        let NewDelivery { endpoint, uuid, event, payload } = delivery;
+        let (word, id) = (endpoint.word(), uuid.clone());
         let row = rows::delivery::ActiveModel {
             id: NotSet,
-            door: Set(door.word()),
-            hook_id: Set(door.hook().map(|hook| hook.0)),
+            door: Set(endpoint.word()),
+            hook_id: Set(endpoint.hook().map(|hook| hook.0)),
             uuid: Set(uuid),
             event: Set(event),
             payload: Set(payload),
@@ -127,8 +127,8 @@ impl Deliveries<'_> {
         let row = row.one(&self.db.reader).await.context("find a waiting delivery")?;
         Ok(row.map(|row| {
             let rows::delivery::Model { id, hook_id, uuid, event, payload, .. } = row;
-            let door = hook_id.map_or(Door::AutoBuilder, |hook| Door::Hook(HookId(hook)));
-            let delivery = NewDelivery { door, uuid, event, payload };
+            let endpoint = hook_id.map_or(Endpoint::AutoBuilder, |hook| Endpoint::Hook(HookId(hook)));
+            let delivery = NewDelivery { endpoint, uuid, event, payload };
             WaitingDelivery { id: DeliveryId(id), delivery }
         }))
     }

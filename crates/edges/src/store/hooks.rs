@@ -2,7 +2,7 @@
 
 use super::{
     database::{Database, Transaction},
-    deliveries::Door,
+    deliveries::Endpoint,
     missed::MissedDeliveries,
     read, rows,
 };
@@ -142,7 +142,7 @@ impl Hooks<'_> {
                 Ok(())
             })
             .await?;
-        MissedDeliveries { db: self.db }.hears_again(Door::Hook(id), None).await
+        MissedDeliveries { db: self.db }.hears_again(Endpoint::Hook(id), None).await
     }
 
     /// Notes that no webhook at the forge calls a hook any more.

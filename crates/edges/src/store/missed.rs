@@ -1,6 +1,6 @@
 //! Deliveries that did not arrive, and the point up to which a webhook's deliveries were checked at the forge.
 
-use super::{database::Database, deliveries::Door, projects::Projects, queue::moves, rows};
+use super::{database::Database, deliveries::Endpoint, projects::Projects, queue::moves, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     git::GitRef,
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ear {
     /// The address that it calls.
-    pub door: Door,
+    pub endpoint: Endpoint,
     /// The repository that it is about.
     pub repository: RepositoryId,
     /// The project of that repository.
@@ -80,18 +80,22 @@ impl MissedDeliveries<'_> {
             .into_tuple::<(i64, i64, i64)>();
         let hooks = hooks.all(&self.db.reader).await.context("list hooks' webhooks")?;
         let hooks = hooks.into_iter().map(|(hook, project, webhook)| {
-            (Door::Hook(HookId(hook)), by_id.get(&ProjectId(project)), WebhookId(webhook))
+            (Endpoint::Hook(HookId(hook)), by_id.get(&ProjectId(project)), WebhookId(webhook))
         });
         let watched =
             rows::watched::Entity::find().all(&self.db.reader).await.context("list watched repositories")?;
         let watched = watched.into_iter().filter_map(|row| {
             let project = by_repository.get(&RepositoryId(row.forge_id));
-            Some((Door::AutoBuilder, project, WebhookId(row.webhook_id?)))
+            Some((Endpoint::AutoBuilder, project, WebhookId(row.webhook_id?)))
         });
-        let ear = |(door, project, webhook): (Door, Option<&&kozmic_model::project::Project>, WebhookId)| {
+        let ear = |(endpoint, project, webhook): (
+            Endpoint,
+            Option<&&kozmic_model::project::Project>,
+            WebhookId,
+        )| {
             let project = project?;
             let (repository, id, owner) = (project.repository.id, project.id, project.owner);
-            Some(Ear { door, repository, project: id, owner, webhook })
+            Some(Ear { endpoint, repository, project: id, owner, webhook })
         };
         Ok(hooks.chain(watched).filter_map(ear).collect())
     }
@@ -102,7 +106,7 @@ impl MissedDeliveries<'_> {
     /// The database does not answer.
     pub async fn hearing(self, ear: &Ear) -> Result<Option<Hearing>> {
         let row = rows::hearing::Entity::find()
-            .filter(rows::hearing::Column::Door.eq(ear.door.word()))
+            .filter(rows::hearing::Column::Door.eq(ear.endpoint.word()))
             .filter(rows::hearing::Column::ForgeId.eq(ear.repository.0));
         let row = row.one(&self.db.reader).await.context("find how far deliveries were seen")?;
         Ok(row.map(|row| {
@@ -118,8 +122,8 @@ impl MissedDeliveries<'_> {
     pub async fn note_hearing(self, ear: &Ear, hearing: &Hearing) -> Result<()> {
         let row = rows::hearing::ActiveModel {
             id: NotSet,
-            door: Set(ear.door.word()),
-            hook_id: Set(ear.door.hook().map(|hook| hook.0)),
+            door: Set(ear.endpoint.word()),
+            hook_id: Set(ear.endpoint.hook().map(|hook| hook.0)),
             forge_id: Set(ear.repository.0),
             seen_at: Set(hearing.seen_at),
             heads: Set(serde_json::to_string(&hearing.tips)?),
@@ -136,10 +140,14 @@ impl MissedDeliveries<'_> {
     }
 
     /// Removes the fault of a webhook that was just repaired.
-    pub(in crate::store) async fn hears_again(self, door: Door, of: Option<RepositoryId>) -> Result<()> {
+    pub(in crate::store) async fn hears_again(
+        self,
+        endpoint: Endpoint,
+        of: Option<RepositoryId>,
+    ) -> Result<()> {
         let right = rows::hearing::Entity::update_many()
             .col_expr(rows::hearing::Column::Fault, Expr::value(None::<String>))
-            .filter(rows::hearing::Column::Door.eq(door.word()));
+            .filter(rows::hearing::Column::Door.eq(endpoint.word()));
         let right = match of {
             Some(repository) => right.filter(rows::hearing::Column::ForgeId.eq(repository.0)),
             None => right,
@@ -150,13 +158,13 @@ impl MissedDeliveries<'_> {
 
     /// Deletes the missed deliveries of a repository that the Auto Builder does not watch any more.
     pub(in crate::store) async fn hears_no_more(self, repository: RepositoryId) -> Result<()> {
-        let door = Door::AutoBuilder.word();
+        let endpoint = Endpoint::AutoBuilder.word();
         let missed = rows::missed::Entity::delete_many()
-            .filter(rows::missed::Column::Door.eq(door.clone()))
+            .filter(rows::missed::Column::Door.eq(endpoint.clone()))
             .filter(rows::missed::Column::ForgeId.eq(repository.0));
         missed.exec(&self.db.writer).await.context("forget missed deliveries")?;
         let hearing = rows::hearing::Entity::delete_many()
-            .filter(rows::hearing::Column::Door.eq(door))
+            .filter(rows::hearing::Column::Door.eq(endpoint))
             .filter(rows::hearing::Column::ForgeId.eq(repository.0));
         hearing.exec(&self.db.writer).await.context("forget how far deliveries were seen")?;
         Ok(())
@@ -170,8 +178,8 @@ impl MissedDeliveries<'_> {
     pub async fn note_missed(self, ear: &Ear, missed: &[(String, String, Timestamp)]) -> Result<()> {
         let row = |(uuid, event, at): &(String, String, Timestamp)| rows::missed::ActiveModel {
             id: NotSet,
-            door: Set(ear.door.word()),
-            hook_id: Set(ear.door.hook().map(|hook| hook.0)),
+            door: Set(ear.endpoint.word()),
+            hook_id: Set(ear.endpoint.hook().map(|hook| hook.0)),
             forge_id: Set(ear.repository.0),
             uuid: Set(uuid.clone()),
             event: Set(event.clone()),
@@ -196,7 +204,7 @@ impl MissedDeliveries<'_> {
     /// The database does not answer.
     pub async fn outstanding(self, ear: &Ear) -> Result<Vec<Missed>> {
         let rows = rows::missed::Entity::find()
-            .filter(rows::missed::Column::Door.eq(ear.door.word()))
+            .filter(rows::missed::Column::Door.eq(ear.endpoint.word()))
             .filter(rows::missed::Column::ForgeId.eq(ear.repository.0))
             .filter(rows::missed::Column::MadeGoodAt.is_null())
             .filter(rows::missed::Column::Tries.lt(TRIES))
@@ -210,13 +218,13 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_asked(self, door: Door, uuid: &str, cost: i32, now: Timestamp) -> Result<()> {
+    pub async fn note_asked(self, endpoint: Endpoint, uuid: &str, cost: i32, now: Timestamp) -> Result<()> {
         self.db
             .change_in_parallel("a try to get a delivery", move |tx| async move {
                 let asked = rows::missed::Entity::update_many()
                     .col_expr(rows::missed::Column::Tries, Expr::col(rows::missed::Column::Tries).add(cost))
                     .col_expr(rows::missed::Column::AskedAt, Expr::value(now.0))
-                    .filter(rows::missed::Column::Door.eq(door.word()))
+                    .filter(rows::missed::Column::Door.eq(endpoint.word()))
                     .filter(rows::missed::Column::Uuid.eq(uuid));
                 asked.exec(&tx).await.context("note that a delivery is sent again")?;
                 Ok(())
@@ -228,11 +236,11 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn make_good(self, door: Door, uuids: &[String], now: Timestamp) -> Result<()> {
+    pub async fn make_good(self, endpoint: Endpoint, uuids: &[String], now: Timestamp) -> Result<()> {
         for some in uuids.chunks(500) {
             let good = rows::missed::Entity::update_many()
                 .col_expr(rows::missed::Column::MadeGoodAt, Expr::value(now.0))
-                .filter(rows::missed::Column::Door.eq(door.word()))
+                .filter(rows::missed::Column::Door.eq(endpoint.word()))
                 .filter(rows::missed::Column::Uuid.is_in(some));
             good.exec(&self.db.writer).await.context("note that missed deliveries are here")?;
         }
@@ -243,13 +251,13 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn arrived(self, door: Door, uuids: &[String]) -> Result<HashSet<String>> {
+    pub async fn arrived(self, endpoint: Endpoint, uuids: &[String]) -> Result<HashSet<String>> {
         let mut there = HashSet::new();
         for some in uuids.chunks(500) {
             let rows = rows::delivery::Entity::find()
                 .select_only()
                 .column(rows::delivery::Column::Uuid)
-                .filter(rows::delivery::Column::Door.eq(door.word()))
+                .filter(rows::delivery::Column::Door.eq(endpoint.word()))
                 .filter(rows::delivery::Column::Uuid.is_in(some))
                 .into_tuple::<String>();
             there.extend(rows.all(&self.db.reader).await.context("look for deliveries")?);
@@ -279,7 +287,7 @@ impl MissedDeliveries<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn heard_at(self, ear: &Ear) -> Result<Timestamp> {
-        let (project, hook) = (ear.project.0, ear.door.hook().map(|hook| hook.0));
+        let (project, hook) = (ear.project.0, ear.endpoint.hook().map(|hook| hook.0));
         let moves = rows::ref_move::Entity::find().filter(rows::ref_move::Column::ProjectId.eq(project));
         let builds = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project));
         let deliveries = rows::delivery::Entity::find().filter(rows::delivery::Column::HookId.eq(hook));
@@ -307,7 +315,7 @@ impl MissedDeliveries<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn missed_count(self, of: Option<RepositoryId>, since: Timestamp) -> Result<MissedCount> {
-        let auto_builder = Door::AutoBuilder.word();
+        let auto_builder = Endpoint::AutoBuilder.word();
         let meant = match of {
             Some(repository) => Condition::all().add(rows::missed::Column::ForgeId.eq(repository.0)),
             None => Condition::all().add(rows::missed::Column::Door.eq(auto_builder.clone())),
@@ -385,13 +393,13 @@ mod tests {
             store.missed().note_missed(ear, &told).await.unwrap();
         }
         assert_eq!(store.missed().outstanding(ear).await.unwrap().len(), 2);
-        let (door, uuid) = (ear.door, "a".to_owned());
-        let delivery = NewDelivery { door, uuid, event: "push".to_owned(), payload: Vec::new() };
+        let (endpoint, uuid) = (ear.endpoint, "a".to_owned());
+        let delivery = NewDelivery { endpoint, uuid, event: "push".to_owned(), payload: Vec::new() };
         store.deliveries().store_delivery(delivery, NOW).await.unwrap();
-        let there = store.missed().arrived(door, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+        let there = store.missed().arrived(endpoint, &["a".to_owned(), "b".to_owned()]).await.unwrap();
         assert_eq!(there, HashSet::from(["a".to_owned()]));
-        store.missed().make_good(door, &there.into_iter().collect::<Vec<_>>(), NOW).await.unwrap();
-        store.missed().note_asked(door, "b", 1, NOW).await.unwrap();
+        store.missed().make_good(endpoint, &there.into_iter().collect::<Vec<_>>(), NOW).await.unwrap();
+        store.missed().note_asked(endpoint, "b", 1, NOW).await.unwrap();
         let count = async || {
             let count =
                 store.missed().missed_count(Some(ear.repository), NOW.before(Duration::from_secs(1))).await;
@@ -399,7 +407,7 @@ mod tests {
             (made_good, waiting, given_up)
         };
         assert_eq!(count().await, (1, 1, 0));
-        store.missed().note_asked(door, "b", TRIES, NOW).await.unwrap();
+        store.missed().note_asked(endpoint, "b", TRIES, NOW).await.unwrap();
         assert_eq!(count().await, (1, 0, 1));
         assert!(store.missed().outstanding(ear).await.unwrap().is_empty());
         assert_eq!(store.missed().forget_missed(NOW.after(Duration::from_secs(1))).await.unwrap(), 2);

@@ -10,8 +10,8 @@ mod people;
 mod told;
 
 use super::{
-    Door, Enqueued, HookCall, Lane, Lease, NewDelivery, NewSession, OutboxLane, ProjectChange, SessionLook,
-    Store, Stored, Subject, rows,
+    Endpoint, Enqueued, HookCall, Lane, Lease, NewDelivery, NewSession, OutboxLane, ProjectChange,
+    SessionLook, Store, Stored, Subject, rows,
 };
 use kozmic_model::{
     event::{Author, Change, Trigger},
@@ -74,7 +74,8 @@ impl Stage {
 
     async fn deliver(&self, uuid: &str) -> Stored {
         let (uuid, event) = (uuid.to_owned(), "push".to_owned());
-        let delivery = NewDelivery { door: Door::Hook(self.hook), uuid, event, payload: b"{}".to_vec() };
+        let delivery =
+            NewDelivery { endpoint: Endpoint::Hook(self.hook), uuid, event, payload: b"{}".to_vec() };
         self.store.deliveries().store_delivery(delivery, NOW).await.unwrap()
     }
 

@@ -8,7 +8,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::{Interest, Webhook},
-    store::Door,
+    store::Endpoint,
 };
 use kozmic_model::{
     hook::Hook,
@@ -16,11 +16,11 @@ use kozmic_model::{
 };
 use url::Url;
 
-/// The events that the webhook of a door is made for.
-pub(crate) fn interest(door: Door) -> Interest {
-    match door {
-        Door::Hook(_) => Interest::PushesAndPulls,
-        Door::AutoBuilder => Interest::Pushes,
+/// The events that the webhook of an endpoint is made for.
+pub(crate) fn interest(endpoint: Endpoint) -> Interest {
+    match endpoint {
+        Endpoint::Hook(_) => Interest::PushesAndPulls,
+        Endpoint::AutoBuilder => Interest::Pushes,
     }
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn interest(door: Door) -> Interest {
 pub async fn webhook(edges: &Edges, public_url: &Url, hook: &Hook) -> Result<()> {
     let secret = edges.store.hooks().webhook_secret(hook.id).await?;
     let wanted =
-        &Webhook { url: hook_url(public_url, hook.id)?, interest: interest(Door::Hook(hook.id)), secret };
+        &Webhook { url: hook_url(public_url, hook.id)?, interest: interest(Endpoint::Hook(hook.id)), secret };
     let (forge, known) = (edges.forge.as_ref(), hook.webhook);
     let ensure =
         |token, repository| async move { forge.ensure_webhook(&token, &repository, wanted, known).await };

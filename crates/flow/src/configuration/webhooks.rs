@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use kozmic_edges::{
     clock,
     forge::{ForgeError, Webhook},
-    store::{Door, Watched},
+    store::{Endpoint, Watched},
 };
 use kozmic_model::{ids::RepositoryId, project::Repository, recipe::Configuration};
 use secrecy::SecretString;
@@ -88,7 +88,7 @@ async fn hear(
     let before = known.iter().find(|watched| watched.repository == repository.id);
     let wanted = Webhook {
         url: address(&flow.settings.public_url, &repository)?,
-        interest: interest(Door::AutoBuilder),
+        interest: interest(Endpoint::AutoBuilder),
         secret: settings.webhook_secret.clone(),
     };
     let known = before.and_then(|known| known.webhook);

@@ -13,7 +13,7 @@ use anyhow::Result;
 use kozmic_edges::{
     clock,
     forge::ForgeError,
-    store::{Door, Ear},
+    store::{Ear, Endpoint},
 };
 use kozmic_model::{
     ids::{RepositoryId, UserId},
@@ -67,7 +67,7 @@ enum Next {
 /// Time at which each webhook is due, and time until which the forge wants no calls in a person's name.
 #[derive(Default)]
 struct Rounds {
-    due: HashMap<(Door, RepositoryId), Timestamp>,
+    due: HashMap<(Endpoint, RepositoryId), Timestamp>,
     quiet: HashMap<Option<UserId>, Timestamp>,
 }
 
@@ -151,14 +151,14 @@ fn is_forges(fault: &anyhow::Error) -> bool {
 
 /// The person in whose name the forge is asked about a webhook; none: the Auto Builder.
 fn speaker(ear: &Ear) -> Option<UserId> {
-    match ear.door {
-        Door::Hook(_) => Some(ear.owner),
-        Door::AutoBuilder => None,
+    match ear.endpoint {
+        Endpoint::Hook(_) => Some(ear.owner),
+        Endpoint::AutoBuilder => None,
     }
 }
 
-fn key_of(ear: &Ear) -> (Door, RepositoryId) {
-    (ear.door, ear.repository)
+fn key_of(ear: &Ear) -> (Endpoint, RepositoryId) {
+    (ear.endpoint, ear.repository)
 }
 
 /// Time until the next look if nothing is missed. It grows with the number of webhooks, and is spread by their ids.
@@ -182,9 +182,9 @@ async fn ask<T, F>(flow: &Flow, ear: &Ear, ask: impl Fn(SecretString, Repository
 where
     F: Future<Output = Result<T, ForgeError>>,
 {
-    match ear.door {
-        Door::Hook(_) => speak::for_project(&flow.edges, ear.project, ask).await,
-        Door::AutoBuilder => speak::as_auto_builder(&flow.edges, ear.project, ask).await,
+    match ear.endpoint {
+        Endpoint::Hook(_) => speak::for_project(&flow.edges, ear.project, ask).await,
+        Endpoint::AutoBuilder => speak::as_auto_builder(&flow.edges, ear.project, ask).await,
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn many_webhooks_are_looked_at_more_seldom_each() {
         let ear = Ear {
-            door: Door::Hook(HookId(1)),
+            endpoint: Endpoint::Hook(HookId(1)),
             repository: RepositoryId(1),
             project: ProjectId(1),
             owner: UserId(1),

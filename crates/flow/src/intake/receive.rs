@@ -20,7 +20,7 @@ use kozmic_edges::{
     Edges,
     broker::Topic,
     clock,
-    store::{Door, Enqueued, HookCall, NewDelivery, ProjectChange, Stored, WaitingDelivery},
+    store::{Endpoint, Enqueued, HookCall, NewDelivery, ProjectChange, Stored, WaitingDelivery},
 };
 use kozmic_model::{
     event::{Change, Event, Gone},
@@ -56,8 +56,8 @@ pub async fn delivery(edges: &Edges, delivery: NewDelivery) -> Result<Stored> {
 /// # Errors
 /// The database does not answer.
 pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<String>> {
-    let NewDelivery { door, event, payload, .. } = delivery;
-    if !edges.forge.is_of_use(event, at_forge::interest(*door)) {
+    let NewDelivery { endpoint, event, payload, .. } = delivery;
+    if !edges.forge.is_of_use(event, at_forge::interest(*endpoint)) {
         return Ok(None);
     }
     let said = match edges.forge.event(event, payload) {
@@ -65,9 +65,9 @@ pub async fn unfit(edges: &Edges, delivery: &NewDelivery) -> Result<Option<Strin
         Err(fault) => return Ok(Some(fault.to_string())),
     };
     let told = edges.forge.pushed_repository(payload);
-    match (door, said, told) {
+    match (endpoint, said, told) {
         (_, Event::Change(_), Err(fault)) => Ok(Some(fault.to_string())),
-        (Door::Hook(hook), Event::Change(_), Ok(told)) => {
+        (Endpoint::Hook(hook), Event::Change(_), Ok(told)) => {
             let Some(hook) = edges.store.hooks().hook(*hook).await? else { return Ok(None) };
             let project = edges.store.projects().project(hook.project).await?;
             let other = project.filter(|project| project.repository.id != told.id);
@@ -136,20 +136,20 @@ async fn work_on(flow: &Flow, waiting: &WaitingDelivery) -> Result<Seen> {
             return store.deliveries().fail_delivery(id, &fault.to_string()).await.map(|()| Seen::Settled);
         }
     };
-    match (delivery.door, event) {
-        (Door::AutoBuilder, Event::Change(change)) => {
+    match (delivery.endpoint, event) {
+        (Endpoint::AutoBuilder, Event::Change(change)) => {
             return automatic::plan_push(flow, waiting, &change).await;
         }
-        (Door::AutoBuilder, Event::Moved) => {
+        (Endpoint::AutoBuilder, Event::Moved) => {
             ignore(flow, waiting, "the Auto Builder hears of pushes only").await?;
         }
         (_, Event::Ping) => store.deliveries().ignore_delivery(id, TRIED).await?,
-        (Door::Hook(hook), event) => match store.hooks().hook(hook).await? {
+        (Endpoint::Hook(hook), event) => match store.hooks().hook(hook).await? {
             Some(hook) => return enter(flow, waiting, &hook, event).await,
             None => ignore(flow, waiting, "its hook was deleted").await?,
         },
-        (Door::AutoBuilder, Event::Ignored(why)) => ignore(flow, waiting, &why).await?,
-        (Door::AutoBuilder, Event::Gone(gone)) => {
+        (Endpoint::AutoBuilder, Event::Ignored(why)) => ignore(flow, waiting, &why).await?,
+        (Endpoint::AutoBuilder, Event::Gone(gone)) => {
             let told = flow.edges.forge.pushed_repository(&delivery.payload);
             let project = match told {
                 Ok(told) => store.auto_builder().project_about(told.id).await?,
@@ -175,7 +175,7 @@ async fn enter(flow: &Flow, waiting: &WaitingDelivery, hook: &Hook, event: Event
             return ignore(flow, waiting, &why).await.map(|()| Seen::Settled);
         }
         (Ok(told), _) => {
-            if !doubt::is_settled(flow, waiting.id, waiting.delivery.door, &project, &told).await? {
+            if !doubt::is_settled(flow, waiting.id, waiting.delivery.endpoint, &project, &told).await? {
                 return Ok(Seen::Waits);
             }
         }

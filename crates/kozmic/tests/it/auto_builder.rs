@@ -11,7 +11,7 @@ mod reload;
 mod verdicts;
 mod container;
 mod like_a_clone;
-mod doors;
+mod endpoints;
 mod artifacts;
 mod names;
 mod crashes;

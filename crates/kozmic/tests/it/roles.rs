@@ -47,7 +47,7 @@ const OWN: Answers = [200, 200, 200, 200, 303];
 const OWN_PASS: Answers = [303; 5];
 
 /// Beginnings of the addresses whose requests prove themselves, and bring no token of a page.
-const DOORS: [&str; 4] = ["/_hooks/", "/build/", "/hook/", "/mail/unsubscribe/"];
+const PROVEN: [&str; 4] = ["/_hooks/", "/build/", "/hook/", "/mail/unsubscribe/"];
 
 /// Addresses that belong to a project.
 const OF_PROJECT: &[(&str, &str, Answers)] = &[
@@ -246,8 +246,8 @@ async fn each_address_answers_each_role_as_it_should() -> Result<()> {
     }
     let forger = Asker { csrf: "guessed".to_owned(), ..Asker::new(&world, "anna").await? };
     for (method, pattern, _) in OF_PROJECT.iter().chain(OTHERS) {
-        let is_door = DOORS.iter().any(|door| pattern.starts_with(door));
-        if *method == "POST" && !is_door {
+        let is_proven = PROVEN.iter().any(|beginning| pattern.starts_with(beginning));
+        if *method == "POST" && !is_proven {
             let answer = forger.ask(method, &public.address(pattern)).await?;
             assert_eq!(answer.status(), 403, "{pattern} without the form's token");
             assert!(answer.text().await?.contains("This form is out of date"), "{pattern}");

@@ -8,7 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use futures_util::stream;
-use kozmic_edges::{forge::RefusedDelivery, store::Door};
+use kozmic_edges::{forge::RefusedDelivery, store::Endpoint};
 use kozmic_model::ids::DeliveryId;
 use kozmic_testkit::github::sign;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ async fn each_address_of_the_auto_builder_stores_what_comes() {
         let answer = deliver(&trial, address, &format!("uuid-{number}"), "ping").await;
         assert_eq!((answer.status.as_u16(), answer.text()), (202, r#"{"status":"accepted"}"#), "{address}");
         let stored = trial.edges.store.deliveries().waiting_delivery(behind).await.unwrap().unwrap();
-        assert_eq!(stored.delivery.door, Door::AutoBuilder);
+        assert_eq!(stored.delivery.endpoint, Endpoint::AutoBuilder);
         assert_eq!(
             (stored.delivery.uuid, stored.delivery.event.as_str()),
             (format!("uuid-{number}"), "ping")
@@ -62,7 +62,7 @@ async fn each_address_of_the_auto_builder_stores_what_comes() {
 }
 
 #[tokio::test]
-async fn all_addresses_of_the_auto_builder_are_one_door() {
+async fn all_addresses_of_the_auto_builder_are_one_endpoint() {
     let trial = Trial::automatic().await;
     assert_eq!(deliver(&trial, ADDRESSES[0], "one", "ping").await.text(), r#"{"status":"accepted"}"#);
     for address in ADDRESSES {
@@ -123,7 +123,7 @@ async fn when_bodies_find_no_room_the_largest_is_refused_and_wanted_again() {
 }
 
 #[tokio::test]
-async fn without_an_auto_builder_there_is_no_door() {
+async fn without_an_auto_builder_there_is_no_endpoint() {
     let trial = Trial::plain().await;
     for address in ADDRESSES {
         assert_eq!(deliver(&trial, address, "one", "push").await.status, 404, "{address}");
@@ -131,7 +131,7 @@ async fn without_an_auto_builder_there_is_no_door() {
 }
 
 #[tokio::test]
-async fn nobody_looks_at_a_door() {
+async fn an_endpoint_of_deliveries_has_no_page() {
     let trial = Trial::automatic().await;
     for address in ADDRESSES {
         let answer = trial.ask(Request::get(address).body(Body::empty()).unwrap()).await;

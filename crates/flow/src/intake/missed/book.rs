@@ -72,18 +72,18 @@ async fn listed(
     asked_at: Timestamp,
 ) -> Result<Next> {
     let store = &flow.edges.store;
-    let interest = at_forge::interest(ear.door);
+    let interest = at_forge::interest(ear.endpoint);
     let missing = missing(list, |event| flow.edges.forge.is_of_use(event, interest));
     let uuids = missing.iter().map(|(uuid, ..)| uuid.clone());
     let waiting = store.missed().outstanding(ear).await?;
     let uuids = uuids.chain(waiting.iter().map(|missed| missed.uuid.clone())).collect::<Vec<_>>();
-    let there = store.missed().arrived(ear.door, &uuids).await?;
+    let there = store.missed().arrived(ear.endpoint, &uuids).await?;
     let news = missing.into_iter().filter(|(uuid, ..)| !there.contains(uuid)).collect::<Vec<_>>();
     store.missed().note_missed(ear, &news).await?;
     let good = waiting.into_iter().map(|missed| missed.uuid).filter(|uuid| there.contains(uuid));
     let good = good.collect::<Vec<_>>();
     if !good.is_empty() {
-        store.missed().make_good(ear.door, &good, clock::now()).await?;
+        store.missed().make_good(ear.endpoint, &good, clock::now()).await?;
         tracing::info!(project.id = ear.project.0, count = good.len(), "missed deliveries were made good");
         flow.edges.broker.ring(Topic::Project(ear.project));
     }
@@ -160,7 +160,7 @@ async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery
 }
 
 async fn note(flow: &Flow, ear: &Ear, missed: &Missed, cost: i32) -> Result<()> {
-    flow.edges.store.missed().note_asked(ear.door, &missed.uuid, cost, clock::now()).await
+    flow.edges.store.missed().note_asked(ear.endpoint, &missed.uuid, cost, clock::now()).await
 }
 
 /// The deliveries of a list that never arrived, as far as their events are of use. Each has its id, its event, and the

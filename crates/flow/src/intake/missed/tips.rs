@@ -9,7 +9,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::{MovedRef, ReplacementDelivery, Tip},
-    store::{Door, Ear, Hearing, NewDelivery},
+    store::{Endpoint, Ear, Hearing, NewDelivery},
 };
 use kozmic_model::{
     git::{GitRef, Sha},
@@ -47,7 +47,7 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
         }
     };
     note_told(flow, ear).await?;
-    tips.retain(|tip| ear.door != Door::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_)));
+    tips.retain(|tip| ear.endpoint != Endpoint::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_)));
     let mut look = Look { flow, ear, stood: known.tips, left: MOST };
     if look.stood.is_empty() {
         let unseen = format!("{UNSEEN}{}", store.missed().heard_at(ear).await?.0);
@@ -65,8 +65,8 @@ async fn note_told(flow: &Flow, ear: &Ear) -> Result<()> {
     let store = &flow.edges.store;
     let waiting =
         store.missed().outstanding(ear).await?.into_iter().map(|missed| missed.uuid).collect::<Vec<_>>();
-    let told = store.missed().arrived(ear.door, &waiting).await?.into_iter().collect::<Vec<_>>();
-    store.missed().make_good(ear.door, &told, clock::now()).await
+    let told = store.missed().arrived(ear.endpoint, &waiting).await?.into_iter().collect::<Vec<_>>();
+    store.missed().make_good(ear.endpoint, &told, clock::now()).await
 }
 
 /// One look at a repository's refs.
@@ -158,7 +158,7 @@ impl Look<'_> {
 
     /// True if that move was reported already, even if nothing came of it.
     async fn is_told(&self, uuid: &str) -> Result<bool> {
-        let told = self.flow.edges.store.missed().arrived(self.ear.door, &[uuid.to_owned()]).await?;
+        let told = self.flow.edges.store.missed().arrived(self.ear.endpoint, &[uuid.to_owned()]).await?;
         Ok(!told.is_empty())
     }
 
@@ -167,9 +167,9 @@ impl Look<'_> {
         let (store, now) = (&flow.edges.store, clock::now());
         let ReplacementDelivery { event, payload, .. } = replacement;
         store.missed().note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
-        let delivery = NewDelivery { door: ear.door, uuid: uuid.clone(), event, payload };
+        let delivery = NewDelivery { endpoint: ear.endpoint, uuid: uuid.clone(), event, payload };
         receive::delivery(&flow.edges, delivery).await?;
-        store.missed().make_good(ear.door, &[uuid], now).await?;
+        store.missed().make_good(ear.endpoint, &[uuid], now).await?;
         tracing::info!(project.id = ear.project.0, %git_ref, "a move that nobody heard of is made good");
         flow.edges.broker.ring(Topic::Project(ear.project));
         Ok(())

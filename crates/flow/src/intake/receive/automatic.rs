@@ -6,7 +6,7 @@ use crate::{AutobuildSettings, Flow, configuration, intake::plan, ring};
 use anyhow::Result;
 use kozmic_edges::{
     clock,
-    store::{Door, Heard, Planned, ProjectChange, WaitingDelivery},
+    store::{Endpoint, Heard, Planned, ProjectChange, WaitingDelivery},
 };
 use kozmic_model::{
     event::Change, ids::ProjectId, project::Repository, recipe::Configuration, spec::JobSpec,
@@ -26,7 +26,7 @@ pub(super) async fn plan_push(flow: &Flow, waiting: &WaitingDelivery, change: &C
     };
     let known = flow.edges.store.auto_builder().project_about(told.id).await?;
     if let Some(project) = &known
-        && !doubt::is_settled(flow, waiting.id, Door::AutoBuilder, project, &told).await?
+        && !doubt::is_settled(flow, waiting.id, Endpoint::AutoBuilder, project, &told).await?
     {
         return Ok(Seen::Waits);
     }

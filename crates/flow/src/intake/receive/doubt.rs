@@ -8,7 +8,7 @@ use crate::{
     configuration,
 };
 use anyhow::Result;
-use kozmic_edges::{broker::Topic, clock, store::Door};
+use kozmic_edges::{broker::Topic, clock, store::Endpoint};
 use kozmic_model::{
     ids::{DeliveryId, ProjectId},
     project::{Project, Repository},
@@ -68,7 +68,7 @@ impl Doubts {
 pub(super) async fn is_settled(
     flow: &Flow,
     delivery: DeliveryId,
-    door: Door,
+    endpoint: Endpoint,
     project: &Project,
     told: &Repository,
 ) -> Result<bool> {
@@ -92,19 +92,19 @@ pub(super) async fn is_settled(
     if is_new {
         let name = told.full_name();
         tracing::info!(project.id = project.id.0, told = name, "a delivery tells a repository otherwise");
-        flow.tasks.spawn(ask(flow.clone(), project.clone(), door));
+        flow.tasks.spawn(ask(flow.clone(), project.clone(), endpoint));
     }
     Ok(false)
 }
 
 /// Asks the forge until no delivery waits for its answer any more.
-async fn ask(flow: Flow, project: Project, door: Door) {
+async fn ask(flow: Flow, project: Project, endpoint: Endpoint) {
     loop {
         let batch = flow.doubts.next(project.id);
         if batch.is_empty() {
             return;
         }
-        if !answered(&flow, &project, door).await {
+        if !answered(&flow, &project, endpoint).await {
             return;
         }
         flow.doubts.settle(&batch);
@@ -136,10 +136,10 @@ fn ring(flow: &Flow, project: ProjectId) {
 }
 
 /// Asks until the forge answers, or until nobody is left whom it would answer. False if everything stops meanwhile.
-async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
+async fn answered(flow: &Flow, project: &Project, endpoint: Endpoint) -> bool {
     for tries in 0.. {
         let asked_at = clock::now();
-        let fault = match look_up(flow, project, door).await {
+        let fault = match look_up(flow, project, endpoint).await {
             Ok(()) => match flow.edges.store.projects().believe_forge(project.id, asked_at).await {
                 Ok(()) => return true,
                 Err(fault) => fault,
@@ -159,8 +159,10 @@ async fn answered(flow: &Flow, project: &Project, door: Door) -> bool {
 }
 
 /// Brings the known facts of a project in line with the forge.
-async fn look_up(flow: &Flow, project: &Project, door: Door) -> Result<()> {
-    if door == Door::AutoBuilder && configuration::look_up(flow, project.repository.id).await?.is_some() {
+async fn look_up(flow: &Flow, project: &Project, endpoint: Endpoint) -> Result<()> {
+    if endpoint == Endpoint::AutoBuilder
+        && configuration::look_up(flow, project.repository.id).await?.is_some()
+    {
         return Ok(());
     }
     keys::follow(&flow.edges, project.id).await

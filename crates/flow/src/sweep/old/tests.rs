@@ -4,7 +4,7 @@ use super::*;
 use crate::samples::Installation;
 use kozmic_edges::{
     logs::Source,
-    store::{Door, Lane, Lease, NewDelivery, Stored},
+    store::{Endpoint, Lane, Lease, NewDelivery, Stored},
 };
 use kozmic_model::{
     ids::{DeliveryId, JobId},
@@ -107,7 +107,7 @@ async fn a_failed_delivery_is_kept_as_long_as_the_settings_say() {
         let here = Installation::keeping(Retention { failed_deliveries: kept, ..Retention::default() }).await;
         let store = &here.flow.edges.store;
         let delivery = |payload: &str| NewDelivery {
-            door: Door::AutoBuilder,
+            endpoint: Endpoint::AutoBuilder,
             uuid: "one".into(),
             event: "push".into(),
             payload: payload.into(),

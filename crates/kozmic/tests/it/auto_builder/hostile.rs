@@ -27,7 +27,7 @@ fn recipe(rest: &str) -> String {
     format!("buildscripts: [build.sh]\nbuild.sh: {{archives: /tmp/archives, {rest}}}\n")
 }
 
-/// Sends a push to one of the Auto Builder's doors.
+/// Sends a push to one of the Auto Builder's addresses.
 async fn deliver(stage: &Stage, uuid: &str, body: String) -> Result<()> {
     let letter = reqwest::Client::new().post(format!("{}/hook/monitor-watch", stage.server.url()));
     let letter = letter.header("X-GitHub-Delivery", uuid).header("X-GitHub-Event", "push");

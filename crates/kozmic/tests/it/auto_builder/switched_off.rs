@@ -17,10 +17,11 @@ const LOOKED_AT: [&str; 9] = [
     "/artifacts/kernel/zero-os-main-generic.efi",
 ];
 
-const DOORS: [&str; 4] = ["/build/hello/hook", "/hook/monitor-update", "/hook/monitor-watch", "/hook/kernel"];
+const ADDRESSES: [&str; 4] =
+    ["/build/hello/hook", "/hook/monitor-update", "/hook/monitor-watch", "/hook/kernel"];
 
-async fn post(world: &World, door: &str) -> Result<Response> {
-    let request = Client::new().post(format!("{}{door}", world.server.url())).body("{}");
+async fn post(world: &World, address: &str) -> Result<Response> {
+    let request = Client::new().post(format!("{}{address}", world.server.url())).body("{}");
     let request = request.header("X-GitHub-Delivery", "1").header("X-GitHub-Event", "push");
     Ok(request.header("X-Hub-Signature-256", sign("", b"{}")).send().await?)
 }
@@ -38,8 +39,8 @@ async fn without_its_settings_nothing_of_the_auto_builder_is_there() -> Result<(
         let answer = nobody.get(format!("{}{address}", world.server.url())).send().await?;
         assert_eq!(answer.status(), 404, "{address} for nobody");
     }
-    for door in DOORS {
-        assert_eq!(post(&world, door).await?.status(), 404, "{door}");
+    for address in ADDRESSES {
+        assert_eq!(post(&world, address).await?.status(), 404, "{address}");
     }
     assert!(!world.page("").await?.contains("/monitor/"), "no page leads to a monitor");
     world.end().await

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const SECRET: &str = "a secret of the stage's own";
 
-const DOORS: [&str; 4] =
+const ADDRESSES: [&str; 4] =
     ["/build/any-name/hook", "/hook/monitor-update", "/hook/monitor-watch", "/hook/kernel"];
 
 const RECIPE: &str = "\
@@ -40,8 +40,8 @@ impl<'a> Letter<'a> {
         Self { uuid, event: "push", signature: Some(sign(SECRET, &body)), body }
     }
 
-    async fn send(&self, stage: &Stage, door: &str) -> Result<Response> {
-        let request = Client::new().post(format!("{}{door}", stage.server.url()));
+    async fn send(&self, stage: &Stage, address: &str) -> Result<Response> {
+        let request = Client::new().post(format!("{}{address}", stage.server.url()));
         let request = request.header("X-GitHub-Delivery", self.uuid).header("X-GitHub-Event", self.event);
         let request = match &self.signature {
             Some(signature) => request.header("X-Hub-Signature-256", signature),
@@ -51,10 +51,10 @@ impl<'a> Letter<'a> {
     }
 
     /// Sends it and says what became of it.
-    async fn is_taken(&self, stage: &Stage, door: &str, word: &str) -> Result<()> {
-        let response = self.send(stage, door).await?;
+    async fn is_taken(&self, stage: &Stage, address: &str, word: &str) -> Result<()> {
+        let response = self.send(stage, address).await?;
         let (status, text) = (response.status(), response.text().await?);
-        ensure!(status == 202 && text.contains(word), "{door}: {status} {text}");
+        ensure!(status == 202 && text.contains(word), "{address}: {status} {text}");
         Ok(())
     }
 }
@@ -76,19 +76,19 @@ async fn payload(stage: &Stage) -> Result<String> {
 }
 
 #[tokio::test]
-async fn each_door_takes_what_is_signed_and_each_delivery_counts_once() -> Result<()> {
+async fn each_address_takes_what_is_signed_and_each_delivery_counts_once() -> Result<()> {
     let stage = Stage::sound(script()).await?;
     assert_eq!(stage.github.hooks(CORE)[0].secret.as_deref(), Some(SECRET));
     let payload = payload(&stage).await?;
     let mut shas = Vec::new();
-    for (number, door) in DOORS.iter().enumerate() {
+    for (number, address) in ADDRESSES.iter().enumerate() {
         let (sha, body) = untold(&stage, &payload, &format!("Push {number}")).await?;
         let uuid = format!("0000-{number}");
         let letter = Letter::signed(&uuid, body.clone());
-        letter.is_taken(&stage, door, "accepted").await?;
-        letter.is_taken(&stage, DOORS[(number + 1) % 4], "duplicate").await?;
+        letter.is_taken(&stage, address, "accepted").await?;
+        letter.is_taken(&stage, ADDRESSES[(number + 1) % 4], "duplicate").await?;
         // The same push under another id is no new one either.
-        Letter::signed(&format!("1111-{number}"), body).is_taken(&stage, door, "accepted").await?;
+        Letter::signed(&format!("1111-{number}"), body).is_taken(&stage, address, "accepted").await?;
         shas.push(sha);
     }
     for sha in &shas {
@@ -107,10 +107,10 @@ async fn what_is_not_signed_builds_nothing() -> Result<()> {
     let stage = Stage::sound(script()).await?;
     let payload = payload(&stage).await?;
     let (sha, body) = untold(&stage, &payload, "Forged").await?;
-    for door in DOORS {
+    for address in ADDRESSES {
         for signature in [None, Some("sha256=zz".to_owned()), Some(sign("a guess of sixteen", &body))] {
             let letter = Letter { uuid: "forged", event: "push", signature, body: body.clone() };
-            assert_eq!(letter.send(&stage, door).await?.status(), 401, "{door}");
+            assert_eq!(letter.send(&stage, address).await?.status(), 401, "{address}");
         }
     }
     let last = stage.push("main", "Last").await?;
@@ -145,13 +145,13 @@ async fn strangers_repositories_garbage_and_other_events_do_no_harm() -> Result<
     ];
     for (number, (status, body)) in bodies.into_iter().enumerate() {
         let uuid = format!("odd-{number}");
-        let answer = Letter::signed(&uuid, body).send(&stage, DOORS[number % 4]).await?;
+        let answer = Letter::signed(&uuid, body).send(&stage, ADDRESSES[number % 4]).await?;
         let answer = (answer.status().as_u16(), answer.text().await?);
         assert_eq!(answer.0, status, "{number}: {}", answer.1);
     }
     for event in ["ping", "pull_request", "repository", "nobody knows this"] {
         let letter = Letter { event, ..Letter::signed(event, payload.clone().into_bytes()) };
-        letter.is_taken(&stage, DOORS[0], "accepted").await?;
+        letter.is_taken(&stage, ADDRESSES[0], "accepted").await?;
     }
     let last = stage.push("main", "Last").await?;
     assert_eq!(stage.outcome(&last.sha, "build.sh").await?.state, State::Success);
@@ -185,7 +185,7 @@ async fn a_push_that_comes_before_the_configuration_was_ever_read_waits_for_it()
         },
         "commits": [], "pusher": { "name": "anna" }, "sender": { "login": "anna" },
     });
-    Letter::signed("early", body.to_string().into_bytes()).is_taken(&stage, DOORS[2], "accepted").await?;
+    Letter::signed("early", body.to_string().into_bytes()).is_taken(&stage, ADDRESSES[2], "accepted").await?;
     assert!(stage.contexts(&told.sha).is_empty());
     stage.fault.take().context("git hangs")?.release();
     let built = stage.outcome(&told.sha, "build.sh").await?;
@@ -205,7 +205,9 @@ async fn a_payload_with_the_name_of_another_repository_is_built_as_the_one_that_
     forged["after"] = json!(there.sha);
     forged["head_commit"]["id"] = json!(there.sha);
     forged["repository"]["id"] = json!(other);
-    Letter::signed("forged", forged.to_string().into_bytes()).is_taken(&stage, DOORS[0], "accepted").await?;
+    Letter::signed("forged", forged.to_string().into_bytes())
+        .is_taken(&stage, ADDRESSES[0], "accepted")
+        .await?;
     let last = stage.push("main", "Last").await?;
     assert_eq!(stage.outcome(&last.sha, "build.sh").await?.state, State::Success);
     assert!(stage.github.statuses("anna/other", &there.sha).is_empty(), "no recipe is about it");
