@@ -44,7 +44,7 @@ pub use hooks::Hooks;
 pub use images::{Images, NewCachedImage, Puller};
 pub use installation::{Holder, Installation};
 pub use keys::Keys;
-pub use missed::{Ear, Hearing, MissedCount, MissedDeliveries};
+pub use missed::{Hearing, MissedCount, MissedDeliveries, Subscription};
 pub use outbox::{LaneState, Outbox, OutboxLane, Outgoing, Recipient, Subject, WaitingMail};
 pub use page::{Page, PageAsked};
 pub use people::{Avatar, LinkOutcome, NewSession, People, SessionLine, SessionLook, TokenHolder};

@@ -29,8 +29,8 @@
 //! | hub, of artifacts | a server outside of Kozmic to which artifacts are published |
 //! | delivery | one request of the forge to an address of Kozmic |
 //! | endpoint | the owner of the address that a delivery came to: a hook or the Auto Builder |
-//! | ear | a webhook by which Kozmic gets deliveries |
-//! | hearing | the point up to which the deliveries of an ear were checked at the forge, to find missed ones |
+//! | subscription | a webhook by which Kozmic gets deliveries |
+//! | hearing | the point up to which the deliveries of a subscription were checked at the forge, to find missed ones |
 //! | doubt | a delivery that waits for the forge's answer, because it describes its repository in a new way |
 //! | book | the forge's list of a webhook's deliveries |
 //! | rounds | the times at which the book of each webhook is read |

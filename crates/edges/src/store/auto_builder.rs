@@ -149,7 +149,7 @@ impl AutoBuilder<'_> {
         let newest = OnConflict::column(rows::watched::Column::ForgeId).update_columns(columns).to_owned();
         let note = rows::watched::Entity::insert(row).on_conflict(newest);
         note.exec_without_returning(&self.db.writer).await.context("note a watched repository")?;
-        MissedDeliveries { db: self.db }.hears_again(Endpoint::AutoBuilder, Some(watched.repository)).await
+        MissedDeliveries { db: self.db }.clear_fault(Endpoint::AutoBuilder, Some(watched.repository)).await
     }
 
     /// Deletes a repository that is not watched any more.
@@ -159,7 +159,7 @@ impl AutoBuilder<'_> {
     pub async fn forget_watched(self, repository: RepositoryId) -> Result<()> {
         let gone = rows::watched::Entity::delete_by_id(repository.0);
         gone.exec(&self.db.writer).await.context("forget a watched repository")?;
-        MissedDeliveries { db: self.db }.hears_no_more(repository).await
+        MissedDeliveries { db: self.db }.forget_watched(repository).await
     }
 }
 

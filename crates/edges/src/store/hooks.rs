@@ -142,7 +142,7 @@ impl Hooks<'_> {
                 Ok(())
             })
             .await?;
-        MissedDeliveries { db: self.db }.hears_again(Endpoint::Hook(id), None).await
+        MissedDeliveries { db: self.db }.clear_fault(Endpoint::Hook(id), None).await
     }
 
     /// Notes that no webhook at the forge calls a hook any more.

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A webhook by which Kozmic gets deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ear {
-    /// The address that it calls.
+pub struct Subscription {
+    /// The owner of the address that it calls.
     pub endpoint: Endpoint,
     /// The repository that it is about.
     pub repository: RepositoryId,
@@ -68,7 +68,7 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn ears(self) -> Result<Vec<Ear>> {
+    pub async fn subscriptions(self) -> Result<Vec<Subscription>> {
         let projects = Projects { db: self.db }.projects().await?;
         let by_id = projects.iter().map(|project| (project.id, project)).collect::<HashMap<_, _>>();
         let by_repository = projects.iter().map(|project| (project.repository.id, project));
@@ -88,26 +88,26 @@ impl MissedDeliveries<'_> {
             let project = by_repository.get(&RepositoryId(row.forge_id));
             Some((Endpoint::AutoBuilder, project, WebhookId(row.webhook_id?)))
         });
-        let ear = |(endpoint, project, webhook): (
+        let subscription = |(endpoint, project, webhook): (
             Endpoint,
             Option<&&kozmic_model::project::Project>,
             WebhookId,
         )| {
             let project = project?;
             let (repository, id, owner) = (project.repository.id, project.id, project.owner);
-            Some(Ear { endpoint, repository, project: id, owner, webhook })
+            Some(Subscription { endpoint, repository, project: id, owner, webhook })
         };
-        Ok(hooks.chain(watched).filter_map(ear).collect())
+        Ok(hooks.chain(watched).filter_map(subscription).collect())
     }
 
     /// The point up to which a webhook's deliveries were checked; none if they were never checked.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn hearing(self, ear: &Ear) -> Result<Option<Hearing>> {
+    pub async fn hearing(self, subscription: &Subscription) -> Result<Option<Hearing>> {
         let row = rows::hearing::Entity::find()
-            .filter(rows::hearing::Column::Door.eq(ear.endpoint.word()))
-            .filter(rows::hearing::Column::ForgeId.eq(ear.repository.0));
+            .filter(rows::hearing::Column::Door.eq(subscription.endpoint.word()))
+            .filter(rows::hearing::Column::ForgeId.eq(subscription.repository.0));
         let row = row.one(&self.db.reader).await.context("find how far deliveries were seen")?;
         Ok(row.map(|row| {
             let rows::hearing::Model { seen_at, heads, fault, .. } = row;
@@ -119,12 +119,12 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer, or the hook was deleted.
-    pub async fn note_hearing(self, ear: &Ear, hearing: &Hearing) -> Result<()> {
+    pub async fn note_hearing(self, subscription: &Subscription, hearing: &Hearing) -> Result<()> {
         let row = rows::hearing::ActiveModel {
             id: NotSet,
-            door: Set(ear.endpoint.word()),
-            hook_id: Set(ear.endpoint.hook().map(|hook| hook.0)),
-            forge_id: Set(ear.repository.0),
+            door: Set(subscription.endpoint.word()),
+            hook_id: Set(subscription.endpoint.hook().map(|hook| hook.0)),
+            forge_id: Set(subscription.repository.0),
             seen_at: Set(hearing.seen_at),
             heads: Set(serde_json::to_string(&hearing.tips)?),
             fault: Set(hearing.fault.clone()),
@@ -140,7 +140,7 @@ impl MissedDeliveries<'_> {
     }
 
     /// Removes the fault of a webhook that was just repaired.
-    pub(in crate::store) async fn hears_again(
+    pub(in crate::store) async fn clear_fault(
         self,
         endpoint: Endpoint,
         of: Option<RepositoryId>,
@@ -157,7 +157,7 @@ impl MissedDeliveries<'_> {
     }
 
     /// Deletes the missed deliveries of a repository that the Auto Builder does not watch any more.
-    pub(in crate::store) async fn hears_no_more(self, repository: RepositoryId) -> Result<()> {
+    pub(in crate::store) async fn forget_watched(self, repository: RepositoryId) -> Result<()> {
         let endpoint = Endpoint::AutoBuilder.word();
         let missed = rows::missed::Entity::delete_many()
             .filter(rows::missed::Column::Door.eq(endpoint.clone()))
@@ -175,12 +175,16 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_missed(self, ear: &Ear, missed: &[(String, String, Timestamp)]) -> Result<()> {
+    pub async fn note_missed(
+        self,
+        subscription: &Subscription,
+        missed: &[(String, String, Timestamp)],
+    ) -> Result<()> {
         let row = |(uuid, event, at): &(String, String, Timestamp)| rows::missed::ActiveModel {
             id: NotSet,
-            door: Set(ear.endpoint.word()),
-            hook_id: Set(ear.endpoint.hook().map(|hook| hook.0)),
-            forge_id: Set(ear.repository.0),
+            door: Set(subscription.endpoint.word()),
+            hook_id: Set(subscription.endpoint.hook().map(|hook| hook.0)),
+            forge_id: Set(subscription.repository.0),
             uuid: Set(uuid.clone()),
             event: Set(event.clone()),
             missed_at: Set(at.0),
@@ -202,10 +206,10 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn outstanding(self, ear: &Ear) -> Result<Vec<Missed>> {
+    pub async fn outstanding(self, subscription: &Subscription) -> Result<Vec<Missed>> {
         let rows = rows::missed::Entity::find()
-            .filter(rows::missed::Column::Door.eq(ear.endpoint.word()))
-            .filter(rows::missed::Column::ForgeId.eq(ear.repository.0))
+            .filter(rows::missed::Column::Door.eq(subscription.endpoint.word()))
+            .filter(rows::missed::Column::ForgeId.eq(subscription.repository.0))
             .filter(rows::missed::Column::MadeGoodAt.is_null())
             .filter(rows::missed::Column::Tries.lt(TRIES))
             .order_by_asc(rows::missed::Column::MissedAt)
@@ -286,8 +290,8 @@ impl MissedDeliveries<'_> {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn heard_at(self, ear: &Ear) -> Result<Timestamp> {
-        let (project, hook) = (ear.project.0, ear.endpoint.hook().map(|hook| hook.0));
+    pub async fn heard_at(self, subscription: &Subscription) -> Result<Timestamp> {
+        let (project, hook) = (subscription.project.0, subscription.endpoint.hook().map(|hook| hook.0));
         let moves = rows::ref_move::Entity::find().filter(rows::ref_move::Column::ProjectId.eq(project));
         let builds = rows::build::Entity::find().filter(rows::build::Column::ProjectId.eq(project));
         let deliveries = rows::delivery::Entity::find().filter(rows::delivery::Column::HookId.eq(hook));
@@ -385,15 +389,18 @@ mod tests {
         let stage = Stage::new().await;
         let store = &stage.store;
         store.hooks().connect_hook(stage.hook, WebhookId(7)).await.unwrap();
-        let ears = store.missed().ears().await.unwrap();
-        let [ear] = &ears[..] else { panic!("one webhook: {ears:?}") };
-        assert_eq!((ear.project, ear.owner, ear.webhook), (stage.project, stage.user, WebhookId(7)));
+        let subscriptions = store.missed().subscriptions().await.unwrap();
+        let [subscription] = &subscriptions[..] else { panic!("one webhook: {subscriptions:?}") };
+        assert_eq!(
+            (subscription.project, subscription.owner, subscription.webhook),
+            (stage.project, stage.user, WebhookId(7))
+        );
         let told = ["a", "b"].map(|uuid| (uuid.to_owned(), "push".to_owned(), NOW));
         for _ in 0..2 {
-            store.missed().note_missed(ear, &told).await.unwrap();
+            store.missed().note_missed(subscription, &told).await.unwrap();
         }
-        assert_eq!(store.missed().outstanding(ear).await.unwrap().len(), 2);
-        let (endpoint, uuid) = (ear.endpoint, "a".to_owned());
+        assert_eq!(store.missed().outstanding(subscription).await.unwrap().len(), 2);
+        let (endpoint, uuid) = (subscription.endpoint, "a".to_owned());
         let delivery = NewDelivery { endpoint, uuid, event: "push".to_owned(), payload: Vec::new() };
         store.deliveries().store_delivery(delivery, NOW).await.unwrap();
         let there = store.missed().arrived(endpoint, &["a".to_owned(), "b".to_owned()]).await.unwrap();
@@ -401,15 +408,17 @@ mod tests {
         store.missed().make_good(endpoint, &there.into_iter().collect::<Vec<_>>(), NOW).await.unwrap();
         store.missed().note_asked(endpoint, "b", 1, NOW).await.unwrap();
         let count = async || {
-            let count =
-                store.missed().missed_count(Some(ear.repository), NOW.before(Duration::from_secs(1))).await;
+            let count = store
+                .missed()
+                .missed_count(Some(subscription.repository), NOW.before(Duration::from_secs(1)))
+                .await;
             let MissedCount { made_good, waiting, given_up, .. } = count.unwrap();
             (made_good, waiting, given_up)
         };
         assert_eq!(count().await, (1, 1, 0));
         store.missed().note_asked(endpoint, "b", TRIES, NOW).await.unwrap();
         assert_eq!(count().await, (1, 0, 1));
-        assert!(store.missed().outstanding(ear).await.unwrap().is_empty());
+        assert!(store.missed().outstanding(subscription).await.unwrap().is_empty());
         assert_eq!(store.missed().forget_missed(NOW.after(Duration::from_secs(1))).await.unwrap(), 2);
     }
 
@@ -432,22 +441,22 @@ mod tests {
         let stage = Stage::new().await;
         let store = &stage.store;
         store.hooks().connect_hook(stage.hook, WebhookId(7)).await.unwrap();
-        let ear = store.missed().ears().await.unwrap().remove(0);
-        assert_eq!(store.missed().hearing(&ear).await.unwrap(), None);
+        let subscription = store.missed().subscriptions().await.unwrap().remove(0);
+        assert_eq!(store.missed().hearing(&subscription).await.unwrap(), None);
         for seen_at in [1, 2] {
             let tips = BTreeMap::from([("refs/heads/main".to_owned(), "a".repeat(40))]);
             let hearing = Hearing { seen_at, tips, fault: Some("x".to_owned()) };
-            store.missed().note_hearing(&ear, &hearing).await.unwrap();
-            assert_eq!(store.missed().hearing(&ear).await.unwrap(), Some(hearing));
+            store.missed().note_hearing(&subscription, &hearing).await.unwrap();
+            assert_eq!(store.missed().hearing(&subscription).await.unwrap(), Some(hearing));
         }
         store.hooks().connect_hook(stage.hook, WebhookId(8)).await.unwrap();
         assert_eq!(
-            store.missed().hearing(&ear).await.unwrap().unwrap().fault,
+            store.missed().hearing(&subscription).await.unwrap().unwrap().fault,
             None,
             "it was just made right"
         );
         store.hooks().delete_hook(stage.hook).await.unwrap();
-        assert_eq!(store.missed().hearing(&ear).await.unwrap(), None);
-        assert!(store.missed().ears().await.unwrap().is_empty());
+        assert_eq!(store.missed().hearing(&subscription).await.unwrap(), None);
+        assert!(store.missed().subscriptions().await.unwrap().is_empty());
     }
 }

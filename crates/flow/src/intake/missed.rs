@@ -13,7 +13,7 @@ use anyhow::Result;
 use kozmic_edges::{
     clock,
     forge::ForgeError,
-    store::{Ear, Endpoint},
+    store::{Endpoint, Subscription},
 };
 use kozmic_model::{
     ids::{RepositoryId, UserId},
@@ -75,14 +75,16 @@ struct Rounds {
 pub(crate) async fn forever(flow: Flow) {
     let mut rounds = Rounds::default();
     // Only webhooks that existed before the start may have missed something.
-    match flow.edges.store.missed().ears().await {
-        Ok(ears) => rounds.due.extend(ears.iter().map(|ear| (key_of(ear), clock::now()))),
+    match flow.edges.store.missed().subscriptions().await {
+        Ok(subscriptions) => {
+            rounds.due.extend(subscriptions.iter().map(|subscription| (key_of(subscription), clock::now())))
+        }
         Err(fault) => cannot_list(&fault),
     }
     let mut wait = SETTLE;
     while flow.pause(wait).await {
-        match flow.edges.store.missed().ears().await {
-            Ok(ears) => rounds.go(&flow, &ears).await,
+        match flow.edges.store.missed().subscriptions().await {
+            Ok(subscriptions) => rounds.go(&flow, &subscriptions).await,
             Err(fault) => cannot_list(&fault),
         }
         wait = rounds.wait();
@@ -94,20 +96,23 @@ fn cannot_list(fault: &anyhow::Error) {
 }
 
 impl Rounds {
-    async fn go(&mut self, flow: &Flow, ears: &[Ear]) {
-        self.due.retain(|key, _| ears.iter().any(|ear| key_of(ear) == *key));
+    async fn go(&mut self, flow: &Flow, subscriptions: &[Subscription]) {
+        self.due.retain(|key, _| subscriptions.iter().any(|subscription| key_of(subscription) == *key));
         // The webhook that waits longest goes first, so that no webhook waits for ever.
-        let mut ears = ears.iter().map(|ear| (self.due_of(ear), ear)).collect::<Vec<_>>();
-        ears.sort_by_key(|(due, _)| *due);
-        let count = ears.len();
-        for (due, ear) in ears {
-            let due = self.quiet.get(&speaker(ear)).copied().unwrap_or(due).max(due);
+        let mut subscriptions = subscriptions
+            .iter()
+            .map(|subscription| (self.due_of(subscription), subscription))
+            .collect::<Vec<_>>();
+        subscriptions.sort_by_key(|(due, _)| *due);
+        let count = subscriptions.len();
+        for (due, subscription) in subscriptions {
+            let due = self.quiet.get(&speaker(subscription)).copied().unwrap_or(due).max(due);
             if due > clock::now() {
-                self.due.insert(key_of(ear), due);
+                self.due.insert(key_of(subscription), due);
                 continue;
             }
-            let next = self.look(flow, ear, count).await;
-            self.due.insert(key_of(ear), clock::now().after(next));
+            let next = self.look(flow, subscription, count).await;
+            self.due.insert(key_of(subscription), clock::now().after(next));
             if !flow.pause(PACE).await {
                 return;
             }
@@ -115,22 +120,26 @@ impl Rounds {
     }
 
     /// A new webhook has missed nothing yet. It is looked at soon all the same, to note where its branches stand.
-    fn due_of(&mut self, ear: &Ear) -> Timestamp {
-        *self.due.entry(key_of(ear)).or_insert_with(|| clock::now().after(SOON))
+    fn due_of(&mut self, subscription: &Subscription) -> Timestamp {
+        *self.due.entry(key_of(subscription)).or_insert_with(|| clock::now().after(SOON))
     }
 
-    async fn look(&mut self, flow: &Flow, ear: &Ear, count: usize) -> Duration {
-        match book::look(flow, ear).await {
+    async fn look(&mut self, flow: &Flow, subscription: &Subscription, count: usize) -> Duration {
+        match book::look(flow, subscription).await {
             Ok(Next::Soon) => SOON,
             Ok(Next::Busy(wait)) => busy(count).max(wait.min(QUIET)),
-            Ok(Next::Quiet) => quiet(ear, count),
+            Ok(Next::Quiet) => quiet(subscription, count),
             Err(fault) => {
                 let error = format!("{fault:#}");
-                tracing::warn!(webhook = ear.webhook.0, error, "missed deliveries cannot be looked for yet");
+                tracing::warn!(
+                    webhook = subscription.webhook.0,
+                    error,
+                    "missed deliveries cannot be looked for yet"
+                );
                 let asked = patience::asked_wait(&fault);
                 let wait = if asked.is_zero() { TROUBLE } else { asked };
                 if is_forges(&fault) {
-                    self.quiet.insert(speaker(ear), clock::now().after(wait));
+                    self.quiet.insert(speaker(subscription), clock::now().after(wait));
                 }
                 wait
             }
@@ -150,20 +159,20 @@ fn is_forges(fault: &anyhow::Error) -> bool {
 }
 
 /// The person in whose name the forge is asked about a webhook; none: the Auto Builder.
-fn speaker(ear: &Ear) -> Option<UserId> {
-    match ear.endpoint {
-        Endpoint::Hook(_) => Some(ear.owner),
+fn speaker(subscription: &Subscription) -> Option<UserId> {
+    match subscription.endpoint {
+        Endpoint::Hook(_) => Some(subscription.owner),
         Endpoint::AutoBuilder => None,
     }
 }
 
-fn key_of(ear: &Ear) -> (Endpoint, RepositoryId) {
-    (ear.endpoint, ear.repository)
+fn key_of(subscription: &Subscription) -> (Endpoint, RepositoryId) {
+    (subscription.endpoint, subscription.repository)
 }
 
 /// Time until the next look if nothing is missed. It grows with the number of webhooks, and is spread by their ids.
-fn quiet(ear: &Ear, count: usize) -> Duration {
-    let spread = (ear.webhook.0 ^ ear.repository.0).rem_euclid(60).unsigned_abs();
+fn quiet(subscription: &Subscription, count: usize) -> Duration {
+    let spread = (subscription.webhook.0 ^ subscription.repository.0).rem_euclid(60).unsigned_abs();
     QUIET.max(share(SHARE, count)) + Duration::from_secs(spread)
 }
 
@@ -178,13 +187,17 @@ fn share(each: Duration, count: usize) -> Duration {
 }
 
 /// Asks the forge about a webhook, with the token of a person who may speak for its project, or the Auto Builder's.
-async fn ask<T, F>(flow: &Flow, ear: &Ear, ask: impl Fn(SecretString, Repository) -> F) -> Result<T>
+async fn ask<T, F>(
+    flow: &Flow,
+    subscription: &Subscription,
+    ask: impl Fn(SecretString, Repository) -> F,
+) -> Result<T>
 where
     F: Future<Output = Result<T, ForgeError>>,
 {
-    match ear.endpoint {
-        Endpoint::Hook(_) => speak::for_project(&flow.edges, ear.project, ask).await,
-        Endpoint::AutoBuilder => speak::as_auto_builder(&flow.edges, ear.project, ask).await,
+    match subscription.endpoint {
+        Endpoint::Hook(_) => speak::for_project(&flow.edges, subscription.project, ask).await,
+        Endpoint::AutoBuilder => speak::as_auto_builder(&flow.edges, subscription.project, ask).await,
     }
 }
 
@@ -195,20 +208,20 @@ mod tests {
 
     #[test]
     fn many_webhooks_are_looked_at_more_seldom_each() {
-        let ear = Ear {
+        let subscription = Subscription {
             endpoint: Endpoint::Hook(HookId(1)),
             repository: RepositoryId(1),
             project: ProjectId(1),
             owner: UserId(1),
             webhook: WebhookId(1),
         };
-        assert_eq!(quiet(&ear, 1), QUIET);
-        assert_eq!(quiet(&ear, 1_000), Duration::from_secs(8_000));
-        assert!(quiet(&Ear { webhook: WebhookId(9), ..ear }, 1) > QUIET);
+        assert_eq!(quiet(&subscription, 1), QUIET);
+        assert_eq!(quiet(&subscription, 1_000), Duration::from_secs(8_000));
+        assert!(quiet(&Subscription { webhook: WebhookId(9), ..subscription }, 1) > QUIET);
         assert_eq!(busy(1), BUSY);
         for count in [200, 5_000] {
             let an_hour = 3_600 * u64::try_from(count).unwrap();
-            let calls = an_hour / busy(count).as_secs() + 2 * an_hour / quiet(&ear, count).as_secs();
+            let calls = an_hour / busy(count).as_secs() + 2 * an_hour / quiet(&subscription, count).as_secs();
             assert!(calls < 3_000, "{calls} calls an hour leave room for commit statuses");
         }
     }

@@ -11,7 +11,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::{ForgeError, Sent, SentDelivery, SentOutcome},
-    store::{Ear, Hearing},
+    store::{Subscription, Hearing},
 };
 use kozmic_model::{
     missed::{Missed, REFUSED, TRIES, due, until_next},
@@ -32,30 +32,31 @@ const AT_ONCE: usize = 50;
 const OFF: &str = "The webhook is switched off at the forge: nobody hears of pushes.";
 
 /// Reads the list of a webhook's deliveries.
-pub(super) async fn look(flow: &Flow, ear: &Ear) -> Result<Next> {
+pub(super) async fn look(flow: &Flow, subscription: &Subscription) -> Result<Next> {
     let store = &flow.edges.store;
-    let known = store.missed().hearing(ear).await?;
-    let oldest = store.missed().outstanding(ear).await?.into_iter().map(|missed| missed.missed_at).min();
+    let known = store.missed().hearing(subscription).await?;
+    let oldest =
+        store.missed().outstanding(subscription).await?.into_iter().map(|missed| missed.missed_at).min();
     let asked_at = clock::now();
     let seen_at = known.as_ref().map_or(Timestamp(0), |known| Timestamp(known.seen_at));
     let since = seen_at.before(OVERLAP).min(oldest.unwrap_or(seen_at));
-    let (forge, webhook) = (flow.edges.forge.as_ref(), ear.webhook);
-    let sent =
-        ask(
-            flow,
-            ear,
-            |token, repository| async move { forge.sent(&token, &repository, webhook, since).await },
-        );
+    let (forge, webhook) = (flow.edges.forge.as_ref(), subscription.webhook);
+    let sent = ask(flow, subscription, |token, repository| async move {
+        forge.sent(&token, &repository, webhook, since).await
+    });
     let fault = match sent.await {
-        Ok(Sent::Listed(list)) => return listed(flow, ear, known, &list, asked_at).await,
-        Ok(Sent::NotListed) => return tips::compare(flow, ear, known).await,
+        Ok(Sent::Listed(list)) => return listed(flow, subscription, known, &list, asked_at).await,
+        Ok(Sent::NotListed) => return tips::compare(flow, subscription, known).await,
         Ok(Sent::SwitchedOff) => OFF.to_owned(),
         Ok(Sent::Gone) => "The webhook is not at the forge any more: nobody hears of pushes.".to_owned(),
-        Err(fault) if is_forbidden(&fault) => return tips::compare(flow, ear, known).await,
+        Err(fault) if is_forbidden(&fault) => return tips::compare(flow, subscription, known).await,
         Err(fault) if patience::may_pass(&fault) => return Err(fault),
         Err(fault) => format!("Missed deliveries cannot be looked for: {fault:#}."),
     };
-    store.missed().note_hearing(ear, &Hearing { fault: Some(fault), ..known.unwrap_or_default() }).await?;
+    store
+        .missed()
+        .note_hearing(subscription, &Hearing { fault: Some(fault), ..known.unwrap_or_default() })
+        .await?;
     Ok(Next::Quiet)
 }
 
@@ -66,35 +67,39 @@ fn is_forbidden(fault: &anyhow::Error) -> bool {
 
 async fn listed(
     flow: &Flow,
-    ear: &Ear,
+    subscription: &Subscription,
     known: Option<Hearing>,
     list: &[SentDelivery],
     asked_at: Timestamp,
 ) -> Result<Next> {
     let store = &flow.edges.store;
-    let interest = at_forge::interest(ear.endpoint);
+    let interest = at_forge::interest(subscription.endpoint);
     let missing = missing(list, |event| flow.edges.forge.is_of_use(event, interest));
     let uuids = missing.iter().map(|(uuid, ..)| uuid.clone());
-    let waiting = store.missed().outstanding(ear).await?;
+    let waiting = store.missed().outstanding(subscription).await?;
     let uuids = uuids.chain(waiting.iter().map(|missed| missed.uuid.clone())).collect::<Vec<_>>();
-    let there = store.missed().arrived(ear.endpoint, &uuids).await?;
+    let there = store.missed().arrived(subscription.endpoint, &uuids).await?;
     let news = missing.into_iter().filter(|(uuid, ..)| !there.contains(uuid)).collect::<Vec<_>>();
-    store.missed().note_missed(ear, &news).await?;
+    store.missed().note_missed(subscription, &news).await?;
     let good = waiting.into_iter().map(|missed| missed.uuid).filter(|uuid| there.contains(uuid));
     let good = good.collect::<Vec<_>>();
     if !good.is_empty() {
-        store.missed().make_good(ear.endpoint, &good, clock::now()).await?;
-        tracing::info!(project.id = ear.project.0, count = good.len(), "missed deliveries were made good");
-        flow.edges.broker.ring(Topic::Project(ear.project));
+        store.missed().make_good(subscription.endpoint, &good, clock::now()).await?;
+        tracing::info!(
+            project.id = subscription.project.0,
+            count = good.len(),
+            "missed deliveries were made good"
+        );
+        flow.edges.broker.ring(Topic::Project(subscription.project));
     }
     let newest = list.iter().map(|line| line.at.0).max().unwrap_or_default();
     let known = known.unwrap_or_default();
     let is_silent = newest <= known.seen_at;
-    let fault = if is_silent && !is_on(flow, ear).await? { Some(OFF.to_owned()) } else { None };
+    let fault = if is_silent && !is_on(flow, subscription).await? { Some(OFF.to_owned()) } else { None };
     let hearing = Hearing { seen_at: seen_up_to(newest, known.seen_at, asked_at), fault, ..known };
-    store.missed().note_hearing(ear, &hearing).await?;
+    store.missed().note_hearing(subscription, &hearing).await?;
     let is_open = !good.is_empty() || list.first().is_some_and(|line| line.outcome == SentOutcome::Arrived);
-    send_again(flow, ear, list, is_open).await
+    send_again(flow, subscription, list, is_open).await
 }
 
 /// Time up to which a list was read, at most the time of the question. The forge's clock may be ahead and be corrected
@@ -104,22 +109,29 @@ fn seen_up_to(newest: i64, before: i64, asked_at: Timestamp) -> i64 {
 }
 
 /// True if the webhook is switched on at the forge. Silence alone does not tell: perhaps nothing happened.
-async fn is_on(flow: &Flow, ear: &Ear) -> Result<bool> {
-    let (forge, webhook) = (flow.edges.forge.as_ref(), ear.webhook);
-    ask(flow, ear, |token, repository| async move { forge.is_webhook_on(&token, &repository, webhook).await })
-        .await
+async fn is_on(flow: &Flow, subscription: &Subscription) -> Result<bool> {
+    let (forge, webhook) = (flow.edges.forge.as_ref(), subscription.webhook);
+    ask(flow, subscription, |token, repository| async move {
+        forge.is_webhook_on(&token, &repository, webhook).await
+    })
+    .await
 }
 
 /// Makes the forge send again what is due, the oldest first.
-async fn send_again(flow: &Flow, ear: &Ear, list: &[SentDelivery], is_open: bool) -> Result<Next> {
-    let outstanding = flow.edges.store.missed().outstanding(ear).await?;
+async fn send_again(
+    flow: &Flow,
+    subscription: &Subscription,
+    list: &[SentDelivery],
+    is_open: bool,
+) -> Result<Next> {
+    let outstanding = flow.edges.store.missed().outstanding(subscription).await?;
     let due = due(&outstanding, is_open, clock::now());
     let mut lines = HashMap::new();
     for line in list.iter().rev() {
         lines.insert(line.uuid.as_str(), line);
     }
     for missed in due.iter().take(AT_ONCE) {
-        one(flow, ear, missed, lines.get(missed.uuid.as_str()).copied()).await?;
+        one(flow, subscription, missed, lines.get(missed.uuid.as_str()).copied()).await?;
         if !flow.pause(POST_PACE).await {
             break;
         }
@@ -133,15 +145,20 @@ async fn send_again(flow: &Flow, ear: &Ear, list: &[SentDelivery], is_open: bool
 
 /// Makes the forge send one delivery again. The try is noted first: if a delivery ends the process each time that it
 /// arrives, that must end after a few tries.
-async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery>) -> Result<()> {
+async fn one(
+    flow: &Flow,
+    subscription: &Subscription,
+    missed: &Missed,
+    line: Option<&SentDelivery>,
+) -> Result<()> {
     let Some(line) = line else {
         tracing::warn!(delivery.uuid = missed.uuid, "a missed delivery is not kept by the forge any more");
-        return note(flow, ear, missed, TRIES).await;
+        return note(flow, subscription, missed, TRIES).await;
     };
     let cost = if line.outcome == SentOutcome::Refused { REFUSED } else { 1 };
-    note(flow, ear, missed, cost).await?;
-    let (forge, webhook, delivery) = (flow.edges.forge.as_ref(), ear.webhook, line.id);
-    let sent = ask(flow, ear, |token, repository| async move {
+    note(flow, subscription, missed, cost).await?;
+    let (forge, webhook, delivery) = (flow.edges.forge.as_ref(), subscription.webhook, line.id);
+    let sent = ask(flow, subscription, |token, repository| async move {
         forge.send_again(&token, &repository, webhook, delivery).await
     });
     match sent.await {
@@ -153,14 +170,14 @@ async fn one(flow: &Flow, ear: &Ear, missed: &Missed, line: Option<&SentDelivery
         Err(fault) if patience::is_refusal(&fault) => {
             let error = format!("{fault:#}");
             tracing::warn!(delivery.uuid = missed.uuid, error, "a missed delivery is not sent again");
-            note(flow, ear, missed, REFUSED).await
+            note(flow, subscription, missed, REFUSED).await
         }
         Err(fault) => Err(fault),
     }
 }
 
-async fn note(flow: &Flow, ear: &Ear, missed: &Missed, cost: i32) -> Result<()> {
-    flow.edges.store.missed().note_asked(ear.endpoint, &missed.uuid, cost, clock::now()).await
+async fn note(flow: &Flow, subscription: &Subscription, missed: &Missed, cost: i32) -> Result<()> {
+    flow.edges.store.missed().note_asked(subscription.endpoint, &missed.uuid, cost, clock::now()).await
 }
 
 /// The deliveries of a list that never arrived, as far as their events are of use. Each has its id, its event, and the

@@ -9,7 +9,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::{MovedRef, ReplacementDelivery, Tip},
-    store::{Endpoint, Ear, Hearing, NewDelivery},
+    store::{Endpoint, Subscription, Hearing, NewDelivery},
 };
 use kozmic_model::{
     git::{GitRef, Sha},
@@ -30,11 +30,16 @@ const SECOND: Duration = Duration::from_secs(1);
 const UNSEEN: char = '?';
 
 /// Compares, and reports moves without a delivery.
-pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> Result<Next> {
+pub(super) async fn compare(
+    flow: &Flow,
+    subscription: &Subscription,
+    known: Option<Hearing>,
+) -> Result<Next> {
     let store = &flow.edges.store;
     let known = known.unwrap_or_default();
     let forge = flow.edges.forge.as_ref();
-    let tips = ask(flow, ear, |token, repository| async move { forge.tips(&token, &repository).await });
+    let tips =
+        ask(flow, subscription, |token, repository| async move { forge.tips(&token, &repository).await });
     let mut tips = match tips.await {
         Ok(tips) => tips,
         Err(fault) if patience::may_pass(&fault) => {
@@ -42,37 +47,44 @@ pub(super) async fn compare(flow: &Flow, ear: &Ear, known: Option<Hearing>) -> R
         }
         Err(fault) => {
             let fault = Some(format!("Missed deliveries cannot be looked for: {fault:#}."));
-            store.missed().note_hearing(ear, &Hearing { fault, ..known }).await?;
+            store.missed().note_hearing(subscription, &Hearing { fault, ..known }).await?;
             return Ok(Next::Quiet);
         }
     };
-    note_told(flow, ear).await?;
-    tips.retain(|tip| ear.endpoint != Endpoint::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_)));
-    let mut look = Look { flow, ear, stood: known.tips, left: MOST };
+    note_told(flow, subscription).await?;
+    tips.retain(|tip| {
+        subscription.endpoint != Endpoint::AutoBuilder || matches!(tip.git_ref, GitRef::Branch(_))
+    });
+    let mut look = Look { flow, subscription, stood: known.tips, left: MOST };
     if look.stood.is_empty() {
-        let unseen = format!("{UNSEEN}{}", store.missed().heard_at(ear).await?.0);
+        let unseen = format!("{UNSEEN}{}", store.missed().heard_at(subscription).await?.0);
         look.stood = tips.iter().map(|tip| (tip.git_ref.to_string(), unseen.clone())).collect();
     }
     let looked = look.all(&tips).await;
     // A move is never reported twice, even if something fails here.
     let next = if look.left == 0 { Next::Soon } else { Next::Quiet };
-    store.missed().note_hearing(ear, &Hearing { tips: look.stood, fault: None, ..known }).await?;
+    store.missed().note_hearing(subscription, &Hearing { tips: look.stood, fault: None, ..known }).await?;
     looked.map(|()| next)
 }
 
 /// Notes reported moves as made good. The process may have ended between the report and this note.
-async fn note_told(flow: &Flow, ear: &Ear) -> Result<()> {
+async fn note_told(flow: &Flow, subscription: &Subscription) -> Result<()> {
     let store = &flow.edges.store;
-    let waiting =
-        store.missed().outstanding(ear).await?.into_iter().map(|missed| missed.uuid).collect::<Vec<_>>();
-    let told = store.missed().arrived(ear.endpoint, &waiting).await?.into_iter().collect::<Vec<_>>();
-    store.missed().make_good(ear.endpoint, &told, clock::now()).await
+    let waiting = store
+        .missed()
+        .outstanding(subscription)
+        .await?
+        .into_iter()
+        .map(|missed| missed.uuid)
+        .collect::<Vec<_>>();
+    let told = store.missed().arrived(subscription.endpoint, &waiting).await?.into_iter().collect::<Vec<_>>();
+    store.missed().make_good(subscription.endpoint, &told, clock::now()).await
 }
 
 /// One look at a repository's refs.
 struct Look<'a> {
     flow: &'a Flow,
-    ear: &'a Ear,
+    subscription: &'a Subscription,
     /// The commit of each ref at the last look.
     stood: BTreeMap<String, String>,
     /// Number of questions that the forge may still be asked.
@@ -95,7 +107,7 @@ impl Look<'_> {
     async fn at(&mut self, Tip { git_ref, sha }: &Tip) -> Result<()> {
         let name = git_ref.to_string();
         let stood = self.stood.get(&name).cloned();
-        let heard = self.flow.edges.store.missed().heard_last(self.ear.project, git_ref).await?;
+        let heard = self.flow.edges.store.missed().heard_last(self.subscription.project, git_ref).await?;
         // The commit of the last look may be older than that of the last delivery: a look can end before it is noted.
         let known = heard.as_ref().or(stood.as_ref());
         if known.is_none_or(|known| known != sha.as_str()) {
@@ -121,7 +133,7 @@ impl Look<'_> {
             return Ok(());
         };
         if let Ok(before) = stood.parse::<Sha>() {
-            let heard = self.flow.edges.store.missed().heard_last(self.ear.project, &git_ref).await?;
+            let heard = self.flow.edges.store.missed().heard_last(self.subscription.project, &git_ref).await?;
             let moved = MovedRef { git_ref: &git_ref, before: Some(&before), after: None };
             let uuid = self.uuid(moved).await?;
             if heard.as_deref() != Some(before.nowhere().as_str()) && !self.is_told(&uuid).await? {
@@ -142,7 +154,7 @@ impl Look<'_> {
         self.left -= 1;
         self.flow.pause(PACE).await;
         let forge = self.flow.edges.forge.as_ref();
-        ask(self.flow, self.ear, |token, repository| async move {
+        ask(self.flow, self.subscription, |token, repository| async move {
             forge.replacement(&token, &repository, moved).await
         })
         .await
@@ -151,27 +163,34 @@ impl Look<'_> {
     /// The id of a move's delivery. It contains the ref's last move, because a ref may make the same move again later.
     async fn uuid(&self, MovedRef { git_ref, before, after }: MovedRef<'_>) -> Result<String> {
         let word = |sha: Option<&Sha>| sha.map_or("", Sha::as_str).to_owned();
-        let last =
-            self.flow.edges.store.queue().last_move(self.ear.project, git_ref).await?.unwrap_or_default();
+        let last = self
+            .flow
+            .edges
+            .store
+            .queue()
+            .last_move(self.subscription.project, git_ref)
+            .await?
+            .unwrap_or_default();
         Ok(format!("compared:{git_ref}:{}:{}:{last}", word(before), word(after)))
     }
 
     /// True if that move was reported already, even if nothing came of it.
     async fn is_told(&self, uuid: &str) -> Result<bool> {
-        let told = self.flow.edges.store.missed().arrived(self.ear.endpoint, &[uuid.to_owned()]).await?;
+        let told =
+            self.flow.edges.store.missed().arrived(self.subscription.endpoint, &[uuid.to_owned()]).await?;
         Ok(!told.is_empty())
     }
 
     async fn tell(&self, git_ref: &GitRef, uuid: String, replacement: ReplacementDelivery) -> Result<()> {
-        let Self { flow, ear, .. } = self;
+        let Self { flow, subscription, .. } = self;
         let (store, now) = (&flow.edges.store, clock::now());
         let ReplacementDelivery { event, payload, .. } = replacement;
-        store.missed().note_missed(ear, &[(uuid.clone(), event.clone(), now)]).await?;
-        let delivery = NewDelivery { endpoint: ear.endpoint, uuid: uuid.clone(), event, payload };
+        store.missed().note_missed(subscription, &[(uuid.clone(), event.clone(), now)]).await?;
+        let delivery = NewDelivery { endpoint: subscription.endpoint, uuid: uuid.clone(), event, payload };
         receive::delivery(&flow.edges, delivery).await?;
-        store.missed().make_good(ear.endpoint, &[uuid], now).await?;
-        tracing::info!(project.id = ear.project.0, %git_ref, "a move that nobody heard of is made good");
-        flow.edges.broker.ring(Topic::Project(ear.project));
+        store.missed().make_good(subscription.endpoint, &[uuid], now).await?;
+        tracing::info!(project.id = subscription.project.0, %git_ref, "a move that nobody heard of is made good");
+        flow.edges.broker.ring(Topic::Project(subscription.project));
         Ok(())
     }
 }
