@@ -102,7 +102,6 @@
 //! | seat | a viewer's connection to the hub of the monitor |
 //! | desk, of the monitor | the data that the hub's task and the viewers share |
 //! | tail | the last lines of a log |
-//! | door, of the set-up | the check of the access code; a house is the set-up with its door |
 //! | story | a test of the whole program |
 //! | double | a server that stands in for GitHub or a hub in tests |
 //! | stage | the set-up of a test |

@@ -43,7 +43,7 @@ pub use listen::{Limits, serve};
 pub use pulse::Pulse;
 pub use routes::router;
 pub use setup::{
-    Door, SetUp, SetupDone, SetupField, SetupLink, SetupPage, SetupQuestions, SetupReview, SetupTry,
+    AccessCheck, SetUp, SetupDone, SetupField, SetupLink, SetupPage, SetupQuestions, SetupReview, SetupTry,
     setup_router,
 };
 

@@ -4,12 +4,12 @@
 //! access code. The pages work without scripts and use no cookies: browsers send cookies to all ports of a machine, and
 //! others may listen on these.
 
-mod door;
+mod access;
 mod view;
 #[cfg(test)]
 mod tests;
 
-pub use door::Door;
+pub use access::AccessCheck;
 pub use view::{SetupDone, SetupField, SetupLink, SetupPage, SetupQuestions, SetupReview, SetupTry};
 
 use crate::{
@@ -48,9 +48,9 @@ pub trait SetUp: Send + Sync + 'static {
 }
 
 /// The set-up and its access check.
-struct House<S> {
+struct Guarded<S> {
     set_up: S,
-    door: Arc<Door>,
+    access: Arc<AccessCheck>,
 }
 
 /// The query of the link that the terminal shows.
@@ -61,11 +61,11 @@ struct Came {
 }
 
 /// All that the set-up serves, to everybody who has the access code.
-pub fn setup_router<S: SetUp>(set_up: S, door: Arc<Door>) -> Router {
-    let house = Arc::new(House { set_up, door: Arc::clone(&door) });
+pub fn setup_router<S: SetUp>(set_up: S, access: Arc<AccessCheck>) -> Router {
+    let guarded = Arc::new(Guarded { set_up, access: Arc::clone(&access) });
     Router::new()
         .route("/", get(begin::<S>).post(go_on::<S>))
-        .with_state(house)
+        .with_state(guarded)
         .route("/static/{name}", get(assets::serve))
         .fallback(|| async { WebError::NotFound })
         .method_not_allowed_fallback(|| async { WebError::Method })
@@ -79,19 +79,19 @@ pub fn setup_router<S: SetUp>(set_up: S, door: Arc<Door>) -> Router {
 
 /// `GET /?code=…`
 async fn begin<S: SetUp>(
-    State(house): State<Arc<House<S>>>,
+    State(guarded): State<Arc<Guarded<S>>>,
     came: Result<Query<Came>, QueryRejection>,
 ) -> Response {
     let code = came.ok().map(|Query(Came { code })| code).unwrap_or_default();
-    if !house.door.opens(&code) {
+    if !guarded.access.accepts(&code) {
         return closed();
     }
-    house.show(house.set_up.begin().await)
+    guarded.show(guarded.set_up.begin().await)
 }
 
 /// `POST /`, with the code in one of the form's fields.
 async fn go_on<S: SetUp>(
-    State(house): State<Arc<House<S>>>,
+    State(guarded): State<Arc<Guarded<S>>>,
     form: Result<Form<HashMap<String, String>>, FormRejection>,
 ) -> Response {
     let form = match form {
@@ -101,19 +101,19 @@ async fn go_on<S: SetUp>(
         }
         Err(fault) => return WebError::Senseless(fault.body_text()).into_response(),
     };
-    if !house.door.opens(form.get("code").map(String::as_str).unwrap_or_default()) {
+    if !guarded.access.accepts(form.get("code").map(String::as_str).unwrap_or_default()) {
         return closed();
     }
-    house.show(house.set_up.go_on(form).await)
+    guarded.show(guarded.set_up.go_on(form).await)
 }
 
-impl<S> House<S> {
+impl<S> Guarded<S> {
     /// The answer with a page. After the last page nobody gets in any more.
     fn show(&self, page: SetupPage) -> Response {
         let is_last = matches!(page, SetupPage::Done(_));
-        let shown = page.render(self.door.code());
+        let shown = page.render(self.access.code());
         if is_last {
-            self.door.shut();
+            self.access.close();
         }
         shown.map_or_else(|fault| WebError::from(fault).into_response(), |page| Html(page).into_response())
     }
@@ -127,7 +127,7 @@ fn closed() -> Response {
 /// Refuses requests that come from elsewhere: by a foreign name that leads to this machine, or from a form of another
 /// server.
 async fn guard(request: Request, next: Next) -> Response {
-    match door::is_ours(request.headers()) {
+    match access::is_ours(request.headers()) {
         true => next.run(request).await,
         false => WebError::Foreign.into_response(),
     }

@@ -44,15 +44,15 @@ impl SetUp for OneQuestion {
 
 struct Tried {
     router: Router,
-    door: Arc<Door>,
+    access: Arc<AccessCheck>,
     stop: CancellationToken,
 }
 
 impl Tried {
     fn new() -> Self {
         let stop = CancellationToken::new();
-        let door = Arc::new(Door::new(stop.clone()));
-        Self { router: setup_router(OneQuestion, Arc::clone(&door)), door, stop }
+        let access = Arc::new(AccessCheck::new(stop.clone()));
+        Self { router: setup_router(OneQuestion, Arc::clone(&access)), access, stop }
     }
 
     async fn ask(
@@ -81,7 +81,7 @@ impl Tried {
     }
 
     fn form(&self, fields: &str) -> String {
-        format!("code={}&{fields}", self.door.code())
+        format!("code={}&{fields}", self.access.code())
     }
 }
 
@@ -90,14 +90,14 @@ const HERE: (&str, &str) = ("host", "127.0.0.1:8080");
 #[tokio::test]
 async fn only_the_code_opens_and_nothing_is_told_without_it() {
     let tried = Tried::new();
-    let (status, page) = tried.get(&format!("/?code={}", tried.door.code())).await;
+    let (status, page) = tried.get(&format!("/?code={}", tried.access.code())).await;
     assert!(status == StatusCode::OK && page.contains("127.0.0.1:8080"), "{page}");
     for address in
         ["/", "/?code=", "/?code=0123456789abcdef0123456789abcdef", "/?code=%00", "/?code=a&code=b"]
     {
         let (status, page) = tried.get(address).await;
         assert!(status == StatusCode::FORBIDDEN && page.contains("the link from the terminal"), "{address}");
-        assert!(!page.contains(tried.door.code()) && !page.contains("name=\"listen\""));
+        assert!(!page.contains(tried.access.code()) && !page.contains("name=\"listen\""));
     }
     for form in ["listen=x", "code=&listen=end", "code=wrong&listen=end", ""] {
         assert_eq!(tried.post(&[HERE], form).await.0, StatusCode::FORBIDDEN, "{form}");
@@ -145,14 +145,14 @@ async fn behind_the_last_page_the_code_is_dead() {
     let (status, page) = tried.post(&[HERE], &tried.form("listen=end")).await;
     assert!(status == StatusCode::OK && page.contains("The set-up is over"), "{page}");
     assert!(tried.stop.is_cancelled());
-    assert_eq!(tried.get(&format!("/?code={}", tried.door.code())).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(tried.get(&format!("/?code={}", tried.access.code())).await.0, StatusCode::FORBIDDEN);
     assert_eq!(tried.post(&[HERE], &tried.form("listen=end")).await.0, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]
 async fn every_answer_says_what_browsers_may_do_with_it() {
     let tried = Tried::new();
-    for address in ["/", "/nothing", &format!("/?code={}", tried.door.code())] {
+    for address in ["/", "/nothing", &format!("/?code={}", tried.access.code())] {
         let request = Request::get(address).header("host", "127.0.0.1:8080");
         let (_, _, response) = tried.ask(request, String::new()).await;
         let policy = response.headers()["content-security-policy"].to_str().unwrap();

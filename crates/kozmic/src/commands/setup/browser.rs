@@ -9,7 +9,7 @@ use super::{
 };
 use crate::failure::Failure;
 use anyhow::{Context, anyhow};
-use kozmic_web::{Door, Limits, TrustedProxies};
+use kozmic_web::{AccessCheck, Limits, TrustedProxies};
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr},
@@ -39,17 +39,17 @@ pub(super) async fn serve(
     let listener = listen(address).await?;
     let address = listener.local_addr().context("read the address that we listen on")?;
     let stop = CancellationToken::new();
-    let door = Arc::new(Door::new(stop.clone()));
+    let access = Arc::new(AccessCheck::new(stop.clone()));
     let (pages, end) = Pages::new(installation, printed, address);
-    tell(address, &door, terminal);
+    tell(address, &access, terminal);
     let proxies = TrustedProxies::default();
     let limits = Limits { connections: CONNECTIONS, of_one_address: usize::MAX, proxies };
-    let router = kozmic_web::setup_router(pages, Arc::clone(&door));
+    let router = kozmic_web::setup_router(pages, Arc::clone(&access));
     tokio::select! {
         () = kozmic_web::serve(listener, router, limits, stop.clone()) => {}
         () = after(&stop) => {}
     }
-    if door.was_guessed_at() {
+    if access.was_guessed_at() {
         return Err(Failure::other(anyhow!(
             "somebody tried wrong codes again and again: the pages are shut, and nothing was written. Run the command anew"
         )));
@@ -76,11 +76,11 @@ async fn listen(address: Option<SocketAddr>) -> Result<TcpListener, Failure> {
     }
 }
 
-fn tell(address: SocketAddr, door: &Door, terminal: &Terminal) {
+fn tell(address: SocketAddr, access: &AccessCheck, terminal: &Terminal) {
     let is_everywhere = address.ip().is_unspecified();
     let near = SocketAddr::new(if is_everywhere { USUAL.ip() } else { address.ip() }, address.port());
     terminal.say("Open this link in a browser on this machine:\n");
-    terminal.say(&format!("  http://{near}/?code={}\n", door.code()));
+    terminal.say(&format!("  http://{near}/?code={}\n", access.code()));
     if near.ip().is_loopback() {
         terminal.say("If your browser is on another machine, run there first");
         let port = near.port();

@@ -16,19 +16,19 @@ use tokio_util::sync::CancellationToken;
 /// Letters of the code: 128 bits, which fit on a terminal line together with an address.
 const LETTERS: usize = 32;
 
-/// Number of wrong codes after which nobody gets in any more: somebody is guessing.
+/// Number of wrong codes after which nobody gets in any more, because somebody is guessing.
 const GUESSES: u32 = 100;
 
 /// The access check of the set-up.
-pub struct Door {
+pub struct AccessCheck {
     code: SecretString,
-    /// True if the code still lets people in.
+    /// True while the right code lets people in.
     open: Mutex<bool>,
     wrong: AtomicU32,
     stop: CancellationToken,
 }
 
-impl Door {
+impl AccessCheck {
     /// An access check with a new code. The token is cancelled when it closes for good.
     pub fn new(stop: CancellationToken) -> Self {
         let code = secret::random().expose_secret()[..LETTERS].into();
@@ -45,19 +45,19 @@ impl Door {
         self.wrong.load(Ordering::Relaxed) >= GUESSES
     }
 
-    /// True if this code lets people in. A missing code does not count as a guess.
-    pub(super) fn opens(&self, code: &str) -> bool {
+    /// True if this code is right and the access is open. A missing code does not count as a guess.
+    pub(super) fn accepts(&self, code: &str) -> bool {
         if same(code, self.code()) {
             return *self.open.lock().unwrap_or_else(PoisonError::into_inner);
         }
         if !code.is_empty() && self.wrong.fetch_add(1, Ordering::Relaxed) + 1 >= GUESSES {
-            self.shut();
+            self.close();
         }
         false
     }
 
     /// Closes the access for good.
-    pub(super) fn shut(&self) {
+    pub(super) fn close(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.stop.cancel();
     }
@@ -104,21 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn a_guesser_shuts_the_door_before_it_opens() {
+    fn wrong_codes_close_the_access_for_good() {
         let stop = CancellationToken::new();
-        let door = Door::new(stop.clone());
-        let code = door.code().to_owned();
-        assert!(code.len() == LETTERS && code != Door::new(stop.clone()).code());
+        let access = AccessCheck::new(stop.clone());
+        let code = access.code().to_owned();
+        assert!(code.len() == LETTERS && code != AccessCheck::new(stop.clone()).code());
         assert!(
-            door.opens(&code)
-                && !door.opens("")
-                && !door.opens(&code[1..])
-                && !door.opens(&format!("{code}0"))
+            access.accepts(&code)
+                && !access.accepts("")
+                && !access.accepts(&code[1..])
+                && !access.accepts(&format!("{code}0"))
         );
         for _ in 2..GUESSES {
             assert!(!stop.is_cancelled());
-            assert!(!door.opens("guess"));
+            assert!(!access.accepts("guess"));
         }
-        assert!(door.was_guessed_at() && stop.is_cancelled() && !door.opens(&code));
+        assert!(access.was_guessed_at() && stop.is_cancelled() && !access.accepts(&code));
     }
 }
