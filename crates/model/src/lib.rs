@@ -96,7 +96,6 @@
 //! | vault | the part that seals and opens tokens and secrets |
 //! | pulse | the result of the last try to write to the database |
 //! | crowd | the requests and live views that each client behind a proxy has open; a guest is one of these |
-//! | ear, of the server | the router and the limits of all connections |
 //! | face | the settings of the installation that concern browsers |
 //! | hub, of the monitor | the task that looks at the store once for all live viewers |
 //! | seat | a viewer's connection to the hub of the monitor |

@@ -63,8 +63,8 @@ struct Times {
     stall: Duration,
 }
 
-/// The router and limits of all connections.
-struct Ear {
+/// The router and the limits that all connections of a server share.
+struct Serving {
     router: Router,
     times: Times,
     stop: CancellationToken,
@@ -74,20 +74,20 @@ struct Ear {
 /// once, the others after their answer.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let times = Times { head: HEAD_TIME, stall: STALL_TIME };
-    listen(listener, Ear { router, times, stop }, Connections::new(limits)).await;
+    listen(listener, Serving { router, times, stop }, Connections::new(limits)).await;
 }
 
-async fn listen(listener: TcpListener, ear: Ear, connections: Arc<Connections>) {
-    let (ear, conversations) = (Arc::new(ear), TaskTracker::new());
+async fn listen(listener: TcpListener, serving: Serving, connections: Arc<Connections>) {
+    let (serving, conversations) = (Arc::new(serving), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = ear.stop.cancelled() => break,
+            () = serving.stop.cancelled() => break,
         };
         match accepted {
             Ok((tcp, peer)) => match connections.admit(peer.ip()) {
                 Ok(connection) => {
-                    conversations.spawn(converse(Arc::clone(&ear), tcp, peer, connection));
+                    conversations.spawn(converse(Arc::clone(&serving), tcp, peer, connection));
                 }
                 Err(refusal) => refuse(tcp, refusal),
             },
@@ -117,20 +117,20 @@ fn refuse(tcp: TcpStream, refusal: Refusal) {
 }
 
 /// Answers a connection's requests, one after another.
-async fn converse(ear: Arc<Ear>, tcp: TcpStream, peer: SocketAddr, connection: Arc<Connection>) {
+async fn converse(serving: Arc<Serving>, tcp: TcpStream, peer: SocketAddr, connection: Arc<Connection>) {
     let leave = connection.leave();
-    let stream = Stream::new(tcp, ear.times.stall, Arc::clone(&connection));
-    let router = ear.router.clone();
+    let stream = Stream::new(tcp, serving.times.stall, Arc::clone(&connection));
+    let router = serving.router.clone();
     let answer = service_fn(move |request| answer(router.clone(), peer, connection.busy(), request));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(ear.times.head).max_buf_size(READ_AHEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(serving.times.head).max_buf_size(READ_AHEAD);
     let conversation = http.serve_connection(TokioIo::new(stream), answer).with_upgrades();
     let mut conversation = pin!(conversation);
     tokio::select! {
         // A peer that breaks off, or is too slow, is no fault of the server.
         _ = conversation.as_mut() => return,
         () = leave.cancelled() => return,
-        () = ear.stop.cancelled() => conversation.as_mut().graceful_shutdown(),
+        () = serving.stop.cancelled() => conversation.as_mut().graceful_shutdown(),
     }
     let _ = conversation.await;
 }

@@ -28,9 +28,9 @@ impl Trial {
     async fn start(router: Router, connections: usize, times: Times) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let ear = Ear { router, times, stop: stop.clone() };
+        let serving = Serving { router, times, stop: stop.clone() };
         let limits = Limits { connections, of_one_address: 1_000, proxies: TrustedProxies::default() };
-        let ended = tokio::spawn(listen(listener, ear, Connections::new(limits)));
+        let ended = tokio::spawn(listen(listener, serving, Connections::new(limits)));
         Self { address, stop, ended }
     }
 
