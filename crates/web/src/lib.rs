@@ -24,7 +24,7 @@ mod health;
 mod pulse;
 mod auth;
 mod refs;
-mod runs;
+mod attempts;
 mod ranges;
 mod log_text;
 mod approving;

@@ -10,7 +10,7 @@ mod origin;
 mod socket;
 mod text;
 
-pub(crate) use log::{log, log_of_run};
+pub(crate) use log::{log, log_of_attempt};
 pub(crate) use monitor::monitor;
 pub(crate) use news::news;
 

@@ -126,7 +126,7 @@ fn for_machines() -> Router<Shared> {
         .route("/_hooks/hook/{hook}", delivery())
         .route("/live", get(live::news))
         .route("/projects/{project}/jobs/{job}/log/live", get(live::log))
-        .route("/projects/{project}/jobs/{job}/log/live/{attempt}", get(live::log_of_run))
+        .route("/projects/{project}/jobs/{job}/log/live/{attempt}", get(live::log_of_attempt))
         .route("/badges/{owner}/{name}", get(badges::default))
         .route("/badges/{owner}/{name}/", get(badges::default))
         .route("/badges/{owner}/{name}/{*ref}", get(badges::of_ref))

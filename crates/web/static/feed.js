@@ -30,7 +30,7 @@ export class Feed {
     else if (frame.type === 'status') this.#status(frame);
   }
 
-  /** Another run of the job began: its log is its own, and begins anew. */
+  /** Another attempt of the job began. It has a log of its own, which begins empty. */
   #meet(attempt) {
     if (attempt === this.#attempt) return;
     this.#attempt = attempt;

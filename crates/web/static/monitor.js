@@ -15,13 +15,13 @@ function start(main) {
   const cards = new Cards(main.dataset.projects.split(' '));
   const [running, ended] = [part('running'), part('ended')];
   const news = {
-    status: (builds) => cards.show(running, 'run', Object.values(builds)),
+    status: (builds) => cards.show(running, 'running', Object.values(builds)),
     history: (builds) => {
       cards.show(ended, 'done', builds);
       cards.drop(running, over);
     },
     update: (build) => {
-      cards.put(running, 'run', build);
+      cards.put(running, 'running', build);
       say(part('news'), build);
     },
   };

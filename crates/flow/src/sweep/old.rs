@@ -39,7 +39,7 @@ pub(super) async fn forget(flow: &Flow) {
         );
     }
     if let Some(kept) = attempts {
-        told("earlier runs", forget_attempts(flow, now.before(kept)).await);
+        told("earlier attempts", forget_attempts(flow, now.before(kept)).await);
     }
     if let Some(kept) = logs {
         told("old logs", forget_logs(flow, kept).await);

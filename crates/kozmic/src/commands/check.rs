@@ -92,7 +92,7 @@ async fn try_container(settings: &Settings, arguments: &CheckArguments, report: 
 fn kept(settings: &Settings) -> String {
     let Retention { failed_deliveries, logs, attempts } = settings.retention;
     let [failed, logs, attempts] = [failed_deliveries, logs, attempts].map(kept_in_words);
-    format!("failed deliveries {failed}, logs {logs}, earlier runs of jobs {attempts}")
+    format!("failed deliveries {failed}, logs {logs}, earlier attempts of jobs {attempts}")
 }
 
 /// The people who may sign in, by name, so that a misspelt name is noticed.

@@ -127,11 +127,11 @@ async fn check_tells_how_long_what_is_over_is_kept() -> Result<()> {
     let server = Server::start(options(&github)).await?;
     let told = line(&server, "kept").await?;
     assert!(
-        told.ends_with("failed deliveries 90 days, logs for ever, earlier runs of jobs for ever"),
+        told.ends_with("failed deliveries 90 days, logs for ever, earlier attempts of jobs for ever"),
         "{told}"
     );
     let days = [("KOZMIC_LOGS_KEPT_DAYS", "30"), ("KOZMIC_FAILED_DELIVERIES_KEPT_DAYS", "none")];
     let words = String::from_utf8(server.run_with(&["check"], &days).await?.stdout)?;
-    assert!(words.contains("failed deliveries for ever, logs 30 days, earlier runs"), "{words}");
+    assert!(words.contains("failed deliveries for ever, logs 30 days, earlier attempts"), "{words}");
     Ok(())
 }

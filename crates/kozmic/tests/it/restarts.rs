@@ -9,7 +9,7 @@ use kozmic_testkit::{
     person::{NewHook, Page, Person},
 };
 
-/// Prints something new in each run, waits, and returns what it is told to.
+/// Prints something new in each attempt, waits, and returns what it is told to.
 fn script() -> String {
     format!("echo \"value $(cat /proc/sys/kernel/random/uuid)\"; {GATE}; exit $(cat /tmp/gate)")
 }
@@ -26,7 +26,7 @@ async fn let_return(world: &World, job: u64, code: i64) -> Result<()> {
     Ok(())
 }
 
-/// Line of a run that no other run printed.
+/// The line of an attempt that no other attempt printed.
 fn value(log: &str) -> Result<&str> {
     log.lines().find(|line| line.starts_with("value ")).context("a value")
 }
@@ -233,7 +233,7 @@ async fn a_page_changes_over_to_the_new_attempt_while_somebody_looks() -> Result
     let_return(&world, job, 0).await?;
     browser.wait_for("document.querySelector('main').dataset.status === 'success'", LIMIT).await?;
 
-    browser.click(".runs a:first-child").await?;
+    browser.click(".attempts a:first-child").await?;
     browser.wait_for(&is_old, LIMIT).await?;
     browser.wait_for("document.querySelector('[data-part=feed]').innerText === 'ended'", LIMIT).await?;
     assert_eq!(browser.eval("document.querySelector('main').dataset.status").await?, "failure");

@@ -24,7 +24,7 @@ fn a_log_tells_each_part_of_a_job_and_no_wait_that_is_none() {
 }
 
 #[test]
-fn a_log_says_that_the_run_before_was_interrupted_and_of_no_other() {
+fn a_log_says_that_the_attempt_before_was_interrupted_and_of_no_other() {
     for (interruptions, says) in [(0, false), (1, true), (2, true)] {
         let stage = Stage::new();
         stage.ledger.give(Order { interruptions, ..stage.order(1, hook("true")) });

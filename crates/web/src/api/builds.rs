@@ -8,9 +8,9 @@ use super::{
 use crate::{
     address::{Ask, At},
     app::Shared,
-    approving,
+    approving, attempts,
     error::WebError,
-    refs, runs,
+    refs,
 };
 use axum::{
     Json,
@@ -118,7 +118,7 @@ pub(super) async fn cancel(
     At((project, id)): At<(ProjectId, BuildId)>,
 ) -> Result<Json<WholeBuild>, WebError> {
     let asked = build(&app, &caller, project, id, Role::Manager).await?;
-    steer::cancel_build(&caller.edges(&app), asked.id, &runs::canceled_by(&caller.user)).await?;
+    steer::cancel_build(&caller.edges(&app), asked.id, &attempts::canceled_by(&caller.user)).await?;
     whole(&app, build(&app, &caller, project, id, Role::Manager).await?).await
 }
 

@@ -4,8 +4,9 @@ use super::{caller::Caller, words::JobWord};
 use crate::{
     address::{Ask, At},
     app::Shared,
+    attempts,
     error::WebError,
-    log_text, runs,
+    log_text,
 };
 use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use kozmic_flow::steer;
@@ -30,11 +31,11 @@ pub(super) async fn log(
     State(app): State<Shared>,
     caller: Caller,
     At((project, job)): At<(ProjectId, JobId)>,
-    Ask(wanted): Ask<runs::Wanted>,
+    Ask(wanted): Ask<attempts::Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (project, _) = caller.project(&app, project, Role::Member).await?;
-    let job = runs::find(&app, project.id, job, &wanted).await?;
+    let job = attempts::find(&app, project.id, job, &wanted).await?;
     if log_text::forgotten(&app, &job).await?.is_some() {
         return Err(WebError::NotFound);
     }
@@ -61,7 +62,7 @@ pub(super) async fn cancel(
     At((project, id)): At<(ProjectId, JobId)>,
 ) -> Result<Json<JobWord>, WebError> {
     let asked = job(&app, &caller, project, id, Role::Manager).await?;
-    steer::cancel(&caller.edges(&app), asked.id, &runs::canceled_by(&caller.user)).await?;
+    steer::cancel(&caller.edges(&app), asked.id, &attempts::canceled_by(&caller.user)).await?;
     whole(&app, job(&app, &caller, project, id, Role::Manager).await?).await
 }
 

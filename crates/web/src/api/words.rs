@@ -1,6 +1,6 @@
 //! The API's answers in the words of the model. Times are RFC 3339 in UTC, to the millisecond.
 
-use crate::{app::Face, artifacts::Links, runs};
+use crate::{app::Face, artifacts::Links, attempts};
 use chrono::{DateTime, SecondsFormat};
 use kozmic_edges::clock;
 use kozmic_model::{
@@ -190,7 +190,7 @@ impl BuildWord {
 impl JobWord {
     /// A job with its earlier attempts and its artifacts.
     pub(super) fn of(job: Job, past: &[PastAttempt], artifacts: Vec<Artifact>, face: &Face) -> Self {
-        let earlier = past.iter().map(|run| AttemptWord::of(runs::then(&job, run), face));
+        let earlier = past.iter().map(|past| AttemptWord::of(attempts::then(&job, past), face));
         let attempts = earlier.chain([AttemptWord::of(job.clone(), face)]).collect();
         let spent = job.span().spent(clock::now());
         Self {

@@ -7,9 +7,10 @@ use super::{
 use crate::{
     address::{Ask, At},
     app::Shared,
+    attempts,
     auth::Looker,
     error::WebError,
-    log_text, runs,
+    log_text,
 };
 use axum::{extract::State, response::Response};
 use kozmic_edges::{broker::Topic, logs::LogReader};
@@ -71,7 +72,7 @@ pub(crate) async fn log(
 
 /// `GET /projects/<id>/jobs/<job>/log/live/<attempt>?offset=N`: the log of an attempt that ended, even if another
 /// follows.
-pub(crate) async fn log_of_run(
+pub(crate) async fn log_of_attempt(
     State(app): State<Shared>,
     looker: Looker,
     At((project, job, attempt)): At<(ProjectId, JobId, i32)>,
@@ -79,7 +80,7 @@ pub(crate) async fn log_of_run(
     ours: OurSocket,
 ) -> Result<Response, WebError> {
     let project = looker.project(&app, project).await?;
-    let job = runs::find(&app, project.id, job, &runs::Wanted { attempt: Some(attempt) }).await?;
+    let job = attempts::find(&app, project.id, job, &attempts::Wanted { attempt: Some(attempt) }).await?;
     if !job.status.is_finished() {
         return Err(WebError::NotFound);
     }

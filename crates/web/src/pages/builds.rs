@@ -9,8 +9,9 @@ use super::{parts, projects::Tab};
 use crate::{
     address::{Ask, At},
     app::Shared,
+    attempts,
     error::WebError,
-    refs, runs,
+    refs,
 };
 use askama::Template;
 use axum::{
@@ -98,9 +99,9 @@ pub(crate) async fn job(
     State(app): State<Shared>,
     visit: Visit,
     At((project, build, job)): At<(ProjectId, BuildId, JobId)>,
-    Ask(run): Ask<runs::Wanted>,
+    Ask(wanted): Ask<attempts::Wanted>,
 ) -> Result<Response, WebError> {
-    show(&app, visit, project, build, Some((job, run))).await
+    show(&app, visit, project, build, Some((job, wanted))).await
 }
 
 /// The address of a build's page.
@@ -118,7 +119,7 @@ async fn show(
     visit: Visit,
     project: ProjectId,
     build: BuildId,
-    wanted: Option<(JobId, runs::Wanted)>,
+    wanted: Option<(JobId, attempts::Wanted)>,
 ) -> Result<Response, WebError> {
     let project = visit.project(app, project, Role::Member).await?;
     let build = app.edges.store.builds().build(project.id, build).await?.ok_or(WebError::NotFound)?;
@@ -169,10 +170,10 @@ mod tests {
         let status = job.status;
         let tabs = vec![JobTab::of(&job, Some(&job), &frame)];
         let orders = Orders::of(std::slice::from_ref(&job), &frame);
-        let (phases, runs) = (Vec::new(), Vec::new());
+        let (phases, attempts) = (Vec::new(), Vec::new());
         let (tail, work) = ("<b>end</b>".into(), Work::of(&job.spec.task));
         let spent = job.span().spent(frame.now);
-        let shown = Shown { phases, spent, reason: None, tail, work, made, job, runs, is_past: false };
+        let shown = Shown { phases, spent, reason: None, tail, work, made, job, attempts, is_past: false };
         let (project, build) = (samples::project(), samples::build(status));
         let (tab, shown, approved_by) = (Tab::Latest, Some(shown), vec!["anna".to_owned()]);
         let page = BuildPage { frame, project, tab, build, spent, orders, tabs, shown, approved_by };

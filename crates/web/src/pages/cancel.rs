@@ -4,9 +4,9 @@ use super::builds;
 use crate::{
     address::At,
     app::Shared,
+    attempts,
     auth::{self, Checked, Nothing},
     error::WebError,
-    runs,
 };
 use axum::{extract::State, response::Redirect};
 use kozmic_flow::steer;
@@ -23,7 +23,7 @@ pub(crate) async fn job(
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
     let job = app.edges.store.builds().job(project.id, job).await?.ok_or(WebError::NotFound)?;
-    steer::cancel(&person.edges(&app), job.id, &runs::canceled_by(&person.user)).await?;
+    steer::cancel(&person.edges(&app), job.id, &attempts::canceled_by(&person.user)).await?;
     Ok(Redirect::to(&builds::job_address(&job)))
 }
 
@@ -35,6 +35,6 @@ pub(crate) async fn build(
 ) -> Result<Redirect, WebError> {
     let project = auth::project(&app, &person, project, Role::Manager).await?;
     let build = app.edges.store.builds().build(project.id, build).await?.ok_or(WebError::NotFound)?;
-    steer::cancel_build(&person.edges(&app), build.id, &runs::canceled_by(&person.user)).await?;
+    steer::cancel_build(&person.edges(&app), build.id, &attempts::canceled_by(&person.user)).await?;
     Ok(Redirect::to(&builds::address(&build)))
 }

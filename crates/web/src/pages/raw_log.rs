@@ -3,9 +3,10 @@
 use crate::{
     address::{Ask, At},
     app::Shared,
+    attempts,
     auth::Looker,
     error::WebError,
-    log_text, runs,
+    log_text,
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
 use kozmic_model::ids::{JobId, ProjectId};
@@ -15,11 +16,11 @@ pub(crate) async fn raw(
     State(app): State<Shared>,
     looker: Looker,
     At((project, job)): At<(ProjectId, JobId)>,
-    Ask(wanted): Ask<runs::Wanted>,
+    Ask(wanted): Ask<attempts::Wanted>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let project = looker.project(&app, project).await?;
-    let job = runs::find(&app, project.id, job, &wanted).await?;
+    let job = attempts::find(&app, project.id, job, &wanted).await?;
     if log_text::forgotten(&app, &job).await?.is_some() {
         return Err(WebError::NotFound);
     }

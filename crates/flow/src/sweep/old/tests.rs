@@ -63,7 +63,7 @@ async fn a_log_is_kept_for_ever_or_as_long_as_the_settings_say() {
 }
 
 #[tokio::test]
-async fn the_log_of_a_run_that_goes_on_stays_however_silent_it_is() {
+async fn the_log_of_an_attempt_that_goes_on_stays_however_silent_it_is() {
     let here = Installation::keeping(keeping_logs(days(1))).await;
     let job = here.enqueue().await;
     let runs = here
@@ -85,7 +85,7 @@ async fn the_log_of_a_run_that_goes_on_stays_however_silent_it_is() {
 }
 
 #[tokio::test]
-async fn earlier_runs_go_with_their_logs_and_the_present_one_stays() {
+async fn earlier_attempts_go_with_their_logs_and_the_present_one_stays() {
     let here = Installation::keeping(Retention { attempts: Some(days(9)), ..Retention::default() }).await;
     let job = here.enqueue().await;
     let first = run(&here, days(30)).await;

@@ -3,7 +3,7 @@
 use super::super::{frame::Frame, tail};
 use super::made::{Made, Work};
 use super::view::{self, PhasePart};
-use crate::{app::Shared, error::WebError, log_text, runs};
+use crate::{app::Shared, attempts, error::WebError, log_text};
 use kozmic_edges::{clock, store::IMAGES};
 use kozmic_model::{
     job::{Job, PastAttempt},
@@ -16,7 +16,7 @@ use kozmic_model::{
 pub(super) struct Shown {
     pub(super) job: Job,
     /// All attempts, the oldest first; empty if there is only one.
-    pub(super) runs: Vec<Run>,
+    pub(super) attempts: Vec<AttemptLink>,
     /// True if another attempt followed.
     pub(super) is_past: bool,
     pub(super) phases: Vec<PhasePart>,
@@ -31,7 +31,7 @@ pub(super) struct Shown {
 }
 
 /// One attempt of a job, as a link.
-pub(super) struct Run {
+pub(super) struct AttemptLink {
     pub(super) number: i32,
     pub(super) status: Status,
     pub(super) is_present: bool,
@@ -43,12 +43,12 @@ impl Shown {
     pub(super) async fn of(
         app: &Shared,
         job: &Job,
-        wanted: &runs::Wanted,
+        wanted: &attempts::Wanted,
         frame: &Frame,
         only_live: bool,
     ) -> Result<Self, WebError> {
         let past = app.edges.store.builds().past_attempts(job.id).await?;
-        let shown = runs::as_of(job, &past, wanted).ok_or(WebError::NotFound)?;
+        let shown = attempts::as_of(job, &past, wanted).ok_or(WebError::NotFound)?;
         let tail = match only_live {
             true => String::new(),
             false => match log_text::forgotten(app, &shown).await? {
@@ -63,10 +63,10 @@ impl Shown {
             true => Vec::new(),
             false => Made::all(app.edges.store.artifacts().artifacts_of_jobs(&[job.id]).await?, &app.face),
         };
-        let (runs, kept) = (runs_of(job, &past, &shown), kept_as(app, job).await?);
+        let (attempts, kept) = (links_of(job, &past, &shown), kept_as(app, job).await?);
         let work = Work::of(&job.spec.task).map(|work| work.kept_as(kept));
         let spent = shown.span().spent(frame.now);
-        Ok(Self { runs, is_past, phases, spent, reason, tail, work, made, job: shown })
+        Ok(Self { attempts, is_past, phases, spent, reason, tail, work, made, job: shown })
     }
 
     /// Number of the shown attempt, from 1.
@@ -82,8 +82,8 @@ impl Shown {
     /// The address of the log.
     pub(super) fn feed(&self) -> String {
         let Job { project, id, .. } = &self.job;
-        let run = if self.is_past { format!("/{}", self.number()) } else { String::new() };
-        format!("/projects/{project}/jobs/{id}/log/live{run}")
+        let attempt = if self.is_past { format!("/{}", self.number()) } else { String::new() };
+        format!("/projects/{project}/jobs/{id}/log/live{attempt}")
     }
 
     /// True if the job can be canceled.
@@ -111,14 +111,14 @@ async fn kept_as(app: &Shared, job: &Job) -> Result<Option<String>, WebError> {
     Ok(Some(given.unwrap_or_else(|| wish.first().to_owned())))
 }
 
-fn runs_of(job: &Job, past: &[PastAttempt], shown: &Job) -> Vec<Run> {
+fn links_of(job: &Job, past: &[PastAttempt], shown: &Job) -> Vec<AttemptLink> {
     if past.is_empty() {
         return Vec::new();
     }
     let (present, shown) = (job.shown_attempt().number, shown.shown_attempt().number);
-    let earlier = past.iter().map(|run| runs::then(job, run));
+    let earlier = past.iter().map(|attempt| attempts::then(job, attempt));
     let all = earlier.chain([job.clone()]).map(|then| (then.shown_attempt().number, then.status));
-    all.map(|(number, status)| Run {
+    all.map(|(number, status)| AttemptLink {
         number,
         status,
         is_present: number == present,

@@ -12,7 +12,7 @@ const MESSAGE: &str = "<img src=x onerror=window.harmed=1> \u{202e}& more";
 const AUTHOR: &str = "O'Neill \"Ann\" &lt;b&gt;";
 
 /// The card of the script that waits at the gate.
-const RUN: &str = "document.querySelector('.run[data-id]')";
+const RUNNING: &str = "document.querySelector('.running[data-id]')";
 
 /// A hostile commit on main.
 fn hostile() -> Commit {
@@ -27,13 +27,13 @@ async fn a_build_appears_on_the_open_page_and_moves_on_until_it_ended() -> Resul
     shows(&browser, "document.querySelector('.wire').innerText === 'Live'").await?;
     shows(&browser, "document.body.innerText.includes('Nothing runs now.')").await?;
     shows(&browser, "document.querySelectorAll('.done').length === 1").await?;
-    let states = "(window.states = [], new MutationObserver(() => document.querySelectorAll('.run [data-part=state]').forEach(pill => states.at(-1) === pill.innerText || states.push(pill.innerText))).observe(document.querySelector('main'), { subtree: true, childList: true, characterData: true }))";
+    let states = "(window.states = [], new MutationObserver(() => document.querySelectorAll('.running [data-part=state]').forEach(pill => states.at(-1) === pill.innerText || states.push(pill.innerText))).observe(document.querySelector('main'), { subtree: true, childList: true, characterData: true }))";
     browser.eval(states).await?;
 
     let pushed = stage.push_of("main", hostile()).await?;
     let job = stage.job(&pushed.sha, SLOW_STATUS).await?;
     assert_eq!(stage.outcome(&pushed.sha, BAD_STATUS).await?.state, State::Error);
-    shows(&browser, &format!("{RUN}?.innerText.includes('at the gate')")).await?;
+    shows(&browser, &format!("{RUNNING}?.innerText.includes('at the gate')")).await?;
     for fact in [
         "querySelector('[data-part=name]').innerText === 'anna/core/main'",
         "querySelector('[data-part=tag]').innerText === 'special-tag'",
@@ -45,18 +45,18 @@ async fn a_build_appears_on_the_open_page_and_moves_on_until_it_ended() -> Resul
         "querySelector('[data-part=author]').innerText.includes('&lt;b&gt;')",
         "querySelector('.log-tail').innerText.includes('<script>window.harmed=1</script>\\n20 %\\nat the gate')",
     ] {
-        shows(&browser, &format!("{RUN}.{fact}")).await?;
+        shows(&browser, &format!("{RUNNING}.{fact}")).await?;
     }
     let green = format!(
-        "[...{RUN}.querySelectorAll('.log-tail span')].some(span => span.innerText === 'green' && getComputedStyle(span).color !== getComputedStyle(span.parentNode).color)"
+        "[...{RUNNING}.querySelectorAll('.log-tail span')].some(span => span.innerText === 'green' && getComputedStyle(span).color !== getComputedStyle(span.parentNode).color)"
     );
     shows(&browser, &green).await?;
     // A sign that turns the way of writing turns its own text only.
     let apart = format!(
-        "(([message, author]) => author.left >= message.right)(['message', 'author'].map(name => {RUN}.querySelector(`[data-part=${{name}}]`).getBoundingClientRect()))"
+        "(([message, author]) => author.left >= message.right)(['message', 'author'].map(name => {RUNNING}.querySelector(`[data-part=${{name}}]`).getBoundingClientRect()))"
     );
     shows(&browser, &apart).await?;
-    let clock = format!("{RUN}.querySelector('[data-part=length]').innerText");
+    let clock = format!("{RUNNING}.querySelector('[data-part=length]').innerText");
     let before = browser.eval(&clock).await?;
     shows(&browser, &format!("{clock} !== {before}")).await?;
 
@@ -128,7 +128,7 @@ async fn a_page_whose_connection_is_lost_says_so_and_comes_back_by_itself() -> R
     shows(&browser, "document.querySelector('.wire').innerText === 'Live'").await?;
     let pushed = stage.push("main", "After").await?;
     let job = stage.job(&pushed.sha, SLOW_STATUS).await?;
-    shows(&browser, &format!("{RUN}?.innerText.includes('at the gate')")).await?;
+    shows(&browser, &format!("{RUNNING}?.innerText.includes('at the gate')")).await?;
     let page = stage.get("/monitor/").await?;
     assert!(page.contains("at the gate") && page.contains(">Building<"), "{page}");
     stage.open_gate(&job).await?;
@@ -150,7 +150,7 @@ async fn the_page_fits_a_phone_whatever_builds_are_called() -> Result<()> {
     let browser = Browser::start(View { width: 375, ..View::PHONE }.dark()).await?;
     browser.sign_in(&stage.server.url(), "anna").await?;
     browser.open(&format!("{}/monitor/", stage.server.url())).await?;
-    shows(&browser, &format!("{RUN}?.innerText.includes('at the gate')")).await?;
+    shows(&browser, &format!("{RUNNING}?.innerText.includes('at the gate')")).await?;
     browser.eval("document.querySelectorAll('.done').forEach(done => done.open = true)").await?;
     for width in [320, 375] {
         browser.look(View { width, ..View::PHONE }.dark()).await?;

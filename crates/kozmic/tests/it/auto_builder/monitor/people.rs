@@ -192,10 +192,10 @@ async fn what_runs_leaves_the_open_monitor_of_a_stranger_when_its_repository_bec
     eve.open(&format!("{}/monitor/", stage.server.url())).await?;
     let pushed = stage.push("main", "Begin").await?;
     let job = stage.job(&pushed.sha, super::SLOW_STATUS).await?;
-    shows(&eve, "document.querySelector('.run[data-id]')?.innerText.includes('at the gate')").await?;
+    shows(&eve, "document.querySelector('.running[data-id]')?.innerText.includes('at the gate')").await?;
     stage.github.set_private(CORE, true).await?;
     sync(&anna, core).await?;
-    shows(&eve, "document.querySelectorAll('.run[data-id]').length === 0").await?;
+    shows(&eve, "document.querySelectorAll('.running[data-id]').length === 0").await?;
     shows(&eve, &format!("!({})", shown(CORE))).await?;
     stage.open_gate(&job).await?;
     stage.outcome(&pushed.sha, super::SLOW_STATUS).await?;

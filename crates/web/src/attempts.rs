@@ -48,11 +48,11 @@ pub(crate) fn as_of(job: &Job, past: &[PastAttempt], wanted: &Wanted) -> Option<
     if number == present {
         return Some(job.clone());
     }
-    past.iter().find(|run| run.number == number).map(|run| then(job, run))
+    past.iter().find(|attempt| attempt.number == number).map(|attempt| then(job, attempt))
 }
 
 /// A job as an earlier attempt left it.
-pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
+pub(crate) fn then(job: &Job, attempt: &PastAttempt) -> Job {
     let PastAttempt {
         number,
         status,
@@ -63,7 +63,7 @@ pub(crate) fn then(job: &Job, run: &PastAttempt) -> Job {
         queued_at,
         started_at,
         finished_at,
-    } = run.clone();
+    } = attempt.clone();
     let (status, reason) = match status.is_finished() {
         true => (status, reason),
         false => (Status::Error, Some(LOST.to_owned())),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::pages::samples;
 
-    fn run(number: i32, status: Status) -> PastAttempt {
+    fn past(number: i32, status: Status) -> PastAttempt {
         PastAttempt {
             number,
             status,
@@ -106,9 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn each_run_is_shown_as_it_was() {
+    fn each_attempt_is_shown_as_it_was() {
         let job = Job { attempt: 1, ..samples::job(Status::Enqueued) };
-        let past = [run(1, Status::Failure)];
+        let past = [past(1, Status::Failure)];
         let shown = |attempt| as_of(&job, &past, &Wanted { attempt });
         assert_eq!(shown(None).unwrap().shown_attempt().number, 2);
         assert_eq!(shown(Some(2)).unwrap().status, Status::Enqueued);
@@ -119,8 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_runner_was_lost_has_ended() {
-        let lost = then(&samples::job(Status::Pending), &run(1, Status::Pending));
+    fn an_attempt_whose_runner_was_lost_has_ended() {
+        let lost = then(&samples::job(Status::Pending), &past(1, Status::Pending));
         assert_eq!((lost.status, lost.reason.as_deref()), (Status::Error, Some(LOST)));
     }
 }
