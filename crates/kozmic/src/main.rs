@@ -22,7 +22,7 @@ use std::{path::PathBuf, process::ExitCode};
 #[derive(Parser)]
 #[command(name = "kozmic", version = version::VERSION)]
 struct Arguments {
-    /// The settings file; kozmic.toml in the current directory if it is there.
+    /// The settings file; the default is kozmic.toml in the current directory.
     #[arg(long, env = "KOZMIC_CONFIG", global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -33,40 +33,49 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     OfServer(ServerCommand),
-    /// Asks what a server has to know, tries it, and writes the settings and, as root, a service of systemd.
+    /// Ask for the settings of a server, try them, and write them.
+    ///
+    /// As root, the command also offers to make a service of systemd.
     Setup(commands::SetupArguments),
-    /// Looks after recipes, without a server.
+    /// Check recipes without a server.
     #[command(subcommand)]
     Recipes(commands::RecipesCommand),
-    /// Shows settings: those of an installation, or an example with all that there are.
+    /// Show the settings of an installation, or an example with all settings.
     #[command(subcommand)]
     Config(commands::ConfigCommand),
-    /// Prints what a shell completes: bash, zsh, fish and others.
+    /// Print the completions for a shell.
     Completions(commands::CompletionsArguments),
-    /// Prints the manual page, or writes those of all commands into a directory.
+    /// Print the manual page, or write the pages of all commands into a directory.
     Man(commands::ManArguments),
 }
 
 /// Commands that need a server's settings.
 #[derive(Subcommand)]
 enum ServerCommand {
-    /// Serves pages, takes deliveries and runs jobs, in one process.
+    /// Start the server.
+    ///
+    /// It serves pages, takes deliveries and runs jobs, in one process.
     Serve,
-    /// Says what is reachable and what is not, a line each, and changes nothing. Exit code 0 if no line begins with
-    /// FAIL.
+    /// Check that a server can work with its settings, and change nothing.
+    ///
+    /// The command prints a line for each finding. The exit code is 0 if no line begins with FAIL.
     Check(commands::CheckArguments),
-    /// Looks after artifacts that belong to no project any more.
+    /// List or remove artifacts that belong to no project.
     #[command(subcommand)]
     Artifacts(commands::ArtifactsCommand),
-    /// Looks after the images that install scripts made.
+    /// Remove images that install scripts made.
     #[command(subcommand)]
     Cache(commands::CacheCommand),
-    /// Lists projects, and deletes those that nobody else can delete any more.
+    /// List projects, or delete a project that nobody can delete on its page.
     #[command(subcommand)]
     Projects(commands::ProjectsCommand),
-    /// Brings the database's tables up to date, or moves everything to another database, while no server runs.
+    /// Update the database's tables, or copy everything to another database.
+    ///
+    /// No server may run meanwhile.
     Migrate(commands::MigrateArguments),
-    /// Takes over an installation of the original Kozmic CI, while no server runs.
+    /// Take over an installation of the original Kozmic CI.
+    ///
+    /// No server may run meanwhile.
     Import(commands::ImportArguments),
 }
 

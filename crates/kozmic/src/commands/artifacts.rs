@@ -16,17 +16,23 @@ use std::{
 /// Commands for artifacts that belong to no project any more.
 #[derive(Subcommand)]
 pub(crate) enum ArtifactsCommand {
-    /// Lists them with their sizes in bytes, a line each: what deleted projects left, and whatever else has a .sha256
-    /// beside it and is not in this server's database. Links may lead to them.
+    /// List artifacts of no project, with their sizes in bytes.
+    ///
+    /// Each artifact is one line. It is of a deleted project, or it has a .sha256 file beside it and is not in the
+    /// database of this server. Links may lead to it.
     List(Which),
-    /// Removes them, and the links that lead nowhere then. Artifacts on a hub stay there.
+    /// Remove artifacts of no project, and the links that lead nowhere afterwards.
+    ///
+    /// Artifacts on a hub stay there.
     Remove(Which),
 }
 
 /// Selection of such artifacts.
 #[derive(Args)]
 pub(crate) struct Which {
-    /// Only what was put there so many days ago. A job may be about to note what it has just put there.
+    /// The least age of the artifacts, in days.
+    ///
+    /// A job may be about to note an artifact that is newer.
     #[arg(long, default_value_t = 1, value_name = "DAYS")]
     older_than: u32,
 }

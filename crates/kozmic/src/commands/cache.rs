@@ -9,10 +9,11 @@ use std::{process::ExitCode, sync::Arc};
 /// Commands for cached images.
 #[derive(Subcommand)]
 pub(crate) enum CacheCommand {
-    /// Removes images beyond the limit for each project, the least recently used first, and images that nobody knows
-    /// of any more. None that a job uses. The server may run meanwhile.
+    /// Remove images that are over the limit of their project, and images of no project.
+    ///
+    /// The least recently used images go first. An image that a job uses stays. The server may run meanwhile.
     Clean {
-        /// Removes all images that no job uses.
+        /// Remove all images that no job uses.
         #[arg(long)]
         all: bool,
     },

@@ -35,10 +35,14 @@ const FORGE: &str = github::SITE.name;
 /// Ways to look.
 #[derive(Args)]
 pub(crate) struct CheckArguments {
-    /// Pulls an image to try a container of; without it, one that is there is used.
+    /// Pull an image, and try a container of it.
+    ///
+    /// Without this option, the command uses an image that the engine has.
     #[arg(long, value_name = "IMAGE", num_args = 0..=1, default_missing_value = "debian:bookworm-slim")]
     pull: Option<ImageName>,
-    /// Says all in JSON at the end: {"ok": …, "looks": [{"what": …, "result": "ok", "note" or "fail", "words": …}]}.
+    /// Print all findings in JSON at the end.
+    ///
+    /// The form is {"ok": …, "looks": [{"what": …, "result": "ok", "note" or "fail", "words": …}]}.
     #[arg(long)]
     json: bool,
 }

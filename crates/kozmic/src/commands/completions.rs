@@ -9,7 +9,7 @@ use crate::failure::Failure;
 /// Shell to complete words in.
 #[derive(Args)]
 pub(crate) struct CompletionsArguments {
-    /// The shell that is to read them.
+    /// The shell that reads the completions.
     shell: Shell,
 }
 

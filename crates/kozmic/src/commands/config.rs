@@ -10,9 +10,11 @@ const EXAMPLE: &str = include_str!("../../../../kozmic.example.toml");
 /// Commands for settings.
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Prints a settings file with every setting, its default and its meaning.
+    /// Print a settings file with every setting, its default and its meaning.
     Example,
-    /// Prints every setting with its value and the place that it comes from. Secrets are not shown.
+    /// Print every setting with its value and its source.
+    ///
+    /// Secrets are not shown.
     Show,
 }
 

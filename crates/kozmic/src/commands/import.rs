@@ -27,8 +27,9 @@ const SECRET_KEY: &str = "KOZMIC_IMPORT_SECRET_KEY";
 /// Installation to take over, and how to do it.
 #[derive(Args)]
 pub(crate) struct ImportArguments {
-    /// The original's database: mysql://user:password@host/database, or as the original has it,
-    /// mysql+pymysql://…
+    /// The address of the original's database, such as mysql://user:password@host/database.
+    ///
+    /// The original's own form, mysql+pymysql://…, is right as well.
     #[arg(
         long,
         env = "KOZMIC_IMPORT_FROM",
@@ -37,14 +38,16 @@ pub(crate) struct ImportArguments {
         required_unless_present = "from_file"
     )]
     from: Option<String>,
-    /// A file with that address in it, which has a password.
+    /// A file that contains this address with its password.
     #[arg(long, env = "KOZMIC_IMPORT_FROM_FILE", value_name = "FILE")]
     from_file: Option<PathBuf>,
-    /// The file with the original's SECRET_KEY in it, which opens its deploy keys: the key itself, or as Python's
-    /// settings write it. The variable KOZMIC_IMPORT_SECRET_KEY can have the key instead.
+    /// The file with the original's SECRET_KEY, which opens its deploy keys.
+    ///
+    /// The file contains the key itself, or the key as Python's settings write it. The variable
+    /// KOZMIC_IMPORT_SECRET_KEY can contain the key instead.
     #[arg(long, env = "KOZMIC_IMPORT_SECRET_KEY_FILE", value_name = "FILE")]
     secret_key_file: Option<PathBuf>,
-    /// Says what would become of everything, and changes nothing.
+    /// Print the result that an import would have, and change nothing.
     #[arg(long)]
     dry_run: bool,
 }

@@ -18,17 +18,17 @@ use std::{
 /// Place for the pages.
 #[derive(Args)]
 pub(crate) struct ManArguments {
-    /// The directory that gets a page for each command. Without one, the program's own page is printed.
+    /// The directory for the pages; without it, the command prints the program's own page.
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
 /// Exit codes of the program, as in `failure.rs`.
 const EXIT: [(&str, &str); 5] = [
-    ("0", "All went well."),
-    ("1", "It did not, for a reason that is told; for kozmic check, something is not well."),
-    ("2", "A setting or an argument is wrong or missing: trying again does not help."),
-    ("3", "The address and port cannot be had."),
+    ("0", "The command succeeded."),
+    ("1", "The command failed, and printed the reason. For kozmic check: a line begins with FAIL."),
+    ("2", "A setting or an argument is wrong or missing. Another try does not help."),
+    ("3", "The server cannot listen at its address and port."),
     ("4", "Another process uses the data directory."),
 ];
 

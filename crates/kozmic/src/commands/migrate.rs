@@ -14,18 +14,21 @@ use std::process::ExitCode;
 /// Arguments of the command.
 #[derive(Args)]
 pub(crate) struct MigrateArguments {
-    /// Moves everything from the database at this address, whose tables are up to date. Without it, the tables of the
-    /// settings' database are brought up to date. An address has a password: KOZMIC_MIGRATE_FROM takes the place of
-    /// this argument, and KOZMIC_MIGRATE_FROM_FILE names a file with the address. A missing file of SQLite is not made.
+    /// The address of the database to copy, whose tables are up to date.
+    ///
+    /// Without it, the tables of the settings' database are brought up to date. KOZMIC_MIGRATE_FROM takes the place of
+    /// this argument, because an address has a password; KOZMIC_MIGRATE_FROM_FILE names a file with the address.
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
-    /// The address of an empty database that everything moves to, such as postgres://kozmic:password@host/kozmic, or
-    /// sqlite:///path/kozmic.db?mode=rwc, which makes the file. The old database and the settings stay as they are: set
-    /// `database_url` afterwards. KOZMIC_MIGRATE_TO and KOZMIC_MIGRATE_TO_FILE take the place of this argument.
+    /// The address of an empty database to copy to, such as postgres://kozmic:password@host/kozmic.
+    ///
+    /// A new file of SQLite is sqlite:///path/kozmic.db?mode=rwc. Set `database_url` afterwards. KOZMIC_MIGRATE_TO and
+    /// KOZMIC_MIGRATE_TO_FILE take the place of this argument.
     #[arg(long, value_name = "ADDRESS")]
     to: Option<String>,
-    /// Takes the present secret key, although another one sealed the secrets in the database. Everybody has to sign in
-    /// again, and Restore hooks has to be pressed in the settings of each project.
+    /// Take the present secret key, although another one sealed the secrets in the database.
+    ///
+    /// Everybody has to sign in again, and Restore hooks has to be pressed in the settings of each project.
     #[arg(long, conflicts_with_all = ["from", "to"])]
     accept_secret_key: bool,
 }

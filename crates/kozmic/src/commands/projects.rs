@@ -13,14 +13,21 @@ use std::process::ExitCode;
 /// Commands for projects.
 #[derive(Subcommand)]
 pub(crate) enum ProjectsCommand {
-    /// Lists all projects with their owners, a line each. A dash: its owner lost sight of it, or it is gone at GitHub.
+    /// List all projects with their owners.
+    ///
+    /// Each project is one line. A dash means that the owner cannot see the repository any more, or that the
+    /// repository is gone at GitHub.
     List,
-    /// Deletes a project with its builds and logs, whoever owns it. Its webhooks and deploy key stay at GitHub: delete
-    /// it on the project's page where somebody still can. The server may run meanwhile, and clears the rest away.
+    /// Delete a project with its builds and logs.
+    ///
+    /// The project may belong to anybody. Its webhooks and its deploy key stay at GitHub. If somebody can still delete
+    /// it on its page, do that instead. The server may run meanwhile, and erases the rest.
     Delete {
-        /// The project as `kozmic projects list` names it: owner/name.
+        /// The project's name as `kozmic projects list` prints it: owner/name.
         name: String,
-        /// Deletes its artifacts in directories, too, and the links that would lead nowhere. Artifacts on a hub stay.
+        /// Also delete its artifacts in directories, and the links that lead nowhere afterwards.
+        ///
+        /// Artifacts on a hub stay there.
         #[arg(long)]
         artifacts: bool,
     },

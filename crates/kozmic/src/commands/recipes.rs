@@ -24,9 +24,10 @@ const DEFAULT_IMAGE: &str = "ubuntu:16.04";
 /// Commands for recipes.
 #[derive(Subcommand)]
 pub(crate) enum RecipesCommand {
-    /// Checks a working copy of the configuration repository: each branch and each fault, a line each.
+    /// Check a working copy of the configuration repository.
     ///
-    /// Needs no server, no network and no settings. Exit code 1 if there is a fault, 2 if the directory cannot be read.
+    /// The command prints a line for each branch and for each fault. It needs no server, no network and no settings.
+    /// The exit code is 1 if there is a fault, and 2 if the directory cannot be read.
     Check(CheckArguments),
 }
 
@@ -36,13 +37,13 @@ pub(crate) struct CheckArguments {
     /// The working copy.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Says what each artifact is called, not only those that would be called alike.
+    /// Print the names of all artifacts, and not only the names that several artifacts would have.
     #[arg(long)]
     names: bool,
-    /// The directory that recipes without `archives` leave their artifacts in, as it is set at the server.
+    /// The server's directory of artifacts for recipes without `archives`.
     #[arg(long, env = "KOZMIC_AUTOBUILD_DEFAULT_ARCHIVES", value_name = "DIR")]
     archives: Option<String>,
-    /// The image of recipes without `baseimage`, as it is set at the server; ubuntu:16.04 unless it is set.
+    /// The server's image for recipes without `baseimage`; the default is ubuntu:16.04.
     #[arg(long, env = "KOZMIC_AUTOBUILD_DEFAULT_BASEIMAGE", value_name = "IMAGE")]
     baseimage: Option<String>,
 }

@@ -36,15 +36,21 @@ use written::Written;
 /// Ways to take the answers and to use them.
 #[derive(Args)]
 pub(crate) struct SetupArguments {
-    /// The directory of kozmic.toml and of the secret's file; /etc/kozmic for root, else the current one. --config
-    /// names the settings file itself.
+    /// The directory of kozmic.toml and of the secret's file.
+    ///
+    /// The default is /etc/kozmic for root, and the current directory for others. --config names the settings file
+    /// itself.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Writes nothing, and prints kozmic.toml, variables for a container (env), or the service's unit (which takes no
-    /// answers).
+    /// Print the result, and write no file.
+    ///
+    /// The result is kozmic.toml, variables for a container (env), or the unit of the service. The unit needs no
+    /// answers.
     #[arg(long, value_name = "toml|env|unit", num_args = 0..=1, require_equals = true, default_missing_value = "toml", value_enum, hide_possible_values = true)]
     print: Option<Printed>,
-    /// Asks in a browser instead of the terminal, which shows the link: on loopback, or at this address of the machine.
+    /// Ask in a browser instead of the terminal.
+    ///
+    /// The terminal shows the link. Its address is on loopback, or this address of the machine.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, conflicts_with = "print", value_parser = address)]
     browser: Option<Option<SocketAddr>>,
 }

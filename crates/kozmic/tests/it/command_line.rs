@@ -60,7 +60,7 @@ fn each_command_has_a_manual_page_for_everybody() -> Result<()> {
     found.sort();
     assert_eq!(found, pages);
     let page = fs::read_to_string(dir.join("kozmic-recipes-check.1"))?;
-    assert!(page.contains("\\fBkozmic recipes check\\fR") && page.contains("Needs no server"), "{page}");
+    assert!(page.contains("\\fBkozmic recipes check\\fR") && page.contains("needs no server"), "{page}");
     let page = fs::read_to_string(dir.join("kozmic.1"))?;
     assert_eq!(page, printed(&["man"])?);
     assert!(page.contains(".SH \"EXIT STATUS\"") && page.contains("kozmic\\-serve(1)"), "{page}");
