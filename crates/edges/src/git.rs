@@ -31,7 +31,7 @@ mod ssh_host;
 mod upkeep;
 mod version;
 mod wanted;
-mod way;
+mod transport;
 #[cfg(test)]
 mod fuzz;
 
@@ -58,7 +58,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use way::Way;
+use transport::Transport;
 
 /// The mirrors of one machine; cheap to clone.
 #[derive(Clone)]
@@ -145,8 +145,8 @@ impl Mirrors {
             }
         };
         let (mirror, begun) = (self.path(wanted.project), Instant::now());
-        let way = Way::of(wanted, &mirror, &keys_dir(&self.dir), Arc::clone(&self.known_hosts))?;
-        let bring = Box::pin(bring(&way, &mirror, wanted));
+        let transport = Transport::of(wanted, &mirror, &keys_dir(&self.dir), Arc::clone(&self.known_hosts))?;
+        let bring = Box::pin(bring(&transport, &mirror, wanted));
         let fetched = match has(&Git::new(&mirror), &mirror, wanted).await? {
             true => news(bring).await,
             false => bring.await?,

@@ -49,20 +49,20 @@ pub enum Side {
 
 /// The state of a held call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum HoldState {
     Expected,
     Waiting,
     Open,
 }
 
 /// A call that is held until this is dropped or released.
-pub struct Held(watch::Sender<Way>);
+pub struct Held(watch::Sender<HoldState>);
 
 impl Held {
     /// Waits until the call has arrived and waits.
     pub async fn arrived(&self) {
-        let mut way = self.0.subscribe();
-        let there = way.wait_for(|way| *way == Way::Waiting).await;
+        let mut state = self.0.subscribe();
+        let there = state.wait_for(|state| *state == HoldState::Waiting).await;
         there.map(drop).expect("the sender is here");
     }
 
@@ -72,27 +72,27 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.send_replace(Way::Open);
+        self.0.send_replace(HoldState::Open);
     }
 }
 
 /// A call that waits until it is released.
 pub(crate) struct Hold {
     side: Side,
-    way: watch::Sender<Way>,
+    state: watch::Sender<HoldState>,
 }
 
 impl Hold {
     async fn pass(&self) {
-        let mut way = self.way.subscribe();
-        self.way.send_if_modified(|way| {
-            let is_shut = *way == Way::Expected;
+        let mut state = self.state.subscribe();
+        self.state.send_if_modified(|state| {
+            let is_shut = *state == HoldState::Expected;
             if is_shut {
-                *way = Way::Waiting;
+                *state = HoldState::Waiting;
             }
             is_shut
         });
-        let open = way.wait_for(|way| *way == Way::Open).await;
+        let open = state.wait_for(|state| *state == HoldState::Open).await;
         open.map(drop).expect("the sender is here");
     }
 }
@@ -120,9 +120,9 @@ impl Plans {
 
     /// Plans a hold on one side of a call.
     pub(crate) fn hold(&mut self, at: At, side: Side) -> Held {
-        let way = watch::Sender::new(Way::Expected);
-        self.holds.push((at, Hold { side, way: way.clone() }));
-        Held(way)
+        let state = watch::Sender::new(HoldState::Expected);
+        self.holds.push((at, Hold { side, state: state.clone() }));
+        Held(state)
     }
 
     /// The recorded calls in their order.

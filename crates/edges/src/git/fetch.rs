@@ -5,18 +5,22 @@ use super::{
     Fetched, Git, GitError, GitRef, Wanted,
     refs::{self, FORGE_HEAD},
     repair,
-    way::{AtForge, Way},
+    transport::{AtForge, Transport},
 };
 use std::path::Path;
 
 /// Fetches the commit by its ref, else by its id, and also the default branch and the tags, as far as they are
 /// available.
-pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<Fetched, GitError> {
+pub(super) async fn bring(
+    transport: &Transport,
+    mirror: &Path,
+    wanted: &Wanted,
+) -> Result<Fetched, GitError> {
     let git = Git::new(mirror);
     if !mirror.exists() {
         repair::make_whole(mirror, &wanted.default_branch).await?;
     }
-    let by_ref = by_refs(way, mirror, wanted).await;
+    let by_ref = by_refs(transport, mirror, wanted).await;
     if is_at(mirror, wanted) || git.has_commit(&wanted.sha).await? {
         return Ok(by_ref.map_or_else(Fetched::Outdated, |()| Fetched::All));
     }
@@ -24,7 +28,7 @@ pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<F
         Err(fault) if is_final(&fault) => Err(fault),
         by_ref => {
             // The ref has moved or is gone; many servers still give a commit by its id.
-            let by_sha = way.fetch(&wanted.url, &[wanted.sha.to_string()]).await;
+            let by_sha = transport.fetch(&wanted.url, &[wanted.sha.to_string()]).await;
             match git.has_commit(&wanted.sha).await? {
                 true => Ok(by_ref.map_or_else(Fetched::Outdated, |()| Fetched::All)),
                 false => Err(explain(wanted, by_ref, by_sha)),
@@ -34,17 +38,17 @@ pub(super) async fn bring(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<F
 }
 
 /// Fetches the commit's ref, the default branch and the tags, in one call for nearly every push.
-async fn by_refs(way: &Way, mirror: &Path, wanted: &Wanted) -> Result<(), GitError> {
+async fn by_refs(transport: &Transport, mirror: &Path, wanted: &Wanted) -> Result<(), GitError> {
     let guess = refs::branch(mirror).unwrap_or_else(|| wanted.default_branch.clone());
     let own = wanted.remote_ref.clone();
-    match fetch_over(way, mirror, wanted, names(Some(&own), Some(&guess))).await {
+    match fetch_over(transport, mirror, wanted, names(Some(&own), Some(&guess))).await {
         Ok(()) if is_default(mirror, &guess) => return Ok(()),
         Err(fault) if !tells_of_a_lack(&fault) => return Err(fault),
         _ => {}
     }
-    let AtForge { default_branch, has_ref } = way.look(&wanted.url, &own).await?;
+    let AtForge { default_branch, has_ref } = transport.look(&wanted.url, &own).await?;
     let own = Some(own).filter(|_| has_ref);
-    fetch_over(way, mirror, wanted, names(own.as_deref(), default_branch.as_deref())).await?;
+    fetch_over(transport, mirror, wanted, names(own.as_deref(), default_branch.as_deref())).await?;
     note_default(mirror, default_branch.as_deref()).await
 }
 
@@ -57,13 +61,18 @@ fn names(own: Option<&str>, default: Option<&str>) -> Vec<String> {
 }
 
 /// Fetches refs and all tags, and overwrites the mirror's ones.
-async fn fetch_over(way: &Way, mirror: &Path, wanted: &Wanted, names: Vec<String>) -> Result<(), GitError> {
+async fn fetch_over(
+    transport: &Transport,
+    mirror: &Path,
+    wanted: &Wanted,
+    names: Vec<String>,
+) -> Result<(), GitError> {
     let refspecs = names.iter().map(|name| refspec(wanted, name));
     let refspecs = refspecs.chain(["+refs/tags/*:refs/tags/*".to_owned()]).collect::<Vec<_>>();
-    match way.fetch(&wanted.url, &refspecs).await {
+    match transport.fetch(&wanted.url, &refspecs).await {
         Err(fault) if collides(&fault) => {
             forget_branches(mirror, &names).await?;
-            way.fetch(&wanted.url, &refspecs).await
+            transport.fetch(&wanted.url, &refspecs).await
         }
         fetched => fetched,
     }

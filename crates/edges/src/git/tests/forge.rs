@@ -4,7 +4,7 @@ use crate::git::{
     Credentials, Fetched, Git, GitError, Mirrors, Wanted,
     fetch::{bring, has},
     git_files,
-    way::Way,
+    transport::Transport,
 };
 use kozmic_model::{git::Sha, ids::ProjectId};
 use std::{
@@ -97,8 +97,8 @@ impl Forge {
     }
 
     pub(in crate::git) async fn bring(&self, wanted: &Wanted) -> Result<Fetched, GitError> {
-        let way = Way::Http(Git::new(&self.mirror()).with("GIT_ALLOW_PROTOCOL", "file"));
-        bring(&way, &self.mirror(), wanted).await
+        let transport = Transport::Http(Git::new(&self.mirror()).with("GIT_ALLOW_PROTOCOL", "file"));
+        bring(&transport, &self.mirror(), wanted).await
     }
 
     /// Fetches the commit with the default branch and the tags.

@@ -4,14 +4,14 @@ use super::{Credentials, Git, GitError, Wanted, known_hosts::KnownHosts, ssh::Id
 use std::{path::Path, sync::Arc};
 
 /// A connection for a fetch.
-pub(super) enum Way {
+pub(super) enum Transport {
     /// HTTP, with or without a token.
     Http(Git),
     /// SSH with a deploy key.
     Ssh(Git, Identity),
 }
 
-impl Way {
+impl Transport {
     /// The connection for the wanted commit's credentials. A deploy key is in `keys` until this is dropped.
     pub(super) fn of(
         wanted: &Wanted,
