@@ -6,7 +6,7 @@ mod proxies;
 pub use crowd::Crowd;
 pub use proxies::TrustedProxies;
 
-pub(crate) use crowd::{Guest, admit};
+pub(crate) use crowd::{OpenRequest, admit};
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -26,7 +26,7 @@ pub struct Crowd {
 
 /// One request or live view of a client. It counts until all of its clones are dropped.
 #[derive(Clone)]
-pub(crate) struct Guest {
+pub(crate) struct OpenRequest {
     _present: Option<Arc<Presence>>,
 }
 
@@ -42,9 +42,9 @@ impl Crowd {
     }
 
     /// Counts one more for a client; none if that is one too many.
-    fn take(&self, client: Client) -> Option<Guest> {
+    fn take(&self, client: Client) -> Option<OpenRequest> {
         if client == Client::UNKNOWN {
-            return Some(Guest { _present: None });
+            return Some(OpenRequest { _present: None });
         }
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let count = present.entry(client).or_default();
@@ -52,7 +52,7 @@ impl Crowd {
             return None;
         }
         *count += 1;
-        Some(Guest { _present: Some(Arc::new(Presence { client, crowd: self.clone() })) })
+        Some(OpenRequest { _present: Some(Arc::new(Presence { client, crowd: self.clone() })) })
     }
 }
 
@@ -74,12 +74,12 @@ pub(crate) async fn admit(State(crowd): State<Crowd>, mut request: Request, next
     let client = peer.map_or(Client::UNKNOWN, |peer| crowd.proxies.client(peer, request.headers()));
     request.extensions_mut().insert(client);
     let is_behind = peer.is_some_and(|peer| crowd.proxies.contain(peer));
-    let Some(guest) = crowd.take(if is_behind { client } else { Client::UNKNOWN }) else {
+    let Some(open) = crowd.take(if is_behind { client } else { Client::UNKNOWN }) else {
         tracing::debug!(?client, "a client has too much open");
         return WebError::Crowded.into_response();
     };
-    request.extensions_mut().insert(guest.clone());
-    next.run(request).await.map(|body| Body::new(Holding::new(body, guest)))
+    request.extensions_mut().insert(open.clone());
+    next.run(request).await.map(|body| Body::new(Holding::new(body, open)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Accepts WebSockets only from this server's own pages: browsers send cookies with WebSockets of any page.
 
 use super::socket::Socket;
-use crate::{app::Shared, clients::Guest, error::WebError};
+use crate::{app::Shared, clients::OpenRequest, error::WebError};
 use axum::{
     extract::{FromRequestParts, WebSocketUpgrade},
     http::{
@@ -20,7 +20,7 @@ const LONGEST: usize = 4 * 1024;
 pub(crate) struct OurSocket {
     upgrade: WebSocketUpgrade,
     /// Counts for the client that opened it.
-    guest: Option<Guest>,
+    open: Option<OpenRequest>,
 }
 
 impl OurSocket {
@@ -34,10 +34,10 @@ impl OurSocket {
         self,
         watch: impl FnOnce(Socket) -> W + Send + 'static,
     ) -> Response {
-        let Self { upgrade, guest } = self;
+        let Self { upgrade, open } = self;
         upgrade.on_upgrade(move |socket| async move {
             watch(Socket::new(socket)).await;
-            drop(guest);
+            drop(open);
         })
     }
 }
@@ -53,7 +53,7 @@ impl FromRequestParts<Shared> for OurSocket {
         let upgrade = upgrade.map_err(IntoResponse::into_response)?;
         // A whole frame is read before its message is measured, so the frames are limited, too.
         let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
-        Ok(Self { upgrade, guest: parts.extensions.get().cloned() })
+        Ok(Self { upgrade, open: parts.extensions.get().cloned() })
     }
 }
 
