@@ -7,7 +7,7 @@ mod access;
 mod looker;
 
 pub(crate) use access::{allowed, holder, is_signed_in, project, ring_out};
-pub(crate) use cookies::{Cookies, Departure, Notice, Tone};
+pub(crate) use cookies::{Cookies, Notice, PendingSignIn, Tone};
 pub(crate) use csrf::{Checked, Nothing};
 pub(crate) use looker::Looker;
 

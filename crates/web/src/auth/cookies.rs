@@ -26,7 +26,7 @@ pub(crate) struct Cookies {
 
 /// A sign-in in progress at the forge.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Departure {
+pub(crate) struct PendingSignIn {
     /// The text that the forge must send back, so that nobody can make a browser use another person's sign-in.
     pub(crate) state: String,
     /// The secret that the forge requires together with the code of this sign-in.
@@ -68,7 +68,7 @@ impl Cookies {
     }
 
     /// The browser's sign-in in progress.
-    pub(crate) fn departure(&self) -> Option<Departure> {
+    pub(crate) fn pending_sign_in(&self) -> Option<PendingSignIn> {
         self.read_json("sign_in")
     }
 
@@ -83,8 +83,8 @@ impl Cookies {
     }
 
     /// Stores a sign-in in progress.
-    pub(crate) fn set_departure(self, departure: &Departure) -> Self {
-        self.set_json("sign_in", departure, SIGN_IN_TIME)
+    pub(crate) fn set_pending_sign_in(self, pending: &PendingSignIn) -> Self {
+        self.set_json("sign_in", pending, SIGN_IN_TIME)
     }
 
     /// Leaves a notice for the next page.

@@ -7,7 +7,7 @@ use super::frame::only_live;
 use crate::{
     address::Ask,
     app::Shared,
-    auth::{self, Checked, Cookies, Departure, Nothing, Notice, SignedIn, Tone, same},
+    auth::{self, Checked, Cookies, Nothing, Notice, PendingSignIn, SignedIn, Tone, same},
     error::WebError,
     next::{local_path, sign_in_address},
 };
@@ -40,7 +40,7 @@ pub(crate) struct After {
 
 /// The values with which the forge sends a browser back.
 #[derive(Deserialize)]
-pub(crate) struct Arrival {
+pub(crate) struct Callback {
     code: Option<String>,
     #[serde(default)]
     state: String,
@@ -84,7 +84,7 @@ pub(crate) async fn depart(
     let forge = app.edges.forge.authorize_url(state.expose_secret(), &verifier, &app.face.callback_url());
     let [state, verifier] = [state, verifier].map(|secret| secret.expose_secret().to_owned());
     let next = local_path(&next).unwrap_or("/").to_owned();
-    cookies.set_departure(&Departure { state, verifier, next }).onto(Redirect::to(forge.as_str()))
+    cookies.set_pending_sign_in(&PendingSignIn { state, verifier, next }).onto(Redirect::to(forge.as_str()))
 }
 
 /// `GET /_auth/auth-callback/`: the browser comes back from the forge.
@@ -92,13 +92,13 @@ pub(crate) async fn arrive(
     State(app): State<Shared>,
     cookies: Cookies,
     headers: HeaderMap,
-    Ask(arrival): Ask<Arrival>,
+    Ask(callback): Ask<Callback>,
 ) -> Response {
-    let departure = cookies.departure();
-    let (next, verifier) = departure.as_ref().map_or(("/", ""), |left| (&left.next, &left.verifier));
+    let pending = cookies.pending_sign_in();
+    let (next, verifier) = pending.as_ref().map_or(("/", ""), |pending| (&pending.next, &pending.verifier));
     let former = auth::visitor(&headers, &app).await.ok().flatten();
     let cookies = cookies.forget_departure();
-    let code = match usable_code(arrival, departure.as_ref()) {
+    let code = match usable_code(callback, pending.as_ref()) {
         Ok(code) => code,
         Err(why) => return turned_back(cookies, next, why),
     };
@@ -147,9 +147,9 @@ async fn go_dark(app: &Shared, former: Option<SignedIn>) {
 }
 
 /// The code to send to the forge, or the words for the person.
-fn usable_code(arrival: Arrival, departure: Option<&Departure>) -> Result<String, String> {
-    let known = departure.is_some_and(|departure| same(&departure.state, &arrival.state));
-    match (known, arrival.error.as_deref(), arrival.code) {
+fn usable_code(callback: Callback, pending: Option<&PendingSignIn>) -> Result<String, String> {
+    let known = pending.is_some_and(|pending| same(&pending.state, &callback.state));
+    match (known, callback.error.as_deref(), callback.code) {
         (false, ..) => {
             Err("That sign-in was too old, or began in another window. Please try again.".to_owned())
         }
@@ -157,7 +157,7 @@ fn usable_code(arrival: Arrival, departure: Option<&Departure>) -> Result<String
             Err("You did not let Kozmic in. That is fine; nothing was changed.".to_owned())
         }
         (true, Some(error), _) => {
-            Err(format!("The sign-in failed: {}", arrival.error_description.as_deref().unwrap_or(error)))
+            Err(format!("The sign-in failed: {}", callback.error_description.as_deref().unwrap_or(error)))
         }
         (true, None, Some(code)) => Ok(code),
         (true, None, None) => Err("The sign-in came back without a code. Please try again.".to_owned()),
@@ -196,24 +196,24 @@ fn was_signed_out(app: &Shared, cookies: &Cookies) -> Option<Notice> {
 mod tests {
     use super::*;
 
-    fn arrival(code: Option<&str>, state: &str, error: Option<&str>) -> Arrival {
+    fn callback(code: Option<&str>, state: &str, error: Option<&str>) -> Callback {
         let own = |text: Option<&str>| text.map(str::to_owned);
-        Arrival { code: own(code), state: state.into(), error: own(error), error_description: None }
+        Callback { code: own(code), state: state.into(), error: own(error), error_description: None }
     }
 
     #[test]
     fn a_code_counts_only_with_the_state_that_left() {
-        let departure = Departure { state: "abc".into(), verifier: "v".into(), next: "/".into() };
-        assert_eq!(usable_code(arrival(Some("1"), "abc", None), Some(&departure)).unwrap(), "1");
-        assert!(usable_code(arrival(Some("1"), "abd", None), Some(&departure)).is_err());
-        assert!(usable_code(arrival(Some("1"), "", None), None).is_err());
-        assert!(usable_code(arrival(None, "abc", None), Some(&departure)).is_err());
+        let pending = PendingSignIn { state: "abc".into(), verifier: "v".into(), next: "/".into() };
+        assert_eq!(usable_code(callback(Some("1"), "abc", None), Some(&pending)).unwrap(), "1");
+        assert!(usable_code(callback(Some("1"), "abd", None), Some(&pending)).is_err());
+        assert!(usable_code(callback(Some("1"), "", None), None).is_err());
+        assert!(usable_code(callback(None, "abc", None), Some(&pending)).is_err());
     }
 
     #[test]
     fn who_declines_is_not_scolded() {
-        let departure = Departure { state: "abc".into(), verifier: "v".into(), next: "/".into() };
-        let said = usable_code(arrival(None, "abc", Some("access_denied")), Some(&departure)).unwrap_err();
+        let pending = PendingSignIn { state: "abc".into(), verifier: "v".into(), next: "/".into() };
+        let said = usable_code(callback(None, "abc", Some("access_denied")), Some(&pending)).unwrap_err();
         assert!(said.contains("That is fine"));
     }
 }
