@@ -11,7 +11,7 @@
 //! | project | a repository that Kozmic builds |
 //! | member | a user of a project, with a role: owner, manager or member |
 //! | admission | the organization by which the forge says that a user may sign in |
-//! | guest, of the forge | a user who may sign in because of an organization |
+//! | guest | a user who may sign in because of an organization |
 //! | looker | a person or program that only looks; an onlooker looks at the monitor |
 //! | sight | the part of the monitor that an onlooker may see |
 //! | audit trail | an entry for each change that somebody made, with who made it: the actor, and the deed |
@@ -26,7 +26,7 @@
 //! | name | the name of an artifact or a kernel's image: made from repository and branch, with one owner |
 //! | wish | a request for a name: the plain name and the name with a suffix |
 //! | artifact | a file or directory that a job made and published, under a versioned name and behind a stable link |
-//! | hub, of artifacts | a server outside of Kozmic to which artifacts are published |
+//! | hub | a server outside of Kozmic to which artifacts are published |
 //! | delivery | one request of the forge to an address of Kozmic |
 //! | endpoint | the owner of the address that a delivery came to: a hook or the Auto Builder |
 //! | subscription | a webhook by which Kozmic gets deliveries |
@@ -90,16 +90,16 @@
 //! | way out | the addresses that a job container reaches, and the rules against that |
 //! | fence | the check that refuses requests to the server from job containers |
 //! | mirror | a local copy of a forge's repository, from which commits are checked out |
-//! | way, of git | the connection for a fetch: HTTP or SSH |
+//! | transport, of git | the connection for a fetch: HTTP or SSH |
 //! | room | the free space of disks, of which a part is kept free |
 //! | ballast | a file that only takes room; it is removed when the disk is full, so that the database can write |
 //! | vault | the part that seals and opens tokens and secrets |
 //! | pulse | the result of the last try to write to the database |
-//! | crowd | the requests and live views that each client behind a proxy has open; a guest is one of these |
+//! | crowd | the number of requests and live views that each client behind a proxy has open |
+//! | visit | a person's request for a page |
 //! | face | the settings of the installation that concern browsers |
-//! | hub, of the monitor | the task that looks at the store once for all live viewers |
-//! | seat | a viewer's connection to the hub of the monitor |
-//! | desk, of the monitor | the data that the hub's task and the viewers share |
+//! | broadcaster | the task that looks at the store once for all live viewers of the monitor, and sends the differences |
+//! | seat | a viewer's connection to the broadcaster |
 //! | tail | the last lines of a log |
 //! | story | a test of the whole program |
 //! | double | a server that stands in for GitHub or a hub in tests |

@@ -5,14 +5,14 @@
 mod frames;
 mod log;
 mod monitor;
-mod news;
+mod changes;
 mod origin;
 mod socket;
 mod text;
 
+pub(crate) use changes::changes;
 pub(crate) use log::{log, log_of_attempt};
 pub(crate) use monitor::monitor;
-pub(crate) use news::news;
 
 use crate::{app::Shared, auth::Looker, error::WebError};
 use axum::extract::ws::Message;

@@ -2,8 +2,8 @@
 //! and takes no part in the way of a push.
 //!
 //! A person or program that asks becomes an [`Onlooker`] first, and sees no more than their [`Sight`]. A look at the
-//! store and the logs makes [`Card`]s, and all cards at one moment are a view. The hub sends the differences between
-//! two views to all live viewers (`live/monitor.rs`).
+//! store and the logs makes [`Card`]s, and all cards at one moment are a view. The broadcaster sends the differences
+//! between two views to all live viewers (`live/monitor.rs`).
 
 mod sight;
 mod terminal;
@@ -12,18 +12,18 @@ mod card;
 mod json;
 mod look;
 mod view;
-mod hub;
+mod broadcaster;
 mod answers;
 mod report;
 #[cfg(test)]
 pub(crate) mod samples;
 
 pub(crate) use answers::{full_history, history, status};
+pub(crate) use broadcaster::{Broadcaster, Seat, Told};
 pub(crate) use card::Card;
-pub(crate) use hub::{Hub, Seat, Told};
 pub(crate) use report::{of_branch, report};
 pub(crate) use sight::{Onlooker, Program, Sight};
-pub(crate) use view::{News, View};
+pub(crate) use view::{Difference, View};
 
 use crate::{app::App, error::WebError};
 use tails::Tails;

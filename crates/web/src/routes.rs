@@ -124,7 +124,7 @@ fn for_machines() -> Router<Shared> {
         .route("/hook/kernel/", automatic_delivery())
         .route("/_hooks/hook/{hook}/", delivery())
         .route("/_hooks/hook/{hook}", delivery())
-        .route("/live", get(live::news))
+        .route("/live", get(live::changes))
         .route("/projects/{project}/jobs/{job}/log/live", get(live::log))
         .route("/projects/{project}/jobs/{job}/log/live/{attempt}", get(live::log_of_attempt))
         .route("/badges/{owner}/{name}", get(badges::default))
@@ -136,7 +136,7 @@ fn for_machines() -> Router<Shared> {
         .route("/readyz", get(health::ready))
 }
 
-/// The monitor of the Auto Builder, for people and programs. All live viewers share one hub.
+/// The monitor of the Auto Builder, for people and programs. All live viewers share one broadcaster.
 fn monitors() -> Router<Shared> {
     Router::new()
         .route("/monitor/", get(pages::monitor::monitor))
@@ -146,7 +146,7 @@ fn monitors() -> Router<Shared> {
         .route("/build/logs/{owner}/{name}/{*branch}", get(monitor::of_branch))
         .route("/report/{job}", get(monitor::report))
         .route("/buildio", get(live::monitor))
-        .layer(Extension(monitor::Hub::default()))
+        .layer(Extension(monitor::Broadcaster::default()))
 }
 
 /// Answers for an unknown address. It may only lack its last slash: then redirects.

@@ -150,7 +150,7 @@ impl Viewer {
         }
     }
 
-    /// Sends the news: the state if it changed, and the log's new bytes. The last state follows the last byte.
+    /// Sends the changes: the state if it changed, and the log's new bytes. The last state follows the last byte.
     async fn tell(&mut self) -> Result<(), Broken> {
         let status = self.job.status;
         if self.told.replace(status) != Some(status) && !status.is_finished() {

@@ -13,7 +13,7 @@ use crate::{
     app::Shared,
     auth::Looker,
     error::WebError,
-    monitor::{Hub, News, Onlooker, Program, Seat, Sight, Told, View},
+    monitor::{Broadcaster, Difference, Onlooker, Program, Seat, Sight, Told, View},
 };
 use axum::{
     Extension,
@@ -34,7 +34,7 @@ const TRUST: Duration = Duration::from_secs(5);
 /// One viewer of the monitor.
 struct Viewer {
     app: Shared,
-    hub: Hub,
+    broadcaster: Broadcaster,
     onlooker: Onlooker,
     socket: Socket,
     seat: Seat,
@@ -45,15 +45,15 @@ struct Viewer {
 /// `GET /buildio`
 pub(crate) async fn monitor(
     State(app): State<Shared>,
-    Extension(hub): Extension<Hub>,
+    Extension(broadcaster): Extension<Broadcaster>,
     Program(onlooker): Program,
     ours: OurSocket,
 ) -> Response {
     // The bell listens from here on, so a change before the connection is open is noticed as well.
     let people = app.edges.broker.bell(Topic::Projects);
     ours.open(move |socket| async move {
-        let seat = hub.join(&app);
-        let mut viewer = Viewer { app, hub, onlooker, socket, seat, certain: Instant::now() };
+        let seat = broadcaster.join(&app);
+        let mut viewer = Viewer { app, broadcaster, onlooker, socket, seat, certain: Instant::now() };
         if let Err(Broken::Ours(fault)) = viewer.watch(people).await {
             tracing::error!("a live monitor broke off: {fault:#}");
         }
@@ -68,7 +68,7 @@ impl Viewer {
         self.show_all().await?;
         loop {
             tokio::select! {
-                told = self.seat.news.recv() => self.pass_on(told).await?,
+                told = self.seat.differences.recv() => self.pass_on(told).await?,
                 () = people.rung(), if self.is_limited() && doubt.is_none() => {
                     doubt = Some(Box::pin(sleep_until(self.certain + TRUST)));
                 }
@@ -85,7 +85,7 @@ impl Viewer {
         }
     }
 
-    /// Sends the present state. Before the hub's first look there is none, and it comes later by itself.
+    /// Sends the present state. Before the broadcaster's first look there is none, and it comes later by itself.
     async fn show_all(&mut self) -> Result<(), Broken> {
         match self.seat.view.take() {
             Some(view) => self.show(&view).await,
@@ -102,15 +102,18 @@ impl Viewer {
         Ok(())
     }
 
-    /// Sends the hub's news. A viewer that is too far behind, or whose hub failed, gets everything again.
+    /// Sends the broadcaster's differences. A viewer that is too far behind, or whose broadcaster failed, gets
+    /// everything again.
     async fn pass_on(&mut self, told: Result<Told, RecvError>) -> Result<(), Broken> {
         let sight = &self.onlooker.sight;
         let frame = match told {
-            Ok(Told { news: News::Update(shown, frame), .. }) => shown.is_for(sight).then_some(frame),
-            Ok(Told { news: News::Status, view }) => Some(view.status_frame(sight)),
-            Ok(Told { news: News::History, view }) => Some(view.history_frame(sight)),
+            Ok(Told { difference: Difference::Update(shown, frame), .. }) => {
+                shown.is_for(sight).then_some(frame)
+            }
+            Ok(Told { difference: Difference::Status, view }) => Some(view.status_frame(sight)),
+            Ok(Told { difference: Difference::History, view }) => Some(view.history_frame(sight)),
             Err(RecvError::Lagged(_)) => {
-                self.seat = self.hub.join(&self.app);
+                self.seat = self.broadcaster.join(&self.app);
                 return self.show_all().await;
             }
             Err(RecvError::Closed) => return Err(Broken::Gone),
@@ -134,7 +137,7 @@ impl Viewer {
                 self.certain = Instant::now();
                 if sight != self.onlooker.sight {
                     self.onlooker.sight = sight;
-                    self.seat = self.hub.join(&self.app);
+                    self.seat = self.broadcaster.join(&self.app);
                     self.show_all().await?;
                 }
                 Ok(())

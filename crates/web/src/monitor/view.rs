@@ -31,7 +31,7 @@ pub(crate) struct View {
 
 /// A difference between two views, as it is sent to viewers.
 #[derive(Clone, Debug)]
-pub(crate) enum News {
+pub(crate) enum Difference {
     /// A build began, changed or just ended.
     Update(Arc<Shown>, Utf8Bytes),
     /// A running build disappeared without having ended, or other viewers may see it now: the whole list is sent again.
@@ -73,24 +73,24 @@ impl View {
         self.running.iter().chain(&self.ended).map(|shown| shown.card.attempt).collect()
     }
 
-    /// The news for viewers who know `before`.
-    pub(super) fn news_since(&self, before: &Self) -> Vec<News> {
+    /// The differences for viewers who know `before`.
+    pub(super) fn differences_from(&self, before: &Self) -> Vec<Difference> {
         let changed =
             self.running.iter().filter(|shown| !before.running.iter().any(|known| Arc::ptr_eq(known, shown)));
-        let mut news = changed.map(Shown::update).collect::<Vec<_>>();
+        let mut differences = changed.map(Shown::update).collect::<Vec<_>>();
         let gone = before.running.iter().filter(|known| find(&self.running, known.card.id).is_none());
         let (ended, lost) =
             gone.map(|known| find(&self.ended, known.card.id)).partition::<Vec<_>, _>(Option::is_some);
-        news.extend(ended.into_iter().flatten().map(Shown::update));
+        differences.extend(ended.into_iter().flatten().map(Shown::update));
         if !lost.is_empty() || self.changes_hands(before) {
-            news.push(News::Status);
+            differences.push(Difference::Status);
         }
         let is_same = self.ended.len() == before.ended.len()
             && self.ended.iter().zip(&before.ended).all(|(one, other)| Arc::ptr_eq(one, other));
         if !is_same {
-            news.push(News::History);
+            differences.push(Difference::History);
         }
-        news
+        differences
     }
 
     /// True if other viewers than before may see a running job. A viewer who may not see it any more does not receive
@@ -130,9 +130,9 @@ impl Shown {
         self.card.is_for(sight)
     }
 
-    fn update(this: &Arc<Self>) -> News {
+    fn update(this: &Arc<Self>) -> Difference {
         let frame = format!(r#"{{"event":"update","payload":{}}}"#, this.json);
-        News::Update(Arc::clone(this), frame.into())
+        Difference::Update(Arc::clone(this), frame.into())
     }
 }
 
@@ -173,18 +173,18 @@ mod tests {
         Some(ids.iter().map(|id| card(*id, Status::Success)).collect())
     }
 
-    /// The news in short: `+` and the job's number for an update, `status`, `history`.
+    /// The differences in short: `+` and the job's number for an update, `status`, `history`.
     fn told(after: &View, before: &View) -> Vec<String> {
-        let short = |news: News| match news {
-            News::Update(shown, frame) => {
+        let short = |difference: Difference| match difference {
+            Difference::Update(shown, frame) => {
                 let frame = serde_json::from_str::<Value>(&frame).unwrap();
                 assert_eq!(frame["payload"]["id"], shown.card.id.to_string());
                 format!("{} {}", shown.card.id, shown.card.state)
             }
-            News::Status => "status".to_owned(),
-            News::History => "history".to_owned(),
+            Difference::Status => "status".to_owned(),
+            Difference::History => "history".to_owned(),
         };
-        after.news_since(before).into_iter().map(short).collect()
+        after.differences_from(before).into_iter().map(short).collect()
     }
 
     fn payload(frame: &Utf8Bytes, event: &str) -> Value {

@@ -145,7 +145,7 @@ impl Frame {
         self.projects.len() >= MANY_PROJECTS
     }
 
-    /// The address from which the page receives news.
+    /// The address from which the page learns of changes.
     pub(crate) fn news_address(&self) -> String {
         match self.current {
             Some(project) => format!("/live?project={project}"),

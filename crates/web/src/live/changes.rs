@@ -17,7 +17,7 @@ pub(crate) struct About {
 }
 
 /// `GET /live?project=<id>`
-pub(crate) async fn news(
+pub(crate) async fn changes(
     State(app): State<Shared>,
     looker: Looker,
     Ask(About { project }): Ask<About>,
@@ -45,15 +45,15 @@ struct Listener {
 }
 
 impl Listener {
-    /// Tells once at the beginning that there may be news, because the page was made before the bells listened. Then
+    /// Tells once at the beginning that there may be changes, because the page was made before the bells listened. Then
     /// tells whenever a bell rings.
     async fn tell(&mut self, mut list: Bell, mut page: Bell) -> Result<(), Broken> {
         let mut ticks = ticks();
         send(&mut self.socket, changed()).await?;
         loop {
             tokio::select! {
-                () = list.rung() => self.news().await?,
-                () = page.rung() => self.news().await?,
+                () = list.rung() => self.announce().await?,
+                () = page.rung() => self.announce().await?,
                 _ = ticks.tick() => {
                     self.stay().await?;
                     tick(&mut self.socket, frames::TICK).await?;
@@ -63,7 +63,7 @@ impl Listener {
         }
     }
 
-    async fn news(&mut self) -> Result<(), Broken> {
+    async fn announce(&mut self) -> Result<(), Broken> {
         self.stay().await?;
         send(&mut self.socket, changed()).await
     }

@@ -1,11 +1,11 @@
-//! Looks once for all live viewers: a thousand open monitors cost the store as much as one. The hub's task runs from
-//! the first viewer to the last. It waits for a bell, waits a little for more changes, looks, and sends the
+//! Looks once for all live viewers: a thousand open monitors cost the store as much as one. The broadcaster's task runs
+//! from the first viewer to the last. It waits for a bell, waits a little for more changes, looks, and sends the
 //! differences.
 
 use super::{
     look,
     tails::Tails,
-    view::{HISTORY, News, View},
+    view::{Difference, HISTORY, View},
 };
 use crate::app::{App, Shared};
 use anyhow::Result;
@@ -23,98 +23,98 @@ use tokio::{sync::broadcast, time::sleep};
 /// Time after a bell in which changes are collected and sent together.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// Interval at which the hub looks even if no bell rings.
+/// Interval at which the broadcaster looks even if no bell rings.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Pause if the database or the disk has trouble.
 const TROUBLE: Duration = Duration::from_secs(5);
 
-/// The most news that wait for a slow viewer. If it is further behind, it gets everything again.
+/// The most differences that wait for a slow viewer. If it is further behind, it gets everything again.
 const WAITING: usize = 64;
 
 /// Number of the newest builds that are searched for a viewer who may not see everything.
 const REACH: u64 = 4 * HISTORY as u64;
 
-/// The hub, which viewers join.
+/// The broadcaster, which viewers join.
 #[derive(Clone, Default)]
-pub(crate) struct Hub(Arc<Mutex<Option<Desk>>>);
+pub(crate) struct Broadcaster(Arc<Mutex<Option<Feed>>>);
 
 /// The data that the task and the viewers share.
-struct Desk {
+struct Feed {
     /// The last view; none until the first look is over.
     view: Option<Arc<View>>,
-    news: broadcast::Sender<Told>,
+    differences: broadcast::Sender<Told>,
 }
 
 /// One difference, together with the whole new view.
 #[derive(Clone)]
 pub(crate) struct Told {
-    pub(crate) news: News,
+    pub(crate) difference: Difference,
     pub(crate) view: Arc<View>,
 }
 
-/// A viewer's connection to the hub: the present view if there was a first look, and the news to come.
+/// A viewer's connection to the broadcaster: the present view if there was a first look, and the differences to come.
 pub(crate) struct Seat {
     pub(crate) view: Option<Arc<View>>,
-    pub(crate) news: broadcast::Receiver<Told>,
+    pub(crate) differences: broadcast::Receiver<Told>,
 }
 
-impl Hub {
-    /// Adds a viewer. The first viewer starts the hub's task.
+impl Broadcaster {
+    /// Adds a viewer. The first viewer starts the broadcaster's task.
     pub(crate) fn join(&self, app: &Shared) -> Seat {
-        let mut desk = self.desk();
-        if let Some(Desk { view, news }) = desk.as_ref() {
-            return Seat { view: view.clone(), news: news.subscribe() };
+        let mut feed = self.feed();
+        if let Some(Feed { view, differences }) = feed.as_ref() {
+            return Seat { view: view.clone(), differences: differences.subscribe() };
         }
-        let (sender, news) = broadcast::channel(WAITING);
-        *desk = Some(Desk { view: None, news: sender.clone() });
-        tokio::spawn(watch(Task { hub: self.clone(), news: sender }, Arc::clone(app)));
-        Seat { view: None, news }
+        let (sender, differences) = broadcast::channel(WAITING);
+        *feed = Some(Feed { view: None, differences: sender.clone() });
+        tokio::spawn(watch(Task { broadcaster: self.clone(), differences: sender }, Arc::clone(app)));
+        Seat { view: None, differences }
     }
 
     /// Ends the shared data if there are no viewers; true if so.
     fn leave(&self) -> bool {
-        let mut desk = self.desk();
-        let is_empty = desk.as_ref().is_none_or(|desk| desk.news.receiver_count() == 0);
+        let mut feed = self.feed();
+        let is_empty = feed.as_ref().is_none_or(|feed| feed.differences.receiver_count() == 0);
         if is_empty {
-            *desk = None;
+            *feed = None;
         }
         is_empty
     }
 
-    /// Sends the news. A viewer that joins meanwhile either receives them or finds them in the view.
-    fn tell(&self, view: &Arc<View>, all: Vec<News>) {
-        let mut desk = self.desk();
-        let Some(desk) = desk.as_mut() else { return };
-        desk.view = Some(Arc::clone(view));
-        for news in all {
+    /// Sends the differences. A viewer that joins meanwhile either receives them or finds them in the view.
+    fn tell(&self, view: &Arc<View>, all: Vec<Difference>) {
+        let mut feed = self.feed();
+        let Some(feed) = feed.as_mut() else { return };
+        feed.view = Some(Arc::clone(view));
+        for difference in all {
             // It fails only if there are no viewers.
-            let _ = desk.news.send(Told { news, view: Arc::clone(view) });
+            let _ = feed.differences.send(Told { difference, view: Arc::clone(view) });
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Option<Desk>> {
+    fn feed(&self) -> MutexGuard<'_, Option<Feed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The hub's task. However it ends, it removes the shared data: viewers notice that and join again.
+/// The broadcaster's task. However it ends, it removes the shared data: viewers notice that and join again.
 struct Task {
-    hub: Hub,
-    news: broadcast::Sender<Told>,
+    broadcaster: Broadcaster,
+    differences: broadcast::Sender<Told>,
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        let mut desk = self.hub.desk();
+        let mut feed = self.broadcaster.feed();
         // After the last viewer left, the next one may already have a new task.
-        if desk.as_ref().is_some_and(|desk| desk.news.same_channel(&self.news)) {
-            *desk = None;
+        if feed.as_ref().is_some_and(|feed| feed.differences.same_channel(&self.differences)) {
+            *feed = None;
         }
     }
 }
 
-/// Looks and sends news until there are no more viewers.
+/// Looks and sends differences until there are no more viewers.
 async fn watch(task: Task, app: Shared) {
     // The bells listen before the first look, so every later change rings.
     let mut bells = Bells {
@@ -124,12 +124,12 @@ async fn watch(task: Task, app: Shared) {
     let mut looker = Looker::default();
     loop {
         match looker.look(&app).await {
-            Ok((view, news)) => {
-                task.hub.tell(&view, news);
+            Ok((view, differences)) => {
+                task.broadcaster.tell(&view, differences);
                 sleep(GATHER).await;
                 tokio::select! {
                     is_history_certain = bells.rung() => looker.is_history_certain &= is_history_certain,
-                    () = task.news.closed() => {}
+                    () = task.differences.closed() => {}
                 }
             }
             Err(fault) => {
@@ -137,13 +137,13 @@ async fn watch(task: Task, app: Shared) {
                 sleep(TROUBLE).await;
             }
         }
-        if task.news.receiver_count() == 0 && task.hub.leave() {
+        if task.differences.receiver_count() == 0 && task.broadcaster.leave() {
             return;
         }
     }
 }
 
-/// The bells that wake the hub.
+/// The bells that wake the broadcaster.
 struct Bells {
     jobs: Bell,
     projects: Bell,
@@ -177,7 +177,7 @@ struct Looker {
 
 impl Looker {
     /// The present view, and its differences from the last one.
-    async fn look(&mut self, app: &App) -> Result<(Arc<View>, Vec<News>)> {
+    async fn look(&mut self, app: &App) -> Result<(Arc<View>, Vec<Difference>)> {
         let before = self.view.clone().unwrap_or_default();
         let running = look::running(app, &mut self.tails).await?;
         let newest =
@@ -189,13 +189,13 @@ impl Looker {
             false => None,
         };
         let view = Arc::new(before.with(running, ended));
-        let news = match self.view {
-            Some(_) => view.news_since(&before),
-            None => vec![News::Status, News::History],
+        let differences = match self.view {
+            Some(_) => view.differences_from(&before),
+            None => vec![Difference::Status, Difference::History],
         };
         self.tails.keep(&view.attempts());
         (self.view, self.newest, self.is_history_certain) = (Some(Arc::clone(&view)), newest, true);
-        Ok((view, news))
+        Ok((view, differences))
     }
 }
 
@@ -208,61 +208,64 @@ fn reach(app: &App) -> u64 {
 mod tests {
     use super::*;
 
-    fn desk(hub: &Hub) -> Seat {
-        let (sender, news) = broadcast::channel(2);
-        *hub.desk() = Some(Desk { view: None, news: sender });
-        Seat { view: None, news }
+    fn feed(broadcaster: &Broadcaster) -> Seat {
+        let (sender, differences) = broadcast::channel(2);
+        *broadcaster.feed() = Some(Feed { view: None, differences: sender });
+        Seat { view: None, differences }
     }
 
-    fn task(hub: &Hub) -> Task {
-        Task { hub: hub.clone(), news: hub.desk().as_ref().unwrap().news.clone() }
+    fn task(broadcaster: &Broadcaster) -> Task {
+        Task {
+            broadcaster: broadcaster.clone(),
+            differences: broadcaster.feed().as_ref().unwrap().differences.clone(),
+        }
     }
 
     #[tokio::test]
     async fn what_is_told_is_heard_and_found_by_who_comes_later() {
-        let hub = Hub::default();
-        let mut seat = desk(&hub);
+        let broadcaster = Broadcaster::default();
+        let mut seat = feed(&broadcaster);
         let view = Arc::new(View::default());
-        hub.tell(&view, vec![News::Status, News::History]);
-        assert!(matches!(seat.news.recv().await.unwrap().news, News::Status));
-        assert!(matches!(seat.news.recv().await.unwrap().news, News::History));
-        assert!(Arc::ptr_eq(hub.desk().as_ref().unwrap().view.as_ref().unwrap(), &view));
+        broadcaster.tell(&view, vec![Difference::Status, Difference::History]);
+        assert!(matches!(seat.differences.recv().await.unwrap().difference, Difference::Status));
+        assert!(matches!(seat.differences.recv().await.unwrap().difference, Difference::History));
+        assert!(Arc::ptr_eq(broadcaster.feed().as_ref().unwrap().view.as_ref().unwrap(), &view));
     }
 
     #[tokio::test]
     async fn a_viewer_that_lags_behind_is_told_so_and_holds_up_nobody() {
-        let hub = Hub::default();
-        let mut seat = desk(&hub);
-        hub.tell(&Arc::default(), vec![News::Status, News::Status, News::Status]);
-        assert!(matches!(seat.news.recv().await, Err(broadcast::error::RecvError::Lagged(1))));
+        let broadcaster = Broadcaster::default();
+        let mut seat = feed(&broadcaster);
+        broadcaster.tell(&Arc::default(), vec![Difference::Status, Difference::Status, Difference::Status]);
+        assert!(matches!(seat.differences.recv().await, Err(broadcast::error::RecvError::Lagged(1))));
     }
 
     #[test]
-    fn the_desk_is_taken_away_only_from_nobody() {
-        let hub = Hub::default();
-        let seat = desk(&hub);
-        assert!(!hub.leave());
+    fn the_feed_is_taken_away_only_from_nobody() {
+        let broadcaster = Broadcaster::default();
+        let seat = feed(&broadcaster);
+        assert!(!broadcaster.leave());
         drop(seat);
-        assert!(hub.leave() && hub.desk().is_none());
+        assert!(broadcaster.leave() && broadcaster.feed().is_none());
     }
 
     #[tokio::test]
     async fn when_the_task_ends_viewers_notice() {
-        let hub = Hub::default();
-        let mut seat = desk(&hub);
-        drop(task(&hub));
-        assert!(matches!(seat.news.recv().await, Err(broadcast::error::RecvError::Closed)));
+        let broadcaster = Broadcaster::default();
+        let mut seat = feed(&broadcaster);
+        drop(task(&broadcaster));
+        assert!(matches!(seat.differences.recv().await, Err(broadcast::error::RecvError::Closed)));
     }
 
     #[test]
-    fn a_task_that_ends_leaves_the_next_ones_desk_alone() {
-        let hub = Hub::default();
-        drop(desk(&hub));
-        let task = task(&hub);
-        assert!(hub.leave());
-        let _seat = desk(&hub);
+    fn a_task_that_ends_leaves_the_next_ones_feed_alone() {
+        let broadcaster = Broadcaster::default();
+        drop(feed(&broadcaster));
+        let task = task(&broadcaster);
+        assert!(broadcaster.leave());
+        let _seat = feed(&broadcaster);
         drop(task);
-        assert!(hub.desk().is_some());
+        assert!(broadcaster.feed().is_some());
     }
 
     #[tokio::test]
