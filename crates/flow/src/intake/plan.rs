@@ -59,9 +59,9 @@ mod tests {
             ..HookDraft::default()
         };
         for labels in ["", "gpu, arm64"] {
-            let recipe = draft(labels).check().unwrap();
+            let settings = draft(labels).check().unwrap();
             let hook =
-                Hook { id: HookId(1), project: ProjectId(1), recipe, webhook: None, is_unsigned: false };
+                Hook { id: HookId(1), project: ProjectId(1), settings, webhook: None, is_unsigned: false };
             assert_eq!(job(&hook).labels, labels.parse::<Labels>().unwrap());
         }
     }

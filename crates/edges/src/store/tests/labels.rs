@@ -1,22 +1,22 @@
 //! Tests of the labels for which hooks and their jobs ask.
 
-use super::{NOW, Stage, change, recipe};
+use super::{NOW, Stage, change, hook_settings};
 use kozmic_model::{
-    hook::{Hook, HookRecipe},
+    hook::{Hook, HookSettings},
     job::{Job, Outcome},
 };
 
 impl Stage {
     async fn ask_for(&self, labels: &str) -> Hook {
-        let recipe = HookRecipe { labels: labels.parse().unwrap(), ..recipe() };
-        self.store.hooks().change_hook(self.hook, &recipe).await.unwrap()
+        let settings = HookSettings { labels: labels.parse().unwrap(), ..hook_settings() };
+        self.store.hooks().change_hook(self.hook, &settings).await.unwrap()
     }
 
     /// Enqueues a job of the hook as it is now, and claims it.
     async fn begin(&self, digit: char) -> Job {
         let hook = self.store.hooks().hook(self.hook).await.unwrap().unwrap();
         let delivery = self.delivered(&digit.to_string()).await;
-        self.try_enqueue_as(hook.recipe, delivery, change(digit)).await.unwrap();
+        self.try_enqueue_as(hook.settings, delivery, change(digit)).await.unwrap();
         self.claim().await.job
     }
 }
@@ -25,16 +25,16 @@ impl Stage {
 async fn labels_of_a_hook_are_kept() {
     let stage = Stage::new().await;
     let store = &stage.store;
-    assert!(store.hooks().hook(stage.hook).await.unwrap().unwrap().recipe.labels.is_empty());
+    assert!(store.hooks().hook(stage.hook).await.unwrap().unwrap().settings.labels.is_empty());
     let most = (0..10).map(|number| format!("{number}{} ", "x".repeat(39))).collect::<String>();
     for labels in ["gpu,arm64", &most, ""] {
         let changed = stage.ask_for(labels).await;
-        assert_eq!(changed.recipe.labels, labels.parse().unwrap());
+        assert_eq!(changed.settings.labels, labels.parse().unwrap());
         assert_eq!(store.hooks().hooks_of(stage.project).await.unwrap(), [changed]);
     }
-    let with = HookRecipe { labels: "gpu".parse().unwrap(), ..recipe() };
+    let with = HookSettings { labels: "gpu".parse().unwrap(), ..hook_settings() };
     let added = store.hooks().add_hook(stage.project, &with, NOW).await.unwrap();
-    assert_eq!(store.hooks().hook(added.id).await.unwrap().unwrap().recipe, with);
+    assert_eq!(store.hooks().hook(added.id).await.unwrap().unwrap().settings, with);
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ async fn a_delivery_that_is_larger_than_the_server_takes_is_refused_with_the_set
     let url = server.fresh_database().await.unwrap();
     let store = Store::open(&url, &KEY.into()).await.unwrap();
     let delivery = |bytes: usize| NewDelivery {
-        door: Door::AutoBuilder,
+        endpoint: Endpoint::AutoBuilder,
         uuid: bytes.to_string(),
         event: "push".to_owned(),
         payload: vec![b' '; bytes],

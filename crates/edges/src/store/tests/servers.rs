@@ -299,7 +299,7 @@ async fn a_database_without_its_lock_takes_no_change() {
     for url in [postgres.fresh_database().await.unwrap(), mariadb.fresh_database().await.unwrap()] {
         let stage = Stage::at(&url, tempfile::tempdir().unwrap()).await;
         stage.store.db.writer.execute_unprepared("DELETE FROM change_lock").await.unwrap();
-        let refused = stage.store.hooks().add_hook(stage.project, &recipe(), NOW).await;
+        let refused = stage.store.hooks().add_hook(stage.project, &hook_settings(), NOW).await;
         let fault = format!("{:#}", refused.unwrap_err());
         assert!(fault.contains("change_lock has lost its row"), "{fault}");
     }

@@ -11,7 +11,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::{ForgeError, Sent, SentDelivery, SentOutcome},
-    store::{Subscription, Hearing},
+    store::{Hearing, Subscription},
 };
 use kozmic_model::{
     missed::{Missed, REFUSED, TRIES, due, until_next},

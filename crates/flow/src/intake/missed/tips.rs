@@ -9,7 +9,7 @@ use kozmic_edges::{
     broker::Topic,
     clock,
     forge::{MovedRef, ReplacementDelivery, Tip},
-    store::{Endpoint, Subscription, Hearing, NewDelivery},
+    store::{Endpoint, Hearing, NewDelivery, Subscription},
 };
 use kozmic_model::{
     git::{GitRef, Sha},
@@ -133,7 +133,8 @@ impl Look<'_> {
             return Ok(());
         };
         if let Ok(before) = stood.parse::<Sha>() {
-            let heard = self.flow.edges.store.missed().heard_last(self.subscription.project, &git_ref).await?;
+            let heard =
+                self.flow.edges.store.missed().heard_last(self.subscription.project, &git_ref).await?;
             let moved = MovedRef { git_ref: &git_ref, before: Some(&before), after: None };
             let uuid = self.uuid(moved).await?;
             if heard.as_deref() != Some(before.nowhere().as_str()) && !self.is_told(&uuid).await? {
