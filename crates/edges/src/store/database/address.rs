@@ -50,6 +50,9 @@ const OF_MYSQL: [&str; 13] = [
 const FILES: [&str; 9] =
     ["sslrootcert", "ssl-root-cert", "ssl-ca", "sslca", "sslcert", "ssl-cert", "sslkey", "ssl-key", "socket"];
 
+/// Options with the path of a socket, which replaces the host.
+const SOCKETS: [&str; 2] = ["host=/", "socket=/"];
+
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -151,7 +154,10 @@ impl ServerAddress {
         if authority.matches('@').count() > 1 || rest.contains(['@', '#']) {
             return Err(AddressFault::Sign);
         }
-        let url = Url::parse(text).map_err(|_| AddressFault::NoAddress)?;
+        // An address of a socket has a user without a host, which is no URL.
+        let is_of_socket = authority.ends_with('@') && SOCKETS.iter().any(|option| rest.contains(option));
+        let with_host = is_of_socket.then(|| text.replacen(authority, &format!("{authority}localhost"), 1));
+        let url = Url::parse(with_host.as_deref().unwrap_or(text)).map_err(|_| AddressFault::NoAddress)?;
         let address = Self { kind, url };
         address.judge_options()?;
         match address.url.path().trim_start_matches('/') {
@@ -358,6 +364,7 @@ mod tests {
                 "postgres:///kozmic?host=/run/postgresql",
             ),
             ("postgres://%2Frun%2Fpostgresql/kozmic", "postgres:///kozmic?host=/run/postgresql"),
+            ("postgres://u:hush@/kozmic?host=/run/postgresql", "postgres:///kozmic?host=/run/postgresql"),
             ("mysql://localhost/kozmic?socket=/run/my.sock", "mysql:///kozmic?socket=/run/my.sock"),
             ("postgres://a/b?host=h&port=7&dbname=c", "postgres://h:7/c"),
             ("mysql://[::1]/kozmic", "mysql://[::1]/kozmic"),
