@@ -55,10 +55,15 @@ macro_rules! each_table {
 
 /// Copies all rows into an empty database; gives the tables. Either all rows arrive or none.
 pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved>> {
-    ensure!(
-        schema::condition(&from.writer).await? == Condition::Ready,
-        "the tables that are to move are not up to date: run `kozmic migrate` on their database first"
-    );
+    match schema::condition(&from.writer).await? {
+        Condition::Ready => {}
+        Condition::Missing => bail!("the database to move from is empty"),
+        Condition::Behind(_) => {
+            bail!(
+                "the tables that are to move are not up to date: run `kozmic migrate` on their database first"
+            )
+        }
+    }
     let mut known = vec![MIGRATIONS.to_owned(), CHANGE_LOCK.to_owned()];
     each_table!(table => known.push(name::<table::Entity>()));
     ensure_known(from, &known).await?;
