@@ -165,7 +165,10 @@ async fn steps(db: &impl ConnectionTrait) -> Result<Option<Vec<String>>> {
     if !tables.iter().any(|table| table == "seaql_migrations") {
         bail!(WrongTables::Foreign(tables[0].clone()));
     }
-    texts(db, "SELECT version FROM seaql_migrations").await.map(Some)
+    let done = texts(db, "SELECT version FROM seaql_migrations").await?;
+    // MariaDB makes tables outside of transactions. If the first start was cut off, the next one goes on.
+    let is_begun = done.is_empty() && db.get_database_backend() == DbBackend::MySql;
+    Ok((!is_begun).then_some(done))
 }
 
 /// The names of a database's tables, without those that SQLite made for itself.

@@ -87,7 +87,11 @@ async fn mysql_end(db: &impl ConnectionTrait) -> Result<&'static str, DbErr> {
     let row = db.query_one_raw(asked).await?;
     let version = row.map(|row| row.try_get_by_index::<String>(0)).transpose()?.unwrap_or_default();
     Ok(match version.contains("MariaDB") {
-        true => ") ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
-        false => ") ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
+        true => {
+            ") ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+        }
+        false => {
+            ") ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"
+        }
     })
 }

@@ -1,7 +1,12 @@
 //! Databases on servers that a store cannot use: each fault says what helps.
 
 use super::{super::*, KEY};
-use kozmic_testkit::{database::name_of, mariadb::MariaDb, port::free_port, postgres::Postgres};
+use kozmic_testkit::{
+    database::{DatabaseOptions, name_of},
+    mariadb::MariaDb,
+    port::free_port,
+    postgres::Postgres,
+};
 
 async fn refused(url: &str) -> String {
     format!("{:#}", Store::open(url, &KEY.into()).await.err().expect("it is refused"))
@@ -64,6 +69,22 @@ async fn a_log_of_statements_is_refused_before_tables_are_made() {
 }
 
 #[tokio::test]
+async fn tables_that_mariadb_made_in_part_at_a_first_start_are_completed_by_the_next_one() {
+    let options = DatabaseOptions::default().setting("innodb-default-row-format", "compact");
+    let server = MariaDb::start_with(options).await.unwrap();
+    let url = server.fresh_database().await.unwrap();
+    let name = name_of(&url);
+    let steps =
+        format!("CREATE TABLE {name}.seaql_migrations (version VARCHAR(255) PRIMARY KEY, applied_at BIGINT)");
+    let table = format!("CREATE TABLE {name}.pulse (id BIGINT PRIMARY KEY, at BIGINT NOT NULL)");
+    server.execute(&format!("{steps}; {table}")).await.unwrap();
+    assert_eq!(look(&url).await.unwrap(), Condition::Missing);
+    let store = Store::open(&url, &KEY.into()).await.unwrap();
+    store.try_writing(Timestamp(1)).await.unwrap();
+    assert_eq!(look(&url).await.unwrap(), Condition::Ready);
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_told_from_a_wrong_one_and_from_a_wrong_password() {
     let mariadb = MariaDb::start().await.unwrap();
     let url = mariadb.fresh_database().await.unwrap();
@@ -88,7 +109,7 @@ async fn a_server_that_is_not_there_is_told_from_a_wrong_one_and_from_a_wrong_pa
 
 #[tokio::test]
 async fn a_delivery_that_is_larger_than_the_server_takes_is_refused_with_the_setting_that_helps() {
-    let options = kozmic_testkit::database::DatabaseOptions::default().setting("max-allowed-packet", "4M");
+    let options = DatabaseOptions::default().setting("max-allowed-packet", "4M");
     let server = MariaDb::start_with(options).await.unwrap();
     let url = server.fresh_database().await.unwrap();
     let store = Store::open(&url, &KEY.into()).await.unwrap();
@@ -105,7 +126,7 @@ async fn a_delivery_that_is_larger_than_the_server_takes_is_refused_with_the_set
 
 #[tokio::test]
 async fn each_session_of_mariadb_commits_although_the_server_says_otherwise() {
-    let options = kozmic_testkit::database::DatabaseOptions::default().setting("autocommit", "0");
+    let options = DatabaseOptions::default().setting("autocommit", "0");
     let server = MariaDb::start_with(options).await.unwrap();
     let url = server.fresh_database().await.unwrap();
     let store = Store::open(&url, &KEY.into()).await.unwrap();
