@@ -129,6 +129,7 @@ async fn root_makes_nothing_in_a_directory_of_somebody_else() -> Result<()> {
 async fn each_broken_thing_is_told_and_the_exit_code_says_so() -> Result<()> {
     let github = github().await?;
     let server = stopped(&github).await?;
+    fs::remove_file(server.data_dir().join("database")).context("another database may be named")?;
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let taken = taken.local_addr().map(|address| (address.to_string(), taken))?;
     let odd_api = format!("{}/nothing-here", github.url());
