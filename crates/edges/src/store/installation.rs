@@ -55,7 +55,7 @@ impl Installation<'_> {
     /// # Errors
     /// The database does not answer.
     pub async fn is_noted(self) -> Result<bool> {
-        let table = rows::installation::Entity::default().table_name().to_owned();
+        let table = rows::installation::Entity.table_name().to_owned();
         if !schema::tables(&self.db.reader).await?.contains(&table) {
             return Ok(false);
         }
