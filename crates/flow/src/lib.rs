@@ -30,7 +30,7 @@ use coordinator::{Here, Patient};
 use futures_util::FutureExt;
 use intake::{missed, receive};
 use kozmic_edges::{Edges, git::TreeSize};
-use kozmic_model::{ids::ProjectId, invited::Invited, spec::Origin};
+use kozmic_model::{ids::ProjectId, invited::Invited, label::Labels, spec::Origin};
 use kozmic_runner::{Runner, RunnerSettings, Tools, registry::PrivateRegistries, shelf::Shelf, turns::Turns};
 use reporting::report;
 use std::{
@@ -83,6 +83,8 @@ pub struct FlowSettings {
     pub runner: String,
     /// Number of jobs that run at once.
     pub slots: usize,
+    /// The labels that people gave to this machine.
+    pub labels: Labels,
     /// A job is stopped if it has no output for so long.
     pub stall_timeout: Duration,
     /// A job is stopped if it takes longer.

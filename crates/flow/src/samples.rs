@@ -77,8 +77,19 @@ impl Installation {
         self.enqueue_change(&change(&format!("{number:040x}"))).await
     }
 
+    /// Enqueues a job of the hook that asks for labels.
+    pub(crate) async fn enqueue_labelled(&self, labels: &str) -> JobId {
+        let number = self.pushes.fetch_add(1, Ordering::Relaxed);
+        let spec = JobSpec { labels: labels.parse().unwrap(), ..spec(&self.hook) };
+        self.enqueue_spec(&spec, &change(&format!("{number:040x}"))).await
+    }
+
     /// Enqueues the job of the hook for a change.
     pub(crate) async fn enqueue_change(&self, change: &Change) -> JobId {
+        self.enqueue_spec(&spec(&self.hook), change).await
+    }
+
+    async fn enqueue_spec(&self, spec: &JobSpec, change: &Change) -> JobId {
         let store = &self.flow.edges.store;
         let (endpoint, uuid) = (Endpoint::Hook(self.hook.id), change.sha.to_string());
         let delivery = NewDelivery { endpoint, uuid, event: "push".into(), payload: b"{}".to_vec() };
@@ -86,10 +97,9 @@ impl Installation {
         assert!(matches!(stored, Stored::New));
         let delivery =
             store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().expect("it waits").id;
-        let spec = spec(&self.hook);
         let call = HookCall { delivery, hook: self.hook.id };
         let change = ProjectChange { project: self.hook.project, change };
-        let enqueued = store.queue().enqueue(call, change, &spec, clock::now()).await.unwrap();
+        let enqueued = store.queue().enqueue(call, change, spec, clock::now()).await.unwrap();
         self.flow.edges.broker.ring(Topic::Jobs);
         let Enqueued::Job(_, job) = enqueued else { panic!("a job") };
         job
@@ -175,6 +185,7 @@ fn settings(dir: &Path) -> FlowSettings {
         instance: "0123456789ab".into(),
         runner: "ba9876543210".into(),
         slots: 2,
+        labels: "ssd".parse().unwrap(),
         stall_timeout: hour,
         job_timeout: hour,
         log_limit: 1 << 20,

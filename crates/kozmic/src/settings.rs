@@ -30,7 +30,7 @@ use kozmic_edges::{
     git::TreeSize,
 };
 use kozmic_flow::Retention;
-use kozmic_model::invited::Invited;
+use kozmic_model::{invited::Invited, label::Labels};
 use secrecy::SecretString;
 use source::Source;
 pub(crate) use source::read_file;
@@ -86,6 +86,8 @@ pub(crate) struct ServerSettings {
 pub(crate) struct RunnerSettings {
     /// `KOZMIC_RUNNER_CONCURRENCY`
     pub(crate) concurrency: usize,
+    /// `KOZMIC_RUNNER_LABELS`
+    pub(crate) labels: Labels,
     /// `KOZMIC_STALL_TIMEOUT`
     pub(crate) stall_timeout: Duration,
     /// `KOZMIC_JOB_TIMEOUT`
@@ -160,6 +162,7 @@ impl Settings {
             docker: docker(source)?,
             runner: RunnerSettings {
                 concurrency: concurrency(source)?,
+                labels: source.parse("runner_labels", labels)?.unwrap_or_default(),
                 stall_timeout: source.required("stall_timeout", values::seconds)?,
                 job_timeout: source.required("job_timeout", values::seconds)?,
                 log_limit: source.required("log_limit", values::bytes)?.unsigned_abs(),
@@ -263,6 +266,10 @@ fn network(source: &Source) -> Result<JobNetwork, SettingsFault> {
 }
 
 /// The number of jobs that run at once.
+fn labels(text: &str) -> Result<Labels, &'static str> {
+    text.parse().map_err(|_| "up to 10 labels such as gpu or ssd, of letters, digits, '.', '_' and '-'")
+}
+
 fn concurrency(source: &Source) -> Result<usize, SettingsFault> {
     Ok(source.parse("runner_concurrency", values::count)?.unwrap_or_else(processors))
 }

@@ -194,6 +194,7 @@ fn flow_settings(settings: &Settings, dir: &DataDir, secret_key: &SecretString) 
         runner: dir.runner()?,
         instance: dir.instance()?,
         slots: settings.runner.concurrency,
+        labels: settings.runner.labels.clone(),
         stall_timeout: settings.runner.stall_timeout,
         job_timeout: settings.runner.job_timeout,
         log_limit: settings.runner.log_limit,

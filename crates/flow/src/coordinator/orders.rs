@@ -9,6 +9,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     environment::{BuildFacts, environment},
+    label::{Label, Labels},
     phase::Phase,
     registry::host_of,
     spec::{Base, JobSpec, Task},
@@ -40,8 +41,11 @@ pub(crate) async fn order(flow: &Flow, claimed: ClaimedJob) -> Order {
     };
     let login = login(flow, &claimed).await.map_err(|fault| format!("{fault:#}"));
     let spec = &claimed.job.spec;
-    let hindrance =
-        trouble.or_else(|| publish::hindrance(flow, spec)).or_else(|| taken(&flow.settings, spec));
+    let lacking = if spec.labels.is_empty() { None } else { lacking(flow, &spec.labels).await };
+    let hindrance = trouble
+        .or_else(|| publish::hindrance(flow, spec))
+        .or_else(|| taken(&flow.settings, spec))
+        .or(lacking);
     let environment = environment_of(&flow.settings, &claimed);
     let limits = limits(&flow.settings, &claimed);
     let ClaimedJob { job, build, project, pushed_at } = claimed;
@@ -122,6 +126,29 @@ async fn login(flow: &Flow, claimed: &ClaimedJob) -> Result<Option<RegistryLogin
     Ok(known.map(login))
 }
 
+/// The reason why a job with these labels cannot run here: this machine lacks some of them.
+async fn lacking(flow: &Flow, wanted: &Labels) -> Option<String> {
+    let engine = flow.edges.engine.version().await.unwrap_or_default();
+    let own = flow.settings.labels.with(&labels_of(std::env::consts::ARCH, &engine));
+    let lacking = wanted.without(&own);
+    (!lacking.is_empty())
+        .then(|| format!("No runner has the labels that the job asks for: {}.", lacking.spoken()))
+}
+
+/// The labels that follow from a machine's architecture, as Docker names it in images, and from its engine's version.
+fn labels_of(architecture: &str, engine: &str) -> Labels {
+    let architecture = match architecture {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let mut words = vec![architecture.to_owned()];
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let numbers = engine.split('.').take_while(is_number).take(2).collect::<Vec<_>>();
+    words.extend((1..=numbers.len()).map(|count| format!("docker-{}", numbers[..count].join("."))));
+    words.into_iter().filter_map(|word| word.parse::<Label>().ok()).collect()
+}
+
 /// The owners of the images that a dependent kernel may start from.
 async fn bases(flow: &Flow, claimed: &ClaimedJob) -> Result<BTreeMap<String, String>> {
     match &claimed.job.spec.task {
@@ -150,7 +177,30 @@ fn taken(settings: &FlowSettings, spec: &JobSpec) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{coordinator::Here, samples::Installation};
     use kozmic_model::phase::PhaseKind;
+    use kozmic_runner::coordinator::Coordinator;
+
+    #[test]
+    fn labels_follow_from_the_machine() {
+        assert_eq!(labels_of("x86_64", "20.10.24+dfsg1").to_string(), "amd64,docker-20,docker-20.10");
+        assert_eq!(labels_of("x86_64", "").to_string(), "amd64");
+        assert_eq!(labels_of("aarch64", "27.5.1").to_string(), "arm64,docker-27,docker-27.5");
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_labels_nobody_has_ends_and_names_them() {
+        let office = Installation::new().await;
+        let here = Here::new(&office.flow);
+        for (labels, hindrance) in [("ssd", None), ("gpu, ssd", Some("asks for: gpu."))] {
+            let job = office.enqueue_labelled(labels).await;
+            let order = here.claim().await.unwrap().expect("a job waits");
+            assert_eq!(order.attempt.job, job);
+            let words = order.hindrance.as_deref();
+            assert_eq!(words.is_some(), hindrance.is_some(), "{words:?}");
+            assert!(hindrance.is_none_or(|end| words.unwrap().ends_with(end)), "{words:?}");
+        }
+    }
 
     #[test]
     fn an_outage_costs_a_script_its_time_and_an_artifact_none() {

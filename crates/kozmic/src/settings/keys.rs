@@ -76,6 +76,7 @@ pub(super) const KEYS: &[Key] = &[
     key("docker_user_namespace", Some("engine")),
     key("jobs_may_call", Some("false")),
     key("runner_concurrency", None),
+    key("runner_labels", None),
     key("stall_timeout", Some("900")),
     key("job_timeout", Some("2700")),
     key("log_limit", Some("1g")),
