@@ -39,13 +39,13 @@ pub(crate) async fn migrate(settings: Settings, arguments: &MigrateArguments) ->
     let url = wire::database_url(&settings, &dir);
     let sides = [arguments.from.as_ref(), arguments.to.as_ref()];
     match addresses(sides, |variable| std::env::var(variable).ok())? {
-        Some(sides) if !arguments.accept_secret_key => move_between(&sides, &dir, &url).await?,
+        Some(sides) if !arguments.accept_secret_key => Box::pin(move_between(&sides, &dir, &url)).await?,
         _ => {
             dir.judge_database(&url)?;
             let held = Held::take(&url, &dir).await?;
             let done = match arguments.accept_secret_key {
-                true => held.during(accept_key(&settings, &dir)).await,
-                false => held.during(bring_up(&url)).await,
+                true => Box::pin(held.during(accept_key(&settings, &dir))).await,
+                false => Box::pin(held.during(bring_up(&url))).await,
             };
             held.leave().await;
             done?;
@@ -69,7 +69,7 @@ async fn move_between([from, to]: &[String; 2], dir: &DataDir, of_settings: &str
     let moved = match Held::take(to, dir).await {
         Ok(new) => {
             // The new one is not kept: its row of the installation is replaced. It was free a moment ago.
-            let moved = old.during(move_all(from, to)).await;
+            let moved = Box::pin(old.during(move_all(from, to))).await;
             new.leave().await;
             moved
         }

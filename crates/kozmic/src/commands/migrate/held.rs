@@ -9,7 +9,7 @@ pub(super) enum Held {
     /// A file of SQLite, with the lock of its directory if that is another data directory.
     File { _lock: Option<File> },
     /// A database on a server.
-    Server { store: Store, sole: Sole },
+    Server { store: Box<Store>, sole: Box<Sole> },
 }
 
 impl Held {
@@ -28,7 +28,7 @@ impl Held {
             None => {
                 let store = Store::open_as_it_is(url).await.map_err(Failure::Other)?;
                 match Sole::take(&store, dir).await {
-                    Ok(sole) => Ok(Self::Server { store, sole }),
+                    Ok(sole) => Ok(Self::Server { store: Box::new(store), sole: Box::new(sole) }),
                     Err(failure) => {
                         store.close().await;
                         Err(failure)
