@@ -317,7 +317,8 @@ mod tests {
             ("MONITOR", "private", "signed_in or public"),
         ] {
             for others in [&[][..], &[REPOSITORY, TOKEN]] {
-                let fault = read("", &[others, &[(name, value)]].concat()).unwrap_err();
+                let others = others.iter().copied().filter(|(other, _)| *other != name);
+                let fault = read("", &others.chain([(name, value)]).collect::<Vec<_>>()).unwrap_err();
                 let is_secret = name.ends_with("_TOKEN") || name.ends_with("_SECRET");
                 let verb = if is_secret { "has a wrong value" } else { "is" };
                 let words = format!("KOZMIC_AUTOBUILD_{name} in the environment {verb} ");
