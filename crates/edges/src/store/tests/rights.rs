@@ -70,8 +70,7 @@ async fn a_log_of_statements_is_refused_before_tables_are_made() {
 
 #[tokio::test]
 async fn tables_that_mariadb_made_in_part_at_a_first_start_are_completed_by_the_next_one() {
-    let options = DatabaseOptions::default().setting("innodb-default-row-format", "compact");
-    let server = MariaDb::start_with(options).await.unwrap();
+    let server = MariaDb::start().await.unwrap();
     let url = server.fresh_database().await.unwrap();
     let name = name_of(&url);
     let steps =
