@@ -67,6 +67,13 @@ impl Database {
         })
     }
 
+    /// Begins a transaction that reads all tables as they are at its first statement. Nobody writes into a file until
+    /// its end.
+    pub(super) async fn snapshot(&self) -> Result<Transaction> {
+        let begun = self.writer.snapshot().await.context("begin to read")?;
+        Ok(Transaction::new(begun, Arc::default()))
+    }
+
     /// Makes a change: all of it or, on an error, nothing. Only one change by this method is made at a time, on every
     /// kind of database. So facts that the work reads stay true until its end, if all others change them by this
     /// method, too. The work must not call this method: it would wait for itself.

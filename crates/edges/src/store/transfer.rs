@@ -1,4 +1,5 @@
 //! Moves a whole installation to another database: copies each row with its number, and counts the rows on both sides.
+//! All rows are read in one transaction, which sees no later change.
 
 mod portions;
 
@@ -73,13 +74,15 @@ pub(super) async fn transfer(from: &Database, to: &Database) -> Result<Vec<Moved
     schema::prepare(to).await?;
     let mut moved = Vec::new();
     each_table!(table => ensure_empty::<table::Entity>(to).await?);
-    each_table!(table => count_on_in_mysql::<table::Entity>(from, to).await?);
+    let from = from.snapshot().await?;
+    each_table!(table => count_on_in_mysql::<table::Entity>(&from, to).await?);
     let tx = to.begin().await?;
     each_table!(table => clear::<table::Entity>(&tx).await?);
-    each_table!(table => copy::<table::Entity>(from, &tx, to.writer.largest_statement()).await?);
-    each_table!(table => moved.push(counted::<table::Entity>(from, &tx).await?));
-    each_table!(table => count_on::<table::Entity>(from, &tx).await?);
+    each_table!(table => copy::<table::Entity>(&from, &tx, to.writer.largest_statement()).await?);
+    each_table!(table => moved.push(counted::<table::Entity>(&from, &tx).await?));
+    each_table!(table => count_on::<table::Entity>(&from, &tx).await?);
     tx.commit().await.context("commit all rows")?;
+    from.commit().await.context("end to read")?;
     Ok(moved)
 }
 
@@ -117,7 +120,7 @@ async fn clear<E: EntityTrait + Default>(tx: &Transaction) -> Result<()> {
     Ok(())
 }
 
-async fn copy<E>(from: &Database, tx: &Transaction, largest: Option<usize>) -> Result<()>
+async fn copy<E>(from: &Transaction, tx: &Transaction, largest: Option<usize>) -> Result<()>
 where
     E: EntityTrait + Default,
     E::Model: IntoActiveModel<E::ActiveModel>,
@@ -132,7 +135,7 @@ where
         if let Some(last) = last {
             some = some.filter(key.gt(last));
         }
-        let some = some.all(&from.reader).await.with_context(|| format!("read rows of {name}"))?;
+        let some = some.all(from).await.with_context(|| format!("read rows of {name}"))?;
         last = some.last().map(|row| row.get(key));
         if some.is_empty() {
             return Ok(());
@@ -145,24 +148,21 @@ where
     }
 }
 
-async fn counted<E>(from: &Database, tx: &Transaction) -> Result<Moved>
+async fn counted<E>(from: &Transaction, tx: &Transaction) -> Result<Moved>
 where
     E: EntityTrait + Default,
     E::Model: Sync,
 {
     let table = name::<E>();
-    let here = E::find().count(&from.reader).await.with_context(|| format!("count the rows of {table}"))?;
+    let here = E::find().count(from).await.with_context(|| format!("count the rows of {table}"))?;
     let rows = E::find().count(tx).await.with_context(|| format!("count the rows of {table}"))?;
-    ensure!(
-        here == rows,
-        "{table} has {here} rows, and {rows} arrived: does a server still write? Nothing was moved"
-    );
+    ensure!(here == rows, "{table} has {here} rows, and {rows} arrived: nothing was moved");
     Ok(Moved { table, rows })
 }
 
 /// Sets a table's counter after the last number that was ever given, so that an old address never means another row.
 /// The source may know its counter late, so it also goes beyond the largest number in the table.
-async fn count_on<E: EntityTrait + Default>(from: &Database, tx: &Transaction) -> Result<()> {
+async fn count_on<E: EntityTrait + Default>(from: &Transaction, tx: &Transaction) -> Result<()> {
     if !E::PrimaryKey::auto_increment() {
         return Ok(());
     }
@@ -190,7 +190,7 @@ async fn count_on<E: EntityTrait + Default>(from: &Database, tx: &Transaction) -
 
 /// Does the same in MySQL, while the table is still empty: MySQL ends a transaction at such a statement. Rows with
 /// larger numbers move the counter further on.
-async fn count_on_in_mysql<E: EntityTrait + Default>(from: &Database, to: &Database) -> Result<()> {
+async fn count_on_in_mysql<E: EntityTrait + Default>(from: &Transaction, to: &Database) -> Result<()> {
     if to.writer.get_database_backend() != DbBackend::MySql || !E::PrimaryKey::auto_increment() {
         return Ok(());
     }
@@ -202,8 +202,8 @@ async fn count_on_in_mysql<E: EntityTrait + Default>(from: &Database, to: &Datab
 }
 
 /// The last number that a table gave, as far as the database knows it; 0 if it gave none.
-async fn last_number(db: &Database, table: &str) -> Result<i64> {
-    let backend = db.writer.get_database_backend();
+async fn last_number(db: &Transaction, table: &str) -> Result<i64> {
+    let backend = db.get_database_backend();
     let ask = match backend {
         DbBackend::Postgres => format!(
             "SELECT last_value FROM pg_sequences WHERE schemaname = current_schema() \
@@ -215,7 +215,7 @@ async fn last_number(db: &Database, table: &str) -> Result<i64> {
         ),
         _ => format!("SELECT seq FROM sqlite_sequence WHERE name = '{table}'"),
     };
-    let row = db.reader.query_one_raw(Statement::from_string(backend, ask)).await;
+    let row = db.query_one_raw(Statement::from_string(backend, ask)).await;
     let row = row.with_context(|| format!("find the last number of {table}"))?;
     let last = row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten();
     Ok(last.unwrap_or_default())

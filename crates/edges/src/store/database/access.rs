@@ -59,6 +59,14 @@ impl Access {
         }
     }
 
+    /// Begins a transaction that reads all tables as they are at its first statement.
+    pub(super) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self {
+            Self::File(file) => file.begin().await,
+            Self::Server(server) => server.snapshot().await,
+        }
+    }
+
     /// Closes the database. All changes are written into a file's database before that.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         match self {

@@ -9,8 +9,9 @@ use super::{
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
-    SqlxMySqlConnector, SqlxPostgresConnector, Statement, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    IsolationLevel, QueryResult, SqlxMySqlConnector, SqlxPostgresConnector, Statement, TransactionOptions,
+    TransactionTrait,
     sqlx::{
         self, ConnectOptions as _, Executor,
         mysql::MySqlPoolOptions,
@@ -80,6 +81,18 @@ impl ServerAccess {
             // Other sessions may have prepared statements on the pooler's connection under the names that we use.
             within(begun.execute_unprepared("DEALLOCATE ALL")).await?;
         }
+        Ok(begun)
+    }
+
+    /// Begins a transaction that reads all tables as they are at its first statement.
+    pub(super) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        if self.db.get_database_backend() == DbBackend::MySql {
+            let (isolation_level, access_mode) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
+            return within(self.db.begin_with_config(Some(isolation_level), Some(access_mode))).await;
+        }
+        let begun = self.begin().await?;
+        let options = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+        within(begun.execute_unprepared(options)).await?;
         Ok(begun)
     }
 

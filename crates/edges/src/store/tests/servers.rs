@@ -4,6 +4,8 @@
 //! The tests run in another process, in which [`Stage`](super::Stage) makes its databases on the server. Tests of
 //! SQLite alone are left out, by the names of their modules.
 
+mod moves;
+
 use super::{super::*, HERE, KEY, NOW, Stage, change, hook_settings};
 use crate::store::database::Transaction;
 use kozmic_model::{
