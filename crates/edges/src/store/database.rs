@@ -7,6 +7,7 @@ pub(super) mod packet;
 pub(super) mod sqlite;
 pub(super) mod in_use;
 mod file;
+mod pool;
 pub(super) mod address;
 mod refusal;
 pub(super) mod server;

@@ -5,7 +5,9 @@
 
 use super::{
     address::{AddressFault, ServerAddress},
-    packet, passing, refusal, text,
+    packet, passing,
+    pool::{self, LINE},
+    refusal, text,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use sea_orm::{
@@ -15,7 +17,6 @@ use sea_orm::{
     sqlx::{
         self, ConnectOptions as _, Executor,
         mysql::MySqlPoolOptions,
-        pool::PoolOptions,
         postgres::{PgConnectOptions, PgPoolOptions},
     },
 };
@@ -24,9 +25,6 @@ use tokio::time::timeout;
 
 /// Number of connections.
 const CONNECTIONS: u32 = 16;
-
-/// Longest time to wait for a connection. If a server restarts within that time, no work fails.
-const LINE: Duration = Duration::from_secs(15);
 
 /// Longest time that one statement may take.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -109,11 +107,6 @@ pub(super) async fn within<T>(statement: impl Future<Output = Result<T, DbErr>>)
     }
 }
 
-fn pool<DB: sqlx::Database>() -> PoolOptions<DB> {
-    // A slow wait is no news: if it fails, the work that needed the connection says so.
-    PoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(LINE).acquire_slow_threshold(LINE * 2)
-}
-
 async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
     let options = address.postgres().map_err(|_| misread(AddressFault::NoAddress))?;
     // A pooler refuses a session that begins with parameters which it does not know.
@@ -121,7 +114,7 @@ async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
     let is_pooled = answer(address, is_pooled(&options)).await?;
     // A prepared statement does not outlive its transaction behind a pooler.
     let options = if is_pooled { options.statement_cache_capacity(0) } else { options };
-    let pool: PgPoolOptions = pool();
+    let pool: PgPoolOptions = pool::options(CONNECTIONS);
     let pool =
         pool.connect_with(options).await.map_err(|fault| anyhow!(refusal::in_words(&fault, address)))?;
     let server =
@@ -175,7 +168,7 @@ async fn open_mysql(address: &ServerAddress) -> Result<ServerAccess> {
     let options = options.charset("utf8mb4").collation("utf8mb4_bin").disable_statement_logging();
     let first = answer(address, options.connect()).await?;
     let _ = sqlx::Connection::close(first).await;
-    let pool: MySqlPoolOptions = pool();
+    let pool: MySqlPoolOptions = pool::options(CONNECTIONS);
     let pool = pool.after_connect(|session, _| {
         Box::pin(async move {
             for set in SESSION {

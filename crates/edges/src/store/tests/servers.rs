@@ -5,6 +5,8 @@
 //! SQLite alone are left out, by the names of their modules.
 
 mod moves;
+mod proxy;
+mod sessions;
 
 use super::{super::*, HERE, KEY, NOW, Stage, change, hook_settings};
 use crate::store::database::Transaction;
