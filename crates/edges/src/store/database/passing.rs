@@ -14,12 +14,15 @@ const TRIES: u32 = 10;
 /// The longest wait between two tries.
 const LONGEST: Duration = Duration::from_secs(1);
 
+/// The beginning of the fault of a statement without an answer.
+const NO_ANSWER: &str = "the database did not answer within";
+
 /// A temporary fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Passing {
     /// The server undid the work in favour of another transaction.
     Conflict,
-    /// The connection ended, or the server is about to start.
+    /// The connection ended, the server has none left, or it is about to start.
     Lost,
 }
 
@@ -45,7 +48,17 @@ fn wait(fault: &DbErr, tries: u32) -> Option<Duration> {
 /// True if a fault of the store tells that the database does not answer at all. It may answer later.
 pub fn is_away(fault: &anyhow::Error) -> bool {
     let mut causes = fault.chain().filter_map(|cause| cause.downcast_ref::<DbErr>());
-    causes.any(|cause| matches!(cause, DbErr::ConnectionAcquire(_)) || kind(cause) == Some(Passing::Lost))
+    causes.any(|cause| match cause {
+        DbErr::ConnectionAcquire(_) => true,
+        DbErr::Custom(words) => words.starts_with(NO_ANSWER),
+        cause => kind(cause) == Some(Passing::Lost),
+    })
+}
+
+/// The fault of a statement that the server did not answer within a time. The statement is not tried again: the caller
+/// has waited long enough.
+pub(super) fn no_answer(limit: Duration) -> DbErr {
+    DbErr::Custom(format!("{NO_ANSWER} {} s", limit.as_secs()))
 }
 
 /// A random time between half of a time and all of it, so that two transactions that hinder each other do not collide
@@ -83,6 +96,8 @@ fn of_mysql(number: u16) -> Option<Passing> {
         1213 | 1205 | 1020 => Some(Passing::Conflict),
         // Shutdown; an administrator killed the connection; the connection was idle for too long.
         1053 | 1927 | 4031 => Some(Passing::Lost),
+        // The server, or the user, has no connection left.
+        1040 | 1203 | 1226 => Some(Passing::Lost),
         _ => None,
     }
 }
@@ -93,6 +108,8 @@ fn of_postgres(code: &str) -> Option<Passing> {
         "40001" | "40P01" | "55P03" => Some(Passing::Conflict),
         // The administrator ended the session; a crash; not ready yet; and below, all faults of connections.
         "57P01" | "57P02" | "57P03" => Some(Passing::Lost),
+        // The server, or the user, has no connection left.
+        "53300" => Some(Passing::Lost),
         code if code.starts_with("08") => Some(Passing::Lost),
         _ => None,
     }
@@ -101,6 +118,7 @@ fn of_postgres(code: &str) -> Option<Passing> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sea_orm::ConnAcquireErr;
 
     #[test]
     fn work_is_tried_ten_times_with_longer_and_longer_waits() {
@@ -114,6 +132,14 @@ mod tests {
     }
 
     #[test]
+    fn a_database_is_away_if_it_gives_no_connection_or_no_answer() {
+        let away = |fault: DbErr| is_away(&anyhow::Error::from(fault).context("find a job"));
+        assert!(away(no_answer(Duration::from_secs(90))));
+        assert!(away(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)));
+        assert!(!away(DbErr::Custom("another fault".to_owned())) && !away(DbErr::RecordNotUpdated));
+    }
+
+    #[test]
     fn faults_that_pass_are_told_from_those_that_stay() {
         for (number, expected) in [
             (1213, Some(Passing::Conflict)),
@@ -122,6 +148,9 @@ mod tests {
             (1053, Some(Passing::Lost)),
             (1927, Some(Passing::Lost)),
             (4031, Some(Passing::Lost)),
+            (1040, Some(Passing::Lost)),
+            (1203, Some(Passing::Lost)),
+            (1226, Some(Passing::Lost)),
             // A row that exists already; a table that does not exist; a text that is too long.
             (1062, None),
             (1146, None),
@@ -136,6 +165,7 @@ mod tests {
             ("57P01", Some(Passing::Lost)),
             ("57P02", Some(Passing::Lost)),
             ("57P03", Some(Passing::Lost)),
+            ("53300", Some(Passing::Lost)),
             ("08000", Some(Passing::Lost)),
             ("08006", Some(Passing::Lost)),
             // A row that exists already; a table that does not exist; a statement that was canceled.

@@ -103,7 +103,7 @@ impl ServerAccess {
 pub(super) async fn within<T>(statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     match timeout(PATIENCE, statement).await {
         Ok(done) => done,
-        Err(_) => Err(DbErr::Custom(format!("the database did not answer within {} s", PATIENCE.as_secs()))),
+        Err(_) => Err(passing::no_answer(PATIENCE)),
     }
 }
 
