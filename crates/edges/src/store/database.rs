@@ -8,6 +8,7 @@ pub(super) mod sqlite;
 pub(super) mod in_use;
 mod file;
 mod pool;
+mod pooler;
 pub(super) mod address;
 mod refusal;
 pub(super) mod server;

@@ -7,18 +7,14 @@ use super::{
     address::{AddressFault, ServerAddress},
     packet, passing,
     pool::{self, LINE},
-    refusal, text,
+    pooler, refusal, text,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
     IsolationLevel, QueryResult, SqlxMySqlConnector, SqlxPostgresConnector, Statement, TransactionOptions,
     TransactionTrait,
-    sqlx::{
-        self, ConnectOptions as _, Executor,
-        mysql::MySqlPoolOptions,
-        postgres::{PgConnectOptions, PgPoolOptions},
-    },
+    sqlx::{self, ConnectOptions as _, Executor, mysql::MySqlPoolOptions, postgres::PgPoolOptions},
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -111,10 +107,16 @@ async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
     let options = address.postgres().map_err(|_| misread(AddressFault::NoAddress))?;
     // A pooler refuses a session that begins with parameters which it does not know.
     let options = options.extra_float_digits(None).application_name("kozmic").disable_statement_logging();
-    let is_pooled = answer(address, is_pooled(&options)).await?;
-    // A prepared statement does not outlive its transaction behind a pooler.
-    let options = if is_pooled { options.statement_cache_capacity(0) } else { options };
+    let is_pooled = answer(address, pooler::is_between(&options)).await?;
     let pool: PgPoolOptions = pool::options(CONNECTIONS);
+    let (pool, options) = match is_pooled {
+        // A prepared statement does not outlive its transaction behind a pooler.
+        true => (pool, options.statement_cache_capacity(0)),
+        false => {
+            let pool = pool.after_connect(|session, _| Box::pin(pooler::ensure_direct(session)));
+            (pool, pooler::direct(options))
+        }
+    };
     let pool =
         pool.connect_with(options).await.map_err(|fault| anyhow!(refusal::in_words(&fault, address)))?;
     let server =
@@ -137,30 +139,6 @@ async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
         "its encoding is {encoding}, and has to be UTF8: CREATE DATABASE … ENCODING 'UTF8'"
     );
     Ok(server)
-}
-
-/// True if a pooler in between gives each transaction any of its connections. A session's settings are then missing for
-/// its next statement, or are seen by another session.
-async fn is_pooled(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
-    let mut mark = [0; 8];
-    getrandom::fill(&mut mark).expect("the operating system gives random bytes");
-    let mark = hex::encode(mark);
-    let (mut one, mut other) = (options.connect().await?, options.connect().await?);
-    let set = format!("SET kozmic.mark = '{mark}'");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(set)).execute(&mut one).await?;
-    // The transaction keeps a connection of the pooler, most likely the one that was used last.
-    sqlx::raw_sql("BEGIN").execute(&mut other).await?;
-    let ask = "SELECT coalesce(current_setting('kozmic.mark', true), '')";
-    let mut seen = Vec::new();
-    for session in [&mut other, &mut one] {
-        let row = session.fetch_one(sqlx::raw_sql(ask)).await?;
-        seen.push(sqlx::Row::try_get::<String, _>(&row, 0)?);
-    }
-    sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
-    for session in [one, other] {
-        let _ = sqlx::Connection::close(session).await;
-    }
-    Ok(seen != ["".to_owned(), mark])
 }
 
 async fn open_mysql(address: &ServerAddress) -> Result<ServerAccess> {

@@ -1,7 +1,7 @@
 //! Sessions on database servers: on connections that break, behind poolers, and few of them.
 
 use super::{super::*, proxy::Proxy};
-use kozmic_testkit::{mariadb::MariaDb, postgres::Postgres};
+use kozmic_testkit::{database::name_of, mariadb::MariaDb, pgbouncer::PgBouncer, postgres::Postgres};
 use tokio::task::JoinSet;
 
 #[tokio::test]
@@ -19,4 +19,25 @@ async fn connections_that_broke_without_notice_are_replaced() {
         store.ping().await.unwrap();
         store.try_writing(NOW).await.unwrap();
     }
+}
+
+/// Each new connection leads to the other pooler, so two connections never share a session.
+#[tokio::test]
+async fn two_poolers_behind_a_balancer_are_noticed() {
+    let server = Postgres::start().await.unwrap();
+    let name = name_of(&server.fresh_database().await.unwrap()).to_owned();
+    let poolers = [PgBouncer::before(&server).await.unwrap(), PgBouncer::before(&server).await.unwrap()];
+    let urls = poolers.each_ref().map(|pooler| pooler.url(&name));
+    let balancer = Proxy::before(&[&urls[0], &urls[1]]).await;
+    let stage = Stage::at(&balancer.url(&urls[0]), tempfile::tempdir().unwrap()).await;
+    let mut pings = JoinSet::new();
+    for store in [&stage.store; 8].map(Store::clone) {
+        pings.spawn(async move {
+            store.projects().projects().await.unwrap();
+            store.try_writing(NOW).await.unwrap();
+        });
+    }
+    pings.join_all().await;
+    stage.push('a').await;
+    stage.run(0).await;
 }
