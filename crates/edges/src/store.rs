@@ -72,6 +72,9 @@ use secrecy::SecretString;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
+/// The most connections to a database server, unless a caller wants another number.
+const CONNECTIONS: u32 = 16;
+
 /// Longest time that it may take to close the database.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -88,7 +91,15 @@ impl Store {
     /// # Errors
     /// The database cannot be opened, or is newer than this program.
     pub async fn open(url: &str, secret_key: &SecretString) -> Result<Self> {
-        let db = open(url, secret_key).await?;
+        Self::open_with(url, secret_key, CONNECTIONS).await
+    }
+
+    /// The same, with at most this many connections to a database server.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub async fn open_with(url: &str, secret_key: &SecretString, connections: u32) -> Result<Self> {
+        let db = open(url, secret_key, connections).await?;
         schema::prepare(&db).await.with_context(|| format!("the database {}", name_of(url)))?;
         let store = Self { db };
         store.check_key().await?;
@@ -101,7 +112,7 @@ impl Store {
     /// # Errors
     /// The database cannot be opened.
     pub async fn open_as_it_is(url: &str) -> Result<Self> {
-        Ok(Self { db: open(url, &SecretString::default()).await? })
+        Ok(Self { db: open(url, &SecretString::default(), CONNECTIONS).await? })
     }
 
     /// Checks that the secret key is the installation's. A database server gives its data to whoever has its address,
@@ -163,7 +174,7 @@ impl Store {
     /// The database does not answer, or the file cannot be written.
     pub async fn copy_to(&self, file: &Path) -> Result<Self> {
         self.db.copy_to(file).await?;
-        let copy = open(&address_of(file), &SecretString::default()).await?;
+        let copy = open(&address_of(file), &SecretString::default(), CONNECTIONS).await?;
         Ok(Self { db: Database { vault: Arc::clone(&self.db.vault), ..copy } })
     }
 
@@ -183,8 +194,8 @@ impl Store {
     }
 }
 
-async fn open(url: &str, secret_key: &SecretString) -> Result<Database> {
-    let opened = Database::open(url, Vault::new(secret_key)).await;
+async fn open(url: &str, secret_key: &SecretString, connections: u32) -> Result<Database> {
+    let opened = Database::open(url, Vault::new(secret_key), connections).await;
     opened.with_context(|| format!("open the database {}", name_of(url)))
 }
 
@@ -198,7 +209,7 @@ pub fn name_of(url: &str) -> String {
 /// # Errors
 /// The database cannot be opened or written, or is newer than this program.
 pub async fn migrate(url: &str) -> Result<Condition> {
-    let db = open(url, &SecretString::default()).await?;
+    let db = open(url, &SecretString::default(), CONNECTIONS).await?;
     let before = schema::migrate(&db).await.with_context(|| format!("the database {}", name_of(url)));
     let closed = db.close().await.context("close the database");
     // The reason why the work failed tells more than a fault of the end.
@@ -212,7 +223,7 @@ pub async fn migrate(url: &str) -> Result<Condition> {
 /// # Errors
 /// The database cannot be opened or written, or its tables are not up to date.
 pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
-    let store = Store { db: open(url, secret_key).await? };
+    let store = Store { db: open(url, secret_key, CONNECTIONS).await? };
     schema::prepare(&store.db).await.with_context(|| format!("the database {}", name_of(url)))?;
     let noted = store.installation().note_key().await;
     let closed = store.db.close().await.context("close the database");
@@ -228,7 +239,7 @@ pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
 /// moved.
 pub async fn transfer(from: &str, to: &str) -> Result<Vec<Moved>> {
     let key = SecretString::default();
-    let (from, to) = (open(from, &key).await?, open(to, &key).await?);
+    let (from, to) = (open(from, &key, CONNECTIONS).await?, open(to, &key, CONNECTIONS).await?);
     let moved = transfer::transfer(&from, &to).await;
     let closed = [from.close().await, to.close().await];
     let moved = moved?;

@@ -69,6 +69,8 @@ pub(crate) struct ServerSettings {
     pub(crate) data_dir: PathBuf,
     /// `KOZMIC_DATABASE_URL`; none: a file in the data directory.
     pub(crate) database_url: Option<String>,
+    /// `KOZMIC_DATABASE_CONNECTIONS`: the most connections to a database server.
+    pub(crate) database_connections: u32,
     /// `KOZMIC_DISK_RESERVE`, in bytes; none: the default of `Room`.
     pub(crate) disk_reserve: Option<u64>,
     /// `KOZMIC_SIGN_IN_ALLOWED`
@@ -200,6 +202,7 @@ fn server(source: &Source) -> Result<ServerSettings, SettingsFault> {
         secret_key: source.parse("secret_key", values::secret_key)?,
         data_dir: source.required("data_dir", values::path)?,
         database_url: database_url_in(source)?,
+        database_connections: source.required("database_connections", values::connections)?,
         disk_reserve: source.parse("disk_reserve", values::reserve)?,
         sign_in_allowed: invited(source)?,
         session_idle: source.required("session_idle_timeout", values::idle)?,

@@ -86,8 +86,9 @@ async fn edges(settings: &Settings, dir: &DataDir, secret_key: &SecretString) ->
         tracing::debug!(%fault, "the disk's room cannot be looked after");
     }
     let forge = forge(&settings.github)?;
+    let (url, connections) = (database_url(settings, dir), settings.server.database_connections);
     Ok(Edges {
-        store: Store::open(&database_url(settings, dir), secret_key).await?,
+        store: Store::open_with(&url, secret_key, connections).await?,
         broker: Broker::default(),
         mirrors: mirrors(&dir.join("mirrors"), forge.known_hosts())?,
         forge,

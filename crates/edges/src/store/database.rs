@@ -49,9 +49,9 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the database at an address.
-    pub(super) async fn open(url: &str, vault: Vault) -> Result<Self> {
-        let (reader, writer) = access::open(url).await?;
+    /// Opens the database at an address. To a server there are at most this many connections.
+    pub(super) async fn open(url: &str, vault: Vault, connections: u32) -> Result<Self> {
+        let (reader, writer) = access::open(url, connections).await?;
         Ok(Self { reader, writer, vault: Arc::new(vault), actor: Arc::default(), turn: Arc::default() })
     }
 

@@ -41,6 +41,7 @@ pub(super) const KEYS: &[Key] = &[
     key("data_dir", Some("./data")),
     // Addresses of other databases contain a password.
     secret(key("database_url", None)),
+    key("database_connections", Some("16")),
     key("disk_reserve", None),
     key("failed_deliveries_kept_days", Some("90")),
     key("logs_kept_days", Some("none")),

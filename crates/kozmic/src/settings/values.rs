@@ -100,6 +100,11 @@ pub(super) fn secret_key(text: &str) -> Parsed<SecretString> {
     }
 }
 
+/// A number of connections to a database server. With a single one, a long statement would hold up everything else.
+pub(super) fn connections(text: &str) -> Parsed<u32> {
+    text.parse().ok().filter(|count| (2..=1_000).contains(count)).ok_or("a number from 2 to 1000")
+}
+
 pub(super) fn count(text: &str) -> Parsed<usize> {
     text.parse().ok().filter(|count| (1..=1_000).contains(count)).ok_or("a number from 1 to 1000")
 }

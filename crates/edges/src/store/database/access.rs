@@ -20,10 +20,11 @@ pub(in crate::store) enum Access {
     Server(ServerAccess),
 }
 
-/// Opens a database; gives the access to read and the access to write.
-pub(super) async fn open(url: &str) -> Result<(Access, Access)> {
+/// Opens a database; gives the access to read and the access to write. To a server there are at most this many
+/// connections.
+pub(super) async fn open(url: &str, connections: u32) -> Result<(Access, Access)> {
     if address::is_address(url) {
-        let server = ServerAccess::open(url).await?;
+        let server = ServerAccess::open(url, connections).await?;
         return Ok((Access::Server(server.clone()), Access::Server(server)));
     }
     anyhow::ensure!(

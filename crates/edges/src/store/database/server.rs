@@ -19,9 +19,6 @@ use sea_orm::{
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Number of connections.
-const CONNECTIONS: u32 = 16;
-
 /// Longest time that one statement may take.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -48,15 +45,15 @@ pub(in crate::store) struct ServerAccess {
 }
 
 impl ServerAccess {
-    /// Opens the database at an address.
-    pub(in crate::store) async fn open(url: &str) -> Result<Self> {
+    /// Opens the database at an address, with at most this many connections.
+    pub(in crate::store) async fn open(url: &str, connections: u32) -> Result<Self> {
         let address = ServerAddress::read(url).map_err(misread)?;
         if let Some((file, fault)) = address.missing_file() {
             bail!("its address names {file}: {fault}");
         }
         match address.is_postgres() {
-            true => open_postgres(&address).await,
-            false => open_mysql(&address).await,
+            true => open_postgres(&address, connections).await,
+            false => open_mysql(&address, connections).await,
         }
     }
 
@@ -103,12 +100,12 @@ pub(super) async fn within<T>(statement: impl Future<Output = Result<T, DbErr>>)
     }
 }
 
-async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
+async fn open_postgres(address: &ServerAddress, connections: u32) -> Result<ServerAccess> {
     let options = address.postgres().map_err(|_| misread(AddressFault::NoAddress))?;
     // A pooler refuses a session that begins with parameters which it does not know.
     let options = options.extra_float_digits(None).application_name("kozmic").disable_statement_logging();
     let is_pooled = answer(address, pooler::is_between(&options)).await?;
-    let pool: PgPoolOptions = pool::options(CONNECTIONS);
+    let pool: PgPoolOptions = pool::options(connections);
     let (pool, options) = match is_pooled {
         // A prepared statement does not outlive its transaction behind a pooler.
         true => (pool, options.statement_cache_capacity(0)),
@@ -141,12 +138,12 @@ async fn open_postgres(address: &ServerAddress) -> Result<ServerAccess> {
     Ok(server)
 }
 
-async fn open_mysql(address: &ServerAddress) -> Result<ServerAccess> {
+async fn open_mysql(address: &ServerAddress, connections: u32) -> Result<ServerAccess> {
     let options = address.mysql().map_err(|_| misread(AddressFault::NoAddress))?;
     let options = options.charset("utf8mb4").collation("utf8mb4_bin").disable_statement_logging();
     let first = answer(address, options.connect()).await?;
     let _ = sqlx::Connection::close(first).await;
-    let pool: MySqlPoolOptions = pool::options(CONNECTIONS);
+    let pool: MySqlPoolOptions = pool::options(connections);
     let pool = pool.after_connect(|session, _| {
         Box::pin(async move {
             for set in SESSION {

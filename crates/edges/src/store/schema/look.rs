@@ -6,6 +6,9 @@ use crate::store::database::{address, server, sqlite};
 use anyhow::Result;
 use sea_orm::DbBackend;
 
+/// The most connections for a look.
+const CONNECTIONS: u32 = 2;
+
 /// Looks at the database at an address. Changes that a killed server left in the files beside SQLite's file are not
 /// seen.
 ///
@@ -13,7 +16,7 @@ use sea_orm::DbBackend;
 /// The database cannot be read, or is newer than this program, or its user on a server lacks a right.
 pub async fn look(url: &str) -> Result<Condition> {
     if address::is_address(url) {
-        let server = server::ServerAccess::open(url).await?;
+        let server = server::ServerAccess::open(url, CONNECTIONS).await?;
         let found = async {
             let found = condition(&server).await?;
             match found {

@@ -111,6 +111,13 @@ fn registries_are_named_as_in_images_names() {
 }
 
 #[test]
+fn a_database_server_gets_two_connections_or_more() {
+    for (text, is_right) in [("2", true), ("1000", true), ("1", false), ("1001", false), ("many", false)] {
+        assert_eq!(connections(text).is_ok(), is_right, "{text}");
+    }
+}
+
+#[test]
 fn extra_hosts_are_names_with_addresses() {
     let text = "registry.internal:10.0.0.5, six:::1, seven:[fe80::1], outside:host-gateway";
     assert_eq!(hosts(text).unwrap().len(), 4);

@@ -41,3 +41,19 @@ async fn two_poolers_behind_a_balancer_are_noticed() {
     stage.push('a').await;
     stage.run(0).await;
 }
+
+#[tokio::test]
+async fn a_user_with_few_connections_is_enough_if_kozmic_takes_no_more() {
+    let server = Postgres::start().await.unwrap();
+    let url = server.fresh_database().await.unwrap();
+    server.execute("ALTER ROLE kozmic CONNECTION LIMIT 4").await.unwrap();
+    let store = Store::open_with(&url, &KEY.into(), 2).await.unwrap();
+    let mut writes = JoinSet::new();
+    for number in 0..20 {
+        let store = store.clone();
+        writes.spawn(async move { store.try_writing(Timestamp(number)).await.unwrap() });
+    }
+    writes.join_all().await;
+    let used = "SELECT count(*) <= 2 FROM pg_stat_activity WHERE application_name = 'kozmic'";
+    assert_eq!(server.execute(used).await.unwrap(), "t");
+}
