@@ -117,6 +117,16 @@ impl MariaDb {
         program.wait(END_LIMIT).await.map(drop)
     }
 
+    /// Freezes it: connections stay, and nobody gets an answer.
+    pub fn freeze(&mut self) -> Result<()> {
+        self.program.as_mut().map_or(Ok(()), |program| program.signal("STOP"))
+    }
+
+    /// Lets it go on after it was frozen.
+    pub fn thaw(&mut self) -> Result<()> {
+        self.program.as_mut().map_or(Ok(()), |program| program.signal("CONT"))
+    }
+
     /// Starts it on the same port after it was stopped.
     pub async fn start_again(&mut self) -> Result<()> {
         let mut program = Program::start(self.serve(), Show::OnPanic)?;

@@ -17,7 +17,7 @@ use futures_util::StreamExt;
 use kozmic_edges::{
     forge::{DeliveryLimits, Proof, ReadDelivery, RefusedDelivery},
     secret,
-    store::{Endpoint, NewDelivery, Stored},
+    store::{Endpoint, NewDelivery, Stored, is_away},
 };
 use kozmic_flow::intake;
 use kozmic_model::ids::HookId;
@@ -28,8 +28,8 @@ use tokio::time::timeout;
 /// Longest time that a payload may take to arrive. GitHub itself waits 10 s for everything.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// The part of the forge's time limit that is reserved for the answer. Storing has to end before that part, so that the
-/// forge learns if a delivery was not stored.
+/// The part of the forge's time limit that is reserved for the answer. All work on the database has to end before that
+/// part, so that the forge learns if a delivery was not stored.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// The reason why a delivery is not taken, in a sentence that the forge shows with the delivery.
@@ -75,9 +75,12 @@ pub(crate) async fn take(
     request: Request,
 ) -> Result<Response, Refusal> {
     let unproven = read(&app, request).await?;
-    let hook = authentic(&app, &hook, &unproven).await?;
-    app.edges.store.hooks().note_signature(hook).await?;
-    store(&app, Endpoint::Hook(hook), unproven).await
+    in_time(&app, async {
+        let hook = authentic(&app, &hook, &unproven).await?;
+        app.edges.store.hooks().note_signature(hook).await?;
+        store(&app, Endpoint::Hook(hook), unproven).await
+    })
+    .await
 }
 
 /// `POST /build/<project>/hook`, `/hook/monitor-update`, `/hook/monitor-watch` and `/hook/kernel` are one endpoint. The
@@ -86,7 +89,16 @@ pub(crate) async fn take_automatic(State(app): State<Shared>, request: Request) 
     let builder = app.face.auto_builder.as_ref().ok_or(Refusal::NoAutoBuilder)?;
     let unproven = read(&app, request).await?;
     app.edges.forge.check(&unproven.proof, &builder.webhook_secret, &unproven.body)?;
-    store(&app, Endpoint::AutoBuilder, unproven).await
+    in_time(&app, store(&app, Endpoint::AutoBuilder, unproven)).await
+}
+
+/// Handles a body that has arrived, as long as the forge waits for the answer.
+async fn in_time(
+    app: &Shared,
+    handled: impl Future<Output = Result<Response, Refusal>>,
+) -> Result<Response, Refusal> {
+    let DeliveryLimits { answer, .. } = app.edges.forge.delivery_limits();
+    timeout(answer.saturating_sub(ANSWER_TIME), handled).await.map_err(|_| Refusal::Busy)?
 }
 
 async fn read(app: &Shared, request: Request) -> Result<Unproven, Refusal> {
@@ -156,9 +168,7 @@ async fn store(app: &Shared, endpoint: Endpoint, proven: Unproven) -> Result<Res
     let ReadDelivery { uuid, event, payload } = forge.delivery(&headers, body)?;
     let delivery = NewDelivery { endpoint, uuid: uuid.clone(), event: event.clone(), payload };
     let unfit = intake::unfit(&app.edges, &delivery).await?;
-    let DeliveryLimits { answer, .. } = forge.delivery_limits();
-    let stored = timeout(answer.saturating_sub(ANSWER_TIME), intake::delivery(&app.edges, delivery)).await;
-    let status = match stored.map_err(|_| Refusal::Busy)?? {
+    let status = match intake::delivery(&app.edges, delivery).await? {
         Stored::New => "accepted",
         Stored::Duplicate => "duplicate",
     };
@@ -190,7 +200,10 @@ impl IntoResponse for Refusal {
             }
             Self::Ours(cause) => {
                 tracing::error!("a delivery is lost unless it comes again: {cause:#}");
-                StatusCode::INTERNAL_SERVER_ERROR
+                match is_away(cause) {
+                    true => StatusCode::SERVICE_UNAVAILABLE,
+                    false => StatusCode::INTERNAL_SERVER_ERROR,
+                }
             }
         };
         (status, Json(json!({ "error": self.to_string() }))).into_response()

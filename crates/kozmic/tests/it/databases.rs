@@ -182,6 +182,25 @@ async fn a_job_waits_for_a_database_that_is_away() -> Result<()> {
     world.end().await
 }
 
+#[tokio::test]
+async fn while_a_database_is_frozen_everybody_who_asks_is_told_so() -> Result<()> {
+    let mut mariadb = MariaDb::start().await?;
+    let url = mariadb.fresh_database().await?;
+    let world = World::with(&[("KOZMIC_DATABASE_URL", &url)]).await?;
+    world.hook("echo done").await?;
+    ensure!(world.anna.get("/readyz").await?.status == 200, "it is ready before");
+    mariadb.freeze()?;
+    let pushed = world.push("While it is frozen").await?;
+    let refused = pushed.deliveries.first().context("a delivery")?;
+    ensure!(refused.status() == Some(503), "{refused:?}");
+    let ready = world.anna.get("/readyz").await?;
+    ensure!(ready.status == 503 && ready.body.contains(r#""database":"not ready""#), "{}", ready.body);
+    mariadb.thaw()?;
+    ensure!(world.github.redeliver(refused).await?.arrived(), "the forge sends it again");
+    world.status(&pushed.sha, State::Success).await?;
+    world.end().await
+}
+
 /// Starts a server that does not start, with this exit code and these words.
 async fn refused(options: ServerOptions, code: i32, words: &str) -> Result<()> {
     let mut server = Server::launch(options)?;
