@@ -14,8 +14,9 @@ use kozmic_model::{
 };
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::time::timeout;
 
-/// Longest time that a try may take.
+/// Longest time that a question to the database may take.
 const PULSE_TIME: Duration = Duration::from_secs(3);
 
 /// `GET /healthz`: the process answers.
@@ -28,13 +29,13 @@ const FOR_STRANGERS: &str = "No runner can start jobs. Who signs in sees why.";
 
 /// `GET /readyz`: the database can be written, the disk has room, and a runner can start containers.
 pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl IntoResponse {
-    let database = database_trouble(&app).await;
-    let looker = auth::Looker::of(&headers, &app).await.ok().flatten();
+    let looker = async { timeout(PULSE_TIME, auth::Looker::of(&headers, &app)).await.ok()?.ok().flatten() };
+    let (database, looker, engine) = tokio::join!(database_trouble(&app), looker, engine_trouble(&app));
     let is_known = looker.is_some();
     let is_admin = looker.is_some_and(|looker| looker.only().is_none() && app.face.is_admin(looker.user()));
     let disk = app.edges.room.trouble();
     // A runner reports the disk's trouble, too.
-    let engine = engine_trouble(&app).await.filter(|trouble| disk.as_ref() != Some(trouble));
+    let engine = engine.filter(|trouble| disk.as_ref() != Some(trouble));
     let engine = engine.map(|trouble| if is_known { trouble } else { FOR_STRANGERS.to_owned() });
     let ready = database.is_none() && disk.is_none() && engine.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -45,7 +46,7 @@ pub(crate) async fn ready(State(app): State<Shared>, headers: HeaderMap) -> impl
         "reasons": reasons,
     });
     // Faults may name private repositories.
-    if is_admin && let Some(lanes) = lanes(&app).await {
+    if is_admin && let Ok(Some(lanes)) = timeout(PULSE_TIME, lanes(&app)).await {
         body["outbox"] = lanes;
     }
     (status, Json(body))
@@ -80,32 +81,28 @@ pub(crate) fn trouble(runners: &[Runner], now: Timestamp) -> Option<String> {
 /// The reason why the database cannot be written, in a sentence. A result of the last moment is used again.
 async fn database_trouble(app: &Shared) -> Option<String> {
     let now = clock::now();
-    if let Some(known) = app.pulse.known(now) {
-        return known;
-    }
-    let tried = tokio::time::timeout(PULSE_TIME, app.edges.store.try_writing(now)).await;
-    let trouble = match tried {
-        Ok(Ok(())) => None,
-        Ok(Err(fault)) => {
-            tracing::warn!("the database cannot be written: {fault:#}");
-            Some("The database cannot be written: the server's log says why.".to_owned())
-        }
-        Err(_) => {
-            Some("The database has taken no writes for seconds: it is busy, or does not answer.".to_owned())
+    let attempt = async {
+        match timeout(PULSE_TIME, app.edges.store.try_writing(now)).await {
+            Ok(Ok(())) => None,
+            Ok(Err(fault)) => {
+                tracing::warn!("the database cannot be written: {fault:#}");
+                Some("The database cannot be written: the server's log says why.".to_owned())
+            }
+            Err(_) => Some(
+                "The database has taken no writes for seconds: it is busy, or does not answer.".to_owned(),
+            ),
         }
     };
-    app.pulse.note(now, trouble.clone());
-    trouble
+    app.pulse.trouble(now, attempt).await
 }
 
 async fn engine_trouble(app: &Shared) -> Option<String> {
-    match app.edges.store.runners().runners().await {
-        Ok(runners) => trouble(&runners, clock::now()),
-        Err(fault) => {
-            tracing::warn!("the runners cannot be looked up: {fault:#}");
-            Some("Nothing is known of the runners: the database cannot be read.".to_owned())
-        }
+    match timeout(PULSE_TIME, app.edges.store.runners().runners()).await {
+        Ok(Ok(runners)) => return trouble(&runners, clock::now()),
+        Ok(Err(fault)) => tracing::warn!("the runners cannot be looked up: {fault:#}"),
+        Err(_) => tracing::warn!("the runners cannot be looked up: the database does not answer"),
     }
+    Some("Nothing is known of the runners: the database cannot be read.".to_owned())
 }
 
 #[cfg(test)]
