@@ -99,9 +99,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`].
     pub async fn open_with(url: &str, secret_key: &SecretString, connections: u32) -> Result<Self> {
-        let db = open(url, secret_key, connections).await?;
-        schema::prepare(&db).await.with_context(|| format!("the database {}", name_of(url)))?;
-        let store = Self { db };
+        let store = Self { db: prepared(url, secret_key, connections).await? };
         store.check_key().await?;
         Ok(store)
     }
@@ -199,6 +197,22 @@ async fn open(url: &str, secret_key: &SecretString, connections: u32) -> Result<
     opened.with_context(|| format!("open the database {}", name_of(url)))
 }
 
+/// Opens a database, and makes sure that it has the tables that this program needs.
+async fn prepared(url: &str, secret_key: &SecretString, connections: u32) -> Result<Database> {
+    let db = open(url, secret_key, connections).await?;
+    schema::prepare(&db).await.with_context(|| format!("the database {}", name_of(url)))?;
+    Ok(db)
+}
+
+/// Does work with a database, and closes the database. The reason why the work failed tells more than a fault of the
+/// end.
+async fn closing<T>(db: &Database, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = work.await;
+    let closed = db.close().await.context("close the database");
+    let done = done?;
+    closed.map(|()| done)
+}
+
 /// The database at an address, for people: SQLite's file, or a server's address without user, password and options.
 pub fn name_of(url: &str) -> String {
     file_of(url).map_or_else(|| shown_address(url), |file| file.display().to_string())
@@ -210,11 +224,8 @@ pub fn name_of(url: &str) -> String {
 /// The database cannot be opened or written, or is newer than this program.
 pub async fn migrate(url: &str) -> Result<Condition> {
     let db = open(url, &SecretString::default(), CONNECTIONS).await?;
-    let before = schema::migrate(&db).await.with_context(|| format!("the database {}", name_of(url)));
-    let closed = db.close().await.context("close the database");
-    // The reason why the work failed tells more than a fault of the end.
-    let before = before?;
-    closed.map(|()| before)
+    let before = closing(&db, schema::migrate(&db)).await;
+    before.with_context(|| format!("the database {}", name_of(url)))
 }
 
 /// Makes a secret key the installation's, although another one sealed the secrets in the database at an address. Those
@@ -223,12 +234,8 @@ pub async fn migrate(url: &str) -> Result<Condition> {
 /// # Errors
 /// The database cannot be opened or written, or its tables are not up to date.
 pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
-    let store = Store { db: open(url, secret_key, CONNECTIONS).await? };
-    schema::prepare(&store.db).await.with_context(|| format!("the database {}", name_of(url)))?;
-    let noted = store.installation().note_key().await;
-    let closed = store.db.close().await.context("close the database");
-    noted?;
-    closed
+    let db = prepared(url, secret_key, CONNECTIONS).await?;
+    closing(&db, Installation { db: &db }.note_key()).await
 }
 
 /// Moves all rows of the database at one address into the empty one at another; gives the tables with their numbers of
@@ -240,13 +247,7 @@ pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
 pub async fn transfer(from: &str, to: &str) -> Result<Vec<Moved>> {
     let key = SecretString::default();
     let (from, to) = (open(from, &key, CONNECTIONS).await?, open(to, &key, CONNECTIONS).await?);
-    let moved = transfer::transfer(&from, &to).await;
-    let closed = [from.close().await, to.close().await];
-    let moved = moved?;
-    for closed in closed {
-        closed.context("close a database")?;
-    }
-    Ok(moved)
+    closing(&from, closing(&to, transfer::transfer(&from, &to))).await
 }
 
 /// The groups of methods.
