@@ -54,9 +54,14 @@ impl DataDir {
     /// Locks the directory of a file as the server does whose data directory it is. None if it is this directory, or
     /// nobody's.
     pub(crate) fn lock_beside(&self, file: &Path) -> Result<Option<File>, Failure> {
-        let parent = file.parent().and_then(|parent| parent.canonicalize().ok());
+        let parent = directory_of(file).ok();
         let others = parent.filter(|parent| *parent != self.path && parent.join(LOCK).exists());
         others.map(|parent| lock(&parent)).transpose()
+    }
+
+    /// True if a file is in this directory itself, not deeper.
+    pub(crate) fn has(&self, file: &Path) -> bool {
+        directory_of(file).is_ok_and(|parent| parent == self.path)
     }
 
     /// Opens the directory of an installation whose server may run meanwhile.
@@ -225,6 +230,12 @@ fn lock(path: &Path) -> Result<File, Failure> {
         tracing::warn!(%fault, "the process cannot be noted in {}", lock.display());
     }
     Ok(file)
+}
+
+/// The directory of a file, without links. A name alone is in the current directory.
+fn directory_of(file: &Path) -> io::Result<PathBuf> {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).canonicalize()
 }
 
 /// Address of the database in a data directory by default.

@@ -1,11 +1,11 @@
 //! The database to which a data directory belongs. A server notes it when it has taken the database. So a server whose
 //! settings name another one by mistake does not begin anew in an empty or old database.
 
-use super::{DataDir, write_whole};
+use super::{DataDir, directory_of, write_whole};
 use crate::failure::Failure;
 use anyhow::Context;
 use kozmic_edges::store;
-use std::{io::ErrorKind, path::Path};
+use std::io::ErrorKind;
 
 /// The file with the database's name, without user and password.
 const NOTE: &str = "database";
@@ -68,8 +68,7 @@ impl DataDir {
     fn named(&self, url: &str) -> String {
         let Some(file) = store::file_of(url) else { return store::shown_address(url) };
         let name = file.file_name().unwrap_or_default();
-        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match parent.canonicalize() {
+        match directory_of(&file) {
             Ok(parent) if parent == self.path => name.to_string_lossy().into_owned(),
             Ok(parent) => parent.join(name).display().to_string(),
             Err(_) => file.display().to_string(),

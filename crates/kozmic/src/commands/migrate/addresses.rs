@@ -5,8 +5,8 @@ use crate::{failure::Failure, settings::read_file};
 use anyhow::anyhow;
 use std::path::Path;
 
-/// The addresses of the old and the new database, by the arguments for them. None if only tables are brought up to date: a variable alone asks for
-/// no move.
+/// The addresses of the old and the new database, by the arguments for them. None if only tables are brought up to
+/// date: a variable alone asks for no move.
 pub(super) fn addresses(
     [from, to]: [Option<&String>; 2],
     variable: impl Fn(&str) -> Option<String>,

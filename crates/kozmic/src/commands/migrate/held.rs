@@ -18,9 +18,7 @@ impl Held {
         match store::file_of(url) {
             Some(file) => {
                 let lock = dir.lock_beside(&file)?;
-                let is_own = file.parent().and_then(|parent| parent.canonicalize().ok())
-                    == dir.join("").canonicalize().ok();
-                if !is_own && store::is_in_use(&file).await.map_err(Failure::Other)? {
+                if !dir.has(&file) && store::is_in_use(&file).await.map_err(Failure::Other)? {
                     return Err(Failure::FileInUse { path: file });
                 }
                 Ok(Self::File { _lock: lock })
