@@ -61,7 +61,7 @@ impl Sole {
 
     /// Leaves the database to the next server.
     pub(crate) async fn leave(&self) {
-        if !self.store.is_on_server() {
+        if !self.is_noted {
             return;
         }
         if let Err(fault) = self.store.installation().leave(&self.server).await {
