@@ -98,7 +98,7 @@
 //! | crowd | the number of requests and live views that each client behind a proxy has open |
 //! | visit | a person's request for a page |
 //! | face | the settings of the installation that concern browsers |
-//! | broadcaster | the task that looks at the store once for all live viewers of the monitor, and sends the differences |
+//! | broadcaster | the task that looks at the store once for all live viewers of the monitor |
 //! | seat | a viewer's connection to the broadcaster |
 //! | tail | the last lines of a log |
 //! | story | a test of the whole program |
