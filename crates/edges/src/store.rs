@@ -193,7 +193,7 @@ impl Store {
 }
 
 async fn open(url: &str, secret_key: &SecretString, connections: u32) -> Result<Database> {
-    let opened = Database::open(url, Vault::new(secret_key), connections).await;
+    let opened = Box::pin(Database::open(url, Vault::new(secret_key), connections)).await;
     opened.with_context(|| format!("open the database {}", name_of(url)))
 }
 
@@ -208,7 +208,7 @@ async fn prepared(url: &str, secret_key: &SecretString, connections: u32) -> Res
 /// end.
 async fn closing<T>(db: &Database, work: impl Future<Output = Result<T>>) -> Result<T> {
     let done = work.await;
-    let closed = db.close().await.context("close the database");
+    let closed = Box::pin(db.close()).await.context("close the database");
     let done = done?;
     closed.map(|()| done)
 }
@@ -224,7 +224,7 @@ pub fn name_of(url: &str) -> String {
 /// The database cannot be opened or written, or is newer than this program.
 pub async fn migrate(url: &str) -> Result<Condition> {
     let db = open(url, &SecretString::default(), CONNECTIONS).await?;
-    let before = closing(&db, schema::migrate(&db)).await;
+    let before = closing(&db, Box::pin(schema::migrate(&db))).await;
     before.with_context(|| format!("the database {}", name_of(url)))
 }
 
@@ -247,7 +247,8 @@ pub async fn accept_key(url: &str, secret_key: &SecretString) -> Result<()> {
 pub async fn transfer(from: &str, to: &str) -> Result<Vec<Moved>> {
     let key = SecretString::default();
     let (from, to) = (open(from, &key, CONNECTIONS).await?, open(to, &key, CONNECTIONS).await?);
-    closing(&from, closing(&to, transfer::transfer(&from, &to))).await
+    let moved = Box::pin(transfer::transfer(&from, &to));
+    closing(&from, closing(&to, moved)).await
 }
 
 /// The groups of methods.
