@@ -72,9 +72,9 @@ impl Here {
 
     async fn note(&self, state: &State) -> Result<()> {
         let State { slots, busy, trouble } = state.clone();
-        let (name, seen_at) = (self.runner().to_owned(), clock::now());
+        let (seen_at, known) = (clock::now(), runner::Runner::new(self.runner()));
         let (slots, busy) = (i32::try_from(slots)?, i32::try_from(busy)?);
-        let runner = runner::Runner { name, slots, busy, trouble, seen_at };
+        let runner = runner::Runner { slots, busy, trouble, seen_at, ..known };
         if self.flow.edges.store.runners().note_runner(&runner).await? {
             self.flow.edges.broker.ring(Topic::Projects);
         }

@@ -88,6 +88,11 @@ impl GitRef {
             Self::PullRequest(number) => format!("#{number}"),
         }
     }
+
+    /// True if its commits come from a fork. A pull request within the repository is built as its branch.
+    pub fn is_from_fork(&self) -> bool {
+        matches!(self, Self::PullRequest(_))
+    }
 }
 
 impl fmt::Display for GitRef {

@@ -84,6 +84,11 @@ impl Job {
         self.cancel_requested.then(|| Outcome::Canceled(reason()))
     }
 
+    /// True if a script of the current attempt has begun, or may have.
+    pub fn may_have_begun(&self) -> bool {
+        self.container.is_some() || self.phases.iter().any(|phase| phase.kind.has_a_script())
+    }
+
     /// The attempt for which a result is written.
     pub fn attempt(&self) -> Attempt {
         Attempt { job: self.id, number: self.attempt }
@@ -267,7 +272,7 @@ fn in_words(code: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples;
+    use crate::{phase::PhaseKind, samples};
 
     fn job(created_at: i64, queued_at: Option<i64>) -> Job {
         let (created_at, queued_at) = (Timestamp(created_at), queued_at.map(Timestamp));
@@ -282,6 +287,17 @@ mod tests {
         assert_eq!(asked_at(job(20, Some(30)), 10), Some(30), "it was restarted");
         assert_eq!(asked_at(job(20, Some(30)), 40), Some(40), "it was restarted before the newer push");
         assert_eq!(asked_at(job(20, None), 10), None, "from before such times were noted");
+    }
+
+    #[test]
+    fn a_script_may_have_begun_from_its_container_on() {
+        let begun = |kind| {
+            let phases = vec![Phase::begin(PhaseKind::Pull, Timestamp(1)), Phase::begin(kind, Timestamp(2))];
+            Job { phases, ..job(1, None) }.may_have_begun()
+        };
+        assert!(!job(1, None).may_have_begun() && !begun(PhaseKind::Checkout));
+        assert!([PhaseKind::Install, PhaseKind::Build, PhaseKind::Commit].into_iter().all(begun));
+        assert!(Job { container: Some("c".into()), ..job(1, None) }.may_have_begun());
     }
 
     #[test]

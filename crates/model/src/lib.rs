@@ -76,6 +76,8 @@
 //! | office | a coordinator together with people's actions, for the cases that each coordinator passes |
 //! | order, of a runner | one attempt at a job, with everything that a runner needs for it |
 //! | label | a word by which a job asks for a kind of machine, and by which a runner says what it is |
+//! | class | the facts about a job that decide which runner may have it: project, labels, and if it is a fork's |
+//! | placement | the choice of a runner for each waiting job |
 //! | lease | the right of a runner to its jobs, until a time |
 //! | beat | a runner's regular report that it is alive |
 //! | desk | the state of a runner: free slots, trouble and its beat |
@@ -155,6 +157,7 @@ pub mod mail;
 pub mod missed;
 pub mod label;
 pub mod runner;
+pub mod placement;
 pub mod monitor;
 pub mod phase;
 #[cfg(test)]

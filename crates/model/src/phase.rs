@@ -38,6 +38,11 @@ impl PhaseKind {
         }
     }
 
+    /// True if a script runs in the phase, or ran before it.
+    pub fn has_a_script(self) -> bool {
+        matches!(self, Self::Install | Self::Build) || self.follows_a_script()
+    }
+
     /// True if the phase begins only after a script has ended well: it keeps or publishes the script's results.
     pub fn follows_a_script(self) -> bool {
         matches!(self, Self::Commit | Self::Publish)

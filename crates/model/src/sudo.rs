@@ -29,12 +29,11 @@ impl SudoRule {
         }
     }
 
-    /// True if the scripts of a ref may use `sudo`. Only pull requests from forks have a ref of their own: others are
-    /// built as branches.
+    /// True if the scripts of a ref may use `sudo`.
     pub fn lets(self, git_ref: &GitRef) -> bool {
         match self {
             Self::Always => true,
-            Self::NotForks => !matches!(git_ref, GitRef::PullRequest(_)),
+            Self::NotForks => !git_ref.is_from_fork(),
             Self::Never => false,
         }
     }

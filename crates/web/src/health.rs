@@ -8,10 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use kozmic_edges::{clock, store::LaneState};
-use kozmic_model::{
-    runner::{RUNNER_SILENCE, Runner},
-    time::Timestamp,
-};
+use kozmic_model::runner;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -69,15 +66,6 @@ async fn lanes(app: &Shared) -> Option<Value> {
     Some(lanes.into())
 }
 
-/// The reason why no job can start anywhere, in a sentence; none if a runner can take jobs.
-pub(crate) fn trouble(runners: &[Runner], now: Timestamp) -> Option<String> {
-    let mut alive = runners.iter().filter(|runner| now.since(runner.seen_at) < RUNNER_SILENCE).peekable();
-    if alive.peek().is_none() {
-        return Some("No runner is at work: jobs wait until one is.".to_owned());
-    }
-    alive.map(|runner| runner.trouble.clone()).collect::<Option<Vec<_>>>()?.into_iter().next()
-}
-
 /// The reason why the database cannot be written, in a sentence. A result of the last moment is used again.
 async fn database_trouble(app: &Shared) -> Option<String> {
     let now = clock::now();
@@ -98,33 +86,9 @@ async fn database_trouble(app: &Shared) -> Option<String> {
 
 async fn engine_trouble(app: &Shared) -> Option<String> {
     match timeout(PULSE_TIME, app.edges.store.runners().runners()).await {
-        Ok(Ok(runners)) => return trouble(&runners, clock::now()),
+        Ok(Ok(runners)) => return runner::trouble(&runners, clock::now()),
         Ok(Err(fault)) => tracing::warn!("the runners cannot be looked up: {fault:#}"),
         Err(_) => tracing::warn!("the runners cannot be looked up: the database does not answer"),
     }
     Some("Nothing is known of the runners: the database cannot be read.".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn runner(trouble: Option<&str>, seen_at: i64) -> Runner {
-        Runner {
-            name: "here".into(),
-            slots: 2,
-            busy: 0,
-            trouble: trouble.map(str::to_owned),
-            seen_at: Timestamp(seen_at),
-        }
-    }
-
-    #[test]
-    fn there_is_trouble_only_when_no_runner_can_work() {
-        let now = Timestamp(100_000);
-        assert!(trouble(&[], now).is_some());
-        assert!(trouble(&[runner(None, 0)], now).is_some());
-        assert_eq!(trouble(&[runner(Some("No engine."), 99_000)], now).unwrap(), "No engine.");
-        assert_eq!(trouble(&[runner(Some("No engine."), 99_000), runner(None, 99_000)], now), None);
-    }
 }

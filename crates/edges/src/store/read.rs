@@ -197,7 +197,7 @@ fn parse_job(row: rows::job::Model) -> Result<Job> {
 
 pub(super) fn runner(row: rows::runner::Model) -> Runner {
     let rows::runner::Model { name, slots, busy, trouble, seen_at } = row;
-    Runner { name, slots, busy, trouble, seen_at: Timestamp(seen_at) }
+    Runner { slots, busy, trouble, seen_at: Timestamp(seen_at), ..Runner::new(&name) }
 }
 
 /// The project that a row in another table belongs to.

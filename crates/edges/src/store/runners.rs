@@ -20,7 +20,7 @@ impl Runners<'_> {
         let known = rows::runner::Entity::find_by_id(runner.name.clone());
         let known = known.one(&self.db.reader).await.context("find a runner")?;
         let changed = known.is_none_or(|known| known.trouble != runner.trouble);
-        let Runner { name, slots, busy, trouble, seen_at } = runner.clone();
+        let Runner { name, slots, busy, trouble, seen_at, .. } = runner.clone();
         let row = rows::runner::ActiveModel {
             name: Set(name),
             slots: Set(slots),

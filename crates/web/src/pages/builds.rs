@@ -31,7 +31,7 @@ use kozmic_model::{
 use made::Work;
 use serde::Deserialize;
 use shown::Shown;
-use view::{JobTab, Note, Orders, telling};
+use view::{Around, JobTab, Note, Orders, telling};
 
 #[derive(Template)]
 #[template(path = "build.html")]
@@ -129,11 +129,12 @@ async fn show(
         None => telling(&jobs),
     };
     let frame = visit.frame(app, Some(project.id)).await?;
-    let tabs = jobs.iter().map(|each| JobTab::of(each, job, &frame)).collect();
+    let around = Around { frame: &frame, project: &project, build: &build };
+    let tabs = jobs.iter().map(|each| JobTab::of(each, job, around)).collect();
     let shown = match job {
         Some(job) => {
             let run = wanted.map(|(_, run)| run).unwrap_or_default();
-            Some(Shown::of(app, job, &run, &frame, visit.only_live).await?)
+            Some(Shown::of(app, job, &run, around, visit.only_live).await?)
         }
         None => None,
     };
@@ -168,13 +169,14 @@ mod tests {
 
     fn rendered(frame: Frame, job: Job, made: Vec<Made>) -> String {
         let status = job.status;
-        let tabs = vec![JobTab::of(&job, Some(&job), &frame)];
+        let (project, build) = (samples::project(), samples::build(status));
+        let around = Around { frame: &frame, project: &project, build: &build };
+        let tabs = vec![JobTab::of(&job, Some(&job), around)];
         let orders = Orders::of(std::slice::from_ref(&job), &frame);
         let (phases, attempts) = (Vec::new(), Vec::new());
         let (tail, work) = ("<b>end</b>".into(), Work::of(&job.spec.task));
         let spent = job.span().spent(frame.now);
         let shown = Shown { phases, spent, reason: None, tail, work, made, job, attempts, is_past: false };
-        let (project, build) = (samples::project(), samples::build(status));
         let (tab, shown, approved_by) = (Tab::Latest, Some(shown), vec!["anna".to_owned()]);
         let page = BuildPage { frame, project, tab, build, spent, orders, tabs, shown, approved_by };
         page.render().unwrap()

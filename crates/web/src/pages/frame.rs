@@ -5,7 +5,6 @@ use crate::{
     app::Shared,
     auth::{Cookies, Notice, PART, SignedIn},
     error::WebError,
-    health,
 };
 use askama::Template;
 use axum::{
@@ -18,7 +17,7 @@ use kozmic_model::{
     build::Build,
     ids::ProjectId,
     project::{Project, Role},
-    runner::Runner,
+    runner::{self, Runner},
     time::Timestamp,
     user::User,
 };
@@ -137,7 +136,7 @@ impl Frame {
 
     /// The reason why no job can start anywhere; none if jobs can start.
     pub(crate) fn trouble(&self) -> Option<String> {
-        health::trouble(&self.runners, self.now)
+        runner::trouble(&self.runners, self.now)
     }
 
     /// True if the list is long enough for a filter field.

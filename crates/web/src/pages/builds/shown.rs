@@ -1,8 +1,8 @@
 //! The job and the attempt whose log is shown: the present attempt, or an earlier one.
 
-use super::super::{frame::Frame, tail};
+use super::super::tail;
 use super::made::{Made, Work};
-use super::view::{self, PhasePart};
+use super::view::{self, Around, PhasePart};
 use crate::{app::Shared, attempts, error::WebError, log_text};
 use kozmic_edges::{clock, store::IMAGES};
 use kozmic_model::{
@@ -44,7 +44,7 @@ impl Shown {
         app: &Shared,
         job: &Job,
         wanted: &attempts::Wanted,
-        frame: &Frame,
+        around: Around<'_>,
         only_live: bool,
     ) -> Result<Self, WebError> {
         let past = app.edges.store.builds().past_attempts(job.id).await?;
@@ -57,7 +57,7 @@ impl Shown {
             },
         };
         let phases = PhasePart::of(&shown.phases, shown.status, clock::now());
-        let reason = view::reason(&shown, frame);
+        let reason = view::reason(&shown, around);
         let is_past = shown.shown_attempt() != job.shown_attempt();
         let made = match is_past {
             true => Vec::new(),
@@ -65,7 +65,7 @@ impl Shown {
         };
         let (attempts, kept) = (links_of(job, &past, &shown), kept_as(app, job).await?);
         let work = Work::of(&job.spec.task).map(|work| work.kept_as(kept));
-        let spent = shown.span().spent(frame.now);
+        let spent = shown.span().spent(around.frame.now);
         Ok(Self { attempts, is_past, phases, spent, reason, tail, work, made, job: shown })
     }
 

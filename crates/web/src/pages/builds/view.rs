@@ -3,13 +3,23 @@
 use super::super::{frame::Frame, parts};
 use askama::filters::Safe;
 use kozmic_model::{
+    build::Build,
     ids::{BuildId, JobId, ProjectId},
     job::Job,
     phase::Phase,
-    runner::why_waiting,
+    project::Project,
+    runner::{JobClass, why_waiting},
     status::Status,
     time::{Timestamp, spoken},
 };
+
+/// Everything around the jobs of a page.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) frame: &'a Frame,
+    pub(super) project: &'a Project,
+    pub(super) build: &'a Build,
+}
 
 /// A job's tab.
 pub(super) struct JobTab {
@@ -53,11 +63,11 @@ pub(super) struct PhasePart {
 
 impl JobTab {
     /// The tab of a job, beside the one whose log is shown.
-    pub(super) fn of(job: &Job, shown: Option<&Job>, frame: &Frame) -> Self {
+    pub(super) fn of(job: &Job, shown: Option<&Job>, around: Around<'_>) -> Self {
         let note = match (job.started_at, job.status) {
-            (Some(start), _) => Note::Time(parts::length(&start, &job.finished_at, &frame.now)),
+            (Some(start), _) => Note::Time(parts::length(&start, &job.finished_at, &around.frame.now)),
             (None, Status::Held) => Note::Waits("to be approved".to_owned()),
-            (None, Status::Enqueued) => Note::Waits(shortly(&reason(job, frame).unwrap_or_default())),
+            (None, Status::Enqueued) => Note::Waits(shortly(&reason(job, around).unwrap_or_default())),
             (None, _) => Note::Never,
         };
         Self {
@@ -114,9 +124,13 @@ pub(super) fn telling(jobs: &[Job]) -> Option<&Job> {
 }
 
 /// The reason why a job waits or ended badly, in a sentence.
-pub(super) fn reason(job: &Job, frame: &Frame) -> Option<String> {
+pub(super) fn reason(job: &Job, Around { frame, project, build }: Around<'_>) -> Option<String> {
     match job.status {
-        Status::Enqueued => Some(why_waiting(&frame.runners, frame.now)),
+        Status::Enqueued => {
+            let project = project.repository.full_name();
+            let (labels, is_from_fork) = (job.spec.labels.clone(), build.git_ref.is_from_fork());
+            Some(why_waiting(&frame.runners, &JobClass { project, labels, is_from_fork }, frame.now))
+        }
         Status::Pending if job.cancel_requested => Some("Stops: somebody asked to cancel it.".to_owned()),
         _ => job.reason.clone(),
     }
