@@ -78,6 +78,7 @@
 //! | label | a word by which a job asks for a kind of machine, and by which a runner says what it is |
 //! | class | the facts about a job that decide which runner may have it: project, labels, and if it is a fork's |
 //! | placement | the choice of a runner for each waiting job |
+//! | claim | a runner's request for a job; a claim that is repeated with its key gives the same job |
 //! | lease | the right of a runner to its jobs, until a time |
 //! | beat | a runner's regular report that it is alive |
 //! | desk | the state of a runner: free slots, trouble and its beat |

@@ -1,10 +1,12 @@
 //! Runners as the rest of Kozmic sees them: their state, their rules, and the reason why a job still waits for one.
 
 mod facts;
+mod key;
 mod rules;
 mod waiting;
 
 pub use facts::RunnerFacts;
+pub use key::{ClaimKey, NotAKey};
 pub use rules::{Forks, JobClass, NotAPattern, ProjectPatterns, Refusal, RunnerRules, UnknownForks};
 pub use waiting::why_waiting;
 
