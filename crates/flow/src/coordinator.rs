@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use kozmic_edges::{
     broker::{Bell, Topic},
     clock,
-    store::{IMAGES, Lane, Lease, NewCachedImage, Puller},
+    store::{IMAGES, Lane, Lease, NewCachedImage, Puller, RunnerReport},
 };
 use kozmic_model::{
     cache::{CacheInputs, CachedImage},
@@ -29,7 +29,6 @@ use kozmic_model::{
     job::{Attempt, Outcome},
     kernel_image::image_wish,
     phase::Phase,
-    runner,
     spec::Origin,
     status::Status,
 };
@@ -71,11 +70,11 @@ impl Here {
     }
 
     async fn note(&self, state: &State) -> Result<()> {
-        let State { slots, busy, trouble } = state.clone();
-        let (seen_at, known) = (clock::now(), runner::Runner::new(self.runner()));
-        let (slots, busy) = (i32::try_from(slots)?, i32::try_from(busy)?);
-        let runner = runner::Runner { slots, busy, trouble, seen_at, ..known };
-        if self.flow.edges.store.runners().note_runner(&runner).await? {
+        let State { slots, busy, trouble } = state;
+        let (slots, busy) = (i32::try_from(*slots)?, i32::try_from(*busy)?);
+        let (name, trouble, seen_at) = (self.runner(), trouble.as_deref(), clock::now());
+        let report = RunnerReport { name, slots, busy, trouble, facts: None, seen_at };
+        if self.flow.edges.store.runners().note_runner(report).await? {
             self.flow.edges.broker.ring(Topic::Projects);
         }
         Ok(())

@@ -105,6 +105,10 @@ actions! {
     BuildRestarted = "build_restarted", "restarted build";
     JobRestarted = "job_restarted", "restarted the job";
     JobCanceled = "job_canceled", "canceled the job";
+    RunnerAdded = "runner_added", "added the runner";
+    RunnerDrained = "runner_drained", "drained the runner";
+    RunnerResumed = "runner_resumed", "resumed the runner";
+    RunnerRemoved = "runner_removed", "removed the runner";
     ConfigurationLoaded = "configuration_loaded", "put the configuration in force of commit";
 }
 

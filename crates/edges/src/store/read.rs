@@ -5,13 +5,14 @@ use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
     fork::{ForkRule, Pusher},
+    git::GitRef,
     hook::{Hook, HookSettings},
     ids::{BuildId, ForgeUserId, HookId, JobId, ProjectId, RepositoryId, UserId, WebhookId},
     install::Install,
     invited::Admission,
     job::{CanceledBy, Job},
     project::{Project, ProjectSettings, Repository},
-    runner::Runner,
+    runner::{Runner, RunnerRules},
     sudo::SudoRule,
     time::Timestamp,
     user::{MailSettings, Profile, User},
@@ -196,8 +197,27 @@ fn parse_job(row: rows::job::Model) -> Result<Job> {
 }
 
 pub(super) fn runner(row: rows::runner::Model) -> Runner {
-    let rows::runner::Model { name, slots, busy, trouble, seen_at } = row;
-    Runner { slots, busy, trouble, seen_at: Timestamp(seen_at), ..Runner::new(&name) }
+    let rows::runner::Model { name, slots, busy, trouble, seen_at, title, .. } = row;
+    // Only this program writes these. If rules cannot be read, the strictest are the safe ones.
+    let rules = row.rules.map_or(Ok(RunnerRules::default()), |rules| serde_json::from_str(&rules));
+    let facts = row.facts.and_then(|facts| serde_json::from_str(&facts).ok()).unwrap_or_default();
+    Runner {
+        name,
+        title,
+        slots,
+        busy,
+        trouble,
+        seen_at: Timestamp(seen_at),
+        rules: rules.unwrap_or_else(|_| RunnerRules::closed()),
+        facts,
+        is_draining: row.is_draining,
+        is_remote: row.fingerprint.is_some(),
+    }
+}
+
+/// True if the build's commit comes from a fork. For a ref that cannot be read, yes is the safe answer.
+pub(super) fn is_from_fork(build: &rows::build::Model) -> bool {
+    build.git_ref.parse::<GitRef>().map_or(true, |git_ref| git_ref.is_from_fork())
 }
 
 /// The project that a row in another table belongs to.

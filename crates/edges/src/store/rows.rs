@@ -110,6 +110,7 @@ rows! {
         container: Option<String>, phases: String, created_at: i64, started_at: Option<i64>, finished_at: Option<i64>,
         kind: String, automatic: bool, queued_at: Option<i64>, move_id: Option<i64>,
         canceled_by: Option<String>, ending: Option<String>, interruptions: i32, cache_key: Option<String>,
+        labels: String, is_from_fork: bool, claim: Option<String>,
     }
     attempt = "attempt" {
         #[sea_orm(primary_key)] id: i64,
@@ -188,6 +189,12 @@ rows! {
     }
     runner = "runner" {
         #[sea_orm(primary_key, auto_increment = false)] name: String,
-        slots: i32, busy: i32, trouble: Option<String>, seen_at: i64,
+        slots: i32, busy: i32, trouble: Option<String>, seen_at: i64, title: String, fingerprint: Option<String>,
+        rules: Option<String>, facts: Option<String>, is_draining: bool, added_at: Option<i64>,
+        removed_at: Option<i64>,
+    }
+    runner_project = "runner_project" {
+        #[sea_orm(primary_key)] id: i64,
+        runner: String, project_id: i64, used_at: i64,
     }
 }

@@ -27,6 +27,7 @@ mod m0016_servers;
 mod m0017_hook_labels;
 mod m0017_indexes;
 mod m0017_installation;
+mod m0018_runners;
 
 use super::database::{Database, explained::explained};
 use anyhow::{Context, Result, bail};
@@ -76,6 +77,7 @@ fn later() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0017_installation::Migration),
         Box::new(m0017_indexes::Migration),
         Box::new(m0017_hook_labels::Migration),
+        Box::new(m0018_runners::Migration),
     ]
 }
 

@@ -44,7 +44,8 @@ macro_rules! each_table {
     ($table:ident => $work:expr) => {
         each_table!(@ $table, $work; user avatar session api_token mail_count repository project membership deploy_key
             registry_credential hook delivery build approval hook_call job attempt upload artifact ref_move mail hearing
-            missed outbox audit cached_image kernel_image pull given_name configuration watched runner imported pulse installation)
+            missed outbox audit cached_image kernel_image pull given_name configuration watched runner
+            runner_project imported pulse installation)
     };
     (@ $table:ident, $work:expr; $($name:ident)+) => {
         $({

@@ -205,9 +205,12 @@ impl Landed {
             attempts::again(tx, row.context("a job is gone")?, now).await?;
         }
         let begins = is_owed || job.status.is_waiting();
-        let spec = if begins { Set(serde_json::to_string(spec)?) } else { NotSet };
-        let move_id = Set(self.by);
-        let row = rows::job::ActiveModel { id: Unchanged(job.id.0), spec, move_id, ..Default::default() };
+        let (spec, labels) = match begins {
+            true => (Set(serde_json::to_string(spec)?), Set(spec.labels.to_string())),
+            false => (NotSet, NotSet),
+        };
+        let (id, move_id) = (Unchanged(job.id.0), Set(self.by));
+        let row = rows::job::ActiveModel { id, spec, labels, move_id, ..Default::default() };
         row.update(tx).await.context("plan a job anew")?;
         Ok(is_owed.then_some(job.id))
     }

@@ -28,6 +28,7 @@ pub(super) async fn add(
         kind: Set(spec.origin.word().to_owned()),
         automatic: Set(spec.origin.is_automatic()),
         move_id: Set(by),
+        labels: Set(spec.labels.to_string()),
         ..waiting(tx, build, now).await?
     };
     let row = row.insert(tx).await.context("add a job")?;

@@ -1,6 +1,6 @@
 //! Rows of jobs that begin to wait: for a runner, or for an approval before that.
 
-use crate::store::{database::Transaction, rows};
+use crate::store::{database::Transaction, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{git::GitRef, status::Status, time::Timestamp};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter};
@@ -15,7 +15,8 @@ pub(super) async fn waiting(
     build: &rows::build::Model,
     now: Timestamp,
 ) -> Result<rows::job::ActiveModel> {
-    let waits = for_runner(now);
+    let is_from_fork = Set(read::is_from_fork(build));
+    let waits = rows::job::ActiveModel { is_from_fork, ..for_runner(now) };
     Ok(match is_held(tx, build).await? {
         true => rows::job::ActiveModel {
             status: Set(Status::Held.word().to_owned()),

@@ -90,7 +90,7 @@ mod tests {
             db.close().await.unwrap();
         };
         drop(store);
-        change("DELETE FROM seaql_migrations WHERE version LIKE 'm0016%'").await;
+        change("DELETE FROM seaql_migrations WHERE version LIKE 'm0018%'").await;
         assert_eq!(look(&url).await.unwrap(), Condition::Behind(1));
         change("INSERT INTO seaql_migrations VALUES ('m9999_later', 0)").await;
         let fault = look(&url).await.unwrap_err().to_string();

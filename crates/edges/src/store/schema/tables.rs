@@ -1,7 +1,7 @@
 //! Helpers with which the steps describe tables.
 
 use sea_orm::{
-    DbErr, RuntimeErr,
+    ConnectionTrait, DbBackend, DbErr, RuntimeErr, Statement,
     sea_query::{
         ColumnDef, ForeignKey, ForeignKeyAction, Index, IndexCreateStatement, IntoIden, Table,
         TableCreateStatement,
@@ -33,6 +33,21 @@ pub(super) fn belongs(
     }
     key.from_col(column.into_iden()).to(to, "id").on_delete(ForeignKeyAction::Cascade);
     table.foreign_key(&mut key).take()
+}
+
+/// On MySQL, the table with the collation of the tables before it: texts are compared character by character.
+pub(super) async fn alike(
+    mut table: TableCreateStatement,
+    db: &impl ConnectionTrait,
+) -> Result<TableCreateStatement, DbErr> {
+    if db.get_database_backend() != DbBackend::MySql {
+        return Ok(table);
+    }
+    let asked = "SELECT CAST(table_collation AS CHAR) FROM information_schema.tables \
+                 WHERE table_schema = DATABASE() AND table_name = 'job'";
+    let row = db.query_one_raw(Statement::from_string(DbBackend::MySql, asked)).await?;
+    let collation = row.map(|row| row.try_get_by_index::<String>(0)).transpose()?.unwrap_or_default();
+    Ok(table.engine("InnoDB").character_set("utf8mb4").collate(collation).take())
 }
 
 /// A column of bytes.

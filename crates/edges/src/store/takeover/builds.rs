@@ -6,7 +6,7 @@ use super::{
     notes::{free_id, note, own_id},
     places::Places,
 };
-use crate::store::{database::Transaction, queue::follow_jobs, rows};
+use crate::store::{database::Transaction, queue::follow_jobs, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     event::Trigger,
@@ -111,7 +111,7 @@ async fn import(
     let mut jobs = Vec::with_capacity(new.jobs.len());
     for job in &new.jobs {
         let foreign = Foreign { source: from.source, id: job.foreign_id, largest: from.largest_job };
-        jobs.push(import_job(tx, foreign, project, row.id, job).await?);
+        jobs.push(import_job(tx, foreign, project, &row, job).await?);
     }
     if jobs.iter().any(|job| matches!(job, Taken::Over(_) | Taken::Followed(_))) {
         follow_jobs(tx, row.id).await?;
@@ -182,12 +182,12 @@ async fn import_job(
     tx: &Transaction,
     foreign: Foreign<'_>,
     project: ProjectId,
-    build: i64,
+    build: &rows::build::Model,
     new: &NewJob,
 ) -> Result<Taken<JobId>> {
     if let Some(id) = own_id(tx, "job", foreign).await? {
         let row = rows::job::Entity::find_by_id(id).one(tx).await.context("find a job")?;
-        return match row.filter(|row| row.build_id == build) {
+        return match row.filter(|row| row.build_id == build.id) {
             Some(row) => follow_job(tx, row, new).await,
             None => Ok(Taken::Gone),
         };
@@ -196,7 +196,7 @@ async fn import_job(
     let wanted = Foreign { id: if new.may_keep_id { foreign.id } else { 0 }, ..foreign };
     let row = rows::job::ActiveModel {
         id: Set(free_id::<rows::job::Entity>(tx, wanted).await?),
-        build_id: Set(build),
+        build_id: Set(build.id),
         project_id: Set(project.0),
         spec: Set(serde_json::to_string(&new.spec)?),
         status: Set(new.status.word().to_owned()),
@@ -219,11 +219,14 @@ async fn import_job(
         automatic: Set(new.spec.origin.is_automatic()),
         move_id: Set(None),
         canceled_by: Set(None),
+        labels: Set(String::new()),
+        is_from_fork: Set(read::is_from_fork(build)),
+        claim: Set(None),
     };
     let id = row.insert(tx).await.context("take over a job")?.id;
     note(tx, "job", foreign, id).await?;
     if let Some(hook) = new.hook {
-        note_call(tx, hook, build).await?;
+        note_call(tx, hook, build.id).await?;
     }
     Ok(Taken::Over(JobId(id)))
 }

@@ -124,6 +124,7 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
         stage.run(1).await;
     }
     stage.other_project().await;
+    stage.store.runners().note_built("here", stage.project, NOW).await.unwrap();
     let gone = stage.store.hooks().add_hook(stage.project, &hook_settings(), NOW).await.unwrap().id;
     stage.store.hooks().delete_hook(gone).await.unwrap();
     let dropped = credential(&stage.store, stage.project).await;
@@ -144,6 +145,8 @@ async fn an_installation_moves_from_sqlite_to_each_server_and_back() {
     }
     for url in [&servers[0], &servers[1], &file("third.db")] {
         let store = Store::open(url, &KEY.into()).await.unwrap();
+        assert_eq!(store.runners().built().await.unwrap(), [("here".to_owned(), stage.project)]);
+        store.runners().note_built("there", stage.project, NOW).await.unwrap();
         assert_eq!(all_builds(&store, stage.project).await, builds);
         assert!(store.people().token_of(stage.user).await.is_ok(), "with the same key");
         // A number that was given once means nothing else.
