@@ -50,8 +50,8 @@ pub use page::{Page, PageAsked};
 pub use people::{Avatar, LinkOutcome, NewSession, People, SessionLine, SessionLook, TokenHolder};
 pub use projects::{ProjectLine, Projects};
 pub use queue::{
-    Approval, Approved, ClaimedJob, Enqueued, Heard, HookCall, Lane, Lease, Planned, ProjectChange, Queue,
-    RefAtForge,
+    Among, Approval, Approved, ClaimedJob, Enqueued, Heard, HookCall, Lane, Lease, Planned, ProjectChange,
+    Queue, RefAtForge,
 };
 pub use runners::{NewRunner, Removed, RunnerReport, Runners};
 pub use schema::{Condition, WrongTables, look::look};

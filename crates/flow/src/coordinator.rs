@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use kozmic_edges::{
     broker::{Bell, Topic},
     clock,
-    store::{IMAGES, Lane, Lease, NewCachedImage, Puller, RunnerReport},
+    store::{Among, IMAGES, Lane, Lease, NewCachedImage, Puller, RunnerReport},
 };
 use kozmic_model::{
     cache::{CacheInputs, CachedImage},
@@ -105,8 +105,9 @@ impl Coordinator for Here {
 
     async fn claim(&self) -> Result<Option<Order>> {
         let now = clock::now();
-        let lease = Lease { runner: self.runner(), until: lease(now) };
-        let claimed = self.flow.edges.store.queue().claim_job(Lane::Containers, lease, now).await?;
+        let lease = Lease { runner: self.runner(), until: lease(now), key: None };
+        let claimed =
+            self.flow.edges.store.queue().claim_job(Lane::Containers, lease, Among::All, now).await?;
         let Some(claimed) = claimed else { return Ok(None) };
         let order = order(&self.flow, claimed).await;
         self.change(&order);
@@ -118,8 +119,8 @@ impl Coordinator for Here {
     }
 
     async fn beat(&self, state: &State) -> Result<()> {
-        let lease = Lease { runner: self.runner(), until: lease(clock::now()) };
-        let kept = self.flow.edges.store.queue().renew_leases(lease).await;
+        let until = lease(clock::now());
+        let kept = self.flow.edges.store.queue().renew_leases(self.runner(), until).await;
         kept.and(self.note(state).await)
     }
 

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use kozmic_edges::clock;
-use kozmic_edges::store::{Lane, Lease, Store};
+use kozmic_edges::store::{Among, Lane, Lease, Store};
 use kozmic_model::ids::JobId;
+use kozmic_model::runner::ClaimKey;
 use kozmic_model::time::Timestamp;
 use kozmic_testkit::bench::figures::Series;
 use tokio::task::JoinSet;
@@ -39,7 +40,7 @@ async fn claim_all(store: &Store) -> Result<f64> {
     let mut claimers = JoinSet::new();
     let begun = Instant::now();
     for number in 0..CLAIMERS {
-        claimers.spawn(claim(store.clone(), format!("runner-{number}")));
+        claimers.spawn(claim(store.clone(), number as u64));
     }
     let claimed = claimers.join_all().await.into_iter().collect::<Result<Vec<_>>>()?.concat();
     let took = begun.elapsed();
@@ -48,10 +49,17 @@ async fn claim_all(store: &Store) -> Result<f64> {
     Ok(JOBS as f64 / took.as_secs_f64())
 }
 
-async fn claim(store: Store, runner: String) -> Result<Vec<JobId>> {
-    let (mut claimed, lease) = (Vec::new(), Lease { runner: &runner, until: Timestamp(i64::MAX) });
-    while let Some(one) = store.queue().claim_job(Lane::Containers, lease, clock::now()).await? {
-        claimed.push(one.job.id);
+async fn claim(store: Store, number: u64) -> Result<Vec<JobId>> {
+    let runner = format!("runner-{number}");
+    let mut claimed = Vec::new();
+    for count in 0_u64.. {
+        let [high, low] = [number, count].map(u64::to_be_bytes);
+        let key = ClaimKey::of([high, low].concat().try_into().expect("they have 16 bytes"));
+        let lease = Lease { runner: &runner, until: Timestamp(i64::MAX), key: Some(&key) };
+        match store.queue().claim_job(Lane::Containers, lease, Among::All, clock::now()).await? {
+            Some(one) => claimed.push(one.job.id),
+            None => break,
+        }
     }
     Ok(claimed)
 }

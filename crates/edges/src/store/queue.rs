@@ -12,12 +12,15 @@ pub(super) mod superseded;
 mod approvals;
 mod enqueue;
 mod claims;
+mod held;
+mod claimable;
 mod progress;
+mod given_back;
 mod heard;
 
 pub use approvals::{Approval, Approved};
 pub(super) use cancel::cancel;
-pub use claims::{ClaimedJob, Lane, Lease};
+pub use claims::{Among, ClaimedJob, Lane, Lease};
 pub use enqueue::{Enqueued, HookCall, Planned};
 pub(super) use jobs::of_project;
 pub use moves::{Heard, ProjectChange, RefAtForge};

@@ -1,6 +1,7 @@
 //! Tests of the store's guarantees: an event has its effects exactly once, whatever happens in between.
 
 mod again;
+mod claims;
 mod labels;
 mod races;
 mod rights;
@@ -10,7 +11,7 @@ mod people;
 mod told;
 
 use super::{
-    Endpoint, Enqueued, HookCall, Lane, Lease, NewDelivery, NewSession, OutboxLane, ProjectChange,
+    Among, Endpoint, Enqueued, HookCall, Lane, Lease, NewDelivery, NewSession, OutboxLane, ProjectChange,
     SessionLook, Store, Stored, Subject, rows,
 };
 use kozmic_model::{
@@ -33,7 +34,7 @@ pub(super) const NOW: Timestamp = Timestamp(1_000_000);
 pub(super) const LATER: Timestamp = Timestamp(2_000_000);
 
 /// The lease of the runner in most tests.
-pub(super) const HERE: Lease<'_> = Lease { runner: "here", until: LATER };
+pub(super) const HERE: Lease<'_> = Lease { runner: "here", until: LATER, key: None };
 
 pub(super) const KEY: &str = "a secret key of more than 32 characters";
 
@@ -95,7 +96,8 @@ impl Stage {
         job
     }
 
-    async fn enqueue(&self, change: Change) -> Enqueued {
+    /// Enqueues a change.
+    pub(super) async fn enqueue(&self, change: Change) -> Enqueued {
         let delivery = self.delivered(&format!("{}-{}", change.git_ref, change.sha)).await;
         self.enqueue_heard(delivery, change).await
     }
@@ -126,7 +128,8 @@ impl Stage {
 
     /// Executes the next job to its end.
     pub(super) async fn run(&self, code: i64) -> JobId {
-        let job = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
+        let job =
+            self.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap().unwrap().job;
         self.store.queue().finish_job(job.attempt(), &Outcome::Returned(code), NOW).await.unwrap().unwrap();
         job.id
     }
@@ -179,7 +182,7 @@ pub(super) fn hook_settings() -> HookSettings {
     draft.check().unwrap()
 }
 
-fn change(digit: char) -> Change {
+pub(super) fn change(digit: char) -> Change {
     let sha = digit.to_string().repeat(40).parse::<Sha>().unwrap();
     Change {
         git_ref: GitRef::Branch("main".into()),
@@ -211,12 +214,16 @@ async fn a_runner_never_claims_its_own_job_but_another_may_when_the_lease_lapsed
     let stage = Stage::new().await;
     stage.push('a').await;
     let store = &stage.store;
-    let claimed =
-        store.queue().claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW).await.unwrap().unwrap();
-    assert!(store.queue().claim_job(Lane::Containers, HERE, LATER).await.unwrap().is_none());
+    let claimed = store
+        .queue()
+        .claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, Among::All, NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(store.queue().claim_job(Lane::Containers, HERE, Among::All, LATER).await.unwrap().is_none());
     let again = store
         .queue()
-        .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, LATER)
+        .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, Among::All, LATER)
         .await
         .unwrap()
         .unwrap();
@@ -237,7 +244,7 @@ async fn a_cancel_request_outlives_a_change_of_runner() {
     let claimed = stage
         .store
         .queue()
-        .claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, NOW)
+        .claim_job(Lane::Containers, Lease { until: NOW, ..HERE }, Among::All, NOW)
         .await
         .unwrap()
         .unwrap();
@@ -245,7 +252,7 @@ async fn a_cancel_request_outlives_a_change_of_runner() {
     let again = stage
         .store
         .queue()
-        .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, LATER)
+        .claim_job(Lane::Containers, Lease { runner: "there", ..HERE }, Among::All, LATER)
         .await
         .unwrap()
         .unwrap();
@@ -276,10 +283,13 @@ async fn a_job_that_cannot_be_read_ends_and_the_next_one_runs() {
         ..Default::default()
     };
     spoilt.update(&stage.store.db.writer).await.unwrap();
-    let claimed = stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
+    let claimed =
+        stage.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap().unwrap();
     assert_eq!(claimed.job.id, sound);
     for _ in 0..2 {
-        assert!(stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().is_none());
+        assert!(
+            stage.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap().is_none()
+        );
         stage.store.queue().restart_job(broken, NOW).await.unwrap().unwrap();
     }
     let past = stage.store.builds().past_attempts(broken).await.unwrap();
@@ -292,7 +302,7 @@ async fn what_changes_while_it_is_told_is_told_again() {
     stage.push('a').await;
     let store = &stage.store;
     let pending = store.outbox().next_outgoing(OutboxLane::Forge).await.unwrap().unwrap();
-    let claimed = store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
+    let claimed = store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap().unwrap();
     store.queue().finish_job(claimed.job.attempt(), &Outcome::Returned(1), NOW).await.unwrap();
     store.outbox().sent(pending).await.unwrap();
     let newest = store.outbox().next_outgoing(OutboxLane::Forge).await.unwrap().unwrap();
@@ -305,7 +315,7 @@ async fn what_changes_while_it_is_told_is_told_again() {
 async fn a_newer_push_cancels_what_its_branch_still_waits_for_and_nothing_else() {
     let stage = Stage::new().await;
     let Enqueued::Job(_, running) = stage.push('a').await else { panic!("a job") };
-    stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap();
+    stage.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap().unwrap();
     let Enqueued::Job(_, waiting) = stage.push('b').await else { panic!("a job") };
     let Enqueued::Job(_, elsewhere) = stage.push_to("other", 'c').await else { panic!("a job") };
     stage.push('d').await;

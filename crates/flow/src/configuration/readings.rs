@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use kozmic_edges::{
     broker::Topic,
     clock,
-    store::{ClaimedJob, Lane, Lease},
+    store::{Among, ClaimedJob, Lane, Lease},
 };
 use kozmic_model::job::Outcome;
 use kozmic_runner::{Runner, halt::Halt, words::sentence};
@@ -64,8 +64,8 @@ async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
     if flow.edges.room.trouble().is_some() {
         return Ok(None);
     }
-    let lease = Lease { runner: &flow.settings.runner, until: lease(clock::now()) };
-    flow.edges.store.queue().claim_job(Lane::Configuration, lease, clock::now()).await
+    let lease = Lease { runner: &flow.settings.runner, until: lease(clock::now()), key: None };
+    flow.edges.store.queue().claim_job(Lane::Configuration, lease, Among::All, clock::now()).await
 }
 
 /// Reads the configuration of one commit. If everything stops meanwhile, the next start does it.

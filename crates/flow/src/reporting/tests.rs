@@ -11,7 +11,7 @@ use kozmic_edges::{
         github::{GitHub, GitHubSettings},
     },
     notifier::{MailSender, Notifier, Notifiers},
-    store::{Lane, Lease},
+    store::{Among, Lane, Lease},
 };
 use kozmic_model::{job::Outcome, news::NotifierName, notice::Notice};
 use kozmic_scripted::{Behaviour, ScriptedChannel};
@@ -60,9 +60,14 @@ impl Stage {
         let sha = self.github.push_commit(REPOSITORY, "main", commit).await.unwrap().sha;
         let job = self.installation.enqueue_change(&change(&sha)).await;
         let edges = &self.installation.flow.edges;
-        let lease = Lease { runner: "here", until: clock::now().after(LIMIT) };
-        let claimed =
-            edges.store.queue().claim_job(Lane::Containers, lease, clock::now()).await.unwrap().unwrap();
+        let lease = Lease { runner: "here", until: clock::now().after(LIMIT), key: None };
+        let claimed = edges
+            .store
+            .queue()
+            .claim_job(Lane::Containers, lease, Among::All, clock::now())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(claimed.job.id, job);
         let outcome = Outcome::Returned(code);
         edges.store.queue().finish_job(claimed.job.attempt(), &outcome, clock::now()).await.unwrap().unwrap();

@@ -177,7 +177,7 @@ pub(super) async fn keep(tx: &Transaction, row: rows::job::Model) -> Result<()> 
 mod tests {
     use super::*;
     use crate::store::{
-        Lane,
+        Among, Lane,
         tests::{HERE, NOW, Stage},
     };
     use kozmic_model::spent::Spent;
@@ -186,7 +186,14 @@ mod tests {
     impl Stage {
         /// Begins an attempt at the next job and interrupts it; gives the job as it is then, and its build.
         async fn interrupt(&self) -> (Job, Build) {
-            let job = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
+            let job = self
+                .store
+                .queue()
+                .claim_job(Lane::Containers, HERE, Among::All, NOW)
+                .await
+                .unwrap()
+                .unwrap()
+                .job;
             let outcome = Outcome::Interrupted("Gone.".into());
             let build = self.store.queue().finish_job(job.attempt(), &outcome, NOW).await.unwrap().unwrap();
             (self.store.builds().job_by_id(job.id).await.unwrap().unwrap(), build)
@@ -240,7 +247,14 @@ mod tests {
     async fn a_cancel_is_heard_though_the_job_was_interrupted() {
         let stage = Stage::new().await;
         stage.push('a').await;
-        let job = stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
+        let job = stage
+            .store
+            .queue()
+            .claim_job(Lane::Containers, HERE, Among::All, NOW)
+            .await
+            .unwrap()
+            .unwrap()
+            .job;
         stage.store.queue().request_cancel(job.id, "By anna.", None, NOW).await.unwrap();
         let outcome = Outcome::Interrupted("Gone.".into());
         stage.store.queue().finish_job(job.attempt(), &outcome, NOW).await.unwrap().unwrap();

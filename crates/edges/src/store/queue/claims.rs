@@ -1,15 +1,19 @@
 //! Claims: a runner gets waiting jobs under a lease. Results are accepted only from the attempt that holds the job.
+//!
+//! The answer to a claim may be lost on its way. So a claim has a key, and a claim that is repeated with the same key
+//! gives the same job. No two jobs have the same key, even if both claims are made at once: the database sees to that.
 
 use super::{Queue, attempts::end_lapsed, jobs, moves::heard_at, refresh::refresh};
 use crate::store::{database::Transaction, read, rows};
 use anyhow::{Context, Error, Result};
 use kozmic_model::{
-    build::Build, ending::Ending, job::Job, project::Project, spec::Origin, status::Status, time::Timestamp,
+    build::Build, ending::Ending, ids::JobId, job::Job, project::Project, runner::ClaimKey, spec::Origin,
+    status::Status, time::Timestamp,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, Select, SqlErr,
     sea_query::Expr,
 };
 
@@ -42,10 +46,22 @@ pub struct Lease<'a> {
     pub runner: &'a str,
     /// The end.
     pub until: Timestamp,
+    /// The key of the claim; none if the claim is never repeated.
+    pub key: Option<&'a ClaimKey>,
+}
+
+/// The jobs among which a claim may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// All jobs of the lane: the oldest one that nobody holds.
+    All,
+    /// Only this job, if nobody holds it.
+    Job(JobId),
 }
 
 impl Lane {
-    fn jobs(self) -> Select<rows::job::Entity> {
+    /// The jobs of the lane.
+    pub(super) fn jobs(self) -> Select<rows::job::Entity> {
         let configuration = Origin::Configuration.word();
         let is_in_lane = match self {
             Self::Containers => rows::job::Column::Kind.ne(configuration),
@@ -56,18 +72,42 @@ impl Lane {
 }
 
 impl Queue<'_> {
-    /// Gives the oldest waiting job of a lane to a runner, until the lease ends. If a runner let its lease end, its job
-    /// is given to another runner, as a new attempt.
+    /// Gives a waiting job of a lane to a runner, until the lease ends: the oldest one, or the one that is chosen. If a
+    /// runner let its lease end, its job is given to another runner, as a new attempt. If the runner has claimed a job
+    /// with the same key and still holds it, gives that job again. So the runner keeps its key until a claim gives a
+    /// job: while one claim is under way, its repetition may find none.
     ///
     /// # Errors
-    /// The database does not answer; then no job was given.
-    pub async fn claim_job(self, lane: Lane, lease: Lease<'_>, now: Timestamp) -> Result<Option<ClaimedJob>> {
-        if next(&self.db.reader, lane, lease.runner, now).await?.is_none() {
+    /// The database does not answer. It is not known then if a job was given: the runner repeats the claim.
+    pub async fn claim_job(
+        self,
+        lane: Lane,
+        lease: Lease<'_>,
+        among: Among,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedJob>> {
+        match self.claim_another(lane, lease, among, now).await {
+            Ok(None) => Ok(self.claimed_before(lease, now).await?.flatten()),
+            Err(fault) if is_taken(&fault) => self.claimed_before(lease, now).await?.ok_or(fault),
+            claimed => claimed,
+        }
+    }
+
+    /// Claims a job that nobody holds.
+    async fn claim_another(
+        self,
+        lane: Lane,
+        lease: Lease<'_>,
+        among: Among,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedJob>> {
+        let all = Candidates { lane, among, but: &[], of: None };
+        if among == Among::All && next(&self.db.reader, all, lease.runner, now).await?.is_none() {
             return Ok(None);
         }
         let mut busy = Vec::new();
         loop {
-            match self.try_claim(Candidates { lane, but: &busy, of: None }, lease, now).await? {
+            match self.try_claim(Candidates { but: &busy, ..all }, lease, now).await? {
                 Tried::Claimed(job) => return Ok(Some(*job)),
                 Tried::Ended => {}
                 Tried::Busy(build) => busy.push(build),
@@ -77,12 +117,56 @@ impl Queue<'_> {
         // All remaining candidates belong to builds that others change now. Those changes end soon.
         for build in busy {
             let of = Some(build);
-            if let Tried::Claimed(job) = self.try_claim(Candidates { lane, but: &[], of }, lease, now).await?
-            {
+            if let Tried::Claimed(job) = self.try_claim(Candidates { of, ..all }, lease, now).await? {
                 return Ok(Some(*job));
             }
         }
         Ok(None)
+    }
+
+    /// The job that was claimed with the lease's key, if the runner still holds it. The outer value is none if no job
+    /// was claimed with the key.
+    async fn claimed_before(self, lease: Lease<'_>, now: Timestamp) -> Result<Option<Option<ClaimedJob>>> {
+        let Some(key) = lease.key else { return Ok(None) };
+        let is_claimed = rows::job::Column::Claim.eq(key.as_str());
+        let row = rows::job::Entity::find().filter(is_claimed.clone());
+        let Some(row) = row.one(&self.db.reader).await.context("look for an earlier claim")? else {
+            return Ok(None);
+        };
+        let is_its = |row: &rows::job::Model| {
+            row.claim.as_deref() == Some(key.as_str()) && row.runner.as_deref() == Some(lease.runner)
+        };
+        let held = self.held_job(row.id, is_its, now).await?;
+        if held.is_none() {
+            // The key is free again: the runner's next claim with it must not find this job once more.
+            let free = rows::job::Entity::update_many()
+                .col_expr(rows::job::Column::Claim, Expr::value(None::<String>))
+                .filter(is_claimed)
+                .filter(rows::job::Column::Status.ne(Status::Pending.word()));
+            free.exec(&self.db.writer).await.context("free the key of a claim")?;
+        }
+        Ok(Some(held))
+    }
+
+    /// A job with its surroundings, if it is under way and meets a condition. A job that cannot be read ends.
+    pub(super) async fn held_job(
+        self,
+        id: i64,
+        is_meant: impl Fn(&rows::job::Model) -> bool,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedJob>> {
+        let is_held = |row: &rows::job::Model| row.status == Status::Pending.word() && is_meant(row);
+        let is_held = &is_held;
+        self.db
+            .change_in_parallel("a held job", move |tx| async move {
+                let tx = &tx;
+                let Some(row) = tx.lock_job(id).await?.filter(is_held) else { return Ok(None) };
+                match read::job(row.clone()) {
+                    Ok(job) => with_surroundings(tx, job, row.move_id, now).await.map(Some),
+                    Err(fault) => spoil(tx, &row, &fault, now).await.map(|()| None),
+                }
+            })
+            .await
     }
 
     /// Tries to claim the first candidate. Locks the job first, and its build only if nobody else changes the build
@@ -112,52 +196,13 @@ impl Queue<'_> {
             })
             .await
     }
-
-    /// The jobs of a lane that a runner held when it stopped, the oldest first.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn held_jobs(self, lane: Lane, runner: &str, now: Timestamp) -> Result<Vec<ClaimedJob>> {
-        self.db
-            .change("held jobs", move |tx| async move {
-                let tx = &tx;
-                let rows = lane
-                    .jobs()
-                    .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-                    .filter(rows::job::Column::Runner.eq(runner))
-                    .order_by_asc(rows::job::Column::Id);
-                let mut held = Vec::new();
-                for row in rows.all(tx).await.context("list held jobs")? {
-                    match read::job(row.clone()) {
-                        Ok(job) => held.push(with_surroundings(tx, job, row.move_id, now).await?),
-                        Err(fault) => spoil(tx, &row, &fault, now).await?,
-                    }
-                }
-                Ok(held)
-            })
-            .await
-    }
-
-    /// Lets a runner keep all its jobs for longer.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    pub async fn renew_leases(self, lease: Lease<'_>) -> Result<()> {
-        rows::job::Entity::update_many()
-            .col_expr(rows::job::Column::LeaseUntil, Expr::value(lease.until.0))
-            .filter(rows::job::Column::Runner.eq(lease.runner))
-            .filter(rows::job::Column::Status.eq(Status::Pending.word()))
-            .exec(&self.db.writer)
-            .await
-            .context("renew leases")?;
-        Ok(())
-    }
 }
 
 /// The jobs of a lane that may be claimed.
 #[derive(Clone, Copy)]
 struct Candidates<'a> {
     lane: Lane,
+    among: Among,
     /// Builds to leave out, because others change them now.
     but: &'a [i64],
     /// Set if only jobs of this build count.
@@ -181,6 +226,9 @@ impl Candidates<'_> {
     /// runner's own jobs are left out, even if their lease has ended: the runner still has them in hand.
     fn queries(self, runner: &str, now: Timestamp) -> [Select<rows::job::Entity>; 2] {
         let mut oldest = self.lane.jobs().order_by_asc(rows::job::Column::Id);
+        if let Among::Job(id) = self.among {
+            oldest = oldest.filter(rows::job::Column::Id.eq(id.0));
+        }
         if !self.but.is_empty() {
             oldest = oldest.filter(rows::job::Column::BuildId.is_not_in(self.but.iter().copied()));
         }
@@ -196,14 +244,20 @@ impl Candidates<'_> {
     }
 }
 
+/// True if the database refused a second row with a value that only one may have, such as the key of a claim.
+fn is_taken(fault: &Error) -> bool {
+    let said = fault.chain().find_map(|cause| cause.downcast_ref::<DbErr>()).and_then(DbErr::sql_err);
+    matches!(said, Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
 /// The job that a runner may take next, if any.
 async fn next(
     db: &impl ConnectionTrait,
-    lane: Lane,
+    among: Candidates<'_>,
     runner: &str,
     now: Timestamp,
 ) -> Result<Option<rows::job::Model>> {
-    for jobs in (Candidates { lane, but: &[], of: None }).queries(runner, now) {
+    for jobs in among.queries(runner, now) {
         if let Some(row) = jobs.one(db).await.context("look for a job to claim")? {
             return Ok(Some(row));
         }
@@ -247,6 +301,7 @@ async fn hold(
         attempt: Set(row.attempt + 1),
         reason: Set(row.reason.filter(|_| row.cancel_requested)),
         runner: Set(Some(lease.runner.to_owned())),
+        claim: Set(lease.key.map(ToString::to_string)),
         lease_until: Set(Some(lease.until.0)),
         container: Set(None),
         cache_key: Set(None),

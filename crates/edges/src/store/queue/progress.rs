@@ -1,7 +1,7 @@
 //! Progress of attempts: container, phases, end. A note from an attempt that no longer holds its job changes nothing.
 
 use super::{Queue, attempts::interrupted, jobs, refresh::refresh, superseded::resume_ended};
-use crate::store::{read, rows};
+use crate::store::{database::Transaction, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
     build::Build,
@@ -68,35 +68,45 @@ impl Queue<'_> {
         now: Timestamp,
     ) -> Result<Option<Build>> {
         self.db
-            .change_in_parallel("a job's end", move |tx| async move {
-                let tx = &tx;
-                let Some(held) = tx.lock_job(attempt.job.0).await? else { return Ok(None) };
-                let mut phases =
-                    serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
-                phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
-                let sequel = Sequel::of(&read::job(held.clone())?, outcome);
-                let update = of_attempt(attempt)
-                    .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(&phases)?))
-                    .col_expr(rows::job::Column::Status, Expr::value(sequel.outcome().status().word()))
-                    .col_expr(rows::job::Column::Ending, Expr::value(sequel.outcome().ending().word()))
-                    .col_expr(rows::job::Column::Reason, Expr::value(sequel.reason(attempt.number)))
-                    .col_expr(rows::job::Column::ReturnCode, Expr::value(sequel.outcome().return_code()))
-                    .col_expr(rows::job::Column::FinishedAt, Expr::value(now.0));
-                if update.exec(tx).await.context("finish a job")?.rows_affected == 0 {
-                    return Ok(None);
-                }
-                if let Sequel::Again(_) = sequel {
-                    let ended =
-                        rows::job::Entity::find_by_id(held.id).one(tx).await.context("find a job again")?;
-                    interrupted(tx, ended.context("the job is gone")?, now).await?;
-                }
-                jobs::tell(tx, &held, now).await?;
-                resume_ended(tx, &held, now).await?;
-                let build = refresh(tx, held.build_id, now).await?;
-                Ok(Some(build))
-            })
+            .change_in_parallel(
+                "a job's end",
+                move |tx| async move { finish(&tx, attempt, outcome, now).await },
+            )
             .await
     }
+}
+
+/// Ends an attempt, and its job with it; gives its build. None if the attempt no longer holds the job.
+pub(super) async fn finish(
+    tx: &Transaction,
+    attempt: Attempt,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<Option<Build>> {
+    tx.lock_job(attempt.job.0).await?;
+    let held =
+        rows::job::Entity::find_by_id(attempt.job.0).one(tx).await.context("find the job to finish")?;
+    let Some(held) = held else { return Ok(None) };
+    let mut phases = serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
+    phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
+    let sequel = Sequel::of(&read::job(held.clone())?, outcome);
+    let update = of_attempt(attempt)
+        .col_expr(rows::job::Column::Phases, Expr::value(serde_json::to_string(&phases)?))
+        .col_expr(rows::job::Column::Status, Expr::value(sequel.outcome().status().word()))
+        .col_expr(rows::job::Column::Ending, Expr::value(sequel.outcome().ending().word()))
+        .col_expr(rows::job::Column::Reason, Expr::value(sequel.reason(attempt.number)))
+        .col_expr(rows::job::Column::ReturnCode, Expr::value(sequel.outcome().return_code()))
+        .col_expr(rows::job::Column::FinishedAt, Expr::value(now.0));
+    if update.exec(tx).await.context("finish a job")?.rows_affected == 0 {
+        return Ok(None);
+    }
+    if let Sequel::Again(_) = sequel {
+        let ended = rows::job::Entity::find_by_id(held.id).one(tx).await.context("find a job again")?;
+        interrupted(tx, ended.context("the job is gone")?, now).await?;
+    }
+    jobs::tell(tx, &held, now).await?;
+    resume_ended(tx, &held, now).await?;
+    refresh(tx, held.build_id, now).await.map(Some)
 }
 
 fn of_attempt(attempt: Attempt) -> UpdateMany<rows::job::Entity> {

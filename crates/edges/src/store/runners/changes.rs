@@ -159,7 +159,7 @@ async fn end_leases(tx: &Transaction, runner: &str) -> Result<()> {
 mod tests {
     use super::*;
     use crate::store::{
-        RunnerReport, Store,
+        Among, Lane, Lease, RunnerReport, Store,
         tests::{LATER, NOW, Stage},
     };
     use kozmic_model::{
@@ -232,5 +232,24 @@ mod tests {
         let actions =
             [Action::RunnerRemoved, Action::RunnerResumed, Action::RunnerDrained, Action::RunnerAdded];
         assert_eq!(deeds, actions.map(|action| (action, "big".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn the_jobs_of_a_runner_that_is_removed_by_force_are_others_at_once() {
+        let stage = Stage::new().await;
+        let store = &stage.store;
+        add(store, NAME, "big").await;
+        stage.push('a').await;
+        let lease = |runner| Lease { runner, until: LATER, key: None };
+        let claim = async |runner, now| {
+            store.queue().claim_job(Lane::Containers, lease(runner), Among::All, now).await.unwrap()
+        };
+        let held = claim(NAME, NOW).await.unwrap().job;
+        assert_eq!(store.runners().remove(NAME, false, NOW).await.unwrap(), Removed::Holds(1));
+        assert!(claim("here", NOW).await.is_none());
+        assert_eq!(store.runners().remove(NAME, true, NOW).await.unwrap(), Removed::Done(vec![held.id]));
+        store.queue().renew_leases(NAME, LATER).await.unwrap();
+        let again = claim("here", NOW).await.unwrap().job;
+        assert_eq!((again.id, again.attempt, again.interruptions), (held.id, 2, 1));
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of jobs that get another attempt after the forge's answer about their branch.
 
 use super::{HERE, NOW, Stage, change};
-use crate::store::{Heard, Lane, LoadedConfiguration, ProjectChange, queue::superseded::resume, rows};
+use crate::store::{Among, Heard, Lane, LoadedConfiguration, ProjectChange, queue::superseded::resume, rows};
 use kozmic_model::{
     interruption::IfInterrupted,
     job::Outcome,
@@ -23,7 +23,7 @@ async fn a_configuration_is_read_again_only_if_another_one_is_in_force() {
     };
     let change = ProjectChange { project: *project, change: &change('a') };
     let planned = store.queue().enqueue_planned(Heard::Answer, change, &[spec], NOW).await.unwrap();
-    let claimed = store.queue().claim_job(Lane::Configuration, HERE, NOW).await.unwrap().unwrap();
+    let claimed = store.queue().claim_job(Lane::Configuration, HERE, Among::All, NOW).await.unwrap().unwrap();
     store.queue().finish_job(claimed.job.attempt(), &Outcome::Returned(0), NOW).await.unwrap();
     for (in_force, status) in [('a', Status::Success), ('b', Status::Enqueued)] {
         let sha = super::change(in_force).sha;

@@ -18,7 +18,7 @@ async fn images_beyond_the_limit_go_the_least_recently_used_first_but_none_that_
     assert_eq!(keys(store.images().surplus_images("here", 1).await.unwrap()), ["c", "b"]);
     assert!(store.images().surplus_images("elsewhere", 1).await.unwrap().is_empty());
     stage.push('a').await;
-    store.queue().claim_job(Lane::Containers, HERE, Timestamp(3)).await.unwrap().unwrap();
+    store.queue().claim_job(Lane::Containers, HERE, Among::All, Timestamp(3)).await.unwrap().unwrap();
     assert_eq!(
         keys(store.images().surplus_images("here", 1).await.unwrap()),
         ["b"],

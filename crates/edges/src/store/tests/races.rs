@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Enqueues a commit on a branch of its own; gives the number of its build.
-async fn push(stage: &Stage, number: u32) -> i64 {
+pub(super) async fn push(stage: &Stage, number: u32) -> i64 {
     let sha = format!("{number:040x}").parse::<Sha>().unwrap();
     let git_ref = GitRef::Branch(format!("b{number}"));
     let change = Change { git_ref, after: sha.clone(), sha, ..change('a') };
@@ -49,8 +49,10 @@ async fn eight_claimers_claim_each_of_200_jobs_once() {
         let store = stage.store.clone();
         claimers.spawn(async move {
             let (runner, mut claimed) = (format!("runner-{number}"), Vec::new());
-            let lease = Lease { runner: &runner, until: LATER };
-            while let Some(one) = store.queue().claim_job(Lane::Containers, lease, NOW).await.unwrap() {
+            let lease = Lease { runner: &runner, until: LATER, key: None };
+            while let Some(one) =
+                store.queue().claim_job(Lane::Containers, lease, Among::All, NOW).await.unwrap()
+            {
                 assert_eq!((one.job.attempt, one.build.status), (1, Status::Pending));
                 claimed.push(one.job.id);
             }
@@ -62,12 +64,14 @@ async fn eight_claimers_claim_each_of_200_jobs_once() {
 }
 
 /// Plans a build with this number of jobs, and claims all of them.
-async fn claimed_build(stage: &Stage, jobs: usize) -> Vec<kozmic_model::job::Job> {
+pub(super) async fn claimed_build(stage: &Stage, jobs: usize) -> Vec<kozmic_model::job::Job> {
     let scripts = (0..jobs).map(|number| format!("{number}.sh")).collect::<Vec<_>>();
     let scripts = scripts.iter().map(String::as_str).collect::<Vec<_>>();
     stage.plan_heard(stage.project, ('a', NOW), &scripts, NOW).await;
     let mut claimed = Vec::new();
-    while let Some(one) = stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap() {
+    while let Some(one) =
+        stage.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap()
+    {
         claimed.push(one.job);
     }
     assert_eq!(claimed.len(), jobs);
@@ -97,8 +101,9 @@ async fn a_job_that_is_claimed_and_canceled_at_once_is_canceled_by_its_runner_or
         let stage = Stage::new().await;
         let Enqueued::Job(_, id) = stage.push('a').await else { panic!("a job") };
         let (one, other) = (stage.store.clone(), stage.store.clone());
-        let claim =
-            tokio::spawn(async move { one.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap() });
+        let claim = tokio::spawn(async move {
+            one.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap()
+        });
         let cancel =
             tokio::spawn(
                 async move { other.queue().request_cancel(id, "Enough.", None, NOW).await.unwrap() },

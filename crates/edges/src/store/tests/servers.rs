@@ -172,7 +172,8 @@ async fn the_end_of_a_job_takes_each_lock_once_and_in_order() {
     let url = server.fresh_database().await.unwrap();
     let stage = Stage::at(&url, tempfile::tempdir().unwrap()).await;
     stage.push('a').await;
-    let job = stage.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap().job;
+    let job =
+        stage.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap().unwrap().job;
     server.execute("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON").await.unwrap();
     let ended = stage.store.queue().finish_job(job.attempt(), &Outcome::Returned(0), NOW).await.unwrap();
     assert_eq!(ended.map(|build| build.status), Some(Status::Success));

@@ -1,12 +1,13 @@
 //! Helpers for tests: pushes as deliveries tell them, with the commit before and the time, and the end of the jobs that
 //! they cause.
 
-use super::{HERE, NOW, Stage, change, repository};
-use crate::store::{ClaimedJob, Enqueued, Heard, Lane, ProjectChange, rows};
+use super::{HERE, NOW, Stage, change, hook_settings, repository};
+use crate::store::{Among, ClaimedJob, Enqueued, Heard, Lane, ProjectChange, rows};
 use kozmic_model::{
     artifact::Format,
     event::{Change, Gone},
-    git::{GitRef, RefAt},
+    git::{GitRef, RefAt, Sha},
+    hook::HookSettings,
     ids::{DeliveryId, JobId, ProjectId, RepositoryId},
     interruption::IfInterrupted,
     job::Outcome,
@@ -46,9 +47,21 @@ impl Stage {
         self.store.queue().note_gone(delivery, self.project, &gone, NOW).await.unwrap();
     }
 
+    /// Enqueues a commit on a branch of its own, for a runner with these labels.
+    pub(in crate::store) async fn labeled(&self, number: u32, labels: &str) -> JobId {
+        let sha = format!("{number:040x}").parse::<Sha>().unwrap();
+        let git_ref = GitRef::Branch(format!("b{number}"));
+        let delivery = self.delivered(&format!("labeled-{number}")).await;
+        let change = Change { git_ref, after: sha.clone(), sha, ..change('a') };
+        let settings = HookSettings { labels: labels.parse().unwrap(), ..hook_settings() };
+        let enqueued = self.try_enqueue_as(settings, delivery, change).await.unwrap();
+        let Enqueued::Job(_, job) = enqueued else { panic!("a job") };
+        job
+    }
+
     /// Claims the next job.
     pub(in crate::store) async fn claim(&self) -> ClaimedJob {
-        self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap().unwrap()
+        self.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap().unwrap()
     }
 
     /// The digit of the newest build's commit.
@@ -64,7 +77,9 @@ impl Stage {
 
     /// Ends all waiting jobs. A job whose commit has one of these digits fails.
     pub(in crate::store) async fn run_all(&self, bad: &str) {
-        while let Some(claimed) = self.store.queue().claim_job(Lane::Containers, HERE, NOW).await.unwrap() {
+        while let Some(claimed) =
+            self.store.queue().claim_job(Lane::Containers, HERE, Among::All, NOW).await.unwrap()
+        {
             let code = i64::from(bad.contains(&claimed.build.sha.as_str()[..1]));
             let outcome = Outcome::Returned(code);
             self.store.queue().finish_job(claimed.job.attempt(), &outcome, NOW).await.unwrap().unwrap();

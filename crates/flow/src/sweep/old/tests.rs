@@ -4,7 +4,7 @@ use super::*;
 use crate::samples::Installation;
 use kozmic_edges::{
     logs::Source,
-    store::{Endpoint, Lane, Lease, NewDelivery, Stored},
+    store::{Among, Endpoint, Lane, Lease, NewDelivery, Stored},
 };
 use kozmic_model::{
     ids::{DeliveryId, JobId},
@@ -12,7 +12,7 @@ use kozmic_model::{
 };
 use std::fs::File;
 
-const HERE: Lease<'_> = Lease { runner: "0123456789ab", until: Timestamp(i64::MAX) };
+const HERE: Lease<'_> = Lease { runner: "0123456789ab", until: Timestamp(i64::MAX), key: None };
 
 fn days(count: u64) -> Duration {
     Duration::from_secs(count * 86_400)
@@ -29,7 +29,8 @@ fn keeping_logs(kept: Duration) -> Retention {
 /// Runs the waiting job at a time in the past. Its log was written then.
 async fn run(here: &Installation, age: Duration) -> Attempt {
     let store = &here.flow.edges.store;
-    let job = store.queue().claim_job(Lane::Containers, HERE, ago(age)).await.unwrap().unwrap().job;
+    let job =
+        store.queue().claim_job(Lane::Containers, HERE, Among::All, ago(age)).await.unwrap().unwrap().job;
     let attempt = job.attempt();
     write(here, attempt, age).await;
     store.queue().finish_job(attempt, &Outcome::Returned(1), ago(age)).await.unwrap().unwrap();
@@ -71,7 +72,7 @@ async fn the_log_of_an_attempt_that_goes_on_stays_however_silent_it_is() {
         .edges
         .store
         .queue()
-        .claim_job(Lane::Containers, HERE, ago(days(9)))
+        .claim_job(Lane::Containers, HERE, Among::All, ago(days(9)))
         .await
         .unwrap()
         .unwrap()
