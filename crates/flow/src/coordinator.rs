@@ -29,6 +29,7 @@ use kozmic_model::{
     job::{Attempt, Outcome},
     kernel_image::image_wish,
     phase::Phase,
+    runner::ClaimKey,
     spec::Origin,
     status::Status,
 };
@@ -103,9 +104,9 @@ impl Coordinator for Here {
         Ok(orders)
     }
 
-    async fn claim(&self) -> Result<Option<Order>> {
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Order>> {
         let now = clock::now();
-        let lease = Lease { runner: self.runner(), until: lease(now), key: None };
+        let lease = Lease { runner: self.runner(), until: lease(now), key: Some(key) };
         let claimed =
             self.flow.edges.store.queue().claim_job(Lane::Containers, lease, Among::All, now).await?;
         let Some(claimed) = claimed else { return Ok(None) };
@@ -186,6 +187,16 @@ impl Coordinator for Here {
         if order.spec.origin.is_automatic() {
             broker.ring(Topic::Monitor);
         }
+    }
+
+    async fn give_back(&self, order: &Order) -> Result<()> {
+        let is_given_back = self.flow.edges.store.queue().give_back(order.attempt, clock::now()).await?;
+        if !is_given_back {
+            tracing::warn!(job.id = order.attempt.job.0, "a job could not be given back");
+        }
+        self.flow.edges.broker.ring(Topic::Jobs);
+        self.change(order);
+        Ok(())
     }
 
     async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "its cases are tests, and panic")]
 
 use crate::{
+    claim::new_key,
     coordinator::{Beginning, Coordinator, ImageChange, Leave, Standing, State},
     order::Order,
 };
@@ -38,6 +39,10 @@ pub trait Office: Sync {
 pub async fn holds(office: &impl Office) {
     each_job_is_claimed_once_and_held_by_the_next_process(office).await;
     a_waiting_job_wakes_the_runner(office).await;
+    a_repeated_claim_gives_the_same_order(office).await;
+    a_job_that_is_given_back_waits_again_and_was_not_interrupted(office).await;
+    a_canceled_job_that_is_given_back_ends(office).await;
+    a_job_whose_script_may_have_begun_is_not_given_back(office).await;
     what_is_noted_of_an_attempt_is_its_standing(office).await;
     a_script_begins_only_for_who_holds_the_job(office).await;
     a_cancel_request_stops_the_attempt_and_stays(office).await;
@@ -48,10 +53,14 @@ pub async fn holds(office: &impl Office) {
     what_another_projects_login_brought_is_not_for_the_asking(office).await;
 }
 
+async fn claim(coordinator: &Arc<dyn Coordinator>) -> Option<Order> {
+    coordinator.claim(&new_key()).await.unwrap()
+}
+
 async fn claimed(office: &impl Office) -> (Arc<dyn Coordinator>, Order) {
     let job = office.enqueue().await;
     let coordinator = office.coordinator();
-    let order = coordinator.claim().await.unwrap().expect("a job waits");
+    let order = claim(&coordinator).await.expect("a job waits");
     assert_eq!(order.attempt.job, job);
     (coordinator, order)
 }
@@ -62,7 +71,7 @@ async fn end(coordinator: &Arc<dyn Coordinator>, order: &Order) {
 
 async fn each_job_is_claimed_once_and_held_by_the_next_process(office: &impl Office) {
     let (coordinator, order) = claimed(office).await;
-    assert!(coordinator.claim().await.unwrap().is_none());
+    assert!(claim(&coordinator).await.is_none());
     let state = State { slots: 2, busy: 1, trouble: None };
     coordinator.note_state(&state).await.unwrap();
     coordinator.beat(&state).await.unwrap();
@@ -76,11 +85,65 @@ async fn each_job_is_claimed_once_and_held_by_the_next_process(office: &impl Off
 
 async fn a_waiting_job_wakes_the_runner(office: &impl Office) {
     let coordinator = office.coordinator();
-    assert!(coordinator.claim().await.unwrap().is_none());
+    assert!(claim(&coordinator).await.is_none());
     // The job arrives after the look, and before the wait.
     office.enqueue().await;
     coordinator.woken().await;
-    let order = coordinator.claim().await.unwrap().expect("a job waits");
+    let order = claim(&coordinator).await.expect("a job waits");
+    end(&coordinator, &order).await;
+}
+
+async fn a_repeated_claim_gives_the_same_order(office: &impl Office) {
+    let (coordinator, key) = (office.coordinator(), new_key());
+    assert!(coordinator.claim(&key).await.unwrap().is_none());
+    let jobs = [office.enqueue().await, office.enqueue().await];
+    // A claim that gave nothing may be repeated, too.
+    let order = coordinator.claim(&key).await.unwrap().expect("a job waits");
+    for coordinator in [&coordinator, &office.coordinator()] {
+        let again = coordinator.claim(&key).await.unwrap().expect("the runner holds it");
+        assert_eq!((again.attempt, &again.spec), (order.attempt, &order.spec));
+    }
+    let other = claim(&coordinator).await.expect("another job waits");
+    assert_eq!([order.attempt.job, other.attempt.job], jobs);
+    end(&coordinator, &order).await;
+    assert!(coordinator.claim(&key).await.unwrap().is_none(), "it has ended");
+    end(&coordinator, &other).await;
+}
+
+async fn a_job_that_is_given_back_waits_again_and_was_not_interrupted(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    let pulling = [Phase::begin(PhaseKind::Pull, Timestamp(5))];
+    coordinator.note_phases(&order, &pulling).await.unwrap();
+    for _ in 0..2 {
+        coordinator.give_back(&order).await.unwrap();
+    }
+    assert_eq!(coordinator.standing(order.attempt).await.unwrap(), None);
+    coordinator.woken().await;
+    let again = claim(&coordinator).await.expect("it waits again");
+    assert_eq!((again.attempt.job, again.interruptions), (order.attempt.job, 0));
+    assert!(again.attempt.number > order.attempt.number && again.phases.is_empty());
+    // A late report of the attempt that was given back changes nothing.
+    coordinator.give_back(&order).await.unwrap();
+    let late = Beginning { container: "late", cache_key: None, phases: &[] };
+    assert!(!coordinator.begin_script(&order, &late).await.unwrap());
+    assert!(coordinator.standing(again.attempt).await.unwrap().is_some());
+    end(&coordinator, &again).await;
+}
+
+async fn a_canceled_job_that_is_given_back_ends(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    office.cancel(order.attempt.job, "By anna.").await;
+    coordinator.give_back(&order).await.unwrap();
+    assert!(claim(&coordinator).await.is_none());
+    assert!(coordinator.held().await.unwrap().is_empty());
+}
+
+async fn a_job_whose_script_may_have_begun_is_not_given_back(office: &impl Office) {
+    let (coordinator, order) = claimed(office).await;
+    let begun = Beginning { container: "one", cache_key: None, phases: &[] };
+    assert!(coordinator.begin_script(&order, &begun).await.unwrap());
+    coordinator.give_back(&order).await.unwrap();
+    assert!(coordinator.standing(order.attempt).await.unwrap().is_some());
     end(&coordinator, &order).await;
 }
 
@@ -141,7 +204,7 @@ async fn an_end_is_taken_once(office: &impl Office) {
         coordinator.end(&order, &outcome).await.unwrap();
     }
     assert_eq!(coordinator.standing(order.attempt).await.unwrap(), None);
-    assert!(coordinator.claim().await.unwrap().is_none(), "it does not run again");
+    assert!(claim(&coordinator).await.is_none(), "it does not run again");
     coordinator.cleared(order.attempt).await;
 }
 

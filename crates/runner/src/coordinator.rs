@@ -11,6 +11,7 @@ use kozmic_model::{
     image::ImageName,
     job::{Attempt, Outcome},
     phase::Phase,
+    runner::ClaimKey,
 };
 use tokio::sync::mpsc;
 
@@ -27,16 +28,16 @@ use tokio::sync::mpsc;
 /// 3. [`begin_script`](Self::begin_script) before each script: the script's gate opens only after the answer `true`;
 /// 4. [`forget_container`](Self::forget_container) before a container is removed that is no longer needed;
 /// 5. [`publish`](Self::publish), if the script ended well and left an artifact;
-/// 6. [`end`](Self::end), once;
+/// 6. [`end`](Self::end), once; or [`give_back`](Self::give_back) in place of all of these, if the runner cannot begin;
 /// 7. [`cleared`](Self::cleared), when the attempt has nothing left on the engine.
 ///
 /// # Repetition
-/// Each call may be repeated with the same arguments if its answer was lost: the second call changes nothing. The
-/// exception is `claim`: the `held` of the next start finds its lost order.
+/// Each call may be repeated with the same arguments if its answer was lost: the second call changes nothing, and a
+/// claim with the same key gives the same order.
 ///
 /// # Refusals
-/// An error means that the coordinator does not answer, or cannot: the attempt ends as broken. The exceptions are `end`
-/// and `held`, which are repeated until they succeed. A call about an attempt that no longer holds its job changes
+/// An error means that the coordinator does not answer, or cannot: the attempt ends as broken. The exceptions are
+/// `claim`, `give_back`, `end` and `held`, which are repeated until they succeed. A call about an attempt that no longer holds its job changes
 /// nothing: `begin_script` then answers `false`, and `stopped` ends.
 ///
 /// # Planned extensions
@@ -49,8 +50,10 @@ pub trait Coordinator: Send + Sync {
     /// The attempts that this runner held when it last stopped, the oldest first.
     async fn held(&self) -> Result<Vec<Order>>;
 
-    /// The next job, if one waits, as a new attempt. The runner holds it as long as it calls `beat`.
-    async fn claim(&self) -> Result<Option<Order>>;
+    /// The next job, if one waits, as a new attempt. The runner holds it as long as it calls `beat`. With the key of an
+    /// earlier claim it gets that order again, if it still holds it. The runner keeps a key until a claim gives an
+    /// order: an earlier claim may still be under way when a later one finds no job.
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Order>>;
 
     /// Waits until there may be a job to claim. A runner that is never woken looks at intervals.
     async fn woken(&self);
@@ -79,6 +82,10 @@ pub trait Coordinator: Send + Sync {
 
     /// Reports that an attempt's log grew. The coordinator can read the log itself.
     fn log_grew(&self, order: &Order);
+
+    /// Gives back an attempt that the runner cannot begin: its job waits again, also for other runners. If a script may
+    /// have begun, nothing changes.
+    async fn give_back(&self, order: &Order) -> Result<()>;
 
     /// Ends an attempt. The coordinator decides the consequence for its job.
     async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()>;

@@ -12,6 +12,7 @@ mod tests;
 pub mod contract;
 mod sweep;
 mod run;
+mod claim;
 mod attempt;
 mod cache;
 mod program;
@@ -37,6 +38,7 @@ pub mod stop;
 pub mod words;
 
 pub use checkout::fetched;
+pub use claim::new_key;
 pub use run::{OUR_FAULT, finish};
 
 use coordinator::Coordinator;

@@ -6,6 +6,7 @@ use crate::{
     attempt::{self, Course},
     cache::Making,
     checkout,
+    claim::Claims,
     desk::{BEAT, Desk, ENGINE_LOOK},
     ending::Absence,
     halt::Halt,
@@ -70,13 +71,13 @@ async fn held(runner: &Runner) -> Vec<Order> {
 
 /// Takes jobs until everything stops.
 pub(crate) async fn forever(desk: Desk) {
-    let stop = desk.runner.stop.clone();
+    let (stop, mut claims) = (desk.runner.stop.clone(), Claims::new());
     while !stop.is_cancelled() {
         let permit = tokio::select! {
             permit = Arc::clone(&desk.slots).acquire_owned() => permit.expect("the slots are never closed"),
             () = stop.cancelled() => return,
         };
-        match claim(&desk).await {
+        match claims.next(&desk).await {
             Ok(Some(order)) => begin(&desk, order, permit).await,
             Ok(None) => tokio::select! {
                 () = desk.runner.coordinator.woken() => {}
@@ -89,17 +90,6 @@ pub(crate) async fn forever(desk: Desk) {
             }
         }
     }
-}
-
-/// The next job, if the engine answers, is prepared for jobs, and the disk has room. Otherwise no job is claimed.
-async fn claim(desk: &Desk) -> Result<Option<Order>> {
-    let Runner { coordinator, tools, .. } = &desk.runner;
-    if let Some(trouble) = tools.room.trouble() {
-        anyhow::bail!(trouble);
-    }
-    tokio::try_join!(tools.engine.ping(), tools.engine.prepare())?;
-    desk.say(None).await;
-    coordinator.claim().await
 }
 
 async fn begin(desk: &Desk, order: Order, permit: OwnedSemaphorePermit) {

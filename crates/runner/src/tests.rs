@@ -1,6 +1,7 @@
 //! Tests of the steps, with a scripted engine and a coordinator in memory: every end of an attempt, and a crash at each
 //! call of a runner.
 
+mod claims;
 mod clearing;
 mod crashes;
 mod bases;

@@ -13,8 +13,8 @@ use kozmic_edges::{
     clock,
     store::{Among, ClaimedJob, Lane, Lease},
 };
-use kozmic_model::job::Outcome;
-use kozmic_runner::{Runner, halt::Halt, words::sentence};
+use kozmic_model::{job::Outcome, runner::ClaimKey};
+use kozmic_runner::{Runner, halt::Halt, new_key, words::sentence};
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 /// Interval at which readings are looked for even if no bell rings.
@@ -26,9 +26,11 @@ pub(super) async fn forever(flow: &Flow, settings: &AutobuildSettings, runner: &
     for claimed in held(flow).await {
         reading(flow, settings, runner, claimed).await;
     }
+    let mut key = new_key();
     while !flow.stop.is_cancelled() {
-        match claim(flow).await {
+        match claim(flow, &key).await {
             Ok(Some(claimed)) => {
+                key = new_key();
                 reading(flow, settings, runner, claimed).await;
                 continue;
             }
@@ -59,12 +61,12 @@ async fn held(flow: &Flow) -> Vec<ClaimedJob> {
     }
 }
 
-/// The next reading, if the disk has room for it.
-async fn claim(flow: &Flow) -> Result<Option<ClaimedJob>> {
+/// The next reading, if the disk has room for it. The same key gives the same reading if the answer was lost.
+async fn claim(flow: &Flow, key: &ClaimKey) -> Result<Option<ClaimedJob>> {
     if flow.edges.room.trouble().is_some() {
         return Ok(None);
     }
-    let lease = Lease { runner: &flow.settings.runner, until: lease(clock::now()), key: None };
+    let lease = Lease { runner: &flow.settings.runner, until: lease(clock::now()), key: Some(key) };
     flow.edges.store.queue().claim_job(Lane::Configuration, lease, Among::All, clock::now()).await
 }
 

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::{coordinator::Here, samples::Installation};
     use kozmic_model::phase::PhaseKind;
-    use kozmic_runner::coordinator::Coordinator;
+    use kozmic_runner::{coordinator::Coordinator, new_key};
 
     #[test]
     fn labels_follow_from_the_machine() {
@@ -194,7 +194,7 @@ mod tests {
         let here = Here::new(&office.flow);
         for (labels, hindrance) in [("ssd", None), ("gpu, ssd", Some("asks for: gpu."))] {
             let job = office.enqueue_labelled(labels).await;
-            let order = here.claim().await.unwrap().expect("a job waits");
+            let order = here.claim(&new_key()).await.unwrap().expect("a job waits");
             assert_eq!(order.attempt.job, job);
             let words = order.hindrance.as_deref();
             assert_eq!(words.is_some(), hindrance.is_some(), "{words:?}");

@@ -10,6 +10,7 @@ use kozmic_model::{
     image::ImageName,
     job::{Attempt, Outcome},
     phase::Phase,
+    runner::ClaimKey,
 };
 use kozmic_runner::{
     coordinator::{
@@ -43,15 +44,15 @@ where
     }
 }
 
-/// The runner repeats `held`, `claim`, `beat` and `end` itself.
+/// The runner repeats `held`, `claim`, `give_back`, `beat` and `end` itself.
 #[async_trait]
 impl Coordinator for Patient {
     async fn held(&self) -> Result<Vec<Order>> {
         self.0.held().await
     }
 
-    async fn claim(&self) -> Result<Option<Order>> {
-        self.0.claim().await
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Order>> {
+        self.0.claim(key).await
     }
 
     async fn woken(&self) {
@@ -88,6 +89,10 @@ impl Coordinator for Patient {
 
     fn log_grew(&self, order: &Order) {
         self.0.log_grew(order);
+    }
+
+    async fn give_back(&self, order: &Order) -> Result<()> {
+        self.0.give_back(order).await
     }
 
     async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()> {

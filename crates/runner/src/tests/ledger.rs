@@ -1,5 +1,7 @@
 //! A coordinator for tests: it gives the orders of a test, and stores the runner's reports.
 
+mod claims;
+
 use crate::{
     coordinator::{
         Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published, Repository,
@@ -17,6 +19,7 @@ use kozmic_model::{
     image::ImageName,
     job::{Attempt, Outcome},
     phase::Phase,
+    runner::ClaimKey,
     time::Timestamp,
 };
 use std::{
@@ -46,6 +49,8 @@ struct Held {
 #[derive(Default)]
 pub(super) struct Notes {
     waiting: VecDeque<Order>,
+    /// The attempts that claims gave, by the claims' keys.
+    claims: BTreeMap<ClaimKey, Attempt>,
     held: BTreeMap<JobId, Held>,
     inputs: Option<CacheInputs>,
     stop_at: Option<(usize, Side)>,
@@ -72,6 +77,10 @@ pub(super) struct Notes {
     pub(super) refusal: Option<String>,
     /// The number of times that the list of held jobs fails.
     pub(super) silences: usize,
+    /// The number of claims whose answers are lost.
+    pub(super) lost_claims: usize,
+    /// The attempts that were given back.
+    pub(super) given_back: Vec<Attempt>,
     /// True if each script that is about to begin gets the answer no.
     pub(super) has_lost: bool,
 }
@@ -166,14 +175,15 @@ impl Coordinator for Ledger {
         Ok(notes.held.values().map(|held| held.order.clone()).collect())
     }
 
-    async fn claim(&self) -> Result<Option<Order>> {
-        self.call("claim", |notes| {
-            let order = notes.waiting.pop_front()?;
-            let held = Held { order: order.clone(), container: None, cancellation: None };
-            notes.held.insert(order.attempt.job, held);
-            Some(order)
-        })
-        .await
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Order>> {
+        let order = self.call("claim", |notes| notes.claim(key)).await?;
+        let is_lost = self.change(|notes| {
+            let is_lost = notes.lost_claims > 0;
+            notes.lost_claims = notes.lost_claims.saturating_sub(1);
+            is_lost
+        });
+        anyhow::ensure!(!is_lost, "the answer was lost");
+        Ok(order)
     }
 
     async fn woken(&self) {
@@ -191,7 +201,7 @@ impl Coordinator for Ledger {
 
     async fn standing(&self, attempt: Attempt) -> Result<Option<Standing>> {
         self.call("standing", |notes| {
-            let held = notes.held.get(&attempt.job)?;
+            let held = notes.of(attempt)?;
             let (phases, container) = (held.order.phases.clone(), held.container.clone());
             Some(Standing { phases, container, cancellation: held.cancellation.clone() })
         })
@@ -200,7 +210,7 @@ impl Coordinator for Ledger {
 
     async fn note_phases(&self, order: &Order, phases: &[Phase]) -> Result<()> {
         self.call("note_phases", |notes| {
-            if let Some(held) = notes.held.get_mut(&order.attempt.job) {
+            if let Some(held) = notes.of(order.attempt) {
                 held.order.phases = phases.to_vec();
             }
         })
@@ -209,7 +219,8 @@ impl Coordinator for Ledger {
 
     async fn begin_script(&self, order: &Order, beginning: &Beginning<'_>) -> Result<bool> {
         self.call("begin_script", |notes| {
-            let Some(held) = notes.held.get_mut(&order.attempt.job).filter(|_| !notes.has_lost) else {
+            let has_lost = notes.has_lost;
+            let Some(held) = notes.of(order.attempt).filter(|_| !has_lost) else {
                 return false;
             };
             held.container = Some(beginning.container.to_owned());
@@ -222,7 +233,7 @@ impl Coordinator for Ledger {
 
     async fn forget_container(&self, attempt: Attempt) -> Result<()> {
         self.call("forget_container", |notes| {
-            if let Some(held) = notes.held.get_mut(&attempt.job) {
+            if let Some(held) = notes.of(attempt) {
                 (held.container, held.order.cache_key) = (None, None);
             }
         })
@@ -235,9 +246,14 @@ impl Coordinator for Ledger {
 
     fn log_grew(&self, _order: &Order) {}
 
+    async fn give_back(&self, order: &Order) -> Result<()> {
+        self.call("give_back", |notes| notes.give_back(order.attempt)).await
+    }
+
     async fn end(&self, order: &Order, outcome: &Outcome) -> Result<()> {
         self.call("end", |notes| {
-            if notes.held.remove(&order.attempt.job).is_some() {
+            if notes.of(order.attempt).is_some() {
+                notes.held.remove(&order.attempt.job);
                 notes.ended.push((order.attempt, outcome.clone()));
             }
         })

@@ -1,0 +1,95 @@
+//! Claims jobs, and repeats a claim whose answer was lost.
+
+use crate::{
+    desk::{Desk, ENGINE_LOOK},
+    order::Order,
+    words::sentence,
+};
+use anyhow::{Error, Result};
+use kozmic_model::runner::ClaimKey;
+
+/// A new key for a claim.
+///
+/// # Panics
+/// Without randomness from the operating system, two claims may have the same key.
+pub fn new_key() -> ClaimKey {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    ClaimKey::of(bytes)
+}
+
+/// The claims of a runner, one after another.
+pub(crate) struct Claims {
+    /// The key of the next claim. It stays until a claim gives an order.
+    key: ClaimKey,
+}
+
+impl Claims {
+    pub(crate) fn new() -> Self {
+        Self { key: new_key() }
+    }
+
+    /// The next job, if the engine answers, is prepared for jobs, and the disk has room. Otherwise no job is claimed.
+    pub(crate) async fn next(&mut self, desk: &Desk) -> Result<Option<Order>> {
+        ready(desk).await?;
+        desk.say(None).await;
+        match desk.runner.coordinator.claim(&self.key).await {
+            Ok(Some(order)) => Ok(Some(self.is_for(order))),
+            Ok(None) => Ok(None),
+            Err(fault) => self.repeat(desk, fault).await,
+        }
+    }
+
+    /// Repeats a claim whose answer was lost: the runner may hold a job that it does not know. If the runner cannot begin
+    /// the job any more, it gives the job back.
+    async fn repeat(&mut self, desk: &Desk, mut fault: Error) -> Result<Option<Order>> {
+        let coordinator = &desk.runner.coordinator;
+        let claimed = loop {
+            desk.say(Some(sentence(&fault))).await;
+            if !desk.runner.pause(ENGINE_LOOK).await {
+                return Ok(None);
+            }
+            match coordinator.claim(&self.key).await {
+                Ok(claimed) => break claimed,
+                Err(again) => fault = again,
+            }
+        };
+        let Some(order) = claimed.map(|order| self.is_for(order)) else { return Ok(None) };
+        match ready(desk).await {
+            Ok(()) => {
+                desk.say(None).await;
+                Ok(Some(order))
+            }
+            Err(trouble) => {
+                give_back(desk, &order).await;
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Notes that the key was for this order.
+    fn is_for(&mut self, order: Order) -> Order {
+        self.key = new_key();
+        order
+    }
+}
+
+/// Gives a job back. Repeats this until it succeeds, or until everything stops: the next start finds the job.
+async fn give_back(desk: &Desk, order: &Order) {
+    while let Err(fault) = desk.runner.coordinator.give_back(order).await {
+        tracing::warn!(error = format!("{fault:#}"), "a job cannot be given back yet");
+        if !desk.runner.pause(ENGINE_LOOK).await {
+            return;
+        }
+    }
+}
+
+/// Checks that jobs can begin: the engine answers and is prepared, and the disk has room.
+async fn ready(desk: &Desk) -> Result<()> {
+    let tools = &desk.runner.tools;
+    if let Some(trouble) = tools.room.trouble() {
+        anyhow::bail!(trouble);
+    }
+    tokio::try_join!(tools.engine.ping(), tools.engine.prepare())?;
+    Ok(())
+}
