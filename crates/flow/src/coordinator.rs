@@ -2,6 +2,7 @@
 //! the runner's messages to the database.
 
 mod orders;
+mod machine;
 mod patient;
 mod repository;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use kozmic_model::{
     job::{Attempt, Outcome},
     kernel_image::image_wish,
     phase::Phase,
-    runner::ClaimKey,
+    runner::{ClaimKey, RunnerRules},
     spec::Origin,
     status::Status,
 };
@@ -40,6 +41,7 @@ use kozmic_runner::{
     },
     order::Order,
 };
+use machine::Machine;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 
@@ -50,12 +52,13 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Here {
     flow: Flow,
     jobs: Mutex<Bell>,
+    machine: Machine,
 }
 
 impl Here {
     pub(crate) fn new(flow: &Flow) -> Self {
         let jobs = Mutex::new(flow.edges.broker.bell(Topic::Jobs));
-        Self { flow: flow.clone(), jobs }
+        Self { flow: flow.clone(), jobs, machine: Machine::default() }
     }
 
     fn runner(&self) -> &str {
@@ -74,8 +77,10 @@ impl Here {
         let State { slots, busy, trouble } = state;
         let (slots, busy) = (i32::try_from(*slots)?, i32::try_from(*busy)?);
         let (name, trouble, seen_at) = (self.runner(), trouble.as_deref(), clock::now());
-        let report = RunnerReport { name, slots, busy, trouble, facts: None, seen_at };
-        if self.flow.edges.store.runners().note_runner(report).await? {
+        let facts = self.machine.known();
+        let report = RunnerReport { name, slots, busy, trouble, facts: facts.as_ref(), seen_at };
+        let rules = RunnerRules { labels: self.flow.settings.labels.clone(), ..RunnerRules::default() };
+        if self.flow.edges.store.runners().note_runner(report, &rules).await? {
             self.flow.edges.broker.ring(Topic::Projects);
         }
         Ok(())
@@ -122,6 +127,7 @@ impl Coordinator for Here {
     async fn beat(&self, state: &State) -> Result<()> {
         let until = lease(clock::now());
         let kept = self.flow.edges.store.queue().renew_leases(self.runner(), until).await;
+        self.machine.look(&self.flow).await;
         kept.and(self.note(state).await)
     }
 

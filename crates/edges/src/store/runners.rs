@@ -9,7 +9,7 @@ pub use changes::{NewRunner, Removed};
 use super::{database::Database, read, rows};
 use anyhow::{Context, Result};
 use kozmic_model::{
-    runner::{Runner, RunnerFacts},
+    runner::{Runner, RunnerFacts, RunnerRules},
     time::Timestamp,
 };
 use sea_orm::{
@@ -48,16 +48,17 @@ pub struct RunnerReport<'a> {
 }
 
 impl Runners<'_> {
-    /// Notes the report of the server's own runner; true if the runner is new or its trouble changed.
+    /// Notes the report of the server's own runner, and its rules; true if the runner is new or its trouble changed.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn note_runner(self, report: RunnerReport<'_>) -> Result<bool> {
+    pub async fn note_runner(self, report: RunnerReport<'_>, rules: &RunnerRules) -> Result<bool> {
         let known = self.row(report.name).await?;
         let changed = known.is_none_or(|known| known.trouble.as_deref() != report.trouble);
         let row = rows::runner::ActiveModel {
             name: Set(report.name.to_owned()),
             title: Set(OWN_TITLE.to_owned()),
+            rules: Set(Some(serde_json::to_string(rules)?)),
             removed_at: Set(None),
             ..reported(report)?
         };
@@ -67,6 +68,7 @@ impl Runners<'_> {
             rows::runner::Column::Busy,
             rows::runner::Column::Trouble,
             rows::runner::Column::SeenAt,
+            rows::runner::Column::Rules,
             rows::runner::Column::RemovedAt,
         ]);
         if report.facts.is_some() {

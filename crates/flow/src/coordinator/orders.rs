@@ -1,5 +1,6 @@
 //! Makes orders: a claimed job, with all that its runner has to know.
 
+use super::machine;
 use crate::{AutobuildSettings, Flow, FlowSettings, publish};
 use anyhow::Result;
 use kozmic_edges::{
@@ -9,7 +10,7 @@ use kozmic_edges::{
 };
 use kozmic_model::{
     environment::{BuildFacts, environment},
-    label::{Label, Labels},
+    label::Labels,
     phase::Phase,
     registry::host_of,
     spec::{Base, JobSpec, Task},
@@ -128,25 +129,9 @@ async fn login(flow: &Flow, claimed: &ClaimedJob) -> Result<Option<RegistryLogin
 
 /// The reason why a job with these labels cannot run here: this machine lacks some of them.
 async fn lacking(flow: &Flow, wanted: &Labels) -> Option<String> {
-    let engine = flow.edges.engine.version().await.unwrap_or_default();
-    let own = flow.settings.labels.with(&labels_of(std::env::consts::ARCH, &engine));
-    let lacking = wanted.without(&own);
+    let lacking = wanted.without(&machine::labels(flow).await);
     (!lacking.is_empty())
         .then(|| format!("No runner has the labels that the job asks for: {}.", lacking.spoken()))
-}
-
-/// The labels that follow from a machine's architecture, as Docker names it in images, and from its engine's version.
-fn labels_of(architecture: &str, engine: &str) -> Labels {
-    let architecture = match architecture {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    let mut words = vec![architecture.to_owned()];
-    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let numbers = engine.split('.').take_while(is_number).take(2).collect::<Vec<_>>();
-    words.extend((1..=numbers.len()).map(|count| format!("docker-{}", numbers[..count].join("."))));
-    words.into_iter().filter_map(|word| word.parse::<Label>().ok()).collect()
 }
 
 /// The owners of the images that a dependent kernel may start from.
@@ -180,13 +165,6 @@ mod tests {
     use crate::{coordinator::Here, samples::Installation};
     use kozmic_model::phase::PhaseKind;
     use kozmic_runner::{coordinator::Coordinator, new_key};
-
-    #[test]
-    fn labels_follow_from_the_machine() {
-        assert_eq!(labels_of("x86_64", "20.10.24+dfsg1").to_string(), "amd64,docker-20,docker-20.10");
-        assert_eq!(labels_of("x86_64", "").to_string(), "amd64");
-        assert_eq!(labels_of("aarch64", "27.5.1").to_string(), "arm64,docker-27,docker-27.5");
-    }
 
     #[tokio::test]
     async fn a_job_whose_labels_nobody_has_ends_and_names_them() {

@@ -192,7 +192,11 @@ mod tests {
     async fn a_runner_is_known_by_its_token_from_when_it_is_added_until_it_is_removed() {
         let Stage { store, .. } = &Stage::new().await;
         let runners = store.runners();
-        assert!(runners.note_runner(report("here")).await.unwrap(), "it is new");
+        assert!(runners.note_runner(report("here"), &rules()).await.unwrap(), "it is new");
+        let own = RunnerRules { projects: Default::default(), ..rules() };
+        assert!(!runners.note_runner(report("here"), &own).await.unwrap());
+        let known = runners.runner("here").await.unwrap().unwrap();
+        assert_eq!((known.title.as_str(), known.rules, known.is_remote), ("this server", own, false));
         assert!(add(store, NAME, "big").await && !add(store, "other", "big").await);
         let known = runners.runner_by_fingerprint(&NAME.repeat(2)).await.unwrap().unwrap();
         let new = Runner { title: "big".into(), rules: rules(), is_remote: true, ..Runner::new(NAME) };
