@@ -1,6 +1,8 @@
 //! Everything outside that Kozmic uses, one folder for each part that can be replaced.
 //!
 //! No folder uses a sibling; only [`Edges`] names them all. `kozmic-flow` connects them.
+// A future that changes the database holds those of the layers below it.
+#![recursion_limit = "256"]
 
 pub mod clock;
 pub mod private_dir;

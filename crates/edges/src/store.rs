@@ -99,8 +99,9 @@ impl Store {
     /// # Errors
     /// As for [`Store::open`].
     pub async fn open_with(url: &str, secret_key: &SecretString, connections: u32) -> Result<Self> {
-        let store = Self { db: prepared(url, secret_key, connections).await? };
-        store.check_key().await?;
+        // Boxed, because the compiler limits the depth of nested futures, and everybody opens a store.
+        let store = Self { db: Box::pin(prepared(url, secret_key, connections)).await? };
+        Box::pin(store.check_key()).await?;
         Ok(store)
     }
 

@@ -1,6 +1,8 @@
 //! Times that the store's questions take with 100,000 builds of one project in SQLite. Not a test of anything but
 //! itself, so it runs only if it is asked for:
 //! `cargo test --release -p kozmic-edges --test many_builds -- --ignored --nocapture`.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 use anyhow::{Context, Result};
 use kozmic_edges::store::{BuildFilter, NewSession, PageAsked, Store};

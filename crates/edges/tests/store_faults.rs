@@ -1,6 +1,8 @@
 //! The database's disk fails, and works again: nothing that the store promised is missing, and it goes on by itself.
 //!
 //! Each test runs once more in a process of its own, whose disk fails when it says so.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 use anyhow::{Context, Result};
 use kozmic_edges::store::{Endpoint, NewDelivery, NewSession, SessionLook, Store, Stored};

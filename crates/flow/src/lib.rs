@@ -8,6 +8,8 @@
 //! `configuration` reads the Auto Builder's configuration. `sweep` and `images` remove what nobody needs any more.
 //! `at_forge` keeps Kozmic and the forge in line, and manages Kozmic's access there. `steer` cancels and restarts jobs,
 //! `ring` rings the bells of a change, and `autobuild` has the Auto Builder's settings.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 pub mod intake;
 mod configuration;

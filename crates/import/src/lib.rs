@@ -2,6 +2,8 @@
 //!
 //! The import is not part of the way of a push. It runs in place of the server. Each row is taken over once; a row
 //! that cannot be taken over is reported with the reason. After an interruption, the import can be started again.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 mod builds;
 mod gone;

@@ -1,6 +1,8 @@
 //! The program: reads settings, selects the concrete edges, and serves.
 //!
 //! It connects all parts of the way of a push, and decides nothing itself.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 mod version;
 mod settings;

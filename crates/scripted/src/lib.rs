@@ -56,6 +56,8 @@
 //! No time passes here: a container that ignores SIGTERM gets SIGKILL at once, whatever its grace period is. A
 //! container does not wait for a reader that does not read. No call reads the clock, except to record the time of
 //! output.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 mod engine;
 mod answers;

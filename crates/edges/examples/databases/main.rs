@@ -1,5 +1,7 @@
 //! The benchmark that `bench/databases` runs: SQLite, PostgreSQL and MariaDB side by side, interleaved in one run, so
 //! that whatever else the machine does slows all of them. Each has a transaction on the disk before it says so.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 mod place;
 mod queue;

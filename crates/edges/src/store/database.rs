@@ -144,7 +144,8 @@ impl Database {
         Work: Future<Output = Result<T>>,
     {
         let tx = self.begin().await?;
-        let outcome = work(tx.clone()).await?;
+        // Boxed as the future of `begin` is.
+        let outcome = Box::pin(work(tx.clone())).await?;
         Ok((tx, outcome))
     }
 

@@ -1,6 +1,8 @@
 //! The stories that Kozmic promises, with a double of GitHub, a real Docker engine and a real browser.
 //!
 //! Without those parts the tests fail; `script/test` brings them.
+// A future that works with the store holds those of the layers below it.
+#![recursion_limit = "256"]
 
 #![expect(unreachable_pub, reason = "a test binary has no outside")]
 

@@ -83,10 +83,7 @@ pub(super) async fn finish(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<Option<Build>> {
-    tx.lock_job(attempt.job.0).await?;
-    let held =
-        rows::job::Entity::find_by_id(attempt.job.0).one(tx).await.context("find the job to finish")?;
-    let Some(held) = held else { return Ok(None) };
+    let Some(held) = tx.lock_job(attempt.job.0).await? else { return Ok(None) };
     let mut phases = serde_json::from_str::<Vec<Phase>>(&held.phases).context("read the job's phases")?;
     phases.iter_mut().for_each(|phase| phase.finished_at = phase.finished_at.or(Some(now)));
     let sequel = Sequel::of(&read::job(held.clone())?, outcome);
