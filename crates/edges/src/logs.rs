@@ -4,17 +4,24 @@
 //! A piece is written first and indexed after that. After a crash, the index decides: bytes at the end that it does not
 //! know are cut off and read from the container again, so that no byte is missing or doubled.
 
+mod copy;
+mod files;
 #[cfg(test)]
 mod fuzz;
 mod index;
 mod known;
 mod old;
+mod piece_reader;
+mod pieces;
 mod replay;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use copy::{LogCopy, NotTaken};
 pub use known::Known;
+pub use piece_reader::PieceReader;
+pub use pieces::{Pieces, Position};
 pub use writer::LogWriter;
 
 use crate::private_dir;
@@ -71,6 +78,29 @@ impl Logs {
     /// Reads an attempt's log. A log that does not exist yet is empty.
     pub fn reader(&self, attempt: Attempt) -> LogReader {
         LogReader { path: self.path(attempt).into() }
+    }
+
+    /// Opens an attempt's log as a copy of another log, from the end of the part that it has. Only one writer at a time
+    /// is allowed.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub async fn copy(&self, attempt: Attempt) -> Result<LogCopy> {
+        let path = self.path(attempt);
+        spawn_blocking(move || LogCopy::open(&path)).await.context("wait for the disk")?
+    }
+
+    /// The end of an attempt's log, by its index. A log that does not exist yet is empty.
+    ///
+    /// # Errors
+    /// The disk does not answer.
+    pub async fn end(&self, attempt: Attempt) -> Result<Position> {
+        self.pieces(attempt).end().await
+    }
+
+    /// Reads an attempt's log as frames for a copy. A log that does not exist yet is empty.
+    pub fn pieces(&self, attempt: Attempt) -> PieceReader {
+        PieceReader::new(self.path(attempt))
     }
 
     /// Removes an attempt's log. A missing log is fine.

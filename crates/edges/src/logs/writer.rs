@@ -2,18 +2,14 @@
 
 use super::{
     Known, Source,
+    files::{Files, Growth},
     index::{Piece, RECORD, pieces},
     replay::ReplayCount,
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use kozmic_model::time::Timestamp;
-use std::{
-    fs::{File, OpenOptions},
-    os::unix::fs::FileExt,
-    path::Path,
-    sync::Arc,
-};
+use std::{os::unix::fs::FileExt, path::Path, sync::Arc};
 use tokio::task::spawn_blocking;
 
 /// Appends to one attempt's log.
@@ -26,11 +22,6 @@ pub struct LogWriter {
     reads_again: bool,
 }
 
-struct Files {
-    data: File,
-    index: File,
-}
-
 #[derive(Clone, Copy, Default)]
 struct Seen {
     output: ReplayCount,
@@ -39,20 +30,27 @@ struct Seen {
 
 impl LogWriter {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir).context("make a directory for logs")?;
+        Self::recover(Files::open(path)?)
+    }
+
+    /// Cuts off bytes that the index does not know, and counts the known ones.
+    fn recover(files: Files) -> Result<Self> {
+        let there = files.data.metadata().context("measure a log")?.len();
+        let mut index = vec![0; usize::try_from(files.index.metadata()?.len())?];
+        files.index.read_exact_at(&mut index, 0).context("read a log's index")?;
+        let (mut length, mut index_length, mut seen) = (0, 0, Seen::default());
+        for piece in pieces(&index) {
+            let end = length + u64::from(piece.length);
+            if end > there {
+                break;
+            }
+            let mut bytes = vec![0; piece.length as usize];
+            files.data.read_exact_at(&mut bytes, length).context("read a log")?;
+            seen.add(piece, &bytes);
+            (length, index_length) = (end, index_length + RECORD as u64);
         }
-        let open = |path: &Path| {
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path)
-                .context("open a log")
-        };
-        let files = Files { data: open(path)?, index: open(&path.with_extension("index"))? };
-        files.recover()
+        files.cut(length, index_length).context("cut a log's torn end")?;
+        Ok(Self { files: Arc::new(files), length, index_length, seen, reads_again: false })
     }
 
     /// Appends a piece, and returns the log's new length. An appended piece is never lost.
@@ -104,47 +102,6 @@ impl Seen {
             true => stream.add_read_again(bytes),
             false => stream.add(bytes),
         }
-    }
-}
-
-/// New bytes at the end of a file.
-struct Growth<'a> {
-    bytes: &'a [u8],
-    /// The end before they are written.
-    end: u64,
-}
-
-impl Files {
-    /// Writes a piece and its record. If the disk stores only a part of a piece, the part is cut off again, because
-    /// viewers read everything in the file.
-    fn append(&self, data: Growth<'_>, index: Growth<'_>) -> std::io::Result<()> {
-        let written = self.data.write_all_at(data.bytes, data.end);
-        let written = written.and_then(|()| self.index.write_all_at(index.bytes, index.end));
-        written.inspect_err(|_| {
-            // If even that fails, the next writer of the log does it.
-            let _ = self.data.set_len(data.end).and_then(|()| self.index.set_len(index.end));
-        })
-    }
-
-    /// Cuts off bytes that the index does not know, and counts the known ones.
-    fn recover(self) -> Result<LogWriter> {
-        let there = self.data.metadata().context("measure a log")?.len();
-        let mut index = vec![0; usize::try_from(self.index.metadata()?.len())?];
-        self.index.read_exact_at(&mut index, 0).context("read a log's index")?;
-        let (mut length, mut index_length, mut seen) = (0, 0, Seen::default());
-        for piece in pieces(&index) {
-            let end = length + u64::from(piece.length);
-            if end > there {
-                break;
-            }
-            let mut bytes = vec![0; piece.length as usize];
-            self.data.read_exact_at(&mut bytes, length).context("read a log")?;
-            seen.add(piece, &bytes);
-            (length, index_length) = (end, index_length + RECORD as u64);
-        }
-        self.data.set_len(length).context("cut a log's torn end")?;
-        self.index.set_len(index_length).context("cut a log index's torn end")?;
-        Ok(LogWriter { files: Arc::new(self), length, index_length, seen, reads_again: false })
     }
 }
 
