@@ -25,6 +25,7 @@ mod process;
 mod refs;
 mod repair;
 mod scratch;
+mod serve;
 mod settle;
 mod ssh;
 mod ssh_host;
@@ -41,6 +42,7 @@ pub use entries::Ownership;
 pub use error::GitError;
 pub use files::FileLimits;
 pub use measure::TreeSize;
+pub use serve::{Answer, Question, Shown};
 pub use settle::SETTLE;
 pub use wanted::{Credentials, Fetched, Wanted};
 

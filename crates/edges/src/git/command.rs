@@ -159,7 +159,7 @@ impl Git {
             .env("GIT_ALLOW_PROTOCOL", "")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         // These commands count objects, and a large history needs more memory.
-        if what != "pack-objects" && what != "repack" {
+        if !["pack-objects", "repack", "upload-pack"].contains(&what) {
             command.env("GIT_ALLOC_LIMIT", LARGEST_PIECE);
         }
         if what == "init" || what == "version" {
