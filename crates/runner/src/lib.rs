@@ -10,6 +10,8 @@
 mod tests;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+#[cfg(any(test, feature = "contract"))]
+pub mod ledger;
 mod sweep;
 mod run;
 mod claim;

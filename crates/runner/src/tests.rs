@@ -15,4 +15,5 @@ mod installs;
 mod programs;
 mod port;
 mod stage;
-mod ledger;
+
+use crate::ledger;

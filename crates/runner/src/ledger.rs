@@ -1,5 +1,7 @@
 //! A coordinator for tests: it gives the orders of a test, and stores the runner's reports.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "it is for tests, and panics")]
+
 mod claims;
 
 use crate::{
@@ -31,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 
 /// The side of a call at which a test blocks it for ever; meanwhile the runner's process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub enum Side {
     /// Nothing was stored yet.
     Question,
     /// The call was stored, but the answer never comes.
@@ -47,7 +49,7 @@ struct Held {
 
 /// Everything that a ledger knows.
 #[derive(Default)]
-pub(super) struct Notes {
+pub struct Notes {
     waiting: VecDeque<Order>,
     /// The attempts that claims gave, by the claims' keys.
     claims: BTreeMap<ClaimKey, Attempt>,
@@ -55,45 +57,50 @@ pub(super) struct Notes {
     inputs: Option<CacheInputs>,
     stop_at: Option<(usize, Side)>,
     /// The reported reasons why no job is taken.
-    pub(super) troubles: Vec<String>,
+    pub troubles: Vec<String>,
     /// The names of all calls about attempts.
-    pub(super) calls: Vec<&'static str>,
-    pub(super) ended: Vec<(Attempt, Outcome)>,
+    pub calls: Vec<&'static str>,
+    /// The attempts that ended, with their outcomes.
+    pub ended: Vec<(Attempt, Outcome)>,
     /// Sizes of cached images, by their keys.
-    pub(super) images: BTreeMap<String, i64>,
+    pub images: BTreeMap<String, i64>,
     /// Ids of images that containers were kept as, by their names.
-    pub(super) kept: BTreeMap<String, String>,
+    pub kept: BTreeMap<String, String>,
     /// Pulls, by repository and project: true with a login, false without, none while the pull is running.
-    pub(super) pulls: BTreeMap<(String, ProjectId), Option<bool>>,
+    pub pulls: BTreeMap<(String, ProjectId), Option<bool>>,
     /// True if an image of a newer push has the name that a job's container gets.
-    pub(super) has_newer: bool,
+    pub has_newer: bool,
     /// Answers about the repository; the last one repeats. Empty: an address at which no server is.
-    pub(super) repositories: VecDeque<Repository>,
+    pub repositories: VecDeque<Repository>,
     /// The complaints of the requests for the repository.
-    pub(super) complaints: Vec<Option<Complaint>>,
+    pub complaints: Vec<Option<Complaint>>,
     /// The archives that were published.
-    pub(super) published: Vec<Vec<u8>>,
+    pub published: Vec<Vec<u8>>,
     /// The refusal of the next artifact; none: it is accepted.
-    pub(super) refusal: Option<String>,
+    pub refusal: Option<String>,
     /// The number of times that the list of held jobs fails.
-    pub(super) silences: usize,
+    pub silences: usize,
     /// The number of claims whose answers are lost.
-    pub(super) lost_claims: usize,
+    pub lost_claims: usize,
     /// The attempts that were given back.
-    pub(super) given_back: Vec<Attempt>,
+    pub given_back: Vec<Attempt>,
     /// True if each script that is about to begin gets the answer no.
-    pub(super) has_lost: bool,
+    pub has_lost: bool,
 }
 
 /// A coordinator in memory.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub struct Ledger {
     notes: Mutex<Notes>,
     changed: watch::Sender<()>,
 }
 
 impl Ledger {
-    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+    /// Everything that it knows.
+    ///
+    /// # Panics
+    /// A test panicked meanwhile.
+    pub fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap()
     }
 
@@ -104,28 +111,28 @@ impl Ledger {
     }
 
     /// Enqueues a job for a runner.
-    pub(super) fn give(&self, order: Order) {
+    pub fn give(&self, order: Order) {
         self.change(|notes| notes.waiting.push_back(order));
     }
 
     /// Cancels a job as a person does.
-    pub(super) fn cancel(&self, job: i64, why: &str) {
+    pub fn cancel(&self, job: i64, why: &str) {
         let canceled = Some(Outcome::Canceled(why.to_owned()));
         self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it runs").cancellation = canceled);
     }
 
     /// Changes the limits of a job that is held.
-    pub(super) fn change_limits(&self, job: i64, limits: Limits) {
+    pub fn change_limits(&self, job: i64, limits: Limits) {
         self.change(|notes| notes.held.get_mut(&JobId(job)).expect("it is held").order.limits = limits);
     }
 
     /// Blocks the runner for ever in one of its calls, counted from 0.
-    pub(super) fn stop_at(&self, call: usize, side: Side) {
+    pub fn stop_at(&self, call: usize, side: Side) {
         self.notes().stop_at = Some((call, side));
     }
 
     /// Waits until a condition holds.
-    pub(super) async fn when<T>(&self, mut is_so: impl FnMut(&Notes) -> Option<T>) -> T {
+    pub async fn when<T>(&self, mut is_so: impl FnMut(&Notes) -> Option<T>) -> T {
         let mut changed = self.changed.subscribe();
         loop {
             if let Some(found) = is_so(&self.notes()) {
@@ -136,12 +143,12 @@ impl Ledger {
     }
 
     /// Waits until the runner has reached the call at which it blocks.
-    pub(super) async fn stopped_there(&self) {
+    pub async fn stopped_there(&self) {
         self.when(|notes| notes.stop_at.is_none().then_some(())).await;
     }
 
     /// Waits until a job's attempt has ended.
-    pub(super) async fn end_of(&self, job: i64) -> Outcome {
+    pub async fn end_of(&self, job: i64) -> Outcome {
         let is_it = |(attempt, _): &&(Attempt, Outcome)| attempt.job.0 == job;
         self.when(|notes| notes.ended.iter().find(is_it).map(|(_, outcome)| outcome.clone())).await
     }
