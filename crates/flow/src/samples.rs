@@ -60,14 +60,7 @@ impl Installation {
 
     async fn of(flow: Flow, dir: TempDir, owner: Owner) -> Self {
         let project = project(&flow.edges.store, owner).await;
-        let draft = HookDraft {
-            title: "Tests".into(),
-            image: "debian".into(),
-            script: "#!/bin/sh".into(),
-            ..HookDraft::default()
-        };
-        let hook =
-            flow.edges.store.hooks().add_hook(project, &draft.check().unwrap(), clock::now()).await.unwrap();
+        let hook = hook(&flow.edges.store, project).await;
         Self { flow, hook, pushes: AtomicUsize::new(0), dir }
     }
 
@@ -81,24 +74,33 @@ impl Installation {
     pub(crate) async fn enqueue_labelled(&self, labels: &str) -> JobId {
         let number = self.pushes.fetch_add(1, Ordering::Relaxed);
         let spec = JobSpec { labels: labels.parse().unwrap(), ..spec(&self.hook) };
-        self.enqueue_spec(&spec, &change(&format!("{number:040x}"))).await
+        self.enqueue_spec(&self.hook, &spec, &change(&format!("{number:040x}"))).await
     }
 
     /// Enqueues the job of the hook for a change.
     pub(crate) async fn enqueue_change(&self, change: &Change) -> JobId {
-        self.enqueue_spec(&spec(&self.hook), change).await
+        self.enqueue_spec(&self.hook, &spec(&self.hook), change).await
     }
 
-    async fn enqueue_spec(&self, spec: &JobSpec, change: &Change) -> JobId {
+    /// Enqueues such a job of another project.
+    pub(crate) async fn enqueue_elsewhere(&self) -> JobId {
+        let here = anna().repository;
+        let repository = Repository { id: RepositoryId(6), name: "elsewhere".into(), ..here };
+        let project = project(&self.flow.edges.store, Owner { repository, ..anna() }).await;
+        let hook = hook(&self.flow.edges.store, project).await;
+        self.enqueue_spec(&hook, &spec(&hook), &change(&"e".repeat(40))).await
+    }
+
+    async fn enqueue_spec(&self, hook: &Hook, spec: &JobSpec, change: &Change) -> JobId {
         let store = &self.flow.edges.store;
-        let (endpoint, uuid) = (Endpoint::Hook(self.hook.id), change.sha.to_string());
+        let (endpoint, uuid) = (Endpoint::Hook(hook.id), change.sha.to_string());
         let delivery = NewDelivery { endpoint, uuid, event: "push".into(), payload: b"{}".to_vec() };
         let stored = store.deliveries().store_delivery(delivery, clock::now()).await.unwrap();
         assert!(matches!(stored, Stored::New));
         let delivery =
             store.deliveries().waiting_delivery(DeliveryId(0)).await.unwrap().expect("it waits").id;
-        let call = HookCall { delivery, hook: self.hook.id };
-        let change = ProjectChange { project: self.hook.project, change };
+        let call = HookCall { delivery, hook: hook.id };
+        let change = ProjectChange { project: hook.project, change };
         let enqueued = store.queue().enqueue(call, change, spec, clock::now()).await.unwrap();
         self.flow.edges.broker.ring(Topic::Jobs);
         let Enqueued::Job(_, job) = enqueued else { panic!("a job") };
@@ -119,11 +121,21 @@ fn spec(hook: &Hook) -> JobSpec {
     JobSpec { title, if_interrupted, origin: Origin::Hook(hook.id), labels, task }
 }
 
+async fn hook(store: &Store, project: ProjectId) -> Hook {
+    let draft = HookDraft {
+        title: "Tests".into(),
+        image: "debian".into(),
+        script: "#!/bin/sh".into(),
+        ..HookDraft::default()
+    };
+    store.hooks().add_hook(project, &draft.check().unwrap(), clock::now()).await.unwrap()
+}
+
 async fn project(store: &Store, owner: Owner) -> ProjectId {
     let Owner { profile, token, repository } = owner;
     let expires_at = clock::now().after(Duration::from_secs(3_600));
     let session = NewSession {
-        fingerprint: "f".into(),
+        fingerprint: format!("f{}", repository.id),
         expires_at,
         agent: String::new(),
         former: None,

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use kozmic_model::{
     cache::CacheInputs,
-    ids::{JobId, ProjectId},
+    ids::JobId,
     image::ImageName,
     job::Outcome,
     phase::{Phase, PhaseKind},
@@ -27,6 +27,9 @@ pub trait Office: Sync {
 
     /// Enqueues a hook's job of a branch. Its image is `debian`.
     async fn enqueue(&self) -> JobId;
+
+    /// Enqueues such a job of another project.
+    async fn enqueue_elsewhere(&self) -> JobId;
 
     /// Cancels a job as a person does.
     async fn cancel(&self, job: JobId, why: &str);
@@ -254,7 +257,9 @@ async fn an_image_of_a_branch_keeps_its_name(office: &impl Office) {
 async fn what_another_projects_login_brought_is_not_for_the_asking(office: &impl Office) {
     let (coordinator, order) = claimed(office).await;
     let [one, other] = ["a.example/one:1", "a.example/other:1"].map(|name| name.parse().expect("a name"));
-    let elsewhere = Order { project: ProjectId(order.project.0 + 1), ..order.clone() };
+    let job = office.enqueue_elsewhere().await;
+    let elsewhere = claim(&coordinator).await.expect("a job waits");
+    assert!(elsewhere.attempt.job == job && elsewhere.project != order.project);
     let leave = async |order: &Order, image: &ImageName| {
         coordinator.leave(order, image, "sha256:2").await.unwrap() == Leave::Given
     };
@@ -273,5 +278,6 @@ async fn what_another_projects_login_brought_is_not_for_the_asking(office: &impl
     assert_eq!(may(&one).await, (true, false), "it was refused");
     coordinator.note_image(&elsewhere, ImageChange::Pulled { name: &one, has_login: false }).await.unwrap();
     assert_eq!(may(&one).await, (true, true));
+    end(&coordinator, &elsewhere).await;
     end(&coordinator, &order).await;
 }

@@ -20,6 +20,10 @@ impl Office for Installation {
         Installation::enqueue(self).await
     }
 
+    async fn enqueue_elsewhere(&self) -> JobId {
+        Installation::enqueue_elsewhere(self).await
+    }
+
     async fn cancel(&self, job: JobId, why: &str) {
         steer::cancel(&self.flow.edges, job, why).await.unwrap();
     }

@@ -7,9 +7,10 @@ use super::{
 use crate::{
     contract::{self, Office},
     coordinator::Coordinator,
+    order::Order,
 };
 use async_trait::async_trait;
-use kozmic_model::ids::JobId;
+use kozmic_model::ids::{JobId, ProjectId};
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -28,13 +29,23 @@ impl Office for Ledgers {
     }
 
     async fn enqueue(&self) -> JobId {
-        let job = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        self.ledger.give(self.stage.order(job, hook("exit 0")));
-        JobId(job)
+        self.enqueue_of(ProjectId(1))
+    }
+
+    async fn enqueue_elsewhere(&self) -> JobId {
+        self.enqueue_of(ProjectId(2))
     }
 
     async fn cancel(&self, job: JobId, why: &str) {
         self.ledger.cancel(job.0, why);
+    }
+}
+
+impl Ledgers {
+    fn enqueue_of(&self, project: ProjectId) -> JobId {
+        let job = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        self.ledger.give(Order { project, ..self.stage.order(job, hook("exit 0")) });
+        JobId(job)
     }
 }
 
