@@ -77,7 +77,9 @@ impl JobLog {
     /// Marks that the following output comes from another container.
     pub(crate) async fn begin_container(&mut self) -> Result<()> {
         self.begun_at = self.length;
-        self.writer.begin_container(clock::now()).await
+        self.writer.begin_container(clock::now()).await?;
+        self.coordinator.log_grew(&self.order);
+        Ok(())
     }
 
     /// Marks that the container's output is read again from its start. Returns the part that the log already has.
