@@ -37,8 +37,9 @@ use tokio::sync::mpsc;
 ///
 /// # Refusals
 /// An error means that the coordinator does not answer, or cannot: the attempt ends as broken. The exceptions are
-/// `claim`, `give_back`, `end` and `held`, which are repeated until they succeed. A call about an attempt that no longer holds its job changes
-/// nothing: `begin_script` then answers `false`, and `stopped` ends.
+/// `claim`, `give_back`, `end` and `held`, which are repeated until they succeed. A call about an attempt that no longer
+/// holds its job changes nothing: `begin_script` then answers `false`, and `stopped` ends. The error [`Stopped`] of any
+/// call ends the attempt with that outcome.
 ///
 /// # Planned extensions
 /// Services, figures about a job's use of resources, and artifacts of hooks will be reported beside `note_phases` and
@@ -126,6 +127,11 @@ pub trait Coordinator: Send + Sync {
         words: mpsc::Sender<String>,
     ) -> Result<Published>;
 }
+
+/// The error of a call that was given up because its attempt must stop. The attempt ends with this outcome.
+#[derive(Debug, thiserror::Error)]
+#[error("the attempt must stop")]
+pub struct Stopped(pub Outcome);
 
 /// The state of a runner.
 #[derive(Clone, Debug, PartialEq, Eq)]

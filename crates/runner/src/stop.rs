@@ -1,5 +1,6 @@
 //! The end of a step after which the next one does not follow.
 
+use crate::coordinator::Stopped;
 use anyhow::Error;
 use kozmic_model::job::Outcome;
 
@@ -35,6 +36,24 @@ impl<E: Into<Error>> From<E> for Stop {
 pub fn outcome(step: Step<Outcome>) -> anyhow::Result<Outcome> {
     match step {
         Ok(outcome) | Err(Stop::End(outcome)) => Ok(outcome),
-        Err(Stop::Fault(fault)) => Err(fault),
+        Err(Stop::Fault(fault)) => match fault.downcast::<Stopped>() {
+            Ok(Stopped(outcome)) => Ok(outcome),
+            Err(fault) => Err(fault),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_was_given_up_ends_the_attempt_and_other_faults_do_not() {
+        let interrupted = Outcome::Interrupted("The server is away.".to_owned());
+        let given_up = Error::new(Stopped(interrupted.clone())).context("fetch the commit");
+        assert_eq!(outcome(Err(Stop::Fault(given_up))).unwrap(), interrupted);
+        assert_eq!(outcome(Err(Stop::End(Outcome::Returned(0)))).unwrap(), Outcome::Returned(0));
+        let fault = outcome(Err(Stop::Fault(anyhow::anyhow!("no").context("fetch the commit")))).unwrap_err();
+        assert_eq!(format!("{fault:#}"), "fetch the commit: no");
     }
 }
