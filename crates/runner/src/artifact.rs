@@ -1,8 +1,9 @@
 //! Publishes the artifact of a job's program: reads it from the container and sends it to the coordinator.
 
 use crate::{
-    coordinator::{Archive, Published},
+    coordinator::{AnswerLost, Archive, Published},
     stop::{Step, Stop},
+    words::sentence,
     work::Work,
 };
 use anyhow::{Context, Result};
@@ -12,17 +13,37 @@ use kozmic_model::phase::PhaseKind;
 use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::sync::mpsc;
 
 /// The engine's fault, if it broke a stream that the coordinator reads.
 type Broken = Arc<Mutex<Option<EngineError>>>;
 
-/// Publishes the program's artifact.
+/// Pause before an artifact is sent again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Publishes the program's artifact. If the coordinator's answer was lost, all of it is sent again.
 pub(crate) async fn publish(work: &mut Work, container: &ContainerId) -> Step<()> {
     let path = work.order.spec.task.artifact_path();
     work.begin(PhaseKind::Publish, &path).await?;
-    let archive = work.runner.tools.engine.download(container, &path).await.context("fetch the artifact")?;
+    let published = loop {
+        match Box::pin(once(work, container, &path)).await {
+            Err(Stop::Fault(fault)) if fault.is::<AnswerLost>() => {
+                work.say(&format!("{} Sending the artifact again.", sentence(&fault))).await?;
+                tokio::time::sleep(PAUSE).await;
+            }
+            published => break published?,
+        }
+    };
+    match published {
+        Published::As(name) => Ok(work.end(&name).await?),
+        Published::Refused(why) => Err(Stop::broken(why)),
+    }
+}
+
+async fn once(work: &mut Work, container: &ContainerId, path: &str) -> Step<Published> {
+    let archive = work.runner.tools.engine.download(container, path).await.context("fetch the artifact")?;
     let broken = Broken::default();
     let archive = watched(archive, Arc::clone(&broken));
     let (coordinator, order) = (work.runner.coordinator.clone(), work.order.clone());
@@ -33,10 +54,7 @@ pub(crate) async fn publish(work: &mut Work, container: &ContainerId) -> Step<()
         return Err(Stop::Fault(anyhow::Error::new(fault).context("fetch the artifact")));
     }
     told?;
-    match published? {
-        Published::As(name) => Ok(work.end(&name).await?),
-        Published::Refused(why) => Err(Stop::broken(why)),
-    }
+    Ok(published?)
 }
 
 /// The stream for the coordinator. A fault of the engine is kept in `broken`.

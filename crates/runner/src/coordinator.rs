@@ -39,7 +39,7 @@ use tokio::sync::mpsc;
 /// An error means that the coordinator does not answer, or cannot: the attempt ends as broken. The exceptions are
 /// `claim`, `give_back`, `end` and `held`, which are repeated until they succeed. A call about an attempt that no longer
 /// holds its job changes nothing: `begin_script` then answers `false`, and `stopped` ends. The error [`Stopped`] of any
-/// call ends the attempt with that outcome.
+/// call ends the attempt with that outcome. After [`AnswerLost`], `publish` may be called again.
 ///
 /// # Planned extensions
 /// Services, figures about a job's use of resources, and artifacts of hooks will be reported beside `note_phases` and
@@ -132,6 +132,12 @@ pub trait Coordinator: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("the attempt must stop")]
 pub struct Stopped(pub Outcome);
+
+/// The error of a call whose answer was lost, and which the coordinator could not repeat by itself. It may be made
+/// again.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer to a call was lost")]
+pub struct AnswerLost;
 
 /// The state of a runner.
 #[derive(Clone, Debug, PartialEq, Eq)]

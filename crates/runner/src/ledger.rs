@@ -6,8 +6,8 @@ mod claims;
 
 use crate::{
     coordinator::{
-        Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published, Repository,
-        Standing, State,
+        AnswerLost, Archive, Beginning, Complaint, Coordinator, GivenName, ImageChange, Leave, Published,
+        Repository, Standing, State,
     },
     order::{Limits, Order},
 };
@@ -76,6 +76,8 @@ pub struct Notes {
     pub complaints: Vec<Option<Complaint>>,
     /// The archives that were published.
     pub published: Vec<Vec<u8>>,
+    /// The number of artifacts whose results are lost on their way to the runner.
+    pub lost_results: usize,
     /// The refusal of the next artifact; none: it is accepted.
     pub refusal: Option<String>,
     /// The number of times that the list of held jobs fails.
@@ -341,14 +343,18 @@ impl Coordinator for Ledger {
     ) -> Result<Published> {
         let bytes = archive.try_collect::<Vec<_>>().await?.concat();
         words.send("It is on its way.".to_owned()).await?;
-        self.call("publish", |notes| match notes.refusal.take() {
+        let publish = |notes: &mut Notes| match notes.refusal.take() {
             Some(why) => Published::Refused(why),
             None => {
                 notes.published.push(bytes);
                 Published::As("thing-1".to_owned())
             }
-        })
-        .await
+        };
+        let published = self.call("publish", publish).await?;
+        let mut notes = self.notes();
+        let is_lost = notes.lost_results > 0;
+        notes.lost_results = notes.lost_results.saturating_sub(1);
+        if is_lost { Err(AnswerLost.into()) } else { Ok(published) }
     }
 }
 

@@ -49,6 +49,19 @@ fn a_programs_artifact_is_published_and_its_container_kept() {
 }
 
 #[test]
+fn an_artifact_whose_result_is_lost_is_sent_again() {
+    let stage = Stage::new();
+    stage.ledger.notes().lost_results = 2;
+    stage.ledger.give(stage.order(1, recipe("thing")));
+    assert_eq!(stage.run(1), Outcome::Returned(0));
+    assert_eq!(stage.printed(1), ["out built"], "the script runs once");
+    let log = stage.log(1);
+    assert_eq!(log.matches("Sending the artifact again.").count(), 2, "{log}");
+    let published = stage.ledger.notes().published.clone();
+    assert!(published.len() == 3 && published.iter().all(|archive| *archive == published[0]));
+}
+
+#[test]
 fn a_program_that_leaves_nothing_breaks_its_job() {
     let stage = Stage::new();
     stage.ledger.give(stage.order(1, recipe("other")));
