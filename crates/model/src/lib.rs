@@ -79,6 +79,10 @@
 //! | class | the facts about a job that decide which runner may have it: project, labels, and if it is a fork's |
 //! | placement | the choice of a runner for each waiting job |
 //! | claim | a runner's request for a job; a claim that is repeated with its key gives the same job |
+//! | wire | the connections between the server and a runner on another machine |
+//! | line | the connection that a runner on another machine keeps open as long as it lives |
+//! | uplink | the way of an attempt's log from a runner to the server |
+//! | registry, of runners | the runners that a server knows, for the server's end of the wire |
 //! | lease | the right of a runner to its jobs, until a time |
 //! | beat | a runner's regular report that it is alive |
 //! | desk | the state of a runner: free slots, trouble and its beat |

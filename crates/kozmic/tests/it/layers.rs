@@ -142,6 +142,7 @@ fn a_crate_uses_only_crates_before_it() {
         "kozmic-model",
         "kozmic-edges",
         "kozmic-runner",
+        "kozmic-remote",
         "kozmic-import",
         "kozmic-flow",
         "kozmic-web",
@@ -162,7 +163,7 @@ fn a_crate_uses_only_crates_before_it() {
 
 #[test]
 fn only_the_program_knows_the_takeover() {
-    for name in ["model", "edges", "runner", "flow", "web"] {
+    for name in ["model", "edges", "runner", "remote", "flow", "web"] {
         let manifest = fs::read_to_string(crates().join(name).join("Cargo.toml")).unwrap();
         assert!(!manifest.contains("kozmic-import"), "{name} uses it");
     }
@@ -194,12 +195,36 @@ fn the_runner_reaches_for_its_own_machine_alone() {
     }
 }
 
+/// One end of the wire is on the runner's machine, so the wire knows as little as the runner does.
+#[test]
+fn the_wire_knows_neither_the_store_nor_the_forge() {
+    let own = ["engine", "git", "logs", "room", "secret"].map(str::to_owned);
+    let own = BTreeSet::from(own);
+    let all = sources(&crates().join("remote/src"));
+    assert!(all.len() > 20);
+    for (path, source) in all {
+        let others = reached(&source, "kozmic_edges").difference(&own).cloned().collect::<Vec<_>>();
+        assert!(others.is_empty(), "{} reaches for {others:?}", path.display());
+    }
+}
+
+#[test]
+fn both_ends_of_the_wire_know_the_protocol_and_not_each_other() {
+    let dir = crates().join("remote/src");
+    for (one, others) in [("away", &["server"][..]), ("server", &["away"]), ("protocol", &["away", "server"])] {
+        for (path, source) in whole(&dir, one) {
+            let reached = reached(&source, "crate");
+            assert!(others.iter().all(|other| !reached.contains(*other)), "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn a_step_calls_only_steps_below_it() {
-    for name in ["flow/src", "runner/src"] {
+    for name in ["flow/src", "runner/src", "remote/src"] {
         let dir = crates().join(name);
         let steps = modules(&fs::read_to_string(dir.join("lib.rs")).unwrap());
-        assert!(steps.len() > 5);
+        assert!(steps.len() > 3);
         for (place, step) in steps.iter().enumerate() {
             for (path, source) in whole(&dir, step) {
                 calls_none(&path, &reached(&source, "crate"), &steps[..place]);

@@ -1,0 +1,154 @@
+//! The line through a network that breaks, and to a server that ends.
+
+use crate::{
+    registry::{Known, Shared},
+    stage::{Stage, until},
+};
+use axum::serve::Listener;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use kozmic_model::job::Outcome;
+use kozmic_remote::{Push, RunnerToken, router};
+use kozmic_runner::{
+    coordinator::{Coordinator, State},
+    new_key,
+};
+use std::{io, sync::Arc, time::Duration};
+use tokio::{io::DuplexStream, sync::mpsc, time::Instant};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+#[tokio::test]
+async fn a_runner_is_welcomed_and_its_states_arrive() {
+    let stage = Stage::new().await;
+    let runner = stage.runner();
+    assert_eq!(runner.away.welcomed().await, "0123456789ab");
+    let state = State { slots: 2, busy: 1, trouble: Some("No engine.".to_owned()) };
+    runner.away.note_state(&state).await.unwrap();
+    let mut reported = stage.known.reported.subscribe();
+    reported.wait_for(|(known, _)| known.as_ref() == Some(&state)).await.unwrap();
+    // Beats follow by themselves.
+    reported.wait_for(|(_, count)| *count >= 3).await.unwrap();
+    drop(runner);
+    stage.known.has_connections(0).await;
+}
+
+#[tokio::test]
+async fn a_stop_is_pushed_at_once_and_after_a_cut() {
+    let stage = Stage::new().await;
+    let (runner, order) = stage.claimed().await;
+    runner.away.welcomed().await;
+    let stopped = runner.away.stopped(order.attempt);
+    tokio::pin!(stopped);
+    assert!(stopped.as_mut().now_or_never().is_none());
+    stage.proxy.close();
+    stage.known.has_connections(0).await;
+    stage.known.ledger.cancel(1, "By anna.");
+    assert!(stopped.as_mut().now_or_never().is_none());
+    stage.proxy.open();
+    assert_eq!(stopped.await, Outcome::Canceled("By anna.".to_owned()));
+}
+
+#[tokio::test]
+async fn a_draining_runner_claims_nothing_until_it_is_resumed() {
+    let stage = Stage::new().await;
+    let runner = stage.runner();
+    runner.away.welcomed().await;
+    stage.known.push(Push::Drain(true));
+    let mut is_draining = runner.away.is_draining();
+    is_draining.wait_for(|is| *is).await.unwrap();
+    stage.known.ledger.give(crate::stage::order(1));
+    assert!(runner.away.claim(&new_key()).await.unwrap().is_none());
+    stage.known.push(Push::Drain(false));
+    is_draining.wait_for(|is| !is).await.unwrap();
+    runner.away.woken().await;
+    assert!(runner.away.claim(&new_key()).await.unwrap().is_some());
+    stage.known.push(Push::Images);
+    runner.away.images_are_to_be_removed().await;
+}
+
+#[tokio::test]
+async fn a_runner_finds_the_next_server_after_one_that_ends() {
+    let stage = Stage::new().await;
+    let runner = stage.runner();
+    runner.away.welcomed().await;
+    stage.end_server();
+    stage.known.has_connections(0).await;
+    stage.restart().await;
+    stage.known.has_connections(1).await;
+    until(async || runner.away.trouble().borrow().is_none()).await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_lost_meanwhile_stops() {
+    let stage = Stage::new().await;
+    let (runner, order) = stage.claimed().await;
+    runner.away.welcomed().await;
+    stage.proxy.close();
+    stage.known.has_connections(0).await;
+    // Somebody else has ended it.
+    stage.known.ledger.end(&order, &Outcome::Broken("Elsewhere.".to_owned())).await.unwrap();
+    stage.proxy.open();
+    assert!(matches!(runner.away.stopped(order.attempt).await, Outcome::Canceled(_)));
+}
+
+/// Connections in memory: time passes only when both ends wait.
+struct InMemory(mpsc::Receiver<DuplexStream>);
+
+impl Listener for InMemory {
+    type Io = DuplexStream;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (DuplexStream, ()) {
+        (self.0.recv().await.expect("a connection comes"), ())
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A line that said hello, to a server without a network.
+async fn line_in_memory(known: &Arc<Known>, token: &RunnerToken) -> WebSocketStream<DuplexStream> {
+    let (connect, connections) = mpsc::channel(1);
+    let registry = Arc::new(Shared(Arc::clone(known)));
+    let routes = router(registry, CancellationToken::new(), TaskTracker::new());
+    tokio::spawn(async move { axum::serve(InMemory(connections), routes).await });
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    connect.send(theirs).await.unwrap();
+    let mut request = "ws://server/runner/v1/line".into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {}", token.expose()).parse().unwrap());
+    request.headers_mut().insert("kozmic-runner-protocol", "1".parse().unwrap());
+    let mut socket = client_async(request, ours).await.unwrap().0;
+    // The server listens as long as the test.
+    tokio::spawn(async move {
+        let _connect = connect;
+        std::future::pending::<()>().await;
+    });
+    let hello = r#"{"kind":"hello","protocol":1,"state":{"slots":1,"busy":0,"trouble":null}}"#;
+    socket.send(Message::text(hello)).await.unwrap();
+    socket
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_hangs_up_on_a_silent_runner_after_eight_seconds_and_on_no_other() {
+    let (dir, token) = (tempfile::tempdir().unwrap(), RunnerToken::random());
+    let known = Arc::new(Known::new(dir.path(), &token, Duration::from_secs(180)));
+    let mut socket = line_in_memory(&known, &token).await;
+    let beat = r#"{"kind":"beat","state":{"slots":1,"busy":0,"trouble":null}}"#;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        socket.send(Message::text(beat)).await.unwrap();
+    }
+    let mut reported = known.reported.subscribe();
+    reported.wait_for(|(_, count)| *count == 20).await.unwrap();
+    let (silent, mut beats) = (Instant::now(), 0);
+    while let Some(Ok(Message::Text(text))) = socket.next().await {
+        beats += usize::from(text.contains("beat"));
+    }
+    assert_eq!(silent.elapsed().as_secs(), 8);
+    assert!((70..=76).contains(&beats), "{beats} beats in 148 s");
+    known.has_connections(0).await;
+}

@@ -1,0 +1,13 @@
+//! Both ends of the wire over real loopback connections, in front of a coordinator in memory.
+
+mod artifacts;
+mod calls;
+mod contract;
+mod git;
+mod hostile;
+mod line;
+mod logs;
+mod proxy;
+mod registry;
+mod restored;
+mod stage;
